@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from service import data_words, wording
-from service.language.formats import percentage, separated
+from service.language.formats import Form, dated, percentage, separated
 from service.language.phrases import is_shown, translated, translated_many
 from store.hidden_text import visible
 
@@ -20,6 +21,32 @@ def web_address(text: object) -> str:
     """Return an http(s) address unchanged, and nothing for any other text."""
     address = text if isinstance(text, str) else ""
     return address if urlsplit(address).scheme in {"http", "https"} else ""
+
+
+def day(moment: object) -> str:
+    """Format a day, from a date or ISO text; a dash where there is none."""
+    return _dated(moment, "day")
+
+
+def long_day(moment: object) -> str:
+    """Format a day in full."""
+    return _dated(moment, "long day")
+
+
+def month(moment: object) -> str:
+    """Format a month, from a date or ISO text; a dash where there is none."""
+    return _dated(moment, "month")
+
+
+def long_month(moment: object) -> str:
+    """Format a month in full."""
+    return _dated(moment, "long month")
+
+
+def _dated(moment: object, form: Form) -> str:
+    if moment is None or pd.isna(moment):  # type: ignore[call-overload]
+        return wording.MISSING
+    return dated(pd.Timestamp(moment), form)  # type: ignore[arg-type]
 
 
 def english_mark(text: str) -> Markup:
@@ -50,6 +77,10 @@ _FILTERS: Final = (
     data_words.figure_words,
     data_words.state_words,
     data_words.months_in_words,
+    day,
+    long_day,
+    month,
+    long_month,
 )
 
 

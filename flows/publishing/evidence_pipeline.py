@@ -9,7 +9,6 @@ import pandas as pd
 
 from features.months import last_complete_month, month_label
 from features.origin import Origin
-from features.panel.evidence_panel import KINDS, PANEL_DESTINATIONS, EvidencePanel
 from flows.context.console import echo
 from flows.context.recipes import magnets_recipe
 from flows.context.workspace import Workspace, open_workspace
@@ -23,6 +22,7 @@ from models.evaluation.backtest import EvidenceBacktest
 from models.registry import registry
 from service.charts.fan import ReportInput
 from service.report.report import write_report
+from service.report.unknowns import unknowns
 from store.asof import EVENT_KEY, known_at
 from store.errors import DataError, StoreError
 from store.facts.evidence import evidence_digests
@@ -30,7 +30,6 @@ from store.facts.reading import read_events, read_runs
 from store.publications.panels import StoredPanel
 from store.schema.frame_schemas import validate
 from store.settings import Settings
-from store.vocabulary import MONTHS_AHEAD
 
 MOST_LATE: Final = 12
 """Months without figures after which nothing is published any more."""
@@ -81,20 +80,20 @@ class EvidencePipeline:
 
     def unknowns(self) -> list[str]:
         """Return what the forecast could not know, in sentences."""
-        return unknowns(self.snapshot, self.snapshot.history.panel(self.snapshot.as_of))
+        as_of, events = self.snapshot.as_of, self._events()
+        return unknowns(self.panel().frame, events, as_of=as_of)
 
     def write_report(self, forecast: BacktestedForecast, folder: Path) -> Path:
         """Write the planners' report and return its page."""
         snapshot = self.snapshot
         panel = snapshot.history.panel(snapshot.as_of)
-        events = read_events(snapshot.engine, as_of=snapshot.as_of)
         return write_report(
             ReportInput(
                 as_of=snapshot.as_of,
                 cutoff=month_label(panel.cutoff),
                 forecasts=forecast.table,
                 panel=validate(panel.frame, "panel", where="the evidence panel"),
-                events=known_at(events, key=EVENT_KEY, as_of=snapshot.as_of),
+                events=known_at(self._events(), key=EVENT_KEY, as_of=snapshot.as_of),
                 scores=kept_scores(forecast.backtest),
                 suspicious=panel.suspicious,
                 unknowns=self.unknowns(),
@@ -104,6 +103,9 @@ class EvidencePipeline:
             ),
             folder,
         )
+
+    def _events(self) -> pd.DataFrame:
+        return read_events(self.snapshot.engine, as_of=self.snapshot.as_of)
 
 
 def open_evidence(settings: Settings, as_of: pd.Timestamp) -> EvidencePipeline:
@@ -145,62 +147,3 @@ def _trained(workspace: Workspace, result: EvidenceBacktest) -> int | None:
     except StoreError as err:
         echo(f"train     nothing was registered: {err}")
         return None
-
-
-RECENT_MONTHS: Final = 12
-
-
-def unknowns(workspace: Workspace, panel: EvidencePanel) -> list[str]:
-    """Return what is missing or open at an as_of, most important first."""
-    found = [
-        _late_months(panel),
-        _thin_destinations(panel),
-        _coming_ends(read_events(workspace.engine, as_of=workspace.as_of), workspace.as_of),
-        "No act announced after this day and no unpublished licence decision is in it.",
-        "A kind of shock that no month of the history shows cannot have been learned from it.",
-    ]
-    return [sentence for sentence in found if sentence]
-
-
-def _late_months(panel: EvidencePanel) -> str:
-    complete = last_complete_month(panel.as_of)
-    late = complete - panel.cutoff
-    if late <= 0:
-        return ""
-    first, last = month_label(panel.cutoff + 1), month_label(complete)
-    span = f"{first} (a complete month)"
-    if late > 1:
-        span = f"{first} to {last} ({late} complete months)"
-    return f"Exports of {span}: no figure had been published; it is a forecast too."
-
-
-def _thin_destinations(panel: EvidencePanel) -> str:
-    recent = panel.kind[:, -RECENT_MONTHS:] == KINDS.index("estimated")
-    thin = [
-        name
-        for name, months in zip(PANEL_DESTINATIONS, recent.sum(axis=1), strict=True)
-        if months > RECENT_MONTHS / 2
-    ]
-    if not thin:
-        return ""
-    return (
-        f"Most of the last {RECENT_MONTHS} known months of {', '.join(thin)}: hardly any figure "
-        "was published, so their history is itself an estimate."
-    )
-
-
-def _coming_ends(events: pd.DataFrame, as_of: pd.Timestamp) -> str:
-    """Name the days within a year on which a suspension or an easing act in force ends."""
-    today = as_of.tz_localize(None)
-    known = known_at(events, key=EVENT_KEY, as_of=as_of)
-    known = known.loc[known["evidence"] != "scheduled"]
-    eased = known["effective_to"].where(known["direction"] == "easing")
-    ends = pd.concat([known["suspended_to"], eased])
-    coming = ends.loc[ends.between(today, today + pd.DateOffset(months=MONTHS_AHEAD))]
-    if coming.empty:
-        return ""
-    days = ", ".join(sorted({f"{end:%Y-%m-%d}" for end in coming}))
-    return (
-        f"What follows the announced ends of {len(coming)} suspensions and truces ({days}): "
-        "the forecast assumes only what is announced."
-    )

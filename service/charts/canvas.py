@@ -5,7 +5,6 @@ import io
 import re
 import threading
 from collections.abc import Callable
-from functools import cache
 from textwrap import shorten
 from typing import Any, Final, Literal
 
@@ -14,12 +13,13 @@ from matplotlib.backends import backend_svg
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import RendererSVG
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties, findfont
-from matplotlib.ft2font import FT2Font
+from matplotlib.font_manager import FontProperties
+from matplotlib.text import Text
 from matplotlib.typing import RcKeyType
 
+from service.charts.fonts import OWN, families, glyphs, png_language, without_boxes
 from service.charts.kept import kept
-from service.language.choice import DEFAULT, language
+from service.language.choice import in_language, language
 
 DPI: Final = 160
 
@@ -68,7 +68,7 @@ DARK_COLOURS: Final[dict[str, str]] = {
 """The same names for a dark page."""
 
 _STYLE: Final[dict[RcKeyType, Any]] = {
-    "font.family": "DejaVu Sans",
+    "font.family": OWN,
     "font.size": 9.5,
     "axes.edgecolor": COLOURS["muted"],
     "axes.facecolor": COLOURS["paper"],
@@ -92,17 +92,24 @@ _UNDATED: Final = {"Date": None, "Creator": None, "Format": None, "Type": None}
 
 
 def png(draw: Callable[..., Figure], *content: object) -> bytes:
-    """Return the picture ``draw(*content)`` makes, without a date or a version inside."""
+    """Return the picture ``draw(*content)`` makes, without a date or a version inside.
+
+    It is in the language in use, or in English where no installed font has the characters.
+    """
+    code = png_language()
 
     def drawn() -> bytes:
         buffer = io.BytesIO()
-        with _DRAWING, mpl.rc_context(_STYLE):
+        style: dict[RcKeyType, Any] = {**_STYLE, "font.family": families(code)}
+        with _DRAWING, in_language(code), mpl.rc_context(style):
             figure = draw(*content)
             FigureCanvasAgg(figure)
+            for text in figure.findobj(Text):
+                without_boxes(text)
             figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
         return buffer.getvalue()
 
-    return kept(drawn, "png", draw.__module__, draw.__qualname__, language(), content)
+    return kept(drawn, "png", draw.__module__, draw.__qualname__, code, content)
 
 
 def svg(draw: Callable[..., Figure], *content: object, prefix: str, label: str) -> str:
@@ -128,17 +135,9 @@ def svg(draw: Callable[..., Figure], *content: object, prefix: str, label: str) 
     return kept(drawn, draw.__module__, draw.__qualname__, language(), content, prefix, label)
 
 
-def printable(text: str, *, width: int | None = None) -> str:
-    """Return text the charts' font can draw, cut at a word where it is wider than ``width``."""
-    is_english = language() == DEFAULT
-    drawn = "".join(char if ord(char) in _glyphs() or not is_english else "?" for char in text)
-    return drawn if width is None else shorten(drawn, width=width, placeholder=" …")
-
-
-@cache
-def _glyphs() -> frozenset[int]:
-    """Return the characters of the charts' font; a missing one would be drawn as a box."""
-    return frozenset(FT2Font(findfont("DejaVu Sans")).get_charmap())
+def cut(text: str, *, width: int) -> str:
+    """Return text cut at a word where it is wider than ``width`` letters."""
+    return shorten(text, width=width, placeholder=" …")
 
 
 class _Renderer(RendererSVG):
@@ -150,7 +149,7 @@ class _Renderer(RendererSVG):
         prop: FontProperties,
         ismath: bool | Literal["TeX"],  # noqa: FBT001 - as there
     ) -> tuple[float, float, float]:
-        measured = "".join(char if ord(char) in _glyphs() else _AS_WIDE for char in s)
+        measured = "".join(char if ord(char) in glyphs(OWN) else _AS_WIDE for char in s)
         found: tuple[float, float, float] = super().get_text_width_height_descent(  # type: ignore[no-untyped-call]
             measured, prop, ismath
         )

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from service.charts.canvas import COLOURS, printable, svg
+from service.charts.canvas import COLOURS, cut, svg
 from service.language.formats import percentage, separated
 from service.language.phrases import gettext, ngettext
 
@@ -102,7 +102,7 @@ def _draw(plot: DotPlot) -> Figure:
 
 
 def _frame(axes: Axes, plot: DotPlot) -> None:
-    axes.set_yticks(range(len(plot.rows)), [printable(row.label, width=22) for row in plot.rows])
+    axes.set_yticks(range(len(plot.rows)), [cut(row.label, width=22) for row in plot.rows])
     axes.set_ylim(len(plot.rows) - 0.4, -0.6)
     axes.set_xlim(0.0, None if plot.target is None else 1.0)
     axes.xaxis.set_major_locator(MaxNLocator(5))

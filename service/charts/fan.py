@@ -169,6 +169,7 @@ def make_fan(report: ReportInput, destination: str) -> Fan:
         forecast=forecast,
         markers=tuple(markers),
         left_out=left_out,
+        goods=report.goods,
         coverage=coverage_of(report.scores, destination, status_of(forecast)),
         sums=coverage_of(report.scores, destination, status_of(forecast), SUM_COVERAGE),
     )

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from service.charts.canvas import COLOURS, png, printable, svg
+from service.charts.canvas import COLOURS, cut, png, svg
 from service.charts.fan import Fan, left_out_note, status_of
 from service.charts.markers import Marker
 from service.charts.plotting import (
@@ -113,11 +113,7 @@ def _write_head(figure: Figure, fan: Fan, sheet: _Sheet) -> None:
     figure.text(
         0.022,
         1 - 0.24 / sheet.height,
-        printable(
-            gettext(
-                "%(name)s: %(goods)s from China", name=name_of(fan.destination), goods=fan.goods
-            )
-        ),
+        gettext("%(name)s: %(goods)s from China", name=name_of(fan.destination), goods=fan.goods),
         fontsize=14,
         fontweight="bold",
         va="center",
@@ -143,7 +139,7 @@ def _write_status(figure: Figure, fan: Fan, sheet: _Sheet) -> None:
         figure.text(
             1 - sheet.right / sheet.width,
             1 - 0.24 / sheet.height,
-            printable("; ".join(map(model_words, status.split("; "))), width=64),
+            cut("; ".join(map(model_words, status.split("; "))), width=64),
             fontsize=9,
             fontweight="bold",
             ha="right",
@@ -197,7 +193,7 @@ def _write_captions(figure: Figure, fan: Fan, sheet: _Sheet) -> None:
 
 def _caption(marker: Marker) -> tuple[str, str, str]:
     """Return number, day and text of one event, the text cut to a line."""
-    text = printable(f"{marker.symbol} {marker.state}: {marker.title}", width=_CAPTION_CHARACTERS)
+    text = cut(f"{marker.symbol} {marker.state}: {marker.title}", width=_CAPTION_CHARACTERS)
     return str(marker.number), dated(marker.when, "day"), text
 
 

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from service.charts.canvas import COLOURS, png, printable, svg
+from service.charts.canvas import COLOURS, png, svg
 from service.charts.fan import Fan, ReportInput, alt_text, make_fan
 from service.charts.fan_charts import fan_png, fan_svg, phone_svg
 from service.charts.markers import pick_steps
@@ -102,7 +102,7 @@ def _write_overview_head(figure: Figure, fan: Fan, title: str, *, height: float)
     figure.text(
         0.012,
         1 - 0.22 / height,
-        printable(title),
+        title,
         fontsize=14,
         fontweight="bold",
         va="center",
@@ -192,6 +192,8 @@ def _small(publication: Publication) -> tuple[str, str]:
 def _fan(publication: Publication, destination: str) -> Fan:
     snapshot = publication.snapshot
     report = ReportInput(
+        commodity=publication.commodity,
+        label=publication.published.labels.get(publication.commodity, ""),
         as_of=publication.as_of,
         cutoff=snapshot.cutoff,
         forecasts=publication.latest,
@@ -207,7 +209,7 @@ def _fan(publication: Publication, destination: str) -> Fan:
         end=fan.end,
         as_of=fan.as_of,
     )
-    return replace(fan, goods=publication.goods, earlier=_earlier(publication, fan), steps=steps)
+    return replace(fan, earlier=_earlier(publication, fan), steps=steps)
 
 
 def _earlier(publication: Publication, fan: Fan) -> tuple[pd.DataFrame, ...]:

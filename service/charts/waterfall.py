@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from service.charts.canvas import COLOURS, printable, svg
+from service.charts.canvas import COLOURS, svg
 from service.language.formats import separated
 from service.language.phrases import gettext
 from service.wording import signed_tonnes, tonnes
@@ -57,7 +57,7 @@ def _draw(start: Step, steps: Sequence[Step], end: Step) -> Figure:
         reached += value
     axes.plot([reached] * 2, [len(steps), len(steps) + 1], color=COLOURS["muted"], lw=0.8, zorder=1)
     _sum(axes, len(steps) + 1, end[1], "median")
-    words = [_wrapped(printable(text)) for text, _ in (start, *steps, end)]
+    words = [_wrapped(text) for text, _ in (start, *steps, end)]
     axes.set_yticks(range(len(words)), words)
     axes.set_ylim(len(words) - 0.4, -0.6)
     axes.margins(x=0.16)

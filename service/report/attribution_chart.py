@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FixedLocator, FuncFormatter
 
-from service.charts.canvas import COLOURS, png, printable
+from service.charts.canvas import COLOURS, cut, png
 from service.charts.plotting import (
     MID_MONTH_DAYS,
     STDERR_BAND,
@@ -229,7 +229,7 @@ def _write_head(figure: Figure, view: AttributionView, *, width: float, height: 
         figure.text(
             0.15 / width,
             1 - inches / height,
-            printable(text, width=letters if weight == "normal" else 90),
+            cut(text, width=letters if weight == "normal" else 90),
             fontsize=size,
             fontweight=weight,
             va="center",

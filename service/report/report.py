@@ -10,7 +10,10 @@ from typing import Final
 from service.charts.canvas import COLOURS, DARK_COLOURS
 from service.charts.fan import Fan, ReportInput, make_fans
 from service.charts.fan_charts import fan_png
+from service.charts.fonts import png_language
 from service.charts.publication_charts import OVERVIEW_ALT, overview_png, overview_svg
+from service.language.choice import chosen, in_language, language
+from service.language.phrases import gettext, marked
 from service.queries.sums import copula_of
 from service.queries.track import backtest_coverage
 from service.report import view
@@ -22,6 +25,7 @@ from service.report.backtest_view import (
     models_of,
     score_rows,
 )
+from service.report.notes import note_words
 from service.templating import environment
 from service.wording import full_words_of
 from store.errors import DataError, first_few
@@ -84,7 +88,7 @@ __all__ = ["ReportInput", "write_report"]
 MOST_DRAWN: Final = 16
 """Destinations drawn where they have no sections: the sums and the largest."""
 
-_LARGEST_ALT: Final = (
+_LARGEST_ALT: Final = marked(
     "Small fan charts of the largest destinations; the table above has the numbers."
 )
 _CODE: Final = re.compile(r"[A-Za-z0-9_-]+")
@@ -116,7 +120,7 @@ def write_report(report: ReportInput, folder: Path) -> Path:
 
 def render_page(report: ReportInput) -> str:
     """Return the page, whole in itself: styles and pictures inside, nothing to load."""
-    return _render_page(report, fans_of(report))
+    return environment().get_template("report.html.j2").render(_values(report, fans_of(report)))
 
 
 def fans_of(report: ReportInput) -> list[Fan]:
@@ -155,56 +159,78 @@ def _check_forecasts(report: ReportInput) -> None:
 
 def _fill(report: ReportInput, folder: Path) -> None:
     """Write every file of the report."""
-    fans = fans_of(report)
     if report.pictures:
-        for fan in fans if report.sections else ():
-            (folder / f"fan_{fan.destination}.png").write_bytes(fan_png(fan))
-        drawn, title, _ = _overview(report, fans)
-        (folder / "overview.png").write_bytes(overview_png(drawn, title=title))
+        with in_language(png_language()):
+            _draw(report, folder)
     table = report.forecasts[list(FORECAST_COLUMNS)]
     table.to_csv(folder / "forecasts.csv", index=False, lineterminator="\n")
     report.scores.to_csv(folder / "scores.csv", index=False, lineterminator="\n")
-    (folder / PAGE).write_text(_render_page(report, fans), encoding="utf-8")
+    (folder / PAGE).write_text(render_page(report), encoding="utf-8")
+
+
+def _draw(report: ReportInput, folder: Path) -> None:
+    """Write the charts as pictures of their own."""
+    fans = fans_of(report)
+    for fan in fans if report.sections else ():
+        (folder / f"fan_{fan.destination}.png").write_bytes(fan_png(fan))
+    drawn, title, _ = _overview(report, fans)
+    (folder / "overview.png").write_bytes(overview_png(drawn, title=title))
 
 
 def _overview(report: ReportInput, fans: list[Fan]) -> tuple[list[Fan], str, str]:
     """Return which small charts are drawn, their title and their alt text."""
-    of = f"China's exports of {report.goods}"
     if report.sections:
-        return fans, f"{of} by destination, tonnes a month", OVERVIEW_ALT
-    return fans[:MOST_DRAWN], f"{of}: the largest destinations, tonnes a month", _LARGEST_ALT
+        title = gettext(
+            "China's exports of %(goods)s by destination, tonnes a month", goods=report.goods
+        )
+        return fans, title, gettext(OVERVIEW_ALT)
+    title = gettext(
+        "China's exports of %(goods)s: the largest destinations, tonnes a month", goods=report.goods
+    )
+    return fans[:MOST_DRAWN], title, gettext(_LARGEST_ALT)
 
 
-def _render_page(report: ReportInput, fans: list[Fan]) -> str:
-    """Fill the template."""
-    scores = score_rows(report.scores)
-    single = [row for row in scores if row.scope != ALL] if report.sections else []
-    overall = [row for row in scores if row.scope in {ALL, WORLD}]
+def _values(report: ReportInput, fans: list[Fan]) -> dict[str, object]:
+    """Return what the template shows beside the report itself."""
     copula = copula_of(report.scores)
     outlooks = [outlook for fan in fans if (outlook := view.outlook_of(fan, copula))]
     drawn, title, label = _overview(report, fans)
     sections = fans if report.sections else []
-    return (
-        environment()
-        .get_template("report.html.j2")
-        .render(
-            report=report,
-            goods=full_words_of(report.commodity, {report.commodity: report.label}),
-            count=len({outlook.destination for outlook in outlooks} - {WORLD, EU27}),
-            outlooks=outlooks,
-            rated=any(outlook.coverage for outlook in outlooks),
-            headline=view.headline(outlooks[0]) if outlooks else "No month ahead is forecast.",
-            nowcast=view.nowcast(fans[0], copula),
-            overview=overview_svg(drawn, label=label, title=title) if report.pictures else "",
-            sections=[view.section_of(fan, pictures=report.pictures) for fan in sections],
-            overall=overall,
-            held=backtest_coverage(report.scores, fans),
-            by_destination=comparisons(single),
-            models=[YARDSTICKS.get(model, OURS) for model in models_of(single)],
-            losses=losses(scores if report.sections else overall),
-            suspicious=report.suspicious.to_dict("records"),
-            statuses=view.statuses(sections),
-            colours=COLOURS,
-            dark_colours=DARK_COLOURS,
-        )
-    )
+    return {
+        "report": report,
+        "page_language": chosen(),
+        "has_font": png_language() == language(),
+        "goods": full_words_of(report.commodity, {report.commodity: report.label}),
+        "count": len({outlook.destination for outlook in outlooks} - {WORLD, EU27}),
+        "outlooks": outlooks,
+        "rated": any(outlook.coverage for outlook in outlooks),
+        "headline": view.headline(outlooks[0])
+        if outlooks
+        else gettext("No month ahead is forecast."),
+        "nowcast": view.nowcast(fans[0], copula),
+        "overview": overview_svg(drawn, label=label, title=title) if report.pictures else "",
+        "sections": [view.section_of(fan, pictures=report.pictures) for fan in sections],
+        "held": backtest_coverage(report.scores, fans),
+        "suspicious": report.suspicious.to_dict("records"),
+        "notes": [note_words(note) for note in report.notes],
+        "statuses": view.statuses(sections),
+        "colours": COLOURS,
+        "dark_colours": DARK_COLOURS,
+        **_scores(report),
+    }
+
+
+def _scores(report: ReportInput) -> dict[str, object]:
+    """Return what the template shows of the backtest."""
+    scores = score_rows(report.scores)
+    overall = [row for row in scores if row.scope in {ALL, WORLD}]
+    single = [row for row in scores if row.scope != ALL] if report.sections else []
+    return {
+        "overall": overall,
+        "by_destination": comparisons(single),
+        "models": [
+            gettext(YARDSTICKS[model]) if model in YARDSTICKS else OURS
+            for model in models_of(single)
+        ],
+        "losses": losses(scores if report.sections else overall),
+    }

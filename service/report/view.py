@@ -213,14 +213,14 @@ def month_rows(fan: Fan) -> tuple[MonthRow, ...]:
     return tuple(_month_row(fan, row, past) for row in rows)
 
 
-def statuses(fans: Sequence[Fan]) -> list[tuple[str, str]]:
-    """Return each status, with its reason, and the destinations it holds for."""
-    groups: dict[str, list[str]] = {}
+def statuses(fans: Sequence[Fan]) -> list[tuple[str, str, str]]:
+    """Return each status as published, its reason, and the destinations it holds for."""
+    groups: dict[tuple[str, str], list[str]] = {}
     for fan in fans:
-        reason = reason_of(fan)
-        status = f"{status_of(fan.forecast)} ({reason})" if reason else status_of(fan.forecast)
-        groups.setdefault(status, []).append(name_of(fan.destination))
-    return [(status, ", ".join(names)) for status, names in groups.items()]
+        groups.setdefault((status_of(fan.forecast), reason_of(fan)), []).append(
+            name_of(fan.destination)
+        )
+    return [(status, reason, ", ".join(names)) for (status, reason), names in groups.items()]
 
 
 def _month_row(fan: Fan, row: dict[Any, Any], past: pd.Series) -> MonthRow:

@@ -16,13 +16,13 @@ from service.charts.canvas import COLOURS, DARK_COLOURS
 from service.http.responses import HTML, Answer, answer_of
 from service.language.addresses import keep_language
 from service.language.choice import DEFAULT, LANGUAGES, TAGS, chosen, language
-from service.language.formats import dated, decimal_sign, separated
+from service.language.formats import decimal_sign, separated
 from service.language.phrases import gettext, is_shown, marked
 from service.live.publication import Publication
 from service.queries.freshness import freshness_of
 from service.templating import environment
 from service.web.cards import with_heads
-from service.wording import MISSING, file_of, home_of, query_of
+from service.wording import file_of, home_of, query_of
 from store.errors import DataError
 from store.numbers import as_entered, plain_number
 from store.schema.frame_schemas import MONTH_PATTERN
@@ -107,28 +107,11 @@ def _rendered(template: str, **values: Any) -> str:  # noqa: ANN401 - values of 
 def _templates() -> Environment:
     made = environment()
     made.filters["as_entered"] = _as_entered
-    made.filters["day"] = _day
-    made.filters["month"] = _month
-    made.filters["long_month"] = _long_month
     return made
 
 
 def _as_entered(value: float) -> str:
     return separated(as_entered(value))
-
-
-def _day(moment: object) -> str:
-    """Format a day, from a date or ISO text; a dash where there is none."""
-    return MISSING if moment is None or pd.isna(moment) else dated(pd.Timestamp(moment), "day")  # type: ignore[call-overload, arg-type]
-
-
-def _month(moment: object) -> str:
-    """Format a month, from a date or ISO text; a dash where there is none."""
-    return MISSING if moment is None or pd.isna(moment) else dated(pd.Timestamp(moment), "month")  # type: ignore[call-overload, arg-type]
-
-
-def _long_month(moment: pd.Timestamp) -> str:
-    return dated(moment, "long month")
 
 
 MOST_FIELDS: Final = 20

@@ -191,7 +191,7 @@ def test_missing_backtest_is_admitted() -> None:
 def test_stamp_tells_origin_and_status(page: str) -> None:
     text = _text(page)
 
-    for fact in ("2026-11-24 00:00 UTC", "2026-07", "magnetcast-7", "sha256:4be1f0c2a9d7"):
+    for fact in ("2026-11-24 00:00 UTC", "Jul 2026", "magnetcast-7", "sha256:4be1f0c2a9d7"):
         assert fact in text[text.rindex("Sources and versions") :]
     assert "Status: fallback: last good champion, training failed its gate Thailand" in text
 

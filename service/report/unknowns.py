@@ -1,0 +1,82 @@
+"""What a forecast of the magnets could not know, in sentences."""
+
+from typing import Final
+
+import pandas as pd
+
+from service.language.formats import dated, listed, months_between
+from service.language.phrases import gettext, ngettext
+from service.wording import in_reading_order, name_of
+from store.asof import EVENT_KEY, known_at
+from store.vocabulary import MONTHS_AHEAD
+
+RECENT_MONTHS: Final = 12
+
+
+def unknowns(panel: pd.DataFrame, events: pd.DataFrame, *, as_of: pd.Timestamp) -> list[str]:
+    """Return what is missing or open at an as_of, most important first.
+
+    Args:
+        panel: ``PANEL_COLUMNS``, the months known then; not modified.
+        events: Versions of policy events known then; not modified.
+        as_of: The moment of the forecast (UTC).
+    """
+    today = as_of.tz_convert("UTC").tz_localize(None)
+    cutoff = pd.Timestamp(panel["period"].max())
+    found = [
+        _late_months(cutoff, today),
+        _thin_destinations(panel, cutoff),
+        _coming_ends(known_at(events, key=EVENT_KEY, as_of=as_of), today),
+        gettext("No act announced after this day and no unpublished licence decision is in it."),
+        gettext(
+            "A kind of shock that no month of the history shows cannot have been learned from it."
+        ),
+    ]
+    return [sentence for sentence in found if sentence]
+
+
+def _late_months(cutoff: pd.Timestamp, today: pd.Timestamp) -> str:
+    missing = pd.date_range(cutoff, today.normalize(), freq="MS", inclusive="right")
+    complete = missing[missing + pd.offsets.MonthBegin() <= today]
+    if complete.empty:
+        return ""
+    return ngettext(
+        "Exports of %(months)s (%(n)s complete month): no figure had been published; it is a "
+        "forecast too.",
+        "Exports of %(months)s (%(n)s complete months): no figure had been published; they are "
+        "forecasts too.",
+        len(complete),
+        months=months_between(complete[0], complete[-1]),
+    )
+
+
+def _thin_destinations(panel: pd.DataFrame, cutoff: pd.Timestamp) -> str:
+    recent = panel.loc[panel["period"] > cutoff - pd.DateOffset(months=RECENT_MONTHS)]
+    estimated = recent["kind"].eq("estimated").groupby(recent["destination"].astype(str)).sum()
+    thin = in_reading_order(estimated.index[estimated > RECENT_MONTHS / 2])
+    if not thin:
+        return ""
+    return gettext(
+        "Most of the last %(count)s known months of %(names)s: hardly any figure was published, so "
+        "their history is itself an estimate.",
+        count=RECENT_MONTHS,
+        names=listed([name_of(name) for name in thin]),
+    )
+
+
+def _coming_ends(known: pd.DataFrame, today: pd.Timestamp) -> str:
+    """Name the days within a year on which a suspension or an easing act in force ends."""
+    known = known.loc[known["evidence"] != "scheduled"]
+    eased = known["effective_to"].where(known["direction"] == "easing")
+    ends = pd.concat([known["suspended_to"], eased])
+    coming = ends.loc[ends.between(today, today + pd.DateOffset(months=MONTHS_AHEAD))]
+    if coming.empty:
+        return ""
+    return ngettext(
+        "What follows the announced end of %(n)s suspension or truce (%(days)s): the forecast "
+        "assumes only what is announced.",
+        "What follows the announced ends of %(n)s suspensions and truces (%(days)s): the forecast "
+        "assumes only what is announced.",
+        len(coming),
+        days=", ".join(dated(end, "day") for end in sorted(set(coming))),
+    )
