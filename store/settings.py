@@ -10,6 +10,7 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from store.home import IN_CHECKOUT, NAMED_BY, VARIABLE, find_home, is_checkout
+from store.vocabulary import Language
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 """Folder of the rooms: of the checkout, or within the installed package."""
@@ -87,6 +88,9 @@ class Settings(BaseSettings):
         default=True,
         description="Whether reports, and backtests in MLflow, are drawn; without, they hold the "
         "numbers alone, and the service draws as ever.",
+    )
+    report_language: Language = Field(
+        default="en", description="Language of the report that a run writes: en, de, ja, ko or zh."
     )
     gate_pct: float | None = Field(
         default=None,

@@ -25,6 +25,9 @@ EU_LINES: Final = ("CN85051110", "CN85051100")
 """The eight-digit import lines of the EU: the magnets since the line was split, all metal magnets
 before."""
 
+Language = Literal["en", "de", "ja", "ko", "zh"]
+"""Languages of pages and reports."""
+
 ORIGIN: Final = "CHN"
 
 DESTINATIONS: Final[tuple[str, ...]] = (

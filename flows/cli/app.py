@@ -43,7 +43,7 @@ VERBS: Final[Mapping[str, Mapping[str, Sequence[str]]]] = {
         "publication_commands": ("train", "promote", "rollback"),
         "model_commands": ("compare",),
     },
-    "Publish": {"publication_commands": ("publications", "replay", "alerts")},
+    "Publish": {"publication_commands": ("publications", "report", "replay", "alerts")},
     "Service": {"operation_commands": ("serve", "token")},
     "Operate": {
         "operation_commands": ("up", "down", "status", "backup", "restore", "prune"),

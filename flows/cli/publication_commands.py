@@ -14,14 +14,14 @@ from flows.context.provenance import actor
 from flows.context.recipes import RecipeRequest, magnets_recipe, panel_recipe
 from flows.context.stores import single_writer, store_of
 from flows.publishing.publish import ahead_from, held_folder, report_folder
-from flows.publishing.run_config import RunConfig, config_of
+from flows.publishing.run_config import RunConfig, config_of, table_config
 from store.errors import DataError
 from store.publications.decisions import approve as publish_held
 from store.publications.decisions import held_forecasts
 from store.publications.decisions import reject as reject_held
 from store.publications.integrity import read_publications, tampered
 from store.settings import Settings
-from store.vocabulary import COMMODITY, FORECAST_COLUMNS
+from store.vocabulary import COMMODITY, FORECAST_COLUMNS, Language
 
 
 def train(
@@ -232,6 +232,38 @@ def replay(
     tell(found)
     if not (found.is_same or found.is_rounded):
         raise SystemExit(1)
+
+
+def report(
+    number: Annotated[
+        int | None, Parameter(help="Number of the publication; the newest if left out.")
+    ] = None,
+    /,
+    *,
+    commodity: Commodity = None,
+    lang: Annotated[
+        Language | None,
+        Parameter(help="Language; that of MAGNETCAST_REPORT_LANGUAGE, English, if left out."),
+    ] = None,
+    out: Annotated[
+        Path | None, Parameter(help="Folder for the report; beside that of the run if left out.")
+    ] = None,
+) -> None:
+    """Write the report on a publication again, in English, German, Japanese, Korean or Chinese.
+
+    Page, charts, numbers and dates are in the language; CSV files are the same in all.
+    """
+    from flows.publishing.past_report import write_past_report
+
+    settings = Settings()
+    page = write_past_report(
+        settings,
+        number,
+        commodity=COMMODITY if commodity is None else table_config(commodity).published_as,
+        language=lang or settings.report_language,
+        folder=out,
+    )
+    echo(f"report    {page}")
 
 
 def alerts() -> None:

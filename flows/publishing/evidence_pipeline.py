@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import pandas as pd
@@ -14,6 +13,7 @@ from flows.context.recipes import magnets_recipe
 from flows.context.workspace import Workspace, open_workspace
 from flows.ingest.ingest import ingest
 from flows.publishing.publish import RunEntry
+from flows.publishing.reporting import report_input
 from flows.publishing.run_config import MAGNETS, RunConfig
 from flows.training.backtest import backtest, kept_scores
 from flows.training.predict import BacktestedForecast, predict
@@ -21,14 +21,12 @@ from flows.training.train import train
 from models.evaluation.backtest import EvidenceBacktest
 from models.registry import registry
 from service.charts.fan import ReportInput
-from service.report.report import write_report
 from service.report.unknowns import unknowns
 from store.asof import EVENT_KEY, known_at
 from store.errors import DataError, StoreError
 from store.facts.evidence import evidence_digests
 from store.facts.reading import read_events, read_runs
 from store.publications.panels import StoredPanel
-from store.schema.frame_schemas import validate
 from store.settings import Settings
 
 MOST_LATE: Final = 12
@@ -80,32 +78,25 @@ class EvidencePipeline:
 
     def unknowns(self) -> list[str]:
         """Return what the forecast could not know, in sentences."""
-        as_of, events = self.snapshot.as_of, self._events()
-        return unknowns(self.panel().frame, events, as_of=as_of)
+        return unknowns(self.panel().frame, self._events(), as_of=self.snapshot.as_of)
 
-    def write_report(self, forecast: BacktestedForecast, folder: Path) -> Path:
-        """Write the planners' report and return its page."""
+    def report(self, forecast: BacktestedForecast) -> ReportInput:
+        """Return what the planners' report shows."""
         snapshot = self.snapshot
-        panel = snapshot.history.panel(snapshot.as_of)
-        return write_report(
-            ReportInput(
-                as_of=snapshot.as_of,
-                cutoff=month_label(panel.cutoff),
-                forecasts=forecast.table,
-                panel=validate(panel.frame, "panel", where="the evidence panel"),
-                events=known_at(self._events(), key=EVENT_KEY, as_of=snapshot.as_of),
-                scores=kept_scores(forecast.backtest),
-                suspicious=panel.suspicious,
-                unknowns=self.unknowns(),
-                model_version=forecast.model_version,
-                data_vintage=snapshot.data_vintage,
-                pictures=snapshot.settings.pictures,
-            ),
-            folder,
+        return report_input(
+            self.config,
+            forecast.table.assign(as_of=snapshot.as_of, data_vintage=snapshot.data_vintage),
+            self.panel(),
+            scores=kept_scores(forecast.backtest),
+            sentences=self.unknowns(),
+            pictures=snapshot.settings.pictures,
+            events=self._events(),
         )
 
     def _events(self) -> pd.DataFrame:
-        return read_events(self.snapshot.engine, as_of=self.snapshot.as_of)
+        """Return the newest version of each policy event known then."""
+        as_of = self.snapshot.as_of
+        return known_at(read_events(self.snapshot.engine, as_of=as_of), key=EVENT_KEY, as_of=as_of)
 
 
 def open_evidence(settings: Settings, as_of: pd.Timestamp) -> EvidencePipeline:

@@ -3,19 +3,18 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Final
 
 import pandas as pd
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from features.months import month_label
 from features.panel.partner_table import PartnerTable
 from flows.context.console import echo, track
 from flows.context.provenance import git_commit
 from flows.publishing.panels import table_panel
 from flows.publishing.publish import RunEntry
+from flows.publishing.reporting import report_input
 from flows.publishing.run_config import RunConfig
 from flows.publishing.table_snapshot import (
     OpenedTables,
@@ -31,11 +30,10 @@ from models.evaluation.scores import scoreboard
 from models.forecasting.fallback import FAULTS, reason_of
 from models.forecasting.forecaster import MODEL
 from models.forecasting.panel_forecaster import CommodityGroup, GroupForecaster
-from models.forecasting.panel_snapshot import known_months
 from models.registry import tracking
 from models.registry.datasets import panel_dataset
 from models.registry.tracked_run import InputData
-from service.report.report import ReportInput, write_report
+from service.charts.fan import ReportInput
 from store.errors import DataError, StoreError
 from store.publications.panels import StoredPanel
 from store.publications.publishing import write_scores
@@ -153,24 +151,17 @@ class TablePipeline:
         past = [group.tables[code] for group in self.shared.past if code in group.tables]
         return [*self.snapshot.table.notes, *hindsight(past)]
 
-    def write_report(self, forecast: BacktestedForecast, folder: Path) -> Path:
-        """Write the report on the table and return its page."""
+    def report(self, forecast: BacktestedForecast) -> ReportInput:
+        """Return what the report on the table shows."""
         snapshot = self.snapshot
-        report = ReportInput(
-            commodity=self.config.commodity,
-            as_of=snapshot.as_of,
-            cutoff=month_label(snapshot.table.cutoff),
-            forecasts=forecast.table,
-            panel=known_months(snapshot.table).assign(stderr_t=0.0, kind="observed"),
+        return report_input(
+            self.config,
+            forecast.table.assign(as_of=snapshot.as_of, data_vintage=snapshot.data_vintage),
+            self.panel(),
             scores=kept_scores(forecast.backtest),
-            notes=self.unknowns(),
-            model_version=forecast.model_version,
-            data_vintage=snapshot.data_vintage,
+            sentences=self.unknowns(),
             pictures=snapshot.settings.pictures,
-            label=self.config.label,
-            sections=False,
         )
-        return write_report(report, folder)
 
 
 def open_table_pipelines(

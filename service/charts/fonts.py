@@ -58,7 +58,8 @@ def _characters(code: str) -> set[int]:
     """Return the characters of the catalogue of a language; English has those of matplotlib."""
     if code == DEFAULT:
         return set()
-    return {ord(char) for one in catalogue_of(code) if one.id for char in "".join(one.string)}
+    written = (one.string for one in catalogue_of(code) if one.id and one.string)
+    return {ord(char) for text in written for part in [*text] for char in part}
 
 
 def _order(font: FT2Font, code: str) -> tuple[bool, bool, str]:

@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, get_args
+
+from store.vocabulary import Language
 
 LANGUAGES: Final = {
     "en": "English",
@@ -14,6 +16,9 @@ LANGUAGES: Final = {
     "zh": "简体中文",
 }
 """Each language by its code in the address, as its readers call it."""
+
+if set(LANGUAGES) != set(get_args(Language)):
+    raise RuntimeError("LANGUAGES and store.vocabulary disagree; add the missing language.")
 
 DEFAULT: Final = "en"
 TAGS: Final = {"zh": "zh-Hans"}

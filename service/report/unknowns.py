@@ -7,7 +7,6 @@ import pandas as pd
 from service.language.formats import dated, listed, months_between
 from service.language.phrases import gettext, ngettext
 from service.wording import in_reading_order, name_of
-from store.asof import EVENT_KEY, known_at
 from store.vocabulary import MONTHS_AHEAD
 
 RECENT_MONTHS: Final = 12
@@ -18,7 +17,7 @@ def unknowns(panel: pd.DataFrame, events: pd.DataFrame, *, as_of: pd.Timestamp) 
 
     Args:
         panel: ``PANEL_COLUMNS``, the months known then; not modified.
-        events: Versions of policy events known then; not modified.
+        events: Newest version of each policy event known then; not modified.
         as_of: The moment of the forecast (UTC).
     """
     today = as_of.tz_convert("UTC").tz_localize(None)
@@ -26,7 +25,7 @@ def unknowns(panel: pd.DataFrame, events: pd.DataFrame, *, as_of: pd.Timestamp) 
     found = [
         _late_months(cutoff, today),
         _thin_destinations(panel, cutoff),
-        _coming_ends(known_at(events, key=EVENT_KEY, as_of=as_of), today),
+        _coming_ends(events, today),
         gettext("No act announced after this day and no unpublished licence decision is in it."),
         gettext(
             "A kind of shock that no month of the history shows cannot have been learned from it."
@@ -64,9 +63,9 @@ def _thin_destinations(panel: pd.DataFrame, cutoff: pd.Timestamp) -> str:
     )
 
 
-def _coming_ends(known: pd.DataFrame, today: pd.Timestamp) -> str:
+def _coming_ends(events: pd.DataFrame, today: pd.Timestamp) -> str:
     """Name the days within a year on which a suspension or an easing act in force ends."""
-    known = known.loc[known["evidence"] != "scheduled"]
+    known = events.loc[events["evidence"] != "scheduled"]
     eased = known["effective_to"].where(known["direction"] == "easing")
     ends = pd.concat([known["suspended_to"], eased])
     coming = ends.loc[ends.between(today, today + pd.DateOffset(months=MONTHS_AHEAD))]

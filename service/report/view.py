@@ -1,7 +1,8 @@
 """The content of reports and pages as plain values, before any layout."""
 
+import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -22,6 +23,7 @@ from service.charts.markers import Marker
 from service.language.formats import dated, months_between
 from service.language.phrases import gettext
 from service.live.documents import drivers_of
+from service.queries.explain import MAIN, steps_of
 from service.wording import chance_below, coverage_words, name_of, percent, tonnes
 from store.vocabulary import QUANTILE_COLUMNS, WORLD
 
@@ -79,6 +81,7 @@ class MonthRow:
     coverage: str
     """How often the 80% band held at its horizon; empty where that is not known."""
     drivers: tuple[tuple[str, float], ...]
+    """What moved it most, and by how many tonnes."""
     chance_below: float
     """Chance that the month stays below the year before; NaN where that is not known."""
 
@@ -238,9 +241,18 @@ def _month_row(fan: Fan, row: dict[Any, Any], past: pd.Series) -> MonthRow:
         coverage=next(
             (coverage_words(c) for c in fan.coverage if c.holds(int(row["horizon"]))), ""
         ),
-        drivers=drivers_of(row.get("drivers")),
+        drivers=_causes(row),
         chance_below=chance_below([float(row[name]) for name in QUANTILE_COLUMNS], year_ago),
     )
+
+
+def _causes(row: Mapping[Any, Any]) -> tuple[tuple[str, float], ...]:
+    """Return what moved a month most, in words, from its parts or else from its drivers."""
+    parts = row.get("contributions")
+    if not isinstance(parts, str) or not parts:
+        return drivers_of(row.get("drivers"))
+    _, steps = steps_of(json.loads(parts))
+    return tuple(steps[:MAIN])
 
 
 def _year_before(fan: Fan, periods: pd.Series) -> pd.DataFrame:

@@ -7,6 +7,8 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import parse_qsl
 
+import numpy as np
+import pandas as pd
 import pytest
 from babel.messages.catalog import Catalog
 from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir
@@ -14,14 +16,22 @@ from babel.messages.frontend import _parse_mapping_toml
 from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
+from features.months import month_number
+from features.panel.listing import Listing
+from features.panel.partner_table import PartnerTable
+from flows.publishing.table_pipeline import hindsight
 from service.language.choice import LANGUAGES, choice_for, in_language
 from service.language.phrases import CATALOGUES, catalogue_of
+from service.report.report import render_page
+from service.report.unknowns import unknowns
 from service.web.status_words import line_words
 from service.wording import name_of, percent, signed_percent, tonnes
 from store.database import open_store
 from store.planning.audit import create_token
 from store.settings import PROJECT_ROOT
+from tests.service.builders import AS_OF, make_events, make_panel, make_small_report
 from tests.service.other_goods import GOODS
+from tests.service.report.test_table_report import make_table_report
 from tests.service.stores import NEWEST, copied, make_app
 
 TRANSLATED = [code for code in LANGUAGES if code != "en"]
@@ -128,6 +138,38 @@ def test_a_japanese_page_has_no_word_of_another_language(
 
     assert page.headers["Content-Language"] == "ja"
     assert words_in(page.text) - set(FALLBACK.split()) == set()
+
+
+def test_a_japanese_report_has_no_word_of_another_language() -> None:
+    panel = make_panel().assign(kind="estimated")
+    past = PartnerTable("850511", AS_OF, pd.DataFrame(), {}, (), is_revised=True)
+    notes = (*odd_listing().notes(), *hindsight([past, past]))
+
+    with in_language("ja"):
+        sentences = unknowns(panel, make_events(), as_of=AS_OF)
+        magnets = render_page(make_small_report(unknowns=sentences))
+        goods = render_page(make_table_report(notes=notes))
+
+    assert (len(sentences), len(notes)) == (5, 5)
+    assert '<html lang="ja">' in magnets
+    assert (words_in(magnets) | words_in(goods)) - set(FALLBACK.split()) == set()
+    assert "2026年2月" in goods
+    assert "メキシコ" in goods
+
+
+def odd_listing() -> Listing:
+    """Return partners of 15 months: one not listed, one late, a value alone, a total too small."""
+    reported = np.tile([[10.0], [5.0]], 15)
+    reported[0, 0] = reported[1, 13] = np.nan
+    return Listing(
+        names=("FRA", "MEX"),
+        months=month_number(pd.Timestamp("2025-01-01")) + np.arange(15),
+        reported=reported,
+        valued=np.isnan(reported) & (np.arange(15) == 0),
+        total=np.r_[np.full(14, 15.0), 10.0],
+        rest=np.zeros(15),
+        listed=np.arange(15) != 1,
+    )
 
 
 def words_in(page: str) -> set[str]:

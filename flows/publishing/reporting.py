@@ -1,0 +1,50 @@
+"""What the report on a forecast shows, of a run's own and of a publication."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from flows.publishing.run_config import RunConfig
+from service.charts.fan import ReportInput
+from store.publications.panels import StoredPanel
+
+
+def report_input(
+    config: RunConfig,
+    rows: pd.DataFrame,
+    panel: StoredPanel,
+    *,
+    scores: pd.DataFrame,
+    sentences: Sequence[str],
+    pictures: bool,
+    events: pd.DataFrame | None = None,
+) -> ReportInput:
+    """Return what a report shows; nothing given is modified.
+
+    Args:
+        config: What is forecast.
+        rows: The forecast, with ``as_of`` and ``data_vintage``.
+        panel: The panel behind it.
+        scores: Of its backtest.
+        sentences: What it could not know, or what is odd about a table.
+        pictures: Whether it is drawn.
+        events: Newest version of each policy event known then; None for a table, which has none.
+    """
+    is_main = events is not None
+    return ReportInput(
+        commodity=config.commodity,
+        label=config.label,
+        as_of=pd.Timestamp(rows["as_of"].iloc[0]),
+        cutoff=str(rows["cutoff"].max()),
+        forecasts=rows,
+        panel=panel.frame,
+        events=pd.DataFrame() if events is None else events,
+        scores=scores,
+        suspicious=panel.contradictions,
+        unknowns=sentences if is_main else (),
+        notes=() if is_main else sentences,
+        model_version=", ".join(dict.fromkeys(rows["model"].astype(str))),
+        data_vintage=str(rows["data_vintage"].iloc[0]),
+        pictures=pictures,
+        sections=is_main,
+    )
