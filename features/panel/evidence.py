@@ -24,6 +24,7 @@ from features.panel.mirror import (
     mirror_statements,
     partner_figures,
 )
+from features.panel.rests import with_rests
 from features.panel.solver import Solution, solve
 from features.panel.statements import (
     Statement,
@@ -89,7 +90,7 @@ def evidence_panel(
             f"Expected {EARLIEST_AS_OF} or later, because too few figures were published before. "
             "Take a later --as-of."
         )
-    figures = known.loc[known["commodity"] == COMMODITY].reset_index(drop=True)
+    figures = with_rests(known.loc[known["commodity"] == COMMODITY].reset_index(drop=True))
     first = month_number(HISTORY_START)
     cutoff = min(max(last_evidence_month(figures), reach or first), last_complete_month(as_of))
     solved = _solved(read_statements(figures, first=first, last=cutoff), first, cutoff)

@@ -256,3 +256,40 @@ def test_a_stored_panel_is_the_solved_one_to_the_last_bit() -> None:
     )
     assert again.stored.digest == digest
     engine.dispose()
+
+
+EU_PARTNERS = {"FRA": 40.0, "NLD": 30.0, "POL": 12.25}
+ELSEWHERE = {f"X{place:02d}": 2.5 for place in range(20)} | {"GBR": 33.0, "C701": 0.5}
+
+
+def listed(*, world: float | None) -> pd.DataFrame:
+    """Levels whose last month has neither rest, and a list of all partners of that month."""
+    known = levels()
+    month = known["period_from"].eq("2019-06-01")
+    own = known.loc[month & known["destination"].isin(DESTINATIONS)].set_index("destination")
+    eight = own["value"].drop("EU27_REST").to_dict()
+    partners = {**eight, **EU_PARTNERS, **ELSEWHERE}
+    total = sum(partners.values()) if world is None else world
+    rows = [{"destination": name, "value": value} for name, value in partners.items()]
+    day = {"period_from": "2019-06-01", "period_to": "2019-06-01", "half_width": 0.0005}
+    at_once = {**day, "available_at": "2019-07-20T00:00:00Z", "source": "customs"}
+    more = make_observations(
+        *({**at_once, **row} for row in [*rows, {"destination": "WLD", "value": total}])
+    )
+    return pd.concat([known.loc[~month], more], ignore_index=True)
+
+
+def test_every_partner_of_a_complete_list_counts_in_its_rest() -> None:
+    panel = evidence_panel(listed(world=None), as_of=AS_OF)
+
+    rests = [cell(panel, name, "2019-06") for name in ("EU27_REST", "ROW")]
+    assert [one["kind"] for one in rests] == ["observed", "observed"]
+    assert [one["tonnes"] for one in rests] == pytest.approx([82.25, 83.5], rel=1e-3)
+
+
+def test_a_list_that_misses_part_of_the_world_leaves_the_rests_open() -> None:
+    panel = evidence_panel(listed(world=2000.0), as_of=AS_OF)
+
+    rests = [cell(panel, name, "2019-06") for name in ("EU27_REST", "ROW")]
+    assert [one["kind"] for one in rests] == ["estimated", "estimated"]
+    assert all(one["tonnes"] >= known for one, known in zip(rests, (40.0, 33.0), strict=True))
