@@ -13,7 +13,8 @@ COLUMNS: Final = ("commodity", "group", "materials", "label")
 ONE_GROUP: Final = "all"
 """Group of commodities without a group of their own."""
 
-LONGEST_LABEL: Final = 80
+LONGEST: Final = 80
+"""Characters of a label, a group or a material."""
 
 _CODE: Final = re.compile(r"[A-Z]{0,2}\d{4,10}", re.ASCII)
 
@@ -61,15 +62,19 @@ def read_commodities(path: Path) -> tuple[Commodity, ...]:
 def _commodity(row: Row, code: str) -> Commodity:
     return Commodity(
         code=code,
-        group=row.text("group") or ONE_GROUP,
-        materials=split_list(row.text("materials").lower()),
-        label=row.parsed("label", _label) or "",
+        group=row.parsed("group", _words) or ONE_GROUP,
+        materials=row.parsed("materials", _materials) or (),
+        label=row.parsed("label", _words) or "",
     )
 
 
-def _label(text: str) -> str:
-    if len(text) > LONGEST_LABEL or not all(one.isprintable() for one in text):
-        raise ValueError(f"at most {LONGEST_LABEL} printable characters on one line")
+def _materials(text: str) -> tuple[str, ...]:
+    return tuple(_words(one) for one in split_list(text.lower()))
+
+
+def _words(text: str) -> str:
+    if len(text) > LONGEST or not all(one.isprintable() for one in text):
+        raise ValueError(f"at most {LONGEST} printable characters on one line")
     return text
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from markupsafe import escape
 from sqlalchemy import Engine
 
 from flows.clock import utc_now
@@ -34,9 +35,11 @@ from tests.data.partner_builders import make_partner_world
 from tests.flows.conftest import environment, settings_of
 
 NOW = "2024-02-26"
+GRAPHITE = "=cmd()<b>graphite</b>{{7*7}}[/x]&\"'"
+"""A label that would do harm as a formula, markup, a template or a colour of the terminal."""
 MINERALS = (
     member_config(Commodity("811292", "minerals", ("gallium",), "gallium")),
-    member_config(Commodity("250410", "minerals", ("natural graphite",), "natural graphite")),
+    member_config(Commodity("250410", "minerals", ("natural graphite",), GRAPHITE)),
 )
 OTHERS = (
     member_config(Commodity("392690", "others", (), "")),
@@ -155,9 +158,11 @@ def test_the_command_names_what_was_not_forecast_and_fails(
     monkeypatch.setenv("MAGNETCAST_HOME", str(filled.settings.home))
     monkeypatch.setenv("MAGNETCAST_TRACKING_URI", filled.settings.tracking_uri)
     file = tmp_path / "commodities.csv"
+    quoted = GRAPHITE.replace('"', '""')
     file.write_text(
         "commodity,group,materials,label\n"
-        "811292,minerals,gallium,gallium\n250410,minerals,natural graphite,natural graphite\n"
+        "811292,minerals,gallium,gallium\n250410,minerals,natural graphite,"
+        f'"{quoted}"\n'
         "999999,others,,lost\n"
     )
 
@@ -165,6 +170,7 @@ def test_the_command_names_what_was_not_forecast_and_fails(
 
     assert code == 1
     assert "table     811292 (gallium): 24 destinations, 2024-02 to 2025-01, 0 rows" in output
+    assert f"table     250410 ({GRAPHITE}): 24 destinations" in output
     assert "table     999999 (lost): not forecast. No full partner table" in output
     assert "error: 1 of 3 commodities were not forecast: 999999." in output
 
@@ -236,10 +242,15 @@ def test_a_file_of_commodities_is_read_with_what_may_be_empty(tmp_path: Path) ->
     assert read_commodities(file) == (Commodity("811292", "all", ("gallium", "germanium"), ""),)
 
 
-@pytest.mark.parametrize("label", ["x" * 81, "gal\u200blium", '"two\nlines"'])
-def test_a_label_that_is_no_line_of_words_is_refused(tmp_path: Path, label: str) -> None:
+@pytest.mark.parametrize("column", ["group", "materials", "label"])
+@pytest.mark.parametrize(
+    "words", ["x" * 81, "gal\u200blium", "gal\u202elium", '"two\nlines"'],
+    ids=["long", "invisible", "reversed", "lines"],
+)  # fmt: skip
+def test_what_is_no_line_of_words_is_refused(tmp_path: Path, column: str, words: str) -> None:
     file = tmp_path / "some.csv"
-    file.write_text(f"commodity,group,materials,label\n811292,,,{label}\n")
+    row = {"commodity": "811292", "group": "", "materials": "", "label": "", column: words}
+    file.write_text(",".join(row) + "\n" + ",".join(row.values()) + "\n")
 
     with pytest.raises(DataError, match="is not at most 80 printable characters"):
         read_commodities(file)
@@ -251,6 +262,8 @@ def test_a_report_calls_a_commodity_by_its_label(filled: Filled) -> None:
     }
 
     assert "China's exports of gallium (811292) to 24 destinations" in pages["811292"]
+    assert f"exports of {escape(GRAPHITE)} (250410) to 24 destinations" in pages["250410"]
+    assert "<b>graphite" not in pages["250410"]
     assert "China's exports of commodity 392690 to 24 destinations" in pages["392690"]
 
 
@@ -261,7 +274,7 @@ def test_labels_of_what_stays_published_are_kept_and_may_change(filled: Filled) 
     renamed = (replace(MINERALS[0], label="unwrought gallium"), replace(MINERALS[1], label=""))
     run_each(filled.settings, at(NOW) + pd.Timedelta(days=1), renamed)
 
-    assert first == {"811292": "gallium", "250410": "natural graphite"}
+    assert first == {"811292": "gallium", "250410": GRAPHITE}
     assert labels_of(engine) == {**first, "811292": "unwrought gallium"}
 
 
@@ -297,7 +310,7 @@ def test_rules_on_goods_look_after_a_run_on_them(filled: Filled) -> None:
     (result,) = read_planning(engine).alerts.to_dict("records")
     assert result["fired"]
     assert result["after"] == pytest.approx(2 * result["before"])
-    assert "natural graphite (250410), United States: median in" in result["message"]
+    assert f"{GRAPHITE} (250410), United States: median in" in result["message"]
 
 
 @pytest.mark.slow
