@@ -10,6 +10,7 @@ from features.panel.partner_table import PartnerTable
 from flows.cli.forecast_commands import predict_table
 from flows.cli.run_commands import run_tables_and_tell
 from flows.context.stores import made_store, read_markers, store_of
+from flows.publishing.past_report import write_past_report
 from flows.publishing.reproduce import reproduce
 from flows.publishing.run_config import table_config
 from flows.publishing.table_pipeline import hindsight, record
@@ -109,6 +110,20 @@ def test_report_and_published_rows_are_the_same(filled: Filled) -> None:
         predicted.sort_index(), published.sort_index(), check_dtype=False
     )
     assert filled.outcome.report == folder / "index.html"
+
+
+def test_its_report_is_written_again_as_it_was_and_in_german(
+    filled: Filled, tmp_path: Path
+) -> None:
+    english, german = (
+        write_past_report(
+            filled.settings, None, commodity="850511", language=code, folder=tmp_path / code
+        ).read_text(encoding="utf-8")
+        for code in ("en", "de")
+    )
+
+    assert english == filled.outcome.report.read_text(encoding="utf-8")
+    assert f"in {PARTNERS} Bestimmungsländer, Prognose, Stand" in german
 
 
 def test_scores_are_kept_beside_seasonal_naive_and_last_value(filled: Filled) -> None:
