@@ -11,7 +11,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -26,6 +26,7 @@ from store.settings import PROJECT_ROOT, Settings
 from tests.faults.checking import Watch
 from tests.faults.home import PATIENCE_S, Home, Service
 from tests.faults.world import NEXT, publish_until
+from tests.small_disk import small_disk
 
 pytestmark = pytest.mark.slow
 
@@ -133,6 +134,15 @@ class Postgres:
     def stop(self) -> None:
         self._ask("--mode=immediate", "stop")
 
+    def kill(self) -> None:
+        """Kill all its processes (SIGKILL), as where memory ran out."""
+        first = int((self.folder / "data" / "postmaster.pid").read_text().split()[0])
+        found = ["/usr/bin/pgrep", "--parent", str(first)]
+        children = subprocess.run(found, capture_output=True, text=True, check=True)  # noqa: S603
+        for pid in (first, *map(int, children.stdout.split())):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
     def start(self) -> None:
         port = self.address.rpartition(":")[2].partition("/")[0]
         self._ask("-o", f"-h 127.0.0.1 -p {port} -k {self.folder}", "start")
@@ -152,10 +162,9 @@ def postgres() -> Iterator[Postgres]:
         made.remove()
 
 
-@pytest.mark.long
-def test_postgresql_is_gone_for_a_minute(
-    home: Home, postgres: Postgres, enduring: Enduring
-) -> None:
+@pytest.fixture
+def on_postgres(home: Home, postgres: Postgres) -> Iterator[Service]:
+    """Serve a home that begins anew with its store in PostgreSQL, its next release published."""
     home.more["MAGNETCAST_DATABASE_URL"] = postgres.address
     shutil.rmtree(home.var)
     for name in ("artifacts", "mlflow.db"):  # all of it begins anew
@@ -163,23 +172,67 @@ def test_postgresql_is_gone_for_a_minute(
         shutil.rmtree(place) if place.is_dir() else place.unlink()
     assert (output := home.call("run")).code == 0, output.err
     service = Service(home)
-    watch = enduring(home, service, "PostgreSQL stopped for a minute, in the middle of a run")
+    yield service
+    service.end()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("end", "during", "fault"),
+    [
+        (Postgres.stop, "backtest: ", "PostgreSQL stopped for a minute, in the middle of a run"),
+        (Postgres.kill, "backtest  error", "PostgreSQL killed for a minute, near the end of a run"),
+    ],
+    ids=["stopped", "killed"],
+)
+def test_postgresql_is_gone_for_a_minute(
+    *,
+    end: Callable[[Postgres], None],
+    during: str,
+    fault: str,
+    home: Home,
+    postgres: Postgres,
+    on_postgres: Service,
+    enduring: Enduring,
+) -> None:
+    watch = enduring(home, on_postgres, fault)
     publish_until(home.data, "2020-04")
     home.set_clock(NEXT)
 
     run = home.start("run")
-    run.wait_for("backtest: ")
-    postgres.stop()
-    stopped = time.monotonic()
+    run.wait_for(during)
+    end(postgres)
+    ended = time.monotonic()
     output = run.ended()
     watch.happened(output, "does not answer as it should|Cannot open the database")
-    while time.monotonic() < stopped + 60:
+    while time.monotonic() < ended + 60:
         watch.still_served()
         time.sleep(5)
     watch.alarm("database", "Cannot open the database", code=2)
     postgres.start()
     watch.healed(home.call("run"), by="the next run published", new=NEXT)
-    service.end()
+
+
+@pytest.mark.long
+def test_the_disk_of_postgresql_is_full_while_a_forecast_is_published(
+    home: Home, postgres: Postgres, on_postgres: Service, enduring: Enduring
+) -> None:
+    watch = enduring(home, on_postgres, "PostgreSQL's disk full while a forecast is published")
+    publish_until(home.data, "2020-04")
+    home.set_clock(NEXT)
+    postgres.stop()
+
+    with small_disk(postgres.folder, 300) as leave:
+        postgres.start()
+        run = home.start("run")
+        run.wait_for("backtest  error")
+        leave(0)
+        watch.happened(run.ended(), "does not answer as it should.*No space left")
+        watch.still_served()
+        watch.alarm("failed", "No space left")
+        (postgres.folder / "filler").unlink()
+        watch.healed(home.call("run"), by="the next run published", new=NEXT)
+        postgres.stop()
 
 
 @pytest.mark.long
