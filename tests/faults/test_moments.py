@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
+from store.database import open_to_read
+from store.publications.integrity import read_publications
 from tests.faults.checking import Watch
 from tests.faults.home import Home, Service
 from tests.faults.world import NEXT, RELEASED, publish_until
@@ -111,3 +113,28 @@ def test_the_same_job_twice_and_two_at_once(served: Served, enduring: Enduring) 
     watch.saw("one published, the other waited and found nothing new")
     watch.healed(again, by="nothing was published twice", new=NEXT)
     watch.no_alarm("each said what it did")
+
+
+def test_two_runs_at_once_with_other_facts(served: Served, enduring: Enduring) -> None:
+    home, service = served
+    watch = enduring(home, service, "two runs at once, a figure revised between them")
+    publish_until(home.data, "2020-04")
+    home.set_clock(NEXT)
+
+    first = home.start("run")
+    first.wait_for("backtest: ")
+    publish_until(home.data, "2020-04", revised=["2020-03"])
+    second = home.start("run")
+    watch.still_served()
+    result = [one.ended() for one in (first, second)]
+    with open_to_read(home.settings.url) as engine:
+        numbers = read_publications(engine)["id"].tolist()
+
+    assert [one.code for one in result] == [0, 0], [one.err for one in result]
+    assert len(numbers) == 3
+    for number in numbers[1:]:
+        replayed = home.call("replay", "--publication", str(number))
+        assert replayed.code == 0, replayed.err
+    watch.saw("the second waited for the first; each published from its facts, both replayed")
+    watch.healed(home.call("run"), by="nothing was published twice", new=NEXT)
+    watch.no_alarm("each published from the facts it found")
