@@ -193,7 +193,7 @@ def test_stamp_tells_origin_and_status(page: str) -> None:
 
     for fact in ("2026-11-24 00:00 UTC", "Jul 2026", "magnetcast-7", "sha256:4be1f0c2a9d7"):
         assert fact in text[text.rindex("Sources and versions") :]
-    assert "Status: fallback: last good champion, training failed its gate Thailand" in text
+    assert "Status: fallback: last good model, training failed its gate Thailand" in text
 
 
 def test_unknowns_and_doubtful_figures_are_listed(page: str) -> None:
