@@ -137,7 +137,7 @@ _COUNTED: Final = (
 """Counts and ids that only grow; the newest ids are found without reading the tables."""
 
 _REFUSED: Final = (
-    "id", "source", "file_name", "reasons", "quarantined_at", "actor", "released_at",
+    "id", "source", "file_name", "asked", "reasons", "quarantined_at", "actor", "released_at",
     "released_by", "note",
 )  # fmt: skip
 """Columns of the quarantine that are shown, without the payload."""
