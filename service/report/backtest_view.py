@@ -1,5 +1,6 @@
 """The backtest for readers: beside the yardsticks, and plain about where they are better."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -58,6 +59,18 @@ class ScopeErrors:
     months: str
     errors: tuple[float, ...]
     ours: ScoreRow | None
+
+
+def without_components(scores: pd.DataFrame, models: Iterable[str]) -> pd.DataFrame:
+    """Return the scores of the forecast and of the yardsticks, without those of its components.
+
+    Args:
+        scores: Of a backtest, by ``model``.
+        models: Names under which the forecast is published.
+    """
+    if scores.empty:
+        return scores
+    return scores.loc[scores["model"].isin({OURS, *models, *YARDSTICKS})]
 
 
 def score_rows(scores: pd.DataFrame) -> list[ScoreRow]:

@@ -24,6 +24,7 @@ from service.report.backtest_view import (
     losses,
     models_of,
     score_rows,
+    without_components,
 )
 from service.report.notes import note_words
 from service.templating import environment
@@ -222,7 +223,7 @@ def _values(report: ReportInput, fans: list[Fan]) -> dict[str, object]:
 
 def _scores(report: ReportInput) -> dict[str, object]:
     """Return what the template shows of the backtest."""
-    scores = score_rows(report.scores)
+    scores = score_rows(without_components(report.scores, report.forecasts["model"].unique()))
     overall = [row for row in scores if row.scope in {ALL, WORLD}]
     single = [row for row in scores if row.scope != ALL] if report.sections else []
     return {

@@ -20,7 +20,7 @@ from service.planning.entries import value_added
 from service.queries import history, tables, track
 from service.queries.arrivals import Days, arrival_months
 from service.queries.needs import Of, all_needs, autocorrelation_of
-from service.report.backtest_view import YARDSTICKS, ScoreRow, losses, score_rows
+from service.report.backtest_view import ScoreRow, losses, score_rows, without_components
 from service.state import State
 from service.web.render import FormErrors, page
 from service.web.track_pictures import TrackPictures, pictures_of
@@ -175,7 +175,7 @@ def _replay(publication: Publication) -> list[ScoreRow]:
     """Return the newest backtest of our model and the simple rules, without its components."""
     scores = publication.published.scores
     ours = {*publication.published.runs["model_version"], *publication.latest["model"]}
-    shown = scores.loc[scores["model"].isin([*ours, *YARDSTICKS])]
+    shown = without_components(scores, ours)
     return score_rows(shown.loc[shown["as_of"] == shown["as_of"].max()])
 
 

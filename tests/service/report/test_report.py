@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from service.report import report as report_module
+from service.report.backtest_view import METRICS
 from service.report.report import render_page, write_report
 from service.wording import DESTINATION_NAMES
 from store.errors import DataError
@@ -169,6 +170,16 @@ def test_defeats_and_negative_value_added_are_shown_as_such(page: str) -> None:
         "Thailand, months 1-3: error of magnetcast 22.0%, last value 21.0%, seasonal naive 18.0%."
     ) in text
     assert "\N{MINUS SIGN}22.2% (worse)" in text
+
+
+def test_scores_of_components_are_in_the_file_and_not_on_the_page() -> None:
+    scores = make_scores()
+    errors = scores[(scores["model"] == "magnetcast") & scores["metric"].isin(METRICS)]
+    parts = errors.assign(model="drift", value=0.9)
+
+    both = make_small_report(scores=pd.concat([scores, parts]))
+
+    assert render_page(both) == render_page(make_small_report(scores=scores))
 
 
 def test_a_model_that_never_loses_is_not_said_to_lose() -> None:
