@@ -52,6 +52,8 @@ READING = [
     "quarantine show 1",
     "recovery",
     "replay --publication 1",
+    "report",
+    "report 1 --lang de",
     "review accept 1 --event event.yaml",
     "review list",
     "review reject 1",
