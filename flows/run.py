@@ -114,10 +114,8 @@ def _published_already(pipeline: Pipeline) -> RunOutcome | None:
     page = report_folder(snapshot.settings, config, as_of, number) / "index.html"
     if not page.exists() or not _is_like(pipeline, latest):
         return None
-    since = f"{as_of:%Y-%m-%d}"
-    echo(
-        f"run       {config.prefix}nothing new since the forecast of {since}; nothing was published"
-    )
+    news = f"nothing new since the forecast of {as_of:%Y-%m-%d}; nothing was published"
+    echo(f"run       {config.prefix}{news}")
     return RunOutcome(commodity=config.published_as, forecasts=latest, report=page)
 
 

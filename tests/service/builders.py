@@ -170,8 +170,8 @@ def make_scores() -> pd.DataFrame:
 def make_suspicious() -> pd.DataFrame:
     return pd.DataFrame(
         [
-            ("World, February 2024: 3,326 t", -1120.0, -8.4, "https://example.org/february"),
-            ("United States, 2019: up 41.5% on the year", 640.0, 5.1, "https://example.org/2019"),
+            ("WLD 2024-02 net_weight_t 3326", -1120.0, -8.4, "https://example.org/february"),
+            ("USA 2019-01..2019-12 yoy_pct 41.5", 640.0, 5.1, "https://example.org/2019"),
         ],
         columns=["statement", "residual_t", "z", "source_url"],
     )
