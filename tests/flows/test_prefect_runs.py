@@ -65,7 +65,11 @@ async def read_run(found: UUID) -> FlowRun:
 async def read_states(found: UUID) -> list[tuple[str, str]]:
     async with get_client() as client:
         flow_runs = FlowRunFilter(id=FlowRunFilterId(any_=[found]))
-        tasks = await client.read_task_runs(flow_run_filter=flow_runs)
+        for _ in range(120):  # the server records them by events, some time after the run
+            tasks = await client.read_task_runs(flow_run_filter=flow_runs)
+            if tasks and all(one.state and one.state.is_final() for one in tasks):
+                break
+            await asyncio.sleep(0.5)
     return [(one.name, str(one.state_name)) for one in tasks]
 
 

@@ -39,6 +39,7 @@ WORDS = {
     "compare": "compare 1 2",
     "publications": "publications list",
     "replay": "replay --as-of 2026-09-22",
+    "report": "report",
     "alerts": "alerts",
     "token": "token create x",
     "status": "status",
