@@ -1,4 +1,5 @@
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -143,7 +144,10 @@ def test_a_server_that_does_not_start_in_time_is_reported_in_a_sentence(
 ) -> None:
     from prefect.server.api.server import SubprocessASGIServer  # noqa: PLC0415 - seconds
 
-    server = SubprocessASGIServer()
+    # Of a port of its own: the one without is the server of all tests of this process.
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        server = SubprocessASGIServer(probe.getsockname()[1])
     monkeypatch.setattr(app, "app", SimpleNamespace(meta=lambda: server.start(timeout=0.01)))
 
     with pytest.raises(SystemExit) as ended:
