@@ -38,13 +38,12 @@ from flows.publishing.publish import (
     report_folder,
     run_entry,
 )
+from flows.publishing.reporting import write_run_report
 from flows.publishing.run_config import MAGNETS, RunConfig, by_model, config_of
 from flows.publishing.table_pipeline import TablePipeline, open_table_pipelines
 from flows.training.backtest import verdict
 from flows.training.predict import BacktestedForecast
 from models.forecasting.fallback import FAULTS, reason_of
-from service.language.choice import in_language
-from service.report.report import write_report
 from store.errors import DataError
 from store.facts.evidence import save_label
 from store.facts.reading import latest_forecast
@@ -56,7 +55,7 @@ from store.vocabulary import COMMODITY
 
 Pipeline = EvidencePipeline | TablePipeline
 """Both hold ``config`` and ``snapshot``, and have the same methods: ``is_current``, ``forecast``,
-``fallback``, ``plausible_at``, ``panel``, ``made_with``, ``unknowns`` and ``report``."""
+``fallback``, ``plausible_at``, ``panel``, ``made_with``, ``unknowns`` and ``events``."""
 
 
 def open_pipelines(
@@ -265,8 +264,7 @@ def _publish(pipeline: Pipeline, forecast: BacktestedForecast) -> RunOutcome:
     )
     held = objections(draft)
     folder = draft_folder(draft)
-    with in_language(snapshot.settings.report_language):
-        report = write_report(pipeline.report(forecast), held_folder(folder) if held else folder)
+    report = write_run_report(pipeline, forecast, held_folder(folder) if held else folder)
     (report.parent / "audit_head.txt").write_text(f"{chain_head(snapshot.engine)}\n")
     scored = len(forecast.backtest.scores) > 0
     return RunOutcome(

@@ -13,14 +13,12 @@ from flows.context.recipes import magnets_recipe
 from flows.context.workspace import Workspace, open_workspace
 from flows.ingest.ingest import ingest
 from flows.publishing.publish import RunEntry
-from flows.publishing.reporting import report_input
 from flows.publishing.run_config import MAGNETS, RunConfig
-from flows.training.backtest import backtest, kept_scores
+from flows.training.backtest import backtest
 from flows.training.predict import BacktestedForecast, predict
 from flows.training.train import train
 from models.evaluation.backtest import EvidenceBacktest
 from models.registry import registry
-from service.charts.fan import ReportInput
 from service.report.unknowns import unknowns
 from store.asof import EVENT_KEY, known_at
 from store.errors import DataError, StoreError
@@ -78,22 +76,9 @@ class EvidencePipeline:
 
     def unknowns(self) -> list[str]:
         """Return what the forecast could not know, in sentences."""
-        return unknowns(self.panel().frame, self._events(), as_of=self.snapshot.as_of)
+        return unknowns(self.panel().frame, self.events(), as_of=self.snapshot.as_of)
 
-    def report(self, forecast: BacktestedForecast) -> ReportInput:
-        """Return what the planners' report shows."""
-        snapshot = self.snapshot
-        return report_input(
-            self.config,
-            forecast.table.assign(as_of=snapshot.as_of, data_vintage=snapshot.data_vintage),
-            self.panel(),
-            scores=kept_scores(forecast.backtest),
-            sentences=self.unknowns(),
-            pictures=snapshot.settings.pictures,
-            events=self._events(),
-        )
-
-    def _events(self) -> pd.DataFrame:
+    def events(self) -> pd.DataFrame:
         """Return the newest version of each policy event known then."""
         as_of = self.snapshot.as_of
         return known_at(read_events(self.snapshot.engine, as_of=as_of), key=EVENT_KEY, as_of=as_of)

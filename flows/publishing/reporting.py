@@ -1,12 +1,43 @@
 """What the report on a forecast shows, of a run's own and of a publication."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import pandas as pd
 
+from flows.publishing.evidence_pipeline import EvidencePipeline
 from flows.publishing.run_config import RunConfig
+from flows.publishing.table_pipeline import TablePipeline
+from flows.training.backtest import kept_scores
+from flows.training.predict import BacktestedForecast
 from service.charts.fan import ReportInput
+from service.language.choice import in_language
+from service.report.report import write_report
 from store.publications.panels import StoredPanel
+
+
+def write_run_report(
+    pipeline: EvidencePipeline | TablePipeline, forecast: BacktestedForecast, folder: Path
+) -> Path:
+    """Write the report on a forecast just made, in the language of the settings; return its page.
+
+    Args:
+        pipeline: What made it.
+        forecast: The forecast with its backtest.
+        folder: Where the report goes.
+    """
+    snapshot = pipeline.snapshot
+    report = report_input(
+        pipeline.config,
+        forecast.table.assign(as_of=snapshot.as_of, data_vintage=snapshot.data_vintage),
+        pipeline.panel(),
+        scores=kept_scores(forecast.backtest),
+        sentences=pipeline.unknowns(),
+        pictures=snapshot.settings.pictures,
+        events=pipeline.events(),
+    )
+    with in_language(snapshot.settings.report_language):
+        return write_report(report, folder)
 
 
 def report_input(

@@ -14,7 +14,6 @@ from flows.context.console import echo, track
 from flows.context.provenance import git_commit
 from flows.publishing.panels import table_panel
 from flows.publishing.publish import RunEntry
-from flows.publishing.reporting import report_input
 from flows.publishing.run_config import RunConfig
 from flows.publishing.table_snapshot import (
     OpenedTables,
@@ -22,7 +21,7 @@ from flows.publishing.table_snapshot import (
     open_tables,
     other_tables,
 )
-from flows.training.backtest import kept_scores, named_scores, own_metrics
+from flows.training.backtest import named_scores, own_metrics
 from flows.training.predict import BacktestedForecast
 from flows.training.scoreboard import log_board
 from models.evaluation.backtest import Backtest, backtest_group
@@ -33,7 +32,6 @@ from models.forecasting.panel_forecaster import CommodityGroup, GroupForecaster
 from models.registry import tracking
 from models.registry.datasets import panel_dataset
 from models.registry.tracked_run import InputData
-from service.charts.fan import ReportInput
 from store.errors import DataError, StoreError
 from store.publications.panels import StoredPanel
 from store.publications.publishing import write_scores
@@ -151,17 +149,8 @@ class TablePipeline:
         past = [group.tables[code] for group in self.shared.past if code in group.tables]
         return [*self.snapshot.table.notes, *hindsight(past)]
 
-    def report(self, forecast: BacktestedForecast) -> ReportInput:
-        """Return what the report on the table shows."""
-        snapshot = self.snapshot
-        return report_input(
-            self.config,
-            forecast.table.assign(as_of=snapshot.as_of, data_vintage=snapshot.data_vintage),
-            self.panel(),
-            scores=kept_scores(forecast.backtest),
-            sentences=self.unknowns(),
-            pictures=snapshot.settings.pictures,
-        )
+    def events(self) -> None:
+        """Return no policy events: the report on a table shows none."""
 
 
 def open_table_pipelines(

@@ -4,7 +4,7 @@ import dataclasses
 import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 import pandas as pd
@@ -38,7 +38,11 @@ def kept(draw: Callable[[], Picture], *content: object) -> Picture:
 
 
 def digest_of(content: object) -> str:
-    """Return a digest of values, of tables, and of dataclasses and collections of them."""
+    """Return a digest of plain values, of tables, and of dataclasses and collections of them.
+
+    Raises:
+        TypeError: Something else is in it, which two pictures could differ by unseen.
+    """
     found = hashlib.sha256()
     _add(found.update, content)
     return found.hexdigest()
@@ -46,17 +50,24 @@ def digest_of(content: object) -> str:
 
 def _add(add: Callable[[bytes], object], value: object) -> None:
     add(type(value).__name__.encode())
-    if isinstance(value, pd.DataFrame):
-        for name, column in value.items():
-            _add(add, (name, str(column.dtype), column.tolist()))
-    elif dataclasses.is_dataclass(value):
-        for field in dataclasses.fields(value):
-            _add(add, getattr(value, field.name))
-    elif isinstance(value, Mapping):
-        _add(add, list(value.items()))
-    elif isinstance(value, list | tuple):
-        add(b"%d" % len(value))
-        for item in value:
-            _add(add, item)
-    else:
+    parts = _parts(value)
+    if parts is not None:
+        add(b"%d" % len(parts))
+        for part in parts:
+            _add(add, part)
+    elif pd.api.types.is_scalar(value):
         add(repr(value).encode())
+    else:
+        raise TypeError(f"A picture cannot be kept by a {type(value).__name__}.")
+
+
+def _parts(value: object) -> Sequence[object] | None:
+    """Return what a table, a dataclass or a collection holds; None for a value."""
+    if isinstance(value, pd.DataFrame):
+        columns = value.reset_index().items()
+        return [(name, str(column.dtype), column.tolist()) for name, column in columns]
+    if dataclasses.is_dataclass(value):
+        return [getattr(value, field.name) for field in dataclasses.fields(value)]
+    if isinstance(value, Mapping):
+        return list(value.items())
+    return value if isinstance(value, list | tuple) else None

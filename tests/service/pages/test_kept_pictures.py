@@ -37,6 +37,14 @@ def test_whatever_a_fan_shows_makes_another(fan: Fan) -> None:
     assert len({digest_of(other) for other in [fan, *others]}) == 1 + len(others)
 
 
+def test_the_index_of_a_table_counts_and_what_cannot_be_compared_is_refused() -> None:
+    table = pd.DataFrame({"tonnes": [1.0, 2.0]}, index=[3, 4])
+
+    assert digest_of(table) != digest_of(table.set_axis([3, 5]))
+    with pytest.raises(TypeError, match="ndarray"):
+        digest_of(table["tonnes"].to_numpy())
+
+
 def test_text_cannot_be_moved_from_one_field_to_the_next() -> None:
     assert digest_of(("ab", "c")) != digest_of(("a", "bc"))
     assert digest_of([["a"], "b"]) != digest_of([["a", "b"]])
