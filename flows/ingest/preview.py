@@ -144,6 +144,9 @@ def _changes(engine: Engine | None, rows: pd.DataFrame) -> str:
 
 
 def _show(lines: Sequence[tuple[str, str]]) -> None:
+    """Print a table of what was asked and what came, if anything did."""
+    if not lines:
+        return
     table = Table(box=None, pad_edge=False)
     table.add_column("asked", overflow="fold")
     table.add_column("came", overflow="fold")

@@ -412,6 +412,7 @@ def test_ingest_states_what_is_new_and_the_second_time_that_nothing_is(magnetcas
     assert (first[0], again[0]) == (0, 0)
     assert "new rows" in first[2]
     assert "nothing new in the bundled tables" in again[2]
+    assert "asked" not in again[2]
     assert (first[1], again[1]) == ("", "")
 
 
