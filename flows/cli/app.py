@@ -5,6 +5,7 @@ docstring in its file, for Prefect and MLflow take seconds to import.
 """
 
 import ast
+import os
 import sys
 import warnings
 from collections.abc import Mapping, Sequence
@@ -52,6 +53,12 @@ VERBS: Final[Mapping[str, Mapping[str, Sequence[str]]]] = {
     },
 }
 """Verbs by heading of ``--help`` and module of this package."""
+
+RECORDED: Final = (
+    *("run", "predict", "backtest", "train", "promote", "rollback"),
+    *("ingest", "review", "panel", "partition"),
+)
+"""Verbs whose runs Prefect records: without ``magnetcast up`` they have a server of their own."""
 
 FAMILIES: Final = {
     "audit": "Check that the audit trail was not rewritten.",
@@ -136,6 +143,10 @@ def _choose_server(verb: str) -> None:
     server = choose_server(Settings().home)
     if server.is_lost and verb not in VERBS["Operate"]["operation_commands"]:
         echo(f"prefect   {server.message}")
+    if server.is_own and verb in RECORDED:
+        from flows.context.own_server import offer
+
+        offer(Path(os.environ["PREFECT_HOME"]))
 
 
 _register()
@@ -198,9 +209,7 @@ def _of_prefect(err: Exception) -> str:
 
 
 def _is_of_prefect(err: BaseException | None) -> bool:
-    """Tell whether Prefect's client, which speaks by httpx, could not reach or start its server."""
-    if isinstance(err, RuntimeError) and "ephemeral Prefect API server" in str(err):
-        return True
+    """Tell whether Prefect's client, which speaks by httpx, could not reach its server."""
     while err is not None:
         if type(err).__module__.split(".")[0] in {"httpx", "httpcore"}:
             return True

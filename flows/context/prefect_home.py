@@ -36,6 +36,8 @@ class PrefectServer:
     """Of its API; empty for a server of the command's own."""
     message: str
     """Its line in `magnetcast status`."""
+    is_own: bool = False
+    """Whether a command that needs one starts its own."""
     is_lost: bool = False
     """Whether ``magnetcast up`` started one that does not answer."""
 
@@ -93,8 +95,8 @@ def choose_server(home: Path) -> PrefectServer:
     kept = f"each command records its runs in {folder} by a server of its own"
     if address:
         lost = f"the server of `magnetcast up`, {address}, does not answer; {kept}."
-        return PrefectServer("", lost, is_lost=True)
-    return PrefectServer("", f"{kept}, as `magnetcast up` does not run.")
+        return PrefectServer("", lost, is_own=True, is_lost=True)
+    return PrefectServer("", f"{kept}, as `magnetcast up` does not run.", is_own=True)
 
 
 def _address(home: Path) -> str:

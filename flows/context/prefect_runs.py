@@ -17,6 +17,7 @@ from prefect.exceptions import MissingContextError
 from prefect.states import Completed
 
 from flows.context.console import LOG
+from flows.context.own_server import wait_until_ready
 from store.digest_cache import DigestCache
 from store.vocabulary import COMMODITY
 
@@ -78,6 +79,7 @@ def job_flow(
             given.apply_defaults()
             if folder := os.environ.get("PREFECT_HOME"):
                 Path(folder).mkdir(parents=True, exist_ok=True)  # Prefect makes the last one only
+            wait_until_ready()
             with tags(f"job:{name}", *_tags(given.arguments)):
                 return made(*args, **kwargs)
 

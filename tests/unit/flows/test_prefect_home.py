@@ -1,5 +1,4 @@
 import os
-import socket
 import subprocess
 import sys
 import threading
@@ -7,11 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
-from flows.cli import app
 from flows.context.prefect_home import (
     BY_HAND,
     choose_server,
@@ -60,7 +57,7 @@ def test_without_up_a_command_keeps_its_runs_in_the_home(tmp_path: Path) -> None
 
     assert os.environ["PREFECT_HOME"] == str(tmp_path / "prefect")
     assert "PREFECT_API_URL" not in os.environ
-    assert (found.address, found.is_lost) == ("", False)
+    assert (found.address, found.is_own, found.is_lost) == ("", True, False)
     assert "`magnetcast up` does not run" in found.message
     assert not (tmp_path / "prefect").exists()
 
@@ -72,6 +69,7 @@ def test_while_up_runs_every_command_reports_to_its_server(tmp_path: Path) -> No
 
     assert found.address == os.environ["PREFECT_API_URL"] == f"{address}/api"
     assert f"export PREFECT_HOME={tmp_path / 'prefect'}" in found.message
+    assert not found.is_own
     assert not found.is_lost
 
 
@@ -136,25 +134,3 @@ def test_no_verb_loads_prefect_before_its_server_is_chosen() -> None:
     )
 
     assert done.stdout.strip() == "False"
-
-
-@pytest.mark.slow
-def test_a_server_that_does_not_start_in_time_is_reported_in_a_sentence(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    from prefect.server.api.server import SubprocessASGIServer  # noqa: PLC0415 - seconds
-
-    # Of a port of its own: the one without is the server of all tests of this process.
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        server = SubprocessASGIServer(probe.getsockname()[1])
-    monkeypatch.setattr(app, "app", SimpleNamespace(meta=lambda: server.start(timeout=0.01)))
-
-    with pytest.raises(SystemExit) as ended:
-        app.main()
-    server.stop()
-
-    assert ended.value.code == 1
-    assert "error: Prefect's server does not answer (RuntimeError: Timed out" in (
-        capsys.readouterr().err
-    )
