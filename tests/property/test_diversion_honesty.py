@@ -1,9 +1,6 @@
-"""What is said of diversion at an as_of does not change with anything that came out later."""
-
-from collections.abc import Callable
+"""What is reported of diversion at an as_of does not change with anything that came out later."""
 
 import pandas as pd
-import pytest
 
 from features.controls.episodes import PartialActs
 from features.panel.evidence import evidence_panel
@@ -14,10 +11,9 @@ from models.event_study.diversion_words import diversion_table, sentences
 from tests.data.builders import World, at, bundled_world, only_known, poisoned, revised
 
 AS_OF = at("2025-12-25")
-Change = Callable[[World, pd.Timestamp], World]
 
 
-def said(world: World) -> tuple[pd.DataFrame, list[str]]:
+def reported(world: World) -> tuple[pd.DataFrame, list[str]]:
     flows = TradeFlows.of_panel(evidence_panel(world.observations, as_of=AS_OF))
     acts = PartialActs(world.events, flows.names, as_of=AS_OF)
     tables, lines = [], []
@@ -28,12 +24,11 @@ def said(world: World) -> tuple[pd.DataFrame, list[str]]:
     return pd.concat(tables, ignore_index=True), lines
 
 
-@pytest.mark.parametrize("change", [poisoned, revised], ids=["poisoned", "revised"])
-def test_the_future_changes_nothing_that_is_said(change: Change) -> None:
+def test_the_future_changes_nothing_that_is_reported() -> None:
     world = bundled_world()
-    table, lines = said(only_known(world, AS_OF))
+    table, lines = reported(only_known(world, AS_OF))
 
-    later_table, later_lines = said(change(world, AS_OF))
+    later_table, later_lines = reported(revised(poisoned(world, AS_OF), AS_OF))
 
     assert len(table) > 0
     pd.testing.assert_frame_equal(table, later_table, check_exact=True)

@@ -20,8 +20,7 @@ Change = Callable[[World, pd.Timestamp], World]
 
 CHANGES = [
     pytest.param(lambda world, _: world, id="as they came"),
-    pytest.param(poisoned, id="poisoned"),
-    pytest.param(revised, id="revised"),
+    pytest.param(lambda world, day: revised(poisoned(world, day), day), id="spoiled"),
 ]
 DAYS = ["2019-06-25", "2020-03-08", "2020-11-20"]
 

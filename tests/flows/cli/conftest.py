@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from shutil import copyfile
 
 import pytest
 
 from flows.context.stores import store_of
 from flows.ingest.ingest import ingest_if_empty
+from store.settings import Settings
 from tests.flows.conftest import environment, settings_of
 
 
@@ -18,3 +20,10 @@ def filled(new_folder: Callable[[], Path], data_dir: Path) -> Path:
     ingest_if_empty(settings)
     store_of(settings).dispose()
     return folder
+
+
+def copy_home(database: Path) -> None:
+    """Copy a closed database into the home that the environment names."""
+    home = Settings().home
+    home.mkdir(parents=True, exist_ok=True)
+    copyfile(database, home / "magnetcast.db")

@@ -7,18 +7,19 @@ import pytest
 from store.database import open_store
 from store.facts.batch import Batch, FileRows
 from store.facts.writing import write_batch
-from store.settings import Settings
 from tests.data.attribution_builders import EVENT, control, world_with_a_fall
 from tests.data.builders import make_events
+from tests.flows.cli.conftest import copy_home
 
 Call = Callable[..., tuple[int, str, str]]
 EARLY = "2020-06-control"
 LATE = "2022-03-control"
 
 
-@pytest.fixture
-def filled(place: Path) -> Path:
-    """Fill the store of this test's place with the world with a fall and two more events."""
+@pytest.fixture(scope="module")
+def facts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database of the world with a fall and two more events; only copied."""
+    path = tmp_path_factory.mktemp("fall") / "store.db"
     world = world_with_a_fall()
     more = [
         control(event_id=EARLY, announced_on="2020-06-10", effective_from="2020-06-10"),
@@ -29,10 +30,15 @@ def filled(place: Path) -> Path:
         "policy_events": pd.concat([world.events, make_events(*more)], ignore_index=True),
         "tariff_steps": world.tariffs,
     }
-    engine = open_store(Settings().url)
+    engine = open_store(f"sqlite:///{path}")
     write_batch(engine, Batch((FileRows("made", "made.csv", "0" * 64, frames),)))
     engine.dispose()
-    return place
+    return path
+
+
+@pytest.fixture
+def filled(place: Path, facts: Path) -> None:  # noqa: ARG001 - sets the environment
+    copy_home(facts)
 
 
 @pytest.mark.slow
@@ -40,7 +46,7 @@ def filled(place: Path) -> Path:
 def test_an_event_is_reported_in_words_with_table_chart_and_page(
     magnetcast: Call, tmp_path: Path
 ) -> None:
-    out = tmp_path / "told"
+    out = tmp_path / "written"
 
     code, text, err = magnetcast(
         "attribute", EVENT, "--as-of", "2021-11-25", "--months", "4", "--out", str(out)

@@ -12,6 +12,7 @@ from store.facts.writing import write_batch
 from store.settings import Settings
 from tests.data.builders import make_events, make_levels
 from tests.data.partner_builders import make_partner_world
+from tests.flows.cli.conftest import copy_home
 
 Call = Callable[..., tuple[int, str, str]]
 
@@ -40,21 +41,27 @@ def diverted(levels: pd.DataFrame) -> pd.DataFrame:
     return levels.assign(value=value)
 
 
-def fill(**frames: pd.DataFrame) -> None:
+def fill(url: str, **frames: pd.DataFrame) -> None:
     files = tuple(
         FileRows(name, f"{name}.csv", "0" * 64, {name: frame}) for name, frame in frames.items()
     )
-    engine = open_store(Settings().url)
+    engine = open_store(url)
     write_batch(engine, Batch(files))
     engine.dispose()
 
 
-@pytest.fixture
-def store(place: Path) -> Path:
-    """Fill a store with seven years of levels and a diversion from the USA to Vietnam."""
+@pytest.fixture(scope="module")
+def diversion(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database of seven years and a diversion from the USA to Vietnam; only copied."""
+    path = tmp_path_factory.mktemp("diversion") / "store.db"
     levels = diverted(make_levels(first="2018-01", last="2024-12"))
-    fill(observations=levels, policy_events=make_events(ACT, ON_ALL))
-    return place
+    fill(f"sqlite:///{path}", observations=levels, policy_events=make_events(ACT, ON_ALL))
+    return path
+
+
+@pytest.fixture
+def store(place: Path, diversion: Path) -> None:  # noqa: ARG001 - sets the environment
+    copy_home(diversion)
 
 
 @pytest.mark.usefixtures("store")
@@ -97,7 +104,7 @@ def test_an_act_of_which_no_month_is_known_is_reported_and_stops_nothing(magnetc
 
 @pytest.mark.usefixtures("store")
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (("--event", "no-such-act"), "is no policy event known on 2025-01-25"),
         (("--event", "act-on-all"), "hits every destination, so there is nothing to divert to"),
@@ -108,19 +115,19 @@ def test_an_act_of_which_no_month_is_known_is_reported_and_stops_nothing(magnetc
     ids=["unknown", "on everybody", "how hard each was hit", "rate", "no table"],
 )
 def test_what_cannot_be_answered_is_one_message(
-    magnetcast: Call, words: tuple[str, ...], told: str
+    magnetcast: Call, words: tuple[str, ...], message: str
 ) -> None:
     code, text, err = magnetcast("diversion", "--as-of", NOW, *words)
 
     assert (code, text) == (1, "")
     assert err.startswith("error: ")
-    assert told in err
+    assert message in err
 
 
 @pytest.mark.usefixtures("place")
 def test_a_short_history_is_reported(magnetcast: Call) -> None:
     levels = make_levels(first="2024-01", last="2024-12")
-    fill(observations=levels, policy_events=make_events(ACT))
+    fill(Settings().url, observations=levels, policy_events=make_events(ACT))
 
     code, _, err = magnetcast("diversion", "--as-of", NOW, "--event", "act-on-usa")
 
@@ -131,7 +138,7 @@ def test_a_short_history_is_reported(magnetcast: Call) -> None:
 @pytest.mark.usefixtures("place")
 def test_a_full_partner_table_is_searched_too(magnetcast: Call) -> None:
     rows = make_partner_world(partners=30, months=60).rows()
-    fill(observations=rows, policy_events=make_events(ACT))
+    fill(Settings().url, observations=rows, policy_events=make_events(ACT))
 
     code, text, err = magnetcast(
         "diversion", "--as-of", NOW, "--commodity", "850511", "--format", "csv"

@@ -28,18 +28,15 @@ def again(settings: Settings, folder: Path | None, language: Language = "en") ->
 
 
 @pytest.mark.slow
-def test_it_is_what_the_run_wrote_in_any_language_and_again(
+def test_it_is_what_the_run_wrote_after_one_in_another_language_too(
     published: Published, tmp_path: Path
 ) -> None:
-    english, german, same = (
-        again(published.settings, tmp_path / code, code) for code in ("en", "de", "en")
-    )
+    german, english = (again(published.settings, tmp_path / code, code) for code in ("de", "en"))
 
     of_run = {path.name: path.read_bytes() for path in published.outcome.report.parent.iterdir()}
     data = {"forecasts.csv", "scores.csv"}
     drawn = of_run.keys() - data - {"audit_head.txt"}
     assert {name: english[name] for name in drawn} == {name: of_run[name] for name in drawn}
-    assert same == english
     assert {name for name in english if german[name] == english[name]} == data
     assert b'<html lang="de">' in german["index.html"]
 

@@ -1,5 +1,7 @@
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from shutil import copyfile
 
 import pandas as pd
 import pytest
@@ -7,7 +9,7 @@ from alembic import command
 from sqlalchemy import Engine, insert, inspect, text
 from sqlalchemy.exc import DatabaseError
 
-from store.database import migration_config, writing
+from store.database import migration_config, open_store, writing
 from store.errors import DataError, MissingError, StoreError, TokenError
 from store.planning import overrides
 from store.planning.alert_rules import (
@@ -241,12 +243,23 @@ def test_a_writer_saves_so_many_overrides_within_a_day(
     assert read_planning(engine).overrides["tonnes"].tolist() == [450.0, 460.0, 480.0, 490.0]
 
 
+@pytest.fixture(scope="module")
+def untouched(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """A store with forecasts of two commodities; what is refused by us is so on any database."""
+    path = copyfile(sqlite_template, tmp_path_factory.mktemp("untouched") / "store.db")
+    opened = open_store(f"sqlite:///{path}")
+    publish(opened)
+    publish_goods(opened)
+    yield opened
+    opened.dispose()
+
+
 def override(engine: Engine, **changes: object) -> None:
     add_override(engine, expected(**changes), who=DESK, at=AT)
 
 
 @pytest.mark.parametrize(
-    ("write", "changes", "error", "said"),
+    ("write", "changes", "error", "message"),
     [
         (need, {"name": " "}, DataError, "'' as the name of a need"),
         (need, {"name": "a\nb"}, DataError, "printable"),
@@ -277,19 +290,16 @@ def override(engine: Engine, **changes: object) -> None:
     ],
 )
 def test_what_makes_no_sense_leaves_nothing(
-    engine: Engine,
+    untouched: Engine,
     write: Callable[..., None],
     changes: dict[str, object],
     error: type[Exception],
-    said: str,
+    message: str,
 ) -> None:
-    publish(engine)
-    publish_goods(engine)
+    with pytest.raises(error, match=message):
+        write(untouched, **changes)
 
-    with pytest.raises(error, match=said):
-        write(engine, **changes)
-
-    state = read_planning(engine)
+    state = read_planning(untouched)
     assert state.needs.empty
     assert state.rules.empty
     assert state.overrides.empty

@@ -10,11 +10,13 @@ from store.vocabulary import DESTINATIONS
 from tests.data.attribution_builders import EVENT, planted_loss, world_with_a_fall
 from tests.data.builders import QUICK, World, at, poisoned
 
+pytestmark = pytest.mark.slow
+
 AS_OF = at("2021-11-25")
 MONTHS = 4
 
 
-def told_of(world: World) -> Attribution:
+def attributed(world: World) -> Attribution:
     act = act_of(world.events, EVENT, as_of=AS_OF)
     return attribute(world.history(), act, as_of=AS_OF, spec=QUICK, months=MONTHS)
 
@@ -22,7 +24,7 @@ def told_of(world: World) -> Attribution:
 @cache
 def on_one() -> Attribution:
     """Return what an event on the USA did."""
-    return told_of(world_with_a_fall())
+    return attributed(world_with_a_fall())
 
 
 def on_others(named: str) -> Attribution:
@@ -31,7 +33,7 @@ def on_others(named: str) -> Attribution:
     world = world_with_a_fall(named=named)
     for panel in world_with_a_fall().history()._panels.values():
         world.history().keep(panel)
-    return told_of(world)
+    return attributed(world)
 
 
 def total(found: Attribution, destination: str, way: str, part: str) -> pd.Series:
@@ -41,7 +43,6 @@ def total(found: Attribution, destination: str, way: str, part: str) -> pd.Serie
     return rows.loc[key].iloc[0]
 
 
-@pytest.mark.slow
 def test_a_planted_fall_is_found_in_its_months_and_within_the_band() -> None:
     found = on_one()
 
@@ -53,7 +54,6 @@ def test_a_planted_fall_is_found_in_its_months_and_within_the_band() -> None:
     assert row["rank"] == 1
 
 
-@pytest.mark.slow
 def test_the_synthetic_control_finds_the_planted_fall_too() -> None:
     row = total(on_one(), "USA", "synthetic", "fall")
 
@@ -69,7 +69,6 @@ def test_no_donor_was_hit() -> None:
     assert weights["weight"].sum() == pytest.approx(1.0)
 
 
-@pytest.mark.slow
 def test_an_event_on_two_is_reported_of_both_together_and_donors_are_neither() -> None:
     found = on_others("USA;FRA")
 
@@ -105,7 +104,6 @@ def test_what_came_is_the_panel_as_known_now() -> None:
     assert set(usa["kind"]) == {"observed"}
 
 
-@pytest.mark.slow
 def test_an_event_on_all_has_no_synthetic_control_and_nothing_displaced() -> None:
     found = on_others("WLD")
 
@@ -116,9 +114,8 @@ def test_an_event_on_all_has_no_synthetic_control_and_nothing_displaced() -> Non
     assert set(found.totals["destination"]) & {"OTHERS", "HIT"} == set()
 
 
-@pytest.mark.slow
 def test_a_poisoned_future_leaves_the_result_the_same_to_the_bit() -> None:
-    found = told_of(poisoned(world_with_a_fall(), AS_OF))
+    found = attributed(poisoned(world_with_a_fall(), AS_OF))
 
     pd.testing.assert_frame_equal(found.table, on_one().table, check_exact=True)
     pd.testing.assert_frame_equal(found.totals, on_one().totals, check_exact=True)

@@ -1,7 +1,9 @@
 """A backtest from what was kept has the bits of one that computed everything."""
 
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
+from shutil import copytree
 
 import numpy as np
 import pandas as pd
@@ -13,6 +15,8 @@ from models.learning.spec import ModelSpec
 from store.digest_cache import DigestCache
 from tests.data.builders import QUICK, World, at, bundled_world, make_world
 
+pytestmark = pytest.mark.slow
+
 AS_OF = at("2020-03-24")
 PAST = 3
 """Origins of a backtest at that moment."""
@@ -21,6 +25,7 @@ LATER = at("2020-03-01")
 """After the last of them; a release follows before the moment of the backtest."""
 
 
+@cache
 def world() -> World:
     plain, bundled = make_world(last="2020-02"), bundled_world()
     figures = bundled.observations
@@ -50,71 +55,78 @@ def check_same(left: EvidenceBacktest, right: EvidenceBacktest) -> None:
             assert one.origin.tonnes.tobytes() == two.origin.tonnes.tobytes()
 
 
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> tuple[EvidenceBacktest, Path]:
+    """The backtest that computed everything, and the folder of what it kept: only copied."""
+    folder = tmp_path_factory.mktemp("first")
+    return backtested(world(), folder), folder
+
+
+@pytest.fixture
+def cold(first: tuple[EvidenceBacktest, Path]) -> EvidenceBacktest:
+    """The backtest that computed everything."""
+    return first[0]
+
+
+@pytest.fixture
+def kept(first: tuple[EvidenceBacktest, Path], tmp_path: Path) -> Path:
+    """Return what that backtest kept, in a folder of this test's own."""
+    return Path(copytree(first[1], tmp_path / "kept"))
+
+
 def names(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
 
 
-@pytest.mark.slow
-def test_kept_or_not_the_bits_are_the_same(tmp_path: Path) -> None:
-    cold = backtested(world(), tmp_path)
-    made = names(tmp_path)
+def test_kept_or_not_the_bits_are_the_same(cold: EvidenceBacktest, kept: Path) -> None:
+    made = names(kept)
 
-    warm = backtested(world(), tmp_path)
+    warm = backtested(world(), kept)
 
-    assert names(tmp_path) == made  # whatever is computed is kept: nothing was
+    assert names(kept) == made  # whatever is computed is kept: nothing was
     check_same(warm, cold)
     check_same(warm, backtested(world(), None))
     assert len(cold.cells) > 0
 
 
-@pytest.mark.slow
-def test_a_changed_parameter_computes_forecasts_and_no_panel(tmp_path: Path) -> None:
-    backtested(world(), tmp_path)
-    made = names(tmp_path)
+def test_a_changed_parameter_computes_forecasts_and_no_panel(kept: Path) -> None:
+    made = names(kept)
     other = replace(QUICK, learning_rate=0.1)
 
-    changed = backtested(world(), tmp_path, other)
+    changed = backtested(world(), kept, other)
 
     check_same(changed, backtested(world(), None, other))
-    assert len(names(tmp_path) - made) == PAST
+    assert len(names(kept) - made) == PAST
 
 
-@pytest.mark.slow
 def test_figures_known_since_the_last_origin_compute_the_present_panel_alone(
-    tmp_path: Path,
+    cold: EvidenceBacktest, kept: Path
 ) -> None:
-    before = world()
-    cold = backtested(before, tmp_path)
-    made = names(tmp_path)
-    figures = before.observations
+    made = names(kept)
+    figures = world().observations
     is_late = figures["available_at"] > LATER
     late = figures.assign(value=figures["value"].mask(is_late, figures["value"] * 1.5))
 
-    warm = backtested(replace(before, observations=late), tmp_path)
+    warm = backtested(replace(world(), observations=late), kept)
 
-    assert len(names(tmp_path) - made) == 1
+    assert len(names(kept) - made) == 1
     pd.testing.assert_frame_equal(warm.forecasts, cold.forecasts, check_exact=True)
     assert not warm.cells["tonnes"].equals(cold.cells["tonnes"])
 
 
-@pytest.mark.slow
-def test_a_figure_dated_back_is_in_every_forecast_that_could_know_it(tmp_path: Path) -> None:
-    before = world()
-    backtested(before, tmp_path)
-    figures = before.observations
+def test_a_figure_dated_back_is_in_every_forecast_that_could_know_it(kept: Path) -> None:
+    figures = world().observations
     place = figures.index[figures["commodity"].str.startswith("8505")][0]
     figures = figures.assign(value=figures["value"].mask(figures.index == place, 1_000.0))
-    back = replace(before, observations=figures)
+    back = replace(world(), observations=figures)
 
-    warm = backtested(back, tmp_path)
+    warm = backtested(back, kept)
 
     check_same(warm, backtested(back, None))
 
 
-@pytest.mark.slow
-def test_files_that_were_cut_short_change_nothing(tmp_path: Path) -> None:
-    cold = backtested(world(), tmp_path)
-    for path in sorted(tmp_path.iterdir())[::2]:
+def test_files_that_were_cut_short_change_nothing(cold: EvidenceBacktest, kept: Path) -> None:
+    for path in sorted(kept.iterdir())[::2]:
         path.write_bytes(path.read_bytes()[:-7])
 
-    check_same(backtested(world(), tmp_path), cold)
+    check_same(backtested(world(), kept), cold)
