@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, sync_playwright
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 CHROMIUM = "MAGNETCAST_TEST_CHROMIUM"
 """Names the browser to test with; where it is set, one that is missing is a failure."""
@@ -41,6 +42,21 @@ def opened(browser: Browser, address: str, **options: object) -> Watch:
     context = browser.new_context(base_url=address, **options)
     context.set_default_timeout(1000 * PATIENCE_S)
     return Watch(context)
+
+
+def serious_faults(page: Page) -> list[str]:
+    """Return the faults of accessibility, minor ones left out, in light and in dark colours."""
+    found = []
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        # The script comes over the driver's own channel: the page's policy allows none.
+        faults = Axe().run(page).response["violations"]
+        found += [
+            f"{scheme}: {fault['id']}: {fault['nodes'][0]['html'][:200]}"
+            for fault in faults
+            if fault["impact"] != "minor"
+        ]
+    return found
 
 
 @contextmanager

@@ -2,7 +2,6 @@ import csv
 import io
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,17 +13,15 @@ from starlette.testclient import TestClient
 
 from models.forecasting.joint_paths import USUAL_CARRY
 from service.api.models import Page, Problem
-from service.app import Rules
 from service.planning import models
 from service.planning.entries import override_cells, value_added
-from service.planning.webhooks import WebhookPolicy
 from service.wording import chance_below
-from store.database import open_store
 from store.planning.audit import Actor, create_token, revoke_token
 from store.planning.overrides import OverrideRow, PlanningRows, add_override, read_planning
 from store.publications.publishing import write_scores
 from store.vocabulary import ERROR_AUTOCORRELATION, QUANTILE_COLUMNS
-from tests.service.stores import EARLIER, NEWEST, copied, make_app, make_live, publish
+from tests.service.desks import HOOKED, desk_of, desk_over
+from tests.service.stores import EARLIER, NEWEST, make_app, make_live, publish
 
 API = "/api/v1"
 AT = datetime(2026, 11, 25, tzinfo=UTC)
@@ -32,9 +29,6 @@ NEED = {"name": "Motor plant", "destination": "USA", "period_from": "2026-12",
         "period_to": "2027-03", "tonnes": 600.0}  # fmt: skip
 RULE = {"name": "down", "measure": "median", "destination": "USA", "points": 5.0}
 OVERRIDE = {"destination": "USA", "period": "2026-12", "tonnes": 450.5, "reason": "two licences"}
-HOOKED = Rules(
-    open_reads=True, max_body_bytes=4000, requests_per_s=0, webhooks=WebhookPolicy("k" * 32)
-)
 SAME = {"Sec-Fetch-Site": "same-origin"}
 ATTACK = "=<script>alert(1)</script>\"'"
 
@@ -47,7 +41,7 @@ def token(engine: Engine) -> str:
 @pytest.fixture
 def desk(engine: Engine, token: str) -> Iterator[TestClient]:
     """Client of the app, with a token that may write."""
-    with opened(engine, token) as client:
+    with desk_of(engine, token) as client:
         yield client
 
 
@@ -56,17 +50,7 @@ def untouched(
     published_store: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[TestClient]:
     """Client as ``desk``, of all tests after which nothing is written."""
-    engine = open_store(copied(published_store, tmp_path_factory.mktemp("untouched")))
-    with opened(engine, create_token(engine, name="desk", scopes=["write"], at=NEWEST)) as client:
-        yield client
-    engine.dispose()
-
-
-@contextmanager
-def opened(engine: Engine, token: str) -> Iterator[TestClient]:
-    """Open a client of the app over a store that may write with a token."""
-    with TestClient(make_app(engine, HOOKED), raise_server_exceptions=False) as client:
-        client.headers["Authorization"] = f"Bearer {token}"
+    with desk_over(published_store, tmp_path_factory.mktemp("untouched")) as client:
         yield client
 
 

@@ -18,21 +18,20 @@ from flows.alerts import alert
 from flows.context.stores import store_of
 from models.forecasting.joint_paths import USUAL_CARRY
 from service.api.models import Page
-from service.app import Rules
 from service.planning import models
 from service.planning.entries import override_cells, value_added
-from service.planning.webhooks import WebhookPolicy
 from service.wording import chance_below
 from store.database import open_store
 from store.facts.evidence import save_label
 from store.facts.reading import latest_forecast
 from store.planning.alert_rules import AlertRule, add_rule
-from store.planning.audit import Actor, create_token
+from store.planning.audit import Actor
 from store.planning.overrides import OverrideRow, add_override, read_planning
 from store.publications.integrity import PublicationContext
 from store.publications.publishing import hold_forecasts, write_scores
 from store.settings import Settings
 from store.vocabulary import ERROR_AUTOCORRELATION, QUANTILE_COLUMNS
+from tests.service.desks import desk_of, desk_over
 from tests.service.other_goods import GOODS, add_goods
 from tests.service.stores import NEWEST, copied, make_app, make_live, publish
 
@@ -45,9 +44,6 @@ NEED = {"name": "Chip plant", "commodity": GOODS, "destination": "FRA", "period_
 RULE = {"name": "down", "commodity": GOODS, "measure": "median", "destination": "FRA", "points": 5}
 OVERRIDE = {"commodity": GOODS, "destination": "USA", "period": "2026-12", "tonnes": 77.5,
             "reason": "a new licence"}  # fmt: skip
-HOOKED = Rules(
-    open_reads=True, max_body_bytes=4000, requests_per_s=0, webhooks=WebhookPolicy("k" * 32)
-)
 SPACE = "{http://www.w3.org/2005/Atom}"
 SAME = {"Sec-Fetch-Site": "same-origin"}
 
@@ -63,20 +59,25 @@ def store(two_goods: Path, tmp_path: Path) -> Iterator[Engine]:
 @pytest.fixture
 def desk(store: Engine) -> Iterator[TestClient]:
     """Client of the app, with a token that may write."""
-    token = create_token(store, name="desk", scopes=["write"], at=NEWEST)
-    with TestClient(make_app(store, HOOKED), raise_server_exceptions=False) as client:
-        client.headers["Authorization"] = f"Bearer {token}"
+    with desk_of(store) as client:
         yield client
 
 
-def posted(client: TestClient, path: str, told: object) -> dict:
-    answer = client.post(f"{API}/{path}", json=told)
+@pytest.fixture(scope="module")
+def untouched(two_goods: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    """Client as ``desk``, of all tests after which nothing is written."""
+    with desk_over(two_goods, tmp_path_factory.mktemp("untouched")) as client:
+        yield client
+
+
+def posted(client: TestClient, path: str, sent: object) -> dict:
+    answer = client.post(f"{API}/{path}", json=sent)
     assert answer.status_code == 201, answer.text
     return answer.json()
 
 
-def form(client: TestClient, path: str, told: dict) -> object:
-    return client.post(path, data=told, headers=SAME, follow_redirects=False)
+def form(client: TestClient, path: str, sent: dict) -> object:
+    return client.post(path, data=sent, headers=SAME, follow_redirects=False)
 
 
 def test_a_need_of_other_goods_is_reported_by_their_own_forecast(desk: TestClient) -> None:
@@ -98,7 +99,7 @@ def test_a_need_of_other_goods_is_reported_by_their_own_forecast(desk: TestClien
 
 
 @pytest.mark.slow
-def test_a_backtest_of_the_goods_tells_how_much_carries_over(
+def test_a_backtest_of_the_goods_shows_how_much_carries_over(
     store: Engine, desk: TestClient
 ) -> None:
     row = {"as_of": pd.Timestamp(NEWEST), "model": "group-1", "scope": "ALL", "horizon_from": 1,
@@ -113,51 +114,47 @@ def test_a_backtest_of_the_goods_tells_how_much_carries_over(
     assert answer["buffer_95_t"] < usual["buffer_95_t"]
 
 
-@pytest.mark.parametrize(
-    ("path", "told", "model"),
-    [
-        ("needs", NEED, models.NeedResponse),
-        ("alert-rules", RULE, models.RuleResponse),
-        ("overrides", OVERRIDE, models.OverrideResponse),
-    ],
-)
-def test_lists_are_of_the_magnets_unless_others_are_named(
-    desk: TestClient, path: str, told: dict, model: type
-) -> None:
-    posted(desk, path, told)
+def test_lists_are_of_the_magnets_unless_others_are_named(desk: TestClient) -> None:
+    written = {
+        "needs": (NEED, models.NeedResponse),
+        "alert-rules": (RULE, models.RuleResponse),
+        "overrides": (OVERRIDE, models.OverrideResponse),
+    }
+    for path, (row, model) in written.items():
+        posted(desk, path, row)
 
-    plain, named = (desk.get(f"{API}/{path}{ending}").json() for ending in ("", f"?{OTHER}"))
+        plain, named = (desk.get(f"{API}/{path}{ending}").json() for ending in ("", f"?{OTHER}"))
 
-    assert plain["total"] == 0
-    Page[model].model_validate(named)
-    assert [row["commodity"] for row in named["items"]] == [GOODS]
-    rows = list(csv.DictReader(io.StringIO(desk.get(f"{API}/{path}?{OTHER}&format=csv").text)))
-    assert [row["commodity"] for row in rows] == [GOODS]
+        assert plain["total"] == 0
+        Page[model].model_validate(named)
+        assert [row["commodity"] for row in named["items"]] == [GOODS]
+        rows = list(csv.DictReader(io.StringIO(desk.get(f"{API}/{path}?{OTHER}&format=csv").text)))
+        assert [row["commodity"] for row in rows] == [GOODS]
 
 
 @pytest.mark.parametrize(
-    ("path", "told"), [("needs", NEED), ("alert-rules", RULE), ("overrides", OVERRIDE)]
+    ("path", "row"), [("needs", NEED), ("alert-rules", RULE), ("overrides", OVERRIDE)]
 )
 def test_a_commodity_that_is_not_forecast_is_a_problem_that_names_the_known(
-    store: Engine, desk: TestClient, path: str, told: dict
+    untouched: TestClient, path: str, row: dict
 ) -> None:
     answers = [
-        desk.post(f"{API}/{path}", json={**told, "commodity": "999999"}),
-        desk.get(f"{API}/{path}?commodity=999999"),
+        untouched.post(f"{API}/{path}", json={**row, "commodity": "999999"}),
+        untouched.get(f"{API}/{path}?commodity=999999"),
     ]
 
     for answer in answers:
         assert answer.status_code == 404
         assert answer.headers["content-type"] == "application/problem+json"
         assert "'999999'. Expected one of those published: 811292" in answer.json()["detail"]
-    state = read_planning(store)
+    state = read_planning(untouched.app.state.shared.live.engine)
     assert len(state.needs) + len(state.rules) + len(state.overrides) == 0
 
 
 def test_a_destination_that_only_magnets_have_takes_no_need_of_other_goods(
-    desk: TestClient,
+    untouched: TestClient,
 ) -> None:
-    answer = desk.post(f"{API}/needs", json={**NEED, "destination": "EU27_REST"})
+    answer = untouched.post(f"{API}/needs", json={**NEED, "destination": "EU27_REST"})
 
     assert answer.status_code == 400
     assert f"No destination 'EU27_REST' of commodity {GOODS}" in answer.json()["detail"]
@@ -245,8 +242,10 @@ def test_overrides_of_other_goods_are_scored_by_what_came_of_them(
     assert "+75.0%</strong>" in page
 
 
-def test_the_forms_are_for_the_goods_that_are_chosen(desk: TestClient, client: TestClient) -> None:
-    magnets, other = (desk.get(f"/needs{ending}").text for ending in ("", f"?{OTHER}"))
+def test_the_forms_are_for_the_goods_that_are_chosen(
+    untouched: TestClient, client: TestClient
+) -> None:
+    magnets, other = (untouched.get(f"/needs{ending}").text for ending in ("", f"?{OTHER}"))
 
     chooser = magnets.partition('<select name="commodity">')[2].partition("</select>")[0]
     assert re.findall(r'value="(\w+)"', chooser) == ["85051110", GOODS]
@@ -254,7 +253,7 @@ def test_the_forms_are_for_the_goods_that_are_chosen(desk: TestClient, client: T
     assert '<option value="FRA">France</option>' in other
     assert f"Record a need: commodity {GOODS}" in other
     assert other.count(f'<input type="hidden" name="commodity" value="{GOODS}">') == 2
-    picked = desk.get(f"/needs?{OTHER}&destination=FRA").text
+    picked = untouched.get(f"/needs?{OTHER}&destination=FRA").text
     assert '<option value="FRA" selected>France</option>' in picked
     # Where there is one commodity there is nothing to choose.
     assert 'name="commodity"' not in client.get("/needs").text
@@ -283,10 +282,10 @@ def test_forms_of_other_goods_write_and_lead_back_to_them(desk: TestClient) -> N
 
 
 def test_a_form_of_other_goods_that_makes_no_sense_is_shown_again_on_their_page(
-    desk: TestClient,
+    untouched: TestClient,
 ) -> None:
-    need = form(desk, "/needs", {**NEED, "tonnes": "many"})
-    override = form(desk, "/overrides", {**OVERRIDE, "as_of": "2026-11-24", "tonnes": "-5"})
+    need = form(untouched, "/needs", {**NEED, "tonnes": "many"})
+    override = form(untouched, "/overrides", {**OVERRIDE, "as_of": "2026-11-24", "tonnes": "-5"})
 
     for answer in (need, override):
         assert answer.status_code == 400
@@ -294,7 +293,7 @@ def test_a_form_of_other_goods_that_makes_no_sense_is_shown_again_on_their_page(
         assert f'<input type="hidden" name="commodity" value="{GOODS}">' in answer.text
     assert 'action="/needs" aria-describedby="need-wrong"' in need.text
     assert f"United States: commodity {GOODS} from China" in override.text
-    unknown = form(desk, "/needs", {**NEED, "commodity": "999999"})
+    unknown = form(untouched, "/needs", {**NEED, "commodity": "999999"})
     assert unknown.status_code == 404
 
 
@@ -372,7 +371,7 @@ def test_feed_and_messages_name_the_commodity(store: Engine, desk: TestClient) -
     assert f"commodity {GOODS}, France" in json.dumps(rows[f"?{OTHER}"])
 
 
-def test_the_feed_tells_what_is_held_of_other_goods(store: Engine, desk: TestClient) -> None:
+def test_the_feed_shows_what_is_held_of_other_goods(store: Engine, desk: TestClient) -> None:
     rows = latest_forecast(store, commodity=GOODS).drop(columns="as_of")
     frozen = PublicationContext(at=LATER, ahead_from=date(2026, 12, 1), made_with="{}")
     hold_forecasts(

@@ -3,10 +3,9 @@
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from tests.service.browsing import Watch, opened
+from tests.service.browsing import Watch, opened, serious_faults
 from tests.service.serving import ENDING_S
 
 pytestmark = pytest.mark.slow
@@ -24,13 +23,10 @@ PAGES = [
 ]
 
 
-@pytest.fixture(params=["light", "dark"])
-def scheme(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
 @pytest.mark.parametrize("path", PAGES)
-def test_a_page_complains_of_nothing_and_asks_nobody_else(watch: Watch, path: str) -> None:
+def test_a_page_complains_of_nothing_has_no_serious_fault_and_fits_a_phone(
+    watch: Watch, path: str
+) -> None:
     answer = watch.page.goto(path)
 
     expected = 404 if path == "/nothing" else 200
@@ -41,36 +37,15 @@ def test_a_page_complains_of_nothing_and_asks_nobody_else(watch: Watch, path: st
     assert len(watch.complaints) == (path == "/nothing")
     assert watch.hosts == {"127.0.0.1"}
     assert watch.page.context.cookies() == []
+    assert serious_faults(watch.page) == []
 
-
-@pytest.mark.parametrize("path", PAGES)
-def test_a_page_has_no_serious_fault_of_accessibility(
-    browser: Browser, address: str, scheme: str, path: str
-) -> None:
-    watch = opened(browser, address, color_scheme=scheme)
-    watch.page.goto(path)
-
-    # The script comes over the driver's own channel: the page's policy allows none.
-    found = Axe().run(watch.page).response["violations"]
-
-    watch.page.context.close()
-    serious = [f"{v['id']}: {v['nodes'][0]['html'][:200]}" for v in found if v["impact"] != "minor"]
-    assert serious == []
-
-
-@pytest.mark.parametrize("path", PAGES)
-def test_a_phone_needs_no_sideways_scroll(browser: Browser, address: str, path: str) -> None:
-    watch = opened(browser, address, viewport={"width": 360, "height": 740})
-    watch.page.goto(path)
-
+    watch.page.set_viewport_size({"width": 360, "height": 740})
     widths = watch.page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
     cut, nameless = watch.page.evaluate(
         "[[...document.querySelectorAll('table.cards')]"
         ".filter(e => e.scrollWidth > e.parentElement.clientWidth).length,"
         " document.querySelectorAll('table.cards tbody :is(th, td):not([data-head])').length]"
     )
-
-    watch.page.context.close()
     assert widths == [360, 360]
     assert (cut, nameless) == (0, 0)
 

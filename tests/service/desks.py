@@ -1,0 +1,36 @@
+"""Clients of the planners' desk: they may write, and their rules may call webhooks."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import Engine
+from starlette.testclient import TestClient
+
+from service.app import Rules
+from service.planning.webhooks import WebhookPolicy
+from store.database import open_store
+from store.planning.audit import create_token
+from tests.service.stores import NEWEST, copied, make_app
+
+HOOKED = Rules(
+    open_reads=True, max_body_bytes=4000, requests_per_s=0, webhooks=WebhookPolicy("k" * 32)
+)
+
+
+@contextmanager
+def desk_of(engine: Engine, token: str = "") -> Iterator[TestClient]:
+    """Open a client of the app over a store, with a token that may write."""
+    token = token or create_token(engine, name="desk", scopes=["write"], at=NEWEST)
+    with TestClient(make_app(engine, HOOKED), raise_server_exceptions=False) as client:
+        client.headers["Authorization"] = f"Bearer {token}"
+        yield client
+
+
+@contextmanager
+def desk_over(store: Path, folder: Path) -> Iterator[TestClient]:
+    """Open such a client over a copy of a store."""
+    engine = open_store(copied(store, folder))
+    with desk_of(engine) as client:
+        yield client
+    engine.dispose()
