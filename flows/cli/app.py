@@ -155,6 +155,7 @@ _register()
 def main() -> None:
     """Run a command; a known error becomes one message and exit code 1."""
     try:
+        _check_words(sys.argv[1:])
         app.meta()
     except (DataError, SourceError, StoreError) as err:
         echo(f"error: {err}")
@@ -172,6 +173,16 @@ def main() -> None:
             raise
         echo(f"error: {message}")
         sys.exit(1)
+
+
+def _check_words(words: Sequence[str]) -> None:
+    """Refuse words that no store and no log can keep: those with bytes that are no UTF-8."""
+    for word in words:
+        if word != word.encode(errors="replace").decode():
+            raise DataError(
+                f"{word!a} is no UTF-8 text. Expected words and names of files in UTF-8. "
+                "Rename the file, or choose a locale such as C.UTF-8; nothing was done."
+            )
 
 
 def _of_settings(err: Exception) -> str:

@@ -23,7 +23,7 @@ from service.errors import NoAnswerError, NothingPublishedError, UnknownError
 from service.http.responses import Answer, Record, csv_answer, json_answer
 from service.language.addresses import other_fields
 from service.language.phrases import gettext, marked, message_of
-from store.errors import DataError, MissingError, TokenError
+from store.errors import DataError, MissingError, StoreError, TokenError
 
 METHODS: Final = ("GET", "POST", "DELETE")
 """Methods that routes of this service have; HEAD goes with GET, OPTIONS with all."""
@@ -142,6 +142,13 @@ _DEFAULT_DETAILS: Final[dict[int, str]] = {
 }
 
 
+def _store_away(_: StoreError) -> str:
+    return gettext(
+        "The database does not answer now. Expected one that does. Try again in a moment; an entry "
+        "that is not shown then was not saved."
+    )
+
+
 def _no_details(_: Exception) -> str:
     return gettext(
         "The service failed; the error is in its log. Try again, or inform the operator."
@@ -174,6 +181,7 @@ _KINDS: Final[dict[type[Exception], tuple[HTTPStatus, Callable[[Any], str]]]] = 
     NothingPublishedError: (HTTPStatus.SERVICE_UNAVAILABLE, message_of),
     NoAnswerError: (HTTPStatus.SERVICE_UNAVAILABLE, message_of),
     DataError: (HTTPStatus.BAD_REQUEST, message_of),
+    StoreError: (HTTPStatus.SERVICE_UNAVAILABLE, _store_away),
     Exception: (HTTPStatus.INTERNAL_SERVER_ERROR, _no_details),
 }
 """Status and detail by kind of error; the most specific kind applies."""

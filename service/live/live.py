@@ -250,7 +250,7 @@ class LivePublication:
             except Exception as err:  # noqa: BLE001 - the thread must outlive any trouble
                 self.trouble = f"{type(err).__name__}: the newest state could not be read"
                 _LOG.exception("refresh failed; the previous publication stays")
-                fresh = False
+                fresh, self._seen = False, None
                 self._stop.wait(self._refresh_s)
 
     def _draw(self) -> None:

@@ -34,6 +34,11 @@ from store.vocabulary import ALL, EU27, FORECAST_COLUMNS, WORLD
 
 PAGE: Final = "index.html"
 
+_FILE: Final = re.compile(
+    r"index\.html|(forecasts|scores)\.csv|(overview|fan_[A-Za-z0-9_-]+)\.png|audit_head\.txt"
+)
+"""Every file of a report."""
+
 
 @contextmanager
 def fresh_folder(folder: Path) -> Iterator[Path]:
@@ -57,18 +62,18 @@ def fresh_folder(folder: Path) -> Iterator[Path]:
 
 
 def _check_folder(folder: Path) -> None:
-    """Refuse to replace a folder that is no report, for its files would be lost."""
+    """Refuse to replace a folder that holds more than a report, for its files would be lost."""
     if folder.exists() and not (folder.is_dir() and _is_report(folder)):
         raise DataError(
             f"{folder} exists and is no report, and would be replaced. Expected a new or empty "
-            "folder, or one written before. Choose another folder."
+            "folder, or one written before to which nothing was added. Choose another folder."
         )
 
 
 def _is_report(folder: Path) -> bool:
-    """Tell whether a folder is empty or was written by ``write_report``."""
+    """Tell whether a folder is empty or holds what is written for a report alone."""
     names = {path.name for path in folder.iterdir()}
-    return not names or {PAGE, "forecasts.csv"} <= names
+    return not names or ({PAGE, "forecasts.csv"} <= names and all(map(_FILE.fullmatch, names)))
 
 
 def _swap(fresh: Path, folder: Path, *, aside: Path) -> None:

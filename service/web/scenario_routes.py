@@ -48,9 +48,6 @@ Key = Annotated[str, Query(max_length=60)]
 
 YAML: Final = "application/yaml"
 
-MOST_FIELDS: Final = 100
-"""Fields read of a scenario that is kept."""
-
 
 @dataclass(frozen=True, slots=True)
 class ScenarioQuery:
@@ -105,7 +102,7 @@ def _read(
 
 def _kept(query: str, view: WhatIfView) -> ScenarioQuery:
     """Return a scenario that is kept."""
-    pairs = parse_qsl(query, max_num_fields=MOST_FIELDS)
+    pairs = parse_qsl(query)
     worked = dict(pairs).get("worked", "")
     found = _read(pairs, worked, view.destination, view.choices, view.worked)
     _text_of(found)

@@ -2,6 +2,7 @@
 
 import codecs
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import chain
@@ -21,6 +22,17 @@ KNOWN: Final = "UTF-8, UTF-16 nor GB18030"
 _BLOCK_BYTES: Final = 1 << 20
 _GB18030: Final = "gb18030"
 _ASCII: Final = re.compile(r"[\x00-\x7f]+")
+_SIGNS: Final = b"\xa3"
+"""First byte of the last signs of GB2312; kana, Greek and Cyrillic letters follow."""
+_FIRST: Final = b"\xb0"
+_LAST: Final = b"\xd7"
+"""First bytes of GB2312's first and last everyday characters."""
+_METALS: Final = (b"\xee", b"\xef")
+"""First bytes of the rarer characters of metals."""
+_HANGUL: Final = b"\xc8"
+"""First byte of the last syllables in Korea's encoding, whose first ones have ``_FIRST``."""
+_TELLING: Final = 20
+"""Different characters from which chance brings no Chinese text into so few first bytes."""
 _ZEROS: Final = 0.1
 """Share of zero bytes from which a text has two bytes a character: digits and commas hold one."""
 
@@ -84,13 +96,9 @@ def utf8_stream(path: Path, encoding: str) -> pa.NativeFile:
 
 
 def _check(encoding: str, blocks: Iterable[bytes]) -> None:
-    """Refuse bytes that are no text of an encoding, naming the first.
-
-    Nearly any bytes are some GB18030, but a Western letter with an accent and its neighbour make a
-    character outside GB2312, China's everyday set; so most must lie within.
-    """
+    """Refuse bytes that are no text of an encoding, naming the first."""
     decoder = codecs.getincrementaldecoder(encoding)()
-    lines, foreign, everyday = 1, 0, 0
+    lines, letters = 1, Counter[str]()
     for block in chain(blocks, [b""]):
         try:
             text = decoder.decode(block, final=not block)
@@ -99,8 +107,23 @@ def _check(encoding: str, blocks: Iterable[bytes]) -> None:
             raise UnicodeError(f"byte 0x{err.object[err.start]:02x} on line {lines}") from err
         lines += block.count(b"\n")
         if encoding == _GB18030:
-            letters = _ASCII.sub("", text)
-            foreign += len(letters)
-            everyday += len(letters.encode("gb2312", "ignore")) // 2
-    if 2 * everyday < foreign:
+            letters.update(_ASCII.sub("", text))
+    if letters and not _is_chinese(letters):
         raise UnicodeError("its characters are not those of Chinese texts")
+
+
+def _is_chinese(letters: Counter[str]) -> bool:
+    """Tell whether letters read as GB18030 are those of a Chinese text; nearly any bytes are some.
+
+    Western, Cyrillic and other letters make rare characters: half must be signs, metals or GB2312's
+    everyday ones, which lie in the order of their sound. Korean syllables make everyday ones of the
+    first sounds alone.
+    """
+    leads = {letter: letter.encode("gb2312", "ignore")[:1] for letter in letters}
+    everyday = sum(
+        letters[one]
+        for one, lead in leads.items()
+        if b"" < lead <= _SIGNS or _FIRST <= lead <= _LAST or lead in _METALS
+    )
+    is_korean = len(leads) >= _TELLING and all(_FIRST <= one <= _HANGUL for one in leads.values())
+    return 2 * everyday >= letters.total() and not is_korean

@@ -17,15 +17,19 @@ from pathlib import Path
 import httpx
 import pandas as pd
 import pytest
+from starlette.testclient import TestClient
 
 from flows.clock import utc_now
 from flows.operations import local_servers, server_processes
 from flows.operations.local_servers import down, missing, recent_restarts, running, supervise, up
 from flows.operations.server_processes import LOOPBACK, LocalServer
+from store.database import open_store
+from store.planning.audit import create_token
 from store.settings import PROJECT_ROOT, Settings
 from tests.faults.checking import Watch
 from tests.faults.home import PATIENCE_S, Home, Service
 from tests.faults.world import NEXT, publish_until
+from tests.service.stores import NEWEST, fill_store, make_app
 from tests.small_disk import small_disk
 
 pytestmark = pytest.mark.slow
@@ -108,6 +112,16 @@ def test_a_server_that_is_killed_is_started_again(
     ((name, [moment]),) = recent_restarts(settings, utc_now()).items()
     assert name == "one"
     assert recent_restarts(settings, moment + pd.Timedelta(hours=25)) == {}
+
+
+NEED = {"name": "Motor plant", "destination": "USA", "period_from": "2026-12",
+        "period_to": "2027-03", "tonnes": 600.0}  # fmt: skip
+
+
+def wait_until(is_so: Callable[[], bool]) -> None:
+    end = time.monotonic() + PATIENCE_S
+    while not is_so() and time.monotonic() < end:
+        time.sleep(0.1)
 
 
 class Postgres:
@@ -211,6 +225,36 @@ def test_postgresql_is_gone_for_a_minute(
     watch.alarm("database", "Cannot open the database", code=2)
     postgres.start()
     watch.healed(home.call("run"), by="the next run published", new=NEXT)
+
+
+def test_the_service_outlasts_a_restart_of_postgresql(postgres: Postgres) -> None:
+    fill_store(postgres.address)
+    engine = open_store(postgres.address)
+    token = create_token(engine, name="desk", scopes=["write"], at=NEWEST)
+    kept = ("/", "/destinations/USA", "/api/v1/forecasts/USA", "/api/v1/forecasts")
+
+    with TestClient(make_app(engine), raise_server_exceptions=False) as client:
+        client.headers["Authorization"] = f"Bearer {token}"
+        before = {path: client.get(path).content for path in kept}
+        postgres.stop()
+        wait_until(lambda: bool(client.get("/api/v1/ready").json()["trouble"]))
+        away = {path: client.get(path).content for path in kept}
+        lost = [client.get("/publications/2"), client.post("/api/v1/needs", json=NEED)]
+        postgres.start()
+        wait_until(lambda: not client.get("/api/v1/ready").json()["trouble"])
+        healed = [client.get("/publications/2"), client.post("/api/v1/needs", json=NEED)]
+        after = {path: client.get(path).content for path in kept}
+        needs = client.get("/api/v1/needs").json()
+    engine.dispose()
+
+    assert [answer.status_code for answer in lost] == [503, 503]
+    for answer in lost:
+        assert "The database does not answer now." in answer.text
+        assert answer.headers["retry-after"] == "5"
+        assert "127.0.0.1" not in answer.text
+    assert before == away == after
+    assert [answer.status_code for answer in healed] == [200, 201]
+    assert [row["name"] for row in needs["items"]] == [NEED["name"]]
 
 
 @pytest.mark.long

@@ -7,12 +7,14 @@
 import os
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from io import StringIO
 from pathlib import Path
 
+import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from flows.cli import app
@@ -22,14 +24,20 @@ from sources.bundled.rankings import Rankings
 from sources.bundled.release_calendar import ReleaseCalendar, ReleaseDates
 from sources.files.commodities import read_commodities
 from sources.files.controls import read_controls
-from sources.files.panel import read_panel
+from sources.files.covariates_file import read_covariates
+from sources.files.levers import ScenarioContext
+from sources.files.panel import panel_of, read_panel
+from sources.files.scenario import read_scenario
 from sources.files.tree import read_tree
+from sources.providers.customs import CustomsDownload
 from store.archive.archive_file import verify_archive
 from store.errors import DataError, SourceError, StoreError
 from store.facts.batch import FileRows
 from store.facts.writing import checked_tables
 from store.settings import PROJECT_ROOT
 from store.vocabulary import INSTRUMENTS
+from tests.data.builders import make_events
+from tests.plain_flows import plain_flows
 
 LONG = int(os.environ.get("MAGNETCAST_FUZZ", "0"))
 KNOWN = (DataError, SourceError, StoreError)
@@ -37,8 +45,12 @@ DATA = PROJECT_ROOT / "data"
 
 
 def tries(few: int, share: float) -> settings:
-    """Return the settings of a test: ``few`` tries, or its share of a long run."""
+    """Return the settings of a test: ``few`` tries, or its share of a long run.
+
+    A long run does not shrink what it finds, which may take longer than all of its tries.
+    """
     return settings(
+        phases=[Phase.generate] if LONG else list(Phase),
         max_examples=max(1, int(LONG * share)) if LONG else few,
         derandomize=not LONG,
         deadline=None,
@@ -54,7 +66,7 @@ HOSTILE = st.sampled_from(
         "1,000.5", "1.000", "0x10", "1_000", "5x", "=1+1", "＝1", "\x00", "\x1b[31m", "\u202e", "\u200b",
         "\ud7ff", "\ufeff", "a" * 70_000, '"', "'", "\n", ";", "&a", "*a", "!!python/object:os.system",
         "{[", "- " * 200, "[" * 200, "2026-13", "2026-W54", "2026-Q5", "2026Q1", "2026-01..1999-12",
-        "..", "USA", "WLD", "EU27", "XXX", "../../etc/passwd", "%s%n", "{0}", "http://[::1", "\\", "1" * 400,
+        "\udce9", "..", "USA", "WLD", "EU27", "XXX", "../../etc/passwd", "%s%n", "{0}", "http://[::1", "\\", "1" * 400,
     ]
 )  # fmt: skip
 NOISE = st.one_of(HOSTILE, st.text(max_size=12), st.integers().map(str), st.floats().map(str))
@@ -71,6 +83,22 @@ ACT = (
     "  direction: easing\n  severity: 1\n  destinations: [USA]\n"
 )
 TREE = "all: [USA, DEU]\n"
+CUSTOMS = "商品编码,贸易伙伴名称,日期,第一数量,第一计量单位,美元\n" + "".join(
+    f"85051110,{name},202401,{number * 1000},千克,{number * 50000}\n"
+    for number, name in enumerate(("美国", "德国", "韩国"), 2)
+)
+COVARIATES = "destination,period,name,value,available_at\n" + "".join(
+    f"USA,2024-{month:02},rate,{month},2024-01-01\n" for month in range(1, 13)
+)
+SCENARIO = (
+    "name: a\ntariffs:\n  - {importer: USA, rate_pct: 40, effective_from: 2027-01-01}\n"
+    "events:\n  - {event_id: x, instrument: quota, destinations: [WLD], effective_from: 2027-01-01}\n"
+)
+NOW = pd.Timestamp("2026-11-28", tz="UTC")
+PANEL_TABLE = panel_of(pd.read_csv(StringIO(PANEL))).table
+GROUND = ScenarioContext(
+    NOW, make_events({"event_id": "2018-09-control"}), ("USA", "DEU", "WLD"), ("USA",)
+)
 
 
 def head(name: str) -> str:
@@ -105,6 +133,18 @@ READERS: dict[str, tuple[str, Callable[[Path], object]]] = {
         lambda path: read_controls(path, ["USA", "DEU"], instruments=INSTRUMENTS),
     ),
     "commodities.yaml": (COMMODITIES, read_commodities),
+    "customs.csv": (
+        CUSTOMS,
+        lambda path: loaded(CustomsDownload(path, ReleaseCalendar({}), NOW, "export").load()),
+    ),
+    "covariates.csv": (
+        COVARIATES,
+        lambda path: read_covariates(path, table=PANEL_TABLE),
+    ),
+    "scenario.yaml": (
+        SCENARIO,
+        lambda path: read_scenario(path.name, path.read_bytes(), GROUND),
+    ),
     "tree.yaml": (TREE, lambda path: read_tree(path, ["USA", "DEU"])),
     "backup.tar.gz": ("", verify_archive),
 }
@@ -122,7 +162,9 @@ def broken(draw: st.DrawFn, text: str) -> bytes:
         cells = lines[place].split(mark)
         cells[draw(st.integers(0, len(cells) - 1))] = draw(NOISE)
         lines[place] = mark.join(cells)
-    content = bytearray("".join(lines).encode("utf-8", "surrogatepass"))
+    encoding = draw(st.sampled_from(["utf-8", "utf-8", "utf-16", "utf-16-le", "gb18030"]))
+    errors = "surrogatepass" if encoding.startswith("utf") else "replace"
+    content = bytearray("".join(lines).encode(encoding, errors))
     for _ in range(draw(st.integers(0, 2))):
         if content:
             content[draw(st.integers(0, len(content) - 1))] = draw(st.integers(0, 255))
@@ -133,7 +175,7 @@ def broken(draw: st.DrawFn, text: str) -> bytes:
 def test_every_reader_reads_or_refuses_in_a_sentence(name: str, tmp_path: Path) -> None:
     text, read = READERS[name]
 
-    @tries(15, share=0.06)
+    @tries(15, share=0.05)
     @given(broken(text))
     def attempt(content: bytes) -> None:
         file = tmp_path / name
@@ -144,12 +186,19 @@ def test_every_reader_reads_or_refuses_in_a_sentence(name: str, tmp_path: Path) 
     attempt()
 
 
+@pytest.fixture(autouse=True, scope="module")
+def without_prefect() -> Iterator[None]:
+    with plain_flows():
+        yield
+
+
 VERBS = st.sampled_from(
     [
         "ingest figure --period {} --destination {} --tonnes {} --source {}",
         "ingest figure --period {} --destination {} --tonnes {} --source {} --published-on {}",
         "ingest figures {file}", "ingest events {file}", "ingest tariffs {file}",
-        "ingest customs {file} --released-on {}", "ingest comtrade --since {} --until {} --code {}",
+        "ingest customs {file} --flow export --published-on {}",
+        "ingest comtrade --since {} --until {} --commodity {}", "ingest census --since {} --check",
         "diff {} {}", "vintages --format {}", "publications show {}", "publications approve {} --reason {}",
         "publications reject {} --reason {}", "publications list --commodity {}", "replay --as-of {}",
         "review accept {} --event {file}", "review reject {} --note {}", "quarantine release {}",
@@ -158,7 +207,12 @@ VERBS = st.sampled_from(
         "backtest --panel {file} --horizon {} --cutoffs {}", "restore {file}", "backup {}",
         "prune --keep-runs {} --keep-days {} --dry-run", "audit verify --head {}", "compare {} {}",
         "verify-release {file} --key {file}", "config show {}", "rollback --reason {}", "promote {}",
-        "scenario --file {file} --as-of {}", "gaps --as-of {} --format {}", "{} {}", "--home {} status",
+        "report {} --lang {}", "report {} --commodity {} --out {dir}", "attribute {} --as-of {}",
+        "diversion --as-of {} --rate {}", "recovery --as-of {}", "run --commodity {}",
+        "predict --panel {file} --covariates {file} --freq {}",
+        "backtest --panel {file} --tree {file} --columns {}", "train --set {} --before {}",
+        "predict --panel {file} --controls {file} --set {} --allow-negative", "alerts",
+        "scenario {file} --probability {} --commodity {}", "scenario --file {file} --as-of {}", "gaps --as-of {} --format {}", "{} {}", "--home {} status",
     ]
 )  # fmt: skip
 
@@ -200,6 +254,14 @@ def test_a_month_out_of_range_is_refused_in_a_sentence(
         assert "quarantine" not in caplog.text
 
 
+def test_a_name_that_is_no_text_is_refused_in_a_sentence(
+    fuzzed: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    call(fuzzed, ["ingest", "figures", "caf\udce9.csv"])
+
+    assert r"'caf\udce9.csv' is no UTF-8 text" in caplog.text
+
+
 def test_days_beyond_any_calendar_are_refused_in_a_sentence(
     fuzzed: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -216,6 +278,7 @@ def call(home: Path, words: Sequence[str]) -> None:
             patched.setenv(f"MAGNETCAST_{variable}", str(place))
         patched.setenv("MAGNETCAST_TRACKING_URI", f"sqlite:///{home / 'mlflow.db'}")
         patched.setenv("MAGNETCAST_OFFLINE", "true")
+        patched.setenv("PREFECT_HOME", str(home / "prefect"))  # chosen: no server is started
         patched.chdir(home)
         patched.setattr(sys, "argv", ["magnetcast", *words])
         with suppress(SystemExit):

@@ -9,6 +9,8 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from flows.context.stores import single_writer, store_of
+from flows.context.workspace import open_workspace
+from flows.publishing.evidence_pipeline import EvidencePipeline
 from flows.run import run
 from models.registry import mlflow_client, registry
 from store.errors import DataError, StoreError
@@ -69,6 +71,15 @@ def test_the_champion_is_tagged_with_day_data_and_commit(published: Published) -
     fingerprint = data_vintage(store_of(published.settings), as_of=at(AS_OF))
     assert tags["data_vintage"] == fingerprint
     assert len(tags["git_commit"].removesuffix("-dirty")) in {40, len("unknown")}
+
+
+def test_a_run_that_fails_later_reports_whom_it_made_champion(
+    published: Published, caplog: pytest.LogCaptureFixture
+) -> None:
+    for day in (AS_OF, "2020-04-23"):
+        EvidencePipeline(open_workspace(published.settings, at(day))).fallback()
+
+    assert caplog.messages == ["run       version 1, trained on these facts, is champion"]
 
 
 @pytest.mark.parametrize("flow", ["backtest", "train"])

@@ -128,6 +128,21 @@ def test_a_state_that_cannot_be_made_leaves_the_one_before(
     assert "the previous publication stays" in caplog.text
 
 
+def test_a_store_that_does_not_answer_is_reported_until_it_does(engine: Engine) -> None:
+    with TestClient(make_app(engine)) as client:
+        with writing(engine) as connection:
+            connection.execute(text("ALTER TABLE tokens RENAME TO tokens_away"))
+        wait_until(lambda: bool(client.get("/api/v1/ready").json()["trouble"]))
+        away = client.get("/api/v1/ready").json()
+        with writing(engine) as connection:
+            connection.execute(text("ALTER TABLE tokens_away RENAME TO tokens"))
+        wait_until(lambda: not client.get("/api/v1/ready").json()["trouble"])
+        back = client.get("/api/v1/ready").json()
+
+    assert away["trouble"] == "StoreError: the newest state could not be read"
+    assert back == {**away, "trouble": ""}
+
+
 @pytest.mark.slow
 def test_charts_are_drawn_ahead_of_the_first_who_asks(engine: Engine) -> None:
     app = create_app(make_live(engine), OPEN)

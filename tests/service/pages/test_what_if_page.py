@@ -223,8 +223,9 @@ def test_results_are_kept_side_by_side_in_the_address(asked: Asked) -> None:
     assert list(dict.fromkeys(row["scenario"] for row in rows)) == sides
 
 
-def test_a_kept_result_that_is_no_scenario_is_refused(asked: Asked) -> None:
-    answer = asked.client.get("/what-if?beside=tariff_value%3D60")
+@pytest.mark.parametrize("others", ["", "%26a%3D1" * 200], ids=["alone", "among many fields"])
+def test_a_kept_result_that_is_no_scenario_is_refused(asked: Asked, others: str) -> None:
+    answer = asked.client.get(f"/what-if?beside=tariff_value%3D60{others}")
 
     assert answer.status_code == 400
     assert "tariff_from: Missing" in answer.text

@@ -332,6 +332,17 @@ def test_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:
     assert (tmp_path / "thesis.txt").read_text(encoding="utf-8") == "years of work"
 
 
+def test_a_report_to_which_a_file_was_added_is_left_alone(tmp_path: Path) -> None:
+    target = tmp_path / "report"
+    write_report(make_small_report(), target)
+    (target / "notes.txt").write_text("read by the board", encoding="utf-8")
+
+    with pytest.raises(DataError, match="to which nothing was added"):
+        write_report(make_small_report(model_version="magnetcast-8"), target)
+
+    assert (target / "notes.txt").read_text(encoding="utf-8") == "read by the board"
+
+
 @pytest.mark.parametrize(
     ("forecasts", "message"),
     [

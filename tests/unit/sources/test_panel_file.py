@@ -54,7 +54,7 @@ def test_rows_become_a_dense_table_with_gaps_as_nan(tmp_path: Path) -> None:
 def test_other_encodings_read_the_same_with_a_note(
     tmp_path: Path, encoding: str, name: str
 ) -> None:
-    text = GOOD.replace("A,", "德国,") + "德国,2020-03,4,ragged,line\n" + SOUND * 9_000
+    text = GOOD.replace("A,", "镝铽,") + "镝铽,2020-03,4,ragged,line\n" + SOUND * 9_000
     content = text.encode(encoding)
     path = tmp_path / name
     path.write_bytes(gzip.compress(content) if name.endswith("gz") else content)
@@ -462,6 +462,16 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         pytest.param(GOOD.encode("utf-16")[:-1], "0x0a on line 5", id="cut utf-16"),
         pytest.param(
             (HEADER + SOUND * 10_000).encode() + b"\xe9", "0xe9 on line 120002", id="far down"
+        ),
+        pytest.param(
+            (
+                GOOD + "대한민국 미국 독일 일본 베트남 인도 태국 이탈리아 프랑스 스페인,2020-01,1\n"
+            ).encode("cp949"),
+            "0xb4 on line 5",
+            id="Korean",
+        ),
+        pytest.param(
+            (GOOD + "Египет,2020-01,1\n").encode("cp1251"), "0xc5 on line 5", id="Russian"
         ),
     ],
 )
