@@ -80,7 +80,7 @@ LONGEST = (
 worker of the test run is left alone with a long one. The first do not ask for the same things."""
 
 ALL_SLOW = re.compile(r"^pytestmark = (\[\s*)?pytest\.mark\.slow", re.MULTILINE)
-"""What a file says whose tests are all slow."""
+"""The line of a file whose tests are all slow."""
 
 
 @pytest.fixture(scope="session")
@@ -179,6 +179,9 @@ def magnetcast(
     """Return a caller of the command line: exit code, stdout, stderr."""
 
     from flows.cli import app  # noqa: PLC0415 - seconds
+
+    # A server is for a command of its own process; here one would be left behind by each call.
+    monkeypatch.setattr("flows.context.own_server.offer", lambda folder: "")  # noqa: ARG005
 
     def call(*words: str) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["magnetcast", *words])

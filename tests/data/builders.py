@@ -44,7 +44,7 @@ def at(day: str) -> pd.Timestamp:
 
 
 def make_events(*changes: Mapping[str, object]) -> pd.DataFrame:
-    """Build one version of a policy event per change, known from its announcement if not told."""
+    """Build one version of a policy event per change, known from its announcement unless given."""
     template: dict[str, object] = {
         "event_id": "2018-09-control",
         "announced_on": "2018-09-04",
@@ -70,7 +70,7 @@ def make_events(*changes: Mapping[str, object]) -> pd.DataFrame:
 
 
 def make_tariffs(*changes: Mapping[str, object]) -> pd.DataFrame:
-    """Build one version of a tariff step per change, known from its announcement if not told."""
+    """Build one version of a tariff step per change, known from its announcement unless given."""
     template: dict[str, object] = {
         "importer": "USA",
         "origin": "CHN",

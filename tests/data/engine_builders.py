@@ -28,13 +28,13 @@ def make_values(*, series: int = 40, months: int = 60, seed: int = 1) -> Floats:
 def make_engine(
     values: Floats, *, last: int | None = None, horizon: int = 6, spec: EngineSpec = BRIEF
 ) -> Engine:
-    """Build the engine of a panel at a column, the last one if not told."""
+    """Build the engine of a panel at a column, the last one unless given."""
     at = values.shape[1] - 1 if last is None else last
     return engine_at(values, last=at, horizon=horizon, first=0, spec=spec)
 
 
 def said_of(engine: Engine) -> Quantiles:
-    """Return what an engine says of all current series at once."""
+    """Return the forecast of an engine for all current series at once."""
     parts = list(engine.forecasts())
     rows, tonnes, mean, middle = (
         np.concatenate([getattr(part, name) for part in parts])
@@ -46,7 +46,7 @@ def said_of(engine: Engine) -> Quantiles:
 
 
 def said(values: Floats, *, last: int | None = None, horizon: int = 6) -> Quantiles:
-    """Return what the brief engine says of a panel."""
+    """Return the forecast of the brief engine for a panel."""
     return said_of(make_engine(values, last=last, horizon=horizon))
 
 

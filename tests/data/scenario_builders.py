@@ -50,9 +50,9 @@ def make_standing(
     return ScenarioSnapshot(at("2020-07-15"), origin, analogs, table, table, learned)
 
 
-def make_scenario(text: str, standing: ScenarioSnapshot) -> Scenario:
+def make_scenario(text: str, snapshot: ScenarioSnapshot) -> Scenario:
     """Read the events and tariffs of a scenario written as YAML."""
-    return read_scenario("test.yaml", f"name: test\n{text}".encode(), standing.context)
+    return read_scenario("test.yaml", f"name: test\n{text}".encode(), snapshot.context)
 
 
 def ground() -> ScenarioContext:

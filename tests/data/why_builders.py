@@ -80,7 +80,7 @@ def stand(moment: pd.Timestamp, *, version: int = 1) -> ForecastSnapshot:
 
 @cache
 def facts_with(*news: str) -> KnownFacts:
-    """Return facts of three years, with these of the inputs told anew between the two moments."""
+    """Return facts of three years, with these of the inputs changed between the two moments."""
     levels = make_levels(first="2016-01", last="2019-06")
     first_told = {"destination": "ROW", "value": 900.0}
     again = {"destination": "USA", "value": 90.0}

@@ -55,7 +55,7 @@ class Watch:
         self.seen = replace(self.seen, served="yes")
 
     def alarm(self, name: str, words: str, *, code: int = 1) -> None:
-        """Hold what ``magnetcast status`` says while things are broken, and its exit code."""
+        """Hold the message of ``magnetcast status`` while things are broken, and its exit code."""
         answer = self.home.status()
         found = [one for one in alarms(answer) if one.startswith(f"{name}: ")]
         result = [one for one in found if re.search(words, one)]
@@ -125,7 +125,7 @@ class Watch:
 
 
 def line_with(words: str, text: str) -> str:
-    """Return the first line that says this; all of it where the words span lines."""
+    """Return the first line with this; all of it where the words span lines."""
     lines = " ".join(text.split())
     return next((line for line in text.splitlines() if re.search(words, line)), lines)
 

@@ -37,7 +37,7 @@ Rows = Mapping[str, frozenset[str]]
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """How a process ended and what it told."""
+    """How a process ended and its messages."""
 
     code: int
     out: str
@@ -45,7 +45,7 @@ class Said:
 
     @property
     def error(self) -> str:
-        """Return its message from where it says that something is wrong; empty if it does not."""
+        """Return its message from where something is wrong; empty if it does not."""
         found = self.err.find("error: ")
         return " ".join(self.err[found:].split()) if found >= 0 else ""
 
@@ -137,7 +137,7 @@ class Process:
         return self.nursery.wait(self.pid) == GONE
 
     def wait_for(self, words: str) -> None:
-        """Wait until it says something, or ends."""
+        """Wait until it writes something, or ends."""
         end = time.monotonic() + PATIENCE_S
         while words not in self.err and self.is_alive and time.monotonic() < end:
             time.sleep(PAUSE_S)

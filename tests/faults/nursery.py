@@ -114,8 +114,8 @@ def born(birth: Birth) -> int:
         os._exit(code)
 
 
-def say(**told: object) -> None:
-    sys.__stdout__.write(json.dumps(told) + "\n")
+def say(**facts: object) -> None:
+    sys.__stdout__.write(json.dumps(facts) + "\n")
     sys.__stdout__.flush()
 
 

@@ -155,7 +155,7 @@ def fault(kills: int) -> str:
 
 
 def kill(home: Home, name: str) -> None:
-    """Kill a server, hold that it is told of, and wait until it runs again and is well."""
+    """Kill a server, hold that it is reported, and wait until it runs again and is well."""
     pid = server_processes.running_process(home.settings, name)
     assert pid is not None, name
     os.kill(pid.number, signal.SIGKILL)

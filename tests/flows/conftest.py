@@ -82,7 +82,7 @@ def with_eu27(levels: pd.DataFrame) -> pd.DataFrame:
 
 
 def environment(folder: Path, data_dir: Path) -> dict[str, str]:
-    """Return what a process must be told to keep all below a folder, numbers undrawn."""
+    """Return the variables of a process that keeps all below a folder and draws nothing."""
     return {
         "MAGNETCAST_HOME": str(folder / "var"),
         "MAGNETCAST_DATA_DIR": str(data_dir),
@@ -179,11 +179,28 @@ def published(
 
 def copied(there: Published, folder: Path, data_dir: Path) -> Published:
     """Return a copy of a published store in a folder that is not there yet."""
-    shutil.copytree(there.folder, folder)
-    settings = settings_of(environment(folder, data_dir))
-    artifacts = (there.settings.artifact_dir.as_uri(), settings.artifact_dir.as_uri())
-    move_addresses(settings.tracking_uri, *artifacts)
+    copied_settings(there.settings, folder, data_dir)
     return published_in(folder, data_dir)
+
+
+def copied_settings(there: Settings, folder: Path, data_dir: Path) -> Settings:
+    """Return the settings of a copy of a store and its models, in a folder not there yet."""
+    store_of(there).dispose()
+    shutil.copytree(there.home.parent, folder)
+    settings = settings_of(environment(folder, data_dir))
+    artifacts = (there.artifact_dir.as_uri(), settings.artifact_dir.as_uri())
+    move_addresses(settings.tracking_uri, *artifacts)
+    return settings
+
+
+@pytest.fixture
+def home(
+    first_run: Published, data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Settings:
+    """Return the settings of a home in which the main job ran once."""
+    place = copied(first_run, tmp_path / "place", data_dir)
+    point_at(place.folder, data_dir, monkeypatch)
+    return place.settings
 
 
 @pytest.fixture

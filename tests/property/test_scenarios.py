@@ -24,7 +24,7 @@ RATES = st.floats(0, 120).map(lambda rate: round(rate, 1))
 
 
 @cache
-def standing() -> ScenarioSnapshot:
+def snapshot() -> ScenarioSnapshot:
     """A forecast whose trees have learned from a world with a tariff."""
     history = make_world().history()
     now = history.origin(at("2020-07-25"))
@@ -34,7 +34,7 @@ def standing() -> ScenarioSnapshot:
 
 
 def usa(text: str) -> pd.DataFrame:
-    asked = standing()
+    asked = snapshot()
     table = paired(asked, make_scenario(text, asked), draws=100).table
     return table.loc[table["destination"] == "USA"].set_index("period")
 
@@ -66,7 +66,7 @@ def test_a_higher_tariff_never_raises_whom_it_hits_while_it_binds(
     month=MONTHS,
 )
 def test_a_restriction_raises_no_sum_above_its_members(kind: str, place: str, month: str) -> None:
-    asked = standing()
+    asked = snapshot()
     text = (
         f"events: [{{event_id: new, instrument: {kind}, destinations: [{place}], "
         f"effective_from: {month}-01}}]"
@@ -82,7 +82,7 @@ def test_a_restriction_raises_no_sum_above_its_members(kind: str, place: str, mo
 
 
 def test_trees_see_no_higher_forecast_in_a_higher_rate() -> None:
-    asked = standing()
+    asked = snapshot()
     origin = asked.origin
 
     shifts = [_shift(asked, origin, rate) for rate in (5, 20, 60, 100)]
@@ -97,7 +97,7 @@ def _shift(asked: ScenarioSnapshot, origin: Origin, rate: int) -> np.ndarray:
 
 def test_equal_questions_get_equal_answers() -> None:
     act = "event_id: n, instrument: export_ban, destinations: [JPN], effective_from: 2020-10-01"
-    asked = standing()
+    asked = snapshot()
     scenario = make_scenario(f"events: [{{{act}}}]", asked)
 
     first, second = (paired(asked, scenario, draws=100).table for _ in range(2))

@@ -1,4 +1,4 @@
-"""A loopback server that speaks as the providers do, and misbehaves when told to."""
+"""A loopback server that speaks as the providers do, and misbehaves on request."""
 
 import threading
 import time
@@ -99,7 +99,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(self.server_of.answer(Call(provider, path, params, dict(self.headers))))
 
     def _misbehave(self, path: str) -> None:
-        """Take a fault told by hand: /misbehave/comtrade/429/3."""
+        """Take a fault by hand: /misbehave/comtrade/429/3."""
         provider, fault, *times = path.split("/")
         count = int(times[0]) if times else 1
         self.server_of.misbehave(provider, Fault(fault), times=count)

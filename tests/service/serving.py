@@ -34,7 +34,7 @@ def serving(
 
 
 def _address(process: subprocess.Popen) -> str:
-    """Read the address a process says it serves at."""
+    """Read the address at which a process serves."""
     result = ""
     for line in process.stderr:
         result += line

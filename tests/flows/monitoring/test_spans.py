@@ -17,7 +17,7 @@ class Collector:
     """Takes spans as OTLP over HTTP says, and decodes them."""
 
     def __init__(self) -> None:
-        self.told: dict[str, dict[str, object]] = {}
+        self.decoded: dict[str, dict[str, object]] = {}
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -27,7 +27,7 @@ class Collector:
                 for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
                     for scope in resource.scope_spans:
                         for one in scope.spans:
-                            outer.told[one.name] = {
+                            outer.decoded[one.name] = {
                                 a.key: getattr(a.value, str(a.value.WhichOneof("value")))
                                 for a in one.attributes
                             } | {"parent": one.parent_span_id, "id": one.span_id}
@@ -63,7 +63,7 @@ def test_spans_arrive_with_what_they_tell_one_within_the_other(collector: Collec
     assert trained(at("2026-11-25")) == 11
     spans._tracer(collector.url).span_processor.force_flush()
 
-    train, features = (collector.told[f"magnetcast.{name}"] for name in ("train", "features"))
+    train, features = (collector.decoded[f"magnetcast.{name}"] for name in ("train", "features"))
     assert (train["as_of"], train["version"]) == ("2026-11-25 00:00:00+00:00", 11)
     assert features["rows"] == 216
     assert features["parent"] == train["id"]

@@ -37,7 +37,7 @@ def address() -> Iterator[str]:
 
 
 def said_once_killed(task: PanelSnapshot, marker: Path, cutoff: int) -> pd.DataFrame:
-    """Say what the panel says; the first worker that is asked dies of it."""
+    """Forecast as the panel does; the first worker that is asked dies of it."""
     if not marker.exists():
         marker.touch()
         os.kill(os.getpid(), signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""A release is built twice the same, says what is inside, and a changed file of it is refused."""
+"""A release is built twice the same, lists what is inside, and a changed file of it is refused."""
 
 import importlib.util
 import json

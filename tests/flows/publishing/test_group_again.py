@@ -1,6 +1,5 @@
-"""Forecasts by the model of a group: made again, and told apart from an earlier one."""
+"""Forecasts by the model of a group: made again, and compared with an earlier one."""
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,7 +16,6 @@ from flows.publishing.reproduce import reproduce
 from flows.publishing.run_config import member_config
 from flows.run import run_each
 from sources.files.commodities import Commodity
-from store.archive.database_copies import move_addresses
 from store.publications.decisions import reject
 from store.publications.integrity import read_publications
 from store.settings import Settings
@@ -25,7 +23,7 @@ from store.vocabulary import CHANGES
 from tests.data.builders import at
 from tests.data.material_builders import make_material_events
 from tests.data.partner_builders import make_cells, make_partner_rows, make_partner_world
-from tests.flows.conftest import environment, settings_of
+from tests.flows.conftest import copied_settings, environment, settings_of
 from tests.flows.publishing.test_run_many import fill
 
 pytestmark = pytest.mark.slow
@@ -69,12 +67,7 @@ def filled(new_folder: Callable[[], Path], data_dir: Path) -> Settings:
 @pytest.fixture
 def copy(filled: Settings, data_dir: Path, tmp_path: Path) -> Settings:
     """A copy of that store, to be changed."""
-    store_of(filled).dispose()
-    shutil.copytree(filled.home.parent, tmp_path / "copy")
-    settings = settings_of(environment(tmp_path / "copy", data_dir))
-    addresses = (filled.artifact_dir.as_uri(), settings.artifact_dir.as_uri())
-    move_addresses(settings.tracking_uri, *addresses)
-    return settings
+    return copied_settings(filled, tmp_path / "copy", data_dir)
 
 
 def test_a_publication_of_a_group_is_made_again_bit_for_bit(

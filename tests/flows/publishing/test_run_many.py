@@ -81,7 +81,7 @@ class Filled:
     """A store with three commodities, and what the first run on four did."""
 
     settings: Settings
-    told: dict[str, Result]
+    results: dict[str, Result]
 
 
 @pytest.fixture(scope="module")
@@ -90,8 +90,8 @@ def filled(new_folder: Callable[[], Path], data_dir: Path) -> Filled:
     return Filled(settings, run_each(settings, at(NOW), ALL))
 
 
-def outcomes(told: dict[str, Result]) -> dict[str, RunOutcome]:
-    return {code: one for code, one in told.items() if isinstance(one, RunOutcome)}
+def outcomes(results: dict[str, Result]) -> dict[str, RunOutcome]:
+    return {code: one for code, one in results.items() if isinstance(one, RunOutcome)}
 
 
 def test_each_commodity_is_published_under_its_key_by_the_model_of_its_group(
@@ -103,13 +103,13 @@ def test_each_commodity_is_published_under_its_key_by_the_model_of_its_group(
     models = rows.groupby("commodity")["model"].unique().map(list).to_dict()
     assert models["811292"] == models["250410"] != models["392690"]
     assert models["811292"][0].startswith("group-")
-    assert {code: one.rows_published for code, one in outcomes(filled.told).items()} == {
+    assert {code: one.rows_published for code, one in outcomes(filled.results).items()} == {
         "811292": 26 * 12, "250410": 26 * 12, "392690": 26 * 14,
     }  # fmt: skip
 
 
 def test_a_commodity_without_a_table_is_named_and_takes_no_other_down(filled: Filled) -> None:
-    result = filled.told["999999"]
+    result = filled.results["999999"]
 
     assert isinstance(result, str)
     assert result.startswith("No full partner table of commodity 999999")
@@ -258,7 +258,8 @@ def test_what_is_no_line_of_words_is_refused(tmp_path: Path, column: str, words:
 
 def test_a_report_calls_a_commodity_by_its_label(filled: Filled) -> None:
     pages = {
-        code: one.report.read_text(encoding="utf-8") for code, one in outcomes(filled.told).items()
+        code: one.report.read_text(encoding="utf-8")
+        for code, one in outcomes(filled.results).items()
     }
 
     assert "China's exports of gallium (811292) to 24 destinations" in pages["811292"]

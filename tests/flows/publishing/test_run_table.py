@@ -26,7 +26,7 @@ from store.facts.writing import write_batch
 from store.settings import Settings
 from tests.data.builders import at
 from tests.data.partner_builders import make_cells, make_partner_rows, make_partner_world
-from tests.flows.conftest import environment, settings_of
+from tests.flows.conftest import copied_settings, environment, settings_of
 
 NOW = "2024-12-26"
 PARTNERS = 40
@@ -216,20 +216,16 @@ def test_a_table_that_cannot_be_forecast_stops_no_other(
 
 @pytest.mark.slow
 def test_news_of_a_month_makes_a_new_forecast(
-    place: Path,  # noqa: ARG001 - a store of its own
+    filled: Filled, tmp_path: Path, data_dir: Path
 ) -> None:
-    settings = Settings()
-    small = make_partner_world(partners=PARTNERS, months=40, first="2021-01")
-    fill(settings, small.rows())
-    first = run(settings, at("2024-05-26"), table_config("850511"))
-    news = make_cells({"USA": {"2024-03": 5000.0}}).assign(available_at=at("2024-05-27"))
+    settings = copied_settings(filled.settings, tmp_path / "copy", data_dir)
+    news = make_cells({"USA": {"2024-10": 5000.0}}).assign(available_at=at("2024-12-27"))
     fill(settings, make_partner_rows(news), name="revised")
 
-    second = run(settings, at("2024-05-28"), table_config("850511"))
+    assert run(settings, at("2024-12-28"), table_config("850511")).is_new
 
-    assert (first.is_new, second.is_new) == (True, True)
     latest = latest_forecast(store_of(settings), commodity="850511")
-    assert set(latest["as_of"]) == {at("2024-05-28")}
+    assert set(latest["as_of"]) == {at("2024-12-28")}
 
 
 def test_predict_and_panel_write_the_table_as_of_a_day(

@@ -1,7 +1,6 @@
 """A second publication of one day, after a figure that came in since the first."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -21,7 +20,7 @@ from store.publications.integrity import read_publications, tampered
 from store.settings import Settings
 from store.vocabulary import CHANGES
 from tests.data.builders import at
-from tests.flows.conftest import AS_OF, Published, copied, point_at
+from tests.flows.conftest import AS_OF
 
 Call = Callable[..., tuple[int, str, str]]
 
@@ -29,16 +28,6 @@ FIGURE = (
     "ingest", "figure", "--period", "2020-03", "--destination", "USA", "--tonnes", "300",
     "--published-on", AS_OF, "--source", "https://example.org/late",
 )  # fmt: skip
-
-
-@pytest.fixture
-def home(
-    first_run: Published, data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Settings:
-    """Return the settings of a home in which the main job ran once."""
-    place = copied(first_run, tmp_path / "place", data_dir)
-    point_at(place.folder, data_dir, monkeypatch)
-    return place.settings
 
 
 @pytest.mark.slow

@@ -65,7 +65,7 @@ class Release:
     months: tuple[str, ...]
     late_days: int = 0
     revises: str = ""
-    """Month whose figure for the USA is told anew, five percent higher."""
+    """Month whose figure for the USA is published anew, five percent higher."""
     fault: str = ""
 
 
@@ -134,7 +134,7 @@ class World:
         publish.with_options(retries=0)()
 
     def alarms(self, moment: pd.Timestamp) -> set[str]:
-        """Return what the status says is wrong."""
+        """Return what is wrong by the status."""
         self.stand(moment)
         code, output, _ = self.magnetcast("status")
         assert code == 1
@@ -144,7 +144,7 @@ class World:
 
 
 def write_figures(path: Path, levels: pd.DataFrame, day: pd.Timestamp | None = None) -> None:
-    """Write levels as published figures, of their own days if none is told."""
+    """Write levels as published figures, of their own days unless one is given."""
     changes = [
         {
             "period": f"{row.period_from:%Y-%m}",

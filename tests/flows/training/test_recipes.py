@@ -19,21 +19,11 @@ from store.facts.reading import latest_forecast
 from store.publications.integrity import recorded_digest
 from store.settings import Settings
 from tests.data.builders import at
-from tests.flows.conftest import AS_OF, LATER, Published, copied, point_at
+from tests.flows.conftest import AS_OF, LATER
 
 Call = Callable[..., tuple[int, str, str]]
 OTHER = ModelSpec(learning_rate=0.1, leaves=7)
 SET = ("--set", "learning_rate=0.1", "--set", "num_leaves=7")
-
-
-@pytest.fixture
-def home(
-    first_run: Published, data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Settings:
-    """Return the settings of a home in which the main job ran once."""
-    place = copied(first_run, tmp_path / "place", data_dir)
-    point_at(place.folder, data_dir, monkeypatch)
-    return place.settings
 
 
 @pytest.mark.slow
@@ -60,7 +50,7 @@ def test_another_recipe_at_the_same_as_of_stays_beside_the_first_and_is_kept_onc
     assert not run(home, at(AS_OF)).is_new
     assert magnets_recipe(home, at(LATER)).spec == ModelSpec()
 
-    # Once a person promotes it, the schedule trains by its recipe, and says so.
+    # Once a person promotes it, the schedule trains by its recipe, and reports it.
     code, _, err = magnetcast("promote", "2", "--as-of", AS_OF, "--accept", "a trial")
     assert code == 0, err
     assert magnets_recipe(home, at("2020-04-21")).spec == ModelSpec()

@@ -52,7 +52,7 @@ def test_destinations_are_taken_together(client: TestClient) -> None:
 
 
 @pytest.mark.parametrize(
-    ("query", "status", "told"),
+    ("query", "status", "message"),
     [
         ("destination=WLD&destination=USA", 400, "holds USA twice"),
         ("destination=USA&destination=USA", 400, "holds USA twice"),
@@ -62,11 +62,11 @@ def test_destinations_are_taken_together(client: TestClient) -> None:
     ids=["within a sum", "by itself", "unknown", "none"],
 )
 def test_what_cannot_be_summed_is_refused_by_name(
-    client: TestClient, query: str, status: int, told: str
+    client: TestClient, query: str, status: int, message: str
 ) -> None:
     answer = client.get(f"{API}?{query}")
 
-    assert (answer.status_code, told in answer.text) == (status, True)
+    assert (answer.status_code, message in answer.text) == (status, True)
 
 
 def test_a_page_shows_the_sums(client: TestClient) -> None:

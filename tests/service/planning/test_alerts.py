@@ -39,7 +39,7 @@ WHO = Actor("ann")
 
 @dataclass
 class Receiver:
-    """A receiver that answers with the statuses it is told, the last one for good."""
+    """A receiver that answers with the statuses it is given, the last one for good."""
 
     statuses: list[int] = field(default_factory=lambda: [204])
     taken: list[tuple[dict[str, str], bytes]] = field(default_factory=list)

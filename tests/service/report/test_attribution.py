@@ -117,7 +117,7 @@ def make_view() -> AttributionView:
     )
 
 
-def told(view: AttributionView) -> str:
+def words_of(view: AttributionView) -> str:
     return " ".join(sentences(view))
 
 
@@ -134,16 +134,16 @@ def test_the_loss_is_said_with_months_path_band_and_rank() -> None:
 
 
 def test_what_came_back_is_said_as_sure_as_its_band() -> None:
-    assert "150 t came back in July-September 2025 (80% band 50 to 250 t)." in told(make_view())
+    assert "150 t came back in July-September 2025 (80% band 50 to 250 t)." in words_of(make_view())
     view = make_view()
     wide = view.totals["part"] == "after"
     totals = view.totals.assign(missing_p90=view.totals["missing_p90"].mask(wide, 500.0))
 
-    assert "no sure sign that the loss was made up" in told(replace(view, totals=totals))
+    assert "no sure sign that the loss was made up" in words_of(replace(view, totals=totals))
 
 
 def test_what_went_elsewhere_is_said_by_destination() -> None:
-    words = told(make_view())
+    words = words_of(make_view())
 
     assert "took 150 t more than their own paths in the same months (80% band 50 to 250 t)" in words
     assert "beyond what calm dates show; furthest from theirs: Germany +150 t." in words
@@ -165,7 +165,7 @@ def test_without_an_untouched_destination_nothing_is_remade_or_displaced() -> No
         (view.totals["way"] == "as_of") & ~view.totals["destination"].isin(["OTHERS", "DEU"])
     ]
 
-    words = told(replace(view, hits_all=True, totals=left))
+    words = words_of(replace(view, hits_all=True, totals=left))
 
     assert "nothing is counted as displaced" in words
     assert "needs destinations that the event left alone; there is none." in words
@@ -177,7 +177,7 @@ def test_a_lower_bound_is_called_one() -> None:
     rows = [make_total("MORE_HIT", "fall", 400.0, way="less_hit", band=500.0)]
     totals = pd.concat([view.totals, pd.DataFrame(rows)], ignore_index=True)
 
-    words = told(replace(view, hits_all=True, totals=totals))
+    words = words_of(replace(view, hits_all=True, totals=totals))
 
     assert "had United States fared like Germany" in words
     assert "is a lower bound of what they lost, provided the others gained nothing" in words
@@ -189,16 +189,16 @@ def test_months_that_were_never_published_are_owned_up_to() -> None:
 
     unseen = replace(view, table=view.table.assign(kind="estimated"))
 
-    assert "even a large fall can hide" in told(unseen)
-    assert "even a large fall can hide" not in told(view)
+    assert "even a large fall can hide" in words_of(unseen)
+    assert "even a large fall can hide" not in words_of(view)
 
 
 def test_restated_paths_are_reported() -> None:
     view = make_view()
     half = view.table["foreseen_p50"].where(view.table["destination"] != "DEU", 250.0)
 
-    assert "Germany by 2.00" in told(replace(view, table=view.table.assign(foreseen_p50=half)))
-    assert "restated" not in told(view)
+    assert "Germany by 2.00" in words_of(replace(view, table=view.table.assign(foreseen_p50=half)))
+    assert "restated" not in words_of(view)
 
 
 def test_the_page_holds_sentences_picture_and_tables() -> None:

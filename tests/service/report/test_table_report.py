@@ -75,7 +75,7 @@ def test_a_report_that_is_not_drawn_has_the_numbers_alone(tmp_path: Path) -> Non
 def test_a_label_is_said_with_the_code_and_may_be_anything_that_prints(tmp_path: Path) -> None:
     result = make_table_report(label="磁 <magnets>", pictures=False)
 
-    page = write_report(result, tmp_path / "told").read_text(encoding="utf-8")
+    page = write_report(result, tmp_path / "written").read_text(encoding="utf-8")
 
     assert "<h1>China's exports of 磁 &lt;magnets&gt; (850511) to 10 destinations" in page
 

@@ -1,4 +1,4 @@
-"""The policy benchmark looks at nothing later than it says."""
+"""The policy benchmark looks at nothing later than its as_of."""
 
 import sys
 from dataclasses import replace

@@ -35,7 +35,7 @@ def make_cross(events: pd.DataFrame, *, as_of: str = "2024-01-25") -> CrossMater
     )
 
 
-def told(cross: CrossMaterial, name: str, *, origin: str = "2023-12") -> np.ndarray:
+def values_of(cross: CrossMaterial, name: str, *, origin: str = "2023-12") -> np.ndarray:
     """Return one feature by good, place and month."""
     found = cross(month_number(origin) - FIRST, slice(None))
     return found[:, :, NAMES.index(name)].reshape(3, 3, 3)
@@ -51,10 +51,10 @@ def gallium(**changes: str) -> dict[str, str]:
 def test_a_control_is_reported_of_its_good_and_of_the_others_as_a_siblings() -> None:
     cross = make_cross(make_material_events(gallium()))
 
-    np.testing.assert_allclose(told(cross, "own_control")[:, 0, 0], [0.8, 0.0, 0.0])
-    np.testing.assert_allclose(told(cross, "sibling_strength")[:, 0, 0], [0.0, 0.8, 0.4])
-    np.testing.assert_allclose(told(cross, "sibling_share")[:, 0, 0], [0.0, 1.0, 0.5])
-    years = told(cross, "sibling_years")[:, 0, 0]
+    np.testing.assert_allclose(values_of(cross, "own_control")[:, 0, 0], [0.8, 0.0, 0.0])
+    np.testing.assert_allclose(values_of(cross, "sibling_strength")[:, 0, 0], [0.0, 0.8, 0.4])
+    np.testing.assert_allclose(values_of(cross, "sibling_share")[:, 0, 0], [0.0, 1.0, 0.5])
+    years = values_of(cross, "sibling_years")[:, 0, 0]
     assert (years[0], years[1]) == (LONGEST, pytest.approx(5.5 / 12, abs=0.02))
 
 
@@ -62,16 +62,16 @@ def test_what_a_sibling_keeps_is_read_from_months_up_to_the_origin() -> None:
     cross = make_cross(make_material_events(gallium()))
 
     np.testing.assert_allclose(
-        told(cross, "sibling_kept_log")[:, 0, 0], [0.0, np.log(0.2), np.log(0.2)], rtol=1e-4
+        values_of(cross, "sibling_kept_log")[:, 0, 0], [0.0, np.log(0.2), np.log(0.2)], rtol=1e-4
     )
-    assert not told(cross, "sibling_kept_log", origin="2023-07").any()
+    assert not values_of(cross, "sibling_kept_log", origin="2023-07").any()
 
 
 def test_an_act_on_one_destination_is_reported_of_it_alone() -> None:
     cross = make_cross(make_material_events(gallium(destinations="USA")))
 
-    np.testing.assert_allclose(told(cross, "own_control")[0, :, 0], [0.0, 0.8, 0.0])
-    np.testing.assert_allclose(told(cross, "sibling_share")[1, :, 0], [0.0, 1.0, 0.0])
+    np.testing.assert_allclose(values_of(cross, "own_control")[0, :, 0], [0.0, 0.8, 0.0])
+    np.testing.assert_allclose(values_of(cross, "sibling_share")[1, :, 0], [0.0, 1.0, 0.0])
 
 
 def test_an_announced_control_is_pending_until_it_binds() -> None:
@@ -79,8 +79,8 @@ def test_an_announced_control_is_pending_until_it_binds() -> None:
         make_material_events(gallium(announced_on="2024-01-20", effective_from="2024-02-01"))
     )
 
-    np.testing.assert_allclose(told(cross, "sibling_pending")[1, 0], [0.8, 0.0, 0.0])
-    np.testing.assert_allclose(told(cross, "sibling_share")[1, 0], [0.0, 1.0, 1.0])
+    np.testing.assert_allclose(values_of(cross, "sibling_pending")[1, 0], [0.8, 0.0, 0.0])
+    np.testing.assert_allclose(values_of(cross, "sibling_share")[1, 0], [0.0, 1.0, 1.0])
 
 
 def test_goods_of_one_announcement_are_named_together() -> None:
@@ -89,16 +89,16 @@ def test_goods_of_one_announcement_are_named_together() -> None:
     together = make_cross(make_material_events(gallium(), graphite))
     apart = make_cross(make_material_events(gallium(), {**graphite, "announced_on": "2023-07-04"}))
 
-    np.testing.assert_array_equal(told(together, "named_together")[:, 0, 0], [1.0, 1.0, 0.0])
-    assert not told(apart, "named_together").any()
+    np.testing.assert_array_equal(values_of(together, "named_together")[:, 0, 0], [1.0, 1.0, 0.0])
+    assert not values_of(apart, "named_together").any()
 
 
 def test_a_suspension_and_words_on_technology_weaken_a_control() -> None:
     halted = make_material_events(gallium(suspended_from="2023-11-01"))
     words = make_material_events(gallium(products="extraction technology"))
 
-    assert not told(make_cross(halted), "own_control").any()
-    np.testing.assert_allclose(told(make_cross(words), "own_control")[0, 0, 0], 0.08)
+    assert not values_of(make_cross(halted), "own_control").any()
+    np.testing.assert_allclose(values_of(make_cross(words), "own_control")[0, 0, 0], 0.08)
 
 
 @pytest.mark.parametrize("origin", ["2023-12", "2023-06", "2023-05"])

@@ -102,7 +102,7 @@ def test_an_act_on_a_part_troubles_nobody_else() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         ({"direction": "easing"}, "takes nothing from anybody"),
         ({"effective_from": None}, "does not bind on 2025-12-25"),
@@ -110,8 +110,8 @@ def test_an_act_on_a_part_troubles_nobody_else() -> None:
     ],
     ids=["easing", "not in force", "unlisted"],
 )
-def test_a_named_act_that_takes_nothing_is_refused(change: dict[str, object], told: str) -> None:
-    with pytest.raises(DataError, match=told):
+def test_a_named_act_that_takes_nothing_is_refused(change: dict[str, object], message: str) -> None:
+    with pytest.raises(DataError, match=message):
         acts({**ON_USA, **change}).named("usa")
 
 

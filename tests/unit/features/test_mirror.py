@@ -191,7 +191,7 @@ def test_learning_a_month_leaves_that_month_out() -> None:
         assert bias == pytest.approx(-0.1, abs=0.05)
 
 
-# --- what it says -------------------------------------------------------------------------------
+# --- what it shows -------------------------------------------------------------------------------
 
 
 def test_a_record_speaks_of_a_mix_of_its_month_and_the_month_before() -> None:

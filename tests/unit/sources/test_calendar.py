@@ -91,7 +91,7 @@ def test_the_last_released_month_moves_on_release_day(as_of: str, month: str) ->
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         ({"release_date": "the 20th"}, "'the 20th' is not a text with a day"),
         ({"release_date": "2025-06-20"}, "'2025-06-20' is not after the period's end 2025-06-30"),
@@ -99,6 +99,6 @@ def test_the_last_released_month_moves_on_release_day(as_of: str, month: str) ->
         ({"what": ""}, "column 'what': '' is not filled"),
     ],
 )
-def test_a_bad_release_is_named(tmp_path: Path, change: dict[str, str], told: str) -> None:
-    with pytest.raises(DataError, match=f"1 bad row in release_dates.csv: line 2, .*{told}"):
+def test_a_bad_release_is_named(tmp_path: Path, change: dict[str, str], message: str) -> None:
+    with pytest.raises(DataError, match=f"1 bad row in release_dates.csv: line 2, .*{message}"):
         calendar(tmp_path, change)

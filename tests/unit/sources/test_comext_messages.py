@@ -1,4 +1,4 @@
-"""Eurostat's answers without data, as SOAP says them."""
+"""Eurostat's answers without data, in SOAP."""
 
 import pytest
 

@@ -336,7 +336,7 @@ class TestDoubt:
             exports(live_settings, "2024-03")
 
     @pytest.mark.parametrize(
-        ("changes", "told"),
+        ("changes", "message"),
         [
             ({"error": "Please try later"}, "the answer is 'Please try later'"),
             ({"period": "202407"}, "period 202407 was not asked for"),
@@ -353,7 +353,7 @@ class TestDoubt:
         providers: Providers,
         live_settings: Settings,
         changes: dict[str, object],
-        told: str,
+        message: str,
     ) -> None:
         comtrade = providers.providers["comtrade"]
 
@@ -369,7 +369,7 @@ class TestDoubt:
 
         providers.providers["comtrade"] = replace(comtrade, answer=changed)
 
-        with pytest.raises(SourceError, match=told):
+        with pytest.raises(SourceError, match=message):
             exports(live_settings, "2024-03")
 
     def test_an_availability_of_another_shape_is_refused(

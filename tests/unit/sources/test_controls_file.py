@@ -48,7 +48,7 @@ def test_an_end_without_a_day_is_known_from_the_announcement(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("good", "bad", "told"),
+    ("good", "bad", "message"),
     [
         ("2023-10-20", "20.10.2023", "column 'announced_on': '20.10.2023' is not a day YYYY-MM-DD"),
         ("2023-12-01", "", "column 'effective_from': '' is not filled"),
@@ -61,10 +61,12 @@ def test_an_end_without_a_day_is_known_from_the_announcement(tmp_path: Path) -> 
         ("0.8", "most", "column 'share': 'most' is not a plain number"),
     ],
 )
-def test_a_bad_cell_is_named_with_its_line(tmp_path: Path, good: str, bad: str, told: str) -> None:
+def test_a_bad_cell_is_named_with_its_line(
+    tmp_path: Path, good: str, bad: str, message: str
+) -> None:
     other = GOOD.replace("act,", "other,")
 
-    with pytest.raises(DataError, match=f"1 bad row in controls.csv: line 3.*{told}"):
+    with pytest.raises(DataError, match=f"1 bad row in controls.csv: line 3.*{message}"):
         read(tmp_path, other + GOOD.replace(good, bad))
 
 

@@ -226,7 +226,7 @@ def test_a_cutoff_before_the_panel_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "message"),
     [
         pytest.param("USA,2020-13,rate,1,2020-01-01", "2020-13 is no month", id="no month"),
         pytest.param("USA,,rate,1,2020-01-01", "period is empty", id="no period"),
@@ -250,13 +250,15 @@ def test_a_cutoff_before_the_panel_is_refused(tmp_path: Path) -> None:
         pytest.param("USA,2020-02,rate", "3 cells, not 5", id="too short"),
     ],
 )
-def test_a_bad_cell_is_named_and_nothing_is_used(tmp_path: Path, line: str, told: str) -> None:
+def test_a_bad_cell_is_named_and_nothing_is_used(tmp_path: Path, line: str, message: str) -> None:
     path = write(tmp_path, f"{DATED}USA,2020-01,rate,1,2020-01-01\n{line}\n")
 
     with pytest.raises(DataError) as caught:
         read_covariates(path, table=TABLE)
 
-    assert str(caught.value) == f"Covariate file {path} has 1 bad cell: row 3: {told}. {EXPECTED}"
+    assert (
+        str(caught.value) == f"Covariate file {path} has 1 bad cell: row 3: {message}. {EXPECTED}"
+    )
 
 
 def test_many_bad_cells_are_counted_and_five_reported(tmp_path: Path) -> None:

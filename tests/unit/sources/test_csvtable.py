@@ -35,7 +35,7 @@ def test_a_byte_order_mark_is_no_part_of_the_header(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
         (b"a,b\n1,caf\xe9\n", r"t\.csv is not UTF-8: byte 0xe9 on line 2"),
         (b"\xff\xfea\x00", r"t\.csv is not UTF-8: byte 0xff on line 1"),
@@ -48,9 +48,9 @@ def test_a_byte_order_mark_is_no_part_of_the_header(tmp_path: Path) -> None:
     ids=["latin-1", "utf-16", "missing", "unknown", "repeated", "empty file", "open quote"],
 )
 def test_a_file_of_another_kind_is_refused_at_once(
-    tmp_path: Path, content: bytes, told: str
+    tmp_path: Path, content: bytes, message: str
 ) -> None:
-    with pytest.raises(DataError, match=told):
+    with pytest.raises(DataError, match=message):
         read_table(save(tmp_path / "t.csv", content), ("a", "b"))
 
 

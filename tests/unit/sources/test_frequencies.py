@@ -1,4 +1,4 @@
-"""What a panel's periods are: told from its dates, named, or refused in a sentence."""
+"""What a panel's periods are: found from its dates, named, or refused in a sentence."""
 
 from pathlib import Path
 

@@ -15,7 +15,7 @@ NOTHING = typed_frame([], "observations")
 NO_PROMISE = dataclasses.replace(INFO, completeness=None)
 
 
-def told(
+def objected(
     frame: pd.DataFrame, known: pd.DataFrame = NOTHING, **info: float | None
 ) -> tuple[str, ...]:
     return objections(as_file(frame), known=known, info=dataclasses.replace(INFO, **info), now=NOW)
@@ -46,14 +46,14 @@ def test_the_bundled_tables_raise_no_objection(source: object) -> None:
 def test_a_full_honest_table_raises_no_objection_against_nothing_or_itself() -> None:
     frame = make_trade(months=12, first="2025-01", partners=150)
 
-    assert told(frame) == ()
-    assert told(frame, frame) == ()
+    assert objected(frame) == ()
+    assert objected(frame, frame) == ()
 
 
 def test_a_broken_schema_is_the_only_objection_and_names_the_row() -> None:
     frame = make_trade().drop(columns="half_width")
 
-    (only,) = told(frame)
+    (only,) = objected(frame)
 
     assert "Rows break the observations contract" in only
     assert "column 'half_width' is missing" in only
@@ -71,7 +71,7 @@ def test_a_page_delivered_twice_is_objected_to() -> None:
     frame = make_trade(months=2, partners=25)
     twice = pd.concat([frame, frame.head(3)], ignore_index=True)
 
-    (only,) = told(twice)
+    (only,) = objected(twice)
 
     assert only.startswith("3 of 107 rows of observations are duplicates: 850511 CHN ")
     assert "page delivered twice" in only
@@ -81,7 +81,7 @@ def test_rows_split_by_transport_are_objected_to_whatever_they_say() -> None:
     frame = make_trade(months=1)
     split = pd.concat([frame, frame[where(frame, destination="USA")].assign(value=1.0)])
 
-    assert any("duplicates" in reason for reason in told(split.reset_index(drop=True)))
+    assert any("duplicates" in reason for reason in objected(split.reset_index(drop=True)))
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_rows_split_by_transport_are_objected_to_whatever_they_say() -> None:
 def test_an_impossible_date_is_objected_to(change: dict[str, str], message: str) -> None:
     rows = make_observations({"commodity": "850511", "source": "comtrade", **change})
 
-    assert any(f"1 of 1 rows of observations {message}" in reason for reason in told(rows))
+    assert any(f"1 of 1 rows of observations {message}" in reason for reason in objected(rows))
 
 
 def test_a_month_known_with_its_end_and_a_clock_a_day_ahead_are_possible() -> None:
@@ -119,7 +119,7 @@ def test_a_month_known_with_its_end_and_a_clock_a_day_ahead_are_possible() -> No
         {"destination": "DEU", "available_at": "2026-11-26T08:00:00Z"},
     )
 
-    assert told(rows, completeness=None) == ()
+    assert objected(rows, completeness=None) == ()
 
 
 def test_a_rate_known_before_it_was_announced_is_objected_to() -> None:
@@ -137,7 +137,7 @@ def test_a_rate_known_before_it_was_announced_is_objected_to() -> None:
 
 
 def test_another_magnets_code_is_refused_by_name() -> None:
-    (only,) = told(make_trade(months=1, partners=5, commodity="85051190"))
+    (only,) = objected(make_trade(months=1, partners=5, commodity="85051190"))
 
     assert only.startswith("Commodity 85051190 is not rare-earth magnets, in comtrade 2026-01")
 
@@ -145,7 +145,7 @@ def test_another_magnets_code_is_refused_by_name() -> None:
 def test_weight_under_six_and_eight_digits_of_one_source_is_never_mixed() -> None:
     known = make_trade(months=1, partners=3, commodity="85051110")
 
-    reasons = told(make_trade(first="2026-02", months=1, partners=2), known, completeness=None)
+    reasons = objected(make_trade(first="2026-02", months=1, partners=2), known, completeness=None)
 
     assert reasons[0].startswith(
         "Codes of different width are mixed: DEU net_weight_t under 850511 and 85051110"
@@ -160,11 +160,11 @@ def test_an_importers_lines_of_one_width_are_not_mixed() -> None:
         for code in ("US8505110070", "US8505110090")
     ]
 
-    assert told(pd.concat(lines, ignore_index=True), completeness=None) == ()
+    assert objected(pd.concat(lines, ignore_index=True), completeness=None) == ()
 
 
 def test_kilograms_reported_as_tonnes_show_in_the_price() -> None:
-    reasons = told(times(make_trade(), 1000.0, measure="net_weight_t"))
+    reasons = objected(times(make_trade(), 1000.0, measure="net_weight_t"))
 
     assert any(
         reason.startswith("Unit values of 31 of 31 destinations are impossible: ABW ")
@@ -175,7 +175,7 @@ def test_kilograms_reported_as_tonnes_show_in_the_price() -> None:
 
 
 def test_tonnes_divided_once_too_often_show_in_the_price() -> None:
-    reasons = told(times(make_trade(), 0.001, measure="net_weight_t"))
+    reasons = objected(times(make_trade(), 0.001, measure="net_weight_t"))
 
     assert any("are impossible" in reason for reason in reasons)
 
@@ -183,7 +183,7 @@ def test_tonnes_divided_once_too_often_show_in_the_price() -> None:
 def test_one_destination_in_kilograms_among_tonnes_is_named() -> None:
     frame = make_trade(world=False, scale=20.0)
 
-    (only,) = told(times(frame, 1000.0, measure="net_weight_t", destination="KOR"))
+    (only,) = objected(times(frame, 1000.0, measure="net_weight_t", destination="KOR"))
 
     assert only.startswith("Unit values of 1 of 17 destinations are impossible: KOR ")
 
@@ -192,7 +192,7 @@ def test_a_price_that_left_its_own_past_by_a_thousand_is_objected_to() -> None:
     known = make_trade(first="2025-01", months=12, price=2_000_000.0, world=False)
     new = make_trade(first="2026-01", months=2, price=2_000.0, world=False, seed=2)
 
-    reasons = told(new, known)
+    reasons = objected(new, known)
 
     assert any(
         "destinations moved too far: " in reason and " x 0.00" in reason for reason in reasons
@@ -203,7 +203,7 @@ def test_kilograms_without_values_show_against_the_largest_month_known() -> None
     known = make_trade(first="2025-01", months=12, values=False)
     new = make_trade(first="2026-01", months=1, values=False, seed=2)
 
-    reasons = told(times(new, 1000.0), known)
+    reasons = objected(times(new, 1000.0), known)
 
     assert any("weights leap: " in reason for reason in reasons)
     assert any("Weights of 31 destinations moved together by x " in reason for reason in reasons)
@@ -213,13 +213,15 @@ def test_kilotonnes_without_values_show_against_the_past() -> None:
     known = make_trade(first="2025-01", months=12, values=False)
     new = make_trade(first="2026-01", months=1, values=False, seed=2)
 
-    assert any("moved together by x 0.00" in reason for reason in told(times(new, 0.001), known))
+    assert any(
+        "moved together by x 0.00" in reason for reason in objected(times(new, 0.001), known)
+    )
 
 
 def test_a_month_of_more_than_the_world_makes_is_impossible() -> None:
     rows = make_observations({"destination": "WLD", "value": 6_357_000.0})
 
-    (only,) = told(rows, completeness=None)
+    (only,) = objected(rows, completeness=None)
 
     assert only.startswith("1 weights are impossible: WLD 2025-06 6,357,000 t")
 
@@ -228,14 +230,14 @@ def test_a_collapse_under_an_export_control_is_believed() -> None:
     known = make_trade(first="2024-01", months=15)
     new = make_trade(first="2025-04", months=1, seed=3, scale=9.0, zeros=0.3)
 
-    assert told(new, known) == ()
+    assert objected(new, known) == ()
 
 
 def test_a_destination_that_stays_still_for_six_months_is_objected_to() -> None:
     frame = make_trade(world=False)
     usa = where(frame, destination="USA", measure="net_weight_t")
 
-    (only,) = told(frame.assign(value=frame["value"].mask(usa, 250.0)), completeness=None)
+    (only,) = objected(frame.assign(value=frame["value"].mask(usa, 250.0)), completeness=None)
 
     assert only.startswith("1 series do not move for 6 months: USA net_weight_t 250")
 
@@ -244,8 +246,8 @@ def test_a_flat_line_that_began_in_the_store_is_seen() -> None:
     rows = [{"period_from": f"2026-0{n}-01", "period_to": f"2026-0{n}-01"} for n in range(1, 7)]
     frame = make_observations(*rows).assign(available_at=pd.Timestamp("2026-08-01", tz="UTC"))
 
-    assert told(frame.tail(1), frame.head(4), completeness=None) == ()
-    assert told(frame.tail(1), frame.head(5), completeness=None)[0].startswith(
+    assert objected(frame.tail(1), frame.head(4), completeness=None) == ()
+    assert objected(frame.tail(1), frame.head(5), completeness=None)[0].startswith(
         "1 series do not move "
     )
 
@@ -254,7 +256,7 @@ def test_a_flat_line_released_before_is_not_objected_to_again() -> None:
     rows = [{"period_from": f"2026-0{n}-01", "period_to": f"2026-0{n}-01"} for n in range(1, 7)]
     frame = make_observations(*rows).assign(available_at=pd.Timestamp("2026-08-01", tz="UTC"))
 
-    assert told(frame, frame, completeness=None) == ()
+    assert objected(frame, frame, completeness=None) == ()
 
 
 def test_zeros_and_single_kilograms_may_repeat() -> None:
@@ -267,7 +269,7 @@ def test_zeros_and_single_kilograms_may_repeat() -> None:
         for place, value in (("CUB", 0.0), ("FJI", 0.001))
     ]  # fmt: skip
 
-    assert told(make_observations(*rows), completeness=None) == ()
+    assert objected(make_observations(*rows), completeness=None) == ()
 
 
 def test_a_month_served_again_as_the_next_one_is_objected_to() -> None:
@@ -279,16 +281,16 @@ def test_a_month_served_again_as_the_next_one_is_objected_to() -> None:
         available_at=last["available_at"] + pd.Timedelta(days=31),
     )
 
-    (only,) = told(copy, known)
+    (only,) = objected(copy, known)
 
     assert only.startswith("2 months repeat the month before: 2026-03 net_weight_t (")
-    assert told(last, known) == ()
+    assert objected(last, known) == ()
 
 
 def test_destinations_that_miss_the_total_are_objected_to_in_a_full_table() -> None:
     frame = make_trade(months=1)
 
-    (only,) = told(frame[~where(frame, destination="USA")].reset_index(drop=True))
+    (only,) = objected(frame[~where(frame, destination="USA")].reset_index(drop=True))
 
     assert only.startswith(
         "In 2 of 2 months the world is not the sum of its destinations: 2026-01 net_weight_t: total"
@@ -300,14 +302,14 @@ def test_what_was_released_before_is_not_judged_again() -> None:
     odd = make_trade(months=1)
     odd = odd[~where(odd, destination="USA")].reset_index(drop=True)
 
-    assert told(odd, odd) == ()
+    assert objected(odd, odd) == ()
 
 
 def test_areas_without_a_country_count_towards_the_world() -> None:
     frame = make_trade(months=1)
     renamed = frame["destination"].mask(where(frame, destination="USA"), "X899")
 
-    assert told(frame.assign(destination=renamed)) == ()
+    assert objected(frame.assign(destination=renamed)) == ()
 
 
 def test_destinations_beyond_the_total_are_objected_to_in_any_table() -> None:
@@ -317,13 +319,15 @@ def test_destinations_beyond_the_total_are_objected_to_in_any_table() -> None:
         {"destination": "DEU", "value": 110.0},
     )
 
-    assert told(rows, completeness=None)[0].startswith("In 1 of 1 months the world is not the sum")
+    assert objected(rows, completeness=None)[0].startswith(
+        "In 1 of 1 months the world is not the sum"
+    )
 
 
 def test_a_total_beside_a_few_destinations_is_believed() -> None:
     rows = make_observations({"destination": "WLD", "value": 6000.0}, {"value": 353.0})
 
-    assert told(rows, completeness=None) == ()
+    assert objected(rows, completeness=None) == ()
 
 
 def test_fourteen_of_652_cells_are_refused() -> None:
@@ -331,7 +335,7 @@ def test_fourteen_of_652_cells_are_refused() -> None:
     known = known[~where(known, destination="WLD")].reset_index(drop=True).head(652)
     few = known.sort_values("period_from").iloc[[*range(7), *range(-7, 0)]].reset_index(drop=True)
 
-    (only,) = told(few, known)
+    (only,) = objected(few, known)
 
     assert only.startswith("Only 14 of 648 cells are there of the months 2025-01 to 2025-02")
     assert "at least 80% of what the last vintage held" in only
@@ -341,13 +345,13 @@ def test_a_new_month_with_a_fraction_of_the_usual_cells_is_refused() -> None:
     known = make_trade(first="2025-01", months=4, partners=100, world=False)
     new = make_trade(first="2025-05", months=1, partners=7, world=False, seed=4)
 
-    (only,) = told(new, known)
+    (only,) = objected(new, known)
 
     assert only.startswith("Only 14 of 200 cells are there of the month 2025-05")
-    assert told(new, known, completeness=None) == ()
+    assert objected(new, known, completeness=None) == ()
 
 
 def test_fewer_months_than_known_are_complete_within_themselves() -> None:
     known = make_trade(first="2025-01", months=6)
 
-    assert told(known[where(known, period_from="2025-06")].reset_index(drop=True), known) == ()
+    assert objected(known[where(known, period_from="2025-06")].reset_index(drop=True), known) == ()

@@ -96,7 +96,7 @@ def test_a_failure_that_passes_costs_one_wait(
 
 
 @pytest.mark.parametrize(
-    ("fault", "told"),
+    ("fault", "message"),
     [
         (Fault.BUSY, "failed 5 times: HTTP 429"),
         (Fault.BROKEN, "failed 5 times: HTTP 500"),
@@ -110,11 +110,11 @@ def test_a_failure_that_passes_costs_one_wait(
     ],
 )
 def test_a_failure_that_stays_is_reported_with_its_remedy(
-    providers: Providers, live_settings: Settings, waits: Waits, fault: Fault, told: str
+    providers: Providers, live_settings: Settings, waits: Waits, fault: Fault, message: str
 ) -> None:
     providers.misbehave("comtrade", fault, times=9)
 
-    with client(live_settings, waits) as http, pytest.raises(SourceError, match=told):
+    with client(live_settings, waits) as http, pytest.raises(SourceError, match=message):
         rows_of(http)
 
     assert kept_statuses(live_settings) <= {413}

@@ -99,14 +99,14 @@ class TestEveryLiveSource:
 
         assert_same(spoilt, expected)
 
-    @pytest.mark.parametrize(("fault", "told"), REFUSED.items())
+    @pytest.mark.parametrize(("fault", "message"), REFUSED.items())
     def test_a_lasting_fault_is_refused_by_name(
-        self, name: str, fault: Fault, told: str, providers: Providers, settings: Settings
+        self, name: str, fault: Fault, message: str, providers: Providers, settings: Settings
     ) -> None:
         provider = PROVIDER.get(name, name)
         providers.misbehave(provider, fault, times=50)
 
-        with pytest.raises(SourceError, match=told) as caught:
+        with pytest.raises(SourceError, match=message) as caught:
             source(name, settings).fetch(SPAN, now=NOW)
 
         assert provider in str(caught.value)

@@ -1,4 +1,4 @@
-"""US Census and Eurostat Comext: what a row says."""
+"""US Census and Eurostat Comext: what a row holds."""
 
 from dataclasses import replace
 from pathlib import Path

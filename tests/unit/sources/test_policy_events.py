@@ -70,7 +70,7 @@ def test_an_act_that_never_came_into_force_has_no_begin(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         ({"instrument": "embargo"}, "column 'instrument': 'embargo' is not one of "),
         (
@@ -95,12 +95,12 @@ def test_an_act_that_never_came_into_force_has_no_begin(tmp_path: Path) -> None:
     ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
 )
 def test_a_bad_act_is_named_with_line_column_and_value(
-    tmp_path: Path, change: dict[str, str], told: str
+    tmp_path: Path, change: dict[str, str], message: str
 ) -> None:
     with pytest.raises(DataError) as caught:
         load(tmp_path, {"event_id": "first"}, change)
 
-    assert str(caught.value).startswith(f"1 bad row in policy_events.csv: line 3, {told}")
+    assert str(caught.value).startswith(f"1 bad row in policy_events.csv: line 3, {message}")
 
 
 def test_an_act_on_another_mineral_names_it(tmp_path: Path) -> None:

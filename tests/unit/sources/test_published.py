@@ -97,7 +97,7 @@ def test_an_undated_derived_figure_without_inputs_has_its_release_day(tmp_path: 
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         ({"measure": "tons"}, "column 'measure': 'tons' is not one of "),
         ({"measure": "lead_min_t"}, "column 'measure': 'lead_min_t' is not one of "),
@@ -118,12 +118,12 @@ def test_an_undated_derived_figure_without_inputs_has_its_release_day(tmp_path: 
     ids=lambda value: "-".join(value.values()) if isinstance(value, dict) else "",
 )
 def test_a_bad_cell_is_named_with_line_column_and_value(
-    tmp_path: Path, change: dict[str, str], told: str
+    tmp_path: Path, change: dict[str, str], message: str
 ) -> None:
     with pytest.raises(DataError) as caught:
         load(tmp_path, {}, change)
 
-    assert str(caught.value).startswith(f"1 bad row in published_figures.csv: line 3, {told}")
+    assert str(caught.value).startswith(f"1 bad row in published_figures.csv: line 3, {message}")
 
 
 def test_all_bad_rows_are_reported_at_once(tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ def fetch(providers: Providers, live_settings: Settings) -> Fetch:
 
 
 @pytest.mark.parametrize(
-    ("name", "status", "told"),
+    ("name", "status", "message"),
     [
         ("cyanheads_fault-100.xml", 404, r"fault 100: ERR_NOT_FOUND_2: .*no data for these months"),
         (
@@ -72,11 +72,11 @@ def fetch(providers: Providers, live_settings: Settings) -> Fetch:
     ],
 )
 def test_eurostats_answers_without_our_data_say_what_to_do(
-    samples: Path, fetch: Fetch, name: str, status: int, told: str
+    samples: Path, fetch: Fetch, name: str, status: int, message: str
 ) -> None:
     body = (samples / "comext" / name).read_bytes()
 
-    with pytest.raises(SourceError, match=told):
+    with pytest.raises(SourceError, match=message):
         fetch("comext", ("2025-06",), body, where="data/DS-", status=status)
 
 

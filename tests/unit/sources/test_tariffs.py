@@ -57,7 +57,7 @@ def test_sums_are_left_out_and_counted(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         ({"rate_pct": "-1"}, "column 'rate_pct': '-1' is not within 0 and 1000"),
         ({"rate_pct": "1000.1"}, "column 'rate_pct': '1000.1' is not within 0 and 1000"),
@@ -76,9 +76,9 @@ def test_sums_are_left_out_and_counted(tmp_path: Path) -> None:
     ids=lambda value: "-".join(value.values()) if isinstance(value, dict) else "",
 )
 def test_a_bad_step_is_named_with_line_column_and_value(
-    tmp_path: Path, change: dict[str, str], told: str
+    tmp_path: Path, change: dict[str, str], message: str
 ) -> None:
     with pytest.raises(DataError) as caught:
         load(tmp_path, {"component": "first"}, change)
 
-    assert str(caught.value).startswith(f"1 bad row in tariff_rates.csv: line 3, {told}")
+    assert str(caught.value).startswith(f"1 bad row in tariff_rates.csv: line 3, {message}")

@@ -16,10 +16,14 @@ def write(folder: Path, text: str) -> Path:
     return path
 
 
-def rows_of(told: dict[str, str | None]) -> pd.DataFrame:
+def rows_of(parents: dict[str, str | None]) -> pd.DataFrame:
     """Return two rows for each destination."""
     return pd.DataFrame(
-        {"destination": [*told, *told], "period": "2020-01", "part_of": [*told.values()] * 2}
+        {
+            "destination": [*parents, *parents],
+            "period": "2020-01",
+            "part_of": [*parents.values()] * 2,
+        }
     )
 
 
@@ -131,12 +135,14 @@ def test_a_destination_whose_sums_change_is_named() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "message"),
+    ("parents", "message"),
     [
         pytest.param({"DEU": "EU27;EU27"}, "names a sum twice for DEU", id="twice"),
         pytest.param({"A": "B", "B": "A"}, "in a circle", id="circle"),
     ],
 )
-def test_a_panel_that_tells_no_tree_is_refused(told: dict[str, str | None], message: str) -> None:
+def test_a_panel_that_tells_no_tree_is_refused(
+    parents: dict[str, str | None], message: str
+) -> None:
     with pytest.raises(DataError, match=message):
-        tree_of_panel(rows_of(told))
+        tree_of_panel(rows_of(parents))

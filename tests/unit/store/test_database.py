@@ -141,14 +141,14 @@ def test_a_memory_database_works() -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "told"),
+    ("url", "message"),
     [
         ("nonsense", "Cannot open the database .* at 'nonsense'"),
         ("mysql://me:secret@host/db", r"no support for 'mysql'.* at mysql://me:\*\*\*@host/db"),
     ],
 )
-def test_an_address_that_is_no_database_is_refused(url: str, told: str) -> None:
-    with pytest.raises(StoreError, match=told):
+def test_an_address_that_is_no_database_is_refused(url: str, message: str) -> None:
+    with pytest.raises(StoreError, match=message):
         open_store(url)
 
 

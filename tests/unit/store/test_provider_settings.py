@@ -13,7 +13,7 @@ def test_an_address_is_taken_without_its_last_slash(monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize(
-    ("address", "told"),
+    ("address", "message"),
     [
         ("comtradeapi.un.org", "not a web address"),
         ("file:///etc/passwd", "not a web address"),
@@ -22,11 +22,11 @@ def test_an_address_is_taken_without_its_last_slash(monkeypatch: pytest.MonkeyPa
     ],
 )
 def test_what_is_no_plain_address_is_refused_and_not_shown(
-    monkeypatch: pytest.MonkeyPatch, address: str, told: str
+    monkeypatch: pytest.MonkeyPatch, address: str, message: str
 ) -> None:
     monkeypatch.setenv("MAGNETCAST_CENSUS_URL", address)
 
-    with pytest.raises(ValidationError, match=told) as caught:
+    with pytest.raises(ValidationError, match=message) as caught:
         Settings()
 
     assert "s3cr3t" not in str(caught.value)

@@ -63,7 +63,7 @@ def test_the_digest_hangs_on_every_number_and_on_no_order(engine: Engine) -> Non
     digest = content_hash(rows)
 
     assert content_hash(rows.iloc[::-1]) == digest
-    assert content_hash(rows.assign(reason="told anew")) == digest
+    assert content_hash(rows.assign(reason="another")) == digest
     nudged = rows.assign(p50=rows["p50"].where(rows.index > 0, rows["p50"] * (1 + 2**-52)))
     assert content_hash(nudged) != digest
     assert content_hash(rows.assign(data_vintage="other")) != digest
@@ -77,7 +77,7 @@ def test_publishing_the_same_again_makes_no_second_publication(engine: Engine) -
 
 
 @pytest.mark.parametrize(
-    ("statement", "told"),
+    ("statement", "message"),
     [
         ("UPDATE forecasts SET p95 = p95 + 1 WHERE horizon = 2", "2 rows, of 2"),
         ("UPDATE forecasts SET model_version = 'another'", "2 rows, of 2"),
@@ -87,13 +87,13 @@ def test_publishing_the_same_again_makes_no_second_publication(engine: Engine) -
     ],
 )
 def test_rows_that_are_not_what_was_frozen_are_found(
-    engine: Engine, statement: str, told: str
+    engine: Engine, statement: str, message: str
 ) -> None:
     publish(engine, make_forecasts({}, {"period": "2025-05", "horizon": 2}))
 
     change(engine, statement)
 
-    assert told in tampered(engine)[0]
+    assert message in tampered(engine)[0]
 
 
 def test_rows_smuggled_in_beside_a_publication_are_found(engine: Engine) -> None:

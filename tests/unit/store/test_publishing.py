@@ -86,7 +86,7 @@ def test_the_same_numbers_from_other_evidence_are_a_publication(engine: Engine) 
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         ({"p50": 29.0}, "quantiles cross"),
         ({"p05": -1.0}, "column 'p05' is -1.0"),
@@ -99,9 +99,9 @@ def test_the_same_numbers_from_other_evidence_are_a_publication(engine: Engine) 
     ids=["crossing", "negative", "infinite", "nan", "month", "past", "horizon"],
 )
 def test_a_forecast_that_breaks_the_contract_is_not_published(
-    engine: Engine, change: dict[str, object], told: str
+    engine: Engine, change: dict[str, object], message: str
 ) -> None:
-    with pytest.raises(DataError, match=told):
+    with pytest.raises(DataError, match=message):
         publish(engine, make_forecasts({"destination": "DEU"}, change))
 
     assert read_forecasts(engine).empty
@@ -230,7 +230,7 @@ def test_a_run_never_started_cannot_finish(engine: Engine) -> None:
 
 
 def test_a_killed_run_is_settled_by_whether_its_forecast_stays(engine: Engine) -> None:
-    for name, as_of in (("told", APRIL), ("silent", MAY)):
+    for name, as_of in (("published", APRIL), ("silent", MAY)):
         start_run(
             engine,
             RunRecord(run_id=name, flow="run", as_of=as_of, data_vintage="f00d", started_at=as_of),
@@ -240,5 +240,5 @@ def test_a_killed_run_is_settled_by_whether_its_forecast_stays(engine: Engine) -
     settled = settle_runs(engine, at=MAY)
 
     status = read_runs(engine).set_index("run_id")["status"].to_dict()
-    assert (settled, status) == (2, {"told": "finished", "silent": "failed"})
+    assert (settled, status) == (2, {"published": "finished", "silent": "failed"})
     assert settle_runs(engine, at=MAY) == 0

@@ -17,7 +17,7 @@ def test_a_panel_file_is_typed_and_keeps_other_columns() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         ({"period": "2025-1"}, "row 0: column 'period' is '2025-1'"),
         ({"tonnes": -1.0}, "row 0: column 'tonnes' is -1.0"),
@@ -26,11 +26,11 @@ def test_a_panel_file_is_typed_and_keeps_other_columns() -> None:
     ids=["period", "negative", "no destination"],
 )
 def test_a_bad_panel_file_is_refused_with_row_and_value(
-    change: dict[str, object], told: str
+    change: dict[str, object], message: str
 ) -> None:
     frame = pd.DataFrame([{"destination": "USA", "period": "2025-01", "tonnes": 1.0, **change}])
 
-    with pytest.raises(DataError, match=told):
+    with pytest.raises(DataError, match=message):
         validate(frame, "panel_file", where="panel.csv")
 
 

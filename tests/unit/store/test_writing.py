@@ -115,7 +115,7 @@ def test_only_the_unknown_file_of_a_batch_is_written(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         ({"value": float("nan")}, "column 'value'"),
         ({"value": float("inf")}, "is not finite"),
@@ -128,9 +128,9 @@ def test_only_the_unknown_file_of_a_batch_is_written(engine: Engine) -> None:
     ids=lambda v: next(iter(v)) if isinstance(v, dict) else "",
 )
 def test_rows_that_break_the_schema_are_refused(
-    engine: Engine, change: dict[str, object], told: str
+    engine: Engine, change: dict[str, object], message: str
 ) -> None:
-    with pytest.raises(DataError, match=told):
+    with pytest.raises(DataError, match=message):
         write_batch(engine, make_batch(make_observations(change)))
 
     assert read_vintages(engine).empty
@@ -164,12 +164,12 @@ def test_the_frame_handed_in_is_not_modified(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize(
-    "told",
+    "note",
     ["", "tab\tand\nline\r\n", "back\\slash \\N \\.", "\"quoted\", 'so'", "ünïcode 磁体 🧲"],
     ids=["empty", "white", "slashes", "quotes", "letters"],
 )
-def test_any_text_comes_back_as_it_was(engine: Engine, told: str) -> None:
-    rows = make_observations({"note": told, "source_url": told})
+def test_any_text_comes_back_as_it_was(engine: Engine, note: str) -> None:
+    rows = make_observations({"note": note, "source_url": note})
 
     write_batch(engine, make_batch(rows))
 
@@ -214,7 +214,7 @@ def test_looking_up_stored_rows_searches_by_key_and_reads_no_whole_table() -> No
     engine = open_store("sqlite://")
     write_batch(engine, make_batch(make_observations()))
     asked: list[str] = []
-    event.listen(engine, "before_cursor_execute", lambda *told: asked.append(told[2]))
+    event.listen(engine, "before_cursor_execute", lambda *call: asked.append(call[2]))
 
     write_batch(
         engine,

@@ -26,7 +26,7 @@ def measured(*rows: list[float]) -> SeriesStats:
     return series_stats(np.array(rows, dtype=float))
 
 
-def stand(values: Floats, *, horizon: int = 6, first: int = 0) -> OriginFeatures:
+def standpoint_of(values: Floats, *, horizon: int = 6, first: int = 0) -> OriginFeatures:
     whole = series_stats(values)
     return origin_features(
         values,
@@ -114,7 +114,7 @@ class TestGauge:
 
 class TestStandpoint:
     def test_base_is_the_median_of_the_trusted_experts(self) -> None:
-        found = stand(make_values(series=5))
+        found = standpoint_of(make_values(series=5))
 
         expected = np.median([found.experts[name] for name in MIDDLE], axis=0)
         np.testing.assert_array_equal(found.base, expected)
@@ -123,45 +123,45 @@ class TestStandpoint:
     def test_no_expert_goes_beyond_a_multiple_of_the_highest_month(self) -> None:
         grown = np.concatenate([np.ones(10), 2.0 ** np.arange(1.0, 13.0)])
 
-        found = stand(grown[None, :], horizon=24)
+        found = standpoint_of(grown[None, :], horizon=24)
 
         for one in found.experts.values():
             assert one.max() <= CEILING * grown[-1]
         assert found.experts["swift"].max() == CEILING * grown[-1]
 
     def test_a_series_without_a_value_is_said_to_be_nothing(self) -> None:
-        found = stand(np.array([[NAN] * 30, [3.0] * 30]))
+        found = standpoint_of(np.array([[NAN] * 30, [3.0] * 30]))
 
         assert not found.base[0].any()
         assert found.base[1] == pytest.approx([3.0] * 6)
 
     def test_features_are_the_months_and_their_place_in_the_year(self) -> None:
-        found = stand(make_values(series=2, months=30), first=3)
+        found = standpoint_of(make_values(series=2, months=30), first=3)
 
         assert feature(found, "horizon")[0].tolist() == [1, 2, 3, 4, 5, 6]
         assert feature(found, "month")[0].tolist() == [9, 10, 11, 0, 1, 2]
 
     def test_distances_are_in_spreads_from_the_base(self) -> None:
-        found = stand(make_values(series=3))
+        found = standpoint_of(make_values(series=3))
 
         expected = (found.experts["drift"] - found.base) / found.stats.spread[:, None]
         np.testing.assert_allclose(feature(found, "drift_distance"), expected, rtol=1e-5, atol=1e-5)
 
     def test_a_lag_is_reported_without_season_from_the_flat_base(self) -> None:
-        found = stand(np.array([[10.0, 12.0] * 10]))
+        found = standpoint_of(np.array([[10.0, 12.0] * 10]))
 
         expected = (12.0 - found.base.mean()) / found.stats.spread[0]
         assert feature(found, "lag_1")[0] == pytest.approx(expected)
         assert feature(found, "lag_2")[0, 0] < feature(found, "lag_1")[0, 0]
 
     def test_lags_before_the_first_month_are_unknown(self) -> None:
-        found = stand(np.array([[10.0, 12.0, 11.0]]))
+        found = standpoint_of(np.array([[10.0, 12.0, 11.0]]))
 
         assert np.isnan(feature(found, "lag_4")).all()
         assert np.isfinite(feature(found, "lag_3")).all()
 
     def test_features_of_zeros_are_finite_or_unknown(self) -> None:
-        found = stand(np.zeros((1, 30)))
+        found = standpoint_of(np.zeros((1, 30)))
 
         assert not np.isinf(found.features).any()
         assert feature(found, "zero_share").tolist() == [[1.0] * 6]
@@ -170,13 +170,15 @@ class TestStandpoint:
         values = make_values(series=12)
         powers = 2.0 ** np.arange(-30, 30, 5)[:, None]
 
-        np.testing.assert_array_equal(stand(values * powers).features, stand(values).features)
+        np.testing.assert_array_equal(
+            standpoint_of(values * powers).features, standpoint_of(values).features
+        )
 
     def test_values_are_left_as_they_are(self) -> None:
         values = make_values(series=3)
         values[0, 5:9] = NAN
         before = values.copy()
 
-        stand(values)
+        standpoint_of(values)
 
         np.testing.assert_array_equal(values, before)

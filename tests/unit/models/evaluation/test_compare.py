@@ -197,7 +197,7 @@ def test_origins_of_one_cutoff_are_paired_by_their_moment() -> None:
 
 
 def test_monthly_cutoffs_are_drawn_in_runs() -> None:
-    """A year of monthly cutoffs, half good and half bad, says less than it seems to."""
+    """A year of monthly cutoffs, half good and half bad, proves less than it seems to."""
     months = [f"2021-{month:02d}" for month in range(1, 13)]
     scaled = [2.0] * 6 + [4.0] * 6
     widths = []

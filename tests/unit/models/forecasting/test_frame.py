@@ -18,7 +18,7 @@ MONTHS = 42
 
 
 @cache
-def standing(months: int) -> Origin:
+def origin_of(months: int) -> Origin:
     """Stand after some months of four series from 2018 on."""
     known = make_table(months=60).iloc[:, :months]
     rows = {str(name): list(row) for name, row in known.T.items()}
@@ -26,11 +26,11 @@ def standing(months: int) -> Origin:
 
 
 def now() -> Origin:
-    return standing(MONTHS)
+    return origin_of(MONTHS)
 
 
 def past(*back: int) -> list[Origin]:
-    return [standing(MONTHS - months) for months in back]
+    return [origin_of(MONTHS - months) for months in back]
 
 
 def test_targets_are_log_ratios_to_the_base_as_known_then() -> None:

@@ -25,15 +25,15 @@ def test_a_small_destination_may_move_as_it_likes() -> None:
     assert too_far(found, 1.0) == ""
 
 
-@pytest.mark.parametrize(("limit", "told"), [(49.0, True), (51.0, False)])
+@pytest.mark.parametrize(("limit", "shown"), [(49.0, True), (51.0, False)])
 def test_a_large_destination_that_moves_beyond_the_limit_is_reported(
-    limit: float, *, told: bool
+    limit: float, *, shown: bool
 ) -> None:
     found = moves(table(WLD=700.0, USA=300.0, DEU=370.0, ITA=30.0), STANDING)
 
     result = too_far(found, limit)
 
-    assert ("USA 1,800 to 900 t (-50%)" in result) is told
+    assert ("USA 1,800 to 900 t (-50%)" in result) is shown
 
 
 def test_one_that_becomes_large_is_looked_at_too() -> None:

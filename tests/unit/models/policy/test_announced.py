@@ -23,7 +23,7 @@ RECORD = TrackRecord(at("2020-07-15"), (make_events(NEUTRAL),))
 JPN = 2
 
 
-def standing() -> ScenarioSnapshot:
+def snapshot() -> ScenarioSnapshot:
     """A forecast that knows of one control to come, as probable as any law."""
     made = make_standing(events=make_events(TO_COME))
     return replace(made, origin=replace(made.origin, record=RECORD))
@@ -31,7 +31,7 @@ def standing() -> ScenarioSnapshot:
 
 def kept_at(probability: float | None) -> np.ndarray:
     """Return draws of what Japan keeps in October 2020."""
-    asked = standing()
+    asked = snapshot()
     lever = "" if probability is None else f", probability: {probability}"
     scenario = make_scenario(f"events: [{{event_id: to-come{lever}}}]", asked)
     then = with_levers(asked.origin, scenario.levers)
@@ -39,7 +39,7 @@ def kept_at(probability: float | None) -> np.ndarray:
 
 
 def test_the_chances_of_an_act_to_come_are_those_of_the_record() -> None:
-    (control,) = controls_at(standing().origin)
+    (control,) = controls_at(snapshot().origin)
 
     assert control.chances == pytest.approx(BASE)
 
@@ -63,7 +63,7 @@ def test_the_probability_on_record_changes_nothing() -> None:
 
 
 def test_a_scenario_states_how_probable_an_act_is_and_what_that_changes() -> None:
-    asked = standing()
+    asked = snapshot()
     scenario = make_scenario("events: [{event_id: to-come, probability: 0.1}]", asked)
 
     found = paired(asked, scenario, draws=400)

@@ -29,8 +29,8 @@ def months_of(table: pd.DataFrame, column: str) -> pd.DataFrame:
     return table.reset_index().pivot_table(index="period", columns="destination", values=column)
 
 
-def answer(text: str, standing: ScenarioSnapshot | None = None) -> pd.DataFrame:
-    found = make_standing() if standing is None else standing
+def answer(text: str, snapshot: ScenarioSnapshot | None = None) -> pd.DataFrame:
+    found = make_standing() if snapshot is None else snapshot
     return paired(found, make_scenario(text, found)).table.set_index(["destination", "period"])
 
 

@@ -1,4 +1,4 @@
-"""A control that nobody has announced begins in as many paths as the base rate says."""
+"""A control that nobody has announced begins in as many paths as by the base rate."""
 
 import numpy as np
 import pandas as pd

@@ -58,7 +58,7 @@ def register(
     mlflow_card: Mapping[str, object],
     mlflow_rows: pd.DataFrame,
 ) -> Register:
-    """Register a sound model, or one that differs as told; returns its version."""
+    """Register a sound model, or one with some changes; returns its version."""
 
     def registered(
         *,

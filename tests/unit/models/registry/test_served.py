@@ -55,7 +55,7 @@ def make_rows(
     lag: float = 0.0,
     experts: float | None = None,
 ) -> pd.DataFrame:
-    """Build one row; experts who are not told say what the trees of ``HEADS`` say."""
+    """Build one row; experts that are not given say what the trees of ``HEADS`` say."""
     return pd.DataFrame(
         {
             "tonnes_lag_1m": [lag],
