@@ -7,9 +7,7 @@ import json
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pandas as pd
@@ -29,11 +27,10 @@ from store.publications.integrity import PublicationContext
 from store.publications.publishing import hold_forecasts
 from store.settings import Settings
 from tests.service.builders import make_forecasts
-from tests.service.stores import NEWEST, copied, make_app, publish
+from tests.service.planning.conftest import KEY, LATER
+from tests.service.stores import NEWEST, make_app, publish
 
-LATER = datetime(2026, 11, 25, tzinfo=UTC)
 NOW = pd.Timestamp("2026-11-25T12:00", tz="UTC")
-KEY = "0123456789abcdef0123456789abcdef"
 WHO = Actor("ann")
 
 
@@ -76,14 +73,6 @@ def receiver() -> Iterator[Receiver]:
     server.shutdown()
     thread.join()
     server.server_close()
-
-
-@pytest.fixture
-def settings(published_store: Path, tmp_path: Path) -> Iterator[Settings]:
-    copied(published_store, tmp_path)
-    made = Settings(home=tmp_path, alert_key=KEY, alert_networks="127.0.0.0/8")
-    yield made
-    store_of(made).dispose()
 
 
 @pytest.fixture
@@ -171,24 +160,22 @@ def publish_medians(engine: Engine) -> float:
     return float(rows["p50"].iloc[0])
 
 
-def test_a_rule_made_after_a_publication_leaves_it_alone(settings: Settings) -> None:
-    engine = store_of(settings)
-    publish(engine, LATER, cutoff="2026-07", factor=2.0)
+def test_a_rule_made_after_a_publication_leaves_it_alone(doubled: Settings) -> None:
+    engine = store_of(doubled)
     rule = AlertRule("late", "median", 1.0, destination="USA")
     add_rule(engine, rule, who=WHO, at=NOW, since=LATER)
 
-    assert alert(settings, NOW).looked == 0
+    assert alert(doubled, NOW).looked == 0
 
 
 def test_a_webhook_that_fails_twice_takes_the_third_try(
-    settings: Settings, receiver: Receiver, sender: Sender, waits: list[float]
+    doubled: Settings, receiver: Receiver, sender: Sender, waits: list[float]
 ) -> None:
-    engine = store_of(settings)
+    engine = store_of(doubled)
     receiver.statuses = [500, 503, 204]
     number, uid = median_rule(engine, url=receiver.url)
-    publish(engine, LATER, cutoff="2026-07", factor=2.0)
 
-    result, again = (alert(settings, NOW, sender=sender) for _ in range(2))
+    result, again = (alert(doubled, NOW, sender=sender) for _ in range(2))
 
     assert (result.taken, result.failed, again.taken, again.failed) == (1, 0, 0, 0)
     assert waits == [1.0, 2.0]
@@ -212,15 +199,14 @@ def test_a_webhook_that_fails_twice_takes_the_third_try(
 @pytest.mark.slow
 @pytest.mark.parametrize(("status", "tries"), [(404, 1), (302, 1), (410, 1), (429, 3), (500, 3)])
 def test_what_is_refused_for_good_is_not_tried_again_at_once(
-    settings: Settings, receiver: Receiver, sender: Sender, status: int, tries: int
+    doubled: Settings, receiver: Receiver, sender: Sender, status: int, tries: int
 ) -> None:
     receiver.statuses = [status]
-    median_rule(store_of(settings), url=receiver.url)
-    publish(store_of(settings), LATER, cutoff="2026-07", factor=2.0)
+    median_rule(store_of(doubled), url=receiver.url)
 
-    result = alert(settings, NOW, sender=sender)
+    result = alert(doubled, NOW, sender=sender)
 
-    (row,) = read_planning(store_of(settings)).alerts.to_dict("records")
+    (row,) = read_planning(store_of(doubled)).alerts.to_dict("records")
     assert (result.taken, result.failed, len(receiver.taken)) == (0, 1, tries)
     assert row["trouble"] == f"HTTP {status} from 127.0.0.1:{receiver.port}"
     assert pd.isna(row["delivered_at"])
@@ -228,44 +214,40 @@ def test_what_is_refused_for_good_is_not_tried_again_at_once(
 
 @pytest.mark.slow
 def test_what_nobody_took_is_sent_again_later_but_not_for_ever(
-    settings: Settings, receiver: Receiver, sender: Sender
+    doubled: Settings, receiver: Receiver, sender: Sender
 ) -> None:
     receiver.statuses = [500]
-    median_rule(store_of(settings), url=receiver.url)
-    publish(store_of(settings), LATER, cutoff="2026-07", factor=2.0)
+    median_rule(store_of(doubled), url=receiver.url)
 
     for _ in range(10):
-        alert(settings, NOW, sender=sender)
+        alert(doubled, NOW, sender=sender)
 
     assert MOST_TRIES <= len(receiver.taken) < MOST_TRIES + 3
 
 
 def test_a_rule_that_ended_sends_nothing_more(
-    settings: Settings, receiver: Receiver, sender: Sender
+    doubled: Settings, receiver: Receiver, sender: Sender
 ) -> None:
     receiver.statuses = [404]
-    number, _ = median_rule(store_of(settings), url=receiver.url)
-    publish(store_of(settings), LATER, cutoff="2026-07", factor=2.0)
-    alert(settings, NOW, sender=sender)
-    end_rule(store_of(settings), number, who=WHO, at=NOW)
+    number, _ = median_rule(store_of(doubled), url=receiver.url)
+    alert(doubled, NOW, sender=sender)
+    end_rule(store_of(doubled), number, who=WHO, at=NOW)
 
-    assert alert(settings, NOW, sender=sender).failed == 0
+    assert alert(doubled, NOW, sender=sender).failed == 0
     assert len(receiver.taken) == 1
 
 
 def test_an_address_that_turned_inward_is_not_called(
-    settings: Settings, receiver: Receiver, sender: Sender
+    doubled: Settings, receiver: Receiver, sender: Sender
 ) -> None:
-    median_rule(store_of(settings), url=receiver.url)
-    publish(store_of(settings), LATER, cutoff="2026-07", factor=2.0)
-    closed = settings.model_copy(update={"alert_networks": ""})
+    median_rule(store_of(doubled), url=receiver.url)
+    closed = doubled.model_copy(update={"alert_networks": ""})
 
     result = alert(closed, NOW, sender=sender)
 
     assert (result.failed, receiver.taken) == (1, [])
     assert (
-        "127.0.0.1 is not a public address"
-        in read_planning(store_of(settings)).alerts["trouble"][0]
+        "127.0.0.1 is not a public address" in read_planning(store_of(doubled)).alerts["trouble"][0]
     )
 
 

@@ -19,8 +19,8 @@ from store.planning.alert_rules import AlertRule, add_rule
 from store.planning.audit import Actor
 from store.planning.overrides import read_planning
 from store.settings import Settings
-from tests.service.planning.test_alerts import KEY, LATER, NOW
-from tests.service.stores import NEWEST, copied, publish
+from tests.service.planning.test_alerts import NOW
+from tests.service.stores import NEWEST
 
 HOST = "hooks.example"
 
@@ -66,52 +66,43 @@ def receiver(house: trustme.CA) -> Iterator[Receiver]:
     server.server_close()
 
 
-@pytest.fixture
-def settings(published_store: Path, tmp_path: Path) -> Iterator[Settings]:
-    copied(published_store, tmp_path)
-    made = Settings(home=tmp_path, alert_key=KEY, alert_networks="127.0.0.0/8")
-    yield made
-    store_of(made).dispose()
-
-
 def pem(authority: trustme.CA, folder: Path) -> Path:
     file = folder / "ca.pem"
     authority.cert_pem.write_to_path(str(file))
     return file
 
 
-def told_over_tls(
-    settings: Settings, receiver: Receiver, own: Path | None, host: str = HOST
+def trouble_over_tls(
+    doubled: Settings, receiver: Receiver, own: Path | None, host: str = HOST
 ) -> str:
     """Let a rule speak to a host, with authorities of one's own, and return the trouble."""
     receiver.taken.clear()
-    engine = store_of(settings)
+    engine = store_of(doubled)
     rule = AlertRule(
         "doubled", "median", 50.0, destination="USA", url=f"https://{host}:{receiver.port}/"
     )
     add_rule(engine, rule, who=Actor("ann"), at=NOW, since=NEWEST)
-    publish(engine, LATER, cutoff="2026-07", factor=2.0)
     sender = Sender(
         resolve=lambda *_: ["127.0.0.1"],
         patience=RetryPolicy(sleep=lambda _: None, chance=lambda: 1.0),
         trust=trusting(own),
     )
-    alert(settings, NOW, sender=sender)
+    alert(doubled, NOW, sender=sender)
     (row,) = read_planning(engine).alerts.to_dict("records")
     assert (row["trouble"] == "") == pd.notna(row["delivered_at"])
     return str(row["trouble"])
 
 
 def test_a_receiver_whose_authority_is_trusted_takes_the_message(
-    settings: Settings, receiver: Receiver, house: trustme.CA, tmp_path: Path
+    doubled: Settings, receiver: Receiver, house: trustme.CA, tmp_path: Path
 ) -> None:
-    assert told_over_tls(settings, receiver, pem(house, tmp_path)) == ""
+    assert trouble_over_tls(doubled, receiver, pem(house, tmp_path)) == ""
     assert receiver.taken == [f"{HOST}:{receiver.port}"]
 
 
 @pytest.mark.parametrize("own", [None, "another"])
 def test_a_receiver_of_an_unknown_authority_gets_nothing_and_that_is_said(
-    settings: Settings,
+    doubled: Settings,
     receiver: Receiver,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
@@ -119,7 +110,7 @@ def test_a_receiver_of_an_unknown_authority_gets_nothing_and_that_is_said(
 ) -> None:
     other = None if own is None else pem(trustme.CA(), tmp_path)
 
-    trouble = told_over_tls(settings, receiver, other)
+    trouble = trouble_over_tls(doubled, receiver, other)
 
     assert "CERTIFICATE_VERIFY_FAILED" in trouble
     assert receiver.taken == []
@@ -128,20 +119,20 @@ def test_a_receiver_of_an_unknown_authority_gets_nothing_and_that_is_said(
 
 @pytest.mark.slow
 def test_a_certificate_of_another_host_counts_for_nothing(
-    settings: Settings, receiver: Receiver, house: trustme.CA, tmp_path: Path
+    doubled: Settings, receiver: Receiver, house: trustme.CA, tmp_path: Path
 ) -> None:
-    trouble = told_over_tls(settings, receiver, pem(house, tmp_path), host="other.example")
+    trouble = trouble_over_tls(doubled, receiver, pem(house, tmp_path), host="other.example")
 
     assert "certificate is not valid for 'other.example'" in trouble
     assert receiver.taken == []
 
 
 def test_the_setting_names_the_authorities_of_the_house(
-    settings: Settings, tmp_path: Path, house: trustme.CA
+    doubled: Settings, tmp_path: Path, house: trustme.CA
 ) -> None:
     made = trusting(pem(house, tmp_path))
 
     subjects = [dict(part[0] for part in ca["subject"]) for ca in made.get_ca_certs()]
     assert {"organizationName": "The house"}.items() <= subjects[-1].items()
     with pytest.raises(DataError, match=r"MAGNETCAST_ALERT_CA: .*nothing\.pem cannot be taken"):
-        alert(settings.model_copy(update={"alert_ca": tmp_path / "nothing.pem"}), NOW)
+        alert(doubled.model_copy(update={"alert_ca": tmp_path / "nothing.pem"}), NOW)
