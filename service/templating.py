@@ -10,6 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from service import data_words, wording
+from service.language.acts import act_words
 from service.language.formats import Form, dated, percentage, separated
 from service.language.phrases import is_shown, translated, translated_many
 from store.hidden_text import visible
@@ -62,6 +63,7 @@ _FILTERS: Final = (
     wording.number,
     web_address,
     english_mark,
+    act_words,
     wording.chance_words,
     wording.name_of,
     wording.scope_name,

@@ -32,12 +32,16 @@ CELL: Final = ["destination", "period"]
 
 
 def explain_if_possible(settings: Settings) -> None:
-    """Explain the newest publication of the magnets, unless it is; never fails a publication."""
+    """Explain the newest publication of the magnets, unless it is; never fails a publication.
+
+    One that was explained before rises of tariffs had scenarios is explained again.
+    """
     try:
         engine = store_of(settings)
         new = latest_forecast(engine)
         number = 0 if new.empty else int(new["publication"].iloc[0])
-        if number and read_explanation(engine, number) is None:
+        found = read_explanation(engine, number) if number else None
+        if number and (found is None or found.is_outdated):
             save_explanation(engine, number, explanation_of(settings, new))
     except Exception as err:  # noqa: BLE001 - the publication is stored already
         echo(f"explain   not explained ({type(err).__name__}: {err}). The next run tries again")

@@ -21,7 +21,7 @@ from flows.publishing.table_snapshot import (
     open_tables,
     other_tables,
 )
-from flows.training.backtest import named_scores, own_metrics
+from flows.training.backtest import kept_cells, named_scores, own_metrics
 from flows.training.predict import BacktestedForecast
 from flows.training.scoreboard import log_board
 from models.evaluation.backtest import Backtest, backtest_group
@@ -204,7 +204,13 @@ def record(snapshot: TableSnapshot, result: Backtest) -> str | None:
     if len(scores):
         rows = named_scores(result, as_of=snapshot.as_of, model_version=snapshot.model_version)
         key = snapshot.config.published_as
-        write_scores(snapshot.engine, rows, data_vintage=snapshot.data_vintage, commodity=key)
+        write_scores(
+            snapshot.engine,
+            rows,
+            data_vintage=snapshot.data_vintage,
+            commodity=key,
+            cells=kept_cells(result),
+        )
     name = f"table {snapshot.config.published_as}"
     try:
         with tracking.open_run(snapshot.settings, name=name, tags=_tags(snapshot)) as run:

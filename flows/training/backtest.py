@@ -1,5 +1,7 @@
 """Replay the past, and record how good the forecasts were: scores, tables and plots."""
 
+from typing import Final
+
 import numpy as np
 import pandas as pd
 
@@ -24,6 +26,7 @@ from models.registry.datasets import panel_dataset
 from models.registry.tracked_run import InputData
 from store.errors import StoreError
 from store.frequency import MONTHLY, Frequency
+from store.publications.backtests import CELL_COLUMNS
 from store.publications.publishing import write_scores
 from store.settings import Settings
 from store.vocabulary import ALL, COMMODITY, ERROR_AUTOCORRELATION, ERROR_CORRELATION
@@ -69,9 +72,12 @@ def _backtested(workspace: Workspace) -> EvidenceBacktest:
 
 
 def record(workspace: Workspace, result: Backtest) -> None:
-    """Keep the scores in the store and in MLflow."""
-    named = named_scores(result, as_of=workspace.as_of, model_version=workspace.model_version)
-    write_scores(workspace.engine, named, data_vintage=workspace.data_vintage)
+    """Keep the scores in MLflow, and those of the recipe in force in the store, for pages."""
+    settings, as_of = workspace.settings, workspace.as_of
+    if workspace.spec == magnets_recipe(settings, as_of).spec:
+        named = named_scores(result, as_of=as_of, model_version=workspace.model_version)
+        cells = kept_cells(result)
+        write_scores(workspace.engine, named, data_vintage=workspace.data_vintage, cells=cells)
     tags = tags_of(workspace, "backtest")
     with tracking.open_run(workspace.settings, name="backtest", tags=tags) as run:
         run.summary(workspace.spec.choices, own_metrics(result.scores), dataset_of(workspace))
@@ -113,6 +119,19 @@ def kept_scores(result: Backtest) -> pd.DataFrame:
         carried(own),
     ]
     return pd.concat([part for part in parts if len(part)], ignore_index=True)
+
+
+MOST_DRAWN: Final = 12
+"""Destinations, largest first, whose forecasts are kept: as many as a page draws."""
+
+
+def kept_cells(result: Backtest) -> pd.DataFrame:
+    """Return the model's own forecasts of known months, as the store keeps them to be drawn."""
+    own = result.cells.loc[result.cells["model"] == MODEL]
+    largest = own.groupby("destination")["tonnes"].sum().nlargest(MOST_DRAWN).index
+    own = own.loc[own["destination"].isin(largest)]
+    months = {name: pd.to_datetime(own[name]).dt.strftime("%Y-%m") for name in ("cutoff", "period")}
+    return own.assign(**months)[list(CELL_COLUMNS)]
 
 
 def carried(cells: pd.DataFrame) -> pd.DataFrame:

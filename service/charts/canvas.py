@@ -136,8 +136,13 @@ def svg(draw: Callable[..., Figure], *content: object, prefix: str, label: str) 
 
 
 def cut(text: str, *, width: int) -> str:
-    """Return text cut at a word where it is wider than ``width`` letters."""
-    return shorten(text, width=width, placeholder=" …")
+    """Return text cut at a word where it is wider than ``width`` letters.
+
+    Characters of Chinese, Japanese and Korean are as wide as two; the first two have no spaces.
+    """
+    if language() in ("ja", "zh"):
+        return text if len(text) <= width // 2 else f"{text[: width // 2 - 1]}…"
+    return shorten(text, width=width // 2 if language() == "ko" else width, placeholder=" …")
 
 
 class _Renderer(RendererSVG):

@@ -27,6 +27,7 @@ from service.charts.plotting import (
     plot_steps,
     shade_past,
 )
+from service.language.acts import act_words
 from service.language.formats import dated, separated
 from service.language.phrases import gettext, marked
 from service.wording import model_words, name_of
@@ -193,7 +194,9 @@ def _write_captions(figure: Figure, fan: Fan, sheet: _Sheet) -> None:
 
 def _caption(marker: Marker) -> tuple[str, str, str]:
     """Return number, day and text of one event, the text cut to a line."""
-    text = cut(f"{marker.symbol} {marker.state}: {marker.title}", width=_CAPTION_CHARACTERS)
+    text = cut(
+        f"{marker.symbol} {marker.state}: {act_words(marker.title)}", width=_CAPTION_CHARACTERS
+    )
     return str(marker.number), dated(marker.when, "day"), text
 
 

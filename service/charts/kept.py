@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 
 import pandas as pd
 
-MOST: Final = 128
+MOST: Final = 512
 """Pictures in memory, each some 50 to 300 kB."""
 
 Picture = TypeVar("Picture", str, bytes)

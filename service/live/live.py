@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from types import MappingProxyType
@@ -134,8 +134,8 @@ class CommodityCache:
 
 _LOG: Final = logging.getLogger("magnetcast.service")
 
-Warm = Callable[[Publication], Iterable[object]]
-"""Draws the most requested charts, one a step."""
+Warm = Callable[[Publication, Collection[str]], Iterable[object]]
+"""Draws the most requested charts, one a step, and all of them in the languages asked for."""
 
 
 class LivePublication:
@@ -168,6 +168,8 @@ class LivePublication:
         self._thread: threading.Thread | None = None
         self.tokens: Mapping[str, frozenset[str]] = MappingProxyType({})
         self.trouble = ""
+        self.asked: set[str] = set()
+        """Languages in which a page was asked for."""
 
     @property
     def publication(self) -> Publication:
@@ -240,11 +242,13 @@ class LivePublication:
 
     def _look_after(self) -> None:
         """Refresh until stopped; failures are logged and tried again."""
-        fresh = self._publication is not None
+        fresh, drawn = self._publication is not None, frozenset[str]()
         while not self._stop.is_set():
             try:
-                if fresh:
-                    self._draw()
+                asked = frozenset(self.asked)
+                if self._publication is not None and (fresh or asked != drawn):
+                    drawn = asked
+                    self._draw(asked)
                 self._stop.wait(self._refresh_s)
                 fresh = self.refresh()
             except Exception as err:  # noqa: BLE001 - the thread must outlive any trouble
@@ -253,9 +257,9 @@ class LivePublication:
                 fresh, self._seen = False, None
                 self._stop.wait(self._refresh_s)
 
-    def _draw(self) -> None:
+    def _draw(self, asked: Collection[str]) -> None:
         """Draw the most requested charts until the thread is stopped."""
         if self._warm is not None:
-            for _ in self._warm(self.publication):
+            for _ in self._warm(self.publication, asked):
                 if self._stop.is_set():
                     return

@@ -59,7 +59,8 @@ class LargeError:
     p50: float
     p90: float
     tonnes: float
-    events: tuple[str, ...]
+    events: tuple[tuple[pd.Timestamp, str], ...]
+    """Day of announcement and summary of each."""
 
 
 def cells_of(publication: Publication) -> pd.DataFrame:
@@ -211,7 +212,9 @@ def _pinball(cells: pd.DataFrame) -> np.ndarray:
     return np.asarray(2 * np.maximum(levels * over, (levels - 1) * over).mean(axis=1))
 
 
-def _events_between(events: pd.DataFrame, row: Mapping[Hashable, object]) -> tuple[str, ...]:
+def _events_between(
+    events: pd.DataFrame, row: Mapping[Hashable, object]
+) -> tuple[tuple[pd.Timestamp, str], ...]:
     """Return the major events announced after the forecast and before the end of the month."""
     start = pd.Timestamp(str(row["as_of"])).tz_localize(None)
     end = pd.Timestamp(str(row["period"])) + pd.offsets.MonthEnd(0)
@@ -222,7 +225,7 @@ def _events_between(events: pd.DataFrame, row: Mapping[Hashable, object]) -> tup
         & events["severity"].ge(MAJOR_SEVERITY)
     ].sort_values(["severity", "announced_on"], ascending=[False, True])
     return tuple(
-        f"{event['announced_on']:%-d %b %Y}: {event['summary']}"
+        (event["announced_on"], str(event["summary"]))
         for event in between.to_dict("records")
         if touches(str(row["destination"]), str(event["destinations"]).split(";"))
     )[:3]

@@ -1,6 +1,5 @@
 """The backtest for readers: beside the yardsticks, and plain about where they are better."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -61,16 +60,15 @@ class ScopeErrors:
     ours: ScoreRow | None
 
 
-def without_components(scores: pd.DataFrame, models: Iterable[str]) -> pd.DataFrame:
+def without_components(scores: pd.DataFrame) -> pd.DataFrame:
     """Return the scores of the forecast and of the yardsticks, without those of its components.
 
-    Args:
-        scores: Of a backtest, by ``model``.
-        models: Names under which the forecast is published.
+    A version of the model has hyphens in its name; a component is one word.
     """
     if scores.empty:
         return scores
-    return scores.loc[scores["model"].isin({OURS, *models, *YARDSTICKS})]
+    names = scores["model"]
+    return scores.loc[names.isin({OURS, *YARDSTICKS}) | names.str.contains("-", regex=False)]
 
 
 def score_rows(scores: pd.DataFrame) -> list[ScoreRow]:

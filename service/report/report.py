@@ -228,7 +228,7 @@ def _values(report: ReportInput, fans: list[Fan]) -> dict[str, object]:
 
 def _scores(report: ReportInput) -> dict[str, object]:
     """Return what the template shows of the backtest."""
-    scores = score_rows(without_components(report.scores, report.forecasts["model"].unique()))
+    scores = score_rows(without_components(report.scores))
     overall = [row for row in scores if row.scope in {ALL, WORLD}]
     single = [row for row in scores if row.scope != ALL] if report.sections else []
     return {

@@ -35,8 +35,8 @@ class Risk:
     when: pd.Timestamp
     title: str
     """Of what kind it is; empty for a date on which something is decided."""
-    acts: str
-    """The summaries of the acts, in English as the ledger has them; may be empty."""
+    acts: tuple[str, ...]
+    """The summaries of the acts, in English as the ledger has them."""
     chances: str = ""
     """How probable it is, in words; empty for a date on which something is decided."""
     scenarios: tuple[tuple[str, str], ...] = ()
@@ -161,8 +161,8 @@ def _risk(acts: Sequence[Announced], titles: Mapping[Any, Any], destination: str
         (f"/what-if?{urlencode([('destination', destination), *fields])}", label)
         for fields, label in queries
     )
-    acts_in_words, chances = "; ".join(names), chances_in_words(first.chances)
-    return Risk(pd.Timestamp(first.due), title, acts_in_words, chances, links)
+    chances = chances_in_words(first.chances)
+    return Risk(pd.Timestamp(first.due), title, tuple(names), chances, links)
 
 
 _Query = tuple[list[tuple[str, str]], str]
@@ -234,7 +234,9 @@ def _scheduled(publication: Publication, fan: Fan) -> list[Risk]:
     ahead = events["effective_from"].gt(fan.as_of) & events["effective_from"].lt(fan.end)
     rows = events.loc[ahead & events["event_id"].str.startswith(SCHEDULED_PREFIX)]
     return [
-        Risk(pd.Timestamp(row["effective_from"]), "", scheduled_title(row["summary"]).rstrip("."))
+        Risk(
+            pd.Timestamp(row["effective_from"]), "", (scheduled_title(row["summary"]).rstrip("."),)
+        )
         for row in rows.sort_values("effective_from").to_dict("records")
         if fan.destination == WORLD or touches(fan.destination, str(row["destinations"]).split(";"))
     ]

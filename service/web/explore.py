@@ -16,6 +16,7 @@ from service.charts.fan import Fan
 from service.charts.markers import pick_markers
 from service.charts.publication_charts import fan_of
 from service.http.responses import Answer, answer_of, json_answer
+from service.language.acts import act_words
 from service.language.choice import language
 from service.language.phrases import gettext, marked
 from service.live.publication import Publication
@@ -133,7 +134,7 @@ def _events(publication: Publication, fan: Fan, first: str) -> list[dict[str, st
     return [
         {
             "day": f"{one.when:%Y-%m-%d}",
-            "title": one.title,
+            "title": act_words(one.title),
             "state": one.state,
             "symbol": one.symbol,
             "address": f"/policy?q={one.event_id}",

@@ -173,9 +173,7 @@ def _held_before(publication: Publication) -> list[track.CoverageRow]:
 
 def _replay(publication: Publication) -> list[ScoreRow]:
     """Return the newest backtest of our model and the simple rules, without its components."""
-    scores = publication.published.scores
-    ours = {*publication.published.runs["model_version"], *publication.latest["model"]}
-    shown = without_components(scores, ours)
+    shown = without_components(publication.published.scores)
     return score_rows(shown.loc[shown["as_of"] == shown["as_of"].max()])
 
 

@@ -1,6 +1,6 @@
 """The routes of the pages, the same for all commodities; a page is rendered once a day."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from http import HTTPStatus
 from typing import Annotated, Final
 
@@ -14,7 +14,7 @@ from service.charts.record_charts import revisions_svg
 from service.errors import NothingPublishedError
 from service.http.replies import reply
 from service.http.responses import Answer, answer_of
-from service.language.choice import chosen
+from service.language.choice import DEFAULT, LANGUAGES, chosen, in_language, language
 from service.language.phrases import gettext, is_shown
 from service.live.publication import Publication
 from service.queries.history import known_destination
@@ -60,14 +60,26 @@ def page_router() -> APIRouter:
     return router
 
 
-def warm(publication: Publication) -> Iterator[str]:
-    """Draw the charts of the overview, the destinations and the track record, one a step."""
+def warm(publication: Publication, asked: Collection[str]) -> Iterator[str]:
+    """Draw the charts of the pages, one a step: those of the overview in every language.
+
+    Args:
+        publication: The newest publication.
+        asked: Languages in which, beside English, the charts of all pages are drawn.
+    """
+    for code in LANGUAGES:
+        with in_language(code):
+            yield from _charts(publication, is_whole=code == DEFAULT or code in asked)
+
+
+def _charts(publication: Publication, *, is_whole: bool) -> Iterator[str]:
     yield from publication_charts.small_charts(publication)
-    for destination in publication.destinations:
-        yield publication_charts.chart_svg(publication, destination)
-        yield publication_charts.phone_chart_svg(publication, destination)
-        yield revisions_svg(publication, publication_charts.fan_of(publication, destination))
-    yield from track_pictures(publication).outcomes
+    if is_whole:
+        for destination in publication.destinations:
+            yield publication_charts.chart_svg(publication, destination)
+            yield publication_charts.phone_chart_svg(publication, destination)
+            yield revisions_svg(publication, publication_charts.fan_of(publication, destination))
+        yield from track_pictures(publication).outcomes
 
 
 def error_page(status: int, title: str, detail: str, kept: str) -> str:
@@ -241,6 +253,7 @@ async def _page(
     place = ("page", key, now.date(), chosen())
     found: Answer | None = current.memo.get(place)
     if found is None:
+        request.app.state.shared.live.asked.add(language())
         found = await run_in_threadpool(current.memo.make, place, lambda: make(current, now))
     return reply(request, found)
 

@@ -8,6 +8,7 @@ import pandas as pd
 from models.evaluation.coverage import Coverage
 from service.charts.dot_plots import DotPlot, DotRow, dot_plot_svg
 from service.charts.record_charts import outcome_svg, reliability_svg
+from service.charts.replay_chart import replay_svg
 from service.language.phrases import gettext, marked
 from service.live.publication import MOST_IN_ORDER, Publication
 from service.queries import track
@@ -30,6 +31,8 @@ class TrackPictures:
     errors_by_destination: str
     coverage_by_lead: str
     calibration: str
+    replayed: tuple[str, ...]
+    """What the backtest forecast and what came, by destination."""
     backtest_errors: str
     backtest_coverage: str
 
@@ -48,23 +51,30 @@ def pictures_of(
         replay: Scores of the newest backtest, of our model and the simple rules.
         held_before: Coverage of all destinations in the backtest.
     """
-    names = [name for name in publication.destinations if name in set(cells["destination"])]
-    if publication.is_wide:
-        largest = publication.latest.groupby("destination")["p50"].sum().nlargest(MOST_IN_ORDER)
-        names = [name for name in names if name in largest.index]
-    drawn = (outcome_svg(publication, cells, name) for name in names)
+    names = _drawn(publication, cells)
+    replayed = publication.published.cells
     held = track.coverage(cells, [])
     return TrackPictures(
-        outcomes=tuple(drawn),
+        outcomes=tuple(outcome_svg(publication, cells, name) for name in names),
         errors_by_lead=_errors("lead", gettext("Error by months ahead"), track.by_horizon(cells)),
         errors_by_destination=_errors(
             "destination", gettext("Error by destination"), track.by_destination(cells, names)
         ),
         coverage_by_lead=_coverage("held", held[0].coverage if held else ()),
         calibration=reliability_svg(cells),
+        replayed=tuple(replay_svg(replayed, name) for name in _drawn(publication, replayed)),
         backtest_errors=_backtest(replay),
         backtest_coverage=_coverage("backtest-held", held_before),
     )
+
+
+def _drawn(publication: Publication, cells: pd.DataFrame) -> list[str]:
+    """Return the destinations of some cells, the largest where there are too many to draw."""
+    names = [name for name in publication.destinations if name in set(cells["destination"])]
+    if publication.is_wide:
+        largest = publication.latest.groupby("destination")["p50"].sum().nlargest(MOST_IN_ORDER)
+        names = [name for name in names if name in largest.index]
+    return names
 
 
 def _errors(name: str, axis: str, scores: Sequence[TrackScore]) -> str:

@@ -32,6 +32,7 @@ from store.facts.reading import (
     published_columns,
     read_table,
 )
+from store.publications.backtests import fetch_cells
 from store.publications.explanations import StoredExplanation, fetch_explanation
 from store.publications.integrity import fetch_publications
 from store.schema import publication_tables, tables
@@ -125,6 +126,7 @@ _COUNTED: Final = (
     func.max(tables.quarantine.c.id),
     func.count(tables.quarantine.c.released_at),
     func.count(publication_tables.scores.c.model),
+    func.count(publication_tables.backtests.c.backtest),
     func.count(publication_tables.runs.c.run_id),
     func.count(publication_tables.runs.c.finished_at),
     func.max(publication_tables.readings.c.id),
@@ -160,6 +162,8 @@ class Published:
     every: pd.DataFrame
     """The forecasts of all publications, those of one as_of too."""
     scores: pd.DataFrame
+    cells: pd.DataFrame
+    """Forecasts of the newest backtest, as ``store.publications.backtests.fetch_cells``."""
     runs: pd.DataFrame
     observations: pd.DataFrame
     events: pd.DataFrame
@@ -236,6 +240,7 @@ def _own_rows(connection: Connection, commodity: str) -> dict[str, Any]:
         "forecasts": published_columns(newest_publications(rows)),
         "every": published_columns(rows),
         "scores": newest_backtests(fetch(connection, publication_tables.scores, wanted=scored)),
+        "cells": fetch_cells(connection, commodity),
         "observations": fetch(connection, tables.observations, wanted=figures, columns=_FIGURE),
         "publications": fetch_publications(connection, commodity=commodity),
         "explanation": None if rows.empty else fetch_explanation(connection, int(newest)),

@@ -12,6 +12,7 @@ from store.facts.new_rows import IncomingRows, drop_duplicate_rows, repeats
 from store.facts.reading import fetch
 from store.facts.recorded import check_clock
 from store.facts.writing import insert_new
+from store.publications.backtests import add_cells
 from store.publications.decisions import (
     PublicationHeader,
     insert_held,
@@ -130,7 +131,12 @@ def _prepared(
 
 
 def write_scores(
-    engine: Engine, frame: pd.DataFrame, *, data_vintage: str = "", commodity: str = COMMODITY
+    engine: Engine,
+    frame: pd.DataFrame,
+    *,
+    data_vintage: str = "",
+    commodity: str = COMMODITY,
+    cells: pd.DataFrame | None = None,
 ) -> int:
     """Save the scores of backtests and return how many rows are new.
 
@@ -143,26 +149,31 @@ def write_scores(
             modified.
         data_vintage: digest of the evidence the backtests used.
         commodity: the commodity scored.
+        cells: the forecasts scored (``backtests.CELL_COLUMNS``), kept to be drawn.
 
     Raises:
         DataError: two scores of the same key in ``frame`` have different values.
     """
     rows = frame.assign(commodity=commodity, data_vintage=data_vintage)
     with writing(engine) as connection:
-        return sum(_add_backtest(connection, one) for _, one in rows.groupby("as_of"))
+        return sum(_add_backtest(connection, one, cells) for _, one in rows.groupby("as_of"))
 
 
-def _add_backtest(connection: Connection, frame: pd.DataFrame) -> int:
+def _add_backtest(connection: Connection, frame: pd.DataFrame, cells: pd.DataFrame | None) -> int:
     """Write one backtest unless it repeats the newest of its moment; return how many rows."""
     table, as_of = scores.c, frame["as_of"].iloc[0].to_pydatetime()
-    own = (table.commodity == frame["commodity"].iloc[0], table.as_of == as_of)
+    commodity = frame["commodity"].iloc[0]
+    own = (table.commodity == commodity, table.as_of == as_of)
     newest = connection.scalar(select(func.max(table.backtest)).where(*own)) or 0
     typed = as_table(frame.assign(backtest=newest), scores)
     incoming = drop_duplicate_rows(IncomingRows(scores, typed, "the scores"))
     stored = fetch(connection, scores, wanted=[*own, table.backtest == newest])
-    if repeats(incoming, stored, on=SCORE):
+    number = newest if repeats(incoming, stored, on=SCORE) else newest + 1
+    if cells is not None:
+        add_cells(connection, cells, commodity=commodity, as_of=as_of, backtest=number)
+    if number == newest:
         return 0
-    rows = incoming.rows.assign(backtest=newest + 1)
+    rows = incoming.rows.assign(backtest=number)
     return insert_new(connection, scores, rows, where="the scores")
 
 

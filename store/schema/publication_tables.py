@@ -85,6 +85,18 @@ scores: Final = Table(
     PrimaryKeyConstraint("commodity", "as_of", "backtest", *SCORE),
 )
 
+backtests: Final = Table(
+    "backtests",
+    metadata,
+    text("commodity"),
+    Column("as_of", UtcMoment, nullable=False),
+    # As in the scores.
+    Column("backtest", Integer, nullable=False),
+    # The forecasts behind the scores, as JSON.
+    text("cells"),
+    PrimaryKeyConstraint("commodity", "as_of", "backtest"),
+)
+
 runs: Final = Table(
     "runs",
     metadata,

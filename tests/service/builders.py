@@ -10,6 +10,7 @@ from scipy.stats import norm
 
 from models.evaluation.coverage import BAND_COVERAGE, SUM_COVERAGE
 from service.report.report import ReportInput
+from store.publications.backtests import CELL_COLUMNS
 from store.vocabulary import (
     AGGREGATES,
     DESTINATIONS,
@@ -165,6 +166,18 @@ def make_scores() -> pd.DataFrame:
     return pd.DataFrame(
         rows, columns=["model", "scope", "horizon_from", "horizon_to", "metric", "value", "cells"]
     )
+
+
+def make_cells() -> pd.DataFrame:
+    """Forecasts of a backtest; those of eight months ahead miss what came."""
+    rows = [
+        (name, f"{cutoff:%Y-%m}", f"{period:%Y-%m}", 80.0, 100.0, 120.0 - ahead, 115.0)
+        for name in ("USA", "WLD")
+        for period in pd.date_range("2026-05-01", periods=3, freq="MS")
+        for ahead in (1, 4, 8)
+        for cutoff in [period - pd.DateOffset(months=ahead)]
+    ]
+    return pd.DataFrame(rows, columns=list(CELL_COLUMNS))
 
 
 def make_suspicious() -> pd.DataFrame:

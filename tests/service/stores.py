@@ -32,7 +32,7 @@ from store.publications.publishing import (
     write_scores,
 )
 from store.settings import PROJECT_ROOT
-from tests.service.builders import make_drivers, make_forecasts, make_scores
+from tests.service.builders import make_cells, make_drivers, make_forecasts, make_scores
 
 EARLIER = datetime(2025, 8, 25, tzinfo=UTC)
 NEWEST = datetime(2026, 11, 24, tzinfo=UTC)
@@ -52,7 +52,7 @@ def fill_store(url: str) -> None:
             run_id=f"{as_of:%Y%m}", flow="run", as_of=as_of, data_vintage=VINTAGE, started_at=as_of
         )
         start_run(engine, run)
-    write_scores(engine, make_scores().assign(as_of=pd.Timestamp(NEWEST)))
+    write_scores(engine, make_scores().assign(as_of=pd.Timestamp(NEWEST)), cells=make_cells())
     publish(engine, NEWEST, cutoff="2026-07")
     ended = datetime(2026, 11, 25, 3, tzinfo=UTC)
     for run_id in ("202508", "202611"):

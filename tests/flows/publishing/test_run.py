@@ -12,11 +12,13 @@ from flows.context.stores import single_writer, store_of
 from flows.context.workspace import open_workspace
 from flows.publishing.evidence_pipeline import EvidencePipeline
 from flows.run import run
+from models.evaluation.coverage import BAND_COVERAGE
 from models.registry import mlflow_client, registry
 from store.errors import DataError, StoreError
 from store.facts.evidence import data_vintage
 from store.facts.reading import latest_forecast, read_forecasts, read_runs, read_scores
 from store.publications.panels import panel_behind
+from store.publications.published import read_published
 from store.publications.publishing import write_scores
 from store.settings import PROJECT_ROOT, Settings
 from store.vocabulary import DESTINATIONS
@@ -152,6 +154,12 @@ def test_the_run_and_its_scores_are_in_the_books(published: Published) -> None:
     scores = read_scores(engine)
     assert {"seasonal_naive", "last_value", "drift"} < set(scores["model"])
     assert write_scores(engine, scores, data_vintage=row["data_vintage"]) == 0
+    cells = read_published(engine).cells
+    held = scores.query(f"metric == '{BAND_COVERAGE}' and model == '{row['model_version']}'")
+    whole = held.loc[held["scope"] == "ALL"]
+    assert len(cells) == whole["cells"].sum() > 0
+    inside = cells["tonnes"].between(cells["p10"], cells["p90"]).sum()
+    assert inside == pytest.approx((whole["value"] * whole["cells"]).sum())
 
 
 def test_a_second_run_publishes_nothing_and_states_so(

@@ -15,7 +15,7 @@ from flows.publishing.reproduce import reproduce
 from flows.run import run
 from models.learning.spec import ModelSpec
 from models.registry import registry, tracking
-from store.facts.reading import latest_forecast
+from store.facts.reading import latest_forecast, read_scores
 from store.publications.integrity import recorded_digest
 from store.settings import Settings
 from tests.data.builders import at
@@ -42,6 +42,10 @@ def test_another_recipe_at_the_same_as_of_stays_beside_the_first_and_is_kept_onc
     params = [client.get_run(one.run_id).data.params for one in (first, second)]
     assert [one["learning_rate"] for one in params] == ["0.05", "0.1"]
     assert len(tracking.find_runs(home, {"flow": "train"})) == 2
+    # Pages show how the recipe in force did, not one on trial.
+    shown = set(read_scores(store_of(home))["model"])
+    assert first.model_version in shown
+    assert second.model_version not in shown
 
     # It is new and was not in shadow: the champion stays, and the schedule keeps its recipe.
     champion = registry.champion(home)

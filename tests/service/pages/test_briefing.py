@@ -170,6 +170,20 @@ def test_earlier_forecasts_of_the_same_months_are_drawn(engine: Engine) -> None:
 
 
 @pytest.mark.slow
+def test_the_backtest_is_drawn_by_months_ahead_apart_from_the_record(client: TestClient) -> None:
+    page = client.get("/track-record").text
+
+    drawn = Outline(page[page.index('id="replay-head"') :])
+    labels = [str(one.get("aria-label")) for one in drawn.all("svg")]
+    assert (
+        "Backtest, United States. Forecasts of known months within the 80% band: 1 to 3 months "
+        "ahead: 3 of 3 inside; 4 to 6 months ahead: 3 of 3 inside; 7 to 8 months ahead: 0 of 3 "
+        "inside."
+    ) in labels
+    assert "-replay" not in page[: page.index('id="replay-head"')]
+
+
+@pytest.mark.slow
 def test_the_track_record_is_drawn_with_its_numbers_in_words(client: TestClient) -> None:
     shown = Outline(client.get("/track-record").text)
 

@@ -57,10 +57,11 @@ def extracted() -> Catalog:
         methods, options = _parse_mapping_toml(opened, filename="babel.toml")
     keywords = {**DEFAULT_KEYWORDS, "marked": None}
     found = Catalog()
-    for _, _, sentence, _, _ in extract_from_dir(
-        PROJECT_ROOT / "service", methods, options, keywords=keywords
-    ):
-        found.add(sentence)
+    for folder in ("service", "data"):
+        for _, _, sentence, _, _ in extract_from_dir(
+            PROJECT_ROOT / folder, methods, options, keywords=keywords
+        ):
+            found.add(sentence)
     return found
 
 

@@ -12,8 +12,10 @@ from store.facts.reading import (
     read_runs,
     read_scores,
 )
+from store.publications.backtests import CELL_COLUMNS
 from store.publications.decisions import read_publications
 from store.publications.integrity import tampered
+from store.publications.published import read_published
 from store.publications.publishing import (
     RunRecord,
     finish_run,
@@ -163,6 +165,27 @@ def test_each_backtest_of_a_moment_keeps_its_scores(engine: Engine) -> None:
     with engine.begin() as connection:
         kept = connection.scalars(text("SELECT value FROM scores ORDER BY backtest")).all()
     assert kept == [12.5, 13.0]
+
+
+def test_the_forecasts_of_the_newest_backtest_are_kept_even_where_its_scores_are_there(
+    engine: Engine,
+) -> None:
+    score = pd.DataFrame(
+        {
+            "as_of": [APRIL], "model": ["m"], "scope": ["ALL"], "horizon_from": [1],
+            "horizon_to": [6], "metric": ["mae"], "value": [12.5], "cells": [60],
+        }
+    )  # fmt: skip
+    cell = ("USA", "2024-12", "2025-02", 10.25, 20.5, 30.125, 31.0)
+    cells = pd.DataFrame([cell], columns=list(CELL_COLUMNS))
+
+    write_scores(engine, score)
+    assert read_published(engine).cells.empty
+    assert write_scores(engine, score, cells=cells) == 0
+    pd.testing.assert_frame_equal(read_published(engine).cells, cells)
+    assert write_scores(engine, score.assign(value=13.0)) == 1
+    assert read_published(engine).cells.empty
+    assert read_published(engine, commodity="850511").cells.empty
 
 
 def test_a_score_that_contradicts_itself_is_refused(engine: Engine) -> None:

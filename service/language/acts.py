@@ -1,0 +1,51 @@
+"""Summaries of policy acts, which the ledger keeps in English, in the language in use."""
+
+import csv
+import io
+from collections.abc import Iterator
+from typing import Final
+
+from service.language.choice import language
+from service.language.phrases import Sentence, gettext, marked, translated
+
+_PENDING: Final = {
+    "SCHEDULED: ": marked("SCHEDULED: %(act)s"),
+    "PENDING: ": marked("PENDING: %(act)s"),
+}
+"""How a summary of what is yet to come begins."""
+
+_STOPS: Final = {"ja": "。", "zh": "。"}
+
+
+def act_words(summary: str) -> str:
+    """Return a summary in the language in use; one that the catalogue has not stays English.
+
+    Args:
+        summary: As in the ledger, or as the title of an act without what it begins or ends with.
+    """
+    name = catalogued(summary)
+    own = gettext(name)
+    if translated(name) == name:
+        return summary
+    if summary.endswith("."):
+        own += _STOPS.get(language(), ".")
+    whole = next((form for start, form in _PENDING.items() if summary.startswith(start)), None)
+    return gettext(whole, act=own) if whole else Sentence(own)
+
+
+def catalogued(summary: str) -> str:
+    """Return a summary as the catalogues have it: bare, a percent sign written twice."""
+    for start in _PENDING:
+        summary = summary.removeprefix(start)
+    return f"{summary[:1].upper()}{summary[1:]}".rstrip(".").replace("%", "%%")
+
+
+def summaries(
+    fileobj: io.BufferedReader,
+    *_: object,
+    options: object = None,  # noqa: ARG001 - as Babel calls it
+) -> Iterator[tuple[int, str, str, tuple[str, ...]]]:
+    """Yield the summaries of the bundled ledger for the catalogues: an extractor of Babel."""
+    rows = csv.DictReader(io.TextIOWrapper(fileobj, encoding="utf-8"))
+    for line, row in enumerate(rows, start=2):
+        yield line, "marked", catalogued(row["summary"]), ()
