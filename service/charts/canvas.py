@@ -140,9 +140,12 @@ def cut(text: str, *, width: int) -> str:
 
     Characters of Chinese, Japanese and Korean are as wide as two; the first two have no spaces.
     """
-    if language() in ("ja", "zh"):
-        return text if len(text) <= width // 2 else f"{text[: width // 2 - 1]}…"
-    return shorten(text, width=width // 2 if language() == "ko" else width, placeholder=" …")
+    if text.isascii() or language() not in ("ja", "ko", "zh"):
+        return shorten(text, width=width, placeholder=" …")
+    width //= 2
+    if language() == "ko":
+        return shorten(text, width=width, placeholder=" …")
+    return text if len(text) <= width else f"{text[: width - 1]}…"
 
 
 class _Renderer(RendererSVG):

@@ -46,6 +46,6 @@ def summaries(
     options: object = None,  # noqa: ARG001 - as Babel calls it
 ) -> Iterator[tuple[int, str, str, tuple[str, ...]]]:
     """Yield the summaries of the bundled ledger for the catalogues: an extractor of Babel."""
-    rows = csv.DictReader(io.TextIOWrapper(fileobj, encoding="utf-8"))
+    rows = csv.DictReader(io.StringIO(fileobj.read().decode(), newline=""))
     for line, row in enumerate(rows, start=2):
         yield line, "marked", catalogued(row["summary"]), ()
