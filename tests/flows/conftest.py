@@ -152,7 +152,7 @@ def first_run(
 
     def fill(folder: Path) -> None:
         folder.mkdir()
-        ran(with_mlflow(mlflow_template, folder), data_dir, AS_OF, pictures=True)
+        ran(with_mlflow(mlflow_template, folder), data_dir, AS_OF)
 
     return published_in(made_once(tmp_path_factory, "first-run", fill), data_dir)
 

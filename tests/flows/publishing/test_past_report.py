@@ -13,7 +13,7 @@ from store.errors import DataError
 from store.publications.panels import panel_behind
 from store.settings import Settings
 from store.vocabulary import COMMODITY, Language
-from tests.flows.conftest import AS_OF, Published
+from tests.flows.conftest import AS_OF, published_in, ran
 from tests.flows.publishing.test_publications import LATER, copy, draft
 
 Call = Callable[..., tuple[int, str, str]]
@@ -29,13 +29,18 @@ def again(settings: Settings, folder: Path | None, language: Language = "en") ->
 
 @pytest.mark.slow
 def test_it_is_what_the_run_wrote_after_one_in_another_language_too(
-    published: Published, tmp_path: Path
+    new_folder: Callable[[], Path], data_dir: Path, tmp_path: Path
 ) -> None:
-    german, english = (again(published.settings, tmp_path / code, code) for code in ("de", "en"))
+    folder = new_folder()
+    ran(folder, data_dir, AS_OF, pictures=True)
+    run = published_in(folder, data_dir)
 
-    of_run = {path.name: path.read_bytes() for path in published.outcome.report.parent.iterdir()}
+    german, english = (again(run.settings, tmp_path / code, code) for code in ("de", "en"))
+
+    of_run = {path.name: path.read_bytes() for path in run.outcome.report.parent.iterdir()}
     data = {"forecasts.csv", "scores.csv"}
     drawn = of_run.keys() - data - {"audit_head.txt"}
+    assert {"index.html", "overview.png", "fan_USA.png"} <= drawn
     assert {name: english[name] for name in drawn} == {name: of_run[name] for name in drawn}
     assert {name for name in english if german[name] == english[name]} == data
     assert b'<html lang="de">' in german["index.html"]
