@@ -3,12 +3,13 @@
 A message goes to one webhook: signed, to a checked address, with retries.
 """
 
+import asyncio
 import json
 import ssl
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
-from pathlib import Path
 from typing import Final
 
 import httpx
@@ -23,7 +24,7 @@ from service.http.responses import Record, records
 from service.live.live import PlanningState
 from service.live.publication import Publication, make_publication, read_new_panels
 from service.planning.alerts import alert_id, finding_of
-from service.planning.webhooks import Resolve, WebhookPolicy, resolved, signed
+from service.planning.webhooks import Resolve, WebhookPolicy, resolved, signed, trusting
 from sources.http.faults import RetryPolicy
 from store.errors import DataError
 from store.planning.alert_rules import AlertFinding, note_delivery, save_findings
@@ -47,6 +48,7 @@ class Sender:
     resolve: Resolve = resolved
     patience: RetryPolicy = field(default_factory=RetryPolicy)
     timeout_s: float = 10.0
+    """For one try in all: a receiver that answers byte by byte holds up no run."""
     trust: ssl.SSLContext = field(default_factory=lambda: trusting(None))
 
 
@@ -56,25 +58,6 @@ class Delivery:
 
     tries: int
     trouble: str
-
-
-def trusting(own: Path | None) -> ssl.SSLContext:
-    """Return whose certificates count: public authorities, and those of a PEM file if there is one.
-
-    Raises:
-        DataError: The file cannot be read or holds no certificate.
-    """
-    made = httpx.create_ssl_context(trust_env=False)
-    if own is None:
-        return made
-    try:
-        made.load_verify_locations(own)
-    except OSError as err:
-        raise DataError(
-            f"MAGNETCAST_ALERT_CA: {own} cannot be taken ({err}). Expected a file of certificates "
-            "in PEM. Correct the path or the file."
-        ) from err
-    return made
 
 
 def deliver(
@@ -100,27 +83,23 @@ def deliver(
         sender: What sending rests on.
     """
     body = json.dumps(content, ensure_ascii=False, allow_nan=False).encode()
-    with httpx.Client(trust_env=False, timeout=sender.timeout_s, verify=sender.trust) as client:
-        for tries in range(1, TRIES + 1):
-            try:
-                place = hooks.place(rule["url"], sender.resolve)
-            except DataError as err:
-                return Delivery(tries, str(err))
-            marks = signed(hooks.secret(rule["uid"]), message=message, at=at, body=body)
-            request = _request(client, httpx.URL(rule["url"]), place, marks, body)
-            trouble, passing = _answer(client, request)
-            if not passing:
-                return Delivery(tries, trouble)
-            if tries < TRIES:
-                sender.patience.sleep(sender.patience.backoff(tries))
+    for tries in range(1, TRIES + 1):
+        try:
+            place = hooks.place(rule["url"], sender.resolve)
+        except DataError as err:
+            return Delivery(tries, str(err))
+        marks = signed(hooks.secret(rule["uid"]), message=message, at=at, body=body)
+        trouble, passing = _answer(_request(httpx.URL(rule["url"]), place, marks, body), sender)
+        if not passing:
+            return Delivery(tries, trouble)
+        if tries < TRIES:
+            sender.patience.sleep(sender.patience.backoff(tries))
     return Delivery(TRIES, trouble)
 
 
-def _request(
-    client: httpx.Client, url: httpx.URL, place: str, marks: Mapping[str, str], body: bytes
-) -> httpx.Request:
+def _request(url: httpx.URL, place: str, marks: Mapping[str, str], body: bytes) -> httpx.Request:
     """Return a request to the one address that was checked, in the name of its host."""
-    return client.build_request(
+    return httpx.Request(
         "POST",
         url.copy_with(host=place),
         content=body,
@@ -130,18 +109,30 @@ def _request(
     )
 
 
-def _answer(client: httpx.Client, request: httpx.Request) -> tuple[str, bool]:
+def _answer(request: httpx.Request, sender: Sender) -> tuple[str, bool]:
     """Send and return what went wrong, empty if nothing, and whether that may pass."""
     try:
-        # What a receiver answers beside its status is not read.
-        answer = client.send(request, stream=True)
-        answer.close()
+        with ThreadPoolExecutor(1) as own:  # the caller's thread may have an event loop already
+            status = own.submit(asyncio.run, _status(request, sender)).result()
+    except TimeoutError:
+        return f"no answer within {sender.timeout_s:g} s", True
     except httpx.HTTPError as err:
         return f"{type(err).__name__}: {err}", True
-    if answer.is_success:
+    if status // 100 == 2:  # noqa: PLR2004 - a success
         return "", False
-    passing = answer.is_server_error or answer.status_code in PASSING
-    return f"HTTP {answer.status_code} from {request.headers['Host']}", passing
+    passing = status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in PASSING
+    return f"HTTP {status} from {request.headers['Host']}", passing
+
+
+async def _status(request: httpx.Request, sender: Sender) -> int:
+    """Send and return the status; what a receiver answers beside it is not read."""
+    async with (
+        asyncio.timeout(sender.timeout_s),
+        httpx.AsyncClient(trust_env=False, verify=sender.trust) as client,
+    ):
+        answer = await client.send(request, stream=True)
+        await answer.aclose()
+        return answer.status_code
 
 
 MOST_TRIES: Final = 20

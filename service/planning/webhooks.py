@@ -10,9 +10,11 @@ import hashlib
 import hmac
 import ipaddress
 import socket
+import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -138,6 +140,27 @@ class WebhookPolicy:
         """Return the secret that signs a rule's messages, as its receiver stores it."""
         raw = hmac.new(self.key.encode(), f"magnetcast webhook {uid}".encode(), hashlib.sha256)
         return SECRET_PREFIX + base64.b64encode(raw.digest()).decode()
+
+
+def trusting(own: Path | None) -> ssl.SSLContext:
+    """Return whose certificates count: public authorities, and those of a PEM file if there is one.
+
+    Raises:
+        DataError: The file cannot be read or holds no certificate.
+    """
+    import httpx  # noqa: PLC0415 - the service itself sends nothing
+
+    made = httpx.create_ssl_context(trust_env=False)
+    if own is None:
+        return made
+    try:
+        made.load_verify_locations(own)
+    except OSError as err:
+        raise DataError(
+            f"MAGNETCAST_ALERT_CA: {own} cannot be taken ({err}). Expected a file of certificates "
+            "in PEM. Correct the path or the file."
+        ) from err
+    return made
 
 
 def signed(secret: str, *, message: str, at: datetime, body: bytes) -> dict[str, str]:

@@ -5,8 +5,10 @@ import hashlib
 import hmac
 import json
 import threading
+import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from xml.etree import ElementTree as ET
 
@@ -36,7 +38,7 @@ WHO = Actor("ann")
 
 @dataclass
 class Receiver:
-    """A receiver that answers with the statuses it is given, the last one for good."""
+    """A receiver that answers with the statuses it is given, the last one for good; 0 is slowly."""
 
     statuses: list[int] = field(default_factory=lambda: [204])
     taken: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
@@ -55,12 +57,24 @@ def receiver() -> Iterator[Receiver]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             result.taken.append(({k.lower(): v for k, v in self.headers.items()}, body))
+            if not result.statuses[0]:
+                self.drip()
+                return
             status = result.statuses.pop(0) if len(result.statuses) > 1 else result.statuses[0]
             self.send_response(status)
             if status == 302:
                 self.send_header("Location", f"http://127.0.0.1:{result.port}/elsewhere")
             self.send_header("Content-Length", "0")
             self.end_headers()
+
+        def drip(self) -> None:
+            """Send a head byte by byte, longer than anybody should wait."""
+            with suppress(OSError):
+                self.wfile.write(b"HTTP/1.1 204 No Content\r\nX: ")
+                for _ in range(200):
+                    self.wfile.write(b"a")
+                    time.sleep(0.05)
+                self.wfile.write(b"\r\n\r\n")
 
         def log_message(self, *_: object) -> None:
             pass
@@ -223,6 +237,19 @@ def test_what_nobody_took_is_sent_again_later_but_not_for_ever(
         alert(doubled, NOW, sender=sender)
 
     assert MOST_TRIES <= len(receiver.taken) < MOST_TRIES + 3
+
+
+def test_a_receiver_that_answers_byte_by_byte_holds_nothing_up(
+    doubled: Settings, receiver: Receiver, sender: Sender
+) -> None:
+    receiver.statuses = [0]
+    median_rule(store_of(doubled), url=receiver.url)
+
+    result = alert(doubled, NOW, sender=replace(sender, timeout_s=0.5))
+
+    (row,) = read_planning(store_of(doubled)).alerts.to_dict("records")
+    assert (result.taken, result.failed) == (0, 1)
+    assert row["trouble"] == "no answer within 0.5 s"
 
 
 def test_a_rule_that_ended_sends_nothing_more(

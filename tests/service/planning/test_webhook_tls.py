@@ -11,8 +11,9 @@ import pandas as pd
 import pytest
 import trustme
 
-from flows.alerts import Sender, alert, trusting
+from flows.alerts import Sender, alert
 from flows.context.stores import store_of
+from service.planning.webhooks import trusting
 from sources.http.faults import RetryPolicy
 from store.errors import DataError
 from store.planning.alert_rules import AlertRule, add_rule
