@@ -94,6 +94,8 @@ def _draw(plot: DotPlot) -> Figure:
         label = gettext("should be %(share)s", share=percentage(f"{100 * plot.target:.0f}"))
         axes.axvline(plot.target, color=COLOURS["muted"], lw=1.1, ls=(0, (4, 2)), label=label)
     _frame(axes, plot)
+    # Over the labels too: beside them some languages have no room for it.
+    figure.suptitle(plot.axis, x=0.02, ha="left", fontsize=8.5, fontweight="bold")
     figure.legend(
         *axes.get_legend_handles_labels(), loc="outside lower left", ncols=3, frameon=False,
         fontsize=8, handletextpad=0.3, columnspacing=1.0,
@@ -111,7 +113,6 @@ def _frame(axes: Axes, plot: DotPlot) -> None:
     axes.grid(axis="x", color=COLOURS["grid"], linewidth=0.8)
     axes.spines["left"].set_visible(False)
     axes.set_axisbelow(True)
-    axes.set_title(plot.axis, loc="left", fontsize=8.5, fontweight="bold", x=0.0)
     numbers = axes.secondary_yaxis("right")
     numbers.set_yticks(range(len(plot.rows)), [separated(f"{row.months:,}") for row in plot.rows])
     numbers.tick_params(labelsize=8, length=0, labelcolor=COLOURS["muted"])

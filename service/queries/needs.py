@@ -12,6 +12,7 @@ from models.forecasting.joint_paths import USUAL_CARRY, ErrorCopula, sample_path
 from service.errors import UnknownError
 from service.http.responses import Record, records
 from service.language.choice import language
+from service.language.formats import dated
 from service.language.phrases import gettext
 from service.live.documents import KILOGRAMS
 from service.live.live import PlanningState
@@ -85,7 +86,7 @@ def autocorrelation_of(publication: Publication) -> ErrorAutocorrelation:
         float(newest["value"]),
         gettext(
             "backtest as of %(day)s, %(pairs)s pairs of months",
-            day=f"{newest['as_of']:%Y-%m-%d}",
+            day=dated(newest["as_of"], "day"),
             pairs=newest["cells"],
         ),
     )

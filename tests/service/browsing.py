@@ -2,8 +2,9 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Literal
 from urllib.parse import urlsplit
 
 import pytest
@@ -44,10 +45,12 @@ def opened(browser: Browser, address: str, **options: object) -> Watch:
     return Watch(context)
 
 
-def serious_faults(page: Page) -> list[str]:
+def serious_faults(
+    page: Page, schemes: Sequence[Literal["light", "dark"]] = ("light", "dark")
+) -> list[str]:
     """Return the faults of accessibility, minor ones left out, in light and in dark colours."""
     found = []
-    for scheme in ("light", "dark"):
+    for scheme in schemes:
         page.emulate_media(color_scheme=scheme)
         # The script comes over the driver's own channel: the page's policy allows none.
         faults = Axe().run(page).response["violations"]

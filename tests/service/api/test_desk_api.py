@@ -119,7 +119,7 @@ def test_how_much_carries_over_comes_from_the_published_backtest(
     assert usual["carry_over"] == USUAL_CARRY
     assert "no backtest published" in usual["carry_over_source"]
     assert answer["carry_over"] == 0.0
-    assert answer["carry_over_source"] == "backtest as of 2026-11-24, 99 pairs of months"
+    assert answer["carry_over_source"] == "backtest as of 24 Nov 2026, 99 pairs of months"
     assert answer["buffer_95_t"] < usual["buffer_95_t"]
     assert "carry_over" not in desk.get("/track-record").text
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from service.language.choice import DEFAULT, LANGUAGES
 from tests.service.browsing import Watch, opened, serious_faults
 from tests.service.serving import ENDING_S
 
@@ -48,6 +49,22 @@ def test_a_page_complains_of_nothing_has_no_serious_fault_and_fits_a_phone(
     )
     assert widths == [360, 360]
     assert (cut, nameless) == (0, 0)
+
+
+@pytest.mark.parametrize("code", [code for code in LANGUAGES if code != DEFAULT])
+def test_a_translated_page_has_no_serious_fault_in_the_dark_and_fits_a_phone(
+    browser: Browser, address: str, code: str
+) -> None:
+    phone = {"width": 360, "height": 740}
+    watch = opened(browser, address, viewport=phone)
+    found = {}
+    for path in ("/needs", "/policy", "/data", "/track-record"):
+        watch.page.goto(f"{path}?lang={code}")
+        wide = watch.page.evaluate("document.documentElement.scrollWidth")
+        found[path] = (wide, serious_faults(watch.page, ["dark"]))
+    watch.page.context.close()
+
+    assert set(map(str, found.values())) == {"(360, [])"}, found
 
 
 @pytest.mark.parametrize("path", ["/", "/destinations/USA"])
