@@ -25,6 +25,7 @@ from models.evaluation.coverage import (
 )
 from models.evaluation.scores import origin_column
 from models.evaluation.sums import error_copula, sum_cells
+from models.executor import LocalExecutor
 from models.forecasting.forecaster import MODEL
 from models.forecasting.joint_paths import ErrorCopula
 from models.forecasting.panel_forecaster import PanelForecaster
@@ -96,7 +97,7 @@ def rows_of(cells: pd.DataFrame, scopes: list[str]) -> Iterator[dict[str, str]]:
 def magnets(as_of: pd.Timestamp) -> pd.DataFrame:
     batch = load_bundled(page.DATA)
     history = EvidenceHistory(*(batch.frame(name) for name in BUNDLED))
-    found = backtest_evidence(history, as_of, spec=ModelSpec(), track=page.track)
+    found = backtest_evidence(history, as_of, spec=ModelSpec(), executor=LocalExecutor(page.track))
     return found.cells.loc[found.cells["model"] == MODEL]
 
 

@@ -47,6 +47,7 @@ VARIANTS: dict[str, Sequence[float]] = {
     "world_step": (0.04, 0.08),
     "step_tail": (2.5, 8.0),
     "figure_tail": (2.0, 5.0),
+    "rest_size": (1.0, 2.0, 5.0),
 }
 """Values of ``--grid`` for the prior; each is changed alone, the others stay at the product's."""
 

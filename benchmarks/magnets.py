@@ -14,6 +14,7 @@ from features.months import month_label, month_number
 from flows.cli.options import moment
 from models.evaluation.backtest import Backtest, backtest_evidence
 from models.evaluation.scores import summarise
+from models.executor import LocalExecutor
 from models.forecasting.evidence_forecaster import (
     EvidenceForecaster,
     EvidenceSnapshot,
@@ -167,7 +168,7 @@ def main() -> None:
     spec = ModelSpec()
     batch = load_bundled(page.DATA)
     history = EvidenceHistory(*(batch.frame(name) for name in BUNDLED))
-    result = backtest_evidence(history, as_of, spec=spec, track=page.track)
+    result = backtest_evidence(history, as_of, spec=spec, executor=LocalExecutor(page.track))
     lines = page.heading(
         "Magnet exports: forecasts replayed",
         f"python benchmarks/magnets.py --as-of {chosen.as_of}",

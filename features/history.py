@@ -3,8 +3,9 @@
 Training and backtest use it. Panels and analogs are kept by digest (docs/adr/0046-kept-origins.md).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields
+from functools import partial
 from typing import Final
 
 import pandas as pd
@@ -22,6 +23,11 @@ FIRST_TRAINING: Final = "2019-06-25"
 
 RELEASE_DAY: Final = 25
 """Day of the month of past origins: the detail of the previous month is published."""
+
+SolvedInTurn = Callable[
+    [Callable[[pd.Timestamp], Values], Sequence[pd.Timestamp]], Iterable[Values]
+]
+"""Does work on each of several moments and returns what was found, in their order."""
 
 
 class EvidenceHistory:
@@ -82,15 +88,30 @@ class EvidenceHistory:
             DataError: The moment is too early, or nothing is known.
         """
         if moment not in self._panels:
-            key = self.key(moment, evidence_panel, of=["observations"])
-            kept = self.cache.fetch(key, lambda: self._solved(moment))
+            key = self._panel_key(moment)
+            kept = self.cache.fetch(key, lambda: _solved(self._observations, moment))
             self._panels[moment] = EvidencePanel(as_of=moment, **kept)
         return self._panels[moment]
 
-    def _solved(self, moment: pd.Timestamp) -> Values:
-        panel = evidence_panel(self._observations, as_of=moment)
-        kept = {one.name for one in fields(panel)} - {"as_of", "gaps"}
-        return {name: getattr(panel, name) for name in sorted(kept)}
+    def _panel_key(self, moment: pd.Timestamp) -> str:
+        return self.key(moment, evidence_panel, of=["observations"])
+
+    def solve(self, moments: Sequence[pd.Timestamp], solved: SolvedInTurn) -> None:
+        """Have the panels of several moments at hand.
+
+        Args:
+            moments: The moments (UTC).
+            solved: Solves those that are not kept, wherever that may be.
+        """
+        missing = {
+            moment: key
+            for moment in moments
+            if moment not in self._panels and not self.cache.holds(key := self._panel_key(moment))
+        }
+        found = solved(partial(_solved, self._observations), list(missing))
+        for (moment, key), values in zip(missing.items(), found, strict=True):
+            kept = self.cache.fetch(key, partial(_itself, values))
+            self._panels[moment] = EvidencePanel(as_of=moment, **kept)
 
     def keep(self, panel: EvidencePanel) -> None:
         """Take a panel that was solved from these very facts before, so that it is not again."""
@@ -136,6 +157,17 @@ class EvidenceHistory:
     def past(self, moment: pd.Timestamp) -> Sequence[Origin]:
         """Return one origin a month before a moment, oldest first."""
         return [self.origin(earlier) for earlier in release_moments(FIRST_TRAINING, moment)]
+
+
+def _solved(observations: pd.DataFrame, moment: pd.Timestamp) -> Values:
+    """Return the panel of a moment as it is kept."""
+    panel = evidence_panel(observations, as_of=moment)
+    kept = {one.name for one in fields(panel)} - {"as_of", "gaps"}
+    return {name: getattr(panel, name) for name in sorted(kept)}
+
+
+def _itself(values: Values) -> Values:
+    return values
 
 
 def _by_place(analogs: Sequence[Analog]) -> Values:

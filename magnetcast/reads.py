@@ -15,7 +15,6 @@ import yaml
 from flows.analysis.explain import changes, why
 from flows.analysis.scenarios import scenario_snapshot
 from flows.cli.options import moment
-from flows.context.console import track
 from flows.context.workspace import Workspace, open_workspace
 from flows.ingest.ingest import ingest_if_empty
 from flows.publishing.published_forecasts import ExplainRequest
@@ -122,7 +121,9 @@ def backtest(as_of: Moment = None, destinations: str | Sequence[str] | None = No
         DataError: A destination is not forecast.
     """
     workspace = _opened(as_of)
-    found = backtest_evidence(workspace.history, workspace.as_of, spec=workspace.spec, track=track)
+    found = backtest_evidence(
+        workspace.history, workspace.as_of, spec=workspace.spec, executor=workspace.executor
+    )
     return _of_destinations(found.cells, destinations)
 
 

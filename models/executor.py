@@ -1,8 +1,11 @@
-"""Where a group of tasks runs: in this process, or on workers that a flow hands in."""
+"""Where a group of tasks runs: in this process, in several, or on workers that a flow hands in."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from typing import Final, Protocol, TypeVar
+from multiprocessing import get_context
+from typing import Any, Final, Protocol, TypeVar
 
 _Item = TypeVar("_Item")
 _Found = TypeVar("_Found")
@@ -53,3 +56,48 @@ class LocalExecutor:
 
 IN_TURN: Final = LocalExecutor()
 """Shows no progress."""
+
+
+@dataclass(frozen=True, slots=True)
+class SharedExecutor:
+    """Does the work in this process, from the first item on, and in others, from the last."""
+
+    processes: int
+    """Most of this machine that work at once, this one among them."""
+    progress: Progress = untracked
+    worth: int = 8
+    """Items a process; fewer are done sooner than another process loads its libraries."""
+
+    def map(
+        self, work: Callable[[_Item], _Found], items: Sequence[_Item], label: str
+    ) -> Iterator[_Found]:
+        """Yield the results, in the order of the items; a process that is lost costs time alone."""
+        others = min(self.processes, len(items) // self.worth) - 1
+        if others < 1:
+            yield from map(work, self.progress(items, label))
+            return
+        pool = ProcessPoolExecutor(
+            others, mp_context=get_context("spawn"), initializer=_take, initargs=(work,)
+        )
+        try:
+            waiting: list[Future[Any]] = [pool.submit(_do, item) for item in reversed(items)]
+            for item in self.progress(items, label):
+                found = waiting.pop()
+                try:
+                    yield work(item) if found.cancel() else found.result()
+                except BrokenProcessPool:
+                    yield work(item)
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+_TAKEN: Final[list[Callable[[Any], Any]]] = []
+"""The work of this process, where it is one of the others: sent once, not with each item."""
+
+
+def _take(work: Callable[[Any], Any]) -> None:
+    _TAKEN[:] = [work]
+
+
+def _do(item: object) -> object:
+    return _TAKEN[0](item)

@@ -61,6 +61,10 @@ class DigestCache:
                     self._write(self._folder, key, kept)
         return _unpacked(kept)
 
+    def holds(self, key: str) -> bool:
+        """Tell whether there is a file of a key; only reading it tells whether it is sound."""
+        return self._folder is not None and (self._folder / key).exists()
+
     def _write(self, folder: Path, key: str, packed: Mapping[str, NDArray[Any]]) -> None:
         content = io.BytesIO()
         np.savez_compressed(content, allow_pickle=False, **packed)

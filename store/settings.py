@@ -3,7 +3,7 @@
 import os
 import re
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator
@@ -22,6 +22,9 @@ PLAIN_URLS = (
     "comtrade_url", "census_url", "comext_url", "fx_url", "gpr_url", "hts_url",
     "federal_register_url", "otlp_url",
 )  # fmt: skip
+
+MOST_PROCESSES: Final = 4
+"""That share the work unless somebody asks for more."""
 
 
 def _mlflow_folder(known: dict[str, Any]) -> Path:
@@ -82,6 +85,14 @@ class Settings(BaseSettings):
         ge=0,
         description="Megabytes of panels and forecasts of past origins that are kept below home, "
         "so that what did not change is not computed again; 0 keeps none.",
+    )
+
+    processes: int = Field(
+        default_factory=lambda: min(os.cpu_count() or 1, MOST_PROCESSES),
+        ge=1,
+        le=64,
+        description="Processes that share the work on past origins, some 300 MB each; one for each "
+        "processor, four at most, if not set.",
     )
 
     pictures: bool = Field(

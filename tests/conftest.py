@@ -25,6 +25,8 @@ POSTGRES = "MAGNETCAST_TEST_POSTGRES"
 SAMPLES = "MAGNETCAST_SAMPLES"
 """Names the variable with the folder of recorded answers, which are not part of the project."""
 
+os.environ.setdefault("MAGNETCAST_PROCESSES", "1")  # the workers of a test run fill the machine
+
 examples.register_profile("full", derandomize=True, deadline=None)
 examples.register_profile("quick", examples.get_profile("full"), max_examples=20)
 examples.load_profile("full")

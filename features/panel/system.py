@@ -50,6 +50,9 @@ class PanelPrior:
     start_world_t: float = START_WORLD_T
     start_world: float = 1.0
     start_share: float = 1.5
+    rest_size: float = 3.0
+    """Share of the rest of the world, some 190 countries, as a multiple of a destination's, so that
+    it is told apart from one whose months no figure fixes either. Source: docs/adr/0062."""
 
 
 @dataclass(slots=True)
@@ -239,5 +242,6 @@ def _add_shares(rows: _Rows, blocks: _CellBlocks, prior: PanelPrior) -> None:
         sums = np.stack([late, late_world, early, early_world], axis=-1).reshape(-1, 4)
         rows.add(sums, (1.0, -1.0, -1.0, 1.0), scale=scale, tail=prior.step_tail, firm=FIRM)
     start = np.column_stack([cell[0], np.full(WIDTH, world[0])])
-    even = -float(np.log(WIDTH))
-    rows.add(start, (1.0, -1.0), target=even, scale=prior.start_share, tail=GAUSSIAN)
+    size = np.array([prior.rest_size if name == "ROW" else 1.0 for name in DESTINATIONS])
+    share = np.log(size / size.sum())
+    rows.add(start, (1.0, -1.0), target=share, scale=prior.start_share, tail=GAUSSIAN)

@@ -12,7 +12,9 @@ from features.build import catalogue_digest
 from features.history import EvidenceHistory
 from features.months import last_complete_month, month_label
 from features.panel.evidence_panel import EvidencePanel
+from flows.context.console import track
 from flows.context.stores import store_of
+from models.executor import SharedExecutor
 from models.forecasting.evidence_forecaster import EvidenceSnapshot
 from models.learning.spec import ModelSpec
 from store.asof import require_time_zone
@@ -37,6 +39,11 @@ class Workspace:
     spec: ModelSpec
     engine: Engine = field(repr=False)
     history: EvidenceHistory = field(repr=False)
+
+    @property
+    def executor(self) -> SharedExecutor:
+        """Return who does the work on past origins, shown as it goes on."""
+        return SharedExecutor(self.settings.processes, track)
 
     @property
     def snapshot(self) -> EvidenceSnapshot:

@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 
 from features.origin import Origin
-from flows.context.console import track
 from flows.context.workspace import Workspace
 from flows.publishing.published_forecasts import NUMBERS, in_order
 from flows.publishing.run_config import GroupRecord, changed, config_of
@@ -85,7 +84,7 @@ def _forecasts_by(
             if memory is None:
                 spec = workspace.spec
                 memory = backtest_evidence(
-                    workspace.history, workspace.as_of, spec=spec, track=track
+                    workspace.history, workspace.as_of, spec=spec, executor=workspace.executor
                 ).residuals
             forecasts[name] = plain(status, origin, memory, workspace.spec)
     if gone:

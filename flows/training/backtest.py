@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from flows.context.console import LOG, echo, track
+from flows.context.console import LOG, echo
 from flows.context.jobs import describe_job, recorded_job
 from flows.context.prefect_artifacts import leave_table
 from flows.context.prefect_runs import job_flow, kept_step
@@ -66,7 +66,7 @@ def backtest(
 
 def _backtested(workspace: Workspace) -> EvidenceBacktest:
     history, as_of, spec = workspace.history, workspace.as_of, workspace.spec
-    result = backtest_evidence(history, as_of, spec=spec, track=track)
+    result = backtest_evidence(history, as_of, spec=spec, executor=workspace.executor)
     LOG.info("backtest  %s cells of %s past origins", len(result.cells), len(history.past(as_of)))
     return result
 

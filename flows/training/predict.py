@@ -14,7 +14,7 @@ from prefect.cache_policies import NO_CACHE
 from features.controls.analogs import Analog
 from features.months import month_label
 from features.origin import Origin
-from flows.context.console import LOG, echo, track
+from flows.context.console import LOG, echo
 from flows.context.prefect_runs import job_flow
 from flows.context.recipes import magnets_recipe
 from flows.context.workspace import Workspace, open_workspace
@@ -249,7 +249,7 @@ def trained_step(
     """Return a model trained as of that day as one that may answer; it is trained at once."""
     echo("predict   training as of that day, as no champion existed by then or a recipe was named")
     history, moment, spec = workspace.history, workspace.as_of, workspace.spec
-    seen = result or backtest_evidence(history, moment, spec=spec, track=track)
+    seen = result or backtest_evidence(history, moment, spec=spec, executor=workspace.executor)
     trained = EvidenceForecaster(spec, seen.residuals).train(workspace.snapshot)
     return FallbackStep(REPLAY, workspace.model_version, lambda: modelled(trained, rows))
 

@@ -2,7 +2,6 @@
 
 import pandas as pd
 
-from flows.context.console import track
 from flows.context.workspace import open_workspace
 from flows.training.predict import Forecast, forecast_of, made_on, trained_step
 from models.evaluation.backtest import backtest_evidence
@@ -19,6 +18,6 @@ def trial_forecast(settings: Settings, as_of: pd.Timestamp, spec: ModelSpec) -> 
     """
     workspace = open_workspace(settings, as_of, spec=spec)
     origin = workspace.history.origin(as_of)
-    seen = backtest_evidence(workspace.history, as_of, spec=spec, track=track)
+    seen = backtest_evidence(workspace.history, as_of, spec=spec, executor=workspace.executor)
     steps = [trained_step(workspace, rows_of(origin), seen)]
     return forecast_of(made_on(workspace, steps, origin))

@@ -165,7 +165,7 @@ def backtest_evidence(
     as_of: pd.Timestamp,
     *,
     spec: ModelSpec,
-    track: Progress = untracked,
+    executor: Executor = IN_TURN,
 ) -> EvidenceBacktest:
     """Return the backtest of the evidence panel: one origin a month up to ``as_of``.
 
@@ -175,23 +175,24 @@ def backtest_evidence(
         history: The past.
         as_of: The moment whose levels are the truth (UTC).
         spec: Choices of the model.
-        track: Shows progress.
+        executor: Who solves panels and trains heads; forecasts, which are calibrated by the errors
+            of earlier ones, are made here, one origin after the other.
 
     Raises:
         DataError: ``as_of`` is too early for a past origin.
     """
     moments = past_moments(as_of)
-    for moment in track(training_moments(as_of), "evidence of past origins"):
-        history.origin(moment)
-    forecaster = KeptForecaster(spec)
+    history.solve(
+        training_moments(as_of),
+        lambda solved, missing: executor.map(solved, missing, "evidence of past origins"),
+    )
+    forecaster = KeptForecaster(spec, history, moments)
     snapshot_at = partial(EvidenceSnapshot, history)
     first = min(SCORED_FROM, moments[-1])
-    compare = partial(compare_at, forecaster, snapshot_at)
-    origins = LocalExecutor(track).map(compare, moments, "backtest")
     counted = [
         one
-        for moment, comparisons in zip(moments, origins, strict=True)
-        for one in comparisons
+        for moment in forecaster.train_ahead(executor, "backtest")
+        for one in compare_at(forecaster, snapshot_at, moment)
         if moment >= first
     ]
     found = scored(counted, snapshot_at(as_of).published_levels())

@@ -179,11 +179,31 @@ class TrainedModel:
 
 
 @dataclass(frozen=True, slots=True)
+class TrainedHeads:
+    """What a model learns from a snapshot alone, whatever came of earlier forecasts."""
+
+    features: tuple[str, ...]
+    heads: Mapping[str, lgb.Booster] = field(repr=False)
+
+
+def trained_heads(history: EvidenceHistory, spec: ModelSpec, moment: pd.Timestamp) -> TrainedHeads:
+    """Return the heads trained on what was known at a moment.
+
+    Raises:
+        DataError: No past origin has a month that is known by then.
+    """
+    data = training_set(history.past(moment), history.origin(moment), spec)
+    return TrainedHeads(data.names, fit_heads(data, spec))
+
+
+@dataclass(frozen=True, slots=True)
 class EvidenceForecaster:
     """The recipe; later fits are calibrated by the errors of earlier comparisons."""
 
     spec: ModelSpec
     residuals: ResidualHistory = field(default_factory=ResidualHistory, repr=False)
+    trained: Mapping[pd.Timestamp, TrainedHeads] = field(default_factory=dict, repr=False)
+    """Heads at hand, by moment; others are trained."""
 
     def fit(self, snapshot: EvidenceSnapshot) -> "Iterator[FittedEvidence]":
         """Yield the model trained on a snapshot.
@@ -199,10 +219,11 @@ class EvidenceForecaster:
         Raises:
             DataError: No past origin has a month that is known by then.
         """
-        data = training_set(snapshot.past, snapshot.origin, self.spec)
-        card = card_of(data.names, self.residuals.residuals(MODEL, snapshot.origin), self.spec)
-        weight = self.residuals.trees_weight(snapshot.origin, self.spec).tolist()
-        return TrainedModel(fit_heads(data, self.spec), {**card, TREES_WEIGHT: weight})
+        moment, origin = snapshot.as_of, snapshot.origin
+        made = self.trained.get(moment) or trained_heads(snapshot.history, self.spec, moment)
+        card = card_of(made.features, self.residuals.residuals(MODEL, origin), self.spec)
+        weight = self.residuals.trees_weight(origin, self.spec).tolist()
+        return TrainedModel(made.heads, {**card, TREES_WEIGHT: weight})
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,21 @@
 Whatever did not change since is not fitted again. Source: docs/adr/0046-kept-origins.md.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 import pandas as pd
 
-from models.forecasting.evidence_forecaster import EvidenceForecaster, EvidenceSnapshot
+from features.history import EvidenceHistory
+from models.executor import Executor
+from models.forecasting.evidence_forecaster import (
+    EvidenceForecaster,
+    EvidenceSnapshot,
+    TrainedHeads,
+    trained_heads,
+)
 from models.forecasting.residual_history import RawPrediction, ResidualHistory
 from models.learning.spec import ModelSpec
 from store.digest_cache import Values
@@ -29,8 +37,33 @@ class KeptForecaster:
     """
 
     spec: ModelSpec
+    history: EvidenceHistory = field(repr=False)
+    moments: Sequence[pd.Timestamp]
+    """Its origins."""
     residuals: ResidualHistory = field(default_factory=ResidualHistory, init=False, repr=False)
-    moments: list[pd.Timestamp] = field(default_factory=list, init=False, repr=False)
+    trained: dict[pd.Timestamp, TrainedHeads] = field(default_factory=dict, init=False, repr=False)
+    """Heads that were trained ahead."""
+
+    def key(self, moment: pd.Timestamp) -> str:
+        """Return the key of the forecasts from one of the origins."""
+        past = [one.isoformat() for one in self.moments if one <= moment]
+        return self.history.key(moment, EvidenceForecaster, self.spec.choices, past, of=FACTS)
+
+    def train_ahead(self, executor: Executor, label: str) -> Iterator[pd.Timestamp]:
+        """Yield the origins, each once its heads are at hand or its forecasts are kept.
+
+        Args:
+            executor: Who trains the heads, which depend on no earlier forecast.
+            label: What the origins are, to show progress by.
+        """
+        fresh = [one for one in self.moments if not self.history.cache.holds(self.key(one))]
+        train = partial(trained_heads, self.history, self.spec)
+        found = executor.map(train, fresh, label)
+        for moment in self.moments:
+            if moment in fresh:
+                self.trained.clear()
+                self.trained[moment] = next(found)
+            yield moment
 
     def fit(self, snapshot: EvidenceSnapshot) -> "Iterator[KeptForecast]":
         """Yield the forecaster of a snapshot, which learns only if nothing is kept of it."""
@@ -61,10 +94,7 @@ class KeptForecast:
             DataError: No past origin has a month that is known by then.
         """
         own, history = self.forecaster, self.snapshot.history
-        own.moments.append(self.snapshot.as_of)
-        past = [moment.isoformat() for moment in own.moments]
-        key = history.key(self.snapshot.as_of, EvidenceForecaster, own.spec.choices, past, of=FACTS)
-        kept = history.cache.fetch(key, self._values)
+        kept = history.cache.fetch(own.key(self.snapshot.as_of), self._values)
         table: pd.DataFrame = kept.pop(TABLE)
         for model, (low, middle, high) in kept.items():
             own.residuals.add(model, RawPrediction(self.snapshot.origin, (low, middle, high)))
@@ -74,7 +104,7 @@ class KeptForecast:
         """Return the forecasts, and by model what its heads predict."""
         own = self.forecaster
         earlier = {name: [*made] for name, made in own.residuals.predictions.items()}
-        fresh = EvidenceForecaster(own.spec, ResidualHistory(earlier))
+        fresh = EvidenceForecaster(own.spec, ResidualHistory(earlier), own.trained)
         [fitted] = fresh.fit(self.snapshot)
         table = fitted.compare()
         heads = {name: made[-1].heads for name, made in fresh.residuals.predictions.items()}

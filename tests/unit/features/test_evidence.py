@@ -3,10 +3,13 @@ from functools import cache
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.sparse import csr_array
 
 from features.months import month_number
+from features.panel import solver
 from features.panel.evidence import evidence_panel
 from features.panel.evidence_panel import EvidencePanel
+from store.arrays import Floats
 from store.database import open_store, writing
 from store.errors import DataError, LeakError
 from store.publications.panels import read_panels, save_panel
@@ -293,3 +296,17 @@ def test_a_list_that_misses_part_of_the_world_leaves_the_rests_open() -> None:
     rests = [cell(panel, name, "2019-06") for name in ("EU27_REST", "ROW")]
     assert [one["kind"] for one in rests] == ["estimated", "estimated"]
     assert all(one["tonnes"] >= known for one, known in zip(rests, (40.0, 33.0), strict=True))
+
+
+def test_rounding_decides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    observations = bundled_world().observations
+    step, noise = solver._newton_step, np.random.default_rng(0)
+
+    def rounded(slope: csr_array, precision: Floats, residual: Floats) -> Floats:
+        return np.asarray(step(slope, precision, residual) * (1.0 + 1e-10 * noise.normal()))
+
+    once = bundled("2024-02-25")
+    monkeypatch.setattr(solver, "_newton_step", rounded)
+    again = evidence_panel(observations, as_of=at("2024-02-25"))
+
+    np.testing.assert_allclose(again.tonnes, once.tonnes, rtol=1e-6)

@@ -11,6 +11,7 @@ import pytest
 
 from features.history import EvidenceHistory
 from models.evaluation.backtest import EvidenceBacktest, backtest_evidence
+from models.executor import IN_TURN, Executor, SharedExecutor
 from models.learning.spec import ModelSpec
 from store.digest_cache import DigestCache
 from tests.data.builders import QUICK, World, at, bundled_world, make_world
@@ -38,10 +39,12 @@ def world() -> World:
     return replace(plain, observations=observations, analog_events=older[1])
 
 
-def backtested(facts: World, folder: Path | None, spec: ModelSpec = QUICK) -> EvidenceBacktest:
+def backtested(
+    facts: World, folder: Path | None, spec: ModelSpec = QUICK, *, executor: Executor = IN_TURN
+) -> EvidenceBacktest:
     frames = facts.observations, facts.events, facts.tariffs, facts.analog_events
     history = EvidenceHistory(*frames, cache=DigestCache(folder, 10**8))
-    return backtest_evidence(history, AS_OF, spec=spec)
+    return backtest_evidence(history, AS_OF, spec=spec, executor=executor)
 
 
 def check_same(left: EvidenceBacktest, right: EvidenceBacktest) -> None:
@@ -78,14 +81,16 @@ def names(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
 
 
-def test_kept_or_not_the_bits_are_the_same(cold: EvidenceBacktest, kept: Path) -> None:
+def test_kept_or_not_in_one_process_or_in_two_the_bits_are_the_same(
+    cold: EvidenceBacktest, kept: Path
+) -> None:
     made = names(kept)
 
     warm = backtested(world(), kept)
 
     assert names(kept) == made  # whatever is computed is kept: nothing was
     check_same(warm, cold)
-    check_same(warm, backtested(world(), None))
+    check_same(warm, backtested(world(), None, executor=SharedExecutor(2, worth=1)))
     assert len(cold.cells) > 0
 
 

@@ -1,0 +1,60 @@
+"""Work that several processes share."""
+
+import os
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from models.executor import SharedExecutor
+from store.errors import DataError
+
+pytestmark = pytest.mark.slow
+
+
+def squared(folder: Path, item: int) -> tuple[int, int]:
+    """Return the square and who made it; the first waits until another process made one."""
+    while item == 0 and not list(folder.iterdir()):
+        pass
+    if item > 0:
+        (folder / str(item)).touch()
+    return item**2, os.getpid()
+
+
+def refused(item: int) -> int:
+    if item == 3:
+        raise DataError("three")
+    return item
+
+
+def lost(own: int, item: int) -> int:
+    if os.getpid() != own:
+        os._exit(1)
+    return item
+
+
+def test_results_come_in_the_order_of_the_items_from_this_process_and_others(
+    tmp_path: Path,
+) -> None:
+    found = list(SharedExecutor(2, worth=1).map(partial(squared, tmp_path), range(20), "items"))
+
+    assert [square for square, _ in found] == [item**2 for item in range(20)]
+    makers = [maker for _, maker in found]
+    assert makers[0] == os.getpid() != makers[-1]
+
+
+def test_few_items_are_done_here() -> None:
+    found = SharedExecutor(4).map(lambda item: (item, os.getpid()), range(15), "items")
+
+    assert list(found) == [(item, os.getpid()) for item in range(15)]
+
+
+def test_what_another_process_refuses_is_refused_here() -> None:
+    with pytest.raises(DataError, match="three"):
+        list(SharedExecutor(2, worth=1).map(refused, range(4), "items"))
+
+
+def test_a_process_that_is_lost_costs_its_work_alone() -> None:
+    found = SharedExecutor(2, worth=1).map(partial(lost, os.getpid()), range(8), "items")
+
+    assert list(found) == list(range(8))
