@@ -71,6 +71,8 @@ def offer(folder: Path) -> str:
     Args:
         folder: ``PREFECT_HOME``, where it keeps its runs.
     """
+    if is_offered():
+        return os.environ[API_URL]
     _OWN.folder = folder
     _OWN.listener = socket.create_server((HOST, 0), backlog=512)
     _OWN.port = _OWN.listener.getsockname()[1]
