@@ -1,11 +1,12 @@
 """Where a group of tasks runs: in this process, in several, or on workers that a flow hands in."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing import get_context
 from typing import Any, Final, Protocol, TypeVar
+
+from joblib.externals.loky import ProcessPoolExecutor
 
 _Item = TypeVar("_Item")
 _Found = TypeVar("_Found")
@@ -60,7 +61,11 @@ IN_TURN: Final = LocalExecutor()
 
 @dataclass(frozen=True, slots=True)
 class SharedExecutor:
-    """Does the work in this process, from the first item on, and in others, from the last."""
+    """Does the work in this process, from the first item on, and in others, from the last.
+
+    The others are loky's, which scikit-learn brings: unlike those of ``multiprocessing`` they do
+    not run a user's script again.
+    """
 
     processes: int
     """Most of this machine that work at once, this one among them."""
@@ -76,9 +81,7 @@ class SharedExecutor:
         if others < 1:
             yield from map(work, self.progress(items, label))
             return
-        pool = ProcessPoolExecutor(
-            others, mp_context=get_context("spawn"), initializer=_take, initargs=(work,)
-        )
+        pool = ProcessPoolExecutor(others, initializer=_take, initargs=(work,))
         try:
             waiting: list[Future[Any]] = [pool.submit(_do, item) for item in reversed(items)]
             for item in self.progress(items, label):
@@ -88,7 +91,7 @@ class SharedExecutor:
                 except BrokenProcessPool:
                     yield work(item)
         finally:
-            pool.shutdown(cancel_futures=True)
+            pool.shutdown(kill_workers=True)
 
 
 _TAKEN: Final[list[Callable[[Any], Any]]] = []

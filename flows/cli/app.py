@@ -130,11 +130,11 @@ def _in_home(
     """Run a verb in a home."""
     with nullcontext() if home is None else chosen_home(home):
         if words and not words[0].startswith("-"):
-            _choose_server(words[0])
+            _choose_server(*words)
         app(words)
 
 
-def _choose_server(verb: str) -> None:
+def _choose_server(verb: str, *words: str) -> None:
     """Choose the Prefect server that a verb reports to, before the verb loads Prefect."""
     from store.settings import Settings
 
@@ -143,7 +143,7 @@ def _choose_server(verb: str) -> None:
     server = choose_server(Settings().home)
     if server.is_lost and verb not in VERBS["Operate"]["operation_commands"]:
         echo(f"prefect   {server.message}")
-    if server.is_own and verb in RECORDED:
+    if server.is_own and verb in RECORDED and not {"--help", "-h"} & set(words):
         from flows.context.own_server import offer
 
         offer(Path(os.environ["PREFECT_HOME"]))
