@@ -3,7 +3,7 @@
 import os
 import re
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator
@@ -22,9 +22,6 @@ PLAIN_URLS = (
     "comtrade_url", "census_url", "comext_url", "fx_url", "gpr_url", "hts_url",
     "federal_register_url", "otlp_url",
 )  # fmt: skip
-
-MOST_PROCESSES: Final = 4
-"""That share the work unless somebody asks for more."""
 
 
 def _mlflow_folder(known: dict[str, Any]) -> Path:
@@ -79,22 +76,18 @@ class Settings(BaseSettings):
     lock_timeout_s: float = Field(
         default=900.0, gt=0, description="How long a second writer waits for the first."
     )
-
     origins_cache_mb: int = Field(
         default=500,
         ge=0,
         description="Megabytes of panels and forecasts of past origins that are kept below home, "
         "so that what did not change is not computed again; 0 keeps none.",
     )
-
     processes: int = Field(
-        default_factory=lambda: min(os.cpu_count() or 1, MOST_PROCESSES),
+        default_factory=lambda: min(os.cpu_count() or 1, 4),
         ge=1,
-        le=64,
-        description="Processes that share the work on past origins, some 300 MB each; one for each "
-        "processor, four at most, if not set.",
+        description="Processes, of some 300 MB, that share the work on past origins; without, one "
+        "for each processor and four at most.",
     )
-
     pictures: bool = Field(
         default=True,
         description="Whether reports, and backtests in MLflow, are drawn; without, they hold the "
@@ -227,11 +220,9 @@ class Settings(BaseSettings):
         default="",
         description="Networks that webhooks may call besides public addresses, e.g. 10.0.0.0/8.",
     )
-
     alert_ca: Path | None = Field(
         default=None,
-        description="Certificate authorities in PEM that receivers of webhooks may have besides "
-        "public ones.",
+        description="Certificate authorities in PEM, beside public ones, of receivers of webhooks.",
     )
 
     @field_validator("home")

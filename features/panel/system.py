@@ -52,7 +52,7 @@ class PanelPrior:
     start_share: float = 1.5
     rest_size: float = 3.0
     """Share of the rest of the world, some 190 countries, as a multiple of a destination's, so that
-    it is told apart from one whose months no figure fixes either. Source: docs/adr/0062."""
+    it differs from one whose months no figure fixes either. Source: docs/adr/0062."""
 
 
 @dataclass(slots=True)
