@@ -67,10 +67,10 @@ def _trained(workspace: Workspace, seen: EvidenceBacktest) -> int:
     if champion is not None and as_of < pd.Timestamp(champion.as_of):
         echo(f"train     version {version} is older than the champion; it is not on trial")
         return version
-    registry.nominate(settings, version)
     outcome = promote(settings, as_of, version, result=seen)
     tell(outcome, workspace.model_version)
-    if not outcome.is_champion:
+    if not outcome.is_champion:  # one that is leaves another recipe on trial where it is
+        registry.nominate(settings, version)
         words = "the challenger did not pass: `magnetcast promote` shows why"
         if not outcome.decision.is_compared:
             words = "the challenger could not be compared with the champion: a person has to decide"

@@ -1,11 +1,13 @@
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from mlflow import MlflowClient
 
+from flows.context.recipes import magnets_recipe
 from flows.context.stores import store_of
 from flows.context.workspace import open_workspace
 from flows.run import run
@@ -101,6 +103,16 @@ def test_a_new_recipe_is_refused_forecasts_in_the_shadow_and_publishes_nothing(
     tags = tags_of_version(own, 2)
     assert tags["decision"] == "refused"
     assert "shadow: none, expected one release" in tags["decision_reason"]
+
+
+def test_a_refit_that_is_promoted_leaves_another_recipe_on_trial(own: Settings) -> None:
+    usual = magnets_recipe(own, at(LATER)).spec
+    other = train(own, at(LATER), spec=replace(usual, learning_rate=2 * usual.learning_rate))
+
+    run(own, at(LATER))
+
+    assert holder(registry.champion(own)) > other
+    assert holder(registry.challenger(own)) == other
 
 
 def test_a_shadow_counts_only_after_a_release(own: Settings) -> None:
