@@ -12,7 +12,6 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -117,13 +116,14 @@ def _begin() -> None:
     with _OWN.listener, (_OWN.folder / LOG).open("wb") as log:
         # The command is our own list of words.
         _OWN.process = subprocess.Popen(  # noqa: S603
-            [sys.executable, "-m", __name__, str(number)],
+            [sys.executable, "-m", __name__, str(number), str(os.getpid())],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             env={**os.environ, **AS_A_PART, "PYTHONPATH": path},
             cwd=PROJECT_ROOT,
             pass_fds=[number],
+            process_group=0,  # an interrupt of the terminal is the command's, which reports it here
         )
     _OWN.listener = None  # closed here, so that a server that ends refuses and leaves none waiting
 
@@ -148,21 +148,18 @@ def _end_with(command: int) -> None:
     os._exit(0)
 
 
-def serve(number: int) -> None:
+def serve(number: int, command: int) -> None:
     """Serve Prefect's API on a listener that was handed in.
 
     Args:
         number: Of its file descriptor.
+        command: Process that started this one.
     """
     import uvicorn  # noqa: PLC0415 - in the server's process alone
 
-    command = os.getppid()
     threading.Thread(target=_end_with, args=(command,), daemon=True).start()
-    with suppress(KeyboardInterrupt):  # of the terminal; the command ends this server
-        uvicorn.run(
-            "prefect.server.api.server:create_app", factory=True, fd=number, log_level="error"
-        )
+    uvicorn.run("prefect.server.api.server:create_app", factory=True, fd=number, log_level="error")
 
 
 if __name__ == "__main__":
-    serve(int(sys.argv[1]))
+    serve(*map(int, sys.argv[1:]))
