@@ -15,6 +15,7 @@ from features.fingerprint import KnownRows, code_digest, key_of, machine_digest
 from features.origin import Origin, origin_of
 from features.panel.evidence import evidence_panel
 from features.panel.evidence_panel import EvidencePanel
+from features.panel.system import PRIOR, PanelPrior
 from features.track_record import TrackRecord
 from store.digest_cache import NOTHING_KEPT, DigestCache, Values
 
@@ -39,7 +40,9 @@ class EvidenceHistory:
         events: pd.DataFrame,
         tariffs: pd.DataFrame,
         analog_events: pd.DataFrame | None = None,
+        *,
         cache: DigestCache = NOTHING_KEPT,
+        prior: PanelPrior = PRIOR,
     ) -> None:
         """Take the facts of all times.
 
@@ -50,8 +53,10 @@ class EvidenceHistory:
             analog_events: Controls on other minerals, all versions; without them there is no
                 response to controls not yet observed.
             cache: Where what is computed of past moments is kept.
+            prior: Of the panels' months that no figure fixes.
         """
         self.cache = cache
+        self._prior = prior
         self._analog_events = analog_events
         self._observations = observations
         self._events = events
@@ -79,7 +84,8 @@ class EvidenceHistory:
         """
         facts = {name: rows.digest(moment) for name, rows in self._facts.items() if name in of}
         code = made_by.__qualname__, code_digest(made_by.__module__)
-        return key_of(moment.isoformat(), facts, *code, machine_digest(), *more)
+        made_with = repr(self._prior), machine_digest()
+        return key_of(moment.isoformat(), facts, *code, *made_with, *more)
 
     def panel(self, moment: pd.Timestamp) -> EvidencePanel:
         """Return the evidence panel at a moment, without its gaps; solved once.
@@ -89,7 +95,7 @@ class EvidenceHistory:
         """
         if moment not in self._panels:
             key = self._panel_key(moment)
-            kept = self.cache.fetch(key, lambda: _solved(self._observations, moment))
+            kept = self.cache.fetch(key, lambda: _solved(self._observations, self._prior, moment))
             self._panels[moment] = EvidencePanel(as_of=moment, **kept)
         return self._panels[moment]
 
@@ -108,7 +114,7 @@ class EvidenceHistory:
             for moment in moments
             if moment not in self._panels and not self.cache.holds(key := self._panel_key(moment))
         }
-        found = solved(partial(_solved, self._observations), list(missing))
+        found = solved(partial(_solved, self._observations, self._prior), list(missing))
         for (moment, key), values in zip(missing.items(), found, strict=True):
             kept = self.cache.fetch(key, partial(_itself, values))
             self._panels[moment] = EvidencePanel(as_of=moment, **kept)
@@ -122,7 +128,7 @@ class EvidenceHistory:
 
         Solved for: no kept panel holds them.
         """
-        return evidence_panel(self._observations, as_of=moment).gaps
+        return evidence_panel(self._observations, as_of=moment, prior=self._prior).gaps
 
     def origin(self, moment: pd.Timestamp) -> Origin:
         """Return the origin at a moment; made once."""
@@ -159,9 +165,9 @@ class EvidenceHistory:
         return [self.origin(earlier) for earlier in release_moments(FIRST_TRAINING, moment)]
 
 
-def _solved(observations: pd.DataFrame, moment: pd.Timestamp) -> Values:
+def _solved(observations: pd.DataFrame, prior: PanelPrior, moment: pd.Timestamp) -> Values:
     """Return the panel of a moment as it is kept."""
-    panel = evidence_panel(observations, as_of=moment)
+    panel = evidence_panel(observations, as_of=moment, prior=prior)
     kept = {one.name for one in fields(panel)} - {"as_of", "gaps"}
     return {name: getattr(panel, name) for name in sorted(kept)}
 

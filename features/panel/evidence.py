@@ -33,7 +33,7 @@ from features.panel.statements import (
     members_of,
     read_statements,
 )
-from features.panel.system import WIDTH, PanelPrior, build_system
+from features.panel.system import PRIOR, WIDTH, PanelPrior, build_system
 from store.arrays import Floats
 from store.asof import OBSERVATION_KEY, known_at
 from store.errors import DataError
@@ -65,7 +65,11 @@ class _Solved:
 
 
 def evidence_panel(
-    observations: pd.DataFrame, *, as_of: pd.Timestamp, reach: int | None = None
+    observations: pd.DataFrame,
+    *,
+    as_of: pd.Timestamp,
+    reach: int | None = None,
+    prior: PanelPrior = PRIOR,
 ) -> EvidencePanel:
     """Return the panel as known at ``as_of``.
 
@@ -73,6 +77,7 @@ def evidence_panel(
         observations: Published figures of all times (store contract), any order; not modified.
         as_of: The forecast origin as a UTC moment, 2019-01-01 or later.
         reach: Month number that the panel covers at least, however little is known of it.
+        prior: Of months that no figure fixes.
 
     Returns:
         All destinations and sums from 2016-01 to the last month that a known figure of China's
@@ -93,12 +98,12 @@ def evidence_panel(
     figures = with_rests(known.loc[known["commodity"] == COMMODITY].reset_index(drop=True))
     first = month_number(HISTORY_START)
     cutoff = min(max(last_evidence_month(figures), reach or first), last_complete_month(as_of))
-    solved = _solved(read_statements(figures, first=first, last=cutoff), first, cutoff)
+    solved = _solved(read_statements(figures, first=first, last=cutoff), first, cutoff, prior)
     gaps = gap_table([])
     records = partner_figures(known, PANEL_DESTINATIONS)
     if len(records):
         figures = pd.concat([figures, records], ignore_index=True)
-        solved, gaps = _mirrored(solved, figures.iloc[-len(records) :], first, cutoff)
+        solved, gaps = _mirrored(solved, figures.iloc[-len(records) :], first, cutoff, prior)
     months = cutoff - first + 1
     tonnes, stderr = solved.tonnes[:, :months], solved.stderr[:, :months]
     available = _availability(solved.statements, figures, first, solved.tonnes.shape[1])
@@ -117,15 +122,15 @@ def evidence_panel(
     )
 
 
-def _solved(statements: list[Statement], first: int, last: int) -> _Solved:
-    system = build_system(statements, first=first, last=last, prior=PanelPrior())
+def _solved(statements: list[Statement], first: int, last: int, prior: PanelPrior) -> _Solved:
+    system = build_system(statements, first=first, last=last, prior=prior)
     with threadpool_limits(limits=1, user_api="blas"):  # same bits on any number of cores
         solution = solve(system)
     return _Solved(statements, solution, *_cells(solution, months=system.months))
 
 
 def _mirrored(
-    plain: _Solved, records: pd.DataFrame, first: int, cutoff: int
+    plain: _Solved, records: pd.DataFrame, first: int, cutoff: int, prior: PanelPrior
 ) -> tuple[_Solved, pd.DataFrame]:
     """Solve again with partners' records, whose patterns are fitted to the table without them.
 
@@ -137,7 +142,7 @@ def _mirrored(
         mirrors = fit_mirrors(records, exports)
     last = min(max(last_mirror_month(mirrors), cutoff), cutoff + 1)
     more = mirror_statements(mirrors, first=first, last=last)
-    return _solved([*plain.statements, *more], first, last), gap_table(mirrors)
+    return _solved([*plain.statements, *more], first, last, prior), gap_table(mirrors)
 
 
 def _cells(solution: Solution, *, months: int) -> tuple[Floats, Floats]:

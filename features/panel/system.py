@@ -55,6 +55,9 @@ class PanelPrior:
     it differs from one whose months no figure fixes either. Source: docs/adr/0062."""
 
 
+PRIOR: Final = PanelPrior()
+
+
 @dataclass(slots=True)
 class _Rows:
     """Rows under construction, in coordinate form."""
@@ -243,5 +246,5 @@ def _add_shares(rows: _Rows, blocks: _CellBlocks, prior: PanelPrior) -> None:
         rows.add(sums, (1.0, -1.0, -1.0, 1.0), scale=scale, tail=prior.step_tail, firm=FIRM)
     start = np.column_stack([cell[0], np.full(WIDTH, world[0])])
     size = np.array([prior.rest_size if name == "ROW" else 1.0 for name in DESTINATIONS])
-    share = np.log(size / size.sum())
+    share = -np.log(size.sum() / size)
     rows.add(start, (1.0, -1.0), target=share, scale=prior.start_share, tail=GAUSSIAN)

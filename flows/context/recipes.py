@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 import pandas as pd
 
+from features.panel.system import PRIOR, PanelPrior
 from flows.context.console import echo
 from models.learning.recipe import (
     ALIASES,
@@ -140,6 +141,15 @@ def _changed(recipe: Recipe[SpecT], asked: RecipeRequest) -> Recipe[SpecT]:
 def kept(spec: ModelSpec) -> str:
     """Return as JSON what is kept of a recipe beside what it made: what is not at its default."""
     return json.dumps(spec.changed, sort_keys=True)
+
+
+FIRST_PRIOR: Final = replace(PRIOR, rest_size=1.0)
+"""The panel's prior behind publications that record none."""
+
+
+def prior_behind(made_with: Mapping[str, Any]) -> PanelPrior:
+    """Return the panel's prior that a publication was made by, as its record tells."""
+    return replace(FIRST_PRIOR, **made_with.get("prior", {}))
 
 
 def spec_behind(made_with: Mapping[str, object]) -> ModelSpec:

@@ -12,6 +12,7 @@ from features.build import catalogue_digest
 from features.history import EvidenceHistory
 from features.months import last_complete_month, month_label
 from features.panel.evidence_panel import EvidencePanel
+from features.panel.system import PRIOR, PanelPrior
 from flows.context.console import track
 from flows.context.stores import store_of
 from models.executor import SharedExecutor
@@ -72,6 +73,7 @@ def open_workspace(
     *,
     until: int | None = None,
     spec: ModelSpec | None = None,
+    prior: PanelPrior = PRIOR,
 ) -> Workspace:
     """Return the workspace of an as_of; rows that became known later are not even read.
 
@@ -80,6 +82,7 @@ def open_workspace(
         as_of: The moment (UTC).
         until: Leave out what later ingests than this one brought; None takes all.
         spec: Choices of the model; the defaults if left out.
+        prior: Of the panels' months that no figure fixes.
 
     Raises:
         DataError: ``as_of`` has no time zone, or the store holds nothing yet.
@@ -88,7 +91,7 @@ def open_workspace(
     engine = store_of(settings)
     data_vintage = evidence_digests(engine, as_of=as_of, until=until).digest
     kept = settings.origins_dir, settings.origins_cache_mb
-    history = _history(as_of, data_vintage, engine, until, kept)
+    history = _history(as_of, data_vintage, engine, until, (*kept, prior))
     return Workspace(settings, as_of, data_vintage, spec or ModelSpec(), engine, history)
 
 
@@ -117,10 +120,12 @@ def _history(
     data_vintage: str,
     engine: Engine,
     until: int | None,
-    kept: tuple[Path, int],
+    how: tuple[Path, int, PanelPrior],
 ) -> EvidenceHistory:
-    cache = DigestCache(kept[0], kept[1] * MEGABYTE)
-    history = EvidenceHistory(*known_facts(engine, as_of, until=until), cache=cache)
+    folder, megabytes, prior = how
+    cache = DigestCache(folder, megabytes * MEGABYTE)
+    facts = known_facts(engine, as_of, until=until)
+    history = EvidenceHistory(*facts, cache=cache, prior=prior)
     stored = panel_behind(engine, as_of=as_of, data_vintage=data_vintage)
     if stored is not None:
         # Published from these very facts: the panel is the one that was solved then.

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Final
 
 import pandas as pd
 
 from features.months import last_complete_month, month_label
 from features.origin import Origin
+from features.panel.system import PRIOR
 from flows.context.console import echo
 from flows.context.recipes import magnets_recipe
 from flows.context.workspace import Workspace, open_workspace
@@ -74,10 +75,11 @@ class EvidencePipeline:
         return self.snapshot.history.panel(self.snapshot.as_of).stored
 
     def made_with(self) -> Mapping[str, object]:
-        """Return what the forecast rests on: digests of tables, parameters not at their default."""
+        """Return what the forecast rests on: facts, prior, parameters not at their default."""
         found = evidence_digests(self.snapshot.engine, as_of=self.snapshot.as_of)
         changed = self.snapshot.spec.changed
-        return {"evidence": dict(found.tables), **({"parameters": changed} if changed else {})}
+        made_with = {"evidence": dict(found.tables), "prior": asdict(PRIOR)}
+        return {**made_with, **({"parameters": changed} if changed else {})}
 
     def unknowns(self) -> list[str]:
         """Return what the forecast could not know, in sentences."""

@@ -10,6 +10,7 @@ from features.months import month_starts
 from features.panel.evidence import evidence_panel
 from features.panel.partner_table import PartnerTable, full_sources, is_cell, partner_table
 from flows.context.console import echo
+from flows.context.recipes import prior_behind
 from flows.publishing.run_config import config_of
 from models.reconciliation.tree import add_sums, tree_of
 from store.asof import OBSERVATION_KEY, known_at
@@ -94,12 +95,13 @@ def _panel_then(engine: Engine, commodity: str, as_of: pd.Timestamp, made_with: 
     Raises:
         DataError: Nothing was, by the figures that are in the store now.
     """
-    until = json.loads(made_with or "{}").get("ingest")
+    record = json.loads(made_with or "{}")
+    until = record.get("ingest")
     config = config_of(commodity)
     if config.forecaster == "evidence":
         own = evidence_commodities(engine)
         figures = read_observations(engine, as_of=as_of, until=until, commodities=own)
-        return evidence_panel(figures, as_of=as_of).stored
+        return evidence_panel(figures, as_of=as_of, prior=prior_behind(record)).stored
     code = config.commodity
     figures = read_observations(engine, as_of=as_of, until=until, commodity=code)
     return table_panel(partner_table(figures, commodity=code, as_of=as_of), figures)

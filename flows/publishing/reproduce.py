@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 
 from flows.context.console import echo
 from flows.context.provenance import environment
-from flows.context.recipes import spec_behind
+from flows.context.recipes import prior_behind, spec_behind
 from flows.context.stores import store_of
 from flows.context.workspace import open_workspace
 from flows.publishing.published_forecasts import NUMBERS, Which, facts_until, numbered
@@ -115,8 +115,8 @@ def reproduce(settings: Settings, which: Which, commodity: str = COMMODITY) -> R
             until = facts_until(engine, rows)
             now = evidence_digests(engine, as_of=as_of, until=until)
             missing.extend(_facts_apart(made_with, now, str(rows["data_vintage"].iloc[0])))
-            spec = spec_behind(made_with)
-            workspace = open_workspace(settings, as_of, until=until, spec=spec)
+            spec, prior = spec_behind(made_with), prior_behind(made_with)
+            workspace = open_workspace(settings, as_of, until=until, spec=spec, prior=prior)
             again = reproduce_evidence(workspace, rows)
         else:
             again = reproduce_table(settings, rows, made_with)
