@@ -6,6 +6,7 @@ from sqlalchemy import Engine
 
 from features.panel.evidence import evidence_panel
 from features.panel.partner_table import partner_table
+from flows.context.recipes import FIRST_PRIOR
 from flows.publishing.panels import store_missing_panels, table_panel
 from store.database import open_store
 from store.facts.batch import Batch, FileRows
@@ -93,7 +94,8 @@ def test_the_magnets_are_given_the_evidence_panel_and_only_once(
     output = capsys.readouterr().err
     store_missing_panels(engine)
 
-    solved = evidence_panel(make_levels(last="2019-06"), as_of=at("2019-07-25"))
+    levels = make_levels(last="2019-06")
+    solved = evidence_panel(levels, as_of=at("2019-07-25"), prior=FIRST_PRIOR)
     assert [panel.digest for panel in behind(engine)] == [solved.stored.digest]
     assert "the panel behind publication 1 (85051110 as of 2019-07-25) is stored" in output
     assert capsys.readouterr().err == ""
