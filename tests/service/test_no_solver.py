@@ -1,13 +1,16 @@
 """The process that serves reads what was known; it solves no panel and loads nothing that could."""
 
+import json
 import os
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
+from features.panel.system import PRIOR
 from store.database import open_store, writing
 from store.publications.integrity import read_publications
 from tests.service.stores import copied
@@ -68,7 +71,9 @@ def test_the_process_that_serves_loads_no_solver_and_answers_from_the_store(
     names = read_publications(engine)["panel"].tolist()
     if is_old:
         with writing(engine) as connection:
-            connection.execute(text("UPDATE publications SET panel = ''"))
+            record = json.dumps({"prior": asdict(PRIOR)})
+            forget = text("UPDATE publications SET panel = '', made_with = :record")
+            connection.execute(forget, {"record": record})
             for table in ("panels", "panel_months", "panel_contradictions"):
                 connection.execute(text(f"DELETE FROM {table}"))  # noqa: S608 - our own words
 
