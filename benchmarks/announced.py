@@ -1,7 +1,7 @@
 """Policy as it was announced, by month and series: covariates without hindsight.
 
 us_tariff_steps.csv holds each act with the day it was announced, the days it was to bind and the
-day an end became known. ``products`` says what share of a NAICS3 product's trade it names, from
+day an end became known. ``products`` gives the share of a NAICS3 product's trade it names, from
 the wording of the act; shares are rough, and none was read off the duty later paid.
 """
 
@@ -124,7 +124,7 @@ def vintages(*days: "pd.Series[pd.Timestamp]") -> list[int]:
 
 
 def told_rows(
-    told: Callable[[pd.Timestamp], Floats],
+    announced_at: Callable[[pd.Timestamp], Floats],
     cutoffs: Sequence[int],
     series: Sequence[str],
     months: NDArray[np.int64],
@@ -132,7 +132,7 @@ def told_rows(
     """Yield rows of a covariate file: zeros from the start, then what each announcement changed.
 
     Args:
-        told: Series x months as announced by a day.
+        announced_at: Series x months as announced by a day.
         cutoffs: From which something new is known, ascending.
         series: Names.
         months: Month numbers.
@@ -140,7 +140,7 @@ def told_rows(
     before = np.zeros((len(series), len(months)))
     yield rows_of(before, np.ones_like(before, dtype=bool), series, months, ALWAYS)
     for cutoff in cutoffs:
-        now = told(known_on(cutoff))
+        now = announced_at(known_on(cutoff))
         yield rows_of(now, now != before, series, months, f"{month_label(cutoff)}-01")
         before = now
 
@@ -189,7 +189,7 @@ def control_covariates(
     months = months_of(table, horizon)
     series = [str(name) for name in table.index]
 
-    def told(day: pd.Timestamp) -> Floats:
+    def announced_at(day: pd.Timestamp) -> Floats:
         share = np.zeros((len(series), len(months)))
         for control in (one for one in controls if one.announced_on <= day):
             end = control.end_at(day) or OPEN
@@ -199,7 +199,9 @@ def control_covariates(
 
     days = pd.Series([control.announced_on for control in controls])
     ends = pd.Series([control.end_known_on for control in controls], dtype=days.dtype)
-    return covariates_of(told_rows(told, vintages(days, ends), series, months), table, folder)
+    return covariates_of(
+        told_rows(announced_at, vintages(days, ends), series, months), table, folder
+    )
 
 
 def months_of(table: pd.DataFrame, horizon: int) -> NDArray[np.int64]:

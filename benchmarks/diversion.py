@@ -26,7 +26,7 @@ CALM = {
     "fall, three months seen": Plan(asked=3),
     "fall, ten months asked about": Plan(asked=10),
     "fall, 80 months of history": Plan(months=80),
-    "fall, four in ten cells published": Plan(told=0.4),
+    "fall, four in ten cells published": Plan(published=0.4),
 }
 
 INTRODUCTION = """
@@ -175,7 +175,7 @@ def page_lines(worlds: int, calm: int, tables: int) -> list[str]:
         rows.append(found_row({"60% into one, months": str(lasting)}, cases))
     for name, plan in {
         "3, with a shock to all": Plan(share=0.6, shock=True),
-        "3, four in ten cells published": Plan(share=0.6, told=0.4),
+        "3, four in ten cells published": Plan(share=0.6, published=0.4),
     }.items():
         cases = timed(name, lambda plan=plan: cases_of(plan, worlds, 60_000))
         rows.append(found_row({"60% into one, months": name}, cases))

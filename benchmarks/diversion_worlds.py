@@ -41,7 +41,7 @@ class Plan:
     takers: int = 1
     lasting: int = 3
     """Months of diversion."""
-    told: float = 1.0
+    published: float = 1.0
     """Part of the cells that are published; the others are estimated from their neighbours."""
     partners: int = 0
     """Small partners in the place of the named ones, if any."""
@@ -115,7 +115,7 @@ def published(
     rng: np.random.Generator, names: tuple[str, ...], tonnes: np.ndarray, plan: Plan
 ) -> TradeFlows:
     """Return what is known: all, or some cells and estimates that smooth and err for long."""
-    result = rng.random(tonnes.shape) < plan.told
+    result = rng.random(tonnes.shape) < plan.published
     result[0] = True
     level = np.exp(_smooth(np.log(np.maximum(tonnes, 1e-3))))
     err = np.exp(IMPUTED_STDERR * _smooth(rng.normal(0.0, np.sqrt(IMPUTED_MONTHS), tonnes.shape)))

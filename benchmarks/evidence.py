@@ -295,7 +295,7 @@ def data_text(day: str) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--as-of", default="2026-11-24", help="day to stand at (UTC)")
+    parser.add_argument("--as-of", default="2026-11-24", help="day whose facts are known (UTC)")
     parser.add_argument("--grid", action="store_true", help="try other priors (twenty minutes)")
     chosen = parser.parse_args()
     observations = load_bundled(page.DATA).frame("observations")

@@ -30,11 +30,11 @@ OWN = {MODEL, INFORMED, MIDDLE, *EXPERTS, *MIXES}
 RATIOS = {"mase": "MASE", "sql": "SQL"}
 
 HEAVY = 0.05
-"""Share of MASE from which one series at one cutoff is told of."""
+"""Share of MASE from which one series at one cutoff is listed."""
 
 DIFFERENCE_TEXT = """
 Less the best peer's, with the 5 and 95 percent of resampled cutoffs and series
-(`models.evaluation.compare`; wide where cutoffs are few; a single cutoff says nothing of other
+(`models.evaluation.compare`; wide where cutoffs are few; a single cutoff shows nothing of other
 times). Below 0 the engine is better.
 """
 CUTOFF_TEXT = """
@@ -244,10 +244,10 @@ def case_lines(found: Found) -> list[str]:
 
 def own_forecasts(task: PanelSnapshot, cutoffs: Sequence[int]) -> pd.DataFrame:
     """Return what the product and each expert forecast."""
-    rows = backtest_panel(PanelForecaster(), task, cutoffs, executor=LocalExecutor(told)).forecasts
+    rows = backtest_panel(PanelForecaster(), task, cutoffs, executor=LocalExecutor(shown)).forecasts
     return rows.assign(period=rows["period"].dt.strftime("%Y-%m"))[FORECAST]
 
 
-def told(items: Sequence[Item], label: str) -> Sequence[Item]:
+def shown(items: Sequence[Item], label: str) -> Sequence[Item]:
     print(f"{label}: {len(items)}", flush=True)
     return items

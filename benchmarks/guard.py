@@ -1,7 +1,7 @@
 """Guard of speed: how many instructions the hot paths take, against those they took before.
 
 Counts, not seconds: valgrind runs the paths on a simulated processor, so a busy machine changes
-nothing and another one next to nothing. A path that takes a fifth more than guard.json says fails.
+nothing and another one next to nothing. A path that takes a fifth more than in guard.json fails.
 `make guard` compares, `make guard-baseline` writes guard.json anew (say in the commit why).
 """
 

@@ -162,7 +162,7 @@ def shock_row(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--as-of", default="2026-11-24", help="day to stand at (UTC)")
+    parser.add_argument("--as-of", default="2026-11-24", help="day whose facts are known (UTC)")
     chosen = parser.parse_args()
     as_of = moment(chosen.as_of)
     spec = ModelSpec()

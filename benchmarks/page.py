@@ -43,7 +43,7 @@ def commit() -> str:
 
 
 def git(*arguments: str) -> str:
-    """Return what git says of the project, empty where it is no clone."""
+    """Return what git reports of the project, empty where it is no clone."""
     done = subprocess.run(  # noqa: S603 - fixed words, no shell
         [GIT, *arguments], cwd=ROOT, capture_output=True, text=True, check=False
     )

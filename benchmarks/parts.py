@@ -43,7 +43,7 @@ class Mixed:
 
 
 def part_forecasts(task: PanelSnapshot, cutoffs: list[int]) -> pd.DataFrame:
-    """Return what the engine says with each of ``MIXES``, its bands made anew for it."""
+    """Return what the engine forecasts with each of ``MIXES``, its bands made anew for it."""
     rows = [
         part
         for cutoff in cutoffs

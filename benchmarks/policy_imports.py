@@ -30,7 +30,7 @@ as announced (us_tariff_steps.csv; shares of products from the wording of the ac
 general knowledge, none from the duty paid later). A series is hit at a cutoff if what was announced
 in the month after it raises its duty by 5 points or more in some month to forecast. Acts that were
 put off or dropped (Mexico 2019, Canada and Mexico in February 2025) count as announced. No choice
-was made by these figures; what was tried and not kept is told in
+was made by these figures; what was tried and not kept is described in
 [ADR 15](../docs/adr/0015-controls-on-any-panel.md). In 2025 gold and medicines rushed in before
 duties that then spared them; they weigh heavily in WAPE, less in MASE.
 """

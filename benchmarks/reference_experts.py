@@ -84,7 +84,7 @@ def series() -> dict[str, list[float]]:
 
 
 def forecasts(values: list[float]) -> dict[str, list[float]]:
-    """What statsforecast says of one series, by the name of our expert."""
+    """What statsforecast forecasts for one series, by the name of our expert."""
     known = np.array(values)
     models = {
         "seasonal_naive": (SeasonalNaive(season_length=12), known),

@@ -54,7 +54,7 @@ class Place:
         return self.folder / f"{self.series}-parts"
 
     def run(self, command: list[str], **environment: str) -> tuple[Measured, dict[str, float]]:
-        """Return what a command took, and what its last line says if that is JSON."""
+        """Return what a command took, and what its last line holds if that is JSON."""
         log = self.folder / "log"
         took = measure(command, log=log, environment=home_below(self.folder) | environment)
         last = log.read_text(encoding="utf-8").splitlines()[-1:]
@@ -72,8 +72,8 @@ def step(place: Place, name: str) -> Row:
     return timed_of(took, output)
 
 
-def timed_of(took: Measured, told: dict[str, float]) -> Row:
-    figures = {name: told[name] for name in ("seconds", "cpu", "rows", "bytes")}
+def timed_of(took: Measured, measured: dict[str, float]) -> Row:
+    figures = {name: measured[name] for name in ("seconds", "cpu", "rows", "bytes")}
     return {**figures, "peak_mb": took.peak_mb}
 
 

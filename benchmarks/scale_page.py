@@ -48,7 +48,7 @@ means and deviations and the month of the year for every month of every series t
 the engine makes 32 features for at most 8,000 pairs of series and past origin by 12 months ahead,
 and for every series at the cutoff by 12 months ahead. Both are what one fit and forecast needs.
 Among the engine's are what ten experts forecast, which nothing of mlforecast's table answers to:
-both ways are told, with and without.
+both ways are given, with and without.
 """
 
 ESTIMATE = """

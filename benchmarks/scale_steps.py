@@ -103,7 +103,7 @@ def without_experts() -> Iterator[None]:
 
 
 class Last:
-    """Says the last month, drawn out."""
+    """Repeats the last month, drawn out."""
 
     def ahead(self, values: Floats, _season: Floats, horizon: int) -> Floats:
         return np.repeat(np.nan_to_num(values[:, -1:]), horizon, axis=1)
@@ -157,5 +157,5 @@ STEPS: dict[str, Callable[[Path], Took]] = {
 HORIZON = int(sys.argv[3]) if len(sys.argv) > 3 else 12  # noqa: PLR2004 - the third word
 
 if __name__ == "__main__":
-    told = STEPS[sys.argv[1]](Path(sys.argv[2]))
-    print(json.dumps(asdict(told)))
+    measured = STEPS[sys.argv[1]](Path(sys.argv[2]))
+    print(json.dumps(asdict(measured)))

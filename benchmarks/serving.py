@@ -54,7 +54,7 @@ every request it delays. Where no rate is named, each of the connections sends i
 the last is answered. Latencies in milliseconds; the service's rate limit is off.
 """
 CAUTION: Final = f"""
-What mlflow computes on each request the service computed once, at publication: the comparison says
+What mlflow computes on each request the service computed once, at publication: the comparison shows
 what a planner's program waits for, not which server is the better one. mlflow gets the rows of
 {MONTHS} months, made ready before, and runs the boosters.
 """
@@ -66,19 +66,19 @@ class Line:
 
     what: str
     asked: str
-    told: dict[str, Any]
+    measured: dict[str, Any]
 
     def shown(self) -> dict[str, str]:
         """Return the row as text."""
-        numbers = {name: f"{self.told[name]:.1f}" for name in ("p50", "p99", "p99.9")}
-        statuses = ", ".join(f"{n} x {s}" for s, n in sorted(self.told["statuses"].items()))
-        held = f"{self.told['held']:.0f}"
+        numbers = {name: f"{self.measured[name]:.1f}" for name in ("p50", "p99", "p99.9")}
+        statuses = ", ".join(f"{n} x {s}" for s, n in sorted(self.measured["statuses"].items()))
+        held = f"{self.measured['held']:.0f}"
         return {"what": self.what, "asked a second": self.asked, "answered a second": held,
                 **numbers, "statuses": statuses}  # fmt: skip
 
 
 def load(url: str, *options: str) -> dict[str, Any]:
-    """Return what ``load.py`` says of an address."""
+    """Return what ``load.py`` measures of an address."""
     command = [sys.executable, str(LOAD), url, *options]
     done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - ours
     output: dict[str, Any] = json.loads(done.stdout)
@@ -89,7 +89,7 @@ def load(url: str, *options: str) -> dict[str, Any]:
 def process(
     command: list[str], log: Path, environment: dict[str, str]
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a server as long as it is needed; what it says goes to a file."""
+    """Run a server as long as it is needed; its output goes to a file."""
     with log.open("wb") as sink:
         started = subprocess.Popen(  # noqa: S603 - our own words
             command, stdout=sink, stderr=sink, env={**os.environ, **environment},
@@ -278,7 +278,7 @@ def told_as_page(
     lines: list[Line], pages: list[Line], posts: list[str], loads: list[float]
 ) -> list[str]:
     """Return the page."""
-    worst = lines[0].told["p99"]
+    worst = lines[0].measured["p99"]
     verdict = "kept" if worst <= AIM_MS else "missed"
     one, five, fifteen = os.getloadavg()
     seen = (

@@ -34,7 +34,7 @@ class Measured:
 
 
 def measure(command: Sequence[str], *, log: Path, environment: Mapping[str, str]) -> Measured:
-    """Return time and peak memory of a command; what it says goes to ``log``.
+    """Return time and peak memory of a command; its output goes to ``log``.
 
     Raises:
         SystemExit: The command failed.

@@ -81,11 +81,11 @@ def _modules(room: str) -> list[str]:
     """Return the modules of a room that say what they are for."""
     paths = sorted((ROOT / room).rglob("*.py"))
     names = [".".join(path.relative_to(ROOT).with_suffix("").parts) for path in paths]
-    told = [path.read_text(encoding="utf-8").startswith('"""') for path in paths]
+    documented = [path.read_text(encoding="utf-8").startswith('"""') for path in paths]
     return [
         name
-        for name, is_told in zip(names, told, strict=True)
-        if is_told and not name.endswith("__init__") and ".migrations." not in name
+        for name, is_documented in zip(names, documented, strict=True)
+        if is_documented and not name.endswith("__init__") and ".migrations." not in name
     ]
 
 

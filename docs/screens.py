@@ -68,10 +68,10 @@ def served() -> Iterator[str]:
     )
     try:
         said = process.stderr.readline() if process.stderr else ""
-        told = re.search(r"http://\S+(?=/ )", said)
-        if told is None:
+        found = re.search(r"http://\S+(?=/ )", said)
+        if found is None:
             raise SystemExit(f"The service does not start: {said}")
-        yield told.group()
+        yield found.group()
     finally:
         process.terminate()
         process.communicate()

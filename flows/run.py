@@ -43,6 +43,7 @@ from flows.publishing.run_config import MAGNETS, RunConfig, by_model, config_of
 from flows.publishing.table_pipeline import TablePipeline, open_table_pipelines
 from flows.training.backtest import verdict
 from flows.training.predict import BacktestedForecast
+from flows.training.promote import report_promoted
 from models.forecasting.fallback import FAULTS, reason_of
 from store.errors import DataError
 from store.facts.evidence import save_label
@@ -235,6 +236,7 @@ def _run(pipeline: Pipeline) -> RunOutcome:
     except FAULTS as err:
         fallback = pipeline.fallback()
         if fallback is None:
+            report_promoted(snapshot.settings, snapshot.model_version)
             raise
         name = fallback.snapshot.model_version
         echo(f"run       {config.prefix}{reason_of(err)} Falling back to {name}.")

@@ -131,7 +131,7 @@ def scenario(levers: str | Path | Mapping[str, object], as_of: Moment = None) ->
     """Return the forecast under a scenario beside the baseline, with bands of the difference.
 
     Args:
-        levers: A YAML file as in ``scenarios/``, or what such a file says as a dictionary.
+        levers: A YAML file as in ``scenarios/``, or its content as a dictionary.
         as_of: Day or UTC moment.
 
     Raises:

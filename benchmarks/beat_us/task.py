@@ -77,7 +77,7 @@ def _dated(path: Path) -> pd.DataFrame:
 
 
 def entered(path: Path, task: Task) -> pd.DataFrame:
-    """Return what an entry says of every day.
+    """Return what an entry forecasts for every day.
 
     Args:
         path: Python file with ``forecast(facts, panel, asked)``, or CSV with ``KEY`` and quantiles.

@@ -1,7 +1,6 @@
 """The magnets: backtest, train and forecast on the evidence panel, with its fallback chain."""
 
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Final
 
@@ -60,11 +59,7 @@ class EvidencePipeline:
         return BacktestedForecast(made.table, made.model_version, result)
 
     def fallback(self) -> None:
-        """Return nothing, for its chain falls back by destination; report what stays of the run."""
-        with suppress(StoreError):
-            champion = registry.champion(self.snapshot.settings)
-            if champion is not None and champion.model_version == self.snapshot.model_version:
-                echo(f"run       version {champion.version}, trained on these facts, is champion")
+        """Return nothing: its fallback chain answers destination by destination."""
 
     def plausible_at(self) -> Origin:
         """Return the origin that forecasts must be plausible at."""

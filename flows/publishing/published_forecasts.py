@@ -2,13 +2,14 @@
 
 import json
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import pandas as pd
 from sqlalchemy import Engine
 
 from features.months import month_label, month_number
 from flows.context.console import echo
+from flows.context.recipes import prior_behind
 from flows.context.stores import store_of
 from flows.context.workspace import Workspace, open_workspace
 from models.registry import model_store, registry
@@ -93,9 +94,15 @@ def facts_until(engine: Engine, rows: pd.DataFrame) -> int | None:
     now = evidence_digests(engine, as_of=rows["as_of"].iloc[0]).digest
     if now == rows["data_vintage"].iloc[0]:
         return None
-    kept = recorded_digest(engine, int(rows["publication"].iloc[0]))
-    ingest = json.loads(kept.made_with).get("ingest") if kept and kept.made_with else None
+    ingest = record_of(engine, rows).get("ingest")
     return ingest if isinstance(ingest, int) else None
+
+
+def record_of(engine: Engine, rows: pd.DataFrame) -> dict[str, Any]:
+    """Return what a publication was made with, empty where that was not recorded."""
+    kept = recorded_digest(engine, int(rows["publication"].iloc[0]))
+    found: dict[str, Any] = json.loads(kept.made_with) if kept and kept.made_with else {}
+    return found
 
 
 def workspace_behind(settings: Settings, rows: pd.DataFrame) -> Workspace:
@@ -105,8 +112,9 @@ def workspace_behind(settings: Settings, rows: pd.DataFrame) -> Workspace:
         settings: Where things are kept.
         rows: Rows of one publication made from the evidence panel; not modified.
     """
-    until = facts_until(store_of(settings), rows)
-    return open_workspace(settings, rows["as_of"].iloc[0], until=until)
+    engine = store_of(settings)
+    until, prior = facts_until(engine, rows), prior_behind(record_of(engine, rows))
+    return open_workspace(settings, rows["as_of"].iloc[0], until=until, prior=prior)
 
 
 def chosen(table: pd.DataFrame, asked: ExplainRequest) -> pd.DataFrame:

@@ -1,6 +1,5 @@
 """An old publication made again from the facts and models it was made from, bit for bit."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -15,7 +14,13 @@ from flows.context.provenance import environment
 from flows.context.recipes import prior_behind, spec_behind
 from flows.context.stores import store_of
 from flows.context.workspace import open_workspace
-from flows.publishing.published_forecasts import NUMBERS, Which, facts_until, numbered
+from flows.publishing.published_forecasts import (
+    NUMBERS,
+    Which,
+    facts_until,
+    numbered,
+    record_of,
+)
 from flows.publishing.reproduce_forecasts import (
     MissingModelError,
     reproduce_evidence,
@@ -105,7 +110,7 @@ def reproduce(settings: Settings, which: Which, commodity: str = COMMODITY) -> R
     )
     as_of = pd.Timestamp(rows["as_of"].iloc[0])
     kept = recorded_digest(engine, int(rows["publication"].iloc[0]))
-    made_with = json.loads(kept.made_with) if kept and kept.made_with else {}
+    made_with = record_of(engine, rows)
     missing = list(kept.wrong) if kept else []
     changed = (
         _changed(made_with) if made_with else ["what it was frozen as and ran on was not recorded"]

@@ -1,6 +1,7 @@
 """Make a challenger champion if the gate allows it, or go back to the champion before."""
 
 import json
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Final
 
@@ -101,6 +102,14 @@ def tell(outcome: PromotionOutcome, name: str) -> None:
     echo(f"promote   {decision.summary}")
     if not outcome.is_champion and not decision.is_compared:
         echo('promote   a person has to decide: `magnetcast promote --accept "why"`')
+
+
+def report_promoted(settings: Settings, model_version: str) -> None:
+    """Report that a model is champion already, where the run that trained it failed later."""
+    with suppress(StoreError):
+        champion = registry.champion(settings)
+        if champion is not None and champion.model_version == model_version:
+            echo(f"run       version {champion.version}, trained on these facts, is champion")
 
 
 @job_flow("rollback", run_name="rollback {as_of:%Y-%m-%d}")

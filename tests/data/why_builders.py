@@ -73,7 +73,7 @@ def halted_analog() -> Analog:
     )  # fmt: skip
 
 
-def stand(moment: pd.Timestamp, *, version: int = 1) -> ForecastSnapshot:
+def snapshot_at(moment: pd.Timestamp, *, version: int = 1) -> ForecastSnapshot:
     """Return where a model stands; each version learned something else."""
     return ForecastSnapshot(moment, version, taught_heads(version), taught_card())
 

@@ -21,7 +21,7 @@ SWITCH = "MAGNETCAST_DOCS"
 """Asks for these tests, which train and replay for some minutes; `make docs-test` sets it."""
 
 MAY_BE_WORSE = ("magnetcast status",)
-"""Commands whose exit code tells how things stand."""
+"""Commands whose exit code tells the state."""
 
 ONLY_NAMED = ("make up",)
 """Followed in tests/flows/operations/test_machine.py."""
@@ -93,7 +93,7 @@ class Reader:
         }
 
     def follow(self, command: str) -> None:
-        """Do what a page says, unless an earlier page said it, and expect it to work."""
+        """Follow a command of a page, unless an earlier page had it, and expect it to work."""
         if command in self.followed:
             return
         self.followed.add(command)

@@ -34,7 +34,7 @@ LIFE_S = 30.0
 CLOCK = Path(__file__).parent / "clock"
 
 
-class Standing(Service):
+class Running(Service):
     """The service that ``up`` started."""
 
     def __init__(self, home: Home) -> None:
@@ -88,7 +88,7 @@ class Schedule:
 
 
 @contextmanager
-def standing(home: Home) -> Iterator[Schedule]:
+def running_home(home: Home) -> Iterator[Schedule]:
     """Have all servers up while the block lasts, in the home's day."""
     home.more |= {
         f"MAGNETCAST_{name}_PORT": str(free_port()) for name in ("PREFECT", "MLFLOW", "SERVICE")
@@ -115,8 +115,8 @@ def test_servers_are_killed_while_the_worker_publishes(home: Home, enduring: End
     rounds = victims(kills, random_)
     months = pd.period_range("2020-04", periods=len(rounds), freq="M")
 
-    with standing(home) as schedule:
-        service = Standing(home)
+    with running_home(home) as schedule:
+        service = Running(home)
         watch = enduring(home, service, fault(kills))
         for month, names in zip(months, rounds, strict=True):
             publish_until(home.data, str(month))

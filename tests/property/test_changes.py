@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from models.forecasting.changes import ChangeReplay, MedianForecast, news_of, split
 from models.forecasting.decomposition import in_tonnes
 from store.vocabulary import CHANGED_INPUTS, CHANGES, NOT_REPRODUCED
-from tests.data.why_builders import AFTER, BEFORE, facts_with, known_by, stand
+from tests.data.why_builders import AFTER, BEFORE, facts_with, known_by, snapshot_at
 from tests.examples import few
 
 PERIODS = ("2019-08", "2019-10", "2020-03")
@@ -64,9 +64,9 @@ def test_parts_of_any_replay_add_up_to_the_published_change(
 def replay(news: frozenset[str], *, model: int = 1, destination: str = "USA") -> ChangeReplay:
     """Return a replay from noon to evening of one day in a made world."""
     facts = facts_with(*sorted(news))
-    stands = stand(BEFORE), stand(AFTER, version=model)
+    snapshots = snapshot_at(BEFORE), snapshot_at(AFTER, version=model)
     cells = [(destination, period) for period in PERIODS]
-    return ChangeReplay(facts, *stands, cells, news_of(facts, known_by(facts, BEFORE)))
+    return ChangeReplay(facts, *snapshots, cells, news_of(facts, known_by(facts, BEFORE)))
 
 
 @cache

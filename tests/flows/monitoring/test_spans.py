@@ -14,7 +14,7 @@ from tests.data.builders import at
 
 
 class Collector:
-    """Takes spans as OTLP over HTTP says, and decodes them."""
+    """Takes spans as OTLP over HTTP sends them, and decodes them."""
 
     def __init__(self) -> None:
         self.decoded: dict[str, dict[str, object]] = {}

@@ -10,7 +10,6 @@ from mlflow.entities import Run
 
 from flows.context.stores import single_writer, store_of
 from flows.context.workspace import open_workspace
-from flows.publishing.evidence_pipeline import EvidencePipeline
 from flows.run import run
 from models.evaluation.coverage import BAND_COVERAGE
 from models.registry import mlflow_client, registry
@@ -78,7 +77,8 @@ def test_a_run_that_fails_later_reports_whom_it_made_champion(
     published: Published, caplog: pytest.LogCaptureFixture
 ) -> None:
     for day in (AS_OF, "2020-04-23"):
-        EvidencePipeline(open_workspace(published.settings, at(day))).fallback()
+        workspace = open_workspace(published.settings, at(day))
+        report_promoted(workspace.settings, workspace.model_version)
 
     assert caplog.messages == ["run       version 1, trained on these facts, is champion"]
 

@@ -100,7 +100,7 @@ class World:
     lasting: set[str] = field(default_factory=set)
     """Alarms that stay until somebody acts, and nobody does."""
 
-    def stand(self, moment: pd.Timestamp) -> None:
+    def move_to(self, moment: pd.Timestamp) -> None:
         """Set the clock, and how far back this small world learns and measures itself."""
         simulated = SimpleNamespace(Timestamp=SimpleNamespace(now=lambda tz: moment))  # noqa: ARG005
         self.monkeypatch.setattr("flows.clock.pd", simulated)
@@ -135,7 +135,7 @@ class World:
 
     def alarms(self, moment: pd.Timestamp) -> set[str]:
         """Return what is wrong by the status."""
-        self.stand(moment)
+        self.move_to(moment)
         code, output, _ = self.magnetcast("status")
         assert code == 1
         found = set(re.findall(r"^(?:WARNING|BROKEN) (\S+):", output, re.MULTILINE))
@@ -199,7 +199,7 @@ def test_a_year_of_releases_is_published_without_a_miss(
         evening = at(release.due) + EVENING
         came = evening + pd.Timedelta(days=release.late_days)
         before = read_publications(made_store(world.settings))
-        world.stand(evening)
+        world.move_to(evening)
         if release.late_days:
             arrive_late(world, release, came)
         else:
@@ -240,7 +240,7 @@ def arrive_late(world: World, release: Release, came: pd.Timestamp) -> None:
     assert stands["cutoff"].max() < release.months[-1]
     assert world.alarms(at(release.due) + pd.Timedelta(days=2, hours=1)) == set()
     assert world.alarms(at(release.due) + pd.Timedelta(days=3)) == {"late-data"}
-    world.stand(came)
+    world.move_to(came)
     assert world.hand_in(release, came.normalize()) == 0
     world.run()
 
@@ -268,7 +268,7 @@ def killed(
     assert world.alarms(evening + pd.Timedelta(minutes=1)) == {"failed"}
     assert world.alarms(evening + pd.Timedelta(hours=7)) == {"failed"}
     morning = evening + pd.Timedelta(hours=12)
-    world.stand(morning)
+    world.move_to(morning)
     world.run()
     return morning
 
@@ -292,7 +292,7 @@ def truncated(
     world.run()
     assert latest_forecast(store_of(world.settings))["cutoff"].max() < release.months[-1]
     morning = evening + pd.Timedelta(hours=12)
-    world.stand(morning)
+    world.move_to(morning)
     return arrive(world, release, morning, child)
 
 
@@ -338,6 +338,6 @@ def assert_stands(world: World, release: Release, came: pd.Timestamp, before: pd
     assert tampered(engine) == ()
     assert world.alarms(came + pd.Timedelta(days=4)) == set()
     if release.fault or release.late_days:
-        world.stand(came + pd.Timedelta(days=1))
+        world.move_to(came + pd.Timedelta(days=1))
         world.run()
         assert len(read_publications(engine)) == len(known)

@@ -28,7 +28,7 @@ from store.facts.reading import read_forecasts
 from store.settings import Settings
 from tests.data.builders import at
 from tests.data.cell_builders import make_cells
-from tests.flows.conftest import AS_OF, LATER, Published, copied, point_at
+from tests.flows.conftest import AS_OF, LATER, Published, copied
 
 pytestmark = pytest.mark.slow
 
@@ -39,16 +39,6 @@ KEY = ["cutoff", "destination", "period"]
 def released(second_run: Published, data_dir: Path, tmp_path: Path) -> Published:
     """A store of this test's own on which the main job ran twice: version 2 is champion."""
     return copied(second_run, tmp_path / "place", data_dir)
-
-
-@pytest.fixture
-def home(
-    first_run: Published, data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Settings:
-    """Settings of a store on which the main job ran once, where the command line works."""
-    place = copied(first_run, tmp_path / "place", data_dir)
-    point_at(place.folder, data_dir, monkeypatch)
-    return place.settings
 
 
 def aliases(settings: Settings) -> dict[str, int]:

@@ -13,7 +13,7 @@ def reading(
 ) -> dict[str, object]:
     return {
         "monitor": monitor, "subject": subject, "value": 1.5, "bound": bound, "size": 12,
-        "fired": fired, "words": "told",
+        "fired": fired, "words": "raised",
     }  # fmt: skip
 
 

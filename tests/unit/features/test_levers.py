@@ -16,12 +16,12 @@ from sources.files.levers import Levers
 from tests.data.builders import make_events, make_tariffs
 from tests.data.scenario_builders import make_scenario, make_standing
 
-STANDING = make_standing()
-ORIGIN = STANDING.origin
+SNAPSHOT = make_standing()
+ORIGIN = SNAPSHOT.origin
 
 
 def levers(text: str) -> Levers:
-    return make_scenario(text, STANDING).levers
+    return make_scenario(text, SNAPSHOT).levers
 
 
 def usa_rates(text: str) -> list[float]:

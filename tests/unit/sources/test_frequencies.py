@@ -33,7 +33,7 @@ def read(frame: pd.DataFrame, freq: str | None = None) -> Panel:
 QUARTER_NAMES = [f"{year}Q{quarter}" for year in (2020, 2021) for quarter in (1, 2, 3, 4)]
 WEEK_NAMES = [f"2020-W{week:02d}" for week in range(45, 54)] + ["2021-W01"]
 
-TOLD = {
+INFERRED = {
     "months": (texts("2020-01-01", 8, "MS"), "MS", "2020-01", "2020-08"),
     "month names": (texts("2020-01-01", 8, "MS", "%Y-%m"), "MS", "2020-01", "2020-08"),
     "every month but one": (texts("2020-01-01", 8, "MS")[::7], "MS", "2020-01", "2020-08"),
@@ -61,7 +61,7 @@ TOLD = {
 }
 
 
-@pytest.mark.parametrize(("dates", "alias", "first", "last"), TOLD.values(), ids=TOLD)
+@pytest.mark.parametrize(("dates", "alias", "first", "last"), INFERRED.values(), ids=INFERRED)
 def test_the_dates_tell_the_frequency_and_how_it_is_written(
     dates: list[str], alias: str, first: str, last: str
 ) -> None:

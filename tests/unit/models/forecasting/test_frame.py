@@ -19,7 +19,7 @@ MONTHS = 42
 
 @cache
 def origin_of(months: int) -> Origin:
-    """Stand after some months of four series from 2018 on."""
+    """Snapshot after some months of four series from 2018 on."""
     known = make_table(months=60).iloc[:, :months]
     rows = {str(name): list(row) for name, row in known.T.items()}
     return make_bare(rows, start="2018-01", horizon=3)

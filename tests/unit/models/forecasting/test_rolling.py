@@ -158,7 +158,7 @@ def test_experts_without_an_error_get_all_that_may_be_trusted() -> None:
 
 
 def later() -> Origin:
-    """Stand where many errors are known at horizons of either kind."""
+    """Snapshot where many errors are known at horizons of either kind."""
     return history().origin(at("2021-03-25"))
 
 

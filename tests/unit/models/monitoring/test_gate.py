@@ -15,11 +15,11 @@ def table(**tonnes: float) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-STANDING = table(WLD=1000.0, USA=600.0, DEU=370.0, ITA=30.0)
+PUBLISHED = table(WLD=1000.0, USA=600.0, DEU=370.0, ITA=30.0)
 
 
 def test_a_small_destination_may_move_as_it_likes() -> None:
-    found = moves(table(WLD=1000.0, USA=600.0, DEU=370.0, ITA=3.0), STANDING)
+    found = moves(table(WLD=1000.0, USA=600.0, DEU=370.0, ITA=3.0), PUBLISHED)
 
     assert [move.destination for move in found] == ["DEU", "USA", "WLD"]
     assert too_far(found, 1.0) == ""
@@ -29,7 +29,7 @@ def test_a_small_destination_may_move_as_it_likes() -> None:
 def test_a_large_destination_that_moves_beyond_the_limit_is_reported(
     limit: float, *, shown: bool
 ) -> None:
-    found = moves(table(WLD=700.0, USA=300.0, DEU=370.0, ITA=30.0), STANDING)
+    found = moves(table(WLD=700.0, USA=300.0, DEU=370.0, ITA=30.0), PUBLISHED)
 
     result = too_far(found, limit)
 
@@ -37,20 +37,20 @@ def test_a_large_destination_that_moves_beyond_the_limit_is_reported(
 
 
 def test_one_that_becomes_large_is_looked_at_too() -> None:
-    found = moves(table(WLD=1300.0, USA=600.0, DEU=370.0, ITA=330.0), STANDING)
+    found = moves(table(WLD=1300.0, USA=600.0, DEU=370.0, ITA=330.0), PUBLISHED)
 
     assert found[0].destination == "ITA"
     assert too_far(found, 100.0).endswith("ITA 90 to 990 t (+1000%)")
 
 
 def test_only_the_first_three_months_of_the_new_one_count() -> None:
-    later = STANDING.assign(p50=STANDING["p50"].where(STANDING["period"] < "2026-04", 9e9))
+    later = PUBLISHED.assign(p50=PUBLISHED["p50"].where(PUBLISHED["period"] < "2026-04", 9e9))
 
-    assert too_far(moves(later, STANDING), 1.0) == ""
+    assert too_far(moves(later, PUBLISHED), 1.0) == ""
 
 
 def test_forecasts_without_common_months_cannot_be_compared() -> None:
-    assert moves(STANDING.assign(period="2027-01"), STANDING) == []
+    assert moves(PUBLISHED.assign(period="2027-01"), PUBLISHED) == []
 
 
 def test_sums_that_add_up_are_not_reported() -> None:
