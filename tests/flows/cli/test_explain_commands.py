@@ -3,11 +3,13 @@ import json
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import asdict
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from features.panel.system import PRIOR
 from flows.clock import utc_now
 from flows.context.stores import store_of
 from flows.training.predict import predict
@@ -15,6 +17,7 @@ from store.facts.batch import Batch, FileRows
 from store.facts.evidence import data_vintage
 from store.facts.reading import read_forecasts, read_observations
 from store.facts.writing import write_batch
+from store.publications.integrity import PublicationContext
 from store.publications.publishing import publish_forecasts
 from store.settings import Settings
 from store.vocabulary import CHANGES, CONTRIBUTIONS, NOT_REPRODUCED
@@ -41,6 +44,7 @@ def twice(published: Published, data_dir: Path, tmp_path_factory: pytest.TempPat
         predict(settings, at(LATER)).table,
         as_of=at(LATER),
         data_vintage=data_vintage(store_of(settings), as_of=at(LATER)),
+        context=PublicationContext(made_with=json.dumps({"prior": asdict(PRIOR)})),
     )
     return folder / "var"
 

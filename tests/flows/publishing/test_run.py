@@ -11,6 +11,7 @@ from mlflow.entities import Run
 from flows.context.stores import single_writer, store_of
 from flows.context.workspace import open_workspace
 from flows.run import run
+from flows.training.promote import report_promoted
 from models.evaluation.coverage import BAND_COVERAGE
 from models.registry import mlflow_client, registry
 from store.errors import DataError, StoreError
