@@ -28,8 +28,8 @@ from service.web.routes import error_page, page_router, warm
 
 VERSION: Final = "1"
 
-SCENARIO_PAGES: Final = 64
-"""Scenario pages kept in memory; each is some 100 kB."""
+RECENT_PAGES: Final = 64
+"""Pages of scenarios and of needs kept in memory; each is some 100 kB."""
 
 ABOUT: Final = (
     "Forecasts of China's monthly exports of rare-earth permanent magnets (HS 85051110) by "
@@ -97,7 +97,7 @@ def create_app(
     access = Access(lambda: live.tokens, open_reads=rules.open_reads)
     health = None if examine is None else HealthCache(examine, live.clock)
     app.state.shared = State(
-        live, access, metrics, rules.webhooks, queue, Recent(SCENARIO_PAGES), health,
+        live, access, metrics, rules.webhooks, queue, Recent(RECENT_PAGES), health,
         rules.shipping, rules.contact,
     )  # fmt: skip
     app.include_router(api_router())

@@ -30,8 +30,8 @@ class State:
     metrics: ServiceMetrics
     webhooks: WebhookPolicy
     scenarios: ScenarioQueue | None = None
-    scenario_pages: Recent = field(default_factory=lambda: Recent(0))
-    """Scenario pages rendered last."""
+    recent_pages: Recent = field(default_factory=lambda: Recent(0))
+    """Pages rendered last of those that addresses have without end: scenarios, needs."""
     health: HealthCache | None = None
     shipping: Mapping[str, Days] = field(default_factory=dict)
     """Days from clearance in China to arrival, by destination."""

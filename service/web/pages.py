@@ -1,16 +1,12 @@
 """The pages of records: needs and alerts, track record, policy ledger, data, system status."""
 
 from collections.abc import Mapping
-from http import HTTPStatus
 from typing import Final
 from urllib.parse import urlencode
 
 import pandas as pd
-from fastapi import Request
-from starlette.responses import Response
 
 from service.charts.publication_charts import fan_of
-from service.http.replies import reply
 from service.http.responses import Answer, Record
 from service.language.choice import language
 from service.live.live import PlanningState
@@ -19,7 +15,7 @@ from service.planning import entries
 from service.planning.entries import value_added
 from service.queries import history, tables, track
 from service.queries.arrivals import Days, arrival_months
-from service.queries.needs import Of, all_needs, autocorrelation_of
+from service.queries.needs import all_needs, autocorrelation_of
 from service.report.backtest_view import ScoreRow, losses, score_rows, without_components
 from service.state import State
 from service.web.render import FormErrors, page
@@ -31,39 +27,34 @@ PLACE: Final = "/needs"
 
 
 def needs_page(
-    request: Request,
+    shared: State,
     publication: Publication,
     planning: PlanningState,
-    now: pd.Timestamp,
     *,
-    of: Of,
     picked: str = "",
     month: str = "",
     secret: Mapping[str, object] | None = None,
     refused: FormErrors | None = None,
-) -> Response:
+) -> Answer:
     """Return the page of needs, alert rules and alerts.
 
     Args:
-        request: The request to answer.
+        shared: What all requests share.
         publication: The newest publication of the commodity that the forms are for.
         planning: Needs, rules and alerts.
-        now: The moment of the request.
-        of: Returns the newest publication of another commodity.
         picked: Destination selected in the forms.
         month: First and last month in the form of a need, ``YYYY-MM``.
         secret: Number of a rule just created and its secret, shown only once.
         refused: A form that was not accepted, to be shown again.
     """
-    shared: State = request.app.state.shared
     ahead = sorted(set(publication.latest["period"]))
     codes = sorted(publication.published.commodities, key=lambda code: (code != COMMODITY, code))
-    shown = page(
+    return page(
         "needs.html.j2",
         publication,
-        now=now,
+        now=shared.live.clock(),
         here=PLACE,
-        needs=[_for_page(need, shared.shipping) for need in all_needs(of, planning)],
+        needs=[_for_page(need, shared.shipping) for need in all_needs(shared.live.of, planning)],
         rules=entries.rules(planning),
         alerts=entries.alerts(planning),
         autocorrelation=autocorrelation_of(publication),
@@ -83,9 +74,6 @@ def needs_page(
             month=month,
         ),
     )
-    if refused is not None:
-        return Response(shown.body, HTTPStatus.BAD_REQUEST, media_type=shown.media)
-    return reply(request, shown)
 
 
 def _kept(**fields: object) -> str:

@@ -6,6 +6,7 @@ from a page of this service (``service.http.access.from_own_page``).
 
 import re
 from collections.abc import Mapping
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Final
 
@@ -16,6 +17,8 @@ from starlette.responses import RedirectResponse, Response
 from service.api.forecasts import moment_of
 from service.api.planning import MOST
 from service.http.replies import reply
+from service.http.responses import Answer
+from service.language.choice import chosen
 from service.language.phrases import message_of
 from service.live.publication import Publication
 from service.planning import entries
@@ -66,24 +69,21 @@ def form_page(answer: Response) -> Response:
 async def needs_route(
     request: Request,
     *,
-    chosen: Chosen,
+    current: Chosen,
     shared: Shared,
     planning: Planning,
     destination: Picked = "",
     month: Annotated[str, Query(pattern=rf"^$|{MONTH_PATTERN}")] = "",
 ) -> Response:
     """Show needs, alert rules and alerts, with forms for a commodity."""
-    answer = await run_in_threadpool(
-        needs_page,
-        request,
-        chosen,
-        planning,
-        shared.live.clock(),
-        of=shared.live.of,
-        picked=destination,
-        month=month,
-    )
-    return form_page(answer)
+    asked = (current.commodity, destination, month, chosen())
+    key = ("needs", current.key, planning.rows.mark, shared.live.clock().date(), asked)
+    found: Answer | None = shared.recent_pages.get(key)
+    if found is None:
+        make = partial(needs_page, shared, current, planning, picked=destination, month=month)
+        found = await run_in_threadpool(make)
+        shared.recent_pages.keep(key, found)
+    return form_page(reply(request, found))
 
 
 @router.get("/audit", dependencies=[Depends(may_audit)])
@@ -110,7 +110,7 @@ def feed_route(request: Request, current: Current, shared: Shared, planning: Pla
 
 
 @router.post("/needs", dependencies=sending)
-def add_need(request: Request, *, fields: Fields, who: Writer, shared: Shared) -> Response:
+def add_need(*, fields: Fields, who: Writer, shared: Shared) -> Response:
     """Record a need; an invalid one is shown again with a message."""
     current = _chosen(shared, fields)
     try:
@@ -126,7 +126,7 @@ def add_need(request: Request, *, fields: Fields, who: Writer, shared: Shared) -
     except TokenError:
         raise
     except DataError as err:
-        return _again(request, current, shared, FormErrors("need", fields, message_of(err)))
+        return _again(current, shared, FormErrors("need", fields, message_of(err)))
     return _see(needs_at(current.commodity, f"need-{number}"))
 
 
@@ -146,16 +146,12 @@ def add_rule(request: Request, *, fields: Fields, who: Writer, shared: Shared) -
     except TokenError:
         raise
     except DataError as err:
-        return _again(request, current, shared, FormErrors("rule", fields, message_of(err)))
+        return _again(current, shared, FormErrors("rule", fields, message_of(err)))
     if not secret:
         return _see(needs_at(current.commodity, "rules"))
     shown_once = {"number": number, "value": secret}
-    live = shared.live
-    answer = needs_page(
-        request, current, live.planning, live.clock(), of=live.of, secret=shown_once
-    )
-    answer.headers["Cache-Control"] = "no-store"
-    return form_page(answer)
+    shown = needs_page(shared, current, shared.live.planning, secret=shown_once)
+    return form_page(reply(request, shown, {"Cache-Control": "no-store"}))
 
 
 @router.post("/alert-rules/{number}/end", dependencies=sending)
@@ -200,11 +196,10 @@ def _chosen(shared: State, fields: Mapping[str, str]) -> Publication:
     return shared.live.of(fields.get("commodity", COMMODITY))
 
 
-def _again(request: Request, current: Publication, shared: State, refused: FormErrors) -> Response:
+def _again(current: Publication, shared: State, refused: FormErrors) -> Response:
     """Show the page of needs again, with a form that was not accepted."""
-    live = shared.live
-    answer = needs_page(request, current, live.planning, live.clock(), of=live.of, refused=refused)
-    return form_page(answer)
+    shown = needs_page(shared, current, shared.live.planning, refused=refused)
+    return form_page(Response(shown.body, HTTPStatus.BAD_REQUEST, media_type=shown.media))
 
 
 def _rule(fields: Mapping[str, str]) -> AlertRule:

@@ -1,7 +1,7 @@
 """Templates and forms of the site, and what every page of it has."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any, Final
@@ -87,6 +87,14 @@ def stylesheet() -> Answer:
     text = _templates().get_template(f"{SITE}style.css.j2")
     body = text.render(colours=COLOURS, dark_colours=DARK_COLOURS)
     return answer_of(body.encode(), CSS)
+
+
+def compiled() -> Iterator[str]:
+    """Compile the templates of the pages, one a step, so that no first reader waits for it."""
+    for name in _templates().list_templates(extensions=["j2"]):
+        if name.startswith(SITE):
+            _templates().get_template(name)
+            yield name
 
 
 def _answer(template: str, **values: Any) -> Answer:  # noqa: ANN401 - values of any type

@@ -25,10 +25,10 @@ from service.web import planning as planning_routes
 from service.web.forecast_pages import destination_page, goods_page, overview
 from service.web.pages import data_page, policy_page, track_page, track_pictures
 from service.web.planning import form_page
-from service.web.render import bare_page, stylesheet
+from service.web.render import bare_page, compiled, stylesheet
 from service.web.scripts import script_reply
 from service.web.status_page import status_page
-from service.web.what_if import SCRIPT_ADDRESS
+from service.web.what_if import SCRIPT_ADDRESS, first_charts
 from service.wording import file_of
 
 MOST_PAGES: Final = 1000
@@ -61,12 +61,13 @@ def page_router() -> APIRouter:
 
 
 def warm(publication: Publication, asked: Collection[str]) -> Iterator[str]:
-    """Draw the charts of the pages, one a step: those of the overview in every language.
+    """Compile templates and draw charts, one a step: what readers see first in every language.
 
     Args:
         publication: The newest publication.
         asked: Languages in which, beside English, the charts of all pages are drawn.
     """
+    yield from compiled()
     for code in LANGUAGES:
         with in_language(code):
             yield from _charts(publication, is_whole=code == DEFAULT or code in asked)
@@ -74,6 +75,7 @@ def warm(publication: Publication, asked: Collection[str]) -> Iterator[str]:
 
 def _charts(publication: Publication, *, is_whole: bool) -> Iterator[str]:
     yield from publication_charts.small_charts(publication)
+    yield from first_charts(publication)
     if is_whole:
         for destination in publication.destinations:
             yield publication_charts.chart_svg(publication, destination)

@@ -129,7 +129,7 @@ async def what_if_route(
     """Show a scenario, or the form to define one."""
     now = shared.live.clock()
     key = (current.key, now.date(), scenario.view.query, chosen())
-    found: Answer | None = shared.scenario_pages.get(key)
+    found: Answer | None = shared.recent_pages.get(key)
     if found is not None:
         return scripted(reply(request, found))
     try:
@@ -143,7 +143,7 @@ async def what_if_route(
         return scripted(Response(made.body, status, headers, media_type=made.media))
     if scenario.view.errors:
         return scripted(Response(answer.body, HTTPStatus.BAD_REQUEST, media_type=answer.media))
-    shared.scenario_pages.keep(key, answer)
+    shared.recent_pages.keep(key, answer)
     return scripted(reply(request, answer))
 
 

@@ -1,6 +1,6 @@
 """The page of a scenario: both forecasts, the difference, and the levers to change it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import urlencode
@@ -24,6 +24,7 @@ from service.web.levers import (
     TARIFF_KINDS,
     LeverChoices,
     LeverForm,
+    choices_of,
 )
 from service.web.render import page
 from service.web.scripts import script_address
@@ -228,6 +229,14 @@ def unchanged(publication: Publication, view: WhatIfView) -> Result:
         warning="",
     )
     return result_of(publication, view, ScenarioResult("", "", table, (), ()), "")
+
+
+def first_charts(publication: Publication) -> Iterator[str]:
+    """Draw the charts of the page before anybody has set a lever."""
+    view = WhatIfView(WORLD, LeverForm({}), choices_of(publication), {}, (), None)
+    first = unchanged(publication, view)
+    yield first.chart
+    yield first.phone_chart
 
 
 def _span(first: pd.Timestamp, last: pd.Timestamp) -> str:

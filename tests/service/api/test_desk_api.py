@@ -15,8 +15,10 @@ from models.forecasting.joint_paths import USUAL_CARRY
 from service.api.models import Page, Problem
 from service.planning import models
 from service.planning.entries import override_cells, value_added
+from service.web import planning as planning_routes
 from service.wording import chance_below
 from store.planning.audit import Actor, create_token, revoke_token
+from store.planning.needs import end_need
 from store.planning.overrides import OverrideRow, PlanningRows, add_override, read_planning
 from store.publications.publishing import write_scores
 from store.vocabulary import ERROR_AUTOCORRELATION, QUANTILE_COLUMNS
@@ -388,6 +390,29 @@ def test_forms_write_and_lead_to_what_was_written(desk: TestClient, token: str) 
     ended = form(desk, "/needs/1/end", {})
     assert ended.status_code == 303
     assert desk.get(f"{API}/alert-rules").json()["total"] == 0
+
+
+def test_a_page_of_needs_is_rendered_once_and_anew_after_each_write(
+    desk: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rendered: list[str] = []
+    real = planning_routes.needs_page
+    monkeypatch.setattr(
+        planning_routes, "needs_page", lambda *a, **k: rendered.append("") or real(*a, **k)
+    )
+    live, addresses = desk.app.state.shared.live, ("/needs", "/needs?destination=USA")
+
+    def shown() -> list[str]:
+        return [desk.get(path).text for path in (*addresses, *addresses)]
+
+    empty = shown()
+    posted(desk, "needs", NEED)
+    needed = shown()
+    end_need(live.engine, 1, who=Actor("another process"), at=live.clock())
+    live.refresh()
+
+    assert [empty, ["Motor plant" in page for page in needed]] == [shown(), [True] * 4]
+    assert len(rendered) == 6
 
 
 def test_a_secret_is_shown_on_the_page_once(desk: TestClient) -> None:

@@ -4,12 +4,14 @@ from dataclasses import replace
 
 import pandas as pd
 import pytest
+from starlette.testclient import TestClient
 
 from service.charts import kept as pictures
 from service.charts.fan import Fan, make_fan
 from service.charts.fan_charts import fan_svg
 from service.charts.kept import digest_of, kept
 from service.language.choice import in_language
+from service.web.what_if import first_charts
 from tests.service.builders import make_report
 
 
@@ -73,3 +75,14 @@ def test_each_language_has_its_own_picture(fan: Fan) -> None:
 
     assert english != german
     assert fan_svg(fan, label="") == english
+
+
+@pytest.mark.slow
+def test_the_first_view_of_a_scenario_shows_the_charts_drawn_ahead(client: TestClient) -> None:
+    with in_language("de"):
+        ahead = list(first_charts(client.app.state.shared.live.publication))
+
+    page = client.get("/what-if?lang=de").text
+
+    assert len(ahead) == 2
+    assert all(chart in page for chart in ahead)
