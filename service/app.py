@@ -12,6 +12,7 @@ from service.api import scenarios
 from service.api.models import Problem
 from service.api.routes import API_PREFIX, api_router
 from service.api.scenarios import PARTS
+from service.charts.ahead import drawn_ahead
 from service.http.access import Access, AllowedHosts
 from service.http.limits import RequestLimits, ServiceMetrics
 from service.http.replies import add_problem_handlers
@@ -73,7 +74,8 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        live.start(prerender)
+        draw = prerender and drawn_ahead(prerender, live.engine, live.meanings, live.clock)
+        live.start(draw)
         if queue is not None:
             queue.start(lambda: live.publication)
         yield

@@ -5,9 +5,11 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
+from sqlalchemy import Engine
 
 from flows.analysis.table_changes import TableReplay, table_replay
 from flows.context.console import echo
+from flows.context.recipes import prior_behind
 from flows.context.stores import store_of
 from flows.context.workspace import Workspace, known_facts, open_workspace
 from flows.publishing.published_forecasts import (
@@ -20,6 +22,7 @@ from flows.publishing.published_forecasts import (
     name_of,
     numbered,
     publication,
+    record_of,
     workspace_behind,
 )
 from flows.publishing.run_config import config_of
@@ -223,7 +226,12 @@ def evidence_replay(
     replay = ChangeReplay(facts, *snapshots, cells, news)
     is_new, is_revised = (name in replay.changed for name in ("new_actuals", "revised_actuals"))
     # The stored panels: the facts are those of then.
-    for rows, key in ((old, (earlier, False, False)), (new, (later, is_new, is_revised))):
+    before, after = (snapshot.prior for snapshot in snapshots)
+    stored = (
+        (old, (earlier, False, False, before)),
+        (new, (later, is_new, is_revised, after)),
+    )
+    for rows, key in stored:
         replay.panels[key] = workspace_behind(settings, rows).history.panel(key[0])
     return replay
 
@@ -247,8 +255,12 @@ def _snapshots(
     first, last = earlier or later, later or earlier
     if first is None or last is None:
         return None
-    return _snapshot(old, first), _snapshot(new, last)
+    engine = store_of(settings)
+    return _snapshot(engine, old, first), _snapshot(engine, new, last)
 
 
-def _snapshot(rows: pd.DataFrame, model: model_store.LoadedModel) -> ForecastSnapshot:
-    return ForecastSnapshot(rows["as_of"].iloc[0], model.version, model.heads, model.card)
+def _snapshot(
+    engine: Engine, rows: pd.DataFrame, model: model_store.LoadedModel
+) -> ForecastSnapshot:
+    prior = prior_behind(record_of(engine, rows))
+    return ForecastSnapshot(rows["as_of"].iloc[0], model.version, model.heads, model.card, prior)

@@ -17,6 +17,7 @@ from features.origin import Origin, origin_of
 from features.panel.evidence import evidence_panel
 from features.panel.evidence_panel import EvidencePanel
 from features.panel.mirror import PARTNER_KEY
+from features.panel.system import PRIOR, PanelPrior
 from features.track_record import TrackRecord
 from models.forecasting.decomposition import Stages, in_tonnes, log_ratio, stage_shares, stages_of
 from models.forecasting.model_frame import rows_of
@@ -100,6 +101,8 @@ class ForecastSnapshot:
     """Of the model in the registry."""
     heads: Mapping[str, lgb.Booster]
     card: Mapping[str, object]
+    prior: PanelPrior = PRIOR
+    """Of its evidence panel; replaced together with the model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +197,8 @@ class ChangeReplay:
         found = set(self.news.inputs)
         if self.after.moment != self.before.moment:
             found.add("passing_time")
-        if self.after.version != self.before.version:
+        made_by = ((of.version, of.prior) for of in (self.before, self.after))
+        if len(set(made_by)) > 1:
             found.add("model")
         return frozenset(found)
 
@@ -205,7 +209,7 @@ class ChangeReplay:
         """
         snapshot = self.after if "model" in replaced else self.before
         moment = (self.after if "passing_time" in replaced else self.before).moment
-        origin, analogs = self._origin(replaced, moment)
+        origin, analogs = self._origin(replaced, moment, snapshot.prior)
         rows = rows_of(origin)
         effect = effect_at(origin, analogs)
         stages = stages_of(snapshot.heads, snapshot.card, rows, origin, effect)
@@ -217,7 +221,7 @@ class ChangeReplay:
         return MedianForecast((published - summed)[place], summed[place])
 
     def _origin(
-        self, replaced: frozenset[str], moment: pd.Timestamp
+        self, replaced: frozenset[str], moment: pd.Timestamp, prior: PanelPrior
     ) -> tuple[Origin, tuple[Analog, ...]]:
         """Return the origin and the analogs as the replaced inputs tell them."""
         news, facts = self.news, self.facts
@@ -229,9 +233,9 @@ class ChangeReplay:
         )
         hidden |= news.analog_figures & ~np.bool_(policy)
         figures = facts.observations.loc[~hidden]
-        key = (moment, new, again)
+        key = (moment, new, again, prior)
         if key not in self.panels:
-            self.panels[key] = evidence_panel(figures, as_of=moment)
+            self.panels[key] = evidence_panel(figures, as_of=moment, prior=prior)
         acts = facts.analog_events.loc[~news.analog_events | policy]
         events = facts.events.loc[~news.events | policy]
         steps = facts.tariffs.loc[~news.tariffs | tariffs]

@@ -30,11 +30,23 @@ def kept(draw: Callable[[], Picture], *content: object) -> Picture:
     with _LOCK:
         found: Picture | None = _PICTURES.pop(key, None)
     picture = draw() if found is None else found
+    keep({key: picture})
+    return picture
+
+
+def pictures() -> dict[str, str | bytes]:
+    """Return the pictures in memory by the digest of what they show."""
     with _LOCK:
-        _PICTURES[key] = picture
+        return dict(_PICTURES)
+
+
+def keep(drawn: Mapping[str, str | bytes]) -> None:
+    """Keep pictures by the digest of what they show; the oldest give way."""
+    with _LOCK:
+        for key, picture in drawn.items():
+            _PICTURES[key] = picture
         while len(_PICTURES) > MOST:
             _PICTURES.popitem(last=False)
-    return picture
 
 
 def digest_of(content: object) -> str:

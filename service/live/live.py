@@ -155,7 +155,7 @@ class LivePublication:
         """Take the store and what the names of drivers mean; ``start`` reads the store."""
         self.clock = clock
         self.engine = engine
-        self._meanings = meanings
+        self.meanings = meanings
         self._refresh_s = refresh_s
         self._others = CommodityCache(engine, meanings)
         self._panels: Panels = {}
@@ -232,7 +232,7 @@ class LivePublication:
         seen = (published.mark, now.date())
         try:
             panels = read_new_panels(self.engine, published, self._panels)
-            made = make_publication(published, panels, meanings=self._meanings, now=now)
+            made = make_publication(published, panels, meanings=self.meanings, now=now)
         except NothingPublishedError as err:
             self._seen, self.trouble = seen, str(err)
             return False

@@ -1,5 +1,8 @@
+import os
+import signal
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +14,10 @@ from starlette.testclient import TestClient
 
 from flows.publishing.panels import store_missing_panels
 from service.app import create_app
+from service.charts import canvas, kept
+from service.charts.ahead import drawn_ahead
 from service.errors import NothingPublishedError
+from service.web.routes import warm
 from store.database import open_store, writing
 from store.publications.panels import NO_PANEL
 from store.publications.published import read_mark
@@ -152,6 +158,45 @@ def test_charts_are_drawn_ahead_of_the_first_who_asks(engine: Engine) -> None:
 
         assert all(svg.startswith("<svg") for svg in memo.get(("small", "en")))
         assert memo.get(("svg", "ROW", "en")).startswith("<svg")
+
+
+@pytest.mark.slow
+def test_they_are_drawn_by_another_process_as_they_would_be_here(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept, "_PICTURES", OrderedDict())
+    live = make_live(engine)
+    live.refresh()
+
+    with monkeypatch.context() as patched:
+        patched.setattr(canvas, "_DRAWING", None)  # whoever draws here fails
+        for _ in drawn_ahead(warm, engine, {}, live.clock)(live.publication, ["de"]):
+            pass
+    elsewhere = kept.pictures()
+    monkeypatch.setattr(kept, "_PICTURES", OrderedDict())
+    live = make_live(engine)
+    live.refresh()
+    for _ in warm(live.publication, ["de"]):
+        pass
+
+    assert elsewhere == kept.pictures()
+    assert len(elsewhere) > 20
+
+
+@pytest.mark.slow
+def test_what_the_other_process_does_not_draw_is_drawn_here(
+    engine: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    live = make_live(engine)
+    live.refresh()
+    steps = iter(drawn_ahead(warm, engine, {}, live.clock)(live.publication, []))
+
+    os.kill(int(str(next(steps))), signal.SIGKILL)
+    for _ in steps:
+        pass
+
+    assert "charts ahead ended with -9" in caplog.text
+    assert live.publication.memo.get(("svg", "ROW", "en")).startswith("<svg")
 
 
 def test_nothing_published_is_reported_and_answers_once_there_is_a_forecast(tmp_path: Path) -> None:
