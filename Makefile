@@ -91,8 +91,8 @@ site: setup  ## Build the documentation's site into var/site
 docs-test: setup  ## Follow every command of the documentation on the bundled facts (minutes)
 	MAGNETCAST_DOCS=all $(PY) -m pytest -q -n auto --dist load tests/docs/test_commands.py
 
-lock: setup  ## Resolve the packages anew
-	$(UV) pip compile --quiet pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --no-header --output-file requirements.lock
+lock: setup  ## Resolve the packages anew, with all extras but `pretrained`
+	$(UV) pip compile --quiet pyproject.toml --extra dask --extra otel --extra dev --universal --python-version 3.11 --generate-hashes --no-header --output-file requirements.lock
 
 bench: bench-evidence bench-magnets bench-coverage bench-accuracy bench-mirror bench-diversion bench-policy-value  ## Re-measure accuracy (bench-speed, -run, -scenario, -service, -store, -tables and -kills measure time and harm)
 

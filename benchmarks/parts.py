@@ -12,7 +12,8 @@ from features.months import month_label
 from models.engine.forecast import Engine
 from models.engine.quantile_model import CANDIDATES, QuantileModel, QuantilePrediction, Trainer
 from models.engine.series_stats import NAMES
-from models.engine.validation_window import before_validation, validate, validation_start
+from models.engine.training_set import validation_start
+from models.engine.validation_window import before_validation, validate
 from models.forecasting.panel_forecaster import PanelForecaster
 from models.forecasting.panel_snapshot import PanelSnapshot
 from models.learning.spec import EngineSpec

@@ -14,8 +14,10 @@ from sklearn.utils.validation import check_is_fitted
 from flows.panels.panel_files import periods_ahead
 from models.forecasting.panel_forecaster import PanelForecaster
 from models.forecasting.panel_snapshot import PanelSnapshot
+from models.learning.recipe import with_parameters
 from models.learning.spec import EngineSpec
 from models.reconciliation.tree import add_sums, contradictions, tree_of
+from models.statistical import pretrained
 from sources.files.column_names import NIXTLA, OURS, our_names
 from sources.files.covariates_file import read_covariates
 from sources.files.panel import Panel, PanelOptions, panel_of
@@ -54,6 +56,7 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
         span: int = _DEFAULT.span,
         step: int = _DEFAULT.step,
         trust: float = _DEFAULT.trust,
+        pretrained: int = _DEFAULT.pretrained,
         seed: int = _DEFAULT.seed,
         threads: int = _DEFAULT.threads,
         allow_negative: bool = False,
@@ -72,6 +75,8 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
             span: Months back to the earliest past origin, besides the horizon.
             step: Months between past origins.
             trust: How far measured weights count against equal ones.
+            pretrained: 1 adds a pretrained network to the experts, which needs
+                ``magnetcast[pretrained]`` and warns that public panels may have trained it.
             seed: Of all that is drawn.
             threads: Workers; the numbers are the same with any number of them.
             allow_negative: Whether series with values below zero are forecast, not refused.
@@ -87,6 +92,7 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
         self.span = span
         self.step = step
         self.trust = trust
+        self.pretrained = pretrained
         self.seed = seed
         self.threads = threads
         self.allow_negative = allow_negative
@@ -134,6 +140,7 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
         notes = [
             *panel.notes,
             *(contradictions(panel.table, sums, panel.frequency) if sums else ()),
+            *pretrained.tags(is_used=bool(spec.pretrained)).values(),
         ]
         _warn(notes, panel.refused)
         self.frequency_ = _dated(panel.frequency, df, columns, freq)
@@ -191,18 +198,7 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
         """
         given: dict[str, Any] = self.get_params(deep=False)
         del given["allow_negative"]
-        for name, value in given.items():
-            usual = getattr(_DEFAULT, name)
-            number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-            whole = isinstance(usual, float) or (number and value == int(value))
-            if not number or not whole or value < 0:
-                kind = "number" if isinstance(usual, float) else "whole number"
-                raise DataError(
-                    f"{name}={value!r} is no choice of the engine. Expected a {kind} of at least "
-                    f"0, e.g. {usual}. Correct it."
-                )
-            given[name] = type(usual)(value)
-        return EngineSpec(**given)
+        return with_parameters(_DEFAULT, given, where="Forecaster")
 
 
 def _parts(

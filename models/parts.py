@@ -25,8 +25,8 @@ from models.engine.forecast import (
 from models.engine.quantile_model import FURTHEST_OUTCOME, head_parameters, recency
 from models.engine.quantiles import Quantiles
 from models.engine.series_stats import PanelStats, panel_momentum, series_stats
-from models.engine.training_set import PanelView, training_set
-from models.engine.validation_window import before_validation, validation_start
+from models.engine.training_set import PanelView, training_set, validation_start
+from models.engine.validation_window import before_validation
 from models.evaluation.backtest import scale_rows
 from models.evaluation.scores import cell_scores, totals
 from models.forecasting.forecaster import MODEL, REFERENCE
@@ -249,7 +249,7 @@ def part_cells(
     share = len(block.names) / spec.most_series
     pairs = int(np.ceil(spec.pairs * share))
     view = PanelView(block.tonnes, span.first, horizon, span.frequency.year, common=panel_stats)
-    known = training_set(view, last, replace(spec, pairs=pairs))
+    known = training_set(view, last, replace(spec, pairs=pairs, pretrained=0))
     rows = int(np.ceil(spec.rows * share))
     if len(known) > rows:
         draw = np.random.default_rng(spec.seed)

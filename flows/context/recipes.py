@@ -18,6 +18,7 @@ from models.learning.recipe import (
     with_parameters,
 )
 from models.learning.spec import EngineSpec, ModelSpec, Spec
+from models.statistical import pretrained
 from store.asof import require_time_zone
 from store.errors import DataError, StoreError
 from store.settings import Settings
@@ -75,9 +76,15 @@ def panel_recipe(settings: Settings, asked: RecipeRequest | None = None) -> Reci
     """Return the recipe of the panel engine.
 
     Raises:
-        DataError: A file or a parameter is wrong.
+        DataError: A file or a parameter is wrong, or asks for a network that is not installed.
     """
-    what = asked or RecipeRequest()
+    recipe = _panel_recipe(settings, asked or RecipeRequest())
+    if recipe.spec.pretrained:
+        echo(f"recipe    pretrained: {pretrained.notice()}")
+    return recipe
+
+
+def _panel_recipe(settings: Settings, what: RecipeRequest) -> Recipe[EngineSpec]:
     spec = EngineSpec(threads=settings.threads)
     is_given = "threads" in settings.model_fields_set
     sources = {"threads": "MAGNETCAST_THREADS"} if is_given else {}

@@ -45,11 +45,15 @@ from models.learning.spec import EngineSpec, ModelSpec
 from models.parts import BASELINES, bands_of, without_training_rows
 from models.registry import tracking
 from models.registry.tracked_run import TrackedRun
+from models.statistical import pretrained
 from sources.files.dates import read_period
 from store.errors import DataError
 from store.frequency import MONTHLY, Frequency
 from store.settings import Settings
 from store.vocabulary import ALL, FORECAST_COLUMNS
+
+REPLAYED: Final = "backtest"
+"""Status of forecasts from past cutoffs."""
 
 
 def replay_evidence(
@@ -103,7 +107,8 @@ def replay_panel(
             run.metrics(own_metrics(result.scores.loc[result.scores["scope"] == ALL]))
             log_scoreboard(run, board, pictures=settings.pictures)
     if out is not None:
-        write_files(result, board, out, frequency)
+        status = pretrained.marked(REPLAYED, is_used=bool(forecaster.spec.pretrained))
+        write_files(result, board, out, frequency, status=status)
 
 
 @contextmanager
@@ -124,6 +129,7 @@ def _logged(
         "frequency": known.frequency.alias,
         "spec": spec.digest,
         "git_commit": git_commit(),
+        **pretrained.tags(is_used=bool(spec.pretrained)),
     }
     with tracking.open_run(settings, name=f"backtest {files.panel.name}", tags=tags) as run:
         run.params(spec.choices)
@@ -131,7 +137,12 @@ def _logged(
 
 
 def write_files(
-    result: Backtest, board: Scoreboard | None, folder: Path, frequency: Frequency = MONTHLY
+    result: Backtest,
+    board: Scoreboard | None,
+    folder: Path,
+    frequency: Frequency = MONTHLY,
+    *,
+    status: str = REPLAYED,
 ) -> None:
     """Write what a backtest found; without a scored month only forecasts and empty scores.
 
@@ -141,9 +152,10 @@ def write_files(
         folder: Where ``forecasts.csv`` (the product's own), ``scores.json`` (all models) and the
             scoreboard's files go; made when absent.
         frequency: Of the periods.
+        status: Of the forecasts.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    forecasts = result.own_forecasts(status="backtest", frequency=frequency)
+    forecasts = result.own_forecasts(status=status, frequency=frequency)
     write_result(forecasts, out=folder / "forecasts.csv", form="csv")
     scores = result.scores.to_dict(orient="records")
     (folder / "scores.json").write_text(json.dumps(scores, indent=1) + "\n", encoding="utf-8")

@@ -19,6 +19,7 @@ from models.forecasting.panel_snapshot import PanelSnapshot
 from models.learning.spec import EngineSpec
 from models.policy.policy_response import PanelResponse
 from models.reconciliation.tree import Tree, add_sums, contradictions, tree_of
+from models.statistical.pretrained import marked
 from sources.bundled.all_tables import load_bundled
 from sources.files.controls import read_controls
 from sources.files.covariates import Covariates
@@ -61,10 +62,11 @@ def forecast_panel(
     forecast: set[str] = set()
     allow_negative = files.options.allow_negative
     forecaster = replace(forecaster_of(settings, spec), shifts_negative=allow_negative)
+    status = marked("panel", is_used=bool(forecaster.spec.pretrained))
     for fitted in forecaster.fit(snapshot):
         for part in fitted.predict(track):
             forecast |= set(part["destination"])
-            yield forecast_file(part, status="panel", frequency=snapshot.frequency)
+            yield forecast_file(part, status=status, frequency=snapshot.frequency)
     say_left_out(set(snapshot.series) - forecast)
 
 

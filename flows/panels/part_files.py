@@ -31,6 +31,7 @@ from models.parts import (
     predict_pass,
     second_pass,
 )
+from models.statistical.pretrained import marked
 from sources.files.panel import PanelOptions, read_part
 from sources.files.panel_parts import check_homes
 from store.arrays import Floats, Ints, take
@@ -126,7 +127,8 @@ def forecast_part(
 ) -> tuple[int, list[str]]:
     """Write the forecasts of a part; return their number and the series without one."""
     forecasts = predict_pass(read_block(found, span), engine, common, bands={})
-    return _write_own(found, forecasts, known=span, status="panel", out=out)
+    status = marked("panel", is_used=engine.is_pretrained)
+    return _write_own(found, forecasts, known=span, status=status, out=out)
 
 
 def score_part(
@@ -156,7 +158,8 @@ def score_part(
     whole = read_block(found, span)
     past = Block(whole.names, np.ascontiguousarray(whole.tonnes[:, : known.width]))
     forecasts = list(predict_pass(past, engine, common, bands=bands))
-    written = _write_own(found, forecasts, known=known, status="backtest", out=out)
+    status = marked("backtest", is_used=engine.is_pretrained)
+    written = _write_own(found, forecasts, known=known, status=status, out=out)
     totals = [part_totals(whole, one, known) for one in forecasts]
     return *written, pd.concat(totals) if totals else pd.DataFrame()
 

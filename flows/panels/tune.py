@@ -21,6 +21,7 @@ from models.executor import IN_TURN
 from models.learning.recipe import FORMAT
 from models.learning.spec import EngineSpec
 from models.registry import tracking
+from models.statistical import pretrained
 from sources.files.dates import read_period
 from sources.files.panel import PanelOptions
 from store.errors import DataError, first_few
@@ -161,6 +162,7 @@ def _tags(panels: Sequence[TunedPanel], spec: EngineSpec) -> dict[str, str]:
         "horizons": ",".join(str(panel.horizon) for panel in panels),
         "spec": spec.digest,
         "git_commit": git_commit(),
+        **pretrained.tags(is_used=bool(spec.pretrained)),
     }
 
 

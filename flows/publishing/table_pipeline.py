@@ -32,6 +32,7 @@ from models.forecasting.panel_forecaster import CommodityGroup, GroupForecaster
 from models.registry import tracking
 from models.registry.datasets import panel_dataset
 from models.registry.tracked_run import InputData
+from models.statistical.pretrained import marked
 from store.errors import DataError, StoreError
 from store.publications.panels import StoredPanel
 from store.publications.publishing import write_scores
@@ -176,7 +177,8 @@ def forecast_table_at(snapshot: TableSnapshot) -> pd.DataFrame:
     Raises:
         DataError: It cannot be forecast.
     """
-    code, status = snapshot.config.commodity, snapshot.status
+    status = marked(snapshot.status, is_used=bool(snapshot.spec.pretrained))
+    code = snapshot.config.commodity
     made = snapshot.forecaster.forecast_member(snapshot.group, code, status=status)
     return made.assign(model=snapshot.model_version)
 

@@ -14,16 +14,22 @@ from models.engine.quantile_model import (
 )
 from models.engine.quantiles import Quantiles, mean_of
 from models.engine.series_stats import NAMES, OriginFeatures
-from models.engine.training_set import Extra, PanelTrainingSet, PanelView, training_set
+from models.engine.training_set import (
+    Extra,
+    PanelTrainingSet,
+    PanelView,
+    training_set,
+    validation_start,
+)
 from models.engine.validation_window import (
     ValidationResult,
     before_validation,
     validate,
-    validation_start,
 )
 from models.learning.calibration import horizon_weight, weighted_quantiles
 from models.learning.quantile_heads import Heads
 from models.learning.spec import EngineSpec
+from models.statistical.pretrained import NAME as PRETRAINED
 from models.statistical.seasonality import YEAR
 from store.arrays import Floats, Ints
 from store.vocabulary import QUANTILES
@@ -49,6 +55,8 @@ class Engine:
     validation: ValidationResult
     known: PanelTrainingSet
     """Training rows of past origins."""
+    is_pretrained: bool = False
+    """Whether the pretrained network forecasts too."""
 
     def on(self, view: PanelView) -> "Engine":
         """Return the same trained engine, ready to forecast other series."""
@@ -67,12 +75,12 @@ class Engine:
     def forecast(self, rows: Ints) -> Quantiles:
         """Return the forecasts of some series."""
         point = self.view.at(self.last, rows)
+        if self.is_pretrained:
+            point = point.with_pretrained(self.view.tonnes[rows, : self.last + 1])
         prediction = self._predicted(point)
         shape = point.base.shape
         level = _level(point)
-        middle = self.validation.middle(
-            prediction.candidates.reshape(*shape, len(CANDIDATES)), level
-        )
+        middle = self.validation.middle(prediction.candidates.reshape(*shape, -1), level)
         low, high = prediction.low.reshape(shape), prediction.high.reshape(shape)
         bands = self.validation.bands
         distance = bands.quantiles(middle, low, high, bands.group_of(level))
@@ -80,10 +88,12 @@ class Engine:
 
     def _predicted(self, point: OriginFeatures) -> QuantilePrediction:
         cells = point.features.reshape(-1, point.features.shape[2])
+        further = point.distance(PRETRAINED).reshape(-1) if self.is_pretrained else None
         if self.quantile_model is not None:
-            return self.quantile_model.predict(cells)
+            return self.quantile_model.predict(cells).beside(further)
         side = PLAIN_SIDE * cells[:, NAMES.index("horizon")].astype(np.float64) ** PLAIN_GROWTH
-        return QuantilePrediction(np.zeros((len(cells), len(CANDIDATES))), -side, side)
+        equal = np.zeros((len(cells), len(CANDIDATES)))
+        return QuantilePrediction(equal, -side, side).beside(further)
 
 
 def engine_at(
@@ -148,7 +158,7 @@ def train_engine(
     validation = validate(
         before_window, known, horizon=view.horizon, last=last, spec=spec, year=view.year
     )
-    return Engine(view, last, final, validation, known)
+    return Engine(view, last, final, validation, known, is_pretrained=bool(spec.pretrained))
 
 
 def in_tonnes(rows: Ints, point: OriginFeatures, distance: Floats) -> Quantiles:
@@ -235,16 +245,16 @@ def error_quantiles(known: PanelTrainingSet, name: str, horizon: int) -> Floats:
     Returns:
         Months x quantiles.
     """
-    every = max(1, len(known) // MOST_CELLS)
-    error = known.target[::every]
-    if name != MIDDLE:
-        error = error - known.experts[name][::every]
+    error = known.target if name == MIDDLE else known.target - known.experts[name]
+    scored = np.flatnonzero(np.isfinite(error))
+    scored = scored[:: max(1, len(scored) // MOST_CELLS)]
+    error = error[scored]
     if not len(error):
         return np.tile(PLAIN_QUANTILES, (horizon, 1))
     # Rounded, so that equal errors stay equal whatever a processor's last bit is.
     error = np.round(error, TIE_DIGITS)
     order = np.argsort(error, kind="stable")
-    ordered, months = error[order], known.horizon[::every][order]
+    ordered, months = error[order], known.horizon[scored][order]
     found = np.empty((horizon, len(QUANTILES)))
     for ahead in range(horizon):
         weight = horizon_weight(months, ahead + 1)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
@@ -110,11 +110,17 @@ class QuantilePrediction:
     """Predictions of a quantile model, as distances from the base in spreads."""
 
     candidates: Floats
-    """Cells x ``CANDIDATES``."""
+    """Cells x ``CANDIDATES``, perhaps one more."""
     low: Floats
     """10 percent."""
     high: Floats
     """90 percent."""
+
+    def beside(self, further: Floats | None) -> "QuantilePrediction":
+        """Return the same with a further candidate, by cell; None adds none."""
+        if further is None:
+            return self
+        return replace(self, candidates=np.column_stack([self.candidates, further]))
 
 
 @dataclass(frozen=True, slots=True)

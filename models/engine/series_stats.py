@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.statistical.experts import EXPERTS
+from models.statistical.pretrained import NAME as PRETRAINED
+from models.statistical.pretrained import medians
 from models.statistical.seasonality import (
     BLOCK,
     LEAST_YEARS,
@@ -95,6 +97,24 @@ class OriginFeatures:
     features: NDArray[np.float32]
     """Series x months x ``NAMES``, then covariates."""
 
+    def distance(self, name: str) -> Floats:
+        """Return how far an expert is from the base, in spreads; 0 where there is no spread."""
+        return _ratio(self.experts[name] - self.base, self.stats.spread[:, None])
+
+    def with_pretrained(self, values: Floats | None) -> "OriginFeatures":
+        """Return the same with the pretrained network among the experts; features stay.
+
+        Args:
+            values: Series x months up to the origin; series that are too short for the network get
+                the base. None does not ask it: it is NaN.
+        """
+        if values is None:
+            found = np.full_like(self.base, np.nan)
+        else:
+            found = medians(values, self.base.shape[1])
+            found = np.clip(np.where(np.isfinite(found), found, self.base), 0.0, _ceiling(values))
+        return replace(self, experts={**self.experts, PRETRAINED: found})
+
 
 NAMES: Final = (
     "horizon", "month",
@@ -147,7 +167,7 @@ def origin_features(
         first: Number of the first column's period.
         momentum: As ``panel_momentum``.
     """
-    ceiling = CEILING * np.where(np.isfinite(values), values, 0.0).max(axis=1)[:, None]
+    ceiling = _ceiling(values)
     forecasts = {
         name: np.fmin(expert.ahead(values, own.season, horizon), ceiling)
         for name, expert in EXPERTS.items()
@@ -159,6 +179,12 @@ def origin_features(
     for place, name in enumerate(NAMES):
         features[:, :, place] = values_of[name]
     return OriginFeatures(base, forecasts, own, features)
+
+
+def _ceiling(values: Floats) -> Floats:
+    """Return the most that an expert may say of each series, as a column."""
+    highest: Floats = np.where(np.isfinite(values), values, 0.0).max(axis=1)
+    return CEILING * highest[:, None]
 
 
 def adjusted(values: Floats, season: Floats) -> Floats:

@@ -123,6 +123,11 @@ class PanelTrainingSet(TrainingRows):
         return take(self, cells)
 
 
+def validation_start(last: int, horizon: int, spec: EngineSpec) -> int:
+    """Return the column of the first origin of the validation window."""
+    return last - spec.validation_length(horizon)
+
+
 def past_origins(last: int, horizon: int, spec: EngineSpec) -> list[int]:
     """Return columns of past origins before the column ``last``, newest first."""
     earliest = max(spec.least_history - 1, last - spec.span - horizon)
@@ -139,7 +144,7 @@ def training_set(view: PanelView, last: int, spec: EngineSpec) -> PanelTrainingS
     pasts = PastOrigins(view.tonnes, origins[0] if origins else last, view.year)
     if not origins:
         return _of_origin(
-            view, _TrainingSeries.of(pasts.at(last), last, np.empty(0, dtype=np.int64)), last
+            view, _TrainingSeries.of(pasts.at(last), last, np.empty(0, dtype=np.int64)), last, spec
         )
     draw = np.random.default_rng(spec.seed)
     each = -(-spec.pairs // len(origins))
@@ -149,7 +154,7 @@ def training_set(view: PanelView, last: int, spec: EngineSpec) -> PanelTrainingS
         for past in [pasts.at(origin, view.common.get(origin))]
     ]
     with ThreadPoolExecutor(spec.threads) as pool:
-        parts = list(pool.map(_of_origin, repeat(view), chosen, repeat(last)))
+        parts = list(pool.map(_of_origin, repeat(view), chosen, repeat(last), repeat(spec)))
     return join(parts)
 
 
@@ -187,12 +192,21 @@ def _drawn(past: PastOrigin, count: int, draw: np.random.Generator) -> Ints:
     return np.sort(draw.choice(able, count, replace=False))
 
 
-def _of_origin(view: PanelView, seen: _TrainingSeries, last: int) -> PanelTrainingSet:
-    """Return the training rows of some series at an origin, as known at column ``last``."""
+def _of_origin(
+    view: PanelView, seen: _TrainingSeries, last: int, spec: EngineSpec
+) -> PanelTrainingSet:
+    """Return the training rows of some series at an origin, as known at column ``last``.
+
+    The pretrained network is asked at the origins of the validation window only, by which its
+    weight is measured; before, its distance is NaN.
+    """
     origin, rows = seen.origin, seen.rows
     outcome = view.after(origin, rows, last)
     known = np.isfinite(outcome)
     point = view.seen(origin, rows, seen.own, seen.momentum)
+    if spec.pretrained:
+        is_asked = origin >= validation_start(last, view.horizon, spec)
+        point = point.with_pretrained(view.tonnes[rows, : origin + 1] if is_asked else None)
     spread = point.stats.spread[:, None]
     worth = spread / np.maximum(point.stats.scale[:, None], LEAST_SCALE * spread)
 

@@ -15,7 +15,7 @@ import pandas as pd
 from optuna.samplers import TPESampler
 
 from models.engine.forecast import engine_at
-from models.engine.validation_window import validation_start
+from models.engine.training_set import validation_start
 from models.executor import IN_TURN, Executor, Progress, untracked
 from models.learning.spec import EngineSpec, sought, suggested
 from models.statistical.seasonality import seasonal_scale

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from models.engine.quantile_model import CANDIDATES, QuantileModel, QuantilePrediction
-from models.engine.training_set import PanelTrainingSet
+from models.engine.training_set import PanelTrainingSet, validation_start
 from models.learning.calibration import (
     TAILS,
     combination_weights,
@@ -23,6 +23,7 @@ from models.learning.calibration import (
     with_default,
 )
 from models.learning.spec import EngineSpec
+from models.statistical.pretrained import NAME as PRETRAINED
 from models.statistical.seasonality import YEAR
 from store.arrays import Flags, Floats, Ints
 from store.vocabulary import QUANTILES
@@ -187,11 +188,6 @@ class ValidationResult:
         return middle
 
 
-def validation_start(last: int, horizon: int, spec: EngineSpec) -> int:
-    """Return the column of the first origin of the validation window."""
-    return last - spec.validation_length(horizon)
-
-
 def before_validation(known: PanelTrainingSet, start: int) -> Flags:
     """Tell which training rows were known when the validation window began."""
     return known.origin + known.horizon <= start
@@ -222,9 +218,9 @@ def validate(
     if quantile_model is None or not len(window):
         empty = CalibrationCells(*(np.empty(0, dtype) for dtype in (float, int, int, int)))
         return ValidationResult(
-            _equal(), bands_of(empty, edges, horizon=horizon, last=last, spec=spec), near
+            _equal(spec), bands_of(empty, edges, horizon=horizon, last=last, spec=spec), near
         )
-    prediction = quantile_model.predict(window.features)
+    prediction = quantile_model.predict(window.features).beside(window.experts.get(PRETRAINED))
     group = groups_of(window.level, edges)
     weights = _weights(prediction, window, group, spec, near)
     middle = (prediction.candidates * weights[group, is_far(window.horizon, near)]).sum(axis=1)
@@ -247,7 +243,7 @@ def _weights(
     floor = -window.base[:, None]
     error = np.abs(np.maximum(prediction.candidates, floor) - window.target[:, None])
     error *= window.weight[:, None]
-    weights = _equal()
+    weights = _equal(spec)
     for each in range(GROUPS):
         own = group == each
         weights[each] = combination_weights(
@@ -256,9 +252,10 @@ def _weights(
     return weights
 
 
-def _equal() -> Floats:
+def _equal(spec: EngineSpec) -> Floats:
     """Return equal weights of all candidates, groups x (near, far) x candidates."""
-    return np.full((GROUPS, 2, len(CANDIDATES)), 1.0 / len(CANDIDATES))
+    count = len(CANDIDATES) + spec.pretrained
+    return np.full((GROUPS, 2, count), 1.0 / count)
 
 
 def _scores(prediction: QuantilePrediction, middle: Floats, window: PanelTrainingSet) -> Floats:

@@ -20,6 +20,7 @@ from models.forecasting.panel_snapshot import KnownFuture, PanelSnapshot, shift_
 from models.learning.spec import EngineSpec
 from models.reconciliation.reconcile import reconcile
 from models.statistical.experts import EXPERTS
+from models.statistical.pretrained import NAME as PRETRAINED
 from store.arrays import Floats, Ints
 from store.errors import DataError
 from store.vocabulary import WORLD
@@ -73,7 +74,8 @@ class PanelForecaster:
             extra=planned,
             extra_names=() if planned is None else planned.names,
         )
-        yield FittedPanel(snapshot, engine, self.baselines, shift=shift)
+        further = (PRETRAINED,) if self.spec.pretrained else ()
+        yield FittedPanel(snapshot, engine, (*self.baselines, *further), shift=shift)
 
 
 @dataclass(frozen=True, slots=True)

@@ -189,7 +189,7 @@ def _found(content: Mapping[str, Any], where: str) -> EngineSpec:
     """Return the spec that a search found, if this version has the same parameters."""
     given = content["spec"]
     names = set(EngineSpec.bounds()) - EngineSpec.uncounted
-    if not isinstance(given, dict) or set(given) != names:
+    if not isinstance(given, dict) or not names - EngineSpec.added <= set(given) <= names:
         raise DataError(
             f"{where} was found by another version, whose parameters are others. Expected the "
             f"{len(names)} of the engine. Run `magnetcast train --tune` again."

@@ -27,6 +27,8 @@ class Spec:
 
     uncounted: ClassVar[frozenset[str]] = frozenset()
     """Choices that leave the numbers as they are and stay out of the digest."""
+    added: ClassVar[frozenset[str]] = frozenset()
+    """Choices of later versions: unchanged they stay out of it too, so that it is as it was."""
 
     @property
     def choices(self) -> dict[str, int | float]:
@@ -36,7 +38,8 @@ class Spec:
     @property
     def digest(self) -> str:
         """Return a short fingerprint of all choices that count."""
-        counted = {name: one for name, one in self.choices.items() if name not in self.uncounted}
+        left_out = self.uncounted | self.added.difference(self.changed)
+        counted = {name: one for name, one in self.choices.items() if name not in left_out}
         return hashlib.sha256(json.dumps(counted, sort_keys=True).encode()).hexdigest()[:8]
 
     @property
@@ -134,6 +137,7 @@ class EngineSpec(Spec):
     """
 
     uncounted: ClassVar = frozenset({"threads"})
+    added: ClassVar = frozenset({"pretrained"})
 
     pairs: Annotated[
         int, Bounds(0, 1e6, "pairs", "pairs of series and past origin to train on, at most")
@@ -184,6 +188,11 @@ class EngineSpec(Spec):
     adaption: Annotated[
         float, Bounds(0, 1, "share", "how far one month's errors move the bands (ACI's gamma)")
     ] = 0.05
+    pretrained: Annotated[
+        int,
+        Bounds(0, 1, "", "1 adds the forecasts of a pretrained network (magnetcast[pretrained])"),
+    ] = 0
+    """Source: docs/adr/0063-a-pretrained-expert.md."""
     seed: Seed = 20250404
     threads: Threads = 2
     """The numbers are the same with any number of them."""

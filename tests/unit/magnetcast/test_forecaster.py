@@ -136,7 +136,7 @@ def test_a_parameter_of_the_wrong_kind_is_named(
 ) -> None:
     [(name, value)] = given.items()
 
-    with pytest.raises(DataError, match=rf"{name}={value!r} is no choice of the engine"):
+    with pytest.raises(DataError, match=rf"{name}={value} does not fit"):
         mc.Forecaster(**given).fit(frame)
 
 

@@ -1,0 +1,106 @@
+"""A pretrained network as one more expert: fracast, whose weights lie in its package.
+
+Off unless the engine's choices ask for it. Neither it nor torch is imported before it forecasts;
+nothing is downloaded. Source: docs/adr/0063-a-pretrained-expert.md.
+"""
+
+import hashlib
+import os
+from functools import cache
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from store.arrays import Floats
+from store.errors import DataError
+
+if TYPE_CHECKING:
+    from fracast import FracastModel
+
+NAME: Final = "pretrained"
+"""Of the expert."""
+
+PACKAGE: Final = "fracast"
+
+WEIGHTS: Final = "0d678f123f3d1f91c5065cca2b5d40eccc469360afc2381b27290486011ded2c"
+"""SHA-256 of the weights: what was forecast with them is forecast again by no others."""
+
+LEAST_VALUES: Final = 8
+"""Known values that the network needs of a series."""
+
+
+def notice() -> str:
+    """Return package, version and digest of the network, and why its scores may flatter it.
+
+    Raises:
+        DataError: It is not installed, or its weights are others than ``WEIGHTS``.
+    """
+    found = find_spec(PACKAGE)
+    if found is None or found.origin is None or find_spec("torch") is None:
+        raise DataError(
+            f"{NAME}=1 asks for a pretrained network, and {PACKAGE} and torch are not installed "
+            "here. Expected both. Install magnetcast[pretrained], or leave it out."
+        )
+    file = Path(found.origin).with_name("weights") / "model.safetensors"
+    digest = hashlib.sha256(file.read_bytes()).hexdigest() if file.exists() else "missing"
+    if digest != WEIGHTS:
+        raise DataError(
+            f"The weights of {PACKAGE} {version(PACKAGE)} are {digest[:12]}. Expected "
+            f"{WEIGHTS[:12]}, by which forecasts are made again. Install magnetcast[pretrained]."
+        )
+    return (
+        f"{PACKAGE} {version(PACKAGE)}, weights {WEIGHTS[:12]}, trained on public series, perhaps "
+        "on months scored here: its errors may flatter it"
+    )
+
+
+def tags(*, is_used: bool) -> dict[str, str]:
+    """Return what a run records of the network beside its choices: nothing where it is not used."""
+    return {NAME: notice()} if is_used else {}
+
+
+def marked(status: str, *, is_used: bool) -> str:
+    """Return the status of forecasts, which tells whether the network is among their experts."""
+    return f"{status}, {NAME}" if is_used else status
+
+
+@cache
+def _network() -> "FracastModel":
+    """Return the network, which computes in one thread: the same bits wherever it is called."""
+    notice()
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    import torch  # noqa: PLC0415 - takes seconds, and is rarely installed
+    from fracast import FracastModel  # noqa: PLC0415
+
+    torch.set_num_threads(1)
+    return FracastModel.from_pretrained(weights="fp32")
+
+
+def medians(values: Floats, horizon: int) -> Floats:
+    """Return the network's medians of the months after ``values``, each series on its own.
+
+    Args:
+        values: Series x months, NaN where missing; not modified.
+        horizon: Months ahead.
+
+    Returns:
+        Series x horizon; NaN for series with fewer than ``LEAST_VALUES`` known.
+
+    Raises:
+        DataError: As ``notice``.
+    """
+    network = _network()
+    middle = network.quantiles.index(0.5)
+    seen = values[:, -network.context_length :]
+    found = np.full((len(seen), horizon), np.nan)
+    for row in np.flatnonzero(np.isfinite(seen).sum(axis=1) >= LEAST_VALUES):
+        # Between 0 and 1 before it reads them in single precision.
+        low, high = np.nanmin(seen[row]), np.nanmax(seen[row])
+        unit = high - low if high > low else 1.0
+        found[row] = low + unit * network.forecast((seen[row] - low) / unit, horizon=horizon)[
+            :, middle
+        ].astype(np.float64)
+    return found

@@ -1,0 +1,174 @@
+"""The pretrained network: refused where it is missing, never loaded unasked, honest where it is."""
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models.learning.recipe import with_parameters
+from models.learning.spec import EngineSpec
+from models.statistical.pretrained import LEAST_VALUES, NAME, medians, notice
+from store.errors import DataError
+from tests.data.engine_builders import BRIEF, make_engine, make_values, said_of
+
+ASKED = replace(BRIEF, pairs=200, pretrained=1)
+
+
+def test_without_the_package_the_message_names_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "fracast", None)
+
+    with pytest.raises(DataError, match=r"pretrained=1 .* Install magnetcast\[pretrained\]"):
+        notice()
+
+
+def test_other_weights_than_those_recorded_are_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("fracast", "torch"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").touch()
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    weights, about = tmp_path / "fracast" / "weights", tmp_path / "fracast-9.9.dist-info"
+    weights.mkdir()
+    (weights / "model.safetensors").write_bytes(b"others")
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.4\nName: fracast\nVersion: 9.9\n")
+    monkeypatch.syspath_prepend(tmp_path)
+
+    with pytest.raises(DataError, match=r"of fracast 9\.9 are 01db91d0.* Expected 0d678f12"):
+        notice()
+
+
+def test_unasked_it_leaves_the_digest_of_the_choices_as_it_was() -> None:
+    assert EngineSpec().digest == "3e4b8162"
+    assert EngineSpec(pretrained=1).digest not in {EngineSpec().digest, "3e4b8162"}
+
+
+def test_a_record_of_it_is_read_back() -> None:
+    made = EngineSpec(pretrained=1)
+
+    assert made.changed == {"pretrained": 1}
+    assert with_parameters(EngineSpec(), made.changed, where="the record") == made
+
+
+UNASKED = """
+import sys
+from tests.data.engine_builders import BRIEF, make_engine, make_values, said_of
+from dataclasses import replace
+
+said_of(make_engine(make_values(series=6)))
+assert not {"torch", "fracast"} & set(sys.modules)
+said_of(make_engine(make_values(series=6), spec=replace(BRIEF, pairs=60, pretrained=1)))
+assert {"torch", "fracast"} <= set(sys.modules)
+assert "huggingface_hub" not in sys.modules
+"""
+
+
+@pytest.mark.slow
+def test_it_is_loaded_when_asked_only_and_asks_no_hub() -> None:
+    pytest.importorskip("fracast")
+
+    subprocess.run([sys.executable, "-c", UNASKED], check=True)  # noqa: S603
+
+
+class TestNetwork:
+    @pytest.fixture(autouse=True)
+    def package(self) -> None:
+        pytest.importorskip("fracast")
+
+    def test_each_series_is_forecast_on_its_own_and_alike_again(self) -> None:
+        values = make_values(series=5)
+        values[2, 10:20] = np.nan
+
+        found = medians(values, 6)
+
+        assert np.isfinite(found).all()
+        np.testing.assert_array_equal(medians(values, 6), found)
+        np.testing.assert_array_equal(medians(values[[3]], 6), found[[3]])
+
+    def test_it_follows_a_season_that_no_level_follows(self) -> None:
+        months = np.arange(126)
+        values = 100.0 + 40.0 * np.sin(months * np.pi / 6)[None, :]
+
+        found = medians(values[:, :120], 6)
+
+        assert np.abs(found - values[:, 120:]).max() < 15.0
+
+    def test_large_numbers_that_move_little_keep_their_moves(self) -> None:
+        values = make_values(series=3)
+
+        far = medians(values + 1e9, 6) - 1e9
+
+        np.testing.assert_allclose(far, medians(values, 6), rtol=1e-3)
+
+    def test_a_series_too_short_for_it_has_no_forecast(self) -> None:
+        values = make_values(series=2)
+        values[0, :-LEAST_VALUES] = np.nan
+        values[1, : 1 - LEAST_VALUES] = np.nan
+
+        found = medians(values, 3)
+
+        assert np.isfinite(found[0]).all()
+        assert np.isnan(found[1]).all()
+
+
+class TestEngine:
+    @pytest.fixture(autouse=True)
+    def package(self) -> None:
+        pytest.importorskip("fracast")
+
+    def test_it_is_weighted_as_a_fourth_candidate_and_moves_the_forecast(self) -> None:
+        values = make_values(series=30)
+
+        plain, engine = make_engine(values), make_engine(values, spec=replace(ASKED, pairs=400))
+
+        weights = engine.validation.weights
+        assert weights.shape[2] == plain.validation.weights.shape[2] + 1
+        np.testing.assert_allclose(weights.sum(axis=2), 1.0)
+        assert len(np.unique(weights[:, :, -1])) > 1
+        found = said_of(engine)
+        assert np.isfinite(found.tonnes).all()
+        assert (found.tonnes != said_of(plain).tonnes).any()
+
+    def test_months_after_the_cutoff_change_nothing(self) -> None:
+        values = make_values(series=12)
+        poisoned = np.where(np.arange(60) > 50, 1e9, values)
+
+        honest, other = (
+            said_of(make_engine(one, last=50, spec=ASKED)) for one in (values, poisoned)
+        )
+
+        np.testing.assert_array_equal(honest.experts[NAME], other.experts[NAME])
+        np.testing.assert_array_equal(honest.tonnes, other.tonnes)
+
+    def test_threads_change_no_bit(self) -> None:
+        values = make_values(series=12)
+
+        one, two = (
+            said_of(make_engine(values, spec=replace(ASKED, threads=count))) for count in (1, 2)
+        )
+
+        np.testing.assert_array_equal(one.tonnes, two.tonnes)
+
+    def test_where_it_cannot_forecast_the_base_stays(self) -> None:
+        values = make_values(series=12)
+        values[0, :-5] = np.nan
+
+        found = said_of(make_engine(values, spec=ASKED))
+
+        np.testing.assert_array_equal(found.experts[NAME][0], found.middle[0])
+        assert np.isfinite(found.tonnes).all()
+
+    def test_too_young_a_panel_takes_a_quarter_of_it(self) -> None:
+        values = make_values(series=3, months=10)
+
+        found = said_of(make_engine(values, horizon=3, spec=ASKED))
+
+        middle = found.tonnes[:, :, found.tonnes.shape[2] // 2]
+        asked = 0.75 * found.middle + 0.25 * found.experts[NAME]
+        np.testing.assert_allclose(middle, asked)
