@@ -44,6 +44,7 @@ class TestEverySource:
 
             assert frame[frame.duplicated(key)].empty
 
+    @pytest.mark.slow
     def test_loading_again_gives_the_same(self, source: Source) -> None:
         one, other = source.load(), source.load()
 
@@ -102,6 +103,7 @@ class TestEveryLiveSource:
     def tables(self, name: str, fetched: Callable[[str], FileRows]) -> Mapping[str, pd.DataFrame]:
         return fetched(name).tables
 
+    @pytest.mark.slow
     def test_it_describes_itself(
         self, name: str, live: LiveSource, fetched: Callable[[str], FileRows]
     ) -> None:

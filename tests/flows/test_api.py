@@ -97,6 +97,7 @@ def test_a_backtest_puts_forecasts_beside_what_came() -> None:
     assert cells["tonnes"].notna().all()
 
 
+@pytest.mark.slow
 def test_a_scenario_may_be_a_file_or_a_dictionary(tmp_path: Path) -> None:
     step = {"importer": "USA", "rate_pct": 60, "effective_from": "2020-08-01"}
     file = tmp_path / "scenario.yaml"
@@ -118,6 +119,7 @@ def test_medians_and_their_changes_are_explained() -> None:
     assert (change["change"] == change["after_p50"] - change["before_p50"]).all()
 
 
+@pytest.mark.slow
 def test_without_a_publication_an_explanation_forecasts_without_a_server() -> None:
     parts = mc.explain("USA", "2020-03-25", period="2020-06")
 

@@ -1,4 +1,5 @@
 import pandas as pd
+import pytest
 
 from models.engine.forecast import MIDDLE
 from models.forecasting.forecaster import MODEL
@@ -6,6 +7,7 @@ from models.statistical.experts import EXPERTS
 from tests.golden.rewrite import KEY, PANEL, SCORES, panel, scores
 
 
+@pytest.mark.slow
 def test_scores_on_the_frozen_panel_are_those_committed() -> None:
     committed = pd.read_csv(SCORES)
 

@@ -80,6 +80,7 @@ def computed(news: frozenset[str], model: int, destination: str) -> dict[str, np
     return {**parts, "change": after - before}
 
 
+@pytest.mark.slow
 @few(8)
 @given(
     news=st.frozensets(st.sampled_from(NEWS)),
@@ -106,6 +107,7 @@ def test_without_a_change_every_part_is_nothing() -> None:
         assert not parts[name].any(), name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*NEWS, "model"])
 def test_a_change_of_one_input_has_that_part_alone(name: str) -> None:
     news, model = (frozenset(), 2) if name == "model" else (frozenset({name}), 1)

@@ -8,6 +8,8 @@ from store.schema.frames import typed_frame
 from tests.data.table_builders import INFO, NOW, as_file, make_trade
 from tests.examples import few
 
+pytestmark = pytest.mark.slow
+
 NOTHING = typed_frame([], "observations")
 
 HONEST = st.fixed_dictionaries(

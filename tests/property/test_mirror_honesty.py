@@ -38,6 +38,7 @@ def honest(day: str) -> EvidencePanel:
     return evidence_panel(known.observations, as_of=at(day))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("day", DAYS)
 @pytest.mark.parametrize("change", CHANGES)
 def test_panel_and_gaps_are_the_same_whatever_partners_published_later(
@@ -82,6 +83,7 @@ LATER = st.lists(
 )
 
 
+@pytest.mark.slow
 @few(8)
 @given(LATER)
 def test_no_record_of_a_later_moment_is_seen(later: list[dict[str, object]]) -> None:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -123,6 +124,7 @@ def test_the_quantile_loss_is_never_negative_and_zero_only_where_all_quantiles_h
     assert (loss == 0) == bool((quantiles == truth).all())
 
 
+@pytest.mark.slow
 @few(15)
 @given(
     st.lists(

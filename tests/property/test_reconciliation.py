@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -81,6 +82,7 @@ def test_means_that_add_up_stay_as_they_are(case: Case) -> None:
     np.testing.assert_allclose(quantiles, case.quantiles, rtol=1e-9)
 
 
+@pytest.mark.slow
 @given(cases())
 def test_a_second_time_changes_nothing(case: Case) -> None:
     once = coherent_means(case.mean, case.residuals, case.tree)
@@ -90,6 +92,7 @@ def test_a_second_time_changes_nothing(case: Case) -> None:
     )
 
 
+@pytest.mark.slow
 @given(cases(), st.randoms(use_true_random=False))
 def test_the_order_of_the_series_does_not_matter(case: Case, random: object) -> None:
     names = [f"other{i:02d}" for i in range(len(case.tree.series))]

@@ -59,6 +59,7 @@ def test_a_higher_tariff_never_raises_whom_it_hits_while_it_binds(
         assert (low["scenario_p50"][binding] <= low["base_p50"][binding]).all()
 
 
+@pytest.mark.slow
 @few(15)
 @given(
     kind=st.sampled_from(["export_control", "export_ban", "quota", "entity_list"]),

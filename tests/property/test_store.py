@@ -5,6 +5,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pandas as pd
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -60,6 +61,7 @@ def empty_store() -> bytes:
         return database.read_bytes()
 
 
+@pytest.mark.slow
 @few(25)
 @given(FIGURES, st.randoms(use_true_random=False), DAYS)
 def test_what_is_read_depends_neither_on_writing_order_nor_on_later_rows(

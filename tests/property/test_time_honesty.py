@@ -111,8 +111,10 @@ def test_panel_and_features_are_the_same_whatever_came_out_later(change: Change,
     ("make", "day"),
     [
         pytest.param(make_world, "2020-03-25", id="small world in March 2020"),
-        pytest.param(make_world, "2020-10-20", id="small world in October 2020"),
-        pytest.param(bundled_world, "2020-03-31", id="bundled facts"),
+        pytest.param(
+            make_world, "2020-10-20", id="small world in October 2020", marks=pytest.mark.slow
+        ),
+        pytest.param(bundled_world, "2020-03-31", id="bundled facts", marks=pytest.mark.slow),
     ],
 )
 def test_whole_forecast_is_the_same_whatever_came_out_later(
@@ -126,7 +128,14 @@ def test_whole_forecast_is_the_same_whatever_came_out_later(
     assert card == expected_card
 
 
-@pytest.mark.parametrize("day", ["2024-01-25", "2025-04-10", "2025-06-25", "2025-10-20"])
+@pytest.mark.parametrize(
+    "day",
+    [
+        "2024-01-25",
+        "2025-04-10",
+        *(pytest.param(later, marks=pytest.mark.slow) for later in ("2025-06-25", "2025-10-20")),
+    ],
+)
 @pytest.mark.parametrize("change", CHANGES)
 def test_policy_effect_is_the_same_whatever_came_out_later(change: Change, day: str) -> None:
     effect = effect_of(change(bundled_world(), at(day)), day)

@@ -19,6 +19,7 @@ def months_of(title: str) -> list[list[str]]:
     return [line.strip("| ").split(" | ") for line in text.splitlines()[2:]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("title", "name"), [("The world", "WLD"), ("Germany", "DEU"), ("United States", "USA")]
 )

@@ -34,6 +34,7 @@ def backtested() -> tuple[tuple[pd.DataFrame, ResidualHistory], ...]:
     return tuple(found)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", range(4), ids=lambda i: str(MOMENTS[i].date()))
 def test_features_of_the_backtest_equal_those_of_a_live_run(place: int) -> None:
     moment = MOMENTS[place]
@@ -59,6 +60,7 @@ def test_forecast_of_the_backtest_equals_that_of_a_live_run(place: int) -> None:
     pd.testing.assert_frame_equal(own.reset_index(drop=True), result[NUMBERS], check_exact=True)
 
 
+@pytest.mark.slow
 def test_the_replay_is_the_walk_over_its_moments() -> None:
     result = backtest_evidence(make_world().history(), at("2020-04-22"), spec=QUICK)
 

@@ -191,6 +191,7 @@ def manifest_of(archive: Path, folder: Path) -> dict[str, object]:
     return dict(extract_archive(archive, folder))
 
 
+@pytest.mark.slow
 def test_what_stays_there_is_replaced_only_when_forced(
     published: Published, archive: Path, tmp_path: Path
 ) -> None:
@@ -207,6 +208,7 @@ def test_what_stays_there_is_replaced_only_when_forced(
     assert not (here.reports_dir / "2019-01-01").exists()
 
 
+@pytest.mark.slow
 def test_an_older_schema_is_migrated_before_it_is_put_in_place(
     published: Published, tmp_path: Path
 ) -> None:
@@ -252,6 +254,7 @@ def test_a_newer_schema_is_refused(published: Published, tmp_path: Path) -> None
     assert [file.name for file in here.home.iterdir()] == ["magnetcast.lock"]
 
 
+@pytest.mark.slow
 def test_a_restore_that_was_cut_off_is_reported_and_undone_by_the_next(
     published: Published, archive: Path, tmp_path: Path
 ) -> None:
@@ -271,6 +274,7 @@ def test_a_restore_that_was_cut_off_is_reported_and_undone_by_the_next(
     assert len(read_forecasts(open_store(here.url))) > 0
 
 
+@pytest.mark.slow
 def test_backup_and_restore_say_what_they_did(
     published: Published, magnetcast: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

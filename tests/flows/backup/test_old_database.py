@@ -80,6 +80,7 @@ def test_an_old_database_is_upgraded_where_it_lies_and_loses_no_row(tmp_path: Pa
     assert {name: now.rows.get(name) for name in before["rows"]} == before["rows"]
 
 
+@pytest.mark.slow
 def test_status_reports_what_was_published(there: Settings, magnetcast: Call) -> None:
     code, out, _ = magnetcast("status")
 
@@ -112,6 +113,7 @@ def test_publications_are_listed_with_the_digests_they_had(
     assert magnetcast("publications", "verify")[0] == 0
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("there")
 @pytest.mark.parametrize(
     ("commodity", "day"), [row[:2] for row in PUBLISHED if row[2] == "published"]

@@ -11,6 +11,8 @@ from tests.data.attribution_builders import EVENT, control, world_with_a_fall
 from tests.data.builders import make_events
 from tests.flows.cli.conftest import copy_home
 
+pytestmark = pytest.mark.slow
+
 Call = Callable[..., tuple[int, str, str]]
 EARLY = "2020-06-control"
 LATE = "2022-03-control"
@@ -41,7 +43,6 @@ def filled(place: Path, facts: Path) -> None:  # noqa: ARG001 - sets the environ
     copy_home(facts)
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("filled")
 def test_an_event_is_reported_in_words_with_table_chart_and_page(
     magnetcast: Call, tmp_path: Path

@@ -75,6 +75,7 @@ def at_published(published: Published, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(f"MAGNETCAST_{name}", str(value))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verb", VERBS)
 def test_help_of_each_verb_states_what_it_does(magnetcast: Call, verb: str) -> None:
     code, out, err = magnetcast(verb, "--help")
@@ -289,6 +290,7 @@ CONTROLS = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("place")
 def test_predict_of_a_panel_answers_a_control_on_its_series(
     magnetcast: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -352,6 +354,7 @@ def test_backtest_of_a_panel_leaves_one_tagged_run_in_mlflow(
     assert kept == {"scoreboard.csv", "differences.csv", *PLOTS}
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("place")
 def test_backtest_without_a_known_month_after_the_cutoff_writes_forecasts_alone(
     magnetcast: Call, panel: Path, tmp_path: Path
@@ -380,6 +383,7 @@ def test_panel_writes_its_columns(magnetcast: Call) -> None:
     assert "suspicious" not in err
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("at_published")
 def test_predict_writes_its_columns_to_a_file_and_nothing_to_stdout(
     magnetcast: Call, tmp_path: Path

@@ -102,6 +102,7 @@ def test_an_act_of_which_no_month_is_known_is_reported_and_stops_nothing(magnetc
     assert err.startswith("act-on-usa: not assessed. Nothing is known of 2024-09 yet")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("store")
 @pytest.mark.parametrize(
     ("words", "message"),
@@ -124,6 +125,7 @@ def test_what_cannot_be_answered_is_one_message(
     assert message in err
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("place")
 def test_a_short_history_is_reported(magnetcast: Call) -> None:
     levels = make_levels(first="2024-01", last="2024-12")

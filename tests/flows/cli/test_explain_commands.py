@@ -165,6 +165,7 @@ def test_a_change_is_split_into_parts_that_add_up(magnetcast: Call, tmp_path: Pa
     assert f"as of {LATER}" in err
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("home")
 def test_between_a_publication_and_itself_nothing_changed(magnetcast: Call) -> None:
     code, text, err = magnetcast(

@@ -27,6 +27,7 @@ def store(*, with_partner: bool) -> None:
     engine.dispose()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("place")
 def test_gaps_are_written_with_limits_and_those_beyond_them_are_reported(
     magnetcast: Call, tmp_path: Path

@@ -98,6 +98,7 @@ def test_an_accepted_review_item_is_in_the_ledger(
     assert "is accepted" in output
 
 
+@pytest.mark.slow
 def test_a_corrected_summary_or_source_is_a_new_version_that_diff_shows(
     magnetcast: Call, engine: Engine, tmp_path: Path
 ) -> None:

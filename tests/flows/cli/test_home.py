@@ -119,6 +119,7 @@ def made(folder: Path) -> list[str]:
     return sorted(set(paths) - {"here", "here/old.toml"})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", READING)
 def test_a_verb_that_reads_states_that_there_is_no_data_and_makes_nothing(
     nowhere: Path, magnetcast: Call, words: str
@@ -268,6 +269,7 @@ def test_prefect_has_its_folder_where_the_home_is_new(
     assert made(nowhere) == ["elsewhere", "elsewhere/prefect"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_the_completion_of_a_shell_knows_verbs_options_and_one_spelling(
     magnetcast: Call, shell: str

@@ -52,6 +52,7 @@ def test_a_provider_is_ingested_and_the_second_time_there_is_nothing_new(
     assert not rows or ", vintage 1, 2025-01 to 2025-1" in first[2]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("at_providers")
 def test_a_vintage_states_who_and_which_months(magnetcast: Call) -> None:
     magnetcast("ingest", "comtrade", "--since", "2025-11", "--until", "2025-12")
@@ -102,6 +103,7 @@ def test_keys_show_in_no_message_database_or_cached_answer(
     assert [path for path in files if KEY.encode() in path.read_bytes()] == []
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("place")
 def test_a_refused_file_waits_in_quarantine_and_can_be_released(
     magnetcast: Call, tmp_path: Path
@@ -214,6 +216,7 @@ def test_a_rejected_document_is_not_proposed_again(magnetcast: Call) -> None:
     assert everything["item_key"].is_unique
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("at_providers")
 def test_an_accept_cut_short_after_the_event_is_finished_by_the_next(
     magnetcast: Call, tmp_path: Path
@@ -294,6 +297,7 @@ def test_a_download_without_its_direction_is_not_taken_and_imports_are_refused(
     assert not has_store(Settings())
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("place")
 def test_lines_that_are_refused_wait_and_can_be_released_as_places_of_their_own(
     magnetcast: Call, tmp_path: Path

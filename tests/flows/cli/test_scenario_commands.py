@@ -48,6 +48,7 @@ def write(folder: Path, text: str) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_a_scenario_is_answered_against_what_was_published(
     home: Path, magnetcast: Call, tmp_path: Path, published: Published
 ) -> None:

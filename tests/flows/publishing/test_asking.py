@@ -12,6 +12,7 @@ from tests.flows.cli.test_scenario_commands import TARIFF
 from tests.flows.conftest import AS_OF, Published
 
 
+@pytest.mark.slow
 def test_the_service_stays_on_the_published_rows_and_answers_as_the_command(
     published: Published,
 ) -> None:

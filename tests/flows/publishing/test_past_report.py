@@ -46,6 +46,7 @@ def test_it_is_what_the_run_wrote_after_one_in_another_language_too(
     assert b'<html lang="de">' in german["index.html"]
 
 
+@pytest.mark.slow
 def test_it_lies_beside_that_of_the_run_and_may_be_written_twice(copy: Settings) -> None:
     for _ in range(2):
         page = write_past_report(copy, 1, commodity="", language="ko", folder=None)
@@ -55,6 +56,7 @@ def test_it_lies_beside_that_of_the_run_and_may_be_written_twice(copy: Settings)
     assert (copy.reports_dir / AS_OF / "audit_head.txt").exists()
 
 
+@pytest.mark.slow
 def test_a_held_forecast_is_reported_on_before_it_is_decided(copy: Settings) -> None:
     held = draft(copy, 2.0)
     held = replace(held, panel=panel_behind(held.engine))

@@ -177,6 +177,7 @@ def test_the_same_facts_are_not_forecast_again_while_a_person_decides(
     assert read_forecasts(store_of(copy)).empty
 
 
+@pytest.mark.slow
 def test_what_is_rejected_leaves_the_last_good_one(copy: Settings, magnetcast: Call) -> None:
     before = latest_forecast(store_of(copy))
     made = draft(copy, 0.4)
@@ -193,6 +194,7 @@ def test_what_is_rejected_leaves_the_last_good_one(copy: Settings, magnetcast: C
     assert magnetcast("publications", "approve", "2", "--reason", "after all")[0] == 1
 
 
+@pytest.mark.slow
 def test_rows_changed_in_the_database_are_an_alarm_and_no_replay(
     copy: Settings, magnetcast: Call
 ) -> None:
@@ -210,6 +212,7 @@ def test_rows_changed_in_the_database_are_an_alarm_and_no_replay(
     assert "1 of 1152 numbers differ, most of all p50 of USA in 2020-05" in err
 
 
+@pytest.mark.slow
 def test_an_old_publication_is_made_again_bit_for_bit(
     copy: Settings, magnetcast: Call, tmp_path: Path
 ) -> None:
@@ -224,6 +227,7 @@ def test_an_old_publication_is_made_again_bit_for_bit(
     assert again["p95"].tolist() == rows["p95"].tolist()
 
 
+@pytest.mark.slow
 def test_figures_dated_back_by_a_later_ingest_do_not_reach_a_replay(copy: Settings) -> None:
     change(
         copy,
@@ -239,6 +243,7 @@ def test_figures_dated_back_by_a_later_ingest_do_not_reach_a_replay(copy: Settin
     assert found.difference == ""
 
 
+@pytest.mark.slow
 def test_a_fact_that_is_gone_is_named_with_its_table(copy: Settings) -> None:
     change(
         copy, "DELETE FROM observations WHERE destination = 'USA' AND period_from = '2020-01-01'"
@@ -252,6 +257,7 @@ def test_a_fact_that_is_gone_is_named_with_its_table(copy: Settings) -> None:
     assert "numbers differ, most of all" in found.difference
 
 
+@pytest.mark.slow
 def test_other_versions_of_packages_are_named(copy: Settings) -> None:
     change(
         copy,
@@ -264,6 +270,7 @@ def test_other_versions_of_packages_are_named(copy: Settings) -> None:
     assert any(result.startswith("numpy was 0.") for result in found.changed)
 
 
+@pytest.mark.slow
 def test_other_last_digits_pass_only_on_another_processor(copy: Settings) -> None:
     found = reproduce(copy, at(AS_OF))
     assert found.again is not None
@@ -289,6 +296,7 @@ def broken(path: Path, content: bytes | None) -> Iterator[None]:
         path.write_bytes(kept)
 
 
+@pytest.mark.slow
 def test_a_model_that_was_changed_or_is_gone_is_named_and_not_run(copy: Settings) -> None:
     [path] = copy.artifact_dir.rglob("p50.txt")
 

@@ -162,6 +162,7 @@ def test_the_run_and_its_scores_are_in_the_books(published: Published) -> None:
     assert inside == pytest.approx((whole["value"] * whole["cells"]).sum())
 
 
+@pytest.mark.slow
 def test_a_second_run_publishes_nothing_and_states_so(
     published: Published, capsys: pytest.CaptureFixture[str]
 ) -> None:

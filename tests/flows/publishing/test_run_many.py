@@ -149,6 +149,7 @@ def test_a_second_run_with_nothing_new_publishes_nothing(filled: Filled) -> None
     assert len(read_runs(engine)) == 3
 
 
+@pytest.mark.slow
 def test_the_command_names_what_was_not_forecast_and_fails(
     filled: Filled,
     monkeypatch: pytest.MonkeyPatch,

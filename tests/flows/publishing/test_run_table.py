@@ -81,6 +81,7 @@ def test_a_second_run_publishes_nothing(filled: Filled) -> None:
     pd.testing.assert_frame_equal(read_forecasts(engine, commodity=None), before)
 
 
+@pytest.mark.slow
 def test_a_published_table_is_made_again_bit_for_bit(filled: Filled) -> None:
     found = reproduce(filled.settings, at(NOW), "850511")
 
@@ -112,6 +113,7 @@ def test_report_and_published_rows_are_the_same(filled: Filled) -> None:
     assert filled.outcome.report == folder / "index.html"
 
 
+@pytest.mark.slow
 def test_its_report_is_written_again_as_it_was_and_in_german(
     filled: Filled, tmp_path: Path
 ) -> None:
@@ -228,6 +230,7 @@ def test_news_of_a_month_makes_a_new_forecast(
     assert set(latest["as_of"]) == {at("2024-12-28")}
 
 
+@pytest.mark.slow
 def test_predict_and_panel_write_the_table_as_of_a_day(
     place: Path, magnetcast: Callable[..., tuple[int, str, str]]
 ) -> None:

@@ -64,6 +64,7 @@ def other(settings: Settings) -> str:
     return run
 
 
+@pytest.mark.slow
 def test_a_version_and_a_run_are_distinguished_by_choices_and_scores(
     compared: Published,
     data_dir: Path,
@@ -125,6 +126,7 @@ def test_a_run_that_is_not_there_is_one_sentence(
         compare_runs(compared.settings, "1", name)
 
 
+@pytest.mark.slow
 def test_a_run_without_cells_or_without_shared_ones_or_of_other_goods_is_refused(
     first_run: Published, data_dir: Path, tmp_path: Path
 ) -> None:

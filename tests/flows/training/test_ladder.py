@@ -19,6 +19,8 @@ from store.vocabulary import AGGREGATES, CONTRIBUTIONS
 from tests.data.builders import at
 from tests.flows.conftest import LATER, Published, copied
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def twice(
@@ -54,7 +56,6 @@ def assert_explained(made: Forecast) -> None:
     np.testing.assert_allclose(parts.sum(axis=1), made.table["p50"], atol=1e-6)
 
 
-@pytest.mark.slow
 def test_a_champion_whose_file_is_gone_gives_way_to_the_previous(
     twice: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -94,7 +95,6 @@ def test_changed_texts_of_both_champions_leave_the_experts(twice: Settings) -> N
     assert_explained(made)
 
 
-@pytest.mark.slow
 def test_a_registry_that_is_gone_leaves_the_experts(twice: Settings, tmp_path: Path) -> None:
     database = tmp_path / "mlflow.db"
     database.write_bytes(b"no database at all" * 100)

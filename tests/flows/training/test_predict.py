@@ -33,6 +33,7 @@ def test_the_champion_forecasts_its_own_day_as_it_was_published(published: Publi
     assert set(frame["status"]) == {"champion"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "moment",
     [
@@ -72,6 +73,7 @@ def test_the_champion_still_stays_later(published: Published) -> None:
     assert made.table["horizon"].max() == 13
 
 
+@pytest.mark.slow
 def test_an_old_as_of_never_loads_the_champion(
     published: Published,
 ) -> None:

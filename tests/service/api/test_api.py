@@ -104,6 +104,7 @@ def test_lists_come_in_pages_that_lead_to_each_other(client: TestClient) -> None
     assert answer.links["prev"]["url"] == f"{API}/events?instrument=&q=&limit=50&offset=50"
 
 
+@pytest.mark.slow
 def test_an_unchanged_answer_is_not_sent_again(client: TestClient) -> None:
     for path in ("/api/v1/forecasts/USA", "/api/v1/events", "/", "/static/style.css"):
         tag = client.get(path).headers["etag"]

@@ -166,6 +166,7 @@ def test_a_token_revoked_a_moment_ago_writes_nothing(engine: Engine) -> None:
     assert read_planning(engine).needs.empty
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("path", "sent", "status", "message"),
     [
@@ -424,6 +425,7 @@ def test_a_secret_is_shown_on_the_page_once(desk: TestClient) -> None:
     assert "whsec_" not in desk.get("/needs").text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "headers",
     [
@@ -540,6 +542,7 @@ def test_hostile_words_of_planners_are_shown_and_never_run(engine: Engine) -> No
             assert not [cell for cell in row if cell.startswith(("=", "+", "@"))]
 
 
+@pytest.mark.slow
 def test_a_new_publication_moves_the_needs(engine: Engine, desk: TestClient) -> None:
     before = posted(desk, "needs", NEED)
     publish(engine, AT, cutoff="2026-07", factor=0.5)

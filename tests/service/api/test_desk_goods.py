@@ -80,6 +80,7 @@ def form(client: TestClient, path: str, sent: dict) -> object:
     return client.post(path, data=sent, headers=SAME, follow_redirects=False)
 
 
+@pytest.mark.slow
 def test_a_need_of_other_goods_is_reported_by_their_own_forecast(desk: TestClient) -> None:
     forecast = desk.get(f"{API}/forecasts/FRA?{OTHER}").json()["months"]
     own = [m for m in forecast if "2026-12" <= m["period"] <= "2027-03"]
@@ -114,6 +115,7 @@ def test_a_backtest_of_the_goods_shows_how_much_carries_over(
     assert answer["buffer_95_t"] < usual["buffer_95_t"]
 
 
+@pytest.mark.slow
 def test_lists_are_of_the_magnets_unless_others_are_named(desk: TestClient) -> None:
     written = {
         "needs": (NEED, models.NeedResponse),
@@ -160,6 +162,7 @@ def test_a_destination_that_only_magnets_have_takes_no_need_of_other_goods(
     assert f"No destination 'EU27_REST' of commodity {GOODS}" in answer.json()["detail"]
 
 
+@pytest.mark.slow
 def test_a_rule_on_a_need_is_of_the_commodity_of_the_need(desk: TestClient) -> None:
     number = posted(desk, "needs", NEED)["id"]
     short = {"name": "short", "measure": "shortfall", "points": 5, "need_id": number}
@@ -190,6 +193,7 @@ def test_an_override_of_other_goods_stays_beside_their_median_alone(desk: TestCl
     assert trail["object"] == f"forecast {GOODS}|USA|2026-12|2026-11-24T00:00:00Z"
 
 
+@pytest.mark.slow
 def test_one_month_of_two_goods_has_an_override_each(desk: TestClient) -> None:
     of_magnets = {name: value for name, value in OVERRIDE.items() if name != "commodity"}
 
@@ -242,6 +246,7 @@ def test_overrides_of_other_goods_are_scored_by_what_came_of_them(
     assert "+75.0%</strong>" in page
 
 
+@pytest.mark.slow
 def test_the_forms_are_for_the_goods_that_are_chosen(
     untouched: TestClient, client: TestClient
 ) -> None:
@@ -281,6 +286,7 @@ def test_forms_of_other_goods_write_and_lead_back_to_them(desk: TestClient) -> N
     assert f"/api/v1/needs?format=csv&amp;limit=1000&amp;{OTHER}" in page
 
 
+@pytest.mark.slow
 def test_a_form_of_other_goods_that_makes_no_sense_is_shown_again_on_their_page(
     untouched: TestClient,
 ) -> None:
@@ -297,6 +303,7 @@ def test_a_form_of_other_goods_that_makes_no_sense_is_shown_again_on_their_page(
     assert unknown.status_code == 404
 
 
+@pytest.mark.slow
 def test_needs_of_all_goods_stay_on_the_page_newest_first(desk: TestClient) -> None:
     posted(desk, "needs", NEED)
     posted(desk, "needs", {**NEED, "commodity": "85051110", "destination": "USA"})
@@ -371,6 +378,7 @@ def test_feed_and_messages_name_the_commodity(store: Engine, desk: TestClient) -
     assert f"commodity {GOODS}, France" in json.dumps(rows[f"?{OTHER}"])
 
 
+@pytest.mark.slow
 def test_the_feed_shows_what_is_held_of_other_goods(store: Engine, desk: TestClient) -> None:
     rows = latest_forecast(store, commodity=GOODS).drop(columns="as_of")
     frozen = PublicationContext(at=LATER, ahead_from=date(2026, 12, 1), made_with="{}")

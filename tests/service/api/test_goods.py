@@ -52,6 +52,7 @@ def test_the_list_names_each_commodity_with_its_newest_forecast(shop: TestClient
     }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("path", "model"),
     [
@@ -169,6 +170,7 @@ def test_an_overview_of_other_goods_shows_the_largest_first_and_leads_to_each(
     assert "Next release" not in page
 
 
+@pytest.mark.slow
 def test_a_destination_of_other_goods_has_its_chart_table_and_files(shop: TestClient) -> None:
     home = f"/goods/{GOODS}/destinations/USA"
 
@@ -215,6 +217,7 @@ def test_pages_of_goods_that_are_not_forecast_are_reported_so(shop: TestClient, 
     assert "No forecasts of commodity" in answer.text
 
 
+@pytest.mark.slow
 def test_other_goods_are_kept_until_the_store_changes(two_goods: Path, tmp_path: Path) -> None:
     engine = open_store(copied(two_goods, tmp_path))
     live = make_live(engine)
@@ -234,6 +237,7 @@ def test_other_goods_are_kept_until_the_store_changes(two_goods: Path, tmp_path:
     assert live.publication.as_of == pd.Timestamp(NEWEST)
 
 
+@pytest.mark.slow
 def test_what_a_planner_writes_beside_the_magnets_stays_beside_no_other_good(
     two_goods: Path, tmp_path: Path
 ) -> None:

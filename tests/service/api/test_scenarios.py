@@ -67,6 +67,7 @@ def test_equal_questions_have_equal_answers_however_they_are_spelled(asked: Aske
     assert again.headers["etag"] == first.headers["etag"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "status", "said"),
     [

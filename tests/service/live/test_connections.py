@@ -195,6 +195,7 @@ def until_busy(address: Address) -> None:
         pass
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("seconds", "sent"),
     [

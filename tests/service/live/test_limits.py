@@ -153,6 +153,7 @@ def test_a_failure_of_ours_tells_no_details(engine: Engine) -> None:
     assert "Traceback" not in answer.text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "host",
     ["localhost", "localhost:8510", "127.0.0.1", "127.0.0.1:8510", "[::1]:8510", "127.8.9.1",
@@ -198,6 +199,7 @@ def test_a_public_name_that_is_none_is_reported() -> None:
         names_of("desk, https://x")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "path",
     ["/", "/destinations/USA", "/what-if", "/needs", "/track-record", "/policy", "/data", "/status",

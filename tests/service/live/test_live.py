@@ -57,6 +57,7 @@ def test_the_newest_publication_takes_the_place_of_the_one_before(engine: Engine
     assert before.answers["USA"].etag != live.publication.answers["USA"].etag
 
 
+@pytest.mark.slow
 def test_a_panel_is_read_once_and_outlives_figures_that_come_in_later(engine: Engine) -> None:
     live = make_live(engine)
     live.refresh()
@@ -116,6 +117,7 @@ def test_readers_see_one_publication_whole(engine: Engine) -> None:
     assert len({moment for moment, _ in seen}) > 1
 
 
+@pytest.mark.slow
 def test_a_state_that_cannot_be_made_leaves_the_one_before(
     engine: Engine, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -134,6 +136,7 @@ def test_a_state_that_cannot_be_made_leaves_the_one_before(
     assert "the previous publication stays" in caplog.text
 
 
+@pytest.mark.slow
 def test_a_store_that_does_not_answer_is_reported_until_it_does(engine: Engine) -> None:
     with TestClient(make_app(engine)) as client:
         with writing(engine) as connection:
@@ -199,6 +202,7 @@ def test_what_the_other_process_does_not_draw_is_drawn_here(
     assert live.publication.memo.get(("svg", "ROW", "en")).startswith("<svg")
 
 
+@pytest.mark.slow
 def test_nothing_published_is_reported_and_answers_once_there_is_a_forecast(tmp_path: Path) -> None:
     engine = open_store(f"sqlite:///{tmp_path / 'empty.db'}")
     with TestClient(make_app(engine)) as client:
@@ -217,6 +221,7 @@ def test_before_it_is_read_there_is_no_publication(engine: Engine) -> None:
         _ = make_live(engine).publication
 
 
+@pytest.mark.slow
 def test_a_new_day_is_a_new_state_of_the_ledger(engine: Engine) -> None:
     days = [NOW]
     live = make_live(engine, now=lambda: days[-1])

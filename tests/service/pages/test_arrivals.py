@@ -36,6 +36,7 @@ def test_what_is_set_takes_the_place_of_the_default() -> None:
     assert found["JPN"] == shipping_days("")["JPN"]
 
 
+@pytest.mark.slow
 def test_a_need_states_when_its_months_arrive(engine: Engine) -> None:
     months = (pd.Timestamp("2026-12-01"), pd.Timestamp("2027-01-01"))
     for place in ("USA", "KOR"):

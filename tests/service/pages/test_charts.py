@@ -37,6 +37,7 @@ def test_another_forecast_gives_another_picture() -> None:
     )
 
 
+@pytest.mark.slow
 def test_bands_are_shaded_from_the_widest_to_the_narrowest(monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[tuple[float, float]] = []
     fill = Axes.fill_between
@@ -68,6 +69,7 @@ def test_destination_without_history_still_has_a_picture() -> None:
     assert fan_png(fan) != fan_png(make_fan(make_report(), "THA"))
 
 
+@pytest.mark.slow
 def test_destination_without_forecast_still_has_a_picture() -> None:
     forecasts = make_forecasts()
     without = make_report(forecasts=forecasts[forecasts["destination"] != "THA"])
@@ -89,6 +91,7 @@ def test_kinds_of_months_are_distinguished_in_the_legend() -> None:
         assert entry in drawing
 
 
+@pytest.mark.slow
 def test_shading_of_unpublished_months_appears_only_when_there_are_any() -> None:
     late = fan_svg(make_fan(make_report(), "DEU"), label="")
     prompt_day = pd.Timestamp("2026-08-01", tz="UTC")
@@ -112,6 +115,7 @@ def test_tonnes_have_thousands_separators() -> None:
     assert ">12,000<" in drawing
 
 
+@pytest.mark.slow
 def test_fallback_is_named_on_its_own_chart_only() -> None:
     report = make_report()
 
@@ -133,6 +137,7 @@ def test_label_of_a_picture_is_escaped() -> None:
     assert "&quot;&gt;&lt;script&gt;" in drawing
 
 
+@pytest.mark.slow
 def test_dollars_and_foreign_letters_in_an_event_do_not_stop_the_drawing() -> None:
     events = make_events()
     strange = events.assign(summary="$\\nonsense{$ costs 5$ \u7a00\u571f " + events["summary"])

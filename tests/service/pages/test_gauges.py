@@ -1,9 +1,12 @@
 import pandas as pd
+import pytest
 from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
 from store.publications.published import save_readings
 from tests.service.stores import NEWEST, NOW, make_app
+
+pytestmark = pytest.mark.slow
 
 METRICS = "/api/v1/metrics"
 

@@ -67,6 +67,7 @@ def test_the_same_content_is_drawn_once_and_the_oldest_is_forgotten(
     assert drawn == ["one", "two", "three", "two"]
 
 
+@pytest.mark.slow
 def test_each_language_has_its_own_picture(fan: Fan) -> None:
 
     english = fan_svg(fan, label="")

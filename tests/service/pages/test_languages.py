@@ -141,6 +141,7 @@ def test_a_japanese_page_has_no_word_of_another_language(
     assert words_in(page.text) - set(FALLBACK.split()) == set()
 
 
+@pytest.mark.slow
 def test_a_japanese_report_has_no_word_of_another_language() -> None:
     panel = make_panel().assign(kind="estimated")
     past = PartnerTable("850511", AS_OF, pd.DataFrame(), {}, (), is_revised=True)
@@ -213,6 +214,7 @@ def test_a_browser_gets_its_language_and_an_address_keeps_its_own(client: TestCl
     assert by_browser.headers["ETag"] != by_address.headers["ETag"]
 
 
+@pytest.mark.slow
 def test_a_form_is_read_in_the_language_of_its_page(engine: Engine) -> None:
     token = create_token(engine, name="desk", scopes=["write"], at=NEWEST)
     headers = {"Authorization": f"Bearer {token}", "Origin": "http://testserver"}
@@ -259,6 +261,7 @@ def test_a_change_of_language_keeps_what_is_asked(client: TestClient, address: s
     assert "<b>" not in page
 
 
+@pytest.mark.slow
 def test_the_address_of_a_search_form_is_left_to_its_fields(client: TestClient) -> None:
     page = client.get("/what-if?lang=de").text
 

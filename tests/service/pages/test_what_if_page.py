@@ -231,6 +231,7 @@ def test_a_kept_result_that_is_no_scenario_is_refused(asked: Asked, others: str)
     assert "tariff_from: Missing" in answer.text
 
 
+@pytest.mark.slow
 def test_an_empty_scenario_shows_the_published_forecast(asked: Asked) -> None:
     page = asked.client.get("/what-if?destination=USA&tariff_importer=USA")
 
@@ -264,6 +265,7 @@ def test_what_is_not_there_is_not_found(asked: Asked, query: str) -> None:
     assert asked.client.get(f"/what-if?{query}").status_code == 404
 
 
+@pytest.mark.slow
 def test_a_destination_leads_to_what_if(asked: Asked) -> None:
     assert 'href="/what-if?destination=USA"' in asked.client.get("/destinations/USA").text
 

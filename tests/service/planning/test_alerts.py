@@ -108,6 +108,7 @@ def fired(settings: Settings) -> list[bool]:
     return list(read_planning(store_of(settings)).alerts["fired"])
 
 
+@pytest.mark.slow
 def test_a_rule_speaks_of_the_next_publication_once(settings: Settings) -> None:
     engine = store_of(settings)
     median_rule(engine)
@@ -125,6 +126,7 @@ def test_a_rule_speaks_of_the_next_publication_once(settings: Settings) -> None:
     assert "(+100.0%; threshold 50)" in row["message"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("points", "speaks"), [(100.0, True), (100.0001, False)])
 def test_a_move_of_exactly_so_much_is_reported_and_less_is_not(
     settings: Settings,
@@ -141,6 +143,7 @@ def test_a_move_of_exactly_so_much_is_reported_and_less_is_not(
     assert fired(settings) == [speaks]
 
 
+@pytest.mark.slow
 def test_a_need_and_a_year_before_are_watched(settings: Settings) -> None:
     engine = store_of(settings)
     months = (pd.Timestamp("2026-12-01"), pd.Timestamp("2027-03-01"))
@@ -182,6 +185,7 @@ def test_a_rule_made_after_a_publication_leaves_it_alone(doubled: Settings) -> N
     assert alert(doubled, NOW).looked == 0
 
 
+@pytest.mark.slow
 def test_a_webhook_that_fails_twice_takes_the_third_try(
     doubled: Settings, receiver: Receiver, sender: Sender, waits: list[float]
 ) -> None:
@@ -239,6 +243,7 @@ def test_what_nobody_took_is_sent_again_later_but_not_for_ever(
     assert MOST_TRIES <= len(receiver.taken) < MOST_TRIES + 3
 
 
+@pytest.mark.slow
 def test_a_receiver_that_answers_byte_by_byte_holds_nothing_up(
     doubled: Settings, receiver: Receiver, sender: Sender
 ) -> None:
@@ -252,6 +257,7 @@ def test_a_receiver_that_answers_byte_by_byte_holds_nothing_up(
     assert row["trouble"] == "no answer within 0.5 s"
 
 
+@pytest.mark.slow
 def test_a_rule_that_ended_sends_nothing_more(
     doubled: Settings, receiver: Receiver, sender: Sender
 ) -> None:
@@ -288,6 +294,7 @@ def test_no_trouble_with_alerts_fails_a_publication(
     assert "alerts    not sent (DataError: MAGNETCAST_ALERT_NETWORKS" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_the_feed_and_the_pages_tell_what_is_held(settings: Settings) -> None:
     engine = store_of(settings)
     hold_forecasts(

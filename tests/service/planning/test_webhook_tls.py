@@ -94,6 +94,7 @@ def trouble_over_tls(
     return str(row["trouble"])
 
 
+@pytest.mark.slow
 def test_a_receiver_whose_authority_is_trusted_takes_the_message(
     doubled: Settings, receiver: Receiver, house: trustme.CA, tmp_path: Path
 ) -> None:
@@ -101,6 +102,7 @@ def test_a_receiver_whose_authority_is_trusted_takes_the_message(
     assert receiver.taken == [f"{HOST}:{receiver.port}"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("own", [None, "another"])
 def test_a_receiver_of_an_unknown_authority_gets_nothing_and_that_is_said(
     doubled: Settings,

@@ -13,6 +13,8 @@ from service.report.report import render_page, write_report
 from tests.service.builders import make_events, make_small_report
 from tests.service.report.test_table_report import make_table_report
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def no_font(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:

@@ -147,6 +147,7 @@ def test_pictures_have_alternative_text_and_tables_have_heads(page: str) -> None
     assert next(parsed.named("html"))["lang"] == "en"
 
 
+@pytest.mark.slow
 def test_headline_adds_the_next_three_months_and_compares_them_with_the_year_before() -> None:
     forecasts = make_forecasts()
     world = forecasts["destination"] == "WLD"
@@ -194,6 +195,7 @@ def test_defeats_and_negative_value_added_are_shown_as_such(page: str) -> None:
     assert "\N{MINUS SIGN}22.2% (worse)" in text
 
 
+@pytest.mark.slow
 def test_scores_of_components_are_in_the_file_and_not_on_the_page() -> None:
     scores = make_scores()
     errors = scores[(scores["model"] == "magnetcast") & scores["metric"].isin(METRICS)]
@@ -236,6 +238,7 @@ def test_unknowns_and_doubtful_figures_are_listed(page: str) -> None:
     assert "World, 2024-02, exports, t: 3326 \N{MINUS SIGN}1,120 \N{MINUS SIGN}8.40 source" in text
 
 
+@pytest.mark.slow
 def test_hostile_text_is_escaped_everywhere() -> None:
     attack = "<script>alert(1)</script>"
     hostile = make_small_report(
@@ -332,6 +335,7 @@ def test_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:
     assert (tmp_path / "thesis.txt").read_text(encoding="utf-8") == "years of work"
 
 
+@pytest.mark.slow
 def test_a_report_to_which_a_file_was_added_is_left_alone(tmp_path: Path) -> None:
     target = tmp_path / "report"
     write_report(make_small_report(), target)

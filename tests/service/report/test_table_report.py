@@ -62,6 +62,7 @@ def test_the_page_names_every_destination_the_commodity_and_the_oddities(folder:
     assert "<script" not in page
 
 
+@pytest.mark.slow
 def test_a_report_that_is_not_drawn_has_the_numbers_alone(tmp_path: Path) -> None:
     page = write_report(make_table_report(pictures=False), tmp_path / "bare")
 
@@ -97,6 +98,7 @@ def test_the_same_input_gives_the_same_bytes(folder: Path, tmp_path: Path) -> No
         assert (tmp_path / "again" / path.name).read_bytes() == path.read_bytes()
 
 
+@pytest.mark.slow
 def test_without_a_backtest_the_page_states_so(tmp_path: Path) -> None:
     result = make_table_report(scores=pd.DataFrame(), notes=(), pictures=False)
     page = write_report(result, tmp_path / "report")

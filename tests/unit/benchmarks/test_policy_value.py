@@ -96,6 +96,7 @@ def test_acts_announced_after_a_cutoffs_figures_came_out_change_no_covariate(
     assert true[0, 0, -1] > 0
 
 
+@pytest.mark.slow
 def test_months_and_acts_after_the_cutoff_change_no_forecast(tmp_path: Path) -> None:
     steps, table = read_steps(), imports()
     late = steps["announced_on"] > known_on(CUTOFF)

@@ -70,6 +70,7 @@ def test_what_nobody_published_is_the_world_less_the_others() -> None:
     assert np.abs(found.to_numpy() - rest.to_numpy()).max() < 3.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("day", ["2019-06-25", "2025-10-20", "2026-11-24"])
 def test_sums_are_exact_and_every_cell_is_positive(day: str) -> None:
     table = cells(bundled(day))
@@ -200,6 +201,7 @@ def test_a_ranking_alone_never_moves_the_cutoff() -> None:
     assert panel.cutoff == month_number("2019-06")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("day", ["2019-06-25", "2024-06-25", "2025-11-07"])
 def test_cutoff_is_never_after_the_last_complete_month(day: str) -> None:
     assert bundled(day).cutoff <= month_number(day) - 1
@@ -242,6 +244,7 @@ def test_figures_are_not_modified() -> None:
     pd.testing.assert_frame_equal(levels(), before)
 
 
+@pytest.mark.slow
 def test_a_stored_panel_is_the_solved_one_to_the_last_bit() -> None:
     engine, solved = open_store("sqlite://"), bundled("2026-11-25")
 
@@ -298,6 +301,7 @@ def test_a_list_that_misses_part_of_the_world_leaves_the_rests_open() -> None:
     assert all(one["tonnes"] >= known for one, known in zip(rests, (40.0, 33.0), strict=True))
 
 
+@pytest.mark.slow
 def test_rounding_decides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     observations = bundled_world().observations
     step, noise = solver._newton_step, np.random.default_rng(0)

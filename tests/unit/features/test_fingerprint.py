@@ -24,6 +24,7 @@ def keys(history: EvidenceHistory, moment: pd.Timestamp = MOMENT) -> dict[str, s
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", [only_known, poisoned, revised])
 def test_what_becomes_known_later_changes_no_key(
     change: Callable[[World, pd.Timestamp], World],
@@ -38,6 +39,7 @@ def test_what_becomes_known_later_changes_no_key(
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_change_of_any_known_value_changes_the_digest(kind: str) -> None:
     rows = getattr(bundled_world(), kind)
@@ -84,6 +86,7 @@ def test_a_key_depends_on_the_moment_what_computes_and_each_choice() -> None:
     assert len(set(several)) == len(several)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("file", "enters"),
     [

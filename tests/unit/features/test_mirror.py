@@ -230,6 +230,7 @@ def test_copies_of_one_customs_book_weigh_as_much_as_one() -> None:
     assert two.scale == pytest.approx(one.scale * np.sqrt(2), rel=0.05)
 
 
+@pytest.mark.slow
 def test_records_sharpen_the_newest_months_of_their_partners() -> None:
     plain, sharp = panel_with(), panel_with(*PARTNERS)
 
@@ -268,6 +269,7 @@ def test_a_cell_is_as_fresh_as_the_last_record_that_speaks_of_it() -> None:
     assert newest(sharp, "VNM")["available_at"] == at("2021-01-20")
 
 
+@pytest.mark.slow
 def test_a_record_that_contradicts_the_published_month_is_listed_and_moves_nothing() -> None:
     levels = make_levels(last="2020-12")
     calm = evidence_panel(with_records(levels, make_records(USA)), as_of=AS_OF)

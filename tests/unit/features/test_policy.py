@@ -173,6 +173,7 @@ def test_controls_and_tariffs_of_april_2025_are_seen_on_the_tenth_and_not_on_the
     assert after["tariff_rate_pct"] == pytest.approx(147.1)
 
 
+@pytest.mark.slow
 def test_the_suspension_of_the_october_controls_is_not_known_before_its_day() -> None:
     before, after = (bundled(day).loc["2025-12-01"] for day in ("2025-10-20", "2025-11-07"))
 

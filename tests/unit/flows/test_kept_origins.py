@@ -13,6 +13,8 @@ from store.facts.writing import write_batch
 from store.settings import Settings
 from tests.data.builders import QUICK, at, make_levels
 
+pytestmark = pytest.mark.slow
+
 AS_OF = at("2020-02-22")
 """After two past origins of a backtest."""
 
@@ -33,7 +35,6 @@ def settings(tmp_path: Path) -> Settings:
     return found
 
 
-@pytest.mark.slow
 def test_a_late_figure_in_the_store_leaves_past_origins_as_they_are(settings: Settings) -> None:
     cold = backtested(settings)
     made = set(settings.origins_dir.iterdir())

@@ -65,6 +65,7 @@ def test_cells_that_a_source_lists_are_observed_and_sums_derived() -> None:
     assert (panel["available_at"] <= AS_OF).all()
 
 
+@pytest.mark.slow
 def test_an_older_publication_is_given_the_panel_of_what_its_ingests_had_brought(
     engine: Engine,
 ) -> None:
@@ -84,6 +85,7 @@ def test_an_older_publication_is_given_the_panel_of_what_its_ingests_had_brought
     assert usa["USA", pd.Timestamp("2024-06-01")] == 7.0
 
 
+@pytest.mark.slow
 def test_the_magnets_are_given_the_evidence_panel_and_only_once(
     engine: Engine, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -101,6 +103,7 @@ def test_the_magnets_are_given_the_evidence_panel_and_only_once(
     assert capsys.readouterr().err == ""
 
 
+@pytest.mark.slow
 def test_a_panel_that_cannot_be_made_stops_no_other(
     engine: Engine, capsys: pytest.CaptureFixture[str]
 ) -> None:

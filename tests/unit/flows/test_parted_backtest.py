@@ -70,6 +70,7 @@ def test_parts_are_scored_as_the_file_is(settings: Settings, tmp_path: Path) -> 
     assert run.data.metrics["wape_ALL"] == pytest.approx(wape, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_at_the_end_of_a_panel_there_is_nothing_to_score(tmp_path: Path) -> None:
     _, parts = make_parts(tmp_path, make_table())
 

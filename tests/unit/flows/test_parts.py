@@ -57,6 +57,7 @@ def whole(file: Path) -> pd.DataFrame:
     return found.sort_values(["destination", "horizon"], ignore_index=True)
 
 
+@pytest.mark.slow
 def test_parts_say_the_same_bits_as_the_file(tmp_path: Path) -> None:
     file, parts = make_parts(tmp_path, make_table())
 
@@ -73,6 +74,7 @@ def test_it_does_not_matter_how_a_panel_is_divided(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(found, forecast(few, tmp_path / "few"), check_exact=True)
 
 
+@pytest.mark.slow
 def test_parts_that_end_at_different_months_have_one_cutoff(tmp_path: Path) -> None:
     table = make_table()
     late = [part_of(str(name), 4) == 1 for name in table.index]
@@ -106,6 +108,7 @@ def test_all_parts_can_teach_one_model(tmp_path: Path) -> None:
     assert 0.0 < apart.median() < 0.1
 
 
+@pytest.mark.slow
 def test_a_series_with_a_bad_row_is_refused_and_the_others_are_forecast(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

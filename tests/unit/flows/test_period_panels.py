@@ -35,6 +35,7 @@ def write(folder: Path, name: str) -> Path:
     return folder / "panel.csv"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "first", "horizon"),
     [("quarter ends", "2025-03-31", 4), ("Sundays", "2018-11-04", 13)],

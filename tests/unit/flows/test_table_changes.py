@@ -92,6 +92,7 @@ def test_a_change_is_split_into_what_came_in_and_what_was_revised(
     assert "months 2, figures revised 1" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_between_a_publication_and_itself_nothing_changed(twice: Twice) -> None:
     found = changes(twice.settings, since=AFTER, until=SAME_DAY)
 
@@ -125,6 +126,7 @@ def test_days_the_wrong_way_round_or_before_any_publication_are_reported(twice: 
         changes(twice.settings, since="2020-01-01")
 
 
+@pytest.mark.slow
 def test_a_forecast_that_a_group_made_is_refused(twice: Twice, tmp_path: Path) -> None:
     settings = Settings(home=tmp_path)
     made = latest_forecast(store_of(twice.settings), commodity=COMMODITY)

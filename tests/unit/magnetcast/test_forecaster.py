@@ -124,6 +124,7 @@ def test_a_clone_has_the_parameters_and_nothing_learned(frame: pd.DataFrame) -> 
         copy.predict(1)
 
 
+@pytest.mark.slow
 def test_a_parameter_reaches_the_model(frame: pd.DataFrame, forecasts: pd.DataFrame) -> None:
     other = mc.Forecaster(seed=1).fit(frame).predict(3)
 

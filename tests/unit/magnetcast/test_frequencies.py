@@ -9,6 +9,7 @@ from store.errors import DataError
 from tests.data.period_builders import PERIODS, make_panel
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("freq", "year", "count"), PERIODS.values(), ids=PERIODS)
 def test_forecasts_go_on_with_the_dates_and_the_season_of_the_panel(
     freq: str, year: int, count: int
@@ -27,6 +28,7 @@ def test_forecasts_go_on_with_the_dates_and_the_season_of_the_panel(
     np.testing.assert_allclose(one["magnetcast"], expected, rtol=0.15)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("freq", [None, "W", "W-MON"])
 def test_a_frequency_may_be_named_or_reported(freq: str | None) -> None:
     panel = make_panel(*PERIODS["Mondays"], series=3)

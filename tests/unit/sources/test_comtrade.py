@@ -335,6 +335,7 @@ class TestDoubt:
         with pytest.raises(SourceError, match="lists 202403 as available and has no rows"):
             exports(live_settings, "2024-03")
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("changes", "message"),
         [

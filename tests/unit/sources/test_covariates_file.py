@@ -364,6 +364,7 @@ def seen(found: Covariates, cutoff: int) -> bytes:
     return found.at(cutoff, 3, needed=np.zeros(2, dtype=bool)).tobytes()
 
 
+@pytest.mark.slow
 @quick
 @given(ROWS, st.randoms(use_true_random=False))
 def test_the_order_of_rows_changes_nothing(rows: list[tuple[object, ...]], random: object) -> None:
@@ -379,6 +380,7 @@ def test_the_order_of_rows_changes_nothing(rows: list[tuple[object, ...]], rando
         assert seen(first, cutoff) == seen(second, cutoff)
 
 
+@pytest.mark.slow
 @quick
 @given(ROWS, st.integers(0, 8))
 def test_values_that_became_available_later_change_no_bit(

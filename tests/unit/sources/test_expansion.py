@@ -73,6 +73,7 @@ def test_a_compressed_message_of_a_provider_may_not_grow_without_end() -> None:
         read_data(BOMB)
 
 
+@pytest.mark.slow
 def test_a_compressed_answer_of_a_provider_may_not_grow_without_end() -> None:
     def answer(_: httpx.Request) -> httpx.Response:
         return httpx.Response(200, headers={"Content-Encoding": "gzip"}, stream=Parts())

@@ -30,6 +30,7 @@ def found(tonnes: dict[str, float], known: pd.DataFrame) -> tuple[str, ...]:
     return objections(file, known=known, info=INFO, now=NOW)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("month", ["2026-08-01", "2026-06-01"], ids=["the month", "another month"])
 def test_imports_are_reported_from_exports_by_what_is_known(month: str) -> None:
     imports = {"DEU": 60.0, "USA": 9.0, "KOR": 30.0, "VNM": 45.0, "JPN": 110.0}
@@ -41,6 +42,7 @@ def test_imports_are_reported_from_exports_by_what_is_known(month: str) -> None:
     assert "USA 9.0 t against 600.0 t" in objection
 
 
+@pytest.mark.slow
 def test_exports_pass_beside_what_is_known_and_a_control_that_halves_them_too() -> None:
     near = {name: 1.02 * tonnes for name, tonnes in EXPORTS.items()}
     halved = {name: 0.4 * tonnes for name, tonnes in EXPORTS.items()}

@@ -33,6 +33,7 @@ def times(frame: pd.DataFrame, factor: float, **wanted: str) -> pd.DataFrame:
     return frame.assign(value=frame["value"].mask(where(frame, **wanted), frame["value"] * factor))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", bundled_sources(PROJECT_ROOT / "data"), ids=lambda s: s.info.id)
 def test_the_bundled_tables_raise_no_objection(source: object) -> None:
     file = source.load()  # type: ignore[attr-defined]
@@ -84,6 +85,7 @@ def test_rows_split_by_transport_are_objected_to_whatever_they_say() -> None:
     assert any("duplicates" in reason for reason in objected(split.reset_index(drop=True)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "message"),
     [

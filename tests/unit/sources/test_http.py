@@ -320,6 +320,7 @@ class TestKeys:
         sent = call.headers.get("Ocp-Apim-Subscription-Key", call.one("key"))
         assert sent == KEY
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("secrets", [HEADER, PARAM], ids=["header", "parameter"])
     @pytest.mark.parametrize("fault", [None, *Fault])
     def test_a_key_is_nowhere_to_be_found(

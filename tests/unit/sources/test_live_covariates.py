@@ -77,6 +77,7 @@ class TestExchangeRates:
 
         assert rates(live_settings, "2026-06").empty
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("office", ["ecb", "fred"])
     @pytest.mark.parametrize(
         ("cell", "left_out"), [("NaN", 0), ("N/A", 0), ("", 0), ("7,1", 1), ("inf", 1)]

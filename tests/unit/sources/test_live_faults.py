@@ -87,6 +87,7 @@ def assert_same(one: FileRows, other: FileRows) -> None:
 
 @pytest.mark.parametrize("name", LIVE)
 class TestEveryLiveSource:
+    @pytest.mark.slow
     @pytest.mark.parametrize("fault", PASSING)
     def test_a_passing_fault_of_any_answer_changes_nothing(
         self, name: str, fault: Fault, providers: Providers, settings: Settings, clean: Clean
@@ -99,6 +100,7 @@ class TestEveryLiveSource:
 
         assert_same(spoilt, expected)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(("fault", "message"), REFUSED.items())
     def test_a_lasting_fault_is_refused_by_name(
         self, name: str, fault: Fault, message: str, providers: Providers, settings: Settings
@@ -111,6 +113,7 @@ class TestEveryLiveSource:
 
         assert provider in str(caught.value)
 
+    @pytest.mark.slow
     def test_offline_it_gives_the_same(
         self, name: str, providers: Providers, settings: Settings
     ) -> None:
@@ -124,6 +127,7 @@ class TestEveryLiveSource:
         assert replayed.sha256 == online.sha256
         assert len(providers.calls) == calls
 
+    @pytest.mark.slow
     def test_asked_again_it_gives_the_same(
         self, name: str, providers: Providers, settings: Settings
     ) -> None:
@@ -135,6 +139,7 @@ class TestEveryLiveSource:
         assert second.sha256 == first.sha256
         assert "If-None-Match" in providers.calls[-1].headers
 
+    @pytest.mark.slow
     def test_no_row_is_known_after_the_fetch(
         self, name: str, providers: Providers, settings: Settings
     ) -> None:

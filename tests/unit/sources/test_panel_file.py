@@ -566,6 +566,7 @@ CELLS = st.tuples(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(CELLS, min_size=1, max_size=14), st.randoms(use_true_random=False))
 def test_the_order_of_rows_changes_nothing(rows: list[tuple[str, ...]], random: object) -> None:
     sound = [("S", "2020-01", "4")]

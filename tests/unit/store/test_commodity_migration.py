@@ -54,6 +54,7 @@ def test_what_was_published_before_is_the_magnets(migrated: Engine) -> None:
     assert scores[["commodity", "value"]].to_numpy().tolist() == [["85051110", 12.5]]
 
 
+@pytest.mark.slow
 def test_what_is_published_after_the_migration_is_newer(migrated: Engine) -> None:
     publish_forecasts(migrated, make_forecasts({"model": "new"}), as_of=APRIL, data_vintage="f00d")
 

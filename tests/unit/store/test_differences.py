@@ -76,6 +76,7 @@ def test_a_diff_over_several_ingests_compares_the_first_state_with_the_last(
     ]
 
 
+@pytest.mark.slow
 def test_a_figure_that_came_back_to_where_it_was_is_no_change(engine: Engine) -> None:
     first = ingest(engine, {})
     ingest(engine, {"value": 1.0, "available_at": AUGUST_20})

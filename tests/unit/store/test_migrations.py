@@ -91,6 +91,7 @@ def test_going_back_to_the_first_release_keeps_the_rows(first_release: str) -> N
     engine.dispose()
 
 
+@pytest.mark.slow
 def test_going_back_keeps_the_first_of_two_ingests_of_the_same_bytes(engine: Engine) -> None:
     for digest in ("a", "b", "a"):
         write_batch(

@@ -87,6 +87,7 @@ def test_a_file_with_all_its_versions_is_written_whole_and_once(engine: Engine) 
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
     [{"value": 354.0}, {"half_width": 5.0}, {"usable": False}, {"unit": "musd"}],

@@ -130,6 +130,7 @@ def test_a_digest_that_is_not_stored_is_left_out(engine: Engine) -> None:
     assert (len(NO_PANEL.frame), len(NO_PANEL.contradictions)) == (0, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "statement",
     [

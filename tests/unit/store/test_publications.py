@@ -76,6 +76,7 @@ def test_publishing_the_same_again_makes_no_second_publication(engine: Engine) -
     assert len(read_publications(engine)) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("statement", "message"),
     [

@@ -48,6 +48,7 @@ def test_nothing_is_written_with_the_clock_a_year_early(
     assert read_publications(engine).empty
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
 @pytest.mark.parametrize("before", WRITES.values(), ids=WRITES)
 def test_every_kind_of_write_is_evidence_of_time_for_every_other(

@@ -234,6 +234,7 @@ def test_looking_up_stored_rows_searches_by_key_and_reads_no_whole_table() -> No
     engine.dispose()
 
 
+@pytest.mark.slow
 def test_more_rows_than_one_statement_carries_are_all_written(engine: Engine) -> None:
     one = make_observations()
     many = pd.concat([one] * 12_001, ignore_index=True)

@@ -96,6 +96,7 @@ class TestEngine:
     def test_of_silent_series_alone_states_nothing(self) -> None:
         assert list(make_engine(np.full((3, MONTHS), NAN)).forecasts()) == []
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("poison", [1e12, -5.0, NAN], ids=str)
     def test_months_after_the_cutoff_change_nothing(self, poison: float) -> None:
         values = make_values()
@@ -142,6 +143,7 @@ class TestEngine:
 
         np.testing.assert_array_equal(scaled, plain().tonnes * powers[:, :, None])
 
+    @pytest.mark.slow
     def test_further_features_are_learned_from(self) -> None:
         draw = np.random.default_rng(9)
         values = make_values(months=72)
@@ -236,6 +238,7 @@ class TestTooLittleToLearn:
 
 
 class TestHorizons:
+    @pytest.mark.slow
     @pytest.mark.parametrize("horizon", [1, 24, 70])
     def test_may_be_short_or_beyond_the_history(self, horizon: int) -> None:
         tonnes = said(make_values(), horizon=horizon).tonnes
@@ -269,6 +272,7 @@ ODD = {
 
 
 class TestOddSeries:
+    @pytest.mark.slow
     @pytest.mark.parametrize("name", ODD)
     def test_get_a_sound_forecast(self, name: str) -> None:
         found = beside_others(name)
@@ -276,6 +280,7 @@ class TestOddSeries:
         assert found.rows[-1] == 39
         assert_sound(found.tonnes)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("row", ODD.values(), ids=ODD)
     def test_may_be_all_there_is(self, row: list[float]) -> None:
         assert_sound(said(np.tile(row, (12, 60 // np.size(row)))).tonnes)

@@ -131,6 +131,7 @@ class TestLessons:
         each = -(-100 // len(past_origins(59, 6, spec)))
         assert counts.tolist() == [each * 6] * len(origins)
 
+    @pytest.mark.slow
     def test_are_drawn_without_regard_to_size(self) -> None:
         values = make_values()
         large = values * np.where(np.arange(40) < 20, 2.0**30, 1.0)[:, None]
@@ -151,6 +152,7 @@ class TestLessons:
 
         assert len(found.target[(found.origin == 58) & (found.horizon == 1)]) == 2
 
+    @pytest.mark.slow
     def test_are_the_same_with_any_number_of_threads(self) -> None:
         view = make_view(make_values())
 

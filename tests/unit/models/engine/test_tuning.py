@@ -138,6 +138,7 @@ def test_months_of_the_check_do_not_change_the_search() -> None:
     assert panel_errors(cut(table), (panel.held_out,), QUICK)[0] > 1e3
 
 
+@pytest.mark.slow
 def test_a_forecast_does_not_see_the_months_it_is_scored_on() -> None:
     table = noisy_table()
     panel = cut(table)

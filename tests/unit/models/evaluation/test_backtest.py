@@ -19,6 +19,7 @@ def world_result() -> Backtest:
     return backtest_evidence(make_world().history(), at("2020-04-22"), spec=QUICK)
 
 
+@pytest.mark.slow
 def test_the_scale_is_the_seasonal_step_up_to_the_cutoff() -> None:
     cell = world_result().cells.query("destination == 'USA'").iloc[0]
     origin = make_world().history().origin(cell["as_of"])

@@ -42,6 +42,7 @@ def figures_of(cells: pd.DataFrame) -> dict[str, Figure]:
     return scoreboard_plots(cells, differences(cells, MODEL, baselines, seed=1, draws=50))
 
 
+@pytest.mark.slow
 def test_a_scoreboard_has_four_plots_that_can_be_drawn() -> None:
     figures = figures_of(make_cells())
 
@@ -81,6 +82,7 @@ def test_differences_have_a_panel_a_metric_and_a_row_a_baseline() -> None:
     assert [text.get_text() for text in panels[0].get_yticklabels()] == ["seasonal_naive", "drift"]
 
 
+@pytest.mark.slow
 def test_a_panel_without_a_shock_or_a_scale_is_plotted() -> None:
     cells = make_cells().assign(regime=CALM, scaled_error=np.nan, scaled_quantile_loss=np.nan)
 
@@ -90,6 +92,7 @@ def test_a_panel_without_a_shock_or_a_scale_is_plotted() -> None:
         figure.savefig(io.BytesIO(), format="png")
 
 
+@pytest.mark.slow
 def test_a_model_without_baselines_is_plotted() -> None:
     for figure in figures_of(make_cells(models=(MODEL,))).values():
         figure.savefig(io.BytesIO(), format="png")

@@ -57,6 +57,7 @@ def test_what_shares_no_origin_shares_no_cell() -> None:
     assert shared_cells(one, other, is_newer=True).empty
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("bias", "verdict"), [(0.0, "B better"), (40.0, "A better"), (20.0, "not significant")]
 )
@@ -77,6 +78,7 @@ def test_scores_by_scope_say_which_is_better(bias: float, verdict: str) -> None:
     assert set(overall["cells"]) == {ORIGINS * 3 * 6}
 
 
+@pytest.mark.slow
 def test_plots_show_the_two_and_their_difference() -> None:
     cells = shared_cells(make_backtest(20.0), make_backtest(0.0), is_newer=True)
 

@@ -46,6 +46,7 @@ def test_few_months_leave_the_usual() -> None:
     assert np.isnan(together(few)[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("carry", [0.0, 0.6])
 def test_the_band_of_three_months_holds_as_often_as_it_states(carry: float) -> None:
     sums = sum_cells(cells_of(ErrorCopula(carry, 0.0), origins=800), carry)

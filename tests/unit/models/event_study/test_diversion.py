@@ -115,6 +115,7 @@ def diverted() -> tuple[Diversion, ...]:
     )
 
 
+@pytest.mark.slow
 def test_large_diversions_are_found_at_the_right_destination() -> None:
     assert sum("VNM" in alerted(one) for one in diverted()) >= 34
     assert sum(len(alerted(one) - {"VNM"}) for one in diverted()) <= 6

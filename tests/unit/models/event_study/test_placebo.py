@@ -48,6 +48,7 @@ def test_a_planted_fall_is_found_within_the_band() -> None:
     assert result.p_value == pytest.approx(1 / 31)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("span", [slice(0, 1), slice(0, 3), slice(0, MONTHS)])
 @pytest.mark.parametrize("kept", [1.0, 0.3])
 def test_the_band_holds_what_was_planted_four_times_in_five(span: slice, kept: float) -> None:

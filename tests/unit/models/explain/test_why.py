@@ -73,6 +73,7 @@ def test_a_feature_is_reported_as_what_it_speaks_of(name: str, family: str) -> N
     assert EXPLAINS[name] == family
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("analogs", [(), (halted_analog(),)], ids=["calm", "control"])
 @pytest.mark.parametrize("weight", [None, (0.7, 0.5), (1.0,)], ids=["no-experts", "both", "trees"])
 def test_parts_add_up_to_the_published_median(

@@ -76,6 +76,7 @@ def assert_coherent(table: pd.DataFrame, origin: Origin) -> None:
         np.testing.assert_allclose(mean[members].sum(axis=0), mean[row], rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_rung_that_cannot_be_read_gives_way_to_the_next_for_all() -> None:
     origin = origin_at()
 

@@ -61,6 +61,7 @@ def test_the_scale_of_a_panel_is_the_seasonal_step_up_to_the_cutoff() -> None:
     assert cell["scaled_error"] == pytest.approx(cell["absolute_error"] / expected)
 
 
+@pytest.mark.slow
 def test_order_of_cutoffs_does_not_matter() -> None:
     again = backtest_panel(FORECASTER, make_snapshot(), CUTOFFS[::-1])
 

@@ -98,6 +98,7 @@ def test_rows_known_later_change_no_bit_of_a_forecast(forecast: pd.DataFrame) ->
     pd.testing.assert_frame_equal(made, forecast, check_exact=True)
 
 
+@pytest.mark.slow
 def test_past_tables_are_scored_against_what_is_known_now() -> None:
     now = table_at(NOW)
 
@@ -111,6 +112,7 @@ def test_past_tables_are_scored_against_what_is_known_now() -> None:
     assert np.isfinite(found.scores["value"]).all()
 
 
+@pytest.mark.slow
 def test_the_last_value_states_the_last_month_for_all_months() -> None:
     past, now = table_at(at("2023-07-26")), table_at(NOW)
 

@@ -44,6 +44,7 @@ def test_answer_has_every_destination_and_month_in_the_promised_columns() -> Non
     assert table["period"].min() == "2020-07"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     [

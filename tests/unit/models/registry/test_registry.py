@@ -234,6 +234,7 @@ def test_a_loaded_model_names_missing_columns(
         model.quantiles(mlflow_rows.drop(columns="tariff_rate_pct"))
 
 
+@pytest.mark.slow
 def test_the_champion_moves_and_leaves_a_way_back(
     register: Register, mlflow_settings: Settings
 ) -> None:
@@ -322,6 +323,7 @@ def test_lost_files_are_reported_with_their_place(
         model_store.load(mlflow_settings, version)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["p50.txt", "served.py", "card.json"])
 def test_a_file_changed_after_training_is_refused_and_nothing_of_it_runs(
     register: Register, mlflow_settings: Settings, name: str
@@ -354,6 +356,7 @@ def test_byte_code_beside_the_script_is_not_taken_over(
     assert model_store.load(mlflow_settings, version).card == mlflow_card
 
 
+@pytest.mark.slow
 def test_what_mlflow_notes_beside_a_model_it_serves_does_not_disable_it(
     register: Register, mlflow_settings: Settings, mlflow_card: Mapping[str, object]
 ) -> None:
@@ -368,6 +371,7 @@ def test_what_mlflow_notes_beside_a_model_it_serves_does_not_disable_it(
     assert model_store.load(mlflow_settings, version).card == mlflow_card
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "case",
     [
