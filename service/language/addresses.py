@@ -15,7 +15,7 @@ PARAMETER: Final = "lang"
 _OTHERS: Final = ("/api/", "/static/")
 """Addresses below these have no language."""
 
-_FILES: Final = (".csv", ".xlsx", ".png", ".yaml", ".atom", "/answer.json")
+_FILES: Final = (".csv", ".xlsx", ".png", ".yaml", "/answer.json")
 """Files are the same in all languages."""
 
 _LINK: Final = re.compile(
@@ -56,7 +56,7 @@ class LanguageOfRequests:
 def _name(headers: MutableHeaders, choice: LanguageChoice) -> None:
     """Name the language of a response, and keep it where a browser is sent on."""
     headers.add_vary_header("Accept-Language")
-    if headers.get("content-type", "").startswith("text/html"):
+    if headers.get("content-type", "").startswith(("text/html", "application/atom+xml")):
         headers["Content-Language"] = choice.tag
     place = headers.get("location", "")
     if place.startswith("/") and choice.named:

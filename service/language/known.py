@@ -16,6 +16,11 @@ Placeholder = tuple[str, Callable[[str], str]]
 """What it looks like (a pattern), and what writes it in the language in use."""
 
 
+def as_clause(sentence: str) -> str:
+    """Return a sentence as a part of another: without the stop at its end."""
+    return sentence.rstrip(".。")
+
+
 @dataclass(frozen=True)
 class KnownSentences:
     """Sentences, marked for the catalogues, that a text of another part may be made of."""

@@ -1,20 +1,25 @@
-"""Alert rules on a new publication, and the alerts as an Atom feed (RFC 4287)."""
+"""Alert rules on a new publication, and the alerts in words."""
 
 import uuid
 from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
+from datetime import datetime
 from typing import Final
-from xml.etree import ElementTree as ET
 
 import pandas as pd
 
 from service.charts.publication_charts import fan_of
-from service.http.responses import Answer, Record, answer_of, records
+from service.http.responses import Record, records
+from service.language.choice import DEFAULT, language
+from service.language.formats import dated, separated
+from service.language.phrases import gettext, marked
 from service.live.live import PlanningState
 from service.live.publication import Publication
 from service.planning import entries
+from service.planning.sentences import planning_words
 from service.queries.needs import months_needed
 from service.report import view
-from service.wording import chance_below, chance_words, home_of, name_of, tonnes, words_of
+from service.wording import chance_below, chance_words, name_of, tonnes, words_of
 from store.planning.alert_rules import AlertFinding
 from store.vocabulary import COMMODITY, QUANTILE_COLUMNS
 
@@ -23,10 +28,21 @@ Months = Mapping[pd.Timestamp, float]
 ROUNDING: Final = 6
 """Decimals of points, beyond floating-point noise."""
 
-WHAT: Final = {
-    "shortfall": "chance of a shortfall",
-    "below_last_year": "chance of falling below the same month a year before",
-    "median": "median",
+_MESSAGES: Final = {
+    "shortfall": marked(
+        "%(about)s: chance of a shortfall in %(month)s went from %(old)s to %(new)s "
+        "(%(moved)s points; threshold %(threshold)s). Forecast as of %(day)s, previous one "
+        "%(earlier)s."
+    ),
+    "below_last_year": marked(
+        "%(about)s: chance of falling below the same month a year before in %(month)s went from "
+        "%(old)s to %(new)s (%(moved)s points; threshold %(threshold)s). Forecast as of %(day)s, "
+        "previous one %(earlier)s."
+    ),
+    "median": marked(
+        "%(about)s: median in %(month)s went from %(old)s t to %(new)s t (%(moved)s%%; threshold "
+        "%(threshold)s). Forecast as of %(day)s, previous one %(earlier)s."
+    ),
 }
 
 
@@ -59,16 +75,16 @@ def finding_of(
     # Of equal moves the earliest month counts.
     moves = {m: round(abs(_points(rule, old_values[m], new_values[m])), ROUNDING) for m in common}
     month = max(common, key=lambda m: (moves[m], -m.value))
-    old, new = old_values[month], new_values[month]
-    moved = _points(rule, old, new)
-    return AlertFinding(
+    found = AlertFinding(
         **about,
         fired=moves[month] >= rule["points"],
         period=month.date(),
-        before=old,
-        after=new,
-        message=_sentence(rule, need, month, (old, new, moved), (newest, before)),
+        before=old_values[month],
+        after=new_values[month],
+        message="",
     )
+    message = _message(rule, need, asdict(found), newest.published.labels)
+    return replace(found, message=message)
 
 
 def _shortfall(rule: Record, need: Record | None, publication: Publication) -> Months:  # noqa: ARG001 - one signature for all
@@ -116,35 +132,67 @@ def _points(rule: Record, old: float, new: float) -> float:
     return 100.0 * (new - old) / old if old > 0 else (100.0 if new > 0 else 0.0)
 
 
-def _sentence(
-    rule: Record,
-    need: Record | None,
-    month: pd.Timestamp,
-    move: tuple[float, float, float],
-    publications: tuple[Publication, Publication],
-) -> str:
-    """Describe the move in one line."""
-    old, new, moved = move
-    newest, before = publications
-    goods = "" if newest.is_magnets else f"{newest.goods}, "
-    where = f"{goods}{name_of(rule['destination'])}"
-    about = f"{need['name']} ({where}, {tonnes(need['tonnes'])} t a month)" if need else where
-    is_median = rule["measure"] == "median"
-    words = [f"{tonnes(v)} t" if is_median else chance_words(v) for v in (old, new)]
-    unit = "%" if is_median else " points"
-    return (
-        f"{about}: {WHAT[rule['measure']]} in {month:%B %Y} went from {words[0]} to {words[1]} "
-        f"({moved:+.1f}{unit}; threshold {rule['points']:g}). Forecast as of "
-        f"{newest.as_of:%Y-%m-%d}, previous one {before.as_of:%Y-%m-%d}."
+def _message(rule: Record, need: Record | None, found: Record, labels: Mapping[str, str]) -> str:
+    """Describe what was found in one line, in the language in use."""
+    form = _MESSAGES[rule["measure"]]
+    words = tonnes if rule["measure"] == "median" else chance_words
+    moved = _points(rule, found["before"], found["after"])
+    return gettext(
+        form,
+        about=_about(rule, need, labels),
+        month=dated(pd.Timestamp(found["period"]), "long month"),
+        old=words(found["before"]),
+        new=words(found["after"]),
+        moved=separated(f"{moved:+.1f}"),
+        threshold=separated(f"{rule['points']:g}"),
+        day=plain_day(found["as_of"]),
+        earlier=plain_day(found["against"]),
     )
 
 
-ATOM: Final = "application/atom+xml; charset=utf-8"
-SPACE: Final = "http://www.w3.org/2005/Atom"
-ADDRESS: Final = "/alerts.atom"
-FEED_ID: Final = "urn:magnetcast:alerts"
+def _about(rule: Record, need: Record | None, labels: Mapping[str, str]) -> str:
+    """Return what a rule watches: a need, or a destination."""
+    goods = "" if rule["commodity"] == COMMODITY else f"{words_of(rule['commodity'], labels)}, "
+    where = f"{goods}{name_of(rule['destination'])}"
+    if need is None:
+        return where
+    return gettext(
+        "%(need)s (%(where)s, %(amount)s t a month)",
+        need=need["name"],
+        where=where,
+        amount=tonnes(need["tonnes"]),
+    )
 
-MOST_ENTRIES: Final = 100
+
+def plain_day(moment: datetime | str) -> str:
+    """Return a day; programs read the English one."""
+    day = pd.Timestamp(moment)
+    return f"{day:%Y-%m-%d}" if language() == DEFAULT else dated(day, "day")
+
+
+def alerts_in_words(planning: PlanningState, labels: Mapping[str, str]) -> list[Record]:
+    """Return the alerts as ``entries.alerts``, in the language in use.
+
+    Args:
+        planning: The planning.
+        labels: Labels of commodities.
+    """
+    found = entries.alerts(planning)
+    if language() == DEFAULT:
+        return found
+    rules, needs = (
+        {row["id"]: row for row in records(rows)}
+        for rows in (planning.rows.rules, planning.rows.needs)
+    )
+    return [
+        {
+            **alert,
+            "message": _message(rule, needs.get(rule["need_id"]), alert, labels),
+            "trouble": planning_words(alert["trouble"]),
+        }
+        for alert in found
+        for rule in [rules[alert["rule_id"]]]
+    ]
 
 
 def alert_id(uid: str, as_of: pd.Timestamp) -> str:
@@ -155,73 +203,3 @@ def alert_id(uid: str, as_of: pd.Timestamp) -> str:
         as_of: Moment of the publication that the alert is about.
     """
     return uuid.uuid5(uuid.UUID(hex=uid), f"{as_of:%Y-%m-%dT%H:%M:%SZ}").urn
-
-
-def atom(
-    planning: PlanningState,
-    *,
-    began: pd.Timestamp,
-    publications: pd.DataFrame,
-    labels: Mapping[str, str],
-) -> Answer:
-    """Return the feed: forecasts that await approval, then alerts, newest first.
-
-    Args:
-        planning: The planning.
-        began: When the feed was last changed if there is nothing in it.
-        publications: As ``store.publications.decisions.read_publications``; not modified.
-        labels: Labels of commodities.
-    """
-    held = _held(publications)
-    uids = dict(zip(planning.rows.rules["id"], planning.rows.rules["uid"], strict=True))
-    alerts = entries.alerts(planning)[:MOST_ENTRIES]
-    moments = [row["evaluated_at"] for row in alerts] + [row["frozen_at"] for row in held]
-    changed = max(moments, default=f"{began:%Y-%m-%dT%H:%M:%SZ}")
-    feed = ET.Element("feed", xmlns=SPACE)
-    _add(feed, "id", FEED_ID)
-    _add(feed, "title", "magnetcast alerts")
-    _add(feed, "updated", changed)
-    ET.SubElement(_add(feed, "author", ""), "name").text = "magnetcast"
-    ET.SubElement(feed, "link", rel="self", href=ADDRESS, type="application/atom+xml")
-    for row in held:
-        _held_entry(feed, row, words_of(row["commodity"], labels))
-    for row in alerts:
-        _entry(feed, row, uids[row["rule_id"]])
-    return answer_of(ET.tostring(feed, encoding="utf-8", xml_declaration=True), ATOM)
-
-
-def _entry(feed: ET.Element, alert: Record, uid: str) -> None:
-    entry = ET.SubElement(feed, "entry")
-    _add(entry, "id", alert_id(uid, pd.Timestamp(alert["as_of"])))
-    _add(entry, "title", alert["rule"])
-    _add(entry, "updated", alert["evaluated_at"])
-    _add(entry, "content", alert["message"]).set("type", "text")
-    ET.SubElement(entry, "category", term=alert["commodity"])
-    ET.SubElement(entry, "link", rel="alternate", href="/needs#alerts")
-
-
-def _held(publications: pd.DataFrame) -> list[Record]:
-    """Return the publications that await approval, newest first."""
-    waiting = publications.loc[
-        (publications["state"] == "held") & publications["frozen_at"].notna()
-    ]
-    return records(waiting.sort_values("id", ascending=False))
-
-
-def _held_entry(feed: ET.Element, held: Record, goods: str) -> None:
-    entry = ET.SubElement(feed, "entry")
-    name = f"{held['commodity']} {held['as_of']} {held['sha256']}"
-    _add(entry, "id", uuid.uuid5(uuid.NAMESPACE_OID, name).urn)
-    of = "" if held["commodity"] == COMMODITY else f" of {goods}"
-    _add(entry, "title", f"The forecast{of} as of {held['as_of'][:10]} is held")
-    _add(entry, "updated", held["frozen_at"])
-    text = f"It awaits approval (publication {held['id']}): {held['held_because']}"
-    _add(entry, "content", text).set("type", "text")
-    ET.SubElement(entry, "category", term=held["commodity"])
-    ET.SubElement(entry, "link", rel="alternate", href=home_of(held["commodity"]) or "/")
-
-
-def _add(parent: ET.Element, name: str, text: str) -> ET.Element:
-    made = ET.SubElement(parent, name)
-    made.text = text or None
-    return made

@@ -12,6 +12,7 @@ from service.language.choice import language
 from service.live.live import PlanningState
 from service.live.publication import Publication
 from service.planning import entries
+from service.planning.alerts import alerts_in_words
 from service.planning.entries import value_added
 from service.queries import history, tables, track
 from service.queries.arrivals import Days, arrival_months
@@ -56,7 +57,7 @@ def needs_page(
         here=PLACE,
         needs=[_for_page(need, shared.shipping) for need in all_needs(shared.live.of, planning)],
         rules=entries.rules(planning),
-        alerts=entries.alerts(planning),
+        alerts=alerts_in_words(planning, publication.published.labels),
         autocorrelation=autocorrelation_of(publication),
         destinations=[(code, name_of(code)) for code in publication.destinations],
         picked=picked,

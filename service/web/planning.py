@@ -22,7 +22,8 @@ from service.language.choice import chosen
 from service.language.phrases import message_of
 from service.live.publication import Publication
 from service.planning import entries
-from service.planning.alerts import ADDRESS, atom
+from service.planning.feed import ADDRESS, atom
+from service.planning.sentences import planning_words
 from service.queries.history import known_destination
 from service.state import (
     Chosen,
@@ -126,7 +127,7 @@ def add_need(*, fields: Fields, who: Writer, shared: Shared) -> Response:
     except TokenError:
         raise
     except DataError as err:
-        return _again(current, shared, FormErrors("need", fields, message_of(err)))
+        return _again(current, shared, FormErrors("need", fields, planning_words(message_of(err))))
     return _see(needs_at(current.commodity, f"need-{number}"))
 
 
@@ -146,7 +147,7 @@ def add_rule(request: Request, *, fields: Fields, who: Writer, shared: Shared) -
     except TokenError:
         raise
     except DataError as err:
-        return _again(current, shared, FormErrors("rule", fields, message_of(err)))
+        return _again(current, shared, FormErrors("rule", fields, planning_words(message_of(err))))
     if not secret:
         return _see(needs_at(current.commodity, "rules"))
     shown_once = {"number": number, "value": secret}
@@ -180,7 +181,7 @@ def add_override(fields: Fields, who: Writer, shared: Shared) -> Response:
     except TokenError:
         raise
     except DataError as err:
-        refused = FormErrors("override", fields, message_of(err))
+        refused = FormErrors("override", fields, planning_words(message_of(err)))
         now, planning = shared.live.clock(), shared.live.planning
         shown = destination_page(current, destination, now, planning, refused)
         return form_page(Response(shown.body, HTTPStatus.BAD_REQUEST, media_type=shown.media))

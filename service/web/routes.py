@@ -17,6 +17,7 @@ from service.http.responses import Answer, answer_of
 from service.language.choice import DEFAULT, LANGUAGES, chosen, in_language, language
 from service.language.phrases import gettext, is_shown
 from service.live.publication import Publication
+from service.planning.sentences import planning_words
 from service.queries.history import known_destination
 from service.queries.tables import LedgerQuery, listing
 from service.state import Current, Goods, Health, Planning, Shared, may_read
@@ -86,6 +87,7 @@ def _charts(publication: Publication, *, is_whole: bool) -> Iterator[str]:
 
 def error_page(status: int, title: str, detail: str, kept: str) -> str:
     """Return the page of an error; ``kept`` are the fields that a switch of the language keeps."""
+    detail = planning_words(detail)
     return bare_page(
         "error.html.j2",
         status=status,

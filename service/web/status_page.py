@@ -1,5 +1,6 @@
 """The page that shows how the installation is: alarms, models in use, recent runs."""
 
+from dataclasses import replace
 from typing import Final
 
 import pandas as pd
@@ -8,7 +9,7 @@ from service.http.responses import HTML, Answer, Record, answer_of
 from service.live.health import HealthReport
 from service.live.publication import Publication
 from service.web.render import bare_page, page
-from service.web.status_words import line_words
+from service.web.status_words import alarm_words, line_words
 from service.wording import name_of
 
 ADDRESS: Final = "/status"
@@ -26,24 +27,25 @@ def status_page(found: HealthReport, publication: Publication | None, now: pd.Ti
         now: The moment of the request.
     """
     if publication is None:
-        shown = bare_page(
-            TEMPLATE, here=ADDRESS, found=found, lines=_lines(found), models=(), runs=()
-        )
+        shown = bare_page(TEMPLATE, here=ADDRESS, **_of_installation(found), models=(), runs=())
         return answer_of(shown.encode(), HTML)
     return page(
         TEMPLATE,
         publication,
         now=now,
         here=ADDRESS,
-        found=found,
-        lines=_lines(found),
+        **_of_installation(found),
         models=models_in_use(publication),
         runs=recent_runs(publication),
     )
 
 
-def _lines(found: HealthReport) -> list[str]:
-    return [line_words(line) for line in found.lines]
+def _of_installation(found: HealthReport) -> dict[str, object]:
+    return {
+        "found": found,
+        "lines": [line_words(line) for line in found.lines],
+        "alarms": [replace(one, words=alarm_words(one.words)) for one in found.alarms],
+    }
 
 
 def models_in_use(publication: Publication) -> list[Record]:

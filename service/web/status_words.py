@@ -1,32 +1,126 @@
-"""The lines of the system status in the language of a page; alarms stay English."""
+"""The lines and alarms of the system status in the language of a page."""
 
+import re
 from datetime import date
 from typing import Final
 
-from service.language.formats import dated, separated
-from service.language.known import KnownSentences
-from service.language.phrases import gettext, marked
+from service.data_words import state_words, statement_words
+from service.gate_words import held_words
+from service.language.formats import dated, listed, percentage, separated
+from service.language.known import KnownSentences, as_clause
+from service.language.phrases import gettext, is_shown, marked, ngettext
+from service.wording import model_words
 
-_SENTENCES: Final = (
+_LINES: Final = (
     marked("Figures of %(month)s were due on %(day)s; the newest known are of %(newest)s."),
     marked("The next, of %(month)s, are due on %(day)s."),
     marked("The newest forecast is as of %(day)s %(time)s UTC."),
     marked("The last run began %(day)s %(time)s UTC: %(state)s."),
+    marked("%(goods)s: forecast as of %(day)s, %(month)s to %(newest)s, %(model_status)s."),
+    marked("%(goods)s: no forecast."),
+    marked("Its last run: %(state)s."),
     marked("Champion: none."),
     marked("Champion: version %(number)s, %(model)s."),
     marked("The champion cannot forecast; the next run falls back to other models."),
+    marked("The newest forecast was made by the champion."),
     marked(
         "Quarantine: %(files)s files wait. Suspicious statements: %(figures)s. Free disk: "
         "%(size)s GB."
     ),
+    marked("Started again in the last day: %(name)s, %(times)s, last at %(day)s %(time)s UTC."),
     marked("Last backup: never."),
     marked("Last backup: %(day)s %(time)s UTC."),
 )
 
+_ALARMS: Final = (
+    marked("A restore was interrupted before everything was in place."),
+    marked(
+        "This machine's clock is at %(day)s %(time)s, and the last write was on %(last_day)s "
+        "%(last_time)s: the clock was moved, and writes are refused."
+    ),
+    marked(
+        "Publication %(number)s as of %(day)s (%(goods)s) is not what was frozen: %(rows)s rows, "
+        "of %(frozen)s."
+    ),
+    marked(
+        "The panel behind publication %(number)s as of %(day)s (%(goods)s) is not what was stored "
+        "(SHA-256 %(model)s)."
+    ),
+    marked("%(rows)s rows of the forecasts were brought by no publication."),
+    marked("Publication %(number)s as of %(day)s (%(goods)s) is held: %(reason)s."),
+    marked("No forecast was ever published."),
+    marked("The figures of %(month)s were due on %(day)s and are %(late)s days late."),
+    marked("The forecast of %(day)s is older than the release of %(last_day)s, %(late)s days ago."),
+    marked("The last run of %(name)s failed."),
+    marked("The last run, of %(day)s %(time)s UTC, failed."),
+    marked("%(name)s, begun %(day)s %(time)s UTC, failed: %(error)s."),
+    marked("%(name)s, begun %(day)s %(time)s UTC, was cut off before it ended."),
+    marked("The run of %(day)s %(time)s UTC has not ended for %(hours)s hours."),
+    marked("No model is champion."),
+    marked("It cannot answer: %(error)s."),
+    marked("The forecast of %(day)s was not measured for drift."),
+    marked("%(files)s refused files wait for review."),
+    marked("%(name)s of `magnetcast up` ended and does not run."),
+    marked("%(size)s GB are free on the disk of %(name)s."),
+    marked("There is no backup."),
+    marked("The last backup is %(late)s days old."),
+)
+
+_READINGS: Final = (
+    marked("%(count)s scored months; %(needed)s are needed to judge."),
+    marked("%(count)s finished runs; %(needed)s are needed to judge."),
+    marked("No full day has passed since the first publication."),
+    marked(
+        "Errors of the last %(recent)s scored months are %(ratio)s times those of the %(count)s "
+        "before; chance allows %(bound)s."
+    ),
+    marked(
+        "Errors of the last %(recent)s scored months are %(ratio)s times the seasonal naive's; "
+        "chance allows %(bound)s."
+    ),
+    marked(
+        "The 80%% band covered %(share)s of the %(cells)s cells of the last %(recent)s scored "
+        "months, worth %(count)s independent ones; chance allows %(low)s to %(high)s."
+    ),
+    marked(
+        "A forecast from the newest due release was published on %(count)s of %(days)s days of the "
+        "last %(recent)s (%(share)s; target %(low)s)."
+    ),
+    marked("%(count)s more may be missed."),
+    marked("On %(count)s days the figures themselves were late."),
+    marked("The budget is overdrawn by %(count)s days."),
+    marked("%(count)s published figures contradict the rest, %(recent)s of them newly."),
+    marked(
+        "%(count)s published figures contradict the rest, %(recent)s of them newly: %(figures_)s."
+    ),
+    marked("The last run took %(last)s min; usual are %(usual)s min."),
+    marked("The model was trained on other features."),
+    marked("The model was trained before references were kept; the next one has one."),
+    marked("%(name)s: %(count)s past origins to hold against; %(needed)s are needed."),
+    marked(
+        "%(name)s: population index %(ratio)s (most so far %(bound)s), %(share)s of values out of "
+        "range (most so far %(high)s); most moved: %(features)s."
+    ),
+)
+
+
+_MAIN_JOB: Final = marked("the main job")
+
 
 def line_words(line: str) -> str:
     """Return a line in the language in use; one of an unknown form stays English."""
-    return _KNOWN.shown(line)
+    measured = re.fullmatch(r"Measured, ([\w-]+): (.+)", line)
+    if measured is None:
+        return _KNOWN.shown(line)
+    words = _KNOWN.shown(measured[2])
+    if not is_shown(words):
+        return line
+    return gettext("Measured, %(monitor)s: %(words)s", monitor=measured[1], words=words)
+
+
+def alarm_words(message: str) -> str:
+    """Return what is wrong in the language in use; an error of another program stays English."""
+    return _KNOWN.shown(message)
 
 
 def _day(word: str) -> str:
@@ -39,15 +133,53 @@ def _month(word: str) -> str:
     return dated(date.fromisoformat(f"{word}-01"), "month")
 
 
+def _share(word: str) -> str:
+    return percentage(word.removesuffix("%"))
+
+
+def _times(word: str) -> str:
+    count = 1 if word == "once" else int(word.removesuffix(" times"))
+    return ngettext("once", "%(n)s times", count)
+
+
+def _statements(text: str) -> str:
+    return "; ".join(map(statement_words, text.split("; ")))
+
+
+_MOVED: Final = re.compile(r"(\w+) \(([\d.]+), (\d+%) out of range\)")
+
+
+def _features(text: str) -> str:
+    return listed(
+        [
+            gettext(
+                "%(name)s (%(index)s, %(share)s out of range)",
+                name=name,
+                index=separated(index),
+                share=_share(share),
+            )
+            for name, index, share in _MOVED.findall(text)
+        ]
+    )
+
+
 _KNOWN: Final = KnownSentences(
-    _SENTENCES,
+    (*_LINES, *_ALARMS, *_READINGS),
     {
         "month": (r"\d{4}-\d\d", _month),
         "newest": (r"\d{4}-\d\d|none", _month),
-        "day": (r"\d{4}-\d\d-\d\d", _day),
-        "time": (r"\d\d:\d\d", str),
-        "model": (r"\S+?", str),
-        "state": (r"finished|failed|running", gettext),
+        **dict.fromkeys(("day", "last_day"), (r"\d{4}-\d\d-\d\d", _day)),
+        **dict.fromkeys(("time", "last_time"), (r"\d\d:\d\d", str)),
+        **dict.fromkeys(("model", "goods"), (r"[^\s()]+?", str)),
+        "name": (r"[\w .,;-]+?", lambda word: gettext(word) if word == _MAIN_JOB else word),
+        "state": (r"finished|failed|running", state_words),
+        "model_status": (r"[\w ]+?", model_words),
+        "times": (r"once|\d+ times", _times),
+        "reason": (r".+", lambda word: as_clause(held_words(word))),
+        "error": (r".+", as_clause),
+        "figures_": (r".+", _statements),
+        "features": (rf"{_MOVED.pattern}(?:, {_MOVED.pattern})*", _features),
+        **dict.fromkeys(("share", "low", "high"), (r"\d[\d.]*%", _share)),
     },
-    other=(r"[\d.]+", separated),
+    other=(r"[\d.]*\d", separated),
 )

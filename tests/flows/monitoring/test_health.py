@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -16,9 +17,16 @@ from flows.context.stores import (
     single_writer,
 )
 from flows.monitoring.health import SystemHealth, examine
-from flows.monitoring.health_checks import Alarm, HealthFacts, health_findings
-from flows.monitoring.status import status_lines
-from models.monitoring.readings import Monitor, Reading
+from flows.monitoring.health_checks import Alarm, HealthFacts, OtherCommodity, health_findings
+from flows.monitoring.status import lines_of, status_lines
+from models.forecasting.plausibility import MedianShift, too_far
+from models.monitoring import feature_drift
+from models.monitoring import readings as measured
+from models.monitoring.drift import against_naive, coverage_drift, score_drift
+from models.monitoring.readings import Monitor, Reading, contradictions, durations
+from service.language.choice import in_language
+from service.language.phrases import is_shown
+from service.web.status_words import alarm_words, line_words
 from store.settings import PROJECT_ROOT, Settings
 from tests.data.builders import at
 
@@ -95,6 +103,53 @@ def test_each_thing_that_is_wrong_raises_its_own_alarm(
     (found,) = health_findings(replace(FINE, **change))
 
     assert (found.alarm, found.code) == (alarm, code)
+
+
+def test_every_alarm_and_line_is_known_in_the_languages_of_pages() -> None:
+    months = pd.DataFrame({"own": 1.0, "naive": 0.9, "covered": 0.5, "cells": 8}, index=range(12))
+    suspicious = pd.DataFrame(
+        {"statement": ["USA 2025-06 net_weight_t 353"], "source_url": ["https://a.example"]}
+    )
+    psi, fresh = {"trade": [0.1] * 30}, np.array([1.0] * 80 + [0.0] * 9 + [np.nan])
+    readings = [
+        *(measured._judged(days, 90, 0.97) for days in (fresh, fresh[:0])),
+        *(measure(months) for measure in (score_drift, against_naive, coverage_drift)),
+        score_drift(months.head(3)),
+        *(contradictions(suspicious, one) for one in (suspicious, suspicious.head(0))),
+        *(durations(seconds) for seconds in ([60.0], [60.0] * 7)),
+        feature_drift._judged(
+            "trade",
+            ["horizon", "tonnes_lag_1m_log"],
+            np.array([0.5, 0.4]),
+            np.zeros(2),
+            {"psi": psi, "outside": psi},
+        ),
+    ]
+    move = MedianShift("WLD", 100.0, 200.0)
+    held = f"publication 4 as of 2026-11-24 (85051110) is held: {too_far([move], 50.0)}"
+    marker = RunMarker("the main job", "2026-11-20 09:30 UTC", "")
+    changes: list[dict[str, Any]] = [
+        {"cut_off": True}, {"held": (held,)}, {"newest": pd.Timestamp("2026-09-01")},
+        {"forecast_as_of": None}, {"forecast_as_of": at("2026-11-19")}, {"last_run": "failed"},
+        {"last_run": "running"}, {"champion": ""}, {"champion_trouble": "its files are gone"},
+        {"missing": ("worker", "mlflow")}, {"unfinished": (marker,)},
+        {"unfinished": (replace(marker, error="it broke"),)}, {"last_write_at": at("2026-12-20")},
+        {"quarantined": 2}, {"free_bytes": 1 << 20}, {"watched": None}, {"backup_at": None},
+        {"backup_at": at("2026-11-16")}, {"restarts": {"worker": [at("2026-11-24")]}},
+        {"readings": tuple(replace(one, fired=True) for one in readings)},
+        {"others": (OtherCommodity("850511", "2026-11-24, 2026-11 to 2027-10, champion", "failed"),
+                    OtherCommodity("280530", "", "finished"))},
+    ]  # fmt: skip
+    facts = [replace(FINE, **change) for change in changes]
+    alarms = {one.message for case in facts for one in health_findings(case)}
+    lines = {line for case in facts for line in lines_of(SystemHealth(case, ()))}
+
+    with in_language("ja"):
+        unknown = [text for text in alarms if not is_shown(alarm_words(text))]
+        unknown += [text for text in lines if not is_shown(line_words(text))]
+
+    assert unknown == []
+    assert len(alarms) >= len(changes) + len(readings) - 3
 
 
 def test_a_server_that_was_started_again_is_reported_and_is_no_alarm() -> None:

@@ -226,12 +226,18 @@ def test_a_form_is_read_in_the_language_of_its_page(engine: Engine) -> None:
         saved = client.post("/needs?lang=de", data=fields | months, follow_redirects=False)
         shown = client.get("/needs?lang=de").text
         refused = client.post("/needs?lang=de", data=fields | months | {"tonnes": "1,000.5"})
+        nameless = client.post(
+            "/needs?lang=ja", data=fields | months | {"name": " ", "tonnes": "9"}
+        )
+        unknown = client.post("/needs/7/end?lang=de")
         trail = client.get("/audit?lang=ja").text
 
     assert "lang=de" in saved.headers["location"]
     assert words_in(trail) - {"desk"} - set(FALLBACK.split()) == set()
     assert "1.000,5&nbsp;t je Monat" in shown
     assert "keine eindeutig lesbare Zahl" in refused.text
+    assert "<span>必要量の名称が" in nameless.text
+    assert "7 ist nicht in Kraft (Bedarf). Erwartet wird: 1." in unknown.text
 
 
 def test_a_page_names_its_other_languages(client: TestClient) -> None:

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -19,9 +20,12 @@ from starlette.testclient import TestClient
 
 from flows.alerts import MOST_TRIES, Sender, alert, alert_if_possible
 from flows.context.stores import store_of
+from service.language.choice import in_language
+from service.live.live import PlanningState
+from service.planning.alerts import alerts_in_words
 from service.planning.webhooks import WebhookPolicy
 from sources.http.faults import RetryPolicy
-from store.planning.alert_rules import AlertRule, add_rule, end_rule
+from store.planning.alert_rules import AlertRule, add_rule, end_rule, note_delivery
 from store.planning.audit import Actor
 from store.planning.needs import NeedRow, add_need
 from store.planning.overrides import read_planning
@@ -167,6 +171,11 @@ def test_a_need_and_a_year_before_are_watched(settings: Settings) -> None:
     assert "plant (United States" in short["message"]
     assert "chance of a shortfall in" in short["message"]
     assert "below the same month a year before" in rows.iloc[1]["message"]
+    desk = PlanningState(read_planning(engine))
+    with in_language("ja"):
+        found = [row["message"] for row in alerts_in_words(desk, {})]
+    assert [row["message"] for row in alerts_in_words(desk, {})] == list(rows["message"])
+    assert set(re.findall("[A-Za-z]+", "".join(found))) == {"plant"}
 
 
 def publish_medians(engine: Engine) -> float:
@@ -317,6 +326,32 @@ def test_the_feed_and_the_pages_tell_what_is_held(settings: Settings) -> None:
     assert entry.findtext(f"{space}updated") == "2026-11-25T00:00:00Z"
     assert "WLD +60%" in str(entry.findtext(f"{space}content"))
     assert "Held: a newer forecast, as of 25 November 2026" in page
+
+
+def test_pages_and_feed_have_the_alert_in_the_language_asked_for(doubled: Settings) -> None:
+    engine = store_of(doubled)
+    median_rule(engine)
+    alert(doubled, NOW)
+    note_delivery(engine, (1, LATER), tries=3, at=NOW, trouble="HTTP 404 from a.example")
+
+    with TestClient(make_app(engine)) as client:
+        page = client.get("/needs?lang=de").text
+        feed = client.get("/alerts.atom?lang=de")
+        english = client.get("/alerts.atom").text
+
+    (row,) = read_planning(engine).alerts.to_dict("records")
+    message = (
+        "Vereinigte Staaten: Der Median (November 2026) änderte sich von 636\N{NO-BREAK SPACE}t "
+        "auf 1.271\N{NO-BREAK SPACE}t (+100,0\N{NO-BREAK SPACE}%; Schwelle 50). Prognose vom "
+        "25. Nov. 2026, vorige vom 24. Nov. 2026."
+    )
+    assert message in page
+    assert "<span>HTTP 404 von a.example.</span>" in page
+    assert message in feed.text
+    assert 'href="/needs?lang=de#alerts"' in feed.text
+    assert (feed.headers["Content-Language"], feed.text.count('xml:lang="de"')) == ("de", 1)
+    assert row["message"] in english
+    assert "xml:lang" not in english
 
 
 @pytest.mark.slow
