@@ -36,10 +36,10 @@ What was tried where an aim is missed, and what would be next:
 """
 
 
-def find(case: Case, folder: Path, keep: Path | None) -> Found:
+def find(case: Case, folder: Path, keep: Path | None, spec: EngineSpec) -> Found:
     """Replay a panel and score it beside the peers."""
     task = case.task(folder)
-    own = own_forecasts(task, case.months)
+    own = own_forecasts(task, case.months, spec)
     peers = case.peer_forecasts(folder)
     if keep is not None:
         keep.mkdir(parents=True, exist_ok=True)
@@ -88,12 +88,12 @@ def aim_row(panel: str, what: str, aim: str, value: str, *, met: bool) -> dict[s
     }
 
 
-def lines_of(cases: Sequence[Case], folder: Path, keep: Path | None) -> list[str]:
+def lines_of(cases: Sequence[Case], folder: Path, keep: Path | None, spec: EngineSpec) -> list[str]:
     every: list[Found] = []
     informed = None
     lines: list[str] = []
     for case in cases:
-        found = find(case, folder, keep)
+        found = find(case, folder, keep, spec)
         every.append(found)
         lines += case_lines(found)
         if case is IMPORTS:
@@ -107,16 +107,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", help="one panel, by its name; printed, not written")
     parser.add_argument("--keep", type=Path, help="folder for the forecasts, as the peers' are")
+    parser.add_argument(
+        "--pretrained", action="store_true", help="with the pretrained network; printed"
+    )
     chosen = parser.parse_args()
+    spec = EngineSpec(pretrained=int(chosen.pretrained))
     folder = panels_folder()
     if folder is None:
         return
     cases = [case for case in CASES if chosen.only in {None, case.panel}]
-    lines = lines_of(cases, folder, chosen.keep)
-    if chosen.only is not None:
+    lines = lines_of(cases, folder, chosen.keep, spec)
+    if chosen.only is not None or chosen.pretrained:
         print("\n".join(lines))
         return
-    facts = f"Data: the panels named below. Choices of the engine: {EngineSpec().digest}."
+    facts = f"Data: the panels named below. Choices of the engine: {spec.digest}."
     head = page.heading("Accuracy on other panels", f"{VARIABLE}=FOLDER make bench-accuracy", facts)
     page.write("accuracy.md", [*head, *page.prose(INTRODUCTION), "", *lines])
 

@@ -20,11 +20,13 @@ from models.forecasting.panel_forecaster import PanelForecaster
 from models.forecasting.panel_snapshot import PanelSnapshot
 from models.learning.spec import EngineSpec
 from models.statistical.experts import EXPERTS
+from models.statistical.pretrained import NAME as PRETRAINED
 
 Item = TypeVar("Item")
 Made = TypeVar("Made")
 INFORMED = f"{MODEL} with tariffs"
-OWN = {MODEL, INFORMED, MIDDLE, *EXPERTS, *MIXES}
+DEFAULT = EngineSpec()
+OWN = {MODEL, INFORMED, MIDDLE, PRETRAINED, *EXPERTS, *MIXES}
 """All that is ours; the others are peers."""
 
 RATIOS = {"mase": "MASE", "sql": "SQL"}
@@ -242,9 +244,12 @@ def case_lines(found: Found) -> list[str]:
     return [*lines, *page.prose(PARTS_TEXT), *page.table(parts_text(found))]
 
 
-def own_forecasts(task: PanelSnapshot, cutoffs: Sequence[int]) -> pd.DataFrame:
+def own_forecasts(
+    task: PanelSnapshot, cutoffs: Sequence[int], spec: EngineSpec = DEFAULT
+) -> pd.DataFrame:
     """Return what the product and each expert forecast."""
-    rows = backtest_panel(PanelForecaster(), task, cutoffs, executor=LocalExecutor(shown)).forecasts
+    forecaster = PanelForecaster(spec)
+    rows = backtest_panel(forecaster, task, cutoffs, executor=LocalExecutor(shown)).forecasts
     return rows.assign(period=rows["period"].dt.strftime("%Y-%m"))[FORECAST]
 
 

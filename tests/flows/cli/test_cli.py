@@ -284,6 +284,46 @@ def test_backtest_of_a_panel_writes_forecasts_scores_and_plots(
         assert (folder / name).read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.usefixtures("place")
+@pytest.mark.parametrize(
+    "words", [("backtest", "--panel", "none.csv"), ("predict", "--panel", "none.csv")]
+)
+def test_a_network_that_is_not_installed_is_refused_before_the_panel_is_read(
+    magnetcast: Call, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    monkeypatch.setitem(sys.modules, "fracast", None)
+
+    code, out, err = magnetcast(*words, "--set", "pretrained=1")
+
+    assert (code, out) == (1, "")
+    assert "Install magnetcast[pretrained], or leave it out." in err
+
+
+@pytest.mark.slow
+def test_a_backtest_with_the_network_records_which_and_warns(
+    magnetcast: Call, panel: Path, place: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("fracast")
+    folder = tmp_path / "out"
+
+    code, _, err = magnetcast(
+        *("backtest", "--panel", str(panel), "--horizon", "3", "--cutoffs", "2021-12"),
+        *("--set", "pretrained=1", "--out", str(folder)),
+    )
+
+    assert code == 0
+    assert "fracast 0.1.0, weights 0d678f123f3d, trained on public series" in err
+    assert set(pd.read_csv(folder / "forecasts.csv")["status"]) == {"backtest, pretrained"}
+    scores = json.loads((folder / "scores.json").read_text(encoding="utf-8"))
+    assert {row["model"] for row in scores} == {MODEL, "experts", "pretrained", *EXPERTS}
+    client = MlflowClient(f"sqlite:///{place / 'mlflow.db'}")
+    [run] = client.search_runs(
+        [client.get_experiment_by_name(mlflow_client.EXPERIMENT).experiment_id]
+    )
+    assert run.data.params["pretrained"] == "1"
+    assert run.data.tags["pretrained"] in err
+
+
 CONTROLS = (
     "event_id,announced_on,effective_from,effective_to,end_known_on,instrument,destinations,share,"
     "materials\nact,2024-01-15,2024-02-01,,,export_control,S0,0.9,\n"

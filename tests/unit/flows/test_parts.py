@@ -14,6 +14,7 @@ import pytest
 from flows.panels.panel_files import PanelFiles, forecast_panel
 from flows.panels.parted_panel import predict_parts
 from models.executor import untracked
+from models.learning.spec import EngineSpec
 from sources.files.panel_parts import part_name, part_of, parts_of, write_parts
 from store.errors import DataError
 from store.settings import PROJECT_ROOT, Settings
@@ -62,6 +63,21 @@ def test_parts_say_the_same_bits_as_the_file(tmp_path: Path) -> None:
     file, parts = make_parts(tmp_path, make_table())
 
     pd.testing.assert_frame_equal(forecast(parts, tmp_path / "out"), whole(file), check_exact=True)
+
+
+@pytest.mark.slow
+def test_parts_say_the_same_bits_with_the_pretrained_network(tmp_path: Path) -> None:
+    pytest.importorskip("fracast")
+    file, parts = make_parts(tmp_path, make_table(series=12))
+    spec, settings = EngineSpec(pairs=300, pretrained=1, threads=1), Settings(threads=1)
+
+    predict_parts(settings, PanelFiles(parts), horizon=3, out=tmp_path / "out", spec=spec)
+
+    found = read_forecasts(tmp_path / "out")
+    made = forecast_panel(settings, PanelFiles(file), horizon=3, track=untracked, spec=spec)
+    whole = pd.concat(made).sort_values(["destination", "horizon"], ignore_index=True)
+    pd.testing.assert_frame_equal(found, whole, check_exact=True)
+    assert set(found["status"]) == {"panel, pretrained"}
 
 
 @pytest.mark.slow

@@ -104,6 +104,14 @@ def test_what_a_search_found_is_taken_whole_by_the_engine_and_in_part_by_the_mag
     assert read_recipe(path, ModelSpec) == (ModelSpec(learning_rate=0.06), ("ridge",))
 
 
+def test_what_was_found_before_a_choice_was_added_is_still_taken(tmp_path: Path) -> None:
+    made = EngineSpec(learning_rate=0.06)
+    before = {name: one for name, one in made.choices.items() if name not in made.added}
+    del before["threads"]
+
+    assert read_recipe(found_file(tmp_path, made, spec=before), EngineSpec) == (made, ())
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [

@@ -1,7 +1,9 @@
 """The pretrained network: refused where it is missing, never loaded unasked, honest where it is."""
 
+import re
 import subprocess
 import sys
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from models.learning.recipe import with_parameters
 from models.learning.spec import EngineSpec
 from models.statistical.pretrained import LEAST_VALUES, NAME, medians, notice
 from store.errors import DataError
+from store.settings import PROJECT_ROOT
 from tests.data.engine_builders import BRIEF, make_engine, make_values, said_of
 
 ASKED = replace(BRIEF, pairs=200, pretrained=1)
@@ -54,6 +57,16 @@ def test_a_record_of_it_is_read_back() -> None:
 
     assert made.changed == {"pretrained": 1}
     assert with_parameters(EngineSpec(), made.changed, where="the record") == made
+
+
+def test_neither_it_nor_torch_is_locked() -> None:
+    project = tomllib.loads((PROJECT_ROOT / "pyproject.toml").read_text())["project"]
+    wanted = project["optional-dependencies"]["pretrained"]
+    names = {re.split("[=><]", one)[0] for one in wanted}
+    locked = (PROJECT_ROOT / "requirements.lock").read_text(encoding="utf-8")
+
+    assert names == {"fracast", "torch"}
+    assert not names & set(re.findall("^([^=]+)==", locked, re.MULTILINE))
 
 
 UNASKED = """
