@@ -92,8 +92,8 @@ class Engine:
         if self.quantile_model is not None:
             return self.quantile_model.predict(cells).beside(further)
         side = PLAIN_SIDE * cells[:, NAMES.index("horizon")].astype(np.float64) ** PLAIN_GROWTH
-        equal = np.zeros((len(cells), len(CANDIDATES)))
-        return QuantilePrediction(equal, -side, side).beside(further)
+        unmoved = np.zeros((len(cells), len(CANDIDATES)))
+        return QuantilePrediction(unmoved, -side, side).beside(further)
 
 
 def engine_at(

@@ -33,7 +33,7 @@ LEAST_VALUES: Final = 8
 
 
 def notice() -> str:
-    """Return package, version and digest of the network, and why its scores may flatter it.
+    """Return package, versions and digest of the network, and why its scores may flatter it.
 
     Raises:
         DataError: It is not installed, or its weights are others than ``WEIGHTS``.
@@ -52,8 +52,8 @@ def notice() -> str:
             f"{WEIGHTS[:12]}, by which forecasts are made again. Install magnetcast[pretrained]."
         )
     return (
-        f"{PACKAGE} {version(PACKAGE)}, weights {WEIGHTS[:12]}, trained on public series, perhaps "
-        "on months scored here: its errors may flatter it"
+        f"{PACKAGE} {version(PACKAGE)}, weights {WEIGHTS[:12]}, torch {version('torch')}. It was "
+        "trained on public series, perhaps on months scored here: its errors may flatter it"
     )
 
 
@@ -97,10 +97,9 @@ def medians(values: Floats, horizon: int) -> Floats:
     seen = values[:, -network.context_length :]
     found = np.full((len(seen), horizon), np.nan)
     for row in np.flatnonzero(np.isfinite(seen).sum(axis=1) >= LEAST_VALUES):
-        # Between 0 and 1 before it reads them in single precision.
+        # It reads single precision: between 0 and 1 small moves of large numbers are kept.
         low, high = np.nanmin(seen[row]), np.nanmax(seen[row])
         unit = high - low if high > low else 1.0
-        found[row] = low + unit * network.forecast((seen[row] - low) / unit, horizon=horizon)[
-            :, middle
-        ].astype(np.float64)
+        ahead = network.forecast((seen[row] - low) / unit, horizon=horizon)
+        found[row] = low + unit * ahead[:, middle].astype(np.float64)
     return found

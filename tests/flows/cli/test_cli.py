@@ -312,7 +312,7 @@ def test_a_backtest_with_the_network_records_which_and_warns(
     )
 
     assert code == 0
-    assert "fracast 0.1.0, weights 0d678f123f3d, trained on public series" in err
+    assert "fracast 0.1.0, weights 0d678f123f3d, torch " in err
     assert set(pd.read_csv(folder / "forecasts.csv")["status"]) == {"backtest, pretrained"}
     scores = json.loads((folder / "scores.json").read_text(encoding="utf-8"))
     assert {row["model"] for row in scores} == {MODEL, "experts", "pretrained", *EXPERTS}
