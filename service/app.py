@@ -25,7 +25,8 @@ from service.queries.arrivals import SHIPPING_DAYS, Days
 from service.scenarios.queue import ScenarioQueue
 from service.scenarios.scenario_schema import ScenarioEngine
 from service.state import State
-from service.web.routes import error_page, page_router, warm
+from service.web.error_page import error_page
+from service.web.routes import page_router, warm
 
 VERSION: Final = "1"
 

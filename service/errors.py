@@ -1,5 +1,8 @@
 """Errors of requests that the service can explain."""
 
+from typing import Final
+
+from service.language.phrases import marked
 from store.errors import DataError
 
 
@@ -9,6 +12,8 @@ class UnknownError(DataError):
 
 class NothingPublishedError(DataError):
     """There is no forecast yet."""
+
+    title: Final = marked("No forecast yet")
 
 
 class ScenarioRefusedError(DataError):

@@ -12,7 +12,7 @@ from markupsafe import Markup
 from service import data_words, wording
 from service.language.acts import act_words
 from service.language.formats import Form, dated, percentage, separated
-from service.language.phrases import is_shown, translated, translated_many
+from service.language.phrases import full_stop, is_shown, translated, translated_many
 from store.hidden_text import visible
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
@@ -99,7 +99,7 @@ def environment() -> Environment:
     )
     made.policies["ext.i18n.trimmed"] = True
     made.newstyle_gettext = True  # type: ignore[attr-defined]  # of the extension
-    made.globals |= {"_": _gettext, "gettext": _gettext, "ngettext": _ngettext}
+    made.globals |= {"stop": full_stop, "_": _gettext, "gettext": _gettext, "ngettext": _ngettext}
     made.filters.update({filter_.__name__: filter_ for filter_ in _FILTERS})
     made.filters["picture"] = _picture
     return made

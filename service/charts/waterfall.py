@@ -60,6 +60,7 @@ def _draw(start: Step, steps: Sequence[Step], end: Step) -> Figure:
     words = [_wrapped(text) for text, _ in (start, *steps, end)]
     axes.set_yticks(range(len(words)), words)
     axes.set_ylim(len(words) - 0.4, -0.6)
+    axes.use_sticky_edges = False  # else a sum at the end of a bar is cut off
     axes.margins(x=0.16)
     axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: separated(f"{value:,.0f}")))

@@ -13,6 +13,7 @@ from typing import Final
 from fastapi import HTTPException, Request
 
 from service.http.replies import API
+from service.language.phrases import gettext
 from store.errors import DataError
 from store.planning.audit import Scope, digest_of
 
@@ -67,15 +68,21 @@ class Access:
             scheme = "Bearer" if request.url.path.startswith(API) else "Basic"
             raise HTTPException(
                 HTTPStatus.UNAUTHORIZED,
-                "The request has no valid token. Expected one as Authorization: Bearer, or as the "
-                "password in a browser. Create one with `magnetcast token create`.",
+                gettext(
+                    "The request has no valid token. Expected one as Authorization: Bearer, or as "
+                    "the password in a browser. Create one with `magnetcast token create`."
+                ),
                 headers={"WWW-Authenticate": f"{scheme} {_REALM}"},
             )
         if scope not in allowed and "write" not in allowed:
             raise HTTPException(
                 HTTPStatus.FORBIDDEN,
-                f"The token has {', '.join(sorted(allowed))} access. Expected {scope} access. "
-                f"Create a token with `magnetcast token create --scope {scope}`.",
+                gettext(
+                    "The token has %(allowed)s access. Expected %(scope)s access. Create a token "
+                    "with `magnetcast token create --scope %(scope)s`.",
+                    allowed=", ".join(sorted(allowed)),
+                    scope=scope,
+                ),
             )
         return digest
 

@@ -111,7 +111,8 @@ def _handler(
         path = request.url.path
         if path.startswith(API):
             return problem(code, detail_of(err), instance=path, headers=headers)
-        html = page(code, HTTPStatus(code).phrase, detail_of(err), other_fields(request.url.query))
+        title = getattr(err, "title", HTTPStatus(code).phrase)
+        html = page(code, title, detail_of(err), other_fields(request.url.query))
         return Response(html, code, headers, media_type="text/html")
 
     return answer
@@ -159,7 +160,7 @@ def _detail(err: HTTPException) -> str:
     """Return the detail of an error, a sentence where the framework only names its status."""
     if err.detail == HTTPStatus(err.status_code).phrase:
         return gettext(_DEFAULT_DETAILS.get(err.status_code, err.detail))
-    return str(err.detail)
+    return err.detail if isinstance(err.detail, str) else str(err.detail)
 
 
 def _invalid(err: RequestValidationError) -> str:

@@ -5,16 +5,13 @@ import io
 from collections.abc import Iterator
 from typing import Final
 
-from service.language.choice import language
-from service.language.phrases import Sentence, gettext, marked, translated
+from service.language.phrases import Sentence, full_stop, gettext, marked, translated
 
 _PENDING: Final = {
     "SCHEDULED: ": marked("SCHEDULED: %(act)s"),
     "PENDING: ": marked("PENDING: %(act)s"),
 }
 """How a summary of what is yet to come begins."""
-
-_STOPS: Final = {"ja": "。", "zh": "。"}
 
 
 def act_words(summary: str) -> str:
@@ -28,7 +25,7 @@ def act_words(summary: str) -> str:
     if translated(name) == name:
         return summary
     if summary.endswith("."):
-        own += _STOPS.get(language(), ".")
+        own += full_stop()
     whole = next((form for start, form in _PENDING.items() if summary.startswith(start)), None)
     return gettext(whole, act=own) if whole else Sentence(own)
 

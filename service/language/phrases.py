@@ -56,6 +56,11 @@ def is_shown(text: str) -> bool:
     return language() == DEFAULT or isinstance(text, Sentence)
 
 
+def full_stop() -> str:
+    """Return what ends a sentence in the language in use."""
+    return "。" if language() in {"ja", "zh"} else "."
+
+
 def marked(sentence: str) -> str:
     """Return a sentence unchanged; the catalogues have it, and ``gettext`` translates it later."""
     return sentence

@@ -15,9 +15,7 @@ from service.errors import NothingPublishedError
 from service.http.replies import reply
 from service.http.responses import Answer, answer_of
 from service.language.choice import DEFAULT, LANGUAGES, chosen, in_language, language
-from service.language.phrases import gettext, is_shown
 from service.live.publication import Publication
-from service.planning.sentences import planning_words
 from service.queries.history import known_destination
 from service.queries.tables import LedgerQuery, listing
 from service.state import Current, Goods, Health, Planning, Shared, may_read
@@ -26,7 +24,7 @@ from service.web import planning as planning_routes
 from service.web.forecast_pages import destination_page, goods_page, overview
 from service.web.pages import data_page, policy_page, track_page, track_pictures
 from service.web.planning import form_page
-from service.web.render import bare_page, compiled, stylesheet
+from service.web.render import compiled, stylesheet
 from service.web.scripts import script_reply
 from service.web.status_page import status_page
 from service.web.what_if import SCRIPT_ADDRESS, first_charts
@@ -83,19 +81,6 @@ def _charts(publication: Publication, *, is_whole: bool) -> Iterator[str]:
             yield publication_charts.phone_chart_svg(publication, destination)
             yield revisions_svg(publication, publication_charts.fan_of(publication, destination))
         yield from track_pictures(publication).outcomes
-
-
-def error_page(status: int, title: str, detail: str, kept: str) -> str:
-    """Return the page of an error; ``kept`` are the fields that a switch of the language keeps."""
-    detail = planning_words(detail)
-    return bare_page(
-        "error.html.j2",
-        status=status,
-        title=gettext(title),
-        detail=detail,
-        is_translated=is_shown(detail),
-        kept=kept,
-    )
 
 
 @pages.get("/")

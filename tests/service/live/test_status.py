@@ -55,11 +55,14 @@ def test_programs_are_reported_the_same(client: TestClient) -> None:
 def test_it_is_reported_where_nothing_was_ever_published(tmp_path: Path) -> None:
     empty = open_store(f"sqlite:///{tmp_path / 'empty.db'}")
     with TestClient(make_app(empty)) as client:
-        assert client.get("/").status_code == 503
+        first = client.get("/?lang=de")
         page = client.get("/status")
 
     empty.dispose()
-    assert page.status_code == 200
+    assert (first.status_code, page.status_code) == (503, 200)
+    assert "<h1>Noch keine Prognose</h1>" in first.text
+    assert "<code>magnetcast run</code> erstellt und veröffentlicht sie" in first.text
+    assert 'href="/status?lang=de">Systemstatus</a> zeigt, was fehlt' in first.text
     assert "magnetcast is stale or degraded." in page.text
 
 
