@@ -1,9 +1,11 @@
-"""Summaries of policy acts, which the ledger keeps in English, in the language in use."""
+"""Summaries of policy acts and example scenarios, kept in English, in the language in use."""
 
 import csv
 import io
 from collections.abc import Iterator
 from typing import Final
+
+import yaml
 
 from service.language.phrases import Sentence, full_stop, gettext, marked, translated
 
@@ -17,13 +19,15 @@ _PENDING: Final = {
 def act_words(summary: str) -> str:
     """Return a summary in the language in use; one that the catalogue has not stays English.
 
+    Names and descriptions of example scenarios are looked up alike.
+
     Args:
         summary: As in the ledger, or as the title of an act without what it begins or ends with.
     """
     name = catalogued(summary)
-    own = gettext(name)
-    if translated(name) == name:
+    if not name or translated(name) == name:
         return summary
+    own = gettext(name)
     if summary.endswith("."):
         own += full_stop()
     whole = next((form for start, form in _PENDING.items() if summary.startswith(start)), None)
@@ -46,3 +50,14 @@ def summaries(
     rows = csv.DictReader(io.StringIO(fileobj.read().decode(), newline=""))
     for line, row in enumerate(rows, start=2):
         yield line, "marked", catalogued(row["summary"]), ()
+
+
+def examples(
+    fileobj: io.BufferedReader,
+    *_: object,
+    options: object = None,  # noqa: ARG001 - as Babel calls it
+) -> Iterator[tuple[int, str, str, tuple[str, ...]]]:
+    """Yield name and description of an example scenario: an extractor of Babel."""
+    top = yaml.safe_load(fileobj)
+    for name in ("name", "description"):
+        yield 1, "marked", catalogued(top[name]), ()

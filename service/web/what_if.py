@@ -12,6 +12,7 @@ import pandas as pd
 from service.charts.paired_chart import Pair, paired_svg, phone_paired_svg
 from service.charts.publication_charts import fan_of
 from service.http.responses import Answer
+from service.language.acts import act_words
 from service.language.formats import dated
 from service.language.phrases import gettext
 from service.live.publication import Publication
@@ -206,7 +207,7 @@ def result_of(
     base_label = gettext("As published") if is_published else gettext("Compared with")
     return Result(
         answer=answer,
-        title=view.title or answer.name,
+        title=view.title or act_words(answer.name),
         text=text,
         headline=headline,
         span=span,

@@ -57,7 +57,7 @@ def extracted() -> Catalog:
         methods, options = _parse_mapping_toml(opened, filename="babel.toml")
     keywords = {**DEFAULT_KEYWORDS, "marked": None}
     found = Catalog()
-    for folder in ("service", "data"):
+    for folder in ("service", "data", "scenarios"):
         for _, _, sentence, _, _ in extract_from_dir(
             PROJECT_ROOT / folder, methods, options, keywords=keywords
         ):

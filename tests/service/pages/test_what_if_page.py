@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 import pytest
 import yaml
 
+from service.language.acts import act_words
 from service.language.choice import in_language
 from service.language.phrases import is_shown
 from service.scenarios.scenario_schema import WorkedScenario
@@ -308,5 +309,9 @@ def test_every_note_and_warning_is_known_in_the_languages_of_pages(asked: Asked)
 
     texts = {text for one in found for text in (*one.notes, *map("{}.".format, one.warnings))}
     assert len(texts) > len(found)
+    examples = asked.desk.what_if.worked
     with in_language("ja"):
         assert [text for text in sorted(texts) if not is_shown(shown(text))] == []
+        assert all(
+            is_shown(act_words(text)) for one in examples for text in (one.name, one.description)
+        )
