@@ -4,11 +4,12 @@ Drawing holds the interpreter for milliseconds at a time: done by a thread of th
 each request of the minute after a publication wait.
 """
 
+import contextlib
 import logging
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Final
@@ -29,7 +30,7 @@ NICE: Final = 10
 POLL_S: Final = 0.2
 """How often a wait for a picture may be given up."""
 
-Draw = Callable[[Publication, Collection[str]], Iterable[object]]
+Draw = Callable[[Publication, Collection[str]], Generator[object]]
 """Draws the charts of a publication, one a step; all of them in the languages named."""
 
 
@@ -60,7 +61,7 @@ def drawn_ahead(
         clock: Tells the time.
     """
 
-    def drawn(publication: Publication, languages: Collection[str]) -> Iterator[object]:
+    def drawn(publication: Publication, languages: Collection[str]) -> Generator[object]:
         known = frozenset(pictures())
         task = Task(draw, engine.url, dict(meanings), clock(), tuple(languages), known)
         yield from _received(task)
@@ -103,8 +104,9 @@ def work(pipe: Connection, task: Task) -> None:
         panels = read_new_panels(engine, published, {})
     publication = make_publication(published, panels, meanings=task.meanings, now=task.now)
     sent = set(task.known)
-    for _ in task.draw(publication, task.languages):
-        new = {key: picture for key, picture in pictures().items() if key not in sent}
-        sent |= new.keys()
-        pipe.send(new)
-    pipe.close()
+    # A broken pipe: the service was killed, and nobody waits for the rest.
+    with pipe, contextlib.suppress(BrokenPipeError):
+        for _ in task.draw(publication, task.languages):
+            new = {key: picture for key, picture in pictures().items() if key not in sent}
+            sent |= new.keys()
+            pipe.send(new)

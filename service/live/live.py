@@ -2,7 +2,9 @@
 
 import logging
 import threading
-from collections.abc import Callable, Collection, Iterable, Mapping
+import time
+from collections.abc import Callable, Collection, Generator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import date
 from types import MappingProxyType
@@ -134,7 +136,7 @@ class CommodityCache:
 
 _LOG: Final = logging.getLogger("magnetcast.service")
 
-Warm = Callable[[Publication, Collection[str]], Iterable[object]]
+Warm = Callable[[Publication, Collection[str]], Generator[object]]
 """Draws the most requested charts, one a step, and all of them in the languages asked for."""
 
 
@@ -241,25 +243,34 @@ class LivePublication:
         return True
 
     def _look_after(self) -> None:
-        """Refresh until stopped; failures are logged and tried again."""
-        fresh, drawn = self._publication is not None, frozenset[str]()
+        """Refresh until stopped, and draw in between; failures are logged and tried again."""
+        drawing, due = self._drawing(), 0.0
         while not self._stop.is_set():
             try:
-                asked = frozenset(self.asked)
-                if self._publication is not None and (fresh or asked != drawn):
-                    drawn = asked
-                    self._draw(asked)
-                self._stop.wait(self._refresh_s)
-                fresh = self.refresh()
+                if not next(drawing):
+                    self._stop.wait(self._refresh_s)
+                if time.monotonic() >= due:
+                    self.refresh()
+                    due = time.monotonic() + self._refresh_s
             except Exception as err:  # noqa: BLE001 - the thread must outlive any trouble
                 self.trouble = f"{type(err).__name__}: the newest state could not be read"
                 _LOG.exception("refresh failed; the previous publication stays")
-                fresh, self._seen = False, None
+                self._seen, drawing = None, self._drawing()
                 self._stop.wait(self._refresh_s)
+        drawing.close()
 
-    def _draw(self, asked: Collection[str]) -> None:
-        """Draw the most requested charts until the thread is stopped."""
-        if self._warm is not None:
-            for _ in self._warm(self.publication, asked):
-                if self._stop.is_set():
-                    return
+    def _drawing(self) -> Generator[bool]:
+        """Draw charts a step at a time, without end; tells whether there was one to draw."""
+        drawn: tuple[Publication | None, frozenset[str]] = (None, frozenset())
+        while True:
+            publication, asked = self._publication, frozenset(self.asked)
+            is_drawn = publication is drawn[0] and asked == drawn[1]
+            if self._warm is None or publication is None or is_drawn:
+                yield False
+                continue
+            drawn = publication, asked
+            with closing(self._warm(publication, asked)) as steps:
+                for _ in steps:
+                    yield True
+                    if self._publication is not publication:
+                        break

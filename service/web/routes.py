@@ -1,6 +1,6 @@
 """The routes of the pages, the same for all commodities; a page is rendered once a day."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Generator, Iterator
 from http import HTTPStatus
 from typing import Annotated, Final
 
@@ -59,7 +59,7 @@ def page_router() -> APIRouter:
     return router
 
 
-def warm(publication: Publication, asked: Collection[str]) -> Iterator[str]:
+def warm(publication: Publication, asked: Collection[str]) -> Generator[object]:
     """Compile templates and draw charts, one a step: what readers see first in every language.
 
     Args:

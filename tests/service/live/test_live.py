@@ -3,7 +3,7 @@ import signal
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Generator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from service.app import create_app
 from service.charts import canvas, kept
 from service.charts.ahead import drawn_ahead
 from service.errors import NothingPublishedError
+from service.live.publication import Publication
 from service.web.routes import warm
 from store.database import open_store, writing
 from store.publications.panels import NO_PANEL
@@ -150,6 +151,26 @@ def test_a_store_that_does_not_answer_is_reported_until_it_does(engine: Engine) 
 
     assert away["trouble"] == "StoreError: the newest state could not be read"
     assert back == {**away, "trouble": ""}
+
+
+def test_a_publication_is_shown_while_charts_of_the_one_before_are_drawn(engine: Engine) -> None:
+    given_up = []
+
+    def endless(publication: Publication, _: Collection[str]) -> Generator[object]:
+        try:
+            while True:
+                yield time.sleep(0.01)
+        finally:
+            given_up.append(publication.as_of)
+
+    live = make_live(engine)
+    live.start(endless)
+    before = live.publication.as_of
+    publish(engine, LATER, cutoff="2026-07")
+    wait_until(lambda: live.publication.as_of != before and bool(given_up))
+    live.stop()
+
+    assert given_up == [before, pd.Timestamp(LATER)]
 
 
 @pytest.mark.slow
