@@ -129,7 +129,8 @@ def _sentences(
     """Return the sentences of one month; none where neither parts nor drivers were published."""
     if _has_parts(record):
         period = f"{record['period']:%Y-%m}"
-        return tuple(forecast_sentences(destination, period, _parts(record)))
+        _median, *causes = forecast_sentences(destination, period, _parts(record))
+        return tuple(causes)  # the heading has the median
     with in_language(DEFAULT):
         return tuple(_driver_sentence(name, tonnes, meanings) for name, tonnes in row.drivers)
 
