@@ -232,7 +232,7 @@ def test_nothing_published_is_reported_and_answers_once_there_is_a_forecast(tmp_
 
     assert [answer.status_code for answer in answers] == [503, 503, 503]
     assert all(answer.headers["retry-after"] == "5" for answer in answers)
-    assert "Run `magnetcast run`" in answers[0].text
+    assert "Run <code>magnetcast run</code>" in answers[0].text
     assert alive.status_code == 200
     engine.dispose()
 
