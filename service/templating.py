@@ -21,7 +21,11 @@ TEMPLATES: Final = Path(__file__).parent / "templates"
 def web_address(text: object) -> str:
     """Return an http(s) address unchanged, and nothing for any other text."""
     address = text if isinstance(text, str) else ""
-    return address if urlsplit(address).scheme in {"http", "https"} else ""
+    try:
+        is_web = urlsplit(address).scheme in {"http", "https"}
+    except ValueError:  # as for http://[::1
+        is_web = False
+    return address if is_web else ""
 
 
 def day(moment: object) -> str:

@@ -34,13 +34,15 @@ from sqlalchemy.exc import (
     SQLAlchemyError,
 )
 
-from store.errors import StoreError
+from store.errors import DataError, StoreError
 from store.sqlite_files import BUSY_TIMEOUT_S, FORBIDDEN, make_private, sqlite_file, sqlite_to_read
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 
 _POSTGRES_LOCK: Final = 8505_1110
 """Number of the advisory lock that lets one process write at a time."""
+
+MOST_NUMBER: Final = 2**63 - 1
 
 Mark = tuple[int, ...]
 """Cheap numbers that change with every relevant write to the store."""
@@ -71,7 +73,7 @@ def open_store(url: str) -> Engine:
             reader = _reader_instead(engine, err)
             engine.dispose()
             return reader
-        event.listen(engine, "handle_error", _as_store_error)
+        event.listen(engine, "handle_error", _as_our_error)
     except (SQLAlchemyError, sqlite3.Error, CommandError, OSError, ImportError, Timeout) as err:
         if engine is not None:
             engine.dispose()
@@ -124,7 +126,7 @@ def _reader(url: str, file: Path) -> Engine:
     engine = create_engine(url, creator=lambda: sqlite_to_read(file))
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
-    event.listen(engine, "handle_error", _as_store_error)
+    event.listen(engine, "handle_error", _as_our_error)
     return engine
 
 
@@ -211,9 +213,17 @@ def _engine(url: str) -> Engine:
     return engine
 
 
-def _as_store_error(context: ExceptionContext) -> StoreError | None:
-    """Turn errors of a full, locked, damaged or unreachable database into a ``StoreError``."""
+def _as_our_error(context: ExceptionContext) -> StoreError | DataError | None:
+    """Turn errors of a full, locked, damaged or unreachable database into a ``StoreError``.
+
+    A number that SQLite cannot hold becomes a ``DataError``.
+    """
     err = context.sqlalchemy_exception
+    if isinstance(context.original_exception, OverflowError):
+        return DataError(
+            f"A number is beyond {MOST_NUMBER}, the largest that the database can hold. Expected a "
+            "number that one of its lists shows. Correct it."
+        )
     if context.is_pre_ping:
         return None  # the pool detects this itself and reconnects
     if not isinstance(err, (OperationalError, InterfaceError)) and type(err) is not DatabaseError:

@@ -233,8 +233,7 @@ class TypedFigure:
 
     def _cells(self) -> dict[str, str]:
         """Return the figure as a line of a table of figures."""
-        parts = urlsplit(self.source)
-        is_page = bool(parts.scheme and parts.netloc)
+        site = _site(self.source)
         return {
             **dict.fromkeys(COLUMNS, ""),
             "period": self.period,
@@ -243,7 +242,16 @@ class TypedFigure:
             "value": self.tonnes,
             "kind": "reported",
             "published_on": self.published_on or f"{self.now:%Y-%m-%d}",
-            "source_url": self.source if is_page else "",
-            "source_name": parts.netloc if is_page else self.source,
+            "source_url": self.source if site else "",
+            "source_name": site or self.source,
             "note": self.note,
         }
+
+
+def _site(source: str) -> str:
+    """Return the host of an address, empty text for what is none."""
+    try:
+        parts = urlsplit(source)
+    except ValueError:  # as for http://[::1
+        return ""
+    return parts.netloc if parts.scheme else ""

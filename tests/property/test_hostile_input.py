@@ -270,6 +270,16 @@ def test_days_beyond_any_calendar_are_refused_in_a_sentence(
     assert "at most 36500 days" in caplog.text
 
 
+def test_an_address_that_is_none_is_a_source_by_name(
+    fuzzed: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    words = "--period 2026-07 --destination USA --tonnes -1 --published-on 2026-08-20"
+
+    call(fuzzed, ["ingest", "figure", *words.split(), "--source", "http://[::1"])
+
+    assert "error: " in caplog.text
+
+
 def call(home: Path, words: Sequence[str]) -> None:
     """Call the command as a shell does; what is no exit is a traceback."""
     with pytest.MonkeyPatch.context() as patched, warnings.catch_warnings():

@@ -258,7 +258,9 @@ def test_hostile_text_is_escaped_everywhere() -> None:
 
 def test_only_web_addresses_become_links() -> None:
     hostile = make_small_report(
-        events=make_events().assign(source_urls="javascript:alert(1);https://example.org/act"),
+        events=make_events().assign(
+            source_urls="javascript:alert(1);http://[::1;https://example.org/act"
+        ),
         suspicious=make_suspicious().assign(source_url="javascript:alert(2)"),
         pictures=False,
     )
@@ -266,6 +268,7 @@ def test_only_web_addresses_become_links() -> None:
     text = render_page(hostile)
 
     assert "javascript:" not in text
+    assert "[::1" not in text
     assert 'href="https://example.org/act"' in text
 
 

@@ -14,7 +14,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateTable
 
 from store.database import migration_config, open_store, shown_address, writing
-from store.errors import StoreError
+from store.errors import DataError, StoreError
 from store.facts.bulk import insert_statement
 from store.schema.tables import metadata, natural_key, observations, value_columns
 
@@ -229,3 +229,16 @@ def test_the_natural_key_of_a_forecast_is_the_published_one() -> None:
     )  # fmt: skip
     assert "p50" in value_columns(forecasts)
     assert "drivers" not in value_columns(forecasts)
+
+
+def test_a_number_beyond_the_database_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    engine = open_store(f"sqlite:///{tmp_path / 'store.db'}")
+
+    with (
+        engine.connect() as connection,
+        pytest.raises(DataError, match="beyond 9223372036854775807"),
+    ):
+        connection.execute(
+            text("SELECT id FROM publications WHERE id = :number"), {"number": 2**63}
+        )
+    engine.dispose()
