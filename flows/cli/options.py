@@ -66,7 +66,8 @@ def moment(text: str | None, *, option: str = "--as-of") -> pd.Timestamp:
     now = utc_now()
     if text is None:
         return now.normalize()
-    stamp = pd.to_datetime(text, errors="coerce")
+    # pandas would take a quarter, 2026Q1, for its first day.
+    stamp = pd.NaT if "Q" in text.upper() else pd.to_datetime(text, errors="coerce")
     if pd.isna(stamp) or stamp.year <= 1:  # pandas reads years that no store can hold
         raise DataError(
             f"{option} {text!r} is no date. Expected YYYY-MM-DD, e.g. 2025-04-10. Correct it."

@@ -170,7 +170,7 @@ def test_an_as_of_is_a_utc_moment(text: str, stamp: str) -> None:
     assert moment(text).isoformat() == stamp
 
 
-@pytest.mark.parametrize("text", ["", "NaT", "nan", "-771"])
+@pytest.mark.parametrize("text", ["", "NaT", "nan", "-771", "2026Q1"])
 def test_an_as_of_that_is_no_moment_is_refused(text: str) -> None:
     with pytest.raises(DataError, match="is no date"):
         moment(text)
