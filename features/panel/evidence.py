@@ -98,7 +98,13 @@ def evidence_panel(
     figures = with_rests(known.loc[known["commodity"] == COMMODITY].reset_index(drop=True))
     first = month_number(HISTORY_START)
     cutoff = min(max(last_evidence_month(figures), reach or first), last_complete_month(as_of))
-    solved = _solved(read_statements(figures, first=first, last=cutoff), first, cutoff, prior)
+    statements = read_statements(figures, first=first, last=cutoff)
+    if not statements:
+        raise DataError(
+            f"No figure known on {as_of:%Y-%m-%d} says anything of the months from {HISTORY_START} "
+            "on. Expected some. `magnetcast ingest` loads the bundled ones."
+        )
+    solved = _solved(statements, first, cutoff, prior)
     gaps = gap_table([])
     records = partner_figures(known, PANEL_DESTINATIONS)
     if len(records):

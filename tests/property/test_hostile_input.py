@@ -280,6 +280,17 @@ def test_an_address_that_is_none_is_a_source_by_name(
     assert "error: " in caplog.text
 
 
+def test_a_figure_before_the_history_alone_is_no_forecast(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    words = "--period 2004-01 --destination USA --tonnes 5 --published-on 2004-03-01 --source x"
+    call(tmp_path, ["ingest", "figure", *words.split()])
+
+    call(tmp_path, ["explain", "USA"])
+
+    assert "says anything of the months from 2016-01 on" in caplog.text
+
+
 def call(home: Path, words: Sequence[str]) -> None:
     """Call the command as a shell does; what is no exit is a traceback."""
     with pytest.MonkeyPatch.context() as patched, warnings.catch_warnings():
