@@ -113,7 +113,7 @@ def in_force(start: pd.Timestamp, end: pd.Timestamp, months: NDArray[np.int64]) 
     """Return the part of each month between two days, both included."""
     first, after = (month_starts(months + ahead).to_numpy("datetime64[D]") for ahead in (0, 1))
     low = np.maximum(first, np.datetime64(start.date()))
-    high = np.minimum(after, np.datetime64(end.date()) + 1)
+    high = np.minimum(after, np.datetime64(end.date()) + np.timedelta64(1, "D"))
     days = np.maximum((high - low).astype(float), 0.0)
     return np.asarray(days / (after - first).astype(float))
 

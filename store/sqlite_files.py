@@ -58,5 +58,8 @@ def sqlite_to_read(file: Path) -> sqlite3.Connection:
         if is_busy or any(log.exists() and log.stat().st_size for log in logs):
             raise
         # No room for the index of the log, and nothing in the log: the file is all there is.
-        connection = sqlite3.connect(f"{address}&immutable=1", uri=True, check_same_thread=False)
+        return sqlite3.connect(f"{address}&immutable=1", uri=True, check_same_thread=False)
+    except sqlite3.Error:
+        connection.close()
+        raise
     return connection

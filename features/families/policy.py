@@ -209,7 +209,7 @@ def _overlap(start: Dates, end: Dates, months: Months) -> Floats:
     first = month_starts(months).to_numpy().astype("datetime64[D]")
     after = month_starts(months + 1).to_numpy().astype("datetime64[D]")
     low = np.maximum(start[:, None], first)
-    high = np.minimum(end[:, None] + 1, after)
+    high = np.minimum(end[:, None] + np.timedelta64(1, "D"), after)
     days: Floats = np.maximum((high - low).astype(float), 0.0)
     length: Floats = (after - first).astype(float)
     return days / length

@@ -8,7 +8,7 @@ from typing import Any
 
 from flows.backup.backup import artifact_root, folders, note_restored
 from flows.context.console import echo
-from flows.context.stores import JOURNAL, single_writer, store_of
+from flows.context.stores import JOURNAL, close_stores, single_writer
 from flows.operations.local_servers import running
 from store.archive.archive_file import extract_archive, verify_archive
 from store.archive.database_contents import DatabaseCopy, filled_tables, kind_of, load_postgres
@@ -69,7 +69,7 @@ def restore(settings: Settings, path: Path, *, force: bool = False) -> Mapping[s
             _put_in_place(settings, staged, manifest, journal)
         finally:
             shutil.rmtree(staged, ignore_errors=True)
-    store_of.cache_clear()
+    close_stores()
     note_restored(settings, str(manifest.get("audit_head", "")))
     return manifest
 

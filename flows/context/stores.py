@@ -9,8 +9,8 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 from typing import Final
 
 from filelock import FileLock, Timeout
@@ -22,19 +22,40 @@ from store.errors import StoreError
 from store.settings import Settings
 from store.sqlite_files import sqlite_file
 
+MOST_OPEN: Final = 8
+"""Stores that a process keeps open."""
+
 JOURNAL: Final = "restore.json"
 """File below home that is there while a restore puts things in place."""
 
 
-@lru_cache(maxsize=8)
+_open: Final[dict[Settings, Engine]] = {}
+"""The open stores of this process; the one used last is the last."""
+
+_opening: Final = Lock()
+
+
 def store_of(settings: Settings) -> Engine:
     """Return the open store of a process; never makes one, nor a folder or lock.
 
     Raises:
         StoreError: There is none, it cannot be opened, is gone, or a restore was cut off.
     """
-    _check_present(settings)
-    return open_store(settings.url)
+    with _opening:
+        if (engine := _open.pop(settings, None)) is None:
+            _check_present(settings)
+            engine = open_store(settings.url)
+        _open[settings] = engine
+        while len(_open) > MOST_OPEN:
+            _open.pop(next(iter(_open))).dispose()
+        return engine
+
+
+def close_stores() -> None:
+    """Close what ``store_of`` opened, as before its files are moved."""
+    with _opening:
+        while _open:
+            _open.popitem()[1].dispose()
 
 
 @contextmanager

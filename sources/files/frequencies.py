@@ -118,7 +118,8 @@ def _dated(period: Period, dates: DateTexts) -> Frequency:
     if period == "week":
         return Frequency(period, _most(days % WEEK), form=form)
     months = stamps.astype("datetime64[M]")
-    last = (months + 1).astype("datetime64[D]") - 1
+    after = (months + np.timedelta64(1, "M")).astype("datetime64[D]")
+    last = after - np.timedelta64(1, "D")
     at_end = form == "YYYY-MM-DD" and float((stamps == last).mean()) > 1 - STRAY
     return Frequency(period, _most(months.astype(np.int64) % QUARTER), at_end, form)
 

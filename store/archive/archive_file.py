@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import IO, Any, Final, Self, cast
+from typing import IO, Any, Final, cast
 
 import pyarrow as pa
 
@@ -53,15 +53,12 @@ class ArchiveEntry:
 class _PlainFile(tarfile.TarInfo):
     """A tar header that accepts plain files only, before their content is read."""
 
-    @classmethod
-    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
-        """Read a header."""
-        found = super().frombuf(buf, encoding, errors)
-        if found.type == tarfile.GNUTYPE_LONGNAME and found.size <= LONGEST_NAME:
-            return found
-        if found.type not in {tarfile.REGTYPE, tarfile.AREGTYPE}:
-            raise _refused(f"{found.name!r} is no plain file (tar type {found.type!r})")
-        return found
+    def _proc_member(self, tar: tarfile.TarFile) -> tarfile.TarInfo:
+        """Read what follows the header: every Python's tarfile calls this for each header."""
+        short_name = self.type == tarfile.GNUTYPE_LONGNAME and self.size <= LONGEST_NAME
+        if not short_name and self.type not in {tarfile.REGTYPE, tarfile.AREGTYPE}:
+            raise _refused(f"{self.name!r} is no plain file (tar type {self.type!r})")
+        return cast("tarfile.TarInfo", super()._proc_member(tar))  # type: ignore[misc]
 
 
 def write_archive(path: Path, files: Mapping[str, Path], about: Mapping[str, Any]) -> str:

@@ -11,11 +11,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from flows.context.stores import made_store
 from service.wording import DESTINATION_NAMES
 from sources.base import LiveSource, MonthRange
 from sources.checks.guards import objections
 from sources.providers.customs_partners import partner_place
-from store.database import open_store
 from store.facts.batch import Batch
 from store.facts.reading import read_observations
 from store.facts.writing import write_batch
@@ -95,7 +95,7 @@ def test_the_source_of_the_page_can_be_stored_and_replayed(ports: str, tmp_path:
     frame = file.tables["observations"]
     pd.testing.assert_frame_equal(validate(frame, "observations", where="test"), frame)
     assert objections(file, known=frame.iloc[:0], info=source.info, now=now) == ()
-    engine = open_store(f"sqlite:///{tmp_path / 'store.db'}")
+    engine = made_store(settings)
     assert write_batch(engine, Batch((file,))).total == len(ROWS)
     assert read_observations(engine, as_of=at("2026-09-29")).empty
     assert list(read_observations(engine, as_of=at("2026-09-30"))["value"]) == [612.0, 580.0]

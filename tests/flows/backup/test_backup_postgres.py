@@ -13,7 +13,7 @@ from sqlalchemy import URL, Engine, MetaData, create_engine, func, select
 
 from flows.backup.backup import back_up
 from flows.backup.restore import restore, settings_into
-from flows.context.stores import made_store, store_of
+from flows.context.stores import close_stores, made_store, store_of
 from flows.panels.backtest_files import predict_evidence
 from models.registry import mlflow_client, registry, tracking
 from store.database import open_store, writing
@@ -114,8 +114,7 @@ def there(
         fill(store_of(published.settings), made_store(settings))
         fill_mlflow(published.settings, settings)
         yield settings
-        store_of(settings).dispose()
-        store_of.cache_clear()
+        close_stores()
 
 
 @pytest.fixture(scope="module")

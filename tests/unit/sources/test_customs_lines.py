@@ -39,8 +39,8 @@ def line_of(
 def text_of(*lines: list[str], end: str = "\r\n") -> str:
     """Write a table as the site does: every cell quoted, and a comma at the end of each line."""
     out = io.StringIO()
-    csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator=f",{end}").writerows([HEADINGS, *lines])
-    return out.getvalue()
+    csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\n").writerows([HEADINGS, *lines])
+    return out.getvalue().replace("\n", f",{end}")
 
 
 def load(folder: Path, content: str | bytes) -> FileRows:
