@@ -2,9 +2,12 @@
 SHELL := /bin/sh
 UV_VERSION := 0.9
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
-PY := .venv/bin/python
-BIN := .venv/bin
-READY := .venv/.ready
+# Another Python, beside: make test PYTHON=3.13 VENV=.venv-3.13
+PYTHON := python3
+VENV := .venv
+PY := $(VENV)/bin/python
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
 # One more than there are processors: tests wait for servers and processes they start.
 WORKERS = $$(( $$(getconf _NPROCESSORS_ONLN) + 1 ))
 PYTEST = $(PY) -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder
@@ -25,8 +28,8 @@ setup: $(READY)  ## Make .venv with the locked packages (uv in its own environme
 	.uv/bin/python -m pip install --quiet "uv>=$(UV_VERSION)"
 
 $(READY): requirements.lock pyproject.toml | $(filter .uv/bin/uv,$(UV))
-	@echo "setup     making .venv"
-	@test -x $(PY) || $(UV) venv --quiet --python python3 .venv
+	@echo "setup     making $(VENV)"
+	@test -x $(PY) || $(UV) venv --quiet --python $(PYTHON) $(VENV)
 	$(UV) pip sync --quiet --python $(PY) --require-hashes requirements.lock
 	$(UV) pip install --quiet --python $(PY) --no-deps --no-build-isolation --editable .
 	@touch $@
