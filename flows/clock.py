@@ -9,5 +9,5 @@ def utc_now() -> pd.Timestamp:
 
 
 def utc_today() -> pd.Timestamp:
-    """Return the first moment of the current day in UTC, the as_of of a run that names none."""
+    """Return the first moment of the current day in UTC."""
     return utc_now().normalize()

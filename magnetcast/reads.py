@@ -2,7 +2,7 @@
 
 Each function calls what the command of the same name calls, without Prefect: nothing is published,
 no run is recorded and no server started. A home without data gets the bundled facts first.
-``as_of`` is a day or a UTC moment, today if left out; only what was known by then is used. Periods
+``as_of`` is a day or a UTC moment, now if left out; only what was known by then is used. Periods
 are timestamps of the first day of a month.
 """
 

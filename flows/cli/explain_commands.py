@@ -8,7 +8,7 @@ import pandas as pd
 from cyclopts import Parameter
 
 from flows.cli.options import AsOf, Commodity, Form, Out, moment
-from flows.clock import utc_today
+from flows.clock import utc_now
 from flows.context.console import echo, track
 from flows.context.output import write_result
 from service.queries.explain import change_sentences, forecast_sentences
@@ -100,7 +100,7 @@ def attribute(
     settings, as_of_time = Settings(), moment(as_of)
     workspace = open_workspace(settings, as_of_time)
     engine = store_of(settings)
-    later = read_events(engine, as_of=utc_today())
+    later = read_events(engine, as_of=utc_now())
     act = known_act(read_events(engine, as_of=as_of_time), event_id, as_of=as_of_time, later=later)
     view = attribution_view(
         workspace.history, act, as_of=as_of_time, spec=workspace.spec, months=months, track=track

@@ -18,7 +18,7 @@ AsOf = Annotated[
     str | None,
     Parameter(
         name="--as-of",
-        help="Day or UTC moment: only what was known by then is used. Today if left out.",
+        help="Day or UTC moment: only what was known by then is used. Now if left out.",
     ),
 ]
 Out = Annotated[
@@ -57,7 +57,7 @@ def moment(text: str | None, *, option: str = "--as-of") -> pd.Timestamp:
     """Return a UTC moment; a bare day is its first moment, at which facts of that day are known.
 
     Args:
-        text: What was typed; today if None.
+        text: What was typed; now if None, so that what came in today counts.
         option: Where it was typed, for the message.
 
     Raises:
@@ -65,7 +65,7 @@ def moment(text: str | None, *, option: str = "--as-of") -> pd.Timestamp:
     """
     now = utc_now()
     if text is None:
-        return now.normalize()
+        return now
     # pandas would take a quarter, 2026Q1, for its first day.
     stamp = pd.NaT if "Q" in text.upper() else pd.to_datetime(text, errors="coerce")
     if pd.isna(stamp) or stamp.year <= 1:  # pandas reads years that no store can hold

@@ -5,6 +5,7 @@ cannot: that the database itself failed, that a process was killed, that an inge
 (docs/adr/0033). A run that succeeds removes its marker.
 """
 
+import atexit
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -56,6 +57,9 @@ def close_stores() -> None:
     with _opening:
         while _open:
             _open.popitem()[1].dispose()
+
+
+atexit.register(close_stores)
 
 
 @contextmanager

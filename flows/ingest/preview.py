@@ -17,7 +17,7 @@ from sources.checks.cells import CELL, mark_new, month_cells
 from sources.checks.guards import objections
 from sources.providers.http_source import HttpSource
 from sources.providers.registry import live_source
-from store.errors import DataError, first_few
+from store.errors import DataError, counted, first_few
 from store.facts.batch import FileRows
 from store.facts.reading import read_observations, read_vintages
 from store.schema.frames import typed_frame
@@ -123,7 +123,7 @@ def _came(file: FileRows) -> str:
         return ", ".join(counts)
     first, last = rows["period_from"].min(), rows["period_to"].max()
     places = rows["destination"].nunique()
-    return f"{', '.join(counts)}, {first:%Y-%m} to {last:%Y-%m}, {places} destinations"
+    return f"{', '.join(counts)}, {first:%Y-%m} to {last:%Y-%m}, {counted(places, 'destination')}"
 
 
 def _changes(engine: Engine | None, rows: pd.DataFrame) -> str:

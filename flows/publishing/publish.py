@@ -154,7 +154,7 @@ def held_like(
 def day_of(as_of: pd.Timestamp) -> pd.Timestamp:
     """Return the last moment of a day: a publication counts for the whole day.
 
-    A person who runs after the schedule did names no moment, and so is as of the day's start.
+    A person who runs after the schedule did may name the day, and so is as of its start.
     """
     return as_of.normalize() + pd.Timedelta(days=1) - pd.Timedelta(microseconds=1)
 

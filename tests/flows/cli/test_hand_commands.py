@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 from sqlalchemy import Engine
 
+from flows.cli.options import moment
 from flows.clock import utc_now
 from store.database import open_store
 from store.facts.reading import read_events, read_observations, read_vintages
@@ -53,6 +54,17 @@ def test_a_typed_figure_is_an_observation_with_its_vintage(
     code, _, output = magnetcast(*FIGURE)
     assert code == 0
     assert "nothing new" in output
+
+
+def test_a_figure_corrected_today_counts_in_a_command_that_names_no_moment(
+    magnetcast: Call, engine: Engine
+) -> None:
+    for tonnes in ("5121", "512"):
+        code, _, output = magnetcast(*FIGURE[:7], tonnes, *FIGURE[8:-2])
+        assert code == 0, output
+
+    known = read_observations(engine, as_of=moment(None)).sort_values("available_at")
+    assert known.query("source == 'example.org'")["value"].tolist() == [5121.0, 512.0]
 
 
 def test_a_bad_figure_names_each_bad_cell_and_writes_nothing(
