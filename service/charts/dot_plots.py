@@ -57,7 +57,7 @@ class DotPlot:
             )
             for row in self.rows
         )
-        return f"{self.axis}. {'; '.join(parts)}."
+        return f"{self.axis}. {gettext('; ').join(parts)}."
 
 
 def _named(series: Sequence[str], shares: Sequence[float]) -> list[str]:

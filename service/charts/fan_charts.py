@@ -140,7 +140,7 @@ def _write_status(figure: Figure, fan: Fan, sheet: _Sheet) -> None:
         figure.text(
             1 - sheet.right / sheet.width,
             1 - 0.24 / sheet.height,
-            cut("; ".join(map(model_words, status.split("; "))), width=64),
+            cut(gettext("; ").join(map(model_words, status.split("; "))), width=64),
             fontsize=9,
             fontweight="bold",
             ha="right",

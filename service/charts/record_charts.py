@@ -178,7 +178,7 @@ def reliability_svg(cells: pd.DataFrame) -> str:
         return ""
     below = [float((cells["tonnes"] <= cells[name]).mean()) for name in QUANTILE_COLUMNS]
     pairs = zip(QUANTILES, below, strict=True)
-    words = "; ".join(
+    words = gettext("; ").join(
         gettext(
             "%(share)s below the %(level)s quantile",
             share=percentage(f"{100 * share:.0f}"),

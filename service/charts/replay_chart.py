@@ -39,7 +39,7 @@ def replay_svg(cells: pd.DataFrame, destination: str) -> str:
     label = gettext(
         "Backtest, %(name)s. Forecasts of known months within the 80%% band: %(shares)s.",
         name=name_of(destination),
-        shares="; ".join(_share(*group) for group in _groups(rows)),
+        shares=gettext("; ").join(_share(*group) for group in _groups(rows)),
     )
     drawn = (rows, name_of(destination))
     return svg(_draw, *drawn, prefix=f"{destination}-replay", label=label)

@@ -143,7 +143,7 @@ def _times(word: str) -> str:
 
 
 def _statements(text: str) -> str:
-    return "; ".join(map(statement_words, text.split("; ")))
+    return gettext("; ").join(map(statement_words, text.split("; ")))
 
 
 _MOVED: Final = re.compile(r"(\w+) \(([\d.]+), (\d+%) out of range\)")
