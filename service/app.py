@@ -26,6 +26,7 @@ from service.scenarios.queue import ScenarioQueue
 from service.scenarios.scenario_schema import ScenarioEngine
 from service.state import State
 from service.web.error_page import error_page
+from service.web.render import compiled
 from service.web.routes import page_router, warm
 
 VERSION: Final = "1"
@@ -75,7 +76,9 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        draw = prerender and drawn_ahead(prerender, live.engine, live.meanings, live.clock)
+        draw = prerender and drawn_ahead(
+            prerender, live.engine, live.meanings, live.clock, meanwhile=compiled
+        )
         live.start(draw)
         if queue is not None:
             queue.start(lambda: live.publication)

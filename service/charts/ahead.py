@@ -48,7 +48,12 @@ class Task:
 
 
 def drawn_ahead(
-    draw: Draw, engine: Engine, meanings: Mapping[str, str], clock: Callable[[], pd.Timestamp]
+    draw: Draw,
+    engine: Engine,
+    meanings: Mapping[str, str],
+    clock: Callable[[], pd.Timestamp],
+    *,
+    meanwhile: Callable[[], Iterator[object]] = lambda: iter(()),
 ) -> Draw:
     """Return ``draw``, with its pictures drawn by another process.
 
@@ -59,18 +64,22 @@ def drawn_ahead(
         engine: The store that is served.
         meanings: What the names of drivers mean.
         clock: Tells the time.
+        meanwhile: What to do here, in steps, while that process starts.
     """
 
     def drawn(publication: Publication, languages: Collection[str]) -> Generator[object]:
         known = frozenset(pictures())
         task = Task(draw, engine.url, dict(meanings), clock(), tuple(languages), known)
-        yield from _received(task)
+        with contextlib.closing(_received(task)) as steps:
+            yield next(steps, None)
+            yield from meanwhile()
+            yield from steps
         yield from draw(publication, languages)
 
     return drawn
 
 
-def _received(task: Task) -> Iterator[object]:
+def _received(task: Task) -> Generator[object]:
     """Keep each picture that the process sends; a step ends with each, or after a while."""
     context = multiprocessing.get_context("spawn")
     pipe, theirs = context.Pipe(duplex=False)

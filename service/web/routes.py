@@ -24,7 +24,7 @@ from service.web import planning as planning_routes
 from service.web.forecast_pages import destination_page, goods_page, overview
 from service.web.pages import data_page, policy_page, track_page, track_pictures
 from service.web.planning import form_page
-from service.web.render import compiled, stylesheet
+from service.web.render import stylesheet
 from service.web.scripts import script_reply
 from service.web.status_page import status_page
 from service.web.what_if import SCRIPT_ADDRESS, first_charts
@@ -60,13 +60,12 @@ def page_router() -> APIRouter:
 
 
 def warm(publication: Publication, asked: Collection[str]) -> Generator[object]:
-    """Compile templates and draw charts, one a step: what readers see first in every language.
+    """Draw charts, one a step: what readers see first in every language.
 
     Args:
         publication: The newest publication.
         asked: Languages in which, beside English, the charts of all pages are drawn.
     """
-    yield from compiled()
     for code in LANGUAGES:
         with in_language(code):
             yield from _charts(publication, is_whole=code == DEFAULT or code in asked)
