@@ -12,6 +12,7 @@ from starlette.responses import Response
 from service.errors import UnknownError
 from service.http.replies import reply
 from service.http.responses import HTML, Answer, Record, answer_of, csv_answer, records
+from service.language.phrases import gettext
 from service.state import Shared, may_read
 from service.web.render import bare_page
 from service.wording import file_of, full_words_of, in_reading_order, name_of, query_of
@@ -52,8 +53,11 @@ def _publication(engine: Engine, number: int) -> tuple[pd.DataFrame, Record]:
     rows = read_publication(engine, number)
     if rows.empty:
         raise UnknownError(
-            f"No publication {number} was published. Expected a number of the track record's list "
-            "of published forecasts. See /track-record#published-head."
+            gettext(
+                "No publication %(number)s was published. Expected a number of the track record's "
+                "list of published forecasts. See /track-record#published-head.",
+                number=number,
+            )
         )
     known = read_publications(engine)
     (record,) = known.loc[known["id"] == number].to_dict("records")

@@ -73,8 +73,12 @@ def quarantine_file(
 
 def read_quarantine(engine: Engine) -> pd.DataFrame:
     """Read the refused files, oldest first, without rows; reasons are joined by semicolons."""
-    frame = read_table(engine, quarantine, columns=SHOWN_COLUMNS)
-    return frame.assign(reasons=["; ".join(json.loads(text)) for text in frame["reasons"]])
+    return with_sentences(read_table(engine, quarantine, columns=SHOWN_COLUMNS))
+
+
+def with_sentences(refused: pd.DataFrame) -> pd.DataFrame:
+    """Return rows of the quarantine with their reasons as text, joined by semicolons."""
+    return refused.assign(reasons=["; ".join(json.loads(text)) for text in refused["reasons"]])
 
 
 def quarantine_reasons(engine: Engine, id: int) -> tuple[str, ...]:  # noqa: A002  # the column's name

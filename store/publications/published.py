@@ -32,6 +32,7 @@ from store.facts.reading import (
     published_columns,
     read_table,
 )
+from store.facts.reviews import with_sentences
 from store.publications.backtests import fetch_cells
 from store.publications.explanations import StoredExplanation, fetch_explanation
 from store.publications.integrity import fetch_publications
@@ -207,7 +208,7 @@ def read_published(engine: Engine, *, commodity: str = COMMODITY) -> Published:
             tariffs=fetch(connection, tables.tariff_steps),
             calendar=fetch(connection, tables.release_calendar),
             vintages=fetch(connection, tables.vintages),
-            quarantine=fetch(connection, tables.quarantine, columns=_REFUSED),
+            quarantine=with_sentences(fetch(connection, tables.quarantine, columns=_REFUSED)),
             readings=fetch(connection, publication_tables.readings, wanted=[newest_readings()]),
             commodities=tuple(fetch_commodities(connection, publication_tables.forecasts)),
             labels=fetch_labels(connection),

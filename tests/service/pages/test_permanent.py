@@ -34,6 +34,8 @@ def test_a_publication_that_was_not_made_is_a_clear_page(client: TestClient) -> 
 
     assert answer.status_code == 404
     assert "No publication 99 was published." in Outline(answer.text).text
+    answer = client.get("/publications/99?lang=ja", headers={"Accept": "text/html"})
+    assert "公表番号99の公表はありません。" in Outline(answer.text).text
 
 
 def test_the_page_of_the_api_lists_every_operation(client: TestClient) -> None:

@@ -16,6 +16,7 @@ from store.facts.reviews import (
     release,
 )
 from store.facts.writing import write_batch
+from store.publications.published import read_published
 from store.schema.frames import tables_from_json, tables_to_json
 from tests.data.store_builders import make_batch, make_covariates, make_file, make_observations
 
@@ -58,6 +59,8 @@ def test_the_quarantine_lists_what_waits(engine: Engine) -> None:
     assert listed["reasons"][0] == "14 of 652 rows.; Germany: «kg» looks like tonnes."
     assert listed["quarantined_at"].tolist() == [AUGUST, AUGUST]
     assert listed["actor"].tolist() == ["timer", "timer"]
+    shown = read_published(engine).quarantine
+    pd.testing.assert_frame_equal(shown, listed[list(shown)])
     assert listed["released_at"].isna().all()
     assert "payload" not in listed
 
