@@ -38,7 +38,10 @@ Floats = NDArray[np.float64]
 
 
 ROUNDING: Final = 1e-12
-"""Share, or tonnes, by which another processor's numbers may differ by rounding."""
+"""Share, or tonnes, by which numbers may differ where arithmetic rounds otherwise."""
+
+ARITHMETIC: Final = ("packages", "platform", "processor")
+"""Parts of an environment that decide how arithmetic rounds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +57,8 @@ class Reproduction:
     """What it was made from and is no more."""
     changed: tuple[str, ...]
     """What it ran on and is different now."""
-    is_other_processor: bool = False
-    """It ran on one with other instructions than this one, or that was not recorded."""
+    rounds_otherwise: bool = False
+    """It ran on another processor, system or version of a package, or on what is not recorded."""
 
     @property
     def difference(self) -> str:
@@ -76,11 +79,8 @@ class Reproduction:
 
     @property
     def is_rounded(self) -> bool:
-        """Tell whether nothing but the last digits differs, on another processor than then.
-
-        Of publications that do not say which, any but the one now is taken for another.
-        """
-        if self.missing or self.again is None or not self.is_other_processor:
+        """Tell whether nothing but the last digits differs, where arithmetic rounds otherwise."""
+        if self.missing or self.again is None or not self.rounds_otherwise:
             return False
         then, now = (_numbers(table) for table in (self.rows, self.again))
         return bool(np.allclose(then, now, rtol=ROUNDING, atol=ROUNDING))
@@ -127,8 +127,9 @@ def reproduce(settings: Settings, which: Which, commodity: str = COMMODITY) -> R
             again = reproduce_table(settings, rows, made_with)
     except MissingModelError as err:
         return Reproduction(as_of, rows, None, (*missing, *err.things), tuple(changed))
-    is_other = made_with.get("processor") != environment()["processor"]
-    return Reproduction(as_of, rows, again, tuple(missing), tuple(changed), is_other)
+    here = environment()
+    otherwise = any(made_with.get(part) != here[part] for part in ARITHMETIC)
+    return Reproduction(as_of, rows, again, tuple(missing), tuple(changed), otherwise)
 
 
 def tell(found: Reproduction) -> None:
@@ -144,8 +145,8 @@ def tell(found: Reproduction) -> None:
         echo("replay    every number is the same, bit for bit")
     elif found.is_rounded:
         echo(
-            "replay    every number is the same but for rounding on another processor: "
-            f"{found.difference}"
+            "replay    every number is the same but for rounding on another processor or by other "
+            f"versions: {found.difference}"
         )
     else:
         echo(f"replay    NOT reproduced: {found.difference or 'the numbers are the same'}")
