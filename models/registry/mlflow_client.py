@@ -190,5 +190,8 @@ def _hush() -> None:
         logger.setLevel(max(logger.level, logging.WARNING))
     # Warns of an environment without pip, such as uv's, at each registration.
     logging.getLogger("mlflow.utils.environment").setLevel(logging.ERROR)
+    # Warn of other versions than a model was stored by: ours is text that any version reads.
+    for name in ("mlflow.utils.requirements_utils", "mlflow.pyfunc"):
+        logging.getLogger(name).setLevel(logging.ERROR)
     # Prints a traceback where the database does not answer, which our own error tells in words.
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
