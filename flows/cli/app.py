@@ -75,6 +75,7 @@ app: Final = App(
     name="magnetcast",
     help="Forecast China's monthly exports of rare-earth magnets by destination.",
     version=lambda: version("magnetcast"),
+    default_parameter=Parameter(negative_iterable=()),  # no --empty-scope
     error_console=Console(stderr=True, highlight=False, soft_wrap=True),
     error_formatter=lambda err: Text(f"error: {err}"),
 )

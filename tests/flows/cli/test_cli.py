@@ -469,6 +469,13 @@ def test_an_empty_store_is_reported_with_the_remedy(magnetcast: Call) -> None:
     assert "`magnetcast ingest` loads the bundled ones" in err
 
 
+def test_no_option_empties_a_list(magnetcast: Call) -> None:
+    _, shown, _ = magnetcast("token", "create", "--help")
+
+    assert "--scope" in shown
+    assert "--empty-scope" not in shown
+
+
 def test_an_unknown_verb_is_refused(magnetcast: Call) -> None:
     code, out, err = magnetcast("forecast")
 
