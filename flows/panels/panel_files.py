@@ -88,21 +88,26 @@ def check_parts(files: PanelFiles) -> None:
         )
 
 
+MOST_AHEAD: Final = 520
+"""Periods that may be forecast: ten years of weeks."""
+
+
 def periods_ahead(given: int | str | None, frequency: Frequency) -> int:
     """Return how many periods are to be forecast, by their frequency where nothing is given.
 
     Raises:
-        DataError: It is no number, or less than one.
+        DataError: It is no number, less than one or beyond ``MOST_AHEAD``.
     """
     if given is None:
         return frequency.horizon
     text = str(given)
-    if not text.isdecimal() or int(text) < 1:
+    ahead = int(text) if text.isdecimal() and len(text) <= len(str(MOST_AHEAD)) else 0
+    if not 1 <= ahead <= MOST_AHEAD:
         raise DataError(
-            f"--horizon {text} is no number of {frequency.period}s. Expected 1 or more. "
-            "Take another."
+            f"--horizon {text[:40]} is no number of {frequency.period}s to forecast. Expected 1 to "
+            f"{MOST_AHEAD}. Take another."
         )
-    return int(text)
+    return ahead
 
 
 def panel_snapshot(settings: Settings, files: PanelFiles, horizon: int | None) -> PanelSnapshot:

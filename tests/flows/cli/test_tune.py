@@ -94,6 +94,8 @@ def test_a_panel_alone_is_tuned_on_to_its_end_with_the_usual_trials_and_reported
     [
         pytest.param(["--tune", "0"], "--tune 0 is no number of trials", id="no trials"),
         pytest.param(["--horizon", "0"], "--horizon 0 is no number of months", id="horizon"),
+        pytest.param(["--horizon", "521"], "--horizon 521 is no number of months", id="ages"),
+        pytest.param(["--horizon", "9" * 5000], "--horizon 9999", id="digits"),
         pytest.param(["--horizon", "six"], "--horizon six is no number of months", id="word"),
         pytest.param(["--horizon", "3,6"], "--horizon '3,6' has 2 values for 1", id="two of one"),
         pytest.param(["--before", "soon"], "--before 'soon' is no month", id="no month"),
