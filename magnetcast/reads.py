@@ -7,6 +7,8 @@ are timestamps of the first day of a month.
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import date
+from functools import lru_cache
 from pathlib import Path
 
 import pandas as pd
@@ -15,6 +17,7 @@ import yaml
 from flows.analysis.explain import changes, why
 from flows.analysis.scenarios import scenario_snapshot
 from flows.cli.options import moment
+from flows.context.stores import store_of
 from flows.context.workspace import Workspace, open_workspace
 from flows.ingest.ingest import ingest_if_empty
 from flows.publishing.published_forecasts import ExplainRequest
@@ -25,6 +28,7 @@ from models.policy.scenario import paired
 from sources.files.csv_table import content_of
 from sources.files.scenario import read_scenario
 from store.errors import DataError, first_few
+from store.facts.evidence import evidence_digests
 from store.settings import Settings
 from store.vocabulary import FORECAST_COLUMNS, WORLD
 
@@ -38,7 +42,7 @@ def panel(as_of: Moment = None) -> pd.DataFrame:
         One row a destination and month: destination, period, tonnes, stderr_t, kind (``observed``,
         ``derived`` or ``estimated``), available_at.
     """
-    workspace = _opened(as_of)
+    workspace = opened(as_of)
     return workspace.history.panel(workspace.as_of).frame.copy()
 
 
@@ -49,7 +53,7 @@ def features(as_of: Moment = None) -> pd.DataFrame:
         One row a destination and month to forecast: destination, cutoff, period, horizon, one
         column a feature, level_tonnes, offset_tonnes and experts_tonnes, the middle of the experts.
     """
-    workspace = _opened(as_of)
+    workspace = opened(as_of)
     return rows_of(workspace.history.origin(workspace.as_of))
 
 
@@ -102,7 +106,7 @@ def forecast(as_of: Moment = None, destinations: str | Sequence[str] | None = No
     Raises:
         DataError: A destination is not forecast.
     """
-    made = forecast_in(_opened(as_of), None, None).table[list(FORECAST_COLUMNS)]
+    made = forecast_in(opened(as_of), None, None).table[list(FORECAST_COLUMNS)]
     return _of_months(_of_destinations(made, destinations), "cutoff", "period")
 
 
@@ -120,7 +124,7 @@ def backtest(as_of: Moment = None, destinations: str | Sequence[str] | None = No
     Raises:
         DataError: A destination is not forecast.
     """
-    workspace = _opened(as_of)
+    workspace = opened(as_of)
     found = backtest_evidence(
         workspace.history, workspace.as_of, spec=workspace.spec, executor=workspace.executor
     )
@@ -137,7 +141,7 @@ def scenario(levers: str | Path | Mapping[str, object], as_of: Moment = None) ->
     Raises:
         DataError: It is no scenario, or contradicts itself or what is known.
     """
-    snapshot = scenario_snapshot(Settings(), _opened(as_of).as_of)
+    snapshot = scenario_snapshot(Settings(), opened(as_of).as_of)
     if isinstance(levers, Mapping):
         name, content = "the scenario", yaml.safe_dump(dict(levers), sort_keys=False).encode()
     else:
@@ -167,19 +171,28 @@ def explain(
     Raises:
         DataError: The destination or month was not forecast, or there is no earlier publication.
     """
-    asked = ExplainRequest(destination, period, _opened(as_of).as_of)
+    asked = ExplainRequest(destination, period, opened(as_of).as_of)
     if since is None:
         return _of_months(why(Settings(), asked))
     which = since if isinstance(since, int) else moment(str(since), option="since")
     return _of_months(changes(Settings(), asked, which))
 
 
-def _opened(as_of: Moment) -> Workspace:
+def opened(as_of: Moment) -> Workspace:
     """Return what was known at a moment."""
-    as_of_time = moment(None if as_of is None else str(as_of), option="as_of")
     settings = Settings()
     ingest_if_empty(settings)
-    return open_workspace(settings, as_of_time)
+    if as_of is not None:
+        return open_workspace(settings, moment(str(as_of), option="as_of"))
+    now = moment(None)
+    known = evidence_digests(store_of(settings), as_of=now).digest
+    return open_workspace(settings, _first_asked(known, now.date()))
+
+
+@lru_cache(maxsize=1)
+def _first_asked(_known: str, _day: date) -> pd.Timestamp:
+    """Return one moment for all calls of a day that know the same facts: they share a history."""
+    return moment(None)
 
 
 def _of_destinations(table: pd.DataFrame, names: str | Sequence[str] | None) -> pd.DataFrame:
