@@ -1,6 +1,5 @@
 """The public functions read as commands do, without a server of Prefect's."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -8,15 +7,12 @@ import pytest
 from prefect.server.api.server import SubprocessASGIServer
 
 import magnetcast as mc
-from magnetcast.reads import opened
 from models.registry import model_store, registry
 from store.errors import DataError
 from store.settings import PROJECT_ROOT
 from tests.flows.conftest import AS_OF, LATER, Published, copied, point_at
 
 pytestmark = pytest.mark.usefixtures("real_flows")
-
-Call = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture(scope="module")
@@ -148,17 +144,3 @@ def test_every_public_name_is_there_and_documented() -> None:
         assert f"mc.{name}(" in page
     with pytest.raises(AttributeError, match="no attribute 'fore'"):
         mc.fore  # noqa: B018
-
-
-def test_calls_that_name_no_moment_share_one_until_a_figure_comes_in(magnetcast: Call) -> None:
-    first, again = opened(None), opened(None)
-    code, _, output = magnetcast(
-        "ingest", "figure", "--period", "2020-04", "--destination", "JPN", "--tonnes", "401",
-        "--source", "https://example.org/late",
-    )  # fmt: skip
-    after = opened(None)
-
-    assert code == 0, output
-    assert first.history is again.history
-    assert after.as_of > first.as_of
-    assert after.data_vintage != first.data_vintage
