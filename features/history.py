@@ -12,6 +12,7 @@ import pandas as pd
 
 from features.controls.analogs import Analog, analogs_at
 from features.fingerprint import KnownRows, code_digest, key_of, machine_digest
+from features.months import last_complete_month
 from features.origin import Origin, origin_of
 from features.panel.evidence import evidence_panel
 from features.panel.evidence_panel import EvidencePanel
@@ -72,7 +73,12 @@ class EvidenceHistory:
         self._origins: dict[pd.Timestamp, Origin] = {}
 
     def key(
-        self, moment: pd.Timestamp, made_by: Callable[..., object], *more: object, of: Sequence[str]
+        self,
+        moment: pd.Timestamp,
+        made_by: Callable[..., object],
+        *more: object,
+        of: Sequence[str],
+        when: object = None,
     ) -> str:
         """Return the key of what is computed at a moment.
 
@@ -81,11 +87,12 @@ class EvidenceHistory:
             made_by: What computes it, whose code and all code that it imports enter.
             more: Whatever else it depends on.
             of: Kinds of facts that it may look at, by name of this history's arguments.
+            when: What of the moment counts beside these facts; all of it if left out.
         """
         facts = {name: rows.digest(moment) for name, rows in self._facts.items() if name in of}
         code = made_by.__qualname__, code_digest(made_by.__module__)
         made_with = repr(self._prior), machine_digest()
-        return key_of(moment.isoformat(), facts, *code, *made_with, *more)
+        return key_of(when or moment.isoformat(), facts, *code, *made_with, *more)
 
     def panel(self, moment: pd.Timestamp) -> EvidencePanel:
         """Return the evidence panel at a moment, without its gaps; solved once.
@@ -100,7 +107,9 @@ class EvidenceHistory:
         return self._panels[moment]
 
     def _panel_key(self, moment: pd.Timestamp) -> str:
-        return self.key(moment, evidence_panel, of=["observations"])
+        """Return the key of a panel, the same at all moments of a month that know the same."""
+        month = last_complete_month(moment)
+        return self.key(moment, evidence_panel, of=["observations"], when=month)
 
     def solve(self, moments: Sequence[pd.Timestamp], solved: SolvedInTurn) -> None:
         """Have the panels of several moments at hand.

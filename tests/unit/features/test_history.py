@@ -1,5 +1,12 @@
-from features.history import release_moments
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import features.history as history_of
+from features.history import EvidenceHistory, release_moments
 from features.months import month_label
+from store.digest_cache import DigestCache
 from tests.data.builders import at, make_world
 
 
@@ -21,3 +28,29 @@ def test_past_origins_of_the_evidence_are_older_than_the_moment_and_solved_once(
 
     assert [month_label(origin.cutoff) for origin in past] == ["2019-05", "2019-06", "2019-07"]
     assert history.past(at("2019-09-01"))[0] is past[0]
+
+
+def test_a_panel_is_kept_for_a_month_that_brings_no_figure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = make_world(last="2019-06")
+    facts = world.observations, world.events, world.tariffs
+    cache = DigestCache(tmp_path, 10**8)
+    first = EvidenceHistory(*facts, cache=cache).panel(at("2019-08-26"))
+    solved: list[pd.Timestamp] = []
+
+    def note(_facts: object, _prior: object, moment: pd.Timestamp) -> dict[str, object]:
+        solved.append(moment)
+        return {}
+
+    monkeypatch.setattr(history_of, "_solved", note)
+
+    later = EvidenceHistory(*facts, cache=cache).panel(at("2019-08-27"))
+
+    assert solved == []
+    assert (later.as_of, later.cutoff) == (at("2019-08-27"), first.cutoff)
+    assert later.tonnes.tobytes() == first.tonnes.tobytes()
+    for moment in (at("2019-07-26"), at("2019-09-01")):  # fewer figures known; another month
+        with pytest.raises(TypeError):
+            EvidenceHistory(*facts, cache=cache).panel(moment)
+    assert solved == [at("2019-07-26"), at("2019-09-01")]
