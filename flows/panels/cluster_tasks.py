@@ -226,7 +226,7 @@ def _columns(
     workers = sorted(_workers(client))
     shares = np.array_split(np.arange(len(files)), len(workers))
     chunks: list[list[da.Array]] = [[], [], []]
-    for worker, share in zip(workers, shares, strict=True):
+    for worker, share in zip(workers, (one.tolist() for one in shares), strict=True):
         own = [files[place] for place in share]
         count = sum(counts[place] for place in share)
         shapes = ((count, len(NAMES)), (count,), (count,))
