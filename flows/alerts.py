@@ -25,7 +25,7 @@ from service.live.live import PlanningState
 from service.live.publication import Publication, make_publication, read_new_panels
 from service.planning.alerts import alert_id, finding_of
 from service.planning.webhooks import Resolve, WebhookPolicy, resolved, signed, trusting
-from sources.http.faults import RetryPolicy
+from sources.http import RetryPolicy
 from store.errors import DataError
 from store.planning.alert_rules import AlertFinding, note_delivery, save_findings
 from store.planning.overrides import read_planning

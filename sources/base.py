@@ -106,8 +106,8 @@ class LiveSource(Protocol):
             span: months wanted; what is not published yet is simply absent.
             now: the moment of the fetch, aware; no row is dated later.
 
-        Returns: tables ``observations``, ``covariates``, ``tariff_steps`` or ``proposals``; the
-            hash is over the raw answers in the order of the requests.
+        Returns: tables ``observations``, ``tariff_steps`` or ``proposals``; the hash is
+            over the raw answers in the order of the requests.
 
         Raises:
             SourceError: the provider did not deliver what it documents; nothing is returned.

@@ -3,7 +3,7 @@
 import os
 import re
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator
@@ -19,7 +19,7 @@ IMPORT_ROOT = Path(__file__).resolve().parents[__name__.count(".")]
 """Folder from which Python imports this code."""
 
 PLAIN_URLS = (
-    "comtrade_url", "census_url", "comext_url", "fx_url", "gpr_url", "hts_url",
+    "comtrade_url", "census_url", "comext_url", "hts_url",
     "federal_register_url", "otlp_url",
 )  # fmt: skip
 
@@ -129,16 +129,6 @@ class Settings(BaseSettings):
     comext_url: str = Field(
         default="https://ec.europa.eu/eurostat/api/comext/dissemination/sdmx/2.1",
         description="Eurostat Comext, SDMX 2.1.",
-    )
-    fx_provider: Literal["ecb", "fred"] = Field(
-        default="ecb", description="Who gives exchange rates."
-    )
-    fx_url: str | None = Field(
-        default=None, description="Exchange rates; empty means the provider's own address."
-    )
-    gpr_url: str = Field(
-        default="https://www.matteoiacoviello.com/gpr_files",
-        description="Geopolitical risk index.",
     )
     hts_url: str = Field(
         default="https://hts.usitc.gov/reststop", description="US tariff schedule, REST."

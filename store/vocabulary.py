@@ -79,7 +79,6 @@ UNITS: Final[dict[str, str]] = {
     "mirror_import_meur": "meur",
     "mirror_import_musd": "musd",
     "mirror_import_share_pct": "pct",
-    "duty_paid_musd": "musd",
 }
 """Unit of each measure."""
 

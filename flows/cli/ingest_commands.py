@@ -276,10 +276,8 @@ def codes_of(text: str | None) -> tuple[str, ...]:
 _HELP: Final = {
     "comtrade": "Fetch China's exports by partner, magnets or other codes (UN Comtrade).",
     "comtrade_mirror": "Fetch what partners report importing from China (UN Comtrade).",
-    "census": "Fetch US imports of magnets by ten-digit line with the duty paid (US Census).",
+    "census": "Fetch US imports of magnets by ten-digit line (US Census).",
     "comext": "Fetch EU imports of magnets by member state (Eurostat Comext).",
-    "fx": "Fetch monthly exchange rates (ECB or FRED).",
-    "gpr": "Fetch the monthly geopolitical risk index.",
     "hts": "Fetch the US tariff line of magnets with its chapter 99 footnotes (USITC HTS).",
     "federal_register": "Queue new Federal Register documents for review.",
 }

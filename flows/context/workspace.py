@@ -20,8 +20,8 @@ from models.forecasting.evidence_forecaster import EvidenceSnapshot
 from models.learning.spec import ModelSpec
 from store.asof import require_time_zone
 from store.digest_cache import DigestCache
-from store.facts.evidence import evidence_commodities, evidence_digests
-from store.facts.reading import read_analog_events, read_events, read_observations, read_tariffs
+from store.facts.evidence import evidence_digests, read_evidence
+from store.facts.reading import read_analog_events, read_events, read_tariffs
 from store.publications.panels import panel_behind
 from store.settings import Settings
 from store.vocabulary import MONTHS_AHEAD
@@ -105,9 +105,8 @@ def known_facts(
         as_of: The moment (UTC).
         until: Leave out what later ingests than this one brought; None takes all.
     """
-    own = evidence_commodities(engine)
     return (
-        read_observations(engine, as_of=as_of, until=until, commodities=own),
+        read_evidence(engine, as_of=as_of, until=until),
         read_events(engine, as_of=as_of, until=until),
         read_tariffs(engine, as_of=as_of, until=until),
         read_analog_events(engine, as_of=as_of, until=until),

@@ -15,7 +15,7 @@ from flows.ingest.sources import IngestRequest, Past, bundled
 from sources.base import MonthRange
 from sources.checks.cells import CELL, mark_new, month_cells
 from sources.checks.guards import objections
-from sources.providers.http_source import HttpSource
+from sources.http import HttpSource
 from sources.providers.registry import live_source
 from store.errors import DataError, counted, first_few
 from store.facts.batch import FileRows

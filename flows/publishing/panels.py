@@ -15,7 +15,7 @@ from flows.publishing.run_config import config_of
 from models.reconciliation.tree import add_sums, tree_of
 from store.asof import OBSERVATION_KEY, known_at
 from store.errors import DataError
-from store.facts.evidence import MEASURE, evidence_commodities
+from store.facts.evidence import MEASURE, read_evidence
 from store.facts.reading import read_observations
 from store.publications.integrity import read_publications
 from store.publications.panels import NO_PANEL, StoredPanel, has_unnamed_panels, name_panel
@@ -99,8 +99,7 @@ def _panel_then(engine: Engine, commodity: str, as_of: pd.Timestamp, made_with: 
     until = record.get("ingest")
     config = config_of(commodity)
     if config.forecaster == "evidence":
-        own = evidence_commodities(engine)
-        figures = read_observations(engine, as_of=as_of, until=until, commodities=own)
+        figures = read_evidence(engine, as_of=as_of, until=until)
         return evidence_panel(figures, as_of=as_of, prior=prior_behind(record)).stored
     code = config.commodity
     figures = read_observations(engine, as_of=as_of, until=until, commodity=code)

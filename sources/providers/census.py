@@ -1,4 +1,4 @@
-"""US Census: imports of magnets from China by ten-digit line, with the duty paid."""
+"""US Census: imports of magnets from China by ten-digit line."""
 
 import json
 from dataclasses import dataclass
@@ -8,9 +8,7 @@ from urllib.parse import urlencode
 import pandas as pd
 
 from sources.base import MonthRange, SourceInfo
-from sources.http.client import HttpClient
-from sources.http.transport import ApiKeys, sent_as
-from sources.providers.http_source import HttpSource
+from sources.http import ApiKeys, HttpClient, HttpSource, sent_as
 from sources.providers.rows import (
     USUAL_LAG,
     left_out,
@@ -32,17 +30,15 @@ LAG_DAYS: Final = 45
 WEIGHTLESS_USD: Final = 2000.0
 """Value from which a quantity of zero means a missing weight. Source: docs/data/census.md."""
 
-_ASKED: Final = (
-    "I_COMMODITY", "CTY_CODE", "GEN_VAL_MO", "GEN_QY1_MO", "UNIT_QY1", "CON_VAL_MO", "CAL_DUT_MO",
-)  # fmt: skip
-_NUMBERS: Final = ("GEN_VAL_MO", "GEN_QY1_MO", "CON_VAL_MO", "CAL_DUT_MO")
+_ASKED: Final = ("I_COMMODITY", "CTY_CODE", "GEN_VAL_MO", "GEN_QY1_MO", "UNIT_QY1")
+_NUMBERS: Final = ("GEN_VAL_MO", "GEN_QY1_MO")
 _HALF_KG: Final = 0.0005
 _HALF_USD: Final = 0.5e-6
 
 
 @dataclass(frozen=True, slots=True)
 class CensusImports(HttpSource):
-    """US imports of each magnet line from China: weight, value and duty paid."""
+    """US imports of each magnet line from China: weight and value."""
 
     info: ClassVar = SourceInfo(PROVIDER, completeness=0.9)
     provider: ClassVar = PROVIDER
@@ -138,17 +134,10 @@ def _measured(rows: pd.DataFrame, *, now: pd.Timestamp) -> list[pd.DataFrame]:
         available_at=usual_moment(rows["period"], lag_days=LAG_DAYS, now=now),
         note=USUAL_LAG,
     )
-    taxed = (rows["CON_VAL_MO"] / 1e6).map("on {:.6f} musd for consumption".format)
     weight = rows["GEN_QY1_MO"].mask(_lacks_weight(rows)) / 1e3
     return [
         base.assign(measure="mirror_import_t", value=weight, half_width=_HALF_KG),
         base.assign(
             measure="mirror_import_musd", value=rows["GEN_VAL_MO"] / 1e6, half_width=_HALF_USD
-        ),
-        base.assign(
-            measure="duty_paid_musd",
-            value=rows["CAL_DUT_MO"] / 1e6,
-            half_width=_HALF_USD,
-            note=taxed + "; " + USUAL_LAG,
         ),
     ]

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 import pandas as pd
 
 from sources.base import MonthRange, SourceInfo
-from sources.http.transport import ApiKeys, sent_as
+from sources.http import ApiKeys, HttpSource, sent_as
 from sources.providers.comtrade_calls import (
     EXPORTS,
     IMPORTS,
@@ -21,7 +21,6 @@ from sources.providers.comtrade_calls import (
     of_commodity,
 )
 from sources.providers.countries import COMTRADE_GROUPS, comtrade_place
-from sources.providers.http_source import HttpSource
 from sources.providers.rows import USUAL_LAG, not_after, observations, usual_moment
 from store.errors import SourceError, first_few
 from store.facts.batch import FileRows

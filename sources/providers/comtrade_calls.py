@@ -8,8 +8,7 @@ from typing import Final
 import pandas as pd
 
 from sources.base import MonthRange
-from sources.http.client import HttpClient
-from sources.http.faults import Params
+from sources.http import HttpClient, Params
 from sources.providers.countries import comtrade_codes
 from sources.providers.rows import readable, records_in, table_of
 from store.errors import SourceError

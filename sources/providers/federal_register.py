@@ -7,9 +7,7 @@ from typing import ClassVar, Final
 import pandas as pd
 
 from sources.base import MonthRange, SourceInfo
-from sources.http.client import HttpClient
-from sources.http.faults import Params
-from sources.providers.http_source import HttpSource
+from sources.http import HttpClient, HttpSource, Params
 from sources.providers.rows import Proposal, missing_columns, proposals, records_in
 from store.errors import SourceError
 from store.facts.batch import FileRows

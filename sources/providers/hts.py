@@ -9,8 +9,7 @@ from typing import ClassVar, Final
 import pandas as pd
 
 from sources.base import MonthRange, SourceInfo
-from sources.http.client import HttpClient
-from sources.providers.http_source import HttpSource
+from sources.http import HttpClient, HttpSource
 from sources.providers.rows import Proposal, missing_columns, proposals
 from store.errors import SourceError
 from store.facts.batch import FileRows

@@ -5,7 +5,7 @@ from importlib import import_module
 from typing import Final, cast
 
 from sources.base import LiveSource
-from sources.http.faults import RetryPolicy
+from sources.http import RetryPolicy
 from store.settings import Settings
 
 _MAKERS: Final[Mapping[str, tuple[str, str]]] = {
@@ -13,8 +13,6 @@ _MAKERS: Final[Mapping[str, tuple[str, str]]] = {
     "comtrade_mirror": ("comtrade", "ComtradeMirror"),
     "census": ("census", "CensusImports"),
     "comext": ("comext", "ComextImports"),
-    "fx": ("fx", "ExchangeRates"),
-    "gpr": ("gpr", "GeopoliticalRisk"),
     "hts": ("hts", "TariffSchedule"),
     "federal_register": ("federal_register", "FederalRegister"),
 }

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 
 from sources.files.cells import MISSING_MARKS
-from sources.files.csv_table import fitted, records
 from store.errors import SourceError, first_few, shown
 from store.schema.frames import DATE_DTYPE, MOMENT_DTYPE, typed_frame
 from store.vocabulary import UNITS
@@ -30,11 +29,6 @@ def usual_moment(months: pd.Series, *, lag_days: int, now: pd.Timestamp) -> pd.S
     """
     ends = months + pd.offsets.MonthEnd(0) + pd.Timedelta(days=lag_days)
     return not_after(ends.dt.tz_localize("UTC"), now)
-
-
-def is_over(months: pd.Series, now: pd.Timestamp) -> pd.Series:
-    """Return which months had ended at ``now``."""
-    return months + pd.DateOffset(months=1) <= now.tz_convert("UTC").tz_localize(None)
 
 
 def not_after(moments: pd.Series, now: pd.Timestamp) -> pd.Series:
@@ -74,20 +68,6 @@ def observations(
     return typed_frame(rows, "observations").sort_values(list(ORDER), ignore_index=True)
 
 
-def covariates(parts: list[pd.DataFrame], *, source: str, source_url: str) -> pd.DataFrame:
-    """Join series to typed rows of ``covariates``, ordered by name and month.
-
-    Args:
-        parts: frames of ``name, period, value, unit, available_at``; a missing value makes no row.
-        source: the source's id.
-        source_url: address without key and range.
-    """
-    filled = [kept for part in parts if len(kept := part.dropna(subset="value"))]
-    rows = pd.concat(filled, ignore_index=True) if filled else pd.DataFrame()
-    rows = rows.assign(source=source, source_url=source_url)
-    return typed_frame(rows, "covariates").sort_values(["name", "period"], ignore_index=True)
-
-
 def records_in(answer: object, name: str, *, provider: str, url: str) -> list[Mapping[str, object]]:
     """Return the list of records an answer keeps under ``name``.
 
@@ -122,30 +102,6 @@ def table_of(
 def left_out(broken: int, what: str = "rows") -> tuple[str, ...]:
     """Return the note on what ``readable`` left out; none if that is nothing."""
     return (f"{broken} {what} whose numbers cannot be read: left out",) if broken else ()
-
-
-TORN: Final = "?"
-"""Fills the cells of a line with too few or too many, so that it counts as one not readable."""
-
-
-def whole_csv(body: bytes) -> pd.DataFrame:
-    """Read a CSV as text; an empty answer has no columns.
-
-    Raises:
-        ValueError: Its last line breaks off, or it is no CSV.
-    """
-    if not body.strip():
-        return pd.DataFrame()
-    if not body.endswith(b"\n"):
-        raise ValueError("its last line breaks off")
-    text = body.decode("utf-8-sig")
-    lines = [cells for _, cells in records("answer", text, remedy="Try again") if any(cells)]
-    if not lines:
-        return pd.DataFrame()
-    head = [name.strip() for name in lines[0]]
-    rows = [fitted(cells, len(head)) for cells in lines[1:]]
-    whole = [cells if len(cells) == len(head) else [TORN] * len(head) for cells in rows]
-    return pd.DataFrame(whole, columns=head, dtype="str")
 
 
 def refuse_missing(frame: pd.DataFrame, needed: Sequence[str], *, provider: str, url: str) -> None:

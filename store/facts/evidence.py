@@ -8,14 +8,14 @@ from datetime import datetime, timedelta
 from typing import Final
 
 import pandas as pd
-from sqlalchemy import Connection, Engine, Select, func, insert, select
+from sqlalchemy import ColumnElement, Connection, Engine, Select, func, insert, select
 
 from store.database import writing
-from store.facts.reading import fetch, known_by, read_commodities
+from store.facts.reading import fetch, known_by, read_commodities, read_table
 from store.schema import tables
 from store.schema.publication_tables import labels
 from store.schema.tables import observations
-from store.vocabulary import ORIGIN
+from store.vocabulary import COMMODITY, ORIGIN
 
 _EVIDENCE: Final = (
     tables.observations,
@@ -31,20 +31,31 @@ MAGNETS: Final = re.compile(r"(?:[A-Z]{2})?850511\d*")
 
 _CODE: Final = re.compile(r"[A-Z]{0,2}\d+")
 
-_LATER_EVIDENCE: Final = (tables.covariates,)
-"""The same, but added after the first digests: part of a digest only if it holds rows."""
 
+def read_evidence(
+    engine: Engine, *, as_of: datetime | None = None, until: int | None = None
+) -> pd.DataFrame:
+    """Read the figures that magnet forecasts are computed from, every version of them.
 
-def evidence_commodities(engine: Engine) -> list[str]:
-    """Return the commodities that magnet forecasts are computed from, sorted.
-
-    Magnets, partners' records of magnets, and materials, which have names and no code.
+    Args:
+        engine: an opened store.
+        as_of: leave out rows that became known later; None reads all.
+        until: leave out rows of later ingests than this one; None reads all.
     """
-    return [
-        name
-        for name in read_commodities(engine)
-        if MAGNETS.fullmatch(name) or not _CODE.fullmatch(name)
-    ]
+    wanted = [_is_evidence(engine)]
+    return read_table(engine, tables.observations, as_of=as_of, until=until, wanted=wanted)
+
+
+def _is_evidence(engine: Engine) -> ColumnElement[bool]:
+    """Return the condition of these figures: on magnets, of partners' imports, on materials.
+
+    Materials have names and no code. China's exports of 850511 hold other metal magnets too.
+    """
+    row, names = tables.observations.c, read_commodities(engine)
+    whole = [name for name in names if name == COMMODITY or not _CODE.fullmatch(name)]
+    partners = [name for name in names if MAGNETS.fullmatch(name) and name != COMMODITY]
+    imports = row.commodity.in_(partners) & row.measure.startswith("mirror_")
+    return row.commodity.in_(whole) | imports
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +84,11 @@ def evidence_digests(
         until: leave out rows of later ingests than this one; None takes all.
     """
     digest, parts = hashlib.sha256(), {}
-    own = tables.observations.c.commodity.in_(evidence_commodities(engine))
+    own = _is_evidence(engine)
     with engine.begin() as connection:
-        for table in (*_EVIDENCE, *_LATER_EVIDENCE):
+        for table in _EVIDENCE:
             wanted = [own] if table is tables.observations else []
             frame = fetch(connection, table, as_of=as_of, until=until, wanted=wanted)
-            if frame.empty and table in _LATER_EVIDENCE:
-                continue
             text = frame.to_csv(index=False, lineterminator="\n").encode()
             digest.update(table.name.encode())
             digest.update(text)

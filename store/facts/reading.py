@@ -58,11 +58,6 @@ def fetch_commodities(connection: Connection, table: Table) -> list[str]:
     return sorted(found)
 
 
-def read_covariates(engine: Engine, *, as_of: datetime | None = None) -> pd.DataFrame:
-    """Read monthly covariates, every version of them known at ``as_of``."""
-    return read_table(engine, tables.covariates, as_of=as_of)
-
-
 def read_events(
     engine: Engine, *, as_of: datetime | None = None, until: int | None = None
 ) -> pd.DataFrame:

@@ -14,7 +14,6 @@ from store.schema import frames
 from store.schema.frames import DATE_DTYPE, MOMENT_DTYPE, dtype_of
 from store.schema.tables import (
     analog_events,
-    covariates,
     observations,
     policy_events,
     release_calendar,
@@ -156,16 +155,6 @@ SCHEMAS: Final[dict[str, DataFrameSchema]] = {
         rate_pct=Column(float, Check.in_range(0, 1000), nullable=True, coerce=True),
         checks=[_not_after("effective_from", "effective_to")],
     ),
-    "covariates": _of_table(
-        covariates,
-        filled=("name", "source"),
-        checks=[
-            Check(
-                lambda f: f["period"].dt.day.eq(1),
-                error="a period is not given by the first day of its month",
-            ),
-        ],
-    ),
     "proposals": DataFrameSchema(
         {
             "source": _text(filled=True),
@@ -221,7 +210,7 @@ SCHEMAS: Final[dict[str, DataFrameSchema]] = {
         unique=["destination", "period", "model"],
     ),
 }
-"""By table or contract: observations, policy_events, analog_events, tariff_steps, covariates,
+"""By table or contract: observations, policy_events, analog_events, tariff_steps,
 proposals (for the review queue), release_calendar, panel (evidence), panel_file (a user's panel),
 forecasts (published)."""
 

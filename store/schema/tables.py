@@ -79,20 +79,6 @@ observations: Final = Table(
     sqlite_with_rowid=False,
 )  # fmt: skip
 
-covariates: Final = Table(
-    "covariates",
-    metadata,
-    text("name"),
-    Column("period", Date, nullable=False),
-    Column("value", Float, nullable=False),
-    text("unit"),
-    Column("available_at", UtcMoment, nullable=False),
-    text("source"),
-    text("source_url", wording=True),
-    Column("vintage", Integer, info=BOOKKEEPING),
-    PrimaryKeyConstraint("name", "period", "source", "available_at"),
-)
-
 policy_events: Final = Table(
     "policy_events", metadata, *_event_columns(), PrimaryKeyConstraint("event_id", "available_at")
 )

@@ -9,7 +9,7 @@ import pytest
 
 from sources.base import LiveSource, MonthRange, Source
 from sources.bundled.all_tables import bundled_sources
-from sources.http.faults import RetryPolicy
+from sources.http import RetryPolicy
 from sources.providers.registry import LIVE, live_source
 from store.database import open_store
 from store.facts.batch import Batch, FileRows
@@ -64,7 +64,7 @@ class TestEverySource:
         engine.dispose()
 
 
-LIVE_TABLES = {"observations", "covariates", "tariff_steps", "proposals"}
+LIVE_TABLES = {"observations", "tariff_steps", "proposals"}
 NOW = pd.Timestamp("2026-11-25T12:00", tz="UTC")
 SPAN = MonthRange.of("2024-01", "2025-06")
 ASKED = {
@@ -72,8 +72,6 @@ ASKED = {
     "comtrade_mirror": "imports of 850511 from China, reported by every importer",
     "census": "US8505110090 from China, reported by the United States",
     "comext": "imports of CN85051110, CN85051100 from China, reported by the members of the EU",
-    "fx": "rates of yuan, euro and dollar, of ecb",
-    "gpr": "the indices GPR, GPRT, GPRA, GPRC_CHN, GPRC_USA",
     "hts": "the rates of 8505.11.00 today",
     "federal_register": '"permanent magnets" China',
 }

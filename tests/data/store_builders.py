@@ -126,20 +126,6 @@ def make_batch(frame: pd.DataFrame, *, sha256: str = "a" * 64) -> Batch:
     return Batch((make_file(frame, sha256=sha256),))
 
 
-def make_covariates(*changes: Mapping[str, object]) -> pd.DataFrame:
-    """Build one monthly covariate per change."""
-    template: dict[str, object] = {
-        "name": "usd_cny",
-        "period": "2025-06-01",
-        "value": 7.1,
-        "unit": "cny",
-        "available_at": "2025-07-01T00:00:00Z",
-        "source": "fx",
-        "source_url": "https://example.org/fx",
-    }
-    return _typed([{**template, **change} for change in changes or ({},)], days=("period",))
-
-
 def make_steps(*changes: Mapping[str, object]) -> pd.DataFrame:
     """Build one version of a tariff step per change."""
     template: dict[str, object] = {

@@ -2,20 +2,16 @@
 
 import csv
 import io
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pandas as pd
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sources.files.csv_table import read_table
 from sources.files.panel import Panel, read_panel
-from sources.providers.fx import read_ecb, read_fred
-from sources.providers.gpr import read_index
 
 PLACES = ("DEU", "USA", "Côte d'Ivoire", "德国", "Korea, Rep.")
 MONTHS = [f"2024-{month:02d}" for month in range(1, 13)]
@@ -133,72 +129,3 @@ def test_an_honest_table_of_facts_is_read_whole_even_without_a_row(
 
     assert [(row.text("place"), row.number("tonnes")) for row in table.rows] == facts
     table.problems.raise_if_any()
-
-
-DAYS = [f"2024-03-{day:02d}" for day in range(1, 29)]
-rates = st.lists(st.floats(0.1, 10).map(lambda rate: round(rate, 4)), min_size=8, max_size=28)
-
-
-@dataclass(frozen=True)
-class Office:
-    """How an office writes a day's rate, and what reads it."""
-
-    columns: tuple[str, ...]
-    cells: tuple[str, ...]
-    read: Callable[[bytes], tuple[pd.DataFrame, int]]
-
-    def rows(self, values: list[float]) -> list[list[str]]:
-        days = zip(DAYS, map(repr, values), strict=False)
-        lines = [[cell.format(day=day, rate=rate) for cell in self.cells] for day, rate in days]
-        return [list(self.columns), *lines]
-
-
-ECB = Office(
-    ("KEY", "CURRENCY", "TIME_PERIOD", "OBS_VALUE"),
-    ("EXR.D.CNY.EUR.SP00.A", "CNY", "{day}", "{rate}"),
-    read_ecb,
-)
-FRED = Office(
-    ("observation_date", "DEXCHUS"),
-    ("{day}", "{rate}"),
-    lambda body: read_fred(body, series="DEXCHUS"),
-)
-offices = pytest.mark.parametrize("office", [ECB, FRED], ids=["ecb", "fred"])
-
-
-@offices
-@given(rates, quirks)
-def test_honest_daily_rates_are_read_to_the_last_digit(
-    office: Office, values: list[float], quirk: Quirks
-) -> None:
-    frame, broken = office.read(quirk.written(office.rows(values)))
-
-    assert (frame["rate"].tolist(), broken) == (values, 0)
-
-
-@offices
-@given(rates, quirks, st.sampled_from(TORN), st.integers(1, 8))
-def test_a_torn_line_of_daily_rates_loses_no_other(
-    office: Office, values: list[float], quirk: Quirks, torn: str, place: int
-) -> None:
-    rows = office.rows(values)
-    rows.insert(place, torn.split(","))
-
-    frame, broken = office.read(quirk.written(rows))
-
-    assert (frame["rate"].tolist(), broken) == (values, 1)
-
-
-@given(st.lists(tonnes, min_size=12, max_size=12), quirks, st.integers(0, 12))
-def test_a_torn_line_of_the_risk_index_loses_no_other(
-    values: list[float], quirk: Quirks, place: int
-) -> None:
-    head = ["month", "GPR", "GPRT", "GPRA", "GPRC_CHN", "GPRC_USA"]
-    rows = [
-        [f"{month}-01", *[repr(value)] * 5] for month, value in zip(MONTHS, values, strict=True)
-    ]
-    rows.insert(place, ["torn"])
-
-    frame, broken = read_index(quirk.written([head, *rows]))
-
-    assert (frame["GPR"].tolist(), broken) == (values, 1)

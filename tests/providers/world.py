@@ -7,7 +7,6 @@ from tests.providers.census import CensusWorld, census
 from tests.providers.comext import ComextWorld, comext
 from tests.providers.comtrade import ComtradeWorld, comtrade
 from tests.providers.policy import PolicyWorld, federal_register, hts
-from tests.providers.rates import RatesWorld, fx, gpr
 
 
 @dataclass
@@ -17,7 +16,6 @@ class World:
     comtrade: ComtradeWorld = field(default_factory=ComtradeWorld)
     census: CensusWorld = field(default_factory=CensusWorld)
     comext: ComextWorld = field(default_factory=ComextWorld)
-    rates: RatesWorld = field(default_factory=RatesWorld)
     policy: PolicyWorld = field(default_factory=PolicyWorld)
 
 
@@ -27,8 +25,6 @@ def providers_of(world: World) -> dict[str, Provider]:
         "comtrade": comtrade(world.comtrade),
         "census": census(world.census),
         "comext": comext(world.comext),
-        "fx": fx(world.rates),
-        "gpr": gpr(),
         "hts": hts(world.policy),
         "federal_register": federal_register(world.policy),
     }

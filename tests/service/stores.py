@@ -19,8 +19,7 @@ from service.live.live import LivePublication
 from service.scenarios.scenario_schema import ScenarioEngine
 from sources.bundled.all_tables import load_bundled
 from store.database import open_store
-from store.facts.evidence import evidence_commodities
-from store.facts.reading import read_observations
+from store.facts.evidence import read_evidence
 from store.facts.writing import write_batch
 from store.publications.integrity import PublicationContext
 from store.publications.panels import NO_PANEL, StoredPanel
@@ -88,7 +87,7 @@ def copied(store: Path, folder: Path) -> str:
 
 def panel_at(engine: Engine, as_of: datetime) -> StoredPanel:
     """Return what is known at a moment; solved once for all tests that have the same figures."""
-    figures = read_observations(engine, as_of=as_of, commodities=evidence_commodities(engine))
+    figures = read_evidence(engine, as_of=as_of)
     if figures.empty:
         return NO_PANEL
     key = (pd.Timestamp(as_of).date(), len(figures))

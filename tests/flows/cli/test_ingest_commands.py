@@ -37,7 +37,7 @@ def stored(**wanted: str) -> pd.DataFrame:
 @pytest.mark.usefixtures("at_providers")
 @pytest.mark.parametrize(
     ("name", "rows"),
-    [("comtrade", True), ("census", True), ("fx", True), ("hts", False)],
+    [("comtrade", True), ("census", True), ("hts", False)],
 )
 def test_a_provider_is_ingested_and_the_second_time_there_is_nothing_new(
     magnetcast: Call, *, name: str, rows: bool

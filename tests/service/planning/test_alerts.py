@@ -24,7 +24,7 @@ from service.language.choice import in_language
 from service.live.live import PlanningState
 from service.planning.alerts import alerts_in_words
 from service.planning.webhooks import WebhookPolicy
-from sources.http.faults import RetryPolicy
+from sources.http import RetryPolicy
 from store.planning.alert_rules import AlertRule, add_rule, end_rule, note_delivery
 from store.planning.audit import Actor
 from store.planning.needs import NeedRow, add_need

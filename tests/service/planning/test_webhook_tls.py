@@ -14,7 +14,7 @@ import trustme
 from flows.alerts import Sender, alert
 from flows.context.stores import store_of
 from service.planning.webhooks import trusting
-from sources.http.faults import RetryPolicy
+from sources.http import RetryPolicy
 from store.errors import DataError
 from store.planning.alert_rules import AlertRule, add_rule
 from store.planning.audit import Actor

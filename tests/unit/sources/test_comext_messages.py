@@ -2,7 +2,7 @@
 
 import pytest
 
-from sources.providers.comext_messages import fault_in, read_status, ticket_in
+from sources.providers.comext import fault_in, read_status, ticket_in
 
 FAULT = '<?xml version="1.0" encoding="UTF-8"?><S:Fault xmlns:S="http://x"><faultcode>{}</faultcode><faultstring>{}</faultstring></S:Fault>'
 

@@ -10,7 +10,7 @@ import pytest
 from pydantic import SecretStr
 
 from sources.base import MonthRange
-from sources.http.faults import RetryPolicy
+from sources.http import RetryPolicy
 from sources.providers.comtrade import ComtradeExports, ComtradeMirror
 from sources.providers.countries import comtrade_place
 from store.errors import SourceError
@@ -27,7 +27,7 @@ AVAILABILITY = "public/v1/getDA/C/M/HS"
 
 
 def patience() -> RetryPolicy:
-    return RetryPolicy(sleep=lambda _: None, chance=lambda: 0.5, stopwatch=lambda: 0.0)
+    return RetryPolicy(sleep=lambda _: None, chance=lambda: 0.5)
 
 
 def exports(settings: Settings, first: str, last: str | None = None) -> FileRows:

@@ -1,14 +1,9 @@
 """Small input that grows: refused by a cap, before it fills memory."""
 
 import gzip
-import io
 import re
-import zipfile
-import zlib
-from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,10 +11,7 @@ import pytest
 
 from sources.files.panel import read_panel
 from sources.files.yaml_table import composed
-from sources.http.faults import RetryPolicy
-from sources.http.transport import ApiKeys, Transport
-from sources.providers.comext_messages import read_data
-from sources.providers.gpr import _workbook
+from sources.providers.comext import read_data
 from store.errors import DataError
 
 GROWS = r"grows from [\d,]+ bytes to more than [\d,]+\. Expected .*MAGNETCAST_EXPANDED_MB"
@@ -71,37 +63,6 @@ def test_parquet_of_equal_rows_may_not_grow_without_end(tmp_path: Path) -> None:
 def test_a_compressed_message_of_a_provider_may_not_grow_without_end() -> None:
     with pytest.raises(DataError, match=GROWS):
         read_data(BOMB)
-
-
-@pytest.mark.slow
-def test_a_compressed_answer_of_a_provider_may_not_grow_without_end() -> None:
-    def answer(_: httpx.Request) -> httpx.Response:
-        return httpx.Response(200, headers={"Content-Encoding": "gzip"}, stream=Parts())
-
-    with httpx.Client(transport=httpx.MockTransport(answer)) as client:
-        transport = Transport(client, ApiKeys(), RetryPolicy(), 60.0)
-        with pytest.raises(DataError, match=GROWS):
-            transport._exchange(client.build_request("GET", "https://example.org"))
-
-
-class Parts(httpx.SyncByteStream):
-    """One compressed body of zeros, made as it is sent."""
-
-    def __iter__(self) -> Iterator[bytes]:
-        packer = zlib.compressobj(wbits=31)
-        for _ in range(150):
-            yield packer.compress(bytes(1 << 20))
-        yield packer.flush()
-
-
-def test_a_workbook_may_not_grow_without_end() -> None:
-    body = io.BytesIO()
-    with zipfile.ZipFile(body, "w", zipfile.ZIP_DEFLATED) as book:
-        for number in range(3):
-            book.writestr(f"xl/worksheets/sheet{number}.xml", bytes(40 << 20))
-
-    with pytest.raises(DataError, match=GROWS):
-        _workbook(body.getvalue())
 
 
 @pytest.mark.parametrize(

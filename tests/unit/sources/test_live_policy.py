@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from sources.base import MonthRange
-from sources.http.faults import RetryPolicy
+from sources.http import RetryPolicy
 from sources.providers.federal_register import FederalRegister
 from sources.providers.hts import TariffSchedule
 from store.errors import SourceError
@@ -19,7 +19,7 @@ SPAN = MonthRange.of("2024-01", "2025-12")
 
 
 def patience() -> RetryPolicy:
-    return RetryPolicy(sleep=lambda _: None, chance=lambda: 0.5, stopwatch=lambda: 0.0)
+    return RetryPolicy(sleep=lambda _: None, chance=lambda: 0.5)
 
 
 def schedule(settings: Settings) -> pd.DataFrame:

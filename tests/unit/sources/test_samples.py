@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from sources.base import MonthRange
-from sources.http.faults import RetryPolicy
+from sources.http import RetryPolicy
 from sources.providers.countries import COMTRADE_GROUPS, comtrade_place
 from sources.providers.registry import live_source
 from store.errors import SourceError
@@ -121,45 +121,6 @@ def test_comtrades_older_partners_are_countries_or_named_areas(samples: Path) ->
     assert places.pop("India, excl. Sikkim") == places["India"] == "IND"
     countries = [place for place in places.values() if not place.startswith("X")]
     assert len(countries) == len(set(countries)) > 230
-
-
-@pytest.mark.parametrize(
-    ("name", "month", "mean"),
-    [
-        ("AlexVazquez19", "2023-08", 7.248621739),
-        ("MDST", "2024-07", 7.260936364),
-        ("smidtfab", "2019-12", 7.013676190),
-    ],
-)
-def test_freds_yuan_is_the_mean_of_the_days_that_have_a_rate(
-    samples: Path, fetch: Fetch, name: str, month: str, mean: float
-) -> None:
-    body = (samples / "fx" / f"{name}_DEXCHUS.csv").read_bytes()
-
-    file = fetch("fx", (month,), body, where="DEXCHUS", fx_provider="fred")
-
-    rates = file.tables["covariates"].set_index("name")["value"]
-    assert rates["fx_cny_per_usd"] == pytest.approx(mean, rel=1e-9)
-    assert file.ignored == ()
-
-
-def test_the_risk_index_has_the_workbooks_numbers_up_to_its_last_month(
-    samples: Path, fetch: Fetch
-) -> None:
-    body = (samples / "gpr" / "uek-silesiapulse_2026-06.xls").read_bytes()
-
-    rows = fetch("gpr", ("1984-12", "2026-06"), body).tables["covariates"]
-
-    months = rows[rows["name"] == "gpr"].set_index("period")["value"]
-    assert (months.index[0], months.index[-1]) == (
-        pd.Timestamp("1985-01-01"),
-        pd.Timestamp("2026-04-01"),
-    )
-    april = rows[rows["period"] == pd.Timestamp("2026-04-01")].set_index("name")["value"]
-    assert april.round(4).to_dict() == {
-        "gpr": 230.7708, "gpr_acts": 285.3481, "gpr_china": 1.5137, "gpr_threats": 252.2649,
-        "gpr_usa": 6.33,
-    }  # fmt: skip
 
 
 def test_one_page_of_another_search_in_the_register_is_not_all_of_it(

@@ -6,11 +6,10 @@ from sqlalchemy import Engine
 
 from store.errors import DataError
 from store.facts.batch import Batch, FileRows, WriteReport
-from store.facts.reading import read_covariates, read_observations, read_tariffs, read_vintages
+from store.facts.reading import read_observations, read_tariffs, read_vintages
 from store.facts.writing import write_batch
 from tests.data.store_builders import (
     make_batch,
-    make_covariates,
     make_file,
     make_observations,
     make_steps,
@@ -160,26 +159,23 @@ def test_a_fetch_that_claims_to_precede_what_is_known_is_refused(engine: Engine)
         fetch(engine, {"value": 1.0}, sha="b", revised_at=pd.Timestamp("2025-01-01", tz="UTC"))
 
 
-def test_covariates_and_tariffs_know_their_news_too(engine: Engine) -> None:
+def test_tariffs_know_their_news_too(engine: Engine) -> None:
     def ingest(sha: str, later: str, value: float) -> WriteReport:
         tables = {
-            "covariates": make_covariates({"available_at": later, "value": value}),
             "tariff_steps": make_steps({"available_at": later, "rate_pct": value}),
         }
         return write_batch(
-            engine, Batch((FileRows("fx", "fx", sha * 64, tables),)), skip_unchanged=True
+            engine, Batch((FileRows("hts", "hts", sha * 64, tables),)), skip_unchanged=True
         )
 
     first = ingest("a", "2025-07-01T00:00:00Z", 7.1)
     same = ingest("b", "2025-08-01T00:00:00Z", 7.1)
     other = ingest("c", "2025-09-01T00:00:00Z", 7.2)
 
-    assert [report.total for report in (first, same, other)] == [2, 0, 2]
-    assert read_covariates(engine)["value"].tolist() == [7.1, 7.2]
+    assert [report.total for report in (first, same, other)] == [1, 0, 1]
     assert read_tariffs(engine)["rate_pct"].tolist() == [7.1, 7.2]
-    assert read_covariates(engine, as_of=pd.Timestamp("2025-08-31", tz="UTC"))[
-        "value"
-    ].tolist() == [7.1]
+    known = read_tariffs(engine, as_of=pd.Timestamp("2025-08-31", tz="UTC"))
+    assert known["rate_pct"].tolist() == [7.1]
 
 
 def test_a_missing_rate_equals_a_missing_rate(engine: Engine) -> None:

@@ -18,7 +18,7 @@ from store.facts.reviews import (
 from store.facts.writing import write_batch
 from store.publications.published import read_published
 from store.schema.frames import tables_from_json, tables_to_json
-from tests.data.store_builders import make_batch, make_covariates, make_file, make_observations
+from tests.data.store_builders import make_batch, make_file, make_observations, make_steps
 
 AUGUST = pd.Timestamp("2025-08-01T10:00", tz="UTC")
 SEPTEMBER = pd.Timestamp("2025-09-01T10:00", tz="UTC")
@@ -34,8 +34,8 @@ def refuse(engine: Engine, *changes: Mapping[str, object], sha: str = "a") -> in
 
 def test_a_refused_file_is_kept_whole_with_its_reasons(engine: Engine) -> None:
     rows = make_observations({"value": 0.1 + 0.2, "note": "tab\tand\nline; ünïcode"}, {"unit": ""})
-    rates = make_covariates({})
-    file = FileRows("census", "f", "a" * 64, {"observations": rows, "covariates": rates}, ("x",))
+    rates = make_steps({})
+    file = FileRows("census", "f", "a" * 64, {"observations": rows, "tariff_steps": rates}, ("x",))
 
     number = quarantine_file(engine, file, reasons=REASONS, at=AUGUST, actor="timer")
 
@@ -44,7 +44,7 @@ def test_a_refused_file_is_kept_whole_with_its_reasons(engine: Engine) -> None:
         "census", "f", "a" * 64, ("x",),
     )  # fmt: skip
     pd.testing.assert_frame_equal(kept.tables["observations"], rows)
-    pd.testing.assert_frame_equal(kept.tables["covariates"], rates)
+    pd.testing.assert_frame_equal(kept.tables["tariff_steps"], rates)
     assert quarantine_reasons(engine, number) == REASONS
     assert read_observations(engine).empty
     assert read_vintages(engine).empty

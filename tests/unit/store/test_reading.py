@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 from sqlalchemy import Engine
 
-from store.facts.evidence import data_vintage, evidence_commodities
+from store.facts.evidence import data_vintage, read_evidence
 from store.facts.reading import (
     read_analog_events,
     read_calendar,
@@ -78,16 +78,21 @@ def test_commodities_are_listed_without_their_rows(engine: Engine) -> None:
     write_batch(engine, make_batch(make_observations(*rows)))
 
     assert read_commodities(engine) == ["811292", "850511", "US8505110070", "gallium"]
-    assert evidence_commodities(engine) == ["850511", "US8505110070", "gallium"]
 
 
 def test_other_goods_leave_the_fingerprint_of_the_magnets_alone(engine: Engine) -> None:
     write_batch(engine, make_batch(make_observations({})))
     before = data_vintage(engine)
 
-    others = make_observations({"commodity": "811292"})
+    others = make_observations({"commodity": "811292"}, {"commodity": "850511"})
     write_batch(engine, make_batch(others, sha256="b" * 64))
 
     assert data_vintage(engine) == before
-    seen = read_observations(engine, commodities=evidence_commodities(engine))
-    assert seen["commodity"].unique().tolist() == ["85051110"]
+    assert read_evidence(engine)["commodity"].unique().tolist() == ["85051110"]
+
+
+def test_partners_imports_of_magnets_and_figures_on_materials_are_evidence(engine: Engine) -> None:
+    imports = {"commodity": "850511", "measure": "mirror_import_t"}
+    write_batch(engine, make_batch(make_observations({}, imports, {"commodity": "gallium"})))
+
+    assert read_evidence(engine)["commodity"].tolist() == ["850511", "85051110", "gallium"]
