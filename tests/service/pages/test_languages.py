@@ -55,9 +55,10 @@ def extracted() -> Catalog:
     """Return every marked sentence of code and templates."""
     with (PROJECT_ROOT / "babel.toml").open("rb") as opened:
         methods, options = _parse_mapping_toml(opened, filename="babel.toml")
-    keywords = {**DEFAULT_KEYWORDS, "marked": None}
+    keywords = {**DEFAULT_KEYWORDS, "marked": None, "message": None}
     found = Catalog()
-    for folder in ("service", "data", "scenarios"):
+    rooms = ("store", "sources", "features", "models", "service", "flows")
+    for folder in (*rooms, "data", "scenarios"):
         for _, _, sentence, _, _ in extract_from_dir(
             PROJECT_ROOT / folder, methods, options, keywords=keywords
         ):

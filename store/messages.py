@@ -1,0 +1,59 @@
+"""Messages as data: an English sentence with placeholders and its values, rendered at the end."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Union
+
+Value = Union[str, int, "Message", tuple["Value", ...]]
+"""A text is written plainly: ISO days (2026-01-31) and months (2026-01), 1,234.5 and 12%."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A sentence of the catalogues, ``%(name)s`` for each value; as text it is English."""
+
+    key: str
+    values: Mapping[str, Value]
+
+    def __str__(self) -> str:
+        """Return the sentence in English."""
+        return self.key % {name: _english(value) for name, value in self.values.items()}
+
+    def __hash__(self) -> int:
+        """Equal messages read alike."""
+        return hash(str(self))
+
+    def as_data(self) -> dict[str, Any]:
+        """Return the message as JSON has it."""
+        return {"key": self.key, "values": {n: _plain(one) for n, one in self.values.items()}}
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any]) -> "Message":
+        """Return a message from JSON."""
+        return cls(data["key"], {name: _value(one) for name, one in data["values"].items()})
+
+
+def message(key: str, /, **values: Value) -> Message:
+    """Return a message; ``make catalogues`` finds its English sentence here.
+
+    Args:
+        key: As for gettext: ``%`` is written ``%%``, placeholders ``%(name)s``.
+        values: By placeholder.
+    """
+    return Message(key, values)
+
+
+def _english(value: Value) -> str:
+    return "; ".join(map(_english, value)) if isinstance(value, tuple) else str(value)
+
+
+def _plain(value: Value) -> object:
+    if isinstance(value, Message):
+        return value.as_data()
+    return [_plain(one) for one in value] if isinstance(value, tuple) else value
+
+
+def _value(data: Any) -> Value:  # noqa: ANN401 - as JSON was read
+    if isinstance(data, dict):
+        return Message.from_data(data)
+    return tuple(map(_value, data)) if isinstance(data, list) else data
