@@ -13,14 +13,13 @@ from service.api.models import Problem
 from service.api.routes import API_PREFIX, api_router
 from service.api.scenarios import PARTS
 from service.charts.ahead import drawn_ahead
-from service.http.access import Access, AllowedHosts
+from service.http.access import Access
 from service.http.limits import RequestLimits, ServiceMetrics
 from service.http.replies import add_problem_handlers
 from service.language.addresses import LanguageOfRequests
 from service.live.health import Examine, HealthCache, StoreMetrics
 from service.live.live import LivePublication, Warm
 from service.live.publication import Recent
-from service.planning.webhooks import WebhookPolicy
 from service.queries.arrivals import SHIPPING_DAYS, Days
 from service.scenarios.queue import ScenarioQueue
 from service.scenarios.scenario_schema import ScenarioEngine
@@ -47,9 +46,8 @@ class Rules:
 
     open_reads: bool
     max_body_bytes: int
-    requests_per_s: float
-    webhooks: WebhookPolicy = field(default_factory=WebhookPolicy)
-    hosts: AllowedHosts = field(default_factory=AllowedHosts)
+    names: frozenset[str] = frozenset()
+    """Host names it answers to besides those of the loopback, lower case."""
     shipping: Mapping[str, Days] = field(default_factory=lambda: SHIPPING_DAYS)
     """Days from clearance in China to arrival, by destination."""
     contact: str = ""
@@ -103,7 +101,7 @@ def create_app(
     access = Access(lambda: live.tokens, open_reads=rules.open_reads)
     health = None if examine is None else HealthCache(examine, live.clock)
     app.state.shared = State(
-        live, access, metrics, rules.webhooks, queue, Recent(RECENT_PAGES), health,
+        live, access, metrics, queue, Recent(RECENT_PAGES), health,
         rules.shipping, rules.contact,
     )  # fmt: skip
     app.include_router(api_router())
@@ -114,8 +112,7 @@ def create_app(
         RequestLimits,
         metrics=metrics,
         max_body_bytes=rules.max_body_bytes,
-        requests_per_s=rules.requests_per_s,
-        hosts=rules.hosts,
+        names=rules.names,
     )
     app.openapi = lambda: _documentation(app, rules)  # type: ignore[method-assign]  # FastAPI's own way
     return app

@@ -5,11 +5,10 @@ from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Final
 
-from service.data_words import instrument_words, material_words, state_words
 from service.language.choice import DEFAULT, language
 from service.language.formats import dated, percentage, separated
 from service.language.phrases import Sentence, gettext
-from service.wording import name_of
+from service.wording import instrument_words, material_words, name_of, state_words
 from store.messages import Message, Value
 
 _NAMES: Final[Mapping[str, Callable[[str], str]]] = {
@@ -33,6 +32,12 @@ def rendered(text: Message | str) -> str:
     if language() == DEFAULT:
         return Sentence(text)
     return gettext(text.key, **{name: _word(name, one) for name, one in text.values.items()})
+
+
+def message_of(err: Exception) -> str:
+    """Return what an error says, in the language in use as far as it can be."""
+    said = err.args[0] if err.args else None
+    return rendered(said) if isinstance(said, Message | str) else str(err)
 
 
 def _word(name: str, value: Value) -> str:

@@ -13,7 +13,6 @@ from service.http.limits import ServiceMetrics
 from service.live.health import HealthCache, HealthReport
 from service.live.live import LivePublication, PlanningState
 from service.live.publication import Publication, Recent
-from service.planning.webhooks import WebhookPolicy
 from service.queries.arrivals import Days
 from service.scenarios.queue import ScenarioQueue
 from service.wording import known_commodity
@@ -28,7 +27,6 @@ class State:
     live: LivePublication
     access: Access
     metrics: ServiceMetrics
-    webhooks: WebhookPolicy
     scenarios: ScenarioQueue | None = None
     recent_pages: Recent = field(default_factory=lambda: Recent(0))
     """Pages rendered last of those that addresses have without end: scenarios, needs."""

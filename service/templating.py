@@ -9,7 +9,7 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from service import data_words, wording
+from service import wording
 from service.language.acts import act_words
 from service.language.formats import Form, dated, percentage, separated
 from service.language.phrases import full_stop, is_shown, translated, translated_many
@@ -72,17 +72,17 @@ _FILTERS: Final = (
     wording.name_of,
     wording.scope_name,
     wording.model_words,
-    data_words.kind_words,
-    data_words.instrument_words,
-    data_words.direction_words,
+    wording.kind_words,
+    wording.instrument_words,
+    wording.direction_words,
     separated,
     percentage,
     wording.coverage_cell,
-    data_words.measure_words,
-    data_words.statement_words,
-    data_words.figure_words,
-    data_words.state_words,
-    data_words.months_in_words,
+    wording.measure_words,
+    wording.statement_words,
+    wording.figure_words,
+    wording.state_words,
+    wording.months_in_words,
     day,
     long_day,
     month,

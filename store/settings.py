@@ -172,19 +172,10 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(
         default=64_000, ge=0, description="Largest request body the service takes."
     )
-    requests_per_s: float = Field(
-        default=100.0, ge=0, description="Requests a client may make a second; 0 means no limit."
-    )
-    connections: int = Field(
-        default=1000, ge=32, le=100_000, description="Connections the service holds at once."
-    )
-    client_connections: int = Field(
-        default=300, ge=8, le=100_000, description="Connections one client may hold at once."
-    )
     proxies: str = Field(
         default="",
-        description="Addresses or networks of proxies in front of the service, whose "
-        "X-Forwarded-For and -Proto are believed; empty means nobody's.",
+        description="Addresses or networks of the proxies in front of the service, whose "
+        "X-Forwarded-For and -Proto are believed; without one it binds to the loopback only.",
     )
     what_if_seconds: float = Field(
         default=20.0, gt=0, le=600, description="Processor time of one scenario."
@@ -202,17 +193,15 @@ class Settings(BaseSettings):
         "empty means nowhere.",
     )
 
+    alert_hooks: SecretStr = Field(
+        default=SecretStr(""),
+        description="Addresses that every alert is posted to, separated by spaces; an address may "
+        "contain a key.",
+    )
     alert_key: SecretStr = Field(
         default=SecretStr(""),
-        description="Secrets of webhooks are derived from it; 32 characters or more.",
-    )
-    alert_networks: str = Field(
-        default="",
-        description="Networks that webhooks may call besides public addresses, e.g. 10.0.0.0/8.",
-    )
-    alert_ca: Path | None = Field(
-        default=None,
-        description="Certificate authorities in PEM, beside public ones, of receivers of webhooks.",
+        description="Signs these posts (Standard Webhooks): whsec_ and 32 bytes in base64; empty "
+        "leaves them unsigned.",
     )
 
     @field_validator("home")

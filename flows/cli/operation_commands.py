@@ -164,7 +164,8 @@ def serve(
     """Serve the planners' pages and the API until interrupted.
 
     A new publication is shown within a second or two, without a restart. An address that other
-    machines can reach is refused unless there is a token (`magnetcast token create`).
+    machines can reach is refused unless a proxy is in front (`MAGNETCAST_PROXIES`) and there is a
+    token (`magnetcast token create`).
     """
     import uvicorn
 
@@ -173,11 +174,8 @@ def serve(
     from flows.monitoring.status import health_report
     from flows.operations.server_processes import listening_socket, shown
     from service.app import Rules, create_app
-    from service.http.access import AllowedHosts, names_of, networks_of
-    from service.http.connections import server_config
-    from service.http.limits import ConnectionLimits
+    from service.http.limits import server_config
     from service.live.live import LivePublication
-    from service.planning.webhooks import WebhookPolicy
     from service.queries.arrivals import shipping_days
     from store.planning.audit import scopes_in_force
     from store.publications.panels import has_unnamed_panels
@@ -185,6 +183,12 @@ def serve(
     settings = Settings()
     engine = made_store(settings)
     private = is_loopback(host)
+    if not private and not settings.proxies:
+        raise DataError(
+            f"--host {host} can be reached by other machines, and no proxy is in front. Expected a "
+            "loopback address, or MAGNETCAST_PROXIES with the address of a proxy as in deploy/, "
+            "which limits connections and speaks TLS. Set it up first."
+        )
     if not private and not scopes_in_force(engine, utc_now()):
         raise DataError(
             f"--host {host} can be reached by other machines, and there is no token in force. "
@@ -198,23 +202,12 @@ def serve(
     rules = Rules(
         open_reads=private if settings.open_reads is None else settings.open_reads,
         max_body_bytes=settings.max_body_bytes,
-        requests_per_s=settings.requests_per_s,
-        webhooks=WebhookPolicy(
-            settings.alert_key.get_secret_value(),
-            networks_of("ALERT_NETWORKS", settings.alert_networks),
-        ),
-        hosts=AllowedHosts(names_of(settings.public_names), any_address=not private),
+        names=frozenset(settings.public_names.lower().replace(",", " ").split()),
         shipping=shipping_days(settings.shipping_days),
         contact=settings.contact,
     )
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     live = LivePublication(engine, DRIVER_MEANINGS, clock=utc_now, refresh_s=settings.refresh_s)
-    limits = ConnectionLimits(
-        settings.connections,
-        settings.client_connections,
-        rules.max_body_bytes,
-        networks_of("PROXIES", settings.proxies),
-    )
     app = create_app(
         live, rules, what_if=what_if(settings), examine=partial(health_report, settings)
     )
@@ -222,7 +215,7 @@ def serve(
     # uvicorn ends well on Ctrl-C and then raises it once more.
     with listening_socket(host, port) as listener, contextlib.suppress(KeyboardInterrupt):
         echo(f"serve     http://{shown(listener)}/ (API: /api/v1/openapi.json); end with Ctrl-C")
-        uvicorn.Server(server_config(app, limits)).run(sockets=[listener])
+        uvicorn.Server(server_config(app, settings.proxies)).run(sockets=[listener])
 
 
 def _store_panels(settings: Settings) -> None:

@@ -91,13 +91,12 @@ def end_need(number: Number, *, who: Writer, shared: Shared) -> None:
     entries.remove_need(shared.live, who, number)
 
 
-@writing.post("/alert-rules", response_model=models.CreatedRuleResponse, **_MADE)
+@writing.post("/alert-rules", response_model=models.RuleResponse, **_MADE)
 def add_rule(body: models.NewRule, *, who: Writer, shared: Shared) -> Record:
-    """Create an alert rule; its secret is shown only once."""
+    """Create an alert rule."""
     rule = AlertRule(**{**body.model_dump(), "commodity": body.commodity or ""})
-    number, secret = entries.create_rule(shared.live, shared.webhooks, who, rule)
-    made = next(row for row in entries.rules(shared.live.planning) if row["id"] == number)
-    return {**made, "secret": secret}
+    number = entries.create_rule(shared.live, who, rule)
+    return next(row for row in entries.rules(shared.live.planning) if row["id"] == number)
 
 
 @writing.delete("/alert-rules/{number}", **_GONE)

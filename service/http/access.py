@@ -2,19 +2,15 @@
 
 import base64
 import binascii
-import ipaddress
-import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import lru_cache
 from http import HTTPStatus
 from typing import Final
+from urllib.parse import urlsplit
 
 from fastapi import HTTPException, Request
 
 from service.http.replies import API
 from service.language.phrases import gettext
-from store.errors import DataError
 from store.planning.audit import Scope, digest_of
 
 Tokens = Callable[[], Mapping[str, frozenset[str]]]
@@ -121,85 +117,13 @@ def _token_of(header: str) -> str:
     return ""
 
 
-LOCALHOST: Final = "localhost"
-
-_HOST: Final = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\[\]:/@?#\s]+)(?::\d{1,5})?", re.ASCII)
-_NAME: Final = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*", re.ASCII)
+LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
-@dataclass(frozen=True, slots=True)
-class AllowedHosts:
-    """Accepted host names besides those of the loopback."""
-
-    names: frozenset[str] = frozenset()
-    """Lower case, without ports."""
-    any_address: bool = False
-    """Whether any IP address is accepted too; a page of another name cannot have one."""
-
-    def admits(self, header: str) -> bool:
-        """Tell whether a ``Host`` header names this service."""
-        parts = _HOST.fullmatch(header.strip())
-        if parts is None:
-            return False
-        name = parts[1].strip("[]").lower().removesuffix(".")
-        if name == LOCALHOST or name in self.names:
-            return True
-        try:
-            address = ipaddress.ip_address(name)
-        except ValueError:
-            return False
-        return self.any_address or address.is_loopback
-
-
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-
-
-NOBODY: Final = "::"
-"""The client of a request that came from no address."""
-
-CLIENT_BITS: Final = 64
-"""Bits of an IPv6 network whose addresses are all of one client."""
-
-
-@lru_cache(1024)
-def client_of(address: str) -> str:
-    """Return the client by its address; of IPv6 the first address of its network."""
+def is_own_name(header: str, public: frozenset[str]) -> bool:
+    """Tell whether a ``Host`` header names this service: a page of another name may not ask."""
     try:
-        found = ipaddress.ip_address(address.partition("%")[0])
+        name = urlsplit(f"//{header}").hostname or ""
     except ValueError:
-        return NOBODY
-    if isinstance(found, ipaddress.IPv4Address):
-        return str(found)
-    mapped = found.ipv4_mapped
-    return str(mapped or ipaddress.IPv6Address(int(found) >> CLIENT_BITS << CLIENT_BITS))
-
-
-def networks_of(setting: str, text: str) -> tuple[Network, ...]:
-    """Read networks such as ``10.0.0.0/8, ::1`` of a setting.
-
-    Raises:
-        DataError: One is not a network.
-    """
-    try:
-        return tuple(ipaddress.ip_network(part.strip()) for part in text.split(",") if part.strip())
-    except ValueError as err:
-        raise DataError(
-            f"MAGNETCAST_{setting}: {err}. Expected addresses or networks separated by commas, "
-            "e.g. 10.0.0.0/8. Correct it."
-        ) from err
-
-
-def names_of(text: str) -> frozenset[str]:
-    """Read names such as ``magnets.example.org, desk``.
-
-    Raises:
-        DataError: One is not a host name.
-    """
-    found = frozenset(part.strip().lower() for part in text.split(",") if part.strip())
-    invalid = sorted(name for name in found if not _NAME.fullmatch(name))
-    if invalid:
-        raise DataError(
-            f"MAGNETCAST_PUBLIC_NAMES: {invalid[0]!r} is not a host name. Expected names without "
-            "scheme and port, separated by commas, e.g. magnets.example.org. Correct it."
-        )
-    return found
+        return False
+    return name.removesuffix(".") in LOOPBACK | public

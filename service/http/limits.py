@@ -1,22 +1,41 @@
-"""The outer layer of the service: security headers, limits on size and rate, metrics."""
+"""The outer layer of the service: Host check, body limit, headers, metrics; uvicorn's limits."""
 
-import ipaddress
-import resource
 import time
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, MutableMapping
-from dataclasses import dataclass, field
-from functools import lru_cache
 from http import HTTPStatus
 from typing import Any, Final
 
+import uvicorn
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.http.access import AllowedHosts, Network, client_of
+from service.http.access import is_own_name
 from service.http.replies import problem, without_body
+
+HEAD_BYTES: Final = 32_000
+"""Largest head of a request: its address and headers."""
+
+ENDING_S: Final = 5
+"""Seconds that requests under way may take when the service ends."""
+
+
+def server_config(app: ASGIApp, proxies: str = "") -> uvicorn.Config:
+    """Return how uvicorn serves the app; ``proxies`` are believed where they name the client."""
+    return uvicorn.Config(
+        app,
+        http="h11",
+        h11_max_incomplete_event_size=HEAD_BYTES,
+        ws="none",
+        proxy_headers=bool(proxies),
+        forwarded_allow_ips=proxies,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=ENDING_S,
+    )
+
 
 CSP: Final = (
     "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'none'; form-action 'self'; "
@@ -33,68 +52,7 @@ SECURITY_HEADERS: Final = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
 
-BURST_S: Final = 3.0
-"""Seconds of requests a client may make at once."""
-
-MOST_CLIENTS: Final = 10_000
-"""Clients remembered; the one seen longest ago is dropped first."""
-
 UNROUTED: Final = "none"
-
-
-DESCRIPTORS: Final = 256
-"""Descriptors kept for everything but connections: the store, scenarios, fonts."""
-
-RESERVED: Final = 32
-"""Connections beyond the cap that may ask for the health only."""
-
-
-@dataclass(frozen=True, slots=True)
-class ConnectionLimits:
-    """How many connections a service holds, and how large a body it reads."""
-
-    in_all: int
-    per_client: int
-    body_bytes: int
-    proxies: tuple[Network, ...] = ()
-    """Believed where they name the client; their own connections are those of many clients."""
-
-    @property
-    def most(self) -> int:
-        """Return the cap in all, lower where the process may open fewer files."""
-        files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-        return max(RESERVED, min(self.in_all, files - DESCRIPTORS))
-
-    @lru_cache(1024)  # noqa: B019 - as long as the service
-    def of(self, peer: str) -> int:
-        """Return the cap of a client."""
-        own = ipaddress.ip_network(f"{peer}/64" if ":" in peer else peer)
-        known = (one for one in self.proxies if one.version == own.version)
-        return self.in_all if any(map(own.overlaps, known)) else self.per_client
-
-
-@dataclass(slots=True)
-class Allowance:
-    """Token bucket of each client: requests it may make, refilled over time."""
-
-    per_s: float
-    clients: OrderedDict[str, tuple[float, float]] = field(default_factory=OrderedDict)
-
-    def takes(self, client: str, moment: float) -> bool:
-        """Take one request from a client's bucket and tell whether there was one.
-
-        Args:
-            client: Who asks.
-            moment: Seconds on a clock that never goes back.
-        """
-        most = self.per_s * BURST_S
-        left, before = self.clients.pop(client, (most, moment))
-        left = min(most, left + (moment - before) * self.per_s)
-        taken = left >= 1
-        self.clients[client] = (left - taken, moment)
-        if len(self.clients) > MOST_CLIENTS:
-            self.clients.popitem(last=False)
-        return taken
 
 
 class ServiceMetrics:
@@ -128,15 +86,13 @@ class RequestLimits:
         *,
         metrics: ServiceMetrics,
         max_body_bytes: int,
-        requests_per_s: float,
-        hosts: AllowedHosts,
+        names: frozenset[str],
     ) -> None:
-        """Take the app, its metrics, limits and host names; 0 means no rate limit."""
+        """Take the app, its metrics, the largest body, and public names of the service."""
         self._app = app
         self._metrics = metrics
-        self._hosts = hosts
+        self._names = names
         self._most = max_body_bytes
-        self._allowance = Allowance(requests_per_s) if requests_per_s > 0 else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request within the limits, add the headers and count it."""
@@ -160,21 +116,12 @@ class RequestLimits:
 
     def _refusal(self, scope: Scope) -> ASGIApp | None:
         """Return the response to a request over a limit, else None."""
-        client = client_of(scope["client"][0] if scope.get("client") else "")
-        if self._allowance and not self._allowance.takes(client, time.monotonic()):
-            return problem(
-                HTTPStatus.TOO_MANY_REQUESTS,
-                f"More than {self._allowance.per_s:g} requests a second from {client}. Expected "
-                "fewer. Wait a second.",
-                instance=scope["path"],
-                headers={"Retry-After": "1"},
-            )
         headers = Headers(scope=scope)
-        if not self._hosts.admits(host := ", ".join(headers.getlist("host"))):
+        if not is_own_name(host := ", ".join(headers.getlist("host")), self._names):
             return problem(
                 HTTPStatus.MISDIRECTED_REQUEST,
-                f"Host {host[:100]!r} is not a name of this service. Expected localhost, an "
-                "address it is bound to, or one of MAGNETCAST_PUBLIC_NAMES. Use such a name.",
+                f"Host {host[:100]!r} is not a name of this service. Expected localhost or "
+                "one of MAGNETCAST_PUBLIC_NAMES. Use such a name.",
                 instance=scope["path"],
             )
         length = headers.get("content-length", "0")

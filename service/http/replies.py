@@ -22,7 +22,8 @@ from starlette.types import Message, Scope, Send
 from service.errors import NoAnswerError, NothingPublishedError, UnknownError
 from service.http.responses import Answer, Record, csv_answer, json_answer
 from service.language.addresses import other_fields
-from service.language.phrases import gettext, marked, message_of
+from service.language.phrases import gettext, marked
+from service.messages import message_of
 from store.errors import DataError, MissingError, StoreError, TokenError
 
 METHODS: Final = ("GET", "POST", "DELETE")

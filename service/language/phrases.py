@@ -46,11 +46,6 @@ def translated_many(one: str, many: str, n: int) -> str:
     return translations_of(language()).ngettext(one, many, n)
 
 
-def message_of(err: Exception) -> str:
-    """Return the message of an error as it was raised: a ``Sentence`` stays one."""
-    return err.args[0] if err.args and isinstance(err.args[0], str) else str(err)
-
-
 def is_shown(text: str) -> bool:
     """Tell whether a text is in the language in use."""
     return language() == DEFAULT or isinstance(text, Sentence)

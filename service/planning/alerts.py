@@ -16,7 +16,6 @@ from service.language.phrases import gettext, marked
 from service.live.live import PlanningState
 from service.live.publication import Publication
 from service.planning import entries
-from service.planning.sentences import planning_words
 from service.queries.needs import months_needed
 from service.report import view
 from service.wording import chance_below, chance_words, name_of, tonnes, words_of
@@ -188,7 +187,6 @@ def alerts_in_words(planning: PlanningState, labels: Mapping[str, str]) -> list[
         {
             **alert,
             "message": _message(rule, needs.get(rule["need_id"]), alert, labels),
-            "trouble": planning_words(alert["trouble"]),
         }
         for alert in found
         for rule in [rules[alert["rule_id"]]]

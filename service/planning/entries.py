@@ -1,9 +1,7 @@
 """Needs, alert rules, alerts and overrides: what is shown of them, and how planners write them."""
 
-from dataclasses import replace
 from datetime import datetime
 from typing import Final
-from urllib.parse import urlsplit
 
 import numpy as np
 import pandas as pd
@@ -18,7 +16,6 @@ from service.planning.models import (
     OverrideResponse,
     RuleResponse,
 )
-from service.planning.webhooks import WebhookPolicy
 from service.queries.history import known_moment
 from service.queries.models import columns_of
 from service.queries.track import TRUTH
@@ -33,14 +30,8 @@ _KEY: Final = ["destination", "period", "as_of"]
 
 
 def rules(planning: PlanningState, commodity: str | None = None) -> list[Record]:
-    """Return the active alert rules, newest first; of a webhook its host only.
-
-    For one commodity, or for all if None.
-    """
-    rows = planning.rules.assign(
-        webhook=[urlsplit(url).hostname or "" for url in planning.rules["url"]]
-    )
-    own = _of(rows, commodity)
+    """Return the active alert rules of one commodity, or of all if None, newest first."""
+    own = _of(planning.rules, commodity)
     return records(own[columns_of(RuleResponse)].sort_values("id", ascending=False))
 
 
@@ -142,23 +133,16 @@ def remove_need(live: LivePublication, who: Actor, number: int) -> None:
     live.refresh_planning()
 
 
-def create_rule(
-    live: LivePublication, webhooks: WebhookPolicy, who: Actor, rule: AlertRule
-) -> tuple[int, str]:
-    """Record an alert rule and return its number and its secret, empty without a webhook.
-
-    As ``store.planning.alert_rules.add_rule``.
+def create_rule(live: LivePublication, who: Actor, rule: AlertRule) -> int:
+    """Record an alert rule and return its number; as ``store.planning.alert_rules.add_rule``.
 
     Raises:
         UnknownError: Its commodity has no forecast.
     """
-    url = rule.url.strip()
-    if url:
-        webhooks.place(url, webhooks.resolve)
-    made, since = replace(rule, url=url), _newest(live, _watched(live, rule))
-    number, uid = add_rule(live.engine, made, who=who, at=live.clock(), since=since)
+    since = _newest(live, _watched(live, rule))
+    number = add_rule(live.engine, rule, who=who, at=live.clock(), since=since)
     live.refresh_planning()
-    return number, webhooks.secret(uid) if url else ""
+    return number
 
 
 def remove_rule(live: LivePublication, who: Actor, number: int) -> None:

@@ -57,7 +57,6 @@ class NewRule(PlanningRequest):
         examples=[None],
     )
     destination: Code = Field("", description="For the other measures.", examples=[""])
-    url: str = Field("", max_length=500, description="Webhook; empty: feed only.", examples=[""])
 
 
 class NewOverride(PlanningRequest):
@@ -130,18 +129,9 @@ class RuleResponse(ResponseModel):
     commodity: str = Field(examples=[COMMODITY])
     destination: str = Field(examples=["DEU"])
     points: float = Field(examples=[10.0])
-    webhook: str = Field(description="Host only: an address may contain a key of its receiver.")
     since: datetime | None = Field(description="It applies to publications after this one.")
     author: str
     created_at: datetime
-
-
-class CreatedRuleResponse(RuleResponse):
-    """A rule just created."""
-
-    secret: str = Field(
-        description="Signs its messages (Standard Webhooks); shown only once, empty without url."
-    )
 
 
 class AlertResponse(ResponseModel):
@@ -159,7 +149,7 @@ class AlertResponse(ResponseModel):
     evaluated_at: datetime
     attempts: int
     delivered_at: datetime | None
-    trouble: str = Field(description="Why the webhook did not accept it; empty if it did.")
+    trouble: str = Field(description="Why a webhook did not accept it; empty if all did.")
 
 
 class OverrideResponse(ResponseModel):

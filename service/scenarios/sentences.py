@@ -6,11 +6,10 @@ The engine writes them in English, for files and programs too.
 from datetime import date
 from typing import Final
 
-from service.data_words import instrument_words, material_words
 from service.language.formats import dated, percentage
 from service.language.known import KnownSentences
 from service.language.phrases import gettext, marked
-from service.wording import name_of
+from service.wording import instrument_words, material_words, name_of
 
 _SENTENCES: Final = (
     marked("This scenario changes no month of the forecast."),

@@ -34,7 +34,6 @@ def needs_page(
     *,
     picked: str = "",
     month: str = "",
-    secret: Mapping[str, object] | None = None,
     refused: FormErrors | None = None,
 ) -> Answer:
     """Return the page of needs, alert rules and alerts.
@@ -45,7 +44,6 @@ def needs_page(
         planning: Needs, rules and alerts.
         picked: Destination selected in the forms.
         month: First and last month in the form of a need, ``YYYY-MM``.
-        secret: Number of a rule just created and its secret, shown only once.
         refused: A form that was not accepted, to be shown again.
     """
     ahead = sorted(set(publication.latest["period"]))
@@ -67,7 +65,6 @@ def needs_page(
         commodities={code: words_of(code, publication.published.labels) for code in codes},
         listed=[code for code in codes if _is_shown(code, publication, planning)],
         magnets=COMMODITY,
-        secret=secret,
         refused=refused,
         kept=_kept(
             commodity=query_of(publication.commodity) and publication.commodity,

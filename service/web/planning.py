@@ -19,8 +19,8 @@ from service.api.planning import MOST
 from service.http.replies import reply
 from service.http.responses import Answer
 from service.language.choice import chosen
-from service.language.phrases import message_of
 from service.live.publication import Publication
+from service.messages import message_of
 from service.planning import entries
 from service.planning.feed import ADDRESS, atom
 from service.planning.sentences import planning_words
@@ -139,20 +139,16 @@ def end_need(number: Number, who: Writer, shared: Shared) -> Response:
 
 
 @router.post("/alert-rules", dependencies=sending)
-def add_rule(request: Request, *, fields: Fields, who: Writer, shared: Shared) -> Response:
-    """Create an alert rule; the secret of its webhook is shown only once."""
+def add_rule(*, fields: Fields, who: Writer, shared: Shared) -> Response:
+    """Create an alert rule; an invalid one is shown again."""
     current = _chosen(shared, fields)
     try:
-        number, secret = entries.create_rule(shared.live, shared.webhooks, who, _rule(fields))
+        entries.create_rule(shared.live, who, _rule(fields))
     except TokenError:
         raise
     except DataError as err:
         return _again(current, shared, FormErrors("rule", fields, planning_words(message_of(err))))
-    if not secret:
-        return _see(needs_at(current.commodity, "rules"))
-    shown_once = {"number": number, "value": secret}
-    shown = needs_page(shared, current, shared.live.planning, secret=shown_once)
-    return form_page(reply(request, shown, {"Cache-Control": "no-store"}))
+    return _see(needs_at(current.commodity, "rules"))
 
 
 @router.post("/alert-rules/{number}/end", dependencies=sending)
@@ -219,7 +215,6 @@ def _rule(fields: Mapping[str, str]) -> AlertRule:
         need_id=need,
         destination="" if need is not None else which,
         commodity="" if need is not None else fields.get("commodity", ""),
-        url=text_in(fields, "url"),
     )
 
 

@@ -4,12 +4,11 @@ import re
 from datetime import date
 from typing import Final
 
-from service.data_words import state_words, statement_words
 from service.gate_words import held_words
 from service.language.formats import dated, listed, percentage, separated
 from service.language.known import KnownSentences, as_clause
 from service.language.phrases import gettext, is_shown, marked, ngettext
-from service.wording import model_words
+from service.wording import model_words, state_words, statement_words
 
 _LINES: Final = (
     marked("Figures of %(month)s were due on %(day)s; the newest known are of %(newest)s."),

@@ -36,8 +36,6 @@ class AlertRule:
     destination: str = ""
     commodity: str = ""
     """Empty means the commodity of the need, or magnets."""
-    url: str = ""
-    """Address of a webhook; empty means only the feed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +55,12 @@ class AlertFinding:
 
 def add_rule(
     engine: Engine, rule: AlertRule, *, who: Actor, at: datetime, since: datetime | None
-) -> tuple[int, str]:
-    """Save a rule with its audit row and return its number and its permanent id.
+) -> int:
+    """Save a rule with its audit row and return its number.
 
     Args:
         engine: an opened store.
-        rule: what to watch; its address is already checked.
+        rule: what to watch.
         who: who writes.
         at: the moment, aware.
         since: the newest publication; the rule applies to later ones only.
@@ -77,11 +75,17 @@ def add_rule(
     with audited(engine, who, at=at) as trail:
         check_room(trail, alert_rules, "alert rule")
         row = {**asdict(rule), "name": rule.name.strip(), **_place(trail, rule)}
-        made = {**row, "uid": uid, "since": since, "author": trail.actor, "created_at": at}
+        made = {
+            **row,
+            "url": "",
+            "uid": uid,
+            "since": since,
+            "author": trail.actor,
+            "created_at": at,
+        }
         number = insert_row(trail.connection, alert_rules, made)
-        # An address may contain a key of its receiver.
-        trail.note("create", f"alert rule {number}", after={**row, "url": bool(rule.url)})
-    return number, uid
+        trail.note("create", f"alert rule {number}", after=row)
+    return number
 
 
 def end_rule(engine: Engine, number: int, *, who: Actor, at: datetime) -> None:

@@ -292,7 +292,7 @@ class Service:
         self.process = self.started()
 
     def started(self) -> Process:
-        quick = {"MAGNETCAST_REFRESH_S": "0.1", "MAGNETCAST_REQUESTS_PER_S": "0"}
+        quick = {"MAGNETCAST_REFRESH_S": "0.1"}
         return self.home.start("serve", "--port", "0", variables=quick, **self.changes)
 
     @property

@@ -32,7 +32,7 @@ from store.settings import Settings
 from tests.service.serving import ENDING_S
 from tests.service.stores import copied, make_app
 
-RULES = Rules(open_reads=True, max_body_bytes=64_000, requests_per_s=0)
+RULES = Rules(open_reads=True, max_body_bytes=64_000)
 YAML = {"Content-Type": "application/yaml"}
 TARIFF = (
     "name: Rate of {rate}\n"

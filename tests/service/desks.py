@@ -1,4 +1,4 @@
-"""Clients of the planners' desk: they may write, and their rules may call webhooks."""
+"""Clients of the planners' desk: they may write."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,14 +8,11 @@ from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
 from service.app import Rules
-from service.planning.webhooks import WebhookPolicy
 from store.database import open_store
 from store.planning.audit import create_token
 from tests.service.stores import NEWEST, copied, make_app
 
-HOOKED = Rules(
-    open_reads=True, max_body_bytes=4000, requests_per_s=0, webhooks=WebhookPolicy("k" * 32)
-)
+HOOKED = Rules(open_reads=True, max_body_bytes=4000)
 
 
 @contextmanager

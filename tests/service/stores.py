@@ -36,7 +36,7 @@ from tests.service.builders import make_cells, make_drivers, make_forecasts, mak
 EARLIER = datetime(2025, 8, 25, tzinfo=UTC)
 NEWEST = datetime(2026, 11, 24, tzinfo=UTC)
 NOW = pd.Timestamp("2026-11-25T10:00", tz="UTC")
-OPEN = Rules(open_reads=True, max_body_bytes=1000, requests_per_s=0)
+OPEN = Rules(open_reads=True, max_body_bytes=1000)
 VINTAGE = "a1b2c3"
 _PANELS: dict[tuple[date, int], StoredPanel] = {}
 
@@ -120,8 +120,7 @@ def make_app(
     examine: Examine | None = condition_at,
 ) -> FastAPI:
     """Return the app over a store, not started, that draws nothing ahead."""
-    asked_by_client = replace(rules.hosts, names=rules.hosts.names | {"testserver"})
-    rules = replace(rules, hosts=asked_by_client)
+    rules = replace(rules, names=rules.names | {"testserver"})
     return create_app(make_live(engine), rules, what_if=what_if, examine=examine, prerender=None)
 
 

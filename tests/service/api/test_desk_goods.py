@@ -267,7 +267,7 @@ def test_the_forms_are_for_the_goods_that_are_chosen(
 @pytest.mark.slow
 def test_forms_of_other_goods_write_and_lead_back_to_them(desk: TestClient) -> None:
     overridden = {**OVERRIDE, "tonnes": "77.5", "as_of": "2026-11-24T00:00:00Z"}
-    rule = {"name": "down", "commodity": GOODS, "watched": "median:FRA", "points": "5", "url": ""}
+    rule = {"name": "down", "commodity": GOODS, "watched": "median:FRA", "points": "5"}
 
     answers = [
         form(desk, "/needs", {**NEED, "tonnes": "50"}),

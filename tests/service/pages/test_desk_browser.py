@@ -16,8 +16,6 @@ from tests.service.stores import copied
 
 pytestmark = pytest.mark.slow
 
-KEY = "k" * 32
-
 
 @pytest.fixture(scope="module")
 def place(two_goods: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
@@ -26,7 +24,7 @@ def place(two_goods: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     engine = open_store(copied(two_goods, home))
     token = create_token(engine, name="planning desk", scopes=["write"], at=utc_now())
     engine.dispose()
-    with serving(home, MAGNETCAST_ALERT_KEY=KEY) as (address, _):
+    with serving(home) as (address, _):
         yield address, token
 
 

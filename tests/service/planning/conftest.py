@@ -13,13 +13,13 @@ from tests.made_once import made_once
 from tests.service.stores import copied, publish
 
 LATER = datetime(2026, 11, 25, tzinfo=UTC)
-KEY = "0123456789abcdef0123456789abcdef"
+KEY = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 
 
 def home_of(store: Path, folder: Path) -> Iterator[Settings]:
-    """Yield the settings of a home with a copy of a store, which may call receivers on it."""
+    """Yield the settings of a home with a copy of a store."""
     copied(store, folder)
-    made = Settings(home=folder, alert_key=KEY, alert_networks="127.0.0.0/8")
+    made = Settings(home=folder)
     yield made
     store_of(made).dispose()
 

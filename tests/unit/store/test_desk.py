@@ -176,9 +176,7 @@ def test_ending_a_need_ends_the_rules_on_it(engine: Engine) -> None:
 
 
 def test_a_rule_speaks_once_of_a_publication(engine: Engine) -> None:
-    number, _ = add_rule(
-        engine, make_rule(url="https://example.org/k3y"), who=DESK, at=AT, since=None
-    )
+    number = add_rule(engine, make_rule(), who=DESK, at=AT, since=None)
     found = make_finding(number)
 
     first = save_findings(engine, [found], at=AT)
@@ -189,8 +187,6 @@ def test_a_rule_speaks_once_of_a_publication(engine: Engine) -> None:
     (row,) = read_planning(engine).alerts.to_dict("records")
     assert (first, again) == ([found], [])
     assert (row["attempts"], row["delivered_at"], row["trouble"]) == (4, AT, "")
-    # The address of a webhook may carry a key.
-    assert "k3y" not in read_planning(engine).audit.to_csv()
     end_rule(engine, number, who=DESK, at=AT)
     with pytest.raises(MissingError, match="No alert-rule 1 in force"):
         end_rule(engine, number, who=DESK, at=AT)
@@ -353,7 +349,7 @@ def test_a_rule_that_states_another_commodity_than_its_need_leaves_nothing(engin
 
 def test_the_mark_changes_with_every_write(engine: Engine) -> None:
     marks = [read_planning_mark(engine)]
-    number, _ = add_rule(engine, make_rule(), who=DESK, at=AT, since=None)
+    number = add_rule(engine, make_rule(), who=DESK, at=AT, since=None)
     marks.append(read_planning_mark(engine))
     save_findings(engine, [make_finding(number)], at=AT)
     marks.append(read_planning_mark(engine))

@@ -58,7 +58,7 @@ def write_of_goods(engine: Engine) -> None:
     publish_forecasts(engine, rows, as_of=AS_OF, data_vintage="a", commodity=GOODS)
     months = (pd.Timestamp("2026-12-01"), pd.Timestamp("2027-02-01"))
     need = add_need(engine, NeedRow("other", "DEU", *months, 9.0, GOODS), who=WHO, at=AT)
-    rule, _ = add_rule(
+    rule = add_rule(
         engine, AlertRule("other", "shortfall", 5.0, need_id=need), who=WHO, at=AT, since=None
     )
     found = AlertFinding(
