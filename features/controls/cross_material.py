@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from features.controls.controls import INSTRUMENTS
-from features.families.act_strength import INSTRUMENT_STRENGTH, WEAK_SHARE, WEAK_WORDING
+from features.families.policy import INSTRUMENT_STRENGTH, WEAK_SHARE, WEAK_WORDING
 from features.months import Months, month_number, month_start, months_since
 from store.arrays import Flags, Floats, Ints
 from store.asof import EVENT_KEY, known_at

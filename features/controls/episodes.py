@@ -6,9 +6,9 @@ from typing import Any, Final
 
 import pandas as pd
 
-from features.families.act_strength import CONTROLS, STRONG, TARIFF_ACTS, act_strength
+from features.families.policy import CONTROLS, STRONG, TARIFF_ACTS, act_strength
 from features.months import month_number
-from features.panel.listing import REMAINDER
+from features.panel.partner_table import REMAINDER
 from store.asof import EVENT_KEY, known_at
 from store.errors import DataError, first_few
 from store.vocabulary import AGGREGATES, EU27, EU27_MEMBERS, WORLD

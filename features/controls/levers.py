@@ -7,9 +7,16 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from features.controls.chances import KEPT_PCT, PROBABILITY, SCENARIO
-from features.controls.controls import INSTRUMENTS, RELAXATION, TRUCES, controls_at
-from features.families.act_strength import STRONG, act_strength
+from features.controls.controls import (
+    INSTRUMENTS,
+    KEPT_PCT,
+    PROBABILITY,
+    RELAXATION,
+    SCENARIO,
+    TRUCES,
+    controls_at,
+)
+from features.families.policy import STRONG, act_strength
 from features.families.tariffs import importer_rate, importer_rates
 from features.months import month_label, month_number
 from features.origin import Origin

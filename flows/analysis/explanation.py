@@ -6,13 +6,12 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from features.announcements import rises_of
 from features.controls.controls import controls_at
 from features.controls.levers import EPOCH, charged_by
 from features.families.tariffs import importer_rate
 from features.months import month_number
 from features.origin import Origin
-from features.track_record import CERTAIN
+from features.track_record import CERTAIN, rises_of
 from flows.analysis.explain import split_change
 from flows.context.console import echo
 from flows.context.stores import store_of

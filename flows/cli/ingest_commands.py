@@ -9,8 +9,6 @@ from cyclopts import App, Parameter
 
 from flows.cli.options import DryRun, asked_flow
 from flows.context.stores import has_store, store_of
-from flows.ingest.preview import check as check_provider
-from flows.ingest.preview import preview
 from flows.ingest.sources import (
     FIRST_MONTH,
     REVISED_MONTHS,
@@ -18,7 +16,9 @@ from flows.ingest.sources import (
     by_hand,
     live,
     months_to_fetch,
+    preview,
 )
+from flows.ingest.sources import check as check_provider
 from sources.bundled.policy_events import PolicyEvents, TariffRates
 from sources.bundled.published_figures import PublishedFigures, TypedFigure
 from sources.bundled.release_calendar import ReleaseCalendar

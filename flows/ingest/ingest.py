@@ -18,10 +18,18 @@ from flows.context.console import echo
 from flows.context.prefect_runs import job_flow
 from flows.context.provenance import actor
 from flows.context.stores import has_store, made_store, marked_run, single_writer, store_of
-from flows.ingest.preview import is_known, known_rows, show_received
-from flows.ingest.sources import BUNDLED, IngestRequest, Past, ReceivedRows, bundled
+from flows.ingest.sources import (
+    BUNDLED,
+    IngestRequest,
+    Past,
+    ReceivedRows,
+    bundled,
+    is_known,
+    known_rows,
+    show_received,
+)
 from flows.monitoring.spans import spanned
-from sources.checks.guards import objections
+from sources.checks import objections
 from store.errors import DataError, counted, first_few
 from store.facts.batch import Batch, FileRows, RefusedLines, WriteReport
 from store.facts.reading import read_vintages

@@ -14,7 +14,7 @@ from flows.context.provenance import actor
 from flows.context.stores import store_of
 from flows.ingest.ingest import describe
 from sources.bundled.policy_events import EVENT_COLUMNS, PolicyEvents
-from sources.checks.guards import objections
+from sources.checks import objections
 from store.errors import DataError
 from store.facts.batch import Batch, FileRows, WriteReport
 from store.facts.reviews import decide, read_reviews

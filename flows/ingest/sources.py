@@ -1,22 +1,29 @@
 """What can be ingested: where the rows come from, and how they are taken."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, cast
 
 import pandas as pd
+from rich.markup import escape
+from rich.table import Table
+from sqlalchemy import Engine
 
 from flows.clock import utc_now
+from flows.context.console import CONSOLE, echo
 from flows.context.stores import has_store, store_of
 from sources.base import MonthRange, Source, SourceInfo
 from sources.bundled.all_tables import bundled_sources
 from sources.bundled.wording import parse_period
+from sources.checks import CELL, mark_new, month_cells, objections
+from sources.http import HttpSource
 from sources.providers.registry import BY_CODE, coded_source, live_source
-from store.errors import DataError
+from store.errors import DataError, counted, first_few
 from store.facts.batch import FileRows
-from store.facts.reading import read_vintages
+from store.facts.reading import read_observations, read_vintages
+from store.schema.frames import typed_frame
 from store.settings import Settings
-from store.vocabulary import HS6
+from store.vocabulary import COMMODITY, HS6
 
 BUNDLED: Final = "in the bundled tables"
 """Place of the bundled tables, for messages."""
@@ -151,3 +158,134 @@ def _month(option: str, text: str) -> pd.Period:
     if period is None or period.first != period.last:
         raise DataError(f"{option} {text!r} is no month. Expected YYYY-MM, e.g. 2026-08.")
     return pd.Period(period.first, "M")
+
+
+CHECKED_AGO: Final = 6
+"""Months before this one that a provider is asked for as a check: all have published it by then."""
+
+
+def show_received(place: str, files: Iterable[FileRows]) -> None:
+    """Show what was asked, what came, and what was left out or refused and why, as a table."""
+    _show([line for file in files for line in _lines(place, file, ())])
+
+
+def preview(settings: Settings, request: IngestRequest | None) -> None:
+    """Show what an ingest would do, the bundled tables if no request is given.
+
+    Raises:
+        DataError: A guard would refuse a file.
+        SourceError: A provider did not deliver.
+    """
+    wanted, now = request or bundled(settings), utc_now()
+    engine = store_of(settings) if has_store(settings) else None
+    lines: list[tuple[str, str]] = []
+    refused = 0
+    for info, file in wanted.receive(now):
+        if engine is not None and is_known(engine, file, wanted):
+            lines.append((file.file_name, "ingested before: nothing would be written"))
+            continue
+        known = known_rows(engine, info.id, wanted.past)
+        reasons = objections(file, known=known, info=info, now=now)
+        refused += bool(reasons)
+        lines += _lines(wanted.place, file, reasons)
+        if "observations" in file.tables:
+            lines.append(("  changes", _changes(engine, file.tables["observations"])))
+    _show(lines)
+    if refused:
+        raise DataError(
+            f"{refused} files {wanted.place} would be refused, for the reasons in the table. "
+            "Expected files that pass the checks. Correct them, or ingest them and release them "
+            "from quarantine; nothing was written."
+        )
+    echo("ingest    a dry run: nothing was written")
+
+
+def check(settings: Settings, name: str) -> None:
+    """Ask a provider for one month and say whether address, key and quota work.
+
+    Raises:
+        SourceError: They do not; the message names which, and what to do.
+    """
+    if settings.offline:
+        raise DataError(
+            "--check asks the provider, and MAGNETCAST_OFFLINE is set. Expected to be online. "
+            "Unset it."
+        )
+    source, now = live_source(name, settings), utc_now()
+    month = MonthRange.of(str(pd.Period(now.tz_localize(None), "M") - CHECKED_AGO))
+    file = source.fetch(month, now=now)
+    http = cast("HttpSource", source)
+    setting = f"{http.provider}_key"
+    key = "it takes no key"
+    if hasattr(settings, setting):
+        is_set = getattr(settings, setting) is not None
+        key = f"MAGNETCAST_{setting.upper()} is {'set and accepted' if is_set else 'not set'}"
+    echo(f"check     {name} answers at {http.url}: {_came(file)} for {month}; {key}")
+
+
+def is_known(engine: Engine, file: FileRows, request: IngestRequest) -> bool:
+    """Tell whether these bytes were ingested before, so that they need no check."""
+    vintages = read_vintages(engine)
+    same = vintages[vintages["source"].eq(file.source) & vintages["file_name"].eq(file.file_name)]
+    taken = same["sha256"].tail(1) if request.revises else same["sha256"]
+    return file.sha256 in set(taken)
+
+
+def known_rows(engine: Engine | None, source: str, past: Past) -> pd.DataFrame:
+    """Read what a batch is compared with; nothing where there is no store."""
+    if past == "nothing" or engine is None:
+        return typed_frame([], "observations")
+    if past == "source":
+        return read_observations(engine, source=source)
+    return read_observations(engine, commodity=COMMODITY)
+
+
+def _lines(place: str, file: FileRows, reasons: Sequence[str]) -> list[tuple[str, str]]:
+    """Return what was asked beside what came, then what was left out and refused, if anything."""
+    named = file.file_name if file.file_name in place else f"{file.file_name} {place}"
+    asked = f"{file.source}: {file.asked}" if file.asked else named
+    refused = (*reasons, *(file.refused.reasons if file.refused else ()))
+    rest = [("  left out", file.ignored), ("  refused", refused)]
+    return [(asked, _came(file)), *((name, first_few(why)) for name, why in rest if why)]
+
+
+def _came(file: FileRows) -> str:
+    """Describe the rows of a file: how many of each table, and of observations which months."""
+    counts = [f"{len(frame):,} {name}" for name, frame in file.tables.items()]
+    if file.encoding:
+        counts.insert(0, f"read as {file.encoding.upper()}")
+    rows = file.tables.get("observations")
+    if rows is None or rows.empty:
+        return ", ".join(counts)
+    first, last = rows["period_from"].min(), rows["period_to"].max()
+    places = rows["destination"].nunique()
+    return f"{', '.join(counts)}, {first:%Y-%m} to {last:%Y-%m}, {counted(places, 'destination')}"
+
+
+def _changes(engine: Engine | None, rows: pd.DataFrame) -> str:
+    """Count the monthly amounts that are new and those that differ, and name the first of these."""
+    stored = known_rows(None, "", "nothing")
+    if engine is not None:
+        stored = read_observations(engine, commodities=set(rows["commodity"]))
+    known = month_cells(stored)
+    cells = mark_new(known, month_cells(rows))
+    before = known[[*CELL, "value"]].rename(columns={"value": "before"})
+    changed = cells[cells["is_new"]].merge(before, on=CELL)
+    named = [
+        f"{row.destination} {row.period_from:%Y-%m} {row.before:,.6g} to {row.value:,.6g}"
+        for row in changed.itertuples()
+    ]
+    new = int(cells["is_new"].sum()) - len(changed)
+    return f"{new:,} new amounts, {len(changed):,} revised{': ' if named else ''}{first_few(named)}"
+
+
+def _show(lines: Sequence[tuple[str, str]]) -> None:
+    """Print a table of what was asked and what came, if anything did."""
+    if not lines:
+        return
+    table = Table(box=None, pad_edge=False)
+    table.add_column("asked", overflow="fold")
+    table.add_column("came", overflow="fold")
+    for line in lines:
+        table.add_row(*map(escape, line))
+    CONSOLE.print(table)

@@ -8,7 +8,7 @@ from typing import Final
 import pandas as pd
 from sqlalchemy import Engine
 
-from features.families.act_strength import STRONG, product_share
+from features.families.policy import STRONG, product_share
 from features.months import month_label
 from features.panel.partner_table import LEAST_PARTNERS, PartnerTable, partner_table
 from flows.context.stores import store_of

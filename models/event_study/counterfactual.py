@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from features.families.act_strength import STRONG, act_strength
+from features.families.policy import STRONG, act_strength
 from features.history import EvidenceHistory
 from features.months import last_complete_month, month_label, month_number, month_numbers
 from features.origin import LEVEL_MONTHS

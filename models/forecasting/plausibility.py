@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from features.controls.levers import charged_by
-from features.families.act_strength import STRONG, act_strength
+from features.families.policy import STRONG, act_strength
 from features.months import month_label, month_start
 from features.origin import Origin
 from store.arrays import Flags, Floats

@@ -12,8 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from features.controls.analogs import Analog, own_analogs
-from features.controls.base_rate import first_control_rate
+from features.controls.analogs import Analog, first_control_rate, own_analogs
 from features.controls.controls import (
     Control,
     Easing,

@@ -14,7 +14,7 @@ import pandas as pd
 
 from features.controls.analogs import Analog, analogs_at
 from features.controls.controls import Control
-from features.families.act_strength import STRONG
+from features.families.policy import STRONG
 from features.months import month_number, month_start
 from features.origin import Origin, bare_origin
 from models.engine.quantiles import Quantiles

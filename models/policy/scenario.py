@@ -12,7 +12,6 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from features.announcements import OUTCOMES
 from features.controls.analogs import Analog, own_analogs
 from features.controls.controls import Control, controls_at
 from features.controls.levers import (
@@ -24,7 +23,7 @@ from features.controls.levers import (
 from features.families.tariffs import monthly_rates
 from features.months import month_label
 from features.origin import Origin
-from features.track_record import CERTAIN
+from features.track_record import CERTAIN, OUTCOMES
 from models.policy import drawing
 from models.policy.drawing import LEAST
 from models.policy.policy_effect import PolicyEffect, effect_at

@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from features.controls.chances import chances_of_rises
+from features.controls.controls import chances_of_rises
 from features.controls.levers import charged_by
 from features.families.tariffs import monthly_rates
 from features.months import month_number, month_start

@@ -1,6 +1,7 @@
 """UN Comtrade: China's exports by partner, and imports from China as importers report them."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, Final
 from urllib.parse import urlencode
@@ -8,23 +9,271 @@ from urllib.parse import urlencode
 import pandas as pd
 
 from sources.base import MonthRange, SourceInfo
-from sources.http import ApiKeys, HttpSource, sent_as
-from sources.providers.comtrade_calls import (
-    EXPORTS,
-    IMPORTS,
-    PROVIDER,
-    WITH_KEY,
-    ReportingSide,
-    TradeRows,
-    fetch_releases,
-    fetch_trade,
-    of_commodity,
+from sources.http import ApiKeys, HttpClient, HttpSource, Params, sent_as
+from sources.providers.countries import COMTRADE_GROUPS, comtrade_codes, comtrade_place
+from sources.providers.rows import (
+    USUAL_LAG,
+    not_after,
+    observations,
+    readable,
+    records_in,
+    table_of,
+    usual_moment,
 )
-from sources.providers.countries import COMTRADE_GROUPS, comtrade_place
-from sources.providers.rows import USUAL_LAG, not_after, observations, usual_moment
 from store.errors import SourceError, first_few
 from store.facts.batch import FileRows
 from store.vocabulary import HS6, ORIGIN
+
+PROVIDER: Final = "comtrade"
+
+WITH_KEY: Final = "/data/v1/get/C/M/HS"
+PREVIEW: Final = "/public/v1/preview/C/M/HS"
+AVAILABILITY: Final = "/public/v1/getDA/C/M/HS"
+
+MOST_MONTHS: Final = 12
+"""Periods one call may name. Source: UN Comtrade's documentation of the parameter ``period``."""
+
+PREVIEW_MONTHS: Final = 2
+"""Months of China's exports that always fit into one preview: about 230 partners each."""
+
+LIMITS: Final[Mapping[str, int]] = {WITH_KEY: 100_000, PREVIEW: 500}
+"""Rows at which an answer is cut without notice."""
+
+NO_SPLIT: Final[Mapping[str, str]] = {"partner2Code": "0", "customsCode": "C00", "motCode": "0"}
+"""Second partner, customs procedure and mode of transport: the total of each. Without these
+parameters, or in rows with other values, the same trade is counted twice."""
+
+_COLUMNS: Final = (
+    "period", "reporterCode", "partnerCode", "flowCode", "cmdCode", "netWgt", "primaryValue",
+    *NO_SPLIT,
+)  # fmt: skip
+
+_CELL: Final = ["period", "reporterCode", "partnerCode"]
+
+
+@dataclass(frozen=True, slots=True)
+class ReportingSide:
+    """The side of a trade whose records are requested."""
+
+    fixed: Mapping[str, str]
+    """Parameters that fix the reporting side, the direction and the commodity."""
+    other: str
+    """Parameter of the other side, which is left open."""
+
+
+def of_commodity(side: ReportingSide, code: str) -> ReportingSide:
+    """Return a side of the trade in another HS6 code."""
+    return replace(side, fixed={**side.fixed, "cmdCode": code})
+
+
+EXPORTS: Final = ReportingSide(
+    {"reporterCode": "156", "flowCode": "X", "cmdCode": HS6}, "partnerCode"
+)
+IMPORTS: Final = ReportingSide(
+    {"partnerCode": "156", "flowCode": "M", "cmdCode": HS6}, "reporterCode"
+)
+"""Imports from China as every other country reports them."""
+
+
+@dataclass(frozen=True, slots=True)
+class TradeRows:
+    """The rows of one answer."""
+
+    rows: pd.DataFrame
+    """One row a month, reporter and partner."""
+    splits: int
+    """Rows left out because they repeat others by mode, procedure or second partner."""
+    broken: int
+    """Rows left out because their numbers cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """One request."""
+
+    side: ReportingSide
+    path: str
+    span: MonthRange
+    codes: tuple[int, ...] = ()
+    """Codes of the other side; all if empty."""
+
+    @property
+    def params(self) -> Params:
+        """Return the parameters of the call."""
+        months = ",".join(f"{month:%Y%m}" for month in self.span.months)
+        codes = [(self.side.other, ",".join(map(str, self.codes)))] if self.codes else []
+        return [*self.side.fixed.items(), ("period", months), *codes, *NO_SPLIT.items()]
+
+    def halves(self) -> Iterator["_Piece"]:
+        """Split into fewer months, then fewer partners; nothing for one of each."""
+        months = len(self.span.months)
+        codes = self.codes or comtrade_codes()
+        if months > 1:
+            for span in self.span.pieces((months + 1) // 2):
+                yield replace(self, span=span)
+        elif len(codes) > 1:
+            middle = len(codes) // 2
+            for part in (codes[:middle], codes[middle:]):
+                yield replace(self, codes=part)
+
+
+def fetch_trade(
+    http: HttpClient, side: ReportingSide, span: MonthRange, *, with_key: bool
+) -> list[TradeRows]:
+    """Return all rows of one side over months, in as many requests as needed.
+
+    Raises:
+        SourceError: An answer stays cut for one month and partner, or is for another request.
+    """
+    path, months = (WITH_KEY, MOST_MONTHS) if with_key else (PREVIEW, PREVIEW_MONTHS)
+    pieces = (_Piece(side, path, part) for part in span.pieces(months))
+    return [trade for piece in pieces for trade in _whole(http, piece)]
+
+
+def fetch_releases(http: HttpClient, side: ReportingSide, span: MonthRange) -> pd.DataFrame:
+    """Return when each reporter's month was last released: ``period, reporterCode, released``.
+
+    ``released`` is aware (UTC). Months that are not available have no row.
+
+    Raises:
+        SourceError: The answer has another shape.
+    """
+    own = [(name, code) for name, code in side.fixed.items() if name == "reporterCode"]
+    parts = [_released(http, own, part) for part in span.pieces(MOST_MONTHS)]
+    rows = pd.concat(parts, ignore_index=True)
+    latest = rows.sort_values("released").drop_duplicates(["period", "reporterCode"], keep="last")
+    return latest.reset_index(drop=True)
+
+
+def _released(http: HttpClient, own: Params, span: MonthRange) -> pd.DataFrame:
+    """Fetch the availability of months; unlike data, it is not cut at a number of rows."""
+    months = ",".join(f"{month:%Y%m}" for month in span.months)
+    reply = http.json(AVAILABILITY, [*own, ("period", months)])
+    rows, count = _releases(reply.value, reply.url)
+    if count > len(rows):
+        raise SourceError(
+            f"comtrade announces {count} rows on availability and sends {len(rows)}, at "
+            f"{reply.url}. Expected all of them. Try again later; nothing was taken over."
+        )
+    return rows.dropna().astype({"reporterCode": "int64"})
+
+
+def _whole(http: HttpClient, piece: _Piece) -> list[TradeRows]:
+    """Fetch a piece, or its halves where the answer is cut."""
+    reply = http.get(piece.path, piece.params, read=lambda body: _read(body, piece))
+    if reply.value is None:
+        return []
+    trade, cut = reply.value
+    if not cut:
+        return [trade]
+    halves = list(piece.halves())
+    if not halves:
+        raise SourceError(
+            f"comtrade cuts its answer for one month and partner, at {reply.url}. Expected fewer "
+            f"than {LIMITS[piece.path]} rows. Set MAGNETCAST_COMTRADE_KEY to ask without the "
+            "preview; nothing was taken over."
+        )
+    return [trade for half in halves for trade in _whole(http, half)]
+
+
+def _read(body: bytes, piece: _Piece) -> tuple[TradeRows, bool]:
+    """Return the rows of an answer and whether it is cut."""
+    answer = json.loads(body)
+    where = {"provider": PROVIDER, "url": piece.path}
+    if isinstance(answer, dict) and answer.get("error"):
+        raise ValueError(f"the answer is {str(answer['error'])[:80]!r}")
+    records = records_in(answer, "data", **where)
+    rows = table_of(records, _COLUMNS, **where)
+    coded = rows.assign(
+        **{name: rows[name].map(_code) for name in _COLUMNS if name.endswith("Code")},
+        period=rows["period"].map(_code),
+    )
+    named = coded[coded[["reporterCode", "partnerCode", "period"]].apply(_is_number).all(axis=1)]
+    _refuse_others(named, piece)
+    plain = _unsplit(named)
+    _refuse_doubt(named, plain)
+    typed, broken = readable(plain, ("netWgt", "primaryValue"), **where)
+    cut = len(rows) >= LIMITS[piece.path] or _announced(answer) > len(rows)
+    splits, broken = len(named) - len(plain), broken + len(rows) - len(named)
+    return TradeRows(_numbered(typed), splits, broken), cut
+
+
+def _code(cell: object) -> str:
+    """Return a code as text, empty where there is none; a null among numbers makes floats."""
+    if cell is None or cell != cell:  # noqa: PLR0124  # NaN alone differs from itself
+        return ""
+    return str(int(cell)) if isinstance(cell, float) else str(cell)
+
+
+def _is_number(codes: pd.Series) -> pd.Series:
+    return codes.str.fullmatch(r"\d+")
+
+
+def _unsplit(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the total of each cell; a row without a code is one where no other is."""
+    codes = rows[list(NO_SPLIT)]
+    is_total = codes == pd.Series(NO_SPLIT)
+    plain = is_total.all(axis=1)
+    unsaid = (is_total | (codes == "")).all(axis=1) & ~plain
+    known = pd.MultiIndex.from_frame(rows.loc[plain, _CELL])
+    return rows[plain | (unsaid & ~pd.MultiIndex.from_frame(rows[_CELL]).isin(known))]
+
+
+def _refuse_others(rows: pd.DataFrame, piece: _Piece) -> None:
+    months = {f"{month:%Y%m}" for month in piece.span.months}
+    asked = {name: {code} for name, code in piece.side.fixed.items()} | {"period": months}
+    if piece.codes:
+        asked[piece.side.other] = set(map(str, piece.codes))
+    for name, allowed in asked.items():
+        if others := sorted(set(rows[name]) - allowed):
+            raise ValueError(f"{name} {', '.join(others[:5])} was not asked for")
+
+
+def _refuse_doubt(named: pd.DataFrame, plain: pd.DataFrame) -> None:
+    """Refuse duplicate rows, because others may then be missing, and cells without their total."""
+    if twice := int(plain.duplicated(_CELL).sum()):
+        raise ValueError(f"{twice} rows are duplicates")
+    cells = pd.MultiIndex.from_frame(named[_CELL]).unique()
+    if lost := len(cells.difference(pd.MultiIndex.from_frame(plain[_CELL]))):
+        raise ValueError(f"{lost} cells come in splits only, without their total")
+
+
+def _numbered(rows: pd.DataFrame) -> pd.DataFrame:
+    codes = {name: rows[name].astype("int64") for name in ("reporterCode", "partnerCode")}
+    estimated = "isNetWgtEstimated"
+    guessed = rows[estimated].eq(True) if estimated in rows else False  # noqa: FBT003
+    return pd.DataFrame(
+        {
+            "period": rows["period"],
+            **codes,
+            "kilograms": rows["netWgt"],
+            "usd": rows["primaryValue"],
+            "estimated": guessed,
+        }
+    )
+
+
+def _releases(answer: object, url: str) -> tuple[pd.DataFrame, int]:
+    """Return the rows of an answer on availability, and how many it announces."""
+    where = {"provider": PROVIDER, "url": url}
+    columns = ("period", "reporterCode", "lastReleased")
+    rows = table_of(records_in(answer, "data", **where), columns, **where)
+    released = pd.to_datetime(rows["lastReleased"], utc=True, format="ISO8601", errors="coerce")
+    frame = pd.DataFrame(
+        {
+            "period": rows["period"].map(_code).replace("", None),
+            "reporterCode": pd.to_numeric(rows["reporterCode"], errors="coerce"),
+            "released": released,
+        }
+    )
+    return frame, _announced(answer)
+
+
+def _announced(answer: object) -> int:
+    """Return the number of rows that an answer states, 0 where it states none."""
+    count = answer.get("count") if isinstance(answer, dict) else None
+    return count if isinstance(count, int) else 0
+
 
 KEY_HEADER: Final = "Ocp-Apim-Subscription-Key"
 

@@ -1,16 +1,71 @@
 """A customs download as a table: its headings, Chinese and English, and what their cells mean."""
 
+import csv
+import gettext
 import re
 import unicodedata
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, cast
 
+import pycountry
 import yaml
 
-from sources.providers.customs_text import csv_lines, decoded
+from sources.files.csv_table import records
+from sources.files.encodings import KNOWN, encoding_of, likely_encodings
 from store.errors import DataError
+from store.partner_codes import partner_codes
+
+BAD_CHARACTER: Final = "\ufffd"
+"""Stands for bytes that are no text."""
+
+MOST_BAD: Final = 0.02
+"""Share of characters that may be broken in a file that is read at all."""
+
+
+def decoded(name: str, content: bytes) -> tuple[str, str]:
+    """Return the text and its encoding; a few broken bytes do not spoil it.
+
+    Raises:
+        DataError: it is no text of a known encoding.
+    """
+    with suppress(UnicodeError):
+        encoding = encoding_of(lambda: [content])
+        return content.decode(encoding).removeprefix("\ufeff"), encoding
+    texts = [(content.decode(one, errors="replace"), one) for one in likely_encodings(content)]
+    text, encoding = min(texts, key=lambda found: found[0].count(BAD_CHARACTER))
+    if text.count(BAD_CHARACTER) <= len(text) * MOST_BAD:
+        return text, encoding
+    raise DataError(
+        f"{name} is neither {KNOWN}. Expected a CSV download of China's customs. "
+        "Download it anew, or save it as UTF-8; nothing was taken over."
+    )
+
+
+def csv_lines(text: str) -> list[tuple[int, list[str] | str]]:
+    """Return the records with the line each starts on; why it is broken instead of its cells."""
+    first = text[: text.find("\n")] if "\n" in text else text
+    mark = "\t" if first.count("\t") > first.count(",") else ","
+    try:
+        found = list(records("", text, mark=mark, remedy=""))
+    except DataError:  # a quote is not closed; the customs write no line breaks within cells
+        numbered = enumerate(text.splitlines(), start=1)
+        return [(number, _broken(line) or _cells(line, mark)) for number, line in numbered]
+    return [(number, _broken("".join(cells)) or cells) for number, cells in found]
+
+
+def _broken(line: str) -> str:
+    return "holds bytes that are no text" if BAD_CHARACTER in line else ""
+
+
+def _cells(line: str, mark: str) -> list[str] | str:
+    try:
+        return next(csv.reader([line], delimiter=mark, strict=True), [])
+    except csv.Error as err:
+        return f"is no CSV: {err}"
+
 
 _SCALES: Final = {
     "百万": 1e6, "万": 1e4, "千": 1e3, "million": 1e6, "thousand": 1e3, "1000": 1e3,
@@ -57,7 +112,7 @@ def _units() -> dict[str, float]:
 
 def heading_of(text: str) -> Heading:
     """Parse a heading."""
-    plain = _plain(text)
+    plain = _plain_customs_table(text)
     month = _MONTH.search(plain)
     rest = plain if month is None else (plain[: month.start()] + plain[month.end() :])
     rest = rest.strip(" -_/:,")
@@ -72,7 +127,7 @@ def month_of(text: str) -> str:
     Raises:
         ValueError: it is no single month; worded to follow "is not".
     """
-    match = _MONTH.fullmatch(_plain(text))
+    match = _MONTH.fullmatch(_plain_customs_table(text))
     if match is None:
         raise ValueError("one month (202608, 2026-08, 2026年8月)")
     return f"{match['year']}-{int(match['month']):02d}"
@@ -84,7 +139,7 @@ def amount_of(text: str) -> float | None:
     Raises:
         ValueError: it is no number; worded to follow "is not".
     """
-    plain = _plain(text).replace(" ", "")
+    plain = _plain_customs_table(text).replace(" ", "")
     if plain in {"", "-", "--", "—", "..", "n/a"}:
         return None
     if re.fullmatch(r"\d{1,3}(,\d{3})+(\.\d+)?|\d+(\.\d+)?", plain, re.ASCII) is None:
@@ -98,7 +153,7 @@ def tonnes_of(unit: str) -> float:
     Raises:
         ValueError: it is no unit of weight; worded to follow "is not".
     """
-    if (tonnes := _units().get(_plain(unit))) is None:
+    if (tonnes := _units().get(_plain_customs_table(unit))) is None:
         raise ValueError("a unit of weight (千克, kg, 吨, t)")
     return tonnes
 
@@ -121,7 +176,7 @@ def _meaning(rest: str, *, wide: bool) -> tuple[str, str, float]:
     return money or "", "", _SCALES.get(scale, 1.0)
 
 
-def _plain(text: str) -> str:
+def _plain_customs_table(text: str) -> str:
     """Return a text normalised for comparison: lower case, plain brackets, commas and spaces."""
     return " ".join(unicodedata.normalize("NFKC", text).split()).lower()
 
@@ -246,3 +301,70 @@ def _without_names(columns: tuple[Column, ...]) -> tuple[Column, ...]:
     return tuple(
         Column(c.place, c.title, unread) if c in codes and c is not kept else c for c in columns
     )
+
+
+_CODE: Final = re.compile(r"\d{3}", re.ASCII)
+
+
+class UnknownPartnerError(ValueError):
+    """Neither code nor name is in the tables."""
+
+
+def partner_place(name: str, code: str = "") -> str | None:
+    """Return the place of a partner, by its code or else by its name; None for a sum of places.
+
+    Args:
+        name: Chinese or English, however spaced and punctuated; may be empty beside a code.
+        code: 贸易伙伴编码, three digits; anything else is no code.
+
+    Raises:
+        UnknownPartnerError: The customs' table and ISO 3166 have neither.
+        ValueError: Code and name are two different places; worded to follow "is not".
+    """
+    plain = _plain(name)
+    if plain in _regions():
+        return None
+    by_code, by_name = _codes().get(code), _names().get(plain)
+    if by_code is not None and by_name is not None and by_code != by_name:
+        raise ValueError(f"the partner of code {code}, which is {by_code}")
+    if (place := by_code or by_name) is None:
+        raise UnknownPartnerError("a partner the customs name (in Chinese or English)")
+    return place
+
+
+def residual_place(code: str) -> str | None:
+    """Return the place a code would have of its own; None if it is no code of the customs."""
+    return f"C{code}" if _CODE.fullmatch(code) else None
+
+
+@cache
+def _codes() -> dict[str, str]:
+    return {partner.code: partner.destination for partner in partner_codes()}
+
+
+@cache
+def _regions() -> frozenset[str]:
+    return frozenset(map(_plain, customs_words()["regions"]))
+
+
+@cache
+def _names() -> dict[str, str]:
+    """Return the places by name: of ISO 3166, of the customs' table, and other spellings."""
+    chinese = gettext.translation("iso3166-1", pycountry.LOCALES_DIR, languages=["zh_CN"])
+    found: dict[str, str] = {}
+    for country in pycountry.countries:
+        english = {getattr(country, n, country.name) for n in ("common_name", "official_name")}
+        english |= {country.alpha_3, country.name}
+        for name in [*english, *(chinese.gettext(name) for name in english)]:
+            found[_plain(name)] = country.alpha_3
+    for partner in partner_codes():
+        found |= {_plain(n): partner.destination for n in (partner.name_zh, partner.name_en)}
+    for place, words in customs_words()["partners"].items():
+        found |= {_plain(name): place for name in words}
+    return found
+
+
+def _plain(text: str) -> str:
+    """Return the letters and digits of a name, without accents and case."""
+    letters = unicodedata.normalize("NFKD", text.replace("&", " and ")).casefold()
+    return "".join(letter for letter in letters if letter.isalnum())

@@ -14,8 +14,8 @@ import pytest
 from flows.context.stores import made_store
 from service.wording import DESTINATION_NAMES
 from sources.base import LiveSource, MonthRange
-from sources.checks.guards import objections
-from sources.providers.customs_partners import partner_place
+from sources.checks import objections
+from sources.providers.customs_table import partner_place
 from store.facts.batch import Batch
 from store.facts.reading import read_observations
 from store.facts.writing import write_batch

@@ -76,20 +76,3 @@ def test_a_poisoned_file(shared: Shared, enduring: Enduring, tmp_path: Path) -> 
     watch.still_served()
     watch.alarm_is_message()
     watch.healed(home.call("ingest", "bundled"), by="nothing was stored; the next ingest goes on")
-
-
-def test_a_flat_line(shared: Shared, enduring: Enduring, tmp_path: Path) -> None:
-    home, service = shared
-    watch = enduring(home, service, "a series that stands still for a year")
-    path = tmp_path / "flat.csv"
-    rows = [f"2019{month:02d},85051110,Japan,51.234,Tons,2817900" for month in range(1, 13)]
-    path.write_text("Date,Commodity code,Trading partner,Quantity,Unit,US dollar\n")
-    path.write_text(path.read_text() + "\n".join(rows) + "\n")
-
-    output = home.call("ingest", "customs", str(path), "--flow", "export")
-
-    watch.happened(output, r"flat\.csv is refused and waits in quarantine as number 1")
-    watch.still_served()
-    watch.alarm("quarantine", "1 refused files wait")
-    watch.healed(home.call("ingest", "bundled"), by="the next ingest goes on; the file waits for a "
-                 "person", waits="quarantine")  # fmt: skip

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sources.checks.guards import objections
+from sources.checks import objections
 from store.schema.frames import typed_frame
 from tests.data.table_builders import INFO, NOW, as_file, make_trade
 from tests.examples import few

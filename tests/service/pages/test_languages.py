@@ -17,8 +17,7 @@ from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
 from features.months import month_number
-from features.panel.listing import Listing
-from features.panel.partner_table import PartnerTable
+from features.panel.partner_table import Listing, PartnerTable
 from flows.publishing.table_pipeline import hindsight
 from service.language.choice import LANGUAGES, choice_for, in_language
 from service.language.phrases import CATALOGUES, catalogue_of

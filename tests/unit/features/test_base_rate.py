@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from features.controls.base_rate import HALF_LIFE, PRIOR, first_control_rate
+from features.controls.analogs import HALF_LIFE, PRIOR, first_control_rate
 from features.track_record import TrackRecord
 from tests.data.builders import at, bundled_world, make_events
 

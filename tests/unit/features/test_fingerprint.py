@@ -92,7 +92,7 @@ def test_a_key_depends_on_the_moment_what_computes_and_each_choice() -> None:
     [
         (PANEL, True),
         ("features/panel/solver.py", True),
-        ("features/panel/mirror_bias.py", True),
+        ("features/panel/mirror.py", True),
         ("features/months.py", True),
         ("store/asof.py", True),
         ("store/vocabulary.py", True),

@@ -4,8 +4,7 @@ import pandas as pd
 import pytest
 
 from features.build import feature_block, frame_of
-from features.families.act_strength import act_strength, mineral_strength
-from features.families.policy import compute
+from features.families.policy import act_strength, compute, mineral_strength
 from store.asof import EVENT_KEY, known_at
 from tests.data.builders import at, bundled_world, frame_at, make_bare, make_events, make_origin
 

@@ -3,8 +3,7 @@ from collections.abc import Mapping
 import pandas as pd
 import pytest
 
-from features.announcements import OUTCOMES, Announcement
-from features.track_record import BASE, CERTAIN, TrackRecord
+from features.track_record import BASE, CERTAIN, OUTCOMES, Announcement, TrackRecord
 from tests.data.builders import at, bundled_world, make_events, poisoned
 
 NOTICE: dict[str, object] = {

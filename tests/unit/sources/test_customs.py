@@ -4,9 +4,9 @@ import pandas as pd
 import pytest
 
 from sources.bundled.release_calendar import ReleaseCalendar
-from sources.checks.guards import objections
+from sources.checks import objections
 from sources.providers.customs import CustomsDownload
-from sources.providers.customs_partners import partner_place
+from sources.providers.customs_table import partner_place
 from store.errors import DataError
 from store.schema.frame_schemas import validate
 from store.schema.frames import typed_frame

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sources.bundled.release_calendar import ReleaseCalendar
 from sources.providers.customs import CustomsDownload
-from sources.providers.customs_partners import partner_place
+from sources.providers.customs_table import partner_place
 from store.facts.batch import FileRows
 from store.partner_codes import RESIDUAL, partner_codes
 from store.schema.frame_schemas import validate

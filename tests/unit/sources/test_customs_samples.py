@@ -10,9 +10,9 @@ import pytest
 
 from sources.bundled.all_tables import load_bundled
 from sources.bundled.release_calendar import ReleaseCalendar
-from sources.checks.guards import objections
+from sources.checks import objections
 from sources.providers.customs import CustomsDownload
-from sources.providers.customs_partners import partner_place
+from sources.providers.customs_table import partner_place
 from store.errors import DataError
 from store.facts.batch import FileRows
 from store.partner_codes import partner_codes
@@ -51,7 +51,7 @@ def relabelled(source: Path, to: Path, *, tonnes_per_tonne: float = 1.0, yuan: i
 def test_a_real_download_is_read_to_the_kilogram_under_another_code(
     samples: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sources.providers.customs_lines.COMMODITY", SOYA)
+    monkeypatch.setattr("sources.providers.customs.COMMODITY", SOYA)
     monkeypatch.setattr("sources.providers.customs.YUAN_PER_TONNE", (0.0, 1e9))
     path = tmp_path / "soya.csv"
     path.write_bytes((samples / "customs" / "harukaworks_2024in.csv").read_bytes())

@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 
 from sources.base import SourceInfo
-from sources.checks.guards import objections
+from sources.checks import objections
 from sources.providers.rows import observations
 from store.facts.batch import FileRows
 

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from sources.bundled.all_tables import bundled_sources
-from sources.checks.guards import objections
+from sources.checks import objections
 from store.facts.batch import FileRows
 from store.schema.frames import typed_frame
 from store.settings import PROJECT_ROOT
@@ -208,16 +208,14 @@ def test_kilograms_without_values_show_against_the_largest_month_known() -> None
     reasons = objected(times(new, 1000.0), known)
 
     assert any("weights leap: " in reason for reason in reasons)
-    assert any("Weights of 31 destinations moved together by x " in reason for reason in reasons)
+    assert any("Weights of 31 destinations moved together: x " in reason for reason in reasons)
 
 
 def test_kilotonnes_without_values_show_against_the_past() -> None:
     known = make_trade(first="2025-01", months=12, values=False)
     new = make_trade(first="2026-01", months=1, values=False, seed=2)
 
-    assert any(
-        "moved together by x 0.00" in reason for reason in objected(times(new, 0.001), known)
-    )
+    assert any("moved together: x 0.00" in reason for reason in objected(times(new, 0.001), known))
 
 
 def test_a_month_of_more_than_the_world_makes_is_impossible() -> None:
@@ -233,45 +231,6 @@ def test_a_collapse_under_an_export_control_is_believed() -> None:
     new = make_trade(first="2025-04", months=1, seed=3, scale=9.0, zeros=0.3)
 
     assert objected(new, known) == ()
-
-
-def test_a_destination_that_stays_still_for_six_months_is_objected_to() -> None:
-    frame = make_trade(world=False)
-    usa = where(frame, destination="USA", measure="net_weight_t")
-
-    (only,) = objected(frame.assign(value=frame["value"].mask(usa, 250.0)), completeness=None)
-
-    assert only.startswith("1 series do not move for 6 months: USA net_weight_t 250")
-
-
-def test_a_flat_line_that_began_in_the_store_is_seen() -> None:
-    rows = [{"period_from": f"2026-0{n}-01", "period_to": f"2026-0{n}-01"} for n in range(1, 7)]
-    frame = make_observations(*rows).assign(available_at=pd.Timestamp("2026-08-01", tz="UTC"))
-
-    assert objected(frame.tail(1), frame.head(4), completeness=None) == ()
-    assert objected(frame.tail(1), frame.head(5), completeness=None)[0].startswith(
-        "1 series do not move "
-    )
-
-
-def test_a_flat_line_released_before_is_not_objected_to_again() -> None:
-    rows = [{"period_from": f"2026-0{n}-01", "period_to": f"2026-0{n}-01"} for n in range(1, 7)]
-    frame = make_observations(*rows).assign(available_at=pd.Timestamp("2026-08-01", tz="UTC"))
-
-    assert objected(frame, frame, completeness=None) == ()
-
-
-def test_zeros_and_single_kilograms_may_repeat() -> None:
-    rows = [
-        {
-            "period_from": f"2026-0{n}-01", "period_to": f"2026-0{n}-01", "destination": place,
-            "value": value, "half_width": 0.0005, "available_at": "2026-08-01",
-        }
-        for n in range(1, 7)
-        for place, value in (("CUB", 0.0), ("FJI", 0.001))
-    ]  # fmt: skip
-
-    assert objected(make_observations(*rows), completeness=None) == ()
 
 
 def test_a_month_served_again_as_the_next_one_is_objected_to() -> None:

@@ -1,0 +1,528 @@
+"""Plausibility checks of a batch before anything is stored; a refused batch waits in quarantine.
+
+Nothing here changes or repairs a row, and stored rows are not checked again. Each objection is one
+text: what is wrong, where, what was expected and what to do. Correct tables raise none,
+however short, sparse or volatile.
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from sources.base import SourceInfo
+from sources.bundled.wording import COUNTRIES
+from sources.providers.registry import BY_CODE
+from store.errors import SHOWN, DataError, first_few
+from store.facts.batch import FileRows
+from store.facts.writing import PROPOSALS
+from store.partner_codes import RESIDUAL
+from store.schema.frame_schemas import SCHEMAS, validate
+from store.schema.tables import metadata, natural_key
+from store.vocabulary import COMMODITY, ORIGIN, UNITS, WORLD
+
+FIRST_MONTH: Final = pd.Timestamp("1988-01-01")
+"""The Harmonized System started then; no code used here is older."""
+
+LATENESS: Final = pd.Timedelta(days=1)
+"""How far a provider's clock may run ahead of ours."""
+
+LEVELS: Final = tuple(
+    name for name, unit in UNITS.items() if unit != "pct" and name != "lead_min_t"
+)
+"""Measures that are amounts, so that months can be compared and summed."""
+
+CELL: Final = ["source", "commodity", "origin", "destination", "measure", "period_from"]
+"""Columns that name one amount."""
+
+PLAUSIBLE: Final = (1_000.0, 5_000_000.0)
+"""Dollars per tonne. Magnets cost about 50,000; an error by a factor of 1,000 lies outside."""
+
+SLIP: Final = 100.0
+"""Ratio to a destination's earlier price; a unit error is about 1,000, prices never move so far."""
+
+MATERIAL_MUSD: Final = 0.1
+"""Value a destination must reach to be checked: tiny parcels may have any price."""
+
+MATERIAL_T: Final = 2.0
+"""Weight from which it is checked too, in case the value is what is wrong."""
+
+LARGEST_T: Final = 100_000.0
+"""Far above any month of the world, which is about 6,000 t."""
+
+LEAP: Final = 50.0
+"""Ratio to the largest month so far of a destination of some size with a year of history."""
+
+SIZE_T: Final = 10.0
+"""Tonnes a month from which a destination's weights are compared."""
+
+TOGETHER: Final = 200.0
+"""Ratio to earlier weights by which many destinations move together in another unit only."""
+
+MANY: Final = 10
+"""Destinations whose weights can only change together by an error."""
+
+REPEATED: Final = 5
+"""Destinations that must all repeat for a month to count as a copy of the previous one."""
+
+STEPS: Final = 100.0
+"""Half rounding steps that an amount must reach for a repetition not to be due to rounding."""
+
+FINEST: Final = {"t": 0.0005, "musd": 5e-7, "meur": 5e-7}
+"""Half a kilogram, half a dollar: no customs office reports more digits."""
+
+TOLERANCE: Final = 0.02
+"""Share by which a world total may differ from the sum of its destinations."""
+
+FULL_TABLE: Final = 20
+"""Destinations from which a month counts as a full table, whose sum must reach the total; and
+cells of a usual month for a new one to be compared with it."""
+
+SAME_MONTH: Final = 1.5
+"""Median ratio to other sources' figures of the same destinations and months; they differ by a few
+percent, China's imports and exports by five and more."""
+
+USUAL: Final = 6.0
+"""Median ratio to the usual month of the same destinations, where no figure of the month is
+known; in May 2025, the deepest fall so far, it was about 4."""
+
+_VALUES: Final = {
+    "net_weight_t": ("value_musd",),
+    "mirror_import_t": ("mirror_import_musd", "mirror_import_meur"),
+}
+"""Values that belong to each weight; a euro is close enough to a dollar."""
+
+_HISTORY: Final = 12
+_FLOW: Final = ["commodity", "origin", "destination"]
+_WEIGHT: Final = [*_FLOW, "measure"]
+_TABLE: Final = ["source", "commodity", "origin", "measure", "period_from"]
+_KEYED: Final = ["source", "destination", "measure"]
+_TABLES: Final = {*SCHEMAS} & {*metadata.tables, PROPOSALS}
+
+_OURS: Final = r"850511(10)?|CN850511(10|00)|US8505110[0-9]{3}"
+"""Keys of magnets; other commodities have names."""
+
+_UNIT_REMEDY: Final = (
+    "Check the unit of weight and value; divide kilograms by 1,000, or correct the source."
+)
+_FLOW_REMEDY: Final = (
+    "They may be imports, or of another commodity: look at what was asked of the site. If they are "
+    "right, release them."
+)
+
+
+def objections(
+    file: FileRows, *, known: pd.DataFrame, info: SourceInfo, now: pd.Timestamp
+) -> tuple[str, ...]:
+    """Return the objections to a batch; empty if there are none.
+
+    Args:
+        file: Rows as the source made them; not modified.
+        known: Stored observations of that source, all versions; not modified.
+        info: The properties of the source.
+        now: The moment of the ingest (UTC).
+    """
+    if broken := _broken_schemas(file):
+        return tuple(broken)
+    found = [*_duplicates(file), *_impossible_dates(file, now)]
+    rows = file.tables.get("observations")
+    if rows is None:
+        return tuple(found)
+    found += [*_unknown_codes(file, rows), *_mixed_codes(file, rows, known)]
+    if len(rows):
+        old = month_cells(known)
+        new = mark_new(old, month_cells(rows))
+        priced = _with_new(new, ["source", *_FLOW, "period_from"])
+        found += _prices(file, priced, old)
+        found += _weights(file, priced, old)
+        found += _repeated_months(file, new, old)
+        found += _world_mismatch(file, new, info)
+        if info.completeness is not None:
+            found += _missing_cells(file, new, old, info.completeness)
+            found += _direction(file, new, old)
+    return tuple(found)
+
+
+def month_cells(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the usable reported amounts of single months, one row per cell: the newest version.
+
+    Args:
+        frame: Observations; not modified.
+    """
+    wanted = (
+        frame["measure"].isin(LEVELS)
+        & frame["usable"]
+        & frame["kind"].eq("reported")
+        & frame["period_from"].eq(frame["period_to"])
+    )
+    rows = frame.loc[wanted].sort_values("available_at", kind="stable")
+    return rows.drop_duplicates(CELL, keep="last", ignore_index=True)
+
+
+def mark_new(known: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
+    """Return the new cells with ``is_new``: false where the store holds the same amount."""
+    before = known[[*CELL, "value"]].rename(columns={"value": "before"})
+    rows = new.merge(before, on=CELL, how="left")
+    is_new = ~(rows["value"] - rows["before"]).abs().lt(1e-9)
+    return rows.assign(is_new=is_new).drop(columns="before")
+
+
+def _with_new(cells: pd.DataFrame, key: list[str]) -> pd.DataFrame:
+    """Return the groups with any new cell."""
+    return cells[cells.groupby(key)["is_new"].transform("any").astype(bool)]
+
+
+def _reason(what: str, file: FileRows, expected: str, remedy: str) -> str:
+    return f"{what}, in {file.file_name} of {file.source}. Expected {expected}. {remedy}"
+
+
+def _objection(
+    what: str, rows: Iterable[str], file: FileRows, *, expected: str, remedy: str
+) -> list[str]:
+    """Return the objection to some rows, the first few of which are named; none without rows."""
+    if not (names := sorted(rows)):
+        return []
+    return [_reason(f"{what}: {first_few(names)}", file, expected, remedy)]
+
+
+def _places(rows: pd.DataFrame) -> list[str]:
+    named = rows[["destination", "period_from", "value"]].itertuples(index=False)
+    return [f"{row.destination} {row.period_from:%Y-%m} {row.value:,.0f} t" for row in named]
+
+
+def _texts(frame: pd.DataFrame) -> list[dict[str, str]]:
+    """Return the first few rows as texts, moments as days."""
+    rows = frame.head(SHOWN)
+    moments = rows.select_dtypes(["datetime", "datetimetz"]).columns
+    days = {name: rows[name].dt.strftime("%Y-%m-%d").fillna("") for name in moments}
+    return [
+        {str(name): value for name, value in row.items()}
+        for row in rows.assign(**days).astype(str).to_dict("records")
+    ]
+
+
+def _broken_schemas(file: FileRows) -> list[str]:
+    found = []
+    for name, frame in file.tables.items():
+        if name not in _TABLES:
+            expected = f"one of {', '.join(sorted(_TABLES))}"
+            found.append(_reason(f"Unknown table {name!r}", file, expected, "Correct the source."))
+            continue
+        try:
+            validate(frame, name, where=f"{file.file_name} of {file.source}")
+        except DataError as err:
+            found.append(str(err))
+    return found
+
+
+def _duplicates(file: FileRows) -> list[str]:
+    found = []
+    for name, frame in file.tables.items():
+        key = ["source", "item_key"] if name == PROPOSALS else [*natural_key(metadata.tables[name])]
+        twice = frame[frame.duplicated(key)]
+        found += _objection(
+            f"{len(twice)} of {len(frame)} rows of {name} are duplicates",
+            [" ".join(filter(None, row.values())) for row in _texts(twice[key])],
+            file,
+            expected="each cell once",
+            remedy="Check for a page delivered twice, or rows split by transport or customs "
+            "regime, which would be counted twice.",
+        )
+    return found
+
+
+def _impossible_dates(file: FileRows, now: pd.Timestamp) -> list[str]:
+    found = []
+    for name, frame in file.tables.items():
+        for what, bad in _date_faults(frame, now):
+            found += _objection(
+                f"{int(bad.sum())} of {len(frame)} rows of {name} {what}",
+                [_dated(row) for row in _texts(frame[bad])],
+                file,
+                expected=f"ended months since {FIRST_MONTH:%Y-%m}, known after their end and no "
+                f"later than {now + LATENESS:%Y-%m-%d}",
+                remedy="Correct the dates at their source (an end that is announced ahead needs "
+                "its end_known_on), or this machine's clock.",
+            )
+    return found
+
+
+def _date_faults(frame: pd.DataFrame, now: pd.Timestamp) -> list[tuple[str, pd.Series]]:
+    """Return each kind of impossible date with the rows that have it."""
+    faults: list[tuple[str, pd.Series]] = []
+    if "available_at" not in frame.columns:
+        return faults
+    known_at = frame["available_at"]
+    if "period_to" in frame.columns and "released_on" not in frame.columns:
+        ended = (frame["period_to"] + pd.offsets.MonthBegin(1)).dt.tz_localize("UTC")
+        faults += [
+            ("lie in months not over yet", ended > now),
+            (f"lie before {FIRST_MONTH:%Y-%m}", frame["period_from"] < FIRST_MONTH),
+            ("are known before their month was over", (known_at < ended) & (ended <= now)),
+        ]
+    if "announced_on" in frame.columns:
+        announced = frame["announced_on"].dt.tz_localize("UTC")
+        faults.append(("are known before they were announced", known_at < announced))
+    faults.append(("are known only in the future", known_at > now + LATENESS))
+    return faults
+
+
+def _dated(row: dict[str, str]) -> str:
+    names = ("destination", "measure", "importer", "component", "event_id")
+    dates = ("period_from", "period_to", "period", "announced_on", "available_at")
+    values = [row[name] for name in names if row.get(name)]
+    return " ".join([*values, *(f"{name} {row[name]}" for name in dates if row.get(name))])
+
+
+def _unknown_codes(file: FileRows, frame: pd.DataFrame) -> list[str]:
+    keys = frame["commodity"].drop_duplicates()
+    is_ours = keys.str.fullmatch(_OURS) | ~keys.str.fullmatch(r"[A-Z]{0,2}\d+")
+    if file.source in BY_CODE:
+        is_ours |= keys.str.fullmatch(r"\d{6}")  # requested by their code
+    if not (others := sorted(keys[~is_ours])):
+        return []
+    return [
+        _reason(
+            f"Commodity {first_few(others)} is not rare-earth magnets",
+            file,
+            "85051110, 850511, CN85051110, CN85051100 or US85051100xx",
+            "Request these codes only; the weight of other magnets must not be mixed in.",
+        )
+    ]
+
+
+def _mixed_codes(file: FileRows, frame: pd.DataFrame, known: pd.DataFrame) -> list[str]:
+    """Object where one series comes under codes of different width."""
+    rows = pd.concat([part[[*_KEYED, "commodity"]] for part in (frame, known)]).drop_duplicates()
+    rows = rows[rows["commodity"].str.fullmatch(_OURS)]
+    form = rows["commodity"].str.replace(r"\d", "0", regex=True)
+    forms = rows.assign(form=form).drop_duplicates([*_KEYED, "form"])
+    many = forms[forms.duplicated(_KEYED, keep=False)].merge(frame[_KEYED].drop_duplicates())
+    codes = many.groupby(_KEYED)["commodity"].agg(lambda names: " and ".join(sorted(names)))
+    return _objection(
+        "Codes of different width are mixed",
+        [
+            f"{row.destination} {row.measure} under {row.commodity}"
+            for row in codes.reset_index().itertuples()
+        ],
+        file,
+        expected="one width of code per source, destination and measure, for 850511 holds other "
+        "metal magnets that 85051110 does not",
+        remedy="Ingest each code from its own source.",
+    )
+
+
+def _median_prices(cells: pd.DataFrame) -> pd.DataFrame:
+    """Return the median price of each flow of some size, and the number of its cells."""
+    key = ["source", *_FLOW, "period_from"]
+    positive = cells[cells["value"].gt(0)]
+    parts = []
+    for weight, values in _VALUES.items():
+        tonnes = positive.loc[positive["measure"].eq(weight), [*key, "value"]]
+        for value in values:
+            musd = positive.loc[positive["measure"].eq(value), [*key, "value"]]
+            parts.append(tonnes.merge(musd, on=key, suffixes=("_t", "_musd")))
+    rows = pd.concat(parts, ignore_index=True)
+    rows = rows.assign(price=rows["value_musd"] * 1e6 / rows["value_t"])
+    flows = rows.groupby(_FLOW).agg(
+        price=("price", "median"),
+        musd=("value_musd", "sum"),
+        tonnes=("value_t", "sum"),
+        cells=("price", "size"),
+    )
+    return flows[flows["musd"].ge(MATERIAL_MUSD) | flows["tonnes"].ge(MATERIAL_T)]
+
+
+def _prices(file: FileRows, new: pd.DataFrame, old: pd.DataFrame) -> list[str]:
+    """Object to prices that are wrong by about a thousand: kilograms given as tonnes."""
+    medians, (low, high) = _median_prices(new), PLAUSIBLE
+    wrong = medians[~medians["price"].between(low, high)].reset_index()
+    before = _median_prices(old)
+    before = before.loc[before["cells"] >= _HISTORY // 2, ["price"]].add_suffix("_before")
+    both = medians.join(before, how="inner")
+    ratio = both["price"] / both["price_before"]
+    moved = ratio[~ratio.between(1 / SLIP, SLIP)].rename("times").reset_index()
+    return [
+        *_objection(
+            f"Unit values of {len(wrong)} of {len(medians)} destinations are impossible",
+            [f"{row.destination} {row.price:,.0f} USD/t" for row in wrong.itertuples()],
+            file,
+            expected=f"{low:,.0f} to {high:,.0f} USD a tonne (magnets cost about 50,000), so "
+            "kilograms and tonnes are probably confused",
+            remedy=_UNIT_REMEDY,
+        ),
+        *_objection(
+            f"Unit values of {len(moved)} of {len(both)} destinations moved too far",
+            [f"{row.destination} x {row.times:,.4g}" for row in moved.itertuples()],
+            file,
+            expected=f"at most x {SLIP:.0f} in either direction from the source's earlier values; "
+            "about 1,000 or 0.001 means that kilograms and tonnes are confused",
+            remedy=_UNIT_REMEDY,
+        ),
+    ]
+
+
+def _weights(file: FileRows, new: pd.DataFrame, old: pd.DataFrame) -> list[str]:
+    """Object to weights that are wrong by about a thousand, whatever their values."""
+    new, old = (cells[cells["measure"].isin(list(_VALUES))] for cells in (new, old))
+    ours = new["commodity"].str.contains(COMMODITY[:6], regex=False)
+    impossible = new[ours & new["value"].gt(LARGEST_T)]
+    history = old.groupby(_WEIGHT)["value"].agg(["max", "size"])
+    history = history[(history["size"] >= _HISTORY) & (history["max"] >= SIZE_T)]
+    cells = new.join(history, on=_WEIGHT, how="inner")
+    leaps = cells[cells["value"] > LEAP * cells["max"]]
+    then, now = (c[c["value"] > 0].groupby(_WEIGHT)["value"].median() for c in (old, new))
+    ratio = (now / then).dropna()
+    typical = float(ratio.median()) if len(ratio) else 1.0
+    is_many = len(ratio) >= MANY or ratio.index.isin([WORLD], level="destination").any()
+    together = is_many and not 1 / TOGETHER <= typical <= TOGETHER
+    return [
+        *_objection(
+            f"{len(impossible)} weights are impossible",
+            _places(impossible),
+            file,
+            expected=f"at most {LARGEST_T:,.0f} t a month, for the whole world has about 6,000",
+            remedy=_UNIT_REMEDY,
+        ),
+        *_objection(
+            f"{len(leaps)} weights leap",
+            _places(leaps),
+            file,
+            expected=f"at most {LEAP:.0f} times the largest month known of the destination; a "
+            "thousand times means kilograms",
+            remedy=_UNIT_REMEDY,
+        ),
+        *_objection(
+            f"Weights of {len(ratio)} destinations moved together",
+            [f"x {typical:,.4g}"] if together else [],
+            file,
+            expected=f"at most x {TOGETHER:.0f} in either direction from the source's earlier "
+            "values",
+            remedy=_UNIT_REMEDY,
+        ),
+    ]
+
+
+def _repeated_months(file: FileRows, new: pd.DataFrame, old: pd.DataFrame) -> list[str]:
+    """Object to a month that is a copy of the previous month."""
+    cells = pd.concat([old.assign(is_new=False), new], ignore_index=True)
+    cells = cells.drop_duplicates(CELL, keep="last")
+    step = cells["half_width"].clip(lower=cells["unit"].map(FINEST))
+    before = cells.assign(period_from=cells["period_from"] + pd.offsets.MonthBegin(1))
+    pairs = cells[cells["value"] >= STEPS * step].merge(
+        before[[*CELL, "value"]], on=CELL, suffixes=("", "_before")
+    )
+    pairs["same"] = pairs["value"].eq(pairs["value_before"])
+    months = pairs.groupby(_TABLE).agg(
+        cells=("same", "size"), same=("same", "all"), new=("is_new", "any")
+    )
+    copies = months[months["same"] & months["new"] & months["cells"].ge(REPEATED)]
+    return _objection(
+        f"{len(copies)} months repeat the month before",
+        [
+            f"{row.period_from:%Y-%m} {row.measure} ({row.cells} destinations)"
+            for row in copies.reset_index().itertuples()
+        ],
+        file,
+        expected="each month's own amounts",
+        remedy="Check whether the provider served the last month again; fetch again later.",
+    )
+
+
+def _world_mismatch(file: FileRows, new: pd.DataFrame, info: SourceInfo) -> list[str]:
+    """Object to a total that its destinations exceed or, in a full table, fall short of."""
+    new = _with_new(new, _TABLE)
+    # Areas that are no country, such as "not elsewhere specified", count by their number.
+    unnamed = new["destination"].str.fullmatch(rf"X\d{{3}}|{RESIDUAL}")
+    parts = new[new["destination"].isin(COUNTRIES) | unnamed].groupby(_TABLE)
+    sums = parts.agg(total=("value", "sum"), cells=("value", "count"), widths=("half_width", "sum"))
+    world = new[new["destination"].eq(WORLD)].set_index(_TABLE)[["value", "half_width"]]
+    both = world.join(sums, how="inner")
+    slack = TOLERANCE * both["value"] + both["half_width"] + both["widths"]
+    is_full = both["cells"].ge(FULL_TABLE) | (info.completeness is not None)
+    beyond = both["total"] - both["value"]
+    wrong = both[(beyond > slack) | (is_full & (-beyond > slack))]
+    return _objection(
+        f"In {len(wrong)} of {len(both)} months the world is not the sum of its destinations",
+        [
+            f"{row.period_from:%Y-%m} {row.measure}: total {row.value:,.6g}, sum {row.total:,.6g}"
+            for row in wrong.reset_index().itertuples()
+        ],
+        file,
+        expected=f"agreement within {TOLERANCE:.0%} and the rounding",
+        remedy="Check for destinations missing or counted twice, by transport or by customs.",
+    )
+
+
+def _missing_cells(file: FileRows, new: pd.DataFrame, old: pd.DataFrame, share: float) -> list[str]:
+    """Object to a batch with too few of the known cells, or a new month with too few cells."""
+    if old.empty:
+        return []
+    first, last = new["period_from"].min(), new["period_from"].max()
+    expected = old[old["source"].eq(file.source) & old["period_from"].between(first, last)]
+    held = len(expected[CELL].merge(new[CELL]))
+    if held < share * len(expected):
+        short = [(held, len(expected), f"the months {first:%Y-%m} to {last:%Y-%m}")]
+    else:
+        # Importers report for themselves, one after the other.
+        old, new = (c[~c["measure"].str.startswith("mirror_")] for c in (old, new))
+        per_month = old.groupby("period_from").size()
+        usual = float(per_month.tail(6).median()) if len(per_month) else 0.0
+        fresh = new[~new["period_from"].isin(per_month.index)].groupby("period_from").size()
+        thin = fresh[(fresh < share * usual) & (usual >= FULL_TABLE)]
+        short = [(n, round(usual), f"the month {month:%Y-%m}") for month, n in thin.items()]
+    return [
+        _reason(
+            f"Only {cells:,} of {of:,} cells are there of {where}",
+            file,
+            f"at least {share:.0%} of what the last vintage held",
+            "The answer is probably cut short: fetch again, or release it if cells are gone.",
+        )
+        for cells, of, where in short
+    ]
+
+
+def _direction(file: FileRows, new: pd.DataFrame, old: pd.DataFrame) -> list[str]:
+    """Object to a table by partner whose weights are not those known of China's exports.
+
+    A table of imports has the headings of one of exports.
+    """
+    fresh, known = (
+        cells[cells["commodity"].eq(COMMODITY) & cells["measure"].eq("net_weight_t")]
+        for cells in (new[new["is_new"]], old)
+    )
+    own = fresh[fresh["destination"].eq(ORIGIN)]
+    others = known[known["source"].ne(file.source)]
+    pairs = fresh.merge(others, on=[*_WEIGHT, "period_from"], suffixes=("", "_known"))
+    factor, when = SAME_MONTH, "in the same months, from other sources"
+    if not (pairs[["value", "value_known"]].max(axis=1) >= SIZE_T).any():
+        pairs = _usual_month(fresh).merge(_usual_month(known), on=_WEIGHT, suffixes=("", "_known"))
+        factor, when = USUAL, "in a usual month"
+    large = pairs[pairs[["value", "value_known"]].max(axis=1) >= SIZE_T]
+    here, there = (large[name].clip(lower=0.001) for name in ("value", "value_known"))
+    apart = len(large) > 0 and np.median(np.maximum(here / there, there / here)) > factor
+    return [
+        *_objection(
+            f"China is its own partner in {len(own)} months, which is so of imports only",
+            [f"{month:%Y-%m}" for month in own["period_from"]],
+            file,
+            expected="exports",
+            remedy=_FLOW_REMEDY,
+        ),
+        *_objection(
+            f"Weights are far from those known of China's exports {when}",
+            [
+                f"{row.destination} {row.value:,.1f} t against {row.value_known:,.1f} t"
+                for row in (large if apart else large.iloc[:0]).itertuples()
+            ],
+            file,
+            expected=f"at most x {factor:g} in either direction at the median of {len(large)}",
+            remedy=_FLOW_REMEDY,
+        ),
+    ]
+
+
+def _usual_month(cells: pd.DataFrame) -> pd.DataFrame:
+    """Return the median month with trade; a month without any shows no direction."""
+    return cells[cells["value"].gt(0)].groupby(_WEIGHT)["value"].median().reset_index()
