@@ -112,7 +112,7 @@ def _units() -> dict[str, float]:
 
 def heading_of(text: str) -> Heading:
     """Parse a heading."""
-    plain = _plain_customs_table(text)
+    plain = _plain(text)
     month = _MONTH.search(plain)
     rest = plain if month is None else (plain[: month.start()] + plain[month.end() :])
     rest = rest.strip(" -_/:,")
@@ -127,7 +127,7 @@ def month_of(text: str) -> str:
     Raises:
         ValueError: it is no single month; worded to follow "is not".
     """
-    match = _MONTH.fullmatch(_plain_customs_table(text))
+    match = _MONTH.fullmatch(_plain(text))
     if match is None:
         raise ValueError("one month (202608, 2026-08, 2026年8月)")
     return f"{match['year']}-{int(match['month']):02d}"
@@ -139,7 +139,7 @@ def amount_of(text: str) -> float | None:
     Raises:
         ValueError: it is no number; worded to follow "is not".
     """
-    plain = _plain_customs_table(text).replace(" ", "")
+    plain = _plain(text).replace(" ", "")
     if plain in {"", "-", "--", "—", "..", "n/a"}:
         return None
     if re.fullmatch(r"\d{1,3}(,\d{3})+(\.\d+)?|\d+(\.\d+)?", plain, re.ASCII) is None:
@@ -153,7 +153,7 @@ def tonnes_of(unit: str) -> float:
     Raises:
         ValueError: it is no unit of weight; worded to follow "is not".
     """
-    if (tonnes := _units().get(_plain_customs_table(unit))) is None:
+    if (tonnes := _units().get(_plain(unit))) is None:
         raise ValueError("a unit of weight (千克, kg, 吨, t)")
     return tonnes
 
@@ -176,7 +176,7 @@ def _meaning(rest: str, *, wide: bool) -> tuple[str, str, float]:
     return money or "", "", _SCALES.get(scale, 1.0)
 
 
-def _plain_customs_table(text: str) -> str:
+def _plain(text: str) -> str:
     """Return a text normalised for comparison: lower case, plain brackets, commas and spaces."""
     return " ".join(unicodedata.normalize("NFKC", text).split()).lower()
 
@@ -321,7 +321,7 @@ def partner_place(name: str, code: str = "") -> str | None:
         UnknownPartnerError: The customs' table and ISO 3166 have neither.
         ValueError: Code and name are two different places; worded to follow "is not".
     """
-    plain = _plain(name)
+    plain = _letters(name)
     if plain in _regions():
         return None
     by_code, by_name = _codes().get(code), _names().get(plain)
@@ -344,7 +344,7 @@ def _codes() -> dict[str, str]:
 
 @cache
 def _regions() -> frozenset[str]:
-    return frozenset(map(_plain, customs_words()["regions"]))
+    return frozenset(map(_letters, customs_words()["regions"]))
 
 
 @cache
@@ -356,15 +356,15 @@ def _names() -> dict[str, str]:
         english = {getattr(country, n, country.name) for n in ("common_name", "official_name")}
         english |= {country.alpha_3, country.name}
         for name in [*english, *(chinese.gettext(name) for name in english)]:
-            found[_plain(name)] = country.alpha_3
+            found[_letters(name)] = country.alpha_3
     for partner in partner_codes():
-        found |= {_plain(n): partner.destination for n in (partner.name_zh, partner.name_en)}
+        found |= {_letters(n): partner.destination for n in (partner.name_zh, partner.name_en)}
     for place, words in customs_words()["partners"].items():
-        found |= {_plain(name): place for name in words}
+        found |= {_letters(name): place for name in words}
     return found
 
 
-def _plain(text: str) -> str:
+def _letters(text: str) -> str:
     """Return the letters and digits of a name, without accents and case."""
     letters = unicodedata.normalize("NFKD", text.replace("&", " and ")).casefold()
     return "".join(letter for letter in letters if letter.isalnum())
