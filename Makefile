@@ -1,6 +1,6 @@
 # Everything a person or a machine does with magnetcast. `make help` lists it.
 SHELL := /bin/sh
-UV_VERSION := 0.9
+UV_VERSION := 0.13.9
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 # Another Python, beside: make test PYTHON=3.13 VENV=.venv-3.13
 PYTHON := python3
@@ -25,7 +25,7 @@ setup: $(READY)  ## Make .venv with the locked packages (uv in its own environme
 .uv/bin/uv:
 	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "magnetcast needs python3 3.11 or newer; this is $$(python3 --version 2>&1)."; exit 1; }
 	@python3 -m venv .uv || { echo "python3 cannot make a virtual environment. On Debian: apt-get install python3-venv"; exit 1; }
-	.uv/bin/python -m pip install --quiet "uv>=$(UV_VERSION)"
+	.uv/bin/python -m pip install --quiet "uv==$(UV_VERSION)"
 
 $(READY): requirements.lock pyproject.toml | $(filter .uv/bin/uv,$(UV))
 	@echo "setup     making $(VENV)"
@@ -45,11 +45,8 @@ run: setup  ## Run the main job on the bundled facts: ingest, backtest, train, p
 serve: setup  ## Serve the planners' page and API on 127.0.0.1:8510
 	$(BIN)/magnetcast serve
 
-up: setup  ## Start Prefect, MLflow, a worker and the service on the loopback, and say where
+up: setup  ## Run Prefect's server, its schedule and the service on the loopback until Ctrl-C
 	$(BIN)/magnetcast up
-
-down:  ## End what `make up` started
-	$(BIN)/magnetcast down
 
 test: setup  ## Run the quick tests of every layer (minutes); tests/README.md says which are slow
 	$(PYTEST) $(QUICK)
@@ -68,12 +65,16 @@ faults: setup  ## Break everything for real (an hour) and write down in docs/fau
 fake-providers: setup  ## Serve stand-ins of all providers on 127.0.0.1:8511 and print what to export
 	$(PY) -m tests.providers
 
-check: setup  ## What to run before a push: format, lint, types, imports, the quick tests
+check: lint test  ## What to run before a push: format, lint, types, imports, the quick tests
+
+lint: setup  ## Check format, lint, types and imports
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(PYTEST) $(QUICK)
+
+audit: setup  ## Look the locked packages up among known vulnerabilities, where an index answers
+	$(UV) tool run pip-audit==2.9.0 --disable-pip --require-hashes --requirement requirements.lock
 
 fmt: setup  ## Format and mend what can be mended by machine
 	$(BIN)/ruff format .
@@ -94,7 +95,7 @@ site: setup  ## Build the documentation's site into var/site
 docs-test: setup  ## Follow every command of the documentation on the bundled facts (minutes)
 	MAGNETCAST_DOCS=all $(PY) -m pytest -q -n auto --dist load tests/docs/test_commands.py
 
-lock: setup  ## Resolve the packages anew, with all extras but `pretrained`
+lock: | $(filter .uv/bin/uv,$(UV))  ## Resolve the packages anew, with all extras but `pretrained`
 	$(UV) pip compile --quiet pyproject.toml --extra dask --extra otel --extra dev --universal --python-version 3.11 --generate-hashes --no-header --output-file requirements.lock
 
 bench: bench-evidence bench-magnets bench-coverage bench-accuracy bench-mirror bench-diversion bench-policy-value  ## Re-measure accuracy (bench-speed, -run, -scenario, -service, -store, -tables and -kills measure time and harm)
@@ -130,9 +131,13 @@ bench-service: setup
 bench-store: setup
 	$(PY) benchmarks/storage.py
 
-release: setup  ## Build what others install, twice the same, with what is inside and a signature: KEY=releaser.pem
-	@test -n "$(KEY)" || { echo "make release KEY=releaser.pem (python .ci/release.py key releaser.pem releaser.pub makes one)"; exit 1; }
-	$(PY) .ci/release.py build var/release "$(KEY)"
+release: setup  ## Build what others install from the last commit, with an SBOM and signed sums: KEY=~/.ssh/releaser
+	@test -n "$(KEY)" || { echo "make release KEY=FILE (ssh-keygen -t ed25519 -f FILE makes one)"; exit 1; }
+	rm -rf var/release && mkdir -p var/release/tree && git archive HEAD | tar -x -C var/release/tree
+	cd var/release/tree && SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(abspath $(PY)) -m hatchling build -t wheel -t sdist -d ..
+	rm -rf var/release/tree
+	$(BIN)/cyclonedx-py requirements --output-reproducible -o var/release/sbom.cdx.json requirements.lock
+	cd var/release && sha256sum * >SHA256SUMS && ssh-keygen -Y sign -f "$(abspath $(KEY))" -n magnetcast SHA256SUMS
 
 fuzz: setup  ## Hand 50,000 broken files and arguments to every reader and verb (an hour)
 	MAGNETCAST_FUZZ=$${MAGNETCAST_FUZZ:-50000} $(PY) -m pytest -q -n 0 tests/property/test_hostile_input.py

@@ -1,32 +1,53 @@
-"""What the schedule starts: the entry points of ``prefect.yaml``, thin over the flows of people.
+"""What the schedule starts: flows of Prefect, thin over the functions of people's verbs.
 
-Each uses the moment it starts, so that it knows what an ingest of the same day brought.
+``main`` serves them, one run at a time, to the server that ``PREFECT_API_URL`` names. Each uses
+the moment it starts, so that it knows what an ingest of the same day brought. Times are Beijing's:
+China's customs publish detail by destination on the 20th, for January and February together on
+20 March (data/release_dates.csv).
 """
 
-from typing import Final, get_args
+from typing import Any, Final
 
+import httpx
 import pandas as pd
-from prefect import flow
-from prefect.concurrency.sync import concurrency
+from prefect import Flow, flow, serve
+from prefect.client.schemas.objects import FlowRun, State
+from prefect.deployments.runner import RunnerDeployment
 from prefect.runtime import flow_run
+from prefect.schedules import Cron, Schedule
+from prefect.types.entrypoint import EntrypointType
 
 from flows.backup.backup import back_up, prune
 from flows.cli.run_commands import run_tables_and_tell
 from flows.clock import utc_now, utc_today
+from flows.context.prefect_runs import show_messages
 from flows.context.stores import single_writer
 from flows.ingest.ingest import ingest_exclusively
 from flows.ingest.sources import live, months_to_fetch
 from flows.monitoring.health import examine
 from flows.monitoring.monitors import watch_if_possible
-from flows.operations.prefect_events import CHECKED, TRAINING, alarm, emit
-from flows.panels.tune import TRIALS, TuningRequest, evidence_file, tune
 from flows.run import run
 from flows.training.backtest import backtest
-from models.monitoring.readings import Monitor
 from store.errors import DataError
 from store.settings import Settings
 
 BACKUPS_KEPT: Final = 8
+
+BUNDLED: Final = "bundled"
+
+INGESTS: Final = {
+    BUNDLED: "0 5 * * *",  # a new release of the code may bring new tables
+    "comtrade": "0 6 * * *",  # takes China's months in some time after their release
+    "comtrade_mirror": "30 6 * * 1",  # partners report on days of their own
+    "census": "0 7 3-12 * *",  # publishes about the 5th, five weeks after the month
+    "comext": "30 7 14-20 * *",  # publishes in mid-month, and revises
+    "hts": "30 8 * * 2",  # revised without notice
+    "federal_register": "0 22 * * 1-5",  # after each issue
+}
+"""When each source is asked."""
+
+RELEASES: Final = ("30 19 20 1,3-12 *", "30 9 21-31 1,3-12 *", "30 9 1-9 2 *")
+"""The main job: on the evening of each release, and the mornings after for a late one."""
 
 
 def _run_name() -> str:
@@ -35,7 +56,21 @@ def _run_name() -> str:
     return " ".join([str(flow_run.flow_name), *asked, f"{utc_today():%Y-%m-%d}"])
 
 
-@flow(name="scheduled-ingest", flow_run_name=_run_name, retries=3, retry_delay_seconds=600)
+def post(made: Flow[Any, Any], _: FlowRun, state: State[Any]) -> None:
+    """Post that a run failed; where the address does not answer, Prefect's log says so."""
+    if url := Settings().alarm_url.get_secret_value():
+        text = f"magnetcast: {made.name} failed: {state.message}"
+        httpx.post(url, json={"text": text}, timeout=30).raise_for_status()
+
+
+OFTEN: Final[dict[str, Any]] = {
+    "flow_run_name": _run_name,
+    "on_failure": [post],
+    "on_crashed": [post],
+}
+
+
+@flow(name="scheduled-ingest", retries=3, retry_delay_seconds=600, **OFTEN)
 def ingest_source(source: str) -> None:
     """Bring one source up to date; a provider that is away is asked again.
 
@@ -43,23 +78,22 @@ def ingest_source(source: str) -> None:
         source: Id of a live source, or ``bundled``.
     """
     settings = Settings()
-    if source == "bundled":
+    if source == BUNDLED:
         ingest_exclusively(settings, None, source="the bundled tables")
         return
     request = live(settings, source, months_to_fetch(settings, source, since=None, until=None))
     ingest_exclusively(settings, request, source=source)
 
 
-@flow(name="scheduled-publication", flow_run_name=_run_name, retries=3, retry_delay_seconds=900)
+@flow(name="scheduled-publication", retries=3, retry_delay_seconds=900, **OFTEN)
 def publish() -> None:
     """Run the main job; where nothing is new, or it was done before, nothing is published."""
     settings, now = Settings(), _moment()
-    with concurrency(TRAINING, occupy=1):
-        run_tables_and_tell(settings, now)
-        run(settings, now)
+    run_tables_and_tell(settings, now)
+    run(settings, now)
 
 
-@flow(name="scheduled-check", flow_run_name=_run_name)
+@flow(name="scheduled-check", **OFTEN)
 def check() -> None:
     """Measure, then fail if anything is stale, degraded or broken: a failed run is what is noticed.
 
@@ -69,32 +103,19 @@ def check() -> None:
     settings, now = Settings(), utc_now()
     watch_if_possible(settings, now)
     health = examine(settings, now)
-    for one in health.alarms:
-        if one.alarm not in get_args(Monitor):
-            alarm(one.alarm, one.message)  # the monitors sent theirs themselves
-    emit(CHECKED, "check", {"code": health.code})
     if health.code:
         raise DataError("\n".join(f"{one.alarm}: {one.message}" for one in health.alarms))
 
 
-@flow(name="scheduled-backtest", flow_run_name=_run_name, retries=1, retry_delay_seconds=900)
+@flow(name="scheduled-backtest", retries=1, retry_delay_seconds=900, **OFTEN)
 def backtest_week() -> None:
     """Backtest on what is known now, and keep the scores."""
     settings = Settings()
-    with concurrency(TRAINING, occupy=1), single_writer(settings):
+    with single_writer(settings):
         backtest(settings, _moment())
 
 
-@flow(name="scheduled-tuning", flow_run_name=_run_name)
-def tune_quarter(trials: int = TRIALS) -> None:
-    """Tune the panel engine on the evidence panel; the result goes to MLflow and is not applied."""
-    settings, now = Settings(), _moment()
-    path = evidence_file(settings, now)
-    with concurrency(TRAINING, occupy=1):
-        tune(settings, TuningRequest(trials, str(path), None, "6"))
-
-
-@flow(name="scheduled-backup", flow_run_name=_run_name, retries=2, retry_delay_seconds=900)
+@flow(name="scheduled-backup", retries=2, retry_delay_seconds=900, **OFTEN)
 def keep_safe() -> None:
     """Back up, keep the newest backups, and delete old runs and raw answers."""
     settings, now = Settings(), utc_now()
@@ -108,3 +129,34 @@ def keep_safe() -> None:
 def _moment() -> pd.Timestamp:
     """Return now, to the second: what is published must be writable as it is named."""
     return utc_now().floor("s")
+
+
+def deployments() -> list[RunnerDeployment]:
+    """Return each flow with its name and times."""
+
+    def at(*crons: str) -> list[Schedule]:
+        return [Cron(one, timezone="Asia/Shanghai") for one in crons]
+
+    def made(of: Flow[Any, Any], name: str, *crons: str, **parameters: str) -> RunnerDeployment:
+        return of.to_deployment(  # type: ignore[return-value]  # a coroutine only within a loop
+            name,
+            schedules=at(*crons),
+            parameters=parameters,
+            entrypoint_type=EntrypointType.MODULE_PATH,
+        )
+
+    return [
+        *(made(ingest_source, name, cron, source=name) for name, cron in INGESTS.items()),
+        made(publish, "monthly", *RELEASES),
+        made(check, "daily", "0 10 * * *"),
+        made(backtest_week, "weekly", "0 2 * * 6"),
+        made(keep_safe, "safe", "0 4 * * 0"),
+    ]
+
+
+def main() -> None:
+    """Register all with Prefect's server and start what is due, one run at a time."""
+    serve(*deployments(), pause_on_shutdown=False, print_starting_message=False, limit=1)
+
+
+show_messages()

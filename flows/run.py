@@ -14,7 +14,7 @@ from flows.clock import utc_now
 from flows.context.console import echo
 from flows.context.jobs import describe_job, recorded_job
 from flows.context.prefect_artifacts import leave_forecast
-from flows.context.prefect_runs import job_flow
+from flows.context.prefect_runs import in_prefect
 from flows.context.stores import (
     MAIN_JOB,
     made_store,
@@ -25,7 +25,6 @@ from flows.context.stores import (
 )
 from flows.monitoring.monitors import watch_if_possible
 from flows.monitoring.spans import spanned
-from flows.operations.prefect_events import PUBLISHED, alarm, emit
 from flows.publishing.evidence_pipeline import EvidencePipeline, open_evidence
 from flows.publishing.publish import (
     PublicationDraft,
@@ -39,7 +38,7 @@ from flows.publishing.publish import (
     run_entry,
 )
 from flows.publishing.reporting import write_run_report
-from flows.publishing.run_config import MAGNETS, RunConfig, by_model, config_of
+from flows.publishing.run_config import MAGNETS, RunConfig, by_model
 from flows.publishing.table_pipeline import TablePipeline, open_table_pipelines
 from flows.training.backtest import verdict
 from flows.training.predict import BacktestedForecast
@@ -146,7 +145,6 @@ Result = RunOutcome | str
 """What a run left behind, or why it left nothing."""
 
 
-@job_flow("run", run_name="run {config.published_as} {as_of:%Y-%m-%d}")
 def run(settings: Settings, as_of: pd.Timestamp, config: RunConfig = MAGNETS) -> RunOutcome:
     """Backtest, forecast, publish and report one configuration; does nothing twice.
 
@@ -158,18 +156,27 @@ def run(settings: Settings, as_of: pd.Timestamp, config: RunConfig = MAGNETS) ->
     Raises:
         DataError: There is nothing to forecast it from.
     """
-    job = MAIN_JOB if config.is_main else table_run(config.published_as)
     if config.is_main:
         made_store(settings)
+    return in_prefect(
+        "run",
+        lambda: _run_alone(settings, as_of, config),
+        home=settings.home,
+        as_of=as_of,
+        about=config.published_as,
+    )
+
+
+def _run_alone(settings: Settings, as_of: pd.Timestamp, config: RunConfig) -> RunOutcome:
+    job = MAIN_JOB if config.is_main else table_run(config.published_as)
     with single_writer(settings), marked_run(settings, job), _recorded(settings, as_of, config):
         result = _results(settings, as_of, [config], keep_going=False)[config.published_as]
     if isinstance(result, str):
         raise DataError(result)
-    _follow_up(settings, as_of, [result])
+    _follow_up(settings, [result])
     return result
 
 
-@job_flow("run-each", run_name="run-each {as_of:%Y-%m-%d}")
 def run_each(
     settings: Settings, as_of: pd.Timestamp, configs: Sequence[RunConfig]
 ) -> dict[str, Result]:
@@ -185,12 +192,25 @@ def run_each(
     Returns:
         By key what became of it, in the order of the groups.
     """
+    keys = [one.published_as for one in configs]
+    return in_prefect(
+        "run",
+        lambda: _run_each(settings, as_of, configs),
+        home=settings.home,
+        as_of=as_of,
+        about=keys[0] if len(keys) == 1 else f"{len(keys)} commodities",
+    )
+
+
+def _run_each(
+    settings: Settings, as_of: pd.Timestamp, configs: Sequence[RunConfig]
+) -> dict[str, Result]:
     with single_writer(settings), marked_run(settings, SEVERAL):
         results = _results(settings, as_of, configs, keep_going=True)
         for config in configs:
             if isinstance(results[config.published_as], RunOutcome):
                 save_label(store_of(settings), config.published_as, config.label, at=utc_now())
-    _follow_up(settings, as_of, [one for one in results.values() if isinstance(one, RunOutcome)])
+    _follow_up(settings, [one for one in results.values() if isinstance(one, RunOutcome)])
     return results
 
 
@@ -281,7 +301,7 @@ def _publish(pipeline: Pipeline, forecast: BacktestedForecast) -> RunOutcome:
     )
 
 
-def _follow_up(settings: Settings, as_of: pd.Timestamp, outcomes: Sequence[RunOutcome]) -> None:
+def _follow_up(settings: Settings, outcomes: Sequence[RunOutcome]) -> None:
     """Explain, tell whoever waits, and measure drift; no trouble here undoes a publication."""
     for outcome in outcomes:
         state = f"HELD: {outcome.held}." if outcome.held else f"{outcome.rows_published} new rows."
@@ -290,11 +310,5 @@ def _follow_up(settings: Settings, as_of: pd.Timestamp, outcomes: Sequence[RunOu
     if any(one.is_main and not one.held for one in outcomes):
         explain_if_possible(settings)
     alert_if_possible(settings, utc_now())
-    for outcome in outcomes:
-        if outcome.held:
-            alarm("held", outcome.held)
-        elif outcome.is_new:
-            about = config_of(outcome.commodity).dated(as_of)
-            emit(PUBLISHED, about, {"rows": outcome.rows_published})
     if any(one.is_main and one.is_new and not one.held for one in outcomes):
         watch_if_possible(settings, utc_now())

@@ -106,9 +106,6 @@ class Settings(BaseSettings):
     prefect_port: int = Field(
         default=4200, ge=1, le=65535, description="Port of the Prefect server of `make up`."
     )
-    mlflow_port: int = Field(
-        default=5000, ge=1, le=65535, description="Port of the MLflow server of `make up`."
-    )
     service_port: int = Field(
         default=8510, ge=1, le=65535, description="Port of the service of `make up`."
     )
@@ -189,8 +186,7 @@ class Settings(BaseSettings):
     )
     alarm_url: SecretStr = Field(
         default=SecretStr(""),
-        description="Where Prefect posts that a run failed or that nothing was heard of us; "
-        "empty means nowhere.",
+        description="Where a run of the schedule that failed is posted; empty means nowhere.",
     )
 
     alert_hooks: SecretStr = Field(
@@ -262,11 +258,6 @@ class Settings(BaseSettings):
     def reports_dir(self) -> Path:
         """Return the folder of the reports, one subfolder an as_of."""
         return self.home / "reports"
-
-    @property
-    def run_dir(self) -> Path:
-        """Return the folder of the pid files and logs of what `make up` started."""
-        return self.home / "run"
 
     @property
     def backups_dir(self) -> Path:

@@ -47,7 +47,7 @@ LONGEST = (
     "flows/publishing/test_run.py",
     "flows/publishing/test_group_again.py",
     "faults/test_kills.py",
-    "flows/operations/test_machine.py",
+    "flows/test_up.py",
     "unit/models/registry/test_registry.py",
     "flows/cli/test_cli.py",
     "flows/publishing/test_publications.py",
@@ -62,7 +62,6 @@ LONGEST = (
     "faults/test_moments.py",
     "flows/publishing/test_run_many.py",
     "flows/operations/test_cluster.py",
-    "flows/operations/test_deployments.py",
     "flows/cli/test_attribute_commands.py",
     "flows/cli/test_explain_commands.py",
     "flows/training/test_predict.py",
@@ -181,9 +180,6 @@ def magnetcast(
     """Return a caller of the command line: exit code, stdout, stderr."""
 
     from flows.cli import app  # noqa: PLC0415 - seconds
-
-    # A server is for a command of its own process; here one would be left behind by each call.
-    monkeypatch.setattr("flows.context.own_server.offer", lambda folder: "")  # noqa: ARG005
 
     def call(*words: str) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["magnetcast", *words])

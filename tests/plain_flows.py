@@ -8,20 +8,12 @@ import pytest
 from prefect import Flow, Task
 from prefect.artifacts import Artifact
 from prefect.client.schemas.objects import Artifact as ArtifactResponse
-from prefect.events.schemas.events import Event
 from prefect.settings import PREFECT_SERVER_ALLOW_EPHEMERAL_MODE, temporary_settings
-
-EMIT: Final = "flows.operations.prefect_events.emit_event"
 
 
 def call(self: Any, *args: object, **kwargs: object) -> object:  # noqa: ANN401 - a flow or a task
     """Call the function of a flow or a task."""
     return self.fn(*args, **kwargs)
-
-
-def make_event(event: str, *, resource: Mapping[str, str], payload: Mapping[str, Any]) -> Event:
-    """Check an event as Prefect does and tell nobody."""
-    return Event(event=event, resource=dict(resource), payload=dict(payload))
 
 
 def keep(self: Artifact, **_: object) -> ArtifactResponse:
@@ -46,7 +38,6 @@ def plain_flows() -> Iterator[None]:
         pytest.MonkeyPatch.context() as patch,
         temporary_settings({PREFECT_SERVER_ALLOW_EPHEMERAL_MODE: False}),
     ):
-        patch.setattr(EMIT, make_event)
         for one, methods in PLAIN.items():
             for name, method in methods.items():
                 patch.setattr(one, name, method)

@@ -8,8 +8,8 @@ from typing import Any
 
 from flows.backup.backup import artifact_root, folders, note_restored
 from flows.context.console import echo
+from flows.context.prefect_runs import is_up
 from flows.context.stores import JOURNAL, close_stores, single_writer
-from flows.operations.local_servers import running
 from store.archive.archive_file import extract_archive, verify_archive
 from store.archive.database_contents import DatabaseCopy, filled_tables, kind_of, load_postgres
 from store.archive.database_copies import as_one_file, check_sqlite, copy_database, move_addresses
@@ -51,10 +51,10 @@ def restore(settings: Settings, path: Path, *, force: bool = False) -> Mapping[s
     if not settings.home.exists():
         verify_archive(path)  # what is refused makes no home either
     settings.home.mkdir(parents=True, exist_ok=True)
-    if names := running(settings):
+    if is_up(settings.home):
         raise DataError(
-            f"{', '.join(names)} of {settings.home} is running. Expected nothing that reads what "
-            "is to be replaced. Run `magnetcast down` first."
+            f"`magnetcast up` runs in {settings.home}. Expected nothing that reads what is to be "
+            "replaced. End it first."
         )
     with single_writer(settings, is_first=True):
         journal = settings.home / JOURNAL

@@ -7,7 +7,6 @@ docstring in its file, for Prefect and MLflow take seconds to import.
 import ast
 import os
 import sys
-import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from functools import cache
@@ -21,7 +20,6 @@ from rich.text import Text
 
 from flows.context.console import echo
 from flows.context.library_defaults import set_defaults
-from flows.context.prefect_home import choose_server
 from store.errors import DataError, SourceError, StoreError, first_few
 from store.home import chosen_home
 
@@ -47,21 +45,13 @@ VERBS: Final[Mapping[str, Mapping[str, Sequence[str]]]] = {
     "Publish": {"publication_commands": ("publications", "report", "replay", "alerts")},
     "Service": {"operation_commands": ("serve", "token")},
     "Operate": {
-        "operation_commands": ("up", "down", "status", "backup", "restore", "prune"),
-        "verify_commands": ("audit", "verify-release"),
+        "operation_commands": ("up", "status", "backup", "restore", "prune"),
         "config_commands": ("config",),
     },
 }
 """Verbs by heading of ``--help`` and module of this package."""
 
-RECORDED: Final = (
-    *("run", "predict", "backtest", "train", "promote", "rollback"),
-    *("ingest", "review", "panel", "partition"),
-)
-"""Verbs whose runs Prefect records: without ``magnetcast up`` they have a server of their own."""
-
 FAMILIES: Final = {
-    "audit": "Check that the audit trail was not rewritten.",
     "config": "Show every setting and model parameter, its value, unit and source.",
     "ingest": "Load facts into the store; the bundled tables if no source is named.",
     "review": "List, accept or reject documents that may be policy events.",
@@ -130,24 +120,7 @@ def _in_home(
 ) -> None:
     """Run a verb in a home."""
     with nullcontext() if home is None else chosen_home(home):
-        if words and not words[0].startswith("-"):
-            _choose_server(*words)
         app(words)
-
-
-def _choose_server(verb: str, *words: str) -> None:
-    """Choose the Prefect server that a verb reports to, before the verb loads Prefect."""
-    from store.settings import Settings
-
-    # Reading makes no folder; `job_flow` makes that of Prefect before a run.
-    warnings.filterwarnings("ignore", "Failed to create the Prefect home directory")
-    server = choose_server(Settings().home)
-    if server.is_lost and verb not in VERBS["Operate"]["operation_commands"]:
-        echo(f"prefect   {server.message}")
-    if server.is_own and verb in RECORDED and not {"--help", "-h"} & set(words):
-        from flows.context.own_server import offer
-
-        offer(Path(os.environ["PREFECT_HOME"]))
 
 
 _register()
@@ -155,6 +128,7 @@ _register()
 
 def main() -> None:
     """Run a command; a known error becomes one message and exit code 1."""
+    os.umask(0o077)  # what a home holds, logs and reports too, is its owner's alone
     try:
         _check_words(sys.argv[1:])
         app.meta()

@@ -16,7 +16,9 @@ from flows.cli.run_commands import (
 )
 from flows.context.console import echo, track
 from flows.context.output import write_parts, write_result
+from flows.context.prefect_runs import in_prefect
 from flows.context.recipes import RecipeRequest, magnets_recipe, panel_recipe
+from flows.context.stores import store_of
 from store.errors import DataError
 from store.settings import Settings
 from store.vocabulary import FORECAST_COLUMNS
@@ -193,8 +195,13 @@ def backtest(
     settings, asked = Settings(), RecipeRequest(recipe, set or ())
     if panel is None:
         as_of_time = moment(as_of)
-        replay_evidence(
-            settings, as_of_time, out=out, spec=magnets_recipe(settings, as_of_time, asked).spec
+        chosen = magnets_recipe(settings, as_of_time, asked).spec
+        store_of(settings)  # before Prefect keeps a run in a home that has no data
+        in_prefect(
+            "backtest",
+            lambda: replay_evidence(settings, as_of_time, out=out, spec=chosen),
+            home=settings.home,
+            as_of=as_of_time,
         )
         return
     files = PanelFiles(

@@ -17,7 +17,7 @@ from flows.cli.options import Form, Out
 from flows.clock import utc_now
 from flows.context.console import echo
 from flows.context.output import Format, readable, write_result
-from flows.context.prefect_home import choose_server
+from flows.context.prefect_runs import server_of
 from flows.context.stores import made_store, store_of
 from store.errors import DataError
 from store.planning.audit import DAYS, Scope, create_token, read_tokens, revoke_token
@@ -25,20 +25,13 @@ from store.settings import Settings
 
 
 def up() -> None:
-    """Start Prefect, MLflow, a worker, the service and their supervisor on this machine.
+    """Run Prefect's server, its schedule and the service on this machine until Ctrl-C.
 
-    All listen on the loopback only; ports are settings. What runs already is left as it is.
+    All listen on the loopback only; ports are settings.
     """
-    from flows.operations.local_servers import up as start
+    from flows.up import up as run
 
-    start(Settings())
-
-
-def down() -> None:
-    """Stop what `magnetcast up` started, and nothing else."""
-    from flows.operations.local_servers import down as end
-
-    end(Settings())
+    run(Settings())
 
 
 def status(
@@ -64,7 +57,7 @@ def status(
     health = examine(settings, utc_now())
     first, *others = status_lines(health)
     home = f"Home: {settings.home} ({settings.home_source})."
-    prefect = f"Prefect: {choose_server(settings.home).message}"
+    prefect = f"Prefect: {server_of(settings.home)}"
     sys.stdout.write("\n".join([first, home, prefect, *others]) + "\n")
     sys.exit(health.code)
 
@@ -172,7 +165,7 @@ def serve(
     from features.build import DRIVER_MEANINGS
     from flows.analysis.scenario_engine import what_if
     from flows.monitoring.status import health_report
-    from flows.operations.server_processes import listening_socket, shown
+    from flows.up import listening_socket, shown
     from service.app import Rules, create_app
     from service.http.limits import server_config
     from service.live.live import LivePublication

@@ -10,6 +10,7 @@ from flows.cli.options import AsOf, Commodity, Form, Out, Reason, RecipeFile, Se
 from flows.clock import utc_now
 from flows.context.console import echo
 from flows.context.output import write_result
+from flows.context.prefect_runs import in_prefect
 from flows.context.provenance import actor
 from flows.context.recipes import RecipeRequest, magnets_recipe, panel_recipe
 from flows.context.stores import single_writer, store_of
@@ -74,8 +75,12 @@ def train(
     chosen = magnets_recipe(settings, as_of_time, asked).spec
     from flows.training.train import train as flow
 
-    with single_writer(settings):
-        flow(settings, as_of_time, spec=chosen)
+    def work() -> int:
+        with single_writer(settings):
+            return flow(settings, as_of_time, spec=chosen)
+
+    store_of(settings)  # before Prefect keeps a run in a home that has no data
+    in_prefect("train", work, home=settings.home, as_of=as_of_time)
 
 
 def promote(

@@ -9,9 +9,8 @@ from typing import Final
 import pandas as pd
 from matplotlib.figure import Figure
 from PIL import Image
-from prefect.artifacts import create_image_artifact, create_table_artifact
-from prefect.context import FlowRunContext
 
+from flows.context.prefect_runs import is_in_run
 from store.vocabulary import WORLD
 
 WIDTH: Final = 1000
@@ -28,7 +27,9 @@ def leave_table(key: str, table: pd.DataFrame, description: str) -> None:
         table: What is shown; its index is not.
         description: What it is about.
     """
-    if FlowRunContext.get():
+    if is_in_run():
+        from prefect.artifacts import create_table_artifact  # noqa: PLC0415 - loaded already
+
         shown = table.round(3).astype(object).where(table.notna(), None)
         columns = {str(name): shown[name].tolist() for name in shown}
         create_table_artifact(columns, key=key, description=description)
@@ -36,8 +37,10 @@ def leave_table(key: str, table: pd.DataFrame, description: str) -> None:
 
 def leave_picture(key: str, drawn: bytes | Figure, description: str) -> None:
     """Leave a picture, a PNG or a figure, made small; ``key`` as for a table."""
-    if FlowRunContext.get() is None:
+    if not is_in_run():
         return
+    from prefect.artifacts import create_image_artifact  # noqa: PLC0415 - loaded already
+
     picture = Image.open(io.BytesIO(drawn if isinstance(drawn, bytes) else _png(drawn)))
     picture.thumbnail((WIDTH, WIDTH), Image.Resampling.LANCZOS)
     small = io.BytesIO()

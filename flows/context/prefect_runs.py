@@ -1,87 +1,161 @@
-"""How a job is recorded in Prefect: one run, named by job and as_of, with tags and its messages."""
+"""How a job is recorded in Prefect: a flow, its steps as tasks, its messages (docs/adr/0045).
+
+Prefect takes seconds to load, so it is loaded by the jobs that it records and by nothing else.
+"""
 
 import functools
-import inspect
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping
+import secrets
+import sys
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final, ParamSpec, TypeVar
+from typing import Final, ParamSpec, TypeVar
 
 import pandas as pd
-from prefect import Flow, get_run_logger, tags, task
-from prefect.cache_policies import NO_CACHE
-from prefect.client.schemas.objects import State
-from prefect.exceptions import MissingContextError
-from prefect.states import Completed
+from filelock import FileLock, Timeout
 
 from flows.context.console import LOG
-from flows.context.own_server import wait_until_ready
 from store.digest_cache import DigestCache
 from store.vocabulary import COMMODITY
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
+BY_HAND: Final = ("PREFECT_API_URL", "PREFECT_HOME", "PREFECT_PROFILE", "PREFECT_PROFILES_PATH")
+"""Who has set one of these has chosen a server already."""
+
+PROFILE: Final = "magnetcast"
+EPHEMERAL: Final = "ephemeral"
+"""Prefect's own name for a server that lasts as long as the command."""
+
+USER: Final = "magnetcast"
+"""Who signs in to Prefect's pages."""
+
 RUN_LOGS: Final = ("prefect.flow_runs", "prefect.task_runs")
 """Loggers of Prefect whose messages its pages show beside a run."""
 
 
-class _OfRun(logging.Handler):
-    """Copies messages on the terminal to the log of the Prefect run in progress."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        with suppress(MissingContextError):
-            get_run_logger().log(record.levelno, record.getMessage())
+def prefect_folder(home: Path) -> Path:
+    """Return the folder of Prefect's database, login and profile: ``PREFECT_HOME``."""
+    return home.resolve() / "prefect"
 
 
-_HANDLER: Final = _OfRun()
+def auth_string(home: Path) -> str:
+    """Return the ``user:password`` of a home's Prefect server, made once and the owner's alone."""
+    file = prefect_folder(home) / "auth"
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch(mode=0o600)
+        file.write_text(f"{USER}:{secrets.token_urlsafe(32)}", encoding="utf-8")
+    return file.read_text(encoding="utf-8")
 
 
-class _JobFlow(Flow[_P, _R]):
-    """A flow that records its parameters; of one that holds tables, only what it is."""
-
-    def serialize_parameters(self, parameters: dict[str, Any]) -> dict[str, Any]:
-        """Return parameters as JSON; Prefect would write a backtest out number by number."""
-        named = {
-            name: f"<{type(value).__name__}>"
-            for name, value in parameters.items()
-            if any(isinstance(held, pd.DataFrame) for held in _held(value))
-        }
-        return super().serialize_parameters(parameters | named)
+def up_lock(home: Path) -> FileLock:
+    """Return the lock that ``magnetcast up`` holds while it runs; another waits a moment for it."""
+    return FileLock(home / "up.lock", timeout=5)
 
 
-def _held(value: object) -> Iterator[object]:
-    """Yield the values of a dataclass's fields."""
-    for name in getattr(value, "__dataclass_fields__", ()):
-        yield getattr(value, name)
+def is_up(home: Path) -> bool:
+    """Tell whether ``magnetcast up`` runs in a home."""
+    if not (home / "up.lock").exists():
+        return False
+    try:
+        with up_lock(home).acquire(timeout=0):
+            return False
+    except Timeout:
+        return True
+    except OSError:
+        return False
+
+
+def server_of(home: Path) -> str:
+    """Return in words where the runs of a home are recorded."""
+    if named := [f"{name}={os.environ[name]}" for name in BY_HAND if os.environ.get(name)]:
+        return f"as set in the environment: {', '.join(named)}."
+    folder = prefect_folder(home)
+    if is_up(home):
+        return f"the server of `magnetcast up`. For the prefect command: PREFECT_HOME={folder}"
+    return f"each job records its run in {folder} by itself, as `magnetcast up` does not run."
+
+
+def _choose_server(home: Path) -> None:
+    """Name to Prefect, before it is loaded, the server of ``up``, else one for this job alone."""
+    if "prefect" in sys.modules or any(os.environ.get(name) for name in BY_HAND):
+        return
+    prefect_folder(home).mkdir(parents=True, exist_ok=True)
+    os.environ["PREFECT_HOME"] = str(prefect_folder(home))
+    if not is_up(home):
+        os.environ["PREFECT_PROFILE"] = EPHEMERAL
+        os.environ["PREFECT_API_AUTH_STRING"] = f"{USER}:{secrets.token_urlsafe(32)}"
+        os.environ["PREFECT_SERVER_API_AUTH_STRING"] = os.environ["PREFECT_API_AUTH_STRING"]
+
+
+def is_in_run() -> bool:
+    """Tell whether a flow of Prefect is in progress."""
+    if "prefect" not in sys.modules:
+        return False
+    from prefect.context import FlowRunContext  # noqa: PLC0415 - loaded already
+
+    return FlowRunContext.get() is not None
+
+
+def in_prefect(
+    job: str,
+    work: Callable[[], _R],
+    *,
+    home: Path,
+    as_of: pd.Timestamp | None = None,
+    about: str = COMMODITY,
+) -> _R:
+    """Do work as a flow of Prefect, found by job, moment and goods; within a flow it is part of it.
+
+    Args:
+        job: Its verb, the name of the flow.
+        work: What is done.
+        home: Where runs are recorded where no server is named.
+        as_of: The moment it is done for (UTC).
+        about: The goods, or what else it is about.
+    """
+    if is_in_run():
+        return work()
+    _choose_server(home)
+    from prefect import flow, tags  # noqa: PLC0415 - seconds
+
+    def run() -> _R:
+        return work()
+
+    show_messages()
+    day = [] if as_of is None else [f"{as_of:%Y-%m-%d}"]
+    made = flow(name=job, flow_run_name=" ".join([job, about, *day]), validate_parameters=False)
+    with tags(f"job:{job}", f"about:{about}", *(f"as_of:{one}" for one in day)):
+        return made(run)()
 
 
 def job_flow(
-    name: str, *, run_name: str | Callable[[], str]
+    name: str, *, run_name: str | Callable[[], str] = ""
 ) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:
-    """Make a function a Prefect flow whose runs are found by job, moment and goods.
+    """Make a function a task of the flow in progress; where there is none it is a plain function.
 
     Args:
-        name: Of the flow.
-        run_name: Name of a run, with the flow's parameters in braces, or what returns it.
+        name: Of the task.
+        run_name: Not used.
     """
-    _show_messages()
+    del run_name
 
     def decorated(function: Callable[_P, _R]) -> Callable[_P, _R]:
-        made = _JobFlow(function, name=name, flow_run_name=run_name, validate_parameters=False)
-        signature = inspect.signature(function)
-
         @functools.wraps(function)
         def called(*args: _P.args, **kwargs: _P.kwargs) -> _R:
-            given = signature.bind(*args, **kwargs)
-            given.apply_defaults()
-            if folder := os.environ.get("PREFECT_HOME"):
-                Path(folder).mkdir(parents=True, exist_ok=True)  # Prefect makes the last one only
-            wait_until_ready()
-            with tags(f"job:{name}", *_tags(given.arguments)):
-                return made(*args, **kwargs)
+            if not is_in_run():
+                return function(*args, **kwargs)
+            from prefect import task  # noqa: PLC0415 - loaded already
+            from prefect.cache_policies import NO_CACHE  # noqa: PLC0415 - loaded already
+
+            def step() -> _R:
+                return function(*args, **kwargs)
+
+            return task(name=name, task_run_name=name, cache_policy=NO_CACHE)(step)()
 
         return called
 
@@ -89,46 +163,29 @@ def job_flow(
 
 
 def kept_step(name: str, cache: DigestCache, work: Callable[[], _R]) -> _R:
-    """Do work as a Prefect task, whose state is ``Cached`` if all that it needs was kept by digest.
-
-    Prefect's own cache is not used: it reads a result by the serializer that the file names.
-
-    Args:
-        name: Of the task.
-        cache: Where what is computed of past moments is kept.
-        work: Computes by way of the cache alone what takes long.
-    """
-    found: list[_R] = []
-
-    def step() -> State | None:
-        before = cache.computed
-        found.append(work())
-        if cache.computed > before:
-            return None
-        return Completed(name="Cached", message="All that it needs was kept by digest.")
-
-    task(name=name, task_run_name=name, cache_policy=NO_CACHE)(step)()
-    return found[0]
+    """Do work as a task of the flow in progress."""
+    del cache
+    return job_flow(name)(work)()
 
 
-def _show_messages() -> None:
+class _OfRun(logging.Handler):
+    """Copies messages on the terminal to the log of the Prefect run in progress."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        from prefect import get_run_logger  # noqa: PLC0415 - loaded already
+        from prefect.exceptions import MissingContextError  # noqa: PLC0415 - loaded already
+
+        with suppress(MissingContextError):
+            get_run_logger().log(record.levelno, record.getMessage())
+
+
+_HANDLER: Final = _OfRun()
+
+
+def show_messages() -> None:
     """Send messages to Prefect's page of the run; the terminal has them already."""
     LOG.addHandler(_HANDLER)
     for name in RUN_LOGS:
         logger = logging.getLogger(name)
         logger.setLevel(logging.INFO)
         logger.propagate = False
-
-
-MOST_TAGS: Final = 20
-"""Goods named by tags; a run on thousands is found by its job and moment."""
-
-
-def _tags(arguments: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the moment and the goods, which are magnets where no configuration names others."""
-    if "as_of" not in arguments:
-        return
-    yield f"as_of:{arguments['as_of']:%Y-%m-%d}"
-    configs = arguments.get("configs", [arguments.get("config")])
-    for one in configs[:MOST_TAGS]:
-        yield f"goods:{one.published_as if one else COMMODITY}"

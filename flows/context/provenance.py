@@ -1,6 +1,7 @@
 """Who or what made a result: the actor, the code, and what it ran on."""
 
 import getpass
+import os
 import shutil
 import subprocess
 from typing import Final
@@ -32,9 +33,7 @@ SCHEDULE: Final = "schedule"
 
 def actor() -> str:
     """Return the user of this machine, or ``schedule`` in a run that Prefect started."""
-    from prefect.runtime import deployment  # noqa: PLC0415 - a verb chooses Prefect's server first
-
-    if deployment.id:
+    if "PREFECT__FLOW_RUN_ID" in os.environ:
         return SCHEDULE
     try:
         return getpass.getuser()

@@ -3,19 +3,16 @@
 Every source takes this way. A batch is one transaction: all of it is kept, or none.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 
 import pandas as pd
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-from prefect.runtime import flow_run
 from sqlalchemy import Engine
 
 from flows.clock import utc_now
 from flows.context.console import echo
-from flows.context.prefect_runs import job_flow
+from flows.context.prefect_runs import in_prefect, job_flow
 from flows.context.provenance import actor
 from flows.context.stores import has_store, made_store, marked_run, single_writer, store_of
 from flows.ingest.sources import (
@@ -40,11 +37,6 @@ from store.settings import Settings
 Refused = tuple[FileRows, tuple[str, ...]]
 
 
-def receive(request: IngestRequest, now: pd.Timestamp) -> Sequence[ReceivedRows]:
-    """Fetch the rows of a request."""
-    return request.receive(now)
-
-
 def guard(
     engine: Engine, received: Sequence[ReceivedRows], *, past: Past, now: pd.Timestamp
 ) -> list[Refused]:
@@ -57,17 +49,7 @@ def guard(
     return found
 
 
-receive_task = task(name="receive", cache_policy=NO_CACHE)(receive)
-guard_task = task(name="guard", cache_policy=NO_CACHE)(guard)
-write_batch_task = task(name="write-batch", cache_policy=NO_CACHE)(write_batch)
-
-
-def _run_name() -> str:
-    request: IngestRequest | None = flow_run.parameters["request"]
-    return f"ingest {request.place if request else BUNDLED}"
-
-
-@job_flow("ingest", run_name=_run_name)
+@job_flow("ingest")
 @spanned("ingest", lambda report: {"rows": report.total})
 def ingest(settings: Settings, request: IngestRequest | None = None) -> WriteReport:
     """Store one request, the bundled tables if none is given; files already known change nothing.
@@ -77,13 +59,13 @@ def ingest(settings: Settings, request: IngestRequest | None = None) -> WriteRep
         SourceError: A provider did not deliver; nothing is written.
     """
     wanted = request or bundled(settings)
-    report = _stored(settings, wanted, receive_task, guard_task, write_batch_task, is_shown=True)
+    report = _stored(settings, wanted, is_shown=True)
     echo(f"ingest    {describe(report, wanted.place, store_of(settings))}")
     return report
 
 
 def ingest_if_empty(settings: Settings) -> None:
-    """Load the bundled facts, without Prefect, where there are none, and say so.
+    """Load the bundled facts, where there are none, and say so.
 
     Raises:
         DataError: A guard refuses a file; it is kept in quarantine and nothing is written.
@@ -92,25 +74,17 @@ def ingest_if_empty(settings: Settings) -> None:
         return
     with single_writer(settings, is_first=True):
         wanted = bundled(settings)
-        report = _stored(settings, wanted, receive, guard, write_batch)
+        report = _stored(settings, wanted, is_shown=False)
     loaded = describe(report, wanted.place, store_of(settings))
     echo(
         f"ingest    the home {settings.home} was empty, so the bundled facts were loaded: {loaded}"
     )
 
 
-def _stored(
-    settings: Settings,
-    wanted: IngestRequest,
-    receive: Callable[..., Sequence[ReceivedRows]],
-    guard: Callable[..., list[Refused]],
-    write_batch: Callable[..., WriteReport],
-    *,
-    is_shown: bool = False,
-) -> WriteReport:
-    """Receive, guard and write by steps that Prefect knows or does not."""
+def _stored(settings: Settings, wanted: IngestRequest, *, is_shown: bool) -> WriteReport:
+    """Receive, guard and write."""
     now, who = utc_now(), actor()
-    received = receive(wanted, now)
+    received = wanted.receive(now)
     engine = made_store(settings)
     fresh = [pair for pair in received if not is_known(engine, pair.file, wanted)]
     if is_shown:
@@ -143,9 +117,14 @@ def ingest_exclusively(
     """
     if request is not None and not source:
         request.receive(utc_now())  # what cannot be read is refused before a home is made
-    marked = marked_run(settings, f"the ingest of {source}") if source else nullcontext()
-    with single_writer(settings, is_first=True), marked:
-        ingest(settings, request)
+
+    def work() -> None:
+        marked = marked_run(settings, f"the ingest of {source}") if source else nullcontext()
+        with single_writer(settings, is_first=True), marked:
+            ingest(settings, request)
+
+    about = source or (request.place if request else BUNDLED)
+    in_prefect("ingest", work, home=settings.home, about=about)
 
 
 def describe(report: WriteReport, place: str, engine: Engine) -> str:

@@ -9,7 +9,6 @@ from sqlalchemy import Engine
 
 from flows.clock import utc_now
 from flows.context.console import echo
-from flows.context.prefect_runs import job_flow
 from flows.context.provenance import actor
 from flows.context.stores import store_of
 from flows.ingest.ingest import describe
@@ -32,7 +31,6 @@ NEEDED: Final = (
 """What an event must say; the other columns of data/policy_events.csv may."""
 
 
-@job_flow("review-accept", run_name="review-accept {number}")
 def accept(settings: Settings, number: int, event: Path, note: str = "") -> WriteReport:
     """Write the event a document is, known from now on, and note the decision.
 

@@ -29,7 +29,6 @@ from flows.monitoring.health_checks import (
     health_findings,
 )
 from flows.monitoring.published_by import published_by
-from flows.operations.local_servers import missing, recent_restarts
 from models.monitoring.readings import GRACE_DAYS, PublishedMoment, Reading, freshness
 from models.registry import model_store, registry
 from models.registry.mlflow_client import is_kept
@@ -91,8 +90,6 @@ def examine(settings: Settings, now: pd.Timestamp) -> SystemHealth:
         backup_at=last_backup(settings),
         backup_head=last_backup_head(settings),
         unfinished=unfinished_runs(settings),
-        missing=tuple(missing(settings)),
-        restarts=recent_restarts(settings, now),
     )
     if facts.cut_off:
         return _health(facts)

@@ -1,7 +1,7 @@
 """Health checks: which facts raise an alarm; each alarm has a paragraph in docs/operations.md."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final, Literal
 
 import pandas as pd
@@ -14,7 +14,7 @@ from store.planning.audit_chain import ChainHead
 
 Alarm = Literal[
     "database", "restore", "clock", "tampered", "held", "forecast", "late-data", "stale", "failed",
-    "stuck", "champion", "models", "servers", "quarantine", "disk", "backup", "unwatched", "slo",
+    "stuck", "champion", "models", "quarantine", "disk", "backup", "unwatched", "slo",
     "score-drift", "naive", "coverage-drift", "feature-drift", "contradictions", "slow",
 ]  # fmt: skip
 
@@ -72,10 +72,6 @@ class HealthFacts:
     """Registered versions other than the champion whose files were changed or are gone."""
     published_by: str = ""
     """Who made the newest forecast, in a sentence; empty before the first."""
-    missing: tuple[str, ...] = ()
-    """Servers that `magnetcast up` started and that do not run."""
-    restarts: Mapping[str, Sequence[pd.Timestamp]] = field(default_factory=dict)
-    """When the supervisor restarted which server in the last day."""
     tampered: tuple[str, ...] = ()
     """Publications that do not match their digests."""
     held: tuple[str, ...] = ()
@@ -201,9 +197,6 @@ def _drift(facts: HealthFacts) -> Iterator[Found]:
 
 def _machine(facts: HealthFacts) -> Iterator[Found]:
     """Report processes, unfinished runs, disk and backup, which the database does not know."""
-    if facts.missing:
-        names = ", ".join(facts.missing)
-        yield "servers", DEGRADED, f"{names} of `magnetcast up` ended and does not run"
     for one in facts.unfinished:
         how = f"failed: {one.error}" if one.error else "was cut off before it ended"
         yield "failed", DEGRADED, f"{one.name}, begun {one.began_at}, {how}"

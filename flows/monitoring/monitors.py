@@ -9,15 +9,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict
 
 import pandas as pd
-from prefect import task
-from prefect.cache_policies import NO_CACHE
 from sqlalchemy import Engine
 
 from flows.context.console import echo
+from flows.context.prefect_runs import job_flow
 from flows.context.stores import store_of
 from flows.context.workspace import Workspace, open_workspace
 from flows.monitoring.health import MAIN, slo_readings
-from flows.operations.prefect_events import alarm
 from models.monitoring.drift import error_readings, published_cells
 from models.monitoring.feature_drift import feature_readings
 from models.monitoring.readings import Reading, contradictions, durations
@@ -31,6 +29,7 @@ from store.settings import Settings
 from store.vocabulary import COMMODITY
 
 
+@job_flow("watch")
 def watch(settings: Settings, now: pd.Timestamp) -> list[Reading]:
     """Measure everything, keep it, and return it; empty where nothing was published.
 
@@ -51,20 +50,16 @@ def watch(settings: Settings, now: pd.Timestamp) -> list[Reading]:
     return found
 
 
-watch_task = task(name="watch", cache_policy=NO_CACHE)(watch)
-
-
 def watch_if_possible(settings: Settings, now: pd.Timestamp) -> list[Reading]:
     """As ``watch``, with messages; an error here fails no publication, which is stored already."""
     try:
-        found = watch_task(settings, now)
+        found = watch(settings, now)
     except Exception as err:  # noqa: BLE001 - `status` reports that nothing was measured
         echo(f"watch     not measured ({type(err).__name__}: {err})")
         return []
     for one in found:
         if one.fired:
             echo(f"watch     ALARM {one.monitor}: {one.words}")
-            alarm(one.monitor, one.words)
     if found:
         echo(f"watch     {len(found)} things measured, {sum(one.fired for one in found)} alarms")
     return found

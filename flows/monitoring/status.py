@@ -1,7 +1,7 @@
 """System status: in words, as a table, and for the service with the runbook's steps."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -70,17 +70,9 @@ def lines_of(health: SystemHealth) -> list[str]:
         for one in facts.readings
         if one.monitor in ALWAYS_SHOWN
     )
-    lines += [_restart_line(name, facts.restarts[name]) for name in sorted(facts.restarts)]
     made = "never" if facts.backup_at is None else f"{facts.backup_at:%Y-%m-%d %H:%M} UTC"
     lines.append(f"Last backup: {made}.")
     return lines
-
-
-def _restart_line(name: str, moments: Sequence[pd.Timestamp]) -> str:
-    """Return the line of a server that was restarted."""
-    times = "once" if len(moments) == 1 else f"{len(moments)} times"
-    last = f"{max(moments):%Y-%m-%d %H:%M} UTC"
-    return f"Started again in the last day: {name}, {times}, last at {last}."
 
 
 def _commodity_line(one: OtherCommodity) -> str:

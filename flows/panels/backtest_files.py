@@ -13,7 +13,6 @@ import pandas as pd
 from flows.context.console import echo
 from flows.context.output import write_result
 from flows.context.provenance import git_commit
-from flows.context.stores import store_of
 from flows.context.workspace import open_workspace
 from flows.panels.cluster import PartsExecutor, open_executor
 from flows.panels.panel_files import PanelFiles, forecaster_of, panel_snapshot, say_left_out
@@ -60,7 +59,6 @@ def replay_evidence(
     settings: Settings, as_of: pd.Timestamp, *, out: Path | None, spec: ModelSpec | None = None
 ) -> None:
     """Backtest the evidence panel and write its files if a folder is given."""
-    store_of(settings)  # before Prefect keeps a run in a home that has no data
     result = backtest(settings, as_of, spec)
     if out is not None:
         scored = len(result.scores) > 0

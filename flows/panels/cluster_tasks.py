@@ -26,12 +26,12 @@ from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 from prefect.context import FlowRunContext
 from prefect.futures import PrefectFuture
-from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
+from prefect.server.api.server import SubprocessASGIServer
+from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.task_runners import TaskRunner
 from prefect_dask.task_runners import DaskTaskRunner
 
 from flows.context.console import echo, track
-from flows.context.own_server import is_offered, offer, wait_until_ready
 from flows.panels.part_files import read_cells
 from models.engine.quantile_model import head_parameters
 from models.engine.series_stats import NAMES
@@ -60,7 +60,7 @@ def prefect_api(address: str) -> Iterator[None]:
     Raises:
         DataError: None is named and the workers may be on other machines.
     """
-    if PREFECT_API_URL.value() and not is_offered():
+    if PREFECT_API_URL.value():
         yield
         return
     if urlsplit(address).hostname not in LOOPBACK:
@@ -68,9 +68,7 @@ def prefect_api(address: str) -> Iterator[None]:
             f"PREFECT_API_URL is not set and Dask's scheduler at {address} is on another machine. "
             "Expected the address of a Prefect server that its workers reach. Set it."
         )
-    own = PREFECT_API_URL.value() if is_offered() else offer(PREFECT_HOME.value())
-    wait_until_ready()
-    with temporary_settings({PREFECT_API_URL: own}):
+    with SubprocessASGIServer() as own, temporary_settings({PREFECT_API_URL: own.api_url}):
         yield
 
 

@@ -10,7 +10,6 @@ import pandas as pd
 
 from flows.context.console import echo, track
 from flows.context.output import write_text
-from flows.context.prefect_runs import job_flow
 from flows.context.provenance import git_commit
 from flows.context.workspace import open_workspace
 from flows.panels.cluster import open_executor
@@ -60,7 +59,6 @@ def tune_files(
         echo(f"wrote {out}")
 
 
-@job_flow("tune", run_name="tune {search.panels}")
 def tune(settings: Settings, search: TuningRequest, start: EngineSpec | None = None) -> str:
     """Return what a search found as JSON; it and all trials are logged to MLflow as one run.
 

@@ -6,11 +6,10 @@ from functools import cached_property
 from typing import Final
 
 import pandas as pd
-from prefect import task
-from prefect.cache_policies import NO_CACHE
 
 from features.panel.partner_table import PartnerTable
 from flows.context.console import echo, track
+from flows.context.prefect_runs import job_flow
 from flows.context.provenance import git_commit
 from flows.publishing.panels import table_panel
 from flows.publishing.publish import RunEntry
@@ -39,8 +38,8 @@ from store.publications.publishing import write_scores
 from store.settings import Settings
 from store.vocabulary import ALL, EU27, WORLD
 
-backtest_task = task(name="backtest-tables", cache_policy=NO_CACHE)(backtest_group)
-forecast_task = task(name="forecast-tables", cache_policy=NO_CACHE)(GroupForecaster.forecast)
+backtest_task = job_flow("backtest-tables")(backtest_group)
+forecast_task = job_flow("forecast-tables")(GroupForecaster.forecast)
 
 
 class SharedForecasts:

@@ -8,8 +8,6 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
-from prefect import task
-from prefect.cache_policies import NO_CACHE
 
 from features.controls.analogs import Analog
 from features.months import month_label
@@ -71,7 +69,6 @@ class BacktestedForecast(Forecast):
     backtest: Backtest
 
 
-@job_flow("predict", run_name="predict {as_of:%Y-%m-%d}")
 @spanned("predict", lambda made: {"rows": len(made.table), "model_version": made.model_version})
 def predict(
     settings: Settings,
@@ -91,7 +88,7 @@ def predict(
     """
     workspace = open_workspace(settings, as_of, spec=spec or magnets_recipe(settings, as_of).spec)
     show_known(workspace)
-    return forecast_task(workspace, result, version)
+    return forecast(workspace, result, version)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,14 +131,12 @@ def made_on(workspace: Workspace, steps: Sequence[FallbackStep], origin: Origin)
     return TrainedForecast(chain, origin, analogs, effect, rows, stages)
 
 
+@job_flow("forecast")
 def forecast(
     workspace: Workspace, result: EvidenceBacktest | None, version: int | None
 ) -> Forecast:
     """Return quantiles of every destination and month, made coherent, with what moved each most."""
     return forecast_of(made_at(workspace, result, version))
-
-
-forecast_task = task(name="forecast", cache_policy=NO_CACHE)(forecast)
 
 
 def forecast_of(made: TrainedForecast) -> Forecast:

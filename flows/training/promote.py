@@ -112,7 +112,6 @@ def report_promoted(settings: Settings, model_version: str) -> None:
             echo(f"run       version {champion.version}, trained on these facts, is champion")
 
 
-@job_flow("rollback", run_name="rollback {as_of:%Y-%m-%d}")
 def rollback(settings: Settings, as_of: pd.Timestamp, reason: str) -> tuple[Champion, Champion]:
     """Let the previous champion publish again; return it and the one taken back.
 

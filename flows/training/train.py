@@ -3,8 +3,6 @@
 import math
 
 import pandas as pd
-from prefect import task
-from prefect.cache_policies import NO_CACHE
 
 from features.months import month_label
 from flows.context.console import LOG, echo
@@ -13,7 +11,6 @@ from flows.context.prefect_runs import job_flow
 from flows.context.recipes import kept, magnets_recipe
 from flows.context.workspace import Workspace, open_workspace
 from flows.monitoring.spans import spanned
-from flows.operations.prefect_events import REFUSED, emit
 from flows.training.backtest import backtest, dataset_of, own_metrics, score_of, tags_of, verdict
 from flows.training.promote import promote, tell
 from flows.training.shadow import keep_shadow
@@ -27,8 +24,6 @@ from models.monitoring.feature_drift import REFERENCE, reference_of
 from models.registry import model_store, registry, stored, tracking
 from models.registry.model_store import VersionSummary
 from store.settings import Settings
-
-fit_task = task(name="fit", cache_policy=NO_CACHE)(EvidenceForecaster.train)
 
 
 @job_flow("train", run_name="train {as_of:%Y-%m-%d}")
@@ -59,7 +54,7 @@ def _trained(workspace: Workspace, seen: EvidenceBacktest) -> int:
     """Fit, register and put on trial; return the version."""
     settings, as_of = workspace.settings, workspace.as_of
     forecaster = EvidenceForecaster(workspace.spec, seen.residuals)
-    trained = fit_task(forecaster, workspace.snapshot)
+    trained = forecaster.train(workspace.snapshot)
     LOG.info("train     %s quantile models", len(trained.heads))
     version = record(workspace, trained, seen)
     LOG.info("train     version %s is registered: %s", version, workspace.model_version)
@@ -71,10 +66,6 @@ def _trained(workspace: Workspace, seen: EvidenceBacktest) -> int:
     tell(outcome, workspace.model_version)
     if not outcome.is_champion:  # one that is leaves another recipe on trial where it is
         registry.nominate(settings, version)
-        words = "the challenger did not pass: `magnetcast promote` shows why"
-        if not outcome.decision.is_compared:
-            words = "the challenger could not be compared with the champion: a person has to decide"
-        emit(REFUSED, f"version-{version}", {"alarm": "gate", "words": words})
         keep_shadow(workspace, version)
     return version
 

@@ -24,7 +24,7 @@ MAY_BE_WORSE = ("magnetcast status",)
 """Commands whose exit code tells the state."""
 
 ONLY_NAMED = ("make up",)
-"""Followed in tests/flows/operations/test_machine.py."""
+"""Followed in tests/flows/test_up.py."""
 
 pytestmark = [
     pytest.mark.slow,

@@ -1,4 +1,4 @@
-"""MLflow, Prefect and PostgreSQL going away while a forecast is made; servers killed under `up`."""
+"""MLflow, Prefect and PostgreSQL going away while a forecast is made."""
 
 import os
 import re
@@ -8,24 +8,19 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
-import pandas as pd
 import pytest
 from starlette.testclient import TestClient
 
-from flows.clock import utc_now
-from flows.operations import local_servers, server_processes
-from flows.operations.local_servers import down, missing, recent_restarts, running, supervise, up
-from flows.operations.server_processes import LOOPBACK, LocalServer
+from flows.up import LOOPBACK
 from store.database import open_store
 from store.planning.audit import create_token
-from store.settings import PROJECT_ROOT, Settings
+from store.settings import PROJECT_ROOT
 from tests.faults.checking import Watch
 from tests.faults.home import PATIENCE_S, Home, Service
 from tests.faults.world import NEXT, publish_until
@@ -73,45 +68,6 @@ def answers(url: str) -> bool:
         return httpx.get(url, timeout=5, trust_env=False).status_code == httpx.codes.OK
     except httpx.HTTPError:
         return False
-
-
-def test_a_server_that_is_killed_is_started_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    settings, port = Settings(home=tmp_path / "var"), free_port()
-    address = f"http://{LOOPBACK}:{port}"
-    command = (sys.executable, "-m", "http.server", str(port), "--bind", LOOPBACK)
-    monkeypatch.setattr(
-        local_servers, "servers", lambda _: (LocalServer("one", command, address, address),)
-    )
-    over = threading.Event()
-    up(settings)
-    first = server_processes.running_process(settings, "one")
-    assert first is not None
-    os.kill(first.number, signal.SIGKILL)
-    while answers(address):
-        time.sleep(0.05)
-    result = missing(settings)
-
-    keeper = threading.Thread(target=supervise, args=(settings,), kwargs={"is_over": over.is_set})
-    keeper.start()
-    try:
-        end = time.monotonic() + PATIENCE_S
-        while not answers(address):
-            assert time.monotonic() < end
-            time.sleep(0.1)
-        second = server_processes.running_process(settings, "one")
-    finally:
-        over.set()
-        keeper.join()
-        down(settings)
-
-    assert result == ["one"]
-    assert second not in {None, first}
-    assert running(settings) == missing(settings) == []
-    ((name, [moment]),) = recent_restarts(settings, utc_now()).items()
-    assert name == "one"
-    assert recent_restarts(settings, moment + pd.Timedelta(hours=25)) == {}
 
 
 NEED = {"name": "Motor plant", "destination": "USA", "period_from": "2026-12",

@@ -24,15 +24,12 @@ from prefect.runtime import flow_run
 
 from flows.context.console import LOG, echo
 from flows.context.prefect_artifacts import WIDTH, leave_picture, leave_table
-from flows.context.prefect_runs import job_flow, kept_step
-from flows.publishing.run_config import RunConfig
-from store.digest_cache import DigestCache, Values
+from flows.context.prefect_runs import in_prefect, job_flow
 from tests.data.builders import at
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("prefect_api")]
 
 Got = TypeVar("Got")
-KEY = "a" * 64
 AS_OF = at("2026-11-25")
 
 
@@ -40,21 +37,25 @@ def asked(question: Coroutine[Any, Any, Got]) -> Got:
     return asyncio.run(question)
 
 
-@job_flow("measure", run_name="measure {as_of:%Y-%m-%d}")
-def measure(as_of: pd.Timestamp, cache: DigestCache, config: RunConfig | None = None) -> UUID:
-    """Do a step that may be kept, and leave what it found."""
+@job_flow("weigh")
+def weigh() -> float:
+    return 3.0
 
-    def made() -> Values:
-        return {"tonnes": 3.0}
 
-    found = kept_step("weigh", cache, lambda: cache.fetch(KEY, made))
-    echo(f"measure   {found['tonnes']} tonnes")
-    LOG.info("measured  at %s by %s", as_of, config)
-    LOG.info("figures   %s rows", 7)
-    leave_table("tonnes", pd.DataFrame({"place": ["USA"], "tonnes": [1 / 3]}), "What was found.")
-    leave_picture("drawn", Figure(figsize=(20, 10)), "How it looks.")
-    assert isinstance(flow_run.id, str)
-    return UUID(flow_run.id)
+def measure(about: str = "85051110") -> UUID:
+    """Do a step within a flow, and leave what it found."""
+
+    def work() -> UUID:
+        echo(f"measure   {weigh()} tonnes")
+        LOG.info("figures   %s rows", 7)
+        leave_table(
+            "tonnes", pd.DataFrame({"place": ["USA"], "tonnes": [1 / 3]}), "What was found."
+        )
+        leave_picture("drawn", Figure(figsize=(20, 10)), "How it looks.")
+        assert isinstance(flow_run.id, str)
+        return UUID(flow_run.id)
+
+    return in_prefect("measure", work, home=Path("unused"), as_of=AS_OF, about=about)
 
 
 async def read_run(found: UUID) -> FlowRun:
@@ -94,38 +95,22 @@ async def read_artifacts(found: UUID) -> dict[str, Any]:
     return {one["key"]: one for one in answer.json()}
 
 
-def test_a_run_is_named_by_job_and_moment_and_found_by_tags() -> None:
-    magnets = asked(read_run(measure(AS_OF, DigestCache())))
-    other = asked(read_run(measure(AS_OF, DigestCache(), RunConfig("250410", "250410", "table"))))
+def test_a_run_is_named_by_job_goods_and_moment_and_found_by_tags() -> None:
+    found = asked(read_run(measure("250410")))
 
-    assert magnets.name == other.name == "measure 2026-11-25"
-    assert set(magnets.tags) == {"job:measure", "as_of:2026-11-25", "goods:85051110"}
-    assert set(other.tags) == {"job:measure", "as_of:2026-11-25", "goods:250410"}
+    assert found.name == "measure 250410 2026-11-25"
+    assert set(found.tags) == {"job:measure", "as_of:2026-11-25", "about:250410"}
 
 
-def test_what_is_reported_on_the_terminal_stays_beside_the_run(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    messages = asked(read_messages(measure(AS_OF, DigestCache())))
+def test_messages_and_steps_stay_beside_the_run() -> None:
+    found = measure()
 
-    assert {"measure   3.0 tonnes", "figures   7 rows"} <= set(messages)
-    assert capsys.readouterr().err.count("3.0 tonnes") <= 1
-
-
-def test_a_step_that_was_kept_is_cached_and_one_that_was_not_is_done_again(tmp_path: Path) -> None:
-    folder = tmp_path / "kept"
-    first = asked(read_states(measure(AS_OF, DigestCache(folder, 10_000))))
-    again = asked(read_states(measure(AS_OF, DigestCache(folder, 10_000))))
-    (folder / KEY).unlink()
-    after = asked(read_states(measure(AS_OF, DigestCache(folder, 10_000))))
-
-    assert first == [("weigh", "Completed")]
-    assert again == [("weigh", "Cached")]
-    assert after == [("weigh", "Completed")]
+    assert {"measure   3.0 tonnes", "figures   7 rows"} <= set(asked(read_messages(found)))
+    assert asked(read_states(found)) == [("weigh", "Completed")]
 
 
 def test_tables_and_pictures_stay_beside_the_run() -> None:
-    found = asked(read_artifacts(measure(AS_OF, DigestCache())))
+    found = asked(read_artifacts(measure()))
 
     assert found["tonnes"]["type"] == "table"
     assert found["tonnes"]["description"] == "What was found."
@@ -136,8 +121,8 @@ def test_tables_and_pictures_stay_beside_the_run() -> None:
 
 
 def test_outside_a_run_nothing_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("flows.context.prefect_artifacts.create_table_artifact", pytest.fail)
-    monkeypatch.setattr("flows.context.prefect_artifacts.create_image_artifact", pytest.fail)
+    monkeypatch.setattr("prefect.artifacts.create_table_artifact", pytest.fail)
+    monkeypatch.setattr("prefect.artifacts.create_image_artifact", pytest.fail)
 
     leave_table("tonnes", pd.DataFrame({"tonnes": [1.0]}), "Nobody asked.")
     leave_picture("drawn", b"", "Nobody asked.")

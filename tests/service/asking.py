@@ -20,8 +20,8 @@ from fastapi import FastAPI
 from flows.analysis.scenario_answers import ScenarioAnswerer
 from flows.analysis.scenario_engine import what_if
 from flows.context.workspace import open_workspace
-from flows.operations.server_processes import listening_socket, shown
 from flows.publishing.published_forecasts import in_order
+from flows.up import listening_socket, shown
 from models.forecasting.model_frame import rows_of
 from models.policy.scenario_snapshot import ScenarioSnapshot, nothing_learned
 from service.app import Rules

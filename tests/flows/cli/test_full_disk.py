@@ -46,11 +46,9 @@ WORDS = {
     "backup": "backup {home}/b.tar.gz",
     "restore": "restore {home}/b.tar.gz",
     "prune": "prune",
-    "audit": "audit verify",
-    "verify-release": "verify-release {home}/a.whl --key {home}/key.pub",
     "config": "config show",
 }
-APART = {"panel", "partition", "serve", "up", "down"}
+APART = {"panel", "partition", "serve", "up"}
 """They need files of their own or start servers; tests/faults fills the disk under these."""
 
 

@@ -12,7 +12,6 @@ from prefect.server.api.server import SubprocessASGIServer
 
 import magnetcast as mc
 from flows.cli.app import VERBS
-from flows.context.prefect_runs import job_flow
 from flows.context.stores import made_store, store_of
 from flows.ingest.ingest import ingest_if_empty
 from store.facts.reading import read_vintages
@@ -27,7 +26,6 @@ SCENARIO = str(PROJECT_ROOT / "scenarios" / "us-tariff-60.yaml")
 READING = [
     "alerts",
     "attribute 2025-04-cn-no18-seven-ree",
-    "audit verify",
     "backtest",
     "backup kept.tar.zst",
     "compare 1 2",
@@ -70,7 +68,7 @@ READING = [
     "vintages",
 ]
 
-ELSEWHERE = {"config", "down", "ingest", "partition", "restore", "serve", "up", "verify-release"}
+ELSEWHERE = {"config", "ingest", "partition", "restore", "serve", "up"}
 """Verbs that read nothing of the home, or bring the first of it."""
 
 REFUSED = {
@@ -259,14 +257,22 @@ def test_no_run_is_begun_in_a_home_without_data(
     assert made(nowhere) == []
 
 
-def test_prefect_has_its_folder_where_the_home_is_new(
-    nowhere: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PREFECT_HOME", str(nowhere / "elsewhere" / "prefect"))
+@pytest.mark.slow
+def test_a_verb_that_reads_does_not_load_prefect(published: Published) -> None:
+    script = (
+        "import sys; from flows.cli import app\n"
+        "try: app.main()\nexcept SystemExit: pass\nprint('prefect' in sys.modules)"
+    )
+    done = subprocess.run(  # noqa: S603 - our own words
+        [sys.executable, "-c", script, "--home", str(published.settings.home), "vintages"],
+        cwd=PROJECT_ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
 
-    assert job_flow("nothing", run_name="nothing")(lambda: 1)() == 1
-
-    assert made(nowhere) == ["elsewhere", "elsewhere/prefect"]
+    assert done.stdout.splitlines()[-1] == "False"
+    assert len(done.stdout.splitlines()) > 1, done.stderr
 
 
 @pytest.mark.slow

@@ -71,7 +71,6 @@ def test_the_wheel_holds_one_package_and_what_it_reads(wheel: Path) -> None:
     assert {name.split("/")[0] for name in names} == {"magnetcast", "magnetcast-0.1.0.dist-info"}
     assert f"{inside}/data/published_figures.csv" in names
     assert f"{inside}/scenarios/us-tariff-60.yaml" in names
-    assert f"{inside}/prefect.yaml" in names
     for room, kinds in (("service", ("html", "css")), ("sources", ("yaml",)), ("store", ("py",))):
         for path in (path for kind in kinds for path in (PROJECT_ROOT / room).rglob(f"*.{kind}")):
             assert f"{inside}/{path.relative_to(PROJECT_ROOT)}" in names

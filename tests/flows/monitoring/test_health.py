@@ -84,7 +84,6 @@ def test_nothing_is_wrong_where_all_is_in_time() -> None:
         ({"champion": ""}, "champion", 1),
         ({"champion_trouble": "its files have SHA-256 0"}, "champion", 1),
         ({"damaged_models": ("the files of version 1 are gone",)}, "models", 1),
-        ({"missing": ("worker",)}, "servers", 1),
         ({"unfinished": (RunMarker("the main job", "2026-11-20 09:30 UTC", ""),)}, "failed", 1),
         ({"last_write_at": at("2026-12-20")}, "clock", 1),
         ({"quarantined": 2}, "quarantine", 1),
@@ -132,10 +131,10 @@ def test_every_alarm_and_line_is_known_in_the_languages_of_pages() -> None:
         {"cut_off": True}, {"held": (held,)}, {"newest": pd.Timestamp("2026-09-01")},
         {"forecast_as_of": None}, {"forecast_as_of": at("2026-11-19")}, {"last_run": "failed"},
         {"last_run": "running"}, {"champion": ""}, {"champion_trouble": "its files are gone"},
-        {"missing": ("worker", "mlflow")}, {"unfinished": (marker,)},
+        {"unfinished": (marker,)},
         {"unfinished": (replace(marker, error="it broke"),)}, {"last_write_at": at("2026-12-20")},
         {"quarantined": 2}, {"free_bytes": 1 << 20}, {"watched": None}, {"backup_at": None},
-        {"backup_at": at("2026-11-16")}, {"restarts": {"worker": [at("2026-11-24")]}},
+        {"backup_at": at("2026-11-16")},
         {"readings": tuple(replace(one, fired=True) for one in readings)},
         {"others": (OtherCommodity("850511", "2026-11-24, 2026-11 to 2027-10, champion", "failed"),
                     OtherCommodity("280530", "", "finished"))},
@@ -150,16 +149,6 @@ def test_every_alarm_and_line_is_known_in_the_languages_of_pages() -> None:
 
     assert unknown == []
     assert len(alarms) >= len(changes) + len(readings) - 3
-
-
-def test_a_server_that_was_started_again_is_reported_and_is_no_alarm() -> None:
-    twice = {"worker": [at("2026-11-24"), at("2026-11-25")]}
-    health = SystemHealth(replace(FINE, restarts=twice), ())
-
-    output = status_lines(health)
-
-    assert list(health_findings(health.facts)) == []
-    assert "Started again in the last day: worker, 2 times, last at 2026-11-25 00:00 UTC." in output
 
 
 @pytest.mark.parametrize("day", ["2026-11-20", "2026-11-22"])

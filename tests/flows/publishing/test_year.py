@@ -4,7 +4,6 @@ The world is small: a few small trees, nine past origins to learn from and two t
 measured on, and pictures of the first and the last release alone. All else is what runs unattended.
 """
 
-import asyncio
 import os
 import re
 import shutil
@@ -20,13 +19,9 @@ from types import SimpleNamespace
 
 import pandas as pd
 import pytest
-from prefect.client.orchestration import get_client
-from prefect.client.schemas.actions import GlobalConcurrencyLimitUpdate
-from prefect.exceptions import ObjectNotFound
 
 from flows.context.stores import made_store, store_of
 from flows.deployments import publish
-from flows.operations.prefect_events import TRAINING
 from flows.publishing.reproduce import reproduce
 from models.registry import model_store, registry
 from store.facts.reading import latest_forecast, read_forecasts, read_runs
@@ -262,7 +257,6 @@ def killed(
         time.sleep(0.2)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    asyncio.run(let_go())
 
     pd.testing.assert_frame_equal(latest_forecast(engine), before)
     assert world.alarms(evening + pd.Timedelta(minutes=1)) == {"failed"}
@@ -271,17 +265,6 @@ def killed(
     world.move_to(morning)
     world.run()
     return morning
-
-
-async def let_go() -> None:
-    """Free the training slot at once, as the end of its lease does some minutes after a kill."""
-    async with get_client() as client:
-        try:
-            await client.update_global_concurrency_limit(
-                TRAINING, GlobalConcurrencyLimitUpdate(active_slots=0)
-            )
-        except ObjectNotFound:
-            return  # no test deployed anything before
 
 
 def truncated(

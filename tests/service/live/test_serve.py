@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Engine
 
 from flows.cli.operation_commands import is_loopback
-from flows.operations.server_processes import listening_socket, shown
+from flows.up import listening_socket, shown
 from store.database import open_store
 from store.errors import DataError
 from tests.service.serving import ENDING_S, serving

@@ -2,20 +2,15 @@
 
 import re
 from collections.abc import Callable
-from importlib.util import find_spec
 from inspect import signature
 from typing import Any
 
 import pytest
 import yaml
 from cyclopts import App
-from mlflow.cli import server as mlflow_server
 from prefect.cli.server import start as prefect_server
-from prefect.cli.worker import start as prefect_worker
 
 from flows.cli.app import app
-from flows.operations.local_servers import POOL
-from flows.operations.register_deployments import POOLS
 from store.settings import PROJECT_ROOT
 
 DOCKERFILE = (PROJECT_ROOT / "Dockerfile").read_text()
@@ -24,7 +19,7 @@ SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 
 KEYS = {
     "image", "build", "restart", "environment", "volumes", "command", "ports", "healthcheck",
-    "depends_on",
+    "depends_on", "read_only", "tmpfs", "cap_drop", "security_opt", "mem_limit",
 }  # fmt: skip
 
 
@@ -41,8 +36,21 @@ def test_a_service_has_known_keys_and_publishes_on_the_loopback_only(name: str) 
 
     assert set(service) <= KEYS
     assert service["image"] == "magnetcast:latest"
+    assert service["read_only"]
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["mem_limit"]
+    assert service["healthcheck"]["test"][:3] == ["CMD", "python", "-c"]
+    compile(service["healthcheck"]["test"][3], name, "exec")
     assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
     assert all(volume.split(":")[0] in COMPOSE["volumes"] for volume in service["volumes"])
+
+
+def test_who_calls_prefect_must_name_the_password() -> None:
+    prefect = SERVICES["prefect"]["environment"]
+
+    assert prefect["PREFECT_SERVER_API_AUTH_STRING"].startswith("magnetcast:${MAGNETCAST_PASSW")
+    assert "*" not in prefect["PREFECT_SERVER_CORS_ALLOWED_ORIGINS"]
 
 
 def test_services_wait_for_what_exists_and_can_be_waited_for() -> None:
@@ -50,10 +58,6 @@ def test_services_wait_for_what_exists_and_can_be_waited_for() -> None:
         for name, how in service.get("depends_on", {}).items():
             healthy = how["condition"] == "service_healthy"
             assert ("healthcheck" in SERVICES[name]) == healthy
-
-
-def test_the_worker_polls_the_pool_that_deployments_use() -> None:
-    assert SERVICES["worker"]["command"][3:] == ["--pool", POOL, "--type", POOLS[POOL]]
 
 
 def test_commands_of_ours_exist() -> None:
@@ -76,9 +80,7 @@ def options_of(command: Callable[..., None]) -> set[str]:
 
 def test_the_servers_take_the_options_they_are_given() -> None:
     options = {
-        ("mlflow", "server"): {name for one in mlflow_server.params for name in one.opts},
         ("prefect", "server"): options_of(prefect_server),
-        ("prefect", "worker"): options_of(prefect_worker),
     }
 
     for words in [service["command"] for service in SERVICES.values()]:
@@ -87,22 +89,11 @@ def test_the_servers_take_the_options_they_are_given() -> None:
             assert {word for word in words if word.startswith("--")} <= known
 
 
-def test_modules_that_containers_run_exist_and_are_in_the_image() -> None:
+def test_the_image_holds_what_it_is_made_of() -> None:
     kept_out = (PROJECT_ROOT / ".dockerignore").read_text().split()
-    for words in [service["command"] for service in SERVICES.values()]:
-        if words[:2] == ["python", "-m"]:
-            assert find_spec(words[2]) is not None
-            assert words[2].split(".")[0] not in kept_out
     sources = [s for word, rest in instructions() if word == "COPY" for s in rest.split()[:-1]]
+
     assert not set(sources) & set(kept_out)
-
-
-def test_jobs_in_containers_use_the_same_image_and_volume() -> None:
-    deployments = yaml.safe_load((PROJECT_ROOT / "prefect.yaml").read_text())
-    docker = deployments["definitions"]["work_pools"]["docker"]["job_variables"]
-
-    assert docker["image"] == SERVICES["worker"]["image"]
-    assert docker["volumes"] == [f"{COMPOSE['volumes']['home']['name']}:/var/lib/magnetcast"]
 
 
 def test_the_image_is_pinned_runs_as_no_root_and_installs_by_hash() -> None:

@@ -1,0 +1,192 @@
+"""``magnetcast up``: Prefect's server, the schedule and the service, started and stopped together.
+
+Nothing is restarted: where one ends the others are stopped, and whoever started ``up`` (systemd,
+docs/operations.md) starts it again.
+"""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from typing import Final
+
+import httpx
+from filelock import Timeout
+
+from flows.context.console import echo
+from flows.context.prefect_runs import EPHEMERAL, PROFILE, auth_string, prefect_folder, up_lock
+from store.errors import DataError, StoreError
+from store.settings import IMPORT_ROOT, PROJECT_ROOT, Settings
+from store.sqlite_files import sqlite_file
+
+LOOPBACK: Final = "127.0.0.1"
+
+START_S: Final = 180.0
+"""Seconds a server may take to answer."""
+
+END_S: Final = 20.0
+"""Seconds a process may take to stop before it is killed."""
+
+PAUSE_S: Final = 0.5
+
+Processes = dict[str, subprocess.Popen[bytes]]
+
+
+def up(settings: Settings) -> None:
+    """Run until Ctrl-C or SIGTERM.
+
+    Raises:
+        DataError: It runs already, or a port is taken.
+        StoreError: One of the processes ended.
+    """
+    settings.home.mkdir(parents=True, exist_ok=True)
+    processes: Processes = {}
+    try:
+        with up_lock(settings.home):
+            signal.signal(signal.SIGTERM, signal.default_int_handler)
+            try:
+                _start(settings, processes)
+                while all(one.poll() is None for one in processes.values()):
+                    time.sleep(PAUSE_S)
+                raise _ended(processes)
+            except KeyboardInterrupt:
+                echo("up        stopping")
+            finally:
+                for name, process in reversed(processes.items()):
+                    _stop(process)
+                    echo(f"up        {name} stopped")
+    except Timeout as err:
+        raise DataError(
+            f"`magnetcast up` runs already in {settings.home}. Expected one of them. End the other "
+            "by Ctrl-C or SIGTERM."
+        ) from err
+
+
+def _start(settings: Settings, processes: Processes) -> None:
+    """Start all, Prefect's server first: the schedule is registered there."""
+    prefect = f"http://{LOOPBACK}:{settings.prefect_port}"
+    service = f"http://{LOOPBACK}:{settings.service_port}"
+    for port in (settings.prefect_port, settings.service_port):
+        listening_socket(LOOPBACK, port).close()
+    _write_profile(settings, prefect)
+    variables = environment(settings)
+
+    def start(name: str, *words: str) -> None:
+        command = (sys.executable, *words)
+        # The command is our own list of words; what it starts itself ends with its group.
+        processes[name] = subprocess.Popen(  # noqa: S603
+            command, stdin=subprocess.DEVNULL, env=variables, cwd=PROJECT_ROOT, process_group=0
+        )
+
+    at = ("--host", LOOPBACK, "--port")
+    start("prefect", "-m", "prefect", "server", "start", *at, str(settings.prefect_port))
+    start("service", "-m", "magnetcast", "serve", *at, str(settings.service_port))
+    _wait_for(processes, "prefect", f"{prefect}/api/health")
+    start("schedule", "-c", f"from {__package__}.deployments import main; main()")
+    _wait_for(processes, "service", f"{service}/api/v1/health")
+    folder = prefect_folder(settings.home)
+    echo(f"up        prefect  {prefect} (sign in with {folder / 'auth'})")
+    echo(f"up        service  {service}")
+    echo(f"up        export PREFECT_HOME={folder} for `prefect` itself; end with Ctrl-C")
+
+
+def environment(settings: Settings) -> Mapping[str, str]:
+    """Return the environment variables of the processes."""
+    tracking = settings.tracking_uri
+    if (file := sqlite_file(tracking)) is not None:
+        tracking = f"sqlite:///{file.resolve()}"
+    login, port = auth_string(settings.home), settings.prefect_port
+    return {
+        **os.environ,
+        "MAGNETCAST_HOME": str(settings.home),
+        "MAGNETCAST_TRACKING_URI": tracking,
+        "MAGNETCAST_ARTIFACT_DIR": str(settings.artifact_dir.resolve()),
+        "PREFECT_SERVER_API_AUTH_STRING": login,
+        "PREFECT_API_AUTH_STRING": login,
+        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": f"http://{LOOPBACK}:{port}",
+        "PREFECT_API_URL": f"http://{LOOPBACK}:{port}/api",
+        "PREFECT_HOME": str(prefect_folder(settings.home)),
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_LOGGING_LEVEL": "INFO",
+        "PYTHONPATH": os.pathsep.join(
+            [str(IMPORT_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+        ),
+    }
+
+
+def _write_profile(settings: Settings, address: str) -> None:
+    """Name the server to every job of a home while ``up`` runs, and to ``prefect`` itself."""
+    file = prefect_folder(settings.home) / "profiles.toml"
+    login = auth_string(settings.home)
+    file.unlink(missing_ok=True)
+    file.touch(mode=0o600)
+    file.write_text(
+        f'active = "{PROFILE}"\n\n[profiles.{PROFILE}]\nPREFECT_API_URL = "{address}/api"\n'
+        f'PREFECT_API_AUTH_STRING = "{login}"\n\n'
+        f'[profiles.{EPHEMERAL}]\nPREFECT_SERVER_EPHEMERAL_ENABLED = "true"\n',
+        encoding="utf-8",
+    )
+
+
+def _wait_for(processes: Processes, name: str, health: str) -> None:
+    deadline = time.monotonic() + START_S
+    while time.monotonic() < deadline and processes[name].poll() is None:
+        with contextlib.suppress(httpx.HTTPError):
+            if httpx.get(health, timeout=5, trust_env=False).is_success:
+                return
+        time.sleep(PAUSE_S)
+    if processes[name].poll() is not None:
+        raise _ended(processes)
+    raise StoreError(
+        f"{name} did not answer at {health} in {START_S:.0f} s. Expected it to. See its messages."
+    )
+
+
+def _ended(processes: Processes) -> StoreError:
+    ended = [f"{name} (exit code {one.poll()})" for name, one in processes.items() if one.poll()]
+    return StoreError(
+        f"{', '.join(ended) or 'a process'} of `magnetcast up` ended. Expected all to run. "
+        "The others are stopped; see its last messages, and start again."
+    )
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """End a process, then whatever it left of its group."""
+    process.terminate()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(END_S)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def listening_socket(host: str, port: int) -> socket.socket:
+    """Return a socket that listens at an address: who calls early waits until there is an answer.
+
+    Raises:
+        DataError: It is no address of this machine, or it is taken.
+    """
+    try:
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with contextlib.ExitStack() as opened:
+            listener = opened.enter_context(socket.socket(family, socket.SOCK_STREAM))
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+            listener.listen(512)  # callers that may wait for an answer
+            opened.pop_all()
+    except OSError as err:
+        raise DataError(
+            f"Cannot bind to {host}:{port} ({err}). Expected an address of this machine with a "
+            "free port. Choose another --port, or end what uses it."
+        ) from err
+    return listener
+
+
+def shown(listener: socket.socket) -> str:
+    """Return the address of a socket as part of a web address."""
+    host, port = listener.getsockname()[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -1,0 +1,128 @@
+import asyncio
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from itertools import pairwise
+from threading import Thread
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+import pytest
+from prefect import flow
+from prefect.deployments.runner import RunnerDeployment
+from prefect.server.schemas.schedules import CronSchedule
+
+from flows.deployments import deployments, post
+from sources.bundled.release_calendar import ReleaseCalendar, ReleaseDates
+from sources.providers.registry import LIVE
+from store.settings import PROJECT_ROOT
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+START = datetime(2026, 11, 25, tzinfo=UTC)
+ONE_DAY = timedelta(days=1)
+
+
+@pytest.fixture(scope="module")
+def made() -> dict[str, RunnerDeployment]:
+    return {one.name: one for one in deployments()}
+
+
+def next_dates(one: RunnerDeployment, place: int = 0, n: int = 12) -> list[datetime]:
+    schedule = CronSchedule(**one.schedules[place].schedule.model_dump())
+    found = asyncio.run(schedule.get_dates(n=n, start=START))
+    return [moment.astimezone(SHANGHAI) for moment in found]
+
+
+def first_after(one: RunnerDeployment, moment: datetime) -> datetime:
+    schedules = [CronSchedule(**it.schedule.model_dump()) for it in one.schedules]
+    return min(asyncio.run(it.get_dates(n=1, start=moment))[0] for it in schedules)
+
+
+def calendar() -> ReleaseCalendar:
+    loaded = ReleaseDates(PROJECT_ROOT / "data" / "release_dates.csv").load()
+    return ReleaseCalendar.from_frame(loaded.tables["release_calendar"])
+
+
+def test_every_live_source_has_a_cadence_of_beijing(made: dict[str, RunnerDeployment]) -> None:
+    sources = {one.parameters["source"] for one in made.values() if one.parameters}
+
+    assert sources == {*LIVE, "bundled"}
+    assert {it.schedule.timezone for one in made.values() for it in one.schedules} == {
+        "Asia/Shanghai"
+    }
+
+
+def test_only_declared_parameters_are_taken(made: dict[str, RunnerDeployment]) -> None:
+    assert all(one.enforce_parameter_schema for one in made.values())
+    assert {one.entrypoint.rpartition(".")[0] for one in made.values()} == {"flows.deployments"}
+
+
+def test_the_monthly_run_follows_each_expected_release(made: dict[str, RunnerDeployment]) -> None:
+    months = pd.date_range("2026-11-01", "2027-11-01", freq="MS")
+    expected = sorted({calendar().released_on(month).date() for month in months})
+
+    dates = next_dates(made["monthly"])
+
+    assert [moment.date() for moment in dates] == expected[: len(dates)]
+    assert {(moment.hour, moment.minute) for moment in dates} == {(19, 30)}
+
+
+def test_every_release_on_record_is_taken_up_by_the_next_morning(
+    made: dict[str, RunnerDeployment],
+) -> None:
+    days = sorted(set(calendar().recorded.values()))
+    moments = [day.to_pydatetime().replace(tzinfo=SHANGHAI, hour=15) for day in days]
+
+    runs = [first_after(made["monthly"], moment) for moment in moments]
+
+    assert {day.day_of_week for day in days} >= {5, 6}
+    assert [day for day, m, r in zip(days, moments, runs, strict=True) if r - m > ONE_DAY] == []
+
+
+def test_the_check_is_daily_and_the_backtest_weekly(made: dict[str, RunnerDeployment]) -> None:
+    days = [next_dates(made[name]) for name in ("daily", "weekly")]
+
+    assert [{(b - a).days for a, b in pairwise(one)} for one in days] == [{1}, {7}]
+
+
+@pytest.fixture
+def receiver() -> Iterator[tuple[str, list[str]]]:
+    """Address of who takes alarms, and what came there."""
+    texts: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            texts.append(json.loads(body)["text"])
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/", texts
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("prefect_api")
+def test_a_run_that_fails_is_posted(
+    receiver: tuple[str, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address, texts = receiver
+    monkeypatch.setenv("MAGNETCAST_ALARM_URL", address)
+
+    @flow(name="scheduled-nothing", on_failure=[post])
+    def fail() -> None:
+        raise ValueError("stale: the data are old")
+
+    with pytest.raises(ValueError, match="stale"):
+        fail()
+
+    assert len(texts) == 1
+    assert texts[0].startswith("magnetcast: scheduled-nothing failed: ")
+    assert "stale: the data are old" in texts[0]

@@ -1,0 +1,197 @@
+"""``magnetcast up`` for real: who may call its servers, a run of its schedule, and its end."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+from flows.context.prefect_runs import auth_string, is_up
+from flows.up import LOOPBACK, environment, listening_socket
+from store.errors import DataError
+from store.settings import PROJECT_ROOT, Settings
+
+PATIENCE_S = 600
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind((LOOPBACK, 0))
+        return int(one.getsockname()[1])
+
+
+def until(holds: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
+    end = time.monotonic() + PATIENCE_S
+    while True:
+        with suppress(httpx.HTTPError):
+            if holds():
+                return
+        assert process.poll() is None
+        assert time.monotonic() < end
+        time.sleep(0.5)
+
+
+@dataclass(frozen=True)
+class Up:
+    settings: Settings
+    process: subprocess.Popen[bytes]
+    variables: dict[str, str]
+
+    @property
+    def api(self) -> str:
+        return f"http://{LOOPBACK}:{self.settings.prefect_port}/api"
+
+    @property
+    def service(self) -> str:
+        return f"http://{LOOPBACK}:{self.settings.service_port}/api/v1/health"
+
+    def ask(self, method: str, path: str, **body: object) -> httpx.Response:
+        user, password = auth_string(self.settings.home).split(":")
+        return httpx.request(
+            method,
+            f"{self.api}{path}",
+            json=body or None,
+            auth=(user, password),
+            timeout=60,
+            trust_env=False,
+        )
+
+
+def begun(folder: Path) -> Up:
+    settings = Settings(
+        home=folder / "var",
+        tracking_uri=f"sqlite:///{folder / 'mlflow.db'}",
+        artifact_dir=folder / "artifacts",
+        prefect_port=free_port(),
+        service_port=free_port(),
+    )
+    variables = {
+        **{name: text for name, text in os.environ.items() if not name.startswith("PREFECT_")},
+        "MAGNETCAST_HOME": str(settings.home),
+        "MAGNETCAST_TRACKING_URI": settings.tracking_uri,
+        "MAGNETCAST_ARTIFACT_DIR": str(settings.artifact_dir),
+        "MAGNETCAST_PREFECT_PORT": str(settings.prefect_port),
+        "MAGNETCAST_SERVICE_PORT": str(settings.service_port),
+    }
+    command = [sys.executable, "-m", "magnetcast", "up"]
+    with (folder / "up.log").open("wb") as log:
+        process = subprocess.Popen(  # noqa: S603 - our own words
+            command, cwd=PROJECT_ROOT, env=variables, stdout=log, stderr=log
+        )
+    return Up(settings, process, variables)
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    folder = tmp_path_factory.mktemp("up")
+    made = begun(folder)
+    try:
+        until(lambda: httpx.get(made.service, trust_env=False).is_success, made.process)
+        name = "/deployments/name/scheduled-ingest/bundled"
+        until(lambda: made.ask("GET", name).json().get("status") == "READY", made.process)
+        yield made
+    finally:
+        print((folder / "up.log").read_text()[-5000:])  # noqa: T201 - shown where a test fails
+        made.process.kill()
+
+
+@pytest.mark.slow
+class TestUp:
+    def test_who_does_not_name_the_login_is_refused(self, up: Up) -> None:
+        wrong = "Basic bWFnbmV0Y2FzdDp4"
+        refused = [
+            httpx.post(
+                f"{up.api}/flows/", json={"name": "any"}, headers=headers, trust_env=False
+            ).status_code
+            for headers in ({}, {"Authorization": wrong})
+        ]
+
+        assert refused == [401, 401]
+        assert up.ask("POST", "/flows/", name="any").is_success
+
+    def test_no_page_of_another_site_may_read_answers(self, up: Up) -> None:
+        headers = {"Origin": "http://elsewhere.example"}
+        answer = httpx.get(f"{up.api}/health", headers=headers, trust_env=False)
+
+        assert "access-control-allow-origin" not in answer.headers
+
+    def test_what_is_made_is_the_owners_alone(self, up: Up) -> None:
+        home = up.settings.home
+
+        for path in (home, home / "prefect"):
+            assert path.stat().st_mode & 0o777 == 0o700
+        for name in ("auth", "profiles.toml", "prefect.db"):
+            assert (home / "prefect" / name).stat().st_mode & 0o777 == 0o600
+
+    def test_a_run_of_the_schedule_ingests(self, up: Up) -> None:
+        found = up.ask("GET", "/deployments/name/scheduled-ingest/bundled").json()
+        run = up.ask("POST", f"/deployments/{found['id']}/create_flow_run", name="now").json()
+        ends = {"COMPLETED", "FAILED", "CRASHED"}
+
+        def state() -> str:
+            return str(up.ask("GET", f"/flow_runs/{run['id']}").json()["state_type"])
+
+        until(lambda: state() in ends, up.process)
+
+        assert state() == "COMPLETED"
+        assert (up.settings.home / "magnetcast.db").exists()
+
+    def test_a_job_by_hand_is_recorded_there(self, up: Up) -> None:
+        command = [sys.executable, "-m", "magnetcast", "ingest"]
+        done = subprocess.run(  # noqa: S603 - our own words
+            command,
+            cwd=PROJECT_ROOT,
+            env=up.variables,
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        runs = up.ask("POST", "/flow_runs/filter", limit=50).json()
+
+        assert "nothing new" in done.stderr
+        assert "ingest the bundled tables" in {one["name"] for one in runs}
+
+    def test_there_is_one_in_a_home(self, up: Up) -> None:
+        command = [sys.executable, "-m", "magnetcast", "up"]
+        done = subprocess.run(  # noqa: S603 - our own words
+            command,
+            cwd=PROJECT_ROOT,
+            env=up.variables,
+            check=False,
+            capture_output=True,
+            text=True,
+        )
+
+        assert done.returncode == 1
+        assert "`magnetcast up` runs already" in done.stderr
+        assert is_up(up.settings.home)
+
+    def test_all_end_with_it(self, up: Up) -> None:
+        up.process.send_signal(signal.SIGTERM)
+
+        assert up.process.wait(PATIENCE_S) == 0
+        assert not is_up(up.settings.home)
+        for port in (up.settings.prefect_port, up.settings.service_port):
+            listening_socket(LOOPBACK, port).close()
+
+
+def test_a_port_that_a_stranger_has_is_refused() -> None:
+    with listening_socket(LOOPBACK, 0) as stranger, pytest.raises(DataError, match="free port"):
+        listening_socket(LOOPBACK, stranger.getsockname()[1])
+
+
+def test_no_password_is_an_argument_and_the_login_is_made_once(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path, tracking_uri="postgresql://me:hunter2@db/mlflow")
+    first, second = environment(settings), environment(settings)
+
+    assert first["PREFECT_SERVER_API_AUTH_STRING"] == second["PREFECT_API_AUTH_STRING"]
+    assert first["MAGNETCAST_TRACKING_URI"] == settings.tracking_uri
+    assert len(first["PREFECT_API_AUTH_STRING"]) > 40
