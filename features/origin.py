@@ -75,17 +75,14 @@ class Origin:
 
     @property
     def horizons(self) -> Months:
-        """Return months after the cutoff of each target."""
         return self.targets - self.cutoff
 
     @property
     def today(self) -> int:
-        """Return the number of the month of the as_of."""
         return self.cutoff + self.late_months + 1
 
     @property
     def is_sum(self) -> Flags:
-        """Return which series are sums of others."""
         return np.array([len(group) > 1 for group in self.groups])
 
     def affected_by(self, name: str) -> tuple[str, ...]:
@@ -96,18 +93,15 @@ class Origin:
 
     @property
     def level(self) -> Floats:
-        """Return the mean of each series' known values in the last twelve months, NaN if none."""
         mean, count = mean_of(self.tonnes[:, -LEVEL_MONTHS:])
         return np.where(count > 0, mean, np.nan)
 
     @property
     def recent_stderr(self) -> Floats:
-        """Return the mean standard error of the log of each series' last three months."""
         return np.asarray(self.stderr[:, -RECENT_MONTHS:].mean(axis=1))
 
     @property
     def offset(self) -> Floats:
-        """Return what is added to both sides of a log ratio, in tonnes."""
         return np.maximum(OFFSET_SHARE * mean_of(self.tonnes[:, -12:])[0], 1e-9)
 
 
@@ -134,10 +128,8 @@ def origin_of(
     """Return the origin at the as_of of an evidence panel.
 
     Args:
-        panel: The evidence panel at one as_of.
         events: Every version of the policy events (store contract), any order; not modified.
         tariffs: Every version of the tariff steps (store contract), any order; not modified.
-        record: How announced acts turned out by then.
 
     Returns:
         Destinations and aggregates; targets from the month after the cutoff to the twelfth after
@@ -204,10 +196,8 @@ def table_origin(
     Acts and rates are those on magnets: tables of other commodities have none.
 
     Args:
-        table: The table at one moment.
         events: Policy events as known then (store contract); not modified.
         tariffs: Tariff steps as known then; not modified.
-        record: How announced acts turned out by then.
 
     Returns:
         Partners, then sums, in order of their names; every month counts as observed.

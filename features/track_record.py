@@ -238,7 +238,6 @@ class TrackRecord:
 
     @cached_property
     def day(self) -> pd.Timestamp:
-        """Return the date of the moment, without time zone."""
         return self.as_of.tz_convert("UTC").tz_localize(None).normalize()
 
     def chances(self, one: Announcement) -> tuple[float, ...]:
@@ -250,13 +249,11 @@ class TrackRecord:
 
     @property
     def delay(self) -> float:
-        """Return the median number of months by which what was postponed was late."""
         late = [one.months for one in self.past if one.place == POSTPONED]
         return float(np.median(late)) if late else USUAL_DELAY
 
     @cached_property
     def past(self) -> tuple[Outcome, ...]:
-        """Return what was due by the day, each announcement once, and how it turned out."""
         tables = [one.loc[one["available_at"] <= self.as_of] for one in self.acts]
         versions = pd.concat(tables).sort_values(["available_at", "event_id"])
         latest = {act["event_id"]: act for act in self._newest}
@@ -279,7 +276,6 @@ class TrackRecord:
 
     @cached_property
     def _newest(self) -> tuple[Act, ...]:
-        """Return the newest version of every act but scheduled days."""
         known = pd.concat([self._known(one, EVENT_KEY) for one in self.acts])
         return tuple(known.loc[known["evidence"] != "scheduled"].to_dict("records"))
 
@@ -294,7 +290,6 @@ class TrackRecord:
 
     @cached_property
     def _weights(self) -> Floats:
-        """Return the coefficients, features x outcomes, of a multinomial logit with a prior."""
         prior = np.zeros((6, len(OUTCOMES)))
         prior[0] = np.log(BASE)
         if not self.past:

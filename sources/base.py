@@ -31,17 +31,14 @@ class MonthRange:
 
     @property
     def begin(self) -> pd.Timestamp:
-        """Return the first day."""
         return self.first.start_time.as_unit("us")
 
     @property
     def end(self) -> pd.Timestamp:
-        """Return the last day."""
         return self.last.end_time.normalize().as_unit("us")
 
     @property
     def months(self) -> pd.PeriodIndex:
-        """Return every month, in order."""
         return pd.period_range(self.first, self.last, freq="M")
 
     def pieces(self, months: int) -> Iterator["MonthRange"]:
@@ -78,9 +75,7 @@ class Source(Protocol):
     """Something rows come from. Loading reads no clock and writes nothing."""
 
     @property
-    def info(self) -> SourceInfo:
-        """Describe the source."""
-        ...
+    def info(self) -> SourceInfo: ...
 
     def load(self) -> FileRows:
         """Read all rows, each with the moment it could first be known.
@@ -95,9 +90,7 @@ class LiveSource(Protocol):
     """A provider queried over HTTP. Fetching reads no clock and writes to the HTTP cache only."""
 
     @property
-    def info(self) -> SourceInfo:
-        """Describe the source."""
-        ...
+    def info(self) -> SourceInfo: ...
 
     def fetch(self, span: MonthRange, *, now: pd.Timestamp) -> FileRows:
         """Fetch the months of ``span``.

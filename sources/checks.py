@@ -120,7 +120,6 @@ def objections(
     Args:
         file: Rows as the source made them; not modified.
         known: Stored observations of that source, all versions; not modified.
-        info: The properties of the source.
         now: The moment of the ingest (UTC).
     """
     if broken := _broken_schemas(file):

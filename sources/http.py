@@ -84,7 +84,6 @@ def parse_retry_after(retry_after: str, date: str) -> float | None:
     """Return the seconds of a ``Retry-After`` header; None if absent or not understood.
 
     Args:
-        retry_after: The header, seconds or an HTTP date.
         date: The provider's own ``Date`` header, from which a date is measured.
     """
     if retry_after.isdigit():
@@ -228,9 +227,7 @@ class HttpClient:
         """Prepare; nothing is opened yet.
 
         Args:
-            settings: Timeouts, attempts, archive and whether to stay offline.
             provider: As in the names of its settings, ``MAGNETCAST_<PROVIDER>_URL``.
-            base_url: What every path is put behind.
             keys: Keys to send.
             retry_policy: How long to wait between attempts.
         """
@@ -266,7 +263,6 @@ class HttpClient:
 
     @property
     def sha256(self) -> str:
-        """Return the hash over all answers so far, in the order of the requests."""
         return self._answers.hexdigest()
 
     def pause(self, seconds: float) -> None:
@@ -292,15 +288,11 @@ class HttpClient:
         """Request until a complete answer arrives.
 
         Args:
-            path: Path below the base address.
             params: Names and values of the query, without keys.
-            read: Parses the body; a ValueError means that it is broken and is retried.
-            accept: Media type wanted.
             may_be_empty: Whether "no content" (204) is a valid answer, as few providers document;
                 otherwise it is retried.
             explain: Finds the provider's own refusal in a body; one for want of data is an empty
                 reply.
-            base_url: Another address of the same provider.
 
         Raises:
             SourceError: The provider did not deliver, or offline the answer is not archived.
@@ -499,7 +491,6 @@ class HttpSource:
 
     @property
     def url(self) -> str:
-        """Return the provider's address."""
         return str(getattr(self.settings, f"{self.provider}_url"))
 
     def client(self, keys: ApiKeys | None = None) -> HttpClient:
@@ -525,8 +516,6 @@ class HttpSource:
 
         Args:
             span: The months.
-            http: The client that asked.
-            tables: What the answers hold.
             wanted: What was asked for besides the months, in words.
             ignored: What was left out.
         """

@@ -178,10 +178,6 @@ def own_analogs(origin: Origin, controls: Sequence[Control]) -> tuple[Analog, ..
     """Return an analog for each control that started an episode, from its observed months.
 
     The share kept is that of all affected series together.
-
-    Args:
-        origin: The forecast origin.
-        controls: Controls known then.
     """
     members = np.flatnonzero(~origin.is_sum)
     begun = {

@@ -50,10 +50,6 @@ def chances_of_rises(tariffs: pd.DataFrame, record: TrackRecord) -> dict[str, tu
     """Return the chances of ``OUTCOMES`` of each importer's first rise that is still to come.
 
     Those with a rate that a scenario assumes are left out: it is certain.
-
-    Args:
-        tariffs: Tariff steps as known; of a scenario too.
-        record: How announced acts turned out.
     """
     assumed = set(tariffs.loc[tariffs["product_scope"].eq(SCENARIO), "importer"])
     found: dict[str, tuple[float, ...]] = {}
@@ -106,7 +102,6 @@ class Control:
 
     @property
     def month(self) -> int:
-        """Return the number of its first month in force."""
         return month_number(self.bound)
 
     def age(self, months: Months) -> Floats:
@@ -280,10 +275,6 @@ def easings_at(origin: Origin, controls: Sequence[Control]) -> tuple[Easing, ...
     """Return the easings of observed controls after the cutoff, by first day.
 
     A relaxation that only postpones another act is covered by that act's own dates.
-
-    Args:
-        origin: The forecast origin.
-        controls: Controls known then.
     """
     ends = [
         Easing(one.event_id, one.ends, 1.0, one.hit)

@@ -57,7 +57,6 @@ def with_levers(origin: Origin, levers: Levers, month: int | None = None) -> Ori
 
     Args:
         origin: The forecast origin; not modified.
-        levers: The scenario.
         month: Only what is announced by the end of this month; all if None.
     """
     acts = [one for one in levers.acts if month is None or month_number(one.announced_on) <= month]
@@ -187,12 +186,7 @@ def charged_by(origin: Origin) -> dict[str, tuple[str, ...]]:
 
 
 def warnings_of(origin: Origin, levers: Levers) -> list[ScenarioWarning]:
-    """Return where a scenario goes beyond what the data can answer.
-
-    Args:
-        origin: The forecast origin.
-        levers: The scenario.
-    """
+    """Return where a scenario goes beyond what the data can answer."""
     last = month_label(int(origin.targets[-1]))
     found = [warned for lever in levers.tariffs for warned in _of_tariff(origin, lever)]
     found += [warned for act in levers.acts for warned in _of_act(origin, act)]

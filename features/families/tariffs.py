@@ -148,7 +148,6 @@ def importer_rate(tariffs: pd.DataFrame, importer: str, days: Ints) -> Floats:
 
     Args:
         tariffs: Tariff steps as known at one moment, one row a step.
-        importer: Importer as in the table.
         days: Ints since 1970-01-01, ascending.
     """
     own = tariffs.loc[tariffs["importer"] == importer]

@@ -45,7 +45,6 @@ class EvidencePanel:
         """Return a stored panel as it was solved, bit for bit, but for its gaps.
 
         Args:
-            stored: The panel of a publication of magnets.
             as_of: The moment of the publication (UTC).
         """
         rows = dict(list(stored.months.sort_values("period").groupby("destination")))
@@ -65,7 +64,6 @@ class EvidencePanel:
 
     @property
     def stored(self) -> StoredPanel:
-        """Return the panel as the store keeps it, by destination and period."""
         rows, months = self.tonnes.shape
         periods = month_starts(np.arange(self.first, self.first + months))
         table = pd.DataFrame(
@@ -82,5 +80,4 @@ class EvidencePanel:
 
     @property
     def frame(self) -> pd.DataFrame:
-        """Return the panel as a table with ``PANEL_COLUMNS``, by destination and period."""
         return self.stored.frame

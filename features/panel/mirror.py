@@ -91,7 +91,6 @@ class ReportingPattern:
 
     @property
     def noise(self) -> Floats:
-        """Return the variance of each log ratio, inflated for outliers."""
         return self.spread**2 / self.weight + self.stderr**2
 
     def at(self, months: Months) -> tuple[Floats, Floats]:
@@ -220,7 +219,6 @@ def _bias_covariance(left: Months, right: Months, bias_prior: BiasPrior) -> Floa
 
 
 def _pooled_bias(patterns: Sequence[ReportingPattern]) -> BiasPrior:
-    """Return the prior with the pooled bias of the series."""
     bias_prior = patterns[0].bias_prior
     own = np.array(
         [np.average(pattern.log_ratio, weights=1.0 / pattern.noise) for pattern in patterns]
@@ -311,7 +309,6 @@ class Mirror:
 
     @property
     def months(self) -> Months:
-        """Return the months of the records."""
         return self.compared.months
 
 
@@ -323,7 +320,6 @@ def partner_figures(figures: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame
 
     Args:
         figures: Known observations of all commodities (store contract); not modified.
-        names: Destinations that the panel holds.
 
     Returns:
         Rows by series and month with a fresh index; empty if there are none.
@@ -367,7 +363,6 @@ def fit_mirrors(records: pd.DataFrame, exports: Exports) -> list[Mirror]:
 
     Args:
         records: As ``partner_figures`` returns, any index; not modified.
-        exports: Exports as known at the same moment without any partner.
     """
     found: list[Mirror] = []
     for measure, group in records.groupby("measure", sort=True):

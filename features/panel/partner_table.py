@@ -52,7 +52,6 @@ class Listing:
 
     @cached_property
     def late(self) -> Flags:
-        """Return which cells are late: missing regular partners that would fit into the total."""
         late = np.zeros_like(self.listed, shape=self.reported.shape)
         gap = np.maximum(self.total - np.nansum(self.reported, axis=0), 0.0)
         for month in np.flatnonzero(self.listed & (gap > TOLERANCE * self.total)):
@@ -70,7 +69,6 @@ class Listing:
 
     @cached_property
     def tonnes(self) -> Floats:
-        """Return tonnes: 0 where a listed month has no entry of a partner that is not late."""
         nothing = np.isnan(self.reported) & self.listed & ~self.late & ~self.valued
         return np.where(nothing, 0.0, self.reported)
 
@@ -178,32 +176,26 @@ class PartnerTable:
 
     @property
     def cutoff(self) -> int:
-        """Return the last month known, as a month number."""
         return int(self.tonnes.columns[-1])
 
     @property
     def late_months(self) -> int:
-        """Return the number of complete months not yet in the table."""
         return last_complete_month(self.as_of) - self.cutoff
 
     @property
     def is_late(self) -> bool:
-        """Return whether the table is too old for a forecast of a year ahead."""
         return self.late_months > MAX_HORIZON - MONTHS_AHEAD
 
     @property
     def horizon(self) -> int:
-        """Return months to forecast: to a year after the last complete month, 18 at most."""
         return min(max(self.late_months, 0) + MONTHS_AHEAD, MAX_HORIZON)
 
     @property
     def destinations(self) -> tuple[str, ...]:
-        """Return the partners, without sums and remainder."""
         return tuple(name for name in self.parts[WORLD] if name != REMAINDER)
 
     @property
     def digest(self) -> str:
-        """Return a digest of the figures: equal tables give equal digests."""
         text = self.tonnes.to_csv(float_format="%.17g", lineterminator="\n")
         return hashlib.sha256(f"{self.commodity}\n{text}".encode()).hexdigest()
 
@@ -212,7 +204,6 @@ class PartnerTable:
 
         Args:
             months: Number of months to leave out.
-            as_of: The as_of it then stands for.
         """
         if self.tonnes.shape[1] - months < LEAST_MONTHS:
             return None
@@ -232,7 +223,6 @@ def partner_table(
     Args:
         observations: Published figures, all versions, any commodity and order (store contract); not
             modified.
-        commodity: The commodity.
         as_of: The forecast origin as a UTC moment.
 
     Raises:

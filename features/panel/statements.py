@@ -50,7 +50,6 @@ class CellBlock(NamedTuple):
 
     @property
     def shares(self) -> tuple[float, ...]:
-        """Return how much of each month from ``start`` to ``end`` counts."""
         return self.weights or (1.0,) * (self.end - self.start + 1)
 
 

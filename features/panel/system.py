@@ -119,7 +119,6 @@ class LinearSystem:
 
     @property
     def cells(self) -> int:
-        """Return the number of cells."""
         return self.months * WIDTH
 
 

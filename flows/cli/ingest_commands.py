@@ -29,6 +29,8 @@ from store.errors import DataError, first_few
 from store.facts.reading import read_calendar
 from store.settings import Settings
 
+Table = Annotated[Path, Parameter(help="The table.")]
+
 Day = Annotated[
     str | None,
     Parameter(name="--published-on", help="Day it was published, YYYY-MM-DD."),
@@ -55,10 +57,7 @@ def customs(
 
     Args:
         file: The download, UTF-8 or GB18030, with Chinese or English headings.
-        flow: What was asked of the site; asked on a terminal.
-        published_on: Day it was published, YYYY-MM-DD.
         unit: Unit of weight, if the file does not say.
-        dry_run: Show what would change, and write nothing.
     """
     settings = Settings()
     calendar, day, stated = calendar_of(settings), _day(published_on), flow or asked_flow(file)
@@ -104,37 +103,22 @@ def figure(
     )
 
 
-def figures(file: Path, /, *, dry_run: DryRun = False) -> None:
-    """Load a table of published figures (CSV or YAML, columns as data/published_figures.csv).
-
-    Args:
-        file: The table.
-        dry_run: Show what would change, and write nothing.
-    """
+def figures(file: Table, /, *, dry_run: DryRun = False) -> None:
+    """Load a table of published figures (CSV or YAML, columns as data/published_figures.csv)."""
     settings = Settings()
     calendar = calendar_of(settings)
     order = by_hand(lambda _: PublishedFigures(file, calendar), f"in {file.name}", past="magnets")
     _ingest(settings, order, dry_run=dry_run)
 
 
-def events(file: Path, /, *, dry_run: DryRun = False) -> None:
-    """Load policy events (CSV or YAML, columns as data/policy_events.csv).
-
-    Args:
-        file: The table.
-        dry_run: Show what would change, and write nothing.
-    """
+def events(file: Table, /, *, dry_run: DryRun = False) -> None:
+    """Load policy events (CSV or YAML, columns as data/policy_events.csv)."""
     order = by_hand(lambda _: PolicyEvents(file), f"in {file.name}", past="nothing")
     _ingest(Settings(), order, dry_run=dry_run)
 
 
-def tariffs(file: Path, /, *, dry_run: DryRun = False) -> None:
-    """Load tariff steps (CSV or YAML, columns as data/tariff_rates.csv).
-
-    Args:
-        file: The table.
-        dry_run: Show what would change, and write nothing.
-    """
+def tariffs(file: Table, /, *, dry_run: DryRun = False) -> None:
+    """Load tariff steps (CSV or YAML, columns as data/tariff_rates.csv)."""
     order = by_hand(lambda _: TariffRates(file), f"in {file.name}", past="nothing")
     _ingest(Settings(), order, dry_run=dry_run)
 
@@ -158,7 +142,6 @@ def _ingest(
 
 
 def _day(text: str | None) -> pd.Timestamp | None:
-    """Return a stated day."""
     if text is None:
         return None
     try:

@@ -38,9 +38,7 @@ def accept(settings: Settings, number: int, event: Path, note: str = "") -> Writ
 
     Args:
         settings: Where things are kept.
-        number: Of the item.
         event: YAML or CSV of the event, with columns as data/policy_events.csv.
-        note: Why.
 
     Raises:
         DataError: The item is not open, or the event is bad; then nothing is written.

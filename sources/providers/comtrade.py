@@ -99,7 +99,6 @@ class _Piece:
 
     @property
     def params(self) -> Params:
-        """Return the parameters of the call."""
         months = ",".join(f"{month:%Y%m}" for month in self.span.months)
         codes = [(self.side.other, ",".join(map(str, self.codes)))] if self.codes else []
         return [*self.side.fixed.items(), ("period", months), *codes, *NO_SPLIT.items()]

@@ -91,7 +91,6 @@ class CustomsLines:
 
     @property
     def refused(self) -> tuple[str, ...]:
-        """Return why lines are refused; an unknown partner once, with all its lines."""
         lines = [f"line {number}, {text}" for number, text in sorted(self.problems.found)]
         partners = [
             f"line{'s' * (len(numbers) > 1)} {', '.join(map(str, numbers))}, {text}"
@@ -101,7 +100,6 @@ class CustomsLines:
 
     @property
     def refused_lines(self) -> set[int]:
-        """Return the numbers of the lines refused."""
         return self.problems.lines.union(*self.unknown.values())
 
     def raise_refused(self) -> None:

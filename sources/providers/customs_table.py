@@ -208,7 +208,6 @@ class CustomsTable:
 
     @property
     def lines(self) -> tuple["CustomsLine", ...]:
-        """Return the lines with their number in the file."""
         return tuple(CustomsLine(self, number, cells) for number, cells in self.rows)
 
     def of(self, meaning: str) -> tuple[Column, ...]:
@@ -238,7 +237,6 @@ def read_customs(name: str, content: bytes) -> CustomsTable:
     """Read a download.
 
     Args:
-        name: of the file, for messages.
         content: its bytes, UTF-8 (with or without a mark), UTF-16 or GB18030.
 
     Raises:

@@ -25,7 +25,6 @@ def usual_moment(months: pd.Series, *, lag_days: int, now: pd.Timestamp) -> pd.S
     Args:
         months: first days.
         lag_days: days after the month's end.
-        now: the moment of the fetch, aware.
     """
     ends = months + pd.offsets.MonthEnd(0) + pd.Timedelta(days=lag_days)
     return not_after(ends.dt.tz_localize("UTC"), now)
@@ -46,8 +45,6 @@ def observations(
         parts: frames of ``commodity, destination, measure, period, value, half_width,
             available_at`` and perhaps ``note``; ``period`` is the month's first day; a missing
             value makes no row.
-        origin: exporting country.
-        source: the source's id.
         source_url: address without key and without parameters that vary between requests.
     """
     if not (filled := [kept for part in parts if len(kept := part.dropna(subset="value"))]):

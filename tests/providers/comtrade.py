@@ -4,14 +4,12 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from functools import cache, cached_property
+from functools import cached_property
 from itertools import product
-from typing import cast
 
 import numpy as np
 import pandas as pd
 import pycountry
-from pycountry.db import Country
 
 from tests.providers.answers import Answer, Call, Provider
 
@@ -26,11 +24,6 @@ IMPORTERS = 90
 """Countries, from the largest, that report their imports."""
 PREVIEW_ROWS = 500
 MOST_PERIODS = 12
-DESCRIPTIONS = (
-    "reporterISO", "reporterDesc", "flowDesc", "partnerISO", "partnerDesc", "partner2ISO",
-    "partner2Desc", "cmdDesc", "customsDesc", "motDesc", "qtyUnitAbbr", "altQtyUnitAbbr",
-)  # fmt: skip
-"""Columns that are null unless descriptions are asked for."""
 
 
 @dataclass
@@ -111,8 +104,6 @@ def comtrade(world: ComtradeWorld) -> Provider:
 
 def _answer(world: ComtradeWorld, call: Call) -> Answer:
     call = replace(call, params={name.lower(): texts for name, texts in call.params.items()})
-    if call.path in REFERENCES:
-        return _reference(REFERENCES[call.path])
     found = re.fullmatch(r"(public|data)/v1/(\w+)/C/M/HS", call.path)
     ask = ASKED.get((found[1], found[2].lower())) if found else None
     if found is None or ask is None:
@@ -125,9 +116,10 @@ def _answer(world: ComtradeWorld, call: Call) -> Answer:
 
 
 def _key_refusal(call: Call) -> str:
-    """Return why a key, in a header or in the query, is refused; empty if it is not."""
-    headers = {name.lower(): text for name, text in call.headers.items()}
-    key = headers.get("ocp-apim-subscription-key", "") or call.one("subscription-key")
+    """Return why a key is refused; empty if it is not."""
+    key = {name.lower(): text for name, text in call.headers.items()}.get(
+        "ocp-apim-subscription-key", ""
+    )
     if not key:
         return "Access denied due to missing subscription key."
     return f"Access denied due to invalid subscription key {key}." if "wrong" in key else ""
@@ -135,12 +127,7 @@ def _key_refusal(call: Call) -> str:
 
 def _data(world: ComtradeWorld, call: Call, *, most: int, counts_all: bool) -> Answer:
     rows = list(_rows(world, call))
-    if call.one("countonly").lower() == "true":
-        return _body([], count=len(rows))
-    if call.one("includedesc").lower() != "true":
-        rows = [{**row, **dict.fromkeys(DESCRIPTIONS)} for row in rows]
-    sent = rows[: min(most, int(call.one("maxrecords", str(most))))]
-    return _body(sent, count=len(rows) if counts_all else len(sent))
+    return _body(rows[:most], count=len(rows) if counts_all else len(rows[:most]))
 
 
 def _rows(world: ComtradeWorld, call: Call) -> Iterator[dict[str, object]]:
@@ -194,41 +181,14 @@ def _row(
     usd: float,
     mode: int | None = 0,
 ) -> dict[str, object]:
-    """Return one record, in the 47 columns of the provider."""
+    """Return one record, in the columns that are read and some that are null."""
     return {
-        "typeCode": "C", "freqCode": "M", "refPeriodId": int(f"{month}01"),
-        "refYear": int(month[:4]), "refMonth": int(month[4:]), "period": month,
-        "reporterCode": reporter, "reporterISO": _iso(reporter), "reporterDesc": _name(reporter),
-        "flowCode": flow, "flowDesc": {"M": "Import", "X": "Export"}[flow],
-        "partnerCode": partner, "partnerISO": _iso(partner), "partnerDesc": _name(partner),
-        "partner2Code": 0, "partner2ISO": "W00", "partner2Desc": "World",
-        "classificationCode": "H6", "classificationSearchCode": "HS",
-        "isOriginalClassification": True, "cmdCode": good, "cmdDesc": f"Goods of {good}",
-        "aggrLevel": 6, "isLeaf": True, "customsCode": "C00", "customsDesc": "TOTAL CPC",
-        "mosCode": "0", "motCode": mode, "motDesc": "TOTAL MOT", "qtyUnitCode": 8,
-        "qtyUnitAbbr": "kg", "qty": kilograms, "isQtyEstimated": False, "altQtyUnitCode": -1,
-        "altQtyUnitAbbr": "N/A", "altQty": None, "isAltQtyEstimated": False, "netWgt": kilograms,
-        "isNetWgtEstimated": False, "grossWgt": None, "isGrossWgtEstimated": False,
-        "cifvalue": usd if flow == "M" else None, "fobvalue": usd if flow == "X" else None,
-        "primaryValue": usd, "legacyEstimationFlag": 0, "isReported": True,
+        "typeCode": "C", "freqCode": "M", "period": month, "reporterCode": reporter,
+        "reporterDesc": None, "flowCode": flow, "partnerCode": partner, "partnerDesc": None,
+        "partner2Code": 0, "cmdCode": good, "customsCode": "C00", "motCode": mode,
+        "qty": kilograms, "netWgt": kilograms, "isNetWgtEstimated": False, "primaryValue": usd,
         "isAggregate": partner == 0,
     }  # fmt: skip
-
-
-@cache
-def _country(code: int) -> Country | None:
-    numeric = {given: iso for iso, given in SPECIAL.items()}.get(code, code)
-    return cast("Country | None", pycountry.countries.get(numeric=f"{numeric:03d}"))
-
-
-def _iso(code: int) -> str:
-    country = _country(code)
-    return {0: "W00", ASEAN: "R4 "}.get(code) or (country.alpha_3 if country else "_X ")
-
-
-def _name(code: int) -> str:
-    country = _country(code)
-    return {0: "World", ASEAN: "ASEAN"}.get(code) or (country.name if country else "Areas, nes")
 
 
 def _by_mode(row: dict[str, object]) -> Iterator[dict[str, object]]:
@@ -248,14 +208,8 @@ def _availability(world: ComtradeWorld, call: Call) -> Answer:
     """Return which months are out; not cut at a number of rows."""
     rows = [
         {
-            "datasetCode": int(f"20{code:03d}{month}182100"), "typeCode": "C", "freqCode": "M",
-            "period": int(month), "reporterCode": code, "reporterISO": _iso(code),
-            "reporterDesc": _name(code), "classificationCode": "H6",
-            "classificationSearchCode": "HS", "isOriginalClassification": True,
-            "isExtendedFlowCode": False, "isExtendedPartnerCode": True,
-            "isExtendedPartner2Code": False, "isExtendedCmdCode": True,
-            "isExtendedCustomsCode": False, "isExtendedMotCode": True, "totalRecords": 1000,
-            "datasetChecksum": -1349955130, "firstReleased": world.release(month, code),
+            "period": int(month), "reporterCode": code, "reporterDesc": None,
+            "firstReleased": world.release(month, code),
             "lastReleased": world.release(month, code),
         }
         for month in call.many("period")
@@ -263,32 +217,6 @@ def _availability(world: ComtradeWorld, call: Call) -> Answer:
         for code in _reporters(world, call)
     ]  # fmt: skip
     return _body(rows)
-
-
-def _metadata(world: ComtradeWorld, call: Call) -> Answer:
-    """Return notes on what was published, a first and a revised one for each data set."""
-    rows = [
-        {
-            "typeCode": "C", "freqCode": "M", "period": int(month), "reporterCode": code,
-            "notes": [
-                {
-                    "datasetCode": int(f"20{code:03d}{month}182100"), "reporterCode": code,
-                    "reporterDescription": _name(code), "currency": "USD",
-                    "publicationNote": note, "publicationDate": f"{day}T12:00:00",
-                }
-                for note, day in (("New Data", "2024-06-01"), ("Revised Data", "2024-07-01"))
-            ],
-        }
-        for month in call.many("period")
-        if month in world.months
-        for code in _reporters(world, call)
-    ]  # fmt: skip
-    return _body(rows)
-
-
-def _reference(results: list[dict[str, object]]) -> Answer:
-    """Return a file of codes, which begins with a byte order mark."""
-    return Answer(json.dumps({"results": results}).encode("utf-8-sig"))
 
 
 def _body(rows: list[dict[str, object]], count: int | None = None) -> Answer:
@@ -305,29 +233,8 @@ ASKED: dict[tuple[str, str], Callable[[ComtradeWorld, Call], Answer]] = {
     ("public", "preview"): lambda w, c: _data(w, c, most=PREVIEW_ROWS, counts_all=False),
     ("data", "get"): lambda w, c: _data(w, c, most=w.most_rows, counts_all=True),
     **{(door, "getda"): _availability for door in ("public", "data")},
-    **{(door, "getmetadata"): _metadata for door in ("public", "data")},
 }
 """What a path asks for, by its door and its verb in lower case."""
-
-FILES = "files/v1/app/reference"
-REFERENCES: dict[str, list[dict[str, object]]] = {
-    f"{FILES}/ListofReferences.json": [
-        {
-            "category": "reporter", "variable": "Reporter", "description": "Reporters",
-            "fileuri": f"https://comtradeapi.un.org/{FILES}/Reporters.json",
-        }
-    ],
-    f"{FILES}/Reporters.json": [
-        {
-            "id": code, "text": _name(code), "reporterCode": code, "reporterDesc": _name(code),
-            "reporterCodeIsoAlpha3": _iso(code), "isGroup": code == ASEAN,
-        }
-        for code in (CHINA, *LEADING, ASEAN)
-    ],
-    f"{FILES}/country_area_code_iso.json": [
-        {"country_area_code": code, "iso3": _iso(code)} for code in (CHINA, *LEADING)
-    ],
-}  # fmt: skip
 
 
 def _renamed(body: bytes) -> bytes:
