@@ -114,7 +114,7 @@ def bold(name: str) -> str:
 def difference_text(found: Found) -> pd.DataFrame:
     rows = []
     for metric, label in RATIOS.items():
-        table = differences(found.cells, MODEL, [found.best(metric)], seed=EngineSpec().seed)
+        table = differences(found.cells, MODEL, [found.best(metric)])
         row = table.loc[table["metric"] == metric].iloc[0]
         rows.append({"score": label, "best peer": row["baseline"], **interval_text(row)})
     return pd.DataFrame(rows)

@@ -53,10 +53,10 @@ on). Calm months lose nothing; the months after a control do.
 """
 
 
-def compared(window: Window, way: str, seed: int) -> dict[str, str]:
+def compared(window: Window, way: str) -> dict[str, str]:
     """Return how one way of knowing did in a window, beside knowing nothing."""
     result = {"panel": window.panel, "months": window.name, "with": way}
-    table = differences(window.cells, way, [WITHOUT], seed=seed).set_index("metric")
+    table = differences(window.cells, way, [WITHOUT]).set_index("metric")
     row, scaled = table.loc["wape"], table.loc["mase"]
     base = row["baseline_score"]
     if row["cells"] == 0:
@@ -76,9 +76,9 @@ def compared(window: Window, way: str, seed: int) -> dict[str, str]:
     }
 
 
-def rows_of(windows: Sequence[Window], seed: int) -> pd.DataFrame:
+def rows_of(windows: Sequence[Window]) -> pd.DataFrame:
     rows = [
-        compared(window, way, seed)
+        compared(window, way)
         for window in windows
         for way in WAYS
         if way in set(window.cells["model"])
@@ -92,10 +92,10 @@ def with_aim(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(aim=met.map({True: "met", False: "**missed**"}))
 
 
-def lines_of(found: Sequence[Found], seed: int) -> list[str]:
-    shocks = rows_of([window for one in found for window in one.shocks], seed)
-    calm = rows_of([window for one in found for window in one.calm], seed)
-    detail = rows_of([window for one in found for window in one.detail], seed)
+def lines_of(found: Sequence[Found]) -> list[str]:
+    shocks = rows_of([window for one in found for window in one.shocks])
+    calm = rows_of([window for one in found for window in one.calm])
+    detail = rows_of([window for one in found for window in one.detail])
     texts = [page.prose(one.text) for one in found]
     return [
         *(line for text in texts for line in text),
@@ -141,7 +141,7 @@ def main() -> None:
     head = page.heading(
         "Does policy knowledge pay?", f"{VARIABLE}=FOLDER make bench-policy-value", facts
     )
-    lines = [*head, *page.prose(INTRODUCTION), *lines_of(found, spec.seed)]
+    lines = [*head, *page.prose(INTRODUCTION), *lines_of(found)]
     if folder is None:
         print("\n".join(lines))
         return

@@ -13,7 +13,6 @@ from scoring import FORECAST, measured, scores_of, shared
 from features.months import month_number
 from models.evaluation.compare import differences
 from models.forecasting.forecaster import MODEL
-from models.learning.spec import EngineSpec
 
 TARIFF_TEXT = """
 The same engine with the duty paid over value of each series as covariate (`--covariates`), in the
@@ -31,7 +30,6 @@ class Informed:
     """As ``scoring.measured``: the product with and without them, and the peers."""
     filled: int
     all: int
-    seed: int
 
     @property
     def ratio(self) -> float:
@@ -50,11 +48,11 @@ def inform(plain: Found, folder: Path) -> Informed:
     both = pd.concat([own, others[FORECAST]], ignore_index=True)
     cells = measured(plain.case.truth(folder), shared(both))
     assert task.covariates is not None  # noqa: S101 - it was just put there
-    return Informed(cells, filled, task.covariates.latest.size, EngineSpec().seed)
+    return Informed(cells, filled, task.covariates.latest.size)
 
 
 def tariff_lines(found: Informed) -> list[str]:
-    table = differences(found.cells, INFORMED, [MODEL], seed=found.seed)
+    table = differences(found.cells, INFORMED, [MODEL])
     result = [
         {"score": label, **interval_text(table.loc[table["metric"] == metric].iloc[0])}
         for metric, label in RATIOS.items()

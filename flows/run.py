@@ -1,7 +1,6 @@
 """The run-and-publish path: facts in, a published forecast and its report out, once."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -12,7 +11,7 @@ from flows.alerts import alert_if_possible
 from flows.analysis.explanation import explain_if_possible
 from flows.clock import utc_now
 from flows.context.console import echo
-from flows.context.jobs import describe_job, recorded_job
+from flows.context.jobs import recorded_job
 from flows.context.prefect_artifacts import leave_forecast
 from flows.context.prefect_runs import in_prefect
 from flows.context.stores import (
@@ -169,7 +168,7 @@ def run(settings: Settings, as_of: pd.Timestamp, config: RunConfig = MAGNETS) ->
 
 def _run_alone(settings: Settings, as_of: pd.Timestamp, config: RunConfig) -> RunOutcome:
     job = MAIN_JOB if config.is_main else table_run(config.published_as)
-    with single_writer(settings), marked_run(settings, job), _recorded(settings, as_of, config):
+    with single_writer(settings), marked_run(settings, job):
         result = _results(settings, as_of, [config], keep_going=False)[config.published_as]
     if isinstance(result, str):
         raise DataError(result)
@@ -238,7 +237,8 @@ def run_pipeline(pipeline: Pipeline, *, keep_going: bool = False) -> Result:
     if (outcome := unchanged(pipeline)) is not None:
         return outcome
     try:
-        with _recorded(pipeline.snapshot.settings, pipeline.snapshot.as_of, pipeline.config):
+        config = pipeline.config
+        with recorded_job(pipeline.snapshot, config.flow, commodity=config.published_as):
             return _run(pipeline)
     except FAULTS as err:
         if not keep_going:
@@ -249,7 +249,6 @@ def run_pipeline(pipeline: Pipeline, *, keep_going: bool = False) -> Result:
 def _run(pipeline: Pipeline) -> RunOutcome:
     """Publish a forecast by the first model of the fallback chain that does not fail."""
     config, snapshot = pipeline.config, pipeline.snapshot
-    describe_job(snapshot, config.flow, commodity=config.published_as)
     try:
         with run_entry(config, snapshot) as entry:
             return _publish(pipeline, pipeline.forecast(entry))
@@ -261,12 +260,6 @@ def _run(pipeline: Pipeline) -> RunOutcome:
         name = fallback.snapshot.model_version
         echo(f"run       {config.prefix}{reason_of(err)} Falling back to {name}.")
         return unchanged(fallback) or _run(fallback)
-
-
-def _recorded(
-    settings: Settings, as_of: pd.Timestamp, config: RunConfig
-) -> AbstractContextManager[None]:
-    return recorded_job(settings, config.flow, as_of, commodity=config.published_as)
 
 
 @spanned("publish", lambda outcome: {"rows": outcome.rows_published})

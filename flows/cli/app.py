@@ -39,8 +39,7 @@ VERBS: Final[Mapping[str, Mapping[str, Sequence[str]]]] = {
         "data_commands": ("review", "quarantine", "vintages", "diff", "panel", "partition"),
     },
     "Models": {
-        "publication_commands": ("train", "promote", "rollback"),
-        "model_commands": ("compare",),
+        "model_commands": ("train", "promote", "rollback", "compare"),
     },
     "Publish": {"publication_commands": ("publications", "report", "replay", "alerts")},
     "Service": {"operation_commands": ("serve", "token")},

@@ -6,13 +6,11 @@ from typing import Annotated, Final
 from cyclopts import App, Parameter
 
 from flows.alerts import alert, alert_if_possible
-from flows.cli.options import AsOf, Commodity, Form, Out, Reason, RecipeFile, Sets, moment
+from flows.cli.options import Commodity, Form, Out, Reason, moment
 from flows.clock import utc_now
 from flows.context.console import echo
 from flows.context.output import write_result
-from flows.context.prefect_runs import in_prefect
 from flows.context.provenance import actor
-from flows.context.recipes import RecipeRequest, magnets_recipe, panel_recipe
 from flows.context.stores import single_writer, store_of
 from flows.publishing.publish import ahead_from, held_folder, report_folder
 from flows.publishing.run_config import RunConfig, config_of, table_config
@@ -23,120 +21,6 @@ from store.publications.decisions import reject as reject_held
 from store.publications.integrity import read_publications, tampered
 from store.settings import Settings
 from store.vocabulary import COMMODITY, FORECAST_COLUMNS, Language
-
-
-def train(
-    *,
-    as_of: AsOf = None,
-    set: Sets = None,
-    recipe: RecipeFile = None,
-    tune: Annotated[
-        int | None, Parameter(help="Instead tune the panel engine, with this many trials.")
-    ] = None,
-    panel: Annotated[
-        str | None,
-        Parameter(help="Panels to tune on, FILE[,FILE...]; the evidence panel if left out."),
-    ] = None,
-    before: Annotated[
-        str | None,
-        Parameter(help="Last period tuned on, for all panels or each; their own if left out."),
-    ] = None,
-    horizon: Annotated[
-        str | None,
-        Parameter(
-            help="Periods to forecast when tuning, for all panels or each; "
-            "6 months, 4 quarters or 13 weeks if left out."
-        ),
-    ] = None,
-    freq: Annotated[
-        str | None,
-        Parameter(help="M, Q or W, for all panels or each; else inferred."),
-    ] = None,
-    out: Annotated[
-        Path | None, Parameter(help="JSON file for the tuned choices; stdout if left out.")
-    ] = None,
-) -> None:
-    """Train a model, register it and promote it to champion if it passes the gate.
-
-    The champion's recipe is used, changed by --set, unless --recipe names another. With --tune or
-    --panel the panel engine's settings are tuned on early months of panels instead; nothing is
-    registered.
-    """
-    settings, as_of_time = Settings(), moment(as_of)
-    asked = RecipeRequest(recipe, set or ())
-    if tune is not None or panel is not None:
-        from flows.panels.tune import TRIALS, TuningRequest, evidence_file, tune_files
-
-        files = panel or str(evidence_file(settings, as_of_time))
-        trials = TRIALS if tune is None else tune
-        start = panel_recipe(settings, asked).spec
-        tune_files(settings, TuningRequest(trials, files, before, horizon, freq), start, out=out)
-        return
-    chosen = magnets_recipe(settings, as_of_time, asked).spec
-    from flows.training.train import train as flow
-
-    def work() -> int:
-        with single_writer(settings):
-            return flow(settings, as_of_time, spec=chosen)
-
-    store_of(settings)  # before Prefect keeps a run in a home that has no data
-    in_prefect("train", work, home=settings.home, as_of=as_of_time)
-
-
-def promote(
-    version: Annotated[
-        int | None, Parameter(help="Number of the version; the challenger if left out.")
-    ] = None,
-    *,
-    as_of: AsOf = None,
-    shadow: Annotated[
-        bool, Parameter(help="Require that a new recipe ran in shadow for one release.")
-    ] = True,
-    accept: Annotated[
-        str | None,
-        Parameter(help="Promote what a rule refuses or nothing could be compared with; say why."),
-    ] = None,
-    force: Annotated[bool, Parameter(help="As --accept, with --reason.")] = False,
-    reason: Annotated[str, Parameter(help="Why; kept with the decision.")] = "",
-    out: Out = None,
-    format: Form = "table",
-) -> None:
-    """Compare a challenger with the champion and promote it if every rule holds.
-
-    Where nothing of the champion is kept to compare with, a person decides with --accept. The
-    decision and its evidence are kept in MLflow. The exit code is 1 if it is refused.
-    """
-    from flows.training.promote import PromotionRequest, tell
-    from flows.training.promote import promote as flow
-
-    settings, as_of_time = Settings(), moment(as_of)
-    why = reason if accept is None else accept
-    is_accepted = force or accept is not None
-    with single_writer(settings):
-        found = flow(settings, as_of_time, version, PromotionRequest(shadow, is_accepted, why))
-    write_result(found.decision.table, out=out, form=format)
-    tell(found, "by the rules" if found.decision.is_passed else f"accepted: {why}")
-    if not found.is_champion:
-        raise SystemExit(1)
-
-
-def rollback(
-    *,
-    as_of: AsOf = None,
-    reason: Annotated[str, Parameter(help="Why; kept with the model taken back.")] = "not given",
-) -> None:
-    """Make the previous champion publish again, from the next run on.
-
-    It is loaded and asked for a forecast first; if it cannot make one, nothing is changed.
-    """
-    from flows.training.promote import rollback as flow
-
-    settings, as_of_time = Settings(), moment(as_of)
-    with single_writer(settings):
-        now, bad = flow(settings, as_of_time, reason)
-    echo(f"rollback  version {now.version} ({now.model_version}) is champion again")
-    echo(f"rollback  version {bad.version} was taken back: {bad.rolled_back}")
-
 
 QUIET: Final = ["data_vintage", "made_with", "models", "panel"]
 """Columns a terminal has no room for; files hold them."""

@@ -126,8 +126,6 @@ def _with_champion(settings: Settings, latest: pd.DataFrame, facts: HealthFacts)
             lost = _lost_record(settings)
             return replace(facts, champion="lost", champion_trouble=lost) if lost else facts
         name = f"version {champion.version}, {champion.model_version}"
-        others = model_store.damaged(settings, besides=champion.version)
-        facts = replace(facts, damaged_models=others)
         model_store.load(settings, champion.version)
     except StoreError as err:
         return replace(facts, champion=name, champion_trouble=str(err))

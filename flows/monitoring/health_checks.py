@@ -68,8 +68,6 @@ class HealthFacts:
     champion: str = ""
     champion_trouble: str = ""
     """Why the champion cannot be loaded; empty if it can."""
-    damaged_models: tuple[str, ...] = ()
-    """Registered versions other than the champion whose files were changed or are gone."""
     published_by: str = ""
     """Who made the newest forecast, in a sentence; empty before the first."""
     tampered: tuple[str, ...] = ()
@@ -175,13 +173,11 @@ def _last_run(facts: HealthFacts) -> Iterator[Found]:
 
 
 def _models(facts: HealthFacts) -> Iterator[Found]:
-    """Report models that cannot publish, or cannot be replayed."""
+    """Report a champion that cannot publish."""
     if not facts.champion:
         yield "champion", DEGRADED, "no model is champion"
     elif facts.champion_trouble:
         yield "champion", DEGRADED, f"it cannot answer: {facts.champion_trouble}"
-    if facts.damaged_models:
-        yield "models", DEGRADED, first_few(facts.damaged_models)
 
 
 def _drift(facts: HealthFacts) -> Iterator[Found]:

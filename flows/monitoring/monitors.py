@@ -19,7 +19,8 @@ from flows.monitoring.health import MAIN, slo_readings
 from models.monitoring.drift import error_readings, published_cells
 from models.monitoring.feature_drift import feature_readings
 from models.monitoring.readings import Reading, contradictions, durations
-from models.registry import model_store, registry, tracking
+from models.registry import model_store, registry
+from models.registry.runs import find_runs, read_text
 from sources.bundled.release_calendar import ReleaseCalendar
 from store.errors import StoreError
 from store.facts.reading import read_calendar, read_forecasts, read_observations, read_runs
@@ -103,8 +104,8 @@ def _if_kept(measure: Callable[[], list[Reading]]) -> list[Reading]:
 
 def _errors(settings: Settings, forecasts: pd.DataFrame) -> list[Reading]:
     """Return what published and replayed errors say; none before the first backtest."""
-    for run in tracking.find_runs(settings, {"flow": "backtest"})[:1]:
-        text = tracking.read_text(settings, run.run_id, "cells.csv")
+    for run in find_runs(settings, {"flow": "backtest"})[:1]:
+        text = read_text(settings, run.info.run_id, "cells.csv")
         if text is not None:
             replayed = pd.read_csv(io.StringIO(text), parse_dates=["period"])
             by_period = forecasts.assign(period=pd.to_datetime(forecasts["period"]))

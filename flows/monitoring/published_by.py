@@ -3,12 +3,14 @@
 import pandas as pd
 
 from models.registry import registry
-from models.registry.registry import Champion
+from models.registry.registry import RegisteredVersion
 from store.errors import first_few
 from store.settings import Settings
 
 
-def published_by(settings: Settings, latest: pd.DataFrame, champion: Champion | None) -> str:
+def published_by(
+    settings: Settings, latest: pd.DataFrame, champion: RegisteredVersion | None
+) -> str:
     """Return a sentence on who made the newest forecast; empty before the first.
 
     Args:
@@ -38,7 +40,7 @@ def _why_not(
     model: str,
     status: str,
     latest: pd.DataFrame,
-    champion: Champion | None,
+    champion: RegisteredVersion | None,
 ) -> str:
     """Return why another model than today's champion made a forecast that tells no reason."""
     author = registry.named(settings, model)

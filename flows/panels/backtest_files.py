@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+import mlflow
 import pandas as pd
 
 from flows.context.console import echo
@@ -25,25 +26,27 @@ from flows.panels.parted_panel import (
     tell,
     train_at,
 )
-from flows.training.backtest import backtest, compared, evidence_scoreboard, own_metrics, verdict
-from flows.training.predict import predict
-from flows.training.scoreboard import (
+from flows.training.backtest import (
     CURVES,
     Scoreboard,
+    backtest,
+    compared,
+    evidence_scoreboard,
     log_board,
     log_scoreboard,
+    own_metrics,
     scoreboard_of,
+    verdict,
     write_scoreboard,
 )
-from flows.training.trial import trial_forecast
+from flows.training.predict import predict, trial_forecast
 from models.evaluation.backtest import Backtest, backtest_panel
 from models.evaluation.scores import board_of
 from models.forecasting.forecaster import MODEL, REFERENCE
 from models.forecasting.panel_snapshot import PanelSnapshot, check_cutoff
 from models.learning.spec import EngineSpec, ModelSpec
 from models.parts import BASELINES, bands_of, without_training_rows
-from models.registry import tracking
-from models.registry.tracked_run import TrackedRun
+from models.registry.runs import log_table, open_run
 from models.statistical import pretrained
 from sources.files.dates import read_period
 from store.errors import DataError
@@ -99,11 +102,10 @@ def replay_panel(
     board = None
     if len(result.scores):
         echo(f"backtest  {verdict(result, frequency)}")
-        seed = forecaster.spec.seed
-        board = scoreboard_of(result, snapshot.table, seed=seed, frequency=frequency)
-        with _logged(settings, files, snapshot, past, spec=forecaster.spec) as run:
-            run.metrics(own_metrics(result.scores.loc[result.scores["scope"] == ALL]))
-            log_scoreboard(run, board, pictures=settings.pictures)
+        board = scoreboard_of(result, snapshot.table, frequency=frequency)
+        with _logged(settings, files, snapshot, past, spec=forecaster.spec):
+            mlflow.log_metrics(own_metrics(result.scores.loc[result.scores["scope"] == ALL]))
+            log_scoreboard(board, pictures=settings.pictures)
     if out is not None:
         status = pretrained.marked(REPLAYED, is_used=bool(forecaster.spec.pretrained))
         write_files(result, board, out, frequency, status=status)
@@ -117,7 +119,7 @@ def _logged(
     cutoffs: Sequence[int],
     *,
     spec: EngineSpec,
-) -> Iterator[TrackedRun]:
+) -> Iterator[None]:
     """Open the MLflow run of a panel's backtest; neither the panel nor its forecasts go there."""
     tags = {
         "flow": "backtest-panel",
@@ -129,9 +131,9 @@ def _logged(
         "git_commit": git_commit(),
         **pretrained.tags(is_used=bool(spec.pretrained)),
     }
-    with tracking.open_run(settings, name=f"backtest {files.panel.name}", tags=tags) as run:
-        run.params(spec.choices)
-        yield run
+    with open_run(settings, name=f"backtest {files.panel.name}", tags=tags):
+        mlflow.log_params(spec.choices)
+        yield
 
 
 def write_files(
@@ -265,7 +267,9 @@ def _record(
     naive = whole[REFERENCE]["wape"]
     cells = int(total["cells"].to_dict()[MODEL])
     echo(f"backtest  {compared(own['wape'], naive, own['coverage80'], cells, panel.frequency)}")
-    with _logged(settings, files, panel, cutoffs, spec=job.spec) as run:
-        run.metrics({f"{name}_{ALL}": value for name, value in own.items() if pd.notna(value)})
-        log_board(run, board)
-        run.table(board, BOARD)
+    with _logged(settings, files, panel, cutoffs, spec=job.spec):
+        mlflow.log_metrics(
+            {f"{name}_{ALL}": value for name, value in own.items() if pd.notna(value)}
+        )
+        log_board(board)
+        log_table(board, BOARD)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import mlflow
 import pandas as pd
 
 from flows.context.console import echo, track
@@ -19,7 +20,7 @@ from models.engine.tuning import TunedPanel, TuningResult
 from models.executor import IN_TURN
 from models.learning.recipe import FORMAT
 from models.learning.spec import EngineSpec
-from models.registry import tracking
+from models.registry.runs import log_table, open_run
 from models.statistical import pretrained
 from sources.files.dates import read_period
 from sources.files.panel import PanelOptions
@@ -72,7 +73,7 @@ def tune(settings: Settings, search: TuningRequest, start: EngineSpec | None = N
     spec = start or EngineSpec(threads=settings.threads)
     panels = read_panels(search, spec)
     with (
-        tracking.open_run(settings, name="tune", tags=_tags(panels, spec)) as run,
+        open_run(settings, name="tune", tags=_tags(panels, spec)),
         open_executor(settings) as workers,
     ):
         executor = IN_TURN if settings.dask is None else workers
@@ -80,13 +81,13 @@ def tune(settings: Settings, search: TuningRequest, start: EngineSpec | None = N
             panels, trials=search.trials, spec=spec, seed=spec.seed, track=track, executor=executor
         )
         text = json.dumps(report_of(found, panels), indent=1) + "\n"
-        run.params({**found.spec.choices, "trials": search.trials, "best_trial": found.best})
-        run.metrics({"searched": found.searched, "held_out": found.held_out})
+        mlflow.log_params({**found.spec.choices, "trials": search.trials, "best_trial": found.best})
+        mlflow.log_metrics({"searched": found.searched, "held_out": found.held_out})
         for number, ratio in enumerate(found.trials["ratio"].tolist()):
-            run.metrics({"ratio": ratio}, step=number)
-        run.table(found.trials, "trials.csv")
-        run.table(found.gains, "gains.csv")
-        run.text(text, "spec.json")
+            mlflow.log_metrics({"ratio": ratio}, step=number)
+        log_table(found.trials, "trials.csv")
+        log_table(found.gains, "gains.csv")
+        mlflow.log_text(text, "spec.json")
     _tell(found)
     return text
 

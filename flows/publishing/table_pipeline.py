@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
+import mlflow
 import pandas as pd
 
 from features.panel.partner_table import PartnerTable
@@ -20,17 +21,14 @@ from flows.publishing.table_snapshot import (
     open_tables,
     other_tables,
 )
-from flows.training.backtest import kept_cells, named_scores, own_metrics
+from flows.training.backtest import CELLS, kept_cells, log_board, named_scores, own_metrics
 from flows.training.predict import BacktestedForecast
-from flows.training.scoreboard import log_board
 from models.evaluation.backtest import Backtest, backtest_group
 from models.evaluation.scores import scoreboard
 from models.forecasting.fallback import FAULTS, reason_of
 from models.forecasting.forecaster import MODEL
 from models.forecasting.panel_forecaster import CommodityGroup, GroupForecaster
-from models.registry import tracking
-from models.registry.datasets import panel_dataset
-from models.registry.tracked_run import InputData
+from models.registry.runs import log_panel, log_table, open_run
 from models.statistical.pretrained import marked
 from store.errors import DataError, StoreError
 from store.publications.panels import StoredPanel
@@ -214,24 +212,23 @@ def record(snapshot: TableSnapshot, result: Backtest) -> str | None:
         )
     name = f"table {snapshot.config.published_as}"
     try:
-        with tracking.open_run(snapshot.settings, name=name, tags=_tags(snapshot)) as run:
-            metrics = (
-                own_metrics(scores.loc[scores["scope"].isin(SHOWN_SCOPES)]) if len(scores) else {}
-            )
-            run.summary(snapshot.spec.choices, metrics, _dataset(snapshot))
+        with open_run(snapshot.settings, name=name, tags=_tags(snapshot)) as run:
+            mlflow.log_params(snapshot.spec.choices)
+            _log_dataset(snapshot)
             if len(scores):
-                log_board(run, scoreboard(result.cells))
-                run.table(scores, "scores.csv")
-                run.table(result.cells.loc[result.cells["model"] == MODEL], "cells.csv")
-            return run.run_id
+                mlflow.log_metrics(own_metrics(scores.loc[scores["scope"].isin(SHOWN_SCOPES)]))
+                log_board(scoreboard(result.cells))
+                log_table(scores, "scores.csv")
+                log_table(result.cells.loc[result.cells["model"] == MODEL], CELLS)
+            return str(run.info.run_id)
     except StoreError as err:
         echo(f"table     {snapshot.config.published_as}: its record is incomplete: {err}")
         return None
 
 
-def _dataset(snapshot: TableSnapshot) -> InputData:
+def _log_dataset(snapshot: TableSnapshot) -> None:
     key = snapshot.config.published_as
-    return panel_dataset(
+    log_panel(
         table_panel(snapshot.table, snapshot.observations),
         f"partner table {key}",
         as_of=snapshot.as_of,

@@ -1,35 +1,45 @@
 """Replay the past, and record how good the forecasts were: scores, tables and plots."""
 
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
+import mlflow
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
 from flows.context.console import LOG, echo
-from flows.context.jobs import describe_job, recorded_job
-from flows.context.prefect_artifacts import leave_table
+from flows.context.jobs import recorded_job
+from flows.context.output import write_result
+from flows.context.prefect_artifacts import key_of, leave_picture, leave_table
 from flows.context.prefect_runs import job_flow, kept_step
 from flows.context.provenance import git_commit
 from flows.context.recipes import magnets_recipe
 from flows.context.workspace import Workspace, open_workspace
 from flows.monitoring.spans import spanned
-from flows.training.known_steps import show_known
-from flows.training.scoreboard import Scoreboard, log_scoreboard, scoreboard_of
+from flows.training.predict import show_known
 from models.evaluation.backtest import Backtest, EvidenceBacktest, backtest_evidence
+from models.evaluation.compare import differences
 from models.evaluation.coverage import SUM_COVERAGE, coverage_scores
-from models.evaluation.scores import LONGEST_LAG, carry_over
+from models.evaluation.market_regimes import with_regime
+from models.evaluation.plots import score_plots, scoreboard_plots
+from models.evaluation.scores import LONGEST_LAG, carry_over, scoreboard
 from models.evaluation.sums import error_copula, sum_cells, together
 from models.forecasting.forecaster import MODEL, REFERENCE
 from models.learning.spec import ModelSpec
-from models.registry import tracking
-from models.registry.datasets import panel_dataset
-from models.registry.tracked_run import InputData
+from models.registry.runs import find_runs, log_panel, log_table, open_run, read_text
 from store.errors import StoreError
 from store.frequency import MONTHLY, Frequency
 from store.publications.backtests import CELL_COLUMNS
 from store.publications.publishing import write_scores
 from store.settings import Settings
 from store.vocabulary import ALL, COMMODITY, ERROR_AUTOCORRELATION, ERROR_CORRELATION
+
+CELLS: Final = "cells.csv"
+"""File of a backtest's run in MLflow that holds what was forecast and the months as they were."""
 
 
 @job_flow("backtest", run_name="backtest {as_of:%Y-%m-%d}")
@@ -46,8 +56,7 @@ def backtest(
     """
     recipe = spec or magnets_recipe(settings, as_of).spec
     workspace = open_workspace(settings, as_of, spec=recipe)
-    with recorded_job(settings, "backtest", as_of):
-        describe_job(workspace, "backtest")
+    with recorded_job(workspace, "backtest"):
         show_known(workspace)
         result = kept_step(
             "rolling-origin-backtest",
@@ -79,12 +88,31 @@ def record(workspace: Workspace, result: Backtest) -> None:
         cells = kept_cells(result)
         write_scores(workspace.engine, named, data_vintage=workspace.data_vintage, cells=cells)
     tags = tags_of(workspace, "backtest")
-    with tracking.open_run(workspace.settings, name="backtest", tags=tags) as run:
-        run.summary(workspace.spec.choices, own_metrics(result.scores), dataset_of(workspace))
-        run.table(result.scores, "scores.csv")
-        run.table(result.cells, "cells.csv")
+    with open_run(workspace.settings, name="backtest", tags=tags):
+        mlflow.log_params(workspace.spec.choices)
+        mlflow.log_metrics(own_metrics(result.scores))
+        log_dataset(workspace)
+        log_table(result.scores, "scores.csv")
+        log_table(result.cells, CELLS)
         board = evidence_scoreboard(workspace, result)
-        log_scoreboard(run, board, pictures=workspace.settings.pictures)
+        log_scoreboard(board, pictures=workspace.settings.pictures)
+
+
+def read_cells(settings: Settings, run_id: str) -> pd.DataFrame:
+    """Return the cells that a backtest's run kept; empty where it kept none."""
+    text = read_text(settings, run_id, CELLS)
+    if text is None:
+        return pd.DataFrame()
+    cells = pd.read_csv(io.StringIO(text), parse_dates=["period"])
+    if "as_of" not in cells:
+        return cells
+    return cells.assign(as_of=pd.to_datetime(cells["as_of"], utc=True))
+
+
+def cells_of(settings: Settings, model_version: str) -> pd.DataFrame:
+    """Return the cells of a version's newest backtest; empty where they are gone."""
+    runs = find_runs(settings, {"flow": "backtest", "model_version": model_version})
+    return read_cells(settings, runs[0].info.run_id) if runs else pd.DataFrame()
 
 
 def overall(scores: pd.DataFrame) -> pd.DataFrame:
@@ -150,14 +178,6 @@ def carried(cells: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*reach, "metric", "value", "cells"])
 
 
-def evidence_scoreboard(workspace: Workspace, result: Backtest) -> Scoreboard:
-    """Return the scoreboard of the evidence panel, its shock months as known now."""
-    now = workspace.history.origin(workspace.as_of)
-    months = now.first + np.arange(now.tonnes.shape[1])
-    table = pd.DataFrame(now.tonnes, index=list(now.series), columns=months)
-    return scoreboard_of(result, table, seed=workspace.spec.seed)
-
-
 def own_metrics(scores: pd.DataFrame) -> dict[str, float]:
     """Return the scores of the product's model by metric and scope."""
     own = scores.loc[scores["model"] == MODEL]
@@ -165,9 +185,9 @@ def own_metrics(scores: pd.DataFrame) -> dict[str, float]:
     return dict(zip(names, own["value"].astype(float), strict=True))
 
 
-def dataset_of(workspace: Workspace) -> InputData:
-    """Return the panel of a workspace as MLflow keeps it."""
-    return panel_dataset(
+def log_dataset(workspace: Workspace) -> None:
+    """Keep the panel of a workspace as the dataset of MLflow's active run."""
+    log_panel(
         workspace.history.panel(workspace.as_of).stored,
         "evidence panel",
         as_of=workspace.as_of,
@@ -225,3 +245,111 @@ def compared(
         f"({abs(better):.0%} {word}), 80% band covered {covered:.0%} of "
         f"{cells:,} {frequency.period}s, horizons 1-{frequency.horizon}"
     )
+
+
+DPI: Final = 130
+
+EVERY: Final = "all"
+"""Regime of a difference over all months."""
+
+
+CURVES: Final = ("wape", "mase", "sql", "coverage80")
+"""Scores of the product's model that MLflow keeps by horizon."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scoreboard:
+    """Who was how good, where, and how sure that is."""
+
+    cells: pd.DataFrame
+    """As ``models.evaluation.scores.cell_scores``, with regime."""
+    board: pd.DataFrame
+    """As ``models.evaluation.scores.scoreboard``."""
+    differences: pd.DataFrame
+    """As ``compare.differences``, with the regime compared in: all, calm or shock."""
+    frequency: Frequency = MONTHLY
+    """Of the periods forecast."""
+
+    @property
+    def tables(self) -> Mapping[str, pd.DataFrame]:
+        """Return the tables by the name of their file."""
+        return {"scoreboard.csv": self.board, "differences.csv": self.differences}
+
+    def figures(self) -> dict[str, Figure]:
+        """Return the plots by the name of their file, newly drawn."""
+        overall = self.differences.loc[self.differences["regime"] == EVERY]
+        period = self.frequency.period
+        drawn = score_plots(self.cells, period)
+        drawn |= scoreboard_plots(self.cells, overall, period)
+        return {f"{name}.png": figure for name, figure in drawn.items()}
+
+
+def scoreboard_of(
+    result: Backtest, table: pd.DataFrame, *, frequency: Frequency = MONTHLY
+) -> Scoreboard:
+    """Return the scoreboard of a backtest that scored at least one cell.
+
+    Args:
+        result: The backtest.
+        table: Tonnes as known now, series x months, whose shock months are scored apart.
+        frequency: Of the periods.
+    """
+    cells = with_regime(result.cells, table, frequency)
+    baselines = sorted(set(cells["model"]) - {MODEL})
+    views = [(EVERY, cells), *((str(name), part) for name, part in cells.groupby("regime"))]
+    compared = [
+        differences(part, MODEL, baselines, frequency=frequency).assign(regime=name)
+        for name, part in views
+    ]
+    board = scoreboard(cells)
+    return Scoreboard(cells, board, pd.concat(compared, ignore_index=True), frequency)
+
+
+def evidence_scoreboard(workspace: Workspace, result: Backtest) -> Scoreboard:
+    """Return the scoreboard of the evidence panel, its shock months as known now."""
+    now = workspace.history.origin(workspace.as_of)
+    months = now.first + np.arange(now.tonnes.shape[1])
+    table = pd.DataFrame(now.tonnes, index=list(now.series), columns=months)
+    return scoreboard_of(result, table)
+
+
+def write_scoreboard(board: Scoreboard, folder: Path) -> list[str]:
+    """Write tables and plots into a folder and return the names of their files."""
+    for name, table in board.tables.items():
+        write_result(table, out=folder / name, form="csv")
+    figures = board.figures()
+    for name, figure in figures.items():
+        figure.savefig(folder / name, dpi=DPI, metadata={"Software": None})
+    return [*board.tables, *figures]
+
+
+SHOWN: Final = ("wape_by_origin.png", "mase_by_horizon.png", "coverage_by_horizon.png")
+"""Plots that Prefect's page of the run shows too."""
+
+
+def log_scoreboard(board: Scoreboard, *, pictures: bool) -> None:
+    """Keep tables, the product's own curves by horizon and scores by regime in MLflow, and plots.
+
+    Args:
+        board: What to keep in the active run.
+        pictures: Whether to keep plots too.
+    """
+    log_board(board.board)
+    for name, table in board.tables.items():
+        log_table(table, name)
+    for name, figure in board.figures().items() if pictures else ():
+        mlflow.log_figure(figure, name)
+        if name in SHOWN:
+            leave_picture(key_of("backtest", Path(name).stem), figure, "Errors at past origins.")
+
+
+def log_board(board: pd.DataFrame) -> None:
+    """Keep the product's own curves by horizon, and its scores by regime where known."""
+    own = board.loc[board["model"] == MODEL]
+    for row in own.loc[own["kind"] == "horizon"].to_dict("records"):
+        scores = {f"{name}_by_horizon": row[name] for name in CURVES if pd.notna(row[name])}
+        mlflow.log_metrics(scores, step=int(row["value"]))
+    for row in own.loc[own["kind"] == "regime"].to_dict("records"):
+        mlflow.log_metrics(
+            {f"{name}_{row['value']}": row[name] for name in CURVES if pd.notna(row[name])}
+        )

@@ -9,19 +9,15 @@ from pathlib import Path
 from typing import Final
 
 import pandas as pd
+from mlflow.entities import Run
+from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
 from flows.context.output import write_result
-from flows.training.comparison import CELLS, read_cells
-from models.evaluation.run_comparison import (
-    A,
-    B,
-    comparison_plots,
-    score_differences,
-    shared_cells,
-)
-from models.learning.spec import ModelSpec
-from models.registry import registry, tracking
-from models.registry.tracking import KeptRun
+from flows.training.backtest import CELLS, DPI, read_cells
+from models.evaluation.compare import A, B, own_cells, paired_cells, score_differences
+from models.evaluation.plots import comparison_plots
+from models.registry import registry
+from models.registry.runs import find_runs
 from store.errors import DataError, StoreError, first_few
 from store.settings import Settings
 from store.vocabulary import COMMODITY
@@ -35,8 +31,6 @@ LONGEST_NUMBER: Final = 6
 SHOWN: Final = 12
 """Characters of a run's identifier in messages."""
 
-DPI: Final = 130
-
 
 @dataclass(frozen=True, slots=True)
 class RunComparison:
@@ -47,7 +41,7 @@ class RunComparison:
     choices: pd.DataFrame
     """choice, A, B: parameters and facts that differ; empty where none is kept."""
     scores: pd.DataFrame
-    """As ``models.evaluation.run_comparison.score_differences``."""
+    """As ``models.evaluation.compare.score_differences``."""
     cells: pd.DataFrame
     """What the scores are made of."""
 
@@ -67,23 +61,23 @@ class _Side:
     """One of the two: the run that was named, and the backtest behind it."""
 
     label: str
-    run: KeptRun
-    backtest: KeptRun
+    run: Run
+    backtest: Run
     cells: pd.DataFrame
 
     @property
     def params(self) -> dict[str, str]:
-        made_with = {**self.backtest.params, **self.run.params}
-        tags = {**self.backtest.tags, **self.run.tags}
+        made_with = {**self.backtest.data.params, **self.run.data.params}
+        tags = {**self.backtest.data.tags, **self.run.data.tags}
         return {**made_with, **{name: tags.get(name, "") for name in FACTS}}
 
     @property
     def commodity(self) -> str:
-        return self.backtest.tags.get("commodity", COMMODITY)
+        return self.backtest.data.tags.get("commodity", COMMODITY)
 
     @property
     def as_of(self) -> pd.Timestamp:
-        return pd.Timestamp(self.backtest.tags["as_of"])
+        return pd.Timestamp(self.backtest.data.tags["as_of"])
 
 
 def compare_runs(settings: Settings, one: str, other: str) -> RunComparison:
@@ -98,7 +92,7 @@ def compare_runs(settings: Settings, one: str, other: str) -> RunComparison:
         StoreError: There is no such run or version, or several runs begin so.
         DataError: One has no scored cells, both are one, or they share no cell.
     """
-    runs = tracking.runs_called(settings, "")
+    runs = find_runs(settings, {})
     if not runs:
         raise StoreError(
             f"MLflow's database {settings.tracking_uri} holds no run. Expected two to compare. Run "
@@ -106,29 +100,37 @@ def compare_runs(settings: Settings, one: str, other: str) -> RunComparison:
         )
     sides = [_side(settings, runs, text) for text in (one, other)]
     first, second = sides
-    if first.backtest.run_id == second.backtest.run_id:
+    if first.backtest.info.run_id == second.backtest.info.run_id:
         raise DataError(
-            f"{one} and {other} rest on the same backtest, run {first.backtest.run_id[:SHOWN]}. "
-            "Expected two, for nothing differs from itself. Name runs of two backtests."
+            f"{one} and {other} rest on the same backtest, run "
+            f"{first.backtest.info.run_id[:SHOWN]}. Expected two, for nothing differs from itself. "
+            "Name runs of two backtests."
         )
     if first.commodity != second.commodity:
         raise DataError(
             f"{one} forecasts {first.commodity}, {other} forecasts {second.commodity}. Expected "
             "runs on the same goods. Name two of them."
         )
-    is_newer = second.as_of >= first.as_of
-    cells = shared_cells(first.cells, second.cells, is_newer=is_newer)
+    cells = _shared_cells(first, second)
     if cells.empty:
         raise DataError(
             f"{one} and {other} have no scored cell in common: {_reach(first)}, {_reach(second)}. "
             "Expected backtests with origins, destinations and months that both forecast. Run "
             "`magnetcast backtest` with the --as-of of the other."
         )
-    scores = score_differences(cells, seed=ModelSpec().seed)
-    return RunComparison((first.label, second.label), _choices(first, second), scores, cells)
+    labels = (first.label, second.label)
+    return RunComparison(labels, _choices(first, second), score_differences(cells), cells)
 
 
-def _side(settings: Settings, runs: Sequence[KeptRun], text: str) -> _Side:
+def _shared_cells(first: _Side, second: _Side) -> pd.DataFrame:
+    """Return the cells that both forecast, scored on the months as the later one knew them."""
+    one, other = own_cells(first.cells), own_cells(second.cells)
+    if second.as_of >= first.as_of:
+        return paired_cells(other, one, (B, A))
+    return paired_cells(one, other, (A, B))
+
+
+def _side(settings: Settings, runs: Sequence[Run], text: str) -> _Side:
     """Return one side.
 
     Raises:
@@ -137,7 +139,7 @@ def _side(settings: Settings, runs: Sequence[KeptRun], text: str) -> _Side:
     """
     run, label = _named(settings, runs, text)
     for one in _near(runs, run):
-        cells = read_cells(settings, one.run_id)
+        cells = read_cells(settings, one.info.run_id)
         if len(cells):
             return _Side(label, run, one, cells)
     raise DataError(
@@ -146,21 +148,22 @@ def _side(settings: Settings, runs: Sequence[KeptRun], text: str) -> _Side:
     )
 
 
-def _named(settings: Settings, runs: Sequence[KeptRun], text: str) -> tuple[KeptRun, str]:
+def _named(settings: Settings, runs: Sequence[Run], text: str) -> tuple[Run, str]:
     """Return the run that a text names, and what it is."""
     if text.isdigit() and len(text) <= LONGEST_NUMBER:
         run_id, words = registry.at_version(settings, int(text)).run_id, f"version {text}, "
     else:
         run_id, words = text.lower(), ""
-    found = [run for run in runs if run.run_id.startswith(run_id)]
+    found = [run for run in runs if run.info.run_id.startswith(run_id)]
     if len(found) == 1:
         run = found[0]
-        return run, f"{words}run {run.run_id[:SHOWN]} ({run.name})"
+        return run, f"{words}run {run.info.run_id[:SHOWN]} ({run.info.run_name})"
     where = f"in {settings.tracking_uri}"
     if found:
         raise StoreError(
             f"{len(found)} runs {where} begin with {text!r}: "
-            f"{first_few([run.run_id[:SHOWN] for run in found])}. Expected one. Type more of it."
+            f"{first_few([run.info.run_id[:SHOWN] for run in found])}. "
+            "Expected one. Type more of it."
         )
     raise StoreError(
         f"No run {where} begins with {text!r}. Expected the identifier of a run, how it begins, or "
@@ -168,15 +171,15 @@ def _named(settings: Settings, runs: Sequence[KeptRun], text: str) -> tuple[Kept
     )
 
 
-def _near(runs: Sequence[KeptRun], run: KeptRun) -> list[KeptRun]:
+def _near(runs: Sequence[Run], run: Run) -> list[Run]:
     """Return the runs that may hold the cells of one: itself, its job's, backtests of its model."""
-    job = run.parent or run.run_id
-    model = run.tags.get("model_version")
-    kin = [one for one in runs if job in (one.run_id, one.parent)]
+    job = run.data.tags.get(MLFLOW_PARENT_RUN_ID, run.info.run_id)
+    model = run.data.tags.get("model_version")
+    kin = [one for one in runs if job in (one.info.run_id, one.data.tags.get(MLFLOW_PARENT_RUN_ID))]
     replays = [
         one
         for one in runs
-        if one.tags.get("flow") == "backtest" and one.tags.get("model_version") == model
+        if one.data.tags.get("flow") == "backtest" and one.data.tags.get("model_version") == model
     ]
     return [run, *kin, *replays]
 

@@ -12,12 +12,12 @@ import pandas as pd
 from features.controls.analogs import Analog
 from features.months import month_label
 from features.origin import Origin
+from features.panel.evidence_panel import KINDS, EvidencePanel
 from flows.context.console import LOG, echo
-from flows.context.prefect_runs import job_flow
+from flows.context.prefect_runs import job_flow, kept_step
 from flows.context.recipes import magnets_recipe
 from flows.context.workspace import Workspace, open_workspace
 from flows.monitoring.spans import span, spanned
-from flows.training.known_steps import show_known
 from models.evaluation.backtest import Backtest, EvidenceBacktest, backtest_evidence
 from models.forecasting import decomposition
 from models.forecasting.decomposition import Stages
@@ -41,7 +41,7 @@ from models.learning.spec import ModelSpec
 from models.policy.policy_effect import PolicyEffect, effect_at
 from models.policy.policy_response import words_of
 from models.registry import model_store, registry
-from models.registry.registry import Champion
+from models.registry.registry import RegisteredVersion
 from store.errors import StoreError
 from store.settings import Settings
 from store.vocabulary import FORECAST_COLUMNS, MAX_HORIZON, MONTHS_AHEAD
@@ -91,6 +91,45 @@ def predict(
     return forecast(workspace, result, version)
 
 
+def show_known(workspace: Workspace) -> None:
+    """Compute what is known at the moment of a workspace, unless it is kept, and tell its figures.
+
+    Raises:
+        DataError: The moment is too early, or nothing is known.
+    """
+    cache = workspace.history.cache
+    kept_step("evidence-panel", cache, lambda: _panel(workspace))
+    kept_step("analogs", cache, lambda: _analogs(workspace))
+
+
+def _panel(workspace: Workspace) -> EvidencePanel:
+    panel = workspace.history.panel(workspace.as_of)
+    cells = ", ".join(f"{(panel.kind == place).sum()} {kind}" for place, kind in enumerate(KINDS))
+    LOG.info(
+        "panel     %s destinations to %s: %s; %s suspicious statements",
+        *(len(panel.kind), month_label(panel.cutoff), cells, len(panel.suspicious)),
+    )
+    return panel
+
+
+def _analogs(workspace: Workspace) -> None:
+    found = workspace.history.analogs(workspace.as_of)
+    LOG.info("analogs   %s controls on other minerals", len(found))
+
+
+def trial_forecast(settings: Settings, as_of: pd.Timestamp, spec: ModelSpec) -> Forecast:
+    """Return what a model trained at an as_of by a recipe forecasts alone; nothing is registered.
+
+    Raises:
+        DataError: It cannot answer for some destination.
+    """
+    workspace = open_workspace(settings, as_of, spec=spec)
+    origin = workspace.history.origin(as_of)
+    seen = backtest_evidence(workspace.history, as_of, spec=spec, executor=workspace.executor)
+    steps = [trained_step(workspace, rows_of(origin), seen)]
+    return forecast_of(made_on(workspace, steps, origin))
+
+
 @dataclass(frozen=True, slots=True)
 class TrainedForecast:
     """A forecast with all that it was made of."""
@@ -119,7 +158,7 @@ def made_at(
         origin = workspace.history.origin(workspace.as_of)
         attributes["rows"] = len(rows_of(origin))
         LOG.info("features  %s rows of %s columns", *rows_of(origin).shape)
-    return made_on(workspace, rungs_of(workspace, origin, result, version), origin)
+    return made_on(workspace, fallback_chain(workspace, origin, result, version), origin)
 
 
 def made_on(workspace: Workspace, steps: Sequence[FallbackStep], origin: Origin) -> TrainedForecast:
@@ -179,10 +218,10 @@ def why_of(made: TrainedForecast) -> tuple[list[str], list[str]]:
     return drivers_of.tolist(), [json.dumps(row) for row in together.to_dict("records")]
 
 
-def rungs_of(
+def fallback_chain(
     workspace: Workspace, origin: Origin, result: EvidenceBacktest | None, version: int | None
 ) -> list[FallbackStep]:
-    """Return who may answer, highest first: models that existed then, then steps without one."""
+    """Return the fallback chain, best first: models that existed then, then steps without one."""
     rows = rows_of(origin)
 
     @cache
@@ -193,8 +232,8 @@ def rungs_of(
         return remembered(workspace.history, workspace.as_of)
 
     def without_model(status: str, name: str) -> FallbackStep:
-        speaks = f"{name}-{workspace.spec.digest}"
-        return FallbackStep(status, speaks, lambda: plain(status, origin, memory(), workspace.spec))
+        named = f"{name}-{workspace.spec.digest}"
+        return FallbackStep(status, named, lambda: plain(status, origin, memory(), workspace.spec))
 
     return [
         *_models(workspace, rows, result, version),
@@ -211,7 +250,10 @@ def _models(
     A model promoted later than the moment is not in its chain.
     """
     try:
-        holders = registry.champion(workspace.settings), registry.previous(workspace.settings)
+        holders = [
+            registry.by_alias(workspace.settings, alias)
+            for alias in (registry.CHAMPION, registry.PREVIOUS)
+        ]
     except StoreError as err:
         return [FallbackStep(CHAMPION, "none", partial(_raise, err))]
     champion, previous = (
@@ -230,7 +272,9 @@ def _models(
     return steps
 
 
-def _stored(workspace: Workspace, rows: pd.DataFrame, status: str, model: Champion) -> FallbackStep:
+def _stored(
+    workspace: Workspace, rows: pd.DataFrame, status: str, model: RegisteredVersion
+) -> FallbackStep:
     def predict() -> FallbackForecast:
         loaded = model_store.load(workspace.settings, model.version)
         return modelled(TrainedModel(loaded.heads, loaded.card), rows)

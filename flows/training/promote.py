@@ -1,6 +1,5 @@
 """Make a challenger champion if the gate allows it, or go back to the champion before."""
 
-import json
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Final
@@ -11,34 +10,23 @@ from flows.context.console import LOG, echo
 from flows.context.prefect_artifacts import leave_table
 from flows.context.prefect_runs import job_flow
 from flows.context.provenance import actor, git_commit
-from flows.context.workspace import open_workspace
-from flows.training.comparison import cells_of, champion_pairs
-from flows.training.shadow import check_forecasts, shadow_release, trouble_of
+from flows.context.workspace import Workspace, open_workspace
+from flows.training.backtest import cells_of
 from models.evaluation.backtest import Backtest
-from models.evaluation.promotion import (
-    Challenge,
-    PromotionDecision,
-    judge,
-    own_cells,
-)
-from models.registry import registry, tracking
-from models.registry.registry import Champion
-from store.errors import DataError, StoreError
+from models.evaluation.compare import own_cells, paired_cells
+from models.evaluation.promotion import Challenge, PromotionDecision, judge
+from models.forecasting.evidence_forecaster import TrainedModel
+from models.forecasting.fallback import FAULTS, NUMBERS, faults_of, modelled, reason_of
+from models.forecasting.model_frame import rows_of
+from models.registry import model_store, registry
+from models.registry.registry import RegisteredVersion
+from models.registry.runs import log_table, open_run
+from store.errors import DataError, StoreError, first_few
 from store.settings import Settings
 from store.vocabulary import COMMODITY
 
 NOT_COMPARED: Final = "not compared"
 """Decision on a challenger that no rule refused and that nothing could be compared with."""
-
-
-@dataclass(frozen=True, slots=True)
-class PromotionRequest:
-    """How to promote."""
-
-    needs_shadow: bool = True
-    is_accepted: bool = False
-    """A person answers for what the rules refuse or cannot judge."""
-    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +43,7 @@ def promote(
     settings: Settings,
     as_of: pd.Timestamp,
     version: int | None = None,
-    wish: PromotionRequest | None = None,
+    accept: str | None = None,
     result: Backtest | None = None,
 ) -> PromotionOutcome:
     """Judge a challenger, keep the evidence in MLflow and let it publish if it passes.
@@ -64,26 +52,25 @@ def promote(
         settings: Where things are kept.
         as_of: The moment decided at.
         version: A registered version; the challenger if left out.
-        wish: How; all rules count if left out.
+        accept: Why a person answers for what the rules refuse or cannot judge; all rules count if
+            left out.
         result: The backtest the version was trained with; read from MLflow if not given.
 
     Raises:
         DataError: The version publishes already, cannot forecast, or is accepted without a reason.
-        StoreError: There is no such version, or none on trial.
+        StoreError: There is no such version, or no challenger.
     """
-    how = wish or PromotionRequest()
-    if how.is_accepted and not how.reason.strip():
+    if accept is not None and not accept.strip():
         raise DataError(
             "--accept without a reason promotes nothing. Expected why a person answers for what "
             'the rules refuse or cannot judge. Add it: --accept "...".'
         )
-    challenger, champion = _on_trial(settings, version), registry.champion(settings)
+    challenger, champion = _challenger(settings, version), registry.champion(settings)
     if result is None:
         check_forecasts(open_workspace(settings, as_of), challenger)
-    trial = _trial(settings, as_of, (challenger, champion), how, result)
-    decision = judge(trial)
-    is_champion = decision.is_passed or how.is_accepted
-    _keep(settings, as_of, (challenger, champion), (trial, decision), how)
+    decision = judge(_challenge(settings, challenger, champion, result))
+    is_champion = decision.is_passed or accept is not None
+    _record(settings, as_of, (challenger, champion), decision, accept)
     rules = pd.DataFrame([asdict(rule) for rule in decision.rules])
     leave_table("gate", rules, f"Version {challenger.version}: {decision.summary}")
     LOG.info("gate      version %s: %s", challenger.version, decision.summary)
@@ -112,39 +99,67 @@ def report_promoted(settings: Settings, model_version: str) -> None:
             echo(f"run       version {champion.version}, trained on these facts, is champion")
 
 
-def rollback(settings: Settings, as_of: pd.Timestamp, reason: str) -> tuple[Champion, Champion]:
+def rollback(
+    settings: Settings, as_of: pd.Timestamp, reason: str
+) -> tuple[RegisteredVersion, RegisteredVersion]:
     """Let the previous champion publish again; return it and the one taken back.
 
     Raises:
         StoreError: There is no previous champion.
         DataError: It cannot forecast any more; nothing was changed.
     """
-    if (before := registry.previous(settings)) is not None:
+    if (before := registry.by_alias(settings, registry.PREVIOUS)) is not None:
         check_forecasts(open_workspace(settings, as_of), before)
     now, bad = registry.roll_back(settings, reason=reason)
-    tags = {
-        **_tags("rollback", as_of),
-        "version": str(now.version),
-        "taken_back": str(bad.version),
-        "decision": "rolled back",
-        "reason": reason,
-    }
-    name = f"rollback {as_of:%Y-%m-%d} version {bad.version}"
-    with tracking.open_run(settings, name=name, tags=tags) as run:
-        run.text(json.dumps(tags, indent=1) + "\n", "decision.json")
-    registry.note(settings, bad.version, {"decision": "rolled back", "decision_run": run.run_id})
+    decided = {"decision": "rolled back", "decision_reason": reason}
+    tags = {**_tags("rollback", as_of), **decided, "version": str(bad.version)}
+    with open_run(settings, name=f"rollback version {bad.version}", tags=tags) as run:
+        registry.set_tags(settings, bad.version, {**decided, "decision_run": run.info.run_id})
     return now, bad
 
 
-def _on_trial(settings: Settings, version: int | None) -> Champion:
+def check_forecasts(workspace: Workspace, model: RegisteredVersion) -> None:
+    """Refuse a version that could not forecast if it were champion.
+
+    Raises:
+        DataError: It cannot; with the reason and the remedy.
+    """
+    if trouble := _trouble(workspace, model):
+        commit = model.git_commit or "not recorded"
+        raise DataError(
+            f"Version {model.version} ({model.model_version}) cannot forecast as of "
+            f"{workspace.as_of:%Y-%m-%d}: {trouble.rstrip('.')}. Expected a model that today's "
+            f"code and files still run. Check out the code that trained it (commit {commit}), "
+            "restore its files from a backup, or make another version champion: `magnetcast "
+            'promote VERSION --accept "why"`. Nothing was changed.'
+        )
+
+
+def _trouble(workspace: Workspace, model: RegisteredVersion) -> str:
+    """Return why a version forecasts no destination at the workspace's moment, empty if it does."""
+    origin = workspace.history.origin(workspace.as_of)
+    try:
+        loaded = model_store.load(workspace.settings, model.version)
+        made = modelled(TrainedModel(loaded.heads, loaded.card), rows_of(origin)).table
+    except FAULTS as err:
+        return reason_of(err)
+    numbers = made[NUMBERS].to_numpy().reshape(len(origin.series), len(origin.targets), -1)
+    faults = faults_of(numbers, origin)
+    wrong = [f"{name} ({why})" for name, why in zip(origin.series, faults, strict=True) if why]
+    return f"it forecasts no destination: {first_few(wrong)}" if len(wrong) == len(faults) else ""
+
+
+def _challenger(settings: Settings, version: int | None) -> RegisteredVersion:
     found = (
-        registry.challenger(settings) if version is None else registry.at_version(settings, version)
+        registry.by_alias(settings, registry.CHALLENGER)
+        if version is None
+        else registry.at_version(settings, version)
     )
     if found is None:
         raise StoreError(
-            f"No version of model {registry.MODEL!r} in {settings.tracking_uri} is on trial. "
-            "Expected one with alias 'challenger', which the last training leaves where it did "
-            "not pass at once. Run `magnetcast train`, or name a version."
+            f"No version of model {registry.MODEL!r} in {settings.tracking_uri} is challenger. "
+            "Expected one, which the last training leaves where it did not pass at once. "
+            "Run `magnetcast train`, or name a version."
         )
     champion = registry.champion(settings)
     if champion is not None and champion.version == found.version:
@@ -155,89 +170,78 @@ def _on_trial(settings: Settings, version: int | None) -> Champion:
     return found
 
 
-def _trial(
+def _challenge(
     settings: Settings,
-    as_of: pd.Timestamp,
-    pair: tuple[Champion, Champion | None],
-    wish: PromotionRequest,
+    challenger: RegisteredVersion,
+    champion: RegisteredVersion | None,
     result: Backtest | None,
 ) -> Challenge:
-    challenger, champion = pair
-    own = own_cells(cells_of(settings, challenger) if result is None else result.cells)
+    """Return what both backtests scored; a model is never compared with itself."""
+    backtested = cells_of(settings, challenger.model_version) if result is None else result.cells
+    own = own_cells(backtested)
     if champion is None:
         return Challenge(pd.DataFrame(), own, is_first=True, is_refit=False, is_older=False)
-    workspace = open_workspace(settings, as_of)
-    trouble = trouble_of(workspace, champion)
-    if trouble:
-        echo(f"promote   the champion cannot forecast: {trouble}")
-    is_refit = champion.recipe == challenger.recipe != ""
-    pairs, compared_by = champion_pairs(workspace, own, (challenger, champion))
+    pairs = pd.DataFrame()
+    if challenger.model_version != champion.model_version:
+        pairs = paired_cells(own, own_cells(cells_of(settings, champion.model_version)))
     return Challenge(
         pairs,
         own,
         is_first=False,
-        is_refit=is_refit,
+        is_refit=champion.recipe == challenger.recipe != "",
         is_older=pd.Timestamp(challenger.as_of) < pd.Timestamp(champion.as_of),
         rolled_back=_taken_back(settings, challenger, champion),
-        shadow="" if is_refit else shadow_release(workspace, challenger.recipe),
-        needs_shadow=wish.needs_shadow,
-        compared_by=compared_by,
-        champion_trouble=trouble,
     )
 
 
-def _taken_back(settings: Settings, challenger: Champion, champion: Champion) -> str:
+def _taken_back(
+    settings: Settings, challenger: RegisteredVersion, champion: RegisteredVersion
+) -> str:
     """Return why this version, its recipe or its twin was taken back; empty if none was.
 
     Another fit of the champion's own recipe is no twin unless it learned from the same facts.
     """
-    for bad in registry.rolled_back(settings):
+    for bad in registry.versions(settings):
         is_twin = (bad.recipe, bad.data_vintage) == (challenger.recipe, challenger.data_vintage)
         is_kind = bad.recipe == challenger.recipe != champion.recipe
-        if bad.version == challenger.version or is_twin or is_kind:
+        if bad.rolled_back and (bad.version == challenger.version or is_twin or is_kind):
             return f"version {bad.version} was: {bad.rolled_back}"
     return ""
 
 
-def _keep(
+def _record(
     settings: Settings,
     as_of: pd.Timestamp,
-    pair: tuple[Champion, Champion | None],
-    judged: tuple[Challenge, PromotionDecision],
-    wish: PromotionRequest,
+    pair: tuple[RegisteredVersion, RegisteredVersion | None],
+    decision: PromotionDecision,
+    accept: str | None,
 ) -> None:
     """Write decision and evidence to MLflow, before any alias moves."""
-    (challenger, champion), (trial, decision) = pair, judged
+    challenger, champion = pair
+    decided = {
+        "decision": _word(decision, accept),
+        "decision_reason": accept or decision.reasons or decision.summary,
+        "decision_rules": decision.summary,
+    }
     tags = {
         **_tags("promote", as_of),
+        **decided,
         "data_vintage": challenger.data_vintage,
         "version": str(challenger.version),
         "model_version": challenger.model_version,
         "champion": "none" if champion is None else str(champion.version),
-        "decision": _word(decision, wish),
-        "reason": wish.reason or decision.reasons or decision.summary,
-        "rules": decision.summary,
-        "compared_by": trial.compared_by or NOT_COMPARED,
     }
-    evidence = {**tags, "summary": tags["rules"], "rules": decision.table.to_dict("records")}
-    name = f"gate {as_of:%Y-%m-%d} version {challenger.version}"
-    with tracking.open_run(settings, name=name, tags=tags) as run:
-        run.text(json.dumps(evidence, indent=1) + "\n", "decision.json")
-        run.table(decision.table, "rules.csv")
-    noted = {
-        "decision": tags["decision"],
-        "decision_reason": tags["reason"],
-        "decision_rules": tags["rules"],
-        "decision_run": run.run_id,
-    }
-    registry.note(settings, challenger.version, noted)
+    with open_run(settings, name=f"gate version {challenger.version}", tags=tags) as run:
+        log_table(decision.table, "rules.csv")
+    decided["decision_run"] = run.info.run_id
+    registry.set_tags(settings, challenger.version, decided)
 
 
-def _word(decision: PromotionDecision, wish: PromotionRequest) -> str:
+def _word(decision: PromotionDecision, accept: str | None) -> str:
     """Return what became of a challenger in one word."""
     if decision.is_passed:
         return "promoted"
-    if wish.is_accepted:
+    if accept is not None:
         return "accepted"
     return "refused" if decision.broken else NOT_COMPARED
 

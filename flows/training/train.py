@@ -1,28 +1,25 @@
 """Train the model of an as_of, register it as challenger and promote it if it may publish."""
 
-import math
-
+import mlflow
 import pandas as pd
 
 from features.months import month_label
 from flows.context.console import LOG, echo
-from flows.context.jobs import describe_job, recorded_job
+from flows.context.jobs import recorded_job
 from flows.context.prefect_runs import job_flow
 from flows.context.recipes import kept, magnets_recipe
 from flows.context.workspace import Workspace, open_workspace
 from flows.monitoring.spans import spanned
-from flows.training.backtest import backtest, dataset_of, own_metrics, score_of, tags_of, verdict
+from flows.training.backtest import backtest, log_dataset, own_metrics, tags_of, verdict
 from flows.training.promote import promote, tell
-from flows.training.shadow import keep_shadow
 from models.evaluation.backtest import EvidenceBacktest
 from models.forecasting.evidence_forecaster import EvidenceForecaster, TrainedModel
-from models.forecasting.forecaster import MODEL
 from models.forecasting.model_frame import rows_of
 from models.learning.quantile_heads import texts_of
 from models.learning.spec import ModelSpec
 from models.monitoring.feature_drift import REFERENCE, reference_of
-from models.registry import model_store, registry, stored, tracking
-from models.registry.model_store import VersionSummary
+from models.registry import model_store, registry
+from models.registry.runs import open_run
 from store.settings import Settings
 
 
@@ -34,7 +31,7 @@ def train(
     result: EvidenceBacktest | None = None,
     spec: ModelSpec | None = None,
 ) -> int:
-    """Return the registered version: champion if every rule held, else in shadow.
+    """Return the registered version: champion if every rule held, else challenger.
 
     Args:
         settings: Where things are kept.
@@ -44,8 +41,7 @@ def train(
     """
     recipe = spec or magnets_recipe(settings, as_of).spec
     workspace = open_workspace(settings, as_of, spec=recipe)
-    with recorded_job(settings, "train", as_of):
-        describe_job(workspace, "train")
+    with recorded_job(workspace, "train"):
         seen = backtest(settings, as_of, recipe) if result is None else result
         return _trained(workspace, seen)
 
@@ -66,44 +62,30 @@ def _trained(workspace: Workspace, seen: EvidenceBacktest) -> int:
     tell(outcome, workspace.model_version)
     if not outcome.is_champion:  # one that is leaves another recipe on trial where it is
         registry.nominate(settings, version)
-        keep_shadow(workspace, version)
     return version
 
 
 def record(workspace: Workspace, trained: TrainedModel, seen: EvidenceBacktest) -> int:
     """Log and register a trained model and return its version."""
     tags = tags_of(workspace, "train")
-    past = workspace.history.past(workspace.as_of)
+    origin = workspace.history.origin(workspace.as_of)
     card = {
         **trained.card,
-        **stored.stamp(trained.card),
+        **model_store.stamp(trained.card),
         "parameters": workspace.spec.choices,
-        REFERENCE: reference_of(past),
+        REFERENCE: reference_of(workspace.history.past(workspace.as_of)),
     }
-    score = score_of(seen, MODEL, "sql")
-    origin = workspace.history.origin(workspace.as_of)
-    metrics = own_metrics(seen.scores) if len(seen.scores) else {}
-    if not math.isnan(score):
-        metrics["gate_score"] = score
-    with tracking.open_run(workspace.settings, name="train", tags=tags) as run:
-        run.summary(workspace.spec.choices, metrics, dataset_of(workspace))
+    with open_run(workspace.settings, name="train", tags=tags):
+        mlflow.log_params(workspace.spec.choices)
+        mlflow.log_metrics(own_metrics(seen.scores) if len(seen.scores) else {})
+        log_dataset(workspace)
         return model_store.register(
             workspace.settings,
-            run,
             heads=texts_of(trained.heads),
             card=card,
             example=rows_of(origin),
-            tags={
-                **tags,
-                "gate_score": repr(score),
-                "recipe": stored.recipe_of(card),
-                "parameters": kept(workspace.spec),
-            },
-            summary=VersionSummary(
-                f"Magnets (HS 85051110) by destination, recipe {workspace.recipe}, data to "
-                f"{month_label(origin.cutoff)} as known on {workspace.as_of:%Y-%m-%d}. "
-                f"Backtest: {verdict(seen) if len(seen.scores) else 'no month scored'}.",
-                workspace.spec.choices,
-                metrics,
-            ),
+            tags={**tags, "recipe": workspace.recipe, "parameters": kept(workspace.spec)},
+            description=f"Magnets (HS 85051110) by destination, recipe {workspace.recipe}, data to "
+            f"{month_label(origin.cutoff)} as known on {workspace.as_of:%Y-%m-%d}. "
+            f"Backtest: {verdict(seen) if len(seen.scores) else 'no month scored'}.",
         )

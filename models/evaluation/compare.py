@@ -1,19 +1,23 @@
-"""How sure a lead over a baseline is: differences of scores with bootstrap intervals.
+"""How sure a lead over a baseline is: differences of scores with intervals.
 
-Public: :func:`differences`.
+Public: :func:`differences`, of any two models; :func:`paired_cells` and :func:`score_differences`,
+of two backtests. The gate, ``magnetcast compare`` and scoreboards all use these.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
+from models.evaluation.backtest import SCORED_HORIZONS
+from models.evaluation.scores import cell_scores
+from models.forecasting.forecaster import MODEL
 from sources.files.dates import read_period
 from store.arrays import Floats, Ints
 from store.frequency import MONTHLY, Frequency
+from store.vocabulary import AGGREGATES, ALL, QUANTILE_COLUMNS
 
 LOSSES: Final = {
     "mase": "scaled_error",
@@ -26,7 +30,8 @@ over the sum of tonnes."""
 CELL: Final = ("as_of", "cutoff", "destination", "period")
 """What two models' forecasts are paired by; as_of where there is one."""
 
-INTERVAL: Final = (0.05, 0.95)
+LEVEL: Final = 0.95
+"""Probability that the difference lies below the upper end of its interval: p05 to p95."""
 
 BETTER: Final = "better"
 WORSE: Final = "worse"
@@ -37,65 +42,53 @@ DIFFERENCE_COLUMNS: Final = (
     "verdict", "cells",
 )  # fmt: skip
 
-AT_ONCE: Final = 2_000_000
-"""Numbers held at once while resampling; bounds the memory, not the result."""
+CHALLENGER: Final = "challenger"
+CHAMPION: Final = "champion"
 
+A: Final = "A"
+B: Final = "B"
+"""Names of two backtests in tables and plots; differences are those of B less those of A."""
 
-@dataclass(frozen=True, slots=True)
-class _ResampledBlocks:
-    """Sums over the cells of each block: metrics x cutoffs x destinations."""
+COVERAGE: Final = "coverage80"
 
-    own: Floats
-    """Numerators of the model's scores."""
-    gap: Floats
-    """The same, less the baseline's."""
-    weight: Floats
-    """Denominators of both."""
-    cells: Floats
-    run: int
-    """Neighbouring cutoffs that are drawn together."""
+SCOPE_COLUMNS: Final = [
+    "scope", "metric", A, B, "difference", "p05", "p95", "verdict", "cells",
+]  # fmt: skip
 
 
 def differences(
-    cells: pd.DataFrame,
-    model: str,
-    baselines: Sequence[str],
-    *,
-    seed: int,
-    draws: int = 2000,
-    frequency: Frequency = MONTHLY,
+    cells: pd.DataFrame, model: str, baselines: Sequence[str], *, frequency: Frequency = MONTHLY
 ) -> pd.DataFrame:
-    """Return the scores of a model less those of each baseline, with intervals.
+    """Return the scores of a model less those of each baseline, with 90% intervals.
 
-    Cutoffs and destinations are both drawn with replacement and their cells weighed by how often
-    the two were drawn, as errors of one month are alike across destinations and those of one
-    destination across months. Weights are spread for small numbers of either, so that few cutoffs
-    tell little apart; one cutoff is no evidence for other times, and the interval is then over
-    destinations alone. Cutoffs closer than the longest horizon are drawn in runs. Intervals are
-    too wide where errors of a month or destination have nothing in common.
+    Standard errors are clustered by cutoff and by destination, as errors of one month are alike
+    across destinations and those of one destination across months; cutoffs closer than the longest
+    horizon count as autocorrelated. Student's t has as many degrees of freedom as the fewer of
+    independent cutoffs and destinations leave, so that few of either tell little apart. One cutoff
+    is no evidence for other times: the interval is then over destinations alone.
 
     Args:
         cells: As ``models.evaluation.scores.cell_scores`` returns; not modified.
         model: Name of the model.
         baselines: Names of the models it is compared to, each on the cells both forecast.
-        seed: Of the draws.
-        draws: Number of resamples.
         frequency: Of the periods.
 
     Returns:
         One row per baseline and metric (mase, sql, wape): the two scores, difference (below 0 the
-        model is better), p05 and p95 of its resamples, verdict (``better``, ``worse`` or ``not
-        significant``, when 0 lies within p05..p95) and cells compared. NaN without shared cells;
-        the interval also with a single series at a single cutoff.
+        model is better), p05 and p95, verdict (``better``, ``worse`` or ``not significant``, when 0
+        lies within p05..p95) and cells compared. NaN without shared cells; the interval also with a
+        single series at a single cutoff.
 
-    Source: A. B. Owen, The pigeonhole bootstrap, Annals of Applied Statistics 1 (2007) 386-411.
+    Source: A. C. Cameron, J. B. Gelbach, D. L. Miller, Robust inference with multiway clustering,
+    Journal of Business & Economic Statistics 29 (2011) 238-249; W. K. Newey, K. D. West,
+    Econometrica 55 (1987) 703-708.
     """
     own = cells.loc[cells["model"] == model]
     parts = []
     for baseline in baselines:
         pairs = _pairs(own, cells.loc[cells["model"] == baseline])
-        table = _compared(pairs, np.random.default_rng(seed), draws, frequency)
-        parts.append(table.assign(model=model, baseline=baseline))
+        rows = [_difference(pairs, metric, frequency) for metric in LOSSES]
+        parts.append(pd.DataFrame(rows).assign(model=model, baseline=baseline))
     columns = list(DIFFERENCE_COLUMNS)
     return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
 
@@ -104,131 +97,136 @@ def _pairs(own: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
     """Return the cells both models forecast, the other's errors with the suffix ``_other``."""
     keys = [name for name in CELL if name in own]
     theirs = other[[*keys, *LOSSES.values()]]
-    return own.merge(theirs, on=keys, suffixes=("", "_other"), validate="one_to_one")
+    pairs = own.merge(theirs, on=keys, suffixes=("", "_other"), validate="one_to_one")
+    return pairs.sort_values(keys, ignore_index=True)
 
 
-def _compared(
-    pairs: pd.DataFrame, rng: np.random.Generator, draws: int, frequency: Frequency
-) -> pd.DataFrame:
-    """Return one row a metric."""
-    blocks = _blocks(pairs, frequency)
-    weight = blocks.weight.sum(axis=(1, 2))
-    score = _ratio(blocks.own.sum(axis=(1, 2)), weight)
-    difference = _ratio(blocks.gap.sum(axis=(1, 2)), weight)
-    low, high = _interval(_resampled(blocks, rng, draws))
-    return pd.DataFrame(
-        {
-            "metric": list(LOSSES),
-            "score": score,
-            "baseline_score": score - difference,
-            "difference": difference,
-            "p05": low,
-            "p95": high,
-            "verdict": np.select([high < 0, low > 0], [BETTER, WORSE], UNSURE),
-            "cells": blocks.cells.sum(axis=(1, 2)).astype(int),
-        }
-    )
+def _difference(pairs: pd.DataFrame, metric: str, frequency: Frequency) -> dict[str, object]:
+    """Return the row of one metric; a cell without a scale is left out of scaled metrics."""
+    column = LOSSES[metric]
+    known = pairs.dropna(subset=[column, f"{column}_other"])
+    own, other = (known[name].to_numpy(dtype=float) for name in (column, f"{column}_other"))
+    weight = known["tonnes"].to_numpy(dtype=float) if metric == "wape" else np.ones(len(known))
+    total = float(weight.sum())
+    if total <= 0:
+        nothing = dict.fromkeys(("score", "baseline_score", "difference", "p05", "p95"), np.nan)
+        return {"metric": metric, **nothing, "verdict": UNSURE, "cells": len(known)}
+    difference = float((own - other).sum() / total)
+    score = float(own.sum() / total)
+    beyond = (own - other - difference * weight) / total
+    reach = _half_width(beyond, known, frequency)
+    low, high = difference - reach, difference + reach
+    return {
+        "metric": metric,
+        "score": score,
+        "baseline_score": score - difference,
+        "difference": difference,
+        "p05": low,
+        "p95": high,
+        "verdict": BETTER if high < 0 else WORSE if low > 0 else UNSURE,
+        "cells": len(known),
+    }
 
 
-def _blocks(pairs: pd.DataFrame, frequency: Frequency) -> _ResampledBlocks:
-    """Return the sums of paired cells; a cell without a scale is left out of scaled metrics."""
+def _half_width(beyond: Floats, pairs: pd.DataFrame, frequency: Frequency) -> float:
+    """Return half the width of an interval, given what each cell adds to the difference."""
     row, cutoffs = pd.factorize(pairs["cutoff"], sort=True)
-    column, destinations = pd.factorize(pairs["destination"], sort=True)
-    shape = (len(cutoffs), len(destinations))
-
-    def sums(values: Floats) -> Floats:
-        block = row * shape[1] + column
-        total = np.bincount(block, weights=values, minlength=shape[0] * shape[1])
-        return np.asarray(total, dtype=float).reshape(shape)
-
-    tonnes = pairs["tonnes"].to_numpy(dtype=float)
-    parts = []
-    for metric, loss in LOSSES.items():
-        own, other = (pairs[name].to_numpy(dtype=float) for name in (loss, f"{loss}_other"))
-        counted = np.isfinite(own) & np.isfinite(other)
-        weight = tonnes if metric == "wape" else np.ones(len(pairs))
-        values = (own, own - other, weight, np.ones(len(pairs)))
-        parts.append([sums(np.where(counted, value, 0.0)) for value in values])
-    own_sums, gaps, weights, counts = (np.stack(part) for part in zip(*parts, strict=True))
+    column, destinations = pd.factorize(pairs["destination"])
+    table = np.zeros((len(cutoffs), len(destinations)))
+    np.add.at(table, (row, column), beyond)
     numbers = np.array([read_period(cutoff, frequency) for cutoff in cutoffs])
-    return _ResampledBlocks(own_sums, gaps, weights, counts, _run(numbers, pairs["horizon"]))
+    run = _run(numbers, int(pairs["horizon"].max()))
+    independent = (len(cutoffs) / run, float(len(destinations)))
+    sums = (_autocorrelated(table.sum(axis=1), run), float((table.sum(axis=0) ** 2).sum()))
+    found = [
+        (variance * count / (count - 1), count - 1)
+        for variance, count in zip(sums, independent, strict=True)
+        if count > 1
+    ]
+    if not found:
+        return float("nan")
+    variances, freedom = zip(*found, strict=True)
+    both = sum(variances) - float((table**2).sum()) if len(found) > 1 else 0.0
+    return float(stats.t.ppf(LEVEL, min(freedom)) * np.sqrt(max(both, *variances)))
 
 
-def _run(cutoffs: Ints, horizon: "pd.Series[int]") -> int:
+def _run(cutoffs: Ints, horizon: int) -> int:
     """Return how many cutoffs the longest horizon spans, at most a quarter of all."""
-    if not len(cutoffs):
-        return 1
-    spanned = np.searchsorted(cutoffs, cutoffs + int(horizon.max())) - np.arange(len(cutoffs))
+    spanned = np.searchsorted(cutoffs, cutoffs + horizon) - np.arange(len(cutoffs))
     return min(int(spanned.max()), max(1, len(cutoffs) // 4))
 
 
-def _resampled(blocks: _ResampledBlocks, rng: np.random.Generator, draws: int) -> Floats:
-    """Return the difference in each resample: metrics x draws, NaN where there are no cells.
+def _autocorrelated(sums: Floats, run: int) -> float:
+    """Return the sum of squares and products of sums fewer than ``run`` places apart, weighted."""
+    found = float((sums**2).sum())
+    for lag in range(1, run):
+        found += 2.0 * (1.0 - lag / run) * float((sums[lag:] * sums[:-lag]).sum())
+    return max(found, 0.0)
 
-    To first order: weights that are spread for small numbers may be negative, and a quotient of two
-    sums of few blocks would then be wild. Nothing can be drawn from a single block, or none.
+
+def own_cells(cells: pd.DataFrame) -> pd.DataFrame:
+    """Return the product's own cells of a backtest within the horizons that are scored."""
+    if cells.empty:
+        return cells
+    low, high = SCORED_HORIZONS
+    return cells.loc[(cells["model"] == MODEL) & cells["horizon"].between(low, high)]
+
+
+def paired_cells(
+    later: pd.DataFrame, earlier: pd.DataFrame, names: tuple[str, str] = (CHALLENGER, CHAMPION)
+) -> pd.DataFrame:
+    """Return the cells both forecast, both scored on the months as the later one knew them.
+
+    Args:
+        later: Cells of a backtest (``own_cells``).
+        earlier: Those of one made before: its months may have been revised since.
+        names: What ``model`` calls the two.
     """
-    kinds, cutoffs, destinations = blocks.gap.shape
-    if cutoffs * destinations <= 1:
-        return np.full((kinds, draws), np.nan)
-    weight = blocks.weight.sum(axis=(1, 2))
-    difference = _ratio(blocks.gap.sum(axis=(1, 2)), weight)
-    beyond = blocks.gap - difference[:, None, None] * blocks.weight
-    by_destination = beyond.reshape(-1, destinations).T
-    totals = []
-    for count in _batches(draws, most=AT_ONCE // (destinations + kinds * cutoffs)):
-        by_run = _times(_cutoffs_drawn(rng, count, cutoffs, blocks.run), cutoffs)
-        by_one = _times(rng.integers(destinations, size=(count, destinations)), destinations)
-        drawn = _widened(by_one, destinations) @ by_destination
-        rows = _widened(by_run, cutoffs / blocks.run)
-        totals.append(np.einsum("nkc,nc->kn", drawn.reshape(count, kinds, cutoffs), rows))
-    total = np.concatenate(totals, axis=1)
-    return difference[:, None] + _ratio(total, np.broadcast_to(weight[:, None], total.shape))
+    if later.empty or earlier.empty:
+        return pd.DataFrame()
+    truth = later[["destination", "period", "tonnes"]].drop_duplicates()
+    scale = later[["destination", "cutoff", "scale"]].drop_duplicates()
+    key = [name for name in (*CELL, "horizon") if name in later and name in earlier]
+    paired = earlier[[*key, *QUANTILE_COLUMNS, "mean"]].merge(later[key], on=key)
+    theirs = cell_scores(paired.assign(model=names[1]), truth, scale)
+    ours = later.merge(paired[key], on=key).assign(model=names[0])
+    return pd.concat([ours, theirs], ignore_index=True)
 
 
-def _cutoffs_drawn(rng: np.random.Generator, count: int, cutoffs: int, run: int) -> Ints:
-    """Return as many cutoffs as there are, in runs that go on at the first after the last."""
-    starts = rng.integers(cutoffs, size=(count, -(-cutoffs // run)))
-    drawn = (starts[:, :, None] + np.arange(run)) % cutoffs
-    return drawn.reshape(count, -1)[:, :cutoffs]
+def score_differences(cells: pd.DataFrame) -> pd.DataFrame:
+    """Return the scores of A and B by scope with the interval of their difference.
 
+    Args:
+        cells: As :func:`paired_cells` of models A and B; not modified.
 
-def _times(drawn: Ints, size: int) -> Floats:
-    """Return how often each of ``size`` items was drawn, by row."""
-    flat = (drawn + size * np.arange(len(drawn))[:, None]).reshape(-1)
-    counts = np.bincount(flat, minlength=size * len(drawn))
-    return counts.reshape(len(drawn), size).astype(float)
-
-
-def _widened(times: Floats, independent: float) -> Floats:
-    """Return weights spread about 1 more than the times drawn, as few items vary too little.
-
-    Of n items resamples vary by (n - 1) / n of the true variance, and their number of degrees of
-    freedom calls for Student's interval, not the normal's. One item does not vary at all.
+    Returns:
+        ``SCOPE_COLUMNS``: one row per scope (all, sums, destinations by size, horizons) and metric;
+        coverage80, the share of months within the 80% band, has no interval.
     """
-    if independent <= 1:
-        return times
-    high = INTERVAL[1]
-    student = stats.t(df=independent - 1).ppf(high) / stats.norm.ppf(high)
-    factor = float(student * np.sqrt(independent / (independent - 1)))
-    return 1.0 + factor * (times - 1.0)
+    tables = [_of_scope(part).assign(scope=scope) for scope, part in _scopes(cells)]
+    return pd.concat(tables, ignore_index=True)[SCOPE_COLUMNS]
 
 
-def _batches(draws: int, *, most: int) -> Iterator[int]:
-    """Yield numbers of draws that add up to all."""
-    size = max(1, most)
-    for start in range(0, draws, size):
-        yield min(size, draws - start)
+def _scopes(cells: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    yield ALL, cells
+    size = cells.loc[cells["model"] == A].groupby("destination")["tonnes"].sum()
+    sums = [name for name in AGGREGATES if name in size]
+    for name in [*sums, *size.drop(sums).sort_values(ascending=False).index]:
+        yield str(name), cells.loc[cells["destination"] == name]
+    for horizon, part in cells.groupby("horizon"):
+        yield f"{horizon} ahead", part
 
 
-def _ratio(part: Floats, whole: Floats) -> Floats:
-    """Return a quotient, NaN where there is nothing to divide by."""
-    return np.asarray(np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole > 0))
-
-
-def _interval(resampled: Floats) -> tuple[Floats, Floats]:
-    """Return p05 and p95 of each row's known values, NaN without any."""
-    known = [row[np.isfinite(row)] for row in resampled]
-    found = [np.quantile(row, INTERVAL) if len(row) else np.full(2, np.nan) for row in known]
-    low, high = np.array(found).T
-    return low, high
+def _of_scope(cells: pd.DataFrame) -> pd.DataFrame:
+    found = differences(cells, B, [A]).rename(columns={"baseline_score": A, "score": B})
+    share = cells.groupby("model")["is_covered"].mean()
+    covered = {
+        "metric": COVERAGE,
+        A: share[A],
+        B: share[B],
+        "difference": share[B] - share[A],
+        "verdict": "",
+        "cells": len(cells) // 2,
+    }
+    table = pd.concat([found, pd.DataFrame([covered])], ignore_index=True)
+    return table.assign(verdict=table["verdict"].replace({BETTER: "B better", WORSE: "A better"}))

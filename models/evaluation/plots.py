@@ -77,6 +77,25 @@ def scoreboard_plots(
     }
 
 
+PLOTTED: Final = 14
+"""Scopes in the plot of two backtests; the table has all."""
+
+
+def comparison_plots(cells: pd.DataFrame, scores: pd.DataFrame) -> dict[str, Figure]:
+    """Return figures of two backtests by name: error by horizon and by origin, differences.
+
+    Args:
+        cells: As ``compare.paired_cells`` of models A and B.
+        scores: As ``compare.score_differences``.
+    """
+    scopes = list(dict.fromkeys(scores["scope"]))[:PLOTTED]
+    rows = scores.rename(columns={"scope": "baseline"}).replace(
+        {"verdict": {"B better": BETTER, "A better": WORSE}}
+    )
+    words = "B less A, 90% interval: below 0 B is better (green), above A (orange), grey: unsure"
+    return {**score_plots(cells), "differences": difference_plot(rows, scopes, words)}
+
+
 def _errors_by_horizon(cells: pd.DataFrame, period: str) -> Figure:
     figure, axes = _axes(height=4.2)
     _draw_models(axes, _means(cells, "horizon", "model", "scaled_error"))

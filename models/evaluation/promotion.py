@@ -1,7 +1,6 @@
 """Whether a challenger may publish: rules on evidence from forecasts both made of the same months.
 
-Public: :func:`judge`, :func:`paired_cells`, :class:`Challenge`, :class:`PromotionLimits`,
-:class:`PromotionDecision`.
+Public: :func:`judge`, :class:`Challenge`, :class:`PromotionLimits`, :class:`PromotionDecision`.
 Source: docs/adr/0019-champion-and-challenger.md.
 """
 
@@ -12,19 +11,10 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from models.evaluation.backtest import SCORED_HORIZONS
-from models.evaluation.compare import differences
-from models.evaluation.scores import cell_scores
-from models.forecasting.forecaster import MODEL
-from store.vocabulary import QUANTILE_COLUMNS
-
-CHALLENGER: Final = "challenger"
-CHAMPION: Final = "champion"
+from models.evaluation.compare import CHALLENGER, CHAMPION, differences
 
 BAND: Final = 0.8
 """What the band between p10 and p90 promises."""
-
-KEY: Final = ["as_of", "cutoff", "destination", "period", "horizon"]
 
 Verdict = Literal["held", "broken", "waived", "not compared"]
 """A waived rule has a reason; one that could not be compared leaves the decision to a person."""
@@ -48,7 +38,6 @@ class PromotionLimits:
     """Cells below which a destination is too thin to be held against a model."""
     level: float = 0.99
     """Probability that a calibrated band passes."""
-    seed: int = 20250404
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,24 +45,17 @@ class Challenge:
     """What is known of a challenger and of the champion it is compared with."""
 
     cells: pd.DataFrame
-    """Paired cells as of ``scores.cell_scores``; model is ``challenger`` or ``champion``."""
+    """As ``compare.paired_cells``; model is ``challenger`` or ``champion``."""
     own: pd.DataFrame
     """All cells of the challenger's backtest, horizons as scored."""
     is_first: bool
     """There is no champion yet."""
     is_refit: bool
-    """Made as the champion was, from other months."""
+    """Of the champion's recipe, from other months."""
     is_older: bool
     """Trained at an earlier moment than the champion."""
     rolled_back: str = ""
     """Why one like it was taken back; empty if none was."""
-    shadow: str = ""
-    """Which release its recipe was in shadow for; empty if none."""
-    needs_shadow: bool = True
-    compared_by: str = ""
-    """Which of the champion's forecasts are in ``cells``; empty if it has none."""
-    champion_trouble: str = ""
-    """Why the champion cannot forecast any more; empty if it can."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,33 +123,6 @@ class PromotionDecision:
         return pd.DataFrame([asdict(rule) for rule in self.rules])
 
 
-def own_cells(cells: pd.DataFrame) -> pd.DataFrame:
-    """Return the product's own cells of a backtest within the horizons that are scored."""
-    if cells.empty:
-        return cells
-    low, high = SCORED_HORIZONS
-    return cells.loc[(cells["model"] == MODEL) & cells["horizon"].between(low, high)]
-
-
-def paired_cells(challenger: pd.DataFrame, champion: pd.DataFrame) -> pd.DataFrame:
-    """Return the cells both forecast, both scored on the months as known now.
-
-    Args:
-        challenger: Cells of its backtest (``own_cells``), made now.
-        champion: Those of the champion's, made when it was trained: its months may have been
-            revised since.
-    """
-    if challenger.empty or champion.empty:
-        return pd.DataFrame()
-    truth = challenger[["destination", "period", "tonnes"]].drop_duplicates()
-    scale = challenger[["destination", "cutoff", "scale"]].drop_duplicates()
-    key = [name for name in KEY if name in challenger and name in champion]
-    paired = champion[[*key, *QUANTILE_COLUMNS, "mean"]].merge(challenger[key], on=key)
-    theirs = cell_scores(paired.assign(model=CHAMPION), truth, scale)
-    ours = challenger.merge(paired[key], on=key).assign(model=CHALLENGER)
-    return pd.concat([ours, theirs], ignore_index=True)
-
-
 def judge(trial: Challenge, limits: PromotionLimits | None = None) -> PromotionDecision:
     """Return what becomes of each rule; ``is_passed`` tells whether the challenger may publish.
 
@@ -190,7 +145,6 @@ def judge(trial: Challenge, limits: PromotionLimits | None = None) -> PromotionD
             _loss(trial, held_to),
             _destinations(trial, held_to),
             _calibration(trial, held_to),
-            _shadow(trial),
         )
     )
 
@@ -213,7 +167,7 @@ def _nothing_to_compare(trial: Challenge, name: str, expected: str) -> Promotion
     measured = "no month scored for both"
     if waived := _no_need(trial):
         return PromotionRule(name, measured, expected, "waived", waived)
-    why = "of the champion no backtest, publication or usable model covers the scored months"
+    why = "no backtest of the champion covers the scored months"
     return PromotionRule(name, measured, expected, "not compared", why)
 
 
@@ -243,15 +197,16 @@ def _loss(trial: Challenge, limits: PromotionLimits) -> PromotionRule:
     name, expected = "loss against the champion", f"at most {limits.margin:+.0%}"
     if trial.cells.empty:
         return _nothing_to_compare(trial, name, expected)
-    table = differences(trial.cells, CHALLENGER, [CHAMPION], seed=limits.seed)
+    table = differences(trial.cells, CHALLENGER, [CHAMPION])
     row = table.set_index("metric").loc["sql"]
     numbers = row[["difference", "p95", "score", "baseline_score"]].to_numpy(dtype=float)
     own, theirs = numbers[2:].tolist()
     ratio, high = (numbers[:2] / numbers[3]).tolist()
     counted = ratio if trial.is_refit else high
-    wording = f"{ratio:+.1%}, surely below {high:+.1%}, {row['verdict']}"
-    if trial.compared_by:
-        wording += f" ({own:.3f} against {theirs:.3f} of {trial.compared_by})"
+    wording = (
+        f"{ratio:+.1%}, with 95% below {high:+.1%}, {row['verdict']} "
+        f"({own:.3f} against {theirs:.3f})"
+    )
     return _rule(name, wording, expected, counted <= limits.margin)
 
 
@@ -285,11 +240,3 @@ def _calibration(trial: Challenge, limits: PromotionLimits) -> PromotionRule:
     wording = f"held {share:.0%} of {months} months"
     expected = f"{low:.0%} to {high:.0%}"
     return _rule(name, wording, expected, low <= share <= high, waived=waived)
-
-
-def _shadow(trial: Challenge) -> PromotionRule:
-    waived = _no_need(trial) or ("" if trial.needs_shadow else "--no-shadow")
-    if trial.champion_trouble and not waived:
-        waived = f"the champion cannot forecast: {trial.champion_trouble}"
-    measured = trial.shadow or "none"
-    return _rule("shadow", measured, "one release", bool(trial.shadow), waived=waived)

@@ -1,4 +1,4 @@
-"""Models by version and alias, and the record of runs; the only package that imports MLflow.
+"""Models by version and alias, and the record of runs, in MLflow.
 
-Here: tracking, stored models, promotion rules. Not here: training.
+Here: tracking, stored models. Not here: training, promotion rules (``models.evaluation``).
 """

@@ -4,28 +4,26 @@ import errno
 import logging
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import wraps
 from pathlib import Path
-from typing import Concatenate, Final, ParamSpec, Protocol, TypeVar
+from typing import Concatenate, Final, ParamSpec, TypeVar
 
 from filelock import FileLock, Timeout
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
-from mlflow.telemetry import get_telemetry_client, set_telemetry_client
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from store.database import shown_address
 from store.errors import StoreError
 from store.settings import Settings
-from store.sqlite_files import FORBIDDEN, make_private
+from store.sqlite_files import make_private
 
 EXPERIMENT: Final = "magnetcast"
 """Name of the one experiment that holds all runs."""
 
 FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
-"""Texts of the system's errors when a disk is full."""
 
 _Args = ParamSpec("_Args")
 _Found = TypeVar("_Found")
@@ -65,56 +63,27 @@ def worded(
 
 
 def connect(settings: Settings) -> tuple[MlflowClient, str]:
-    """Open MLflow's database, and make it and the experiment when absent.
+    """Return a client and the experiment's identifier; the database is made when absent.
 
-    One process at a time does this: MLflow migrates a new SQLite file without a lock of its own,
-    and a second process would find a half-made schema.
-
-    Args:
-        settings: Where MLflow's database and artifacts are.
-
-    Returns:
-        The client and the identifier of the experiment.
+    MLflow migrates a new SQLite file without a lock of its own, hence ours.
 
     Raises:
-        StoreError: It does not answer, another process holds the lock too long, or the experiment
-            was deleted.
+        StoreError: It does not answer, or the experiment was deleted.
     """
     _hush()
-    database = _database_file(settings.tracking_uri)
-    lock = settings.home / "mlflow.lock" if database is None else Path(f"{database}.lock")
-    lock.parent.mkdir(parents=True, exist_ok=True)
+    uri = settings.tracking_uri
     try:
-        with answering(settings), _opening(lock, database, settings.lock_timeout_s):
-            if database is not None:
+        with answering(settings), _opening(settings):
+            if (database := _database_file(uri)) is not None:
                 make_private(database)
-            client = MlflowClient(
-                tracking_uri=_absolute(settings.tracking_uri),
-                registry_uri=_absolute(settings.tracking_uri),
-            )
+            client = MlflowClient(tracking_uri=uri, registry_uri=uri)
             return client, _experiment_id(client, settings)
     except Timeout as err:
         raise StoreError(
-            f"MLflow's database {settings.tracking_uri} is being opened by another process "
-            f"for more than {settings.lock_timeout_s:g} s (lock {lock}). "
-            "Expected to wait a few seconds. Stop the other process, or raise "
-            "MAGNETCAST_LOCK_TIMEOUT_S."
+            f"MLflow's database {uri} is being opened by another process for more than "
+            f"{settings.lock_timeout_s:g} s (lock {err.lock_file}). Expected to wait a few "
+            "seconds. Stop the other process, or raise MAGNETCAST_LOCK_TIMEOUT_S."
         ) from err
-
-
-@contextmanager
-def _opening(lock: Path, database: Path | None, timeout_s: float) -> Iterator[None]:
-    """Hold the lock, unless the database is there on a disk that cannot be written."""
-    held = FileLock(lock, timeout=timeout_s)
-    try:
-        held.acquire()
-    except OSError as err:
-        if err.errno not in FORBIDDEN or database is None or not database.exists():
-            raise
-    try:
-        yield
-    finally:
-        held.release()
 
 
 def is_kept(settings: Settings) -> bool:
@@ -123,27 +92,13 @@ def is_kept(settings: Settings) -> bool:
     return database is None or database.exists()
 
 
-_Item_co = TypeVar("_Item_co", covariant=True)
-
-
-class _Page(Protocol[_Item_co]):
-    """Some of what was asked for, and the way to the rest."""
-
-    token: str | None
-
-    def __iter__(self) -> Iterator[_Item_co]: ...
-
-
-def all_pages(ask: Callable[[str | None], _Page[_Item_co]]) -> list[_Item_co]:
-    """Return what all pages hold."""
-    found: list[_Item_co] = []
-    token: str | None = None
-    while True:
-        page = ask(token)
-        found.extend(page)
-        token = page.token
-        if not token:
-            return found
+def _opening(settings: Settings) -> AbstractContextManager[object]:
+    """Return the lock to open a SQLite file under; none where its folder cannot be written."""
+    database = _database_file(settings.tracking_uri)
+    if database is None or (database.exists() and not os.access(database.parent, os.W_OK)):
+        return nullcontext()
+    database.parent.mkdir(parents=True, exist_ok=True)
+    return FileLock(f"{database}.lock", timeout=settings.lock_timeout_s)
 
 
 def _experiment_id(client: MlflowClient, settings: Settings) -> str:
@@ -170,28 +125,14 @@ def _database_file(uri: str) -> Path | None:
     return Path(database).resolve() if database and database != ":memory:" else None
 
 
-def _absolute(uri: str) -> str:
-    """Return the address with a full path: MLflow keeps open databases by their address."""
-    database = _database_file(uri)
-    if database is None:
-        return uri
-    return make_url(uri).set(database=str(database)).render_as_string(hide_password=False)
-
-
 def _hush() -> None:
-    """Keep MLflow from reporting home and from writing chatter among our results."""
-    if get_telemetry_client() is not None:
-        os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
-        set_telemetry_client()  # type: ignore[no-untyped-call]
+    """Keep MLflow's chatter out of our results."""
     os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
     for name in ("mlflow", "alembic"):
         logger = logging.getLogger(name)
         logger.setLevel(max(logger.level, logging.WARNING))
-    # Warns of an environment without pip, such as uv's, at each registration.
+    # Warn of an environment without pip, and of a database that our own error tells in words.
     logging.getLogger("mlflow.utils.environment").setLevel(logging.ERROR)
-    # Warn of other versions than a model was stored by: ours is text that any version reads.
-    for name in ("mlflow.utils.requirements_utils", "mlflow.pyfunc"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    # Prints a traceback where the database does not answer, which our own error tells in words.
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)

@@ -1,9 +1,11 @@
-"""Trained models in MLflow: stored with their script, read back only if nobody changed them.
+"""Trained models in MLflow: logged with the script that serves them, read back as data.
 
-A stored model is code, text and JSON; nothing in it is unpickled, and nothing in it runs before
-:mod:`models.registry.stored` found it to be what training stored.
+A stored model is boosters as text and a card as JSON. We load just those with our own code and only
+if they are what training stored; the script beside them serves whoever has MLflow alone, and
+nothing here executes it.
 """
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,214 +15,181 @@ from tempfile import TemporaryDirectory
 from typing import Final, cast
 
 import lightgbm as lgb
-import mlflow.artifacts
-import mlflow.pyfunc
+import mlflow
 import numpy as np
 import pandas as pd
 from mlflow import MlflowClient
-from mlflow.entities import LoggedModel, LoggedModelOutput
 from mlflow.exceptions import MlflowException
-from mlflow.models import Model, ModelSignature, infer_signature
-from mlflow.pyfunc import PyFuncModel
+from mlflow.models import ModelSignature, infer_signature
 from mlflow.types import ColSpec, DataType, Schema, TensorSpec
-from mlflow.utils.file_utils import local_file_uri_to_path
 from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
-from mlflow.utils.uri import is_local_uri
 
-from models.registry import served, stored
+from features.build import ALL_FEATURES, catalogue_digest
+from models.registry import served
 from models.registry.mlflow_client import connect, worded
 from models.registry.registry import MODEL, version_of
-from models.registry.tracked_run import TrackedRun
-from store.errors import StoreError
+from store.errors import StoreError, first_few
 from store.settings import Settings
+
+MODEL_SCHEMA: Final = 1
+"""Raised when what a row means changes in a way that no entry of the catalogue tells: the target,
+the level that forecasts are ratios to, the destinations."""
+
+DIGEST_TAG: Final = "sha256"
+"""Tag of a version: digest of its boosters and card."""
+
+PARTS: Final = "model"
+"""Folder of boosters and card, below ``artifacts`` in the logged model."""
 
 EXAMPLE_ROWS: Final = 5
 """Rows kept beside the model to show what it takes."""
-
 
 ABOUT: Final = (
     "Monthly exports of rare-earth magnets (HS 85051110) from China by destination, up to twelve "
     "months ahead, as quantiles in tonnes. The version with alias champion publishes, challenger "
     "is on trial, previous is the way back. `magnetcast compare` tells two versions apart."
 )
-"""Description of the registered model."""
 
 REQUIREMENTS: Final = ("lightgbm", "mlflow", "numpy", "pandas")
 """Packages that ``served.py`` imports; a stored model names their installed versions."""
 
 
 @dataclass(frozen=True, slots=True)
-class VersionSummary:
-    """What MLflow's pages show of a version."""
-
-    description: str = ""
-    params: Mapping[str, object] = field(default_factory=dict)
-    metrics: Mapping[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
 class LoadedModel:
-    """A stored model, ready to predict with the code that was stored beside it."""
+    """A stored model."""
 
     version: int
     card: Mapping[str, object]
     heads: Mapping[str, lgb.Booster] = field(repr=False)
-    pyfunc: PyFuncModel = field(repr=False)
 
-    def quantiles(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """Return the quantiles and the mean of each row in tonnes.
 
-        Args:
-            rows: As for :func:`models.registry.served.predict_quantiles`; not modified.
-
-        Returns:
-            One row per input row, in its order and with its index.
-
-        Raises:
-            ValueError: A column is missing, or horizon, level, offset or what the experts say is
-                not a finite number.
-        """
-        served.check_columns(self.card, rows)
-        return cast("pd.DataFrame", self.pyfunc.predict(_inputs(self.card, rows)))
+def stamp(card: Mapping[str, object]) -> dict[str, object]:
+    """Return what training adds to a card so that a model of other rows can be refused."""
+    return {"schema": MODEL_SCHEMA, "meanings": catalogue_digest(frozenset(_features(card)))}
 
 
 @worded
 def register(
     settings: Settings,
-    run: TrackedRun,
     *,
     heads: Mapping[str, str],
     card: Mapping[str, object],
     example: pd.DataFrame,
     tags: Mapping[str, str],
-    summary: VersionSummary | None = None,
+    description: str = "",
 ) -> int:
-    """Store a trained model as an output of the run and as the next version.
+    """Log a trained model to MLflow's active run and return its number as the next version.
 
     Args:
         settings: Where MLflow's database and artifacts are.
-        run: The open run that trained it.
         heads: Boosters in LightGBM's text form by the names in ``served.HEADS``.
         card: As for :func:`models.registry.served.predict_quantiles`; must survive JSON.
         example: Rows the model can predict; the first few are kept; not modified.
-        tags: What :func:`champion` tells of it: ``model_version``, ``as_of``, ``data_vintage``.
-        summary: What it is, its choices and scores, for whoever looks at it in MLflow.
-
-    Returns:
-        Number of the version.
+        tags: As the fields of ``registry.RegisteredVersion``.
+        description: What it is, for whoever looks at it in MLflow.
 
     Raises:
         ValueError: A head is missing, or the example lacks a column.
     """
-    client, experiment_id = connect(settings)
-    shown = summary or VersionSummary()
+    client, _ = connect(settings)
+    texts = _texts(heads, card)
+    loaded, card = served.parsed(texts)
+    served.check_columns(card, example)
+    some = example.head(EXAMPLE_ROWS)
+    inputs = served.names_of(some).join(_inputs(card, some)).reset_index(drop=True)
+    outputs = served.names_of(inputs).join(served.predict_quantiles(loaded, card, inputs))
+    tags = {**tags, DIGEST_TAG: _digest(texts)}
     with TemporaryDirectory() as scratch:
-        parts = stored.write_parts(Path(scratch) / "model", heads, card)
-        logged = client.create_logged_model(
-            experiment_id,
+        folder = Path(scratch) / PARTS
+        folder.mkdir()
+        for name, text in texts.items():
+            (folder / name).write_text(text, encoding="utf-8", newline="\n")
+        logged = mlflow.pyfunc.log_model(
             name=MODEL,
-            source_run_id=run.run_id,
-            tags=dict(tags),
-            params={name: str(value) for name, value in shown.params.items()},
+            python_model=served.__file__,
+            artifacts={PARTS: str(folder)},
+            # Without the gaps: MLflow would take a feature with a gap for one to be left out.
+            signature=_signature(inputs.fillna(0.0), outputs),
+            input_example=inputs,
+            pip_requirements=[f"{package}=={installed(package)}" for package in REQUIREMENTS],
+            tags=tags,
         )
-        try:
-            _save(Path(scratch) / "stored", parts=parts, example=example, logged=logged)
-            tags = {**tags, stored.HASH_TAG: stored.folder_hash(Path(scratch) / "stored")}
-            client.log_model_artifacts(logged.model_id, f"{scratch}/stored")
-        except BaseException:
-            client.finalize_logged_model(logged.model_id, "FAILED")
-            raise
-    client.finalize_logged_model(logged.model_id, "READY")
-    client.log_outputs(run.run_id, [LoggedModelOutput(logged.model_id, step=0)])
-    run.metrics(shown.metrics, model_id=logged.model_id)
-    return _next_version(client, logged, tags, shown.description)
+    return _next_version(client, str(logged.model_id), tags, description)
 
 
 @worded
 def load(settings: Settings, version: int) -> LoadedModel:
-    """Return a registered version, ready to predict.
-
-    Args:
-        settings: Where MLflow's database is.
-        version: Number of a registered version.
-
-    Returns:
-        The model, running the script that was stored beside it.
+    """Return a registered version; no code of it is executed.
 
     Raises:
-        StoreError: There is no such version, its files cannot be read or are not those that
-            training stored, or it was made for other features or an older schema.
+        StoreError: There is no such version, its boosters and card cannot be read or are not those
+            that training stored, or it was made for other features or another schema.
     """
     client, _ = connect(settings)
     version_of(client, settings, version)
-    expected = client.get_model_version(MODEL, str(version)).tags.get(stored.HASH_TAG, "")
+    expected = client.get_model_version(MODEL, str(version)).tags.get(DIGEST_TAG, "none")
     source = client.get_model_version_download_uri(MODEL, str(version))
     try:
         folder = mlflow.artifacts.download_artifacts(
-            artifact_uri=source, tracking_uri=client.tracking_uri
+            artifact_uri=f"{source}/artifacts/{PARTS}", tracking_uri=client.tracking_uri
         )
-        with stored.checked_copy(Path(folder), expected) as safe:
-            pyfunc = mlflow.pyfunc.load_model(str(safe))
+        texts = {name: (Path(folder) / name).read_text(encoding="utf-8") for name in served.FILES}
+        _check_digest(texts, expected)
+        heads, card = served.parsed(texts)
+        _check_rows(card)
     except (MlflowException, OSError, ValueError) as err:
         raise StoreError(
             f"Version {version} of model {MODEL!r} cannot be read from {source}: {err} "
             "Expected the files that training stored. Restore the artifact folder from a backup, "
             "or promote another version."
         ) from err
-    model = cast("served.ServedModel", pyfunc.unwrap_python_model())
-    return LoadedModel(version, model.card, model.heads, pyfunc)
+    return LoadedModel(version, card, heads)
 
 
-@worded
-def damaged(settings: Settings, *, besides: int) -> tuple[str, ...]:
-    """Return each registered version whose files are gone or not those that training stored.
+def _texts(heads: Mapping[str, str], card: Mapping[str, object]) -> dict[str, str]:
+    """Return boosters and card by the names of their files."""
+    if set(heads) != set(served.HEADS):
+        raise ValueError(
+            f"A model of heads {sorted(heads)} was to be registered. "
+            f"Expected exactly {list(served.HEADS)}. Train one booster for each."
+        )
+    boosters = {f"{name}.txt": text for name, text in heads.items()}
+    return {**boosters, served.CARD: json.dumps(card, allow_nan=False, indent=1)}
 
-    Reads the files and runs none of them; what is not on a disk of this machine is left out.
 
-    Args:
-        settings: Where MLflow's database is.
-        besides: Number of a version that is looked at elsewhere.
+def _digest(texts: Mapping[str, str]) -> str:
+    return hashlib.sha256(json.dumps(texts, sort_keys=True).encode()).hexdigest()
+
+
+def _check_digest(texts: Mapping[str, str], expected: str) -> None:
+    if (found := _digest(texts)) != expected:
+        raise ValueError(
+            f"its boosters and card have SHA-256 {found[:12]}, and {expected[:12]} was "
+            "recorded when it was registered."
+        )
+
+
+def _features(card: Mapping[str, object]) -> list[str]:
+    return [str(name) for name in cast("list[object]", card.get("features", []))]
+
+
+def _check_rows(card: Mapping[str, object]) -> None:
+    """Refuse a model that was trained on other rows than today's.
+
+    Raises:
+        ValueError: With the reason.
     """
-    client, _ = connect(settings)
-    found = []
-    for one in client.search_model_versions(f"name = '{MODEL}'"):
-        source = client.get_model_version_download_uri(MODEL, str(one.version))
-        expected = one.tags.get(stored.HASH_TAG, "")
-        is_here = is_local_uri(source)  # type: ignore[no-untyped-call]
-        if int(one.version) == besides or not expected or not is_here:
-            continue
-        folder = local_file_uri_to_path(source)  # type: ignore[no-untyped-call]
-        actual = stored.folder_hash(Path(folder))
-        if actual != expected:
-            found.append(
-                f"the files of version {one.version} are not those that training stored: they have "
-                f"SHA-256 {actual[:12]}, and {expected[:12]} was recorded"
-            )
-    return tuple(found)
-
-
-def _save(folder: Path, *, parts: Path, example: pd.DataFrame, logged: LoggedModel) -> None:
-    """Write the folder that MLflow serves from: script, parts, signature, example, packages."""
-    heads, card = served.read_model(parts)
-    served.check_columns(card, example)
-    some = example.head(EXAMPLE_ROWS)
-    inputs = served.names_of(some).join(_inputs(card, some)).reset_index(drop=True)
-    outputs = served.names_of(inputs).join(served.predict_quantiles(heads, card, inputs))
-    mlflow.pyfunc.save_model(
-        folder,
-        python_model=served.__file__,
-        artifacts={"model": str(parts)},
-        # Without the gaps: MLflow would take a feature with a gap for one that may be left out.
-        signature=_signature(inputs.fillna(0.0), outputs),
-        input_example=inputs,
-        pip_requirements=[f"{package}=={installed(package)}" for package in REQUIREMENTS],
-        mlflow_model=Model(
-            artifact_path=logged.artifact_location,
-            model_uuid=logged.model_id,
-            run_id=logged.source_run_id,
-            model_id=logged.model_id,
-        ),
-    )
+    features = _features(card)
+    remedy = "Run `magnetcast train`, or promote a version that was trained with this code."
+    if card.get("schema") != MODEL_SCHEMA:
+        why = f"it was trained on schema {card.get('schema', 'none')}. Expected {MODEL_SCHEMA}"
+    elif unknown := sorted(set(features) - {feature.name for feature in ALL_FEATURES}):
+        why = f"it was trained on features that are no more: {first_few(unknown)}"
+    elif card.get("meanings") != (today := catalogue_digest(frozenset(features))):
+        why = f"its features had other meanings ({card.get('meanings')}). Expected {today}"
+    else:
+        return
+    raise ValueError(f"{why}. {remedy}")
 
 
 def _signature(inputs: pd.DataFrame, outputs: pd.DataFrame) -> ModelSignature:
@@ -243,32 +212,20 @@ def _inputs(card: Mapping[str, object], rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _next_version(
-    client: MlflowClient, logged: LoggedModel, tags: Mapping[str, str], description: str
+    client: MlflowClient, model_id: str, tags: Mapping[str, str], description: str
 ) -> int:
     """Register a logged model and return the number it got."""
-    found = client.search_registered_models(f"name = '{MODEL}'")
-    if not found:
-        _make_model(client)
-    elif not found[0].description:  # made before models were described
-        client.update_registered_model(MODEL, ABOUT)
-    # The location, not "models:/<id>": MLflow would resolve that in its process-wide database.
+    if not client.search_registered_models(f"name = '{MODEL}'"):
+        client.create_registered_model(MODEL, description=ABOUT)
+    logged = client.get_logged_model(model_id)
     made = client.create_model_version(
         MODEL,
         logged.artifact_location,
         run_id=logged.source_run_id,
         tags=dict(tags),
         description=description,
-        model_id=logged.model_id,
+        model_id=model_id,
     )
     link = json.dumps([{"name": MODEL, "version": made.version}])
-    client.set_logged_model_tags(logged.model_id, {MLFLOW_MODEL_VERSIONS: link})
+    client.set_logged_model_tags(model_id, {MLFLOW_MODEL_VERSIONS: link})
     return int(made.version)
-
-
-def _make_model(client: MlflowClient) -> None:
-    """Make the registered model, unless another process has just done so."""
-    try:
-        client.create_registered_model(MODEL, description=ABOUT)
-    except MlflowException as err:
-        if err.error_code != "RESOURCE_ALREADY_EXISTS":
-            raise

@@ -20,56 +20,54 @@ CHAMPION: Final = "champion"
 """Alias of the version that publishes."""
 
 CHALLENGER: Final = "challenger"
-"""Alias of the version on trial: the newest that is not champion."""
+"""Alias of the newest version that the gate did not pass."""
 
 PREVIOUS: Final = "previous"
 """Alias of the version that published before: the way back."""
+
+ALIASES: Final = (CHAMPION, CHALLENGER, PREVIOUS)
 
 ROLLED_BACK_TAG: Final = "rolled_back"
 """Tag of a version that was taken back as champion: the reason."""
 
 
 @dataclass(frozen=True, slots=True)
-class Champion:
-    """A registered version that holds an alias, and what it was trained on."""
+class RegisteredVersion:
+    """A registered version, and what it was trained on."""
 
     version: int
     run_id: str
     model_version: str
+    """Its name, as published forecasts carry it."""
     as_of: str
     data_vintage: str
-    score: float
-    """Error in its own backtest (tag ``gate_score``), NaN if it was not recorded."""
     recipe: str = ""
-    """How it was made (``contract.recipe_of``); empty for versions older than the tag."""
+    """Digest of its parameters and features."""
     rolled_back: str = ""
     """Why it was taken back as champion; empty if it was not."""
     git_commit: str = ""
     """Commit of the code that trained it."""
     parameters: str = ""
-    """Choices that were not at their defaults, as JSON; empty for versions older than the tag."""
+    """Parameters that were not at their defaults, as JSON."""
 
 
-@worded
-def champion(settings: Settings) -> Champion | None:
+def champion(settings: Settings) -> RegisteredVersion | None:
     """Return the version that publishes, or None before the first promotion."""
-    return _holder(settings, CHAMPION)
+    return by_alias(settings, CHAMPION)
 
 
 @worded
-def challenger(settings: Settings) -> Champion | None:
-    """Return the version on trial, or None."""
-    return _holder(settings, CHALLENGER)
+def by_alias(settings: Settings, alias: str) -> RegisteredVersion | None:
+    """Return the version that holds an alias, or None; never makes a database."""
+    if not is_kept(settings):
+        return None
+    client, _ = connect(settings)
+    version = _aliases(client).get(alias)
+    return None if version is None else version_of(client, settings, version)
 
 
 @worded
-def previous(settings: Settings) -> Champion | None:
-    """Return the version that published before the champion, or None."""
-    return _holder(settings, PREVIOUS)
-
-
-@worded
-def at_version(settings: Settings, version: int) -> Champion:
+def at_version(settings: Settings, version: int) -> RegisteredVersion:
     """Return what is known of a registered version.
 
     Raises:
@@ -82,44 +80,31 @@ def at_version(settings: Settings, version: int) -> Champion:
 
 
 @worded
-def rolled_back(settings: Settings) -> list[Champion]:
-    """Return the versions that were taken back as champions, oldest first."""
-    return [one for one in _versions(settings) if one.rolled_back]
+def versions(settings: Settings) -> list[RegisteredVersion]:
+    """Return what is known of every version, oldest first; never makes a database."""
+    if not is_kept(settings):
+        return []
+    client, _ = connect(settings)
+    found = client.search_model_versions(f"name = '{MODEL}'")
+    return sorted(map(_registered, found), key=lambda one: one.version)
 
 
-@worded
-def of_recipe(settings: Settings, recipe: str) -> list[Champion]:
-    """Return the versions of a recipe, oldest first; none of an empty one."""
-    return [one for one in _versions(settings) if one.recipe == recipe != ""]
-
-
-@worded
-def named(settings: Settings, model_version: str) -> Champion | None:
-    """Return the newest version that training registered under a name, or None.
-
-    Args:
-        settings: Where MLflow's database is.
-        model_version: The name, as a published forecast carries it.
-    """
-    return next(
-        (one for one in _versions(settings)[::-1] if one.model_version == model_version), None
-    )
+def named(settings: Settings, model_version: str) -> RegisteredVersion | None:
+    """Return the newest version of a name that published forecasts carry, or None."""
+    found = [one for one in versions(settings) if one.model_version == model_version]
+    return found[-1] if found else None
 
 
 @worded
 def nominate(settings: Settings, version: int) -> None:
-    """Put a version on trial, in the place of the challenger before it."""
+    """Make a version the challenger, in the place of the one before it."""
     client, _ = connect(settings)
     client.set_registered_model_alias(MODEL, CHALLENGER, str(version))
 
 
 @worded
 def promote(settings: Settings, version: int) -> None:
-    """Let a version publish; the one that did until now stays at hand as :func:`previous`.
-
-    Args:
-        settings: Where MLflow's database is.
-        version: Number of a registered version.
+    """Let a version publish; the one that did until now gets the alias ``previous``.
 
     Raises:
         StoreError: There is no such version.
@@ -128,15 +113,15 @@ def promote(settings: Settings, version: int) -> None:
     version_of(client, settings, version)
     aliases = _aliases(client)
     holder = aliases.get(CHAMPION)
-    if holder is not None and int(holder) != version:
-        client.set_registered_model_alias(MODEL, PREVIOUS, holder)
+    if holder is not None and holder != version:
+        client.set_registered_model_alias(MODEL, PREVIOUS, str(holder))
     client.set_registered_model_alias(MODEL, CHAMPION, str(version))
-    if aliases.get(CHALLENGER) == str(version):
+    if aliases.get(CHALLENGER) == version:
         client.delete_registered_model_alias(MODEL, CHALLENGER)
 
 
 @worded
-def roll_back(settings: Settings, *, reason: str) -> tuple[Champion, Champion]:
+def roll_back(settings: Settings, *, reason: str) -> tuple[RegisteredVersion, RegisteredVersion]:
     """Let the previous champion publish again and mark the one that did as rolled back.
 
     There is no previous champion afterwards: the one taken back must not replace it.
@@ -151,7 +136,7 @@ def roll_back(settings: Settings, *, reason: str) -> tuple[Champion, Champion]:
     Raises:
         StoreError: There is no champion, or none before it.
     """
-    now, before = champion(settings), previous(settings)
+    now, before = champion(settings), by_alias(settings, PREVIOUS)
     if now is None or before is None:
         raise StoreError(
             f"Model {MODEL!r} in {settings.tracking_uri} has no version with alias "
@@ -166,37 +151,27 @@ def roll_back(settings: Settings, *, reason: str) -> tuple[Champion, Champion]:
 
 
 @worded
-def note(settings: Settings, version: int, tags: Mapping[str, str]) -> None:
+def set_tags(settings: Settings, version: int, tags: Mapping[str, str]) -> None:
     """Keep further tags with a version."""
     client, _ = connect(settings)
     for name, value in tags.items():
         client.set_model_version_tag(MODEL, str(version), name, value)
 
 
-def _aliases(client: MlflowClient) -> dict[str, str]:
-    """Return the version of each alias; none before the first registration."""
-    found = client.search_registered_models(f"name = '{MODEL}'")
-    return {alias: str(version) for alias, version in found[0].aliases.items()} if found else {}
-
-
-def _holder(settings: Settings, alias: str) -> Champion | None:
-    """Return the version that holds an alias; never makes a database."""
-    if not is_kept(settings):
-        return None
-    client, _ = connect(settings)
-    version = _aliases(client).get(alias)
-    return None if version is None else version_of(client, settings, int(version))
-
-
-def version_of(client: MlflowClient, settings: Settings, version: int) -> Champion:
+def version_of(client: MlflowClient, settings: Settings, version: int) -> RegisteredVersion:
     """Return what is known of a version."""
     try:
-        found = client.get_model_version(MODEL, str(version))
+        return _registered(client.get_model_version(MODEL, str(version)))
     except MlflowException as err:
         if err.error_code != "RESOURCE_DOES_NOT_EXIST":
             raise
         raise _no_version(settings, version) from err
-    return _champion_of(found)
+
+
+def _aliases(client: MlflowClient) -> dict[str, int]:
+    """Return the version of each alias; none before the first registration."""
+    found = client.search_registered_models(f"name = '{MODEL}'")
+    return {alias: int(version) for alias, version in found[0].aliases.items()} if found else {}
 
 
 def _no_version(settings: Settings, version: int) -> StoreError:
@@ -207,25 +182,11 @@ def _no_version(settings: Settings, version: int) -> StoreError:
     )
 
 
-def _versions(settings: Settings) -> list[Champion]:
-    """Return what is known of every version, oldest first; never makes a database."""
-    if not is_kept(settings):
-        return []
-    client, _ = connect(settings)
-    found = client.search_model_versions(f"name = '{MODEL}'")
-    return sorted((_champion_of(one) for one in found), key=lambda one: one.version)
+_TAGS: Final = (
+    "model_version", "as_of", "data_vintage", "recipe", ROLLED_BACK_TAG, "git_commit", "parameters",
+)  # fmt: skip
 
 
-def _champion_of(found: ModelVersion) -> Champion:
-    names = (
-        "model_version",
-        "as_of",
-        "data_vintage",
-        "recipe",
-        ROLLED_BACK_TAG,
-        "git_commit",
-        "parameters",
-    )
-    named = {name: found.tags.get(name, "") for name in names}
-    score = float(found.tags.get("gate_score", "nan"))
-    return Champion(version=int(found.version), run_id=found.run_id or "", **named, score=score)
+def _registered(found: ModelVersion) -> RegisteredVersion:
+    tags = {name: found.tags.get(name, "") for name in _TAGS}
+    return RegisteredVersion(int(found.version), found.run_id or "", **tags)

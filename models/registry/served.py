@@ -21,10 +21,13 @@ from mlflow.pyfunc.model import PythonModel, PythonModelContext
 HEADS: Final = ("p10", "p50", "p90")
 """Names of the boosters; each learned that quantile of the log ratio to the recent level."""
 
-CARD_FORMATS: Final = (1, 2)
-"""Layouts of ``card.json`` that this script reads; in the first all weight is on the trees."""
-CARD_FORMAT: Final = CARD_FORMATS[-1]
-"""Layout that training writes: with ``TREES_WEIGHT``."""
+CARD: Final = "card.json"
+
+FILES: Final = (*(f"{name}.txt" for name in HEADS), CARD)
+"""What a stored model is."""
+
+CARD_FORMAT: Final = 2
+"""Layout of ``card.json`` that training writes and this script reads."""
 
 HORIZON: Final = "horizon"
 LEVEL: Final = "level_tonnes"
@@ -247,21 +250,19 @@ def _widening(apart: _Floats, card: Mapping[str, object], rows: pd.DataFrame) ->
     return np.asarray(np.hypot(1.0, cast("float", card[HISTORY_WEIGHT]) * stderr / own))
 
 
-def read_model(folder: Path) -> tuple[dict[str, lgb.Booster], dict[str, object]]:
-    """Return the heads and the card stored in a folder.
+def parsed(texts: Mapping[str, str]) -> tuple[dict[str, lgb.Booster], dict[str, object]]:
+    """Return the heads and the card, given the texts of ``FILES`` by name.
 
     Raises:
         ValueError: The card has a layout that this script does not read.
     """
-    card: dict[str, object] = json.loads((folder / "card.json").read_text(encoding="utf-8"))
-    if card.get("format") not in CARD_FORMATS:
+    card: dict[str, object] = json.loads(texts[CARD])
+    if card.get("format") != CARD_FORMAT:
         raise ValueError(
-            f"The card in {folder} has format {card.get('format')!r}. "
-            f"Expected one of {', '.join(map(str, CARD_FORMATS))}. "
-            "Serve the model with the script stored beside it."
+            f"The card has format {card.get('format')!r}. Expected {CARD_FORMAT}. "
+            "Serve the model with the script stored beside it, or train a new one."
         )
-    texts = {name: (folder / f"{name}.txt").read_text(encoding="utf-8") for name in HEADS}
-    return {name: lgb.Booster(model_str=text) for name, text in texts.items()}, card
+    return {name: lgb.Booster(model_str=texts[f"{name}.txt"]) for name in HEADS}, card
 
 
 def rows_at(asked: pd.DataFrame) -> pd.DataFrame:
@@ -283,7 +284,9 @@ class ServedModel(PythonModel):
 
     def load_context(self, context: PythonModelContext) -> None:
         """Read the heads and the card from the artifact folder ``model``."""
-        self.heads, self.card = read_model(Path(context.artifacts["model"]))
+        folder = Path(context.artifacts["model"])
+        texts = {name: (folder / name).read_text(encoding="utf-8") for name in FILES}
+        self.heads, self.card = parsed(texts)
 
     def predict(
         self,

@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
+import mlflow
 import pandas as pd
 import pytest
 from prefect.server.api.server import SubprocessASGIServer
 
 import magnetcast as mc
-from models.registry import model_store, registry
+from models.registry import model_store, registry, served
 from store.errors import DataError
 from store.settings import PROJECT_ROOT
 from tests.flows.conftest import AS_OF, LATER, Published, copied, point_at
@@ -51,13 +52,16 @@ def test_features_have_a_row_a_destination_and_month_to_forecast() -> None:
 def test_a_stored_model_answers_a_moment_and_destinations(home: Published) -> None:
     champion = registry.champion(home.settings)
     assert champion is not None
-    stored = model_store.load(home.settings, champion.version)
+    loaded = model_store.load(home.settings, champion.version)
+    mlflow.set_tracking_uri(home.settings.tracking_uri)
     asked = pd.DataFrame({"as_of": [LATER, LATER], "destination": ["USA", "DEU"]})
 
-    found = stored.pyfunc.predict(asked)
+    found = mlflow.pyfunc.load_model("models:/magnetcast@champion").predict(asked)
 
     rows = mc.features(LATER)
-    expected = stored.quantiles(rows).assign(destination=rows["destination"], period=rows["period"])
+    expected = rows[["destination", "period"]].join(
+        served.predict_quantiles(loaded.heads, loaded.card, rows)
+    )
     expected = expected.loc[expected["destination"].isin(["USA", "DEU"])]
     keys = ["destination", "period"]
     pd.testing.assert_frame_equal(
@@ -68,12 +72,11 @@ def test_a_stored_model_answers_a_moment_and_destinations(home: Published) -> No
 
 
 def test_a_stored_model_refuses_a_destination_that_is_not_forecast(home: Published) -> None:
-    champion = registry.champion(home.settings)
-    assert champion is not None
-    stored = model_store.load(home.settings, champion.version)
+    mlflow.set_tracking_uri(home.settings.tracking_uri)
+    stored = mlflow.pyfunc.load_model("models:/magnetcast@champion")
 
     with pytest.raises(DataError, match="XYZ is not forecast at"):
-        stored.pyfunc.predict(pd.DataFrame({"as_of": [LATER], "destination": ["XYZ"]}))
+        stored.predict(pd.DataFrame({"as_of": [LATER], "destination": ["XYZ"]}))
 
 
 def test_the_forecast_is_the_published_one(home: Published) -> None:

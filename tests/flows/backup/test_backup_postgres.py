@@ -15,7 +15,8 @@ from flows.backup.backup import back_up
 from flows.backup.restore import restore, settings_into
 from flows.context.stores import close_stores, made_store, store_of
 from flows.panels.backtest_files import predict_evidence
-from models.registry import mlflow_client, registry, tracking
+from models.registry import mlflow_client, registry
+from models.registry.runs import find_runs, read_text
 from store.database import open_store, writing
 from store.errors import DataError
 from store.facts.evidence import data_vintage
@@ -161,9 +162,9 @@ def test_all_comes_back_in_a_fresh_database_as_one_state(
     assert data_vintage(engine) == data_vintage(store_of(there))
     assert manifest["mlflow"]["kind"] == "postgresql"
     assert registry.champion(here) == registry.champion(there) is not None
-    artifacts = tracking.find_runs(here, {"flow": "backtest"})
-    assert artifacts == tracking.find_runs(there, {"flow": "backtest"})
-    assert tracking.read_text(here, artifacts[0].run_id, "cells.csv")
+    [ours], [theirs] = (find_runs(one, {"flow": "backtest"}) for one in (here, there))
+    assert ours.info.run_id == theirs.info.run_id
+    assert read_text(here, ours.info.run_id, "cells.csv")
     pd.testing.assert_frame_equal(
         predict_evidence(here, at(AS_OF)), predict_evidence(there, at(AS_OF))
     )

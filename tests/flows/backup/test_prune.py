@@ -3,6 +3,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import mlflow
 import pandas as pd
 import pytest
 from mlflow import MlflowClient
@@ -10,8 +11,9 @@ from mlflow import MlflowClient
 from flows.backup.backup import old_answers, prune
 from flows.clock import utc_now
 from flows.context.stores import made_store
-from models.registry import mlflow_client, registry, tracking
-from models.registry.registry import MODEL
+from models.registry import mlflow_client, registry
+from models.registry.registry import ALIASES, MODEL
+from models.registry.runs import open_run
 from store.publications.publishing import publish_forecasts
 from store.settings import Settings
 from tests.data.builders import at
@@ -26,16 +28,16 @@ LATER = at("2100-01-01")
 def run_with(settings: Settings, name: str, *, model: str, alias: str | None = None) -> str:
     """Leave a run with a file and a registered version in MLflow."""
     tags = {"model_version": model}
-    with tracking.open_run(settings, name=name, tags=tags) as run:
-        run.text("kept", "note.txt")
+    with open_run(settings, name=name, tags=tags) as run:
+        mlflow.log_text("kept", "note.txt")
     client, _ = mlflow_client.connect(settings)
     if not client.search_registered_models(f"name = '{MODEL}'"):
         client.create_registered_model(MODEL)
-    location = str(client.get_run(run.run_id).info.artifact_uri)
-    made = client.create_model_version(MODEL, location, run_id=run.run_id, tags=tags)
+    location = str(run.info.artifact_uri)
+    made = client.create_model_version(MODEL, location, run_id=run.info.run_id, tags=tags)
     if alias:
         client.set_registered_model_alias(MODEL, alias, made.version)
-    return run.run_id
+    return str(run.info.run_id)
 
 
 def left(client: MlflowClient, experiment: str) -> set[str]:
@@ -76,15 +78,13 @@ def test_runs_that_an_alias_or_a_publication_needs_stay(settings: Settings) -> N
     assert before == {"idle", *stay}
     assert left(client, experiment) == stay
     assert not any(file.is_file() for file in folder.rglob("*"))
-    assert registry.champion(settings) is not None
-    assert registry.challenger(settings) is not None
-    assert registry.previous(settings) is not None
+    assert all(registry.by_alias(settings, alias) for alias in ALIASES)
     assert len(client.search_model_versions(f"name = '{MODEL}'")) == len(stay)
 
 
 def test_young_runs_and_those_that_go_on_stay(settings: Settings) -> None:
     run_with(settings, "young", model="other")
-    with tracking.open_run(settings, name="going", tags={}):
+    with open_run(settings, name="going", tags={}):
         young = prune(settings, utc_now(), keep_runs=0, keep_days=1, dry_run=True)
         going = prune(settings, LATER, keep_runs=0, keep_days=1, dry_run=True)
 

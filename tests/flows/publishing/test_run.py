@@ -121,11 +121,7 @@ def test_choices_scores_and_panel_stay_on_the_same_run(published: Published) -> 
     panel = panel_behind(store_of(published.settings))
     assert panel is not None
 
-    both = [
-        one for name, one in found.items() if name.split(" ")[0] in {"run", "backtest", "train"}
-    ]
-    assert len(both) == 3
-    for one in both:
+    for one in (found["backtest"], found["train"]):
         assert one.data.params["learning_rate"] == "0.05"
         assert one.data.metrics["wape_ALL"] > 0
         [used] = one.inputs.dataset_inputs
@@ -141,9 +137,6 @@ def test_the_version_states_what_it_is_and_how_good(published: Published) -> Non
     assert f"data to 2020-03 as known on {AS_OF}. Backtest: error " in version.description
     [logged] = client.search_logged_models([client.get_run(version.run_id).info.experiment_id])
     assert logged.params["learning_rate"] == "0.05"
-    scores = {one.key: one.value for one in logged.metrics}
-    assert scores["gate_score"] == registry.at_version(published.settings, 1).score
-    assert scores["wape_ALL"] > 0
 
 
 def test_the_run_and_its_scores_are_in_the_books(published: Published) -> None:
@@ -191,10 +184,6 @@ def test_a_run_that_fails_is_noted_as_failed(place: Path) -> None:
 
     [row] = read_runs(store_of(settings)).to_dict("records")
     assert row["status"] == "failed"
-    [whole] = [run for name, run in mlflow_runs(settings).items() if name.startswith("run ")]
-    assert whole.info.status == "FAILED"
-    assert whole.data.tags["error"].startswith("DataError: ")
-    assert "2019-06-25" in whole.data.tags["error"]
     assert latest_forecast(store_of(settings)).empty
     assert not (place / "var" / "reports").exists()
 

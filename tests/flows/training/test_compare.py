@@ -2,12 +2,14 @@ import io
 from collections.abc import Callable
 from pathlib import Path
 
+import mlflow
 import pandas as pd
 import pytest
 
 from flows.training.compare_runs import compare_runs
 from models.evaluation.scores import cell_scores
-from models.registry import registry, tracking
+from models.registry import registry
+from models.registry.runs import find_runs, log_table, open_run, read_text
 from store.errors import DataError, StoreError
 from store.settings import Settings
 from store.vocabulary import QUANTILE_COLUMNS
@@ -35,20 +37,20 @@ def compared(
 
 
 def cells_of(settings: Settings) -> str:
-    run = tracking.find_run(settings, {"flow": "backtest"})
-    assert run is not None
-    return tracking.read_text(settings, run, "cells.csv") or ""
+    [run] = find_runs(settings, {"flow": "backtest"})
+    return read_text(settings, run.info.run_id, "cells.csv") or ""
 
 
 def keep(settings: Settings, cells: pd.DataFrame, **params: float) -> str:
     """Record a backtest with these cells beside the first."""
-    [first] = tracking.find_runs(settings, {"flow": "backtest", "model_version": version(settings)})
-    tags = {name: value for name, value in first.tags.items() if not name.startswith("mlflow.")}
+    [first] = find_runs(settings, {"flow": "backtest", "model_version": version(settings)})
+    named = first.data.tags.items()
+    tags = {name: value for name, value in named if not name.startswith("mlflow.")}
     tags |= {"model_version": f"other-{len(cells)}-{params}"}
-    with tracking.open_run(settings, name="backtest", tags=tags) as run:
-        run.params({**first.params, **params})
-        run.table(cells, "cells.csv")
-    return run.run_id
+    with open_run(settings, name="backtest", tags=tags) as run:
+        mlflow.log_params({**first.data.params, **params})
+        log_table(cells, "cells.csv")
+    return str(run.info.run_id)
 
 
 def version(settings: Settings) -> str:
@@ -57,9 +59,9 @@ def version(settings: Settings) -> str:
 
 def other(settings: Settings) -> str:
     [run] = [
-        run.run_id
-        for run in tracking.runs_called(settings, "")
-        if run.params.get("learning_rate") == "0.1"
+        str(run.info.run_id)
+        for run in find_runs(settings, {})
+        if run.data.params.get("learning_rate") == "0.1"
     ]
     return run
 
@@ -100,7 +102,7 @@ def test_the_run_of_a_job_a_part_and_a_version_lead_to_the_same_backtest(
 ) -> None:
     settings, run = compared.settings, other(compared.settings)
     part = registry.at_version(settings, 1).run_id
-    [job] = [one.run_id for one in tracking.runs_called(settings, "") if "job" in one.tags]
+    [job] = [run.info.run_id for run in find_runs(settings, {}) if "job" in run.data.tags]
 
     tables = [compare_runs(settings, one, run).scores for one in ("1", part, job)]
 
@@ -131,19 +133,19 @@ def test_a_run_without_cells_or_without_shared_ones_or_of_other_goods_is_refused
     first_run: Published, data_dir: Path, tmp_path: Path
 ) -> None:
     settings = copied(first_run, tmp_path / "place", data_dir).settings
-    with tracking.open_run(settings, name="tune", tags={"flow": "tune"}) as empty:
+    with open_run(settings, name="tune", tags={"flow": "tune"}) as empty:
         pass
     cells = pd.read_csv(io.StringIO(cells_of(settings)))
-    apart = keep(settings, cells.assign(as_of="2019-01-25 00:00:00+00:00"), rounds=1)
-    with tracking.open_run(settings, name="t", tags={"commodity": "280530"}) as goods:
-        goods.table(cells, "cells.csv")
+    apart = keep(settings, cells.assign(as_of="2019-01-25 00:00:00+00:00"), num_iterations=1)
+    with open_run(settings, name="t", tags={"commodity": "280530"}) as goods:
+        log_table(cells, "cells.csv")
 
     with pytest.raises(DataError, match=r"\(tune\) has no scored cells"):
-        compare_runs(settings, "1", empty.run_id)
+        compare_runs(settings, "1", empty.info.run_id)
     with pytest.raises(DataError, match="no scored cell in common: cutoffs 2020-0"):
         compare_runs(settings, "1", apart)
     with pytest.raises(DataError, match=r"1 forecasts 85051110, .* forecasts 280530"):
-        compare_runs(settings, "1", goods.run_id)
+        compare_runs(settings, "1", goods.info.run_id)
 
 
 def test_comparing_where_nothing_is_kept_makes_no_database(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from flows.context.stores import store_of
 from flows.context.workspace import open_workspace
-from flows.training.predict import Forecast, forecast_of, made_on, predict, rungs_of
+from flows.training.predict import Forecast, fallback_chain, forecast_of, made_on, predict
 from models.registry import model_store, registry
 from store.facts.reading import latest_forecast
 from store.publications.publishing import publish_forecasts
@@ -115,7 +115,7 @@ def test_evidence_lost_for_one_destination_is_forecast_by_the_experts_and_publis
     tonnes[origin.series.index("JPN"), -12:] = np.nan
     lost = replace(origin, tonnes=tonnes)
 
-    made = forecast_of(made_on(workspace, rungs_of(workspace, lost, None, None), lost))
+    made = forecast_of(made_on(workspace, fallback_chain(workspace, lost, None, None), lost))
 
     status = made.table.groupby("destination")["status"].agg(set)
     assert status.pop("JPN") == {"statistical ensemble"}

@@ -1,3 +1,5 @@
+"""What becomes of a challenger, by rules and by a person, and the way back."""
+
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -7,19 +9,23 @@ import pandas as pd
 import pytest
 from mlflow import MlflowClient
 
+from features.build import ALL_FEATURES
 from flows.context.recipes import magnets_recipe
 from flows.context.stores import store_of
-from flows.context.workspace import open_workspace
+from flows.monitoring.health import examine
+from flows.monitoring.status import lines_of
 from flows.run import run
-from flows.training.promote import PromotionRequest, promote, rollback
-from flows.training.shadow import shadow_release
+from flows.training.predict import predict
+from flows.training.promote import promote, rollback
 from flows.training.train import train
-from models.registry import registry, tracking
-from models.registry.registry import Champion
+from models.evaluation.backtest import Backtest
+from models.registry import model_store, registry
+from models.registry.runs import log_table, open_run, read_text
 from store.errors import DataError, StoreError
 from store.facts.reading import latest_forecast, read_forecasts
 from store.settings import Settings
 from tests.data.builders import at
+from tests.data.cell_builders import make_cells
 from tests.flows.conftest import LATER, Published, copied, point_at
 
 pytestmark = pytest.mark.slow
@@ -37,9 +43,9 @@ def released(second_run: Published, data_dir: Path, tmp_path: Path) -> Published
     return copied(second_run, tmp_path / "place", data_dir)
 
 
-def holder(found: Champion | None) -> int:
-    assert found is not None
-    return found.version
+def aliases(settings: Settings) -> dict[str, int]:
+    model = MlflowClient(settings.tracking_uri).get_registered_model(registry.MODEL)
+    return {name: int(version) for name, version in model.aliases.items()}
 
 
 def tags_of_version(settings: Settings, version: int) -> dict[str, str]:
@@ -49,11 +55,28 @@ def tags_of_version(settings: Settings, version: int) -> dict[str, str]:
 
 def as_other_recipe(settings: Settings, version: int, recipe: str = "another") -> None:
     """Call a version made in another way, as a change of the model's choices would."""
-    registry.note(settings, version, {"recipe": recipe})
+    registry.set_tags(settings, version, {"recipe": recipe})
 
 
 def broken(table: pd.DataFrame) -> set[str]:
     return set(table.loc[table["verdict"] == "broken", "rule"])
+
+
+def on_trial_as_another_recipe(settings: Settings) -> None:
+    """Put version 1 on trial as if trained today with one more feature."""
+    tags = {"recipe": "one feature more", "model_version": "magnetcast-more"}
+    registry.set_tags(settings, 1, {**tags, "as_of": at(LATER).isoformat()})
+    registry.nominate(settings, 1)
+
+
+def result_of(cells: pd.DataFrame) -> Backtest:
+    return Backtest(pd.DataFrame(), cells, pd.DataFrame())
+
+
+def keep_cells(settings: Settings, model_version: str, cells: pd.DataFrame) -> None:
+    tags = {"flow": "backtest", "model_version": model_version}
+    with open_run(settings, name="backtest", tags=tags):
+        log_table(cells, "cells.csv")
 
 
 def test_the_next_release_publishes_with_a_refit_and_keeps_the_way_back(
@@ -62,9 +85,9 @@ def test_the_next_release_publishes_with_a_refit_and_keeps_the_way_back(
     own, outcome = released.settings, released.outcome
 
     assert outcome.is_new
-    assert holder(registry.champion(own)) == 2
-    assert holder(registry.previous(own)) == 1
-    assert registry.challenger(own) is None
+    assert aliases(own)["champion"] == 2
+    assert aliases(own)["previous"] == 1
+    assert "challenger" not in aliases(own)
     assert set(outcome.forecasts["status"]) == {"champion"}
     assert set(outcome.forecasts["reason"]) == {""}
 
@@ -72,18 +95,13 @@ def test_the_next_release_publishes_with_a_refit_and_keeps_the_way_back(
 def test_every_decision_leaves_its_evidence_in_mlflow(own: Settings) -> None:
     tags = tags_of_version(own, 1)
 
-    text = tracking.read_text(own, tags["decision_run"], "decision.json")
-    assert text is not None
-    evidence = json.loads(text)
-    assert (tags["decision"], evidence["decision"], evidence["version"]) == (
-        "promoted",
-        "promoted",
-        "1",
-    )
-    assert {rule["rule"] for rule in evidence["rules"]} >= {"paired origins", "80% band", "shadow"}
+    rules = read_text(own, tags["decision_run"], "rules.csv")
+    assert rules is not None
+    assert tags["decision"] == "promoted"
+    assert all(rule in rules for rule in ("paired origins", "80% band", "worst destination"))
 
 
-def test_a_new_recipe_is_refused_forecasts_in_the_shadow_and_publishes_nothing(
+def test_a_new_recipe_without_enough_origins_is_refused_and_publishes_nothing(
     own: Settings,
 ) -> None:
     as_other_recipe(own, 1)
@@ -93,16 +111,12 @@ def test_a_new_recipe_is_refused_forecasts_in_the_shadow_and_publishes_nothing(
     champion = registry.champion(own)
     assert champion is not None
     assert champion.version == 1
-    assert holder(registry.challenger(own)) == 2
+    assert aliases(own)["challenger"] == 2
     assert set(outcome.forecasts["model"]) == {champion.model_version}
     assert set(read_forecasts(store_of(own))["model"]) == {champion.model_version}
-    [kept] = tracking.find_runs(own, {"flow": "shadow", "version": "2"})
-    text = tracking.read_text(own, kept.run_id, "shadow.csv")
-    assert text is not None
-    assert text.count("\n") == 1 + 144
     tags = tags_of_version(own, 2)
     assert tags["decision"] == "refused"
-    assert "shadow: none, expected one release" in tags["decision_reason"]
+    assert "paired origins" in tags["decision_reason"]
 
 
 def test_a_refit_that_is_promoted_leaves_another_recipe_on_trial(own: Settings) -> None:
@@ -111,21 +125,8 @@ def test_a_refit_that_is_promoted_leaves_another_recipe_on_trial(own: Settings) 
 
     run(own, at(LATER))
 
-    assert holder(registry.champion(own)) > other
-    assert holder(registry.challenger(own)) == other
-
-
-def test_a_shadow_counts_only_after_a_release(own: Settings) -> None:
-    as_other_recipe(own, 1)
-    version = train(own, at(LATER))
-    recipe = registry.at_version(own, version).recipe
-
-    same_day = shadow_release(open_workspace(own, at(LATER)), recipe)
-    later = shadow_release(open_workspace(own, at("2020-06-22")), recipe)
-    earlier = shadow_release(open_workspace(own, at("2020-05-01")), recipe)
-
-    assert (same_day, earlier) == ("", "")
-    assert later.startswith("forecast of 2020-05-22, released since: up to 2020-05")
+    assert aliases(own)["champion"] > other
+    assert aliases(own)["challenger"] == other
 
 
 def test_accept_needs_a_reason_and_keeps_it(own: Settings) -> None:
@@ -133,14 +134,12 @@ def test_accept_needs_a_reason_and_keeps_it(own: Settings) -> None:
     version = train(own, at(LATER))
 
     with pytest.raises(DataError, match="--accept without a reason"):
-        promote(own, at(LATER), version, PromotionRequest(is_accepted=True, reason=" "))
-    outcome = promote(
-        own, at(LATER), version, PromotionRequest(is_accepted=True, reason="checked by hand")
-    )
+        promote(own, at(LATER), version, accept=" ")
+    outcome = promote(own, at(LATER), version, accept="checked by hand")
 
     assert outcome.is_champion
-    assert {"paired origins", "shadow"} <= broken(outcome.decision.table)
-    assert holder(registry.champion(own)) == version
+    assert "paired origins" in broken(outcome.decision.table)
+    assert aliases(own)["champion"] == version
     tags = tags_of_version(own, version)
     assert (tags["decision"], tags["decision_reason"]) == ("accepted", "checked by hand")
 
@@ -153,7 +152,7 @@ def test_a_rollback_is_not_undone_by_the_next_run_on_the_same_facts(released: Pu
 
     assert (now.version, bad.version) == (1, 2)
     assert outcome.is_new
-    assert holder(registry.champion(own)) == 1
+    assert aliases(own)["champion"] == 1
     latest = latest_forecast(store_of(own))
     assert set(latest["model"]) == {now.model_version}
     tags = tags_of_version(own, 3)
@@ -167,12 +166,12 @@ def test_a_broken_champion_is_replaced_by_the_next_training(own: Settings) -> No
 
     outcome = run(own, at(LATER))
 
-    assert holder(registry.champion(own)) == 2
+    assert aliases(own)["champion"] == 2
     assert set(outcome.forecasts["status"]) == {"champion"}
 
 
 def test_what_is_on_trial_nowhere_cannot_be_promoted(own: Settings) -> None:
-    with pytest.raises(StoreError, match="is on trial"):
+    with pytest.raises(StoreError, match="is challenger"):
         promote(own, at(LATER))
     with pytest.raises(DataError, match="Version 1 is champion already"):
         promote(own, at(LATER), 1)
@@ -195,14 +194,109 @@ def test_the_commands_show_the_rules_and_tell_by_their_exit_code(
     assert out.startswith("rule,measured,expected,verdict")
     assert "version 2 stays challenger" in err
 
-    words = ("--force", "--reason", "checked by hand", "--format", "json")
+    words = ("--accept", "checked by hand", "--format", "json")
     code, out, err = magnetcast("promote", "2", "--as-of", LATER, *words)
     assert code == 0
-    assert {row["rule"] for row in json.loads(out)} >= {"shadow"}
+    assert {row["rule"] for row in json.loads(out)} >= {"worst destination"}
     assert "version 2 (accepted: checked by hand) is champion" in err
 
     code, out, err = magnetcast("rollback", "--as-of", LATER, "--reason", "worse in use")
     assert code == 0
     assert "version 1" in err
     assert "version 2 was taken back: worse in use" in err
-    assert holder(registry.champion(own)) == 1
+    assert aliases(own)["champion"] == 1
+
+
+def test_a_harmful_feature_is_refused_by_its_measured_loss(released: Published) -> None:
+    own = released.settings
+    champion = registry.champion(own)
+    assert champion is not None
+    keep_cells(own, champion.model_version, make_cells())
+    on_trial_as_another_recipe(own)
+    before = aliases(own)
+
+    outcome = promote(own, at(LATER), 1, result=result_of(make_cells(bias=0.25)))
+
+    assert not outcome.is_champion
+    rules = outcome.decision.table.set_index("rule")
+    assert rules.loc["loss against the champion", "verdict"] == "broken"
+    measured = rules.loc["loss against the champion", "measured"]
+    assert "worse" in measured
+    assert aliases(own) == before
+    tags = tags_of_version(own, 1)
+    assert tags["decision"] == "refused"
+    assert measured in tags["decision_reason"]
+    assert "broken: loss against the champion" in tags["decision_rules"]
+
+
+def test_a_model_that_nothing_compares_stays_challenger_until_a_person_accepts_it(
+    home: Settings, magnetcast: Callable[..., tuple[int, str, str]]
+) -> None:
+    own = home
+    registry.set_tags(own, 1, {"recipe": "another", "model_version": "magnetcast-gone"})
+    for text in own.artifact_dir.rglob("p50.txt"):
+        text.write_text("tree\n", encoding="utf-8")
+
+    code, _, output = magnetcast("train", "--as-of", LATER)
+
+    assert code == 0
+    assert "version 2 stays challenger: paired origins: not compared" in output
+    assert "a person has to decide" in output
+    assert aliases(own) == {"champion": 1, "challenger": 2}
+    assert tags_of_version(own, 2)["decision"] == "not compared"
+
+    code, _, err = magnetcast("promote", "--as-of", LATER, "--accept", "")
+    assert code == 1
+    assert "--accept without a reason promotes nothing" in err
+    code, out, err = magnetcast("promote", "--as-of", LATER, "--format", "csv")
+    assert code == 1
+    assert out.startswith("rule,measured,expected,verdict,why")
+
+    code, _, err = magnetcast("promote", "--as-of", LATER, "--accept", "looked at its errors")
+    assert code == 0, err
+    assert "(accepted: looked at its errors) is champion" in err
+    assert "all rules held" not in err
+    assert "not compared: paired origins" in err
+    assert aliases(own) == {"champion": 2, "previous": 1}
+    tags = tags_of_version(own, 2)
+    assert (tags["decision"], tags["decision_reason"]) == ("accepted", "looked at its errors")
+    assert "not compared: paired origins" in tags["decision_rules"]
+
+
+def test_a_version_whose_features_are_gone_is_refused_and_the_aliases_stay(
+    released: Published, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = released.settings
+    before = aliases(own)
+    gone = ALL_FEATURES[0].name
+    monkeypatch.setattr(model_store, "ALL_FEATURES", ALL_FEATURES[1:])
+
+    refused = f"Version 1 .*cannot forecast as of 2020-05-22: .*are no more: {gone}.*--accept"
+    with pytest.raises(DataError, match=refused):
+        rollback(own, at(LATER), "bands too narrow")
+    with pytest.raises(DataError, match=refused):
+        promote(own, at(LATER), 1, accept="the older is better")
+
+    assert aliases(own) == before == {"champion": 2, "previous": 1}
+    assert "rolled_back" not in tags_of_version(own, 2)
+
+
+def test_after_a_rollback_all_agree_on_who_answers(released: Published) -> None:
+    own = released.settings
+    one, two = (registry.at_version(own, version).model_version for version in (1, 2))
+    assert "The newest forecast was made by the champion." in lines_of(examine(own, at(LATER)))
+
+    rollback(own, at(LATER), "bands too narrow")
+
+    output = lines_of(examine(own, at(LATER)))
+    assert f"Champion: version 1, {one}." in output
+    assert (
+        f"The newest forecast was made by {two} (champion): it was taken back since (bands too "
+        "narrow); the next run publishes anew."
+    ) in output
+    assert set(predict(own, at(LATER)).table["model"]) == {one}
+
+    outcome = run(own, at(LATER))
+
+    assert set(outcome.forecasts["model"]) == {one}
+    assert "The newest forecast was made by the champion." in lines_of(examine(own, at(LATER)))

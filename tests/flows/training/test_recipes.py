@@ -14,7 +14,8 @@ from flows.context.stores import store_of
 from flows.publishing.reproduce import reproduce
 from flows.run import run
 from models.learning.spec import ModelSpec
-from models.registry import registry, tracking
+from models.registry import registry
+from models.registry.runs import find_runs
 from store.facts.reading import latest_forecast, read_scores
 from store.publications.integrity import recorded_digest
 from store.settings import Settings
@@ -41,13 +42,13 @@ def test_another_recipe_at_the_same_as_of_stays_beside_the_first_and_is_kept_onc
     client = MlflowClient(home.tracking_uri)
     params = [client.get_run(one.run_id).data.params for one in (first, second)]
     assert [one["learning_rate"] for one in params] == ["0.05", "0.1"]
-    assert len(tracking.find_runs(home, {"flow": "train"})) == 2
+    assert len(find_runs(home, {"flow": "train"})) == 2
     # Pages show how the recipe in force did, not one on trial.
     shown = set(read_scores(store_of(home))["model"])
     assert first.model_version in shown
     assert second.model_version not in shown
 
-    # It is new and was not in shadow: the champion stays, and the schedule keeps its recipe.
+    # Too few origins show that it is better: the schedule keeps the champion and its recipe.
     champion = registry.champion(home)
     assert champion is not None
     assert champion.version == 1
@@ -81,13 +82,13 @@ def test_a_forecast_by_a_recipe_leaves_nothing_behind(home: Settings, magnetcast
     rows = pd.read_csv(io.StringIO(out))
     assert rows["model"].str.contains(OTHER.digest).all()
     assert set(rows["status"]) == {"replay"}
-    assert len(tracking.find_runs(home, {"flow": "train"})) == 1
+    assert len(find_runs(home, {"flow": "train"})) == 1
 
 
 def test_wrong_recipes_change_nothing(home: Settings, magnetcast: Call, tmp_path: Path) -> None:
     path = tmp_path / "old.toml"
     path.write_text("format = 0\n")
-    before = len(tracking.find_runs(home, {}))
+    before = len(find_runs(home, {}))
 
     for words, message in (
         (("--set", "learning_rat=0.1"), "Did you mean 'learning_rate'?"),
@@ -100,7 +101,7 @@ def test_wrong_recipes_change_nothing(home: Settings, magnetcast: Call, tmp_path
             code, out, err = magnetcast(verb, "--as-of", AS_OF, *words)
             assert (code, out) == (1, "")
             assert message in err
-    assert len(tracking.find_runs(home, {})) == before
+    assert len(find_runs(home, {})) == before
 
 
 def test_config_shows_where_values_come_from(home: Settings, magnetcast: Call) -> None:

@@ -172,7 +172,7 @@ def test_a_ratio_below_one_is_a_gain() -> None:
         ]
     )  # fmt: skip
 
-    result = compared(Window("panel", "months", cells), "features", 1)
+    result = compared(Window("panel", "months", cells), "features")
 
     assert result["ratio"] == "0.500"
     assert result["5% to 95%"] == "0.50 to 0.50"

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.registry import mlflow_client, model_store, served, stored, tracking
+from models.registry import mlflow_client, model_store, served
+from models.registry.runs import open_run
 from store.settings import Settings
 
 HORIZONS = 18
@@ -107,7 +108,7 @@ def mlflow_card() -> dict[str, object]:
         "quantiles": list(LEVELS),
         "spec": {"leaves": 7},
         "threads": 1,
-        **stored.stamp({"features": FEATURES}),
+        **model_store.stamp({"features": FEATURES}),
     }
 
 
@@ -121,10 +122,9 @@ def mlflow_stored(
 ) -> Settings:
     """Settings of a database with one registered version; only read."""
     settings = copied(mlflow_template, tmp_path_factory.mktemp("stored"))
-    with tracking.open_run(settings, name="train", tags={"flow": "train"}) as run:
+    with open_run(settings, name="train", tags={"flow": "train"}):
         model_store.register(
             settings,
-            run,
             heads=mlflow_heads,
             card=mlflow_card,
             example=mlflow_rows,

@@ -59,15 +59,14 @@ def simulated(rng: np.random.Generator, *, lead: float) -> pd.DataFrame:
 def test_scores_and_differences_are_those_worked_out_by_hand() -> None:
     cells = pd.concat([make_cells("own", [1.0, 2.0]), make_cells("other", [2.0, 4.0])])
 
-    table = differences(cells, "own", ["other"], seed=SEED).set_index("metric")
+    table = differences(cells, "own", ["other"]).set_index("metric")
 
     assert table["score"].tolist() == [1.5, 0.75, 0.15]
     assert table["baseline_score"].tolist() == pytest.approx([3.0, 1.5, 0.3])
     assert table["difference"].tolist() == pytest.approx([-1.5, -0.75, -0.15])
     assert table["cells"].tolist() == [2, 2, 2]
-    # Two of two series are drawn: both, or one of them twice, which moves the mean by half a unit;
-    # widened by sqrt(2) for their small number and by Student's 6.314 for the normal's 1.645.
-    half = 0.5 * np.sqrt(2.0) * 6.3138 / 1.6449
+    # Each series moves the mean by a quarter; two leave one degree of freedom: Student's 6.3138.
+    half = np.sqrt(2 * 2 * 0.25**2) * 6.3138
     assert table.loc["mase", ["p05", "p95"]].tolist() == pytest.approx(
         [-1.5 - half, -1.5 + half], rel=1e-4
     )
@@ -79,7 +78,7 @@ def test_identical_models_differ_by_exactly_zero_and_are_not_distinguished() -> 
     scaled = rng.gamma(2.0, 0.37, 30).tolist()
     cells = pd.concat([make_cells("own", scaled), make_cells("other", scaled)])
 
-    table = differences(cells, "own", ["other"], seed=SEED)
+    table = differences(cells, "own", ["other"])
 
     assert (table[["difference", "p05", "p95"]] == 0.0).all(axis=None)
     assert set(table["verdict"]) == {UNSURE}
@@ -95,13 +94,13 @@ def test_a_model_that_leads_or_loses_nearly_everywhere_is_distinguished(
         [make_cells("own", (scaled + lead).tolist()), make_cells("other", scaled.tolist())]
     )
 
-    assert set(differences(cells, "own", ["other"], seed=SEED)["verdict"]) == {verdict}
+    assert set(differences(cells, "own", ["other"])["verdict"]) == {verdict}
 
 
 def test_one_series_at_one_cutoff_has_no_interval() -> None:
     cells = pd.concat([make_cells("own", [1.0]), make_cells("other", [3.0])])
 
-    row = differences(cells, "own", ["other"], seed=SEED).iloc[0]
+    row = differences(cells, "own", ["other"]).iloc[0]
 
     assert row["difference"] == -2.0
     assert row[["p05", "p95"]].isna().all()
@@ -113,7 +112,7 @@ def test_intervals_cover_a_known_difference_about_as_often_as_they_say() -> None
     rng = np.random.default_rng(SEED)
     covered = []
     for _ in range(150):
-        found = differences(simulated(rng, lead=-0.2), "own", ["other"], seed=SEED, draws=200)
+        found = differences(simulated(rng, lead=-0.2), "own", ["other"])
         covered.append(found["p05"].iloc[0] <= -0.2 <= found["p95"].iloc[0])
 
     assert 0.86 <= np.mean(covered) <= 0.97
@@ -128,20 +127,20 @@ def test_effects_of_cutoffs_widen_the_interval() -> None:
     for scaled in (apart, np.sort(apart).reshape(50, 4).T.reshape(-1)):
         ours = make_cells("own", (scaled + 3).tolist(), cutoffs=quarters, destination=names * 4)
         theirs = make_cells("other", [3.0] * 200, cutoffs=quarters, destination=names * 4)
-        row = differences(pd.concat([ours, theirs]), "own", ["other"], seed=SEED).iloc[0]
+        row = differences(pd.concat([ours, theirs]), "own", ["other"]).iloc[0]
         widths.append(row["p95"] - row["p05"])
 
     together, mixed = widths
     assert together > 2.0 * mixed
 
 
-def test_the_same_seed_gives_the_same_table_whatever_other_baselines_there_are() -> None:
+def test_a_difference_is_the_same_whatever_other_baselines_there_are() -> None:
     cells = simulated(np.random.default_rng(SEED), lead=-0.1)
     third = cells.loc[cells["model"] == "other"].assign(model="third")
     both = pd.concat([cells, third], ignore_index=True)
 
-    alone = differences(cells, "own", ["other"], seed=SEED)
-    among = differences(both, "own", ["third", "other"], seed=SEED)
+    alone = differences(cells, "own", ["other"])
+    among = differences(both, "own", ["third", "other"])
 
     rest = among.loc[among["baseline"] == "other"].reset_index(drop=True)
     pd.testing.assert_frame_equal(alone, rest, check_exact=True)
@@ -150,21 +149,9 @@ def test_the_same_seed_gives_the_same_table_whatever_other_baselines_there_are()
 def test_order_of_cells_does_not_matter() -> None:
     cells = simulated(np.random.default_rng(SEED), lead=-0.1)
 
-    turned = differences(cells.iloc[::-1], "own", ["other"], seed=SEED)
+    turned = differences(cells.iloc[::-1], "own", ["other"])
 
-    pd.testing.assert_frame_equal(turned, differences(cells, "own", ["other"], seed=SEED))
-
-
-def test_memory_bounds_the_batches_and_not_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
-    # The two draw in another order, so only the gist is the same.
-    cells = simulated(np.random.default_rng(SEED), lead=-0.1)
-    whole = differences(cells, "own", ["other"], seed=SEED)
-    monkeypatch.setattr("models.evaluation.compare.AT_ONCE", 1_000)
-
-    batched = differences(cells, "own", ["other"], seed=SEED)
-
-    assert batched["difference"].tolist() == whole["difference"].tolist()
-    assert batched["p05"].tolist() == pytest.approx(whole["p05"].tolist(), abs=0.03)
+    pd.testing.assert_frame_equal(turned, differences(cells, "own", ["other"]))
 
 
 def test_a_cell_without_a_scale_counts_in_wape_alone() -> None:
@@ -172,7 +159,7 @@ def test_a_cell_without_a_scale_counts_in_wape_alone() -> None:
     ours = make_cells("own", [1.0, nan], absolute_error=[10.0, 30.0])
     theirs = make_cells("other", [2.0, nan], absolute_error=[20.0, 60.0])
 
-    table = differences(pd.concat([ours, theirs]), "own", ["other"], seed=SEED)
+    table = differences(pd.concat([ours, theirs]), "own", ["other"])
 
     assert table["cells"].tolist() == [1, 1, 2]
     assert table["difference"].tolist() == pytest.approx([-1.0, -0.5, -0.2])
@@ -181,7 +168,7 @@ def test_a_cell_without_a_scale_counts_in_wape_alone() -> None:
 def test_models_are_compared_on_the_cells_both_forecast() -> None:
     cells = pd.concat([make_cells("own", [1.0, 2.0, 9.0]), make_cells("other", [2.0, 3.0])])
 
-    row = differences(cells, "own", ["other"], seed=SEED).iloc[0]
+    row = differences(cells, "own", ["other"]).iloc[0]
 
     assert (row["cells"], row["difference"]) == (2, -1.0)
 
@@ -191,12 +178,12 @@ def test_origins_of_one_cutoff_are_paired_by_their_moment() -> None:
     ours = make_cells("own", [1.0, 2.0], destination="USA", as_of=moments)
     theirs = make_cells("other", [2.0, 4.0], destination="USA", as_of=moments)
 
-    row = differences(pd.concat([ours, theirs]), "own", ["other"], seed=SEED).iloc[0]
+    row = differences(pd.concat([ours, theirs]), "own", ["other"]).iloc[0]
 
     assert (row["cells"], row["difference"]) == (2, -1.5)
 
 
-def test_monthly_cutoffs_are_drawn_in_runs() -> None:
+def test_monthly_cutoffs_count_as_autocorrelated() -> None:
     """A year of monthly cutoffs, half good and half bad, proves less than it seems to."""
     months = [f"2021-{month:02d}" for month in range(1, 13)]
     scaled = [2.0] * 6 + [4.0] * 6
@@ -204,7 +191,7 @@ def test_monthly_cutoffs_are_drawn_in_runs() -> None:
     for horizon in (1, 3):
         ours = make_cells("own", scaled, cutoffs=months, destination="USA", horizon=horizon)
         theirs = make_cells("other", [3.0] * 12, cutoffs=months, destination="USA", horizon=horizon)
-        row = differences(pd.concat([ours, theirs]), "own", ["other"], seed=SEED).iloc[0]
+        row = differences(pd.concat([ours, theirs]), "own", ["other"]).iloc[0]
         widths.append(row["p95"] - row["p05"])
 
     single, runs = widths
@@ -212,7 +199,7 @@ def test_monthly_cutoffs_are_drawn_in_runs() -> None:
 
 
 def test_a_baseline_without_a_shared_cell_has_no_numbers() -> None:
-    table = differences(make_cells("own", [1.0]), "own", ["other"], seed=SEED)
+    table = differences(make_cells("own", [1.0]), "own", ["other"])
 
     assert table["metric"].tolist() == METRICS
     assert table[["score", "difference", "p05", "p95"]].isna().all(axis=None)
@@ -221,7 +208,7 @@ def test_a_baseline_without_a_shared_cell_has_no_numbers() -> None:
 
 
 def test_without_baselines_there_is_an_empty_table_of_the_same_columns() -> None:
-    table = differences(make_cells("own", [1.0]), "own", [], seed=SEED)
+    table = differences(make_cells("own", [1.0]), "own", [])
 
     assert (len(table), tuple(table.columns)) == (0, DIFFERENCE_COLUMNS)
 
@@ -234,5 +221,4 @@ def test_a_month_forecast_twice_by_one_model_is_refused() -> None:
             pd.concat([twice, make_cells("other", [1.0], destination="USA")]),
             "own",
             ["other"],
-            seed=SEED,
         )

@@ -39,7 +39,7 @@ def make_cells(*, models: tuple[str, ...] = (MODEL, "seasonal_naive", "drift")) 
 
 def figures_of(cells: pd.DataFrame) -> dict[str, Figure]:
     baselines = sorted(set(cells["model"]) - {MODEL})
-    return scoreboard_plots(cells, differences(cells, MODEL, baselines, seed=1, draws=50))
+    return scoreboard_plots(cells, differences(cells, MODEL, baselines))
 
 
 @pytest.mark.slow

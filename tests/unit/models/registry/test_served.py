@@ -120,21 +120,6 @@ def test_months_that_are_estimates_widen_the_band_in_squares(stderr: float) -> N
     np.testing.assert_allclose(wide, plain * np.hypot(own, 0.5 * stderr) / own, atol=1e-12)
 
 
-def test_a_card_of_the_first_format_has_all_weight_on_the_trees(tmp_path: Path) -> None:
-    card = {name: value for name, value in make_card().items() if name != "trees_weight"}
-    card["format"] = 1
-    (tmp_path / "card.json").write_text(json.dumps(card), encoding="utf-8")
-    for name, head in HEADS.items():
-        (tmp_path / f"{name}.txt").write_text(head.model_to_string(), encoding="utf-8")
-
-    heads, read = served.read_model(tmp_path)
-
-    rows = make_rows(experts=5_000.0)
-    alone = served.predict_quantiles(HEADS, make_card(weight=(1.0, 1.0)), rows)
-    old = served.predict_quantiles(heads, read, rows.drop(columns="experts_tonnes"))
-    pd.testing.assert_frame_equal(old, alone, check_exact=True)
-
-
 def test_experts_who_say_nothing_will_be_traded_leave_a_finite_forecast() -> None:
     rows = make_rows(level=0.0, experts=0.0)
 
@@ -258,11 +243,9 @@ def test_what_scales_a_row_must_be_finite(column: str) -> None:
         served.predict_quantiles(HEADS, make_card(), rows)
 
 
-def test_a_card_of_another_format_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "card.json").write_text(json.dumps({"format": 3}), encoding="utf-8")
-
-    with pytest.raises(ValueError, match=r"has format 3. Expected one of 1, 2\."):
-        served.read_model(tmp_path)
+def test_a_card_of_another_format_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"has format 3. Expected 2\."):
+        served.parsed({served.CARD: json.dumps({"format": 3})})
 
 
 def test_the_script_imports_no_project_module() -> None:

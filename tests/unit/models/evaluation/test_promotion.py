@@ -3,14 +3,8 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from models.evaluation.promotion import (
-    CHALLENGER,
-    CHAMPION,
-    Challenge,
-    PromotionDecision,
-    judge,
-    paired_cells,
-)
+from models.evaluation.compare import CHALLENGER, CHAMPION, paired_cells
+from models.evaluation.promotion import Challenge, PromotionDecision, judge
 from tests.data.cell_builders import make_cells
 
 
@@ -23,7 +17,6 @@ def trial_of(
         is_first=False,
         is_refit=is_refit,
         is_older=False,
-        shadow="forecast of 2023-09-25",
     )
 
 
@@ -31,7 +24,7 @@ def broken(decision: PromotionDecision) -> list[str]:
     return [rule.rule for rule in decision.broken]
 
 
-def test_a_better_challenger_that_was_in_shadow_passes_every_rule() -> None:
+def test_a_better_challenger_passes_every_rule() -> None:
     decision = judge(trial_of(make_cells(), make_cells(bias=0.3)))
 
     assert decision.is_passed
@@ -70,20 +63,13 @@ def test_few_origins_tell_a_new_recipe_from_no_other() -> None:
     ]
 
 
-def test_a_refit_of_the_champions_recipe_needs_neither_shadow_nor_many_origins() -> None:
+def test_a_refit_of_the_champions_recipe_needs_no_many_origins() -> None:
     same = make_cells(origins=4)
 
-    trial = replace(trial_of(same, same, is_refit=True), shadow="")
+    trial = trial_of(same, same, is_refit=True)
 
     assert judge(trial).is_passed
-    assert broken(judge(replace(trial, is_refit=False))) == ["paired origins", "shadow"]
-
-
-def test_a_new_recipe_waits_for_a_release_in_shadow_unless_reported_otherwise() -> None:
-    trial = replace(trial_of(make_cells(), make_cells()), shadow="")
-
-    assert broken(judge(trial)) == ["shadow"]
-    assert judge(replace(trial, needs_shadow=False)).is_passed
+    assert broken(judge(replace(trial, is_refit=False))) == ["paired origins"]
 
 
 @pytest.mark.parametrize(
@@ -108,7 +94,7 @@ def test_the_first_champion_needs_no_predecessor_and_no_month_to_score() -> None
     assert set(decision.table["verdict"]) == {"held", "waived"}
     assert decision.summary == (
         "held: is newer, was not rolled back; waived: paired origins, loss against the champion, "
-        "worst destination, 80% band, shadow (there is no champion yet)"
+        "worst destination, 80% band (there is no champion yet)"
     )
 
 
@@ -125,9 +111,7 @@ def test_a_pair_without_a_common_month_waits_for_a_person() -> None:
 
 
 def test_a_refit_passes_by_its_recipe_where_nothing_is_kept_to_compare_with() -> None:
-    trial = replace(trial_of(make_cells(), pd.DataFrame(), is_refit=True), shadow="")
-
-    decision = judge(trial)
+    decision = judge(trial_of(make_cells(), pd.DataFrame(), is_refit=True))
 
     assert decision.is_passed
     verdicts = decision.table.set_index("rule")["verdict"]
@@ -135,7 +119,7 @@ def test_a_refit_passes_by_its_recipe_where_nothing_is_kept_to_compare_with() ->
     assert verdicts["loss against the champion"] == "waived"
     assert decision.summary == (
         "held: is newer, was not rolled back, same recipe, 80% band; waived: paired origins, loss "
-        "against the champion, worst destination, shadow (same recipe as the champion)"
+        "against the champion, worst destination (same recipe as the champion)"
     )
 
 
@@ -143,23 +127,7 @@ def test_only_when_every_rule_held_the_summary_states_so() -> None:
     passed = trial_of(make_cells(), make_cells(bias=0.3))
 
     assert judge(passed).summary == "all rules held"
-    waived = judge(replace(passed, needs_shadow=False)).summary
-    assert waived.endswith("; waived: shadow (--no-shadow)")
-
-
-def test_a_champion_that_cannot_forecast_is_compared_and_its_successor_needs_no_shadow() -> None:
-    trial = replace(
-        trial_of(make_cells(bias=0.25), make_cells()),
-        shadow="",
-        champion_trouble="its features are no more",
-        compared_by="its stored backtest",
-    )
-
-    decision = judge(trial)
-
-    assert {"loss against the champion", "worst destination"} <= set(broken(decision))
-    assert "of its stored backtest" in decision.reasons
-    assert "shadow (the champion cannot forecast: its features are no more)" in decision.summary
+    assert "waived" in judge(replace(passed, cells=pd.DataFrame(), is_refit=True)).summary
 
 
 def test_the_champion_is_scored_on_the_months_as_known_now() -> None:

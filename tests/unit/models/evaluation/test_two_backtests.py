@@ -2,7 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.evaluation.run_comparison import comparison_plots, score_differences, shared_cells
+from models.evaluation.compare import own_cells, paired_cells, score_differences
+from models.evaluation.plots import comparison_plots
 from models.evaluation.scores import cell_scores
 from models.forecasting.forecaster import MODEL
 from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
@@ -37,24 +38,25 @@ def make_backtest(bias: float, *, first: int = 0, truth: float = 100.0) -> pd.Da
     return cell_scores(forecasts, known, scale)
 
 
+def shared(one: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
+    """Return the cells of backtest A and, made later, B."""
+    return paired_cells(own_cells(other), own_cells(one), ("B", "A"))
+
+
 def test_both_are_scored_on_the_months_as_the_later_one_knew_them() -> None:
     one, other = make_backtest(0.0, truth=100.0), make_backtest(30.0, first=4, truth=130.0)
 
-    later = shared_cells(one, other, is_newer=True)
-    earlier = shared_cells(one, other, is_newer=False)
+    cells = shared(one, other)
 
-    assert set(later["tonnes"]) == {130.0}
-    assert set(earlier["tonnes"]) == {100.0}
-    assert len(later) == 2 * (ORIGINS - 4) * 3 * 6
-    error = later.groupby("model")["absolute_error"].mean()
+    assert set(cells["tonnes"]) == {130.0}
+    assert len(cells) == 2 * (ORIGINS - 4) * 3 * 6
+    error = cells.groupby("model")["absolute_error"].mean()
     assert error["A"] == pytest.approx(30.0, abs=0.5)
     assert error["B"] < 2.0
 
 
 def test_what_shares_no_origin_shares_no_cell() -> None:
-    one, other = make_backtest(0.0), make_backtest(0.0, first=ORIGINS)
-
-    assert shared_cells(one, other, is_newer=True).empty
+    assert shared(make_backtest(0.0), make_backtest(0.0, first=ORIGINS)).empty
 
 
 @pytest.mark.slow
@@ -62,9 +64,9 @@ def test_what_shares_no_origin_shares_no_cell() -> None:
     ("bias", "verdict"), [(0.0, "B better"), (40.0, "A better"), (20.0, "not significant")]
 )
 def test_scores_by_scope_say_which_is_better(bias: float, verdict: str) -> None:
-    cells = shared_cells(make_backtest(20.0), make_backtest(bias), is_newer=True)
+    cells = shared(make_backtest(20.0), make_backtest(bias))
 
-    table = score_differences(cells, seed=SEED)
+    table = score_differences(cells)
 
     assert list(dict.fromkeys(table["scope"])) == [
         "ALL", "WLD", "DEU", "USA", *(f"{horizon} ahead" for horizon in range(1, 7)),
@@ -80,9 +82,9 @@ def test_scores_by_scope_say_which_is_better(bias: float, verdict: str) -> None:
 
 @pytest.mark.slow
 def test_plots_show_the_two_and_their_difference() -> None:
-    cells = shared_cells(make_backtest(20.0), make_backtest(0.0), is_newer=True)
+    cells = shared(make_backtest(20.0), make_backtest(0.0))
 
-    figures = comparison_plots(cells, score_differences(cells, seed=SEED))
+    figures = comparison_plots(cells, score_differences(cells))
 
     assert set(figures) == {"wape_by_horizon", "wape_by_origin", "differences"}
     lines = {str(line.get_label()) for line in figures["wape_by_horizon"].axes[0].get_lines()}

@@ -1,0 +1,258 @@
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import mlflow
+import pandas as pd
+import pytest
+from filelock import FileLock
+from matplotlib.figure import Figure
+from mlflow.entities import Run
+
+from models.registry import mlflow_client, registry
+from models.registry.runs import (
+    CUT_OFF,
+    find_runs,
+    log_panel,
+    log_table,
+    open_job,
+    open_run,
+    search_runs,
+)
+from store.errors import StoreError
+from store.publications.panels import NO_PANEL, StoredPanel
+from store.settings import PROJECT_ROOT, Settings
+
+OPEN = """
+import sys
+from models.registry.mlflow_client import connect
+from store.settings import Settings
+connect(Settings(home=sys.argv[1], tracking_uri=sys.argv[2], artifact_dir=sys.argv[3]))
+"""
+
+TAGS = {"as_of": "2026-02-25", "data_vintage": "abc", "flow": "train"}
+PARENT = "mlflow.parentRunId"
+
+
+def kept(settings: Settings) -> dict[str, Run]:
+    return {str(run.info.run_name): run for run in search_runs(settings)}
+
+
+@pytest.mark.slow
+def test_two_processes_open_a_fresh_database_at_once_and_say_nothing(tmp_path: Path) -> None:
+    paths = [str(tmp_path / "var"), f"sqlite:///{tmp_path}/mlflow.db", str(tmp_path / "artifacts")]
+    processes = [
+        subprocess.Popen(  # noqa: S603 - our own interpreter and script
+            [sys.executable, "-c", OPEN, *paths],
+            cwd=PROJECT_ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+
+    outputs = [process.communicate(timeout=600)[0] for process in processes]
+
+    assert [process.returncode for process in processes] == [0, 0]
+    assert outputs == ["", ""]
+
+
+def test_a_run_keeps_what_is_logged_and_the_process_its_own_database(
+    mlflow_settings: Settings, capfd: pytest.CaptureFixture[str]
+) -> None:
+    frame = pd.DataFrame({"destination": ["DEU", "USA"], "p50": [1.1, 0.30000000000000004]})
+    before = mlflow.get_tracking_uri()
+
+    with open_run(mlflow_settings, name="backtest", tags=TAGS) as run:
+        mlflow.log_metrics({"wql": 0.25}, step=0)
+        mlflow.log_metrics({"wql": 0.125, "coverage": float("nan")}, step=1)
+        log_table(frame, "scores.csv")
+        mlflow.log_figure(Figure(), "fan.png")
+
+    assert mlflow.get_tracking_uri() == before
+    assert mlflow.active_run() is None
+    assert capfd.readouterr() == ("", "")
+    found = kept(mlflow_settings)["backtest"]
+    assert (found.info.status, found.data.metrics["wql"]) == ("FINISHED", 0.125)
+    assert {name: found.data.tags[name] for name in TAGS} == TAGS
+    folder = mlflow_settings.artifact_dir / run.info.run_id / "artifacts"
+    expected = "destination,p50\nDEU,1.1\nUSA,0.30000000000000004\n"
+    assert (folder / "scores.csv").read_text(encoding="utf-8") == expected
+    assert (folder / "fan.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [(ValueError("no rows"), "FAILED"), (KeyboardInterrupt("no rows"), "KILLED")],
+    ids=["exception", "interrupt"],
+)
+def test_a_run_that_breaks_off_is_marked_and_not_found(
+    mlflow_settings: Settings, error: BaseException, status: str
+) -> None:
+    with (
+        pytest.raises(type(error), match="no rows"),
+        open_run(mlflow_settings, name="train", tags=TAGS),
+    ):
+        raise error
+
+    found = kept(mlflow_settings)["train"]
+    assert found.info.status == status
+    assert found.data.tags["error"] == f"{type(error).__name__}: no rows"
+    assert find_runs(mlflow_settings, TAGS) == []
+
+
+def test_runs_opened_within_a_job_are_its_children(mlflow_settings: Settings) -> None:
+    with open_job(mlflow_settings, name="run 2020-04-22", tags={"job": "run"}):
+        for name in ("backtest", "train"):
+            with open_run(mlflow_settings, name=name, tags={"flow": name}):
+                pass
+        with (
+            pytest.raises(StoreError),
+            open_run(mlflow_settings, name="broken", tags={}),
+        ):
+            raise StoreError("the disk is full")
+    with open_run(mlflow_settings, name="alone", tags={}):
+        pass
+
+    found = kept(mlflow_settings)
+    job = found["run 2020-04-22"].info
+    children = {name for name, run in found.items() if run.data.tags.get(PARENT) == job.run_id}
+    assert children == {"backtest", "train", "broken"}
+    failed = [name for name, run in found.items() if run.info.status != "FINISHED"]
+    assert failed == ["broken"]
+
+
+def test_a_job_goes_on_where_mlflow_is_away(mlflow_settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "mlruns" / "mlflow.db").write_bytes(b"no database" * 100)
+    went_on = []
+
+    with open_job(mlflow_settings, name="run", tags={"job": "run"}):
+        went_on.append(mlflow.active_run())
+
+    assert went_on == [None]
+
+
+def test_runs_of_a_process_that_was_killed_are_closed_and_others_go_on(
+    mlflow_settings: Settings,
+) -> None:
+    client, experiment = mlflow_client.connect(mlflow_settings)
+
+    def begun(name: str, **tags: str) -> str:
+        named = {PARENT if tag == "of" else tag: value for tag, value in tags.items()}
+        return str(client.create_run(experiment, None, named, name).info.run_id)
+
+    begun("train", of=begun("run", job="run"))
+    begun("replay", of=begun("backtest", job="backtest"))
+    begun("tune")
+
+    with open_job(mlflow_settings, name="next", tags={"job": "train"}):
+        pass
+
+    found = kept(mlflow_settings)
+    failed = {name for name, run in found.items() if run.info.status == "FAILED"}
+    assert failed == {"run", "train"}
+    assert {found[name].data.tags["error"] for name in failed} == {CUT_OFF}
+    assert {found[name].info.status for name in ("backtest", "replay", "tune")} == {"RUNNING"}
+
+
+def test_a_run_names_the_panel_it_was_made_from(mlflow_settings: Settings) -> None:
+    months = pd.DataFrame(
+        {
+            "destination": ["DEU", "USA"],
+            "period": pd.Timestamp("2020-03-01"),
+            "tonnes": [10.0, 20.0],
+            "stderr_log": 0.0,
+            "kind": "observed",
+            "available_at": pd.Timestamp("2020-04-20", tz="UTC"),
+        }
+    )
+    panel = StoredPanel(months, NO_PANEL.contradictions)
+    moment = pd.Timestamp("2020-04-22", tz="UTC")
+    command = "magnetcast panel --as-of 2020-04-22"
+
+    with open_run(mlflow_settings, name="backtest", tags={}):
+        log_panel(panel, "evidence panel", as_of=moment, data_vintage="v1", source=command)
+
+    [used] = kept(mlflow_settings)["backtest"].inputs.dataset_inputs
+    tags = {tag.key: tag.value for tag in used.tags}
+    assert used.dataset.digest == panel.digest[:12]
+    assert (tags["sha256"], tags["data_vintage"]) == (panel.digest, "v1")
+    assert tags["as_of"].startswith("2020-04-22")
+    assert command in used.dataset.source
+    assert '"tonnes"' in used.dataset.schema
+
+
+def test_finished_runs_with_all_tags_are_found_newest_first(mlflow_settings: Settings) -> None:
+    runs = []
+    for tags in (TAGS, TAGS, {**TAGS, "flow": "backtest"}):
+        with open_run(mlflow_settings, name="train", tags=tags) as run:
+            runs.append(run.info.run_id)
+        time.sleep(0.005)  # MLflow orders runs by the millisecond
+
+    assert [run.info.run_id for run in find_runs(mlflow_settings, TAGS)] == runs[1::-1]
+    assert find_runs(mlflow_settings, {**TAGS, "as_of": "2026-01-01"}) == []
+
+
+def test_looking_for_a_run_makes_no_database(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path / "var", tracking_uri=f"sqlite:///{tmp_path}/m/mlflow.db")
+
+    assert find_runs(settings, TAGS) == []
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("address", "kept"),
+    [
+        ("sqlite:///nowhere/mlflow.db", False),
+        ("postgresql://db.example/mlflow", True),
+        ("https://mlflow.example", True),
+    ],
+    ids=["absent-file", "postgresql", "server"],
+)
+def test_only_an_absent_file_is_sure_to_hold_nothing(address: str, *, kept: bool) -> None:
+    assert mlflow_client.is_kept(Settings(tracking_uri=address)) is kept
+
+
+def test_a_deleted_experiment_is_reported_with_its_remedy(mlflow_settings: Settings) -> None:
+    client, experiment_id = mlflow_client.connect(mlflow_settings)
+    client.delete_experiment(experiment_id)
+
+    with pytest.raises(StoreError, match=rf"deleted\. .*restore --experiment-id {experiment_id}"):
+        mlflow_client.connect(mlflow_settings)
+
+
+def test_waiting_for_another_process_ends(mlflow_settings: Settings, tmp_path: Path) -> None:
+    hurried = mlflow_settings.model_copy(update={"lock_timeout_s": 0.01})
+
+    with (
+        FileLock(tmp_path / "mlruns" / "mlflow.db.lock"),
+        pytest.raises(StoreError, match="opened by another process"),
+    ):
+        mlflow_client.connect(hurried)
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda settings: find_runs(settings, {"flow": "train"}),
+        registry.champion,
+        lambda settings: registry.promote(settings, 1),
+        lambda settings: open_run(settings, name="train", tags=TAGS).__enter__(),
+    ],
+    ids=["find_runs", "champion", "promote", "open_run"],
+)
+def test_an_mlflow_that_breaks_off_is_reported_as_such(
+    mlflow_settings: Settings, tmp_path: Path, ask: Callable[[Settings], object]
+) -> None:
+    mlflow_client.connect(mlflow_settings)
+    with closing(sqlite3.connect(tmp_path / "mlruns" / "mlflow.db")) as connection:
+        for table in ("runs", "registered_models", "model_versions", "model_version_tags"):
+            connection.execute(f"DROP TABLE {table}")
+
+    with pytest.raises(StoreError, match=r"MLflow's database .* cannot be opened"):
+        ask(mlflow_settings)
