@@ -83,7 +83,6 @@ def test_nothing_is_wrong_where_all_is_in_time() -> None:
         ({"last_run": "running"}, "stuck", 1),
         ({"champion": ""}, "champion", 1),
         ({"champion_trouble": "its files have SHA-256 0"}, "champion", 1),
-        ({"damaged_models": ("the files of version 1 are gone",)}, "models", 1),
         ({"unfinished": (RunMarker("the main job", "2026-11-20 09:30 UTC", ""),)}, "failed", 1),
         ({"last_write_at": at("2026-12-20")}, "clock", 1),
         ({"quarantined": 2}, "quarantine", 1),
