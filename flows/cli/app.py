@@ -185,7 +185,8 @@ def _of_database(err: Exception) -> str:
 
 def _of_prefect(err: Exception) -> str:
     """Return in words that Prefect's server does not answer; empty for another error."""
-    if not _is_of_prefect(err):
+    is_ephemeral = isinstance(err, RuntimeError) and "ephemeral Prefect API server" in str(err)
+    if not (is_ephemeral or _is_of_prefect(err)):
         return ""
     return (
         f"Prefect's server does not answer ({type(err).__name__}: {str(err)[:200]}). "

@@ -26,7 +26,6 @@ _LINES: Final = (
         "Quarantine: %(files)s files wait. Suspicious statements: %(figures)s. Free disk: "
         "%(size)s GB."
     ),
-    marked("Started again in the last day: %(name)s, %(times)s, last at %(day)s %(time)s UTC."),
     marked("Last backup: never."),
     marked("Last backup: %(day)s %(time)s UTC."),
 )
@@ -59,7 +58,6 @@ _ALARMS: Final = (
     marked("It cannot answer: %(error)s."),
     marked("The forecast of %(day)s was not measured for drift."),
     marked("%(files)s refused files wait for review."),
-    marked("%(name)s of `magnetcast up` ended and does not run."),
     marked("%(size)s GB are free on the disk of %(name)s."),
     marked("There is no backup."),
     marked("The last backup is %(late)s days old."),
