@@ -7,22 +7,25 @@ from typing import Final
 
 from service.language.choice import DEFAULT, language
 from service.language.formats import dated, percentage, separated
-from service.language.phrases import Sentence, gettext
+from service.language.phrases import Sentence, gettext, translated
 from service.wording import instrument_words, material_words, name_of, state_words
 from store.messages import Message, Value
 
 _NAMES: Final[Mapping[str, Callable[[str], str]]] = {
     "destination": name_of,
+    "names": name_of,
+    "few": name_of,
     "importer": name_of,
     "instrument": instrument_words,
     "material": material_words,
     "state": state_words,
+    "goods": translated,
 }
 """Placeholders that hold a code, and what names it."""
 
 _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _MONTH: Final = re.compile(r"\d{4}-\d\d", re.ASCII)
-_NUMBER: Final = re.compile(r"-?[\d.,]*\d%?", re.ASCII)
+_NUMBER: Final = re.compile(r"[+-]?[\d.,]*\d%?", re.ASCII)
 
 
 def rendered(text: Message | str) -> str:
@@ -34,6 +37,11 @@ def rendered(text: Message | str) -> str:
     return gettext(text.key, **{name: _word(name, one) for name, one in text.values.items()})
 
 
+def as_clause(sentence: str) -> str:
+    """Return a sentence as a part of another: without the stop at its end."""
+    return sentence.rstrip(".。")
+
+
 def message_of(err: Exception) -> str:
     """Return what an error says, in the language in use as far as it can be."""
     said = err.args[0] if err.args else None
@@ -43,9 +51,10 @@ def message_of(err: Exception) -> str:
 def _word(name: str, value: Value) -> str:
     """Return a value as the language writes it: by the name of its placeholder, else its form."""
     if isinstance(value, tuple):
-        return gettext("; ").join(_word(name, one) for one in value)
+        parts = [_word(name, one) for one in value]
+        return " ".join(parts) if name == "sentences" else gettext("; ").join(parts)
     if isinstance(value, Message):
-        return rendered(value)
+        return rendered(value) if name == "sentences" else as_clause(rendered(value))
     return _NAMES[name](str(value)) if name in _NAMES else _written(str(value))
 
 

@@ -1,11 +1,17 @@
 """Messages as data: an English sentence with placeholders and its values, rendered at the end."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Union
+from typing import Any, Final, Union
+
+from store.errors import SHOWN
 
 Value = Union[str, int, "Message", tuple["Value", ...]]
 """A text is written plainly: ISO days (2026-01-31) and months (2026-01), 1,234.5 and 12%."""
+
+SENTENCES: Final = "%(sentences)s"
+"""Key of several messages, one after the other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +23,8 @@ class Message:
 
     def __str__(self) -> str:
         """Return the sentence in English."""
-        return self.key % {name: _english(value) for name, value in self.values.items()}
+        mark = " " if self.key == SENTENCES else "; "
+        return self.key % {name: _english(value, mark) for name, value in self.values.items()}
 
     def __hash__(self) -> int:
         """Equal messages read alike."""
@@ -43,8 +50,33 @@ def message(key: str, /, **values: Value) -> Message:
     return Message(key, values)
 
 
-def _english(value: Value) -> str:
-    return "; ".join(map(_english, value)) if isinstance(value, tuple) else str(value)
+def sentences(*messages: Message) -> Message:
+    """Return messages as one, one after the other."""
+    return Message(SENTENCES, {"sentences": messages})
+
+
+def few(items: Sequence[str]) -> Value:
+    """Return the first items, as ``store.errors.first_few`` joins them."""
+    if len(items) <= SHOWN:
+        return tuple(items)
+    return message("%(few)s, ... (%(count)s in all)", few=tuple(items[:SHOWN]), count=len(items))
+
+
+def to_json(text: Message | str) -> str:
+    """Return what ``from_json`` reads."""
+    return json.dumps(_plain(text), ensure_ascii=False)
+
+
+def from_json(text: str) -> Message | str:
+    """Return a message, or a text that is none, from JSON."""
+    data = json.loads(text)
+    return data if isinstance(data, str) else Message.from_data(data)
+
+
+def _english(value: Value, mark: str) -> str:
+    if isinstance(value, tuple):
+        return mark.join(_english(one, mark) for one in value)
+    return str(value)
 
 
 def _plain(value: Value) -> object:

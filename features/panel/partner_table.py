@@ -12,8 +12,9 @@ import pandas as pd
 from features.months import Months, last_complete_month, month_label, month_numbers
 from store.arrays import Flags, Floats
 from store.asof import OBSERVATION_KEY, known_at
-from store.errors import DataError, first_few
+from store.errors import DataError
 from store.facts.evidence import MEASURE
+from store.messages import Message, few, message
 from store.vocabulary import EU27, EU27_MEMBERS, MAX_HORIZON, MONTHS_AHEAD, ORIGIN, WORLD
 
 REMAINDER: Final = "ROW"
@@ -87,22 +88,39 @@ class Listing:
             return np.where(whole, together, self.total), None
         return np.where(whole, together + left, self.total), left
 
-    def notes(self) -> tuple[str, ...]:
+    def notes(self) -> tuple[Message, ...]:
         """Return notes on irregularities."""
         found = []
         labels = np.array([month_label(int(month)) for month in self.months])
         if not self.listed.all():
-            holes = first_few(labels[~self.listed].tolist())
-            found.append(f"months not listed in full, taken as missing: {holes}")
+            holes = few(labels[~self.listed].tolist())
+            found.append(
+                message("months not listed in full, taken as missing: %(months)s", months=holes)
+            )
         for month in np.flatnonzero(self.late.any(axis=0)):
             who = [name for name, late in zip(self.names, self.late[:, month], strict=True) if late]
-            found.append(f"{labels[month]}: late, so missing and not zero: {first_few(who)}")
+            found.append(
+                message(
+                    "%(month)s: late, so missing and not zero: %(names)s",
+                    month=str(labels[month]),
+                    names=few(who),
+                )
+            )
         if count := np.count_nonzero(self.valued & np.isnan(self.reported)):
-            found.append(f"{count} cells have a value and no weight, taken as missing")
+            found.append(
+                message(
+                    "%(count)s cells have a value and no weight, taken as missing",
+                    count=int(count),
+                )
+            )
         over = np.nansum(self.reported, axis=0) > (1 + TOLERANCE) * self.total
         if over.any():
-            months = first_few(labels[over].tolist())
-            found.append(f"stated total below the partners, which are kept: {months}")
+            months = few(labels[over].tolist())
+            found.append(
+                message(
+                    "stated total below the partners, which are kept: %(months)s", months=months
+                )
+            )
         return tuple(found)
 
 
@@ -168,7 +186,7 @@ class PartnerTable:
     """Series x consecutive month numbers up to the cutoff, sorted by name; the world is a row."""
     parts: dict[str, tuple[str, ...]]
     """The parts of each sum: the world, and EU27 where at least two members are destinations."""
-    notes: tuple[str, ...]
+    notes: tuple[Message, ...]
     """Irregularities of the sources."""
     is_revised: bool = False
     """Whether it contains figures published or revised after ``as_of``: it may be used for scoring

@@ -24,6 +24,7 @@ from store.asof import EVENT_KEY, known_at
 from store.errors import DataError
 from store.facts.evidence import read_label
 from store.facts.reading import read_events, read_publication, read_scores
+from store.messages import Message
 from store.publications.decisions import held_forecasts
 from store.publications.integrity import read_publications
 from store.publications.panels import read_panels
@@ -121,7 +122,7 @@ def _rows(engine: Engine, one: Mapping[str, Any]) -> pd.DataFrame:
 
 def _notes(
     settings: Settings, config: RunConfig, as_of: pd.Timestamp, made_with: Mapping[str, Any]
-) -> list[str]:
+) -> list[Message]:
     """Return what was odd about a table at a moment, by the figures it was forecast from."""
     group = GroupRecord.read(made_with)
     configs = [config] if group is None else group.configs

@@ -33,6 +33,7 @@ from store.facts.reading import (
     newest_ingest,
     read_calendar,
 )
+from store.messages import Message, from_json, sentences
 from store.publications.integrity import NUMBERS, PublicationContext, read_publications
 from store.publications.panels import StoredPanel
 from store.publications.publishing import (
@@ -68,8 +69,8 @@ class PublicationDraft:
     """What was known of past months."""
 
 
-def objections(draft: PublicationDraft) -> str:
-    """Return what a person must look at before this is published; empty if nothing.
+def objections(draft: PublicationDraft) -> Message | None:
+    """Return what a person must look at before this is published; None if nothing.
 
     Raises:
         DataError: It is not coherent; no person may publish that.
@@ -80,11 +81,11 @@ def objections(draft: PublicationDraft) -> str:
             "Expected means of members that add up to their sums; nothing was published. "
             "This is a fault of the program: keep its log, and report it."
         )
-    found = [*_absurd(draft), _moved(draft)]
-    return "; ".join(one for one in found if one)
+    found = tuple(one for one in (*_absurd(draft), _moved(draft)) if one)
+    return sentences(*found) if found else None
 
 
-def publish(draft: PublicationDraft, because: str) -> int:
+def publish(draft: PublicationDraft, because: Message | None) -> int:
     """Publish in one transaction, or hold where something speaks against; return rows published."""
     store_missing_panels(draft.engine)
     frozen, day = _freezing(draft), f"{draft.as_of:%Y-%m-%d}"
@@ -147,7 +148,7 @@ def held_like(
     last = known.iloc[-1]
     if last["state"] not in {"held", "rejected"} or last["data_vintage"] != data_vintage:
         return None
-    note = f"{last['state']}: {last['note'] or last['held_because']}"
+    note = f"{last['state']}: {last['note'] or from_json(last['held_because'])}"
     return HeldPublication(int(last["id"]), pd.Timestamp(last["as_of"]), note)
 
 
@@ -210,7 +211,7 @@ def _freezing(draft: PublicationDraft) -> PublicationContext:
     )
 
 
-def _absurd(draft: PublicationDraft) -> list[str]:
+def _absurd(draft: PublicationDraft) -> list[Message | None]:
     """Say which series are absurd as they would be published: sums and controls come in last."""
     if draft.origin is None:
         return []
@@ -219,14 +220,13 @@ def _absurd(draft: PublicationDraft) -> list[str]:
     keys = pd.MultiIndex.from_product([origin.series, months])
     rows = draft.table.set_index(["destination", "period"])[list(NUMBERS)].reindex(keys)
     values = rows.to_numpy(dtype=np.float64).reshape(len(origin.series), len(months), -1)
-    found = zip(origin.series, absurdities(values, origin), strict=True)
-    return [f"{name}: {why}" for name, why in found if why]
+    return absurdities(values, origin)
 
 
-def _moved(draft: PublicationDraft) -> str:
+def _moved(draft: PublicationDraft) -> Message | None:
     limit = draft.settings.gate_pct
     if limit is None:
-        return ""
+        return None
     latest = latest_forecast(draft.engine, as_of=draft.as_of, commodity=draft.config.published_as)
     return too_far(moves(draft.table, latest), limit)
 

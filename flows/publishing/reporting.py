@@ -13,6 +13,7 @@ from flows.training.predict import BacktestedForecast
 from service.charts.fan import ReportInput
 from service.language.choice import in_language
 from service.report.report import write_report
+from store.messages import Message
 from store.publications.panels import StoredPanel
 
 
@@ -46,7 +47,7 @@ def report_input(
     panel: StoredPanel,
     *,
     scores: pd.DataFrame,
-    sentences: Sequence[str],
+    sentences: Sequence[str] | Sequence[Message],
     pictures: bool,
     events: pd.DataFrame | None = None,
 ) -> ReportInput:
@@ -72,7 +73,7 @@ def report_input(
         events=pd.DataFrame() if events is None else events,
         scores=scores,
         suspicious=panel.contradictions,
-        unknowns=sentences if is_main else (),
+        unknowns=[str(one) for one in sentences] if is_main else (),
         notes=() if is_main else sentences,
         model_version=", ".join(dict.fromkeys(rows["model"].astype(str))),
         data_vintage=str(rows["data_vintage"].iloc[0]),

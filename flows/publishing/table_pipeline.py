@@ -31,6 +31,7 @@ from models.forecasting.panel_forecaster import CommodityGroup, GroupForecaster
 from models.registry.runs import log_panel, log_table, open_run
 from models.statistical.pretrained import marked
 from store.errors import DataError, StoreError
+from store.messages import Message, message
 from store.publications.panels import StoredPanel
 from store.publications.publishing import write_scores
 from store.settings import Settings
@@ -141,7 +142,7 @@ class TablePipeline:
         record = self.snapshot.record
         return {} if record is None else record.written()
 
-    def unknowns(self) -> list[str]:
+    def unknowns(self) -> list[Message]:
         """Return what is odd about the table and its past, in sentences."""
         code = self.config.commodity
         past = [group.tables[code] for group in self.shared.past if code in group.tables]
@@ -180,15 +181,17 @@ def forecast_table_at(snapshot: TableSnapshot) -> pd.DataFrame:
     return made.assign(model=snapshot.model_version)
 
 
-def hindsight(past: Sequence[PartnerTable]) -> tuple[str, ...]:
+def hindsight(past: Sequence[PartnerTable]) -> tuple[Message, ...]:
     """Say how many of the past tables are not as they were known then."""
     revised = sum(table.is_revised for table in past)
     if not revised:
         return ()
-    note = (
-        f"{revised} of the {len(past)} past tables that were replayed are today's, cut short, for "
-        "nothing tells what was known then: later revisions are in the scores and hit rates, "
-        "never in a forecast."
+    note = message(
+        "%(count)s of the %(past)s past tables that were replayed are today's, cut short, for "
+        "nothing tells what was known then: later revisions are in the scores and hit rates, never "
+        "in a forecast.",
+        count=revised,
+        past=len(past),
     )
     return (note,)
 

@@ -177,7 +177,7 @@ def faults_of(values: Floats, origin: Origin) -> list[str]:
         elif not ordered[row]:
             found.append("its quantiles cross")
         else:
-            found.append("it is negative" if negative[row] else absurd[row])
+            found.append("it is negative" if negative[row] else str(absurd[row] or ""))
     return found
 
 

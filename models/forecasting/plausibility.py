@@ -11,6 +11,7 @@ from features.families.policy import STRONG, act_strength
 from features.months import month_label, month_start
 from features.origin import Origin
 from store.arrays import Flags, Floats
+from store.messages import Message, message
 from store.vocabulary import WORLD
 
 YEARS: Final = 5
@@ -32,8 +33,8 @@ MEDIAN: Final = 3
 """Place of p50 among the quantiles."""
 
 
-def absurdities(values: Floats, origin: Origin) -> list[str]:
-    """Return what is absurd of each series' medians, empty where nothing is.
+def absurdities(values: Floats, origin: Origin) -> list[Message | None]:
+    """Return what is absurd of each series' medians, None where nothing is.
 
     Args:
         values: Series x targets x quantiles and mean, in tonnes, finite.
@@ -42,14 +43,24 @@ def absurdities(values: Floats, origin: Origin) -> list[str]:
     median = values[:, :, MEDIAN]
     recent = origin.tonnes[:, -12 * YEARS :]
     explained = explained_series(origin)
-    found = []
+    found: list[Message | None] = []
     for row, known in enumerate(np.isfinite(recent)):
         if not known.any():
-            found.append("")
+            found.append(None)
             continue
         low, high = float(recent[row, known].min()), float(recent[row, known].max())
         most = max(high, 1.0) * (EXPLAINED if explained[row] else HIGHEST)
-        found.append(_worded(median[row], origin, low, high, most, is_low_fine=explained[row]))
+        found.append(
+            _worded(
+                origin.series[row],
+                median[row],
+                origin,
+                low,
+                high,
+                most=most,
+                is_low_fine=explained[row],
+            )
+        )
     return found
 
 
@@ -75,20 +86,37 @@ def explained_series(origin: Origin) -> Flags:
 
 
 def _worded(
-    median: Floats, origin: Origin, low: float, high: float, most: float, *, is_low_fine: bool
-) -> str:
+    name: str,
+    median: Floats,
+    origin: Origin,
+    low: float,
+    high: float,
+    *,
+    most: float,
+    is_low_fine: bool,
+) -> Message | None:
     top, bottom = int(median.argmax()), int(median.argmin())
     if median[top] > most:
-        return (
-            f"absurd median {median[top]:,.0f} t in {month_label(int(origin.targets[top]))}, "
-            f"the largest of {YEARS} years is {high:,.0f} t"
+        return message(
+            "%(destination)s: absurd median %(tonnes)s t in %(month)s, the largest of %(years)s "
+            "years is %(most)s t.",
+            destination=name,
+            tonnes=f"{median[top]:,.0f}",
+            month=month_label(int(origin.targets[top])),
+            years=YEARS,
+            most=f"{high:,.0f}",
         )
     if median[bottom] < LOWEST * low and not is_low_fine:
-        return (
-            f"absurd median {median[bottom]:,.0f} t in {month_label(int(origin.targets[bottom]))}, "
-            f"the smallest of {YEARS} years is {low:,.0f} t"
+        return message(
+            "%(destination)s: absurd median %(tonnes)s t in %(month)s, the smallest of %(years)s "
+            "years is %(least)s t.",
+            destination=name,
+            tonnes=f"{median[bottom]:,.0f}",
+            month=month_label(int(origin.targets[bottom])),
+            years=YEARS,
+            least=f"{low:,.0f}",
         )
-    return ""
+    return None
 
 
 MONTHS: Final = 3
@@ -141,15 +169,26 @@ def moves(new: pd.DataFrame, published: pd.DataFrame) -> list[MedianShift]:
     return sorted(found, key=lambda move: (-abs(move.share), move.destination))
 
 
-def too_far(found: list[MedianShift], limit_pct: float) -> str:
-    """Say which moves exceed a limit, in percent of the published value; empty if none does."""
+def too_far(found: list[MedianShift], limit_pct: float) -> Message | None:
+    """Say which moves exceed a limit, in percent of the published value; None if none does."""
     far = [move for move in found if abs(move.share) * 100 > limit_pct]
-    listed = [
-        f"{move.destination} {move.before:,.0f} to {move.after:,.0f} t ({move.share:+.0%})"
+    listed = tuple(
+        message(
+            "%(destination)s %(before)s to %(after)s t (%(change)s)",
+            destination=move.destination,
+            before=f"{move.before:,.0f}",
+            after=f"{move.after:,.0f}",
+            change=f"{move.share:+.0%}",
+        )
         for move in far
-    ]
+    )
     return (
-        f"the next {MONTHS} months move by more than {limit_pct:g}%: " + ", ".join(listed)
+        message(
+            "The next %(months)s months move by more than %(limit)s%%: %(moves)s.",
+            months=MONTHS,
+            limit=f"{limit_pct:g}",
+            moves=listed,
+        )
         if far
-        else ""
+        else None
     )

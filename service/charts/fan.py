@@ -11,6 +11,7 @@ from service.charts.markers import Marker, RateStep, pick_markers
 from service.language.formats import dated
 from service.language.phrases import gettext, ngettext
 from service.wording import MAGNETS, in_reading_order, name_of, tonnes, words_of
+from store.messages import Message
 from store.vocabulary import COMMODITY
 
 
@@ -47,7 +48,7 @@ class ReportInput:
     scores: pd.DataFrame = field(default_factory=pd.DataFrame)
     suspicious: pd.DataFrame = field(default_factory=pd.DataFrame)
     unknowns: Sequence[str] = ()
-    notes: Sequence[str] = ()
+    notes: Sequence[Message] | Sequence[str] = ()
     model_version: str = ""
     data_vintage: str = ""
     pictures: bool = True

@@ -170,6 +170,9 @@ class LivePublication:
         self._thread: threading.Thread | None = None
         self.tokens: Mapping[str, frozenset[str]] = MappingProxyType({})
         self.trouble = ""
+        self._missing = NothingPublishedError(
+            "The store has not been read yet. Expected a forecast. Try again in a moment."
+        )
         self.asked: set[str] = set()
         """Languages in which a page was asked for."""
 
@@ -182,10 +185,7 @@ class LivePublication:
         """
         found = self._publication
         if found is None:
-            raise NothingPublishedError(
-                self.trouble
-                or "The store has not been read yet. Expected a forecast. Try again in a moment."
-            )
+            raise self._missing
         return found
 
     def of(self, commodity: str) -> Publication:
@@ -236,7 +236,7 @@ class LivePublication:
             panels = read_new_panels(self.engine, published, self._panels)
             made = make_publication(published, panels, meanings=self.meanings, now=now)
         except NothingPublishedError as err:
-            self._seen, self.trouble = seen, str(err)
+            self._seen, self.trouble, self._missing = seen, str(err), err
             return False
         self._panels = panels
         self._publication, self._seen, self.trouble = made, seen, ""

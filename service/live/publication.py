@@ -16,6 +16,7 @@ from service.live.documents import forecast_document
 from service.wording import in_reading_order, words_of
 from store.asof import EVENT_KEY, TARIFF_KEY, known_at
 from store.database import Mark
+from store.messages import message
 from store.publications.panels import NO_PANEL, StoredPanel, read_panels
 from store.publications.published import Published
 
@@ -246,8 +247,11 @@ def make_publication(
     moments = [pd.Timestamp(moment) for moment in published.forecasts["as_of"].unique()]
     if not moments:
         raise NothingPublishedError(
-            f"No forecast of {words_of(published.commodity, published.labels)} in the published "
-            "forecasts. Expected one. Run `magnetcast run`."
+            message(
+                "No forecast of %(goods)s in the published forecasts. Expected one. Run "
+                "`magnetcast run`.",
+                goods=words_of(published.commodity, published.labels),
+            )
         )
     behind = {moment: panels.get(digest) for moment, digest in published.panels.items()}
     newest = max(moments)

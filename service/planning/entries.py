@@ -20,6 +20,7 @@ from service.queries.history import known_moment
 from service.queries.models import columns_of
 from service.queries.track import TRUTH
 from store.errors import DataError
+from store.messages import message
 from store.planning.alert_rules import AlertRule, add_rule, end_rule
 from store.planning.audit import Actor
 from store.planning.needs import NeedRow, add_need, end_need
@@ -176,8 +177,12 @@ def record_override(
     own = panel["destination"].eq(destination) & panel["period"].eq(period)
     if (panel.loc[own, "kind"] == TRUTH).any():
         raise DataError(
-            f"An override of {destination} in {period:%Y-%m}, whose figure is already published. "
-            "Expected a month that is not yet known. Choose a later one."
+            message(
+                "An override of %(destination)s in %(month)s, whose figure is already published. "
+                "Expected a month that is not yet known. Choose a later one.",
+                destination=destination,
+                month=f"{period:%Y-%m}",
+            )
         )
     made = OverrideRow(destination, period, moment, tonnes, reason, commodity)
     add_override(live.engine, made, who=who, at=live.clock())

@@ -7,14 +7,15 @@ from xml.etree import ElementTree as ET
 
 import pandas as pd
 
-from service.gate_words import held_words
 from service.http.responses import Answer, Record, answer_of, records
 from service.language.addresses import PARAMETER
 from service.language.choice import DEFAULT, chosen, language
 from service.language.phrases import gettext, marked
 from service.live.live import PlanningState
+from service.messages import rendered
 from service.planning.alerts import alert_id, alerts_in_words, plain_day
 from service.wording import home_of, words_of
+from store.messages import from_json
 from store.vocabulary import COMMODITY
 
 ATOM: Final = "application/atom+xml; charset=utf-8"
@@ -92,7 +93,7 @@ def _held_entry(feed: ET.Element, held: Record, goods: str) -> None:
     text = gettext(
         "It awaits approval (publication %(number)s): %(reason)s",
         number=held["id"],
-        reason=held_words(held["held_because"]),
+        reason=rendered(from_json(held["held_because"])),
     )
     _add(entry, "content", text).set("type", "text")
     ET.SubElement(entry, "category", term=held["commodity"])

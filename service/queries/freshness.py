@@ -5,13 +5,13 @@ from typing import Final
 
 import pandas as pd
 
-from service.gate_words import held_words
 from service.language.formats import dated
-from service.language.known import as_clause
 from service.language.phrases import gettext, ngettext
 from service.live.publication import Publication
+from service.messages import as_clause, rendered
 from service.queries.tables import published_at
 from service.wording import model_words, name_of
+from store.messages import from_json
 
 AGED_DAYS: Final = 35
 """A forecast older than this has missed a monthly release of the customs statistics."""
@@ -126,7 +126,7 @@ def _held(publication: Publication) -> list[str]:
         gettext(
             "Held: a newer forecast, as of %(day)s, awaits approval: %(reason)s.",
             day=dated(one["as_of"], "long day"),
-            reason=as_clause(held_words(one["held_because"])),
+            reason=as_clause(rendered(from_json(one["held_because"]))),
         )
         for one in newer.to_dict("records")
     ]

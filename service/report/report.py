@@ -14,6 +14,7 @@ from service.charts.fonts import png_language
 from service.charts.publication_charts import OVERVIEW_ALT, overview_png, overview_svg
 from service.language.choice import chosen, in_language, language
 from service.language.phrases import gettext, marked
+from service.messages import rendered
 from service.queries.sums import copula_of
 from service.queries.track import backtest_coverage
 from service.report import view
@@ -26,7 +27,6 @@ from service.report.backtest_view import (
     score_rows,
     without_components,
 )
-from service.report.notes import note_words
 from service.templating import environment
 from service.wording import full_words_of
 from store.errors import DataError, first_few
@@ -218,7 +218,7 @@ def _values(report: ReportInput, fans: list[Fan]) -> dict[str, object]:
         "sections": [view.section_of(fan, pictures=report.pictures) for fan in sections],
         "held": backtest_coverage(report.scores, fans),
         "suspicious": report.suspicious.to_dict("records"),
-        "notes": [note_words(note) for note in report.notes],
+        "notes": [rendered(note) for note in report.notes],
         "statuses": view.statuses(sections),
         "colours": COLOURS,
         "dark_colours": DARK_COLOURS,

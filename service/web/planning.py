@@ -23,7 +23,6 @@ from service.live.publication import Publication
 from service.messages import message_of
 from service.planning import entries
 from service.planning.feed import ADDRESS, atom
-from service.planning.sentences import planning_words
 from service.queries.history import known_destination
 from service.state import (
     Chosen,
@@ -127,7 +126,7 @@ def add_need(*, fields: Fields, who: Writer, shared: Shared) -> Response:
     except TokenError:
         raise
     except DataError as err:
-        return _again(current, shared, FormErrors("need", fields, planning_words(message_of(err))))
+        return _again(current, shared, FormErrors("need", fields, message_of(err)))
     return _see(needs_at(current.commodity, f"need-{number}"))
 
 
@@ -147,7 +146,7 @@ def add_rule(*, fields: Fields, who: Writer, shared: Shared) -> Response:
     except TokenError:
         raise
     except DataError as err:
-        return _again(current, shared, FormErrors("rule", fields, planning_words(message_of(err))))
+        return _again(current, shared, FormErrors("rule", fields, message_of(err)))
     return _see(needs_at(current.commodity, "rules"))
 
 
@@ -177,7 +176,7 @@ def add_override(fields: Fields, who: Writer, shared: Shared) -> Response:
     except TokenError:
         raise
     except DataError as err:
-        refused = FormErrors("override", fields, planning_words(message_of(err)))
+        refused = FormErrors("override", fields, message_of(err))
         now, planning = shared.live.clock(), shared.live.planning
         shown = destination_page(current, destination, now, planning, refused)
         return form_page(Response(shown.body, HTTPStatus.BAD_REQUEST, media_type=shown.media))

@@ -4,7 +4,6 @@ import re
 from datetime import date
 from typing import Final
 
-from service.gate_words import held_words
 from service.language.formats import dated, listed, percentage, separated
 from service.language.known import KnownSentences, as_clause
 from service.language.phrases import gettext, is_shown, marked, ngettext
@@ -172,7 +171,7 @@ _KNOWN: Final = KnownSentences(
         "state": (r"finished|failed|running", state_words),
         "model_status": (r"[\w ]+?", model_words),
         "times": (r"once|\d+ times", _times),
-        "reason": (r".+", lambda word: as_clause(held_words(word))),
+        "reason": (r".+", as_clause),
         "error": (r".+", as_clause),
         "figures_": (r".+", _statements),
         "features": (rf"{_MOVED.pattern}(?:, {_MOVED.pattern})*", _features),

@@ -11,6 +11,7 @@ from sqlalchemy import Engine, insert, select, update
 
 from store.database import insert_row, writing
 from store.errors import DataError, MissingError
+from store.messages import message
 from store.planning.audit import Actor, AuditTrail, audited, checked_name
 from store.planning.needs import check_place, check_room, end_row, no_such
 from store.schema.planning_tables import alert_rules, alerts, needs
@@ -154,8 +155,12 @@ def _check(rule: AlertRule) -> None:
         )
     if not (math.isfinite(rule.points) and 0 < rule.points <= MOST_POINTS):
         raise DataError(
-            f"A rule on a change of {rule.points} points. Expected more than 0 and at most "
-            f"{MOST_POINTS:g}. Correct points."
+            message(
+                "A rule on a change of %(points)s points. Expected more than 0 and at most "
+                "%(most)s. Correct points.",
+                points=str(rule.points),
+                most=f"{MOST_POINTS:g}",
+            )
         )
     if (rule.measure == "shortfall") != (rule.need_id is not None):
         raise DataError(

@@ -20,6 +20,7 @@ from store.database import insert_row, writing
 from store.errors import DataError, StoreError, TokenError, first_few
 from store.facts.reading import read_table
 from store.facts.recorded import check_clock
+from store.messages import message
 from store.planning.audit_chain import link, newest
 from store.schema.planning_tables import audit, tokens
 
@@ -28,6 +29,17 @@ AuditValues = Mapping[str, object] | None
 
 LONGEST_NAME: Final = 80
 LONGEST_REASON: Final = 500
+
+
+THINGS: Final = {
+    "need": message("need"),
+    "needs": message("needs"),
+    "rule": message("rule"),
+    "reason": message("reason"),
+    "alert rules": message("alert rules"),
+    "alert-rule": message("alert rule"),
+}
+"""What planners write, as a word of a message."""
 
 
 def checked_name(text: str, what: str, *, longest: int = LONGEST_NAME) -> str:
@@ -39,8 +51,13 @@ def checked_name(text: str, what: str, *, longest: int = LONGEST_NAME) -> str:
     name = text.strip()
     if not name or len(name) > longest or not name.isprintable():
         raise DataError(
-            f"{name[:100]!r} as the name of a {what}. Expected 1 to {longest} printable "
-            "characters on one line. Correct it."
+            message(
+                "%(text)s as the name of a %(what)s. Expected 1 to %(most)s printable characters "
+                "on one line. Correct it.",
+                text=repr(name[:100]),
+                what=THINGS.get(what, what),
+                most=longest,
+            )
         )
     return name
 

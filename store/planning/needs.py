@@ -11,7 +11,8 @@ from sqlalchemy import Connection, Engine, Table, func, select, update
 from store.database import insert_row
 from store.errors import DataError, MissingError, first_few
 from store.facts.reading import fetch_commodities
-from store.planning.audit import Actor, AuditTrail, audited, checked_name
+from store.messages import Message, message
+from store.planning.audit import THINGS, Actor, AuditTrail, audited, checked_name
 from store.schema.planning_tables import alert_rules, needs
 from store.schema.publication_tables import forecasts
 from store.vocabulary import AGGREGATES, COMMODITY, DESTINATIONS
@@ -93,8 +94,13 @@ def check_room(trail: AuditTrail, table: Table, what: str) -> None:
     count = trail.connection.execute(select(func.count()).where(own)).scalar_one()
     if count >= MOST_ACTIVE:
         raise DataError(
-            f"{trail.actor} has {MOST_ACTIVE} active {what}s. Expected at most as many. "
-            "End one that is not needed any more."
+            message(
+                "%(writer)s has %(most)s active %(what)s. Expected at most as many. End one that "
+                "is not needed any more.",
+                writer=trail.actor,
+                most=MOST_ACTIVE,
+                what=THINGS[f"{what}s"],
+            )
         )
 
 
@@ -144,22 +150,37 @@ def end_row(trail: AuditTrail, table: Table, number: int, what: str) -> None:
     trail.note("end", f"{what} {number}")
 
 
-def no_such(what: str, number: int, live: list[int]) -> str:
+def no_such(what: str, number: int, live: list[int]) -> Message:
     """Explain that there is no such active row."""
-    known = first_few(live) if live else "there is none"
-    return f"No {what} {number} in force. Expected one of: {known}. See /api/v1/{what}s."
+    return message(
+        "No %(what)s %(number)s in force. Expected one of: %(known)s. See %(address)s.",
+        what=THINGS[what],
+        number=number,
+        known=first_few(live) if live else message("there is none"),
+        address=f"/api/v1/{what}s",
+    )
 
 
 def _check(need: NeedRow) -> None:
     if not (math.isfinite(need.tonnes) and 0 < need.tonnes <= MOST_TONNES):
         raise DataError(
-            f"A need of {need.tonnes} t a month. Expected more than 0 and at most "
-            f"{MOST_TONNES:,.0f}. Correct tonnes."
+            message(
+                "A need of %(amount)s t a month. Expected more than 0 and at most %(most)s. "
+                "Correct tonnes.",
+                amount=str(need.tonnes),
+                most=f"{MOST_TONNES:,.0f}",
+            )
         )
     first, last = need.period_from, need.period_to
     months = (last.year - first.year) * 12 + last.month - first.month + 1
     if not 1 <= months <= LONGEST_MONTHS:
         raise DataError(
-            f"A need from {first:%Y-%m} to {last:%Y-%m}, {months} months. Expected 1 to "
-            f"{LONGEST_MONTHS}. Correct period_from or period_to."
+            message(
+                "A need from %(first)s to %(last)s, %(months)s months. Expected 1 to %(most)s. "
+                "Correct period_from or period_to.",
+                first=f"{first:%Y-%m}",
+                last=f"{last:%Y-%m}",
+                months=months,
+                most=LONGEST_MONTHS,
+            )
         )

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine, func, insert, select
 from store.database import Mark, mark_of
 from store.errors import DataError, MissingError
 from store.facts.reading import fetch
+from store.messages import message
 from store.planning.audit import LONGEST_REASON, Actor, AuditTrail, audited, checked_name
 from store.planning.needs import MOST_TONNES, check_place
 from store.schema.planning_tables import alert_rules, alerts, audit, needs, overrides
@@ -95,8 +96,12 @@ def _check_room(trail: AuditTrail) -> None:
     own = select(func.count()).where(day & (overrides.c.author == trail.actor))
     if trail.connection.execute(own).scalar_one() >= MOST_A_DAY:
         raise DataError(
-            f"{trail.actor} saved {MOST_A_DAY} overrides within a day. Expected at most as many. "
-            "Wait, or correct the program that writes them."
+            message(
+                "%(writer)s saved %(most)s overrides within a day. Expected at most as many. "
+                "Wait, or correct the program that writes them.",
+                writer=trail.actor,
+                most=MOST_A_DAY,
+            )
         )
 
 
@@ -142,7 +147,11 @@ def _check(override: OverrideRow) -> None:
     checked_name(override.reason, "reason", longest=LONGEST_REASON)
     if not (math.isfinite(override.tonnes) and 0 <= override.tonnes <= MOST_TONNES):
         raise DataError(
-            f"An override of {override.tonnes} t. Expected 0 to {MOST_TONNES:,.0f}. Correct tonnes."
+            message(
+                "An override of %(amount)s t. Expected 0 to %(most)s. Correct tonnes.",
+                amount=str(override.tonnes),
+                most=f"{MOST_TONNES:,.0f}",
+            )
         )
 
 

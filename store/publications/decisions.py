@@ -14,6 +14,7 @@ from store.errors import DataError
 from store.facts.new_rows import IncomingRows, drop_duplicate_rows, repeats
 from store.facts.reading import fetch, published_columns
 from store.facts.writing import insert_new
+from store.messages import from_json
 from store.planning.audit import Actor, AuditTrail, audited
 from store.publications.integrity import (
     FORECAST_KEY,
@@ -185,7 +186,7 @@ def held_publications(engine: Engine) -> tuple[str, ...]:
     known = read_publications(engine)
     return tuple(
         f"publication {one.id} as of {one.as_of:%Y-%m-%d} ({one.commodity}) is held: "
-        f"{one.held_because}"
+        f"{from_json(str(one.held_because))}"
         for one in known.loc[known["state"] == "held"].itertuples(index=False)
     )
 

@@ -12,6 +12,7 @@ from store.facts.new_rows import IncomingRows, drop_duplicate_rows, repeats
 from store.facts.reading import fetch
 from store.facts.recorded import check_clock
 from store.facts.writing import insert_new
+from store.messages import Message, to_json
 from store.publications.backtests import add_cells
 from store.publications.decisions import (
     PublicationHeader,
@@ -84,7 +85,7 @@ def hold_forecasts(
     *,
     as_of: datetime,
     data_vintage: str,
-    because: str,
+    because: Message | str,
     commodity: str = COMMODITY,
     context: PublicationContext | None = None,
 ) -> int:
@@ -106,7 +107,7 @@ def hold_forecasts(
     context = context or PublicationContext()
     with writing(engine) as connection:
         _check_clock(connection, context)
-        return insert_held(connection, rows, header, context, because=because)
+        return insert_held(connection, rows, header, context, because=to_json(because))
 
 
 def _check_clock(connection: Connection, context: PublicationContext) -> None:

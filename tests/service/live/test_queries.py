@@ -136,7 +136,7 @@ def test_only_months_frozen_before_their_release_are_a_track_record(
 def test_a_newer_forecast_that_is_held_is_reported(publication: Publication) -> None:
     known = publication.published.publications.tail(1)
     result = known.assign(
-        state="held", as_of=pd.Timestamp("2026-12-20", tz="UTC"), held_because="WLD +60%"
+        state="held", as_of=pd.Timestamp("2026-12-20", tz="UTC"), held_because='"WLD +60%"'
     )
     waiting = replace(publication, published=replace(publication.published, publications=result))
 
