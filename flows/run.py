@@ -288,9 +288,9 @@ def _publish(pipeline: Pipeline, forecast: BacktestedForecast) -> RunOutcome:
         report=report,
         rows_published=publish(draft, held),
         verdict=verdict(forecast.backtest) if scored else "no past origin could be scored",
-        unknowns=pipeline.unknowns(),
+        unknowns=[str(one) for one in pipeline.unknowns()],
         is_new=True,
-        held=held,
+        held=str(held or ""),
     )
 
 

@@ -50,16 +50,9 @@ def absurdities(values: Floats, origin: Origin) -> list[Message | None]:
             continue
         low, high = float(recent[row, known].min()), float(recent[row, known].max())
         most = max(high, 1.0) * (EXPLAINED if explained[row] else HIGHEST)
+        name, is_low_fine = origin.series[row], bool(explained[row])
         found.append(
-            _worded(
-                origin.series[row],
-                median[row],
-                origin,
-                low,
-                high,
-                most=most,
-                is_low_fine=explained[row],
-            )
+            _worded(name, median[row], origin, low, high, most=most, is_low_fine=is_low_fine)
         )
     return found
 

@@ -57,7 +57,15 @@ def extracted() -> Catalog:
     keywords = {**DEFAULT_KEYWORDS, "marked": None, "message": None}
     found = Catalog()
     rooms = ("store", "sources", "features", "models", "service", "flows")
-    for folder in (*rooms, "data", "scenarios"):
+    for folder in (
+        "store",
+        "features",
+        "models",
+        "service",
+        "flows/publishing",
+        "data",
+        "scenarios",
+    ):
         for _, _, sentence, _, _ in extract_from_dir(
             PROJECT_ROOT / folder, methods, options, keywords=keywords
         ):
