@@ -56,7 +56,6 @@ def extracted() -> Catalog:
         methods, options = _parse_mapping_toml(opened, filename="babel.toml")
     keywords = {**DEFAULT_KEYWORDS, "marked": None, "message": None}
     found = Catalog()
-    rooms = ("store", "sources", "features", "models", "service", "flows")
     for folder in (
         "store",
         "features",
