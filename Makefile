@@ -113,9 +113,6 @@ bench-beat-us: setup  ## Lay out the task that others may enter, and score the e
 	$(PY) -m benchmarks.beat_us.lay
 	$(PY) benchmarks/beat_us/run.py benchmarks/beat_us/entries/seasonal_naive.py var/beat_us/magnetcast.csv
 
-bench-many: setup
-	$(PY) benchmarks/many.py
-
 size:  ## Count lines, modules, functions and names, beside their budgets
 	@python3 benchmarks/size.py
 

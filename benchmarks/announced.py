@@ -13,15 +13,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from features.months import month_label, month_number, month_starts
-from models.policy.policy_response import LAG, known_on
-from sources.files.controls import PanelControl
+from features.months import month_label, month_number, month_start, month_starts
 from sources.files.covariates import Covariates
 from sources.files.covariates_file import read_covariates
 
 Floats = NDArray[np.float64]
 
 STEPS = Path(__file__).resolve().parent / "us_tariff_steps.csv"
+LAG = 1
+"""Months after the cutoff in which its figures come out: what is announced by then is known."""
+
 ALWAYS = "2000-01-01"
 OPEN = pd.Timestamp("2100-01-01")
 
@@ -53,6 +54,11 @@ WORDINGS = {
     ),
 }
 """Shares of products by the wording that several acts have in common."""
+
+
+def known_on(cutoff: int) -> pd.Timestamp:
+    """Return the last day whose announcements a forecast from a cutoff may use."""
+    return month_start(cutoff + LAG + 1) - pd.Timedelta(days=1)
 
 
 def read_steps() -> pd.DataFrame:
@@ -180,28 +186,6 @@ def duty_covariates(
     result = partial(announced, steps, series, months)
     rows = told_rows(result, vintages(steps["announced_on"], steps["end_known_on"]), series, months)
     return covariates_of(rows, table, folder)
-
-
-def control_covariates(
-    table: pd.DataFrame, horizon: int, folder: Path, controls: Sequence[PanelControl]
-) -> Covariates:
-    """Return the share of each series' trade under licence in each month, as announced."""
-    months = months_of(table, horizon)
-    series = [str(name) for name in table.index]
-
-    def announced_at(day: pd.Timestamp) -> Floats:
-        share = np.zeros((len(series), len(months)))
-        for control in (one for one in controls if one.announced_on <= day):
-            end = control.end_at(day) or OPEN
-            force = in_force(control.effective_from, end, months)
-            share = np.maximum(share, control.share * control.hit[:, None] * force)
-        return share
-
-    days = pd.Series([control.announced_on for control in controls])
-    ends = pd.Series([control.end_known_on for control in controls], dtype=days.dtype)
-    return covariates_of(
-        told_rows(announced_at, vintages(days, ends), series, months), table, folder
-    )
 
 
 def months_of(table: pd.DataFrame, horizon: int) -> NDArray[np.int64]:

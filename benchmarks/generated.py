@@ -28,14 +28,14 @@ SCHEMA = pa.schema(
 )
 
 
-def write_panel(path: Path, size: int) -> None:
-    """Write a panel of monthly series, the same for the same size."""
-    rng = np.random.default_rng(SEED)
+def write_panel(path: Path, size: int, *, first: int = 0) -> None:
+    """Write a panel of monthly series, named by number from ``first`` on; the same each time."""
+    rng = np.random.default_rng([SEED, first] if first else SEED)
     periods = pd.period_range(FIRST_MONTH, periods=MONTHS, freq="M").strftime("%Y-%m")
     with pq.ParquetWriter(path, SCHEMA) as file:
         for at in range(0, size, BLOCK):
             values = generated(rng, min(BLOCK, size - at))
-            names = [f"series {at + place:06d}" for place in range(len(values))]
+            names = [f"series {first + at + place:06d}" for place in range(len(values))]
             file.write_table(rows_of(values, names, list(periods)))
 
 

@@ -57,7 +57,7 @@ def part_forecasts(task: PanelSnapshot, cutoffs: list[int]) -> pd.DataFrame:
 def mixed_engines(task: PanelSnapshot, cutoff: int) -> Iterator[tuple[str, Engine]]:
     """Yield the engine of a cutoff with each mix; none where it learned nothing."""
     spec = EngineSpec()
-    [fitted] = PanelForecaster(spec).fit(task.at(cutoff))
+    fitted = PanelForecaster(spec).fit(task.at(cutoff))
     engine = fitted.engine
     result = {"horizon": task.horizon, "last": engine.last, "spec": spec}
     start = validation_start(engine.last, task.horizon, spec)

@@ -37,7 +37,7 @@ class Found:
 
 def forecasts_at(task: PanelSnapshot, cutoff: int, *, spec: EngineSpec = DEFAULT) -> pd.DataFrame:
     """Return the product's forecasts at a cutoff, with and without a response to controls."""
-    [fitted] = PanelForecaster(spec, baselines=()).fit(task.at(cutoff))
+    fitted = PanelForecaster(spec, baselines=()).fit(task.at(cutoff))
     return fitted.compare()
 
 

@@ -6,13 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from announced import announced, duty_covariates, read_steps
+from announced import announced, duty_covariates, known_on, read_steps
 from cases import IMPORTS
 from policy_cells import Found, Window, forecasts_at, scored
 
 from features.months import month_label, month_number
 from models.forecasting.panel_snapshot import PanelSnapshot
-from models.policy.policy_response import known_on
 
 PANEL = "US imports"
 SPANS = {"2018-19": ("2018-01", "2019-12", 1), "2025": ("2025-01", "2025-08", 1)}
@@ -30,8 +29,7 @@ as announced (us_tariff_steps.csv; shares of products from the wording of the ac
 general knowledge, none from the duty paid later). A series is hit at a cutoff if what was announced
 in the month after it raises its duty by 5 points or more in some month to forecast. Acts that were
 put off or dropped (Mexico 2019, Canada and Mexico in February 2025) count as announced. No choice
-was made by these figures; what was tried and not kept is described in
-[ADR 15](../docs/adr/0015-controls-on-any-panel.md). In 2025 gold and medicines rushed in before
+was made by these figures. In 2025 gold and medicines rushed in before
 duties that then spared them; they weigh heavily in WAPE, less in MASE.
 """
 

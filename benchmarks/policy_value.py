@@ -16,7 +16,6 @@ import pandas as pd
 from cases import VARIABLE, panels_folder
 from policy_cells import Found, Window
 from policy_imports import import_cells
-from policy_licences import licence_cells
 from policy_magnets import magnet_cells
 
 from models.evaluation.compare import differences
@@ -38,18 +37,16 @@ less on what a shock hit, and 1 in calm months.
 OUT_TEXT = """
 Left out. In rows that say *first origin*, and in all of US imports, the last month trained on is
 before the announcement scored: nothing of the shock, nor of later ones, is in training or among the
-analogs. Later origins of a shock have its own months up to their cutoff, no more. The materials of
-a panel, gallium and germanium as one act, are no analogs of their own.
+analogs. Later origins of a shock have its own months up to their cutoff, no more.
 """
 
 WORDS = """
-In words: answering a control that no month has felt meets the aim (magnets in April 2025, natural
-graphite in 2023). Features and covariates alone miss it wherever a shock was the first of its kind:
+In words: answering a control that no month has felt meets the aim (magnets in
+April 2025). Features and covariates alone miss it wherever a shock was the first of its kind:
 nothing in the past taught what they mean. Once one control lay in the past they help (the world in
 October 2025), and duties announced ahead gain a little on US imports in 2025, after the lesson of
 2018-19, and nothing then. The answer costs where what was announced did not come (the controls of
-October 2025), and where months have felt a control and trade does not come back (graphite from 2024
-on). Calm months lose nothing; the months after a control do.
+October 2025). Calm months lose nothing; the months after a control do.
 """
 
 
@@ -120,9 +117,7 @@ def measured(as_of: str, folder: Path | None) -> list[Found]:
     ):
         runs = [pool.submit(magnet_cells, as_of, ModelSpec())]
         if folder is not None:
-            runs += [
-                pool.submit(cells, folder, Path(name)) for cells in (import_cells, licence_cells)
-            ]
+            runs.append(pool.submit(import_cells, folder, Path(name)))
         return [run.result() for run in runs]
 
 
@@ -135,7 +130,7 @@ def main() -> None:
     found = measured(chosen.as_of, folder)
     facts = (
         f"Data: the bundled facts as known on {chosen.as_of}, the panels named below, "
-        "us_tariff_steps.csv, graphite_controls.csv. "
+        "us_tariff_steps.csv. "
         f"Choices: {ModelSpec().digest} (magnets), {spec.digest} (engine)."
     )
     head = page.heading(

@@ -88,7 +88,7 @@ def engine_round(task: PanelSnapshot, cutoffs: Sequence[int]) -> Round:
     started = time.perf_counter()
     cells = 0
     for cutoff in cutoffs:
-        [fitted] = FORECASTER.fit(task.at(cutoff))
+        fitted = FORECASTER.fit(task.at(cutoff))
         for found in fitted.engine.forecasts():
             cells += found.mean.size
     return Round(time.perf_counter() - started, FORECASTER.spec.threads, cells)

@@ -6,6 +6,9 @@ import numpy as np
 import pandas as pd
 
 from store.arrays import Floats, Ints
+from store.months import month_label as month_label  # noqa: PLC0414 - the same, from here
+from store.months import month_numbers as month_numbers  # noqa: PLC0414 - the same, from here
+from store.months import month_starts as month_starts  # noqa: PLC0414 - the same, from here
 
 Months = Ints
 
@@ -19,32 +22,15 @@ def month_number(moment: pd.Timestamp | str) -> int:
     return int(stamp.year * 12 + stamp.month - 1)
 
 
-def month_numbers(dates: "pd.Series[pd.Timestamp]") -> Months:
-    """Return ``month_number`` of each date of a column without gaps."""
-    stamps = pd.DatetimeIndex(dates)
-    return np.asarray(stamps.year * 12 + stamps.month - 1, dtype=np.int64)
-
-
 def month_start(number: int) -> pd.Timestamp:
     """Return the first day of a numbered month."""
     return pd.Timestamp(year=number // 12, month=number % 12 + 1, day=1)
-
-
-def month_starts(numbers: Months) -> pd.DatetimeIndex:
-    """Return the first day of each numbered month."""
-    base = np.datetime64("0000-01", "M")
-    return pd.DatetimeIndex((base + numbers.astype("timedelta64[M]")).astype("datetime64[s]"))
 
 
 def months_since(day: pd.Timestamp, numbers: Months) -> Floats:
     """Return how many months lie between a day and the middle of each numbered month."""
     middle = month_starts(numbers) + pd.Timedelta(days=MID_MONTH_DAYS)
     return np.asarray((middle - day) / pd.Timedelta(days=DAYS_A_MONTH), dtype=np.float64)
-
-
-def month_label(number: int) -> str:
-    """Return a numbered month as ``YYYY-MM``."""
-    return f"{number // 12:04d}-{number % 12 + 1:02d}"
 
 
 def last_complete_month(as_of: pd.Timestamp) -> int:

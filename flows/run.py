@@ -1,6 +1,6 @@
 """The run-and-publish path: facts in, a published forecast and its report out, once."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -37,8 +37,8 @@ from flows.publishing.publish import (
     run_entry,
 )
 from flows.publishing.reporting import write_run_report
-from flows.publishing.run_config import MAGNETS, RunConfig, by_model
-from flows.publishing.table_pipeline import TablePipeline, open_table_pipelines
+from flows.publishing.run_config import MAGNETS, RunConfig
+from flows.publishing.table_pipeline import TablePipeline, open_table_pipeline
 from flows.training.backtest import verdict
 from flows.training.predict import BacktestedForecast
 from flows.training.promote import report_promoted
@@ -57,23 +57,17 @@ Pipeline = EvidencePipeline | TablePipeline
 ``fallback``, ``plausible_at``, ``panel``, ``made_with``, ``unknowns`` and ``events``."""
 
 
-def open_pipelines(
-    settings: Settings, as_of: pd.Timestamp, configs: Sequence[RunConfig]
-) -> Iterator[tuple[str, Pipeline | str]]:
-    """Yield by key the pipelines of configurations, or why one cannot be forecast.
-
-    Those that share a model come together, and are opened when their turn comes.
+def open_pipeline(settings: Settings, as_of: pd.Timestamp, config: RunConfig) -> Pipeline | str:
+    """Return the pipeline of a configuration, or why it cannot be forecast.
 
     Args:
         settings: Where things are kept.
         as_of: The moment to forecast at (UTC).
-        configs: What to forecast; the main job brings the bundled figures in first.
+        config: What to forecast; the main job brings the bundled figures in first.
     """
-    for members in by_model(configs):
-        if members[0].forecaster == "evidence":
-            yield members[0].published_as, open_evidence(settings, as_of)
-        else:
-            yield from open_table_pipelines(settings, as_of, members).items()
+    if config.forecaster == "evidence":
+        return open_evidence(settings, as_of)
+    return open_table_pipeline(settings, as_of, config)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,7 +173,7 @@ def _run_alone(settings: Settings, as_of: pd.Timestamp, config: RunConfig) -> Ru
 def run_each(
     settings: Settings, as_of: pd.Timestamp, configs: Sequence[RunConfig]
 ) -> dict[str, Result]:
-    """Run several configurations, those of one group by one model; one that fails stops no other.
+    """Run several configurations, one after the other; one that fails stops no other.
 
     Each is published by itself, in one transaction.
 
@@ -189,7 +183,7 @@ def run_each(
         configs: What to forecast.
 
     Returns:
-        By key what became of it, in the order of the groups.
+        By key what became of it.
     """
     keys = [one.published_as for one in configs]
     return in_prefect(
@@ -219,11 +213,11 @@ def _results(
     """Return by key what became of each; unless ``keep_going`` the first failure is raised."""
     settle_runs(store_of(settings), at=utc_now())
     results: dict[str, Result] = {}
-    for key, opened in open_pipelines(settings, as_of, configs):
-        if isinstance(opened, str):
-            results[key] = opened
-        else:
-            results[key] = run_pipeline(opened, keep_going=keep_going)
+    for config in configs:
+        opened = open_pipeline(settings, as_of, config)
+        results[config.published_as] = (
+            opened if isinstance(opened, str) else run_pipeline(opened, keep_going=keep_going)
+        )
     return results
 
 
@@ -253,7 +247,7 @@ def _run(pipeline: Pipeline) -> RunOutcome:
         with run_entry(config, snapshot) as entry:
             return _publish(pipeline, pipeline.forecast(entry))
     except FAULTS as err:
-        fallback = pipeline.fallback()
+        fallback = pipeline.fallback(err)
         if fallback is None:
             report_promoted(snapshot.settings, snapshot.model_version)
             raise

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from flows.context.library_defaults import set_defaults
 
 if TYPE_CHECKING:
-    from magnetcast.forecaster import Forecaster
+    from flows.panels.forecaster import Forecaster
     from magnetcast.reads import (
         backtest,
         explain,
@@ -34,7 +34,9 @@ __all__ = [
     "scenario",
 ]
 
-_MODULES: Final = {name: "forecaster" if name == "Forecaster" else "reads" for name in __all__}
+_MODULES: Final = dict.fromkeys(__all__, "magnetcast.reads") | {
+    "Forecaster": "flows.panels.forecaster"
+}
 
 
 def __getattr__(name: str) -> object:
@@ -44,4 +46,4 @@ def __getattr__(name: str) -> object:
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     set_defaults()
-    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    return getattr(import_module(_MODULES[name]), name)

@@ -65,8 +65,9 @@ class Settings(BaseSettings):
     )
     dask: str | None = Field(
         default=None,
-        description="Where groups of tasks run: a Dask scheduler, tls://HOST:PORT, or worker "
-        "processes of this machine, local or local:N; empty means in the process itself.",
+        description="Where a folder of Parquet files is forecast: a Dask scheduler, "
+        "tls://HOST:PORT, or processes of this machine, local or local:N; empty means in the "
+        "process itself.",
     )
     expanded_mb: int = Field(
         default=1000,

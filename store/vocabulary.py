@@ -170,5 +170,8 @@ EARLIEST_AS_OF: Final = "2019-01-01"
 MONTHS_AHEAD: Final = 12
 """Months forecast after the last complete month."""
 
+PANEL_HORIZON: Final = 6
+"""Months forecast of a panel where nothing is said, and the last that scores count."""
+
 MAX_HORIZON: Final = 18
 """Longest trained horizon: twelve months ahead plus six months of late data."""

@@ -45,7 +45,6 @@ LONGEST = (
     "unit/models/event_study/test_attribution.py",
     "flows/cli/test_ingest_commands.py",
     "flows/publishing/test_run.py",
-    "flows/publishing/test_group_again.py",
     "faults/test_kills.py",
     "flows/test_up.py",
     "unit/models/registry/test_registry.py",
@@ -61,7 +60,6 @@ LONGEST = (
     "faults/test_feeds.py",
     "faults/test_moments.py",
     "flows/publishing/test_run_many.py",
-    "flows/operations/test_cluster.py",
     "flows/cli/test_attribute_commands.py",
     "flows/cli/test_explain_commands.py",
     "flows/training/test_predict.py",
@@ -75,7 +73,6 @@ LONGEST = (
     "service/live/test_live.py",
     "service/report/test_table_report.py",
     "docs/test_pages.py",
-    "unit/flows/test_parts.py",
 )
 """Files that take long, about the longest first: who begins with them ends with short ones, and no
 worker of the test run is left alone with a long one. The first do not ask for the same things."""

@@ -36,7 +36,7 @@ VERBS: Final[Mapping[str, Mapping[str, Sequence[str]]]] = {
     },
     "Data": {
         "ingest_commands": ("ingest",),
-        "data_commands": ("review", "quarantine", "vintages", "diff", "panel", "partition"),
+        "data_commands": ("review", "quarantine", "vintages", "diff", "panel"),
     },
     "Models": {
         "model_commands": ("train", "promote", "rollback", "compare"),

@@ -156,23 +156,6 @@ def panel(
     write_result(frame, out=out, form=format)
 
 
-def partition(
-    *,
-    panel: Annotated[
-        Path, Parameter(help="CSV or Parquet file, or folder of Parquet files: destination, ...")
-    ],
-    out: Annotated[Path, Parameter(help="New folder for the parts.")],
-    parts: Annotated[
-        int | None, Parameter(help="Number of parts; about half a million rows each if left out.")
-    ] = None,
-) -> None:
-    """Split a panel too large for memory into parts, for `predict --panel FOLDER`."""
-    from sources.files.panel_parts import write_parts
-
-    count = write_parts(panel, out, count=parts)
-    echo(f"partition {panel}: {count} parts in {out}")
-
-
 def _known_source(frame: pd.DataFrame, source: str) -> pd.Series:
     """Flag the ingests of a source."""
     known = sorted(frame["source"].unique())

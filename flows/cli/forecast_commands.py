@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import pandas as pd
 from cyclopts import Parameter
@@ -32,12 +32,6 @@ Covariates = Annotated[
         help="Known future values: destination, period, name, value, optionally available_at."
     ),
 ]
-Controls = Annotated[
-    Path | None,
-    Parameter(
-        help="Export controls on series of the panel; their effect is learned from minerals."
-    ),
-]
 Sums = Annotated[
     Path | None, Parameter(help="Which destinations add up to what: destination, part_of.")
 ]
@@ -50,14 +44,6 @@ Columns = Annotated[
     ),
 ]
 
-Freq = Annotated[
-    str | None,
-    Parameter(
-        help="What the panel's periods are: M, Q or W, or pandas' names of them such as W-MON; "
-        "inferred from its dates if left out."
-    ),
-]
-
 
 def run(
     *,
@@ -65,13 +51,13 @@ def run(
     commodity: Commodity = None,
     commodities: Annotated[
         Path | None,
-        Parameter(help="Commodities to forecast together: commodity, group, materials, label."),
+        Parameter(help="Commodities to forecast one after the other: commodity, label."),
     ] = None,
 ) -> None:
     """Run the whole job: ingest, backtest, train, forecast, publish and report.
 
     Full partner tables in the store are forecast first, then the magnets. With --commodity only the
-    partner table of that commodity; with --commodities only those of the file, one model per group.
+    partner table of that commodity; with --commodities only those of the file.
     """
     settings, as_of_time = Settings(), moment(as_of)
     if commodities is not None:
@@ -95,20 +81,12 @@ def predict(
     allow_negative: Annotated[
         bool, Parameter(help="Forecast series with values below zero; without, they are refused.")
     ] = False,
-    freq: Freq = None,
     horizon: Annotated[
         int | None,
-        Parameter(
-            help="Periods to forecast for a panel: 6 months, 4 quarters or 13 weeks if left out."
-        ),
+        Parameter(help="Months to forecast for a panel; 6 if left out."),
     ] = None,
     covariates: Covariates = None,
     tree: Sums = None,
-    controls: Controls = None,
-    teachers: Annotated[
-        Literal["sample", "all"],
-        Parameter(help="Series that train the trees of a panel in parts: a sample, or all."),
-    ] = "sample",
     set: Sets = None,
     recipe: RecipeFile = None,
     out: Out = None,
@@ -117,11 +95,11 @@ def predict(
     """Forecast without publishing: from what was known on a day, or for any panel file.
 
     With --set or --recipe a model trained by that recipe forecasts, whoever is champion. With
-    --commodity the partner table of that commodity is forecast. A panel that is a folder made by
-    `magnetcast partition` is forecast part by part into a folder.
+    --commodity the partner table of that commodity is forecast. A panel that is a folder of Parquet
+    files is forecast by Dask into a folder of Parquet files.
     """
-    from flows.panels.panel_files import PanelFiles, check_parts, forecast_panel
-    from sources.files.column_names import names_of
+    from flows.panels.panel_files import PanelFiles, forecast_panel
+    from sources.files.long_format import names_of
     from sources.files.panel import PanelOptions
 
     settings, asked = Settings(), RecipeRequest(recipe, set or ())
@@ -140,14 +118,11 @@ def predict(
         write_result(predict_evidence(settings, as_of_time, own), out=out, form=format)
         return
     spec = panel_recipe(settings, asked).spec
-    files = PanelFiles(
-        panel, covariates, tree, controls, PanelOptions(names_of(columns), allow_negative, freq)
-    )
+    files = PanelFiles(panel, covariates, tree, PanelOptions(names_of(columns), allow_negative))
     if panel.is_dir():
-        check_parts(files)
-        from flows.panels.parted_panel import predict_parts
+        from flows.panels.partitions import predict_folder
 
-        predict_parts(settings, files, horizon=horizon, out=out, teachers=teachers, spec=spec)
+        predict_folder(settings, files, horizon=horizon, out=out, spec=spec)
         return
     parts = forecast_panel(settings, files, horizon=horizon, track=track, spec=spec)
     write_parts(parts, out=out, form=format)
@@ -160,21 +135,16 @@ def backtest(
         Path | None, Parameter(help="Panel file: destination, period, tonnes.")
     ] = None,
     columns: Columns = None,
-    freq: Freq = None,
     horizon: Annotated[
         int | None,
-        Parameter(
-            help="Periods to forecast from each cutoff of a panel: 6 months, 4 quarters or 13 "
-            "weeks if left out."
-        ),
+        Parameter(help="Months to forecast from each cutoff of a panel; 6 if left out."),
     ] = None,
     cutoffs: Annotated[
         str | None,
-        Parameter(help="Last known periods, as the panel has them, e.g. 2022-06,2022-12."),
+        Parameter(help="Last known months, e.g. 2022-06,2022-12."),
     ] = None,
     covariates: Covariates = None,
     tree: Sums = None,
-    controls: Controls = None,
     set: Sets = None,
     recipe: RecipeFile = None,
     out: Annotated[
@@ -183,13 +153,11 @@ def backtest(
 ) -> None:
     """Forecast past months from what was known then and score them: magnets or any panel.
 
-    A panel that is a folder made by `magnetcast partition` is scored part by part into a folder,
-    against the seasonal naive and the median of the statistical models. The magnets' model has the
-    champion's recipe, changed by --set, unless --recipe names another.
+    The magnets' model has the champion's recipe, changed by --set, unless --recipe names another.
     """
     from flows.panels.backtest_files import replay_evidence, replay_panel
-    from flows.panels.panel_files import PanelFiles, check_parts
-    from sources.files.column_names import names_of
+    from flows.panels.panel_files import PanelFiles
+    from sources.files.long_format import names_of
     from sources.files.panel import PanelOptions
 
     settings, asked = Settings(), RecipeRequest(recipe, set or ())
@@ -204,11 +172,7 @@ def backtest(
             as_of=as_of_time,
         )
         return
-    files = PanelFiles(
-        panel, covariates, tree, controls, PanelOptions(names_of(columns), freq=freq)
-    )
-    if panel.is_dir():
-        check_parts(files)
+    files = PanelFiles(panel, covariates, tree, PanelOptions(names_of(columns)))
     spec = panel_recipe(settings, asked).spec
     replay_panel(settings, files, horizon=horizon, cutoffs=cutoffs, out=out, spec=spec)
 

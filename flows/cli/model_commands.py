@@ -29,18 +29,13 @@ def train(
     ] = None,
     before: Annotated[
         str | None,
-        Parameter(help="Last period tuned on, for all panels or each; their own if left out."),
+        Parameter(help="Last month tuned on, for all panels or each; their own if left out."),
     ] = None,
     horizon: Annotated[
         str | None,
         Parameter(
-            help="Periods to forecast when tuning, for all panels or each; "
-            "6 months, 4 quarters or 13 weeks if left out."
+            help="Months to forecast when tuning, for all panels or each; 6 months if left out."
         ),
-    ] = None,
-    freq: Annotated[
-        str | None,
-        Parameter(help="M, Q or W, for all panels or each; else inferred."),
     ] = None,
     out: Annotated[
         Path | None, Parameter(help="JSON file for the tuned choices; stdout if left out.")
@@ -60,7 +55,7 @@ def train(
         files = panel or str(evidence_file(settings, as_of_time))
         trials = TRIALS if tune is None else tune
         start = panel_recipe(settings, asked).spec
-        tune_files(settings, TuningRequest(trials, files, before, horizon, freq), start, out=out)
+        tune_files(settings, TuningRequest(trials, files, before, horizon), start, out=out)
         return
     chosen = magnets_recipe(settings, as_of_time, asked).spec
     from flows.training.train import train as flow

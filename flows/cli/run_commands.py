@@ -72,13 +72,13 @@ def run_tables_and_tell(settings: Settings, as_of: pd.Timestamp) -> None:
 def run_file_and_tell(
     settings: Settings, as_of: pd.Timestamp, path: Path, *, commodity: str | None
 ) -> None:
-    """Run the commodities of a file, one model a group, and tell one line of each.
+    """Run the commodities of a file, one after the other, and tell one line of each.
 
     Raises:
         DataError: The file is not as it should be, another commodity is named beside it, or some of
             its commodities were not forecast; the others are published.
     """
-    from flows.publishing.run_config import member_config
+    from flows.publishing.run_config import table_config
     from flows.run import run_each
     from sources.files.commodities import read_commodities
 
@@ -87,7 +87,7 @@ def run_file_and_tell(
             f"--commodity {commodity} and --commodities {path} name two things to forecast. "
             "Expected one of them. Leave one out."
         )
-    configs = [member_config(one) for one in read_commodities(path)]
+    configs = [table_config(*one) for one in read_commodities(path).items()]
     store_of(settings)
     echo(f"magnetcast as of {as_of:%Y-%m-%d}, {len(configs)} commodities")
     results = run_each(settings, as_of, configs)

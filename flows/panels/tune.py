@@ -13,19 +13,16 @@ from flows.context.console import echo, track
 from flows.context.output import write_text
 from flows.context.provenance import git_commit
 from flows.context.workspace import open_workspace
-from flows.panels.cluster import open_executor
-from flows.panels.panel_files import periods_ahead, read_reported
+from flows.panels.panel_files import months_ahead, read_reported
 from models.engine import tuning
 from models.engine.tuning import TunedPanel, TuningResult
-from models.executor import IN_TURN
 from models.learning.recipe import FORMAT
 from models.learning.spec import EngineSpec
 from models.registry.runs import log_table, open_run
 from models.statistical import pretrained
-from sources.files.dates import read_period
-from sources.files.panel import PanelOptions
+from sources.files.long_format import read_month
 from store.errors import DataError, first_few
-from store.frequency import Frequency
+from store.months import month_label
 from store.settings import Settings
 
 TRIALS: Final = 20
@@ -40,11 +37,9 @@ class TuningRequest:
     panels: str
     """Files."""
     before: str | None
-    """Last periods that may be looked at: one for all panels or one each; None for their last."""
+    """Last months that may be looked at: one for all panels or one each; None for their last."""
     horizons: str | None
-    """Periods to forecast: for all panels or for each; None for those of their frequencies."""
-    freq: str | None = None
-    """Frequencies of the panels: one for all or one each; None tells by their dates."""
+    """Months to forecast: for all panels or for each; None for 6 months."""
 
 
 def tune_files(
@@ -72,14 +67,8 @@ def tune(settings: Settings, search: TuningRequest, start: EngineSpec | None = N
     """
     spec = start or EngineSpec(threads=settings.threads)
     panels = read_panels(search, spec)
-    with (
-        open_run(settings, name="tune", tags=_tags(panels, spec)),
-        open_executor(settings) as workers,
-    ):
-        executor = IN_TURN if settings.dask is None else workers
-        found = tuning.tune(
-            panels, trials=search.trials, spec=spec, seed=spec.seed, track=track, executor=executor
-        )
+    with open_run(settings, name="tune", tags=_tags(panels, spec)):
+        found = tuning.tune(panels, trials=search.trials, spec=spec, seed=spec.seed, track=track)
         text = json.dumps(report_of(found, panels), indent=1) + "\n"
         mlflow.log_params({**found.spec.choices, "trials": search.trials, "best_trial": found.best})
         mlflow.log_metrics({"searched": found.searched, "held_out": found.held_out})
@@ -120,8 +109,7 @@ def read_panels(search: TuningRequest, spec: EngineSpec) -> list[TunedPanel]:
         )
     last = _each("--before", search.before, len(paths))
     horizons = _each("--horizon", search.horizons, len(paths))
-    frequencies = _each("--freq", search.freq, len(paths))
-    asked = zip(paths, last, horizons, frequencies, strict=True)
+    asked = zip(paths, last, horizons, strict=True)
     return [_panel(*one, spec) for one in asked]
 
 
@@ -144,9 +132,8 @@ def report_of(found: TuningResult, panels: Sequence[TunedPanel]) -> dict[str, ob
             {
                 **{str(name): value for name, value in gains.items()},
                 "horizon": panel.horizon,
-                "cutoffs": [panel.frequency.label(cutoff) for cutoff in panel.cutoffs],
-                "held_out_cutoff": panel.frequency.label(panel.held_out),
-                "frequency": panel.frequency.alias,
+                "cutoffs": [month_label(cutoff) for cutoff in panel.cutoffs],
+                "held_out_cutoff": month_label(panel.held_out),
             }
             for panel, gains in zip(panels, known.to_dict(orient="records"), strict=True)
         ],
@@ -157,7 +144,7 @@ def _tags(panels: Sequence[TunedPanel], spec: EngineSpec) -> dict[str, str]:
     return {
         "flow": "tune",
         "panels": ",".join(panel.name for panel in panels),
-        "before": ",".join(panel.frequency.label(int(panel.table.columns[-1])) for panel in panels),
+        "before": ",".join(month_label(int(panel.table.columns[-1])) for panel in panels),
         "horizons": ",".join(str(panel.horizon) for panel in panels),
         "spec": spec.digest,
         "git_commit": git_commit(),
@@ -183,18 +170,14 @@ def _tell(found: TuningResult) -> None:
     )
 
 
-def _panel(
-    path: Path, before: str | None, horizon: str | None, freq: str | None, spec: EngineSpec
-) -> TunedPanel:
-    panel = read_reported(path, name=path.name, options=PanelOptions(freq=freq))
-    frequency = panel.frequency
+def _panel(path: Path, before: str | None, horizon: str | None, spec: EngineSpec) -> TunedPanel:
+    panel = read_reported(path, name=path.name)
     return TunedPanel.up_to(
         path.name,
         panel.table,
-        before=int(panel.table.columns[-1]) if before is None else _period(before, frequency),
-        horizon=periods_ahead(horizon, frequency),
+        before=int(panel.table.columns[-1]) if before is None else _month(before),
+        horizon=months_ahead(horizon),
         spec=spec,
-        frequency=frequency,
     )
 
 
@@ -211,11 +194,10 @@ def _each(option: str, text: str | None, count: int) -> list[str] | list[None]:
     return words * count if len(words) == 1 else words
 
 
-def _period(text: str, frequency: Frequency) -> int:
+def _month(text: str) -> int:
     try:
-        return read_period(text, frequency)
+        return read_month(text)
     except ValueError as err:
         raise DataError(
-            f"--before {text!r} is no {frequency.period} ({err}). Expected {frequency.form}, as "
-            "the panel has it. Correct it."
+            f"--before {text!r} is no month ({err}). Expected YYYY-MM. Correct it."
         ) from err

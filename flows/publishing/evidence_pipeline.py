@@ -58,7 +58,7 @@ class EvidencePipeline:
         made = predict(settings, as_of, result, _trained(self.snapshot, result), spec)
         return BacktestedForecast(made.table, made.model_version, result)
 
-    def fallback(self) -> None:
+    def fallback(self, error: Exception) -> None:
         """Return nothing: its fallback chain answers destination by destination."""
 
     def plausible_at(self) -> Origin:

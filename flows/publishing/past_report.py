@@ -12,9 +12,9 @@ from sqlalchemy import Engine
 from flows.context.stores import store_of
 from flows.publishing.publish import held_folder, report_folder
 from flows.publishing.reporting import report_input
-from flows.publishing.run_config import GroupRecord, RunConfig, config_of
-from flows.publishing.table_pipeline import SharedForecasts, TablePipeline
-from flows.publishing.table_snapshot import open_tables
+from flows.publishing.run_config import RunConfig, config_of
+from flows.publishing.table_pipeline import TablePipeline
+from flows.publishing.table_snapshot import open_table
 from service.charts.fan import ReportInput
 from service.language.choice import in_language
 from service.live.publication import newest_scores
@@ -124,9 +124,5 @@ def _notes(
     settings: Settings, config: RunConfig, as_of: pd.Timestamp, made_with: Mapping[str, Any]
 ) -> list[Message]:
     """Return what was odd about a table at a moment, by the figures it was forecast from."""
-    group = GroupRecord.read(made_with)
-    configs = [config] if group is None else group.configs
-    opened = open_tables(settings, as_of, configs, until=made_with.get("ingest"))
-    if config.commodity not in opened.snapshots:
-        raise DataError(opened.refused[config.commodity])
-    return TablePipeline(opened.snapshots[config.commodity], SharedForecasts(opened)).unknowns()
+    snapshot = open_table(settings, as_of, config.commodity, until=made_with.get("ingest"))
+    return TablePipeline(snapshot).unknowns()

@@ -9,8 +9,8 @@ import pandas as pd
 from features.origin import Origin
 from flows.context.workspace import Workspace
 from flows.publishing.published_forecasts import NUMBERS, in_order
-from flows.publishing.run_config import GroupRecord, changed, config_of
-from flows.publishing.table_snapshot import OF_GROUP, TableSnapshot, open_tables
+from flows.publishing.run_config import changed, config_of
+from flows.publishing.table_snapshot import TableSnapshot, open_table
 from models.evaluation.backtest import backtest_evidence
 from models.forecasting.decomposition import stages_from
 from models.forecasting.evidence_forecaster import TrainedModel
@@ -20,7 +20,7 @@ from models.forecasting.model_frame import rows_of
 from models.forecasting.residual_history import ResidualHistory
 from models.policy.policy_effect import effect_at
 from models.registry import model_store, registry
-from store.errors import DataError, StoreError
+from store.errors import StoreError
 from store.settings import Settings
 
 WITHOUT_MODEL: Final = {"statistical-": STATISTICAL, "seasonal-naive-": NAIVE}
@@ -121,12 +121,11 @@ def reproduce_table(
         made_with: The record of the publication; one without an ingest takes all figures.
 
     Raises:
-        MissingModelError: Its figures, its group or its choices are others now.
+        MissingModelError: Its figures or its choices are others now.
         DataError: It cannot be forecast now.
     """
     snapshot = _table_then(settings, rows, made_with)
-    code, status = snapshot.config.commodity, snapshot.status
-    made = snapshot.forecaster.forecast_member(snapshot.group, code, status=status)
+    made = snapshot.forecast(status=snapshot.status)
     keys = pd.MultiIndex.from_frame(rows[["destination", "period"]])
     numbers = made.set_index(["destination", "period"])[NUMBERS].loc[keys]
     return rows.assign(**{name: numbers[name].to_numpy() for name in NUMBERS})
@@ -143,18 +142,8 @@ def _table_then(
     """
     name, as_of = str(rows["model"].iloc[0]), pd.Timestamp(rows["as_of"].iloc[0])
     config = config_of(str(rows["commodity"].iloc[0]))
-    then = GroupRecord.read(made_with) if name.startswith(OF_GROUP) else None
-    if then is None and name.startswith(OF_GROUP):
-        raise MissingModelError("who was in its group: it was published before that was recorded")
-    configs = [config] if then is None else then.configs
-    opened = open_tables(settings, as_of, configs, until=made_with.get("ingest"))
-    snapshot = opened.snapshots.get(config.commodity)
-    if snapshot is None and then is None:
-        raise DataError(opened.refused[config.commodity])
-    if snapshot is None:
-        raise MissingModelError(f"the table of {config.commodity}")
-    gone = _table_apart(rows, snapshot, then)
-    made_by = snapshot.of_family(name)
+    snapshot = open_table(settings, as_of, config.commodity, until=made_with.get("ingest"))
+    gone, made_by = _table_apart(rows, snapshot), snapshot.of_family(name)
     if made_by is None:
         today = snapshot.model_family.rstrip("-")
         gone.append(f"the choices of {name}; today's are {today}")
@@ -163,12 +152,8 @@ def _table_then(
     return made_by
 
 
-def _table_apart(
-    rows: pd.DataFrame, snapshot: TableSnapshot, then: GroupRecord | None
-) -> list[str]:
+def _table_apart(rows: pd.DataFrame, snapshot: TableSnapshot) -> list[str]:
     """Say what its forecast rested on and is different now."""
-    if then is not None and snapshot.record is not None:
-        return then.apart(snapshot.record)
     wanted, digest = str(rows["data_vintage"].iloc[0]), snapshot.table.digest
     what = f"the figures of {snapshot.config.commodity}"
     return [] if digest == wanted else [changed(what, wanted, digest)]

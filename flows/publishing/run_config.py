@@ -1,16 +1,11 @@
-"""Which forecast a run makes and where it publishes it, and who shares its model."""
+"""Which forecast a run makes and where it publishes it."""
 
-import hashlib
-import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import pandas as pd
 
-from sources.files.commodities import Commodity
 from store.settings import Settings
 from store.vocabulary import BY_PARTNER, COMMODITY, figures_of
 
@@ -28,10 +23,6 @@ class RunConfig:
     commodity: str
     """Whose figures it is made from."""
     forecaster: Forecaster
-    group: str = ""
-    """Configurations of one group share a model; without one it has its own."""
-    materials: tuple[str, ...] = ()
-    """What export controls on it are called after; looked at in a group alone."""
     label: str = ""
     """What the commodity is called; empty where nobody said."""
 
@@ -71,106 +62,21 @@ MAGNETS: Final = RunConfig(COMMODITY, COMMODITY, "evidence")
 """The main job: magnets by destination."""
 
 
-def table_config(commodity: str) -> RunConfig:
+def table_config(commodity: str, label: str = "") -> RunConfig:
     """Return the configuration that forecasts the full partner table of a commodity.
 
     The magnets' own table has another key than their forecast from the evidence, so that no reader
     mixes the two.
     """
     key = f"{commodity}{BY_PARTNER}" if commodity == COMMODITY else commodity
-    return RunConfig(key, commodity, "table")
-
-
-def member_config(one: Commodity) -> RunConfig:
-    """Return the configuration of a commodity in a group."""
-    key = table_config(one.code).published_as
-    return RunConfig(key, one.code, "table", one.group, one.materials, one.label)
+    return RunConfig(key, commodity, "table", label)
 
 
 def config_of(published_as: str) -> RunConfig:
-    """Return the configuration that publishes under a key, whatever group it was in."""
+    """Return the configuration that publishes under a key."""
     if published_as == MAGNETS.published_as:
         return MAGNETS
     return table_config(figures_of(published_as))
-
-
-def by_model(configs: Iterable[RunConfig]) -> Iterator[list[RunConfig]]:
-    """Yield configurations that share a model together, groups in the order of their names."""
-
-    def shared(config: RunConfig) -> tuple[str, str]:
-        return config.group, "" if config.group else config.published_as
-
-    for _, members in groupby(sorted(configs, key=shared), key=shared):
-        yield list(members)
-
-
-KEY: Final = "group"
-"""Where the record of a publication tells of the group."""
-
-
-@dataclass(frozen=True, slots=True)
-class GroupRecord:
-    """All that the forecasts of a group rest on, by name or digest."""
-
-    name: str
-    """What it is called; no forecast rests on it."""
-    materials: Mapping[str, Sequence[str]]
-    """By commodity, in order, what controls on it are called after."""
-    figures: Mapping[str, str]
-    """By commodity the digest of its table."""
-    controls: str
-    """Digest of the controls on materials that were known; empty where none were looked at."""
-
-    @classmethod
-    def read(cls, made_with: Mapping[str, Any]) -> "GroupRecord | None":
-        """Return the group that the record of a publication tells of; None where it tells none."""
-        group = made_with.get(KEY)
-        if group is None:
-            return None
-        members = group["members"]
-        return cls(
-            name=group["name"],
-            materials={code: tuple(one["materials"]) for code, one in members.items()},
-            figures={code: one["figures"] for code, one in members.items()},
-            controls=group["controls"],
-        )
-
-    def written(self) -> dict[str, object]:
-        """Return what the record of a publication tells of the group."""
-        return {KEY: {"name": self.name, **self._contents()}}
-
-    @property
-    def configs(self) -> list[RunConfig]:
-        """Return the configurations of its members."""
-        return [
-            member_config(Commodity(code, self.name, tuple(own), label=""))
-            for code, own in self.materials.items()
-        ]
-
-    @property
-    def vintage(self) -> str:
-        """Return a digest of all that the forecasts rest on."""
-        text = json.dumps(self._contents(), sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()
-
-    def apart(self, now: "GroupRecord") -> list[str]:
-        """Say what of the group is not as it was, each in a clause."""
-        found = [
-            changed(f"the figures of {code}", then, now.figures[code])
-            for code, then in self.figures.items()
-            if code in now.figures and now.figures[code] != then
-        ]
-        found += [f"the table of {code}" for code in self.figures if code not in now.figures]
-        if self.controls != now.controls:
-            found.append(changed("the controls on materials", self.controls, now.controls))
-        return found
-
-    def _contents(self) -> dict[str, object]:
-        members = {
-            code: {"materials": list(own), "figures": self.figures[code]}
-            for code, own in self.materials.items()
-        }
-        return {"members": members, "controls": self.controls}
 
 
 def changed(what: str, then: str, now: str) -> str:

@@ -1,8 +1,7 @@
-"""Full partner tables: backtest and forecast by the panel engine, one model for each group."""
+"""Full partner tables: backtest and forecast by the panel engine."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
 from typing import Final
 
 import mlflow
@@ -15,19 +14,13 @@ from flows.context.provenance import git_commit
 from flows.publishing.panels import table_panel
 from flows.publishing.publish import RunEntry
 from flows.publishing.run_config import RunConfig
-from flows.publishing.table_snapshot import (
-    OpenedTables,
-    TableSnapshot,
-    open_tables,
-    other_tables,
-)
+from flows.publishing.table_snapshot import TableSnapshot, open_table
 from flows.training.backtest import CELLS, kept_cells, log_board, named_scores, own_metrics
 from flows.training.predict import BacktestedForecast
-from models.evaluation.backtest import Backtest, backtest_group
+from models.evaluation.backtest import Backtest, backtest_tables
 from models.evaluation.scores import scoreboard
-from models.forecasting.fallback import FAULTS, reason_of
+from models.forecasting.fallback import reason_of
 from models.forecasting.forecaster import MODEL
-from models.forecasting.panel_forecaster import CommodityGroup, GroupForecaster
 from models.registry.runs import log_panel, log_table, open_run
 from models.statistical.pretrained import marked
 from store.errors import DataError, StoreError
@@ -37,58 +30,17 @@ from store.publications.publishing import write_scores
 from store.settings import Settings
 from store.vocabulary import ALL, EU27, WORLD
 
-backtest_task = job_flow("backtest-tables")(backtest_group)
-forecast_task = job_flow("forecast-tables")(GroupForecaster.forecast)
-
-
-class SharedForecasts:
-    """Backtests and forecasts by the one model of some tables, made once, on first use."""
-
-    def __init__(self, opened: OpenedTables) -> None:
-        """Take the tables."""
-        self._opened = opened
-        self.error: Exception | None = None
-
-    @cached_property
-    def past(self) -> list[CommodityGroup]:
-        """Return the group as it was known at past moments."""
-        return self._opened.past()
-
-    @cached_property
-    def made(self) -> Mapping[str, tuple[Backtest, pd.DataFrame | DataError]]:
-        """Return by commodity its backtest, and its forecast or why there is none."""
-        group, members = self._opened.group, self._opened.snapshots
-        any_member = next(iter(members.values()))
-        if name := any_member.config.group:
-            echo(f"group     {name}: one model of {len(group.tables)} commodities")
-        status = {code: one.status for code, one in members.items()}
-        results = backtest_task(any_member.forecaster, self.past, group, track=track)
-        made = forecast_task(any_member.forecaster, group, status)
-        return {code: (results[code], made[code]) for code in status}
-
-    def of(self, snapshot: TableSnapshot) -> tuple[Backtest, pd.DataFrame | DataError]:
-        """Return the backtest of one table, and its forecast or why there is none.
-
-        Raises:
-            Exception: One of ``FAULTS``, where the model cannot be trained; tried once for all.
-        """
-        if self.error is None:
-            try:
-                return self.made[snapshot.config.commodity]
-            except FAULTS as err:
-                group = snapshot.config.group
-                self.error = DataError(f"its group {group} failed. {err}") if group else err
-        raise self.error
+backtest_task = job_flow("backtest-tables")(backtest_tables)
+forecast_task = job_flow("forecast-tables")(TableSnapshot.forecast)
 
 
 @dataclass(frozen=True, slots=True)
 class TablePipeline:
-    """The steps of one table; the model is shared with the others of its group."""
+    """The steps of one table."""
 
     snapshot: TableSnapshot
-    shared: SharedForecasts
     reason: str = ""
-    """Why no model before it in the fallback chain answers."""
+    """Why no model before it in the fallback order was used."""
 
     @property
     def config(self) -> RunConfig:
@@ -105,30 +57,24 @@ class TablePipeline:
         Raises:
             DataError: The table cannot be forecast.
         """
+        snapshot = self.snapshot
         for note in self.unknowns():
             echo(f"table     {note}")
-        result, made = self.shared.of(self.snapshot)
-        entry.mlflow_run_id = record(self.snapshot, result)
-        if isinstance(made, DataError):
-            raise made
-        version = self.snapshot.model_version
-        table = made.assign(model=version)
+        past, spec = snapshot.past(), snapshot.spec
+        result = backtest_task(spec, past, snapshot.table, track=track)
+        entry.mlflow_run_id = record(snapshot, result)
+        table = forecast_task(snapshot, status=snapshot.status)
         if self.reason:
             table = table.assign(reason=self.reason)
-        return BacktestedForecast(table, version, result)
+        return BacktestedForecast(table, snapshot.model_version, result)
 
-    def fallback(self) -> "TablePipeline | None":
-        """Return the next of the fallback chain where the model failed; None where there is none.
-
-        What is wrong with the table itself no other model cures.
-        """
-        error = self.shared.error
-        after = None if error is None else self.snapshot.fallback()
-        if error is None or after is None:
+    def fallback(self, error: Exception) -> "TablePipeline | None":
+        """Return the next of the fallback order after an error; None where there is none."""
+        after = self.snapshot.fallback()
+        if after is None:
             return None
-        alone = SharedForecasts(OpenedTables({self.config.commodity: after}, {}))
         reasons = filter(None, (self.reason, reason_of(error).strip()))
-        return TablePipeline(after, alone, "; ".join(reasons))
+        return TablePipeline(after, "; ".join(reasons))
 
     def plausible_at(self) -> None:
         """Return nothing: tables have many series of a few tonnes, which jump as they like."""
@@ -138,35 +84,27 @@ class TablePipeline:
         return table_panel(self.snapshot.table, self.snapshot.observations)
 
     def made_with(self) -> Mapping[str, object]:
-        """Return who is in the group, and what each is forecast from."""
-        record = self.snapshot.record
-        return {} if record is None else record.written()
+        """Return nothing: the digest of the table says it all."""
+        return {}
 
     def unknowns(self) -> list[Message]:
         """Return what is odd about the table and its past, in sentences."""
-        code = self.config.commodity
-        past = [group.tables[code] for group in self.shared.past if code in group.tables]
-        return [*self.snapshot.table.notes, *hindsight(past)]
+        return [*self.snapshot.table.notes, *hindsight(self.snapshot.past())]
 
     def events(self) -> None:
         """Return no policy events: the report on a table shows none."""
 
 
-def open_table_pipelines(
-    settings: Settings, as_of: pd.Timestamp, configs: Sequence[RunConfig]
-) -> dict[str, TablePipeline | str]:
-    """Return by key the tables of configurations that share a model, or why there is none."""
-    opened = open_tables(settings, as_of, configs)
-    shared = SharedForecasts(opened)
-    pipelines: dict[str, TablePipeline | str] = {}
-    for config in configs:
-        code = config.commodity
-        if code in opened.snapshots:
-            pipelines[config.published_as] = TablePipeline(opened.snapshots[code], shared)
-            continue
-        others = "" if config.group else f" {other_tables(settings, as_of, code)}"
-        pipelines[config.published_as] = f"{opened.refused[code]}{others}"
-    return pipelines
+def open_table_pipeline(
+    settings: Settings, as_of: pd.Timestamp, config: RunConfig
+) -> "TablePipeline | str":
+    """Return the table of a configuration, or why there is none."""
+    try:
+        snapshot = open_table(settings, as_of, config.commodity)
+    except DataError as err:
+        return str(err)
+    label = config.label or snapshot.config.label
+    return TablePipeline(replace(snapshot, config=replace(config, label=label)))
 
 
 def forecast_table_at(snapshot: TableSnapshot) -> pd.DataFrame:
@@ -176,9 +114,7 @@ def forecast_table_at(snapshot: TableSnapshot) -> pd.DataFrame:
         DataError: It cannot be forecast.
     """
     status = marked(snapshot.status, is_used=bool(snapshot.spec.pretrained))
-    code = snapshot.config.commodity
-    made = snapshot.forecaster.forecast_member(snapshot.group, code, status=status)
-    return made.assign(model=snapshot.model_version)
+    return snapshot.forecast(status=status)
 
 
 def hindsight(past: Sequence[PartnerTable]) -> tuple[Message, ...]:

@@ -1,25 +1,22 @@
-"""Full partner tables as they were known at one moment, alone or in a group with one model."""
+"""Full partner tables as they were known at one moment."""
 
-import hashlib
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 import pandas as pd
 from sqlalchemy import Engine
 
-from features.families.policy import STRONG, product_share
 from features.months import month_label
 from features.panel.partner_table import LEAST_PARTNERS, PartnerTable, partner_table
 from flows.context.stores import store_of
-from flows.publishing.run_config import GroupRecord, RunConfig, table_config
+from flows.publishing.run_config import RunConfig, table_config
 from models.forecasting.fallback import CHAMPION
 from models.forecasting.forecaster import STATISTICAL
-from models.forecasting.panel_forecaster import CommodityGroup, GroupForecaster
+from models.forecasting.panel_forecaster import forecast_table
 from models.learning.spec import EngineSpec
 from store.errors import DataError, first_few
 from store.facts.evidence import read_label, read_partner_counts
-from store.facts.reading import read_analog_events, read_events, read_observations
+from store.facts.reading import read_observations
 from store.settings import Settings
 from store.vocabulary import MAX_HORIZON, MONTHS_AHEAD
 
@@ -32,11 +29,7 @@ MOST_LATE: Final = MAX_HORIZON - MONTHS_AHEAD
 STALE: Final = "stale"
 
 OF_TABLE: Final = "partners-"
-OF_GROUP: Final = "group-"
-"""How the names of models begin: of a table's own, and of a group's."""
-
-MAGNETS: Final = "rare-earth magnets"
-"""What the ledger of policy speaks of, where a commodity's materials name it."""
+"""How the names of models begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,35 +38,21 @@ class TableSnapshot:
 
     settings: Settings
     config: RunConfig
-    group: CommodityGroup
-    """The tables and controls that its model is trained on; of its own alone where it is in no
-    group."""
+    table: PartnerTable
     engine: Engine = field(repr=False)
     observations: pd.DataFrame = field(repr=False)
     """All versions of the commodity's figures known at the moment."""
     spec: EngineSpec
-    record: GroupRecord | None = None
-    """What the group rests on; None where the table has a model of its own."""
 
     @property
     def as_of(self) -> pd.Timestamp:
         """Return the forecaster's as_of (UTC)."""
-        return self.group.as_of
-
-    @property
-    def table(self) -> PartnerTable:
-        """Return the table."""
-        return self.group.tables[self.config.commodity]
-
-    @property
-    def forecaster(self) -> GroupForecaster:
-        """Return how it is forecast."""
-        return GroupForecaster(self.spec)
+        return self.table.as_of
 
     @property
     def data_vintage(self) -> str:
         """Return the digest of all that its forecast rests on."""
-        return self.table.digest if self.record is None else self.record.vintage
+        return self.table.digest
 
     @property
     def recipe(self) -> str:
@@ -83,7 +62,7 @@ class TableSnapshot:
     @property
     def model_family(self) -> str:
         """Return how the names of models of the same choices begin."""
-        return f"{OF_TABLE if self.record is None else OF_GROUP}{self.spec.digest}-"
+        return f"{OF_TABLE}{self.spec.digest}-"
 
     @property
     def model_version(self) -> str:
@@ -104,14 +83,7 @@ class TableSnapshot:
         return STALE if self.is_trained else f"{STALE}, {status}"
 
     def fallback(self) -> "TableSnapshot | None":
-        """Return the same under the next model of the chain.
-
-        After the model of a group comes one of the table alone, then what statistical experts say
-        without any training; None after that.
-        """
-        if self.record is not None:
-            alone = replace(self.config, group="", materials=())
-            return replace(self, config=alone, group=CommodityGroup.alone(self.table), record=None)
+        """Return the same by what experts say without any training; None after that."""
         if not self.is_trained:
             return None
         return replace(self, spec=replace(self.spec, pairs=0))
@@ -128,8 +100,8 @@ class TableSnapshot:
         """Tell whether its model learns from past origins, and is not the experts alone."""
         return self.spec.pairs > 0
 
-    def past(self) -> dict[int, PartnerTable]:
-        """Return by months back (``MONTHS_BACK``) the table as it was known then.
+    def past(self) -> list[PartnerTable]:
+        """Return the table as it was known at past moments (``MONTHS_BACK``), oldest first.
 
         Where nothing tells what was known then (a history loaded at once has one release day,
         months released anew have the last one), the table of now ends as many months earlier.
@@ -138,8 +110,8 @@ class TableSnapshot:
         for months in MONTHS_BACK:
             table = self._at(self.as_of - pd.DateOffset(months=months), months)
             if table is not None and table.cutoff < self.table.cutoff:
-                found[months] = table
-        return found
+                found[table.cutoff] = table
+        return [found[cutoff] for cutoff in sorted(found)]
 
     def _at(self, moment: pd.Timestamp, months: int) -> PartnerTable | None:
         code = self.config.commodity
@@ -151,89 +123,40 @@ class TableSnapshot:
             return self.table.shortened(months, as_of=moment)
         return then
 
+    def forecast(self, *, status: str) -> pd.DataFrame:
+        """Return the coherent forecast in the columns of a forecast file.
 
-@dataclass(frozen=True, slots=True)
-class OpenedTables:
-    """The tables of one model that could be opened, and why the others could not."""
-
-    snapshots: Mapping[str, TableSnapshot]
-    """By commodity."""
-    refused: Mapping[str, str]
-    """By commodity why it has no table."""
-
-    @property
-    def group(self) -> CommodityGroup:
-        """Return what the model of them all is trained on."""
-        return next(iter(self.snapshots.values())).group
-
-    def past(self) -> list[CommodityGroup]:
-        """Return the group at past moments, oldest first; the same months are walked once."""
-        tables = {code: one.past() for code, one in self.snapshots.items()}
-        found = {}
-        for months in MONTHS_BACK:
-            moment = self.group.as_of - pd.DateOffset(months=months)
-            then = {code: of[months] for code, of in tables.items() if months in of}
-            if then:
-                cutoffs = tuple(sorted((code, table.cutoff) for code, table in then.items()))
-                found[cutoffs] = self.group.at(then, moment)
-        return sorted(found.values(), key=_newest_cutoff)
+        Raises:
+            DataError: The table cannot be forecast.
+        """
+        made = forecast_table(self.table, self.spec, status=status)
+        return made.assign(model=self.model_version)
 
 
-def _newest_cutoff(group: CommodityGroup) -> int:
-    return max(table.cutoff for table in group.tables.values())
-
-
-def open_tables(
-    settings: Settings,
-    as_of: pd.Timestamp,
-    configs: Sequence[RunConfig],
-    *,
-    until: int | None = None,
-) -> OpenedTables:
-    """Return the tables of configurations that share a model; rows known later are not even read.
-
-    A commodity without a full table takes no other down.
+def open_table(
+    settings: Settings, as_of: pd.Timestamp, commodity: str, *, until: int | None = None
+) -> TableSnapshot:
+    """Return the table of a commodity at an as_of; rows known later are not even read.
 
     Args:
         settings: Where things are kept.
         as_of: The moment to forecast at (UTC).
-        configs: One group, or one configuration that is in none.
+        commodity: Its code.
         until: Leave out figures that later ingests than this one brought; None takes all.
-    """
-    engine = store_of(settings)
-    figures: dict[str, pd.DataFrame] = {}
-    tables: dict[str, PartnerTable] = {}
-    refused: dict[str, str] = {}
-    for config in configs:
-        code = config.commodity
-        figures[code] = read_observations(engine, as_of=as_of, commodity=code, until=until)
-        try:
-            tables[code] = partner_table(figures[code], commodity=code, as_of=as_of)
-        except DataError as err:
-            refused[code] = str(err)
-    opened = [config for config in configs if config.commodity in tables]
-    group = _group_of(as_of, opened, tables, engine)
-    record = _record_of(group, configs[0].group) if configs[0].group else None
-    spec = EngineSpec(threads=settings.threads)
-    snapshots = {
-        one.commodity: TableSnapshot(
-            settings, _labelled(one, engine), group, engine, figures[one.commodity], spec, record
-        )
-        for one in opened
-    }
-    return OpenedTables(snapshots, refused)
-
-
-def open_table(settings: Settings, as_of: pd.Timestamp, commodity: str) -> TableSnapshot:
-    """Return the table of one commodity at an as_of, with a model of its own.
 
     Raises:
         DataError: The store held no full table of it by then; names those it held.
     """
-    opened = open_tables(settings, as_of, [table_config(commodity)])
-    if reason := opened.refused.get(commodity):
-        raise DataError(f"{reason} {other_tables(settings, as_of, commodity)}")
-    return opened.snapshots[commodity]
+    engine = store_of(settings)
+    figures = read_observations(engine, as_of=as_of, commodity=commodity, until=until)
+    try:
+        table = partner_table(figures, commodity=commodity, as_of=as_of)
+    except DataError as err:
+        raise DataError(f"{err} {other_tables(settings, as_of, commodity)}") from err
+    config = table_config(commodity, read_label(engine, commodity))
+    return TableSnapshot(
+        settings, config, table, engine, figures, EngineSpec(threads=settings.threads)
+    )
 
 
 def other_tables(settings: Settings, as_of: pd.Timestamp, commodity: str) -> str:
@@ -247,41 +170,3 @@ def full_commodities(settings: Settings, as_of: pd.Timestamp) -> list[str]:
     counts = read_partner_counts(store_of(settings), as_of=as_of)
     full = counts.loc[counts["destinations"] >= LEAST_PARTNERS, "commodity"]
     return sorted(set(full))
-
-
-def _group_of(
-    as_of: pd.Timestamp,
-    configs: Sequence[RunConfig],
-    tables: Mapping[str, PartnerTable],
-    engine: Engine,
-) -> CommodityGroup:
-    materials = {one.commodity: one.materials for one in configs if one.group}
-    events = material_events(engine, as_of) if any(materials.values()) else None
-    ordered = {code: tables[code] for code in sorted(tables)}
-    return CommodityGroup(ordered, as_of, materials, events)
-
-
-def _record_of(group: CommodityGroup, name: str) -> GroupRecord:
-    return GroupRecord(
-        name=name,
-        materials={code: group.materials[code] for code in group.tables},
-        figures={code: table.digest for code, table in group.tables.items()},
-        controls="" if group.events is None else _digest(group.events),
-    )
-
-
-def _labelled(config: RunConfig, engine: Engine) -> RunConfig:
-    return config if config.label else replace(config, label=read_label(engine, config.commodity))
-
-
-def material_events(engine: Engine, as_of: pd.Timestamp) -> pd.DataFrame:
-    """Return all versions known at ``as_of`` of acts on materials, those on magnets among them."""
-    own = read_events(engine, as_of=as_of)
-    own = own.loc[product_share(own) >= STRONG].assign(material=MAGNETS)
-    others = read_analog_events(engine, as_of=as_of)
-    return pd.concat([others, own[others.columns]], ignore_index=True)
-
-
-def _digest(events: pd.DataFrame) -> str:
-    text = events.to_csv(index=False, lineterminator="\n")
-    return hashlib.sha256(text.encode()).hexdigest()

@@ -32,11 +32,16 @@ from models.forecasting.forecaster import MODEL, REFERENCE
 from models.learning.spec import ModelSpec
 from models.registry.runs import find_runs, log_panel, log_table, open_run, read_text
 from store.errors import StoreError
-from store.frequency import MONTHLY, Frequency
 from store.publications.backtests import CELL_COLUMNS
 from store.publications.publishing import write_scores
 from store.settings import Settings
-from store.vocabulary import ALL, COMMODITY, ERROR_AUTOCORRELATION, ERROR_CORRELATION
+from store.vocabulary import (
+    ALL,
+    COMMODITY,
+    ERROR_AUTOCORRELATION,
+    ERROR_CORRELATION,
+    PANEL_HORIZON,
+)
 
 CELLS: Final = "cells.csv"
 """File of a backtest's run in MLflow that holds what was forecast and the months as they were."""
@@ -216,11 +221,11 @@ def score_of(result: Backtest, model: str, metric: str, scope: str = ALL) -> flo
     return float(table.get((model, scope, metric), float("nan")))
 
 
-def verdict(result: Backtest, frequency: Frequency = MONTHLY) -> str:
+def verdict(result: Backtest) -> str:
     """Say in one line how the model did against the seasonal naive, where it loses too."""
     own, naive = (score_of(result, model, "wape") for model in (MODEL, REFERENCE))
     covered = score_of(result, MODEL, "coverage80")
-    return compared(own, naive, covered, _cells_of(result), frequency)
+    return compared(own, naive, covered, _cells_of(result))
 
 
 def _cells_of(result: Backtest) -> int:
@@ -232,18 +237,16 @@ def _cells_of(result: Backtest) -> int:
     return int(own.max()) if len(own) else 0
 
 
-def compared(
-    own: float, naive: float, covered: float, cells: int, frequency: Frequency = MONTHLY
-) -> str:
+def compared(own: float, naive: float, covered: float, cells: int) -> str:
     """Say the same given both errors, the band's coverage and its cells, near horizons only."""
     if not (own >= 0 and naive > 0):
-        return f"no error to compare: every scored {frequency.period} or naive error is zero"
+        return "no error to compare: every scored month or naive error is zero"
     better = 1 - own / naive
     word = "better" if better >= 0 else "WORSE"
     return (
         f"error {own:.1%} of tonnes against {naive:.1%} of the seasonal naive "
         f"({abs(better):.0%} {word}), 80% band covered {covered:.0%} of "
-        f"{cells:,} {frequency.period}s, horizons 1-{frequency.horizon}"
+        f"{cells:,} months, horizons 1-{PANEL_HORIZON}"
     )
 
 
@@ -267,8 +270,6 @@ class Scoreboard:
     """As ``models.evaluation.scores.scoreboard``."""
     differences: pd.DataFrame
     """As ``compare.differences``, with the regime compared in: all, calm or shock."""
-    frequency: Frequency = MONTHLY
-    """Of the periods forecast."""
 
     @property
     def tables(self) -> Mapping[str, pd.DataFrame]:
@@ -278,31 +279,24 @@ class Scoreboard:
     def figures(self) -> dict[str, Figure]:
         """Return the plots by the name of their file, newly drawn."""
         overall = self.differences.loc[self.differences["regime"] == EVERY]
-        period = self.frequency.period
-        drawn = score_plots(self.cells, period)
-        drawn |= scoreboard_plots(self.cells, overall, period)
+        drawn = score_plots(self.cells)
+        drawn |= scoreboard_plots(self.cells, overall)
         return {f"{name}.png": figure for name, figure in drawn.items()}
 
 
-def scoreboard_of(
-    result: Backtest, table: pd.DataFrame, *, frequency: Frequency = MONTHLY
-) -> Scoreboard:
+def scoreboard_of(result: Backtest, table: pd.DataFrame) -> Scoreboard:
     """Return the scoreboard of a backtest that scored at least one cell.
 
     Args:
         result: The backtest.
         table: Tonnes as known now, series x months, whose shock months are scored apart.
-        frequency: Of the periods.
     """
-    cells = with_regime(result.cells, table, frequency)
+    cells = with_regime(result.cells, table)
     baselines = sorted(set(cells["model"]) - {MODEL})
     views = [(EVERY, cells), *((str(name), part) for name, part in cells.groupby("regime"))]
-    compared = [
-        differences(part, MODEL, baselines, frequency=frequency).assign(regime=name)
-        for name, part in views
-    ]
+    compared = [differences(part, MODEL, baselines).assign(regime=name) for name, part in views]
     board = scoreboard(cells)
-    return Scoreboard(cells, board, pd.concat(compared, ignore_index=True), frequency)
+    return Scoreboard(cells, board, pd.concat(compared, ignore_index=True))
 
 
 def evidence_scoreboard(workspace: Workspace, result: Backtest) -> Scoreboard:

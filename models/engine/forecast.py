@@ -1,6 +1,6 @@
 """Forecast a panel from a cutoff: quantiles of every series, by the engine and its baselines."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -27,11 +27,10 @@ from models.engine.validation_window import (
     validate,
 )
 from models.learning.calibration import horizon_weight, weighted_quantiles
-from models.learning.quantile_heads import Heads
 from models.learning.spec import EngineSpec
 from models.statistical.pretrained import NAME as PRETRAINED
-from models.statistical.seasonality import YEAR
 from store.arrays import Floats, Ints
+from store.months import YEAR
 from store.vocabulary import QUANTILES
 
 CHUNK: Final = 4096
@@ -137,7 +136,6 @@ def train_engine(
     last: int,
     spec: EngineSpec,
     extra_names: tuple[str, ...] = (),
-    trained: Sequence[Heads] | None = None,
 ) -> Engine:
     """Return the engine trained on some series at a cutoff, ready to forecast those.
 
@@ -146,15 +144,11 @@ def train_engine(
         last: Column of the cutoff.
         spec: Choices of the engine.
         extra_names: Of further features.
-        trained: Heads trained elsewhere on more series: on what was known before the
-            validation window, and on all.
     """
     known = training_set(view, last, spec)
     before = before_validation(known, validation_start(last, view.horizon, spec))
     trainer = Trainer(known, (*NAMES, *extra_names), last, spec)
-    before_window, final = trainer.quantile_models(
-        [before, np.ones(len(known), dtype=bool)], trained
-    )
+    before_window, final = trainer.quantile_models([before, np.ones(len(known), dtype=bool)])
     validation = validate(
         before_window, known, horizon=view.horizon, last=last, spec=spec, year=view.year
     )

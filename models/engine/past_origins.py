@@ -23,7 +23,6 @@ from models.engine.series_stats import (
 from models.statistical.seasonality import (
     BLOCK,
     LEAST_YEARS,
-    YEAR,
     SeasonalProfiles,
     evenly_weighted,
     of_place,
@@ -35,6 +34,7 @@ from models.statistical.seasonality import (
     year_weights,
 )
 from store.arrays import Flags, Floats, Ints, take
+from store.months import YEAR
 
 DOUBT: Final = 1.001
 """How many times its bound, which is rounded, a level must be to need no closer look."""

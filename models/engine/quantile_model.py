@@ -151,21 +151,13 @@ class Trainer:
         self._spec = spec
         self._weight = recency(known, last, spec)
 
-    def quantile_models(
-        self, parts: Sequence[Flags], trained: Sequence[Heads] | None = None
-    ) -> list[QuantileModel | None]:
+    def quantile_models(self, parts: Sequence[Flags]) -> list[QuantileModel | None]:
         """Return one model a part of the cells, fitted at once; None where cells are too few.
 
         Args:
             parts: Which cells; at most ``spec.rows`` of each part are seen.
-            trained: Heads that were trained elsewhere on more, one set a part.
         """
         chosen = [self._chosen(part) for part in parts]
-        if trained is not None:
-            return [
-                QuantileModel(self._stack(cells), heads) if len(cells) >= LEAST_CELLS else None
-                for cells, heads in zip(chosen, trained, strict=True)
-            ]
         seen = np.unique(np.concatenate(chosen))
         whole = self._binned(seen)
         tables = [_part_of(whole, np.searchsorted(seen, cells)) for cells in chosen]

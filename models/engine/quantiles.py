@@ -8,9 +8,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from models.registry.served import mean_of_quantiles
-from store.arrays import Floats, Ints, join, take
+from store.arrays import Floats, Ints, join
 from store.errors import DataError
-from store.frequency import MONTHLY, Frequency
+from store.months import month_label, month_starts
 from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
 
 
@@ -44,45 +44,34 @@ class Quantiles:
             )
         return join(some)
 
-    def first(self) -> "Quantiles":
-        """Return the forecast of the first series."""
-        return take(self, slice(1))
-
     def with_tonnes(self, tonnes: Floats) -> "Quantiles":
         """Return other quantiles of the same series, e.g. an expert's, and the means they imply."""
         return replace(self, tonnes=tonnes, mean=mean_of(tonnes))
-
-    def shifted(self, first_row: int) -> "Quantiles":
-        """Return the same forecasts with rows counted from another one."""
-        return replace(self, rows=self.rows - first_row)
 
     def lowered(self, amount: Floats) -> "Quantiles":
         """Return forecasts lower by an amount for each series of the panel."""
         own = amount[self.rows, None]
         return replace(self, tonnes=self.tonnes - own[:, :, None], mean=self.mean - own)
 
-    def table(
-        self, names: NDArray[np.object_], cutoff: int, frequency: Frequency = MONTHLY
-    ) -> pd.DataFrame:
+    def table(self, names: NDArray[np.object_], cutoff: int) -> pd.DataFrame:
         """Return the forecasts as rows: destination, cutoff, period, horizon, quantiles, mean.
 
         Args:
             names: Of all series of the panel.
-            cutoff: Last known period, as its number.
-            frequency: Of the periods.
+            cutoff: Number of the last known month.
         """
         count, months = self.mean.shape
         ahead = np.arange(1, months + 1)
         frame = pd.DataFrame(
             {
                 "destination": np.repeat(names[self.rows], months),
-                "cutoff": frequency.label(cutoff),
-                "period": np.tile(frequency.dates(cutoff + ahead).to_numpy(), count),
+                "cutoff": month_label(cutoff),
+                "period": np.tile(month_starts(cutoff + ahead).to_numpy(), count),
                 "horizon": np.tile(ahead, count),
             }
         )
         quantiles = pd.DataFrame(
-            self.tonnes.reshape(count * months, -1), columns=list(QUANTILE_COLUMNS)
+            self.tonnes.reshape(count * months, len(QUANTILES)), columns=list(QUANTILE_COLUMNS)
         )
         return pd.concat([frame, quantiles], axis=1).assign(mean=self.mean.reshape(-1))
 

@@ -17,7 +17,6 @@ from models.statistical.pretrained import medians
 from models.statistical.seasonality import (
     BLOCK,
     LEAST_YEARS,
-    YEAR,
     carried,
     measured_profiles,
     season_profiles,
@@ -25,6 +24,7 @@ from models.statistical.seasonality import (
     steadied_profiles,
 )
 from store.arrays import Flags, Floats, Ints, join
+from store.months import YEAR
 
 MIDDLE: Final = ("seasonal_naive", "theta", "damped_trend", "holt_winters", "steady", "swift")
 """Experts whose median is the base."""

@@ -20,8 +20,9 @@ from models.engine.series_stats import (
 )
 from models.learning.quantile_heads import TrainingRows
 from models.learning.spec import EngineSpec
-from models.statistical.seasonality import YEAR
+from models.statistical.seasonality import common_profile
 from store.arrays import Flags, Floats, Ints, join, take
+from store.months import YEAR
 
 LEAST_SCALE: Final = 0.3
 """Scale of the errors of a series, in spreads, below which it gains no further weight."""
@@ -61,6 +62,15 @@ class PanelView:
                 self.tonnes[:, : origin + 1], profile, year=self.year
             )
         return self._stats[origin]
+
+    def common_at(self, origin: int) -> PanelStats:
+        """Return what all series say together at an origin."""
+        if origin in self.common:
+            return self.common[origin]
+        known = self.tonnes[:, : origin + 1]
+        return PanelStats(
+            common_profile(known, self.year), panel_momentum(self.stats(origin).momentum)
+        )
 
     def at(self, origin: int, rows: Ints | slice) -> OriginFeatures:
         """Return the features of some series at an origin.
@@ -156,17 +166,6 @@ def training_set(view: PanelView, last: int, spec: EngineSpec) -> PanelTrainingS
     with ThreadPoolExecutor(spec.threads) as pool:
         parts = list(pool.map(_of_origin, repeat(view), chosen, repeat(last), repeat(spec)))
     return join(parts)
-
-
-def past_panel_stats(
-    values: Floats, last: int, *, horizon: int, spec: EngineSpec, year: int = YEAR
-) -> dict[int, PanelStats]:
-    """Return what series x months say together at each past origin, by column.
-
-    They represent a larger panel there, as they do where it is held whole.
-    """
-    pasts = PastOrigins(values, last, year)
-    return {origin: pasts.at(origin).common for origin in past_origins(last, horizon, spec)}
 
 
 @dataclass(frozen=True, slots=True)

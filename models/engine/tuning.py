@@ -21,7 +21,7 @@ from models.learning.spec import EngineSpec, sought, suggested
 from models.statistical.seasonality import seasonal_scale
 from store.arrays import Floats
 from store.errors import DataError
-from store.frequency import MONTHLY, Frequency
+from store.months import YEAR, month_label
 from store.vocabulary import QUANTILES
 
 APART: Final = 0.5
@@ -51,7 +51,6 @@ class TunedPanel:
     """Searched: numbers of last known periods whose targets end by ``held_out``."""
     held_out: int
     """The cutoff that checks what was found; its targets end at the table's last period."""
-    frequency: Frequency = MONTHLY
 
     @classmethod
     def up_to(
@@ -62,7 +61,6 @@ class TunedPanel:
         before: int,
         horizon: int,
         spec: EngineSpec,
-        frequency: Frequency = MONTHLY,
     ) -> "TunedPanel":
         """Return the panel cut off after a month, with cutoffs half a year apart before it.
 
@@ -72,22 +70,21 @@ class TunedPanel:
             before: Last period that may be looked at.
             horizon: Periods to forecast.
             spec: The present spec: how much history the engine learns from at least.
-            frequency: Of the periods.
 
         Raises:
             DataError: The panel begins too late for a search and a check.
         """
         first, last = int(table.columns[0]), int(table.columns[-1])
         held_out = before - horizon
-        apart = int(APART * frequency.year)
+        apart = int(APART * YEAR)
         newest = held_out - max(apart, horizon)
-        past = _least_past(horizon, spec.counted_in(frequency))
+        past = _least_past(horizon, spec)
         earliest = first + past - 1
         wanted = [newest - apart * back for back in reversed(range(SEARCHED))]
         cutoffs = tuple(cutoff for cutoff in wanted if cutoff >= earliest)
         if not cutoffs or before > last:
-            raise _too_short(name, table, before, past + before - newest, frequency)
-        return cls(name, table.loc[:, :before], horizon, cutoffs, held_out, frequency)
+            raise _too_short(name, table, before, past + before - newest)
+        return cls(name, table.loc[:, :before], horizon, cutoffs, held_out)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,8 +187,8 @@ def panel_errors(
     if not (errors > 0).all():
         raise DataError(
             f"Panel {panel.name} has no error to make smaller from "
-            f"{panel.frequency.label(min(cutoffs))} to "
-            f"{panel.frequency.label(max(cutoffs) + panel.horizon)}: "
+            f"{month_label(min(cutoffs))} to "
+            f"{month_label(max(cutoffs) + panel.horizon)}: "
             f"{len(cells)} cells are scored. Expected series that differ from the year before. "
             "Leave the panel out, or take another --before."
         )
@@ -208,11 +205,10 @@ def _cell_errors(panel: TunedPanel, spec: EngineSpec, cutoff: int) -> Floats:
         last=cutoff - first,
         horizon=panel.horizon,
         first=first,
-        spec=spec.counted_in(panel.frequency),
-        year=panel.frequency.year,
+        spec=spec,
     )
     places = [QUANTILES.index(level) for level in LEVELS]
-    scale = seasonal_scale(seen, panel.frequency.year)
+    scale = seasonal_scale(seen)
     parts = []
     for forecast in engine.forecasts():
         unit = scale[forecast.rows][:, None, None]
@@ -265,13 +261,11 @@ def _least_past(horizon: int, spec: EngineSpec) -> int:
     return spec.least_history + horizon - validation_start(0, horizon, spec)
 
 
-def _too_short(
-    name: str, table: pd.DataFrame, before: int, needed: int, frequency: Frequency
-) -> DataError:
-    first, last = (frequency.label(int(table.columns[place])) for place in (0, -1))
+def _too_short(name: str, table: pd.DataFrame, before: int, needed: int) -> DataError:
+    first, last = (month_label(int(table.columns[place])) for place in (0, -1))
     return DataError(
         f"Panel {name} runs from {first} to {last}, which allows no search up to "
-        f"{frequency.label(before)}. Expected a {frequency.period} of the panel with at least "
-        f"{needed} {frequency.period}s up to it, for a cutoff to search on, one to check on and a "
+        f"{month_label(before)}. Expected a month of the panel with at least "
+        f"{needed} months up to it, for a cutoff to search on, one to check on and a "
         "past for both. Take another --before or a shorter --horizon."
     )

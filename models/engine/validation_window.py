@@ -24,8 +24,8 @@ from models.learning.calibration import (
 )
 from models.learning.spec import EngineSpec
 from models.statistical.pretrained import NAME as PRETRAINED
-from models.statistical.seasonality import YEAR
 from store.arrays import Flags, Floats, Ints
+from store.months import YEAR
 from store.vocabulary import QUANTILES
 
 DEFAULT_SCORES: Final = default_scores(41) / TAILS.ppf(0.9)

@@ -1,9 +1,9 @@
 """Rolling-origin backtest: fitted at past origins to what was known then, scored on what is known.
 
-The one loop behind every score: of the magnets, a partner table, a group of them, a panel file.
+The one loop behind every score: of the magnets, a partner table, a panel file.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final, TypeVar
@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from features.history import EvidenceHistory
+from features.panel.partner_table import PartnerTable
 from models.evaluation.scores import cell_scores, summarise
 from models.executor import IN_TURN, Executor, LocalExecutor, Progress, untracked
 from models.forecasting.evidence_forecaster import (
@@ -19,21 +20,21 @@ from models.forecasting.evidence_forecaster import (
     past_moments,
     training_moments,
 )
-from models.forecasting.forecaster import MODEL, FittedForecaster, Forecaster, forecast_file
+from models.forecasting.forecaster import MODEL, Forecaster, forecast_file
 from models.forecasting.kept_forecasts import KeptForecaster
-from models.forecasting.panel_forecaster import CommodityGroup, GroupForecaster, PanelForecaster
+from models.forecasting.panel_forecaster import PLAIN, PanelForecaster
 from models.forecasting.panel_snapshot import PanelSnapshot, check_cutoff
 from models.forecasting.residual_history import ResidualHistory
-from models.learning.spec import ModelSpec
+from models.learning.spec import EngineSpec, ModelSpec
 from models.statistical.seasonality import seasonal_scale
 from store.arrays import Floats
-from store.errors import DataError
-from store.frequency import MONTHLY, Frequency
+from store.months import month_label
+from store.vocabulary import PANEL_HORIZON
 
 SCORED_FROM: Final = pd.Timestamp("2024-06-01", tz="UTC")
 """Origins from here on are scored. Before, hardly any month had a published level to score on."""
 
-SCORED_HORIZONS: Final = (1, MONTHLY.horizon)
+SCORED_HORIZONS: Final = (1, PANEL_HORIZON)
 """Of months, first and last."""
 
 _Moment = TypeVar("_Moment")
@@ -51,10 +52,10 @@ class Backtest:
     scores: pd.DataFrame
     """As ``models.evaluation.scores.summarise``."""
 
-    def own_forecasts(self, *, status: str, frequency: Frequency = MONTHLY) -> pd.DataFrame:
+    def own_forecasts(self, *, status: str) -> pd.DataFrame:
         """Return the product's own forecasts in the columns of a forecast file."""
         own = self.forecasts["model"] == MODEL
-        return forecast_file(self.forecasts.loc[own], status=status, frequency=frequency)
+        return forecast_file(self.forecasts.loc[own], status=status)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,6 @@ class EvidenceBacktest(Backtest):
 class Comparison:
     """Forecasts of one table at one origin by all models, and what their errors are scaled by."""
 
-    name: str
     forecasts: pd.DataFrame
     scale: pd.DataFrame
     """destination, cutoff, scale."""
@@ -79,59 +79,43 @@ def rolling_origin_backtest(
     forecaster: Forecaster[_Snapshot],
     snapshot_at: Callable[[_Moment], _Snapshot],
     moments: Sequence[_Moment],
-    truth: Mapping[str, pd.DataFrame],
+    truth: pd.DataFrame,
     *,
     label: str,
     executor: Executor = IN_TURN,
     horizons: tuple[int, int] = SCORED_HORIZONS,
-) -> dict[str, Backtest]:
-    """Return by name of a table how forecasts from past origins turned out.
+) -> Backtest:
+    """Return how forecasts from past origins turned out.
 
     Args:
         forecaster: Fitted anew at each origin.
         snapshot_at: Returns what was known at a moment.
         moments: Of the past origins, oldest first.
-        truth: By name of a table destination, period, tonnes as known now.
+        truth: destination, period, tonnes as known now.
         label: What the moments are, to show progress by.
         executor: Who runs the origins. A forecaster that learns from its own past errors needs one
             that takes them one after the other.
         horizons: First and last that the scores count.
 
     Raises:
-        DataError: The only table of a snapshot cannot be forecast. One of several that cannot is
-            left out at that moment.
+        DataError: A snapshot cannot be forecast.
     """
     origins = executor.map(partial(compare_at, forecaster, snapshot_at), moments, label)
-    by_name: dict[str, list[Comparison]] = {name: [] for name in truth}
-    for comparisons in origins:
-        for one in comparisons:
-            by_name[one.name].append(one)
-    return {name: scored(found, truth[name], horizons) for name, found in by_name.items()}
+    return scored(list(origins), truth, horizons)
 
 
 def compare_at(
     forecaster: Forecaster[_Snapshot], snapshot_at: Callable[[_Moment], _Snapshot], moment: _Moment
-) -> list[Comparison]:
-    """Return the forecasts of every table of a snapshot by all models.
+) -> Comparison:
+    """Return the forecasts of a snapshot by all models.
 
     Raises:
-        DataError: The only table of the snapshot cannot be forecast.
+        DataError: It cannot be forecast.
     """
-    found, failed = [], []
-    for fitted in forecaster.fit(snapshot_at(moment)):
-        try:
-            found.append(_comparison(fitted))
-        except DataError as err:
-            failed.append(err)
-    if len(failed) == 1 and not found:
-        raise failed[0]
-    return found
-
-
-def _comparison(fitted: FittedForecaster) -> Comparison:
+    fitted = forecaster.fit(snapshot_at(moment))
     known = fitted.snapshot
-    scale = scale_rows(known.series, known.cutoff, known.tonnes, known.frequency)
-    return Comparison(known.name, fitted.compare(), scale)
+    scale = scale_rows(known.series, known.cutoff, known.tonnes)
+    return Comparison(fitted.compare(), scale)
 
 
 def scored(
@@ -189,12 +173,11 @@ def backtest_evidence(
     forecaster = KeptForecaster(spec, history, moments)
     snapshot_at = partial(EvidenceSnapshot, history)
     first = min(SCORED_FROM, moments[-1])
-    counted = [
-        one
+    made = [
+        (moment, compare_at(forecaster, snapshot_at, moment))
         for moment in forecaster.train_ahead(executor, "backtest")
-        for one in compare_at(forecaster, snapshot_at, moment)
-        if moment >= first
     ]
+    counted = [one for moment, one in made if moment >= first]
     found = scored(counted, snapshot_at(as_of).published_levels())
     return EvidenceBacktest(found.forecasts, found.cells, found.scores, forecaster.residuals)
 
@@ -218,55 +201,49 @@ def backtest_panel(
         DataError: A cutoff lies outside the panel, or a covariate is not known.
     """
     for cutoff in cutoffs:
-        check_cutoff(
-            cutoff, first=snapshot.first, final=snapshot.cutoff, frequency=snapshot.frequency
-        )
-    [found] = rolling_origin_backtest(
+        check_cutoff(cutoff, first=snapshot.first, final=snapshot.cutoff)
+    return rolling_origin_backtest(
         forecaster,
         snapshot.at,
         sorted(cutoffs),
-        {snapshot.name: snapshot.months},
+        snapshot.months,
         label="cutoffs",
         executor=executor,
-        horizons=(1, snapshot.frequency.horizon),
-    ).values()
-    return found
-
-
-def backtest_group(
-    forecaster: GroupForecaster,
-    past: Sequence[CommodityGroup],
-    now: CommodityGroup,
-    *,
-    track: Progress = untracked,
-) -> dict[str, Backtest]:
-    """Return by commodity how forecasts from partner tables as they were known then turned out.
-
-    Args:
-        forecaster: How to forecast.
-        past: The group at past moments, oldest first.
-        now: The group now, whose months are the truth.
-        track: Shows progress.
-    """
-    return rolling_origin_backtest(
-        forecaster, _itself, past, now.months(), label="past tables", executor=LocalExecutor(track)
     )
 
 
-def _itself(group: CommodityGroup) -> CommodityGroup:
-    return group
+def backtest_tables(
+    spec: EngineSpec,
+    past: Sequence[PartnerTable],
+    now: PartnerTable,
+    *,
+    track: Progress = untracked,
+) -> Backtest:
+    """Return how forecasts from a partner table as it was known then turned out.
+
+    Args:
+        spec: Choices of the engine.
+        past: The table at past moments, oldest first.
+        now: The table now, whose months are the truth.
+        track: Shows progress.
+    """
+    return rolling_origin_backtest(
+        PanelForecaster(spec, PLAIN),
+        PanelSnapshot.of,
+        past,
+        PanelSnapshot.of(now).months,
+        label="past tables",
+        executor=LocalExecutor(track),
+    )
 
 
-def scale_rows(
-    series: Iterable[str], cutoff: int, tonnes: Floats, frequency: Frequency = MONTHLY
-) -> pd.DataFrame:
+def scale_rows(series: Iterable[str], cutoff: int, tonnes: Floats) -> pd.DataFrame:
     """Return destination, cutoff, scale: the mean absolute difference to the year before.
 
     Args:
         series: Their names.
         cutoff: Number of the last period known.
         tonnes: Series x periods up to it.
-        frequency: Of the periods.
     """
-    scale = np.nan_to_num(seasonal_scale(tonnes, frequency.year))
-    return pd.DataFrame({"destination": series, "cutoff": frequency.label(cutoff), "scale": scale})
+    scale = np.nan_to_num(seasonal_scale(tonnes))
+    return pd.DataFrame({"destination": series, "cutoff": month_label(cutoff), "scale": scale})

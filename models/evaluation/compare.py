@@ -14,9 +14,8 @@ from scipy import stats
 from models.evaluation.backtest import SCORED_HORIZONS
 from models.evaluation.scores import cell_scores
 from models.forecasting.forecaster import MODEL
-from sources.files.dates import read_period
+from sources.files.long_format import read_month
 from store.arrays import Floats, Ints
-from store.frequency import MONTHLY, Frequency
 from store.vocabulary import AGGREGATES, ALL, QUANTILE_COLUMNS
 
 LOSSES: Final = {
@@ -56,9 +55,7 @@ SCOPE_COLUMNS: Final = [
 ]  # fmt: skip
 
 
-def differences(
-    cells: pd.DataFrame, model: str, baselines: Sequence[str], *, frequency: Frequency = MONTHLY
-) -> pd.DataFrame:
+def differences(cells: pd.DataFrame, model: str, baselines: Sequence[str]) -> pd.DataFrame:
     """Return the scores of a model less those of each baseline, with 90% intervals.
 
     Standard errors are clustered by cutoff and by destination, as errors of one month are alike
@@ -71,7 +68,6 @@ def differences(
         cells: As ``models.evaluation.scores.cell_scores`` returns; not modified.
         model: Name of the model.
         baselines: Names of the models it is compared to, each on the cells both forecast.
-        frequency: Of the periods.
 
     Returns:
         One row per baseline and metric (mase, sql, wape): the two scores, difference (below 0 the
@@ -87,7 +83,7 @@ def differences(
     parts = []
     for baseline in baselines:
         pairs = _pairs(own, cells.loc[cells["model"] == baseline])
-        rows = [_difference(pairs, metric, frequency) for metric in LOSSES]
+        rows = [_difference(pairs, metric) for metric in LOSSES]
         parts.append(pd.DataFrame(rows).assign(model=model, baseline=baseline))
     columns = list(DIFFERENCE_COLUMNS)
     return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
@@ -101,7 +97,7 @@ def _pairs(own: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
     return pairs.sort_values(keys, ignore_index=True)
 
 
-def _difference(pairs: pd.DataFrame, metric: str, frequency: Frequency) -> dict[str, object]:
+def _difference(pairs: pd.DataFrame, metric: str) -> dict[str, object]:
     """Return the row of one metric; a cell without a scale is left out of scaled metrics."""
     column = LOSSES[metric]
     known = pairs.dropna(subset=[column, f"{column}_other"])
@@ -114,7 +110,7 @@ def _difference(pairs: pd.DataFrame, metric: str, frequency: Frequency) -> dict[
     difference = float((own - other).sum() / total)
     score = float(own.sum() / total)
     beyond = (own - other - difference * weight) / total
-    reach = _half_width(beyond, known, frequency)
+    reach = _half_width(beyond, known)
     low, high = difference - reach, difference + reach
     return {
         "metric": metric,
@@ -128,13 +124,13 @@ def _difference(pairs: pd.DataFrame, metric: str, frequency: Frequency) -> dict[
     }
 
 
-def _half_width(beyond: Floats, pairs: pd.DataFrame, frequency: Frequency) -> float:
+def _half_width(beyond: Floats, pairs: pd.DataFrame) -> float:
     """Return half the width of an interval, given what each cell adds to the difference."""
     row, cutoffs = pd.factorize(pairs["cutoff"], sort=True)
     column, destinations = pd.factorize(pairs["destination"])
     table = np.zeros((len(cutoffs), len(destinations)))
     np.add.at(table, (row, column), beyond)
-    numbers = np.array([read_period(cutoff, frequency) for cutoff in cutoffs])
+    numbers = np.array([read_month(cutoff) for cutoff in cutoffs])
     run = _run(numbers, int(pairs["horizon"].max()))
     independent = (len(cutoffs) / run, float(len(destinations)))
     sums = (_autocorrelated(table.sum(axis=1), run), float((table.sum(axis=0) ** 2).sum()))

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from store.arrays import Floats
-from store.frequency import MONTHLY, Frequency
+from store.months import YEAR, month_numbers
 
 CALM: Final = "calm"
 SHOCK: Final = "shock"
@@ -36,7 +36,7 @@ ROBUST: Final = 1.4826
 """Standard deviation of a normal over its median absolute deviation."""
 
 
-def regime_of(table: pd.DataFrame, year: int = MONTHLY.year) -> "pd.Series[str]":
+def regime_of(table: pd.DataFrame, year: int = YEAR) -> "pd.Series[str]":
     """Return which months of a panel were shocks, by what was known up to each month.
 
     A month's share is its tonnes over the mean of the middle six of the twelve months before it;
@@ -69,21 +69,18 @@ def regime_of(table: pd.DataFrame, year: int = MONTHLY.year) -> "pd.Series[str]"
     return pd.Series(label, index=table.columns, name="regime", dtype=str)
 
 
-def with_regime(
-    cells: pd.DataFrame, table: pd.DataFrame, frequency: Frequency = MONTHLY
-) -> pd.DataFrame:
+def with_regime(cells: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
     """Return scored cells with the ``regime`` of the month that was forecast.
 
     Args:
         cells: With period (first day of the month forecast); not modified.
         table: As ``regime_of`` takes. Cells of months it does not hold are calm.
-        frequency: Of the periods.
     """
-    periods = pd.Series(frequency.numbers_of(cells["period"]), index=cells.index)
-    return cells.assign(regime=periods.map(regime_of(table, frequency.year)).fillna(CALM))
+    periods = pd.Series(month_numbers(cells["period"]), index=cells.index)
+    return cells.assign(regime=periods.map(regime_of(table)).fillna(CALM))
 
 
-def turmoil_of(tonnes: Floats, year: int = MONTHLY.year) -> Floats:
+def turmoil_of(tonnes: Floats, year: int = YEAR) -> Floats:
     """Return how far each month of a panel departs from the usual, 1 being ordinary.
 
     Args:

@@ -31,33 +31,29 @@ METRIC_NAMES: Final = {
 }
 
 
-def score_plots(cells: pd.DataFrame, period: str = "month") -> dict[str, Figure]:
+def score_plots(cells: pd.DataFrame) -> dict[str, Figure]:
     """Return figures of a backtest by name: error by horizon and by origin, each model a line.
 
     Args:
         cells: As ``models.evaluation.scores.cell_scores`` returns; origins go by ``as_of``, else
             by ``cutoff``.
-        period: What a horizon is counted in.
     """
     is_dated = "as_of" in cells
     origin = cells["as_of"].dt.strftime("%Y-%m") if is_dated else cells["cutoff"]
     return {
-        "wape_by_horizon": _lines(cells, "horizon", f"{period}s after the cutoff"),
+        "wape_by_horizon": _lines(cells, "horizon", "months after the cutoff"),
         "wape_by_origin": _lines(
             cells.assign(origin=origin), "origin", "as of" if is_dated else "cutoff"
         ),
     }
 
 
-def scoreboard_plots(
-    cells: pd.DataFrame, differences: pd.DataFrame, period: str = "month"
-) -> dict[str, Figure]:
+def scoreboard_plots(cells: pd.DataFrame, differences: pd.DataFrame) -> dict[str, Figure]:
     """Return figures of a scoreboard by name.
 
     Args:
         cells: As ``models.evaluation.scores.cell_scores`` returns, with ``regime``.
         differences: As ``models.evaluation.compare.differences`` returns.
-        period: What a horizon is counted in.
 
     Returns:
         ``mase_by_horizon`` (each model a line), ``mase_by_regime`` (each model a row),
@@ -65,9 +61,9 @@ def scoreboard_plots(
         ``differences`` (to each baseline, with intervals).
     """
     return {
-        "mase_by_horizon": _errors_by_horizon(cells, period),
-        "mase_by_regime": _errors_by_regime(cells, period),
-        "coverage_by_horizon": _coverage_by_horizon(cells, period),
+        "mase_by_horizon": _errors_by_horizon(cells),
+        "mase_by_regime": _errors_by_regime(cells),
+        "coverage_by_horizon": _coverage_by_horizon(cells),
         "differences": difference_plot(
             differences,
             sorted(differences["baseline"].unique()),
@@ -96,15 +92,15 @@ def comparison_plots(cells: pd.DataFrame, scores: pd.DataFrame) -> dict[str, Fig
     return {**score_plots(cells), "differences": difference_plot(rows, scopes, words)}
 
 
-def _errors_by_horizon(cells: pd.DataFrame, period: str) -> Figure:
+def _errors_by_horizon(cells: pd.DataFrame) -> Figure:
     figure, axes = _axes(height=4.2)
     _draw_models(axes, _means(cells, "horizon", "model", "scaled_error"))
-    _count_periods(axes, period)
+    _count_months(axes)
     axes.set_ylabel(METRIC_NAMES["mase"])
     return figure
 
 
-def _errors_by_regime(cells: pd.DataFrame, period: str) -> Figure:
+def _errors_by_regime(cells: pd.DataFrame) -> Figure:
     table = _means(cells, "model", "regime", "scaled_error")
     months = cells.groupby("regime")["period"].nunique()
     models = _ordered(table.index)[::-1]
@@ -112,7 +108,7 @@ def _errors_by_regime(cells: pd.DataFrame, period: str) -> Figure:
     places = np.arange(len(models))
     axes.hlines(places, 0, table.max(axis=1).loc[models], color="#e3e6ea", zorder=0)
     for regime in table.columns:
-        label = f"{regime} ({months[regime]} {period}s)"
+        label = f"{regime} ({months[regime]} months)"
         colour = REGIME_COLOURS[regime]
         axes.plot(table.loc[models, regime], places, "o", color=colour, label=label)
     _name_rows(axes, models)
@@ -121,7 +117,7 @@ def _errors_by_regime(cells: pd.DataFrame, period: str) -> Figure:
     return figure
 
 
-def _coverage_by_horizon(cells: pd.DataFrame, period: str) -> Figure:
+def _coverage_by_horizon(cells: pd.DataFrame) -> Figure:
     own = cells.loc[cells["model"] == MODEL]
     table = _means(own, "horizon", "regime", "is_covered")
     months = own.groupby("regime")["period"].nunique()
@@ -129,12 +125,12 @@ def _coverage_by_horizon(cells: pd.DataFrame, period: str) -> Figure:
     axes.axhspan(*NEAR_AIM, color="#e9ecef", zorder=0)
     axes.axhline(AIM, color=GREY, linewidth=1, linestyle="--", zorder=1)
     for regime in table.columns:
-        label = f"{regime} ({months[regime]} {period}s)"
+        label = f"{regime} ({months[regime]} months)"
         colour = REGIME_COLOURS[regime]
         axes.plot(table.index, table[regime], color=colour, label=label, marker="o", markersize=4)
-    _count_periods(axes, period)
+    _count_months(axes)
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-    axes.set(ylabel=f"{MODEL}: {period}s within the 80% band", ylim=(0, 1))
+    axes.set(ylabel=f"{MODEL}: months within the 80% band", ylim=(0, 1))
     _legend_beside(axes)
     return figure
 
@@ -191,9 +187,9 @@ def _colour(model: str, models: Sequence[str]) -> str:
     return OTHER_COLOURS[others.index(model) % len(OTHER_COLOURS)]
 
 
-def _count_periods(axes: Axes, period: str) -> None:
+def _count_months(axes: Axes) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.set_xlabel(f"{period}s after the cutoff")
+    axes.set_xlabel("months after the cutoff")
 
 
 def _name_rows(axes: Axes, names: Sequence[str]) -> None:

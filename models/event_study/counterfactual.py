@@ -221,7 +221,7 @@ def _foreseen(
     forecaster: EvidenceForecaster, snapshot: EvidenceSnapshot, date: pd.Timestamp, months: int
 ) -> CounterfactualForecast:
     origin = snapshot.origin
-    [fitted] = forecaster.fit(snapshot)
+    fitted = forecaster.fit(snapshot)
     forecasts = fitted.compare()
     own = forecasts.loc[forecasts["model"] == MODEL, list(COLUMNS)].to_numpy()
     values = own.reshape(len(origin.series), len(origin.targets), len(COLUMNS))

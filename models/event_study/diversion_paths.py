@@ -14,8 +14,9 @@ import numpy as np
 from features.panel.evidence_panel import KINDS, PANEL_DESTINATIONS, EvidencePanel
 from features.panel.partner_table import PartnerTable
 from models.event_study.rises import RiseWindow
-from models.statistical.seasonality import YEAR, carried, season_profiles
+from models.statistical.seasonality import carried, season_profiles
 from store.arrays import Flags, Floats, Ints
+from store.months import YEAR
 from store.vocabulary import DESTINATIONS, WORLD
 
 

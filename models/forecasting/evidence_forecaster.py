@@ -30,7 +30,6 @@ from models.registry.served import NORMAL_80, TREES_WEIGHT, HeadValues
 from models.statistical.experts import BASELINES
 from store.arrays import Floats
 from store.errors import DataError
-from store.frequency import MONTHLY, Frequency
 from store.vocabulary import COMMODITY, QUANTILE_COLUMNS
 
 WARM_UP_FROM: Final = "2023-06-25"
@@ -76,11 +75,6 @@ class EvidenceSnapshot:
     def cutoff(self) -> int:
         """Return the last month known, as a month number."""
         return self.origin.cutoff
-
-    @property
-    def frequency(self) -> Frequency:
-        """Return months."""
-        return MONTHLY
 
     @property
     def tonnes(self) -> Floats:
@@ -205,13 +199,13 @@ class EvidenceForecaster:
     trained: Mapping[pd.Timestamp, TrainedHeads] = field(default_factory=dict, repr=False)
     """Heads at hand, by moment; others are trained."""
 
-    def fit(self, snapshot: EvidenceSnapshot) -> "Iterator[FittedEvidence]":
-        """Yield the model trained on a snapshot.
+    def fit(self, snapshot: EvidenceSnapshot) -> "FittedEvidence":
+        """Return the model trained on a snapshot.
 
         Raises:
             DataError: No past origin has a month that is known by then.
         """
-        yield FittedEvidence(snapshot, self.train(snapshot), self)
+        return FittedEvidence(snapshot, self.train(snapshot), self)
 
     def train(self, snapshot: EvidenceSnapshot) -> TrainedModel:
         """Return the model trained on a snapshot.

@@ -4,13 +4,12 @@ A recipe of the product (``evidence_forecaster``, ``panel_forecaster``) implemen
 :class:`Forecaster`; backtests, runs and pages know nothing else of it.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Final, Protocol, TypeVar
 
 import pandas as pd
 
 from store.arrays import Floats
-from store.frequency import MONTHLY, Frequency
 from store.vocabulary import FORECAST_COLUMNS
 
 MODEL: Final = "magnetcast"
@@ -56,11 +55,6 @@ class Snapshot(Protocol):
         """Return series x periods up to the cutoff, NaN where missing."""
         ...
 
-    @property
-    def frequency(self) -> Frequency:
-        """Return what the periods are."""
-        ...
-
 
 class FittedForecaster(Protocol):
     """A forecaster that has learned from one snapshot."""
@@ -96,24 +90,18 @@ SnapshotT_contra = TypeVar("SnapshotT_contra", contravariant=True)
 class Forecaster(Protocol[SnapshotT_contra]):
     """One recipe: features, trees, experts, bands."""
 
-    def fit(self, snapshot: SnapshotT_contra) -> Iterable[FittedForecaster]:
-        """Yield a fitted forecaster for each table in a snapshot; only a group has several.
-
-        Nothing later than the snapshot's moment is used.
-        """
+    def fit(self, snapshot: SnapshotT_contra) -> FittedForecaster:
+        """Return the forecaster fitted to a snapshot, on nothing later than its moment."""
         ...
 
 
-def forecast_file(
-    forecasts: pd.DataFrame, *, status: str, frequency: Frequency = MONTHLY
-) -> pd.DataFrame:
+def forecast_file(forecasts: pd.DataFrame, *, status: str) -> pd.DataFrame:
     """Return the product's forecasts in the columns of a forecast file.
 
     Args:
         forecasts: As ``FittedForecaster.predict`` yields them; not modified.
         status: What is published of them.
-        frequency: Of their periods.
     """
-    period = frequency.labels(forecasts["period"])
+    period = forecasts["period"].dt.strftime("%Y-%m")
     labelled = forecasts.assign(model=MODEL, period=period, status=status)
     return labelled[list(FORECAST_COLUMNS)].reset_index(drop=True)

@@ -65,9 +65,9 @@ class KeptForecaster:
                 self.trained[moment] = next(found)
             yield moment
 
-    def fit(self, snapshot: EvidenceSnapshot) -> "Iterator[KeptForecast]":
-        """Yield the forecaster of a snapshot, which learns only if nothing is kept of it."""
-        yield KeptForecast(snapshot, self)
+    def fit(self, snapshot: EvidenceSnapshot) -> "KeptForecast":
+        """Return the forecaster of a snapshot, which learns only if nothing is kept of it."""
+        return KeptForecast(snapshot, self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +84,7 @@ class KeptForecast:
             DataError: No past origin has a month that is known by then.
         """
         own = self.forecaster
-        for fitted in EvidenceForecaster(own.spec, own.residuals).fit(self.snapshot):
-            yield from fitted.predict()
+        yield from EvidenceForecaster(own.spec, own.residuals).fit(self.snapshot).predict()
 
     def compare(self) -> pd.DataFrame:
         """Return the forecasts of all models, as ``FittedEvidence.compare``.
@@ -105,7 +104,7 @@ class KeptForecast:
         own = self.forecaster
         earlier = {name: [*made] for name, made in own.residuals.predictions.items()}
         fresh = EvidenceForecaster(own.spec, ResidualHistory(earlier), own.trained)
-        [fitted] = fresh.fit(self.snapshot)
+        fitted = fresh.fit(self.snapshot)
         table = fitted.compare()
         heads = {name: made[-1].heads for name, made in fresh.residuals.predictions.items()}
         return {TABLE: table, **heads}

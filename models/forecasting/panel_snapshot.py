@@ -8,12 +8,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from features.panel.partner_table import PartnerTable
-from models.policy.policy_response import PanelResponse
 from models.reconciliation.tree import Tree, add_sums, tree_of
 from sources.files.covariates import Covariates
 from store.arrays import Flags, Floats, Ints
 from store.errors import DataError
-from store.frequency import MONTHLY, Frequency
+from store.months import YEAR, month_label, month_starts
 
 VIEWS: Final = ("there", "less_year", "less_now", "later_less_there")
 """Of each covariate: its value in the target month, less the mean of the last year, less the last
@@ -43,8 +42,7 @@ class KnownFuture:
             DataError: A value of a needed series in a month to forecast is not known.
         """
         known = covariates.at(covariates.first + last, horizon, needed=needed)
-        year = covariates.frequency.year
-        change = np.abs(known[:, :, year:] - known[:, :, :-year]).reshape(len(known), -1)
+        change = np.abs(known[:, :, YEAR:] - known[:, :, :-YEAR]).reshape(len(known), -1)
         count = np.isfinite(change).sum(axis=1)
         usual = np.nan_to_num(change).sum(axis=1) / np.maximum(count, 1)
         return cls(covariates, horizon, np.where(usual > 0, usual, 1.0))
@@ -63,16 +61,15 @@ class KnownFuture:
         """
         view = self.covariates.view(self.covariates.first + origin, self.horizon)[:, rows]
         pairs = zip(view, self.units, strict=True)
-        year = self.covariates.frequency.year
-        parts = [_views(one / unit, self.horizon, year) for one, unit in pairs]
+        parts = [_views(one / unit, self.horizon) for one, unit in pairs]
         return np.concatenate(parts, axis=2).astype(np.float32)
 
 
-def _views(values: Floats, horizon: int, year: int) -> Floats:
+def _views(values: Floats, horizon: int) -> Floats:
     """Return series x months x ``VIEWS`` of one covariate up to the last month to forecast."""
     there = values[:, -horizon:]
     past = values[:, :-horizon]
-    late = past[:, -year:]
+    late = past[:, -YEAR:]
     known = np.isfinite(late)
     count = np.maximum(known.sum(axis=1), 1)
     mean = np.where(known.any(axis=1), np.nan_to_num(late).sum(axis=1) / count, np.nan)
@@ -90,12 +87,8 @@ class PanelSnapshot:
     """Tonnes, series x consecutive period numbers up to the cutoff, NaN where missing; with a tree,
     its series."""
     horizon: int
-    frequency: Frequency = MONTHLY
-    """What the periods are."""
     covariates: Covariates | None = None
     tree: Tree | None = None
-    response: PanelResponse | None = None
-    """Controls on some of the series; not together with a tree."""
     name: str = ""
     """The commodity's code; empty for a panel from a file."""
 
@@ -134,7 +127,7 @@ class PanelSnapshot:
     @property
     def months(self) -> pd.DataFrame:
         """Return destination, period, tonnes of every cell; tonnes NaN where missing."""
-        return months_of(self.table, self.frequency)
+        return months_of(self.table)
 
     def at(self, cutoff: int) -> "PanelSnapshot":
         """Return the panel as it was known at an earlier cutoff.
@@ -142,7 +135,7 @@ class PanelSnapshot:
         Raises:
             DataError: The cutoff lies outside the panel.
         """
-        check_cutoff(cutoff, first=self.first, final=self.cutoff, frequency=self.frequency)
+        check_cutoff(cutoff, first=self.first, final=self.cutoff)
         return replace(self, table=self.table.loc[:, :cutoff])
 
 
@@ -151,7 +144,7 @@ def known_months(table: PartnerTable) -> pd.DataFrame:
     return PanelSnapshot.of(table).months.dropna(subset=["tonnes"]).reset_index(drop=True)
 
 
-def check_cutoff(cutoff: int, *, first: int, final: int, frequency: Frequency = MONTHLY) -> None:
+def check_cutoff(cutoff: int, *, first: int, final: int) -> None:
     """Check that a cutoff lies within the periods of a panel, all as their numbers.
 
     Raises:
@@ -159,18 +152,18 @@ def check_cutoff(cutoff: int, *, first: int, final: int, frequency: Frequency = 
     """
     if not first <= cutoff <= final:
         raise DataError(
-            f"Cutoff {frequency.label(cutoff)} lies outside the panel, which runs from "
-            f"{frequency.label(first)} to {frequency.label(final)}. "
-            f"Expected a {frequency.period} within it. Take another --cutoffs."
+            f"Cutoff {month_label(cutoff)} lies outside the panel, which runs from "
+            f"{month_label(first)} to {month_label(final)}. "
+            f"Expected a month within it. Take another --cutoffs."
         )
 
 
-def months_of(table: pd.DataFrame, frequency: Frequency = MONTHLY) -> pd.DataFrame:
+def months_of(table: pd.DataFrame) -> pd.DataFrame:
     """Return destination, period, tonnes of every cell of a table; tonnes NaN where missing."""
     known = table.rename_axis("destination").melt(
         var_name="number", value_name="tonnes", ignore_index=False
     )
-    months = frequency.dates(known["number"].to_numpy(dtype=np.int64))
+    months = month_starts(known["number"].to_numpy(dtype=np.int64))
     return known.assign(period=months).reset_index()[["destination", "period", "tonnes"]]
 
 

@@ -5,8 +5,6 @@ import json
 from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Annotated, ClassVar, Final, get_type_hints
 
-from store.frequency import MONTHLY, Frequency
-
 if TYPE_CHECKING:
     from optuna import Trial
 
@@ -196,20 +194,6 @@ class EngineSpec(Spec):
     seed: Seed = 20250404
     threads: Threads = 2
     """The numbers are the same with any number of them."""
-
-    def counted_in(self, frequency: Frequency) -> "EngineSpec":
-        """Return the same choices with months counted as periods of a frequency."""
-        lengths = {name for name, bound in self.bounds().items() if bound.unit == "months"}
-        return replace(
-            self,
-            **{  # type: ignore[arg-type]
-                name: frequency.periods(value)
-                if isinstance(value, int)
-                else value * frequency.year / MONTHLY.year
-                for name, value in self.choices.items()
-                if name in lengths
-            },
-        )
 
     def validation_length(self, horizon: int) -> int:
         """Return the periods of the validation window."""

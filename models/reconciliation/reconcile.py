@@ -18,6 +18,9 @@ from models.reconciliation.tree import Tree
 from store.arrays import Flags, Floats, Ints
 from store.errors import DataError
 
+MOST_LEAVES: Final = 1000
+"""Leaves up to which means are reconciled: the covariance of all errors is formed."""
+
 WIDEST: Final = 2.0
 """Most that a band is widened by; a mean near nothing may rise by any factor."""
 
@@ -55,7 +58,7 @@ def coherent_means(mean: Floats, residuals: Floats, tree: Tree) -> Floats:
     further ahead. A forecast below zero counts as zero. Series outside the tree stay as they are,
     and so does a sum none of whose leaves is forecast; one that is not forecast itself is added up.
 
-    Time and memory grow with the number of leaves; only sums x sums is solved.
+    Beyond ``MOST_LEAVES`` the leaves stay as they are and the sums are added up from them.
 
     Args:
         mean: As in ``reconcile``.
@@ -73,16 +76,18 @@ def coherent_means(mean: Floats, residuals: Floats, tree: Tree) -> Floats:
     leaves = np.flatnonzero(is_said[tree.leaves])
     structure = sparse.csr_array(tree.structure[:, leaves])
     reached = np.diff(structure.indptr) > 0
-    free = np.flatnonzero(reached & is_said[tree.sums])
-    rows = np.concatenate([tree.sums[free], tree.leaves[leaves]])
-    bounded = np.maximum(mean[rows], 0.0)
-    with threadpool_limits(limits=1, user_api="blas"):  # same bits on any number of cores
-        bottom = coherent_leaves(
-            bounded[: len(free)],
-            bounded[len(free) :],
-            structure=sparse.csr_array(structure[free]),
-            covariance=shrunk_covariance(residuals[rows], bounded.mean(axis=1)),
-        )
+    bottom = np.maximum(mean[tree.leaves[leaves]], 0.0)
+    if len(leaves) <= MOST_LEAVES:
+        free = np.flatnonzero(reached & is_said[tree.sums])
+        rows = np.concatenate([tree.sums[free], tree.leaves[leaves]])
+        bounded = np.maximum(mean[rows], 0.0)
+        with threadpool_limits(limits=1, user_api="blas"):  # same bits on any number of cores
+            bottom = coherent_leaves(
+                bounded[: len(free)],
+                bottom,
+                structure=sparse.csr_array(structure[free]),
+                covariance=shrunk_covariance(residuals[rows], bounded.mean(axis=1)),
+            )
     found = mean.copy()
     found[tree.leaves[leaves]] = bottom
     found[tree.sums[reached]] = (structure @ bottom)[reached]

@@ -11,7 +11,7 @@ from scipy import sparse
 
 from store.arrays import Flags, Floats, Ints
 from store.errors import DataError, counted, first_few
-from store.frequency import MONTHLY, Frequency
+from store.months import month_label
 from store.vocabulary import AGGREGATES, EU27, WORLD
 
 TOLERANCE: Final = 0.005
@@ -96,7 +96,7 @@ def add_sums(table: pd.DataFrame, tree: Tree) -> pd.DataFrame:
     return both.loc[list(tree.series)]
 
 
-def contradictions(table: pd.DataFrame, tree: Tree, frequency: Frequency = MONTHLY) -> list[str]:
+def contradictions(table: pd.DataFrame, tree: Tree) -> list[str]:
     """Return one sentence for each sum of a panel that its leaves do not add up to.
 
     A month in which leaves are missing speaks only where the others exceed the sum already.
@@ -105,7 +105,6 @@ def contradictions(table: pd.DataFrame, tree: Tree, frequency: Frequency = MONTH
         table: Tonnes, at least 0, one row a series (index: its name), one column a month as number;
             not modified.
         tree: Made for the series of the table.
-        frequency: Of its periods.
 
     Returns:
         Name, number of periods, and the worst of them with both figures; widest gap first, empty if
@@ -121,9 +120,9 @@ def contradictions(table: pd.DataFrame, tree: Tree, frequency: Frequency = MONTH
         gap = _gap(given, total[place], is_full=known[place] == sizes[place])
         if (months := np.count_nonzero(gap > TOLERANCE)) > 0:
             worst = int(gap.argmax())
-            period = frequency.label(int(table.columns[worst]))
+            period = month_label(int(table.columns[worst]))
             figures = f"{given[worst]:.6g}, its parts {total[place, worst]:.6g}"
-            often = counted(int(months), frequency.period)
+            often = counted(int(months), "month")
             found.append((-gap[worst], f"{name} in {often}, e.g. {period}: {figures}"))
     return [text for _, text in sorted(found)]
 

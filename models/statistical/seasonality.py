@@ -1,8 +1,4 @@
-"""How the periods of a year differ in each series, steadied by the panel it belongs to.
-
-Periods are months unless ``year`` differs: the periods of a year, 4 of quarters and 52 of
-weeks.
-"""
+"""How the periods of a year differ in each series, steadied by the panel it belongs to."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -10,10 +6,7 @@ from typing import Final
 import numpy as np
 
 from store.arrays import Flags, Floats, join
-from store.frequency import MONTHLY
-
-YEAR: Final = MONTHLY.year
-"""Months of a season, the usual one."""
+from store.months import YEAR
 
 BLOCK: Final = 1024
 """Series worked on at a time: bounds memory, and keeps the arrays near the processor."""
@@ -67,6 +60,13 @@ def season_profiles(values: Floats, year: int = YEAR) -> Floats:
         return np.ones((len(values), year))
     raw = measured_profiles(values, year)
     return steadied_profiles(raw, panel_profile(raw))
+
+
+def common_profile(values: Floats, year: int = YEAR) -> Floats:
+    """Return the panel's own profile, as ``season_profiles`` draws its series towards."""
+    if values.shape[1] < LEAST_YEARS * year or not len(values):
+        return np.ones(year)
+    return panel_profile(measured_profiles(values, year))
 
 
 def measured_profiles(values: Floats, year: int = YEAR) -> SeasonalProfiles:

@@ -13,8 +13,8 @@ from typing import Final, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from models.statistical.seasonality import YEAR
 from store.arrays import Flags, Floats
+from store.months import YEAR
 
 START_MONTHS: Final = 6
 """First months whose mean is the level that smoothing without a trend starts from."""

@@ -1,75 +1,40 @@
-"""Which commodities to forecast together, from a file."""
+"""Which commodities to forecast, from a file."""
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from sources.files.csv_table import Row, read_table, split_list
+from sources.files.csv_table import read_table
 from store.errors import DataError
 
-COLUMNS: Final = ("commodity", "group", "materials", "label")
-
-ONE_GROUP: Final = "all"
-"""Group of commodities without a group of their own."""
+COLUMNS: Final = ("commodity", "label")
 
 LONGEST: Final = 80
-"""Characters of a label, a group or a material."""
+"""Characters of a label."""
 
 _CODE: Final = re.compile(r"[A-Z]{0,2}\d{4,10}", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class Commodity:
-    """One commodity to forecast."""
-
-    code: str
-    group: str
-    """Commodities of one group share a model."""
-    materials: tuple[str, ...]
-    """Materials whose export controls affect it, as events name them, in lower case."""
-    label: str
-    """Its name beside the code; often empty."""
-
-
-def read_commodities(path: Path) -> tuple[Commodity, ...]:
-    """Return the commodities of a file, in its order.
-
-    Args:
-        path: CSV with ``COLUMNS``; all but the commodity may be empty, ``;`` between several
-            materials.
+def read_commodities(path: Path) -> dict[str, str]:
+    """Return the commodities of a CSV file, in its order, with their names, which may be empty.
 
     Raises:
         DataError: The file cannot be read, has other columns, no rows or bad cells; names lines.
     """
     table = read_table(path, COLUMNS)
-    lines: dict[str, int] = {}
-    found = []
+    found: dict[str, str] = {}
     for row in table.rows:
         code = row.parsed("commodity", _code) or ""
-        if (earlier := lines.setdefault(code, row.line)) != row.line:
-            row.bad("commodity", f"new, for line {earlier} has it")
-        found.append(_commodity(row, code))
+        if code in found:
+            row.bad("commodity", "new, for an earlier line has it")
+        found[code] = row.parsed("label", _words) or ""
     table.problems.raise_if_any()
     if not found:
         raise DataError(
             f"Commodities file {path.name} has no rows. Expected one a commodity. "
             "Fill it, or run without it."
         )
-    return tuple(found)
-
-
-def _commodity(row: Row, code: str) -> Commodity:
-    return Commodity(
-        code=code,
-        group=row.parsed("group", _words) or ONE_GROUP,
-        materials=row.parsed("materials", _materials) or (),
-        label=row.parsed("label", _words) or "",
-    )
-
-
-def _materials(text: str) -> tuple[str, ...]:
-    return tuple(_words(one) for one in split_list(text.lower()))
+    return found
 
 
 def _words(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Covariates by series and period, as they were known at a cutoff."""
+"""Covariates by series and month, as they were known at a cutoff."""
 
 from dataclasses import dataclass, replace
 
@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from store.errors import SHOWN, DataError
-from store.frequency import MONTHLY, Frequency
+from store.months import month_label
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Superseded:
 
 @dataclass(frozen=True, slots=True)
 class Covariates:
-    """Known or planned values of some quantities, by series and period (months unless said)."""
+    """Known or planned values of some quantities, by series and month."""
 
     source: str
     """Kind and path, to begin a message with."""
@@ -30,16 +30,14 @@ class Covariates:
     series: tuple[str, ...]
     """Destinations of the panel, in its order."""
     first: int
-    """Number of the first period."""
+    """Number of the first month."""
     latest: NDArray[np.float64]
     """names x series x months, each as last published; NaN where the file has none."""
     known_by: NDArray[np.int64] | None
-    """Number of the period by whose end each value was available; None where the file does not say,
+    """Number of the month by whose end each value was available; None where the file does not say,
     so that all values are known from the start."""
     superseded: Superseded
     notes: tuple[str, ...]
-    frequency: Frequency = MONTHLY
-    """Of the panel's periods."""
 
     def at(
         self, cutoff: int, horizon: int, *, needed: NDArray[np.bool_] | None = None
@@ -61,8 +59,8 @@ class Covariates:
         """
         if cutoff < self.first:
             raise DataError(
-                f"{self.source} begins with the panel in {self.frequency.label(self.first)}, after "
-                f"the cutoff {self.frequency.label(cutoff)}. Expected a cutoff in the panel. Take "
+                f"{self.source} begins with the panel in {month_label(self.first)}, after "
+                f"the cutoff {month_label(cutoff)}. Expected a cutoff in the panel. Take "
                 "a later one."
             )
         view = self.view(cutoff, horizon)
@@ -142,17 +140,17 @@ class Covariates:
         ]
         more = f", ... and {len(cells) - SHOWN} more" if len(cells) > SHOWN else ""
         return DataError(
-            f"{self.source} lacks values to forecast after {self.frequency.label(cutoff)}: "
+            f"{self.source} lacks values to forecast after {month_label(cutoff)}: "
             f"{', '.join(text)}{more}. Expected a value known by then of each series in each month "
             "to forecast. Add the rows, or leave the covariate or these series out."
         )
 
     def _cell(self, name: int, row: int, month: int) -> str:
-        text = f"{self.names[name]} of {self.series[row]} in {self.frequency.label(month)}"
+        text = f"{self.names[name]} of {self.series[row]} in {month_label(month)}"
         place = month - self.first
         if self.known_by is None or place >= self.latest.shape[2]:
             return text
         if np.isnan(self.latest[name, row, place]):
             return text
         since = int(self.known_by[name, row, place])
-        return f"{text} (available only in {self.frequency.label(since)})"
+        return f"{text} (available only in {month_label(since)})"

@@ -3,68 +3,33 @@
 File formats are those of a panel, long (``name``, ``value``) or wide (one column per quantity).
 """
 
-from dataclasses import dataclass
+import re
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from sources.files.covariate_rows import CovariateRows, read_rows
 from sources.files.covariates import Covariates, Superseded
-from sources.files.dates import form_note
-from store.errors import SHOWN, DataError, counted, first_few
-from store.frequency import MONTHLY, Frequency
+from sources.files.long_format import months_in, named, numbers_of, read_rows
+from sources.files.panel import PART_OF
+from store.arrays import Floats, Ints
+from store.errors import SHOWN, DataError, counted, first_few, shown
+from store.months import YEAR, month_label, month_numbers
+
+WHAT: Final = "Covariate file"
+KEY: Final = ("destination", "period")
+LONG: Final = ("name", "value")
+AVAILABLE_AT: Final = "available_at"
 
 FURTHEST: Final = 10
 """Years read beyond the panel's last; a typing error must not make the arrays huge."""
 
-
-@dataclass(frozen=True, slots=True)
-class _Grid:
-    """The cells of names x series x periods."""
-
-    names: tuple[str, ...]
-    series: tuple[str, ...]
-    first: int
-    months: int
-    frequency: Frequency
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """Return the sizes of the three dimensions."""
-        return len(self.names), len(self.series), self.months
-
-    def label(self, cell: int) -> str:
-        """Describe a flattened place."""
-        name, row, month = (int(place) for place in np.unravel_index(cell, self.shape))
-        period = self.frequency.label(self.first + month)
-        return f"{self.names[name]} of {self.series[row]} in {period}"
+_DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}(?:[T ].+)?", re.ASCII)
+_CELL: Final = ["name", "series", "month"]
 
 
-@dataclass(frozen=True, slots=True)
-class _Entries:
-    """Values the file has for cells of the grid; arrays are by entry."""
-
-    rows: NDArray[np.int64]
-    """Row of the file."""
-    cells: NDArray[np.int64]
-    """Flattened place in the grid."""
-    floats: NDArray[np.float64]
-    moments: NDArray[np.datetime64]
-    """When it became available, in UTC."""
-
-    def taken(self, places: NDArray[np.int64] | NDArray[np.bool_]) -> "_Entries":
-        """Return some of the entries."""
-        return _Entries(
-            self.rows[places], self.cells[places], self.floats[places], self.moments[places]
-        )
-
-
-def read_covariates(
-    source: Path | pd.DataFrame, *, table: pd.DataFrame, frequency: Frequency = MONTHLY
-) -> Covariates:
+def read_covariates(source: Path | pd.DataFrame, *, table: pd.DataFrame) -> Covariates:
     """Return the covariates of a panel's series.
 
     Args:
@@ -74,7 +39,6 @@ def read_covariates(
             series and month may occur again with another ``available_at``. An empty cell is a
             missing value.
         table: The panel, as ``sources.files.panel.read_panel`` gives it.
-        frequency: Of its periods, in which the file is dated too.
 
     Returns:
         Values from the panel's first month to its last or, if that is later, the file's last.
@@ -83,135 +47,157 @@ def read_covariates(
         DataError: The file cannot be read, lacks a column, has bad cells, has two values for one
             cell and moment, or has no value of the panel's series.
     """
-    rows = read_rows(source, table, frequency)
-    grid = _grid(rows, table, frequency)
-    found = _entries(rows, grid)
-    entries = _each_once(found, rows, grid)
-    values, known_by, superseded = _arrays(entries, grid, dated=rows.moments is not None)
-    notes = (
-        rows.file.encoding_note,
-        form_note(rows.texts, rows.periods),
-        _columns_note(rows),
-        _unknown_note(rows),
-        _outside_note(rows, grid),
-        _again_note(len(found.rows) - len(entries.rows)),
-    )
-    return Covariates(
-        rows.file.what,
-        grid.names,
-        grid.series,
-        grid.first,
-        values,
-        known_by,
-        superseded,
-        tuple(note for note in notes if note),
-        frequency,
-    )
-
-
-def _grid(rows: CovariateRows, table: pd.DataFrame, frequency: Frequency) -> _Grid:
+    what = named(source, WHAT)
+    rows = _long(read_rows(source, WHAT), what)
+    known = rows["destination"].isin(table.index)
+    unknown = sorted(rows.loc[~known, "destination"].dropna().astype(str).unique())
+    entries = _entries(rows.loc[known], table, what)
     first, last = int(table.columns[0]), int(table.columns[-1])
-    months = rows.months[rows.series >= 0]
-    end = int(months[months <= last + FURTHEST * frequency.year].max(initial=last))
-    return _Grid(rows.names, tuple(map(str, table.index)), first, end - first + 1, frequency)
-
-
-def _entries(rows: CovariateRows, grid: _Grid) -> _Entries:
-    months = rows.months.astype(np.int64) - grid.first
-    inside = (rows.series >= 0) & (months >= 0) & (months < grid.months)
-    places, cells, values = [], [], []
-    for quantity in rows.quantities:
-        filled = np.flatnonzero(inside & ~np.isnan(quantity.numbers.floats))
-        where = (quantity.names[filled], rows.series[filled], months[filled])
-        places.append(filled)
-        cells.append(np.ravel_multi_index(where, grid.shape))
-        values.append(quantity.numbers.floats[filled])
-    row = np.concatenate(places)
-    if not len(row):
+    inside = (entries["month"] >= first) & (entries["month"] <= last + FURTHEST * YEAR)
+    outside = int((~inside).sum())
+    entries = entries.loc[inside & entries["value"].notna()]
+    if entries.empty:
         raise DataError(
-            f"{rows.file.what} has no value of the panel's series in its months. Expected rows of "
-            f"{first_few(grid.series)}; destinations not in the panel: "
-            f"{first_few(rows.unknown) or 'none'}. Compare the names and months of both files."
+            f"{what} has no value of the panel's series in its months. Expected rows of "
+            f"{first_few([str(name) for name in table.index])}; destinations not in the panel: "
+            f"{first_few(unknown) or 'none'}. Compare the names and months of both files."
         )
-    moments = np.zeros(len(row), "datetime64[us]") if rows.moments is None else rows.moments[row]
-    return _Entries(row, np.concatenate(cells), np.concatenate(values), moments)
+    names = tuple(sorted(rows["name"].dropna().unique()))
+    once = _each_once(entries, table, what)
+    notes = (
+        f"destinations not in the panel, left out: {first_few(unknown)}" if unknown else "",
+        f"{counted(outside, 'row')} before the panel's first month or over {FURTHEST} years after "
+        "its last left out"
+        if outside
+        else "",
+    )
+    shape = (len(names), len(table), max(int(once["month"].max()), last) - first + 1)
+    return Covariates(
+        what,
+        names,
+        tuple(map(str, table.index)),
+        first,
+        *_arrays(once, names, shape, first, is_dated=AVAILABLE_AT in rows),
+        tuple(note for note in notes if note),
+    )
 
 
-def _each_once(entries: _Entries, rows: CovariateRows, grid: _Grid) -> _Entries:
-    """Return the entries by cell and moment, without duplicates."""
-    ordered = entries.taken(np.lexsort((entries.rows, entries.moments, entries.cells)))
-    again = _equals_previous(ordered.cells) & _equals_previous(ordered.moments)
-    differ = np.flatnonzero(again & ~_equals_previous(ordered.floats))
-    if len(differ):
-        numbers = rows.file.rows(ordered.rows)
-        messages = [
-            f"{grid.label(int(ordered.cells[place]))} is {ordered.floats[place - 1]} in row "
-            f"{numbers[place - 1]} and {ordered.floats[place]} in row {numbers[place]}"
-            for place in differ.tolist()[:SHOWN]
-        ]
-        few = first_few(messages, total=len(differ))
+def _long(rows: pd.DataFrame, what: str) -> pd.DataFrame:
+    """Return destination, period, name, value and perhaps available_at, a row a value."""
+    needed = [*KEY, *(LONG if "name" in rows else ())]
+    missing = [name for name in needed if name not in rows]
+    dated = [AVAILABLE_AT] if AVAILABLE_AT in rows else []
+    further = [name for name in rows if name not in (*KEY, "tonnes", PART_OF, AVAILABLE_AT)]
+    if missing or not further:
+        lacking = f"has no column {', '.join(missing)}" if missing else "has no column of values"
         raise DataError(
-            f"{rows.file.what} has two values for one cell: {few}. Expected "
+            f"{what} {lacking}. Expected {', '.join((*KEY, *LONG))} and perhaps {AVAILABLE_AT}, "
+            "or, without name, a column a covariate. It has "
+            f"{', '.join(map(str, rows.columns[:8]))}. Rename or add the column."
+        )
+    if "name" in rows:
+        return rows[[*needed, *dated]]
+    melted = rows.melt([*KEY, *dated], further, "name", "value", ignore_index=False)
+    return melted.sort_index(kind="stable")
+
+
+def _entries(rows: pd.DataFrame, table: pd.DataFrame, what: str) -> pd.DataFrame:
+    """Return name, series (row of the table), month, value, moment (UTC) of checked rows.
+
+    Raises:
+        DataError: A cell cannot be read.
+    """
+    months, why = months_in(rows["period"], rows["destination"], what)
+    values, wrong = numbers_of(rows["value"])
+    cells = [shown(str(cell)) for cell in rows["value"]] if (wrong | np.isinf(values)).any() else []
+    names = rows["name"].astype("str")
+    faults = [*why.items()]
+    faults += [
+        (at, f"{names.iloc[at]} {cells[at]!r} is no number")
+        for at in np.flatnonzero(wrong).tolist()
+    ]
+    faults += [
+        (at, f"{names.iloc[at]} {cells[at]!r} is not finite")
+        for at in np.flatnonzero(np.isinf(values)).tolist()
+    ]
+    faults += [(at, "name is empty") for at in np.flatnonzero(names.isna()).tolist()]
+    moments = np.zeros(len(rows), "datetime64[us]")
+    if AVAILABLE_AT in rows:
+        texts = rows[AVAILABLE_AT].astype("str").str.strip()
+        dated = texts.where(texts.str.fullmatch(_DAY).fillna(value=False).astype(bool))
+        stamps = pd.to_datetime(dated, format="ISO8601", utc=True, errors="coerce")
+        moments = stamps.dt.tz_localize(None).to_numpy(dtype="datetime64[us]")
+        faults += [
+            (at, f"{AVAILABLE_AT} {shown(str(texts.iloc[at]))!r} is no day or moment")
+            for at in np.flatnonzero(np.isnat(moments)).tolist()
+        ]
+    if faults:
+        told = [f"row {rows.index[at]}: {text}" for at, text in sorted(faults)[:SHOWN]]
+        raise DataError(
+            f"{what} has {counted(len(faults), 'bad cell')}: {first_few(told, total=len(faults))}. "
+            "Expected a series name, a month as YYYY-MM, finite numbers and, if there is a column "
+            f"{AVAILABLE_AT}, a UTC moment. Correct or remove those rows; nothing was used."
+        )
+    places = table.index.get_indexer(pd.Index(rows["destination"], dtype="str"))
+    return pd.DataFrame(
+        {
+            "name": names.to_numpy(),
+            "series": places,
+            "month": months,
+            "value": values,
+            "moment": moments,
+            "row": rows.index,
+        }
+    )
+
+
+def _each_once(entries: pd.DataFrame, table: pd.DataFrame, what: str) -> pd.DataFrame:
+    """Return the entries by cell and moment, without duplicates."""
+    keys = [*_CELL, "moment"]
+    ordered = entries.sort_values([*keys, "row"], ignore_index=True)
+    again = ordered.duplicated(keys).to_numpy()
+    before = ordered.shift()
+    differ = np.flatnonzero(again & (ordered["value"] != before["value"]).to_numpy())
+    if len(differ):
+        told = [
+            f"{one['name']} of {table.index[one['series']]} in {month_label(int(one['month']))} is "
+            f"{ordered.loc[at - 1, 'value']} in row {ordered.loc[at - 1, 'row']} and "
+            f"{one['value']} in row {one['row']}"
+            for at in differ[:SHOWN].tolist()
+            for one in [ordered.loc[at]]
+        ]
+        raise DataError(
+            f"{what} has two values for one cell: {first_few(told, total=len(differ))}. Expected "
             "one value per series, month and name, or a later available_at with the newer one. "
             "Remove the wrong row."
         )
-    return ordered.taken(~again)
-
-
-def _equals_previous(values: NDArray[np.generic]) -> NDArray[np.bool_]:
-    return np.append([False], values[1:] == values[:-1])[: len(values)]
+    return ordered.loc[~again]
 
 
 def _arrays(
-    entries: _Entries, grid: _Grid, *, dated: bool
-) -> tuple[NDArray[np.float64], NDArray[np.int64] | None, Superseded]:
-    """Return the newest values, when they became available, and the superseded ones.
-
-    Args:
-        entries: By cell and moment.
-        grid: The cells.
-        dated: Whether the file dates when values became available.
-    """
-    months = grid.frequency.known_in(entries.moments.astype("datetime64[D]").astype(np.int64))
-    newest = np.append(~_equals_previous(entries.cells)[1:], [True])
-    values = np.full(grid.shape, np.nan)
-    values.flat[entries.cells[newest]] = entries.floats[newest]
-    older = np.flatnonzero(~newest)
-    older = older[np.argsort(entries.moments[older], kind="stable")]
-    superseded = Superseded(entries.cells[older], entries.floats[older], months[older])
-    if not dated:
-        return values, None, superseded
-    known_by = np.zeros(grid.shape, dtype=np.int64)
-    known_by.flat[entries.cells[newest]] = months[newest]
-    return values, known_by, superseded
-
-
-def _columns_note(rows: CovariateRows) -> str:
-    if not rows.text_columns:
-        return ""
-    return f"columns without numbers are no covariates: {first_few(rows.text_columns)}"
-
-
-def _unknown_note(rows: CovariateRows) -> str:
-    """Describe the rows that belong to no series of the panel."""
-    messages = []
-    if rows.unknown:
-        messages.append(f"destinations not in the panel, left out: {first_few(rows.unknown)}")
-    if unnamed := int(rows.unnamed.sum()):
-        messages.append(f"{counted(unnamed, 'row')} without a destination left out")
-    return "; ".join(messages)
-
-
-def _outside_note(rows: CovariateRows, grid: _Grid) -> str:
-    months = rows.months[rows.series >= 0] - grid.first
-    outside = int(((months < 0) | (months >= grid.months)).sum())
-    if not outside:
-        return ""
-    return (
-        f"{counted(outside, 'row')} before the panel's first {grid.frequency.period} or over "
-        f"{FURTHEST} years after its last left out"
+    entries: pd.DataFrame,
+    names: tuple[str, ...],
+    shape: tuple[int, int, int],
+    first: int,
+    *,
+    is_dated: bool,
+) -> tuple[Floats, Ints | None, Superseded]:
+    """Return the newest values, when they became available, and the superseded ones."""
+    where = (
+        pd.Index(names).get_indexer(pd.Index(entries["name"])),
+        entries["series"].to_numpy(),
+        entries["month"].to_numpy() - first,
     )
-
-
-def _again_note(again: int) -> str:
-    return f"{counted(again, 'value')} given twice, read once" if again else ""
+    cells = np.ravel_multi_index(where, shape)
+    floats, known = entries["value"].to_numpy(), month_numbers(entries["moment"])
+    newest = ~entries.duplicated(_CELL, keep="last").to_numpy()
+    values = np.full(shape, np.nan)
+    values.flat[cells[newest]] = floats[newest]
+    older = np.flatnonzero(~newest)
+    older = older[np.argsort(entries["moment"].to_numpy()[older], kind="stable")]
+    superseded = Superseded(cells[older], floats[older], known[older])
+    if not is_dated:
+        return values, None, superseded
+    known_by = np.zeros(shape, dtype=np.int64)
+    known_by.flat[cells[newest]] = known[newest]
+    return values, known_by, superseded

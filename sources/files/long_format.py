@@ -1,286 +1,235 @@
-"""Files in long format, one cell per row: CSV, compressed CSV or Parquet."""
+"""Tables in long format, a row a series and month: CSV, compressed CSV, Parquet or a frame."""
 
-import csv
-import io
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.csv as pacsv
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
-from sources.files.cells import (
-    CategoricalColumn,
-    NumericColumn,
-    categorical_column,
-    is_text,
-    numeric_column,
-)
-from sources.files.column_names import our_names
-from sources.files.encodings import UTF8, encoding_of_file, utf8_stream
+from sources.files.csv_table import decoded
+from store.arrays import Flags, Floats, Ints
 from store.errors import DataError, shown
-from store.expansion import parquet_schema
+from store.expansion import Expansion, parquet_schema
+from store.months import YEAR
+
+OURS: Final = ("destination", "period", "tonnes")
+"""What the columns of a panel are called here."""
+
+NIXTLA: Final = ("unique_id", "ds", "y")
+"""What Nixtla's tools call them."""
 
 PARQUET: Final = (".parquet", ".pq")
 
-FEW_VALUED: Final = frozenset({"destination", "period", "name", "part_of", "available_at"})
-"""Columns with few distinct values, read as codes."""
+MISSING_MARKS: Final = ("nan", "na", "n/a", "#n/a", "null", "none")
+"""Words, in any case, that tools write for a missing number."""
 
-_CODES: Final = pa.dictionary(pa.int32(), pa.string())
-_BLOCK_BYTES: Final = 1 << 20
-_FIRST_LINES: Final = 9
-"""Lines looked at for the columns: the header, and a row that blank lines may precede."""
+_NUMBER: Final = r"^[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|(?i:inf(?:inity)?))$"
 
 
-@dataclass(frozen=True, slots=True)
-class RaggedLine:
-    """A line of a CSV file with too many or too few cells."""
-
-    row: int
-    destination: str
-    """Blank where the line does not reach that column."""
-    message: str
-    """What is wrong with it, to follow ``row 3: ``."""
-
-
-@dataclass(frozen=True, slots=True)
-class LongFile:
-    """The requested columns of a file."""
-
-    what: str
-    """Kind and path, to begin a message with."""
-    columns: Mapping[str, pa.ChunkedArray]
-    first_row: int
-    ragged: tuple[RaggedLine, ...] = ()
-    """Lines left out of the columns, in order."""
-    encoding: str = UTF8
-
-    def __len__(self) -> int:
-        """Return the number of rows."""
-        return len(next(iter(self.columns.values())))
-
-    @property
-    def encoding_note(self) -> str:
-        """Return a note on an encoding other than UTF-8, empty for UTF-8 and Parquet."""
-        return "" if self.encoding == UTF8 else f"read as {self.encoding.upper()}"
-
-    def row(self, place: int) -> int:
-        """Return the number of a row as an editor shows it: the header of a CSV file is row 1."""
-        return int(self.rows(np.array([place]))[0])
-
-    def rows(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return ``row`` of each of some places."""
-        ragged = np.array([line.row for line in self.ragged], dtype=np.int64)
-        before = ragged - self.first_row - np.arange(len(ragged))
-        return places + self.first_row + np.searchsorted(before, places, side="right")
-
-    def cell(self, name: str, place: int) -> str:
-        """Return one cell as text for a message."""
-        value = self.columns[name][int(place)].as_py()
-        return "" if value is None else shown(str(value))
-
-    def categorical(self, name: str) -> CategoricalColumn:
-        """Return a column as codes into its texts; moments with a zone include the offset.
-
-        Raises:
-            DataError: The column's type cannot be converted to text.
-        """
-        try:
-            return categorical_column(self.columns[name])
-        except pa.ArrowException as err:
-            raise self._wrong_type(name, "text") from err
-
-    def numbers(self, name: str) -> NumericColumn:
-        """Return a column as numbers.
-
-        Raises:
-            DataError: The column's type cannot be converted to numbers.
-        """
-        try:
-            return numeric_column(self.columns[name])
-        except pa.ArrowException as err:
-            raise self._wrong_type(name, "numbers") from err
-
-    def _wrong_type(self, name: str, expected: str) -> DataError:
-        return DataError(
-            f"{self.what} has {self.columns[name].type} in column {name}. Expected {expected}. "
-            "Write the column anew."
-        )
-
-
-Pick = Callable[[Sequence[str]], Sequence[str]]
-"""Selects the columns to read from those present."""
-
-
-def read_long_frame(
-    frame: pd.DataFrame, *, what: str, pick: Pick, given: Sequence[str] | None = None
-) -> LongFile:
-    """Return columns of a frame as those of a file; its first row is row 0.
+def our_names(header: Sequence[str], given: Sequence[str] | None = None) -> list[str]:
+    """Return a header in our own names.
 
     Args:
-        frame: Not modified.
-        what: To begin a message with, e.g. ``Panel``.
-        pick: Raises DataError if a column is missing.
-        given: What the frame calls ``OURS``, as ``our_names`` takes it.
+        header: As the file has it.
+        given: What the file calls ``OURS``; where None, names of ``NIXTLA`` are ours too.
+    """
+    pairs = zip(given or NIXTLA, OURS, strict=True)
+    ours = {their: our for their, our in pairs if given or our not in header}
+    return [ours.get(name, name) for name in header]
+
+
+def names_of(text: str | None) -> tuple[str, str, str] | None:
+    """Return the names of series, date and value in ``--columns``.
 
     Raises:
-        DataError: It has no rows, or a column that is no column of a table.
+        DataError: It has not three different names.
     """
-    names = our_names([str(name) for name in frame.columns], given)
-    columns = _picked(what, names, pick)
-    if frame.empty:
-        raise DataError(f"{what} has no rows. Expected a row a series and month. Fill it.")
-    try:
-        read = {
-            name: pa.chunked_array([pa.array(frame.iloc[:, names.index(name)], from_pandas=True)])
-            for name in columns
-        }
-    except pa.ArrowException as err:
+    if text is None:
+        return None
+    names = [name.strip() for name in text.split(",")]
+    if len(names) != len(OURS) or len(set(names)) < len(OURS) or not all(names):
         raise DataError(
-            f"{what} has a column of several types: {err}. Expected texts or numbers. Convert it."
-        ) from err
-    return LongFile(what, read, 0)
+            f"--columns {text!r} does not name three columns. Expected those of series, date and "
+            "value, e.g. --columns sku,month,sales. Correct it."
+        )
+    return names[0], names[1], names[2]
 
 
-def read_long_file(
-    path: Path, *, what: str, pick: Pick, given: Sequence[str] | None = None
-) -> LongFile:
-    """Read columns of a file.
+def named(source: Path | pd.DataFrame, what: str) -> str:
+    """Return what to call a table in messages."""
+    return f"{what} {source}" if isinstance(source, Path) else what
+
+
+def read_rows(
+    source: Path | pd.DataFrame, what: str, *, given: Sequence[str] | None = None
+) -> pd.DataFrame:
+    """Return a table with columns in our own names and rows numbered as an editor shows them.
+
+    The header of a CSV file is row 1, the first row of Parquet row 1, that of a frame row 0. Cells
+    of a CSV file are text, empty ones missing.
 
     Args:
-        path: CSV, compressed CSV (by its suffix), Parquet (``PARQUET``) or a folder of that.
-        what: Kind of file, to begin a message with, e.g. ``Panel``.
-        pick: Selects the columns to read from those present; raises DataError if one is missing.
-        given: What the file calls ``OURS``, as ``our_names`` takes it.
+        source: File or frame; not modified.
+        what: Kind of table, to begin a message with, e.g. ``Panel``.
+        given: What it calls ``OURS``, as ``our_names`` takes it.
 
     Raises:
-        DataError: The file does not exist, is empty, is of no known encoding, has no rows or cannot
-            be read.
+        DataError: It does not exist, is no UTF-8, has no rows or cannot be read.
     """
-    named = f"{what} {path}"
-    read = _parquet if is_parquet(path) else _csv
+    name = named(source, what)
+    if isinstance(source, pd.DataFrame):
+        frame, first = source.reset_index(drop=True), 0
+    else:
+        frame, first = _read(source, name)
+    frame = frame.set_axis(our_names([str(one) for one in frame.columns], given), axis=1)
+    if twice := sorted(set(frame.columns[frame.columns.duplicated()])):
+        raise DataError(
+            f"{name} has column {', '.join(twice)} twice. Expected it once. Rename or remove one."
+        )
+    if frame.empty:
+        raise DataError(f"{name} has no rows. Expected a row a series and month. Fill it.")
+    return frame.set_axis(pd.RangeIndex(first, first + len(frame)))
+
+
+def _read(path: Path, name: str) -> tuple[pd.DataFrame, int]:
+    """Return a file and the number of its first row."""
+    expected = "Expected CSV, CSV.gz or Parquet"
+    if path.is_dir():
+        raise DataError(f"{name} cannot be read: it is a folder. {expected}. Check the path.")
     try:
-        file = read(path, named, pick, given)
+        if path.suffix.lower() in PARQUET:
+            parquet_schema(path, name)
+            return pq.read_table(path).to_pandas(), 1
+        return _read_csv(path, name), 2
     except DataError:
         raise
     except FileNotFoundError as err:
+        raise DataError(f"{name} does not exist. {expected}. Check the path.") from err
+    except (OSError, ValueError, EOFError, pa.ArrowException) as err:
+        raise DataError(f"{name} cannot be read: {err}. {expected}. Write it anew.") from err
+
+
+def _read_csv(path: Path, name: str) -> pd.DataFrame:
+    with pa.input_stream(str(path)) as stream:
+        size, expansion = 0, Expansion(name, path.stat().st_size)
+        while block := stream.read(1 << 20):
+            expansion.check(size := size + len(block))
+    try:
+        rows = pd.read_csv(
+            path,
+            header=None,
+            dtype="str",
+            keep_default_na=False,
+            na_values=[""],
+            skip_blank_lines=False,
+            encoding="utf-8-sig",
+        )
+        return rows.iloc[1:].set_axis(rows.iloc[0], axis=1)
+    except UnicodeDecodeError:
+        with pa.input_stream(str(path)) as stream:
+            decoded(name, stream.read())
+        raise
+    except pd.errors.EmptyDataError as err:
         raise DataError(
-            f"{named} does not exist. Expected a CSV, CSV.gz or Parquet file. Check the path."
+            f"{name} is empty. Expected a line of column names and rows below it. Fill it."
         ) from err
-    except (OSError, ValueError, EOFError, csv.Error, pa.ArrowException) as err:
-        raise _unreadable(named, err) from err
-    if not len(file) and not file.ragged:
-        raise DataError(f"{named} has no rows. Expected a row a series and month. Fill it.")
-    return file
 
 
-def is_parquet(path: Path) -> bool:
-    """Return whether a path is a Parquet file, or a folder of them."""
-    return path.is_dir() or path.suffix.lower() in PARQUET
+def numbers_of(column: "pd.Series[str] | pd.Series[float]") -> tuple[Floats, Flags]:
+    """Return a column as numbers, NaN where there is none, and which cells are wrong."""
+    if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
+        plain = np.asarray(column.to_numpy(dtype=np.float64, na_value=np.nan))
+        return plain, np.zeros(len(plain), dtype=np.bool_)
+    texts = pc.utf8_trim_whitespace(pa.array(column.astype("str"), pa.string(), from_pandas=True))
+    is_number = pc.fill_null(pc.match_substring_regex(texts, _NUMBER), fill_value=False)
+    values = pc.if_else(is_number, texts, None).cast(pa.float64()).to_numpy(zero_copy_only=False)
+    marked = pc.is_in(pc.utf8_lower(texts), value_set=pa.array(["", *MISSING_MARKS]))
+    wrong = pc.invert(pc.or_(pc.or_(is_number, marked), pc.is_null(texts)))
+    is_wrong: Flags = wrong.to_numpy(zero_copy_only=False).astype(np.bool_)
+    return np.asarray(values, dtype=np.float64), is_wrong
 
 
-def _unreadable(named: str, err: Exception) -> DataError:
-    text = str(err)
-    if "straddling" in text:
-        text = "a double quote is never closed, or a line is longer than a million characters"
-    return DataError(
-        f"{named} cannot be read: {text}. Expected CSV, CSV.gz or Parquet. Write it anew."
-    )
+YEARS: Final = (1700, 2199)
+"""Years accepted. Others are typing errors that would make a dense table huge."""
+
+_MONTH: Final = re.compile(
+    r"(?P<year>\d{4})(?:(?P<mark>[-/])(?P<month>\d{1,2})(?:(?P=mark)(?P<day>\d{1,2})(?:[T ].+)?)?"
+    r"|(?P<solid>\d{2})(?:\d{2})?)",
+    re.ASCII,
+)
+_OTHER: Final = re.compile(r"\d{4}-?(Q[1-4]|W\d{2})|\d{4}-\d{2}-\d{2}/\d{4}-\d{2}-\d{2}", re.ASCII)
+"""Quarters and weeks, as ISO 8601 and pandas write them."""
+
+_MONTHLY: Final = (
+    "Expected one row a series and month, which is what is forecast. Add it up by month"
+)
+
+LEAST: Final = 4
+"""Different months that tell how far apart a panel's are."""
+
+MOST_DATES: Final = 1.5
+"""Dates of a series in a month, on average, beyond which they are not months."""
 
 
-def _csv(path: Path, named: str, pick: Pick, given: Sequence[str] | None) -> LongFile:
-    encoding = encoding_of_file(path, named)
-    header, is_padded = _header(path, encoding)
-    if not header:
-        raise DataError(
-            f"{named} is empty. Expected a line of column names and rows below it. Fill it."
-        )
-    names = our_names(header, given)
-    columns = _picked(named, names, pick)
-    theirs = {name: header[names.index(name)] for name in columns}
-    padded = {"column_names": [*header, ""], "skip_rows": 1} if is_padded else {}
-    ragged: list[pacsv.InvalidRow] = []
+def read_month(text: str) -> int:
+    """Return the number of the month that a text stands for: YYYY-MM, or a day in it.
 
-    def set_aside(line: pacsv.InvalidRow) -> str:
-        ragged.append(line)
-        return "skip"
-
-    table = pacsv.read_csv(
-        utf8_stream(path, encoding),
-        # With one thread Arrow knows the line numbers of ragged lines.
-        read_options=pacsv.ReadOptions(use_threads=False, **padded),
-        parse_options=pacsv.ParseOptions(
-            invalid_row_handler=set_aside, ignore_empty_lines=False, newlines_in_values=True
-        ),
-        convert_options=pacsv.ConvertOptions(
-            check_utf8=False,
-            include_columns=list(theirs.values()),
-            column_types={
-                their: _CODES if name in FEW_VALUED else pa.string()
-                for name, their in theirs.items()
-            },
-            strings_can_be_null=True,
-            null_values=[""],
-        ),
-    )
-    lines = [_ragged(named, line, names) for line in ragged]
-    read = {name: table[their] for name, their in theirs.items()}
-    return LongFile(named, read, 2, tuple(lines), encoding)
-
-
-def _header(path: Path, encoding: str) -> tuple[list[str], bool]:
-    """Return the first line's cells, none in an empty file, and whether rows end in a comma."""
-    with utf8_stream(path, encoding) as stream:
-        start = io.BufferedReader(stream)
-        raw = b"".join(start.readline(_BLOCK_BYTES) for _ in range(_FIRST_LINES))
-    lines = raw.decode("utf-8-sig", "replace").splitlines()
-    header = next(csv.reader(lines[:1]), [])
-    rows = list(csv.reader([line for line in lines[1:] if line.strip()]))
-    ends = [row[len(header) :] == [""] for row in rows[:-1] or rows]  # the last may be cut
-    return header, bool(ends) and all(ends)
-
-
-def _picked(named: str, header: Sequence[str], pick: Pick) -> list[str]:
-    """Return the columns to read, none of which may occur twice."""
-    columns = list(pick(header))
-    twice = sorted({name for name in columns if list(header).count(name) > 1})
-    if twice:
-        raise DataError(
-            f"{named} has column {', '.join(twice)} twice. Expected it once. Rename or remove one."
-        )
-    return columns
-
-
-def _ragged(named: str, line: pacsv.InvalidRow, header: Sequence[str]) -> RaggedLine:
-    """Return what is known of a ragged line.
-
-    A ragged line that spans several lines hides the others, so the file cannot be trusted.
+    Raises:
+        ValueError: It stands for none; describes why.
     """
-    if "\n" in line.text.strip():
-        raise DataError(
-            f"{named} has a double quote in row {line.number} that is closed lines later or never: "
-            f"{shown(line.text)!r}. Expected paired quotes. Correct the quoting; nothing was used."
-        )
-    cells = next(csv.reader([line.text]), [])
-    place = list(header).index("destination")
-    message = f"{line.actual_columns} cells, not {line.expected_columns}"
-    return RaggedLine(line.number, cells[place] if place < len(cells) else "", message)
+    found = _MONTH.fullmatch(text.strip().removesuffix(".0"))
+    if not found:
+        raise ValueError(f"{shown(text)} is no month" if text.strip() else "period is empty")
+    year, month = int(found["year"]), int(found["month"] or found["solid"])
+    if not 1 <= month <= YEAR:
+        raise ValueError(f"{shown(text)} is no month")
+    if not YEARS[0] <= year <= YEARS[1]:
+        raise ValueError(f"{shown(text)} lies outside the years {YEARS[0]} to {YEARS[1]}")
+    return year * YEAR + month - 1
 
 
-def _parquet(path: Path, named: str, pick: Pick, given: Sequence[str] | None) -> LongFile:
-    schema = parquet_schema(path, named)
-    names = our_names(schema.names, given)
-    columns = _picked(named, names, pick)
-    theirs = {name: schema.names[names.index(name)] for name in columns}
-    few = [
-        their
-        for name, their in theirs.items()
-        if name in FEW_VALUED and is_text(schema.field(their).type)
-    ]
-    table = pq.read_table(path, columns=list(theirs.values()), read_dictionary=few)
-    return LongFile(named, {name: table[their] for name, their in theirs.items()}, 1)
+def months_in(
+    column: "pd.Series[str]", series: "pd.Series[str]", name: str
+) -> tuple[Ints, dict[int, str]]:
+    """Return the number of the month of each row, -1 where it is none, and why by place.
+
+    Args:
+        column: Texts, dates or pandas' periods.
+        series: Name of the series by row.
+        name: What to call the table.
+
+    Raises:
+        DataError: The dates are those of quarters, weeks or days.
+    """
+    codes, distinct = pd.factorize(column)
+    texts = [str(one) for one in distinct]
+    if 2 * sum(bool(_OTHER.fullmatch(text)) for text in texts) > len(texts):
+        raise DataError(f"{name} has quarters or weeks, such as {texts[0]}. {_MONTHLY}.")
+    known, faults = np.full(len(texts) + 1, -1, dtype=np.int64), {-1: "period is empty"}
+    for place, text in enumerate(texts):
+        try:
+            known[place] = read_month(text)
+        except ValueError as err:
+            faults[place] = str(err)
+    months = known[codes]
+    _check_monthly(months, codes, series, name)
+    return months, {int(row): faults[codes[row]] for row in np.flatnonzero(months < 0)}
+
+
+def _check_monthly(months: Ints, codes: Ints, series: "pd.Series[str]", name: str) -> None:
+    """Refuse panels of which most months hold several dates, or only every third month is there."""
+    rows = pd.DataFrame({"series": series.to_numpy(), "month": months, "date": codes})
+    rows = rows.loc[months >= 0]
+    dates, places = (
+        len(rows[keys].drop_duplicates()) for keys in (list(rows), ["series", "month"])
+    )
+    if dates > MOST_DATES * places:
+        raise DataError(f"{name} has several dates a month, as weeks and days do. {_MONTHLY}.")
+    there = np.unique(rows["month"].to_numpy())
+    if len(there) >= LEAST and (step := int(np.gcd.reduce(np.diff(there)))) > 1:
+        raise DataError(f"{name} has dates that are {step} months apart. {_MONTHLY}.")

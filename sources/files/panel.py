@@ -1,32 +1,28 @@
-"""Panel files: one series per destination, one row per month, quarter or week.
+"""Panel files: one series per destination, one row per month.
 
-Formats are CSV, compressed CSV and Parquet. A series with a bad row is refused by name; the others
-are used.
+A series with a bad row is refused by name; the others are used.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 import pandas as pd
 
-from sources.files import panel_checks as checks
-from sources.files.column_names import OURS
-from sources.files.dates import form_note, read_dates
-from sources.files.frequencies import DatedRows, check_quarters, frequency_of
-from sources.files.long_format import LongFile, read_long_file, read_long_frame
-from sources.files.panel_checks import PanelRows, SeriesFaults
-from store.errors import DataError, counted, first_few
-from store.frequency import MONTHLY, Frequency
-from store.hidden_text import HIDDEN, look_alikes, spelled, visible
+from sources.files.long_format import OURS, months_in, named, numbers_of, read_rows
+from store.arrays import Flags
+from store.errors import SHOWN, DataError, counted, first_few, shown
+from store.months import month_label
 
 PART_OF: Final = "part_of"
 
 SPARSE_END: Final = 0.1
 """Share of the series with a value in the last month below which a note is given."""
+
+LARGEST: Final = 1e100
+"""Largest value accepted. Squares and sums of larger ones overflow and would spoil every series."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +30,14 @@ class Panel:
     """The usable content of a panel file."""
 
     table: pd.DataFrame
-    """One row a series (index: destination, sorted), one column a period from the first to the
-    last with a value, as consecutive numbers of its frequency; NaN is a gap."""
+    """One row a series (index: destination, sorted), one column a month from the first to the last
+    with a value, as consecutive month numbers; NaN is a gap."""
     refused: dict[str, str]
     """Series left out of the table and why, with rows and values."""
     notes: tuple[str, ...]
-    """What was read tolerantly, and what to know about the table."""
+    """What to know about the table."""
     tree_rows: "pd.Series[str] | None"
     """Column ``part_of`` by destination of the table, "" where empty; None without the column."""
-    frequency: Frequency = MONTHLY
-    """What the periods are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +48,35 @@ class PanelOptions:
     """What it calls ``OURS``; None takes these or those of Nixtla's tools."""
     allow_negative: bool = False
     """Whether values below zero are values."""
-    freq: str | None = None
-    """Months, quarters or weeks, as ``frequencies.frequency_of`` takes it; None tells by dates."""
 
 
 READ_AS_IS: Final = PanelOptions()
+
+
+@dataclass(slots=True)
+class _Faults:
+    """What is wrong with series, found so far."""
+
+    rows: pd.DataFrame
+    messages: dict[str, list[str]] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def note(self, wrong: Flags, describe: Callable[[int], str]) -> None:
+        """Note bad rows; the first few of a series are described."""
+        names = self.rows["destination"]
+        places = np.flatnonzero(wrong & names.notna().to_numpy())
+        for name, own in pd.Series(places).groupby(names.iloc[places].to_numpy()):
+            texts = self.messages.setdefault(str(name), [])
+            few = own.tolist()[: SHOWN - len(texts)]
+            texts += [f"row {self.rows.index[place]}: {describe(place)}" for place in few]
+            self.counts[str(name)] = self.counts.get(str(name), 0) + len(own)
+
+    def reasons(self) -> Iterator[tuple[str, str]]:
+        """Yield each series with a fault, and its faults in words."""
+        for name in sorted(self.messages):
+            few = "; ".join(self.messages[name])
+            more = self.counts[name] > len(self.messages[name])
+            yield name, f"{few}; ... ({self.counts[name]} in all)" if more else few
 
 
 def read_panel(path: Path, options: PanelOptions = READ_AS_IS) -> Panel:
@@ -66,20 +84,14 @@ def read_panel(path: Path, options: PanelOptions = READ_AS_IS) -> Panel:
 
     Args:
         path: File with ``destination, period, tonnes`` and perhaps ``part_of``; further columns are
-            ignored. Rows may come in any order; dates are read as ``sources.files.dates``
-            does; an empty ``tonnes`` is a gap; duplicate rows are read once.
+            ignored. Rows may come in any order; an empty ``tonnes`` is a gap; duplicate rows are
+            read once.
         options: Other names of columns, and whether values may be negative.
 
     Raises:
-        DataError: The file cannot be read, lacks a column, has no series name in most rows or has
-            no valid series.
+        DataError: The file cannot be read, lacks a column, is not monthly or has no valid series.
     """
-    if path.is_dir():
-        raise DataError(
-            f"Panel {path} cannot be read: it is a folder. Expected a file. Check the path."
-        )
-    pick = partial(_columns, f"Panel {path}", options)
-    return _usable(read_long_file(path, what="Panel", pick=pick, given=options.columns), options)
+    return _panel(path, options)
 
 
 def panel_of(frame: pd.DataFrame, options: PanelOptions = READ_AS_IS) -> Panel:
@@ -88,202 +100,151 @@ def panel_of(frame: pd.DataFrame, options: PanelOptions = READ_AS_IS) -> Panel:
     Raises:
         DataError: As ``read_panel``.
     """
-    pick = partial(_columns, "Panel", options)
-    return _usable(read_long_frame(frame, what="Panel", pick=pick, given=options.columns), options)
+    return _panel(frame, options)
 
 
-def _usable(file: LongFile, options: PanelOptions) -> Panel:
-    panel, faults = _read(file, options)
-    if not len(panel.table):
-        raise _nothing_left(faults, panel.frequency)
-    return panel
-
-
-def read_part(path: Path, options: PanelOptions = READ_AS_IS) -> Panel:
-    """Return a part of a panel as ``read_panel`` does; the table is empty if no series is valid.
-
-    Args:
-        path: Folder of Parquet files.
-        options: How it is to be read.
-
-    Raises:
-        DataError: The part cannot be read or lacks a column.
-    """
-    pick = partial(_columns, f"Panel {path}", options)
-    return _read(read_long_file(path, what="Panel", pick=pick), options)[0]
-
-
-def check_columns(what: str, names: Sequence[str], options: PanelOptions = READ_AS_IS) -> None:
-    """Check that a panel has all columns.
-
-    Args:
-        what: Kind and path, to begin a message with.
-        names: Its columns, in our own names where they are known.
-        options: How it is to be read.
-
-    Raises:
-        DataError: One is missing.
-    """
-    expected = dict(zip(OURS, options.columns or OURS, strict=True))
-    missing = [their for name, their in expected.items() if name not in names]
-    if missing:
+def _panel(source: Path | pd.DataFrame, options: PanelOptions) -> Panel:
+    name = named(source, "Panel")
+    rows = read_rows(source, "Panel", given=options.columns)
+    _check_columns(name, rows, options)
+    has_tree = PART_OF in rows
+    rows = rows[[*OURS, PART_OF] if has_tree else list(OURS)]
+    labels = rows["destination"].astype("str")
+    rows = rows.assign(destination=labels.where(labels.str.strip() != ""))
+    faults = _Faults(rows)
+    known, again = _known(rows, faults, name, options)
+    if has_tree:
+        _check_parents(rows, faults)
+    reasons = dict(faults.reasons())
+    known = known.loc[~known["destination"].isin(list(reasons))]
+    if known.empty:
+        few = first_few([f"{series}: {reason}" for series, reason in reasons.items()])
         raise DataError(
-            f"{what} has no column {', '.join(missing)}. Expected {', '.join(expected.values())}. "
-            f"It has {', '.join(names[:8])}. Rename or add the column."
+            f"{name} has no series that can be used. {few}. Expected a series name, a month as "
+            "YYYY-MM and one number of at least 0 a row. Correct or remove the rows."
+        )
+    table = _dense(known)
+    notes = (_unnamed_note(rows), _again_note(again), _gap_note(table), _end_note(table))
+    tree = _tree_rows(rows, table) if has_tree else None
+    return Panel(table, reasons, tuple(note for note in notes if note), tree)
+
+
+def _check_columns(name: str, rows: pd.DataFrame, options: PanelOptions) -> None:
+    expected = dict(zip(OURS, options.columns or OURS, strict=True))
+    if missing := [their for our, their in expected.items() if our not in rows]:
+        raise DataError(
+            f"{name} has no column {', '.join(missing)}. Expected {', '.join(expected.values())}. "
+            f"It has {', '.join(map(str, rows.columns[:8]))}. Rename or add the column."
         )
 
 
-def _read(file: LongFile, options: PanelOptions) -> tuple[Panel, SeriesFaults]:
-    rows = _decoded(file, options)
-    notes = [
-        file.encoding_note,
-        _unnamed_note(rows),
-        form_note(rows.texts, rows.periods),
-        _mark_note(rows),
-    ]
-    faults = SeriesFaults(rows.file, rows.series.texts)
-    for check in (
-        _check_names,
-        checks.check_ragged_lines,
-        checks.check_months,
-        partial(checks.check_values, allow_negative=options.allow_negative),
-        checks.check_emptiness,
-        checks.check_parents,
-        checks.check_far_months,
-        checks.check_repeats,
-    ):
-        check(rows, faults)
-    if rows.frequency.period == "month" and options.freq is None:
-        check_quarters(rows, faults)
-    table = _dense(rows, faults)
-    notes += [_look_alike_note(rows)]
-    if len(table):
-        notes += [_again_note(rows, faults, table)]
-        notes += [_gap_note(table, rows.frequency), _end_note(table, rows.frequency)]
-    filled = tuple(note for note in notes if note)
-    panel = Panel(table, faults.reasons(), filled, _tree_rows(rows, table), rows.frequency)
-    return panel, faults
+def _known(
+    rows: pd.DataFrame, faults: _Faults, name: str, options: PanelOptions
+) -> tuple[pd.DataFrame, int]:
+    """Return destination, month, tonnes of the rows with a value, and how many stand twice."""
+    months, why = months_in(rows["period"], rows["destination"], name)
+    faults.note(months < 0, lambda place: why[place])
+    values, wrong = numbers_of(rows["tonnes"])
+    cells = rows["tonnes"].astype("str").fillna("").tolist() if wrong.any() else []
+    faults.note(wrong, lambda place: f"tonnes {shown(cells[place])!r} is no number")
+    faults.note(np.isinf(values), lambda place: f"tonnes {values[place]} is not finite")
+    finite = np.isfinite(values)
+    if not options.allow_negative:
+        faults.note(finite & (values < 0), lambda place: f"{values[place]} tonnes is negative")
+    large = finite & (np.abs(values) > LARGEST)
+    faults.note(large, lambda place: f"{values[place]} tonnes is over {LARGEST:g}")
+    filled = rows["destination"].where(finite | wrong | np.isinf(values))
+    empty = ~rows["destination"].isin(filled.dropna().unique()).to_numpy()
+    faults.note(empty, lambda _: "tonnes is empty, as in all rows of the series")
+    known = pd.DataFrame(
+        {"destination": rows["destination"], "month": months, "tonnes": values + 0.0}
+    )
+    known = known.loc[finite & (months >= 0) & rows["destination"].notna().to_numpy()]
+    return known, _note_repeats(known, faults)
 
 
-def _columns(what: str, options: PanelOptions, names: Sequence[str]) -> list[str]:
-    check_columns(what, names, options)
-    return [name for name in (*OURS, PART_OF) if name in names]
+def _note_repeats(known: pd.DataFrame, faults: _Faults) -> int:
+    """Note rows that differ from the first of the same series and month; return how many do not."""
+    keys = ["destination", "month"]
+    again = known.loc[known.duplicated(keys)]
+    if again.empty:
+        return 0
+    first = known.reset_index().drop_duplicates(keys).set_index(keys)
+    earlier = first.loc[pd.MultiIndex.from_frame(again[keys])].set_axis(again.index)
+    differ = again.index[again["tonnes"] != earlier["tonnes"]]
+
+    def describe(place: int) -> str:
+        row = faults.rows.index[place]
+        one, other = again.loc[row], earlier.loc[row]
+        return (
+            f"{month_label(int(one['month']))} stands twice with different tonnes, "
+            f"{one['tonnes']} here and {other['tonnes']} in row {int(other['index'])}"
+        )
+
+    faults.note(faults.rows.index.isin(differ), describe)
+    return len(again) - len(differ)
 
 
-def _decoded(file: LongFile, options: PanelOptions) -> PanelRows:
-    series, periods = file.categorical("destination"), file.categorical("period")
-    dates = read_dates((*periods.texts, ""))
-    frequency = frequency_of(DatedRows(file.what, series.codes, dates, periods.codes), options.freq)
-    return PanelRows(
-        file,
-        series,
-        periods.codes,
-        dates.periods(frequency),
-        frequency,
-        file.numbers("tonnes"),
-        file.categorical(PART_OF) if PART_OF in file.columns else None,
+def _check_parents(rows: pd.DataFrame, faults: _Faults) -> None:
+    """Note rows that give a series other sums than its first row with any does."""
+    own = rows[PART_OF].astype("str")
+    first = own.groupby(rows["destination"]).transform("first")
+    differ = own.notna() & (own != first)
+    texts, expected = own.tolist(), first.tolist()
+    faults.note(
+        differ.to_numpy(dtype=bool),
+        lambda place: f"part_of is {texts[place]!r}, in the first row {expected[place]!r}",
     )
 
 
-def _unnamed_note(rows: PanelRows) -> str:
-    """Return a note on values without a series name.
-
-    Stray totals and footers are left out. If most rows are unnamed, names were probably given once
-    above their rows, as in merged spreadsheet cells, and the file is refused.
-    """
-    unnamed = rows.file.rows(np.flatnonzero((rows.series.codes < 0) & rows.filled)).tolist()
-    unnamed += [line.row for line in rows.file.ragged if not line.destination.strip()]
-    if not unnamed:
-        return ""
-    shown = first_few([f"row {row}" for row in sorted(unnamed)])
-    if 2 * len(unnamed) > len(rows.file) + len(rows.file.ragged):
-        raise DataError(
-            f"{rows.file.what} has no destination in {len(unnamed)} rows, which are most: {shown}. "
-            "Expected a series name in every row. Write the name into each of its rows."
-        )
-    return f"rows without a destination belong to no series and were left out: {shown}"
-
-
-def _check_names(rows: PanelRows, faults: SeriesFaults) -> None:
-    """Note names with characters that nobody sees."""
-    for name in filter(HIDDEN.search, rows.series.texts):
-        faults.add(name, 0, f"its name {visible(name)!r} has hidden characters")
-
-
-def _look_alike_note(rows: PanelRows) -> str:
-    groups = look_alikes(rows.series.texts)
-    if not groups:
-        return ""
-    shown = [" and ".join(map(spelled, group)) for group in groups]
-    return f"different series whose names look the same: {first_few(shown)}"
-
-
-def _mark_note(rows: PanelRows) -> str:
-    if not rows.tonnes.marked:
-        return ""
-    count = counted(rows.tonnes.marked, "row")
-    return f"tonnes has a word for a missing value, such as nan: {count}, read as gaps"
-
-
-def _dense(rows: PanelRows, faults: SeriesFaults) -> pd.DataFrame:
-    usable = checks.usable_rows(rows, faults)
-    if not len(usable):
-        return pd.DataFrame()
-    cells = checks.cells_of(rows, usable)
-    grid = np.full(cells.size, np.nan)
-    grid[cells.keys] = rows.tonnes.floats[usable] + 0.0  # a negative zero becomes zero
-    names = [rows.series.texts[code] for code in cells.series]
+def _dense(known: pd.DataFrame) -> pd.DataFrame:
+    codes, names = pd.factorize(known["destination"], sort=True)
+    months = known["month"].to_numpy()
+    first = int(months.min())
+    grid = np.full((len(names), int(months.max()) - first + 1), np.nan)
+    grid[codes[::-1], months[::-1] - first] = known["tonnes"].to_numpy()[::-1]
     return pd.DataFrame(
-        grid.reshape(-1, cells.width),
+        grid,
         index=pd.Index(names, name="destination", dtype="str"),
-        columns=pd.Index(cells.first + np.arange(cells.width), name="number"),
+        columns=pd.Index(first + np.arange(grid.shape[1]), name="number"),
         copy=False,
     )
 
 
-def _nothing_left(faults: SeriesFaults, frequency: Frequency) -> DataError:
-    reasons = [f"{name}: {reason}" for name, reason in faults.reasons(most=1).items()]
-    return DataError(
-        f"{faults.file.what} has no series that can be used. {first_few(reasons)}. Expected a "
-        f"series name, a {frequency.period} as {frequency.form} and one number of at least 0 a "
-        "row. Correct or remove the rows."
-    )
+def _unnamed_note(rows: pd.DataFrame) -> str:
+    unnamed = rows.index[rows["destination"].isna() & rows["tonnes"].notna()]
+    shown_rows = first_few([f"row {row}" for row in unnamed])
+    note = "rows without a destination belong to no series and were left out"
+    return f"{note}: {shown_rows}" if len(unnamed) else ""
 
 
-def _again_note(rows: PanelRows, faults: SeriesFaults, table: pd.DataFrame) -> str:
-    again = len(checks.usable_rows(rows, faults)) - int(np.isfinite(table.to_numpy()).sum())
+def _again_note(again: int) -> str:
     note = f"{counted(again, 'row')} with the same series, month and tonnes as another"
     return f"{note}, read once" if again else ""
 
 
-def _gap_note(table: pd.DataFrame, frequency: Frequency) -> str:
-    """Return a note on periods missing between the first and the last value of a series."""
+def _gap_note(table: pd.DataFrame) -> str:
+    """Return a note on months missing between the first and the last value of a series."""
     there = np.isfinite(table.to_numpy())
     span = there.shape[1] - there.argmax(axis=1) - there[:, ::-1].argmax(axis=1)
     gaps = span - there.sum(axis=1)
     if not gaps.any():
         return ""
-    missing = counted(int(gaps.sum()), frequency.period)
+    missing = counted(int(gaps.sum()), "month")
     return f"gaps: {missing} in {counted(int((gaps > 0).sum()), 'series')}"
 
 
-def _end_note(table: pd.DataFrame, frequency: Frequency) -> str:
-    """Return a note if few series reach the last period, which may be a typing error."""
+def _end_note(table: pd.DataFrame) -> str:
+    """Return a note if few series reach the last month, which may be a typing error."""
     reach = int(np.isfinite(table.iloc[:, -1].to_numpy()).sum())
     if reach >= SPARSE_END * len(table):
         return ""
     return (
-        f"the last {frequency.period}, {frequency.label(int(table.columns[-1]))}, "
+        f"the last month, {month_label(int(table.columns[-1]))}, "
         f"has a value of {reach} of {len(table)} series only"
     )
 
 
-def _tree_rows(rows: PanelRows, table: pd.DataFrame) -> "pd.Series[str] | None":
-    if rows.parents is None:
-        return None
-    placed = (rows.series.codes >= 0) & (rows.parents.codes >= 0)
-    parent = np.full(len(rows.series.texts), -1)
-    parent[rows.series.codes[placed]] = rows.parents.codes[placed]
-    texts = np.array([*rows.parents.texts, ""], dtype=object)
-    by_name = pd.Series(texts[parent], index=list(rows.series.texts), dtype="str", name=PART_OF)
-    return by_name.reindex(table.index)
+def _tree_rows(rows: pd.DataFrame, table: pd.DataFrame) -> "pd.Series[str]":
+    by_name = rows[PART_OF].astype("str").groupby(rows["destination"]).first()
+    return by_name.reindex(table.index).fillna("").rename(PART_OF)

@@ -14,7 +14,7 @@ import pycountry
 import yaml
 
 from sources.files.csv_table import records
-from sources.files.encodings import KNOWN, encoding_of, likely_encodings
+from sources.providers.encodings import KNOWN, encoding_of, likely_encodings
 from store.errors import DataError
 from store.partner_codes import partner_codes
 

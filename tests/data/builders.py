@@ -101,7 +101,7 @@ def compare_at(
 ) -> list[pd.DataFrame]:
     """Return the forecasts of all models at some moments, one after the other."""
     snapshots = [EvidenceSnapshot(history, moment) for moment in moments]
-    return [fitted.compare() for one in snapshots for fitted in forecaster.fit(one)]
+    return [forecaster.fit(one).compare() for one in snapshots]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -23,7 +23,6 @@ from sources.bundled.published_figures import PublishedFigures
 from sources.bundled.rankings import Rankings
 from sources.bundled.release_calendar import ReleaseCalendar, ReleaseDates
 from sources.files.commodities import read_commodities
-from sources.files.controls import read_controls
 from sources.files.covariates_file import read_covariates
 from sources.files.levers import ScenarioContext
 from sources.files.panel import panel_of, read_panel
@@ -35,7 +34,6 @@ from store.errors import DataError, SourceError, StoreError
 from store.facts.batch import FileRows
 from store.facts.writing import checked_tables
 from store.settings import PROJECT_ROOT
-from store.vocabulary import INSTRUMENTS
 from tests.data.builders import make_events
 from tests.plain_flows import plain_flows
 
@@ -73,9 +71,6 @@ NOISE = st.one_of(HOSTILE, st.text(max_size=12), st.integers().map(str), st.floa
 
 PANEL = "destination,period,tonnes,part_of\n" + "".join(
     f"{name},2024-{month:02},{month},\n" for name in ("USA", "DEU") for month in range(1, 13)
-)
-CONTROLS = (
-    "controls:\n  - control_id: a\n    announced_on: 2025-04-04\n    effective_from: 2025-04-04\n"
 )
 COMMODITIES = "commodities:\n  - code: '850511'\n    name: magnets\n"
 ACT = (
@@ -127,10 +122,6 @@ READERS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "events.yaml": (
         ACT,
         lambda path: loaded(PolicyEvents(path).load()),
-    ),
-    "controls.csv": (
-        CONTROLS,
-        lambda path: read_controls(path, ["USA", "DEU"], instruments=INSTRUMENTS),
     ),
     "commodities.yaml": (COMMODITIES, read_commodities),
     "customs.csv": (
@@ -203,7 +194,7 @@ VERBS = st.sampled_from(
         "publications reject {} --reason {}", "publications list --commodity {}", "replay --as-of {}",
         "review accept {} --event {file}", "review reject {} --note {}", "quarantine release {}",
         "token revoke {}", "token create {} --scope {}", "explain {} --as-of {}", "explain {} {}",
-        "partition --panel {file} --out {dir}", "panel --as-of {}", "predict --panel {file} --horizon {}",
+        "panel --as-of {}", "predict --panel {file} --horizon {}",
         "backtest --panel {file} --horizon {} --cutoffs {}", "restore {file}", "backup {}",
         "prune --keep-runs {} --keep-days {} --dry-run", "compare {} {}",
         "config show {}", "rollback --reason {}", "promote {}",
@@ -211,7 +202,7 @@ VERBS = st.sampled_from(
         "diversion --as-of {} --rate {}", "recovery --as-of {}", "run --commodity {}",
         "predict --panel {file} --covariates {file} --freq {}",
         "backtest --panel {file} --tree {file} --columns {}", "train --set {} --before {}",
-        "predict --panel {file} --controls {file} --set {} --allow-negative", "alerts",
+        "predict --panel {file} --set {} --allow-negative", "alerts",
         "scenario {file} --probability {} --commodity {}", "scenario --file {file} --as-of {}", "gaps --as-of {} --format {}", "{} {}", "--home {} status",
     ]
 )  # fmt: skip

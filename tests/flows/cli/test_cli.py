@@ -325,52 +325,6 @@ def test_a_backtest_with_the_network_records_which_and_warns(
     assert run.data.tags["pretrained"] in err
 
 
-CONTROLS = (
-    "event_id,announced_on,effective_from,effective_to,end_known_on,instrument,destinations,share,"
-    "materials\nact,2024-01-15,2024-02-01,,,export_control,S0,0.9,\n"
-)
-
-
-@pytest.mark.slow
-@pytest.mark.usefixtures("place")
-def test_predict_of_a_panel_answers_a_control_on_its_series(
-    magnetcast: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("MAGNETCAST_DATA_DIR", str(PROJECT_ROOT / "data"))
-    panel, controls = tmp_path / "panel.csv", tmp_path / "controls.csv"
-    controls.write_text(CONTROLS, encoding="utf-8")
-    rows = make_table(months=60, start="2019-01").melt(ignore_index=False, var_name="number")
-    period = [f"{number // 12}-{number % 12 + 1:02d}" for number in rows["number"]]
-    columns = {"value": "tonnes"}
-    rows.assign(period=period).rename(columns=columns).to_csv(panel, index_label="destination")
-
-    def median(*words: str) -> "pd.Series[float]":
-        code, out, _ = magnetcast("predict", "--panel", str(panel), "--horizon", "3", *CSV, *words)
-        assert code == 0
-        return pd.read_csv(io.StringIO(out)).set_index(["destination", "period"])["p50"]
-
-    plain, answered = median(), median("--controls", str(controls))
-
-    hit = [("S0", "2024-02"), ("S0", "2024-03")]
-    assert (answered[hit] < 0.5 * plain[hit]).all()
-    others = plain.index.get_level_values("destination") != "S0"
-    pd.testing.assert_series_equal(answered[others], plain[others])
-
-
-@pytest.mark.usefixtures("place")
-def test_controls_are_refused_beside_sums(magnetcast: Call, panel: Path, tmp_path: Path) -> None:
-    controls, tree = tmp_path / "controls.csv", tmp_path / "tree.csv"
-    controls.write_text(CONTROLS, encoding="utf-8")
-    tree.write_text("destination,part_of\nS0,all\nS1,all\n", encoding="utf-8")
-
-    code, out, err = magnetcast(
-        "predict", "--panel", str(panel), "--controls", str(controls), "--tree", str(tree)
-    )
-
-    assert (code, out) == (1, "")
-    assert "cannot be answered where destinations add up to sums" in err
-
-
 @pytest.mark.slow
 def test_backtest_of_a_panel_leaves_one_tagged_run_in_mlflow(
     magnetcast: Call, panel: Path, place: Path, monkeypatch: pytest.MonkeyPatch

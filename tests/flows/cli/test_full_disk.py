@@ -48,7 +48,7 @@ WORDS = {
     "prune": "prune",
     "config": "config show",
 }
-APART = {"panel", "partition", "serve", "up"}
+APART = {"panel", "serve", "up"}
 """They need files of their own or start servers; tests/faults fills the disk under these."""
 
 

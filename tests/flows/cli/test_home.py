@@ -68,7 +68,7 @@ READING = [
     "vintages",
 ]
 
-ELSEWHERE = {"config", "ingest", "partition", "restore", "serve", "up"}
+ELSEWHERE = {"config", "ingest", "restore", "serve", "up"}
 """Verbs that read nothing of the home, or bring the first of it."""
 
 REFUSED = {

@@ -12,12 +12,12 @@ from flows.context.stores import made_store, store_of
 from flows.monitoring.health import examine
 from flows.monitoring.status import status_lines
 from flows.publishing.reproduce import reproduce
-from flows.publishing.run_config import member_config
-from flows.publishing.table_pipeline import SharedForecasts, TablePipeline
-from flows.publishing.table_snapshot import OpenedTables, open_tables
+from flows.publishing.run_config import table_config
+from flows.publishing.table_pipeline import TablePipeline
+from flows.publishing.table_snapshot import open_table
 from flows.run import Result, RunOutcome, run_each, run_pipeline
 from models.evaluation.scores import FEWEST_PAIRS
-from sources.files.commodities import Commodity, read_commodities
+from sources.files.commodities import read_commodities
 from store.errors import DataError
 from store.facts.batch import Batch, FileRows
 from store.facts.evidence import fetch_labels
@@ -30,21 +30,14 @@ from store.publications.publishing import publish_forecasts
 from store.settings import Settings
 from store.vocabulary import ERROR_AUTOCORRELATION, FORECAST_COLUMNS, QUANTILE_COLUMNS
 from tests.data.builders import at
-from tests.data.material_builders import make_material_events
 from tests.data.partner_builders import make_partner_world
 from tests.flows.conftest import environment, settings_of
 
 NOW = "2024-02-26"
 GRAPHITE = "=cmd()<b>graphite</b>{{7*7}}[/x]&\"'"
 """A label that would do harm as a formula, markup, a template or a colour of the terminal."""
-MINERALS = (
-    member_config(Commodity("811292", "minerals", ("gallium",), "gallium")),
-    member_config(Commodity("250410", "minerals", ("natural graphite",), GRAPHITE)),
-)
-OTHERS = (
-    member_config(Commodity("392690", "others", (), "")),
-    member_config(Commodity("999999", "others", (), "lost")),
-)
+MINERALS = (table_config("811292", "gallium"), table_config("250410", GRAPHITE))
+OTHERS = (table_config("392690"), table_config("999999", "lost"))
 ALL = (*MINERALS, *OTHERS)
 CODES = ("811292", "250410", "392690")
 
@@ -61,19 +54,11 @@ def tables() -> dict[str, pd.DataFrame]:
     return rows
 
 
-def fill(settings: Settings, rows: pd.DataFrame, *, name: str, table: str = "observations") -> None:
-    source = "comtrade" if table == "observations" else "analog_events"
-    write_batch(made_store(settings), Batch((FileRows(source, name, name, {table: rows}),)))
-
-
-def filled_settings(settings: Settings, *events: dict[str, str]) -> Settings:
+def filled_settings(settings: Settings) -> Settings:
     for code, rows in tables().items():
-        fill(settings, rows, name=code)
-    fill(settings, make_material_events(GALLIUM, *events), name="events", table="analog_events")
+        file = FileRows("comtrade", code, code, {"observations": rows})
+        write_batch(made_store(settings), Batch((file,)))
     return settings
-
-
-GALLIUM = {"announced_on": "2023-07-03", "effective_from": "2023-08-01", "event_id": "ga"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,15 +79,13 @@ def outcomes(results: dict[str, Result]) -> dict[str, RunOutcome]:
     return {code: one for code, one in results.items() if isinstance(one, RunOutcome)}
 
 
-def test_each_commodity_is_published_under_its_key_by_the_model_of_its_group(
-    filled: Filled,
-) -> None:
+def test_each_commodity_is_published_under_its_key_by_its_own_model(filled: Filled) -> None:
     rows = read_forecasts(store_of(filled.settings), commodity=None)
 
     assert rows.groupby("commodity")["destination"].nunique().to_dict() == dict.fromkeys(CODES, 26)
     models = rows.groupby("commodity")["model"].unique().map(list).to_dict()
-    assert models["811292"] == models["250410"] != models["392690"]
-    assert models["811292"][0].startswith("group-")
+    assert len({name for (name,) in models.values()}) == 3
+    assert models["811292"][0].startswith("partners-")
     assert {code: one.rows_published for code, one in outcomes(filled.results).items()} == {
         "811292": 26 * 12, "250410": 26 * 12, "392690": 26 * 14,
     }  # fmt: skip
@@ -160,12 +143,7 @@ def test_the_command_names_what_was_not_forecast_and_fails(
     monkeypatch.setenv("MAGNETCAST_TRACKING_URI", filled.settings.tracking_uri)
     file = tmp_path / "commodities.csv"
     quoted = GRAPHITE.replace('"', '""')
-    file.write_text(
-        "commodity,group,materials,label\n"
-        "811292,minerals,gallium,gallium\n250410,minerals,natural graphite,"
-        f'"{quoted}"\n'
-        "999999,others,,lost\n"
-    )
+    file.write_text(f'commodity,label\n811292,gallium\n250410,"{quoted}"\n999999,lost\n')
 
     code, _, output = magnetcast("run", "--commodities", str(file), "--as-of", NOW)
 
@@ -196,35 +174,6 @@ def test_a_table_that_cannot_be_published_takes_no_other_down(
     assert runs.to_dict() == {"811292": "failed", "250410": "finished"}
 
 
-@pytest.mark.slow
-def test_a_control_announced_after_the_moment_changes_no_bit(
-    new_folder: Callable[[], Path], data_dir: Path, filled: Filled
-) -> None:
-    later = {
-        "event_id": "later", "announced_on": "2024-02-27", "effective_from": "2024-02-27",
-        "material": "natural graphite", "available_at": "2024-02-27",
-    }  # fmt: skip
-    settings = filled_settings(settings_of(environment(new_folder(), data_dir)), later)
-
-    honest = open_tables(filled.settings, at(NOW), MINERALS)
-    rich = open_tables(settings, at(NOW), MINERALS)
-
-    assert honest.snapshots["811292"].model_version == rich.snapshots["811292"].model_version
-    run_each(settings, at(NOW), MINERALS)
-    predicted = [
-        latest_forecast(store_of(s), commodity="811292") for s in (filled.settings, settings)
-    ]
-    pd.testing.assert_frame_equal(predicted[0], predicted[1], check_exact=True)
-
-
-def test_news_of_a_control_makes_a_new_model(filled: Filled) -> None:
-    earlier = open_tables(filled.settings, at("2023-07-02"), MINERALS)
-    later = open_tables(filled.settings, at("2023-07-03"), MINERALS)
-
-    assert earlier.snapshots["811292"].table.digest == later.snapshots["811292"].table.digest
-    assert earlier.snapshots["811292"].data_vintage != later.snapshots["811292"].data_vintage
-
-
 def test_status_tells_each_commodity(filled: Filled) -> None:
     lines = status_lines(examine(filled.settings, at("2024-03-01")))
 
@@ -238,20 +187,18 @@ def test_status_tells_each_commodity(filled: Filled) -> None:
 
 def test_a_file_of_commodities_is_read_with_what_may_be_empty(tmp_path: Path) -> None:
     file = tmp_path / "some.csv"
-    file.write_text("commodity,group,materials,label\n811292,,Gallium;germanium,\n")
+    file.write_text("commodity,label\n811292,\n250410,graphite\n")
 
-    assert read_commodities(file) == (Commodity("811292", "all", ("gallium", "germanium"), ""),)
+    assert read_commodities(file) == {"811292": "", "250410": "graphite"}
 
 
-@pytest.mark.parametrize("column", ["group", "materials", "label"])
 @pytest.mark.parametrize(
     "words", ["x" * 81, "gal\u200blium", "gal\u202elium", '"two\nlines"'],
     ids=["long", "invisible", "reversed", "lines"],
 )  # fmt: skip
-def test_what_is_no_line_of_words_is_refused(tmp_path: Path, column: str, words: str) -> None:
+def test_what_is_no_line_of_words_is_refused(tmp_path: Path, words: str) -> None:
     file = tmp_path / "some.csv"
-    row = {"commodity": "811292", "group": "", "materials": "", "label": "", column: words}
-    file.write_text(",".join(row) + "\n" + ",".join(row.values()) + "\n")
+    file.write_text(f"commodity,label\n811292,{words}\n")
 
     with pytest.raises(DataError, match="is not at most 80 printable characters"):
         read_commodities(file)
@@ -292,7 +239,7 @@ def test_how_much_of_a_miss_carries_over_is_a_score_of_each_table(filled: Filled
 
         assert 0.0 <= result["value"] <= 1.0
         assert result["cells"] >= FEWEST_PAIRS
-        assert result["model"].startswith("group-")
+        assert result["model"].startswith("partners-")
 
 
 @pytest.mark.slow
@@ -320,23 +267,17 @@ def test_where_no_model_can_be_trained_the_experts_answer_with_the_reason(
     new_folder: Callable[[], Path], data_dir: Path
 ) -> None:
     settings = filled_settings(settings_of(environment(new_folder(), data_dir)))
-    opened = open_tables(settings, at(NOW), MINERALS)
-    broken = {
-        code: replace(one, spec=replace(one.spec, leaves=1))  # LightGBM refuses a tree of one leaf
-        for code, one in opened.snapshots.items()
-    }
-    shared = SharedForecasts(OpenedTables(broken, {}))
+    own = open_table(settings, at(NOW), "811292")
+    broken = replace(own, spec=replace(own.spec, leaves=1))  # LightGBM refuses a tree of one leaf
 
-    found = run_pipeline(TablePipeline(broken["811292"], shared))
+    found = run_pipeline(TablePipeline(broken))
 
     assert isinstance(found, RunOutcome)
     rows = latest_forecast(store_of(settings), commodity="811292")
     assert set(rows["status"]) == {"statistical ensemble"}
-    assert (
-        rows["reason"].str.startswith("its group minerals failed. Check failed: (num_leaves)").all()
-    )
+    assert rows["reason"].str.startswith("Check failed: (num_leaves)").all()
     runs = read_runs(store_of(settings)).sort_values("started_at")
-    assert runs["status"].tolist() == ["failed", "failed", "finished"]
+    assert runs["status"].tolist() == ["failed", "finished"]
 
 
 @pytest.mark.slow
@@ -344,11 +285,9 @@ def test_what_the_experts_answered_stays_and_is_made_again(
     new_folder: Callable[[], Path], data_dir: Path
 ) -> None:
     settings = filled_settings(settings_of(environment(new_folder(), data_dir)))
-    own = open_tables(settings, at(NOW), MINERALS).snapshots["811292"].fallback()
-    assert own is not None
-    experts = own.fallback()
+    experts = open_table(settings, at(NOW), "811292").fallback()
     assert experts is not None
-    pipeline = TablePipeline(experts, SharedForecasts(OpenedTables({"811292": experts}, {})))
+    pipeline = TablePipeline(experts)
 
     first, second = run_pipeline(pipeline), run_pipeline(pipeline)
 

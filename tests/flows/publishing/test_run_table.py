@@ -14,7 +14,7 @@ from flows.publishing.past_report import write_past_report
 from flows.publishing.reproduce import reproduce
 from flows.publishing.run_config import table_config
 from flows.publishing.table_pipeline import hindsight, record
-from flows.publishing.table_snapshot import full_commodities, open_table, open_tables
+from flows.publishing.table_snapshot import full_commodities, open_table
 from flows.run import RunOutcome, run
 from models.evaluation.backtest import Backtest
 from models.learning.spec import EngineSpec
@@ -151,8 +151,7 @@ def test_the_run_is_noted_in_the_store_and_in_mlflow(filled: Filled) -> None:
 
 
 def past_tables(settings: Settings) -> list[PartnerTable]:
-    opened = open_tables(settings, at(NOW), [table_config("850511")])
-    return [group.tables["850511"] for group in opened.past()]
+    return open_table(settings, at(NOW), "850511").past()
 
 
 def test_past_tables_hold_only_what_was_known_then(filled: Filled) -> None:

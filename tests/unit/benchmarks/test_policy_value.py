@@ -10,28 +10,20 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "benchmarks"))
 
-from announced import announced, control_covariates, duty_covariates, read_steps, shares_named
+from announced import announced, duty_covariates, known_on, read_steps, shares_named
 from policy_cells import Window, forecasts_at
 from policy_imports import rise_of
-from policy_licences import answering
 from policy_magnets import Blind
 from policy_value import compared
 
-from features.controls.controls import INSTRUMENTS
 from features.months import month_number
 from models.forecasting.panel_snapshot import PanelSnapshot
 from models.learning.spec import EngineSpec
-from models.policy.policy_response import known_on
-from sources.files.controls import read_controls
 from tests.data.builders import make_table, make_world
 
 SERIES = ["China|333", "China|334", "Germany|333", "Korea, South|336", "Mexico|311"]
 CUTOFF = month_number("2018-08")
 QUICK = EngineSpec(rounds=12, least_rows=20, threads=1)
-CONTROLS = (
-    "event_id,announced_on,effective_from,effective_to,end_known_on,instrument,destinations,share,"
-    "materials\nact,2023-10-20,2023-12-01,,,export_control,S0;S1,0.8,natural graphite\n"
-)
 
 
 def imports(last: str = "2019-06") -> pd.DataFrame:
@@ -121,31 +113,6 @@ def test_a_series_is_hit_in_the_month_of_the_news_not_after() -> None:
 
     assert rise("2018-08") > 5.0
     assert rise("2018-09") == 0.0
-
-
-@pytest.mark.slow
-def test_licences_change_no_forecast_before_they_are_announced(tmp_path: Path) -> None:
-    table = make_table(months=96, start="2017-01")
-    file = tmp_path / "controls.csv"
-    file.write_text(CONTROLS, encoding="utf-8")
-    controls = read_controls(file, list(table.index), instruments=INSTRUMENTS)
-    cutoff = month_number("2023-09")
-    wild = table.copy()
-    wild.loc[:, cutoff + 1 :] = 1e9
-    unsaid = tuple(replace(one, announced_on=pd.Timestamp("2023-11-01")) for one in controls)
-
-    def said(one: pd.DataFrame, acts: object) -> pd.DataFrame:
-        found = forecasts_at(answering(quick(one), acts), cutoff, spec=QUICK)  # type: ignore[arg-type]
-        return found.pivot_table(index=["destination", "period"], columns="model", values="p50")
-
-    true, false, silent = said(table, controls), said(wild, controls), said(table, unsaid)
-
-    pd.testing.assert_frame_equal(true, false, check_exact=True)
-    assert silent["magnetcast"].equals(silent["no_response"].rename("magnetcast"))
-    assert (true.loc["S0", "magnetcast"] < 0.8 * true.loc["S0", "no_response"]).any()
-    shares = control_covariates(table, 6, tmp_path, unsaid)
-    assert not shares.at(cutoff, 6).any()
-    assert control_covariates(table, 6, tmp_path, controls).at(cutoff, 6).max() == 0.8
 
 
 @pytest.mark.slow

@@ -1,7 +1,6 @@
 """What changed the medians of a partner table from one publication to the next."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,14 +14,13 @@ from flows.context.stores import made_store, store_of
 from flows.publishing.published_forecasts import ExplainRequest
 from flows.publishing.table_pipeline import forecast_table_at
 from flows.publishing.table_snapshot import open_table
-from models.forecasting.panel_forecaster import CommodityGroup
 from store.errors import DataError
 from store.facts.batch import Batch, FileRows
 from store.facts.reading import latest_forecast
 from store.facts.writing import write_batch
 from store.publications.publishing import publish_forecasts
 from store.settings import Settings
-from store.vocabulary import CHANGES, FORECAST_COLUMNS
+from store.vocabulary import CHANGES
 from tests.data.builders import at
 from tests.data.partner_builders import COMMODITY, make_cells, make_partner_rows, make_partner_world
 
@@ -99,21 +97,18 @@ def test_between_a_publication_and_itself_nothing_changed(twice: Twice) -> None:
     assert (found[["change", *CHANGES]] == 0).all(axis=None)
 
 
-def alone(rows: pd.DataFrame, day: str) -> CommodityGroup:
-    table = partner_table(rows, commodity=COMMODITY, as_of=at(day))
-    return CommodityGroup.alone(table)
-
-
 def test_the_steps_replace_one_input_after_the_other(twice: Twice) -> None:
-    first, last = (alone(twice.rows, day) for day in (BEFORE, AFTER))
+    first, last = (
+        partner_table(twice.rows, commodity=COMMODITY, as_of=at(day)) for day in (BEFORE, AFTER)
+    )
 
-    steps = [facts.tables[COMMODITY] for facts in between(first, last)]
+    steps = between(first, last)
 
-    assert steps[-1] is last.tables[COMMODITY]
+    assert steps[-1] is last
     month = pd.Period(REVISED, "M")
     place = steps[-1].cutoff - (pd.Period("2023-12", "M") - month).n
     result = [float(step.tonnes.loc["USA", place]) for step in steps]
-    assert [step.cutoff - steps[0].cutoff for step in steps] == [0, 0, 2, 2, 2]
+    assert [step.cutoff - steps[0].cutoff for step in steps] == [0, 0, 2, 2]
     assert result[3] == pytest.approx(3.0 * result[0])
     assert result[:3] == [result[0]] * 3
     assert steps[2].tonnes.iloc[:, -2:].equals(steps[-1].tonnes.iloc[:, -2:])
@@ -124,19 +119,6 @@ def test_days_the_wrong_way_round_or_before_any_publication_are_reported(twice: 
         changes(twice.settings, since=AFTER, until=BEFORE)
     with pytest.raises(DataError, match=f"Nothing of {COMMODITY} was published by 2020-01-01"):
         changes(twice.settings, since="2020-01-01")
-
-
-@pytest.mark.slow
-def test_a_forecast_that_a_group_made_is_refused(twice: Twice, tmp_path: Path) -> None:
-    settings = Settings(home=tmp_path)
-    made = latest_forecast(store_of(twice.settings), commodity=COMMODITY)
-    renamed = made[list(FORECAST_COLUMNS)].assign(model="group-ab12")
-    publish_forecasts(
-        made_store(settings), renamed, as_of=at(AFTER), data_vintage="x", commodity=COMMODITY
-    )
-
-    with pytest.raises(DataError, match="the model of a group, and who was in the group is not"):
-        changes(settings, since=AFTER)
 
 
 @pytest.mark.slow

@@ -44,7 +44,7 @@ def frame() -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def forecasts(frame: pd.DataFrame) -> pd.DataFrame:
-    return mc.Forecaster().fit(frame, freq="M").predict(3)
+    return mc.Forecaster().fit(frame).predict(3)
 
 
 def test_the_numbers_are_those_of_predict_on_the_same_file(
@@ -182,15 +182,13 @@ def test_series_above_zero_are_the_same_whether_negative_ones_are_allowed(
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda model, df: model.fit(df, freq="D"), "Frequency 'D' is none that panels can have"),
-        (lambda model, df: model.fit(df, freq="W"), "Frequency 'W' does not fit Panel, of whose"),
         (lambda model, df: model.fit(df).predict(0), "--horizon 0 is no number of months"),
         (lambda model, df: model.fit(df).predict(1, quantiles=[0.99]), "quantiles has 0.99"),
         (lambda model, df: model.fit(df.drop(columns="y")), "Panel has no column tonnes"),
         (lambda model, df: model.fit(df.iloc[:0]), "Panel has no rows"),
         (lambda model, df: model.fit(df, tree={"all": ["A", "X"]}), "X"),
     ],
-    ids=["no frequency", "another frequency", "horizon", "level", "column", "rows", "tree"],
+    ids=["horizon", "level", "column", "rows", "tree"],
 )
 def test_what_cannot_be_used_is_said(
     frame: pd.DataFrame, call: Callable[..., object], message: str

@@ -49,28 +49,6 @@ def test_rows_become_a_dense_table_with_gaps_as_nan(tmp_path: Path) -> None:
     assert panel.tree_rows is None
 
 
-@pytest.mark.parametrize("name", ["panel.csv", "panel.csv.gz"])
-@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "gb18030"])
-def test_other_encodings_read_the_same_with_a_note(
-    tmp_path: Path, encoding: str, name: str
-) -> None:
-    text = GOOD.replace("A,", "镝铽,") + "镝铽,2020-03,4,ragged,line\n" + SOUND * 9_000
-    content = text.encode(encoding)
-    path = tmp_path / name
-    path.write_bytes(gzip.compress(content) if name.endswith("gz") else content)
-
-    panel = read_panel(path)
-
-    same = read(tmp_path, text) if name != "panel.csv" else read_panel(write(tmp_path, text, "u"))
-    assert panel.notes == (f"read as {encoding.upper()}", *same.notes)
-    assert panel.refused == same.refused
-    pd.testing.assert_frame_equal(panel.table, same.table)
-
-
-def test_a_zero_byte_does_not_make_utf16(tmp_path: Path) -> None:
-    assert list(read(tmp_path, GOOD + "C\0,2020-01,1\n").refused) == ["C\0"]
-
-
 def test_further_columns_are_ignored_whatever_they_hold(tmp_path: Path) -> None:
     text = "unit,tonnes,destination,period\nusd,7,A,2020-01\n,8,A,2020-02\n"
 
@@ -171,43 +149,24 @@ def test_numbers_of_parquet_are_read_in_any_type(tmp_path: Path) -> None:
         assert values(read_panel(path), "7") == {month_number("2020-01"): 3.0}
 
 
-def test_mixed_forms_of_months_are_read_and_noted(tmp_path: Path) -> None:
-    panel = read(tmp_path, HEADER + "A,2020-01,1\nA,2020-02-29,2\nA,202003,3\nB,2020-1,4\n")
-
-    assert panel.table.loc["A"].tolist() == [1.0, 2.0, 3.0]
-    assert panel.notes == (
-        "period is written in 3 forms: YYYY-MM (2 rows), YYYY-MM-DD (1 row), YYYYMM (1 row)",
-    )
-
-
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
         pytest.param("A,2020-13,1", "row 3: 2020-13 is no month", id="no such month"),
         pytest.param("A,2020-00,1", "row 3: 2020-00 is no month", id="month 0"),
         pytest.param("A,2020,1", "row 3: 2020 is no month", id="a year"),
-        pytest.param("A,202,1", "row 3: 202 is no month", id="short"),
+        pytest.param("A,01/02/2020,1", "row 3: 01/02/2020 is no month", id="ambiguous"),
         pytest.param("A,2020-Q1,1", "row 3: 2020-Q1 is no month", id="a quarter"),
-        pytest.param("A,2020-02-30,1", "row 3: 2020-02-30 is no day", id="no such day"),
         pytest.param("A,,1", "row 3: period is empty", id="no period"),
-        pytest.param(
-            "A,01/02/2020,1",
-            "row 3: 01/02/2020 is not written year first, so its month is doubtful",
-            id="ambiguous",
-        ),
         pytest.param(
             "A,0202-01,1", "row 3: 0202-01 lies outside the years 1700 to 2199", id="far off"
         ),
         pytest.param("A,2020-02,abc", "row 3: tonnes 'abc' is no number", id="a word"),
         pytest.param('A,2020-02,"1,234"', "row 3: tonnes '1,234' is no number", id="thousands"),
         pytest.param("A,2020-02,1_000", "row 3: tonnes '1_000' is no number", id="underscore"),
-        pytest.param("A,2020-02,inf", "row 3: tonnes 'inf' is not finite", id="infinite"),
-        pytest.param("A,2020-02,-Infinity", "row 3: tonnes '-Infinity' is not finite", id="below"),
-        pytest.param("A,2020-02,1e999", "row 3: tonnes '1e999' is not finite", id="overflow"),
+        pytest.param("A,2020-02,inf", "row 3: tonnes inf is not finite", id="infinite"),
         pytest.param("A,2020-02,1e200", "row 3: 1e+200 tonnes is over 1e+100", id="too large"),
         pytest.param("A,2020-02,-5", "row 3: -5.0 tonnes is negative", id="negative"),
-        pytest.param("A,2020-02,1,2", "row 3: 4 cells, not 3", id="too long"),
-        pytest.param("A,2020-02", "row 3: 2 cells, not 3", id="too short"),
         pytest.param(
             "A,2020-01,2",
             "row 3: 2020-01 stands twice with different tonnes, 2.0 here and 1.0 in row 2",
@@ -230,35 +189,26 @@ def test_a_series_with_a_bad_row_is_refused_and_takes_no_other_down(
     assert len(panel.table) == 1
 
 
-def test_many_faults_of_a_series_are_counted_and_five_reported_in_order(tmp_path: Path) -> None:
+def test_many_faults_of_a_series_are_counted_and_five_reported(tmp_path: Path) -> None:
     lines = "".join(f"A,2020-{month:02d},-{month}\n" for month in range(8, 0, -1))
 
-    refused = read(tmp_path, f"{HEADER}A,2020,1\n{SOUND}{lines}A,x,1\n").refused
+    refused = read(tmp_path, f"{HEADER}{SOUND}{lines}").refused
 
-    assert refused == {
-        "A": "row 2: 2020 is no month; row 15: -8.0 tonnes is negative; "
-        "row 16: -7.0 tonnes is negative; row 17: -6.0 tonnes is negative; "
-        "row 18: -5.0 tonnes is negative; ... (10 in all)"
-    }
+    assert refused["A"].startswith("row 14: -8.0 tonnes is negative; row 15: ")
+    assert refused["A"].endswith("row 18: -4.0 tonnes is negative; ... (8 in all)")
 
 
-def test_rows_are_numbered_as_lines_past_torn_and_blank_ones(tmp_path: Path) -> None:
-    text = f"{HEADER}T,2020-01\n\nT,2020-01,1,2\nA,2020-13,1\n\nT\nA,2020-14,1\n{SOUND}"
+def test_rows_are_numbered_as_lines_past_blank_ones(tmp_path: Path) -> None:
+    text = f"{HEADER}\nA,2020-13,1\n\nA,2020-14,1\n{SOUND}"
 
     assert read(tmp_path, text).refused == {
-        "A": "row 5: 2020-13 is no month; row 8: 2020-14 is no month",
-        "T": "row 2: 2 cells, not 3; row 4: 4 cells, not 3; row 7: 1 cells, not 3",
+        "A": "row 3: 2020-13 is no month; row 5: 2020-14 is no month"
     }
 
 
-def test_commas_at_the_end_of_rows_move_no_number(tmp_path: Path) -> None:
-    padded = "".join(f"{line},\n" for line in SOUND.splitlines())
-
-    panel = read(tmp_path, f"{HEADER}\n{padded}A,2020-01,1,\nB,2020-01\nC,2020-01,x,\n")
-
-    assert list(panel.table.index) == ["A", "S"]
-    assert panel.refused["B"].startswith("row 16: ")
-    assert panel.refused["C"].startswith("row 17: ")
+def test_a_line_with_too_many_cells_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="Expected 3 fields in line 14, saw 4"):
+        read(tmp_path, f"{HEADER}{SOUND}A,2020-01,1,2\n{SOUND}")
 
 
 def test_rows_of_parquet_are_numbered_from_one(tmp_path: Path) -> None:
@@ -276,8 +226,7 @@ def test_an_empty_value_or_a_word_for_none_is_a_gap(tmp_path: Path, word: str) -
 
     np.testing.assert_array_equal(panel.table.loc["A"], [1.0, np.nan, 3.0])
     assert panel.refused == {}
-    noted = "tonnes has a word for a missing value, such as nan: 1 row, read as gaps"
-    assert panel.notes == ((noted,) if word.strip() else ()) + ("gaps: 1 month in 1 series",)
+    assert panel.notes == ("gaps: 1 month in 1 series",)
 
 
 def test_a_word_for_none_beside_a_bad_one_is_still_a_gap(tmp_path: Path) -> None:
@@ -297,7 +246,7 @@ def test_a_value_beats_an_empty_row_of_the_same_month(tmp_path: Path) -> None:
 def test_a_series_without_any_value_is_refused(tmp_path: Path) -> None:
     panel = read(tmp_path, f"{HEADER}A,2020-01,\nA,2020-02,nan\n{SOUND}")
 
-    assert panel.refused == {"A": "tonnes is empty in all its rows (2)"}
+    assert panel.refused["A"].startswith("row 2: tonnes is empty, as in all rows of the series")
 
 
 def test_months_that_are_empty_throughout_do_not_lengthen_the_panel(tmp_path: Path) -> None:
@@ -307,13 +256,10 @@ def test_months_that_are_empty_throughout_do_not_lengthen_the_panel(tmp_path: Pa
 
 
 def test_rows_that_are_twice_alike_are_read_once_and_noted(tmp_path: Path) -> None:
-    panel = read(tmp_path, HEADER + "A,2020-01,1\nA,2020-01,1.0\nA,2020-01-31,1\nA,2020-02,2\n")
+    panel = read(tmp_path, HEADER + "A,2020-01,1\nA,2020-01,1.0\nA,2020-01,1\nA,2020-02,2\n")
 
     assert panel.table.to_numpy().tolist() == [[1.0, 2.0]]
-    assert panel.notes == (
-        "period is written in 2 forms: YYYY-MM (3 rows), YYYY-MM-DD (1 row)",
-        "2 rows with the same series, month and tonnes as another, read once",
-    )
+    assert panel.notes == ("2 rows with the same series, month and tonnes as another, read once",)
 
 
 def test_large_small_zero_and_constant_values_are_kept(tmp_path: Path) -> None:
@@ -324,51 +270,12 @@ def test_large_small_zero_and_constant_values_are_kept(tmp_path: Path) -> None:
 
 
 def test_nameless_rows_belong_to_nobody_and_are_noted(tmp_path: Path) -> None:
-    panel = read(tmp_path, f"{HEADER},2020-01,5\n{SOUND} ,2020-02,x\n,,\n1\n")
+    panel = read(tmp_path, f"{HEADER},2020-01,5\n{SOUND} ,2020-02,x\n,,\n")
 
     assert list(panel.table.index) == ["S"]
-    assert panel.refused == {"1": "row 17: 1 cells, not 3"}
     assert panel.notes == (
         "rows without a destination belong to no series and were left out: row 2; row 15",
     )
-
-
-def test_a_panel_of_mostly_nameless_rows_is_refused(tmp_path: Path) -> None:
-    path = write(tmp_path, HEADER + "A,2020-01,1\n,2020-02,2\n,2020-03,3\n")
-
-    with pytest.raises(DataError) as caught:
-        read_panel(path)
-
-    assert str(caught.value) == (
-        f"Panel {path} has no destination in 2 rows, which are most: row 3; row 4. "
-        "Expected a series name in every row. Write the name into each of its rows."
-    )
-
-
-def test_a_slip_into_a_far_year_is_refused_as_it_would_move_the_end_of_all(tmp_path: Path) -> None:
-    panel = read(tmp_path, f"{HEADER}{SOUND}A,2020-01,1\nA,2052-02,2\nB,1820-01,3\nB,2020-01,4\n")
-
-    assert panel.refused == {
-        "A": "row 15: 2052-02 lies far after the rest of the panel, which ends in 2020-12",
-        "B": "row 16: 1820-01 lies far before the rest of the panel, which begins in 2020-01",
-    }
-    assert panel.table.shape == (1, 12)
-
-
-def test_a_series_that_lives_on_after_the_others_is_kept(tmp_path: Path) -> None:
-    later = "".join(f"B,2025-{month:02d},{month}\n" for month in range(1, 13))
-
-    panel = read(tmp_path, HEADER + SOUND + later)
-
-    assert panel.refused == {}
-    assert panel.table.shape == (2, 72)
-
-
-def test_a_pause_of_the_whole_panel_and_a_lone_series_are_kept(tmp_path: Path) -> None:
-    paused = read(tmp_path, HEADER + "A,2020-01,1\nA,2025-01,2\nB,2020-01,1\nB,2025-01,2\n")
-    lone = read(tmp_path, HEADER + "A,2020-01,1\nA,2025-01,2\n")
-
-    assert paused.refused == lone.refused == {}
 
 
 def test_an_end_that_hardly_any_series_reaches_is_noted(tmp_path: Path) -> None:
@@ -399,7 +306,7 @@ def test_a_series_that_is_part_of_two_things_is_refused(tmp_path: Path) -> None:
 
     panel = read(tmp_path, text)
 
-    assert panel.refused == {"DEU": "row 3: part_of is 'EWR', but 'EU' in row 2"}
+    assert panel.refused == {"DEU": "row 3: part_of is 'EWR', in the first row 'EU'"}
     assert panel.tree_rows is not None
     assert panel.tree_rows.to_dict() == {"ITA": "EU"}
 
@@ -412,7 +319,8 @@ def test_a_panel_without_a_sound_series_is_refused_with_a_fault_each(tmp_path: P
 
     assert str(caught.value) == (
         f"Panel {path} has no series that can be used. "
-        "A: row 2: -1.0 tonnes is negative; ... (2 in all); B: row 4: 2020 is no month. "
+        "A: row 2: -1.0 tonnes is negative; row 3: -1.0 tonnes is negative; "
+        "B: row 4: 2020 is no month. "
         "Expected a series name, a month as YYYY-MM and one number of at least 0 a row. "
         "Correct or remove the rows."
     )
@@ -448,44 +356,38 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
         assert str(caught.value) == (
             f"Panel {tmp_path / name} does not exist. "
-            "Expected a CSV, CSV.gz or Parquet file. Check the path."
+            "Expected CSV, CSV.gz or Parquet. Check the path."
         )
 
 
+@pytest.mark.parametrize("name", ["latin.csv", "latin.csv.gz"])
+def test_a_file_that_is_not_utf8_is_refused_with_the_line(tmp_path: Path, name: str) -> None:
+    content = (HEADER + SOUND).encode() + b"C\xf4te,2020-01,1\n"
+    path = tmp_path / name
+    path.write_bytes(gzip.compress(content) if name.endswith("gz") else content)
+
+    with pytest.raises(DataError, match="is not UTF-8: byte 0xf4 on line 14"):
+        read_panel(path)
+
+
 @pytest.mark.parametrize(
-    ("content", "byte"),
+    ("dates", "message"),
     [
-        pytest.param(GOOD.encode() + b"C\xf4te,2020-01,1\n", "0xf4 on line 5", id="name"),
-        pytest.param(b"destination,period,tonnes,\xe9\n", "0xe9 on line 1", id="header"),
-        pytest.param(GOOD.encode() + b"A,2020-03,1,\xe9\n", "0xe9 on line 5", id="ragged line"),
-        pytest.param(GOOD.encode() + b"A,2020-03,\xc3", "0xc3 on line 5", id="half a letter"),
-        pytest.param(GOOD.encode("utf-16")[:-1], "0x0a on line 5", id="cut utf-16"),
+        pytest.param(["2020Q1", "2020Q2"], "has quarters or weeks, such as 2020Q1", id="quarters"),
+        pytest.param(["2020-W01", "2020-W02"], "has quarters or weeks", id="weeks"),
         pytest.param(
-            (HEADER + SOUND * 10_000).encode() + b"\xe9", "0xe9 on line 120002", id="far down"
+            ["2020-01-06", "2020-01-13", "2020-01-20"], "has several dates a month", id="days"
         ),
         pytest.param(
-            (
-                GOOD + "대한민국 미국 독일 일본 베트남 인도 태국 이탈리아 프랑스 스페인,2020-01,1\n"
-            ).encode("cp949"),
-            "0xb4 on line 5",
-            id="Korean",
-        ),
-        pytest.param(
-            (GOOD + "Египет,2020-01,1\n").encode("cp1251"), "0xc5 on line 5", id="Russian"
+            ["2020-01", "2020-04", "2020-07", "2020-10"], "3 months apart", id="dated quarters"
         ),
     ],
 )
-def test_a_file_of_no_known_encoding_is_refused(tmp_path: Path, content: bytes, byte: str) -> None:
-    path = tmp_path / "latin.csv"
-    path.write_bytes(content)
-
-    with pytest.raises(DataError) as caught:
-        read_panel(path)
-
-    assert str(caught.value) == (
-        f"Panel {path} is neither UTF-8, UTF-16 nor GB18030: byte {byte}. "
-        "Expected UTF-8 text. Save the file as UTF-8; nothing was used."
-    )
+def test_a_panel_that_is_not_monthly_is_refused(
+    tmp_path: Path, dates: list[str], message: str
+) -> None:
+    with pytest.raises(DataError, match=message):
+        read(tmp_path, HEADER + "".join(f"A,{date},1\n" for date in dates))
 
 
 @pytest.mark.parametrize(
@@ -496,16 +398,7 @@ def test_a_file_of_no_known_encoding_is_refused(tmp_path: Path, content: bytes, 
         pytest.param("ragged.parquet", b"PAR1 no", "cannot be read: ", id="ragged parquet"),
         pytest.param("plain.csv.gz", HEADER.encode(), "cannot be read: ", id="not gzipped"),
         pytest.param(
-            "quote.csv",
-            f'{HEADER}"A,2020-01,1\n{SOUND}'.encode(),
-            "has a double quote in row 2 that is closed lines later or never",
-            id="quote",
-        ),
-        pytest.param(
-            "long.csv",
-            f'{HEADER}"A,2020-01,1\n{SOUND * 20_000}'.encode(),
-            "cannot be read: a double quote is never closed, or a line is longer than",
-            id="quote of a long file",
+            "quote.csv", f'{HEADER}{SOUND}"A,2020-01,1\n'.encode(), "cannot be read: ", id="quote"
         ),
     ],
 )
@@ -525,13 +418,6 @@ def test_a_folder_is_no_panel(tmp_path: Path) -> None:
         read_panel(tmp_path)
 
 
-def test_a_file_of_torn_lines_only_has_no_sound_series(tmp_path: Path) -> None:
-    with pytest.raises(
-        DataError, match=r"no series that can be used\. A: row 2: 2 cells, not 3\. "
-    ):
-        read(tmp_path, HEADER + "A,2020-01\n")
-
-
 def test_numbers_that_are_no_whole_months_are_refused(tmp_path: Path) -> None:
     rows = pd.DataFrame({"destination": ["A", "S"], "period": [202001.5, 202001.0], "tonnes": 1.0})
     rows.to_parquet(tmp_path / "panel.parquet")
@@ -541,27 +427,9 @@ def test_numbers_that_are_no_whole_months_are_refused(tmp_path: Path) -> None:
     assert panel.refused == {"A": "row 1: 202001.5 is no month"}
 
 
-def test_a_column_of_lists_is_no_destination(tmp_path: Path) -> None:
-    path = tmp_path / "panel.parquet"
-    rows = pa.table({"destination": [["A"]], "period": ["2020-01"], "tonnes": [1.0]})
-    pq.write_table(rows, path)
-
-    with pytest.raises(DataError, match=r"has list<.*> in column destination\. Expected text\."):
-        read_panel(path)
-
-
-def test_a_column_of_moments_is_no_tonnes(tmp_path: Path) -> None:
-    path = tmp_path / "panel.parquet"
-    moments = pd.to_datetime(["2020-01-01"])
-    pd.DataFrame({"destination": "A", "period": "2020-01", "tonnes": moments}).to_parquet(path)
-
-    with pytest.raises(DataError, match=r"has timestamp.* in column tonnes\. Expected numbers\."):
-        read_panel(path)
-
-
 CELLS = st.tuples(
     st.sampled_from("ABCD"),
-    st.sampled_from(["2020-01", "2020-02", "2020/3", "202004", "2020-05-09", "2020-13", ""]),
+    st.sampled_from(["2020-01", "2020-02", "2020/3", "202004", "2020-13", ""]),
     st.sampled_from(["0", "1", "2.5", "", "nan", "-1", "x"]),
 )
 

@@ -27,7 +27,7 @@ def make_snapshot(*, months: int = 60) -> PanelSnapshot:
 
 
 def predict(snapshot: PanelSnapshot) -> pd.DataFrame:
-    [fitted] = FORECASTER.fit(snapshot)
+    fitted = FORECASTER.fit(snapshot)
     return pd.concat(fitted.predict(), ignore_index=True)
 
 

@@ -3,8 +3,8 @@ import pandas as pd
 import pytest
 
 from features.panel.partner_table import PartnerTable, partner_table
-from models.evaluation.backtest import Backtest, backtest_group
-from models.forecasting.panel_forecaster import CommodityGroup, GroupForecaster
+from models.evaluation.backtest import backtest_tables
+from models.forecasting.panel_forecaster import forecast_table
 from models.forecasting.panel_snapshot import PanelSnapshot, known_months
 from store.vocabulary import EU27_MEMBERS, FORECAST_COLUMNS, QUANTILE_COLUMNS
 from tests.data.builders import at
@@ -13,27 +13,19 @@ from tests.data.partner_builders import COMMODITY, make_partner_world
 
 NOW = at("2024-01-26")
 WORLD = make_partner_world(partners=30, months=48)
-FORECASTER = GroupForecaster(BRIEF)
 
 
 def table_at(day: pd.Timestamp, rows: pd.DataFrame | None = None) -> PartnerTable:
     return partner_table(WORLD.rows() if rows is None else rows, commodity=COMMODITY, as_of=day)
 
 
-def forecast_table(table: PartnerTable) -> pd.DataFrame:
-    group = CommodityGroup.alone(table)
-    return FORECASTER.forecast_member(group, COMMODITY, status="champion")
-
-
-def backtest(past: list[PartnerTable], now: PartnerTable) -> Backtest:
-    groups = [CommodityGroup.alone(table) for table in past]
-    [found] = backtest_group(FORECASTER, groups, CommodityGroup.alone(now)).values()
-    return found
+def forecast_at(table: PartnerTable) -> pd.DataFrame:
+    return forecast_table(table, BRIEF, status="champion")
 
 
 @pytest.fixture(scope="module")
 def forecast() -> pd.DataFrame:
-    return forecast_table(table_at(NOW))
+    return forecast_at(table_at(NOW))
 
 
 def test_every_destination_and_sum_is_forecast_a_year_ahead(forecast: pd.DataFrame) -> None:
@@ -66,7 +58,7 @@ def test_a_remainder_is_forecast_and_part_of_the_world() -> None:
     total = rows["destination"] == "WLD"
     rows["value"] = rows["value"].where(~total, rows["value"] * 1.05)
 
-    made = forecast_table(table_at(NOW, rows))
+    made = forecast_at(table_at(NOW, rows))
 
     mean = made.pivot_table(index="period", columns="destination", values="mean")
     assert (mean["ROW"] > 0).all()
@@ -79,7 +71,7 @@ def test_a_destination_that_is_gone_gets_next_to_nothing() -> None:
     rows = WORLD.rows()
     gone = (rows["destination"] == "DEU") & (rows["period_from"] >= "2022-01-01")
 
-    made = forecast_table(table_at(NOW, rows.loc[~gone]))
+    made = forecast_at(table_at(NOW, rows.loc[~gone]))
 
     before = WORLD.tonnes.loc["DEU"].iloc[:24].mean()
     assert made.loc[made["destination"] == "DEU", "p50"].max() < 0.02 * before
@@ -93,7 +85,7 @@ def test_rows_known_later_change_no_bit_of_a_forecast(forecast: pd.DataFrame) ->
     revised = revised.astype({"available_at": known["available_at"].dtype})
     rows = pd.concat([later, known, revised], ignore_index=True)
 
-    made = forecast_table(table_at(NOW, rows))
+    made = forecast_at(table_at(NOW, rows))
 
     pd.testing.assert_frame_equal(made, forecast, check_exact=True)
 
@@ -102,7 +94,7 @@ def test_rows_known_later_change_no_bit_of_a_forecast(forecast: pd.DataFrame) ->
 def test_past_tables_are_scored_against_what_is_known_now() -> None:
     now = table_at(NOW)
 
-    found = backtest([table_at(at("2023-04-26")), table_at(at("2023-07-26"))], now)
+    found = backtest_tables(BRIEF, [table_at(at("2023-04-26")), table_at(at("2023-07-26"))], now)
 
     assert set(found.cells["model"]) == {"magnetcast", "seasonal_naive", "last_value"}
     own = found.cells.loc[found.cells["model"] == "magnetcast"]
@@ -116,7 +108,7 @@ def test_past_tables_are_scored_against_what_is_known_now() -> None:
 def test_the_last_value_states_the_last_month_for_all_months() -> None:
     past, now = table_at(at("2023-07-26")), table_at(NOW)
 
-    predicted = backtest([past], now).forecasts
+    predicted = backtest_tables(BRIEF, [past], now).forecasts
 
     last = predicted.loc[
         (predicted["model"] == "last_value") & (predicted["destination"] == "USA"), "p50"
@@ -125,7 +117,7 @@ def test_the_last_value_states_the_last_month_for_all_months() -> None:
 
 
 def test_without_a_past_table_nothing_is_scored() -> None:
-    found = backtest([], table_at(NOW))
+    found = backtest_tables(BRIEF, [], table_at(NOW))
 
     assert found.scores.empty
     assert found.cells.empty

@@ -3,23 +3,15 @@
 import codecs
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from functools import partial
+from collections.abc import Callable, Iterable
 from itertools import chain
-from pathlib import Path
 from typing import Final
-
-import pyarrow as pa
-
-from store.errors import DataError
-from store.expansion import Expansion
 
 UTF8: Final = "utf-8"
 
 KNOWN: Final = "UTF-8, UTF-16 nor GB18030"
 """To follow "is neither" in a message."""
 
-_BLOCK_BYTES: Final = 1 << 20
 _GB18030: Final = "gb18030"
 _ASCII: Final = re.compile(r"[\x00-\x7f]+")
 _SIGNS: Final = b"\xa3"
@@ -64,35 +56,6 @@ def likely_encodings(start: bytes) -> tuple[str, ...]:
     low, high = start[1::2].count(0), start[::2].count(0)
     wide = ("utf-16-le" if low >= high else "utf-16-be",)
     return (*(wide if low + high > _ZEROS * len(start) else ()), UTF8, _GB18030)
-
-
-def encoding_of_file(path: Path, named: str) -> str:
-    """Return the encoding of a file of text, packed or not.
-
-    Raises:
-        DataError: It has none that is known, as names would be misread, or grows too large.
-    """
-    try:
-        return encoding_of(partial(_blocks, path, named))
-    except UnicodeError as err:
-        raise DataError(
-            f"{named} is neither {KNOWN}: {err}. "
-            "Expected UTF-8 text. Save the file as UTF-8; nothing was used."
-        ) from err
-
-
-def _blocks(path: Path, named: str) -> Iterator[bytes]:
-    size, expansion = 0, Expansion(named, path.stat().st_size)
-    with pa.input_stream(str(path)) as stream:
-        while block := stream.read(_BLOCK_BYTES):
-            expansion.check(size := size + len(block))
-            yield block
-
-
-def utf8_stream(path: Path, encoding: str) -> pa.NativeFile:
-    """Open a file of text in an encoding, packed or not, as UTF-8."""
-    stream = pa.input_stream(str(path))
-    return stream if encoding == UTF8 else pa.transcoding_input_stream(stream, encoding, UTF8)
 
 
 def _check(encoding: str, blocks: Iterable[bytes]) -> None:

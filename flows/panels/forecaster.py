@@ -1,7 +1,7 @@
 """The panel engine for any table of series, as scikit-learn's estimators are used."""
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -11,19 +11,14 @@ import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from flows.panels.panel_files import periods_ahead
+from flows.panels.panel_files import Sums, months_ahead, opened, refusal
 from models.forecasting.panel_forecaster import PanelForecaster
-from models.forecasting.panel_snapshot import PanelSnapshot
 from models.learning.recipe import with_parameters
 from models.learning.spec import EngineSpec
-from models.reconciliation.tree import add_sums, contradictions, tree_of
 from models.statistical import pretrained
-from sources.files.column_names import NIXTLA, OURS, our_names
-from sources.files.covariates_file import read_covariates
-from sources.files.panel import Panel, PanelOptions, panel_of
-from sources.files.tree import read_tree, tree_of_panel
+from sources.files.long_format import NIXTLA, OURS, our_names
+from sources.files.panel import PanelOptions
 from store.errors import DataError, first_few
-from store.frequency import Frequency
 from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
 
 _DEFAULT: Final = EngineSpec()
@@ -36,10 +31,10 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
     ``period``, ``tonnes``). Parameters are those of the engine (docs/adr/0005).
 
     Attributes:
-        table_: The panel, series x numbers of periods, sums of a tree among them.
+        table_: The panel, series x numbers of months, sums of a tree among them.
         refused_: Series that cannot be used, and why.
         freq_: pandas' name of the dates of forecasts: ``MS`` or ``ME`` for the first or last day of
-            months, ``QS-JAN``, ``QE-DEC``, ``W-MON``.
+            months, as those of the panel.
     """
 
     def __init__(
@@ -101,18 +96,15 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
         self,
         df: pd.DataFrame,
         *,
-        freq: str | None = None,
         covariates: pd.DataFrame | Path | None = None,
-        tree: pd.DataFrame | Path | Mapping[str, Sequence[str]] | None = None,
+        tree: Sums | None = None,
         columns: tuple[str, str, str] | None = None,
     ) -> "Forecaster":
         """Check and keep a panel; ``predict`` trains, because the trees depend on the horizon.
 
         Args:
-            df: One row a series and month, quarter or week; not modified. A series with a bad row
-                is left out with a warning, see ``refused_``.
-            freq: ``M``, ``Q`` or ``W``, or pandas' names of them such as ``ME``, ``QE`` or
-                ``W-MON``; inferred from the dates if left out.
+            df: One row a series and month; not modified. A series with a bad row is left out with a
+                warning, see ``refused_``.
             covariates: What is known ahead: series, date, ``name``, ``value`` and perhaps
                 ``available_at``, or one column a covariate.
             tree: Which series add up to what: by sum its parts, or a table or file of
@@ -123,44 +115,27 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
             DataError: The panel or what goes with it cannot be used; nothing is kept.
         """
         spec = self._spec()
-        panel = panel_of(df, PanelOptions(columns, self.allow_negative, freq))
-        parts = _parts(panel, tree)
-        sums = tree_of(parts, panel.table.index) if parts else None
-        if sums is not None and self.allow_negative:
-            raise DataError(
-                "allow_negative=True and tree= exclude each other: sums are kept in tonnes of at "
-                "least 0. Expected one of them. Leave one out."
-            )
-        table = panel.table if sums is None else add_sums(panel.table, sums)
-        known = (
-            None
-            if covariates is None
-            else read_covariates(covariates, table=table, frequency=panel.frequency)
-        )
-        notes = [
-            *panel.notes,
-            *(contradictions(panel.table, sums, panel.frequency) if sums else ()),
-            *pretrained.tags(is_used=bool(spec.pretrained)).values(),
-        ]
-        _warn(notes, panel.refused)
-        self.frequency_ = _dated(panel.frequency, df, columns, freq)
-        self.freq_ = self.frequency_.alias
+        options = PanelOptions(columns, self.allow_negative)
+        found = opened(df, covariates=covariates, tree=tree, options=options)
+        used = pretrained.tags(is_used=bool(spec.pretrained)).values()
+        _warn([*found.notes, refusal(found.panel), *used])
+        self.freq_ = "ME" if _ends_months(df, columns) else "MS"
         self.columns_ = columns or (OURS if OURS[0] in df.columns else NIXTLA)
-        self.spec_, self.table_, self.refused_, self.tree_ = spec, table, panel.refused, sums
-        self.covariates_ = None if known is None else known.carried(table)[0]
+        self.spec_, self.snapshot_ = spec, found.snapshot
+        self.table_, self.refused_ = found.table, found.panel.refused
         return self
 
     def predict(
         self, h: int | None = None, *, quantiles: Sequence[float] = (0.1, 0.5, 0.9)
     ) -> pd.DataFrame:
-        """Return forecasts of the periods after the panel.
+        """Return forecasts of the months after the panel.
 
         Args:
-            h: Periods to forecast; 6 months, 4 quarters or 13 weeks if left out.
+            h: Months to forecast; 6 if left out.
             quantiles: Levels from 0.05 to 0.95; between those of the model they are interpolated.
 
         Returns:
-            One row a series and period. In Nixtla's format ``unique_id, ds, magnetcast`` (the
+            One row a series and month. In Nixtla's format ``unique_id, ds, magnetcast`` (the
             median) and ``magnetcast-q-10`` for the level 0.1; in ours ``destination, cutoff,
             period, horizon``, ``p10`` for the level 0.1, and ``mean``.
 
@@ -170,16 +145,13 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
         """
         check_is_fitted(self, "table_")
         levels = _levels(quantiles)
-        frequency = self.frequency_
-        ahead = periods_ahead(h, frequency)
-        snapshot = PanelSnapshot(self.table_, ahead, frequency, self.covariates_, self.tree_)
+        snapshot = replace(self.snapshot_, horizon=months_ahead(h))
         recipe = PanelForecaster(self.spec_, shifts_negative=self.allow_negative)
-        made = pd.concat(
-            [part for fitted in recipe.fit(snapshot) for part in fitted.predict()],
-            ignore_index=True,
-        )
+        made = pd.concat(recipe.fit(snapshot).predict(), ignore_index=True)
         if silent := sorted(set(snapshot.series) - set(made["destination"])):
-            _warn([f"no value in the last year, not forecast: {first_few(silent)}"], {})
+            _warn([f"no value in the last year, not forecast: {first_few(silent)}"])
+        if self.freq_ == "ME":
+            made = made.assign(period=made["period"] + pd.offsets.MonthEnd(0))
         asked = {level: _at_level(made, level) for level in levels}
         if self.columns_ == OURS:
             named = {f"p{100 * level:02g}": values for level, values in asked.items()}
@@ -201,44 +173,11 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
         return with_parameters(_DEFAULT, given, where="Forecaster")
 
 
-def _parts(
-    panel: Panel, tree: pd.DataFrame | Path | Mapping[str, Sequence[str]] | None
-) -> dict[str, tuple[str, ...]]:
-    """Return by sum its parts."""
-    if tree is None:
-        if panel.tree_rows is None:
-            return {}
-        own = panel.tree_rows.rename_axis("destination").rename("part_of").reset_index()
-        return tree_of_panel(own) or {}
-    if isinstance(tree, pd.DataFrame):
-        rows = tree.rename(columns={NIXTLA[0]: OURS[0]})
-        if missing := {"destination", "part_of"} - set(rows.columns):
-            raise DataError(
-                f"tree has no column {', '.join(sorted(missing))}. Expected destination, part_of. "
-                "Rename or add the column."
-            )
-        return tree_of_panel(rows, file="tree") or {}
-    if isinstance(tree, Mapping):
-        pairs = [(part, whole) for whole, parts in tree.items() for part in parts]
-        links = pd.DataFrame(pairs, columns=["destination", "part_of"])
-        wholes = links.groupby("destination")["part_of"].agg(";".join)
-        return tree_of_panel(wholes.reset_index(), file="tree") or {}
-    return read_tree(tree, list(panel.table.index), left_out=panel.refused)
-
-
-def _dated(
-    frequency: Frequency,
-    df: pd.DataFrame,
-    columns: tuple[str, str, str] | None,
-    freq: str | None,
-) -> Frequency:
-    """Return a frequency whose months are dated as those of a frame, unless said otherwise."""
-    if frequency.period != "month" or freq in {"MS", "ME"}:
-        return frequency
+def _ends_months(df: pd.DataFrame, columns: tuple[str, str, str] | None) -> bool:
+    """Tell whether a frame dates its months on their last days."""
     dates = df.iloc[:, our_names([str(name) for name in df.columns], columns).index(OURS[1])]
-    if not pd.api.types.is_datetime64_any_dtype(dates):
-        return frequency
-    return replace(frequency, at_end=bool(dates.dropna().dt.is_month_end.all()))
+    is_dated = pd.api.types.is_datetime64_any_dtype(dates)
+    return is_dated and bool(dates.dropna().dt.is_month_end.all())
 
 
 def _levels(quantiles: Sequence[float]) -> list[float]:
@@ -262,11 +201,7 @@ def _at_level(made: pd.DataFrame, level: float) -> "pd.Series[float]":
     return low + share * (high - low)
 
 
-def _warn(notes: Sequence[str], refused: Mapping[str, str]) -> None:
-    """Warn of what was read tolerantly and of series that are left out."""
-    messages = list(notes)
-    if refused:
-        reasons = [f"{name}: {reason}" for name, reason in refused.items()]
-        messages.append(f"{len(refused)} series refused, the others are used: {first_few(reasons)}")
-    for note in messages:
+def _warn(notes: Sequence[str]) -> None:
+    """Warn of what was noted."""
+    for note in filter(None, notes):
         warnings.warn(note, UserWarning, stacklevel=3)

@@ -1,0 +1,203 @@
+"""A panel of more series than one process should hold: from Parquet to Parquet, through Dask.
+
+The engine is trained on a sample of the series and forecasts all of them, a partition at a time.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pandas as pd
+import pyarrow.dataset as pads
+
+from flows.context.console import echo
+from flows.panels.panel_files import PanelFiles, forecaster_of, months_ahead
+from models.engine.forecast import training_series
+from models.forecasting.forecaster import forecast_file
+from models.forecasting.panel_forecaster import FittedPanel
+from models.forecasting.panel_snapshot import PanelSnapshot
+from models.learning.spec import EngineSpec
+from models.statistical.pretrained import marked
+from sources.files.long_format import OURS, our_names
+from sources.files.panel import PanelOptions, panel_of
+from store.errors import DataError, first_few
+from store.settings import Settings
+
+if TYPE_CHECKING:
+    import dask.dataframe as dd
+
+LOCAL: Final = "local"
+HOST: Final = "127.0.0.1"
+MISSING: Final = "Install it with pip install 'magnetcast[dask]', or forecast the panel as one file"
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """What the first pass learns of a partition."""
+
+    names: tuple[str, ...]
+    refused: dict[str, str]
+    first: int
+    last: int
+    """First and last month with a value."""
+
+
+def predict_folder(
+    settings: Settings,
+    files: PanelFiles,
+    *,
+    horizon: int | None,
+    out: Path | None,
+    spec: EngineSpec | None = None,
+) -> None:
+    """Write the forecasts of a folder of Parquet files to a new folder of Parquet files.
+
+    The folder is there only when it is whole.
+
+    Raises:
+        DataError: Dask is not installed, or the panel, what goes with it or the folder cannot be
+            used.
+    """
+    target = _target(files, out)
+    unfinished = target.absolute().with_name(f".{target.name}.unfinished")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    try:
+        with _scheduler(settings.dask):
+            rows, known = _opened(files)
+            fitted = _trained(settings, rows, known, files.options, horizon=horizon, spec=spec)
+            status = marked("panel", is_used=fitted.engine.is_pretrained)
+            meta = _texts(forecast_file(fitted.nothing(), status=status))
+            made = rows.map_partitions(
+                forecast_rows, fitted.on_none(), files.options, status, meta=meta
+            )
+            made.to_parquet(str(unfinished), write_index=False)
+        count = pads.dataset(unfinished).count_rows()
+        unfinished.replace(target)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+    echo(f"wrote {count:,} rows to {target}")
+
+
+def forecast_rows(
+    rows: pd.DataFrame, fitted: FittedPanel, options: PanelOptions, status: str
+) -> pd.DataFrame:
+    """Return the forecasts of a partition in the columns of a forecast file."""
+    parts = [] if rows.empty else list(fitted.on(panel_of(rows, options).table).predict())
+    if not parts:
+        return _texts(forecast_file(fitted.nothing(), status=status))
+    return _texts(forecast_file(pd.concat(parts, ignore_index=True), status=status))
+
+
+def _texts(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return rows whose texts have one type, with or without rows."""
+    return rows.astype(dict.fromkeys(("destination", "cutoff", "period", "model", "status"), "str"))
+
+
+def _opened(files: PanelFiles) -> "tuple[dd.DataFrame, list[Partition]]":
+    """Return a panel whose series are each in one partition, and what is known of these."""
+    import dask.dataframe as dd  # noqa: PLC0415 - loaded for folders only
+    from dask.base import compute  # noqa: PLC0415
+    from dask.delayed import delayed  # noqa: PLC0415
+
+    rows = dd.read_parquet(str(files.panel), index=False, split_row_groups=False)
+    names = our_names([str(name) for name in rows.columns], files.options.columns)
+    place = names.index(OURS[0]) if OURS[0] in names else 0
+    series = rows.columns[place]
+    wanted = [column for column, name in zip(rows.columns, names, strict=True) if name in OURS]
+    rows = rows[wanted]
+    counts = rows.map_partitions(lambda part: part[[series]].drop_duplicates()).compute()
+    if counts[series].duplicated().any():
+        echo("panel     series lie in several files: Dask brings each into one partition")
+        rows = rows.shuffle(series)
+    look = delayed(_looked_at)
+    found = compute(*[look(part, files.options) for part in rows.to_delayed()])
+    known = [one for one in found if one is not None]
+    refused = [f"{name}: {why}" for one in known for name, why in one.refused.items()]
+    if refused:
+        echo(f"panel: {len(refused)} series refused, the others are forecast: {first_few(refused)}")
+    return rows, known
+
+
+def _looked_at(rows: pd.DataFrame, options: PanelOptions) -> Partition | None:
+    if rows.empty:
+        return None
+    panel = panel_of(rows, options)
+    months = panel.table.columns
+    return Partition(tuple(panel.table.index), panel.refused, int(months[0]), int(months[-1]))
+
+
+def _trained(
+    settings: Settings,
+    rows: "dd.DataFrame",
+    known: Sequence[Partition],
+    options: PanelOptions,
+    *,
+    horizon: int | None,
+    spec: EngineSpec | None,
+) -> FittedPanel:
+    """Return the engine trained on a sample of the series, over the months of all."""
+    forecaster = replace(
+        forecaster_of(settings, spec), shifts_negative=options.allow_negative, baselines=()
+    )
+    names = np.array(sorted(name for one in known for name in one.names), dtype=object)
+    drawn = training_series(len(names), forecaster.spec)
+    some = names if drawn is None else names[drawn]
+    theirs = our_names([str(name) for name in rows.columns], options.columns).index(OURS[0])
+    sample = rows[rows[rows.columns[theirs]].isin(list(some))].compute()
+    months = range(min(one.first for one in known), max(one.last for one in known) + 1)
+    table = panel_of(sample, options).table.reindex(columns=months)
+    return forecaster.fit(PanelSnapshot(table, months_ahead(horizon)))
+
+
+def _target(files: PanelFiles, out: Path | None) -> Path:
+    beside = {"--covariates": files.covariates, "--tree": files.tree}
+    if given := [name for name, path in beside.items() if path is not None]:
+        raise DataError(
+            f"Panel {files.panel} is a folder and cannot be forecast with {first_few(given)}, "
+            "which look at all series at once. Expected a panel in one file. Use one, or leave "
+            "them out."
+        )
+    if out is None or out.exists():
+        raise DataError(
+            f"--out {out} cannot take the forecasts of a folder. Expected a new folder. Name one."
+        )
+    return out
+
+
+@contextmanager
+def _scheduler(dask: str | None) -> Iterator[Any]:
+    """Have Dask work in this process, on a local cluster, or at the scheduler that is named."""
+    try:
+        import dask as library  # noqa: PLC0415 - loaded for folders only
+        from distributed import Client, LocalCluster  # noqa: PLC0415
+    except ImportError as err:
+        raise DataError(f"A folder is forecast by Dask, which is not here. {MISSING}.") from err
+    if dask is None:
+        with library.config.set(scheduler="synchronous"):
+            yield
+        return
+    if not dask.startswith(LOCAL):
+        try:
+            client = Client(dask, timeout="10s")
+        except OSError as err:
+            raise DataError(
+                f"Dask's scheduler at {dask} cannot be reached: {err}. Expected one that runs. "
+                "Start it, or unset MAGNETCAST_DASK."
+            ) from err
+        with client:
+            yield
+        return
+    _, _, count = dask.partition(":")
+    workers = int(count) if count else os.cpu_count()
+    with (
+        LocalCluster(
+            n_workers=workers, threads_per_worker=1, host=HOST, dashboard_address=None
+        ) as cluster,
+        Client(cluster),
+    ):
+        yield

@@ -1,0 +1,120 @@
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from flows.panels.panel_files import PanelFiles, forecast_panel
+from flows.panels.partitions import predict_folder
+from models.executor import untracked
+from models.learning.spec import EngineSpec
+from store.errors import DataError
+from store.settings import Settings
+from store.vocabulary import QUANTILE_COLUMNS
+
+pytest.importorskip("dask.dataframe")
+
+pytestmark = pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning")  # of Dask
+
+MONTHS = pd.period_range("2019-01", periods=60, freq="M").strftime("%Y-%m")
+BRIEF = EngineSpec(pairs=400, rounds=5)
+KEY = ["destination", "period"]
+
+
+def rows(count: int = 12) -> pd.DataFrame:
+    draw = np.random.default_rng(5)
+    season = 1 + 0.3 * np.sin(np.arange(len(MONTHS)) * np.pi / 6)
+    return pd.concat(
+        [
+            pd.DataFrame(
+                {
+                    "destination": f"S{number:02d}",
+                    "period": MONTHS,
+                    "tonnes": 50 * (number + 1) * season * draw.lognormal(0, 0.1, len(MONTHS)),
+                }
+            )
+            for number in range(count)
+        ],
+        ignore_index=True,
+    )
+
+
+def written(folder: Path, *parts: pd.DataFrame) -> PanelFiles:
+    folder.mkdir()
+    for number, part in enumerate(parts):
+        part.to_parquet(folder / f"{number}.parquet", index=False)
+    return PanelFiles(folder)
+
+
+def whole(home: Path, panel: pd.DataFrame) -> pd.DataFrame:
+    """Return the forecasts of the same panel in one file."""
+    panel.to_csv(home / "panel.csv", index=False)
+    files, settings = PanelFiles(home / "panel.csv"), Settings(home=home)
+    parts = forecast_panel(settings, files, horizon=3, track=untracked, spec=BRIEF)
+    return pd.concat(parts, ignore_index=True)
+
+
+def apart(made: pd.DataFrame, expected: pd.DataFrame) -> float:
+    """Return by how much quantiles differ at most, as a share."""
+    names = list(QUANTILE_COLUMNS)
+    made, expected = (one.set_index(KEY).sort_index()[names] for one in (made, expected))
+    assert list(made.index) == list(expected.index)
+    return float((made / expected - 1).abs().to_numpy().max())
+
+
+def test_a_folder_is_forecast_as_its_series_in_one_file(tmp_path: Path) -> None:
+    panel = rows()
+    files = written(tmp_path / "in", panel.iloc[: 7 * 60], panel.iloc[7 * 60 :])
+
+    predict_folder(Settings(home=tmp_path), files, horizon=3, out=tmp_path / "out", spec=BRIEF)
+
+    assert apart(pd.read_parquet(tmp_path / "out"), whole(tmp_path, panel)) < 1e-9
+
+
+def test_a_series_in_several_files_is_brought_together(tmp_path: Path) -> None:
+    panel = rows()
+    files = written(tmp_path / "in", panel.iloc[::2], panel.iloc[1::2])
+
+    predict_folder(Settings(home=tmp_path), files, horizon=3, out=tmp_path / "out", spec=BRIEF)
+
+    assert apart(pd.read_parquet(tmp_path / "out"), whole(tmp_path, panel)) < 1e-9
+
+
+def test_a_series_that_was_not_drawn_is_forecast_too(tmp_path: Path) -> None:
+    files = written(tmp_path / "in", rows())
+    spec = EngineSpec(pairs=400, rounds=5, most_series=8)
+
+    predict_folder(Settings(home=tmp_path), files, horizon=3, out=tmp_path / "out", spec=spec)
+
+    assert pd.read_parquet(tmp_path / "out")["destination"].nunique() == 12
+
+
+@pytest.mark.slow
+def test_workers_of_a_local_cluster_forecast_the_same(tmp_path: Path) -> None:
+    panel = rows()
+    files = written(tmp_path / "in", panel.iloc[: 7 * 60], panel.iloc[7 * 60 :])
+    settings = Settings(home=tmp_path, dask="local:2")
+
+    predict_folder(settings, files, horizon=3, out=tmp_path / "out", spec=BRIEF)
+
+    assert apart(pd.read_parquet(tmp_path / "out"), whole(tmp_path, panel)) < 1e-9
+
+
+@pytest.mark.parametrize("option", ["tree", "covariates"])
+def test_what_looks_at_all_series_at_once_needs_a_file(tmp_path: Path, option: str) -> None:
+    files = PanelFiles(tmp_path, **{option: tmp_path / "beside.csv"})
+
+    with pytest.raises(DataError, match=f"cannot be forecast with --{option}"):
+        predict_folder(Settings(home=tmp_path), files, horizon=3, out=tmp_path / "out")
+
+
+def test_forecasts_go_into_a_new_folder_that_a_failure_does_not_leave(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    files = written(tmp_path / "in", rows(2).assign(tonnes="many"))
+
+    with pytest.raises(DataError, match="Expected a new folder"):
+        predict_folder(settings, files, horizon=3, out=tmp_path / "in")
+    with pytest.raises(DataError, match="no series that can be used"):
+        predict_folder(settings, files, horizon=3, out=tmp_path / "out")
+
+    assert sorted(path.name for path in tmp_path.iterdir() if "out" in path.name) == []
