@@ -17,7 +17,6 @@ import pandas as pd
 from filelock import FileLock, Timeout
 
 from flows.context.console import LOG
-from store.digest_cache import DigestCache
 from store.vocabulary import COMMODITY
 
 _P = ParamSpec("_P")
@@ -133,16 +132,8 @@ def in_prefect(
         return made(run)()
 
 
-def job_flow(
-    name: str, *, run_name: str | Callable[[], str] = ""
-) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:
-    """Make a function a task of the flow in progress; where there is none it is a plain function.
-
-    Args:
-        name: Of the task.
-        run_name: Not used.
-    """
-    del run_name
+def prefect_step(name: str) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:
+    """Make a function a task of the flow in progress; where there is none it stays plain."""
 
     def decorated(function: Callable[_P, _R]) -> Callable[_P, _R]:
         @functools.wraps(function)
@@ -160,12 +151,6 @@ def job_flow(
         return called
 
     return decorated
-
-
-def kept_step(name: str, cache: DigestCache, work: Callable[[], _R]) -> _R:
-    """Do work as a task of the flow in progress."""
-    del cache
-    return job_flow(name)(work)()
 
 
 class _OfRun(logging.Handler):

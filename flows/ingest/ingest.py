@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 
 from flows.clock import utc_now
 from flows.context.console import echo
-from flows.context.prefect_runs import in_prefect, job_flow
+from flows.context.prefect_runs import in_prefect, prefect_step
 from flows.context.provenance import actor
 from flows.context.stores import has_store, made_store, marked_run, single_writer, store_of
 from flows.ingest.sources import (
@@ -49,7 +49,7 @@ def guard(
     return found
 
 
-@job_flow("ingest")
+@prefect_step("ingest")
 @spanned("ingest", lambda report: {"rows": report.total})
 def ingest(settings: Settings, request: IngestRequest | None = None) -> WriteReport:
     """Store one request, the bundled tables if none is given; files already known change nothing.

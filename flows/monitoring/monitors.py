@@ -12,7 +12,7 @@ import pandas as pd
 from sqlalchemy import Engine
 
 from flows.context.console import echo
-from flows.context.prefect_runs import job_flow
+from flows.context.prefect_runs import prefect_step
 from flows.context.stores import store_of
 from flows.context.workspace import Workspace, open_workspace
 from flows.monitoring.health import MAIN, slo_readings
@@ -30,7 +30,7 @@ from store.settings import Settings
 from store.vocabulary import COMMODITY
 
 
-@job_flow("watch")
+@prefect_step("watch")
 def watch(settings: Settings, now: pd.Timestamp) -> list[Reading]:
     """Measure everything, keep it, and return it; empty where nothing was published.
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from features.panel.partner_table import PartnerTable
 from flows.context.console import echo, track
-from flows.context.prefect_runs import job_flow
+from flows.context.prefect_runs import prefect_step
 from flows.context.provenance import git_commit
 from flows.publishing.panels import table_panel
 from flows.publishing.publish import RunEntry
@@ -30,8 +30,8 @@ from store.publications.publishing import write_scores
 from store.settings import Settings
 from store.vocabulary import ALL, EU27, WORLD
 
-backtest_task = job_flow("backtest-tables")(backtest_tables)
-forecast_task = job_flow("forecast-tables")(TableSnapshot.forecast)
+backtest_task = prefect_step("backtest-tables")(backtest_tables)
+forecast_task = prefect_step("forecast-tables")(TableSnapshot.forecast)
 
 
 @dataclass(frozen=True, slots=True)

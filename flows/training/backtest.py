@@ -15,7 +15,7 @@ from flows.context.console import LOG, echo
 from flows.context.jobs import recorded_job
 from flows.context.output import write_result
 from flows.context.prefect_artifacts import key_of, leave_picture, leave_table
-from flows.context.prefect_runs import job_flow, kept_step
+from flows.context.prefect_runs import prefect_step
 from flows.context.provenance import git_commit
 from flows.context.recipes import magnets_recipe
 from flows.context.workspace import Workspace, open_workspace
@@ -47,7 +47,7 @@ CELLS: Final = "cells.csv"
 """File of a backtest's run in MLflow that holds what was forecast and the months as they were."""
 
 
-@job_flow("backtest", run_name="backtest {as_of:%Y-%m-%d}")
+@prefect_step("backtest")
 @spanned("backtest", lambda result: {"cells": len(result.cells)})
 def backtest(
     settings: Settings, as_of: pd.Timestamp, spec: ModelSpec | None = None
@@ -63,11 +63,7 @@ def backtest(
     workspace = open_workspace(settings, as_of, spec=recipe)
     with recorded_job(workspace, "backtest"):
         show_known(workspace)
-        result = kept_step(
-            "rolling-origin-backtest",
-            workspace.history.cache,
-            lambda: _backtested(workspace),
-        )
+        result = _backtested(workspace)
         if len(result.scores):
             try:
                 record(workspace, result)

@@ -14,7 +14,7 @@ from features.months import month_label
 from features.origin import Origin
 from features.panel.evidence_panel import KINDS, EvidencePanel
 from flows.context.console import LOG, echo
-from flows.context.prefect_runs import job_flow, kept_step
+from flows.context.prefect_runs import prefect_step
 from flows.context.recipes import magnets_recipe
 from flows.context.workspace import Workspace, open_workspace
 from flows.monitoring.spans import span, spanned
@@ -97,11 +97,11 @@ def show_known(workspace: Workspace) -> None:
     Raises:
         DataError: The moment is too early, or nothing is known.
     """
-    cache = workspace.history.cache
-    kept_step("evidence-panel", cache, lambda: _panel(workspace))
-    kept_step("analogs", cache, lambda: _analogs(workspace))
+    _panel(workspace)
+    _analogs(workspace)
 
 
+@prefect_step("evidence-panel")
 def _panel(workspace: Workspace) -> EvidencePanel:
     panel = workspace.history.panel(workspace.as_of)
     cells = ", ".join(f"{(panel.kind == place).sum()} {kind}" for place, kind in enumerate(KINDS))
@@ -112,6 +112,7 @@ def _panel(workspace: Workspace) -> EvidencePanel:
     return panel
 
 
+@prefect_step("analogs")
 def _analogs(workspace: Workspace) -> None:
     found = workspace.history.analogs(workspace.as_of)
     LOG.info("analogs   %s controls on other minerals", len(found))
@@ -170,7 +171,7 @@ def made_on(workspace: Workspace, steps: Sequence[FallbackStep], origin: Origin)
     return TrainedForecast(chain, origin, analogs, effect, rows, stages)
 
 
-@job_flow("forecast")
+@prefect_step("forecast")
 def forecast(
     workspace: Workspace, result: EvidenceBacktest | None, version: int | None
 ) -> Forecast:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from flows.context.console import LOG, echo
 from flows.context.prefect_artifacts import leave_table
-from flows.context.prefect_runs import job_flow
+from flows.context.prefect_runs import prefect_step
 from flows.context.provenance import actor, git_commit
 from flows.context.workspace import Workspace, open_workspace
 from flows.training.backtest import cells_of
@@ -38,7 +38,7 @@ class PromotionOutcome:
     is_champion: bool
 
 
-@job_flow("promote", run_name="promote {as_of:%Y-%m-%d}")
+@prefect_step("promote")
 def promote(
     settings: Settings,
     as_of: pd.Timestamp,

@@ -6,7 +6,7 @@ import pandas as pd
 from features.months import month_label
 from flows.context.console import LOG, echo
 from flows.context.jobs import recorded_job
-from flows.context.prefect_runs import job_flow
+from flows.context.prefect_runs import prefect_step
 from flows.context.recipes import kept, magnets_recipe
 from flows.context.workspace import Workspace, open_workspace
 from flows.monitoring.spans import spanned
@@ -23,7 +23,7 @@ from models.registry.runs import open_run
 from store.settings import Settings
 
 
-@job_flow("train", run_name="train {as_of:%Y-%m-%d}")
+@prefect_step("train")
 @spanned("train", lambda version: {"version": version})
 def train(
     settings: Settings,

@@ -24,7 +24,7 @@ from prefect.runtime import flow_run
 
 from flows.context.console import LOG, echo
 from flows.context.prefect_artifacts import WIDTH, leave_picture, leave_table
-from flows.context.prefect_runs import in_prefect, job_flow
+from flows.context.prefect_runs import in_prefect, prefect_step
 from tests.data.builders import at
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("prefect_api")]
@@ -37,7 +37,7 @@ def asked(question: Coroutine[Any, Any, Got]) -> Got:
     return asyncio.run(question)
 
 
-@job_flow("weigh")
+@prefect_step("weigh")
 def weigh() -> float:
     return 3.0
 
