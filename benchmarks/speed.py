@@ -214,7 +214,7 @@ def race_lines(folder: Path, python: str | None) -> list[str]:
         *page.prose(fact),
         *page.table(race_text(timed)),
         *page.prose(command),
-        *page.prose("How time and memory grow with the number of series: [scale.md](scale.md)."),
+        *page.prose("How time and memory grow with the number of series: `make bench-scale`."),
     ]
 
 
