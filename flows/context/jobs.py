@@ -38,7 +38,7 @@ class JobSource(Protocol):
 def recorded_job(
     made_with: JobSource, job: str, *, commodity: str = COMMODITY
 ) -> AbstractContextManager[None]:
-    """Make the MLflow runs opened meanwhile children of one; within another job it is a child too.
+    """Make the MLflow runs opened meanwhile children of one; within another job, of that.
 
     Args:
         made_with: What is modelled.

@@ -73,15 +73,16 @@ def open_run(settings: Settings, *, name: str, tags: Mapping[str, str]) -> Itera
 
 @contextmanager
 def open_job(settings: Settings, *, name: str, tags: Mapping[str, str]) -> Iterator[None]:
-    """Open the run of a job, which goes on where MLflow cannot keep it.
+    """Open the run of a job, which goes on where MLflow cannot keep it; within another, nothing.
 
     One of ``LOCKED_JOBS`` first marks runs of such jobs that a killed process left open.
     """
     with ExitStack() as stack:
-        with suppress(StoreError):  # whatever records first reports that MLflow is away
-            if tags[JOB_TAG] in LOCKED_JOBS and mlflow.active_run() is None:
-                _close_abandoned(settings)
-            stack.enter_context(open_run(settings, name=name, tags=tags))
+        if mlflow.active_run() is None:
+            with suppress(StoreError):  # whatever records first reports that MLflow is away
+                if tags[JOB_TAG] in LOCKED_JOBS:
+                    _close_abandoned(settings)
+                stack.enter_context(open_run(settings, name=name, tags=tags))
         yield
 
 
