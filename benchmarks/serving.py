@@ -133,7 +133,7 @@ def served(home: Path, folder: Path) -> Iterator[str]:
     """Serve a home and yield the address, once there is a forecast."""
     port, log = free_port(), folder / "serve.log"
     command = [sys.executable, "-c", START, "serve", "--port", str(port)]
-    known = {"MAGNETCAST_HOME": str(home)}
+    known = {"MAGNETCAST_HOME": str(home), "MAGNETCAST_WHAT_IF_WAITING": "256"}
     known["PYTHONPATH"] = os.pathsep.join(sys.path)
     with process(command, log, known) as server:
         address = f"http://127.0.0.1:{port}"

@@ -21,8 +21,7 @@ from service.live.health import Examine, HealthCache, StoreMetrics
 from service.live.live import LivePublication, Warm
 from service.live.publication import Recent
 from service.queries.arrivals import SHIPPING_DAYS, Days
-from service.scenarios.queue import ScenarioQueue
-from service.scenarios.scenario_schema import ScenarioEngine
+from service.scenarios import ScenarioEngine, ScenarioPool
 from service.state import State
 from service.web.error_page import error_page
 from service.web.render import compiled
@@ -78,11 +77,11 @@ def create_app(
             prerender, live.engine, live.meanings, live.clock, meanwhile=compiled
         )
         live.start(draw)
-        if queue is not None:
-            queue.start(lambda: live.publication)
+        if pool is not None:
+            pool.start(lambda: live.publication)
         yield
-        if queue is not None:
-            queue.stop()
+        if pool is not None:
+            pool.stop()
         live.stop()
 
     app = FastAPI(
@@ -95,13 +94,13 @@ def create_app(
         docs_url=None,
         redoc_url=None,
     )
-    queue = None if what_if is None else ScenarioQueue(what_if)
-    metrics = ServiceMetrics(lambda: 0 if queue is None else queue.waiting)
+    pool = None if what_if is None else ScenarioPool(what_if)
+    metrics = ServiceMetrics(lambda: 0 if pool is None else pool.waiting)
     metrics.registry.register(StoreMetrics(lambda: live.publication, live.clock))
     access = Access(lambda: live.tokens, open_reads=rules.open_reads)
     health = None if examine is None else HealthCache(examine, live.clock)
     app.state.shared = State(
-        live, access, metrics, queue, Recent(RECENT_PAGES), health,
+        live, access, metrics, pool, Recent(RECENT_PAGES), health,
         rules.shipping, rules.contact,
     )  # fmt: skip
     app.include_router(api_router())
@@ -129,8 +128,8 @@ def _documentation(app: FastAPI, rules: Rules) -> dict[str, Any]:
         schemas["Problem"] = Problem.model_json_schema()
         parts["securitySchemes"] = _SECURITY
         made["security"] = [*([{}] if rules.open_reads else []), {"token": []}]
-        queue = app.state.shared.scenarios
-        worked = () if queue is None else queue.what_if.worked
+        pool = app.state.shared.scenarios
+        worked = () if pool is None else pool.what_if.worked
         schemas |= PARTS
         made["paths"][f"{API_PREFIX}/scenarios"]["post"]["requestBody"] = scenarios.body_of(worked)
         app.openapi_schema = made

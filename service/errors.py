@@ -4,6 +4,7 @@ from typing import Final
 
 from service.language.phrases import marked
 from store.errors import DataError
+from store.messages import Message
 
 
 class UnknownError(DataError):
@@ -23,7 +24,7 @@ class ScenarioRefusedError(DataError):
 class NoAnswerError(DataError):
     """The scenario cannot be computed now; the rest of the service works."""
 
-    def __init__(self, message: str, *, retry_s: int | None = None) -> None:
+    def __init__(self, message: str | Message, *, retry_s: int | None = None) -> None:
         """Take the reason and after how many seconds to try again."""
         super().__init__(message)
         self.headers = {} if retry_s is None else {"Retry-After": str(retry_s)}

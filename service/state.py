@@ -14,7 +14,7 @@ from service.live.health import HealthCache, HealthReport
 from service.live.live import LivePublication, PlanningState
 from service.live.publication import Publication, Recent
 from service.queries.arrivals import Days
-from service.scenarios.queue import ScenarioQueue
+from service.scenarios import ScenarioPool
 from service.wording import known_commodity
 from store.planning.audit import Actor
 from store.vocabulary import COMMODITY
@@ -27,7 +27,7 @@ class State:
     live: LivePublication
     access: Access
     metrics: ServiceMetrics
-    scenarios: ScenarioQueue | None = None
+    scenarios: ScenarioPool | None = None
     recent_pages: Recent = field(default_factory=lambda: Recent(0))
     """Pages rendered last of those that addresses have without end: scenarios, needs."""
     health: HealthCache | None = None
@@ -46,8 +46,8 @@ async def state_of(request: Request) -> State:
 Shared = Annotated[State, Depends(state_of)]
 
 
-async def scenario_queue_of(shared: Shared) -> ScenarioQueue:
-    """Return the queue of scenarios.
+async def scenario_pool_of(shared: Shared) -> ScenarioPool:
+    """Return what computes scenarios.
 
     Raises:
         NoAnswerError: This service computes no scenarios.
@@ -60,7 +60,7 @@ async def scenario_queue_of(shared: Shared) -> ScenarioQueue:
     return shared.scenarios
 
 
-Scenarios = Annotated[ScenarioQueue, Depends(scenario_queue_of)]
+Scenarios = Annotated[ScenarioPool, Depends(scenario_pool_of)]
 
 
 async def health_of(shared: Shared) -> HealthReport:

@@ -176,10 +176,10 @@ class Settings(BaseSettings):
         "X-Forwarded-For and -Proto are believed; without one it binds to the loopback only.",
     )
     what_if_seconds: float = Field(
-        default=20.0, gt=0, le=600, description="Processor time of one scenario."
+        default=60.0, gt=0, le=3600, description="Seconds that one scenario may take."
     )
     what_if_waiting: int = Field(
-        default=256, ge=1, le=10_000, description="Scenarios that may wait for their turn."
+        default=32, ge=1, le=10_000, description="Scenarios that may wait for their turn."
     )
 
     otlp_url: str | None = Field(

@@ -20,7 +20,8 @@ from features.families.policy import STRONG, act_strength
 from features.families.tariffs import importer_rate, importer_rates
 from features.months import month_label, month_number
 from features.origin import Origin
-from sources.files.levers import Act, Levers, TariffLever
+from store.messages import Message, message
+from store.schema.scenario import Act, Levers, TariffLever
 from store.vocabulary import EU27, EU27_MEMBERS, HISTORY_START
 
 LAST_DAY: Final = pd.Timestamp("2099-12-31")
@@ -39,7 +40,7 @@ class ScenarioWarning:
 
     destinations: tuple[str, ...]
     """Affected destinations; all if empty."""
-    text: str
+    text: Message
 
 
 def announcement_months(levers: Levers, origin: Origin) -> list[int]:
@@ -191,12 +192,7 @@ def warnings_of(origin: Origin, levers: Levers) -> list[ScenarioWarning]:
     found = [warned for lever in levers.tariffs for warned in _of_tariff(origin, lever)]
     found += [warned for act in levers.acts for warned in _of_act(origin, act)]
     late = [one for one in levers.all if month_number(_start_of(one)) > origin.targets[-1]]
-    found += [
-        ScenarioWarning(
-            (), f"{_name_of(one)} starts after {last}, the last month forecast, and shows no effect"
-        )
-        for one in late
-    ]
+    found += [ScenarioWarning((), _starts_late(one, last)) for one in late]
     return found
 
 
@@ -208,8 +204,19 @@ def _start_of(lever: Act | TariffLever) -> pd.Timestamp:
     return min(days, default=lever.announced_on)
 
 
-def _name_of(lever: Act | TariffLever) -> str:
-    return f"the tariff of {lever.importer}" if isinstance(lever, TariffLever) else lever.event_id
+def _starts_late(lever: Act | TariffLever, last: str) -> Message:
+    if isinstance(lever, TariffLever):
+        return message(
+            "The tariff of %(importer)s starts after %(month)s, the last month forecast, and shows "
+            "no effect.",
+            importer=lever.importer,
+            month=last,
+        )
+    return message(
+        "%(act)s starts after %(month)s, the last month forecast, and shows no effect.",
+        act=lever.event_id,
+        month=last,
+    )
 
 
 def _of_tariff(origin: Origin, lever: TariffLever) -> list[ScenarioWarning]:
@@ -222,13 +229,24 @@ def _of_tariff(origin: Origin, lever: TariffLever) -> list[ScenarioWarning]:
     texts = []
     if asked > highest:
         texts.append(
-            f"a rate of {asked:g}% is above the highest on record, {highest:g}%, and is computed "
-            "as that"
+            message(
+                "A rate of %(asked)s is above the highest on record, %(highest)s, and is computed "
+                "as that.",
+                asked=f"{asked:g}%",
+                highest=f"{highest:g}%",
+            )
         )
     if asked < 0:
-        texts.append(f"a rate of {asked:g}% is below zero and is computed as 0%")
+        below = message(
+            "A rate of %(asked)s is below zero and is computed as 0%%.", asked=f"{asked:g}%"
+        )
+        texts.append(below)
     if np.isnan(known):
-        texts.append(f"the present rate of {lever.importer} is not known and counts as 0%")
+        unknown = message(
+            "The present rate of %(importer)s is not known and counts as 0%%.",
+            importer=lever.importer,
+        )
+        texts.append(unknown)
     return [ScenarioWarning(hit, text) for text in texts]
 
 
@@ -241,26 +259,33 @@ def _of_act(origin: Origin, act: Act) -> list[ScenarioWarning]:
     hit = tuple(member for place in places for member in origin.affected_by(place))
     is_control = instrument in INSTRUMENTS and direction == "restrictive"
     if is_control and float(act_strength(row)[0]) < STRONG:
-        return [ScenarioWarning(hit, f"{act.event_id} is worded too weakly to count as a control")]
+        weak = message("%(act)s is worded too weakly to count as a control.", act=act.event_id)
+        return [ScenarioWarning(hit, weak)]
     if (passing := row[KEPT_PCT].iloc[0]) == passing:
         then = replace(origin, events=changed)
         spells = [one for one in controls_at(then) if one.event_id == act.event_id]
         if spells and all(one.seen(origin) for one in spells):
-            text = f"{act.event_id} shows in past months; the share assumed to pass is ignored"
+            text = message(
+                "%(act)s shows in past months; the share assumed to pass is ignored.",
+                act=act.event_id,
+            )
             return [ScenarioWarning(hit, text)]
-        return [ScenarioWarning(hit, f"that {passing:g}% still pass is assumed, not estimated")]
-    if text := _of_easing(act, instrument, row["effective_to"].iloc[0]):
+        text = message(
+            "That %(share)s still pass is assumed, not estimated.", share=f"{passing:g}%"
+        )
+        return [ScenarioWarning(hit, text)]
+    needs_end = instrument in TRUCES and instrument != RELAXATION
+    is_easing = act.is_new and act.given.get("direction") == "easing"
+    if is_easing and needs_end and pd.isna(row["effective_to"].iloc[0]):
+        text = message(
+            "%(act)s has no effect without an end (effective_to), as a truce needs one.",
+            act=act.event_id,
+        )
         return [ScenarioWarning(hit, text)]
     if not is_control and instrument not in TRUCES and act.is_new:
-        text = f"little is known of acts of the kind {instrument}; their effect may be larger"
+        text = message(
+            "Little is known of acts of the kind %(instrument)s; their effect may be larger.",
+            instrument=instrument,
+        )
         return [ScenarioWarning(hit, text)]
     return []
-
-
-def _of_easing(act: Act, instrument: str, end: pd.Timestamp | None) -> str:
-    """Return which part of a new easing act has no effect; empty if none."""
-    if not act.is_new or act.given.get("direction") != "easing":
-        return ""
-    if instrument in TRUCES and instrument != RELAXATION and pd.isna(end):
-        return f"{act.event_id} has no effect without an end (effective_to), as a truce needs one"
-    return ""

@@ -1,4 +1,4 @@
-"""The service's answers to scenarios about a publication: what its worker process runs.
+"""The service's results of scenarios on a publication: what the process beside it runs.
 
 It imports neither Prefect nor matplotlib, which take as long to load as all the rest.
 """
@@ -16,10 +16,10 @@ from models.policy.policy_effect import effect_at
 from models.policy.scenario import PairedForecast, PublishedDraws, paired_with
 from models.policy.scenario_snapshot import ScenarioSnapshot, learned_shift
 from models.registry import model_store, registry
-from service.scenarios.scenario_schema import ANSWER_COLUMNS, ScenarioResult
-from sources.files.levers import Levers
-from sources.files.scenario import Scenario, read_scenario
+from service.scenarios import ANSWER_COLUMNS, ScenarioResult
+from sources.files.scenario import read_scenario
 from store.errors import DataError
+from store.schema.scenario import Levers, Scenario
 from store.settings import Settings
 
 KEPT: Final = 64
@@ -110,5 +110,5 @@ def result_of(scenario: Scenario, found: PairedForecast) -> ScenarioResult:
         description=scenario.description,
         table=table[list(ANSWER_COLUMNS)],
         notes=found.notes,
-        warnings=tuple(text for text in table["warning"].unique() if text),
+        warnings=found.warnings,
     )

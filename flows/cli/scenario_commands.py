@@ -61,7 +61,7 @@ def scenario(
     echo(f"scenario  {asked.name}. {asked.description}".rstrip())
     for note in found.notes:
         echo(f"scenario  {note}")
-    for warning in found.table["warning"].drop_duplicates().loc[lambda text: text != ""]:
+    for warning in dict.fromkeys(one for own in found.warnings.values() for one in own):
         echo(f"warning   {warning}")
     is_shown = format == "table" and out is None
     table = found.table.drop(columns=list(UNSHOWN)) if is_shown else found.table

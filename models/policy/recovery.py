@@ -12,6 +12,7 @@ from features.controls.controls import Control, controls_at, tonnes_without
 from features.origin import Origin
 from models.policy.policy_effect import own_months
 from models.policy.response import OwnMonths, Response
+from store.messages import Message, message
 
 BACK: Final = 0.8
 """Share of the level before from which trade counts as back."""
@@ -38,15 +39,21 @@ class Recovery:
     """Probability that it takes longer than ``LONGEST`` months."""
 
     @property
-    def words(self) -> str:
-        """Say it in one clause."""
-        months = _months(self.p10, self.p50, self.p90)
-        share = f"{self.share:.0%} of the level before"
-        return f"{months[1]} months until {share} ({months[0]} to {months[2]})"
+    def words(self) -> Message:
+        low, middle, high = _months(self.p10, self.p50, self.p90)
+        return message(
+            "Of what it stops, %(count)s months until %(share)s of the level before (%(low)s to "
+            "%(high)s).",
+            count=middle,
+            share=f"{self.share:.0%}",
+            low=low,
+            high=high,
+        )
 
 
-def _months(*counts: float) -> list[str]:
-    return [f"{count:.0f}" if np.isfinite(count) else f"over {LONGEST}" for count in counts]
+def _months(*counts: float) -> list[str | Message]:
+    most = message("over %(chance)s", chance=LONGEST)
+    return [f"{count:.0f}" if np.isfinite(count) else most for count in counts]
 
 
 def recovery_of(

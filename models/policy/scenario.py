@@ -5,7 +5,7 @@ the trained model would answer to the acts, times the policy response with and w
 The same draws serve both, so an act that changes nothing makes no difference at all.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -23,7 +23,7 @@ from features.controls.levers import (
 from features.families.tariffs import monthly_rates
 from features.months import month_label
 from features.origin import Origin
-from features.track_record import CERTAIN, OUTCOMES
+from features.track_record import CERTAIN
 from models.policy import drawing
 from models.policy.drawing import LEAST
 from models.policy.policy_effect import PolicyEffect, effect_at
@@ -31,77 +31,107 @@ from models.policy.policy_response import drawn_tonnes, ranks_under
 from models.policy.recovery import recovery_of
 from models.policy.response import DRAWS, Response
 from models.policy.scenario_snapshot import ScenarioSnapshot
-from sources.files.levers import Levers
-from sources.files.scenario import Scenario
 from store.arrays import Floats
+from store.messages import Message, message
+from store.schema.scenario import Levers, Scenario
 from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
 
 CARRIES: Final = 0.4
 """Share of an answer from which one past act is said to carry it."""
 
 
-def warning_texts(origin: Origin, warned: Sequence[ScenarioWarning]) -> list[str]:
-    """Return the warnings of every series and target, those of a sum among its members'."""
-    texts = []
+Warnings = Mapping[str, tuple[Message, ...]]
+"""Where a scenario goes beyond the historical record, by series."""
+
+
+def warnings_by_series(origin: Origin, warned: Sequence[ScenarioWarning]) -> Warnings:
+    """Return the warnings of every series, those of a sum among its members'."""
+    found = {}
     for row, name in enumerate(origin.series):
         concerned = {name, *(origin.series[member] for member in origin.groups[row])}
         own = [
             one.text for one in warned if not one.destinations or concerned & {*one.destinations}
         ]
-        texts += ["; ".join(dict.fromkeys(own))] * len(origin.targets)
-    return texts
+        found[name] = tuple(dict.fromkeys(own))
+    return found
 
 
-def notes_of(snapshot: ScenarioSnapshot, scenario: Scenario, *, is_same: bool) -> tuple[str, ...]:
+def notes_of(
+    snapshot: ScenarioSnapshot, scenario: Scenario, *, is_same: bool
+) -> tuple[Message, ...]:
     """Return what the answer to each control of a scenario rests on, and how probable each is."""
     origin = snapshot.origin
     then = with_levers(origin, scenario.levers)
     known = controls_at(then)
-    probable = tuple(chances_text(one) for one in known if one.chances != CERTAIN)
+    probable = tuple(_chances(one) for one in known if one.chances != CERTAIN)
     if is_same:
-        return ("This scenario changes no month of the forecast.", *probable)
+        return (message("This scenario changes no month of the forecast."), *probable)
     compared = with_levers(origin, scenario.against or Levers())
     before = {(one.event_id, one.bound) for one in controls_at(compared)}
     new = [
         one for one in known if (one.event_id, one.bound) not in before and one.seen(origin) == 0
     ]
-    lessons = (*snapshot.analogs, *own_analogs(then, known)) if snapshot.analogs else ()
-    texts = *(_note(one, lessons, origin) for one in new if one.passing is None), *probable
-    if scenario.against is None:
-        return texts
-    return (
-        "Compared with the alternative that it names (against), not with the forecast.",
-        *texts,
+    past = (*snapshot.analogs, *own_analogs(then, known)) if snapshot.analogs else ()
+    notes = [note for one in new if one.passing is None for note in _notes_on(one, past, origin)]
+    if scenario.against is not None:
+        notes.insert(
+            0,
+            message(
+                "Compared with the alternative that it names (against), not with the forecast."
+            ),
+        )
+    return (*notes, *probable)
+
+
+def _chances(control: Control) -> Message:
+    """Say how probable what is announced is."""
+    came, late, softened, never = (f"{part:.0%}" for part in control.chances)
+    return message(
+        "%(act)s, due %(day)s: %(came)s as announced, %(late)s postponed, %(softened)s softened, "
+        "%(never)s suspended.",
+        act=control.event_id,
+        day=f"{control.bound:%Y-%m-%d}",
+        came=came,
+        late=late,
+        softened=softened,
+        never=never,
     )
 
 
-def chances_text(control: Control) -> str:
-    """Say how probable what is announced is."""
-    parts = [f"{part:.0%} {name}" for name, part in zip(OUTCOMES, control.chances, strict=True)]
-    return f"{control.event_id}, due {control.bound:%Y-%m-%d}: {', '.join(parts)}."
-
-
-def _note(control: Control, lessons: tuple[Analog, ...], origin: Origin) -> str:
+def _notes_on(control: Control, past: tuple[Analog, ...], origin: Origin) -> list[Message]:
     """Say what a control's answer rests on, and how long its trade would take to come back."""
-    if not lessons:
-        return f"No effect of {control.event_id} is computed: no past control is known by then."
-    response = Response(lessons)
+    if not past:
+        return [
+            message(
+                "No effect of %(act)s is computed: no past control is known by then.",
+                act=control.event_id,
+            )
+        ]
+    response = Response(past)
     age = control.age(origin.targets)
     counted = response.influence(age[age > 0], instrument=control.instrument)
     most = max(counted, key=counted.__getitem__)
-    material = next(one.material for one in lessons if one.event_id == most)
-    carried = (
-        f"; {counted[most]:.0%} of the weight is on one of them, {most} ({material})"
+    words = {
+        "act": most,
+        "material": next(one.material for one in past if one.event_id == most),
+        "share": f"{counted[most]:.0%}",
+    }
+    notes = [
+        message(
+            "%(act)s from %(day)s: estimated from %(count)s past controls.",
+            act=control.event_id,
+            day=f"{control.bound:%Y-%m-%d}",
+            count=len(past),
+        )
+    ]
+    if not any(one.instrument == control.instrument for one in past):
+        notes.append(message("None of them a %(instrument)s.", instrument=control.instrument))
+    notes.append(
+        message("%(share)s of the weight is on one of them, %(act)s (%(material)s).", **words)
         if counted[most] >= CARRIES
-        else f"; {most} ({material}) has the most weight, {counted[most]:.0%}"
+        else message("%(act)s (%(material)s) has the most weight, %(share)s.", **words)
     )
-    same = sum(one.instrument == control.instrument for one in lessons)
-    lacking = "" if same else f", none of them a {control.instrument}"
-    recovery = recovery_of(response, instrument=control.instrument)
-    return (
-        f"{control.event_id} from {control.bound:%Y-%m-%d}: estimated from {len(lessons)} past "
-        f"controls{lacking}{carried}. Of what it stops, {recovery.words}."
-    )
+    return [*notes, recovery_of(response, instrument=control.instrument).words]
 
 
 COLUMNS: Final = (
@@ -125,8 +155,9 @@ class PairedForecast:
 
     table: pd.DataFrame
     """``COLUMNS``, one row a series and target; periods are ``YYYY-MM``, numbers tonnes."""
-    notes: tuple[str, ...]
+    notes: tuple[Message, ...]
     """What the answer rests on, in sentences."""
+    warnings: Warnings
     bands: pd.DataFrame
     """``BANDS`` of the same rows: the quantiles of both, in tonnes."""
 
@@ -165,13 +196,16 @@ def paired_with(view: "PublishedDraws", scenario: Scenario) -> PairedForecast:
         "scenario_mean": other.mean,
     }
     flat = {name: values.reshape(-1) for name, values in numbers.items()}
-    warnings = warning_texts(snapshot.origin, warnings_of(snapshot.origin, scenario.levers))
-    table = _keys(snapshot.origin).assign(**flat, warning=warnings)
+    warnings = warnings_by_series(snapshot.origin, warnings_of(snapshot.origin, scenario.levers))
+    texts = {name: " ".join(map(str, found)) for name, found in warnings.items()}
+    table = _keys(snapshot.origin).assign(**flat)
+    table["warning"] = table["destination"].map(texts)
     is_same = not (numbers["difference_p10"].any() or numbers["difference_p90"].any())
     bands = np.concatenate([base.quantiles, other.quantiles], axis=-1)
     return PairedForecast(
         table[list(COLUMNS)],
         notes_of(snapshot, scenario, is_same=is_same),
+        warnings,
         pd.DataFrame(bands.reshape(len(table), -1), columns=list(BANDS)),
     )
 

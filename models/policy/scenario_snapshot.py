@@ -17,9 +17,9 @@ from features.families import tariffs
 from features.months import month_start
 from features.origin import Origin
 from models.registry.served import HORIZON, needed_columns, trees_weight
-from sources.files.levers import ScenarioContext
 from store.arrays import Floats
 from store.errors import DataError
+from store.schema.scenario import ScenarioContext
 
 RATE: Final = "tariff_rate_pct"
 FALLING: Final = frozenset(one.name for one in tariffs.FEATURES if one.monotone < 0)

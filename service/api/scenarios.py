@@ -17,91 +17,15 @@ from service.api.models import WorkedScenarioResponse as WorkedModel
 from service.http.replies import PROBLEM, FormQuery, Shown, reply, tags_of, wants_csv
 from service.http.responses import Answer
 from service.queries.history import known_destination
-from service.scenarios.scenario_schema import WorkedScenario, scenario_csv, scenario_json
+from service.scenarios import WorkedScenario, scenario_csv, scenario_json
 from service.state import Current, Scenarios
-from store.vocabulary import INSTRUMENTS
+from store.schema.scenario import ScenarioText
 
-Schema = dict[str, Any]
-
-_DAY: Final[Schema] = {"type": "string", "format": "date"}
-_TEXT: Final[Schema] = {"type": "string"}
-
-
-def _object(needed: list[str], fields: Mapping[str, Schema]) -> Schema:
-    """Return an object that has these fields and no others."""
-    return {
-        "type": "object",
-        "required": needed,
-        "properties": dict(fields),
-        "additionalProperties": False,
-    }
-
-
-def _list(name: str) -> Schema:
-    return {"type": "array", "items": {"$ref": f"#/components/schemas/{name}"}}
-
-
-_LEVERS: Final = {"events": _list("ScenarioAct"), "tariffs": _list("ScenarioTariff")}
-
-PARTS: Final[Mapping[str, Schema]] = {
-    "ScenarioAct": _object(
-        ["event_id"],
-        {
-            "event_id": {
-                "type": "string",
-                "description": "Of a known measure; a new one needs instrument, destinations and "
-                "effective_from.",
-            },
-            "announced_on": {**_DAY, "description": "The day of the forecast by default."},
-            "effective_from": _DAY,
-            "effective_to": _DAY,
-            "suspended_from": _DAY,
-            "suspended_to": _DAY,
-            "instrument": {"type": "string", "enum": sorted(INSTRUMENTS)},
-            "direction": {"type": "string", "enum": ["restrictive", "easing", "neutral"]},
-            "destinations": {"type": "array", "items": _TEXT, "minItems": 1},
-            "products": _TEXT,
-            "kept_pct": {
-                "type": "number",
-                "minimum": 0,
-                "maximum": 100,
-                "description": "Percent of trade that still passes.",
-            },
-            "probability": {
-                "type": "number",
-                "minimum": 0,
-                "maximum": 1,
-                "description": "That it comes as announced; estimated by default.",
-            },
-        },
-    ),
-    "ScenarioTariff": _object(
-        ["importer", "effective_from"],
-        {
-            "importer": {"type": "string", "examples": ["USA"]},
-            "rate_pct": {"type": "number", "minimum": 0, "description": "Total rate; or"},
-            "add_points": {"type": "number", "description": "percentage points added."},
-            "announced_on": {**_DAY, "description": "The day of the forecast by default."},
-            "effective_from": _DAY,
-            "effective_to": _DAY,
-        },
-    ),
-}
-"""Schemas that the scenario refers to, by name."""
-
-SCENARIO: Final[Schema] = _object(
-    ["name"],
-    {
-        "name": {"type": "string", "minLength": 1},
-        "description": _TEXT,
-        **_LEVERS,
-        "against": {
-            **_object([], _LEVERS),
-            "description": "Base of the comparison instead of what is known.",
-        },
-    },
+SCENARIO: Final[dict[str, Any]] = ScenarioText.model_json_schema(
+    ref_template="#/components/schemas/{model}"
 )
-
+PARTS: Final[Mapping[str, Any]] = SCENARIO.pop("$defs")
+"""Schemas that the scenario refers to, by name."""
 
 router = APIRouter(tags=["scenarios"])
 
@@ -119,9 +43,9 @@ _PROBLEM: Final = {"content": {PROBLEM: {"schema": {"$ref": "#/components/schema
 
 
 @router.get("/scenarios", response_model=Page[WorkedModel], responses=CSV_TOO)
-def worked(queue: Scenarios, shown: Shown) -> Response:
+def worked(pool: Scenarios, shown: Shown) -> Response:
     """Return example scenarios, ready to be posted."""
-    rows = [asdict(one) for one in queue.what_if.worked]
+    rows = [asdict(one) for one in pool.what_if.worked]
     return shown.reply(rows, WORKED_COLUMNS)
 
 
@@ -139,7 +63,7 @@ async def ask(
     request: Request,
     *,
     current: Current,
-    queue: Scenarios,
+    pool: Scenarios,
     destinations: Wanted = None,
     form: FormQuery = None,
 ) -> Response:
@@ -151,7 +75,7 @@ async def ask(
     for name in destinations or []:
         known_destination(current, name)
     text = await body_text(request)
-    result = await queue.answer(current, text, is_gone=request.is_disconnected)
+    result = await pool.answer(current, text)
     make = scenario_csv if wants_csv(request, form) else scenario_json
     answer: Answer = await run_in_threadpool(make, result, current.as_of, destinations)
     if answer.etag in tags_of(request):

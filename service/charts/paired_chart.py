@@ -23,7 +23,7 @@ from service.charts.plotting import (
     with_bridge,
 )
 from service.language.phrases import gettext
-from service.scenarios.scenario_schema import SIDES
+from service.scenarios import SIDES
 from store.vocabulary import QUANTILE_COLUMNS
 
 SEEN_THROUGH: Final = 0.6

@@ -15,7 +15,7 @@ from service.language.phrases import gettext, marked
 from service.live.publication import Publication
 from service.queries.explain import causes_of_change
 from service.report.view import MONTHS_IN_HEADLINE, MonthRow, month_rows, span_of
-from service.web.levers import CHANCE
+from service.web.lever_form import CHANCE
 from service.wording import name_of, signed_percent, tonnes
 from store.publications.explanations import Announced, StoredExplanation
 from store.vocabulary import CHANGES, WORLD

@@ -16,9 +16,10 @@ from service.http.responses import Answer, answer_of
 from service.language.choice import DEFAULT, chosen, in_language
 from service.language.phrases import gettext
 from service.live.publication import Publication
+from service.messages import message_of
 from service.queries.history import known_destination
-from service.scenarios.queue import ScenarioQueue
-from service.scenarios.scenario_schema import (
+from service.scenarios import (
+    ScenarioPool,
     ScenarioResult,
     WorkedScenario,
     comparison_csv,
@@ -26,12 +27,12 @@ from service.scenarios.scenario_schema import (
     scenario_json,
 )
 from service.state import Current, Scenarios, Shared, State, may_read
-from service.web.lever_checks import check
-from service.web.levers import (
+from service.web.lever_form import (
     BESIDE,
     LONGEST_QUERY,
     MOST_BESIDE,
     LeverChoices,
+    check,
     choices_of,
     form_like,
     form_of,
@@ -94,10 +95,10 @@ def _read(
     form = form_of(pairs)
     checked = None if form.is_empty else check(form, choices)
     errors = {} if checked is None else checked.errors
-    title = "" if checked is None or errors else checked.name
+    title = "" if checked is None or errors else checked.title
     view = WhatIfView(destination, form, choices, errors, offered, None, title)
     with in_language(DEFAULT):  # one scenario has one text, whatever the language of the page
-        return ScenarioQuery(view, check(form, choices).text if title else "")
+        return ScenarioQuery(view, checked.text if checked is not None and title else "")
 
 
 def _kept(query: str, view: WhatIfView) -> ScenarioQuery:
@@ -133,9 +134,9 @@ async def what_if_route(
     if found is not None:
         return scripted(reply(request, found))
     try:
-        answer = await _page(request, current, shared, scenario)
+        answer = await _page(current, shared, scenario)
     except (ScenarioRefusedError, NoAnswerError) as err:
-        trouble = str(err)
+        trouble = message_of(err)
         made = await run_in_threadpool(what_if_page, current, now, scenario.view, trouble=trouble)
         late = isinstance(err, NoAnswerError)
         status = HTTPStatus.SERVICE_UNAVAILABLE if late else HTTPStatus.BAD_REQUEST
@@ -147,14 +148,12 @@ async def what_if_route(
     return scripted(reply(request, answer))
 
 
-async def _page(
-    request: Request, current: Publication, shared: State, scenario: ScenarioQuery
-) -> Answer:
+async def _page(current: Publication, shared: State, scenario: ScenarioQuery) -> Answer:
     """Return the page, with the results of the scenario and of those beside it."""
     now, view = shared.live.clock(), scenario.view
     asked = [("", scenario)] if scenario.text else []
     asked += scenario.beside
-    results = await _answers(request, current, shared.scenarios, [one.text for _, one in asked])
+    results = await _answers(current, shared.scenarios, [one.text for _, one in asked])
 
     def make() -> Answer:
         shown = [
@@ -168,24 +167,17 @@ async def _page(
 
 
 async def _answers(
-    request: Request, current: Publication, queue: ScenarioQueue | None, texts: Sequence[str]
+    current: Publication, pool: ScenarioPool | None, texts: Sequence[str]
 ) -> list[ScenarioResult]:
     """Return the results of scenarios, one after the other."""
-    if texts and queue is None:
+    if texts and pool is None:
         raise NoAnswerError("This service computes no scenarios. Use `magnetcast scenario`.")
-    return [
-        await queue.answer(current, text.encode(), first=True, is_gone=request.is_disconnected)
-        for text in texts
-        if queue is not None
-    ]
+    return [await pool.answer(current, text.encode()) for text in texts if pool is not None]
 
 
-async def answer_to(
-    request: Request, current: Current, queue: Scenarios, scenario: Scenario
-) -> ScenarioResult:
-    """Return the result of the scenario of an address; as ``ScenarioQueue.answer``."""
-    text = _text_of(scenario)
-    return await queue.answer(current, text, first=True, is_gone=request.is_disconnected)
+async def answer_to(current: Current, pool: Scenarios, scenario: Scenario) -> ScenarioResult:
+    """Return the result of the scenario of an address; as ``ScenarioPool.answer``."""
+    return await pool.answer(current, _text_of(scenario))
 
 
 Answered = Annotated[ScenarioResult, Depends(answer_to)]
@@ -200,12 +192,12 @@ async def csv_route(request: Request, current: Current, result: Answered) -> Res
 
 @router.get("/what-if/side-by-side.csv")
 async def comparison_route(
-    request: Request, current: Current, queue: Scenarios, scenario: Scenario
+    request: Request, current: Current, pool: Scenarios, scenario: Scenario
 ) -> Response:
     """Return the months of this scenario and of those kept beside it as one CSV."""
     texts = [scenario.text] if scenario.text else []
     texts += [one.text for _, one in scenario.beside]
-    results = await _answers(request, current, queue, texts)
+    results = await _answers(current, pool, texts)
     made = await run_in_threadpool(comparison_csv, results)
     return reply(request, made, _named(f"what_if_compared_{current.as_of:%Y-%m-%d}.csv"))
 

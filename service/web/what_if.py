@@ -16,9 +16,9 @@ from service.language.acts import act_words
 from service.language.formats import dated
 from service.language.phrases import gettext
 from service.live.publication import Publication
-from service.scenarios.scenario_schema import SIDES, ScenarioResult, WorkedScenario
-from service.scenarios.sentences import shown
-from service.web.levers import (
+from service.messages import rendered
+from service.scenarios import SIDES, ScenarioResult, WorkedScenario
+from service.web.lever_form import (
     BESIDE,
     LICENCE_KINDS,
     MOST_BESIDE,
@@ -213,8 +213,8 @@ def result_of(
         span=span,
         effects=effects,
         rows=[{str(key): value for key, value in row.items()} for row in own.to_dict("records")],
-        notes=tuple(map(shown, answer.notes)),
-        warnings=tuple(_as_sentence(one) for one in dict.fromkeys(filter(None, own["warning"]))),
+        notes=tuple(map(rendered, answer.notes)),
+        warnings=tuple(map(rendered, answer.warnings.get(view.destination, ()))),
         pair=Pair(fan, own, base_label.lower()),
         base_label=base_label,
         query=query,
@@ -229,7 +229,7 @@ def unchanged(publication: Publication, view: WhatIfView) -> Result:
         **dict.fromkeys(("difference_p10", "difference_p50", "difference_p90"), 0.0),
         warning="",
     )
-    return result_of(publication, view, ScenarioResult("", "", table, (), ()), "")
+    return result_of(publication, view, ScenarioResult("", "", table, (), {}), "")
 
 
 def first_charts(publication: Publication) -> Iterator[str]:
@@ -244,10 +244,6 @@ def _span(first: pd.Timestamp, last: pd.Timestamp) -> str:
     return gettext(
         "%(first)s to %(last)s", first=dated(first, "long month"), last=dated(last, "long month")
     )
-
-
-def _as_sentence(warning: str) -> str:
-    return shown(f"{warning[:1].upper()}{warning[1:]}.")
 
 
 def _differs(table: pd.DataFrame) -> pd.Series:

@@ -9,10 +9,10 @@ import pandas as pd
 from sources.base import SourceInfo
 from sources.bundled.wording import COUNTRIES, parse_areas
 from sources.files.csv_table import Row
-from sources.files.levers import HIGHEST_RATE_PCT
 from sources.files.yaml_table import read_rows
 from store.facts.batch import FileRows
 from store.schema.frames import typed_frame
+from store.schema.scenario import HIGHEST_RATE_PCT
 from store.vocabulary import EU27, INSTRUMENTS
 
 _EVENT_WORDS: Final = (

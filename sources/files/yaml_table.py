@@ -9,6 +9,7 @@ import yaml
 
 from sources.files.csv_table import CsvTable, Problems, Row, content_of, decoded, read_table
 from store.errors import DataError
+from store.schema.scenario import Place
 
 SUFFIXES: Final = frozenset({".yaml", ".yml"})
 
@@ -80,6 +81,33 @@ def composed(name: str, content: bytes) -> yaml.Node | None:
             "Correct it; nothing was taken over."
         ) from err
     return node
+
+
+def plain_values(name: str, content: bytes, problems: Problems) -> tuple[object, dict[Place, int]]:
+    """Return a YAML tree as texts in lists and dicts, and the line of each of its parts.
+
+    A name that is given twice is noted.
+
+    Raises:
+        DataError: it is not YAML in UTF-8.
+    """
+    lines: dict[Place, int] = {(): 1}
+
+    def built(node: yaml.Node | None, place: Place) -> object:
+        if isinstance(node, yaml.SequenceNode):
+            return [built(part, (*place, number)) for number, part in enumerate(node.value)]
+        if isinstance(node, yaml.MappingNode):
+            found: dict[str, object] = {}
+            for key, value in node.value:
+                label, line = str(key.value), key.start_mark.line + 1
+                if label in found:
+                    problems.add(line, f"name {label!r}: given twice")
+                lines[*place, label] = line
+                found[label] = built(value, (*place, label))
+            return found
+        return None if node is None or node.tag == _NOTHING else str(node.value)
+
+    return built(composed(name, content), ()), lines
 
 
 class _PlainLoader(yaml.SafeLoader):

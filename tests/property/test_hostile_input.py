@@ -24,7 +24,6 @@ from sources.bundled.rankings import Rankings
 from sources.bundled.release_calendar import ReleaseCalendar, ReleaseDates
 from sources.files.commodities import read_commodities
 from sources.files.covariates_file import read_covariates
-from sources.files.levers import ScenarioContext
 from sources.files.panel import panel_of, read_panel
 from sources.files.scenario import read_scenario
 from sources.files.tree import read_tree
@@ -33,6 +32,7 @@ from store.archive.archive_file import verify_archive
 from store.errors import DataError, SourceError, StoreError
 from store.facts.batch import FileRows
 from store.facts.writing import checked_tables
+from store.schema.scenario import ScenarioContext
 from store.settings import PROJECT_ROOT
 from tests.data.builders import make_events
 from tests.plain_flows import plain_flows

@@ -1,11 +1,10 @@
-"""A service that answers scenarios over HTTP, its worker a real process.
+"""A service that answers scenarios over HTTP, computed by a real process.
 
 The store of these tests was published without a model: the trees say nothing of a scenario there,
 all else is as in a run.
 """
 
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -25,11 +24,10 @@ from flows.up import listening_socket, shown
 from models.forecasting.model_frame import rows_of
 from models.policy.scenario_snapshot import ScenarioSnapshot, nothing_learned
 from service.app import Rules
-from service.scenarios.queue import ScenarioQueue
-from service.scenarios.scenario_schema import ScenarioEngine
+from service.live.live import LivePublication
+from service.scenarios import ScenarioEngine, ScenarioPool
 from store.database import open_store
 from store.settings import Settings
-from tests.service.serving import ENDING_S
 from tests.service.stores import copied, make_app
 
 RULES = Rules(open_reads=True, max_body_bytes=64_000)
@@ -71,7 +69,8 @@ class Asked:
 
     home: Path
     address: str
-    desk: ScenarioQueue
+    desk: ScenarioPool
+    live: LivePublication
     client: httpx.Client
 
     def post(self, text: str | bytes, path: str = "", **headers: str) -> httpx.Response:
@@ -85,9 +84,7 @@ class Asked:
 
     def publication_rows(self) -> pd.DataFrame:
         """Return the rows of the newest publication."""
-        newest = self.desk._newest
-        assert newest is not None
-        return newest().latest
+        return self.live.publication.latest
 
 
 @contextmanager
@@ -100,7 +97,8 @@ def asking(store: Path, home: Path, what: ScenarioEngine | None = None) -> Itera
         online(app) as address,
         httpx.Client(base_url=address, timeout=600, limits=many, trust_env=False) as client,
     ):
-        yield Asked(home, address, app.state.shared.scenarios, client)
+        shared = app.state.shared
+        yield Asked(home, address, shared.scenarios, shared.live, client)
     engine.dispose()
 
 
@@ -117,13 +115,3 @@ def online(app: FastAPI) -> Iterator[str]:
         yield address
         server.should_exit = True
         thread.join()
-
-
-def until_ready(desk: ScenarioQueue) -> int:
-    """Wait until a worker is ready; returns the id of its process."""
-    end = time.monotonic() + 2 * ENDING_S
-    while time.monotonic() < end:
-        if (pid := desk.worker_pid) is not None:
-            return pid
-        time.sleep(0.05)
-    raise AssertionError("no worker was ready")

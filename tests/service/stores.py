@@ -16,7 +16,7 @@ from features.panel.evidence import evidence_panel
 from service.app import Rules, create_app
 from service.live.health import Alarm, Examine, HealthReport
 from service.live.live import LivePublication
-from service.scenarios.scenario_schema import ScenarioEngine
+from service.scenarios import ScenarioEngine
 from sources.bundled.all_tables import load_bundled
 from store.database import open_store
 from store.facts.evidence import read_evidence

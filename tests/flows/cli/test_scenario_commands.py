@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from models.policy.scenario import COLUMNS
-from sources.files.levers import ACT_DAYS, ScenarioContext
 from sources.files.scenario import read_scenario
+from store.schema.scenario import ACT_DAYS, ScenarioContext
 from store.settings import PROJECT_ROOT
 from tests.data.builders import at
 from tests.flows.conftest import AS_OF, Published, environment
@@ -79,7 +79,7 @@ def test_what_contradicts_itself_is_one_message_and_nothing_is_stored(
     )
 
     assert (code, out) == (1, "")
-    assert "line 4, column 'rate_pct': '-5' is not within 0 and 1000" in err
+    assert "line 4, rate_pct: '-5' is out of range. Expected 0 or more" in err
     assert "Traceback" not in err
     assert rows_stored(home) == before
 

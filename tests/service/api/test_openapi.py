@@ -16,7 +16,7 @@ from schemathesis.schemas import BaseSchema
 from sqlalchemy import create_engine
 
 from service.app import Rules
-from service.scenarios.scenario_schema import ScenarioEngine
+from service.scenarios import ScenarioEngine
 from store.database import open_store
 from store.planning.audit import create_token
 from tests.service.asking import RULES, answers, online

@@ -9,8 +9,7 @@ import yaml
 from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
-from service.web.lever_checks import check
-from service.web.levers import form_of
+from service.web.lever_form import check, form_of
 from store.publications.explanations import Announced, StoredExplanation, save_explanation
 from tests.service.pages.test_web_pages import Outline
 from tests.service.pages.test_what_if_page import GROUND

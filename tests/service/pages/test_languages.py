@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from babel.messages.catalog import Catalog
 from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir
-from babel.messages.frontend import _parse_mapping_toml
+from babel.messages.frontend import _parse_mapping_toml, parse_keywords
 from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
@@ -54,7 +54,7 @@ def extracted() -> Catalog:
     """Return every marked sentence of code and templates."""
     with (PROJECT_ROOT / "babel.toml").open("rb") as opened:
         methods, options = _parse_mapping_toml(opened, filename="babel.toml")
-    keywords = {**DEFAULT_KEYWORDS, "marked": None, "message": None}
+    keywords = {**DEFAULT_KEYWORDS, **parse_keywords(["marked:1,1t", "message"])}
     found = Catalog()
     for folder in (
         "store",

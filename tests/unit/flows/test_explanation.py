@@ -9,7 +9,7 @@ from features.origin import Origin
 from features.track_record import TrackRecord
 from flows.analysis.explanation import announced_at
 from models.policy.tariff_response import kept_under_tariffs
-from sources.files.levers import Levers, TariffLever
+from store.schema.scenario import Levers, TariffLever
 from tests.data.builders import at, make_events, make_origin, make_tariffs
 
 DAY = pd.Timestamp("2020-07-15")

@@ -71,7 +71,7 @@ def test_a_scenario_states_how_probable_an_act_is_and_what_that_changes() -> Non
     japan = found.table.set_index(["destination", "period"]).loc["JPN"]
     assert japan.loc["2020-08", "scenario_mean"] == japan.loc["2020-08", "base_mean"]
     assert japan.loc["2020-10", "scenario_mean"] > 1.2 * japan.loc["2020-10", "base_mean"]
-    assert any("to-come" in note and "10% as announced" in note for note in found.notes)
+    assert any("to-come" in note and "10% as announced" in note for note in map(str, found.notes))
 
 
 def test_an_announced_rise_of_a_tariff_comes_in_as_many_draws_as_probable() -> None:

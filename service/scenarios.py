@@ -1,0 +1,294 @@
+"""What-if: scenarios computed by one process beside the service, their results and documents.
+
+Not here: how a scenario is computed (``models.policy.scenario``).
+"""
+
+import asyncio
+import hashlib
+import logging
+import math
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final
+
+import pandas as pd
+from pebble import ProcessExpired, ProcessPool
+from threadpoolctl import threadpool_limits
+
+from service.errors import NoAnswerError, NothingPublishedError, ScenarioRefusedError
+from service.http.responses import Answer, csv_answer, json_answer, records
+from service.live.publication import Publication, PublicationKey, Recent
+from service.wording import in_reading_order
+from store.errors import DataError, StoreError
+from store.messages import Message, message
+from store.vocabulary import QUANTILE_COLUMNS
+
+_LOG: Final = logging.getLogger("magnetcast.service")
+
+NICE: Final = 10
+"""Niceness of the process, below the one that serves pages."""
+
+OPENING_S: Final = 600.0
+"""Time the process has to load the model and the data of a publication."""
+
+CACHED: Final = 256
+"""Results cached; each is some 50 kB."""
+
+USUAL_S: Final = 3.0
+"""Seconds that a scenario takes, for the time to try again."""
+
+SIDES: Final = ("base", "scenario")
+
+ANSWER_COLUMNS: Final = (
+    "destination", "period",
+    *(f"{side}_{name}" for side in SIDES for name in (*QUANTILE_COLUMNS, "mean")),
+    "difference_p10", "difference_p50", "difference_p90", "warning",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class ScenarioResult:
+    """The result of a scenario; nothing in here is modified."""
+
+    name: str
+    description: str
+    table: pd.DataFrame
+    """``ANSWER_COLUMNS``, one row a series and month; tonnes."""
+    notes: tuple[Message, ...]
+    """What the result is based on."""
+    warnings: Mapping[str, tuple[Message, ...]]
+    """Where the scenario goes beyond the historical record, by destination."""
+
+
+Compute = Callable[[bytes], ScenarioResult]
+"""Computes a scenario written as YAML or JSON; raises DataError for an invalid one."""
+
+Opener = Callable[[pd.DataFrame], Compute]
+"""Prepares the computation for a publication, from its rows; can be sent to another process."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkedScenario:
+    """An example scenario."""
+
+    key: str
+    name: str
+    description: str
+    text: str
+    """YAML."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScenarioEngine:
+    """What a service needs to compute scenarios."""
+
+    opener: Opener
+    worked: tuple[WorkedScenario, ...]
+    waiting: int
+    """Scenarios that may wait."""
+    seconds: float
+    """Time that one scenario may take."""
+
+
+class ScenarioPool:
+    """Computes scenarios on publications, one at a time; equal ones once."""
+
+    def __init__(self, what_if: ScenarioEngine) -> None:
+        """Take the engine and its limits."""
+        self.what_if = what_if
+        self._pool: Any = ProcessPool(
+            max_workers=1, initializer=_behind_pages, context=multiprocessing.get_context("spawn")
+        )
+        self._recent = Recent(CACHED)
+        self._pending: set[Future[ScenarioResult]] = set()
+        self._opened: PublicationKey | None = None
+
+    @property
+    def waiting(self) -> int:
+        return len(self._pending)
+
+    def start(self, newest: Callable[[], Publication]) -> None:
+        """Load the model of the newest publication ahead of the first scenario."""
+        try:
+            self._open(newest())
+        except NothingPublishedError:
+            return
+
+    def stop(self) -> None:
+        """End the process; requests that still wait get an error."""
+        for future in tuple(self._pending):
+            future.cancel()
+        self._pool.stop()
+        self._pool.join()
+
+    async def answer(self, publication: Publication, text: bytes) -> ScenarioResult:
+        """Return the result of a scenario on a publication.
+
+        Args:
+            publication: The forecast that the scenario changes.
+            text: YAML or JSON.
+
+        Raises:
+            ScenarioRefusedError: It is not a scenario, or contradicts itself or what is known.
+            NoAnswerError: Too many wait, or it cannot be computed.
+        """
+        future = self.submit(publication, text)
+        try:
+            # Others may wait for the same result: a request that ends must not cancel it.
+            return await asyncio.shield(asyncio.wrap_future(future))
+        except (ScenarioRefusedError, NoAnswerError):
+            raise
+        except asyncio.CancelledError:
+            if not future.cancelled():
+                raise
+            raise NoAnswerError("The service is shutting down. Try again later.") from None
+        except TimeoutError as err:
+            self._opened = None
+            raise NoAnswerError(
+                message(
+                    "The scenario took longer than %(seconds)s s and was stopped. Expected less "
+                    "work. Change less at once, or raise MAGNETCAST_WHAT_IF_SECONDS.",
+                    seconds=f"{self.what_if.seconds:g}",
+                )
+            ) from err
+        except Exception as err:
+            self._opened = None
+            if not isinstance(err, ProcessExpired):
+                _LOG.exception("a scenario failed")
+            raise NoAnswerError(
+                message(
+                    "The process that computed the scenario ended. Expected a result. Try again; a "
+                    "new process replaces it."
+                )
+            ) from err
+
+    def submit(self, publication: Publication, text: bytes) -> "Future[ScenarioResult]":
+        """Put a scenario into the pool and return the future of its result.
+
+        Raises:
+            NoAnswerError: Too many wait.
+        """
+        key = (publication.key, hashlib.sha256(text).digest())
+        known: Future[ScenarioResult] | None = self._recent.get(key)
+        if known is not None and not _has_failed(known):
+            return known
+        if self.waiting >= self.what_if.waiting:
+            wait = math.ceil(USUAL_S * (1 + self.waiting))
+            raise NoAnswerError(
+                message(
+                    "%(count)s scenarios are already waiting. Expected at most %(most)s. Try again "
+                    "in %(seconds)s s.",
+                    count=self.waiting,
+                    most=self.what_if.waiting,
+                    seconds=wait,
+                ),
+                retry_s=wait,
+            )
+        self._open(publication)
+        future = self._schedule(publication, text, self.what_if.seconds)
+        self._pending.add(future)
+        future.add_done_callback(self._pending.discard)
+        self._recent.keep(key, future)
+        return future
+
+    def _open(self, publication: Publication) -> None:
+        """Load the model of a publication, which on a busy machine takes long, before scenarios."""
+        if publication.key != self._opened:
+            self._opened = publication.key
+            self._schedule(publication, None, OPENING_S)
+
+    def _schedule(
+        self, publication: Publication, text: bytes | None, seconds: float
+    ) -> "Future[ScenarioResult]":
+        compute = partial(_computed, self.what_if.opener, publication.key, publication.latest)
+        future: Future[ScenarioResult] = self._pool.schedule(compute, args=(text,), timeout=seconds)
+        return future
+
+
+def _has_failed(future: "Future[ScenarioResult]") -> bool:
+    return future.done() and (future.cancelled() or future.exception() is not None)
+
+
+def _behind_pages() -> None:
+    """Begin the process: it steps behind the pages, and ends with the service."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.nice(NICE)
+
+
+_opened: dict[PublicationKey, Compute] = {}
+"""Of the process: the newest publication asked about."""
+
+
+def _computed(
+    opener: Opener, key: PublicationKey, rows: pd.DataFrame, text: bytes | None
+) -> ScenarioResult | None:
+    """Open a publication within the process and return the result of a scenario, if there is one.
+
+    Raises:
+        ScenarioRefusedError: It is not a scenario, or contradicts itself or what is known.
+        NoAnswerError: The publication cannot be opened.
+    """
+    with threadpool_limits(limits=1):
+        if key not in _opened:
+            _opened.clear()
+            try:
+                _opened[key] = opener(rows)
+            except (DataError, StoreError) as err:
+                raise NoAnswerError(f"Scenarios cannot be computed now. {err}") from None
+        if text is None:
+            return None
+        try:
+            return _opened[key](text)
+        except DataError as err:
+            raise ScenarioRefusedError(*err.args) from None
+
+
+def rows_about(result: ScenarioResult, destinations: Collection[str] | None) -> pd.DataFrame:
+    """Return the rows of some destinations, all if None, in reading order."""
+    order = in_reading_order(result.table["destination"])
+    place = result.table["destination"].map(order.index)
+    table = result.table.loc[place.sort_values(kind="stable").index]
+    if destinations is None:
+        return table
+    return table.loc[table["destination"].isin(list(destinations))]
+
+
+def scenario_json(
+    result: ScenarioResult, as_of: pd.Timestamp, destinations: Collection[str] | None = None
+) -> Answer:
+    """Return a result as JSON."""
+    return json_answer(
+        {
+            "name": result.name,
+            "description": result.description,
+            "as_of": f"{as_of:%Y-%m-%dT%H:%M:%SZ}",
+            "unit": "t",
+            "notes": [str(note) for note in result.notes],
+            "warnings": [text for text in result.table["warning"].unique() if text],
+            "months": records(rows_about(result, destinations)),
+        }
+    )
+
+
+def scenario_csv(
+    result: ScenarioResult,
+    as_of: pd.Timestamp,  # noqa: ARG001 - same signature as JSON
+    destinations: Collection[str] | None = None,
+) -> Answer:
+    """Return the months of a result as CSV."""
+    return csv_answer(records(rows_about(result, destinations)), ANSWER_COLUMNS)
+
+
+def comparison_csv(results: Sequence[ScenarioResult]) -> Answer:
+    """Return the months of several results as CSV, the scenario's name first."""
+    rows = [
+        {"scenario": result.name, **row}
+        for result in results
+        for row in records(rows_about(result, None))
+    ]
+    return csv_answer(rows, ("scenario", *ANSWER_COLUMNS))

@@ -1,0 +1,443 @@
+"""The what-if form: its fields, what they may be set to, and the scenario or errors they make."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urlencode
+
+import pandas as pd
+import yaml
+
+from service.charts.markers import importer_of
+from service.language.choice import DEFAULT, language
+from service.language.phrases import Sentence, gettext, marked
+from service.live.publication import Publication
+from service.messages import rendered
+from service.scenarios import WorkedScenario
+from service.wording import in_reading_order, name_of
+from store.numbers import plain_number
+from store.publications.explanations import StoredExplanation
+from store.schema.scenario import (
+    DEFAULT_PRODUCTS,
+    Place,
+    ScenarioContext,
+    ScenarioText,
+    checked_scenario,
+)
+from store.vocabulary import WORLD
+
+ACTS: Final = "suspension"
+"""Field that may be repeated: the measures whose suspension is changed."""
+
+CHANCE: Final = "chance."
+"""Begins the fields of announced acts, each named by its event: the probability that it comes."""
+
+BESIDE: Final = "beside"
+"""Field that may be repeated: the query of a result that is kept for comparison."""
+
+MOST_BESIDE: Final = 3
+LONGEST_QUERY: Final = 2000
+
+CHOICES: Final = ("tariff_importer", "tariff_kind", "licence_kind", "licence_for")
+"""Fields with a preset value, which alone make no scenario."""
+
+LICENCE_KINDS: Final = {
+    "export_control": marked("New licensing requirement"),
+    "export_ban": marked("Export ban"),
+    "export_licence_relaxation": marked("Relaxation of licensing"),
+}
+TARIFF_KINDS: Final = {
+    "rate": marked("total rate, percent"),
+    "points": marked("percentage points added"),
+}
+
+LONGEST: Final = 60
+"""Characters read of a field."""
+
+MOST_ACTS: Final = 20
+
+TARIFF: Final = {
+    "tariff_importer": "importer", "tariff_value": "rate_pct", "tariff_announced": "announced_on",
+    "tariff_from": "effective_from", "tariff_to": "effective_to",
+}  # fmt: skip
+LICENCE: Final = {
+    "licence_kind": "instrument", "licence_for": "destinations",
+    "licence_announced": "announced_on", "licence_from": "effective_from",
+    "licence_kept": "kept_pct", "licence_probability": "probability",
+}  # fmt: skip
+SUSPENSION: Final = {"suspension_to": "suspended_to", "suspension_probability": "probability"}
+"""Fields of the form, and what a scenario calls them."""
+
+AGAINST: Final = "suspension_against"
+TEXTS: Final = (*TARIFF, "tariff_kind", *LICENCE, *SUSPENSION, AGAINST)
+
+_NUMBERS: Final = frozenset({"rate_pct", "add_points", "kept_pct", "probability"})
+
+
+@dataclass(frozen=True, slots=True)
+class Suspended:
+    """A known measure that is suspended."""
+
+    event_id: str
+    title: str
+    begins: str
+    ends: str
+
+
+@dataclass(frozen=True, slots=True)
+class AnnouncedAct:
+    """A control announced for a day within the horizon."""
+
+    event_id: str
+    title: str
+    due: str
+    last: str
+    """Last day of its suspension; empty for a control that begins."""
+    expected: float
+    """Probability, as estimated, that it comes as announced."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeverChoices:
+    """What the fields may be set to at one publication."""
+
+    context: ScenarioContext
+    """What a scenario may refer to."""
+    destinations: tuple[str, ...]
+    importers: tuple[str, ...]
+    suspended: tuple[Suspended, ...]
+    announced: tuple[AnnouncedAct, ...] = ()
+    months: tuple[str, ...] = ()
+    """First days from which a measure may start, ``YYYY-MM-DD``, one a month of the forecast."""
+
+    @property
+    def day(self) -> str:
+        """Return the date of the forecast, ``YYYY-MM-DD``; no date may be earlier."""
+        return f"{self.context.day:%Y-%m-%d}"
+
+
+def choices_of(publication: Publication) -> LeverChoices:
+    """Return what the fields may be set to."""
+    destinations = publication.destinations
+    importers = {importer_of(name) for name in destinations if name != WORLD}
+    context = ScenarioContext(
+        publication.as_of,
+        publication.snapshot.ledger.events,
+        tuple(destinations),
+        tuple(importers),
+        felt_before=pd.Timestamp(publication.snapshot.cutoff) + pd.DateOffset(months=1),
+    )
+    day = context.day
+    periods = pd.to_datetime(publication.latest["period"]).drop_duplicates().sort_values()
+    return LeverChoices(
+        context=context,
+        destinations=tuple(destinations),
+        importers=tuple(in_reading_order(importers)),
+        suspended=_suspended(publication, day),
+        announced=_announced(publication),
+        months=tuple(f"{period:%Y-%m-%d}" for period in periods if period > day),
+    )
+
+
+def _announced(publication: Publication) -> tuple[AnnouncedAct, ...]:
+    """Return the controls announced for a day within the horizon, soonest first."""
+    explained = publication.published.explanation or StoredExplanation()
+    titles = publication.snapshot.ledger.events.set_index("event_id")["summary"].to_dict()
+    return tuple(
+        AnnouncedAct(
+            one.event_id,
+            str(titles.get(one.event_id, one.event_id)).rstrip("."),
+            one.due,
+            one.last if one.is_return else "",
+            one.chances[0],
+        )
+        for one in sorted(explained.announced, key=lambda one: (one.due, one.event_id))
+        if one.event_id
+    )
+
+
+def _suspended(publication: Publication, day: pd.Timestamp) -> tuple[Suspended, ...]:
+    """Return the measures known to be suspended beyond a day, most severe first.
+
+    A truce may hold off a measure beyond the end of its own suspension.
+    """
+    explained = publication.published.explanation or StoredExplanation()
+    back = {one.event_id: one.last for one in explained.announced if one.is_return}
+    events = publication.snapshot.ledger.events
+    beyond = events["suspended_to"].ge(day) | events["event_id"].isin(list(back))
+    suspended = events.loc[beyond & events["direction"].eq("restrictive")]
+    rows = suspended.sort_values(["severity", "event_id"], ascending=[False, True])
+    return tuple(
+        Suspended(
+            str(row["event_id"]),
+            str(row["summary"]),
+            f"{row['suspended_from']:%Y-%m-%d}",
+            back.get(row["event_id"], f"{row['suspended_to']:%Y-%m-%d}"),
+        )
+        for row in rows.to_dict("records")
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class LeverForm:
+    """The fields of the form as typed."""
+
+    texts: Mapping[str, str]
+    acts: tuple[str, ...] = ()
+    chances: tuple[tuple[str, str], ...] = ()
+    """Announced acts and the probability typed for each."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Tell whether no scenario is asked for."""
+        return not (self.acts or self.chances or self.has(TEXTS))
+
+    def has(self, names: Iterable[str]) -> bool:
+        """Tell whether one of some fields is filled that has no preset value."""
+        return any(self.texts.get(name) for name in names if name not in CHOICES)
+
+    def query(self, **more: str) -> str:
+        """Return the form as the query of an address, without empty fields."""
+        filled = [(name, self.texts[name]) for name in TEXTS if self.texts.get(name)]
+        acts = [(ACTS, act) for act in self.acts]
+        chances = [(f"{CHANCE}{act}", chance) for act, chance in self.chances]
+        return urlencode([*more.items(), *filled, *acts, *chances])
+
+
+def form_of(pairs: Sequence[tuple[str, str]]) -> LeverForm:
+    """Return the form in a query; other parameters are ignored."""
+    cut = [(name, value.strip()[:LONGEST]) for name, value in pairs]
+    texts = dict.fromkeys(TEXTS, "") | {name: value for name, value in cut if name in TEXTS}
+    acts = dict.fromkeys(value for name, value in cut if name == ACTS)
+    chances = {n.removeprefix(CHANCE)[:LONGEST]: v for n, v in cut if n.startswith(CHANCE) and v}
+    return LeverForm(texts, tuple(acts)[:MOST_ACTS], tuple(chances.items())[:MOST_ACTS])
+
+
+def form_like(worked: WorkedScenario) -> LeverForm:
+    """Return an example scenario as a form, as far as a form can express it."""
+    top = yaml.safe_load(worked.text)
+    texts = dict.fromkeys(TEXTS, "")
+    events = top.get("events") or []
+    for step in (top.get("tariffs") or [])[:1]:
+        kind, value = ("rate", "rate_pct") if "rate_pct" in step else ("points", "add_points")
+        texts |= _texts_of({**step, "rate_pct": step[value]}, TARIFF) | {"tariff_kind": kind}
+    for act in [one for one in events if "instrument" in one][:1]:
+        texts |= _texts_of({**act, "destinations": act["destinations"][0]}, LICENCE)
+    changed = [one for one in events if "instrument" not in one]
+    for act in changed[:1]:
+        texts |= _texts_of(act, SUSPENSION)
+    for act in ((top.get("against") or {}).get("events") or [])[:1]:
+        texts[AGAINST] = str(act.get("suspended_to", ""))
+    return LeverForm(texts, tuple(str(one["event_id"]) for one in changed))
+
+
+def _texts_of(entry: Mapping[str, Any], fields: Mapping[str, str]) -> dict[str, str]:
+    return {field: str(entry.get(name, "")) for field, name in fields.items()}
+
+
+def check(form: LeverForm, choices: LeverChoices) -> "CheckedForm":
+    """Return a form as a scenario, with the errors of its fields."""
+    found = CheckedForm(form, choices)
+    found.build()
+    _, faults = checked_scenario({**found.top, "name": "scenario"}, choices.context)
+    for fault in faults:
+        found.errors.setdefault(found.field_at(fault.place), rendered(fault.text))
+    return found
+
+
+class CheckedForm:
+    """A form as a scenario, of which each part knows its field, or its errors."""
+
+    def __init__(self, form: LeverForm, choices: LeverChoices) -> None:
+        """Begin with an empty scenario."""
+        self.form = form
+        self.choices = choices
+        self.top: dict[str, Any] = {}
+        """The scenario without its name, as texts."""
+        self.errors: dict[str, str] = {}
+        """Messages by field."""
+        self._fields: list[tuple[str, int, dict[str, str], str]] = []
+
+    @property
+    def title(self) -> str:
+        """Return the name of the scenario in the language in use; only without errors."""
+        title = gettext("; ").join(self._titles())
+        return Sentence(title[:1].upper() + title[1:])
+
+    @property
+    def text(self) -> str:
+        """Return the scenario as YAML, its name in the language in use; only without errors."""
+        asked = ScenarioText.model_validate({"name": self.title, **self.top})
+        plain = asked.model_dump(exclude_unset=True)
+        return yaml.safe_dump(
+            _whole(plain), sort_keys=False, allow_unicode=True, default_flow_style=None
+        )
+
+    def build(self) -> None:
+        """Take over what is filled in."""
+        form = self.form
+        if form.has((*TARIFF, "tariff_kind")):
+            kind = form.texts["tariff_kind"]
+            if kind not in TARIFF_KINDS:
+                self._wrong("tariff_kind", kind)
+            rate = "rate_pct" if kind != "points" else "add_points"
+            self._add("tariffs", {}, {**TARIFF, "tariff_value": rate}, needed=rate)
+        if form.has(LICENCE):
+            kind = form.texts["licence_kind"]
+            if kind not in LICENCE_KINDS:
+                self._wrong("licence_kind", kind)
+            begins = form.texts["licence_from"][:7]
+            event_id = f"{begins}-what-if-{kind.replace('_', '-')}"
+            named = {"event_id": event_id, "products": DEFAULT_PRODUCTS}
+            self._add("events", named, LICENCE, needed="effective_from")
+        if form.acts or form.has((*SUSPENSION, AGAINST)):
+            self._suspension()
+        for act, chance in form.chances:
+            known = {one.event_id: one.last for one in self.choices.announced}
+            entry = {"event_id": act, "suspended_to": known.get(act, "")}
+            field = f"{CHANCE}{act}"
+            entry["probability"] = self._number(field, chance)
+            self._append("events", entry, {"probability": field}, field)
+
+    def field_at(self, place: Place) -> str:
+        """Return the field that a part of the scenario is of."""
+        kind, number, name = (*place, "", 0, "")[:3]
+        if kind == "against":
+            return AGAINST
+        for of, at, fields, otherwise in self._fields:
+            if (of, at) == (kind, number):
+                return fields.get(str(name), otherwise)
+        return ACTS
+
+    def _titles(self) -> list[str]:
+        found = []
+        for step in self.top.get("tariffs", []):
+            words = {
+                "place": name_of(step["importer"]),
+                "rate": step.get("rate_pct", step.get("add_points")),
+                "day": _iso_day(step["effective_from"]),
+            }
+            found.append(
+                gettext("tariff in %(place)s: %(rate)s%% from %(day)s", **words)
+                if "rate_pct" in step
+                else gettext("tariff in %(place)s: added %(rate)s%% from %(day)s", **words)
+            )
+        for act in self.top.get("events", []):
+            if "instrument" in act:
+                kind = LICENCE_KINDS[act["instrument"]]
+                measure = gettext(kind)
+                found.append(
+                    gettext(
+                        "%(measure)s for %(place)s from %(day)s",
+                        measure=measure.lower() if language() == DEFAULT else measure,
+                        place=name_of(act["destinations"]),
+                        day=_iso_day(act["effective_from"]),
+                    )
+                )
+        if self.form.acts:
+            texts = {name: _iso_day(self.form.texts[name]) for name in ("suspension_to", AGAINST)}
+            chance = self.form.texts["suspension_probability"]
+            end, other = texts.values()
+            sentence = _SUSPENSIONS[bool(end), bool(end and other), bool(chance)]
+            acts = ", ".join(self.form.acts)
+            found.append(gettext(sentence, acts=acts, day=end, other=other, chance=chance))
+        found += [
+            gettext("%(act)s %(chance)s probable", act=act, chance=chance)
+            for act, chance in self.form.chances
+        ]
+        return found
+
+    def _suspension(self) -> None:
+        texts = self.form.texts
+        known = {one.event_id for one in self.choices.suspended}
+        if not self.form.acts:
+            self.errors[ACTS] = gettext(
+                "No measure selected. Choose the measures whose suspension ends."
+            )
+        for act in self.form.acts:
+            if act not in known:
+                self.errors[ACTS] = gettext(
+                    "%(act)s is not a suspended measure. Choose one of those shown.",
+                    act=repr(act),
+                )
+        if not (texts["suspension_to"] or texts["suspension_probability"]):
+            self.errors["suspension_to"] = gettext("Missing. Fill it in.")
+        for act in self.form.acts:
+            self._add("events", {"event_id": act}, SUSPENSION, otherwise=ACTS)
+        if texts[AGAINST]:
+            moved = [{"event_id": act, "suspended_to": texts[AGAINST]} for act in self.form.acts]
+            self.top["against"] = {"events": moved}
+
+    def _add(
+        self,
+        kind: str,
+        entry: Mapping[str, str],
+        fields: Mapping[str, str],
+        *,
+        needed: str = "",
+        otherwise: str = "",
+    ) -> None:
+        """Add an entry of some fields; one that is needed and empty is noted."""
+        found = dict(entry)
+        for field, name in fields.items():
+            text = self.form.texts[field]
+            if text:
+                found[name] = self._number(field, text) if name in _NUMBERS else text
+            elif name == needed:
+                self.errors[field] = gettext("Missing. Fill it in.")
+        places = {name: field for field, name in fields.items()}
+        self._append(kind, found, places, otherwise or places.get("effective_from", ACTS))
+
+    def _append(
+        self, kind: str, entry: dict[str, str], places: dict[str, str], otherwise: str
+    ) -> None:
+        entries = self.top.setdefault(kind, [])
+        self._fields.append((kind, len(entries), places, otherwise))
+        entries.append(entry)
+
+    def _number(self, field: str, text: str) -> str:
+        """Return a number as plain digits; as typed where it is none, with its error.
+
+        A scenario is shared by its address: a number in it is read alike in all languages.
+        """
+        try:
+            return plain_number(text)
+        except ValueError as err:
+            self.errors[field] = f'"{text}" is not {err}.'
+            if language() != DEFAULT:
+                self.errors[field] = gettext(
+                    "%(value)s is not a number. Write it as 1000 or 1000.5.", value=repr(text)
+                )
+            return text
+
+    def _wrong(self, field: str, value: str) -> None:
+        self.errors[field] = gettext(
+            "%(value)s is not in the list. Choose one of the list.", value=repr(value)
+        )
+
+
+def _whole(part: Any) -> Any:  # noqa: ANN401 - any part of a scenario
+    """Return a scenario whose whole numbers are written without decimals."""
+    if isinstance(part, dict):
+        return {name: _whole(value) for name, value in part.items()}
+    if isinstance(part, list):
+        return [_whole(value) for value in part]
+    return int(part) if isinstance(part, float) and part.is_integer() else part
+
+
+def _iso_day(text: str) -> str:
+    """Return a day, or the first day of a month, as typed in a sound form."""
+    return f"{text}-01" if len(text) == len("2027-01") else text
+
+
+_SUSPENSIONS: Final = {
+    (False, False, False): marked("suspension of %(acts)s"),
+    (False, False, True): marked("suspension of %(acts)s, %(chance)s probable"),
+    (True, False, False): marked("suspension of %(acts)s to %(day)s"),
+    (True, False, True): marked("suspension of %(acts)s to %(day)s, %(chance)s probable"),
+    (True, True, False): marked("suspension of %(acts)s to %(day)s and not %(other)s"),
+    (True, True, True): marked(
+        "suspension of %(acts)s to %(day)s and not %(other)s, %(chance)s probable"
+    ),
+}
+"""The title by what is given: the new end, the end it is compared with, the probability."""
