@@ -11,12 +11,10 @@ import pandas as pd
 
 from docs.screens import draw
 from features.history import EvidenceHistory
-from flows.analysis.attribute import attribution_view
+from flows.analysis.attribution import attribution_page, attribution_png
 from flows.context.console import echo, track
-from models.event_study.counterfactual import act_of
+from models.event_study import Attribution, act_of, attribute
 from models.learning.spec import ModelSpec
-from service.report.attribution_chart import AttributionView, attribution_png
-from service.report.attribution_page import attribution_page
 from sources.bundled.all_tables import load_bundled
 from store.settings import PROJECT_ROOT, Settings
 
@@ -32,21 +30,21 @@ def newest_fan(destination: str) -> Path | None:
     return found[-1] if found else None
 
 
-def april_2025() -> AttributionView:
+def april_2025() -> Attribution:
     """Return what the act of April 2025 did, from the bundled facts."""
     names = ("observations", "policy_events", "tariff_steps", "analog_events")
     batch = load_bundled(PROJECT_ROOT / "data")
     observations, events, tariffs, analogs = (batch.frame(name) for name in names)
     history = EvidenceHistory(observations, events, tariffs, analogs)
     act = act_of(events, APRIL_2025, as_of=AS_OF)
-    return attribution_view(history, act, as_of=AS_OF, spec=ModelSpec(), track=track)
+    return attribute(history, act, as_of=AS_OF, spec=ModelSpec(), track=track)
 
 
-def write_april_2025(view: AttributionView) -> None:
+def write_april_2025(found: Attribution) -> None:
     """Write docs/attribution-april-2025.md and its picture."""
-    page = attribution_page(view, picture=PICTURE, made_by="make pictures")
+    page = attribution_page(found, picture=PICTURE, made_by="make pictures")
     (DOCS / "attribution-april-2025.md").write_text(page, encoding="utf-8")
-    (DOCS / PICTURE).write_bytes(attribution_png(view))
+    (DOCS / PICTURE).write_bytes(attribution_png(found))
 
 
 def main() -> None:

@@ -1,24 +1,28 @@
 """The past as a sequence of forecast origins, each with what was known then.
 
-Training and backtest use it. Panels and analogs are kept by digest (docs/adr/0046-kept-origins.md).
+Training and backtest use it. Panels and analogs are cached by the rows known at each moment, the
+parameters and the version of the code (docs/adr/0046-kept-origins.md).
 """
 
+import hashlib
+import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields
-from functools import partial
+from functools import cache, partial
 from typing import Final
 
 import pandas as pd
 
 from features.controls.analogs import Analog, analogs_at
-from features.fingerprint import KnownRows, code_digest, key_of, machine_digest
 from features.months import last_complete_month
 from features.origin import Origin, origin_of
 from features.panel.evidence import evidence_panel
 from features.panel.evidence_panel import EvidencePanel
 from features.panel.system import PRIOR, PanelPrior
 from features.track_record import TrackRecord
+from store.asof import require_time_zone
 from store.digest_cache import NOTHING_KEPT, DigestCache, Values
+from store.settings import PROJECT_ROOT
 
 FIRST_TRAINING: Final = "2019-06-25"
 """First past origin: the first release of detail by destination in the bundled figures."""
@@ -26,10 +30,40 @@ FIRST_TRAINING: Final = "2019-06-25"
 RELEASE_DAY: Final = 25
 """Day of the month of past origins: the detail of the previous month is published."""
 
+ROOMS: Final = ("store", "features", "models")
+"""Folders of the code that computes."""
+
 SolvedInTurn = Callable[
     [Callable[[pd.Timestamp], Values], Sequence[pd.Timestamp]], Iterable[Values]
 ]
 """Does work on each of several moments and returns what was found, in their order."""
+
+
+class KnownRows:
+    """All versions of one kind of fact, digested as they were known at any moment."""
+
+    def __init__(self, rows: pd.DataFrame) -> None:
+        """Take rows with a UTC ``available_at``; not modified."""
+        self._available_at = rows["available_at"]
+        self._columns = "\n".join(rows)
+        self._hashes = pd.util.hash_pandas_object(rows, index=False).to_numpy()
+
+    def digest(self, as_of: pd.Timestamp) -> str:
+        """Return the SHA-256 of the rows known at a moment, in their order.
+
+        Raises:
+            LeakError: ``as_of`` has no time zone.
+        """
+        require_time_zone(as_of)
+        known = self._hashes[self._available_at <= as_of].tobytes()
+        return hashlib.sha256(self._columns.encode() + known).hexdigest()
+
+
+@cache
+def code_version() -> str:
+    """Return a digest of the source of all code that computes, installed or in a checkout."""
+    paths = (path for room in ROOMS for path in sorted((PROJECT_ROOT / room).rglob("*.py")))
+    return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()
 
 
 class EvidenceHistory:
@@ -75,24 +109,23 @@ class EvidenceHistory:
     def key(
         self,
         moment: pd.Timestamp,
-        made_by: Callable[..., object],
+        what: str,
         *more: object,
         of: Sequence[str],
         when: object = None,
     ) -> str:
-        """Return the key of what is computed at a moment.
+        """Return the cache key of what is computed at a moment.
 
         Args:
             moment: The moment (UTC).
-            made_by: What computes it, whose code and all code that it imports enter.
-            more: Whatever else it depends on.
+            what: What is computed.
+            more: Whatever else it depends on; JSON can write it.
             of: Kinds of facts that it may look at, by name of this history's arguments.
             when: What of the moment counts beside these facts; all of it if left out.
         """
         facts = {name: rows.digest(moment) for name, rows in self._facts.items() if name in of}
-        code = made_by.__qualname__, code_digest(made_by.__module__)
-        made_with = repr(self._prior), machine_digest()
-        return key_of(when or moment.isoformat(), facts, *code, *made_with, *more)
+        parts = (when or moment.isoformat(), facts, what, repr(self._prior), code_version(), *more)
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
     def panel(self, moment: pd.Timestamp) -> EvidencePanel:
         """Return the evidence panel at a moment, without its gaps; solved once.
@@ -109,7 +142,7 @@ class EvidenceHistory:
     def _panel_key(self, moment: pd.Timestamp) -> str:
         """Return the key of a panel, the same at all moments of a month that know the same."""
         month = last_complete_month(moment)
-        return self.key(moment, evidence_panel, of=["observations"], when=month)
+        return self.key(moment, "panel", of=["observations"], when=month)
 
     def solve(self, moments: Sequence[pd.Timestamp], solved: SolvedInTurn) -> None:
         """Have the panels of several moments at hand.
@@ -161,7 +194,7 @@ class EvidenceHistory:
         if self._analog_events is None:
             return ()
         events, figures = self._analog_events, self._observations
-        key = self.key(moment, analogs_at, of=["analog_events", "observations"])
+        key = self.key(moment, "analogs", of=["analog_events", "observations"])
         kept = self.cache.fetch(key, lambda: _by_place(analogs_at(events, figures, as_of=moment)))
         names = [one.name for one in fields(Analog)]
         return tuple(

@@ -23,7 +23,6 @@ from flows.context.stores import (
     table_run,
 )
 from flows.monitoring.monitors import watch_if_possible
-from flows.monitoring.spans import spanned
 from flows.publishing.evidence_pipeline import EvidencePipeline, open_evidence
 from flows.publishing.publish import (
     PublicationDraft,
@@ -256,7 +255,6 @@ def _run(pipeline: Pipeline) -> RunOutcome:
         return unchanged(fallback) or _run(fallback)
 
 
-@spanned("publish", lambda outcome: {"rows": outcome.rows_published})
 def _publish(pipeline: Pipeline, forecast: BacktestedForecast) -> RunOutcome:
     """Write the report, then publish: whoever reads the new numbers finds their report."""
     snapshot, config = pipeline.snapshot, pipeline.config

@@ -20,7 +20,7 @@ IMPORT_ROOT = Path(__file__).resolve().parents[__name__.count(".")]
 
 PLAIN_URLS = (
     "comtrade_url", "census_url", "comext_url", "hts_url",
-    "federal_register_url", "otlp_url",
+    "federal_register_url",
 )  # fmt: skip
 
 
@@ -182,9 +182,6 @@ class Settings(BaseSettings):
         default=32, ge=1, le=10_000, description="Scenarios that may wait for their turn."
     )
 
-    otlp_url: str | None = Field(
-        default=None, description="Collector of OpenTelemetry, e.g. http://127.0.0.1:4318."
-    )
     alarm_url: SecretStr = Field(
         default=SecretStr(""),
         description="Where a run of the schedule that failed is posted; empty means nowhere.",

@@ -30,10 +30,7 @@ VERBS: Final[Mapping[str, Mapping[str, Sequence[str]]]] = {
         "forecast_commands": ("run", "predict", "backtest"),
         "scenario_commands": ("scenario", "recovery"),
     },
-    "Explain": {
-        "explain_commands": ("explain", "attribute", "gaps"),
-        "scenario_commands": ("diversion",),
-    },
+    "Explain": {"explain_commands": ("explain", "attribute", "gaps")},
     "Data": {
         "ingest_commands": ("ingest",),
         "data_commands": ("review", "quarantine", "vintages", "diff", "panel"),

@@ -87,30 +87,33 @@ def attribute(
 ) -> None:
     """Estimate what a past event took: tonnes lost, recovered and displaced, with placebo bands.
 
-    The path without the event is the forecast of the day before its announcement and, where it left
-    some destinations alone, a synthetic control made of these. The same computation at earlier fake
-    dates gives the bands.
+    The path without the event is the forecast of the day before its announcement; the same
+    computation at earlier placebo dates gives the bands.
     """
-    from flows.analysis.attribute import attribution_view, known_act, write_attribution
+    from flows.analysis.attribution import sentences, write_attribution
     from flows.context.stores import store_of
     from flows.context.workspace import open_workspace
-    from service.report.attribution_words import sentences
+    from models.event_study import act_of
+    from models.event_study import attribute as attributed
     from store.facts.reading import read_events
 
     settings, as_of_time = Settings(), moment(as_of)
     workspace = open_workspace(settings, as_of_time)
-    engine = store_of(settings)
-    later = read_events(engine, as_of=utc_now())
-    act = known_act(read_events(engine, as_of=as_of_time), event_id, as_of=as_of_time, later=later)
-    view = attribution_view(
-        workspace.history, act, as_of=as_of_time, spec=workspace.spec, months=months, track=track
+    events = read_events(store_of(settings), as_of=utc_now())
+    found = attributed(
+        workspace.history,
+        act_of(events, event_id, as_of=as_of_time),
+        as_of=as_of_time,
+        spec=workspace.spec,
+        months=months,
+        track=track,
     )
-    for sentence in sentences(view):
+    for sentence in sentences(found):
         echo(sentence)
-    if out is not None:
-        echo(f"wrote {', '.join(write_attribution(view, out))} to {out}")
-        return
-    write_result(view.table.round(1), out=None, form=format)
+    if out is None:
+        write_result(found.table.round(1), out=None, form=format)
+    else:
+        echo(f"wrote {', '.join(write_attribution(found, out))} to {out}")
 
 
 def gaps(*, as_of: AsOf = None, out: Out = None, format: Form = "table") -> None:

@@ -1,4 +1,4 @@
-"""``magnetcast scenario``, ``recovery`` and ``diversion``: what if, how long, where it went."""
+"""``magnetcast scenario`` and ``recovery``: what if, and how long."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,18 +6,12 @@ from typing import Annotated
 import pandas as pd
 from cyclopts import Parameter
 
-from features.controls.episodes import Episode, PartialActs
-from features.months import month_label
 from flows.cli.options import AsOf, Commodity, Form, Out, moment
 from flows.context.console import echo
 from flows.context.output import write_result
 from flows.publishing.run_config import MAGNETS, table_config
-from models.event_study.diversion import check_rate, find_diversion, kept_of_path
-from models.event_study.diversion_paths import DiversionQuestion, TradeFlows
-from models.event_study.diversion_words import COLUMNS, diversion_table, sentences
 from sources.files.csv_table import content_of
 from sources.files.scenario import read_scenario, with_probabilities
-from store.errors import DataError
 from store.settings import Settings
 
 UNSHOWN = ("base_mean", "scenario_mean", "warning")
@@ -94,106 +88,3 @@ def recovery(
 def _rounded(table: pd.DataFrame) -> pd.DataFrame:
     tonnes = table.select_dtypes("number").columns
     return table.assign(**{str(name): table[name].round(3) for name in tonnes})
-
-
-Event = Annotated[
-    str | None,
-    Parameter(help="Policy event; all strong ones of the last 18 months if left out."),
-]
-Rate = Annotated[
-    float,
-    Parameter(help="False alarm rate: share of episodes without diversion that may alert."),
-]
-
-
-def diversion(
-    *,
-    as_of: AsOf = None,
-    event: Event = None,
-    commodity: Commodity = None,
-    rate: Rate = 0.05,
-    out: Out = None,
-    format: Form = "table",
-) -> None:
-    """Show which destinations rose above expectation in the half year after others were hit.
-
-    Each is compared with the total of all others that were not hit, so a shock to everybody raises
-    no alert. Alerts are sentences on stderr; with --commodity the same for a full partner table.
-    """
-    check_rate(rate)
-    settings, as_of_time = Settings(), moment(as_of)
-    flows, acts = _known(settings, as_of_time, commodity)
-    if event is not None:
-        episode = acts.named(event)
-        if acts.is_on_all(episode):
-            raise DataError(_nothing_left(flows, episode))
-        parts = [_assessed(flows, acts, episode, rate)]
-    else:
-        parts = _recent(flows, acts, rate)
-    found = [part for part in parts if not part.empty]
-    frame = pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=list(COLUMNS))
-    write_result(frame, out=out, form=format)
-
-
-def _known(
-    settings: Settings, as_of: pd.Timestamp, commodity: str | None
-) -> tuple[TradeFlows, PartialActs]:
-    from flows.context.stores import store_of
-    from flows.context.workspace import open_workspace
-    from flows.publishing.table_snapshot import open_table
-    from store.facts.reading import read_events
-
-    if commodity is None:
-        flows = TradeFlows.of_panel(open_workspace(settings, as_of).history.panel(as_of))
-    else:
-        flows = TradeFlows.of_table(open_table(settings, as_of, commodity).table)
-    events = read_events(store_of(settings), as_of=as_of)
-    return flows, PartialActs(events, flows.names, as_of=as_of)
-
-
-def _recent(flows: TradeFlows, acts: PartialActs, rate: float) -> list[pd.DataFrame]:
-    """Look at every recent episode; one that cannot be assessed is named and stops none."""
-    parts = []
-    episodes = acts.recent()
-    if not episodes:
-        echo("no strong act on part of the destinations began in the last 18 months.")
-    for episode in episodes:
-        try:
-            parts.append(_assessed(flows, acts, episode, rate))
-        except DataError as err:
-            echo(f"{episode.event_id}: not assessed. {err}")
-    return parts
-
-
-def _assessed(flows: TradeFlows, acts: PartialActs, episode: Episode, rate: float) -> pd.DataFrame:
-    found = find_diversion(flows, question_of(flows, acts, episode), rate=rate)
-    for line in sentences(episode, found):
-        echo(line)
-    return diversion_table(episode, found)
-
-
-def question_of(flows: TradeFlows, acts: PartialActs, episode: Episode) -> DiversionQuestion:
-    """Return what is asked of an episode at the flows' last month."""
-    return DiversionQuestion(
-        hit=episode.hit,
-        base_end=episode.base_end,
-        start=episode.start,
-        end=episode.end(flows.cutoff),
-        troubled=acts.troubled(),
-    )
-
-
-def _nothing_left(flows: TradeFlows, episode: Episode) -> str:
-    end = episode.end(flows.cutoff)
-    text = (
-        f"--event {episode.event_id} hits every destination, so there is nothing to divert to. "
-        "Expected an act on part of them."
-    )
-    kept = kept_of_path(flows, base_end=episode.base_end, start=episode.start, end=end)
-    if not kept:
-        return text
-    shares = ", ".join(f"{name} {part:.0%}" for name, part in kept)
-    return (
-        f"{text} How hard each was hit, as the share kept of the path without it, in "
-        f"{month_label(episode.start)}..{month_label(end - 1)}: {shares}."
-    )

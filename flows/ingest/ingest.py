@@ -25,7 +25,6 @@ from flows.ingest.sources import (
     known_rows,
     show_received,
 )
-from flows.monitoring.spans import spanned
 from sources.checks import objections
 from store.errors import DataError, counted, first_few
 from store.facts.batch import Batch, FileRows, RefusedLines, WriteReport
@@ -50,7 +49,6 @@ def guard(
 
 
 @prefect_step("ingest")
-@spanned("ingest", lambda report: {"rows": report.total})
 def ingest(settings: Settings, request: IngestRequest | None = None) -> WriteReport:
     """Store one request, the bundled tables if none is given; files already known change nothing.
 

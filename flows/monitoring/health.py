@@ -28,8 +28,7 @@ from flows.monitoring.health_checks import (
     OtherCommodity,
     health_findings,
 )
-from flows.monitoring.published_by import published_by
-from models.monitoring.readings import GRACE_DAYS, PublishedMoment, Reading, freshness
+from models.monitoring import Reading
 from models.registry import model_store, registry
 from models.registry.mlflow_client import is_kept
 from sources.bundled.release_calendar import ReleaseCalendar
@@ -40,7 +39,6 @@ from store.errors import StoreError
 from store.facts.reading import (
     latest_forecast,
     read_calendar,
-    read_forecasts,
     read_observations,
     read_runs,
 )
@@ -49,10 +47,12 @@ from store.facts.reviews import read_quarantine
 from store.planning.audit_chain import ChainHead, chain_damage
 from store.publications.decisions import held_publications
 from store.publications.integrity import tampered
-from store.publications.panels import panel_behind
 from store.publications.published import latest_readings, read_newest
 from store.settings import Settings
-from store.vocabulary import COMMODITY, ORIGIN
+from store.vocabulary import COMMODITY
+
+GRACE_DAYS: Final = 2
+"""Days after a release that figures and forecast may take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ def examine(settings: Settings, now: pd.Timestamp) -> SystemHealth:
     try:
         with store_to_read(settings) as engine:
             facts = _with_database(engine, facts)
-            return _health(_with_champion(settings, latest_forecast(engine), facts))
+            return _health(_with_champion(settings, facts))
     except StoreError as err:
         return _health(replace(facts, unreadable=str(err)))
 
@@ -115,13 +115,11 @@ def _health(facts: HealthFacts) -> SystemHealth:
     return SystemHealth(facts, tuple(health_findings(facts)))
 
 
-def _with_champion(settings: Settings, latest: pd.DataFrame, facts: HealthFacts) -> HealthFacts:
-    """Add champion and author of the newest forecast, and why the former cannot be loaded if so."""
+def _with_champion(settings: Settings, facts: HealthFacts) -> HealthFacts:
+    """Add the champion, and why it cannot be loaded if so."""
     name = "unknown"
     try:
         champion = registry.champion(settings)
-        author = published_by(settings, latest, champion)
-        facts = replace(facts, published_by=author)
         if champion is None:
             lost = _lost_record(settings)
             return replace(facts, champion="lost", champion_trouble=lost) if lost else facts
@@ -155,9 +153,7 @@ def _with_database(engine: Engine, facts: HealthFacts) -> HealthFacts:
     observations = read_observations(engine, as_of=now, commodity=COMMODITY)
     latest, runs = latest_forecast(engine), read_runs(engine).sort_values("started_at")
     kept = latest_readings(engine)
-    fresh = slo_readings(read_forecasts(engine), runs, observations, calendar, now)
     runs = runs.loc[runs["commodity"] == COMMODITY]
-    panel = panel_behind(engine)
     return replace(
         facts,
         due=due,
@@ -171,12 +167,11 @@ def _with_database(engine: Engine, facts: HealthFacts) -> HealthFacts:
         last_write_at=_last_write(engine),
         last_run=str(runs["status"].iloc[-1]) if len(runs) else "",
         last_run_at=runs["started_at"].iloc[-1] if len(runs) else None,
-        readings=(*_stored_readings(kept), *fresh),
+        readings=_stored_readings(kept),
         watched=kept["as_of"].max() if len(kept) else None,
         tampered=(*tampered(engine), *_audit_damage(engine, facts.backup_head)),
         held=held_publications(engine),
         quarantined=int(read_quarantine(engine)["released_at"].isna().sum()),
-        suspicious=0 if panel is None else len(panel.contradictions),
         others=_other_commodities(engine),
     )
 
@@ -200,11 +195,9 @@ def _newest_month(observations: pd.DataFrame, now: pd.Timestamp) -> pd.Timestamp
     return month_start(min(last_evidence_month(known), last_complete_month(now)))
 
 
-def _stored_readings(rows: pd.DataFrame) -> list[Reading]:
-    """Return the stored readings except freshness, which is measured anew."""
+def _stored_readings(rows: pd.DataFrame) -> tuple[Reading, ...]:
     names = [field.name for field in fields(Reading)]
-    own = rows.loc[rows["monitor"] != "slo", names]
-    return [Reading(**{str(k): v for k, v in row.items()}) for row in own.to_dict("records")]
+    return tuple(Reading(**row) for row in rows[names].to_dict("records"))
 
 
 def _other_commodities(engine: Engine) -> tuple[OtherCommodity, ...]:
@@ -220,35 +213,3 @@ def _other_commodities(engine: Engine) -> tuple[OtherCommodity, ...]:
         )
         for row in rows.loc[rows["commodity"] != COMMODITY].to_dict("records")
     )
-
-
-MAIN: Final = "run"
-"""Flow whose runs publish."""
-
-
-def slo_readings(
-    forecasts: pd.DataFrame,
-    runs: pd.DataFrame,
-    figures: pd.DataFrame,
-    calendar: ReleaseCalendar,
-    now: pd.Timestamp,
-) -> list[Reading]:
-    """Return the freshness of the published forecasts, as of this moment.
-
-    Args:
-        forecasts: As ``read_forecasts``.
-        runs: As ``read_runs``.
-        figures: Of magnets, known by now.
-        calendar: As known by now.
-        now: The moment (UTC).
-    """
-    own = figures.loc[(figures["origin"] == ORIGIN) & figures["usable"]]
-    return freshness(_published(forecasts, runs), own, calendar, now=now)
-
-
-def _published(forecasts: pd.DataFrame, runs: pd.DataFrame) -> list[PublishedMoment]:
-    """Return when each published moment could first be read: its run's end, else the moment."""
-    done = runs.loc[runs["flow"].eq(MAIN) & runs["status"].eq("finished")]
-    ended = done.groupby("as_of")["finished_at"].min()
-    moments = [pd.Timestamp(moment) for moment in forecasts["as_of"].unique()]
-    return [PublishedMoment(one, max(one, pd.Timestamp(ended.get(one, one)))) for one in moments]

@@ -7,15 +7,15 @@ from typing import Final, Literal
 import pandas as pd
 
 from flows.context.stores import MAIN_JOB, RunMarker, table_run
-from models.monitoring.readings import Reading
+from models.monitoring import Reading
 from store.errors import first_few
 from store.facts.recorded import SLACK
 from store.planning.audit_chain import ChainHead
 
 Alarm = Literal[
     "database", "restore", "clock", "tampered", "held", "forecast", "late-data", "stale", "failed",
-    "stuck", "champion", "models", "quarantine", "disk", "backup", "unwatched", "slo",
-    "score-drift", "naive", "coverage-drift", "feature-drift", "contradictions", "slow",
+    "stuck", "champion", "models", "quarantine", "disk", "backup", "unwatched",
+    "score-drift", "coverage-drift",
 ]  # fmt: skip
 
 BROKEN: Final = 2
@@ -68,18 +68,15 @@ class HealthFacts:
     champion: str = ""
     champion_trouble: str = ""
     """Why the champion cannot be loaded; empty if it can."""
-    published_by: str = ""
-    """Who made the newest forecast, in a sentence; empty before the first."""
     tampered: tuple[str, ...] = ()
     """Publications that do not match their digests."""
     held: tuple[str, ...] = ()
     """Publications held for review."""
     quarantined: int = 0
-    suspicious: int = 0
     unfinished: tuple[RunMarker, ...] = ()
     """Runs that failed or were killed and have not succeeded since."""
     readings: tuple[Reading, ...] = ()
-    """Newest readings of the monitors; freshness as of now."""
+    """Newest readings of drift and coverage."""
     watched: pd.Timestamp | None = None
     """Moment of the forecast that was published when they were taken."""
     free_bytes: int = 0

@@ -11,15 +11,11 @@ import pandas as pd
 from flows.context.stores import store_to_read
 from flows.monitoring.health import SystemHealth, examine
 from flows.monitoring.health_checks import BROKEN, LEVELS, OtherCommodity
-from flows.monitoring.published_by import published_by
 from models.registry import registry
 from service.live.health import Alarm, HealthReport
 from store.database import shown_address
 from store.facts.reading import latest_forecast, read_runs, read_vintages
 from store.settings import PROJECT_ROOT, Settings
-
-ALWAYS_SHOWN: Final = frozenset({"slo", "score-drift", "naive", "coverage-drift", "slow"})
-"""Monitors whose readings are shown even if nothing is wrong."""
 
 
 def status_lines(health: SystemHealth) -> list[str]:
@@ -58,18 +54,10 @@ def lines_of(health: SystemHealth) -> list[str]:
     lines.append(f"Champion: {facts.champion or 'none'}.")
     if facts.champion_trouble:
         lines.append("The champion cannot forecast; the next run falls back to other models.")
-    if facts.published_by:
-        lines.append(facts.published_by)
     lines.append(
-        f"Quarantine: {facts.quarantined} files wait. Suspicious statements: {facts.suspicious}. "
-        f"Free disk: {facts.free_bytes / 1e9:.1f} GB."
+        f"Quarantine: {facts.quarantined} files wait. Free disk: {facts.free_bytes / 1e9:.1f} GB."
     )
-    # Two targets of one monitor may have the same message.
-    lines += dict.fromkeys(
-        f"Measured, {one.monitor}: {one.words}."
-        for one in facts.readings
-        if one.monitor in ALWAYS_SHOWN
-    )
+    lines += [f"Measured, {one.monitor}: {one.words}." for one in facts.readings]
     made = "never" if facts.backup_at is None else f"{facts.backup_at:%Y-%m-%d %H:%M} UTC"
     lines.append(f"Last backup: {made}.")
     return lines
@@ -97,7 +85,6 @@ def status_table(settings: Settings) -> pd.DataFrame:
         "champion": "none"
         if champion is None
         else f"version {champion.version}, {champion.model_version}",
-        "made by": published_by(settings, latest, champion) or "none",
         "forecast as of": f"{latest['as_of'].max():%Y-%m-%d}" if len(latest) else "none",
         "cutoff": str(latest["cutoff"].iloc[0]) if len(latest) else "none",
         "months": f"{latest['period'].min()} to {latest['period'].max()}"

@@ -19,7 +19,6 @@ from flows.context.prefect_runs import prefect_step
 from flows.context.provenance import git_commit
 from flows.context.recipes import magnets_recipe
 from flows.context.workspace import Workspace, open_workspace
-from flows.monitoring.spans import spanned
 from flows.training.predict import show_known
 from models.evaluation.backtest import Backtest, EvidenceBacktest, backtest_evidence
 from models.evaluation.compare import differences
@@ -48,7 +47,6 @@ CELLS: Final = "cells.csv"
 
 
 @prefect_step("backtest")
-@spanned("backtest", lambda result: {"cells": len(result.cells)})
 def backtest(
     settings: Settings, as_of: pd.Timestamp, spec: ModelSpec | None = None
 ) -> EvidenceBacktest:

@@ -17,7 +17,6 @@ from flows.context.console import LOG, echo
 from flows.context.prefect_runs import prefect_step
 from flows.context.recipes import magnets_recipe
 from flows.context.workspace import Workspace, open_workspace
-from flows.monitoring.spans import span, spanned
 from models.evaluation.backtest import Backtest, EvidenceBacktest, backtest_evidence
 from models.forecasting import decomposition
 from models.forecasting.decomposition import Stages
@@ -69,7 +68,6 @@ class BacktestedForecast(Forecast):
     backtest: Backtest
 
 
-@spanned("predict", lambda made: {"rows": len(made.table), "model_version": made.model_version})
 def predict(
     settings: Settings,
     as_of: pd.Timestamp,
@@ -155,10 +153,8 @@ def made_at(
     workspace: Workspace, result: EvidenceBacktest | None, version: int | None
 ) -> TrainedForecast:
     """Return the forecast at an as_of and what it was made of; arguments as for ``predict``."""
-    with span("features", {"as_of": str(workspace.as_of)}) as attributes:
-        origin = workspace.history.origin(workspace.as_of)
-        attributes["rows"] = len(rows_of(origin))
-        LOG.info("features  %s rows of %s columns", *rows_of(origin).shape)
+    origin = workspace.history.origin(workspace.as_of)
+    LOG.info("features  %s rows of %s columns", *rows_of(origin).shape)
     return made_on(workspace, fallback_chain(workspace, origin, result, version), origin)
 
 

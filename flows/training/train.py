@@ -9,7 +9,6 @@ from flows.context.jobs import recorded_job
 from flows.context.prefect_runs import prefect_step
 from flows.context.recipes import kept, magnets_recipe
 from flows.context.workspace import Workspace, open_workspace
-from flows.monitoring.spans import spanned
 from flows.training.backtest import backtest, log_dataset, own_metrics, tags_of, verdict
 from flows.training.promote import promote, tell
 from models.evaluation.backtest import EvidenceBacktest
@@ -17,14 +16,12 @@ from models.forecasting.evidence_forecaster import EvidenceForecaster, TrainedMo
 from models.forecasting.model_frame import rows_of
 from models.learning.quantile_heads import texts_of
 from models.learning.spec import ModelSpec
-from models.monitoring.feature_drift import REFERENCE, reference_of
 from models.registry import model_store, registry
 from models.registry.runs import open_run
 from store.settings import Settings
 
 
 @prefect_step("train")
-@spanned("train", lambda version: {"version": version})
 def train(
     settings: Settings,
     as_of: pd.Timestamp,
@@ -73,7 +70,6 @@ def record(workspace: Workspace, trained: TrainedModel, seen: EvidenceBacktest) 
         **trained.card,
         **model_store.stamp(trained.card),
         "parameters": workspace.spec.choices,
-        REFERENCE: reference_of(workspace.history.past(workspace.as_of)),
     }
     with open_run(workspace.settings, name="train", tags=tags):
         mlflow.log_params(workspace.spec.choices)

@@ -1,4 +1,4 @@
-"""Forecasts of the magnets' model at past origins, kept by digest of all that they depend on.
+"""Forecasts of the magnets' model at past origins, cached by all that they depend on.
 
 Whatever did not change since is not fitted again. Source: docs/adr/0046-kept-origins.md.
 """
@@ -47,7 +47,7 @@ class KeptForecaster:
     def key(self, moment: pd.Timestamp) -> str:
         """Return the key of the forecasts from one of the origins."""
         past = [one.isoformat() for one in self.moments if one <= moment]
-        return self.history.key(moment, EvidenceForecaster, self.spec.choices, past, of=FACTS)
+        return self.history.key(moment, "forecast", self.spec.choices, past, of=FACTS)
 
     def train_ahead(self, executor: Executor, label: str) -> Iterator[pd.Timestamp]:
         """Yield the origins, each once its heads are at hand or its forecasts are kept.

@@ -4,10 +4,10 @@ import re
 from datetime import date
 from typing import Final
 
-from service.language.formats import dated, listed, percentage, separated
+from service.language.formats import dated, percentage, separated
 from service.language.known import KnownSentences, as_clause
 from service.language.phrases import gettext, is_shown, marked, ngettext
-from service.wording import model_words, state_words, statement_words
+from service.wording import model_words, state_words
 
 _LINES: Final = (
     marked("Figures of %(month)s were due on %(day)s; the newest known are of %(newest)s."),
@@ -20,11 +20,7 @@ _LINES: Final = (
     marked("Champion: none."),
     marked("Champion: version %(number)s, %(model)s."),
     marked("The champion cannot forecast; the next run falls back to other models."),
-    marked("The newest forecast was made by the champion."),
-    marked(
-        "Quarantine: %(files)s files wait. Suspicious statements: %(figures)s. Free disk: "
-        "%(size)s GB."
-    ),
+    marked("Quarantine: %(files)s files wait. Free disk: %(size)s GB."),
     marked("Last backup: never."),
     marked("Last backup: %(day)s %(time)s UTC."),
 )
@@ -64,41 +60,15 @@ _ALARMS: Final = (
 
 _READINGS: Final = (
     marked("%(count)s scored months; %(needed)s are needed to judge."),
-    marked("%(count)s finished runs; %(needed)s are needed to judge."),
-    marked("No full day has passed since the first publication."),
     marked(
         "Errors of the last %(recent)s scored months are %(ratio)s times those of the %(count)s "
         "before; chance allows %(bound)s."
     ),
     marked(
-        "Errors of the last %(recent)s scored months are %(ratio)s times the seasonal naive's; "
-        "chance allows %(bound)s."
-    ),
-    marked(
         "The 80%% band covered %(share)s of the %(cells)s cells of the last %(recent)s scored "
         "months, worth %(count)s independent ones; chance allows %(low)s to %(high)s."
     ),
-    marked(
-        "A forecast from the newest due release was published on %(count)s of %(days)s days of the "
-        "last %(recent)s (%(share)s; target %(low)s)."
-    ),
-    marked("%(count)s more may be missed."),
-    marked("On %(count)s days the figures themselves were late."),
-    marked("The budget is overdrawn by %(count)s days."),
-    marked("%(count)s published figures contradict the rest, %(recent)s of them newly."),
-    marked(
-        "%(count)s published figures contradict the rest, %(recent)s of them newly: %(figures_)s."
-    ),
-    marked("The last run took %(last)s min; usual are %(usual)s min."),
-    marked("The model was trained on other features."),
-    marked("The model was trained before references were kept; the next one has one."),
-    marked("%(name)s: %(count)s past origins to hold against; %(needed)s are needed."),
-    marked(
-        "%(name)s: population index %(ratio)s (most so far %(bound)s), %(share)s of values out of "
-        "range (most so far %(high)s); most moved: %(features)s."
-    ),
 )
-
 
 _MAIN_JOB: Final = marked("the main job")
 
@@ -138,27 +108,6 @@ def _times(word: str) -> str:
     return ngettext("once", "%(n)s times", count)
 
 
-def _statements(text: str) -> str:
-    return gettext("; ").join(map(statement_words, text.split("; ")))
-
-
-_MOVED: Final = re.compile(r"(\w+) \(([\d.]+), (\d+%) out of range\)")
-
-
-def _features(text: str) -> str:
-    return listed(
-        [
-            gettext(
-                "%(name)s (%(index)s, %(share)s out of range)",
-                name=name,
-                index=separated(index),
-                share=_share(share),
-            )
-            for name, index, share in _MOVED.findall(text)
-        ]
-    )
-
-
 _KNOWN: Final = KnownSentences(
     (*_LINES, *_ALARMS, *_READINGS),
     {
@@ -173,8 +122,6 @@ _KNOWN: Final = KnownSentences(
         "times": (r"once|\d+ times", _times),
         "reason": (r".+", as_clause),
         "error": (r".+", as_clause),
-        "figures_": (r".+", _statements),
-        "features": (rf"{_MOVED.pattern}(?:, {_MOVED.pattern})*", _features),
         **dict.fromkeys(("share", "low", "high"), (r"\d[\d.]*%", _share)),
     },
     other=(r"[\d.]*\d", separated),

@@ -199,7 +199,7 @@ VERBS = st.sampled_from(
         "prune --keep-runs {} --keep-days {} --dry-run", "compare {} {}",
         "config show {}", "rollback --reason {}", "promote {}",
         "report {} --lang {}", "report {} --commodity {} --out {dir}", "attribute {} --as-of {}",
-        "diversion --as-of {} --rate {}", "recovery --as-of {}", "run --commodity {}",
+        "recovery --as-of {}", "run --commodity {}",
         "predict --panel {file} --covariates {file} --freq {}",
         "backtest --panel {file} --tree {file} --columns {}", "train --set {} --before {}",
         "predict --panel {file} --set {} --allow-negative", "alerts",

@@ -27,7 +27,6 @@ WORDS = {
     "explain": "explain USA",
     "attribute": "attribute USA",
     "gaps": "gaps",
-    "diversion": "diversion",
     "ingest": FIGURE,
     "review": "review list",
     "quarantine": "quarantine list",

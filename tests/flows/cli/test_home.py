@@ -30,7 +30,6 @@ READING = [
     "backup kept.tar.zst",
     "compare 1 2",
     "diff 1 2",
-    "diversion",
     "explain USA",
     "explain USA --since 1",
     "gaps",

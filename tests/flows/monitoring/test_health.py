@@ -4,7 +4,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -20,10 +19,7 @@ from flows.monitoring.health import SystemHealth, examine
 from flows.monitoring.health_checks import Alarm, HealthFacts, OtherCommodity, health_findings
 from flows.monitoring.status import lines_of, status_lines
 from models.forecasting.plausibility import MedianShift, too_far
-from models.monitoring import feature_drift
-from models.monitoring import readings as measured
-from models.monitoring.drift import against_naive, coverage_drift, score_drift
-from models.monitoring.readings import Monitor, Reading, contradictions, durations
+from models.monitoring import Monitor, Reading, coverage_drift, score_drift
 from service.language.choice import in_language
 from service.language.phrases import is_shown
 from service.web.status_words import alarm_words, line_words
@@ -56,7 +52,7 @@ OCTOBER = {"owed": pd.Timestamp("2026-09-01"), "owed_on": pd.Timestamp("2026-10-
 
 
 def found(monitor: Monitor, *, fired: bool = True) -> Reading:
-    return Reading(monitor, "all", 2.0, 1.0, 12, fired, "two, where chance allows one")
+    return Reading(monitor, 2.0, 1.0, 12, fired, "two, where chance allows one")
 
 
 def test_what_was_measured_and_lies_within_chance_is_no_alarm() -> None:
@@ -104,25 +100,8 @@ def test_each_thing_that_is_wrong_raises_its_own_alarm(
 
 
 def test_every_alarm_and_line_is_known_in_the_languages_of_pages() -> None:
-    months = pd.DataFrame({"own": 1.0, "naive": 0.9, "covered": 0.5, "cells": 8}, index=range(12))
-    suspicious = pd.DataFrame(
-        {"statement": ["USA 2025-06 net_weight_t 353"], "source_url": ["https://a.example"]}
-    )
-    psi, fresh = {"trade": [0.1] * 30}, np.array([1.0] * 80 + [0.0] * 9 + [np.nan])
-    readings = [
-        *(measured._judged(days, 90, 0.97) for days in (fresh, fresh[:0])),
-        *(measure(months) for measure in (score_drift, against_naive, coverage_drift)),
-        score_drift(months.head(3)),
-        *(contradictions(suspicious, one) for one in (suspicious, suspicious.head(0))),
-        *(durations(seconds) for seconds in ([60.0], [60.0] * 7)),
-        feature_drift._judged(
-            "trade",
-            ["horizon", "tonnes_lag_1m_log"],
-            np.array([0.5, 0.4]),
-            np.zeros(2),
-            {"psi": psi, "outside": psi},
-        ),
-    ]
+    months = pd.DataFrame({"own": 1.0, "covered": 0.5, "cells": 8}, index=range(12))
+    readings = [score_drift(months), coverage_drift(months), score_drift(months.head(3))]
     move = MedianShift("WLD", 100.0, 200.0)
     held = f"publication 4 as of 2026-11-24 (85051110) is held: {too_far([move], 50.0)}"
     marker = RunMarker("the main job", "2026-11-20 09:30 UTC", "")

@@ -286,7 +286,7 @@ def test_the_status_is_in_the_language_of_the_page() -> None:
         "Figures of 2026-10 were due on 2026-11-20; the newest known are of none.",
         "The last run began 2026-11-24 08:00 UTC: finished.",
         "Champion: version 7, trees-2.",
-        "Quarantine: 2 files wait. Suspicious statements: 1. Free disk: 12.5 GB.",
+        "Quarantine: 2 files wait. Free disk: 12.5 GB.",
         "Last backup: never.",
     )
 
@@ -297,7 +297,7 @@ def test_the_status_is_in_the_language_of_the_page() -> None:
         "Die Zahlen für Okt. 2026 waren am 20. Nov. 2026 fällig; die neuesten bekannten: keine.",
         "Der letzte Lauf begann am 24. Nov. 2026 um 08:00 UTC: beendet.",
         "Hauptmodell: Version 7, trees-2.",
-        "Quarantäne: 2 Dateien warten. Auffällige Zahlen: 1. Freier Speicher: 12,5 GB.",
+        "Quarantäne: 2 Dateien warten. Freier Speicher: 12,5 GB.",
         "Letzte Sicherung: nie.",
         "Measured, slo: 3 days.",
     ]

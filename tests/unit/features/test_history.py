@@ -1,13 +1,26 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 import features.history as history_of
-from features.history import EvidenceHistory, release_moments
+from features.history import EvidenceHistory, KnownRows, release_moments
 from features.months import month_label
+from models.forecasting.kept_forecasts import FACTS
+from store.asof import LeakError
 from store.digest_cache import DigestCache
-from tests.data.builders import at, make_world
+from tests.data.builders import (
+    World,
+    at,
+    bundled_world,
+    make_world,
+    only_known,
+    poisoned,
+    revised,
+)
+
+MOMENT = at("2025-04-25")
 
 
 def test_past_origins_stay_on_the_25th_and_before_the_moment() -> None:
@@ -54,3 +67,44 @@ def test_a_panel_is_kept_for_a_month_that_brings_no_figure(
         with pytest.raises(TypeError):
             EvidenceHistory(*facts, cache=cache).panel(moment)
     assert solved == [at("2019-07-26"), at("2019-09-01")]
+
+
+def key(history: EvidenceHistory, moment: pd.Timestamp, **choices: int) -> str:
+    return history.key(moment, "forecast", choices, of=FACTS)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("change", [only_known, poisoned, revised])
+def test_a_cache_key_changes_with_what_was_known_and_with_parameters_alone(
+    change: Callable[[World, pd.Timestamp], World],
+) -> None:
+    before, after = (one.unsolved() for one in (bundled_world(), change(bundled_world(), MOMENT)))
+    later = MOMENT + pd.DateOffset(years=1)
+
+    assert key(after, MOMENT) == key(before, MOMENT)
+    assert key(after, later) != key(before, later)
+    assert key(before, MOMENT, rounds=80) != key(before, MOMENT, rounds=81)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["observations", "events", "tariffs", "analog_events"])
+def test_each_change_of_any_known_value_changes_the_digest(kind: str) -> None:
+    rows = getattr(bundled_world(), kind)
+    known = rows.index[rows["available_at"] <= MOMENT]
+    before = KnownRows(rows).digest(MOMENT)
+    for column in rows.columns.drop("available_at"):
+        spoiled = rows.astype({column: object})
+        spoiled.loc[known[-1], column] = "else"
+        assert KnownRows(spoiled).digest(MOMENT) != before, column
+    assert KnownRows(rows.drop(known[0])).digest(MOMENT) != before
+
+
+def test_the_last_bit_of_a_number_changes_the_digest_and_no_row_of_later_does() -> None:
+    moments = [MOMENT, MOMENT + pd.Timedelta(days=1)]
+    rows = pd.DataFrame({"available_at": moments, "value": [0.3, 1.0]})
+    before = KnownRows(rows).digest(MOMENT)
+
+    assert KnownRows(rows.assign(value=[0.1 + 0.2, 1.0])).digest(MOMENT) != before
+    assert KnownRows(rows.assign(value=[0.3, 2.0])).digest(MOMENT) == before
+    with pytest.raises(LeakError):
+        KnownRows(rows).digest(pd.Timestamp("2025-04-25"))

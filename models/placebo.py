@@ -1,7 +1,7 @@
 """Placebo in time: what a comparison shows at dates at which nothing happened.
 
-A comparison sets what came against a path without an event. The same comparison made at fake dates
-shows how far such paths go wrong on their own; that is the only measure of what an event did.
+A comparison sets actual months against a path without an event. The same comparison made at placebo
+dates shows how far such paths go wrong on their own; that is the only measure of what an event did.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ BAND: Final = (0.1, 0.9)
 """Quantiles of the bands: 80 percent."""
 
 FEWEST: Final = 8
-"""Fewer fake dates than this make no band."""
+"""Fewer placebo dates than this make no band."""
 
 START_MONTHS: Final = 3
 """A fall begins within this many months of an announcement, or it is not the event's."""
@@ -40,14 +40,10 @@ class PlaceboWindow:
 
 @dataclass(frozen=True, slots=True)
 class SeriesComparison:
-    """One series against one path."""
+    """One series against its path, from the event on and from each placebo date on."""
 
-    way: str
     own: PlaceboWindow
-    calm: list[PlaceboWindow]
-    """The same at calm fake dates."""
-    earlier: list[PlaceboWindow]
-    """The same at all fake dates, those with other strong acts in their months too."""
+    fakes: list[PlaceboWindow]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,25 +56,20 @@ class EffectEstimate:
     high: float
     """The 80 percent band of what is missing."""
     rank: int
-    """One and the fake dates at which as large a share was missing, or came above."""
+    """One and the placebo dates at which as large a share was missing, or came above."""
     dates: int
     """Fake dates."""
-
-    @property
-    def p_value(self) -> float:
-        """Return the rank as a share; no smaller than one over the dates and one."""
-        return self.rank / (self.dates + 1)
 
 
 def found(own: PlaceboWindow, fakes: list[PlaceboWindow], months: slice) -> EffectEstimate:
     """Return what is missing over some months with its band and rank.
 
-    The band holds the errors of the path at fake dates and the doubt about what came, both then and
-    now; the doubts of a window's months are taken to err the same way, which is the widest case.
+    The band holds the errors of the path at placebo dates and the doubt about actual months, both
+    then and now; a window's months are taken to err the same way, which is the widest case.
 
     Args:
         own: From the event on.
-        fakes: From each fake date on, with at least as many months; ``FEWEST`` at least.
+        fakes: From each placebo date on, with at least as many months; ``FEWEST`` at least.
         months: Which months count, from the date on.
     """
     ratio = _ratio_draws(fakes, months).reshape(-1)
@@ -123,7 +114,7 @@ def depth(own: PlaceboWindow, least: Floats) -> float:
 
 
 def depth_rank(own: PlaceboWindow, fakes: list[PlaceboWindow], least: Floats) -> int:
-    """Return one and the number of fake dates whose own fall, by the same rule, took as much."""
+    """Return one and the number of placebo dates whose own fall, by the same rule, took as much."""
     mine = depth(own, least)
     return 1 + sum(depth(fake, least) >= mine for fake in fakes)
 
@@ -134,7 +125,7 @@ def _share(window: PlaceboWindow, months: slice) -> float:
 
 
 def _ratio_draws(fakes: list[PlaceboWindow], months: slice) -> Floats:
-    """Return what came as a share of the path, fake dates x doubts."""
+    """Return what came as a share of the path, placebo dates x doubts."""
     path = np.array([fake.path[months].sum() for fake in fakes])
     came = np.array([fake.came[months].sum() for fake in fakes])
     doubt = np.array([fake.stderr[months].sum() for fake in fakes]) / np.maximum(came, LEAST)

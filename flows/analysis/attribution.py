@@ -1,0 +1,367 @@
+"""An attribution as sentences that a planner can quote, a chart, and a page of text."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from flows.context.output import write_result
+from models.event_study import HIT, OTHERS, Attribution
+from service.charts.canvas import COLOURS, cut, png
+from service.charts.plotting import MID_MONTH_DAYS, STDERR_BAND, axis_day, dots, quiet_tonnes
+from service.wording import name_of, percent, signed_tonnes, tonnes
+from store.errors import first_few
+from store.vocabulary import DESTINATIONS, WORLD
+
+SHOWN: Final = 4
+"""Series that are drawn and whose months are listed; the file of the table has all."""
+
+NAMED: Final = 5
+"""Destinations named one by one in a sentence."""
+
+NOTES: Final = """\
+- *Lost* is the counterfactual path minus actual exports during the fall, *recovered* what exceeded
+  the path after it (a minus: still below it), *displaced* what unaffected destinations received
+  above their own paths during the fall.
+- The fall lasts from the month of the announcement to the last one before exports are back in the
+  80% band of a single month.
+- Bands of what is missing come from the same computation at earlier placebo dates without a strong
+  act; *rank* is the event's place among them. Medians of parts need not add up to the median of the
+  sum."""
+
+PARTS: Final = {"fall": "the fall", "first": "first months", "after": "after", "all": "all months"}
+
+
+def called(destination: str) -> str:
+    """Return a series in words, also those made for one event."""
+    made = {HIT: "the destinations hit", OTHERS: "the other destinations", WORLD: "the world"}
+    return made.get(destination) or name_of(destination)
+
+
+def months_in_words(first: str, last: str) -> str:
+    """Return ``2025-04`` to ``2025-06`` as April-June 2025."""
+    start, end = pd.Timestamp(first), pd.Timestamp(last)
+    if start == end:
+        return f"{start:%B %Y}"
+    if start.year == end.year:
+        return f"{start:%B}-{end:%B %Y}"
+    return f"{start:%B %Y}-{end:%B %Y}"
+
+
+def sentences(found: Attribution) -> list[str]:
+    """Return what the event did: the fall, what came after, where it went, how sure it is."""
+    said = [_fall(found), _companions(found), _after(found), _by_destination(found)]
+    return [one for one in (*said, _displaced(found), _doubt(found)) if one]
+
+
+def _fall(found: Attribution) -> str:
+    row = _row(found, "fall")
+    months, where = months_in_words(row["first_period"], row["last_period"]), called(found.whole)
+    eve = found.act.announced - pd.Timedelta(days=1)
+    path = f"the path foreseen on {eve:%-d %B %Y}"
+    if not found.fall:
+        side = "below" if row["missing_t"] >= 0 else "above"
+        return (
+            f"No fall stands out: no single month of {months} lies below the 80% band of placebo "
+            f"dates. Exports to {where} were {tonnes(abs(row['missing_t']))} t {side} {path} in "
+            f"these months ({_band(row)})."
+        )
+    taken, rank, dates = found.depth
+    as_deep = rank - 1 or "none"
+    return (
+        f"Exports to {where} lost {tonnes(row['missing_t'])} t in {months} against {path} "
+        f"({_band(row)}), {percent(row['missing_t'] / row['path_t'])} of it: {taken:.1f} months of "
+        f"exports. Of {dates - 1} earlier placebo dates {as_deep} had as deep a fall; their "
+        "windows overlap."
+    )
+
+
+def _companions(found: Attribution) -> str:
+    if not found.companions:
+        return ""
+    return (
+        "Other strong acts on the same destinations were announced within a month before the event "
+        f"or in the months shown: {first_few(found.companions)}. The path includes those announced "
+        "before it; the effect of the others cannot be separated from this event's."
+    )
+
+
+def _after(found: Attribution) -> str:
+    row = found.total(found.whole, "after")
+    if row is None or not found.fall:
+        return ""
+    months, back = months_in_words(row["first_period"], row["last_period"]), -row["missing_t"]
+    if back <= 0:
+        return f"In {months} exports ran a further {tonnes(-back)} t below the path ({_band(row)})."
+    sure = "; no sure sign that the loss was made up" if _holds_zero(row) else ""
+    return f"In {months} exports exceeded the path by {tonnes(back)} t ({_gain(row)}){sure}."
+
+
+def _by_destination(found: Attribution) -> str:
+    names = found.largest("hit", NAMED)
+    if len(names) < 2:  # noqa: PLR2004 - one destination is the whole
+        return ""
+    parts = (_named(found, name) for name in names)
+    return f"Largest differences from their own paths in these months: {', '.join(parts)}."
+
+
+def _displaced(found: Attribution) -> str:
+    row = found.total(OTHERS, "fall")
+    if row is None:
+        return "The event affects every destination, so nothing is counted as displaced."
+    verdict = "beyond what placebo dates show"
+    if row["missing_t"] >= 0 or _holds_zero(row):
+        verdict = "no sure sign of displacement"
+    side = "less" if row["missing_t"] >= 0 else "more"
+    top = ", ".join(_named(found, name) for name in found.largest("other", 3))
+    return (
+        f"The destinations it left alone received {tonnes(abs(row['missing_t']))} t {side} than "
+        f"their own paths in the same months ({_gain(row)}), {verdict}; largest: {top}."
+    )
+
+
+def _doubt(found: Attribution) -> str:
+    rows = found.table.loc[found.table["destination"].isin(DESTINATIONS)]
+    counts = rows["kind"].value_counts()
+    own, least, most = found.late
+    return (
+        f"Of {len(rows)} months by destination {counts.get('observed', 0)} are observed, "
+        f"{counts.get('derived', 0)} derived and {counts.get('estimated', 0)} estimated; the bands "
+        "include the error of estimates, which are drawn towards the past, so a fall can hide in "
+        f"them. Before the event the data were {own} months late, at the placebo dates {least} to "
+        f"{most}."
+    )
+
+
+def _row(found: Attribution, part: str) -> pd.Series:
+    row = found.total(found.whole, part)
+    if row is None:
+        raise KeyError(f"totals hold no {found.whole} {part}")
+    return row
+
+
+def _named(found: Attribution, name: str) -> str:
+    row = found.total(name, "fall")
+    return "" if row is None else f"{called(name)} {signed_tonnes(-row['missing_t'])} t"
+
+
+def _band(row: pd.Series) -> str:
+    return f"80% band {_plain(row['missing_p10'])} to {_plain(row['missing_p90'])} t"
+
+
+def _gain(row: pd.Series) -> str:
+    """Return the band of what exceeds the path."""
+    return f"80% band {_plain(-row['missing_p90'])} to {_plain(-row['missing_p10'])} t"
+
+
+def _plain(value: float) -> str:
+    return tonnes(value) if value >= 0 else signed_tonnes(value)
+
+
+def _holds_zero(row: pd.Series) -> bool:
+    return bool(row["missing_p10"] <= 0.0 <= row["missing_p90"])
+
+
+def attribution_page(found: Attribution, *, picture: str, made_by: str) -> str:
+    """Return the page in Markdown.
+
+    Args:
+        found: The attribution.
+        picture: Address of the chart, relative to the page.
+        made_by: The command that writes it again.
+    """
+    act = found.act
+    blocks = [
+        f"# Effect of {act.event_id}",
+        (
+            f"{act.announced:%-d %B %Y}, affecting {act.named}: {act.summary} Exports as known "
+            f"on {found.as_of:%-d %B %Y}; this page is written by `{made_by}`."
+        ),
+        "\n".join(f"- {sentence}" for sentence in sentences(found)),
+        f"![With and without {act.event_id}]({picture})",
+        "## Totals",
+        _totals(found),
+        "## By month",
+        *_months(found),
+        "## How to read it",
+        NOTES,
+    ]
+    return "\n\n".join(blocks) + "\n"
+
+
+def _totals(found: Attribution) -> str:
+    rows = [
+        (
+            _title(str(row["destination"])),
+            PARTS[str(row["part"])],
+            months_in_words(row["first_period"], row["last_period"]),
+            tonnes(row["path_t"]),
+            tonnes(row["actual_t"]),
+            _with_band(row, "missing"),
+            f"{row['rank']} of {row['dates'] + 1}",
+        )
+        for _, row in found.totals.iterrows()
+        if row["part"] != "all" or row["destination"] in (found.whole, WORLD)
+    ]
+    head = (
+        "exports to", "part", "months", "counterfactual, t", "actual, t", "missing, t (80% band)",
+        "rank",
+    )  # fmt: skip
+    return _markdown(head, rows)
+
+
+_MONTH_HEAD: Final = (
+    "month", "actual, t", "kind", "without: p10", "p50", "p90", "lost", "recovered", "displaced",
+    "missing since (80% band)",
+)  # fmt: skip
+
+
+def _months(found: Attribution) -> Iterable[str]:
+    """Yield a table of the months of each main series."""
+    for name in found.main(SHOWN):
+        yield f"**{_title(name)}**"
+        yield _markdown(_MONTH_HEAD, [_month(row) for _, row in _rows(found, name).iterrows()])
+
+
+def _month(row: pd.Series) -> tuple[str, ...]:
+    doubt = f" ± {tonnes(row['actual_stderr_t'])}" if row["kind"] == "estimated" else ""
+    return (
+        str(row["period"]),
+        tonnes(row["actual_t"]) + doubt,
+        str(row["kind"]),
+        *(tonnes(row[f"without_{level}"]) for level in ("p10", "p50", "p90")),
+        *(signed_tonnes(row[f"{name}_t"]) for name in ("lost", "recovered", "displaced")),
+        _with_band(row, "cumulated"),
+    )
+
+
+def _with_band(row: pd.Series, name: str) -> str:
+    value, low, high = (signed_tonnes(row[f"{name}_{end}"]) for end in ("t", "p10", "p90"))
+    return f"{value} ({low} to {high})"
+
+
+def _title(name: str) -> str:
+    text = called(name)
+    return text[0].upper() + text[1:]
+
+
+def _markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def attribution_png(found: Attribution) -> bytes:
+    """Draw the months over the path without the event, and below what is missing, summed up."""
+    return png(_draw, found)
+
+
+def _draw(found: Attribution) -> Figure:
+    names = found.main(SHOWN)
+    figure = Figure(figsize=(3.1 * len(names) + 0.55, 6.9))
+    grid = figure.subplots(2, len(names), squeeze=False, sharex="col", height_ratios=(3, 2))
+    figure.subplots_adjust(left=0.07, right=0.99, top=0.85, bottom=0.14, wspace=0.26, hspace=0.2)
+    for column, name in enumerate(names):
+        _draw_path(grid[0, column], found, name)
+        _draw_sum(grid[1, column], found, name)
+    grid[0, 0].set_ylabel("tonnes a month")
+    grid[1, 0].set_ylabel("missing since then, tonnes")
+    title = f"{found.act.event_id}: with it and without it"
+    figure.text(0.01, 0.97, title, fontsize=13.5, fontweight="bold", va="center")
+    about = cut(f"Announced {found.act.announced:%-d %B %Y}. {found.act.summary}", width=160)
+    figure.text(0.01, 0.93, about, fontsize=9, va="center", color=COLOURS["muted"])
+    figure.legend(handles=_legend(), loc="lower left", ncols=4, frameon=False, fontsize=8.5)
+    return figure
+
+
+def _draw_path(axes: Axes, found: Attribution, name: str) -> None:
+    """Draw actual months, by how each is known, over the path without the event and its band."""
+    rows = _rows(found, name)
+    days = _days(rows)
+    if rows["without_p10"].notna().all():
+        axes.fill_between(
+            days, rows["without_p10"], rows["without_p90"], color=COLOURS["band80"], lw=0, zorder=1
+        )
+    axes.plot(days, rows["without_p50"], color=COLOURS["median"], lw=2, zorder=3)
+    past = found.past.loc[found.past["destination"] == name]
+    _draw_months(axes, past if len(past) else _as_panel(rows))
+    _mark_event(axes, found)
+    axes.set_ylim(0.0, None)
+    axes.set_title(_title(name), loc="left", fontsize=10.5, fontweight="bold")
+
+
+def _draw_months(axes: Axes, rows: pd.DataFrame) -> None:
+    days, tonnes_of = np.array(_days(rows)), rows["tonnes"].to_numpy()
+    error = STDERR_BAND * rows["stderr_t"].to_numpy()
+    axes.fill_between(
+        days, np.maximum(tonnes_of - error, 0.0), tonnes_of + error, color=COLOURS["doubt"], lw=0,
+        zorder=1.5, alpha=0.8,
+    )  # fmt: skip
+    axes.plot(days, tonnes_of, color=COLOURS["history"], lw=1.3, zorder=3.5)
+    for kind in ("observed", "derived"):
+        known = (rows["kind"] == kind).to_numpy()
+        axes.add_line(dots(kind, days[known], tonnes_of[known], size=3.8))
+
+
+def _draw_sum(axes: Axes, found: Attribution, name: str) -> None:
+    """Draw what is missing since the event, cumulated, with its placebo band."""
+    rows = _rows(found, name)
+    days, low, high = _days(rows), rows["cumulated_p10"], rows["cumulated_p90"]
+    axes.fill_between(days, low, high, color=COLOURS["past"], lw=0, zorder=1)
+    axes.plot(days, low, days, high, color=COLOURS["faint"], lw=0.8, zorder=2)
+    axes.plot(days, rows["cumulated_t"], color=COLOURS["restrictive"], lw=2, zorder=3)
+    axes.axhline(0.0, color=COLOURS["ink"], lw=0.9, zorder=2.5)
+    _mark_event(axes, found)
+    firsts = pd.date_range(found.past["period"].min(), rows["period"].max() + "-01", freq="MS")
+    ticks = [first for first in firsts if first.month in (1, 7)]
+    axes.set_xticks([axis_day(one) for one in ticks], [f"{one:%b}\n{one:%Y}" for one in ticks])
+    axes.set_xlim(axis_day(firsts[0]), axis_day(firsts[-1] + pd.DateOffset(months=1)))
+
+
+def _mark_event(axes: Axes, found: Attribution) -> None:
+    day = axis_day(found.act.announced.tz_localize(None))
+    axes.axvline(day, color=COLOURS["restrictive"], lw=1.0, ls=(0, (1, 2)), zorder=2)
+    quiet_tonnes(axes, most_ticks=6)
+
+
+def _legend() -> list[Artist]:
+    return [
+        dots("observed", [], [], label="observed month"),
+        dots("derived", [], [], label="derived from other figures"),
+        Patch(color=COLOURS["doubt"], label=f"estimated (±{STDERR_BAND} std. errors)"),
+        Line2D([], [], color=COLOURS["median"], lw=2, label="path without the event"),
+        Patch(color=COLOURS["band80"], label="80% band of the forecast"),
+        Line2D([], [], color=COLOURS["restrictive"], lw=2, label="missing against the path"),
+        Patch(fc=COLOURS["past"], ec=COLOURS["faint"], label="80% band from placebo dates"),
+    ]
+
+
+def _rows(found: Attribution, name: str) -> pd.DataFrame:
+    return found.table.loc[found.table["destination"] == name]
+
+
+def _as_panel(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the months of a sum made for the event in the columns of the panel."""
+    return rows.rename(columns={"actual_t": "tonnes", "actual_stderr_t": "stderr_t"})
+
+
+def _days(rows: pd.DataFrame) -> list[float]:
+    return [axis_day(pd.Timestamp(period)) + MID_MONTH_DAYS for period in rows["period"]]
+
+
+def write_attribution(found: Attribution, folder: Path) -> list[str]:
+    """Write tables, chart and page into a folder; return the files' names."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, frame in (("attribution.csv", found.table), ("totals.csv", found.totals)):
+        write_result(frame.round(3), out=folder / name, form="csv")
+    (folder / "attribution.png").write_bytes(attribution_png(found))
+    made_by = f"magnetcast attribute {found.act.event_id} --as-of {found.as_of:%Y-%m-%d}"
+    page = attribution_page(found, picture="attribution.png", made_by=made_by)
+    (folder / "attribution.md").write_text(page, encoding="utf-8")
+    return ["attribution.csv", "totals.csv", "attribution.png", "attribution.md"]

@@ -1,0 +1,577 @@
+"""What a past event did: tonnes lost, recovered and displaced against a path without it.
+
+The path is the forecast of the day before the announcement. The same comparison at earlier placebo
+dates shows how far such paths go wrong on their own: it gives bands and ranks. Source:
+docs/adr/0013-attribution.md.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from features.families.policy import STRONG, act_strength
+from features.history import EvidenceHistory
+from features.months import (
+    last_complete_month,
+    month_label,
+    month_number,
+    month_numbers,
+    month_start,
+)
+from features.origin import LEVEL_MONTHS
+from features.panel.evidence_panel import KINDS, PANEL_DESTINATIONS, EvidencePanel
+from models.executor import Progress, untracked
+from models.forecasting.evidence_forecaster import (
+    FIRST_REPLAY,
+    EvidenceForecaster,
+    EvidenceSnapshot,
+)
+from models.forecasting.forecaster import MODEL
+from models.learning.spec import ModelSpec
+from models.placebo import (
+    FEWEST,
+    START_MONTHS,
+    PlaceboWindow,
+    SeriesComparison,
+    depth,
+    depth_rank,
+    fall_months,
+    found,
+    least_ratios,
+)
+from store.arrays import Floats
+from store.asof import EVENT_KEY, known_at
+from store.errors import DataError, first_few
+from store.vocabulary import AGGREGATES, DESTINATIONS, EU27_MEMBERS, MONTHS_AHEAD, WORLD
+
+JUST_BEFORE: Final = pd.Timedelta(seconds=1)
+"""What is known on the day of the announcement is not known before it."""
+
+LAG_TOLERANCE: Final = 2
+"""Months by which the delay of the data at a placebo date may differ from the event's."""
+
+QUANTILES: Final = ("p10", "p50", "p90")
+
+HIT: Final = "HIT"
+"""The destinations an event touches, together, where no published series is just these."""
+
+OTHERS: Final = "OTHERS"
+"""The destinations it leaves alone, together."""
+
+REMAINDERS: Final = ("EU27_REST", "ROW")
+
+PAST_MONTHS: Final = 12
+"""Months before an event that are shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class StudiedEvent:
+    """A policy event as known now."""
+
+    event_id: str
+    announced: pd.Timestamp
+    """First moment of the day (UTC)."""
+    summary: str
+    named: str
+    """Whom the act names, as in the ledger."""
+    hit: tuple[str, ...]
+    """Destinations it touches, in the panel's order; a country within a remainder touches that."""
+    shocks: pd.DataFrame
+    """Other acts strong enough to move magnets: event_id, announced_on, hit; by day."""
+
+    @property
+    def first(self) -> int:
+        """Return the number of the month it was announced in."""
+        return month_number(self.announced)
+
+
+@dataclass(frozen=True, slots=True)
+class CounterfactualForecast:
+    """What was foreseen just before a date of its month and those after; series x months."""
+
+    first: int
+    late_months: int
+    """Complete months the evidence did not reach then."""
+    cutoff: int
+    """Last month known then."""
+    level: Floats
+    """Mean of each series' last year as known then, in tonnes."""
+    low: Floats
+    middle: Floats
+    high: Floats
+    """Quantiles 0.1, 0.5 and 0.9, in tonnes."""
+
+
+def act_of(events: pd.DataFrame, event_id: str, *, as_of: pd.Timestamp) -> StudiedEvent:
+    """Return one event as known at ``as_of``.
+
+    Args:
+        events: Every version of the policy events (store contract); not modified.
+        event_id: Which.
+        as_of: Moment up to which facts are known (UTC).
+
+    Raises:
+        DataError: It is not known then, or is a scheduled date.
+    """
+    known = known_at(events, key=EVENT_KEY, as_of=as_of)
+    rows = known.loc[known["event_id"] == event_id]
+    if rows.empty:
+        raise DataError(_unknown(events, known, event_id, as_of))
+    row = rows.iloc[0]
+    if row["evidence"] == "scheduled":
+        raise DataError(
+            f"Event {event_id!r} is a scheduled date, not an act. Expected an event that happened. "
+            "Ask `magnetcast predict` what is foreseen for it."
+        )
+    happened = known.loc[(known["evidence"] != "scheduled") & (known["direction"] != "neutral")]
+    strong = happened.loc[act_strength(happened) >= STRONG]
+    others = strong.loc[strong["event_id"] != event_id, ["event_id", "announced_on"]]
+    reach = strong.loc[others.index, "destinations"].map(lambda names: hit_by(str(names)))
+    return StudiedEvent(
+        event_id,
+        pd.Timestamp(row["announced_on"]).tz_localize("UTC"),
+        str(row["summary"]),
+        str(row["destinations"]),
+        hit_by(str(row["destinations"])),
+        others.assign(hit=reach).sort_values(["announced_on", "event_id"], ignore_index=True),
+    )
+
+
+def _unknown(events: pd.DataFrame, known: pd.DataFrame, event_id: str, as_of: pd.Timestamp) -> str:
+    later = events.loc[events["event_id"] == event_id, "announced_on"]
+    if len(later):
+        return (
+            f"Event {event_id!r} lies in the future of {as_of:%Y-%m-%d}: it was announced on "
+            f"{later.iloc[0]:%Y-%m-%d}. Expected a past event. Take a later --as-of."
+        )
+    names = sorted(known["event_id"])
+    near = get_close_matches(event_id, names, n=5)
+    hint = f" Did you mean: {first_few(near)}?" if near else ""
+    return (
+        f"No policy event {event_id!r} is known on {as_of:%Y-%m-%d}. Expected one of {len(names)} "
+        f"event_ids of the policy events (data/policy_events.csv and those ingested).{hint} "
+        "Correct it."
+    )
+
+
+def hit_by(names: str) -> tuple[str, ...]:
+    """Return the destinations of the panel that an act on ``A;B`` touches, in its order."""
+    named = [member for name in names.split(";") for member in AGGREGATES.get(name, (name,))]
+    touched = {_holder(name) for name in named}
+    return tuple(name for name in DESTINATIONS if name in touched)
+
+
+def _holder(name: str) -> str:
+    """Return the destination a country is counted in."""
+    if name in DESTINATIONS:
+        return name
+    return "EU27_REST" if name in EU27_MEMBERS else "ROW"
+
+
+def fake_dates(announced: pd.Timestamp) -> list[pd.Timestamp]:
+    """Return the same day of every earlier month with a past to learn from, oldest first."""
+    start = pd.Timestamp(FIRST_REPLAY, tz="UTC")
+    back = range(1, 12 * max(announced.year - start.year + 1, 0))
+    dates = [announced - pd.DateOffset(months=months) for months in back]
+    return [date for date in reversed(dates) if date > start]
+
+
+def months_known(act: StudiedEvent, cutoff: int, *, months: int) -> int:
+    """Return how many of the months from the announcement on are known and were foreseen.
+
+    Args:
+        act: The event.
+        cutoff: Last month known.
+        months: How many at most. One less is foreseen of an event announced on a first of month.
+
+    Raises:
+        DataError: No month is known.
+    """
+    if act.first > cutoff:
+        raise DataError(
+            f"No month after event {act.event_id!r} (announced {act.announced:%Y-%m-%d}) is known; "
+            f"the last one is {month_label(cutoff)}. Expected at least the month of the "
+            "announcement. Take a later --as-of, or ingest newer figures."
+        )
+    last = last_complete_month(act.announced - JUST_BEFORE) + MONTHS_AHEAD
+    return min(months, cutoff - act.first + 1, last - act.first + 1)
+
+
+def is_calm(act: StudiedEvent, first: int, *, months: int) -> bool:
+    """Tell whether no strong act was announced within a window of months."""
+    announced = month_numbers(act.shocks["announced_on"])
+    return not bool(((announced >= first) & (announced < first + months)).any())
+
+
+def comparable_dates(
+    history: EvidenceHistory, act: StudiedEvent, *, months: int
+) -> list[pd.Timestamp]:
+    """Return the placebo dates whose window ends before the event and whose data were as late.
+
+    Raises:
+        DataError: Fewer than ``FEWEST`` of them are calm.
+    """
+    dates = [date for date in fake_dates(act.announced) if month_number(date) + months <= act.first]
+    if len(dates) >= FEWEST:
+        late = _late(history, act.announced)
+        dates = [date for date in dates if abs(_late(history, date) - late) <= LAG_TOLERANCE]
+    calm = sum(is_calm(act, month_number(date), months=months) for date in dates)
+    if calm < FEWEST:
+        raise DataError(
+            f"Event {act.event_id!r} (announced {act.announced:%Y-%m-%d}) is too early for a "
+            f"history: {calm} placebo dates between {FIRST_REPLAY} and it have {months} calm "
+            f"months each and data about as late. Expected at least {FEWEST}, to tell it from "
+            "chance. Take a later event, or fewer --months."
+        )
+    return dates
+
+
+def _late(history: EvidenceHistory, date: pd.Timestamp) -> int:
+    moment = date - JUST_BEFORE
+    return last_complete_month(moment) - history.panel(moment).cutoff
+
+
+def paths_foreseen(
+    history: EvidenceHistory,
+    dates: Sequence[pd.Timestamp],
+    *,
+    months: int,
+    spec: ModelSpec,
+    track: Progress = untracked,
+) -> list[CounterfactualForecast]:
+    """Return what was foreseen the moment before each date.
+
+    One walk along the past: each time the model is trained on what was known then, and its answer
+    to controls knows only those announced by then.
+
+    Args:
+        history: The past to walk along.
+        dates: First moments of days (UTC), ascending.
+        months: How many months from that of the date on.
+        spec: Choices of the model.
+        track: Shows progress.
+    """
+    forecaster = EvidenceForecaster(spec)
+    label = "paths foreseen at placebo dates and before the event"
+    return [
+        _foreseen(forecaster, EvidenceSnapshot(history, date - JUST_BEFORE), date, months)
+        for date in track(dates, label)
+    ]
+
+
+def _foreseen(
+    forecaster: EvidenceForecaster, snapshot: EvidenceSnapshot, date: pd.Timestamp, months: int
+) -> CounterfactualForecast:
+    origin = snapshot.origin
+    fitted = forecaster.fit(snapshot)
+    forecasts = fitted.compare()
+    own = forecasts.loc[forecasts["model"] == MODEL, list(QUANTILES)].to_numpy()
+    values = own.reshape(len(origin.series), len(origin.targets), len(QUANTILES))
+    skipped = month_number(date) - origin.cutoff - 1
+    low, middle, high = np.moveaxis(values[:, skipped : skipped + months], 2, 0)
+    return CounterfactualForecast(
+        first=month_number(date),
+        late_months=origin.late_months,
+        cutoff=origin.cutoff,
+        level=origin.level,
+        low=low,
+        middle=middle,
+        high=high,
+    )
+
+
+def revision(path: CounterfactualForecast, panel: EvidencePanel) -> Floats:
+    """Return what a path must be multiplied by for what is known now of the year before it.
+
+    A figure published later can show that a destination was larger or smaller all along. That is
+    no effect of any event, so a path is restated before it is compared; where the year was
+    published by then the factor is one.
+
+    Args:
+        path: What was foreseen.
+        panel: The months as known now.
+
+    Returns:
+        One factor a series.
+    """
+    stop = path.cutoff - panel.first + 1
+    level = panel.tonnes[:, stop - LEVEL_MONTHS : stop].mean(axis=1)
+    return np.asarray(level / np.maximum(path.level, 1e-9))
+
+
+@dataclass(frozen=True, slots=True)
+class Attribution:
+    """What an event did."""
+
+    act: StudiedEvent
+    as_of: pd.Timestamp
+    fall: int
+    """Months the fall lasts, from the announcement's on; 0 if nothing stands out."""
+    late: tuple[int, int, int]
+    """Months the data were late: before the event, least and most at the placebo dates."""
+    depth: tuple[float, int, int]
+    """What the fall took in months of the path; its rank among placebo dates; those and one."""
+    whole: str
+    """The series that is all it touches."""
+    table: pd.DataFrame
+    """One row a series and month."""
+    totals: pd.DataFrame
+    """One row a series and part of the months."""
+    past: pd.DataFrame
+    """The panel from a year before the event to the last of the months: ``PANEL_COLUMNS``."""
+    companions: tuple[str, ...]
+    """Other strong acts on the same destinations, from a month before on, nearest first."""
+
+    def total(self, destination: str, part: str) -> pd.Series | None:
+        """Return a row of the totals, None where there is none; ``fall`` is the first part."""
+        rows = self.totals
+        wanted = rows["part"].isin(["fall", "first"]) if part == "fall" else rows["part"] == part
+        one = rows.loc[(rows["destination"] == destination) & wanted]
+        return None if one.empty else one.iloc[0]
+
+    def largest(self, role: str, count: int) -> list[str]:
+        """Return the destinations hit or other, without sums, furthest from their first path."""
+        rows = self.totals.loc[
+            (self.totals["role"] == role)
+            & self.totals["part"].isin(["fall", "first"])
+            & self.totals["destination"].isin(DESTINATIONS)
+        ]
+        order = rows["missing_t"].abs().sort_values(ascending=False, kind="stable").index
+        return [str(name) for name in rows.loc[order, "destination"][:count]]
+
+    def main(self, count: int) -> list[str]:
+        """Return the series most worth a look: what was hit, the world, what was not."""
+        hit, other = (
+            [name for name in self.largest(role, len(DESTINATIONS)) if name not in REMAINDERS]
+            for role in ("hit", "other")
+        )
+        names = [self.whole, WORLD, *hit]
+        if (self.table["destination"] == OTHERS).any():
+            names = [self.whole, OTHERS, WORLD, *hit[:1], *other]
+        return list(dict.fromkeys(names))[:count]
+
+
+def attribute(
+    history: EvidenceHistory,
+    act: StudiedEvent,
+    *,
+    as_of: pd.Timestamp,
+    spec: ModelSpec,
+    months: int = MONTHS_AHEAD,
+    track: Progress = untracked,
+) -> Attribution:
+    """Return what an event did, as known at ``as_of``.
+
+    Args:
+        history: The past; only rows known at ``as_of`` are used.
+        act: The event.
+        as_of: The moment that the actual months are read at (UTC).
+        spec: Parameters of the model whose forecasts are the path.
+        months: How many months from the announcement's on, at most 12.
+        track: Shows progress.
+
+    Raises:
+        DataError: ``months`` is out of range, no month is known yet, or too few placebo dates lie
+            before the event.
+    """
+    if not 1 <= months <= MONTHS_AHEAD:
+        raise DataError(
+            f"--months {months} is out of range. Expected 1 to {MONTHS_AHEAD}, the months a "
+            "forecast reaches. Correct it."
+        )
+    panel = history.panel(as_of)
+    count = months_known(act, panel.cutoff, months=months)
+    dates = [*comparable_dates(history, act, months=count), act.announced]
+    *earlier, path = paths_foreseen(history, dates, months=count, spec=spec, track=track)
+    calm = [one for one in earlier if is_calm(act, one.first, months=count)]
+    names, parts = _series(act)
+    compared = dict(zip(names, _compared([*calm, path], panel, parts, count), strict=True))
+    whole = names[_whole(act, parts)]
+    own, fakes = compared[whole].own, compared[whole].fakes
+    least = least_ratios(fakes, count)
+    fall = fall_months(own, least)
+    lates = [one.late_months for one in calm]
+    frame = panel.frame
+    start, last = (month_start(act.first + shift) for shift in (-PAST_MONTHS, count - 1))
+    return Attribution(
+        act=act,
+        as_of=as_of,
+        fall=fall,
+        late=(path.late_months, min(lates), max(lates)),
+        depth=(depth(own, least), depth_rank(own, fakes, least), len(fakes) + 1),
+        whole=whole,
+        table=_table(compared, panel, path, act, fall or START_MONTHS),
+        totals=pd.DataFrame(_totals(compared, act, count, fall)),
+        past=frame.loc[frame["period"].between(start, last)].reset_index(drop=True),
+        companions=_companions(act, count),
+    )
+
+
+def _companions(act: StudiedEvent, months: int) -> tuple[str, ...]:
+    month = month_numbers(act.shocks["announced_on"]) - act.first
+    touches = [bool(set(hit) & set(act.hit)) for hit in act.shocks["hit"]]
+    inside = act.shocks.loc[(month >= -1) & (month < months) & touches]
+    days = (inside["announced_on"] - act.announced.tz_localize(None)).abs()
+    return tuple(inside.loc[days.sort_values(kind="stable").index, "event_id"])
+
+
+def _series(act: StudiedEvent) -> tuple[list[str], list[list[int]]]:
+    """Return the series reported and the rows of the panel that add up to each."""
+    names = list(PANEL_DESTINATIONS)
+    parts = [[place] for place in range(len(names))]
+    hit = [DESTINATIONS.index(name) for name in act.hit]
+    rest = [place for place in range(len(DESTINATIONS)) if place not in hit]
+    if len(hit) > 1 and act.hit not in _sums():
+        names, parts = [*names, HIT], [*parts, hit]
+    if rest:
+        names, parts = [*names, OTHERS], [*parts, rest]
+    return names, parts
+
+
+def _sums() -> dict[tuple[str, ...], str]:
+    """Return the published sums by their members in the panel's order."""
+    return {
+        tuple(name for name in DESTINATIONS if name in members): total
+        for total, members in AGGREGATES.items()
+    }
+
+
+def _whole(act: StudiedEvent, parts: list[list[int]]) -> int:
+    """Return the place of the series that is all the act touches."""
+    if (total := _sums().get(act.hit)) is not None:
+        return PANEL_DESTINATIONS.index(total)
+    return parts.index([DESTINATIONS.index(name) for name in act.hit])
+
+
+def _compared(
+    paths: Sequence[CounterfactualForecast],
+    panel: EvidencePanel,
+    parts: list[list[int]],
+    months: int,
+) -> Iterator[SeriesComparison]:
+    """Yield each series against what was foreseen; the event's own path is the last one."""
+    factors = [revision(path, panel) for path in paths]
+    for rows in parts:
+        *fakes, own = (
+            _window(path, factor, panel, rows, months)
+            for path, factor in zip(paths, factors, strict=True)
+        )
+        yield SeriesComparison(own, fakes)
+
+
+def _window(
+    path: CounterfactualForecast, factor: Floats, panel: EvidencePanel, rows: list[int], months: int
+) -> PlaceboWindow:
+    start = path.first - panel.first
+    came = panel.tonnes[rows, start : start + months]
+    middle = (path.middle[rows, :months] * factor[rows, None]).sum(axis=0)
+    return PlaceboWindow(middle, came.sum(axis=0), _doubt(panel, rows, start, months))
+
+
+def _doubt(panel: EvidencePanel, rows: list[int], start: int, months: int) -> Floats:
+    """Return how far a sum of rows may be off, in tonnes.
+
+    As far as its parts together, or the world and the rest together, whichever is less.
+    """
+    stderr = (panel.stderr * panel.tonnes)[:, start : start + months]
+    parts = stderr[rows].sum(axis=0)
+    if len(rows) == 1:
+        return np.asarray(parts)
+    rest = [row for row in range(len(DESTINATIONS)) if row not in rows]
+    world = PANEL_DESTINATIONS.index(WORLD)
+    return np.asarray(np.minimum(parts, stderr[world] + stderr[rest].sum(axis=0)))
+
+
+def role_of(name: str, act: StudiedEvent) -> str:
+    """Return whether a series is hit, left alone (other) or a sum of both."""
+    if name in (HIT, OTHERS):
+        return "hit" if name == HIT else "other"
+    inside = [member in act.hit for member in AGGREGATES.get(name, (name,))]
+    return "hit" if all(inside) else "sum" if any(inside) else "other"
+
+
+def _totals(
+    compared: dict[str, SeriesComparison], act: StudiedEvent, months: int, fall: int
+) -> Iterator[dict[str, object]]:
+    """Yield what is missing of each series in the fall, after it and in all months."""
+    length = fall or min(START_MONTHS, months)
+    parts = {"fall" if fall else "first": (0, length), "after": (length, months)}
+    for name, one in compared.items():
+        for part, (start, stop) in {**parts, "all": (0, months)}.items():
+            if stop <= start:
+                continue
+            span = slice(start, stop)
+            effect = found(one.own, one.fakes, span)
+            yield {
+                "destination": name,
+                "role": role_of(name, act),
+                "part": part,
+                "first_period": month_label(act.first + start),
+                "last_period": month_label(act.first + stop - 1),
+                "path_t": one.own.path[span].sum(),
+                "actual_t": one.own.came[span].sum(),
+                "missing_t": effect.missing,
+                "missing_p10": effect.low,
+                "missing_p90": effect.high,
+                "rank": effect.rank,
+                "dates": effect.dates,
+            }
+
+
+def _table(
+    compared: dict[str, SeriesComparison],
+    panel: EvidencePanel,
+    path: CounterfactualForecast,
+    act: StudiedEvent,
+    fall: int,
+) -> pd.DataFrame:
+    """Return one row a series and month."""
+    frames = []
+    for name, one in compared.items():
+        months = np.arange(len(one.own.path))
+        singles = [found(one.own, one.fakes, slice(k, k + 1)) for k in months]
+        running = [found(one.own, one.fakes, slice(0, k + 1)) for k in months]
+        missing = np.array([single.missing for single in singles])
+        role, early = role_of(name, act), months < fall
+        columns: dict[str, object] = {
+            "destination": name,
+            "role": role,
+            "period": [month_label(act.first + int(k)) for k in months],
+            "part": np.where(early, "fall", "after"),
+            "actual_t": one.own.came,
+            "actual_stderr_t": one.own.stderr,
+            **_published(name, panel, path, act.first, len(months)),
+            "without_p50": one.own.path,
+            "missing_t": missing,
+            "missing_p10": [single.low for single in singles],
+            "missing_p90": [single.high for single in singles],
+            "lost_t": np.where(early & (role == "hit"), missing, np.nan),
+            "recovered_t": np.where(~early & (role == "hit"), -missing, np.nan),
+            "displaced_t": np.where(early & (role == "other"), -missing, np.nan),
+            "cumulated_t": [one.missing for one in running],
+            "cumulated_p10": [one.low for one in running],
+            "cumulated_p90": [one.high for one in running],
+        }
+        frames.append(pd.DataFrame(columns))
+    return pd.concat(frames, ignore_index=True)
+
+
+def _published(
+    name: str, panel: EvidencePanel, path: CounterfactualForecast, first: int, months: int
+) -> dict[str, object]:
+    """Return what only a published series has: kind of each month and the forecast's band."""
+    if name not in PANEL_DESTINATIONS:
+        return {"kind": "", **dict.fromkeys(("foreseen_p50", "without_p10", "without_p90"), np.nan)}
+    row = PANEL_DESTINATIONS.index(name)
+    factor = revision(path, panel)[row]
+    kinds = panel.kind[row, first - panel.first :][:months]
+    return {
+        "kind": np.asarray(KINDS)[kinds],
+        "foreseen_p50": path.middle[row, :months],
+        "without_p10": path.low[row, :months] * factor,
+        "without_p90": path.high[row, :months] * factor,
+    }

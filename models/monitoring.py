@@ -1,0 +1,223 @@
+"""Whether published forecasts err more than they did, or outside their band.
+
+Series here are short (a dozen to some dozens of months) and their neighbours are correlated, so
+each test allows for that; false alarm rates are measured in docs/adr/0024-monitoring.md.
+"""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+from scipy.linalg import toeplitz
+
+from models.forecasting.forecaster import MODEL, REFERENCE
+from store.arrays import Floats
+from store.vocabulary import AGGREGATES, QUANTILE_COLUMNS
+
+Monitor = Literal["score-drift", "coverage-drift"]
+
+LEVEL: Final = 0.01
+"""Significance level of the test of errors."""
+
+MOST_ALIKE: Final = 0.8
+"""Largest correlation of neighbouring months that is believed of so few."""
+
+LEAST_FREEDOM: Final = 3.0
+
+HORIZONS: Final = 3
+"""Months ahead that are watched: every scored month has them, and they are what planners use."""
+
+RECENT: Final = 3
+"""Scored months that are held against those before."""
+
+FEWEST: Final = 9
+"""Scored months before that: a year in all. Of fewer the chance of an alarm was not measured."""
+
+YEAR: Final = 12
+"""Scored months over which the band is judged."""
+
+BAND: Final = 0.8
+BAND_LEVEL: Final = 0.002
+"""Chance the limits of the band are built for; how much hits go together is itself an estimate, so
+the chance measured is larger (ADR 24)."""
+
+KEY: Final = ["destination", "cutoff", "period"]
+
+LEAST_ERROR: Final = 1e-6
+"""Scaled errors below count as this, so that a hit to the tonne has a logarithm."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One thing that was measured: above (or outside) its bound it is an alarm."""
+
+    monitor: Monitor
+    value: float
+    bound: float
+    """NaN where too little is known to judge."""
+    size: int
+    """How many months or cells the value rests on."""
+    fired: bool
+    words: str
+
+
+def published_cells(replayed: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
+    """Return the replay's cells, those that were published as published.
+
+    Args:
+        replayed: As ``Backtest.cells``: as_of, destination, cutoff, period, horizon, model,
+            quantiles, tonnes, scale, absolute_error, is_covered. Not modified.
+        published: destination, cutoff, period (a date) and quantiles; of several of one key the
+            last counts.
+
+    Returns:
+        Cells of the product's model and of the seasonal naive, up to ``HORIZONS`` months ahead and
+        without sums of destinations, with ``is_published``.
+    """
+    wanted = replayed["model"].isin([MODEL, REFERENCE]) & replayed["horizon"].le(HORIZONS)
+    cells = replayed.loc[wanted & ~replayed["destination"].isin(list(AGGREGATES))]
+    # Where a release is late, two origins know the same months; the later one knows more of them.
+    cells = cells.sort_values("as_of").drop_duplicates(["model", *KEY], keep="last")
+    last = published.drop_duplicates(KEY, keep="last")[[*KEY, *QUANTILE_COLUMNS]]
+    own = cells.loc[cells["model"] == MODEL]
+    both = own.merge(last, on=KEY, how="left", suffixes=("", "_published"), validate="one_to_one")
+    is_published = both["p50_published"].notna()
+    for name in QUANTILE_COLUMNS:
+        both[name] = both[f"{name}_published"].where(is_published, both[name])
+    both = both.assign(
+        is_published=is_published,
+        absolute_error=(both["tonnes"] - both["p50"]).abs(),
+        is_covered=both["tonnes"].between(both["p10"], both["p90"]),
+    )
+    naive = cells.loc[cells["model"] == REFERENCE].assign(is_published=False)
+    columns = [*cells.columns, "is_published"]
+    return pd.concat([both[columns], naive[columns]], ignore_index=True)
+
+
+def error_readings(cells: pd.DataFrame) -> list[Reading]:
+    """Return drift of errors and of coverage.
+
+    Args:
+        cells: As ``published_cells`` returns.
+    """
+    months = monthly(cells)
+    return [score_drift(months), coverage_drift(months)]
+
+
+def monthly(cells: pd.DataFrame) -> pd.DataFrame:
+    """Return one row a scored month, oldest first.
+
+    Returns:
+        own (log of the mean scaled error), covered (share), cells; by period. Only cells that the
+        seasonal naive answers too and that have a scale.
+    """
+    own = cells.loc[cells["model"] == MODEL]
+    naive = cells.loc[cells["model"] == REFERENCE, KEY]
+    both = own.merge(naive, on=KEY, validate="one_to_one")
+    both = both.loc[both["scale"] > 0]
+    scaled = both.assign(
+        own=both["absolute_error"] / both["scale"], covered=both["is_covered"].astype(float)
+    ).groupby("period")
+    means = scaled[["own", "covered"]].mean()
+    log = np.log(np.maximum(means["own"], LEAST_ERROR))
+    return means.assign(own=log, cells=scaled.size()).sort_index()
+
+
+def score_drift(months: pd.DataFrame) -> Reading:
+    """Compare the errors of the last scored months with those of the months before."""
+    count = len(months)
+    if count < FEWEST + RECENT:
+        return _unknown("score-drift", count, FEWEST + RECENT)
+    value, bound = shift_of(months["own"].to_numpy(dtype=float), RECENT)
+    return Reading(
+        "score-drift", value, bound, count, value > bound,
+        f"errors of the last {RECENT} scored months are {np.exp(value):.2f} times those of "
+        f"the {count - RECENT} before; chance allows {np.exp(bound):.2f}",
+    )  # fmt: skip
+
+
+def coverage_drift(months: pd.DataFrame) -> Reading:
+    """Compare the share of cells in the 80% band with what chance allows."""
+    if len(months) < YEAR:
+        return _unknown("coverage-drift", len(months), YEAR)
+    shares, cells = (months[name].to_numpy(dtype=float) for name in ("covered", "cells"))
+    last = slice(-YEAR, None)
+    worth = round(worth_of(shares, cells, YEAR, BAND))
+    low, high = binomial_limits(worth, BAND, level=BAND_LEVEL)
+    share = float(np.average(shares[last], weights=cells[last]))
+    return Reading(
+        "coverage-drift", share, low if share < BAND else high, int(cells[last].sum()),
+        not low <= share <= high,
+        f"the 80% band covered {share:.0%} of the {cells[last].sum():.0f} cells of the last "
+        f"{YEAR} scored months, worth {worth} independent ones; chance allows {low:.0%} to "
+        f"{high:.0%}",
+    )  # fmt: skip
+
+
+def _unknown(monitor: Monitor, count: int, needed: int) -> Reading:
+    words = f"{count} scored months; {needed} are needed to judge"
+    return Reading(monitor, np.nan, np.nan, count, fired=False, words=words)
+
+
+def shift_of(values: Floats, recent: int, *, level: float = LEVEL) -> tuple[float, float]:
+    """Return how far the mean of the last values exceeds that of all before, and chance's bound.
+
+    Args:
+        values: Oldest first, finite; more than ``recent`` of them.
+        recent: How many are the last.
+        level: Significance level.
+    """
+    before = values[:-recent]
+    weight = np.r_[np.full(len(before), -1.0 / len(before)), np.full(recent, 1.0 / recent)]
+    alike, count = likeness(before), len(before)
+    within = float(toeplitz(alike ** np.arange(count)).mean())
+    square = float(((before - before.mean()) ** 2).sum())
+    variance = square / max(count * (1.0 - within), 1e-12)
+    around = float(weight @ toeplitz(alike ** np.arange(len(weight))) @ weight)
+    freedom = max(1.0 / within - 1.0, LEAST_FREEDOM)
+    bound = float(stats.t.ppf(1.0 - level, freedom) * np.sqrt(variance * around))
+    return float(weight @ values), bound
+
+
+def likeness(values: Floats) -> float:
+    """Return the correlation of neighbours, 0 to ``MOST_ALIKE``, mended for a short series."""
+    own = values - values.mean()
+    square = float(own @ own)
+    if square == 0.0:
+        return 0.0
+    found = float(own[1:] @ own[:-1]) / square
+    count = len(values)
+    # Source: Kendall 1954; the estimate is too low by (1 + 4 rho) / n.
+    return float(np.clip((found * count + 1.0) / max(count - 4.0, 1.0), 0.0, MOST_ALIKE))
+
+
+def worth_of(shares: Floats, cells: Floats, recent: int, expected: float) -> float:
+    """Return how many independent cells those of the last months count for.
+
+    A shock hits all destinations at once and goes on for months, so hits go together: the spread
+    and the likeness of all months tell how much.
+
+    Args:
+        shares: Share of each month's cells inside the band, oldest first.
+        cells: Cells of each month.
+        recent: How many months are the last.
+        expected: Share that should be inside.
+    """
+    alike, count = likeness(shares), len(shares)
+    within = float(toeplitz(alike ** np.arange(count)).mean())
+    square = float(((shares - shares.mean()) ** 2).sum())
+    variance = square / max(count * (1.0 - within), 1e-12)
+    around = variance * float(toeplitz(alike ** np.arange(recent)).mean())
+    most = float(cells[-recent:].sum())
+    return (
+        most if around == 0.0 else float(np.clip(expected * (1.0 - expected) / around, 1.0, most))
+    )
+
+
+def binomial_limits(worth: int, expected: float, *, level: float) -> tuple[float, float]:
+    """Return between which shares chance keeps ``worth`` independent cells."""
+    tails = np.array([level / 2.0, 1.0 - level / 2.0])
+    low, high = np.asarray(stats.binom.ppf(tails, worth, expected)) / worth
+    return float(low), float(high)
