@@ -47,7 +47,10 @@ FINE = HealthFacts(
 )
 
 
-OCTOBER = {"owed": pd.Timestamp("2026-09-01"), "owed_on": pd.Timestamp("2026-10-20")}
+OCTOBER: dict[str, Any] = {
+    "owed": pd.Timestamp("2026-09-01"),
+    "owed_on": pd.Timestamp("2026-10-20"),
+}
 """What is owed while the release of November has its days of grace."""
 
 
