@@ -45,7 +45,7 @@ class KnownRows:
     def __init__(self, rows: pd.DataFrame) -> None:
         """Take rows with a UTC ``available_at``; not modified."""
         self._available_at = rows["available_at"]
-        self._columns = "\n".join(rows)
+        self._columns = "\n".join(map(str, rows))
         self._hashes = pd.util.hash_pandas_object(rows, index=False).to_numpy()
 
     def digest(self, as_of: pd.Timestamp) -> str:

@@ -197,7 +197,8 @@ def _newest_month(observations: pd.DataFrame, now: pd.Timestamp) -> pd.Timestamp
 
 def _stored_readings(rows: pd.DataFrame) -> tuple[Reading, ...]:
     names = [field.name for field in fields(Reading)]
-    return tuple(Reading(**row) for row in rows[names].to_dict("records"))
+    found = rows[names].to_dict("records")
+    return tuple(Reading(**{str(name): value for name, value in row.items()}) for row in found)
 
 
 def _other_commodities(engine: Engine) -> tuple[OtherCommodity, ...]:
