@@ -4,10 +4,15 @@ import pandas as pd
 
 
 def utc_now() -> pd.Timestamp:
-    """Return the current moment in UTC."""
-    return pd.Timestamp.now(tz="UTC")
+    """Return the current moment in UTC, in whole seconds as pages and API write moments."""
+    return pd.Timestamp.now(tz="UTC").floor("s")
 
 
 def utc_today() -> pd.Timestamp:
     """Return the first moment of the current day in UTC."""
     return utc_now().normalize()
+
+
+def last_of_day(moment: pd.Timestamp) -> pd.Timestamp:
+    """Return the last moment of a day, up to which all its publications count."""
+    return moment.normalize() + pd.Timedelta(days=1) - pd.Timedelta(seconds=1)

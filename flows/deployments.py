@@ -9,7 +9,6 @@ China's customs publish detail by destination on the 20th, for January and Febru
 from typing import Any, Final
 
 import httpx
-import pandas as pd
 from prefect import Flow, flow, serve
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.deployments.runner import RunnerDeployment
@@ -88,7 +87,7 @@ def ingest_source(source: str) -> None:
 @flow(name="scheduled-publication", retries=3, retry_delay_seconds=900, **OFTEN)
 def publish() -> None:
     """Run the main job; where nothing is new, or it was done before, nothing is published."""
-    settings, now = Settings(), _moment()
+    settings, now = Settings(), utc_now()
     run_tables_and_tell(settings, now)
     run(settings, now)
 
@@ -112,7 +111,7 @@ def backtest_week() -> None:
     """Backtest on what is known now, and keep the scores."""
     settings = Settings()
     with single_writer(settings):
-        backtest(settings, _moment())
+        backtest(settings, utc_now())
 
 
 @flow(name="scheduled-backup", retries=2, retry_delay_seconds=900, **OFTEN)
@@ -124,11 +123,6 @@ def keep_safe() -> None:
     for old in made[:-BACKUPS_KEPT]:
         old.unlink()
     prune(settings, now)
-
-
-def _moment() -> pd.Timestamp:
-    """Return now, to the second: what is published must be writable as it is named."""
-    return utc_now().floor("s")
 
 
 def deployments() -> list[RunnerDeployment]:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from flows.alerts import alert_if_possible
 from flows.analysis.explanation import explain_if_possible
-from flows.clock import utc_now
+from flows.clock import last_of_day, utc_now
 from flows.context.console import echo
 from flows.context.jobs import recorded_job
 from flows.context.prefect_artifacts import leave_forecast
@@ -26,7 +26,6 @@ from flows.monitoring.monitors import watch_if_possible
 from flows.publishing.evidence_pipeline import EvidencePipeline, open_evidence
 from flows.publishing.publish import (
     PublicationDraft,
-    day_of,
     draft_folder,
     held_folder,
     held_like,
@@ -97,7 +96,8 @@ def unchanged(pipeline: Pipeline) -> RunOutcome | None:
 
 def _published_already(pipeline: Pipeline) -> RunOutcome | None:
     snapshot, config = pipeline.snapshot, pipeline.config
-    day = day_of(snapshot.as_of)
+    # A person who runs after the schedule did may name the day, and so is as of its start.
+    day = last_of_day(snapshot.as_of)
     latest = latest_forecast(snapshot.engine, as_of=day, commodity=config.published_as)
     if latest.empty or set(latest["data_vintage"]) != {snapshot.data_vintage}:
         return None

@@ -16,7 +16,7 @@ import yaml
 
 from flows.analysis.explain import changes, why
 from flows.analysis.scenarios import scenario_snapshot
-from flows.cli.options import moment
+from flows.cli.options import moment, publication_moment
 from flows.context.stores import store_of
 from flows.context.workspace import Workspace, open_workspace
 from flows.ingest.ingest import ingest_if_empty
@@ -171,10 +171,11 @@ def explain(
     Raises:
         DataError: The destination or month was not forecast, or there is no earlier publication.
     """
-    asked = ExplainRequest(destination, period, opened(as_of).as_of)
+    named = opened(None).as_of if as_of is None else publication_moment(str(as_of), option="as_of")
+    asked = ExplainRequest(destination, period, named)
     if since is None:
         return _of_months(why(Settings(), asked))
-    which = since if isinstance(since, int) else moment(str(since), option="since")
+    which = since if isinstance(since, int) else publication_moment(str(since), option="since")
     return _of_months(changes(Settings(), asked, which))
 
 

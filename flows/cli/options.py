@@ -8,7 +8,7 @@ import pandas as pd
 from cyclopts import Parameter
 from rich.prompt import Prompt
 
-from flows.clock import utc_now
+from flows.clock import last_of_day, utc_now
 from flows.context.console import CONSOLE
 from flows.context.output import Format
 from sources.providers.customs import Flow
@@ -73,12 +73,28 @@ def moment(text: str | None, *, option: str = "--as-of") -> pd.Timestamp:
             f"{option} {text!r} is no date. Expected YYYY-MM-DD, e.g. 2025-04-10. Correct it."
         )
     stamp = stamp.tz_localize("UTC") if stamp.tzinfo is None else stamp.tz_convert("UTC")
+    stamp = stamp.floor("s")
     if stamp > now:
         raise DataError(
             f"{option} {text} lies in the future. Expected {now:%Y-%m-%dT%H:%M}Z or earlier, "
             "because nobody knows yet what will be published by then."
         )
     return stamp
+
+
+def publication_moment(text: str | None, *, option: str = "--as-of") -> pd.Timestamp:
+    """Return up to when the newest publication is meant; of a bare day the whole day.
+
+    Args:
+        text: What was typed; now if None.
+        option: Where it was typed, for the message.
+
+    Raises:
+        DataError: The text is no date, or lies in the future.
+    """
+    stamp = moment(text, option=option)
+    is_day = text is not None and len(text) <= len("2025-04-10")
+    return last_of_day(stamp) if is_day else stamp
 
 
 DryRun = Annotated[bool, Parameter(negative="", help="Show what would change, and write nothing.")]

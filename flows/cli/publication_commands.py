@@ -6,7 +6,7 @@ from typing import Annotated, Final
 from cyclopts import App, Parameter
 
 from flows.alerts import alert, alert_if_possible
-from flows.cli.options import Commodity, Form, Out, Reason, moment
+from flows.cli.options import Commodity, Form, Out, Reason, publication_moment
 from flows.clock import utc_now
 from flows.context.console import echo
 from flows.context.output import write_result
@@ -114,7 +114,7 @@ def replay(
             "replay takes one publication. Expected --as-of DAY or --publication N, and not both. "
             "`magnetcast publications list` shows them."
         )
-    which = moment(as_of) if publication is None else publication
+    which = publication_moment(as_of) if publication is None else publication
     found = reproduce(Settings(), which, commodity or COMMODITY)
     if out is not None and found.again is not None:
         write_result(found.again[list(FORECAST_COLUMNS)], out=out, form=format)

@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 
 from features.months import month_label
 from features.origin import Origin
-from flows.clock import utc_now
+from flows.clock import last_of_day, utc_now
 from flows.context.console import echo
 from flows.context.provenance import environment, git_commit
 from flows.context.stores import store_of
@@ -142,7 +142,7 @@ def held_like(
 ) -> HeldPublication | None:
     """Return the newest publication up to a day if it was held or rejected on these facts."""
     known = read_publications(engine, commodity=published_as)
-    known = known.loc[known["as_of"] <= day_of(as_of)]
+    known = known.loc[known["as_of"] <= last_of_day(as_of)]
     if known.empty:
         return None
     last = known.iloc[-1]
@@ -150,14 +150,6 @@ def held_like(
         return None
     note = f"{last['state']}: {last['note'] or from_json(last['held_because'])}"
     return HeldPublication(int(last["id"]), pd.Timestamp(last["as_of"]), note)
-
-
-def day_of(as_of: pd.Timestamp) -> pd.Timestamp:
-    """Return the last moment of a day: a publication counts for the whole day.
-
-    A person who runs after the schedule did may name the day, and so is as of its start.
-    """
-    return as_of.normalize() + pd.Timedelta(days=1) - pd.Timedelta(microseconds=1)
 
 
 def report_folder(

@@ -153,10 +153,10 @@ def tell(found: Reproduction) -> None:
 
 
 def _published(engine: Engine, moment: pd.Timestamp, commodity: str) -> pd.DataFrame:
-    """Return the rows in force at a moment, or at the last moment of a day."""
+    """Return the newest rows of a day, up to a moment."""
     rows = read_forecasts(engine, commodity=commodity)
     moments = rows["as_of"].drop_duplicates()
-    day = moments[(moments >= moment) & (moments < moment.normalize() + pd.Timedelta(days=1))]
+    day = moments[(moments >= moment.normalize()) & (moments <= moment)]
     if day.empty:
         near = (moments - moment).abs().sort_values(kind="stable").index
         known = [f"{moments[place]:%Y-%m-%dT%H:%M:%SZ}" for place in near]
@@ -164,8 +164,7 @@ def _published(engine: Engine, moment: pd.Timestamp, commodity: str) -> pd.DataF
             f"Nothing of {commodity} was published as of {moment:%Y-%m-%d %H:%M} UTC. Expected one "
             f"of: {first_few(known) or 'none, as nothing was published'}. Take one of those."
         )
-    exact = moment if (day == moment).any() else day.max()
-    return latest_forecast(engine, as_of=exact, commodity=commodity)
+    return latest_forecast(engine, as_of=day.max(), commodity=commodity)
 
 
 def _facts_apart(made_with: Mapping[str, object], now: EvidenceDigests, wanted: str) -> list[str]:

@@ -1,6 +1,5 @@
 """Forecasts over the API, narrowed on request, and why their medians are what they are."""
 
-import re
 from typing import Annotated, Any, Final, Literal
 
 import pandas as pd
@@ -20,21 +19,14 @@ from service.live.documents import (
 from service.live.live import PlanningState
 from service.live.publication import Publication
 from service.queries.explain import explanation
-from service.queries.history import known_destination, known_moment
+from service.queries.history import MOMENT, known_destination, known_moment
 from service.state import Chosen, Planning
 from service.wording import in_reading_order
-from store.errors import DataError
 from store.vocabulary import CONTRIBUTIONS, FORECAST_COLUMNS, QUANTILE_COLUMNS
 
 router = APIRouter(tags=["forecasts"])
 
 Quantile = Literal["p05", "p10", "p25", "p50", "p75", "p90", "p95"]
-
-MOMENT: Final = (
-    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}"
-    r"(T[0-9]{2}:[0-9]{2}(:[0-9]{2})?(Z|[+-][0-9]{2}:[0-9]{2})?)?$"
-)
-"""A day or a moment, not a word that pandas would read, such as ``now``."""
 
 AsOf = Annotated[
     str | None,
@@ -76,7 +68,7 @@ async def forecast(
     plain = plain and not planning.is_overridden(current.commodity, destination, current.as_of)
     if plain and destination in current.answers and not wants_csv(request, form):
         return reply(request, current.answers[destination])
-    moment = known_moment(current, moment_of(as_of))
+    moment = known_moment(current, as_of)
     document = _document(current, planning, moment, destination)
     chosen = narrowed(document, horizons=horizon, quantiles=quantile)
     if wants_csv(request, form):
@@ -98,7 +90,7 @@ def forecasts(
 
     Pages count destinations, in CSV rows.
     """
-    moment = known_moment(current, moment_of(as_of))
+    moment = known_moment(current, as_of)
     names = in_reading_order(current.forecasts_at(moment)["destination"])
     documents = [
         narrowed(_document(current, planning, moment, name), horizons=horizon, quantiles=quantile)
@@ -108,24 +100,6 @@ def forecasts(
         return shown.reply(documents, ())
     rows = [row for document in documents for row in flat_rows(document)]
     return shown.reply(rows, _columns(quantile))
-
-
-def moment_of(text: str | None) -> pd.Timestamp | None:
-    """Return an as_of as a UTC moment.
-
-    Raises:
-        DataError: The text is not a moment.
-    """
-    if text is None:
-        return None
-    known = re.fullmatch(MOMENT, text, re.ASCII)
-    stamp = pd.to_datetime(text, errors="coerce") if known else pd.NaT
-    if pd.isna(stamp):
-        raise DataError(
-            f"as_of={text!r} is not a date. Expected YYYY-MM-DD or a UTC moment, e.g. 2025-04-10. "
-            "See /api/v1/publications."
-        )
-    return stamp.tz_localize("UTC") if stamp.tzinfo is None else stamp.tz_convert("UTC")
 
 
 def _document(
@@ -170,7 +144,7 @@ def explain(
     form: FormQuery = None,
 ) -> Response:
     """Return the parts of the published medians of one destination, in tonnes and words."""
-    moment = known_moment(current, moment_of(as_of))
+    moment = known_moment(current, as_of)
     document = explanation(current, destination, moment, period)
     if wants_csv(request, form):
         return reply(request, csv_answer(_flat(document), EXPLAINED_COLUMNS))

@@ -10,7 +10,7 @@ import pandas as pd
 from fastapi import APIRouter, Depends, Path, Request
 from starlette.responses import Response
 
-from service.api.forecasts import CSV_TOO, moment_of
+from service.api.forecasts import CSV_TOO
 from service.api.models import Page
 from service.http.replies import Shown, reply
 from service.http.responses import Record, json_answer
@@ -113,7 +113,7 @@ def add_override(body: models.NewOverride, *, who: Writer, shared: Shared) -> Re
         who,
         body.destination,
         month_start(body.period),
-        moment_of(body.as_of),
+        body.as_of,
         tonnes=body.tonnes,
         reason=body.reason,
         commodity=body.commodity,

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from service.api.forecasts import CSV_TOO, AsOf, Code, moment_of
+from service.api.forecasts import CSV_TOO, AsOf, Code
 from service.api.models import Page
 from service.http.replies import Shown
 from service.http.responses import records
@@ -58,7 +58,7 @@ def published_commodities(current: Current, shared: Shared, shown: Shown) -> Res
 )
 def months(*, current: Chosen, destination: Code, shown: Shown, as_of: AsOf = None) -> Response:
     """Return past months as known at a published forecast, oldest first, with their basis."""
-    rows = history.months_of(current, destination, as_of=moment_of(as_of))
+    rows = history.months_of(current, destination, as_of=as_of)
     return shown.reply(rows, columns_of(HistoryMonth))
 
 

@@ -157,7 +157,7 @@ def record_override(
     who: Actor,
     destination: str,
     period: pd.Timestamp,
-    as_of: pd.Timestamp | None,
+    as_of: str | None,
     *,
     tonnes: float,
     reason: str,

@@ -1,5 +1,8 @@
 """Past months as known at a forecast, and published figures with their revisions."""
 
+import re
+from typing import Final
+
 import pandas as pd
 
 from service.errors import UnknownError
@@ -8,18 +11,18 @@ from service.language.phrases import gettext
 from service.live.publication import Publication
 from service.queries.models import FigureResponse, HistoryMonth, columns_of
 from service.wording import name_of, query_of
-from store.errors import first_few
+from store.errors import DataError, first_few
 
 
 def months_of(
-    publication: Publication, destination: str, *, as_of: pd.Timestamp | None = None
+    publication: Publication, destination: str, *, as_of: str | None = None
 ) -> list[Record]:
     """Return the months of a destination, oldest first, as known at a published forecast.
 
     Args:
         publication: What is published.
         destination: A code.
-        as_of: The moment of a published forecast; the newest if None.
+        as_of: Day or moment of a published forecast; the newest if None.
 
     Returns:
         ``HistoryMonth``; tonnes and standard error in t, kind observed, derived or estimated.
@@ -74,23 +77,41 @@ def known_destination(publication: Publication, destination: str) -> str:
     return destination
 
 
-def known_moment(publication: Publication, as_of: pd.Timestamp | None) -> pd.Timestamp:
-    """Return the moment of a published forecast, the newest if None.
+MOMENT: Final = (
+    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}"
+    r"(T[0-9]{2}:[0-9]{2}(:[0-9]{2})?(Z|[+-][0-9]{2}:[0-9]{2})?)?$"
+)
+"""A day or a moment, not a word that pandas would read, such as ``now``."""
 
-    A day means the forecast of that day.
+
+def known_moment(publication: Publication, as_of: str | None) -> pd.Timestamp:
+    """Return the moment of a published forecast: of a bare day the newest, of all if None.
 
     Raises:
+        DataError: The text is not a moment.
         UnknownError: No forecast was published for it.
     """
     if as_of is None:
         return publication.as_of
-    if as_of not in publication.snapshots:
+    asked = pd.to_datetime(as_of, errors="coerce") if re.fullmatch(MOMENT, as_of) else pd.NaT
+    if pd.isna(asked):
+        raise DataError(
+            f"as_of={as_of!r} is not a date. Expected YYYY-MM-DD or a UTC moment, e.g. 2025-04-10. "
+            "See /api/v1/publications."
+        )
+    asked = asked.tz_localize("UTC") if asked.tzinfo is None else asked.tz_convert("UTC")
+    meant = [
+        moment
+        for moment in publication.snapshots
+        if (moment if "T" in as_of else moment.normalize()) == asked
+    ]
+    if not meant:
         days = [f"{moment:%Y-%m-%d}" for moment in publication.moments]
         raise UnknownError(
-            f"No forecast as of {as_of:%Y-%m-%dT%H:%M:%SZ}. Expected one of those published: "
+            f"No forecast as of {as_of}. Expected one of those published: "
             f"{first_few(days)}. See /api/v1/publications{_query(publication)}."
         )
-    return as_of
+    return max(meant)
 
 
 def _query(publication: Publication) -> str:

@@ -14,7 +14,6 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
 
-from service.api.forecasts import moment_of
 from service.api.planning import MOST
 from service.http.replies import reply
 from service.http.responses import Answer
@@ -168,7 +167,7 @@ def add_override(fields: Fields, who: Writer, shared: Shared) -> Response:
             who,
             destination,
             month_in(fields, "period"),
-            moment_of(text_in(fields, "as_of")),
+            text_in(fields, "as_of"),
             tonnes=number_in(fields, "tonnes"),
             reason=text_in(fields, "reason"),
             commodity=current.commodity,
