@@ -1,9 +1,9 @@
 """Compares the forecasts of two versions: `python benchmarks/compare_versions.py OLD NEW`.
 
 OLD and NEW are two checkouts, each set up by `make setup`. Each forecasts the magnets from its own
-bundled facts as of DAYS, the golden panel of OLD, and a partner table of the database under
-tests/data/old_home, which each restores. Of each forecast the largest relative difference of any
-quantile or mean is printed; the exit code is 1 if one is above --tolerance (nought if left out).
+bundled facts as of DAYS, and the golden panel of OLD. Of each forecast the largest relative
+difference of any quantile or mean is printed; the exit code is 1 if one is above --tolerance
+(nought if left out).
 OLD's files are kept in --kept and used again.
 """
 
@@ -22,10 +22,6 @@ import pandas as pd
 HERE: Final = Path(__file__).resolve().parent
 DAYS: Final = ("2024-10-25", "2025-04-10", "2025-12-25", "2026-11-25")
 """Before the April controls, days after them, after the suspension, and the newest."""
-
-HOME: Final = HERE.parent / "tests" / "data" / "old_home" / "old_home.tar.zst"
-TABLE: Final = ("850511", "2024-12-26")
-"""Commodity and moment of a partner table in it."""
 
 KEY: Final = ["destination", "period"]
 
@@ -63,13 +59,6 @@ def forecasts(version: Version, old: Path, out: Path, days: Sequence[str]) -> It
         yield _made(version, file, "--as-of", day)
     panel = str(old / "tests" / "golden" / "panel.csv")
     yield _made(version, out / "panel.csv", "--panel", panel, "--horizon", "6")
-    table = out / "table.csv"
-    commodity, day = TABLE
-    if not table.exists():
-        restored = Version(version.checkout, version.home / "restored")
-        restored.call("restore", str(HOME), "--into", str(restored.home), "--force")
-        _made(restored, table, "--commodity", commodity, "--as-of", day)
-    yield table
 
 
 def _made(version: Version, file: Path, *words: str) -> Path:

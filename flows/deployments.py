@@ -16,7 +16,7 @@ from prefect.runtime import flow_run
 from prefect.schedules import Cron, Schedule
 from prefect.types.entrypoint import EntrypointType
 
-from flows.backup.backup import back_up, prune
+from flows.backup import back_up
 from flows.cli.run_commands import run_tables_and_tell
 from flows.clock import utc_now, utc_today
 from flows.context.prefect_runs import show_messages
@@ -25,6 +25,7 @@ from flows.ingest.ingest import ingest_exclusively
 from flows.ingest.sources import live, months_to_fetch
 from flows.monitoring.health import examine
 from flows.monitoring.monitors import watch_if_possible
+from flows.prune import prune
 from flows.run import run
 from flows.training.backtest import backtest
 from store.errors import DataError
@@ -118,8 +119,8 @@ def backtest_week() -> None:
 def keep_safe() -> None:
     """Back up, keep the newest backups, and delete old runs and raw answers."""
     settings, now = Settings(), utc_now()
-    back_up(settings, settings.backups_dir / f"magnetcast-{now:%Y%m%d-%H%M%S}.tar.zst")
-    made = sorted(settings.backups_dir.glob("magnetcast-*.tar.zst"))
+    back_up(settings, settings.backups_dir / f"magnetcast-{now:%Y%m%d-%H%M%S}.tar.gz")
+    made = sorted(settings.backups_dir.glob("magnetcast-*.tar.gz"))
     for old in made[:-BACKUPS_KEPT]:
         old.unlink()
     prune(settings, now)

@@ -44,7 +44,6 @@ from models.forecasting.fallback import FAULTS, reason_of
 from store.errors import DataError
 from store.facts.evidence import save_label
 from store.facts.reading import latest_forecast
-from store.planning.audit_chain import chain_head
 from store.publications.decisions import held_forecasts
 from store.publications.publishing import settle_runs
 from store.settings import Settings
@@ -272,7 +271,6 @@ def _publish(pipeline: Pipeline, forecast: BacktestedForecast) -> RunOutcome:
     held = objections(draft)
     folder = draft_folder(draft)
     report = write_run_report(pipeline, forecast, held_folder(folder) if held else folder)
-    (report.parent / "audit_head.txt").write_text(f"{chain_head(snapshot.engine)}\n")
     scored = len(forecast.backtest.scores) > 0
     return RunOutcome(
         commodity=config.published_as,

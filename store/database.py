@@ -1,4 +1,4 @@
-"""Opening the store: one engine, migrated to the newest schema, with safe settings."""
+"""Opening the store: one engine, its schema made if need be, with safe settings."""
 
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,6 +23,7 @@ from sqlalchemy import (
     event,
     func,
     insert,
+    inspect,
     make_url,
     select,
 )
@@ -49,7 +50,7 @@ Mark = tuple[int, ...]
 
 
 def open_store(url: str) -> Engine:
-    """Open the database at ``url``, made on demand and migrated to the newest schema.
+    """Open the database at ``url``, made on demand; one of another schema is refused.
 
     Safe when several processes open a fresh database at once.
 
@@ -61,14 +62,14 @@ def open_store(url: str) -> Engine:
         SQLite file cannot be written.
 
     Raises:
-        StoreError: the address is no database of ours, or it cannot be opened or migrated.
+        StoreError: the address is no database of ours, or it cannot be opened.
     """
     engine: Engine | None = None
     try:
         engine = _engine(url)
         try:
             with _opening_lock(engine):
-                _migrate(engine)
+                _make_schema(engine)
         except OSError as err:
             reader = _reader_instead(engine, err)
             engine.dispose()
@@ -77,13 +78,30 @@ def open_store(url: str) -> Engine:
     except (SQLAlchemyError, sqlite3.Error, CommandError, OSError, ImportError, Timeout) as err:
         if engine is not None:
             engine.dispose()
+        reason = getattr(err, "orig", None) or err
         raise StoreError(
-            f"Cannot open the database ({getattr(err, 'orig', None) or err}) at "
-            f"{shown_address(url)}. Expected a reachable SQLite or PostgreSQL database of this or "
-            "an older release. Check MAGNETCAST_DATABASE_URL and MAGNETCAST_HOME, and that the "
-            "folder can be written and its disk has room."
+            f"Cannot open the database ({reason}) at {shown_address(url)}. {_expected(str(reason))}"
         ) from err
+    except StoreError:
+        if engine is not None:
+            engine.dispose()
+        raise
     return engine
+
+
+def _expected(reason: str) -> str:
+    """Return what was expected of a database that cannot be opened, and what to do."""
+    words = reason.lower()
+    if any(one in words for one in ("full", "no space", "quota")):
+        return "Expected room on its disk. Free some."
+    if any(
+        one in words for one in ("permission denied", "unable to open", "readonly", "not permit")
+    ):
+        return "Expected rights to read and write it. See whose the file and its folder are."
+    return (
+        "Expected a reachable SQLite or PostgreSQL database. Check MAGNETCAST_DATABASE_URL and "
+        "MAGNETCAST_HOME."
+    )
 
 
 @contextmanager
@@ -91,7 +109,7 @@ def open_to_read(url: str) -> Iterator[Engine]:
     """Open the database without writing to it: also on a disk that is full or read-only.
 
     Args:
-        url: SQLAlchemy address. A database of an older release is migrated, as by ``open_store``.
+        url: SQLAlchemy address.
 
     Raises:
         StoreError: as ``open_store``.
@@ -178,11 +196,34 @@ def mark_of(connection: Connection, counted: Sequence[ColumnElement[Any]]) -> Ma
 
 
 def shown_address(url: str) -> str:
-    """Return an address as it may be shown: without its password."""
+    """Return an address as it may be shown: without its password, wherever it stands."""
     try:
-        return make_url(url).render_as_string(hide_password=True)
+        address = make_url(url)
     except ArgumentError:
         return repr(url)
+    hidden = {name: "hidden" for name in address.query if "password" in name.lower()}
+    return address.update_query_dict(hidden).render_as_string(hide_password=True)
+
+
+def check_schema(url: str) -> None:
+    """Check that a SQLite file has the schema of this version and nothing else, no trigger either.
+
+    Raises:
+        StoreError: it has another.
+    """
+    engines = _engine(url), _engine("sqlite://")
+    try:
+        _make_schema(engines[1])
+        made = []
+        for engine in engines:
+            with engine.connect() as connection:
+                rows = connection.exec_driver_sql("SELECT type, name, sql FROM sqlite_master")
+                made.append(set(rows.tuples()))
+        if made[0] != made[1]:
+            raise StoreError(_OTHER_SCHEMA.format(shown_address(url)))
+    finally:
+        for engine in engines:
+            engine.dispose()
 
 
 def migration_config(connection: Connection) -> Config:
@@ -246,8 +287,19 @@ def _opening_lock(engine: Engine) -> AbstractContextManager[object]:
     return FileLock(file.with_name(f".{file.name}.lock"), timeout=2 * BUSY_TIMEOUT_S)
 
 
-def _migrate(engine: Engine) -> None:
-    """Bring the schema to the newest revision, in one transaction."""
+_OTHER_SCHEMA: Final = (
+    "The database at {} has the schema of another version. Expected one that this version made. "
+    "Start a new home (--home FOLDER or MAGNETCAST_HOME): `magnetcast run` brings the bundled "
+    "facts back, `magnetcast ingest` figures of your own. This one was left as it is."
+)
+
+
+def _make_schema(engine: Engine) -> None:
+    """Create the tables of an empty database, in one transaction.
+
+    Raises:
+        StoreError: the database is not empty, and of another schema.
+    """
     if engine.dialect.name == "sqlite":
         with engine.connect() as connection:
             driver = connection.connection.driver_connection
@@ -256,11 +308,16 @@ def _migrate(engine: Engine) -> None:
     if _is_current(engine):
         return
     with writing(engine) as connection:
+        revision = MigrationContext.configure(connection).get_current_revision()
+        if revision not in {None, _newest_revision()} or (
+            revision is None and inspect(connection).get_table_names()
+        ):
+            raise StoreError(_OTHER_SCHEMA.format(shown_address(str(engine.url))))
         command.upgrade(migration_config(connection), "head")
 
 
 def _is_current(engine: Engine) -> bool:
-    """Return whether there is nothing to migrate, so that opening waits for no writer."""
+    """Return whether the schema is there, so that opening waits for no writer."""
     return _revision(engine) == _newest_revision()
 
 

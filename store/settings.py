@@ -74,6 +74,11 @@ class Settings(BaseSettings):
         ge=100,
         description="Megabytes to which a compressed table, answer or archive may grow.",
     )
+    despite_clock: bool = Field(
+        default=False,
+        description="Whether a write may be older than the newest row of its table: for a clock "
+        "that was ahead once; --despite-clock of one command.",
+    )
     lock_timeout_s: float = Field(
         default=900.0, gt=0, description="How long a second writer waits for the first."
     )

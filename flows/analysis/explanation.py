@@ -40,7 +40,7 @@ def explain_if_possible(settings: Settings) -> None:
         new = latest_forecast(engine)
         number = 0 if new.empty else int(new["publication"].iloc[0])
         found = read_explanation(engine, number) if number else None
-        if number and (found is None or found.is_outdated):
+        if number and found is None:
             save_explanation(engine, number, explanation_of(settings, new))
     except Exception as err:  # noqa: BLE001 - the publication is stored already
         echo(f"explain   not explained ({type(err).__name__}: {err}). The next run tries again")

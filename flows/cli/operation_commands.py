@@ -4,21 +4,19 @@ import contextlib
 import ipaddress
 import logging
 import sys
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Annotated, Final
 
 from cyclopts import App, Parameter
 
-from flows.backup import KEEP_DAYS, KEEP_RUNS
 from flows.cli.options import Form, Out
 from flows.clock import utc_now
 from flows.context.console import echo
 from flows.context.output import Format, readable, write_result
 from flows.context.prefect_runs import server_of
 from flows.context.stores import made_store, store_of
+from flows.prune import KEEP_DAYS, KEEP_RUNS
 from store.errors import DataError
 from store.planning.audit import DAYS, Scope, create_token, read_tokens, revoke_token
 from store.settings import Settings
@@ -63,52 +61,39 @@ def status(
 
 
 def backup(
-    file: Annotated[Path, Parameter(help="The archive: NAME.tar.zst or NAME.tar.gz.")],
+    file: Annotated[Path, Parameter(help="The archive: NAME.tar.gz.")],
     /,
     *,
     with_cache: Annotated[
         bool, Parameter(help="Include the raw answers of providers.", negative=())
     ] = False,
 ) -> None:
-    """Copy database, MLflow, reports and settings (no secrets) into one verified archive.
+    """Copy database, MLflow, reports and settings (no secrets) into one archive.
 
-    Readers and the service go on; a run in progress is waited for.
+    Readers and the service go on; a run in progress is waited for. A database on PostgreSQL is not
+    in it: pg_dump copies it.
     """
-    from flows.backup.backup import back_up
+    from flows.backup import back_up
 
     made = back_up(Settings(), file, with_cache=with_cache)
-    rows = sum(made.manifest["database"]["rows"].values())
     echo(
-        f"backup    {file}: {len(made.manifest['files'])} files, {rows} rows, "
-        f"{file.stat().st_size:,} bytes, verified, sha256 {made.sha256}"
+        f"backup    {file}: {made.files} files, {file.stat().st_size:,} bytes, sha256 {made.sha256}"
     )
 
 
 def restore(
     file: Annotated[Path, Parameter(help="An archive that `magnetcast backup` wrote.")],
     /,
-    *,
-    into: Annotated[
-        Path | None,
-        Parameter(help="Folder for everything; the places in the settings if left out."),
-    ] = None,
-    force: Annotated[bool, Parameter(help="Replace what is there.", negative=())] = False,
 ) -> None:
-    """Verify an archive, migrate it if it is older, and put everything in place at once."""
-    from flows.backup.restore import restore as put_back
-    from flows.backup.restore import settings_into
+    """Put an archive into an empty home; --home names one. Restore only archives of your own."""
+    from flows.backup import restore as put_back
 
-    settings = Settings() if into is None else settings_into(Settings(), into)
-    manifest = put_back(settings, file, force=force)
+    settings = Settings()
+    manifest = put_back(settings, file)
     echo(
         f"restore   {settings.home}: the state of {manifest['created_at']}, "
         f"last forecast {manifest['as_of'] or 'none'}"
     )
-    if into is not None:
-        echo("restore   to use it:")
-        echo(f"  export MAGNETCAST_HOME={into.resolve()}")
-        echo(f"  export MAGNETCAST_TRACKING_URI={settings.tracking_uri}")
-        echo(f"  export MAGNETCAST_ARTIFACT_DIR={settings.artifact_dir}")
 
 
 def prune(
@@ -125,7 +110,7 @@ def prune(
 
     Runs whose model has an alias or is named by a publication are kept, whatever their age.
     """
-    from flows.backup.backup import prune as let_go
+    from flows.prune import prune as let_go
 
     if keep_runs < 0 or not 0 <= keep_days <= MOST_DAYS:
         raise DataError(
@@ -171,7 +156,6 @@ def serve(
     from service.live.live import LivePublication
     from service.queries.arrivals import shipping_days
     from store.planning.audit import scopes_in_force
-    from store.publications.panels import has_unnamed_panels
 
     settings = Settings()
     engine = made_store(settings)
@@ -188,10 +172,6 @@ def serve(
             "Expected a loopback address such as 127.0.0.1, or a token. "
             "Run `magnetcast token create NAME` first."
         )
-    if has_unnamed_panels(engine):
-        echo("serve     storing the panels behind publications made before panels were stored")
-        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-            pool.submit(_store_panels, settings).result()
     rules = Rules(
         open_reads=private if settings.open_reads is None else settings.open_reads,
         max_body_bytes=settings.max_body_bytes,
@@ -209,13 +189,6 @@ def serve(
     with listening_socket(host, port) as listener, contextlib.suppress(KeyboardInterrupt):
         echo(f"serve     http://{shown(listener)}/ (API: /api/v1/openapi.json); end with Ctrl-C")
         uvicorn.Server(server_config(app, settings.proxies)).run(sockets=[listener])
-
-
-def _store_panels(settings: Settings) -> None:
-    """Store what is missing, in a process of its own: the one that serves solves no panel."""
-    from flows.publishing.panels import store_missing_panels
-
-    store_missing_panels(store_of(settings))
 
 
 @token.command

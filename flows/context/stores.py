@@ -26,9 +26,6 @@ from store.sqlite_files import sqlite_file
 MOST_OPEN: Final = 8
 """Stores that a process keeps open."""
 
-JOURNAL: Final = "restore.json"
-"""File below home that is there while a restore puts things in place."""
-
 
 _open: Final[dict[Settings, Engine]] = {}
 """The open stores of this process; the one used last is the last."""
@@ -40,7 +37,7 @@ def store_of(settings: Settings) -> Engine:
     """Return the open store of a process; never makes one, nor a folder or lock.
 
     Raises:
-        StoreError: There is none, it cannot be opened, is gone, or a restore was cut off.
+        StoreError: There is none, it cannot be opened, or is gone.
     """
     with _opening:
         if (engine := _open.pop(settings, None)) is None:
@@ -78,7 +75,7 @@ def made_store(settings: Settings) -> Engine:
     """Return the open store of a process, made if there is none.
 
     Raises:
-        StoreError: It cannot be made or opened, is gone, or a restore was cut off.
+        StoreError: It cannot be made or opened, or is gone.
     """
     _check_not_damaged(settings)
     if not has_store(settings):
@@ -102,18 +99,12 @@ def _check_present(settings: Settings) -> None:
 
 
 def _check_not_damaged(settings: Settings) -> None:
-    if was_cut_off(settings):
-        # A database made or opened now would get in the way of the one that waits aside.
-        raise StoreError(
-            f"A restore into {settings.home} goes on, or was cut off. Expected it to end. Wait for "
-            "it, or run `magnetcast restore FILE` again: it undoes first what was cut off."
-        )
     if was_lost(settings):
         # Opening would make an empty one, and all would begin anew.
         raise StoreError(
             f"{sqlite_file(settings.url)} is gone, and reports of forecasts are still in "
             f"{settings.reports_dir}. Expected the database they came from. Mount its disk or put "
-            "it back, run `magnetcast restore FILE --force`, or remove the reports to begin anew."
+            "it back, restore a backup into a new home, or remove the reports to begin anew."
         )
 
 
@@ -123,11 +114,6 @@ def was_lost(settings: Settings) -> bool:
     if file is None or (file.exists() and file.stat().st_size):
         return False
     return settings.reports_dir.is_dir() and any(settings.reports_dir.iterdir())
-
-
-def was_cut_off(settings: Settings) -> bool:
-    """Tell whether a restore began to replace things and did not end."""
-    return (settings.home / JOURNAL).exists()
 
 
 @contextmanager

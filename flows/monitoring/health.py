@@ -13,12 +13,11 @@ from sqlalchemy import Engine
 
 from features.months import last_complete_month, month_start
 from features.panel.statements import last_evidence_month
-from flows.backup.backup import last_backup, last_backup_head
+from flows.backup import last_backup
 from flows.context.stores import (
     has_store,
     store_to_read,
     unfinished_runs,
-    was_cut_off,
     was_lost,
 )
 from flows.monitoring.health_checks import (
@@ -32,7 +31,7 @@ from models.monitoring import Reading
 from models.registry import model_store, registry
 from models.registry.mlflow_client import is_kept
 from sources.bundled.release_calendar import ReleaseCalendar
-from store.archive.database_copies import sqlite_damage
+from store.archive import sqlite_damage
 from store.asof import OBSERVATION_KEY, known_at
 from store.database import shown_address
 from store.errors import StoreError
@@ -44,7 +43,6 @@ from store.facts.reading import (
 )
 from store.facts.recorded import newest_write
 from store.facts.reviews import read_quarantine
-from store.planning.audit_chain import ChainHead, chain_damage
 from store.publications.decisions import held_publications
 from store.publications.integrity import tampered
 from store.publications.published import latest_readings, read_newest
@@ -78,21 +76,17 @@ def examine(settings: Settings, now: pd.Timestamp) -> SystemHealth:
     Raises:
         StoreError: There is no data yet.
     """
-    if not (has_store(settings) or was_cut_off(settings) or was_lost(settings)):
+    if not (has_store(settings) or was_lost(settings)):
         with store_to_read(settings):
             pass
     settings.home.mkdir(parents=True, exist_ok=True)
     facts = HealthFacts(
         now=now,
-        cut_off=was_cut_off(settings),
         free_bytes=shutil.disk_usage(settings.home).free,
         mlflow_free_bytes=_free_of_mlflow(settings),
         backup_at=last_backup(settings),
-        backup_head=last_backup_head(settings),
         unfinished=unfinished_runs(settings),
     )
-    if facts.cut_off:
-        return _health(facts)
     if wrong := sqlite_damage(settings.url):
         return _health(replace(facts, unreadable=wrong))
     try:
@@ -137,7 +131,7 @@ def _lost_record(settings: Settings) -> str:
         return ""
     return (
         f"MLflow's database {shown_address(settings.tracking_uri)} is gone, and files of models "
-        f"are still in {folder}. Put it back, or run `magnetcast restore FILE --force`"
+        f"are still in {folder}. Put it back, or restore a backup into a new home"
     )
 
 
@@ -169,16 +163,11 @@ def _with_database(engine: Engine, facts: HealthFacts) -> HealthFacts:
         last_run_at=runs["started_at"].iloc[-1] if len(runs) else None,
         readings=_stored_readings(kept),
         watched=kept["as_of"].max() if len(kept) else None,
-        tampered=(*tampered(engine), *_audit_damage(engine, facts.backup_head)),
+        tampered=tampered(engine),
         held=held_publications(engine),
         quarantined=int(read_quarantine(engine)["released_at"].isna().sum()),
         others=_other_commodities(engine),
     )
-
-
-def _audit_damage(engine: Engine, head: ChainHead | None) -> tuple[str, ...]:
-    damage = chain_damage(engine, head)
-    return (damage,) if damage else ()
 
 
 def _last_write(engine: Engine) -> pd.Timestamp | None:

@@ -9,11 +9,10 @@ import pandas as pd
 from flows.context.stores import MAIN_JOB, RunMarker, table_run
 from models.monitoring import Reading
 from store.errors import first_few
-from store.facts.recorded import SLACK
-from store.planning.audit_chain import ChainHead
+from store.facts.recorded import WAITED
 
 Alarm = Literal[
-    "database", "restore", "clock", "tampered", "held", "forecast", "late-data", "stale", "failed",
+    "database", "clock", "tampered", "held", "forecast", "late-data", "stale", "failed",
     "stuck", "champion", "models", "quarantine", "disk", "backup", "unwatched",
     "score-drift", "coverage-drift",
 ]  # fmt: skip
@@ -49,7 +48,6 @@ class HealthFacts:
     now: pd.Timestamp
     unreadable: str = ""
     """Why the database cannot be read; empty if it can."""
-    cut_off: bool = False
     """Whether a restore was interrupted."""
     due: pd.Timestamp | None = None
     """First day of the last month whose detail was due."""
@@ -83,7 +81,6 @@ class HealthFacts:
     mlflow_free_bytes: int | None = None
     """Free space for MLflow's files; None if they are on the same disk as home, or none exist."""
     backup_at: pd.Timestamp | None = None
-    backup_head: ChainHead | None = None
     others: tuple[OtherCommodity, ...] = ()
     """Commodities other than magnets."""
 
@@ -107,9 +104,7 @@ def health_findings(facts: HealthFacts) -> Iterator[HealthFinding]:
 
 
 def _found(facts: HealthFacts) -> Iterator[Found]:
-    if facts.cut_off:
-        yield "restore", BROKEN, "a restore was interrupted before everything was in place"
-    elif facts.unreadable:
+    if facts.unreadable:
         yield "database", BROKEN, facts.unreadable
     else:
         yield from _clock(facts)
@@ -129,7 +124,7 @@ def _found(facts: HealthFacts) -> Iterator[Found]:
 def _clock(facts: HealthFacts) -> Iterator[Found]:
     """Compare this machine's clock with the newest write on record."""
     last = facts.last_write_at
-    if last is not None and last > facts.now + SLACK:
+    if last is not None and last > facts.now + WAITED:
         message = (
             f"this machine's clock is at {facts.now:%Y-%m-%d %H:%M}, and the last write was on "
             f"{last:%Y-%m-%d %H:%M}: the clock was moved, and writes are refused"

@@ -1,24 +1,14 @@
-"""The panel behind a publication, also behind one made before panels were stored."""
-
-import json
+"""The panel behind the publication of a partner table."""
 
 import numpy as np
 import pandas as pd
-from sqlalchemy import Engine
 
 from features.months import month_starts
-from features.panel.evidence import evidence_panel
-from features.panel.partner_table import PartnerTable, full_sources, is_cell, partner_table
-from flows.context.console import echo
-from flows.context.recipes import prior_behind
-from flows.publishing.run_config import config_of
+from features.panel.partner_table import PartnerTable, full_sources, is_cell
 from models.reconciliation.tree import add_sums, tree_of
 from store.asof import OBSERVATION_KEY, known_at
-from store.errors import DataError
-from store.facts.evidence import MEASURE, read_evidence
-from store.facts.reading import read_observations
-from store.publications.integrity import read_publications
-from store.publications.panels import NO_PANEL, StoredPanel, has_unnamed_panels, name_panel
+from store.facts.evidence import MEASURE
+from store.publications.panels import NO_PANEL, StoredPanel
 
 
 def table_panel(table: PartnerTable, observations: pd.DataFrame) -> StoredPanel:
@@ -66,41 +56,3 @@ def _listed_at(
     listed = known.loc[known["source"].isin(full_sources(known))]
     named = listed.rename(columns={"period_from": "period"})
     return named.groupby(["destination", "period"])["available_at"].max()
-
-
-def store_missing_panels(engine: Engine) -> None:
-    """Store the panels of publications that were made before panels were stored, each once.
-
-    A panel is what was known then: figures that a later ingest dated back are left out, as far as
-    the publication tells its ingest. One that cannot be made is reported, and the others go on.
-    """
-    if not has_unnamed_panels(engine):
-        return
-    known = read_publications(engine)
-    unnamed = known.loc[known["panel"].eq("") & known["state"].isin(["published", "held"])]
-    for one in unnamed.to_dict("records"):
-        which = f"publication {one['id']} ({one['commodity']} as of {one['as_of']:%Y-%m-%d})"
-        try:
-            panel = _panel_then(engine, one["commodity"], one["as_of"], one["made_with"])
-        except DataError as err:
-            echo(f"panel     the panel behind {which} cannot be made. {err}")
-            continue
-        name_panel(engine, one["id"], panel)
-        echo(f"panel     the panel behind {which} is stored")
-
-
-def _panel_then(engine: Engine, commodity: str, as_of: pd.Timestamp, made_with: str) -> StoredPanel:
-    """Return what was known of a commodity at the moment of a publication.
-
-    Raises:
-        DataError: Nothing was, by the figures that are in the store now.
-    """
-    record = json.loads(made_with or "{}")
-    until = record.get("ingest")
-    config = config_of(commodity)
-    if config.forecaster == "evidence":
-        figures = read_evidence(engine, as_of=as_of, until=until)
-        return evidence_panel(figures, as_of=as_of, prior=prior_behind(record)).stored
-    code = config.commodity
-    figures = read_observations(engine, as_of=as_of, until=until, commodity=code)
-    return table_panel(partner_table(figures, commodity=code, as_of=as_of), figures)

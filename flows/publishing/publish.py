@@ -20,7 +20,6 @@ from flows.context.console import echo
 from flows.context.provenance import environment, git_commit
 from flows.context.stores import store_of
 from flows.context.workspace import Workspace
-from flows.publishing.panels import store_missing_panels
 from flows.publishing.run_config import MAGNETS, RunConfig
 from flows.publishing.table_snapshot import TableSnapshot
 from models.forecasting.plausibility import absurdities, moves, too_far
@@ -87,7 +86,6 @@ def objections(draft: PublicationDraft) -> Message | None:
 
 def publish(draft: PublicationDraft, because: Message | None) -> int:
     """Publish in one transaction, or hold where something speaks against; return rows published."""
-    store_missing_panels(draft.engine)
     frozen, day = _freezing(draft), f"{draft.as_of:%Y-%m-%d}"
     if because:
         number = hold_forecasts(

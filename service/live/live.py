@@ -136,6 +136,9 @@ class CommodityCache:
 
 _LOG: Final = logging.getLogger("magnetcast.service")
 
+LOGGED_EVERY_S: Final = 60
+"""Seconds between two lines in the log while a trouble lasts."""
+
 Warm = Callable[[Publication, Collection[str]], Generator[object]]
 """Draws the most requested charts, one a step, and all of them in the languages asked for."""
 
@@ -244,7 +247,7 @@ class LivePublication:
 
     def _look_after(self) -> None:
         """Refresh until stopped, and draw in between; failures are logged and tried again."""
-        drawing, due = self._drawing(), 0.0
+        drawing, due, logged = self._drawing(), 0.0, float("-inf")
         while not self._stop.is_set():
             try:
                 if not next(drawing):
@@ -254,7 +257,10 @@ class LivePublication:
                     due = time.monotonic() + self._refresh_s
             except Exception as err:  # noqa: BLE001 - the thread must outlive any trouble
                 self.trouble = f"{type(err).__name__}: the newest state could not be read"
-                _LOG.exception("refresh failed; the previous publication stays")
+                if time.monotonic() >= logged + LOGGED_EVERY_S:
+                    reason = " ".join(f"{type(err).__name__}: {err}".split())
+                    _LOG.warning("refresh failed (%s); the previous publication stays", reason)
+                    logged = time.monotonic()
                 self._seen, drawing = None, self._drawing()
                 self._stop.wait(self._refresh_s)
         drawing.close()

@@ -34,9 +34,7 @@ from store.vocabulary import ALL, EU27, FORECAST_COLUMNS, WORLD
 
 PAGE: Final = "index.html"
 
-_FILE: Final = re.compile(
-    r"index\.html|(forecasts|scores)\.csv|(overview|fan_[A-Za-z0-9_-]+)\.png|audit_head\.txt"
-)
+_FILE: Final = re.compile(r"index\.html|(forecasts|scores)\.csv|(overview|fan_[A-Za-z0-9_-]+)\.png")
 """Every file of a report."""
 
 

@@ -26,7 +26,6 @@ _LINES: Final = (
 )
 
 _ALARMS: Final = (
-    marked("A restore was interrupted before everything was in place."),
     marked(
         "This machine's clock is at %(day)s %(time)s, and the last write was on %(last_day)s "
         "%(last_time)s: the clock was moved, and writes are refused."

@@ -228,7 +228,6 @@ class TypedFigure:
         name = f"figure {self.period} {self.destination}"
         return FileRows(
             self.info.id, name, digest, {"observations": frame},
-            dated_by_clock=not self.published_on,
         )  # fmt: skip
 
     def _cells(self) -> dict[str, str]:

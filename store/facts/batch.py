@@ -31,10 +31,6 @@ class FileRows:
     """Of its text; empty where it was not looked for."""
     asked: str = ""
     """What was asked for, as readers are shown it; empty where the file's name is all there is."""
-    asked_at: pd.Timestamp | None = None
-    """When a provider answered, by its own clock (UTC); None for what came from a disk."""
-    dated_by_clock: bool = False
-    """Whether nobody stated since when its rows are known, so that they count from the ingest."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from store.errors import DataError, StoreError
 from store.facts.batch import Batch, FileRows, WriteReport
 from store.facts.bulk import insert_rows, stored_like
 from store.facts.new_rows import IncomingRows, drop_duplicate_rows, new_rows, new_versions
-from store.facts.recorded import check_clock, check_not_ahead
+from store.facts.recorded import check_clock
 from store.schema.frame_schemas import validate
 from store.schema.frames import as_table
 from store.schema.tables import (
@@ -102,14 +102,12 @@ def write_within(
 ) -> WriteReport:
     """Write checked files within a transaction of the caller; as ``write_batch``."""
     if ingest.at is not None:
-        check_clock(connection, ingest.at)
-        for file, _ in files:
-            check_not_ahead(connection, ingest.at, file)
+        check_clock(connection, vintages.c.ingested_at, ingest.at)
     known: list[str] = []
     made: list[int] = []
     written: dict[str, int] = {}
     for file, tables in files:
-        if _is_known(connection, file, ingest):
+        if is_known(connection, file, revises=ingest.revised_at is not None):
             known.append(file.file_name)
             continue
         vintage = _add_vintage(connection, file, tables, ingest)
@@ -178,16 +176,21 @@ def _write_table(
     return insert_new(connection, table, frame, where=file.file_name, ingest=ingest)
 
 
-def _is_known(connection: Connection, file: FileRows, ingest: Ingest) -> bool:
-    """Return whether a file's bytes were ingested before; where they may recur, by the last one."""
+def is_known(connection: Connection, file: FileRows, *, revises: bool) -> bool:
+    """Return whether a file's bytes were ingested before.
+
+    Args:
+        connection: Within a transaction.
+        file: The file.
+        revises: Whether earlier bytes may return, so that only the newest version counts: of the
+            same answer of a provider, else of the source whatever the file is called.
+    """
     table = vintages.c
-    query = (
-        select(table.sha256)
-        .where(table.source == file.source, table.file_name == file.file_name)
-        .order_by(table.id.desc())
-    )
-    digests = connection.scalars(query if ingest.revised_at is None else query.limit(1)).all()
-    return file.sha256 in digests
+    own = table.source == file.source
+    if file.asked or not revises:
+        own &= table.file_name == file.file_name
+    query = select(table.sha256).where(own).order_by(table.id.desc())
+    return file.sha256 in connection.scalars(query.limit(1) if revises else query).all()
 
 
 def _add_vintage(connection: Connection, file: FileRows, tables: Tables, ingest: Ingest) -> int:

@@ -21,7 +21,6 @@ from store.errors import DataError, StoreError, TokenError, first_few
 from store.facts.reading import read_table
 from store.facts.recorded import check_clock
 from store.messages import message
-from store.planning.audit_chain import link, newest
 from store.schema.planning_tables import audit, tokens
 
 AuditValues = Mapping[str, object] | None
@@ -101,8 +100,7 @@ class AuditTrail:
             "before": _text(before),
             "after": _text(after),
         }
-        digest = link(newest(self.connection).sha256, row)
-        self.connection.execute(insert(audit).values(**row, sha256=digest))
+        self.connection.execute(insert(audit).values(row))
         self.noted += 1
 
 
@@ -116,7 +114,7 @@ def audited(engine: Engine, who: Actor, *, at: datetime) -> Iterator[AuditTrail]
         StoreError: the block wrote nothing to the trail.
     """
     with writing(engine) as connection:
-        check_clock(connection, at)
+        check_clock(connection, audit.c.at, at)
         name, number = _actor(connection, who, at)
         trail = AuditTrail(connection, at, name, number)
         yield trail

@@ -52,11 +52,6 @@ class StoredExplanation:
     """Tonnes by destination, month (``YYYY-MM``) and cause; causes of no tonnes are left out."""
     announced: tuple[Announced, ...] = ()
 
-    @property
-    def is_outdated(self) -> bool:
-        """Tell whether it lacks who raises a tariff, which was not always kept."""
-        return any(not one.event_id and not one.importer for one in self.announced)
-
 
 def save_explanation(engine: Engine, number: int, found: StoredExplanation) -> None:
     """Keep the explanation of a publication; the publication itself stays as it is."""

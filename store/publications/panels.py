@@ -8,9 +8,8 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
-from sqlalchemy import Connection, Engine, insert, select, update
+from sqlalchemy import Connection, Engine, insert, select
 
-from store.database import writing
 from store.facts.bulk import insert_rows
 from store.facts.reading import fetch
 from store.schema.frames import as_table, typed_frame
@@ -77,14 +76,6 @@ def save_panel(connection: Connection, panel: StoredPanel) -> str:
     return digest
 
 
-def name_panel(engine: Engine, number: int, panel: StoredPanel) -> None:
-    """Save the panel of a publication without one; a publication with a panel stays as it is."""
-    table = publications.c
-    with writing(engine) as connection:
-        unnamed = update(publications).where(table.id == number, table.panel == "")
-        connection.execute(unnamed.values(panel=save_panel(connection, panel)))
-
-
 def panel_behind(
     engine: Engine,
     *,
@@ -110,14 +101,6 @@ def panel_behind(
     with engine.begin() as connection:
         digest = connection.scalar(newest.limit(1))
         return None if digest is None else fetch_panel(connection, digest)
-
-
-def has_unnamed_panels(engine: Engine) -> bool:
-    """Tell whether a publication was made before panels were stored and names none yet."""
-    table = publications.c
-    unnamed = select(table.id).where(table.panel == "", table.state.in_(["published", "held"]))
-    with engine.begin() as connection:
-        return connection.scalar(unnamed.limit(1)) is not None
 
 
 def read_panels(engine: Engine, digests: Iterable[str]) -> dict[str, StoredPanel]:

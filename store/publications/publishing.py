@@ -23,7 +23,7 @@ from store.publications.decisions import (
 from store.publications.integrity import PublicationContext
 from store.schema.frame_schemas import validate
 from store.schema.frames import as_table
-from store.schema.publication_tables import SCORE, forecasts, runs, scores
+from store.schema.publication_tables import SCORE, forecasts, publications, runs, scores
 from store.vocabulary import COMMODITY
 
 
@@ -112,7 +112,7 @@ def hold_forecasts(
 
 def _check_clock(connection: Connection, context: PublicationContext) -> None:
     if context.at is not None:
-        check_clock(connection, context.at)
+        check_clock(connection, publications.c.published_at, context.at)
 
 
 def _prepared(

@@ -3,6 +3,7 @@
 from typing import Final
 
 from sqlalchemy import (
+    DDL,
     Boolean,
     Column,
     Date,
@@ -13,6 +14,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    event,
 )
 
 from store.schema.columns import UtcMoment, columns, serial, text, texts
@@ -79,6 +81,8 @@ alerts: Final = Table(
     PrimaryKeyConstraint("rule_id", "as_of"),
 )
 
+AUDIT_ONLY_GROWS: Final = "the audit trail only grows"
+
 audit: Final = Table(
     "audit",
     metadata,
@@ -86,8 +90,26 @@ audit: Final = Table(
     Column("at", UtcMoment, nullable=False),
     Column("token_id", Integer),
     *texts("actor", "action", "object", "before", "after"),
-    # Of this row and the digest before it: store.planning.audit_chain.
-    Column("sha256", Text, nullable=False, server_default=""),
+)
+
+for _verb in ("UPDATE", "DELETE"):
+    event.listen(
+        audit,
+        "after_create",
+        DDL(
+            f"CREATE TRIGGER audit_no_{_verb.lower()} BEFORE {_verb} ON audit "
+            f"BEGIN SELECT RAISE(ABORT, '{AUDIT_ONLY_GROWS}'); END"
+        ).execute_if(dialect="sqlite"),
+    )
+event.listen(
+    audit,
+    "after_create",
+    DDL(
+        "CREATE FUNCTION audit_only_grows() RETURNS trigger LANGUAGE plpgsql AS "
+        f"$$ BEGIN RAISE EXCEPTION '{AUDIT_ONLY_GROWS}'; END $$; "
+        "CREATE TRIGGER audit_only_grows BEFORE UPDATE OR DELETE OR TRUNCATE ON audit "
+        "FOR EACH STATEMENT EXECUTE FUNCTION audit_only_grows()"
+    ).execute_if(dialect="postgresql"),
 )
 
 overrides: Final = Table(

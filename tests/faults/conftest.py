@@ -10,7 +10,7 @@ import pytest
 from filelock import FileLock
 from prefect.settings import PREFECT_API_URL
 
-from store.archive.database_copies import move_addresses
+from flows.backup import move_locations
 from tests.faults.checking import Watch, note
 from tests.faults.home import ALL, Home, Nursery, Service, serving
 from tests.faults.world import RELEASED, make_data
@@ -71,11 +71,7 @@ def shared(
 def copied(template: Path, folder: Path, nursery: Nursery) -> Home:
     """Return a copy of the template at another place."""
     shutil.copytree(template, folder, ignore=shutil.ignore_patterns("logs"))
-    move_addresses(
-        f"sqlite:///{folder / 'mlflow.db'}",
-        (template / "artifacts").as_uri(),
-        (folder / "artifacts").as_uri(),
-    )
+    move_locations(folder / "mlflow.db", template / "artifacts", folder / "artifacts")
     record = folder / "var" / "last-backup.json"
     record.write_text(record.read_text().replace(str(template), str(folder)))
     return Home(folder, nursery, RELEASED)

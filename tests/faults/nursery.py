@@ -23,7 +23,7 @@ LOADED = (
     "flows.monitoring.health",
     "flows.monitoring.status",
     "flows.deployments",
-    "flows.backup.restore",
+    "flows.backup",
     "flows.analysis.scenarios",
     "flows.cli.ingest_commands",
     "flows.cli.operation_commands",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from store.archive.database_copies import move_addresses
+from flows.backup import move_locations
 from tests.faults.checking import Watch
 from tests.faults.home import Home, Service, kept
 from tests.faults.world import NEXT, publish_until
@@ -43,11 +43,14 @@ def test_a_corrupted_database(served: Served, enduring: Enduring) -> None:
     watch.still_served()
     watch.alarm("database", "damaged|no sound database", code=2)
     service.end()
-    restored = home.call("restore", str(home.folder / "backup.tar.gz"), "--force")
+    (home.folder / "damaged").mkdir()
+    for name in (home.database.parent.name, "mlflow.db", "artifacts"):
+        (home.folder / name).rename(home.folder / "damaged" / name)
+    restored = home.call("restore", str(home.folder / "backup.tar.gz"))
     assert restored.code == 0, restored.err
     assert kept(home) == good
     service.process = service.started()
-    watch.healed(home.call("run"), by="`magnetcast restore FILE --force`, then the next run")
+    watch.healed(home.call("run"), by="`magnetcast restore FILE` in its place, then the next run")
 
 
 @pytest.mark.long
@@ -106,7 +109,7 @@ def no_room_for_mlflow(home: Home) -> Iterator[Callable[[int], None]]:
         (home.folder / name).rename(mlruns / name)
     address = f"sqlite:///{mlruns / 'mlflow.db'}"
     old, new = home.folder / "artifacts", mlruns / "artifacts"
-    move_addresses(address, old.as_uri(), new.as_uri())
+    move_locations(mlruns / "mlflow.db", old, new)
     home.more |= {"MAGNETCAST_TRACKING_URI": address, "MAGNETCAST_ARTIFACT_DIR": str(new)}
     with small_disk(mlruns, 2300) as leave:
         yield leave

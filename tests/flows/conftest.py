@@ -11,11 +11,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from flows.backup import move_locations
 from flows.context.stores import store_of
 from flows.run import RunOutcome, run
 from models.registry import mlflow_client
-from store.archive.database_copies import move_addresses
 from store.settings import PROJECT_ROOT, Settings
+from store.sqlite_files import sqlite_file
 from tests.data.builders import at, make_levels
 from tests.data.store_builders import FIGURE, write_csv
 from tests.made_once import made_once
@@ -188,8 +189,9 @@ def copied_settings(there: Settings, folder: Path, data_dir: Path) -> Settings:
     store_of(there).dispose()
     shutil.copytree(there.home.parent, folder)
     settings = settings_of(environment(folder, data_dir))
-    artifacts = (there.artifact_dir.as_uri(), settings.artifact_dir.as_uri())
-    move_addresses(settings.tracking_uri, *artifacts)
+    database = sqlite_file(settings.tracking_uri)
+    assert database is not None
+    move_locations(database, there.artifact_dir, settings.artifact_dir)
     return settings
 
 

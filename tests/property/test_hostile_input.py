@@ -28,7 +28,7 @@ from sources.files.panel import panel_of, read_panel
 from sources.files.scenario import read_scenario
 from sources.files.tree import read_tree
 from sources.providers.customs import CustomsDownload
-from store.archive.archive_file import verify_archive
+from store.archive import extract_archive
 from store.errors import DataError, SourceError, StoreError
 from store.facts.batch import FileRows
 from store.facts.writing import checked_tables
@@ -137,7 +137,7 @@ READERS: dict[str, tuple[str, Callable[[Path], object]]] = {
         lambda path: read_scenario(path.name, path.read_bytes(), GROUND),
     ),
     "tree.yaml": (TREE, lambda path: read_tree(path, ["USA", "DEU"])),
-    "backup.tar.gz": ("", verify_archive),
+    "backup.tar.gz": ("", lambda path: extract_archive(path, path.with_name("out"))),
 }
 
 

@@ -125,7 +125,7 @@ def test_help_imports_neither_pandas_nor_prefect(front_page: str) -> None:
 def test_the_line_of_a_verb_is_the_first_of_its_own_help(magnetcast: Call, front_page: str) -> None:
     _, out, _ = magnetcast("backup", "--help")
 
-    line = "Copy database, MLflow, reports and settings (no secrets) into one verified archive."
+    line = "Copy database, MLflow, reports and settings (no secrets) into one archive."
     assert line in front_page
     assert line in " ".join(out.split())
     assert "Readers and the service go on" in out

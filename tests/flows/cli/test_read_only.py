@@ -17,7 +17,6 @@ READING = {
     "vintages": "published_figures",
     "publications list": "",
     "token list": "",
-    "audit verify": "whole",
 }
 WRITING = [FIGURE, "token create x", "prune"]
 

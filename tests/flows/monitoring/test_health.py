@@ -72,7 +72,6 @@ def test_nothing_is_wrong_where_all_is_in_time() -> None:
     ("change", "alarm", "code"),
     [
         ({"unreadable": "no such server"}, "database", 2),
-        ({"cut_off": True}, "restore", 2),
         ({"tampered": ("publication 3 is not what was frozen",)}, "tampered", 2),
         ({"held": ("publication 4 is held: WLD +60%",)}, "held", 1),
         ({"forecast_as_of": None}, "forecast", 2),
@@ -109,7 +108,7 @@ def test_every_alarm_and_line_is_known_in_the_languages_of_pages() -> None:
     held = f"publication 4 as of 2026-11-24 (85051110) is held: {too_far([move], 50.0)}"
     marker = RunMarker("the main job", "2026-11-20 09:30 UTC", "")
     changes: list[dict[str, Any]] = [
-        {"cut_off": True}, {"held": (held,)}, {"newest": pd.Timestamp("2026-09-01")},
+        {"held": (held,)}, {"newest": pd.Timestamp("2026-09-01")},
         {"forecast_as_of": None}, {"forecast_as_of": at("2026-11-19")}, {"last_run": "failed"},
         {"last_run": "running"}, {"champion": ""}, {"champion_trouble": "its files are gone"},
         {"unfinished": (marker,)},

@@ -39,7 +39,7 @@ def test_it_is_what_the_run_wrote_after_one_in_another_language_too(
 
     of_run = {path.name: path.read_bytes() for path in run.outcome.report.parent.iterdir()}
     data = {"forecasts.csv", "scores.csv"}
-    drawn = of_run.keys() - data - {"audit_head.txt"}
+    drawn = of_run.keys() - data
     assert {"index.html", "overview.png", "fan_USA.png"} <= drawn
     assert {name: english[name] for name in drawn} == {name: of_run[name] for name in drawn}
     assert {name for name in english if german[name] == english[name]} == data
@@ -53,7 +53,6 @@ def test_it_lies_beside_that_of_the_run_and_may_be_written_twice(copy: Settings)
 
     assert page == copy.reports_dir / f"{AS_OF}.ko" / "index.html"
     assert '<html lang="ko">' in page.read_text(encoding="utf-8")
-    assert (copy.reports_dir / AS_OF / "audit_head.txt").exists()
 
 
 @pytest.mark.slow

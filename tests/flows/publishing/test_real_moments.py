@@ -50,7 +50,7 @@ def test_moments_of_the_clock_are_found_again_by_page_api_verb_and_python(magnet
     engine = store_of(Settings())
     rows = latest_forecast(engine)
     assert rows["as_of"].iloc[0] == pd.Timestamp(SHOWN)
-    period = f"{rows['period'].max():%Y-%m}"
+    period = str(rows["period"].max())
 
     with desk_of(engine) as desk:
         newest = desk.get("/api/v1/forecasts/USA").json()

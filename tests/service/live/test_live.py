@@ -12,7 +12,6 @@ import pytest
 from sqlalchemy import Engine, text
 from starlette.testclient import TestClient
 
-from flows.publishing.panels import store_missing_panels
 from service.app import create_app
 from service.charts import canvas, kept, publication_charts
 from service.charts.ahead import drawn_ahead
@@ -75,23 +74,6 @@ def test_a_panel_is_read_once_and_outlives_figures_that_come_in_later(engine: En
     assert (before.cutoff, len(before.panel), len(live.publication.snapshot.panel)) == (
         "2026-07", 1524, 0,
     )  # fmt: skip
-
-
-@pytest.mark.slow
-def test_a_panel_that_is_stored_afterwards_is_shown_without_a_new_publication(
-    engine: Engine,
-) -> None:
-    with writing(engine) as connection:
-        connection.execute(text("UPDATE publications SET panel = ''"))
-    live = make_live(engine)
-    live.refresh()
-    without = live.publication.snapshot
-
-    store_missing_panels(engine)
-
-    assert live.refresh()
-    assert (without.cutoff, len(without.panel)) == ("2026-07", 0)
-    assert live.publication.snapshot.panel["destination"].nunique() == 12
 
 
 @pytest.mark.slow

@@ -5,7 +5,6 @@ from pathlib import Path
 from threading import Event, Thread
 
 import pytest
-from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from filelock import FileLock
@@ -13,7 +12,7 @@ from sqlalchemy import Engine, create_engine, inspect, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateTable
 
-from store.database import migration_config, open_store, shown_address, writing
+from store.database import open_store, shown_address, writing
 from store.errors import DataError, StoreError
 from store.facts.bulk import insert_statement
 from store.schema.tables import metadata, natural_key, observations, value_columns
@@ -36,13 +35,6 @@ def test_the_schema_check_sees_a_missing_column(engine: Engine) -> None:
     assert [step[0] for step in difference] == ["add_column"]
 
 
-def test_the_first_revision_can_be_taken_back(engine: Engine) -> None:
-    with writing(engine) as connection:
-        command.downgrade(migration_config(connection), "base")
-
-    assert inspect(engine).get_table_names() == ["alembic_version"]
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("pragma", "value"), [("journal_mode", "wal"), ("foreign_keys", 1), ("busy_timeout", 30_000)]
@@ -60,7 +52,7 @@ def test_every_connection_to_sqlite_is_set_up_safely(
 def test_opening_an_existing_store_again_keeps_its_rows(engine: Engine) -> None:
     with writing(engine) as connection:
         connection.execute(
-            text("INSERT INTO overrides VALUES ('a', 'b', 'c', '2025-01-01', 'd', 'e', 'f', 'g')")
+            text("INSERT INTO overrides VALUES ('a', 'b', 'c', 'd', '2025-01-01', 'e', 'f', 'g')")
         )
 
     again = open_store(engine.url.render_as_string(hide_password=False))
@@ -110,7 +102,7 @@ def test_a_reader_keeps_its_state_while_a_writer_commits(engine: Engine) -> None
         with writing(engine) as writer:
             writer.execute(
                 text(
-                    "INSERT INTO overrides VALUES ('a', 'b', 'c', '2025-01-01', 'd', 'e', 'f', 'g')"
+                    "INSERT INTO overrides VALUES ('a', 'b', 'c', 'd', '2025-01-01', 'e', 'f', 'g')"
                 )
             )
         during = reader.execute(count).scalar()
@@ -158,6 +150,10 @@ def test_an_address_that_is_no_database_is_refused(url: str, message: str) -> No
     [
         ("postgresql+psycopg://me:secret@host/db", "postgresql+psycopg://me:***@host/db"),
         ("sqlite:///var/magnetcast.db", "sqlite:///var/magnetcast.db"),
+        (
+            "postgresql://host/db?password=secret&user=me",
+            "postgresql://host/db?password=hidden&user=me",
+        ),
     ],
 )
 def test_an_address_is_shown_without_its_password(url: str, shown: str) -> None:
@@ -171,21 +167,33 @@ def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
         open_store(f"sqlite:///{tmp_path / 'notes.db'}")
 
 
-def test_a_store_of_a_newer_release_is_refused(tmp_path: Path) -> None:
+def test_a_store_of_another_release_is_refused_with_what_to_do(tmp_path: Path) -> None:
     path = tmp_path / "store.db"
     open_store(f"sqlite:///{path}").dispose()
     with sqlite3.connect(path) as newer:
         newer.execute("UPDATE alembic_version SET version_num = '9999'")
     newer.close()
 
-    with pytest.raises(StoreError, match="of this or an older release"):
+    with pytest.raises(StoreError, match=r"Start a new home .* `magnetcast ingest` figures"):
         open_store(f"sqlite:///{path}")
+
+
+def test_a_database_of_another_program_is_left_as_it_is(empty_url: str) -> None:
+    other = create_engine(empty_url)
+    with other.begin() as connection:
+        connection.execute(text("CREATE TABLE notes (id INTEGER)"))
+
+    with pytest.raises(StoreError, match="the schema of another version"):
+        open_store(empty_url)
+
+    assert inspect(other).get_table_names() == ["notes"]
+    other.dispose()
 
 
 def test_a_place_that_cannot_be_a_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
 
-    with pytest.raises(StoreError, match="the folder can be written"):
+    with pytest.raises(StoreError, match=r"Not a directory|File exists"):
         open_store(f"sqlite:///{tmp_path / 'file' / 'store.db'}")
 
 

@@ -5,11 +5,10 @@ from shutil import copyfile
 
 import pandas as pd
 import pytest
-from alembic import command
-from sqlalchemy import Engine, insert, inspect, text
+from sqlalchemy import Engine, insert, text
 from sqlalchemy.exc import DatabaseError
 
-from store.database import migration_config, open_store, writing
+from store.database import open_store, writing
 from store.errors import DataError, MissingError, StoreError, TokenError
 from store.planning import overrides
 from store.planning.alert_rules import (
@@ -358,23 +357,3 @@ def test_the_mark_changes_with_every_write(engine: Engine) -> None:
 
     assert len(set(marks)) == 4
     assert read_planning(engine).mark == marks[-1]
-
-
-def test_going_back_takes_the_desk_away_and_forward_makes_it_anew(engine: Engine) -> None:
-    add_need(engine, make_need(), who=DESK, at=AT)
-
-    with writing(engine) as connection:
-        command.downgrade(migration_config(connection), "0005")
-    assert not {"needs", "audit"} & set(inspect(engine).get_table_names())
-    with writing(engine) as connection:
-        command.upgrade(migration_config(connection), "head")
-
-    assert read_planning(engine).audit.empty
-
-
-def test_the_tables_are_those_of_the_migrations(engine: Engine) -> None:
-    made = inspect(engine)
-    for name in ("needs", "alert_rules", "alerts", "audit"):
-        result = {c["name"]: c["nullable"] for c in made.get_columns(name)}
-        meant = {c.name: bool(c.nullable) for c in needs.metadata.tables[name].columns}
-        assert result == meant

@@ -1,10 +1,9 @@
 import numpy as np
 import pandas as pd
 import pytest
-from alembic import command
-from sqlalchemy import Engine, func, inspect, select, text
+from sqlalchemy import Engine, func, select, text
 
-from store.database import migration_config, open_store, writing
+from store.database import writing
 from store.publications.decisions import approve
 from store.publications.integrity import (
     PublicationContext,
@@ -12,7 +11,7 @@ from store.publications.integrity import (
     recorded_digest,
     tampered,
 )
-from store.publications.panels import NO_PANEL, StoredPanel, name_panel, read_panels
+from store.publications.panels import NO_PANEL, StoredPanel, read_panels
 from store.publications.publishing import hold_forecasts, publish_forecasts
 from store.schema.frame_schemas import validate
 from store.schema.publication_tables import panel_contradictions, panel_months, panels
@@ -114,17 +113,6 @@ def test_what_is_held_names_its_panel_and_keeps_it_when_approved(engine: Engine)
     assert tampered(engine) == ()
 
 
-def test_a_publication_without_a_panel_is_given_one_once(engine: Engine) -> None:
-    publish(engine, None)
-    assert named(engine) == [""]
-    assert tampered(engine) == ()
-
-    name_panel(engine, 1, make_panel())
-    name_panel(engine, 1, make_panel({"tonnes": 41.0}))
-
-    assert named(engine) == [make_panel().digest]
-
-
 def test_a_digest_that_is_not_stored_is_left_out(engine: Engine) -> None:
     assert read_panels(engine, ["f00d"]) == {}
     assert (len(NO_PANEL.frame), len(NO_PANEL.contradictions)) == (0, 0)
@@ -166,22 +154,3 @@ def test_panels_of_older_publications_are_checked_when_asked_for(engine: Engine)
 
     assert tampered(engine) == ()
     assert "publication 1" in tampered(engine, every_panel=True)[0]
-
-
-@pytest.mark.slow
-def test_a_store_of_before_keeps_its_publications_and_names_no_panel(empty_url: str) -> None:
-    engine = open_store(empty_url)
-    publish(engine, make_panel())
-    with writing(engine) as connection:
-        command.downgrade(migration_config(connection), "0011")
-    assert "panel" not in [c["name"] for c in inspect(engine).get_columns("publications")]
-    engine.dispose()
-
-    again = open_store(empty_url)
-
-    assert named(again) == [""]
-    assert tampered(again) == ()
-    assert counts(again) == [0, 0, 0]
-    publish(again, make_panel(), as_of=MAY)
-    assert named(again) == ["", make_panel().digest]
-    again.dispose()

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from models.registry.mlflow_client import connect
-from store.archive.archive_file import write_archive
 from store.database import open_store, writing
 from store.planning.audit import create_token
 from store.settings import Settings
@@ -47,14 +46,6 @@ def test_others_lose_their_rights_on_a_database_that_is_opened(tmp_path: Path) -
 
     (tmp_path / ".magnetcast.db.lock").unlink()
     assert rights(tmp_path) == {"600"}
-
-
-def test_a_backup_is_for_its_owner_alone(tmp_path: Path) -> None:
-    (tmp_path / "content").write_text("x")
-
-    write_archive(tmp_path / "a.tar.gz", {"content": tmp_path / "content"}, {})
-
-    assert (tmp_path / "a.tar.gz").stat().st_mode & 0o777 == 0o600
 
 
 @pytest.mark.slow

@@ -2,10 +2,8 @@ import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from alembic import command
-from sqlalchemy import Engine, create_engine, select
+from sqlalchemy import Engine, select
 
-from store.database import migration_config, open_store
 from store.errors import DataError, TokenError
 from store.planning.audit import (
     Actor,
@@ -64,22 +62,6 @@ def test_a_token_expires_after_a_year_or_the_days_given(engine: Engine) -> None:
     for days in (0, 3651):
         with pytest.raises(DataError, match=r"Expected 1 to 3650"):
             create_token(engine, name="desk", scopes=["read"], at=AT, days=days)
-
-
-def test_tokens_of_before_expire_a_year_after_they_were_made(empty_url: str) -> None:
-    older = create_engine(empty_url)
-    with older.begin() as connection:
-        command.upgrade(migration_config(connection), "0015")
-        connection.exec_driver_sql(
-            "INSERT INTO tokens (name, sha256, scopes, created_at) "
-            "VALUES ('desk', 'abc', 'read', '2025-11-26T00:00:00.000000Z')"
-        )
-    older.dispose()
-    opened = open_store(empty_url)
-    kept = [set(scopes_in_force(opened, AT + timedelta(days=days))) for days in (0, 1)]
-    opened.dispose()
-
-    assert kept == [{"abc"}, set()]
 
 
 def test_what_is_revoked_or_unknown_cannot_be_revoked(engine: Engine) -> None:

@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 from mlflow import MlflowClient
 
-from flows.backup.backup import old_answers, prune
 from flows.clock import utc_now
 from flows.context.stores import made_store
+from flows.prune import old_answers, prune
 from models.registry import mlflow_client, registry
 from models.registry.registry import ALIASES, MODEL
 from models.registry.runs import open_run
@@ -113,3 +113,18 @@ def test_numbers_that_cannot_be_kept_are_refused(magnetcast: Call) -> None:
 
     assert code == 1
     assert "Expected 0 or more" in err
+
+
+@pytest.mark.usefixtures("place")
+def test_folders_that_a_killed_run_left_are_swept() -> None:
+    settings = Settings()
+    made_store(settings)
+    for name in (".2020-04-22.abc", ".2020-05-22.def", "2020-04-22"):
+        (settings.reports_dir / name).mkdir(parents=True)
+    os.utime(settings.reports_dir / ".2020-04-22.abc", (0, 0))
+
+    prune(settings, utc_now())
+
+    assert sorted(one.name for one in settings.reports_dir.iterdir()) == [
+        ".2020-05-22.def", "2020-04-22",
+    ]  # fmt: skip

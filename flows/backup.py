@@ -1,0 +1,264 @@
+"""Everything kept in one archive, of one state though runs go on, and back into an empty home.
+
+A database on PostgreSQL is not in it: ``pg_dump`` and ``pg_restore`` copy it (docs/operations.md).
+"""
+
+import json
+import shutil
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+from urllib.parse import unquote
+
+import pandas as pd
+from pydantic import SecretStr
+
+from flows.clock import utc_now
+from flows.context.stores import close_stores, single_writer, store_of
+from models.registry.mlflow_client import is_kept
+from store.archive import copy_sqlite, extract_archive, sqlite_damage, write_archive
+from store.database import check_schema, shown_address
+from store.errors import DataError, StoreError, first_few
+from store.facts.reading import latest_forecast
+from store.settings import Settings
+from store.sqlite_files import sqlite_file
+
+RECORD: Final = "last-backup.json"
+"""File below home with the time and place of the last backup."""
+
+MANIFEST: Final = "manifest.json"
+DATABASE: Final = "magnetcast.db"
+MLFLOW: Final = "mlflow.db"
+
+LOCATIONS: Final = (
+    ("experiments", "artifact_location"), ("runs", "artifact_uri"), ("model_versions", "source"),
+    ("model_versions", "storage_location"), ("logged_models", "artifact_location"),
+)  # fmt: skip
+"""Columns of MLflow's database that say where files lie."""
+
+DELETED: Final = "REDACTED-SOURCE-PATH"
+"""What MLflow writes there of a deleted version."""
+
+OWN_TRIGGER: Final = "prevent_secrets_aad_mutation"
+"""The one trigger of MLflow's database."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """What a backup made."""
+
+    path: Path
+    sha256: str
+    files: int
+
+
+def back_up(settings: Settings, path: Path, *, with_cache: bool = False) -> Backup:
+    """Copy database, MLflow, reports and settings without secrets into one archive.
+
+    Runs wait until the databases are copied. MLflow's is copied before its files: a run that had
+    ended by then has all of them, and files of runs that began later do no harm.
+
+    Args:
+        settings: Where things are kept.
+        path: The archive, ``.tar.gz``; an older one is replaced when this is complete.
+        with_cache: Whether to keep the raw answers of providers too.
+
+    Raises:
+        DataError: The archive's name has another ending.
+        StoreError: A database cannot be copied, or MLflow's files lie elsewhere.
+    """
+    engine = store_of(settings)
+    with TemporaryDirectory(prefix=".backup-", dir=settings.home) as scratch:
+        staged = Path(scratch)
+        with single_writer(settings):
+            now, published = utc_now(), latest_forecast(engine)
+            if sqlite_file(settings.url) is not None:
+                copy_sqlite(settings.url, staged / DATABASE)
+            if is_kept(settings) and sqlite_file(settings.tracking_uri) is not None:
+                copy_sqlite(settings.tracking_uri, staged / MLFLOW)
+                move_locations(staged / MLFLOW, settings.artifact_dir, settings.artifact_dir)
+            about = {
+                "created_at": now.isoformat(),
+                "as_of": None if published.empty else published["as_of"].max().isoformat(),
+                "version": version("magnetcast"),
+                "database": shown_address(settings.url),
+                "artifact_dir": str(settings.artifact_dir.resolve()),
+            }
+            (staged / MANIFEST).write_text(json.dumps(about, indent=1), encoding="utf-8")
+            (staged / "settings.json").write_text(_shown(settings), encoding="utf-8")
+            files = {file.name: file for file in staged.iterdir()}
+            for name, folder in _folders(settings, with_cache=with_cache).items():
+                files |= _below(folder, name)
+            digest = write_archive(path, files)
+    record = {"path": str(path.resolve()), "sha256": digest, "created_at": now.isoformat()}
+    unfinished = settings.home / f".{RECORD}.part"
+    unfinished.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    unfinished.replace(settings.home / RECORD)
+    return Backup(path, digest, len(files))
+
+
+def restore(settings: Settings, path: Path) -> Mapping[str, Any]:
+    """Put everything of an archive of one's own into an empty home, and return its manifest.
+
+    Raises:
+        DataError: The archive is refused, or the home is not empty.
+        StoreError: The archive's database is damaged or has another schema.
+    """
+    targets = {DATABASE: sqlite_file(settings.url), MLFLOW: sqlite_file(settings.tracking_uri)}
+    targets |= _folders(settings, with_cache=True)
+    _check_empty(settings, targets)
+    is_new = not settings.home.exists()
+    settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        with (
+            single_writer(settings, is_first=True),
+            TemporaryDirectory(prefix=".restoring-", dir=settings.home) as scratch,
+        ):
+            staged = Path(scratch)
+            extract_archive(path, staged)
+            manifest = _checked(path, staged, settings)
+            # The database comes last: a home without it is not taken for a restored one.
+            for name, target in reversed(targets.items()):
+                if (staged / name).exists() and target is not None:
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    shutil.move(staged / name, target)
+    except BaseException:
+        if is_new and not (settings.home / DATABASE).exists():
+            shutil.rmtree(settings.home, ignore_errors=True)
+        raise
+    close_stores()
+    return manifest
+
+
+def last_backup(settings: Settings) -> pd.Timestamp | None:
+    """Return when the last backup that still lies where it was put was made, or None."""
+    try:
+        record = json.loads((settings.home / RECORD).read_text(encoding="utf-8"))
+        return pd.Timestamp(record["created_at"]) if Path(record["path"]).is_file() else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _folders(settings: Settings, *, with_cache: bool) -> dict[str, Path]:
+    """Return the folders of an archive by their names within it."""
+    found = {"artifacts": settings.artifact_dir, "reports": settings.reports_dir}
+    return {**found, "cache": settings.http_cache_dir} if with_cache else found
+
+
+def _below(folder: Path, name: str) -> dict[str, Path]:
+    """Return the plain files below a folder by their names within the archive."""
+    return {
+        f"{name}/{file.relative_to(folder).as_posix()}": file
+        for file in folder.rglob("*")
+        if file.is_file() and not file.is_symlink()
+    }
+
+
+def _shown(settings: Settings) -> str:
+    """Return the settings as JSON: no key, and no password within an address."""
+    kept = {k: v for k, v in settings.model_dump().items() if not isinstance(v, SecretStr)}
+    for name in ("database_url", "tracking_uri"):
+        kept[name] = kept[name] and shown_address(kept[name])
+    return json.dumps(kept, indent=1, default=str) + "\n"
+
+
+def _check_empty(settings: Settings, targets: Mapping[str, Path | None]) -> None:
+    """Refuse to restore where anything is."""
+    inside = settings.home.iterdir() if settings.home.is_dir() else ()
+    found = [str(file) for file in inside if file.name != settings.lock_path.name]
+    found += [
+        str(target)
+        for target in targets.values()
+        if target is not None and (any(target.iterdir()) if target.is_dir() else target.exists())
+    ]
+    if found:
+        raise DataError(
+            f"There is something where the backup would go: {first_few(sorted(set(found)))}. "
+            "Expected an empty home. Name another with --home FOLDER, or move this one away."
+        )
+
+
+def _checked(path: Path, staged: Path, settings: Settings) -> Mapping[str, Any]:
+    """Check the databases of an extracted archive, point MLflow to its files; return the manifest.
+
+    Raises:
+        DataError: They are not as a backup makes them.
+        StoreError: The database is damaged or has another schema.
+    """
+    try:
+        manifest: dict[str, Any] = json.loads((staged / MANIFEST).read_text(encoding="utf-8"))
+        before = Path(manifest["artifact_dir"])
+    except (OSError, ValueError, KeyError, TypeError) as err:
+        raise DataError(
+            f"{path} holds no manifest of a backup ({err}). Expected an archive that `magnetcast "
+            "backup` wrote. Use another; nothing was restored."
+        ) from err
+    if (staged / DATABASE).exists() == (sqlite_file(settings.url) is None):
+        raise DataError(
+            f"The archive is of {manifest.get('database')}, and this home's database is "
+            f"{shown_address(settings.url)}. Expected the same kind: SQLite is restored from the "
+            "archive, PostgreSQL by pg_restore. Set MAGNETCAST_DATABASE_URL; nothing was restored."
+        )
+    for name in (DATABASE, MLFLOW):
+        if wrong := sqlite_damage(f"sqlite:///{staged / name}"):
+            raise StoreError(f"{wrong}. Expected the copy that the backup made. Use another one.")
+        if (staged / name).exists():
+            (staged / name).chmod(0o600)
+    if (staged / DATABASE).exists():
+        check_schema(f"sqlite:///{staged / DATABASE}")
+    if (staged / MLFLOW).exists():
+        move_locations(staged / MLFLOW, before, settings.artifact_dir)
+    return manifest
+
+
+def move_locations(file: Path, before: Path, after: Path) -> None:
+    """Let MLflow's database name files below the folder of artifacts, and nothing elsewhere.
+
+    Args:
+        file: A copy of MLflow's database.
+        before: Folder they lay in.
+        after: Where they are to lie.
+
+    Raises:
+        StoreError: It names a place elsewhere, or was changed.
+    """
+    old, new = before.resolve().as_uri(), after.resolve().as_uri()
+    with closing(sqlite3.connect(file)) as connection, connection:
+        alien = [f"a {kind} {name}" for kind, name in _added(connection)]
+        # The experiment that MLflow makes for itself holds none of our runs.
+        connection.execute(
+            "UPDATE experiments SET artifact_location = ? WHERE experiment_id = 0", (new,)
+        )
+        for table, column in LOCATIONS:
+            connection.execute(
+                f"UPDATE {table} SET {column} = ? || substr({column}, ?) "  # noqa: S608 - our own
+                f"WHERE {column} = ? OR substr({column}, 1, ?) = ?",
+                (new, len(old) + 1, old, len(old) + 1, f"{old}/"),
+            )
+            found = connection.execute(f"SELECT DISTINCT {column} FROM {table}")  # noqa: S608
+            alien += [f"{one} in {table}" for (one,) in found if not _is_inside(one or "", new)]
+    if alien:
+        raise StoreError(
+            f"MLflow's database names {first_few(alien)}. Expected files below "
+            f"{before} alone. Move them there, or delete these runs and versions in "
+            "MLflow. Restore only archives of your own."
+        )
+
+
+def _added(connection: sqlite3.Connection) -> Iterator[tuple[str, str]]:
+    yield from connection.execute(
+        "SELECT type, name FROM sqlite_master WHERE type IN ('trigger', 'view') AND name <> ?",
+        (OWN_TRIGGER,),
+    )
+
+
+def _is_inside(place: str, folder: str) -> bool:
+    if place in {"", DELETED} or place.startswith("models:/"):
+        return True
+    inside = place == folder or place.startswith(f"{folder}/")
+    return inside and ".." not in unquote(place).split("/")

@@ -1,0 +1,130 @@
+"""One compressed archive of plain files with its checksum beside it, and copies of SQLite files."""
+
+import hashlib
+import os
+import sqlite3
+import tarfile
+import zlib
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+from store.errors import DataError, StoreError
+from store.sqlite_files import sqlite_file, sqlite_to_read
+
+SUFFIX: Final = ".tar.gz"
+
+
+def write_archive(path: Path, files: Mapping[str, Path]) -> str:
+    """Write files, by their names within it, as one archive that only its owner may read.
+
+    It appears once it is complete; ``sha256sum -c`` checks it by the file made beside it.
+
+    Returns:
+        SHA-256 of the archive.
+
+    Raises:
+        DataError: the name of the archive has another ending than ``SUFFIX``.
+        StoreError: it cannot be written.
+    """
+    if not path.name.endswith(SUFFIX):
+        raise DataError(f"{path.name} is no name of an archive. Expected NAME{SUFFIX}. Rename it.")
+    unfinished = path.with_name(f".{path.name}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(unfinished, "wb", opener=_private) as raw:
+            with tarfile.open(fileobj=raw, mode="w:gz", compresslevel=6) as archive:
+                for name, file in files.items():
+                    archive.add(file, name, recursive=False)
+            raw.flush()
+            os.fsync(raw.fileno())
+        digest = _sha256(unfinished)
+        unfinished.replace(path)
+        _checksum(path).write_text(f"{digest}  {path.name}\n", encoding="utf-8")
+    except OSError as err:
+        unfinished.unlink(missing_ok=True)
+        raise StoreError(
+            f"The archive {path} cannot be written ({err}). Expected a folder that may be written "
+            "on a disk with room. Choose another place."
+        ) from err
+    return digest
+
+
+def extract_archive(path: Path, into: Path) -> None:
+    """Extract an archive of our own into a folder.
+
+    Raises:
+        DataError: its checksum differs, it holds anything but plain files below the folder, or it
+            cannot be read.
+    """
+    try:
+        if _checksum(path).exists() and _checksum(path).read_text().split()[:1] != [_sha256(path)]:
+            raise _refused(path, f"its SHA-256 is not the one in {_checksum(path).name}")
+        with tarfile.open(path, "r:gz") as archive:
+            for member in archive:
+                name = PurePosixPath(member.name)
+                if not member.isreg() or name.is_absolute() or ".." in name.parts:
+                    raise _refused(path, f"{member.name!r} is no plain file below its folder")
+                archive.extract(member, into, filter="data")
+    except (OSError, EOFError, tarfile.TarError, zlib.error, ValueError) as err:
+        if isinstance(err, DataError):
+            raise
+        raise _refused(path, str(err) or type(err).__name__) from err
+
+
+def copy_sqlite(url: str, target: Path) -> None:
+    """Copy a SQLite database, consistent while others write, to one file.
+
+    Raises:
+        StoreError: it cannot be read, or is damaged.
+    """
+    source = sqlite_file(url)
+    try:
+        if source is None or not source.is_file():
+            raise FileNotFoundError(f"no file {source}")
+        with closing(sqlite_to_read(source)) as old, closing(sqlite3.connect(target)) as new:
+            old.backup(new)
+            new.execute("PRAGMA journal_mode = DELETE")
+    except (sqlite3.Error, OSError) as err:
+        raise StoreError(
+            f"{source} cannot be copied ({err}). Expected an intact, readable database. "
+            "See `magnetcast status`."
+        ) from err
+    if wrong := sqlite_damage(f"sqlite:///{target}"):
+        raise StoreError(f"{wrong}. Expected an intact database. Restore the last backup.")
+
+
+def sqlite_damage(url: str) -> str:
+    """Return what is wrong with the file of a SQLite database; empty if nothing."""
+    file = sqlite_file(url)
+    if file is None or not file.exists():
+        return ""
+    try:
+        with closing(sqlite_to_read(file)) as connection:
+            (answer,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    except sqlite3.OperationalError as err:
+        return f"{file} cannot be read ({err}); see who owns it and whether its disk has room"
+    except sqlite3.Error as err:
+        return f"{file} is no sound database ({err})"
+    return "" if answer == "ok" else f"{file} is damaged ({answer})"
+
+
+def _private(name: str, flags: int) -> int:
+    return os.open(name, flags, 0o600)
+
+
+def _checksum(path: Path) -> Path:
+    return path.with_name(f"{path.name}.sha256")
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _refused(path: Path, why: str) -> DataError:
+    return DataError(
+        f"{path} is refused: {why}. Expected an archive that `magnetcast backup` wrote. Use "
+        "another backup, and restore only archives of your own; nothing was restored."
+    )

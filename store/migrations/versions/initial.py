@@ -1,0 +1,17 @@
+"""The schema as the tables declare it; the revision after this one freezes it."""
+
+from alembic import op
+
+import store.schema.planning_tables
+import store.schema.publication_tables  # noqa: F401 - declares its tables
+from store.schema.tables import metadata
+
+revision = "initial"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Create every table."""
+    metadata.create_all(op.get_bind())

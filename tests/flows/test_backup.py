@@ -1,0 +1,167 @@
+"""A backup and what restoring it into an empty home gives back, or refuses."""
+
+import json
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from flows.backup import MLFLOW, back_up, last_backup, restore
+from flows.context.stores import made_store, store_of
+from flows.monitoring.health import examine
+from flows.panels.backtest_files import predict_evidence
+from models.registry import registry
+from store.archive import extract_archive, write_archive
+from store.errors import DataError, StoreError
+from store.facts.evidence import data_vintage
+from store.facts.reading import read_forecasts
+from store.settings import Settings
+from store.sqlite_files import sqlite_file
+from tests.data.builders import at
+from tests.data.registry_builders import champion_model
+from tests.flows.conftest import AS_OF, Published
+
+Call = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture(scope="session")
+def archive(published: Published, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A backup of the store on which the main job ran."""
+    path = tmp_path_factory.mktemp("kept") / "all.tar.gz"
+    back_up(published.settings, path)
+    return path
+
+
+def home_in(folder: Path, there: Settings) -> Settings:
+    """Return settings under which everything lies below one folder."""
+    places = {
+        "home": folder,
+        "tracking_uri": f"sqlite:///{folder / 'mlruns' / 'mlflow.db'}",
+        "artifact_dir": folder / "mlruns" / "artifacts",
+    }
+    return there.model_copy(update=places)
+
+
+def changed(archive: Path, folder: Path, database: str, statement: str) -> Path:
+    """Return an archive in which a statement changed a database."""
+    extract_archive(archive, folder)
+    with closing(sqlite3.connect(folder / database)) as connection, connection:
+        connection.execute(statement)
+    files = {f.relative_to(folder).as_posix(): f for f in folder.rglob("*") if f.is_file()}
+    write_archive(folder.with_suffix(".tar.gz"), files)
+    return folder.with_suffix(".tar.gz")
+
+
+@pytest.mark.slow
+def test_what_was_restored_is_what_was_backed_up(
+    published: Published, archive: Path, tmp_path: Path
+) -> None:
+    there, here = published.settings, home_in(tmp_path / "home", published.settings)
+
+    manifest = restore(here, archive)
+
+    assert manifest["as_of"] == at(AS_OF).isoformat()
+    engines = [store_of(settings) for settings in (there, here)]
+    pd.testing.assert_frame_equal(*(read_forecasts(engine) for engine in engines))
+    assert data_vintage(engines[0]) == data_vintage(engines[1])
+    for name in ("artifact_dir", "reports_dir"):
+        first, second = (getattr(settings, name) for settings in (there, here))
+        kept = {f.relative_to(first): f.read_bytes() for f in first.rglob("*") if f.is_file()}
+        assert kept
+        assert all((second / file).read_bytes() == content for file, content in kept.items())
+    assert registry.champion(here) == registry.champion(there)
+    assert dict(champion_model(here).card) == dict(champion_model(there).card)
+    pd.testing.assert_frame_equal(
+        predict_evidence(here, at(AS_OF)), predict_evidence(there, at(AS_OF))
+    )
+    (sqlite_file(here.tracking_uri) or Path()).unlink()
+    alarms = {one.alarm: one.message for one in examine(here, at(AS_OF)).alarms}
+    assert "mlflow.db is gone" in alarms["champion"]
+
+
+def test_no_secret_is_in_an_archive(published: Published, tmp_path: Path) -> None:
+    values = published.settings.model_dump()
+    settings = Settings.model_validate({**values, "comtrade_key": "hunter2-key"})
+
+    back_up(settings, tmp_path / "all.tar.gz")
+    extract_archive(tmp_path / "all.tar.gz", tmp_path / "out")
+
+    output = json.loads((tmp_path / "out" / "settings.json").read_text())
+    assert "comtrade_key" not in output
+    assert output["tracking_uri"] == settings.tracking_uri
+
+
+@pytest.mark.parametrize(
+    ("statement", "message"),
+    [
+        ("UPDATE model_versions SET storage_location = 'file:///etc'", "names file:///etc in"),
+        ("UPDATE model_versions SET source = 'http://example.org/m'", "names http://example.org/m"),
+        ("UPDATE logged_models SET artifact_location = artifact_location || '/../../x'", r"\.\./x"),
+        ("UPDATE runs SET artifact_uri = artifact_uri || '/%2E%2E/x'", r"%2E%2E/x in runs"),
+        ("CREATE TRIGGER later AFTER INSERT ON runs BEGIN SELECT 1; END", "names a trigger later"),
+    ],
+)
+def test_files_outside_the_home_are_refused(
+    published: Published, archive: Path, tmp_path: Path, statement: str, message: str
+) -> None:
+    here = home_in(tmp_path / "home", published.settings)
+
+    with pytest.raises(StoreError, match=message):
+        restore(here, changed(archive, tmp_path / "out", MLFLOW, statement))
+    assert not here.home.exists()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "CREATE TRIGGER later AFTER INSERT ON runs BEGIN SELECT 1; END",
+        "ALTER TABLE runs ADD COLUMN more TEXT",
+        "DROP TRIGGER audit_no_update",
+    ],
+)
+def test_a_database_of_another_schema_is_refused(
+    published: Published, archive: Path, tmp_path: Path, statement: str
+) -> None:
+    here = home_in(tmp_path / "home", published.settings)
+
+    with pytest.raises(StoreError, match="the schema of another version"):
+        restore(here, changed(archive, tmp_path / "out", "magnetcast.db", statement))
+    assert not here.home.exists()
+
+
+def test_nothing_is_restored_where_anything_is(
+    published: Published, archive: Path, tmp_path: Path
+) -> None:
+    here = home_in(tmp_path / "home", published.settings)
+    made_store(here)
+
+    with pytest.raises(DataError, match="Expected an empty home"):
+        restore(here, archive)
+    assert read_forecasts(store_of(here)).empty
+
+
+@pytest.mark.slow
+def test_backup_and_restore_say_what_they_did(
+    published: Published, magnetcast: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there, path, home = published.settings, tmp_path / "all.tar.gz", tmp_path / "home"
+    monkeypatch.setenv("MAGNETCAST_HOME", str(there.home))
+    monkeypatch.setenv("MAGNETCAST_TRACKING_URI", there.tracking_uri)
+    monkeypatch.setenv("MAGNETCAST_ARTIFACT_DIR", str(there.artifact_dir))
+    code, _, err = magnetcast("backup", str(path))
+    assert code == 0, err
+    assert "sha256 " in err
+    monkeypatch.delenv("MAGNETCAST_TRACKING_URI")
+    monkeypatch.delenv("MAGNETCAST_ARTIFACT_DIR")
+
+    code, _, err = magnetcast("restore", str(path), "--home", str(home))
+
+    assert code == 0, err
+    assert f"{home}: the state of" in err
+    assert (home / "mlruns" / "mlflow.db").exists()
+    assert last_backup(there) is not None
+    path.unlink()
+    assert last_backup(there) is None
