@@ -21,6 +21,7 @@ from sources.providers.registry import BY_CODE, coded_source, live_source
 from store.errors import DataError, counted, first_few
 from store.facts.batch import FileRows
 from store.facts.reading import read_observations, read_vintages
+from store.facts.writing import is_known as ingested_before
 from store.schema.frames import typed_frame
 from store.settings import Settings
 from store.vocabulary import COMMODITY, HS6
@@ -225,10 +226,8 @@ def check(settings: Settings, name: str) -> None:
 
 def is_known(engine: Engine, file: FileRows, request: IngestRequest) -> bool:
     """Tell whether these bytes were ingested before, so that they need no check."""
-    vintages = read_vintages(engine)
-    same = vintages[vintages["source"].eq(file.source) & vintages["file_name"].eq(file.file_name)]
-    taken = same["sha256"].tail(1) if request.revises else same["sha256"]
-    return file.sha256 in set(taken)
+    with engine.begin() as connection:
+        return ingested_before(connection, file, revises=request.revises)
 
 
 def known_rows(engine: Engine | None, source: str, past: Past) -> pd.DataFrame:
