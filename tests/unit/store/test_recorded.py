@@ -23,7 +23,7 @@ WRITES: dict[str, Write] = {
     ),
     "audit": lambda engine, now, name: create_token(engine, name=name, scopes=["read"], at=now),
     "publications": lambda engine, now, name: publish_forecasts(
-        engine, make_forecasts({"p50": 350.0 + len(name)}), as_of=at("2025-01-20"),
+        engine, make_forecasts(), as_of=at("2025-01-20"),
         data_vintage=name, context=PublicationContext(at=now),
     ),
 }  # fmt: skip
