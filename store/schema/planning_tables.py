@@ -96,7 +96,7 @@ for _verb in ("UPDATE", "DELETE"):
     event.listen(
         audit,
         "after_create",
-        DDL(
+        DDL(  # type: ignore[no-untyped-call]
             f"CREATE TRIGGER audit_no_{_verb.lower()} BEFORE {_verb} ON audit "
             f"BEGIN SELECT RAISE(ABORT, '{AUDIT_ONLY_GROWS}'); END"
         ).execute_if(dialect="sqlite"),
@@ -104,7 +104,7 @@ for _verb in ("UPDATE", "DELETE"):
 event.listen(
     audit,
     "after_create",
-    DDL(
+    DDL(  # type: ignore[no-untyped-call]
         "CREATE FUNCTION audit_only_grows() RETURNS trigger LANGUAGE plpgsql AS "
         f"$$ BEGIN RAISE EXCEPTION '{AUDIT_ONLY_GROWS}'; END $$; "
         "CREATE TRIGGER audit_only_grows BEFORE UPDATE OR DELETE OR TRUNCATE ON audit "
