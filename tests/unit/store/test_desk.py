@@ -187,7 +187,7 @@ def test_a_rule_speaks_once_of_a_publication(engine: Engine) -> None:
     assert (first, again) == ([found], [])
     assert (row["attempts"], row["delivered_at"], row["trouble"]) == (4, AT, "")
     end_rule(engine, number, who=DESK, at=AT)
-    with pytest.raises(MissingError, match="No alert-rule 1 in force"):
+    with pytest.raises(MissingError, match="No alert rule 1 in force"):
         end_rule(engine, number, who=DESK, at=AT)
 
 
