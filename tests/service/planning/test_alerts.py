@@ -238,7 +238,7 @@ def test_no_trouble_with_alerts_fails_a_publication(
     doubled: Settings, receiver: Receiver, capsys: pytest.CaptureFixture[str]
 ) -> None:
     median_rule(store_of(doubled))
-    keys = {"alert_hooks": SecretStr(receiver.url), "alert_key": SecretStr("no base64")}
+    keys = {"alert_hooks": SecretStr(receiver.url), "alert_key": SecretStr("whsec_")}
 
     alert_if_possible(doubled.model_copy(update=keys), NOW)
 
