@@ -218,7 +218,7 @@ def check_schema(url: str) -> None:
         for engine in engines:
             with engine.connect() as connection:
                 rows = connection.exec_driver_sql("SELECT type, name, sql FROM sqlite_master")
-                made.append(set(rows.tuples()))
+                made.append({tuple(row) for row in rows})
         if made[0] != made[1]:
             raise StoreError(_OTHER_SCHEMA.format(shown_address(url)))
     finally:
