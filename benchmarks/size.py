@@ -1,32 +1,32 @@
-"""How large the code is, beside its budgets: `make size`.
+"""How large the code is, beside its budgets: `make size`, which fails in CI above a budget.
 
-Product code is what lies in the six packages; `__init__` modules count as modules, but not among
-those that lie side by side in a folder. A function's lines are those of its signature, docstring
-and body.
+Product code is what lies in the seven packages. What is added is paid for by what goes: a budget is
+the figure last reached plus one percent, and is only lowered.
 """
 
 import ast
 import re
+import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from statistics import median, quantiles
 from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parents[1]
-PRODUCT: Final = ("store", "sources", "features", "models", "service", "flows")
-MOST_LINES: Final = 300
-"""Lines a module may have."""
+PRODUCT: Final = ("store", "sources", "features", "models", "service", "flows", "magnetcast")
 
-MOST_MODULES: Final = 20
-"""Modules that may lie side by side in a folder."""
+DIALECT: Final = re.compile(
+    r"\b(told|speaks|rungs?|strange|gauges?|ladder|lessons?|standpoint|"
+    r"what came|who may answer|came to grief)\b",
+    re.IGNORECASE,
+)
+"""Home-made words; docs/glossary.md has those of the field."""
 
-DIALECT: Final = re.compile(r"\b(told|stand|standing|says)\b", re.IGNORECASE)
-"""Words of the old dialect; docs/glossary.md has those of the field."""
 
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Module:
     """A Python file: its path below the project and its text."""
 
@@ -35,12 +35,23 @@ class Module:
 
     @property
     def lines(self) -> int:
-        """Return how many lines it has."""
         return self.text.count("\n")
+
+    @cached_property
+    def tree(self) -> ast.Module:
+        return ast.parse(self.text)
 
     def nodes(self, *kinds: type[ast.AST]) -> Iterator[ast.AST]:
         """Yield the parts of its syntax tree that are of some kinds."""
-        return (node for node in ast.walk(ast.parse(self.text)) if isinstance(node, kinds))
+        return (node for node in ast.walk(self.tree) if isinstance(node, kinds))
+
+    def public_constants(self) -> Iterator[str]:
+        """Yield the names in capitals that it defines for others."""
+        for node in self.tree.body:
+            target = node.targets[0] if isinstance(node, ast.Assign) else node
+            target = target.target if isinstance(target, ast.AnnAssign) else target
+            if isinstance(target, ast.Name) and re.fullmatch(r"[A-Z][A-Z0-9_]+", target.id):
+                yield target.id
 
 
 def modules_below(*folders: str) -> list[Module]:
@@ -49,52 +60,50 @@ def modules_below(*folders: str) -> list[Module]:
     return [Module(path.relative_to(ROOT), path.read_text(encoding="utf-8")) for path in paths]
 
 
-def long_modules(modules: Sequence[Module]) -> dict[str, int]:
-    """Return the lines of each module that has too many, the longest first."""
-    found = {str(one.path): one.lines for one in modules if one.lines > MOST_LINES}
-    return dict(sorted(found.items(), key=lambda pair: -pair[1]))
-
-
-def folder_sizes(modules: Sequence[Module]) -> Counter[str]:
-    """Return how many modules lie side by side in each folder."""
-    return Counter(str(one.path.parent) for one in modules if one.path.name != "__init__.py")
-
-
-def repeated_classes(modules: Sequence[Module]) -> dict[str, int]:
-    """Return how many classes share a name, by name, where more than one does."""
-    names = Counter(node.name for one in modules for node in one.nodes(ast.ClassDef))
-    return {name: times for name, times in sorted(names.items()) if times > 1}
+def repeated(names: Iterator[str]) -> dict[str, int]:
+    """Return how often each name occurs that occurs more than once, the most frequent first."""
+    return {name: times for name, times in Counter(names).most_common() if times > 1}
 
 
 def function_lengths(modules: Sequence[Module]) -> list[int]:
-    """Return the lines of each function."""
+    """Return the lines of each function, with signature and docstring."""
     kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
     return [node.end_lineno - node.lineno + 1 for one in modules for node in one.nodes(*kinds)]
 
 
 def dialect_words(modules: Sequence[Module]) -> Counter[str]:
-    """Return how often each word of the old dialect is left."""
+    """Return how often each home-made word is left."""
     return Counter(word.lower() for one in modules for word in DIALECT.findall(one.text))
 
 
 def counts() -> Iterator[tuple[str, int, int | None, str]]:
     """Yield what is counted, its count, its budget if it has one, and what is behind it."""
     product = modules_below(*PRODUCT)
+    classes = repeated(node.name for one in product for node in one.nodes(ast.ClassDef))
+    constants = repeated(name for one in product for name in one.public_constants())
+    words = dialect_words(product)
     lengths = function_lengths(product)
-    folder, most = folder_sizes(product).most_common(1)[0]
-    long, repeated, words = (
-        long_modules(product), repeated_classes(product), dialect_words(product)
-    )  # fmt: skip
-    yield "product lines", sum(one.lines for one in product), 42_000, ""
-    yield "product modules", len(product), 300, ""
-    yield f"modules over {MOST_LINES} lines", len(long), 0, first_few(long)
-    yield "most modules side by side in a folder", most, MOST_MODULES, folder
+    yield "product lines", sum(one.lines for one in product), BUDGET["product lines"], ""
+    yield "product modules", len(product), BUDGET["product modules"], ""
     yield "function lines, median", round(median(lengths)), None, ""
-    yield "function lines, 90th percentile", round(quantiles(lengths, n=10)[-1]), 23, ""
-    yield "class names used for two things", len(repeated), 0, first_few(repeated)
-    yield "words of the old dialect", words.total(), 0, first_few(words)
-    for folder, budget in (("tests", 30_000), ("benchmarks", 5_500)):
-        yield f"{folder} lines", sum(one.lines for one in modules_below(folder)), budget, ""
+    yield "function lines, 90th percentile", round(quantiles(lengths, n=10)[-1]), None, ""
+    yield "class names used for two things", len(classes), BUDGET["classes"], first_few(classes)
+    yield "constants with two homes", len(constants), BUDGET["constants"], first_few(constants)
+    yield "home-made words", words.total(), BUDGET["words"], first_few(words)
+    for folder in ("tests", "benchmarks"):
+        total = sum(one.lines for one in modules_below(folder))
+        yield f"{folder} lines", total, BUDGET[folder], ""
+
+
+BUDGET: Final = {
+    "product lines": 48_000,
+    "product modules": 290,
+    "classes": 0,
+    "constants": 0,
+    "words": 0,
+    "tests": 33_000,
+    "benchmarks": 5_000,
+}
 
 
 def first_few(found: dict[str, int], most: int = 5) -> str:
@@ -103,13 +112,17 @@ def first_few(found: dict[str, int], most: int = 5) -> str:
     return ", ".join(names + ["..."] * (len(found) > most))
 
 
-def main() -> None:
-    print(f"{'':40}{'now':>8}{'budget':>9}")
+def main() -> int:
+    """Print the table; return 1 if a budget is exceeded."""
+    exceeded = 0
+    print(f"{'':36}{'now':>8}{'budget':>9}")
     for what, count, budget, detail in counts():
         limit = "" if budget is None else f"{budget:,}"
         over = "over" if budget is not None and count > budget else ""
-        print(f"{what:40}{count:>8,}{limit:>9}  {over:6}{detail}".rstrip())
+        exceeded |= bool(over)
+        print(f"{what:36}{count:>8,}{limit:>9}  {over:6}{detail}".rstrip())
+    return exceeded
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
