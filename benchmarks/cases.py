@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from features.months import month_number
-from models.forecasting.panel_snapshot import PanelSnapshot
+from models.forecasting.panel_forecaster import PanelSnapshot
 from sources.files.covariates_file import read_covariates
 from sources.files.panel import read_panel
 

@@ -1,7 +1,7 @@
 """How often the 80% bands held: months and three-month sums, by destination and months ahead.
 
 Writes coverage.md: the magnets replayed as ``magnets.py`` does, and the panels of MAGNETCAST_PANELS
-as ``accuracy.py`` does. Figures are those of ``models.evaluation.coverage``, which pages, API and
+as ``accuracy.py`` does. Figures are those of ``models.evaluation.scores``, which pages, API and
 README quote.
 """
 
@@ -16,15 +16,16 @@ from magnets import BUNDLED
 from features.history import EvidenceHistory
 from flows.cli.options import moment
 from models.evaluation.backtest import backtest_evidence, backtest_panel
-from models.evaluation.coverage import (
+from models.evaluation.scores import (
     FEWEST,
     HORIZON_GROUPS,
     Coverage,
     coverage_of,
     coverage_scores,
+    error_copula,
+    origin_column,
+    sum_cells,
 )
-from models.evaluation.scores import origin_column
-from models.evaluation.sums import error_copula, sum_cells
 from models.executor import LocalExecutor
 from models.forecasting.forecaster import MODEL
 from models.forecasting.joint_paths import ErrorCopula

@@ -17,7 +17,6 @@ from threadpoolctl import threadpool_limits
 from features.months import last_complete_month, month_label, month_number
 from features.panel.evidence import evidence_panel
 from features.panel.evidence_panel import PANEL_DESTINATIONS
-from features.panel.solver import Solution, solve
 from features.panel.statements import (
     REVISION_NOISE,
     CellBlock,
@@ -27,7 +26,7 @@ from features.panel.statements import (
     members_of,
     read_statements,
 )
-from features.panel.system import WIDTH, LinearSystem, PanelPrior, build_system
+from features.panel.system import WIDTH, LinearSystem, PanelPrior, Solution, build_system, solve
 from flows.cli.options import moment
 from sources.bundled.all_tables import load_bundled
 from store.asof import OBSERVATION_KEY, known_at

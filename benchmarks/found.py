@@ -16,8 +16,7 @@ from models.evaluation.compare import differences
 from models.evaluation.market_regimes import CALM, SHOCK, regime_of
 from models.executor import LocalExecutor
 from models.forecasting.forecaster import MODEL
-from models.forecasting.panel_forecaster import PanelForecaster
-from models.forecasting.panel_snapshot import PanelSnapshot
+from models.forecasting.panel_forecaster import PanelForecaster, PanelSnapshot
 from models.learning.spec import EngineSpec
 from models.statistical.experts import EXPERTS
 from models.statistical.pretrained import NAME as PRETRAINED

@@ -14,8 +14,7 @@ from models.engine.quantile_model import CANDIDATES, QuantileModel, QuantilePred
 from models.engine.series_stats import NAMES
 from models.engine.training_set import validation_start
 from models.engine.validation_window import before_validation, validate
-from models.forecasting.panel_forecaster import PanelForecaster
-from models.forecasting.panel_snapshot import PanelSnapshot
+from models.forecasting.panel_forecaster import PanelForecaster, PanelSnapshot
 from models.learning.spec import EngineSpec
 from store.vocabulary import QUANTILE_COLUMNS
 

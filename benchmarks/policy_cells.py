@@ -7,8 +7,7 @@ import pandas as pd
 
 from models.evaluation.backtest import scale_rows
 from models.evaluation.scores import cell_scores
-from models.forecasting.panel_forecaster import PanelForecaster
-from models.forecasting.panel_snapshot import PanelSnapshot, months_of
+from models.forecasting.panel_forecaster import PanelForecaster, PanelSnapshot, months_of
 from models.learning.spec import EngineSpec
 
 DEFAULT = EngineSpec()

@@ -11,7 +11,7 @@ from cases import IMPORTS
 from policy_cells import Found, Window, forecasts_at, scored
 
 from features.months import month_label, month_number
-from models.forecasting.panel_snapshot import PanelSnapshot
+from models.forecasting.panel_forecaster import PanelSnapshot
 
 PANEL = "US imports"
 SPANS = {"2018-19": ("2018-01", "2019-12", 1), "2025": ("2025-01", "2025-08", 1)}

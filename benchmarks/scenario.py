@@ -15,8 +15,7 @@ from features.origin import table_origin
 from features.panel.partner_table import PartnerTable
 from flows.analysis.scenarios import scenario_snapshot
 from flows.cli.options import moment
-from models.policy.scenario import paired
-from models.policy.scenario_snapshot import ScenarioSnapshot, nothing_learned
+from models.policy.scenario import ScenarioSnapshot, nothing_learned, paired
 from sources.files.scenario import read_scenario
 from store.settings import PROJECT_ROOT, Settings
 from store.vocabulary import EU27, EU27_MEMBERS, QUANTILE_COLUMNS, WORLD

@@ -23,8 +23,7 @@ from watch import CLI, Measured, home_below, measure
 
 from flows.context.library_defaults import DEFAULTS
 from models.evaluation.backtest import backtest_panel
-from models.forecasting.panel_forecaster import PanelForecaster
-from models.forecasting.panel_snapshot import PanelSnapshot
+from models.forecasting.panel_forecaster import PanelForecaster, PanelSnapshot
 from models.statistical.experts import EXPERTS
 from models.statistical.seasonality import season_profiles
 

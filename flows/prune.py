@@ -9,7 +9,7 @@ from typing import Final
 import pandas as pd
 
 from flows.context.stores import single_writer, store_of
-from models.registry.retention import OldRun, forget, old_runs
+from models.registry.registry import OldRun, forget, old_runs
 from store.facts.reading import published_models
 from store.publications.integrity import read_publications
 from store.settings import Settings

@@ -9,7 +9,7 @@ from urllib.parse import quote
 import numpy as np
 import pycountry
 
-from models.evaluation.coverage import Coverage
+from models.evaluation.scores import Coverage
 from service.errors import UnknownError
 from service.language.choice import DEFAULT, language
 from service.language.formats import listed, percentage, separated, territory

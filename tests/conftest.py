@@ -199,11 +199,11 @@ def magnetcast(
 @pytest.fixture(scope="session")
 def mlflow_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of a migrated MLflow database without runs; one for all workers, only copied."""
-    from models.registry import mlflow_client  # noqa: PLC0415 - seconds
+    from models.registry import runs  # noqa: PLC0415 - seconds
 
     def fill(folder: Path) -> None:
         folder.mkdir()
-        mlflow_client.connect(
+        runs.connect(
             Settings(
                 home=folder / "var",
                 tracking_uri=f"sqlite:///{folder / 'mlflow.db'}",

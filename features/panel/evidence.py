@@ -1,7 +1,7 @@
 """The evidence panel: an estimate of every month of every destination from published figures.
 
 Figures become statements (``features.panel.statements``), statements and a prior become one sparse
-system (``features.panel.system``), and its solution (``features.panel.solver``) becomes a table
+system (``features.panel.system``), and its solution (``features.panel.system``) becomes a table
 with a standard error, a kind and an ``available_at`` for each cell. See
 docs/adr/0001-evidence-panel.md.
 """
@@ -25,7 +25,6 @@ from features.panel.mirror import (
     partner_figures,
 )
 from features.panel.partner_table import LEAST_PARTNERS
-from features.panel.solver import Solution, solve
 from features.panel.statements import (
     Statement,
     evidence_figures,
@@ -34,7 +33,7 @@ from features.panel.statements import (
     members_of,
     read_statements,
 )
-from features.panel.system import PRIOR, WIDTH, PanelPrior, build_system
+from features.panel.system import PRIOR, WIDTH, PanelPrior, Solution, build_system, solve
 from store.arrays import Floats
 from store.asof import OBSERVATION_KEY, known_at
 from store.errors import DataError

@@ -13,8 +13,13 @@ from flows.publishing.published_forecasts import in_order, workspace_behind
 from models.forecasting.decomposition import stages_of
 from models.forecasting.model_frame import rows_of
 from models.policy.policy_effect import effect_at
-from models.policy.scenario import PairedForecast, PublishedDraws, paired_with
-from models.policy.scenario_snapshot import ScenarioSnapshot, learned_shift
+from models.policy.scenario import (
+    PairedForecast,
+    PublishedDraws,
+    ScenarioSnapshot,
+    learned_shift,
+    paired_with,
+)
 from models.registry import model_store, registry
 from service.scenarios import ANSWER_COLUMNS, ScenarioResult
 from sources.files.scenario import read_scenario

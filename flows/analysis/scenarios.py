@@ -12,7 +12,7 @@ from flows.publishing.run_config import MAGNETS, RunConfig
 from flows.publishing.table_pipeline import forecast_table_at
 from flows.publishing.table_snapshot import open_table
 from flows.training.predict import made_at
-from models.policy.scenario_snapshot import ScenarioSnapshot, learned_shift, nothing_learned
+from models.policy.scenario import ScenarioSnapshot, learned_shift, nothing_learned
 from store.asof import EVENT_KEY, TARIFF_KEY, known_at
 from store.errors import DataError, StoreError
 from store.facts.reading import latest_forecast, read_events, read_tariffs

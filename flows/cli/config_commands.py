@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from flows.cli.options import AsOf, Form, Out, RecipeFile, Sets, moment
 from flows.context.output import write_result
 from flows.context.recipes import Recipe, RecipeRequest, SpecT, magnets_recipe, panel_recipe
-from models.learning.recipe import ALIASES, MODELS
+from models.learning.spec import ALIASES, MODELS
 from store.database import shown_address
 from store.errors import DataError
 from store.settings import Settings

@@ -209,7 +209,7 @@ def table_rows(settings: Settings, as_of: pd.Timestamp, commodity: str) -> pd.Da
         DataError: The store held no full table of it by then.
     """
     from flows.publishing.table_snapshot import open_table
-    from models.forecasting.panel_snapshot import known_months
+    from models.forecasting.panel_forecaster import known_months
 
     table = open_table(settings, as_of, commodity).table
     for note in table.notes:

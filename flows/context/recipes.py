@@ -10,14 +10,16 @@ import pandas as pd
 
 from features.panel.system import PRIOR, PanelPrior
 from flows.context.console import echo
-from models.learning.recipe import (
+from models.learning.spec import (
     ALIASES,
+    EngineSpec,
+    ModelSpec,
+    Spec,
     known_name,
     parameters_of,
     read_recipe,
     with_parameters,
 )
-from models.learning.spec import EngineSpec, ModelSpec, Spec
 from models.statistical import pretrained
 from store.asof import require_time_zone
 from store.errors import DataError, StoreError

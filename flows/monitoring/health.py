@@ -29,7 +29,7 @@ from flows.monitoring.health_checks import (
 )
 from models.monitoring import Reading
 from models.registry import model_store, registry
-from models.registry.mlflow_client import is_kept
+from models.registry.runs import is_kept
 from sources.bundled.release_calendar import ReleaseCalendar
 from store.archive import sqlite_damage
 from store.asof import OBSERVATION_KEY, known_at

@@ -27,7 +27,7 @@ from flows.training.backtest import (
 from flows.training.predict import predict, trial_forecast
 from models.evaluation.backtest import Backtest, backtest_panel
 from models.executor import LocalExecutor
-from models.forecasting.panel_snapshot import PanelSnapshot
+from models.forecasting.panel_forecaster import PanelSnapshot
 from models.learning.spec import EngineSpec, ModelSpec
 from models.registry.runs import open_run
 from models.statistical import pretrained

@@ -13,8 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from flows.panels.panel_files import Sums, months_ahead, opened, refusal
 from models.forecasting.panel_forecaster import PanelForecaster
-from models.learning.recipe import with_parameters
-from models.learning.spec import EngineSpec
+from models.learning.spec import EngineSpec, with_parameters
 from models.statistical import pretrained
 from sources.files.long_format import NIXTLA, OURS, our_names
 from sources.files.panel import PanelOptions

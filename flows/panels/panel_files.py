@@ -13,8 +13,7 @@ import pandas as pd
 from flows.context.console import echo
 from models.executor import Progress
 from models.forecasting.forecaster import forecast_file
-from models.forecasting.panel_forecaster import PanelForecaster
-from models.forecasting.panel_snapshot import PanelSnapshot
+from models.forecasting.panel_forecaster import PanelForecaster, PanelSnapshot
 from models.learning.spec import EngineSpec
 from models.reconciliation.tree import add_sums, contradictions, tree_of
 from models.statistical.pretrained import marked

@@ -19,8 +19,7 @@ from flows.context.console import echo
 from flows.panels.panel_files import PanelFiles, forecaster_of, months_ahead
 from models.engine.forecast import training_series
 from models.forecasting.forecaster import forecast_file
-from models.forecasting.panel_forecaster import FittedPanel
-from models.forecasting.panel_snapshot import PanelSnapshot
+from models.forecasting.panel_forecaster import FittedPanel, PanelSnapshot
 from models.learning.spec import EngineSpec
 from models.statistical.pretrained import marked
 from sources.files.long_format import OURS, our_names

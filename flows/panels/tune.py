@@ -16,8 +16,7 @@ from flows.context.workspace import open_workspace
 from flows.panels.panel_files import months_ahead, read_reported
 from models.engine import tuning
 from models.engine.tuning import TunedPanel, TuningResult
-from models.learning.recipe import FORMAT
-from models.learning.spec import EngineSpec
+from models.learning.spec import FORMAT, EngineSpec
 from models.registry.runs import log_table, open_run
 from models.statistical import pretrained
 from sources.files.long_format import read_month

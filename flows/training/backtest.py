@@ -22,11 +22,18 @@ from flows.context.workspace import Workspace, open_workspace
 from flows.training.predict import show_known
 from models.evaluation.backtest import Backtest, EvidenceBacktest, backtest_evidence
 from models.evaluation.compare import differences
-from models.evaluation.coverage import SUM_COVERAGE, coverage_scores
 from models.evaluation.market_regimes import with_regime
 from models.evaluation.plots import score_plots, scoreboard_plots
-from models.evaluation.scores import LONGEST_LAG, carry_over, scoreboard
-from models.evaluation.sums import error_copula, sum_cells, together
+from models.evaluation.scores import (
+    LONGEST_LAG,
+    SUM_COVERAGE,
+    carry_over,
+    coverage_scores,
+    error_copula,
+    scoreboard,
+    sum_cells,
+    together,
+)
 from models.forecasting.forecaster import MODEL, REFERENCE
 from models.learning.spec import ModelSpec
 from models.registry.runs import find_runs, log_panel, log_table, open_run, read_text

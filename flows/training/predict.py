@@ -37,8 +37,7 @@ from models.forecasting.forecaster import NAIVE, STATISTICAL
 from models.forecasting.model_frame import rows_of
 from models.forecasting.residual_history import ResidualHistory
 from models.learning.spec import ModelSpec
-from models.policy.policy_effect import PolicyEffect, effect_at
-from models.policy.policy_response import words_of
+from models.policy.policy_effect import PolicyEffect, effect_at, words_of
 from models.registry import model_store, registry
 from models.registry.registry import RegisteredVersion
 from store.errors import StoreError

@@ -14,7 +14,7 @@ from flows.training.promote import promote, tell
 from models.evaluation.backtest import EvidenceBacktest
 from models.forecasting.evidence_forecaster import EvidenceForecaster, TrainedModel
 from models.forecasting.model_frame import rows_of
-from models.learning.quantile_heads import texts_of
+from models.learning.calibration import texts_of
 from models.learning.spec import ModelSpec
 from models.registry import model_store, registry
 from models.registry.runs import open_run

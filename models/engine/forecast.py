@@ -10,9 +10,10 @@ from models.engine.quantile_model import (
     CANDIDATES,
     QuantileModel,
     QuantilePrediction,
+    Quantiles,
     Trainer,
+    mean_of,
 )
-from models.engine.quantiles import Quantiles, mean_of
 from models.engine.series_stats import NAMES, OriginFeatures
 from models.engine.training_set import (
     Extra,

@@ -22,8 +22,7 @@ from models.forecasting.evidence_forecaster import (
 )
 from models.forecasting.forecaster import MODEL, Forecaster, forecast_file
 from models.forecasting.kept_forecasts import KeptForecaster
-from models.forecasting.panel_forecaster import PLAIN, PanelForecaster
-from models.forecasting.panel_snapshot import PanelSnapshot, check_cutoff
+from models.forecasting.panel_forecaster import PLAIN, PanelForecaster, PanelSnapshot, check_cutoff
 from models.forecasting.residual_history import ResidualHistory
 from models.learning.spec import EngineSpec, ModelSpec
 from models.statistical.seasonality import seasonal_scale

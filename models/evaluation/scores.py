@@ -3,7 +3,9 @@
 All against known months. Also how much of a miss carries over to the next months.
 """
 
+import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -11,10 +13,11 @@ import pandas as pd
 from scipy.optimize import minimize_scalar
 from scipy.special import ndtri
 
-from models.forecasting.forecaster import REFERENCE
+from models.forecasting.forecaster import MODEL, REFERENCE, SPEAKER
+from models.forecasting.joint_paths import ErrorCopula, quantiles_of_sums
 from models.policy.drawing import ranks_within
 from store.arrays import Floats
-from store.vocabulary import AGGREGATES, ALL, QUANTILE_COLUMNS, QUANTILES
+from store.vocabulary import AGGREGATES, ALL, MAX_HORIZON, QUANTILE_COLUMNS, QUANTILES
 
 CUTS: Final = ("horizon", "destination", "regime", "cutoff")
 """Columns of cells that a scoreboard is cut by."""
@@ -225,3 +228,186 @@ def _fitted(means: Floats, weights: Floats, lags: Floats) -> float:
         return float((weights * (means - share**lags) ** 2).sum())
 
     return float(minimize_scalar(missed, bounds=(0.0, 1.0), method="bounded").x)
+
+
+SPAN: Final = 3
+"""Months of a sum: a quarter, and what headlines speak of."""
+
+PATHS: Final = 1_000
+"""Of each scored sum."""
+
+
+def error_copula(cells: pd.DataFrame) -> ErrorCopula:
+    """Return how errors of months and destinations went together; the usual where few are known.
+
+    Args:
+        cells: destination, cutoff, period, horizon, tonnes and the quantiles, of one model; not
+            modified.
+    """
+    usual = ErrorCopula()
+    (carry, _), (share, _) = carry_over(cells), together(cells)
+    return ErrorCopula(
+        usual.carry if np.isnan(carry) else carry,
+        usual.together if np.isnan(share) else share,
+    )
+
+
+def together(cells: pd.DataFrame) -> tuple[float, int]:
+    """Return the correlation of two destinations' errors in one month, and the number of pairs.
+
+    Sums of destinations are left out.
+
+    Args:
+        cells: As ``error_copula``.
+
+    Returns:
+        Correlation, 0 to 1, NaN where there are too few pairs.
+    """
+    cells = cells.loc[~cells["destination"].isin(list(AGGREGATES))]
+    at = ranks_within(
+        cells[list(QUANTILE_COLUMNS)].to_numpy(float), cells["tonnes"].to_numpy(float)
+    )
+    score = pd.Series(ndtri(np.clip(at, OUTERMOST, 1.0 - OUTERMOST)), index=cells.index)
+    months = score.groupby([cells[origin_column(cells)], cells["period"]])
+    count = months.size()
+    pairs = int((count * (count - 1)).sum()) // 2
+    if pairs < FEWEST_PAIRS:
+        return float("nan"), pairs
+    # The square of a sum holds every pair twice, and each square once.
+    products = float((months.sum() ** 2).sum() - (score**2).sum()) / 2.0
+    return float(np.clip(products / pairs / float((score**2).mean()), 0.0, 1.0)), pairs
+
+
+def sum_cells(cells: pd.DataFrame, carry: float) -> pd.DataFrame:
+    """Return forecasts of three months taken together beside what came.
+
+    Args:
+        cells: As ``models.evaluation.scores.cell_scores`` returns; not modified. Months 1-3, 4-6
+            and so on are taken together where all three are scored.
+        carry: Share of one month's error that carries into the next, 0 to 1.
+
+    Returns:
+        model, destination, the origin, horizon (of the last month), tonnes, quantiles, scale (of
+        the three months), is_covered.
+    """
+    key = ["model", "destination", origin_column(cells), "window"]
+    windows = cells.assign(window=(cells["horizon"] - 1) // SPAN)
+    complete = windows.groupby(key)["horizon"].transform("size") == SPAN
+    months = windows.loc[complete].sort_values([*key, "horizon"], kind="stable")
+    found = months.groupby(key, sort=True).agg(
+        horizon=("horizon", "max"), tonnes=("tonnes", "sum"), scale=("scale", "sum")
+    )
+    quantiles = months[list(QUANTILE_COLUMNS)].to_numpy(float)
+    total = quantiles_of_sums(quantiles.reshape(-1, SPAN, len(QUANTILE_COLUMNS)), carry, PATHS)
+    found = found.reset_index().drop(columns="window")
+    found = found.assign(**dict(zip(QUANTILE_COLUMNS, total.T, strict=True)))
+    return found.assign(is_covered=found["tonnes"].between(found["p10"], found["p90"]))
+
+
+HORIZON_GROUPS: Final = ((1, 3), (4, 6), (7, 12), (13, MAX_HORIZON))
+"""First and last month ahead of each group."""
+
+FEWEST: Final = 20
+"""Scored forecasts below which a destination is not judged alone."""
+
+BAND_COVERAGE: Final = "band_coverage"
+"""Name of the metric in stored scores; its cells are the forecasts counted."""
+
+SUM_COVERAGE: Final = "sum_coverage"
+"""The same for three months taken together, by the horizon of the last."""
+
+_KEY: Final = ["model", "scope", "horizon_from", "horizon_to"]
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How often the 80% band of one destination held in one group of horizons."""
+
+    horizon_from: int
+    horizon_to: int
+    share: float
+    """NaN where nothing was scored."""
+    forecasts: int
+    pooled_share: float
+    """The same over all destinations."""
+    pooled_forecasts: int
+
+    @property
+    def is_judged(self) -> bool:
+        """Tell whether enough forecasts were scored to quote the destination's own share."""
+        return self.forecasts >= FEWEST
+
+    @property
+    def words(self) -> str:
+        """Return the share with its number, or that there are too few and the pooled share."""
+        if self.is_judged:
+            return _share(self.share, self.forecasts)
+        too_few = f"too few months to judge ({self.forecasts})"
+        if math.isnan(self.pooled_share):
+            return too_few
+        pooled = _share(self.pooled_share, self.pooled_forecasts)
+        return f"{too_few}; all destinations {pooled}"
+
+    def holds(self, horizon: int) -> bool:
+        """Tell whether a horizon is one of the group."""
+        return self.horizon_from <= horizon <= self.horizon_to
+
+
+def _share(share: float, forecasts: int) -> str:
+    return f"{share:.0%} of {forecasts:,}"
+
+
+def coverage_scores(cells: pd.DataFrame, metric: str = BAND_COVERAGE) -> pd.DataFrame:
+    """Return the coverage of each model that may be published, by destination and horizon group.
+
+    Args:
+        cells: As ``models.evaluation.scores.cell_scores`` returns, of months, or of sums; not
+            modified.
+        metric: What they are, ``BAND_COVERAGE`` or ``SUM_COVERAGE``.
+
+    Returns:
+        One row per model, scope (a destination or ``ALL``) and group with a scored forecast:
+        model, scope, horizon_from, horizon_to, metric, value, cells.
+    """
+    spoke = cells["model"].isin([MODEL, *SPEAKER.values()])
+    own = cells.loc[spoke & (cells["horizon"] <= MAX_HORIZON)]
+    lasts = np.array([last for _, last in HORIZON_GROUPS])
+    place = np.searchsorted(lasts, own["horizon"])
+    edges = np.array(HORIZON_GROUPS)[place].reshape(-1, 2)
+    grouped = own.assign(horizon_from=edges[:, 0], horizon_to=edges[:, 1])
+    each = grouped.assign(scope=grouped["destination"])
+    groups = pd.concat([grouped.assign(scope=ALL), each]).groupby(_KEY)["is_covered"]
+    found = groups.agg(value="mean", cells="size").reset_index()
+    return found.assign(metric=metric)[[*_KEY, "metric", "value", "cells"]]
+
+
+def coverage_of(
+    scores: pd.DataFrame, destination: str, status: str, metric: str = BAND_COVERAGE
+) -> tuple[Coverage, ...]:
+    """Return the coverage of a destination's published band, by horizon group.
+
+    Args:
+        scores: Of one backtest, the product's own model under any name; not modified.
+        destination: Whose band it is.
+        status: Of its forecast: where a fallback answered, the coverage is the fallback's.
+        metric: Of the band of months, or of that of sums.
+
+    Returns:
+        The groups in which any destination was scored, nearest first; none without a backtest.
+    """
+    if scores.empty:
+        return ()
+    held = scores.loc[scores["metric"] == metric]
+    speaker = next((name for step, name in SPEAKER.items() if status.endswith(step)), None)
+    spoke = held["model"] == speaker
+    table = held.loc[spoke if spoke.any() else ~held["model"].isin(list(SPEAKER.values()))]
+    columns = (table[name] for name in ("scope", "horizon_from", "horizon_to", "value", "cells"))
+    known = {
+        (scope, first, last): (float(share), int(count))
+        for scope, first, last, share, count in zip(*columns, strict=True)
+    }
+    return tuple(
+        Coverage(*group, *known.get((destination, *group), (math.nan, 0)), *known[ALL, *group])
+        for group in HORIZON_GROUPS
+        if (ALL, *group) in known
+    )

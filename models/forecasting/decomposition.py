@@ -19,8 +19,7 @@ from features.history import EvidenceHistory
 from features.origin import Origin
 from models.forecasting.evidence_forecaster import coherent
 from models.forecasting.model_frame import rows_of
-from models.policy.policy_effect import PolicyEffect, effect_at
-from models.policy.policy_response import respond
+from models.policy.policy_effect import PolicyEffect, effect_at, respond
 from models.registry.served import (
     EXPERTS_TONNES,
     LEVEL,

@@ -22,8 +22,7 @@ from models.forecasting.residual_history import (
     statistical_prediction,
 )
 from models.learning.spec import ModelSpec
-from models.policy.policy_effect import PolicyEffect, effect_at
-from models.policy.policy_response import respond
+from models.policy.policy_effect import PolicyEffect, effect_at, respond
 from models.reconciliation.reconcile import coherent_factors
 from models.registry import served
 from models.registry.served import NORMAL_80, TREES_WEIGHT, HeadValues

@@ -4,7 +4,7 @@ Months and destinations that err together make the band of a sum wider than mont
 itself. A path draws where each month lies in its published distribution; normal scores of one
 destination k months apart correlate as the carry to the power of k, those of two destinations in
 the same month as a share of that. Both are measured on past errors
-(``models.evaluation.sums.error_copula``).
+(``models.evaluation.scores.error_copula``).
 """
 
 from dataclasses import dataclass

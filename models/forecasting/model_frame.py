@@ -17,7 +17,7 @@ from features.build import ALL_FEATURES, base_of, feature_block, frame_of
 from features.months import month_label
 from features.origin import Origin
 from models.engine.series_stats import MIDDLE
-from models.learning.quantile_heads import Heads, TrainingRows, binned, train_heads
+from models.learning.calibration import Heads, TrainingRows, binned, train_heads
 from models.learning.spec import ModelSpec
 from models.registry.served import EXPERTS_TONNES
 from models.statistical.experts import EXPERTS

@@ -26,8 +26,8 @@ from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
 
 from features.build import ALL_FEATURES, catalogue_digest
 from models.registry import served
-from models.registry.mlflow_client import connect, worded
 from models.registry.registry import MODEL, version_of
+from models.registry.runs import connect, worded
 from store.errors import StoreError, first_few
 from store.settings import Settings
 

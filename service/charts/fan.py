@@ -6,7 +6,7 @@ from typing import Final
 
 import pandas as pd
 
-from models.evaluation.coverage import SUM_COVERAGE, Coverage, coverage_of
+from models.evaluation.scores import SUM_COVERAGE, Coverage, coverage_of
 from service.charts.markers import Marker, RateStep, pick_markers
 from service.language.formats import dated
 from service.language.phrases import gettext, ngettext
@@ -27,7 +27,7 @@ class ReportInput:
         events: Newest known version of each policy event at ``as_of``.
         scores: ``model, scope, horizon_from, horizon_to, metric, value, cells``; scope is a
             destination or ``ALL``; ``wape`` and ``value_added`` are shares. With
-            the coverage of the bands (``models.evaluation.coverage``).
+            the coverage of the bands (``models.evaluation.scores``).
         suspicious: ``statement, residual_t, z, source_url``, figures the rest contradicts.
         unknowns: Plain sentences on what the forecast could not know.
         notes: Plain sentences on what is odd about the figures.

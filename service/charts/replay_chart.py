@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from models.evaluation.coverage import HORIZON_GROUPS
+from models.evaluation.scores import HORIZON_GROUPS
 from service.charts.canvas import COLOURS, svg
 from service.charts.plotting import dots, quiet_tonnes
 from service.language.formats import dated, separated

@@ -8,7 +8,7 @@ from typing import Final
 
 import pandas as pd
 
-from models.evaluation.coverage import Coverage, coverage_of
+from models.evaluation.scores import Coverage, coverage_of
 from service.http.responses import Record
 from service.wording import name_of
 from store.vocabulary import QUANTILE_COLUMNS

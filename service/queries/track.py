@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from models.evaluation.coverage import Coverage, coverage_of, coverage_scores
+from models.evaluation.scores import Coverage, coverage_of, coverage_scores
 from models.forecasting.forecaster import MODEL
 from service.charts.fan import Fan
 from service.charts.markers import SCHEDULED_PREFIX, touches

@@ -19,7 +19,7 @@ OURS: Final = "magnetcast"
 """Name of the forecast beside the yardsticks, whichever model made it."""
 
 METRICS: Final = ("wape", "mase", "sql", "value_added")
-"""Compared here; coverage comes from ``models.evaluation.coverage``."""
+"""Compared here; coverage comes from ``models.evaluation.scores``."""
 
 _CELL: Final = ["scope", "horizon_from", "horizon_to", "model"]
 

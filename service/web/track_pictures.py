@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from models.evaluation.coverage import Coverage
+from models.evaluation.scores import Coverage
 from service.charts.dot_plots import DotPlot, DotRow, dot_plot_svg
 from service.charts.record_charts import outcome_svg, reliability_svg
 from service.charts.replay_chart import replay_svg

@@ -14,10 +14,9 @@ from models.evaluation.backtest import backtest_panel
 from models.forecasting.evidence_forecaster import EvidenceForecaster, EvidenceSnapshot
 from models.forecasting.forecaster import EXPERTS, MODEL
 from models.forecasting.model_frame import rows_of
-from models.forecasting.panel_forecaster import PanelForecaster
-from models.forecasting.panel_snapshot import PanelSnapshot
+from models.forecasting.panel_forecaster import PanelForecaster, PanelSnapshot
 from models.forecasting.residual_history import TREES
-from models.learning.quantile_heads import texts_of
+from models.learning.calibration import texts_of
 from models.learning.spec import EngineSpec
 from models.registry import served
 from models.statistical import experts as statistical

@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 
 from models.engine.forecast import Engine, engine_at
-from models.engine.quantiles import Quantiles
+from models.engine.quantile_model import Quantiles
 from models.engine.training_set import PanelTrainingSet, PanelView
 from models.learning.spec import EngineSpec
 from store.arrays import Floats

@@ -14,7 +14,7 @@ import pytest
 from flows.backup import move_locations
 from flows.context.stores import store_of
 from flows.run import RunOutcome, run
-from models.registry import mlflow_client
+from models.registry import runs
 from store.settings import PROJECT_ROOT, Settings
 from store.sqlite_files import sqlite_file
 from tests.data.builders import at, make_levels
@@ -118,7 +118,7 @@ def with_mlflow(template: Path, folder: Path) -> Path:
     with connection:
         connection.execute(
             "UPDATE experiments SET artifact_location = ? WHERE name = ?",
-            ((folder / "artifacts").as_uri(), mlflow_client.EXPERIMENT),
+            ((folder / "artifacts").as_uri(), runs.EXPERIMENT),
         )
     connection.close()
     return folder

@@ -11,7 +11,7 @@ from mlflow import MlflowClient
 from flows.clock import utc_now
 from flows.context.stores import made_store
 from flows.prune import old_answers, prune
-from models.registry import mlflow_client, registry
+from models.registry import registry, runs
 from models.registry.registry import ALIASES, MODEL
 from models.registry.runs import open_run
 from store.publications.publishing import publish_forecasts
@@ -30,7 +30,7 @@ def run_with(settings: Settings, name: str, *, model: str, alias: str | None = N
     tags = {"model_version": model}
     with open_run(settings, name=name, tags=tags) as run:
         mlflow.log_text("kept", "note.txt")
-    client, _ = mlflow_client.connect(settings)
+    client, _ = runs.connect(settings)
     if not client.search_registered_models(f"name = '{MODEL}'"):
         client.create_registered_model(MODEL)
     location = str(run.info.artifact_uri)
@@ -66,7 +66,7 @@ def test_runs_that_an_alias_or_a_publication_needs_stay(settings: Settings) -> N
     run_with(settings, "before", model="one more", alias="previous")
     run_with(settings, "published", model="published")
     run_with(settings, "newest", model="more")
-    client, experiment = mlflow_client.connect(settings)
+    client, experiment = runs.connect(settings)
     folder = settings.artifact_dir / gone
 
     would = prune(settings, LATER, keep_runs=1, keep_days=1, dry_run=True)

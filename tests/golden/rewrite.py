@@ -8,8 +8,7 @@ import pandas as pd
 
 from features.months import month_number, month_starts
 from models.evaluation.backtest import backtest_panel
-from models.forecasting.panel_forecaster import PanelForecaster
-from models.forecasting.panel_snapshot import PanelSnapshot
+from models.forecasting.panel_forecaster import PanelForecaster, PanelSnapshot
 from models.learning.spec import EngineSpec
 from sources.files.panel import read_panel
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from models.engine.forecast import engine_at
-from models.engine.quantiles import Quantiles
+from models.engine.quantile_model import Quantiles
 from models.learning.spec import EngineSpec
 from store.arrays import Floats
 from tests.data.engine_builders import said_of

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from features.controls.levers import with_levers
 from features.origin import Origin
 from models.forecasting.model_frame import fit_heads, training_set
-from models.policy.scenario import paired
-from models.policy.scenario_snapshot import ScenarioSnapshot, learned_shift
+from models.policy.scenario import ScenarioSnapshot, learned_shift, paired
 from models.registry.served import TREES_WEIGHT
 from tests.data.builders import QUICK, at, make_world
 from tests.data.scenario_builders import make_scenario, make_standing

@@ -17,9 +17,8 @@ from features.panel.evidence import evidence_panel
 from features.panel.evidence_panel import EvidencePanel
 from models.evaluation.backtest import backtest_panel
 from models.forecasting.evidence_forecaster import EvidenceForecaster, EvidenceSnapshot
-from models.forecasting.panel_forecaster import PanelForecaster
-from models.forecasting.panel_snapshot import PanelSnapshot
-from models.learning.quantile_heads import texts_of
+from models.forecasting.panel_forecaster import PanelForecaster, PanelSnapshot
+from models.learning.calibration import texts_of
 from models.learning.spec import EngineSpec
 from models.policy.policy_effect import PolicyEffect, effect_at
 from store.asof import OBSERVATION_KEY, known_at

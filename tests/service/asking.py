@@ -22,7 +22,7 @@ from flows.context.workspace import open_workspace
 from flows.publishing.published_forecasts import in_order
 from flows.up import listening_socket, shown
 from models.forecasting.model_frame import rows_of
-from models.policy.scenario_snapshot import ScenarioSnapshot, nothing_learned
+from models.policy.scenario import ScenarioSnapshot, nothing_learned
 from service.app import Rules
 from service.live.live import LivePublication
 from service.scenarios import ScenarioEngine, ScenarioPool

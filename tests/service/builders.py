@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from models.evaluation.coverage import BAND_COVERAGE, SUM_COVERAGE
+from models.evaluation.scores import BAND_COVERAGE, SUM_COVERAGE
 from service.report.report import ReportInput
 from store.publications.backtests import CELL_COLUMNS
 from store.vocabulary import (

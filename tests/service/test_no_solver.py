@@ -34,7 +34,7 @@ def ask(server, sockets=None):
 
 uvicorn.Server.run = ask
 app(["serve", "--port", "0"], exit_on_error=False, result_action="return_value")
-solving = {{"features.panel.evidence", "features.panel.solver", "features.panel.system"}}
+solving = {{"features.panel.evidence", "features.panel.system", "features.panel.system"}}
 print("loaded", sorted(solving & set(sys.modules)))
 """
 

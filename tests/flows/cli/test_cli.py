@@ -16,7 +16,7 @@ from flows.clock import utc_now
 from models.evaluation.compare import DIFFERENCE_COLUMNS
 from models.evaluation.scores import CUTS, SCOREBOARD_COLUMNS
 from models.forecasting.forecaster import MODEL
-from models.registry import mlflow_client
+from models.registry import runs
 from models.statistical.experts import EXPERTS
 from store.errors import DataError
 from store.settings import PROJECT_ROOT
@@ -318,9 +318,7 @@ def test_a_backtest_with_the_network_records_which_and_warns(
     scores = json.loads((folder / "scores.json").read_text(encoding="utf-8"))
     assert {row["model"] for row in scores} == {MODEL, "experts", "pretrained", *EXPERTS}
     client = MlflowClient(f"sqlite:///{place / 'mlflow.db'}")
-    [run] = client.search_runs(
-        [client.get_experiment_by_name(mlflow_client.EXPERIMENT).experiment_id]
-    )
+    [run] = client.search_runs([client.get_experiment_by_name(runs.EXPERIMENT).experiment_id])
     assert run.data.params["pretrained"] == "1"
     assert run.data.tags["pretrained"] in err
 
@@ -336,7 +334,7 @@ def test_backtest_of_a_panel_leaves_one_tagged_run_in_mlflow(
     )
 
     client = MlflowClient(f"sqlite:///{place / 'mlflow.db'}")
-    experiment = client.get_experiment_by_name(mlflow_client.EXPERIMENT)
+    experiment = client.get_experiment_by_name(runs.EXPERIMENT)
     assert experiment is not None
     [run] = client.search_runs([experiment.experiment_id])
     wanted = {"panel": "panel.csv", "cutoffs": "2021-12,2022-06", "horizon": "3"}

@@ -8,7 +8,7 @@ import pytest
 from mlflow import MlflowClient
 
 from models.learning.spec import SPACE, EngineSpec
-from models.registry import mlflow_client
+from models.registry import runs
 
 Call = Callable[..., tuple[int, str, str]]
 
@@ -55,7 +55,7 @@ def test_a_search_writes_the_spec_and_what_it_is_worth(
 
 def assert_one_run(place: Path, found: dict[str, object]) -> None:
     client = MlflowClient(f"sqlite:///{place / 'mlflow.db'}")
-    experiment = client.get_experiment_by_name(mlflow_client.EXPERIMENT)
+    experiment = client.get_experiment_by_name(runs.EXPERIMENT)
     assert experiment is not None
     [run] = client.search_runs([experiment.experiment_id])
     wanted = {"flow": "tune", "panels": "panel.csv", "before": "2019-06", "horizons": "3"}

@@ -12,8 +12,9 @@ from flows.context.stores import single_writer, store_of
 from flows.context.workspace import open_workspace
 from flows.run import run
 from flows.training.promote import report_promoted
-from models.evaluation.coverage import BAND_COVERAGE
-from models.registry import mlflow_client, registry
+from models.evaluation.scores import BAND_COVERAGE
+from models.registry import registry
+from models.registry import runs as mlflow_client
 from store.errors import DataError, StoreError
 from store.facts.evidence import data_vintage
 from store.facts.reading import latest_forecast, read_forecasts, read_runs, read_scores

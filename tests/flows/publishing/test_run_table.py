@@ -18,7 +18,7 @@ from flows.publishing.table_snapshot import full_commodities, open_table
 from flows.run import RunOutcome, run
 from models.evaluation.backtest import Backtest
 from models.learning.spec import EngineSpec
-from models.registry import mlflow_client
+from models.registry import runs
 from store.errors import DataError
 from store.facts.batch import Batch, FileRows
 from store.facts.reading import latest_forecast, read_forecasts, read_runs, read_scores
@@ -141,7 +141,7 @@ def test_scores_are_kept_beside_seasonal_naive_and_last_value(filled: Filled) ->
 def test_the_run_is_noted_in_the_store_and_in_mlflow(filled: Filled) -> None:
     row = read_runs(store_of(filled.settings)).iloc[0]
 
-    client, _ = mlflow_client.connect(filled.settings)
+    client, _ = runs.connect(filled.settings)
     assert isinstance(client, MlflowClient)
     answer = client.get_run(str(row["mlflow_run_id"]))
     assert (row["flow"], row["status"]) == ("run-table", "finished")

@@ -3,7 +3,7 @@
 import pytest
 from starlette.testclient import TestClient
 
-from models.evaluation.coverage import SUM_COVERAGE, Coverage, coverage_of
+from models.evaluation.scores import SUM_COVERAGE, Coverage, coverage_of
 from service.report.report import render_page
 from store.vocabulary import ALL
 from tests.service.builders import make_report, make_scores

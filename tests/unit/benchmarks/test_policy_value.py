@@ -17,7 +17,7 @@ from policy_magnets import Blind
 from policy_value import compared
 
 from features.months import month_number
-from models.forecasting.panel_snapshot import PanelSnapshot
+from models.forecasting.panel_forecaster import PanelSnapshot
 from models.learning.spec import EngineSpec
 from tests.data.builders import make_table, make_world
 

@@ -6,7 +6,7 @@ import pytest
 from scipy.sparse import csr_array
 
 from features.months import month_number
-from features.panel import solver
+from features.panel import system
 from features.panel.evidence import evidence_panel
 from features.panel.evidence_panel import EvidencePanel
 from store.arrays import Floats
@@ -304,13 +304,13 @@ def test_a_list_that_misses_part_of_the_world_leaves_the_rests_open() -> None:
 @pytest.mark.slow
 def test_rounding_decides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     observations = bundled_world().observations
-    step, noise = solver._newton_step, np.random.default_rng(0)
+    step, noise = system._newton_step, np.random.default_rng(0)
 
     def rounded(slope: csr_array, precision: Floats, residual: Floats) -> Floats:
         return np.asarray(step(slope, precision, residual) * (1.0 + 1e-10 * noise.normal()))
 
     once = bundled("2024-02-25")
-    monkeypatch.setattr(solver, "_newton_step", rounded)
+    monkeypatch.setattr(system, "_newton_step", rounded)
     again = evidence_panel(observations, as_of=at("2024-02-25"))
 
     np.testing.assert_allclose(again.tonnes, once.tonnes, rtol=1e-6)

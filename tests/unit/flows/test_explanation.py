@@ -8,7 +8,7 @@ from features.controls.levers import with_levers
 from features.origin import Origin
 from features.track_record import TrackRecord
 from flows.analysis.explanation import announced_at
-from models.policy.tariff_response import kept_under_tariffs
+from models.policy.policy_effect import kept_under_tariffs
 from store.schema.scenario import Levers, TariffLever
 from tests.data.builders import at, make_events, make_origin, make_tariffs
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.registry import mlflow_client, model_store, served
+from models.registry import model_store, runs, served
 from models.registry.runs import open_run
 from store.settings import Settings
 
@@ -37,7 +37,7 @@ def copied(template: Path, target: Path) -> Settings:
     with connection:
         connection.execute(
             "UPDATE experiments SET artifact_location = ? WHERE name = ?",
-            (settings.artifact_dir.as_uri(), mlflow_client.EXPERIMENT),
+            (settings.artifact_dir.as_uri(), runs.EXPERIMENT),
         )
     connection.close()
     return settings

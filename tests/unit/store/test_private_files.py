@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from models.registry.mlflow_client import connect
+from models.registry.runs import connect
 from store.database import open_store, writing
 from store.planning.audit import create_token
 from store.settings import Settings

@@ -6,7 +6,7 @@ import pytest
 
 from models.engine import forecast
 from models.engine.forecast import engine_at
-from models.engine.quantiles import Quantiles
+from models.engine.quantile_model import Quantiles
 from models.engine.series_stats import CEILING, UNSEEN_SPREAD
 from models.statistical.experts import EXPERTS
 from store.arrays import Floats

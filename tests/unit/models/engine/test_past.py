@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from models.engine.past_origins import PastOrigins
 from models.engine.series_stats import PanelStats, panel_momentum, series_stats
+from models.engine.training_set import PastOrigins
 from store.arrays import Floats, take
 from tests.data.engine_builders import make_values
 

@@ -1,6 +1,6 @@
 import pandas as pd
 
-from models.evaluation.coverage import BAND_COVERAGE, Coverage, coverage_of, coverage_scores
+from models.evaluation.scores import BAND_COVERAGE, Coverage, coverage_of, coverage_scores
 from models.forecasting.forecaster import EXPERTS, MODEL, STATISTICAL
 
 

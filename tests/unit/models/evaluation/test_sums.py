@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from scipy.special import ndtri
 
-from models.evaluation.sums import error_copula, sum_cells, together
+from models.evaluation.scores import error_copula, sum_cells, together
 from models.forecasting.joint_paths import ErrorCopula, quantiles_of_sum, sample_paths
 from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
 

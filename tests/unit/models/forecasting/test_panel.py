@@ -8,8 +8,7 @@ from features.months import month_number
 from models.engine.forecast import MIDDLE
 from models.evaluation.backtest import Backtest, backtest_panel
 from models.forecasting.forecaster import MODEL
-from models.forecasting.panel_forecaster import PanelForecaster
-from models.forecasting.panel_snapshot import PanelSnapshot
+from models.forecasting.panel_forecaster import PanelForecaster, PanelSnapshot
 from models.learning.spec import EngineSpec
 from models.statistical.experts import EXPERTS
 from store.errors import DataError

@@ -15,7 +15,7 @@ from models.forecasting.evidence_forecaster import (
 from models.forecasting.forecaster import EXPERTS, MODEL, UNANSWERED
 from models.forecasting.model_frame import outcome, rows_of
 from models.forecasting.residual_history import TREES, RawPrediction, ResidualHistory
-from models.learning.quantile_heads import texts_of
+from models.learning.calibration import texts_of
 from models.registry.served import predict_quantiles
 from models.statistical.experts import BASELINES
 from store.vocabulary import QUANTILE_COLUMNS

@@ -4,8 +4,7 @@ import pytest
 
 from features.panel.partner_table import PartnerTable, partner_table
 from models.evaluation.backtest import backtest_tables
-from models.forecasting.panel_forecaster import forecast_table
-from models.forecasting.panel_snapshot import PanelSnapshot, known_months
+from models.forecasting.panel_forecaster import PanelSnapshot, forecast_table, known_months
 from store.vocabulary import EU27_MEMBERS, FORECAST_COLUMNS, QUANTILE_COLUMNS
 from tests.data.builders import at
 from tests.data.engine_builders import BRIEF

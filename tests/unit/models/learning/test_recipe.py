@@ -3,8 +3,16 @@ from pathlib import Path
 
 import pytest
 
-from models.learning.recipe import ALIASES, MODELS, parameters_of, read_recipe, with_parameters
-from models.learning.spec import EngineSpec, ModelSpec, Spec
+from models.learning.spec import (
+    ALIASES,
+    MODELS,
+    EngineSpec,
+    ModelSpec,
+    Spec,
+    parameters_of,
+    read_recipe,
+    with_parameters,
+)
 from store.errors import DataError
 
 

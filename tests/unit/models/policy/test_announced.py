@@ -9,10 +9,8 @@ import pytest
 from features.controls.controls import controls_at
 from features.controls.levers import with_levers
 from features.track_record import BASE, TrackRecord
-from models.policy.policy_effect import effect_at
-from models.policy.scenario import paired
-from models.policy.scenario_snapshot import ScenarioSnapshot
-from models.policy.tariff_response import kept_under_tariffs
+from models.policy.policy_effect import effect_at, kept_under_tariffs
+from models.policy.scenario import ScenarioSnapshot, paired
 from tests.data.builders import at, make_events, make_origin, make_tariffs
 from tests.data.scenario_builders import NEUTRAL, make_scenario, make_standing
 

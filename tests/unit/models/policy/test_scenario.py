@@ -4,8 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.policy.scenario import COLUMNS, paired
-from models.policy.scenario_snapshot import ScenarioSnapshot
+from models.policy.scenario import COLUMNS, ScenarioSnapshot, paired
 from tests.data.builders import make_events, make_tariffs
 from tests.data.scenario_builders import NEUTRAL, halted, make_scenario, make_standing
 

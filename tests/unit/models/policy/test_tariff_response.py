@@ -2,7 +2,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from models.policy.tariff_response import kept_under_tariffs
+from models.policy.policy_effect import kept_under_tariffs
 from tests.data.builders import make_origin, make_tariffs
 
 RISE = {"component": "S1", "rate_pct": 25.0, "effective_from": "2020-10-01"}

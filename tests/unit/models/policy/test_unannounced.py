@@ -4,8 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.policy.policy_effect import effect_of
-from models.policy.policy_response import respond
+from models.policy.policy_effect import effect_of, respond
 from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
 from tests.data.builders import make_origin
 from tests.data.why_builders import halted_analog

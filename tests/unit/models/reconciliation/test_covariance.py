@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from models.reconciliation.projection import LEAST_SHRINKAGE, Covariance, shrunk_covariance
+from models.reconciliation.reconcile import LEAST_SHRINKAGE, Covariance, shrunk_covariance
 
 ERRORS = np.array(
     [

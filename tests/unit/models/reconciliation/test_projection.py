@@ -3,7 +3,7 @@ import pytest
 from scipy import linalg, sparse
 from scipy.optimize import nnls
 
-from models.reconciliation.projection import coherent_leaves, shrunk_covariance
+from models.reconciliation.reconcile import coherent_leaves, shrunk_covariance
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from mlflow.models import Model
 
-from models.registry import mlflow_client, model_store, registry, served
+from models.registry import model_store, registry, runs, served
 from models.registry.runs import open_run
 from store.errors import StoreError
 from store.settings import Settings
@@ -210,7 +210,7 @@ def test_a_stored_model_names_the_installed_packages(mlflow_stored_folder: Path)
 
 
 def test_a_version_leads_back_to_its_run(mlflow_stored: Settings) -> None:
-    client, _ = mlflow_client.connect(mlflow_stored)
+    client, _ = runs.connect(mlflow_stored)
 
     run_id = client.get_model_version("magnetcast", "1").run_id
     [output] = client.get_run(run_id).outputs.model_outputs
@@ -276,7 +276,7 @@ def test_a_model_that_cannot_be_stored_becomes_no_version(
     with pytest.raises(ValueError, match="tariff_rate_pct"):
         register(example=bad)
 
-    client, _ = mlflow_client.connect(mlflow_settings)
+    client, _ = runs.connect(mlflow_settings)
     assert list(client.search_registered_models()) == []
 
 

@@ -13,7 +13,8 @@ from filelock import FileLock
 from matplotlib.figure import Figure
 from mlflow.entities import Run
 
-from models.registry import mlflow_client, registry
+from models.registry import registry
+from models.registry import runs as mlflow_client
 from models.registry.runs import (
     CUT_OFF,
     find_runs,
@@ -29,7 +30,7 @@ from store.settings import PROJECT_ROOT, Settings
 
 OPEN = """
 import sys
-from models.registry.mlflow_client import connect
+from models.registry.runs import connect
 from store.settings import Settings
 connect(Settings(home=sys.argv[1], tracking_uri=sys.argv[2], artifact_dir=sys.argv[3]))
 """

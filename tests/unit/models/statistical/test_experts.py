@@ -7,14 +7,16 @@ import numpy as np
 import pytest
 
 from models.statistical.experts import (
+    ALPHAS,
     BASELINES,
     EXPERTS,
+    LARGEST_SHARE,
+    SETTLING_MONTHS,
     ExpertForecast,
     tsb,
 )
 from models.statistical.seasonality import BLOCK
 from models.statistical.smoothing import Months
-from models.statistical.theta import ALPHAS, LARGEST_SHARE, SETTLING_MONTHS
 from store.arrays import Floats
 from tests.data.builders import make_bare
 

@@ -10,8 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.learning.recipe import with_parameters
-from models.learning.spec import EngineSpec
+from models.learning.spec import EngineSpec, with_parameters
 from models.statistical.pretrained import LEAST_VALUES, NAME, medians, notice
 from store.errors import DataError
 from store.settings import PROJECT_ROOT

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from models.statistical.robust import STEADY, SWIFT, SmoothingWeights, robust, steady, swift
+from models.statistical.experts import STEADY, SWIFT, SmoothingWeights, robust, steady, swift
 from models.statistical.smoothing import Months
 from store.arrays import Floats
 
