@@ -6,13 +6,11 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pandas as pd
@@ -21,7 +19,6 @@ from sqlalchemy import create_engine, text
 from store.schema.tables import metadata as kept_tables
 from store.schema.tables import natural_key
 from store.settings import PROJECT_ROOT, Settings
-from tests.faults.nursery import Birth, order
 from tests.flows.conftest import environment, settings_of
 
 ALL = os.environ.get("MAGNETCAST_FAULTS") == "all"
@@ -50,91 +47,34 @@ class Said:
         return " ".join(self.err[found:].split()) if found >= 0 else ""
 
 
-class Nursery:
-    """Makes processes; see :mod:`tests.faults.nursery`."""
-
-    def __init__(self, variables: Mapping[str, str]) -> None:
-        self._guard = threading.Lock()
-        self.ended: dict[int, int] = {}
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.faults.nursery"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            cwd=PROJECT_ROOT,
-            env={**os.environ, **variables},
-        )
-        self._pids: list[int] = []
-        self._ready = threading.Event()
-        self._news = threading.Condition()
-        self._listener = threading.Thread(target=self._listen, daemon=True)
-        self._listener.start()
-
-    def _listen(self) -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            result = json.loads(line)
-            with self._news:
-                if "pid" in result:
-                    self._pids.append(result["pid"])
-                if "ended" in result:
-                    self.ended[result["ended"]] = result["code"]
-                if "ready" in result:
-                    self._ready.set()
-                self._news.notify_all()
-
-    def born(self, birth: Birth) -> int:
-        """Make a process and return its pid."""
-        assert self._ready.wait(PATIENCE_S), "the nursery did not load"
-        with self._guard, self._news:
-            assert self._process.stdin is not None
-            self._process.stdin.write(order(birth))
-            self._process.stdin.flush()
-            assert self._news.wait_for(lambda: bool(self._pids), PATIENCE_S)
-            return self._pids.pop()
-
-    def wait(self, pid: int, seconds: float = PATIENCE_S) -> int | None:
-        """Return the exit code of a process, None where it lives on."""
-        with self._news:
-            self._news.wait_for(lambda: pid in self.ended, seconds)
-            return self.ended.get(pid)
-
-    def close(self) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.wait(60)
-        self._listener.join(60)
-        assert self._process.stdout is not None
-        self._process.stdout.close()
-
-
 @dataclass(slots=True)
 class Process:
-    """One process of a home."""
+    """One process of a home, and the files it writes to."""
 
-    nursery: Nursery
-    pid: int
-    birth: Birth
+    process: subprocess.Popen[bytes]
+    log: Path
 
     @property
     def is_alive(self) -> bool:
-        return self.nursery.wait(self.pid, 0) is None
+        return self.process.poll() is None
 
     @property
     def err(self) -> str:
-        return Path(self.birth.stderr).read_text(errors="replace")
+        return self.log.with_suffix(".err").read_text(errors="replace")
 
     def kill(self) -> None:
         """Kill it and all it started, at once (SIGKILL); one that just ended is not there."""
         with suppress(ProcessLookupError):
-            os.killpg(self.pid, signal.SIGKILL)
-        self.nursery.wait(self.pid)
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(PATIENCE_S)
 
     def is_killed_within(self, seconds: float) -> bool:
         """Kill it after some time; tells whether that met it alive."""
-        if self.nursery.wait(self.pid, seconds) is None:
+        try:
+            self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
             self.kill()
-        return self.nursery.wait(self.pid) == GONE
+        return self.process.returncode == GONE
 
     def wait_for(self, words: str) -> None:
         """Wait until it writes something, or ends."""
@@ -144,11 +84,8 @@ class Process:
 
     def ended(self) -> Said:
         """Wait for its end."""
-        code = self.nursery.wait(self.pid)
-        if code is None:
-            self.kill()
-            raise AssertionError(f"{self.birth.words} hangs: {self.err[-2000:]}")
-        return Said(code, Path(self.birth.stdout).read_text(errors="replace"), self.err)
+        code = self.process.wait(PATIENCE_S)
+        return Said(code, self.log.with_suffix(".out").read_text(errors="replace"), self.err)
 
 
 @dataclass(slots=True)
@@ -156,7 +93,6 @@ class Home:
     """A folder with all that an installation keeps."""
 
     folder: Path
-    nursery: Nursery
     day: str
     """The day its processes believe it is, noon when this was made; goes on by itself."""
     more: dict[str, str] = field(default_factory=dict)
@@ -173,11 +109,6 @@ class Home:
     @property
     def var(self) -> Path:
         return self.folder / "var"
-
-    @property
-    def clock(self) -> Path:
-        """Return the file with the seconds by which its clock is ahead of this machine's."""
-        return self.folder / "ahead"
 
     @property
     def database(self) -> Path:
@@ -197,35 +128,33 @@ class Home:
         self.day = day
         noon = pd.Timestamp(day, tz="UTC") + pd.Timedelta(hours=12)
         self._ahead_s = noon.timestamp() - time.time()
-        self.clock.write_text(str(self._ahead_s))
         record = self.var / "last-backup.json"
         if record.exists():
             # The weekly job went on meanwhile.
             output = json.loads(record.read_text())
             record.write_text(json.dumps({**output, "created_at": noon.isoformat()}))
 
-    def start(self, *words: str, **changes: Any) -> Process:  # noqa: ANN401 - fields of Birth
-        """Start a command; ``changes`` are fields of ``Birth``, ``variables`` on top of ours."""
+    def start(self, *words: str, **more: str) -> Process:
+        """Start a command; ``more`` are variables on top of ours."""
         self._made += 1
-        logs = self.folder / "logs"
-        logs.mkdir(exist_ok=True)
-        logs.chmod(0o777)
-        birth = Birth(
-            words=words,
-            variables={**self.variables, **changes.pop("variables", {})},
-            stdout=str(logs / f"{self._made}.out"),
-            stderr=str(logs / f"{self._made}.err"),
-            ahead_s=self._ahead_s,
-        )
-        birth = replace(birth, **changes)
-        for path in (birth.stdout, birth.stderr):
-            Path(path).touch()
-            Path(path).chmod(0o666)
-        return Process(self.nursery, self.nursery.born(birth), birth)
+        log = self.folder / "logs" / str(self._made)
+        log.parent.mkdir(exist_ok=True)
+        command = [sys.executable, "-m", "tests.faults.process", str(self._ahead_s), *words]
+        with log.with_suffix(".out").open("wb") as out, log.with_suffix(".err").open("wb") as err:
+            process = subprocess.Popen(  # noqa: S603 - our own words
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                cwd=PROJECT_ROOT,
+                env={**os.environ, **self.variables, **more},
+                start_new_session=True,
+            )
+        return Process(process, log)
 
-    def call(self, *words: str, **changes: Any) -> Said:  # noqa: ANN401 - fields of Birth
+    def call(self, *words: str, **more: str) -> Said:
         """Run a command to its end."""
-        return self.start(*words, **changes).ended()
+        return self.start(*words, **more).ended()
 
     def status(self) -> Said:
         """Return ``magnetcast status``: its words and its exit code."""
@@ -287,13 +216,12 @@ def assert_nothing_doubled(home: Home, *, again: bool = False) -> None:
 class Service:
     """The real service over a home, asked over HTTP."""
 
-    def __init__(self, home: Home, **changes: Any) -> None:  # noqa: ANN401 - fields of Birth
-        self.home, self.changes = home, changes
+    def __init__(self, home: Home) -> None:
+        self.home = home
         self.process = self.started()
 
     def started(self) -> Process:
-        quick = {"MAGNETCAST_REFRESH_S": "0.1"}
-        return self.home.start("serve", "--port", "0", variables=quick, **self.changes)
+        return self.home.start("serve", "--port", "0", MAGNETCAST_REFRESH_S="0.1")
 
     @property
     def address(self) -> str:
@@ -327,16 +255,13 @@ class Service:
             time.sleep(0.1)
 
     def end(self) -> None:
-        if self.process.is_alive:
-            os.killpg(self.process.pid, signal.SIGINT)
-            if self.home.nursery.wait(self.process.pid, 60) is None:
-                self.process.kill()
+        self.process.kill()
 
 
 @contextmanager
-def serving(home: Home, **changes: Any) -> Iterator[Service]:  # noqa: ANN401 - fields of Birth
+def serving(home: Home) -> Iterator[Service]:
     """Serve a home while the block lasts."""
-    service = Service(home, **changes)
+    service = Service(home)
     try:
         yield service
     finally:

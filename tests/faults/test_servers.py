@@ -1,8 +1,6 @@
 """MLflow, Prefect and PostgreSQL going away while a forecast is made."""
 
 import os
-import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -10,7 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -22,15 +20,11 @@ from store.database import open_store
 from store.planning.audit import create_token
 from store.settings import PROJECT_ROOT
 from tests.faults.checking import Watch
-from tests.faults.home import PATIENCE_S, Home, Service
+from tests.faults.home import PATIENCE_S, Home, serving
 from tests.faults.world import NEXT, publish_until
 from tests.service.stores import NEWEST, fill_store, make_app
-from tests.small_disk import small_disk
 
 pytestmark = pytest.mark.slow
-
-Served = tuple[Home, Service]
-Enduring = Callable[[Home, Service, str], Watch]
 
 
 def free_port() -> int:
@@ -104,15 +98,6 @@ class Postgres:
     def stop(self) -> None:
         self._ask("--mode=immediate", "stop")
 
-    def kill(self) -> None:
-        """Kill all its processes (SIGKILL), as where memory ran out."""
-        first = int((self.folder / "data" / "postmaster.pid").read_text().split()[0])
-        found = ["/usr/bin/pgrep", "--parent", str(first)]
-        children = subprocess.run(found, capture_output=True, text=True, check=True)  # noqa: S603
-        for pid in (first, *map(int, children.stdout.split())):
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-
     def start(self) -> None:
         port = self.address.rpartition(":")[2].partition("/")[0]
         self._ask("-o", f"-h 127.0.0.1 -p {port} -k {self.folder}", "start")
@@ -130,57 +115,6 @@ def postgres() -> Iterator[Postgres]:
         made = Postgres(Path(folder) / "cluster")
         yield made
         made.remove()
-
-
-@pytest.fixture
-def on_postgres(home: Home, postgres: Postgres) -> Iterator[Service]:
-    """Serve a home that begins anew with its store in PostgreSQL, its next release published."""
-    home.more["MAGNETCAST_DATABASE_URL"] = postgres.address
-    shutil.rmtree(home.var)
-    for name in ("artifacts", "mlflow.db"):  # all of it begins anew
-        place = home.folder / name
-        shutil.rmtree(place) if place.is_dir() else place.unlink()
-    assert (output := home.call("run")).code == 0, output.err
-    service = Service(home)
-    yield service
-    service.end()
-
-
-@pytest.mark.long
-@pytest.mark.parametrize(
-    ("end", "during", "fault"),
-    [
-        (Postgres.stop, "backtest: ", "PostgreSQL stopped for a minute, in the middle of a run"),
-        (Postgres.kill, "backtest  error", "PostgreSQL killed for a minute, near the end of a run"),
-    ],
-    ids=["stopped", "killed"],
-)
-def test_postgresql_is_gone_for_a_minute(
-    *,
-    end: Callable[[Postgres], None],
-    during: str,
-    fault: str,
-    home: Home,
-    postgres: Postgres,
-    on_postgres: Service,
-    enduring: Enduring,
-) -> None:
-    watch = enduring(home, on_postgres, fault)
-    publish_until(home.data, "2020-04")
-    home.set_clock(NEXT)
-
-    run = home.start("run")
-    run.wait_for(during)
-    end(postgres)
-    ended = time.monotonic()
-    output = run.ended()
-    watch.happened(output, "does not answer as it should|Cannot open the database")
-    while time.monotonic() < ended + 60:
-        watch.still_served()
-        time.sleep(5)
-    watch.alarm("database", "Cannot open the database", code=2)
-    postgres.start()
-    watch.healed(home.call("run"), by="the next run published", new=NEXT)
 
 
 def test_the_service_outlasts_a_restart_of_postgresql(postgres: Postgres) -> None:
@@ -214,29 +148,7 @@ def test_the_service_outlasts_a_restart_of_postgresql(postgres: Postgres) -> Non
 
 
 @pytest.mark.long
-def test_the_disk_of_postgresql_is_full_while_a_forecast_is_published(
-    home: Home, postgres: Postgres, on_postgres: Service, enduring: Enduring
-) -> None:
-    watch = enduring(home, on_postgres, "PostgreSQL's disk full while a forecast is published")
-    publish_until(home.data, "2020-04")
-    home.set_clock(NEXT)
-    postgres.stop()
-
-    with small_disk(postgres.folder, 300) as leave:
-        postgres.start()
-        run = home.start("run")
-        run.wait_for("backtest  error")
-        leave(0)
-        watch.happened(run.ended(), "does not answer as it should.*No space left")
-        watch.still_served()
-        watch.alarm("failed", "No space left")
-        (postgres.folder / "filler").unlink()
-        watch.healed(home.call("run"), by="the next run published", new=NEXT)
-        postgres.stop()
-
-
-@pytest.mark.long
-def test_mlflow_goes_away_during_a_run(home: Home, enduring: Enduring) -> None:
+def test_mlflow_goes_away_during_a_run(home: Home) -> None:
     port = free_port()
     address = f"http://{LOOPBACK}:{port}"
     words = ["-m", "mlflow", "server", "--host", LOOPBACK, "--port", str(port), "--workers", "1"]
@@ -244,9 +156,8 @@ def test_mlflow_goes_away_during_a_run(home: Home, enduring: Enduring) -> None:
     words += ["--default-artifact-root", (home.folder / "artifacts").as_uri()]
     log = home.folder / "mlflow.log"
     home.more["MAGNETCAST_TRACKING_URI"] = address
-    with server(words, f"{address}/health", log) as process:
-        service = Service(home)
-        watch = enduring(home, service, "the MLflow server killed during a run")
+    with server(words, f"{address}/health", log) as process, serving(home) as service:
+        watch = Watch(home, service)
         publish_until(home.data, "2020-04")
         home.set_clock(NEXT)
         run = home.start("run")
@@ -254,61 +165,30 @@ def test_mlflow_goes_away_during_a_run(home: Home, enduring: Enduring) -> None:
         os.killpg(process.pid, signal.SIGKILL)
         result = run.ended()
 
-    watch.happened(result, "MLflow's.*cannot be|nothing was registered", code=0)
-    assert "144 rows" in result.err, result.err
-    service.shows(NEXT)
-    watch.seen_served()
-    watch.alarm("champion", "it cannot answer: MLflow")
-    watch.again = True
-    home.set_clock("2020-05-23")
-    with server(words, f"{address}/health", log):
-        watch.healed(home.call("run"), by="the next run trained and published by champion",
-                     new="2020-05-23")  # fmt: skip
-    service.end()
+        watch.happened(result, "MLflow's.*cannot be|nothing was registered", code=0)
+        assert "144 rows" in result.err, result.err
+        service.shows(NEXT)
+        watch.alarm("champion", "it cannot answer: MLflow")
+        home.set_clock("2020-05-23")
+        with server(words, f"{address}/health", log):
+            watch.healed(home.call("run"), new="2020-05-23", again=True)
 
 
 @pytest.mark.long
-def test_prefect_goes_away_during_a_run(home: Home, enduring: Enduring) -> None:
-    port = free_port()
+def test_prefect_goes_away_during_a_run(watch: Watch) -> None:
+    home, port = watch.home, free_port()
     api = f"http://{LOOPBACK}:{port}/api"
     words = ["-m", "prefect", "server", "start", "--host", LOOPBACK, "--port", str(port)]
     folder = {"PREFECT_HOME": str(home.folder / "prefect")}
+    publish_until(home.data, "2020-04")
+    home.set_clock(NEXT)
     with server(words, f"{api}/health", home.folder / "prefect.log", **folder) as process:
-        service = Service(home)
-        watch = enduring(home, service, "the Prefect server killed during a run")
-        publish_until(home.data, "2020-04")
-        home.set_clock(NEXT)
-        with (home.folder / "run.log").open("wb") as file:
-            run = subprocess.Popen(  # noqa: S603 - our own words
-                [sys.executable, "-c", LATER.format(ahead=home._ahead_s)],
-                env={**os.environ, **home.variables, "PREFECT_API_URL": api},
-                stdout=file,
-                stderr=file,
-                cwd=PROJECT_ROOT,
-            )
-        end = time.monotonic() + PATIENCE_S
-        while "backtest: " not in (home.folder / "run.log").read_text():
-            assert run.poll() is None, (home.folder / "run.log").read_text()
-            assert time.monotonic() < end
-            time.sleep(0.1)
+        run = home.start("run", PREFECT_API_URL=api)
+        run.wait_for("backtest: ")
         os.killpg(process.pid, signal.SIGKILL)
-        code = run.wait()
+        output = run.ended()
 
-    assert code == 1
-    watch.saw(last_error((home.folder / "run.log").read_text()))
+    watch.happened(output, "Prefect's server does not answer|error: ")
     watch.still_served()
     watch.alarm("failed", "the main job")
-    watch.healed(home.call("run"), by="the next run, Prefect being back", new=NEXT)
-    service.end()
-
-
-LATER = (
-    "from flows.cli.app import main; import sys; from tests.faults.nursery import move_clock; "
-    "move_clock(lambda: {ahead}); sys.argv = ['magnetcast', 'run']; main()"
-)
-
-
-def last_error(text: str) -> str:
-    found = re.findall(r"^error: .*$", text, re.MULTILINE)
-    assert found, text[-3000:]
-    return found[-1].removeprefix("error: ")[:240]
+    watch.healed(home.call("run"), new=NEXT)

@@ -41,14 +41,6 @@ def test_the_panel_is_the_one_known_then() -> None:
     assert (panel["available_at"].dropna() <= pd.Timestamp(AS_OF, tz="UTC")).all()
 
 
-def test_features_have_a_row_a_destination_and_month_to_forecast() -> None:
-    frame = mc.features(LATER)
-
-    assert not frame.duplicated(["destination", "period"]).any()
-    assert frame["period"].min() > pd.Timestamp("2020-04-01")
-    assert "tonnes_lag_2m_log" in frame.columns
-
-
 def test_a_stored_model_answers_a_moment_and_destinations(home: Published) -> None:
     champion = registry.champion(home.settings)
     assert champion is not None
@@ -69,14 +61,6 @@ def test_a_stored_model_answers_a_moment_and_destinations(home: Published) -> No
         expected.set_index(keys).sort_index(),
         check_exact=True,
     )
-
-
-def test_a_stored_model_refuses_a_destination_that_is_not_forecast(home: Published) -> None:
-    mlflow.set_tracking_uri(home.settings.tracking_uri)
-    stored = mlflow.pyfunc.load_model("models:/magnetcast@champion")
-
-    with pytest.raises(DataError, match="XYZ is not forecast at"):
-        stored.predict(pd.DataFrame({"as_of": [LATER], "destination": ["XYZ"]}))
 
 
 def test_the_forecast_is_the_published_one(home: Published) -> None:
@@ -120,13 +104,6 @@ def test_medians_and_their_changes_are_explained() -> None:
 
     assert (parts["destination"] == "USA").all()
     assert (change["change"] == change["after_p50"] - change["before_p50"]).all()
-
-
-@pytest.mark.slow
-def test_without_a_publication_an_explanation_forecasts_without_a_server() -> None:
-    parts = mc.explain("USA", "2020-03-25", period="2020-06")
-
-    assert list(parts["period"]) == [pd.Timestamp("2020-06-01")]
 
 
 def test_an_unknown_destination_is_said_with_those_there_are() -> None:

@@ -1,16 +1,11 @@
 """What can be held to without a container engine."""
 
 import re
-from collections.abc import Callable
-from inspect import signature
 from typing import Any
 
 import pytest
 import yaml
-from cyclopts import App
-from prefect.cli.server import start as prefect_server
 
-from flows.cli.app import app
 from store.settings import PROJECT_ROOT
 
 DOCKERFILE = (PROJECT_ROOT / "Dockerfile").read_text()
@@ -51,49 +46,6 @@ def test_who_calls_prefect_must_name_the_password() -> None:
 
     assert prefect["PREFECT_SERVER_API_AUTH_STRING"].startswith("magnetcast:${MAGNETCAST_PASSW")
     assert "*" not in prefect["PREFECT_SERVER_CORS_ALLOWED_ORIGINS"]
-
-
-def test_services_wait_for_what_exists_and_can_be_waited_for() -> None:
-    for service in SERVICES.values():
-        for name, how in service.get("depends_on", {}).items():
-            healthy = how["condition"] == "service_healthy"
-            assert ("healthcheck" in SERVICES[name]) == healthy
-
-
-def test_commands_of_ours_exist() -> None:
-    result = [service["command"] for service in SERVICES.values()]
-
-    for words in result:
-        if words[0] == "magnetcast":
-            assert isinstance(app[words[1]], App)
-
-
-def options_of(command: Callable[..., None]) -> set[str]:
-    """Return the options of a command of Prefect, as it declares them."""
-    return {
-        name
-        for one in signature(command, eval_str=True).parameters.values()
-        for mark in getattr(one.annotation, "__metadata__", ())
-        for name in mark.name
-    }
-
-
-def test_the_servers_take_the_options_they_are_given() -> None:
-    options = {
-        ("prefect", "server"): options_of(prefect_server),
-    }
-
-    for words in [service["command"] for service in SERVICES.values()]:
-        known = options.get((words[0], words[1]))
-        if known is not None:
-            assert {word for word in words if word.startswith("--")} <= known
-
-
-def test_the_image_holds_what_it_is_made_of() -> None:
-    kept_out = (PROJECT_ROOT / ".dockerignore").read_text().split()
-    sources = [s for word, rest in instructions() if word == "COPY" for s in rest.split()[:-1]]
-
-    assert not set(sources) & set(kept_out)
 
 
 def test_the_image_is_pinned_runs_as_no_root_and_installs_by_hash() -> None:

@@ -1,6 +1,5 @@
 import json
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 import mlflow
@@ -18,8 +17,6 @@ from store.publications.publishing import publish_forecasts
 from store.settings import Settings
 from tests.data.builders import at
 from tests.flows.conftest import Published
-
-Call = Callable[..., tuple[int, str, str]]
 
 LATER = at("2100-01-01")
 """So that every run is old."""
@@ -105,14 +102,6 @@ def test_old_answers_go_and_bodies_that_a_young_note_names_stay(tmp_path: Path) 
     found = old_answers(tmp_path, at("2026-11-20"))
 
     assert [file.name for file in found] == ["1.body", "a.json", "b.json"]
-
-
-@pytest.mark.usefixtures("place")
-def test_numbers_that_cannot_be_kept_are_refused(magnetcast: Call) -> None:
-    code, _, err = magnetcast("prune", "--keep-runs=-1")
-
-    assert code == 1
-    assert "Expected 0 or more" in err
 
 
 @pytest.mark.usefixtures("place")

@@ -2,7 +2,6 @@ import io
 import json
 import subprocess
 import sys
-import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,13 +11,11 @@ from mlflow import MlflowClient
 
 from flows.cli.app import VERBS as BY_HEADING
 from flows.cli.options import moment
-from flows.clock import utc_now
 from models.evaluation.compare import DIFFERENCE_COLUMNS
 from models.evaluation.scores import CUTS, SCOREBOARD_COLUMNS
 from models.forecasting.forecaster import MODEL
 from models.registry import runs
 from models.statistical.experts import EXPERTS
-from store.errors import DataError
 from store.settings import PROJECT_ROOT
 from store.vocabulary import FORECAST_COLUMNS, PANEL_COLUMNS
 from tests.data.builders import make_table
@@ -76,17 +73,6 @@ def at_published(published: Published, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(f"MAGNETCAST_{name}", str(value))
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("verb", VERBS)
-def test_help_of_each_verb_states_what_it_does(magnetcast: Call, verb: str) -> None:
-    code, out, err = magnetcast(verb, "--help")
-
-    assert code == 0
-    assert f"magnetcast {verb}" in out
-    assert len(out.splitlines()) > 3
-    assert err == ""
-
-
 @pytest.fixture(scope="module")
 def front_page(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Return ``magnetcast --help`` from a process of its own, which makes no file."""
@@ -122,23 +108,6 @@ def test_help_imports_neither_pandas_nor_prefect(front_page: str) -> None:
     assert front_page.rstrip().endswith("slow imports: none")
 
 
-def test_the_line_of_a_verb_is_the_first_of_its_own_help(magnetcast: Call, front_page: str) -> None:
-    _, out, _ = magnetcast("backup", "--help")
-
-    line = "Copy database, MLflow, reports and settings (no secrets) into one archive."
-    assert line in front_page
-    assert line in " ".join(out.split())
-    assert "Readers and the service go on" in out
-
-
-def test_the_version_is_that_of_the_package(magnetcast: Call) -> None:
-    project = tomllib.loads((PROJECT_ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-
-    code, out, _ = magnetcast("--version")
-
-    assert (code, out.strip()) == (0, project["project"]["version"])
-
-
 @pytest.mark.usefixtures("place")
 @pytest.mark.parametrize("verb", ["run", "panel", "train", "backtest", "predict"])
 @pytest.mark.parametrize(
@@ -171,12 +140,6 @@ def test_an_as_of_is_a_utc_moment(text: str, stamp: str) -> None:
     assert moment(text).isoformat() == stamp
 
 
-@pytest.mark.parametrize("text", ["", "NaT", "nan", "-771", "2026Q1"])
-def test_an_as_of_that_is_no_moment_is_refused(text: str) -> None:
-    with pytest.raises(DataError, match="is no date"):
-        moment(text)
-
-
 @pytest.mark.usefixtures("place")
 @pytest.mark.parametrize("verb", [("predict",), ("backtest", "--cutoffs", "2021-06")])
 def test_a_bad_panel_is_one_message_and_no_result(
@@ -189,22 +152,6 @@ def test_a_bad_panel_is_one_message_and_no_result(
 
     assert (code, out) == (1, "")
     assert "A: row 2: -1.0 tonnes is negative" in err
-
-
-@pytest.mark.usefixtures("place")
-def test_a_bad_series_is_reported_and_the_others_are_forecast(
-    magnetcast: Call, panel: Path
-) -> None:
-    with panel.open("a", encoding="utf-8") as lines:
-        lines.write("BAD,2020-01,-1\n")
-
-    code, out, err = magnetcast("predict", "--panel", str(panel), "--horizon", "2", *CSV)
-
-    forecast = pd.read_csv(io.StringIO(out))
-    assert code == 0
-    assert "1 series refused, the others are forecast: BAD: row 242: -1.0 tonnes is negative" in err
-    assert "BAD" not in set(forecast["destination"])
-    assert len(forecast) > 0
 
 
 @pytest.mark.usefixtures("place")
@@ -224,14 +171,6 @@ def test_bad_options_of_a_backtest_are_reported(
 
     assert (code, out) == (1, "")
     assert message in err
-
-
-@pytest.mark.usefixtures("place")
-def test_predict_of_a_horizon_of_no_months_is_refused(magnetcast: Call, panel: Path) -> None:
-    code, out, err = magnetcast("predict", "--panel", str(panel), "--horizon", "0")
-
-    assert (code, out) == (1, "")
-    assert "--horizon 0 is no number of months" in err
 
 
 @pytest.mark.usefixtures("place")
@@ -285,44 +224,6 @@ def test_backtest_of_a_panel_writes_forecasts_scores_and_plots(
         assert (folder / name).read_bytes().startswith(b"\x89PNG")
 
 
-@pytest.mark.usefixtures("place")
-@pytest.mark.parametrize(
-    "words", [("backtest", "--panel", "none.csv"), ("predict", "--panel", "none.csv")]
-)
-def test_a_network_that_is_not_installed_is_refused_before_the_panel_is_read(
-    magnetcast: Call, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
-) -> None:
-    monkeypatch.setitem(sys.modules, "fracast", None)
-
-    code, out, err = magnetcast(*words, "--set", "pretrained=1")
-
-    assert (code, out) == (1, "")
-    assert "Install magnetcast[pretrained], or leave it out." in err
-
-
-@pytest.mark.slow
-def test_a_backtest_with_the_network_records_which_and_warns(
-    magnetcast: Call, panel: Path, place: Path, tmp_path: Path
-) -> None:
-    pytest.importorskip("fracast")
-    folder = tmp_path / "out"
-
-    code, _, err = magnetcast(
-        *("backtest", "--panel", str(panel), "--horizon", "3", "--cutoffs", "2021-12"),
-        *("--set", "pretrained=1", "--out", str(folder)),
-    )
-
-    assert code == 0
-    assert "fracast 0.1.0, weights 0d678f123f3d, torch " in err
-    assert set(pd.read_csv(folder / "forecasts.csv")["status"]) == {"backtest, pretrained"}
-    scores = json.loads((folder / "scores.json").read_text(encoding="utf-8"))
-    assert {row["model"] for row in scores} == {MODEL, "experts", "pretrained", *EXPERTS}
-    client = MlflowClient(f"sqlite:///{place / 'mlflow.db'}")
-    [run] = client.search_runs([client.get_experiment_by_name(runs.EXPERIMENT).experiment_id])
-    assert run.data.params["pretrained"] == "1"
-    assert run.data.tags["pretrained"] in err
-
-
 @pytest.mark.slow
 def test_backtest_of_a_panel_leaves_one_tagged_run_in_mlflow(
     magnetcast: Call, panel: Path, place: Path, monkeypatch: pytest.MonkeyPatch
@@ -347,23 +248,6 @@ def test_backtest_of_a_panel_leaves_one_tagged_run_in_mlflow(
     assert kept == {"scoreboard.csv", "differences.csv", *PLOTS}
 
 
-@pytest.mark.slow
-@pytest.mark.usefixtures("place")
-def test_backtest_without_a_known_month_after_the_cutoff_writes_forecasts_alone(
-    magnetcast: Call, panel: Path, tmp_path: Path
-) -> None:
-    folder = tmp_path / "out"
-
-    code, _, _ = magnetcast(
-        *("backtest", "--panel", str(panel), "--horizon", "3"),
-        *("--cutoffs", "2022-12", "--out", str(folder)),
-    )
-
-    assert code == 0
-    assert json.loads((folder / "scores.json").read_text(encoding="utf-8")) == []
-    assert sorted(file.name for file in folder.iterdir()) == ["forecasts.csv", "scores.json"]
-
-
 @pytest.mark.usefixtures("at_published")
 def test_panel_writes_its_columns(magnetcast: Call) -> None:
     code, out, err = magnetcast("panel", "--as-of", "2020-04-22", *CSV)
@@ -376,21 +260,6 @@ def test_panel_writes_its_columns(magnetcast: Call) -> None:
     assert "suspicious" not in err
 
 
-@pytest.mark.slow
-@pytest.mark.usefixtures("at_published")
-def test_predict_writes_its_columns_to_a_file_and_nothing_to_stdout(
-    magnetcast: Call, tmp_path: Path
-) -> None:
-    out = tmp_path / "new" / "forecast.csv"
-
-    code, output, _ = magnetcast("predict", "--as-of", "2020-04-22", "--out", str(out))
-
-    assert (code, output) == (0, "")
-    table = pd.read_csv(out)
-    assert tuple(table.columns) == FORECAST_COLUMNS
-    assert len(table) == 144
-
-
 @pytest.mark.usefixtures("at_published")
 @pytest.mark.parametrize("form", ["csv", "json", "table"])
 def test_status_tells_what_stays(magnetcast: Call, form: str) -> None:
@@ -399,43 +268,3 @@ def test_status_tells_what_stays(magnetcast: Call, form: str) -> None:
     assert code == 0
     assert "2020-04-22" in out
     assert "version 1, magnetcast-" in out
-
-
-@pytest.mark.slow
-@pytest.mark.usefixtures("place")
-def test_ingest_states_what_is_new_and_the_second_time_that_nothing_is(magnetcast: Call) -> None:
-    first, again = (magnetcast("ingest", "bundled") for _ in range(2))
-
-    assert (first[0], again[0]) == (0, 0)
-    assert "new rows" in first[2]
-    assert "nothing new in the bundled tables" in again[2]
-    assert "asked" not in again[2]
-    assert (first[1], again[1]) == ("", "")
-
-
-@pytest.mark.usefixtures("place")
-def test_an_empty_store_is_reported_with_the_remedy(magnetcast: Call) -> None:
-    code, out, err = magnetcast("panel", "--as-of", "2020-04-22")
-
-    assert (code, out) == (1, "")
-    assert "`magnetcast ingest` loads the bundled ones" in err
-
-
-def test_no_option_empties_a_list(magnetcast: Call) -> None:
-    _, shown, _ = magnetcast("token", "create", "--help")
-
-    assert "--scope" in shown
-    assert "--empty-scope" not in shown
-
-
-def test_an_unknown_verb_is_refused(magnetcast: Call) -> None:
-    code, out, err = magnetcast("forecast")
-
-    assert code != 0
-    assert "forecast" in out + err
-
-
-def test_now_is_the_as_of_of_a_command_that_names_none() -> None:
-    before = utc_now()
-
-    assert before <= moment(None) <= utc_now()

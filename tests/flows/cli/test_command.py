@@ -33,25 +33,3 @@ def test_a_repeat_with_nothing_new_states_so_and_publishes_nothing(
     assert "nothing new since the forecast of 2020-04-22; nothing was published" in done.stderr
     assert "Month" in done.stdout
     assert len(read_runs(store_of(there.settings))) == 1
-
-
-def test_a_process_closes_its_stores_at_its_end(tmp_path: Path) -> None:
-    program = (
-        "from sqlalchemy import event\n"
-        "from flows.context.stores import made_store\n"
-        "from store.settings import Settings\n"
-        "made = made_store(Settings())\n"
-        "event.listen(made.pool, 'close', lambda *_: print('closed'))\n"
-        "made.connect().close()\n"
-    )
-
-    done = subprocess.run(  # noqa: S603 - our own interpreter and words
-        [sys.executable, "-c", program],
-        cwd=PROJECT_ROOT,
-        env={**os.environ, "MAGNETCAST_HOME": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-    assert (done.returncode, done.stdout) == (0, "closed\n"), done.stderr

@@ -129,23 +129,6 @@ def test_the_parts_stored_on_publication_are_those_computed_anew(
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("home")
-def test_the_table_of_one_month_adds_up_as_it_is_shown(magnetcast: Call) -> None:
-    code, text, err = magnetcast("explain", "DEU", "--period", "2020-07", "--since", AS_OF)
-
-    assert code == 0, err
-    shown = {
-        words[0]: float(words[1].replace(",", ""))
-        for line in text.splitlines()
-        if len(words := line.split()) == 2 and words[0] != "tonnes"
-    }
-    parts = sum(value for name, value in shown.items() if name in CHANGES)
-    assert shown["after_p50"] - shown["before_p50"] == pytest.approx(shown["change"], abs=0.11)
-    assert parts == pytest.approx(shown["change"], abs=0.5)
-    assert shown["new_actuals"] != 0.0
-
-
-@pytest.mark.slow
-@pytest.mark.usefixtures("home")
 def test_a_change_is_split_into_parts_that_add_up(magnetcast: Call, tmp_path: Path) -> None:
     out = tmp_path / "new" / "change.csv"
 
@@ -165,47 +148,6 @@ def test_a_change_is_split_into_parts_that_add_up(magnetcast: Call, tmp_path: Pa
     assert f"as of {LATER}" in err
 
 
-@pytest.mark.slow
-@pytest.mark.usefixtures("home")
-def test_between_a_publication_and_itself_nothing_changed(magnetcast: Call) -> None:
-    code, text, err = magnetcast(
-        "explain", "USA", "--since", AS_OF, "--as-of", AS_OF, "--format", "csv"
-    )
-
-    assert code == 0, err
-    assert (table_of(text)[["change", *CHANGES]] == 0.0).all(axis=None)
-    assert err.count("No cause of change.") == 12
-    assert "are one publication, 2020-04-22 (publication 1)" in err
-
-
-@pytest.mark.slow
-def test_before_any_publication_the_forecast_is_computed(magnetcast: Call, home: Path) -> None:
-    assert home.exists()
-
-    code, text, err = magnetcast("explain", "USA", "--as-of", "2020-03-25", "--format", "csv")
-
-    assert code == 0, err
-    assert "nothing was published by 2020-03-25" in err
-    table = table_of(text)
-    assert table[PARTS].sum(axis=1).tolist() == pytest.approx(table["p50"].tolist(), rel=1e-9)
-    assert table["as_of"].tolist() == ["2020-03-25"] * len(table)
-
-
-@pytest.mark.usefixtures("home")
-def test_without_its_model_a_forecast_is_explained_as_it_was_stored(
-    magnetcast: Call, published: Published
-) -> None:
-    with without_models(published):
-        code, text, err = magnetcast("explain", "USA", "--as-of", AS_OF, "--format", "csv")
-
-    assert code == 0, err
-    table = table_of(text)
-    assert "cannot be read" in err
-    assert "the parts are those stored on publication" in err
-    assert table[NOT_REPRODUCED].abs().max() < 1e-6
-    assert table["season"].abs().max() > 1.0
-
-
 def test_without_model_and_stored_parts_all_but_the_level_is_not_reproduced(
     magnetcast: Call, published: Published, home: Path
 ) -> None:
@@ -219,18 +161,6 @@ def test_without_model_and_stored_parts_all_but_the_level_is_not_reproduced(
     assert rest.abs().max() > 1.0
     assert table[NOT_REPRODUCED].tolist() == pytest.approx(rest.tolist())
     assert "longer reproducible" in err
-
-
-@pytest.mark.usefixtures("home")
-def test_a_change_without_models_is_not_reproduced(magnetcast: Call, published: Published) -> None:
-    with without_models(published):
-        code, text, err = magnetcast("explain", "USA", "--since", AS_OF, "--format", "csv")
-
-    assert code == 0, err
-    table = table_of(text)
-    assert "cannot be read" in err
-    assert table[NOT_REPRODUCED].tolist() == pytest.approx(table["change"].tolist())
-    assert table["change"].abs().max() > 1.0
 
 
 def test_rows_that_came_in_late_do_not_reach_the_explanation(magnetcast: Call, home: Path) -> None:
@@ -305,21 +235,3 @@ def test_what_cannot_be_explained_is_reported(
 
     assert (code, text) == (1, "")
     assert message in err
-
-
-@pytest.mark.slow
-@pytest.mark.usefixtures("place")
-def test_without_any_publication_there_is_no_change(magnetcast: Call) -> None:
-    magnetcast("ingest", "bundled")
-
-    code, _, err = magnetcast("explain", "USA", "--since", AS_OF)
-
-    assert code == 1
-    assert "Expected a published forecast, and there is none." in err
-
-
-def test_a_table_is_said_to_have_no_parts(magnetcast: Call) -> None:
-    code, text, err = magnetcast("explain", "USA", "--commodity", "811292")
-
-    assert (code, text) == (1, "")
-    assert "--commodity 811292: forecasts of partner tables have no parts." in err

@@ -46,21 +46,3 @@ def test_gaps_are_written_with_limits_and_those_beyond_them_are_reported(
     assert list(rows[0]) == list(GAP_COLUMNS)
     assert rows[0]["period"] == "2016-02"
     assert [row["period"] for row in rows if row["state"] == "out"] == ["2020-06"]
-
-
-@pytest.mark.usefixtures("place")
-def test_gaps_without_partners_are_an_empty_table_with_a_word_on_why(magnetcast: Call) -> None:
-    store(with_partner=False)
-
-    code, text, err = magnetcast("gaps", "--as-of", "2021-01-25", "--format", "csv")
-
-    assert (code, text) == (0, ",".join(GAP_COLUMNS) + "\n")
-    assert err.startswith("no partner import records are known on 2021-01-25")
-
-
-@pytest.mark.usefixtures("place")
-def test_gaps_of_a_bad_moment_are_one_message(magnetcast: Call) -> None:
-    code, text, err = magnetcast("gaps", "--as-of", "soon")
-
-    assert (code, text) == (1, "")
-    assert err.startswith("error: --as-of 'soon' is no date")

@@ -1,4 +1,3 @@
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,9 +10,7 @@ from flows.clock import utc_now
 from magnetcast.reads import opened
 from store.database import open_store
 from store.facts.reading import read_events, read_observations, read_vintages
-from store.facts.reviews import read_reviews
 from store.settings import Settings
-from tests.data.store_builders import propose
 
 Call = Callable[..., tuple[int, str, str]]
 FIGURE = [
@@ -96,33 +93,6 @@ def test_a_bad_figure_names_each_bad_cell_and_writes_nothing(
     for cell in ("'2026-13'", "'XXX'", "'5x'"):
         assert cell in output
     assert len(read_vintages(engine)) == before
-
-
-def test_an_accepted_review_item_is_in_the_ledger(
-    magnetcast: Call,
-    engine: Engine,
-    tmp_path: Path,
-) -> None:
-    item = {
-        "source": "federal_register", "item_key": "2026-1", "title": "Notice", "url": "https://x.org",
-        "published_on": pd.Timestamp("2026-11-01"), "payload": json.dumps({"type": "Notice"}),
-    }  # fmt: skip
-    propose(engine, pd.DataFrame([item]), at=pd.Timestamp("2026-11-02", tz="UTC"))
-    number = str(read_reviews(engine)["id"].iloc[0])
-    (tmp_path / "act.yaml").write_text(EVENT)
-
-    code, _, output = magnetcast("review", "accept", number)
-    assert code == 1
-    assert "--event FILE" in output
-
-    code, _, output = magnetcast("review", "accept", number, "--event", str(tmp_path / "act.yaml"))
-    assert code == 0, output
-    assert "2026-11-cn-test" in set(read_events(engine)["event_id"])
-    assert read_reviews(engine).empty
-
-    code, _, output = magnetcast("review", "reject", number)
-    assert code == 1
-    assert "is accepted" in output
 
 
 @pytest.mark.slow

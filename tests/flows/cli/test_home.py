@@ -1,5 +1,4 @@
 import io
-import json
 import os
 import subprocess
 import sys
@@ -10,14 +9,13 @@ import pandas as pd
 import pytest
 from prefect.server.api.server import SubprocessASGIServer
 
-import magnetcast as mc
 from flows.cli.app import VERBS
 from flows.context.stores import made_store, store_of
 from flows.ingest.ingest import ingest_if_empty
 from store.facts.reading import read_vintages
 from store.home import VARIABLE
 from store.settings import PROJECT_ROOT, Settings
-from tests.flows.conftest import AS_OF, Published, environment, point_at
+from tests.flows.conftest import AS_OF, Published
 
 Call = Callable[..., tuple[int, str, str]]
 
@@ -164,20 +162,6 @@ def test_what_is_mistyped_is_one_line(
     assert made(nowhere) == []
 
 
-def test_a_setting_that_cannot_be_used_is_one_line(
-    nowhere: Path, magnetcast: Call, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("MAGNETCAST_THREADS", "many")
-
-    code, out, err = magnetcast("--home", "old.toml", "vintages")
-
-    assert (code, out) == (1, "")
-    assert err.startswith("error: The environment has settings that cannot be used. MAGNETCAST_HOM")
-    assert "MAGNETCAST_THREADS: Input should be a valid integer" in err
-    assert err.count("\n") == 1
-    assert made(nowhere) == []
-
-
 @pytest.mark.parametrize("words", [("--home", "a", "config"), ("config", "--home=a")])
 def test_config_tells_the_home_and_why(nowhere: Path, magnetcast: Call, words: list[str]) -> None:
     code, out, _ = magnetcast(*words, "show", "--format", "csv")
@@ -186,19 +170,6 @@ def test_config_tells_the_home_and_why(nowhere: Path, magnetcast: Call, words: l
     assert code == 0
     assert rows.loc["home", ["value", "source"]].tolist() == [str(nowhere / "here/a"), "--home"]
     assert os.environ[VARIABLE] == str(nowhere / "elsewhere")
-
-
-def test_status_tells_the_home_and_why(
-    published: Published, data_dir: Path, magnetcast: Call, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    point_at(published.folder, data_dir, monkeypatch)
-
-    _, out, _ = magnetcast("status")
-    _, table, _ = magnetcast("status", "--format", "json")
-
-    place = f"{published.settings.home} (MAGNETCAST_HOME)"
-    assert out.splitlines()[1] == f"Home: {place}."
-    assert json.loads(table)[0] == {"fact": "home", "value": place}
 
 
 @pytest.mark.slow
@@ -220,15 +191,6 @@ def test_an_empty_home_gets_the_bundled_facts_once_without_prefect(
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("nowhere")
-def test_the_functions_of_python_help_an_empty_home(capsys: pytest.CaptureFixture[str]) -> None:
-    panel = mc.panel(AS_OF)
-
-    assert panel["period"].max() == pd.Timestamp("2020-03-01")
-    assert "so the bundled facts were loaded" in capsys.readouterr().err
-
-
-@pytest.mark.slow
 def test_an_empty_home_is_forecast_and_then_asked_what_if(nowhere: Path, magnetcast: Call) -> None:
     words = ("--as-of", AS_OF, "--format", "csv")
 
@@ -241,19 +203,6 @@ def test_an_empty_home_is_forecast_and_then_asked_what_if(nowhere: Path, magnetc
     assert again[0] == 0, again[2]
     assert "so the bundled facts were loaded" not in again[2]
     assert (nowhere / "elsewhere" / "magnetcast.db").exists()
-
-
-@pytest.mark.parametrize("verb", ["backtest", "run --commodity 850511"])
-def test_no_run_is_begun_in_a_home_without_data(
-    nowhere: Path, magnetcast: Call, monkeypatch: pytest.MonkeyPatch, verb: str
-) -> None:
-    monkeypatch.setenv("PREFECT_HOME", str(nowhere / "elsewhere" / "prefect"))
-
-    code, _, err = magnetcast(*verb.split())
-
-    assert code == 1
-    assert "There is no data yet" in err
-    assert made(nowhere) == []
 
 
 @pytest.mark.slow
@@ -272,39 +221,3 @@ def test_a_verb_that_reads_does_not_load_prefect(published: Published) -> None:
 
     assert done.stdout.splitlines()[-1] == "False"
     assert len(done.stdout.splitlines()) > 1, done.stderr
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_the_completion_of_a_shell_knows_verbs_options_and_one_spelling(
-    magnetcast: Call, shell: str
-) -> None:
-    code, out, _ = magnetcast("--show-completion", "--shell", shell)
-
-    assert code == 0
-    for word in ("vintages", "comtrade-mirror", "federal-register", "--home", "--as-of"):
-        assert word in out
-    assert "comtrade_mirror" not in out
-    assert "federal_register" not in out
-
-
-@pytest.mark.slow
-def test_bash_completes_what_was_begun(tmp_path: Path, data_dir: Path) -> None:
-    own = {**os.environ, **environment(tmp_path, data_dir), "HOME": str(tmp_path)}
-    command = [sys.executable, "-m", "magnetcast", "--show-completion", "--shell", "bash"]
-    shown = subprocess.run(command, env=own, capture_output=True, text=True, check=True)  # noqa: S603
-    (tmp_path / "completion").write_text(shown.stdout)
-    script = (
-        f"source {tmp_path}/completion; COMP_WORDS=(magnetcast --home x quarantine re); "
-        "COMP_CWORD=4; _magnetcast; printf '%s ' \"${COMPREPLY[@]}\""
-    )
-
-    words = subprocess.run(  # noqa: S603 - our own words
-        ["bash", "-c", script],  # noqa: S607 - any bash will do
-        env=own,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-
-    assert words.stdout.split() == ["release"]

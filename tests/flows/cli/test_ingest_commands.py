@@ -5,8 +5,7 @@ import pandas as pd
 import pytest
 
 from flows.context.stores import has_store, store_of
-from store.database import open_store
-from store.facts.reading import latest_forecast, read_events, read_observations, read_vintages
+from store.facts.reading import latest_forecast, read_events, read_observations
 from store.facts.reviews import read_reviews
 from store.settings import Settings
 from tests.data.store_builders import EVENT, write_csv
@@ -50,20 +49,6 @@ def test_a_provider_is_ingested_and_the_second_time_there_is_nothing_new(
     assert f"nothing new at {name} for 2025-01..2025-12" in again[2]
     assert "vintage 1" in first[2]
     assert not rows or ", vintage 1, 2025-01 to 2025-1" in first[2]
-
-
-@pytest.mark.slow
-@pytest.mark.usefixtures("at_providers")
-def test_a_vintage_states_who_and_which_months(magnetcast: Call) -> None:
-    magnetcast("ingest", "comtrade", "--since", "2025-11", "--until", "2025-12")
-
-    (vintage,) = read_vintages(store_of(Settings())).to_dict("records")
-    assert vintage["source"] == "comtrade"
-    assert vintage["actor"]
-    assert (vintage["period_from"], vintage["period_to"]) == (
-        pd.Timestamp("2025-11-01"),
-        pd.Timestamp("2025-12-01"),
-    )
 
 
 @pytest.mark.slow
@@ -130,48 +115,6 @@ def test_a_refused_file_waits_in_quarantine_and_can_be_released(
     )
 
 
-@pytest.mark.slow
-@pytest.mark.usefixtures("place")
-def test_a_figure_is_typed_in_corrected_and_reported_once(magnetcast: Call) -> None:
-    words = ("ingest", "figure", "--period", "2026-08", "--destination", "USA", "--source",
-             "https://example.org/a", "--tonnes")  # fmt: skip
-    first, again, mended = (magnetcast(*words, tonnes) for tonnes in ("512", "512", "521"))
-
-    assert "1 new row (1 observations), vintage 1, 2026-08 to 2026-08" in first[2]
-    assert "nothing new in the figure of USA in 2026-08" in again[2]
-    assert "vintage 2" in mended[2]
-    known = stored().sort_values("available_at")
-    assert known["value"].tolist() == [512.0, 521.0]
-
-
-def test_bad_rows_by_hand_are_one_message_and_change_nothing(
-    place: Path, magnetcast: Call, tmp_path: Path
-) -> None:
-    path = write_csv(tmp_path / "events.csv", EVENT, {"severity": "7"}, {"direction": "up"})
-
-    code, out, err = magnetcast("ingest", "events", str(path))
-
-    assert (code, out) == (1, "")
-    assert "2 bad rows in events.csv" in err
-    assert not (place / "var" / "magnetcast.db").exists()
-
-
-@pytest.mark.usefixtures("place")
-@pytest.mark.parametrize(
-    ("words", "message"),
-    [
-        (("--since", "soon"), "--since 'soon' is no month"),
-        (("--since", "2150-01"), "--since 2150-01 lies in the future"),
-        (("--since", "2025-02", "--until", "2025-01"), "no range of months"),
-    ],
-)
-def test_a_bad_span_is_reported(magnetcast: Call, words: tuple[str, ...], message: str) -> None:
-    code, out, err = magnetcast("ingest", "comtrade", *words)
-
-    assert (code, out) == (1, "")
-    assert message in err
-
-
 @pytest.mark.usefixtures("at_providers")
 def test_documents_are_reviewed_and_an_accepted_one_is_an_event_known_from_now(
     magnetcast: Call, tmp_path: Path
@@ -218,37 +161,6 @@ def test_a_rejected_document_is_not_proposed_again(magnetcast: Call) -> None:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("at_providers")
-def test_an_accept_cut_short_after_the_event_is_finished_by_the_next(
-    magnetcast: Call, tmp_path: Path
-) -> None:
-    magnetcast("ingest", "federal_register", "--since", "2024-01")
-    first = str(read_reviews(store_of(Settings()))["id"].tolist()[0])
-    good = write_csv(tmp_path / "event.csv", EVENT, {})
-    magnetcast("ingest", "events", str(good))
-
-    done = magnetcast("review", "accept", first, "--event", str(good))
-
-    assert done[0] == 0
-    assert len(read_events(store_of(Settings()))) == 1
-    everything = read_reviews(store_of(Settings()), open_only=False).set_index("id")
-    assert everything.loc[int(first), "decision"] == "accepted"
-
-
-def test_a_store_that_holds_nothing_of_a_source_is_asked_from_the_beginning(
-    tmp_path: Path,
-) -> None:
-    from flows.ingest.sources import months_to_fetch  # noqa: PLC0415 - beside its only use
-
-    settings = Settings(home=tmp_path)
-    open_store(settings.url).dispose()
-
-    span = months_to_fetch(settings, "comtrade", since=None, until="2020-12")
-
-    assert str(span) == "2017-01..2020-12"
-
-
-@pytest.mark.slow
-@pytest.mark.usefixtures("at_providers")
 def test_other_goods_are_ingested_by_their_code_and_forecast_in_their_groups(
     magnetcast: Call, tmp_path: Path
 ) -> None:
@@ -270,31 +182,7 @@ def test_other_goods_are_ingested_by_their_code_and_forecast_in_their_groups(
         assert not latest_forecast(store_of(Settings()), commodity=commodity).empty
 
 
-@pytest.mark.usefixtures("at_providers")
-def test_a_code_without_six_digits_is_refused(magnetcast: Call) -> None:
-    code, _, output = magnetcast("ingest", "comtrade", "--commodity", "811292,8505")
-
-    assert code == 1
-    assert "--commodity 8505 is no six-digit code" in output
-
-
 CUSTOMS = "Date,Commodity code,Trading partner code,Trading partner,Quantity,Unit,US dollar\n"
-
-
-@pytest.mark.usefixtures("place")
-def test_a_download_without_its_direction_is_not_taken_and_imports_are_refused(
-    magnetcast: Call, tmp_path: Path
-) -> None:
-    path = tmp_path / "august.csv"
-    path.write_text(CUSTOMS + "202608,85051110,116,Japan,51234,kg,2817900\n", encoding="utf-8")
-
-    silent = magnetcast("ingest", "customs", str(path))
-    imports = magnetcast("ingest", "customs", str(path), "--flow", "import")
-
-    assert "august.csv does not say whether it holds exports or imports" in silent[2]
-    assert "august.csv holds imports" in imports[2]
-    assert [silent[0], imports[0]] == [1, 1]
-    assert not has_store(Settings())
 
 
 @pytest.mark.slow
@@ -340,21 +228,6 @@ def test_a_dry_run_shows_what_would_change_and_writes_nothing(
     assert "0 new amounts, 1 revised" in second
     assert "51.234 to 52" in second
     assert stored(source="customs")["value"].tolist() == [51.234, 2.8179]
-
-
-@pytest.mark.usefixtures("place")
-def test_a_dry_run_of_what_a_check_refuses_quarantines_nothing(
-    magnetcast: Call, tmp_path: Path
-) -> None:
-    path = tmp_path / "august.csv"
-    path.write_text(CUSTOMS + "202608,85051110,116,Japan,51234,t,2817900\n", encoding="utf-8")
-
-    code, _, err = magnetcast("ingest", "customs", str(path), "--flow", "export", "--dry-run")
-
-    assert code == 1
-    assert "1 files in august.csv would be refused" in err
-    assert "are impossible" in " ".join(err.split())
-    assert not has_store(Settings())
 
 
 @pytest.mark.usefixtures("at_providers")

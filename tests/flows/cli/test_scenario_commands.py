@@ -84,15 +84,6 @@ def test_what_contradicts_itself_is_one_message_and_nothing_is_stored(
     assert rows_stored(home) == before
 
 
-def test_a_missing_file_is_reported(home: Path, magnetcast: Call, tmp_path: Path) -> None:
-    assert home.exists()
-
-    code, _, err = magnetcast("scenario", str(tmp_path / "none.yaml"), "--as-of", AS_OF)
-
-    assert code == 1
-    assert "Cannot read none.yaml" in err
-
-
 @pytest.mark.parametrize(
     "path", sorted((PROJECT_ROOT / "scenarios").glob("*.yaml")), ids=lambda path: path.stem
 )
@@ -105,13 +96,3 @@ def test_the_worked_scenarios_can_be_read(path: Path) -> None:
 
     assert found.name
     assert found.levers.all
-
-
-def test_how_long_controls_last_is_reported(home: Path, magnetcast: Call) -> None:
-    assert home.exists()
-
-    code, out, err = magnetcast("recovery", "--as-of", AS_OF, "--format", "csv")
-
-    assert code == 0
-    assert out.startswith("event_id,instrument,bound")
-    assert "recovery  " in err

@@ -112,19 +112,3 @@ def test_what_cannot_be_searched_is_one_message_and_no_result(
     assert (code, out) == (1, "")
     assert err.startswith("error: ")
     assert message in err
-
-
-@pytest.mark.usefixtures("place")
-def test_a_panel_named_twice_is_refused(magnetcast: Call, panel: Path) -> None:
-    code, _, err = magnetcast("train", "--tune", "2", "--panel", f"{panel},{panel}")
-
-    assert code == 1
-    assert "--panel names a file twice: panel.csv; panel.csv" in err
-
-
-@pytest.mark.usefixtures("place")
-def test_without_a_panel_the_evidence_panel_is_tuned_on(magnetcast: Call) -> None:
-    code, out, err = magnetcast("train", "--tune", "1", "--as-of", "2020-04-22")
-
-    assert (code, out) == (1, "")
-    assert "`magnetcast ingest` loads the bundled ones" in err

@@ -1,4 +1,3 @@
-from pathlib import Path
 from typing import get_args
 
 from flows.monitoring.health import examine
@@ -33,7 +32,3 @@ def test_the_runbook_has_a_paragraph_for_each_alarm_without_its_links() -> None:
     assert set(get_args(Alarm)) <= set(result)
     assert all(result[name] for name in get_args(Alarm))
     assert not any("](" in paragraph for paragraphs in result.values() for paragraph in paragraphs)
-
-
-def test_without_the_docs_there_are_no_remedies(tmp_path: Path) -> None:
-    assert runbook(tmp_path / "operations.md") == {}

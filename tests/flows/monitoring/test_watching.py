@@ -4,7 +4,6 @@ from typing import get_args
 import pytest
 
 from flows.context.stores import store_of
-from flows.monitoring.health import examine
 from flows.monitoring.monitors import watch
 from models.monitoring import Monitor
 from store.errors import StoreError
@@ -20,13 +19,6 @@ def test_a_publication_is_measured_by_every_monitor(published: Published) -> Non
     assert (rows["as_of"] == at(AS_OF)).all()
     result = rows.set_index("monitor")["words"]
     assert "are needed to judge" in result["score-drift"]
-
-
-def test_status_knows_that_the_newest_forecast_was_measured(published: Published) -> None:
-    health = examine(published.settings, at("2020-04-23"))
-
-    assert health.facts.watched == at(AS_OF)
-    assert "unwatched" not in {one.alarm for one in health.alarms}
 
 
 def test_where_mlflow_is_gone_nothing_is_measured(published: Published, tmp_path: Path) -> None:

@@ -35,10 +35,3 @@ def test_a_publication_whose_model_is_gone_is_reported(published: Published) -> 
 
     with pytest.raises(DataError, match=r"Model other.* is not in the registry"):
         published_scenario_snapshot(published.settings, rows.assign(model="other"))
-
-
-def test_published_rows_of_other_months_are_reported(published: Published) -> None:
-    rows = latest_forecast(store_of(published.settings), as_of=at(AS_OF))
-
-    with pytest.raises(DataError, match="rows that are not the"):
-        published_scenario_snapshot(published.settings, rows.iloc[1:])

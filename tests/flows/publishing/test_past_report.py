@@ -9,7 +9,6 @@ import pytest
 
 from flows.publishing.past_report import write_past_report
 from flows.publishing.publish import objections, publish
-from store.errors import DataError
 from store.publications.panels import panel_behind
 from store.settings import Settings
 from store.vocabulary import COMMODITY, Language
@@ -47,15 +46,6 @@ def test_it_is_what_the_run_wrote_after_one_in_another_language_too(
 
 
 @pytest.mark.slow
-def test_it_lies_beside_that_of_the_run_and_may_be_written_twice(copy: Settings) -> None:
-    for _ in range(2):
-        page = write_past_report(copy, 1, commodity="", language="ko", folder=None)
-
-    assert page == copy.reports_dir / f"{AS_OF}.ko" / "index.html"
-    assert '<html lang="ko">' in page.read_text(encoding="utf-8")
-
-
-@pytest.mark.slow
 def test_a_held_forecast_is_reported_on_before_it_is_decided(copy: Settings) -> None:
     held = draft(copy, 2.0)
     held = replace(held, panel=panel_behind(held.engine))
@@ -67,27 +57,9 @@ def test_a_held_forecast_is_reported_on_before_it_is_decided(copy: Settings) -> 
     assert "Stand 22. Mai 2020" in page.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("number", [7, None], ids=["number", "commodity"])
-def test_what_was_not_published_is_refused(copy: Settings, number: int | None) -> None:
-    with pytest.raises(DataError, match="Expected one of `magnetcast publications list`"):
-        write_past_report(copy, number, commodity="811292", language="de", folder=None)
-
-
 def test_the_verb_refuses_another_language_and_names_the_five(magnetcast: Call) -> None:
     code, _, message = magnetcast("report", "1", "--lang", "fr")
 
     assert code == 2
     assert message.count("\n") == 1
     assert all(f'"{one}"' in message for one in get_args(Language))
-
-
-def test_the_setting_refuses_another_language_and_names_the_five(
-    magnetcast: Call, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("MAGNETCAST_REPORT_LANGUAGE", "fr")
-
-    code, _, message = magnetcast("report")
-
-    assert code == 1
-    assert "MAGNETCAST_REPORT_LANGUAGE" in message
-    assert all(f"'{one}'" in message for one in get_args(Language))

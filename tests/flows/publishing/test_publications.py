@@ -86,15 +86,6 @@ def test_a_run_freezes_what_it_publishes_with_what_it_was_made_with(published: P
     assert one["panel"] == workspace.history.panel(one["as_of"]).stored.digest
 
 
-def test_a_forecast_of_a_past_day_is_not_frozen_ahead_of_what_came_out_since(
-    published: Published,
-) -> None:
-    [one] = read_publications(store_of(published.settings)).to_dict("records")
-    last = read_forecasts(store_of(published.settings))["period"].max()
-
-    assert one["ahead_from"] > pd.Timestamp(last)
-
-
 @pytest.mark.parametrize(
     ("now", "first"),
     [
@@ -109,11 +100,6 @@ def test_a_month_is_ahead_until_the_day_of_its_release(
     found = ahead_from(store_of(published.settings), figures="85051110", now=at(now))
 
     assert found == pd.Timestamp(first).date()
-
-
-def test_nothing_is_held_without_a_limit_or_within_it(copy: Settings) -> None:
-    assert objections(draft(copy, 3.0, limit=None)) == ""
-    assert objections(draft(copy, 1.29)) == ""
 
 
 def test_a_forecast_that_does_not_add_up_is_refused(copy: Settings) -> None:
@@ -175,23 +161,6 @@ def test_the_same_facts_are_not_forecast_again_while_a_person_decides(
     assert outcome.held.startswith(f"{decided}: ")
     assert f"nothing new; publication 2 is {decided}" in capsys.readouterr().err
     assert read_forecasts(store_of(copy)).empty
-
-
-@pytest.mark.slow
-def test_what_is_rejected_leaves_the_last_good_one(copy: Settings, magnetcast: Call) -> None:
-    before = latest_forecast(store_of(copy))
-    made = draft(copy, 0.4)
-    publish(made, objections(made))
-
-    code, _, _ = magnetcast("publications", "reject", "2", "--reason", "the feed was cut")
-
-    assert code == 0
-    pd.testing.assert_frame_equal(latest_forecast(store_of(copy)), before)
-    assert "held" not in alarms(copy)
-    found = held_like(store_of(copy), at(LATER), "later")
-    assert found is not None
-    assert found.note == "rejected: the feed was cut"
-    assert magnetcast("publications", "approve", "2", "--reason", "after all")[0] == 1
 
 
 @pytest.mark.slow
@@ -258,20 +227,6 @@ def test_a_fact_that_is_gone_is_named_with_its_table(copy: Settings) -> None:
 
 
 @pytest.mark.slow
-def test_other_versions_of_packages_are_named(copy: Settings) -> None:
-    change(
-        copy,
-        'UPDATE publications SET made_with = replace(made_with, \'"numpy": "\', \'"numpy": "0.\')',
-    )
-
-    found = reproduce(copy, at(AS_OF))
-
-    assert found.is_same
-    assert found.rounds_otherwise
-    assert any(result.startswith("numpy was 0.") for result in found.changed)
-
-
-@pytest.mark.slow
 def test_other_last_digits_pass_only_where_arithmetic_rounds_otherwise(copy: Settings) -> None:
     found = reproduce(copy, at(AS_OF))
     assert found.again is not None
@@ -311,23 +266,3 @@ def test_a_model_that_was_changed_or_is_gone_is_named_and_not_run(copy: Settings
         assert found.difference == "nothing could be made"
         assert "Version 1 of model 'magnetcast' cannot be read" in found.missing[0]
     assert "none of them was run" in changed.missing[0]
-
-
-def test_a_model_that_no_registry_knows_is_named(copy: Settings) -> None:
-    change(copy, "UPDATE forecasts SET model_version = 'magnetcast-forgotten'")
-
-    found = reproduce(copy, at(AS_OF))
-
-    assert "model magnetcast-forgotten: it is not in the registry" in "; ".join(found.missing)
-
-
-def test_a_day_without_a_publication_names_the_days_that_have_one(
-    copy: Settings, magnetcast: Call
-) -> None:
-    assert copy.home.exists()
-
-    code, _, err = magnetcast("replay", "--as-of", "2020-04-23")
-
-    assert code == 1
-    assert "Nothing of 85051110 was published as of 2020-04-23" in err
-    assert "2020-04-22T00:00:00Z" in err

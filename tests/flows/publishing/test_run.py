@@ -8,19 +8,13 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from flows.context.stores import single_writer, store_of
-from flows.context.workspace import open_workspace
+from flows.context.stores import store_of
 from flows.run import run
-from flows.training.promote import report_promoted
-from models.evaluation.scores import BAND_COVERAGE
 from models.registry import registry
 from models.registry import runs as mlflow_client
-from store.errors import DataError, StoreError
+from store.errors import DataError
 from store.facts.evidence import data_vintage
-from store.facts.reading import latest_forecast, read_forecasts, read_runs, read_scores
-from store.publications.panels import panel_behind
-from store.publications.published import read_published
-from store.publications.publishing import write_scores
+from store.facts.reading import latest_forecast, read_forecasts, read_runs
 from store.settings import PROJECT_ROOT, Settings
 from store.vocabulary import DESTINATIONS
 from tests.data.builders import at
@@ -54,14 +48,6 @@ def test_what_is_published_is_the_champions_and_states_what_moved_it(published: 
     assert set(rows["data_vintage"]) == {fingerprint}
 
 
-def test_the_report_lies_where_it_is_said_to(published: Published) -> None:
-    folder = published.settings.reports_dir / AS_OF
-
-    assert published.outcome.report == folder / "index.html"
-    table = pd.read_csv(folder / "forecasts.csv")
-    assert len(table) == 12 * 12
-
-
 def test_the_champion_is_tagged_with_day_data_and_commit(published: Published) -> None:
     client = MlflowClient(published.settings.tracking_uri)
     champion = registry.champion(published.settings)
@@ -73,16 +59,6 @@ def test_the_champion_is_tagged_with_day_data_and_commit(published: Published) -
     fingerprint = data_vintage(store_of(published.settings), as_of=at(AS_OF))
     assert tags["data_vintage"] == fingerprint
     assert len(tags["git_commit"].removesuffix("-dirty")) in {40, len("unknown")}
-
-
-def test_a_run_that_fails_later_reports_whom_it_made_champion(
-    published: Published, caplog: pytest.LogCaptureFixture
-) -> None:
-    for day in (AS_OF, "2020-04-23"):
-        workspace = open_workspace(published.settings, at(day))
-        report_promoted(workspace.settings, workspace.model_version)
-
-    assert caplog.messages == ["run       version 1, trained on these facts, is champion"]
 
 
 @pytest.mark.parametrize("flow", ["backtest", "train"])
@@ -117,18 +93,6 @@ def test_the_job_is_one_run_in_mlflow_and_its_steps_are_parts(published: Publish
     assert {run.info.status for run in [whole, *found.values()]} == {"FINISHED"}
 
 
-def test_choices_scores_and_panel_stay_on_the_same_run(published: Published) -> None:
-    found = mlflow_runs(published.settings)
-    panel = panel_behind(store_of(published.settings))
-    assert panel is not None
-
-    for one in (found["backtest"], found["train"]):
-        assert one.data.params["learning_rate"] == "0.05"
-        assert one.data.metrics["wape_ALL"] > 0
-        [used] = one.inputs.dataset_inputs
-        assert used.dataset.digest == panel.digest[:12]
-
-
 def test_the_version_states_what_it_is_and_how_good(published: Published) -> None:
     client = MlflowClient(published.settings.tracking_uri)
 
@@ -138,22 +102,6 @@ def test_the_version_states_what_it_is_and_how_good(published: Published) -> Non
     assert f"data to 2020-03 as known on {AS_OF}. Backtest: error " in version.description
     [logged] = client.search_logged_models([client.get_run(version.run_id).info.experiment_id])
     assert logged.params["learning_rate"] == "0.05"
-
-
-def test_the_run_and_its_scores_are_in_the_books(published: Published) -> None:
-    engine = store_of(published.settings)
-
-    [row] = read_runs(engine).to_dict("records")
-    assert (row["flow"], row["status"]) == ("run", "finished")
-    scores = read_scores(engine)
-    assert {"seasonal_naive", "last_value", "drift"} < set(scores["model"])
-    assert write_scores(engine, scores, data_vintage=row["data_vintage"]) == 0
-    cells = read_published(engine).cells
-    held = scores.query(f"metric == '{BAND_COVERAGE}' and model == '{row['model_version']}'")
-    whole = held.loc[held["scope"] == "ALL"]
-    assert len(cells) == whole["cells"].sum() > 0
-    inside = cells["tonnes"].between(cells["p10"], cells["p90"]).sum()
-    assert inside == pytest.approx((whole["value"] * whole["cells"]).sum())
 
 
 @pytest.mark.slow
@@ -187,17 +135,6 @@ def test_a_run_that_fails_is_noted_as_failed(place: Path) -> None:
     assert row["status"] == "failed"
     assert latest_forecast(store_of(settings)).empty
     assert not (place / "var" / "reports").exists()
-
-
-def test_a_second_writer_waits_no_longer_than_it_may(tmp_path: Path) -> None:
-    settings = Settings(home=tmp_path, lock_timeout_s=0.1)
-
-    with (
-        single_writer(settings, is_first=True),
-        pytest.raises(StoreError, match="Another run holds"),
-        single_writer(settings, is_first=True),
-    ):
-        pass
 
 
 @pytest.mark.slow

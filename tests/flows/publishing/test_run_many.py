@@ -4,8 +4,6 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from markupsafe import escape
-from sqlalchemy import Engine
 
 from flows.clock import utc_now
 from flows.context.stores import made_store, store_of
@@ -16,19 +14,15 @@ from flows.publishing.run_config import table_config
 from flows.publishing.table_pipeline import TablePipeline
 from flows.publishing.table_snapshot import open_table
 from flows.run import Result, RunOutcome, run_each, run_pipeline
-from models.evaluation.scores import FEWEST_PAIRS
-from sources.files.commodities import read_commodities
-from store.errors import DataError
 from store.facts.batch import Batch, FileRows
-from store.facts.evidence import fetch_labels
-from store.facts.reading import latest_forecast, read_forecasts, read_runs, read_scores
+from store.facts.reading import latest_forecast, read_forecasts, read_runs
 from store.facts.writing import write_batch
 from store.planning.alert_rules import AlertRule, add_rule
 from store.planning.audit import Actor
 from store.planning.overrides import read_planning
 from store.publications.publishing import publish_forecasts
 from store.settings import Settings
-from store.vocabulary import ERROR_AUTOCORRELATION, FORECAST_COLUMNS, QUANTILE_COLUMNS
+from store.vocabulary import FORECAST_COLUMNS, QUANTILE_COLUMNS
 from tests.data.builders import at
 from tests.data.partner_builders import make_partner_world
 from tests.flows.conftest import environment, settings_of
@@ -110,28 +104,6 @@ def test_each_table_is_forecast_from_its_own_last_month_and_adds_up(filled: Fill
         pd.testing.assert_series_equal(mean["WLD"], parts, check_names=False)
 
 
-def test_scores_and_runs_are_kept_by_commodity(filled: Filled) -> None:
-    engine = store_of(filled.settings)
-
-    runs = read_runs(engine)
-    assert dict(zip(runs["commodity"], runs["status"], strict=True)) == dict.fromkeys(
-        CODES, "finished"
-    )
-    scores = read_scores(engine, commodity="250410")
-    assert {"seasonal_naive", "last_value"} < set(scores["model"])
-
-
-def test_a_second_run_with_nothing_new_publishes_nothing(filled: Filled) -> None:
-    engine = store_of(filled.settings)
-    before = read_forecasts(engine, commodity=None)
-
-    again = run_each(filled.settings, at(NOW) + pd.Timedelta(days=1), ALL)
-
-    assert [one.is_new for one in outcomes(again).values()] == [False] * 3
-    pd.testing.assert_frame_equal(read_forecasts(engine, commodity=None), before)
-    assert len(read_runs(engine)) == 3
-
-
 @pytest.mark.slow
 def test_the_command_names_what_was_not_forecast_and_fails(
     filled: Filled,
@@ -183,63 +155,6 @@ def test_status_tells_each_commodity(filled: Filled) -> None:
     assert [line[:7] for line in lines if "forecast as of 2024-02-26" in line] == [
         "250410:", "392690:", "811292:",
     ]  # fmt: skip
-
-
-def test_a_file_of_commodities_is_read_with_what_may_be_empty(tmp_path: Path) -> None:
-    file = tmp_path / "some.csv"
-    file.write_text("commodity,label\n811292,\n250410,graphite\n")
-
-    assert read_commodities(file) == {"811292": "", "250410": "graphite"}
-
-
-@pytest.mark.parametrize(
-    "words", ["x" * 81, "gal\u200blium", "gal\u202elium", '"two\nlines"'],
-    ids=["long", "invisible", "reversed", "lines"],
-)  # fmt: skip
-def test_what_is_no_line_of_words_is_refused(tmp_path: Path, words: str) -> None:
-    file = tmp_path / "some.csv"
-    file.write_text(f"commodity,label\n811292,{words}\n")
-
-    with pytest.raises(DataError, match="is not at most 80 printable characters"):
-        read_commodities(file)
-
-
-def test_a_report_calls_a_commodity_by_its_label(filled: Filled) -> None:
-    pages = {
-        code: one.report.read_text(encoding="utf-8")
-        for code, one in outcomes(filled.results).items()
-    }
-
-    assert "China's exports of gallium (811292) to 24 destinations" in pages["811292"]
-    assert f"exports of {escape(GRAPHITE)} (250410) to 24 destinations" in pages["250410"]
-    assert "<b>graphite" not in pages["250410"]
-    assert "China's exports of commodity 392690 to 24 destinations" in pages["392690"]
-
-
-def test_labels_of_what_stays_published_are_kept_and_may_change(filled: Filled) -> None:
-    engine = store_of(filled.settings)
-    first = labels_of(engine)
-
-    renamed = (replace(MINERALS[0], label="unwrought gallium"), replace(MINERALS[1], label=""))
-    run_each(filled.settings, at(NOW) + pd.Timedelta(days=1), renamed)
-
-    assert first == {"811292": "gallium", "250410": GRAPHITE}
-    assert labels_of(engine) == {**first, "811292": "unwrought gallium"}
-
-
-def labels_of(engine: Engine) -> dict[str, str]:
-    with engine.begin() as connection:
-        return fetch_labels(connection)
-
-
-def test_how_much_of_a_miss_carries_over_is_a_score_of_each_table(filled: Filled) -> None:
-    for code in CODES:
-        scores = read_scores(store_of(filled.settings), commodity=code)
-        (result,) = scores.loc[scores["metric"] == ERROR_AUTOCORRELATION].to_dict("records")
-
-        assert 0.0 <= result["value"] <= 1.0
-        assert result["cells"] >= FEWEST_PAIRS
-        assert result["model"].startswith("partners-")
 
 
 @pytest.mark.slow

@@ -1,27 +1,22 @@
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from mlflow import MlflowClient
 
 from features.panel.partner_table import PartnerTable
 from flows.cli.forecast_commands import predict_table
-from flows.cli.run_commands import run_tables_and_tell
-from flows.context.stores import made_store, read_markers, store_of
-from flows.publishing.past_report import write_past_report
+from flows.context.stores import made_store, store_of
 from flows.publishing.reproduce import reproduce
 from flows.publishing.run_config import table_config
-from flows.publishing.table_pipeline import hindsight, record
-from flows.publishing.table_snapshot import full_commodities, open_table
+from flows.publishing.table_pipeline import hindsight
+from flows.publishing.table_snapshot import open_table
 from flows.run import RunOutcome, run
-from models.evaluation.backtest import Backtest
 from models.learning.spec import EngineSpec
-from models.registry import runs
 from store.errors import DataError
 from store.facts.batch import Batch, FileRows
-from store.facts.reading import latest_forecast, read_forecasts, read_runs, read_scores
+from store.facts.reading import latest_forecast, read_forecasts, read_scores
 from store.facts.writing import write_batch
 from store.settings import Settings
 from tests.data.builders import at
@@ -70,17 +65,6 @@ def test_the_magnets_do_not_see_them(filled: Filled) -> None:
     assert read_scores(store_of(filled.settings)).empty
 
 
-def test_a_second_run_publishes_nothing(filled: Filled) -> None:
-    engine = store_of(filled.settings)
-    before = read_forecasts(engine, commodity=None)
-
-    again = run(filled.settings, at(NOW) + pd.Timedelta(days=2), table_config("850511"))
-
-    assert (again.is_new, again.rows_published) == (False, 0)
-    assert again.report == filled.outcome.report
-    pd.testing.assert_frame_equal(read_forecasts(engine, commodity=None), before)
-
-
 @pytest.mark.slow
 def test_a_published_table_is_made_again_bit_for_bit(filled: Filled) -> None:
     found = reproduce(filled.settings, at(NOW), "850511")
@@ -88,17 +72,6 @@ def test_a_published_table_is_made_again_bit_for_bit(filled: Filled) -> None:
     assert found.missing == ()
     assert found.difference == ""
     assert len(found.rows) == (PARTNERS + 2) * 12
-
-
-def test_a_run_on_all_tables_tells_one_line_of_each(
-    filled: Filled, capsys: pytest.CaptureFixture[str]
-) -> None:
-    run_tables_and_tell(filled.settings, at(NOW))
-
-    output = capsys.readouterr().err.splitlines()
-    assert output[-1].startswith(
-        f"table     850511: {PARTNERS} destinations, 2024-12 to 2025-11, 0 rows"
-    )
 
 
 def test_report_and_published_rows_are_the_same(filled: Filled) -> None:
@@ -113,21 +86,6 @@ def test_report_and_published_rows_are_the_same(filled: Filled) -> None:
     assert filled.outcome.report == folder / "index.html"
 
 
-@pytest.mark.slow
-def test_its_report_is_written_again_as_it_was_and_in_german(
-    filled: Filled, tmp_path: Path
-) -> None:
-    english, german = (
-        write_past_report(
-            filled.settings, None, commodity="850511", language=code, folder=tmp_path / code
-        ).read_text(encoding="utf-8")
-        for code in ("en", "de")
-    )
-
-    assert english == filled.outcome.report.read_text(encoding="utf-8")
-    assert f"in {PARTNERS} Bestimmungsländer, Prognose, Stand" in german
-
-
 def test_scores_are_kept_beside_seasonal_naive_and_last_value(filled: Filled) -> None:
     scores = read_scores(store_of(filled.settings), commodity="850511")
 
@@ -136,18 +94,6 @@ def test_scores_are_kept_beside_seasonal_naive_and_last_value(filled: Filled) ->
         own, "seasonal_naive", "last_value",
     }  # fmt: skip
     assert {"ALL", "WLD", "USA"} <= set(scores["scope"])
-
-
-def test_the_run_is_noted_in_the_store_and_in_mlflow(filled: Filled) -> None:
-    row = read_runs(store_of(filled.settings)).iloc[0]
-
-    client, _ = runs.connect(filled.settings)
-    assert isinstance(client, MlflowClient)
-    answer = client.get_run(str(row["mlflow_run_id"]))
-    assert (row["flow"], row["status"]) == ("run-table", "finished")
-    assert answer.data.tags["commodity"] == "850511"
-    assert answer.data.tags["model_version"] == row["model_version"]
-    assert 0 < answer.data.metrics["wape_ALL"] < 1
 
 
 def past_tables(settings: Settings) -> list[PartnerTable]:
@@ -177,16 +123,6 @@ def test_a_history_released_at_once_is_replayed_on_what_is_known_now(
     assert hindsight(past)[0].startswith(f"{len(past)} of the {len(past)} past tables")
 
 
-def test_a_table_of_the_magnets_has_a_key_of_its_own(place: Path) -> None:  # noqa: ARG001
-    settings = Settings()
-    fill(settings, WORLD.rows().assign(commodity="85051110", source="customs"))
-
-    result = open_table(settings, at(NOW), "85051110")
-
-    assert result.config.published_as == "85051110-partners"
-    assert full_commodities(settings, at(NOW)) == ["85051110"]
-
-
 def test_a_table_that_is_too_late_is_published_as_stale(place: Path) -> None:  # noqa: ARG001
     settings = Settings()
     fill(settings, WORLD.rows())
@@ -200,19 +136,6 @@ def test_a_commodity_without_a_table_is_reported_of_with_those_that_have_one(
 ) -> None:
     with pytest.raises(DataError, match=r"No full partner table of commodity 999999 .* 850511\."):
         run(filled.settings, at(NOW), table_config("999999"))
-
-
-def test_a_table_that_cannot_be_forecast_stops_no_other(
-    place: Path,  # noqa: ARG001 - a store of its own
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    settings = Settings()
-    short = make_partner_world(partners=PARTNERS, months=20, first="2023-01").rows()
-    fill(settings, short.assign(commodity="111111"))
-
-    run_tables_and_tell(settings, at("2024-12-26"))
-
-    assert "table     111111: not forecast. The partner table" in capsys.readouterr().err
 
 
 @pytest.mark.slow
@@ -267,49 +190,3 @@ def test_what_the_store_learned_later_changes_no_bit_of_a_forecast(
     ]
 
     pd.testing.assert_frame_equal(predicted[0], predicted[1], check_exact=True)
-
-
-def test_predict_refuses_a_commodity_and_a_panel_at_once(
-    place: Path,  # noqa: ARG001 - a store of its own
-    magnetcast: Callable[..., tuple[int, str, str]],
-) -> None:
-    code, _, output = magnetcast("predict", "--commodity", "850511", "--panel", "x.csv")
-
-    assert code == 1
-    assert "name two things to forecast" in output
-
-
-def test_an_mlflow_that_is_broken_costs_a_table_its_record_alone(
-    filled: Filled, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (tmp_path / "mlflow.db").write_bytes(b"no database, " * 1000)
-    result = open_table(filled.settings, at(NOW), "850511")
-    away = filled.settings.model_copy(
-        update={"tracking_uri": f"sqlite:///{tmp_path / 'mlflow.db'}"}
-    )
-    nothing = pd.DataFrame()
-    seen = Backtest(nothing, nothing, nothing)
-
-    kept = record(replace(result, settings=away), seen)
-
-    assert kept is None
-    assert "850511: its record is incomplete: MLflow's database" in capsys.readouterr().err
-
-
-@pytest.mark.slow
-def test_a_run_that_came_to_grief_leaves_a_note_until_one_succeeds(
-    place: Path,  # noqa: ARG001 - a store of its own
-) -> None:
-    settings = Settings()
-    fill(settings, make_partner_world(partners=PARTNERS, months=40, first="2021-01").rows())
-    settings.reports_dir.write_text("no folder")
-
-    with pytest.raises(OSError, match="reports"):
-        run(settings, at("2024-05-26"), table_config("850511"))
-    (left,) = read_markers(settings)
-    settings.reports_dir.unlink()
-    run(settings, at("2024-05-26"), table_config("850511"))
-
-    assert left.name == "the run on 850511"
-    assert "reports" in left.error
-    assert read_markers(settings) == ()

@@ -10,7 +10,7 @@ from flows.training.compare_runs import compare_runs
 from models.evaluation.scores import cell_scores
 from models.registry import registry
 from models.registry.runs import find_runs, log_table, open_run, read_text
-from store.errors import DataError, StoreError
+from store.errors import StoreError
 from store.settings import Settings
 from store.vocabulary import QUANTILE_COLUMNS
 from tests.flows.conftest import Published, copied, point_at
@@ -96,22 +96,6 @@ def test_a_version_and_a_run_are_distinguished_by_choices_and_scores(
     }  # fmt: skip
 
 
-@pytest.mark.slow
-def test_the_run_of_a_job_a_part_and_a_version_lead_to_the_same_backtest(
-    compared: Published,
-) -> None:
-    settings, run = compared.settings, other(compared.settings)
-    part = registry.at_version(settings, 1).run_id
-    [job] = [run.info.run_id for run in find_runs(settings, {}) if "job" in run.data.tags]
-
-    tables = [compare_runs(settings, one, run).scores for one in ("1", part, job)]
-
-    pd.testing.assert_frame_equal(tables[0], tables[1])
-    pd.testing.assert_frame_equal(tables[0], tables[2])
-    with pytest.raises(DataError, match="rest on the same backtest"):
-        compare_runs(settings, "1", job)
-
-
 @pytest.mark.parametrize(
     ("name", "words"),
     [
@@ -126,32 +110,3 @@ def test_a_run_that_is_not_there_is_one_sentence(
 ) -> None:
     with pytest.raises(StoreError, match=words):
         compare_runs(compared.settings, "1", name)
-
-
-@pytest.mark.slow
-def test_a_run_without_cells_or_without_shared_ones_or_of_other_goods_is_refused(
-    first_run: Published, data_dir: Path, tmp_path: Path
-) -> None:
-    settings = copied(first_run, tmp_path / "place", data_dir).settings
-    with open_run(settings, name="tune", tags={"flow": "tune"}) as empty:
-        pass
-    cells = pd.read_csv(io.StringIO(cells_of(settings)))
-    apart = keep(settings, cells.assign(as_of="2019-01-25 00:00:00+00:00"), num_iterations=1)
-    with open_run(settings, name="t", tags={"commodity": "280530"}) as goods:
-        log_table(cells, "cells.csv")
-
-    with pytest.raises(DataError, match=r"\(tune\) has no scored cells"):
-        compare_runs(settings, "1", empty.info.run_id)
-    with pytest.raises(DataError, match="no scored cell in common: cutoffs 2020-0"):
-        compare_runs(settings, "1", apart)
-    with pytest.raises(DataError, match=r"1 forecasts 85051110, .* forecasts 280530"):
-        compare_runs(settings, "1", goods.info.run_id)
-
-
-def test_comparing_where_nothing_is_kept_makes_no_database(tmp_path: Path) -> None:
-    settings = Settings(home=tmp_path, tracking_uri=f"sqlite:///{tmp_path}/mlflow.db")
-
-    with pytest.raises(StoreError, match="holds no run"):
-        compare_runs(settings, "1", "2")
-
-    assert list(tmp_path.iterdir()) == []

@@ -1,7 +1,6 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -11,13 +10,12 @@ from flows.context.stores import made_store, store_of
 from flows.context.workspace import open_workspace
 from flows.panels.backtest_files import predict_evidence
 from flows.training.predict import predict
-from models.registry import model_store, registry
+from models.registry import registry
 from sources.bundled.all_tables import load_bundled
-from store.errors import DataError, StoreError
+from store.errors import DataError
 from store.facts.batch import Batch, FileRows
 from store.facts.reading import read_forecasts
 from store.facts.writing import write_batch
-from store.settings import Settings
 from store.vocabulary import FORECAST_COLUMNS
 from tests.data.builders import at
 from tests.flows.conftest import AS_OF, Published, environment, settings_of
@@ -55,40 +53,12 @@ def test_a_forecast_from_before_the_champion_is_trained_as_of_that_day(
     assert made.model_version != champion.model_version
 
 
-def test_a_champion_carries_the_very_moment_it_was_trained_at(
-    published: Published,
-) -> None:
-    champion = registry.champion(published.settings)
-
-    assert champion is not None
-    assert pd.Timestamp(champion.as_of) == at(AS_OF)
-    assert pd.Timestamp(champion.as_of).tzinfo is not None
-
-
 def test_the_champion_still_stays_later(published: Published) -> None:
     made = predict(published.settings, at("2020-05-05"))
 
     assert set(made.table["status"]) == {"champion"}
     assert set(made.table["cutoff"]) == {"2020-03"}
     assert made.table["horizon"].max() == 13
-
-
-@pytest.mark.slow
-def test_an_old_as_of_never_loads_the_champion(
-    published: Published,
-) -> None:
-    champion = registry.champion(published.settings)
-    assert champion is not None
-    hidden = published.folder / "hidden"
-    published.settings.artifact_dir.rename(hidden)
-    try:
-        with pytest.raises((StoreError, OSError), match=r".+"):
-            model_store.load(published.settings, champion.version)
-        made = predict(published.settings, at("2020-03-25"))
-    finally:
-        hidden.rename(published.settings.artifact_dir)
-
-    assert set(made.table["status"]) == {"replay"}
 
 
 @pytest.mark.slow
@@ -125,20 +95,6 @@ def known_part(batch: Batch, as_of: pd.Timestamp) -> Batch:
     )
 
 
-@pytest.mark.usefixtures("place")
-def test_an_empty_store_states_what_to_do() -> None:
-    with pytest.raises(StoreError, match="magnetcast ingest"):
-        predict(Settings(), at(AS_OF))
-
-
 def test_a_naive_as_of_is_refused(published: Published) -> None:
     with pytest.raises(DataError, match="has no time zone"):
         predict(published.settings, pd.Timestamp("2020-04-22"))
-
-
-def test_means_add_up_in_what_is_published(published: Published) -> None:
-    rows = read_forecasts(store_of(published.settings))
-
-    mean = rows.pivot_table(index="period", columns="destination", values="mean")
-    parts = mean.drop(columns=["WLD", "EU27"])
-    np.testing.assert_allclose(parts.sum(axis=1), mean["WLD"], rtol=1e-6)

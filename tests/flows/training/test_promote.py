@@ -11,7 +11,6 @@ from mlflow import MlflowClient
 
 from features.build import ALL_FEATURES
 from flows.context.recipes import magnets_recipe
-from flows.context.stores import store_of
 from flows.monitoring.health import examine
 from flows.monitoring.status import lines_of
 from flows.run import run
@@ -20,9 +19,8 @@ from flows.training.promote import promote, rollback
 from flows.training.train import train
 from models.evaluation.backtest import Backtest
 from models.registry import model_store, registry
-from models.registry.runs import log_table, open_run, read_text
+from models.registry.runs import log_table, open_run
 from store.errors import DataError, StoreError
-from store.facts.reading import latest_forecast, read_forecasts
 from store.settings import Settings
 from tests.data.builders import at
 from tests.data.cell_builders import make_cells
@@ -88,33 +86,6 @@ def test_the_next_release_publishes_with_a_refit_and_keeps_the_way_back(
     assert set(outcome.forecasts["reason"]) == {""}
 
 
-def test_every_decision_leaves_its_evidence_in_mlflow(own: Settings) -> None:
-    tags = tags_of_version(own, 1)
-
-    rules = read_text(own, tags["decision_run"], "rules.csv")
-    assert rules is not None
-    assert tags["decision"] == "promoted"
-    assert all(rule in rules for rule in ("paired origins", "80% band", "worst destination"))
-
-
-def test_a_new_recipe_that_nothing_compares_publishes_nothing(
-    own: Settings,
-) -> None:
-    as_other_recipe(own, 1)
-
-    outcome = run(own, at(LATER))
-
-    champion = registry.champion(own)
-    assert champion is not None
-    assert champion.version == 1
-    assert aliases(own)["challenger"] == 2
-    assert set(outcome.forecasts["model"]) == {champion.model_version}
-    assert set(read_forecasts(store_of(own))["model"]) == {champion.model_version}
-    tags = tags_of_version(own, 2)
-    assert tags["decision"] == "not compared"
-    assert "paired origins" in tags["decision_reason"]
-
-
 def test_a_refit_that_is_promoted_leaves_another_recipe_on_trial(own: Settings) -> None:
     usual = magnets_recipe(own, at(LATER)).spec
     other = train(own, at(LATER), spec=replace(usual, learning_rate=2 * usual.learning_rate))
@@ -123,37 +94,6 @@ def test_a_refit_that_is_promoted_leaves_another_recipe_on_trial(own: Settings) 
 
     assert aliases(own)["champion"] > other
     assert aliases(own)["challenger"] == other
-
-
-def test_accept_needs_a_reason_and_keeps_it(own: Settings) -> None:
-    as_other_recipe(own, 1)
-    version = train(own, at(LATER))
-
-    with pytest.raises(DataError, match="--accept without a reason"):
-        promote(own, at(LATER), version, accept=" ")
-    outcome = promote(own, at(LATER), version, accept="checked by hand")
-
-    assert outcome.is_champion
-    assert not outcome.decision.is_compared
-    assert aliases(own)["champion"] == version
-    tags = tags_of_version(own, version)
-    assert (tags["decision"], tags["decision_reason"]) == ("accepted", "checked by hand")
-
-
-def test_a_rollback_is_not_undone_by_the_next_run_on_the_same_facts(released: Published) -> None:
-    own = released.settings
-
-    now, bad = rollback(own, at(LATER), "bands too narrow")
-    outcome = run(own, at(LATER))
-
-    assert (now.version, bad.version) == (1, 2)
-    assert outcome.is_new
-    assert aliases(own)["champion"] == 1
-    latest = latest_forecast(store_of(own))
-    assert set(latest["model"]) == {now.model_version}
-    tags = tags_of_version(own, 3)
-    assert "was not rolled back: version 2 was: bands too narrow" in tags["decision_reason"]
-    assert tags_of_version(own, 2)["decision"] == "rolled back"
 
 
 def test_a_broken_champion_is_replaced_by_the_next_training(own: Settings) -> None:

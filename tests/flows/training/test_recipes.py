@@ -1,11 +1,9 @@
 """Recipes: another parameter at the same as_of, and which one the schedule uses."""
 
-import io
 import json
 from collections.abc import Callable
 from pathlib import Path
 
-import pandas as pd
 import pytest
 from mlflow import MlflowClient
 
@@ -74,17 +72,6 @@ def test_another_recipe_at_the_same_as_of_stays_beside_the_first_and_is_kept_onc
     assert reproduce(home, at(LATER)).is_same
 
 
-@pytest.mark.slow
-def test_a_forecast_by_a_recipe_leaves_nothing_behind(home: Settings, magnetcast: Call) -> None:
-    code, out, err = magnetcast("predict", "--as-of", AS_OF, *SET, "--format", "csv")
-
-    assert code == 0, err
-    rows = pd.read_csv(io.StringIO(out))
-    assert rows["model"].str.contains(OTHER.digest).all()
-    assert set(rows["status"]) == {"replay"}
-    assert len(find_runs(home, {"flow": "train"})) == 1
-
-
 def test_wrong_recipes_change_nothing(home: Settings, magnetcast: Call, tmp_path: Path) -> None:
     path = tmp_path / "old.toml"
     path.write_text("format = 0\n")
@@ -115,16 +102,3 @@ def test_config_shows_where_values_come_from(home: Settings, magnetcast: Call) -
     _, out, _ = magnetcast("config", "show", "--set", "num_leaves=7", "--format", "csv")
     assert "magnets.leaves,7,leaves,--set," in out
     assert "panel." not in out
-
-
-def test_keys_are_never_shown(
-    home: Settings,  # noqa: ARG001 - lays out the environment
-    magnetcast: Call,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("MAGNETCAST_CENSUS_KEY", "hush-hush")
-
-    _, out, _ = magnetcast("config", "show", "--format", "csv")
-
-    assert "census_key,set," in out
-    assert "hush-hush" not in out

@@ -45,11 +45,3 @@ def test_a_late_figure_in_the_store_leaves_past_origins_as_they_are(settings: Se
 
     pd.testing.assert_frame_equal(warm.forecasts, cold.forecasts, check_exact=True)
     assert len(set(settings.origins_dir.iterdir()) - made) == 1  # the present panel
-
-
-def test_nothing_is_kept_where_the_settings_allow_nothing(settings: Settings) -> None:
-    none = settings.model_copy(update={"origins_cache_mb": 0})
-
-    backtested(none)
-
-    assert not settings.origins_dir.exists()

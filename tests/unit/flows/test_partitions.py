@@ -100,14 +100,6 @@ def test_workers_of_a_local_cluster_forecast_the_same(tmp_path: Path) -> None:
     assert apart(pd.read_parquet(tmp_path / "out"), whole(tmp_path, panel)) < 1e-9
 
 
-@pytest.mark.parametrize("option", ["tree", "covariates"])
-def test_what_looks_at_all_series_at_once_needs_a_file(tmp_path: Path, option: str) -> None:
-    files = PanelFiles(tmp_path, **{option: tmp_path / "beside.csv"})
-
-    with pytest.raises(DataError, match=f"cannot be forecast with --{option}"):
-        predict_folder(Settings(home=tmp_path), files, horizon=3, out=tmp_path / "out")
-
-
 def test_forecasts_go_into_a_new_folder_that_a_failure_does_not_leave(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path)
     files = written(tmp_path / "in", rows(2).assign(tonnes="many"))

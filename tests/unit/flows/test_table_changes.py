@@ -90,13 +90,6 @@ def test_a_change_is_split_into_what_came_in_and_what_was_revised(
     assert "months 2, figures revised 1" in capsys.readouterr().err
 
 
-@pytest.mark.slow
-def test_between_a_publication_and_itself_nothing_changed(twice: Twice) -> None:
-    found = changes(twice.settings, since=AFTER, until=SAME_DAY)
-
-    assert (found[["change", *CHANGES]] == 0).all(axis=None)
-
-
 def test_the_steps_replace_one_input_after_the_other(twice: Twice) -> None:
     first, last = (
         partner_table(twice.rows, commodity=COMMODITY, as_of=at(day)) for day in (BEFORE, AFTER)
