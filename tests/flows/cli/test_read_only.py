@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.flows.cli.test_full_disk import FIGURE
 from tests.flows.conftest import point_at
 from tests.small_disk import read_only
 
@@ -18,6 +17,7 @@ READING = {
     "publications list": "",
     "token list": "",
 }
+FIGURE = "ingest figure --period 2026-08 --destination USA --tonnes 512 --source https://e.org/r"
 WRITING = [FIGURE, "token create x", "prune"]
 
 
