@@ -61,13 +61,15 @@ def test_another_process_publishes_and_the_service_follows_without_a_restart(
     assert code == 0
 
 
-def test_a_public_address_needs_a_token_to_bind_and_to_read(
+def test_a_public_address_needs_a_proxy_and_a_token_to_bind_and_a_token_to_read(
     home: Path,
     reader: httpx.Client,
     magnetcast: Callable[..., tuple[int, str, str]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("MAGNETCAST_HOME", str(home))
+    bare = magnetcast("serve", "--host", EVERYWHERE, "--port", "0")
+    monkeypatch.setenv("MAGNETCAST_PROXIES", "192.0.2.1")
     refused = magnetcast("serve", "--host", EVERYWHERE, "--port", "0")
     _, made, notes = magnetcast("token", "create", "desk")
     token = made.strip()
@@ -80,9 +82,13 @@ def test_a_public_address_needs_a_token_to_bind_and_to_read(
     _, _, revoked = magnetcast("token", "revoke", "1")
     again = magnetcast("serve", "--host", EVERYWHERE, "--port", "0")
 
-    for code, _, message in (refused, again):
+    for (code, _, message), why in (
+        (bare, "no proxy is in front"),
+        (refused, "there is no token in force"),
+        (again, "there is no token in force"),
+    ):
         assert code == 1
-        assert "--host 0.0.0.0 can be reached by other machines" in message
+        assert f"--host 0.0.0.0 can be reached by other machines, and {why}" in message
     assert token.startswith("mc_")
     assert token not in notes + listed
     assert listed.splitlines()[1].startswith("1,desk,read,")
