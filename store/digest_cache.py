@@ -21,8 +21,8 @@ Values = dict[str, Any]
 ROOM_LEFT: Final = 0.9
 """Share of the bound that is filled after the oldest files were removed."""
 
-TABLE: Final = ".parquet"
-"""Ends the name of a table, stored as the bytes of a Parquet file."""
+TABLE: Final = ".feather"
+"""Ends the name of a table, as the bytes of an Arrow file, which keeps units of moments."""
 
 
 class DigestCache:
@@ -112,7 +112,9 @@ def _trimmed(folder: Path, most_bytes: int) -> int:
 
 def _packed(name: str, value: object) -> tuple[str, NDArray[Any]]:
     if isinstance(value, pd.DataFrame):
-        return f"{name}{TABLE}", np.frombuffer(value.to_parquet(), dtype=np.uint8)
+        content = io.BytesIO()
+        value.to_feather(content, compression="uncompressed")
+        return f"{name}{TABLE}", np.frombuffer(content.getvalue(), dtype=np.uint8)
     return name, np.asarray(value)
 
 
@@ -120,7 +122,7 @@ def _unpacked(arrays: Mapping[str, NDArray[Any]]) -> Values:
     values: Values = {}
     for name, array in arrays.items():
         if name.endswith(TABLE):
-            values[name.removesuffix(TABLE)] = pd.read_parquet(io.BytesIO(array.tobytes()))
+            values[name.removesuffix(TABLE)] = pd.read_feather(io.BytesIO(array.tobytes()))
         else:
             values[name] = array if array.ndim else array.item()
     return values
