@@ -96,9 +96,9 @@ docs-test: setup  ## Follow every command of the documentation on the bundled fa
 lock: | $(filter .uv/bin/uv,$(UV))  ## Resolve the packages anew, with all extras but `pretrained`
 	$(UV) pip compile --quiet pyproject.toml --extra dask --extra dev --universal --python-version 3.11 --generate-hashes --no-header --output-file requirements.lock
 
-bench: bench-evidence bench-magnets bench-coverage bench-accuracy bench-mirror bench-policy-value  ## Re-measure accuracy (bench-speed, -run, -scenario, -service, -store, -tables and -kills measure time and harm)
+bench: bench-evidence bench-magnets bench-coverage bench-accuracy bench-mirror bench-policy-value  ## Re-measure accuracy (bench-speed, -run, -service, -store, -scale and -kills measure time and harm)
 
-bench-evidence bench-magnets bench-coverage bench-accuracy bench-mirror bench-speed bench-run bench-scenario bench-scale bench-tables: bench-%: setup
+bench-evidence bench-magnets bench-coverage bench-accuracy bench-mirror bench-speed bench-run bench-scale: bench-%: setup
 	$(PY) benchmarks/$*.py
 
 bench-kills: setup
@@ -109,7 +109,7 @@ bench-policy-value: setup
 
 bench-beat-us: setup  ## Lay out the task that others may enter, and score the entries that need nothing more
 	$(PY) -m benchmarks.beat_us.lay
-	$(PY) benchmarks/beat_us/run.py benchmarks/beat_us/entries/seasonal_naive.py var/beat_us/magnetcast.csv
+	$(PY) benchmarks/beat_us/task.py benchmarks/beat_us/entries/seasonal_naive.py var/beat_us/magnetcast.csv
 
 size:  ## Count lines, modules, functions and names, beside their budgets
 	@python3 benchmarks/size.py

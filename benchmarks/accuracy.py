@@ -6,18 +6,252 @@ accuracy.md.
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import page
 import pandas as pd
-from cases import BAND_AIM, CASES, IMPORTS, VARIABLE, Case, panels_folder
-from found import RATIOS, Found, case_lines, own_forecasts, ratios_of
-from parts import part_forecasts
-from scoring import FORECAST, measured, shared
-from tariffs import Informed, inform, tariff_lines
+from cases import BAND_AIM, CASES, VARIABLE, Case, panels_folder
+from scoring import FORECAST, heaviest, measured, months_of, scores_of, shared
 
+from models.engine.forecast import MIDDLE
+from models.evaluation.backtest import backtest_panel
+from models.evaluation.compare import differences
+from models.evaluation.market_regimes import CALM, SHOCK, regime_of
+from models.executor import LocalExecutor
 from models.forecasting.forecaster import MODEL
+from models.forecasting.panel_forecaster import PanelForecaster, PanelSnapshot
 from models.learning.spec import EngineSpec
+from models.statistical.experts import EXPERTS
+from models.statistical.pretrained import NAME as PRETRAINED
+
+Item = TypeVar("Item")
+Made = TypeVar("Made")
+DEFAULT = EngineSpec()
+OWN = {MODEL, MIDDLE, PRETRAINED, *EXPERTS}
+"""All that is ours; the others are peers."""
+
+RATIOS = {"mase": "MASE", "sql": "SQL"}
+
+HEAVY = 0.05
+"""Share of MASE from which one series at one cutoff is listed."""
+
+DIFFERENCE_TEXT = """
+Less the best peer's, with the 5 and 95 percent of resampled cutoffs and series
+(`models.evaluation.compare`; wide where cutoffs are few; a single cutoff shows nothing of other
+times). Below 0 the engine is better.
+"""
+CUTOFF_TEXT = """
+By cutoff, beside {peer}, the best peer over all of them. Shocks are marked by hand: they are what
+the months after the cutoff became known for.
+"""
+REGIME_TEXT = """
+Calm and shock apart, beside the same peer: by the cutoffs marked above, and by the months forecast
+as `models.evaluation.market_regimes` tells them from the panel alone.
+"""
+HEAVY_TEXT = """
+One series, {name} at {cutoff}, makes {low:.0%} to {high:.0%} of the MASE of every model above.
+Without it the engine's MASE is {mase:.3f} of the best peer's (with it {mase_all:.3f}), its SQL
+{sql:.3f} ({sql_all:.3f}).
+"""
+PARTS_TEXT = """
+What each part is worth: experts alone with the band of their own past errors, their median, and the
+product. Ratios are to the best peer.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was measured of one panel."""
+
+    case: Case
+    task: PanelSnapshot
+    cells: pd.DataFrame
+    """As ``scoring.measured``, all models."""
+
+    @property
+    def scores(self) -> pd.DataFrame:
+        return scores_of(self.cells)
+
+    @property
+    def rivals(self) -> pd.DataFrame:
+        return self.cells.loc[~self.cells["model"].isin(OWN - {MODEL})]
+
+    def best(self, metric: str) -> str:
+        return str(peers_of(self.scores)[metric].idxmin())
+
+
+def peers_of(scores: pd.DataFrame) -> pd.DataFrame:
+    return scores.loc[[name for name in scores.index if name not in OWN]]
+
+
+def ratios_of(scores: pd.DataFrame, model: str = MODEL) -> "pd.Series[float]":
+    names = list(RATIOS)
+    return scores.loc[model, names] / peers_of(scores)[names].min()
+
+
+def scores_text(found: Found) -> pd.DataFrame:
+    scores = scores_of(found.rivals)
+    text = pd.DataFrame({"model": [bold(name) for name in scores.index]})
+    for metric, label in RATIOS.items():
+        share = scores[metric] / peers_of(scores)[metric].min()
+        text[label] = scores[metric].map("{:.3f}".format).to_numpy()
+        text[f"{label} to the best peer's"] = share.map("{:.3f}".format).to_numpy()
+    if "smape" in found.case.aims:
+        text["sMAPE"] = scores["smape"].map("{:.2f}".format).to_numpy()
+    text["WAPE"] = scores["wape"].map("{:.1%}".format).to_numpy()
+    text["within the 80% band"] = scores["covered"].map("{:.1%}".format).to_numpy()
+    return text.assign(cells=scores["cells"].to_numpy())
+
+
+def bold(name: str) -> str:
+    return f"**{name}**" if name == MODEL else name
+
+
+def difference_text(found: Found) -> pd.DataFrame:
+    rows = []
+    for metric, label in RATIOS.items():
+        table = differences(found.cells, MODEL, [found.best(metric)])
+        row = table.loc[table["metric"] == metric].iloc[0]
+        rows.append({"score": label, "best peer": row["baseline"], **interval_text(row)})
+    return pd.DataFrame(rows)
+
+
+def interval_text(row: "pd.Series[float]") -> dict[str, str]:
+    return {
+        "difference": f"{row['difference']:+.3f}",
+        "5% to 95%": f"{row['p05']:+.3f} to {row['p95']:+.3f}",
+        "verdict": str(row["verdict"]),
+    }
+
+
+def cutoff_text(found: Found) -> pd.DataFrame:
+    peer = found.best("mase")
+    rows = [
+        {
+            "cutoff": cutoff,
+            "shock": found.case.shocks.get(str(cutoff), ""),
+            **beside(scores_of(part), peer),
+            "cells": int((part["model"] == MODEL).sum()),
+        }
+        for cutoff, part in found.cells.groupby("cutoff")
+    ]
+    return pd.DataFrame(rows)
+
+
+def beside(scores: pd.DataFrame, peer: str) -> dict[str, str]:
+    """Return ours and a peer's MASE and SQL with ratios, and both bands."""
+    result = {}
+    for metric, label in RATIOS.items():
+        own, other = scores.loc[MODEL, metric], scores.loc[peer, metric]
+        result[label] = f"{own:.3f}"
+        result[f"peer's {label}"] = f"{other:.3f}"
+        result[f"{label} ratio"] = f"{own / other:.3f}"
+    result["within the 80% band"] = f"{scores.loc[MODEL, 'covered']:.1%}"
+    result["within the peer's"] = f"{scores.loc[peer, 'covered']:.1%}"
+    return result
+
+
+def regime_text(found: Found) -> pd.DataFrame:
+    peer = found.best("mase")
+    rows = [
+        {
+            "what": what,
+            **beside(scores_of(part), peer),
+            "cells": int((part["model"] == MODEL).sum()),
+        }
+        for what, part in regimes_of(found).items()
+    ]
+    return pd.DataFrame(rows)
+
+
+def regimes_of(found: Found) -> dict[str, pd.DataFrame]:
+    cells = found.cells
+    marked = cells["cutoff"].isin(list(found.case.shocks))
+    month = months_of(cells["period"]).map(regime_of(found.task.table))
+    return {
+        "calm cutoffs": cells.loc[~marked],
+        "shock cutoffs": cells.loc[marked],
+        "calm months": cells.loc[month == CALM],
+        "shock months": cells.loc[month == SHOCK],
+    }
+
+
+def heavy_text(found: Found) -> str:
+    """Return what the one series does that weighs most, nothing where none weighs much."""
+    cells = found.rivals
+    name, cutoff, share = heaviest(cells)
+    if share.mean() < HEAVY:
+        return ""
+    rest = cells.loc[(cells["destination"] != name) | (cells["cutoff"] != cutoff)]
+    every, without = ratios_of(scores_of(cells)), ratios_of(scores_of(rest))
+    return HEAVY_TEXT.format(
+        name=name,
+        cutoff=cutoff,
+        low=share.min(),
+        high=share.max(),
+        mase=without["mase"],
+        mase_all=every["mase"],
+        sql=without["sql"],
+        sql_all=every["sql"],
+    )
+
+
+def parts_text(found: Found) -> pd.DataFrame:
+    scores = found.scores
+    experts = [name for name in scores.index if name in EXPERTS]
+    named = {
+        **{f"expert {name}": name for name in reversed(experts)},
+        "experts' median, the band of its past errors": MIDDLE,
+        f"**{MODEL}**": MODEL,
+    }
+    rows = [
+        {
+            "what": what,
+            **{label: f"{scores.loc[name, metric]:.3f}" for metric, label in RATIOS.items()},
+            **{
+                f"{RATIOS[metric]} ratio": f"{share:.3f}"
+                for metric, share in ratios_of(scores, name).items()
+            },
+            **({"sMAPE": f"{scores.loc[name, 'smape']:.2f}"} if "smape" in found.case.aims else {}),
+            "within the 80% band": f"{scores.loc[name, 'covered']:.1%}",
+        }
+        for what, name in named.items()
+        if name in scores.index
+    ]
+    return pd.DataFrame(rows)
+
+
+def case_lines(found: Found) -> list[str]:
+    case = found.case
+    fact = f"""
+        {len(found.task.table):,} series, horizon {case.horizon}, cutoffs
+        {", ".join(case.cutoffs)}.
+    """
+    lines = [f"## {case.panel}", *page.prose(fact), *page.table(scores_text(found))]
+    lines += [*page.prose(DIFFERENCE_TEXT), *page.table(difference_text(found))]
+    if text := heavy_text(found):
+        lines += page.prose(text)
+    if case.shocks:
+        text = CUTOFF_TEXT.format(peer=found.best("mase"))
+        lines += [*page.prose(text), *page.table(cutoff_text(found))]
+        lines += [*page.prose(REGIME_TEXT), *page.table(regime_text(found))]
+    return [*lines, *page.prose(PARTS_TEXT), *page.table(parts_text(found))]
+
+
+def own_forecasts(
+    task: PanelSnapshot, cutoffs: Sequence[int], spec: EngineSpec = DEFAULT
+) -> pd.DataFrame:
+    forecaster = PanelForecaster(spec)
+    rows = backtest_panel(forecaster, task, cutoffs, executor=LocalExecutor(shown)).forecasts
+    return rows.assign(period=rows["period"].dt.strftime("%Y-%m"))[FORECAST]
+
+
+def shown(items: Sequence[Item], label: str) -> Sequence[Item]:
+    print(f"{label}: {len(items)}", flush=True)
+    return items
+
 
 INTRODUCTION = """
 Each panel is replayed as `magnetcast backtest --panel` does it: at each cutoff the engine is
@@ -37,30 +271,23 @@ What was tried where an aim is missed, and what would be next:
 
 
 def find(case: Case, folder: Path, keep: Path | None, spec: EngineSpec) -> Found:
-    """Replay a panel and score it beside the peers."""
     task = case.task(folder)
     own = own_forecasts(task, case.months, spec)
     peers = case.peer_forecasts(folder)
     if keep is not None:
         keep.mkdir(parents=True, exist_ok=True)
         own.loc[own["model"] == MODEL].to_csv(keep / f"{case.panel}.csv", index=False)
-    both = pd.concat([own, part_forecasts(task, case.months), peers], ignore_index=True)
+    both = pd.concat([own, peers], ignore_index=True)
     found = Found(case, task, measured(case.truth(folder), shared(both[FORECAST])))
     print(found.scores.to_string(), flush=True)
     return found
 
 
-def aims_text(every: Sequence[Found], informed: Informed | None) -> pd.DataFrame:
-    rows = [row for found in every for row in aim_rows(found)]
-    if informed is not None:
-        result = f"{IMPORTS.panel} with tariffs"
-        what = "MASE to that without"
-        rows.append(aim_row(result, what, "< 1", f"{informed.ratio:.3f}", met=informed.ratio < 1))
-    return pd.DataFrame(rows)
+def aims_text(every: Sequence[Found]) -> pd.DataFrame:
+    return pd.DataFrame([row for found in every for row in aim_rows(found)])
 
 
 def aim_rows(found: Found) -> list[dict[str, str]]:
-    """Return what was aimed for on one panel and what came out."""
     case, scores = found.case, found.scores
     ratios = ratios_of(scores)
     rows = []
@@ -80,26 +307,15 @@ def aim_rows(found: Found) -> list[dict[str, str]]:
 
 def aim_row(panel: str, what: str, aim: str, value: str, *, met: bool) -> dict[str, str]:
     return {
-        "panel": panel,
-        "measure": what,
-        "aim": aim,
-        "measured": value,
+        "panel": panel, "measure": what, "aim": aim, "measured": value,
         "": "met" if met else "**missed**",
-    }
+    }  # fmt: skip
 
 
 def lines_of(cases: Sequence[Case], folder: Path, keep: Path | None, spec: EngineSpec) -> list[str]:
-    every: list[Found] = []
-    informed = None
-    lines: list[str] = []
-    for case in cases:
-        found = find(case, folder, keep, spec)
-        every.append(found)
-        lines += case_lines(found)
-        if case is IMPORTS:
-            informed = inform(found, folder)
-            lines += tariff_lines(informed)
-    aims = page.table(aims_text(every, informed))
+    every = [find(case, folder, keep, spec) for case in cases]
+    lines = [line for found in every for line in case_lines(found)]
+    aims = page.table(aims_text(every))
     return ["## Aims", *aims, *page.prose(AIMS_TEXT), "", *lines]
 
 

@@ -13,7 +13,6 @@ import pandas as pd
 
 from features.months import month_number
 from models.forecasting.panel_forecaster import PanelSnapshot
-from sources.files.covariates_file import read_covariates
 from sources.files.panel import read_panel
 
 VARIABLE = "MAGNETCAST_PANELS"
@@ -37,7 +36,6 @@ class Case:
 
     @property
     def months(self) -> list[int]:
-        """Return the cutoffs as month numbers."""
         return [month_number(cutoff) for cutoff in self.cutoffs]
 
     def task(self, folder: Path) -> PanelSnapshot:
@@ -45,7 +43,6 @@ class Case:
         return PanelSnapshot(read_panel(self.file(folder)).table, self.horizon)
 
     def file(self, folder: Path) -> Path:
-        """Return where the panel lies."""
         return folder / f"{self.panel}.csv.gz"
 
     def truth(self, folder: Path) -> pd.DataFrame:
@@ -54,7 +51,6 @@ class Case:
         return rows.assign(period=rows["period"].astype(str).str[:7])
 
     def peer_forecasts(self, folder: Path) -> pd.DataFrame:
-        """Return what the peers forecast."""
         rows = pd.read_csv(folder / f"{self.peers}.csv.gz")
         return rows.assign(period=rows["period"].astype(str).str[:7])
 
@@ -82,22 +78,6 @@ GRAPHITE = Case(
 )
 M3 = Case("m3_monthly", "peers_m3", ("2000-06",), 18, {"mase": 0.97, "sql": 0.93, "smape": 13.3})
 CASES = (IMPORTS, GRAPHITE, M3)
-
-TARIFFS = "us_imports_naics3_by_country_tariff_paid"
-"""Duty paid over value of the imports, in percent: a covariate of ``IMPORTS``."""
-
-TARIFF_CUTOFFS = ("2018-06", "2025-05")
-
-
-def with_tariffs(task: PanelSnapshot, folder: Path) -> tuple[PanelSnapshot, int]:
-    """Return a task of ``IMPORTS`` with the tariffs as covariate, and how many cells were filled.
-
-    A rate is paid on trade; months without trade take that of the month before, as
-    `magnetcast --covariates` does.
-    """
-    found = read_covariates(folder / f"{TARIFFS}.csv.gz", table=task.table)
-    covariates, filled = found.carried(task.table)
-    return PanelSnapshot(task.table, task.horizon, covariates=covariates), filled
 
 
 def panels_folder() -> Path | None:

@@ -1,13 +1,12 @@
 """How far the evidence panel is from published months that it was not shown.
 
 Every reported monthly level is left out in turn, with all levels of the same destination and month,
-and the panel is solved again from the others. Writes evidence.md; with ``--grid`` it writes
-prior.md instead: how other priors move error and coverage.
+and the panel is solved again from the others. Writes evidence.md.
 """
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import page
@@ -18,7 +17,6 @@ from features.months import last_complete_month, month_label, month_number
 from features.panel.evidence import evidence_panel
 from features.panel.evidence_panel import PANEL_DESTINATIONS
 from features.panel.statements import (
-    REVISION_NOISE,
     CellBlock,
     Statement,
     is_cell_level,
@@ -40,19 +38,6 @@ OTHERS = "others"
 SOLVES = 5
 NAMES = {members_of(name): name for name in PANEL_DESTINATIONS}
 
-VARIANTS: dict[str, Sequence[float]] = {
-    "share_step": (0.10, 0.16, 0.22, 0.40),
-    "share_year": (0.35, 0.90),
-    "world_step": (0.04, 0.08),
-    "step_tail": (2.5, 8.0),
-    "figure_tail": (2.0, 5.0),
-    "rest_size": (1.0, 2.0, 5.0),
-}
-"""Values of ``--grid`` for the prior; each is changed alone, the others stay at the product's."""
-
-NOISES = (5e-5, 2e-4)
-"""Values of ``--grid`` for the relative noise of figures beside their rounding."""
-
 
 INTRODUCTION = """
 Each reported monthly level is left out in turn, together with every other usable level of that
@@ -70,12 +55,6 @@ SUSPICIOUS_TEXT = """
 Figures more than five scales from the panel. A scale is mostly the figure's rounding, often a few
 hundredths of a percent, so a real disagreement is far away at once; the weight is what the
 Student-t reweighting leaves of it.
-"""
-GRID_TEXT = """
-As in [evidence.md](evidence.md), each published month is left out in turn. Each choice of
-`features.panel.system.Prior`, and the noise of figures beside their rounding
-(`features.panel.statements.REVISION_NOISE`), is changed alone. Error is the median, coverage that
-of the 80% band.
 """
 
 
@@ -128,14 +107,11 @@ def left_out(
     truth = float(np.median([np.exp(s.target) for s in hidden]))
     name = NAMES[cells.destinations]
     return {
-        "group": name if name in {"WLD", "USA"} else OTHERS,
-        "destination": name,
-        "month": month_label(cells.start),
-        "truth": truth,
-        "estimate": estimate,
+        "group": name if name in {"WLD", "USA"} else OTHERS, "destination": name,
+        "month": month_label(cells.start), "truth": truth, "estimate": estimate,
         "error": abs(estimate / truth - 1.0),
         "z": abs(np.log(estimate / truth)) / np.hypot(stderr, max(s.scale for s in hidden)),
-    }
+    }  # fmt: skip
 
 
 def total_of(solution: Solution, cells: CellBlock, first: int) -> tuple[float, float]:
@@ -212,44 +188,6 @@ def suspicious_text(observations: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataF
     )
 
 
-def grid_text(known: Known) -> pd.DataFrame:
-    """Return how each choice, changed alone, moves error and coverage."""
-    rows = [grid_row("the product's", "", leave_out(known, PanelPrior()))]
-    for name, values in VARIANTS.items():
-        own = f"{getattr(PanelPrior(), name):g}"
-        for value in values:
-            prior = replace(PanelPrior(), **{name: value})
-            rows.append(grid_row(f"{name} {value:g}", own, leave_out(known, prior)))
-    for noise in NOISES:
-        found = leave_out(with_noise(known, noise), PanelPrior())
-        rows.append(grid_row(f"revision noise {noise:g}", f"{REVISION_NOISE:g}", found))
-    return pd.DataFrame(rows)
-
-
-def with_noise(known: Known, noise: float) -> Known:
-    """Return the statements as if figures had another noise beside their rounding."""
-    more = noise**2 - REVISION_NOISE**2
-    statements = [
-        s if s.is_bound else replace(s, scale=float(np.sqrt(s.scale**2 + more)))
-        for s in known.statements
-    ]
-    return replace(known, statements=statements)
-
-
-def grid_row(choice: str, own: str, results: pd.DataFrame) -> dict[str, str]:
-    print(choice, flush=True)
-    rows = summary(results).set_index("destination")
-    texts = {
-        f"{name} {what}": form.format(rows.loc[name, column])
-        for name in ("WLD", "USA", OTHERS)
-        for what, column, form in (
-            ("error", "median", "{:.2%}"),
-            ("coverage", "coverage", "{:.0%}"),
-        )
-    }
-    return {"changed": choice, "product's value": own, **texts}
-
-
 def page_lines(known: Known, observations: pd.DataFrame, as_of: pd.Timestamp) -> list[str]:
     results = leave_out(known, PanelPrior())
     months = f"{month_label(known.first)} to {month_label(known.last)}"
@@ -280,14 +218,6 @@ def measure(observations: pd.DataFrame, as_of: pd.Timestamp, *, day: str) -> Non
     page.write("evidence.md", [*lines, *page_lines(known, observations, as_of)])
 
 
-def try_priors(observations: pd.DataFrame, as_of: pd.Timestamp, *, day: str) -> None:
-    """Write prior.md."""
-    command = f"python benchmarks/evidence.py --as-of {day} --grid"
-    known = known_statements(observations, as_of)
-    lines = page.heading("How the panel's prior was chosen", command, data_text(day))
-    page.write("prior.md", [*lines, *page.prose(GRID_TEXT), *page.table(grid_text(known))])
-
-
 def data_text(day: str) -> str:
     return f"Data: the bundled figures as known on {day}."
 
@@ -295,12 +225,10 @@ def data_text(day: str) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--as-of", default="2026-11-24", help="day whose facts are known (UTC)")
-    parser.add_argument("--grid", action="store_true", help="try other priors (twenty minutes)")
     chosen = parser.parse_args()
     observations = load_bundled(page.DATA).frame("observations")
-    make = try_priors if chosen.grid else measure
     with threadpool_limits(limits=1, user_api="blas"):  # as in the product
-        make(observations, moment(chosen.as_of), day=chosen.as_of)
+        measure(observations, moment(chosen.as_of), day=chosen.as_of)
 
 
 if __name__ == "__main__":

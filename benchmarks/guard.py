@@ -29,13 +29,9 @@ LESS: Final = 0.80
 """Share below which the baseline is out of date: a later loss of what was won would pass."""
 
 STEADY: Final = {
-    "PYTHONHASHSEED": "0",
-    "PYTHONDONTWRITEBYTECODE": "1",
-    "OMP_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "OPENBLAS_CORETYPE": "Haswell",
-    "MALLOC_ARENA_MAX": "1",
-}
+    "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1", "OPENBLAS_CORETYPE": "Haswell", "MALLOC_ARENA_MAX": "1",
+}  # fmt: skip
 """What makes two counts of one path the same."""
 
 SLOWED: Final = "MAGNETCAST_GUARD_SLOWED"
@@ -118,7 +114,6 @@ def counted() -> dict[str, int]:
 
 
 def _read(folder: Path) -> Iterator[tuple[str, int]]:
-    """Yield name and total of each dump."""
     for file in sorted(folder.glob("out.*")):
         lines = file.read_text(encoding="utf-8").splitlines()
         name = next(line for line in lines if line.startswith("desc: Trigger: Client Request: "))
@@ -129,8 +124,7 @@ def _read(folder: Path) -> Iterator[tuple[str, int]]:
 def count_all() -> None:
     """Do each path once unseen, so that all is loaded, and once counted."""
     sys.path.insert(0, str(ROOT))
-    from guard_paths import paths  # noqa: PLC0415 - only inside
-    from guard_requests import dump, start, stop  # noqa: PLC0415 - only inside
+    from guard_paths import dump, paths, start, stop  # noqa: PLC0415 - only inside
 
     slowed = os.environ.get(SLOWED)
     for name, path in paths():

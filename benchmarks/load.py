@@ -101,7 +101,6 @@ def quantile(ordered: Sequence[float], share: float) -> float:
 
 
 def main() -> None:
-    """Ask as the command line asks and print what came of it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("url")
     parser.add_argument("--rate", type=float, default=0.0)

@@ -40,12 +40,9 @@ PERIODS = {
 """First and last month of the origins."""
 
 STATED = {
-    "wape": "{:.1%}",
-    "mase": "{:.2f}",
-    "sql": "{:.2f}",
-    "coverage80": "{:.0%}",
+    "wape": "{:.1%}", "mase": "{:.2f}", "sql": "{:.2f}", "coverage80": "{:.0%}",
     "value_added": "{:+.0%}",
-}
+}  # fmt: skip
 SHOCK_MONTHS = ("2025-04", "2025-05", "2025-06", "2025-07", "2025-08", "2025-09")
 SHOCK_VIEWS = ("2025-04-01", "2025-04-10", "2025-06-25")
 BUNDLED = ("observations", "policy_events", "tariff_steps", "analog_events")
@@ -129,7 +126,6 @@ def forecast(history: EvidenceHistory, as_of: pd.Timestamp, spec: ModelSpec) -> 
 
 
 def shock_text(history: EvidenceHistory, now: pd.Timestamp, spec: ModelSpec) -> pd.DataFrame:
-    """Return the forecasts of the shock's months beside the truth."""
     made = {day: forecast(history, moment(day), spec) for day in SHOCK_VIEWS}
     rows = [
         shock_row(history, now, made[day].assign(day=day), name=name, month=month)

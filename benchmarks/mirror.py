@@ -5,28 +5,212 @@ Made-up worlds with known truth. Writes mirror.md and docs/pictures/staircase.pn
 
 import argparse
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import page
 import pandas as pd
-from mirror_worlds import (
-    BREAK,
-    CALM,
-    DETAIL_DAYS,
-    HEADLINE_DAYS,
-    KINDS,
-    PARTNER_DAYS,
-    SHOCK,
-    TARGET,
-    World,
-    make_world,
-)
-from staircase import staircase_plot
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from features.months import month_start
+from features.months import month_number, month_start, month_starts
 from features.panel.evidence import evidence_panel
 from features.panel.evidence_panel import PANEL_DESTINATIONS
-from store.vocabulary import DESTINATIONS, EU27, WORLD
+from models.evaluation.plots import AIM, GREY, NEAR_AIM, OTHER_COLOURS, OWN_COLOUR
+from store.vocabulary import COMMODITY, DESTINATIONS, EU27, ORIGIN, WORLD
+
+FIRST, TARGET, LAST = (month_number(m) for m in ("2016-01", "2019-06", "2019-07"))
+HEADLINE_DAYS, DETAIL_DAYS = 20, 95
+"""Days after a month's end at which China's world total and its table by destination come out."""
+
+SHARES = dict(
+    zip(DESTINATIONS, (0.13, 0.17, 0.06, 0.08, 0.07, 0.05, 0.05, 0.03, 0.11, 0.25), strict=True)
+)
+PARTNER_DAYS = {"JPN": 29, "USA": 36, "KOR": 36, "DEU": 52, "ITA": 52, EU27: 52}
+"""Days after a month's end at which partners tell their imports."""
+SOURCES = {"USA": ("census", "US8505110070"), "JPN": ("comtrade_mirror", "850511")}
+NEAR = ("JPN", "KOR")
+WILD = 0.03
+"""Share of a partner's months that are wild."""
+
+CALM, SHOCK, BREAK = "calm", "shock", "break"
+KINDS = (CALM, SHOCK, BREAK)
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What happened, and what was published of it when."""
+
+    truth: dict[str, float]
+    """Tonnes of the target month by destination and sum."""
+    published: pd.DataFrame
+    records: pd.DataFrame
+
+
+def make_world(seed: int, kind: str) -> World:
+    """Make a world.
+
+    calm: nothing special. shock: in the target month exports to every partner fall to a tenth to
+    a half. break: from two months before the target on, every partner counts otherwise than before.
+    """
+    rng = np.random.default_rng([seed, KINDS.index(kind)])
+    tonnes = exports(rng, kind)
+    published = pd.concat([levels(tonnes, (WORLD,), HEADLINE_DAYS), detail(tonnes)])
+    records = pd.concat(
+        [imports(rng, name, tonnes[name], kind) for name in PARTNER_DAYS], ignore_index=True
+    )
+    truth = {name: float(values[TARGET - FIRST]) for name, values in tonnes.items()}
+    return World(truth, published.reset_index(drop=True), records)
+
+
+def exports(rng: np.random.Generator, kind: str) -> dict[str, np.ndarray]:
+    months = LAST - FIRST + 1
+    season = rng.normal(0.0, 0.07, 12)[np.arange(months) % 12]
+    world = 2_600 * np.exp(season + np.cumsum(rng.normal(0.006, 0.04, months)))
+    logs = {}
+    for name in DESTINATIONS:
+        steps = 0.12 * rng.standard_t(4, months)
+        walk = np.zeros(months)
+        for t in range(1, months):
+            walk[t] = 0.85 * walk[t - 1] + steps[t]
+        logs[name] = np.log(SHARES[name]) + walk
+    if kind == SHOCK:
+        for name in DESTINATIONS:
+            logs[name][TARGET - FIRST :] += np.log(rng.uniform(0.1, 0.5))
+    tonnes = {name: np.maximum(np.round(world * np.exp(log)), 1.0) for name, log in logs.items()}
+    tonnes[EU27] = tonnes["DEU"] + tonnes["ITA"] + tonnes["EU27_REST"]
+    tonnes[WORLD] = np.sum([tonnes[name] for name in DESTINATIONS], axis=0)
+    return tonnes
+
+
+def imports(rng: np.random.Generator, name: str, sent: np.ndarray, kind: str) -> pd.DataFrame:
+    """Return a partner's records: biased, late, noisy, now and then wild."""
+    same = float(np.clip(rng.normal(0.7 if name in NEAR else 0.4, 0.12), 0.05, 0.95))
+    mix = same * sent[1:] + (1.0 - same) * sent[:-1]
+    months = len(mix)
+    drift = np.zeros(months)
+    for t in range(1, months):
+        drift[t] = 0.9 * drift[t - 1] + rng.normal(0.0, 0.03)
+    noise = rng.uniform(0.04, 0.15) * rng.standard_t(5, months)
+    noise += np.where(rng.random(months) < WILD, rng.normal(0.0, 0.8, months), 0.0)
+    bias = rng.normal(0.0, 0.3) + drift
+    if kind == BREAK:
+        bias[TARGET - FIRST - 3 :] += rng.choice([-0.4, 0.4])
+    source, commodity = SOURCES.get(name, ("comext", "CN85051110"))
+    return rows(
+        name, np.arange(FIRST + 1, LAST + 1), mix * np.exp(bias + noise), PARTNER_DAYS[name],
+        commodity=commodity, measure="mirror_import_t", source=source,
+    )  # fmt: skip
+
+
+def detail(tonnes: dict[str, np.ndarray]) -> pd.DataFrame:
+    return levels(tonnes, tuple(d for d in DESTINATIONS if d != "ROW"), DETAIL_DAYS)
+
+
+def levels(tonnes: dict[str, np.ndarray], names: tuple[str, ...], days: int) -> pd.DataFrame:
+    months = np.arange(FIRST, LAST + 1)
+    parts = [
+        rows(name, months, tonnes[name], days, commodity=COMMODITY, measure="net_weight_t",
+             source="customs")
+        for name in names
+    ]  # fmt: skip
+    return pd.concat(parts, ignore_index=True)
+
+
+def rows(
+    destination: str, months: np.ndarray, values: np.ndarray, days: int,
+    *, commodity: str, measure: str, source: str,
+) -> pd.DataFrame:  # fmt: skip
+    starts = month_starts(months)
+    ends = pd.DatetimeIndex([month_start(int(month) + 1) for month in months])
+    return pd.DataFrame(
+        {
+            "commodity": commodity,
+            "origin": ORIGIN,
+            "destination": destination,
+            "measure": measure,
+            "period_from": starts,
+            "period_to": starts,
+            "value": values.astype(float),
+            "unit": "t",
+            "half_width": 0.5,
+            "kind": "reported",
+            "usable": True,
+            "available_at": (ends + pd.Timedelta(days=days)).tz_localize("UTC"),
+            "source": source,
+            "source_url": f"made up: {source}",
+            "note": "",
+        }
+    )
+
+
+TAIL_DAYS: Final = 8
+"""How far the last step is drawn."""
+
+
+def staircase_plot(steps: pd.DataFrame, releases: Mapping[int, str]) -> Figure:
+    """Return the chart of error and coverage by days since the month's end.
+
+    Args:
+        steps: One row a way and release: ``way`` (the product's own first), ``days``, ``error``
+            (median, relative) and ``coverage`` (share within the 80% band).
+        releases: What comes out on which day after the month's end.
+    """
+    figure = Figure(figsize=(10, 6.4), layout="constrained")
+    above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
+    ways = list(dict.fromkeys(steps["way"]))
+    for way, colour in zip(ways, (OWN_COLOUR, *OTHER_COLOURS), strict=False):
+        part = steps.loc[steps["way"] == way].sort_values("days")
+        is_own = way == ways[0]
+        for axes, column in ((above, "error"), (below, "coverage")):
+            _stairs(axes, part["days"], part[column], colour=colour, label=way, is_own=is_own)
+    above.set(ylabel="median error of the month's cells", ylim=(0, None))
+    below.axhspan(*NEAR_AIM, color="#e9ecef", zorder=0)
+    below.axhline(AIM, color=GREY, linewidth=1, linestyle="--", zorder=1)
+    below.set(ylabel="within the 80% band", ylim=(0, 1.02), xlabel="days since the month's end")
+    for axes in (above, below):
+        axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
+        axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+        axes.grid(axis="y", alpha=0.3)
+        axes.set_axisbelow(True)
+    _name_releases(above, below, releases)
+    above.legend(frameon=False, loc="upper right")
+    return figure
+
+
+def _stairs(
+    axes: Axes, days: pd.Series, values: pd.Series, *, colour: str, label: str, is_own: bool
+) -> None:
+    edges = [*days, days.iloc[-1] + TAIL_DAYS]
+    axes.stairs(
+        values,
+        edges,
+        baseline=None,
+        color=colour,
+        label=label,
+        linewidth=2.5 if is_own else 1.6,
+        zorder=3 if is_own else 2,
+    )
+
+
+def _name_releases(above: Axes, below: Axes, releases: Mapping[int, str]) -> None:
+    for day, name in releases.items():
+        for axes in (above, below):
+            axes.axvline(day, color=GREY, linewidth=0.7, linestyle=":", zorder=0)
+        above.annotate(
+            name,
+            (day, 1.0),
+            xycoords=("data", "axes fraction"),
+            xytext=(0, 4),
+            textcoords="offset points",
+            rotation=35,
+            fontsize=8,
+        )
+    below.set_xticks(list(releases))
+
 
 BAND = 1.2816
 """Standard deviations on either side of an 80 percent band."""
@@ -36,15 +220,11 @@ NEXT = 30
 CALM_TIMES = 3
 """How many more calm worlds there are: most months are calm."""
 RELEASES = {
-    0: "nothing yet",
-    HEADLINE_DAYS: "world total",
-    PARTNER_DAYS["JPN"]: "Japan",
-    PARTNER_DAYS["USA"]: "USA, Korea",
-    PARTNER_DAYS[EU27]: "EU27",
+    0: "nothing yet", HEADLINE_DAYS: "world total", PARTNER_DAYS["JPN"]: "Japan",
+    PARTNER_DAYS["USA"]: "USA, Korea", PARTNER_DAYS[EU27]: "EU27",
     PARTNER_DAYS["USA"] + NEXT: "USA, Korea, month after",
-    PARTNER_DAYS[EU27] + NEXT: "EU27, month after",
-    DETAIL_DAYS: "detail",
-}
+    PARTNER_DAYS[EU27] + NEXT: "EU27, month after", DETAIL_DAYS: "detail",
+}  # fmt: skip
 """What comes out on which day; the month after tells of ships that left late in the month."""
 
 GROUPS = {
@@ -56,7 +236,7 @@ GROUPS = {
 
 INTRODUCTION = """
 Worlds are made up ({calm} calm ones, {worlds} of each other kind), so every tonne is known:
-`benchmarks/mirror_worlds.py`.
+`benchmarks/mirror.py`.
 China's world total comes out {headline} days after a month's end and its table by destination
 {detail} days after it, as where only UN Comtrade tells it. Six partner series (Japan, the USA,
 Korea, Germany, Italy, the EU27) count what arrives: each with a bias of its own (about 30%,
@@ -87,7 +267,6 @@ shows the larger breaks beyond its limits, not all of them.
 
 
 def measured(worlds: int) -> pd.DataFrame:
-    """Return one row a world, release, way and destination."""
     parts = []
     for kind in KINDS:
         for seed in range(worlds * (CALM_TIMES if kind == CALM else 1)):

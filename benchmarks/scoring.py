@@ -4,9 +4,7 @@ MASE and SQL (mean quantile loss at 0.1, 0.5 and 0.9, times two) are in units of
 difference to the year before up to the cutoff; a series without any is left out of every score.
 """
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from features.months import month_number
 
@@ -17,7 +15,6 @@ SEASON = 12
 
 
 def shared(forecasts: pd.DataFrame) -> pd.DataFrame:
-    """Return the forecasts of the cells that every model forecast."""
     models = forecasts.groupby(CELL)["model"].transform("nunique")
     return forecasts.loc[models == forecasts["model"].nunique()]
 
@@ -87,22 +84,3 @@ def heaviest(cells: pd.DataFrame) -> tuple[str, str, "pd.Series[float]"]:
     share = sums / sums.sum()
     name, cutoff = share.mean(axis=1).idxmax()
     return str(name), str(cutoff), share.loc[(name, cutoff)]
-
-
-def rows_of(
-    names: NDArray[np.object_],
-    quantiles: NDArray[np.float64],
-    periods: list[str],
-    *,
-    cutoff: str,
-    model: str,
-) -> pd.DataFrame:
-    """Return series x months x ``LEVELS`` as forecast rows."""
-    frame = pd.DataFrame(quantiles.reshape(-1, len(LEVELS)), columns=list(LEVELS))
-    count = len(names)
-    return frame.assign(
-        model=model,
-        cutoff=cutoff,
-        destination=np.repeat(names, len(periods)),
-        period=np.tile(np.array(periods, dtype=object), count),
-    )[FORECAST]

@@ -69,7 +69,6 @@ class Line:
     measured: dict[str, Any]
 
     def shown(self) -> dict[str, str]:
-        """Return the row as text."""
         numbers = {name: f"{self.measured[name]:.1f}" for name in ("p50", "p99", "p99.9")}
         statuses = ", ".join(f"{n} x {s}" for s, n in sorted(self.measured["statuses"].items()))
         held = f"{self.measured['held']:.0f}"
@@ -78,7 +77,6 @@ class Line:
 
 
 def load(url: str, *options: str) -> dict[str, Any]:
-    """Return what ``load.py`` measures of an address."""
     command = [sys.executable, str(LOAD), url, *options]
     done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - ours
     output: dict[str, Any] = json.loads(done.stdout)
@@ -122,7 +120,6 @@ def until_answered(url: str, server: subprocess.Popen[bytes], log: Path) -> None
 
 
 def free_port() -> int:
-    """Return a port that was free a moment ago."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -130,7 +127,6 @@ def free_port() -> int:
 
 @contextmanager
 def served(home: Path, folder: Path) -> Iterator[str]:
-    """Serve a home and yield the address, once there is a forecast."""
     port, log = free_port(), folder / "serve.log"
     command = [sys.executable, "-c", START, "serve", "--port", str(port)]
     known = {"MAGNETCAST_HOME": str(home), "MAGNETCAST_WHAT_IF_WAITING": "256"}
@@ -143,7 +139,6 @@ def served(home: Path, folder: Path) -> Iterator[str]:
 
 @contextmanager
 def served_by_mlflow(settings: Settings, folder: Path) -> Iterator[str]:
-    """Serve the champion by mlflow and yield the address."""
     port, log = free_port(), folder / "mlflow.log"
     command = [sys.executable, "-m", "mlflow", "models", "serve", "--env-manager", "local"]
     command += ["-m", f"models:/{registry.MODEL}@{registry.CHAMPION}", "-p", str(port)]
@@ -245,7 +240,6 @@ def first_loads(address: str) -> list[float]:
 
 
 def measured(asked: argparse.Namespace, folder: Path) -> list[str]:
-    """Return the lines of the page."""
     settings = Settings()
     home = folder / "home"
     shutil.copytree(settings.home, home)
@@ -277,7 +271,6 @@ def measured(asked: argparse.Namespace, folder: Path) -> list[str]:
 def told_as_page(
     lines: list[Line], pages: list[Line], posts: list[str], loads: list[float]
 ) -> list[str]:
-    """Return the page."""
     worst = lines[0].measured["p99"]
     verdict = "kept" if worst <= AIM_MS else "missed"
     one, five, fifteen = os.getloadavg()
@@ -305,7 +298,6 @@ def told_as_page(
 
 
 def main() -> None:
-    """Measure and write the page."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=20.0, help="Of each measurement.")
     parser.add_argument("--posts", type=int, default=POSTS, help="Scenarios posted at once.")

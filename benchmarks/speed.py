@@ -64,7 +64,6 @@ class Timed:
 
     @property
     def median(self) -> float:
-        """Return the seconds that count."""
         return float(np.median(self.seconds))
 
 
@@ -83,7 +82,6 @@ Contestant = Callable[[], Round]
 
 
 def engine_round(task: PanelSnapshot, cutoffs: Sequence[int]) -> Round:
-    """Return what engine and quantiles took."""
     started = time.perf_counter()
     cells = 0
     for cutoff in cutoffs:
@@ -94,7 +92,6 @@ def engine_round(task: PanelSnapshot, cutoffs: Sequence[int]) -> Round:
 
 
 def experts_round(task: PanelSnapshot, cutoffs: Sequence[int]) -> Round:
-    """Return what the experts took, season included."""
     values = task.table.to_numpy(dtype=float)
     started = time.perf_counter()
     cells = 0
@@ -108,7 +105,6 @@ def experts_round(task: PanelSnapshot, cutoffs: Sequence[int]) -> Round:
 
 
 def backtest_round(task: PanelSnapshot, cutoffs: Sequence[int]) -> Round:
-    """Return what a whole backtest in the process took."""
     started = time.perf_counter()
     rows = len(backtest_panel(FORECASTER, task, cutoffs).forecasts)
     return Round(time.perf_counter() - started, FORECASTER.spec.threads, rows // (len(EXPERTS) + 2))
@@ -218,7 +214,6 @@ def race_lines(folder: Path, python: str | None) -> list[str]:
 
 
 def whole_command(panel: Path) -> Measured:
-    """Return what `magnetcast predict --panel` took."""
     with tempfile.TemporaryDirectory(prefix="magnetcast-") as name:
         folder = Path(name)
         words = ["predict", "--panel", str(panel), "--horizon", str(IMPORTS.horizon)]

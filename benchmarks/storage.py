@@ -89,7 +89,6 @@ def month_rows(number: int, commodities: int) -> pd.DataFrame:
 
 
 def cells(number: int, commodities: int) -> pd.DataFrame:
-    """Return the figures of a month, the same each time."""
     period = pd.Timestamp("2016-01-01") + pd.DateOffset(months=number)
     keys = pd.MultiIndex.from_product(
         [
@@ -119,14 +118,12 @@ def cells(number: int, commodities: int) -> pd.DataFrame:
 
 
 def ingest(engine: Engine, number: int, commodities: int, *, name: str = "month") -> WriteReport:
-    """Write a month."""
     rows = month_rows(number, commodities)
     file = FileRows("comtrade", f"{name} {number}", f"{number:064d}", {"observations": rows})
     return write_batch(engine, Batch((file,)), skip_unchanged=True, actor="benchmark")
 
 
 def seconds(work: Callable[[], object], rounds: int = ROUNDS) -> float:
-    """Return the median time of some work."""
     return float(np.median(page.seconds_of(work, rounds)))
 
 
@@ -155,7 +152,6 @@ def answer(url: str, commodity: str, as_of: pd.Timestamp) -> dict[str, float]:
 
 
 def measured(url: str, total: int, size: Callable[[Engine], float]) -> Measured:
-    """Fill a store and ask it."""
     commodities = max(2, round(total / ROWS_EACH))
     engine = open_store(url)
     taken, rows = [], 0
@@ -179,7 +175,6 @@ def measured(url: str, total: int, size: Callable[[Engine], float]) -> Measured:
 
 
 def version(engine: Engine) -> str:
-    """Return the name and version of a database."""
     with engine.connect() as connection:
         if engine.name == "sqlite":
             return f"SQLite {connection.execute(text('SELECT sqlite_version()')).scalar_one()}"
@@ -189,27 +184,23 @@ def version(engine: Engine) -> str:
 
 
 def on_sqlite(total: int) -> Measured:
-    """Measure SQLite in a temporary folder."""
     with tempfile.TemporaryDirectory(prefix="magnetcast-") as folder:
         file = Path(folder) / "store.db"
         return measured(f"sqlite:///{file}", total, lambda _: file.stat().st_size / 1e6)
 
 
 def on_postgres(server: str, total: int) -> Measured:
-    """Measure PostgreSQL on a database of its own."""
     with database_on(make_url(server)) as address:
         return measured(shown(address), total, database_size)
 
 
 def database_size(engine: Engine) -> float:
-    """Return the size of a database in megabytes."""
     with engine.connect() as connection:
         bytes_used = connection.execute(text("SELECT pg_database_size(current_database())"))
         return float(bytes_used.scalar_one()) / 1e6
 
 
 def answers_table(found: Sequence[Measured]) -> pd.DataFrame:
-    """Return the readings."""
     rows = [
         {
             "database": one.database,
@@ -229,7 +220,6 @@ def answers_table(found: Sequence[Measured]) -> pd.DataFrame:
 
 
 def fill_table(found: Sequence[Measured]) -> pd.DataFrame:
-    """Return the writing."""
     rows = [
         {
             "database": one.database,
@@ -248,7 +238,6 @@ def fill_table(found: Sequence[Measured]) -> pd.DataFrame:
 
 
 def main() -> None:
-    """Measure each database and write the page."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=10_000_000)
     parser.add_argument("--no-page", action="store_true", help="print only")

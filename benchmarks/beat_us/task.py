@@ -1,9 +1,11 @@
 """The task: forecast magnet exports as one could have on each of 21 days, and be scored.
 
+Score entries: `python benchmarks/beat_us/task.py ENTRY [ENTRY...] [--task FOLDER] [--out FILE]`.
 Needs pandas and numpy alone, any release since 2, so that an entry may live in an environment of
 its own.
 """
 
+import argparse
 import importlib.util
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -13,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 LEVELS = {"p05": 0.05, "p10": 0.1, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p90": 0.9, "p95": 0.95}
+TASK = Path(__file__).resolve().parents[2] / "var" / "beat_us"
 FACTS = ("observations", "policy_events", "tariff_steps", "analog_events")
 KEY = ["as_of", "destination", "period"]
 SCOPES = ("WLD", "USA", "ALL")
@@ -161,3 +164,29 @@ def scores(said: pd.DataFrame, task: Task) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("entries", nargs="+", type=Path, help="Python file or CSV of forecasts")
+    parser.add_argument("--task", type=Path, default=TASK, help="folder that lay.py wrote")
+    parser.add_argument("--out", type=Path, help="CSV to add the scores to")
+    chosen = parser.parse_args()
+    task = Task(chosen.task)
+    for path in chosen.entries:
+        table = scores(entered(path, task), task).assign(entry=path.stem)
+        print(table.round(4).to_string(index=False), flush=True)
+        if chosen.out is not None:
+            add(table, chosen.out)
+
+
+def add(table: pd.DataFrame, path: Path) -> None:
+    """Put an entry's scores into a file, in place of its old ones."""
+    if path.is_file():
+        old = pd.read_csv(path)
+        table = pd.concat([old.loc[~old["entry"].isin(table["entry"])], table])
+    table.to_csv(path, index=False, float_format="%.6g")
+
+
+if __name__ == "__main__":
+    main()

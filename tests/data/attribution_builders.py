@@ -17,12 +17,9 @@ KEPT: Final = 0.3
 def control(**changes: object) -> dict[str, object]:
     """Return an act of June 2021 on the USA, with changes."""
     act = {
-        "event_id": EVENT,
-        "announced_on": "2021-06-10",
-        "effective_from": "2021-06-10",
-        "destinations": "USA",
-        "summary": "Licences for the USA.",
-    }
+        "event_id": EVENT, "announced_on": "2021-06-10", "effective_from": "2021-06-10",
+        "destinations": "USA", "summary": "Licences for the USA.",
+    }  # fmt: skip
     return {**act, **changes}
 
 

@@ -46,25 +46,14 @@ def at(day: str) -> pd.Timestamp:
 def make_events(*changes: Mapping[str, object]) -> pd.DataFrame:
     """Build one version of a policy event per change, known from its announcement unless given."""
     template: dict[str, object] = {
-        "event_id": "2018-09-control",
-        "announced_on": "2018-09-04",
-        "effective_from": "2018-09-04",
-        "effective_to": None,
-        "suspended_from": None,
-        "suspended_to": None,
-        "issuer": "CN-MOFCOM",
-        "instrument": "export_control",
-        "legal_reference": "No. 1",
-        "direction": "restrictive",
-        "severity": 3,
-        "destinations": "WLD",
-        "products": "magnets",
-        "summary": "Licences.",
-        "source_urls": "https://example.org/act",
-        "confidence": "high",
-        "evidence": "primary",
+        "event_id": "2018-09-control", "announced_on": "2018-09-04",
+        "effective_from": "2018-09-04", "effective_to": None, "suspended_from": None,
+        "suspended_to": None, "issuer": "CN-MOFCOM", "instrument": "export_control",
+        "legal_reference": "No. 1", "direction": "restrictive", "severity": 3,
+        "destinations": "WLD", "products": "magnets", "summary": "Licences.",
+        "source_urls": "https://example.org/act", "confidence": "high", "evidence": "primary",
         "note": "",
-    }
+    }  # fmt: skip
     frame = pd.DataFrame([{"available_at": None, **template, **c} for c in changes or ({},)])
     return _dated(frame, EVENT_DATES)
 
@@ -72,19 +61,11 @@ def make_events(*changes: Mapping[str, object]) -> pd.DataFrame:
 def make_tariffs(*changes: Mapping[str, object]) -> pd.DataFrame:
     """Build one version of a tariff step per change, known from its announcement unless given."""
     template: dict[str, object] = {
-        "importer": "USA",
-        "origin": "CHN",
-        "component": "MFN",
-        "product_scope": "HTS 8505.11.00",
-        "rate_pct": 2.1,
-        "effective_from": "2016-01-01",
-        "effective_to": None,
-        "announced_on": "2015-12-01",
-        "legal_reference": "HTS",
-        "source_url": "https://example.org/hts",
-        "confidence": "high",
-        "note": "",
-    }
+        "importer": "USA", "origin": "CHN", "component": "MFN", "product_scope": "HTS 8505.11.00",
+        "rate_pct": 2.1, "effective_from": "2016-01-01", "effective_to": None,
+        "announced_on": "2015-12-01", "legal_reference": "HTS",
+        "source_url": "https://example.org/hts", "confidence": "high", "note": "",
+    }  # fmt: skip
     frame = pd.DataFrame([{"available_at": None, **template, **c} for c in changes or ({},)])
     return _dated(frame, TARIFF_DATES)
 
@@ -189,12 +170,9 @@ def _world_events() -> pd.DataFrame:
         "direction": "easing",
     }
     scheduled = {
-        "event_id": "sched-2021",
-        "announced_on": "2019-01-01",
-        "effective_from": "2021-01-01",
-        "evidence": "scheduled",
-        "severity": 3,
-    }
+        "event_id": "sched-2021", "announced_on": "2019-01-01", "effective_from": "2021-01-01",
+        "evidence": "scheduled", "severity": 3,
+    }  # fmt: skip
     suspended = {
         "available_at": "2020-08-01",
         "suspended_from": "2020-08-01",

@@ -61,18 +61,13 @@ def _record(partner: Partner, month: pd.Period, value: float) -> dict[str, objec
     start = month.start_time
     released = (month + 1).start_time + pd.Timedelta(days=partner.days)
     return {
-        "commodity": partner.commodity,
-        "destination": partner.destination,
-        "measure": partner.measure,
-        "unit": partner.measure.removeprefix("mirror_import_"),
-        "period_from": start,
-        "period_to": start,
-        "value": round(float(value), 6),
-        "half_width": 0.0005,
-        "source": partner.source,
+        "commodity": partner.commodity, "destination": partner.destination,
+        "measure": partner.measure, "unit": partner.measure.removeprefix("mirror_import_"),
+        "period_from": start, "period_to": start, "value": round(float(value), 6),
+        "half_width": 0.0005, "source": partner.source,
         "source_url": f"https://example.org/{partner.source}",
         "available_at": released.tz_localize("UTC"),
-    }
+    }  # fmt: skip
 
 
 def with_records(levels: pd.DataFrame, *records: pd.DataFrame) -> pd.DataFrame:

@@ -16,56 +16,27 @@ from store.schema.frames import DATE_DTYPE, MOMENT_DTYPE
 from store.vocabulary import QUANTILE_COLUMNS
 
 FIGURE = {
-    "period": "2025-06",
-    "destination": "USA",
-    "measure": "net_weight_t",
-    "value": "353",
-    "kind": "reported",
-    "derivation": "",
-    "published_on": "2025-07-20",
-    "source_url": "https://example.org/june",
-    "source_name": "Example News",
-    "note": "",
-}
+    "period": "2025-06", "destination": "USA", "measure": "net_weight_t", "value": "353",
+    "kind": "reported", "derivation": "", "published_on": "2025-07-20",
+    "source_url": "https://example.org/june", "source_name": "Example News", "note": "",
+}  # fmt: skip
 
 EVENT = {
-    "event_id": "2025-04-control",
-    "announced_on": "2025-04-04",
-    "effective_from": "2025-04-04",
-    "effective_to": "",
-    "suspended_from": "",
-    "suspended_to": "",
-    "end_known_on": "",
-    "suspension_known_on": "",
-    "issuer": "CN-MOFCOM",
-    "instrument": "export_control",
-    "legal_reference": "No. 18",
-    "direction": "restrictive",
-    "severity": "3",
-    "destinations": "WLD",
-    "products": "magnets",
-    "summary": "Licences.",
-    "source_urls": "https://example.org/act",
-    "confidence": "high",
-    "evidence": "primary",
+    "event_id": "2025-04-control", "announced_on": "2025-04-04", "effective_from": "2025-04-04",
+    "effective_to": "", "suspended_from": "", "suspended_to": "", "end_known_on": "",
+    "suspension_known_on": "", "issuer": "CN-MOFCOM", "instrument": "export_control",
+    "legal_reference": "No. 18", "direction": "restrictive", "severity": "3",
+    "destinations": "WLD", "products": "magnets", "summary": "Licences.",
+    "source_urls": "https://example.org/act", "confidence": "high", "evidence": "primary",
     "note": "",
-}
+}  # fmt: skip
 
 TARIFF = {
-    "importer": "USA",
-    "origin": "CHN",
-    "component": "IEEPA",
-    "rate_pct": "10",
-    "effective_from": "2025-02-04",
-    "effective_to": "",
-    "announced_on": "2025-02-01",
-    "end_known_on": "",
-    "legal_reference": "EO",
-    "product_scope": "HTS 8505.11.00",
-    "source_url": "https://example.org/eo",
-    "confidence": "high",
-    "note": "",
-}
+    "importer": "USA", "origin": "CHN", "component": "IEEPA", "rate_pct": "10",
+    "effective_from": "2025-02-04", "effective_to": "", "announced_on": "2025-02-01",
+    "end_known_on": "", "legal_reference": "EO", "product_scope": "HTS 8505.11.00",
+    "source_url": "https://example.org/eo", "confidence": "high", "note": "",
+}  # fmt: skip
 
 RELEASE = {
     "period": "2025-06",
@@ -92,22 +63,12 @@ def write_csv(path: Path, template: Mapping[str, str], *changes: Mapping[str, st
 def make_observations(*changes: Mapping[str, object]) -> pd.DataFrame:
     """Build one observation per change."""
     template: dict[str, object] = {
-        "commodity": "85051110",
-        "origin": "CHN",
-        "destination": "USA",
-        "measure": "net_weight_t",
-        "period_from": "2025-06-01",
-        "period_to": "2025-06-01",
-        "value": 353.0,
-        "unit": "t",
-        "half_width": 0.5,
-        "kind": "reported",
-        "usable": True,
-        "available_at": "2025-07-20T00:00:00Z",
-        "source": "Example News",
-        "source_url": "https://example.org/june",
-        "note": "",
-    }
+        "commodity": "85051110", "origin": "CHN", "destination": "USA", "measure": "net_weight_t",
+        "period_from": "2025-06-01", "period_to": "2025-06-01", "value": 353.0, "unit": "t",
+        "half_width": 0.5, "kind": "reported", "usable": True,
+        "available_at": "2025-07-20T00:00:00Z", "source": "Example News",
+        "source_url": "https://example.org/june", "note": "",
+    }  # fmt: skip
     frame = pd.DataFrame([{**template, **change} for change in changes or ({},)])
     days = dict.fromkeys(("period_from", "period_to"), DATE_DTYPE)
     moments = pd.to_datetime(frame["available_at"], utc=True)
@@ -129,20 +90,12 @@ def make_batch(frame: pd.DataFrame, *, sha256: str = "a" * 64) -> Batch:
 def make_steps(*changes: Mapping[str, object]) -> pd.DataFrame:
     """Build one version of a tariff step per change."""
     template: dict[str, object] = {
-        "importer": "USA",
-        "origin": "CHN",
-        "component": "IEEPA",
-        "product_scope": "HTS 8505.11.00",
-        "rate_pct": 10.0,
-        "effective_from": "2025-02-04",
-        "effective_to": None,
-        "announced_on": "2025-02-01",
-        "legal_reference": "EO",
-        "source_url": "https://example.org/eo",
-        "confidence": "high",
-        "note": "",
+        "importer": "USA", "origin": "CHN", "component": "IEEPA",
+        "product_scope": "HTS 8505.11.00", "rate_pct": 10.0, "effective_from": "2025-02-04",
+        "effective_to": None, "announced_on": "2025-02-01", "legal_reference": "EO",
+        "source_url": "https://example.org/eo", "confidence": "high", "note": "",
         "available_at": "2025-02-01T00:00:00Z",
-    }
+    }  # fmt: skip
     days = ("effective_from", "effective_to", "announced_on")
     return _typed([{**template, **change} for change in changes or ({},)], days=days)
 
@@ -150,13 +103,9 @@ def make_steps(*changes: Mapping[str, object]) -> pd.DataFrame:
 def make_proposals(*changes: Mapping[str, object]) -> pd.DataFrame:
     """Build one item for the review desk per change."""
     template: dict[str, object] = {
-        "source": "federal_register",
-        "item_key": "2025-06001",
-        "title": "Magnets",
-        "url": "https://example.org/notice",
-        "published_on": "2025-06-02",
-        "payload": "{}",
-    }
+        "source": "federal_register", "item_key": "2025-06001", "title": "Magnets",
+        "url": "https://example.org/notice", "published_on": "2025-06-02", "payload": "{}",
+    }  # fmt: skip
     return pd.DataFrame([{**template, **change} for change in changes or ({},)])
 
 
@@ -186,13 +135,10 @@ def make_forecasts(*changes: Mapping[str, object]) -> pd.DataFrame:
 def make_panel(*changes: Mapping[str, object]) -> StoredPanel:
     """Build a panel of one month per change, at least one, with two contradictions."""
     template: dict[str, object] = {
-        "destination": "USA",
-        "period": pd.Timestamp("2025-03-01"),
-        "tonnes": 585.0,
-        "stderr_log": 0.01,
-        "kind": "observed",
+        "destination": "USA", "period": pd.Timestamp("2025-03-01"), "tonnes": 585.0,
+        "stderr_log": 0.01, "kind": "observed",
         "available_at": pd.Timestamp("2025-04-20", tz="UTC"),
-    }
+    }  # fmt: skip
     contradictions = pd.DataFrame(
         {
             "statement": ["DEU 2025-03 net_weight_t 7", "USA 2025-03 share_pct 90"],

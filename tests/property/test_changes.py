@@ -1,6 +1,5 @@
 """The parts of a change add up, are nothing where nothing changed, and each input has its own."""
 
-from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -8,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.panel.system import PRIOR
 from models.forecasting.changes import ChangeReplay, MedianForecast, news_of, split
 from models.forecasting.decomposition import in_tonnes
 from store.vocabulary import CHANGED_INPUTS, CHANGES, NOT_REPRODUCED
@@ -105,34 +103,6 @@ def test_without_a_change_every_part_is_nothing() -> None:
 
     for name in (*CHANGES, "change"):
         assert not parts[name].any(), name
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", [*NEWS, "model"])
-def test_a_change_of_one_input_has_that_part_alone(name: str) -> None:
-    news, model = (frozenset(), 2) if name == "model" else (frozenset({name}), 1)
-
-    parts = computed(news, model, "USA")
-
-    assert np.abs(parts[name]).max() > 0.1
-    # Other destinations change as well, and with them what makes sums add up.
-    for other in set(CHANGED_INPUTS) - {name}:
-        assert not parts[other].any(), other
-
-
-def test_another_prior_of_the_panel_counts_as_another_model() -> None:
-    first = snapshot_at(BEFORE)
-    facts = facts_with()
-    news = news_of(facts, known_by(facts, BEFORE))
-    after = replace(snapshot_at(AFTER), prior=replace(PRIOR, rest_size=1.0))
-    made = ChangeReplay(facts, first, after, [("USA", period) for period in PERIODS], news)
-
-    reached = made.value(made.changed).p50
-    parts = split(made.value(frozenset()).p50, reached, made.value, changed=made.changed)
-
-    assert np.abs(parts["model"]).max() > 0
-    for other in set(CHANGED_INPUTS) - {"model"}:
-        assert not parts[other].any(), other
 
 
 def test_rows_are_seen_only_from_the_moment_they_were_known() -> None:

@@ -56,21 +56,3 @@ def test_months_after_the_cutoff_do_not_count(
     assert (honest is None) == (wild is None)
     if honest is not None and wild is not None:
         np.testing.assert_array_equal(wild.tonnes, honest.tonnes)
-
-
-@quick
-@given(values=PANELS, horizon=HORIZON, data=st.data())
-def test_each_series_may_have_its_own_unit(
-    values: Floats, horizon: int, data: st.DataObject
-) -> None:
-    exponents = data.draw(hnp.arrays(int, (len(values), 1), elements=st.integers(-30, 30)))
-    powers = 2.0**exponents
-
-    found, scaled = (forecast(table, horizon) for table in (values, values * powers))
-
-    assume(found is not None)
-    assert found is not None
-    assert scaled is not None
-    np.testing.assert_allclose(
-        scaled.tonnes, found.tonnes * powers[found.rows][:, :, None], rtol=1e-9
-    )

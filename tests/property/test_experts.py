@@ -50,18 +50,6 @@ class TestEveryExpert:
         )
 
     @quick
-    @given(values=PANELS, order=st.randoms(use_true_random=False))
-    def test_order_of_the_series_does_not_matter(
-        self, name: str, values: Floats, order: object
-    ) -> None:
-        mixed = np.arange(len(values))
-        order.shuffle(mixed)  # type: ignore[attr-defined]
-
-        fitted, other = fit(name, values), fit(name, values[mixed])
-
-        np.testing.assert_allclose(other.forecast, fitted.forecast[mixed], rtol=1e-12)
-
-    @quick
     @given(values=PANELS, share=st.floats(0.0, 1.0))
     def test_months_after_the_last_one_given_do_not_count(
         self, name: str, values: Floats, share: float
@@ -73,17 +61,3 @@ class TestEveryExpert:
 
         np.testing.assert_array_equal(honest.forecast, wild.forecast)
         np.testing.assert_array_equal(honest.residual, wild.residual)
-
-    @quick
-    @given(values=PANELS, years=st.integers(1, 3))
-    def test_empty_years_before_the_first_month_do_not_count(
-        self, name: str, values: Floats, years: int
-    ) -> None:
-        empty = np.full((len(values), 12 * years), np.nan)
-
-        fitted, padded = fit(name, values), fit(name, np.hstack([empty, values]))
-
-        np.testing.assert_allclose(padded.forecast, fitted.forecast, rtol=1e-12)
-        np.testing.assert_allclose(
-            padded.residual[:, 12 * years :], fitted.residual, rtol=1e-9, atol=1e-6
-        )

@@ -253,35 +253,6 @@ def test_a_name_that_is_no_text_is_refused_in_a_sentence(
     assert r"'caf\udce9.csv' is no UTF-8 text" in caplog.text
 
 
-def test_days_beyond_any_calendar_are_refused_in_a_sentence(
-    fuzzed: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    call(fuzzed, ["prune", "--keep-days", "1435451525062", "--dry-run"])
-
-    assert "at most 36500 days" in caplog.text
-
-
-def test_an_address_that_is_none_is_a_source_by_name(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    words = "--period 2026-07 --destination USA --tonnes 500 --published-on 2026-08-20"
-
-    call(tmp_path, ["ingest", "figure", *words.split(), "--source", "http://[::1"])
-
-    assert "1 new row" in "".join(capsys.readouterr())
-
-
-def test_a_figure_before_the_history_alone_is_no_forecast(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    words = "--period 2004-01 --destination USA --tonnes 5 --published-on 2004-03-01 --source x"
-    call(tmp_path, ["ingest", "figure", *words.split()])
-
-    call(tmp_path, ["explain", "USA"])
-
-    assert "says anything of the months from 2016-01 on" in caplog.text
-
-
 def call(home: Path, words: Sequence[str]) -> None:
     """Call the command as a shell does; what is no exit is a traceback."""
     with pytest.MonkeyPatch.context() as patched, warnings.catch_warnings():

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from features.panel.evidence import evidence_panel
 from features.panel.evidence_panel import EvidencePanel
 from tests.data.builders import World, at, only_known, poisoned, revised
-from tests.data.mirror_builders import PARTNERS, make_records, mirror_world, with_records
+from tests.data.mirror_builders import mirror_world, with_records
 from tests.data.store_builders import make_observations
 from tests.examples import few
 
@@ -47,17 +47,6 @@ def test_panel_and_gaps_are_the_same_whatever_partners_published_later(
     world = change(mirror_world(), at(day))
 
     assert_same(evidence_panel(world.observations, as_of=at(day)), honest(day))
-
-
-def test_records_known_by_then_do_change_the_panel() -> None:
-    day = "2020-11-20"
-    rows = mirror_world().observations
-    plain = rows.loc[~rows["measure"].str.startswith("mirror")]
-
-    without = evidence_panel(plain, as_of=at(day))
-
-    assert not honest(day).gaps.empty
-    assert np.abs(honest(day).tonnes / without.tonnes - 1).max() > 1e-6
 
 
 @pytest.mark.parametrize("day", DAYS)
@@ -102,22 +91,3 @@ def test_no_record_of_a_later_moment_is_seen(later: list[dict[str, object]]) -> 
     more = with_records(known, make_observations(*rows)) if rows else known
 
     assert_same(evidence_panel(more, as_of=at(day)), honest(day))
-
-
-@few(6)
-@given(st.floats(1e-3, 1e3), st.sampled_from(PARTNERS))
-def test_any_imports_leave_a_positive_panel_that_meets_the_published_world(
-    factor: float, partner: object
-) -> None:
-    known = mirror_world().observations
-    plain = known.loc[~known["measure"].str.startswith("mirror")]
-    records = make_records(PARTNERS[0], partner)  # type: ignore[arg-type]
-    last = records["period_from"] == pd.Timestamp("2020-10-01")
-    wild = records.assign(value=records["value"].where(~last, records["value"] * factor))
-
-    panel = evidence_panel(with_records(plain, wild), as_of=at("2020-12-21"))
-
-    result = plain.loc[(plain["destination"] == "WLD")].set_index("period_from")["value"]
-    world = panel.frame.loc[panel.frame["destination"] == "WLD"].set_index("period")["tonnes"]
-    assert (panel.tonnes > 0).all()
-    assert np.abs(world / result.reindex(world.index) - 1).max() < 1e-3

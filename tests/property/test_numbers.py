@@ -7,9 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from features.months import month_label, month_number, month_start
 from features.panel.evidence import evidence_panel
-from models.evaluation.scores import cell_scores
 from models.forecasting.residual_history import Residuals, calibrate, card_of
 from models.reconciliation.reconcile import coherent_factors
 from models.registry.served import quantiles_of
@@ -48,13 +46,6 @@ def test_coherent_means_add_up_and_are_never_negative(mean: np.ndarray, spread: 
 
     assert (found >= 0).all()
     np.testing.assert_allclose(summed(found), found, rtol=1e-6, atol=1e-6)
-
-
-@given(hnp.arrays(float, (10, 2), elements=st.floats(1.0, 1e5)), SPREADS)
-def test_means_that_add_up_stay_as_they_are(bottom: np.ndarray, spread: np.ndarray) -> None:
-    mean = summed(np.vstack([bottom, bottom[:2]]))
-
-    np.testing.assert_allclose(coherent_factors(mean, spread, GROUPS), 1.0, rtol=1e-6)
 
 
 @given(ERRORS)
@@ -106,24 +97,6 @@ def test_baselines_say_a_number_wherever_anything_is_known(row: list[float], hor
         assert (result >= 0).all(), name
 
 
-@given(hnp.arrays(float, 7, elements=TONNES), TONNES, st.floats(1.0, 1e4))
-def test_the_quantile_loss_is_never_negative_and_zero_only_where_all_quantiles_hit(
-    quantiles: np.ndarray, truth: float, scale: float
-) -> None:
-    result = dict(zip(QUANTILE_COLUMNS, np.sort(quantiles), strict=True))
-    period = pd.Timestamp("2025-05-01")
-    keys = {"destination": "USA", "cutoff": "2025-04", "period": period, "horizon": 1}
-
-    [loss] = cell_scores(
-        pd.DataFrame([{"model": "m", **keys, **result}]),
-        pd.DataFrame([{"destination": "USA", "period": period, "tonnes": truth}]),
-        pd.DataFrame([{"destination": "USA", "cutoff": "2025-04", "scale": scale}]),
-    )["scaled_quantile_loss"]
-
-    assert loss >= 0
-    assert (loss == 0) == bool((quantiles == truth).all())
-
-
 @pytest.mark.slow
 @few(15)
 @given(
@@ -158,9 +131,3 @@ def test_the_panel_adds_up_and_stays_positive_whatever_is_published(
     assert (panel.tonnes > 0).all()
     np.testing.assert_allclose(summed(panel.tonnes), panel.tonnes, rtol=1e-9)
     assert np.isfinite(panel.stderr).all()
-
-
-@given(st.integers(1 * 12, 3000 * 12))
-def test_a_month_number_is_its_label(number: int) -> None:
-    assert month_number(month_start(number)) == number
-    assert month_label(number) == f"{month_start(number):%Y-%m}".zfill(7)

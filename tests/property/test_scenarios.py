@@ -1,6 +1,5 @@
 """What holds of every scenario."""
 
-import itertools
 from functools import cache
 
 import numpy as np
@@ -9,8 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.controls.levers import with_levers
-from features.origin import Origin
 from models.forecasting.model_frame import fit_heads, training_set
 from models.policy.scenario import ScenarioSnapshot, learned_shift, paired
 from models.registry.served import TREES_WEIGHT
@@ -79,27 +76,3 @@ def test_a_restriction_raises_no_sum_above_its_members(kind: str, place: str, mo
     np.testing.assert_allclose(members, wide["WLD"], rtol=1e-9)
     assert (table["scenario_p50"] >= 0).all()
     assert (table["difference_p10"] <= table["difference_p90"]).all()
-
-
-def test_trees_see_no_higher_forecast_in_a_higher_rate() -> None:
-    asked = snapshot()
-    origin = asked.origin
-
-    shifts = [_shift(asked, origin, rate) for rate in (5, 20, 60, 100)]
-
-    assert all(np.all(later <= earlier) for earlier, later in itertools.pairwise(shifts))
-
-
-def _shift(asked: ScenarioSnapshot, origin: Origin, rate: int) -> np.ndarray:
-    text = f"tariffs: [{{importer: USA, rate_pct: {rate}, effective_from: 2020-08-01}}]"
-    return asked.learned(origin, with_levers(origin, make_scenario(text, asked).levers))[0, 1:]
-
-
-def test_equal_questions_get_equal_answers() -> None:
-    act = "event_id: n, instrument: export_ban, destinations: [JPN], effective_from: 2020-10-01"
-    asked = snapshot()
-    scenario = make_scenario(f"events: [{{{act}}}]", asked)
-
-    first, second = (paired(asked, scenario, draws=100).table for _ in range(2))
-
-    pd.testing.assert_frame_equal(first, second, check_exact=True)

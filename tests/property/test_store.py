@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sources.bundled.release_calendar import ReleaseCalendar, latest_plausible_day, stated_day
-from sources.bundled.wording import end_of_month, half_width, parse_period
+from sources.bundled.wording import end_of_month
 from store.database import open_store
 from store.facts.evidence import data_vintage
 from store.facts.reading import read_observations
@@ -86,23 +86,3 @@ def test_what_is_read_depends_neither_on_writing_order_nor_on_later_rows(
     for frame, digest in views[1:]:
         pd.testing.assert_frame_equal(frame, views[0][0])
         assert digest == views[0][1]
-
-
-@given(st.decimals(0, 10**9, places=3, allow_nan=False), st.sampled_from(["t", "pct", "musd"]))
-def test_a_width_is_positive_and_wording_only_widens(value: object, unit: str) -> None:
-    exact, loose = half_width(str(value), unit), half_width(str(value), unit, "about")
-
-    assert 0 < exact <= loose
-
-
-@given(MONTHS, MONTHS)
-def test_a_range_of_months_is_a_period_only_forwards(
-    first: pd.Timestamp, last: pd.Timestamp
-) -> None:
-    text = f"{first:%Y-%m}..{last:%Y-%m}"
-    try:
-        period = parse_period(text)
-    except ValueError:
-        assert last < first
-    else:
-        assert period == (first, last)

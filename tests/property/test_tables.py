@@ -6,16 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import pandas as pd
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sources.files.csv_table import read_table
 from sources.files.panel import Panel, read_panel
 
 PLACES = ("DEU", "USA", "Côte d'Ivoire", "德国", "Korea, Rep.")
 MONTHS = [f"2024-{month:02d}" for month in range(1, 13)]
-TORN = ("torn", "torn,2024-01-01,1,2,3,4,5,6,7,8,9,10")
 
 
 @dataclass(frozen=True)
@@ -102,30 +99,3 @@ def test_a_broken_line_of_a_panel_costs_its_own_series_alone(
     table = read_anyway.table
     assert {place: table.loc[place].tolist() for place in table.index} == others
     assert list(read_anyway.refused) == [name]
-
-
-@given(panels, st.sampled_from(["utf-16", "gb18030"]))
-def test_a_panel_in_another_encoding_is_read_the_same(
-    panel: dict[str, list[float]], encoding: str
-) -> None:
-    text = "\n".join(map(_line, rows_of({**panel, "德国": [1.0] * 12})))
-
-    found = read(text.encode(encoding))
-
-    assert found.notes[0] == f"read as {encoding.upper()}"
-    pd.testing.assert_frame_equal(found.table, read(text.encode()).table)
-
-
-@given(st.lists(st.tuples(st.sampled_from(PLACES), tonnes)), quirks)
-def test_an_honest_table_of_facts_is_read_whole_even_without_a_row(
-    facts: list[tuple[str, float]], quirk: Quirks
-) -> None:
-    rows = [["place", "tonnes"], *([place, repr(value)] for place, value in facts)]
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "facts.csv"
-        path.write_bytes(quirk.written(rows))
-
-        table = read_table(path, ("place", "tonnes"))
-
-    assert [(row.text("place"), row.number("tonnes")) for row in table.rows] == facts
-    table.problems.raise_if_any()

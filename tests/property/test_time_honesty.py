@@ -22,7 +22,6 @@ from models.learning.calibration import texts_of
 from models.learning.spec import EngineSpec
 from models.policy.policy_effect import PolicyEffect, effect_at
 from store.asof import OBSERVATION_KEY, known_at
-from store.errors import LeakError
 from tests.data.builders import (
     QUICK,
     World,
@@ -174,13 +173,6 @@ def test_a_row_counts_from_its_very_moment_and_not_a_second_earlier() -> None:
     before = known_at(rows, key=OBSERVATION_KEY, as_of=moment - pd.Timedelta(seconds=1))
 
     assert (len(seen), len(before)) == (1, 0)
-
-
-def test_an_as_of_without_time_zone_is_a_leak_error() -> None:
-    naive = pd.Timestamp("2025-04-10")
-
-    with pytest.raises(LeakError, match="2025-04-10 00:00:00 has no time zone"):
-        known_at(make_observations(), key=OBSERVATION_KEY, as_of=naive)
 
 
 VERSIONS = st.lists(

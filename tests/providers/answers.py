@@ -71,12 +71,8 @@ class Provider:
 
 
 _STATUSES = {
-    Fault.BUSY: 429,
-    Fault.BROKEN: 500,
-    Fault.WALL: 412,
-    Fault.LARGE: 413,
-    Fault.EMPTY: 204,
-}
+    Fault.BUSY: 429, Fault.BROKEN: 500, Fault.WALL: 412, Fault.LARGE: 413, Fault.EMPTY: 204,
+}  # fmt: skip
 
 
 def spoilt(answer: Answer, fault: Fault, provider: Provider) -> Answer:

@@ -10,11 +10,17 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "benchmarks"))
 
-from announced import announced, duty_covariates, known_on, read_steps, shares_named
-from policy_cells import Window, forecasts_at
-from policy_imports import rise_of
-from policy_magnets import Blind
-from policy_value import compared
+from policy_imports import (
+    Window,
+    announced,
+    duty_covariates,
+    forecasts_at,
+    known_on,
+    read_steps,
+    rise_of,
+    shares_named,
+)
+from policy_value import Blind, compared
 
 from features.months import month_number
 from models.forecasting.panel_forecaster import PanelSnapshot

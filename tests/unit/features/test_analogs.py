@@ -23,20 +23,6 @@ def test_months_published_later_do_not_count() -> None:
     assert [(a.material, len(a.age)) for a in early] == [("gallium", 1), ("germanium", 1)]
 
 
-def test_goods_that_an_act_leaves_free_tell_nothing_of_it() -> None:
-    found = analogs_at(*facts(bundled_world()), as_of=at("2026-02-25"))
-
-    bismuth = [a.material for a in found if a.event_id == "2025-02-cn-no10-bi"]
-    assert bismuth == ["bismuth refined and products"]
-
-
-def test_no_month_counts_once_an_act_is_suspended() -> None:
-    found = analogs_at(*facts(bundled_world()), as_of=at("2026-02-25"))
-
-    suspended = next(a for a in found if a.event_id == "2025-10-cn-no61-extraterritorial")
-    assert suspended.age.max() < 1.0
-
-
 @pytest.mark.parametrize("day", ["2024-01-25", "2025-04-10"])
 def test_facts_of_later_change_no_analog(day: str) -> None:
     world = bundled_world()

@@ -46,10 +46,6 @@ def test_a_further_control_on_the_same_mineral_is_no_first_one() -> None:
     assert rate(QUOTA, LICENCE, further) == rate(QUOTA, LICENCE)
 
 
-def test_an_act_on_magnets_alone_gives_no_rate() -> None:
-    assert first_control_rate(TrackRecord(at("2020-01-01"), (make_events({}),))) == 0.0
-
-
 def test_no_act_known_later_enters() -> None:
     world = bundled_world()
     assert world.analog_events is not None

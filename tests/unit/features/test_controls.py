@@ -4,12 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features.build import base_of
 from features.controls.controls import (
     Control,
     controls_at,
     current_control,
-    level_in_season,
     tonnes_without,
 )
 from features.origin import Origin
@@ -50,12 +48,6 @@ def test_what_stops_no_magnets_is_no_control(change: Mapping[str, object]) -> No
     assert controls_at(origin_with(change)) == ()
 
 
-def test_severity_judged_afterwards_makes_no_difference() -> None:
-    mild, hard = (control_of(origin_with({"severity": level})) for level in (0, 3))
-
-    assert (mild.bound, mild.share) == (hard.bound, hard.share)
-
-
 def test_a_sum_is_hit_where_all_its_members_are() -> None:
     origin = origin_with({"destinations": "EU27"})
     control = control_of(origin)
@@ -71,16 +63,6 @@ def test_a_suspended_control_comes_back_the_day_after() -> None:
 
     assert (first.bound, first.ends) == (pd.Timestamp("2018-09-04"), pd.Timestamp("2020-01-10"))
     assert (again.bound, again.ends) == (pd.Timestamp("2020-11-11"), None)
-
-
-def test_a_control_suspended_before_it_began_has_no_first_spell() -> None:
-    act = {
-        "effective_from": "2020-02-01",
-        "suspended_from": "2020-01-10",
-        "suspended_to": "2020-11-10",
-    }
-
-    assert [one.bound for one in controls_at(origin_with(act))] == [pd.Timestamp("2020-11-11")]
 
 
 TRUCE = {
@@ -130,13 +112,6 @@ def test_a_control_seen_for_more_than_eighteen_months_leads_no_more() -> None:
     assert current_control(controls_at(origin), USA, origin) is None
 
 
-def test_ages_count_to_the_middle_of_a_month() -> None:
-    control = control_of(origin_with({"effective_from": "2020-04-16"}))
-
-    months = np.array([2020 * 12 + 3, 2020 * 12 + 4])
-    np.testing.assert_allclose(control.age(months), [0.0, 30 / 30.44])
-
-
 def test_the_level_before_knows_nothing_of_the_months_since() -> None:
     origin = origin_with({"effective_from": "2020-04-04"})
     fallen = origin.tonnes.copy()
@@ -148,9 +123,3 @@ def test_the_level_before_knows_nothing_of_the_months_since() -> None:
 
     np.testing.assert_array_equal(level, tonnes_without(origin, control_of(origin)))
     assert level.shape == (len(origin.series), 3 + len(origin.targets))
-
-
-def test_a_level_alone_is_that_of_the_model_frame() -> None:
-    origin = origin_with({})
-
-    np.testing.assert_array_equal(level_in_season(origin), base_of(origin))

@@ -56,12 +56,6 @@ def test_what_eases_no_month_ahead_is_none(change: Mapping[str, object]) -> None
     assert easings(FELT, {**RELAXED, **change}) == ()
 
 
-def test_an_act_that_only_puts_another_off_is_left_to_that() -> None:
-    paused = {**FELT, "suspended_from": "2020-08-01", "suspended_to": "2021-12-31"}
-
-    assert [one.event_id for one in easings(paused, RELAXED)] == ["felt"]
-
-
 def test_the_level_without_is_that_before_the_control() -> None:
     origin = fallen(FELT)
 
@@ -69,20 +63,6 @@ def test_the_level_without_is_that_before_the_control() -> None:
 
     np.testing.assert_allclose(levels[0], origin.tonnes[0, 0], rtol=0.05)
     assert (levels[list(origin.is_sum)] == 0).all()
-
-
-def test_no_level_is_reported_where_no_control_holds() -> None:
-    for acts in ({"direction": "neutral"}, {**FELT, "effective_to": "2020-05-31"}):
-        origin = fallen(acts)
-        assert not levels_without(origin, controls_at(origin)).any()
-
-
-def test_a_passing_relaxation_knows_its_end() -> None:
-    (easing,) = easings(FELT, {**RELAXED, "effective_to": "2020-10-31"})
-    origin = make_origin()
-
-    assert not easing.since_end(origin.targets[:4]).any()
-    assert (np.diff(easing.since_end(origin.targets[4:])) > 0).all()
 
 
 def test_a_felt_control_is_an_analog_of_the_next() -> None:
@@ -93,9 +73,3 @@ def test_a_felt_control_is_an_analog_of_the_next() -> None:
     assert (analog.event_id, analog.material, analog.instrument) == ("felt", OWN, "export_control")
     np.testing.assert_allclose(analog.kept, 0.3, rtol=0.05)
     assert len(analog.age) == 3
-
-
-def test_a_control_no_month_has_felt_is_none() -> None:
-    origin = fallen({**FELT, "effective_from": "2020-08-04"})
-
-    assert own_analogs(origin, controls_at(origin)) == ()

@@ -3,15 +3,12 @@ from functools import cache
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.sparse import csr_array
 
 from features.months import month_number
-from features.panel import system
 from features.panel.evidence import evidence_panel
 from features.panel.evidence_panel import EvidencePanel
-from store.arrays import Floats
 from store.database import open_store, writing
-from store.errors import DataError, LeakError
+from store.errors import DataError
 from store.publications.panels import read_panels, save_panel
 from store.vocabulary import AGGREGATES, DESTINATIONS, PANEL_COLUMNS
 from tests.data.builders import at, bundled_world, make_levels
@@ -59,15 +56,6 @@ def test_published_levels_are_met_within_their_rounding() -> None:
     ]
 
     assert np.abs(np.array(found) - result["value"]).max() <= 0.5
-
-
-def test_what_nobody_published_is_the_world_less_the_others() -> None:
-    result = levels().pivot_table(index="period_from", columns="destination", values="value")
-    rest = result["WLD"] - result.drop(columns="WLD").sum(axis=1)
-
-    found = cells(small())["ROW"]
-
-    assert np.abs(found.to_numpy() - rest.to_numpy()).max() < 3.0
 
 
 @pytest.mark.slow
@@ -130,12 +118,9 @@ def test_kinds_tell_published_implied_and_guessed_months_apart() -> None:
 
 def test_a_contradicting_figure_is_listed_with_its_residual_and_moves_nothing_else() -> None:
     wrong = {
-        "period_from": "2019-03-01",
-        "period_to": "2019-03-01",
-        "value": 2_000.0,
-        "available_at": "2019-04-20T00:00:00Z",
-        "source_url": "https://example.org/wrong",
-    }
+        "period_from": "2019-03-01", "period_to": "2019-03-01", "value": 2_000.0,
+        "available_at": "2019-04-20T00:00:00Z", "source_url": "https://example.org/wrong",
+    }  # fmt: skip
 
     panel = evidence_panel(plus(wrong), as_of=AS_OF)
 
@@ -145,23 +130,6 @@ def test_a_contradicting_figure_is_listed_with_its_residual_and_moves_nothing_el
     assert row["source_url"] == "https://example.org/wrong"
     assert row["residual_t"] == pytest.approx(2_000.0 - truth, rel=0.01)
     assert np.abs(cells(panel) / cells(small()) - 1).max(axis=None) < 2e-3
-
-
-def test_the_growth_rate_that_euronews_misprinted_is_listed() -> None:
-    listed = bundled("2026-11-24").suspicious
-
-    row = listed.loc[listed["statement"] == "USA 2019-01..2019-08 yoy_pct 23.8"].iloc[0]
-    assert row["residual_t"] == pytest.approx(301.5, abs=1.0)
-    assert row["weight"] < 1e-3
-
-
-def test_equal_figures_of_several_outlets_count_once() -> None:
-    copies = levels().assign(source_url="https://example.org/copy")
-
-    panel = evidence_panel(pd.concat([levels(), copies], ignore_index=True), as_of=AS_OF)
-
-    np.testing.assert_array_equal(panel.tonnes, small().tonnes)
-    np.testing.assert_array_equal(panel.stderr, small().stderr)
 
 
 @pytest.mark.parametrize(
@@ -186,27 +154,6 @@ def test_figures_that_are_no_evidence_change_nothing(change: dict[str, object]) 
     np.testing.assert_array_equal(panel.tonnes, small().tonnes)
 
 
-def test_a_ranking_alone_never_moves_the_cutoff() -> None:
-    lead = {
-        "destination": "DEU-USA",
-        "measure": "lead_min_t",
-        "period_from": "2019-07-01",
-        "period_to": "2019-07-01",
-        "value": 0.0,
-        "available_at": "2019-08-20T00:00:00Z",
-    }
-
-    panel = evidence_panel(plus(lead), as_of=at("2019-08-25"))
-
-    assert panel.cutoff == month_number("2019-06")
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("day", ["2019-06-25", "2024-06-25", "2025-11-07"])
-def test_cutoff_is_never_after_the_last_complete_month(day: str) -> None:
-    assert bundled(day).cutoff <= month_number(day) - 1
-
-
 def test_a_figure_for_a_month_that_runs_yet_does_not_move_the_cutoff_into_it() -> None:
     early = {
         "period_from": "2019-07-01",
@@ -222,26 +169,6 @@ def test_a_figure_for_a_month_that_runs_yet_does_not_move_the_cutoff_into_it() -
 def test_an_as_of_before_2019_is_refused() -> None:
     with pytest.raises(DataError, match="as_of=2018-12-31 is too early"):
         evidence_panel(levels(), as_of=at("2018-12-31"))
-
-
-def test_an_as_of_at_which_nothing_is_known_is_refused() -> None:
-    later = make_levels(first="2021-01", last="2021-03")
-
-    with pytest.raises(DataError, match="No usable figure of export weight is known"):
-        evidence_panel(later, as_of=at("2020-01-01"))
-
-
-def test_a_naive_as_of_is_refused() -> None:
-    with pytest.raises(LeakError, match="has no time zone"):
-        evidence_panel(levels(), as_of=pd.Timestamp("2019-07-25"))
-
-
-def test_figures_are_not_modified() -> None:
-    before = levels().copy(deep=True)
-
-    evidence_panel(levels(), as_of=AS_OF)
-
-    pd.testing.assert_frame_equal(levels(), before)
 
 
 @pytest.mark.slow
@@ -291,26 +218,3 @@ def test_every_partner_of_a_complete_list_counts_in_its_rest() -> None:
     rests = [cell(panel, name, "2019-06") for name in ("EU27_REST", "ROW")]
     assert [one["kind"] for one in rests] == ["observed", "observed"]
     assert [one["tonnes"] for one in rests] == pytest.approx([82.25, 83.5], rel=1e-3)
-
-
-def test_a_list_that_misses_part_of_the_world_leaves_the_rests_open() -> None:
-    panel = evidence_panel(listed(world=2000.0), as_of=AS_OF)
-
-    rests = [cell(panel, name, "2019-06") for name in ("EU27_REST", "ROW")]
-    assert [one["kind"] for one in rests] == ["estimated", "estimated"]
-    assert all(one["tonnes"] >= known for one, known in zip(rests, (40.0, 33.0), strict=True))
-
-
-@pytest.mark.slow
-def test_rounding_decides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    observations = bundled_world().observations
-    step, noise = system._newton_step, np.random.default_rng(0)
-
-    def rounded(slope: csr_array, precision: Floats, residual: Floats) -> Floats:
-        return np.asarray(step(slope, precision, residual) * (1.0 + 1e-10 * noise.normal()))
-
-    once = bundled("2024-02-25")
-    monkeypatch.setattr(system, "_newton_step", rounded)
-    again = evidence_panel(observations, as_of=at("2024-02-25"))
-
-    np.testing.assert_allclose(again.tonnes, once.tonnes, rtol=1e-6)

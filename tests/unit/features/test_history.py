@@ -30,10 +30,6 @@ def test_past_origins_stay_on_the_25th_and_before_the_moment() -> None:
     assert all(str(moment.tz) == "UTC" for moment in moments)
 
 
-def test_there_is_no_past_before_the_first_release() -> None:
-    assert release_moments("2019-06-25", at("2019-06-25")) == []
-
-
 def test_past_origins_of_the_evidence_are_older_than_the_moment_and_solved_once() -> None:
     history = make_world().unsolved()
 
@@ -84,19 +80,6 @@ def test_a_cache_key_changes_with_what_was_known_and_with_parameters_alone(
     assert key(after, MOMENT) == key(before, MOMENT)
     assert key(after, later) != key(before, later)
     assert key(before, MOMENT, rounds=80) != key(before, MOMENT, rounds=81)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("kind", ["observations", "events", "tariffs", "analog_events"])
-def test_each_change_of_any_known_value_changes_the_digest(kind: str) -> None:
-    rows = getattr(bundled_world(), kind)
-    known = rows.index[rows["available_at"] <= MOMENT]
-    before = KnownRows(rows).digest(MOMENT)
-    for column in rows.columns.drop("available_at"):
-        spoiled = rows.astype({column: object})
-        spoiled.loc[known[-1], column] = "else"
-        assert KnownRows(spoiled).digest(MOMENT) != before, column
-    assert KnownRows(rows.drop(known[0])).digest(MOMENT) != before
 
 
 def test_the_last_bit_of_a_number_changes_the_digest_and_no_row_of_later_does() -> None:

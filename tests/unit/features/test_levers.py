@@ -1,19 +1,16 @@
-import numpy as np
 import pandas as pd
 import pytest
 
 from features.controls.controls import controls_at
 from features.controls.levers import (
     announcement_months,
-    charged_by,
-    highest_rate,
     warnings_of,
     with_levers,
 )
-from features.families.tariffs import importer_rate, monthly_rates
+from features.families.tariffs import monthly_rates
 from features.months import month_number
 from store.schema.scenario import Levers
-from tests.data.builders import make_events, make_tariffs
+from tests.data.builders import make_events
 from tests.data.scenario_builders import make_scenario, make_standing
 
 SNAPSHOT = make_standing()
@@ -36,44 +33,10 @@ def test_a_whole_rate_holds_from_its_day_to_its_end() -> None:
     assert usa_rates(f"tariffs: [{{{lever}}}]") == [2.1, 2.1, 2.1, 60, 60, 2.1, 2.1, 2.1, 2.1]
 
 
-def test_a_whole_rate_holds_whatever_known_steps_come_below_it() -> None:
-    step = {"component": "S1", "rate_pct": 7.5, "effective_from": "2020-12-01"}
-    asked = make_standing(tariffs=make_tariffs({}, step, {"rate_pct": 99.0, "importer": "JPN"}))
-    scenario = make_scenario(
-        "tariffs: [{importer: USA, rate_pct: 30, effective_from: 2020-11-01}]", asked
-    )
-
-    rates = monthly_rates(with_levers(asked.origin, scenario.levers), asked.origin.targets)[0]
-
-    np.testing.assert_allclose(rates[:7], [2.1, 2.1, 2.1, 2.1, 30, 30, 30])
-
-
 def test_points_come_on_top() -> None:
     assert usa_rates("tariffs: [{importer: USA, add_points: 10, effective_from: 2020-12-01}]") == [
         2.1, 2.1, 2.1, 2.1, 2.1, 12.1, 12.1, 12.1, 12.1,
     ]  # fmt: skip
-
-
-def test_other_importers_keep_their_rates() -> None:
-    then = with_levers(
-        ORIGIN, levers("tariffs: [{importer: EU27, rate_pct: 20, effective_from: 2020-10-01}]")
-    )
-    day = np.array([(pd.Timestamp("2020-12-01") - pd.Timestamp("1970-01-01")).days])
-
-    assert then.tariffs is not None
-    assert importer_rate(then.tariffs, "EU27", day)[0] == pytest.approx(20)
-    assert importer_rate(then.tariffs, "USA", day)[0] == pytest.approx(2.1)
-
-
-def test_the_origin_itself_is_left_alone() -> None:
-    before = ORIGIN.tariffs.copy() if ORIGIN.tariffs is not None else None
-
-    with_levers(
-        ORIGIN, levers("tariffs: [{importer: USA, rate_pct: 9, effective_from: 2020-10-01}]")
-    )
-
-    assert before is not None
-    pd.testing.assert_frame_equal(ORIGIN.tariffs, before)
 
 
 def test_a_new_act_is_a_control_like_any_other() -> None:
@@ -116,19 +79,6 @@ def test_news_come_in_the_months_they_are_announced_in() -> None:
     assert len(early.tariffs) == len(ORIGIN.tariffs)
     assert early.events is not None
     assert "n" in set(early.events["event_id"])
-
-
-def test_the_record_of_rates_ends_with_the_origin() -> None:
-    ahead = {"component": "S2", "rate_pct": 300.0, "effective_from": "2020-11-01"}
-    origin = make_standing(tariffs=make_tariffs({}, ahead)).origin
-
-    assert highest_rate(ORIGIN) == pytest.approx(102.1)
-    assert highest_rate(origin) == pytest.approx(2.1)
-
-
-def test_the_eu_charges_its_members() -> None:
-    assert charged_by(ORIGIN)["EU27"] == ("DEU", "ITA", "EU27_REST")
-    assert "DEU" not in charged_by(ORIGIN)
 
 
 @pytest.mark.parametrize(
@@ -182,21 +132,6 @@ def test_the_eu_charges_its_members() -> None:
 )
 def test_what_the_record_cannot_answer_is_warned_of(text: str, said: str) -> None:
     assert [one for one in warnings_of(ORIGIN, levers(text)) if said in str(one.text)]
-
-
-def test_a_share_assumed_of_a_felt_control_is_said_not_to_count() -> None:
-    asked = make_standing(events=make_events({"event_id": "felt"}))
-    levers = make_scenario("events: [{event_id: felt, kept_pct: 10}]", asked).levers
-
-    (warned,) = warnings_of(asked.origin, levers)
-
-    assert str(warned.text) == ("felt shows in past months; the share assumed to pass is ignored.")
-
-
-def test_a_truce_with_an_end_gets_no_warning() -> None:
-    act = "event_id: n, instrument: truce, destinations: [WLD], effective_from: 2020-10-01"
-
-    assert warnings_of(ORIGIN, levers(f"events: [{{{act}, effective_to: 2021-01-31}}]")) == []
 
 
 def test_an_ordinary_question_gets_no_warning() -> None:

@@ -13,7 +13,6 @@ from features.panel.mirror import (
     Exports,
     Mirror,
     fit_mirrors,
-    gap_table,
     mirror_statements,
     partner_figures,
 )
@@ -26,7 +25,6 @@ from tests.data.mirror_builders import (
     make_records,
     with_records,
 )
-from tests.data.store_builders import make_observations
 
 AS_OF = at("2021-03-26")
 NEWEST = pd.Timestamp("2020-12-01")
@@ -100,17 +98,6 @@ def test_a_month_without_the_main_line_is_not_whole() -> None:
     assert rows["period_from"].max() == NEWEST
 
 
-def test_a_value_serves_only_where_there_is_no_weight() -> None:
-    weight = make_records(DEU, last="2020-10")
-    value = make_records(replace(DEU, measure="mirror_import_meur"), first="2020-09")
-
-    rows = partner_figures(pd.concat([value, weight]), PANEL_DESTINATIONS)
-
-    later = rows["period_from"] > pd.Timestamp("2020-10-01")
-    assert set(rows.loc[later, "measure"]) == {"mirror_import_meur"}
-    assert set(rows.loc[~later, "measure"]) == {"mirror_import_t"}
-
-
 def test_of_two_addresses_the_newer_record_counts() -> None:
     old = make_records(USA)
     new = old.assign(
@@ -135,50 +122,6 @@ def test_bias_lag_and_spread_of_a_partner_are_learned() -> None:
     assert mirror.pattern.same_month == pytest.approx(0.3, abs=0.1)
     assert mirror.pattern.spread == pytest.approx(0.04, abs=0.015)
     assert 0.04 < scale[0] < 0.1
-
-
-def test_one_wild_month_moves_the_bias_little() -> None:
-    calm = learned(make_records(USA))[0].pattern
-    wild = learned(changed(make_records(USA), "2020-06-01", {"value": 9_000.0}))[0].pattern
-
-    month = np.array([month_number("2020-12")])
-    assert wild.at(month)[0][0] == pytest.approx(calm.at(month)[0][0], abs=0.02)
-
-
-def test_the_spread_widens_for_months_far_from_those_learned_from() -> None:
-    short = truth()
-    early = replace(short, tonnes=short.tonnes[:, :36], stderr=short.stderr[:, :36])
-    [mirror] = learned(make_records(USA), early)
-
-    near, far, further = mirror.pattern.at(month_number("2018-12") + np.array([1, 12, 60]))[1]
-
-    assert near < far < further < 0.4
-
-
-def test_a_partner_without_published_exports_gets_the_bias_of_the_others_and_a_wide_spread() -> (
-    None
-):
-    exports = truth()
-    hidden = exports.stderr.copy()
-    hidden[exports.names.index("DEU")] = 0.5
-    records = make_records(USA, replace(DEU, bias=-0.1), replace(JPN, bias=-0.1))
-
-    found = {m.destination: m.pattern for m in learned(records, replace(exports, stderr=hidden))}
-
-    bias, scale = found["DEU"].at(np.array([month_number("2020-12")]))
-    assert len(found["DEU"].months) == 0
-    assert bias[0] == pytest.approx(-0.037, abs=0.01)  # two partners at -0.1 against a belief of 0
-    assert 0.3 < scale[0] < 0.5
-
-
-def test_a_short_series_leans_on_the_spread_of_the_others() -> None:
-    noisy = replace(USA, noise=0.3)
-    alone = learned(make_records(noisy, first="2020-10"))[0].pattern
-    beside = learned(pd.concat([make_records(noisy, first="2020-10"), make_records(DEU, JPN)]))[
-        -1
-    ].pattern
-
-    assert beside.spread < alone.spread
 
 
 def test_learning_a_month_leaves_that_month_out() -> None:
@@ -208,28 +151,6 @@ def test_a_record_speaks_of_a_mix_of_its_month_and_the_month_before() -> None:
     assert not statement.is_bound
 
 
-def test_copies_of_one_customs_book_weigh_as_much_as_one() -> None:
-    copy = replace(USA, commodity="850511", source="comtrade_mirror")
-    alone = learned(make_records(USA))
-    both = learned(
-        pd.concat(
-            [
-                make_records(USA),
-                make_records(USA).assign(
-                    commodity=copy.commodity,
-                    source=copy.source,
-                    source_url="https://example.org/copy",
-                ),
-            ]
-        )
-    )
-    span = {"first": month_number("2016-01"), "last": month_number("2020-12")}
-
-    one, two = mirror_statements(alone, **span)[-1], mirror_statements(both, **span)[-1]
-
-    assert two.scale == pytest.approx(one.scale * np.sqrt(2), rel=0.05)
-
-
 @pytest.mark.slow
 def test_records_sharpen_the_newest_months_of_their_partners() -> None:
     plain, sharp = panel_with(), panel_with(*PARTNERS)
@@ -242,17 +163,6 @@ def test_records_sharpen_the_newest_months_of_their_partners() -> None:
     assert newest(sharp, "WLD")["tonnes"] == pytest.approx(4585.0, abs=0.5)
 
 
-def test_imports_of_the_month_after_the_cutoff_tell_of_exports_within_it() -> None:
-    early = evidence_panel(
-        with_records(levels_but_newest(), make_records(DEU, last="2020-12")), as_of=AS_OF
-    )
-    late = panel_with(DEU)
-
-    assert late.cutoff == early.cutoff == month_number("2020-12")
-    assert late.frame.shape == early.frame.shape
-    assert newest(late, "DEU")["stderr_t"] < 0.8 * newest(early, "DEU")["stderr_t"]
-
-
 def test_records_alone_move_no_cutoff_and_make_nothing_observed() -> None:
     panel = evidence_panel(
         with_records(make_levels(last="2020-10"), make_records(*PARTNERS)), as_of=AS_OF
@@ -260,13 +170,6 @@ def test_records_alone_move_no_cutoff_and_make_nothing_observed() -> None:
 
     assert panel.cutoff == month_number("2020-10")
     assert newest(panel_with(*PARTNERS), "USA")["kind"] == "estimated"
-
-
-def test_a_cell_is_as_fresh_as_the_last_record_that_speaks_of_it() -> None:
-    sharp = panel_with(USA)
-
-    assert newest(sharp, "USA")["available_at"] == at("2021-03-09")
-    assert newest(sharp, "VNM")["available_at"] == at("2021-01-20")
 
 
 @pytest.mark.slow
@@ -283,14 +186,6 @@ def test_a_record_that_contradicts_the_published_month_is_listed_and_moves_nothi
     assert row["weight"] < 0.02
     assert row["residual_t"] > 5_000.0
     assert np.abs(panel.tonnes / calm.tonnes - 1).max() < 2e-3
-
-
-def test_reach_tells_of_a_month_nobody_published_yet() -> None:
-    panel = evidence_panel(make_levels(last="2020-10"), as_of=AS_OF, reach=month_number("2020-12"))
-
-    assert panel.cutoff == month_number("2020-12")
-    assert newest(panel, "WLD")["kind"] == "estimated"
-    assert newest(panel, "WLD")["stderr_t"] > 200.0
 
 
 # --- nothing without records ----------------------------------------------------------------------
@@ -330,47 +225,3 @@ def test_the_gap_table_has_both_sides_and_control_limits() -> None:
     assert row["lower"] < row["expected"] < row["upper"]
     assert row["expected"] == pytest.approx(-0.1, abs=0.03)
     assert row["state"] == "in"
-
-
-def test_months_whose_exports_are_not_published_are_not_judged() -> None:
-    gaps = panel_with(USA).gaps.set_index("period")["state"]
-
-    assert list(gaps.loc["2020-10-01":]) == ["in", "estimated", "estimated"]
-
-
-def test_a_month_beyond_the_limits_is_out() -> None:
-    wrong = changed(make_records(USA), "2020-06-01", {"value": 1_200.0})
-
-    gaps = gap_table(learned(wrong)).set_index("period")["state"]
-
-    assert list(gaps.index[gaps == "out"]) == [pd.Timestamp("2020-06-01")]
-
-
-def test_without_records_there_are_no_gaps() -> None:
-    gaps = gap_table([])
-
-    assert tuple(gaps.columns) == GAP_COLUMNS
-    assert gaps.empty
-
-
-def test_records_are_not_modified() -> None:
-    rows = with_records(levels_but_newest(), make_records(USA))
-    before = rows.copy(deep=True)
-
-    evidence_panel(rows, as_of=AS_OF)
-
-    pd.testing.assert_frame_equal(rows, before)
-
-
-def test_a_record_of_one_month_only_states_little_and_breaks_nothing() -> None:
-    one = make_records(USA, first="2020-12", last="2020-12")
-
-    panel = evidence_panel(with_records(levels_but_newest(), one), as_of=AS_OF)
-
-    assert 0.0 < newest(panel, "USA")["stderr_t"] <= newest(panel_with(), "USA")["stderr_t"]
-
-
-def test_an_importer_key_of_another_heading_is_no_record() -> None:
-    rows = make_observations({"commodity": "CN85051990", "measure": "mirror_import_t", "unit": "t"})
-
-    assert partner_figures(rows, PANEL_DESTINATIONS).empty

@@ -6,8 +6,7 @@ import pytest
 
 from features.months import month_number
 from features.panel.partner_table import PartnerTable, partner_table
-from store.errors import DataError, LeakError
-from store.vocabulary import EU27_MEMBERS
+from store.errors import DataError
 from tests.data.builders import at
 from tests.data.partner_builders import (
     COMMODITY,
@@ -62,48 +61,12 @@ def test_a_month_that_was_not_released_is_no_month() -> None:
     assert (table.late_months, table.horizon) == (1, 13)
 
 
-def test_a_month_that_nobody_listed_is_missing_for_all() -> None:
-    rows = steady({name: {"2021-05": None} for name in NAMES})
-
-    table = table_of(rows)
-
-    assert table.tonnes[month_number("2021-05")].isna().all()
-    assert tuple(map(str, table.notes)) == ("months not listed in full, taken as missing: 2021-05",)
-
-
 def test_a_month_listed_in_part_waits_for_the_rest() -> None:
     rows = steady({name: {"2021-12": None} for name in NAMES[:12]})
 
     table = table_of(rows)
 
     assert table.cutoff == month_number("2021-11")
-
-
-def test_within_the_table_a_month_listed_in_part_keeps_what_it_tells() -> None:
-    rows = steady({name: {"2021-05": None} for name in NAMES[:12]})
-
-    table = table_of(rows)
-
-    assert np.isnan(cell(table, "USA", "2021-05"))
-    assert cell(table, "X19", "2021-05") == 10.0
-    assert np.isnan(cell(table, "WLD", "2021-05"))
-
-
-def test_a_new_destination_had_zeros_before() -> None:
-    table = table_of(steady({"JPN": {"2021-11": 3.0, "2021-12": 4.0}}))
-
-    assert table.tonnes.loc["JPN"].tolist() == [0.0] * 34 + [3.0, 4.0]
-    assert "JPN" in table.destinations
-
-
-def test_a_gone_destination_has_zeros_since() -> None:
-    table = table_of(steady({"USA": dict.fromkeys(MONTHS[20:])}))
-
-    assert table.tonnes.loc["USA"].tolist() == [10.0] * 20 + [0.0] * 16
-
-
-def test_a_partner_that_only_ever_got_zero_is_no_destination() -> None:
-    assert "NIL" not in table_of(steady({"NIL": {"2021-05": 0.0}})).destinations
 
 
 def test_the_stated_total_of_the_partners_is_the_world_without_a_remainder() -> None:
@@ -122,56 +85,12 @@ def test_what_the_total_holds_beyond_the_partners_is_the_remainder() -> None:
     assert table.parts["WLD"] == (*sorted(NAMES), "ROW")
 
 
-def test_a_month_without_a_stated_total_has_no_known_remainder() -> None:
-    table = table_of(steady({"WLD": {"2021-05": None}}, total=240.0))
-
-    assert np.isnan(cell(table, "ROW", "2021-05"))
-    assert np.isnan(cell(table, "WLD", "2021-05"))
-
-
-def test_a_stated_remainder_stays_where_no_total_is_stated() -> None:
-    table = table_of(steady({"ROW": dict.fromkeys(MONTHS, 7.0)}))
-
-    assert cell(table, "ROW", "2021-05") == 7.0
-    assert cell(table, "WLD", "2021-05") == 237.0
-
-
-def test_a_total_below_its_partners_is_out_of_date() -> None:
-    table = table_of(steady({"WLD": {"2021-05": 100.0}}, total=230.0))
-
-    assert cell(table, "WLD", "2021-05") == 230.0
-    assert tuple(map(str, table.notes)) == (
-        "stated total below the partners, which are kept: 2021-05",
-    )
-
-
 def test_a_regular_partner_that_the_total_has_room_for_is_late_and_not_zero() -> None:
     table = table_of(steady({"USA": {"2021-12": None}}, total=230.0))
 
     assert np.isnan(cell(table, "USA", "2021-12"))
     assert cell(table, "WLD", "2021-12") == 230.0
     assert "2021-12: late, so missing and not zero: USA" in map(str, table.notes)
-
-
-def test_a_partner_that_the_total_has_no_room_for_got_nothing() -> None:
-    table = table_of(steady({"USA": {"2021-12": None}, "WLD": {"2021-12": 220.0}}, total=230.0))
-
-    assert cell(table, "USA", "2021-12") == 0.0
-
-
-def test_a_usual_remainder_is_no_room_for_late_partners() -> None:
-    table = table_of(steady({"USA": {"2021-12": None}, "WLD": {"2021-12": 230.0}}, total=240.0))
-
-    assert cell(table, "USA", "2021-12") == 0.0
-    assert cell(table, "ROW", "2021-12") == 10.0
-
-
-def test_an_irregular_partner_is_never_late() -> None:
-    gaps = dict.fromkeys(MONTHS[24::3])
-
-    table = table_of(steady({"USA": {**gaps, "2021-12": None}}, total=230.0))
-
-    assert cell(table, "USA", "2021-12") == 0.0
 
 
 def test_a_partner_with_a_value_and_no_weight_is_missing_and_not_zero() -> None:
@@ -193,11 +112,6 @@ def test_a_revision_counts_from_the_moment_it_was_known() -> None:
 
     assert (cell(before, "USA", "2021-05"), cell(after, "USA", "2021-05")) == (10.0, 99.0)
     assert before.digest != after.digest
-
-
-def test_european_members_add_up_to_the_union() -> None:
-    assert table_of(steady()).parts["EU27"] == ("DEU", "ITA")
-    assert {"DEU", "ITA"} <= EU27_MEMBERS
 
 
 def test_a_source_that_names_a_few_partners_is_no_table_and_disturbs_none() -> None:
@@ -229,16 +143,6 @@ def test_a_row_of_another_kind_is_left_out(change: Mapping[str, object]) -> None
     table = table_of(pd.concat([steady(), other], ignore_index=True))
 
     assert cell(table, "USA", "2021-05") == 10.0
-
-
-def test_a_short_table_is_refused() -> None:
-    with pytest.raises(DataError, match=r"has 23 months \(2019-01 to 2020-11\). Expected at least"):
-        table_of(steady(), at("2020-12-26"))
-
-
-def test_an_as_of_without_a_zone_is_refused() -> None:
-    with pytest.raises(LeakError, match="has no time zone"):
-        table_of(steady(), pd.Timestamp("2022-01-26"))
 
 
 @pytest.mark.parametrize(

@@ -3,18 +3,14 @@ from functools import cache
 import pandas as pd
 import pytest
 
-from features.build import feature_block, frame_of
-from features.families.policy import act_strength, compute, mineral_strength
-from store.asof import EVENT_KEY, known_at
-from tests.data.builders import at, bundled_world, frame_at, make_bare, make_events, make_origin
+from features.build import frame_of
+from features.families.policy import act_strength, mineral_strength
+from tests.data.builders import at, bundled_world, frame_at, make_events, make_origin
 
 CONTROL = {
-    "event_id": "control",
-    "announced_on": "2020-05-20",
-    "effective_from": "2020-08-01",
-    "instrument": "export_control",
-    "products": "magnets",
-}
+    "event_id": "control", "announced_on": "2020-05-20", "effective_from": "2020-08-01",
+    "instrument": "export_control", "products": "magnets",
+}  # fmt: skip
 
 
 def usa(*events: dict[str, object], destination: str = "USA") -> pd.DataFrame:
@@ -89,15 +85,6 @@ def test_nothing_is_in_force_within_a_suspension() -> None:
     assert exposure["2020-12-01"] == pytest.approx(0.8)
 
 
-def test_the_end_of_a_suspension_is_counted_in_months() -> None:
-    paused = {**CONTROL, "suspended_from": "2020-09-01", "suspended_to": "2020-11-15"}
-
-    wait = usa(paused)["policy_suspension_ends_months"]
-
-    assert (wait["2020-07-01"], wait["2020-11-01"], wait["2021-01-01"]) == (5.0, 1.0, -1.0)
-    assert (usa(CONTROL)["policy_suspension_ends_months"] == 12.0).all()
-
-
 def test_an_act_touches_those_it_names_and_aggregates_by_weight() -> None:
     frame = frame_of(
         make_origin(events=make_events({**CONTROL, "destinations": "DEU;USA"}), tonnes={"USA": 300})
@@ -107,28 +94,6 @@ def test_an_act_touches_those_it_names_and_aggregates_by_weight() -> None:
     assert (exposure["USA"], exposure["DEU"], exposure["JPN"]) == (0.8, 0.8, 0.0)
     assert exposure["EU27"] == pytest.approx(0.8 / 3)
     assert exposure["WLD"] == pytest.approx(0.8 * 400 / 1200)
-
-
-def test_months_since_a_shock_count_from_the_newest_strong_control() -> None:
-    weak = {**CONTROL, "event_id": "weak", "products": "steel", "effective_from": "2020-10-01"}
-
-    since = usa(CONTROL, weak)["policy_months_since_shock"]
-
-    assert (since["2020-08-01"], since["2020-12-01"]) == (0.0, 4.0)
-    assert (usa(weak)["policy_months_since_shock"] == 36.0).all()
-
-
-def test_relaxations_of_the_last_year_are_counted() -> None:
-    eased = {
-        "event_id": "eased",
-        "announced_on": "2020-01-10",
-        "effective_from": "2020-01-10",
-        "instrument": "export_licence_relaxation",
-        "direction": "easing",
-    }
-    older = {**eased, "event_id": "older", "announced_on": "2019-06-10"}
-
-    assert (usa(eased, older)["policy_relaxations_12m"] == 1.0).all()
 
 
 @pytest.mark.slow
@@ -145,21 +110,6 @@ def test_scheduled_dates_never_enter() -> None:
     ]
 
     pd.testing.assert_frame_equal(*frames, check_exact=True)
-
-
-def test_a_bare_panel_has_no_policy() -> None:
-    origin = make_bare({"A": [1.0] * 30})
-
-    assert compute(origin) == {}
-    assert not [name for name in feature_block(origin)[0] if name.startswith("policy")]
-
-
-def test_no_acts_at_all_leave_every_policy_feature_at_rest() -> None:
-    row = frame_of(make_origin(events=make_events().iloc[:0])).iloc[0]
-
-    assert row["policy_control_exposure"] == 0.0
-    assert row["policy_months_since_shock"] == 36.0
-    assert row["policy_suspension_ends_months"] == 12.0
 
 
 @pytest.mark.slow
@@ -181,21 +131,6 @@ def test_the_suspension_of_the_october_controls_is_not_known_before_its_day() ->
     assert after["policy_unseen_control"] == 0.0
     assert after["policy_suspension_ends_months"] == 12.0
     assert bundled("2025-11-07").loc["2026-01-01", "policy_suspension_ends_months"] == 11.0
-
-
-def test_the_view_of_events_gains_the_suspension_on_its_day() -> None:
-    events = bundled_world().events
-    name = "2025-10-cn-no61-extraterritorial"
-
-    before, after = (
-        known_at(events, key=EVENT_KEY, as_of=at(day)).set_index("event_id").loc[name]
-        for day in ("2025-10-20", "2025-11-07")
-    )
-
-    assert pd.isna(before["suspended_from"])
-    assert pd.isna(before["suspended_to"])
-    assert after["suspended_from"] == pd.Timestamp("2025-11-07")
-    assert after["suspended_to"] == pd.Timestamp("2026-11-10")
 
 
 @pytest.mark.parametrize(

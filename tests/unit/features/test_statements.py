@@ -24,12 +24,6 @@ def test_a_level_fixes_its_cell_with_the_scale_of_its_rounding() -> None:
     assert statement.scale == pytest.approx(math.hypot(0.91 * 0.5 / 353.0, 1e-4))
 
 
-def test_a_level_of_several_months_is_their_sum() -> None:
-    [statement] = read(period_from="2025-01-01")
-
-    assert statement.above == CellBlock(("USA",), month_number("2025-01"), JUNE)
-
-
 def test_growth_on_the_year_compares_with_twelve_months_earlier() -> None:
     [statement] = read(measure="yoy_pct", value=25.0, half_width=0.05)
 
@@ -43,10 +37,6 @@ def test_growth_on_the_month_compares_with_the_month_before() -> None:
 
     assert statement.below == CellBlock(("USA",), JUNE - 1, JUNE - 1)
     assert statement.target == pytest.approx(math.log(0.5))
-
-
-def test_growth_on_the_month_of_several_months_states_nothing() -> None:
-    assert read(measure="mom_pct", value=5.0, period_from="2025-05-01") == []
 
 
 def test_a_share_compares_with_the_world() -> None:
@@ -88,12 +78,6 @@ def test_a_region_bounds_the_destinations_inside_and_those_with_the_rest_of_it()
 )
 def test_a_figure_that_cannot_be_read_states_nothing(change: dict[str, object], why: str) -> None:
     assert read(**change) == [], why
-
-
-def test_a_published_zero_is_a_very_small_level() -> None:
-    [statement] = read(value=0.0)
-
-    assert statement.target == pytest.approx(math.log(0.05))
 
 
 @pytest.mark.parametrize(

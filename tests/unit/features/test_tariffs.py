@@ -2,18 +2,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features.build import feature_block, frame_of
-from features.families.tariffs import compute, importer_rate
-from tests.data.builders import make_bare, make_origin, make_tariffs
+from features.build import frame_of
+from features.families.tariffs import importer_rate
+from tests.data.builders import make_origin, make_tariffs
 
 MFN = {"importer": "USA", "component": "MFN", "rate_pct": 2.0, "effective_from": "2016-01-01"}
 EXTRA = {
-    "importer": "USA",
-    "component": "EXTRA",
-    "rate_pct": 30.0,
-    "effective_from": "2020-07-16",
+    "importer": "USA", "component": "EXTRA", "rate_pct": 30.0, "effective_from": "2020-07-16",
     "announced_on": "2020-05-01",
-}
+}  # fmt: skip
 
 
 def usa(*steps: dict[str, object]) -> pd.DataFrame:
@@ -61,14 +58,6 @@ def test_a_step_that_ends_falls_back_to_nothing_the_day_after() -> None:
     assert list(rate) == [2.0, 32.0, 32.0, 2.0]
 
 
-def test_a_later_step_of_a_component_takes_the_place_of_the_earlier() -> None:
-    raised = {**EXTRA, "rate_pct": 50.0, "effective_from": "2020-07-18"}
-
-    rate = importer_rate(make_tariffs(MFN, EXTRA, raised), "USA", days("2020-07-17", "2020-07-18"))
-
-    assert list(rate) == [32.0, 52.0]
-
-
 @pytest.mark.parametrize(
     "step",
     [
@@ -84,13 +73,6 @@ def test_steps_that_do_not_bind_sintered_magnets_do_not_count(step: dict[str, ob
     assert list(importer_rate(tariffs, "USA", days("2020-08-01", "2020-08-01"))) == [2.0]
 
 
-def test_rates_are_unknown_before_the_first_step_and_for_importers_without_one() -> None:
-    tariffs = make_tariffs(EXTRA)
-
-    assert np.isnan(importer_rate(tariffs, "USA", days("2020-07-15", "2020-07-15"))).all()
-    assert np.isnan(importer_rate(tariffs, "JPN", days("2020-08-01", "2020-08-01"))).all()
-
-
 def test_members_of_eu27_pay_its_rate_and_the_world_pays_the_mean_of_its_parts() -> None:
     tariffs = make_tariffs(MFN, {"importer": "EU27", "rate_pct": 8.0})
 
@@ -100,20 +82,3 @@ def test_members_of_eu27_pay_its_rate_and_the_world_pays_the_mean_of_its_parts()
     assert (rate["DEU"], rate["ITA"], rate["EU27_REST"], rate["EU27"]) == (8.0, 8.0, 8.0, 8.0)
     assert rate["WLD"] == pytest.approx((300 * 2 + 3 * 100 * 8) / 600)
     assert np.isnan(rate["JPN"])
-
-
-def test_the_gap_is_to_the_mean_of_the_others_whose_rate_is_known() -> None:
-    tariffs = make_tariffs(MFN, {"importer": "JPN", "rate_pct": 0.0})
-
-    frame = frame_of(make_origin(tariffs=tariffs))
-
-    gap = frame.groupby("destination")["tariff_gap_pct"].first()
-    assert gap["JPN"] == pytest.approx(0.0 - (2.0 + 1.0) / 2)  # the USA and the world
-    assert np.isnan(gap["KOR"])
-
-
-def test_a_bare_panel_has_no_tariffs() -> None:
-    origin = make_bare({"A": [1.0] * 30})
-
-    assert compute(origin) == {}
-    assert not [name for name in feature_block(origin)[0] if name.startswith("tariff")]

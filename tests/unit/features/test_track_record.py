@@ -3,7 +3,7 @@ from collections.abc import Mapping
 import pandas as pd
 import pytest
 
-from features.track_record import BASE, CERTAIN, OUTCOMES, Announcement, TrackRecord
+from features.track_record import BASE, OUTCOMES, Announcement, TrackRecord
 from tests.data.builders import at, bundled_world, make_events, poisoned
 
 NOTICE: dict[str, object] = {
@@ -59,26 +59,10 @@ def test_a_relaxation_for_all_soon_after_softens_an_act() -> None:
     assert OUTCOMES[softened.place] == "softened"
 
 
-def test_an_act_without_notice_was_no_announcement() -> None:
-    assert record_of({**NOTICE, "announced_on": "2019-04-01"}).past == ()
-
-
-def test_what_is_announced_together_counts_once() -> None:
-    record = record_of(NOTICE, {**NOTICE, "event_id": "another"})
-
-    assert len(record.past) == 1
-
-
 def test_without_a_record_the_chances_are_those_of_any_law() -> None:
     record = record_of({"direction": "neutral"})
 
     assert record.chances(announced(record)) == pytest.approx(BASE)
-
-
-def test_what_has_begun_is_certain() -> None:
-    record = record_of(NOTICE)
-
-    assert record.chances(announced(record, days=0)) == CERTAIN
 
 
 def test_a_truce_prolonged_makes_the_next_end_less_probable() -> None:

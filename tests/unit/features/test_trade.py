@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features.build import base_of, frame_of
+from features.build import frame_of
 from features.families.trade import compute
 from tests.data.builders import make_bare, make_origin
 
@@ -62,24 +62,6 @@ def test_momentum_growth_and_drawdown_compare_means_of_three_months() -> None:
     )
 
 
-def test_zeros_are_counted_and_have_a_finite_log() -> None:
-    values = [10.0] * 21 + [0.0, 0.0, 0.0]
-
-    row = features(values).loc[1]
-
-    assert (row["zero_streak_months"], row["zero_share_24m"]) == (3.0, 3 / 24)
-    assert np.isfinite(row["tonnes_lag_1m_log"])
-
-
-def test_a_short_history_has_no_older_months_and_no_season() -> None:
-    row = features([100.0, 110.0, 120.0, 130.0]).loc[1]
-
-    assert np.isnan(row["tonnes_lag_6m_log"])
-    assert np.isnan(row["tonnes_same_month_1y_log"])
-    assert np.isnan(row["season_step_mean_log"])
-    assert row["level_tonnes"] == pytest.approx(115.0)
-
-
 def test_a_season_seen_in_all_years_moves_the_base_and_a_flat_history_does_not() -> None:
     season = [100.0] * 11 + [200.0]
 
@@ -90,22 +72,9 @@ def test_a_season_seen_in_all_years_moves_the_base_and_a_flat_history_does_not()
     assert seasonal.loc[12, "season_step_spread_log"] == pytest.approx(0.0, abs=1e-9)
 
 
-def test_a_series_without_a_value_in_the_last_year_has_no_base() -> None:
-    origin = make_bare({"A": [5.0] * 12 + [NAN] * 12, "B": [5.0] * 24})
-
-    base = base_of(origin)
-
-    assert np.isnan(base[0]).all()
-    assert np.isfinite(base[1]).all()
-
-
 def test_shares_of_the_world_add_up() -> None:
     values = compute(make_origin(tonnes={"USA": 300.0}))
 
     share = values["world_share"][:, 0]
     assert share[0] == pytest.approx(300 / 1200)
     assert share[:10].sum() == pytest.approx(1.0)
-
-
-def test_a_table_without_a_world_has_no_shares() -> None:
-    assert "world_share" not in compute(make_bare({"A": [1.0] * 30}))

@@ -14,10 +14,6 @@ SINTERED = {
     "HTS 8505.11.00 (all suffixes .10 .30 .50 .70 .90)",
     "HTS 8505.11.0070 (sintered NdFeB)",
 }
-OTHER = {
-    "HTS 8505.11.00 (all suffixes .10 .30 .50 .70 .90)",
-    "HTS 8505.11.0010/.0030/.0050/.0090 (alnico, ceramic, sintered SmCo, other incl. bonded NdFeB)",
-}
 
 
 @pytest.fixture(scope="module")
@@ -69,27 +65,12 @@ def test_no_figure_is_known_before_its_period_ended(batch: Batch) -> None:
     assert rows[rows["available_at"] <= ended].empty
 
 
-def test_a_figure_dated_by_its_month_is_known_from_the_last_day_of_it(batch: Batch) -> None:
-    rows = batch.frame("observations")
-    row = rows[(rows["destination"] == "USA") & (rows["value"] == 3521)]
-
-    assert row["available_at"].tolist() == [pd.Timestamp("2026-08-31", tz="UTC")]
-
-
 def test_rows_not_to_be_used_are_marked(batch: Batch) -> None:
     rows = batch.frame("observations")
     october = rows[(rows["value"] == 4343.5) & (rows["commodity"] == "85051110")]
 
     assert october["usable"].tolist() == [False]
     assert (~rows["usable"]).sum() == 28
-
-
-def test_the_growth_that_stood_only_in_a_note_is_a_row(batch: Batch) -> None:
-    rows = batch.frame("observations")
-    row = rows[(rows["destination"] == "JPN") & (rows["measure"] == "mom_pct")]
-
-    june = row[row["period_from"] == "2025-06-01"]
-    assert june[["value", "half_width"]].to_numpy().tolist() == [[410.0, 5.0]]
 
 
 @pytest.mark.parametrize(
@@ -127,18 +108,6 @@ def test_the_us_rate_on_sintered_magnets_follows_the_known_steps(batch: Batch) -
         ("2025-11-10", 12.1),
         ("2026-01-01", 37.1),
         ("2026-02-24", 27.1),
-    ]
-
-
-def test_the_us_rate_on_other_magnets_follows_the_known_steps(batch: Batch) -> None:
-    steps = rate_steps(batch.frame("tariff_steps"), OTHER, as_of="2026-10-31")
-
-    assert steps[6:] == [
-        ("2025-05-14", 32.1),
-        ("2025-11-10", 22.1),
-        ("2026-01-01", 47.1),
-        ("2026-02-24", 37.1),
-        ("2026-07-24", 39.6),
     ]
 
 

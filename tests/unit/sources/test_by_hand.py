@@ -3,12 +3,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from sources.bundled.policy_events import PolicyEvents, TariffRates
-from sources.bundled.published_figures import PublishedFigures, TypedFigure
+from sources.bundled.policy_events import PolicyEvents
+from sources.bundled.published_figures import TypedFigure
 from sources.bundled.release_calendar import ReleaseCalendar
 from store.errors import DataError
 from store.schema.frame_schemas import validate
-from tests.data.store_builders import EVENT, TARIFF, write_csv
+from tests.data.store_builders import EVENT, write_csv
 
 NOW = pd.Timestamp("2026-11-25T08:00:00Z")
 
@@ -40,33 +40,6 @@ def test_a_typed_figure_is_an_observation_known_from_its_day() -> None:
     assert (row["source"], row["source_url"]) == ("example.org", "https://example.org/august")
 
 
-def test_a_typed_figure_without_a_day_counts_from_today() -> None:
-    file = typed().load()
-
-    result = file.tables["observations"]["available_at"].tolist()
-    assert result == [pd.Timestamp("2026-11-25", tz="UTC")]
-
-
-def test_a_figure_somebody_reported_has_no_address() -> None:
-    row = typed(source="A. Trader, by phone").load().tables["observations"].iloc[0]
-
-    assert (row["source"], row["source_url"]) == ("A. Trader, by phone", "")
-
-
-def test_the_same_figure_typed_on_another_day_has_the_same_hash() -> None:
-    later = TypedFigure(
-        period="2026-08",
-        destination="USA",
-        tonnes="512",
-        source="https://example.org/august",
-        calendar=ReleaseCalendar({}),
-        now=NOW + pd.Timedelta(days=3),
-    )
-
-    assert typed().load().sha256 == later.load().sha256
-    assert typed().load().sha256 != typed(tonnes="513").load().sha256
-
-
 def test_everything_wrong_with_a_typed_figure_is_reported_at_once() -> None:
     with pytest.raises(DataError) as caught:
         typed(period="August", destination="Germany", tonnes="many").load()
@@ -75,12 +48,6 @@ def test_everything_wrong_with_a_typed_figure_is_reported_at_once() -> None:
     assert "in the figure typed in" in message
     for part in ("'August' is not", "'Germany' is not", "'many' is not a number"):
         assert part in message
-
-
-def test_typed_tonnes_keep_their_digits_whatever_groups_them() -> None:
-    row = typed(tonnes="1.000,5").load().tables["observations"].iloc[0]
-
-    assert (row["value"], row["half_width"]) == (1000.5, 0.05)
 
 
 def test_typed_tonnes_that_may_be_two_numbers_are_asked_about() -> None:
@@ -99,17 +66,6 @@ def test_events_in_yaml_say_the_same_as_in_csv(tmp_path: Path) -> None:
         from_yaml.tables["policy_events"], from_csv.tables["policy_events"]
     )
     assert len(from_yaml.tables["policy_events"]) == 2
-
-
-def test_lists_and_digits_of_yaml_are_kept_as_written(tmp_path: Path) -> None:
-    event = as_yaml(tmp_path / "e.yml", {**EVENT, "destinations": "[USA, EU27]"})
-    tariff = as_yaml(tmp_path / "t.yml", {**TARIFF, "rate_pct": "2.10"})
-
-    events = PolicyEvents(event).load().tables["policy_events"]
-    steps = TariffRates(tariff).load().tables["tariff_steps"]
-
-    assert events["destinations"].tolist() == ["USA;EU27"]
-    assert steps["rate_pct"].tolist() == [2.1]
 
 
 def test_every_bad_entry_of_yaml_is_named_with_its_line(tmp_path: Path) -> None:
@@ -142,17 +98,3 @@ def test_what_is_no_list_of_entries_is_refused(tmp_path: Path, text: str, messag
 
     with pytest.raises(DataError, match=message):
         PolicyEvents(path).load()
-
-
-def test_figures_may_be_yaml(tmp_path: Path) -> None:
-    path = as_yaml(
-        tmp_path / "f.yaml",
-        {
-            "period": "2026-08", "destination": "DEU", "measure": "net_weight_t", "value": "401",
-            "kind": "reported", "published_on": "2026-09-20", "source_url": "https://example.org/x",
-        },
-    )  # fmt: skip
-
-    frame = PublishedFigures(path, ReleaseCalendar({})).load().tables["observations"]
-
-    assert frame[["destination", "value"]].to_numpy().tolist() == [["DEU", 401.0]]

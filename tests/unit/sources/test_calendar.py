@@ -68,12 +68,6 @@ def test_of_vague_days_the_latest_counts(tmp_path: Path) -> None:
     assert known.released_on(pd.Timestamp("2019-12-01")) == pd.Timestamp("2020-01-31")
 
 
-def test_of_two_days_on_record_the_later_counts(tmp_path: Path) -> None:
-    known = calendar(tmp_path, {"release_date": "2025-07-25"}, {"release_date": "2025-07-20"})
-
-    assert known.released_on(pd.Timestamp("2025-06-01")) == pd.Timestamp("2025-07-25")
-
-
 @pytest.mark.parametrize(
     ("as_of", "month"),
     [

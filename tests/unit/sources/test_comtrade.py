@@ -1,7 +1,6 @@
 """UN Comtrade: calls that are whole, rows that count once."""
 
 import json
-import logging
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from sources.providers.countries import comtrade_place
 from store.errors import SourceError
 from store.facts.batch import FileRows
 from store.settings import Settings
-from tests.providers.answers import Answer, Call, Fault
+from tests.providers.answers import Answer, Call
 from tests.providers.comtrade import ComtradeWorld
 from tests.providers.server import Providers
 from tests.providers.world import World
@@ -63,15 +62,6 @@ class TestCalls:
         assert [len(call.many("period")) for call in calls] == [12, 2]
         assert {call.headers["Ocp-Apim-Subscription-Key"] for call in calls} == {KEY}
 
-    def test_without_a_key_the_preview_is_asked(
-        self, providers: Providers, live_settings: Settings
-    ) -> None:
-        exports(live_settings, "2024-01", "2024-03")
-
-        calls = data_calls(providers)
-        assert [call.path for call in calls] == ["public/v1/preview/C/M/HS"] * 2
-        assert all("Ocp-Apim-Subscription-Key" not in call.headers for call in calls)
-
     def test_every_call_asks_for_totals_only(
         self, providers: Providers, live_settings: Settings
     ) -> None:
@@ -83,26 +73,6 @@ class TestCalls:
             "reporterCode": "156", "flowCode": "X", "cmdCode": "850511", "period": "202401",
             "partner2Code": "0", "customsCode": "C00", "motCode": "0",
         }  # fmt: skip
-
-    def test_key_and_preview_tell_the_same(self, keyed: Settings, live_settings: Settings) -> None:
-        with_key = exports(keyed, "2024-01", "2024-12").tables["observations"]
-
-        without = exports(live_settings, "2024-01", "2024-12").tables["observations"]
-
-        pd.testing.assert_frame_equal(with_key, without)
-
-    def test_a_refused_key_is_reported_and_not_shown(
-        self, live_settings: Settings, caplog: pytest.LogCaptureFixture
-    ) -> None:
-        caplog.set_level(logging.DEBUG)
-        wrong = live_settings.model_copy(update={"comtrade_key": SecretStr("wrong-4711")})
-
-        with pytest.raises(SourceError, match="Set MAGNETCAST_COMTRADE_KEY") as caught:
-            exports(wrong, "2024-01")
-
-        kept = b"".join(path.read_bytes() for path in files_below(live_settings.home))
-        assert "4711" not in str(caught.value) + caplog.text
-        assert b"4711" not in kept
 
 
 class TestCuts:
@@ -119,17 +89,6 @@ class TestCuts:
         tonnes = rows_of(file, "net_weight_t")
         assert (tonnes.drop("WLD").groupby("period_from").sum() - tonnes["WLD"]).abs().max() < 1e-6
 
-    def test_fewer_rows_than_announced_are_asked_for_in_parts(self, tmp_path: Path) -> None:
-        world = ComtradeWorld(first="2024-01", last="2024-02", partners=30, most_rows=20)
-        with Providers(World(comtrade=world)) as providers:
-            settings = Settings(home=tmp_path, comtrade_key=SecretStr(KEY), **providers.urls())
-
-            file = exports(settings, "2024-01", "2024-02")
-
-            assert len(data_calls(providers)) == 7
-        tonnes = rows_of(file, "net_weight_t")
-        assert (tonnes.drop("WLD").groupby("period_from").sum() - tonnes["WLD"]).abs().max() < 1e-6
-
     def test_an_answer_that_stays_cut_is_refused(self, tmp_path: Path) -> None:
         world = ComtradeWorld(first="2024-01", last="2024-01", partners=30, most_rows=0)
         with Providers(World(comtrade=world)) as providers:
@@ -137,17 +96,6 @@ class TestCuts:
 
             with pytest.raises(SourceError, match="cuts its answer for one month and partner"):
                 exports(settings, "2024-01")
-
-    def test_an_availability_of_more_than_500_rows_is_one_call(self, tmp_path: Path) -> None:
-        world = ComtradeWorld(first="2024-01", last="2024-08", partners=100)
-        with Providers(World(comtrade=world)) as providers:
-            settings = Settings(home=tmp_path, **providers.urls())
-
-            rows = mirror(settings, "2024-01", "2024-08").tables["observations"]
-
-            calls = [call for call in providers.asked("comtrade") if call.path == AVAILABILITY]
-            assert [len(call.many("period")) for call in calls] == [8]
-        assert set(rows["note"]) == {""}
 
 
 class TestRows:
@@ -164,27 +112,6 @@ class TestRows:
         march = pd.Timestamp("2024-03-01")
         assert rows_of(file, "net_weight_t")["USA", march] == pytest.approx(cell[0] / 1000)
         assert rows_of(file, "value_musd")["USA", march] == pytest.approx(cell[1] / 1e6)
-
-    def test_destinations_and_areas_without_a_country_meet_the_world(
-        self, live_settings: Settings
-    ) -> None:
-        tonnes = rows_of(exports(live_settings, "2024-03"), "net_weight_t").droplevel(1)
-
-        assert tonnes.drop("WLD").sum() == pytest.approx(tonnes["WLD"])
-        assert {"USA", "FRA", "TWN", "IND", "DEU", "X899"} <= set(tonnes.index)
-
-    def test_rows_by_mode_of_transport_do_not_count_again(
-        self, providers: Providers, live_settings: Settings
-    ) -> None:
-        plain = exports(live_settings, "2024-03").tables["observations"]
-        providers.world.comtrade.splits = True
-
-        file = exports(live_settings, "2024-03")
-
-        pd.testing.assert_frame_equal(file.tables["observations"], plain)
-        assert file.ignored == (
-            "50 rows by mode, procedure or second partner: included in the totals",
-        )
 
     def test_a_row_without_a_mode_of_transport_spoils_no_other(
         self, providers: Providers, live_settings: Settings
@@ -248,34 +175,6 @@ class TestRows:
         assert "USA" in rows_of(file, "value_musd").index
         assert file.ignored == ("1 rows without a weight: their value alone is taken",)
 
-    def test_the_mirror_is_what_importers_tell(
-        self, providers: Providers, live_settings: Settings
-    ) -> None:
-        rows = mirror(live_settings, "2024-03").tables["observations"]
-
-        [call] = data_calls(providers)
-        assert (call.one("partnerCode"), call.one("flowCode")) == ("156", "M")
-        assert "reporterCode" not in call.params
-        assert set(rows["measure"]) == {"mirror_import_t", "mirror_import_musd"}
-        assert set(rows["origin"]) == {"CHN"}
-        assert {"USA", "DEU", "IND"} <= set(rows["destination"])
-        assert "WLD" not in set(rows["destination"])
-
-    def test_the_address_names_neither_key_nor_months(self, keyed: Settings) -> None:
-        rows = exports(keyed, "2024-03").tables["observations"]
-
-        assert set(rows["source_url"]) == {
-            f"{keyed.comtrade_url}/data/v1/get/C/M/HS?reporterCode=156&flowCode=X&cmdCode=850511"
-        }
-
-    def test_months_not_published_have_no_rows(self, live_settings: Settings) -> None:
-        rows = exports(live_settings, "2025-11", "2026-03").tables["observations"]
-
-        assert rows["period_from"].max() == pd.Timestamp("2025-12-01")
-
-    def test_nothing_at_all_is_an_empty_table(self, live_settings: Settings) -> None:
-        assert exports(live_settings, "2026-05").tables["observations"].empty
-
 
 class TestMoments:
     def test_a_month_is_known_since_its_release(
@@ -287,15 +186,6 @@ class TestMoments:
 
         assert set(rows["available_at"]) == {pd.Timestamp("2024-06-03T14:30:00.123", tz="UTC")}
         assert set(rows["note"]) == {""}
-
-    def test_a_release_before_the_month_is_over_is_not_believed(
-        self, providers: Providers, live_settings: Settings
-    ) -> None:
-        providers.world.comtrade.released["202403"] = "2024-03-10T00:00:00"
-
-        rows = exports(live_settings, "2024-03").tables["observations"]
-
-        assert set(rows["available_at"]) == {pd.Timestamp("2024-03-31", tz="UTC")}
 
     def test_a_release_that_is_not_reported_is_dated_by_the_usual_lag(
         self, providers: Providers, live_settings: Settings
@@ -326,11 +216,7 @@ class TestDoubt:
             answer = comtrade.answer(call)
             return answer if call.path == AVAILABILITY else Answer(empty)
 
-        providers.providers["comtrade"] = type(comtrade)(
-            without_rows,
-            comtrade.renamed,
-            comtrade.doubled,  # type: ignore[arg-type]
-        )
+        providers.providers["comtrade"] = replace(comtrade, answer=without_rows)
 
         with pytest.raises(SourceError, match="lists 202403 as available and has no rows"):
             exports(live_settings, "2024-03")
@@ -373,14 +259,6 @@ class TestDoubt:
         with pytest.raises(SourceError, match=message):
             exports(live_settings, "2024-03")
 
-    def test_an_availability_of_another_shape_is_refused(
-        self, providers: Providers, live_settings: Settings
-    ) -> None:
-        providers.misbehave("comtrade", Fault.RENAMED, times=9)
-
-        with pytest.raises(SourceError, match=r"without lastReleased.*it has .*released"):
-            exports(live_settings, "2024-03")
-
 
 @pytest.mark.parametrize(
     ("code", "place"),
@@ -391,15 +269,3 @@ class TestDoubt:
 )  # fmt: skip
 def test_a_code_of_comtrade_names_a_place(code: int, place: str) -> None:
     assert comtrade_place(code) == place
-
-
-@pytest.mark.network
-def test_the_real_preview_has_the_documented_shape(tmp_path: Path) -> None:
-    rows = exports(Settings(home=tmp_path), "2023-06").tables["observations"]
-
-    tonnes = rows[rows["measure"] == "net_weight_t"].set_index("destination")["value"]
-    assert tonnes.drop("WLD").sum() == pytest.approx(tonnes["WLD"], rel=0.01)
-
-
-def files_below(folder: Path) -> list[Path]:
-    return [path for path in folder.rglob("*") if path.is_file()]

@@ -3,8 +3,6 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -66,15 +64,6 @@ def test_long_rows_become_names_by_series_by_months(tmp_path: Path) -> None:
     assert found.notes == ()
 
 
-def test_each_further_column_is_a_covariate_where_there_is_no_name(tmp_path: Path) -> None:
-    text = "rate,destination,period,quota,tonnes\n1,USA,2020-01,5,99\n2,DEU,2020-01,,99\n"
-
-    found = read(tmp_path, text)
-
-    assert found.names == ("quota", "rate")
-    np.testing.assert_array_equal(found.latest[:, :, 0], [[np.nan, 5.0], [2.0, 1.0]])
-
-
 def test_long_and_wide_and_other_file_forms_read_the_same(tmp_path: Path) -> None:
     wide = read(tmp_path, WIDE + full(8))
     long = read(tmp_path, LONG + full(8).replace(",1.0", ",rate,1.0"))
@@ -91,25 +80,6 @@ def test_long_and_wide_and_other_file_forms_read_the_same(tmp_path: Path) -> Non
     ):
         assert found.names == wide.names
         np.testing.assert_array_equal(found.latest, wide.latest)
-
-
-def test_other_destinations_and_far_months_are_noted(tmp_path: Path) -> None:
-    text = f"{WIDE}{full(1)}USA,202001,1\nUSA,2019-12,1\nUSA,2052-01,1\nITA,2020-01,1\n,2020-01,3\n"
-
-    found = read(tmp_path, text)
-
-    assert found.latest.shape == (1, 2, 6)
-    assert found.notes == (
-        "destinations not in the panel, left out: ITA",
-        "2 rows before the panel's first month or over 10 years after its last left out",
-    )
-
-
-def test_values_without_a_date_are_known_from_the_start(tmp_path: Path) -> None:
-    view = read(tmp_path, WIDE + full(8)).at(FIRST, 7)
-
-    assert view.shape == (1, 2, 8)
-    assert (view == 1.0).all()
 
 
 def test_a_value_is_used_from_the_month_in_which_it_became_available(tmp_path: Path) -> None:
@@ -144,28 +114,6 @@ def test_of_several_values_of_a_cell_the_newest_known_is_used(tmp_path: Path) ->
     assert found.latest[0, 1, 5] == 30.0
 
 
-def test_moments_of_parquet_are_read_in_utc(tmp_path: Path) -> None:
-    path = tmp_path / "rates.parquet"
-    moments = pa.array([np.datetime64("2020-02-29T23:00", "us")])
-    zone = pa.timestamp("us", tz="Asia/Shanghai")
-    columns = {"destination": ["USA"], "period": ["2020-04"], "rate": [4.0]}
-    pq.write_table(pa.table({**columns, "available_at": moments.cast(zone)}), path)
-
-    found = read_covariates(path, table=TABLE)
-
-    assert found.known_by is not None
-    assert found.known_by[0, 1, 3] == month_number("2020-02")
-
-
-def test_gaps_of_the_past_are_missing_values(tmp_path: Path) -> None:
-    text = WIDE + full(8).replace("USA,2020-01,1.0\n", "")
-
-    view = read(tmp_path, text).at(FIRST + 2, 2)
-
-    assert np.argwhere(np.isnan(view)).tolist() == [[0, 1, 0]]
-    assert view.shape == (1, 2, 5)
-
-
 def test_a_missing_value_of_a_month_to_forecast_is_named(tmp_path: Path) -> None:
     found = read(tmp_path, WIDE + full(8).replace("USA,2020-07,1.0", "USA,2020-07,"))
 
@@ -179,41 +127,6 @@ def test_a_missing_value_of_a_month_to_forecast_is_named(tmp_path: Path) -> None
     )
 
 
-def test_many_missing_values_are_counted_with_those_known_too_late(tmp_path: Path) -> None:
-    text = DATED + "DEU,2020-05,rate,1,2020-05-01\nUSA,2020-04,rate,1,2020-01-01\n"
-
-    with pytest.raises(DataError) as caught:
-        read(tmp_path, text).at(FIRST + 2, 12)
-
-    assert (
-        "rate of DEU in 2020-04, rate of DEU in 2020-05 (available only in 2020-05), "
-        "rate of DEU in 2020-06, rate of DEU in 2020-07, rate of DEU in 2020-08, ... and 18 more."
-    ) in str(caught.value)
-
-
-def test_a_series_without_any_row_lacks_all_its_months_unless_it_is_not_needed(
-    tmp_path: Path,
-) -> None:
-    found = read(tmp_path, WIDE + "".join(full(8).splitlines(keepends=True)[:8]))
-
-    assert found.missing(FIRST + 5, 2).tolist() == [[[False, False], [True, True]]]
-    with pytest.raises(DataError, match=r"rate of USA in 2020-07, rate of USA in 2020-08\. "):
-        found.at(FIRST + 5, 2)
-    assert found.at(FIRST + 5, 2, needed=np.array([True, False])).shape == (1, 2, 8)
-
-
-def test_a_cutoff_before_the_panel_is_refused(tmp_path: Path) -> None:
-    found = read(tmp_path, WIDE + full(8))
-
-    with pytest.raises(DataError) as caught:
-        found.at(FIRST - 1, 2)
-
-    assert str(caught.value) == (
-        f"Covariate file {tmp_path / 'rates.csv'} begins with the panel in 2020-01, after the "
-        "cutoff 2019-12. Expected a cutoff in the panel. Take a later one."
-    )
-
-
 @pytest.mark.parametrize(
     ("line", "message"),
     [
@@ -223,20 +136,7 @@ def test_a_cutoff_before_the_panel_is_refused(tmp_path: Path) -> None:
         pytest.param("USA,2020-02,rate,inf,2020-01-01", "rate 'inf' is not finite", id="infinite"),
         pytest.param("USA,2020-02,,1,2020-01-01", "name is empty", id="no name"),
         pytest.param(
-            "USA,2020-02,rate,1,", "available_at 'nan' is no day or moment", id="no moment"
-        ),
-        pytest.param(
             "USA,2020-02,rate,1,2020-01", "available_at '2020-01' is no day or moment", id="month"
-        ),
-        pytest.param(
-            "USA,2020-02,rate,1,2020-02-30",
-            "available_at '2020-02-30' is no day or moment",
-            id="no such day",
-        ),
-        pytest.param(
-            "USA,2020-02,rate,1,2020-02-03 soon",
-            "available_at '2020-02-03 soon' is no day or moment",
-            id="no such time",
         ),
     ],
 )
@@ -248,18 +148,6 @@ def test_a_bad_cell_is_named_and_nothing_is_used(tmp_path: Path, line: str, mess
 
     assert (
         str(caught.value) == f"Covariate file {path} has 1 bad cell: row 3: {message}. {EXPECTED}"
-    )
-
-
-def test_many_bad_cells_are_counted_and_five_reported(tmp_path: Path) -> None:
-    path = write(tmp_path, WIDE + full(4, value=1).replace(",1\n", ",x\n") + "USA,2020-05,1\n")
-
-    with pytest.raises(DataError) as caught:
-        read_covariates(path, table=TABLE)
-
-    result = "; ".join(f"row {row}: rate 'x' is no number" for row in range(2, 7))
-    assert str(caught.value) == (
-        f"Covariate file {path} has 8 bad cells: {result}; ... (8 in all). {EXPECTED}"
     )
 
 
@@ -299,23 +187,6 @@ def test_a_missing_column_is_named_with_those_there_are(
     )
 
 
-def test_a_file_about_other_series_is_refused(tmp_path: Path) -> None:
-    path = write(tmp_path, WIDE + "usa,2020-01,1\n")
-
-    with pytest.raises(DataError) as caught:
-        read_covariates(path, table=TABLE)
-
-    assert str(caught.value) == (
-        f"Covariate file {path} has no value of the panel's series in its months. Expected rows of "
-        "DEU; USA; destinations not in the panel: usa. Compare the names and months of both files."
-    )
-
-
-def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"Covariate file .*none\.csv does not exist\. "):
-        read_covariates(tmp_path / "none.csv", table=TABLE)
-
-
 ROWS = st.lists(
     st.tuples(
         st.sampled_from(["DEU", "USA"]),
@@ -340,22 +211,6 @@ def dated(rows: list[tuple[object, ...]]) -> str:
 
 def seen(found: Covariates, cutoff: int) -> bytes:
     return found.at(cutoff, 3, needed=np.zeros(2, dtype=bool)).tobytes()
-
-
-@pytest.mark.slow
-@quick
-@given(ROWS, st.randoms(use_true_random=False))
-def test_the_order_of_rows_changes_nothing(rows: list[tuple[object, ...]], random: object) -> None:
-    mixed = list(rows)
-    random.shuffle(mixed)  # type: ignore[attr-defined]
-
-    with TemporaryDirectory() as folder:
-        first, second = read(Path(folder), dated(rows)), read(Path(folder), dated(mixed))
-
-    assert first.names == second.names
-    assert first.latest.tobytes() == second.latest.tobytes()
-    for cutoff in range(FIRST, FIRST + 9):
-        assert seen(first, cutoff) == seen(second, cutoff)
 
 
 @pytest.mark.slow

@@ -6,7 +6,6 @@ import pytest
 from sources.bundled.release_calendar import ReleaseCalendar
 from sources.checks import objections
 from sources.providers.customs import CustomsDownload
-from sources.providers.customs_table import partner_place
 from store.errors import DataError
 from store.schema.frame_schemas import validate
 from store.schema.frames import typed_frame
@@ -69,15 +68,6 @@ def test_a_line_of_totals_is_the_world(tmp_path: Path, line: str) -> None:
     assert result["WLD", "2026-08", "value_musd"] == 48.23
 
 
-def test_totals_over_several_months_and_notes_are_left_out(tmp_path: Path) -> None:
-    text = CHINESE + "202607,85051110,稀土永磁铁,502,美国,1000,千克,0,-,50000\n数据来源:海关总署\n"
-
-    file = download(tmp_path, text).load()
-
-    assert file.ignored == ("1 lines: totals over several months", "1 lines: notes below the table")
-    assert "WLD" not in set(file.tables["observations"]["destination"])
-
-
 def test_an_english_download_is_read_in_tonnes_and_a_dash_is_no_amount(tmp_path: Path) -> None:
     result = cells(download(tmp_path, ENGLISH))
 
@@ -86,30 +76,6 @@ def test_an_english_download_is_read_in_tonnes_and_a_dash_is_no_amount(tmp_path:
         ("USA", "2026-08", "value_musd"): 28.179,
         ("KOR", "2026-08", "value_musd"): 0.0001,
     }
-
-
-def test_a_table_with_a_column_a_month_is_read(tmp_path: Path) -> None:
-    text = (
-        "出口 2026年1至2月\n"
-        "商品编码,贸易伙伴,单位,2026年1月,2026年2月,202602 美元\n"
-        "85051110,日本,公斤,1000,2500,99000\n"
-    )
-
-    assert cells(download(tmp_path, text)) == {
-        ("JPN", "2026-01", "net_weight_t"): 1.0,
-        ("JPN", "2026-02", "net_weight_t"): 2.5,
-        ("JPN", "2026-02", "value_musd"): 0.099,
-    }
-
-
-def test_parts_by_customs_regime_are_added_up(tmp_path: Path) -> None:
-    text = (
-        "Date,Commodity code,Trading partner,Trade mode,Quantity (kg)\n"
-        "202608,85051110,Japan,Ordinary trade,1000\n"
-        "202608,85051110,Japan,Processing,500\n"
-    )
-
-    assert cells(download(tmp_path, text)) == {("JPN", "2026-08", "net_weight_t"): 1.5}
 
 
 def test_rows_are_known_from_the_release_of_detail_and_never_after_now(tmp_path: Path) -> None:
@@ -132,21 +98,6 @@ def test_a_stated_day_dates_all_rows_and_must_have_come(tmp_path: Path) -> None:
     assert set(frame["available_at"]) == {stated.tz_localize("UTC")}
     with pytest.raises(DataError, match="--published-on 2026-12-01 lies in the future"):
         download(tmp_path, ENGLISH, published_on=pd.Timestamp("2026-12-01")).load()
-
-
-def test_other_metal_magnets_are_refused_as_mixing_of_weights(tmp_path: Path) -> None:
-    with pytest.raises(
-        DataError, match=r"export.csv holds no line of 85051110; its codes are 85051190"
-    ):
-        download(tmp_path, ENGLISH.replace("85051110", "85051190")).load()
-
-
-def test_another_commodity_is_refused_by_name(tmp_path: Path) -> None:
-    file = download(tmp_path, ENGLISH.replace("85051110", "28053000", 1)).load()
-
-    assert file.refused is not None
-    assert file.refused.reasons == ("line 2, column 'Commodity code': '28053000' is not 85051110",)
-    assert set(file.tables["observations"]["destination"]) == {"KOR"}
 
 
 def test_all_bad_lines_are_reported_at_once(tmp_path: Path) -> None:
@@ -187,14 +138,6 @@ def test_what_is_no_customs_table_is_refused(tmp_path: Path, text: str) -> None:
         download(tmp_path, text).load()
 
 
-def test_regions_are_left_out_and_reported(tmp_path: Path) -> None:
-    text = ENGLISH + "2026-08,85051110,,,ASEAN,7,Tons,10\n"
-
-    file = download(tmp_path, text).load()
-
-    assert file.ignored == ("1 lines: sums of regions",)
-
-
 def test_a_download_passes_the_guards_and_one_in_the_wrong_unit_does_not(tmp_path: Path) -> None:
     source = download(tmp_path, ENGLISH)
     nothing = typed_frame([], "observations")
@@ -203,15 +146,3 @@ def test_a_download_passes_the_guards_and_one_in_the_wrong_unit_does_not(tmp_pat
     slipped = download(tmp_path, ENGLISH.replace("512.345", "51234.5"))
     (only,) = objections(slipped.load(), known=nothing, info=source.info, now=NOW)
     assert only.startswith("Unit values of 1 of 1 destinations are impossible: USA 550 USD/t")
-
-
-@pytest.mark.parametrize(
-    ("name", "place"),
-    [
-        ("美国", "USA"), ("韩国", "KOR"), ("俄罗斯联邦", "RUS"), ("刚果(金)", "COD"),
-        ("柬埔寨", "KHM"), ("Hong Kong,China", "HKG"), ("Viet Nam", "VNM"), ("DEU", "DEU"),
-        ("合计", "WLD"), ("European Union", "EU27"), ("国家(地区)不明", "C701"), ("ASEAN", None),
-    ],
-)  # fmt: skip
-def test_partners_are_known_by_their_names(name: str, place: str | None) -> None:
-    assert partner_place(name) == place

@@ -12,7 +12,7 @@ from sources.bundled.release_calendar import ReleaseCalendar
 from sources.providers.customs import CustomsDownload
 from sources.providers.customs_table import partner_place
 from store.facts.batch import FileRows
-from store.partner_codes import RESIDUAL, partner_codes
+from store.partner_codes import partner_codes
 from store.schema.frame_schemas import validate
 from store.vocabulary import WORLD
 from tests.examples import few
@@ -98,14 +98,6 @@ def test_a_code_that_contradicts_its_name_is_refused_alone(tmp_path: Path) -> No
     )
 
 
-def test_codes_of_one_place_are_added_up(tmp_path: Path) -> None:
-    file = load(
-        tmp_path, text_of(line_of("612", "社会群岛"), line_of("623", "法属波利尼西亚", kg="5"))
-    )
-
-    assert weights(file) == {"PYF": 1.005}
-
-
 def test_an_unknown_partner_is_named_once_with_its_lines_and_the_rest_is_kept(
     tmp_path: Path,
 ) -> None:
@@ -141,25 +133,6 @@ def test_the_world_is_the_sum_of_a_full_list_and_not_usable_without_a_line(tmp_p
     assert broken.refused.tables == {}
 
 
-def test_a_stated_total_is_not_usable_while_a_line_is_refused(tmp_path: Path) -> None:
-    total = ["202608", "", "合计", "", "", "9000", "", "", "", ""]
-
-    file = load(tmp_path, text_of(line_of(), line_of("304", "德国", kg="?"), total))
-
-    assert [row[:3] for row in world(file)] == [[9.0, "reported", False]]
-
-
-def test_other_commodities_are_refused_and_nothing_is_missing_without_them(tmp_path: Path) -> None:
-    lines = [line_of(partner.code, partner.name_zh) for partner in partner_codes()[:24]]
-    other = [cell.replace("85051110", "85051190") for cell in line_of()]
-
-    file = load(tmp_path, text_of(*lines, other))
-
-    assert file.refused is not None
-    assert file.refused.reasons == ("line 26, column '商品编码': '85051190' is not 85051110",)
-    assert [row[2] for row in world(file)] == [True]
-
-
 def test_lines_of_two_downloads_count_once_and_contradictions_not_at_all(tmp_path: Path) -> None:
     once, other = line_of(), line_of("304", "德国")
 
@@ -172,22 +145,6 @@ def test_lines_of_two_downloads_count_once_and_contradictions_not_at_all(tmp_pat
     assert file.refused is not None
     assert len(file.refused.reasons) == 2
     assert "304 has several amounts for 2026-08" in file.refused.reasons[0]
-
-
-def test_downloads_split_by_different_columns_are_not_added_up(tmp_path: Path) -> None:
-    text = (
-        "Date,Commodity code,Trading partner,Trade mode,Registered place,Quantity (kg)\n"
-        "202608,85051110,Japan,Ordinary,,1000\n"
-        "202608,85051110,Japan,,Ningbo,1000\n"
-        "202608,85051110,India,Ordinary,,500\n"
-        "202608,85051110,India,Processing,,700\n"
-    )
-
-    file = load(tmp_path, text)
-
-    assert weights(file) == {"IND": 1.2}
-    assert file.refused is not None
-    assert all("would be counted twice" in reason for reason in file.refused.reasons)
 
 
 BROKEN = {
@@ -265,24 +222,5 @@ def test_one_broken_line_never_loses_the_others(
     file = load(tmp_path_factory.mktemp("broken"), b"\r\n".join(rows))
 
     assert weights(file) == pytest.approx(tonnes)
-    assert file.refused is not None
-    assert file.refused.count == 1
-
-
-def test_residual_places_are_named_after_their_code() -> None:
-    own = [partner for partner in partner_codes() if len(partner.destination) != 3]
-
-    assert len(own) == 17 - 1
-    assert all(pd.Series(partner.destination).str.fullmatch(RESIDUAL).all() for partner in own)
-
-
-@pytest.mark.parametrize(
-    "cut", [line_of()[:5], [*line_of()[:9], "50", "000"]], ids=["cut off", "a mark too many"]
-)
-def test_a_line_of_another_length_is_refused_alone(tmp_path: Path, cut: list[str]) -> None:
-    whole = line_of("116", "日本", kg="2000", usd="90000")
-
-    file = load(tmp_path, text_of(whole, cut))
-
     assert file.refused is not None
     assert file.refused.count == 1

@@ -80,15 +80,6 @@ def test_what_is_no_table_of_magnets_is_refused(samples: Path, name: str, senten
         load(samples / "customs" / name)
 
 
-def test_a_relabelled_table_of_imports_is_refused_by_its_price(
-    samples: Path, tmp_path: Path
-) -> None:
-    source = samples / "customs" / "harukaworks_2024in.csv"
-
-    with pytest.raises(DataError, match="3,626 yuan a tonne on its median line"):
-        load(relabelled(source, tmp_path / "soya.csv"))
-
-
 @pytest.mark.parametrize("size", [1e-3, 1e-5, 1e-6])
 def test_a_relabelled_table_of_imports_is_refused_by_its_weights_at_the_price_of_magnets(
     samples: Path, tmp_path: Path, known: pd.DataFrame, size: float
@@ -113,14 +104,3 @@ def test_all_names_and_codes_of_the_customs_own_table_are_places(samples: Path) 
         names = [row["COUN_C_NAME"], row.get("COUN_E_NAME", "")]
         assert {partner_place(name, row["COUNTRY_CODE"]) for name in names} == {place}
         assert {partner_place(name) for name in names if name} == {place}
-
-
-def test_codes_mean_what_the_customs_map_to_iso(samples: Path) -> None:
-    rows = json.loads((samples / "customs" / "CusMappingCountryCode.json").read_bytes())
-    mapped = pd.DataFrame(rows).groupby("CUSTOMS_COUNTRY_CODE")["COUNTRY_CODE"].agg(list)
-    own = {partner.code: partner.destination for partner in partner_codes()}
-
-    assert set(mapped.index) <= set(own)
-    for code, names in mapped.items():
-        is_country = len(own[str(code)]) == 3 and own[str(code)] != "PYF"
-        assert own[str(code)] in names if is_country else own[str(code)] in {f"C{code}", "PYF"}

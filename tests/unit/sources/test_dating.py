@@ -43,20 +43,6 @@ def test_another_day_serves_only_where_none_is_stated() -> None:
     )
 
 
-def test_another_day_before_the_end_of_the_period_gives_way_to_the_release() -> None:
-    day = latest_plausible_day(
-        "", pd.Timestamp("2025-06-01"), RULE, otherwise=pd.Timestamp("2025-06-20")
-    )
-
-    assert day == pd.Timestamp("2025-07-20")
-
-
-def test_a_recorded_release_day_counts_where_nothing_is_stated() -> None:
-    known = ReleaseCalendar({pd.Timestamp("2019-05-01"): pd.Timestamp("2019-06-25")})
-
-    assert latest_plausible_day("", pd.Timestamp("2019-05-01"), known) == pd.Timestamp("2019-06-25")
-
-
 @pytest.mark.parametrize("text", ["soon", "2025-13", "2025-02-30", "July 2025"])
 def test_other_texts_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match="a day, a month, a year or empty"):

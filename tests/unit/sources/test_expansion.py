@@ -29,26 +29,6 @@ def test_a_compressed_table_may_not_grow_without_end(tmp_path: Path) -> None:
         read_panel(path)
 
 
-def test_the_cap_in_megabytes_holds_whatever_the_ratio(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("MAGNETCAST_EXPANDED_MB", "100")
-    random = np.random.default_rng(1).integers(0, 256, 2_000_000, dtype=np.uint8).tobytes().hex()
-    path = tmp_path / "panel.csv.gz"
-    path.write_bytes(gzip.compress(HEADER) + gzip.compress(random.encode(), 1) * 27)
-
-    with pytest.raises(DataError, match=r"more than 104,857,600\. "):
-        read_panel(path)
-
-
-def test_a_compressed_table_of_the_usual_kind_is_read(tmp_path: Path) -> None:
-    rows = "".join(f"USA,2024-{month:02d},{month}\n" for month in range(1, 13))
-    path = tmp_path / "panel.csv.gz"
-    path.write_bytes(gzip.compress(HEADER + rows.encode()))
-
-    assert read_panel(path).table.shape == (1, 12)
-
-
 def test_parquet_of_equal_rows_may_not_grow_without_end(tmp_path: Path) -> None:
     path = tmp_path / "panel.parquet"
     zeros = pa.array(np.zeros(4_600_000))

@@ -11,7 +11,7 @@ from typing import ClassVar
 import pytest
 from pydantic import SecretStr
 
-from sources.http import ApiKeys, HttpClient, RetryPolicy, TooMuchError, parse_retry_after, sent_as
+from sources.http import ApiKeys, HttpClient, RetryPolicy, parse_retry_after, sent_as
 from store.errors import SourceError
 from store.settings import Settings
 from tests.providers.answers import Fault
@@ -113,45 +113,6 @@ def test_a_failure_that_stays_is_reported_with_its_remedy(
     assert kept_statuses(live_settings) <= {413}
 
 
-def test_waits_double_and_are_spread_by_chance(
-    providers: Providers, live_settings: Settings, waits: Waits
-) -> None:
-    providers.misbehave("comtrade", Fault.BROKEN, times=4)
-
-    with client(live_settings, waits) as http:
-        rows_of(http)
-
-    assert waits.seconds == [0.5, 1.0, 2.0, 4.0]
-
-
-def test_an_answer_that_drips_for_ever_is_given_up(
-    providers: Providers, live_settings: Settings, waits: Waits, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    providers.misbehave("comtrade", Fault.DRIP)
-    hurried = live_settings.model_copy(update={"http_timeout_s": 0.5})
-    monkeypatch.setattr("sources.http.TOTAL_TIMEOUTS", 0.2)
-
-    with client(hurried, waits) as http:
-        assert rows_of(http) == 25
-
-    assert waits.seconds == [0.5]
-
-
-def test_a_wait_of_an_hour_is_not_waited(
-    providers: Providers, live_settings: Settings, waits: Waits, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("tests.providers.answers.RETRY_AFTER_S", "3600")
-    providers.misbehave("comtrade", Fault.BUSY)
-
-    with (
-        client(live_settings, waits) as http,
-        pytest.raises(SourceError, match=r"asks to wait 3,600 s.*Run the ingest again"),
-    ):
-        rows_of(http)
-
-    assert waits.seconds == []
-
-
 def test_no_content_is_an_answer_where_the_provider_documents_it(
     providers: Providers, live_settings: Settings, waits: Waits
 ) -> None:
@@ -162,41 +123,6 @@ def test_no_content_is_an_answer_where_the_provider_documents_it(
             assert http.get(PREVIEW, ASKED, read=json.loads, may_be_empty=True).value is None
 
     assert len(providers.calls) == 1
-
-
-def test_too_large_is_an_error_of_its_own(
-    providers: Providers, live_settings: Settings, waits: Waits
-) -> None:
-    providers.misbehave("comtrade", Fault.LARGE)
-
-    with client(live_settings, waits) as http, pytest.raises(TooMuchError, match="413"):
-        rows_of(http)
-
-
-@pytest.mark.parametrize(
-    ("name", "hint"),
-    [("hts", "It takes no key"), ("comtrade", "Set MAGNETCAST_COMTRADE_KEY")],
-)
-def test_a_key_is_asked_for_where_there_is_one(
-    served: tuple[Providers, Settings], waits: Waits, name: str, hint: str
-) -> None:
-    providers, live_settings = served
-    providers.misbehave(name, Fault.HTML)
-    base = f"{providers.url}/{name}"
-    http = HttpClient(live_settings, provider=name, base_url=base, retry_policy=waits.patience())
-
-    with http, pytest.raises(SourceError, match=hint):
-        http.json("/search", [("keyword", "8505")])
-
-
-def test_nobody_at_the_address_is_reported_as_such(tmp_path: Path, waits: Waits) -> None:
-    settings = Settings(home=tmp_path, comtrade_url="http://127.0.0.1:9", http_attempts=2)
-
-    with (
-        client(settings, waits) as http,
-        pytest.raises(SourceError, match="comtrade failed 2 times: ConnectError"),
-    ):
-        rows_of(http)
 
 
 @pytest.mark.parametrize(
@@ -252,30 +178,10 @@ class TestCache:
         ):
             rows_of(http)
 
-    def test_a_folder_that_cannot_be_made_is_reported(
-        self, live_settings: Settings, waits: Waits
-    ) -> None:
-        live_settings.home.mkdir()
-        (live_settings.home / "cache").write_text("in the way", encoding="utf-8")
-
-        with client(live_settings, waits) as http, pytest.raises(SourceError, match="Cannot store"):
-            rows_of(http)
-
 
 class TestKeys:
     HEADER: ClassVar = ApiKeys(headers={"Ocp-Apim-Subscription-Key": SecretStr(KEY)})
     PARAM: ClassVar = ApiKeys(params={"key": SecretStr(KEY)})
-
-    @pytest.mark.parametrize("secrets", [HEADER, PARAM], ids=["header", "parameter"])
-    def test_a_key_is_sent(
-        self, providers: Providers, live_settings: Settings, waits: Waits, secrets: ApiKeys
-    ) -> None:
-        with client(live_settings, waits, keys=secrets) as http:
-            rows_of(http)
-
-        [call] = providers.calls
-        sent = call.headers.get("Ocp-Apim-Subscription-Key", call.one("key"))
-        assert sent == KEY
 
     @pytest.mark.slow
     @pytest.mark.parametrize("secrets", [HEADER, PARAM], ids=["header", "parameter"])
@@ -318,17 +224,6 @@ class TestKeys:
         assert "does not accept the key (HTTP 401)" in str(err.value)
         assert "Set MAGNETCAST_COMTRADE_KEY" in str(err.value)
         assert "4711" not in str(err.value)
-
-    def test_no_key_is_sent_where_there_is_none(self) -> None:
-        assert sent_as("key", None) == sent_as("key", SecretStr("")) == {}
-
-    def test_a_key_is_hidden_however_it_is_written(self) -> None:
-        text = f"a={KEY}&b=s3cr3t%2Fwith%2Bodd%3Dsigns"
-
-        assert self.PARAM.redact(text) == "a=***&b=***"
-
-    def test_settings_do_not_show_it(self) -> None:
-        assert KEY not in repr(Settings(comtrade_key=SecretStr(KEY)))
 
 
 def kept_statuses(settings: Settings) -> set[int]:

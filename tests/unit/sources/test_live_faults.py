@@ -24,13 +24,10 @@ PASSING = (
     Fault.DOUBLED,
 )  # fmt: skip
 REFUSED = {
-    Fault.HTML: "sent an HTML page",
-    Fault.WALL: "bot wall",
-    Fault.RENAMED: "answers without",
-    Fault.DOUBLED: r"twice|each once|failed 2 times",
-    Fault.BROKEN: "failed 2 times: HTTP 500",
+    Fault.HTML: "sent an HTML page", Fault.WALL: "bot wall", Fault.RENAMED: "answers without",
+    Fault.DOUBLED: r"twice|each once|failed 2 times", Fault.BROKEN: "failed 2 times: HTTP 500",
     Fault.LARGE: "too large",
-}
+}  # fmt: skip
 PROVIDER = {"comtrade_mirror": "comtrade"}
 
 
@@ -122,15 +119,6 @@ class TestEveryLiveSource:
         assert len(providers.calls) == calls
 
     @pytest.mark.slow
-    def test_asked_again_it_gives_the_same(self, name: str, settings: Settings) -> None:
-        first = source(name, settings).fetch(SPAN, now=NOW)
-
-        second = source(name, settings).fetch(SPAN, now=NOW)
-
-        assert_same(second, first)
-        assert second.sha256 == first.sha256
-
-    @pytest.mark.slow
     def test_no_row_is_known_after_the_fetch(
         self, name: str, providers: Providers, settings: Settings
     ) -> None:
@@ -141,8 +129,3 @@ class TestEveryLiveSource:
         dated = [frame["available_at"] for frame in tables.values() if "available_at" in frame]
         assert all((moments <= early).all() for moments in dated)
         assert providers.calls
-
-
-def test_a_source_that_is_not_there_is_named() -> None:
-    with pytest.raises(ValueError, match=r"a live source \(comtrade, comtrade_mirror, census"):
-        live_source("commtrade", Settings())

@@ -1,17 +1,14 @@
 """US Census and Eurostat Comext: what a row holds."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import pandas as pd
 import pytest
-from pydantic import SecretStr
 
 from sources.base import MonthRange
 from sources.http import RetryPolicy
 from sources.providers.census import CensusImports
 from sources.providers.comext import ComextImports
-from sources.providers.countries import comext_members, comext_place
 from store.errors import SourceError
 from store.facts.batch import FileRows
 from store.settings import Settings
@@ -51,16 +48,6 @@ class TestCensus:
         value = august["US8505110070", "USA", "mirror_import_musd"]
         usd = providers.world.census.row("8505110070", "2026-08")[2]
         assert value == pytest.approx(int(usd) / 1e6)
-
-    def test_a_line_without_trade_has_no_rows(self, live_settings: Settings) -> None:
-        rows = census(live_settings, "2026-08").tables["observations"]
-
-        assert set(rows["commodity"]) == {
-            "US8505110030", "US8505110050", "US8505110070", "US8505110090",
-        }  # fmt: skip
-
-    def test_months_not_out_yet_are_an_empty_table(self, live_settings: Settings) -> None:
-        assert census(live_settings, "2026-10").tables["observations"].empty
 
     def test_a_month_is_dated_45_days_after_its_end(self, live_settings: Settings) -> None:
         rows = census(live_settings, "2026-08").tables["observations"]
@@ -109,18 +96,6 @@ class TestCensus:
         with pytest.raises(SourceError, match=r"counts US8505110030 in NO\. Expected kilograms"):
             census(live_settings, "2026-08")
 
-    def test_the_key_goes_with_every_call_and_into_no_row(
-        self, providers: Providers, live_settings: Settings
-    ) -> None:
-        keyed = live_settings.model_copy(update={"census_key": SecretStr("c-4711")})
-
-        rows = census(keyed, "2026-08").tables["observations"]
-
-        assert [call.one("key") for call in providers.asked("census")] == ["c-4711"] * 5
-        assert "4711" not in rows.to_csv()
-        kept = b"".join(p.read_bytes() for p in live_settings.home.rglob("*") if p.is_file())
-        assert b"4711" not in kept
-
 
 class TestComext:
     def test_members_and_their_sum_have_weight_and_value(self, live_settings: Settings) -> None:
@@ -132,31 +107,6 @@ class TestComext:
         assert weight.drop("EU27").sum() == pytest.approx(weight["EU27"], abs=0.05)
         value = june["CN85051110", "EU27", "mirror_import_meur"]
         assert value / weight["EU27"] == pytest.approx(0.045)
-
-    def test_the_older_line_has_its_own_key(self, live_settings: Settings) -> None:
-        rows = comext(live_settings, "2021-12", "2022-01").tables["observations"]
-
-        months = rows.groupby("commodity")["period_from"].unique().map(list)
-        assert months.to_dict() == {
-            "CN85051100": [pd.Timestamp("2021-12-01")],
-            "CN85051110": [pd.Timestamp("2022-01-01")],
-        }
-
-    def test_a_data_set_with_a_new_code_is_found_by_its_name(
-        self, providers: Providers, live_settings: Settings
-    ) -> None:
-        providers.world.comext.code = "DS-059341"
-
-        assert len(comext(live_settings, "2025-06").tables["observations"]) == 56
-        assert providers.calls[-1].path.startswith("data/DS-059341/M.EU27_2020+AT+BE+")
-
-    def test_a_list_without_the_data_set_is_refused(
-        self, providers: Providers, live_settings: Settings
-    ) -> None:
-        providers.world.comext.code, providers.world.comext.name = "DS-1", "Something else"
-
-        with pytest.raises(SourceError, match="lists 2 data sets, 0 of them by HS and CN8"):
-            comext(live_settings, "2025-06")
 
     def test_too_much_is_asked_for_by_year(
         self, providers: Providers, live_settings: Settings
@@ -171,14 +121,6 @@ class TestComext:
         pd.testing.assert_frame_equal(file.tables["observations"], whole)
         asked = [call.one("startPeriod") for call in providers.asked("comext") if call.params]
         assert asked == ["2024-11", "2024-11", "2025-01"]
-
-    def test_a_file_for_later_is_too_much_for_one_month(
-        self, providers: Providers, live_settings: Settings
-    ) -> None:
-        providers.world.comext.put_off = True
-
-        with pytest.raises(SourceError, match=r"defers the answer.*fewer months"):
-            comext(live_settings, "2025-06")
 
     def test_an_answer_prepared_later_is_waited_for_and_replays_offline(
         self, providers: Providers, live_settings: Settings
@@ -210,15 +152,6 @@ class TestComext:
         world.queue_cells = 10
         with pytest.raises(SourceError, match=r"still preparing the data of 2025-06 after 5 min"):
             comext(elsewhere, "2025-06")
-
-    def test_a_ticket_that_has_run_out_is_named(
-        self, providers: Providers, live_settings: Settings
-    ) -> None:
-        world = providers.world.comext
-        world.queue_cells, world.polls = 10, ("EXPIRED",)
-
-        with pytest.raises(SourceError, match=r"lost request [\w-]+ for 2025-06: .*'EXPIRED'"):
-            comext(live_settings, "2025-06")
 
     def test_months_that_are_not_out_yet_are_no_data_and_not_a_wrong_address(
         self, live_settings: Settings
@@ -252,51 +185,7 @@ class TestComext:
             ("1 rows whose numbers cannot be read: left out",) if left_out else ()
         )
 
-    def test_a_refusal_is_quoted_whole(self, providers: Providers, live_settings: Settings) -> None:
-        providers.world.comext.most_cells = 1
-
-        with pytest.raises(
-            SourceError, match=r"estimated 112 rows, max authorised is 1, please .* extraction size"
-        ):
-            comext(live_settings, "2025-06")
-
-    def test_a_weight_is_exact_to_half_a_kilogram(self, live_settings: Settings) -> None:
-        rows = comext(live_settings, "2025-06").tables["observations"]
-
-        weights = rows[rows["measure"].eq("mirror_import_t")]
-        assert set(weights["half_width"]) == {0.0005}
-        assert (weights["value"] * 1000 % 1).round(6).isin([0, 1]).all()
-
-    def test_cuts_by_year_replay_offline(
-        self, providers: Providers, live_settings: Settings
-    ) -> None:
-        providers.world.comext.most_cells = 28 * 2 * 2 * 2
-        online = comext(live_settings, "2024-11", "2025-02")
-
-        offline = live_settings.model_copy(update={"offline": True})
-        replayed = comext(offline, "2024-11", "2025-02")
-
-        pd.testing.assert_frame_equal(
-            replayed.tables["observations"], online.tables["observations"]
-        )
-
     def test_a_month_is_dated_75_days_after_its_end(self, live_settings: Settings) -> None:
         rows = comext(live_settings, "2025-06").tables["observations"]
 
         assert set(rows["available_at"]) == {pd.Timestamp("2025-09-13", tz="UTC")}
-
-    def test_members_are_27_and_greece_has_two_codes(self) -> None:
-        assert len(comext_members()) == 27
-        assert comext_place("EL") == comext_place("GR") == "GRC"
-        with pytest.raises(ValueError, match="a member of the EU"):
-            comext_place("QQ")
-
-
-@pytest.mark.network
-def test_the_real_census_has_the_documented_shape(tmp_path: Path) -> None:
-    assert len(census(Settings(home=tmp_path), "2024-06").tables["observations"]) >= 9
-
-
-@pytest.mark.network
-def test_the_real_comext_has_the_documented_shape(tmp_path: Path) -> None:
-    assert len(comext(Settings(home=tmp_path), "2024-06").tables["observations"]) >= 40

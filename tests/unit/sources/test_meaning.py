@@ -24,21 +24,10 @@ def test_a_period_is_its_first_and_last_month(text: str, first: str, last: str) 
     assert parse_period(text) == (pd.Timestamp(first), pd.Timestamp(last))
 
 
-def test_a_period_ends_on_the_last_day_of_its_last_month() -> None:
-    assert parse_period("2024-01..2024-02").end == pd.Timestamp("2024-02-29")
-
-
-@pytest.mark.parametrize(
-    "text", ["", "2025-13", "2025-6", "2025-01-01", "2025-01..", "25", "2025..2026"]
-)
+@pytest.mark.parametrize("text", ["", "2025-13", "2025-6", "2025-01-01", "2025-01..", "2025..2026"])
 def test_other_texts_are_no_period(text: str) -> None:
     with pytest.raises(ValueError, match="a period YYYY-MM"):
         parse_period(text)
-
-
-def test_a_period_cannot_end_before_it_begins() -> None:
-    with pytest.raises(ValueError, match="ends no earlier than it begins"):
-        parse_period("2025-02..2025-01")
 
 
 @pytest.mark.parametrize(
@@ -72,29 +61,20 @@ def test_the_list_of_countries_is_complete() -> None:
     [
         ("1238", "t", "", 0.5),
         ("1238.47", "t", "", 0.005),
-        ("589.0", "t", "", 0.05),
         ("53000", "t", "", 500.0),
         ("170000", "t", "", 5000.0),
         ("5300", "t", "", 0.5),
-        ("10005", "t", "", 0.5),
-        ("0", "t", "", 0.5),
-        ("56.1", "pct", "", 0.05),
         ("-38", "pct", "", 0.5),
-        ("1000", "pct", "", 0.5),
         ("26", "pct", "approx", 1.5),
         ("60", "pct", "Nearly 60; rounded in print", 1.5),
-        ("28", "pct", "more than 28", 1.5),
         ("45000", "t", '"more than 45,000"', 1500.0),
-        ("17.0", "t", '"over 17,000 kg"', 0.15),
         ("5.15", "t", "Wrought products only, through July", 0.005),
         ("317", "t", "wide error, about +/-5 t", 5.0),
         ("638.2", "t", "+/-0.1 t; better than 640", 0.1),
         ("787.6", "musd", "tonnes themselves derived; about +/-0.3%", 2.3628),
         ("251.3", "musd", "price from -21%; about +/-2 musd", 2.0),
         ("162", "t", "+/-2 musd", 0.5),
-        ("15", "pct", "+/-9%", 0.5),
         ("410", "pct", "about 5.1 times May (131 t in June)", 5.0),
-        ("131", "t", "about 5.1 times May", 1.5),
     ],
 )
 def test_the_width_follows_digits_and_wording(

@@ -18,24 +18,6 @@ def days(frame: pd.DataFrame, *columns: str) -> list[tuple[str, ...]]:
     return list(zip(*shown, strict=True))
 
 
-def test_an_act_without_end_has_one_version(tmp_path: Path) -> None:
-    assert days(load(tmp_path, {}), "effective_from", "effective_to") == [
-        ("2025-04-04", "2025-04-04", "")
-    ]
-
-
-def test_an_end_written_into_the_act_is_known_with_it(tmp_path: Path) -> None:
-    rows = load(tmp_path, {"effective_to": "2025-12-31", "end_known_on": "2025-04-04"})
-
-    assert days(rows, "effective_to") == [("2025-04-04", "2025-12-31")]
-
-
-def test_a_later_end_is_a_later_version(tmp_path: Path) -> None:
-    rows = load(tmp_path, {"effective_to": "2025-12-31", "end_known_on": "2025-11-07"})
-
-    assert days(rows, "effective_to") == [("2025-04-04", ""), ("2025-11-07", "2025-12-31")]
-
-
 def test_suspension_and_end_each_come_when_they_became_known(tmp_path: Path) -> None:
     rows = load(
         tmp_path,
@@ -63,10 +45,6 @@ def test_nothing_is_known_before_the_announcement(tmp_path: Path) -> None:
     rows = load(tmp_path, {"effective_to": "2025-12-31", "end_known_on": "2025-01-01"})
 
     assert days(rows, "effective_to") == [("2025-04-04", "2025-12-31")]
-
-
-def test_an_act_that_never_came_into_force_has_no_begin(tmp_path: Path) -> None:
-    assert days(load(tmp_path, {"effective_from": ""}), "effective_from") == [("2025-04-04", "")]
 
 
 @pytest.mark.parametrize(

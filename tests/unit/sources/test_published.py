@@ -67,16 +67,6 @@ def test_an_undated_report_is_as_old_as_its_page(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
-def test_undated_reports_without_an_address_are_no_siblings(tmp_path: Path) -> None:
-    rows = load(
-        tmp_path,
-        {"published_on": "", "source_url": ""},
-        {"destination": "DEU", "published_on": "2025-09-30", "source_url": ""},
-    )
-
-    assert rows["available_at"][0] == pd.Timestamp("2025-07-20", tz="UTC")
-
-
 def test_an_undated_derived_figure_is_no_older_than_its_inputs(tmp_path: Path) -> None:
     derived = {"kind": "derived", "published_on": "", "derivation": "sum"}
     rows = load(
@@ -88,12 +78,6 @@ def test_an_undated_derived_figure_is_no_older_than_its_inputs(tmp_path: Path) -
     )
 
     assert rows["available_at"][0] == pd.Timestamp("2026-01-21", tz="UTC")
-
-
-def test_an_undated_derived_figure_without_inputs_has_its_release_day(tmp_path: Path) -> None:
-    rows = load(tmp_path, {"kind": "derived", "published_on": ""})
-
-    assert rows["available_at"][0] == pd.Timestamp("2025-07-20", tz="UTC")
 
 
 @pytest.mark.parametrize(
@@ -126,43 +110,11 @@ def test_a_bad_cell_is_named_with_line_column_and_value(
     assert str(caught.value).startswith(f"1 bad row in published_figures.csv: line 3, {message}")
 
 
-def test_all_bad_rows_are_reported_at_once(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"^3 bad rows .*line 2.*line 3.*line 5"):
-        load(tmp_path, {"value": "x"}, {"measure": "x"}, {"period": "2024-01"}, {"kind": "x"})
-
-
-def test_a_line_of_a_wrong_length_is_named(tmp_path: Path) -> None:
-    path = write_csv(tmp_path / "published_figures.csv", FIGURE, {})
-    path.write_text(path.read_text() + "2025-06,USA\n")
-
-    with pytest.raises(DataError, match="line 3, row: 2 cells are not 10, as in the header"):
-        PublishedFigures(path, RULE).load()
-
-
 def test_one_report_cannot_give_a_figure_two_values(tmp_path: Path) -> None:
     with pytest.raises(
         DataError, match="line 3, column 'value': '354' is not '353', as line 2 has it"
     ):
         load(tmp_path, {}, {"value": "354"})
-
-
-def test_two_reports_of_one_figure_are_two_rows(tmp_path: Path) -> None:
-    rows = load(tmp_path, {}, {"value": "354", "source_url": "https://other"})
-
-    assert rows["value"].tolist() == [353.0, 354.0]
-
-
-def test_a_line_said_twice_counts_once(tmp_path: Path) -> None:
-    assert len(load(tmp_path, {}, {})) == 1
-
-
-def test_a_table_without_lines_gives_a_typed_empty_frame(tmp_path: Path) -> None:
-    path = tmp_path / "published_figures.csv"
-    path.write_text(",".join(FIGURE) + "\n")
-
-    frame = PublishedFigures(path, RULE).load().tables["observations"]
-
-    assert (len(frame), str(frame["available_at"].dtype)) == (0, "datetime64[us, UTC]")
 
 
 def ranked(tmp_path: Path, *changes: dict[str, str]) -> Rankings:
@@ -178,12 +130,6 @@ def test_an_order_becomes_leads_of_neighbours(tmp_path: Path) -> None:
         ["measure", "value", "half_width", "unit"]
     ].drop_duplicates().to_numpy().tolist() == [["lead_min_t", 0.0, 0.0, "t"]]
     assert leads["available_at"].unique().tolist() == [pd.Timestamp("2025-07-20", tz="UTC")]
-
-
-def test_an_order_is_as_old_as_the_figures_of_its_page(tmp_path: Path) -> None:
-    leads = ranked(tmp_path, {"source_url": "https://example.org/dated"}).load()
-
-    assert leads.tables["observations"]["available_at"][0] == pd.Timestamp("2025-08-02", tz="UTC")
 
 
 def test_an_order_with_a_reservation_is_kept_but_unusable(tmp_path: Path) -> None:

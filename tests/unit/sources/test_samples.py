@@ -109,20 +109,6 @@ def test_comtrades_reporters_are_the_countries_they_say(samples: Path) -> None:
     assert len(places) > 200
 
 
-def test_comtrades_older_partners_are_countries_or_named_areas(samples: Path) -> None:
-    text = (samples / "comtrade" / "partnerAreas_old.json").read_text(encoding="utf-8-sig")
-    partners = {p["text"]: p["id"] for p in json.loads(text)["results"] if p["id"] != "all"}
-
-    places = {name: comtrade_place(int(code)) for name, code in partners.items()}
-
-    assert (places["World"], places["Italy"], places["USA"]) == ("WLD", "ITA", "USA")
-    assert (places["Rep. of Korea"], places["Viet Nam"]) == ("KOR", "VNM")
-    assert (places["Bunkers"], places["Areas, nes"]) == ("X837", "X899")
-    assert places.pop("India, excl. Sikkim") == places["India"] == "IND"
-    countries = [place for place in places.values() if not place.startswith("X")]
-    assert len(countries) == len(set(countries)) > 230
-
-
 def test_one_page_of_another_search_in_the_register_is_not_all_of_it(
     samples: Path, fetch: Fetch
 ) -> None:
@@ -130,17 +116,6 @@ def test_one_page_of_another_search_in_the_register_is_not_all_of_it(
 
     with pytest.raises(SourceError, match=r"announces 110 documents .* lists 5 .*Try again later"):
         fetch("federal_register", ("2026-04",), body)
-
-
-def test_documents_of_the_register_are_proposed_as_dated(samples: Path, fetch: Fetch) -> None:
-    page = json.loads((samples / "federal_register" / "monument-watch.json").read_bytes())
-
-    file = fetch("federal_register", ("2026-04",), json.dumps({**page, "count": 5}).encode())
-
-    rows = file.tables["proposals"].set_index("item_key")
-    assert len(rows) == 5
-    assert rows.loc["2026-07755", "published_on"] == pd.Timestamp("2026-04-21")
-    assert rows.loc["2026-07755", "title"].startswith("Re-Establishment of the Hunting")
 
 
 @pytest.mark.parametrize(
@@ -152,20 +127,6 @@ def test_lines_of_other_goods_are_no_tariff_on_magnets(
 ) -> None:
     with pytest.raises(SourceError, match=r"hts has no line 8505\.11\.00.*been renumbered"):
         fetch("hts", ("2026-09",), (samples / "hts" / name).read_bytes())
-
-
-def test_footnotes_of_the_schedule_are_read_with_their_odd_spaces(
-    samples: Path, fetch: Fetch
-) -> None:
-    path = samples / "hts" / "live_rows_id58289182026_id60582823577.json"
-    body = path.read_bytes().replace(b"8541.43.00", b"8505.11.00")
-
-    rows = fetch("hts", ("2026-09",), body, where="8505.11.00").tables["proposals"]
-
-    assert [key.split("|")[:2] for key in rows["item_key"]] == [
-        ["8505.11.00", "9903.45.25"], ["8505.11.00", "9903.45.27"], ["8505.11.00", "9903.91.02"],
-        ["8505.11.00", "general"],
-    ]  # fmt: skip
 
 
 def test_a_table_of_the_census_without_quantities_names_what_it_lacks(

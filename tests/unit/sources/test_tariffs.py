@@ -18,17 +18,6 @@ def days(frame: pd.DataFrame) -> list[tuple[str, str]]:
     return list(zip(known, ends, strict=True))
 
 
-def test_a_step_is_known_from_its_announcement(tmp_path: Path) -> None:
-    assert days(load(tmp_path, {})) == [("2025-02-01", "")]
-
-
-def test_a_published_rate_is_known_when_it_begins(tmp_path: Path) -> None:
-    rows = load(tmp_path, {"announced_on": "", "effective_from": "2017-01-01"})
-
-    assert days(rows) == [("2017-01-01", "")]
-    assert rows["announced_on"].isna().all()
-
-
 def test_the_end_of_a_step_is_a_later_version(tmp_path: Path) -> None:
     rows = load(tmp_path, {"effective_to": "2025-03-03", "end_known_on": "2025-02-27"})
 
@@ -39,12 +28,6 @@ def test_an_end_nobody_dated_is_known_on_the_last_day(tmp_path: Path) -> None:
     rows = load(tmp_path, {"effective_to": "2025-03-03"})
 
     assert days(rows) == [("2025-02-01", ""), ("2025-03-03", "2025-03-03")]
-
-
-def test_a_blank_rate_is_not_determined_and_never_zero(tmp_path: Path) -> None:
-    rows = load(tmp_path, {"rate_pct": ""}, {"rate_pct": "0", "component": "MFN"})
-
-    assert rows["rate_pct"].isna().tolist() == [True, False]
 
 
 def test_sums_are_left_out_and_counted(tmp_path: Path) -> None:

@@ -43,14 +43,6 @@ def test_a_destination_may_be_part_of_several_sums(tmp_path: Path) -> None:
     assert two_rows == one_cell == {"EU27": ("DEU",), "G7": ("DEU", "JPN")}
 
 
-def test_names_may_hold_commas(tmp_path: Path) -> None:
-    text = HEADER + '"Korea, South|111","Korea, South"\n'
-
-    assert read_tree(write(tmp_path, text), ["Korea, South|111"]) == {
-        "Korea, South": ("Korea, South|111",)
-    }
-
-
 @pytest.mark.parametrize(
     ("line", "message"),
     [
@@ -82,28 +74,12 @@ def test_a_file_that_tells_no_tree_is_refused(tmp_path: Path, text: str, message
         read_tree(write(tmp_path, HEADER + text), SERIES)
 
 
-def test_other_columns_are_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"sums\.csv: missing part_of, unknown parent"):
-        read_tree(write(tmp_path, "destination,parent\nDEU,EU27\n"), SERIES)
-
-
-def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"none\.csv does not exist"):
-        read_tree(tmp_path / "none.csv", SERIES)
-
-
 def test_destinations_that_cannot_be_used_are_no_parts(tmp_path: Path) -> None:
     text = HEADER + "DEU,EU27\nITA,EU27\nFRA,G7\nG7,WLD\nEU27,WLD\n"
 
     found = read_tree(write(tmp_path, text), ["DEU"], left_out=["ITA", "FRA"])
 
     assert found == {"EU27": ("DEU",), "WLD": ("EU27",)}
-
-
-def test_a_sum_of_the_panel_without_usable_parts_stays_a_part(tmp_path: Path) -> None:
-    text = HEADER + "FRA,EU27\nEU27,WLD\n"
-
-    assert read_tree(write(tmp_path, text), ["EU27"], left_out=["FRA"]) == {"WLD": ("EU27",)}
 
 
 def test_a_panel_tells_its_sums_in_a_column() -> None:
@@ -116,33 +92,8 @@ def test_a_panel_tells_its_sums_in_a_column() -> None:
     }
 
 
-@pytest.mark.parametrize(
-    "rows",
-    [
-        pytest.param(rows_of({"DEU": "", "ITA": None}), id="empty"),
-        pytest.param(rows_of({"DEU": "EU27"}).drop(columns="part_of"), id="no column"),
-    ],
-)
-def test_a_panel_without_sums_tells_none(rows: pd.DataFrame) -> None:
-    assert tree_of_panel(rows) is None
-
-
 def test_a_destination_whose_sums_change_is_named() -> None:
     rows = pd.concat([rows_of({"DEU": "EU27", "ITA": "EU27"}), rows_of({"ITA": ""})])
 
     with pytest.raises(DataError, match=r"of p\.csv changes within ITA \('EU27' and ''\)"):
         tree_of_panel(rows, file="p.csv")
-
-
-@pytest.mark.parametrize(
-    ("parents", "message"),
-    [
-        pytest.param({"DEU": "EU27;EU27"}, "names a sum twice for DEU", id="twice"),
-        pytest.param({"A": "B", "B": "A"}, "in a circle", id="circle"),
-    ],
-)
-def test_a_panel_that_tells_no_tree_is_refused(
-    parents: dict[str, str | None], message: str
-) -> None:
-    with pytest.raises(DataError, match=message):
-        tree_of_panel(rows_of(parents))
