@@ -10,7 +10,6 @@ from models.event_study import (
     act_of,
     attribute,
     comparable_dates,
-    fake_dates,
     hit_by,
     is_calm,
     months_known,
@@ -39,10 +38,6 @@ def make_act(*others: dict[str, object], **changes: object) -> StudiedEvent:
 )
 def test_a_country_counts_where_the_panel_holds_it(named: str, hit: tuple[str, ...]) -> None:
     assert hit_by(named) == hit
-
-
-def test_an_act_on_the_world_leaves_nobody_alone() -> None:
-    assert len(hit_by("USA;WLD")) == 10
 
 
 def test_an_event_is_as_known_at_the_moment() -> None:
@@ -74,12 +69,6 @@ def test_only_strong_acts_disturb_the_calm() -> None:
     assert is_calm(act, month_number("2020-06"), months=3)
 
 
-def test_fake_dates_are_the_same_day_of_earlier_months() -> None:
-    dates = fake_dates(at("2020-04-04"))
-
-    assert dates == [at(day) for day in ("2020-01-04", "2020-02-04", "2020-03-04")]
-
-
 @pytest.mark.slow
 def test_windows_of_fake_dates_end_before_the_event() -> None:
     history = world_with_a_fall().history()
@@ -99,25 +88,11 @@ def test_months_after_an_event_must_be_known() -> None:
         months_known(act, month_number("2021-05"), months=12)
 
 
-def test_of_an_event_on_a_first_of_month_a_month_less_is_foreseen() -> None:
-    act = make_act(announced_on="2021-06-01", effective_from="2021-06-01")
-
-    assert months_known(act, month_number("2023-08"), months=12) == 11
-
-
 def test_an_event_without_a_past_is_refused() -> None:
     act = make_act(announced_on="2020-06-10", effective_from="2020-06-10")
 
     with pytest.raises(DataError, match=r"too early for a history: 2 placebo dates .* at least 8"):
         comparable_dates(world_with_a_fall().history(), act, months=4)
-
-
-def test_acts_beside_the_event_are_reported_with_whom_they_touch() -> None:
-    act = make_act({"event_id": "2021-07-other", "announced_on": "2021-07-01"})
-
-    assert act.shocks["event_id"].tolist() == ["2021-07-other"]
-    assert len(act.shocks["hit"].iloc[0]) == 10
-    assert act.shocks["announced_on"].iloc[0] == pd.Timestamp("2021-07-01")
 
 
 def attributed(world: World) -> Attribution:
@@ -176,26 +151,6 @@ def test_lost_recovered_and_displaced_stay_where_they_belong() -> None:
     missing = rows["lost_t"].fillna(0.0) - rows["recovered_t"].fillna(0.0)
     usa = rows["destination"] == "USA"
     assert rows.loc[usa, "cumulated_t"].to_numpy() == pytest.approx(missing[usa].cumsum())
-
-
-@pytest.mark.slow
-def test_what_came_is_the_panel_as_known_now() -> None:
-    found = on_one()
-    panel = world_with_a_fall().history().panel(AS_OF)
-
-    usa = found.table.loc[found.table["destination"] == "USA"]
-    start = month_number("2021-06") - panel.first
-    assert (usa["actual_t"].to_numpy() == panel.tonnes[0, start : start + MONTHS]).all()
-    assert set(usa["kind"]) == {"observed"}
-
-
-@pytest.mark.slow
-def test_an_event_on_all_displaces_nothing() -> None:
-    found = on_others("WLD")
-
-    assert found.whole == "WLD"
-    assert found.table["displaced_t"].isna().all()
-    assert set(found.totals["destination"]) & {"OTHERS", "HIT"} == set()
 
 
 @pytest.mark.slow

@@ -1,8 +1,6 @@
 """Work that several processes share."""
 
 import os
-import subprocess
-import sys
 import time
 from functools import partial
 from pathlib import Path
@@ -11,7 +9,6 @@ import pytest
 
 from models.executor import SharedExecutor
 from store.errors import DataError
-from store.settings import IMPORT_ROOT
 
 pytestmark = pytest.mark.slow
 
@@ -45,31 +42,6 @@ def test_results_come_in_the_order_of_the_items_from_this_process_and_others(
     assert [square for square, _ in found] == [item**2 for item in range(20)]
     makers = [maker for _, maker in found]
     assert makers[0] == os.getpid() != makers[-1]
-
-
-def test_a_script_that_asks_for_it_runs_once(tmp_path: Path) -> None:
-    script = tmp_path / "script.py"
-    script.write_text(
-        "print('once')\n"
-        "import operator\n"
-        "from models.executor import SharedExecutor\n"
-        "print(list(SharedExecutor(2, worth=1).map(operator.neg, range(6), 'items')))\n"
-    )
-    done = subprocess.run(  # noqa: S603 - our own words
-        [sys.executable, str(script)],
-        env=os.environ | {"PYTHONPATH": str(IMPORT_ROOT)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-
-    assert done.stdout.split("\n", 1) == ["once", "[0, -1, -2, -3, -4, -5]\n"]
-
-
-def test_few_items_are_done_here() -> None:
-    found = SharedExecutor(4).map(lambda item: (item, os.getpid()), range(15), "items")
-
-    assert list(found) == [(item, os.getpid()) for item in range(15)]
 
 
 def test_what_another_process_refuses_is_refused_here() -> None:

@@ -5,12 +5,9 @@ import pytest
 from models.forecasting.forecaster import MODEL, REFERENCE
 from models.monitoring import (
     RECENT,
-    binomial_limits,
     coverage_drift,
     error_readings,
-    likeness,
     published_cells,
-    score_drift,
     shift_of,
     worth_of,
 )
@@ -45,17 +42,6 @@ def test_errors_three_times_as_large_as_before_are_found_most_of_the_time() -> N
     assert np.mean([is_beyond(one) for one in moved]) > 0.6
 
 
-def test_errors_that_fall_are_no_drift() -> None:
-    values = np.r_[np.tile([0.0, 0.1], 10), -5.0, -5.0, -5.0]
-
-    assert not is_beyond(values)
-
-
-def test_likeness_is_zero_for_a_flat_line_and_never_above_what_few_months_can_tell() -> None:
-    assert likeness(np.ones(12)) == 0.0
-    assert likeness(np.arange(40.0)) == 0.8
-
-
 def test_cells_that_hit_and_miss_together_count_for_few() -> None:
     cells = np.full(24, 10.0)
     apart, together = np.tile([0.8, 0.79], 12), np.tile([1.0, 1.0, 1.0, 1.0, 0.0, 1.0], 4)
@@ -64,22 +50,11 @@ def test_cells_that_hit_and_miss_together_count_for_few() -> None:
     assert worth_of(together, cells, 12, 0.8) < 15.0
 
 
-def test_limits_are_the_binomials() -> None:
-    assert binomial_limits(100, 0.8, level=0.05) == (0.72, 0.88)
-
-
 def months(own: float, *, last: float = 0.0, covered: float = 0.8, count: int = 24) -> pd.DataFrame:
     wave = np.tile([-0.1, 0.1], count // 2)
     table = pd.DataFrame({"own": own + wave, "covered": covered, "cells": 10})
     table.loc[table.index[-RECENT:], "own"] += last
     return table
-
-
-def test_errors_that_grew_are_reported_with_both_numbers() -> None:
-    found = score_drift(months(0.0, last=1.0))
-
-    assert found.fired
-    assert "errors of the last 3 scored months are 2.82 times those of the 21 before" in found.words
 
 
 @pytest.mark.parametrize(("covered", "fired"), [(0.8, False), (0.55, True), (1.0, True)])

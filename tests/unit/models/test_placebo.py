@@ -2,10 +2,7 @@ import numpy as np
 import pytest
 
 from models.placebo import (
-    EffectEstimate,
     PlaceboWindow,
-    depth,
-    depth_rank,
     fall_months,
     found,
     least_ratios,
@@ -87,29 +84,6 @@ def test_doubt_about_what_came_widens_the_band() -> None:
     assert unsure.missing == sure.missing
 
 
-def test_doubt_about_what_came_at_fake_dates_widens_the_band() -> None:
-    sure, unsure = (
-        found(
-            literal([100.0] * MONTHS),
-            make_fakes(np.random.default_rng(7), doubt=doubt),
-            slice(0, 3),
-        )
-        for doubt in (0.0, 0.3)
-    )
-
-    assert unsure.high - unsure.low > 1.5 * (sure.high - sure.low)
-
-
-def test_more_than_the_path_is_a_negative_amount_ranked_among_rises() -> None:
-    fakes = [literal([90.0, 90.0]), literal([110.0, 110.0]), literal([140.0, 140.0])]
-
-    result = found(literal([130.0, 130.0]), fakes, slice(0, 2))
-
-    assert isinstance(result, EffectEstimate)
-    assert result.missing == pytest.approx(-60.0)
-    assert result.rank == 2
-
-
 @pytest.mark.parametrize(
     ("came", "months"),
     [
@@ -122,18 +96,6 @@ def test_more_than_the_path_is_a_negative_amount_ranked_among_rises() -> None:
 )
 def test_how_long_a_fall_lasts(came: list[float], months: int) -> None:
     assert fall_months(literal(came), np.full(4, 0.7)) == months
-
-
-def test_depth_counts_months_of_the_path() -> None:
-    assert depth(literal([20.0, 50.0, 100.0]), np.full(3, 0.7)) == pytest.approx(1.3)
-    assert depth(literal([90.0, 90.0, 100.0]), np.full(3, 0.7)) == 0.0
-
-
-def test_falls_at_fake_dates_are_found_by_the_same_rule() -> None:
-    least = np.full(3, 0.7)
-    fakes = [literal([100.0, 10.0, 10.0]), literal([60.0, 90.0, 90.0]), literal([90.0] * 3)]
-
-    assert depth_rank(literal([50.0, 100.0, 100.0]), fakes, least) == 2
 
 
 def test_a_month_falls_out_of_the_band_as_seldom_as_a_tenth() -> None:

@@ -2,20 +2,15 @@ import sqlite3
 import subprocess
 import sys
 from pathlib import Path
-from threading import Event, Thread
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from filelock import FileLock
 from sqlalchemy import Engine, create_engine, inspect, text
-from sqlalchemy.dialects import postgresql
-from sqlalchemy.schema import CreateTable
 
 from store.database import open_store, shown_address, writing
 from store.errors import DataError, StoreError
-from store.facts.bulk import insert_statement
-from store.schema.tables import metadata, natural_key, observations, value_columns
+from store.schema.tables import metadata
 
 
 def test_the_migrated_schema_is_the_one_the_tables_declare(engine: Engine) -> None:
@@ -23,16 +18,6 @@ def test_the_migrated_schema_is_the_one_the_tables_declare(engine: Engine) -> No
         context = MigrationContext.configure(connection, opts={"compare_type": True})
 
         assert compare_metadata(context, metadata) == []
-
-
-def test_the_schema_check_sees_a_missing_column(engine: Engine) -> None:
-    with writing(engine) as connection:
-        connection.execute(text("ALTER TABLE runs DROP COLUMN git_commit"))
-
-    with engine.connect() as connection:
-        difference = compare_metadata(MigrationContext.configure(connection), metadata)
-
-    assert [step[0] for step in difference] == ["add_column"]
 
 
 @pytest.mark.slow
@@ -79,22 +64,6 @@ def test_processes_that_open_one_fresh_store_at_once_all_succeed(empty_url: str)
     ] == [(0, "")] * 4
 
 
-def test_opening_waits_for_whoever_is_creating_the_file(tmp_path: Path) -> None:
-    done = Event()
-
-    def open_and_say_so() -> None:
-        open_store(f"sqlite:///{tmp_path / 'store.db'}").dispose()
-        done.set()
-
-    with FileLock(tmp_path / ".store.db.lock"):
-        opening = Thread(target=open_and_say_so)
-        opening.start()
-        waited = not done.wait(0.3)
-
-    opening.join(timeout=300)
-    assert (waited, done.is_set()) == (True, True)
-
-
 def test_a_reader_keeps_its_state_while_a_writer_commits(engine: Engine) -> None:
     count = text("SELECT count(*) FROM overrides")
     with engine.begin() as reader:
@@ -109,28 +78,6 @@ def test_a_reader_keeps_its_state_while_a_writer_commits(engine: Engine) -> None
 
     with engine.begin() as later:
         assert (before, during, later.execute(count).scalar()) == (0, 0, 1)
-
-
-def test_opening_waits_for_no_writer_once_the_schema_is_there(engine: Engine) -> None:
-    with writing(engine):
-        again = open_store(engine.url.render_as_string(hide_password=False))
-
-        with again.connect() as reader:
-            assert reader.execute(text("SELECT count(*) FROM overrides")).scalar() == 0
-        again.dispose()
-
-
-def test_opening_prints_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    open_store(f"sqlite:///{tmp_path / 'store.db'}").dispose()
-
-    assert capfd.readouterr() == ("", "")
-
-
-def test_a_memory_database_works() -> None:
-    engine = open_store("sqlite://")
-
-    assert "observations" in inspect(engine).get_table_names()
-    engine.dispose()
 
 
 @pytest.mark.parametrize(
@@ -207,36 +154,6 @@ def test_an_address_of_postgresql_needs_no_driver_named(postgres_url: str) -> No
 def test_a_server_that_does_not_answer_is_reported_without_the_password() -> None:
     with pytest.raises(StoreError, match=r"at postgresql\+psycopg://me:\*\*\*@127\.0\.0\.1:1/db"):
         open_store("postgresql+psycopg://me:secret@127.0.0.1:1/db")
-
-
-@pytest.mark.parametrize("name", sorted(metadata.tables))
-def test_every_table_can_be_made_on_postgresql(name: str) -> None:
-    made = str(CreateTable(metadata.tables[name]).compile(dialect=postgresql.dialect()))
-
-    assert "VARCHAR" not in made
-    assert ("_at " not in made) or ("TIMESTAMP WITH TIME ZONE" in made)
-
-
-@pytest.mark.parametrize("dialect", ["sqlite", "postgresql"])
-def test_inserting_leaves_known_keys_alone_on_both_databases(dialect: str) -> None:
-    engine = create_engine("sqlite://")
-    target = postgresql.dialect() if dialect == "postgresql" else engine.dialect
-
-    statement = str(insert_statement(observations, dialect).compile(dialect=target))
-
-    assert "ON CONFLICT (commodity, origin, destination, measure" in statement
-    assert statement.endswith("DO NOTHING")
-    engine.dispose()
-
-
-def test_the_natural_key_of_a_forecast_is_the_published_one() -> None:
-    forecasts = metadata.tables["forecasts"]
-
-    assert natural_key(forecasts) == (
-        "commodity", "as_of", "destination", "period", "model_version", "publication",
-    )  # fmt: skip
-    assert "p50" in value_columns(forecasts)
-    assert "drivers" not in value_columns(forecasts)
 
 
 def test_a_number_beyond_the_database_is_refused_in_a_sentence(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from store.planning.alert_rules import (
     note_delivery,
     save_findings,
 )
-from store.planning.audit import Actor, audited, create_token, digest_of, read_tokens, revoke_token
+from store.planning.audit import Actor, audited, create_token, digest_of, revoke_token
 from store.planning.needs import NeedRow, add_need, end_need
 from store.planning.overrides import OverrideRow, add_override, read_planning, read_planning_mark
 from store.publications.publishing import publish_forecasts
@@ -149,14 +149,6 @@ def test_a_token_that_may_only_read_writes_nothing(engine: Engine) -> None:
     assert read_planning(engine).needs.empty
 
 
-def test_a_token_that_cannot_be_revoked_leaves_no_audit_row(engine: Engine) -> None:
-    with pytest.raises(DataError, match="No token 9"):
-        revoke_token(engine, 9, at=AT)
-
-    assert read_planning(engine).audit.empty
-    assert read_tokens(engine).empty
-
-
 def test_ending_a_need_ends_the_rules_on_it(engine: Engine) -> None:
     number = add_need(engine, make_need(), who=DESK, at=AT)
     own = make_rule(measure="shortfall", need_id=number, destination="")
@@ -206,7 +198,6 @@ def test_earlier_overrides_stay(engine: Engine) -> None:
 
 
 GOODS = "811292"
-LONG_AGO = pd.Timestamp("2020-01-01", tz="UTC")
 
 
 def publish_goods(engine: Engine) -> None:
@@ -317,22 +308,6 @@ def test_what_is_written_of_other_goods_states_so_in_row_and_trail(engine: Engin
         [GOODS, "FRA"], [GOODS, "USA"], ["85051110", "USA"],
     ]  # fmt: skip
     assert [GOODS in result for result in desk.audit["after"]] == [True, True, True, False]
-
-
-def test_one_month_of_two_goods_is_overridden_apart(engine: Engine) -> None:
-    publish(engine)
-    publish_goods(engine)
-    for result in (expected(), expected(commodity=GOODS, tonnes=9.0)):
-        add_override(engine, result, who=DESK, at=AT)
-
-    desk = read_planning(engine)
-
-    found = dict(zip(desk.overrides["commodity"], desk.overrides["tonnes"], strict=True))
-    assert found == {"85051110": 450.0, GOODS: 9.0}
-    assert desk.audit["before"].tolist() == ["", ""]
-    assert desk.audit["object"].tolist() == [
-        f"forecast {code}|USA|2026-12|2026-11-24T00:00:00Z" for code in ("85051110", GOODS)
-    ]
 
 
 def test_a_rule_that_states_another_commodity_than_its_need_leaves_nothing(engine: Engine) -> None:

@@ -1,11 +1,9 @@
 from collections.abc import Mapping
 
-import numpy as np
 import pandas as pd
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 
-from store.database import writing
 from store.errors import DataError
 from store.facts.batch import Batch, FileRows
 from store.facts.vintage_diff import diff_vintages
@@ -13,7 +11,6 @@ from store.facts.writing import write_batch
 from tests.data.store_builders import make_observations
 
 AUGUST_20 = "2025-08-20T00:00:00Z"
-SEPTEMBER_20 = "2025-09-20T00:00:00Z"
 
 
 def ingest(engine: Engine, *changes: Mapping[str, object], source: str = "comtrade") -> int:
@@ -64,27 +61,6 @@ def test_a_diff_backwards_tells_what_would_go(engine: Engine) -> None:
     ]
 
 
-def test_a_diff_over_several_ingests_compares_the_first_state_with_the_last(
-    engine: Engine,
-) -> None:
-    first = ingest(engine, {})
-    ingest(engine, {"value": 1.0, "available_at": AUGUST_20})
-    third = ingest(engine, {"value": 360.0, "available_at": SEPTEMBER_20})
-
-    assert listed(diff_vintages(engine, first, third)) == [
-        ("USA", "2025-06", 353.0, 360.0, 7.0, "revised")
-    ]
-
-
-@pytest.mark.slow
-def test_a_figure_that_came_back_to_where_it_was_is_no_change(engine: Engine) -> None:
-    first = ingest(engine, {})
-    ingest(engine, {"value": 1.0, "available_at": AUGUST_20})
-    third = ingest(engine, {"available_at": SEPTEMBER_20})
-
-    assert diff_vintages(engine, first, third).empty
-
-
 def test_an_ingest_without_news_changes_nothing(engine: Engine) -> None:
     first = ingest(engine, {})
     second = ingest(engine, {"available_at": AUGUST_20})
@@ -102,46 +78,8 @@ def test_two_ingests_of_one_source_are_compared_without_other_sources(engine: En
     assert diff_vintages(engine, first, other)["source"].tolist() == ["census"]
 
 
-def test_a_figure_over_several_months_shows_both_ends(engine: Engine) -> None:
-    first = ingest(engine, {})
-    second = ingest(engine, {"period_from": "2025-01-01", "value": 2000.0})
-
-    assert diff_vintages(engine, first, second)["period"].tolist() == ["2025-01..2025-06"]
-
-
-def test_a_row_older_than_the_numbers_of_vintages_counts_as_there_before(engine: Engine) -> None:
-    first = ingest(engine, {})
-    with writing(engine) as connection:
-        connection.execute(text("UPDATE observations SET vintage = NULL"))
-    second = ingest(engine, {"value": 354.0, "available_at": AUGUST_20})
-
-    assert listed(diff_vintages(engine, first, second)) == [
-        ("USA", "2025-06", 353.0, 354.0, 1.0, "revised")
-    ]
-
-
-def test_a_revision_to_zero_is_reported(engine: Engine) -> None:
-    first = ingest(engine, {})
-    second = ingest(engine, {"value": 0.0, "available_at": AUGUST_20})
-
-    assert listed(diff_vintages(engine, first, second)) == [
-        ("USA", "2025-06", 353.0, 0.0, -353.0, "revised")
-    ]
-
-
 def test_an_unknown_vintage_is_named_with_the_known_ones(engine: Engine) -> None:
     ingest(engine, {})
 
     with pytest.raises(DataError, match=r"No vintage 9 .* Expected one of 1\. See `magnetcast vin"):
         diff_vintages(engine, 1, 9)
-
-
-def test_an_empty_store_has_nothing_to_compare(engine: Engine) -> None:
-    with pytest.raises(DataError, match="there is none"):
-        diff_vintages(engine, 1, 2)
-
-
-def test_a_diff_of_nothing_has_typed_numbers(engine: Engine) -> None:
-    first = ingest(engine, {})
-
-    assert diff_vintages(engine, first, first)["change"].dtype == np.dtype("float64")

@@ -107,21 +107,6 @@ def test_the_least_recently_used_files_go_beyond_the_bound(tmp_path: Path) -> No
     assert sorted(path.name for path in tmp_path.iterdir()) == ["0", "5", "6"]
 
 
-def test_one_process_that_writes_much_stays_within_the_bound(tmp_path: Path) -> None:
-    DigestCache(tmp_path, 10**6).fetch("0", small(0))
-    size = (tmp_path / "0").stat().st_size
-    cache = DigestCache(tmp_path, 5 * size)
-
-    for number in range(40):
-        cache.fetch(f"{number}", small(number))
-        assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= 5 * size
-
-
-def test_a_bound_of_nothing_keeps_nothing(tmp_path: Path) -> None:
-    assert DigestCache(tmp_path, 0).fetch(KEY, small(1))["number"] == 1
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_a_folder_that_cannot_be_written_costs_no_value(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
 

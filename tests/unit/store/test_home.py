@@ -68,12 +68,6 @@ def test_a_pyproject_of_another_project_makes_no_home(deep: Path, text: str) -> 
     assert find_home().path == deep.parents[2] / "user" / "magnetcast"
 
 
-def test_a_file_of_that_name_is_no_home(deep: Path) -> None:
-    (deep / FOLDER).write_text("")
-
-    assert find_home().source == "among the user's data"
-
-
 def test_what_belongs_to_another_user_is_passed_over(
     deep: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -98,13 +92,6 @@ def test_the_environment_goes_before_every_folder_and_is_made_absolute(
     assert settings.home_source == "MAGNETCAST_HOME"
 
 
-def test_an_empty_variable_is_as_none(deep: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (deep / FOLDER).mkdir()
-    monkeypatch.setenv(VARIABLE, "")
-
-    assert Settings().home == deep / FOLDER
-
-
 def test_the_option_goes_before_the_environment_and_reaches_child_processes(
     deep: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -125,13 +112,6 @@ def test_a_file_is_refused_as_home(deep: Path) -> None:
 
     with pytest.raises(ValueError, match="not a folder"):
         Settings(home=deep / "file")
-
-
-def test_mlflow_lies_below_home(deep: Path) -> None:
-    settings = Settings(home=deep / "h")
-
-    assert settings.tracking_uri == f"sqlite:///{deep / 'h' / 'mlruns' / 'mlflow.db'}"
-    assert settings.artifact_dir == deep / "h" / "mlruns" / "artifacts"
 
 
 def test_mlflow_of_a_checkout_lies_beside_its_var(deep: Path) -> None:

@@ -11,7 +11,7 @@ from store.publications.integrity import (
     recorded_digest,
     tampered,
 )
-from store.publications.panels import NO_PANEL, StoredPanel, read_panels
+from store.publications.panels import StoredPanel, read_panels
 from store.publications.publishing import hold_forecasts, publish_forecasts
 from store.schema.frame_schemas import validate
 from store.schema.publication_tables import panel_contradictions, panel_months, panels
@@ -93,14 +93,6 @@ def test_two_publications_of_one_day_with_one_figure_changed_name_two_panels(
     pd.testing.assert_frame_equal(read_panels(engine, [digest])[digest].months, kept.months)
 
 
-def test_publishing_the_same_again_stores_nothing(engine: Engine) -> None:
-    publish(engine, make_panel())
-
-    publish(engine, make_panel({"tonnes": 41.0}))
-
-    assert counts(engine) == [1, 1, 2]
-
-
 def test_what_is_held_names_its_panel_and_keeps_it_when_approved(engine: Engine) -> None:
     frozen = PublicationContext(at=APRIL, panel=make_panel())
     number = hold_forecasts(
@@ -111,11 +103,6 @@ def test_what_is_held_names_its_panel_and_keeps_it_when_approved(engine: Engine)
 
     assert named(engine) == [make_panel().digest]
     assert tampered(engine) == ()
-
-
-def test_a_digest_that_is_not_stored_is_left_out(engine: Engine) -> None:
-    assert read_panels(engine, ["f00d"]) == {}
-    assert (len(NO_PANEL.frame), len(NO_PANEL.contradictions)) == (0, 0)
 
 
 @pytest.mark.slow

@@ -24,7 +24,3 @@ def test_destinations_of_the_fullest_month_are_counted_by_commodity_and_source(
 
     assert found.to_numpy().tolist() == [["850511", "comtrade", 1], ["85051110", "Example News", 2]]
     assert read_partner_counts(engine)["destinations"].tolist() == [1, 3]
-
-
-def test_an_empty_store_has_no_partners(engine: Engine) -> None:
-    assert read_partner_counts(engine).empty

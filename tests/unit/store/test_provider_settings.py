@@ -40,9 +40,3 @@ def test_keys_are_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.comtrade_key is not None
     assert settings.comtrade_key.get_secret_value() == "s3cr3t"
     assert "s3cr3t" not in f"{settings!r} {settings} {settings.model_dump_json()}"
-
-
-def test_equal_settings_have_equal_hashes() -> None:
-    one, same = (Settings(shipping_days="USA 20-35") for _ in range(2))
-
-    assert hash(one) == hash(same)

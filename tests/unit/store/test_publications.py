@@ -69,13 +69,6 @@ def test_the_digest_hangs_on_every_number_and_on_no_order(engine: Engine) -> Non
     assert content_hash(rows.assign(data_vintage="other")) != digest
 
 
-def test_publishing_the_same_again_makes_no_second_publication(engine: Engine) -> None:
-    publish(engine, make_forecasts())
-    publish(engine, make_forecasts())
-
-    assert len(read_publications(engine)) == 1
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("statement", "message"),

@@ -80,13 +80,6 @@ def test_a_moment_may_go_back_to_what_it_published_before(engine: Engine) -> Non
     assert read_publications(engine)["state"].tolist() == ["published"] * 3
 
 
-def test_the_same_numbers_from_other_evidence_are_a_publication(engine: Engine) -> None:
-    publish(engine, make_forecasts())
-
-    assert publish_forecasts(engine, make_forecasts(), as_of=APRIL, data_vintage="beef") == 1
-    assert latest_forecast(engine)["data_vintage"].tolist() == ["beef"]
-
-
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -107,11 +100,6 @@ def test_a_forecast_that_breaks_the_contract_is_not_published(
         publish(engine, make_forecasts({"destination": "DEU"}, change))
 
     assert read_forecasts(engine).empty
-
-
-def test_one_forecast_twice_in_a_frame_is_refused(engine: Engine) -> None:
-    with pytest.raises(DataError, match="forecasts contract"):
-        publish(engine, make_forecasts({}, {}))
 
 
 def test_the_latest_forecast_is_the_newest_no_later_than_asked(engine: Engine) -> None:
@@ -141,12 +129,6 @@ def test_before_publications_were_recorded_each_month_shows_its_last_model(engin
     latest = latest_forecast(engine).set_index("destination")["model"]
 
     assert latest.to_dict() == {"DEU": "z", "USA": "a"}
-
-
-def test_the_order_of_forecasts_does_not_depend_on_writing_order(engine: Engine) -> None:
-    publish(engine, make_forecasts({"destination": "USA"}, {"destination": "DEU"}))
-
-    assert read_forecasts(engine)["destination"].tolist() == ["DEU", "USA"]
 
 
 def test_each_backtest_of_a_moment_keeps_its_scores(engine: Engine) -> None:

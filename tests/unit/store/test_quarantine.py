@@ -65,10 +65,6 @@ def test_the_quarantine_lists_what_waits(engine: Engine) -> None:
     assert "payload" not in listed
 
 
-def test_an_empty_quarantine_is_an_empty_table(engine: Engine) -> None:
-    assert read_quarantine(engine).empty
-
-
 def test_the_same_bytes_refused_again_keep_their_number(engine: Engine) -> None:
     refuse(engine)
 
@@ -92,13 +88,6 @@ def test_a_release_writes_the_rows_as_an_ingest_and_notes_who(engine: Engine) ->
     entry = read_quarantine(engine).iloc[0]
     assert (entry["released_by"], entry["released_at"]) == ("ada", SEPTEMBER)
     assert (entry["asked"], vintage["asked"]) == ("imports, 2025-06", "imports, 2025-06")
-
-
-def test_a_release_adds_only_news(engine: Engine) -> None:
-    write_batch(engine, make_batch(make_observations(), sha256="b" * 64))
-    number = refuse(engine, {"available_at": "2025-07-25T00:00:00Z"}, {"destination": "DEU"})
-
-    assert release(engine, number, at=SEPTEMBER, actor="ada").rows_written == {"observations": 1}
 
 
 def test_a_silent_revision_in_quarantine_counts_from_its_fetch(engine: Engine) -> None:
@@ -134,38 +123,12 @@ def test_a_file_that_breaks_its_contract_stays_where_it_is(engine: Engine) -> No
     assert read_quarantine(engine)["released_at"].isna().all()
 
 
-def test_a_file_that_contradicts_the_store_stays_where_it_is(engine: Engine) -> None:
-    write_batch(engine, make_batch(make_observations(), sha256="b" * 64))
-    number = refuse(engine, {"destination": "DEU"}, {"value": 354.0})
-
-    with pytest.raises(DataError, match="contradict"):
-        release(engine, number, at=SEPTEMBER, actor="ada")
-
-    assert read_observations(engine)["destination"].tolist() == ["USA"]
-    assert read_quarantine(engine)["released_at"].isna().all()
-
-
-def test_bytes_ingested_meanwhile_are_released_without_writing(engine: Engine) -> None:
-    number = refuse(engine)
-    write_batch(engine, make_batch(make_observations()))
-
-    report = release(engine, number, at=SEPTEMBER, actor="ada")
-
-    assert (report.total, report.already_known) == (0, True)
-    assert read_quarantine(engine)["released_by"].tolist() == ["ada"]
-
-
 @pytest.mark.parametrize("call", [quarantined_file, quarantine_reasons])
 def test_an_unknown_number_is_named_with_those_that_wait(engine: Engine, call: object) -> None:
     refuse(engine)
 
     with pytest.raises(DataError, match=r"No quarantined file 9 .* one that waits: 1\. See"):
         call(engine, 9)  # type: ignore[operator]
-
-
-def test_an_unknown_number_cannot_be_released(engine: Engine) -> None:
-    with pytest.raises(DataError, match=r"No quarantined file 1 .* none does"):
-        release(engine, 1, at=SEPTEMBER, actor="ada")
 
 
 def test_rows_of_any_type_come_back_as_they_were() -> None:

@@ -6,10 +6,8 @@ from store.facts.evidence import data_vintage, read_evidence
 from store.facts.reading import (
     read_analog_events,
     read_calendar,
-    read_commodities,
     read_events,
     read_observations,
-    read_scores,
     read_tariffs,
 )
 from store.facts.writing import write_batch
@@ -27,27 +25,6 @@ def test_a_row_of_the_very_moment_is_known_and_a_later_one_is_not(engine: Engine
     assert known["destination"].tolist() == ["USA"]
 
 
-def test_every_version_of_a_figure_is_returned(engine: Engine) -> None:
-    rows = make_observations({}, {"value": 354.0, "available_at": "2025-08-20T00:00:00Z"})
-    write_batch(engine, make_batch(rows))
-
-    assert read_observations(engine)["value"].tolist() == [353.0, 354.0]
-
-
-def test_one_commodity_can_be_asked_for(engine: Engine) -> None:
-    write_batch(engine, make_batch(make_observations({}, {"commodity": "gallium"})))
-
-    assert read_observations(engine, commodity="gallium")["commodity"].tolist() == ["gallium"]
-
-
-def test_what_is_read_equals_what_was_written(engine: Engine) -> None:
-    rows = make_observations({"value": 0.1 + 0.2, "note": "ünïcode; 'quotes'"})
-
-    write_batch(engine, make_batch(rows))
-
-    pd.testing.assert_frame_equal(read_observations(engine), rows)
-
-
 @pytest.mark.parametrize(
     "read", [read_observations, read_events, read_analog_events, read_tariffs, read_calendar]
 )
@@ -56,10 +33,6 @@ def test_an_empty_store_gives_typed_frames(engine: Engine, read: object) -> None
 
     assert len(frame) == 0
     assert str(frame["available_at"].dtype) == "datetime64[us, UTC]"
-
-
-def test_an_empty_store_has_typed_scores(engine: Engine) -> None:
-    assert str(read_scores(engine)["value"].dtype) == "float64"
 
 
 def test_the_fingerprint_ignores_writing_order_and_later_rows(engine: Engine) -> None:
@@ -71,13 +44,6 @@ def test_the_fingerprint_ignores_writing_order_and_later_rows(engine: Engine) ->
 
     assert data_vintage(engine, as_of=JULY_20) == before
     assert data_vintage(engine) != before
-
-
-def test_commodities_are_listed_without_their_rows(engine: Engine) -> None:
-    rows = ({"commodity": code} for code in ("850511", "gallium", "811292", "US8505110070"))
-    write_batch(engine, make_batch(make_observations(*rows)))
-
-    assert read_commodities(engine) == ["811292", "850511", "US8505110070", "gallium"]
 
 
 def test_other_goods_leave_the_fingerprint_of_the_magnets_alone(engine: Engine) -> None:

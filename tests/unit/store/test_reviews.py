@@ -7,7 +7,7 @@ from store.facts.batch import Batch, FileRows
 from store.facts.reading import read_vintages
 from store.facts.reviews import decide, read_reviews
 from store.facts.writing import write_batch
-from tests.data.store_builders import make_observations, make_proposals, propose
+from tests.data.store_builders import make_proposals, propose
 
 AUGUST = pd.Timestamp("2025-08-01T10:00", tz="UTC")
 SEPTEMBER = pd.Timestamp("2025-09-01T10:00", tz="UTC")
@@ -35,12 +35,6 @@ def test_an_item_is_proposed_once_even_after_it_was_decided(engine: Engine) -> N
     assert read_reviews(engine)["item_key"].tolist() == ["b"]
 
 
-def test_two_sources_may_use_one_key(engine: Engine) -> None:
-    items = make_proposals({}, {"source": "mofcom"})
-
-    assert propose(engine, items, at=AUGUST) == 2
-
-
 def test_a_decision_is_noted_and_clears_the_desk(engine: Engine) -> None:
     propose(engine, make_proposals(), at=AUGUST)
 
@@ -60,16 +54,6 @@ def test_a_decided_item_stays_decided(engine: Engine) -> None:
         decide(engine, 1, decision="rejected", at=SEPTEMBER, actor="bob")
 
 
-def test_an_unknown_item_is_named(engine: Engine) -> None:
-    with pytest.raises(DataError, match=r"No review item 5 .* there is none"):
-        decide(engine, 5, decision="rejected", at=SEPTEMBER, actor="bob")
-
-
-def test_an_item_twice_in_one_frame_is_refused(engine: Engine) -> None:
-    with pytest.raises(DataError, match="proposals contract"):
-        propose(engine, make_proposals({}, {}), at=AUGUST)
-
-
 def test_proposals_in_a_batch_reach_the_desk_in_its_transaction(engine: Engine) -> None:
     good = FileRows("federal_register", "f", "a" * 64, {"proposals": make_proposals()})
 
@@ -78,20 +62,3 @@ def test_proposals_in_a_batch_reach_the_desk_in_its_transaction(engine: Engine) 
     assert report.rows_written == {"proposals": 1}
     assert read_reviews(engine)["title"].tolist() == ["Magnets"]
     assert read_vintages(engine)["rows"].tolist() == [1]
-
-
-def test_a_batch_that_fails_puts_nothing_on_the_desk(engine: Engine) -> None:
-    clash = make_observations({}, {"value": 1.0})
-    tables = {"proposals": make_proposals(), "observations": clash}
-
-    with pytest.raises(DataError, match="contradict"):
-        write_batch(engine, Batch((FileRows("s", "f", "a" * 64, tables),)), ingested_at=AUGUST)
-
-    assert read_reviews(engine).empty
-
-
-def test_proposals_without_a_moment_are_refused(engine: Engine) -> None:
-    file = FileRows("federal_register", "f", "a" * 64, {"proposals": make_proposals()})
-
-    with pytest.raises(DataError, match="without a moment"):
-        write_batch(engine, Batch((file,)))

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Engine, event
 
 from store.database import open_store, writing
-from store.errors import DataError, StoreError
+from store.errors import DataError
 from store.facts.batch import Batch
 from store.facts.reading import read_observations, read_vintages
 from store.facts.writing import Ingest, write_batch, write_within
@@ -37,15 +37,6 @@ def test_the_same_bytes_again_are_a_no_op_that_states_so(engine: Engine) -> None
     assert (len(read_observations(engine)), len(read_vintages(engine))) == (1, 1)
 
 
-def test_known_bytes_are_passed_over_even_if_they_are_read_otherwise_now(engine: Engine) -> None:
-    write_batch(engine, make_batch(make_observations()))
-
-    report = write_batch(engine, make_batch(make_observations({"value": 1.0})))
-
-    assert report.already_known
-    assert read_observations(engine)["value"].tolist() == [353.0]
-
-
 def test_a_grown_file_adds_only_its_new_rows(engine: Engine) -> None:
     write_batch(engine, make_batch(make_observations()))
 
@@ -54,16 +45,6 @@ def test_a_grown_file_adds_only_its_new_rows(engine: Engine) -> None:
 
     assert (report.rows_written, report.already_known) == ({"observations": 1}, False)
     assert read_observations(engine)["destination"].tolist() == ["DEU", "USA"]
-
-
-def test_a_reworded_note_is_the_same_row(engine: Engine) -> None:
-    write_batch(engine, make_batch(make_observations()))
-
-    report = write_batch(
-        engine, make_batch(make_observations({"note": "read again"}), sha256="b" * 64)
-    )
-
-    assert report.total == 0
 
 
 def test_a_changed_number_under_a_known_key_stops_the_batch(engine: Engine) -> None:
@@ -86,13 +67,6 @@ def test_a_revision_with_its_own_day_is_kept_beside_the_first(engine: Engine) ->
     assert read_observations(engine)["value"].tolist() == [353.0, 354.0]
 
 
-def test_contradictions_within_one_frame_are_refused(engine: Engine) -> None:
-    with pytest.raises(DataError, match="contradict"):
-        write_batch(engine, make_batch(make_observations({}, {"value": 1.0})))
-
-    assert read_observations(engine).empty
-
-
 def test_a_bad_second_file_keeps_the_first_out_too(engine: Engine) -> None:
     good = make_file(make_observations(), name="good.csv")
     clash = make_file(make_observations({"value": 1.0}), sha256="b" * 64, name="bad.csv")
@@ -102,16 +76,6 @@ def test_a_bad_second_file_keeps_the_first_out_too(engine: Engine) -> None:
 
     assert read_observations(engine).empty
     assert read_vintages(engine).empty
-
-
-def test_only_the_unknown_file_of_a_batch_is_written(engine: Engine) -> None:
-    old = make_file(make_observations(), name="old.csv")
-    write_batch(engine, Batch((old,)))
-
-    new = make_file(make_observations({"destination": "DEU"}), name="new.csv")
-    report = write_batch(engine, Batch((old, new)))
-
-    assert (report.total, report.known_files, report.already_known) == (1, ("old.csv",), False)
 
 
 @pytest.mark.parametrize(
@@ -134,33 +98,6 @@ def test_rows_that_break_the_schema_are_refused(
         write_batch(engine, make_batch(make_observations(change)))
 
     assert read_vintages(engine).empty
-
-
-def test_a_missing_column_is_named(engine: Engine) -> None:
-    with pytest.raises(DataError, match="column 'unit' is missing"):
-        write_batch(engine, make_batch(make_observations().drop(columns="unit")))
-
-
-def test_a_naive_moment_is_refused(engine: Engine) -> None:
-    naive = make_observations()
-    naive["available_at"] = naive["available_at"].dt.tz_localize(None)
-
-    with pytest.raises(DataError, match="available_at"):
-        write_batch(engine, make_batch(naive))
-
-
-def test_an_unknown_table_is_refused(engine: Engine) -> None:
-    with pytest.raises(StoreError, match=r"No table .'shipments'."):
-        write_batch(engine, Batch((make_file(make_observations(), table="shipments"),)))
-
-
-def test_the_frame_handed_in_is_not_modified(engine: Engine) -> None:
-    rows = make_observations()
-    before = rows.copy(deep=True)
-
-    write_batch(engine, make_batch(rows))
-
-    pd.testing.assert_frame_equal(rows, before)
 
 
 @pytest.mark.parametrize(

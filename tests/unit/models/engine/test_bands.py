@@ -92,12 +92,6 @@ def test_without_a_trial_the_heads_are_taken_at_their_word() -> None:
     assert found.scores[:, :, P90] == pytest.approx(1.0, abs=0.05)
 
 
-def test_a_few_cells_move_the_bands_less_than_many() -> None:
-    few, many = (bands(checked(drawn()[:count])).scores[:, :, P90] for count in (36, 3_600))
-
-    assert (few < many).all()
-
-
 def test_older_errors_count_less() -> None:
     plain = checked(drawn())
     is_old = plain.origin < LAST - 6
@@ -142,16 +136,6 @@ class TestAfterABreak:
         assert taught.tail > calm.tail == TAIL
         assert (taught.scores[:, :, P90] < calm.scores[:, :, P90]).all()
 
-    @pytest.mark.parametrize("units", [misses, hits], ids=["misses", "hits"])
-    def test_however_hard_they_adapt_the_bands_keep_their_order(
-        self, units: tuple[float, float]
-    ) -> None:
-        broken = self.broken(units, months=6)
-
-        found = bands(broken, spec=replace(SPEC, adaption=100.0))
-
-        assert (np.diff(found.scores, axis=2) >= 0).all()
-
 
 class TestQuantiles:
     found = bands(checked(drawn()))
@@ -179,9 +163,3 @@ def test_groups_part_series_from_calm_to_wild_into_equal_parts() -> None:
     edges = edges_of(levels)
 
     assert groups_of(levels, edges).tolist() == [2, 2, 2, 1, 1, 1, 0, 0, 0]
-
-
-def test_groups_of_no_cells_are_still_groups() -> None:
-    edges = edges_of(np.empty(0))
-
-    assert set(groups_of(np.array([0.0, 5.0]), edges)) <= set(range(GROUPS))

@@ -7,8 +7,7 @@ import pytest
 from models.engine import forecast
 from models.engine.forecast import engine_at
 from models.engine.quantile_model import Quantiles
-from models.engine.series_stats import CEILING, UNSEEN_SPREAD
-from models.statistical.experts import EXPERTS
+from models.engine.series_stats import CEILING
 from store.arrays import Floats
 from store.vocabulary import QUANTILES
 from tests.data.engine_builders import BRIEF, make_engine, make_values, said, said_of
@@ -56,19 +55,6 @@ class TestEngine:
         assert found.tonnes.shape == (40, 6, len(QUANTILES))
         assert_sound(found.tonnes)
 
-    def test_the_mean_lies_within_the_band(self) -> None:
-        found = plain()
-
-        assert (found.tonnes[:, :, 0] <= found.mean).all()
-        assert (found.mean <= found.tonnes[:, :, -1]).all()
-
-    def test_tells_what_the_experts_said(self) -> None:
-        found = plain()
-
-        assert list(found.experts) == list(EXPERTS)
-        assert all(one.shape == (40, 6) for one in found.experts.values())
-        assert found.middle.shape == (40, 6)
-
     def test_the_middle_month_is_near_the_truth_of_a_steady_panel(self) -> None:
         month = np.arange(66)
         values = 50.0 + 10.0 * np.sin(month * np.pi / 6) + 0.0 * np.arange(30.0)[:, None]
@@ -93,9 +79,6 @@ class TestEngine:
 
         assert not {3, 4} & set(said(values).rows.tolist())
 
-    def test_of_silent_series_alone_states_nothing(self) -> None:
-        assert list(make_engine(np.full((3, MONTHS), NAN)).forecasts()) == []
-
     @pytest.mark.slow
     @pytest.mark.parametrize("poison", [1e12, -5.0, NAN], ids=str)
     def test_months_after_the_cutoff_change_nothing(self, poison: float) -> None:
@@ -112,9 +95,6 @@ class TestEngine:
         two = said_of(make_engine(make_values(), spec=replace(BRIEF, threads=2)))
 
         np.testing.assert_array_equal(two.tonnes, plain().tonnes)
-
-    def test_states_the_same_twice(self) -> None:
-        np.testing.assert_array_equal(said(make_values()).tonnes, plain().tonnes)
 
     def test_forecasts_by_chunks_as_by_the_whole(self, monkeypatch: pytest.MonkeyPatch) -> None:
         engine = make_engine(make_values())
@@ -180,26 +160,6 @@ class TestManySeries:
         assert newest.sum() == 15
         assert_sound(said_of(engine).tonnes)
 
-    def test_further_features_follow_the_series_drawn(self) -> None:
-        number = np.arange(40, dtype=np.float32)
-
-        def extra(_origin: int, rows: Floats) -> Floats:
-            return np.broadcast_to(number[rows][:, None, None], (len(rows), 6, 1))
-
-        engine = engine_at(
-            make_values(),
-            last=59,
-            horizon=6,
-            first=0,
-            spec=replace(BRIEF, most_series=15),
-            extra=extra,
-            extra_names=("number",),
-        )
-
-        draw = np.random.default_rng(BRIEF.seed)
-        drawn = np.sort(draw.choice(40, 15, replace=False))
-        assert np.unique(engine.known.features[:, -1]).tolist() == drawn.tolist()
-
 
 class TestTooLittleToLearn:
     def test_bands_widen_with_the_horizon(self) -> None:
@@ -225,10 +185,6 @@ class TestTooLittleToLearn:
     def test_a_young_panel_is_forecast(self, months: int) -> None:
         assert_sound(said(make_values(months=months)).tonnes)
 
-    @pytest.mark.parametrize("months", [1, 5, 14, 20, 60])
-    def test_one_series_is_forecast(self, months: int) -> None:
-        assert_sound(said(make_values(series=1, months=months)).tonnes)
-
     @pytest.mark.parametrize("value", [0.0, 7.0])
     def test_a_panel_that_never_moves_stays(self, value: float) -> None:
         tonnes = said(np.full((12, MONTHS), value)).tonnes
@@ -245,10 +201,6 @@ class TestHorizons:
 
         assert tonnes.shape[1] == horizon
         assert_sound(tonnes)
-
-    @pytest.mark.parametrize("months", [10, 20, 40])
-    def test_may_be_long_beside_a_young_panel(self, months: int) -> None:
-        assert_sound(said(make_values(months=months), horizon=24).tonnes)
 
 
 HALF = [5.0, 8.0, 6.0] * 10
@@ -280,11 +232,6 @@ class TestOddSeries:
         assert found.rows[-1] == 39
         assert_sound(found.tonnes)
 
-    @pytest.mark.slow
-    @pytest.mark.parametrize("row", ODD.values(), ids=ODD)
-    def test_may_be_all_there_is(self, row: list[float]) -> None:
-        assert_sound(said(np.tile(row, (12, 60 // np.size(row)))).tonnes)
-
     # What may change: the pooled season, the panel's momentum, and what the model makes of its
     # rows. None of these moves a forecast further than a part of its own band.
     @pytest.mark.parametrize("name", ODD)
@@ -298,27 +245,6 @@ class TestOddSeries:
 
     def test_of_zeros_are_forecast_as_zeros(self) -> None:
         assert not said(with_last(0.0)).tonnes[-1].any()
-
-    def test_of_one_value_get_a_wide_band_around_it(self) -> None:
-        found = beside_others("one value at the end")
-
-        assert found.middle[-1] == pytest.approx([4.0] * 6, rel=0.2)
-        width = found.tonnes[-1, :, P90] - found.tonnes[-1, :, P10]
-        assert (width > 4.0 * UNSEEN_SPREAD).all()
-
-    def test_seen_every_other_month_get_as_wide_a_band_as_if_seen_always(self) -> None:
-        values = make_values()
-        values[-1, ::2] = NAN
-
-        width = np.ptp(said(values).tonnes[-1], axis=1)
-
-        assert (width > 0.5 * np.ptp(plain().tonnes[-1], axis=1)).all()
-
-    def test_of_all_magnitudes_may_share_a_panel(self) -> None:
-        values = make_values()
-        mixed = values * np.where(np.arange(40) % 2 == 0, 2.0**46, 2.0**-34)[:, None]
-
-        assert_sound(said(mixed).tonnes)
 
     def test_that_explode_are_followed_only_so_far(self) -> None:
         grown = np.concatenate([np.ones(48), 2.0 ** np.arange(1.0, 13.0)])

@@ -44,22 +44,6 @@ def test_heads_lie_near_their_levels_in_sample() -> None:
         assert (known.target <= head).mean() == pytest.approx(level, abs=0.03)
 
 
-def test_heads_do_not_cross() -> None:
-    known = drawn()
-    predicted = train_engine(known).predict(known.features)
-
-    assert (predicted.low <= predicted.candidates[:, 2]).all()
-    assert (predicted.candidates[:, 2] <= predicted.high).all()
-
-
-def test_the_first_candidate_is_the_experts_middle() -> None:
-    known = drawn()
-    predicted = train_engine(known).predict(known.features)
-
-    assert predicted.candidates.shape == (len(known), len(CANDIDATES))
-    assert not predicted.candidates[:, 0].any()
-
-
 def test_the_stack_is_the_better_candidate_where_the_relation_is_a_line() -> None:
     known = drawn()
     predicted = train_engine(known, replace(BRIEF, ridge=1.0)).predict(known.features)
@@ -75,28 +59,6 @@ def test_too_few_cells_teach_nothing() -> None:
     found = Trainer(known, NAMES, LAST, BRIEF).quantile_models([~few, few, few | True])
 
     assert [quantile_model is None for quantile_model in found] == [True, True, False]
-
-
-def test_no_cells_teach_nothing() -> None:
-    known = drawn().part(np.zeros(2_000, dtype=bool))
-
-    assert Trainer(known, NAMES, LAST, BRIEF).quantile_models([np.empty(0, dtype=bool)]) == [None]
-
-
-def test_at_most_some_rows_are_seen() -> None:
-    known = drawn()
-    small = replace(BRIEF, rows=500)
-    draw = np.random.default_rng(small.seed)
-    seen = np.sort(draw.choice(2_000, 500, replace=False))
-    others = np.setdiff1d(np.arange(2_000), seen)
-    target = known.target.copy()
-    target[others] = 50.0
-
-    honest, wild = (train_engine(part, small) for part in (known, replace(known, target=target)))
-
-    np.testing.assert_array_equal(
-        honest.predict(known.features).high, wild.predict(known.features).high
-    )
 
 
 def test_older_lessons_count_less() -> None:

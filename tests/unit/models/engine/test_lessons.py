@@ -1,12 +1,9 @@
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
 from models.engine.series_stats import NAMES
-from models.engine.training_set import LEAST_SCALE, PanelView, past_origins, training_set
+from models.engine.training_set import LEAST_SCALE, past_origins, training_set
 from models.learning.spec import EngineSpec
-from store.arrays import Floats
 from tests.data.engine_builders import BRIEF, make_values, make_view
 
 NAN = float("nan")
@@ -30,33 +27,6 @@ class TestPanelView:
         assert view.after(10, ALL, 19).tolist() == [[11.0, 12.0, 13.0, 14.0]]
         np.testing.assert_array_equal(view.after(10, ALL, 12), [[11.0, 12.0, NAN, NAN]])
         np.testing.assert_array_equal(view.after(12, ALL, 12), [[NAN] * 4])
-
-    def test_further_features_stay_behind_the_engines_own(self) -> None:
-        values = make_values(series=3)
-
-        def extra(origin: int, rows: object) -> Floats:
-            assert origin == 40
-            assert rows == ALL
-            return np.full((3, 6, 2), 9.0, dtype=np.float32)
-
-        found = PanelView(values, 0, 6, extra=extra).at(40, ALL)
-
-        plain = make_view(values).at(40, ALL)
-        assert found.features.shape == (3, 6, len(NAMES) + 2)
-        np.testing.assert_array_equal(found.features[:, :, : len(NAMES)], plain.features)
-        assert (found.features[:, :, len(NAMES) :] == 9.0).all()
-
-    def test_further_features_of_some_series_are_asked_for_by_their_rows(self) -> None:
-        asked = []
-
-        def extra(_origin: int, rows: Floats) -> Floats:
-            asked.append(rows.tolist())
-            return np.zeros((len(rows), 6, 1), dtype=np.float32)
-
-        view = PanelView(make_values(series=9), 0, 6, extra=extra).part(np.array([2, 5, 7]))
-        view.at(40, np.array([0, 2]))
-
-        assert asked == [[2, 7]]
 
 
 class TestPastOrigins:
@@ -113,34 +83,6 @@ class TestLessons:
         np.testing.assert_array_equal(honest.features, wild.features)
         np.testing.assert_array_equal(honest.target, wild.target)
 
-    def test_are_none_of_unknown_outcomes(self) -> None:
-        values = make_values(series=8)
-        values[:, 55] = NAN
-
-        found = training_set(make_view(values), 59, BRIEF)
-
-        assert 55 not in (found.origin + found.horizon)
-        assert np.isfinite(found.target).all()
-
-    def test_draw_as_many_series_at_each_origin(self) -> None:
-        spec = replace(BRIEF, pairs=100)
-        found = training_set(make_view(make_values()), 59, spec)
-
-        whole = found.part(found.origin <= 53)
-        origins, counts = np.unique(whole.origin, return_counts=True)
-        each = -(-100 // len(past_origins(59, 6, spec)))
-        assert counts.tolist() == [each * 6] * len(origins)
-
-    @pytest.mark.slow
-    def test_are_drawn_without_regard_to_size(self) -> None:
-        values = make_values()
-        large = values * np.where(np.arange(40) < 20, 2.0**30, 1.0)[:, None]
-        spec = replace(BRIEF, pairs=100)
-
-        plain, sized = (training_set(make_view(table), 59, spec) for table in (values, large))
-
-        np.testing.assert_array_equal(plain.target, sized.target)
-
     def test_leave_out_series_that_cannot_teach(self) -> None:
         values = make_values(series=6)
         values[1] = 0.0
@@ -151,15 +93,6 @@ class TestLessons:
         found = training_set(make_view(values), 59, BRIEF)
 
         assert len(found.target[(found.origin == 58) & (found.horizon == 1)]) == 2
-
-    @pytest.mark.slow
-    def test_are_the_same_with_any_number_of_threads(self) -> None:
-        view = make_view(make_values())
-
-        one, two = (training_set(view, 59, replace(BRIEF, threads=count)) for count in (1, 2))
-
-        np.testing.assert_array_equal(one.features, two.features)
-        np.testing.assert_array_equal(one.target, two.target)
 
     @pytest.mark.parametrize("months", [1, 5, 14])
     def test_of_a_young_panel_are_empty(self, months: int) -> None:

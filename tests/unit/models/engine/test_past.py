@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from models.engine.series_stats import PanelStats, panel_momentum, series_stats
+from models.engine.series_stats import panel_momentum, series_stats
 from models.engine.training_set import PastOrigins
 from store.arrays import Floats, take
 from tests.data.engine_builders import make_values
@@ -48,17 +48,6 @@ def test_an_origin_is_bit_for_bit_what_its_own_months_say(name: str, origin: int
     assert found.common.momentum == panel_momentum(whole.momentum)
     able = whole.current & (whole.scale > 0) & (whole.spread > 0)
     assert found.able.tolist() == able.tolist()
-
-
-def test_some_series_of_a_panel_are_drawn_towards_its_season() -> None:
-    values = make_values(series=30)
-    common = PanelStats(np.linspace(0.8, 1.2, 12), 0.25)
-
-    found = PastOrigins(values, 58).at(40, common)
-
-    assert found.common is common
-    expected = series_stats(values[:, :41], common.profile)
-    np.testing.assert_array_equal(found.season, expected.season)
 
 
 def test_an_origin_does_not_see_what_comes_after_it() -> None:

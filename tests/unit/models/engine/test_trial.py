@@ -1,19 +1,15 @@
 from dataclasses import replace
 
-import lightgbm as lgb
 import numpy as np
-import pytest
 
 from models.engine.quantile_model import CANDIDATES, QuantileModel, Trainer
 from models.engine.training_set import PanelTrainingSet
 from models.engine.validation_window import (
-    GROUPS,
     ValidationResult,
     before_validation,
     validate,
     validation_start,
 )
-from models.learning.calibration import LEAST_CHECKED, NEAR
 from models.learning.spec import EngineSpec
 from tests.data.engine_builders import BRIEF, make_training_set
 
@@ -58,14 +54,6 @@ def test_the_learner_of_the_trial_knows_no_outcome_within_it() -> None:
     assert (before.origin + before.horizon).max() == 48
 
 
-def test_weights_of_each_group_and_distance_add_up_to_one() -> None:
-    found = validation(drawn())
-
-    assert found.weights.shape == (GROUPS, 2, len(CANDIDATES))
-    np.testing.assert_allclose(found.weights.sum(axis=2), 1.0)
-    assert (found.weights > 0).all()
-
-
 def test_the_better_candidate_weighs_more() -> None:
     found = validation(drawn(), FULL_TRUST)
 
@@ -76,18 +64,6 @@ def test_without_trust_all_candidates_weigh_the_same() -> None:
     found = validation(drawn(), replace(FULL_TRUST, trust=0.0))
 
     np.testing.assert_allclose(found.weights, 1.0 / len(CANDIDATES))
-
-
-def test_too_few_cells_of_a_group_leave_its_weights_equal() -> None:
-    known = drawn()
-    far = np.flatnonzero((known.horizon > NEAR) & (known.origin >= 48))
-    dropped = np.isin(np.arange(len(known)), far[LEAST_CHECKED - 1 :])
-    few = known.part(~dropped)
-
-    found = validate(train_engine(known, FULL_TRUST), few, horizon=6, last=LAST, spec=FULL_TRUST)
-
-    np.testing.assert_array_equal(found.weights[:, 1], 1.0 / len(CANDIDATES))
-    assert (found.weights[:, 0] != 1.0 / len(CANDIDATES)).any()
 
 
 def test_without_a_learner_weights_are_equal_and_bands_the_default() -> None:
@@ -113,34 +89,3 @@ def test_errors_of_the_trial_set_the_bands() -> None:
     )
 
     assert (wide.bands.scores[:, :, -1] > calm.bands.scores[:, :, -1]).all()
-
-
-def test_a_middle_below_zero_is_judged_as_zero() -> None:
-    known = replace(drawn(), base=np.zeros(len(drawn())), target=np.zeros(len(drawn())))
-    below = QuantileModel(train_engine(drawn(), BRIEF).stack, constant_heads(-3.0))
-
-    found = validate(below, known, horizon=6, last=LAST, spec=replace(FULL_TRUST, trust=1.0))
-
-    trees, experts = (found.weights[:, :, CANDIDATES.index(name)] for name in ("trees", "experts"))
-    np.testing.assert_allclose(trees, experts)
-
-
-def constant_heads(value: float) -> dict[str, lgb.Booster]:
-    """Build heads that say the same of every cell."""
-    table = lgb.Dataset(
-        np.random.default_rng(1).normal(size=(60, 3)), np.full(60, value), params={"verbosity": -1}
-    )
-    quiet = {"verbosity": -1, "num_threads": 1, "objective": "quantile", "alpha": 0.5}
-    return {name: lgb.train(quiet, table, 1) for name in ("p10", "p50", "p90")}
-
-
-def test_the_middle_weighs_candidates_by_group_and_distance() -> None:
-    found = validation(drawn())
-    candidates = np.zeros((1, 6, len(CANDIDATES)))
-    candidates[:, :, 1], candidates[:, :, 2] = 1.0, 10.0
-    level = np.array([2.0])
-
-    result = found.middle(candidates, level)[0]
-
-    own = found.weights[found.bands.group_of(level)[0]] @ [0.0, 1.0, 10.0]
-    assert result == pytest.approx([own[0]] * NEAR + [own[1]] * (6 - NEAR))

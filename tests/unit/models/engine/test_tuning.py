@@ -54,12 +54,6 @@ def test_no_month_is_scored_both_in_the_search_and_in_the_check() -> None:
     assert max(panel.cutoffs) + panel.horizon <= panel.held_out
 
 
-def test_a_young_panel_is_searched_on_fewer_cutoffs() -> None:
-    panel = cut(noisy_table(), before=month_number("2018-06"))
-
-    assert [month_label(cutoff) for cutoff in panel.cutoffs] == ["2017-09"]
-
-
 @pytest.mark.parametrize("before", ["2014-01", "2017-12", "2021-01"])
 def test_a_panel_without_room_for_search_and_check_is_reported_with_the_months_it_needs(
     before: str,
@@ -68,10 +62,6 @@ def test_a_panel_without_room_for_search_and_check_is_reported_with_the_months_i
         DataError, match=f"no search up to {before}. Expected .* at least 38 months up to it"
     ):
         cut(noisy_table(), before=month_number(before))
-
-
-def test_the_fewest_months_named_are_enough() -> None:
-    assert len(cut(noisy_table(), before=FIRST + 38 - 1).cutoffs) == 1
 
 
 @pytest.mark.slow
@@ -95,15 +85,6 @@ def test_the_best_trial_is_the_spec_found_and_only_what_is_sought_differs() -> N
     assert sought(result.spec) == row[list(sought(QUICK))].to_dict()
     assert replace(result.spec, **sought(QUICK)) == QUICK
     assert set(result.changed) <= {choice.name for choice in SPACE}
-
-
-@pytest.mark.slow
-def test_a_spec_that_nothing_beats_is_kept_without_gain() -> None:
-    result = searched(cut(noisy_table()), trials=1)
-
-    assert result.spec == QUICK
-    assert result.changed == {}
-    assert (result.searched, result.held_out) == (1.0, 1.0)
 
 
 @pytest.mark.slow

@@ -1,11 +1,9 @@
 from functools import cache
 
-import numpy as np
 import pandas as pd
 import pytest
 
 from models.evaluation.backtest import Backtest, backtest_evidence
-from models.evaluation.plots import score_plots
 from models.forecasting.forecaster import EXPERTS, MODEL, UNANSWERED
 from models.forecasting.residual_history import TREES
 from models.statistical.experts import BASELINES
@@ -17,16 +15,6 @@ from tests.data.builders import QUICK, at, make_world
 @cache
 def world_result() -> Backtest:
     return backtest_evidence(make_world().history(), at("2020-04-22"), spec=QUICK)
-
-
-@pytest.mark.slow
-def test_the_scale_is_the_seasonal_step_up_to_the_cutoff() -> None:
-    cell = world_result().cells.query("destination == 'USA'").iloc[0]
-    origin = make_world().history().origin(cell["as_of"])
-    known = origin.tonnes[origin.series.index("USA")]
-
-    expected = np.abs(known[12:] - known[:-12]).mean()
-    assert cell["scaled_error"] == pytest.approx(cell["absolute_error"] / expected)
 
 
 def test_only_months_with_a_published_level_are_scored() -> None:
@@ -67,11 +55,3 @@ def test_a_forecast_file_has_its_columns_and_the_products_own_rows() -> None:
     assert len(frame) == (forecasts["model"] == MODEL).sum() > 0
     assert frame["period"].str.fullmatch(r"\d{4}-\d{2}").all()
     assert (frame["status"] == "backtest").all()
-
-
-def test_plots_have_a_line_a_model() -> None:
-    figures = score_plots(world_result().cells)
-
-    assert sorted(figures) == ["wape_by_horizon", "wape_by_origin"]
-    for figure in figures.values():
-        assert len(figure.axes[0].lines) == 7

@@ -26,12 +26,6 @@ def test_coverage_is_the_share_of_forecasts_inside_by_group_of_horizons() -> Non
     assert usa["value"].tolist() == [2 / 3, 0.0]
 
 
-def test_horizons_that_are_never_published_are_not_counted() -> None:
-    late = cells_of("USA", MODEL, [18, 19], [True, False])
-
-    assert coverage_scores(late)["cells"].tolist() == [1, 1]
-
-
 def test_too_few_forecasts_are_not_judged_and_the_pooled_share_is_quoted() -> None:
     near, middle, far = coverage_of(coverage_scores(pd.concat([USA, DEU])), "DEU", "champion")
 
@@ -39,12 +33,6 @@ def test_too_few_forecasts_are_not_judged_and_the_pooled_share_is_quoted() -> No
     assert near.words == "too few months to judge (2); all destinations 62% of 32"
     assert (middle.forecasts, middle.pooled_forecasts) == (0, 10)
     assert (far.horizon_from, far.share) == (13, 1.0)
-
-
-def test_enough_forecasts_are_quoted_with_their_number() -> None:
-    near, *_ = coverage_of(coverage_scores(USA), "USA", "champion")
-
-    assert near.words == "67% of 30"
 
 
 def test_where_a_fallback_answered_the_coverage_is_the_fallbacks() -> None:
@@ -55,16 +43,3 @@ def test_where_a_fallback_answered_the_coverage_is_the_fallbacks() -> None:
     [spoke] = coverage_of(scores, "USA", f"stale, {STATISTICAL}")
 
     assert (own.share, spoke.share) == (2 / 3, 1.0)
-
-
-def test_the_pooled_share_is_that_of_its_parts() -> None:
-    scores = coverage_scores(pd.concat([USA, DEU]))
-    parts = scores.loc[scores["scope"].isin(["USA", "DEU"]) & (scores["horizon_from"] == 1)]
-    pooled = scores.loc[scores["scope"].eq("ALL") & (scores["horizon_from"] == 1)].iloc[0]
-
-    assert pooled["cells"] == parts["cells"].sum()
-    assert pooled["value"] == (parts["value"] * parts["cells"]).sum() / parts["cells"].sum()
-
-
-def test_without_a_backtest_nothing_is_quoted() -> None:
-    assert coverage_of(pd.DataFrame(), "USA", "champion") == ()

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from scipy.special import ndtri
 
-from models.evaluation.scores import error_copula, sum_cells, together
+from models.evaluation.scores import error_copula, sum_cells
 from models.forecasting.joint_paths import ErrorCopula, quantiles_of_sum, sample_paths
 from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
 
@@ -39,13 +39,6 @@ def test_how_errors_go_together_is_found(made: ErrorCopula) -> None:
     assert found.together == pytest.approx(made.together, abs=0.05)
 
 
-def test_few_months_leave_the_usual() -> None:
-    few = cells_of(ErrorCopula(0.2, 0.1), series=2, months=2, origins=3)
-
-    assert error_copula(few) == ErrorCopula()
-    assert np.isnan(together(few)[0])
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("carry", [0.0, 0.6])
 def test_the_band_of_three_months_holds_as_often_as_it_states(carry: float) -> None:
@@ -65,13 +58,6 @@ def test_only_three_scored_months_in_a_row_are_a_sum() -> None:
     assert sums[["cutoff", "horizon"]].to_numpy().tolist() == [[0, 6], [1, 3], [1, 6]]
     last = cells.loc[(cells["cutoff"] == 1) & (cells["horizon"] > 3), "tonnes"].sum()
     assert sums["tonnes"].iloc[-1] == pytest.approx(last)
-
-
-def test_two_origins_of_one_cutoff_are_not_mixed() -> None:
-    cells = cells_of(ErrorCopula(), series=1, origins=2)
-    cells = cells.assign(as_of=cells["cutoff"], cutoff="2025-01")
-
-    assert len(sum_cells(cells, 0.5)) == 4
 
 
 def test_destinations_that_err_together_make_a_wider_sum() -> None:

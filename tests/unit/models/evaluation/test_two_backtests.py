@@ -3,7 +3,6 @@ import pandas as pd
 import pytest
 
 from models.evaluation.compare import own_cells, paired_cells, score_differences
-from models.evaluation.plots import comparison_plots
 from models.evaluation.scores import cell_scores
 from models.forecasting.forecaster import MODEL
 from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
@@ -55,10 +54,6 @@ def test_both_are_scored_on_the_months_as_the_later_one_knew_them() -> None:
     assert error["B"] < 2.0
 
 
-def test_what_shares_no_origin_shares_no_cell() -> None:
-    assert shared(make_backtest(0.0), make_backtest(0.0, first=ORIGINS)).empty
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("bias", "verdict"), [(0.0, "B better"), (40.0, "A better"), (20.0, "not significant")]
@@ -78,17 +73,3 @@ def test_scores_by_scope_say_which_is_better(bias: float, verdict: str) -> None:
     assert overall.loc["coverage80", "verdict"] == ""
     assert pd.isna(overall.loc["coverage80", "p05"])
     assert set(overall["cells"]) == {ORIGINS * 3 * 6}
-
-
-@pytest.mark.slow
-def test_plots_show_the_two_and_their_difference() -> None:
-    cells = shared(make_backtest(20.0), make_backtest(0.0))
-
-    figures = comparison_plots(cells, score_differences(cells))
-
-    assert set(figures) == {"wape_by_horizon", "wape_by_origin", "differences"}
-    lines = {str(line.get_label()) for line in figures["wape_by_horizon"].axes[0].get_lines()}
-    assert {"A", "B"} <= lines
-    panel = figures["differences"].axes[0]
-    assert [label.get_text() for label in panel.get_yticklabels()][-1] == "ALL"
-    assert panel.get_lines()[-2].get_color() == "#009e73"  # B leads over all

@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,7 +6,7 @@ from models.forecasting.changes import MedianForecast, news_of, split, words_of
 from store.vocabulary import CHANGED_INPUTS, CHANGES
 from tests.data.builders import at, make_events, make_tariffs
 from tests.data.store_builders import make_observations
-from tests.data.why_builders import AFTER, BEFORE, KnownFacts, facts_with, known_by
+from tests.data.why_builders import BEFORE, KnownFacts, facts_with, known_by
 
 
 def figure(day: str, **changes: object) -> dict[str, object]:
@@ -69,33 +67,12 @@ def test_partners_codes_are_actuals_and_other_minerals_are_policy(
     assert news_of(result, known_by(result, at("2019-07-25"))).inputs == {input_name}
 
 
-def test_nothing_known_by_then_is_news() -> None:
-    result = facts_with("policy", "tariffs", "new_actuals")
-
-    assert news_of(result, known_by(result, AFTER)).inputs == frozenset()
-
-
-def test_a_figure_dated_back_is_news_to_whom_did_not_have_it() -> None:
-    result = facts(figure("2019-07-20"), figure("2019-07-21", value=7.0, destination="DEU"))
-    then = known_by(result, at("2019-07-20"))
-
-    assert result.observations["value"][news_of(result, then).new_actuals].tolist() == [7.0]
-
-
 def test_news_are_counted_in_words_and_events_named() -> None:
     result = facts_with("new_actuals", "revised_actuals", "policy", "tariffs")
 
     assert words_of(news_of(result, known_by(result, BEFORE)), result) == (
         "new figures: 1; revised figures: 1; tariff steps: 1; policy events: 1 (2019-08-control)"
     )
-
-
-def test_a_scheduled_date_is_no_act() -> None:
-    result = facts(figure("2019-07-20"), figure("2019-08-20", destination="DEU"))
-    plan = make_events({"evidence": "scheduled", "available_at": "2019-08-01"})
-    result = replace(result, events=plan)
-
-    assert words_of(news_of(result, known_by(result, at("2019-07-25"))), result) == "new figures: 1"
 
 
 def test_inputs_are_replaced_in_their_order_and_each_step_is_a_part() -> None:

@@ -56,17 +56,6 @@ def weighed(weight: float, *, experts: float) -> tuple[dict[str, object], pd.Dat
     return {"trees_weight": [weight]}, rows.assign(**scaling)
 
 
-def test_features_count_as_much_as_the_trees_do(heads: dict[str, lgb.Booster]) -> None:
-    card, rows = weighed(0.75, experts=100.0)
-    share = np.asarray(heads["p50"].predict(rows.iloc[:, :4], pred_contrib=True))[0, 0]
-
-    [text] = drivers(heads, card, rows, pd.Series([100.0]))
-
-    name, tonnes = json.loads(text)[0]
-    assert name == "big"
-    assert tonnes == pytest.approx(100 * (1 - np.exp(-0.75 * share)), abs=0.05)
-
-
 def test_the_experts_are_one_thing_that_moves_a_forecast(heads: dict[str, lgb.Booster]) -> None:
     card, rows = weighed(0.25, experts=800.0)
 

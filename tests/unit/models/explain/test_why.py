@@ -1,6 +1,5 @@
 from functools import cache
 
-import lightgbm as lgb
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,13 +12,12 @@ from models.forecasting.decomposition import (
     EXPLAINS,
     Stages,
     contributions,
-    in_tonnes,
     stages_of,
 )
 from models.forecasting.evidence_forecaster import answered
 from models.forecasting.model_frame import rows_of
 from models.policy.policy_effect import PolicyEffect, effect_at
-from models.registry.served import LEVEL, OFFSET
+from models.registry.served import OFFSET
 from store.vocabulary import CONTRIBUTIONS, FAMILIES
 from tests.data.builders import make_events, make_origin
 from tests.data.why_builders import halted_analog, taught_card, taught_heads
@@ -55,24 +53,6 @@ def test_every_feature_is_reported_as_one_family_and_every_family_has_one() -> N
     assert set(EXPLAINS.values()) == set(FAMILIES)
 
 
-@pytest.mark.parametrize(
-    ("name", "family"),
-    [
-        ("month_of_year", "season"),
-        ("season_step_mean_log", "season"),
-        ("world_season_step_mean_log", "season"),
-        ("tonnes_momentum_3m_log", "momentum"),
-        ("recent_stderr_log", "momentum"),
-        ("world_share", "world"),
-        ("others_momentum_3m_log", "world"),
-        ("tariff_rate_pct", "tariffs"),
-        ("policy_threat", "policy"),
-    ],
-)
-def test_a_feature_is_reported_as_what_it_speaks_of(name: str, family: str) -> None:
-    assert EXPLAINS[name] == family
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("analogs", [(), (halted_analog(),)], ids=["calm", "control"])
 @pytest.mark.parametrize("weight", [None, (0.7, 0.5), (1.0,)], ids=["no-experts", "both", "trees"])
@@ -83,14 +63,6 @@ def test_parts_add_up_to_the_published_median(
 
     assert list(parts) == list(CONTRIBUTIONS)
     np.testing.assert_allclose(parts.sum(axis=1), stages.published["p50"], rtol=1e-9)
-
-
-def test_experts_have_a_part_only_where_the_card_weighs_them() -> None:
-    alone, _, _ = parts_of(taught_card(None))
-    together, _, _ = parts_of(taught_card((0.5,)))
-
-    assert (alone["experts"] == 0.0).all()
-    assert (together["experts"] != 0.0).any()
 
 
 def test_only_a_control_without_own_months_has_a_response() -> None:
@@ -130,22 +102,6 @@ def test_each_part_is_its_log_share_times_one_number_of_its_row() -> None:
     np.testing.assert_allclose(parts["tariffs"], expected, rtol=1e-6, atol=1e-9)
 
 
-def test_the_season_holds_the_step_from_the_level_to_the_base() -> None:
-    parts, stages, rows = parts_of(taught_card(None))
-    names = taught_heads()["p50"].feature_name()
-    tree = np.asarray(taught_heads()["p50"].predict(rows[names].to_numpy(), pred_contrib=True))
-    places = [place for place, name in enumerate(names) if EXPLAINS[name] == "season"]
-    start = parts["level"] + rows[OFFSET]
-    step = np.log((rows[LEVEL] + rows[OFFSET]) / start)
-    moved = stages.published["p50"] + rows[OFFSET]
-    mean = (moved - start) / np.log(moved / start)
-
-    assert step.abs().max() > 0.05
-    np.testing.assert_allclose(
-        parts["season"], (tree[:, places].sum(axis=1) + step) * mean, rtol=1e-6, atol=1e-9
-    )
-
-
 def test_sums_that_are_made_to_agree_are_reported_the_same_alone() -> None:
     origin = origin_with(control=True)
     parts, stages, rows = parts_of(taught_card(), control=True, analogs=(halted_analog(),))
@@ -154,27 +110,3 @@ def test_sums_that_are_made_to_agree_are_reported_the_same_alone() -> None:
 
     np.testing.assert_allclose(alone, parts["reconciliation"], rtol=1e-9, atol=1e-9)
     assert np.abs(alone).max() > 0.1
-
-
-def test_shares_that_cancel_out_move_tonnes_that_cancel_out() -> None:
-    tonnes = in_tonnes(np.array([[0.3, -0.3], [0.0, 0.0]]), np.array([100.0, 50.0]))
-
-    np.testing.assert_allclose(tonnes, [[30.0, -30.0], [0.0, 0.0]])
-
-
-def test_a_bare_model_without_trees_that_split_moves_nothing() -> None:
-    parts, _, rows = parts_of(taught_card(None))
-    flat = lgb.train(
-        {"num_threads": 1, "verbosity": -1, "num_leaves": 2, "min_data_in_leaf": 5},
-        lgb.Dataset(np.zeros((20, len(EXPLAINS))), np.zeros(20), feature_name=list(EXPLAINS)),
-        num_boost_round=1,
-    )
-    heads = dict.fromkeys(taught_heads(), flat)
-    origin = origin_with(control=False)
-
-    stages = stages_of(heads, taught_card(None), rows, origin, effect_on(origin))
-    found = contributions(heads, taught_card(None), rows, origin, stages)
-
-    quiet = ["momentum", "tariffs", "policy", "world", "experts", "past_mean"]
-    assert (found[quiet] == 0.0).all(axis=None)
-    assert (found["level"] == parts["level"]).all()

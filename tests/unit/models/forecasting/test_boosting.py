@@ -5,13 +5,11 @@ import lightgbm as lgb
 import numpy as np
 import pytest
 
-from features.build import ALL_FEATURES
 from models.forecasting.model_frame import TrainingSet, fit_heads
 from models.learning.calibration import texts_of
 from tests.data.builders import QUICK
 
 NAMES = ("horizon", "tonnes_lag_1m_log", "tariff_rate_pct", "tariff_next_change_pct")
-FALLING = [feature.name for feature in ALL_FEATURES if feature.monotone == -1]
 
 
 @cache
@@ -55,13 +53,6 @@ def test_what_is_announced_for_later_may_raise_a_head() -> None:
     assert found[-1] > found[0] + 0.1
 
 
-def test_the_constraint_reaches_the_trees_by_name() -> None:
-    text = texts_of(heads())["p50"]
-
-    assert "monotone_constraints: 0,0,-1,0" in text.replace("[", "").replace("]", "")
-    assert "tariff_rate_pct" in FALLING
-
-
 def test_heads_lie_at_their_quantiles() -> None:
     data = rising()
     plain = TrainingSet(data.features, data.target * 0 + _noise(), data.weight, NAMES)
@@ -81,36 +72,3 @@ def test_same_rows_choices_and_threads_give_the_same_text() -> None:
     one, two = (texts_of(fit_heads(rising(), QUICK)) for _ in range(2))
 
     assert one == two
-
-
-def test_the_seed_is_used() -> None:
-    one, two = (texts_of(fit_heads(rising(), replace(QUICK, seed=seed))) for seed in (1, 2))
-
-    assert one["p50"] != two["p50"]
-
-
-def test_rows_of_no_weight_teach_nothing() -> None:
-    data = rising()
-    kept = np.arange(1_200) < 900
-    wild = np.where(kept, data.target, 50.0)
-
-    found = fit_heads(TrainingSet(data.features, wild, kept.astype(float), NAMES), QUICK)
-
-    assert np.abs(found["p50"].predict(data.features)).max() < 5.0
-
-
-def test_equal_weights_train() -> None:
-    data = rising()
-
-    found = fit_heads(replace(data, weight=np.ones(1_200)), QUICK)
-
-    assert np.isfinite(found["p50"].predict(data.features)).all()
-
-
-def test_too_few_rows_for_a_split_give_a_constant() -> None:
-    data = rising()
-    few = TrainingSet(data.features[:30], data.target[:30], data.weight[:30], NAMES)
-
-    found = fit_heads(few, QUICK)
-
-    assert len(np.unique(found["p50"].predict(few.features))) == 1

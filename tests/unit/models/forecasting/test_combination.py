@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from models.learning.calibration import LEAST_CHECKED, combination_weights, is_far
+from models.learning.calibration import LEAST_CHECKED, combination_weights
 
 EVEN = np.array([0.5, 0.5])
 MANY = 2 * LEAST_CHECKED
@@ -11,10 +11,6 @@ def weights(near: list[float], far: list[float], *, trust: float = 1.0, cells: i
     error = np.concatenate([np.tile(near, (cells, 1)), np.tile(far, (cells, 1))])
     horizon = np.repeat([3, 4], cells)
     return combination_weights(error, horizon, trust=trust, prior=EVEN)
-
-
-def test_horizons_up_to_three_months_are_near() -> None:
-    assert is_far(np.array([1, 3, 4, 18])).tolist() == [0, 0, 1, 1]
 
 
 def test_weights_are_in_proportion_to_the_fourth_power_of_the_inverse_error() -> None:
@@ -37,19 +33,3 @@ def test_the_prior_holds_where_too_few_cells_are_known() -> None:
 
     assert (few == EVEN).all()
     assert (enough[:, 0] > 0.99).all()
-
-
-def test_without_any_error_known_the_prior_holds() -> None:
-    found = combination_weights(np.empty((0, 2)), np.empty(0), trust=1.0, prior=EVEN)
-
-    assert (found == EVEN).all()
-
-
-def test_a_candidate_that_never_erred_takes_all_that_is_trusted() -> None:
-    found = weights([0.0, 1.0], [0.0, 0.0])
-
-    np.testing.assert_allclose(found, [[1.0, 0.0], [0.5, 0.5]], atol=1e-12)
-
-
-def test_the_unit_of_the_errors_does_not_matter() -> None:
-    np.testing.assert_allclose(weights([1.0, 2.0], [3.0, 4.0]), weights([10.0, 20.0], [0.3, 0.4]))

@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features.build import base_of, feature_block, frame_of
+from features.build import base_of, frame_of
 from features.origin import Origin
 from models.engine.series_stats import MIDDLE
 from models.forecasting.model_frame import experts_middle, outcome, rows_of, training_set
@@ -52,15 +52,6 @@ def test_months_after_the_moment_are_no_targets() -> None:
     assert np.isnan(stderr[:, 1:]).all()
 
 
-def test_rows_are_the_known_targets_with_their_features() -> None:
-    data = training_set(past(2, 1), now(), QUICK)
-
-    names, block = feature_block(past(2)[0])
-    assert data.names == names
-    assert data.features.shape == (4 * 2 + 4 * 1, len(names))
-    np.testing.assert_array_equal(data.features[0], block[0, 0])
-
-
 def test_weights_fall_with_the_standard_error_and_are_one_on_average() -> None:
     sure = now()
     unsure = np.zeros_like(sure.stderr)
@@ -72,31 +63,12 @@ def test_weights_fall_with_the_standard_error_and_are_one_on_average() -> None:
     assert data.weight[0] / data.weight[2] == pytest.approx(0.5)
 
 
-def test_cells_less_certain_than_the_limit_train_nothing() -> None:
-    unsure = np.zeros_like(now().stderr)
-    unsure[0, -2:] = 0.51
-
-    data = training_set(past(2), replace(now(), stderr=unsure), QUICK)
-
-    assert len(data.target) == 3 * 2
-
-
 def test_an_origin_of_twice_the_half_life_counts_a_quarter() -> None:
     spec = replace(QUICK, half_life_months=5.0)
 
     data = training_set(past(11, 1), now(), spec)
 
     assert data.weight[0] / data.weight[-1] == pytest.approx(0.25)
-
-
-def test_series_without_a_base_train_nothing() -> None:
-    dead = past(3)[0].tonnes.copy()
-    dead[0] = np.nan
-
-    data = training_set([replace(past(3)[0], tonnes=dead)], now(), QUICK)
-
-    assert len(data.target) == 3 * 3
-    assert np.isfinite(data.target).all()
 
 
 def test_without_a_past_there_is_nothing_to_train_on() -> None:
@@ -124,13 +96,3 @@ def test_experts_say_their_median_from_months_up_to_the_cutoff() -> None:
     each = [EXPERTS[name](origin.tonnes, season, 3).forecast for name in MIDDLE]
 
     np.testing.assert_array_equal(experts_middle(origin), np.median(each, axis=0))
-
-
-def test_experts_say_nothing_of_a_series_without_any_value() -> None:
-    dead = now().tonnes.copy()
-    dead[1] = np.nan
-
-    predicted = experts_middle(replace(now(), tonnes=dead))
-
-    assert (predicted[1] == 0.0).all()
-    assert (predicted[[0, 2, 3]] > 0.0).all()

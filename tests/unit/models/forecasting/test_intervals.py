@@ -3,8 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models.forecasting.residual_history import DEFAULT_SCORES, Residuals, calibrate, card_of
-from models.learning.spec import ModelSpec
+from models.forecasting.residual_history import DEFAULT_SCORES, Residuals, calibrate
 from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
 from tests.data.builders import QUICK
 
@@ -28,15 +27,6 @@ def test_without_residuals_the_default_scores_hold_and_nothing_is_shifted() -> N
     assert scores[0, MEDIAN] == 0.0
     assert -scores[0, 0] == pytest.approx(scores[0, -1])
     assert DEFAULT_SCORES.min() <= scores[0, 0] < -0.78
-
-
-def test_scores_of_the_median_are_zero_and_quantiles_never_cross() -> None:
-    rng = np.random.default_rng(4)
-
-    _, scores = calibrate(residuals(rng.standard_t(3, 60) + 0.3), QUICK)
-
-    assert (scores[:, MEDIAN] == 0).all()
-    assert (np.diff(scores, axis=1) >= 0).all()
 
 
 @pytest.mark.parametrize("level", [0.8, 0.9])
@@ -73,33 +63,6 @@ def test_old_errors_count_less() -> None:
     )
 
     assert old < young / 2
-
-
-def test_a_spread_below_the_floor_counts_as_the_floor() -> None:
-    floor = replace(QUICK, floor_spread=0.1)
-
-    thin, at_floor = (
-        calibrate(residuals(np.linspace(-1, 1, 50), spread=spread), floor)[1]
-        for spread in (0.01, 0.1)
-    )
-
-    np.testing.assert_array_equal(thin, at_floor)
-
-
-def test_the_card_carries_what_a_stored_model_needs() -> None:
-    card = card_of(("a", "horizon"), NOTHING, QUICK)
-
-    assert card["features"] == ["a", "horizon"]
-    assert card["quantiles"] == list(QUANTILES)
-    assert list(card["score_quantiles"]) == list(QUANTILE_COLUMNS)
-    assert len(card["shift"]) == 18
-    assert (card["threads"], card["floor_spread"]) == (1, 0.05)
-    assert card["spec"] == QUICK.digest
-
-
-def test_the_digest_names_every_choice() -> None:
-    assert ModelSpec().digest == ModelSpec().digest
-    assert len({replace(ModelSpec(), rounds=n).digest for n in (80, 81, 82)}) == 3
 
 
 def test_errors_of_one_horizon_count_as_grown_at_a_farther_one() -> None:

@@ -128,10 +128,3 @@ def test_a_figure_dated_back_is_in_every_forecast_that_could_know_it(kept: Path)
     warm = backtested(back, kept)
 
     check_same(warm, backtested(back, None))
-
-
-def test_files_that_were_cut_short_change_nothing(cold: EvidenceBacktest, kept: Path) -> None:
-    for path in sorted(kept.iterdir())[::2]:
-        path.write_bytes(path.read_bytes()[:-7])
-
-    check_same(backtested(world(), kept), cold)

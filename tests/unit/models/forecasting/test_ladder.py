@@ -28,7 +28,7 @@ from models.forecasting.model_frame import rows_of
 from models.forecasting.plausibility import absurdities, explained_series
 from models.forecasting.residual_history import ResidualHistory
 from models.policy.policy_effect import effect_at
-from store.errors import DataError, StoreError
+from store.errors import DataError
 from tests.data.builders import QUICK, at, make_world
 
 MOMENT = at("2020-06-26")
@@ -66,24 +66,10 @@ def without(origin: Origin, name: str, months: int) -> Origin:
     return replace(origin, tonnes=tonnes)
 
 
-def broken() -> FallbackForecast:
-    raise StoreError("Version 3 cannot be read from file:///srv/a. Expected files. Restore them.")
-
-
 def assert_coherent(table: pd.DataFrame, origin: Origin) -> None:
     mean = table["mean"].to_numpy().reshape(len(origin.series), -1)
     for row, members in enumerate(origin.groups):
         np.testing.assert_allclose(mean[members].sum(axis=0), mean[row], rtol=1e-6)
-
-
-@pytest.mark.slow
-def test_a_rung_that_cannot_be_read_gives_way_to_the_next_for_all() -> None:
-    origin = origin_at()
-
-    found = run_fallback_chain(rungs(origin, FallbackStep(CHAMPION, "m2", broken)), origin)
-
-    assert {one.status for one in found.taken} == {PREVIOUS}
-    assert set(found.reasons) == {"champion: Version 3 cannot be read from ..."}
 
 
 def test_a_destination_without_a_year_of_evidence_falls_to_the_experts_alone() -> None:

@@ -13,8 +13,8 @@ from models.forecasting.evidence_forecaster import (
     TrainedModel,
 )
 from models.forecasting.forecaster import EXPERTS, MODEL, UNANSWERED
-from models.forecasting.model_frame import outcome, rows_of
-from models.forecasting.residual_history import TREES, RawPrediction, ResidualHistory
+from models.forecasting.model_frame import rows_of
+from models.forecasting.residual_history import TREES, ResidualHistory
 from models.learning.calibration import texts_of
 from models.registry.served import predict_quantiles
 from models.statistical.experts import BASELINES
@@ -84,13 +84,6 @@ def test_quantiles_never_cross_and_are_never_negative() -> None:
     assert np.isfinite(forecasts[NUMBERS]).all(axis=None)
 
 
-def test_medians_of_plain_forecasts_stay_near_what_they_say() -> None:
-    first = backtested()[0][0].query("model == 'last_value' and horizon == 1")
-
-    world = first.set_index("destination").loc["WLD", "p50"]
-    assert world == pytest.approx(origin_at(0).tonnes[10, -1], rel=0.05)
-
-
 def test_errors_are_those_of_months_known_by_now() -> None:
     _, memory = backtested()
 
@@ -101,10 +94,6 @@ def test_errors_are_those_of_months_known_by_now() -> None:
     assert late.age.max() == 5.0
     assert (late.horizon <= late.age).all()
     assert np.isfinite(late.distance).all()
-
-
-def test_a_model_that_never_spoke_has_no_errors() -> None:
-    assert len(ResidualHistory().residuals(MODEL, origin_at(0)).distance) == 0
 
 
 @pytest.mark.slow
@@ -133,12 +122,6 @@ def test_a_higher_rate_in_the_target_month_never_raises_the_median(
     assert (after[~own] == before[~own]).all()
 
 
-def test_before_enough_is_known_the_prior_holds() -> None:
-    _, memory = backtested()
-
-    assert (memory.trees_weight(origin_at(0), QUICK) == QUICK.trees_prior).all()
-
-
 def test_weights_differ_between_near_and_far_horizons_only() -> None:
     weight = backtested()[1].trees_weight(later(), QUICK)
 
@@ -148,24 +131,9 @@ def test_weights_differ_between_near_and_far_horizons_only() -> None:
     assert ((weight >= 1.0 - QUICK.trust) & (weight < 1.0)).all()
 
 
-def test_experts_without_an_error_get_all_that_may_be_trusted() -> None:
-    memory, now = backtested()[1], later()
-    perfect = [_knowing(predicted, now) for predicted in memory.predictions[EXPERTS]]
-
-    weight = ResidualHistory({**memory.predictions, EXPERTS: perfect}).trees_weight(now, QUICK)
-
-    np.testing.assert_allclose(weight, 1.0 - QUICK.trust, atol=1e-9)
-
-
 def later() -> Origin:
     """Snapshot where many errors are known at horizons of either kind."""
     return history().origin(at("2021-03-25"))
-
-
-def _knowing(said: RawPrediction, now: Origin) -> RawPrediction:
-    """Return what a model would have said that knew the outcome."""
-    ratio = np.nan_to_num(outcome(said.origin, now)[0]).reshape(-1)
-    return RawPrediction(said.origin, (ratio - 0.1, ratio, ratio + 0.1))
 
 
 @pytest.mark.parametrize("place", [2, 3, 4, 5])
@@ -185,10 +153,3 @@ def test_the_model_states_what_its_parts_say_in_the_weights_known_then(place: in
     expected = weight * middle[1] + (1.0 - weight) * middle[2]
     np.testing.assert_allclose(middle[0], expected, rtol=1e-9, atol=1e-12)
     np.testing.assert_allclose(high[0] - low[0], high[1] - low[1], rtol=1e-9)
-
-
-def test_the_card_carries_the_weights_of_its_moment() -> None:
-    weight = backtested()[1].trees_weight(history().origin(AS_OF), QUICK)
-
-    assert trained().card["trees_weight"] == weight.tolist()
-    assert trained().card["format"] == 2

@@ -4,7 +4,7 @@ import pytest
 
 from features.panel.partner_table import PartnerTable, partner_table
 from models.evaluation.backtest import backtest_tables
-from models.forecasting.panel_forecaster import PanelSnapshot, forecast_table, known_months
+from models.forecasting.panel_forecaster import forecast_table
 from store.vocabulary import EU27_MEMBERS, FORECAST_COLUMNS, QUANTILE_COLUMNS
 from tests.data.builders import at
 from tests.data.engine_builders import BRIEF
@@ -52,20 +52,6 @@ def test_quantiles_are_in_order_and_none_is_negative(forecast: pd.DataFrame) -> 
     assert (np.diff(values, axis=1) >= 0).all()
 
 
-def test_a_remainder_is_forecast_and_part_of_the_world() -> None:
-    rows = WORLD.rows()
-    total = rows["destination"] == "WLD"
-    rows["value"] = rows["value"].where(~total, rows["value"] * 1.05)
-
-    made = forecast_at(table_at(NOW, rows))
-
-    mean = made.pivot_table(index="period", columns="destination", values="mean")
-    assert (mean["ROW"] > 0).all()
-    np.testing.assert_allclose(
-        mean.drop(columns=["WLD", "EU27"]).sum(axis=1), mean["WLD"], rtol=1e-9
-    )
-
-
 def test_a_destination_that_is_gone_gets_next_to_nothing() -> None:
     rows = WORLD.rows()
     gone = (rows["destination"] == "DEU") & (rows["period_from"] >= "2022-01-01")
@@ -101,35 +87,3 @@ def test_past_tables_are_scored_against_what_is_known_now() -> None:
     usa = own.loc[(own["destination"] == "USA") & (own["period"] == "2023-12-01"), "tonnes"]
     assert set(usa) == {WORLD.tonnes.loc["USA", "2023-12-01"]}
     assert np.isfinite(found.scores["value"]).all()
-
-
-@pytest.mark.slow
-def test_the_last_value_states_the_last_month_for_all_months() -> None:
-    past, now = table_at(at("2023-07-26")), table_at(NOW)
-
-    predicted = backtest_tables(BRIEF, [past], now).forecasts
-
-    last = predicted.loc[
-        (predicted["model"] == "last_value") & (predicted["destination"] == "USA"), "p50"
-    ]
-    assert last.round(9).tolist() == [round(WORLD.tonnes.loc["USA", "2023-06-01"], 9)] * 12
-
-
-def test_without_a_past_table_nothing_is_scored() -> None:
-    found = backtest_tables(BRIEF, [], table_at(NOW))
-
-    assert found.scores.empty
-    assert found.cells.empty
-
-
-def test_the_history_holds_the_sums() -> None:
-    rows = known_months(table_at(NOW)).set_index(["destination", "period"])["tonnes"]
-
-    month = pd.Timestamp("2023-12-01")
-    members = WORLD.tonnes.index.intersection(sorted(EU27_MEMBERS))
-    assert rows["WLD", month] == pytest.approx(WORLD.tonnes[month].sum())
-    assert rows["EU27", month] == pytest.approx(WORLD.tonnes.loc[members, month].sum())
-
-
-def test_a_task_reaches_as_far_as_its_table_is_late() -> None:
-    assert PanelSnapshot.of(table_at(at("2024-03-24"))).horizon == 14

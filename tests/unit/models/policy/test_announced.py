@@ -56,10 +56,6 @@ def test_a_more_probable_act_leaves_less_in_every_draw() -> None:
     assert all((later <= earlier + 1e-12).all() for earlier, later in itertools.pairwise(drawn))
 
 
-def test_the_probability_on_record_changes_nothing() -> None:
-    np.testing.assert_array_equal(kept_at(BASE[0]), kept_at(None))
-
-
 def test_a_scenario_states_how_probable_an_act_is_and_what_that_changes() -> None:
     asked = snapshot()
     scenario = make_scenario("events: [{event_id: to-come, probability: 0.1}]", asked)

@@ -31,19 +31,6 @@ def test_the_share_that_made_the_misses_is_found(share: float) -> None:
     assert pairs == 400 * (5 + 4 + 3 + 2 + 1)
 
 
-def test_too_few_pairs_tell_nothing() -> None:
-    found, pairs = carry_over(cells_of(0.5, forecasts=3))
-
-    assert np.isnan(found)
-    assert pairs == 45
-
-
-def test_sums_of_destinations_tell_nothing() -> None:
-    found, pairs = carry_over(cells_of(0.5).assign(destination="WLD"))
-
-    assert (np.isnan(found), pairs) == (True, 0)
-
-
 def test_months_for_themselves_and_months_alike() -> None:
     alone, alike = (month_ranks(3, share, 20_000, seed=1) for share in (0.0, 1.0))
 

@@ -56,15 +56,6 @@ def test_own_months_pull_the_curve_to_themselves() -> None:
     assert np.median(given[:, 1, 0]) < np.median(given[:, 0, 0])
 
 
-def test_a_missing_own_month_is_passed_over() -> None:
-    response = Response((halted("a"),))
-    own = OwnMonths(AGES[:2], np.array([0.6, 0.6]), np.array([[0.6, np.nan]]), np.zeros((1, 2)))
-
-    drawn = response.draws(AGES[2:], instrument="export_control", destinations=1, own=own)
-
-    assert np.isfinite(drawn).all()
-
-
 def test_months_before_the_control_keep_all_and_none_keeps_far_more() -> None:
     drawn = Response((halted("a"),)).draws(
         np.array([-0.5, 12.0]), instrument="export_ban", destinations=2

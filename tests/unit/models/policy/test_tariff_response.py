@@ -47,15 +47,6 @@ def test_a_fall_to_come_lifts() -> None:
     assert (share[3:] > 1.1).all()
 
 
-def test_whom_no_tariff_hits_keeps_all() -> None:
-    origin = make_origin(tariffs=make_tariffs({}, {"importer": "JPN"}, RISE))
-
-    share = kept_under_tariffs(origin, count=50, seed=1)
-
-    others = [row for row, name in enumerate(origin.series) if name != "USA"]
-    assert (share[:, others] == 1.0).all()
-
-
 def test_a_higher_rise_keeps_less_in_every_draw() -> None:
     origins = [make_origin(tariffs=make_tariffs({}, {**RISE, "rate_pct": r})) for r in (10, 25, 60)]
 

@@ -7,8 +7,7 @@ from models.reconciliation.reconcile import (
     moved_quantiles,
     reconcile,
 )
-from models.reconciliation.tree import Tree, tree_of
-from store.errors import DataError
+from models.reconciliation.tree import tree_of
 
 GROUPS = tuple(np.array(rows) for rows in ([0], [1], [2], [0, 1, 2], [0, 1]))
 
@@ -44,21 +43,6 @@ def test_no_mean_becomes_negative() -> None:
     assert found[3] == pytest.approx(5.0, abs=0.05)
 
 
-def test_a_series_of_zeros_stays_zero_and_finite() -> None:
-    found = coherent([0.0, 20.0, 30.0, 50.0, 20.0], [0.0, 1.0, 1.0, 1.0, 1.0])
-
-    assert np.isfinite(found).all()
-    assert found[0] == pytest.approx(0.0, abs=1e-6)
-
-
-def test_without_sums_every_factor_is_one() -> None:
-    mean = np.array([[1.0, 2.0], [3.0, 4.0]])
-
-    factors = coherent_factors(mean, mean, (np.array([0]), np.array([1])))
-
-    assert (factors == 1.0).all()
-
-
 NAN = np.nan
 NAMES = ("W", "X", "Y", "a", "b", "c", "d")
 TREE = tree_of({"W": "abcd", "X": "ab", "Y": "bd"}, NAMES)
@@ -77,10 +61,6 @@ ERRORS = np.array(
 MEANS = np.array([[100, 80], [45, 20], [50, 60], [20, 12], [30, 4], [35, 40], [25, 30]], float)
 PLAIN = tree_of({"S": "ab"}, ["a", "b"])
 """Rows: S, a, b."""
-
-
-def summed(values: np.ndarray, tree: Tree) -> np.ndarray:
-    return tree.structure @ values[tree.leaves]
 
 
 def test_means_are_those_of_hierarchicalforecast() -> None:
@@ -136,16 +116,6 @@ def test_sums_of_very_many_leaves_are_added_up(monkeypatch: pytest.MonkeyPatch) 
     assert found.tolist() == [[1.0], [2.0], [3.0]]
 
 
-def test_errors_that_are_partly_missing_still_give_sums() -> None:
-    errors = ERRORS.copy()
-    errors[0, :7], errors[3, 4:], errors[5, :] = NAN, NAN, NAN
-
-    found = coherent_means(MEANS, errors, TREE)
-
-    assert np.isfinite(found).all()
-    np.testing.assert_allclose(found[TREE.sums], summed(found, TREE))
-
-
 def test_without_errors_the_gap_is_shared_in_proportion() -> None:
     mean = np.array([[120.0], [60.0], [20.0]])
 
@@ -174,14 +144,6 @@ def test_degenerate_errors_still_give_sums(errors: np.ndarray) -> None:
     assert 70 < found[0, 0] < 130
 
 
-def test_a_series_that_never_erred_moves_least() -> None:
-    errors = np.array([[9.0, -9.0] * 6, [0.0] * 12, [4.0, 4.0, -4.0, -4.0] * 3])
-
-    found = coherent_means(np.array([[120.0], [60.0], [20.0]]), errors, PLAIN)
-
-    assert found[1, 0] == pytest.approx(60.0, abs=0.1)
-
-
 def test_old_spikes_do_not_move_what_is_forecast_near_nothing() -> None:
     spikes = np.array([[5.0, -5.0] * 6, [5.0, -5.0] * 6, [0.0] * 11 + [1e6]])
 
@@ -202,12 +164,6 @@ def test_series_outside_the_tree_stay_as_they_are() -> None:
     np.testing.assert_array_equal(moved[3], quantiles[3])
 
 
-def test_without_sums_nothing_changes() -> None:
-    tree = tree_of({}, ["a", "b"])
-
-    np.testing.assert_array_equal(coherent_means(MEANS[:2], ERRORS[:2], tree), MEANS[:2])
-
-
 def test_a_leaf_that_is_not_forecast_counts_as_nothing() -> None:
     mean = np.array([[30.0], [NAN], [20.0]])
 
@@ -226,46 +182,6 @@ def test_a_sum_that_is_not_forecast_is_added_up_with_its_quantiles() -> None:
 
     assert found[:, 0] == pytest.approx([30.0, 10.0, 20.0], rel=1e-12)
     assert moved[0, 0] == pytest.approx([15.0, 30.0, 60.0], rel=1e-12)
-
-
-def test_a_sum_none_of_whose_leaves_is_forecast_stays() -> None:
-    mean = np.array([[30.0], [NAN], [NAN]])
-
-    assert coherent_means(mean, ERRORS[:3], PLAIN)[0, 0] == 30.0
-
-
-def test_a_sum_of_nothing_forecast_is_not_forecast() -> None:
-    tree = tree_of({"S": "ab"}, ["a", "b", "c"])
-    mean = np.array([[NAN], [NAN], [NAN], [1.0]])
-
-    found, moved = reconcile(mean, np.repeat(mean[:, :, None], 3, axis=2), ERRORS[:4], tree)
-
-    assert np.isnan(found[:3]).all()
-    assert np.isnan(moved[:3]).all()
-
-
-def test_a_forecast_below_zero_counts_as_zero() -> None:
-    below, zero = (np.array([[30.0], [value], [20.0]]) for value in (-5.0, 0.0))
-
-    np.testing.assert_array_equal(
-        coherent_means(below, ERRORS[:3], PLAIN), coherent_means(zero, ERRORS[:3], PLAIN)
-    )
-
-
-def test_sizes_far_apart_are_kept_apart() -> None:
-    tree = tree_of({"S": "ab", "T": "cd"}, ["a", "b", "c", "d"])
-    mean = np.array([[1.2e15], [0.9e-9], [6e14], [4e14], [6e-10], [4e-10]])
-    errors = np.random.default_rng(1).normal(size=(6, 30)) * mean / 10
-
-    found = coherent_means(mean, errors, tree)
-
-    np.testing.assert_allclose(found[tree.sums], summed(found, tree), rtol=1e-12)
-    assert found[:, 0] == pytest.approx(mean[:, 0], rel=0.25)
-
-
-def test_rows_that_do_not_fit_the_tree_are_refused() -> None:
-    with pytest.raises(DataError, match="of 2 and errors of 3 series do not fit a tree of 3"):
-        coherent_means(MEANS[:2], ERRORS[:3], PLAIN)
 
 
 @pytest.mark.parametrize(

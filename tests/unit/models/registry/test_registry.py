@@ -2,7 +2,6 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
-from importlib.metadata import version as installed
 from pathlib import Path
 
 import lightgbm as lgb
@@ -111,26 +110,6 @@ def test_mlflow_alone_predicts_the_same_from_the_folder(
     pd.testing.assert_frame_equal(found, expected, check_exact=True)
 
 
-def test_a_stored_model_tells_destination_and_period_beside_the_quantiles(
-    mlflow_settings: Settings,
-    register: Register,
-    mlflow_rows: pd.DataFrame,
-    expected: pd.DataFrame,
-) -> None:
-    months = pd.date_range("2026-03-01", periods=len(mlflow_rows), freq="MS", unit="ns")
-    rows = mlflow_rows.drop(columns="destination").astype(float)
-    names = pd.DataFrame({"destination": mlflow_rows["destination"], "period": months})
-    version = register(example=names.join(rows))
-    mlflow.set_tracking_uri(mlflow_settings.tracking_uri)
-    model = mlflow.pyfunc.load_model(f"models:/magnetcast/{version}")
-
-    found = model.predict(names.join(rows))
-
-    pd.testing.assert_frame_equal(found, names.join(expected), check_exact=True)
-    assert not [one for one in model.metadata.get_input_schema().inputs if one.required]
-    assert model.metadata.get_output_schema().input_names()[:2] == ["destination", "period"]
-
-
 @pytest.mark.slow
 def test_a_process_without_the_project_predicts_the_same(
     mlflow_stored_folder: Path, mlflow_rows: pd.DataFrame, expected: pd.DataFrame, tmp_path: Path
@@ -203,12 +182,6 @@ def test_a_stored_model_states_what_it_takes_and_gives(mlflow_stored_folder: Pat
     assert list(example.columns) == ["destination", *taken]
 
 
-def test_a_stored_model_names_the_installed_packages(mlflow_stored_folder: Path) -> None:
-    lines = (mlflow_stored_folder / "requirements.txt").read_text(encoding="utf-8").split()
-
-    assert lines == [f"{name}=={installed(name)}" for name in model_store.REQUIREMENTS]
-
-
 def test_a_version_leads_back_to_its_run(mlflow_stored: Settings) -> None:
     client, _ = runs.connect(mlflow_stored)
 
@@ -219,12 +192,6 @@ def test_a_version_leads_back_to_its_run(mlflow_stored: Settings) -> None:
     assert logged.status == "READY"
     assert logged.tags["model_version"] == "m1"
     assert json.loads(logged.tags["mlflow.modelVersions"]) == [{"name": "magnetcast", "version": 1}]
-
-
-def test_a_loaded_model_shows_its_card(
-    mlflow_stored: Settings, mlflow_card: Mapping[str, object]
-) -> None:
-    assert model_store.load(mlflow_stored, 1).card == mlflow_card
 
 
 @pytest.mark.slow
@@ -249,25 +216,6 @@ def test_the_champion_moves_and_leaves_a_way_back(
     assert champion_model(mlflow_settings).version == 2
 
 
-def test_a_name_leads_to_its_newest_version(register: Register, mlflow_settings: Settings) -> None:
-    for name in ("m1", "m2", "m1"):
-        register(model_version=name)
-
-    found = [registry.named(mlflow_settings, name) for name in ("m1", "m2", "m3")]
-
-    assert [one and one.version for one in found] == [3, 2, None]
-
-
-def test_registering_prints_nothing(
-    register: Register, mlflow_settings: Settings, capfd: pytest.CaptureFixture[str]
-) -> None:
-    version = register()
-    registry.promote(mlflow_settings, version)
-    champion_model(mlflow_settings)
-
-    assert capfd.readouterr() == ("", "")
-
-
 def test_a_model_that_cannot_be_stored_becomes_no_version(
     register: Register, mlflow_settings: Settings, mlflow_rows: pd.DataFrame
 ) -> None:
@@ -280,38 +228,11 @@ def test_a_model_that_cannot_be_stored_becomes_no_version(
     assert list(client.search_registered_models()) == []
 
 
-def test_a_model_without_all_heads_is_refused(
-    register: Register, mlflow_heads: Mapping[str, str]
-) -> None:
-    heads = {"p50": mlflow_heads["p50"]}
-
-    with pytest.raises(ValueError, match=r"heads \['p50'\] was to be registered"):
-        register(heads=heads)
-
-
-def test_without_a_database_there_is_no_champion_and_none_is_made(tmp_path: Path) -> None:
-    settings = Settings(home=tmp_path / "var", tracking_uri=f"sqlite:///{tmp_path}/m/mlflow.db")
-
-    assert registry.champion(settings) is None
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_unknown_versions_are_neither_loaded_nor_promoted(mlflow_settings: Settings) -> None:
     with pytest.raises(StoreError, match="has no version 7"):
         model_store.load(mlflow_settings, 7)
     with pytest.raises(StoreError, match="has no version 7"):
         registry.promote(mlflow_settings, 7)
-
-
-def test_lost_files_are_reported_with_their_place(
-    register: Register, mlflow_settings: Settings
-) -> None:
-    version = register()
-    [card] = mlflow_settings.artifact_dir.rglob("card.json")
-    card.unlink()
-
-    with pytest.raises(StoreError, match="Version 1 of model 'magnetcast' cannot be read from"):
-        model_store.load(mlflow_settings, version)
 
 
 @pytest.mark.parametrize("name", ["p50.txt", "card.json"])

@@ -9,7 +9,6 @@ from pathlib import Path
 import mlflow
 import pandas as pd
 import pytest
-from filelock import FileLock
 from matplotlib.figure import Figure
 from mlflow.entities import Run
 
@@ -199,13 +198,6 @@ def test_finished_runs_with_all_tags_are_found_newest_first(mlflow_settings: Set
     assert find_runs(mlflow_settings, {**TAGS, "as_of": "2026-01-01"}) == []
 
 
-def test_looking_for_a_run_makes_no_database(tmp_path: Path) -> None:
-    settings = Settings(home=tmp_path / "var", tracking_uri=f"sqlite:///{tmp_path}/m/mlflow.db")
-
-    assert find_runs(settings, TAGS) == []
-    assert list(tmp_path.iterdir()) == []
-
-
 @pytest.mark.parametrize(
     ("address", "kept"),
     [
@@ -217,24 +209,6 @@ def test_looking_for_a_run_makes_no_database(tmp_path: Path) -> None:
 )
 def test_only_an_absent_file_is_sure_to_hold_nothing(address: str, *, kept: bool) -> None:
     assert mlflow_client.is_kept(Settings(tracking_uri=address)) is kept
-
-
-def test_a_deleted_experiment_is_reported_with_its_remedy(mlflow_settings: Settings) -> None:
-    client, experiment_id = mlflow_client.connect(mlflow_settings)
-    client.delete_experiment(experiment_id)
-
-    with pytest.raises(StoreError, match=rf"deleted\. .*restore --experiment-id {experiment_id}"):
-        mlflow_client.connect(mlflow_settings)
-
-
-def test_waiting_for_another_process_ends(mlflow_settings: Settings, tmp_path: Path) -> None:
-    hurried = mlflow_settings.model_copy(update={"lock_timeout_s": 0.01})
-
-    with (
-        FileLock(tmp_path / "mlruns" / "mlflow.db.lock"),
-        pytest.raises(StoreError, match="opened by another process"),
-    ):
-        mlflow_client.connect(hurried)
 
 
 @pytest.mark.parametrize(

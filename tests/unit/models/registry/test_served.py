@@ -120,22 +120,6 @@ def test_months_that_are_estimates_widen_the_band_in_squares(stderr: float) -> N
     np.testing.assert_allclose(wide, plain * np.hypot(own, 0.5 * stderr) / own, atol=1e-12)
 
 
-def test_experts_who_say_nothing_will_be_traded_leave_a_finite_forecast() -> None:
-    rows = make_rows(level=0.0, experts=0.0)
-
-    forecast = served.predict_quantiles(HEADS, make_card(), rows)
-
-    assert forecast.notna().all(axis=None)
-
-
-def test_spread_never_falls_below_its_floor() -> None:
-    crossed = {**HEADS, "p10": HEADS["p90"], "p90": HEADS["p10"]}
-
-    forecast = served.predict_quantiles(crossed, make_card(floor=0.1), make_rows())
-
-    assert forecast["p90"].iloc[0] == pytest.approx(100.0 * np.exp(0.1))
-
-
 @pytest.mark.parametrize(
     ("values", "levels", "mean"),
     [
@@ -151,15 +135,6 @@ def test_mean_integrates_the_piecewise_linear_quantile_function(
     found = served.mean_of_quantiles(np.array([values]), np.array(levels))
 
     assert found.tolist() == pytest.approx([mean])
-
-
-@pytest.mark.parametrize(("offset", "lowest"), [(0.0, 0.0), (2.0, 0.0)], ids=["none", "two"])
-def test_a_zero_level_is_forecast_without_nan_or_negative(offset: float, lowest: float) -> None:
-    forecast = served.predict_quantiles(HEADS, make_card(), make_rows(level=0.0, offset=offset))
-
-    assert forecast.notna().all(axis=None)
-    assert forecast["p05"].iloc[0] == lowest
-    assert forecast["p95"].iloc[0] == pytest.approx(max(offset * (np.exp(2.0) - 1.0), 0.0))
 
 
 @given(
@@ -197,42 +172,11 @@ def test_a_row_alone_is_forecast_exactly_as_among_others(
     pd.testing.assert_frame_equal(pd.concat(alone), together.head(40), check_exact=True)
 
 
-def test_order_and_index_are_kept_and_the_rows_are_not_modified() -> None:
-    rows = pd.concat([make_rows(level=900.0), make_rows(level=3.0)]).set_axis([9, 4])
-    before = rows.copy()
-
-    forecast = served.predict_quantiles(HEADS, make_card(), rows)
-
-    assert forecast["p50"].to_dict() == pytest.approx({9: 900.0, 4: 3.0})
-    pd.testing.assert_frame_equal(rows, before)
-
-
-def test_a_feature_may_be_missing_in_a_row() -> None:
-    forecast = served.predict_quantiles(HEADS, make_card(), make_rows(lag=np.nan))
-
-    assert forecast.notna().all(axis=None)
-
-
-def test_no_rows_in_means_no_rows_out() -> None:
-    forecast = served.predict_quantiles(HEADS, make_card(), make_rows().head(0))
-
-    assert forecast.empty
-    assert list(forecast.columns) == [*NAMES, "mean"]
-
-
 def test_missing_columns_are_named() -> None:
     rows = make_rows().drop(columns=["tonnes_lag_1m", "level_tonnes"])
 
     with pytest.raises(ValueError, match=r"^2 columns are missing .*: level_tonnes, tonnes_lag_1m"):
         served.predict_quantiles(HEADS, make_card(), rows)
-
-
-def test_a_long_list_of_missing_columns_is_cut() -> None:
-    card = make_card()
-    card["features"] = [f"feature_{number}" for number in range(9)]
-
-    with pytest.raises(ValueError, match=r"^9 columns .*feature_4, \.\.\.\. Expected"):
-        served.predict_quantiles(HEADS, card, make_rows())
 
 
 @pytest.mark.parametrize("column", ["horizon", "level_tonnes", "offset_tonnes", "experts_tonnes"])

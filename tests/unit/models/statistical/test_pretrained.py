@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.learning.spec import EngineSpec, with_parameters
+from models.learning.spec import EngineSpec
 from models.statistical.pretrained import LEAST_VALUES, NAME, medians, notice
 from store.errors import DataError
 from store.settings import PROJECT_ROOT
@@ -49,13 +49,6 @@ def test_other_weights_than_those_recorded_are_refused(
 def test_unasked_it_leaves_the_digest_of_the_choices_as_it_was() -> None:
     assert EngineSpec().digest == "3e4b8162"
     assert EngineSpec(pretrained=1).digest not in {EngineSpec().digest, "3e4b8162"}
-
-
-def test_a_record_of_it_is_read_back() -> None:
-    made = EngineSpec(pretrained=1)
-
-    assert made.changed == {"pretrained": 1}
-    assert with_parameters(EngineSpec(), made.changed, where="the record") == made
 
 
 def test_neither_it_nor_torch_is_locked() -> None:
@@ -111,13 +104,6 @@ class TestNetwork:
 
         assert np.abs(found - values[:, 120:]).max() < 15.0
 
-    def test_large_numbers_that_move_little_keep_their_moves(self) -> None:
-        values = make_values(series=3)
-
-        far = medians(values + 1e9, 6) - 1e9
-
-        np.testing.assert_allclose(far, medians(values, 6), rtol=1e-3)
-
     def test_a_series_too_short_for_it_has_no_forecast(self) -> None:
         values = make_values(series=2)
         values[0, :-LEAST_VALUES] = np.nan
@@ -157,24 +143,6 @@ class TestEngine:
 
         np.testing.assert_array_equal(honest.experts[NAME], other.experts[NAME])
         np.testing.assert_array_equal(honest.tonnes, other.tonnes)
-
-    def test_threads_change_no_bit(self) -> None:
-        values = make_values(series=12)
-
-        one, two = (
-            said_of(make_engine(values, spec=replace(ASKED, threads=count))) for count in (1, 2)
-        )
-
-        np.testing.assert_array_equal(one.tonnes, two.tonnes)
-
-    def test_where_it_cannot_forecast_the_base_stays(self) -> None:
-        values = make_values(series=12)
-        values[0, :-5] = np.nan
-
-        found = said_of(make_engine(values, spec=ASKED))
-
-        np.testing.assert_array_equal(found.experts[NAME][0], found.middle[0])
-        assert np.isfinite(found.tonnes).all()
 
     def test_too_young_a_panel_takes_a_quarter_of_it(self) -> None:
         values = make_values(series=3, months=10)

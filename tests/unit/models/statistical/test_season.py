@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from models.statistical.seasonality import BLOCK, LOWEST, carried, moving_sums, season_profiles
+from models.statistical.seasonality import LOWEST, season_profiles
 from store.arrays import Floats
 
 NAN = float("nan")
@@ -22,14 +22,6 @@ def test_a_pattern_without_noise_is_found_whole() -> None:
     found = season_profiles(panel(1, 60, noise=0.0))
 
     np.testing.assert_allclose(found[0], WAVE, rtol=1e-9)
-
-
-def test_columns_count_from_the_first_month_of_the_panel() -> None:
-    values = panel(1, 72, noise=0.0)
-
-    np.testing.assert_allclose(
-        season_profiles(values[:, 5:])[0], np.roll(season_profiles(values)[0], -5)
-    )
 
 
 def test_a_trend_is_no_season() -> None:
@@ -97,13 +89,6 @@ def test_gaps_and_a_late_start_leave_the_pattern_as_it_is() -> None:
     np.testing.assert_allclose(season_profiles(values)[0], WAVE, atol=0.03)
 
 
-@pytest.mark.parametrize("size", [1e-9, 1e15])
-def test_profiles_do_not_depend_on_the_unit(size: float) -> None:
-    values = panel(12, 60)
-
-    np.testing.assert_allclose(season_profiles(values * size), season_profiles(values), rtol=1e-9)
-
-
 @pytest.mark.parametrize(
     "row",
     [
@@ -122,49 +107,3 @@ def test_odd_series_get_finite_factors_and_leave_others_theirs(row: list[float])
     assert np.isfinite(found).all()
     assert (found >= LOWEST).all()
     np.testing.assert_allclose(found[:5], season_profiles(values[:5]))
-
-
-def test_a_panel_without_any_noise_has_a_profile() -> None:
-    found = season_profiles(panel(12, 48, noise=0.0))
-
-    np.testing.assert_allclose(found, np.vstack([WAVE] * 12), rtol=1e-9)
-
-
-def test_a_panel_of_constants_has_no_season() -> None:
-    assert season_profiles(np.full((12, 48), 7.0)).tolist() == np.ones((12, 12)).tolist()
-
-
-def test_a_panel_of_more_series_than_are_worked_on_at_a_time_is_one_panel() -> None:
-    values = panel(BLOCK + 5, 30)
-
-    found = season_profiles(values)
-
-    np.testing.assert_allclose(season_profiles(values[::-1])[::-1], found, rtol=1e-9)
-
-
-def test_a_panel_without_series_has_no_profiles() -> None:
-    assert season_profiles(np.empty((0, 48))).shape == (0, 12)
-
-
-def test_gaps_are_carried_from_as_many_months_before() -> None:
-    months = np.array([[NAN], [1.0], [NAN], [NAN], [5.0], [NAN]])
-
-    assert np.isnan(carried(months)[0, 0])
-    assert carried(months)[1:, 0].tolist() == [1.0, 1.0, 1.0, 5.0, 5.0]
-    assert carried(months, step=2)[[3, 5], 0].tolist() == [1.0, 1.0]
-
-
-@pytest.mark.parametrize("width", [1, 2, 3, 7, 12, 24])
-def test_moving_sums_add_up_each_window(width: int) -> None:
-    months = np.arange(30.0)[:, None] ** 2
-
-    found = moving_sums(months, width)
-
-    expected = [months[at : at + width].sum() for at in range(31 - width)]
-    assert found[:, 0].tolist() == expected
-
-
-def test_moving_sums_of_a_huge_month_leave_nothing_behind() -> None:
-    months = np.array([1e15, 0.1, 0.1, 0.1])[:, None]
-
-    assert moving_sums(months, 2)[1:, 0].tolist() == [0.2, 0.2]
