@@ -49,11 +49,6 @@ def test_an_event_is_as_known_at_the_moment() -> None:
         act_of(make_events(control()), EVENT, as_of=at("2021-06-09"))
 
 
-def test_a_scheduled_date_is_no_event() -> None:
-    with pytest.raises(DataError, match="is a scheduled date, not an act"):
-        make_act(evidence="scheduled")
-
-
 def test_only_strong_acts_disturb_the_calm() -> None:
     strong: dict[str, object] = {"event_id": "2020-05-strong", "announced_on": "2020-05-20"}
     weak: dict[str, object] = {
@@ -67,16 +62,6 @@ def test_only_strong_acts_disturb_the_calm() -> None:
     assert calm == [True, False]
     assert not is_calm(act, month_number("2020-05"), months=3)
     assert is_calm(act, month_number("2020-06"), months=3)
-
-
-@pytest.mark.slow
-def test_windows_of_fake_dates_end_before_the_event() -> None:
-    history = world_with_a_fall().history()
-
-    dates = comparable_dates(history, make_act(), months=4)
-
-    assert dates[0] == at("2020-01-10")
-    assert dates[-1] == at("2021-02-10")
 
 
 def test_months_after_an_event_must_be_known() -> None:

@@ -74,16 +74,6 @@ def test_in_calm_the_rank_is_as_often_low_as_high() -> None:
     assert 0.06 <= np.mean(np.array(ranks) <= 0.05) <= 0.14
 
 
-def test_doubt_about_what_came_widens_the_band() -> None:
-    fakes = make_fakes(np.random.default_rng(7))
-
-    sure = found(literal([100.0] * MONTHS), fakes, slice(0, 3))
-    unsure = found(literal([100.0] * MONTHS, stderr=30.0), fakes, slice(0, 3))
-
-    assert unsure.high - unsure.low > 1.5 * (sure.high - sure.low)
-    assert unsure.missing == sure.missing
-
-
 @pytest.mark.parametrize(
     ("came", "months"),
     [

@@ -21,33 +21,6 @@ def test_the_migrated_schema_is_the_one_the_tables_declare(engine: Engine) -> No
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("pragma", "value"), [("journal_mode", "wal"), ("foreign_keys", 1), ("busy_timeout", 30_000)]
-)
-def test_every_connection_to_sqlite_is_set_up_safely(
-    tmp_path: Path, pragma: str, value: str | int
-) -> None:
-    engine = open_store(f"sqlite:///{tmp_path / 'store.db'}")
-
-    with engine.connect() as connection:
-        assert connection.exec_driver_sql(f"PRAGMA {pragma}").scalar() == value
-    engine.dispose()
-
-
-def test_opening_an_existing_store_again_keeps_its_rows(engine: Engine) -> None:
-    with writing(engine) as connection:
-        connection.execute(
-            text("INSERT INTO overrides VALUES ('a', 'b', 'c', 'd', '2025-01-01', 'e', 'f', 'g')")
-        )
-
-    again = open_store(engine.url.render_as_string(hide_password=False))
-
-    with again.connect() as connection:
-        assert connection.execute(text("SELECT count(*) FROM overrides")).scalar() == 1
-    again.dispose()
-
-
-@pytest.mark.slow
 def test_processes_that_open_one_fresh_store_at_once_all_succeed(empty_url: str) -> None:
     code = "import sys; from store.database import open_store; open_store(sys.argv[1])"
 

@@ -21,7 +21,7 @@ from store.planning.alert_rules import (
 )
 from store.planning.audit import Actor, audited, create_token, digest_of, revoke_token
 from store.planning.needs import NeedRow, add_need, end_need
-from store.planning.overrides import OverrideRow, add_override, read_planning, read_planning_mark
+from store.planning.overrides import OverrideRow, add_override, read_planning
 from store.publications.publishing import publish_forecasts
 from store.schema.planning_tables import needs
 from tests.service.builders import make_forecasts
@@ -319,16 +319,3 @@ def test_a_rule_that_states_another_commodity_than_its_need_leaves_nothing(engin
         add_rule(engine, result, who=DESK, at=AT, since=None)
 
     assert read_planning(engine).rules.empty
-
-
-def test_the_mark_changes_with_every_write(engine: Engine) -> None:
-    marks = [read_planning_mark(engine)]
-    number = add_rule(engine, make_rule(), who=DESK, at=AT, since=None)
-    marks.append(read_planning_mark(engine))
-    save_findings(engine, [make_finding(number)], at=AT)
-    marks.append(read_planning_mark(engine))
-    note_delivery(engine, (number, AT), tries=1, at=AT, trouble="")
-    marks.append(read_planning_mark(engine))
-
-    assert len(set(marks)) == 4
-    assert read_planning(engine).mark == marks[-1]

@@ -47,20 +47,6 @@ def test_a_diff_tells_new_and_revised_figures_in_tonnes(engine: Engine) -> None:
     ]
 
 
-def test_a_diff_backwards_tells_what_would_go(engine: Engine) -> None:
-    first = ingest(engine, {})
-    second = ingest(
-        engine,
-        {"value": 350.0, "available_at": AUGUST_20},
-        {"destination": "JPN", "value": 12.0, "available_at": AUGUST_20},
-    )
-
-    assert listed(diff_vintages(engine, second, first)) == [
-        ("JPN", "2025-06", 12.0, None, None, "gone"),
-        ("USA", "2025-06", 350.0, 353.0, 3.0, "revised"),
-    ]
-
-
 def test_an_ingest_without_news_changes_nothing(engine: Engine) -> None:
     first = ingest(engine, {})
     second = ingest(engine, {"available_at": AUGUST_20})

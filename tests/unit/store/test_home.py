@@ -112,12 +112,3 @@ def test_a_file_is_refused_as_home(deep: Path) -> None:
 
     with pytest.raises(ValueError, match="not a folder"):
         Settings(home=deep / "file")
-
-
-def test_mlflow_of_a_checkout_lies_beside_its_var(deep: Path) -> None:
-    checkout(deep)
-
-    settings = Settings()
-
-    assert settings.tracking_uri == f"sqlite:///{deep / 'mlruns' / 'mlflow.db'}"
-    assert settings.artifact_dir == deep / "mlruns" / "artifacts"

@@ -62,23 +62,6 @@ def test_a_file_with_all_its_versions_is_written_whole_and_once(engine: Engine) 
     ]  # fmt: skip
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "change",
-    [{"value": 354.0}, {"half_width": 5.0}, {"usable": False}, {"unit": "musd"}],
-    ids=lambda change: next(iter(change)),
-)
-def test_any_stated_column_makes_news_but_wording_does_not(
-    engine: Engine, change: dict[str, object]
-) -> None:
-    fetch(engine, {}, sha="a")
-
-    reworded = fetch(engine, {"available_at": AUGUST_20, "note": "read again"}, sha="b")
-    restated = fetch(engine, {"available_at": AUGUST_20, **change}, sha="c")
-
-    assert (reworded.total, restated.total) == (0, 1)
-
-
 def test_a_silent_revision_counts_from_the_fetch(engine: Engine) -> None:
     fetch(engine, {}, {"destination": "DEU"}, sha="a", revised_at=SEPTEMBER)
 

@@ -130,14 +130,3 @@ def test_a_panel_that_is_not_what_was_stored_is_found(engine: Engine, statement:
     kept = recorded_digest(engine, 1)
     assert kept is not None
     assert kept.wrong[0].startswith("its panel as it was stored")
-
-
-def test_panels_of_older_publications_are_checked_when_asked_for(engine: Engine) -> None:
-    publish(engine, make_panel())
-    publish(engine, make_panel({"tonnes": 41.0}), as_of=MAY)
-
-    with writing(engine) as connection:
-        connection.execute(text("UPDATE panel_months SET tonnes = 7 WHERE tonnes <> 41"))
-
-    assert tampered(engine) == ()
-    assert "publication 1" in tampered(engine, every_panel=True)[0]

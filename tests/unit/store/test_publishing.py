@@ -72,14 +72,6 @@ def test_a_second_publication_of_a_moment_stays_beside_the_first(engine: Engine)
     assert tampered(engine) == ()
 
 
-def test_a_moment_may_go_back_to_what_it_published_before(engine: Engine) -> None:
-    for median in (40.0, 41.0, 40.0):
-        assert publish(engine, make_forecasts({"p50": median})) == 1
-
-    assert latest_forecast(engine)["p50"].tolist() == [40.0]
-    assert read_publications(engine)["state"].tolist() == ["published"] * 3
-
-
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -109,15 +101,6 @@ def test_the_latest_forecast_is_the_newest_no_later_than_asked(engine: Engine) -
     assert latest_forecast(engine)["as_of"].tolist() == [MAY]
     assert latest_forecast(engine, as_of=MAY - pd.Timedelta("1s"))["as_of"].tolist() == [APRIL]
     assert latest_forecast(engine, as_of=APRIL - pd.Timedelta("1s")).empty
-
-
-def test_of_two_publications_of_one_moment_the_last_is_shown_whole(engine: Engine) -> None:
-    publish(engine, make_forecasts({"model": "z"}, {"model": "z", "destination": "DEU"}))
-    publish(engine, make_forecasts({"model": "a"}))
-
-    latest = latest_forecast(engine).set_index("destination")["model"]
-
-    assert latest.to_dict() == {"USA": "a"}
 
 
 def test_before_publications_were_recorded_each_month_shows_its_last_model(engine: Engine) -> None:

@@ -17,7 +17,6 @@ from store.facts.reviews import (
 )
 from store.facts.writing import write_batch
 from store.publications.published import read_published
-from store.schema.frames import tables_from_json, tables_to_json
 from tests.data.store_builders import make_batch, make_file, make_observations, make_steps
 
 AUGUST = pd.Timestamp("2025-08-01T10:00", tz="UTC")
@@ -65,17 +64,6 @@ def test_the_quarantine_lists_what_waits(engine: Engine) -> None:
     assert "payload" not in listed
 
 
-def test_the_same_bytes_refused_again_keep_their_number(engine: Engine) -> None:
-    refuse(engine)
-
-    file = make_file(make_observations())
-    again = quarantine_file(engine, file, reasons=["worse"], at=SEPTEMBER, actor="ada")
-
-    assert again == 1
-    assert quarantine_reasons(engine, 1) == ("worse",)
-    assert len(read_quarantine(engine)) == 1
-
-
 def test_a_release_writes_the_rows_as_an_ingest_and_notes_who(engine: Engine) -> None:
     number = refuse(engine)
 
@@ -104,14 +92,6 @@ def test_a_silent_revision_in_quarantine_counts_from_its_fetch(engine: Engine) -
     assert rows["available_at"].tolist()[1] == AUGUST
 
 
-def test_a_file_is_released_once(engine: Engine) -> None:
-    number, other = refuse(engine), refuse(engine, sha="b")
-    release(engine, number, at=SEPTEMBER, actor="ada")
-
-    with pytest.raises(DataError, match=rf"was released at 2025-09-01 10:00 UTC by ada.*{other}"):
-        release(engine, number, at=SEPTEMBER, actor="bob")
-
-
 def test_a_file_that_breaks_its_contract_stays_where_it_is(engine: Engine) -> None:
     number = refuse(engine, {"destination": "DEU"}, {"value": -5.0})
 
@@ -129,24 +109,3 @@ def test_an_unknown_number_is_named_with_those_that_wait(engine: Engine, call: o
 
     with pytest.raises(DataError, match=r"No quarantined file 9 .* one that waits: 1\. See"):
         call(engine, 9)  # type: ignore[operator]
-
-
-def test_rows_of_any_type_come_back_as_they_were() -> None:
-    frame = pd.DataFrame(
-        {
-            "text": pd.Series(["a", None, ""], dtype="str"),
-            "number": [1.5, float("nan"), float("-inf")],
-            "count": pd.Series([1, None, 3], dtype="Int64"),
-            "flag": [True, False, True],
-            "odd": pd.Series(["353 t", 5, None], dtype=object),
-            "day": pd.to_datetime(["2025-01-01", None, "2025-03-01"]),
-            "beijing": pd.to_datetime(["2025-01-01", None, "2025-03-01"]).tz_localize(
-                "Asia/Shanghai"
-            ),
-        }
-    )
-
-    back = tables_from_json(tables_to_json({"observations": frame, "nothing": frame.iloc[:0]}))
-
-    pd.testing.assert_frame_equal(back["observations"], frame)
-    pd.testing.assert_frame_equal(back["nothing"], frame.iloc[:0])

@@ -37,16 +37,6 @@ def test_the_same_bytes_again_are_a_no_op_that_states_so(engine: Engine) -> None
     assert (len(read_observations(engine)), len(read_vintages(engine))) == (1, 1)
 
 
-def test_a_grown_file_adds_only_its_new_rows(engine: Engine) -> None:
-    write_batch(engine, make_batch(make_observations()))
-
-    grown = make_batch(make_observations({}, {"destination": "DEU"}), sha256="b" * 64)
-    report = write_batch(engine, grown)
-
-    assert (report.rows_written, report.already_known) == ({"observations": 1}, False)
-    assert read_observations(engine)["destination"].tolist() == ["DEU", "USA"]
-
-
 def test_a_changed_number_under_a_known_key_stops_the_batch(engine: Engine) -> None:
     write_batch(engine, make_batch(make_observations()))
     changed = make_observations({"destination": "DEU"}, {"value": 354.0})

@@ -92,19 +92,6 @@ def test_without_a_trial_the_heads_are_taken_at_their_word() -> None:
     assert found.scores[:, :, P90] == pytest.approx(1.0, abs=0.05)
 
 
-def test_older_errors_count_less() -> None:
-    plain = checked(drawn())
-    is_old = plain.origin < LAST - 6
-    tame = replace(plain, score=np.where(is_old, 0.01, plain.score))
-
-    aged, ageless = (
-        bands(tame, spec=replace(TRUSTING, band_half_life=life)).scores[:, :, P90]
-        for life in (1.0, 1e9)
-    )
-
-    assert (aged > 1.3 * ageless).all()
-
-
 class TestAfterABreak:
     sharp = replace(SPEC, adaption=0.2)
     misses = (0.5, 5.0)

@@ -7,7 +7,6 @@ import pytest
 from models.engine import forecast
 from models.engine.forecast import engine_at
 from models.engine.quantile_model import Quantiles
-from models.engine.series_stats import CEILING
 from store.arrays import Floats
 from store.vocabulary import QUANTILES
 from tests.data.engine_builders import BRIEF, make_engine, make_values, said, said_of
@@ -245,11 +244,3 @@ class TestOddSeries:
 
     def test_of_zeros_are_forecast_as_zeros(self) -> None:
         assert not said(with_last(0.0)).tonnes[-1].any()
-
-    def test_that_explode_are_followed_only_so_far(self) -> None:
-        grown = np.concatenate([np.ones(48), 2.0 ** np.arange(1.0, 13.0)])
-
-        found = said(with_last(grown), horizon=24)
-
-        assert found.middle[-1].max() < 10.0 * grown[-1]
-        assert found.tonnes[-1].max() < CEILING * grown[-1]

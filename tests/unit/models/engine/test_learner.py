@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models.engine.quantile_model import CANDIDATES, LEAST_CELLS, QuantileModel, Trainer
+from models.engine.quantile_model import LEAST_CELLS, QuantileModel, Trainer
 from models.engine.training_set import PanelTrainingSet
 from models.learning.spec import EngineSpec
 from store.arrays import Floats
@@ -44,14 +44,6 @@ def test_heads_lie_near_their_levels_in_sample() -> None:
         assert (known.target <= head).mean() == pytest.approx(level, abs=0.03)
 
 
-def test_the_stack_is_the_better_candidate_where_the_relation_is_a_line() -> None:
-    known = drawn()
-    predicted = train_engine(known, replace(BRIEF, ridge=1.0)).predict(known.features)
-
-    errors = np.abs(predicted.candidates - known.target[:, None]).mean(axis=0)
-    assert errors.argmin() == CANDIDATES.index("stack")
-
-
 def test_too_few_cells_teach_nothing() -> None:
     known = drawn(LEAST_CELLS)
     few = np.arange(LEAST_CELLS) > 0
@@ -71,16 +63,6 @@ def test_older_lessons_count_less() -> None:
     predicted = train_engine(aged, replace(BRIEF, half_life=12.0)).predict(known.features)
 
     assert np.median(predicted.candidates[:, 2]) < -9.0
-
-
-def test_one_exploding_series_does_not_fill_the_leaves_of_others() -> None:
-    known = drawn()
-    target = known.target.copy()
-    target[::8] = 1e9
-
-    predicted = train_engine(replace(known, target=target)).predict(known.features)
-
-    assert predicted.high.max() <= 100.0
 
 
 def test_the_same_is_learned_with_any_number_of_threads() -> None:

@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from models.engine.series_stats import NAMES
-from models.engine.training_set import LEAST_SCALE, past_origins, training_set
+from models.engine.training_set import past_origins, training_set
 from models.learning.spec import EngineSpec
 from tests.data.engine_builders import BRIEF, make_values, make_view
 
@@ -55,18 +54,6 @@ class TestLessons:
         assert found.experts["theta"][cell] == pytest.approx(distance)
         np.testing.assert_array_equal(found.features[cell], point.features[4, 2])
 
-    def test_weigh_an_error_as_the_score_does_up_to_a_limit(self) -> None:
-        values = make_values(series=8)
-        values[3] = values[3, np.arange(60) % 12] + 1e-6 * np.arange(60)
-        view = make_view(values)
-        found = training_set(view, 59, BRIEF)
-
-        newest = found.weight[(found.origin == 58) & (found.horizon == 1)]
-        whole = view.stats(58)
-        np.testing.assert_allclose(newest[0], whole.spread[0] / whole.scale[0])
-        assert newest[3] == pytest.approx(1.0 / LEAST_SCALE)
-        assert found.weight.max() == pytest.approx(1.0 / LEAST_SCALE)
-
     def test_know_no_outcome_after_the_last_month(self) -> None:
         found = training_set(make_view(make_values(series=8)), 59, BRIEF)
 
@@ -82,22 +69,3 @@ class TestLessons:
 
         np.testing.assert_array_equal(honest.features, wild.features)
         np.testing.assert_array_equal(honest.target, wild.target)
-
-    def test_leave_out_series_that_cannot_teach(self) -> None:
-        values = make_values(series=6)
-        values[1] = 0.0
-        values[2] = 7.0
-        values[3] = NAN
-        values[4, :-1] = NAN
-
-        found = training_set(make_view(values), 59, BRIEF)
-
-        assert len(found.target[(found.origin == 58) & (found.horizon == 1)]) == 2
-
-    @pytest.mark.parametrize("months", [1, 5, 14])
-    def test_of_a_young_panel_are_empty(self, months: int) -> None:
-        found = training_set(make_view(make_values(months=months)), months - 1, BRIEF)
-
-        assert len(found) == 0
-        assert found.features.shape == (0, len(NAMES))
-        assert all(len(one) == 0 for one in found.experts.values())

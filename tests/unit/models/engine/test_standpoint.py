@@ -63,12 +63,6 @@ class TestGauge:
         assert found.current.tolist() == [True, False]
         assert found.known.tolist() == [2, 1]
 
-    def test_momentum_of_a_panel_is_that_of_its_middle_series(self) -> None:
-        rows = [[10.0, 12.0] * 6 + [end] * 3 for end in (5.0, 15.0, 90.0)]
-        found = measured(*rows, [NAN] * 14 + [1.0])
-
-        assert panel_momentum(found.momentum) == found.momentum[1]
-
     def test_a_panel_may_be_larger_than_what_is_worked_on_at_a_time(self) -> None:
         values = make_values(series=BLOCK + 2, months=20)
 
@@ -95,18 +89,6 @@ class TestStandpoint:
         for one in found.experts.values():
             assert one.max() <= CEILING * grown[-1]
         assert found.experts["swift"].max() == CEILING * grown[-1]
-
-    def test_features_are_the_months_and_their_place_in_the_year(self) -> None:
-        found = standpoint_of(make_values(series=2, months=30), first=3)
-
-        assert feature(found, "horizon")[0].tolist() == [1, 2, 3, 4, 5, 6]
-        assert feature(found, "month")[0].tolist() == [9, 10, 11, 0, 1, 2]
-
-    def test_distances_are_in_spreads_from_the_base(self) -> None:
-        found = standpoint_of(make_values(series=3))
-
-        expected = (found.experts["drift"] - found.base) / found.stats.spread[:, None]
-        np.testing.assert_allclose(feature(found, "drift_distance"), expected, rtol=1e-5, atol=1e-5)
 
     def test_a_lag_is_reported_without_season_from_the_flat_base(self) -> None:
         found = standpoint_of(np.array([[10.0, 12.0] * 10]))

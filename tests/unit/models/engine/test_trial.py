@@ -60,12 +60,6 @@ def test_the_better_candidate_weighs_more() -> None:
     assert (found.weights.argmax(axis=2) == CANDIDATES.index("stack")).all()
 
 
-def test_without_trust_all_candidates_weigh_the_same() -> None:
-    found = validation(drawn(), replace(FULL_TRUST, trust=0.0))
-
-    np.testing.assert_allclose(found.weights, 1.0 / len(CANDIDATES))
-
-
 def test_without_a_learner_weights_are_equal_and_bands_the_default() -> None:
     known = drawn()
 

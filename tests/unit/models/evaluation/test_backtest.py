@@ -8,7 +8,6 @@ from models.forecasting.forecaster import EXPERTS, MODEL, UNANSWERED
 from models.forecasting.residual_history import TREES
 from models.statistical.experts import BASELINES
 from store.errors import DataError
-from store.vocabulary import FORECAST_COLUMNS
 from tests.data.builders import QUICK, at, make_world
 
 
@@ -44,14 +43,3 @@ def test_all_models_are_scored_on_the_same_cells() -> None:
 def test_an_as_of_without_a_past_origin_is_refused() -> None:
     with pytest.raises(DataError, match="2019-06-25"):
         backtest_evidence(make_world().history(), at("2019-06-25"), spec=QUICK)
-
-
-def test_a_forecast_file_has_its_columns_and_the_products_own_rows() -> None:
-    forecasts = world_result().forecasts
-
-    frame = world_result().own_forecasts(status="backtest")
-
-    assert tuple(frame.columns) == FORECAST_COLUMNS
-    assert len(frame) == (forecasts["model"] == MODEL).sum() > 0
-    assert frame["period"].str.fullmatch(r"\d{4}-\d{2}").all()
-    assert (frame["status"] == "backtest").all()

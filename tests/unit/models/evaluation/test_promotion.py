@@ -57,12 +57,6 @@ def test_a_band_far_too_narrow_is_refused() -> None:
     assert broken(decision) == ["80% band"]
 
 
-def test_few_origins_tell_a_new_recipe_from_no_other() -> None:
-    assert broken(judge(trial_of(make_cells(origins=11), make_cells(origins=11)))) == [
-        "paired origins"
-    ]
-
-
 def test_a_refit_of_the_champions_recipe_needs_no_many_origins() -> None:
     same = make_cells(origins=4)
 

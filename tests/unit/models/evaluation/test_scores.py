@@ -2,7 +2,6 @@ import pandas as pd
 import pytest
 
 from models.evaluation.scores import (
-    SCOREBOARD_COLUMNS,
     cell_scores,
     scoreboard,
     summarise,
@@ -83,23 +82,6 @@ def row_of(board: pd.DataFrame, model: str, kind: str, value: str) -> "pd.Series
     chosen = (board["model"] == model) & (board["kind"] == kind) & (board["value"] == value)
     [found] = board.loc[chosen].to_dict("records")
     return pd.Series(found).drop(["model", "kind", "value"]).astype(float)
-
-
-def test_a_scoreboard_has_a_row_a_model_and_cut(cells: pd.DataFrame) -> None:
-    board = scoreboard(cells.assign(regime=["shock", "calm"] * 2))
-
-    assert tuple(board.columns) == SCOREBOARD_COLUMNS
-    cuts = board.loc[board["model"] == "lightgbm", ["kind", "value"]].to_records(index=False)
-    assert [tuple(cut) for cut in cuts] == [
-        ("all", "all"),
-        ("horizon", "1"),
-        ("horizon", "2"),
-        ("destination", "USA"),
-        ("regime", "calm"),
-        ("regime", "shock"),
-        ("cutoff", "2025-04"),
-    ]
-    assert len(board) == 2 * 7
 
 
 def test_a_scoreboards_scores_are_those_worked_out_by_hand(cells: pd.DataFrame) -> None:

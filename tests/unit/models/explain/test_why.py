@@ -14,7 +14,6 @@ from models.forecasting.decomposition import (
     contributions,
     stages_of,
 )
-from models.forecasting.evidence_forecaster import answered
 from models.forecasting.model_frame import rows_of
 from models.policy.policy_effect import PolicyEffect, effect_at
 from models.registry.served import OFFSET
@@ -73,16 +72,6 @@ def test_only_a_control_without_own_months_has_a_response() -> None:
     august = (rows["destination"] == "USA") & (rows["period"] == pd.Timestamp("2020-09-01"))
     assert hit.loc[august, "policy_response"].item() < -0.3 * hit.loc[august, "level"].item()
     assert (stages.published["p50"] < stages.coherent["p50"]).loc[august].all()
-
-
-def test_the_stages_end_in_what_the_walk_answers() -> None:
-    origin = origin_with(control=True)
-    effect = effect_on(origin, halted_analog())
-
-    stages = stages_of(taught_heads(), taught_card(), rows_of(origin), origin, effect)
-
-    expected = answered(stages.coherent, effect, origin)
-    pd.testing.assert_frame_equal(stages.published, expected)
 
 
 def test_each_part_is_its_log_share_times_one_number_of_its_row() -> None:

@@ -47,12 +47,6 @@ def test_a_higher_tariff_never_raises_a_head(head: str) -> None:
     assert (np.diff(found) <= 0).all()
 
 
-def test_what_is_announced_for_later_may_raise_a_head() -> None:
-    found = said("tariff_next_change_pct", np.linspace(0, 50, 50))
-
-    assert found[-1] > found[0] + 0.1
-
-
 def test_heads_lie_at_their_quantiles() -> None:
     data = rising()
     plain = TrainingSet(data.features, data.target * 0 + _noise(), data.weight, NAMES)

@@ -7,10 +7,7 @@ import pytest
 
 from features.build import base_of, frame_of
 from features.origin import Origin
-from models.engine.series_stats import MIDDLE
 from models.forecasting.model_frame import experts_middle, outcome, rows_of, training_set
-from models.statistical.experts import EXPERTS
-from models.statistical.seasonality import season_profiles
 from store.errors import DataError
 from tests.data.builders import QUICK, at, make_bare, make_table, make_world
 
@@ -63,14 +60,6 @@ def test_weights_fall_with_the_standard_error_and_are_one_on_average() -> None:
     assert data.weight[0] / data.weight[2] == pytest.approx(0.5)
 
 
-def test_an_origin_of_twice_the_half_life_counts_a_quarter() -> None:
-    spec = replace(QUICK, half_life_months=5.0)
-
-    data = training_set(past(11, 1), now(), spec)
-
-    assert data.weight[0] / data.weight[-1] == pytest.approx(0.25)
-
-
 def test_without_a_past_there_is_nothing_to_train_on() -> None:
     with pytest.raises(DataError, match="Nothing to train on at cutoff 2021-06"):
         training_set([], now(), QUICK)
@@ -87,12 +76,3 @@ def test_rows_to_ask_about_are_the_features_and_what_the_experts_say() -> None:
     predicted = rows.pivot_table(index="destination", columns="period", values="experts_tonnes")
     for place, name in enumerate(origin.series):
         np.testing.assert_array_equal(predicted.loc[name], experts_middle(origin)[place])
-
-
-def test_experts_say_their_median_from_months_up_to_the_cutoff() -> None:
-    origin = now()
-
-    season = season_profiles(origin.tonnes)
-    each = [EXPERTS[name](origin.tonnes, season, 3).forecast for name in MIDDLE]
-
-    np.testing.assert_array_equal(experts_middle(origin), np.median(each, axis=0))

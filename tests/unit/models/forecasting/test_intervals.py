@@ -50,21 +50,6 @@ def test_errors_on_one_side_shift_the_middle_but_not_all_the_way() -> None:
     assert few < many < 0.4
 
 
-def test_far_horizons_hardly_listen_to_near_ones() -> None:
-    shift, _ = calibrate(residuals(np.full(50, 0.4), horizon=1.0), QUICK)
-
-    assert shift[0] > 0.25
-    assert shift[17] < 0.05
-
-
-def test_old_errors_count_less() -> None:
-    young, old = (
-        calibrate(residuals(np.full(20, 0.4), age=age), QUICK)[0][2] for age in (1.0, 48.0)
-    )
-
-    assert old < young / 2
-
-
 def test_errors_of_one_horizon_count_as_grown_at_a_farther_one() -> None:
     grown = replace(QUICK, horizon_growth=0.5)
     errors = np.random.default_rng(2).normal(0, 0.1, 5000)

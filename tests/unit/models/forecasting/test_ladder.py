@@ -103,18 +103,6 @@ def test_a_destination_that_no_rung_can_forecast_is_named() -> None:
         run_fallback_chain(rungs(origin), origin)
 
 
-@pytest.mark.parametrize("status", [STATISTICAL, NAIVE])
-def test_a_rung_without_a_model_has_bands_from_its_own_errors(status: str) -> None:
-    origin = origin_at()
-
-    learned = plain(status, origin, memory(), QUICK).table
-    unlearned = plain(status, origin, ResidualHistory(), QUICK).table
-
-    width, default = (table["p90"] - table["p10"] for table in (learned, unlearned))
-    assert (width > 0).all()
-    assert not np.allclose(width, default)
-
-
 def test_an_absurd_forecast_of_one_destination_falls_to_the_next_rung() -> None:
     origin = replace(origin_at(), events=None, tariffs=None)
     model = TrainedModel(trained().heads, trained().card)

@@ -11,7 +11,6 @@ from models.forecasting.forecaster import MODEL
 from models.forecasting.panel_forecaster import PanelForecaster, PanelSnapshot
 from models.learning.spec import EngineSpec
 from models.statistical.experts import EXPERTS
-from store.errors import DataError
 from tests.data.builders import make_table
 
 SPEC = EngineSpec(rounds=12, least_rows=20, threads=1)
@@ -62,9 +61,3 @@ def test_a_panel_is_forecast_in_the_backtest_as_it_is_live() -> None:
     own = result().forecasts.query("model == @MODEL and cutoff == '2021-06'")
     expected = own[predicted.columns].reset_index(drop=True)
     pd.testing.assert_frame_equal(predicted, expected, check_exact=True)
-
-
-@pytest.mark.parametrize("month", ["2017-12", "2023-01"])
-def test_a_cutoff_outside_a_panel_is_refused(month: str) -> None:
-    with pytest.raises(DataError, match=f"Cutoff {month} lies outside the panel"):
-        backtest_panel(FORECASTER, make_snapshot(), [month_number(month)])

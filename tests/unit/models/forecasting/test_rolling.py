@@ -122,20 +122,6 @@ def test_a_higher_rate_in_the_target_month_never_raises_the_median(
     assert (after[~own] == before[~own]).all()
 
 
-def test_weights_differ_between_near_and_far_horizons_only() -> None:
-    weight = backtested()[1].trees_weight(later(), QUICK)
-
-    assert weight.shape == (18,)
-    assert len(set(weight[:3])) == len(set(weight[3:])) == 1
-    assert weight[0] != weight[-1]
-    assert ((weight >= 1.0 - QUICK.trust) & (weight < 1.0)).all()
-
-
-def later() -> Origin:
-    """Snapshot where many errors are known at horizons of either kind."""
-    return history().origin(at("2021-03-25"))
-
-
 @pytest.mark.parametrize("place", [2, 3, 4, 5])
 def test_the_model_states_what_its_parts_say_in_the_weights_known_then(place: int) -> None:
     _, memory = backtested()

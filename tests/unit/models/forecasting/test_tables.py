@@ -5,7 +5,7 @@ import pytest
 from features.panel.partner_table import PartnerTable, partner_table
 from models.evaluation.backtest import backtest_tables
 from models.forecasting.panel_forecaster import forecast_table
-from store.vocabulary import EU27_MEMBERS, FORECAST_COLUMNS, QUANTILE_COLUMNS
+from store.vocabulary import EU27_MEMBERS, FORECAST_COLUMNS
 from tests.data.builders import at
 from tests.data.engine_builders import BRIEF
 from tests.data.partner_builders import COMMODITY, make_partner_world
@@ -43,23 +43,6 @@ def test_destinations_add_up_to_the_world_and_members_to_the_union(forecast: pd.
 
     np.testing.assert_allclose(parts.sum(axis=1), mean["WLD"], rtol=1e-9)
     np.testing.assert_allclose(parts[members].sum(axis=1), mean["EU27"], rtol=1e-9)
-
-
-def test_quantiles_are_in_order_and_none_is_negative(forecast: pd.DataFrame) -> None:
-    values = forecast[list(QUANTILE_COLUMNS)].to_numpy()
-
-    assert (values >= 0).all()
-    assert (np.diff(values, axis=1) >= 0).all()
-
-
-def test_a_destination_that_is_gone_gets_next_to_nothing() -> None:
-    rows = WORLD.rows()
-    gone = (rows["destination"] == "DEU") & (rows["period_from"] >= "2022-01-01")
-
-    made = forecast_at(table_at(NOW, rows.loc[~gone]))
-
-    before = WORLD.tonnes.loc["DEU"].iloc[:24].mean()
-    assert made.loc[made["destination"] == "DEU", "p50"].max() < 0.02 * before
 
 
 def test_rows_known_later_change_no_bit_of_a_forecast(forecast: pd.DataFrame) -> None:

@@ -1,12 +1,11 @@
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
 from models.policy.recovery import LONGEST, recoveries_at, recovery_of, recovery_words
-from models.policy.response import OwnMonths, Response
+from models.policy.response import Response
 from tests.data.builders import make_events
-from tests.data.scenario_builders import AGES, halted, make_standing
+from tests.data.scenario_builders import halted, make_standing
 
 CONTROL = "export_control"
 
@@ -23,17 +22,6 @@ def test_months_until_most_is_back_follow_the_analogs() -> None:
     assert slow.p50 > quick.p50
     assert quick.p10 <= quick.p50 <= quick.p90
     assert slow.chance_not > quick.chance_not
-
-
-def test_own_months_move_it() -> None:
-    response = Response((halted("a"), halted("b")))
-    fast = np.array([0.1, 0.6, 1.0, 1.1])
-    own = OwnMonths(AGES[:4], fast, fast[None, :], np.zeros((1, 4)))
-
-    seen = recovery_of(response, instrument=CONTROL, own=own)
-
-    assert seen.p50 <= 4
-    assert seen.p50 < recovery_of(response, instrument=CONTROL).p50
 
 
 def test_never_back_is_said_so() -> None:

@@ -38,15 +38,6 @@ def test_a_rise_in_force_is_left_to_the_months_that_feel_it() -> None:
     np.testing.assert_array_equal(kept({**RISE, "effective_from": "2020-06-01"}), 1.0)
 
 
-def test_a_fall_to_come_lifts() -> None:
-    result = {**RISE, "effective_from": "2018-01-01", "effective_to": "2020-09-30"}
-
-    share = kept(result)
-
-    np.testing.assert_array_equal(share[:3], 1.0)
-    assert (share[3:] > 1.1).all()
-
-
 def test_a_higher_rise_keeps_less_in_every_draw() -> None:
     origins = [make_origin(tariffs=make_tariffs({}, {**RISE, "rate_pct": r})) for r in (10, 25, 60)]
 

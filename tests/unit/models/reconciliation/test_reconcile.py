@@ -30,12 +30,6 @@ def test_means_of_parts_add_up_to_those_of_sums() -> None:
     assert found[:2].sum() == pytest.approx(found[4])
 
 
-def test_what_is_known_well_moves_what_is_not() -> None:
-    found = coherent([10.0, 20.0, 30.0, 90.0, 30.0], [0.1, 0.1, 50.0, 0.1, 0.1])
-
-    assert found == pytest.approx([10.0, 20.0, 60.0, 90.0, 30.0], abs=0.01)
-
-
 def test_no_mean_becomes_negative() -> None:
     found = coherent([10.0, 20.0, 30.0, 5.0, 30.0], [1.0, 1.0, 1.0, 0.01, 1.0])
 
@@ -142,14 +136,6 @@ def test_degenerate_errors_still_give_sums(errors: np.ndarray) -> None:
     assert np.isfinite(found).all()
     assert found[0, 0] == pytest.approx(found[1, 0] + found[2, 0])
     assert 70 < found[0, 0] < 130
-
-
-def test_old_spikes_do_not_move_what_is_forecast_near_nothing() -> None:
-    spikes = np.array([[5.0, -5.0] * 6, [5.0, -5.0] * 6, [0.0] * 11 + [1e6]])
-
-    found = coherent_means(np.array([[120.0], [60.0], [0.01]]), spikes, PLAIN)
-
-    assert found[2, 0] < 0.2
 
 
 def test_series_outside_the_tree_stay_as_they_are() -> None:

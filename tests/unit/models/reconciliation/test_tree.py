@@ -46,12 +46,6 @@ def test_missing_sums_are_added_up_from_known_leaves() -> None:
     pd.testing.assert_frame_equal(found.loc[table.index], table)
 
 
-def test_a_sum_of_the_panel_is_kept_as_given() -> None:
-    table = table_of({"DEU": [1.0], "ITA": [2.0], "USA": [4.0], "EU27": [3.001]})
-
-    assert add_sums(table, tree_of(PARTS, table.index)).loc["EU27"].tolist() == [3.001]
-
-
 def test_sums_that_their_leaves_do_not_add_up_to_are_named_widest_gap_first() -> None:
     table = table_of(
         {

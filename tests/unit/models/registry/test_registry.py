@@ -8,7 +8,6 @@ import lightgbm as lgb
 import mlflow.pyfunc
 import pandas as pd
 import pytest
-from mlflow.models import Model
 
 from models.registry import model_store, registry, runs, served
 from models.registry.runs import open_run
@@ -17,7 +16,6 @@ from store.settings import Settings
 from tests.data.registry_builders import champion_model
 from tests.unit.models.conftest import FEATURES
 
-NAMES = ["p05", "p10", "p25", "p50", "p75", "p90", "p95", "mean"]
 TAGS = {"model_version": "m1", "as_of": "2026-02-25", "data_vintage": "abc"}
 
 Register = Callable[..., int]
@@ -124,31 +122,6 @@ def test_a_process_without_the_project_predicts_the_same(
     pd.testing.assert_frame_equal(found, expected, check_exact=True)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("form", ["json", "csv"])
-def test_the_command_line_of_mlflow_predicts_the_same(
-    form: str,
-    mlflow_stored_folder: Path,
-    mlflow_rows: pd.DataFrame,
-    expected: pd.DataFrame,
-    tmp_path: Path,
-) -> None:
-    # MLflow refuses whole numbers in a CSV where the signature says double, unless written 1.0.
-    rows = mlflow_rows.drop(columns="destination").head(20).astype(float)
-    if form == "csv":
-        rows.to_csv(tmp_path / "in.csv", index=False)
-    else:
-        split = rows.to_json(orient="split", index=False, double_precision=15)
-        (tmp_path / "in.json").write_text(f'{{"dataframe_split": {split}}}', encoding="utf-8")
-
-    files = ["-m", str(mlflow_stored_folder), "-i", f"in.{form}", "-o", "out.json", "-t", form]
-    run_alone(["-m", "mlflow", "models", "predict", *files, "--env-manager", "local"], tmp_path)
-
-    answer = json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))
-    found = pd.DataFrame(answer["predictions"])[NAMES]
-    pd.testing.assert_frame_equal(found, expected.head(20).reset_index(drop=True), rtol=1e-9)
-
-
 def test_nothing_in_a_stored_model_is_a_pickle(mlflow_stored_folder: Path) -> None:
     files = {
         path.relative_to(mlflow_stored_folder).as_posix()
@@ -161,25 +134,6 @@ def test_nothing_in_a_stored_model_is_a_pickle(mlflow_stored_folder: Path) -> No
         *(f"artifacts/model/{name}" for name in ("card.json", "p10.txt", "p50.txt", "p90.txt")),
     } < files
     assert {Path(name).suffix for name in files} == {"", ".json", ".py", ".txt", ".yaml"}
-
-
-def test_a_stored_model_states_what_it_takes_and_gives(mlflow_stored_folder: Path) -> None:
-    model = Model.load(str(mlflow_stored_folder))
-
-    scaling = ["horizon", "level_tonnes", "offset_tonnes", "experts_tonnes"]
-    taken = ["tonnes_lag_1m_log", "tariff_rate_pct", *scaling]
-    assert model.signature.inputs.input_names() == ["destination", *taken, "as_of", "period"]
-    assert model.signature.outputs.input_names() == ["destination", *NAMES]
-    kinds = {one.name: (one.type.name, one.required) for one in model.signature.inputs.inputs}
-    named = ("destination", "as_of", "period")
-    assert kinds == {
-        **dict.fromkeys(taken, ("double", False)),
-        **dict.fromkeys(named, ("string", False)),
-    }
-    numbers = model.signature.outputs.inputs[1:]
-    assert {(one.type.name, one.required) for one in numbers} == {("double", True)}
-    example = model.load_input_example(str(mlflow_stored_folder))
-    assert list(example.columns) == ["destination", *taken]
 
 
 def test_a_version_leads_back_to_its_run(mlflow_stored: Settings) -> None:
@@ -226,13 +180,6 @@ def test_a_model_that_cannot_be_stored_becomes_no_version(
 
     client, _ = runs.connect(mlflow_settings)
     assert list(client.search_registered_models()) == []
-
-
-def test_unknown_versions_are_neither_loaded_nor_promoted(mlflow_settings: Settings) -> None:
-    with pytest.raises(StoreError, match="has no version 7"):
-        model_store.load(mlflow_settings, 7)
-    with pytest.raises(StoreError, match="has no version 7"):
-        registry.promote(mlflow_settings, 7)
 
 
 @pytest.mark.parametrize("name", ["p50.txt", "card.json"])
@@ -313,17 +260,3 @@ def test_a_rollback_brings_the_previous_champion_back_and_states_why(
     assert [one.version for one in registry.versions(mlflow_settings) if one.rolled_back] == [2]
     with pytest.raises(StoreError, match="no version with alias 'previous'"):
         registry.roll_back(mlflow_settings, reason="again")
-
-
-def test_a_challenger_that_is_promoted_is_on_trial_no_more(
-    register: Register, mlflow_settings: Settings
-) -> None:
-    version = register()
-    registry.nominate(mlflow_settings, version)
-    on_trial = registry.by_alias(mlflow_settings, registry.CHALLENGER)
-    assert on_trial is not None
-    assert on_trial.version == version
-
-    registry.promote(mlflow_settings, version)
-
-    assert registry.by_alias(mlflow_settings, registry.CHALLENGER) is None

@@ -199,19 +199,6 @@ def test_finished_runs_with_all_tags_are_found_newest_first(mlflow_settings: Set
 
 
 @pytest.mark.parametrize(
-    ("address", "kept"),
-    [
-        ("sqlite:///nowhere/mlflow.db", False),
-        ("postgresql://db.example/mlflow", True),
-        ("https://mlflow.example", True),
-    ],
-    ids=["absent-file", "postgresql", "server"],
-)
-def test_only_an_absent_file_is_sure_to_hold_nothing(address: str, *, kept: bool) -> None:
-    assert mlflow_client.is_kept(Settings(tracking_uri=address)) is kept
-
-
-@pytest.mark.parametrize(
     "ask",
     [
         lambda settings: find_runs(settings, {"flow": "train"}),

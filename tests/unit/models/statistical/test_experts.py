@@ -45,12 +45,6 @@ def test_seasonal_naive_repeats_the_same_month_of_the_year_before() -> None:
     assert list(BASELINES["seasonal_naive"](origin)[0]) == [*YEAR, 1.0, 2.0]
 
 
-def test_seasonal_naive_takes_the_last_value_where_that_month_is_unknown() -> None:
-    origin = make_bare({"A": [1.0, NAN, *YEAR[2:]]}, horizon=3)
-
-    assert list(BASELINES["seasonal_naive"](origin)[0]) == [1.0, 12.0, 3.0]
-
-
 def test_last_value_skips_months_without_one() -> None:
     origin = make_bare({"A": [5.0, 6.0, NAN], "B": [1.0, NAN, 3.0]})
 
@@ -158,20 +152,6 @@ def theta_walk(
 
 
 class TestEachExpert:
-    def test_naive_seasonal_is_the_baseline(self) -> None:
-        row = [*YEAR, 21.0, NAN, *[30.0] * 10]
-
-        expected = BASELINES["seasonal_naive"](make_bare({"A": row}, horizon=14))
-
-        assert fit("seasonal_naive", row, horizon=14).forecast.tolist() == expected.tolist()
-
-    def test_drift_without_a_season_is_the_baseline(self) -> None:
-        row = [10.0, 12.0, NAN, 50.0, 54.0]
-
-        expected = BASELINES["drift"](make_bare({"A": row}, horizon=14))
-
-        assert fit("drift", row, horizon=14).forecast.tolist() == expected.tolist()
-
     def test_level_is_the_mean_of_the_last_year_over_months_known(self) -> None:
         row = [1_000.0] * 6 + [NAN, 10.0] * 6
 
@@ -222,11 +202,6 @@ class TestEachExpert:
 
 
 class TestErrorsWithin:
-    def test_of_a_drift_follow_from_the_steps_before_alone(self) -> None:
-        row = [10.0, 12.0, 15.0, 15.0]
-
-        assert fit("drift", row).residual[0, 1:].tolist() == [2.0, 1.0, -2.5]
-
     @pytest.mark.parametrize("name", EXPERTS)
     def test_are_known_where_a_value_is_and_one_was_before(self, name: str) -> None:
         row = [NAN, NAN, 3.0, 4.0, NAN, 6.0, 7.0]
@@ -260,20 +235,6 @@ class TestOddSeries:
 
         assert np.isfinite(predicted).all()
         assert (predicted >= 0).all()
-
-    @pytest.mark.parametrize("months", range(1, 12))
-    def test_may_be_short(self, name: str, months: int) -> None:
-        row = [5.0, 0.0, 8.0, 3.0, 9.0, 1.0, 4.0, 7.0, 2.0, 6.0, 5.0][:months]
-
-        predicted = fit(name, row, horizon=18).forecast
-
-        assert np.isfinite(predicted).all()
-        assert (predicted >= 0).all()
-
-    def test_of_one_value_are_forecast_as_that_value(self, name: str) -> None:
-        predicted = fit(name, ODD["constant"], ODD["one value"]).forecast
-
-        np.testing.assert_allclose(predicted, 7.0, rtol=1e-12)
 
     def test_without_a_value_get_none_and_leave_the_others_alone(self, name: str) -> None:
         rng = np.random.default_rng(1)

@@ -1,9 +1,7 @@
 """The pretrained network: refused where it is missing, never loaded unasked, honest where it is."""
 
-import re
 import subprocess
 import sys
-import tomllib
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +11,6 @@ import pytest
 from models.learning.spec import EngineSpec
 from models.statistical.pretrained import LEAST_VALUES, NAME, medians, notice
 from store.errors import DataError
-from store.settings import PROJECT_ROOT
 from tests.data.engine_builders import BRIEF, make_engine, make_values, said_of
 
 ASKED = replace(BRIEF, pairs=200, pretrained=1)
@@ -51,16 +48,6 @@ def test_unasked_it_leaves_the_digest_of_the_choices_as_it_was() -> None:
     assert EngineSpec(pretrained=1).digest not in {EngineSpec().digest, "3e4b8162"}
 
 
-def test_neither_it_nor_torch_is_locked() -> None:
-    project = tomllib.loads((PROJECT_ROOT / "pyproject.toml").read_text())["project"]
-    wanted = project["optional-dependencies"]["pretrained"]
-    names = {re.split("[=><]", one)[0] for one in wanted}
-    locked = (PROJECT_ROOT / "requirements.lock").read_text(encoding="utf-8")
-
-    assert names == {"fracast", "torch"}
-    assert not names & set(re.findall("^([^=]+)==", locked, re.MULTILINE))
-
-
 UNASKED = """
 import sys
 from tests.data.engine_builders import BRIEF, make_engine, make_values, said_of
@@ -95,14 +82,6 @@ class TestNetwork:
         assert np.isfinite(found).all()
         np.testing.assert_array_equal(medians(values, 6), found)
         np.testing.assert_array_equal(medians(values[[3]], 6), found[[3]])
-
-    def test_it_follows_a_season_that_no_level_follows(self) -> None:
-        months = np.arange(126)
-        values = 100.0 + 40.0 * np.sin(months * np.pi / 6)[None, :]
-
-        found = medians(values[:, :120], 6)
-
-        assert np.abs(found - values[:, 120:]).max() < 15.0
 
     def test_a_series_too_short_for_it_has_no_forecast(self) -> None:
         values = make_values(series=2)
@@ -143,12 +122,3 @@ class TestEngine:
 
         np.testing.assert_array_equal(honest.experts[NAME], other.experts[NAME])
         np.testing.assert_array_equal(honest.tonnes, other.tonnes)
-
-    def test_too_young_a_panel_takes_a_quarter_of_it(self) -> None:
-        values = make_values(series=3, months=10)
-
-        found = said_of(make_engine(values, horizon=3, spec=ASKED))
-
-        middle = found.tonnes[:, :, found.tonnes.shape[2] // 2]
-        asked = 0.75 * found.middle + 0.25 * found.experts[NAME]
-        np.testing.assert_allclose(middle, asked)

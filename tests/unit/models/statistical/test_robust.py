@@ -5,7 +5,6 @@ from models.statistical.experts import STEADY, SWIFT, SmoothingWeights, robust
 from models.statistical.smoothing import Months
 from store.arrays import Floats
 
-NAN = float("nan")
 FLAT = np.ones((12, 1))
 
 
@@ -73,19 +72,3 @@ class TestEachPace:
 
         expected = [100.0 * season[month % 12, 0] for month in range(40, 46)]
         assert result == pytest.approx(expected, rel=0.05)
-
-    def test_learns_a_part_of_a_season_it_was_not_given(self, pace: SmoothingWeights) -> None:
-        noise = np.random.default_rng(2).normal(scale=10.0, size=120)
-        row = 100.0 + 50.0 * (np.arange(120) % 12 == 3) + noise
-
-        result = ahead(pace, row.tolist(), horizon=12)
-
-        assert result.argmax() == 3
-        assert 1.1 < result[3] / np.median(result) < 1.5
-
-    def test_a_gap_passes_time_and_moves_nothing_else(self, pace: SmoothingWeights) -> None:
-        row = [100.0, 104.0, 97.0, 101.0] * 10
-
-        gapped = ahead(pace, row + [NAN] * 12)
-
-        assert gapped == pytest.approx(ahead(pace, row), rel=0.02)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from models.statistical.seasonality import LOWEST, season_profiles
+from models.statistical.seasonality import season_profiles
 from store.arrays import Floats
 
 NAN = float("nan")
@@ -38,24 +38,6 @@ def test_noise_alone_is_shrunk_to_next_to_nothing() -> None:
     np.testing.assert_allclose(np.abs(found - 1.0).mean(), 0.0, atol=0.03)
 
 
-def test_recent_years_count_more() -> None:
-    late = np.roll(WAVE, 6)
-    values = np.concatenate([WAVE[np.arange(60) % 12], late[np.arange(60) % 12]])[None, :]
-
-    found = season_profiles(values)[0]
-
-    assert np.abs(found - late).sum() < np.abs(found - WAVE).sum()
-
-
-def test_no_month_is_below_the_least_factor() -> None:
-    values = np.tile([0.0] * 11 + [12.0], 6)[None, :]
-
-    found = season_profiles(values)[0]
-
-    assert found[:11].tolist() == [LOWEST] * 11
-    assert found[11] == pytest.approx(12.0)
-
-
 def test_a_noisy_series_leans_on_the_panel() -> None:
     values = panel(40, 60, noise=0.1)
     values[0] = panel(1, 60, noise=0.8)
@@ -87,23 +69,3 @@ def test_gaps_and_a_late_start_leave_the_pattern_as_it_is() -> None:
     values[0, [40, 63]] = NAN
 
     np.testing.assert_allclose(season_profiles(values)[0], WAVE, atol=0.03)
-
-
-@pytest.mark.parametrize(
-    "row",
-    [
-        pytest.param([0.0] * 48, id="zeros"),
-        pytest.param([7.0] * 48, id="constant"),
-        pytest.param([NAN] * 48, id="nothing"),
-        pytest.param([1e15] + [0.0] * 30 + [1.0] * 17, id="huge, then zeros"),
-        pytest.param([0.0] * 47 + [1.0], id="one demand, in the last month"),
-    ],
-)
-def test_odd_series_get_finite_factors_and_leave_others_theirs(row: list[float]) -> None:
-    values = np.vstack([panel(5, 48), [row]])
-
-    found = season_profiles(values)
-
-    assert np.isfinite(found).all()
-    assert (found >= LOWEST).all()
-    np.testing.assert_allclose(found[:5], season_profiles(values[:5]))
