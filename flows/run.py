@@ -139,6 +139,8 @@ Result = RunOutcome | str
 def run(settings: Settings, as_of: pd.Timestamp, config: RunConfig = MAGNETS) -> RunOutcome:
     """Backtest, forecast, publish and report one configuration; does nothing twice.
 
+    What is new is looked for first: a repeat without news starts no run of Prefect.
+
     Args:
         settings: Where things are kept.
         as_of: The moment to forecast at (UTC).
@@ -149,16 +151,6 @@ def run(settings: Settings, as_of: pd.Timestamp, config: RunConfig = MAGNETS) ->
     """
     if config.is_main:
         made_store(settings)
-    return in_prefect(
-        "run",
-        lambda: _run_alone(settings, as_of, config),
-        home=settings.home,
-        as_of=as_of,
-        about=config.published_as,
-    )
-
-
-def _run_alone(settings: Settings, as_of: pd.Timestamp, config: RunConfig) -> RunOutcome:
     job = MAIN_JOB if config.is_main else table_run(config.published_as)
     with single_writer(settings), marked_run(settings, job):
         result = _results(settings, as_of, [config], keep_going=False)[config.published_as]
@@ -183,19 +175,6 @@ def run_each(
     Returns:
         By key what became of it.
     """
-    keys = [one.published_as for one in configs]
-    return in_prefect(
-        "run",
-        lambda: _run_each(settings, as_of, configs),
-        home=settings.home,
-        as_of=as_of,
-        about=keys[0] if len(keys) == 1 else f"{len(keys)} commodities",
-    )
-
-
-def _run_each(
-    settings: Settings, as_of: pd.Timestamp, configs: Sequence[RunConfig]
-) -> dict[str, Result]:
     with single_writer(settings), marked_run(settings, SEVERAL):
         results = _results(settings, as_of, configs, keep_going=True)
         for config in configs:
@@ -228,14 +207,29 @@ def run_pipeline(pipeline: Pipeline, *, keep_going: bool = False) -> Result:
     """
     if (outcome := unchanged(pipeline)) is not None:
         return outcome
+    snapshot, config = pipeline.snapshot, pipeline.config
     try:
-        config = pipeline.config
-        with recorded_job(pipeline.snapshot, config.flow, commodity=config.published_as):
-            return _run(pipeline)
+        return in_prefect(
+            "run",
+            lambda: _recorded(pipeline),
+            home=snapshot.settings.home,
+            as_of=snapshot.as_of,
+            about=config.published_as,
+        )
     except FAULTS as err:
         if not keep_going:
             raise
         return str(err)
+
+
+def _recorded(pipeline: Pipeline) -> RunOutcome:
+    config = pipeline.config
+    with recorded_job(pipeline.snapshot, config.flow, commodity=config.published_as):
+        outcome = _run(pipeline)
+    state = f"HELD: {outcome.held}." if outcome.held else f"{outcome.rows_published} new rows."
+    goods = "" if outcome.is_main else outcome.commodity
+    leave_forecast(outcome.forecasts, outcome.report, f"{state} {outcome.verdict}", goods=goods)
+    return outcome
 
 
 def _run(pipeline: Pipeline) -> RunOutcome:
@@ -286,10 +280,6 @@ def _publish(pipeline: Pipeline, forecast: BacktestedForecast) -> RunOutcome:
 
 def _follow_up(settings: Settings, outcomes: Sequence[RunOutcome]) -> None:
     """Explain, tell whoever waits, and measure drift; no trouble here undoes a publication."""
-    for outcome in outcomes:
-        state = f"HELD: {outcome.held}." if outcome.held else f"{outcome.rows_published} new rows."
-        goods = "" if outcome.is_main else outcome.commodity
-        leave_forecast(outcome.forecasts, outcome.report, f"{state} {outcome.verdict}", goods=goods)
     if any(one.is_main and not one.held for one in outcomes):
         explain_if_possible(settings)
     alert_if_possible(settings, utc_now())

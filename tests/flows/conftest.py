@@ -1,7 +1,6 @@
 """Flows as plain functions, stores on which the main job ran to copy, a small bundled world."""
 
 import json
-import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -217,16 +216,3 @@ def point_at(folder: Path, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> N
     """Point the environment of a test at a folder."""
     for name, value in environment(folder, data_dir).items():
         monkeypatch.setenv(name, value)
-
-
-@pytest.fixture
-def child_environment(
-    prefect_server: None,  # noqa: ARG001 - must be up
-    place: Path,
-    data_dir: Path,
-) -> dict[str, str]:
-    """Return the environment of a child process, with the server of these tests."""
-    from prefect.settings import PREFECT_API_URL  # noqa: PLC0415 - read within the harness
-
-    url = str(PREFECT_API_URL.value())
-    return {**os.environ, **environment(place, data_dir), "PREFECT_API_URL": url}

@@ -3,7 +3,6 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from itertools import pairwise
 from threading import Thread
 from zoneinfo import ZoneInfo
 
@@ -53,11 +52,6 @@ def test_every_live_source_has_a_cadence_of_beijing(made: dict[str, RunnerDeploy
     }
 
 
-def test_only_declared_parameters_are_taken(made: dict[str, RunnerDeployment]) -> None:
-    assert all(one.enforce_parameter_schema for one in made.values())
-    assert {one.entrypoint.rpartition(".")[0] for one in made.values()} == {"flows.deployments"}
-
-
 def test_the_monthly_run_follows_each_expected_release(made: dict[str, RunnerDeployment]) -> None:
     months = pd.date_range("2026-11-01", "2027-11-01", freq="MS")
     expected = sorted({calendar().released_on(month).date() for month in months})
@@ -78,12 +72,6 @@ def test_every_release_on_record_is_taken_up_by_the_next_morning(
 
     assert {day.day_of_week for day in days} >= {5, 6}
     assert [day for day, m, r in zip(days, moments, runs, strict=True) if r - m > ONE_DAY] == []
-
-
-def test_the_check_is_daily_and_the_backtest_weekly(made: dict[str, RunnerDeployment]) -> None:
-    days = [next_dates(made[name]) for name in ("daily", "weekly")]
-
-    assert [{(b - a).days for a, b in pairwise(one)} for one in days] == [{1}, {7}]
 
 
 @pytest.fixture

@@ -7,14 +7,12 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from mlflow import MlflowClient
 
 from flows.cli.app import VERBS as BY_HEADING
 from flows.cli.options import moment
 from models.evaluation.compare import DIFFERENCE_COLUMNS
 from models.evaluation.scores import CUTS, SCOREBOARD_COLUMNS
 from models.forecasting.forecaster import MODEL
-from models.registry import runs
 from models.statistical.experts import EXPERTS
 from store.settings import PROJECT_ROOT
 from store.vocabulary import FORECAST_COLUMNS, PANEL_COLUMNS
@@ -222,30 +220,6 @@ def test_backtest_of_a_panel_writes_forecasts_scores_and_plots(
     assert set(found["verdict"]) <= {"better", "worse", "not significant"}
     for name in PLOTS:
         assert (folder / name).read_bytes().startswith(b"\x89PNG")
-
-
-@pytest.mark.slow
-def test_backtest_of_a_panel_leaves_one_tagged_run_in_mlflow(
-    magnetcast: Call, panel: Path, place: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("MAGNETCAST_PICTURES", "true")
-
-    magnetcast(
-        *("backtest", "--panel", str(panel), "--horizon", "3", "--cutoffs", "2022-06,2021-12")
-    )
-
-    client = MlflowClient(f"sqlite:///{place / 'mlflow.db'}")
-    experiment = client.get_experiment_by_name(runs.EXPERIMENT)
-    assert experiment is not None
-    [run] = client.search_runs([experiment.experiment_id])
-    wanted = {"panel": "panel.csv", "cutoffs": "2021-12,2022-06", "horizon": "3"}
-    assert wanted.items() <= run.data.tags.items()
-    assert run.data.tags["spec"]
-    assert {"mase_ALL", "coverage80_ALL", "mase_calm", "mase_by_horizon"} <= set(run.data.metrics)
-    curve = client.get_metric_history(run.info.run_id, "mase_by_horizon")
-    assert sorted(point.step for point in curve) == [1, 2, 3]
-    kept = {item.path for item in client.list_artifacts(run.info.run_id)}
-    assert kept == {"scoreboard.csv", "differences.csv", *PLOTS}
 
 
 @pytest.mark.usefixtures("at_published")

@@ -1,4 +1,4 @@
-"""The command as a person runs it: a process of its own, with Prefect and a server of that."""
+"""The command as a person runs it: a process of its own; without news it needs no Prefect."""
 
 import os
 import subprocess
@@ -33,3 +33,4 @@ def test_a_repeat_with_nothing_new_states_so_and_publishes_nothing(
     assert "nothing new since the forecast of 2020-04-22; nothing was published" in done.stderr
     assert "Month" in done.stdout
     assert len(read_runs(store_of(there.settings))) == 1
+    assert not (tmp_path / "prefect").exists()

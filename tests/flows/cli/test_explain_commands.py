@@ -1,8 +1,8 @@
 import io
 import json
 import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 
@@ -74,17 +74,6 @@ def home(
     return tmp_path / "var"
 
 
-@contextmanager
-def without_models(published: Published) -> Iterator[None]:
-    """Hide the files of all models."""
-    hidden = published.folder / "hidden"
-    published.settings.artifact_dir.rename(hidden)
-    try:
-        yield
-    finally:
-        hidden.rename(published.settings.artifact_dir)
-
-
 def forget_parts(home: Path) -> None:
     """Leave the forecasts as a release without parts published them."""
     with closing(sqlite3.connect(home / "magnetcast.db")) as database, database:
@@ -146,21 +135,6 @@ def test_a_change_is_split_into_parts_that_add_up(magnetcast: Call, tmp_path: Pa
         assert table[name].abs().max() < 1e-6, name
     assert "news since 2020-04-22 (publication 1): new figures: " in err
     assert f"as of {LATER}" in err
-
-
-def test_without_model_and_stored_parts_all_but_the_level_is_not_reproduced(
-    magnetcast: Call, published: Published, home: Path
-) -> None:
-    forget_parts(home)
-    with without_models(published):
-        code, text, err = magnetcast("explain", "USA", "--as-of", AS_OF, "--format", "csv")
-
-    assert code == 0, err
-    table = table_of(text)
-    rest = table["p50"] - table["level"]
-    assert rest.abs().max() > 1.0
-    assert table[NOT_REPRODUCED].tolist() == pytest.approx(rest.tolist())
-    assert "longer reproducible" in err
 
 
 def test_rows_that_came_in_late_do_not_reach_the_explanation(magnetcast: Call, home: Path) -> None:

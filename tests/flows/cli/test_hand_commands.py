@@ -7,7 +7,6 @@ from sqlalchemy import Engine
 
 from flows.cli.options import moment
 from flows.clock import utc_now
-from magnetcast.reads import opened
 from store.database import open_store
 from store.facts.reading import read_events, read_observations, read_vintages
 from store.settings import Settings
@@ -63,20 +62,6 @@ def test_a_figure_corrected_today_counts_in_a_command_that_names_no_moment(
 
     known = read_observations(engine, as_of=moment(None)).sort_values("available_at")
     assert known.query("source == 'example.org'")["value"].tolist() == [5121.0, 512.0]
-
-
-@pytest.mark.usefixtures("engine")
-def test_calls_from_python_that_name_no_moment_share_one_until_a_figure_comes_in(
-    magnetcast: Call,
-) -> None:
-    first, again = opened(None), opened(None)
-    code, _, output = magnetcast(*FIGURE)
-    after = opened(None)
-
-    assert code == 0, output
-    assert first.history is again.history
-    assert after.as_of > first.as_of
-    assert after.data_vintage != first.data_vintage
 
 
 def test_a_bad_figure_names_each_bad_cell_and_writes_nothing(

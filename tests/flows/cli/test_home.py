@@ -85,16 +85,6 @@ REFUSED = {
 }
 """By bad input what is said of it."""
 
-MISTYPED = {
-    "vintage": 'Unknown command "vintage"',
-    "vintages --sorce x": "Unknown option: --sorce. Did you mean --source?",
-    "vintages --format xml": 'Invalid value "xml" for --format',
-    "diff one two": 'unable to convert "one" into int',
-    "diff 1": "SECOND requires an argument",
-    "serve --port x": "Invalid value for --port",
-}
-"""By what is no command line what is said of it."""
-
 
 @pytest.fixture
 def nowhere(tmp_path: Path, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -146,19 +136,6 @@ def test_bad_input_is_one_message_and_makes_nothing(
     assert (code, out) == (1, "")
     assert err.startswith("error: ")
     assert said in err
-    assert made(nowhere) == []
-
-
-@pytest.mark.parametrize(("words", "said"), MISTYPED.items())
-def test_what_is_mistyped_is_one_line(
-    nowhere: Path, magnetcast: Call, words: str, said: str
-) -> None:
-    code, out, err = magnetcast(*words.split())
-
-    assert (code, out) == (2, "")
-    assert err.startswith("error: ")
-    assert said in err
-    assert err.count("\n") == 1
     assert made(nowhere) == []
 
 

@@ -144,21 +144,6 @@ def test_documents_are_reviewed_and_an_accepted_one_is_an_event_known_from_now(
     assert event["available_at"] >= begun
 
 
-@pytest.mark.usefixtures("at_providers")
-def test_a_rejected_document_is_not_proposed_again(magnetcast: Call) -> None:
-    magnetcast("ingest", "federal_register", "--since", "2024-01")
-    numbers = read_reviews(store_of(Settings()))["id"].tolist()
-
-    answer = magnetcast("review", "reject", str(numbers[0]), "--note", "another product")
-    magnetcast("ingest", "federal_register", "--since", "2023-12")
-
-    assert answer[0] == 0
-    assert numbers[0] not in read_reviews(store_of(Settings()))["id"].tolist()
-    everything = read_reviews(store_of(Settings()), open_only=False).set_index("id")
-    assert everything.loc[numbers[0], "decision"] == "rejected"
-    assert everything["item_key"].is_unique
-
-
 @pytest.mark.slow
 @pytest.mark.usefixtures("at_providers")
 def test_other_goods_are_ingested_by_their_code_and_forecast_in_their_groups(
@@ -183,28 +168,6 @@ def test_other_goods_are_ingested_by_their_code_and_forecast_in_their_groups(
 
 
 CUSTOMS = "Date,Commodity code,Trading partner code,Trading partner,Quantity,Unit,US dollar\n"
-
-
-@pytest.mark.slow
-@pytest.mark.usefixtures("place")
-def test_lines_that_are_refused_wait_and_can_be_released_as_places_of_their_own(
-    magnetcast: Call, tmp_path: Path
-) -> None:
-    path = tmp_path / "august.csv"
-    lines = ["202608,85051110,116,Japan,51234,kg,2817900", "202608,85051110,987,Utopia,700,kg,9000"]
-    path.write_text(CUSTOMS + "\n".join(lines) + "\n", encoding="utf-8")
-    words = ("ingest", "customs", str(path), "--flow", "export")
-
-    code, _, err = magnetcast(*words)
-    result = " ".join(err.split())
-
-    assert code == 0
-    assert "1 lines of august.csv wait in quarantine as number 1" in result
-    assert "line 3, column 'Trading partner': '987 Utopia' is not a partner" in result
-    assert set(stored()["destination"]) == {"JPN"}
-    assert "nothing new in august.csv" in magnetcast(*words)[2]
-    assert magnetcast("quarantine", "release", "1")[0] == 0
-    assert set(stored()["destination"]) == {"JPN", "C987"}
 
 
 @pytest.mark.slow

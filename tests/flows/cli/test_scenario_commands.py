@@ -8,10 +8,6 @@ import pandas as pd
 import pytest
 
 from models.policy.scenario import COLUMNS
-from sources.files.scenario import read_scenario
-from store.schema.scenario import ACT_DAYS, ScenarioContext
-from store.settings import PROJECT_ROOT
-from tests.data.builders import at
 from tests.flows.conftest import AS_OF, Published, environment
 
 Call = Callable[..., tuple[int, str, str]]
@@ -82,17 +78,3 @@ def test_what_contradicts_itself_is_one_message_and_nothing_is_stored(
     assert "line 4, rate_pct: '-5' is out of range. Expected 0 or more" in err
     assert "Traceback" not in err
     assert rows_stored(home) == before
-
-
-@pytest.mark.parametrize(
-    "path", sorted((PROJECT_ROOT / "scenarios").glob("*.yaml")), ids=lambda path: path.stem
-)
-def test_the_worked_scenarios_can_be_read(path: Path) -> None:
-    events = pd.read_csv(PROJECT_ROOT / "data" / "policy_events.csv", parse_dates=list(ACT_DAYS))
-    places = ("USA", "JPN", "WLD", "EU27")
-
-    ground = ScenarioContext(at("2026-11-25"), events, places, places)
-    found = read_scenario(path.name, path.read_bytes(), ground)
-
-    assert found.name
-    assert found.levers.all

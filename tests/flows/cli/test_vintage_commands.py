@@ -76,14 +76,6 @@ def test_diff_tells_what_changed_in_tonnes(magnetcast: Call, tmp_path: Path) -> 
     ]  # fmt: skip
 
 
-@pytest.mark.usefixtures("two_fetches")
-def test_diff_of_an_unknown_ingest_names_the_known(magnetcast: Call) -> None:
-    code, out, err = magnetcast("diff", "1", "7")
-
-    assert (code, out) == (1, "")
-    assert err.startswith("error: No vintage 7 in table vintages. Expected one of 2; 1.")
-
-
 def test_the_quarantine_lists_and_shows_what_waits(magnetcast: Call, refused: int) -> None:
     _, listed, _ = magnetcast("quarantine", "list", "--format", "csv")
     _, shown, _ = magnetcast("quarantine", "show", str(refused), "--format", "csv")

@@ -57,10 +57,6 @@ def found(monitor: Monitor, *, fired: bool = True) -> Reading:
     return Reading(monitor, 2.0, 1.0, 12, fired, "two, where chance allows one")
 
 
-def test_nothing_is_wrong_where_all_is_in_time() -> None:
-    assert list(health_findings(FINE)) == []
-
-
 @pytest.mark.parametrize(
     ("change", "alarm", "code"),
     [

@@ -213,20 +213,6 @@ def test_figures_dated_back_by_a_later_ingest_do_not_reach_a_replay(copy: Settin
 
 
 @pytest.mark.slow
-def test_a_fact_that_is_gone_is_named_with_its_table(copy: Settings) -> None:
-    change(
-        copy, "DELETE FROM observations WHERE destination = 'USA' AND period_from = '2020-01-01'"
-    )
-
-    found = reproduce(copy, at(AS_OF))
-
-    assert not found.is_same
-    [result] = found.missing
-    assert result.startswith("the facts of observations: ")
-    assert "numbers differ, most of all" in found.difference
-
-
-@pytest.mark.slow
 def test_other_last_digits_pass_only_where_arithmetic_rounds_otherwise(copy: Settings) -> None:
     found = reproduce(copy, at(AS_OF))
     assert found.again is not None

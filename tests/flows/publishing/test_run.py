@@ -1,6 +1,3 @@
-import sqlite3
-import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
@@ -15,12 +12,10 @@ from models.registry import runs as mlflow_client
 from store.errors import DataError
 from store.facts.evidence import data_vintage
 from store.facts.reading import latest_forecast, read_forecasts, read_runs
-from store.settings import PROJECT_ROOT, Settings
+from store.settings import Settings
 from store.vocabulary import DESTINATIONS
 from tests.data.builders import at
 from tests.flows.conftest import AS_OF, Published
-
-LINE = "from flows.cli.app import main; main()"
 
 
 def test_every_destination_and_month_is_published_once(published: Published) -> None:
@@ -135,35 +130,3 @@ def test_a_run_that_fails_is_noted_as_failed(place: Path) -> None:
     assert row["status"] == "failed"
     assert latest_forecast(store_of(settings)).empty
     assert not (place / "var" / "reports").exists()
-
-
-@pytest.mark.slow
-def test_two_runs_at_once_leave_one_forecast_and_a_sound_store(
-    place: Path, child_environment: dict[str, str]
-) -> None:
-    command = [sys.executable, "-c", LINE, "run", "--as-of", AS_OF]
-    both = [
-        subprocess.Popen(  # noqa: S603 - our own interpreter and script
-            command,
-            cwd=PROJECT_ROOT,
-            env=child_environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(2)
-    ]
-    result = [process.communicate(timeout=900)[1] for process in both]
-
-    assert [process.returncode for process in both] == [0, 0], result
-    assert sum("nothing new since the forecast" in text for text in result) == 1
-    assert sum("144 rows as of 2020-04-22" in text for text in result) == 1
-    rows = read_forecasts(store_of(Settings()))
-    assert len(rows) == 144
-    assert not rows.duplicated(["destination", "period"]).any()
-    for database in (place / "var" / "magnetcast.db", place / "mlflow.db"):
-        connection = sqlite3.connect(database)
-        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-        connection.close()
-    client = MlflowClient(Settings().tracking_uri)
-    assert len(client.search_model_versions(f"name = '{registry.MODEL}'")) == 1

@@ -9,7 +9,6 @@ from flows.clock import utc_now
 from flows.context.stores import made_store, store_of
 from flows.monitoring.health import examine
 from flows.monitoring.status import status_lines
-from flows.publishing.reproduce import reproduce
 from flows.publishing.run_config import table_config
 from flows.publishing.table_pipeline import TablePipeline
 from flows.publishing.table_snapshot import open_table
@@ -83,25 +82,6 @@ def test_each_commodity_is_published_under_its_key_by_its_own_model(filled: Fill
     assert {code: one.rows_published for code, one in outcomes(filled.results).items()} == {
         "811292": 26 * 12, "250410": 26 * 12, "392690": 26 * 14,
     }  # fmt: skip
-
-
-def test_a_commodity_without_a_table_is_named_and_takes_no_other_down(filled: Filled) -> None:
-    result = filled.results["999999"]
-
-    assert isinstance(result, str)
-    assert result.startswith("No full partner table of commodity 999999")
-
-
-def test_each_table_is_forecast_from_its_own_last_month_and_adds_up(filled: Filled) -> None:
-    engine = store_of(filled.settings)
-    for code, cutoff in (("811292", "2024-01"), ("392690", "2023-11")):
-        rows = latest_forecast(engine, commodity=code)
-        mean = rows.pivot_table(index="period", columns="destination", values="mean")
-
-        assert set(rows["cutoff"]) == {cutoff}
-        assert rows["period"].max() == "2025-01"
-        parts = mean.drop(columns=["WLD", "EU27"]).sum(axis=1)
-        pd.testing.assert_series_equal(mean["WLD"], parts, check_names=False)
 
 
 @pytest.mark.slow
@@ -193,21 +173,3 @@ def test_where_no_model_can_be_trained_the_experts_answer_with_the_reason(
     assert rows["reason"].str.startswith("Check failed: (num_leaves)").all()
     runs = read_runs(store_of(settings)).sort_values("started_at")
     assert runs["status"].tolist() == ["failed", "finished"]
-
-
-@pytest.mark.slow
-def test_what_the_experts_answered_stays_and_is_made_again(
-    new_folder: Callable[[], Path], data_dir: Path
-) -> None:
-    settings = filled_settings(settings_of(environment(new_folder(), data_dir)))
-    experts = open_table(settings, at(NOW), "811292").fallback()
-    assert experts is not None
-    pipeline = TablePipeline(experts)
-
-    first, second = run_pipeline(pipeline), run_pipeline(pipeline)
-
-    assert isinstance(first, RunOutcome)
-    assert isinstance(second, RunOutcome)
-    assert (first.is_new, second.is_new) == (True, False)
-    assert experts.fallback() is None
-    assert reproduce(settings, at(NOW), "811292").is_same

@@ -14,14 +14,13 @@ from flows.publishing.table_pipeline import hindsight
 from flows.publishing.table_snapshot import open_table
 from flows.run import RunOutcome, run
 from models.learning.spec import EngineSpec
-from store.errors import DataError
 from store.facts.batch import Batch, FileRows
-from store.facts.reading import latest_forecast, read_forecasts, read_scores
+from store.facts.reading import read_forecasts
 from store.facts.writing import write_batch
 from store.settings import Settings
 from tests.data.builders import at
-from tests.data.partner_builders import make_cells, make_partner_rows, make_partner_world
-from tests.flows.conftest import copied_settings, environment, settings_of
+from tests.data.partner_builders import make_partner_world
+from tests.flows.conftest import environment, settings_of
 
 NOW = "2024-12-26"
 PARTNERS = 40
@@ -59,12 +58,6 @@ def test_partners_and_their_sums_are_published_a_year_ahead(filled: Filled) -> N
     assert set(rows["status"]) == {"champion"}
 
 
-def test_the_magnets_do_not_see_them(filled: Filled) -> None:
-    assert read_forecasts(store_of(filled.settings)).empty
-    assert latest_forecast(store_of(filled.settings)).empty
-    assert read_scores(store_of(filled.settings)).empty
-
-
 @pytest.mark.slow
 def test_a_published_table_is_made_again_bit_for_bit(filled: Filled) -> None:
     found = reproduce(filled.settings, at(NOW), "850511")
@@ -84,16 +77,6 @@ def test_report_and_published_rows_are_the_same(filled: Filled) -> None:
         predicted.sort_index(), published.sort_index(), check_dtype=False
     )
     assert filled.outcome.report == folder / "index.html"
-
-
-def test_scores_are_kept_beside_seasonal_naive_and_last_value(filled: Filled) -> None:
-    scores = read_scores(store_of(filled.settings), commodity="850511")
-
-    own = f"partners-{open_table(filled.settings, at(NOW), '850511').spec.digest}"
-    assert {model.rsplit("-", 2)[0] for model in scores["model"]} == {
-        own, "seasonal_naive", "last_value",
-    }  # fmt: skip
-    assert {"ALL", "WLD", "USA"} <= set(scores["scope"])
 
 
 def past_tables(settings: Settings) -> list[PartnerTable]:
@@ -129,27 +112,6 @@ def test_a_table_that_is_too_late_is_published_as_stale(place: Path) -> None:  #
 
     assert open_table(settings, at("2025-06-26"), "850511").status == "champion"
     assert open_table(settings, at("2025-08-26"), "850511").status == "stale"
-
-
-def test_a_commodity_without_a_table_is_reported_of_with_those_that_have_one(
-    filled: Filled,
-) -> None:
-    with pytest.raises(DataError, match=r"No full partner table of commodity 999999 .* 850511\."):
-        run(filled.settings, at(NOW), table_config("999999"))
-
-
-@pytest.mark.slow
-def test_news_of_a_month_makes_a_new_forecast(
-    filled: Filled, tmp_path: Path, data_dir: Path
-) -> None:
-    settings = copied_settings(filled.settings, tmp_path / "copy", data_dir)
-    news = make_cells({"USA": {"2024-10": 5000.0}}).assign(available_at=at("2024-12-27"))
-    fill(settings, make_partner_rows(news), name="revised")
-
-    assert run(settings, at("2024-12-28"), table_config("850511")).is_new
-
-    latest = latest_forecast(store_of(settings), commodity="850511")
-    assert set(latest["as_of"]) == {at("2024-12-28")}
 
 
 @pytest.mark.slow

@@ -85,18 +85,3 @@ def test_a_late_figure_makes_a_second_publication_and_the_first_stays(
     champion = registry.champion(home)
     assert champion is not None
     assert set(second["model"]) == {champion.model_version}
-
-
-@pytest.mark.usefixtures("home")
-def test_publications_of_one_day_are_named_by_number(magnetcast: Call) -> None:
-    code, _, err = magnetcast("replay", "--publication", "1")
-    assert code == 0, err
-    assert "publication 1" in err
-
-    code, _, err = magnetcast("replay", "--publication", "7")
-    assert code == 1
-    assert "No publication 7 of 85051110 was published" in err
-
-    code, _, err = magnetcast("replay")
-    assert code == 1
-    assert "Expected --as-of DAY or --publication N" in err

@@ -6,11 +6,9 @@ import mlflow
 import pandas as pd
 import pytest
 
-from flows.training.compare_runs import compare_runs
 from models.evaluation.scores import cell_scores
 from models.registry import registry
 from models.registry.runs import find_runs, log_table, open_run, read_text
-from store.errors import StoreError
 from store.settings import Settings
 from store.vocabulary import QUANTILE_COLUMNS
 from tests.flows.conftest import Published, copied, point_at
@@ -94,19 +92,3 @@ def test_a_version_and_a_run_are_distinguished_by_choices_and_scores(
         "parameters.csv", "scores.csv", "cells.csv",
         "differences.png", "wape_by_horizon.png", "wape_by_origin.png",
     }  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("name", "words"),
-    [
-        ("99", "has no version 99"),
-        ("zzz", "No run in .* begins with 'zzz'"),
-        ("", r"\d runs in .* begin with ''"),
-    ],
-    ids=["version", "run", "several"],
-)
-def test_a_run_that_is_not_there_is_one_sentence(
-    compared: Published, name: str, words: str
-) -> None:
-    with pytest.raises(StoreError, match=words):
-        compare_runs(compared.settings, "1", name)

@@ -95,17 +95,6 @@ def test_changed_texts_of_both_champions_leave_the_experts(twice: Settings) -> N
     assert_explained(made)
 
 
-def test_a_registry_that_is_gone_leaves_the_experts(twice: Settings, tmp_path: Path) -> None:
-    database = tmp_path / "mlflow.db"
-    database.write_bytes(b"no database at all" * 100)
-    lost = twice.model_copy(update={"tracking_uri": f"sqlite:///{database}"})
-
-    made = predict(lost, at(LATER))
-
-    assert set(made.table["status"]) == {"statistical ensemble"}
-    assert_coherent(made)
-
-
 def test_evidence_lost_for_one_destination_is_forecast_by_the_experts_and_published(
     twice: Settings,
 ) -> None:

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -10,7 +9,6 @@ import pytest
 from mlflow import MlflowClient
 
 from features.build import ALL_FEATURES
-from flows.context.recipes import magnets_recipe
 from flows.monitoring.health import examine
 from flows.monitoring.status import lines_of
 from flows.run import run
@@ -20,7 +18,7 @@ from flows.training.train import train
 from models.evaluation.backtest import Backtest
 from models.registry import model_store, registry
 from models.registry.runs import log_table, open_run
-from store.errors import DataError, StoreError
+from store.errors import DataError
 from store.settings import Settings
 from tests.data.builders import at
 from tests.data.cell_builders import make_cells
@@ -86,16 +84,6 @@ def test_the_next_release_publishes_with_a_refit_and_keeps_the_way_back(
     assert set(outcome.forecasts["reason"]) == {""}
 
 
-def test_a_refit_that_is_promoted_leaves_another_recipe_on_trial(own: Settings) -> None:
-    usual = magnets_recipe(own, at(LATER)).spec
-    other = train(own, at(LATER), spec=replace(usual, learning_rate=2 * usual.learning_rate))
-
-    run(own, at(LATER))
-
-    assert aliases(own)["champion"] > other
-    assert aliases(own)["challenger"] == other
-
-
 def test_a_broken_champion_is_replaced_by_the_next_training(own: Settings) -> None:
     for text in own.artifact_dir.rglob("p50.txt"):
         text.write_text("tree\n", encoding="utf-8")
@@ -104,15 +92,6 @@ def test_a_broken_champion_is_replaced_by_the_next_training(own: Settings) -> No
 
     assert aliases(own)["champion"] == 2
     assert set(outcome.forecasts["status"]) == {"champion"}
-
-
-def test_what_is_on_trial_nowhere_cannot_be_promoted(own: Settings) -> None:
-    with pytest.raises(StoreError, match="is challenger"):
-        promote(own, at(LATER))
-    with pytest.raises(DataError, match="Version 1 is champion already"):
-        promote(own, at(LATER), 1)
-    with pytest.raises(StoreError, match="no version 9"):
-        promote(own, at(LATER), 9)
 
 
 def test_the_commands_show_the_rules_and_tell_by_their_exit_code(

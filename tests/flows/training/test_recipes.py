@@ -89,16 +89,3 @@ def test_wrong_recipes_change_nothing(home: Settings, magnetcast: Call, tmp_path
             assert (code, out) == (1, "")
             assert message in err
     assert len(find_runs(home, {})) == before
-
-
-def test_config_shows_where_values_come_from(home: Settings, magnetcast: Call) -> None:
-    code, out, err = magnetcast("config", "show", "--format", "csv")
-
-    assert code == 0, err
-    rows = out.splitlines()
-    assert any(row.startswith(f"home,{home.home},,MAGNETCAST_HOME,") for row in rows)
-    assert any(row.startswith("http_timeout_s,60.0,seconds,default,") for row in rows)
-    assert any(row.startswith("panel.threads,1,threads,MAGNETCAST_THREADS,") for row in rows)
-    _, out, _ = magnetcast("config", "show", "--set", "num_leaves=7", "--format", "csv")
-    assert "magnets.leaves,7,leaves,--set," in out
-    assert "panel." not in out

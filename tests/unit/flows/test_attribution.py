@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -118,16 +116,6 @@ def test_an_event_is_told_with_months_path_band_and_rank() -> None:
         "months (80% band 50 to 250 t), beyond what placebo dates show; largest: Germany +150 t."
     )
     assert said[4].startswith("Of 12 months by destination 8 are observed, 2 derived and 2 est")
-
-
-def test_an_event_without_a_fall_is_said_to_have_none() -> None:
-    found = make_attribution()
-    totals = found.totals.assign(part=found.totals["part"].replace("fall", "first"))
-
-    said = sentences(replace(found, fall=0, totals=totals))
-
-    assert said[0].startswith("No fall stands out: no single month of April-June 2025 lies below")
-    assert "lost" not in " ".join(said)
 
 
 def test_the_page_holds_sentences_picture_and_tables() -> None:
