@@ -11,7 +11,8 @@ import pandas as pd
 def main() -> None:
     ahead = pd.Timedelta(seconds=float(sys.argv.pop(1)))
     now = pd.Timestamp.now  # noqa: TID251 - the clock that is moved
-    moved: Any = SimpleNamespace(Timestamp=SimpleNamespace(now=lambda tz: now(tz=tz) + ahead))
+    moment = SimpleNamespace(now=lambda tz: now(tz=tz) + ahead)
+    moved: Any = SimpleNamespace(Timestamp=moment, Timedelta=pd.Timedelta)
     app = import_module("flows.cli.app")  # sets what Prefect reads on import: first
     import_module("flows.clock").pd = moved
     app.main()

@@ -79,7 +79,8 @@ class World:
 
     def move_to(self, moment: pd.Timestamp) -> None:
         """Set the clock, and how far back this small world learns and measures itself."""
-        simulated = SimpleNamespace(Timestamp=SimpleNamespace(now=lambda tz: moment))  # noqa: ARG005
+        read = SimpleNamespace(now=lambda tz: moment)  # noqa: ARG005
+        simulated = SimpleNamespace(Timestamp=read, Timedelta=pd.Timedelta)
         self.monkeypatch.setattr("flows.clock.pd", simulated)
         for name, months in (
             ("features.history.FIRST_TRAINING", 9),
