@@ -13,6 +13,7 @@ from features.panel.mirror import (
     Exports,
     Mirror,
     fit_mirrors,
+    gap_table,
     mirror_statements,
     partner_figures,
 )
@@ -225,3 +226,11 @@ def test_the_gap_table_has_both_sides_and_control_limits() -> None:
     assert row["lower"] < row["expected"] < row["upper"]
     assert row["expected"] == pytest.approx(-0.1, abs=0.03)
     assert row["state"] == "in"
+
+
+def test_a_month_beyond_the_limits_is_out() -> None:
+    wrong = changed(make_records(USA), "2020-06-01", {"value": 1_200.0})
+
+    gaps = gap_table(learned(wrong)).set_index("period")["state"]
+
+    assert list(gaps.index[gaps == "out"]) == [pd.Timestamp("2020-06-01")]

@@ -40,6 +40,15 @@ def test_a_typed_figure_is_an_observation_known_from_its_day() -> None:
     assert (row["source"], row["source_url"]) == ("example.org", "https://example.org/august")
 
 
+def test_a_typed_figure_without_a_day_counts_from_today() -> None:
+    file = typed().load()
+
+    result = file.tables["observations"]["available_at"].tolist()
+    assert result == [pd.Timestamp("2026-11-25", tz="UTC")]
+    assert file.dated_by_clock
+    assert not typed(published_on="2026-09-20").load().dated_by_clock
+
+
 def test_everything_wrong_with_a_typed_figure_is_reported_at_once() -> None:
     with pytest.raises(DataError) as caught:
         typed(period="August", destination="Germany", tonnes="many").load()

@@ -187,6 +187,15 @@ class TestMoments:
         assert set(rows["available_at"]) == {pd.Timestamp("2024-06-03T14:30:00.123", tz="UTC")}
         assert set(rows["note"]) == {""}
 
+    def test_a_release_before_the_month_is_over_is_not_believed(
+        self, providers: Providers, live_settings: Settings
+    ) -> None:
+        providers.world.comtrade.released["202403"] = "2024-03-10T00:00:00"
+
+        rows = exports(live_settings, "2024-03").tables["observations"]
+
+        assert set(rows["available_at"]) == {pd.Timestamp("2024-03-31", tz="UTC")}
+
     def test_a_release_that_is_not_reported_is_dated_by_the_usual_lag(
         self, providers: Providers, live_settings: Settings
     ) -> None:

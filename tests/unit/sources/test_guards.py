@@ -5,12 +5,14 @@ import pytest
 
 from sources.bundled.all_tables import bundled_sources
 from sources.checks import objections
+from store.facts.batch import FileRows
 from store.schema.frames import typed_frame
 from store.settings import PROJECT_ROOT
 from tests.data.store_builders import make_observations
 from tests.data.table_builders import INFO, NOW, as_file, make_trade
 
 NOTHING = typed_frame([], "observations")
+NO_PROMISE = dataclasses.replace(INFO, completeness=None)
 
 
 def objected(
@@ -82,6 +84,20 @@ def test_an_impossible_date_is_objected_to(change: dict[str, str], message: str)
     assert any(f"1 of 1 rows of observations {message}" in reason for reason in objected(rows))
 
 
+def test_a_rate_known_before_it_was_announced_is_objected_to() -> None:
+    step = {
+        "importer": "USA", "origin": "CHN", "component": "IEEPA", "product_scope": "all",
+        "rate_pct": 10.0, "effective_from": pd.Timestamp("2025-03-01"), "effective_to": None,
+        "announced_on": pd.Timestamp("2025-02-01"), "legal_reference": "", "source_url": "",
+        "confidence": "high", "note": "", "available_at": pd.Timestamp("2025-01-31", tz="UTC"),
+    }  # fmt: skip
+    file = FileRows("hts", "f", "c" * 64, {"tariff_steps": typed_frame([step], "tariff_steps")})
+
+    (only,) = objections(file, known=NOTHING, info=NO_PROMISE, now=NOW)
+
+    assert "known before they were announced: USA IEEPA announced_on 2025-02-01" in only
+
+
 def test_another_magnets_code_is_refused_by_name() -> None:
     (only,) = objected(make_trade(months=1, partners=5, commodity="85051190"))
 
@@ -106,6 +122,17 @@ def test_kilograms_reported_as_tonnes_show_in_the_price() -> None:
         and "1,000 to 5,000,000 USD a tonne" in reason
         and "divide kilograms by 1,000" in reason
         for reason in reasons
+    )
+
+
+def test_a_price_that_left_its_own_past_by_a_thousand_is_objected_to() -> None:
+    known = make_trade(first="2025-01", months=12, price=2_000_000.0, world=False)
+    new = make_trade(first="2026-01", months=2, price=2_000.0, world=False, seed=2)
+
+    reasons = objected(new, known)
+
+    assert any(
+        "destinations moved too far: " in reason and " x 0.00" in reason for reason in reasons
     )
 
 
