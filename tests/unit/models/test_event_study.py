@@ -91,15 +91,6 @@ def on_one() -> Attribution:
     return attributed(world_with_a_fall())
 
 
-def on_others(named: str) -> Attribution:
-    """Return what the same months show of an event on others; their panels are solved already."""
-    on_one()
-    world = world_with_a_fall(named=named)
-    for panel in world_with_a_fall().history()._panels.values():
-        world.history().keep(panel)
-    return attributed(world)
-
-
 @pytest.mark.slow
 def test_a_planted_fall_is_found_in_its_months_and_within_the_band() -> None:
     found = on_one()
@@ -111,17 +102,6 @@ def test_a_planted_fall_is_found_in_its_months_and_within_the_band() -> None:
     assert row["missing_p10"] < sum(planted_loss("USA").values()) < row["missing_p90"]
     assert row["missing_p10"] > 0
     assert row["rank"] == 1
-
-
-@pytest.mark.slow
-def test_an_event_on_two_is_reported_of_both_together() -> None:
-    found = on_others("USA;FRA")
-
-    assert found.whole == "HIT"
-    rows = found.table.set_index(["destination", "period"])
-    for column in ("actual_t", "without_p50", "lost_t"):
-        parts = rows[column]["USA"] + rows[column]["EU27_REST"]
-        pd.testing.assert_series_equal(rows[column]["HIT"], parts)
 
 
 @pytest.mark.slow

@@ -110,13 +110,6 @@ def test_a_database_of_another_program_is_left_as_it_is(empty_url: str) -> None:
     other.dispose()
 
 
-def test_a_place_that_cannot_be_a_folder_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-
-    with pytest.raises(StoreError, match=r"Not a directory|File exists"):
-        open_store(f"sqlite:///{tmp_path / 'file' / 'store.db'}")
-
-
 def test_an_address_of_postgresql_needs_no_driver_named(postgres_url: str) -> None:
     engine = open_store(postgres_url.replace("postgresql+psycopg", "postgresql"))
 

@@ -47,14 +47,6 @@ def test_a_diff_tells_new_and_revised_figures_in_tonnes(engine: Engine) -> None:
     ]
 
 
-def test_an_ingest_without_news_changes_nothing(engine: Engine) -> None:
-    first = ingest(engine, {})
-    second = ingest(engine, {"available_at": AUGUST_20})
-
-    assert diff_vintages(engine, first, second).empty
-    assert diff_vintages(engine, first, first).empty
-
-
 def test_two_ingests_of_one_source_are_compared_without_other_sources(engine: Engine) -> None:
     first = ingest(engine, {})
     other = ingest(engine, {"value": 5.0}, source="census")

@@ -52,16 +52,7 @@ def test_a_checkout_of_magnetcast_has_its_home_in_var(deep: Path) -> None:
     assert settings.home_source == "of the checkout around the current folder"
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        '[project]\nname = "other"\n',
-        '[tool.x]\nname = "magnetcast"\n',
-        'project = "magnetcast"\n',
-        "no TOML [",
-        "",
-    ],
-)
+@pytest.mark.parametrize("text", ['[project]\nname = "other"\n', "no TOML ["])
 def test_a_pyproject_of_another_project_makes_no_home(deep: Path, text: str) -> None:
     checkout(deep.parents[0], text)
 

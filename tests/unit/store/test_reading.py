@@ -1,14 +1,9 @@
 import pandas as pd
-import pytest
 from sqlalchemy import Engine
 
 from store.facts.evidence import data_vintage, read_evidence
 from store.facts.reading import (
-    read_analog_events,
-    read_calendar,
-    read_events,
     read_observations,
-    read_tariffs,
 )
 from store.facts.writing import write_batch
 from tests.data.store_builders import make_batch, make_observations
@@ -23,16 +18,6 @@ def test_a_row_of_the_very_moment_is_known_and_a_later_one_is_not(engine: Engine
     known = read_observations(engine, as_of=JULY_20)
 
     assert known["destination"].tolist() == ["USA"]
-
-
-@pytest.mark.parametrize(
-    "read", [read_observations, read_events, read_analog_events, read_tariffs, read_calendar]
-)
-def test_an_empty_store_gives_typed_frames(engine: Engine, read: object) -> None:
-    frame = read(engine)  # type: ignore[operator]
-
-    assert len(frame) == 0
-    assert str(frame["available_at"].dtype) == "datetime64[us, UTC]"
 
 
 def test_the_fingerprint_ignores_writing_order_and_later_rows(engine: Engine) -> None:

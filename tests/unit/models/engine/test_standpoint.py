@@ -13,8 +13,7 @@ from models.engine.series_stats import (
     series_stats,
 )
 from models.statistical.experts import EXPERTS
-from models.statistical.seasonality import BLOCK
-from store.arrays import Floats, take
+from store.arrays import Floats
 from tests.data.engine_builders import make_values
 
 NAN = float("nan")
@@ -62,15 +61,6 @@ class TestGauge:
 
         assert found.current.tolist() == [True, False]
         assert found.known.tolist() == [2, 1]
-
-    def test_a_panel_may_be_larger_than_what_is_worked_on_at_a_time(self) -> None:
-        values = make_values(series=BLOCK + 2, months=20)
-
-        found = take(series_stats(values), slice(BLOCK - 3, None))
-
-        expected = series_stats(values[BLOCK - 3 :])
-        for name in ("level", "spread", "scale", "momentum", "known", "current"):
-            np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
 
 
 class TestStandpoint:

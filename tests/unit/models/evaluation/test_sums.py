@@ -49,17 +49,6 @@ def test_the_band_of_three_months_holds_as_often_as_it_states(carry: float) -> N
     assert set(sums["horizon"]) == {3, 6}
 
 
-def test_only_three_scored_months_in_a_row_are_a_sum() -> None:
-    cells = cells_of(ErrorCopula(), series=1, origins=2)
-    cells = cells.loc[~((cells["cutoff"] == 0) & (cells["horizon"] == 2))]
-
-    sums = sum_cells(cells, 0.5)
-
-    assert sums[["cutoff", "horizon"]].to_numpy().tolist() == [[0, 6], [1, 3], [1, 6]]
-    last = cells.loc[(cells["cutoff"] == 1) & (cells["horizon"] > 3), "tonnes"].sum()
-    assert sums["tonnes"].iloc[-1] == pytest.approx(last)
-
-
 def test_destinations_that_err_together_make_a_wider_sum() -> None:
     quantiles = np.broadcast_to(ROW, (3, 1, len(ROW)))
 

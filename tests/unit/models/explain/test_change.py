@@ -39,23 +39,6 @@ def test_a_figure_of_what_was_reported_before_is_reported_again_whoever_tells_it
 
 
 @pytest.mark.parametrize(
-    "change",
-    [
-        pytest.param({"destination": "DEU"}, id="destination"),
-        pytest.param({"measure": "yoy_pct", "unit": "pct"}, id="measure"),
-        pytest.param({"period_to": pd.Timestamp("2019-07-01")}, id="span"),
-    ],
-)
-def test_a_figure_of_another_cell_is_new(change: dict[str, object]) -> None:
-    result = facts(figure("2019-07-20"), figure("2019-08-20", value=7.0, **change))
-
-    news = news_of(result, known_by(result, at("2019-07-25")))
-
-    assert result.observations["value"][news.new_actuals].tolist() == [7.0]
-    assert news.inputs == {"new_actuals"}
-
-
-@pytest.mark.parametrize(
     ("commodity", "input_name"),
     [("850511", "new_actuals"), ("CN85051110", "new_actuals"), ("gallium", "policy")],
 )

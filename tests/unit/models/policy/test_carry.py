@@ -1,10 +1,10 @@
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.special import ndtr, ndtri
+from scipy.special import ndtri
 
 from models.evaluation.scores import carry_over
-from models.policy.drawing import drawn, month_ranks, ranks_within
+from models.policy.drawing import month_ranks
 from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
 
 
@@ -37,12 +37,3 @@ def test_months_for_themselves_and_months_alike() -> None:
     assert np.allclose(np.corrcoef(ndtri(alone), rowvar=False), np.eye(3), atol=0.03)
     assert (alike == alike[:, :1]).all()
     assert np.quantile(alone, [0.1, 0.9]) == pytest.approx([0.1, 0.9], abs=0.01)
-
-
-def test_what_is_drawn_at_ranks_lies_at_these_ranks() -> None:
-    quantiles = np.array([[10.0, 12.0, 20.0, 30.0, 40.0, 60.0, 70.0]])
-    at = ndtr(np.linspace(-2, 2, 9))
-
-    tonnes = drawn(quantiles[None], at[:, None, None])[:, 0, 0]
-
-    assert ranks_within(np.repeat(quantiles, 9, axis=0), tonnes) == pytest.approx(at)

@@ -1,4 +1,3 @@
-import json
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -134,18 +133,6 @@ def test_nothing_in_a_stored_model_is_a_pickle(mlflow_stored_folder: Path) -> No
         *(f"artifacts/model/{name}" for name in ("card.json", "p10.txt", "p50.txt", "p90.txt")),
     } < files
     assert {Path(name).suffix for name in files} == {"", ".json", ".py", ".txt", ".yaml"}
-
-
-def test_a_version_leads_back_to_its_run(mlflow_stored: Settings) -> None:
-    client, _ = runs.connect(mlflow_stored)
-
-    run_id = client.get_model_version("magnetcast", "1").run_id
-    [output] = client.get_run(run_id).outputs.model_outputs
-    logged = client.get_logged_model(output.model_id)
-
-    assert logged.status == "READY"
-    assert logged.tags["model_version"] == "m1"
-    assert json.loads(logged.tags["mlflow.modelVersions"]) == [{"name": "magnetcast", "version": 1}]
 
 
 @pytest.mark.slow
