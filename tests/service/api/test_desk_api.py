@@ -23,7 +23,7 @@ from store.planning.overrides import OverrideRow, PlanningRows, add_override, re
 from store.publications.publishing import write_scores
 from store.vocabulary import ERROR_AUTOCORRELATION, QUANTILE_COLUMNS
 from tests.service.desks import HOOKED, desk_of, desk_over
-from tests.service.stores import EARLIER, NEWEST, make_app, make_live, publish
+from tests.service.stores import EARLIER, NEWEST, make_app, make_live
 
 API = "/api/v1"
 AT = datetime(2026, 11, 25, tzinfo=UTC)
@@ -82,13 +82,6 @@ def test_a_need_has_the_chance_of_a_shortfall_and_the_buffer(desk: TestClient) -
     assert (made["first_month"], made["last_month"]) == ("2026-12", "2027-03")
     assert desk.get(f"{API}/needs/{made['id']}").json() == made
     Page[models.NeedResponse].model_validate(desk.get(f"{API}/needs").json())
-
-
-def test_a_larger_need_has_the_larger_buffer(desk: TestClient) -> None:
-    found = [posted(desk, "needs", {**NEED, "tonnes": t}) for t in (300.0, 600.0, 900.0)]
-
-    for name in ("buffer_90_t", "buffer_95_t", "chance_any_month"):
-        assert [need[name] for need in found] == sorted(need[name] for need in found)
 
 
 def test_past_months_have_a_chance_and_no_part_in_the_buffer(desk: TestClient) -> None:
@@ -462,32 +455,6 @@ def test_a_form_that_makes_no_sense_is_shown_again_as_it_was_typed(
             assert re.search(f'name="{name}"[^>]* value="{re.escape(str(value))}"', shown)
 
 
-def test_an_override_that_makes_no_sense_is_shown_again_on_its_page(untouched: TestClient) -> None:
-    result = {"destination": "USA", "period": "2026-12", "as_of": "2026-11-24T00:00:00Z",
-            "tonnes": "-5", "reason": 'say "no"'}  # fmt: skip
-
-    answer = form(untouched, "/overrides", result)
-
-    assert answer.status_code == 400
-    assert "Not saved. " in answer.text
-    assert "<details open>" in answer.text
-    assert 'value="-5" autofocus' in answer.text
-    assert 'value="say &#34;no&#34;"' in answer.text
-    assert '<option value="2026-12" selected>' in answer.text
-    assert planned(untouched).overrides.empty
-    assert "Not saved" not in untouched.get("/destinations/USA").text
-    assert form(untouched, "/overrides", {**result, "destination": "XXX"}).status_code == 404
-
-
-def test_a_form_asks_for_the_token_as_a_password(desk: TestClient) -> None:
-    del desk.headers["Authorization"]
-
-    answer = form(desk, "/needs", NEED)
-
-    assert answer.status_code == 401
-    assert answer.headers["www-authenticate"].startswith("Basic")
-
-
 @pytest.mark.slow
 def test_hostile_words_of_planners_are_shown_and_never_run(engine: Engine) -> None:
     token = create_token(engine, name=ATTACK, scopes=["write"], at=NEWEST)
@@ -505,17 +472,6 @@ def test_hostile_words_of_planners_are_shown_and_never_run(engine: Engine) -> No
     for text in tables:
         for row in csv.reader(io.StringIO(text)):
             assert not [cell for cell in row if cell.startswith(("=", "+", "@"))]
-
-
-@pytest.mark.slow
-def test_a_new_publication_moves_the_needs(engine: Engine, desk: TestClient) -> None:
-    before = posted(desk, "needs", NEED)
-    publish(engine, AT, cutoff="2026-07", factor=0.5)
-    desk.app.state.shared.live.refresh()
-
-    after = desk.get(f"{API}/needs/1").json()
-    assert after["as_of"] == "2026-11-25T00:00:00Z"
-    assert after["buffer_90_t"] > before["buffer_90_t"]
 
 
 def test_the_documentation_describes_what_writing_takes(untouched: TestClient) -> None:

@@ -3,9 +3,8 @@
 import csv
 import io
 import json
-import re
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -19,21 +18,17 @@ from flows.context.stores import store_of
 from models.forecasting.joint_paths import USUAL_CARRY
 from service.api.models import Page
 from service.planning import models
-from service.planning.entries import override_cells, value_added
 from service.wording import chance_below
 from store.database import open_store
 from store.facts.evidence import save_label
-from store.facts.reading import latest_forecast
 from store.planning.alert_rules import AlertRule, add_rule
 from store.planning.audit import Actor
-from store.planning.overrides import OverrideRow, add_override, read_planning
-from store.publications.integrity import PublicationContext
-from store.publications.publishing import hold_forecasts, write_scores
+from store.planning.overrides import read_planning
 from store.settings import Settings
-from store.vocabulary import ERROR_AUTOCORRELATION, QUANTILE_COLUMNS
+from store.vocabulary import QUANTILE_COLUMNS
 from tests.service.desks import desk_of, desk_over
 from tests.service.other_goods import GOODS, add_goods
-from tests.service.stores import NEWEST, copied, make_app, make_live, publish
+from tests.service.stores import NEWEST, copied, publish
 
 API = "/api/v1"
 OTHER = f"commodity={GOODS}"
@@ -100,22 +95,6 @@ def test_a_need_of_other_goods_is_reported_by_their_own_forecast(desk: TestClien
 
 
 @pytest.mark.slow
-def test_a_backtest_of_the_goods_shows_how_much_carries_over(
-    store: Engine, desk: TestClient
-) -> None:
-    row = {"as_of": pd.Timestamp(NEWEST), "model": "group-1", "scope": "ALL", "horizon_from": 1,
-           "horizon_to": 6, "metric": ERROR_AUTOCORRELATION, "value": 0.0, "cells": 99}  # fmt: skip
-    usual = posted(desk, "needs", NEED)
-    write_scores(store, pd.DataFrame([row]), commodity=GOODS)
-    desk.app.state.shared.live.refresh()
-
-    answer = desk.get(f"{API}/needs/{usual['id']}").json()
-
-    assert (answer["carry_over"], usual["carry_over"]) == (0.0, USUAL_CARRY)
-    assert answer["buffer_95_t"] < usual["buffer_95_t"]
-
-
-@pytest.mark.slow
 def test_lists_are_of_the_magnets_unless_others_are_named(desk: TestClient) -> None:
     written = {
         "needs": (NEED, models.NeedResponse),
@@ -153,15 +132,6 @@ def test_a_commodity_that_is_not_forecast_is_a_problem_that_names_the_known(
     assert len(state.needs) + len(state.rules) + len(state.overrides) == 0
 
 
-def test_a_destination_that_only_magnets_have_takes_no_need_of_other_goods(
-    untouched: TestClient,
-) -> None:
-    answer = untouched.post(f"{API}/needs", json={**NEED, "destination": "EU27_REST"})
-
-    assert answer.status_code == 400
-    assert f"No destination 'EU27_REST' of commodity {GOODS}" in answer.json()["detail"]
-
-
 @pytest.mark.slow
 def test_a_rule_on_a_need_is_of_the_commodity_of_the_need(desk: TestClient) -> None:
     number = posted(desk, "needs", NEED)["id"]
@@ -194,77 +164,6 @@ def test_an_override_of_other_goods_stays_beside_their_median_alone(desk: TestCl
 
 
 @pytest.mark.slow
-def test_one_month_of_two_goods_has_an_override_each(desk: TestClient) -> None:
-    of_magnets = {name: value for name, value in OVERRIDE.items() if name != "commodity"}
-
-    posted(desk, "overrides", OVERRIDE)
-    posted(desk, "overrides", {**of_magnets, "tonnes": 450.5})
-
-    found = {
-        ending: desk.get(f"{API}/overrides{ending}").json()["items"] for ending in ("", f"?{OTHER}")
-    }
-    assert [[(r["tonnes"], r["counts"]) for r in rows] for rows in found.values()] == [
-        [(450.5, True)], [(77.5, True)],
-    ]  # fmt: skip
-
-
-@pytest.mark.slow
-def test_overrides_of_other_goods_are_scored_by_what_came_of_them(
-    store: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("store.planning.audit.check_clock", lambda *_: None)  # written in the past
-    early = datetime(2026, 4, 26, tzinfo=UTC)
-    add_goods(store, as_of=early, cutoff="2026-03")
-    live = make_live(store)
-    live.refresh()
-    publication = live.of(GOODS)
-    truth = publication.snapshot.panel.query("destination == 'FRA' and kind == 'observed'")
-    truth = truth.loc[truth["period"] > "2026-04-01"].iloc[0]
-    month, came = truth["period"], float(truth["tonnes"])
-    medians = publication.forecasts_at(pd.Timestamp(early)).query("destination == 'FRA'")
-    p50 = float(medians.set_index("period")["p50"][f"{month:%Y-%m}"])
-    nearer = OverrideRow(
-        "FRA",
-        month,
-        pd.Timestamp(early),
-        came + (p50 - came) / 4,
-        "why",
-        GOODS,
-    )
-    add_override(store, nearer, who=Actor("ann"), at=early + timedelta(days=1))
-
-    desk = live.refresh_planning()
-
-    added = value_added(publication, desk)
-    assert added is not None
-    assert (added["cells"], added["value_added"]) == (1, pytest.approx(0.75))
-    assert value_added(live.publication, desk) is None
-    assert override_cells(live.publication, desk).empty
-    with TestClient(make_app(store)) as client:
-        page = " ".join(client.get(f"/goods/{GOODS}/track-record").text.split())
-    assert "For 1 overridden month with a published figure" in page
-    assert "+75.0%</strong>" in page
-
-
-@pytest.mark.slow
-def test_the_forms_are_for_the_goods_that_are_chosen(
-    untouched: TestClient, client: TestClient
-) -> None:
-    magnets, other = (untouched.get(f"/needs{ending}").text for ending in ("", f"?{OTHER}"))
-
-    chooser = magnets.partition('<select name="commodity">')[2].partition("</select>")[0]
-    assert re.findall(r'value="(\w+)"', chooser) == ["85051110", GOODS]
-    assert '<option value="FRA">France</option>' not in magnets
-    assert '<option value="FRA">France</option>' in other
-    assert f"Record a need: commodity {GOODS}" in other
-    assert other.count(f'<input type="hidden" name="commodity" value="{GOODS}">') == 2
-    picked = untouched.get(f"/needs?{OTHER}&destination=FRA").text
-    assert '<option value="FRA" selected>France</option>' in picked
-    # Where there is one commodity there is nothing to choose.
-    assert 'name="commodity"' not in client.get("/needs").text
-
-
-@pytest.mark.slow
 def test_forms_of_other_goods_write_and_lead_back_to_them(desk: TestClient) -> None:
     overridden = {**OVERRIDE, "tonnes": "77.5", "as_of": "2026-11-24T00:00:00Z"}
     rule = {"name": "down", "commodity": GOODS, "watched": "median:FRA", "points": "5"}
@@ -284,36 +183,6 @@ def test_forms_of_other_goods_write_and_lead_back_to_them(desk: TestClient) -> N
     assert f'<a href="/goods/{GOODS}/destinations/FRA">France</a>' in page
     assert f"commodity {GOODS}, France" in page
     assert f"/api/v1/needs?format=csv&amp;limit=1000&amp;{OTHER}" in page
-
-
-@pytest.mark.slow
-def test_a_form_of_other_goods_that_makes_no_sense_is_shown_again_on_their_page(
-    untouched: TestClient,
-) -> None:
-    need = form(untouched, "/needs", {**NEED, "tonnes": "many"})
-    override = form(untouched, "/overrides", {**OVERRIDE, "as_of": "2026-11-24", "tonnes": "-5"})
-
-    for answer in (need, override):
-        assert answer.status_code == 400
-        assert "Not saved. " in answer.text
-        assert f'<input type="hidden" name="commodity" value="{GOODS}">' in answer.text
-    assert 'action="/needs" aria-describedby="need-wrong"' in need.text
-    assert f"United States: commodity {GOODS} from China" in override.text
-    unknown = form(untouched, "/needs", {**NEED, "commodity": "999999"})
-    assert unknown.status_code == 404
-
-
-@pytest.mark.slow
-def test_needs_of_all_goods_stay_on_the_page_newest_first(desk: TestClient) -> None:
-    posted(desk, "needs", NEED)
-    posted(desk, "needs", {**NEED, "commodity": "85051110", "destination": "USA"})
-    posted(desk, "needs", {**NEED, "destination": "USA"})
-
-    page = desk.get("/needs").text
-
-    places = [page.index(f'<article id="need-{number}"') for number in (3, 2, 1)]
-    assert places == sorted(places)
-    assert "3 active needs" in page
 
 
 @pytest.fixture
@@ -345,22 +214,6 @@ def test_a_rule_looks_at_the_publications_of_its_commodity_alone(settings: Setti
 
 
 @pytest.mark.slow
-def test_rules_look_at_a_forecast_whose_panel_was_never_stored(settings: Settings) -> None:
-    engine = store_of(settings)
-    for commodity, destination in ((GOODS, "FRA"), ("", "USA")):
-        rule = AlertRule("doubled", "median", 50.0, destination=destination, commodity=commodity)
-        add_rule(engine, rule, who=Actor("ann"), at=NOW, since=None)
-    # On the day of this forecast no table of the goods was known.
-    early = datetime(2021, 1, 1, tzinfo=UTC)
-    add_goods(engine, as_of=early, cutoff="2020-11", with_panel=False)
-    publish(engine, LATER, cutoff="2026-07", factor=3.0)
-
-    result = alert(settings, NOW)
-
-    assert (result.looked, result.fired) == (2, 1)
-
-
-@pytest.mark.slow
 def test_feed_and_messages_name_the_commodity(store: Engine, desk: TestClient) -> None:
     posted(desk, "alert-rules", RULE)
     add_goods(store, as_of=LATER, factor=2.0)
@@ -376,28 +229,6 @@ def test_feed_and_messages_name_the_commodity(store: Engine, desk: TestClient) -
     assert terms == [GOODS]
     assert [[row["commodity"] for row in result] for result in rows.values()] == [[], [GOODS]]
     assert f"commodity {GOODS}, France" in json.dumps(rows[f"?{OTHER}"])
-
-
-@pytest.mark.slow
-def test_the_feed_shows_what_is_held_of_other_goods(store: Engine, desk: TestClient) -> None:
-    rows = latest_forecast(store, commodity=GOODS).drop(columns="as_of")
-    frozen = PublicationContext(at=LATER, ahead_from=date(2026, 12, 1), made_with="{}")
-    hold_forecasts(
-        store, rows, as_of=LATER, data_vintage="a", because="it moved too far", commodity=GOODS,
-        context=frozen,
-    )  # fmt: skip
-    desk.app.state.shared.live.refresh()
-
-    feed = ET.fromstring(desk.get("/alerts.atom").text)  # noqa: S314 - our own feed
-    (entry,) = feed.findall(f"{SPACE}entry")
-
-    assert entry.findtext(f"{SPACE}title") == (
-        f"The forecast of commodity {GOODS} as of 2026-11-25 is held"
-    )
-    link, term = entry.find(f"{SPACE}link"), entry.find(f"{SPACE}category")
-    assert link is not None
-    assert term is not None
-    assert (link.attrib["href"], term.attrib["term"]) == (f"/goods/{GOODS}", GOODS)
 
 
 @pytest.mark.slow

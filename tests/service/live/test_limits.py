@@ -9,7 +9,7 @@ from service.app import Rules
 from service.http.access import is_own_name
 from service.state import may_write
 from store.planning.audit import create_token, read_tokens, revoke_token
-from tests.service.stores import NEWEST, OPEN, make_app
+from tests.service.stores import NEWEST, make_app
 
 PROBLEM = "application/problem+json"
 
@@ -66,33 +66,6 @@ def test_a_token_opens_the_api_and_as_a_password_the_pages(
 
     codes = [answer.status_code for answer in (api, page, wrong, broken)]
     assert codes == [200, 200, 401, 401]
-
-
-def test_writing_needs_a_token_that_may_write(engine: Engine, guarded: TestClient) -> None:
-    reader = create_token(engine, name="desk", scopes=["read"], at=NEWEST)
-    writer = create_token(engine, name="editor", scopes=["write"], at=NEWEST)
-    guarded.app.state.shared.live.refresh()
-
-    def post(token: str) -> int:
-        headers = {"Authorization": f"Bearer {token}"}
-        return guarded.post("/api/v1/notes", json="reason", headers=headers).status_code
-
-    assert [post(""), post(reader), post(writer)] == [401, 403, 200]
-    read = guarded.get("/data", headers={"Authorization": f"Bearer {writer}"})
-    assert read.status_code == 200
-
-
-@pytest.mark.slow
-def test_writing_needs_a_token_even_where_reading_needs_none(engine: Engine) -> None:
-    app = make_app(engine, OPEN)
-
-    @app.post("/api/v1/notes", dependencies=[Depends(may_write)])
-    async def note() -> int:
-        return 1
-
-    with TestClient(app) as client:
-        assert client.get("/").status_code == 200
-        assert client.post("/api/v1/notes").status_code == 401
 
 
 def test_a_revoked_token_opens_nothing(engine: Engine, guarded: TestClient) -> None:

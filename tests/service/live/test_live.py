@@ -2,7 +2,6 @@ import os
 import signal
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Collection, Generator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +12,7 @@ from sqlalchemy import Engine, text
 from starlette.testclient import TestClient
 
 from service.app import create_app
-from service.charts import canvas, kept, publication_charts
+from service.charts import publication_charts
 from service.charts.ahead import drawn_ahead
 from service.errors import NothingPublishedError
 from service.language.choice import in_language
@@ -24,7 +23,6 @@ from store.publications.published import read_mark
 from tests.service.serving import ENDING_S
 from tests.service.stores import (
     NEWEST,
-    NOW,
     OPEN,
     fill_store,
     make_app,
@@ -175,29 +173,6 @@ def some_charts(publication: Publication, asked: Collection[str]) -> Generator[o
 
 
 @pytest.mark.slow
-def test_they_are_drawn_by_another_process_as_they_would_be_here(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(kept, "_PICTURES", OrderedDict())
-    live = make_live(engine)
-    live.refresh()
-
-    with monkeypatch.context() as patched:
-        patched.setattr(canvas, "_DRAWING", None)  # whoever draws here fails
-        for _ in drawn_ahead(some_charts, engine, {}, live.clock)(live.publication, ["de"]):
-            pass
-    elsewhere = kept.pictures()
-    monkeypatch.setattr(kept, "_PICTURES", OrderedDict())
-    live = make_live(engine)
-    live.refresh()
-    for _ in some_charts(live.publication, ["de"]):
-        pass
-
-    assert elsewhere == kept.pictures()
-    assert len(elsewhere) == 6
-
-
-@pytest.mark.slow
 def test_what_the_other_process_does_not_draw_is_drawn_here(
     engine: Engine, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -230,18 +205,6 @@ def test_nothing_published_is_reported_and_answers_once_there_is_a_forecast(tmp_
 def test_before_it_is_read_there_is_no_publication(engine: Engine) -> None:
     with pytest.raises(NothingPublishedError, match="The store has not been read yet"):
         _ = make_live(engine).publication
-
-
-@pytest.mark.slow
-def test_a_new_day_is_a_new_state_of_the_ledger(engine: Engine) -> None:
-    days = [NOW]
-    live = make_live(engine, now=lambda: days[-1])
-    live.refresh()
-
-    same = live.refresh()
-    days.append(NOW + pd.Timedelta(days=1))
-
-    assert (same, live.refresh()) == (False, True)
 
 
 def test_the_mark_changes_with_every_kind_of_news(store_url: str) -> None:

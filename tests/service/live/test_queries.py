@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 from models.forecasting.decomposition import RESPONSE
 from models.registry.served import EXPERTS_TONNES
 from service.charts.markers import pick_steps
-from service.http.responses import csv_answer, json_answer, records
+from service.http.responses import csv_answer, records
 from service.live.publication import Publication
 from service.queries import tables, track
 from service.queries.freshness import freshness_of
@@ -35,25 +35,12 @@ def test_the_chance_below_a_level_lies_straight_between_quantiles(
     assert chance_below(QUANTILES, level) == pytest.approx(chance)
 
 
-def test_of_quantiles_that_coincide_the_higher_counts() -> None:
-    assert chance_below([0.0, 0.0, 0.0, 10.0, 20.0, 30.0, 40.0], 0.0) == 0.25
-
-
-def test_no_level_has_no_chance() -> None:
-    assert np.isnan(chance_below(QUANTILES, float("nan")))
-
-
 @pytest.mark.parametrize(
     ("chance", "words"),
     [(0.05, "under 5%"), (0.95, "over 95%"), (0.333, "33%"), (float("nan"), "\u2013")],
 )
 def test_a_chance_is_reported_no_finer_than_it_is_known(chance: float, words: str) -> None:
     assert chance_words(chance) == words
-
-
-def test_a_number_that_is_none_is_no_answer() -> None:
-    with pytest.raises(ValueError, match="not JSON compliant"):
-        json_answer({"tonnes": float("nan")})
 
 
 def test_what_is_missing_stays_missing_in_plain_rows() -> None:

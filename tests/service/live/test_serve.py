@@ -1,5 +1,4 @@
 import signal
-import socket
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -10,7 +9,7 @@ import pytest
 from sqlalchemy import Engine
 
 from flows.cli.operation_commands import is_loopback
-from flows.up import listening_socket, shown
+from flows.up import listening_socket
 from store.database import open_store
 from store.errors import DataError
 from tests.service.serving import ENDING_S, serving
@@ -119,10 +118,3 @@ def test_a_port_in_use_is_reported() -> None:
 
         with pytest.raises(DataError, match=rf"Cannot bind to 127.0.0.1:{port} .* another --port"):
             listening_socket("127.0.0.1", port)
-
-
-def test_an_address_of_the_sixth_version_is_shown_in_brackets() -> None:
-    if not socket.has_ipv6:
-        pytest.skip("this machine has no IPv6")
-    with listening_socket("::1", 0) as listener:
-        assert shown(listener) == f"[::1]:{listener.getsockname()[1]}"

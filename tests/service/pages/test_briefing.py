@@ -47,41 +47,6 @@ def test_a_page_states_by_how_much_the_medians_moved_and_why(engine: Engine) -> 
 
 
 @pytest.mark.slow
-def test_a_second_publication_of_a_day_is_compared_with_the_first(engine: Engine) -> None:
-    publish(engine, LATER, cutoff="2026-07", factor=1.1)
-    publish(engine, LATER, cutoff="2026-07", factor=1.2)
-    months = {f"2026-{month}": {"revised_actuals": 5.0} for month in ("11", "12")}
-    save_explanation(engine, 4, StoredExplanation(3, {"USA": months}))
-
-    with TestClient(make_app(engine)) as client:
-        text = Outline(client.get("/destinations/USA").text).text.replace("\u00a0", " ")
-        listed = client.get("/api/v1/publications").json()["items"]
-        shown = client.get("/track-record").text
-
-    assert "Compared with the earlier forecast of 25 November 2026, the medians of" in text
-    assert "higher in sum (+9.1%). Revised trade figures: +10 t." in text
-    assert [row["publication"] for row in listed] == [4, 3, 2, 1]
-    assert all(f'href="/publications/{number}"' in shown for number in (4, 3, 2, 1))
-
-
-@pytest.mark.slow
-def test_causes_of_another_comparison_are_not_shown(engine: Engine) -> None:
-    publish(engine, LATER, cutoff="2026-07", factor=1.1)
-    save_explanation(engine, 3, StoredExplanation(1, CHANGES))
-
-    text = page_of(engine, "/destinations/USA").text
-
-    assert "higher in sum (+10.0%). The causes of the change have not been computed" in text
-
-
-@pytest.mark.slow
-def test_a_first_publication_has_nothing_to_be_compared_with(engine: Engine) -> None:
-    text = page_of(engine, "/destinations/USA").text
-
-    assert "The forecast of 25 August 2025 before it did not reach these months." in text
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize(("path", "scenarios"), [("USA", 2), ("WLD", 2), ("JPN", 0)])
 def test_what_may_return_is_named_with_its_chances_and_scenarios(
     engine: Engine, path: str, scenarios: int

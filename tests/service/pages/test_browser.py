@@ -3,11 +3,10 @@
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page
 
 from service.language.choice import DEFAULT, LANGUAGES
 from tests.service.browsing import Watch, opened, serious_faults
-from tests.service.serving import ENDING_S
 
 pytestmark = pytest.mark.slow
 
@@ -67,23 +66,6 @@ def test_a_translated_page_has_no_serious_fault_in_the_dark_and_fits_a_phone(
     assert set(map(str, found.values())) == {"(360, [])"}, found
 
 
-@pytest.mark.parametrize("path", ["/", "/destinations/USA"])
-def test_a_desk_screen_needs_no_scrolling_within_the_page(
-    browser: Browser, address: str, path: str
-) -> None:
-    # What a window of 1,200 pixels leaves beside its own scrollbar.
-    watch = opened(browser, address, viewport={"width": 1180, "height": 800})
-    watch.page.goto(path)
-
-    wide = watch.page.evaluate(
-        "[...document.querySelectorAll('.scroll')].filter(e => e.scrollWidth > e.clientWidth)"
-        ".map(e => e.getAttribute('aria-label'))"
-    )
-
-    watch.page.context.close()
-    assert wide == []
-
-
 def test_pages_and_charts_follow_the_colour_scheme(browser: Browser, address: str) -> None:
     seen = {}
     for scheme in ("light", "dark"):
@@ -97,17 +79,6 @@ def test_pages_and_charts_follow_the_colour_scheme(browser: Browser, address: st
 
     assert seen["light"] == ["rgb(255, 255, 254)", "rgb(166, 204, 230)"]
     assert seen["dark"] == ["rgb(23, 27, 32)", "rgb(38, 84, 120)"]
-
-
-def test_pages_are_whole_without_scripts(browser: Browser, address: str) -> None:
-    watch = opened(browser, address, java_script_enabled=False)
-    watch.page.goto("/destinations/USA")
-
-    assert watch.page.locator("svg[role=img] >> visible=true").count() == 1
-    assert watch.page.locator("table").first.is_visible()
-    watch.page.get_by_text("Past months and how each figure is known").click()
-    assert watch.page.get_by_role("cell", name="observed").first.is_visible()
-    watch.page.context.close()
 
 
 def test_the_keyboard_alone_reaches_content_and_search(watch: Watch) -> None:
@@ -152,16 +123,3 @@ def test_files_of_a_destination_can_be_downloaded(
     waiting.value.save_as(file)
     assert waiting.value.suggested_filename == name
     assert file.read_bytes().startswith(start)
-
-
-def test_a_planner_finds_a_destination_from_the_overview(watch: Watch) -> None:
-    watch.page.goto("/")
-    watch.page.get_by_role("link", name="United States").click()
-
-    heading = watch.page.get_by_role("heading", level=1)
-    expect(heading).to_have_text(
-        "United States: rare-earth magnets from China", timeout=1000 * ENDING_S
-    )
-    watch.page.get_by_role("link", name="JSON", exact=True).click()
-    body = watch.page.locator("body")
-    expect(body).to_contain_text('"destination":"USA"', timeout=1000 * ENDING_S)

@@ -5,7 +5,7 @@ import re
 
 import pytest
 from fastapi.testclient import TestClient
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from service.web import explore
 from service.web.scripts import FOR_GOOD
@@ -89,23 +89,6 @@ def test_the_keyboard_reads_every_month_as_the_table_has_it(watch: Watch) -> Non
 
 
 @pytest.mark.slow
-def test_the_mouse_reads_what_it_points_at(watch: Watch) -> None:
-    page = opened(watch)
-    box = page.locator("#explore-chart .nsewdrag").first.bounding_box()
-    assert box is not None
-    before = reading(page)
-
-    page.mouse.move(box["x"] + box["width"] / 4, box["y"] + box["height"] / 2)
-    page.locator("#explore-chart .hoverlayer text").first.wait_for()
-
-    assert reading(page) != before
-    tools = page.locator("#explore-chart .modebar-btn").evaluate_all(
-        "buttons => buttons.map((one) => one.dataset.title)"
-    )
-    assert tools == ["Zoom", "Pan", "Zoom in", "Zoom out", "Autoscale", "Reset axes"]
-
-
-@pytest.mark.slow
 def test_switches_change_what_is_drawn(watch: Watch) -> None:
     page = opened(watch)
     chart = page.locator("#explore")
@@ -121,35 +104,3 @@ def test_switches_change_what_is_drawn(watch: Watch) -> None:
     page.get_by_role("button", name="Compare no more").click()
     assert "Germany" not in reading(page)
     assert watch.complaints == []
-
-
-@pytest.mark.slow
-def test_the_chart_speaks_the_language_of_its_page(watch: Watch) -> None:
-    page = opened(watch, "/destinations/USA?lang=de")
-
-    assert "Vereinigte Staaten Median" in reading(page)
-    assert page.get_by_text("Logarithmische Skala").is_visible()
-    assert watch.complaints == []
-
-
-@pytest.mark.slow
-def test_an_event_opens_its_entry_in_the_ledger(watch: Watch) -> None:
-    page = opened(watch)
-    link = page.locator("#explore-events a").first
-    title = link.inner_text().split(": ", 1)[1]
-
-    link.click()
-
-    assert "/policy?q=" in page.url
-    assert title[:30] in page.locator("main").inner_text()
-
-
-@pytest.mark.slow
-def test_without_scripts_the_page_offers_no_empty_chart(browser: Browser, address: str) -> None:
-    context = browser.new_context(base_url=address, java_script_enabled=False)
-    page = context.new_page()
-    page.goto("/destinations/USA")
-
-    assert not page.locator("#explore").is_visible()
-    assert page.locator("svg").count() > 0
-    context.close()

@@ -20,7 +20,7 @@ from features.months import month_number
 from features.panel.partner_table import Listing, PartnerTable
 from flows.publishing.table_pipeline import hindsight
 from service.language.choice import LANGUAGES, choice_for, in_language
-from service.language.phrases import CATALOGUES, catalogue_of
+from service.language.phrases import catalogue_of
 from service.report.report import render_page
 from service.report.unknowns import unknowns
 from service.web.status_words import line_words
@@ -93,10 +93,6 @@ def _texts(text: str | tuple[str, ...]) -> tuple[str, ...]:
 
 def _placeholders(text: str) -> list[str]:
     return re.findall(r"%\(\w+\)s|\{\w+\}|</?\w+", text)
-
-
-def test_no_catalogue_is_without_a_language() -> None:
-    assert {path.stem for path in CATALOGUES.iterdir()} == set(TRANSLATED)
 
 
 class Text(HTMLParser):
@@ -272,13 +268,6 @@ def test_a_change_of_language_keeps_what_is_asked(client: TestClient, address: s
     kept = parse_qsl(unescape(switch).removeprefix("?"))
     assert kept == [*parse_qsl(address.partition("?")[2]), ("lang", "ja")]
     assert "<b>" not in page
-
-
-@pytest.mark.slow
-def test_the_address_of_a_search_form_is_left_to_its_fields(client: TestClient) -> None:
-    page = client.get("/what-if?lang=de").text
-
-    assert '<form id="levers" class="levers" method="get" action="/what-if"' in page
 
 
 def test_the_status_is_in_the_language_of_the_page() -> None:

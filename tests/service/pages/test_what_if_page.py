@@ -154,13 +154,6 @@ def test_what_is_wrong_is_reported_beside_its_field(
     assert said in checked(**fields).errors[name]
 
 
-def test_points_may_be_taken_off() -> None:
-    found = checked(**{**TARIFF, "tariff_kind": "points", "tariff_value": "-10"})
-
-    assert found.errors == {}
-    assert yaml.safe_load(found.text)["tariffs"][0]["add_points"] == -10
-
-
 def test_an_address_holds_the_form() -> None:
     chance = ("chance.c", "0.2")
     form = form_of([(ACTS, "a"), (ACTS, "b"), chance, *TARIFF.items(), ("other", "left")])
@@ -168,10 +161,6 @@ def test_an_address_holds_the_form() -> None:
     pairs = re.split("[&=]", form.query(destination="USA"))
     again = form_of(list(zip(pairs[::2], pairs[1::2], strict=True)))
     assert again == form
-
-
-def test_choices_alone_ask_nothing() -> None:
-    assert form_of([("tariff_importer", "USA"), ("licence_kind", "export_ban")]).is_empty
 
 
 def test_a_worked_scenario_fills_the_form(asked: Asked) -> None:
@@ -296,11 +285,6 @@ def test_a_file_without_a_sound_scenario_tells_what_is_wrong(asked: Asked) -> No
 @pytest.mark.parametrize("query", ["destination=XXX", "worked=none"])
 def test_what_is_not_there_is_not_found(asked: Asked, query: str) -> None:
     assert asked.client.get(f"/what-if?{query}").status_code == 404
-
-
-@pytest.mark.slow
-def test_a_destination_leads_to_what_if(asked: Asked) -> None:
-    assert 'href="/what-if?destination=USA"' in asked.client.get("/destinations/USA").text
 
 
 @pytest.mark.slow

@@ -20,7 +20,7 @@ from flows.context.stores import store_of
 from service.language.choice import in_language
 from service.live.live import PlanningState
 from service.planning.alerts import alerts_in_words
-from store.planning.alert_rules import AlertRule, add_rule, end_rule, note_delivery
+from store.planning.alert_rules import AlertRule, add_rule, note_delivery
 from store.planning.audit import Actor
 from store.planning.needs import NeedRow, add_need
 from store.planning.overrides import read_planning
@@ -223,17 +223,6 @@ def test_a_hook_that_is_not_there_is_noted_without_its_path(hooked: Settings) ->
     assert list(read_planning(store_of(hooked)).alerts["trouble"]) == ["ConnectError at 127.0.0.1"]
 
 
-@pytest.mark.slow
-def test_a_rule_that_ended_sends_nothing_more(hooked: Settings, receiver: Receiver) -> None:
-    receiver.statuses = [404]
-    number = median_rule(store_of(hooked))
-    alert(hooked, NOW)
-    end_rule(store_of(hooked), number, who=WHO, at=NOW)
-
-    assert alert(hooked, NOW).failed == 0
-    assert len(receiver.taken) == 1
-
-
 def test_no_trouble_with_alerts_fails_a_publication(
     doubled: Settings, receiver: Receiver, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -294,35 +283,3 @@ def test_pages_and_feed_have_the_alert_in_the_language_asked_for(doubled: Settin
     assert (feed.headers["Content-Language"], feed.text.count('xml:lang="de"')) == ("de", 1)
     assert row["message"] in english
     assert "xml:lang" not in english
-
-
-@pytest.mark.slow
-def test_the_feed_names_alerts_for_good(settings: Settings) -> None:
-    engine = store_of(settings)
-    rule = AlertRule("<b>&\"'", "median", 50.0, destination="USA")
-    add_rule(engine, rule, who=WHO, at=NOW, since=NEWEST)
-    with TestClient(make_app(engine)) as client:
-        empty = client.get("/alerts.atom")
-    publish(engine, LATER, cutoff="2026-07", factor=2.0)
-    alert(settings, NOW)
-    feeds = []
-    for _ in range(2):
-        with TestClient(make_app(engine)) as client:
-            feeds.append(client.get("/alerts.atom"))
-
-    space = "{http://www.w3.org/2005/Atom}"
-    assert feeds[0].headers["content-type"] == "application/atom+xml; charset=utf-8"
-    assert feeds[0].content == feeds[1].content
-    for answer, count in ((empty, 0), (feeds[0], 1)):
-        feed = ET.fromstring(answer.content)  # noqa: S314 - of our own making
-        assert feed.tag == f"{space}feed"
-        assert len(feed.findall(f"{space}entry")) == count
-        for part in (feed, *feed.findall(f"{space}entry")):
-            for name in ("id", "title", "updated"):
-                assert part.findtext(f"{space}{name}")
-            assert pd.Timestamp(part.findtext(f"{space}updated")).tzinfo
-        assert feed.find(f"{space}author/{space}name").text == "magnetcast"
-    entry = ET.fromstring(feeds[0].content).find(f"{space}entry")  # noqa: S314
-    assert entry.findtext(f"{space}title") == "<b>&\"'"
-    assert entry.findtext(f"{space}id").startswith("urn:uuid:")
-    assert "went from" in entry.findtext(f"{space}content")

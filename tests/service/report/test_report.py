@@ -1,6 +1,5 @@
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -8,7 +7,6 @@ import pandas as pd
 import pytest
 
 from service.report import report as report_module
-from service.report.backtest_view import METRICS
 from service.report.report import render_page, write_report
 from service.wording import DESTINATION_NAMES
 from store.errors import DataError
@@ -165,15 +163,6 @@ def test_headline_adds_the_next_three_months_and_compares_them_with_the_year_bef
     assert "August to October 2026, ended but not yet published: estimated total 3,304 t" in text
 
 
-def test_headline_does_not_compare_with_a_year_it_does_not_know() -> None:
-    panel = make_panel()
-    gone = (panel["destination"] == "WLD") & (panel["period"] == "2025-12-01")
-
-    text = _text(render_page(make_small_report(panel=panel[~gone], pictures=False)))
-
-    assert "Figures for the same months a year before are incomplete." in text
-
-
 @pytest.mark.slow
 def test_drivers_and_coverage_are_shown_only_where_they_are_known(whole: Path) -> None:
     page = (whole / "index.html").read_text(encoding="utf-8")
@@ -193,27 +182,6 @@ def test_defeats_and_negative_value_added_are_shown_as_such(page: str) -> None:
         "Thailand, months 1-3: error of magnetcast 22.0%, last value 21.0%, seasonal naive 18.0%."
     ) in text
     assert "\N{MINUS SIGN}22.2% (worse)" in text
-
-
-@pytest.mark.slow
-def test_scores_of_components_are_in_the_file_and_not_on_the_page() -> None:
-    scores = make_scores()
-    errors = scores[(scores["model"] == "magnetcast") & scores["metric"].isin(METRICS)]
-    parts = errors.assign(model="drift", value=0.9)
-
-    both = make_small_report(scores=pd.concat([scores, parts]), pictures=False)
-
-    assert render_page(both) == render_page(make_small_report(scores=scores, pictures=False))
-
-
-def test_a_model_that_never_loses_is_not_said_to_lose() -> None:
-    scores = make_scores()
-    winning = scores[scores["scope"] == "DEU"]
-
-    text = _text(render_page(make_small_report(scores=winning, pictures=False)))
-
-    assert "Where a simple rule was better" not in text
-    assert "The error is no larger than that of either rule" in text
 
 
 @pytest.mark.slow
@@ -297,18 +265,6 @@ def _leave_old_report(target: Path) -> None:
         (target / name).write_text("old", encoding="utf-8")
 
 
-def test_old_report_stays_when_drawing_fails(tmp_path: Path) -> None:
-    target = tmp_path / "report"
-    _leave_old_report(target)
-    broken = make_forecasts().assign(p50="no number")
-
-    with pytest.raises((TypeError, ValueError), match="no number"):
-        write_report(make_small_report(forecasts=broken), target)
-
-    assert (target / "index.html").read_text(encoding="utf-8") == "old"
-    assert [path.name for path in tmp_path.iterdir()] == ["report"]
-
-
 def test_old_report_comes_back_when_the_swap_fails(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -338,18 +294,6 @@ def test_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:
     assert (tmp_path / "thesis.txt").read_text(encoding="utf-8") == "years of work"
 
 
-@pytest.mark.slow
-def test_a_report_to_which_a_file_was_added_is_left_alone(tmp_path: Path) -> None:
-    target = tmp_path / "report"
-    write_report(make_small_report(), target)
-    (target / "notes.txt").write_text("read by the board", encoding="utf-8")
-
-    with pytest.raises(DataError, match="to which nothing was added"):
-        write_report(make_small_report(model_version="magnetcast-8"), target)
-
-    assert (target / "notes.txt").read_text(encoding="utf-8") == "read by the board"
-
-
 @pytest.mark.parametrize(
     ("forecasts", "message"),
     [
@@ -364,25 +308,3 @@ def test_unusable_forecasts_are_refused(
 ) -> None:
     with pytest.raises(DataError, match=message):
         write_report(make_report(forecasts=forecasts), tmp_path / "report")
-
-
-def test_input_is_not_modified() -> None:
-    given = make_small_report()
-    before = replace(given, forecasts=given.forecasts.copy(), panel=given.panel.copy())
-
-    render_page(given)
-
-    pd.testing.assert_frame_equal(given.forecasts, before.forecasts)
-    pd.testing.assert_frame_equal(given.panel, before.panel)
-
-
-@pytest.mark.slow
-def test_a_destination_without_a_name_is_shown_by_its_code() -> None:
-    forecasts = make_forecasts().replace({"destination": {"THA": "X899"}})
-
-    page = render_page(
-        replace(make_small_report(), forecasts=forecasts[forecasts["destination"] == "X899"])
-    )
-
-    assert "Fan chart for X899" in page
-    assert "Fan chart for Thailand: no forecast months." in page
