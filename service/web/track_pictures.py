@@ -1,20 +1,218 @@
 """The pictures of the track record: errors, coverage, calibration; backtest and record apart."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
+import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from models.evaluation.scores import Coverage
-from service.charts.dot_plots import DotPlot, DotRow, dot_plot_svg
+from models.evaluation.scores import HORIZON_GROUPS, Coverage
+from service.charts.canvas import COLOURS, cut, svg
+from service.charts.plotting import dots, quiet_tonnes
 from service.charts.record_charts import outcome_svg, reliability_svg
-from service.charts.replay_chart import replay_svg
-from service.language.phrases import gettext, marked
+from service.language.formats import dated, percentage, separated
+from service.language.phrases import gettext, marked, ngettext
 from service.live.publication import MOST_IN_ORDER, Publication
 from service.queries import track
 from service.queries.track import TrackScore
 from service.report.backtest_view import YARDSTICKS, ScoreRow
 from service.wording import name_of, scope_name
+
+ROOM: Final = 0.84
+"""Share of a month's place that its forecasts take, side by side."""
+
+MOST_LABELS: Final = 5
+"""Months named below the picture."""
+
+
+def replay_svg(cells: pd.DataFrame, destination: str) -> str:
+    """Return the forecasts of one destination at past origins, and what came.
+
+    Args:
+        cells: As ``store.publications.backtests.CELL_COLUMNS``, some of the destination; not
+            modified.
+        destination: A code.
+    """
+    own = cells.loc[cells["destination"] == destination]
+    cutoffs, periods = (pd.DatetimeIndex(own[name]) for name in ("cutoff", "period"))
+    rows = own.assign(
+        period=periods,
+        horizon=12 * (periods.year - cutoffs.year) + periods.month - cutoffs.month,
+        inside80=own["tonnes"].between(own["p10"], own["p90"]),
+    )
+    label = gettext(
+        "Backtest, %(name)s. Forecasts of known months within the 80%% band: %(shares)s.",
+        name=name_of(destination),
+        shares=gettext("; ").join(_share(*group) for group in _groups(rows)),
+    )
+    drawn = (rows, name_of(destination))
+    return svg(_draw, *drawn, prefix=f"{destination}-replay", label=label)
+
+
+def _groups(rows: pd.DataFrame) -> list[tuple[int, int, pd.DataFrame]]:
+    """Return first and last month ahead and the forecasts of each group that has any."""
+    found = []
+    for first, last in HORIZON_GROUPS:
+        own = rows.loc[rows["horizon"].between(first, last)]
+        if len(own):
+            found.append((first, min(last, int(rows["horizon"].max())), own))
+    return found
+
+
+def _share(first: int, last: int, own: pd.DataFrame) -> str:
+    return gettext(
+        "%(first)s to %(last)s months ahead: %(inside)s of %(count)s inside",
+        first=first,
+        last=last,
+        inside=separated(f"{int(own['inside80'].sum()):,}"),
+        count=separated(f"{len(own):,}"),
+    )
+
+
+def _draw(rows: pd.DataFrame, title: str) -> Figure:
+    """Draw one panel for each group of horizons, over the months that are known."""
+    groups, months = _groups(rows), sorted(rows["period"].unique())
+    figure = Figure(figsize=(3.6, 0.5 + 1.1 * len(groups)), layout="constrained")
+    panels = figure.subplots(len(groups), 1, squeeze=False, sharex=True, sharey=True).ravel()
+    for axes, group in zip(panels, groups, strict=True):
+        for place, month in enumerate(months):
+            own = group[2]
+            _draw_month(axes, place, own.loc[own["period"] == month])
+        quiet_tonnes(axes, most_ticks=3)
+        axes.tick_params(labelsize=8)
+        axes.set_title(_share(*group), loc="left", fontsize=8)
+    shown = range(0, len(months), -(-len(months) // MOST_LABELS))
+    panels[0].set(xlim=(-0.5, len(months) - 0.5), ylim=(0.0, None))
+    panels[-1].set_xticks(list(shown), [dated(months[place], "month") for place in shown])
+    heading = gettext("%(name)s, tonnes a month", name=title)
+    figure.suptitle(heading, x=0.02, ha="left", fontsize=8.5, fontweight="bold")
+    return figure
+
+
+def _draw_month(axes: Axes, place: int, own: pd.DataFrame) -> None:
+    """Draw the forecasts of one month side by side, oldest first, and the figure across them."""
+    if own.empty:
+        return
+    own = own.sort_values("cutoff", kind="stable")
+    width = ROOM / len(own)
+    at = place + width * (0.5 + np.arange(len(own))) - ROOM / 2
+    axes.bar(at, own["p90"] - own["p10"], 0.8 * width, own["p10"], color=COLOURS["band80"])
+    inks = np.where(own["inside80"], COLOURS["median"], COLOURS["restrictive"])
+    axes.hlines(own["p50"], at - width / 2, at + width / 2, colors=inks.tolist(), lw=1.6, zorder=3)
+    axes.add_line(dots("observed", [place], [own["tonnes"].iloc[0]], size=3.4))
+
+
+WIDTH: Final = 3.6
+"""Inches; a phone shows it whole, a wide page two abreast."""
+
+_LINE: Final = 0.27
+_FRAME: Final = 1.05
+_MARKS: Final = (("o", "median", "median"), ("D", "earlier", "paper"), ("s", "tariff", "paper"))
+"""Shape, edge and fill of the series, in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class DotRow:
+    """One row: shares by series, NaN where there is none."""
+
+    label: str
+    shares: tuple[float, ...]
+    months: int
+
+
+@dataclass(frozen=True, slots=True)
+class DotPlot:
+    """Shares of some rows, side by side."""
+
+    name: str
+    """Names the picture within its page."""
+    axis: str
+    """What is shown."""
+    series: tuple[str, ...]
+    rows: tuple[DotRow, ...]
+    target: float | None = None
+    """Share that would be right, drawn as a line."""
+
+    @property
+    def label(self) -> str:
+        """Return the picture in words."""
+        parts = (
+            ngettext(
+                "%(label)s: %(shares)s (%(n)s month)",
+                "%(label)s: %(shares)s (%(n)s months)",
+                row.months,
+                label=row.label,
+                shares=", ".join(_named(self.series, row.shares)),
+            )
+            for row in self.rows
+        )
+        return f"{self.axis}. {gettext('; ').join(parts)}."
+
+
+def _named(series: Sequence[str], shares: Sequence[float]) -> list[str]:
+    pairs = zip(series, shares, strict=True)
+    return [
+        f"{name} {percentage(f'{100 * share:.0f}')}"
+        for name, share in pairs
+        if math.isfinite(share)
+    ]
+
+
+def dot_plot_svg(plot: DotPlot) -> str:
+    """Return the picture; empty without rows."""
+    if not plot.rows:
+        return ""
+    return svg(_draw_dot_plots, plot, prefix=plot.name, label=plot.label)
+
+
+def _draw_dot_plots(plot: DotPlot) -> Figure:
+    height = _FRAME + _LINE * len(plot.rows)
+    figure = Figure(figsize=(WIDTH, height), layout="constrained")
+    axes = figure.subplots()
+    places = range(len(plot.rows))
+    for place, row in zip(places, plot.rows, strict=True):
+        if known := [share for share in row.shares if math.isfinite(share)]:
+            axes.plot([min(known), max(known)], [place] * 2, color=COLOURS["faint"], lw=1, zorder=2)
+    for number, (name, mark) in enumerate(zip(plot.series, _MARKS, strict=False)):
+        shape, edge, fill = mark
+        axes.plot(
+            [row.shares[number] for row in plot.rows], places, ls="none", marker=shape, ms=6,
+            mec=COLOURS[edge], mfc=COLOURS[fill], label=name, zorder=3,
+        )  # fmt: skip
+    if plot.target is not None:
+        label = gettext("should be %(share)s", share=percentage(f"{100 * plot.target:.0f}"))
+        axes.axvline(plot.target, color=COLOURS["muted"], lw=1.1, ls=(0, (4, 2)), label=label)
+    _frame(axes, plot)
+    # Over the labels too: beside them some languages have no room for it.
+    figure.suptitle(plot.axis, x=0.02, ha="left", fontsize=8.5, fontweight="bold")
+    figure.legend(
+        *axes.get_legend_handles_labels(), loc="outside lower left", ncols=3, frameon=False,
+        fontsize=8, handletextpad=0.3, columnspacing=1.0,
+    )  # fmt: skip
+    return figure
+
+
+def _frame(axes: Axes, plot: DotPlot) -> None:
+    axes.set_yticks(range(len(plot.rows)), [cut(row.label, width=22) for row in plot.rows])
+    axes.set_ylim(len(plot.rows) - 0.4, -0.6)
+    axes.set_xlim(0.0, None if plot.target is None else 1.0)
+    axes.xaxis.set_major_locator(MaxNLocator(5))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda share, _: percentage(f"{100 * share:.0f}")))
+    axes.tick_params(labelsize=8, length=0)
+    axes.grid(axis="x", color=COLOURS["grid"], linewidth=0.8)
+    axes.spines["left"].set_visible(False)
+    axes.set_axisbelow(True)
+    numbers = axes.secondary_yaxis("right")
+    numbers.set_yticks(range(len(plot.rows)), [separated(f"{row.months:,}") for row in plot.rows])
+    numbers.tick_params(labelsize=8, length=0, labelcolor=COLOURS["muted"])
+    numbers.spines["right"].set_visible(False)
+    numbers.set_ylabel(gettext("months scored"), fontsize=8, color=COLOURS["muted"])
+
 
 SERIES = ("magnetcast", marked("seasonal naive"), marked("last value"))
 BAND = 0.8

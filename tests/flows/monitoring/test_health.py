@@ -21,7 +21,7 @@ from models.forecasting.plausibility import MedianShift, too_far
 from models.monitoring import Monitor, Reading, coverage_drift, score_drift
 from service.language.choice import in_language
 from service.language.phrases import is_shown
-from service.web.status_words import alarm_words, line_words
+from service.web.status_page import alarm_words, line_words
 from store.settings import Settings
 from tests.data.builders import at
 
