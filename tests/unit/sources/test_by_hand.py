@@ -45,7 +45,6 @@ def test_a_typed_figure_without_a_day_counts_from_today() -> None:
 
     result = file.tables["observations"]["available_at"].tolist()
     assert result == [pd.Timestamp("2026-11-25", tz="UTC")]
-    assert file.dated_by_clock
     assert not typed(published_on="2026-09-20").load().dated_by_clock
 
 
