@@ -6,7 +6,7 @@ from typing import Annotated, Final
 from cyclopts import App, Parameter
 
 from flows.alerts import alert, alert_if_possible
-from flows.cli.options import Commodity, Form, Out, Reason, publication_moment
+from flows.cli.options import AsOf, Commodity, Form, Out, Reason, publication_moment
 from flows.clock import utc_now
 from flows.context.console import echo
 from flows.context.output import write_result
@@ -92,34 +92,28 @@ def verify() -> None:
 
 
 def replay(
+    number: Annotated[int | None, Parameter(name="--publication", help="Its number.")] = None,
     *,
-    as_of: Annotated[
-        str | None, Parameter(name="--as-of", help="Day or UTC moment: the last of that day.")
-    ] = None,
-    publication: Annotated[int | None, Parameter(help="Number of the publication.")] = None,
+    as_of: AsOf = None,
     commodity: Commodity = None,
     out: Out = None,
     format: Form = "table",
 ) -> None:
-    """Recompute an old publication from its data and models and compare it bit for bit.
+    """Recompute an old publication from its data and models and compare it to nine digits.
 
-    Name it by --as-of or --publication. The exit code is 0 only if every bit is the same; otherwise
-    the missing inputs, the differences in the environment and the largest difference are shown. The
+    Name it by --publication or --as-of. The exit code is 0 only if all numbers are the same. The
     recomputed rows go to --out.
     """
-    from flows.publishing.reproduce import reproduce, tell
+    from flows.publishing.published_forecasts import publication
+    from flows.publishing.replay import replayed
 
-    if (as_of is None) == (publication is None):
-        raise DataError(
-            "replay takes one publication. Expected --as-of DAY or --publication N, and not both. "
-            "`magnetcast publications list` shows them."
-        )
-    which = publication_moment(as_of) if publication is None else publication
-    found = reproduce(Settings(), which, commodity or COMMODITY)
-    if out is not None and found.again is not None:
+    settings = Settings()
+    which = publication_moment(as_of) if number is None else number
+    found = replayed(settings, publication(settings, which, commodity=commodity or COMMODITY))
+    if out is not None:
         write_result(found.again[list(FORECAST_COLUMNS)], out=out, form=format)
-    tell(found)
-    if not (found.is_same or found.is_rounded):
+    echo(f"replay    {found.difference or 'every number is the same'}")
+    if found.difference:
         raise SystemExit(1)
 
 

@@ -2,17 +2,22 @@
 
 import getpass
 import os
+import platform
 import shutil
 import subprocess
+from importlib.metadata import version
 from typing import Final
 
-from features import fingerprint
 from store.settings import PROJECT_ROOT
+
+PACKAGES: Final = ("lightgbm", "numpy", "pandas", "scipy", "scikit-learn")
+"""Packages whose arithmetic may reach a published number."""
 
 
 def environment() -> dict[str, object]:
-    """Return what a number may depend on beside rows: code, versions, platform, threads."""
-    return {"code": git_commit(), **fingerprint.environment()}
+    """Return what a number may depend on beside rows: code and versions."""
+    packages = {name: version(name) for name in PACKAGES}
+    return {"code": git_commit(), "packages": {"python": platform.python_version(), **packages}}
 
 
 def git_commit() -> str:

@@ -10,8 +10,8 @@ from flows.analysis.scenario_answers import published_scenario_snapshot
 from flows.analysis.scenarios import scenario_snapshot
 from flows.context.stores import store_of
 from flows.monitoring.health import examine
-from flows.publishing.published_forecasts import ExplainRequest
-from flows.publishing.reproduce import reproduce
+from flows.publishing.published_forecasts import ExplainRequest, publication
+from flows.publishing.replay import replayed
 from flows.run import run
 from models.registry import registry
 from store.facts.reading import latest_forecast, read_publication, read_scores
@@ -59,8 +59,8 @@ def test_a_late_figure_makes_a_second_publication_and_the_first_stays(
     assert set(read_scores(engine)["backtest"]) == {2}
 
     for number in (one, two):
-        assert reproduce(home, int(number)).is_same
-    assert reproduce(home, at(AS_OF)).rows["publication"].unique() == [two]
+        assert replayed(home, publication(home, int(number))).difference == ""
+    assert publication(home, at(AS_OF))["publication"].unique() == [two]
 
     table = changes(home, ExplainRequest("USA", None, at(AS_OF)), int(one))
     parts = table[list(CHANGES)]

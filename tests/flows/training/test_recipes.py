@@ -9,7 +9,8 @@ from mlflow import MlflowClient
 
 from flows.context.recipes import magnets_recipe
 from flows.context.stores import store_of
-from flows.publishing.reproduce import reproduce
+from flows.publishing.published_forecasts import publication
+from flows.publishing.replay import replayed
 from flows.run import run
 from models.learning.spec import ModelSpec
 from models.registry import registry
@@ -69,7 +70,7 @@ def test_another_recipe_at_the_same_as_of_stays_beside_the_first_and_is_kept_onc
     kept = recorded_digest(store_of(home), int(rows["publication"].iloc[0]))
     assert kept is not None
     assert json.loads(kept.made_with)["parameters"] == OTHER.changed
-    assert reproduce(home, at(LATER)).is_same
+    assert replayed(home, publication(home, at(LATER))).difference == ""
 
 
 def test_wrong_recipes_change_nothing(home: Settings, magnetcast: Call, tmp_path: Path) -> None:
