@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields
 from functools import cache, partial
+from importlib.metadata import version
 from typing import Final
 
 import pandas as pd
@@ -32,6 +33,9 @@ RELEASE_DAY: Final = 25
 
 ROOMS: Final = ("store", "features", "models")
 """Folders of the code that computes."""
+
+PACKAGES: Final = ("lightgbm", "numpy", "pandas", "scipy", "scikit-learn")
+"""Packages whose version may change a forecast."""
 
 SolvedInTurn = Callable[
     [Callable[[pd.Timestamp], Values], Sequence[pd.Timestamp]], Iterable[Values]
@@ -61,9 +65,11 @@ class KnownRows:
 
 @cache
 def code_version() -> str:
-    """Return a digest of the source of all code that computes, installed or in a checkout."""
+    """Return a digest of our source that computes, and of the versions of the packages it uses."""
     paths = (path for room in ROOMS for path in sorted((PROJECT_ROOT / room).rglob("*.py")))
-    return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()
+    versions = "\n".join(version(name) for name in PACKAGES)
+    source = b"".join(path.read_bytes() for path in paths)
+    return hashlib.sha256(versions.encode() + source).hexdigest()
 
 
 class EvidenceHistory:

@@ -8,10 +8,8 @@ import subprocess
 from importlib.metadata import version
 from typing import Final
 
+from features.history import PACKAGES
 from store.settings import PROJECT_ROOT
-
-PACKAGES: Final = ("lightgbm", "numpy", "pandas", "scipy", "scikit-learn")
-"""Packages whose arithmetic may reach a published number."""
 
 
 def environment() -> dict[str, object]:
