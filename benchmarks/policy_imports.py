@@ -21,8 +21,7 @@ from models.evaluation.scores import cell_scores
 from models.forecasting import panel_forecaster
 from models.forecasting.panel_forecaster import PanelForecaster, PanelSnapshot
 from models.learning.spec import EngineSpec
-from sources.files.covariates import Covariates
-from sources.files.covariates_file import read_covariates
+from sources.files.covariates import Covariates, read_covariates
 
 DEFAULT = EngineSpec()
 

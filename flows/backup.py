@@ -22,11 +22,10 @@ from flows.clock import utc_now
 from flows.context.stores import close_stores, single_writer, store_of
 from models.registry.runs import is_kept
 from store.archive import copy_sqlite, extract_archive, sqlite_damage, write_archive
-from store.database import check_schema, shown_address
+from store.database import check_schema, shown_address, sqlite_file
 from store.errors import DataError, StoreError, first_few
 from store.facts.reading import latest_forecast
 from store.settings import Settings
-from store.sqlite_files import sqlite_file
 
 RECORD: Final = "last-backup.json"
 """File below home with the time and place of the last backup."""

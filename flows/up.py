@@ -17,11 +17,11 @@ from typing import Final
 import httpx
 from filelock import Timeout
 
-from flows.context.console import echo
+from flows.context.output import echo
 from flows.context.prefect_runs import EPHEMERAL, PROFILE, auth_string, prefect_folder, up_lock
+from store.database import sqlite_file
 from store.errors import DataError, StoreError
 from store.settings import IMPORT_ROOT, PROJECT_ROOT, Settings
-from store.sqlite_files import sqlite_file
 
 LOOPBACK: Final = "127.0.0.1"
 

@@ -13,7 +13,7 @@ from service import wording
 from service.language.acts import act_words
 from service.language.formats import Form, dated, percentage, separated
 from service.language.phrases import full_stop, is_shown, translated, translated_many
-from store.hidden_text import visible
+from store.numbers import visible
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 

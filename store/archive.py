@@ -10,8 +10,8 @@ from contextlib import closing
 from pathlib import Path, PurePosixPath
 from typing import Final
 
+from store.database import sqlite_file, sqlite_to_read
 from store.errors import DataError, StoreError
-from store.sqlite_files import sqlite_file, sqlite_to_read
 
 SUFFIX: Final = ".tar.gz"
 

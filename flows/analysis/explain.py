@@ -1,14 +1,23 @@
 """Why published medians are what they are, and what changed them between two publications."""
 
 import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from sqlalchemy import Engine
 
-from flows.analysis.table_changes import TableReplay, table_replay
-from flows.context.console import echo
+from features.controls.controls import controls_at
+from features.controls.levers import EPOCH, charged_by
+from features.families.tariffs import importer_rate
+from features.months import month_number
+from features.origin import Origin
+from features.panel.partner_table import PartnerTable
+from features.track_record import CERTAIN, rises_of
+from flows.context.output import echo
 from flows.context.recipes import prior_behind
 from flows.context.stores import store_of
 from flows.context.workspace import Workspace, known_facts, open_workspace
@@ -25,25 +34,118 @@ from flows.publishing.published_forecasts import (
     record_of,
     workspace_behind,
 )
-from flows.publishing.run_config import config_of
+from flows.publishing.run_config import RunConfig, config_of
+from flows.publishing.table_snapshot import open_table
 from flows.training.predict import forecast
 from models.forecasting.changes import (
     ChangeReplay,
     ForecastSnapshot,
     KnownFacts,
+    MedianForecast,
     NewRows,
     news_of,
     split,
     words_of,
 )
 from models.forecasting.decomposition import explained
+from models.forecasting.panel_forecaster import forecast_table
+from models.learning.spec import EngineSpec
 from models.registry import model_store
 from store.errors import DataError
-from store.facts.reading import (
-    latest_forecast,
+from store.facts.reading import latest_forecast, publication_before
+from store.publications.explanations import (
+    DIGITS,
+    Announced,
+    StoredExplanation,
+    read_explanation,
+    save_explanation,
 )
 from store.settings import Settings
 from store.vocabulary import CHANGES, COMMODITY, CONTRIBUTIONS, NOT_REPRODUCED
+
+STEPS: Final = ("passing_time", "new_actuals", "revised_actuals")
+"""What the model of a table can tell apart, in the order it is replaced."""
+
+
+@dataclass(frozen=True, slots=True)
+class TableReplay:
+    """Forecasts of one destination of a table; each step trains anew."""
+
+    spec: EngineSpec
+    steps: tuple[PartnerTable, ...]
+    """What the forecast is made from with none, one, ... all of ``STEPS`` replaced."""
+    destination: str
+    periods: Sequence[str]
+    made: dict[object, NDArray[np.float64]] = field(default_factory=dict)
+    """Medians so far, from like tables once."""
+
+    @property
+    def changed(self) -> frozenset[str]:
+        """Return the inputs that may differ; what is equal is not recomputed."""
+        return frozenset(STEPS)
+
+    def value(self, replaced: frozenset[str]) -> MedianForecast:
+        """Return the medians with these inputs of the later forecast, the others of the earlier."""
+        table = self.steps[len(replaced)]
+        key = table.digest, table.horizon
+        if key not in self.made:
+            rows = forecast_table(table, self.spec, status="compared")
+            own = rows.loc[rows["destination"] == self.destination].set_index("period")["p50"]
+            self.made[key] = own.reindex(list(self.periods)).to_numpy(dtype=float)
+        return MedianForecast(self.made[key], np.zeros(len(self.periods)))
+
+
+def table_replay(
+    settings: Settings, old: pd.DataFrame, new: pd.DataFrame, config: RunConfig
+) -> TableReplay:
+    """Return the forecasts of a destination recomputed between two publications.
+
+    The earlier forecast, it at the later moment, with the months known since, and with the figures
+    revised since.
+
+    Args:
+        settings: Where things are kept.
+        old: Rows of the earlier publication, of one destination; not modified.
+        new: The same months of the later one; not modified.
+        config: As what both were published.
+
+    Raises:
+        DataError: There is no table now.
+    """
+    first, last = (
+        open_table(settings, pd.Timestamp(rows["as_of"].iloc[0]), config.commodity).table
+        for rows in (old, new)
+    )
+    echo(
+        f"explain   news since {first.as_of:%Y-%m-%d}: months {last.cutoff - first.cutoff}, "
+        f"figures revised {_revised(first, last)}"
+    )
+    spec = EngineSpec(threads=settings.threads)
+    destination = str(new["destination"].iloc[0])
+    return TableReplay(spec, between(first, last), destination, list(new["period"]))
+
+
+def between(first: PartnerTable, last: PartnerTable) -> tuple[PartnerTable, ...]:
+    """Return what lies between two moments of a table, one input replaced after the other.
+
+    The earlier one, it at the later moment, with the months and partners known since, and the later
+    one, with the figures revised since.
+    """
+    waited = replace(first, as_of=last.as_of)
+    return first, waited, _longer(first, last), last
+
+
+def _longer(then: PartnerTable, now: PartnerTable) -> PartnerTable:
+    """Return a table with the months and partners known since, nothing revised."""
+    known = then.tonnes.reindex(index=now.tonnes.index, columns=now.tonnes.columns)
+    return replace(now, tonnes=known.where(known.notna(), now.tonnes))
+
+
+def _revised(first: PartnerTable, last: PartnerTable) -> int:
+    leaves = last.tonnes.loc[list(last.destinations)]  # sums and the remainder follow from them
+    known = first.tonnes.reindex_like(leaves)
+    return int((known.notna() & leaves.notna() & (known != leaves)).to_numpy().sum())
+
 
 SAME: Final = 1e-6
 """Difference up to which a number counts as reproduced: relative, and in tonnes."""
@@ -264,3 +366,86 @@ def _snapshot(
 ) -> ForecastSnapshot:
     prior = prior_behind(record_of(engine, rows))
     return ForecastSnapshot(rows["as_of"].iloc[0], model.version, model.heads, model.card, prior)
+
+
+CELL: Final = ["destination", "period"]
+
+
+def explain_if_possible(settings: Settings) -> None:
+    """Explain the newest publication of the magnets, unless it is; never fails a publication.
+
+    One that was explained before rises of tariffs had scenarios is explained again.
+    """
+    try:
+        engine = store_of(settings)
+        new = latest_forecast(engine)
+        number = 0 if new.empty else int(new["publication"].iloc[0])
+        found = read_explanation(engine, number) if number else None
+        if number and found is None:
+            save_explanation(engine, number, explanation_of(settings, new))
+    except Exception as err:  # noqa: BLE001 - the publication is stored already
+        echo(f"explain   not explained ({type(err).__name__}: {err}). The next run tries again")
+
+
+def explanation_of(settings: Settings, new: pd.DataFrame) -> StoredExplanation:
+    """Return what changed a publication since the one before it, and what may come.
+
+    Nothing that became known after it is used.
+
+    Args:
+        settings: Where things are kept.
+        new: Rows of a publication of the magnets; not modified.
+    """
+    as_of = pd.Timestamp(new["as_of"].iloc[0])
+    origin = workspace_behind(settings, new).history.origin(as_of)
+    announced = tuple(sorted(announced_at(origin), key=lambda one: (one.due, one.event_id)))
+    old = publication_before(store_of(settings), new)
+    if old.empty or not set(old["period"]) & set(new["period"]):
+        return StoredExplanation(announced=announced)
+    keys = old[CELL].merge(new[CELL])
+    pair = [keys.merge(rows, on=CELL) for rows in (old, new)]
+    models = pair[0]["model"] + "\n" + pair[1]["model"]
+    parts = pd.concat(
+        split_change(settings, *(rows[models == one].reset_index(drop=True) for rows in pair))
+        for one in models.unique()
+    )
+    changes: dict[str, dict[str, dict[str, float]]] = {}
+    for row in parts.to_dict("records"):
+        causes = {name: round(float(row[name]), DIGITS) for name in CHANGES}
+        months = changes.setdefault(str(row["destination"]), {})
+        months[str(row["period"])] = {name: moved for name, moved in causes.items() if moved}
+    return StoredExplanation(int(parts["since_publication"].iloc[0]), changes, announced)
+
+
+def announced_at(origin: Origin) -> Iterator[Announced]:
+    """Yield the controls and the rises of tariffs that are not certain, as the forecast sees them.
+
+    They are due within the horizon.
+    """
+    record, events, tariffs = origin.record, origin.events, origin.tariffs
+    if record is None or events is None or tariffs is None:
+        return
+    begins = events.set_index("event_id")["effective_from"]
+    for control in controls_at(origin):
+        if control.chances != CERTAIN:
+            hit = tuple(np.array(origin.series)[control.hit].tolist())
+            is_return = bool(control.bound > begins[control.event_id])
+            day = f"{control.bound:%Y-%m-%d}"
+            yield Announced(control.event_id, day, is_return, control.chances, hit)
+    charged = charged_by(origin)
+    for rise in rises_of(tariffs):
+        (importer,) = rise.destinations
+        hit = charged.get(importer, ())
+        if hit and record.day < rise.due and month_number(rise.due) <= origin.targets[-1]:
+            day = f"{rise.due:%Y-%m-%d}"
+            rates = _rates_around(tariffs, importer, rise.due)
+            yield Announced("", day, rise.is_return, record.chances(rise), hit, importer, *rates)
+
+
+def _rates_around(tariffs: pd.DataFrame, importer: str, due: pd.Timestamp) -> tuple[float, str]:
+    """Return the rate in percent on the day before a rise, and the last day of the rise."""
+    before = importer_rate(tariffs, importer, np.array([(due - EPOCH).days - 1]))
+    steps = tariffs["importer"].eq(importer) & tariffs["effective_from"].eq(due)
+    ends = tariffs.loc[steps, "effective_to"]
+    until = "" if ends.isna().any() else f"{ends.max():%Y-%m-%d}"
+    return round(float(np.nan_to_num(before)[0]), DIGITS), until

@@ -12,8 +12,7 @@ from cyclopts import App, Parameter
 
 from flows.cli.options import Form, Out
 from flows.clock import utc_now
-from flows.context.console import echo
-from flows.context.output import Format, readable, write_result
+from flows.context.output import Format, echo, readable, write_result
 from flows.context.prefect_runs import server_of
 from flows.context.stores import made_store, store_of
 from flows.prune import KEEP_DAYS, KEEP_RUNS
@@ -148,7 +147,7 @@ def serve(
     import uvicorn
 
     from features.build import DRIVER_MEANINGS
-    from flows.analysis.scenario_engine import what_if
+    from flows.analysis.scenarios import what_if
     from flows.monitoring.status import health_report
     from flows.up import listening_socket, shown
     from service.app import Rules, create_app

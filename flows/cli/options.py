@@ -9,8 +9,7 @@ from cyclopts import Parameter
 from rich.prompt import Prompt
 
 from flows.clock import last_of_day, utc_now
-from flows.context.console import CONSOLE
-from flows.context.output import Format
+from flows.context.output import CONSOLE, Format
 from sources.providers.customs import Flow
 from store.errors import DataError
 

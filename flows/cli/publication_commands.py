@@ -8,8 +8,7 @@ from cyclopts import App, Parameter
 from flows.alerts import alert, alert_if_possible
 from flows.cli.options import AsOf, Commodity, Form, Out, Reason, publication_moment
 from flows.clock import utc_now
-from flows.context.console import echo
-from flows.context.output import write_result
+from flows.context.output import echo, write_result
 from flows.context.provenance import actor
 from flows.context.stores import single_writer, store_of
 from flows.publishing.publish import ahead_from, held_folder, report_folder
@@ -62,7 +61,7 @@ def approve(number: Number, /, *, reason: Reason) -> None:
         if waits.exists() and not folder.exists():
             waits.rename(folder)
     echo(f"publish   publication {number} is approved: {rows} rows")
-    from flows.analysis.explanation import explain_if_possible
+    from flows.analysis.explain import explain_if_possible
 
     explain_if_possible(settings)
     alert_if_possible(settings, now)

@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
-from flows.context.console import echo
-from flows.context.output import show
+from flows.context.output import echo, show
 from flows.context.stores import made_store, store_of
 from store.errors import DataError, first_few
 from store.settings import Settings
@@ -80,7 +79,7 @@ def run_file_and_tell(
     """
     from flows.publishing.run_config import table_config
     from flows.run import run_each
-    from sources.files.commodities import read_commodities
+    from sources.files.panel import read_commodities
 
     if commodity is not None:
         raise DataError(

@@ -18,10 +18,9 @@ from filelock import FileLock, Timeout
 from sqlalchemy import Engine
 
 from flows.clock import utc_now
-from store.database import is_made, open_store, open_to_read, shown_address
+from store.database import is_made, open_store, open_to_read, shown_address, sqlite_file
 from store.errors import StoreError
 from store.settings import Settings
-from store.sqlite_files import sqlite_file
 
 MOST_OPEN: Final = 8
 """Stores that a process keeps open."""

@@ -9,8 +9,7 @@ from typing import Final
 import pandas as pd
 
 from flows.context.stores import store_to_read
-from flows.monitoring.health import SystemHealth, examine
-from flows.monitoring.health_checks import BROKEN, LEVELS, OtherCommodity
+from flows.monitoring.health import BROKEN, LEVELS, OtherCommodity, SystemHealth, examine
 from models.registry import registry
 from service.live.health import Alarm, HealthReport
 from store.database import shown_address

@@ -10,14 +10,14 @@ from typing import Final
 
 import pandas as pd
 
-from flows.context.console import echo
+from flows.context.output import echo
 from models.executor import Progress
 from models.forecasting.forecaster import forecast_file
 from models.forecasting.panel_forecaster import PanelForecaster, PanelSnapshot
 from models.learning.spec import EngineSpec
 from models.reconciliation.tree import add_sums, contradictions, tree_of
 from models.statistical.pretrained import marked
-from sources.files.covariates_file import read_covariates
+from sources.files.covariates import read_covariates
 from sources.files.panel import READ_AS_IS, Panel, PanelOptions, panel_of, read_panel
 from sources.files.tree import read_tree, tree_of_panel
 from store.errors import DataError, first_few

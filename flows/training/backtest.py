@@ -11,9 +11,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from flows.context.console import LOG, echo
 from flows.context.jobs import recorded_job
-from flows.context.output import write_result
+from flows.context.output import LOG, echo, write_result
 from flows.context.prefect_artifacts import key_of, leave_picture, leave_table
 from flows.context.prefect_runs import prefect_step
 from flows.context.provenance import git_commit
@@ -38,7 +37,7 @@ from models.forecasting.forecaster import MODEL, REFERENCE
 from models.learning.spec import ModelSpec
 from models.registry.runs import find_runs, log_panel, log_table, open_run, read_text
 from store.errors import StoreError
-from store.publications.backtests import CELL_COLUMNS
+from store.publications.published import CELL_COLUMNS
 from store.publications.publishing import write_scores
 from store.settings import Settings
 from store.vocabulary import (

@@ -23,11 +23,10 @@ from mlflow.utils.mlflow_tags import MLFLOW_SOURCE_NAME
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
-from store.database import shown_address
+from store.database import make_private, shown_address
 from store.errors import StoreError
 from store.publications.panels import StoredPanel
 from store.settings import Settings
-from store.sqlite_files import make_private
 
 EXPERIMENT: Final = "magnetcast"
 """Name of the one experiment that holds all runs."""

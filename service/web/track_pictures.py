@@ -34,7 +34,7 @@ def replay_svg(cells: pd.DataFrame, destination: str) -> str:
     """Return the forecasts of one destination at past origins, and what came.
 
     Args:
-        cells: As ``store.publications.backtests.CELL_COLUMNS``, some of the destination; not
+        cells: As ``store.publications.published.CELL_COLUMNS``, some of the destination; not
             modified.
         destination: A code.
     """

@@ -13,8 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, Select, func, insert, 
 from store.database import writing
 from store.facts.reading import fetch, known_by, read_commodities, read_table
 from store.schema import tables
-from store.schema.publication_tables import labels
-from store.schema.tables import observations
+from store.schema.tables import labels, observations
 from store.vocabulary import COMMODITY, ORIGIN
 
 _EVIDENCE: Final = (

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import ColumnElement, Connection, Engine, Table, func, literal_column, or_, select
 
-from store.schema import publication_tables, tables
+from store.schema import tables
 from store.schema.frames import frame_of
 from store.schema.tables import natural_key, source_columns
 from store.vocabulary import COMMODITY, FORECAST_COLUMNS, ORIGIN
@@ -91,13 +91,13 @@ def read_vintages(engine: Engine) -> pd.DataFrame:
 
 def read_runs(engine: Engine) -> pd.DataFrame:
     """Read the runs, ordered by their id."""
-    return read_table(engine, publication_tables.runs)
+    return read_table(engine, tables.runs)
 
 
 def read_scores(engine: Engine, *, commodity: str | None = COMMODITY) -> pd.DataFrame:
     """Read the newest backtest of each moment of a commodity, of all commodities if None."""
-    wanted = [] if commodity is None else [publication_tables.scores.c.commodity == commodity]
-    return newest_backtests(read_table(engine, publication_tables.scores, wanted=wanted))
+    wanted = [] if commodity is None else [tables.scores.c.commodity == commodity]
+    return newest_backtests(read_table(engine, tables.scores, wanted=wanted))
 
 
 def newest_backtests(scores: pd.DataFrame) -> pd.DataFrame:
@@ -125,11 +125,11 @@ def read_forecasts(
         are ``YYYY-MM`` and ``model`` is the model's version.
         Ordered by commodity, as_of, destination, period, model.
     """
-    wanted = [] if as_of is None else [publication_tables.forecasts.c.as_of == as_of]
+    wanted = [] if as_of is None else [tables.forecasts.c.as_of == as_of]
     if commodity is not None:
-        wanted.append(publication_tables.forecasts.c.commodity == commodity)
+        wanted.append(tables.forecasts.c.commodity == commodity)
     return published_columns(
-        newest_publications(read_table(engine, publication_tables.forecasts, wanted=wanted))
+        newest_publications(read_table(engine, tables.forecasts, wanted=wanted))
     )
 
 
@@ -149,8 +149,8 @@ def newest_publications(rows: pd.DataFrame) -> pd.DataFrame:
 
 def read_publication(engine: Engine, number: int) -> pd.DataFrame:
     """Read one publication by its number, as ``read_forecasts``; empty if there is none."""
-    wanted = [publication_tables.forecasts.c.publication == number]
-    return published_columns(read_table(engine, publication_tables.forecasts, wanted=wanted))
+    wanted = [tables.forecasts.c.publication == number]
+    return published_columns(read_table(engine, tables.forecasts, wanted=wanted))
 
 
 def publication_before(engine: Engine, rows: pd.DataFrame) -> pd.DataFrame:
@@ -160,7 +160,7 @@ def publication_before(engine: Engine, rows: pd.DataFrame) -> pd.DataFrame:
         engine: The store.
         rows: The later one's, as ``read_publication``; an earlier one of its day counts.
     """
-    table, one = publication_tables.forecasts, rows.iloc[0]
+    table, one = tables.forecasts, rows.iloc[0]
     is_before = (table.c.as_of < one["as_of"]) | (
         (table.c.as_of == one["as_of"]) & (table.c.publication < int(one["publication"]))
     )
@@ -178,9 +178,7 @@ def publication_before(engine: Engine, rows: pd.DataFrame) -> pd.DataFrame:
 def published_models(engine: Engine) -> set[str]:
     """Return the names of all models that a published forecast is from."""
     with engine.begin() as connection:
-        return set(
-            connection.scalars(select(publication_tables.forecasts.c.model_version).distinct())
-        )
+        return set(connection.scalars(select(tables.forecasts.c.model_version).distinct()))
 
 
 def latest_forecast(
@@ -191,7 +189,7 @@ def latest_forecast(
     A moment with several publications shows the last. Empty when nothing was published yet;
     columns as ``read_forecasts``.
     """
-    table = publication_tables.forecasts
+    table = tables.forecasts
     own = table.c.commodity == commodity
     newest = select(table.c.as_of).where(own).order_by(table.c.as_of.desc()).limit(1)
     if as_of is not None:

@@ -10,9 +10,15 @@ from sqlalchemy import Connection, Engine, Table, select
 from store.database import insert_row, writing
 from store.errors import DataError, StoreError
 from store.facts.batch import Batch, FileRows, WriteReport
-from store.facts.bulk import insert_rows, stored_like
-from store.facts.new_rows import IncomingRows, drop_duplicate_rows, new_rows, new_versions
-from store.facts.recorded import check_clock
+from store.facts.new_rows import (
+    IncomingRows,
+    check_clock,
+    drop_duplicate_rows,
+    insert_rows,
+    new_rows,
+    new_versions,
+    stored_like,
+)
 from store.schema.frame_schemas import validate
 from store.schema.frames import as_table
 from store.schema.tables import (

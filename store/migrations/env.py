@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from store.schema.planning_tables import needs
+from store.schema.tables import needs
 
 context.configure(
     connection=context.config.attributes["connection"], target_metadata=needs.metadata

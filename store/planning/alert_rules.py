@@ -14,7 +14,7 @@ from store.errors import DataError, MissingError
 from store.messages import message
 from store.planning.audit import Actor, AuditTrail, audited, checked_name
 from store.planning.needs import check_place, check_room, end_row, no_such
-from store.schema.planning_tables import alert_rules, alerts, needs
+from store.schema.tables import alert_rules, alerts, needs
 from store.vocabulary import COMMODITY
 
 Watched = Literal["shortfall", "below_last_year", "median"]

@@ -18,10 +18,10 @@ from sqlalchemy import ColumnElement, Connection, Engine, insert, select, update
 
 from store.database import insert_row, writing
 from store.errors import DataError, StoreError, TokenError, first_few
+from store.facts.new_rows import check_clock
 from store.facts.reading import read_table
-from store.facts.recorded import check_clock
 from store.messages import message
-from store.schema.planning_tables import audit, tokens
+from store.schema.tables import audit, tokens
 
 AuditValues = Mapping[str, object] | None
 """The values of a row before or after a write, in types JSON has; None where there is no row."""

@@ -13,8 +13,7 @@ from store.errors import DataError, MissingError, first_few
 from store.facts.reading import fetch_commodities
 from store.messages import Message, message
 from store.planning.audit import THINGS, Actor, AuditTrail, audited, checked_name
-from store.schema.planning_tables import alert_rules, needs
-from store.schema.publication_tables import forecasts
+from store.schema.tables import alert_rules, forecasts, needs
 from store.vocabulary import AGGREGATES, COMMODITY, DESTINATIONS
 
 LONGEST_MONTHS: Final = 36

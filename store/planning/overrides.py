@@ -14,8 +14,7 @@ from store.facts.reading import fetch
 from store.messages import message
 from store.planning.audit import LONGEST_REASON, Actor, AuditTrail, audited, checked_name
 from store.planning.needs import MOST_TONNES, check_place
-from store.schema.planning_tables import alert_rules, alerts, audit, needs, overrides
-from store.schema.publication_tables import forecasts
+from store.schema.tables import alert_rules, alerts, audit, forecasts, needs, overrides
 from store.vocabulary import COMMODITY
 
 MOST_A_DAY: Final = 1000

@@ -26,8 +26,7 @@ from store.publications.integrity import (
 )
 from store.publications.panels import save_panel
 from store.schema.frames import tables_from_json, tables_to_json
-from store.schema.publication_tables import forecasts, publications
-from store.schema.tables import source_columns
+from store.schema.tables import forecasts, publications, source_columns
 
 State = Literal["published", "held", "rejected", "superseded"]
 

@@ -9,7 +9,7 @@ from typing import Final
 from sqlalchemy import Connection, Engine, select, update
 
 from store.database import writing
-from store.schema.publication_tables import publications
+from store.schema.tables import publications
 
 DIGITS: Final = 3
 """Decimals of tonnes that are kept."""

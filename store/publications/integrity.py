@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, select
 from store.facts.reading import fetch
 from store.publications.panels import StoredPanel, fetch_panel
 from store.schema.frames import tables_from_json
-from store.schema.publication_tables import forecasts, publications
+from store.schema.tables import forecasts, publications
 from store.vocabulary import QUANTILE_COLUMNS
 
 NUMBERS: Final = (*QUANTILE_COLUMNS, "mean")

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 from sqlalchemy import Connection, Engine, insert, select
 
-from store.facts.bulk import insert_rows
+from store.facts.new_rows import insert_rows
 from store.facts.reading import fetch
 from store.schema.frames import as_table, typed_frame
-from store.schema.publication_tables import panel_contradictions, panel_months, panels, publications
+from store.schema.tables import panel_contradictions, panel_months, panels, publications
 from store.vocabulary import COMMODITY, PANEL_COLUMNS
 
 MONTH_COLUMNS: Final = (

@@ -3,6 +3,7 @@
 Beside them the newest publication of each commodity and the measurements of the monitors.
 """
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -17,6 +18,7 @@ from sqlalchemy import (
     Engine,
     Integer,
     and_,
+    exists,
     func,
     insert,
     select,
@@ -33,13 +35,52 @@ from store.facts.reading import (
     read_table,
 )
 from store.facts.reviews import with_sentences
-from store.publications.backtests import fetch_cells
-from store.publications.explanations import StoredExplanation, fetch_explanation
+from store.publications.explanations import DIGITS, StoredExplanation, fetch_explanation
 from store.publications.integrity import fetch_publications
-from store.schema import publication_tables, tables
+from store.schema import tables
 from store.schema.frames import frame_of
-from store.schema.publication_tables import forecasts, readings, runs
+from store.schema.tables import backtests, forecasts, readings, runs, scores
 from store.vocabulary import COMMODITY, figures_of
+
+CELL_COLUMNS: Final = ("destination", "cutoff", "period", "p10", "p50", "p90", "tonnes")
+"""Of a forecast made at a past origin and what came; months are ``YYYY-MM``."""
+
+
+def add_cells(
+    connection: Connection, cells: pd.DataFrame, *, commodity: str, as_of: datetime, backtest: int
+) -> None:
+    """Keep the forecasts of a backtest, unless they are there.
+
+    Args:
+        connection: Within the transaction of its scores.
+        cells: ``CELL_COLUMNS``; not modified.
+        commodity: The commodity scored.
+        as_of: Moment of the backtest, aware.
+        backtest: Its number among those of that moment.
+    """
+    key = {"commodity": commodity, "as_of": as_of, "backtest": backtest}
+    same = [backtests.c[name] == value for name, value in key.items()]
+    if not connection.scalar(select(exists().where(*same))):
+        text = cells[list(CELL_COLUMNS)].to_json(
+            orient="values", double_precision=DIGITS, force_ascii=False
+        )
+        connection.execute(insert(backtests).values(**key, cells=text))
+
+
+def fetch_cells(connection: Connection, commodity: str) -> pd.DataFrame:
+    """Return ``CELL_COLUMNS`` of the newest backtest; empty where only its scores were kept."""
+    key = ("commodity", "as_of", "backtest")
+    newest = (
+        select(*(scores.c[name] for name in key))
+        .where(scores.c.commodity == commodity)
+        .order_by(scores.c.as_of.desc(), scores.c.backtest.desc())
+        .limit(1)
+        .subquery()
+    )
+    same = [backtests.c[name] == newest.c[name] for name in key]
+    text = connection.scalar(select(backtests.c.cells).join(newest, onclause=same[0]).where(*same))
+    return pd.DataFrame(json.loads(text or "[]"), columns=list(CELL_COLUMNS))
+
 
 READING_COLUMNS: Final = (
     "measured_at", "as_of", "monitor", "subject", "value", "bound", "size", "fired", "words",
@@ -122,20 +163,20 @@ def read_newest(engine: Engine) -> pd.DataFrame:
 
 
 _COUNTED: Final = (
-    func.max(publication_tables.forecasts.c.id),
+    func.max(tables.forecasts.c.id),
     func.max(tables.vintages.c.id),
     func.max(tables.quarantine.c.id),
     func.count(tables.quarantine.c.released_at),
-    func.count(publication_tables.scores.c.model),
-    func.count(publication_tables.backtests.c.backtest),
-    func.count(publication_tables.runs.c.run_id),
-    func.count(publication_tables.runs.c.finished_at),
-    func.max(publication_tables.readings.c.id),
-    func.max(publication_tables.publications.c.id),
-    func.count(publication_tables.labels.c.label),
-    func.count(func.nullif(publication_tables.publications.c.decided_by, "")),
-    func.count(func.nullif(publication_tables.publications.c.panel, "")),
-    func.count(func.nullif(publication_tables.publications.c.explanation, "")),
+    func.count(tables.scores.c.model),
+    func.count(tables.backtests.c.backtest),
+    func.count(tables.runs.c.run_id),
+    func.count(tables.runs.c.finished_at),
+    func.max(tables.readings.c.id),
+    func.max(tables.publications.c.id),
+    func.count(tables.labels.c.label),
+    func.count(func.nullif(tables.publications.c.decided_by, "")),
+    func.count(func.nullif(tables.publications.c.panel, "")),
+    func.count(func.nullif(tables.publications.c.explanation, "")),
 )
 """Counts and ids that only grow; the newest ids are found without reading the tables."""
 
@@ -164,7 +205,7 @@ class Published:
     """The forecasts of all publications, those of one as_of too."""
     scores: pd.DataFrame
     cells: pd.DataFrame
-    """Forecasts of the newest backtest, as ``store.publications.backtests.fetch_cells``."""
+    """Forecasts of the newest backtest, as ``store.publications.published.fetch_cells``."""
     runs: pd.DataFrame
     observations: pd.DataFrame
     events: pd.DataFrame
@@ -203,14 +244,14 @@ def read_published(engine: Engine, *, commodity: str = COMMODITY) -> Published:
         return Published(
             **_own_rows(connection, commodity),
             mark=mark_of(connection, _COUNTED),
-            runs=fetch(connection, publication_tables.runs),
+            runs=fetch(connection, tables.runs),
             events=fetch(connection, tables.policy_events),
             tariffs=fetch(connection, tables.tariff_steps),
             calendar=fetch(connection, tables.release_calendar),
             vintages=fetch(connection, tables.vintages),
             quarantine=with_sentences(fetch(connection, tables.quarantine, columns=_REFUSED)),
-            readings=fetch(connection, publication_tables.readings, wanted=[newest_readings()]),
-            commodities=tuple(fetch_commodities(connection, publication_tables.forecasts)),
+            readings=fetch(connection, tables.readings, wanted=[newest_readings()]),
+            commodities=tuple(fetch_commodities(connection, tables.forecasts)),
             labels=fetch_labels(connection),
         )
 
@@ -231,16 +272,16 @@ def read_other(engine: Engine, magnets: Published, *, commodity: str) -> Publish
 
 def _own_rows(connection: Connection, commodity: str) -> dict[str, Any]:
     """Return the fields that differ by commodity."""
-    own = [publication_tables.forecasts.c.commodity == commodity]
-    scored = [publication_tables.scores.c.commodity == commodity]
+    own = [tables.forecasts.c.commodity == commodity]
+    scored = [tables.scores.c.commodity == commodity]
     figures = [tables.observations.c.commodity == figures_of(commodity)]
-    rows = fetch(connection, publication_tables.forecasts, wanted=own)
+    rows = fetch(connection, tables.forecasts, wanted=own)
     newest = rows.loc[rows["as_of"] == rows["as_of"].max(), "publication"].max()
     return {
         "commodity": commodity,
         "forecasts": published_columns(newest_publications(rows)),
         "every": published_columns(rows),
-        "scores": newest_backtests(fetch(connection, publication_tables.scores, wanted=scored)),
+        "scores": newest_backtests(fetch(connection, tables.scores, wanted=scored)),
         "cells": fetch_cells(connection, commodity),
         "observations": fetch(connection, tables.observations, wanted=figures, columns=_FIGURE),
         "publications": fetch_publications(connection, commodity=commodity),

@@ -8,12 +8,10 @@ from sqlalchemy import Connection, Engine, case, exists, func, insert, select, u
 
 from store.database import writing
 from store.errors import StoreError
-from store.facts.new_rows import IncomingRows, drop_duplicate_rows, repeats
+from store.facts.new_rows import IncomingRows, check_clock, drop_duplicate_rows, repeats
 from store.facts.reading import fetch
-from store.facts.recorded import check_clock
 from store.facts.writing import insert_new
 from store.messages import Message, to_json
-from store.publications.backtests import add_cells
 from store.publications.decisions import (
     PublicationHeader,
     insert_held,
@@ -21,9 +19,10 @@ from store.publications.decisions import (
     repeated,
 )
 from store.publications.integrity import PublicationContext
+from store.publications.published import add_cells
 from store.schema.frame_schemas import validate
 from store.schema.frames import as_table
-from store.schema.publication_tables import SCORE, forecasts, publications, runs, scores
+from store.schema.tables import SCORE, forecasts, publications, runs, scores
 from store.vocabulary import COMMODITY
 
 

@@ -3,16 +3,18 @@
 Facts are never edited; rows of ``quarantine`` and ``reviews`` are updated once a person decides. A
 table's natural key identifies a row; its other columns hold the values. Columns marked ``WORDING``
 may be rephrased without changing a value; columns marked ``BOOKKEEPING`` are filled by the store
-itself. Other tables: ``store.schema.publication_tables`` and ``planning_tables``.
+itself. Other tables: ``store.schema.tables`` and ``planning_tables``.
 """
 
 from typing import Any, Final
 
 from sqlalchemy import (
+    DDL,
     Boolean,
     Column,
     Date,
     Float,
+    ForeignKey,
     Index,
     Integer,
     MetaData,
@@ -20,9 +22,11 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    event,
 )
 
 from store.schema.columns import BOOKKEEPING, UtcMoment, columns, serial, text, texts
+from store.vocabulary import COMMODITY, QUANTILE_COLUMNS
 
 MOMENT: Final = "available_at"
 """The column that distinguishes the versions of one cell."""
@@ -182,3 +186,264 @@ def source_columns(table: Table) -> tuple[Column[Any], ...]:
 def cell_of(table: Table) -> tuple[str, ...]:
     """Return the columns that identify a fact regardless of its version."""
     return tuple(name for name in natural_key(table) if name != MOMENT)
+
+
+forecasts: Final = Table(
+    "forecasts",
+    metadata,
+    serial(),
+    text("commodity"),
+    Column("as_of", UtcMoment, nullable=False),
+    text("destination"),
+    Column("period", Date, nullable=False),
+    text("model_version"),
+    Column("cutoff", Date, nullable=False),
+    Column("horizon", Integer, nullable=False),
+    *(Column(name, Float, nullable=False) for name in QUANTILE_COLUMNS),
+    Column("mean", Float, nullable=False),
+    text("status"),
+    *texts("drivers", "contributions", "reason", wording=True, nullable=True),
+    text("data_vintage", wording=True),
+    # Number of the publication; 0 where it is older than their record.
+    Column("publication", Integer, nullable=False, default=0),
+    UniqueConstraint("commodity", "as_of", "destination", "period", "model_version", "publication"),
+)
+
+publications: Final = Table(
+    "publications",
+    metadata,
+    serial(),
+    text("commodity"),
+    Column("as_of", UtcMoment, nullable=False),
+    text("sha256"),
+    Column("rows", Integer, nullable=False),
+    *texts("models", "data_vintage", "state"),
+    # When the digest was made; NULL where the publisher had no clock.
+    *columns(UtcMoment, "frozen_at", "published_at", nullable=True),
+    # First month not yet released when it was published.
+    Column("ahead_from", Date),
+    *texts("made_with", "held_because", "decided_by", "note"),
+    # Digest of the panel it rests on; empty where none was stored.
+    text("panel"),
+    # The rows of a held publication, as JSON; empty for a published one.
+    text("payload"),
+    # What changed since the publication before it and what may come, as JSON; empty before that
+    # was computed.
+    text("explanation"),
+)
+
+SCORE: Final = ("model", "scope", "horizon_from", "horizon_to", "metric")
+"""Columns that name a score within a backtest."""
+
+scores: Final = Table(
+    "scores",
+    metadata,
+    text("commodity"),
+    Column("as_of", UtcMoment, nullable=False),
+    # Number of the backtest among those of this moment: 1, 2, ...
+    Column("backtest", Integer, nullable=False),
+    *texts("data_vintage", "model", "scope"),
+    *columns(Integer, "horizon_from", "horizon_to"),
+    text("metric"),
+    Column("value", Float, nullable=False),
+    Column("cells", Integer, nullable=False),
+    PrimaryKeyConstraint("commodity", "as_of", "backtest", *SCORE),
+)
+
+backtests: Final = Table(
+    "backtests",
+    metadata,
+    text("commodity"),
+    Column("as_of", UtcMoment, nullable=False),
+    # As in the scores.
+    Column("backtest", Integer, nullable=False),
+    # The forecasts behind the scores, as JSON.
+    text("cells"),
+    PrimaryKeyConstraint("commodity", "as_of", "backtest"),
+)
+
+runs: Final = Table(
+    "runs",
+    metadata,
+    Column("run_id", Text, primary_key=True),
+    *texts("flow", "commodity"),
+    Column("as_of", UtcMoment, nullable=False),
+    text("data_vintage"),
+    *texts("model_version", "git_commit", "mlflow_run_id", nullable=True),
+    text("status"),
+    Column("started_at", UtcMoment, nullable=False),
+    Column("finished_at", UtcMoment),
+)
+
+readings: Final = Table(
+    "readings",
+    metadata,
+    serial(),
+    *columns(UtcMoment, "measured_at", "as_of"),
+    *texts("monitor", "subject"),
+    *columns(Float, "value", "bound", nullable=True),
+    Column("size", Integer, nullable=False),
+    Column("fired", Boolean, nullable=False),
+    text("words"),
+    UniqueConstraint("measured_at", "monitor", "subject"),
+)
+
+labels: Final = Table(
+    "labels",
+    metadata,
+    text("commodity"),
+    Column("available_at", UtcMoment, nullable=False),
+    text("label"),
+    PrimaryKeyConstraint("commodity", "available_at"),
+)
+
+
+panels: Final = Table(
+    "panels",
+    metadata,
+    serial(),
+    Column("sha256", Text, nullable=False),
+    Column("rows", Integer, nullable=False),
+    UniqueConstraint("sha256"),
+)
+
+panel_months: Final = Table(
+    "panel_months",
+    metadata,
+    Column("panel", Integer, nullable=False),
+    Column("destination", Text, nullable=False),
+    Column("period", Date, nullable=False),
+    Column("tonnes", Float, nullable=False),
+    # Of the logarithm: times the tonnes it is exactly the standard error in tonnes.
+    Column("stderr_log", Float, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("available_at", UtcMoment, nullable=False),
+    PrimaryKeyConstraint("panel", "destination", "period"),
+    # Rows of a panel are adjacent.
+    sqlite_with_rowid=False,
+)
+
+panel_contradictions: Final = Table(
+    "panel_contradictions",
+    metadata,
+    Column("panel", Integer, nullable=False),
+    # The worst comes first.
+    Column("place", Integer, nullable=False),
+    Column("statement", Text, nullable=False),
+    *columns(Float, "residual_t", "z", "weight"),
+    Column("source_url", Text, nullable=False),
+    PrimaryKeyConstraint("panel", "place"),
+)
+
+
+def _commodity() -> Column[str]:
+    """Make the commodity column; the default is for rows older than the column."""
+    return Column("commodity", Text, nullable=False, server_default=COMMODITY)
+
+
+needs: Final = Table(
+    "needs",
+    metadata,
+    serial(),
+    text("name"),
+    _commodity(),
+    text("destination"),
+    *columns(Date, "period_from", "period_to"),
+    Column("tonnes", Float, nullable=False),
+    text("author"),
+    Column("created_at", UtcMoment, nullable=False),
+    Column("ended_at", UtcMoment),
+)
+
+alert_rules: Final = Table(
+    "alert_rules",
+    metadata,
+    serial(),
+    # Identifies the rule in the ids of the feed and in the secret of its webhook.
+    *texts("uid", "name", "measure"),
+    Column("need_id", Integer, ForeignKey("needs.id", name="fk_alert_rules_need_id")),
+    _commodity(),
+    text("destination"),
+    Column("points", Float, nullable=False),
+    text("url"),
+    # The newest publication when the rule was made: it applies to later ones only.
+    Column("since", UtcMoment),
+    text("author"),
+    Column("created_at", UtcMoment, nullable=False),
+    Column("ended_at", UtcMoment),
+)
+
+alerts: Final = Table(
+    "alerts",
+    metadata,
+    Column(
+        "rule_id",
+        Integer,
+        ForeignKey("alert_rules.id", name="fk_alerts_rule_id"),
+        nullable=False,
+        autoincrement=False,
+    ),
+    *columns(UtcMoment, "as_of", "against"),
+    Column("fired", Boolean, nullable=False),
+    Column("period", Date),
+    *columns(Float, "before", "after", nullable=True),
+    text("message"),
+    Column("evaluated_at", UtcMoment, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("delivered_at", UtcMoment),
+    text("trouble"),
+    PrimaryKeyConstraint("rule_id", "as_of"),
+)
+
+AUDIT_ONLY_GROWS: Final = "the audit trail only grows"
+
+audit: Final = Table(
+    "audit",
+    metadata,
+    serial(),
+    Column("at", UtcMoment, nullable=False),
+    Column("token_id", Integer),
+    *texts("actor", "action", "object", "before", "after"),
+)
+
+for _verb in ("UPDATE", "DELETE"):
+    event.listen(
+        audit,
+        "after_create",
+        DDL(  # type: ignore[no-untyped-call]
+            f"CREATE TRIGGER audit_no_{_verb.lower()} BEFORE {_verb} ON audit "
+            f"BEGIN SELECT RAISE(ABORT, '{AUDIT_ONLY_GROWS}'); END"
+        ).execute_if(dialect="sqlite"),
+    )
+event.listen(
+    audit,
+    "after_create",
+    DDL(  # type: ignore[no-untyped-call]
+        "CREATE FUNCTION audit_only_grows() RETURNS trigger LANGUAGE plpgsql AS "
+        f"$$ BEGIN RAISE EXCEPTION '{AUDIT_ONLY_GROWS}'; END $$; "
+        "CREATE TRIGGER audit_only_grows BEFORE UPDATE OR DELETE OR TRUNCATE ON audit "
+        "FOR EACH STATEMENT EXECUTE FUNCTION audit_only_grows()"
+    ).execute_if(dialect="postgresql"),
+)
+
+overrides: Final = Table(
+    "overrides",
+    metadata,
+    *texts("commodity", "target", "target_key", "field"),
+    Column("available_at", UtcMoment, nullable=False),
+    *texts("value", "author"),
+    text("reason", wording=True),
+    PrimaryKeyConstraint("commodity", "target", "target_key", "field", "available_at"),
+)
+
+tokens: Final = Table(
+    "tokens",
+    metadata,
+    serial(),
+    *texts("name", "sha256", "scopes"),
+    Column("created_at", UtcMoment, nullable=False),
+    Column("revoked_at", UtcMoment),
+    # Never empty; SQLite adds no other kind of column to a table that has rows.
+    Column("expires_at", UtcMoment),
+    UniqueConstraint("sha256"),
+)

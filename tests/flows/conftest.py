@@ -14,8 +14,8 @@ from flows.backup import move_locations
 from flows.context.stores import store_of
 from flows.run import RunOutcome, run
 from models.registry import runs
+from store.database import sqlite_file
 from store.settings import PROJECT_ROOT, Settings
-from store.sqlite_files import sqlite_file
 from tests.data.builders import at, make_levels
 from tests.data.store_builders import FIGURE, write_csv
 from tests.made_once import made_once

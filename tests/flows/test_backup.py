@@ -15,11 +15,11 @@ from flows.monitoring.health import examine
 from flows.panels.backtest_files import predict_evidence
 from models.registry import registry
 from store.archive import extract_archive, write_archive
+from store.database import sqlite_file
 from store.errors import DataError, StoreError
 from store.facts.evidence import data_vintage
 from store.facts.reading import read_forecasts
 from store.settings import Settings
-from store.sqlite_files import sqlite_file
 from tests.data.builders import at
 from tests.data.registry_builders import champion_model
 from tests.flows.conftest import AS_OF, Published

@@ -22,9 +22,8 @@ from sources.bundled.policy_events import PolicyEvents, TariffRates
 from sources.bundled.published_figures import PublishedFigures
 from sources.bundled.rankings import Rankings
 from sources.bundled.release_calendar import ReleaseCalendar, ReleaseDates
-from sources.files.commodities import read_commodities
-from sources.files.covariates_file import read_covariates
-from sources.files.panel import panel_of, read_panel
+from sources.files.covariates import read_covariates
+from sources.files.panel import panel_of, read_commodities, read_panel
 from sources.files.scenario import read_scenario
 from sources.files.tree import read_tree
 from sources.providers.customs import CustomsDownload

@@ -10,7 +10,7 @@ from scipy.stats import norm
 
 from models.evaluation.scores import BAND_COVERAGE, SUM_COVERAGE
 from service.report.report import ReportInput
-from store.publications.backtests import CELL_COLUMNS
+from store.publications.published import CELL_COLUMNS
 from store.vocabulary import (
     AGGREGATES,
     DESTINATIONS,

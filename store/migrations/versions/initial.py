@@ -2,8 +2,6 @@
 
 from alembic import op
 
-import store.schema.planning_tables
-import store.schema.publication_tables  # noqa: F401 - declares its tables
 from store.schema.tables import metadata
 
 revision = "initial"

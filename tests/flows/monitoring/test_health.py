@@ -14,8 +14,13 @@ from flows.context.stores import (
     read_markers,
     single_writer,
 )
-from flows.monitoring.health import SystemHealth, examine
-from flows.monitoring.health_checks import HealthFacts, OtherCommodity, health_findings
+from flows.monitoring.health import (
+    HealthFacts,
+    OtherCommodity,
+    SystemHealth,
+    examine,
+    health_findings,
+)
 from flows.monitoring.status import lines_of, status_lines
 from models.forecasting.plausibility import MedianShift, too_far
 from models.monitoring import Monitor, Reading, coverage_drift, score_drift

@@ -1,7 +1,6 @@
 from typing import get_args
 
-from flows.monitoring.health import examine
-from flows.monitoring.health_checks import Alarm
+from flows.monitoring.health import Alarm, examine
 from flows.monitoring.status import RUNBOOK, health_report, runbook, status_lines
 from tests.data.builders import at
 from tests.flows.conftest import Published

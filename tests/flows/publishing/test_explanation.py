@@ -2,7 +2,7 @@
 
 import pytest
 
-from flows.analysis import explanation
+from flows.analysis import explain
 from flows.context.stores import store_of
 from store.facts.reading import read_publication
 from store.publications.explanations import read_explanation
@@ -37,10 +37,10 @@ def test_a_publication_is_explained_once_and_trouble_is_reported(
     def fail(*_: object) -> None:
         raise RuntimeError("no disk")
 
-    monkeypatch.setattr(explanation, "explanation_of", fail)
-    explanation.explain_if_possible(second_run.settings)
+    monkeypatch.setattr(explain, "explanation_of", fail)
+    explain.explain_if_possible(second_run.settings)
     assert "not explained" not in capsys.readouterr().err
 
-    monkeypatch.setattr(explanation, "read_explanation", lambda *_: None)
-    explanation.explain_if_possible(second_run.settings)
+    monkeypatch.setattr(explain, "read_explanation", lambda *_: None)
+    explain.explain_if_possible(second_run.settings)
     assert "not explained (RuntimeError: no disk)" in capsys.readouterr().err

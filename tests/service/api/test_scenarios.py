@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from flows.analysis.scenario_engine import what_if
+from flows.analysis.scenarios import what_if
 from models.policy.scenario import COLUMNS
 from service.api import models
 from service.scenarios import ANSWER_COLUMNS

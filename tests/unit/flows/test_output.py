@@ -4,8 +4,7 @@ import json
 import pandas as pd
 import pytest
 
-from flows.context.console import echo
-from flows.context.output import write_result
+from flows.context.output import echo, write_result
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from features.panel.partner_table import partner_table
+from flows.analysis.explain import between
 from flows.analysis.explain import changes as changes_of
-from flows.analysis.table_changes import between
 from flows.cli.explain_commands import explain
 from flows.context.stores import made_store, store_of
 from flows.publishing.published_forecasts import ExplainRequest

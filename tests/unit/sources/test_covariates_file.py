@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.months import month_number
-from sources.files.covariates import Covariates
-from sources.files.covariates_file import read_covariates
+from sources.files.covariates import Covariates, read_covariates
 from store.errors import DataError
 from tests.examples import few
 

@@ -23,7 +23,7 @@ from store.planning.audit import Actor, audited, create_token, digest_of, revoke
 from store.planning.needs import NeedRow, add_need, end_need
 from store.planning.overrides import OverrideRow, add_override, read_planning
 from store.publications.publishing import publish_forecasts
-from store.schema.planning_tables import needs
+from store.schema.tables import needs
 from tests.service.builders import make_forecasts
 
 AT = datetime(2026, 11, 25, tzinfo=UTC)

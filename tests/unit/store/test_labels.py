@@ -1,7 +1,7 @@
 from sqlalchemy import Engine, func, select
 
 from store.facts.evidence import fetch_labels, read_label, save_label
-from store.schema.publication_tables import labels
+from store.schema.tables import labels
 from tests.data.builders import at
 
 

@@ -14,7 +14,7 @@ from store.publications.integrity import (
 from store.publications.panels import StoredPanel, read_panels
 from store.publications.publishing import hold_forecasts, publish_forecasts
 from store.schema.frame_schemas import validate
-from store.schema.publication_tables import panel_contradictions, panel_months, panels
+from store.schema.tables import panel_contradictions, panel_months, panels
 from tests.data.store_builders import make_forecasts, make_panel
 
 APRIL = pd.Timestamp("2025-04-22T11:30", tz="UTC")

@@ -14,8 +14,7 @@ from store.publications.integrity import (
     tampered,
 )
 from store.publications.publishing import hold_forecasts, publish_forecasts
-from store.schema.planning_tables import audit
-from store.schema.publication_tables import forecasts
+from store.schema.tables import audit, forecasts
 from tests.data.store_builders import make_forecasts
 
 APRIL = pd.Timestamp("2025-04-22T11:30", tz="UTC")

@@ -12,10 +12,9 @@ from store.facts.reading import (
     read_runs,
     read_scores,
 )
-from store.publications.backtests import CELL_COLUMNS
 from store.publications.decisions import read_publications
 from store.publications.integrity import tampered
-from store.publications.published import read_published
+from store.publications.published import CELL_COLUMNS, read_published
 from store.publications.publishing import (
     RunRecord,
     finish_run,
