@@ -47,7 +47,7 @@ def as_markdown(families: "dict[str, tuple[Feature, ...]]") -> str:
     return "\n".join(parts) + "\n"
 
 
-FAMILIES: Final[dict[str, tuple[Feature, ...]]] = {
+_FAMILIES: Final[dict[str, tuple[Feature, ...]]] = {
     "trade": trade.FEATURES,
     "calendar": calendar.FEATURES,
     "tariffs": tariffs.FEATURES,
@@ -60,7 +60,7 @@ _COMPUTE: Final[tuple[Callable[[Origin], dict[str, Floats]], ...]] = (
     policy.compute,
 )
 
-ALL_FEATURES: Final = tuple(feature for family in FAMILIES.values() for feature in family)
+ALL_FEATURES: Final = tuple(feature for family in _FAMILIES.values() for feature in family)
 DRIVER_MEANINGS: Final = {
     **{feature.name: feature.meaning for feature in ALL_FEATURES},
     "policy_response": "the answer to a control that no month has felt yet",
@@ -151,4 +151,4 @@ def catalogue_digest(names: frozenset[str] | None = None) -> str:
 
 def catalogue_page() -> str:
     """Return docs/features.md."""
-    return as_markdown(FAMILIES)
+    return as_markdown(_FAMILIES)

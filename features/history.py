@@ -28,7 +28,7 @@ from store.settings import PROJECT_ROOT
 FIRST_TRAINING: Final = "2019-06-25"
 """First past origin: the first release of detail by destination in the bundled figures."""
 
-RELEASE_DAY: Final = 25
+_RELEASE_DAY: Final = 25
 """Day of the month of past origins: the detail of the previous month is published."""
 
 ROOMS: Final = ("store", "features", "models")
@@ -91,8 +91,6 @@ class EvidenceHistory:
             observations: Published figures, all versions (store contract); not modified.
             events: Policy events, all versions; not modified.
             tariffs: Tariff steps, all versions; not modified.
-            analog_events: Controls on other minerals, all versions; without them there is no
-                response to controls not yet observed.
             cache: Where what is computed of past moments is kept.
             prior: Of the panels' months that no figure fixes.
         """
@@ -124,9 +122,6 @@ class EvidenceHistory:
 
         Args:
             moment: The moment (UTC).
-            what: What is computed.
-            more: Whatever else it depends on; JSON can write it.
-            of: Kinds of facts that it may look at, by name of this history's arguments.
             when: What of the moment counts beside these facts; all of it if left out.
         """
         facts = {name: rows.digest(moment) for name, rows in self._facts.items() if name in of}
@@ -235,6 +230,6 @@ def _by_place(analogs: Sequence[Analog]) -> Values:
 
 def release_moments(start: str, before: pd.Timestamp) -> list[pd.Timestamp]:
     """Return the 25th of each month from ``start`` on and before a moment (UTC)."""
-    first = pd.Timestamp(start, tz="UTC").replace(day=RELEASE_DAY)
+    first = pd.Timestamp(start, tz="UTC").replace(day=_RELEASE_DAY)
     months = pd.date_range(first, before, freq=pd.DateOffset(months=1))
     return [moment for moment in months if moment < before]

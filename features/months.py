@@ -12,7 +12,7 @@ from store.months import month_starts as month_starts  # noqa: PLC0414 - the sam
 
 Months = Ints
 
-MID_MONTH_DAYS: Final = 15
+_MID_MONTH_DAYS: Final = 15
 DAYS_A_MONTH: Final = 30.44
 
 
@@ -29,7 +29,7 @@ def month_start(number: int) -> pd.Timestamp:
 
 def months_since(day: pd.Timestamp, numbers: Months) -> Floats:
     """Return how many months lie between a day and the middle of each numbered month."""
-    middle = month_starts(numbers) + pd.Timedelta(days=MID_MONTH_DAYS)
+    middle = month_starts(numbers) + pd.Timedelta(days=_MID_MONTH_DAYS)
     return np.asarray((middle - day) / pd.Timedelta(days=DAYS_A_MONTH), dtype=np.float64)
 
 

@@ -24,20 +24,20 @@ OUTCOMES: Final = ("as announced", "postponed", "softened", "suspended")
 _CAME, POSTPONED, _SOFTENED, _SUSPENDED = range(len(OUTCOMES))
 
 BINDING: Final = ("export_ban", "export_control", "tariff_increase")
-TARIFF: Final = "tariff_increase"
-RELAXATION: Final = "export_licence_relaxation"
-TRUCES: Final = ("truce", RELAXATION)
+_TARIFF: Final = "tariff_increase"
+_RELAXATION: Final = "export_licence_relaxation"
+_TRUCES: Final = ("truce", _RELAXATION)
 
 EARLY: Final = pd.Timedelta(days=60)
 """An act that ends, or is eased, this soon after its first day did not come as announced."""
 
-RECENT: Final = pd.Timedelta(days=90)
+_RECENT: Final = pd.Timedelta(days=90)
 """Talks and truces count this long from their announcement."""
 
 LONGEST_DELAY: Final = 12.0
 """Months beyond which no forecast looks."""
 
-ONE_DAY: Final = pd.Timedelta(days=1)
+_ONE_DAY: Final = pd.Timedelta(days=1)
 _OPEN: Final = pd.Timestamp("2100-01-01")
 
 Act = Mapping[Hashable, Any]
@@ -74,7 +74,7 @@ def announcement_of(act: Act, due: pd.Timestamp) -> Announcement:
     return Announcement(
         country=str(act["issuer"]).partition("-")[0],
         destinations=frozenset(str(act["destinations"]).split(";")),
-        is_tariff=act["instrument"] == TARIFF,
+        is_tariff=act["instrument"] == _TARIFF,
         is_return=is_return,
         known_since=since,
         due=due,
@@ -89,17 +89,17 @@ def outcomes_of_act(
     if pd.isna(begin):
         return []
     if act["direction"] == "easing":
-        is_truce = act["instrument"] in TRUCES and pd.notna(end)
+        is_truce = act["instrument"] in _TRUCES and pd.notna(end)
         is_first = act["available_at"].tz_localize(None).normalize() <= act["announced_on"]
         if not (is_truce and is_first):
             return []
         since = {**act, "suspended_from": act["announced_on"]}
-        return [_returned(announcement_of(since, end + ONE_DAY), None, easings)]
+        return [_returned(announcement_of(since, end + _ONE_DAY), None, easings)]
     found = []
     if act["instrument"] in BINDING and begin > act["announced_on"]:
         found.append(_begun(act, latest, acts, easings))
     if act["instrument"] in BINDING and pd.notna(resumes):
-        again = announcement_of(act, resumes + ONE_DAY)
+        again = announcement_of(act, resumes + _ONE_DAY)
         found.append(_returned(again, latest["suspended_to"], easings))
     return found
 
@@ -111,7 +111,7 @@ def _begun(act: Act, latest: Act, acts: Sequence[Act], easings: Sequence[Act]) -
     if paused <= due:  # never where it is NaT
         again = latest["suspended_to"]
         if again > due:
-            return Outcome(one, POSTPONED, _months(due, again + ONE_DAY))
+            return Outcome(one, POSTPONED, _months(due, again + _ONE_DAY))
         return Outcome(one, _SUSPENDED)
     if latest["effective_from"] > due:
         return Outcome(one, POSTPONED, _months(due, latest["effective_from"]))
@@ -126,7 +126,7 @@ def _is_replaced(act: Act, stop: pd.Timestamp, acts: Sequence[Act]) -> bool:
     return any(
         other["issuer"] == act["issuer"]
         and other["instrument"] == act["instrument"]
-        and other["effective_from"] in (stop, stop + ONE_DAY)
+        and other["effective_from"] in (stop, stop + _ONE_DAY)
         for other in acts
     )
 
@@ -135,7 +135,7 @@ def _is_eased(act: Act, due: pd.Timestamp, easings: Sequence[Act]) -> bool:
     """Return whether its issuer eases an act on all whom it hits soon after its first day."""
     hit = set(str(act["destinations"]).split(";"))
     return any(
-        easing["instrument"] == RELAXATION
+        easing["instrument"] == _RELAXATION
         and str(easing["issuer"])[:2] == str(act["issuer"])[:2]
         and act["announced_on"] < easing["announced_on"] <= due + EARLY
         and (WORLD in (named := str(easing["destinations"]).split(";")) or hit <= {*named})
@@ -148,7 +148,7 @@ def _returned(one: Announcement, resumes: pd.Timestamp | None, easings: Sequence
     ends = [
         easing["effective_to"]
         for easing in easings
-        if easing["instrument"] in TRUCES
+        if easing["instrument"] in _TRUCES
         and one.known_since < easing["announced_on"] <= one.due
         and easing["effective_from"] <= one.due
         and not easing["effective_to"] < one.due
@@ -156,7 +156,7 @@ def _returned(one: Announcement, resumes: pd.Timestamp | None, easings: Sequence
     ]
     if resumes is not None:
         ends.append(resumes)
-    late = [_months(one.due, end + ONE_DAY) for end in ends if pd.notna(end)]
+    late = [_months(one.due, end + _ONE_DAY) for end in ends if pd.notna(end)]
     late += [LONGEST_DELAY for end in ends if pd.isna(end)]
     months = min(max(late, default=0.0), LONGEST_DELAY)
     return Outcome(one, POSTPONED if months > 0 else _CAME, months)
@@ -199,7 +199,7 @@ def is_talking(act: Act, destinations: frozenset[str], day: pd.Timestamp) -> boo
     if act["announced_on"] > day or not _is_about(act, destinations):
         return False
     is_truce = act["instrument"] == "truce" and act["effective_from"] <= day
-    return bool((is_truce and day <= act["effective_to"]) or act["announced_on"] + RECENT >= day)
+    return bool((is_truce and day <= act["effective_to"]) or act["announced_on"] + _RECENT >= day)
 
 
 def _is_about(act: Act, destinations: frozenset[str]) -> bool:
@@ -217,7 +217,7 @@ CERTAIN: Final = (1.0, 0.0, 0.0, 0.0)
 BASE: Final = (0.85, 0.07, 0.04, 0.04)
 """Chances of the outcomes without any record."""
 
-SPREAD: Final = 0.5
+_SPREAD: Final = 0.5
 """Prior standard deviation of every coefficient, in log odds; it foretold each act on record best
 from those before it (docs/adr/0049-announced-acts.md)."""
 
@@ -281,7 +281,7 @@ class TrackRecord:
 
     @cached_property
     def _easings(self) -> tuple[Act, ...]:
-        kinds = (*TRUCES, "trade_talks")
+        kinds = (*_TRUCES, "trade_talks")
         return tuple(
             act
             for act in self._newest
@@ -300,7 +300,7 @@ class TrackRecord:
         def loss(flat: Floats) -> tuple[float, Floats]:
             weights = flat.reshape(prior.shape)
             log_chance = log_softmax(rows @ weights, axis=1)
-            apart = (weights - prior) / SPREAD**2
+            apart = (weights - prior) / _SPREAD**2
             slope = rows.T @ (np.exp(log_chance) - came) + apart
             cost = -(came * log_chance).sum() + 0.5 * (apart * (weights - prior)).sum()
             return float(cost), slope.ravel()

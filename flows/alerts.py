@@ -129,7 +129,6 @@ def _found(
 def _only(
     engine: Engine, published: Published, moment: pd.Timestamp, now: pd.Timestamp
 ) -> Publication:
-    """Return the publication of one moment alone."""
     rows = published.forecasts
     alone = replace(published, forecasts=rows.loc[rows["as_of"] == moment])
     panels = read_new_panels(engine, alone, {})

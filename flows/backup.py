@@ -65,7 +65,6 @@ def back_up(settings: Settings, path: Path, *, with_cache: bool = False) -> Back
     Args:
         settings: Where things are kept.
         path: The archive, ``.tar.gz``; an older one is replaced when this is complete.
-        with_cache: Whether to keep the raw answers of providers too.
 
     Raises:
         DataError: The archive's name has another ending.
@@ -219,8 +218,6 @@ def move_locations(file: Path, before: Path, after: Path) -> None:
     """Let MLflow's database name files below the folder of artifacts, and nothing elsewhere.
 
     Args:
-        file: A copy of MLflow's database.
-        before: Folder they lay in.
         after: Where they are to lie.
 
     Raises:

@@ -33,10 +33,10 @@ from store.settings import Settings
 
 BACKUPS_KEPT: Final = 8
 
-BUNDLED: Final = "bundled"
+_BUNDLED: Final = "bundled"
 
 INGESTS: Final = {
-    BUNDLED: "0 5 * * *",  # a new release of the code may bring new tables
+    _BUNDLED: "0 5 * * *",  # a new release of the code may bring new tables
     "comtrade": "0 6 * * *",  # takes China's months in some time after their release
     "comtrade_mirror": "30 6 * * 1",  # partners report on days of their own
     "census": "0 7 3-12 * *",  # publishes about the 5th, five weeks after the month
@@ -78,7 +78,7 @@ def ingest_source(source: str) -> None:
         source: Id of a live source, or ``bundled``.
     """
     settings = Settings()
-    if source == BUNDLED:
+    if source == _BUNDLED:
         ingest_exclusively(settings, None, source="the bundled tables")
         return
     request = live(settings, source, months_to_fetch(settings, source, since=None, until=None))

@@ -46,7 +46,6 @@ def prune(
         settings: Where things are kept.
         now: The moment ages are counted to (UTC).
         keep_runs: How many of the newest runs stay whatever their age.
-        keep_days: Younger runs and answers stay.
         dry_run: Whether only to return what would be deleted.
     """
     before = now - pd.Timedelta(days=keep_days)

@@ -60,7 +60,6 @@ def open_pipeline(settings: Settings, as_of: pd.Timestamp, config: RunConfig) ->
     Args:
         settings: Where things are kept.
         as_of: The moment to forecast at (UTC).
-        config: What to forecast; the main job brings the bundled figures in first.
     """
     if config.forecaster == "evidence":
         return open_evidence(settings, as_of)
@@ -84,7 +83,6 @@ class RunOutcome:
 
     @property
     def is_main(self) -> bool:
-        """Tell whether the main job left it."""
         return self.commodity == COMMODITY
 
 
@@ -144,7 +142,6 @@ def run(settings: Settings, as_of: pd.Timestamp, config: RunConfig = MAGNETS) ->
     Args:
         settings: Where things are kept.
         as_of: The moment to forecast at (UTC).
-        config: What to forecast; the main job brings the bundled figures in first.
 
     Raises:
         DataError: There is nothing to forecast it from.
@@ -170,7 +167,6 @@ def run_each(
     Args:
         settings: Where things are kept.
         as_of: The moment to forecast at (UTC).
-        configs: What to forecast.
 
     Returns:
         By key what became of it.
@@ -199,12 +195,7 @@ def _results(
 
 
 def run_pipeline(pipeline: Pipeline, *, keep_going: bool = False) -> Result:
-    """Publish a forecast, unless it was published already; the next model in the chain helps out.
-
-    Args:
-        pipeline: What to forecast, and how.
-        keep_going: Whether a failure of the last model is returned in words, and not raised.
-    """
+    """Publish a forecast unless it was published already; the next model in the chain helps out."""
     if (outcome := unchanged(pipeline)) is not None:
         return outcome
     snapshot, config = pipeline.snapshot, pipeline.config

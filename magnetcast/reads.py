@@ -163,7 +163,6 @@ def explain(
         as_of: Day or UTC moment: the newest publication by then is explained. Without one the
             forecast is computed.
         period: Month, ``YYYY-MM``; all if left out.
-        since: Day, moment or number of an earlier publication.
 
     Returns:
         One row a month: the median, or its change, and the parts in tonnes that add up to it.
@@ -210,6 +209,5 @@ def _of_destinations(table: pd.DataFrame, names: str | Sequence[str] | None) -> 
 
 
 def _of_months(table: pd.DataFrame, *columns: str) -> pd.DataFrame:
-    """Return a table with months as timestamps."""
     names = columns or ("period",)
     return table.assign(**{name: pd.to_datetime(table[name]) for name in names})

@@ -54,7 +54,7 @@ JUST_BEFORE: Final = pd.Timedelta(seconds=1)
 LAG_TOLERANCE: Final = 2
 """Months by which the delay of the data at a placebo date may differ from the event's."""
 
-QUANTILES: Final = ("p10", "p50", "p90")
+_QUANTILES: Final = ("p10", "p50", "p90")
 
 HIT: Final = "HIT"
 """The destinations an event touches, together, where no published series is just these."""
@@ -85,7 +85,6 @@ class StudiedEvent:
 
     @property
     def first(self) -> int:
-        """Return the number of the month it was announced in."""
         return month_number(self.announced)
 
 
@@ -111,7 +110,6 @@ def act_of(events: pd.DataFrame, event_id: str, *, as_of: pd.Timestamp) -> Studi
 
     Args:
         events: Every version of the policy events (store contract); not modified.
-        event_id: Which.
         as_of: Moment up to which facts are known (UTC).
 
     Raises:
@@ -184,7 +182,6 @@ def months_known(act: StudiedEvent, cutoff: int, *, months: int) -> int:
     """Return how many of the months from the announcement on are known and were foreseen.
 
     Args:
-        act: The event.
         cutoff: Last month known.
         months: How many at most. One less is foreseen of an event announced on a first of month.
 
@@ -249,11 +246,8 @@ def paths_foreseen(
     to controls knows only those announced by then.
 
     Args:
-        history: The past to walk along.
         dates: First moments of days (UTC), ascending.
         months: How many months from that of the date on.
-        spec: Choices of the model.
-        track: Shows progress.
     """
     forecaster = EvidenceForecaster(spec)
     label = "paths foreseen at placebo dates and before the event"
@@ -269,8 +263,8 @@ def _foreseen(
     origin = snapshot.origin
     fitted = forecaster.fit(snapshot)
     forecasts = fitted.compare()
-    own = forecasts.loc[forecasts["model"] == MODEL, list(QUANTILES)].to_numpy()
-    values = own.reshape(len(origin.series), len(origin.targets), len(QUANTILES))
+    own = forecasts.loc[forecasts["model"] == MODEL, list(_QUANTILES)].to_numpy()
+    values = own.reshape(len(origin.series), len(origin.targets), len(_QUANTILES))
     skipped = month_number(date) - origin.cutoff - 1
     low, middle, high = np.moveaxis(values[:, skipped : skipped + months], 2, 0)
     return CounterfactualForecast(
@@ -292,7 +286,6 @@ def revision(path: CounterfactualForecast, panel: EvidencePanel) -> Floats:
     published by then the factor is one.
 
     Args:
-        path: What was foreseen.
         panel: The months as known now.
 
     Returns:
@@ -368,11 +361,8 @@ def attribute(
 
     Args:
         history: The past; only rows known at ``as_of`` are used.
-        act: The event.
         as_of: The moment that the actual months are read at (UTC).
-        spec: Parameters of the model whose forecasts are the path.
         months: How many months from the announcement's on, at most 12.
-        track: Shows progress.
 
     Raises:
         DataError: ``months`` is out of range, no month is known yet, or too few placebo dates lie

@@ -36,8 +36,6 @@ class Executor(Protocol):
         Args:
             work: Depends on its item alone and changes nothing that is not its own, so that it may
                 be done again after a worker is lost. It, items and results can be pickled.
-            items: One a task.
-            label: What the items are, to show progress by.
         """
         ...
 

@@ -32,18 +32,18 @@ HORIZONS: Final = 3
 RECENT: Final = 3
 """Scored months that are held against those before."""
 
-FEWEST: Final = 9
+_FEWEST: Final = 9
 """Scored months before that: a year in all. Of fewer the chance of an alarm was not measured."""
 
-YEAR: Final = 12
+_YEAR: Final = 12
 """Scored months over which the band is judged."""
 
-BAND: Final = 0.8
+_BAND: Final = 0.8
 BAND_LEVEL: Final = 0.002
 """Chance the limits of the band are built for; how much hits go together is itself an estimate, so
 the chance measured is larger (ADR 24)."""
 
-KEY: Final = ["destination", "cutoff", "period"]
+_KEY: Final = ["destination", "cutoff", "period"]
 
 LEAST_ERROR: Final = 1e-6
 """Scaled errors below count as this, so that a hit to the tonne has a logarithm."""
@@ -79,10 +79,10 @@ def published_cells(replayed: pd.DataFrame, published: pd.DataFrame) -> pd.DataF
     wanted = replayed["model"].isin([MODEL, REFERENCE]) & replayed["horizon"].le(HORIZONS)
     cells = replayed.loc[wanted & ~replayed["destination"].isin(list(AGGREGATES))]
     # Where a release is late, two origins know the same months; the later one knows more of them.
-    cells = cells.sort_values("as_of").drop_duplicates(["model", *KEY], keep="last")
-    last = published.drop_duplicates(KEY, keep="last")[[*KEY, *QUANTILE_COLUMNS]]
+    cells = cells.sort_values("as_of").drop_duplicates(["model", *_KEY], keep="last")
+    last = published.drop_duplicates(_KEY, keep="last")[[*_KEY, *QUANTILE_COLUMNS]]
     own = cells.loc[cells["model"] == MODEL]
-    both = own.merge(last, on=KEY, how="left", suffixes=("", "_published"), validate="one_to_one")
+    both = own.merge(last, on=_KEY, how="left", suffixes=("", "_published"), validate="one_to_one")
     is_published = both["p50_published"].notna()
     for name in QUANTILE_COLUMNS:
         both[name] = both[f"{name}_published"].where(is_published, both[name])
@@ -114,8 +114,8 @@ def monthly(cells: pd.DataFrame) -> pd.DataFrame:
         seasonal naive answers too and that have a scale.
     """
     own = cells.loc[cells["model"] == MODEL]
-    naive = cells.loc[cells["model"] == REFERENCE, KEY]
-    both = own.merge(naive, on=KEY, validate="one_to_one")
+    naive = cells.loc[cells["model"] == REFERENCE, _KEY]
+    both = own.merge(naive, on=_KEY, validate="one_to_one")
     both = both.loc[both["scale"] > 0]
     scaled = both.assign(
         own=both["absolute_error"] / both["scale"], covered=both["is_covered"].astype(float)
@@ -128,8 +128,8 @@ def monthly(cells: pd.DataFrame) -> pd.DataFrame:
 def score_drift(months: pd.DataFrame) -> Reading:
     """Compare the errors of the last scored months with those of the months before."""
     count = len(months)
-    if count < FEWEST + RECENT:
-        return _unknown("score-drift", count, FEWEST + RECENT)
+    if count < _FEWEST + RECENT:
+        return _unknown("score-drift", count, _FEWEST + RECENT)
     value, bound = shift_of(months["own"].to_numpy(dtype=float), RECENT)
     return Reading(
         "score-drift", value, bound, count, value > bound,
@@ -140,18 +140,18 @@ def score_drift(months: pd.DataFrame) -> Reading:
 
 def coverage_drift(months: pd.DataFrame) -> Reading:
     """Compare the share of cells in the 80% band with what chance allows."""
-    if len(months) < YEAR:
-        return _unknown("coverage-drift", len(months), YEAR)
+    if len(months) < _YEAR:
+        return _unknown("coverage-drift", len(months), _YEAR)
     shares, cells = (months[name].to_numpy(dtype=float) for name in ("covered", "cells"))
-    last = slice(-YEAR, None)
-    worth = round(worth_of(shares, cells, YEAR, BAND))
-    low, high = binomial_limits(worth, BAND, level=BAND_LEVEL)
+    last = slice(-_YEAR, None)
+    worth = round(worth_of(shares, cells, _YEAR, _BAND))
+    low, high = binomial_limits(worth, _BAND, level=BAND_LEVEL)
     share = float(np.average(shares[last], weights=cells[last]))
     return Reading(
-        "coverage-drift", share, low if share < BAND else high, int(cells[last].sum()),
+        "coverage-drift", share, low if share < _BAND else high, int(cells[last].sum()),
         not low <= share <= high,
         f"the 80% band covered {share:.0%} of the {cells[last].sum():.0f} cells of the last "
-        f"{YEAR} scored months, worth {worth} independent ones; chance allows {low:.0%} to "
+        f"{_YEAR} scored months, worth {worth} independent ones; chance allows {low:.0%} to "
         f"{high:.0%}",
     )  # fmt: skip
 
@@ -166,8 +166,6 @@ def shift_of(values: Floats, recent: int, *, level: float = LEVEL) -> tuple[floa
 
     Args:
         values: Oldest first, finite; more than ``recent`` of them.
-        recent: How many are the last.
-        level: Significance level.
     """
     before = values[:-recent]
     weight = np.r_[np.full(len(before), -1.0 / len(before)), np.full(recent, 1.0 / recent)]

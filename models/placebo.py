@@ -12,7 +12,7 @@ from scipy.special import ndtri
 
 from store.arrays import Floats
 
-BAND: Final = (0.1, 0.9)
+_BAND: Final = (0.1, 0.9)
 """Quantiles of the bands: 80 percent."""
 
 FEWEST: Final = 8
@@ -24,7 +24,7 @@ START_MONTHS: Final = 3
 DOUBTS: Final = ndtri((np.arange(15) + 0.5) / 15)
 """Normal scores at which an uncertain month is tried."""
 
-LEAST: Final = 1e-9
+_LEAST: Final = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,17 +68,16 @@ def found(own: PlaceboWindow, fakes: list[PlaceboWindow], months: slice) -> Effe
     then and now; a window's months are taken to err the same way, which is the widest case.
 
     Args:
-        own: From the event on.
         fakes: From each placebo date on, with at least as many months; ``FEWEST`` at least.
         months: Which months count, from the date on.
     """
     ratio = _ratio_draws(fakes, months).reshape(-1)
     path, came = own.path[months].sum(), own.came[months].sum()
-    now = came * np.exp(DOUBTS * own.stderr[months].sum() / max(came, LEAST))
+    now = came * np.exp(DOUBTS * own.stderr[months].sum() / max(came, _LEAST))
     draws = path * ratio[:, None] - now[None, :]
     low, high = np.quantile(draws, _outward(len(fakes)))
     missing = path - came
-    share = missing / max(path, LEAST)
+    share = missing / max(path, _LEAST)
     others = np.array([_share(fake, months) for fake in fakes])
     as_far = others >= share if share >= 0 else others <= share
     return EffectEstimate(
@@ -110,7 +109,7 @@ def depth(own: PlaceboWindow, least: Floats) -> float:
     """Return what a fall took, in months of the path; 0 without one."""
     length = fall_months(own, least)
     taken = (own.path - own.came)[:length].sum()
-    return float(taken / max(own.path.mean(), LEAST))
+    return float(taken / max(own.path.mean(), _LEAST))
 
 
 def depth_rank(own: PlaceboWindow, fakes: list[PlaceboWindow], least: Floats) -> int:
@@ -121,18 +120,18 @@ def depth_rank(own: PlaceboWindow, fakes: list[PlaceboWindow], least: Floats) ->
 
 def _share(window: PlaceboWindow, months: slice) -> float:
     path = window.path[months].sum()
-    return float((path - window.came[months].sum()) / max(path, LEAST))
+    return float((path - window.came[months].sum()) / max(path, _LEAST))
 
 
 def _ratio_draws(fakes: list[PlaceboWindow], months: slice) -> Floats:
     """Return what came as a share of the path, placebo dates x doubts."""
     path = np.array([fake.path[months].sum() for fake in fakes])
     came = np.array([fake.came[months].sum() for fake in fakes])
-    doubt = np.array([fake.stderr[months].sum() for fake in fakes]) / np.maximum(came, LEAST)
-    ratio = came / np.maximum(path, LEAST)
+    doubt = np.array([fake.stderr[months].sum() for fake in fakes]) / np.maximum(came, _LEAST)
+    ratio = came / np.maximum(path, _LEAST)
     return np.asarray(ratio[:, None] * np.exp(doubt[:, None] * DOUBTS[None, :]))
 
 
 def _outward(dates: int) -> Floats:
     """Return the band's levels moved outward for a finite number of dates."""
-    return np.clip(0.5 + (np.array(BAND) - 0.5) * (1.0 + 1.0 / dates), 0.0, 1.0)
+    return np.clip(0.5 + (np.array(_BAND) - 0.5) * (1.0 + 1.0 / dates), 0.0, 1.0)

@@ -32,7 +32,7 @@ VERSION: Final = "1"
 RECENT_PAGES: Final = 64
 """Pages of scenarios and of needs kept in memory; each is some 100 kB."""
 
-ABOUT: Final = (
+_ABOUT: Final = (
     "Forecasts of China's monthly exports of rare-earth permanent magnets (HS 85051110) by "
     "destination, in tonnes, with the history, policy and scores behind them. Responses carry an "
     "ETag; lists are paged with Link headers; errors are problem documents (RFC 9457)."
@@ -64,8 +64,6 @@ def create_app(
     """Return the app; it reads the store at the start and follows its changes until the end.
 
     Args:
-        live: The publication to show, not started.
-        rules: Access and limits.
         what_if: Computes scenarios; None turns them off.
         examine: Checks the health of the installation; None turns the status off.
         prerender: Draws the most requested charts in advance; None draws them on request.
@@ -87,7 +85,7 @@ def create_app(
     app = FastAPI(
         title="magnetcast",
         version=VERSION,
-        description=ABOUT,
+        description=_ABOUT,
         lifespan=lifespan,
         openapi_url=f"{API_PREFIX}/openapi.json",
         # Their pages load scripts from other hosts.

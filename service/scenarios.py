@@ -30,7 +30,7 @@ from store.vocabulary import QUANTILE_COLUMNS
 
 _LOG: Final = logging.getLogger("magnetcast.service")
 
-NICE: Final = 10
+_NICE: Final = 10
 """Niceness of the process, below the one that serves pages."""
 
 OPENING_S: Final = 600.0
@@ -129,10 +129,6 @@ class ScenarioPool:
     async def answer(self, publication: Publication, text: bytes) -> ScenarioResult:
         """Return the result of a scenario on a publication.
 
-        Args:
-            publication: The forecast that the scenario changes.
-            text: YAML or JSON.
-
         Raises:
             ScenarioRefusedError: It is not a scenario, or contradicts itself or what is known.
             NoAnswerError: Too many wait, or it cannot be computed.
@@ -217,7 +213,7 @@ def _has_failed(future: "Future[ScenarioResult]") -> bool:
 def _behind_pages() -> None:
     """Begin the process: it steps behind the pages, and ends with the service."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.nice(NICE)
+    os.nice(_NICE)
 
 
 _opened: dict[PublicationKey, Compute] = {}

@@ -95,7 +95,7 @@ def scope_name(scope: str) -> str:
     return gettext("All destinations") if scope == ALL else name_of(scope)
 
 
-AREAS: Final = {
+_AREAS: Final = {
     "AFRICA": marked("Africa"),
     "ASIA": marked("Asia"),
     "EUROPE": marked("Europe"),
@@ -115,7 +115,7 @@ def _area(code: str) -> str:
         return gettext("%(area)s without %(part)s", area=name_of(whole), part=name_of(part))
     if "+" in code:
         return listed([name_of(one) for one in code.split("+")])
-    return gettext(AREAS[code]) if code in AREAS else code
+    return gettext(_AREAS[code]) if code in _AREAS else code
 
 
 def _country(code: str) -> str:
@@ -131,8 +131,8 @@ def in_reading_order(destinations: Iterable[str]) -> list[str]:
     return known + sorted(found - set(known))
 
 
-LOWEST: Final = QUANTILES[0]
-HIGHEST: Final = QUANTILES[-1]
+_LOWEST: Final = QUANTILES[0]
+_HIGHEST: Final = QUANTILES[-1]
 
 
 def chance_below(values: Sequence[float], level: float) -> float:
@@ -143,16 +143,16 @@ def chance_below(values: Sequence[float], level: float) -> float:
         level: Tonnes; NaN gives NaN.
 
     Returns:
-        A share; ``LOWEST`` means at most that, ``HIGHEST`` at least that, because the tails are not
+        A share; ``_LOWEST`` means at most that, ``_HIGHEST`` at least that: the tails are not
         published.
     """
     if np.isnan(level):
         return float("nan")
     known = np.asarray(values, dtype=float)
     if level < known[0]:
-        return LOWEST
+        return _LOWEST
     if level > known[-1]:
-        return HIGHEST
+        return _HIGHEST
     # Of equal quantiles the highest counts: so much lies at or below them.
     steps = np.append(np.diff(known) > 0, True)
     return float(np.interp(level, known[steps], np.asarray(QUANTILES)[steps]))
@@ -162,10 +162,10 @@ def chance_words(chance: float) -> str:
     """Return a chance in whole percent, or as a bound beyond the published quantiles."""
     if np.isnan(chance):
         return MISSING
-    if chance <= LOWEST:
-        return gettext("under %(chance)s", chance=percentage(f"{100 * LOWEST:.0f}"))
-    if chance >= HIGHEST:
-        return gettext("over %(chance)s", chance=percentage(f"{100 * HIGHEST:.0f}"))
+    if chance <= _LOWEST:
+        return gettext("under %(chance)s", chance=percentage(f"{100 * _LOWEST:.0f}"))
+    if chance >= _HIGHEST:
+        return gettext("over %(chance)s", chance=percentage(f"{100 * _HIGHEST:.0f}"))
     return percentage(f"{100 * chance:.0f}")
 
 
@@ -272,7 +272,7 @@ def known_commodity(commodity: str, published: tuple[str, ...]) -> str:
     return commodity
 
 
-INSTRUMENTS: Final = {
+_INSTRUMENTS: Final = {
     "tariff_increase": marked("tariff increase"),
     "tariff_decrease": marked("tariff decrease"),
     "export_control": marked("export control"),
@@ -290,7 +290,7 @@ INSTRUMENTS: Final = {
     "other": marked("other"),
 }
 
-DIRECTIONS: Final = {
+_DIRECTIONS: Final = {
     "restrictive": marked("restrictive"),
     "easing": marked("easing"),
     "neutral": marked("neutral"),
@@ -299,16 +299,16 @@ DIRECTIONS: Final = {
 
 def instrument_words(instrument: str) -> str:
     """Return an instrument in words; one without is shown by its name."""
-    known = INSTRUMENTS.get(instrument)
+    known = _INSTRUMENTS.get(instrument)
     return gettext(known) if known else instrument.replace("_", " ")
 
 
 def direction_words(direction: str) -> str:
     """Return a direction in words."""
-    return gettext(DIRECTIONS[direction]) if direction in DIRECTIONS else direction
+    return gettext(_DIRECTIONS[direction]) if direction in _DIRECTIONS else direction
 
 
-KINDS: Final = {
+_KINDS: Final = {
     "observed": marked("observed"),
     "derived": marked("derived"),
     "estimated": marked("estimated"),
@@ -317,15 +317,15 @@ KINDS: Final = {
 
 def kind_words(kind: str) -> str:
     """Return how a past month is known."""
-    return gettext(KINDS[kind])
+    return gettext(_KINDS[kind])
 
 
-FIGURES: Final = {"reported": marked("reported"), "derived": marked("derived")}
+_FIGURES: Final = {"reported": marked("reported"), "derived": marked("derived")}
 
 
 def figure_words(kind: str) -> str:
     """Return how a figure is known."""
-    return gettext(FIGURES[kind]) if kind in FIGURES else kind
+    return gettext(_FIGURES[kind]) if kind in _FIGURES else kind
 
 
 STATES: Final = (
@@ -340,7 +340,7 @@ def state_words(state: str) -> str:
     return gettext(state) if state in STATES else state
 
 
-MEASURES: Final = {
+_MEASURES: Final = {
     "net_weight_t": marked("exports, t"),
     "lead_min_t": marked("lead over the next in the ranking, t at least"),
     "value_musd": marked("export value, USD million"),
@@ -357,7 +357,7 @@ MEASURES: Final = {
 
 def measure_words(measure: str) -> str:
     """Return a measure in words, with its unit; one without is shown by its name."""
-    return gettext(MEASURES[measure]) if measure in MEASURES else measure.replace("_", " ")
+    return gettext(_MEASURES[measure]) if measure in _MEASURES else measure.replace("_", " ")
 
 
 def statement_words(statement: str) -> str:

@@ -22,13 +22,13 @@ from store.schema.frame_schemas import SCHEMAS, validate
 from store.schema.tables import metadata, natural_key
 from store.vocabulary import COMMODITY, ORIGIN, UNITS, WORLD
 
-FIRST_MONTH: Final = pd.Timestamp("1988-01-01")
+_FIRST_MONTH: Final = pd.Timestamp("1988-01-01")
 """The Harmonized System started then; no code used here is older."""
 
 LATENESS: Final = pd.Timedelta(days=1)
 """How far a provider's clock may run ahead of ours."""
 
-LEVELS: Final = tuple(
+_LEVELS: Final = tuple(
     name for name, unit in UNITS.items() if unit != "pct" and name != "lead_min_t"
 )
 """Measures that are amounts, so that months can be compared and summed."""
@@ -57,7 +57,7 @@ LEAP: Final = 50.0
 SIZE_T: Final = 10.0
 """Tonnes a month from which a destination's weights are compared."""
 
-TOGETHER: Final = 200.0
+_TOGETHER: Final = 200.0
 """Ratio to earlier weights by which many destinations move together in another unit only."""
 
 MANY: Final = 10
@@ -66,20 +66,20 @@ MANY: Final = 10
 REPEATED: Final = 5
 """Destinations that must all repeat for a month to count as a copy of the previous one."""
 
-STEPS: Final = 100.0
+_STEPS: Final = 100.0
 """Half rounding steps that an amount must reach for a repetition not to be due to rounding."""
 
 FINEST: Final = {"t": 0.0005, "musd": 5e-7, "meur": 5e-7}
 """Half a kilogram, half a dollar: no customs office reports more digits."""
 
-TOLERANCE: Final = 0.02
+_TOLERANCE: Final = 0.02
 """Share by which a world total may differ from the sum of its destinations."""
 
 FULL_TABLE: Final = 20
 """Destinations from which a month counts as a full table, whose sum must reach the total; and
 cells of a usual month for a new one to be compared with it."""
 
-SAME_MONTH: Final = 1.5
+_SAME_MONTH: Final = 1.5
 """Median ratio to other sources' figures of the same destinations and months; they differ by a few
 percent, China's imports and exports by five and more."""
 
@@ -150,7 +150,7 @@ def month_cells(frame: pd.DataFrame) -> pd.DataFrame:
         frame: Observations; not modified.
     """
     wanted = (
-        frame["measure"].isin(LEVELS)
+        frame["measure"].isin(_LEVELS)
         & frame["usable"]
         & frame["kind"].eq("reported")
         & frame["period_from"].eq(frame["period_to"])
@@ -239,7 +239,7 @@ def _impossible_dates(file: FileRows, now: pd.Timestamp) -> list[str]:
                 f"{int(bad.sum())} of {len(frame)} rows of {name} {what}",
                 [_dated(row) for row in _texts(frame[bad])],
                 file,
-                expected=f"ended months since {FIRST_MONTH:%Y-%m}, known after their end and no "
+                expected=f"ended months since {_FIRST_MONTH:%Y-%m}, known after their end and no "
                 f"later than {now + LATENESS:%Y-%m-%d}",
                 remedy="Correct the dates at their source (an end that is announced ahead needs "
                 "its end_known_on), or this machine's clock.",
@@ -257,7 +257,7 @@ def _date_faults(frame: pd.DataFrame, now: pd.Timestamp) -> list[tuple[str, pd.S
         ended = (frame["period_to"] + pd.offsets.MonthBegin(1)).dt.tz_localize("UTC")
         faults += [
             ("lie in months not over yet", ended > now),
-            (f"lie before {FIRST_MONTH:%Y-%m}", frame["period_from"] < FIRST_MONTH),
+            (f"lie before {_FIRST_MONTH:%Y-%m}", frame["period_from"] < _FIRST_MONTH),
             ("are known before their month was over", (known_at < ended) & (ended <= now)),
         ]
     if "announced_on" in frame.columns:
@@ -375,7 +375,7 @@ def _weights(file: FileRows, new: pd.DataFrame, old: pd.DataFrame) -> list[str]:
     ratio = (now / then).dropna()
     typical = float(ratio.median()) if len(ratio) else 1.0
     is_many = len(ratio) >= MANY or ratio.index.isin([WORLD], level="destination").any()
-    together = is_many and not 1 / TOGETHER <= typical <= TOGETHER
+    together = is_many and not 1 / _TOGETHER <= typical <= _TOGETHER
     return [
         *_objection(
             f"{len(impossible)} weights are impossible",
@@ -396,7 +396,7 @@ def _weights(file: FileRows, new: pd.DataFrame, old: pd.DataFrame) -> list[str]:
             f"Weights of {len(ratio)} destinations moved together",
             [f"x {typical:,.4g}"] if together else [],
             file,
-            expected=f"at most x {TOGETHER:.0f} in either direction from the source's earlier "
+            expected=f"at most x {_TOGETHER:.0f} in either direction from the source's earlier "
             "values",
             remedy=_UNIT_REMEDY,
         ),
@@ -409,7 +409,7 @@ def _repeated_months(file: FileRows, new: pd.DataFrame, old: pd.DataFrame) -> li
     cells = cells.drop_duplicates(CELL, keep="last")
     step = cells["half_width"].clip(lower=cells["unit"].map(FINEST))
     before = cells.assign(period_from=cells["period_from"] + pd.offsets.MonthBegin(1))
-    pairs = cells[cells["value"] >= STEPS * step].merge(
+    pairs = cells[cells["value"] >= _STEPS * step].merge(
         before[[*CELL, "value"]], on=CELL, suffixes=("", "_before")
     )
     pairs["same"] = pairs["value"].eq(pairs["value_before"])
@@ -438,7 +438,7 @@ def _world_mismatch(file: FileRows, new: pd.DataFrame, info: SourceInfo) -> list
     sums = parts.agg(total=("value", "sum"), cells=("value", "count"), widths=("half_width", "sum"))
     world = new[new["destination"].eq(WORLD)].set_index(_TABLE)[["value", "half_width"]]
     both = world.join(sums, how="inner")
-    slack = TOLERANCE * both["value"] + both["half_width"] + both["widths"]
+    slack = _TOLERANCE * both["value"] + both["half_width"] + both["widths"]
     is_full = both["cells"].ge(FULL_TABLE) | (info.completeness is not None)
     beyond = both["total"] - both["value"]
     wrong = both[(beyond > slack) | (is_full & (-beyond > slack))]
@@ -449,7 +449,7 @@ def _world_mismatch(file: FileRows, new: pd.DataFrame, info: SourceInfo) -> list
             for row in wrong.reset_index().itertuples()
         ],
         file,
-        expected=f"agreement within {TOLERANCE:.0%} and the rounding",
+        expected=f"agreement within {_TOLERANCE:.0%} and the rounding",
         remedy="Check for destinations missing or counted twice, by transport or by customs.",
     )
 
@@ -494,7 +494,7 @@ def _direction(file: FileRows, new: pd.DataFrame, old: pd.DataFrame) -> list[str
     own = fresh[fresh["destination"].eq(ORIGIN)]
     others = known[known["source"].ne(file.source)]
     pairs = fresh.merge(others, on=[*_WEIGHT, "period_from"], suffixes=("", "_known"))
-    factor, when = SAME_MONTH, "in the same months, from other sources"
+    factor, when = _SAME_MONTH, "in the same months, from other sources"
     if not (pairs[["value", "value_known"]].max(axis=1) >= SIZE_T).any():
         pairs = _usual_month(fresh).merge(_usual_month(known), on=_WEIGHT, suffixes=("", "_known"))
         factor, when = USUAL, "in a usual month"

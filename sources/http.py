@@ -26,7 +26,7 @@ from store.settings import Settings
 Read = TypeVar("Read")
 Params = Sequence[tuple[str, str]]
 
-JSON: Final = "application/json"
+_JSON: Final = "application/json"
 
 MAX_WAIT_S: Final = 30.0
 """Longest wait between attempts unless the provider asks for more."""
@@ -280,7 +280,7 @@ class HttpClient:
         params: Params = (),
         *,
         read: Callable[[bytes], Read],
-        accept: str = JSON,
+        accept: str = _JSON,
         may_be_empty: bool = False,
         explain: Explain = unexplained,
         base_url: str = "",

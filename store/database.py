@@ -166,9 +166,6 @@ def _expected(reason: str) -> str:
 def open_to_read(url: str) -> Iterator[Engine]:
     """Open the database without writing to it: also on a disk that is full or read-only.
 
-    Args:
-        url: SQLAlchemy address.
-
     Raises:
         StoreError: as ``open_store``.
     """
@@ -246,7 +243,6 @@ def mark_of(connection: Connection, counted: Sequence[ColumnElement[Any]]) -> Ma
     """Return the value of each expression, 0 where its table is empty.
 
     Args:
-        connection: Within a transaction.
         counted: Counts, sums or greatest ids of tables that only grow.
     """
     parts = [select(func.coalesce(value, 0)).scalar_subquery() for value in counted]

@@ -21,7 +21,7 @@ Values = dict[str, Any]
 ROOM_LEFT: Final = 0.9
 """Share of the bound that is filled after the oldest files were removed."""
 
-TABLE: Final = ".feather"
+_TABLE: Final = ".feather"
 """Ends the name of a table, as the bytes of an Arrow file, which keeps units of moments."""
 
 
@@ -43,12 +43,7 @@ class DigestCache:
         """How often something was not stored and had to be computed."""
 
     def fetch(self, key: str, make: Callable[[], Values]) -> Values:
-        """Return the values of a key, computed only if they are not stored.
-
-        Args:
-            key: Hexadecimal digest of all that the values depend on.
-            make: Computes them.
-        """
+        """Return the values of a key, computed only if they are not stored."""
         found = None if self._folder is None else _read(self._folder / key)
         if found is None:
             self.computed += 1
@@ -114,15 +109,15 @@ def _packed(name: str, value: object) -> tuple[str, NDArray[Any]]:
     if isinstance(value, pd.DataFrame):
         content = io.BytesIO()
         value.to_feather(content, compression="uncompressed")
-        return f"{name}{TABLE}", np.frombuffer(content.getvalue(), dtype=np.uint8)
+        return f"{name}{_TABLE}", np.frombuffer(content.getvalue(), dtype=np.uint8)
     return name, np.asarray(value)
 
 
 def _unpacked(arrays: Mapping[str, NDArray[Any]]) -> Values:
     values: Values = {}
     for name, array in arrays.items():
-        if name.endswith(TABLE):
-            values[name.removesuffix(TABLE)] = pd.read_feather(io.BytesIO(array.tobytes()))
+        if name.endswith(_TABLE):
+            values[name.removesuffix(_TABLE)] = pd.read_feather(io.BytesIO(array.tobytes()))
         else:
             values[name] = array if array.ndim else array.item()
     return values

@@ -38,7 +38,6 @@ def first_few(items: Sequence[object], *, total: int | None = None) -> str:
     """Join the first five items for a message and say how many there are in all.
 
     Args:
-        items: all of them, or the first ones.
         total: how many there are in all, if ``items`` is not complete.
     """
     count = len(items) if total is None else total

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from store.errors import DataError
 from store.settings import Settings
 
-RATIO: Final = 200
+_RATIO: Final = 200
 """Tables of numbers shrink to a tenth or so; zeros alone to a thousandth."""
 
 ALWAYS: Final = 100 << 20
@@ -28,14 +28,10 @@ class Expansion:
 
     @property
     def cap(self) -> int:
-        """Return how many bytes it may grow to."""
-        return min(Settings().expanded_mb << 20, max(ALWAYS, RATIO * self.packed))
+        return min(Settings().expanded_mb << 20, max(ALWAYS, _RATIO * self.packed))
 
     def check(self, plain: int) -> None:
         """Refuse what grew too large; what did not grow is not compressed and has no cap.
-
-        Args:
-            plain: bytes, decompressed so far or in all.
 
         Raises:
             DataError: it is beyond the cap.
@@ -43,8 +39,8 @@ class Expansion:
         if plain > max(self.packed, ALWAYS) and plain > (cap := self.cap):
             raise DataError(
                 f"{self.what} grows from {self.packed:,} bytes to more than {cap:,}. Expected at "
-                f"most {RATIO} times its size, and MAGNETCAST_EXPANDED_MB megabytes. If it is what "
-                "it should be, decompress it first or raise the setting; nothing was used."
+                f"most {_RATIO} times its size, and MAGNETCAST_EXPANDED_MB megabytes. If it is "
+                "as it should be, decompress it first or raise the setting; nothing was used."
             )
 
 

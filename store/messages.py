@@ -45,7 +45,6 @@ def message(key: str, /, **values: Value) -> Message:
 
     Args:
         key: As for gettext: ``%`` is written ``%%``, placeholders ``%(name)s``.
-        values: By placeholder.
     """
     return Message(key, values)
 

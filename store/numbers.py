@@ -38,7 +38,6 @@ def plain_number(text: str, *, decimal: str = "") -> str:
     refused. Digits are kept, so that their number still tells the precision.
 
     Args:
-        text: As typed.
         decimal: The sign before the decimals where the writer's language is known, else empty: with
             a comma ``1.000`` is a thousand and ``1,000`` is one; the other sign groups.
 

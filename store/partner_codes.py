@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 from store.settings import PROJECT_ROOT
 
-TABLE: Final = PROJECT_ROOT / "data" / "customs_partners.csv"
+_TABLE: Final = PROJECT_ROOT / "data" / "customs_partners.csv"
 
 RESIDUAL: Final = r"C\d{3}"
 """Places that are no country: "C" and the customs' code, such as C701 for partners unknown. They
@@ -26,7 +26,7 @@ class PartnerCode(NamedTuple):
 @cache
 def partner_codes() -> tuple[PartnerCode, ...]:
     """Return every code, in order."""
-    with TABLE.open(encoding="utf-8", newline="") as file:
+    with _TABLE.open(encoding="utf-8", newline="") as file:
         return tuple(PartnerCode(**row) for row in csv.DictReader(file))
 
 

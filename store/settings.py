@@ -237,37 +237,30 @@ class Settings(BaseSettings):
 
     @property
     def home_source(self) -> str:
-        """Return why the home is that folder, in words."""
         if "home" not in self.model_fields_set:
             return find_home().source
         return NAMED_BY.get() if os.environ.get(VARIABLE) else "given in code"
 
     @property
     def http_cache_dir(self) -> Path:
-        """Return the folder of the raw answers of providers."""
         return self.home / "cache" / "http"
 
     @property
     def origins_dir(self) -> Path:
-        """Return the folder of what was computed of past origins; safe to delete."""
         return self.home / "cache" / "origins"
 
     @property
     def url(self) -> str:
-        """Return the address of the database."""
         return self.database_url or f"sqlite:///{self.home / 'magnetcast.db'}"
 
     @property
     def reports_dir(self) -> Path:
-        """Return the folder of the reports, one subfolder an as_of."""
         return self.home / "reports"
 
     @property
     def backups_dir(self) -> Path:
-        """Return the folder of the scheduled backups."""
         return self.home / "backups"
 
     @property
     def lock_path(self) -> Path:
-        """Return the file that lets one process write at a time."""
         return self.home / "magnetcast.lock"

@@ -37,7 +37,7 @@ _SPARED: Final = re.compile(r"(\w+) is free")
 """Goods of the material that an act exempts by its wording."""
 
 LICENCE: Final = "export_control"
-BAN: Final = "export_ban"
+_BAN: Final = "export_ban"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ def is_strong_control(acts: pd.DataFrame) -> "pd.Series[bool]":
     whole = acts["destinations"].str.split(";").map(lambda names: WORLD in names)
     return (
         whole
-        & acts["instrument"].isin((LICENCE, BAN))
+        & acts["instrument"].isin((LICENCE, _BAN))
         & acts["direction"].eq("restrictive")
         & (mineral_strength(acts) >= STRONG)
         & acts["evidence"].ne("scheduled")

@@ -67,9 +67,9 @@ INSTRUMENTS: Final = (BAN, "export_control")
 TRUCES: Final = ("truce", "export_licence_relaxation")
 """Acts that, while in force, keep a suspended control from resuming."""
 
-ONE_DAY: Final = pd.Timedelta(days=1)
+_ONE_DAY: Final = pd.Timedelta(days=1)
 
-COVERS: Final = 0.5
+_COVERS: Final = 0.5
 """Least share of magnet trade that the wording of a truce must cover."""
 
 EPISODE_MONTHS: Final = 18
@@ -184,7 +184,7 @@ def _spells(act: Mapping[Hashable, Any], events: pd.DataFrame, origin: Origin) -
     first = replace(first, chances=chances_of(act, first.bound, origin))
     spells = [first]
     if pd.notna(paused) and pd.notna(resumed):
-        again = _after_truces(pd.Timestamp(resumed) + ONE_DAY, names, events, origin)
+        again = _after_truces(pd.Timestamp(resumed) + _ONE_DAY, names, events, origin)
         chances = chances_of(act, again, origin)
         ends = _first_of(act["effective_to"])
         spells.append(replace(first, bound=again, ends=ends, chances=chances))
@@ -198,13 +198,13 @@ def _after_truces(
     truces = events.loc[
         events["instrument"].isin(TRUCES)
         & events["direction"].eq("easing")
-        & events["share"].ge(COVERS)
+        & events["share"].ge(_COVERS)
         & events["effective_to"].notna()
     ].sort_values("effective_to")
     for truce in truces.to_dict("records"):
         in_force = truce["effective_from"] <= day <= truce["effective_to"]
         if in_force and hit <= affected(str(truce["destinations"]), origin):
-            day = truce["effective_to"] + ONE_DAY
+            day = truce["effective_to"] + _ONE_DAY
     return day
 
 
@@ -243,7 +243,7 @@ def tonnes_without(origin: Origin, control: Control) -> Floats:
 
 RELAXATION: Final = "export_licence_relaxation"
 
-LONGEST_MONTHS: Final = 2 * EPISODE_MONTHS
+_LONGEST_MONTHS: Final = 2 * EPISODE_MONTHS
 """Months after a control from which the earlier level is no longer a valid counterfactual."""
 
 
@@ -333,4 +333,4 @@ def levels_without(origin: Origin, controls: Sequence[Control]) -> Floats:
 
 def _is_in_force(control: Control, origin: Origin) -> bool:
     over = control.ends is not None and month_number(control.ends) <= origin.cutoff
-    return not over and control.seen(origin) <= LONGEST_MONTHS
+    return not over and control.seen(origin) <= _LONGEST_MONTHS

@@ -170,7 +170,7 @@ MOSTLY: Final = 0.5
 """Share of a series an act must affect to be a shock to it."""
 
 NEVER_MONTHS: Final = 36
-AHEAD_MONTHS: Final = 12
+_AHEAD_MONTHS: Final = 12
 BEFORE_SHOCK_MONTHS: Final = 6
 _OPEN: Final = pd.Timestamp("2100-01-01")
 
@@ -247,12 +247,12 @@ class _Acts:
         month = month_numbers(ends.fillna(_OPEN))
         wait = month[:, None] + 1 - self.origin.targets[None, :]
         wait = np.where(
-            (wait >= -AHEAD_MONTHS) & ends.notna().to_numpy()[:, None], wait, AHEAD_MONTHS
+            (wait >= -_AHEAD_MONTHS) & ends.notna().to_numpy()[:, None], wait, _AHEAD_MONTHS
         )
         affected = self.reach > 0
-        far = np.where(affected[:, :, None], wait[None, :, :], AHEAD_MONTHS)
-        nearest: Floats = far.min(axis=1, initial=AHEAD_MONTHS).astype(float)
-        return np.clip(nearest, -AHEAD_MONTHS, AHEAD_MONTHS)
+        far = np.where(affected[:, :, None], wait[None, :, :], _AHEAD_MONTHS)
+        nearest: Floats = far.min(axis=1, initial=_AHEAD_MONTHS).astype(float)
+        return np.clip(nearest, -_AHEAD_MONTHS, _AHEAD_MONTHS)
 
 
 def _reach(events: pd.DataFrame, origin: Origin) -> Floats:
@@ -301,7 +301,7 @@ def _since_shock(origin: Origin, acts: _Acts, control: Flags) -> dict[str, Float
     felt = np.where(bound <= origin.cutoff, bound, -1).max(axis=1, initial=-1)
     fall, recovery = _fall_and_recovery(origin, felt)
     return {
-        "policy_months_since_shock": np.clip(since, -AHEAD_MONTHS, NEVER_MONTHS).astype(float),
+        "policy_months_since_shock": np.clip(since, -_AHEAD_MONTHS, NEVER_MONTHS).astype(float),
         "policy_fall_log": fall[:, None],
         "policy_recovery_log": recovery[:, None],
     }

@@ -20,8 +20,8 @@ def _entry(name: str, unit: str, meaning: str, explains: Family = "momentum") ->
     return Feature(name, unit, meaning, _PANEL, _CUTOFF, explains)
 
 
-LAGS: Final = (1, 2, 3, 4, 6, 12)
-MEANS: Final = (3, 6, 24)
+_LAGS: Final = (1, 2, 3, 4, 6, 12)
+_MEANS: Final = (3, 6, 24)
 
 FEATURES: Final = (
     _entry("horizon", "months", "target month less cutoff"),
@@ -31,11 +31,11 @@ FEATURES: Final = (
             "log ratio",
             f"month {lag} counted back from the cutoff, to the level",
         )
-        for lag in LAGS
+        for lag in _LAGS
     ),
     *(
         _entry(f"tonnes_mean_{months}m_log", "log ratio", f"mean of {months} months, to the level")
-        for months in MEANS
+        for months in _MEANS
     ),
     _entry("tonnes_spread_12m_log", "log", "standard deviation of the log over twelve months"),
     _entry("tonnes_momentum_3m_log", "log ratio", "last three months to the three before them"),
@@ -101,7 +101,7 @@ FEATURES: Final = (
     _entry("months_since_observed", "months", "months since the last published level"),
 )
 
-YEARS: Final = 5
+_YEARS: Final = 5
 """Earlier years that a season step is averaged over."""
 
 
@@ -150,8 +150,8 @@ def _spread_of(window: Floats, *, least: int) -> Floats:
 
 def _recent(history: _Logs) -> dict[str, Floats]:
     level = history.level
-    values = {f"tonnes_lag_{lag}m_log": history.at(lag - 1) - level for lag in LAGS}
-    for months in MEANS:
+    values = {f"tonnes_lag_{lag}m_log": history.at(lag - 1) - level for lag in _LAGS}
+    for months in _MEANS:
         values[f"tonnes_mean_{months}m_log"] = history.mean(0, months) - level
     values["tonnes_spread_12m_log"] = _spread_of(history.logs[:, -12:], least=4)
     recent = history.mean(0, RECENT_MONTHS)
@@ -170,7 +170,7 @@ def _season(history: _Logs, origin: Origin) -> dict[str, Floats]:
     """
     horizons = origin.horizons
     lag = 12 * -(-horizons // 12)
-    steps = np.stack([_step(history, horizons, lag + 12 * year) for year in range(YEARS)], axis=-1)
+    steps = np.stack([_step(history, horizons, lag + 12 * year) for year in range(_YEARS)], axis=-1)
     rows, targets, years = steps.shape
     flat = steps.reshape(-1, years)
     mean, count = mean_of(flat)

@@ -21,7 +21,7 @@ from store.arrays import Flags, Floats, Ints, take
 from store.facts.evidence import MAGNETS
 from store.vocabulary import COMMODITY, ORIGIN
 
-TAIL: Final = 3.0
+_TAIL: Final = 3.0
 """Degrees of freedom of the noise, as for all figures (``system.PanelPrior.figure_tail``)."""
 
 MEMORY_MONTHS: Final = 60
@@ -37,7 +37,7 @@ offices after bias and lag are removed."""
 PSEUDO_MONTHS: Final = 6.0
 """Number of months at which a series' own spread has the same weight as that of the others."""
 
-SAME_MONTH: Final = np.linspace(0.0, 1.0, 11)
+_SAME_MONTH: Final = np.linspace(0.0, 1.0, 11)
 """Shares of a month's exports that may arrive within it; the rest arrives a month later."""
 
 LAG_FIRMNESS: Final = 2.0
@@ -154,11 +154,11 @@ def fit_patterns(
 
 def _with_lag(compared: ComparedMonths, bias_prior: BiasPrior, usual: float) -> ReportingPattern:
     """Return the pattern at the posterior mean of the lag."""
-    tried = [_fitted(compared, share, bias_prior, USUAL_SPREAD) for share in SAME_MONTH]
+    tried = [_fitted(compared, share, bias_prior, USUAL_SPREAD) for share in _SAME_MONTH]
     fit = np.array([_log_likelihood(pattern) for pattern in tried])
-    prior = -0.5 * ((SAME_MONTH - usual) * (1.0 + LAG_FIRMNESS)) ** 2
+    prior = -0.5 * ((_SAME_MONTH - usual) * (1.0 + LAG_FIRMNESS)) ** 2
     weight = np.exp(fit + prior - (fit + prior).max())
-    mean = float(weight @ SAME_MONTH / weight.sum())
+    mean = float(weight @ _SAME_MONTH / weight.sum())
     return _fitted(compared, mean, bias_prior, USUAL_SPREAD)
 
 
@@ -174,7 +174,7 @@ def _fitted(
     )
     for _ in range(ROUNDS if len(log_ratio) else 0):
         z = _residuals(pattern)[0]
-        weight = (TAIL + 1.0) / (TAIL + z * z)
+        weight = (_TAIL + 1.0) / (_TAIL + z * z)
         seen = float(weight @ (z * z)) + PSEUDO_MONTHS * (usual_spread / pattern.spread) ** 2
         spread = pattern.spread * math.sqrt(seen / (len(z) + PSEUDO_MONTHS))
         pattern = replace(pattern, weight=weight, spread=spread)
@@ -193,7 +193,7 @@ def _log_likelihood(pattern: ReportingPattern) -> float:
     if len(pattern.months) == 0:
         return 0.0
     z, scale = _residuals(pattern)
-    return float(-np.sum(np.log(scale) + 0.5 * (TAIL + 1.0) * np.log1p(z * z / TAIL)))
+    return float(-np.sum(np.log(scale) + 0.5 * (_TAIL + 1.0) * np.log1p(z * z / _TAIL)))
 
 
 def _leave_one_out(pattern: ReportingPattern) -> tuple[Floats, Floats]:
@@ -263,7 +263,7 @@ LINE_DIGITS: Final = 8
 LIMIT: Final = 4.0
 """Control limits in scales. A scale of wide tails is about 0.8 of a standard deviation."""
 
-SERIES: Final = ("destination", "source", "series", "measure")
+_SERIES: Final = ("destination", "source", "series", "measure")
 
 GAP_COLUMNS: Final = (
     "destination", "period", "source", "series", "measure", "exports_t", "arriving_t", "imports",
@@ -330,7 +330,7 @@ def partner_figures(figures: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame
     fit &= (figures["period_from"] == figures["period_to"]) & (figures["value"] > 0.0)
     rows = figures.loc[fit]
     digits = rows["commodity"].str.extract(rf"^(\D*\d{{1,{LINE_DIGITS}}})", expand=False)
-    line = [*SERIES, "commodity", "period_from"]
+    line = [*_SERIES, "commodity", "period_from"]
     rows = rows.assign(series=digits).sort_values([*line, "available_at", "source_url"])
     lines = rows.drop_duplicates(line, keep="last")
     return _weight_first(_summed(lines)).reset_index(drop=True)
@@ -338,12 +338,12 @@ def partner_figures(figures: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame
 
 def _summed(lines: pd.DataFrame) -> pd.DataFrame:
     """Sum the lines of each series; months without the main line are left out."""
-    sizes = lines.groupby([*SERIES, "commodity"])["value"].sum().reset_index()
-    main = sizes.sort_values(["value", "commodity"]).drop_duplicates(list(SERIES), keep="last")
-    is_main = pd.MultiIndex.from_frame(lines[[*SERIES, "commodity"]]).isin(
-        pd.MultiIndex.from_frame(main[[*SERIES, "commodity"]])
+    sizes = lines.groupby([*_SERIES, "commodity"])["value"].sum().reset_index()
+    main = sizes.sort_values(["value", "commodity"]).drop_duplicates(list(_SERIES), keep="last")
+    is_main = pd.MultiIndex.from_frame(lines[[*_SERIES, "commodity"]]).isin(
+        pd.MultiIndex.from_frame(main[[*_SERIES, "commodity"]])
     )
-    groups = lines.groupby([*SERIES, "period_from"])
+    groups = lines.groupby([*_SERIES, "period_from"])
     whole = lines.assign(
         value=groups["value"].transform("sum"), available_at=groups["available_at"].transform("max")
     )
@@ -355,7 +355,7 @@ def _weight_first(rows: pd.DataFrame) -> pd.DataFrame:
     rank = rows["measure"].map(list(BIAS_PRIORS).index)
     month = ["destination", "source", "series", "period_from"]
     kept = rows.assign(rank=rank).sort_values([*month, "rank"]).drop_duplicates(month)
-    return kept.drop(columns="rank").sort_values([*SERIES, "period_from"])
+    return kept.drop(columns="rank").sort_values([*_SERIES, "period_from"])
 
 
 def fit_mirrors(records: pd.DataFrame, exports: Exports) -> list[Mirror]:
@@ -366,7 +366,7 @@ def fit_mirrors(records: pd.DataFrame, exports: Exports) -> list[Mirror]:
     """
     found: list[Mirror] = []
     for measure, group in records.groupby("measure", sort=True):
-        parts = [part for _, part in group.groupby(list(SERIES), sort=True)]
+        parts = [part for _, part in group.groupby(list(_SERIES), sort=True)]
         everything = [_compared(part, exports) for part in parts]
         bias_prior = BIAS_PRIORS[str(measure)]
         patterns = fit_patterns(
@@ -405,7 +405,7 @@ def _usual_lag(destination: str) -> float:
 
 
 def _mirror(part: pd.DataFrame, compared: ComparedMonths, pattern: ReportingPattern) -> Mirror:
-    destination, source, series, measure = (str(part[name].iloc[0]) for name in SERIES)
+    destination, source, series, measure = (str(part[name].iloc[0]) for name in _SERIES)
     rows = part.index.to_numpy()
     return Mirror(destination, source, series, measure, rows, compared, pattern)
 

@@ -30,7 +30,7 @@ USUAL_MONTHS: Final = 12
 REGULAR_MONTHS: Final = 10
 """Months of the last twelve with a shipment that make a partner regular."""
 
-TOLERANCE: Final = 0.005
+_TOLERANCE: Final = 0.005
 """Gap between the stated total and the partners, as a share of the total, attributed to
 rounding."""
 
@@ -55,7 +55,7 @@ class Listing:
     def late(self) -> Flags:
         late = np.zeros_like(self.listed, shape=self.reported.shape)
         gap = np.maximum(self.total - np.nansum(self.reported, axis=0), 0.0)
-        for month in np.flatnonzero(self.listed & (gap > TOLERANCE * self.total)):
+        for month in np.flatnonzero(self.listed & (gap > _TOLERANCE * self.total)):
             before = np.flatnonzero(self.listed[:month])[-USUAL_MONTHS:]
             if len(before) < USUAL_MONTHS:
                 continue
@@ -63,7 +63,7 @@ class Listing:
             size = np.nansum(self.reported[:, before], axis=1) / np.maximum(shipped, 1)
             known = gap[before][np.isfinite(gap[before])]
             room = gap[month] - (np.median(known) if known.size else 0.0)
-            if room > TOLERANCE * self.total[month]:
+            if room > _TOLERANCE * self.total[month]:
                 is_regular = (shipped >= REGULAR_MONTHS) & (size / 2.0 <= room)
                 late[:, month] = np.isnan(self.reported[:, month]) & is_regular
         return late
@@ -84,7 +84,7 @@ class Listing:
         together = np.nansum(self.tonnes, axis=0)
         total = np.where(np.isnan(self.total), together + self.rest, self.total)
         left = np.where(whole, np.maximum(total - together, 0.0), np.nan)
-        if not (left > TOLERANCE * total).any():
+        if not (left > _TOLERANCE * total).any():
             return np.where(whole, together, self.total), None
         return np.where(whole, together + left, self.total), left
 
@@ -113,7 +113,7 @@ class Listing:
                     count=int(count),
                 )
             )
-        over = np.nansum(self.reported, axis=0) > (1 + TOLERANCE) * self.total
+        over = np.nansum(self.reported, axis=0) > (1 + _TOLERANCE) * self.total
         if over.any():
             months = few(labels[over].tolist())
             found.append(

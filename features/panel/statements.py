@@ -27,7 +27,7 @@ EVIDENCE_MEASURES: Final = ("net_weight_t", "yoy_pct", "mom_pct", "share_pct", "
 """Measures of China's own export weight; partners' imports differ in timing and scope, and are read
 in ``features.panel.mirror``."""
 
-SMALLEST_TONNES: Final = 0.05
+_SMALLEST_TONNES: Final = 0.05
 """Replaces a published zero, which has no logarithm."""
 
 PRINTED: Final = 0.91
@@ -161,7 +161,7 @@ def _read_level(figure: KnownFigure) -> list[Statement]:
     members = members_of(figure.destination)
     if members is None:
         return _read_region_level(figure)
-    value = max(figure.value, SMALLEST_TONNES)
+    value = max(figure.value, _SMALLEST_TONNES)
     scale = math.hypot(PRINTED * figure.half_width / value, REVISION_NOISE)
     cells = CellBlock(members, figure.start, figure.end)
     return [Statement(cells, None, math.log(value), scale, is_bound=False, row=figure.row)]
@@ -171,7 +171,7 @@ def _read_region_level(figure: KnownFigure) -> list[Statement]:
     """Bound the modelled destinations by a region with some of them and other countries."""
     inside, container = _region_of(figure.destination)
     span = (figure.start, figure.end)
-    log_value = math.log(max(figure.value, SMALLEST_TONNES))
+    log_value = math.log(max(figure.value, _SMALLEST_TONNES))
     outer = CellBlock((*inside, container), *span)
     bounds = [Statement(outer, None, log_value, BOUND_SCALE, is_bound=True, row=figure.row)]
     if inside:

@@ -257,7 +257,7 @@ MAX_STEPS: Final = 100
 HALVINGS: Final = 10
 FALL, RISE = -0.7, 1.5
 """Limits of one step of a cell, as a share of it."""
-TOLERANCE: Final = 1e-3
+_TOLERANCE: Final = 1e-3
 """Largest last step: a tenth of a percent of a cell that nothing pins down."""
 
 
@@ -295,7 +295,7 @@ def solve(system: LinearSystem, *, keep: Flags | None = None) -> Solution:
         precision = used * weight * ~(system.is_bound & (z == 0)) / system.scale**2
         move = _newton_step(slope, precision, residual)
         moved = _damped(system, state, move, used)
-        settled = np.abs(moved - state).max() < TOLERANCE
+        settled = np.abs(moved - state).max() < _TOLERANCE
         state = moved
         if settled:
             certain = np.where(system.is_bound, 0.0, precision)

@@ -20,7 +20,7 @@ from service.wording import name_of, percent, signed_tonnes, tonnes
 from store.errors import first_few
 from store.vocabulary import DESTINATIONS, WORLD
 
-SHOWN: Final = 4
+_SHOWN: Final = 4
 """Series that are drawn and whose months are listed; the file of the table has all."""
 
 NAMED: Final = 5
@@ -36,7 +36,7 @@ NOTES: Final = """\
   act; *rank* is the event's place among them. Medians of parts need not add up to the median of the
   sum."""
 
-PARTS: Final = {"fall": "the fall", "first": "first months", "after": "after", "all": "all months"}
+_PARTS: Final = {"fall": "the fall", "first": "first months", "after": "after", "all": "all months"}
 
 
 def called(destination: str) -> str:
@@ -170,13 +170,7 @@ def _holds_zero(row: pd.Series) -> bool:
 
 
 def attribution_page(found: Attribution, *, picture: str, made_by: str) -> str:
-    """Return the page in Markdown.
-
-    Args:
-        found: The attribution.
-        picture: Address of the chart, relative to the page.
-        made_by: The command that writes it again.
-    """
+    """Return the page in Markdown."""
     act = found.act
     blocks = [
         f"# Effect of {act.event_id}",
@@ -200,7 +194,7 @@ def _totals(found: Attribution) -> str:
     rows = [
         (
             _title(str(row["destination"])),
-            PARTS[str(row["part"])],
+            _PARTS[str(row["part"])],
             months_in_words(row["first_period"], row["last_period"]),
             tonnes(row["path_t"]),
             tonnes(row["actual_t"]),
@@ -225,7 +219,7 @@ _MONTH_HEAD: Final = (
 
 def _months(found: Attribution) -> Iterable[str]:
     """Yield a table of the months of each main series."""
-    for name in found.main(SHOWN):
+    for name in found.main(_SHOWN):
         yield f"**{_title(name)}**"
         yield _markdown(_MONTH_HEAD, [_month(row) for _, row in _rows(found, name).iterrows()])
 
@@ -263,7 +257,7 @@ def attribution_png(found: Attribution) -> bytes:
 
 
 def _draw(found: Attribution) -> Figure:
-    names = found.main(SHOWN)
+    names = found.main(_SHOWN)
     figure = Figure(figsize=(3.1 * len(names) + 0.55, 6.9))
     grid = figure.subplots(2, len(names), squeeze=False, sharex="col", height_ratios=(3, 2))
     figure.subplots_adjust(left=0.07, right=0.99, top=0.85, bottom=0.14, wspace=0.26, hspace=0.2)

@@ -63,7 +63,7 @@ from store.publications.explanations import (
 from store.settings import Settings
 from store.vocabulary import CHANGES, COMMODITY, CONTRIBUTIONS, NOT_REPRODUCED
 
-STEPS: Final = ("passing_time", "new_actuals", "revised_actuals")
+_STEPS: Final = ("passing_time", "new_actuals", "revised_actuals")
 """What the model of a table can tell apart, in the order it is replaced."""
 
 
@@ -73,7 +73,7 @@ class TableReplay:
 
     spec: EngineSpec
     steps: tuple[PartnerTable, ...]
-    """What the forecast is made from with none, one, ... all of ``STEPS`` replaced."""
+    """What the forecast is made from with none, one, ... all of ``_STEPS`` replaced."""
     destination: str
     periods: Sequence[str]
     made: dict[object, NDArray[np.float64]] = field(default_factory=dict)
@@ -81,8 +81,7 @@ class TableReplay:
 
     @property
     def changed(self) -> frozenset[str]:
-        """Return the inputs that may differ; what is equal is not recomputed."""
-        return frozenset(STEPS)
+        return frozenset(_STEPS)
 
     def value(self, replaced: frozenset[str]) -> MedianForecast:
         """Return the medians with these inputs of the later forecast, the others of the earlier."""
@@ -107,7 +106,6 @@ def table_replay(
         settings: Where things are kept.
         old: Rows of the earlier publication, of one destination; not modified.
         new: The same months of the later one; not modified.
-        config: As what both were published.
 
     Raises:
         DataError: There is no table now.
@@ -147,7 +145,7 @@ def _revised(first: PartnerTable, last: PartnerTable) -> int:
     return int((known.notna() & leaves.notna() & (known != leaves)).to_numpy().sum())
 
 
-SAME: Final = 1e-6
+_SAME: Final = 1e-6
 """Difference up to which a number counts as reproduced: relative, and in tonnes."""
 
 PART_COLUMNS: Final = (
@@ -180,7 +178,7 @@ def why(settings: Settings, asked: ExplainRequest) -> pd.DataFrame:
             return _table(rows, _stored(rows))
     rows = chosen(published, asked)
     anew = _computed(settings, rows)
-    if np.allclose(anew["p50"], rows["p50"], rtol=SAME, atol=SAME):
+    if np.allclose(anew["p50"], rows["p50"], rtol=_SAME, atol=_SAME):
         return _table(rows, anew)
     far = (anew["p50"] - rows["p50"]).abs().max()
     if far > 0:  # not so without the model, which model_of reports
@@ -246,9 +244,6 @@ def changes(
 
     Args:
         settings: Where things are kept.
-        asked: What is to be explained, and the later publication.
-        since: The earlier one.
-        commodity: As published.
 
     Returns:
         One row per month that both tell, ``CHANGE_COLUMNS``: both medians, the change and the parts
@@ -368,7 +363,7 @@ def _snapshot(
     return ForecastSnapshot(rows["as_of"].iloc[0], model.version, model.heads, model.card, prior)
 
 
-CELL: Final = ["destination", "period"]
+_CELL: Final = ["destination", "period"]
 
 
 def explain_if_possible(settings: Settings) -> None:
@@ -402,8 +397,8 @@ def explanation_of(settings: Settings, new: pd.DataFrame) -> StoredExplanation:
     old = publication_before(store_of(settings), new)
     if old.empty or not set(old["period"]) & set(new["period"]):
         return StoredExplanation(announced=announced)
-    keys = old[CELL].merge(new[CELL])
-    pair = [keys.merge(rows, on=CELL) for rows in (old, new)]
+    keys = old[_CELL].merge(new[_CELL])
+    pair = [keys.merge(rows, on=_CELL) for rows in (old, new)]
     models = pair[0]["model"] + "\n" + pair[1]["model"]
     parts = pd.concat(
         split_change(settings, *(rows[models == one].reset_index(drop=True) for rows in pair))

@@ -72,7 +72,6 @@ def scenario_snapshot(
     Args:
         settings: Where things are kept.
         as_of: The moment to forecast at (UTC).
-        config: What to forecast.
 
     Raises:
         DataError: The store held too little by then.

@@ -47,7 +47,7 @@ VERBS: Final[Mapping[str, Mapping[str, Sequence[str]]]] = {
 }
 """Verbs by heading of ``--help`` and module of this package."""
 
-FAMILIES: Final = {
+_FAMILIES: Final = {
     "config": "Show every setting and model parameter, its value, unit and source.",
     "ingest": "Load facts into the store; the bundled tables if no source is named.",
     "review": "List, accept or reject documents that may be policy events.",
@@ -81,7 +81,7 @@ def _register() -> None:
         for module, names in modules.items():
             for name in names:
                 function = name.replace("-", "_")
-                line = FAMILIES.get(name) or _docstrings(module)[function]
+                line = _FAMILIES.get(name) or _docstrings(module)[function]
                 place_of = f"{__package__}.{module}:{function}"
                 app.command(place_of, name=name, help=line, group=group)
     app.register_install_completion_command(help="Make the shell complete verbs and options.")

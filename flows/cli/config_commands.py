@@ -15,9 +15,9 @@ from store.database import shown_address
 from store.errors import DataError
 from store.settings import Settings
 
-COLUMNS: Final = ("name", "value", "unit", "source", "meaning")
+_COLUMNS: Final = ("name", "value", "unit", "source", "meaning")
 
-UNITS: Final = {
+_UNITS: Final = {
     "_s": "seconds",
     "_pct": "percent",
     "_bytes": "bytes",
@@ -59,7 +59,7 @@ def show_config(
         rows += _parameters("magnets", magnets_recipe(settings, moment(as_of), asked))
     if model == "panel" or (model is None and asked.is_empty):
         rows += _parameters("panel", panel_recipe(settings, asked))
-    write_result(pd.DataFrame(rows, columns=list(COLUMNS)), out=out, form=format)
+    write_result(pd.DataFrame(rows, columns=list(_COLUMNS)), out=out, form=format)
 
 
 def _settings(settings: Settings) -> Iterator[Row]:
@@ -69,8 +69,8 @@ def _settings(settings: Settings) -> Iterator[Row]:
             value = "set" if value.get_secret_value() else ""
         elif value and name in {"database_url", "tracking_uri"}:
             value = shown_address(value)
-        ends = [end for end in UNITS if name.endswith(end)]
-        unit = UNITS[max(ends, key=len)] if ends else ""
+        ends = [end for end in _UNITS if name.endswith(end)]
+        unit = _UNITS[max(ends, key=len)] if ends else ""
         is_given = name in settings.model_fields_set
         source = f"MAGNETCAST_{name.upper()}" if is_given else "default"
         if name == "home":

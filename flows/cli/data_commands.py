@@ -209,9 +209,7 @@ def show_item(
 
     Args:
         number: Its number; see `magnetcast review list`.
-        event: Write an event to fill in (YAML) instead.
         out: File for the result; stdout if left out.
-        format: Form of the result.
     """
     from flows.ingest.reviews import open_item, template
 
@@ -239,8 +237,6 @@ def accept(
 
     Args:
         number: Its number; see `magnetcast review list`.
-        event: The event it is: YAML or CSV as data/policy_events.csv.
-        reason: Why; kept in the audit trail.
     """
     from flows.ingest.reviews import NEEDED
     from flows.ingest.reviews import accept as flow
@@ -262,7 +258,6 @@ def reject(number: int, /, *, reason: Reason = "") -> None:
 
     Args:
         number: Its number; see `magnetcast review list`.
-        reason: Why; kept in the audit trail.
     """
     from flows.ingest.reviews import reject as decide
 

@@ -115,7 +115,7 @@ def rollback(
     echo(f"rollback  version {bad.version} was taken back: {bad.rolled_back}")
 
 
-SHOWN: Final = 5
+_SHOWN: Final = 5
 """Scopes shown on the terminal; `--out` has all."""
 
 SHARES: Final = ("wape", "coverage80")
@@ -147,7 +147,7 @@ def compare(
         echo("compare   no parameter and no fact that is kept differs")
     else:
         write_result(found.choices, out=None, form="table")
-    shown = list(dict.fromkeys(found.scores["scope"]))[:SHOWN]
+    shown = list(dict.fromkeys(found.scores["scope"]))[:_SHOWN]
     write_result(
         _readable(found.scores.loc[found.scores["scope"].isin(shown)]), out=None, form="table"
     )

@@ -111,10 +111,10 @@ def prune(
     """
     from flows.prune import prune as let_go
 
-    if keep_runs < 0 or not 0 <= keep_days <= MOST_DAYS:
+    if keep_runs < 0 or not 0 <= keep_days <= _MOST_DAYS:
         raise DataError(
             f"--keep-runs {keep_runs} --keep-days {keep_days} cannot be kept. "
-            f"Expected 0 or more of each, and at most {MOST_DAYS} days. Correct them."
+            f"Expected 0 or more of each, and at most {_MOST_DAYS} days. Correct them."
         )
     found = let_go(Settings(), utc_now(), keep_runs=keep_runs, keep_days=keep_days, dry_run=dry_run)
     word = "would be deleted" if dry_run else "deleted"
@@ -125,7 +125,7 @@ def prune(
     )
 
 
-MOST_DAYS: Final = 36_500
+_MOST_DAYS: Final = 36_500
 
 SWITCH_S: Final = 0.0005
 """Seconds a thread that draws may keep the loop that answers waiting."""

@@ -21,7 +21,7 @@ from store.publications.integrity import read_publications, tampered
 from store.settings import Settings
 from store.vocabulary import COMMODITY, FORECAST_COLUMNS, Language
 
-QUIET: Final = ["data_vintage", "made_with", "models", "panel"]
+_QUIET: Final = ["data_vintage", "made_with", "models", "panel"]
 """Columns a terminal has no room for; files hold them."""
 
 Number = Annotated[int, Parameter(help="See `magnetcast publications list`.", show_default=False)]
@@ -34,7 +34,7 @@ def list_publications(*, out: Out = None, format: Form = "table") -> None:
     """List the publications, oldest first, with their digests and decisions."""
     frame = read_publications(store_of(Settings()))
     if format == "table" and out is None:
-        frame = frame.drop(columns=QUIET).assign(sha256=frame["sha256"].str[:12])
+        frame = frame.drop(columns=_QUIET).assign(sha256=frame["sha256"].str[:12])
         frame = frame.astype(object).where(frame.notna(), "")
     write_result(frame, out=out, form=format)
 

@@ -14,7 +14,7 @@ from store.vocabulary import EU27, WORLD
 if TYPE_CHECKING:
     from flows.run import Result
 
-SHOWN: Final = 10
+_SHOWN: Final = 10
 """Destinations shown on the terminal, beside the sums."""
 
 
@@ -117,5 +117,5 @@ def summary(result: "Result", name: str) -> str:
 def largest(forecasts: pd.DataFrame) -> pd.DataFrame:
     """Return the forecasts of the sums and the largest destinations."""
     size = forecasts.groupby("destination")["p50"].sum().drop([WORLD, EU27], errors="ignore")
-    shown = [WORLD, EU27, *size.nlargest(SHOWN).index]
+    shown = [WORLD, EU27, *size.nlargest(_SHOWN).index]
     return forecasts.loc[forecasts["destination"].isin(shown)]

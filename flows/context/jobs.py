@@ -41,7 +41,6 @@ def recorded_job(
     """Make the MLflow runs opened meanwhile children of one; within another job, of that.
 
     Args:
-        made_with: What is modelled.
         job: Its verb; the caller holds the lock where it is one of ``runs.LOCKED_JOBS``.
         commodity: Key that is published under.
     """

@@ -21,7 +21,7 @@ LOG: Final = logging.getLogger("magnetcast")
 LOG.setLevel(logging.INFO)
 LOG.propagate = False
 
-LINES: Final = 4
+_LINES: Final = 4
 """Plain lines printed over one loop."""
 
 _Item = TypeVar("_Item")
@@ -51,7 +51,7 @@ def _live(items: Sequence[_Item], label: str) -> Iterable[_Item]:
 
 
 def _plain(items: Sequence[_Item], label: str) -> Iterable[_Item]:
-    every = max(1, -(-len(items) // LINES))
+    every = max(1, -(-len(items) // _LINES))
     for done, item in enumerate(items, start=1):
         yield item
         if done % every == 0 or done == len(items):
@@ -60,7 +60,7 @@ def _plain(items: Sequence[_Item], label: str) -> Iterable[_Item]:
 
 Format = Literal["table", "csv", "json"]
 
-QUIET: Final = {"sha256", "first_available_at", "last_available_at", "origin", "note"}
+_QUIET: Final = {"sha256", "first_available_at", "last_available_at", "origin", "note"}
 """Columns a terminal has no room for; files hold them."""
 
 NO_EDGE: Final = 10_000
@@ -123,7 +123,7 @@ def readable(frame: pd.DataFrame, form: Format, out: Path | None) -> pd.DataFram
     written = frame.assign(**{name: _written(frame[name]) for name in times})
     if form != "table" or out is not None:
         return written
-    shown = written[[name for name in written.columns if name not in QUIET]]
+    shown = written[[name for name in written.columns if name not in _QUIET]]
     return shown.astype(object).where(shown.notna(), "")
 
 

@@ -16,16 +16,14 @@ from store.vocabulary import WORLD
 WIDTH: Final = 1000
 """Pixels of a picture: it is kept within Prefect's database, for a page shows no file."""
 
-COLOURS: Final = 64
+_COLOURS: Final = 64
 
 
 def leave_table(key: str, table: pd.DataFrame, description: str) -> None:
     """Leave a table, its numbers to three places.
 
     Args:
-        key: Names it among all runs: lowercase letters, digits and dashes.
         table: What is shown; its index is not.
-        description: What it is about.
     """
     if is_in_run():
         from prefect.artifacts import create_table_artifact  # noqa: PLC0415 - loaded already
@@ -44,7 +42,7 @@ def leave_picture(key: str, drawn: bytes | Figure, description: str) -> None:
     picture = Image.open(io.BytesIO(drawn if isinstance(drawn, bytes) else _png(drawn)))
     picture.thumbnail((WIDTH, WIDTH), Image.Resampling.LANCZOS)
     small = io.BytesIO()
-    picture.convert("RGB").quantize(COLOURS).save(small, format="PNG", optimize=True)
+    picture.convert("RGB").quantize(_COLOURS).save(small, format="PNG", optimize=True)
     address = f"data:image/png;base64,{base64.b64encode(small.getvalue()).decode()}"
     create_image_artifact(address, key=key, description=description)
 
@@ -54,8 +52,6 @@ def leave_forecast(forecasts: pd.DataFrame, report: Path, about: str, *, goods: 
 
     Args:
         forecasts: As ``store.vocabulary.FORECAST_COLUMNS``, tonnes.
-        report: Its page.
-        about: What became of it.
         goods: Key of what is forecast; empty for magnets.
     """
     world = forecasts.loc[forecasts["destination"] == WORLD, ["period", "p10", "p50", "p90"]]

@@ -111,11 +111,8 @@ def in_prefect(
     """Do work as a flow of Prefect, found by job, moment and goods; within a flow it is part of it.
 
     Args:
-        job: Its verb, the name of the flow.
-        work: What is done.
         home: Where runs are recorded where no server is named.
         as_of: The moment it is done for (UTC).
-        about: The goods, or what else it is about.
     """
     if is_in_run():
         return work()

@@ -25,7 +25,7 @@ from store.asof import require_time_zone
 from store.errors import DataError, StoreError
 from store.settings import Settings
 
-DEFAULT: Final = "default"
+_DEFAULT: Final = "default"
 """What ``--recipe`` calls the defaults, whatever the champion's recipe is."""
 
 SpecT = TypeVar("SpecT", bound=Spec)
@@ -42,7 +42,6 @@ class RecipeRequest:
 
     @property
     def is_empty(self) -> bool:
-        """Tell whether nothing was."""
         return self.file is None and not self.changes
 
 
@@ -63,7 +62,6 @@ def magnets_recipe(
     Args:
         settings: Where things are kept.
         as_of: The moment (UTC).
-        asked: What was typed; without a file it changes the champion's recipe.
 
     Raises:
         DataError: A file or a parameter is wrong.
@@ -119,7 +117,7 @@ def _of_champion(settings: Settings, as_of: pd.Timestamp) -> Recipe[ModelSpec]:
 
 
 def _of_file(file: str, start: SpecT) -> Recipe[SpecT]:
-    if file == DEFAULT:
+    if file == _DEFAULT:
         return Recipe(start)
     path = Path(file)
     spec, left_out = read_recipe(path, type(start))

@@ -121,7 +121,6 @@ def single_writer(settings: Settings, *, is_first: bool = False) -> Iterator[Non
 
     Args:
         settings: Where things are kept.
-        is_first: Whether it may be the first to write there; else a store is expected.
 
     Raises:
         StoreError: There is no store, or the other did not end in ``settings.lock_timeout_s``.
@@ -142,7 +141,7 @@ def single_writer(settings: Settings, *, is_first: bool = False) -> Iterator[Non
 MARKERS: Final = "work.json"
 """File below home with the markers, by name of the run."""
 
-SHOWN: Final = 400
+_SHOWN: Final = 400
 """Characters kept of an error message."""
 
 MAIN_JOB: Final = "the main job"
@@ -172,7 +171,7 @@ def marked_run(settings: Settings, name: str) -> Iterator[None]:
         yield
     except BaseException as err:
         message = " ".join(str(err).split()) if isinstance(err, Exception) else "it was interrupted"
-        error = message[:SHOWN] or type(err).__name__
+        error = message[:_SHOWN] or type(err).__name__
         _mark(settings, name, RunMarker(name, began_at, error))
         raise
     _mark(settings, name, None)

@@ -43,27 +43,22 @@ class Workspace:
 
     @property
     def executor(self) -> SharedExecutor:
-        """Return who does the work on past origins, shown as it goes on."""
         return SharedExecutor(self.settings.processes, track)
 
     @property
     def snapshot(self) -> EvidenceSnapshot:
-        """Return what a forecaster is fitted to."""
         return EvidenceSnapshot(self.history, self.as_of)
 
     @property
     def recipe(self) -> str:
-        """Return what names how a model is made: its choices and today's features."""
         return f"{self.spec.digest}-{catalogue_digest()[:6]}"
 
     @property
     def model_version(self) -> str:
-        """Return the name of a model trained here: one for each set of rows and recipe."""
         return f"magnetcast-{self.recipe}-{self.data_vintage[:8]}-{self.as_of:%Y%m%d}"
 
     @property
     def last_period(self) -> str:
-        """Return the last month that is forecast, ``YYYY-MM``."""
         return month_label(last_complete_month(self.as_of) + MONTHS_AHEAD)
 
 
@@ -101,7 +96,6 @@ def known_facts(
     """Return all versions known at a moment of figures, acts, tariffs, and acts on other minerals.
 
     Args:
-        engine: An opened store.
         as_of: The moment (UTC).
         until: Leave out what later ingests than this one brought; None takes all.
     """

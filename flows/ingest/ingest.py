@@ -141,7 +141,6 @@ def describe(report: WriteReport, place: str, engine: Engine) -> str:
 def _quarantine_lines(
     engine: Engine, file: FileRows, refused: RefusedLines, *, now: pd.Timestamp, who: str
 ) -> str:
-    """Quarantine the lines of a file that are refused alone, and return why."""
     lines = replace(file, file_name=f"{file.file_name}, {refused.count} lines", refused=None)
     number = quarantine_file(
         engine,

@@ -81,7 +81,6 @@ def live(
 
     Args:
         settings: Where the provider is.
-        name: Its id.
         span: The months.
         codes: Six-digit codes, if the provider has any; magnets if none is named.
     """
@@ -100,9 +99,7 @@ def by_hand(make: Callable[[pd.Timestamp], Source], place: str, *, past: Past) -
     """Return the request for a file or a figure that a person enters.
 
     Args:
-        make: Makes the source from the moment of the ingest.
         place: Where it comes from, as messages say.
-        past: What it is held against.
     """
 
     def receive(now: pd.Timestamp) -> list[ReceivedRows]:

@@ -241,7 +241,6 @@ class SystemHealth:
 
     @property
     def code(self) -> int:
-        """Return 0 if all is fine, 1 if something is stale or degraded, 2 if it is broken."""
         return max((one.code for one in self.alarms), default=FINE)
 
 

@@ -120,11 +120,9 @@ def write_files(
     """Write what a backtest found; without a scored month only forecasts and empty scores.
 
     Args:
-        result: The backtest.
         board: Its scoreboard: ``scoreboard.csv``, ``differences.csv`` and plots.
         folder: Where ``forecasts.csv`` (the product's own), ``scores.json`` (all models) and the
             scoreboard's files go; made when absent.
-        status: Of the forecasts.
     """
     folder.mkdir(parents=True, exist_ok=True)
     forecasts = result.own_forecasts(status=status)
@@ -143,8 +141,6 @@ def predict_evidence(
 
     Args:
         settings: Where things are kept.
-        as_of: The moment to forecast at.
-        spec: A recipe that is to be trained at the moment, whoever is champion.
     """
     made = predict(settings, as_of) if spec is None else trial_forecast(settings, as_of, spec)
     return made.table[list(FORECAST_COLUMNS)]

@@ -62,18 +62,13 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
             learning_rate: Share of a tree's correction that is taken.
             leaves: Leaves of a tree, at most.
             least_rows: Rows in a leaf, at least.
-            l2: Penalty on the values of leaves.
             feature_share: Share of the features that a tree sees.
             ridge: Worth of the belief that the experts' middle needs no correction, in rows.
             half_life: Age at which a past origin counts half, in months.
             span: Months back to the earliest past origin, besides the horizon.
             step: Months between past origins.
-            trust: How far measured weights count against equal ones.
             pretrained: 1 adds a pretrained network to the experts, which needs
                 ``magnetcast[pretrained]`` and warns that public panels may have trained it.
-            seed: Of all that is drawn.
-            threads: Workers; the numbers are the same with any number of them.
-            allow_negative: Whether series with values below zero are forecast, not refused.
         """
         self.rounds = rounds
         self.learning_rate = learning_rate
@@ -201,6 +196,5 @@ def _at_level(made: pd.DataFrame, level: float) -> "pd.Series[float]":
 
 
 def _warn(notes: Sequence[str]) -> None:
-    """Warn of what was noted."""
     for note in filter(None, notes):
         warnings.warn(note, UserWarning, stacklevel=3)

@@ -24,7 +24,7 @@ from store.errors import DataError, first_few
 from store.settings import Settings
 from store.vocabulary import PANEL_HORIZON
 
-NEGATIVE: Final = "tonnes is negative"
+_NEGATIVE: Final = "tonnes is negative"
 """In the reason why a series is refused."""
 
 MOST_AHEAD: Final = 120
@@ -157,7 +157,7 @@ def read_reported(path: Path, *, name: str) -> Panel:
 def _report_refused(panel: Panel, name: str) -> None:
     if text := refusal(panel):
         echo(f"{name}: {text}")
-    if any(NEGATIVE in reason for reason in panel.refused.values()):
+    if any(_NEGATIVE in reason for reason in panel.refused.values()):
         echo(f"{name}: `magnetcast predict --allow-negative` forecasts values below zero too")
 
 

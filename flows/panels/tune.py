@@ -60,7 +60,6 @@ def tune(settings: Settings, search: TuningRequest, start: EngineSpec | None = N
 
     Args:
         settings: Where things are kept.
-        search: What to search on.
         start: What the search begins at; the defaults if left out.
     """
     spec = start or EngineSpec(threads=settings.threads)

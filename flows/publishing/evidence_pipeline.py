@@ -28,7 +28,7 @@ from store.facts.reading import read_events, read_runs
 from store.publications.panels import StoredPanel
 from store.settings import Settings
 
-MOST_LATE: Final = 12
+_MOST_LATE: Final = 12
 """Months without figures after which nothing is published any more."""
 
 
@@ -102,10 +102,10 @@ def open_evidence(settings: Settings, as_of: pd.Timestamp) -> EvidencePipeline:
 def _check_not_ancient(workspace: Workspace) -> None:
     known = workspace.history.panel(workspace.as_of).cutoff
     late = last_complete_month(workspace.as_of) - known
-    if late > MOST_LATE:
+    if late > _MOST_LATE:
         raise DataError(
             f"The newest figures are of {month_label(known)}, {late} months before "
-            f"{workspace.as_of:%Y-%m-%d}. Expected at most {MOST_LATE}: beyond, a forecast would "
+            f"{workspace.as_of:%Y-%m-%d}. Expected at most {_MOST_LATE}: beyond, a forecast would "
             "be nonsense. Look at this machine's clock, then at the ingests; nothing was published."
         )
 

@@ -19,7 +19,6 @@ def table_panel(table: PartnerTable, observations: pd.DataFrame) -> StoredPanel:
     nothing can contradict it.
 
     Args:
-        table: The table at one moment.
         observations: What it was made from: all versions of the commodity's figures; not modified.
     """
     whole = add_sums(table.tonnes, tree_of(table.parts, table.tonnes.index))

@@ -49,7 +49,6 @@ def write_past_report(
         settings: Where things are kept.
         number: Of the publication, published or held; None takes the newest published.
         commodity: As published, where no number is given.
-        language: That of the report.
         folder: Where it goes; None is beside the report of the run, named after the language.
 
     Raises:

@@ -157,8 +157,6 @@ def report_folder(
 
     Args:
         settings: Where things are kept.
-        config: What is published.
-        as_of: The moment of the publication.
         number: Of the publication; None is the next of its day.
     """
     known = read_publications(store_of(settings), commodity=config.published_as)

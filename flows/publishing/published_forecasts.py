@@ -88,7 +88,6 @@ def facts_until(engine: Engine, rows: pd.DataFrame) -> int | None:
     """Return up to which ingest the facts are those a publication was made from; None takes all.
 
     Args:
-        engine: An opened store.
         rows: Rows of one publication made from the evidence panel; not modified.
     """
     now = evidence_digests(engine, as_of=rows["as_of"].iloc[0]).digest

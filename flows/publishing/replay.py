@@ -23,10 +23,10 @@ from models.policy.policy_effect import effect_at
 from store.errors import DataError
 from store.settings import Settings
 
-SAME = 1e-9
+_SAME = 1e-9
 """Difference up to which a number is reproduced: relative, and in tonnes."""
 
-CELL = ["destination", "period"]
+_CELL = ["destination", "period"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +39,8 @@ class Replay:
 
     @property
     def difference(self) -> str:
-        """Return which numbers differ and how far; empty if none does."""
         then, now = (table[NUMBERS].to_numpy(dtype=float) for table in (self.rows, self.again))
-        apart = ~np.isclose(now, then, rtol=SAME, atol=SAME)
+        apart = ~np.isclose(now, then, rtol=_SAME, atol=_SAME)
         if not apart.any():
             return ""
         row, column = np.unravel_index(int(np.abs(then - now).argmax()), then.shape)
@@ -65,7 +64,7 @@ def replayed(settings: Settings, rows: pd.DataFrame) -> Replay:
     """
     is_evidence = config_of(str(rows["commodity"].iloc[0])).forecaster == "evidence"
     made = _evidence(settings, rows) if is_evidence else _table(settings, rows)
-    numbers = made.set_index(CELL)[NUMBERS].loc[pd.MultiIndex.from_frame(rows[CELL])]
+    numbers = made.set_index(_CELL)[NUMBERS].loc[pd.MultiIndex.from_frame(rows[_CELL])]
     return Replay(rows, rows.assign(**{name: numbers[name].to_numpy() for name in NUMBERS}))
 
 

@@ -23,8 +23,6 @@ def write_run_report(
     """Write the report on a forecast just made, in the language of the settings; return its page.
 
     Args:
-        pipeline: What made it.
-        forecast: The forecast with its backtest.
         folder: Where the report goes.
     """
     snapshot = pipeline.snapshot
@@ -54,12 +52,7 @@ def report_input(
     """Return what a report shows; nothing given is modified.
 
     Args:
-        config: What is forecast.
         rows: The forecast, with ``as_of`` and ``data_vintage``.
-        panel: The panel behind it.
-        scores: Of its backtest.
-        sentences: What it could not know, or what is odd about a table.
-        pictures: Whether it is drawn.
         events: Newest version of each policy event known then; None for a table, which has none.
     """
     is_main = events is not None

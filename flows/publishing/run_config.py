@@ -28,17 +28,14 @@ class RunConfig:
 
     @property
     def is_main(self) -> bool:
-        """Tell whether it is the main job, whose name needs not be said."""
         return self == MAGNETS
 
     @property
     def flow(self) -> str:
-        """Return the name under which its runs are kept."""
         return "run" if self.forecaster == "evidence" else "run-table"
 
     @property
     def prefix(self) -> str:
-        """Return how messages about it begin."""
         return "" if self.is_main else f"{self.published_as}: "
 
     def dated(self, as_of: pd.Timestamp) -> str:
@@ -51,7 +48,6 @@ class RunConfig:
 
         Args:
             settings: Where things are kept.
-            as_of: The moment of the publication.
             place: 1 for the first publication of that day, 2 for the second.
         """
         name = self.dated(as_of)

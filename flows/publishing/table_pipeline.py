@@ -44,7 +44,6 @@ class TablePipeline:
 
     @property
     def config(self) -> RunConfig:
-        """Return what is forecast and where it is published."""
         return self.snapshot.config
 
     def is_current(self, models: set[str]) -> bool:

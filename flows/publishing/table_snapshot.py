@@ -23,10 +23,10 @@ from store.vocabulary import MAX_HORIZON, MONTHS_AHEAD
 MONTHS_BACK: Final = (12, 9, 6, 3)
 """Months before the as_of of the past origins that a table is backtested from."""
 
-MOST_LATE: Final = MAX_HORIZON - MONTHS_AHEAD
+_MOST_LATE: Final = MAX_HORIZON - MONTHS_AHEAD
 """Months a table of then may have been late to count as what was known then."""
 
-STALE: Final = "stale"
+_STALE: Final = "stale"
 
 OF_TABLE: Final = "partners-"
 """How the names of models begin."""
@@ -46,41 +46,34 @@ class TableSnapshot:
 
     @property
     def as_of(self) -> pd.Timestamp:
-        """Return the forecaster's as_of (UTC)."""
         return self.table.as_of
 
     @property
     def data_vintage(self) -> str:
-        """Return the digest of all that its forecast rests on."""
         return self.table.digest
 
     @property
     def recipe(self) -> str:
-        """Return what names how a model is made: its kind and choices."""
         return self.model_family.removesuffix("-")
 
     @property
     def model_family(self) -> str:
-        """Return how the names of models of the same choices begin."""
         return f"{OF_TABLE}{self.spec.digest}-"
 
     @property
     def model_version(self) -> str:
-        """Return the name of the model: the same figures and choices give the same name."""
         return f"{self.model_family}{self.data_vintage[:8]}-{self.as_of:%Y%m%d}"
 
     @property
     def last_period(self) -> str:
-        """Return the last month that is forecast, ``YYYY-MM``."""
         return month_label(self.table.cutoff + self.table.horizon)
 
     @property
     def status(self) -> str:
-        """Return the status of a forecast made here."""
         status = CHAMPION if self.is_trained else STATISTICAL
         if not self.table.is_late:
             return status
-        return STALE if self.is_trained else f"{STALE}, {status}"
+        return _STALE if self.is_trained else f"{_STALE}, {status}"
 
     def fallback(self) -> "TableSnapshot | None":
         """Return the same by what experts say without any training; None after that."""
@@ -97,7 +90,6 @@ class TableSnapshot:
 
     @property
     def is_trained(self) -> bool:
-        """Tell whether its model learns from past origins, and is not the experts alone."""
         return self.spec.pairs > 0
 
     def past(self) -> list[PartnerTable]:
@@ -119,7 +111,7 @@ class TableSnapshot:
             then = partner_table(self.observations, commodity=code, as_of=moment)
         except DataError:
             then = None
-        if then is None or then.late_months > max(self.table.late_months, MOST_LATE):
+        if then is None or then.late_months > max(self.table.late_months, _MOST_LATE):
             return self.table.shortened(months, as_of=moment)
         return then
 

@@ -127,13 +127,7 @@ def overall(scores: pd.DataFrame) -> pd.DataFrame:
 
 
 def named_scores(result: Backtest, *, as_of: pd.Timestamp, model_version: str) -> pd.DataFrame:
-    """Return the scores of a backtest under its model's name, as the store keeps them.
-
-    Args:
-        result: The backtest, with scores.
-        as_of: Its moment.
-        model_version: Name of the product's model.
-    """
+    """Return the scores of a backtest under its model's name, as the store keeps them."""
     kept = kept_scores(result)
     named = kept["model"].where(kept["model"] != MODEL, model_version)
     return kept.assign(as_of=as_of, model=named)
@@ -154,14 +148,14 @@ def kept_scores(result: Backtest) -> pd.DataFrame:
     return pd.concat([part for part in parts if len(part)], ignore_index=True)
 
 
-MOST_DRAWN: Final = 12
+_MOST_DRAWN: Final = 12
 """Destinations, largest first, whose forecasts are kept: as many as a page draws."""
 
 
 def kept_cells(result: Backtest) -> pd.DataFrame:
     """Return the model's own forecasts of known months, as the store keeps them to be drawn."""
     own = result.cells.loc[result.cells["model"] == MODEL]
-    largest = own.groupby("destination")["tonnes"].sum().nlargest(MOST_DRAWN).index
+    largest = own.groupby("destination")["tonnes"].sum().nlargest(_MOST_DRAWN).index
     own = own.loc[own["destination"].isin(largest)]
     months = {name: pd.to_datetime(own[name]).dt.strftime("%Y-%m") for name in ("cutoff", "period")}
     return own.assign(**months)[list(CELL_COLUMNS)]
@@ -273,7 +267,6 @@ class Scoreboard:
 
     @property
     def tables(self) -> Mapping[str, pd.DataFrame]:
-        """Return the tables by the name of their file."""
         return {"scoreboard.csv": self.board, "differences.csv": self.differences}
 
     def figures(self) -> dict[str, Figure]:
@@ -288,7 +281,6 @@ def scoreboard_of(result: Backtest, table: pd.DataFrame) -> Scoreboard:
     """Return the scoreboard of a backtest that scored at least one cell.
 
     Args:
-        result: The backtest.
         table: Tonnes as known now, series x months, whose shock months are scored apart.
     """
     cells = with_regime(result.cells, table)
@@ -317,23 +309,18 @@ def write_scoreboard(board: Scoreboard, folder: Path) -> list[str]:
     return [*board.tables, *figures]
 
 
-SHOWN: Final = ("wape_by_origin.png", "mase_by_horizon.png", "coverage_by_horizon.png")
+_SHOWN: Final = ("wape_by_origin.png", "mase_by_horizon.png", "coverage_by_horizon.png")
 """Plots that Prefect's page of the run shows too."""
 
 
 def log_scoreboard(board: Scoreboard, *, pictures: bool) -> None:
-    """Keep tables, the product's own curves by horizon and scores by regime in MLflow, and plots.
-
-    Args:
-        board: What to keep in the active run.
-        pictures: Whether to keep plots too.
-    """
+    """Keep tables, the curves by horizon and scores by regime in MLflow, and plots."""
     log_board(board.board)
     for name, table in board.tables.items():
         log_table(table, name)
     for name, figure in board.figures().items() if pictures else ():
         mlflow.log_figure(figure, name)
-        if name in SHOWN:
+        if name in _SHOWN:
             leave_picture(key_of("backtest", Path(name).stem), figure, "Errors at past origins.")
 
 

@@ -22,13 +22,13 @@ from store.errors import DataError, StoreError, first_few
 from store.settings import Settings
 from store.vocabulary import COMMODITY
 
-FACTS: Final = ("as_of", "data_vintage", "git_commit", "model_version")
+_FACTS: Final = ("as_of", "data_vintage", "git_commit", "model_version")
 """Tags that tell what a run was made from."""
 
 LONGEST_NUMBER: Final = 6
 """Digits of a version; what is longer is the beginning of a run's identifier."""
 
-SHOWN: Final = 12
+_SHOWN: Final = 12
 """Characters of a run's identifier in messages."""
 
 
@@ -69,7 +69,7 @@ class _Side:
     def params(self) -> dict[str, str]:
         made_with = {**self.backtest.data.params, **self.run.data.params}
         tags = {**self.backtest.data.tags, **self.run.data.tags}
-        return {**made_with, **{name: tags.get(name, "") for name in FACTS}}
+        return {**made_with, **{name: tags.get(name, "") for name in _FACTS}}
 
     @property
     def commodity(self) -> str:
@@ -85,8 +85,6 @@ def compare_runs(settings: Settings, one: str, other: str) -> RunComparison:
 
     Args:
         settings: Where MLflow's database is; never made.
-        one: A run's identifier or how it begins, or the number of a model's version.
-        other: The same of the other.
 
     Raises:
         StoreError: There is no such run or version, or several runs begin so.
@@ -103,7 +101,7 @@ def compare_runs(settings: Settings, one: str, other: str) -> RunComparison:
     if first.backtest.info.run_id == second.backtest.info.run_id:
         raise DataError(
             f"{one} and {other} rest on the same backtest, run "
-            f"{first.backtest.info.run_id[:SHOWN]}. Expected two, for nothing differs from itself. "
+            f"{first.backtest.info.run_id[:_SHOWN]}. Expected two backtests. "
             "Name runs of two backtests."
         )
     if first.commodity != second.commodity:
@@ -149,7 +147,6 @@ def _side(settings: Settings, runs: Sequence[Run], text: str) -> _Side:
 
 
 def _named(settings: Settings, runs: Sequence[Run], text: str) -> tuple[Run, str]:
-    """Return the run that a text names, and what it is."""
     if text.isdigit() and len(text) <= LONGEST_NUMBER:
         run_id, words = registry.at_version(settings, int(text)).run_id, f"version {text}, "
     else:
@@ -157,12 +154,12 @@ def _named(settings: Settings, runs: Sequence[Run], text: str) -> tuple[Run, str
     found = [run for run in runs if run.info.run_id.startswith(run_id)]
     if len(found) == 1:
         run = found[0]
-        return run, f"{words}run {run.info.run_id[:SHOWN]} ({run.info.run_name})"
+        return run, f"{words}run {run.info.run_id[:_SHOWN]} ({run.info.run_name})"
     where = f"in {settings.tracking_uri}"
     if found:
         raise StoreError(
             f"{len(found)} runs {where} begin with {text!r}: "
-            f"{first_few([run.info.run_id[:SHOWN] for run in found])}. "
+            f"{first_few([run.info.run_id[:_SHOWN] for run in found])}. "
             "Expected one. Type more of it."
         )
     raise StoreError(

@@ -47,7 +47,7 @@ from store.vocabulary import FORECAST_COLUMNS, MAX_HORIZON, MONTHS_AHEAD
 REPLAY: Final = "replay"
 """Status of the forecast of a model trained as of that day, before the champion existed."""
 
-STALE: Final = "stale"
+_STALE: Final = "stale"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,6 @@ def predict(
 
     Args:
         settings: Where things are kept.
-        as_of: The moment to forecast at.
         result: A backtest at ``as_of``; its errors set the bands of a model trained here.
         version: A registered model trained at ``as_of``, used where the champion is younger.
         spec: Choices of a model trained here; the champion's recipe if left out.
@@ -144,7 +143,6 @@ class TrainedForecast:
 
     @property
     def model(self) -> TrainedModel | None:
-        """Return the model that answered, None where only models without one could."""
         return self.chain.model
 
 
@@ -295,7 +293,7 @@ def _raise(err: Exception) -> FallbackForecast:
 
 def _status(step: FallbackStep, *, late: bool) -> str:
     own = "" if step.status in {CHAMPION, REPLAY} else f", {step.status}"
-    return f"{STALE}{own}" if late else step.status
+    return f"{_STALE}{own}" if late else step.status
 
 
 def _exceptions(made: TrainedForecast) -> list[str]:

@@ -50,7 +50,6 @@ def promote(
 
     Args:
         settings: Where things are kept.
-        as_of: The moment decided at.
         version: A registered version; the challenger if left out.
         accept: Why a person answers for what the rules refuse or cannot judge; all rules count if
             left out.

@@ -32,7 +32,6 @@ def train(
 
     Args:
         settings: Where things are kept.
-        as_of: The moment to train at.
         result: The backtest whose errors set the bands; made here if not given.
         spec: Choices of the model, those of ``result``; the champion's recipe if left out.
     """

@@ -114,10 +114,6 @@ def engine_at(
         last: Column of the last month known.
         horizon: Months to forecast.
         first: Number of the first column's period.
-        spec: Choices of the engine, in periods.
-        year: Periods of a year.
-        extra: Further features of an origin.
-        extra_names: Their names.
     """
     view = PanelView(values[:, : last + 1], first, horizon, year, extra)
     rows = training_series(len(values), spec)
@@ -141,10 +137,7 @@ def train_engine(
     """Return the engine trained on some series at a cutoff, ready to forecast those.
 
     Args:
-        view: The series.
         last: Column of the cutoff.
-        spec: Choices of the engine.
-        extra_names: Of further features.
     """
     known = training_set(view, last, spec)
     before = before_validation(known, validation_start(last, view.horizon, spec))
@@ -191,8 +184,6 @@ def expert_quantiles(engine: Engine, own: Quantiles, name: str) -> Floats:
     """Return an expert's forecast with the band of its own past errors, in tonnes.
 
     Args:
-        engine: At the cutoff.
-        own: The forecasts of the series asked for.
         name: An expert, ``MIDDLE``, or ``LAST_VALUE``, which has the band of the seasonal naive.
 
     Returns:
@@ -206,8 +197,6 @@ def around(engine: Engine, own: Quantiles, name: str, distance: Floats) -> Float
     """Return an expert's forecast with a given band; as ``expert_quantiles``.
 
     Args:
-        engine: At the cutoff.
-        own: The forecasts of the series asked for.
         name: As for ``expert_quantiles``.
         distance: Of the quantiles from the expert's forecast, in spreads, months x quantiles.
     """
@@ -233,7 +222,6 @@ def error_quantiles(known: PanelTrainingSet, name: str, horizon: int) -> Floats:
     """Return quantiles of an expert's past errors in spreads, zero at the median.
 
     Args:
-        known: Past forecasts.
         name: An expert, or ``MIDDLE``.
         horizon: Months to forecast.
 

@@ -65,7 +65,6 @@ class Quantiles:
         """Return the forecasts as rows: destination, cutoff, period, horizon, quantiles, mean.
 
         Args:
-            names: Of all series of the panel.
             cutoff: Number of the last known month.
         """
         count, months = self.mean.shape
@@ -90,7 +89,7 @@ def mean_of(tonnes: Floats) -> Floats:
     return mean_of_quantiles(tonnes.reshape(-1, len(levels)), levels).reshape(tonnes.shape[:2])
 
 
-FURTHEST: Final = 8.0
+_FURTHEST: Final = 8.0
 """Spreads beyond which a feature carries no more information."""
 
 ROUNDED: Final = 0.1
@@ -141,7 +140,6 @@ def fit_stack(
         features: Cells x features; NaN counts as 0.
         target: Distance of the outcome from the base, in spreads.
         weight: Of each cell.
-        names: Of the features.
         ridge: Worth of the belief in 0, in cells.
     """
     columns = tuple(place for place, name in enumerate(names) if name not in COUNTS)
@@ -163,7 +161,7 @@ def fit_stack(
 
 def _terms(features: NDArray[np.float32], columns: tuple[int, ...], horizon: int) -> Floats:
     """Return one, the features, the features times the horizon's log, and that log."""
-    near = np.nan_to_num(np.clip(features[:, columns], -FURTHEST, FURTHEST)).astype(np.float64)
+    near = np.nan_to_num(np.clip(features[:, columns], -_FURTHEST, _FURTHEST)).astype(np.float64)
     later = np.log(features[:, [horizon]].astype(np.float64))
     return np.concatenate([np.ones((len(near), 1)), near, (later - 1.0) * near, later], axis=1)
 

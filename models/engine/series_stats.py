@@ -33,10 +33,10 @@ CEILING: Final = 50.0
 """Times its highest month that an expert may say of a series, at most. A fast trend goes astray
 where a series explodes; on panels of trade no expert forecasts more than 36."""
 
-LAGS: Final = (1, 2, 3, 4)
+_LAGS: Final = (1, 2, 3, 4)
 """Periods back; half a year and a year are looked at too."""
 
-MEANS: Final = ((0.25, 0), (0.5, 0), (2, 0), (0.25, 1))
+_MEANS: Final = ((0.25, 0), (0.5, 0), (2, 0), (0.25, 1))
 """Years of a mean, and how many years before the origin it ends."""
 
 SPREAD_YEARS: Final = 2
@@ -120,8 +120,8 @@ NAMES: Final = (
     "horizon", "month",
     *(f"{name}_distance" for name in EXPERTS),
     "experts_apart",
-    *(f"lag_{lag}" for lag in LAGS), "lag_half_year", "lag_year",
-    *(f"mean_{years:g}_years_before_{ago}" for years, ago in MEANS),
+    *(f"lag_{lag}" for lag in _LAGS), "lag_half_year", "lag_year",
+    *(f"mean_{years:g}_years_before_{ago}" for years, ago in _MEANS),
     "momentum", "panel_momentum",
     "spread_log", "scale_log", "spread_to_scale_log",
     "zero_share", "known_months", "season_here", "season_strength",
@@ -136,7 +136,6 @@ def series_stats(values: Floats, profile: Floats | None = None, *, year: int = Y
         values: Series x months up to the origin, NaN where missing; not modified.
         profile: The panel's season, by ``season.panel_profile``, where these are some of its
             series; None where they are all.
-        year: Periods of a year.
     """
     if profile is None or values.shape[1] < LEAST_YEARS * year:
         season = season_profiles(values, year)
@@ -162,7 +161,6 @@ def origin_features(
 
     Args:
         values: Series x months up to the origin, NaN where missing; not modified.
-        own: Their stats.
         horizon: Months to forecast.
         first: Number of the first column's period.
         momentum: As ``panel_momentum``.
@@ -220,7 +218,6 @@ def _usual_move(flat: Floats, year: int) -> Floats:
 
     Args:
         flat: Series x months without their season.
-        year: Periods of a year.
     """
     usual = _mean_of_late(np.abs(np.diff(flat, axis=1)), year)
     apart = np.isnan(usual)
@@ -260,11 +257,11 @@ def _features(
         "spread_to_scale_log": _log_ratio(own.spread, own.scale),
     }
     found |= {f"{name}_distance": _ratio(one - base, spread) for name, one in forecasts.items()}
-    lags = {f"lag_{lag}": lag for lag in LAGS} | {"lag_half_year": year // 2, "lag_year": year}
+    lags = {f"lag_{lag}": lag for lag in _LAGS} | {"lag_half_year": year // 2, "lag_year": year}
     for name, lag in lags.items():
         value = flat[:, -lag] if lag <= months else np.full(len(flat), np.nan)
         found[name] = _ratio(value - flat_base, own.spread)[:, None]
-    for years, ago in MEANS:
+    for years, ago in _MEANS:
         end = max(months - ago * year, 0)
         window = flat[:, max(end - int(years * year), 0) : end]
         found[f"mean_{years:g}_years_before_{ago}"] = _ratio(_mean(window) - flat_base, own.spread)[
@@ -283,7 +280,6 @@ def _mean(window: Floats, weight: Floats | None = None) -> Floats:
 
 
 def _ratio(value: Floats, unit: Floats) -> Floats:
-    """Return value in units, 0 where the unit is 0."""
     value, unit = np.broadcast_arrays(value, unit)
     return np.divide(value, unit, out=np.zeros(value.shape), where=unit > 0)
 

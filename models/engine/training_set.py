@@ -268,7 +268,6 @@ class PanelView:
 
         Args:
             origin: Column of the last month known.
-            rows: Which series.
         """
         whole = self.stats(origin)
         common = self.common.get(origin)

@@ -27,10 +27,10 @@ from store.vocabulary import QUANTILES
 APART: Final = 0.5
 """Years between the cutoffs of a panel."""
 
-SEARCHED: Final = 3
+_SEARCHED: Final = 3
 """Cutoffs searched on, at most."""
 
-LEVELS: Final = (0.1, 0.5, 0.9)
+_LEVELS: Final = (0.1, 0.5, 0.9)
 """Quantiles whose loss is scored, as in the benchmark's own score."""
 
 CHECKS: Final = 3
@@ -65,10 +65,7 @@ class TunedPanel:
         """Return the panel cut off after a month, with cutoffs half a year apart before it.
 
         Args:
-            name: What a reader knows the panel by.
             table: Tonnes, series x consecutive period numbers; not modified.
-            before: Last period that may be looked at.
-            horizon: Periods to forecast.
             spec: The present spec: how much history the engine learns from at least.
 
         Raises:
@@ -80,7 +77,7 @@ class TunedPanel:
         newest = held_out - max(apart, horizon)
         past = _least_past(horizon, spec)
         earliest = first + past - 1
-        wanted = [newest - apart * back for back in reversed(range(SEARCHED))]
+        wanted = [newest - apart * back for back in reversed(range(_SEARCHED))]
         cutoffs = tuple(cutoff for cutoff in wanted if cutoff >= earliest)
         if not cutoffs or before > last:
             raise _too_short(name, table, before, past + before - newest)
@@ -106,17 +103,14 @@ class TuningResult:
 
     @property
     def searched(self) -> float:
-        """Return the best ratio of the search, 1 where nothing was better."""
         return float(self.gains["searched"].mean())
 
     @property
     def held_out(self) -> float:
-        """Return what is left of it where the search did not look."""
         return float(self.gains["held_out"].mean())
 
     @property
     def changed(self) -> dict[str, tuple[int | float, int | float]]:
-        """Return what differs from the untuned spec: by name, before and after."""
         old, new = self.untuned.choices, self.spec.choices
         return {name: (old[name], new[name]) for name in old if old[name] != new[name]}
 
@@ -133,15 +127,11 @@ def tune(
     """Return the best of some trials; the first is the present spec.
 
     A panel's errors are the mean scaled error of the median and the mean scaled quantile loss over
-    ``LEVELS``, each as a ratio to the present spec's. What is made small is the mean of both ratios
+    ``_LEVELS``, each as a ratio to the present spec's. The objective is the mean of both ratios
     over all panels. The same panels, trials, spec and seed find the same.
 
     Args:
         panels: At least one.
-        trials: How many specs to look at, the present one among them.
-        spec: The present spec.
-        seed: Of the search.
-        track: Shows progress.
         executor: Runs the cutoffs of a trial; trials learn from those before.
 
     Raises:
@@ -207,16 +197,16 @@ def _cell_errors(panel: TunedPanel, spec: EngineSpec, cutoff: int) -> Floats:
         first=first,
         spec=spec,
     )
-    places = [QUANTILES.index(level) for level in LEVELS]
+    places = [QUANTILES.index(level) for level in _LEVELS]
     scale = seasonal_scale(seen)
     parts = []
     for forecast in engine.forecasts():
         unit = scale[forecast.rows][:, None, None]
         gap = later[forecast.rows][:, :, None] - forecast.tonnes[:, :, places]
-        loss = 2.0 * np.maximum(np.asarray(LEVELS) * gap, (np.asarray(LEVELS) - 1.0) * gap)
+        loss = 2.0 * np.maximum(np.asarray(_LEVELS) * gap, (np.asarray(_LEVELS) - 1.0) * gap)
         usable = np.isfinite(gap[:, :, 0]) & (unit[:, :, 0] > 0)
         scaled = (loss / np.where(unit > 0, unit, 1.0))[usable]
-        parts.append(np.stack([scaled[:, LEVELS.index(0.5)], scaled.mean(axis=1)], axis=1))
+        parts.append(np.stack([scaled[:, _LEVELS.index(0.5)], scaled.mean(axis=1)], axis=1))
     return np.concatenate(parts) if parts else np.empty((0, len(METRICS)))
 
 

@@ -28,7 +28,7 @@ from store.arrays import Flags, Floats, Ints
 from store.months import YEAR
 from store.vocabulary import QUANTILES
 
-DEFAULT_SCORES: Final = default_scores(41) / TAILS.ppf(0.9)
+_DEFAULT_SCORES: Final = default_scores(41) / TAILS.ppf(0.9)
 """Scores before any band was checked: heads of 10 and 90 percent that are right, heavy tails."""
 
 GROUPS: Final = 3
@@ -44,7 +44,7 @@ LEAST_TAIL: Final = 0.01
 MOST_TAIL: Final = 0.25
 """What the tail may be set to after a break."""
 
-MEDIAN: Final = 0.5
+_MEDIAN: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,6 @@ def bands_of(
 
     Args:
         checked: The validation window; may be empty.
-        edges: Of the groups.
         horizon: Months to forecast.
         last: Column of the last month known.
         spec: How soon the past is forgotten and how much the default counts.
@@ -137,9 +136,9 @@ def _quantiles(score: Floats, weight: Floats, levels: Floats, spec: EngineSpec) 
     The heads know which side is the longer; in one window most series err to the side of the last
     shock, which tells little about the side of the next.
     """
-    sizes = with_default(np.abs(score), weight, np.abs(DEFAULT_SCORES), spec.band_prior)
+    sizes = with_default(np.abs(score), weight, np.abs(_DEFAULT_SCORES), spec.band_prior)
     found = weighted_quantiles(*sizes, np.abs(2.0 * levels - 1.0))
-    return np.sign(levels - MEDIAN) * found
+    return np.sign(levels - _MEDIAN) * found
 
 
 def _adapted(checked: CalibrationCells, spec: EngineSpec) -> float:
@@ -160,9 +159,9 @@ def _usual(checked: CalibrationCells) -> float:
 def _widened(tail: float) -> Floats:
     """Return the levels to read for each quantile so that ``tail`` is read for 10 percent."""
     levels = np.asarray(QUANTILES)
-    outer = np.minimum(np.minimum(levels, 1.0 - levels) * (tail / TAIL), MEDIAN)
-    low = np.where(levels == MEDIAN, MEDIAN, outer)
-    return np.where(levels <= MEDIAN, low, 1.0 - low)
+    outer = np.minimum(np.minimum(levels, 1.0 - levels) * (tail / TAIL), _MEDIAN)
+    low = np.where(levels == _MEDIAN, _MEDIAN, outer)
+    return np.where(levels <= _MEDIAN, low, 1.0 - low)
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,8 +208,6 @@ def validate(
         known: All training rows.
         horizon: Months to forecast.
         last: Column of the last month known.
-        spec: Choices of the engine.
-        year: Periods of a year, whose first quarter is near.
     """
     near = year // 4
     edges = edges_of(known.level)

@@ -88,13 +88,10 @@ def rolling_origin_backtest(
 
     Args:
         forecaster: Fitted anew at each origin.
-        snapshot_at: Returns what was known at a moment.
         moments: Of the past origins, oldest first.
         truth: destination, period, tonnes as known now.
-        label: What the moments are, to show progress by.
         executor: Who runs the origins. A forecaster that learns from its own past errors needs one
             that takes them one after the other.
-        horizons: First and last that the scores count.
 
     Raises:
         DataError: A snapshot cannot be forecast.
@@ -127,9 +124,7 @@ def scored(
     An error is no share of tonnes where nothing was shipped: such scores are left out.
 
     Args:
-        comparisons: Of its past origins.
         truth: destination, period, tonnes as known now.
-        horizons: First and last that the scores count.
     """
     if not comparisons:
         return Backtest(pd.DataFrame(), pd.DataFrame(), pd.DataFrame())
@@ -155,9 +150,7 @@ def backtest_evidence(
     The model is trained at each. Only months with a published level at ``as_of`` are scored.
 
     Args:
-        history: The past.
         as_of: The moment whose levels are the truth (UTC).
-        spec: Choices of the model.
         executor: Who solves panels and trains heads; forecasts, which are calibrated by the errors
             of earlier ones, are made here, one origin after the other.
 
@@ -190,12 +183,6 @@ def backtest_panel(
 ) -> Backtest:
     """Return the backtest of a panel: at each cutoff from the months up to it, scored on the rest.
 
-    Args:
-        forecaster: How to forecast.
-        snapshot: The panel as known now.
-        cutoffs: Last known periods, as their numbers.
-        executor: Who runs the cutoffs.
-
     Raises:
         DataError: A cutoff lies outside the panel, or a covariate is not known.
     """
@@ -221,10 +208,8 @@ def backtest_tables(
     """Return how forecasts from a partner table as it was known then turned out.
 
     Args:
-        spec: Choices of the engine.
         past: The table at past moments, oldest first.
         now: The table now, whose months are the truth.
-        track: Shows progress.
     """
     return rolling_origin_backtest(
         PanelForecaster(spec, PLAIN),
@@ -237,12 +222,6 @@ def backtest_tables(
 
 
 def scale_rows(series: Iterable[str], cutoff: int, tonnes: Floats) -> pd.DataFrame:
-    """Return destination, cutoff, scale: the mean absolute difference to the year before.
-
-    Args:
-        series: Their names.
-        cutoff: Number of the last period known.
-        tonnes: Series x periods up to it.
-    """
+    """Return destination, cutoff, scale: the mean absolute difference to the year before."""
     scale = np.nan_to_num(seasonal_scale(tonnes))
     return pd.DataFrame({"destination": series, "cutoff": month_label(cutoff), "scale": scale})

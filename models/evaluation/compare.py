@@ -26,10 +26,10 @@ LOSSES: Final = {
 """Metrics and the errors of a cell they are made of: means of the first two, the sum of the third
 over the sum of tonnes."""
 
-CELL: Final = ("as_of", "cutoff", "destination", "period")
+_CELL: Final = ("as_of", "cutoff", "destination", "period")
 """What two models' forecasts are paired by; as_of where there is one."""
 
-LEVEL: Final = 0.95
+_LEVEL: Final = 0.95
 """Probability that the difference lies below the upper end of its interval: p05 to p95."""
 
 BETTER: Final = "better"
@@ -66,7 +66,6 @@ def differences(cells: pd.DataFrame, model: str, baselines: Sequence[str]) -> pd
 
     Args:
         cells: As ``models.evaluation.scores.cell_scores`` returns; not modified.
-        model: Name of the model.
         baselines: Names of the models it is compared to, each on the cells both forecast.
 
     Returns:
@@ -91,7 +90,7 @@ def differences(cells: pd.DataFrame, model: str, baselines: Sequence[str]) -> pd
 
 def _pairs(own: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
     """Return the cells both models forecast, the other's errors with the suffix ``_other``."""
-    keys = [name for name in CELL if name in own]
+    keys = [name for name in _CELL if name in own]
     theirs = other[[*keys, *LOSSES.values()]]
     pairs = own.merge(theirs, on=keys, suffixes=("", "_other"), validate="one_to_one")
     return pairs.sort_values(keys, ignore_index=True)
@@ -143,7 +142,7 @@ def _half_width(beyond: Floats, pairs: pd.DataFrame) -> float:
         return float("nan")
     variances, freedom = zip(*found, strict=True)
     both = sum(variances) - float((table**2).sum()) if len(found) > 1 else 0.0
-    return float(stats.t.ppf(LEVEL, min(freedom)) * np.sqrt(max(both, *variances)))
+    return float(stats.t.ppf(_LEVEL, min(freedom)) * np.sqrt(max(both, *variances)))
 
 
 def _run(cutoffs: Ints, horizon: int) -> int:
@@ -182,7 +181,7 @@ def paired_cells(
         return pd.DataFrame()
     truth = later[["destination", "period", "tonnes"]].drop_duplicates()
     scale = later[["destination", "cutoff", "scale"]].drop_duplicates()
-    key = [name for name in (*CELL, "horizon") if name in later and name in earlier]
+    key = [name for name in (*_CELL, "horizon") if name in later and name in earlier]
     paired = earlier[[*key, *QUANTILE_COLUMNS, "mean"]].merge(later[key], on=key)
     theirs = cell_scores(paired.assign(model=names[1]), truth, scale)
     ours = later.merge(paired[key], on=key).assign(model=names[0])

@@ -20,15 +20,15 @@ SEASONS: Final = 3
 MEMORY: Final = 3
 """Years that say how large a departure, and how much turmoil, is ordinary."""
 
-LEAST: Final = 6
+_LEAST: Final = 6
 """Departures that a series, and ``2 * LEAST`` periods of turmoil that a panel, must have."""
 
-LARGEST: Final = 8.0
+_LARGEST: Final = 8.0
 """Cap of one series' departure in ordinary ones, so that no series alone makes a shock."""
 
-RATIO: Final = 1.25
+_RATIO: Final = 1.25
 SWINGS: Final = 1.75
-"""A shock has more turmoil than both ``RATIO`` times the median and ``SWINGS`` robust standard
+"""A shock has more turmoil than both ``_RATIO`` times the median and ``SWINGS`` robust standard
 deviations above it: the first holds for large panels, whose turmoil is steady, the second for
 small ones, whose turmoil is noisy."""
 
@@ -85,7 +85,6 @@ def turmoil_of(tonnes: Floats, year: int = YEAR) -> Floats:
 
     Args:
         tonnes: Series x months, NaN where a series has no value.
-        year: Periods of a year.
 
     Returns:
         One number a month, NaN where no series has enough history.
@@ -93,8 +92,8 @@ def turmoil_of(tonnes: Floats, year: int = YEAR) -> Floats:
     level = _level(tonnes, year)
     share = tonnes / level
     departure = _distance(share, _usual(share, year))
-    ordinary = _mean_before(departure, width=MEMORY * year, least=LEAST)
-    size = np.minimum(departure / np.where(ordinary > 0, ordinary, np.nan), LARGEST)
+    ordinary = _mean_before(departure, width=MEMORY * year, least=_LEAST)
+    size = np.minimum(departure / np.where(ordinary > 0, ordinary, np.nan), _LARGEST)
     weight = np.where(np.isfinite(size), level, 0.0)
     total = weight.sum(axis=0)
     sum_of = (np.where(np.isfinite(size), size, 0.0) * weight).sum(axis=0)
@@ -104,11 +103,11 @@ def turmoil_of(tonnes: Floats, year: int = YEAR) -> Floats:
 def _limit(before: Floats) -> float:
     """Return the turmoil above which a month is a shock, NaN after too few months."""
     known = before[np.isfinite(before)]
-    if len(known) < 2 * LEAST:
+    if len(known) < 2 * _LEAST:
         return float("nan")
     median = float(np.median(known))
     swing = ROBUST * float(np.median(np.abs(known - median)))
-    return max(RATIO * median, median + SWINGS * swing)
+    return max(_RATIO * median, median + SWINGS * swing)
 
 
 def _level(tonnes: Floats, year: int) -> Floats:

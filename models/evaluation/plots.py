@@ -140,8 +140,6 @@ def difference_plot(differences: pd.DataFrame, rows: Sequence[str], words: str) 
 
     Args:
         differences: As ``models.evaluation.compare.differences`` returns.
-        rows: Baselines, from top to bottom.
-        words: What a difference means.
     """
     baselines = list(rows)[::-1]
     figure = Figure(figsize=(10, 1.7 + 0.34 * len(baselines)), layout="constrained")

@@ -13,7 +13,7 @@ from scipy import stats
 
 from models.evaluation.compare import CHALLENGER, CHAMPION, differences
 
-BAND: Final = 0.8
+_BAND: Final = 0.8
 """What the band between p10 and p90 promises."""
 
 Verdict = Literal["held", "broken", "waived", "not compared"]
@@ -78,17 +78,14 @@ class PromotionDecision:
 
     @property
     def is_passed(self) -> bool:
-        """Tell whether no rule is broken, and none was left without a comparison."""
         return not self.broken and self.is_compared
 
     @property
     def is_compared(self) -> bool:
-        """Tell whether every rule that needs the champion's forecasts had some."""
         return not self.of("not compared")
 
     @property
     def broken(self) -> tuple[PromotionRule, ...]:
-        """Return the rules that are."""
         return self.of("broken")
 
     def of(self, verdict: Verdict) -> tuple[PromotionRule, ...]:
@@ -97,14 +94,12 @@ class PromotionDecision:
 
     @property
     def reasons(self) -> str:
-        """Return the broken rules in one line."""
         wording = [f"{one.rule}: {one.measured}, expected {one.expected}" for one in self.broken]
         wording += [f"{one.rule}: not compared, {one.why}" for one in self.of("not compared")]
         return "; ".join(wording)
 
     @property
     def summary(self) -> str:
-        """Name the rules by verdict, in one line."""
         held = self.of("held")
         if len(held) == len(self.rules):
             return "all rules held"
@@ -119,17 +114,11 @@ class PromotionDecision:
 
     @property
     def table(self) -> pd.DataFrame:
-        """Return one row a rule."""
         return pd.DataFrame([asdict(rule) for rule in self.rules])
 
 
 def judge(trial: Challenge, limits: PromotionLimits | None = None) -> PromotionDecision:
-    """Return what becomes of each rule; ``is_passed`` tells whether the challenger may publish.
-
-    Args:
-        trial: The evidence.
-        limits: What to hold it to.
-    """
+    """Return what becomes of each rule; ``is_passed`` tells whether the challenger may publish."""
     held_to = limits or PromotionLimits()
     return PromotionDecision(
         (
@@ -235,7 +224,7 @@ def _calibration(trial: Challenge, limits: PromotionLimits) -> PromotionRule:
         return _rule(name, "no month scored", "months to score", False, waived=waived)  # noqa: FBT003
     months = int(trial.own["period"].nunique())
     tail = (1.0 - limits.level) / 2.0
-    low, high = np.asarray(stats.binom.ppf([tail, 1.0 - tail], months, BAND)) / months
+    low, high = np.asarray(stats.binom.ppf([tail, 1.0 - tail], months, _BAND)) / months
     share = float(trial.own["is_covered"].mean())
     wording = f"held {share:.0%} of {months} months"
     expected = f"{low:.0%} to {high:.0%}"

@@ -71,7 +71,6 @@ def summarise(cells: pd.DataFrame, *, horizons: tuple[int, int]) -> pd.DataFrame
 
     Args:
         cells: As ``cell_scores`` returns.
-        horizons: First and last horizon to count.
 
     Returns:
         One row per model, scope and metric: wape, mase, sql, coverage80, value_added (1 - WAPE /
@@ -233,7 +232,7 @@ def _fitted(means: Floats, weights: Floats, lags: Floats) -> float:
 SPAN: Final = 3
 """Months of a sum: a quarter, and what headlines speak of."""
 
-PATHS: Final = 1_000
+_PATHS: Final = 1_000
 """Of each scored sum."""
 
 
@@ -298,7 +297,7 @@ def sum_cells(cells: pd.DataFrame, carry: float) -> pd.DataFrame:
         horizon=("horizon", "max"), tonnes=("tonnes", "sum"), scale=("scale", "sum")
     )
     quantiles = months[list(QUANTILE_COLUMNS)].to_numpy(float)
-    total = quantiles_of_sums(quantiles.reshape(-1, SPAN, len(QUANTILE_COLUMNS)), carry, PATHS)
+    total = quantiles_of_sums(quantiles.reshape(-1, SPAN, len(QUANTILE_COLUMNS)), carry, _PATHS)
     found = found.reset_index().drop(columns="window")
     found = found.assign(**dict(zip(QUANTILE_COLUMNS, total.T, strict=True)))
     return found.assign(is_covered=found["tonnes"].between(found["p10"], found["p90"]))
@@ -334,12 +333,10 @@ class Coverage:
 
     @property
     def is_judged(self) -> bool:
-        """Tell whether enough forecasts were scored to quote the destination's own share."""
         return self.forecasts >= FEWEST
 
     @property
     def words(self) -> str:
-        """Return the share with its number, or that there are too few and the pooled share."""
         if self.is_judged:
             return _share(self.share, self.forecasts)
         too_few = f"too few months to judge ({self.forecasts})"
@@ -388,7 +385,6 @@ def coverage_of(
 
     Args:
         scores: Of one backtest, the product's own model under any name; not modified.
-        destination: Whose band it is.
         status: Of its forecast: where a fallback answered, the coverage is the fallback's.
         metric: Of the band of months, or of that of sums.
 

@@ -27,7 +27,7 @@ from store.arrays import Flags, Floats
 from store.asof import EVENT_KEY, OBSERVATION_KEY, TARIFF_KEY
 from store.vocabulary import CHANGED_INPUTS, COMMODITY, NOT_REPRODUCED
 
-CELL: Final = ("commodity", "origin", "destination", "measure", "period_from", "period_to")
+_CELL: Final = ("commodity", "origin", "destination", "measure", "period_from", "period_to")
 """Columns that name what a figure speaks of, whoever tells it."""
 
 
@@ -41,7 +41,6 @@ class MedianForecast:
 
     @property
     def p50(self) -> Floats:
-        """Return the medians as they are published."""
         return self.own + self.reconciliation
 
 
@@ -58,10 +57,6 @@ def split(
 
     Args:
         before: Published medians of the earlier forecast, by month.
-        after: Of the later one.
-        value: Returns the medians with these inputs of the later forecast, the others of the
-            earlier.
-        changed: Inputs that differ; the others have no part.
 
     Returns:
         Tonnes by month for each of ``store.vocabulary.CHANGES``. ``not_reproduced`` is what the
@@ -120,7 +115,6 @@ class NewRows:
 
     @property
     def inputs(self) -> frozenset[str]:
-        """Return the inputs that have news."""
         policy = self.events.any() or self.analog_events.any() or self.analog_figures.any()
         found = {
             "new_actuals": self.new_actuals.any(),
@@ -132,17 +126,12 @@ class NewRows:
 
 
 def news_of(facts: KnownFacts, before: KnownFacts) -> NewRows:
-    """Return what became known since an earlier publication.
-
-    Args:
-        facts: As known to the later one.
-        before: As known to the earlier one.
-    """
+    """Return what became known since an earlier publication."""
     figures = facts.observations
     late = _unknown(figures, before.observations, OBSERVATION_KEY)
     # Partners' codes are evidence on magnets too; what has no such code is another mineral.
     own = figures["commodity"].eq(COMMODITY) | figures["commodity"].str.fullmatch(PARTNER_KEY)
-    cells = pd.MultiIndex.from_frame(figures[list(CELL)])
+    cells = pd.MultiIndex.from_frame(figures[list(_CELL)])
     known = cells.isin(cells[~late])
     magnets = own.to_numpy(dtype=bool)
     return NewRows(
@@ -193,7 +182,6 @@ class ChangeReplay:
 
     @property
     def changed(self) -> frozenset[str]:
-        """Return the inputs that differ between the snapshots."""
         found = set(self.news.inputs)
         if self.after.moment != self.before.moment:
             found.add("passing_time")

@@ -49,7 +49,6 @@ def log_shares(
     """Return what adds up to the log ratio of the combined middle to the base.
 
     Args:
-        heads: Boosters of the model.
         card: Its card; one without ``trees_weight`` has no experts.
         rows: The rows of the origin.
 
@@ -83,7 +82,6 @@ def drivers(
     from past errors, and the factor that makes the sums add up.
 
     Args:
-        heads: Boosters of the model.
         card: Its card; one without ``trees_weight`` has no experts.
         rows: The rows of the origin.
         median: p50 of each row before controls that history does not show, in tonnes.
@@ -135,11 +133,7 @@ def stages_of(
     """Return a forecast stage by stage.
 
     Args:
-        heads: Boosters of the model.
-        card: Its card.
         rows: The rows of the origin.
-        origin: The snapshot that is forecast.
-        effect: Of the controls there.
 
     Raises:
         ValueError: As ``models.registry.served.predict_quantiles``.
@@ -152,8 +146,6 @@ def stages_from(model: pd.DataFrame, origin: Origin, effect: PolicyEffect) -> St
 
     Args:
         model: Quantiles and mean of every series and target, in tonnes.
-        origin: The snapshot that is forecast.
-        effect: Of the controls there.
     """
     plain = coherent(model, origin)
     if effect.is_none:
@@ -171,9 +163,6 @@ def explained(
     """Return what a model forecasts at a moment, and why.
 
     Args:
-        heads: Boosters of the model.
-        card: Its card.
-        history: What is known.
         moment: The moment to forecast at (UTC).
 
     Returns:
@@ -202,11 +191,8 @@ def contributions(
     """Return the parts of each median in tonnes.
 
     Args:
-        heads: Boosters of the model.
         card: Its card; one without ``trees_weight`` has no experts.
         rows: The rows of the origin.
-        origin: The snapshot that is forecast.
-        stages: Of the forecast.
 
     Returns:
         One row per row of ``rows``, columns ``CONTRIBUTIONS``; a row adds up to its published p50.
@@ -226,8 +212,6 @@ def plain_contributions(
     Args:
         predicted: What the experts or the seasonal naive say of each row, in tonnes.
         rows: The rows of the origin; their level may be unknown, and then nothing starts it.
-        origin: The snapshot that is forecast.
-        stages: Of the forecast.
 
     Returns:
         As ``contributions``.

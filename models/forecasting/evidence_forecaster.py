@@ -47,37 +47,30 @@ class EvidenceSnapshot:
 
     @property
     def name(self) -> str:
-        """Return the commodity."""
         return COMMODITY
 
     @property
     def origin(self) -> Origin:
-        """Return figures, events and tariffs as known at the moment."""
         return self.history.origin(self.as_of)
 
     @property
     def past(self) -> Sequence[Origin]:
-        """Return one origin a month before the moment, each as known then, oldest first."""
         return self.history.past(self.as_of)
 
     @property
     def analogs(self) -> tuple[Analog, ...]:
-        """Return controls on other minerals as known at the moment."""
         return self.history.analogs(self.as_of)
 
     @property
     def series(self) -> tuple[str, ...]:
-        """Return destinations and aggregates."""
         return self.origin.series
 
     @property
     def cutoff(self) -> int:
-        """Return the last month known, as a month number."""
         return self.origin.cutoff
 
     @property
     def tonnes(self) -> Floats:
-        """Return series x months up to the cutoff, estimates among them."""
         return self.origin.tonnes
 
     def published_levels(self) -> pd.DataFrame:
@@ -124,7 +117,6 @@ def distribution(
     Args:
         values: What a model predicts, in the order of ``rows``.
         card: Its calibration (see ``models.registry.served``).
-        origin: What was known.
         rows: The rows of the origin.
 
     Returns:
@@ -136,12 +128,7 @@ def distribution(
 
 
 def coherent(table: pd.DataFrame, origin: Origin) -> pd.DataFrame:
-    """Return quantiles and means scaled so that the destinations' means add up to their sums'.
-
-    Args:
-        table: Quantiles and mean of every series and target of the origin, by series, then target.
-        origin: What was known.
-    """
+    """Return quantiles and means scaled so that the destinations' means add up to their sums'."""
     shape = (len(origin.series), len(origin.targets))
     mean = table["mean"].to_numpy().reshape(shape)
     spread = (table["p90"] - table["p10"]).to_numpy().reshape(shape) / NORMAL_80
@@ -154,8 +141,6 @@ def answered(table: pd.DataFrame, effect: PolicyEffect, origin: Origin) -> pd.Da
 
     Args:
         table: Quantiles and mean of every series and target, with any further columns.
-        effect: Of controls and tariffs at the origin.
-        origin: What was known.
     """
     if effect.is_none:
         return table

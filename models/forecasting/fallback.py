@@ -48,7 +48,7 @@ PREVIOUS: Final = "previous champion"
 REMEMBERED: Final = 24
 """Past origins that calibrate the bands where no backtest was made: two years."""
 
-NEEDED: Final = (HORIZON, LEVEL, OFFSET, EXPERTS_TONNES)
+_NEEDED: Final = (HORIZON, LEVEL, OFFSET, EXPERTS_TONNES)
 """Columns without which a model cannot predict; all others may be missing."""
 
 FAULTS: Final = (StoreError, ValueError, KeyError, OSError, lgb.basic.LightGBMError)
@@ -91,7 +91,6 @@ class FallbackResult:
 
     @property
     def model(self) -> TrainedModel | None:
-        """Return the first trained model that was used, None if none was."""
         found = [one.model for one in self.by_status.values() if one.model is not None]
         return found[0] if found else None
 
@@ -108,7 +107,6 @@ def run_fallback_chain(steps: Sequence[FallbackStep], origin: Origin) -> Fallbac
 
     Args:
         steps: In the order in which they are tried.
-        origin: What was known.
 
     Raises:
         DataError: No step can forecast some destination.
@@ -162,7 +160,6 @@ def faults_of(values: Floats, origin: Origin) -> list[str]:
 
     Args:
         values: Series x targets x quantiles and mean, in tonnes.
-        origin: The snapshot that is forecast.
     """
     flat = values.reshape(len(values), -1)
     steps = np.diff(np.nan_to_num(values[:, :, :-1]), axis=2).reshape(len(values), -1)
@@ -190,7 +187,7 @@ def modelled(model: TrainedModel, rows: pd.DataFrame) -> FallbackForecast:
 
 def is_answerable(rows: pd.DataFrame) -> "pd.Series[bool]":
     """Tell which rows have all that a model cannot do without."""
-    needed = rows[list(NEEDED)].to_numpy(dtype=float)
+    needed = rows[list(_NEEDED)].to_numpy(dtype=float)
     return pd.Series(np.isfinite(needed).all(axis=1), index=rows.index)
 
 
@@ -198,7 +195,9 @@ def answerable(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the rows with a one where a needed number is missing: the rest can be predicted."""
     if is_answerable(rows).all():
         return rows
-    filled = {name: rows[name].where(np.isfinite(rows[name].astype(float)), 1.0) for name in NEEDED}
+    filled = {
+        name: rows[name].where(np.isfinite(rows[name].astype(float)), 1.0) for name in _NEEDED
+    }
     return rows.assign(**filled)
 
 
@@ -209,9 +208,6 @@ def plain(
 
     Args:
         status: ``STATISTICAL`` or ``NAIVE``.
-        origin: The snapshot that is forecast.
-        memory: Their earlier forecasts.
-        spec: How far past errors count.
     """
     speaker = SPEAKER[status]
     predicted = experts_middle(origin) if speaker == EXPERTS else BASELINES[speaker](origin)

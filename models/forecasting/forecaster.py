@@ -36,33 +36,23 @@ class Snapshot(Protocol):
     """What was known at one moment, ready to be forecast."""
 
     @property
-    def name(self) -> str:
-        """Return what is forecast: a commodity's code, empty for a panel from a file."""
-        ...
+    def name(self) -> str: ...
 
     @property
-    def series(self) -> tuple[str, ...]:
-        """Return the names of the series."""
-        ...
+    def series(self) -> tuple[str, ...]: ...
 
     @property
-    def cutoff(self) -> int:
-        """Return the last period known, as its number."""
-        ...
+    def cutoff(self) -> int: ...
 
     @property
-    def tonnes(self) -> Floats:
-        """Return series x periods up to the cutoff, NaN where missing."""
-        ...
+    def tonnes(self) -> Floats: ...
 
 
 class FittedForecaster(Protocol):
     """A forecaster that has learned from one snapshot."""
 
     @property
-    def snapshot(self) -> Snapshot:
-        """Return what it was fitted to."""
-        ...
+    def snapshot(self) -> Snapshot: ...
 
     def predict(self) -> Iterator[pd.DataFrame]:
         """Yield forecasts, some series at a time.
@@ -100,7 +90,6 @@ def forecast_file(forecasts: pd.DataFrame, *, status: str) -> pd.DataFrame:
 
     Args:
         forecasts: As ``FittedForecaster.predict`` yields them; not modified.
-        status: What is published of them.
     """
     period = forecasts["period"].dt.strftime("%Y-%m")
     labelled = forecasts.assign(model=MODEL, period=period, status=status)

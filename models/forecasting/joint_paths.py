@@ -25,7 +25,7 @@ SEED: Final = 0
 USUAL_CARRY: Final = 0.7
 """Used where no backtest was published. Near the 0.68 of the backtest on the bundled figures."""
 
-MOST_DRAWN: Final = 5_000_000
+_MOST_DRAWN: Final = 5_000_000
 """Cells drawn at once; bounds the memory."""
 
 
@@ -44,7 +44,6 @@ def sample_paths(quantiles: Floats, copula: ErrorCopula, count: int = PATHS) -> 
 
     Args:
         quantiles: Destinations x months x ``QUANTILES`` in tonnes, as published.
-        copula: How their errors go together.
         count: How many paths.
     """
     return drawn(quantiles, _ranks(*quantiles.shape[:2], copula, count))
@@ -55,7 +54,6 @@ def quantiles_of_sum(quantiles: Floats, copula: ErrorCopula) -> Floats:
 
     Args:
         quantiles: As ``sample_paths``; destinations that do not hold each other.
-        copula: How their errors go together.
     """
     total = sample_paths(quantiles, copula).sum(axis=(1, 2))
     return np.asarray(np.quantile(total, QUANTILES))
@@ -71,7 +69,7 @@ def quantiles_of_sums(quantiles: Floats, carry: float, count: int = PATHS) -> Fl
     """
     rows, months = quantiles.shape[:2]
     at = _ranks(1, months, ErrorCopula(carry), count)
-    step = max(MOST_DRAWN // (count * max(months, 1)), 1)
+    step = max(_MOST_DRAWN // (count * max(months, 1)), 1)
     found = np.empty((rows, len(QUANTILES)))
     for start in range(0, rows, step):
         total = drawn(quantiles[start : start + step], at).sum(axis=2)

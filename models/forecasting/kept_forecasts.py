@@ -25,7 +25,7 @@ from store.digest_cache import Values
 FACTS: Final = ("observations", "events", "tariffs", "analog_events")
 """What a forecast may look at."""
 
-TABLE: Final = "table"
+_TABLE: Final = "table"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +50,7 @@ class KeptForecaster:
         return self.history.key(moment, "forecast", self.spec.choices, past, of=FACTS)
 
     def train_ahead(self, executor: Executor, label: str) -> Iterator[pd.Timestamp]:
-        """Yield the origins, each once its heads are at hand or its forecasts are kept.
-
-        Args:
-            executor: Who trains the heads, which depend on no earlier forecast.
-            label: What the origins are, to show progress by.
-        """
+        """Yield the origins, each once its heads are at hand or its forecasts are kept."""
         fresh = [one for one in self.moments if not self.history.cache.holds(self.key(one))]
         train = partial(trained_heads, self.history, self.spec)
         found = executor.map(train, fresh, label)
@@ -94,7 +89,7 @@ class KeptForecast:
         """
         own, history = self.forecaster, self.snapshot.history
         kept = history.cache.fetch(own.key(self.snapshot.as_of), self._values)
-        table: pd.DataFrame = kept.pop(TABLE)
+        table: pd.DataFrame = kept.pop(_TABLE)
         for model, (low, middle, high) in kept.items():
             own.residuals.add(model, RawPrediction(self.snapshot.origin, (low, middle, high)))
         return table
@@ -107,4 +102,4 @@ class KeptForecast:
         fitted = fresh.fit(self.snapshot)
         table = fitted.compare()
         heads = {name: made[-1].heads for name, made in fresh.residuals.predictions.items()}
-        return {TABLE: table, **heads}
+        return {_TABLE: table, **heads}

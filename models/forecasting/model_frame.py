@@ -64,8 +64,6 @@ def training_set(past: Sequence[Origin], now: Origin, spec: ModelSpec) -> Traini
 
     Args:
         past: Origins at earlier moments, with the series of ``now``.
-        now: The origin at which the model is trained; its table holds the targets.
-        spec: How much uncertain cells and old origins count.
 
     Raises:
         DataError: No past origin has a target month that is known now.
@@ -124,7 +122,6 @@ def fit_heads(data: TrainingSet, spec: ModelSpec) -> Heads:
 
     Args:
         data: Rows to learn from.
-        spec: Choices of the model.
     """
     table = binned(data, names=data.names, max_bin=spec.bins, min_data_in_bin=5)
     return train_heads(table, partial(_parameters, data, spec), rounds=spec.rounds)

@@ -43,10 +43,8 @@ class KnownFuture:
         """Return the features for a cutoff.
 
         Args:
-            covariates: All of them.
             last: Column of the cutoff in the panel's table.
             horizon: Months to forecast.
-            needed: Which series are to be forecast.
 
         Raises:
             DataError: A value of a needed series in a month to forecast is not known.
@@ -59,7 +57,6 @@ class KnownFuture:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Return the names of the features."""
         return tuple(f"{name}_{view}" for name in self.covariates.names for view in VIEWS)
 
     def __call__(self, origin: int, rows: Ints | slice) -> NDArray[np.float32]:
@@ -67,7 +64,6 @@ class KnownFuture:
 
         Args:
             origin: Column of the last month known.
-            rows: Which series.
         """
         view = self.covariates.view(self.covariates.first + origin, self.horizon)[:, rows]
         pairs = zip(view, self.units, strict=True)
@@ -111,32 +107,26 @@ class PanelSnapshot:
 
     @property
     def names(self) -> NDArray[np.object_]:
-        """Return the names of the series as an array."""
         return self.table.index.to_numpy(dtype=object)
 
     @property
     def series(self) -> tuple[str, ...]:
-        """Return the names of the series."""
         return tuple(self.table.index)
 
     @property
     def first(self) -> int:
-        """Return the number of the first period."""
         return int(self.table.columns[0])
 
     @property
     def cutoff(self) -> int:
-        """Return the number of the last period known."""
         return int(self.table.columns[-1])
 
     @property
     def tonnes(self) -> Floats:
-        """Return series x months up to the cutoff, NaN where missing."""
         return self.table.to_numpy(dtype=float)
 
     @property
     def months(self) -> pd.DataFrame:
-        """Return destination, period, tonnes of every cell; tonnes NaN where missing."""
         return months_of(self.table)
 
     def at(self, cutoff: int) -> "PanelSnapshot":
@@ -256,9 +246,6 @@ class FittedPanel:
         """Yield the forecasts, some series at a time, all in one order.
 
         With a tree all come at once, because sums need every part.
-
-        Args:
-            track: Shows progress.
 
         Yields:
             destination, cutoff, period, horizon, quantiles, mean.

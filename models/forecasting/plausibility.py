@@ -14,22 +14,22 @@ from store.arrays import Flags, Floats
 from store.messages import Message, message
 from store.vocabulary import WORLD
 
-YEARS: Final = 5
+_YEARS: Final = 5
 """History that a forecast is held against."""
 
 EVENT_MONTHS: Final = 12
 """How long before the origin an act or a tariff step still explains what is forecast."""
 
-HIGHEST: Final = 3.0
+_HIGHEST: Final = 3.0
 """Median above so many times the largest month is absurd."""
 
-LOWEST: Final = 0.2
+_LOWEST: Final = 0.2
 """Median below this share of the smallest month is absurd."""
 
 EXPLAINED: Final = 10.0
 """The first with an event; the second then has no bound, as a ban may stop all trade."""
 
-MEDIAN: Final = 3
+_MEDIAN: Final = 3
 """Place of p50 among the quantiles."""
 
 
@@ -38,10 +38,9 @@ def absurdities(values: Floats, origin: Origin) -> list[Message | None]:
 
     Args:
         values: Series x targets x quantiles and mean, in tonnes, finite.
-        origin: The snapshot that is forecast.
     """
-    median = values[:, :, MEDIAN]
-    recent = origin.tonnes[:, -12 * YEARS :]
+    median = values[:, :, _MEDIAN]
+    recent = origin.tonnes[:, -12 * _YEARS :]
     explained = explained_series(origin)
     found: list[Message | None] = []
     for row, known in enumerate(np.isfinite(recent)):
@@ -49,7 +48,7 @@ def absurdities(values: Floats, origin: Origin) -> list[Message | None]:
             found.append(None)
             continue
         low, high = float(recent[row, known].min()), float(recent[row, known].max())
-        most = max(high, 1.0) * (EXPLAINED if explained[row] else HIGHEST)
+        most = max(high, 1.0) * (EXPLAINED if explained[row] else _HIGHEST)
         name, is_low_fine = origin.series[row], bool(explained[row])
         found.append(
             _worded(name, median[row], origin, low, high, most=most, is_low_fine=is_low_fine)
@@ -96,17 +95,17 @@ def _worded(
             destination=name,
             tonnes=f"{median[top]:,.0f}",
             month=month_label(int(origin.targets[top])),
-            years=YEARS,
+            years=_YEARS,
             most=f"{high:,.0f}",
         )
-    if median[bottom] < LOWEST * low and not is_low_fine:
+    if median[bottom] < _LOWEST * low and not is_low_fine:
         return message(
             "%(destination)s: absurd median %(tonnes)s t in %(month)s, the smallest of %(years)s "
             "years is %(least)s t.",
             destination=name,
             tonnes=f"{median[bottom]:,.0f}",
             month=month_label(int(origin.targets[bottom])),
-            years=YEARS,
+            years=_YEARS,
             least=f"{low:,.0f}",
         )
     return None
@@ -130,7 +129,6 @@ class MedianShift:
 
     @property
     def share(self) -> float:
-        """Return the change as a share of the published value; infinite where there was none."""
         if self.before > 0:
             return self.after / self.before - 1
         return float("inf") if self.after > 0 else 0.0

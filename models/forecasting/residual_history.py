@@ -155,7 +155,6 @@ def statistical_prediction(model: str, origin: Origin) -> RawPrediction:
 
     Args:
         model: ``EXPERTS`` or a name of ``BASELINES``.
-        origin: What was known.
     """
     tonnes = experts_middle(origin) if model == EXPERTS else BASELINES[model](origin)
     offset = origin.offset[:, None]

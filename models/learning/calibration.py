@@ -39,8 +39,6 @@ def binned(
     """Return a table that LightGBM bins once, when it is first trained on.
 
     Args:
-        rows: What to learn from.
-        names: Of the features.
         choices: Further parameters of the table, e.g. ``max_bin``.
     """
     return lgb.Dataset(
@@ -60,8 +58,6 @@ def train_heads(
 
     Args:
         table: By ``binned``.
-        parameters: Returns LightGBM's parameters of the head that learns a quantile.
-        rounds: Trees a head.
     """
     return {
         name: lgb.train(parameters(level), table, num_boost_round=rounds)
@@ -74,7 +70,7 @@ def texts_of(heads: Mapping[str, lgb.Booster]) -> dict[str, str]:
     return {name: booster.model_to_string() for name, booster in heads.items()}
 
 
-NEAR: Final = 3
+_NEAR: Final = 3
 """Periods ahead up to which a horizon counts as near, of months: a quarter of a year."""
 
 SHARPNESS: Final = 4.0
@@ -83,11 +79,11 @@ SHARPNESS: Final = 4.0
 LEAST_CHECKED: Final = 50
 """Cells below which nothing is measured."""
 
-LEAST_LOSS: Final = 1e-12
+_LEAST_LOSS: Final = 1e-12
 """Mean error of a candidate below which a smaller one counts no more."""
 
 
-def is_far(horizon: Floats | Ints, near: int = NEAR) -> Ints:
+def is_far(horizon: Floats | Ints, near: int = _NEAR) -> Ints:
     """Return 0 for each horizon of at most ``near`` periods and 1 for each far one."""
     return (horizon > near).astype(np.int64)
 
@@ -98,7 +94,7 @@ def combination_weights(
     *,
     trust: float,
     prior: Floats,
-    near: int = NEAR,
+    near: int = _NEAR,
 ) -> Floats:
     """Return weights in proportion to a power of the inverse error, shrunk to a prior.
 
@@ -107,7 +103,6 @@ def combination_weights(
         horizon: Periods ahead of each cell.
         trust: How far measured weights count against the prior, 0 to 1.
         prior: Weights before any error is known; add up to one.
-        near: Periods ahead that count as near.
 
     Returns:
         (near, far) x candidates; each row adds up to one, and is the prior where fewer than
@@ -120,7 +115,7 @@ def combination_weights(
 def _shrunk(error: Floats, trust: float, prior: Floats) -> Floats:
     if len(error) < LEAST_CHECKED:
         return prior
-    loss = np.maximum(error.mean(axis=0), LEAST_LOSS)
+    loss = np.maximum(error.mean(axis=0), _LEAST_LOSS)
     sharp = (loss.min() / loss) ** SHARPNESS
     weights: Floats = trust * sharp / sharp.sum() + (1.0 - trust) * prior
     return weights
@@ -150,7 +145,6 @@ def with_default(
     """Return observed and default scores with their weights.
 
     Args:
-        scores: Observed.
         weight: Of each.
         default: Scores that count together as ``worth`` observations.
         worth: Weight of the default.

@@ -37,19 +37,16 @@ class Spec:
 
     @property
     def choices(self) -> dict[str, int | float]:
-        """Return every choice by name."""
         return asdict(self)
 
     @property
     def digest(self) -> str:
-        """Return a short fingerprint of all choices that count."""
         left_out = self.uncounted | self.added.difference(self.changed)
         counted = {name: one for name, one in self.choices.items() if name not in left_out}
         return hashlib.sha256(json.dumps(counted, sort_keys=True).encode()).hexdigest()[:8]
 
     @property
     def changed(self) -> dict[str, int | float]:
-        """Return the choices that differ from the defaults, by name."""
         defaults = type(self)().choices
         return {name: one for name, one in self.choices.items() if one != defaults[name]}
 
@@ -207,7 +204,7 @@ class EngineSpec(Spec):
         return max(self.trial_months, horizon)
 
 
-DIGITS: Final = 3
+_DIGITS: Final = 3
 """Significant digits of a found number: more would tell of the panel's noise."""
 
 
@@ -227,7 +224,7 @@ class Choice:
         if isinstance(now, int):
             return trial.suggest_int(self.name, int(low), int(high), log=self.log)
         number = trial.suggest_float(self.name, low, high, log=self.log)
-        return float(f"{number:.{DIGITS}g}")
+        return float(f"{number:.{_DIGITS}g}")
 
 
 SPACE: Final = (
@@ -301,8 +298,6 @@ def with_parameters(spec: SpecT, given: Given, *, where: str) -> SpecT:
     """Return a spec with some parameters changed.
 
     Args:
-        spec: What is left as it is.
-        given: New values by our name or LightGBM's: numbers, or text as typed.
         where: Where they were written, for messages.
 
     Raises:
@@ -382,10 +377,6 @@ def read_recipe(path: Path, kind: type[SpecT]) -> tuple[SpecT, tuple[str, ...]]:
     A TOML file has ``model``, ``format`` and a table ``[parameters]``; what it leaves out has its
     default. A JSON file is what ``train --tune --out`` wrote. Found for the engine, it gives the
     magnets' model what the search changed of the parameters that both have.
-
-    Args:
-        path: The file.
-        kind: Of which model.
 
     Raises:
         DataError: It cannot be read, is of another format or version, or is wrong.

@@ -73,7 +73,6 @@ def drawn(plain: Floats, at: Floats) -> Floats:
 
     Args:
         plain: Series x targets x ``QUANTILES``, in tonnes.
-        at: Ranks, draws x series x targets.
     """
     levels, edges = _LEVELS, _edges(plain)
     place = np.clip(np.searchsorted(levels, at) - 1, 0, len(levels) - 2)
@@ -88,7 +87,6 @@ def ranks_within(plain: Floats, tonnes: Floats) -> Floats:
 
     Args:
         plain: Cells x ``QUANTILES``, in tonnes.
-        tonnes: One a cell.
     """
     edges = _edges(plain)
     return np.array(

@@ -58,7 +58,7 @@ FULL_RISE: Final = 0.1
 
 LEAST_RISE: Final = 0.005
 
-AHEAD_MONTHS: Final = 3
+_AHEAD_MONTHS: Final = 3
 """Months before a rise in which goods are shipped ahead, and after it in which they lack."""
 
 
@@ -68,11 +68,6 @@ def kept_under_tariffs(origin: Origin, *, count: int, seed: int) -> Floats:
     A forecast rests on the level of a year and so carries the rates of that year. What counts is
     what goes beyond both their mean and today's rate: a change in force is left to the months that
     feel it. One exactly where nothing changes; a higher rate in a month never leaves more of it.
-
-    Args:
-        origin: The snapshot that is forecast.
-        count: How many draws.
-        seed: Equal seeds give equal draws.
     """
     shape = (count, len(origin.series), len(origin.targets))
     if origin.tariffs is None or origin.tariffs.empty:
@@ -127,8 +122,6 @@ def _shipped_ahead(burden: Floats, rows: Ints, origin: Origin) -> Floats:
 
     Args:
         burden: Of the series ``rows`` of the origin, series x targets.
-        rows: Which series these are.
-        origin: The snapshot that is forecast.
     """
     moved = np.zeros_like(burden)
     rise = np.diff(burden, axis=1)
@@ -139,11 +132,11 @@ def _shipped_ahead(burden: Floats, rows: Ints, origin: Origin) -> Floats:
         first = int(steps.argmax()) + 1
         full = min(float(rise[row, first - 1]) / FULL_RISE, 1.0)
         known = _known_from(int(rows[row]), int(origin.targets[first]), origin)
-        open_months = np.flatnonzero(origin.targets[:first] >= known)[-AHEAD_MONTHS:]
+        open_months = np.flatnonzero(origin.targets[:first] >= known)[-_AHEAD_MONTHS:]
         if not len(open_months):
             continue
         moved[row, open_months] = full / len(open_months)
-        moved[row, first : first + AHEAD_MONTHS] = -full / AHEAD_MONTHS
+        moved[row, first : first + _AHEAD_MONTHS] = -full / _AHEAD_MONTHS
     return moved
 
 
@@ -313,13 +306,11 @@ class PolicyEffect:
 
     @property
     def touched(self) -> Flags:
-        """Tell which cells any policy reaches, series x targets."""
         moved = (self.kept != 1.0) | (self.charged != 1.0) | (self.freed > 0.0)
         return np.asarray(moved.any(axis=0) | (self.weight > 0)[:, None])
 
     @property
     def is_none(self) -> bool:
-        """Tell whether no policy bears on the targets."""
         return not self.touched.any()
 
 
@@ -330,14 +321,7 @@ def effect_at(
     count: int = DRAWS,
     seed: int = SEED,
 ) -> PolicyEffect:
-    """Return what the policies known at an origin do to its targets.
-
-    Args:
-        origin: The snapshot that is forecast.
-        analogs: Controls on other minerals as known there; without any no control is answered.
-        count: How many draws.
-        seed: Equal seeds give equal draws for equal acts.
-    """
+    """Return what the policies known at an origin do to its targets."""
     rate = 0.0 if origin.record is None else first_control_rate(origin.record)
     return effect_of(origin, controls_at(origin), analogs, rate=rate, count=count, seed=seed)
 
@@ -354,8 +338,6 @@ def effect_of(
     """Return what some controls, with the other policies known at an origin, do to its targets.
 
     Args:
-        origin: The snapshot that is forecast.
-        controls: First bound first.
         analogs: As in ``effect_at``.
         rate: Chance that a control nobody has announced begins in a month, 0 to 1.
         count: As in ``effect_at``.
@@ -441,9 +423,7 @@ def own_months(origin: Origin, control: Control, rows: Sequence[int], level: Flo
     """Return what the months that have felt a control kept of the level without it.
 
     Args:
-        origin: The snapshot that is forecast.
         control: One that months have felt.
-        rows: Series it hits.
         level: Of those series without it, from its first month on, in tonnes.
     """
     seen = control.seen(origin)
@@ -461,11 +441,6 @@ def own_months(origin: Origin, control: Control, rows: Sequence[int], level: Flo
 
 def respond(table: pd.DataFrame, effect: PolicyEffect, origin: Origin) -> pd.DataFrame:
     """Return quantiles and means with the effect of policies in them.
-
-    Args:
-        table: Quantiles and mean of every series and target, by series, then target.
-        effect: Of the policies, at the same origin.
-        origin: The snapshot that is forecast.
 
     Returns:
         The columns of ``table``; itself where no policy bears on it. Not made coherent.
@@ -525,8 +500,6 @@ def drawn_tonnes(plain: Floats, effect: PolicyEffect, ranks: Floats | None = Non
     Ordinary forecast and the curve of what was felt are mixed in logs, at equal ranks.
 
     Args:
-        plain: Quantiles of the ordinary forecast, series x targets x levels.
-        effect: Of the policies.
         ranks: Where the draws lie in it; ``ranks_under`` the effect if None.
     """
     drawn = drawing.drawn(plain, ranks_under(effect) if ranks is None else ranks)

@@ -20,7 +20,7 @@ BACK: Final = 0.8
 LONGEST: Final = 36
 """Months looked ahead."""
 
-COLUMNS: Final = (
+_COLUMNS: Final = (
     "event_id", "instrument", "bound", "ends", "months_seen", "analogs", "kept_now",
     "months_p10", "months_p50", "months_p90", "chance_not",
 )  # fmt: skip
@@ -63,7 +63,6 @@ def recovery_of(
 
     Args:
         response: Curves given the analogs.
-        instrument: Of the control.
         own: Months already seen of it; those that were back are counted as they were.
         share: Of the level before, 0 to 1.
     """
@@ -83,7 +82,6 @@ def recoveries_at(origin: Origin, analogs: tuple[Analog, ...]) -> pd.DataFrame:
 
     Args:
         origin: Where the forecaster stands.
-        analogs: Controls on other minerals as known there.
 
     Returns:
         One row a control, first bound first: event_id, instrument, bound, ends (empty if open),
@@ -93,7 +91,7 @@ def recoveries_at(origin: Origin, analogs: tuple[Analog, ...]) -> pd.DataFrame:
     """
     known = controls_at(origin)
     own = own_analogs(origin, known)
-    return pd.DataFrame([_row(one, origin, analogs, own) for one in known], columns=list(COLUMNS))
+    return pd.DataFrame([_row(one, origin, analogs, own) for one in known], columns=list(_COLUMNS))
 
 
 def _row(

@@ -87,11 +87,7 @@ class Response:
 
         Args:
             age: Months since it bound, of the months asked for; where not above 0, all is kept.
-            instrument: Of the control.
-            destinations: How many it hits.
             own: Months already seen of it.
-            count: How many draws.
-            seed: Equal seeds give equal draws, whatever else is asked.
 
         Returns:
             Draws x destinations x months, at least 0.
@@ -111,7 +107,6 @@ class Response:
 
         Args:
             age: Months since it bound, above 0.
-            instrument: Of the control.
             own: Months already seen of it.
         """
         seen = np.empty(0) if own is None else own.age
@@ -124,7 +119,6 @@ class Response:
 
         Args:
             age: Months since the control bound, of the months asked for.
-            instrument: Of the control.
         """
         if not self.analogs:
             return {}

@@ -53,10 +53,6 @@ def learned_shift(
     Both origins differ in policies alone. In months of a higher rate the shift is never up on that
     account, in months of a lower one never down: what is announced for later is then left out.
 
-    Args:
-        heads: Boosters of the model.
-        card: Its card.
-
     Returns:
         A function of two origins: log shift, series x targets.
     """
@@ -248,10 +244,12 @@ COLUMNS: Final = (
     "difference_p90", "base_mean", "scenario_mean", "warning",
 )  # fmt: skip
 
-BANDS: Final = tuple(f"{side}_{name}" for side in ("base", "scenario") for name in QUANTILE_COLUMNS)
+_BANDS: Final = tuple(
+    f"{side}_{name}" for side in ("base", "scenario") for name in QUANTILE_COLUMNS
+)
 
 
-MIDDLE: Final = QUANTILES.index(0.5)
+_MIDDLE: Final = QUANTILES.index(0.5)
 
 FEW_DRAWS: Final = 1000
 MANY_SERIES: Final = 50
@@ -268,7 +266,7 @@ class PairedForecast:
     """What the answer rests on, in sentences."""
     warnings: Warnings
     bands: pd.DataFrame
-    """``BANDS`` of the same rows: the quantiles of both, in tonnes."""
+    """``_BANDS`` of the same rows: the quantiles of both, in tonnes."""
 
 
 def paired(
@@ -278,7 +276,6 @@ def paired(
 
     Args:
         snapshot: Where it is asked.
-        scenario: What is asked.
         draws: How many; enough for smooth bands if None.
     """
     return paired_with(PublishedDraws.of(snapshot, draws), scenario)
@@ -315,7 +312,7 @@ def paired_with(view: "PublishedDraws", scenario: Scenario) -> PairedForecast:
         table[list(COLUMNS)],
         notes_of(snapshot, scenario, is_same=is_same),
         warnings,
-        pd.DataFrame(bands.reshape(len(table), -1), columns=list(BANDS)),
+        pd.DataFrame(bands.reshape(len(table), -1), columns=list(_BANDS)),
     )
 
 
@@ -331,8 +328,7 @@ class _Drawn:
 
     @property
     def p50(self) -> Floats:
-        """Return the medians."""
-        return np.asarray(self.quantiles[..., MIDDLE])
+        return np.asarray(self.quantiles[..., _MIDDLE])
 
 
 @dataclass(frozen=True, slots=True)
@@ -408,9 +404,9 @@ def _ratio(one: Floats, other: Floats) -> Floats:
 def _ascending(levels: Floats) -> Floats:
     """Return quantiles that do not cross; the median stays."""
     found = levels.copy()
-    found[..., MIDDLE:] = np.maximum.accumulate(levels[..., MIDDLE:], axis=-1)
-    lower = levels[..., MIDDLE::-1]
-    found[..., MIDDLE::-1] = np.minimum.accumulate(lower, axis=-1)
+    found[..., _MIDDLE:] = np.maximum.accumulate(levels[..., _MIDDLE:], axis=-1)
+    lower = levels[..., _MIDDLE::-1]
+    found[..., _MIDDLE::-1] = np.minimum.accumulate(lower, axis=-1)
     return found
 
 

@@ -111,7 +111,7 @@ def _shrinkage(correlated: Floats) -> float:
     return float(np.clip(noise / explained, LEAST_SHRINKAGE, 1.0))
 
 
-NEGATIVE: Final = 1e-9
+_NEGATIVE: Final = 1e-9
 """Below minus this share of its uncertainty a leaf counts as negative."""
 
 
@@ -124,7 +124,6 @@ def coherent_leaves(
         sums: Means of the sums, sums x months, in tonnes, at least 0.
         leaves: Means of the leaves, leaves x months, in tonnes, at least 0.
         structure: Sums x leaves, 1 where a leaf counts in a sum.
-        covariance: Of the errors of the sums, then the leaves; distances are in its units.
     """
     unit = np.sqrt(covariance.own + (covariance.common**2).sum(axis=1))
     common = covariance.common / unit[:, None]
@@ -135,7 +134,7 @@ def coherent_leaves(
     given = np.concatenate([sums, leaves]) / unit[:, None]
     whole, given = (linalg.solve_triangular(root, one, lower=True) for one in (whole, given))
     found = linalg.lstsq(whole, given)[0]
-    for month in np.flatnonzero((found < -NEGATIVE).any(axis=0)):
+    for month in np.flatnonzero((found < -_NEGATIVE).any(axis=0)):
         found[:, month] = nnls(whole, given[:, month], maxiter=10 * len(leaves))[0]
     return np.asarray(np.maximum(found, 0.0) * own[:, None])
 
@@ -161,7 +160,6 @@ def reconcile(
         quantiles: Series x months ahead x levels, ascending, in tonnes, at least 0.
         residuals: Series x past months of one-step errors of the same forecasts, in tonnes, months
             aligned; NaN where there is none.
-        tree: What adds up to what.
 
     Returns:
         Means and quantiles in the shapes given; see ``coherent_means`` and ``moved_quantiles``.
@@ -185,7 +183,6 @@ def coherent_means(mean: Floats, residuals: Floats, tree: Tree) -> Floats:
     Args:
         mean: As in ``reconcile``.
         residuals: As in ``reconcile``.
-        tree: What adds up to what.
 
     Returns:
         Series x months ahead; sums are added up from their leaves, exact but for rounding.
@@ -228,8 +225,6 @@ def moved_quantiles(quantiles: Floats, before: Floats, after: Floats, tree: Tree
     Args:
         quantiles: Series x months ahead x levels, ascending, in tonnes, at least 0.
         before: Means that belong to them, series x months ahead.
-        after: Coherent means.
-        tree: What adds up to what.
     """
     bounded = np.maximum(before, 0.0)
     ratio = np.where(bounded > 0, WIDEST, 1.0)

@@ -33,12 +33,10 @@ class Tree:
 
     @property
     def sum_names(self) -> tuple[str, ...]:
-        """Return the names of the sums, in the order of ``sums``."""
         return tuple(self.series[row] for row in self.sums)
 
     @property
     def leaf_names(self) -> tuple[str, ...]:
-        """Return the names of the leaves, in the order of ``leaves``."""
         return tuple(self.series[row] for row in self.leaves)
 
 
@@ -50,7 +48,6 @@ def tree_of(parts: Mapping[str, Sequence[str]], series: Iterable[str]) -> Tree:
     Args:
         parts: By sum its parts, without circles (``sources.files.tree``); a leaf reached by several
             ways counts once.
-        series: Names of the panel's series.
 
     Raises:
         DataError: A part is neither a series nor a sum; names it.
@@ -81,7 +78,6 @@ def add_sums(table: pd.DataFrame, tree: Tree) -> pd.DataFrame:
 
     Args:
         table: Tonnes, one row a series (index: its name), one column a month; not modified.
-        tree: Made for the series of the table.
 
     Returns:
         One row for each of ``tree.series``, in that order. A month of an added sum is NaN only if
@@ -104,7 +100,6 @@ def contradictions(table: pd.DataFrame, tree: Tree) -> list[str]:
     Args:
         table: Tonnes, at least 0, one row a series (index: its name), one column a month as number;
             not modified.
-        tree: Made for the series of the table.
 
     Returns:
         Name, number of periods, and the worst of them with both figures; widest gap first, empty if

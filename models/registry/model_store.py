@@ -38,13 +38,13 @@ the level that forecasts are ratios to, the destinations."""
 DIGEST_TAG: Final = "sha256"
 """Tag of a version: digest of its boosters and card."""
 
-PARTS: Final = "model"
+_PARTS: Final = "model"
 """Folder of boosters and card, below ``artifacts`` in the logged model."""
 
 EXAMPLE_ROWS: Final = 5
 """Rows kept beside the model to show what it takes."""
 
-ABOUT: Final = (
+_ABOUT: Final = (
     "Monthly exports of rare-earth magnets (HS 85051110) from China by destination, up to twelve "
     "months ahead, as quantiles in tonnes. The version with alias champion publishes, challenger "
     "is on trial, previous is the way back. `magnetcast compare` tells two versions apart."
@@ -86,7 +86,6 @@ def register(
         card: As for :func:`models.registry.served.predict_quantiles`; must survive JSON.
         example: Rows the model can predict; the first few are kept; not modified.
         tags: As the fields of ``registry.RegisteredVersion``.
-        description: What it is, for whoever looks at it in MLflow.
 
     Raises:
         ValueError: A head is missing, or the example lacks a column.
@@ -100,14 +99,14 @@ def register(
     outputs = served.names_of(inputs).join(served.predict_quantiles(loaded, card, inputs))
     tags = {**tags, DIGEST_TAG: _digest(texts)}
     with TemporaryDirectory() as scratch:
-        folder = Path(scratch) / PARTS
+        folder = Path(scratch) / _PARTS
         folder.mkdir()
         for name, text in texts.items():
             (folder / name).write_text(text, encoding="utf-8", newline="\n")
         logged = mlflow.pyfunc.log_model(
             name=MODEL,
             python_model=served.__file__,
-            artifacts={PARTS: str(folder)},
+            artifacts={_PARTS: str(folder)},
             # Without the gaps: MLflow would take a feature with a gap for one to be left out.
             signature=_signature(inputs.fillna(0.0), outputs),
             input_example=inputs,
@@ -131,7 +130,7 @@ def load(settings: Settings, version: int) -> LoadedModel:
     source = client.get_model_version_download_uri(MODEL, str(version))
     try:
         folder = mlflow.artifacts.download_artifacts(
-            artifact_uri=f"{source}/artifacts/{PARTS}", tracking_uri=client.tracking_uri
+            artifact_uri=f"{source}/artifacts/{_PARTS}", tracking_uri=client.tracking_uri
         )
         texts = {name: (Path(folder) / name).read_text(encoding="utf-8") for name in served.FILES}
         _check_digest(texts, expected)
@@ -216,7 +215,7 @@ def _next_version(
 ) -> int:
     """Register a logged model and return the number it got."""
     if not client.search_registered_models(f"name = '{MODEL}'"):
-        client.create_registered_model(MODEL, description=ABOUT)
+        client.create_registered_model(MODEL, description=_ABOUT)
     logged = client.get_logged_model(model_id)
     made = client.create_model_version(
         MODEL,

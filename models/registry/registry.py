@@ -132,7 +132,6 @@ def roll_back(settings: Settings, *, reason: str) -> tuple[RegisteredVersion, Re
 
     Args:
         settings: Where MLflow's database is.
-        reason: Why; kept with the version that is taken back.
 
     Returns:
         The version that publishes now and the one that was taken back.
@@ -216,7 +215,6 @@ def old_runs(
 
     Args:
         settings: Where MLflow's database is.
-        published: Names of the models that forecasts were published with.
         keep: How many of the newest runs stay whatever their age.
         before_ms: Runs that began at or after this moment stay (ms since 1970).
     """

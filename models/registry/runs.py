@@ -159,7 +159,7 @@ CUT_OFF: Final = "The process ended before the run did."
 """Error of a run that nobody closed."""
 
 ERROR_SHOWN: Final = 1000
-PAGE: Final = 1000
+_PAGE: Final = 1000
 
 _GONE: Final = (MlflowException, SQLAlchemyError)
 
@@ -170,7 +170,6 @@ def open_run(settings: Settings, *, name: str, tags: Mapping[str, str]) -> Itera
 
     Args:
         settings: Where MLflow's database and artifacts are; made when absent.
-        name: What a reader sees in the list of runs.
         tags: What the run is found by: ``as_of``, ``data_vintage``, ``git_commit``,
             ``model_version``, ``flow``.
 
@@ -228,7 +227,7 @@ def search_runs(settings: Settings, condition: str = "") -> list[Run]:
         lambda count, token: client.search_runs(
             [experiment], condition, max_results=count, order_by=newest_first, page_token=token
         ),
-        PAGE,
+        _PAGE,
     )
     return found
 
@@ -256,10 +255,6 @@ def log_panel(
 
     Args:
         panel: What was known of past months.
-        name: What a reader sees in the list of datasets.
-        as_of: The moment at which it was known.
-        data_vintage: Digest of the facts that it was made from.
-        source: The command that writes the panel.
     """
     months = panel.months[["destination", "period", "tonnes", "kind"]]
     origin = CodeDatasetSource({MLFLOW_SOURCE_NAME: source})

@@ -53,7 +53,7 @@ NAMES: Final = ("destination", "period")
 AS_OF: Final = "as_of"
 """Column that may take the place of all features where magnetcast and its store are at hand."""
 
-SMALLEST_TONNES: Final = 1e-9
+_SMALLEST_TONNES: Final = 1e-9
 """Keeps the logarithm of a series without trade finite."""
 
 _Floats = npt.NDArray[np.float64]
@@ -147,7 +147,7 @@ def trees_weight(card: Mapping[str, object], rows: pd.DataFrame) -> _Floats:
 def experts_ratio(rows: pd.DataFrame) -> _Floats:
     """Return the log ratio of the experts' finite middle to the recent level, one a row."""
     experts, level, offset = (_finite(rows, name) for name in (EXPERTS_TONNES, LEVEL, OFFSET))
-    answer, usual = (np.maximum(tonnes + offset, SMALLEST_TONNES) for tonnes in (experts, level))
+    answer, usual = (np.maximum(tonnes + offset, _SMALLEST_TONNES) for tonnes in (experts, level))
     return np.asarray(np.log(answer / usual))
 
 

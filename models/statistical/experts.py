@@ -66,7 +66,6 @@ class _Walk:
 
         Args:
             intercept: Of the lines as known after each month, months x series.
-            slope: As the intercept.
         """
         months = self._months
         error, line = np.empty_like(self._level), np.zeros_like(self._level)
@@ -89,7 +88,6 @@ class _Walk:
 
         Args:
             terms: Of the line, added up over all months.
-            share: How much of the line counts.
             horizon: Months ahead.
         """
         base = self._months.first_value
@@ -174,7 +172,7 @@ USUAL_RATE: Final = 0.1
 FOCUS: Final = 0.35
 """How strongly small errors attract weight: the power of the likelihood that mixes the points."""
 
-LEAST_LOSS: Final = 1e-9
+_LEAST_LOSS: Final = 1e-9
 """Mean squared error below which a smaller one attracts no further weight."""
 
 LARGEST_LOG: Final = 60.0
@@ -196,7 +194,6 @@ class SmoothingWeights:
 
     @property
     def grid(self) -> Floats:
-        """Return alpha, beta and gamma, each points x 1."""
         points = product(self.alphas, self.shares, self.turns)
         return columns_of([(a, a * b, (1.0 - a) * g) for a, b, g in points])
 
@@ -237,7 +234,6 @@ def robust(months: Months, season: Floats, horizon: int, pace: SmoothingWeights)
         months: Values with their season in them; below 0 counts as 0.
         season: Year x series: what each period of it is a multiple of to start with.
         horizon: Months ahead.
-        pace: How fast it moves.
     """
     size = mean_where(np.maximum(months.values, 0.0), months.known)
     shares = np.maximum(months.values, 0.0) / np.where(size > 0, size, 1.0)
@@ -262,7 +258,7 @@ def robust(months: Months, season: Floats, horizon: int, pace: SmoothingWeights)
 def _weights(loss: Floats, count: Ints) -> Floats:
     """Return the weight of each point, points x series; they add up to one."""
     some = np.maximum(count, 1)
-    fit = -FOCUS * some * np.log(loss / some + LEAST_LOSS)
+    fit = -FOCUS * some * np.log(loss / some + _LEAST_LOSS)
     share = np.exp(fit - fit.max(axis=0))
     weight: Floats = share / share.sum(axis=0)
     return weight
@@ -276,8 +272,6 @@ def _walk(
     Args:
         logs: Logs of months.
         season: Log season to start with, year x series.
-        pace: The points.
-        notes: Weights of the points, and room to write what they say into.
     """
     alpha, beta, gamma = pace.grid
     state = _start(logs, season, len(alpha))

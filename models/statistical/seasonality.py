@@ -14,13 +14,13 @@ BLOCK: Final = 1024
 LEAST_YEARS: Final = 2
 """Years a panel must have before any profile is read from it."""
 
-HALF_LIFE: Final = 2.5
+_HALF_LIFE: Final = 2.5
 """Years after which a ratio counts half."""
 
 NOISE_WEIGHT: Final = 1.25
 """Caution of the shrinkage: how many times its measured noise a profile is held to have."""
 
-LOWEST: Final = 0.3
+_LOWEST: Final = 0.3
 """Least factor of a period: values are divided by it, and a smaller one would blow up a stray."""
 
 LEAST_PANEL: Final = 10
@@ -49,7 +49,6 @@ def season_profiles(values: Floats, year: int = YEAR) -> Floats:
 
     Args:
         values: Series x periods, NaN where missing; not modified.
-        year: Periods of a year, even.
 
     Returns:
         Series x year, at least 0.3; column k is for the matrix columns k, k + year, ... All ones
@@ -74,7 +73,6 @@ def measured_profiles(values: Floats, year: int = YEAR) -> SeasonalProfiles:
 
     Args:
         values: Series x periods, NaN where missing, at least ``LEAST_YEARS``; not modified.
-        year: Periods of a year.
     """
     places = range(0, max(len(values), 1), BLOCK)
     blocks = [profiles_of(*ratios(values[at : at + BLOCK].T, year), year) for at in places]
@@ -109,7 +107,7 @@ def steadied_profiles(raw: SeasonalProfiles, panel: Floats) -> Floats:
     between = (apart**2).sum(axis=1) / (raw.profile.shape[1] - 1)
     noise = NOISE_WEIGHT * raw.variance
     kept = np.clip(1.0 - noise / np.maximum(between, 1e-12), 0.0, 1.0)
-    return np.maximum(panel + apart * np.where(raw.is_whole, kept, 0.0)[:, None], LOWEST)
+    return np.maximum(panel + apart * np.where(raw.is_whole, kept, 0.0)[:, None], _LOWEST)
 
 
 def seasonal_scale(values: Floats, year: int = YEAR) -> Floats:
@@ -156,7 +154,7 @@ def year_weights(years: int) -> Floats:
 
     Periods are weighted by themselves: how old the newest is makes no difference to any of them.
     """
-    return np.asarray(0.5 ** (1.0 / HALF_LIFE * np.arange(years)[::-1]))
+    return np.asarray(0.5 ** (1.0 / _HALF_LIFE * np.arange(years)[::-1]))
 
 
 def profiles_of(ratio: Floats, usable: Flags, year: int) -> SeasonalProfiles:
@@ -175,8 +173,6 @@ def profiles_from(mean: Floats, scatter: Floats, count: Floats) -> SeasonalProfi
 
     Args:
         mean: Weighted mean; not modified.
-        scatter: Weighted mean square around it, times the count.
-        count: Effective number.
     """
     middle = mean.mean(axis=0)
     is_whole = (count > 0).all(axis=0) & (middle > 0)
@@ -193,7 +189,6 @@ def ratios(months: Floats, year: int) -> tuple[Floats, Flags]:
 
     Args:
         months: Periods x series, NaN where missing; not modified.
-        year: Periods of a year, even.
     """
     filled = carried(months)
     half = year // 2

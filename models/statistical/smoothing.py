@@ -56,23 +56,19 @@ class Months:
 
     @property
     def gapped(self) -> Floats:
-        """Return the values, NaN where unknown."""
         return np.where(self.known, self.values, np.nan)
 
     @property
     def first(self) -> NDArray[np.intp]:
-        """Return the row of each series' first known month, 0 without any."""
         first: NDArray[np.intp] = self.known.argmax(axis=0)
         return first
 
     @property
     def first_value(self) -> Floats:
-        """Return the first known value of each series, 0 without any."""
         return self.values[self.first, np.arange(len(self.first))]
 
     @property
     def age(self) -> Floats:
-        """Return months since the first known one, negative before it."""
         return np.arange(len(self.known), dtype=np.float64)[:, None] - self.first
 
     def beginning(self) -> Iterator[NDArray[np.intp]]:
@@ -88,7 +84,6 @@ class Months:
 
     @property
     def weight(self) -> Floats:
-        """Return 1 where known, else 0."""
         return self.known.astype(np.float64)
 
     def blank(self, horizon: int) -> Floats:
@@ -260,7 +255,6 @@ def best_of(points: Floats, loss: Floats) -> Floats:
 
     Args:
         points: Parameters x points x series, or x 1 where all series have the same.
-        loss: Points x series.
     """
     each = np.broadcast_to(points, (len(points), *loss.shape))
     return np.take_along_axis(each, loss.argmin(axis=0)[None, None, :], axis=1)

@@ -119,7 +119,6 @@ def _document(
 
 
 def _columns(quantiles: list[Quantile] | None) -> list[str]:
-    """Return the columns of the CSV."""
     dropped = set(QUANTILE_COLUMNS) - set(QUANTILE_COLUMNS if quantiles is None else quantiles)
     kept = (name for name in FORECAST_COLUMNS if name not in dropped)
     return ["as_of", *kept, *OVERRIDE_COLUMNS]

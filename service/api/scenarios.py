@@ -21,15 +21,15 @@ from service.scenarios import WorkedScenario, scenario_csv, scenario_json
 from service.state import Current, Scenarios
 from store.schema.scenario import ScenarioText
 
-SCENARIO: Final[dict[str, Any]] = ScenarioText.model_json_schema(
+_SCENARIO: Final[dict[str, Any]] = ScenarioText.model_json_schema(
     ref_template="#/components/schemas/{model}"
 )
-PARTS: Final[Mapping[str, Any]] = SCENARIO.pop("$defs")
+PARTS: Final[Mapping[str, Any]] = _SCENARIO.pop("$defs")
 """Schemas that the scenario refers to, by name."""
 
 router = APIRouter(tags=["scenarios"])
 
-KINDS: Final = ("application/json", "application/yaml", "application/x-yaml", "text/yaml")
+_KINDS: Final = ("application/json", "application/yaml", "application/x-yaml", "text/yaml")
 """Accepted bodies. No form of another site can send one without a preflight request."""
 
 WORKED_COLUMNS: Final = ("key", "name", "description", "text")
@@ -94,10 +94,10 @@ async def body_text(request: Request) -> bytes:
         HTTPException: 415 for other content types.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind not in KINDS:
+    if kind not in _KINDS:
         raise HTTPException(
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-            f"Content-Type {kind!r} is not accepted. Expected one of {', '.join(KINDS)}. "
+            f"Content-Type {kind!r} is not accepted. Expected one of {', '.join(_KINDS)}. "
             "Send a scenario like the files in scenarios/ with its content type.",
         )
     return await request.body()
@@ -113,7 +113,7 @@ def body_of(worked: Sequence[WorkedScenario]) -> dict[str, Any]:
         }
         for one in worked
     }
-    content = {"schema": SCENARIO, "examples": examples}
+    content = {"schema": _SCENARIO, "examples": examples}
     return {
         "required": True,
         "description": "Measures and tariff steps, like the files in scenarios/.",

@@ -24,7 +24,7 @@ from store.publications.published import read_published
 
 _LOG: Final = logging.getLogger("magnetcast.service")
 
-NICE: Final = 10
+_NICE: Final = 10
 """Niceness of the process that draws, below the one that answers."""
 
 POLL_S: Final = 0.2
@@ -58,13 +58,6 @@ def drawn_ahead(
     """Return ``draw``, with its pictures drawn by another process.
 
     Closing what it returns ends that process. What it leaves undrawn is drawn here.
-
-    Args:
-        draw: A function of a module.
-        engine: The store that is served.
-        meanings: What the names of drivers mean.
-        clock: Tells the time.
-        meanwhile: What to do here, in steps, while that process starts.
     """
 
     def drawn(publication: Publication, languages: Collection[str]) -> Generator[object]:
@@ -105,7 +98,7 @@ def work(pipe: Connection, task: Task) -> None:
     """Draw and send; the main function of the process."""
     # Ctrl-C ends the service, which ends this process.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.nice(NICE)
+    os.nice(_NICE)
     # As if they were drawn: nobody looks at them here.
     keep(dict.fromkeys(task.known, ""))
     with open_to_read(task.store.render_as_string(hide_password=False)) as engine:

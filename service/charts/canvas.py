@@ -21,7 +21,7 @@ from service.charts.fonts import OWN, families, glyphs, png_language, without_bo
 from service.charts.kept import kept
 from service.language.choice import in_language, language
 
-DPI: Final = 160
+_DPI: Final = 160
 
 COLOURS: Final[dict[str, str]] = {
     "ink": "#1b1f24",
@@ -106,7 +106,7 @@ def png(draw: Callable[..., Figure], *content: object) -> bytes:
             FigureCanvasAgg(figure)
             for text in figure.findobj(Text):
                 without_boxes(text)
-            figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
+            figure.savefig(buffer, format="png", dpi=_DPI, metadata={"Software": None})
         return buffer.getvalue()
 
     return kept(drawn, "png", draw.__module__, draw.__qualname__, code, content)
@@ -118,10 +118,8 @@ def svg(draw: Callable[..., Figure], *content: object, prefix: str, label: str) 
     It has no ``style``, so a page that allows none inline shows it all the same.
 
     Args:
-        draw: Makes the figure.
         content: All that is drawn, the arguments of ``draw``.
         prefix: Put before every id, for many pictures live in one page.
-        label: What the picture shows, for those who cannot see it.
     """
 
     def drawn() -> str:
@@ -171,7 +169,6 @@ backend_svg.RendererSVG = _Renderer  # type: ignore[misc]  # no other way to cho
 
 
 def _own_ids(text: str, *, prefix: str) -> str:
-    """Make the ids of one picture its own."""
     renamed = re.sub(r'\bid="', f'id="{prefix}-', text)
     return re.sub(r'(url\(#|href="#)', rf"\g<1>{prefix}-", renamed)
 

@@ -58,17 +58,14 @@ class ReportInput:
 
     @property
     def goods(self) -> str:
-        """Return the commodity in words."""
         return words_of(self.commodity, {self.commodity: self.label})
 
     @property
     def as_of_date(self) -> pd.Timestamp:
-        """Return ``as_of`` without its zone, to compare with the naive dates of the tables."""
         return self.as_of.tz_convert("UTC").tz_localize(None)
 
     @property
     def cutoff_end(self) -> pd.Timestamp:
-        """Return the first moment after the cutoff month."""
         return pd.Timestamp(f"{self.cutoff}-01") + pd.DateOffset(months=1)
 
 
@@ -104,7 +101,6 @@ class Fan:
 
     @property
     def start(self) -> pd.Timestamp:
-        """Return the left edge of the chart."""
         return self.cutoff_end - pd.DateOffset(months=self.months_before)
 
     def for_phones(self) -> "Fan":
@@ -120,12 +116,10 @@ class Fan:
 
     @property
     def end(self) -> pd.Timestamp:
-        """Return the right edge, the end of the last month forecast."""
         return _end(self.forecast, self.cutoff_end)
 
     @property
     def last_year(self) -> float:
-        """Return the tonnes of the twelve months up to the cutoff."""
         recent = self.history["period"] >= self.cutoff_end - pd.DateOffset(months=12)
         return float(self.history.loc[recent, "tonnes"].sum())
 

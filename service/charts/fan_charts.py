@@ -52,12 +52,10 @@ class _Sheet:
 
     @property
     def below(self) -> float:
-        """Return the inches under the axes."""
         return self.foot + (self.captions * self.line + 0.15 if self.captions else 0.0)
 
     @property
     def height(self) -> float:
-        """Return the inches of the whole."""
         return self.head + self.axes + self.below
 
     def box(self) -> tuple[float, float, float, float]:

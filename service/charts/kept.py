@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 
 import pandas as pd
 
-MOST: Final = 512
+_MOST: Final = 512
 """Pictures in memory, each some 50 to 300 kB."""
 
 Picture = TypeVar("Picture", str, bytes)
@@ -20,12 +20,7 @@ _PICTURES: Final[OrderedDict[str, Any]] = OrderedDict()
 
 
 def kept(draw: Callable[[], Picture], *content: object) -> Picture:
-    """Return the picture of some content, drawn where it is not kept from before.
-
-    Args:
-        draw: Draws it.
-        content: All that the picture depends on.
-    """
+    """Return the picture of some content, drawn where it is not kept from before."""
     key = digest_of(content)
     with _LOCK:
         found: Picture | None = _PICTURES.pop(key, None)
@@ -45,7 +40,7 @@ def keep(drawn: Mapping[str, str | bytes]) -> None:
     with _LOCK:
         for key, picture in drawn.items():
             _PICTURES[key] = picture
-        while len(_PICTURES) > MOST:
+        while len(_PICTURES) > _MOST:
             _PICTURES.popitem(last=False)
 
 

@@ -40,7 +40,6 @@ class Marker:
 
     @property
     def state(self) -> str:
-        """Return in words what the date of the marker means."""
         return gettext(_STATES[self.direction, "in force" if self.in_force else self._not_in_force])
 
     @property
@@ -49,7 +48,6 @@ class Marker:
 
     @property
     def symbol(self) -> str:
-        """Return the shape as a character: filled when in force, hollow otherwise."""
         return SYMBOLS[self.direction][0 if self.in_force else 1]
 
 
@@ -76,9 +74,6 @@ def pick_markers(
     Args:
         events: Newest version of each event known at ``as_of``; not modified.
         destination: Code of the chart's destination.
-        start: First moment of the chart, naive.
-        end: Last moment of the chart, naive.
-        as_of: Naive moment of the forecast.
     """
     records = events.to_dict("records")
     found = [_marker(row, destination=destination, as_of=as_of) for row in records]
@@ -195,9 +190,6 @@ def pick_steps(
     Args:
         tariffs: Newest version of each step known at ``as_of``; not modified.
         destination: Code of the chart's destination; members of EU27 charge what EU27 does.
-        start: First moment of the chart, naive.
-        end: Last moment of the chart, naive.
-        as_of: Naive moment of the forecast.
     """
     importer = importer_of(destination)
     within = tariffs["effective_from"].between(start, end)

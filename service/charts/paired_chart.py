@@ -27,7 +27,7 @@ from service.scenarios import SIDES
 from store.vocabulary import QUANTILE_COLUMNS
 
 SEEN_THROUGH: Final = 0.6
-LINES: Final = {"base": "median", "scenario": "scenario"}
+_LINES: Final = {"base": "median", "scenario": "scenario"}
 FILLS: Final = {"base": "band80", "scenario": "scenario80"}
 
 
@@ -56,8 +56,6 @@ def phone_paired_svg(pair: Pair, *, label: str, name: str = "what-if-phone") -> 
     """Draw both on a narrow sheet, with few months of history.
 
     Args:
-        pair: What to draw.
-        label: The alt text.
         name: Begins the ids within; another for each chart of a page.
     """
     few = replace(pair, fan=pair.fan.for_phones())
@@ -113,9 +111,11 @@ def _plot_side(axes: Axes, fan: Fan, name: str) -> None:
         alpha=SEEN_THROUGH,
     )  # fmt: skip
     for edge in ("p10", "p90"):
-        axes.plot(days, rows[edge], color=COLOURS[LINES[name]], lw=0.7, zorder=2 + order / 10)
+        axes.plot(days, rows[edge], color=COLOURS[_LINES[name]], lw=0.7, zorder=2 + order / 10)
     dashes = (0, (4, 2)) if name == "base" else "solid"
-    axes.plot(days, rows["p50"], color=COLOURS[LINES[name]], lw=2, ls=dashes, zorder=3 + order / 10)
+    axes.plot(
+        days, rows["p50"], color=COLOURS[_LINES[name]], lw=2, ls=dashes, zorder=3 + order / 10
+    )
 
 
 def _plot_difference(axes: Axes, table: pd.DataFrame) -> None:
@@ -141,7 +141,7 @@ def _entries(pair: Pair) -> list[Artist]:
     for name in SIDES:
         side = pair.base_label if name == "base" else gettext("scenario")
         dashes = (0, (4, 2)) if name == "base" else "solid"
-        ink = COLOURS[LINES[name]]
+        ink = COLOURS[_LINES[name]]
         found.append(
             Line2D([], [], color=ink, lw=2, ls=dashes, label=gettext("%(side)s, median", side=side))
         )

@@ -83,7 +83,6 @@ def _draw_overview(fans: Sequence[Fan], title: str) -> Figure:
 
 
 def _draw_small(axes: Axes, fan: Fan) -> None:
-    """Draw one of the small multiples."""
     axes.set_xlim(axis_day(fan.start), axis_day(fan.end))
     axes.xaxis.set_major_locator(month_starts(fan, months=12))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda day, _: f"{axis_moment(day):%Y}"))

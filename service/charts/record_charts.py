@@ -17,7 +17,7 @@ from service.live.publication import Publication
 from service.wording import name_of, tonnes
 from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
 
-MONTHS: Final = 3
+_MONTHS: Final = 3
 """Months ahead whose earlier forecasts are drawn."""
 
 EDGE_DAYS: Final = 20
@@ -48,7 +48,7 @@ def _revised(publication: Publication, fan: Fan) -> str:
 
 def _revisions(publication: Publication, fan: Fan) -> pd.DataFrame:
     """Return the forecasts of the next months by all publications, oldest first."""
-    months = [f"{period:%Y-%m}" for period in months_ahead(fan)["period"][:MONTHS]]
+    months = [f"{period:%Y-%m}" for period in months_ahead(fan)["period"][:_MONTHS]]
     rows = publication.published.forecasts
     own = rows.loc[rows["destination"].eq(fan.destination) & rows["period"].isin(months)]
     return own.sort_values(["period", "as_of"], ignore_index=True)
@@ -80,7 +80,7 @@ def _draw_revisions(rows: pd.DataFrame) -> Figure:
     for axes, (period, own) in zip(panels, months, strict=True):
         month = dated(pd.Timestamp(str(period)), "long month")
         _draw_month(axes, own, gettext("%(month)s, tonnes", month=month))
-    shown = {days[0], days[-1]} if len(days) > MONTHS else set(days)
+    shown = {days[0], days[-1]} if len(days) > _MONTHS else set(days)
     panels[-1].set_xticks(sorted(shown))
     panels[-1].set_xlim(days[0] - EDGE_DAYS, days[-1] + EDGE_DAYS)
     panels[-1].set_xticklabels(

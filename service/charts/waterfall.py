@@ -25,10 +25,7 @@ def waterfall_svg(start: Step, steps: Sequence[Step], end: str, *, prefix: str) 
     """Return the picture of a sum: where it starts, what is added, and where it ends.
 
     Args:
-        start: The level.
         steps: What is added to it, in order.
-        end: What the sum is called.
-        prefix: Names the picture within its page.
     """
     total = start[1] + sum(value for _, value in steps)
     parts = gettext("; ").join(f"{words}: {signed_tonnes(value)} t" for words, value in steps)

@@ -117,7 +117,7 @@ def _token_of(header: str) -> str:
     return ""
 
 
-LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 def is_own_name(header: str, public: frozenset[str]) -> bool:
@@ -126,4 +126,4 @@ def is_own_name(header: str, public: frozenset[str]) -> bool:
         name = urlsplit(f"//{header}").hostname or ""
     except ValueError:
         return False
-    return name.removesuffix(".") in LOOPBACK | public
+    return name.removesuffix(".") in _LOOPBACK | public

@@ -70,10 +70,7 @@ def problem(
     """Return an error for programs.
 
     Args:
-        status: HTTP status.
         detail: What is wrong, where, what was expected and what to do.
-        instance: Path asked for.
-        headers: More headers.
     """
     title = HTTPStatus(status).phrase
     document = {
@@ -221,7 +218,6 @@ class ListReply:
 
     @property
     def wants_csv(self) -> bool:
-        """Tell whether CSV is requested."""
         return wants_csv(self.request, self.form)
 
     def reply(self, rows: Sequence[Record], columns: Sequence[str]) -> Response:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-JSON: Final = "application/json"
+_JSON: Final = "application/json"
 CSV: Final = "text/csv; charset=utf-8"
 HTML: Final = "text/html; charset=utf-8"
 
@@ -41,7 +41,7 @@ def answer_of(body: bytes, media: str) -> Answer:
 def json_answer(value: object) -> Answer:
     """Return a value as JSON; NaN is an error of ours."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return answer_of(text.encode(), JSON)
+    return answer_of(text.encode(), _JSON)
 
 
 def csv_answer(rows: Iterable[Mapping[str, object]], columns: Sequence[str]) -> Answer:

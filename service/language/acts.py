@@ -20,9 +20,6 @@ def act_words(summary: str) -> str:
     """Return a summary in the language in use; one that the catalogue has not stays English.
 
     Names and descriptions of example scenarios are looked up alike.
-
-    Args:
-        summary: As in the ledger, or as the title of an act without what it begins or ends with.
     """
     name = catalogued(summary)
     if not name or translated(name) == name:

@@ -80,5 +80,4 @@ def other_fields(query: str) -> str:
 
 
 def _field(address: str, code: str) -> str:
-    """Return what to add to an address."""
     return f"{'&' if '?' in address else '?'}{PARAMETER}={code}"

@@ -38,7 +38,6 @@ class LanguageChoice:
 
     @property
     def tag(self) -> str:
-        """Return the language tag."""
         return TAGS.get(self.language, self.language)
 
 
@@ -75,7 +74,6 @@ def choice_for(named: str, accepted: str) -> LanguageChoice:
 
     Args:
         named: The language in the address; one that is not offered counts as none.
-        accepted: The header.
     """
     if named in LANGUAGES:
         return LanguageChoice(named, named)

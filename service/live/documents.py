@@ -19,7 +19,7 @@ KILOGRAMS: Final = 3
 OVERRIDE_COLUMNS: Final = ("override_t", "override_by", "override_reason")
 """Columns of exports beside those of a forecast file."""
 
-NUMBERS: Final = (*QUANTILE_COLUMNS, "mean")
+_NUMBERS: Final = (*QUANTILE_COLUMNS, "mean")
 
 
 def forecast_document(
@@ -30,7 +30,6 @@ def forecast_document(
     Args:
         rows: Forecasts of one moment (columns of ``read_forecasts``); not modified.
         destination: One that is in ``rows``.
-        meanings: Drivers in words.
         scores: Of the newest backtest, for the coverage of the bands.
     """
     own = rows.loc[rows["destination"] == destination].sort_values("period")
@@ -117,11 +116,10 @@ def _coverage(found: Coverage) -> Record:
 
 
 def _month(row: Mapping[object, object], meanings: Mapping[str, str]) -> Record:
-    """Return one month of a document."""
     return {
         "period": str(row["period"]),
         "horizon": int(str(row["horizon"])),
-        **{name: round(float(str(row[name])), KILOGRAMS) for name in NUMBERS},
+        **{name: round(float(str(row[name])), KILOGRAMS) for name in _NUMBERS},
         "status": str(row["status"]),
         "drivers": [
             {"name": name, "meaning": meanings.get(name, name), "tonnes": tonnes}

@@ -39,12 +39,10 @@ class PlanningState:
 
     @property
     def needs(self) -> pd.DataFrame:
-        """Return the active needs."""
         return _active(self.rows.needs)
 
     @property
     def rules(self) -> pd.DataFrame:
-        """Return the active alert rules."""
         return _active(self.rows.rules)
 
     def is_overridden(self, commodity: str, destination: str, as_of: pd.Timestamp) -> bool:
@@ -69,7 +67,6 @@ class PlanningState:
         Args:
             commodity: A code.
             destination: A code.
-            as_of: Moment of the publication.
 
         Returns:
             By month, ``YYYY-MM``: tonnes, author, reason and available_at of the newest.
@@ -84,7 +81,7 @@ def _active(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.loc[rows["ended_at"].isna()]
 
 
-MOST: Final = 16
+_MOST: Final = 16
 """Commodities kept; docs/service.md has what one takes."""
 
 
@@ -95,16 +92,14 @@ class CommodityCache:
         """Begin empty."""
         self._engine = engine
         self._meanings = meanings
-        self._made = Recent(MOST)
+        self._made = Recent(_MOST)
         self._making = threading.Lock()
 
     def beside(self, magnets: Publication, commodity: str, *, clock: pd.Timestamp) -> Publication:
         """Return what is published of a commodity, made now if the store changed since.
 
         Args:
-            magnets: The publication of the magnets.
             commodity: A code; the magnets' own gives ``magnets``.
-            clock: The moment.
 
         Raises:
             UnknownError: There is no forecast of it.
@@ -202,7 +197,6 @@ class LivePublication:
 
     @property
     def planning(self) -> PlanningState:
-        """Return the newest state of planning."""
         return self._planning or self.refresh_planning()
 
     def refresh_planning(self) -> PlanningState:

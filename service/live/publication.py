@@ -98,13 +98,7 @@ class KnownState:
 
 
 def state_at(published: Published, as_of: pd.Timestamp, panel: StoredPanel) -> KnownState:
-    """Return what was known at the moment of a forecast.
-
-    Args:
-        published: What is published of its commodity.
-        as_of: The moment.
-        panel: The panel behind it.
-    """
+    """Return what was known at the moment of a forecast."""
     own = published.forecasts["as_of"] == as_of
     return KnownState(
         as_of=as_of,
@@ -152,47 +146,38 @@ class Publication:
 
     @property
     def commodity(self) -> str:
-        """Return what it forecasts."""
         return self.published.commodity
 
     @property
     def goods(self) -> str:
-        """Return what it forecasts, in words."""
         return words_of(self.commodity, self.published.labels)
 
     @property
     def is_wide(self) -> bool:
-        """Tell whether there are too many destinations to list in reading order and draw all."""
         return len(self.answers) > MOST_IN_ORDER
 
     @property
     def is_magnets(self) -> bool:
-        """Tell whether it is of the magnets, whose policy and scenarios are kept."""
         return self.published.is_magnets
 
     @property
     def key(self) -> PublicationKey:
-        """Return what names this state."""
         return self.as_of, self.published.mark
 
     @property
     def snapshot(self) -> KnownState:
-        """Return what was known at the newest forecast."""
         return self.snapshots[self.as_of]
 
     @property
     def latest(self) -> pd.DataFrame:
-        """Return the newest forecasts."""
         return self.forecasts_at(self.as_of)
 
     @property
     def destinations(self) -> list[str]:
-        """Return the destinations of the newest forecast, in reading order."""
         return list(self.answers)
 
     @property
     def moments(self) -> list[pd.Timestamp]:
-        """Return the moments forecast at, newest first."""
         return sorted(self.snapshots, reverse=True)
 
     def scores_at(self, as_of: pd.Timestamp) -> pd.DataFrame:
@@ -216,8 +201,6 @@ def read_new_panels(engine: Engine, published: Published, kept: Panels) -> Panel
     """Return the panels behind what is published; those kept are not read again.
 
     Args:
-        engine: An opened store.
-        published: What is published of a commodity.
         kept: Panels read before.
     """
     named = set(published.panels.values())
@@ -238,8 +221,6 @@ def make_publication(
         published: The rows.
         panels: The panels behind the forecasts, by digest; without its panel a forecast is shown
             without the months before it.
-        meanings: What the name of a driver means.
-        now: The moment, for the policy ledger.
 
     Raises:
         NothingPublishedError: There is no forecast.

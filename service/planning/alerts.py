@@ -54,7 +54,6 @@ def finding_of(
         rule: A row of the table, as plain values.
         need: The need it watches, if any.
         newest: The newest publication.
-        before: The previous one.
     """
     new_values, old_values = (
         _WATCHED[rule["measure"]](rule, need, part) for part in (newest, before)
@@ -170,12 +169,7 @@ def plain_day(moment: datetime | str) -> str:
 
 
 def alerts_in_words(planning: PlanningState, labels: Mapping[str, str]) -> list[Record]:
-    """Return the alerts as ``entries.alerts``, in the language in use.
-
-    Args:
-        planning: The planning.
-        labels: Labels of commodities.
-    """
+    """Return the alerts as ``entries.alerts``, in the language in use."""
     found = entries.alerts(planning)
     if language() == DEFAULT:
         return found
@@ -194,10 +188,5 @@ def alerts_in_words(planning: PlanningState, labels: Mapping[str, str]) -> list[
 
 
 def alert_id(uid: str, as_of: pd.Timestamp) -> str:
-    """Return the permanent id of an alert, in the feed as in messages.
-
-    Args:
-        uid: Unique id of its rule.
-        as_of: Moment of the publication that the alert is about.
-    """
+    """Return the permanent id of an alert, in the feed as in messages."""
     return uuid.uuid5(uuid.UUID(hex=uid), f"{as_of:%Y-%m-%dT%H:%M:%SZ}").urn

@@ -191,7 +191,6 @@ def record_override(
 
 
 def _watched(live: LivePublication, rule: AlertRule) -> str:
-    """Return the commodity that a rule watches."""
     needs = live.planning.needs
     own = needs.loc[needs["id"].isin([rule.need_id]), "commodity"]
     return rule.commodity or next(iter(own.astype(str)), COMMODITY)

@@ -19,11 +19,11 @@ from store.messages import from_json
 from store.vocabulary import COMMODITY
 
 ATOM: Final = "application/atom+xml; charset=utf-8"
-SPACE: Final = "http://www.w3.org/2005/Atom"
+_SPACE: Final = "http://www.w3.org/2005/Atom"
 ADDRESS: Final = "/alerts.atom"
 FEED_ID: Final = "urn:magnetcast:alerts"
 
-MOST_ENTRIES: Final = 100
+_MOST_ENTRIES: Final = 100
 
 
 def atom(
@@ -36,17 +36,15 @@ def atom(
     """Return the feed: forecasts that await approval, then alerts, newest first.
 
     Args:
-        planning: The planning.
         began: When the feed was last changed if there is nothing in it.
         publications: As ``store.publications.decisions.read_publications``; not modified.
-        labels: Labels of commodities.
     """
     held = _held(publications)
     uids = dict(zip(planning.rows.rules["id"], planning.rows.rules["uid"], strict=True))
-    alerts = alerts_in_words(planning, labels)[:MOST_ENTRIES]
+    alerts = alerts_in_words(planning, labels)[:_MOST_ENTRIES]
     moments = [row["evaluated_at"] for row in alerts] + [row["frozen_at"] for row in held]
     changed = max(moments, default=f"{began:%Y-%m-%dT%H:%M:%SZ}")
-    feed = ET.Element("feed", xmlns=SPACE)
+    feed = ET.Element("feed", xmlns=_SPACE)
     _add(feed, "id", FEED_ID)
     _add(feed, "title", gettext("magnetcast alerts"))
     _add(feed, "updated", changed)

@@ -20,7 +20,7 @@ SHIPPING_DAYS: Final[Mapping[str, Days]] = {
 """By sea, as forwarders quote it; others have no default. Source: docs/data/shipping_times.md."""
 
 
-LONGEST: Final = 365
+_LONGEST: Final = 365
 
 
 def shipping_days(text: str) -> dict[str, Days]:
@@ -36,10 +36,10 @@ def shipping_days(text: str) -> dict[str, Days]:
     for part in filter(None, map(str.strip, text.split(","))):
         found = re.fullmatch(r"([A-Z0-9_]+) +(\d+)-(\d+)", part)
         days = (int(found[2]), int(found[3])) if found else (1, 0)
-        if found is None or not days[0] <= days[1] <= LONGEST:
+        if found is None or not days[0] <= days[1] <= _LONGEST:
             raise DataError(
                 f"MAGNETCAST_SHIPPING_DAYS: {part[:40]!r} is no destination with a span of days. "
-                f"Expected such as USA 20-35, up to {LONGEST} days. Correct it."
+                f"Expected such as USA 20-35, up to {_LONGEST} days. Correct it."
             )
         own[found[1]] = days
     return {**SHIPPING_DAYS, **own}
@@ -50,7 +50,6 @@ def arrival_months(period: str, days: Days) -> str:
 
     Args:
         period: First day of the month of clearance, ISO.
-        days: From clearance to arrival.
     """
     month = pd.Timestamp(period).replace(day=1)
     soonest = month + pd.Timedelta(days=days[0])

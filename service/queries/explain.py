@@ -88,7 +88,7 @@ def forecast_sentences(destination: str, period: str, parts: Mapping[str, float]
     return [_sentence(text) for text in (head, second, *rest)]
 
 
-LEVEL: Final = marked("average of the last twelve known months")
+_LEVEL: Final = marked("average of the last twelve known months")
 
 
 def steps_of(parts: Mapping[str, float]) -> tuple[tuple[str, float], list[tuple[str, float]]]:
@@ -109,7 +109,7 @@ def steps_of(parts: Mapping[str, float]) -> tuple[tuple[str, float], list[tuple[
     steps = [(_cause(CAUSES[name], rounded[name]), rounded[name]) for name in named]
     small = sum(rounded[name] for name in order if name not in named)
     other = [(gettext(_OTHER), small)] if small else []
-    return (gettext(LEVEL), level), [*steps, *other]
+    return (gettext(_LEVEL), level), [*steps, *other]
 
 
 def change_sentences(
@@ -196,7 +196,6 @@ def _effect(cause: str, value: float, median: float) -> str:
 
 
 def _cause(words: str, value: float) -> str:
-    """Return the words of a cause that has an effect."""
     return gettext(words if value > 0 else _BELOW.get(words, words))
 
 
@@ -225,7 +224,6 @@ def explanation(
     Args:
         publication: The newest publication.
         destination: A code.
-        moment: Of a published forecast.
         period: ``YYYY-MM``; None for all months.
 
     Raises:

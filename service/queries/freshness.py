@@ -20,7 +20,7 @@ USUAL_LAG_DAYS: Final = 20
 """Days from the end of a month to the detail by destination. Source: calendar of China's customs,
 which names the 18th or 20th; used where the store holds no release."""
 
-RECENT_MONTHS: Final = 24
+_RECENT_MONTHS: Final = 24
 LATE_MONTHS: Final = 2
 """Due months without a figure that make the data late; one may be a matter of days."""
 
@@ -47,7 +47,6 @@ class Freshness:
 
     @property
     def is_fresh(self) -> bool:
-        """Tell whether there are no notices."""
         return not self.notices
 
 
@@ -55,7 +54,6 @@ def freshness_of(publication: Publication, *, now: pd.Timestamp) -> Freshness:
     """Return how fresh the newest forecast is.
 
     Args:
-        publication: What is published.
         now: The moment of the request (UTC).
     """
     today = now.tz_convert("UTC").tz_localize(None).normalize()
@@ -107,7 +105,7 @@ def _lag_days(publication: Publication) -> int:
     """Return how long after a month its detail was usually published in recent years."""
     calendar = publication.published.calendar
     detail = calendar.loc[calendar["what"] == "detail"].sort_values("period_to")
-    recent = detail.drop_duplicates("period_to").tail(RECENT_MONTHS)
+    recent = detail.drop_duplicates("period_to").tail(_RECENT_MONTHS)
     if recent.empty:
         return USUAL_LAG_DAYS
     ends = recent["period_to"] + pd.offsets.MonthEnd(0)

@@ -20,7 +20,6 @@ def months_of(
     """Return the months of a destination, oldest first, as known at a published forecast.
 
     Args:
-        publication: What is published.
         destination: A code.
         as_of: Day or moment of a published forecast; the newest if None.
 
@@ -42,7 +41,6 @@ def figures(
     """Return the published figures, newest first: a revision is one more row.
 
     Args:
-        publication: What is published.
         destination: Only those about this code (also regions and rankings); None means all.
         period: Only those whose months include this one, ``YYYY-MM``; None means all.
     """

@@ -56,7 +56,7 @@ def any_short(paths: Floats, tonnes: float) -> float:
     return float((paths < tonnes).any(axis=1).mean())
 
 
-COVERS: Final = (0.90, 0.95)
+_COVERS: Final = (0.90, 0.95)
 
 NEED_COLUMNS: Final = (
     "id", "name", "commodity", "destination", "period_from", "period_to", "tonnes", "author",
@@ -136,7 +136,6 @@ def need_document(publication: Publication, need: Record) -> Record:
     """Return a need with its months; numbers are tonnes, chances are shares.
 
     Args:
-        publication: What is published.
         need: A row of the table, as plain values.
     """
     rows = months_needed(publication, need)
@@ -148,7 +147,7 @@ def need_document(publication: Publication, need: Record) -> Record:
         paths = sample_paths(quantiles[None], ErrorCopula(autocorrelation.share))[:, 0]
     buffers = [
         round(buffer_for(paths, need["tonnes"], cover), KILOGRAMS) if len(ahead) else None
-        for cover in COVERS
+        for cover in _COVERS
     ]
     months = [f"{period:%Y-%m}" for period in ahead["period"]]
     return {
@@ -186,7 +185,6 @@ def months_needed(publication: Publication, need: Record) -> pd.DataFrame:
 
 
 def _month(row: Mapping[Hashable, Any], tonnes: float, publication: Publication) -> Record:
-    """Return one month of a need."""
     chance = chance_below([float(row[name]) for name in QUANTILE_COLUMNS], tonnes)
     numbers = {name: round(float(row[name]), KILOGRAMS) for name in ("p10", "p50", "p90")}
     return {

@@ -27,7 +27,7 @@ from store.vocabulary import (
     QUANTILES,
 )
 
-YEAR: Final = 12
+_YEAR: Final = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,6 @@ class Sum:
 
     @property
     def record(self) -> Record:
-        """Return it as the API tells it, ``SumResponse``."""
         numbers = dict(zip(QUANTILE_COLUMNS, self.quantiles, strict=True))
         known = not np.isnan(self.year_before)
         return {
@@ -84,7 +83,6 @@ def sums_of(publication: Publication, destinations: Sequence[str]) -> list[Sum]:
     """Return the quarters ahead, the year to its end and the next twelve months.
 
     Args:
-        publication: What is published.
         destinations: Taken together; none of them holds another.
 
     Returns:
@@ -111,9 +109,9 @@ def sums_of(publication: Publication, destinations: Sequence[str]) -> list[Sum]:
         (
             gettext("Year %(year)s", year=today.year),
             pd.Period(year=today.year, month=1, freq="M"),
-            YEAR,
+            _YEAR,
         ),
-        (gettext("Next twelve months"), today, YEAR),
+        (gettext("Next twelve months"), today, _YEAR),
     ]
     found = (known.sum(what, first, first + (count - 1), paths) for what, first, count in spans)
     return [one for one in found if one is not None]
@@ -174,7 +172,7 @@ class _Known:
         drawn = paths[:, self.forecast_months.isin(ahead)].sum(axis=1) + self.past[past].sum()
         drawn += noise * np.random.default_rng(SEED + 1).standard_normal(PATHS)
         quantiles = np.quantile(drawn, QUANTILES)
-        before = span - YEAR
+        before = span - _YEAR
         year = float(self.past[before].sum()) if before.isin(self.past.index).all() else np.nan
         return Sum(
             what, first.to_timestamp(), last.to_timestamp(), len(past),

@@ -68,7 +68,6 @@ def published_at(publication: Publication, rows: pd.DataFrame) -> pd.Timestamp |
     """Return when a forecast was published, or its run ended; None where neither is recorded.
 
     Args:
-        publication: What is published.
         rows: Rows of one publication; not modified.
     """
     known = publication.published.publications
@@ -126,7 +125,7 @@ def _rows(publication: Publication, engine: Engine) -> list[Record]:
     return records(magnets_first[columns_of(CommodityResponse)])
 
 
-SEARCHED: Final = ("event_id", "issuer", "summary", "legal_reference", "products", "note")
+_SEARCHED: Final = ("event_id", "issuer", "summary", "legal_reference", "products", "note")
 SEARCHED_STEPS: Final = ("importer", "component", "legal_reference", "note")
 
 
@@ -147,7 +146,7 @@ def events(publication: Publication, search: LedgerQuery) -> list[Record]:
     if search.destination:
         fits = [touches(search.destination, _codes(cell)) for cell in rows["destinations"]]
         rows = rows.loc[fits]
-    rows = _matching(rows, SEARCHED, search.text)
+    rows = _matching(rows, _SEARCHED, search.text)
     order = ["announced_on", "severity", "event_id"]
     return records(rows.sort_values(order, ascending=False)[columns_of(Event)])
 

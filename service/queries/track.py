@@ -36,7 +36,6 @@ class TrackScore:
 
     @property
     def loses(self) -> bool:
-        """Tell whether a simple rule had a smaller error."""
         return self.wape > min(self.seasonal_naive, self.last_value)
 
 

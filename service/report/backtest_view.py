@@ -18,7 +18,7 @@ YARDSTICKS: Final[dict[str, str]] = {
 OURS: Final = "magnetcast"
 """Name of the forecast beside the yardsticks, whichever model made it."""
 
-METRICS: Final = ("wape", "mase", "sql", "value_added")
+_METRICS: Final = ("wape", "mase", "sql", "value_added")
 """Compared here; coverage comes from ``models.evaluation.scores``."""
 
 _CELL: Final = ["scope", "horizon_from", "horizon_to", "model"]
@@ -41,12 +41,10 @@ class ScoreRow:
 
     @property
     def scope_name(self) -> str:
-        """Return the scope in words."""
         return scope_name(self.scope)
 
     @property
     def model_name(self) -> str:
-        """Return the model in words."""
         return gettext(YARDSTICKS[self.model]) if self.yardstick else OURS
 
 
@@ -73,7 +71,7 @@ def without_components(scores: pd.DataFrame) -> pd.DataFrame:
 
 def score_rows(scores: pd.DataFrame) -> list[ScoreRow]:
     """Return one row a scope, horizon range and model: all destinations first, ours on top."""
-    scores = scores.loc[scores["metric"].isin(METRICS)] if len(scores) else scores
+    scores = scores.loc[scores["metric"].isin(_METRICS)] if len(scores) else scores
     if scores.empty:
         return []
     wide = scores.pivot_table(index=_CELL, columns="metric", values="value", observed=True)

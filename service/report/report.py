@@ -32,7 +32,7 @@ from service.wording import full_words_of
 from store.errors import DataError, first_few
 from store.vocabulary import ALL, EU27, FORECAST_COLUMNS, WORLD
 
-PAGE: Final = "index.html"
+_PAGE: Final = "index.html"
 
 _FILE: Final = re.compile(r"index\.html|(forecasts|scores)\.csv|(overview|fan_[A-Za-z0-9_-]+)\.png")
 """Every file of a report."""
@@ -43,9 +43,6 @@ def fresh_folder(folder: Path) -> Iterator[Path]:
     """Yield an empty folder that takes the place of ``folder`` at the end.
 
     The old one stays when anything fails.
-
-    Args:
-        folder: The report's own folder; a report already there is replaced.
 
     Raises:
         DataError: ``folder`` holds other things.
@@ -71,7 +68,7 @@ def _check_folder(folder: Path) -> None:
 def _is_report(folder: Path) -> bool:
     """Tell whether a folder is empty or holds what is written for a report alone."""
     names = {path.name for path in folder.iterdir()}
-    return not names or ({PAGE, "forecasts.csv"} <= names and all(map(_FILE.fullmatch, names)))
+    return not names or ({_PAGE, "forecasts.csv"} <= names and all(map(_FILE.fullmatch, names)))
 
 
 def _swap(fresh: Path, folder: Path, *, aside: Path) -> None:
@@ -89,7 +86,7 @@ def _swap(fresh: Path, folder: Path, *, aside: Path) -> None:
 
 __all__ = ["ReportInput", "write_report"]
 
-MOST_DRAWN: Final = 16
+_MOST_DRAWN: Final = 16
 """Destinations drawn where they have no sections: the sums and the largest."""
 
 _LARGEST_ALT: Final = marked(
@@ -107,7 +104,6 @@ def write_report(report: ReportInput, folder: Path) -> Path:
 
     Args:
         report: What to show; not modified.
-        folder: The report's own folder; a report already there is replaced.
 
     Returns:
         The path of ``index.html``; beside it lie ``forecasts.csv``, ``scores.csv`` and, if it is
@@ -119,7 +115,7 @@ def write_report(report: ReportInput, folder: Path) -> Path:
     _check_forecasts(report)
     with fresh_folder(folder) as fresh:
         _fill(report, fresh)
-    return folder / PAGE
+    return folder / _PAGE
 
 
 def render_page(report: ReportInput) -> str:
@@ -169,7 +165,7 @@ def _fill(report: ReportInput, folder: Path) -> None:
     table = report.forecasts[list(FORECAST_COLUMNS)]
     table.to_csv(folder / "forecasts.csv", index=False, lineterminator="\n")
     report.scores.to_csv(folder / "scores.csv", index=False, lineterminator="\n")
-    (folder / PAGE).write_text(render_page(report), encoding="utf-8")
+    (folder / _PAGE).write_text(render_page(report), encoding="utf-8")
 
 
 def _draw(report: ReportInput, folder: Path) -> None:
@@ -191,7 +187,7 @@ def _overview(report: ReportInput, fans: list[Fan]) -> tuple[list[Fan], str, str
     title = gettext(
         "China's exports of %(goods)s: the largest destinations, tonnes a month", goods=report.goods
     )
-    return fans[:MOST_DRAWN], title, gettext(_LARGEST_ALT)
+    return fans[:_MOST_DRAWN], title, gettext(_LARGEST_ALT)
 
 
 def _values(report: ReportInput, fans: list[Fan]) -> dict[str, object]:

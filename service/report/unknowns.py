@@ -9,7 +9,7 @@ from service.language.phrases import gettext, ngettext
 from service.wording import in_reading_order, name_of
 from store.vocabulary import MONTHS_AHEAD
 
-RECENT_MONTHS: Final = 12
+_RECENT_MONTHS: Final = 12
 
 
 def unknowns(panel: pd.DataFrame, events: pd.DataFrame, *, as_of: pd.Timestamp) -> list[str]:
@@ -50,15 +50,15 @@ def _late_months(cutoff: pd.Timestamp, today: pd.Timestamp) -> str:
 
 
 def _thin_destinations(panel: pd.DataFrame, cutoff: pd.Timestamp) -> str:
-    recent = panel.loc[panel["period"] > cutoff - pd.DateOffset(months=RECENT_MONTHS)]
+    recent = panel.loc[panel["period"] > cutoff - pd.DateOffset(months=_RECENT_MONTHS)]
     estimated = recent["kind"].eq("estimated").groupby(recent["destination"].astype(str)).sum()
-    thin = in_reading_order(estimated.index[estimated > RECENT_MONTHS / 2])
+    thin = in_reading_order(estimated.index[estimated > _RECENT_MONTHS / 2])
     if not thin:
         return ""
     return gettext(
         "Most of the last %(count)s known months of %(names)s: hardly any figure was published, so "
         "their history is itself an estimate.",
-        count=RECENT_MONTHS,
+        count=_RECENT_MONTHS,
         names=listed([name_of(name) for name in thin]),
     )
 

@@ -56,12 +56,10 @@ class Outlook:
 
     @property
     def name(self) -> str:
-        """Return the destination in words."""
         return name_of(self.destination)
 
     @property
     def change(self) -> float:
-        """Return the change on the year as a share, NaN where there is nothing to compare."""
         return self.middle / self.before - 1 if self.before > 0 else float("nan")
 
 
@@ -101,12 +99,10 @@ class Section:
 
     @property
     def has_coverage(self) -> bool:
-        """Tell whether any month has the coverage of its band."""
         return any(row.coverage for row in self.rows)
 
     @property
     def driven(self) -> tuple[MonthRow, ...]:
-        """Return the next months that have drivers."""
         ahead = [row for row in self.rows if row.drivers and not row.past]
         return tuple(ahead[:MONTHS_IN_HEADLINE])
 
@@ -115,7 +111,6 @@ def outlook_of(fan: Fan, copula: ErrorCopula) -> Outlook | None:
     """Return the outlook of one destination, or None without a forecast.
 
     Args:
-        fan: What its chart shows.
         copula: How errors of months go together.
     """
     rows = months_ahead(fan).head(MONTHS_IN_HEADLINE)

@@ -20,7 +20,7 @@ from service.wording import name_of, signed_percent, tonnes
 from store.publications.explanations import Announced, StoredExplanation
 from store.vocabulary import CHANGES, WORLD
 
-SHOWN: Final = 6
+_SHOWN: Final = 6
 """Announced and scheduled acts listed; the policy ledger has all."""
 
 NOT_COMPUTED: Final = marked(
@@ -61,7 +61,7 @@ def briefing_of(publication: Publication, fan: Fan) -> Briefing:
     rows = [row for row in month_rows(fan) if not row.past and not np.isnan(row.chance_below)]
     return Briefing(
         change=_change(publication, fan.destination, months[:MONTHS_IN_HEADLINE]),
-        risks=tuple(sorted(risks, key=lambda risk: risk.when)[:SHOWN]),
+        risks=tuple(sorted(risks, key=lambda risk: risk.when)[:_SHOWN]),
         riskiest=max(rows, key=lambda row: row.chance_below, default=None),
     )
 
@@ -148,7 +148,6 @@ def _announced(publication: Publication, fan: Fan) -> list[Risk]:
 
 
 def _risk(acts: Sequence[Announced], titles: Mapping[Any, Any], destination: str) -> Risk:
-    """Return what was announced together as one risk."""
     first = acts[0]
     names = [str(titles.get(one.event_id, one.event_id)).rstrip(".") for one in acts]
     hit = "" if WORLD in first.destinations else ", ".join(map(name_of, first.destinations))

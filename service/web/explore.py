@@ -36,7 +36,7 @@ CHART_CSP: Final = SCRIPTED_CSP.replace(
 """Of a page with the chart: the two hashes admit Plotly's own style element, empty and as it fills
 it."""
 
-KNOWN: Final = {
+_KNOWN: Final = {
     "observed": marked("published"),
     "derived": marked("computed from published figures"),
     "estimated": marked("estimated"),
@@ -97,7 +97,7 @@ def _document(
         "history": {
             "period": [row["period"] for row in months],
             "tonnes": [row["tonnes"] for row in months],
-            "known": [gettext(KNOWN[str(row["kind"])]) for row in months],
+            "known": [gettext(_KNOWN[str(row["kind"])]) for row in months],
             "kind": [row["kind"] for row in months],
         },
         "forecast": {

@@ -214,7 +214,6 @@ def goods_page(publication: Publication, now: pd.Timestamp, rows: list[Record]) 
 
     Args:
         publication: The newest publication of the magnets.
-        now: The moment of the request.
         rows: As ``queries.commodities.listing``.
     """
     others = [

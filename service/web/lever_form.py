@@ -51,16 +51,16 @@ TARIFF_KINDS: Final = {
     "points": marked("percentage points added"),
 }
 
-LONGEST: Final = 60
+_LONGEST: Final = 60
 """Characters read of a field."""
 
 MOST_ACTS: Final = 20
 
-TARIFF: Final = {
+_TARIFF: Final = {
     "tariff_importer": "importer", "tariff_value": "rate_pct", "tariff_announced": "announced_on",
     "tariff_from": "effective_from", "tariff_to": "effective_to",
 }  # fmt: skip
-LICENCE: Final = {
+_LICENCE: Final = {
     "licence_kind": "instrument", "licence_for": "destinations",
     "licence_announced": "announced_on", "licence_from": "effective_from",
     "licence_kept": "kept_pct", "licence_probability": "probability",
@@ -69,7 +69,7 @@ SUSPENSION: Final = {"suspension_to": "suspended_to", "suspension_probability": 
 """Fields of the form, and what a scenario calls them."""
 
 AGAINST: Final = "suspension_against"
-TEXTS: Final = (*TARIFF, "tariff_kind", *LICENCE, *SUSPENSION, AGAINST)
+TEXTS: Final = (*_TARIFF, "tariff_kind", *_LICENCE, *SUSPENSION, AGAINST)
 
 _NUMBERS: Final = frozenset({"rate_pct", "add_points", "kept_pct", "probability"})
 
@@ -112,7 +112,6 @@ class LeverChoices:
 
     @property
     def day(self) -> str:
-        """Return the date of the forecast, ``YYYY-MM-DD``; no date may be earlier."""
         return f"{self.context.day:%Y-%m-%d}"
 
 
@@ -189,7 +188,6 @@ class LeverForm:
 
     @property
     def is_empty(self) -> bool:
-        """Tell whether no scenario is asked for."""
         return not (self.acts or self.chances or self.has(TEXTS))
 
     def has(self, names: Iterable[str]) -> bool:
@@ -206,10 +204,10 @@ class LeverForm:
 
 def form_of(pairs: Sequence[tuple[str, str]]) -> LeverForm:
     """Return the form in a query; other parameters are ignored."""
-    cut = [(name, value.strip()[:LONGEST]) for name, value in pairs]
+    cut = [(name, value.strip()[:_LONGEST]) for name, value in pairs]
     texts = dict.fromkeys(TEXTS, "") | {name: value for name, value in cut if name in TEXTS}
     acts = dict.fromkeys(value for name, value in cut if name == ACTS)
-    chances = {n.removeprefix(CHANCE)[:LONGEST]: v for n, v in cut if n.startswith(CHANCE) and v}
+    chances = {n.removeprefix(CHANCE)[:_LONGEST]: v for n, v in cut if n.startswith(CHANCE) and v}
     return LeverForm(texts, tuple(acts)[:MOST_ACTS], tuple(chances.items())[:MOST_ACTS])
 
 
@@ -220,9 +218,9 @@ def form_like(worked: WorkedScenario) -> LeverForm:
     events = top.get("events") or []
     for step in (top.get("tariffs") or [])[:1]:
         kind, value = ("rate", "rate_pct") if "rate_pct" in step else ("points", "add_points")
-        texts |= _texts_of({**step, "rate_pct": step[value]}, TARIFF) | {"tariff_kind": kind}
+        texts |= _texts_of({**step, "rate_pct": step[value]}, _TARIFF) | {"tariff_kind": kind}
     for act in [one for one in events if "instrument" in one][:1]:
-        texts |= _texts_of({**act, "destinations": act["destinations"][0]}, LICENCE)
+        texts |= _texts_of({**act, "destinations": act["destinations"][0]}, _LICENCE)
     changed = [one for one in events if "instrument" not in one]
     for act in changed[:1]:
         texts |= _texts_of(act, SUSPENSION)
@@ -260,13 +258,11 @@ class CheckedForm:
 
     @property
     def title(self) -> str:
-        """Return the name of the scenario in the language in use; only without errors."""
         title = gettext("; ").join(self._titles())
         return Sentence(title[:1].upper() + title[1:])
 
     @property
     def text(self) -> str:
-        """Return the scenario as YAML, its name in the language in use; only without errors."""
         asked = ScenarioText.model_validate({"name": self.title, **self.top})
         plain = asked.model_dump(exclude_unset=True)
         return yaml.safe_dump(
@@ -276,20 +272,20 @@ class CheckedForm:
     def build(self) -> None:
         """Take over what is filled in."""
         form = self.form
-        if form.has((*TARIFF, "tariff_kind")):
+        if form.has((*_TARIFF, "tariff_kind")):
             kind = form.texts["tariff_kind"]
             if kind not in TARIFF_KINDS:
                 self._wrong("tariff_kind", kind)
             rate = "rate_pct" if kind != "points" else "add_points"
-            self._add("tariffs", {}, {**TARIFF, "tariff_value": rate}, needed=rate)
-        if form.has(LICENCE):
+            self._add("tariffs", {}, {**_TARIFF, "tariff_value": rate}, needed=rate)
+        if form.has(_LICENCE):
             kind = form.texts["licence_kind"]
             if kind not in LICENCE_KINDS:
                 self._wrong("licence_kind", kind)
             begins = form.texts["licence_from"][:7]
             event_id = f"{begins}-what-if-{kind.replace('_', '-')}"
             named = {"event_id": event_id, "products": DEFAULT_PRODUCTS}
-            self._add("events", named, LICENCE, needed="effective_from")
+            self._add("events", named, _LICENCE, needed="effective_from")
         if form.acts or form.has((*SUSPENSION, AGAINST)):
             self._suspension()
         for act, chance in form.chances:

@@ -41,10 +41,7 @@ def needs_page(
     Args:
         shared: What all requests share.
         publication: The newest publication of the commodity that the forms are for.
-        planning: Needs, rules and alerts.
-        picked: Destination selected in the forms.
         month: First and last month in the form of a need, ``YYYY-MM``.
-        refused: A form that was not accepted, to be shown again.
     """
     ahead = sorted(set(publication.latest["period"]))
     codes = sorted(publication.published.commodities, key=lambda code: (code != COMMODITY, code))
@@ -108,7 +105,7 @@ def _is_shown(commodity: str, publication: Publication, planning: PlanningState)
 ROWS: Final = 50
 """Rows of a long table on one page."""
 
-FIGURES: Final = 40
+_FIGURES: Final = 40
 
 
 def track_page(publication: Publication, now: pd.Timestamp, planning: PlanningState) -> Answer:
@@ -206,7 +203,7 @@ def data_page(publication: Publication, now: pd.Timestamp) -> Answer:
         waiting=[row for row in rejected if row["released_at"] is None],
         released=[row for row in rejected if row["released_at"] is not None][:ROWS],
         suspicious=tables.suspicious(publication),
-        figures=history.figures(publication)[:FIGURES],
+        figures=history.figures(publication)[:_FIGURES],
     )
 
 

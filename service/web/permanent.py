@@ -22,11 +22,11 @@ from store.vocabulary import FORECAST_COLUMNS
 
 router = APIRouter(include_in_schema=False, dependencies=[Depends(may_read)])
 
-MOST: Final = 10**9
+_MOST: Final = 10**9
 
 COLUMNS: Final = ("publication", "as_of", *FORECAST_COLUMNS)
 
-Number = Annotated[int, Path(ge=1, le=MOST)]
+Number = Annotated[int, Path(ge=1, le=_MOST)]
 
 
 @router.get("/publications/{number}")

@@ -49,7 +49,7 @@ def _named(table: str) -> str:
     return f"{head}<tbody>{_ROW.sub(named, body)}"
 
 
-SITE: Final = "site/"
+_SITE: Final = "site/"
 CSS: Final = "text/css; charset=utf-8"
 
 NAVIGATION: Final = (
@@ -74,9 +74,6 @@ def page(
     Args:
         template: File below ``templates/site``.
         publication: The newest publication.
-        now: The moment of the request.
-        here: Address of the page, to mark it in the navigation.
-        values: Further values of the template.
     """
     fresh = freshness_of(publication, now=now)
     others = len(publication.published.commodities) > 1
@@ -106,7 +103,7 @@ def bare_page(template: str, *, here: str = "", **values: object) -> str:
 @cache
 def stylesheet() -> Answer:
     """Return the styles of all pages."""
-    text = _templates().get_template(f"{SITE}style.css.j2")
+    text = _templates().get_template(f"{_SITE}style.css.j2")
     body = text.render(colours=COLOURS, dark_colours=DARK_COLOURS)
     return answer_of(body.encode(), CSS)
 
@@ -114,7 +111,7 @@ def stylesheet() -> Answer:
 def compiled() -> Iterator[str]:
     """Compile the templates of the pages, one a step, so that no first reader waits for it."""
     for name in _templates().list_templates(extensions=["j2"]):
-        if name.startswith(SITE):
+        if name.startswith(_SITE):
             _templates().get_template(name)
             yield name
 
@@ -127,7 +124,7 @@ def _rendered(template: str, **values: Any) -> str:  # noqa: ANN401 - values of 
     choice = chosen()
     text = (
         _templates()
-        .get_template(f"{SITE}{template}")
+        .get_template(f"{_SITE}{template}")
         .render(page_language=choice, languages=LANGUAGES, tags=TAGS, **values)
     )
     return keep_language(with_heads(text), choice)
@@ -160,7 +157,6 @@ class FormErrors:
 
     @property
     def is_translated(self) -> bool:
-        """Tell whether the message is in the page's language."""
         return is_shown(self.message)
 
 

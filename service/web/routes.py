@@ -64,7 +64,6 @@ def warm(publication: Publication, asked: Collection[str]) -> Generator[object]:
 
     Args:
         publication: The newest publication.
-        asked: Languages in which, beside English, the charts of all pages are drawn.
     """
     for code in LANGUAGES:
         with in_language(code):

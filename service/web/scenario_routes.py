@@ -102,7 +102,6 @@ def _read(
 
 
 def _kept(query: str, view: WhatIfView) -> ScenarioQuery:
-    """Return a scenario that is kept."""
     pairs = parse_qsl(query)
     worked = dict(pairs).get("worked", "")
     found = _read(pairs, worked, view.destination, view.choices, view.worked)

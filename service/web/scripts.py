@@ -12,7 +12,7 @@ from service.http.limits import CSP
 from service.http.replies import reply
 from service.http.responses import Answer, answer_of
 
-SITE: Final = Path(__file__).parents[1] / "templates" / "site"
+_SITE: Final = Path(__file__).parents[1] / "templates" / "site"
 JAVASCRIPT: Final = "text/javascript; charset=utf-8"
 FOR_GOOD: Final = "public, max-age=31536000, immutable"
 
@@ -47,4 +47,4 @@ def scripted(answer: Response, policy: str = SCRIPTED_CSP) -> Response:
 
 
 def _content(name: str) -> bytes:
-    return (SITE / f"{name}.js").read_bytes()
+    return (_SITE / f"{name}.js").read_bytes()

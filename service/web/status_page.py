@@ -186,7 +186,7 @@ _KNOWN: Final = KnownSentences(
 )
 
 
-ADDRESS: Final = "/status"
+_ADDRESS: Final = "/status"
 TEMPLATE: Final = "status.html.j2"
 
 RUNS: Final = 10
@@ -196,18 +196,16 @@ def status_page(found: HealthReport, publication: Publication | None, now: pd.Ti
     """Return the page; without a publication it shows the installation only.
 
     Args:
-        found: The health report.
         publication: The newest publication, None if there is none.
-        now: The moment of the request.
     """
     if publication is None:
-        shown = bare_page(TEMPLATE, here=ADDRESS, **_of_installation(found), models=(), runs=())
+        shown = bare_page(TEMPLATE, here=_ADDRESS, **_of_installation(found), models=(), runs=())
         return answer_of(shown.encode(), HTML)
     return page(
         TEMPLATE,
         publication,
         now=now,
-        here=ADDRESS,
+        here=_ADDRESS,
         **_of_installation(found),
         models=models_in_use(publication),
         runs=recent_runs(publication),

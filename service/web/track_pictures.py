@@ -107,7 +107,7 @@ def _draw_month(axes: Axes, place: int, own: pd.DataFrame) -> None:
     axes.add_line(dots("observed", [place], [own["tonnes"].iloc[0]], size=3.4))
 
 
-WIDTH: Final = 3.6
+_WIDTH: Final = 3.6
 """Inches; a phone shows it whole, a wide page two abreast."""
 
 _LINE: Final = 0.27
@@ -140,7 +140,6 @@ class DotPlot:
 
     @property
     def label(self) -> str:
-        """Return the picture in words."""
         parts = (
             ngettext(
                 "%(label)s: %(shares)s (%(n)s month)",
@@ -172,7 +171,7 @@ def dot_plot_svg(plot: DotPlot) -> str:
 
 def _draw_dot_plots(plot: DotPlot) -> Figure:
     height = _FRAME + _LINE * len(plot.rows)
-    figure = Figure(figsize=(WIDTH, height), layout="constrained")
+    figure = Figure(figsize=(_WIDTH, height), layout="constrained")
     axes = figure.subplots()
     places = range(len(plot.rows))
     for place, row in zip(places, plot.rows, strict=True):
@@ -214,8 +213,8 @@ def _frame(axes: Axes, plot: DotPlot) -> None:
     numbers.set_ylabel(gettext("months scored"), fontsize=8, color=COLOURS["muted"])
 
 
-SERIES = ("magnetcast", marked("seasonal naive"), marked("last value"))
-BAND = 0.8
+_SERIES = ("magnetcast", marked("seasonal naive"), marked("last value"))
+_BAND = 0.8
 """Share of months that should come in within the band drawn."""
 
 
@@ -247,7 +246,6 @@ def pictures_of(
         publication: The newest publication.
         cells: Scored months that are shown, as ``track.cells_of``; not modified.
         replay: Scores of the newest backtest, of our model and the simple rules.
-        held_before: Coverage of all destinations in the backtest.
     """
     names = _drawn(publication, cells)
     replayed = publication.published.cells
@@ -301,19 +299,19 @@ def _coverage(name: str, groups: Sequence[Coverage]) -> str:
         if one.pooled_forecasts
     )
     axis = gettext("Inside the 80%% band, by months ahead")
-    return dot_plot_svg(DotPlot(name, axis, _series()[:1], rows, target=BAND))
+    return dot_plot_svg(DotPlot(name, axis, _series()[:1], rows, target=_BAND))
 
 
 def _backtest(replay: Sequence[ScoreRow]) -> str:
     """Draw the errors of all scopes, each model's side by side."""
     rows: dict[str, dict[str, ScoreRow]] = {}
     for one in replay:
-        name = YARDSTICKS[one.model] if one.yardstick else SERIES[0]
+        name = YARDSTICKS[one.model] if one.yardstick else _SERIES[0]
         rows.setdefault(one.scope, {}).setdefault(name, one)
     drawn = tuple(
         DotRow(
             scope_name(scope),
-            tuple(models[name].wape if name in models else float("nan") for name in SERIES),
+            tuple(models[name].wape if name in models else float("nan") for name in _SERIES),
             max(one.cells for one in models.values()),
         )
         for scope, models in rows.items()
@@ -324,4 +322,4 @@ def _backtest(replay: Sequence[ScoreRow]) -> str:
 
 
 def _series() -> tuple[str, ...]:
-    return tuple(map(gettext, SERIES))
+    return tuple(map(gettext, _SERIES))

@@ -58,19 +58,16 @@ class WhatIfView:
 
     @property
     def own_query(self) -> str:
-        """Return the query of the scenario alone."""
         if self.picked is not None:
             return urlencode({"worked": self.picked.key})
         return self.form.query()
 
     @property
     def query(self) -> str:
-        """Return the query of the address that shows the same page."""
         return self.query_with(self.beside)
 
     @property
     def keeping(self) -> str:
-        """Return the query that keeps this result as well; empty if it is kept or none fits."""
         if self.own_query in self.beside or len(self.beside) == MOST_BESIDE:
             return ""
         return self.query_with((*self.beside, self.own_query))
@@ -81,7 +78,6 @@ class WhatIfView:
 
     @property
     def cleared(self) -> str:
-        """Return the query of an empty form beside the same results."""
         return replace(self, picked=None, form=LeverForm({})).query
 
     def of_preset(self, worked: WorkedScenario) -> str:
@@ -104,12 +100,10 @@ class DestinationEffect:
 
     @property
     def difference(self) -> float:
-        """Return the change in tonnes."""
         return self.scenario - self.base
 
     @property
     def change(self) -> float:
-        """Return the change as a share."""
         return self.scenario / self.base - 1 if self.base > 0 else float("nan")
 
 
@@ -136,19 +130,16 @@ class Result:
 
     @property
     def label(self) -> str:
-        """Return the alt text of the chart."""
         return gettext(
             "Chart. %(headline)s The table below has the numbers.", headline=self.headline
         )
 
     @property
     def chart(self) -> str:
-        """Draw the chart."""
         return paired_svg(self.pair, label=self.label)
 
     @property
     def phone_chart(self) -> str:
-        """Draw the chart on a narrow sheet."""
         name = f"kept-{crc32(self.query.encode())}" if self.query else "what-if-phone"
         return phone_paired_svg(self.pair, label=self.label, name=name)
 
@@ -186,15 +177,7 @@ def what_if_page(
 def result_of(
     publication: Publication, view: WhatIfView, answer: ScenarioResult, text: str, query: str = ""
 ) -> Result:
-    """Return what the page shows of a result for the destination chosen.
-
-    Args:
-        publication: The forecast that the scenario changes.
-        view: The scenario and the destination.
-        answer: The result.
-        text: The scenario as YAML.
-        query: Of a result that is kept beside another.
-    """
+    """Return what the page shows of a result for the destination chosen."""
     table = answer.table.assign(period=pd.to_datetime(answer.table["period"]))
     own = table.loc[table["destination"] == view.destination].reset_index(drop=True)
     changed = table.loc[_differs(table), "period"]

@@ -37,7 +37,6 @@ class PolicyEvents:
 
     @property
     def info(self) -> SourceInfo:
-        """Describe the source."""
         return SourceInfo("analog_events" if self.materials else "policy_events")
 
     def load(self) -> FileRows:

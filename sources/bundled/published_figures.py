@@ -51,7 +51,6 @@ class Figure:
 
     @property
     def identity(self) -> tuple[object, ...]:
-        """Return the key for which one report can give only one value."""
         return (
             self.commodity, self.destination, self.measure, self.kind, self.period,
             self.published_on, self.source_url or self.row.cells["source_name"],
@@ -68,7 +67,6 @@ class PublishedFigures:
 
     @property
     def info(self) -> SourceInfo:
-        """Describe the source."""
         return SourceInfo("analog_figures" if self.materials else "published_figures")
 
     def load(self) -> FileRows:

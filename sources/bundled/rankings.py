@@ -18,7 +18,7 @@ from store.facts.batch import FileRows
 from store.schema.frames import typed_frame
 from store.vocabulary import COMMODITY, ORIGIN, UNITS
 
-COLUMNS: Final = ("period", "rank_order", "source_url", "note")
+_COLUMNS: Final = ("period", "rank_order", "source_url", "note")
 
 _ORDER: Final = re.compile(r"([A-Z]{3}(?:>[A-Z]{3})+)(\s*\(.*\))?")
 """An order of country codes, perhaps with a reservation in brackets."""
@@ -36,7 +36,7 @@ class Rankings:
 
     def load(self) -> FileRows:
         """Read each order as observations ``lead_min_t``: the earlier is ahead by 0 t or more."""
-        table = read_table(self.path, COLUMNS)
+        table = read_table(self.path, _COLUMNS)
         leads: list[dict[str, object]] = []
         ignored = []
         for row in table.rows:

@@ -14,10 +14,10 @@ from sources.files.csv_table import Row, parse_day, read_table
 from store.facts.batch import FileRows
 from store.schema.frames import typed_frame
 
-RELEASE_DAY: Final = 20
+_RELEASE_DAY: Final = 20
 """Day of the following month that detail by destination comes. Source: data/release_dates.csv."""
 
-COLUMNS: Final = ("period", "release_date", "what", "source_url")
+_COLUMNS: Final = ("period", "release_date", "what", "source_url")
 
 _ANY_DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 
@@ -45,7 +45,7 @@ class ReleaseCalendar:
         if (day := self.recorded.get(described)) is not None:
             return day
         joint = month(f"{described:%Y}-02") if described.month == 1 else described
-        return joint + pd.DateOffset(months=1, days=RELEASE_DAY - 1)
+        return joint + pd.DateOffset(months=1, days=_RELEASE_DAY - 1)
 
     def last_released(self, as_of: pd.Timestamp) -> pd.Timestamp:
         """Return the last month whose detail was published at ``as_of`` (aware)."""
@@ -65,7 +65,7 @@ class ReleaseDates:
 
     def load(self) -> FileRows:
         """Read the releases; of a vague date the latest day is used."""
-        table = read_table(self.path, COLUMNS)
+        table = read_table(self.path, _COLUMNS)
         rows = [_release(row) for row in table.rows]
         table.problems.raise_if_any()
         frame = typed_frame(rows, "release_calendar").drop_duplicates(ignore_index=True)
@@ -142,7 +142,6 @@ def latest_plausible_day(
     Args:
         published_on: ``YYYY-MM-DD``, ``YYYY-MM``, ``YYYY`` or empty.
         last_period: first day of the last month the figure covers.
-        calendar: release days of the customs.
         otherwise: a day to use where ``published_on`` is empty, if there is one.
     """
     released = calendar.released_on(last_period)

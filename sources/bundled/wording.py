@@ -12,10 +12,10 @@ from store.vocabulary import CONTINENTS, EU27, WORLD
 COUNTRIES: Final = frozenset(str(country.alpha_3) for country in pycountry.countries)
 """ISO 3166-1 alpha-3."""
 
-AREAS: Final = COUNTRIES | {WORLD, EU27, *CONTINENTS}
+_AREAS: Final = COUNTRIES | {WORLD, EU27, *CONTINENTS}
 """Geographic areas: countries, the world, EU27, regions."""
 
-GROUPS: Final = frozenset({"WLD_EX_USA", "TOP10"})
+_GROUPS: Final = frozenset({"WLD_EX_USA", "TOP10"})
 """Other groupings reports use."""
 
 
@@ -27,7 +27,7 @@ def parse_destination(text: str) -> str:
     """
     parts = text.split("+")
     countries = len(parts) > 1 and len(set(parts)) == len(parts) and COUNTRIES.issuperset(parts)
-    if text in AREAS or text in GROUPS or countries:
+    if text in _AREAS or text in _GROUPS or countries:
         return text
     raise ValueError("a destination (ISO alpha-3, WLD, EU27, a region, or a sum such as DEU+USA)")
 
@@ -38,7 +38,7 @@ def parse_areas(text: str) -> str:
     Raises:
         ValueError: a part is no place; worded to follow "is not".
     """
-    if all(part in AREAS for part in text.split(";")):
+    if all(part in _AREAS for part in text.split(";")):
         return text
     raise ValueError("a list of destinations (ISO alpha-3, WLD or EU27, with ; between)")
 
@@ -56,7 +56,6 @@ class Period(NamedTuple):
 
     @property
     def end(self) -> pd.Timestamp:
-        """Return the last day of the last month."""
         return end_of_month(self.last)
 
 
@@ -117,7 +116,6 @@ def half_width(value: str, unit: str, note: str = "") -> float:
     note, or growth given as a multiple with few digits, is used where it is wider.
 
     Args:
-        value: the number as printed.
         unit: ``pct``, ``t`` or another unit of the vocabulary.
         note: the row's note on the number.
     """

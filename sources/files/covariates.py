@@ -83,9 +83,6 @@ class Covariates:
         A rate paid on trade has no value in a month without trade. Such months of the panel take
         the value of the previous month; others, and all after the panel, stay missing. Nothing is
         filled if the file dates when values became available.
-
-        Args:
-            table: The panel.
         """
         if self.known_by is not None:
             return self, 0
@@ -163,11 +160,11 @@ class Covariates:
 
 
 WHAT: Final = "Covariate file"
-KEY: Final = ("destination", "period")
+_KEY: Final = ("destination", "period")
 LONG: Final = ("name", "value")
 AVAILABLE_AT: Final = "available_at"
 
-FURTHEST: Final = 10
+_FURTHEST: Final = 10
 """Years read beyond the panel's last; a typing error must not make the arrays huge."""
 
 _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}(?:[T ].+)?", re.ASCII)
@@ -198,7 +195,7 @@ def read_covariates(source: Path | pd.DataFrame, *, table: pd.DataFrame) -> Cova
     unknown = sorted(rows.loc[~known, "destination"].dropna().astype(str).unique())
     entries = _entries(rows.loc[known], table, what)
     first, last = int(table.columns[0]), int(table.columns[-1])
-    inside = (entries["month"] >= first) & (entries["month"] <= last + FURTHEST * YEAR)
+    inside = (entries["month"] >= first) & (entries["month"] <= last + _FURTHEST * YEAR)
     outside = int((~inside).sum())
     entries = entries.loc[inside & entries["value"].notna()]
     if entries.empty:
@@ -211,7 +208,7 @@ def read_covariates(source: Path | pd.DataFrame, *, table: pd.DataFrame) -> Cova
     once = _each_once(entries, table, what)
     notes = (
         f"destinations not in the panel, left out: {first_few(unknown)}" if unknown else "",
-        f"{counted(outside, 'row')} before the panel's first month or over {FURTHEST} years after "
+        f"{counted(outside, 'row')} before the panel's first month or over {_FURTHEST} years after "
         "its last left out"
         if outside
         else "",
@@ -229,20 +226,20 @@ def read_covariates(source: Path | pd.DataFrame, *, table: pd.DataFrame) -> Cova
 
 def _long(rows: pd.DataFrame, what: str) -> pd.DataFrame:
     """Return destination, period, name, value and perhaps available_at, a row a value."""
-    needed = [*KEY, *(LONG if "name" in rows else ())]
+    needed = [*_KEY, *(LONG if "name" in rows else ())]
     missing = [name for name in needed if name not in rows]
     dated = [AVAILABLE_AT] if AVAILABLE_AT in rows else []
-    further = [name for name in rows if name not in (*KEY, "tonnes", PART_OF, AVAILABLE_AT)]
+    further = [name for name in rows if name not in (*_KEY, "tonnes", PART_OF, AVAILABLE_AT)]
     if missing or not further:
         lacking = f"has no column {', '.join(missing)}" if missing else "has no column of values"
         raise DataError(
-            f"{what} {lacking}. Expected {', '.join((*KEY, *LONG))} and perhaps {AVAILABLE_AT}, "
+            f"{what} {lacking}. Expected {', '.join((*_KEY, *LONG))} and perhaps {AVAILABLE_AT}, "
             "or, without name, a column a covariate. It has "
             f"{', '.join(map(str, rows.columns[:8]))}. Rename or add the column."
         )
     if "name" in rows:
         return rows[[*needed, *dated]]
-    melted = rows.melt([*KEY, *dated], further, "name", "value", ignore_index=False)
+    melted = rows.melt([*_KEY, *dated], further, "name", "value", ignore_index=False)
     return melted.sort_index(kind="stable")
 
 

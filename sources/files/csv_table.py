@@ -20,7 +20,7 @@ _NUMBER: Final = re.compile(r"[+-]?\d+(\.\d+)?", re.ASCII)
 
 T = TypeVar("T")
 
-LARGEST: Final = 64 << 20
+_LARGEST: Final = 64 << 20
 """Largest file accepted, in bytes: a thousand times what customs publish in a month."""
 
 
@@ -79,7 +79,6 @@ class Row:
 
     @property
     def is_valid(self) -> bool:
-        """Return whether no problem of this line was noted so far."""
         return self.line not in self.problems.lines
 
     def text(self, column: str, *, required: bool = False) -> str:
@@ -208,20 +207,20 @@ def content_of(path: Path) -> bytes:
     """Return the bytes of a file.
 
     Raises:
-        DataError: it cannot be read, or is larger than ``LARGEST``.
+        DataError: it cannot be read, or is larger than ``_LARGEST``.
     """
     try:
         with path.open("rb") as file:
-            content = file.read(LARGEST + 1)
+            content = file.read(_LARGEST + 1)
     except OSError as err:
         raise DataError(
             f"Cannot read {path.name} ({err.strerror}) in {path.parent}. Expected a file there. "
             "Correct the path; for a bundled table restore it, or point MAGNETCAST_DATA_DIR at the "
             "folder that holds it."
         ) from err
-    if len(content) > LARGEST:
+    if len(content) > _LARGEST:
         raise DataError(
-            f"{path.name} has more than {LARGEST >> 20} MB. Expected a table of figures, some kB a "
+            f"{path.name} has more than {_LARGEST >> 20} MB. Expected a table, a few kB a "
             "month. Look whether it is the right file, or split it; nothing was taken over."
         )
     return content

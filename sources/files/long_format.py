@@ -35,7 +35,6 @@ def our_names(header: Sequence[str], given: Sequence[str] | None = None) -> list
     """Return a header in our own names.
 
     Args:
-        header: As the file has it.
         given: What the file calls ``OURS``; where None, names of ``NIXTLA`` are ours too.
     """
     pairs = zip(given or NIXTLA, OURS, strict=True)
@@ -154,7 +153,7 @@ def numbers_of(column: "pd.Series[str] | pd.Series[float]") -> tuple[Floats, Fla
     return np.asarray(values, dtype=np.float64), is_wrong
 
 
-YEARS: Final = (1700, 2199)
+_YEARS: Final = (1700, 2199)
 """Years accepted. Others are typing errors that would make a dense table huge."""
 
 _MONTH: Final = re.compile(
@@ -169,7 +168,7 @@ _MONTHLY: Final = (
     "Expected one row a series and month, which is what is forecast. Add it up by month"
 )
 
-LEAST: Final = 4
+_LEAST: Final = 4
 """Different months that tell how far apart a panel's are."""
 
 MOST_DATES: Final = 1.5
@@ -188,8 +187,8 @@ def read_month(text: str) -> int:
     year, month = int(found["year"]), int(found["month"] or found["solid"])
     if not 1 <= month <= YEAR:
         raise ValueError(f"{shown(text)} is no month")
-    if not YEARS[0] <= year <= YEARS[1]:
-        raise ValueError(f"{shown(text)} lies outside the years {YEARS[0]} to {YEARS[1]}")
+    if not _YEARS[0] <= year <= _YEARS[1]:
+        raise ValueError(f"{shown(text)} lies outside the years {_YEARS[0]} to {_YEARS[1]}")
     return year * YEAR + month - 1
 
 
@@ -199,9 +198,7 @@ def months_in(
     """Return the number of the month of each row, -1 where it is none, and why by place.
 
     Args:
-        column: Texts, dates or pandas' periods.
         series: Name of the series by row.
-        name: What to call the table.
 
     Raises:
         DataError: The dates are those of quarters, weeks or days.
@@ -231,5 +228,5 @@ def _check_monthly(months: Ints, codes: Ints, series: "pd.Series[str]", name: st
     if dates > MOST_DATES * places:
         raise DataError(f"{name} has several dates a month, as weeks and days do. {_MONTHLY}.")
     there = np.unique(rows["month"].to_numpy())
-    if len(there) >= LEAST and (step := int(np.gcd.reduce(np.diff(there)))) > 1:
+    if len(there) >= _LEAST and (step := int(np.gcd.reduce(np.diff(there)))) > 1:
         raise DataError(f"{name} has dates that are {step} months apart. {_MONTHLY}.")

@@ -18,9 +18,9 @@ from store.arrays import Flags
 from store.errors import SHOWN, DataError, counted, first_few, shown
 from store.months import month_label
 
-COLUMNS: Final = ("commodity", "label")
+_COLUMNS: Final = ("commodity", "label")
 
-LONGEST: Final = 80
+_LONGEST: Final = 80
 """Characters of a label."""
 
 _CODE: Final = re.compile(r"[A-Z]{0,2}\d{4,10}", re.ASCII)
@@ -32,7 +32,7 @@ def read_commodities(path: Path) -> dict[str, str]:
     Raises:
         DataError: The file cannot be read, has other columns, no rows or bad cells; names lines.
     """
-    table = read_table(path, COLUMNS)
+    table = read_table(path, _COLUMNS)
     found: dict[str, str] = {}
     for row in table.rows:
         code = row.parsed("commodity", _code) or ""
@@ -49,8 +49,8 @@ def read_commodities(path: Path) -> dict[str, str]:
 
 
 def _words(text: str) -> str:
-    if len(text) > LONGEST or not all(one.isprintable() for one in text):
-        raise ValueError(f"at most {LONGEST} printable characters on one line")
+    if len(text) > _LONGEST or not all(one.isprintable() for one in text):
+        raise ValueError(f"at most {_LONGEST} printable characters on one line")
     return text
 
 
@@ -65,7 +65,7 @@ PART_OF: Final = "part_of"
 SPARSE_END: Final = 0.1
 """Share of the series with a value in the last month below which a note is given."""
 
-LARGEST: Final = 1e100
+_LARGEST: Final = 1e100
 """Largest value accepted. Squares and sums of larger ones overflow and would spoil every series."""
 
 
@@ -195,8 +195,8 @@ def _known(
     finite = np.isfinite(values)
     if not options.allow_negative:
         faults.note(finite & (values < 0), lambda place: f"{values[place]} tonnes is negative")
-    large = finite & (np.abs(values) > LARGEST)
-    faults.note(large, lambda place: f"{values[place]} tonnes is over {LARGEST:g}")
+    large = finite & (np.abs(values) > _LARGEST)
+    faults.note(large, lambda place: f"{values[place]} tonnes is over {_LARGEST:g}")
     filled = rows["destination"].where(finite | wrong | np.isinf(values))
     empty = ~rows["destination"].isin(filled.dropna().unique()).to_numpy()
     faults.note(empty, lambda _: "tonnes is empty, as in all rows of the series")

@@ -23,11 +23,6 @@ MOST_BYTES: Final = 64_000
 def read_scenario(name: str, content: bytes, context: ScenarioContext) -> Scenario:
     """Return a scenario from YAML (or JSON, which is YAML).
 
-    Args:
-        name: Of the file, for messages.
-        content: The file.
-        context: What it may refer to.
-
     Raises:
         DataError: It is empty, too large, not a scenario, or contradicts itself or the calendar;
             names the lines.
@@ -61,9 +56,7 @@ def with_probabilities(
     """Return a scenario with other probabilities that announced acts come as announced.
 
     Args:
-        scenario: As read.
         texts: ``EVENT=PROBABILITY`` each, of acts that are known or in the scenario.
-        context: What it may refer to.
 
     Raises:
         DataError: A probability is none, or its act is not there, or has begun.

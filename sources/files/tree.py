@@ -10,7 +10,7 @@ import pandas as pd
 from sources.files.csv_table import CsvTable, read_table, split_list
 from store.errors import DataError, first_few
 
-COLUMNS: Final = ("destination", "part_of")
+_COLUMNS: Final = ("destination", "part_of")
 
 Parts = dict[str, tuple[str, ...]]
 """Parts of each sum: destinations and smaller sums."""
@@ -25,7 +25,6 @@ def read_tree(path: Path, series: Sequence[str], *, left_out: Collection[str] = 
     Args:
         path: CSV with ``destination, part_of``: one row for each destination and sum it is part of;
             ``A;B`` stands for two rows. A sum may itself be part of larger ones.
-        series: Destinations of the panel; sums may be among them or not.
         left_out: Destinations of the panel that cannot be used: never parts of a sum, though they
             may be sums.
 
@@ -40,10 +39,10 @@ def read_tree(path: Path, series: Sequence[str], *, left_out: Collection[str] = 
     """
     if not path.is_file():
         raise DataError(
-            f"Mapping file {path} does not exist. Expected a CSV file with {', '.join(COLUMNS)}. "
+            f"Mapping file {path} does not exist. Expected a CSV file with {', '.join(_COLUMNS)}. "
             "Check the path."
         )
-    table = read_table(path, COLUMNS)
+    table = read_table(path, _COLUMNS)
     pairs = _pairs(table)
     _note_unknown(table, pairs, known={*series, *left_out})
     _note_twice(table, pairs)
@@ -64,7 +63,6 @@ def tree_of_panel(rows: pd.DataFrame, *, file: str = "the panel") -> Parts | Non
         rows: Rows of the file with ``destination`` and perhaps ``part_of``: the sums
             a destination is part of, ``;`` between several, empty for none, the same in all its
             rows; not modified.
-        file: What to call the file in errors.
 
     Returns:
         By sum its parts, as ``read_tree`` does; None if there is no such column or nothing in it.
@@ -75,7 +73,7 @@ def tree_of_panel(rows: pd.DataFrame, *, file: str = "the panel") -> Parts | Non
     """
     if "part_of" not in rows.columns:
         return None
-    links = rows[list(COLUMNS)].drop_duplicates().fillna("").astype(str)
+    links = rows[list(_COLUMNS)].drop_duplicates().fillna("").astype(str)
     links = links.assign(part_of=links["part_of"].str.strip()).drop_duplicates()
     _check_constant(links, file)
     lists = {

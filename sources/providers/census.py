@@ -21,13 +21,13 @@ from store.errors import SourceError, first_few
 from store.facts.batch import FileRows
 from store.vocabulary import ORIGIN, US_LINES
 
-PROVIDER: Final = "census"
+_PROVIDER: Final = "census"
 CHINA: Final = "5700"
 
-LAG_DAYS: Final = 45
+_LAG_DAYS: Final = 45
 """Usual lag: the release comes some five weeks after the month. Source: docs/data/census.md."""
 
-WEIGHTLESS_USD: Final = 2000.0
+_WEIGHTLESS_USD: Final = 2000.0
 """Value from which a quantity of zero means a missing weight. Source: docs/data/census.md."""
 
 _ASKED: Final = ("I_COMMODITY", "CTY_CODE", "GEN_VAL_MO", "GEN_QY1_MO", "UNIT_QY1")
@@ -40,8 +40,8 @@ _HALF_USD: Final = 0.5e-6
 class CensusImports(HttpSource):
     """US imports of each magnet line from China: weight and value."""
 
-    info: ClassVar = SourceInfo(PROVIDER, completeness=0.9)
-    provider: ClassVar = PROVIDER
+    info: ClassVar = SourceInfo(_PROVIDER, completeness=0.9)
+    provider: ClassVar = _PROVIDER
 
     def fetch(self, span: MonthRange, *, now: pd.Timestamp) -> FileRows:
         """Fetch every line; as ``LiveSource.fetch``."""
@@ -52,7 +52,7 @@ class CensusImports(HttpSource):
         frame = observations(
             _measured(rows, now=now),
             origin=ORIGIN,
-            source=PROVIDER,
+            source=_PROVIDER,
             source_url=f"{self.url}?{urlencode({'CTY_CODE': CHINA})}",
         )
         weightless = int(_lacks_weight(rows).sum())
@@ -82,7 +82,7 @@ def _joined(lines: list[pd.DataFrame]) -> pd.DataFrame:
 
 def _read(body: bytes, line: str, span: MonthRange) -> tuple[pd.DataFrame, int]:
     """Return the rows of one line, and how many cannot be read."""
-    where = {"provider": PROVIDER, "url": f"line {line}"}
+    where = {"provider": _PROVIDER, "url": f"line {line}"}
     table = _table(json.loads(body))
     refuse_missing(table, (*_ASKED, "time"), **where)
     rows = table.loc[:, ~table.columns.duplicated()]
@@ -122,7 +122,7 @@ def _refuse_units(rows: pd.DataFrame, line: str) -> None:
 def _lacks_weight(rows: pd.DataFrame) -> pd.Series:
     """Return which rows lack a quantity that must exist."""
     missing = rows["GEN_QY1_MO"].isna() | rows["GEN_QY1_MO"].eq(0)
-    return missing & rows["GEN_VAL_MO"].ge(WEIGHTLESS_USD)
+    return missing & rows["GEN_VAL_MO"].ge(_WEIGHTLESS_USD)
 
 
 def _measured(rows: pd.DataFrame, *, now: pd.Timestamp) -> list[pd.DataFrame]:
@@ -131,7 +131,7 @@ def _measured(rows: pd.DataFrame, *, now: pd.Timestamp) -> list[pd.DataFrame]:
     base = rows[["period"]].assign(
         commodity=rows["line"],
         destination="USA",
-        available_at=usual_moment(rows["period"], lag_days=LAG_DAYS, now=now),
+        available_at=usual_moment(rows["period"], lag_days=_LAG_DAYS, now=now),
         note=USUAL_LAG,
     )
     weight = rows["GEN_QY1_MO"].mask(_lacks_weight(rows)) / 1e3

@@ -38,12 +38,12 @@ DATA: Final = "application/vnd.sdmx.genericdata+xml;version=2.1"
 STRUCTURE: Final = "application/vnd.sdmx.structure+xml;version=2.1"
 XML: Final = "application/xml"
 
-PROVIDER: Final = "comext"
+_PROVIDER: Final = "comext"
 
 FLOW: Final = "DS-045409"
 """Last known code of the data set; Eurostat issues new ones, so the list is fetched each time."""
 
-LAG_DAYS: Final = 75
+_LAG_DAYS: Final = 75
 """Usual lag: six to eight weeks after the month, longer at a year's turn. Source:
 docs/data/comext.md."""
 
@@ -71,8 +71,8 @@ _Rows = tuple[pd.DataFrame, int]
 class ComextImports(HttpSource):
     """EU imports of the magnet lines from China: weight and value by member, and their sum."""
 
-    info: ClassVar = SourceInfo(PROVIDER, completeness=0.8)
-    provider: ClassVar = PROVIDER
+    info: ClassVar = SourceInfo(_PROVIDER, completeness=0.8)
+    provider: ClassVar = _PROVIDER
 
     def fetch(self, span: MonthRange, *, now: pd.Timestamp) -> FileRows:
         """Fetch all members; as ``LiveSource.fetch``."""
@@ -81,7 +81,7 @@ class ComextImports(HttpSource):
         frame = observations(
             _measured(rows, now=now),
             origin=ORIGIN,
-            source=PROVIDER,
+            source=_PROVIDER,
             source_url=f"{self.url}/data",
         )
         ignored = (*left_out(broken), *((f"no data for {span}",) if rows.empty else ()))
@@ -172,10 +172,10 @@ def _read(body: bytes, span: MonthRange) -> _Rows:
         return _nothing(), 0
     names = {str(name).lower(): str(name) for name in data.columns}
     if missing := [name for name in _DIMENSIONS if name not in names]:
-        raise missing_columns(missing, list(names), provider=PROVIDER, url="its data")
+        raise missing_columns(missing, list(names), provider=_PROVIDER, url="its data")
     named = data.rename(columns={real: name for name, real in names.items()})
     _refuse_others(named, span)
-    rows, broken = readable(named, ("value",), provider=PROVIDER, url="its data")
+    rows, broken = readable(named, ("value",), provider=_PROVIDER, url="its data")
     months = pd.to_datetime(rows["time_period"].astype("str"), format="%Y-%m")
     kept = rows[["reporter", "product", "indicators", "value"]]
     return kept.assign(period=months.astype("datetime64[us]")), broken
@@ -208,7 +208,7 @@ def _measured(rows: pd.DataFrame, *, now: pd.Timestamp) -> list[pd.DataFrame]:
             "commodity": "CN" + rows["product"].astype("str"),
             "destination": rows["reporter"].map(comext_place),
             "period": rows["period"],
-            "available_at": usual_moment(rows["period"], lag_days=LAG_DAYS, now=now),
+            "available_at": usual_moment(rows["period"], lag_days=_LAG_DAYS, now=now),
             "note": USUAL_LAG,
         }
     )

@@ -24,7 +24,7 @@ from store.errors import SourceError, first_few
 from store.facts.batch import FileRows
 from store.vocabulary import HS6, ORIGIN
 
-PROVIDER: Final = "comtrade"
+_PROVIDER: Final = "comtrade"
 
 WITH_KEY: Final = "/data/v1/get/C/M/HS"
 PREVIEW: Final = "/public/v1/preview/C/M/HS"
@@ -178,7 +178,7 @@ def _whole(http: HttpClient, piece: _Piece) -> list[TradeRows]:
 def _read(body: bytes, piece: _Piece) -> tuple[TradeRows, bool]:
     """Return the rows of an answer and whether it is cut."""
     answer = json.loads(body)
-    where = {"provider": PROVIDER, "url": piece.path}
+    where = {"provider": _PROVIDER, "url": piece.path}
     if isinstance(answer, dict) and answer.get("error"):
         raise ValueError(f"the answer is {str(answer['error'])[:80]!r}")
     records = records_in(answer, "data", **where)
@@ -254,7 +254,7 @@ def _numbered(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _releases(answer: object, url: str) -> tuple[pd.DataFrame, int]:
     """Return the rows of an answer on availability, and how many it announces."""
-    where = {"provider": PROVIDER, "url": url}
+    where = {"provider": _PROVIDER, "url": url}
     columns = ("period", "reporterCode", "lastReleased")
     rows = table_of(records_in(answer, "data", **where), columns, **where)
     released = pd.to_datetime(rows["lastReleased"], utc=True, format="ISO8601", errors="coerce")
@@ -276,10 +276,10 @@ def _announced(answer: object) -> int:
 
 KEY_HEADER: Final = "Ocp-Apim-Subscription-Key"
 
-LAG_DAYS: Final = 180
+_LAG_DAYS: Final = 180
 """Usual lag where the release of a month is not published. Source: docs/data/comtrade.md."""
 
-WEIGHTLESS_USD: Final = 1000.0
+_WEIGHTLESS_USD: Final = 1000.0
 """Value from which a weight of zero means a missing weight, not a small parcel."""
 
 ENOUGH_REPORTERS: Final = 20
@@ -293,7 +293,7 @@ _HALF_USD: Final = 0.5e-6
 class _Comtrade(HttpSource):
     """One side's records of the trade in a six-digit code."""
 
-    provider: ClassVar = PROVIDER
+    provider: ClassVar = _PROVIDER
     side: ClassVar[ReportingSide]
     weight: ClassVar[str]
     """Measure of its weights."""
@@ -360,7 +360,7 @@ def _dated(
     month = pd.to_datetime(rows["period"], format="%Y%m").astype("datetime64[us]")
     ends = (month + pd.offsets.MonthEnd(0)).dt.tz_localize("UTC")
     released = rows["released"].where(rows["released"] > ends, ends)
-    usual = usual_moment(month, lag_days=LAG_DAYS, now=now)
+    usual = usual_moment(month, lag_days=_LAG_DAYS, now=now)
     dated = released.where(rows["released"].notna(), usual)
     return rows.assign(
         period=month,
@@ -401,7 +401,7 @@ def _measured(rows: pd.DataFrame, side: ReportingSide, source: _Comtrade) -> lis
 
 def _lacks_weight(rows: pd.DataFrame) -> pd.Series:
     """Return which rows lack a weight that must exist."""
-    return rows["kilograms"].isna() | (rows["kilograms"].eq(0) & rows["usd"].ge(WEIGHTLESS_USD))
+    return rows["kilograms"].isna() | (rows["kilograms"].eq(0) & rows["usd"].ge(_WEIGHTLESS_USD))
 
 
 def _ignored(trades: Sequence[TradeRows], rows: pd.DataFrame, *, groups: int) -> tuple[str, ...]:

@@ -31,15 +31,15 @@ from store.facts.batch import FileRows, RefusedLines
 from store.schema.frames import MOMENT_DTYPE
 from store.vocabulary import COMMODITY, EU27, ORIGIN, WORLD
 
-OTHERS: Final = "85051190"
+_OTHERS: Final = "85051190"
 """Other metal magnets."""
 
 TOTALS: Final = frozenset({"合计", "总计", "总值", "total", "grand total"})
 
-MEASURES: Final = {"quantity": "net_weight_t", "usd": "value_musd", "cny": "value_mcny"}
+_MEASURES: Final = {"quantity": "net_weight_t", "usd": "value_musd", "cny": "value_mcny"}
 """Measure of each kind of amount; yuan are read for their price alone."""
 
-CELL: Final = ["destination", "period", "measure"]
+_CELL: Final = ["destination", "period", "measure"]
 
 T = TypeVar("T")
 
@@ -66,7 +66,7 @@ class CustomsLines:
     _amounts: list[tuple[object, ...]] = field(default_factory=list)
 
     def read(self) -> pd.DataFrame:
-        """Return ``CELL``, value, half_width and ``line`` of every amount of a line not refused.
+        """Return ``_CELL``, value, half_width and ``line`` of every amount of a line not refused.
 
         A residual place stands for an unknown partner with a code; an amount that is repeated
         counts once.
@@ -112,7 +112,7 @@ class CustomsLines:
             raise DataError(
                 f"{self.problems.file} holds no line of {COMMODITY}; its codes are "
                 f"{first_few(sorted(self.codes))}. Expected China's exports of {COMMODITY} alone: "
-                f"the weight of other goods, such as {OTHERS} (other metal magnets), must not be "
+                f"the weight of other goods, such as {_OTHERS} (other metal magnets), must not be "
                 "mixed in. Ask the site for that code; nothing was taken over."
             )
         for text, numbers in self.unknown.items():
@@ -193,7 +193,7 @@ class CustomsLines:
         """Return month, measure, value and half-width of the amounts of a line."""
         found = []
         for column in line.table.columns:
-            if (measure := MEASURES.get(column.heading.meaning)) is None:
+            if (measure := _MEASURES.get(column.heading.meaning)) is None:
                 continue
             try:
                 cell = _amount(line, column, self.unit)
@@ -288,7 +288,7 @@ def _parsed(title: str, text: str, parse: Callable[[str], T]) -> T:
         raise ValueError(f"column {title!r}: {text.strip()!r} is not {err}") from err
 
 
-SITE: Final = "http://stats.customs.gov.cn/"
+_SITE: Final = "http://stats.customs.gov.cn/"
 
 Flow = Literal["export", "import"]
 
@@ -416,10 +416,10 @@ class CustomsDownload:
     def _rows(self, amounts: pd.DataFrame, lacking: set[pd.Timestamp] | None) -> pd.DataFrame:
         """Return rows of ``observations``; the world is not usable in months that lack lines."""
         ours = amounts[amounts["measure"].ne("value_mcny")]
-        cells = ours.groupby(CELL, as_index=False)[["value", "half_width"]].sum()
+        cells = ours.groupby(_CELL, as_index=False)[["value", "half_width"]].sum()
         worlds = _sums(cells)
         frames = [self._dated(part) for part in (cells, worlds)]
-        rows = observations(frames, origin=ORIGIN, source=self.info.id, source_url=SITE)
+        rows = observations(frames, origin=ORIGIN, source=self.info.id, source_url=_SITE)
         is_world = rows["destination"].eq(WORLD)
         is_lacking = is_world & (rows["period_from"].isin(lacking) if lacking is not None else True)
         is_sum = rows["note"].ne("")

@@ -23,7 +23,7 @@ from store.partner_codes import partner_codes
 
 UTF8: Final = "utf-8"
 
-KNOWN: Final = "UTF-8, UTF-16 nor GB18030"
+_KNOWN: Final = "UTF-8, UTF-16 nor GB18030"
 """To follow "is neither" in a message."""
 
 _GB18030: Final = "gb18030"
@@ -127,7 +127,7 @@ def decoded(name: str, content: bytes) -> tuple[str, str]:
     if text.count(BAD_CHARACTER) <= len(text) * MOST_BAD:
         return text, encoding
     raise DataError(
-        f"{name} is neither {KNOWN}. Expected a CSV download of China's customs. "
+        f"{name} is neither {_KNOWN}. Expected a CSV download of China's customs. "
         "Download it anew, or save it as UTF-8; nothing was taken over."
     )
 

@@ -12,7 +12,7 @@ from sources.providers.rows import Proposal, missing_columns, proposals, records
 from store.errors import SourceError
 from store.facts.batch import FileRows
 
-PROVIDER: Final = "federal_register"
+_PROVIDER: Final = "federal_register"
 
 TERMS: Final = (
     '"8505.11"',
@@ -42,8 +42,8 @@ Document = Mapping[str, object]
 class FederalRegister(HttpSource):
     """Documents that may change a tariff or a control on magnets."""
 
-    info: ClassVar = SourceInfo(PROVIDER)
-    provider: ClassVar = PROVIDER
+    info: ClassVar = SourceInfo(_PROVIDER)
+    provider: ClassVar = _PROVIDER
 
     def fetch(self, span: MonthRange, *, now: pd.Timestamp) -> FileRows:
         """Fetch each term's documents; as ``LiveSource.fetch``."""
@@ -57,7 +57,7 @@ class FederalRegister(HttpSource):
                     terms.setdefault(number, []).append(term)
         items = [_proposal(document, terms[number]) for number, document in found.items()]
         known = [item for item in items if _is_known(item, now)]
-        tables = {"proposals": proposals(known, source=PROVIDER)}
+        tables = {"proposals": proposals(known, source=_PROVIDER)}
         return self.file(span, http, tables, wanted=f"documents with {', '.join(TERMS)}")
 
 
@@ -127,15 +127,15 @@ def _count(answer: object, url: str) -> int:
     count = answer.get("count") if isinstance(answer, Mapping) else None
     if not isinstance(count, int):
         has = sorted(map(str, answer)) if isinstance(answer, Mapping) else [type(answer).__name__]
-        raise missing_columns(["count"], has, provider=PROVIDER, url=url)
+        raise missing_columns(["count"], has, provider=_PROVIDER, url=url)
     return count
 
 
 def _results(answer: object, url: str) -> list[Document]:
-    documents = records_in(answer, "results", provider=PROVIDER, url=url)
+    documents = records_in(answer, "results", provider=_PROVIDER, url=url)
     for document in documents:
         if missing := [name for name in _NEEDED if name not in document]:
-            raise missing_columns(missing, sorted(document), provider=PROVIDER, url=url)
+            raise missing_columns(missing, sorted(document), provider=_PROVIDER, url=url)
     return documents
 
 

@@ -15,7 +15,7 @@ from store.errors import SourceError
 from store.facts.batch import FileRows
 from store.vocabulary import ORIGIN
 
-PROVIDER: Final = "hts"
+_PROVIDER: Final = "hts"
 LINE: Final = "8505.11.00"
 
 _NEEDED: Final = ("htsno", "general", "footnotes")
@@ -34,8 +34,8 @@ class TariffSchedule(HttpSource):
     the ledger automatically: each new statement is proposed for review.
     """
 
-    info: ClassVar = SourceInfo(PROVIDER)
-    provider: ClassVar = PROVIDER
+    info: ClassVar = SourceInfo(_PROVIDER)
+    provider: ClassVar = _PROVIDER
 
     def fetch(self, span: MonthRange, *, now: pd.Timestamp) -> FileRows:  # noqa: ARG002
         """Fetch the current line; as ``LiveSource.fetch``, the months only name the file."""
@@ -50,7 +50,7 @@ class TariffSchedule(HttpSource):
             chapter = {note: _chapter_99(http, note) for note in pointed}
         items = [_own_rate(line, self.url) for line in lines if str(line["general"] or "").strip()]
         items += [_added_rate(note, line, self.url) for note, line in chapter.items()]
-        tables = {"proposals": proposals(items, source=PROVIDER)}
+        tables = {"proposals": proposals(items, source=_PROVIDER)}
         return self.file(span, http, tables, wanted=f"the rates of {LINE} today")
 
 
@@ -60,7 +60,7 @@ def _search(http: HttpClient, keyword: str) -> list[Line]:
     lines = reply.value or []
     for line in lines:
         if missing := [name for name in _NEEDED if name not in line]:
-            raise missing_columns(missing, sorted(line), provider=PROVIDER, url=reply.url)
+            raise missing_columns(missing, sorted(line), provider=_PROVIDER, url=reply.url)
     return lines
 
 

@@ -152,7 +152,7 @@ def readable(
     return read[~broken], int(broken.sum())
 
 
-COLUMNS: Final = ("source", "item_key", "title", "url", "published_on", "payload")
+_COLUMNS: Final = ("source", "item_key", "title", "url", "published_on", "payload")
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +181,6 @@ def proposals(items: Sequence[Proposal], *, source: str) -> pd.DataFrame:
         )
         for item in sorted(items, key=lambda item: item.item_key)
     ]
-    frame = pd.DataFrame(rows, columns=list(COLUMNS))
+    frame = pd.DataFrame(rows, columns=list(_COLUMNS))
     texts = dict.fromkeys(("source", "item_key", "title", "url", "payload"), "str")
     return frame.astype({**texts, "published_on": DATE_DTYPE})

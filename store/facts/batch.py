@@ -63,5 +63,4 @@ class WriteReport:
 
     @property
     def total(self) -> int:
-        """Return how many rows are new."""
         return sum(self.rows_written.values())

@@ -37,7 +37,6 @@ def read_evidence(
     """Read the figures that magnet forecasts are computed from, every version of them.
 
     Args:
-        engine: an opened store.
         as_of: leave out rows that became known later; None reads all.
         until: leave out rows of later ingests than this one; None reads all.
     """
@@ -78,7 +77,6 @@ def evidence_digests(
     """Return digests of the evidence on magnets known at ``as_of``.
 
     Args:
-        engine: an opened store.
         as_of: leave out rows that became known later; None takes all.
         until: leave out rows of later ingests than this one; None takes all.
     """
@@ -99,10 +97,8 @@ def save_label(engine: Engine, commodity: str, label: str, *, at: datetime) -> b
     """Save the label of a commodity, unless it has this label already.
 
     Args:
-        engine: an opened store.
         commodity: a code.
         label: one line of text; empty leaves the earlier label in force.
-        at: the moment, aware.
 
     Returns: whether it is new.
     """
@@ -144,7 +140,6 @@ def read_partner_counts(engine: Engine, *, as_of: datetime | None = None) -> pd.
     """Count the destinations of each commodity and source, in the month with most of them.
 
     Args:
-        engine: an opened store.
         as_of: leave out rows that became known later; None counts all.
 
     Returns:

@@ -55,9 +55,7 @@ def check_clock(connection: Connection, moment: Column[Any], at: datetime) -> No
     """Refuse a write by a clock that was set back: it would claim to have known things earlier.
 
     Args:
-        connection: Within the write transaction.
         moment: The column of moments of the table that is written.
-        at: The moment of the write, aware.
 
     Raises:
         DataError: The table has a row from later, by more than ``WAITED``.
@@ -108,8 +106,6 @@ def stored_like(
     The columns are the first ones of the table's key, or nearly so: rows are found by index.
 
     Args:
-        connection: within the write transaction.
-        target: table to look into.
         frame: distinct values to look for, by column.
         wanted: names of the columns to return.
     """
@@ -233,7 +229,6 @@ def new_versions(
 
     Args:
         incoming: rows, each key once.
-        stored: all stored versions of these cells.
         revised_at: date given to a cell's last row where it differs from the newest stored version
             but is not dated later: the provider changed a figure and did not say when. None
             leaves such a row as it is.

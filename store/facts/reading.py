@@ -25,7 +25,6 @@ def read_observations(
     """Read published figures, every version of them, ordered by natural key.
 
     Args:
-        engine: an opened store.
         as_of: leave out rows that became known later; None reads all.
         commodity: only this commodity or analog material; None reads all.
         source: only figures of this source; None reads all.
@@ -115,7 +114,6 @@ def read_forecasts(
     """Read published forecasts of exactly one ``as_of``, or of all: its newest publication.
 
     Args:
-        engine: an opened store.
         as_of: their as_of; None reads all.
         commodity: only this one, magnets by default; None reads all.
 
@@ -157,7 +155,6 @@ def publication_before(engine: Engine, rows: pd.DataFrame) -> pd.DataFrame:
     """Read the publication of the same commodity that stood before one; empty for the first.
 
     Args:
-        engine: The store.
         rows: The later one's, as ``read_publication``; an earlier one of its day counts.
     """
     table, one = tables.forecasts, rows.iloc[0]
@@ -258,8 +255,6 @@ def fetch(
     """Fetch rows known at ``as_of`` and sort them by natural key, the same on every database.
 
     Args:
-        connection: within a transaction.
-        table: what to read.
         as_of: leave out rows that became known later; None reads all.
         until: leave out rows of later ingests than this one; None reads all.
         wanted: conditions a row must meet.

@@ -36,11 +36,8 @@ def quarantine_file(
     A file already in quarantine keeps its number; its reasons are updated.
 
     Args:
-        engine: an opened store.
         file: the refused file, whatever is wrong with its rows; not modified.
         reasons: why, one sentence each.
-        at: the moment, aware.
-        actor: who or what ingested.
         revised_at: as for ``write_batch``, kept for the release.
     """
     values = {"reasons": json.dumps(list(reasons), ensure_ascii=False)}

@@ -26,10 +26,7 @@ def event_changes(
     """Return the fields of events that differ between two ingests, one row each.
 
     Args:
-        connection: Within a transaction.
         came: Condition for rows of ``policy_events`` that came in between.
-        low: The earlier ingest.
-        high: The later one.
 
     Returns:
         Columns event_id, field (``event`` for a new one), announced_on, before, after (text),
@@ -70,7 +67,7 @@ def _text(value: object) -> str:
     return "" if value is None or value is pd.NaT else str(value)
 
 
-COLUMNS: Final = (
+_COLUMNS: Final = (
     "commodity", "origin", "destination", "measure", "period", "before", "after", "change", "what",
     "source",
 )  # fmt: skip
@@ -80,11 +77,6 @@ def diff_vintages(engine: Engine, first: int, second: int) -> pd.DataFrame:
     """Compare the newest version of each figure after two ingests.
 
     Two ingests of one source are compared on that source alone, others on all figures between.
-
-    Args:
-        engine: an opened store.
-        first: id of the ingest to compare from.
-        second: id of the ingest to compare to, usually the later one.
 
     Returns:
         One row per figure that differs: commodity, origin, destination, measure, period (a month or
@@ -111,7 +103,7 @@ def diff_vintages(engine: Engine, first: int, second: int) -> pd.DataFrame:
         return listed
     if first > second:
         events = _swapped(events)
-    return pd.concat([listed.astype(object), events], ignore_index=True)[list(COLUMNS)].fillna("")
+    return pd.concat([listed.astype(object), events], ignore_index=True)[list(_COLUMNS)].fillna("")
 
 
 def _vintage(connection: Connection, number: int) -> Row[Any]:
@@ -166,7 +158,7 @@ def _swapped(changed: pd.DataFrame) -> pd.DataFrame:
 def _listed(changed: pd.DataFrame) -> pd.DataFrame:
     first, last = (changed[name].dt.strftime("%Y-%m") for name in ("period_from", "period_to"))
     period = first.where(first == last, first + ".." + last)
-    listed = changed.assign(period=period)[list(COLUMNS)]
+    listed = changed.assign(period=period)[list(_COLUMNS)]
     return listed.sort_values(
         ["commodity", "origin", "destination", "measure", "period", "source"], ignore_index=True
     )

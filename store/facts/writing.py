@@ -66,10 +66,8 @@ def write_batch(
     ``proposals`` go to the review queue.
 
     Args:
-        engine: an opened store.
         batch: rows as the sources made them; not modified.
         ingested_at: moment to record in the vintages, if the caller has a clock.
-        actor: who or what ingests.
         skip_unchanged: leave out a row that repeats the known value of its cell, whatever its date.
         revised_at: with ``skip_unchanged``, for providers that change figures without saying when:
             the date of a row that differs from the known value and is dated no later. A file then
@@ -186,8 +184,6 @@ def is_known(connection: Connection, file: FileRows, *, revises: bool) -> bool:
     """Return whether a file's bytes were ingested before.
 
     Args:
-        connection: Within a transaction.
-        file: The file.
         revises: Whether earlier bytes may return, so that only the newest version counts: of the
             same answer of a provider, else of the source whatever the file is called.
     """

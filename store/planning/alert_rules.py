@@ -60,10 +60,6 @@ def add_rule(
     """Save a rule with its audit row and return its number.
 
     Args:
-        engine: an opened store.
-        rule: what to watch.
-        who: who writes.
-        at: the moment, aware.
         since: the newest publication; the rule applies to later ones only.
 
     Raises:

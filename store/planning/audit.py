@@ -89,7 +89,6 @@ class AuditTrail:
             action: What was done, e.g. ``create``.
             thing: The object of the action, e.g. ``need 3``.
             before: Its values before.
-            after: Its values now.
         """
         row = {
             "at": self.at,
@@ -161,9 +160,9 @@ RANDOM_BYTES: Final = 32
 DAYS: Final = 365
 """Days that a token is valid for unless other days are given."""
 
-MOST_DAYS: Final = 3650
+_MOST_DAYS: Final = 3650
 
-SHOWN: Final = ("id", "name", "scopes", "created_at", "expires_at", "revoked_at")
+_SHOWN: Final = ("id", "name", "scopes", "created_at", "expires_at", "revoked_at")
 
 
 def create_token(
@@ -178,12 +177,7 @@ def create_token(
     """Make a token and return it; it is shown once and cannot be recovered.
 
     Args:
-        engine: an opened store.
-        name: its owner or purpose.
         scopes: what it allows, of ``SCOPES``.
-        at: the moment, aware.
-        actor: who makes it, for the audit trail.
-        days: how long it is valid.
 
     Raises:
         DataError: the name is not printable, a scope is unknown, or the days are out of range.
@@ -223,7 +217,7 @@ def revoke_token(engine: Engine, number: int, *, at: datetime, actor: str = "") 
 
 def read_tokens(engine: Engine) -> pd.DataFrame:
     """Read all tokens ever made, without their digests, oldest first."""
-    return read_table(engine, tokens, columns=SHOWN).sort_values("id", ignore_index=True)
+    return read_table(engine, tokens, columns=_SHOWN).sort_values("id", ignore_index=True)
 
 
 def scopes_in_force(engine: Engine, at: datetime) -> Mapping[str, frozenset[str]]:
@@ -239,8 +233,8 @@ def digest_of(token: str) -> str:
 
 
 def _check(name: str, scopes: Sequence[str], days: int) -> None:
-    if not 1 <= days <= MOST_DAYS:
-        raise DataError(f"A token for {days} days. Expected 1 to {MOST_DAYS}. Correct --days.")
+    if not 1 <= days <= _MOST_DAYS:
+        raise DataError(f"A token for {days} days. Expected 1 to {_MOST_DAYS}. Correct --days.")
     unknown = sorted(set(scopes) - set(SCOPES))
     if unknown or not scopes:
         raise DataError(

@@ -16,7 +16,7 @@ from store.planning.audit import THINGS, Actor, AuditTrail, audited, checked_nam
 from store.schema.tables import alert_rules, forecasts, needs
 from store.vocabulary import AGGREGATES, COMMODITY, DESTINATIONS
 
-LONGEST_MONTHS: Final = 36
+_LONGEST_MONTHS: Final = 36
 MOST_TONNES: Final = 1e6
 """Tonnes a month, some hundred times what China exports."""
 
@@ -41,12 +41,6 @@ class NeedRow:
 
 def add_need(engine: Engine, need: NeedRow, *, who: Actor, at: datetime) -> int:
     """Save a need with its audit row and return its number.
-
-    Args:
-        engine: an opened store.
-        need: what is needed.
-        who: who writes.
-        at: the moment, aware.
 
     Raises:
         DataError: the need is not valid.
@@ -172,7 +166,7 @@ def _check(need: NeedRow) -> None:
         )
     first, last = need.period_from, need.period_to
     months = (last.year - first.year) * 12 + last.month - first.month + 1
-    if not 1 <= months <= LONGEST_MONTHS:
+    if not 1 <= months <= _LONGEST_MONTHS:
         raise DataError(
             message(
                 "A need from %(first)s to %(last)s, %(months)s months. Expected 1 to %(most)s. "
@@ -180,6 +174,6 @@ def _check(need: NeedRow) -> None:
                 first=f"{first:%Y-%m}",
                 last=f"{last:%Y-%m}",
                 months=months,
-                most=LONGEST_MONTHS,
+                most=_LONGEST_MONTHS,
             )
         )

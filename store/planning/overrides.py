@@ -22,7 +22,7 @@ MOST_A_DAY: Final = 1000
 
 TARGET: Final = "forecast"
 FIELD: Final = "p50"
-OVERRIDE_COLUMNS: Final = (
+_OVERRIDE_COLUMNS: Final = (
     "commodity", "destination", "period", "as_of", "tonnes", "author", "reason", "available_at",
 )  # fmt: skip
 
@@ -42,12 +42,6 @@ class OverrideRow:
 
 def add_override(engine: Engine, override: OverrideRow, *, who: Actor, at: datetime) -> None:
     """Save an override with its audit row; the published median and earlier overrides stay.
-
-    Args:
-        engine: an opened store.
-        override: the estimate and its reason.
-        who: who writes.
-        at: the moment, aware.
 
     Raises:
         DataError: it is not valid.
@@ -75,7 +69,7 @@ def add_override(engine: Engine, override: OverrideRow, *, who: Actor, at: datet
 
 
 def override_rows(connection: Connection) -> pd.DataFrame:
-    """Fetch all overrides of forecasts: ``OVERRIDE_COLUMNS``, oldest first.
+    """Fetch all overrides of forecasts: ``_OVERRIDE_COLUMNS``, oldest first.
 
     ``period`` is the first day of the month, ``tonnes`` the planner's estimate.
     """
@@ -87,7 +81,7 @@ def override_rows(connection: Connection) -> pd.DataFrame:
         as_of=pd.to_datetime(parts[2], utc=True),
         tonnes=rows["value"].astype(float),
     )
-    return estimates[list(OVERRIDE_COLUMNS)].sort_values("available_at", ignore_index=True)
+    return estimates[list(_OVERRIDE_COLUMNS)].sort_values("available_at", ignore_index=True)
 
 
 def _check_room(trail: AuditTrail) -> None:

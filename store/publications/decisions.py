@@ -115,12 +115,7 @@ def approve(
     """Publish exactly what was held, record who decided and why, and return the number of rows.
 
     Args:
-        engine: An opened store.
-        number: The publication.
-        at: The moment of publication, aware.
         ahead_from: First month not yet released at that moment.
-        actor: Who decides.
-        reason: Why.
 
     Raises:
         DataError: It is not held, its rows no longer match their digest, or other values are

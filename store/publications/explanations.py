@@ -38,7 +38,6 @@ class Announced:
 
     @property
     def last(self) -> str:
-        """Return the last day before it, ``YYYY-MM-DD``."""
         return f"{date.fromisoformat(self.due) - timedelta(days=1)}"
 
 

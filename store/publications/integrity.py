@@ -61,7 +61,7 @@ def content_hash(rows: pd.DataFrame) -> str:
     return digest.hexdigest()
 
 
-SHOWN: Final = tuple(
+_SHOWN: Final = tuple(
     column.name for column in publications.columns if column.name not in {"payload", "explanation"}
 )
 
@@ -78,7 +78,7 @@ def read_publications(engine: Engine, *, commodity: str | None = None) -> pd.Dat
 def fetch_publications(connection: Connection, *, commodity: str | None = None) -> pd.DataFrame:
     """Read them within a transaction; as ``read_publications``."""
     wanted = [] if commodity is None else [publications.c.commodity == commodity]
-    return fetch(connection, publications, wanted=wanted, columns=SHOWN).sort_values(
+    return fetch(connection, publications, wanted=wanted, columns=_SHOWN).sort_values(
         "id", ignore_index=True
     )
 
@@ -117,7 +117,6 @@ def tampered(engine: Engine, *, every_panel: bool = False) -> tuple[str, ...]:
     """Describe the publications whose rows or panel were changed, each in a clause.
 
     Args:
-        engine: An opened store.
         every_panel: Check the panels of all publications, which takes longer the more there are;
             otherwise only those of the newest publication of each commodity.
 

@@ -34,7 +34,6 @@ class StoredPanel:
 
     @property
     def frame(self) -> pd.DataFrame:
-        """Return the panel as a table with ``PANEL_COLUMNS``."""
         stderr_t = self.months["stderr_log"] * self.months["tonnes"]
         return self.months.assign(stderr_t=stderr_t)[list(PANEL_COLUMNS)]
 
@@ -86,8 +85,6 @@ def panel_behind(
     """Return the panel behind the newest publication that names one; None without any.
 
     Args:
-        engine: An opened store.
-        commodity: What was published.
         as_of: The moment of the publication; None takes the last.
         data_vintage: The evidence it was made from; None takes any.
     """

@@ -52,11 +52,7 @@ def add_cells(
     """Keep the forecasts of a backtest, unless they are there.
 
     Args:
-        connection: Within the transaction of its scores.
         cells: ``CELL_COLUMNS``; not modified.
-        commodity: The commodity scored.
-        as_of: Moment of the backtest, aware.
-        backtest: Its number among those of that moment.
     """
     key = {"commodity": commodity, "as_of": as_of, "backtest": backtest}
     same = [backtests.c[name] == value for name, value in key.items()]
@@ -93,10 +89,7 @@ def save_readings(
     """Save one measurement.
 
     Args:
-        engine: An opened store.
         rows: monitor, subject, value, bound (None where there is none), size, fired, words.
-        at: When it was measured, aware.
-        as_of: As_of of the forecast in force then, aware.
     """
     values = [{**row, "measured_at": at, "as_of": as_of} for row in rows]
     if values:
@@ -226,7 +219,6 @@ class Published:
 
     @property
     def panels(self) -> dict[pd.Timestamp, str]:
-        """Return by moment of its forecasts the digest of the panel behind the newest of them."""
         known = self.publications.loc[self.publications["state"] == "published"]
         own = known.loc[known["as_of"].isin(self.forecasts["as_of"]) & known["panel"].ne("")]
         last = own.drop_duplicates("as_of", keep="last")
@@ -234,7 +226,6 @@ class Published:
 
     @property
     def is_magnets(self) -> bool:
-        """Return whether it is the commodity with policy, tariffs and a release calendar."""
         return self.commodity == COMMODITY
 
 
@@ -260,7 +251,6 @@ def read_other(engine: Engine, magnets: Published, *, commodity: str) -> Publish
     """Read what the service shows of another commodity.
 
     Args:
-        engine: An opened store.
         magnets: The rows of magnets; those shared by all commodities are taken from it.
         commodity: One of ``magnets.commodities``.
     """

@@ -42,13 +42,9 @@ def publish_forecasts(
     supersedes held ones that are no later.
 
     Args:
-        engine: an opened store.
         frame: columns of a forecast file, ``model`` being the model's version; ``drivers``
             and ``contributions`` (JSON) and ``reason`` (why the fallback chain went past earlier
             models) if there are any. Not modified.
-        as_of: as_of of the forecast, aware.
-        data_vintage: digest of the evidence used.
-        commodity: the commodity forecast.
         context: moment and environment of the publication, if known.
 
     Raises:
@@ -91,12 +87,8 @@ def hold_forecasts(
     """Hold forecasts with their digest until a person decides; return the publication's number.
 
     Args:
-        engine: an opened store.
         frame: as for ``publish_forecasts``; not modified.
-        as_of: as_of of the forecast, aware.
-        data_vintage: digest of the evidence used.
         because: what a person must check.
-        commodity: the commodity forecast.
         context: moment and environment of the publication, if known.
 
     Raises:
@@ -144,11 +136,8 @@ def write_scores(
     newest of its moment is not written.
 
     Args:
-        engine: an opened store.
         frame: ``as_of, model, scope, horizon_from, horizon_to, metric, value, cells``; not
             modified.
-        data_vintage: digest of the evidence the backtests used.
-        commodity: the commodity scored.
         cells: the forecasts scored (``backtests.CELL_COLUMNS``), kept to be drawn.
 
     Raises:
@@ -230,10 +219,6 @@ def settle_runs(engine: Engine, *, at: datetime) -> int:
     """Close the records of runs that were killed, and return how many there were.
 
     A run that had published counts as finished, others as failed. No run may be active.
-
-    Args:
-        engine: an opened store.
-        at: the moment to record, aware.
     """
     published = exists().where(
         forecasts.c.as_of == runs.c.as_of, forecasts.c.data_vintage == runs.c.data_vintage

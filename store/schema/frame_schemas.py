@@ -47,7 +47,6 @@ def _is_utc(series: pd.Series) -> bool:
 
 
 def _day(*, open_ended: bool = False) -> Column:
-    """Make a column of days; ``open_ended`` allows none."""
     return Column(DATE_DTYPE, coerce=True, nullable=open_ended, metadata={"as": DATE_DTYPE})
 
 
@@ -77,7 +76,6 @@ def _of_table(
     """Make the schema of what a source fills of a table, each column by its type.
 
     Args:
-        table: the table.
         filled: text columns that may not be empty.
         checks: checks of whole rows.
         rules: columns with a check of their own.
@@ -223,7 +221,6 @@ def validate(frame: pd.DataFrame, name: str, *, where: str) -> pd.DataFrame:
     Args:
         frame: rows to check.
         name: a key of ``SCHEMAS``.
-        where: file or step to name in the error.
 
     Raises:
         DataError: a column is missing or a row breaks the schema; names column, row and value.

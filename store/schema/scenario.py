@@ -25,7 +25,7 @@ from store.errors import shown
 from store.messages import Message, Value, message
 from store.vocabulary import INSTRUMENTS
 
-MOST_ENTRIES: Final = 50
+_MOST_ENTRIES: Final = 50
 """Acts and tariff steps that one scenario may hold."""
 
 DEFAULT_PRODUCTS: Final = "magnets"
@@ -39,7 +39,7 @@ ACT_DAYS: Final = (
 
 _ACT_WORDS: Final = ("instrument", "direction", "destinations", "products")
 
-DIRECTIONS: Final = ("restrictive", "easing", "neutral")
+_DIRECTIONS: Final = ("restrictive", "easing", "neutral")
 
 _EASING: Final = frozenset(
     {"tariff_decrease", "export_licence_relaxation", "truce", "trade_talks", "supply_deal"}
@@ -113,8 +113,8 @@ Instrument = Annotated[
 ]
 Direction = Annotated[
     str,
-    AfterValidator(lambda value: _one_of(value, DIRECTIONS)),
-    Field(json_schema_extra={"enum": list(DIRECTIONS)}),
+    AfterValidator(lambda value: _one_of(value, _DIRECTIONS)),
+    Field(json_schema_extra={"enum": list(_DIRECTIONS)}),
 ]
 
 
@@ -176,8 +176,8 @@ class ScenarioTariff(_Part):
 class ScenarioLevers(_Part):
     """Acts and tariff steps."""
 
-    events: list[ScenarioAct] = Field([], max_length=MOST_ENTRIES)
-    tariffs: list[ScenarioTariff] = Field([], max_length=MOST_ENTRIES)
+    events: list[ScenarioAct] = Field([], max_length=_MOST_ENTRIES)
+    tariffs: list[ScenarioTariff] = Field([], max_length=_MOST_ENTRIES)
 
 
 class ScenarioText(ScenarioLevers):
@@ -265,7 +265,6 @@ class ScenarioContext:
 
     @property
     def day(self) -> pd.Timestamp:
-        """Return the date of the as_of, without time zone."""
         return self.as_of.tz_convert("UTC").tz_localize(None).normalize().as_unit("us")
 
 
