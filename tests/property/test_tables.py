@@ -23,14 +23,16 @@ class Quirks:
     ends: str
     blank: frozenset[int]
     """Places of blank lines."""
-    trailing: str
-    """Comma at the end of no line, of all, or of all but the header."""
+    trailing: bool
+    """Whether every line ends in a comma."""
 
     def written(self, rows: list[list[str]], *, encoding: str = "utf-8") -> bytes:
         lines = []
         for place, row in enumerate(rows):
-            comma = self.trailing == "all" or (self.trailing == "rows" and place)
-            lines += ["" if place in self.blank and place else None, _line(row) + "," * bool(comma)]
+            lines += [
+                "" if place in self.blank and place else None,
+                _line(row) + "," * self.trailing,
+            ]
         text = self.ends.join(line for line in lines if line is not None) + self.ends
         return (("\ufeff" if self.mark else "") + text).encode(encoding)
 
@@ -46,7 +48,7 @@ quirks = st.builds(
     mark=st.booleans(),
     ends=st.sampled_from(["\n", "\r\n"]),
     blank=st.frozensets(st.integers(1, 8), max_size=3),
-    trailing=st.sampled_from(["none", "all", "rows"]),
+    trailing=st.booleans(),
 )
 tonnes = st.floats(0, 1e7, allow_nan=False).map(lambda value: round(value, 3))
 panels = st.dictionaries(
