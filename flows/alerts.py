@@ -34,7 +34,7 @@ RULE_FIELDS: Final = ("id", "name", "measure", "points", "commodity", "destinati
 
 @dataclass(frozen=True, slots=True)
 class Dispatched:
-    """What came of one call."""
+    """The result of one call."""
 
     looked: int
     """Rules that looked at a publication new to them."""

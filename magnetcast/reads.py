@@ -111,7 +111,7 @@ def forecast(as_of: Moment = None, destinations: str | Sequence[str] | None = No
 
 
 def backtest(as_of: Moment = None, destinations: str | Sequence[str] | None = None) -> pd.DataFrame:
-    """Return forecasts made from what was known at past origins beside what came; keeps no scores.
+    """Return forecasts from what was known at past origins beside the actuals; keeps no scores.
 
     Args:
         as_of: Day or UTC moment: what is known by then is scored on.

@@ -29,7 +29,7 @@ _LEAST: Final = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class PlaceboWindow:
-    """What came and what a path had, of one series from one date on; arrays are months."""
+    """Actuals and a path, of one series from one date on; arrays are months."""
 
     path: Floats
     came: Floats
@@ -51,7 +51,7 @@ class EffectEstimate:
     """What is missing against a path over some months, and how unusual that is."""
 
     missing: float
-    """Path less what came, in tonnes; negative where more came."""
+    """Path less actuals, in tonnes; negative where exports were higher."""
     low: float
     high: float
     """The 80 percent band of what is missing."""
@@ -124,7 +124,7 @@ def _share(window: PlaceboWindow, months: slice) -> float:
 
 
 def _ratio_draws(fakes: list[PlaceboWindow], months: slice) -> Floats:
-    """Return what came as a share of the path, placebo dates x doubts."""
+    """Return actuals as a share of the path, placebo dates x doubts."""
     path = np.array([fake.path[months].sum() for fake in fakes])
     came = np.array([fake.came[months].sum() for fake in fakes])
     doubt = np.array([fake.stderr[months].sum() for fake in fakes]) / np.maximum(came, _LEAST)

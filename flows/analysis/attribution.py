@@ -56,7 +56,7 @@ def months_in_words(first: str, last: str) -> str:
 
 
 def sentences(found: Attribution) -> list[str]:
-    """Return what the event did: the fall, what came after, where it went, how sure it is."""
+    """Return what the event did: the fall, what followed, where it went, how sure it is."""
     said = [_fall(found), _companions(found), _after(found), _by_destination(found)]
     return [one for one in (*said, _displaced(found), _doubt(found)) if one]
 

@@ -203,7 +203,7 @@ def _of_prefect(err: Exception) -> str:
 
 
 def _is_of_prefect(err: BaseException | None) -> bool:
-    """Tell whether Prefect's client, which speaks by httpx, could not reach its server."""
+    """Tell whether Prefect's client, which uses httpx, could not reach its server."""
     while err is not None:
         if type(err).__module__.split(".")[0] in {"httpx", "httpcore"}:
             return True

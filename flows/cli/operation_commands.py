@@ -163,7 +163,7 @@ def serve(
         raise DataError(
             f"--host {host} can be reached by other machines, and no proxy is in front. Expected a "
             "loopback address, or MAGNETCAST_PROXIES with the address of a proxy as in deploy/, "
-            "which limits connections and speaks TLS. Set it up first."
+            "which limits connections and ends TLS. Set it up first."
         )
     if not private and not scopes_in_force(engine, utc_now()):
         raise DataError(

@@ -56,7 +56,7 @@ def moment(text: str | None, *, option: str = "--as-of") -> pd.Timestamp:
     """Return a UTC moment; a bare day is its first moment, at which facts of that day are known.
 
     Args:
-        text: What was typed; now if None, so that what came in today counts.
+        text: What was typed; now if None, so that figures of today count.
         option: Where it was typed, for the message.
 
     Raises:

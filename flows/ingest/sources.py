@@ -163,7 +163,7 @@ CHECKED_AGO: Final = 6
 
 
 def show_received(place: str, files: Iterable[FileRows]) -> None:
-    """Show what was asked, what came, and what was left out or refused and why, as a table."""
+    """Show what was asked, received, left out or refused and why, as a table."""
     _show([line for file in files for line in _lines(place, file, ())])
 
 
@@ -237,7 +237,7 @@ def known_rows(engine: Engine | None, source: str, past: Past) -> pd.DataFrame:
 
 
 def _lines(place: str, file: FileRows, reasons: Sequence[str]) -> list[tuple[str, str]]:
-    """Return what was asked beside what came, then what was left out and refused, if anything."""
+    """Return what was asked and received, then what was left out and refused, if anything."""
     named = file.file_name if file.file_name in place else f"{file.file_name} {place}"
     asked = f"{file.source}: {file.asked}" if file.asked else named
     refused = (*reasons, *(file.refused.reasons if file.refused else ()))
@@ -276,7 +276,7 @@ def _changes(engine: Engine | None, rows: pd.DataFrame) -> str:
 
 
 def _show(lines: Sequence[tuple[str, str]]) -> None:
-    """Print a table of what was asked and what came, if anything did."""
+    """Print a table of what was asked and received, if anything was."""
     if not lines:
         return
     table = Table(box=None, pad_edge=False)

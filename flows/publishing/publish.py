@@ -85,7 +85,7 @@ def objections(draft: PublicationDraft) -> Message | None:
 
 
 def publish(draft: PublicationDraft, because: Message | None) -> int:
-    """Publish in one transaction, or hold where something speaks against; return rows published."""
+    """Publish in one transaction, or hold where a check objects; return rows published."""
     frozen, day = _freezing(draft), f"{draft.as_of:%Y-%m-%d}"
     if because:
         number = hold_forecasts(

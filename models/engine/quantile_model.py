@@ -212,7 +212,7 @@ class QuantileModel:
 
 
 class Trainer:
-    """Lessons at one cutoff; what the fits see is binned once, and each takes a part of it."""
+    """Training rows at one cutoff; what fits see is binned once, each takes a part."""
 
     def __init__(
         self, known: PanelTrainingSet, names: tuple[str, ...], last: int, spec: EngineSpec

@@ -278,7 +278,7 @@ def together(cells: pd.DataFrame) -> tuple[float, int]:
 
 
 def sum_cells(cells: pd.DataFrame, carry: float) -> pd.DataFrame:
-    """Return forecasts of three months taken together beside what came.
+    """Return forecasts of three months taken together beside their actuals.
 
     Args:
         cells: As ``models.evaluation.scores.cell_scores`` returns; not modified. Months 1-3, 4-6

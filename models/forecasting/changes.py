@@ -28,7 +28,7 @@ from store.asof import EVENT_KEY, OBSERVATION_KEY, TARIFF_KEY
 from store.vocabulary import CHANGED_INPUTS, COMMODITY, NOT_REPRODUCED
 
 _CELL: Final = ("commodity", "origin", "destination", "measure", "period_from", "period_to")
-"""Columns that name what a figure speaks of, whoever tells it."""
+"""Columns that name what a figure is about, whatever its source."""
 
 
 @dataclass(frozen=True, slots=True)

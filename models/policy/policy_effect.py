@@ -357,8 +357,8 @@ def effect_of(
         instead[:, rows] = _instead(origin, story, rows, freed[:, rows], draw)
         weight[rows] = 0.5 ** (story.seen(origin) / HALF_SEEN)
     fresh = tuple(one for one in known if one.seen(origin) == 0)
-    lessons = (*analogs, *own_analogs(origin, known)) if fresh else analogs
-    kept = kept_unfelt(origin, fresh, known, DrawSettings(Response(lessons), count, seed))
+    examples = (*analogs, *own_analogs(origin, known)) if fresh else analogs
+    kept = kept_unfelt(origin, fresh, known, DrawSettings(Response(examples), count, seed))
     if rate > 0.0 and analogs:
         kept *= kept_unannounced(origin, rate, known, draw)
     return PolicyEffect(

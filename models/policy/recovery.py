@@ -97,12 +97,12 @@ def recoveries_at(origin: Origin, analogs: tuple[Analog, ...]) -> pd.DataFrame:
 def _row(
     control: Control, origin: Origin, analogs: tuple[Analog, ...], own: tuple[Analog, ...]
 ) -> dict[str, object]:
-    lessons = (*analogs, *(one for one in own if one.event_id != control.event_id))
+    examples = (*analogs, *(one for one in own if one.event_id != control.event_id))
     rows = np.flatnonzero(control.hit & ~origin.is_sum)
     months = None
     if control.seen(origin) > 0 and len(rows):
         months = own_months(origin, control, list(rows), tonnes_without(origin, control)[rows])
-    found = recovery_of(Response(lessons), instrument=control.instrument, own=months)
+    found = recovery_of(Response(examples), instrument=control.instrument, own=months)
     felt = months is not None and len(months.world) > 0
     return {
         "event_id": control.event_id,
@@ -110,7 +110,7 @@ def _row(
         "bound": f"{control.bound:%Y-%m-%d}",
         "ends": "" if control.ends is None else f"{control.ends:%Y-%m-%d}",
         "months_seen": control.seen(origin),
-        "analogs": len(lessons),
+        "analogs": len(examples),
         "kept_now": float(months.world[-1]) if felt and months is not None else np.nan,
         "months_p10": found.p10,
         "months_p50": found.p50,

@@ -40,7 +40,7 @@ class ResponsePrior:
     """
 
     reach: float = 0.7
-    """How far a month speaks for others, in log(1 + months)."""
+    """How far a month informs others, in log(1 + months)."""
     common: float = 2.0
     instrument: float = 0.3
     act: float = 0.6

@@ -95,7 +95,7 @@ def add_sums(table: pd.DataFrame, tree: Tree) -> pd.DataFrame:
 def contradictions(table: pd.DataFrame, tree: Tree) -> list[str]:
     """Return one sentence for each sum of a panel that its leaves do not add up to.
 
-    A month in which leaves are missing speaks only where the others exceed the sum already.
+    A month in which leaves are missing counts only where the others exceed the sum already.
 
     Args:
         table: Tonnes, at least 0, one row a series (index: its name), one column a month as number;

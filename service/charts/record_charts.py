@@ -1,4 +1,4 @@
-"""Charts of what was forecast over time, and of what came."""
+"""Charts of what was forecast over time, and of the actuals."""
 
 from typing import Final
 
@@ -110,7 +110,7 @@ BEFORE: Final = 6
 
 
 def outcome_svg(publication: Publication, cells: pd.DataFrame, destination: str) -> str:
-    """Return what was forecast of one destination and what came; empty where nothing is scored.
+    """Return what was forecast of one destination and its actuals; empty where nothing is scored.
 
     Args:
         publication: The newest publication.

@@ -1,4 +1,4 @@
-"""Health of the installation as `magnetcast status` reports it, and the gauges of monitors."""
+"""Health of the installation as `magnetcast status` reports it, and the metrics of monitors."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -68,7 +68,7 @@ class HealthCache:
 
 
 class StoreMetrics(Collector):
-    """Collects gauges of the newest publication on every scrape."""
+    """Collects metrics of the newest publication on every scrape."""
 
     def __init__(
         self, publication: Callable[[], Publication], clock: Callable[[], pd.Timestamp]
@@ -82,7 +82,7 @@ class StoreMetrics(Collector):
         return iter(())
 
     def collect(self) -> Iterator[Metric]:
-        """Yield the gauges; nothing before the first publication."""
+        """Yield the metrics; nothing before the first publication."""
         try:
             found = self._publication()
         except NothingPublishedError:

@@ -144,10 +144,10 @@ def _check_forecasts(report: ReportInput) -> None:
             f"The forecasts for the report miss {first_few(missing)}. Expected the columns of "
             "store.vocabulary.FORECAST_COLUMNS. Run `magnetcast predict` again."
         )
-    strange = [code for code in set(report.forecasts["destination"]) if not _CODE.fullmatch(code)]
-    if strange:
+    unknown = [code for code in set(report.forecasts["destination"]) if not _CODE.fullmatch(code)]
+    if unknown:
         raise DataError(
-            f"The forecasts for the report have destination {first_few(sorted(strange))}. Expected "
+            f"The forecasts for the report have destination {first_few(sorted(unknown))}. Expected "
             "letters, digits, '-' and '_', for it names a file. Rename it in the panel."
         )
     if report.forecasts.empty:

@@ -31,7 +31,7 @@ MOST_LABELS: Final = 5
 
 
 def replay_svg(cells: pd.DataFrame, destination: str) -> str:
-    """Return the forecasts of one destination at past origins, and what came.
+    """Return the forecasts of one destination at past origins, and the actuals.
 
     Args:
         cells: As ``store.publications.published.CELL_COLUMNS``, some of the destination; not
@@ -223,13 +223,13 @@ class TrackPictures:
     """Drawings for the page; empty text where there is nothing to draw."""
 
     outcomes: tuple[str, ...]
-    """What was forecast and what came, by destination."""
+    """What was forecast and the actuals, by destination."""
     errors_by_lead: str
     errors_by_destination: str
     coverage_by_lead: str
     calibration: str
     replayed: tuple[str, ...]
-    """What the backtest forecast and what came, by destination."""
+    """What the backtest forecast and the actuals, by destination."""
     backtest_errors: str
     backtest_coverage: str
 

@@ -172,9 +172,9 @@ def _differences(
                 f"publication {number} as of {one['as_of']:%Y-%m-%d} ({one['commodity']}) is not "
                 f"what was frozen: {len(own)} rows, of {one['rows']}"
             )
-    strange = sum(len(part) for part in groups.values())
+    unexplained = sum(len(part) for part in groups.values())
     if len(known):
         unnamed, first = rows["publication"] == 0, rows.loc[rows["publication"] > 0, "id"].min()
-        strange += int((unnamed & (rows["id"] > first)).sum())
-    if strange:
-        yield f"{strange} rows of the forecasts were brought by no publication"
+        unexplained += int((unnamed & (rows["id"] > first)).sum())
+    if unexplained:
+        yield f"{unexplained} rows of the forecasts were brought by no publication"

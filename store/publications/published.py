@@ -43,7 +43,7 @@ from store.schema.tables import backtests, forecasts, readings, runs, scores
 from store.vocabulary import COMMODITY, figures_of
 
 CELL_COLUMNS: Final = ("destination", "cutoff", "period", "p10", "p50", "p90", "tonnes")
-"""Of a forecast made at a past origin and what came; months are ``YYYY-MM``."""
+"""Of a forecast made at a past origin and its actual; months are ``YYYY-MM``."""
 
 
 def add_cells(
