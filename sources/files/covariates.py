@@ -274,9 +274,9 @@ def _entries(rows: pd.DataFrame, table: pd.DataFrame, what: str) -> pd.DataFrame
             for at in np.flatnonzero(np.isnat(moments)).tolist()
         ]
     if faults:
-        cells = [f"row {rows.index[at]}: {text}" for at, text in sorted(faults)[:SHOWN]]
+        bad = [f"row {rows.index[at]}: {text}" for at, text in sorted(faults)[:SHOWN]]
         raise DataError(
-            f"{what} has {counted(len(faults), 'bad cell')}: {first_few(cells, total=len(faults))}. "
+            f"{what} has {counted(len(faults), 'bad cell')}: {first_few(bad, total=len(faults))}. "
             "Expected a series name, a month as YYYY-MM, finite numbers and, if there is a column "
             f"{AVAILABLE_AT}, a UTC moment. Correct or remove those rows; nothing was used."
         )
@@ -301,7 +301,7 @@ def _each_once(entries: pd.DataFrame, table: pd.DataFrame, what: str) -> pd.Data
     before = ordered.shift()
     differ = np.flatnonzero(again & (ordered["value"] != before["value"]).to_numpy())
     if len(differ):
-        cells = [
+        bad = [
             f"{one['name']} of {table.index[one['series']]} in {month_label(int(one['month']))} is "
             f"{ordered.loc[at - 1, 'value']} in row {ordered.loc[at - 1, 'row']} and "
             f"{one['value']} in row {one['row']}"
@@ -309,7 +309,7 @@ def _each_once(entries: pd.DataFrame, table: pd.DataFrame, what: str) -> pd.Data
             for one in [ordered.loc[at]]
         ]
         raise DataError(
-            f"{what} has two values for one cell: {first_few(cells, total=len(differ))}. Expected "
+            f"{what} has two values for one cell: {first_few(bad, total=len(differ))}. Expected "
             "one value per series, month and name, or a later available_at with the newer one. "
             "Remove the wrong row."
         )
