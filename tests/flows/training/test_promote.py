@@ -198,20 +198,14 @@ def test_a_version_whose_features_are_gone_is_refused_and_the_aliases_stay(
 
 def test_after_a_rollback_all_agree_on_who_answers(released: Published) -> None:
     own = released.settings
-    one, two = (registry.at_version(own, version).model_version for version in (1, 2))
-    assert "The newest forecast was made by the champion." in lines_of(examine(own, at(LATER)))
+    one = registry.at_version(own, 1).model_version
 
     rollback(own, at(LATER), "bands too narrow")
 
     output = lines_of(examine(own, at(LATER)))
     assert f"Champion: version 1, {one}." in output
-    assert (
-        f"The newest forecast was made by {two} (champion): it was taken back since (bands too "
-        "narrow); the next run publishes anew."
-    ) in output
     assert set(predict(own, at(LATER)).table["model"]) == {one}
 
     outcome = run(own, at(LATER))
 
     assert set(outcome.forecasts["model"]) == {one}
-    assert "The newest forecast was made by the champion." in lines_of(examine(own, at(LATER)))
