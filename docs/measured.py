@@ -12,7 +12,7 @@ import pandas as pd
 from docs.screens import draw
 from features.history import EvidenceHistory
 from flows.analysis.attribution import attribution_page, attribution_png
-from flows.context.output import echo, track
+from flows.context.console import echo, track
 from models.event_study import Attribution, act_of, attribute
 from models.learning.spec import ModelSpec
 from sources.bundled.all_tables import load_bundled

@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from standardwebhooks import Webhook
 
 from features.build import DRIVER_MEANINGS
-from flows.context.output import echo
+from flows.context.console import echo
 from flows.context.stores import store_of
 from service.http.responses import Record, records
 from service.live.live import PlanningState

@@ -10,8 +10,8 @@ import pandas as pd
 from flows.alerts import alert_if_possible
 from flows.analysis.explain import explain_if_possible
 from flows.clock import last_of_day, utc_now
+from flows.context.console import echo
 from flows.context.jobs import recorded_job
-from flows.context.output import echo
 from flows.context.prefect_artifacts import leave_forecast
 from flows.context.prefect_runs import in_prefect
 from flows.context.stores import (

@@ -17,7 +17,7 @@ from typing import Final
 import httpx
 from filelock import Timeout
 
-from flows.context.output import echo
+from flows.context.console import echo
 from flows.context.prefect_runs import EPHEMERAL, PROFILE, auth_string, prefect_folder, up_lock
 from store.database import sqlite_file
 from store.errors import DataError, StoreError

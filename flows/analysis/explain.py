@@ -17,7 +17,7 @@ from features.months import month_number
 from features.origin import Origin
 from features.panel.partner_table import PartnerTable
 from features.track_record import CERTAIN, rises_of
-from flows.context.output import echo
+from flows.context.console import echo
 from flows.context.recipes import prior_behind
 from flows.context.stores import store_of
 from flows.context.workspace import Workspace, known_facts, open_workspace

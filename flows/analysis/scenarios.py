@@ -9,7 +9,7 @@ import yaml
 
 from features.origin import announced, table_origin
 from flows.analysis.scenario_answers import published_scenario_snapshot
-from flows.context.output import echo
+from flows.context.console import echo
 from flows.context.stores import store_of
 from flows.context.workspace import open_workspace
 from flows.publishing.published_forecasts import NUMBERS, name_of

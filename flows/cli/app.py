@@ -18,8 +18,8 @@ from cyclopts import App, Group, Parameter
 from rich.console import Console
 from rich.text import Text
 
+from flows.context.console import echo
 from flows.context.library_defaults import set_defaults
-from flows.context.output import echo
 from store.errors import DataError, SourceError, StoreError, first_few
 from store.home import chosen_home
 

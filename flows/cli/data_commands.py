@@ -10,7 +10,8 @@ from cyclopts import App, Parameter
 
 from flows.cli.options import AsOf, Commodity, Form, Out, Reason, moment
 from flows.clock import utc_now
-from flows.context.output import echo, readable, write_result, write_text
+from flows.context.console import echo
+from flows.context.output import readable, write_result, write_text
 from flows.context.stores import single_writer, store_of
 from store.errors import DataError, counted
 from store.facts.reading import read_vintages

@@ -9,7 +9,8 @@ from cyclopts import Parameter
 
 from flows.cli.options import AsOf, Commodity, Form, Out, moment, publication_moment
 from flows.clock import utc_now
-from flows.context.output import echo, track, write_result
+from flows.context.console import echo, track
+from flows.context.output import write_result
 from service.queries.explain import change_sentences, forecast_sentences
 from store.errors import DataError
 from store.settings import Settings

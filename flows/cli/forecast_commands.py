@@ -14,7 +14,8 @@ from flows.cli.run_commands import (
     run_table_and_tell,
     run_tables_and_tell,
 )
-from flows.context.output import echo, track, write_parts, write_result
+from flows.context.console import echo, track
+from flows.context.output import write_parts, write_result
 from flows.context.prefect_runs import in_prefect
 from flows.context.recipes import RecipeRequest, magnets_recipe, panel_recipe
 from flows.context.stores import store_of

@@ -7,7 +7,8 @@ import pandas as pd
 from cyclopts import Parameter
 
 from flows.cli.options import AsOf, Form, Out, RecipeFile, Sets, moment
-from flows.context.output import echo, write_result
+from flows.context.console import echo
+from flows.context.output import write_result
 from flows.context.prefect_runs import in_prefect
 from flows.context.recipes import RecipeRequest, magnets_recipe, panel_recipe
 from flows.context.stores import single_writer, store_of

@@ -12,7 +12,8 @@ from cyclopts import App, Parameter
 
 from flows.cli.options import Form, Out
 from flows.clock import utc_now
-from flows.context.output import Format, echo, readable, write_result
+from flows.context.console import echo
+from flows.context.output import Format, readable, write_result
 from flows.context.prefect_runs import server_of
 from flows.context.stores import made_store, store_of
 from flows.prune import KEEP_DAYS, KEEP_RUNS

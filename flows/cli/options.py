@@ -9,7 +9,8 @@ from cyclopts import Parameter
 from rich.prompt import Prompt
 
 from flows.clock import last_of_day, utc_now
-from flows.context.output import CONSOLE, Format
+from flows.context.console import CONSOLE
+from flows.context.output import Format
 from sources.providers.customs import Flow
 from store.errors import DataError
 

@@ -8,7 +8,8 @@ from cyclopts import App, Parameter
 from flows.alerts import alert, alert_if_possible
 from flows.cli.options import AsOf, Commodity, Form, Out, Reason, publication_moment
 from flows.clock import utc_now
-from flows.context.output import echo, write_result
+from flows.context.console import echo
+from flows.context.output import write_result
 from flows.context.provenance import actor
 from flows.context.stores import single_writer, store_of
 from flows.publishing.publish import ahead_from, held_folder, report_folder

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
-from flows.context.output import echo, show
+from flows.context.console import echo
+from flows.context.output import show
 from flows.context.stores import made_store, store_of
 from store.errors import DataError, first_few
 from store.settings import Settings

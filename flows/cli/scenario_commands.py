@@ -7,7 +7,8 @@ import pandas as pd
 from cyclopts import Parameter
 
 from flows.cli.options import AsOf, Commodity, Form, Out, moment
-from flows.context.output import echo, write_result
+from flows.context.console import echo
+from flows.context.output import write_result
 from flows.publishing.run_config import MAGNETS, table_config
 from sources.files.csv_table import content_of
 from sources.files.scenario import read_scenario, with_probabilities

@@ -1,66 +1,20 @@
 """Results of commands: a table for people, CSV or JSON for programs."""
 
-import logging
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Final, Literal, TypeVar
+from typing import Final, Literal
 
 import pandas as pd
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
 from store.numbers import visible
 
-CONSOLE: Final = Console(stderr=True, highlight=False)
-
-LOG: Final = logging.getLogger("magnetcast")
-"""Messages are logged here too; jobs send them to Prefect (``flows.context.prefect_runs``)."""
-LOG.setLevel(logging.INFO)
-LOG.propagate = False
-
-_LINES: Final = 4
-"""Plain lines printed over one loop."""
-
-_Item = TypeVar("_Item")
-
-
-def echo(message: str) -> None:
-    """Print one line to stderr, and log it."""
-    message = visible(message)
-    CONSOLE.print(message, soft_wrap=True, markup=False)
-    LOG.info(message)
-
-
-def track(items: Sequence[_Item], label: str) -> Iterable[_Item]:
-    """Yield the items and show how far the loop got."""
-    return _live(items, label) if CONSOLE.is_terminal else _plain(items, label)
-
-
-def _live(items: Sequence[_Item], label: str) -> Iterable[_Item]:
-    columns = (
-        TextColumn("  {task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=CONSOLE) as progress:
-        yield from progress.track(items, description=label)
-
-
-def _plain(items: Sequence[_Item], label: str) -> Iterable[_Item]:
-    every = max(1, -(-len(items) // _LINES))
-    for done, item in enumerate(items, start=1):
-        yield item
-        if done % every == 0 or done == len(items):
-            echo(f"  {label}: {done}/{len(items)}")
-
-
 Format = Literal["table", "csv", "json"]
 
-_QUIET: Final = {"sha256", "first_available_at", "last_available_at", "origin", "note"}
+QUIET: Final = {"sha256", "first_available_at", "last_available_at", "origin", "note"}
 """Columns a terminal has no room for; files hold them."""
 
 NO_EDGE: Final = 10_000
@@ -123,7 +77,7 @@ def readable(frame: pd.DataFrame, form: Format, out: Path | None) -> pd.DataFram
     written = frame.assign(**{name: _written(frame[name]) for name in times})
     if form != "table" or out is not None:
         return written
-    shown = written[[name for name in written.columns if name not in _QUIET]]
+    shown = written[[name for name in written.columns if name not in QUIET]]
     return shown.astype(object).where(shown.notna(), "")
 
 
@@ -135,13 +89,13 @@ def _written(times: pd.Series) -> pd.Series:
 def _table(frame: pd.DataFrame) -> Table:
     table = Table(box=None, header_style="bold")
     for name in frame.columns:
-        table.add_column(_plain_output(str(name)))
+        table.add_column(_plain(str(name)))
     for row in frame.itertuples(index=False):
-        table.add_row(*(_plain_output(_cell(value)) for value in row))
+        table.add_row(*(_plain(_cell(value)) for value in row))
     return table
 
 
-def _plain_output(text: str) -> Text:
+def _plain(text: str) -> Text:
     """Return text that is no markup."""
     return Text(visible(text))
 

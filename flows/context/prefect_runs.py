@@ -16,7 +16,7 @@ from typing import Final, ParamSpec, TypeVar
 import pandas as pd
 from filelock import FileLock, Timeout
 
-from flows.context.output import LOG
+from flows.context.console import LOG
 from store.vocabulary import COMMODITY
 
 _P = ParamSpec("_P")

@@ -9,7 +9,7 @@ from typing import Any, Final, Generic, TypeVar
 import pandas as pd
 
 from features.panel.system import PRIOR, PanelPrior
-from flows.context.output import echo
+from flows.context.console import echo
 from models.learning.spec import (
     ALIASES,
     EngineSpec,

@@ -13,7 +13,7 @@ from features.history import EvidenceHistory
 from features.months import last_complete_month, month_label
 from features.panel.evidence_panel import EvidencePanel
 from features.panel.system import PRIOR, PanelPrior
-from flows.context.output import track
+from flows.context.console import track
 from flows.context.stores import store_of
 from models.executor import SharedExecutor
 from models.forecasting.evidence_forecaster import EvidenceSnapshot

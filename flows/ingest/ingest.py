@@ -11,7 +11,7 @@ import pandas as pd
 from sqlalchemy import Engine
 
 from flows.clock import utc_now
-from flows.context.output import echo
+from flows.context.console import echo
 from flows.context.prefect_runs import in_prefect, prefect_step
 from flows.context.provenance import actor
 from flows.context.stores import has_store, made_store, marked_run, single_writer, store_of

@@ -8,7 +8,7 @@ import pandas as pd
 from sqlalchemy import Engine
 
 from flows.clock import utc_now
-from flows.context.output import echo
+from flows.context.console import echo
 from flows.context.provenance import actor
 from flows.context.stores import store_of
 from flows.ingest.ingest import describe

@@ -10,7 +10,7 @@ from rich.table import Table
 from sqlalchemy import Engine
 
 from flows.clock import utc_now
-from flows.context.output import CONSOLE, echo
+from flows.context.console import CONSOLE, echo
 from flows.context.stores import has_store, store_of
 from sources.base import MonthRange, Source, SourceInfo
 from sources.bundled.all_tables import bundled_sources

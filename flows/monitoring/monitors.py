@@ -9,7 +9,7 @@ from dataclasses import asdict
 
 import pandas as pd
 
-from flows.context.output import echo
+from flows.context.console import echo
 from flows.context.prefect_runs import prefect_step
 from flows.context.stores import store_of
 from models.monitoring import Reading, error_readings, published_cells

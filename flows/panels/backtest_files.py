@@ -9,7 +9,8 @@ from typing import Final
 import mlflow
 import pandas as pd
 
-from flows.context.output import echo, track, write_result
+from flows.context.console import echo, track
+from flows.context.output import write_result
 from flows.context.provenance import git_commit
 from flows.context.workspace import open_workspace
 from flows.panels.panel_files import PanelFiles, forecaster_of, panel_snapshot, say_left_out

@@ -10,7 +10,7 @@ from typing import Final
 
 import pandas as pd
 
-from flows.context.output import echo
+from flows.context.console import echo
 from models.executor import Progress
 from models.forecasting.forecaster import forecast_file
 from models.forecasting.panel_forecaster import PanelForecaster, PanelSnapshot

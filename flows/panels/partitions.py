@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.dataset as pads
 
-from flows.context.output import echo
+from flows.context.console import echo
 from flows.panels.panel_files import PanelFiles, forecaster_of, months_ahead
 from models.engine.forecast import training_series
 from models.forecasting.forecaster import forecast_file

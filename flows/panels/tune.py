@@ -9,7 +9,8 @@ from typing import Final
 import mlflow
 import pandas as pd
 
-from flows.context.output import echo, track, write_text
+from flows.context.console import echo, track
+from flows.context.output import write_text
 from flows.context.provenance import git_commit
 from flows.context.workspace import open_workspace
 from flows.panels.panel_files import months_ahead, read_reported

@@ -9,7 +9,7 @@ import pandas as pd
 from features.months import last_complete_month, month_label
 from features.origin import Origin
 from features.panel.system import PRIOR
-from flows.context.output import echo
+from flows.context.console import echo
 from flows.context.recipes import magnets_recipe
 from flows.context.workspace import Workspace, open_workspace
 from flows.ingest.ingest import ingest

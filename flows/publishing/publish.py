@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 from features.months import month_label
 from features.origin import Origin
 from flows.clock import last_of_day, utc_now
-from flows.context.output import echo
+from flows.context.console import echo
 from flows.context.provenance import environment, git_commit
 from flows.context.stores import store_of
 from flows.context.workspace import Workspace

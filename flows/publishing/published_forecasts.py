@@ -8,7 +8,7 @@ import pandas as pd
 from sqlalchemy import Engine
 
 from features.months import month_label, month_number
-from flows.context.output import echo
+from flows.context.console import echo
 from flows.context.recipes import prior_behind
 from flows.context.stores import store_of
 from flows.context.workspace import Workspace, open_workspace

@@ -8,7 +8,7 @@ import mlflow
 import pandas as pd
 
 from features.panel.partner_table import PartnerTable
-from flows.context.output import echo, track
+from flows.context.console import echo, track
 from flows.context.prefect_runs import prefect_step
 from flows.context.provenance import git_commit
 from flows.publishing.panels import table_panel

@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from flows.context.console import LOG, echo
 from flows.context.jobs import recorded_job
-from flows.context.output import LOG, echo, write_result
+from flows.context.output import write_result
 from flows.context.prefect_artifacts import key_of, leave_picture, leave_table
 from flows.context.prefect_runs import prefect_step
 from flows.context.provenance import git_commit

@@ -13,7 +13,7 @@ from features.controls.analogs import Analog
 from features.months import month_label
 from features.origin import Origin
 from features.panel.evidence_panel import KINDS, EvidencePanel
-from flows.context.output import LOG, echo
+from flows.context.console import LOG, echo
 from flows.context.prefect_runs import prefect_step
 from flows.context.recipes import magnets_recipe
 from flows.context.workspace import Workspace, open_workspace

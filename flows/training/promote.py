@@ -6,7 +6,7 @@ from typing import Final
 
 import pandas as pd
 
-from flows.context.output import LOG, echo
+from flows.context.console import LOG, echo
 from flows.context.prefect_artifacts import leave_table
 from flows.context.prefect_runs import prefect_step
 from flows.context.provenance import actor, git_commit

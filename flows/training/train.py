@@ -4,8 +4,8 @@ import mlflow
 import pandas as pd
 
 from features.months import month_label
+from flows.context.console import LOG, echo
 from flows.context.jobs import recorded_job
-from flows.context.output import LOG, echo
 from flows.context.prefect_runs import prefect_step
 from flows.context.recipes import kept, magnets_recipe
 from flows.context.workspace import Workspace, open_workspace

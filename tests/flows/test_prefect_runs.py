@@ -22,7 +22,7 @@ from prefect.client.schemas.filters import (
 from prefect.client.schemas.objects import FlowRun
 from prefect.runtime import flow_run
 
-from flows.context.output import LOG, echo
+from flows.context.console import LOG, echo
 from flows.context.prefect_artifacts import WIDTH, leave_picture, leave_table
 from flows.context.prefect_runs import in_prefect, prefect_step
 from tests.data.builders import at

@@ -123,7 +123,7 @@ def test_documents_are_reviewed_and_an_accepted_one_is_an_event_known_from_now(
     numbers = read_reviews(store_of(Settings()))["id"].tolist()
     first = str(numbers[0])
     listed = magnetcast("review", "list", "--format", "csv")
-    begun = pd.Timestamp.now(tz="UTC")  # noqa: TID251 - the test's own clock
+    begun = pd.Timestamp.now(tz="UTC").floor("s")  # noqa: TID251 - the test's own clock
 
     bare = magnetcast("review", "accept", first)
     draft = tmp_path / "draft.yaml"

@@ -4,7 +4,8 @@ import json
 import pandas as pd
 import pytest
 
-from flows.context.output import echo, write_result
+from flows.context.console import echo
+from flows.context.output import write_result
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,53 @@
+"""Progress on stderr: live on a terminal, plain lines elsewhere."""
+
+import logging
+from collections.abc import Iterable, Sequence
+from typing import Final, TypeVar
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from store.numbers import visible
+
+CONSOLE: Final = Console(stderr=True, highlight=False)
+
+LOG: Final = logging.getLogger("magnetcast")
+"""Messages are logged here too; jobs send them to Prefect (``flows.context.prefect_runs``)."""
+LOG.setLevel(logging.INFO)
+LOG.propagate = False
+
+LINES: Final = 4
+"""Plain lines printed over one loop."""
+
+_Item = TypeVar("_Item")
+
+
+def echo(message: str) -> None:
+    """Print one line to stderr, and log it."""
+    message = visible(message)
+    CONSOLE.print(message, soft_wrap=True, markup=False)
+    LOG.info(message)
+
+
+def track(items: Sequence[_Item], label: str) -> Iterable[_Item]:
+    """Yield the items and show how far the loop got."""
+    return _live(items, label) if CONSOLE.is_terminal else _plain(items, label)
+
+
+def _live(items: Sequence[_Item], label: str) -> Iterable[_Item]:
+    columns = (
+        TextColumn("  {task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=CONSOLE) as progress:
+        yield from progress.track(items, description=label)
+
+
+def _plain(items: Sequence[_Item], label: str) -> Iterable[_Item]:
+    every = max(1, -(-len(items) // LINES))
+    for done, item in enumerate(items, start=1):
+        yield item
+        if done % every == 0 or done == len(items):
+            echo(f"  {label}: {done}/{len(items)}")
