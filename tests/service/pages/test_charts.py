@@ -13,7 +13,7 @@ PNG_HEAD = b"\x89PNG\r\n\x1a\n"
 
 @pytest.mark.slow
 def test_same_input_gives_the_same_picture_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("service.charts.kept.MOST", 0)
+    monkeypatch.setattr("service.charts.kept._MOST", 0)
     first, second = (fan_png(make_fan(make_report(), "DEU")) for _ in range(2))
 
     assert first == second

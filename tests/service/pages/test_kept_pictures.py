@@ -45,7 +45,7 @@ def test_the_index_of_a_table_counts_and_what_cannot_be_compared_is_refused() ->
 def test_the_same_content_is_drawn_once_and_the_oldest_is_forgotten(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(pictures, "MOST", 2)
+    monkeypatch.setattr(pictures, "_MOST", 2)
     drawn: list[str] = []
 
     def ask(name: str) -> str:
