@@ -96,7 +96,8 @@ def environment(folder: Path, data_dir: Path) -> dict[str, str]:
 
 def settings_of(variables: dict[str, str]) -> Settings:
     """Return the settings that a process with these variables has."""
-    names = {name.removeprefix("MAGNETCAST_").lower(): value for name, value in variables.items()}
+    ours = {name: value for name, value in variables.items() if name.startswith("MAGNETCAST_")}
+    names = {name.removeprefix("MAGNETCAST_").lower(): value for name, value in ours.items()}
     return Settings.model_validate(names)
 
 
