@@ -295,14 +295,14 @@ class TrackRecord:
         if not self.past:
             return prior
         rows = np.stack([self._features(one.of, one.of.known_since) for one in self.past])
-        came = np.eye(len(OUTCOMES))[[one.place for one in self.past]]
+        outcome = np.eye(len(OUTCOMES))[[one.place for one in self.past]]
 
         def loss(flat: Floats) -> tuple[float, Floats]:
             weights = flat.reshape(prior.shape)
             log_chance = log_softmax(rows @ weights, axis=1)
             apart = (weights - prior) / _SPREAD**2
-            slope = rows.T @ (np.exp(log_chance) - came) + apart
-            cost = -(came * log_chance).sum() + 0.5 * (apart * (weights - prior)).sum()
+            slope = rows.T @ (np.exp(log_chance) - outcome) + apart
+            cost = -(outcome * log_chance).sum() + 0.5 * (apart * (weights - prior)).sum()
             return float(cost), slope.ravel()
 
         return np.asarray(minimize(loss, prior.ravel(), jac=True).x.reshape(prior.shape))

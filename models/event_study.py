@@ -457,9 +457,9 @@ def _window(
     path: CounterfactualForecast, factor: Floats, panel: EvidencePanel, rows: list[int], months: int
 ) -> PlaceboWindow:
     start = path.first - panel.first
-    came = panel.tonnes[rows, start : start + months]
+    actual = panel.tonnes[rows, start : start + months]
     middle = (path.middle[rows, :months] * factor[rows, None]).sum(axis=0)
-    return PlaceboWindow(middle, came.sum(axis=0), _doubt(panel, rows, start, months))
+    return PlaceboWindow(middle, actual.sum(axis=0), _doubt(panel, rows, start, months))
 
 
 def _doubt(panel: EvidencePanel, rows: list[int], start: int, months: int) -> Floats:
@@ -503,7 +503,7 @@ def _totals(
                 "first_period": month_label(act.first + start),
                 "last_period": month_label(act.first + stop - 1),
                 "path_t": one.own.path[span].sum(),
-                "actual_t": one.own.came[span].sum(),
+                "actual_t": one.own.actual[span].sum(),
                 "missing_t": effect.missing,
                 "missing_p10": effect.low,
                 "missing_p90": effect.high,
@@ -532,7 +532,7 @@ def _table(
             "role": role,
             "period": [month_label(act.first + int(k)) for k in months],
             "part": np.where(early, "fall", "after"),
-            "actual_t": one.own.came,
+            "actual_t": one.own.actual,
             "actual_stderr_t": one.own.stderr,
             **_published(name, panel, path, act.first, len(months)),
             "without_p50": one.own.path,

@@ -32,10 +32,10 @@ class PlaceboWindow:
     """Actuals and a path, of one series from one date on; arrays are months."""
 
     path: Floats
-    came: Floats
+    actual: Floats
     """Tonnes."""
     stderr: Floats
-    """Standard error of ``came`` in tonnes."""
+    """Standard error of ``actual`` in tonnes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class EffectEstimate:
     high: float
     """The 80 percent band of what is missing."""
     rank: int
-    """One and the placebo dates at which as large a share was missing, or came above."""
+    """One and the placebo dates at which as large a share was missing, or above."""
     dates: int
     """Fake dates."""
 
@@ -72,11 +72,11 @@ def found(own: PlaceboWindow, fakes: list[PlaceboWindow], months: slice) -> Effe
         months: Which months count, from the date on.
     """
     ratio = _ratio_draws(fakes, months).reshape(-1)
-    path, came = own.path[months].sum(), own.came[months].sum()
-    now = came * np.exp(DOUBTS * own.stderr[months].sum() / max(came, _LEAST))
+    path, actual = own.path[months].sum(), own.actual[months].sum()
+    now = actual * np.exp(DOUBTS * own.stderr[months].sum() / max(actual, _LEAST))
     draws = path * ratio[:, None] - now[None, :]
     low, high = np.quantile(draws, _outward(len(fakes)))
-    missing = path - came
+    missing = path - actual
     share = missing / max(path, _LEAST)
     others = np.array([_share(fake, months) for fake in fakes])
     as_far = others >= share if share >= 0 else others <= share
@@ -97,7 +97,7 @@ def fall_months(own: PlaceboWindow, least: Floats) -> int:
 
     It must begin within ``START_MONTHS``; 0 without one.
     """
-    below = own.came < least * own.path
+    below = own.actual < least * own.path
     begins = np.flatnonzero(below[:START_MONTHS])
     if not len(begins):
         return 0
@@ -108,7 +108,7 @@ def fall_months(own: PlaceboWindow, least: Floats) -> int:
 def depth(own: PlaceboWindow, least: Floats) -> float:
     """Return what a fall took, in months of the path; 0 without one."""
     length = fall_months(own, least)
-    taken = (own.path - own.came)[:length].sum()
+    taken = (own.path - own.actual)[:length].sum()
     return float(taken / max(own.path.mean(), _LEAST))
 
 
@@ -120,15 +120,15 @@ def depth_rank(own: PlaceboWindow, fakes: list[PlaceboWindow], least: Floats) ->
 
 def _share(window: PlaceboWindow, months: slice) -> float:
     path = window.path[months].sum()
-    return float((path - window.came[months].sum()) / max(path, _LEAST))
+    return float((path - window.actual[months].sum()) / max(path, _LEAST))
 
 
 def _ratio_draws(fakes: list[PlaceboWindow], months: slice) -> Floats:
     """Return actuals as a share of the path, placebo dates x doubts."""
     path = np.array([fake.path[months].sum() for fake in fakes])
-    came = np.array([fake.came[months].sum() for fake in fakes])
-    doubt = np.array([fake.stderr[months].sum() for fake in fakes]) / np.maximum(came, _LEAST)
-    ratio = came / np.maximum(path, _LEAST)
+    actual = np.array([fake.actual[months].sum() for fake in fakes])
+    doubt = np.array([fake.stderr[months].sum() for fake in fakes]) / np.maximum(actual, _LEAST)
+    ratio = actual / np.maximum(path, _LEAST)
     return np.asarray(ratio[:, None] * np.exp(doubt[:, None] * DOUBTS[None, :]))
 
 

@@ -281,7 +281,7 @@ def _show(lines: Sequence[tuple[str, str]]) -> None:
         return
     table = Table(box=None, pad_edge=False)
     table.add_column("asked", overflow="fold")
-    table.add_column("came", overflow="fold")
+    table.add_column("received", overflow="fold")
     for line in lines:
         table.add_row(*map(escape, line))
     CONSOLE.print(table)

@@ -66,7 +66,7 @@ class SeriesStats:
     """Series x year, by place in the table's columns modulo the year."""
     level: Floats
     spread: Floats
-    """Usual move from period to period; 0 where nothing but zeros came."""
+    """Usual move from period to period; 0 where all are zero."""
     scale: Floats
     """Mean absolute difference to the year before: what errors are scored in; NaN unknown."""
     momentum: Floats

@@ -158,7 +158,7 @@ class TrainedModel:
 
 @dataclass(frozen=True, slots=True)
 class TrainedHeads:
-    """What a model learns from a snapshot alone, whatever came of earlier forecasts."""
+    """What a model learns from a snapshot alone, whatever the errors of earlier forecasts."""
 
     features: tuple[str, ...]
     heads: Mapping[str, lgb.Booster] = field(repr=False)

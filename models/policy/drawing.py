@@ -26,11 +26,11 @@ def outcome_draws(chances: Sequence[float], seed: int, count: int) -> tuple[Flag
 
     The more probable an act, the more draws feel it, and those of before among them.
     """
-    came, postponed, softened, _ = chances
+    as_announced, postponed, softened, _ = chances
     at = (np.random.default_rng([seed, 4]).permutation(count) + 0.5) / count
-    is_soft = (at >= came) & (at < came + softened)
-    is_late = (at >= came + softened) & (at < came + softened + postponed)
-    return at < came, is_late, is_soft
+    is_soft = (at >= as_announced) & (at < as_announced + softened)
+    is_late = (at >= as_announced + softened) & (at < as_announced + softened + postponed)
+    return at < as_announced, is_late, is_soft
 
 
 def ranks(series: int, count: int, seed: int) -> Floats:
@@ -90,7 +90,7 @@ def ranks_within(plain: Floats, tonnes: Floats) -> Floats:
     """
     edges = _edges(plain)
     return np.array(
-        [np.interp(came, row, _LEVELS) for came, row in zip(tonnes, edges, strict=True)]
+        [np.interp(level, row, _LEVELS) for level, row in zip(tonnes, edges, strict=True)]
     )
 
 

@@ -99,9 +99,11 @@ def _coming(origin: Origin, count: int, seed: int) -> Floats:
         return comes
     charged = charged_by(origin)
     for importer, chances in chances_of_rises(origin.tariffs, origin.record).items():
-        came, _, softened = outcome_draws(chances, zlib.crc32(f"{seed} {importer}".encode()), count)
+        as_announced, _, softened = outcome_draws(
+            chances, zlib.crc32(f"{seed} {importer}".encode()), count
+        )
         rows = [origin.series.index(name) for name in charged.get(importer, ())]
-        comes[:, rows, 0] = np.where(came, 1.0, np.where(softened, SOFTENED, 0.0))[:, None]
+        comes[:, rows, 0] = np.where(as_announced, 1.0, np.where(softened, SOFTENED, 0.0))[:, None]
     return comes
 
 
@@ -228,9 +230,9 @@ def _as_it_comes(
     later = replace(control, bound=control.bound + pd.Timedelta(days=round(control.delay * 30.44)))
     late = _left(origin, later, known, draw)
     outcomes = outcome_draws(control.chances, draw.of(control.package).seed, draw.count)
-    came, postponed, softened = (one[:, None, None] for one in outcomes)
+    as_announced, postponed, softened = (one[:, None, None] for one in outcomes)
     found = np.where(postponed, late, np.where(softened, 1.0 - SOFTENED * (1.0 - left), 1.0))
-    return np.asarray(np.where(came, left, found))
+    return np.asarray(np.where(as_announced, left, found))
 
 
 def _left(origin: Origin, control: Control, known: Sequence[Control], draw: DrawSettings) -> Floats:

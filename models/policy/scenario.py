@@ -190,13 +190,14 @@ def notes_of(
 
 def _chances(control: Control) -> Message:
     """Say how probable what is announced is."""
-    came, late, softened, never = (f"{part:.0%}" for part in control.chances)
+    announced, late, softened, never = (f"{part:.0%}" for part in control.chances)
     return message(
-        "%(act)s, due %(day)s: %(came)s as announced, %(late)s postponed, %(softened)s softened, "
+        "%(act)s, due %(day)s: %(announced)s as announced, %(late)s postponed, "
+        "%(softened)s softened, "
         "%(never)s suspended.",
         act=control.event_id,
         day=f"{control.bound:%Y-%m-%d}",
-        came=came,
+        announced=announced,
         late=late,
         softened=softened,
         never=never,

@@ -103,7 +103,7 @@ def _draw_month(axes: Axes, own: pd.DataFrame, title: str) -> None:
 
 
 MOST_PATHS: Final = 12
-"""Publications drawn over the months that came; more hide each other."""
+"""Publications drawn over the months with actuals; more hide each other."""
 
 BEFORE: Final = 6
 """Known months drawn before the first one scored."""
@@ -142,7 +142,7 @@ def outcome_svg(publication: Publication, cells: pd.DataFrame, destination: str)
 
 
 def _draw_outcome(own: pd.DataFrame, known: pd.DataFrame, title: str) -> Figure:
-    """Draw each forecast as a path with its band, and the months as they came."""
+    """Draw each forecast as a path with its band, and the actual months."""
     figure = Figure(figsize=(3.6, 2.1), layout="constrained")
     axes = figure.subplots()
     for _, path in list(own.sort_values("period").groupby("as_of"))[-MOST_PATHS:]:
@@ -150,8 +150,8 @@ def _draw_outcome(own: pd.DataFrame, known: pd.DataFrame, title: str) -> Figure:
         axes.vlines(days, path["p10"], path["p90"], color=COLOURS["band80"], lw=5, zorder=1)
         axes.plot(days, path["p50"], color=COLOURS["median"], marker="_", ms=6, lw=0.9, zorder=3)
     axes.plot(month_days(known), known["tonnes"], color=COLOURS["faint"], lw=1.1, zorder=2)
-    came = known.loc[known["kind"] == "observed"]
-    axes.add_line(dots("observed", month_days(came), came["tonnes"], size=3.4))
+    actual = known.loc[known["kind"] == "observed"]
+    axes.add_line(dots("observed", month_days(actual), actual["tonnes"], size=3.4))
     missed = own.loc[~own["inside80"].astype(bool)]
     axes.plot(
         month_days(missed), missed["tonnes"], ls="none", marker="X", ms=6,
@@ -169,7 +169,7 @@ def _draw_outcome(own: pd.DataFrame, known: pd.DataFrame, title: str) -> Figure:
 
 
 def reliability_svg(cells: pd.DataFrame) -> str:
-    """Return how often months came in below each published quantile; empty without cells.
+    """Return how often months fell below each published quantile; empty without cells.
 
     Args:
         cells: As ``service.queries.track.cells_of``; not modified.

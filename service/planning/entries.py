@@ -69,13 +69,13 @@ def override_cells(publication: Publication, planning: PlanningState) -> pd.Data
     medians = medians.assign(period=pd.to_datetime(medians["period"]))[[*_KEY, "p50"]]
     panel = publication.snapshot.panel
     truth = panel.loc[panel["kind"] == TRUTH].rename(
-        columns={"tonnes": "came", "available_at": "out_at"}
+        columns={"tonnes": "actual", "available_at": "out_at"}
     )
     # Microseconds as in the store: a merge needs equal types.
     found = rows.astype({"as_of": medians["as_of"].dtype, "period": medians["period"].dtype})
     found = found.merge(medians, on=_KEY, how="left", validate="many_to_one")
     found = found.merge(
-        truth[["destination", "period", "came", "out_at"]],
+        truth[["destination", "period", "actual", "out_at"]],
         on=["destination", "period"], how="left", validate="many_to_one",
     ).sort_values("available_at", kind="stable")  # fmt: skip
     in_time = found["out_at"].notna() & (found["available_at"] < found["out_at"])
@@ -101,16 +101,16 @@ def value_added(publication: Publication, planning: PlanningState) -> dict[str, 
     """
     cells = override_cells(publication, planning)
     scored = cells.loc[cells["scored"] & cells["p50"].notna()]
-    came = float(scored["came"].sum())
-    if scored.empty or came <= 0:
+    actual = float(scored["actual"].sum())
+    if scored.empty or actual <= 0:
         return None
-    override = (scored["tonnes"] - scored["came"]).abs().to_numpy(float)
-    model = (scored["p50"] - scored["came"]).abs().to_numpy(float)
+    override = (scored["tonnes"] - scored["actual"]).abs().to_numpy(float)
+    model = (scored["p50"] - scored["actual"]).abs().to_numpy(float)
     ratio = override.sum() / model.sum() if model.sum() > 0 else float("nan")
     return {
         "cells": len(scored),
-        "override": float(override.sum() / came),
-        "model": float(model.sum() / came),
+        "override": float(override.sum() / actual),
+        "model": float(model.sum() / actual),
         "better": float(np.mean(override < model)),
         "value_added": float(1 - ratio),
     }

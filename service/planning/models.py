@@ -165,7 +165,7 @@ class OverrideResponse(ResponseModel):
     available_at: datetime
     p50: float | None = Field(description="The model's median.", examples=[512.6])
     counts: bool = Field(description="Whether it is the newest of its month and publication.")
-    came: float | None = Field(description="Actual tonnes, once observed.")
+    actual: float | None = Field(description="Actual tonnes, once observed.")
     scored: bool = Field(description="Whether it was the newest before the figure was published.")
 
 

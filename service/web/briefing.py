@@ -216,11 +216,11 @@ def _control(hit: str, *, is_return: bool) -> str:
 
 def chances_in_words(chances: Sequence[float]) -> str:
     """Return the chances of what is announced: as announced, later, weaker, not at all."""
-    came, late, softened, never = (percentage(f"{100 * chance:.0f}") for chance in chances)
+    announced, late, softened, never = (percentage(f"{100 * chance:.0f}") for chance in chances)
     return gettext(
-        "%(came)s as announced, %(late)s later, %(softened)s in a weaker form, %(never)s "
+        "%(announced)s as announced, %(late)s later, %(softened)s in a weaker form, %(never)s "
         "not at all",
-        came=came,
+        announced=announced,
         late=late,
         softened=softened,
         never=never,

@@ -21,18 +21,18 @@ from store.schema.tables import (
 
 
 def event_changes(
-    connection: Connection, came: ColumnElement[bool], low: int, high: int
+    connection: Connection, between: ColumnElement[bool], low: int, high: int
 ) -> pd.DataFrame:
     """Return the fields of events that differ between two ingests, one row each.
 
     Args:
-        came: Condition for rows of ``policy_events`` that came in between.
+        between: Condition for rows of ``policy_events`` that were added in between.
 
     Returns:
         Columns event_id, field (``event`` for a new one), announced_on, before, after (text),
         what (``new`` or ``revised``), destinations.
     """
-    ids = fetch(connection, policy_events, wanted=[came], columns=["event_id"])["event_id"]
+    ids = fetch(connection, policy_events, wanted=[between], columns=["event_id"])["event_id"]
     columns = ["event_id", MOMENT, *version_columns(policy_events), "vintage"]
     wanted = [policy_events.c.event_id.in_(ids.unique().tolist())]
     versions = fetch(connection, policy_events, wanted=wanted, columns=columns)
@@ -92,9 +92,9 @@ def diff_vintages(engine: Engine, first: int, second: int) -> pd.DataFrame:
     low, high = sorted((first, second))
     with engine.begin() as connection:
         one, other = _vintage(connection, low), _vintage(connection, high)
-        came = _came_between(observations, one, other)
+        between = _came_between(observations, one, other)
         events = event_changes(connection, _came_between(policy_events, one, other), low, high)
-        cells = fetch(connection, observations, wanted=[came], columns=cell_of(observations))
+        cells = fetch(connection, observations, wanted=[between], columns=cell_of(observations))
         wanted = [*cell_of(observations), MOMENT, "value", "vintage"]
         versions = stored_like(connection, observations, cells.drop_duplicates(), wanted=wanted)
     changed = _changes(_newest_vintage_diff(versions, low), _newest_vintage_diff(versions, high))

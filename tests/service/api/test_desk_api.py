@@ -286,9 +286,9 @@ def test_overrides_are_scored_against_the_model_by_what_came(
     truth = truth.loc[truth["period"] > "2025-08-01"].iloc[0]
     medians = publication.forecasts_at(pd.Timestamp(EARLIER)).query("destination == 'USA'")
     p50 = float(medians.set_index("period")["p50"][f"{truth['period']:%Y-%m}"])
-    came = float(truth["tonnes"])
+    actual = float(truth["tonnes"])
     early = truth["available_at"] - pd.Timedelta(days=9)
-    nearer = came + (p50 - came) / 4
+    nearer = actual + (p50 - actual) / 4
 
     def tell(tonnes: float, at: pd.Timestamp) -> None:
         made = OverrideRow("USA", truth["period"], pd.Timestamp(EARLIER), tonnes, "why")
@@ -296,8 +296,8 @@ def test_overrides_are_scored_against_the_model_by_what_came(
 
     tell(99_999.0, early)
     tell(nearer, early + pd.Timedelta(days=1))
-    # Who knows what came expects nothing: it counts as the newest and is not scored.
-    tell(came, truth["available_at"] + pd.Timedelta(days=1))
+    # Who knows the actual figure expects nothing: it counts as the newest and is not scored.
+    tell(actual, truth["available_at"] + pd.Timedelta(days=1))
 
     desk = live.refresh_planning()
     cells = override_cells(publication, desk)
@@ -307,8 +307,8 @@ def test_overrides_are_scored_against_the_model_by_what_came(
     assert added is not None
     assert added["cells"] == 1
     assert added["value_added"] == pytest.approx(0.75)
-    assert added["model"] == pytest.approx(abs(p50 - came) / came)
-    assert added["override"] == pytest.approx(abs(p50 - came) / came / 4)
+    assert added["model"] == pytest.approx(abs(p50 - actual) / actual)
+    assert added["override"] == pytest.approx(abs(p50 - actual) / actual / 4)
     assert added["better"] == 1.0
     with TestClient(make_app(engine)) as client:
         page = " ".join(client.get("/track-record").text.split())

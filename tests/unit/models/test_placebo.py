@@ -15,11 +15,11 @@ SPREAD = 0.12
 def make_window(
     random: np.random.Generator, *, kept: float = 1.0, fall: int = 3, doubt: float = 0.0
 ) -> PlaceboWindow:
-    """Build a path of 100 t a month and what came, off by one lasting and many small errors."""
+    """Build a path of 100 t a month and actuals, off by one lasting and many small errors."""
     off = random.normal(0.0, SPREAD) + random.normal(0.0, SPREAD / 3.0, MONTHS)
-    came = 100.0 * np.exp(off)
-    came[:fall] *= kept
-    return PlaceboWindow(np.full(MONTHS, 100.0), came, np.full(MONTHS, 100.0 * doubt))
+    actual = 100.0 * np.exp(off)
+    actual[:fall] *= kept
+    return PlaceboWindow(np.full(MONTHS, 100.0), actual, np.full(MONTHS, 100.0 * doubt))
 
 
 def make_fakes(
@@ -28,15 +28,17 @@ def make_fakes(
     return [make_window(random, doubt=doubt) for _ in range(count)]
 
 
-def literal(came: list[float], *, stderr: float = 0.0) -> PlaceboWindow:
-    return PlaceboWindow(np.full(len(came), 100.0), np.array(came), np.full(len(came), stderr))
+def literal(actual: list[float], *, stderr: float = 0.0) -> PlaceboWindow:
+    return PlaceboWindow(
+        np.full(len(actual), 100.0), np.array(actual), np.full(len(actual), stderr)
+    )
 
 
 def test_a_planted_fall_is_found_within_the_band() -> None:
     without = 106.0
-    came = [0.2 * without] * 3 + [without] * (MONTHS - 3)
+    actual = [0.2 * without] * 3 + [without] * (MONTHS - 3)
 
-    result = found(literal(came), make_fakes(np.random.default_rng(7)), slice(0, 3))
+    result = found(literal(actual), make_fakes(np.random.default_rng(7)), slice(0, 3))
 
     assert result.low < 0.8 * without * 3 < result.high
     assert result.low > 0.0
@@ -52,11 +54,11 @@ def test_the_band_holds_what_was_planted_four_times_in_five(span: slice, kept: f
     for seed in range(400):
         random = np.random.default_rng([11, seed])
         fakes, calm = make_fakes(random), make_window(random)
-        came = calm.came.copy()
-        came[:3] *= kept
-        planted = (calm.came - came)[span].sum()
+        actual = calm.actual.copy()
+        actual[:3] *= kept
+        planted = (calm.actual - actual)[span].sum()
 
-        result = found(PlaceboWindow(calm.path, came, calm.stderr), fakes, span)
+        result = found(PlaceboWindow(calm.path, actual, calm.stderr), fakes, span)
 
         held += result.low <= planted <= result.high
 
@@ -75,7 +77,7 @@ def test_in_calm_the_rank_is_as_often_low_as_high() -> None:
 
 
 @pytest.mark.parametrize(
-    ("came", "months"),
+    ("actual", "months"),
     [
         pytest.param([30.0, 30.0, 100.0, 30.0], 2, id="until exports are back"),
         pytest.param([130.0, 30.0, 30.0, 100.0], 3, id="with the rush before it"),
@@ -84,8 +86,8 @@ def test_in_calm_the_rank_is_as_often_low_as_high() -> None:
         pytest.param([80.0, 85.0, 100.0, 90.0], 0, id="within the band"),
     ],
 )
-def test_how_long_a_fall_lasts(came: list[float], months: int) -> None:
-    assert fall_months(literal(came), np.full(4, 0.7)) == months
+def test_how_long_a_fall_lasts(actual: list[float], months: int) -> None:
+    assert fall_months(literal(actual), np.full(4, 0.7)) == months
 
 
 def test_a_month_falls_out_of_the_band_as_seldom_as_a_tenth() -> None:
@@ -93,5 +95,5 @@ def test_a_month_falls_out_of_the_band_as_seldom_as_a_tenth() -> None:
 
     least = least_ratios(fakes, MONTHS)
 
-    below = np.mean([fake.came < least * fake.path for fake in fakes])
+    below = np.mean([fake.actual < least * fake.path for fake in fakes])
     assert 0.08 <= below <= 0.11
