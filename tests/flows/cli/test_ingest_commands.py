@@ -146,7 +146,7 @@ def test_documents_are_reviewed_and_an_accepted_one_is_an_event_known_from_now(
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("at_providers")
-def test_other_goods_are_ingested_by_their_code_and_forecast_in_their_groups(
+def test_other_goods_are_ingested_by_their_code_and_forecast(
     magnetcast: Call, tmp_path: Path
 ) -> None:
     span = ("--since", "2024-01", "--until", "2025-12")
@@ -157,9 +157,7 @@ def test_other_goods_are_ingested_by_their_code_and_forecast_in_their_groups(
     assert stored()["commodity"].unique().tolist() == ["250410", "811292"]
     assert stored(commodity="811292")["value"].sum() != stored(commodity="250410")["value"].sum()
     file = tmp_path / "commodities.csv"
-    file.write_text(
-        "commodity,group,materials,label\n811292,a,gallium,\n250410,b,natural graphite,\n"
-    )
+    file.write_text("commodity,label\n811292,gallium\n250410,natural graphite\n")
     code, _, output = magnetcast("run", "--commodities", str(file))
     assert code == 0, output
     for commodity in ("250410", "811292"):
