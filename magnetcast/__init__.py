@@ -7,7 +7,7 @@ Private: everything else. Not here: any computation.
 
 from importlib import import_module
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from flows.context.library_defaults import set_defaults
 
@@ -34,16 +34,16 @@ __all__ = [
     "scenario",
 ]
 
-_MODULES: Final = dict.fromkeys(__all__, "magnetcast.reads") | {
-    "Forecaster": "flows.panels.forecaster"
-}
-
 
 def __getattr__(name: str) -> object:
     """Return a public name; its module is imported on first use, because MLflow takes seconds."""
     if name == "__version__":
         return version("magnetcast")
-    if name not in _MODULES:
+    if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     set_defaults()
-    return getattr(import_module(_MODULES[name]), name)
+    if name == "Forecaster":
+        from flows.panels.forecaster import Forecaster  # noqa: PLC0415 - MLflow takes seconds
+
+        return Forecaster
+    return getattr(import_module(f"{__name__}.reads"), name)

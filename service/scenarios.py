@@ -101,9 +101,7 @@ class ScenarioPool:
     def __init__(self, what_if: ScenarioEngine) -> None:
         """Take the engine and its limits."""
         self.what_if = what_if
-        self._pool: Any = ProcessPool(
-            max_workers=1, initializer=_behind_pages, context=multiprocessing.get_context("spawn")
-        )
+        self._pool: Any = _new_pool()
         self._recent = Recent(CACHED)
         self._pending: set[Future[ScenarioResult]] = set()
         self._opened: PublicationKey | None = None
@@ -201,6 +199,8 @@ class ScenarioPool:
     def _schedule(
         self, publication: Publication, text: bytes | None, seconds: float
     ) -> "Future[ScenarioResult]":
+        if not self._pool.active:  # its process was killed while it had no scenario
+            self._pool = _new_pool()
         compute = partial(_computed, self.what_if.opener, publication.key, publication.latest)
         future: Future[ScenarioResult] = self._pool.schedule(compute, args=(text,), timeout=seconds)
         return future
@@ -208,6 +208,11 @@ class ScenarioPool:
 
 def _has_failed(future: "Future[ScenarioResult]") -> bool:
     return future.done() and (future.cancelled() or future.exception() is not None)
+
+
+def _new_pool() -> ProcessPool:
+    spawn = multiprocessing.get_context("spawn")
+    return ProcessPool(max_workers=1, initializer=_behind_pages, context=spawn)
 
 
 def _behind_pages() -> None:

@@ -6,7 +6,6 @@ import pytest
 from sqlalchemy import Engine
 
 from flows.cli.options import moment
-from flows.clock import utc_now
 from store.database import open_store
 from store.facts.reading import read_events, read_observations, read_vintages
 from store.settings import Settings
@@ -87,7 +86,7 @@ def test_a_corrected_summary_or_source_is_a_new_version_that_diff_shows(
     act = tmp_path / "act.yaml"
     act.write_text(EVENT.replace("2026-11-02", "2026-10-02") + "  summary: Wrong words.\n")
     assert magnetcast("ingest", "events", str(act))[0] == 0
-    first = utc_now()
+    first = read_vintages(engine)["ingested_at"].max()
 
     corrected = act.read_text().replace("Wrong", "Right")
     act.write_text(corrected + "  source_urls: https://example.org/act\n")
