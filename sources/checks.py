@@ -17,7 +17,7 @@ from sources.providers.registry import BY_CODE
 from store.errors import SHOWN, DataError, first_few
 from store.facts.batch import FileRows
 from store.facts.writing import PROPOSALS
-from store.partner_codes import RESIDUAL
+from store.partner_codes import RESIDUAL, residual_names
 from store.schema.frame_schemas import SCHEMAS, validate
 from store.schema.tables import metadata, natural_key
 from store.vocabulary import COMMODITY, ORIGIN, UNITS, WORLD
@@ -129,6 +129,7 @@ def objections(
     if rows is None:
         return tuple(found)
     found += [*_unknown_codes(file, rows), *_mixed_codes(file, rows, known)]
+    found += _unknown_partners(file, rows)
     if len(rows):
         old = month_cells(known)
         new = mark_new(old, month_cells(rows))
@@ -289,6 +290,18 @@ def _unknown_codes(file: FileRows, frame: pd.DataFrame) -> list[str]:
             "Request these codes only; the weight of other magnets must not be mixed in.",
         )
     ]
+
+
+def _unknown_partners(file: FileRows, frame: pd.DataFrame) -> list[str]:
+    """Object to partners of customs whose code is in no table."""
+    places = frame.loc[frame["destination"].str.fullmatch(RESIDUAL), "destination"]
+    return _objection(
+        "Partner codes of customs are not known",
+        {place[1:] for place in places if place not in residual_names()},
+        file,
+        expected="those of data/customs_partners.csv",
+        remedy="If they are new, release the file: they count in the world and for no destination.",
+    )
 
 
 def _mixed_codes(file: FileRows, frame: pd.DataFrame, known: pd.DataFrame) -> list[str]:

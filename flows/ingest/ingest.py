@@ -6,7 +6,6 @@ Every source takes this way. A batch is one transaction: all of it is kept, or n
 import time
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import replace
 
 import pandas as pd
 from sqlalchemy import Engine
@@ -27,8 +26,8 @@ from flows.ingest.sources import (
     show_received,
 )
 from sources.checks import objections
-from store.errors import DataError, counted, first_few
-from store.facts.batch import Batch, FileRows, RefusedLines, WriteReport
+from store.errors import DataError, counted
+from store.facts.batch import Batch, FileRows, WriteReport
 from store.facts.reading import read_vintages
 from store.facts.reviews import quarantine_file
 from store.facts.writing import write_batch
@@ -45,7 +44,7 @@ def guard(
     for info, file in received:
         known = known_rows(engine, info.id, past)
         if reasons := objections(file, known=known, info=info, now=now):
-            found.append((file, (*reasons, *(file.refused.reasons if file.refused else ()))))
+            found.append((file, reasons))
     return found
 
 
@@ -92,9 +91,6 @@ def _stored(settings: Settings, wanted: IngestRequest, *, is_shown: bool) -> Wri
         show_received(wanted.place, [pair.file for pair in fresh])
     if refused := guard(engine, fresh, past=wanted.past, now=now):
         raise _refusal(engine, refused, wanted, now=now, who=who)
-    for _, file in fresh:
-        if file.refused is not None:
-            echo(_quarantine_lines(engine, file, file.refused, now=now, who=who))
     return write_batch(
         engine,
         Batch(tuple(file for _, file in received)),
@@ -141,31 +137,6 @@ def describe(report: WriteReport, place: str, engine: Engine) -> str:
     return f"{what}, vintage {', '.join(map(str, report.vintage_ids))}{months}"
 
 
-def _quarantine_lines(
-    engine: Engine, file: FileRows, refused: RefusedLines, *, now: pd.Timestamp, who: str
-) -> str:
-    lines = replace(file, file_name=f"{file.file_name}, {refused.count} lines", refused=None)
-    number = quarantine_file(
-        engine,
-        replace(lines, tables=refused.tables),
-        reasons=refused.reasons,
-        at=now,
-        actor=who,
-        revised_at=now + pd.Timedelta(microseconds=1),  # after the world stored without them
-    )
-    wait = (
-        f"to take the partners as they are, `magnetcast quarantine release {number}`"
-        if refused.tables
-        else "correct them in the file and load it again"
-    )
-    return (
-        f"refused   {refused.count} lines of {file.file_name} wait in quarantine as number "
-        f"{number}: {first_few(refused.reasons)}. They alone are left out; a month that lacks one "
-        f"of its lines does not count as listed in full. "
-        f"See them with `magnetcast quarantine show {number}`; {wait}."
-    )
-
-
 def _refusal(
     engine: Engine,
     refused: Sequence[Refused],
@@ -193,8 +164,6 @@ def _refusal(
             revised_at=now if request.revises else None,
         )
         listed = "\n".join(f"  - {reason}" for reason in reasons)
-        if file.refused is not None:
-            echo(_quarantine_lines(engine, file, file.refused, now=now, who=who))
         messages.append(
             f"{file.file_name} is refused and waits in quarantine as number {number}; nothing was "
             f"written:\n{listed}\n  See it with `magnetcast quarantine show {number}`; if it is "

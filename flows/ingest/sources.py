@@ -240,8 +240,7 @@ def _lines(place: str, file: FileRows, reasons: Sequence[str]) -> list[tuple[str
     """Return what was asked and received, then what was left out and refused, if anything."""
     named = file.file_name if file.file_name in place else f"{file.file_name} {place}"
     asked = f"{file.source}: {file.asked}" if file.asked else named
-    refused = (*reasons, *(file.refused.reasons if file.refused else ()))
-    rest = [("  left out", file.ignored), ("  refused", refused)]
+    rest = [("  left out", file.ignored), ("  refused", reasons)]
     return [(asked, _came(file)), *((name, first_few(why)) for name, why in rest if why)]
 
 

@@ -1,239 +1,349 @@
 """China Customs: tables of exports by partner, downloaded by hand as CSV."""
 
+import codecs
+import gettext
 import hashlib
+import re
+import unicodedata
 from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
-from typing import ClassVar, Final, Literal, TypeVar
+from typing import Any, ClassVar, Final, Literal, TypeVar, cast
 
 import pandas as pd
+import pycountry
+import yaml
 
 from sources.base import SourceInfo
 from sources.bundled.release_calendar import ReleaseCalendar
 from sources.bundled.wording import half_width, month
-from sources.files.csv_table import Problems, content_of
-from sources.providers.customs_table import (
-    Column,
-    CustomsLine,
-    CustomsTable,
-    UnknownPartnerError,
-    amount_of,
-    month_of,
-    partner_place,
-    read_customs,
-    residual_place,
-    tonnes_of,
-)
+from sources.files.csv_table import Problems, content_of, records
 from sources.providers.rows import not_after, observations
 from store.errors import DataError, first_few
-from store.facts.batch import FileRows, RefusedLines
+from store.facts.batch import FileRows
+from store.partner_codes import partner_codes
 from store.schema.frames import MOMENT_DTYPE
 from store.vocabulary import COMMODITY, EU27, ORIGIN, WORLD
 
-_OTHERS: Final = "85051190"
-"""Other metal magnets."""
+T = TypeVar("T")
+
+LEADING: Final = 15
+"""Lines, such as titles and query terms, that may precede the headings."""
 
 TOTALS: Final = frozenset({"合计", "总计", "总值", "total", "grand total"})
 
+FULL_LIST: Final = 20
+"""Partners in a month from which their sum is taken as the world where the file has no total."""
+
+YUAN_PER_TONNE: Final = (7_000.0, 35_000_000.0)
+"""Bounds of a price in yuan: the dollars of ``sources.checks`` at seven yuan."""
+
+Flow = Literal["export", "import"]
+
+_SITE: Final = "http://stats.customs.gov.cn/"
+_OTHERS: Final = "85051190"
+"""Other metal magnets."""
+
+_NEEDED: Final = ("commodity", "partner", "quantity")
 _MEASURES: Final = {"quantity": "net_weight_t", "usd": "value_musd", "cny": "value_mcny"}
 """Measure of each kind of amount; yuan are read for their price alone."""
 
+_SCALES: Final = {
+    "百万": 1e6, "万": 1e4, "千": 1e3, "million": 1e6, "thousand": 1e3, "1000": 1e3,
+}  # fmt: skip
+"""Multipliers of a unit of money, the longer first."""
+
 _CELL: Final = ["destination", "period", "measure"]
-
-T = TypeVar("T")
-
 _PART: Final = ["partner", "parts", "period", "measure"]
-"""What names one amount of a download: parts are the texts of its columns that split a month."""
+"""Columns that name one amount of a download: parts are the texts of the columns that split a
+month, such as the customs regime."""
+
+_MONTH: Final = re.compile(
+    r"(?P<year>(?:19|20)\d{2})\s*(?:[-/.年]\s*)?(?P<month>1[0-2]|0?[1-9])\s*月?(?![\d])"
+)
+_BRACKETS: Final = re.compile(r"[(\[](.*?)[)\]]")
+_CODE: Final = re.compile(r"\d{3}", re.ASCII)
 
 
-@dataclass(slots=True)
-class CustomsLines:
-    """What the lines of one download hold, and which of them are refused."""
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """What a column holds."""
 
-    table: CustomsTable
-    unit: str
+    meaning: str
+    """A heading of ``customs_words.yaml``, or empty where it is not known."""
+    month: str = ""
+    """``YYYY-MM`` in a table with one column per month."""
+    unit: str = ""
+    """Unit of weight within the heading, if any."""
+    scale: float = 1.0
+    """Multiplier of the currency."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column."""
+
+    place: int
+    title: str
+    heading: Heading
+
+
+@dataclass(frozen=True, slots=True)
+class CustomsLine:
+    """One line; cells are found by their meaning."""
+
+    columns: tuple[Column, ...]
+    number: int
+    cells: tuple[str, ...]
+
+    def of(self, meaning: str) -> tuple[Column, ...]:
+        """Return the columns of a meaning."""
+        return tuple(column for column in self.columns if column.heading.meaning == meaning)
+
+    def text(self, meaning: str) -> str:
+        """Return the first cell of a meaning that is filled, empty if there is none."""
+        cells = (self.cells[column.place] for column in self.of(meaning))
+        return next((cell for cell in cells if cell), "")
+
+    def title(self, meaning: str) -> str:
+        """Return the heading of the first column of a meaning, empty if there is none."""
+        return next((column.title for column in self.of(meaning)), "")
+
+    @property
+    def is_total(self) -> bool:
+        return any(cell.lower() in TOTALS for cell in self.cells)
+
+
+@dataclass(frozen=True, slots=True)
+class CustomsDownload:
+    """One file from the customs query site, in rows or with one column per month."""
+
+    info: ClassVar = SourceInfo("customs", completeness=0.6)
+
+    path: Path
+    calendar: ReleaseCalendar
+    now: pd.Timestamp
+    """The moment of the ingest: no row is dated later."""
+    flow: Flow
+    """What was asked of the site; its files do not say."""
+    published_on: pd.Timestamp | None = None
+    """The day all of it was published; without it the release calendar is used."""
+    unit: str = ""
     """Unit of weight if the file has none."""
-    problems: Problems
-    ignored: Counter[str] = field(default_factory=Counter)
-    """Lines left out on purpose by reason."""
-    unknown: dict[str, list[int]] = field(default_factory=dict)
-    """Partners in no table, as messages name them, each with all its lines."""
-    codes: Counter[str] = field(default_factory=Counter)
-    """Lines by commodity code."""
-    foreign: set[int] = field(default_factory=set)
-    """Refused lines that are no exports of magnets, so that nothing is missing without them."""
-    _amounts: list[tuple[object, ...]] = field(default_factory=list)
 
-    def read(self) -> pd.DataFrame:
-        """Return ``_CELL``, value, half_width and ``line`` of every amount of a line not refused.
-
-        A residual place stands for an unknown partner with a code; an amount that is repeated
-        counts once.
-        """
-        names = ("commodity", "unit", "period")
-        shared = {name: _shared(self.table, name) for name in names}
-        for number, reason in self.table.broken:
-            self.problems.add(number, reason)
-        for raw in self.table.lines:
-            line = _completed(raw, shared) if _is_total(raw) else raw
-            if not self._is_left_out(line) and self._is_ours(line):
-                self._read_line(line)
-        columns = ["line", "destination", *_PART, "value", "half_width"]
-        found = pd.DataFrame(self._amounts, columns=columns)
-        found["period"] = pd.to_datetime(found["period"])
-        self._refuse_contradictions(found)
-        self._refuse_mixed_parts(found)
-        kept = found[~found["line"].isin(self.problems.lines)]
-        again = kept.duplicated([*_PART, "value"])
-        self.ignored["repeated in the file"] += kept.loc[again, "line"].nunique()
-        return kept[~again]
-
-    @property
-    def refused(self) -> tuple[str, ...]:
-        lines = [f"line {number}, {text}" for number, text in sorted(self.problems.found)]
-        partners = [
-            f"line{'s' * (len(numbers) > 1)} {', '.join(map(str, numbers))}, {text}"
-            for text, numbers in self.unknown.items()
-        ]
-        return (*lines, *partners)
-
-    @property
-    def refused_lines(self) -> set[int]:
-        return self.problems.lines.union(*self.unknown.values())
-
-    def raise_refused(self) -> None:
-        """Raise one error for all lines refused, if there are any.
+    def load(self) -> FileRows:
+        """Read weights in tonnes and values in dollars by partner and month.
 
         Raises:
-            DataError: there are.
+            DataError: the file is not a customs table of exports, or lines of it cannot be read.
         """
-        if self.codes and COMMODITY not in self.codes:
+        content = content_of(self.path)
+        text, encoding = decoded(self.path.name, content)
+        problems = Problems(self.path.name)
+        lines = _lines(self.path.name, text, problems)
+        self._check(lines)
+        reasons = {line.number: _left_out(line) for line in lines}
+        ignored = Counter(filter(None, reasons.values()))
+        ours = [line for line in lines if not reasons[line.number]]
+        _refuse_other_goods(self.path.name, lines, ours)
+        amounts = _amounts(ours, self.unit, problems)
+        _note_contradictions(amounts, problems)
+        problems.raise_if_any()
+        again = amounts.duplicated([*_PART, "value"])
+        ignored["repeated in the file"] = amounts.loc[again, "line"].nunique()
+        self._check_yuan(amounts[~again])
+        if lines and lines[0].of("cny") and not lines[0].of("usd"):
+            ignored["amounts in yuan, for values are kept in dollars"] = len(lines)
+        return FileRows(
+            self.info.id,
+            self.path.name,
+            hashlib.sha256(content).hexdigest(),
+            {"observations": self._rows(amounts[~again])},
+            tuple(f"{count} lines: {why}" for why, count in ignored.items() if count),
+            encoding=encoding,
+            asked=self._asked(),
+        )
+
+    def _asked(self) -> str:
+        """Return the file and what a person stated of it."""
+        published = self.published_on
+        stated = [
+            f"all of it published on {published:%Y-%m-%d}" if published is not None else "",
+            f"weights in {self.unit}" if self.unit else "",
+        ]
+        return ", ".join([f"{self.flow}s in {self.path.name}", *filter(None, stated)])
+
+    def _check(self, lines: list[CustomsLine]) -> None:
+        """Refuse imports, a stated day in the future and a table without a unit of weight."""
+        if self.flow != "export":
             raise DataError(
-                f"{self.problems.file} holds no line of {COMMODITY}; its codes are "
-                f"{first_few(sorted(self.codes))}. Expected China's exports of {COMMODITY} alone: "
-                f"the weight of other goods, such as {_OTHERS} (other metal magnets), must not be "
-                "mixed in. Ask the site for that code; nothing was taken over."
+                f"{self.path.name} holds imports, as --flow states. Expected exports of China, "
+                "which are what is forecast. Ask the site for exports (出口) and load that file; "
+                "nothing was taken over."
             )
-        for text, numbers in self.unknown.items():
-            for number in numbers:
-                self.problems.add(number, text)
-        self.problems.raise_if_any()
+        if self.published_on is not None and self.published_on.tz_localize("UTC") > self.now:
+            raise DataError(
+                f"--published-on {self.published_on:%Y-%m-%d} lies in the future, for "
+                f"{self.path.name}. Expected {self.now:%Y-%m-%d} or earlier. Correct it."
+            )
+        weights = lines[0].of("quantity") if lines and not lines[0].of("unit") else ()
+        if not self.unit and (bare := [c.title for c in weights if not c.heading.unit]):
+            raise DataError(
+                f"No unit of weight in {self.path.name}: column {bare[0]!r} names none. "
+                "Expected a column of units (千克, kg, 吨, t) or a heading as 'Quantity (kg)'. "
+                "State it with --unit kg or --unit t; customs count magnets in kilograms."
+            )
 
-    def incomplete_months(self) -> set[pd.Timestamp] | None:
-        """Return the months that lack a refused line; None for all, if one has no month."""
-        months: set[pd.Timestamp] = set()
-        if self.table.broken:
-            return None
-        for line in self.table.lines:
-            if line.number not in self.refused_lines - self.foreign:
-                continue
-            wide = {column.heading.month for column in self.table.columns} - {""}
-            try:
-                named = wide or {month_of(line.text("period"))}
-            except ValueError:
-                return None
-            months |= {month(text) for text in named}
-        return months
+    def _check_yuan(self, amounts: pd.DataFrame) -> None:
+        """Refuse a price in yuan that no magnet has; prices in dollars are checked as any other."""
+        sums = amounts.pivot_table(index="line", columns="measure", values="value", aggfunc="sum")
+        if not {"net_weight_t", "value_mcny"}.issubset(sums.columns):
+            return
+        prices = 1e6 * sums["value_mcny"] / sums["net_weight_t"].where(sums["net_weight_t"] > 0)
+        price, (low, high) = prices.median(), YUAN_PER_TONNE
+        if price < low or price > high:
+            raise DataError(
+                f"{self.path.name} has {price:,.0f} yuan a tonne on its median line. Expected "
+                f"{low:,.0f} to {high:,.0f}; magnets cost about 350,000. It is of another "
+                "commodity, or its unit of weight is wrong. Look at the query, or correct --unit; "
+                "nothing was taken over."
+            )
 
-    def _is_left_out(self, line: CustomsLine) -> bool:
-        """Return whether a line is on purpose no amount, and count why."""
-        titles = [column.title for column in self.table.columns]
-        filled = sum(bool(cell.strip()) for cell in line.cells)
-        if [cell.strip() for cell in line.cells][: len(titles)] == titles:
-            reason = "headings once more"
-        elif _is_total(line) and self.table.of("period") and not _is_month(line.text("period")):
-            reason = "totals over several months"
-        elif filled == 1 and not _is_total(line):
-            reason = "notes below the table"
+    def _rows(self, amounts: pd.DataFrame) -> pd.DataFrame:
+        """Return rows of ``observations``."""
+        ours = amounts[amounts["measure"].ne("value_mcny")]
+        cells = ours.groupby(_CELL, as_index=False)[["value", "half_width"]].sum()
+        frames = [self._dated(part) for part in (cells, _worlds(cells))]
+        rows = observations(frames, origin=ORIGIN, source=self.info.id, source_url=_SITE)
+        return rows.assign(kind=rows["kind"].mask(rows["note"].ne(""), "derived"))
+
+    def _dated(self, cells: pd.DataFrame) -> pd.DataFrame:
+        if self.published_on is not None:
+            days = pd.Series(self.published_on, index=cells.index)
         else:
-            return False
-        self.ignored[reason] += 1
-        return True
+            days = cells["period"].map(self.calendar.released_on)
+        moments = pd.to_datetime(days).dt.tz_localize("UTC").astype(MOMENT_DTYPE)
+        return cells.assign(commodity=COMMODITY, available_at=not_after(moments, self.now))
 
-    def _is_ours(self, line: CustomsLine) -> bool:
-        """Return whether a line is about exports of rare-earth magnets; note it if not."""
-        code = "".join(line.text("commodity").split())
-        self.codes[code] += 1
-        title, flow = line.title("commodity"), line.text("flow").lower()
-        if code != COMMODITY:
-            problem = f"column {title!r}: {code!r} is not {COMMODITY}"
-        elif "进口" in flow or "import" in flow:
-            problem = f"column {line.title('flow')!r}: {flow!r} is not exports"
-        else:
-            return True
-        self.problems.add(line.number, problem)
-        self.foreign.add(line.number)
-        return False
 
-    def _read_line(self, line: CustomsLine) -> None:
-        """Add the amounts of a line of ours, or note why it is refused."""
-        name, code = line.text("partner"), line.text("partner_code")
+def decoded(name: str, content: bytes) -> tuple[str, str]:
+    """Return the text and its encoding: UTF-16, UTF-8 or GB18030, with or without a mark.
+
+    Raises:
+        DataError: it is none of these.
+    """
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        likely: tuple[str, ...] = ("utf-16",)
+    else:
+        likely = ("utf-16-le",) if b"\0" in content else ("utf-8", "gb18030")
+    faults = []
+    for encoding in likely:
         try:
-            place = WORLD if _is_total(line) else partner_place(name, code)
-        except UnknownPartnerError as err:
-            title, shown = line.title("partner"), f"{code} {name}".strip()
-            text = f"column {title!r}: {shown!r} is not {err}"
-            self.unknown.setdefault(text, []).append(line.number)
-            place = residual_place(code) or ""
-        except ValueError as err:
-            title = line.title("partner")
-            self.problems.add(line.number, f"column {title!r}: {name!r} is not {err}")
-            return
-        if place is None:
-            self.ignored["sums of regions"] += 1
-            return
-        parts = tuple(line.cells[column.place].strip() for column in self.table.of("split"))
-        for period, measure, value, width in self._cells(line):
-            partner = code or name or place
-            found = (line.number, place, partner, parts, period, measure, value, width)
-            self._amounts.append(found)
-
-    def _cells(self, line: CustomsLine) -> list[tuple[str, str, float, float]]:
-        """Return month, measure, value and half-width of the amounts of a line."""
-        found = []
-        for column in line.table.columns:
-            if (measure := _MEASURES.get(column.heading.meaning)) is None:
-                continue
-            try:
-                cell = _amount(line, column, self.unit)
-            except ValueError as err:
-                self.problems.add(line.number, str(err))
-                continue
-            if cell is not None:
-                found.append((cell[0], measure, *cell[1:]))
-        return found
-
-    def _refuse_contradictions(self, found: pd.DataFrame) -> None:
-        """Refuse lines with different amounts for one partner, month and part."""
-        distinct = found.drop_duplicates([*_PART, "value"])
-        wrong = distinct[distinct.duplicated(_PART, keep=False)]
-        for number, rows in wrong.groupby("line"):
-            row = rows.iloc[0]
-            self.problems.add(
-                int(str(number)),
-                f"{row['partner']} has several amounts for {row['period']:%Y-%m}, in the same "
-                "columns; load each download for itself",
-            )
-
-    def _refuse_mixed_parts(self, found: pd.DataFrame) -> None:
-        """Refuse months of a partner that are split on some lines and not, or otherwise, on more.
-
-        They come from several downloads in one file, and their sum would count them twice.
-        """
-        filled = found["parts"].map(lambda parts: tuple(map(bool, parts)))
-        kinds = found.assign(filled=filled).groupby(["partner", "period"])["filled"]
-        for number in found.loc[kinds.transform("nunique") > 1, "line"].unique():
-            self.problems.add(
-                int(number),
-                "its partner and month are split by other columns on other lines, so they would "
-                "be counted twice; load each download for itself",
-            )
+            return content.decode(encoding).removeprefix("\ufeff"), encoding
+        except UnicodeDecodeError as err:
+            faults.append(content[: err.start].count(b"\n") + 1)
+    raise DataError(
+        f"{name} is neither UTF-8, UTF-16 nor GB18030: line {max(faults)} holds bytes that are no "
+        "text. Expected a CSV download of China's customs. Download it anew, or save it as UTF-8; "
+        "nothing was taken over."
+    )
 
 
-def _is_total(line: CustomsLine) -> bool:
-    """Return whether a line is the sum of the others."""
-    return any(cell.strip().lower() in TOTALS for cell in line.cells)
+def _lines(name: str, text: str, problems: Problems) -> list[CustomsLine]:
+    """Return the lines below the headings; one of another width is noted as a problem."""
+    first = text.partition("\n")[0]
+    mark = "\t" if first.count("\t") > first.count(",") else ","
+    raw = [
+        (number, tuple(cell.strip() for cell in cells))
+        for number, cells in records(name, text, mark=mark, remedy="Correct the quoting")
+    ]
+    start, columns = _headings(name, raw)
+    least = 1 + max(one.place for one in columns if one.heading.meaning in _MEASURES)
+    width = 1 + max(one.place for one in columns if one.title)
+    lines = []
+    for number, cells in raw:
+        filled = sum(map(bool, cells))
+        if number <= start or not filled:
+            continue
+        if any(cells[width:]) or (len(cells) < least and filled > 1):
+            problems.add(number, f"row: {len(cells)} cells are not {width}, as in the headings")
+        else:
+            lines.append(CustomsLine(columns, number, (*cells, *[""] * (len(columns) - len(cells)))))
+    return _with_totals_completed(lines)
+
+
+def _headings(
+    name: str, lines: list[tuple[int, tuple[str, ...]]]
+) -> tuple[int, tuple[Column, ...]]:
+    """Return the number of the line of headings, and the columns."""
+    best: list[str] = []
+    for number, cells in lines[:LEADING]:
+        columns = tuple(Column(place, cell, heading_of(cell)) for place, cell in enumerate(cells))
+        meanings = {column.heading.meaning for column in columns}
+        if "partner_code" in meanings:
+            meanings.add("partner")
+        if any(column.heading.month for column in columns):
+            meanings.add("period")
+        if meanings.issuperset((*_NEEDED, "period")):
+            return number, _without_names(columns)
+        best = max(best, [m for m in (*_NEEDED, "period") if m in meanings], key=len)
+    lacking = [m for m in (*_NEEDED, "period") if m not in best]
+    raise DataError(
+        f"No line of headings in the first {LEADING} of {name}: {', '.join(lacking)} not found. "
+        "Expected those of the customs' query site, e.g. 数据年月, 商品编码, 贸易伙伴名称, "
+        "第一数量, 第一计量单位, 美元, or in English, or a column a month. "
+        "Ask the site for commodity codes and trading partners; nothing was taken over."
+    )
+
+
+def _without_names(columns: tuple[Column, ...]) -> tuple[Column, ...]:
+    """Keep one column of codes: next to "Commodity code", a column "Commodity" holds names."""
+    codes = [column for column in columns if column.heading.meaning == "commodity"]
+    kept = next((c for c in codes if "code" in c.title.lower() or "编码" in c.title), codes[0])
+    unread = Heading("commodity_name")
+    return tuple(replace(c, heading=unread) if c in codes and c is not kept else c for c in columns)
+
+
+def _with_totals_completed(lines: list[CustomsLine]) -> list[CustomsLine]:
+    """Fill the empty cells of lines of totals with the values that all others share."""
+    shared: dict[int, str] = {}
+    for meaning in ("commodity", "unit", "period"):
+        for column in lines[0].of(meaning)[:1] if lines else ():
+            texts = {line.cells[column.place] for line in lines if not line.is_total} - {""}
+            shared |= {column.place: text for text in texts if len(texts) == 1}
+    return [
+        replace(line, cells=(*_completed(line.cells, shared), next(iter(TOTALS))))
+        if line.is_total
+        else line
+        for line in lines
+    ]
+
+
+def _completed(cells: tuple[str, ...], shared: Mapping[int, str]) -> Iterator[str]:
+    for place, cell in enumerate(cells):
+        is_open = not cell or cell.lower() in TOTALS
+        yield shared.get(place, cell) if is_open else cell
+
+
+def _left_out(line: CustomsLine) -> str:
+    """Return why a line is no amount of exports of magnets; empty if it is one."""
+    titles = tuple(column.title for column in line.columns)
+    flow = line.text("flow").lower()
+    if line.cells[: len(titles)] == titles:
+        return "headings once more"
+    if line.is_total and line.of("period") and not _is_month(line.text("period")):
+        return "totals over several months"
+    if sum(map(bool, line.cells)) == 1:
+        return "notes below the table"
+    if _code_of(line) != COMMODITY:
+        return f"not of {COMMODITY}"
+    return "imports" if "进口" in flow or "import" in flow else ""
+
+
+def _code_of(line: CustomsLine) -> str:
+    return "".join(line.text("commodity").split())
 
 
 def _is_month(text: str) -> bool:
@@ -244,22 +354,68 @@ def _is_month(text: str) -> bool:
     return True
 
 
-def _shared(table: CustomsTable, meaning: str) -> str:
-    """Return the value all lines but totals share in a column; empty where they differ."""
-    texts = {line.text(meaning) for line in table.lines if not _is_total(line)} - {""}
-    return texts.pop() if len(texts) == 1 else ""
+def _refuse_other_goods(name: str, lines: list[CustomsLine], ours: list[CustomsLine]) -> None:
+    codes = sorted({code for line in lines if (code := _code_of(line)).isdigit()})
+    if codes and not ours:
+        raise DataError(
+            f"{name} holds no line of exports of {COMMODITY}; its codes are {first_few(codes)}. "
+            f"Expected China's exports of {COMMODITY} alone: the weight of other goods, such as "
+            f"{_OTHERS} (other metal magnets), must not be mixed in. Ask the site for that code; "
+            "nothing was taken over."
+        )
 
 
-def _completed(line: CustomsLine, shared: Mapping[str, str]) -> CustomsLine:
-    """Fill the empty cells of a line of totals with the values all others share."""
-    cells = list(line.cells)
-    for meaning, text in shared.items():
-        for column in line.table.of(meaning)[:1]:
-            if not cells[column.place].strip() or cells[column.place].strip().lower() in TOTALS:
-                cells[column.place] = text
-    if not any(cell.strip().lower() in TOTALS for cell in cells):
-        cells = [*cells, next(iter(sorted(TOTALS)))]
-    return CustomsLine(line.table, line.number, tuple(cells))
+def _amounts(lines: list[CustomsLine], unit: str, problems: Problems) -> pd.DataFrame:
+    """Return line, destination, ``_PART``, value and half_width of every amount.
+
+    What cannot be read is noted as a problem. An unknown partner with a code is a residual place.
+    """
+    found: list[tuple[object, ...]] = []
+    for line in lines:
+        name, code = line.text("partner"), line.text("partner_code")
+        try:
+            place = WORLD if line.is_total else partner_place(name, code)
+        except ValueError as err:
+            shown = f"{code} {name}".strip()
+            problems.add(line.number, f"column {line.title('partner')!r}: {shown!r} is not {err}")
+            continue
+        if place is None:  # a sum of others
+            continue
+        parts = tuple(line.cells[column.place] for column in line.of("split"))
+        for column in line.columns:
+            if (measure := _MEASURES.get(column.heading.meaning)) is None:
+                continue
+            try:
+                amount = _amount(line, column, unit)
+            except ValueError as err:
+                problems.add(line.number, str(err))
+                continue
+            if amount is not None:
+                period, *values = amount
+                named = (line.number, place, code or name or place, parts, period, measure)
+                found.append((*named, *values))
+    columns = ["line", "destination", *_PART, "value", "half_width"]
+    amounts = pd.DataFrame(found, columns=columns)
+    return amounts.assign(period=pd.to_datetime(amounts["period"]))
+
+
+def _note_contradictions(amounts: pd.DataFrame, problems: Problems) -> None:
+    """Note lines of several downloads in one file that give a month of a partner twice.
+
+    Their amounts differ, or a month is split on some lines and not, or otherwise, on more.
+    """
+    distinct = amounts.drop_duplicates([*_PART, "value"])
+    several = set(distinct.loc[distinct.duplicated(_PART, keep=False), "line"])
+    filled = amounts["parts"].map(lambda parts: tuple(map(bool, parts)))
+    kinds = amounts.assign(filled=filled).groupby(["partner", "period"])["filled"]
+    mixed = set(amounts.loc[kinds.transform("nunique") > 1, "line"])
+    for number in several | mixed:
+        row = amounts[amounts["line"].eq(number)].iloc[0]
+        problems.add(
+            number,
+            f"{row['partner']} has several amounts for {row['period']:%Y-%m}, in the same columns "
+            "or split by others; load each download for itself",
+        )
 
 
 def _amount(line: CustomsLine, column: Column, unit: str) -> tuple[str, float, float] | None:
@@ -285,160 +441,10 @@ def _parsed(title: str, text: str, parse: Callable[[str], T]) -> T:
     try:
         return parse(text)
     except ValueError as err:
-        raise ValueError(f"column {title!r}: {text.strip()!r} is not {err}") from err
+        raise ValueError(f"column {title!r}: {text!r} is not {err}") from err
 
 
-_SITE: Final = "http://stats.customs.gov.cn/"
-
-Flow = Literal["export", "import"]
-
-FULL_LIST: Final = 20
-"""Partners in a month from which their sum is taken as the world where the file has no total."""
-
-YUAN_PER_TONNE: Final = (7_000.0, 35_000_000.0)
-"""Bounds of a price in yuan: the dollars of ``sources.checks`` at seven yuan."""
-
-
-@dataclass(frozen=True, slots=True)
-class CustomsDownload:
-    """One file from the customs query site, in rows or with one column per month."""
-
-    info: ClassVar = SourceInfo("customs", completeness=0.6)
-
-    path: Path
-    calendar: ReleaseCalendar
-    now: pd.Timestamp
-    """The moment of the ingest: no row is dated later."""
-    flow: Flow
-    """What was asked of the site; its files do not say."""
-    published_on: pd.Timestamp | None = None
-    """The day all of it was published; without it the release calendar is used."""
-    unit: str = ""
-    """Unit of weight if the file has none."""
-
-    def load(self) -> FileRows:
-        """Read weights in tonnes and values in dollars by partner and month.
-
-        Lines that cannot be read are refused alone; the world of their months is then not usable.
-
-        Raises:
-            DataError: the file is not a customs table of exports, or no line of it can be read.
-        """
-        content = content_of(self.path)
-        table = read_customs(self.path.name, content)
-        self._check(table)
-        lines = CustomsLines(table, self.unit, Problems(self.path.name))
-        amounts = lines.read()
-        self._check_yuan(amounts)
-        is_unknown = amounts["line"].isin(lines.refused_lines)
-        if is_unknown.all():
-            lines.raise_refused()
-        known = self._rows(amounts[~is_unknown], lines.incomplete_months())
-        digest = hashlib.sha256(content + "\n".join(lines.refused).encode()).hexdigest()
-        return FileRows(
-            self.info.id,
-            self.path.name,
-            digest,
-            {"observations": known},
-            self._ignored(table, lines),
-            self._refused(amounts, lines),
-            encoding=table.encoding,
-            asked=self._asked(),
-        )
-
-    def _asked(self) -> str:
-        """Return the file and what a person stated of it."""
-        published = self.published_on
-        stated = [
-            f"all of it published on {published:%Y-%m-%d}" if published is not None else "",
-            f"weights in {self.unit}" if self.unit else "",
-        ]
-        return ", ".join([f"{self.flow}s in {self.path.name}", *filter(None, stated)])
-
-    def _refused(self, amounts: pd.DataFrame, lines: CustomsLines) -> RefusedLines | None:
-        """Return the lines refused; those of unknown partners with a code can be released."""
-        if not lines.refused:
-            return None
-        is_named = amounts["destination"].ne("")
-        is_unknown = amounts["line"].isin(lines.refused_lines)
-        lacking: set[pd.Timestamp] | None = set()
-        if lines.problems.lines - lines.foreign or not is_named.all():
-            lacking = None
-        every = self._rows(amounts[is_named], lacking)
-        own = set(amounts.loc[is_named & is_unknown, "destination"])
-        rows = every[every["destination"].isin({*own, WORLD} if own else set())]
-        tables = {"observations": rows.reset_index(drop=True)} if own else {}
-        return RefusedLines(len(lines.refused_lines), lines.refused, tables)
-
-    def _ignored(self, table: CustomsTable, lines: CustomsLines) -> tuple[str, ...]:
-        """Describe what was left out on purpose."""
-        counts = {reason: count for reason, count in lines.ignored.items() if count}
-        if table.of("cny") and not table.of("usd"):
-            counts["amounts in yuan, for values are kept in dollars"] = len(table.lines)
-        return tuple(f"{count} lines: {reason}" for reason, count in counts.items())
-
-    def _check(self, table: CustomsTable) -> None:
-        """Refuse imports, a stated day in the future and a table without a unit of weight."""
-        if self.flow != "export":
-            raise DataError(
-                f"{self.path.name} holds imports, as --flow states. Expected exports of China, "
-                "which are what is forecast. Ask the site for exports (出口) and load that file; "
-                "nothing was taken over."
-            )
-        if self.published_on is not None and self.published_on.tz_localize("UTC") > self.now:
-            raise DataError(
-                f"--published-on {self.published_on:%Y-%m-%d} lies in the future, for "
-                f"{self.path.name}. Expected {self.now:%Y-%m-%d} or earlier. Correct it."
-            )
-        untold = [c for c in table.of("quantity") if not c.heading.unit]
-        if untold and not self.unit and not table.of("unit"):
-            raise DataError(
-                f"No unit of weight in {self.path.name}: column {untold[0].title!r} tells none. "
-                "Expected a column of units (千克, kg, 吨, t) or a heading as 'Quantity (kg)'. "
-                "Say it with --unit kg or --unit t; customs count magnets in kilograms."
-            )
-
-    def _check_yuan(self, amounts: pd.DataFrame) -> None:
-        """Refuse a price in yuan that no magnet has; prices in dollars are checked as any other."""
-        sums = amounts.pivot_table(index="line", columns="measure", values="value", aggfunc="sum")
-        if not {"net_weight_t", "value_mcny"}.issubset(sums.columns):
-            return
-        prices = 1e6 * sums["value_mcny"] / sums["net_weight_t"].where(sums["net_weight_t"] > 0)
-        price, (low, high) = prices.median(), YUAN_PER_TONNE
-        if price < low or price > high:
-            raise DataError(
-                f"{self.path.name} has {price:,.0f} yuan a tonne on its median line. Expected "
-                f"{low:,.0f} to {high:,.0f}; magnets cost about 350,000. It is of another "
-                "commodity, or its unit of weight is wrong. Look at the query, or correct --unit; "
-                "nothing was taken over."
-            )
-
-    def _rows(self, amounts: pd.DataFrame, lacking: set[pd.Timestamp] | None) -> pd.DataFrame:
-        """Return rows of ``observations``; the world is not usable in months that lack lines."""
-        ours = amounts[amounts["measure"].ne("value_mcny")]
-        cells = ours.groupby(_CELL, as_index=False)[["value", "half_width"]].sum()
-        worlds = _sums(cells)
-        frames = [self._dated(part) for part in (cells, worlds)]
-        rows = observations(frames, origin=ORIGIN, source=self.info.id, source_url=_SITE)
-        is_world = rows["destination"].eq(WORLD)
-        is_lacking = is_world & (rows["period_from"].isin(lacking) if lacking is not None else True)
-        is_sum = rows["note"].ne("")
-        return rows.assign(
-            usable=~is_lacking,
-            kind=rows["kind"].mask(is_sum, "derived"),
-            note=rows["note"].mask(is_lacking, "incomplete: lines of the download are refused"),
-        )
-
-    def _dated(self, cells: pd.DataFrame) -> pd.DataFrame:
-        if self.published_on is not None:
-            days = pd.Series(self.published_on, index=cells.index)
-        else:
-            days = cells["period"].map(self.calendar.released_on)
-        moments = pd.to_datetime(days).dt.tz_localize("UTC").astype(MOMENT_DTYPE)
-        return cells.assign(commodity=COMMODITY, available_at=not_after(moments, self.now))
-
-
-def _sums(cells: pd.DataFrame) -> pd.DataFrame:
+def _worlds(cells: pd.DataFrame) -> pd.DataFrame:
     """Return the world of the months that list many partners and state no total."""
     months = cells[~cells["destination"].isin([WORLD, EU27])].groupby(["period", "measure"])
     total = months[["value", "half_width"]].sum().assign(partners=months.size()).reset_index()
@@ -446,3 +452,152 @@ def _sums(cells: pd.DataFrame) -> pd.DataFrame:
     full = total[total["partners"].ge(FULL_LIST) & ~total["period"].isin(stated)]
     notes = [f"sum of {count} partners" for count in full["partners"]]
     return full.drop(columns="partners").assign(destination=WORLD, note=notes)
+
+
+@cache
+def customs_words() -> dict[str, Any]:
+    """Return the words of customs: headings by meaning, units by tonnes, partners and regions."""
+    text = Path(__file__).with_name("customs_words.yaml").read_text(encoding="utf-8")
+    return cast("dict[str, Any]", yaml.safe_load(text))
+
+
+@cache
+def _meanings() -> dict[str, str]:
+    headings = customs_words()["headings"]
+    return {word: meaning for meaning, words in headings.items() for word in words}
+
+
+@cache
+def _units() -> dict[str, float]:
+    """Return the tonnes of each unit of weight."""
+    return {unit: float(t) for t, units in customs_words()["tonnes"].items() for unit in units}
+
+
+def heading_of(text: str) -> Heading:
+    """Parse a heading."""
+    plain = _plain(text)
+    month = _MONTH.search(plain)
+    rest = plain if month is None else (plain[: month.start()] + plain[month.end() :])
+    rest = rest.strip(" -_/:,")
+    period = f"{month['year']}-{int(month['month']):02d}" if month else ""
+    meaning, unit, scale = _meaning(rest, wide=bool(period))
+    return Heading(meaning, period, unit, scale)
+
+
+def _meaning(rest: str, *, wide: bool) -> tuple[str, str, float]:
+    """Return the meaning of a heading, with its unit or scale."""
+    if wide and (not rest or rest in _units()):
+        return "quantity", rest, 1.0
+    if (found := _meanings().get(rest)) is not None:
+        return found, "", 1.0
+    inside = " ".join(_BRACKETS.findall(rest))
+    outside = _BRACKETS.sub("", rest).strip()
+    if inside in _units():
+        return _meanings().get(outside) or "", inside, 1.0
+    scale = next((words for words in _SCALES if words in rest), "")
+    bare = (rest.replace(scale, ""), inside.replace(scale, ""), outside.replace(scale, ""))
+    money = next(
+        (name for text in bare if (name := _meanings().get(text.strip())) in {"usd", "cny"}), None
+    )
+    return money or "", "", _SCALES.get(scale, 1.0)
+
+
+def month_of(text: str) -> str:
+    """Return ``YYYY-MM`` of a cell such as 202608, 2026-08 or 2026年8月.
+
+    Raises:
+        ValueError: it is no single month; worded to follow "is not".
+    """
+    match = _MONTH.fullmatch(_plain(text))
+    if match is None:
+        raise ValueError("one month (202608, 2026-08, 2026年8月)")
+    return f"{match['year']}-{int(match['month']):02d}"
+
+
+def amount_of(text: str) -> float | None:
+    """Return a number with or without thousands separators; None where there is none.
+
+    Raises:
+        ValueError: it is no number; worded to follow "is not".
+    """
+    plain = _plain(text).replace(" ", "")
+    if plain in {"", "-", "--", "—", "..", "n/a"}:
+        return None
+    if re.fullmatch(r"\d{1,3}(,\d{3})+(\.\d+)?|\d+(\.\d+)?", plain, re.ASCII) is None:
+        raise ValueError("a plain number, with or without thousands separators")
+    return float(plain.replace(",", ""))
+
+
+def tonnes_of(unit: str) -> float:
+    """Return the tonnes of a unit of weight.
+
+    Raises:
+        ValueError: it is no unit of weight; worded to follow "is not".
+    """
+    if (tonnes := _units().get(_plain(unit))) is None:
+        raise ValueError("a unit of weight (千克, kg, 吨, t)")
+    return tonnes
+
+
+def _plain(text: str) -> str:
+    """Return a text normalised for comparison: lower case, plain brackets, commas and spaces."""
+    return " ".join(unicodedata.normalize("NFKC", text).split()).lower()
+
+
+def partner_place(name: str, code: str = "") -> str | None:
+    """Return the place of a partner, by its code or else by its name; None for a sum of places.
+
+    A code of three digits that is in no table is a residual place of its own, ``C987``, which the
+    checks of a batch hold for a person.
+
+    Args:
+        name: Chinese or English, however spaced and punctuated; may be empty beside a code.
+        code: 贸易伙伴编码, three digits; anything else is no code.
+
+    Raises:
+        ValueError: Code and name are two different places, or neither is known; worded to follow
+            "is not".
+    """
+    plain = _letters(name)
+    if plain in _regions():
+        return None
+    by_code, by_name = _codes().get(code), _names().get(plain)
+    if by_code is not None and by_name is not None and by_code != by_name:
+        raise ValueError(f"the partner of code {code}, which is {by_code}")
+    place = by_code or by_name or (f"C{code}" if _CODE.fullmatch(code) else None)
+    if place is None:
+        raise ValueError("a partner the customs name (in Chinese or English)")
+    return place
+
+
+@cache
+def _codes() -> dict[str, str]:
+    return {partner.code: partner.destination for partner in partner_codes()}
+
+
+@cache
+def _regions() -> frozenset[str]:
+    return frozenset(map(_letters, customs_words()["regions"]))
+
+
+@cache
+def _names() -> dict[str, str]:
+    """Return the places by name: of ISO 3166, of the customs' table, and other spellings."""
+    chinese = gettext.translation("iso3166-1", pycountry.LOCALES_DIR, languages=["zh_CN"])
+    found: dict[str, str] = {}
+    for country in pycountry.countries:
+        english = {getattr(country, n, country.name) for n in ("common_name", "official_name")}
+        english |= {country.alpha_3, country.name}
+        for name in [*english, *(chinese.gettext(name) for name in english)]:
+            found[_letters(name)] = country.alpha_3
+    for partner in partner_codes():
+        found |= {_letters(n): partner.destination for n in (partner.name_zh, partner.name_en)}
+    for place, words in customs_words()["partners"].items():
+        found |= {_letters(name): place for name in words}
+    return found
+
+
+def _letters(text: str) -> str:
+    """Return the letters and digits of a name, without accents and case."""
+    letters = unicodedata.normalize("NFKD", text.replace("&", " and ")).casefold()
+    return "".join(letter for letter in letters if letter.isalnum())

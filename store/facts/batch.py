@@ -7,16 +7,6 @@ import pandas as pd
 
 
 @dataclass(frozen=True, slots=True)
-class RefusedLines:
-    """Lines of a file that are refused while the rest of it is kept."""
-
-    count: int
-    reasons: tuple[str, ...]
-    tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
-    """Their rows, where they can be read, to be written if a person releases them."""
-
-
-@dataclass(frozen=True, slots=True)
 class FileRows:
     """All rows read from one file of one source, by table."""
 
@@ -26,7 +16,6 @@ class FileRows:
     tables: Mapping[str, pd.DataFrame]
     ignored: tuple[str, ...] = ()
     """Lines left out on purpose, each with its reason."""
-    refused: RefusedLines | None = None
     encoding: str = ""
     """Of its text; empty where it was not looked for."""
     asked: str = ""

@@ -15,7 +15,7 @@ from flows.context.stores import made_store
 from service.wording import DESTINATION_NAMES
 from sources.base import LiveSource, MonthRange
 from sources.checks import objections
-from sources.providers.customs_table import partner_place
+from sources.providers.customs import partner_place
 from store.facts.batch import Batch
 from store.facts.reading import read_observations
 from store.facts.writing import write_batch

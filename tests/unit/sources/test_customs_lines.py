@@ -9,11 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sources.bundled.release_calendar import ReleaseCalendar
+from sources.checks import objections
 from sources.providers.customs import CustomsDownload
-from sources.providers.customs_table import partner_place
+from sources.providers.customs import partner_place
+from store.errors import DataError
 from store.facts.batch import FileRows
 from store.partner_codes import partner_codes
 from store.schema.frame_schemas import validate
+from store.schema.frames import typed_frame
 from store.vocabulary import WORLD
 from tests.examples import few
 
@@ -88,63 +91,44 @@ def test_every_code_of_the_table_and_both_its_names_are_one_place() -> None:
         assert {partner_place(*words) for words in asked} == {partner.destination}
 
 
-def test_a_code_that_contradicts_its_name_is_refused_alone(tmp_path: Path) -> None:
-    file = load(tmp_path, text_of(line_of("502", "德国"), line_of("304", "德国")))
+def test_a_code_that_contradicts_its_name_is_refused(tmp_path: Path) -> None:
+    wrong = "line 2, column '贸易伙伴名称': '502 德国' is not the partner of code 502, which is USA"
 
-    assert weights(file) == {"DEU": 1.0}
-    assert file.refused is not None
-    assert file.refused.reasons == (
-        "line 2, column '贸易伙伴名称': '德国' is not the partner of code 502, which is USA",
+    with pytest.raises(DataError, match=wrong):
+        load(tmp_path, text_of(line_of("502", "德国"), line_of("304", "德国")))
+
+
+def test_a_partner_of_an_unknown_code_has_a_place_that_the_checks_hold(tmp_path: Path) -> None:
+    file = load(tmp_path, text_of(line_of(), line_of("987", "某国", kg="7000", usd="350000")))
+
+    assert weights(file) == {"USA": 1.0, "C987": 7.0}
+    (reason,) = objections(
+        file, known=typed_frame([], "observations"), info=CustomsDownload.info, now=NOW
     )
+    assert reason.startswith("Partner codes of customs are not known: 987, in export.csv")
 
 
-def test_an_unknown_partner_is_named_once_with_its_lines_and_the_rest_is_kept(
-    tmp_path: Path,
-) -> None:
-    lines = [line_of(month=month) for month in ("202607", "202608")]
-    strange = [line_of("987", "某国", month=month, kg="7000") for month in ("202607", "202608")]
-
-    file = load(tmp_path, text_of(*lines, *strange))
-
-    assert weights(file) == {"USA": 1.0}
-    assert file.refused is not None
-    (reason,) = file.refused.reasons
-    assert reason.startswith("lines 4, 5, column '贸易伙伴名称': '987 某国' is not a partner")
-    released = file.refused.tables["observations"]
-    assert set(released["destination"]) == {"C987"}
-    assert released.loc[released["measure"].eq("net_weight_t"), "value"].tolist() == [7.0, 7.0]
-
-
-def test_the_world_is_the_sum_of_a_full_list_and_not_usable_without_a_line(tmp_path: Path) -> None:
+def test_the_world_is_the_sum_of_a_full_list(tmp_path: Path) -> None:
     lines = [line_of(partner.code, partner.name_zh) for partner in partner_codes()[:24]]
 
-    whole = load(tmp_path, text_of(*lines))
-    lacking = load(tmp_path, text_of(*lines, line_of("987", "某国")))
-    broken = load(tmp_path, text_of(*lines, line_of(kg="1.2.3")))
-
-    assert world(whole) == [[24.0, "derived", True, "sum of 24 partners"]]
-    note = "incomplete: lines of the download are refused"
-    assert world(lacking) == [[24.0, "derived", False, note]]
-    assert world(broken) == [[24.0, "derived", False, note]]
-    assert lacking.refused is not None
-    assert broken.refused is not None
-    own = FileRows("customs", "released", "", lacking.refused.tables)
-    assert world(own) == [[25.0, "derived", True, "sum of 25 partners"]]
-    assert broken.refused.tables == {}
+    assert world(load(tmp_path, text_of(*lines))) == [[24.0, "derived", True, "sum of 24 partners"]]
+    assert world(load(tmp_path, text_of(*lines[:19]))) == []
 
 
-def test_lines_of_two_downloads_count_once_and_contradictions_not_at_all(tmp_path: Path) -> None:
+def test_lines_of_two_downloads_count_once_and_contradictions_are_refused(tmp_path: Path) -> None:
     once, other = line_of(), line_of("304", "德国")
+    imports = [*line_of("304", "德国")[:3], "85051190", *line_of()[4:]]
 
-    file = load(
-        tmp_path, text_of(once, other, list(HEADINGS), once, line_of("304", "德国", kg="9"))
-    )
+    file = load(tmp_path, text_of(once, other, list(HEADINGS), once, imports))
 
-    assert weights(file) == {"USA": 1.0}
-    assert set(file.ignored) == {"1 lines: headings once more", "1 lines: repeated in the file"}
-    assert file.refused is not None
-    assert len(file.refused.reasons) == 2
-    assert "304 has several amounts for 2026-08" in file.refused.reasons[0]
+    assert weights(file) == {"USA": 1.0, "DEU": 1.0}
+    assert set(file.ignored) == {
+        "1 lines: headings once more",
+        "1 lines: repeated in the file",
+        "1 lines: not of 85051110",
+    }
+    with pytest.raises(DataError, match="2 bad rows.*304 has several amounts for 2026-08"):
+        load(tmp_path, text_of(once, other, line_of("304", "德国", kg="9")))
 
 
 BROKEN = {
@@ -196,7 +180,6 @@ def test_every_honest_table_is_read(
 
     file = load(tmp_path_factory.mktemp("honest"), end.join(rows).encode(encoding))
 
-    assert file.refused is None
     assert weights(file) == pytest.approx(tonnes)
 
 
@@ -207,20 +190,15 @@ def test_every_honest_table_is_read(
     broken=st.sampled_from(sorted(BROKEN)).map(BROKEN.__getitem__),
     place=st.integers(1, 9),
 )
-def test_one_broken_line_never_loses_the_others(
+def test_a_broken_line_is_named_and_nothing_is_read(
     table: tuple[list[list[str]], dict[str, float]],
     place: int,
     broken: str | bytes,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
-    lines, tonnes = table
-    rows = [row.encode("gb18030") for row in text_of(*lines).split("\r\n")]
-    rows.insert(
-        min(place, len(rows)), broken if isinstance(broken, bytes) else broken.encode("gb18030")
-    )
+    rows = [row.encode("gb18030") for row in text_of(*table[0]).split("\r\n")]
+    place = min(place, len(rows) - 1)
+    rows.insert(place, broken if isinstance(broken, bytes) else broken.encode("gb18030"))
 
-    file = load(tmp_path_factory.mktemp("broken"), b"\r\n".join(rows))
-
-    assert weights(file) == pytest.approx(tonnes)
-    assert file.refused is not None
-    assert file.refused.count == 1
+    with pytest.raises(DataError, match=rf"line {place + 1}\b"):
+        load(tmp_path_factory.mktemp("broken"), b"\r\n".join(rows))
