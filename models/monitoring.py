@@ -14,6 +14,7 @@ from scipy.linalg import toeplitz
 
 from models.forecasting.forecaster import MODEL, REFERENCE
 from store.arrays import Floats
+from store.messages import Message, message
 from store.vocabulary import AGGREGATES, QUANTILE_COLUMNS
 
 Monitor = Literal["score-drift", "coverage-drift"]
@@ -60,7 +61,7 @@ class Reading:
     size: int
     """How many months or cells the value rests on."""
     fired: bool
-    words: str
+    words: Message
 
 
 def published_cells(replayed: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
@@ -133,8 +134,14 @@ def score_drift(months: pd.DataFrame) -> Reading:
     value, bound = shift_of(months["own"].to_numpy(dtype=float), RECENT)
     return Reading(
         "score-drift", value, bound, count, value > bound,
-        f"errors of the last {RECENT} scored months are {np.exp(value):.2f} times those of "
-        f"the {count - RECENT} before; chance allows {np.exp(bound):.2f}",
+        message(
+            "Errors of the last %(recent)s scored months are %(ratio)s times those of the "
+            "%(count)s before; chance allows %(bound)s.",
+            recent=RECENT,
+            ratio=f"{np.exp(value):.2f}",
+            count=count - RECENT,
+            bound=f"{np.exp(bound):.2f}",
+        ),
     )  # fmt: skip
 
 
@@ -150,14 +157,23 @@ def coverage_drift(months: pd.DataFrame) -> Reading:
     return Reading(
         "coverage-drift", share, low if share < _BAND else high, int(cells[last].sum()),
         not low <= share <= high,
-        f"the 80% band covered {share:.0%} of the {cells[last].sum():.0f} cells of the last "
-        f"{_YEAR} scored months, worth {worth} independent ones; chance allows {low:.0%} to "
-        f"{high:.0%}",
+        message(
+            "The 80%% band covered %(share)s of the %(cells)s cells of the last %(recent)s scored "
+            "months, worth %(count)s independent ones; chance allows %(low)s to %(high)s.",
+            share=f"{share:.0%}",
+            cells=int(cells[last].sum()),
+            recent=_YEAR,
+            count=worth,
+            low=f"{low:.0%}",
+            high=f"{high:.0%}",
+        ),
     )  # fmt: skip
 
 
 def _unknown(monitor: Monitor, count: int, needed: int) -> Reading:
-    words = f"{count} scored months; {needed} are needed to judge"
+    words = message(
+        "%(count)s scored months; %(needed)s are needed to judge.", count=count, needed=needed
+    )
     return Reading(monitor, np.nan, np.nan, count, fired=False, words=words)
 
 

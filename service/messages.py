@@ -8,7 +8,13 @@ from typing import Final
 from service.language.choice import DEFAULT, language
 from service.language.formats import dated, percentage, separated
 from service.language.phrases import Sentence, gettext, translated
-from service.wording import instrument_words, material_words, name_of, state_words
+from service.wording import (
+    instrument_words,
+    material_words,
+    model_words,
+    name_of,
+    state_words,
+)
 from store.messages import Message, Value
 
 _NAMES: Final[Mapping[str, Callable[[str], str]]] = {
@@ -19,6 +25,7 @@ _NAMES: Final[Mapping[str, Callable[[str], str]]] = {
     "instrument": instrument_words,
     "material": material_words,
     "state": state_words,
+    "model_status": model_words,
     "goods": translated,
 }
 """Placeholders that hold a code, and what names it."""

@@ -328,15 +328,11 @@ def figure_words(kind: str) -> str:
     return gettext(_FIGURES[kind]) if kind in _FIGURES else kind
 
 
-STATES: Final = (
-    marked("magnetcast is fine."), marked("magnetcast is stale or degraded."),
-    marked("magnetcast is broken."), marked("finished"), marked("failed"), marked("running"),
-)  # fmt: skip
-"""Of the system, as its status words them, and of a run."""
+STATES: Final = (marked("finished"), marked("failed"), marked("running"))
 
 
 def state_words(state: str) -> str:
-    """Return the state of the system or of a run; one without words is shown as it is."""
+    """Return the state of a run; one without words is shown as it is."""
     return gettext(state) if state in STATES else state
 
 

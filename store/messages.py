@@ -23,8 +23,7 @@ class Message:
 
     def __str__(self) -> str:
         """Return the sentence in English."""
-        mark = " " if self.key == SENTENCES else "; "
-        return self.key % {name: _english(value, mark) for name, value in self.values.items()}
+        return self.key % {name: _english(name, value) for name, value in self.values.items()}
 
     def __hash__(self) -> int:
         """Equal messages read alike."""
@@ -68,14 +67,19 @@ def to_json(text: Message | str) -> str:
 
 def from_json(text: str) -> Message | str:
     """Return a message, or a text that is none, from JSON."""
-    data = json.loads(text)
+    try:
+        data = json.loads(text)
+    except ValueError:
+        return text
     return data if isinstance(data, str) else Message.from_data(data)
 
 
-def _english(value: Value, mark: str) -> str:
+def _english(name: str, value: Value) -> str:
+    """Return a value as text; a message within a sentence has no stop of its own."""
     if isinstance(value, tuple):
-        return mark.join(_english(one, mark) for one in value)
-    return str(value)
+        return (" " if name == "sentences" else "; ").join(_english(name, one) for one in value)
+    is_clause = isinstance(value, Message) and name != "sentences"
+    return str(value).rstrip(".") if is_clause else str(value)
 
 
 def _plain(value: Value) -> object:

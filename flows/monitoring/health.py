@@ -5,9 +5,9 @@ docs/operations.md has the remedies.
 """
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import pandas as pd
 from sqlalchemy import Engine
@@ -31,10 +31,11 @@ from sources.bundled.release_calendar import ReleaseCalendar
 from store.archive import sqlite_damage
 from store.asof import OBSERVATION_KEY, known_at
 from store.database import shown_address
-from store.errors import StoreError, first_few
+from store.errors import SHOWN, StoreError, first_few
 from store.facts.new_rows import WAITED, newest_write
 from store.facts.reading import latest_forecast, read_calendar, read_observations, read_runs
 from store.facts.reviews import read_quarantine
+from store.messages import Message, Value, from_json, message, sentences
 from store.publications.decisions import held_publications
 from store.publications.integrity import tampered
 from store.publications.published import latest_readings, read_newest
@@ -51,7 +52,11 @@ BROKEN: Final = 2
 DEGRADED: Final = 1
 FINE: Final = 0
 
-LEVELS: Final = {FINE: "fine", DEGRADED: "stale or degraded", BROKEN: "broken"}
+LEVELS: Final = {
+    FINE: message("magnetcast is fine."),
+    DEGRADED: message("magnetcast is stale or degraded."),
+    BROKEN: message("magnetcast is broken."),
+}
 
 STUCK_HOURS: Final = 6
 BACKUP_DAYS: Final = 8
@@ -65,8 +70,7 @@ class OtherCommodity:
     """The newest forecast and run of a commodity other than magnets."""
 
     commodity: str
-    forecast: str
-    """Its moment, months and status; empty if there is none."""
+    forecast: Message
     last_run: str
     """How its last run ended; empty if none is recorded."""
 
@@ -78,7 +82,6 @@ class HealthFacts:
     now: pd.Timestamp
     unreadable: str = ""
     """Why the database cannot be read; empty if it can."""
-    """Whether a restore was interrupted."""
     due: pd.Timestamp | None = None
     """First day of the last month whose detail was due."""
     due_on: pd.Timestamp | None = None
@@ -93,12 +96,12 @@ class HealthFacts:
     last_write_at: pd.Timestamp | None = None
     last_run: str = ""
     last_run_at: pd.Timestamp | None = None
-    champion: str = ""
+    champion: Message | None = None
     champion_trouble: str = ""
     """Why the champion cannot be loaded; empty if it can."""
-    tampered: tuple[str, ...] = ()
+    tampered: tuple[Message, ...] = ()
     """Publications that do not match their digests."""
-    held: tuple[str, ...] = ()
+    held: tuple[Message, ...] = ()
     """Publications held for review."""
     quarantined: int = 0
     unfinished: tuple[RunMarker, ...] = ()
@@ -121,10 +124,10 @@ class HealthFinding:
 
     alarm: Alarm
     code: int
-    message: str
+    message: Message | str
 
 
-Found = tuple[Alarm, int, str]
+Found = tuple[Alarm, int, Message | str]
 
 
 def health_findings(facts: HealthFacts) -> Iterator[HealthFinding]:
@@ -139,15 +142,16 @@ def _found(facts: HealthFacts) -> Iterator[Found]:
     else:
         yield from _clock(facts)
         if facts.tampered:
-            yield "tampered", BROKEN, first_few(facts.tampered)
+            yield "tampered", BROKEN, sentences(*facts.tampered[:SHOWN])
         if facts.held:
-            yield "held", DEGRADED, first_few(facts.held)
+            yield "held", DEGRADED, sentences(*facts.held[:SHOWN])
         yield from _freshness(facts)
         yield from _last_run(facts)
         yield from _models(facts)
         yield from _drift(facts)
         if facts.quarantined:
-            yield "quarantine", DEGRADED, f"{facts.quarantined} refused files wait for review"
+            waiting = message("%(files)s refused files wait for review.", files=facts.quarantined)
+            yield "quarantine", DEGRADED, waiting
     yield from _machine(facts)
 
 
@@ -155,27 +159,50 @@ def _clock(facts: HealthFacts) -> Iterator[Found]:
     """Compare this machine's clock with the newest write on record."""
     last = facts.last_write_at
     if last is not None and last > facts.now + WAITED:
-        message = (
-            f"this machine's clock is at {facts.now:%Y-%m-%d %H:%M}, and the last write was on "
-            f"{last:%Y-%m-%d %H:%M}: the clock was moved, and writes are refused"
+        yield (
+            "clock",
+            DEGRADED,
+            message(
+                "This machine's clock is at %(day)s %(time)s, and the last write was on "
+                "%(last_day)s %(last_time)s: the clock was moved, and writes are refused.",
+                **day_and_time(facts.now),
+                last_day=f"{last:%Y-%m-%d}",
+                last_time=f"{last:%H:%M}",
+            ),
         )
-        yield "clock", DEGRADED, message
 
 
 def _freshness(facts: HealthFacts) -> Iterator[Found]:
     """Compare figures and forecast with the release calendar."""
     if facts.forecast_as_of is None:
-        yield "forecast", BROKEN, "no forecast was ever published"
+        yield "forecast", BROKEN, message("No forecast was ever published.")
     if facts.owed is None or facts.owed_on is None:
         return
     owed_on, forecast = facts.owed_on.tz_localize("UTC"), facts.forecast_as_of
     day, late = f"{owed_on:%Y-%m-%d}", (facts.now - owed_on).days
     if facts.newest is None or facts.newest < facts.owed:
-        message = f"the figures of {facts.owed:%Y-%m} were due on {day} and are {late} days late"
-        yield "late-data", DEGRADED, message
+        yield (
+            "late-data",
+            DEGRADED,
+            message(
+                "The figures of %(month)s were due on %(day)s and are %(late)s days late.",
+                month=f"{facts.owed:%Y-%m}",
+                day=day,
+                late=late,
+            ),
+        )
     if forecast is not None and forecast < owed_on:
-        message = f"the forecast of {forecast:%Y-%m-%d} is older than the release of {day}"
-        yield "stale", DEGRADED, f"{message}, {late} days ago"
+        yield (
+            "stale",
+            DEGRADED,
+            message(
+                "The forecast of %(day)s is older than the release of %(last_day)s, %(late)s days "
+                "ago.",
+                day=f"{forecast:%Y-%m-%d}",
+                last_day=day,
+                late=late,
+            ),
+        )
 
 
 def _last_run(facts: HealthFacts) -> Iterator[Found]:
@@ -183,31 +210,46 @@ def _last_run(facts: HealthFacts) -> Iterator[Found]:
     marked = {one.name for one in facts.unfinished}
     failed = [one.commodity for one in facts.others if one.last_run == "failed"]
     if failed := [code for code in failed if table_run(code) not in marked]:
-        yield "failed", DEGRADED, f"the last run of {first_few(failed)} failed"
+        what = message("The last run of %(name)s failed.", name=first_few(failed))
+        yield "failed", DEGRADED, what
     if facts.last_run_at is None or MAIN_JOB in marked:
         return
-    when = f"{facts.last_run_at:%Y-%m-%d %H:%M} UTC"
+    when = day_and_time(facts.last_run_at)
     hours = (facts.now - facts.last_run_at) / pd.Timedelta(hours=1)
     if facts.last_run == "failed":
-        yield "failed", DEGRADED, f"the last run, of {when}, failed"
+        yield "failed", DEGRADED, message("The last run, of %(day)s %(time)s UTC, failed.", **when)
     elif facts.last_run == "running" and hours > STUCK_HOURS:
-        yield "stuck", DEGRADED, f"the run of {when} has not ended for {hours:.0f} hours"
+        yield (
+            "stuck",
+            DEGRADED,
+            message(
+                "The run of %(day)s %(time)s UTC has not ended for %(hours)s hours.",
+                hours=round(hours),
+                **when,
+            ),
+        )
 
 
 def _models(facts: HealthFacts) -> Iterator[Found]:
     """Report a champion that cannot publish."""
-    if not facts.champion:
-        yield "champion", DEGRADED, "no model is champion"
-    elif facts.champion_trouble:
-        yield "champion", DEGRADED, f"it cannot answer: {facts.champion_trouble}"
+    if facts.champion_trouble:
+        what = message("It cannot answer: %(error)s.", error=facts.champion_trouble.rstrip("."))
+        yield "champion", DEGRADED, what
+    elif facts.champion is None:
+        yield "champion", DEGRADED, message("No model is champion.")
 
 
 def _drift(facts: HealthFacts) -> Iterator[Found]:
     """Report the monitors' alarms, or that they have not measured the newest forecast."""
     newest = facts.forecast_as_of
     if newest is not None and (facts.watched is None or facts.watched < newest):
-        message = f"the forecast of {newest:%Y-%m-%d} was not measured for drift"
-        yield "unwatched", DEGRADED, message
+        yield (
+            "unwatched",
+            DEGRADED,
+            message(
+                "The forecast of %(day)s was not measured for drift.", day=f"{newest:%Y-%m-%d}"
+            ),
+        )
     for one in facts.readings:
         if one.fired:
             yield one.monitor, DEGRADED, one.words
@@ -216,16 +258,41 @@ def _drift(facts: HealthFacts) -> Iterator[Found]:
 def _machine(facts: HealthFacts) -> Iterator[Found]:
     """Report processes, unfinished runs, disk and backup, which the database does not know."""
     for one in facts.unfinished:
-        how = f"failed: {one.error}" if one.error else "was cut off before it ended"
-        yield "failed", DEGRADED, f"{one.name}, begun {one.began_at}, {how}"
+        yield "failed", DEGRADED, _unfinished(one)
     for whose, free in (("home", facts.free_bytes), ("MLflow", facts.mlflow_free_bytes)):
         if free is not None and free < LOW_BYTES:
             code = BROKEN if free < NO_BYTES else DEGRADED
-            yield "disk", code, f"{free / 1e9:.1f} GB are free on the disk of {whose}"
+            yield (
+                "disk",
+                code,
+                message(
+                    "%(size)s GB are free on the disk of %(name)s.",
+                    size=f"{free / 1e9:.1f}",
+                    name=whose,
+                ),
+            )
     if facts.backup_at is None:
-        yield "backup", DEGRADED, "there is no backup"
+        yield "backup", DEGRADED, message("There is no backup.")
     elif (age := facts.now - facts.backup_at) > pd.Timedelta(days=BACKUP_DAYS):
-        yield "backup", DEGRADED, f"the last backup is {age.days} days old"
+        old = message("The last backup is %(late)s days old.", late=age.days)
+        yield "backup", DEGRADED, old
+
+
+def _unfinished(one: RunMarker) -> Message:
+    day, time, *_ = one.began_at.split()
+    name = message("the main job") if one.name == MAIN_JOB else one.name
+    about: dict[str, Value] = {"name": name, "day": day, "time": time}
+    if not one.error:
+        return message(
+            "%(name)s, begun %(day)s %(time)s UTC, was cut off before it ended.", **about
+        )
+    error = one.error.rstrip(".")
+    return message("%(name)s, begun %(day)s %(time)s UTC, failed: %(error)s.", error=error, **about)
+
+
+def day_and_time(moment: pd.Timestamp) -> dict[str, Value]:
+    """Return a moment as the values of a message."""
+    return {"day": f"{moment:%Y-%m-%d}", "time": f"{moment:%H:%M}"}
 
 
 GRACE_DAYS: Final = 2
@@ -289,17 +356,22 @@ def _health(facts: HealthFacts) -> SystemHealth:
 
 def _with_champion(settings: Settings, facts: HealthFacts) -> HealthFacts:
     """Add the champion, and why it cannot be loaded if so."""
-    name = "unknown"
     try:
         champion = registry.champion(settings)
         if champion is None:
-            lost = _lost_record(settings)
-            return replace(facts, champion="lost", champion_trouble=lost) if lost else facts
-        name = f"version {champion.version}, {champion.model_version}"
+            return replace(facts, champion_trouble=_lost_record(settings))
+        facts = replace(
+            facts,
+            champion=message(
+                "Champion: version %(number)s, %(model)s.",
+                number=champion.version,
+                model=champion.model_version,
+            ),
+        )
         model_store.load(settings, champion.version)
     except StoreError as err:
-        return replace(facts, champion=name, champion_trouble=str(err))
-    return replace(facts, champion=name)
+        return replace(facts, champion_trouble=str(err))
+    return facts
 
 
 def _lost_record(settings: Settings) -> str:
@@ -364,20 +436,26 @@ def _newest_month(observations: pd.DataFrame, now: pd.Timestamp) -> pd.Timestamp
 
 def _stored_readings(rows: pd.DataFrame) -> tuple[Reading, ...]:
     names = [field.name for field in fields(Reading)]
-    found = rows[names].to_dict("records")
+    found = rows.assign(words=rows["words"].map(from_json))[names].to_dict("records")
     return tuple(Reading(**{str(name): value for name, value in row.items()}) for row in found)
 
 
 def _other_commodities(engine: Engine) -> tuple[OtherCommodity, ...]:
     rows = read_newest(engine)
     return tuple(
-        OtherCommodity(
-            str(row["commodity"]),
-            ""
-            if pd.isna(row["as_of"])
-            else f"{row['as_of']:%Y-%m-%d}, {row['cutoff'] + pd.DateOffset(months=1):%Y-%m} to "
-            f"{row['last_period']:%Y-%m}, {row['status']}",
-            str(row["last_run"]),
-        )
+        OtherCommodity(str(row["commodity"]), _newest_forecast(row), str(row["last_run"]))
         for row in rows.loc[rows["commodity"] != COMMODITY].to_dict("records")
+    )
+
+
+def _newest_forecast(row: Mapping[Hashable, Any]) -> Message:
+    if pd.isna(row["as_of"]):
+        return message("%(goods)s: no forecast.", goods=row["commodity"])
+    return message(
+        "%(goods)s: forecast as of %(day)s, %(month)s to %(newest)s, %(model_status)s.",
+        goods=row["commodity"],
+        day=f"{row['as_of']:%Y-%m-%d}",
+        month=f"{row['cutoff'] + pd.DateOffset(months=1):%Y-%m}",
+        newest=f"{row['last_period']:%Y-%m}",
+        model_status=row["status"],
     )

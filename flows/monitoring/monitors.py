@@ -15,6 +15,7 @@ from flows.context.stores import store_of
 from models.monitoring import Reading, error_readings, published_cells
 from models.registry.runs import find_runs, read_text
 from store.facts.reading import read_forecasts
+from store.messages import to_json
 from store.publications.published import save_readings
 from store.settings import Settings
 
@@ -65,5 +66,5 @@ def measured(settings: Settings, forecasts: pd.DataFrame) -> list[Reading]:
 
 
 def _row(one: Reading) -> dict[str, object]:
-    row = {**asdict(one), "subject": "all"}
+    row = {**asdict(one), "subject": "all", "words": to_json(one.words)}
     return row | {n: None if math.isnan(row[n]) else row[n] for n in ("value", "bound")}

@@ -9,11 +9,19 @@ from typing import Final
 import pandas as pd
 
 from flows.context.stores import store_to_read
-from flows.monitoring.health import BROKEN, LEVELS, OtherCommodity, SystemHealth, examine
+from flows.monitoring.health import (
+    BROKEN,
+    LEVELS,
+    OtherCommodity,
+    SystemHealth,
+    day_and_time,
+    examine,
+)
 from models.registry import registry
 from service.live.health import Alarm, HealthReport
 from store.database import shown_address
 from store.facts.reading import latest_forecast, read_runs, read_vintages
+from store.messages import Message, message, sentences
 from store.settings import PROJECT_ROOT, Settings
 
 
@@ -24,49 +32,71 @@ def status_lines(health: SystemHealth) -> list[str]:
         f"(docs/operations.md#{one.alarm})"
         for one in health.alarms
     ]
-    return [headline(health), *lines_of(health), *alarms]
+    return [str(LEVELS[health.code]), *map(str, lines_of(health)), *alarms]
 
 
-def headline(health: SystemHealth) -> str:
-    """Return the status in one sentence."""
-    return f"magnetcast is {LEVELS[health.code]}."
-
-
-def lines_of(health: SystemHealth) -> list[str]:
+def lines_of(health: SystemHealth) -> list[Message]:
     """Return the facts, one or two sentences a line."""
-    facts, lines = health.facts, list[str]()
+    facts, lines = health.facts, list[Message]()
     if facts.due is not None and facts.due_on is not None:
-        known = "none" if facts.newest is None else f"{facts.newest:%Y-%m}"
+        newest = facts.newest
         lines.append(
-            f"Figures of {facts.due:%Y-%m} were due on {facts.due_on:%Y-%m-%d}; the newest known "
-            f"are of {known}."
+            message(
+                "Figures of %(month)s were due on %(day)s; the newest known are of %(newest)s.",
+                month=f"{facts.due:%Y-%m}",
+                day=f"{facts.due_on:%Y-%m-%d}",
+                newest=message("none") if newest is None else f"{newest:%Y-%m}",
+            )
         )
     if facts.next_month is not None and facts.next_on is not None:
-        lines.append(f"The next, of {facts.next_month:%Y-%m}, are due on {facts.next_on:%Y-%m-%d}.")
+        lines.append(
+            message(
+                "The next, of %(month)s, are due on %(day)s.",
+                month=f"{facts.next_month:%Y-%m}",
+                day=f"{facts.next_on:%Y-%m-%d}",
+            )
+        )
     if facts.forecast_as_of is not None:
-        lines.append(f"The newest forecast is as of {facts.forecast_as_of:%Y-%m-%d %H:%M} UTC.")
+        when = day_and_time(facts.forecast_as_of)
+        lines.append(message("The newest forecast is as of %(day)s %(time)s UTC.", **when))
     if facts.last_run_at is not None:
         lines.append(
-            f"The last run began {facts.last_run_at:%Y-%m-%d %H:%M} UTC: {facts.last_run}."
+            message(
+                "The last run began %(day)s %(time)s UTC: %(state)s.",
+                state=facts.last_run,
+                **day_and_time(facts.last_run_at),
+            )
         )
     lines += [_commodity_line(one) for one in facts.others]
-    lines.append(f"Champion: {facts.champion or 'none'}.")
+    lines.append(facts.champion or message("Champion: none."))
     if facts.champion_trouble:
-        lines.append("The champion cannot forecast; the next run falls back to other models.")
+        lines.append(
+            message("The champion cannot forecast; the next run falls back to other models.")
+        )
     lines.append(
-        f"Quarantine: {facts.quarantined} files wait. Free disk: {facts.free_bytes / 1e9:.1f} GB."
+        message(
+            "Quarantine: %(files)s files wait. Free disk: %(size)s GB.",
+            files=facts.quarantined,
+            size=f"{facts.free_bytes / 1e9:.1f}",
+        )
     )
-    lines += [f"Measured, {one.monitor}: {one.words}." for one in facts.readings]
-    made = "never" if facts.backup_at is None else f"{facts.backup_at:%Y-%m-%d %H:%M} UTC"
-    lines.append(f"Last backup: {made}.")
+    lines += [
+        message("Measured, %(monitor)s: %(sentences)s", monitor=one.monitor, sentences=one.words)
+        for one in facts.readings
+    ]
+    lines.append(
+        message("Last backup: never.")
+        if facts.backup_at is None
+        else message("Last backup: %(day)s %(time)s UTC.", **day_and_time(facts.backup_at))
+    )
     return lines
 
 
-def _commodity_line(one: OtherCommodity) -> str:
+def _commodity_line(one: OtherCommodity) -> Message:
     """Return the line of a commodity other than magnets."""
-    run = f" Its last run: {one.last_run}." if one.last_run else ""
-    forecast = f"forecast as of {one.forecast}" if one.forecast else "no forecast"
-    return f"{one.commodity}: {forecast}.{run}"
+    if not one.last_run:
+        return one.forecast
+    return sentences(one.forecast, message("Its last run: %(state)s.", state=one.last_run))
 
 
 def status_table(settings: Settings) -> pd.DataFrame:
@@ -108,7 +138,7 @@ def health_report(settings: Settings, now: pd.Timestamp) -> HealthReport:
     return HealthReport(
         at=now,
         code=health.code,
-        headline=headline(health),
+        headline=LEVELS[health.code],
         lines=tuple(lines_of(health)),
         alarms=tuple(
             Alarm(one.alarm, one.code == BROKEN, one.message, remedies.get(one.alarm, ()))

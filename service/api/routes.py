@@ -54,15 +54,15 @@ async def status(found: Health) -> Status:
     """Return the state of the system, its alarms and their remedies in words."""
     alarms = [
         AlarmResponse(
-            alarm=one.name, broken=one.is_broken, words=one.words, remedy=list(one.remedy)
+            alarm=one.name, broken=one.is_broken, words=str(one.words), remedy=list(one.remedy)
         )
         for one in found.alarms
     ]
     return Status(
         at=found.at.to_pydatetime(),
         code=found.code,
-        headline=found.headline,
-        lines=list(found.lines),
+        headline=str(found.headline),
+        lines=[str(line) for line in found.lines],
         alarms=alarms,
     )
 

@@ -12,6 +12,7 @@ from starlette.concurrency import run_in_threadpool
 
 from service.errors import NothingPublishedError
 from service.live.publication import Publication
+from store.messages import Message
 
 KEPT_FOR: Final = pd.Timedelta(minutes=1)
 """A check loads the champion and all figures, which takes seconds."""
@@ -24,7 +25,7 @@ class Alarm:
     name: str
     """Its section in docs/operations.md."""
     is_broken: bool
-    words: str
+    words: Message | str
     remedy: tuple[str, ...]
     """Paragraphs; text between backticks is a command. Empty where the docs are not installed."""
 
@@ -36,8 +37,8 @@ class HealthReport:
     at: pd.Timestamp
     code: int
     """Exit code of ``magnetcast status``: 0 fine, 1 stale or degraded, 2 broken."""
-    headline: str
-    lines: tuple[str, ...]
+    headline: Message
+    lines: tuple[Message, ...]
     alarms: tuple[Alarm, ...]
 
 

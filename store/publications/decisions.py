@@ -14,7 +14,7 @@ from store.errors import DataError
 from store.facts.new_rows import IncomingRows, drop_duplicate_rows, repeats
 from store.facts.reading import fetch, published_columns
 from store.facts.writing import insert_new
-from store.messages import from_json
+from store.messages import Message, from_json, message
 from store.planning.audit import Actor, AuditTrail, audited
 from store.publications.integrity import (
     FORECAST_KEY,
@@ -175,12 +175,17 @@ def held_forecasts(engine: Engine, number: int) -> pd.DataFrame:
     return published_columns(rows.assign(publication=number))
 
 
-def held_publications(engine: Engine) -> tuple[str, ...]:
-    """Describe the publications that wait for approval, each in a clause."""
+def held_publications(engine: Engine) -> tuple[Message, ...]:
+    """Describe the publications that wait for approval."""
     known = read_publications(engine)
     return tuple(
-        f"publication {one.id} as of {one.as_of:%Y-%m-%d} ({one.commodity}) is held: "
-        f"{from_json(str(one.held_because))}"
+        message(
+            "Publication %(number)s as of %(day)s (%(goods)s) is held: %(reason)s.",
+            number=one.id,
+            day=f"{one.as_of:%Y-%m-%d}",
+            goods=one.commodity,
+            reason=from_json(str(one.held_because)),
+        )
         for one in known.loc[known["state"] == "held"].itertuples(index=False)
     )
 

@@ -11,6 +11,7 @@ import pandas as pd
 from sqlalchemy import Connection, Engine, select
 
 from store.facts.reading import fetch
+from store.messages import Message, message
 from store.publications.panels import StoredPanel, fetch_panel
 from store.schema.frames import tables_from_json
 from store.schema.tables import forecasts, publications
@@ -113,8 +114,8 @@ def recorded_digest(engine: Engine, number: int) -> RecordedDigest | None:
     return RecordedDigest(int(entry.id), str(entry.made_with), tuple(wrong))
 
 
-def tampered(engine: Engine, *, every_panel: bool = False) -> tuple[str, ...]:
-    """Describe the publications whose rows or panel were changed, each in a clause.
+def tampered(engine: Engine, *, every_panel: bool = False) -> tuple[Message, ...]:
+    """Describe the publications whose rows or panel were changed.
 
     Args:
         every_panel: Check the panels of all publications, which takes longer the more there are;
@@ -139,14 +140,18 @@ def tampered(engine: Engine, *, every_panel: bool = False) -> tuple[str, ...]:
     return (*_differences(known, rows, payloads), *panels)
 
 
-def _changed_panels(connection: Connection, named: pd.DataFrame) -> Iterator[str]:
+def _changed_panels(connection: Connection, named: pd.DataFrame) -> Iterator[Message]:
     """Describe the panels of publications that were changed; each is read once."""
     for digest, part in named.groupby("panel"):
         if not _is_intact(connection, str(digest)):
             one = part.iloc[0]
-            yield (
-                f"the panel behind publication {one['id']} as of {one['as_of']:%Y-%m-%d} "
-                f"({one['commodity']}) is not what was stored (SHA-256 {str(digest)[:12]})"
+            yield message(
+                "The panel behind publication %(number)s as of %(day)s (%(goods)s) is not what "
+                "was stored (SHA-256 %(model)s).",
+                number=int(one["id"]),
+                day=f"{one['as_of']:%Y-%m-%d}",
+                goods=one["commodity"],
+                model=str(digest)[:12],
             )
 
 
@@ -160,7 +165,7 @@ def _is_intact(connection: Connection, digest: str) -> bool:
 
 def _differences(
     known: pd.DataFrame, rows: pd.DataFrame, payloads: dict[int, str]
-) -> Iterator[str]:
+) -> Iterator[Message]:
     groups = {int(str(number)): part for number, part in rows.groupby("publication") if number}
     empty = rows.iloc[:0]
     for one in known.to_dict("records"):
@@ -168,13 +173,18 @@ def _differences(
         waits = payloads.get(number)
         own = groups.pop(number, empty) if waits is None else tables_from_json(waits)[HELD_ROWS]
         if content_hash(own) != one["sha256"]:
-            yield (
-                f"publication {number} as of {one['as_of']:%Y-%m-%d} ({one['commodity']}) is not "
-                f"what was frozen: {len(own)} rows, of {one['rows']}"
+            yield message(
+                "Publication %(number)s as of %(day)s (%(goods)s) is not what was frozen: "
+                "%(rows)s rows, of %(frozen)s.",
+                number=number,
+                day=f"{one['as_of']:%Y-%m-%d}",
+                goods=one["commodity"],
+                rows=len(own),
+                frozen=int(one["rows"]),
             )
     unexplained = sum(len(part) for part in groups.values())
     if len(known):
         unnamed, first = rows["publication"] == 0, rows.loc[rows["publication"] > 0, "id"].min()
         unexplained += int((unnamed & (rows["id"] > first)).sum())
     if unexplained:
-        yield f"{unexplained} rows of the forecasts were brought by no publication"
+        yield message("%(rows)s rows of the forecasts belong to no publication.", rows=unexplained)

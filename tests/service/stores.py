@@ -21,6 +21,7 @@ from sources.bundled.all_tables import load_bundled
 from store.database import open_store
 from store.facts.evidence import read_evidence
 from store.facts.writing import write_batch
+from store.messages import message
 from store.publications.integrity import PublicationContext
 from store.publications.panels import NO_PANEL, StoredPanel
 from store.publications.publishing import (
@@ -106,11 +107,16 @@ def condition_at(now: pd.Timestamp) -> HealthReport:
     alarm = Alarm(
         "late-data",
         is_broken=False,
-        words="the figures are late",
+        words="The figures are late.",
         remedy=("Look at `var/run`, then wait.",),
     )
-    lines = ("The forecast stands.", "Champion: version 1.")
-    return HealthReport(now, 1, "magnetcast is stale or degraded.", lines, (alarm,))
+    lines = (
+        message("The last run began %(day)s %(time)s UTC: %(state)s.", day="2026-11-24",
+                time="00:00", state="finished"),
+        message("Champion: version %(number)s, %(model)s.", number=1, model="magnetcast-7"),
+    )  # fmt: skip
+    headline = message("magnetcast is stale or degraded.")
+    return HealthReport(now, 1, headline, lines, (alarm,))
 
 
 def make_app(

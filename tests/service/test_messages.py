@@ -22,7 +22,7 @@ def test_a_message_survives_json_and_reads_as_english() -> None:
 
     assert read == whole
     assert str(read) == (
-        "Held: 2026-05-quota starts after 2027-03, the last month forecast, and shows no effect. "
+        "Held: 2026-05-quota starts after 2027-03, the last month forecast, and shows no effect "
         "1,200; 7"
     )
 

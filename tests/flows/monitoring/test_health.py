@@ -25,8 +25,8 @@ from flows.monitoring.status import lines_of, status_lines
 from models.forecasting.plausibility import MedianShift, too_far
 from models.monitoring import Monitor, Reading, coverage_drift, score_drift
 from service.language.choice import in_language
-from service.language.phrases import is_shown
-from service.web.status_page import alarm_words, line_words
+from service.messages import rendered
+from store.messages import message
 from store.settings import Settings
 from tests.data.builders import at
 
@@ -44,7 +44,7 @@ FINE = HealthFacts(
     forecast_as_of=at("2026-11-20"),
     last_run="finished",
     last_run_at=at("2026-11-20"),
-    champion="version 1, magnetcast-a",
+    champion=message("Champion: version %(number)s, %(model)s.", number=1, model="magnetcast-a"),
     free_bytes=50 << 30,
     backup_at=at("2026-11-22"),
     watched=at("2026-11-20"),
@@ -59,21 +59,21 @@ OCTOBER: dict[str, Any] = {
 
 
 def found(monitor: Monitor, *, fired: bool = True) -> Reading:
-    return Reading(monitor, 2.0, 1.0, 12, fired, "two, where chance allows one")
+    return Reading(monitor, 2.0, 1.0, 12, fired, message("Two, where chance allows one."))
 
 
 @pytest.mark.parametrize(
     ("change", "alarm", "code"),
     [
         ({"unreadable": "no such server"}, "database", 2),
-        ({"tampered": ("publication 3 is not what was frozen",)}, "tampered", 2),
-        ({"held": ("publication 4 is held: WLD +60%",)}, "held", 1),
+        ({"tampered": (message("Publication 3 was changed."),)}, "tampered", 2),
+        ({"held": (message("Publication 4 is held."),)}, "held", 1),
         ({"forecast_as_of": None}, "forecast", 2),
         ({"newest": pd.Timestamp("2026-09-01")}, "late-data", 1),
         ({"forecast_as_of": at("2026-11-19")}, "stale", 1),
         ({"last_run": "failed"}, "failed", 1),
         ({"last_run": "running"}, "stuck", 1),
-        ({"champion": ""}, "champion", 1),
+        ({"champion": None}, "champion", 1),
         ({"champion_trouble": "its files have SHA-256 0"}, "champion", 1),
         ({"unfinished": (RunMarker("the main job", "2026-11-20 09:30 UTC", ""),)}, "failed", 1),
         ({"last_write_at": at("2026-12-20")}, "clock", 1),
@@ -99,27 +99,35 @@ def test_every_alarm_and_line_is_known_in_the_languages_of_pages() -> None:
     months = pd.DataFrame({"own": 1.0, "covered": 0.5, "cells": 8}, index=range(12))
     readings = [score_drift(months), coverage_drift(months), score_drift(months.head(3))]
     move = MedianShift("WLD", 100.0, 200.0)
-    held = f"publication 4 as of 2026-11-24 (85051110) is held: {too_far([move], 50.0)}"
+    held = message(
+        "Publication %(number)s as of %(day)s (%(goods)s) is held: %(reason)s.",
+        number=4, day="2026-11-24", goods="85051110", reason=too_far([move], 50.0),
+    )  # fmt: skip
+    forecast = message(
+        "%(goods)s: forecast as of %(day)s, %(month)s to %(newest)s, %(model_status)s.",
+        goods="850511", day="2026-11-24", month="2026-11", newest="2027-10",
+        model_status="champion",
+    )  # fmt: skip
     marker = RunMarker("the main job", "2026-11-20 09:30 UTC", "")
     changes: list[dict[str, Any]] = [
         {"held": (held,)}, {"newest": pd.Timestamp("2026-09-01")},
         {"forecast_as_of": None}, {"forecast_as_of": at("2026-11-19")}, {"last_run": "failed"},
-        {"last_run": "running"}, {"champion": ""}, {"champion_trouble": "its files are gone"},
+        {"last_run": "running"}, {"champion": None}, {"champion_trouble": "its files are gone"},
         {"unfinished": (marker,)},
         {"unfinished": (replace(marker, error="it broke"),)}, {"last_write_at": at("2026-12-20")},
         {"quarantined": 2}, {"free_bytes": 1 << 20}, {"watched": None}, {"backup_at": None},
         {"backup_at": at("2026-11-16")},
         {"readings": tuple(replace(one, fired=True) for one in readings)},
-        {"others": (OtherCommodity("850511", "2026-11-24, 2026-11 to 2027-10, champion", "failed"),
-                    OtherCommodity("280530", "", "finished"))},
+        {"others": (OtherCommodity("850511", forecast, "failed"),
+                    OtherCommodity("280530", message("%(goods)s: no forecast.", goods="280530"),
+                                   "finished"))},
     ]  # fmt: skip
     facts = [replace(FINE, **change) for change in changes]
     alarms = {one.message for case in facts for one in health_findings(case)}
     lines = {line for case in facts for line in lines_of(SystemHealth(case, ()))}
 
     with in_language("ja"):
-        unknown = [text for text in alarms if not is_shown(alarm_words(text))]
-        unknown += [text for text in lines if not is_shown(line_words(text))]
+        unknown = [one for one in alarms | lines if rendered(one) == str(one)]
 
     assert unknown == []
     assert len(alarms) >= len(changes) + len(readings) - 3
@@ -140,7 +148,7 @@ def test_an_empty_store_is_broken_and_states_so(magnetcast: Call) -> None:
 
     assert code == 2
     assert out.startswith("magnetcast is broken.")
-    assert "no forecast was ever published" in out
+    assert "No forecast was ever published." in out
 
 
 def test_a_damaged_database_is_broken(tmp_path: Path) -> None:
@@ -182,6 +190,6 @@ def test_a_note_under_a_free_lock_tells_of_a_killed_process(tmp_path: Path) -> N
     assert busy
     assert not is_writing(settings)
     assert "failed" not in {one.alarm for one in during.alarms}
-    (result,) = [one.message for one in after.alarms if one.alarm == "failed"]
+    (result,) = [str(one.message) for one in after.alarms if one.alarm == "failed"]
     assert "the main job" in result
     assert "was cut off before it ended" in result

@@ -14,7 +14,7 @@ def test_the_service_is_reported_what_status_tells(published: Published) -> None
 
     found = health_report(published.settings, LATER)
 
-    assert [found.headline, *found.lines] == output[: 1 + len(found.lines)]
+    assert [str(found.headline), *map(str, found.lines)] == output[: 1 + len(found.lines)]
     alarms = [
         f"{'BROKEN' if one.is_broken else 'WARNING'} {one.name}: {one.words} "
         f"(docs/operations.md#{one.name})"

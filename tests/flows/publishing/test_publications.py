@@ -174,7 +174,7 @@ def test_rows_changed_in_the_database_are_an_alarm_and_no_replay(
     code, out, _ = magnetcast("status")
     assert code == 2
     assert (
-        "BROKEN tampered: publication 1 as of 2020-04-22 (85051110) is not what was frozen" in out
+        "BROKEN tampered: Publication 1 as of 2020-04-22 (85051110) is not what was frozen" in out
     )
     code, _, err = magnetcast("replay", "--as-of", AS_OF)
     assert code == 1

@@ -20,9 +20,9 @@ def test_the_page_tells_what_is_wrong_and_what_to_do_about_it(client: TestClient
     page = words(client.get("/status").text)
 
     assert "magnetcast is stale or degraded." in page
-    assert '<h3 id="late-data">late-data</h3> <p>the figures are late</p>' in page
+    assert '<h3 id="late-data">late-data</h3> <p>The figures are late.</p>' in page
     assert "<p>Look at <code>var/run</code>, then wait.</p>" in page
-    assert "<li>The forecast stands.</li>" in page
+    assert "<li>Champion: version 1, magnetcast-7.</li>" in page
     assert 'href="/destinations/USA"' in page
 
 
@@ -41,12 +41,15 @@ def test_programs_are_reported_the_same(client: TestClient) -> None:
     answer = client.get("/api/v1/status").json()
 
     assert answer["code"] == 1
-    assert answer["lines"] == ["The forecast stands.", "Champion: version 1."]
+    assert answer["lines"] == [
+        "The last run began 2026-11-24 00:00 UTC: finished.",
+        "Champion: version 1, magnetcast-7.",
+    ]
     assert answer["alarms"] == [
         {
             "alarm": "late-data",
             "broken": False,
-            "words": "the figures are late",
+            "words": "The figures are late.",
             "remedy": ["Look at `var/run`, then wait."],
         }
     ]

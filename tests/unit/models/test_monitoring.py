@@ -66,7 +66,7 @@ def test_too_few_months_judge_nothing_and_say_how_many_are_needed() -> None:
     found = error_readings(cells(["2025-01", "2025-02"]))
 
     assert not any(one.fired for one in found)
-    assert found[0].words == "2 scored months; 12 are needed to judge"
+    assert str(found[0].words) == "2 scored months; 12 are needed to judge."
 
 
 def cells(periods: list[str], *, p50: float = 100.0) -> pd.DataFrame:

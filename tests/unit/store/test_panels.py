@@ -124,8 +124,8 @@ def test_a_panel_that_is_not_what_was_stored_is_found(engine: Engine, statement:
         connection.execute(text(statement))
 
     [result] = tampered(engine)
-    assert result.startswith(
-        "the panel behind publication 1 as of 2025-04-22 (85051110) is not what"
+    assert str(result).startswith(
+        "The panel behind publication 1 as of 2025-04-22 (85051110) is not what"
     )
     kept = recorded_digest(engine, 1)
     assert kept is not None
