@@ -270,7 +270,8 @@ def _lines(name: str, text: str, problems: Problems) -> list[CustomsLine]:
         if any(cells[width:]) or (len(cells) < least and filled > 1):
             problems.add(number, f"row: {len(cells)} cells are not {width}, as in the headings")
         else:
-            lines.append(CustomsLine(columns, number, (*cells, *[""] * (len(columns) - len(cells)))))
+            empty = [""] * (len(columns) - len(cells))
+            lines.append(CustomsLine(columns, number, (*cells, *empty)))
     return _with_totals_completed(lines)
 
 
@@ -312,7 +313,8 @@ def _with_totals_completed(lines: list[CustomsLine]) -> list[CustomsLine]:
     for meaning in ("commodity", "unit", "period"):
         for column in lines[0].of(meaning)[:1] if lines else ():
             texts = {line.cells[column.place] for line in lines if not line.is_total} - {""}
-            shared |= {column.place: text for text in texts if len(texts) == 1}
+            if len(texts) == 1:
+                shared[column.place] = texts.pop()
     return [
         replace(line, cells=(*_completed(line.cells, shared), next(iter(TOTALS))))
         if line.is_total

@@ -181,9 +181,9 @@ def held_publications(engine: Engine) -> tuple[Message, ...]:
     return tuple(
         message(
             "Publication %(number)s as of %(day)s (%(goods)s) is held: %(reason)s.",
-            number=one.id,
+            number=str(one.id),
             day=f"{one.as_of:%Y-%m-%d}",
-            goods=one.commodity,
+            goods=str(one.commodity),
             reason=from_json(str(one.held_because)),
         )
         for one in known.loc[known["state"] == "held"].itertuples(index=False)

@@ -23,7 +23,6 @@ from service.language.choice import LANGUAGES, choice_for, in_language
 from service.language.phrases import catalogue_of
 from service.report.report import render_page
 from service.report.unknowns import unknowns
-from service.web.status_page import line_words
 from service.wording import name_of, percent, signed_percent, tonnes
 from store.database import open_store
 from store.planning.audit import create_token
@@ -268,28 +267,6 @@ def test_a_change_of_language_keeps_what_is_asked(client: TestClient, address: s
     kept = parse_qsl(unescape(switch).removeprefix("?"))
     assert kept == [*parse_qsl(address.partition("?")[2]), ("lang", "ja")]
     assert "<b>" not in page
-
-
-def test_the_status_is_in_the_language_of_the_page() -> None:
-    lines = (
-        "Figures of 2026-10 were due on 2026-11-20; the newest known are of none.",
-        "The last run began 2026-11-24 08:00 UTC: finished.",
-        "Champion: version 7, trees-2.",
-        "Quarantine: 2 files wait. Free disk: 12.5 GB.",
-        "Last backup: never.",
-    )
-
-    with in_language("de"):
-        found = [line_words(line) for line in (*lines, "Measured, slo: 3 days.")]
-
-    assert found == [
-        "Die Zahlen für Okt. 2026 waren am 20. Nov. 2026 fällig; die neuesten bekannten: keine.",
-        "Der letzte Lauf begann am 24. Nov. 2026 um 08:00 UTC: beendet.",
-        "Hauptmodell: Version 7, trees-2.",
-        "Quarantäne: 2 Dateien warten. Freier Speicher: 12,5 GB.",
-        "Letzte Sicherung: nie.",
-        "Measured, slo: 3 days.",
-    ]
 
 
 def test_the_api_is_english_whatever_the_browser_wants(client: TestClient) -> None:

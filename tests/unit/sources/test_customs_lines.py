@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from sources.bundled.release_calendar import ReleaseCalendar
 from sources.checks import objections
-from sources.providers.customs import CustomsDownload
-from sources.providers.customs import partner_place
+from sources.providers.customs import CustomsDownload, partner_place
 from store.errors import DataError
 from store.facts.batch import FileRows
 from store.partner_codes import partner_codes
@@ -127,7 +126,7 @@ def test_lines_of_two_downloads_count_once_and_contradictions_are_refused(tmp_pa
         "1 lines: repeated in the file",
         "1 lines: not of 85051110",
     }
-    with pytest.raises(DataError, match="2 bad rows.*304 has several amounts for 2026-08"):
+    with pytest.raises(DataError, match=r"2 bad rows.*304 has several amounts for 2026-08"):
         load(tmp_path, text_of(once, other, line_of("304", "德国", kg="9")))
 
 
