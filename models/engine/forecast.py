@@ -31,7 +31,6 @@ from models.learning.calibration import horizon_weight, weighted_quantiles
 from models.learning.spec import EngineSpec
 from models.statistical.pretrained import NAME as PRETRAINED
 from store.arrays import Floats, Ints
-from store.months import YEAR
 from store.vocabulary import QUANTILES
 
 CHUNK: Final = 4096
@@ -103,7 +102,6 @@ def engine_at(
     horizon: int,
     first: int,
     spec: EngineSpec,
-    year: int = YEAR,
     extra: Extra | None = None,
     extra_names: tuple[str, ...] = (),
 ) -> Engine:
@@ -113,9 +111,9 @@ def engine_at(
         values: Series x months, NaN where missing; columns after ``last`` are not read.
         last: Column of the last month known.
         horizon: Months to forecast.
-        first: Number of the first column's period.
+        first: Number of the first column's month.
     """
-    view = PanelView(values[:, : last + 1], first, horizon, year, extra)
+    view = PanelView(values[:, : last + 1], first, horizon, extra)
     rows = training_series(len(values), spec)
     return train_engine(view if rows is None else view.part(rows), last, spec, extra_names).on(view)
 
@@ -143,9 +141,7 @@ def train_engine(
     before = before_validation(known, validation_start(last, view.horizon, spec))
     trainer = Trainer(known, (*NAMES, *extra_names), last, spec)
     before_window, final = trainer.quantile_models([before, np.ones(len(known), dtype=bool)])
-    validation = validate(
-        before_window, known, horizon=view.horizon, last=last, spec=spec, year=view.year
-    )
+    validation = validate(before_window, known, horizon=view.horizon, last=last, spec=spec)
     return Engine(view, last, final, validation, known, is_pretrained=bool(spec.pretrained))
 
 

@@ -1,7 +1,7 @@
 """Features of series at one origin, in units that fit all of them.
 
 Everything is a distance from ``base``, the middle of the experts, in ``spread``, a series'
-usual move from one period to the next: series of all sizes and tempers then share one model, and
+usual move from one month to the next: series of all sizes and tempers then share one model, and
 zeros need no care.
 """
 
@@ -34,10 +34,12 @@ CEILING: Final = 50.0
 where a series explodes; on panels of trade no expert forecasts more than 36."""
 
 _LAGS: Final = (1, 2, 3, 4)
-"""Periods back; half a year and a year are looked at too."""
+"""Months back; half a year and a year are looked at too."""
 
 _MEANS: Final = ((0.25, 0), (0.5, 0), (2, 0), (0.25, 1))
 """Years of a mean, and how many years before the origin it ends."""
+
+_QUARTER: Final = YEAR // 4
 
 SPREAD_YEARS: Final = 2
 """Years whose moves make the spread; those of a year ago count half."""
@@ -63,16 +65,16 @@ class SeriesStats:
     """Size and temper of series at an origin; one number a series unless forecasts."""
 
     season: Floats
-    """Series x year, by place in the table's columns modulo the year."""
+    """Series x months of the year, by place in the table's columns modulo 12."""
     level: Floats
     spread: Floats
-    """Usual move from period to period; 0 where all are zero."""
+    """Usual move from month to month; 0 where all are zero."""
     scale: Floats
     """Mean absolute difference to the year before: what errors are scored in; NaN unknown."""
     momentum: Floats
     """Last quarter to the year before, in spreads; NaN unknown."""
     known: Ints
-    """Periods with a value."""
+    """Months with a value."""
     current: Flags
     """Whether there is one in the last year."""
 
@@ -82,7 +84,7 @@ class PanelStats:
     """What all series of a panel say together at one origin."""
 
     profile: Floats
-    """Season, by period of the year."""
+    """Season, by month of the year."""
     momentum: float
     """What the middle series does, in spreads."""
 
@@ -129,23 +131,20 @@ NAMES: Final = (
 """Features: distances from the base in spreads, logs of ratios, shares and counts."""
 
 
-def series_stats(values: Floats, profile: Floats | None = None, *, year: int = YEAR) -> SeriesStats:
+def series_stats(values: Floats, profile: Floats | None = None) -> SeriesStats:
     """Return size and temper of series; draws their season towards the panel's.
 
     Args:
         values: Series x months up to the origin, NaN where missing; not modified.
-        profile: The panel's season, by ``season.panel_profile``, where these are some of its
+        profile: The panel's season, by ``seasonality.panel_profile``, where these are some of its
             series; None where they are all.
     """
-    if profile is None or values.shape[1] < LEAST_YEARS * year:
-        season = season_profiles(values, year)
+    if profile is None or values.shape[1] < LEAST_YEARS * YEAR:
+        season = season_profiles(values)
     else:
-        season = steadied_profiles(measured_profiles(values, year), profile)
-    parts = [
-        measured(values[at : at + BLOCK], season[at : at + BLOCK])
-        for at in range(0, max(len(values), 1), BLOCK)
-    ]
-    return replace(join(parts), season=season)
+        season = steadied_profiles(measured_profiles(values), profile)
+    places = range(0, max(len(values), 1), BLOCK)
+    return join([_measured(values[at : at + BLOCK], season[at : at + BLOCK]) for at in places])
 
 
 def panel_momentum(momentum: Floats) -> float:
@@ -162,7 +161,7 @@ def origin_features(
     Args:
         values: Series x months up to the origin, NaN where missing; not modified.
         horizon: Months to forecast.
-        first: Number of the first column's period.
+        first: Number of the first column's month.
         momentum: As ``panel_momentum``.
     """
     ceiling = _ceiling(values)
@@ -185,85 +184,75 @@ def _ceiling(values: Floats) -> Floats:
     return CEILING * highest[:, None]
 
 
-def adjusted(values: Floats, season: Floats) -> Floats:
-    """Return values without their season."""
-    return values / season[:, np.arange(values.shape[1]) % season.shape[1]]
-
-
-def measured(values: Floats, season: Floats) -> SeriesStats:
-    """Return the statistics of series whose season is known, series x year."""
-    year = season.shape[1]
+def _measured(values: Floats, season: Floats) -> SeriesStats:
+    """Return the statistics of series whose season is known."""
     known = np.isfinite(values)
-    count = known.sum(axis=1)
-    mean = _mean(values)
-    recent = _mean(values[:, -year:])
-    level = np.fmax(recent, LEAST_LEVEL * mean)
+    level = np.fmax(_mean(values[:, -YEAR:]), LEAST_LEVEL * _mean(values))
     level = np.where(np.isfinite(level), level, 0.0)
-    flat = adjusted(values, season)
-    usual = _usual_move(flat, year)
-    known_spread = np.fmax(MOVE_TO_SPREAD * usual, LEAST_SPREAD * level)
-    spread = np.where(np.isfinite(usual), known_spread, UNSEEN_SPREAD * level)
-    scale = seasonal_scale(values, year)
-    late = year // 4
-    if values.shape[1] < late + year:
-        momentum = np.full(len(values), np.nan)
-    else:
-        momentum = _ratio(_mean(flat[:, -late:]) - _mean(flat[:, -late - year : -late]), spread)
-    current = np.asarray(known[:, -year:].any(axis=1))
-    return SeriesStats(season, level, spread, scale, momentum, count, current)
+    flat = values / season[:, np.arange(values.shape[1]) % YEAR]
+    usual = _usual_move(flat)
+    spread = np.fmax(MOVE_TO_SPREAD * usual, LEAST_SPREAD * level)
+    spread = np.where(np.isfinite(usual), spread, UNSEEN_SPREAD * level)
+    momentum = np.full(len(values), np.nan)
+    if values.shape[1] >= _QUARTER + YEAR:
+        before = _mean(flat[:, -_QUARTER - YEAR : -_QUARTER])
+        momentum = _ratio(_mean(flat[:, -_QUARTER:]) - before, spread)
+    current = np.asarray(known[:, -YEAR:].any(axis=1))
+    scale = seasonal_scale(values)
+    return SeriesStats(season, level, spread, scale, momentum, known.sum(axis=1), current)
 
 
-def _usual_move(flat: Floats, year: int) -> Floats:
+def _usual_move(flat: Floats) -> Floats:
     """Return the mean absolute move of late, over gaps where no two months meet; NaN without any.
 
     Args:
         flat: Series x months without their season.
     """
-    usual = _mean_of_late(np.abs(np.diff(flat, axis=1)), year)
+    usual = _mean_of_late(np.abs(np.diff(flat[:, -SPREAD_YEARS * YEAR - 1 :], axis=1)))
     apart = np.isnan(usual)
     if apart.any():
         lone = flat[apart]
         steps = np.abs(np.diff(carried(lone.T).T, axis=1))
-        usual[apart] = _mean_of_late(np.where(np.isfinite(lone[:, 1:]), steps, np.nan), year)
+        usual[apart] = _mean_of_late(np.where(np.isfinite(lone[:, 1:]), steps, np.nan))
     return usual
 
 
-def _mean_of_late(moves: Floats, year: int) -> Floats:
-    late = moves[:, -SPREAD_YEARS * year :]
-    return _mean(late, 0.5 ** (np.arange(late.shape[1])[::-1] / year))
+def _mean_of_late(moves: Floats) -> Floats:
+    late = moves[:, -SPREAD_YEARS * YEAR :]
+    return _mean(late, 0.5 ** (np.arange(late.shape[1])[::-1] / YEAR))
 
 
 def _features(
     values: Floats, own: SeriesStats, base: Floats, forecasts: dict[str, Floats], first: int
 ) -> dict[str, Floats]:
     """Return the features but the panel's, each broadcastable to series x months."""
-    months, horizon, year = values.shape[1], base.shape[1], own.season.shape[1]
+    months, horizon = values.shape[1], base.shape[1]
     ahead = months + np.arange(horizon)
-    here = own.season[:, ahead % year]
-    flat = adjusted(values, own.season)
+    here = own.season[:, ahead % YEAR]
+    flat = values / own.season[:, np.arange(months) % YEAR]
     flat_base = (base / here).mean(axis=1)
     spread = own.spread[:, None]
     found = {
         "horizon": np.arange(1.0, horizon + 1)[None, :],
-        "month": ((first + ahead) % year)[None, :].astype(np.float64),
+        "month": ((first + ahead) % YEAR)[None, :].astype(np.float64),
         "experts_apart": _ratio(np.std(list(forecasts.values()), axis=0), spread),
         "season_here": here - 1.0,
         "season_strength": own.season.std(axis=1)[:, None],
         "momentum": own.momentum[:, None],
         "known_months": own.known[:, None].astype(np.float64),
-        "zero_share": _mean((values[:, -SPREAD_YEARS * year :] <= 0).astype(np.float64))[:, None],
+        "zero_share": _mean((values[:, -SPREAD_YEARS * YEAR :] <= 0).astype(np.float64))[:, None],
         "spread_log": _log_ratio(own.spread, own.level),
         "scale_log": _log_ratio(own.scale, own.level),
         "spread_to_scale_log": _log_ratio(own.spread, own.scale),
     }
     found |= {f"{name}_distance": _ratio(one - base, spread) for name, one in forecasts.items()}
-    lags = {f"lag_{lag}": lag for lag in _LAGS} | {"lag_half_year": year // 2, "lag_year": year}
+    lags = {f"lag_{lag}": lag for lag in _LAGS} | {"lag_half_year": YEAR // 2, "lag_year": YEAR}
     for name, lag in lags.items():
         value = flat[:, -lag] if lag <= months else np.full(len(flat), np.nan)
         found[name] = _ratio(value - flat_base, own.spread)[:, None]
     for years, ago in _MEANS:
-        end = max(months - ago * year, 0)
-        window = flat[:, max(end - int(years * year), 0) : end]
+        end = max(months - ago * YEAR, 0)
+        window = flat[:, max(end - int(years * YEAR), 0) : end]
         found[f"mean_{years:g}_years_before_{ago}"] = _ratio(_mean(window) - flat_base, own.spread)[
             :, None
         ]

@@ -25,7 +25,6 @@ from models.learning.calibration import (
 from models.learning.spec import EngineSpec
 from models.statistical.pretrained import NAME as PRETRAINED
 from store.arrays import Flags, Floats, Ints
-from store.months import YEAR
 from store.vocabulary import QUANTILES
 
 _DEFAULT_SCORES: Final = default_scores(41) / TAILS.ppf(0.9)
@@ -171,8 +170,6 @@ class ValidationResult:
     weights: Floats
     """Groups x (near, far) x candidates; each adds up to one."""
     bands: Bands
-    near: int
-    """Periods ahead that count as near."""
 
     def middle(self, candidates: Floats, level: Floats) -> Floats:
         """Return the weighted middle of series x months.
@@ -182,7 +179,7 @@ class ValidationResult:
             level: Of each series, in spreads.
         """
         group = self.bands.group_of(level)
-        far = is_far(np.arange(1, candidates.shape[1] + 1), self.near)
+        far = is_far(np.arange(1, candidates.shape[1] + 1))
         middle: Floats = (candidates * self.weights[group][:, far]).sum(axis=2)
         return middle
 
@@ -199,7 +196,6 @@ def validate(
     horizon: int,
     last: int,
     spec: EngineSpec,
-    year: int = YEAR,
 ) -> ValidationResult:
     """Return weights and bands from the months before the column ``last``.
 
@@ -209,32 +205,26 @@ def validate(
         horizon: Months to forecast.
         last: Column of the last month known.
     """
-    near = year // 4
     edges = edges_of(known.level)
     window = known.part(known.origin >= validation_start(last, horizon, spec))
     if quantile_model is None or not len(window):
         empty = CalibrationCells(*(np.empty(0, dtype) for dtype in (float, int, int, int)))
-        return ValidationResult(
-            _equal(spec), bands_of(empty, edges, horizon=horizon, last=last, spec=spec), near
-        )
+        bands = bands_of(empty, edges, horizon=horizon, last=last, spec=spec)
+        return ValidationResult(_equal(spec), bands)
     prediction = quantile_model.predict(window.features).beside(window.experts.get(PRETRAINED))
     group = groups_of(window.level, edges)
-    weights = _weights(prediction, window, group, spec, near)
-    middle = (prediction.candidates * weights[group, is_far(window.horizon, near)]).sum(axis=1)
+    weights = _weights(prediction, window, group, spec)
+    middle = (prediction.candidates * weights[group, is_far(window.horizon)]).sum(axis=1)
     checked = CalibrationCells(
         _scores(prediction, middle, window), window.horizon, group, window.origin
     )
     return ValidationResult(
-        weights, bands_of(checked, edges, horizon=horizon, last=last, spec=spec), near
+        weights, bands_of(checked, edges, horizon=horizon, last=last, spec=spec)
     )
 
 
 def _weights(
-    prediction: QuantilePrediction,
-    window: PanelTrainingSet,
-    group: Ints,
-    spec: EngineSpec,
-    near: int,
+    prediction: QuantilePrediction, window: PanelTrainingSet, group: Ints, spec: EngineSpec
 ) -> Floats:
     """Return weights by the errors of each group; equal ones for a group without enough."""
     floor = -window.base[:, None]
@@ -244,7 +234,7 @@ def _weights(
     for each in range(GROUPS):
         own = group == each
         weights[each] = combination_weights(
-            error[own], window.horizon[own], trust=spec.trust, prior=weights[each, 0], near=near
+            error[own], window.horizon[own], trust=spec.trust, prior=weights[each, 0]
         )
     return weights
 

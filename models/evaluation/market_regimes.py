@@ -21,7 +21,7 @@ MEMORY: Final = 3
 """Years that say how large a departure, and how much turmoil, is ordinary."""
 
 _LEAST: Final = 6
-"""Departures that a series, and ``2 * LEAST`` periods of turmoil that a panel, must have."""
+"""Departures that a series, and ``2 * LEAST`` months of turmoil that a panel, must have."""
 
 _LARGEST: Final = 8.0
 """Cap of one series' departure in ordinary ones, so that no series alone makes a shock."""
@@ -36,7 +36,7 @@ ROBUST: Final = 1.4826
 """Standard deviation of a normal over its median absolute deviation."""
 
 
-def regime_of(table: pd.DataFrame, year: int = YEAR) -> "pd.Series[str]":
+def regime_of(table: pd.DataFrame) -> "pd.Series[str]":
     """Return which months of a panel were shocks, by what was known up to each month.
 
     A month's share is its tonnes over the mean of the middle six of the twelve months before it;
@@ -55,15 +55,14 @@ def regime_of(table: pd.DataFrame, year: int = YEAR) -> "pd.Series[str]":
     collapse of every series also marks months of the year after, whose level it still moves.
 
     Args:
-        table: Tonnes, one row a series, one column a period (consecutive numbers), NaN where a
+        table: Tonnes, one row a series, one column a month (consecutive numbers), NaN where a
             series has no value; not modified.
-        year: Periods of a year; other than months, quarters and weeks get the same words.
 
     Returns:
         ``calm`` or ``shock`` of every column, in order. Months before there is enough to compare
         with (about three and a half years) are calm.
     """
-    turmoil, memory = turmoil_of(table.to_numpy(dtype=float), year), MEMORY * year
+    turmoil, memory = turmoil_of(table.to_numpy(dtype=float)), MEMORY * YEAR
     limit = np.array([_limit(turmoil[max(0, j - memory) : j]) for j in range(len(turmoil))])
     label = np.where(turmoil > limit, SHOCK, CALM)
     return pd.Series(label, index=table.columns, name="regime", dtype=str)
@@ -80,7 +79,7 @@ def with_regime(cells: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
     return cells.assign(regime=periods.map(regime_of(table)).fillna(CALM))
 
 
-def turmoil_of(tonnes: Floats, year: int = YEAR) -> Floats:
+def turmoil_of(tonnes: Floats) -> Floats:
     """Return how far each month of a panel departs from the usual, 1 being ordinary.
 
     Args:
@@ -89,10 +88,10 @@ def turmoil_of(tonnes: Floats, year: int = YEAR) -> Floats:
     Returns:
         One number a month, NaN where no series has enough history.
     """
-    level = _level(tonnes, year)
+    level = _level(tonnes)
     share = tonnes / level
-    departure = _distance(share, _usual(share, year))
-    ordinary = _mean_before(departure, width=MEMORY * year, least=_LEAST)
+    departure = _distance(share, _usual(share))
+    ordinary = _mean_before(departure, width=MEMORY * YEAR, least=_LEAST)
     size = np.minimum(departure / np.where(ordinary > 0, ordinary, np.nan), _LARGEST)
     weight = np.where(np.isfinite(size), level, 0.0)
     total = weight.sum(axis=0)
@@ -110,15 +109,15 @@ def _limit(before: Floats) -> float:
     return max(_RATIO * median, median + SWINGS * swing)
 
 
-def _level(tonnes: Floats, year: int) -> Floats:
+def _level(tonnes: Floats) -> Floats:
     """Return the mean of the middle half of the year before each month, NaN where that is 0.
 
     A short shock does not move it. A missing month counts as a large one; NaN with more than three.
     """
-    found, quarter = np.full(tonnes.shape, np.nan), year // 4
-    for place in range(year, tonnes.shape[1]):
-        ordered = np.sort(tonnes[:, place - year : place], axis=1)  # NaN last
-        found[:, place] = ordered[:, quarter : year - quarter].mean(axis=1)
+    found, quarter = np.full(tonnes.shape, np.nan), YEAR // 4
+    for place in range(YEAR, tonnes.shape[1]):
+        ordered = np.sort(tonnes[:, place - YEAR : place], axis=1)  # NaN last
+        found[:, place] = ordered[:, quarter : YEAR - quarter].mean(axis=1)
     return np.where(found > 0, found, np.nan)
 
 
@@ -143,11 +142,11 @@ def _distance(one: Floats, other: Floats) -> Floats:
     return np.round(np.abs(one - other) / np.where(total > 0, total, 1.0), 9)
 
 
-def _usual(share: Floats, year: int) -> Floats:
+def _usual(share: Floats) -> Floats:
     """Return the median share of the same month in the years before, over those known."""
     past = np.full((SEASONS, *share.shape), np.nan)
     for ago in range(1, SEASONS + 1):
-        past[ago - 1, :, year * ago :] = share[:, : -year * ago]
+        past[ago - 1, :, YEAR * ago :] = share[:, : -YEAR * ago]
     ordered = np.sort(past, axis=0)  # NaN last
     count = np.isfinite(past).sum(axis=0)[None]
     low = np.take_along_axis(ordered, np.maximum(count - 1, 0) // 2, axis=0)

@@ -71,7 +71,7 @@ def texts_of(heads: Mapping[str, lgb.Booster]) -> dict[str, str]:
 
 
 _NEAR: Final = 3
-"""Periods ahead up to which a horizon counts as near, of months: a quarter of a year."""
+"""Months ahead up to which a horizon counts as near."""
 
 SHARPNESS: Final = 4.0
 """Power of the inverse errors that weights are in proportion to, before they are shrunk."""
@@ -83,24 +83,19 @@ _LEAST_LOSS: Final = 1e-12
 """Mean error of a candidate below which a smaller one counts no more."""
 
 
-def is_far(horizon: Floats | Ints, near: int = _NEAR) -> Ints:
-    """Return 0 for each horizon of at most ``near`` periods and 1 for each far one."""
-    return (horizon > near).astype(np.int64)
+def is_far(horizon: Floats | Ints) -> Ints:
+    """Return 0 for each near horizon and 1 for each far one."""
+    return (horizon > _NEAR).astype(np.int64)
 
 
 def combination_weights(
-    error: Floats,
-    horizon: Floats | Ints,
-    *,
-    trust: float,
-    prior: Floats,
-    near: int = _NEAR,
+    error: Floats, horizon: Floats | Ints, *, trust: float, prior: Floats
 ) -> Floats:
     """Return weights in proportion to a power of the inverse error, shrunk to a prior.
 
     Args:
         error: Absolute errors, cells x candidates, in any unit, times what each cell counts.
-        horizon: Periods ahead of each cell.
+        horizon: Months ahead of each cell.
         trust: How far measured weights count against the prior, 0 to 1.
         prior: Weights before any error is known; add up to one.
 
@@ -108,7 +103,7 @@ def combination_weights(
         (near, far) x candidates; each row adds up to one, and is the prior where fewer than
         ``LEAST_CHECKED`` cells are known.
     """
-    far = is_far(horizon, near)
+    far = is_far(horizon)
     return np.stack([_shrunk(error[far == reach], trust, prior) for reach in (0, 1)])
 
 

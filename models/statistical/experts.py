@@ -24,6 +24,7 @@ from models.statistical.smoothing import (
     ses,
 )
 from store.arrays import Flags, Floats, Ints
+from store.months import YEAR
 
 ALPHAS: Final = (0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.99)
 
@@ -212,7 +213,7 @@ class _State:
     level: Floats
     trend: Floats
     turning: Floats
-    """Year x points x series."""
+    """Months of the year x points x series."""
     usual: Floats
     loss: Floats
 
@@ -232,7 +233,7 @@ def robust(months: Months, season: Floats, horizon: int, pace: SmoothingWeights)
 
     Args:
         months: Values with their season in them; below 0 counts as 0.
-        season: Year x series: what each period of it is a multiple of to start with.
+        season: Months of the year x series: what each is a multiple of to start with.
         horizon: Months ahead.
     """
     size = mean_where(np.maximum(months.values, 0.0), months.known)
@@ -271,7 +272,7 @@ def _walk(
 
     Args:
         logs: Logs of months.
-        season: Log season to start with, year x series.
+        season: Log season to start with, months of the year x series.
     """
     alpha, beta, gamma = pace.grid
     state = _start(logs, season, len(alpha))
@@ -369,7 +370,7 @@ Method = Callable[[Months, int], Floats]
 """Forecasts from months without their season, then of as many after them: months x series."""
 
 SeasonalMethod = Callable[[Months, Floats, int], Floats]
-"""The same of months as they are, given what each period of the year is a multiple of."""
+"""The same of months as they are, given what each month of the year is a multiple of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -397,7 +398,7 @@ class Expert:
 
         Args:
             values: Series x months, NaN where missing; not modified.
-            season: Series x year, what each period of it is a multiple of, as ``season_profiles``
+            season: Series x months of the year, what each is a multiple of, as ``season_profiles``
                 returns; ones for a forecast without season.
             horizon: Months ahead, at least 1.
         """
@@ -423,7 +424,7 @@ class Expert:
         """Yield some series at a time, with what is said of them: at least 0, NaN without value."""
         for at in range(0, len(values), BLOCK):
             part = slice(at, at + BLOCK)
-            months = Months.of(values[part], year=season.shape[1], ahead_only=ahead_only)
+            months = Months.of(values[part], ahead_only=ahead_only)
             fitted = self.method(months, np.ascontiguousarray(season[part].T), horizon)
             np.maximum(fitted, 0.0, out=fitted)
             fitted[:, ~months.known.any(axis=0)] = np.nan
@@ -445,10 +446,10 @@ def _last(months: Months, horizon: int) -> Floats:
 
 def _same_month(months: Months, horizon: int) -> Floats:
     """Say the newest known same month of an earlier year, else the last known value."""
-    height, year = len(months.values), months.year
-    ahead = np.arange(horizon) % year
-    place = np.concatenate([np.arange(height), height + ahead]) - year
-    same = carried(months.gapped, step=year)[np.maximum(place, 0)]
+    height = len(months.values)
+    ahead = np.arange(horizon) % YEAR
+    place = np.concatenate([np.arange(height), height + ahead]) - YEAR
+    same = carried(months.gapped, step=YEAR)[np.maximum(place, 0)]
     is_same = (place >= 0)[:, None] & np.isfinite(same)
     return np.where(is_same, same, _last(months, horizon))
 
@@ -456,7 +457,7 @@ def _same_month(months: Months, horizon: int) -> Floats:
 def _moved_on(months: Months, horizon: int) -> Floats:
     """Say the last known value, moved on by the mean step of the two years before."""
     steps = np.diff(months.gapped, axis=0)
-    slope = _mean_before(np.nan_to_num(steps), np.isfinite(steps), DRIFT_YEARS * months.year)[0]
+    slope = _mean_before(np.nan_to_num(steps), np.isfinite(steps), DRIFT_YEARS * YEAR)[0]
     height = len(months.values)
     fitted = _last(months, horizon)
     fitted[1:height] += slope[:-1]
@@ -466,7 +467,7 @@ def _moved_on(months: Months, horizon: int) -> Floats:
 
 def _year_mean(months: Months, horizon: int) -> Floats:
     """Say the mean of the year before over the months known, else the last known value."""
-    mean, count = _mean_before(months.values, months.known, months.year)
+    mean, count = _mean_before(months.values, months.known, YEAR)
     place = np.minimum(np.arange(len(months.values) + horizon), len(months.values))
     return np.where(count > 0, mean, _last(months, 1))[place]
 
@@ -503,7 +504,7 @@ def _adjusted(method: Method) -> Expert:
 
     def seasonally_adjusted(months: Months, season: Floats, horizon: int) -> Floats:
         height = len(months.values)
-        factor = season[np.arange(height + horizon) % months.year]
+        factor = season[np.arange(height + horizon) % YEAR]
         flat = replace(months, values=months.values / factor[:height])
         return method(flat, horizon) * factor
 
@@ -522,4 +523,4 @@ EXPERTS: Final[dict[str, Expert]] = {
     "steady": Expert(steady),
     "swift": Expert(swift),
 }
-"""By name; ``season.season_profiles`` gives the season they take."""
+"""By name; ``seasonality.season_profiles`` gives the season they take."""

@@ -1,4 +1,4 @@
-"""How the periods of a year differ in each series, steadied by the panel it belongs to."""
+"""How the months of a year differ in each series, steadied by the panel it belongs to."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -21,7 +21,7 @@ NOISE_WEIGHT: Final = 1.25
 """Caution of the shrinkage: how many times its measured noise a profile is held to have."""
 
 _LOWEST: Final = 0.3
-"""Least factor of a period: values are divided by it, and a smaller one would blow up a stray."""
+"""Least factor of a month: values are divided by it, and a smaller one would blow up a stray."""
 
 LEAST_PANEL: Final = 10
 """Series with a profile of their own that a panel needs before it has a profile for all."""
@@ -32,15 +32,15 @@ class SeasonalProfiles:
     """Profiles of series as measured, before they are steadied."""
 
     profile: Floats
-    """Series x year, mean 1."""
+    """Series x months of the year, mean 1."""
     variance: Floats
-    """Squared standard error of a profile's periods, one number a series."""
+    """Squared standard error of a profile's months, one number a series."""
     is_whole: Flags
-    """Whether each period of the year was measured at least once."""
+    """Whether each month of the year was measured at least once."""
 
 
-def season_profiles(values: Floats, year: int = YEAR) -> Floats:
-    """Return what each period of the year is, as a multiple of the year's middle.
+def season_profiles(values: Floats) -> Floats:
+    """Return what each month of the year is, as a multiple of the year's middle.
 
     Ratios to a centred year's moving average, averaged with recent years counting more, then drawn
     towards the panel's own profile: the more, the noisier a series is beside how much its profile
@@ -48,74 +48,65 @@ def season_profiles(values: Floats, year: int = YEAR) -> Floats:
     panel at once; nothing else depends on the other series or on their order.
 
     Args:
-        values: Series x periods, NaN where missing; not modified.
+        values: Series x months, NaN where missing; not modified.
 
     Returns:
-        Series x year, at least 0.3; column k is for the matrix columns k, k + year, ... All ones
-        for panels under two years. Series without a whole year of ratios get the panel's profile,
-        which is ones where fewer than ten series have one.
+        Series x months of the year, at least 0.3; column k is for the matrix columns k, k + 12, ...
+        All ones for panels under two years. Series without a whole year of ratios get the panel's
+        profile, which is ones where fewer than ten series have one.
     """
-    if values.shape[1] < LEAST_YEARS * year or not len(values):
-        return np.ones((len(values), year))
-    raw = measured_profiles(values, year)
+    if values.shape[1] < LEAST_YEARS * YEAR or not len(values):
+        return np.ones((len(values), YEAR))
+    raw = measured_profiles(values)
     return steadied_profiles(raw, panel_profile(raw))
 
 
-def common_profile(values: Floats, year: int = YEAR) -> Floats:
+def common_profile(values: Floats) -> Floats:
     """Return the panel's own profile, as ``season_profiles`` draws its series towards."""
-    if values.shape[1] < LEAST_YEARS * year or not len(values):
-        return np.ones(year)
-    return panel_profile(measured_profiles(values, year))
+    if values.shape[1] < LEAST_YEARS * YEAR or not len(values):
+        return np.ones(YEAR)
+    return panel_profile(measured_profiles(values))
 
 
-def measured_profiles(values: Floats, year: int = YEAR) -> SeasonalProfiles:
+def measured_profiles(values: Floats) -> SeasonalProfiles:
     """Return what each series shows on its own, without regard to the others.
 
     Args:
-        values: Series x periods, NaN where missing, at least ``LEAST_YEARS``; not modified.
+        values: Series x months, NaN where missing, at least ``LEAST_YEARS``; not modified.
     """
     places = range(0, max(len(values), 1), BLOCK)
-    blocks = [profiles_of(*ratios(values[at : at + BLOCK].T, year), year) for at in places]
-    return join(blocks)
+    return join([_profiles_of(*_ratios(values[at : at + BLOCK].T)) for at in places])
 
 
 def panel_profile(raw: SeasonalProfiles) -> Floats:
-    """Return the profile of a panel, by period of the year: a mean that trusts the calm ones more.
-
-    Args:
-        raw: Of all its series; their order decides how the sums are rounded.
-    """
+    """Return the profile of a panel, given those of all its series: calm ones count for more."""
     whole = raw.is_whole
     if whole.sum() < LEAST_PANEL:
-        return np.ones(raw.profile.shape[1])
-    if not whole.all():
-        raw = SeasonalProfiles(raw.profile.T[:, whole].T, raw.variance[whole], whole[whole])
-    variance = raw.variance
+        return np.ones(YEAR)
+    variance = raw.variance[whole]
     trust = 1.0 / np.maximum(variance + np.median(variance), 1e-12)
-    weighed = np.ascontiguousarray(raw.profile.T) * trust
-    panel: Floats = np.cumsum(weighed, axis=1)[:, -1] / trust.sum()
-    return panel
+    return np.asarray(trust @ raw.profile[whole] / trust.sum())
 
 
 def steadied_profiles(raw: SeasonalProfiles, panel: Floats) -> Floats:
     """Return profiles drawn towards the panel's as far as noise explains their difference.
 
     Returns:
-        Series x year, at least 0.3.
+        Series x months of the year, at least 0.3.
     """
     apart = raw.profile - panel
-    between = (apart**2).sum(axis=1) / (raw.profile.shape[1] - 1)
+    between = (apart**2).sum(axis=1) / (YEAR - 1)
     noise = NOISE_WEIGHT * raw.variance
     kept = np.clip(1.0 - noise / np.maximum(between, 1e-12), 0.0, 1.0)
     return np.maximum(panel + apart * np.where(raw.is_whole, kept, 0.0)[:, None], _LOWEST)
 
 
-def seasonal_scale(values: Floats, year: int = YEAR) -> Floats:
+def seasonal_scale(values: Floats) -> Floats:
     """Return the mean absolute difference to the year before of each series, NaN without any.
 
     Errors in this unit are what MASE averages.
     """
-    step = np.abs(values[:, year:] - values[:, :-year])
+    step = np.abs(values[:, YEAR:] - values[:, :-YEAR])
     known = np.isfinite(step)
     count = known.sum(axis=1)
     total = np.where(known, step, 0.0).sum(axis=1)
@@ -144,67 +135,47 @@ def moving_sums(months: Floats, width: int) -> Floats:
     return pair if width % 2 == 0 else pair[:-1] + months[width - 1 :]
 
 
-def of_place(place: int, year: int) -> slice:
-    """Return which ratios, by ``ratios``, are of one period of the year, by its place in it."""
-    return slice((place - year // 2) % year, None, year)
-
-
-def year_weights(years: int) -> Floats:
-    """Return what the ratios of one period of the year count, oldest first, the newest 1.
-
-    Periods are weighted by themselves: how old the newest is makes no difference to any of them.
-    """
-    return np.asarray(0.5 ** (1.0 / _HALF_LIFE * np.arange(years)[::-1]))
-
-
-def profiles_of(ratio: Floats, usable: Flags, year: int) -> SeasonalProfiles:
-    """Return the profiles that the ratios of some series, by ``ratios``, add up to."""
-    shape = (year, ratio.shape[1])
-    mean, scatter, count = np.ones(shape), np.zeros(shape), np.zeros(shape)
-    for place in range(year):
-        own = ratio[of_place(place, year)]
-        weight = usable[of_place(place, year)] * year_weights(len(own))[:, None]
-        mean[place], scatter[place], count[place] = weighted(own, weight)
-    return profiles_from(mean, scatter, count)
-
-
-def profiles_from(mean: Floats, scatter: Floats, count: Floats) -> SeasonalProfiles:
-    """Return profiles from the ratios of each period of the year, all year x series.
-
-    Args:
-        mean: Weighted mean; not modified.
-    """
+def _profiles_of(ratio: Floats, usable: Flags) -> SeasonalProfiles:
+    """Return the profiles that the ratios of some series, by ``_ratios``, add up to."""
+    mean, scatter, count = np.empty((3, YEAR, ratio.shape[1]))
+    for place in range(YEAR):
+        own = slice((place - YEAR // 2) % YEAR, None, YEAR)
+        # By themselves: how old the newest ratio is makes no difference to any of them.
+        age = np.arange(len(ratio[own]))[::-1, None]
+        mean[place], scatter[place], count[place] = _weighted(
+            ratio[own], usable[own] * 0.5 ** (1.0 / _HALF_LIFE * age)
+        )
     middle = mean.mean(axis=0)
     is_whole = (count > 0).all(axis=0) & (middle > 0)
-    noise = scatter.sum(axis=0) / np.maximum(count.sum(axis=0) - len(count), 1.0)
+    noise = scatter.sum(axis=0) / np.maximum(count.sum(axis=0) - YEAR, 1.0)
     variance = noise / np.maximum(count.mean(axis=0), 1.0)
     return SeasonalProfiles((mean / np.where(is_whole, middle, 1.0)).T, variance, is_whole)
 
 
-def ratios(months: Floats, year: int) -> tuple[Floats, Flags]:
-    """Return periods over their centred yearly average from half a year on, and which count.
+def _ratios(months: Floats) -> tuple[Floats, Flags]:
+    """Return months over their centred yearly average from half a year on, and which count.
 
     Gaps inside a series count in the average as the last value before them. No ratio changes with
-    periods later than half a year after it.
+    months later than half a year after it.
 
     Args:
-        months: Periods x series, NaN where missing; not modified.
+        months: Months x series, NaN where missing; not modified.
     """
     filled = carried(months)
-    half = year // 2
-    sums = moving_sums(filled, year)
-    average = (sums[:-1] + sums[1:]) / (2 * year)
+    half = YEAR // 2
+    sums = moving_sums(filled, YEAR)
+    average = (sums[:-1] + sums[1:]) / (2 * YEAR)
     inner = months[half : half + len(average)]
     usable = np.isfinite(inner) & (average > 0)
     ratio = np.divide(inner, average, out=np.zeros_like(average), where=usable)
     return ratio, usable
 
 
-def weighted(ratio: Floats, weight: Floats) -> tuple[Floats, Floats, Floats]:
+def _weighted(ratio: Floats, weight: Floats) -> tuple[Floats, Floats, Floats]:
     """Return weighted mean, scatter (squares added up) and effective count of each column.
 
     Args:
-        ratio: Ratios of one period of the year, years x series; not modified.
+        ratio: Ratios of one month of the year, years x series; not modified.
         weight: What each counts.
     """
     total = weight.sum(axis=0)
@@ -213,25 +184,3 @@ def weighted(ratio: Floats, weight: Floats) -> tuple[Floats, Floats, Floats]:
     count = total**2 / np.where(total > 0, (weight**2).sum(axis=0), 1.0)
     spread = (weight * (ratio - mean) ** 2).sum(axis=0) / some
     return np.where(total > 0, mean, 1.0), spread * count, count
-
-
-def evenly_weighted(ratio: Floats, weight: Floats) -> tuple[Floats, Floats, float]:
-    """Return the result of ``weighted``, bit for bit, where all of a year's ratios count alike.
-
-    Args:
-        ratio: Ratios of one period of the year, years x series, at least one year; not modified.
-        weight: What each year counts.
-    """
-    total = np.cumsum(weight)[-1]
-    mean, scatter = np.zeros((2, ratio.shape[1]))
-    room = np.empty_like(mean)
-    for year, counts in zip(ratio, weight, strict=True):
-        mean += np.multiply(year, counts, out=room)
-    mean /= total
-    for year, counts in zip(ratio, weight, strict=True):
-        np.subtract(year, mean, out=room)
-        room *= room
-        scatter += np.multiply(room, counts, out=room)
-    scatter /= total
-    count = float(total**2 / np.cumsum(weight**2)[-1])
-    return mean, scatter * count, count

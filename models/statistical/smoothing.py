@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from store.arrays import Flags, Floats
-from store.months import YEAR
 
 START_MONTHS: Final = 6
 """First months whose mean is the level that smoothing without a trend starts from."""
@@ -25,7 +24,7 @@ DAMPED_GRID: Final = tuple(product((0.1, 0.3, 0.6, 0.9), (0.02, 0.1), (0.85, 0.9
 """Alpha, beta as a share of alpha, phi."""
 
 FIRST_LINE: Final = 12
-"""Periods, and at least a year, whose line is the first trend; three quarters must be known."""
+"""Months whose line is the first trend; three quarters must be known."""
 
 SEASONAL_GRID: Final = tuple(product((0.1, 0.25, 0.5, 0.75), (0.0, 0.1), (0.0, 0.1, 0.25)))
 """Alpha, beta as a share of alpha, gamma as a share of what alpha leaves."""
@@ -43,16 +42,14 @@ class Months:
     values: Floats
     """0 where unknown."""
     known: Flags
-    year: int = YEAR
-    """Periods of a year."""
     ahead_only: bool = False
     """Whether nobody asks what was said of these months, only what is said of those after them."""
 
     @classmethod
-    def of(cls, values: Floats, *, year: int = YEAR, ahead_only: bool = False) -> Self:
+    def of(cls, values: Floats, *, ahead_only: bool = False) -> Self:
         """Take series x months, NaN where missing."""
         known = np.ascontiguousarray(np.isfinite(values).T)
-        return cls(np.where(known, np.ascontiguousarray(values.T), 0.0), known, year, ahead_only)
+        return cls(np.where(known, np.ascontiguousarray(values.T), 0.0), known, ahead_only)
 
     @property
     def gapped(self) -> Floats:
@@ -108,10 +105,9 @@ def ses(months: Months, horizon: int) -> Floats:
 
 def damped_trend(months: Months, horizon: int) -> Floats:
     """Return smoothing of a level and a trend that dies away, from the line of the first year."""
-    first = max(months.year, FIRST_LINE)
-    early = (months.known & (months.age < first)).astype(np.float64)
+    early = (months.known & (months.age < FIRST_LINE)).astype(np.float64)
     terms = [term.sum(axis=0) for term in line_terms(months, early)]
-    start = line_of(terms, least=3 * first // 4)
+    start = line_of(terms, least=3 * FIRST_LINE // 4)
     grid = columns_of([(alpha, alpha * share, phi) for alpha, share, phi in DAMPED_GRID])
     return _trended(months, horizon, grid, (start[0] + months.first_value, start[1]))
 
@@ -157,7 +153,7 @@ class _Turned(NamedTuple):
     level: Floats
     trend: Floats
     season: Floats
-    """Year x points x series."""
+    """Months of the year x points x series."""
     loss: Floats
 
 
@@ -166,7 +162,7 @@ def holt_winters(months: Months, season: Floats, horizon: int) -> Floats:
 
     Args:
         months: Values with their season in them; below 0 counts as 0.
-        season: Year x series: what each period of it is a multiple of to start with.
+        season: Months of the year x series: what each is a multiple of to start with.
         horizon: Months ahead.
     """
     size = mean_where(np.maximum(months.values, 0.0), months.known)
