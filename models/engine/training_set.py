@@ -80,7 +80,7 @@ class PanelView:
         )
         if self.extra is None:
             return found
-        further = self.extra(origin, rows)
+        further = self.extra(origin, rows)  # noqa: S610 - not Django
         return replace(found, features=np.concatenate([found.features, further], axis=2))
 
     def after(self, origin: int, rows: Ints | slice, last: int) -> Floats:
