@@ -71,6 +71,7 @@ class Reader:
         self.followed: set[str] = set()
         for name in ("scenarios", "data"):
             shutil.copytree(PROJECT_ROOT / name, folder / name)
+        shutil.copy(PROJECT_ROOT / "pyproject.toml", folder)  # a checkout keeps models in mlruns
         for notebook in sorted(DOCS.rglob("*.ipynb")):
             shutil.copy(notebook, folder)
         months = pd.period_range("2018-01", "2024-12", freq="M").astype(str)
@@ -87,8 +88,6 @@ class Reader:
         self.environment = {
             **os.environ,
             "MAGNETCAST_HOME": str(folder / "var"),
-            "MAGNETCAST_TRACKING_URI": f"sqlite:///{folder / 'mlflow.db'}",
-            "MAGNETCAST_ARTIFACT_DIR": str(folder / "artifacts"),
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         }
 

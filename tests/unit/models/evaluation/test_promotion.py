@@ -38,6 +38,13 @@ def test_a_worse_challenger_is_refused_by_loss_and_by_its_worst_destination() ->
     assert "worse" in decision.reasons
 
 
+def test_a_new_recipe_that_is_as_good_is_refused_and_a_refit_passes() -> None:
+    cells = make_cells()
+
+    assert broken(judge(trial_of(cells, cells))) == ["loss against the champion"]
+    assert judge(trial_of(cells, cells, is_refit=True)).is_passed
+
+
 def test_one_ruined_destination_is_refused_whatever_the_rest_gains() -> None:
     champion = make_cells(bias=0.2)
     ruined = make_cells(bias=0.6)
@@ -52,7 +59,7 @@ def test_one_ruined_destination_is_refused_whatever_the_rest_gains() -> None:
 
 
 def test_a_band_far_too_narrow_is_refused() -> None:
-    decision = judge(trial_of(make_cells(narrow=0.2), make_cells(narrow=0.2)))
+    decision = judge(trial_of(make_cells(narrow=0.2), make_cells(bias=0.3, narrow=0.2)))
 
     assert broken(decision) == ["80% band"]
 
