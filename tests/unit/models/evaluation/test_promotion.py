@@ -70,7 +70,7 @@ def test_a_refit_of_the_champions_recipe_needs_no_many_origins() -> None:
     trial = trial_of(same, same, is_refit=True)
 
     assert judge(trial).is_passed
-    assert broken(judge(replace(trial, is_refit=False))) == ["paired origins"]
+    assert "paired origins" in broken(judge(replace(trial, is_refit=False)))
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_a_refit_of_the_champions_recipe_needs_no_many_origins() -> None:
 def test_a_challenger_that_is_old_or_was_taken_back_is_refused(
     change: dict[str, object], rule: str
 ) -> None:
-    trial = replace(trial_of(make_cells(), make_cells()), **change)  # type: ignore[arg-type]
+    trial = replace(trial_of(make_cells(), make_cells(bias=0.3)), **change)  # type: ignore[arg-type]
 
     assert broken(judge(trial)) == [rule]
 
