@@ -6,7 +6,7 @@ from typing import Final, Literal
 import numpy as np
 import pandas as pd
 
-from features.months import Months, last_complete_month
+from features.months import Months, last_complete_month, month_numbers
 from features.panel.evidence_panel import KINDS, PANEL_DESTINATIONS, EvidencePanel
 from features.panel.partner_table import PartnerTable
 from features.track_record import TrackRecord
@@ -44,6 +44,19 @@ zeros."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class LaterFigures:
+    """Months after the cutoff that figures settle, one number a cell."""
+
+    row: Ints
+    """Of the series."""
+    column: Ints
+    """Of the target."""
+    tonnes: Floats
+    stderr: Floats
+    """Standard error of the log."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Origin:
     """One forecast origin.
 
@@ -72,6 +85,8 @@ class Origin:
     """Tariff steps as known, None for a bare panel."""
     record: TrackRecord | None = None
     """How announced acts turned out so far; without it all come as announced."""
+    later: LaterFigures | None = None
+    """What conditions the forecast; None if nothing of the targets is known."""
 
     @property
     def horizons(self) -> Months:
@@ -156,6 +171,16 @@ def origin_of(
         events=announced(known_events),
         tariffs=known_at(tariffs, key=TARIFF_KEY, as_of=panel.as_of),
         record=record,
+        later=_later_figures(panel) if len(panel.later) else None,
+    )
+
+
+def _later_figures(panel: EvidencePanel) -> LaterFigures:
+    return LaterFigures(
+        row=np.array([PANEL_DESTINATIONS.index(name) for name in panel.later["destination"]]),
+        column=month_numbers(panel.later["period"]) - panel.cutoff - 1,
+        tonnes=panel.later["tonnes"].to_numpy(dtype=float),
+        stderr=panel.later["stderr_log"].to_numpy(dtype=float),
     )
 
 

@@ -6,6 +6,7 @@ with a standard error, a kind and an ``available_at`` for each cell. See
 docs/adr/0001-evidence-panel.md.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -145,9 +146,9 @@ def evidence_panel(
         prior: Of months that no figure fixes.
 
     Returns:
-        All destinations and sums from 2016-01 to the last month that a known figure of China's
-        covers; never a later one than the last complete month. Partners' records improve these
-        months and add none.
+        All destinations and sums from 2016-01 to the last month for which a figure of the world is
+        known; never a later one than the last complete month. Partners' records improve these
+        months and add none. Of later months those that figures settle are in ``later``.
 
     Raises:
         DataError: ``as_of`` is too early, nothing is known, or the figures cannot be reconciled.
@@ -162,35 +163,42 @@ def evidence_panel(
         )
     figures = with_rests(known.loc[known["commodity"] == COMMODITY].reset_index(drop=True))
     first = month_number(HISTORY_START)
-    cutoff = min(max(last_evidence_month(figures), reach or first), last_complete_month(as_of))
-    statements = read_statements(figures, first=first, last=cutoff)
+    last = min(max(last_evidence_month(figures), reach or first), last_complete_month(as_of))
+    statements = read_statements(figures, first=first, last=last)
     if not statements:
         raise DataError(
             f"No figure known on {as_of:%Y-%m-%d} says anything of the months from {HISTORY_START} "
             "on. Expected some. `magnetcast ingest` loads the bundled ones."
         )
-    solved = _solved(statements, first, cutoff, prior)
+    solved = _solved(statements, first, last, prior)
     gaps = gap_table([])
     records = partner_figures(known, PANEL_DESTINATIONS)
     if len(records):
         figures = pd.concat([figures, records], ignore_index=True)
-        solved, gaps = _mirrored(solved, figures.iloc[-len(records) :], first, cutoff, prior)
-    months = cutoff - first + 1
-    tonnes, stderr = solved.tonnes[:, :months], solved.stderr[:, :months]
-    available = _availability(solved.statements, figures, first, solved.tonnes.shape[1])
+        solved, gaps = _mirrored(solved, figures.iloc[-len(records) :], first, last, prior)
+    months = last - first + 1
     return EvidencePanel(
         as_of=as_of,
         first=first,
-        cutoff=cutoff,
-        tonnes=tonnes,
-        stderr=stderr,
-        kind=_kinds(solved.statements, solved.solution, stderr, first),
-        available_at=available[:, :months],
+        cutoff=last,
+        tonnes=solved.tonnes[:, :months],
+        stderr=solved.stderr[:, :months],
+        kind=_kinds(solved.statements, solved.solution, solved.stderr[:, :months], first),
+        available_at=_availability(solved.statements, figures, first, solved.tonnes.shape[1])[
+            :, :months
+        ],
         suspicious=_suspicious(
             solved.statements, solved.solution, figures, solved.tonnes[:WIDTH], first
         ),
         gaps=gaps,
-    )
+    ).cut(max(_last_of_world(statements, last), reach or first))
+
+
+def _last_of_world(statements: Sequence[Statement], last: int) -> int:
+    """Return the last month that a level or a growth rate of the world covers, else ``last``."""
+    sides = [one.above for one in statements if one.above is not None and not one.is_bound]
+    ends = [cells.end for cells in sides if cells.destinations == AGGREGATES[WORLD]]
+    return max(ends, default=last)
 
 
 def _solved(statements: list[Statement], first: int, last: int, prior: PanelPrior) -> _Solved:

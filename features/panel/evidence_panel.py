@@ -1,17 +1,17 @@
 """What the evidence panel holds, solved or read from the store; nothing here solves one."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from features.months import month_number, month_starts
+from features.months import month_number, month_start, month_starts
 from features.panel.mirror import GAP_COLUMNS
 from store.arrays import Floats
-from store.publications.panels import StoredPanel
-from store.vocabulary import AGGREGATES, DESTINATIONS
+from store.publications.panels import MONTH_COLUMNS, StoredPanel
+from store.vocabulary import AGGREGATES, DESTINATIONS, WORLD
 
 PANEL_DESTINATIONS: Final = (*DESTINATIONS, *AGGREGATES)
 """Order of the panel's rows: the destinations that add up to the world, then the sums."""
@@ -21,12 +21,15 @@ KINDS: Final = ("observed", "derived", "estimated")
 
 @dataclass(frozen=True, slots=True)
 class EvidencePanel:
-    """Every month up to the cutoff as known at one moment; arrays are destinations x months."""
+    """Every month up to the cutoff as known at one moment; arrays are destinations x months.
+
+    Of later months it holds only what figures settle, and no estimate.
+    """
 
     as_of: pd.Timestamp
     first: int
     cutoff: int
-    """Last month covered by the evidence, as a month number."""
+    """Last month for which a figure of the world is known, as a month number."""
     tonnes: Floats
     stderr: Floats
     """Standard error of the logarithm of tonnes, about the relative standard error."""
@@ -36,6 +39,9 @@ class EvidencePanel:
     suspicious: pd.DataFrame
     """Figures that contradict the others, worst first, with their difference from the panel:
     ``store.publications.panels.CONTRADICTION_COLUMNS``."""
+    later: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(MONTH_COLUMNS)))
+    """Observed and derived months after the cutoff, which condition forecasts:
+    ``store.publications.panels.MONTH_COLUMNS``."""
     gaps: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(GAP_COLUMNS)))
     """Partner imports and exports estimated without them; columns: ``mirror.GAP_COLUMNS``.
     Empty in a panel that was read from the store or of a history."""
@@ -47,7 +53,9 @@ class EvidencePanel:
         Args:
             as_of: The moment of the publication (UTC).
         """
-        rows = dict(list(stored.months.sort_values("period").groupby("destination")))
+        months = stored.months.sort_values("period")
+        is_later = months["period"] > months.loc[months["destination"] == WORLD, "period"].max()
+        rows = dict(list(months.loc[~is_later].groupby("destination")))
         ordered = pd.concat([rows[name] for name in PANEL_DESTINATIONS])
         moments = pd.DatetimeIndex(ordered["available_at"]).tz_localize(None).as_unit("s")
         shape = (len(PANEL_DESTINATIONS), -1)
@@ -59,14 +67,37 @@ class EvidencePanel:
             stderr=ordered["stderr_log"].to_numpy().reshape(shape),
             kind=ordered["kind"].map(KINDS.index).to_numpy(dtype=np.int8).reshape(shape),
             available_at=moments.to_numpy().reshape(shape),
+            later=months.loc[is_later].reset_index(drop=True),
             suspicious=stored.contradictions,
+        )
+
+    def cut(self, cutoff: int) -> "EvidencePanel":
+        """Return the panel up to a month; of later ones it keeps what is observed or derived."""
+        months = cutoff - self.first + 1
+        found = self._months
+        settled = found["kind"].ne("estimated")
+        return replace(
+            self,
+            cutoff=cutoff,
+            tonnes=self.tonnes[:, :months],
+            stderr=self.stderr[:, :months],
+            kind=self.kind[:, :months],
+            available_at=self.available_at[:, :months],
+            later=found.loc[settled & (found["period"] > month_start(cutoff))].reset_index(
+                drop=True
+            ),
         )
 
     @property
     def stored(self) -> StoredPanel:
+        later = [self.later] if len(self.later) else []
+        return StoredPanel(pd.concat([self._months, *later], ignore_index=True), self.suspicious)
+
+    @property
+    def _months(self) -> pd.DataFrame:
         rows, months = self.tonnes.shape
         periods = month_starts(np.arange(self.first, self.first + months))
-        table = pd.DataFrame(
+        return pd.DataFrame(
             {
                 "destination": np.repeat(PANEL_DESTINATIONS, months),
                 "period": np.tile(periods.to_numpy(), rows),
@@ -76,7 +107,6 @@ class EvidencePanel:
                 "available_at": pd.DatetimeIndex(self.available_at.ravel()).tz_localize("UTC"),
             }
         )
-        return StoredPanel(table, self.suspicious)
 
     @property
     def frame(self) -> pd.DataFrame:

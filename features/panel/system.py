@@ -7,6 +7,7 @@ where the rows meet. Private to ``features.panel.evidence``.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -16,6 +17,7 @@ from features.months import lunar_new_year_days
 from features.panel.statements import CellBlock, Statement
 from store.arrays import Flags, Floats, Ints
 from store.errors import DataError
+from store.months import YEAR
 from store.vocabulary import AGGREGATES, DESTINATIONS, EU27, WORLD
 
 WIDTH: Final = len(DESTINATIONS)
@@ -39,9 +41,10 @@ class PanelPrior:
     """
 
     world_step: float = 0.06
-    share_step: float = 0.30
-    share_year: float = 0.60
-    """Of a share relative to the one a year before."""
+    share_step: float = 0.22
+    """Of a share around what the month before and the month a year before lead to expect."""
+    share_month: float = 0.6
+    """Weight of the month before; the month a year before has the rest."""
     step_tail: float = 4.0
     """Degrees of freedom of the steps: low enough to follow a collapse."""
     figure_tail: float = 3.0
@@ -220,6 +223,7 @@ def _add_world(rows: _Rows, blocks: _CellBlocks, first: int, prior: PanelPrior) 
         (1.0, -1.0),
         scale=prior.world_step,
         tail=prior.step_tail,
+        firm=FIRM,
     )
     ones = np.ones(len(steps))
     rows.season += [
@@ -236,15 +240,21 @@ def _add_world(rows: _Rows, blocks: _CellBlocks, first: int, prior: PanelPrior) 
 
 
 def _add_shares(rows: _Rows, blocks: _CellBlocks, prior: PanelPrior) -> None:
-    """Add a random walk of each share that stays near the one a year before."""
-    cell, world = blocks.cell, blocks.world
-    for lag, scale in ((1, prior.share_step), (12, prior.share_year)):
-        late, early = cell[lag:], cell[:-lag]
-        late_world = np.broadcast_to(world[lag:, None], late.shape)
-        early_world = np.broadcast_to(world[:-lag, None], late.shape)
-        sums = np.stack([late, late_world, early, early_world], axis=-1).reshape(-1, 4)
-        rows.add(sums, (1.0, -1.0, -1.0, 1.0), scale=scale, tail=prior.step_tail, firm=FIRM)
-    start = np.column_stack([cell[0], np.full(WIDTH, world[0])])
+    """Add, for each share, one row given those of earlier months; of the first year, the last.
+
+    One row a month, and not one for each earlier month, so that a month without figures says
+    nothing about those before it.
+    """
+    cell, world = blocks.cell, np.broadcast_to(blocks.world[:, None], blocks.cell.shape)
+    year = min(YEAR, blocks.months)
+    add = partial(rows.add, scale=prior.share_step, tail=prior.step_tail, firm=FIRM)
+    first = np.stack([cell[1:year], world[1:year], cell[: year - 1], world[: year - 1]], axis=-1)
+    add(first.reshape(-1, 4), (1.0, -1.0, -1.0, 1.0))
+    now, before, ago = (slice(YEAR, None), slice(YEAR - 1, -1), slice(0, -YEAR))
+    later = np.stack([one[at] for at in (now, before, ago) for one in (cell, world)], axis=-1)
+    month = prior.share_month
+    add(later.reshape(-1, 6), (1.0, -1.0, -month, month, month - 1.0, 1.0 - month))
+    start = np.column_stack([cell[0], world[0]])
     size = np.array([prior.rest_size if name == "ROW" else 1.0 for name in DESTINATIONS])
     share = -np.log(size.sum() / size)
     rows.add(start, (1.0, -1.0), target=share, scale=prior.start_share, tail=GAUSSIAN)
@@ -253,6 +263,10 @@ def _add_shares(rows: _Rows, blocks: _CellBlocks, prior: PanelPrior) -> None:
 START_STEPS: Final = 8
 GAUSSIAN_STEPS: Final = 3
 """Steps of the start with Gaussian weights, so that no figure is dropped for a bad start."""
+WEIGHTED_STEPS: Final = 12
+"""Steps by weights, which find the table; steps by the curvature of the tails then end it fast."""
+LEAST_CURVATURE: Final = 0.1
+"""Of a tail, as a share of its weight."""
 MAX_STEPS: Final = 100
 HALVINGS: Final = 10
 FALL, RISE = -0.7, 1.5
@@ -288,12 +302,14 @@ def solve(system: LinearSystem, *, keep: Flags | None = None) -> Solution:
     """
     used = np.ones(len(system.target)) if keep is None else keep.astype(float)
     state = _rough_table(system, used)
-    for _ in range(MAX_STEPS):
+    for step in range(MAX_STEPS):
         slope, residual = _linearise(system, state)
         z = _misfit(system, residual / system.scale)
         weight = _weights(z, system.tail)
-        precision = used * weight * ~(system.is_bound & (z == 0)) / system.scale**2
-        move = _newton_step(slope, precision, residual)
+        active = used * ~(system.is_bound & (z == 0)) / system.scale**2
+        precision = active * weight
+        curvature = precision if step < WEIGHTED_STEPS else active * _curvature(z, system.tail)
+        move = _newton_step(slope, precision, residual, curvature)
         moved = _damped(system, state, move, used)
         settled = np.abs(moved - state).max() < _TOLERANCE
         state = moved
@@ -317,13 +333,22 @@ def _rough_table(system: LinearSystem, used: Floats) -> Floats:
         slope, residual = _linearise(system, state)
         z = _misfit(system, residual / system.firm_scale)
         weight = np.ones_like(z) if step < GAUSSIAN_STEPS else _weights(z, system.tail)
+        # The world keeps to its walk: one destination's fall must not be taken for everyone's.
+        weight[system.statements : system.statements + system.months - 1] = 1.0
         precision = used * weight * ~(system.is_bound & (z == 0)) / system.firm_scale**2
-        state += np.clip(_newton_step(slope, precision, residual), -RISE, RISE)
+        move = _newton_step(slope, precision, residual, precision)
+        state += np.clip(move, -RISE, RISE)
     return state
 
 
 def _weights(z: Floats, tail: Floats) -> Floats:
     return (tail + 1) / (tail + z * z)
+
+
+def _curvature(z: Floats, tail: Floats) -> Floats:
+    """Return the second derivative of each tail, which is negative far out, kept positive."""
+    weight = _weights(z, tail)
+    return np.maximum(weight * (tail - z * z) / (tail + z * z), LEAST_CURVATURE * weight)
 
 
 def _misfit(system: LinearSystem, z: Floats) -> Floats:
@@ -375,10 +400,11 @@ def _normal(slope: sparse.csr_array, precision: Floats) -> Floats:
     return np.asarray((slope.T @ weighted).toarray())
 
 
-def _newton_step(slope: sparse.csr_array, precision: Floats, residual: Floats) -> Floats:
-    factor = linalg.cho_factor(
-        _normal(slope, precision), lower=True, overwrite_a=True, check_finite=False
-    )
+def _newton_step(
+    slope: sparse.csr_array, precision: Floats, residual: Floats, curvature: Floats
+) -> Floats:
+    normal = _normal(slope, curvature)
+    factor = linalg.cho_factor(normal, lower=True, overwrite_a=True, check_finite=False)
     return np.asarray(linalg.cho_solve(factor, slope.T @ (precision * residual)))
 
 

@@ -17,6 +17,7 @@ import pandas as pd
 from features.build import ALL_FEATURES
 from features.history import EvidenceHistory
 from features.origin import Origin
+from models.forecasting.conditioning import conditioned
 from models.forecasting.evidence_forecaster import coherent
 from models.forecasting.model_frame import rows_of
 from models.policy.policy_effect import PolicyEffect, effect_at, respond
@@ -120,6 +121,8 @@ class Stages:
     """The same with sums that add up."""
     answered: pd.DataFrame
     """The same with the effect of controls, before its sums add up again."""
+    conditioned: pd.DataFrame
+    """The same given the figures of months after the cutoff."""
     published: pd.DataFrame
 
 
@@ -148,10 +151,10 @@ def stages_from(model: pd.DataFrame, origin: Origin, effect: PolicyEffect) -> St
         model: Quantiles and mean of every series and target, in tonnes.
     """
     plain = coherent(model, origin)
-    if effect.is_none:
-        return Stages(model, plain, plain, plain)
-    answer = respond(plain, effect, origin)
-    return Stages(model, plain, answer, coherent(answer, origin))
+    answer = plain if effect.is_none else respond(plain, effect, origin)
+    given = conditioned(answer, origin)
+    published = plain if given is plain else coherent(given, origin)
+    return Stages(model, plain, answer, given, published)
 
 
 def explained(
@@ -233,8 +236,9 @@ def _parts(
     shares["season"] += log_ratio(base, level, offset)
     predicted = stages.model["p50"].to_numpy()
     shares["past_errors"] = log_ratio(predicted, level, offset) - sum(shares.values())
-    rest = stage_shares(stages, offset)
-    parts = pd.DataFrame({"level": 0.0} | shares | rest, index=rows.index)
+    for name, share in stage_shares(stages, offset).items():
+        shares[name] = shares.get(name, 0.0) + share
+    parts = pd.DataFrame({"level": 0.0} | shares, index=rows.index)
     tonnes = in_tonnes(parts.to_numpy(), level + offset)
     return pd.DataFrame(tonnes, index=rows.index, columns=parts.columns).assign(level=level)[
         list(CONTRIBUTIONS)
@@ -242,14 +246,17 @@ def _parts(
 
 
 def stage_shares(stages: Stages, offset: Floats) -> dict[str, Floats]:
-    """Return the logs by which controls and sums moved each median."""
-    model, plain, answered, published = (
+    """Return the logs by which controls, later figures and sums moved each median."""
+    model, plain, answered, given, published = (
         stage["p50"].to_numpy()
-        for stage in (stages.model, stages.coherent, stages.answered, stages.published)
-    )
-    summed = log_ratio(plain, model, offset) + log_ratio(published, answered, offset)
+        for stage in (
+            stages.model, stages.coherent, stages.answered, stages.conditioned, stages.published
+        )
+    )  # fmt: skip
+    summed = log_ratio(plain, model, offset) + log_ratio(published, given, offset)
     return {
         "policy_response": log_ratio(answered, plain, offset),
+        "trade": log_ratio(given, answered, offset),
         "reconciliation": summed,
     }
 

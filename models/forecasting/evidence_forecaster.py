@@ -12,6 +12,7 @@ from features.controls.analogs import Analog
 from features.history import FIRST_TRAINING, EvidenceHistory, release_moments
 from features.months import month_label, month_starts
 from features.origin import Origin
+from models.forecasting.conditioning import conditioned
 from models.forecasting.forecaster import EXPERTS, MODEL, UNANSWERED
 from models.forecasting.model_frame import fit_heads, rows_of, training_set
 from models.forecasting.residual_history import (
@@ -137,14 +138,15 @@ def coherent(table: pd.DataFrame, origin: Origin) -> pd.DataFrame:
 
 
 def answered(table: pd.DataFrame, effect: PolicyEffect, origin: Origin) -> pd.DataFrame:
-    """Return a coherent forecast with the effect of policies in it, coherent again.
+    """Return a coherent forecast with the effect of policies and later figures, coherent again.
 
     Args:
         table: Quantiles and mean of every series and target, with any further columns.
     """
-    if effect.is_none:
+    if effect.is_none and origin.later is None:
         return table
-    values = coherent(respond(table, effect, origin), origin)
+    answer = table if effect.is_none else respond(table, effect, origin)
+    values = coherent(conditioned(answer, origin), origin)
     return table.assign(**{str(name): values[name] for name in values})
 
 

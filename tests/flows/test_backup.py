@@ -78,7 +78,7 @@ def test_what_was_restored_is_what_was_backed_up(
         predict_evidence(here, at(AS_OF)), predict_evidence(there, at(AS_OF))
     )
     (sqlite_file(here.tracking_uri) or Path()).unlink()
-    alarms = {one.alarm: one.message for one in examine(here, at(AS_OF)).alarms}
+    alarms = {one.alarm: str(one.message) for one in examine(here, at(AS_OF)).alarms}
     assert "mlflow.db is gone" in alarms["champion"]
 
 

@@ -57,10 +57,11 @@ def extracted() -> Catalog:
     found = Catalog()
     for folder in (
         "store",
+        "sources",
         "features",
         "models",
         "service",
-        "flows/publishing",
+        "flows",
         "data",
         "scenarios",
     ):

@@ -1,0 +1,112 @@
+"""Forecasts given what is known of their own months.
+
+A figure of a month after the cutoff (one destination's month, before the world's is out) moves the
+forecasts of other destinations and months as far as their errors go together, and no further: one
+that equals its forecast moves nobody, and a stop at one destination alone says little of others.
+Source: docs/adr/0065-partial-months-condition.md.
+"""
+
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from scipy.special import ndtr, ndtri
+
+from features.origin import LaterFigures, Origin
+from models.forecasting.joint_paths import ErrorCopula, sample_paths
+from models.policy import drawing
+from store.arrays import Floats, Ints
+from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
+
+Moments = tuple[Floats, Floats]
+
+PATHS: Final = 2_000
+
+LEAST_TAIL: Final = 1e-4
+"""Probability beyond which a surprise counts no further."""
+
+ALONE: Final = 0.1
+"""Share of figures that tell of their destination alone, such as a stop aimed at it..."""
+
+ALONE_SPREAD: Final = 3.0
+"""...and how many times wider than forecast errors such figures lie."""
+
+NOISE: Final = 1e-3
+"""Variance of a figure's score besides; keeps equal figures apart."""
+
+GRID: Final[Floats] = np.linspace(0.005, 0.995, 100, dtype=np.float64)
+"""Levels whose average stands for the mean."""
+
+
+def conditioned(table: pd.DataFrame, origin: Origin) -> pd.DataFrame:
+    """Return a forecast given the figures of months after the cutoff; the same without any.
+
+    Normal scores of a cell correlate with those of a figure as they do along joint paths; given the
+    figures they are normal again, with another mean and less spread.
+
+    Args:
+        table: Quantiles and mean of every series and target in tonnes, with any further columns.
+    """
+    later = origin.later
+    if later is None:
+        return table
+    shape = (len(origin.series), len(origin.targets), len(QUANTILES))
+    plain = table[list(QUANTILE_COLUMNS)].to_numpy(dtype=float).reshape(shape)
+    known = (later.row, later.column)
+    at = np.clip(drawing.ranks_within(plain[known], later.tonnes), LEAST_TAIL, 1.0 - LEAST_TAIL)
+    middle, spread = _given(ndtri(at), _correlation(plain, origin), origin, later)
+
+    def drawn(levels: Floats) -> Floats:
+        scores = middle + spread * ndtri(levels)[:, None, None]
+        return drawing.drawn(plain, np.asarray(ndtr(scores), dtype=np.float64))
+
+    quantiles = np.moveaxis(drawn(np.asarray(QUANTILES, dtype=np.float64)), 0, -1)
+    before = drawing.drawn(plain, np.tile(GRID[:, None, None], (1, *shape[:2])))
+    growth = drawn(GRID).mean(axis=0) / np.maximum(before.mean(axis=0), drawing.LEAST)
+    mean = table["mean"].to_numpy(dtype=float).reshape(shape[:2]) * growth
+    error = np.exp(later.stderr[:, None] * ndtri(QUANTILES))
+    quantiles[known], mean[known] = later.tonnes[:, None] * error, later.tonnes
+    found = dict(zip(QUANTILE_COLUMNS, quantiles.reshape(-1, len(QUANTILES)).T, strict=True))
+    return table.assign(**found, mean=mean.reshape(-1))
+
+
+def _correlation(plain: Floats, origin: Origin) -> Floats:
+    """Return the correlation of the logs of all cells along joint paths, cells x cells."""
+    leaves = np.flatnonzero(~origin.is_sum)
+    draws = np.empty((PATHS, *plain.shape[:2]))
+    draws[:, leaves] = sample_paths(plain[leaves], ErrorCopula(), PATHS)
+    draws = drawing.summed(draws, origin.groups)
+    return np.corrcoef(np.log(np.maximum(draws, drawing.LEAST)).reshape(PATHS, -1), rowvar=False)
+
+
+def _given(score: Floats, correlation: Floats, origin: Origin, later: LaterFigures) -> Moments:
+    """Return mean and standard deviation of all scores given those of figures, series x targets."""
+    shape = (len(origin.series), len(origin.targets))
+    cells = np.ravel_multi_index((later.row, later.column), shape)
+    shared = np.ones(shape[0])
+    shared[later.row] = _shared(score, correlation[np.ix_(cells, cells)], later.row)
+    loading = np.repeat(shared, shape[1])
+    same = np.repeat(np.arange(shape[0]), shape[1])[:, None] == later.row
+    theirs = correlation[:, cells] * np.where(same, 1.0, loading[:, None] * loading[cells])
+    gain = np.linalg.solve(theirs[cells] + NOISE * np.eye(len(cells)), theirs.T).T
+    left = 1.0 - np.einsum("ij,ij->i", gain, theirs)
+    return (gain @ score).reshape(shape), np.sqrt(np.clip(left, 0.0, 1.0)).reshape(shape)
+
+
+def _shared(score: Floats, correlation: Floats, series: Ints) -> Floats:
+    """Return the probability that each figure tells of what all destinations have in common.
+
+    The largest surprise of a destination counts, given the figures of the others: where those fell
+    too, it is no stop of its own.
+    """
+    found = np.empty(len(score))
+    for own in (series == row for row in np.unique(series)):
+        place = int(np.abs(np.where(own, score, 0.0)).argmax())
+        others = correlation[np.ix_(~own, ~own)] + NOISE * np.eye(int((~own).sum()))
+        gain = np.linalg.solve(others, correlation[~own, place])
+        left = 1.0 - gain @ correlation[~own, place]
+        surprise = (score[place] - gain @ score[~own]) ** 2 / left
+        usual = (1.0 - ALONE) * np.exp(-surprise / 2.0)
+        alone = ALONE / ALONE_SPREAD * np.exp(-surprise / 2.0 / ALONE_SPREAD**2)
+        found[own] = usual / (usual + alone)
+    return found
