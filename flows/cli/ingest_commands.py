@@ -48,6 +48,9 @@ def customs(
     unit: Annotated[
         Literal["kg", "t"] | None, Parameter(help="Unit of weight, if the file does not say.")
     ] = None,
+    partial: Annotated[
+        bool, Parameter(help="Only some partners were asked for; their sum is not the world.")
+    ] = False,
     dry_run: DryRun = False,
 ) -> None:
     """Load a CSV download from China Customs: exports of 85051110 by partner.
@@ -64,7 +67,9 @@ def customs(
     _ingest(
         settings,
         by_hand(
-            lambda now: CustomsDownload(file, calendar, now, stated, day, unit or ""),
+            lambda now: CustomsDownload(
+                file, calendar, now, stated, day, unit or "", is_partial=partial
+            ),
             f"in {file.name}",
             past="magnets",
         ),

@@ -17,6 +17,7 @@ from sources.bundled.all_tables import bundled_sources
 from sources.bundled.wording import parse_period
 from sources.checks import CELL, mark_new, month_cells, objections
 from sources.http import HttpSource
+from sources.providers.customs import SUM_NOTE
 from sources.providers.registry import BY_CODE, coded_source, live_source
 from store.errors import DataError, counted, first_few
 from store.facts.batch import FileRows
@@ -240,8 +241,20 @@ def _lines(place: str, file: FileRows, reasons: Sequence[str]) -> list[tuple[str
     """Return what was asked and received, then what was left out and refused, if anything."""
     named = file.file_name if file.file_name in place else f"{file.file_name} {place}"
     asked = f"{file.source}: {file.asked}" if file.asked else named
-    rest = [("  left out", file.ignored), ("  refused", reasons)]
+    rest = [("  world", _sums(file)), ("  left out", file.ignored), ("  refused", reasons)]
     return [(asked, _came(file)), *((name, first_few(why)) for name, why in rest if why)]
+
+
+def _sums(file: FileRows) -> list[str]:
+    """Return the world of each month that is the sum of a list of all partners, to compare."""
+    rows = file.tables.get("observations")
+    if rows is None:
+        return []
+    is_sum = rows["note"].str.startswith(SUM_NOTE) & rows["measure"].eq("net_weight_t")
+    return [
+        f"{row.period_from:%Y-%m} {row.value:,.1f} t, {row.note}"
+        for row in rows.loc[is_sum].itertuples()
+    ]
 
 
 def _came(file: FileRows) -> str:

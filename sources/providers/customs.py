@@ -35,7 +35,13 @@ LEADING: Final = 15
 TOTALS: Final = frozenset({"合计", "总计", "总值", "total", "grand total"})
 
 FULL_LIST: Final = 20
-"""Partners in a month from which their sum is taken as the world where the file has no total."""
+"""Partners in a month from which a list is complete, if small ones are among them..."""
+
+SUM_NOTE: Final = "sum of"
+"""Begins the note of a world that is the sum of its partners."""
+
+SMALL_SHARE: Final = 1e-3
+"""...whose month is at most this share of the sum."""
 
 YUAN_PER_TONNE: Final = (7_000.0, 35_000_000.0)
 """Bounds of a price in yuan: the dollars of ``sources.checks`` at seven yuan."""
@@ -132,6 +138,8 @@ class CustomsDownload:
     """The day all of it was published; without it the release calendar is used."""
     unit: str = ""
     """Unit of weight if the file has none."""
+    is_partial: bool = False
+    """Some partners were asked for, however many: their sum is not the world."""
 
     def load(self) -> FileRows:
         """Read weights in tonnes and values in dollars by partner and month.
@@ -172,6 +180,7 @@ class CustomsDownload:
         stated = [
             f"all of it published on {published:%Y-%m-%d}" if published is not None else "",
             f"weights in {self.unit}" if self.unit else "",
+            "some partners" if self.is_partial else "",
         ]
         return ", ".join([f"{self.flow}s in {self.path.name}", *filter(None, stated)])
 
@@ -215,9 +224,9 @@ class CustomsDownload:
         """Return rows of ``observations``."""
         ours = amounts[amounts["measure"].ne("value_mcny")]
         cells = ours.groupby(_CELL, as_index=False)[["value", "half_width"]].sum()
-        frames = [self._dated(part) for part in (cells, _worlds(cells))]
-        rows = observations(frames, origin=ORIGIN, source=self.info.id, source_url=_SITE)
-        return rows.assign(kind=rows["kind"].mask(rows["note"].ne(""), "derived"))
+        parts = [cells] if self.is_partial else [cells, _worlds(cells)]
+        frames = [self._dated(part) for part in parts]
+        return observations(frames, origin=ORIGIN, source=self.info.id, source_url=_SITE)
 
     def _dated(self, cells: pd.DataFrame) -> pd.DataFrame:
         if self.published_on is not None:
@@ -447,13 +456,18 @@ def _parsed(title: str, text: str, parse: Callable[[str], T]) -> T:
 
 
 def _worlds(cells: pd.DataFrame) -> pd.DataFrame:
-    """Return the world of the months that list many partners and state no total."""
+    """Return the world of the months that list all partners and state no total."""
     months = cells[~cells["destination"].isin([WORLD, EU27])].groupby(["period", "measure"])
-    total = months[["value", "half_width"]].sum().assign(partners=months.size()).reset_index()
+    total = (
+        months[["value", "half_width"]]
+        .sum()
+        .assign(partners=months.size(), smallest=months["value"].min())
+    )
+    total = total.loc[total["smallest"] <= SMALL_SHARE * total["value"]].reset_index()
     stated = cells.loc[cells["destination"].eq(WORLD), "period"]
     full = total[total["partners"].ge(FULL_LIST) & ~total["period"].isin(stated)]
-    notes = [f"sum of {count} partners" for count in full["partners"]]
-    return full.drop(columns="partners").assign(destination=WORLD, note=notes)
+    notes = [f"{SUM_NOTE} {count} partners" for count in full["partners"]]
+    return full.drop(columns=["partners", "smallest"]).assign(destination=WORLD, note=notes)
 
 
 @cache
