@@ -82,13 +82,15 @@ def forecast_sentences(destination: str, period: str, parts: Mapping[str, float]
         tonnes=_tonnes(sum(rounded.values()), median),
     )
     level = _tonnes(rounded.pop("level"), median)
-    start = gettext("the average of the last twelve known months is %(tonnes)s", tonnes=level)
+    start = gettext(
+        "the average of the last twelve months, estimates included, is %(tonnes)s", tonnes=level
+    )
     main, *rest = _causes(rounded, CAUSES, median)
     second = _joined([start, main]) if main else start
     return [_sentence(text) for text in (head, second, *rest)]
 
 
-_LEVEL: Final = marked("average of the last twelve known months")
+_LEVEL: Final = marked("average of the last twelve months")
 
 
 def steps_of(parts: Mapping[str, float]) -> tuple[tuple[str, float], list[tuple[str, float]]]:

@@ -7,7 +7,7 @@ import pandas as pd
 from service.language.formats import dated, listed, months_between
 from service.language.phrases import gettext, ngettext
 from service.wording import in_reading_order, name_of
-from store.vocabulary import MONTHS_AHEAD
+from store.vocabulary import MONTHS_AHEAD, WORLD
 
 _RECENT_MONTHS: Final = 12
 
@@ -21,6 +21,7 @@ def unknowns(panel: pd.DataFrame, events: pd.DataFrame, *, as_of: pd.Timestamp) 
         as_of: The moment of the forecast (UTC).
     """
     today = as_of.tz_convert("UTC").tz_localize(None)
+    panel = panel.loc[panel["period"] <= panel.loc[panel["destination"] == WORLD, "period"].max()]
     cutoff = pd.Timestamp(panel["period"].max())
     found = [
         _late_months(cutoff, today),
@@ -56,7 +57,7 @@ def _thin_destinations(panel: pd.DataFrame, cutoff: pd.Timestamp) -> str:
     if not thin:
         return ""
     return gettext(
-        "Most of the last %(count)s known months of %(names)s: hardly any figure was published, so "
+        "Most of the last %(count)s months of %(names)s: hardly any figure was published, so "
         "their history is itself an estimate.",
         count=_RECENT_MONTHS,
         names=listed([name_of(name) for name in thin]),

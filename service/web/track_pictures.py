@@ -46,7 +46,7 @@ def replay_svg(cells: pd.DataFrame, destination: str) -> str:
         inside80=own["tonnes"].between(own["p10"], own["p90"]),
     )
     label = gettext(
-        "Backtest, %(name)s. Forecasts of known months within the 80%% band: %(shares)s.",
+        "Backtest, %(name)s. Forecasts of published months within the 80%% band: %(shares)s.",
         name=name_of(destination),
         shares=gettext("; ").join(_share(*group) for group in _groups(rows)),
     )

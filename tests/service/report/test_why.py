@@ -22,7 +22,7 @@ def test_a_forecast_is_reported_in_three_sentences_whose_numbers_add_up() -> Non
     assert forecast_sentences("USA", "2027-01", result) == [
         "United States, January 2027: 492 t.",
         (
-            "The average of the last twelve known months is 480 t; seasonal pattern: +22 t; recent "
+            "The average of the last twelve months, estimates included, is 480 t; seasonal pattern: +22 t; recent "
             f"months ran below the yearly average: {MINUS}14 t; tariffs: {MINUS}9 t."
         ),
         (
@@ -37,7 +37,7 @@ def test_rounding_never_breaks_the_sum() -> None:
 
     assert forecast_sentences("DEU", "2026-03", result) == [
         "Germany, March 2026: 102 t.",
-        "The average of the last twelve known months is 101 t; seasonal pattern: +1 t.",
+        "The average of the last twelve months, estimates included, is 101 t; seasonal pattern: +1 t.",
     ]
 
 
@@ -50,7 +50,7 @@ def test_few_tonnes_are_reported_in_tenths() -> None:
 def test_a_forecast_that_nothing_moves_is_its_level() -> None:
     assert forecast_sentences("WLD", "2026-03", parts(level=5_000.0)) == [
         "World, March 2026: 5,000 t.",
-        "The average of the last twelve known months is 5,000 t.",
+        "The average of the last twelve months, estimates included, is 5,000 t.",
     ]
 
 
