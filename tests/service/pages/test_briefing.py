@@ -140,7 +140,7 @@ def test_the_backtest_is_drawn_by_months_ahead_apart_from_the_record(client: Tes
     drawn = Outline(page[page.index('id="replay-head"') :])
     labels = [str(one.get("aria-label")) for one in drawn.all("svg")]
     assert (
-        "Backtest, United States. Forecasts of known months within the 80% band: 1 to 3 months "
+        "Backtest, United States. Forecasts of published months within the 80% band: 1 to 3 months "
         "ahead: 3 of 3 inside; 4 to 6 months ahead: 3 of 3 inside; 7 to 8 months ahead: 0 of 3 "
         "inside."
     ) in labels

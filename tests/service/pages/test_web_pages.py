@@ -191,7 +191,8 @@ def test_parts_that_add_up_are_reported_where_they_were_published(engine: Engine
         text = client.get("/destinations/USA").text
 
     assert (
-        "The average of the last twelve months, estimates included, is 500 t; seasonal pattern: +20 t; recent "
+        "The average of the last twelve months, estimates included, is "
+        "500 t; seasonal pattern: +20 t; recent "
         "months ran below the yearly average: \N{MINUS SIGN}9 t."
     ) in text
     assert "Level of the last three months" not in text

@@ -22,7 +22,8 @@ def test_a_forecast_is_reported_in_three_sentences_whose_numbers_add_up() -> Non
     assert forecast_sentences("USA", "2027-01", result) == [
         "United States, January 2027: 492 t.",
         (
-            "The average of the last twelve months, estimates included, is 480 t; seasonal pattern: +22 t; recent "
+            "The average of the last twelve months, estimates included, is "
+            "480 t; seasonal pattern: +22 t; recent "
             f"months ran below the yearly average: {MINUS}14 t; tariffs: {MINUS}9 t."
         ),
         (
@@ -37,7 +38,8 @@ def test_rounding_never_breaks_the_sum() -> None:
 
     assert forecast_sentences("DEU", "2026-03", result) == [
         "Germany, March 2026: 102 t.",
-        "The average of the last twelve months, estimates included, is 101 t; seasonal pattern: +1 t.",
+        ("The average of the last twelve months, estimates included, is "
+        "101 t; seasonal pattern: +1 t."),
     ]
 
 
