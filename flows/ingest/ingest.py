@@ -82,9 +82,9 @@ def ingest_if_empty(settings: Settings) -> None:
 def _stored(settings: Settings, wanted: IngestRequest, *, is_shown: bool) -> WriteReport:
     """Receive, guard and write."""
     engine, who = made_store(settings), actor()
-    made = read_vintages(engine)["ingested_at"].max()
-    while (now := utc_now()) == made:  # two versions of a row have two moments, in whole seconds
-        time.sleep(0.1)
+    if utc_now() == read_vintages(engine)["ingested_at"].max():
+        time.sleep(1.0)  # two versions of a row have two moments, in whole seconds
+    now = utc_now()
     received = wanted.receive(now)
     fresh = [pair for pair in received if not is_known(engine, pair.file, wanted)]
     if is_shown:
