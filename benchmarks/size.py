@@ -96,12 +96,12 @@ def counts() -> Iterator[tuple[str, int, int | None, str]]:
 
 
 BUDGET: Final = {
-    "product lines": 52_260,
+    "product lines": 51_870,
     "product modules": 304,
     "classes": 1,
     "constants": 27,
     "words": 0,
-    "tests": 32_800,
+    "tests": 32_750,
     "benchmarks": 4_600,
 }
 """The figures reached and one percent; 48,000 lines and 290 modules of product are the aim."""

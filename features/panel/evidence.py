@@ -1,9 +1,8 @@
 """The evidence panel: an estimate of every month of every destination from published figures.
 
 Figures become statements (``features.panel.statements``), statements and a prior become one sparse
-system (``features.panel.system``), and its solution (``features.panel.system``) becomes a table
-with a standard error, a kind and an ``available_at`` for each cell. See
-docs/adr/0001-evidence-panel.md.
+system that is solved (``features.panel.system``), and its solution becomes a table with a standard
+error, a kind and an ``available_at`` for each cell. See docs/adr/0001-evidence-panel.md.
 """
 
 from collections.abc import Sequence

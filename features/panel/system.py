@@ -1,8 +1,8 @@
-"""The sparse system behind the evidence panel: rows of ``C log(M x) + E s = target``.
+"""The sparse system behind the evidence panel, rows of ``C log(M x) + E s = target``, solved.
 
 ``x`` holds the cells (month-major), ``M`` the sums that statements speak of, ``s`` the twelve
-months of the world's season and its loss per day of Lunar New Year. ``features.panel.system`` finds
-where the rows meet. Private to ``features.panel.evidence``.
+months of the world's season and its loss per day of Lunar New Year. Private to
+``features.panel.evidence``.
 """
 
 from collections.abc import Sequence

@@ -13,16 +13,14 @@ import pandas as pd
 from scipy.special import ndtr, ndtri
 
 from features.origin import LaterFigures, Origin
-from models.forecasting.joint_paths import ErrorCopula, sample_paths
+from models.forecasting.joint_paths import PATHS, ErrorCopula, sample_paths
 from models.policy import drawing
 from store.arrays import Floats, Ints
 from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
 
 Moments = tuple[Floats, Floats]
 
-PATHS: Final = 2_000
-
-LEAST_TAIL: Final = 1e-4
+RAREST: Final = 1e-4
 """Probability beyond which a surprise counts no further."""
 
 ALONE: Final = 0.1
@@ -53,7 +51,7 @@ def conditioned(table: pd.DataFrame, origin: Origin) -> pd.DataFrame:
     shape = (len(origin.series), len(origin.targets), len(QUANTILES))
     plain = table[list(QUANTILE_COLUMNS)].to_numpy(dtype=float).reshape(shape)
     known = (later.row, later.column)
-    at = np.clip(drawing.ranks_within(plain[known], later.tonnes), LEAST_TAIL, 1.0 - LEAST_TAIL)
+    at = np.clip(drawing.ranks_within(plain[known], later.tonnes), RAREST, 1.0 - RAREST)
     middle, spread = _given(ndtri(at), _correlation(plain, origin), origin, later)
 
     def drawn(levels: Floats) -> Floats:
@@ -74,7 +72,7 @@ def _correlation(plain: Floats, origin: Origin) -> Floats:
     """Return the correlation of the logs of all cells along joint paths, cells x cells."""
     leaves = np.flatnonzero(~origin.is_sum)
     draws = np.empty((PATHS, *plain.shape[:2]))
-    draws[:, leaves] = sample_paths(plain[leaves], ErrorCopula(), PATHS)
+    draws[:, leaves] = sample_paths(plain[leaves], ErrorCopula())
     draws = drawing.summed(draws, origin.groups)
     return np.corrcoef(np.log(np.maximum(draws, drawing.LEAST)).reshape(PATHS, -1), rowvar=False)
 

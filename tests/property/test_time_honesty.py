@@ -1,7 +1,10 @@
 """The heart of the product: nothing that came out after an as_of moves what is said there."""
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,7 +15,7 @@ from hypothesis import strategies as st
 from features.build import frame_of
 from features.history import release_moments
 from features.months import month_number
-from features.origin import origin_of
+from features.origin import Origin, origin_of
 from features.panel.evidence import evidence_panel
 from features.panel.evidence_panel import EvidencePanel
 from models.evaluation.backtest import backtest_panel
@@ -102,6 +105,52 @@ def test_panel_and_features_are_the_same_whatever_came_out_later(change: Change,
     expected_panel, expected_frame = honest_view(day)
     assert_same_panel(panel, expected_panel)
     pd.testing.assert_frame_equal(frame, expected_frame, check_exact=True)
+
+
+_OPENS = {"open", "sqlite3.connect", "socket.connect"}
+_is_closed = False
+
+
+def _refuse(event: str, found: tuple[object, ...]) -> None:
+    if _is_closed and event in _OPENS:
+        raise PermissionError(f"{event} of {found[0]} while features are made")
+
+
+sys.addaudithook(_refuse)
+
+
+@contextmanager
+def closed() -> Iterator[None]:
+    """Let no file, database or address be opened."""
+    global _is_closed  # noqa: PLW0603 - an audit hook stays for ever
+    _is_closed = True
+    try:
+        yield
+    finally:
+        _is_closed = False
+
+
+@cache
+def origins() -> tuple[Origin, Origin]:
+    history = bundled_world().history()
+    first, last = (history.origin(at(day)) for day in ("2025-04-25", "2025-10-25"))
+    frame_of(first)  # what is loaded once and is no fact: modules, the lunar calendar
+    return first, last
+
+
+def test_features_read_their_origin_and_no_file_database_or_address() -> None:
+    _, origin = origins()
+
+    with closed():
+        assert len(frame_of(origin))
+
+
+def test_a_feature_that_reads_a_file_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, origin = origins()
+    monkeypatch.setattr("features.build.base_of", lambda _: Path(__file__).read_bytes())
+
+    with closed(), pytest.raises(PermissionError, match="while features are made"):
+        frame_of(origin)
 
 
 @pytest.mark.parametrize("change", CHANGES)

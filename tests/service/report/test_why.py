@@ -38,8 +38,10 @@ def test_rounding_never_breaks_the_sum() -> None:
 
     assert forecast_sentences("DEU", "2026-03", result) == [
         "Germany, March 2026: 102 t.",
-        ("The average of the last twelve months, estimates included, is "
-        "101 t; seasonal pattern: +1 t."),
+        (
+            "The average of the last twelve months, estimates included, is "
+            "101 t; seasonal pattern: +1 t."
+        ),
     ]
 
 
