@@ -107,3 +107,7 @@ def test_a_corrected_summary_or_source_is_a_new_version_that_diff_shows(
     act.write_text(corrected.replace("Right", "Other"))
     assert magnetcast("ingest", "events", str(act))[0] == 0
     assert read_events(engine).query(mine)["summary"].tolist()[-1] == "Other words."
+
+    act.write_text(corrected)  # a file that goes back to what it was is a new version too
+    assert magnetcast("ingest", "events", str(act))[0] == 0
+    assert read_events(engine).query(mine)["summary"].tolist()[-1] == "Right words."

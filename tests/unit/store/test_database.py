@@ -122,6 +122,13 @@ def test_a_server_that_does_not_answer_is_reported_without_the_password() -> Non
         open_store("postgresql+psycopg://me:secret@127.0.0.1:1/db")
 
 
+def test_a_file_that_may_not_be_opened_is_a_matter_of_rights(tmp_path: Path) -> None:
+    (tmp_path / "store.db").mkdir()  # root may open any file, but no folder
+
+    with pytest.raises(StoreError, match="Expected rights to read and write it"):
+        open_store(f"sqlite:///{tmp_path / 'store.db'}")
+
+
 def test_a_number_beyond_the_database_is_refused_in_a_sentence(tmp_path: Path) -> None:
     engine = open_store(f"sqlite:///{tmp_path / 'store.db'}")
 
