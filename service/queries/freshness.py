@@ -1,17 +1,20 @@
 """How fresh the numbers are: newest data, its release, the next release, notices."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import pandas as pd
 
+from service.http.responses import Record
 from service.language.formats import dated
 from service.language.phrases import gettext, ngettext
 from service.live.publication import Publication
 from service.messages import as_clause, rendered
 from service.queries.tables import published_at
-from service.wording import model_words, name_of
+from service.wording import MISSING, model_words, name_of, percent
 from store.messages import from_json
+from store.months import YEAR
 
 AGED_DAYS: Final = 35
 """A forecast older than this has missed a monthly release of the customs statistics."""
@@ -19,6 +22,9 @@ AGED_DAYS: Final = 35
 USUAL_LAG_DAYS: Final = 20
 """Days from the end of a month to the detail by destination. Source: calendar of China's customs,
 which names the 18th or 20th; used where the store holds no release."""
+
+_BAND: Final = 1.28
+"""Standard errors on either side of an 80% band."""
 
 _RECENT_MONTHS: Final = 24
 LATE_MONTHS: Final = 2
@@ -128,6 +134,26 @@ def _held(publication: Publication) -> list[str]:
         )
         for one in newer.to_dict("records")
     ]
+
+
+def published_to(history: Sequence[Record]) -> str:
+    """Say to which month a destination is published, and how much of the year before is estimated.
+
+    Args:
+        history: Its months as ``service.queries.history.months_of`` returns them, oldest first.
+    """
+    observed = [month["period"] for month in history if month["kind"] == "observed"]
+    year = pd.DataFrame(history[-YEAR:])
+    guessed = year.loc[year["kind"] == "estimated"]
+    return gettext(
+        "Last published month: %(month)s. Of the last twelve months %(published)s were published, "
+        "%(derived)s derived from other figures and %(estimated)s estimated (±%(band)s).",
+        month=dated(pd.Timestamp(observed[-1]), "long month") if observed else MISSING,
+        published=int((year["kind"] == "observed").sum()),
+        derived=int((year["kind"] == "derived").sum()),
+        estimated=len(guessed),
+        band=percent(_BAND * float((guessed["stderr_t"] / guessed["tonnes"]).median())),
+    )
 
 
 def _aged(as_of: pd.Timestamp, now: pd.Timestamp) -> list[str]:

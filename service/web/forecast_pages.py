@@ -22,6 +22,7 @@ from service.live.documents import OVERRIDE_COLUMNS, flat_rows, forecast_documen
 from service.live.live import PlanningState
 from service.live.publication import Publication
 from service.queries.explain import forecast_sentences, steps_of
+from service.queries.freshness import published_to
 from service.queries.history import known_destination, months_of, titles
 from service.queries.models import HistoryMonth, columns_of
 from service.queries.sums import copula_at, sums_of
@@ -79,6 +80,7 @@ def destination_page(
         destination=destination,
         name=name_of(destination),
         headline=view.headline(outlook) if outlook else gettext("No month ahead is forecast."),
+        published_to=published_to(history) if publication.is_magnets else "",
         nowcast=view.nowcast(fan, copula),
         outlook=outlook,
         briefing=briefing_of(publication, fan),
