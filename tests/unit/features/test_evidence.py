@@ -61,7 +61,7 @@ def test_published_levels_are_met_within_their_rounding() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("day", ["2019-06-25", "2025-10-20", "2026-11-24"])
 def test_sums_are_exact_and_every_cell_is_positive(day: str) -> None:
-    table = cells(bundled(day))
+    table = cells(bundled(day)).loc[lambda months: months["WLD"].notna()]
 
     np.testing.assert_allclose(table[list(DESTINATIONS)].sum(axis=1), table["WLD"], rtol=1e-12)
     np.testing.assert_allclose(
