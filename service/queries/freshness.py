@@ -90,8 +90,8 @@ def freshness_of(publication: Publication, *, now: pd.Timestamp) -> Freshness:
 def _data_day(publication: Publication, cutoff: pd.Timestamp) -> pd.Timestamp | None:
     """Return the day on which the newest figure of the cutoff month was published."""
     panel = publication.snapshot.panel
-    came = panel.loc[panel["period"] == cutoff, "available_at"]
-    return None if came.empty else came.max().tz_localize(None).normalize()
+    published = panel.loc[panel["period"] == cutoff, "available_at"]
+    return None if published.empty else published.max().tz_localize(None).normalize()
 
 
 def _due_days(

@@ -191,7 +191,7 @@ def assert_nothing_doubled(home: Home, *, again: bool = False) -> None:
 
     Args:
         home: Whose store.
-        again: A lower rung answered, and the champion spoke after it.
+        again: A fallback answered, and the champion after it.
     """
     engine = create_engine(home.settings.url)
     with engine.connect() as connection:

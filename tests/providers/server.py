@@ -1,4 +1,4 @@
-"""A loopback server that speaks as the providers do, and misbehaves on request."""
+"""A loopback server that answers as the providers do, and misbehaves on request."""
 
 import threading
 import time

@@ -31,8 +31,8 @@ def test_the_months_of_the_page_are_those_of_the_panel(title: str, name: str) ->
 
     assert [line[0] for line in rows[:3]] == ["2025-04", "2025-05", "2025-06"]
     assert len(rows) == 12
-    came = [line[1].split(" ± ")[0] for line in rows]
-    assert came == [f"{tonnes:,.0f}" for tonnes in panel.tonnes[row, start : start + 12]]
+    shown = [line[1].split(" ± ")[0] for line in rows]
+    assert shown == [f"{tonnes:,.0f}" for tonnes in panel.tonnes[row, start : start + 12]]
     kinds = [KINDS[kind] for kind in panel.kind[row, start : start + 12]]
     assert [line[2] for line in rows] == kinds
 

@@ -169,7 +169,7 @@ def make_scores() -> pd.DataFrame:
 
 
 def make_cells() -> pd.DataFrame:
-    """Forecasts of a backtest; those of eight months ahead miss what came."""
+    """Forecasts of a backtest; those of eight months ahead miss the actuals."""
     rows = [
         (name, f"{cutoff:%Y-%m}", f"{period:%Y-%m}", 80.0, 100.0, 120.0 - ahead, 115.0)
         for name in ("USA", "WLD")

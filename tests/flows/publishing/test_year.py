@@ -170,15 +170,15 @@ def world(
 def test_a_year_of_releases_is_published_without_a_miss(world: World) -> None:
     for release in YEAR:
         evening = at(release.due) + EVENING
-        came = evening + pd.Timedelta(days=release.late_days)
+        arrival = evening + pd.Timedelta(days=release.late_days)
         before = read_publications(made_store(world.settings))
         world.move_to(evening)
         if release.late_days:
-            arrive_late(world, release, came)
+            arrive_late(world, release, arrival)
         else:
             world.hand_in(release, evening.normalize())
             world.run()
-        assert_stands(world, release, came, before)
+        assert_stands(world, release, arrival, before)
 
     engine = store_of(world.settings)
     cutoffs = set(read_forecasts(engine)["cutoff"])
@@ -194,7 +194,7 @@ def test_a_year_of_releases_is_published_without_a_miss(world: World) -> None:
     assert replayed(world.settings, first).difference == ""
 
 
-def arrive_late(world: World, release: Release, came: pd.Timestamp) -> None:
+def arrive_late(world: World, release: Release, arrival: pd.Timestamp) -> None:
     """Let the schedule run without figures; the alarm comes and goes with the lateness."""
     evening = at(release.due) + EVENING
     world.run()
@@ -203,16 +203,18 @@ def arrive_late(world: World, release: Release, came: pd.Timestamp) -> None:
     assert stands["cutoff"].max() < release.months[-1]
     assert world.alarms(at(release.due) + pd.Timedelta(days=2, hours=1)) == set()
     assert world.alarms(at(release.due) + pd.Timedelta(days=3)) == {"late-data"}
-    world.move_to(came)
-    world.hand_in(release, came.normalize())
+    world.move_to(arrival)
+    world.hand_in(release, arrival.normalize())
     world.run()
 
 
-def assert_stands(world: World, release: Release, came: pd.Timestamp, before: pd.DataFrame) -> None:
+def assert_stands(
+    world: World, release: Release, arrival: pd.Timestamp, before: pd.DataFrame
+) -> None:
     """Hold what stands against what must: for the coming months, of this moment, once, intact."""
     engine = store_of(world.settings)
     stands = latest_forecast(engine)
-    assert set(stands["as_of"]) == {came}
+    assert set(stands["as_of"]) == {arrival}
     assert set(stands["cutoff"]) == {release.months[-1]}
     ahead = pd.period_range(pd.Period(release.months[-1], "M") + 1, periods=12, freq="M")
     assert sorted(set(stands["period"]))[:12] == [str(month) for month in ahead]
@@ -221,10 +223,10 @@ def assert_stands(world: World, release: Release, came: pd.Timestamp, before: pd
     known = read_publications(engine)
     assert len(known) == len(before) + 1 + bool(release.late_days)
     assert known["ahead_from"].iloc[-1] == ahead[0].start_time
-    assert known["frozen_at"].iloc[-1] == came
+    assert known["frozen_at"].iloc[-1] == arrival
     assert tampered(engine) == ()
-    assert world.alarms(came + pd.Timedelta(days=4)) == set()
+    assert world.alarms(arrival + pd.Timedelta(days=4)) == set()
     if release.late_days:
-        world.move_to(came + pd.Timedelta(days=1))
+        world.move_to(arrival + pd.Timedelta(days=1))
         world.run()
         assert len(read_publications(engine)) == len(known)

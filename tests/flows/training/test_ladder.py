@@ -1,4 +1,4 @@
-"""Break each rung for real: files gone or changed, evidence of one destination lost."""
+"""Break each step of the fallback for real: files gone or changed, evidence lost."""
 
 import json
 from dataclasses import replace

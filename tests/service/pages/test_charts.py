@@ -81,9 +81,9 @@ def test_label_of_a_picture_is_escaped() -> None:
 @pytest.mark.slow
 def test_dollars_and_foreign_letters_in_an_event_do_not_stop_the_drawing() -> None:
     events = make_events()
-    strange = events.assign(summary="$\\nonsense{$ costs 5$ \u7a00\u571f " + events["summary"])
+    odd = events.assign(summary="$\\nonsense{$ costs 5$ \u7a00\u571f " + events["summary"])
 
-    assert fan_png(make_fan(make_report(events=strange), "USA")).startswith(PNG_HEAD)
+    assert fan_png(make_fan(make_report(events=odd), "USA")).startswith(PNG_HEAD)
 
 
 def test_crowded_markers_keep_their_distance_and_their_order() -> None:

@@ -112,20 +112,20 @@ def test_a_rule_speaks_of_the_next_publication_once(settings: Settings) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("points", "speaks"), [(100.0, True), (100.0001, False)])
+@pytest.mark.parametrize(("points", "fires"), [(100.0, True), (100.0001, False)])
 def test_a_move_of_exactly_so_much_is_reported_and_less_is_not(
     settings: Settings,
     points: float,
-    speaks: bool,  # noqa: FBT001
+    fires: bool,  # noqa: FBT001
 ) -> None:
     engine = store_of(settings)
     rule = AlertRule("half", "median", min(points, 100.0), destination="USA")
     add_rule(engine, rule, who=WHO, at=NOW, since=NEWEST)
-    publish(engine, LATER, cutoff="2026-07", factor=2.0 if speaks else 1.999)
+    publish(engine, LATER, cutoff="2026-07", factor=2.0 if fires else 1.999)
 
     alert(settings, NOW)
 
-    assert fired(settings) == [speaks]
+    assert fired(settings) == [fires]
 
 
 @pytest.mark.slow

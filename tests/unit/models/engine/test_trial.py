@@ -19,7 +19,7 @@ FULL_TRUST = replace(BRIEF, trust=1.0, ridge=1.0)
 
 
 def drawn(count: int = 2_400) -> PanelTrainingSet:
-    """Build lessons of 24 origins in which the stack alone sees what is missed."""
+    """Build training rows of 24 origins in which the stack alone sees what is missed."""
     draw = np.random.default_rng(5)
     features = draw.normal(size=(count, 3))
     horizon = 1 + np.arange(count) % 6

@@ -49,7 +49,7 @@ def memory() -> ResidualHistory:
     return remembered(make_world().history(), MOMENT)
 
 
-def rungs(origin: Origin, *above: FallbackStep) -> list[FallbackStep]:
+def chain(origin: Origin, *above: FallbackStep) -> list[FallbackStep]:
     model = TrainedModel(trained().heads, trained().card)
     return [
         *above,
@@ -75,7 +75,7 @@ def assert_coherent(table: pd.DataFrame, origin: Origin) -> None:
 def test_a_destination_without_a_year_of_evidence_falls_to_the_experts_alone() -> None:
     origin = without(origin_at(), "JPN", 12)
 
-    found = run_fallback_chain(rungs(origin), origin)
+    found = run_fallback_chain(chain(origin), origin)
 
     status = dict(zip(origin.series, (one.status for one in found.taken), strict=True))
     assert status.pop("JPN") == STATISTICAL
@@ -86,7 +86,7 @@ def test_a_destination_without_a_year_of_evidence_falls_to_the_experts_alone() -
 
 def test_mixed_rungs_add_up_and_keep_their_quantiles_in_order() -> None:
     origin = without(origin_at(), "DEU", 12)
-    found = run_fallback_chain(rungs(origin), origin)
+    found = run_fallback_chain(chain(origin), origin)
 
     stages = stages_from(found.table, origin, effect_at(origin, ()))
 
@@ -100,7 +100,7 @@ def test_a_destination_that_no_rung_can_forecast_is_named() -> None:
     origin = without(origin_at(), "KOR", origin_at().tonnes.shape[1])
 
     with pytest.raises(DataError, match="No model of the fallback chain can forecast KOR"):
-        run_fallback_chain(rungs(origin), origin)
+        run_fallback_chain(chain(origin), origin)
 
 
 def test_an_absurd_forecast_of_one_destination_falls_to_the_next_rung() -> None:
@@ -112,7 +112,7 @@ def test_an_absurd_forecast_of_one_destination_falls_to_the_next_rung() -> None:
     wild.iloc[row * count : (row + 1) * count] *= 50.0
 
     found = run_fallback_chain(
-        rungs(origin_at(), FallbackStep(CHAMPION, "m2", lambda: FallbackForecast(wild, model))),
+        chain(origin_at(), FallbackStep(CHAMPION, "m2", lambda: FallbackForecast(wild, model))),
         origin,
     )
 
