@@ -121,7 +121,6 @@ class EvidenceHistory:
         """Return the cache key of what is computed at a moment.
 
         Args:
-            moment: The moment (UTC).
             when: What of the moment counts beside these facts; all of it if left out.
         """
         facts = {name: rows.digest(moment) for name, rows in self._facts.items() if name in of}
@@ -149,7 +148,6 @@ class EvidenceHistory:
         """Have the panels of several moments at hand.
 
         Args:
-            moments: The moments (UTC).
             solved: Solves those that are not kept, wherever that may be.
         """
         missing = {

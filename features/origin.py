@@ -190,7 +190,6 @@ def bare_origin(tonnes: Floats, *, first: int, horizon: int) -> Origin:
     Args:
         tonnes: Series x months up to the cutoff, NaN where missing.
         first: Month number of the first column.
-        horizon: Months to forecast.
     """
     cutoff = first + tonnes.shape[1] - 1
     return Origin(

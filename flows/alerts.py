@@ -51,7 +51,6 @@ def alert(settings: Settings, now: pd.Timestamp) -> Dispatched:
 
     Args:
         settings: Where things are kept, and the webhooks of the house.
-        now: The moment (UTC).
     """
     engine = store_of(settings)
     new = _look(engine, PlanningState(read_planning(engine)), now)

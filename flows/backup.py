@@ -63,7 +63,6 @@ def back_up(settings: Settings, path: Path, *, with_cache: bool = False) -> Back
     ended by then has all of them, and files of runs that began later do no harm.
 
     Args:
-        settings: Where things are kept.
         path: The archive, ``.tar.gz``; an older one is replaced when this is complete.
 
     Raises:
@@ -182,12 +181,7 @@ def _check_empty(settings: Settings, targets: Mapping[str, Path | None]) -> None
 
 
 def _checked(path: Path, staged: Path, settings: Settings) -> Mapping[str, Any]:
-    """Check the databases of an extracted archive, point MLflow to its files; return the manifest.
-
-    Raises:
-        DataError: They are not as a backup makes them.
-        StoreError: The database is damaged or has another schema.
-    """
+    """Check the databases of an archive and point MLflow to its files; return the manifest."""
     try:
         manifest: dict[str, Any] = json.loads((staged / MANIFEST).read_text(encoding="utf-8"))
         before = Path(manifest["artifact_dir"])
@@ -215,14 +209,7 @@ def _checked(path: Path, staged: Path, settings: Settings) -> Mapping[str, Any]:
 
 
 def move_locations(file: Path, before: Path, after: Path) -> None:
-    """Let MLflow's database name files below the folder of artifacts, and nothing elsewhere.
-
-    Args:
-        after: Where they are to lie.
-
-    Raises:
-        StoreError: It names a place elsewhere, or was changed.
-    """
+    """Let MLflow's database name files below the folder of artifacts, and nothing elsewhere."""
     old, new = before.resolve().as_uri(), after.resolve().as_uri()
     with closing(sqlite3.connect(file)) as connection, connection:
         alien = [f"a {kind} {name}" for kind, name in _added(connection)]

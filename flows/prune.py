@@ -43,10 +43,7 @@ def prune(
     """Delete old runs of MLflow and old raw answers, while no run is in progress.
 
     Args:
-        settings: Where things are kept.
-        now: The moment ages are counted to (UTC).
         keep_runs: How many of the newest runs stay whatever their age.
-        dry_run: Whether only to return what would be deleted.
     """
     before = now - pd.Timedelta(days=keep_days)
     with single_writer(settings):

@@ -55,12 +55,7 @@ Pipeline = EvidencePipeline | TablePipeline
 
 
 def open_pipeline(settings: Settings, as_of: pd.Timestamp, config: RunConfig) -> Pipeline | str:
-    """Return the pipeline of a configuration, or why it cannot be forecast.
-
-    Args:
-        settings: Where things are kept.
-        as_of: The moment to forecast at (UTC).
-    """
+    """Return the pipeline of a configuration, or why it cannot be forecast."""
     if config.forecaster == "evidence":
         return open_evidence(settings, as_of)
     return open_table_pipeline(settings, as_of, config)
@@ -138,13 +133,6 @@ def run(settings: Settings, as_of: pd.Timestamp, config: RunConfig = MAGNETS) ->
     """Backtest, forecast, publish and report one configuration; does nothing twice.
 
     What is new is looked for first: a repeat without news starts no run of Prefect.
-
-    Args:
-        settings: Where things are kept.
-        as_of: The moment to forecast at (UTC).
-
-    Raises:
-        DataError: There is nothing to forecast it from.
     """
     if config.is_main:
         made_store(settings)
@@ -163,10 +151,6 @@ def run_each(
     """Run several configurations, one after the other; one that fails stops no other.
 
     Each is published by itself, in one transaction.
-
-    Args:
-        settings: Where things are kept.
-        as_of: The moment to forecast at (UTC).
 
     Returns:
         By key what became of it.

@@ -110,10 +110,6 @@ def act_of(events: pd.DataFrame, event_id: str, *, as_of: pd.Timestamp) -> Studi
 
     Args:
         events: Every version of the policy events (store contract); not modified.
-        as_of: Moment up to which facts are known (UTC).
-
-    Raises:
-        DataError: It is not known then, or is a scheduled date.
     """
     known = known_at(events, key=EVENT_KEY, as_of=as_of)
     rows = known.loc[known["event_id"] == event_id]
@@ -184,9 +180,6 @@ def months_known(act: StudiedEvent, cutoff: int, *, months: int) -> int:
     Args:
         cutoff: Last month known.
         months: How many at most. One less is foreseen of an event announced on a first of month.
-
-    Raises:
-        DataError: No month is known.
     """
     if act.first > cutoff:
         raise DataError(
@@ -207,11 +200,7 @@ def is_calm(act: StudiedEvent, first: int, *, months: int) -> bool:
 def comparable_dates(
     history: EvidenceHistory, act: StudiedEvent, *, months: int
 ) -> list[pd.Timestamp]:
-    """Return the placebo dates whose window ends before the event and whose data were as late.
-
-    Raises:
-        DataError: Fewer than ``FEWEST`` of them are calm.
-    """
+    """Return the placebo dates whose window ends before the event and whose data were as late."""
     dates = [date for date in fake_dates(act.announced) if month_number(date) + months <= act.first]
     if len(dates) >= FEWEST:
         late = _late(history, act.announced)
@@ -285,9 +274,6 @@ def revision(path: CounterfactualForecast, panel: EvidencePanel) -> Floats:
     no effect of any event, so a path is restated before it is compared; where the year was
     published by then the factor is one.
 
-    Args:
-        panel: The months as known now.
-
     Returns:
         One factor a series.
     """
@@ -360,13 +346,8 @@ def attribute(
     """Return what an event did, as known at ``as_of``.
 
     Args:
-        history: The past; only rows known at ``as_of`` are used.
         as_of: The moment that the actual months are read at (UTC).
         months: How many months from the announcement's on, at most 12.
-
-    Raises:
-        DataError: ``months`` is out of range, no month is known yet, or too few placebo dates lie
-            before the event.
     """
     if not 1 <= months <= MONTHS_AHEAD:
         raise DataError(

@@ -98,11 +98,7 @@ def published_cells(replayed: pd.DataFrame, published: pd.DataFrame) -> pd.DataF
 
 
 def error_readings(cells: pd.DataFrame) -> list[Reading]:
-    """Return drift of errors and of coverage.
-
-    Args:
-        cells: As ``published_cells`` returns.
-    """
+    """Return drift of errors and of coverage."""
     months = monthly(cells)
     return [score_drift(months), coverage_drift(months)]
 

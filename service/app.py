@@ -64,7 +64,6 @@ def create_app(
     """Return the app; it reads the store at the start and follows its changes until the end.
 
     Args:
-        what_if: Computes scenarios; None turns them off.
         examine: Checks the health of the installation; None turns the status off.
         prerender: Draws the most requested charts in advance; None draws them on request.
     """

@@ -162,11 +162,7 @@ class ScenarioPool:
             ) from err
 
     def submit(self, publication: Publication, text: bytes) -> "Future[ScenarioResult]":
-        """Put a scenario into the pool and return the future of its result.
-
-        Raises:
-            NoAnswerError: Too many wait.
-        """
+        """Put a scenario into the pool and return the future of its result."""
         key = (publication.key, hashlib.sha256(text).digest())
         known: Future[ScenarioResult] | None = self._recent.get(key)
         if known is not None and not _has_failed(known):
@@ -228,12 +224,7 @@ _opened: dict[PublicationKey, Compute] = {}
 def _computed(
     opener: Opener, key: PublicationKey, rows: pd.DataFrame, text: bytes | None
 ) -> ScenarioResult | None:
-    """Open a publication within the process and return the result of a scenario, if there is one.
-
-    Raises:
-        ScenarioRefusedError: It is not a scenario, or contradicts itself or what is known.
-        NoAnswerError: The publication cannot be opened.
-    """
+    """Open a publication within the process and return the result of a scenario, if any."""
     with threadpool_limits(limits=1):
         if key not in _opened:
             _opened.clear()

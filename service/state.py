@@ -47,11 +47,7 @@ Shared = Annotated[State, Depends(state_of)]
 
 
 async def scenario_pool_of(shared: Shared) -> ScenarioPool:
-    """Return what computes scenarios.
-
-    Raises:
-        NoAnswerError: This service computes no scenarios.
-    """
+    """Return what computes scenarios."""
     if shared.scenarios is None:
         raise NoAnswerError(
             "This service computes no scenarios. Expected one started by `magnetcast serve`. "
@@ -64,11 +60,7 @@ Scenarios = Annotated[ScenarioPool, Depends(scenario_pool_of)]
 
 
 async def health_of(shared: Shared) -> HealthReport:
-    """Return the health of the installation.
-
-    Raises:
-        NoAnswerError: This service does not check it.
-    """
+    """Return the health of the installation."""
     if shared.health is None:
         raise NoAnswerError(
             "This service does not check the health of the installation. Expected one started by "

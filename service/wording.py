@@ -255,11 +255,7 @@ def query_of(commodity: str) -> str:
 
 
 def known_commodity(commodity: str, published: tuple[str, ...]) -> str:
-    """Return a commodity that is published.
-
-    Raises:
-        UnknownError: There is no forecast of it.
-    """
+    """Return a commodity that is published."""
     if commodity not in published:
         raise UnknownError(
             gettext(

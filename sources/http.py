@@ -228,7 +228,6 @@ class HttpClient:
 
         Args:
             provider: As in the names of its settings, ``MAGNETCAST_<PROVIDER>_URL``.
-            keys: Keys to send.
             retry_policy: How long to wait between attempts.
         """
         self._settings, self._provider = settings, provider
@@ -515,9 +514,7 @@ class HttpSource:
         """Return the rows of some months with the hash over all answers.
 
         Args:
-            span: The months.
             wanted: What was asked for besides the months, in words.
-            ignored: What was left out.
         """
         name, asked = self.info.id, f"{wanted}, {span}"
         return FileRows(name, f"{name} {span}", http.sha256, tables, ignored, asked=asked)

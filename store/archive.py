@@ -23,10 +23,6 @@ def write_archive(path: Path, files: Mapping[str, Path]) -> str:
 
     Returns:
         SHA-256 of the archive.
-
-    Raises:
-        DataError: the name of the archive has another ending than ``SUFFIX``.
-        StoreError: it cannot be written.
     """
     if not path.name.endswith(SUFFIX):
         raise DataError(f"{path.name} is no name of an archive. Expected NAME{SUFFIX}. Rename it.")
@@ -74,11 +70,7 @@ def extract_archive(path: Path, into: Path) -> None:
 
 
 def copy_sqlite(url: str, target: Path) -> None:
-    """Copy a SQLite database, consistent while others write, to one file.
-
-    Raises:
-        StoreError: it cannot be read, or is damaged.
-    """
+    """Copy a SQLite database, consistent while others write, to one file."""
     source = sqlite_file(url)
     try:
         if source is None or not source.is_file():

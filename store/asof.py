@@ -14,11 +14,7 @@ TARIFF_KEY: Final = cell_of(tariff_steps)
 
 
 def require_time_zone(as_of: pd.Timestamp) -> None:
-    """Refuse a moment that cannot be compared safely.
-
-    Raises:
-        LeakError: ``as_of`` has no time zone.
-    """
+    """Refuse a moment that cannot be compared safely."""
     if as_of.tzinfo is None:
         raise LeakError(
             f"as_of={as_of} has no time zone. Expected a UTC moment, e.g. "

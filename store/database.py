@@ -118,9 +118,6 @@ def open_store(url: str) -> Engine:
     Returns:
         An engine whose readers see one consistent state each. It cannot write where the folder of a
         SQLite file cannot be written.
-
-    Raises:
-        StoreError: the address is no database of ours, or it cannot be opened.
     """
     engine: Engine | None = None
     try:
@@ -260,11 +257,7 @@ def shown_address(url: str) -> str:
 
 
 def check_schema(url: str) -> None:
-    """Check that a SQLite file has the schema of this version and nothing else, no trigger either.
-
-    Raises:
-        StoreError: it has another.
-    """
+    """Refuse a SQLite file that has another schema than this version's, a trigger more even."""
     engines = _engine(url), _engine("sqlite://")
     try:
         _make_schema(engines[1])
@@ -349,11 +342,7 @@ _OTHER_SCHEMA: Final = (
 
 
 def _make_schema(engine: Engine) -> None:
-    """Create the tables of an empty database, in one transaction.
-
-    Raises:
-        StoreError: the database is not empty, and of another schema.
-    """
+    """Create the tables of an empty database, in one transaction."""
     if engine.dialect.name == "sqlite":
         with engine.connect() as connection:
             driver = connection.connection.driver_connection

@@ -31,11 +31,7 @@ class Expansion:
         return min(Settings().expanded_mb << 20, max(ALWAYS, _RATIO * self.packed))
 
     def check(self, plain: int) -> None:
-        """Refuse what grew too large; what did not grow is not compressed and has no cap.
-
-        Raises:
-            DataError: it is beyond the cap.
-        """
+        """Refuse what grew too large; what did not grow is not compressed and has no cap."""
         if plain > max(self.packed, ALWAYS) and plain > (cap := self.cap):
             raise DataError(
                 f"{self.what} grows from {self.packed:,} bytes to more than {cap:,}. Expected at "

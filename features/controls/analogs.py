@@ -64,7 +64,6 @@ def analogs_at(
     Args:
         events: Controls on other minerals, all versions (``analog_events`` contract); not modified.
         figures: Observations on other minerals, all versions; not modified.
-        as_of: Only what was known at this moment is used (UTC).
 
     Returns:
         One analog per control and material with a reference level and at least one month after, by

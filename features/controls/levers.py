@@ -57,7 +57,6 @@ def with_levers(origin: Origin, levers: Levers, month: int | None = None) -> Ori
     Rates outside the observed range are moved to its nearest end, see ``warnings_of``.
 
     Args:
-        origin: The forecast origin; not modified.
         month: Only what is announced by the end of this month; all if None.
     """
     acts = [one for one in levers.acts if month is None or month_number(one.announced_on) <= month]

@@ -103,7 +103,6 @@ def table_replay(
     revised since.
 
     Args:
-        settings: Where things are kept.
         old: Rows of the earlier publication, of one destination; not modified.
         new: The same months of the later one; not modified.
 
@@ -242,9 +241,6 @@ def changes(
     one input after the other is replaced. Where a model is gone, the other stands in for it and
     what that leaves is ``not_reproduced``.
 
-    Args:
-        settings: Where things are kept.
-
     Returns:
         One row per month that both tell, ``CHANGE_COLUMNS``: both medians, the change and the parts
         that add up to it, in tonnes.
@@ -260,7 +256,6 @@ def split_change(settings: Settings, old: pd.DataFrame, new: pd.DataFrame) -> pd
     """Return as ``changes`` what changed the medians of one publication to those of another.
 
     Args:
-        settings: Where things are kept.
         old: Rows of the earlier; of one destination where they are of a partner table.
         new: The same destinations and months of the later, in the same order.
     """
@@ -306,7 +301,6 @@ def evidence_replay(
     """Return forecasts recomputed between two publications.
 
     Args:
-        settings: Where things are kept.
         old: Rows of the earlier publication; not modified.
         new: The same months of the later one; not modified.
 
@@ -388,7 +382,6 @@ def explanation_of(settings: Settings, new: pd.DataFrame) -> StoredExplanation:
     Nothing that became known after it is used.
 
     Args:
-        settings: Where things are kept.
         new: Rows of a publication of the magnets; not modified.
     """
     as_of = pd.Timestamp(new["as_of"].iloc[0])

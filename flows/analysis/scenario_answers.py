@@ -35,7 +35,6 @@ def published_scenario_snapshot(settings: Settings, rows: pd.DataFrame) -> Scena
     """Return a publication with the model that made it, ready for scenarios.
 
     Args:
-        settings: Where things are kept.
         rows: All rows of one publication (as ``store.facts.reading.read_forecasts``); not modified.
 
     Raises:

@@ -69,10 +69,6 @@ def scenario_snapshot(
     Of the magnets it is what was published as of that day, whatever came in since; without that,
     or its model, it is made as ``predict`` makes it.
 
-    Args:
-        settings: Where things are kept.
-        as_of: The moment to forecast at (UTC).
-
     Raises:
         DataError: The store held too little by then.
     """

@@ -210,7 +210,6 @@ def show_item(
 
     Args:
         number: Its number; see `magnetcast review list`.
-        out: File for the result; stdout if left out.
     """
     from flows.ingest.reviews import open_item, template
 

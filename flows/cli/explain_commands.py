@@ -150,11 +150,7 @@ def gaps(*, as_of: AsOf = None, out: Out = None, format: Form = "table") -> None
 def _explained(
     settings: Settings, asked: "ExplainRequest", since: str | None, commodity: str
 ) -> pd.DataFrame:
-    """Return the parts of medians, or of their changes since a day.
-
-    Raises:
-        DataError: Parts were asked for of a partner table, whose model has none.
-    """
+    """Return the parts of medians, or of their changes since a day."""
     from flows.analysis.explain import changes, why
     from flows.publishing.run_config import config_of
 

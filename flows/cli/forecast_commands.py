@@ -185,11 +185,7 @@ def predict_table(
     *,
     panel: Path | None = None,
 ) -> pd.DataFrame:
-    """Return the forecast of a table in the columns of a forecast file.
-
-    Raises:
-        DataError: The store held no full table of it by then, or a panel is named too.
-    """
+    """Return the forecast of a table in the columns of a forecast file."""
     from flows.publishing.table_pipeline import forecast_table_at
     from flows.publishing.table_snapshot import open_table
 

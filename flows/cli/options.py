@@ -58,10 +58,6 @@ def moment(text: str | None, *, option: str = "--as-of") -> pd.Timestamp:
 
     Args:
         text: What was typed; now if None, so that figures of today count.
-        option: Where it was typed, for the message.
-
-    Raises:
-        DataError: The text is no date, or lies in the future.
     """
     now = utc_now()
     if text is None:
@@ -85,10 +81,6 @@ def moment(text: str | None, *, option: str = "--as-of") -> pd.Timestamp:
 def publication_moment(text: str | None, *, option: str = "--as-of") -> pd.Timestamp:
     """Return up to when the newest publication is meant; of a bare day the whole day.
 
-    Args:
-        text: What was typed; now if None.
-        option: Where it was typed, for the message.
-
     Raises:
         DataError: The text is no date, or lies in the future.
     """
@@ -101,11 +93,7 @@ DryRun = Annotated[bool, Parameter(negative="", help="Show what would change, an
 
 
 def asked_flow(file: Path) -> Flow:
-    """Ask whether a download holds exports or imports.
-
-    Raises:
-        DataError: There is no terminal to ask on.
-    """
+    """Ask whether a download holds exports or imports."""
     if not (CONSOLE.is_terminal and sys.stdin.isatty()):
         raise DataError(
             f"{file.name} does not say whether it holds exports or imports: the customs write the "

@@ -72,12 +72,7 @@ def run_tables_and_tell(settings: Settings, as_of: pd.Timestamp) -> None:
 def run_file_and_tell(
     settings: Settings, as_of: pd.Timestamp, path: Path, *, commodity: str | None
 ) -> None:
-    """Run the commodities of a file, one after the other, and tell one line of each.
-
-    Raises:
-        DataError: The file is not as it should be, another commodity is named beside it, or some of
-            its commodities were not forecast; the others are published.
-    """
+    """Run the commodities of a file, one after the other, and tell one line of each."""
     from flows.publishing.run_config import table_config
     from flows.run import run_each
     from sources.files.panel import read_commodities

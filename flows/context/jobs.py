@@ -42,7 +42,6 @@ def recorded_job(
 
     Args:
         job: Its verb; the caller holds the lock where it is one of ``runs.LOCKED_JOBS``.
-        commodity: Key that is published under.
     """
     tags = {
         JOB_TAG: job,

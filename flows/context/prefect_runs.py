@@ -108,12 +108,7 @@ def in_prefect(
     as_of: pd.Timestamp | None = None,
     about: str = COMMODITY,
 ) -> _R:
-    """Do work as a flow of Prefect, found by job, moment and goods; within a flow it is part of it.
-
-    Args:
-        home: Where runs are recorded where no server is named.
-        as_of: The moment it is done for (UTC).
-    """
+    """Do work as a flow of Prefect, named by job, moment and goods; within a flow as part of it."""
     if is_in_run():
         return work()
     _choose_server(home)

@@ -59,10 +59,6 @@ def magnets_recipe(
 ) -> Recipe[ModelSpec]:
     """Return the recipe of the magnets' model at a moment.
 
-    Args:
-        settings: Where things are kept.
-        as_of: The moment (UTC).
-
     Raises:
         DataError: A file or a parameter is wrong.
     """

@@ -117,14 +117,7 @@ def was_lost(settings: Settings) -> bool:
 
 @contextmanager
 def single_writer(settings: Settings, *, is_first: bool = False) -> Iterator[None]:
-    """Let one process at a time train and publish; another waits.
-
-    Args:
-        settings: Where things are kept.
-
-    Raises:
-        StoreError: There is no store, or the other did not end in ``settings.lock_timeout_s``.
-    """
+    """Let one process at a time train and publish; another waits."""
     if not is_first:
         store_of(settings)
     settings.home.mkdir(parents=True, exist_ok=True)

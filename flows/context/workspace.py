@@ -73,10 +73,7 @@ def open_workspace(
     """Return the workspace of an as_of; rows that became known later are not even read.
 
     Args:
-        settings: Where things are kept.
-        as_of: The moment (UTC).
         until: Leave out what later ingests than this one brought; None takes all.
-        spec: Choices of the model; the defaults if left out.
         prior: Of the panels' months that no figure fixes.
 
     Raises:
@@ -96,7 +93,6 @@ def known_facts(
     """Return all versions known at a moment of figures, acts, tariffs, and acts on other minerals.
 
     Args:
-        as_of: The moment (UTC).
         until: Leave out what later ingests than this one brought; None takes all.
     """
     return (

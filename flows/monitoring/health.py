@@ -314,10 +314,6 @@ class SystemHealth:
 def examine(settings: Settings, now: pd.Timestamp) -> SystemHealth:
     """Collect the facts and check them; no finding is raised but that there is nothing yet.
 
-    Args:
-        settings: Where things are kept.
-        now: The moment of asking (UTC).
-
     Raises:
         StoreError: There is no data yet.
     """

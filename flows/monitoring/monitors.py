@@ -24,10 +24,6 @@ from store.settings import Settings
 def watch(settings: Settings, now: pd.Timestamp) -> list[Reading]:
     """Measure drift and coverage, store and return it; empty before a publication or a backtest.
 
-    Args:
-        settings: Where things are kept.
-        now: The moment (UTC).
-
     Raises:
         StoreError: The store or MLflow cannot be read.
     """

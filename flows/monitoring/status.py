@@ -127,12 +127,7 @@ RUNBOOK: Final = PROJECT_ROOT / "docs" / "operations.md"
 
 
 def health_report(settings: Settings, now: pd.Timestamp) -> HealthReport:
-    """Return the health of the system.
-
-    Args:
-        settings: Where things are kept.
-        now: The moment of asking (UTC).
-    """
+    """Return the health of the system."""
     health = examine(settings, now)
     remedies = runbook(RUNBOOK)
     return HealthReport(

@@ -61,11 +61,7 @@ def replay_panel(
     out: Path | None,
     spec: EngineSpec | None = None,
 ) -> None:
-    """Backtest any panel at given cutoffs, log the scores to MLflow and write its files.
-
-    Raises:
-        DataError: The panel, what goes with it or a cutoff cannot be used.
-    """
+    """Backtest any panel at given cutoffs, log the scores to MLflow and write its files."""
     if not cutoffs:
         raise DataError(
             "--cutoffs is missing. Expected last known periods, e.g. --cutoffs 2022-06,2022-12."
@@ -138,11 +134,7 @@ def write_files(
 def predict_evidence(
     settings: Settings, as_of: pd.Timestamp, spec: ModelSpec | None = None
 ) -> pd.DataFrame:
-    """Return the forecast of an as_of in the columns of a forecast file.
-
-    Args:
-        settings: Where things are kept.
-    """
+    """Return the forecast of an as_of in the columns of a forecast file."""
     made = predict(settings, as_of) if spec is None else trial_forecast(settings, as_of, spec)
     return made.table[list(FORECAST_COLUMNS)]
 

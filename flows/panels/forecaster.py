@@ -58,7 +58,6 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
         """Keep the parameters; nothing is computed or checked before ``fit``.
 
         Args:
-            rounds: Trees of each head.
             learning_rate: Share of a tree's correction that is taken.
             leaves: Leaves of a tree, at most.
             least_rows: Rows in a leaf, at least.

@@ -62,11 +62,7 @@ def opened(
     tree: Sums | None = None,
     options: PanelOptions = READ_AS_IS,
 ) -> OpenedPanel:
-    """Return what to forecast.
-
-    Raises:
-        DataError: The panel, what goes with it or the horizon cannot be used.
-    """
+    """Return what to forecast."""
     ahead = months_ahead(horizon)
     panel = read_panel(source, options) if isinstance(source, Path) else panel_of(source, options)
     parts = _parts(panel, tree)
@@ -191,11 +187,7 @@ def forecaster_of(settings: Settings, spec: EngineSpec | None = None) -> PanelFo
 
 
 def months_ahead(given: int | str | None) -> int:
-    """Return how many months are to be forecast.
-
-    Raises:
-        DataError: It is no number, less than one or beyond ``MOST_AHEAD``.
-    """
+    """Return how many months are to be forecast."""
     if given is None:
         return PANEL_HORIZON
     text = str(given)

@@ -60,7 +60,6 @@ def tune(settings: Settings, search: TuningRequest, start: EngineSpec | None = N
     The panels are read in here: Prefect keeps a flow's parameters, and tables are too large for it.
 
     Args:
-        settings: Where things are kept.
         start: What the search begins at; the defaults if left out.
     """
     spec = start or EngineSpec(threads=settings.threads)
@@ -89,11 +88,7 @@ def evidence_file(settings: Settings, as_of: pd.Timestamp) -> Path:
 
 
 def read_panels(search: TuningRequest, spec: EngineSpec) -> list[TunedPanel]:
-    """Return the panels to search on, each cut off after its last month.
-
-    Raises:
-        DataError: An option cannot be read or does not fit the others, or a panel cannot be used.
-    """
+    """Return the panels to search on, each cut off after its last month."""
     if search.trials < 1:
         raise DataError(
             f"--tune {search.trials} is no number of trials. Expected 1 or more. Take another."

@@ -46,7 +46,6 @@ def write_past_report(
     """Write the report on a publication and return its page.
 
     Args:
-        settings: Where things are kept.
         number: Of the publication, published or held; None takes the newest published.
         commodity: As published, where no number is given.
         folder: Where it goes; None is beside the report of the run, named after the language.

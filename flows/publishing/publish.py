@@ -69,11 +69,7 @@ class PublicationDraft:
 
 
 def objections(draft: PublicationDraft) -> Message | None:
-    """Return what a person must look at before this is published; None if nothing.
-
-    Raises:
-        DataError: It is not coherent; no person may publish that.
-    """
+    """Return what a person must look at before this is published; None if nothing."""
     if wrong := broken_sums(draft.table):
         raise DataError(
             f"The forecast as of {draft.as_of:%Y-%m-%d} does not add up: {first_few(wrong)}. "
@@ -156,7 +152,6 @@ def report_folder(
     """Return where the report of a publication lies: each of a day has a folder of its own.
 
     Args:
-        settings: Where things are kept.
         number: Of the publication; None is the next of its day.
     """
     known = read_publications(store_of(settings), commodity=config.published_as)

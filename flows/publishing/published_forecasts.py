@@ -39,11 +39,7 @@ class ExplainRequest:
 
 
 def publication(settings: Settings, which: Which, *, commodity: str = COMMODITY) -> pd.DataFrame:
-    """Return one publication of a commodity.
-
-    Raises:
-        DataError: There is none that early, or none of that number.
-    """
+    """Return one publication of a commodity."""
     engine = store_of(settings)
     if isinstance(which, int):
         return numbered(engine, which, commodity=commodity)
@@ -65,11 +61,7 @@ def publication(settings: Settings, which: Which, *, commodity: str = COMMODITY)
 
 
 def numbered(engine: Engine, number: int, *, commodity: str = COMMODITY) -> pd.DataFrame:
-    """Return the publication of a number.
-
-    Raises:
-        DataError: No published forecast of the commodity has that number.
-    """
+    """Return the publication of a number."""
     found = read_publication(engine, number)
     if found.empty or found["commodity"].iloc[0] != commodity:
         raise DataError(
@@ -108,7 +100,6 @@ def workspace_behind(settings: Settings, rows: pd.DataFrame) -> Workspace:
     """Return what was known to a publication, whatever came in later on its day.
 
     Args:
-        settings: Where things are kept.
         rows: Rows of one publication made from the evidence panel; not modified.
     """
     engine = store_of(settings)
@@ -117,11 +108,7 @@ def workspace_behind(settings: Settings, rows: pd.DataFrame) -> Workspace:
 
 
 def chosen(table: pd.DataFrame, asked: ExplainRequest) -> pd.DataFrame:
-    """Return the rows asked for of one forecast, by month.
-
-    Raises:
-        DataError: The destination or month was not forecast.
-    """
+    """Return the rows asked for of one forecast, by month."""
     rows = table.loc[table["destination"] == asked.destination]
     day = f"{table['as_of'].iloc[0]:%Y-%m-%d}"
     if rows.empty:
@@ -143,11 +130,7 @@ def chosen(table: pd.DataFrame, asked: ExplainRequest) -> pd.DataFrame:
 def common(
     before: pd.DataFrame, after: pd.DataFrame, asked: ExplainRequest
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the rows asked for of two publications, month beside month.
-
-    Raises:
-        DataError: The destination or month is not in both.
-    """
+    """Return the rows asked for of two publications, month beside month."""
     old, new = (chosen(table, asked) for table in (before, after))
     both = sorted(set(old["period"]) & set(new["period"]))
     if not both:
@@ -169,9 +152,6 @@ def in_order(rows: pd.DataFrame, features: pd.DataFrame) -> pd.DataFrame:
     Args:
         rows: All rows of one publication; not modified.
         features: As ``models.forecasting.model_frame.rows_of`` of its origin; not modified.
-
-    Raises:
-        DataError: A series or month of one is not in the other.
     """
     keys = pd.MultiIndex.from_arrays(
         [features["destination"], features["period"].dt.strftime("%Y-%m")]

@@ -56,7 +56,6 @@ def replayed(settings: Settings, rows: pd.DataFrame) -> Replay:
     """Recompute a publication.
 
     Args:
-        settings: Where things are kept.
         rows: All rows of one publication; not modified.
 
     Raises:

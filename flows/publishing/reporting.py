@@ -20,11 +20,7 @@ from store.publications.panels import StoredPanel
 def write_run_report(
     pipeline: EvidencePipeline | TablePipeline, forecast: BacktestedForecast, folder: Path
 ) -> Path:
-    """Write the report on a forecast just made, in the language of the settings; return its page.
-
-    Args:
-        folder: Where the report goes.
-    """
+    """Write the report on a forecast just made in the language set; return its page."""
     snapshot = pipeline.snapshot
     report = report_input(
         pipeline.config,

@@ -47,7 +47,6 @@ class RunConfig:
         """Return where its report as of a day lies.
 
         Args:
-            settings: Where things are kept.
             place: 1 for the first publication of that day, 2 for the second.
         """
         name = self.dated(as_of)

@@ -131,13 +131,7 @@ def open_table(
     """Return the table of a commodity at an as_of; rows known later are not even read.
 
     Args:
-        settings: Where things are kept.
-        as_of: The moment to forecast at (UTC).
-        commodity: Its code.
         until: Leave out figures that later ingests than this one brought; None takes all.
-
-    Raises:
-        DataError: The store held no full table of it by then; names those it held.
     """
     engine = store_of(settings)
     figures = read_observations(engine, as_of=as_of, commodity=commodity, until=until)

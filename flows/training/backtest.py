@@ -60,7 +60,6 @@ def backtest(
     """Forecast from every past origin as it was then, score, and log scores and plots to MLflow.
 
     Args:
-        settings: Where things are kept.
         as_of: The moment whose levels are the truth (UTC).
         spec: Choices of the model; the champion's recipe if left out.
     """

@@ -85,10 +85,6 @@ def compare_runs(settings: Settings, one: str, other: str) -> RunComparison:
 
     Args:
         settings: Where MLflow's database is; never made.
-
-    Raises:
-        StoreError: There is no such run or version, or several runs begin so.
-        DataError: One has no scored cells, both are one, or they share no cell.
     """
     runs = find_runs(settings, {})
     if not runs:

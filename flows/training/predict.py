@@ -77,7 +77,6 @@ def predict(
     """Return the forecast of an as_of from nothing that became known later.
 
     Args:
-        settings: Where things are kept.
         result: A backtest at ``as_of``; its errors set the bands of a model trained here.
         version: A registered model trained at ``as_of``, used where the champion is younger.
         spec: Choices of a model trained here; the champion's recipe if left out.

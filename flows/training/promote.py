@@ -49,7 +49,6 @@ def promote(
     """Judge a challenger, keep the evidence in MLflow and let it publish if it passes.
 
     Args:
-        settings: Where things are kept.
         version: A registered version; the challenger if left out.
         accept: Why a person answers for what the rules refuse or cannot judge; all rules count if
             left out.
@@ -118,11 +117,7 @@ def rollback(
 
 
 def check_forecasts(workspace: Workspace, model: RegisteredVersion) -> None:
-    """Refuse a version that could not forecast if it were champion.
-
-    Raises:
-        DataError: It cannot; with the reason and the remedy.
-    """
+    """Refuse a version that could not forecast if it were champion."""
     if trouble := _trouble(workspace, model):
         commit = model.git_commit or "not recorded"
         raise DataError(

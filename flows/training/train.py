@@ -31,7 +31,6 @@ def train(
     """Return the registered version: champion if every rule held, else challenger.
 
     Args:
-        settings: Where things are kept.
         result: The backtest whose errors set the bands; made here if not given.
         spec: Choices of the model, those of ``result``; the champion's recipe if left out.
     """

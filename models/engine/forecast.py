@@ -110,7 +110,6 @@ def engine_at(
     Args:
         values: Series x months, NaN where missing; columns after ``last`` are not read.
         last: Column of the last month known.
-        horizon: Months to forecast.
         first: Number of the first column's month.
     """
     view = PanelView(values[:, : last + 1], first, horizon, extra)
@@ -193,7 +192,6 @@ def around(engine: Engine, own: Quantiles, name: str, distance: Floats) -> Float
     """Return an expert's forecast with a given band; as ``expert_quantiles``.
 
     Args:
-        name: As for ``expert_quantiles``.
         distance: Of the quantiles from the expert's forecast, in spreads, months x quantiles.
     """
     spread = engine.view.stats(engine.last).spread[own.rows]
@@ -219,7 +217,6 @@ def error_quantiles(known: PanelTrainingSet, name: str, horizon: int) -> Floats:
 
     Args:
         name: An expert, or ``MIDDLE``.
-        horizon: Months to forecast.
 
     Returns:
         Months x quantiles.

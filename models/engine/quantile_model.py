@@ -39,11 +39,7 @@ class Quantiles:
 
     @staticmethod
     def joined(parts: "Iterable[Quantiles]") -> "Quantiles":
-        """Return the forecasts of several chunks as one.
-
-        Raises:
-            DataError: There is none.
-        """
+        """Return the forecasts of several chunks as one."""
         some = list(parts)
         if not some:
             raise DataError(
@@ -139,7 +135,6 @@ def fit_stack(
     Args:
         features: Cells x features; NaN counts as 0.
         target: Distance of the outcome from the base, in spreads.
-        weight: Of each cell.
         ridge: Worth of the belief in 0, in cells.
     """
     columns = tuple(place for place, name in enumerate(names) if name not in COUNTS)

@@ -160,9 +160,7 @@ def origin_features(
 
     Args:
         values: Series x months up to the origin, NaN where missing; not modified.
-        horizon: Months to forecast.
         first: Number of the first column's month.
-        momentum: As ``panel_momentum``.
     """
     ceiling = _ceiling(values)
     forecasts = {

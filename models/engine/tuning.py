@@ -131,7 +131,6 @@ def tune(
     over all panels. The same panels, trials, spec and seed find the same.
 
     Args:
-        panels: At least one.
         executor: Runs the cutoffs of a trial; trials learn from those before.
 
     Raises:
@@ -166,11 +165,7 @@ def tune(
 def panel_errors(
     panel: TunedPanel, cutoffs: Sequence[int], spec: EngineSpec, executor: Executor = IN_TURN
 ) -> Floats:
-    """Return the errors (``METRICS``) of a spec, means over all cells of some cutoffs.
-
-    Raises:
-        DataError: There is no cell to score, or not even an error in one.
-    """
+    """Return the errors (``METRICS``) of a spec, means over all cells of some cutoffs."""
     found = executor.map(partial(_cell_errors, panel, spec), cutoffs, f"cutoffs of {panel.name}")
     cells = np.concatenate(list(found))
     errors = cells.mean(axis=0) if len(cells) else np.zeros(len(METRICS))

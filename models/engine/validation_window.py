@@ -76,9 +76,6 @@ class Bands:
 
         Args:
             middle: Series x months.
-            low: The head of 10 percent.
-            high: The head of 90 percent.
-            group: Of each series.
         """
         scores = self.scores[group]
         down, up = sides(middle, low, high)
@@ -110,7 +107,6 @@ def bands_of(
 
     Args:
         checked: The validation window; may be empty.
-        horizon: Months to forecast.
         last: Column of the last month known.
         spec: How soon the past is forgotten and how much the default counts.
     """
@@ -202,7 +198,6 @@ def validate(
     Args:
         quantile_model: Fitted to the cells of ``before_validation``.
         known: All training rows.
-        horizon: Months to forecast.
         last: Column of the last month known.
     """
     edges = edges_of(known.level)

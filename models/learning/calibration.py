@@ -54,11 +54,7 @@ def binned(
 def train_heads(
     table: lgb.Dataset, parameters: Callable[[float], dict[str, object]], *, rounds: int
 ) -> Heads:
-    """Return one booster a head; the same table and parameters give the same bits.
-
-    Args:
-        table: By ``binned``.
-    """
+    """Return one booster a head; the same table and parameters give the same bits."""
     return {
         name: lgb.train(parameters(level), table, num_boost_round=rounds)
         for name, level in HEAD_LEVELS.items()
@@ -95,7 +91,6 @@ def combination_weights(
 
     Args:
         error: Absolute errors, cells x candidates, in any unit, times what each cell counts.
-        horizon: Months ahead of each cell.
         trust: How far measured weights count against the prior, 0 to 1.
         prior: Weights before any error is known; add up to one.
 
@@ -140,9 +135,7 @@ def with_default(
     """Return observed and default scores with their weights.
 
     Args:
-        weight: Of each.
         default: Scores that count together as ``worth`` observations.
-        worth: Weight of the default.
     """
     prior = np.full(len(default), worth / len(default))
     return np.concatenate([scores, default]), np.concatenate([weight, prior])

@@ -295,14 +295,7 @@ SpecT = TypeVar("SpecT", bound=Spec)
 
 
 def with_parameters(spec: SpecT, given: Given, *, where: str) -> SpecT:
-    """Return a spec with some parameters changed.
-
-    Args:
-        where: Where they were written, for messages.
-
-    Raises:
-        DataError: A parameter is unknown, named twice, no number of its kind or out of range.
-    """
+    """Return a spec with some parameters changed."""
     found: dict[str, int | float] = {}
     for text, value in given.items():
         name = known_name(type(spec), text, where=where)
@@ -316,11 +309,7 @@ def with_parameters(spec: SpecT, given: Given, *, where: str) -> SpecT:
 
 
 def known_name(kind: type[Spec], text: str, *, where: str) -> str:
-    """Return our name of a parameter.
-
-    Raises:
-        DataError: The model has none of that name; the message names the nearest.
-    """
+    """Return our name of a parameter."""
     names, name = kind.bounds(), ALIASES.get(text, text)
     if name in names:
         return name
@@ -358,11 +347,7 @@ def _number(spec: Spec, name: str, value: object, *, where: str) -> int | float:
 
 
 def parameters_of(text: str) -> dict[str, str]:
-    """Return name and value of ``name=value``.
-
-    Raises:
-        DataError: It is no such text.
-    """
+    """Return name and value of ``name=value``."""
     name, equals, value = (part.strip() for part in text.partition("="))
     if not (name and equals and value):
         raise DataError(
@@ -377,9 +362,6 @@ def read_recipe(path: Path, kind: type[SpecT]) -> tuple[SpecT, tuple[str, ...]]:
     A TOML file has ``model``, ``format`` and a table ``[parameters]``; what it leaves out has its
     default. A JSON file is what ``train --tune --out`` wrote. Found for the engine, it gives the
     magnets' model what the search changed of the parameters that both have.
-
-    Raises:
-        DataError: It cannot be read, is of another format or version, or is wrong.
     """
     where = f"Recipe {path}"
     content = _content(path, where)

@@ -180,10 +180,6 @@ def coherent_means(mean: Floats, residuals: Floats, tree: Tree) -> Floats:
 
     Beyond ``MOST_LEAVES`` the leaves stay as they are and the sums are added up from them.
 
-    Args:
-        mean: As in ``reconcile``.
-        residuals: As in ``reconcile``.
-
     Returns:
         Series x months ahead; sums are added up from their leaves, exact but for rounding.
 

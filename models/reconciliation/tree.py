@@ -48,9 +48,6 @@ def tree_of(parts: Mapping[str, Sequence[str]], series: Iterable[str]) -> Tree:
     Args:
         parts: By sum its parts, without circles (``sources.files.tree``); a leaf reached by several
             ways counts once.
-
-    Raises:
-        DataError: A part is neither a series nor a sum; names it.
     """
     given = set(series)
     named = {part for names in parts.values() for part in names}

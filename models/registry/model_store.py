@@ -81,7 +81,6 @@ def register(
     """Log a trained model to MLflow's active run and return its number as the next version.
 
     Args:
-        settings: Where MLflow's database and artifacts are.
         heads: Boosters in LightGBM's text form by the names in ``served.HEADS``.
         card: As for :func:`models.registry.served.predict_quantiles`; must survive JSON.
         example: Rows the model can predict; the first few are kept; not modified.
@@ -118,12 +117,7 @@ def register(
 
 @worded
 def load(settings: Settings, version: int) -> LoadedModel:
-    """Return a registered version; no code of it is executed.
-
-    Raises:
-        StoreError: There is no such version, its boosters and card cannot be read or are not those
-            that training stored, or it was made for other features or another schema.
-    """
+    """Return a registered version; no code of it is executed."""
     client, _ = connect(settings)
     version_of(client, settings, version)
     expected = client.get_model_version(MODEL, str(version)).tags.get(DIGEST_TAG, "none")
@@ -173,11 +167,7 @@ def _features(card: Mapping[str, object]) -> list[str]:
 
 
 def _check_rows(card: Mapping[str, object]) -> None:
-    """Refuse a model that was trained on other rows than today's.
-
-    Raises:
-        ValueError: With the reason.
-    """
+    """Refuse a model that was trained on other rows than today's."""
     features = _features(card)
     remedy = "Run `magnetcast train`, or promote a version that was trained with this code."
     if card.get("schema") != MODEL_SCHEMA:

@@ -130,14 +130,8 @@ def roll_back(settings: Settings, *, reason: str) -> tuple[RegisteredVersion, Re
 
     There is no previous champion afterwards: the one taken back must not replace it.
 
-    Args:
-        settings: Where MLflow's database is.
-
     Returns:
         The version that publishes now and the one that was taken back.
-
-    Raises:
-        StoreError: There is no champion, or none before it.
     """
     now, before = champion(settings), by_alias(settings, PREVIOUS)
     if now is None or before is None:
@@ -214,7 +208,6 @@ def old_runs(
     """Return the runs that nothing needs, newest first.
 
     Args:
-        settings: Where MLflow's database is.
         keep: How many of the newest runs stay whatever their age.
         before_ms: Runs that began at or after this moment stay (ms since 1970).
     """
@@ -243,11 +236,7 @@ def old_runs(
 
 @worded
 def forget(settings: Settings, runs: Sequence[OldRun]) -> None:
-    """Delete runs for good, with their files and models.
-
-    Raises:
-        StoreError: MLflow's bin holds an experiment, which would go too, or MLflow fails.
-    """
+    """Delete runs for good, with their files and models."""
     if not runs:
         return
     client, _ = connect(settings)

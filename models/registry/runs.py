@@ -74,9 +74,6 @@ def connect(settings: Settings) -> tuple[MlflowClient, str]:
     """Return a client and the experiment's identifier; the database is made when absent.
 
     MLflow migrates a new SQLite file without a lock of its own, hence ours.
-
-    Raises:
-        StoreError: It does not answer, or the experiment was deleted.
     """
     _hush()
     uri = settings.tracking_uri
@@ -251,11 +248,7 @@ def log_table(table: pd.DataFrame, name: str) -> None:
 def log_panel(
     panel: StoredPanel, name: str, *, as_of: pd.Timestamp, data_vintage: str, source: str
 ) -> None:
-    """Keep what the active run was made from: a panel, by its digest.
-
-    Args:
-        panel: What was known of past months.
-    """
+    """Keep what the active run was made from: a panel, by its digest."""
     months = panel.months[["destination", "period", "tonnes", "kind"]]
     origin = CodeDatasetSource({MLFLOW_SOURCE_NAME: source})
     data = from_pandas(months, origin, targets="tonnes", name=name, digest=panel.digest[:12])

@@ -74,11 +74,7 @@ def needed_columns(card: Mapping[str, object]) -> list[str]:
 
 
 def check_columns(card: Mapping[str, object], rows: pd.DataFrame) -> None:
-    """Refuse rows that lack a column; arguments as for :func:`predict_quantiles`.
-
-    Raises:
-        ValueError: A column is missing.
-    """
+    """Refuse rows that lack a column; arguments as for :func:`predict_quantiles`."""
     if missing := sorted(set(needed_columns(card)) - set(rows.columns)):
         shown = ", ".join([*missing[:5], *(["..."] if len(missing) > 5 else [])])  # noqa: PLR2004
         raise ValueError(
@@ -251,11 +247,7 @@ def _widening(apart: _Floats, card: Mapping[str, object], rows: pd.DataFrame) ->
 
 
 def parsed(texts: Mapping[str, str]) -> tuple[dict[str, lgb.Booster], dict[str, object]]:
-    """Return the heads and the card, given the texts of ``FILES`` by name.
-
-    Raises:
-        ValueError: The card has a layout that this script does not read.
-    """
+    """Return the heads and the card, given the texts of ``FILES`` by name."""
     card: dict[str, object] = json.loads(texts[CARD])
     if card.get("format") != CARD_FORMAT:
         raise ValueError(

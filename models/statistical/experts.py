@@ -89,7 +89,6 @@ class _Walk:
 
         Args:
             terms: Of the line, added up over all months.
-            horizon: Months ahead.
         """
         base = self._months.first_value
         line = np.empty_like(self._level)
@@ -234,7 +233,6 @@ def robust(months: Months, season: Floats, horizon: int, pace: SmoothingWeights)
     Args:
         months: Values with their season in them; below 0 counts as 0.
         season: Months of the year x series: what each is a multiple of to start with.
-        horizon: Months ahead.
     """
     size = mean_where(np.maximum(months.values, 0.0), months.known)
     shares = np.maximum(months.values, 0.0) / np.where(size > 0, size, 1.0)
@@ -477,7 +475,6 @@ def _mean_before(values: Floats, known: Flags, width: int) -> tuple[Floats, Floa
 
     Args:
         values: Months x series, 0 where unknown.
-        known: Where they are known.
         width: Rows before the one in question.
     """
     above = ((width, 0), (0, 0))

@@ -33,11 +33,7 @@ LEAST_VALUES: Final = 8
 
 
 def notice() -> str:
-    """Return package, versions and digest of the network, and why its scores may flatter it.
-
-    Raises:
-        DataError: It is not installed, or its weights are others than ``WEIGHTS``.
-    """
+    """Return package, versions and digest of the network, and why its scores may flatter it."""
     found = find_spec(PACKAGE)
     if found is None or found.origin is None or find_spec("torch") is None:
         raise DataError(
@@ -84,7 +80,6 @@ def medians(values: Floats, horizon: int) -> Floats:
 
     Args:
         values: Series x months, NaN where missing; not modified.
-        horizon: Months ahead.
 
     Returns:
         Series x horizon; NaN for series with fewer than ``LEAST_VALUES`` known.

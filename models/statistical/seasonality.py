@@ -176,7 +176,6 @@ def _weighted(ratio: Floats, weight: Floats) -> tuple[Floats, Floats, Floats]:
 
     Args:
         ratio: Ratios of one month of the year, years x series; not modified.
-        weight: What each counts.
     """
     total = weight.sum(axis=0)
     some = np.where(total > 0, total, 1.0)

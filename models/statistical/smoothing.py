@@ -163,7 +163,6 @@ def holt_winters(months: Months, season: Floats, horizon: int) -> Floats:
     Args:
         months: Values with their season in them; below 0 counts as 0.
         season: Months of the year x series: what each is a multiple of to start with.
-        horizon: Months ahead.
     """
     size = mean_where(np.maximum(months.values, 0.0), months.known)
     shares = np.maximum(months.values, 0.0) / np.where(size > 0, size, 1.0)

@@ -88,11 +88,7 @@ async def ask(
 
 
 async def body_text(request: Request) -> bytes:
-    """Return the body of a request that is JSON or YAML.
-
-    Raises:
-        HTTPException: 415 for other content types.
-    """
+    """Return the body of a request that is JSON or YAML."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind not in _KINDS:
         raise HTTPException(

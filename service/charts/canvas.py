@@ -118,7 +118,6 @@ def svg(draw: Callable[..., Figure], *content: object, prefix: str, label: str) 
     It has no ``style``, so a page that allows none inline shows it all the same.
 
     Args:
-        content: All that is drawn, the arguments of ``draw``.
         prefix: Put before every id, for many pictures live in one page.
     """
 

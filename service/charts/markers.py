@@ -69,12 +69,7 @@ def pick_markers(
     end: pd.Timestamp,
     as_of: pd.Timestamp,
 ) -> tuple[list[Marker], int]:
-    """Return the markers of one chart in date order, and how many more would have qualified.
-
-    Args:
-        events: Newest version of each event known at ``as_of``; not modified.
-        destination: Code of the chart's destination.
-    """
+    """Return the markers of one chart in date order, and how many more would have qualified."""
     records = events.to_dict("records")
     found = [_marker(row, destination=destination, as_of=as_of) for row in records]
     fitting = [m for m in found if m is not None and start <= m.when <= end and _qualifies(m)]

@@ -113,9 +113,7 @@ def outcome_svg(publication: Publication, cells: pd.DataFrame, destination: str)
     """Return what was forecast of one destination and its actuals; empty where nothing is scored.
 
     Args:
-        publication: The newest publication.
         cells: As ``service.queries.track.cells_of``, those to be drawn; not modified.
-        destination: A code.
     """
     own = cells.loc[cells["destination"] == destination]
     if own.empty:

@@ -22,11 +22,7 @@ Step = tuple[str, float]
 
 
 def waterfall_svg(start: Step, steps: Sequence[Step], end: str, *, prefix: str) -> str:
-    """Return the picture of a sum: where it starts, what is added, and where it ends.
-
-    Args:
-        steps: What is added to it, in order.
-    """
+    """Return the picture of a sum: where it starts, what is added, and where it ends."""
     total = start[1] + sum(value for _, value in steps)
     parts = gettext("; ").join(f"{words}: {signed_tonnes(value)} t" for words, value in steps)
     label = gettext(

@@ -89,9 +89,6 @@ def from_own_page(request: Request) -> None:
     A browser sends a password to its host whoever wrote the page, so a form of another site could
     write in the name of its reader. ``Sec-Fetch-Site`` or, where it is missing, ``Origin`` names
     the site of a form; no page can change either.
-
-    Raises:
-        HTTPException: 403 if it is from another site, or neither header is present.
     """
     site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin", "")
     own = origin == f"{request.url.scheme}://{request.headers.get('host')}"

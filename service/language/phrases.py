@@ -26,7 +26,6 @@ def gettext(sentence: str, /, **values: object) -> str:
 
     Args:
         sentence: As in the catalogues; ``%`` is written ``%%``, placeholders ``%(name)s``.
-        values: The value of each placeholder, already formatted.
     """
     return Sentence(translated(sentence) % values)
 

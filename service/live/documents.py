@@ -30,7 +30,6 @@ def forecast_document(
     Args:
         rows: Forecasts of one moment (columns of ``read_forecasts``); not modified.
         destination: One that is in ``rows``.
-        scores: Of the newest backtest, for the coverage of the bands.
     """
     own = rows.loc[rows["destination"] == destination].sort_values("period")
     first = own.iloc[0]

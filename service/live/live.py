@@ -64,10 +64,6 @@ class PlanningState:
     ) -> dict[str, Record]:
         """Return the newest override of each month of a published forecast.
 
-        Args:
-            commodity: A code.
-            destination: A code.
-
         Returns:
             By month, ``YYYY-MM``: tonnes, author, reason and available_at of the newest.
         """

@@ -198,11 +198,7 @@ def newest_scores(scores: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
 
 
 def read_new_panels(engine: Engine, published: Published, kept: Panels) -> Panels:
-    """Return the panels behind what is published; those kept are not read again.
-
-    Args:
-        kept: Panels read before.
-    """
+    """Return the panels behind what is published; those kept are not read again."""
     named = set(published.panels.values())
     known = {digest: kept[digest] for digest in named & set(kept)}
     return known | read_panels(engine, named - set(known))
@@ -218,12 +214,8 @@ def make_publication(
     """Make a state whole from rows of one state of the store.
 
     Args:
-        published: The rows.
         panels: The panels behind the forecasts, by digest; without its panel a forecast is shown
             without the months before it.
-
-    Raises:
-        NothingPublishedError: There is no forecast.
     """
     moments = [pd.Timestamp(moment) for moment in published.forecasts["as_of"].unique()]
     if not moments:

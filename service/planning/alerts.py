@@ -48,13 +48,7 @@ _MESSAGES: Final = {
 def finding_of(
     rule: Record, need: Record | None, newest: Publication, before: Publication
 ) -> AlertFinding:
-    """Return the finding of one rule: the future month that moved most between publications.
-
-    Args:
-        rule: A row of the table, as plain values.
-        need: The need it watches, if any.
-        newest: The newest publication.
-    """
+    """Return the finding of one rule: the future month that moved most between publications."""
     new_values, old_values = (
         _WATCHED[rule["measure"]](rule, need, part) for part in (newest, before)
     )

@@ -28,9 +28,6 @@ def shipping_days(text: str) -> dict[str, Days]:
 
     Args:
         text: Code, least and most days of some destinations, ``USA 20-35, KOR 2-6``; may be empty.
-
-    Raises:
-        DataError: It is not written so, or the days are no span.
     """
     own: dict[str, Days] = {}
     for part in filter(None, map(str.strip, text.split(","))):

@@ -68,7 +68,6 @@ def forecast_sentences(destination: str, period: str, parts: Mapping[str, float]
     """Return why a median is what it is: the median, its main causes, the others.
 
     Args:
-        destination: Code.
         period: ``YYYY-MM``.
         parts: Tonnes by ``CONTRIBUTIONS`` and perhaps ``not_reproduced``; they add up to the
             median. The numbers shown are rounded so that they add up too.
@@ -97,9 +96,6 @@ def steps_of(parts: Mapping[str, float]) -> tuple[tuple[str, float], list[tuple[
     """Return the level of a median and what is added to it, in words and tonnes, largest first.
 
     Causes of less than ``MINOR_SHARE`` of the median are added up.
-
-    Args:
-        parts: As ``forecast_sentences``.
     """
     median = sum(parts.values())
     rounded = _rounded(parts, median)
@@ -125,7 +121,6 @@ def change_sentences(
     """Return what changed a median: by how much, the main causes, the others.
 
     Args:
-        destination: Code.
         period: ``YYYY-MM``.
         parts: Tonnes by ``CHANGES``; they add up to the change, and so do the numbers shown.
         after: The later median, in tonnes.
@@ -224,12 +219,7 @@ def explanation(
     """Return the parts of the medians of a destination.
 
     Args:
-        publication: The newest publication.
-        destination: A code.
         period: ``YYYY-MM``; None for all months.
-
-    Raises:
-        UnknownError: The destination or month was not forecast.
     """
     rows = publication.forecasts_at(moment)
     own = rows.loc[rows["destination"] == destination].sort_values("period")

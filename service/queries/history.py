@@ -20,7 +20,6 @@ def months_of(
     """Return the months of a destination, oldest first, as known at a published forecast.
 
     Args:
-        destination: A code.
         as_of: Day or moment of a published forecast; the newest if None.
 
     Returns:
@@ -57,11 +56,7 @@ def figures(
 
 
 def known_destination(publication: Publication, destination: str) -> str:
-    """Return a code that is forecast.
-
-    Raises:
-        UnknownError: It has no forecast.
-    """
+    """Return a code that is forecast."""
     if destination not in publication.answers:
         raise UnknownError(
             gettext(
@@ -83,12 +78,7 @@ MOMENT: Final = (
 
 
 def known_moment(publication: Publication, as_of: str | None) -> pd.Timestamp:
-    """Return the moment of a published forecast: of a bare day the newest, of all if None.
-
-    Raises:
-        DataError: The text is not a moment.
-        UnknownError: No forecast was published for it.
-    """
+    """Return the moment of a published forecast: of a bare day the newest, of all if None."""
     if as_of is None:
         return publication.as_of
     asked = pd.to_datetime(as_of, errors="coerce") if re.fullmatch(MOMENT, as_of) else pd.NaT

@@ -120,11 +120,7 @@ def all_needs(of: Of, planning: PlanningState) -> list[Record]:
 
 
 def need_of(of: Of, planning: PlanningState, number: int) -> Record:
-    """Return one need in force.
-
-    Raises:
-        UnknownError: There is none of that number.
-    """
+    """Return one need in force."""
     own = planning.needs.loc[planning.needs["id"] == number]
     for commodity in own["commodity"]:
         return next(d for d in need_documents(of(str(commodity)), planning) if d["id"] == number)
@@ -133,11 +129,7 @@ def need_of(of: Of, planning: PlanningState, number: int) -> Record:
 
 
 def need_document(publication: Publication, need: Record) -> Record:
-    """Return a need with its months; numbers are tonnes, chances are shares.
-
-    Args:
-        need: A row of the table, as plain values.
-    """
+    """Return a need with its months; numbers are tonnes, chances are shares."""
     rows = months_needed(publication, need)
     autocorrelation = autocorrelation_of(publication)
     ahead = rows.loc[rows["period"] >= _month_of(publication.as_of)]

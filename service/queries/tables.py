@@ -65,11 +65,7 @@ def publications(publication: Publication) -> list[Record]:
 
 
 def published_at(publication: Publication, rows: pd.DataFrame) -> pd.Timestamp | None:
-    """Return when a forecast was published, or its run ended; None where neither is recorded.
-
-    Args:
-        rows: Rows of one publication; not modified.
-    """
+    """Return when a forecast was published, or its run ended; None where neither is recorded."""
     known = publication.published.publications
     moments = known.loc[known["id"] == rows["publication"].iloc[0], "published_at"]
     if moments.notna().any():

@@ -102,9 +102,6 @@ def write_report(report: ReportInput, folder: Path) -> Path:
     report or the new one, and the old one stays when anything fails. The same input gives the
     same bytes.
 
-    Args:
-        report: What to show; not modified.
-
     Returns:
         The path of ``index.html``; beside it lie ``forecasts.csv``, ``scores.csv`` and, if it is
         drawn, ``overview.png`` and, if it has sections, a ``fan_<DESTINATION>.png`` for each.

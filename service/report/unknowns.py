@@ -18,7 +18,6 @@ def unknowns(panel: pd.DataFrame, events: pd.DataFrame, *, as_of: pd.Timestamp) 
     Args:
         panel: ``PANEL_COLUMNS``, the months known then; not modified.
         events: Newest version of each policy event known then; not modified.
-        as_of: The moment of the forecast (UTC).
     """
     today = as_of.tz_convert("UTC").tz_localize(None)
     panel = panel.loc[panel["period"] <= panel.loc[panel["destination"] == WORLD, "period"].max()]

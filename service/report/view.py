@@ -108,11 +108,7 @@ class Section:
 
 
 def outlook_of(fan: Fan, copula: ErrorCopula) -> Outlook | None:
-    """Return the outlook of one destination, or None without a forecast.
-
-    Args:
-        copula: How errors of months go together.
-    """
+    """Return the outlook of one destination, or None without a forecast."""
     rows = months_ahead(fan).head(MONTHS_IN_HEADLINE)
     if rows.empty:
         return None

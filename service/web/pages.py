@@ -39,7 +39,6 @@ def needs_page(
     """Return the page of needs, alert rules and alerts.
 
     Args:
-        shared: What all requests share.
         publication: The newest publication of the commodity that the forms are for.
         month: First and last month in the form of a need, ``YYYY-MM``.
     """

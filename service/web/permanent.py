@@ -45,11 +45,7 @@ async def numbers_route(request: Request, shared: Shared, number: Number) -> Res
 
 
 def _publication(engine: Engine, number: int) -> tuple[pd.DataFrame, Record]:
-    """Return the rows of a publication and its record.
-
-    Raises:
-        UnknownError: No published forecast has that number.
-    """
+    """Return the rows of a publication and its record."""
     rows = read_publication(engine, number)
     if rows.empty:
         raise UnknownError(

@@ -73,7 +73,6 @@ def page(
 
     Args:
         template: File below ``templates/site``.
-        publication: The newest publication.
     """
     fresh = freshness_of(publication, now=now)
     others = len(publication.published.commodities) > 1
@@ -161,11 +160,7 @@ class FormErrors:
 
 
 async def form_of(request: Request) -> Mapping[str, str]:
-    """Return the fields of a form; each occurs once.
-
-    Raises:
-        DataError: The body is not a form.
-    """
+    """Return the fields of a form; each occurs once."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip()
     try:
         text = (await request.body()).decode()
@@ -183,22 +178,14 @@ Fields = Annotated[Mapping[str, str], Depends(form_of)]
 
 
 def text_in(fields: Mapping[str, str], name: str) -> str:
-    """Return a field of a form.
-
-    Raises:
-        DataError: It is missing.
-    """
+    """Return a field of a form."""
     if name not in fields:
         raise DataError(f"The form has no field {name!r}. Expected one. Use the form of the page.")
     return fields[name].strip()
 
 
 def number_in(fields: Mapping[str, str], name: str) -> float:
-    """Return a field that is a number.
-
-    Raises:
-        DataError: It is missing, or not a number that can mean one thing only.
-    """
+    """Return a field that is a number."""
     text = text_in(fields, name)
     try:
         return float(plain_number(text, decimal=decimal_sign()))
@@ -215,11 +202,7 @@ def number_in(fields: Mapping[str, str], name: str) -> float:
 
 
 def month_in(fields: Mapping[str, str], name: str) -> pd.Timestamp:
-    """Return a field that is a month, as its first day.
-
-    Raises:
-        DataError: It is missing or not a month.
-    """
+    """Return a field that is a month, as its first day."""
     text = text_in(fields, name)
     if not re.fullmatch(MONTH_PATTERN, text):
         raise DataError(

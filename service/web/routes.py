@@ -60,11 +60,7 @@ def page_router() -> APIRouter:
 
 
 def warm(publication: Publication, asked: Collection[str]) -> Generator[object]:
-    """Draw charts, one a step: what readers see first in every language.
-
-    Args:
-        publication: The newest publication.
-    """
+    """Draw charts, one a step: what readers see first in every language."""
     for code in LANGUAGES:
         with in_language(code):
             yield from _charts(publication, is_whole=code == DEFAULT or code in asked)

@@ -214,11 +214,7 @@ async def yaml_route(request: Request, scenario: Scenario) -> Response:
 
 
 def _text_of(scenario: ScenarioQuery) -> bytes:
-    """Return the scenario.
-
-    Raises:
-        DataError: There is none, or the form has errors.
-    """
+    """Return the scenario."""
     if not scenario.text:
         errors = "; ".join(f"{name}: {text}" for name, text in scenario.view.errors.items())
         raise DataError(

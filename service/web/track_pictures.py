@@ -36,7 +36,6 @@ def replay_svg(cells: pd.DataFrame, destination: str) -> str:
     Args:
         cells: As ``store.publications.published.CELL_COLUMNS``, some of the destination; not
             modified.
-        destination: A code.
     """
     own = cells.loc[cells["destination"] == destination]
     cutoffs, periods = (pd.DatetimeIndex(own[name]) for name in ("cutoff", "period"))
@@ -243,7 +242,6 @@ def pictures_of(
     """Return the pictures.
 
     Args:
-        publication: The newest publication.
         cells: Scored months that are shown, as ``track.cells_of``; not modified.
         replay: Scores of the newest backtest, of our model and the simple rules.
     """

@@ -58,10 +58,6 @@ class Covariates:
         Returns:
             names x series x months from ``first`` to ``cutoff + horizon``; NaN in the past, and in
             the future of series not needed, where nothing was known.
-
-        Raises:
-            DataError: A value of a needed series in a month to forecast is missing or was not known
-                by the cutoff; names the cells.
         """
         if cutoff < self.first:
             raise DataError(
@@ -100,7 +96,6 @@ class Covariates:
         """Return which values needed for a forecast are not known at a cutoff.
 
         Args:
-            cutoff: Month number.
             horizon: Months to forecast after it.
 
         Returns:
@@ -112,7 +107,6 @@ class Covariates:
         """Return the values known at the end of a month, NaN where there were none.
 
         Args:
-            cutoff: Month number.
             horizon: Months after it to return.
 
         Returns:
@@ -184,10 +178,6 @@ def read_covariates(source: Path | pd.DataFrame, *, table: pd.DataFrame) -> Cova
 
     Returns:
         Values from the panel's first month to its last or, if that is later, the file's last.
-
-    Raises:
-        DataError: The file cannot be read, lacks a column, has bad cells, has two values for one
-            cell and moment, or has no value of the panel's series.
     """
     what = named(source, WHAT)
     rows = _long(read_rows(source, WHAT), what)
@@ -244,11 +234,7 @@ def _long(rows: pd.DataFrame, what: str) -> pd.DataFrame:
 
 
 def _entries(rows: pd.DataFrame, table: pd.DataFrame, what: str) -> pd.DataFrame:
-    """Return name, series (row of the table), month, value, moment (UTC) of checked rows.
-
-    Raises:
-        DataError: A cell cannot be read.
-    """
+    """Return name, series (row of the table), month, value, moment (UTC) of checked rows."""
     months, why = months_in(rows["period"], rows["destination"], what)
     values, wrong = numbers_of(rows["value"])
     cells = [shown(str(cell)) for cell in rows["value"]] if (wrong | np.isinf(values)).any() else []

@@ -49,11 +49,7 @@ class Problems:
         self.lines.add(line)
 
     def raise_if_any(self) -> None:
-        """Raise one error for all problems, in line order.
-
-        Raises:
-            DataError: there are problems.
-        """
+        """Raise one error for all problems, in line order."""
         if self.found:
             messages = [f"line {line}, {text}" for line, text in sorted(self.found)]
             raise DataError(
@@ -204,11 +200,7 @@ def read_table(path: Path, columns: Sequence[str]) -> CsvTable:
 
 
 def content_of(path: Path) -> bytes:
-    """Return the bytes of a file.
-
-    Raises:
-        DataError: it cannot be read, or is larger than ``_LARGEST``.
-    """
+    """Return the bytes of a file."""
     try:
         with path.open("rb") as file:
             content = file.read(_LARGEST + 1)
@@ -227,11 +219,7 @@ def content_of(path: Path) -> bytes:
 
 
 def decoded(name: str, content: bytes) -> str:
-    """Decode UTF-8, with or without a byte order mark.
-
-    Raises:
-        DataError: it is not UTF-8; names the line.
-    """
+    """Decode UTF-8, with or without a byte order mark."""
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as err:
@@ -245,11 +233,7 @@ def decoded(name: str, content: bytes) -> str:
 def records(
     name: str, text: str, *, mark: str = ",", remedy: str
 ) -> Iterator[tuple[int, list[str]]]:
-    """Yield each record with the number of the line it starts on.
-
-    Raises:
-        DataError: a quote is not closed; ``remedy`` is what to do.
-    """
+    """Yield each record with the number of the line it starts on."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=mark, strict=True)
     start = 1
     try:

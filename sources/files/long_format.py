@@ -43,11 +43,7 @@ def our_names(header: Sequence[str], given: Sequence[str] | None = None) -> list
 
 
 def names_of(text: str | None) -> tuple[str, str, str] | None:
-    """Return the names of series, date and value in ``--columns``.
-
-    Raises:
-        DataError: It has not three different names.
-    """
+    """Return the names of series, date and value in ``--columns``."""
     if text is None:
         return None
     names = [name.strip() for name in text.split(",")]
@@ -76,9 +72,6 @@ def read_rows(
         source: File or frame; not modified.
         what: Kind of table, to begin a message with, e.g. ``Panel``.
         given: What it calls ``OURS``, as ``our_names`` takes it.
-
-    Raises:
-        DataError: It does not exist, is no UTF-8, has no rows or cannot be read.
     """
     name = named(source, what)
     if isinstance(source, pd.DataFrame):
@@ -195,14 +188,7 @@ def read_month(text: str) -> int:
 def months_in(
     column: "pd.Series[str]", series: "pd.Series[str]", name: str
 ) -> tuple[Ints, dict[int, str]]:
-    """Return the number of the month of each row, -1 where it is none, and why by place.
-
-    Args:
-        series: Name of the series by row.
-
-    Raises:
-        DataError: The dates are those of quarters, weeks or days.
-    """
+    """Return the number of the month of each row, -1 where it is none, and why by place."""
     codes, distinct = pd.factorize(column)
     texts = [str(one) for one in distinct]
     if 2 * sum(bool(_OTHER.fullmatch(text)) for text in texts) > len(texts):

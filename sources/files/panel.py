@@ -27,11 +27,7 @@ _CODE: Final = re.compile(r"[A-Z]{0,2}\d{4,10}", re.ASCII)
 
 
 def read_commodities(path: Path) -> dict[str, str]:
-    """Return the commodities of a CSV file, in its order, with their names, which may be empty.
-
-    Raises:
-        DataError: The file cannot be read, has other columns, no rows or bad cells; names lines.
-    """
+    """Return the commodities of a CSV file, in its order, with their names, which may be empty."""
     table = read_table(path, _COLUMNS)
     found: dict[str, str] = {}
     for row in table.rows:

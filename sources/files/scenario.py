@@ -21,12 +21,7 @@ MOST_BYTES: Final = 64_000
 
 
 def read_scenario(name: str, content: bytes, context: ScenarioContext) -> Scenario:
-    """Return a scenario from YAML (or JSON, which is YAML).
-
-    Raises:
-        DataError: It is empty, too large, not a scenario, or contradicts itself or the calendar;
-            names the lines.
-    """
+    """Return a scenario from YAML (or JSON, which is YAML)."""
     if len(content) > MOST_BYTES:
         raise DataError(
             f"{name} has {len(content):,} bytes. Expected at most {MOST_BYTES:,}. "
@@ -57,9 +52,6 @@ def with_probabilities(
 
     Args:
         texts: ``EVENT=PROBABILITY`` each, of acts that are known or in the scenario.
-
-    Raises:
-        DataError: A probability is none, or its act is not there, or has begun.
     """
     acts = {act.event_id: act for act in scenario.levers.acts}
     for text in texts:

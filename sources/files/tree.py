@@ -31,11 +31,6 @@ def read_tree(path: Path, series: Sequence[str], *, left_out: Collection[str] = 
     Returns:
         The parts of each sum, in the order of the file; a sum without parts is left out. A
         destination that a sum reaches in several ways (by country and by product) counts once.
-
-    Raises:
-        DataError: The file cannot be read, has other columns, no rows, empty cells, a part that is
-            neither in the panel nor a sum, one named twice in a sum, or sums in a circle; names
-            file, lines and values.
     """
     if not path.is_file():
         raise DataError(
@@ -66,10 +61,6 @@ def tree_of_panel(rows: pd.DataFrame, *, file: str = "the panel") -> Parts | Non
 
     Returns:
         By sum its parts, as ``read_tree`` does; None if there is no such column or nothing in it.
-
-    Raises:
-        DataError: A destination has different sums, or one twice, or sums form a circle; names
-            them.
     """
     if "part_of" not in rows.columns:
         return None

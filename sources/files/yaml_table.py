@@ -67,11 +67,7 @@ def rows_of(
 
 
 def composed(name: str, content: bytes) -> yaml.Node | None:
-    """Return the YAML tree of a file, None where it is empty; nothing in it is executed.
-
-    Raises:
-        DataError: it is not YAML in UTF-8.
-    """
+    """Return the YAML tree of a file, None where it is empty; nothing in it is executed."""
     try:
         node: yaml.Node | None = yaml.compose(decoded(name, content), Loader=_PlainLoader)
     except yaml.YAMLError as err:

@@ -271,11 +271,7 @@ def ticket_in(body: bytes) -> str | None:
 
 
 def read_status(body: bytes) -> str:
-    """Return the state of a ticket: SUBMITTED, PROCESSING, AVAILABLE or EXPIRED.
-
-    Raises:
-        ValueError: The body has none.
-    """
+    """Return the state of a ticket: SUBMITTED, PROCESSING, AVAILABLE or EXPIRED."""
     if (found := _STATUS.search(_soap(body))) is None:
         raise ValueError("it has no status of the request")
     return found[1]
@@ -296,12 +292,7 @@ def read_flows(body: bytes) -> dict[str, str]:
 
 
 def read_data(body: bytes) -> pd.DataFrame:
-    """Return observations: one column per dimension, and ``value``, a number or its text.
-
-    Raises:
-        ValueError: The body is not a data message, or repeats an observation.
-        TooMuchError: It announces a file for later instead of data.
-    """
+    """Return observations: one column per dimension, and ``value``, a number or its text."""
     message = _message(body, DataMessage)
     if message.footer is not None and not any(len(part) for part in message.data):
         raise TooMuchError(

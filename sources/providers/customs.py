@@ -238,11 +238,7 @@ class CustomsDownload:
 
 
 def decoded(name: str, content: bytes) -> tuple[str, str]:
-    """Return the text and its encoding: UTF-16, UTF-8 or GB18030, with or without a mark.
-
-    Raises:
-        DataError: it is none of these.
-    """
+    """Return the text and its encoding: UTF-16, UTF-8 or GB18030, with or without a mark."""
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         likely: tuple[str, ...] = ("utf-16",)
     else:

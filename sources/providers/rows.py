@@ -66,11 +66,7 @@ def observations(
 
 
 def records_in(answer: object, name: str, *, provider: str, url: str) -> list[Mapping[str, object]]:
-    """Return the list of records an answer keeps under ``name``.
-
-    Raises:
-        SourceError: The answer has another shape; names what it has.
-    """
+    """Return the list of records an answer keeps under ``name``."""
     held = answer.get(name) if isinstance(answer, Mapping) else None
     if isinstance(held, list) and all(isinstance(record, Mapping) for record in held):
         return held
@@ -132,9 +128,6 @@ def readable(
     """Return the rows whose numbers can be read, as floats, and how many others there are.
 
     A cell without a number is NaN; one that is filled with anything else breaks its row alone.
-
-    Raises:
-        SourceError: Most rows are broken, so the column has changed.
     """
     read, broken = frame.copy(), pd.Series(data=False, index=frame.index)
     for name in names:

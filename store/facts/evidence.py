@@ -97,7 +97,6 @@ def save_label(engine: Engine, commodity: str, label: str, *, at: datetime) -> b
     """Save the label of a commodity, unless it has this label already.
 
     Args:
-        commodity: a code.
         label: one line of text; empty leaves the earlier label in force.
 
     Returns: whether it is new.

@@ -257,7 +257,6 @@ def fetch(
     Args:
         as_of: leave out rows that became known later; None reads all.
         until: leave out rows of later ingests than this one; None reads all.
-        wanted: conditions a row must meet.
         columns: names of the columns to read; None reads all that a source fills.
     """
     listed = source_columns(table) if columns is None else [table.columns[name] for name in columns]

@@ -108,10 +108,6 @@ def release(
     """Write a refused file after all and record who decided it, in one transaction.
 
     Rows that repeat known values are left out, as in any ingest.
-
-    Raises:
-        DataError: there is no such file, it was released before, or its rows break their schema
-            or contradict the store; the file then stays in quarantine.
     """
     with writing(engine) as connection:
         entry = _entry(connection, id)
@@ -192,11 +188,7 @@ def decide(
     actor: str,
     note: str = "",
 ) -> None:
-    """Record a decision on an item.
-
-    Raises:
-        DataError: there is no such item, or it is decided.
-    """
+    """Record a decision on an item."""
     with writing(engine) as connection:
         row = connection.execute(select(reviews).where(reviews.c.id == id)).first()
         if row is None or row.decided_at is not None:

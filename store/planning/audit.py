@@ -42,11 +42,7 @@ THINGS: Final = {
 
 
 def checked_name(text: str, what: str, *, longest: int = LONGEST_NAME) -> str:
-    """Return a one-line text without surrounding blanks.
-
-    Raises:
-        DataError: it is empty, too long or has unprintable characters.
-    """
+    """Return a one-line text without surrounding blanks."""
     name = text.strip()
     if not name or len(name) > longest or not name.isprintable():
         raise DataError(
@@ -83,13 +79,7 @@ class AuditTrail:
     def note(
         self, action: str, thing: str, *, before: AuditValues = None, after: AuditValues = None
     ) -> None:
-        """Add a row to the trail, within the transaction.
-
-        Args:
-            action: What was done, e.g. ``create``.
-            thing: The object of the action, e.g. ``need 3``.
-            before: Its values before.
-        """
+        """Add a row to the trail, within the transaction."""
         row = {
             "at": self.at,
             "token_id": self.token_id,
@@ -196,11 +186,7 @@ def create_token(
 
 
 def revoke_token(engine: Engine, number: int, *, at: datetime, actor: str = "") -> None:
-    """Revoke a token permanently; ``actor`` is recorded in the audit trail.
-
-    Raises:
-        DataError: there is no such token, or it was revoked before.
-    """
+    """Revoke a token permanently; ``actor`` is recorded in the audit trail."""
     live = (tokens.c.id == number) & tokens.c.revoked_at.is_(None)
     with audited(engine, Actor(actor), at=at) as trail:
         connection = trail.connection

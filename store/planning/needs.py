@@ -78,11 +78,7 @@ def end_need(engine: Engine, number: int, *, who: Actor, at: datetime) -> None:
 
 
 def check_room(trail: AuditTrail, table: Table, what: str) -> None:
-    """Check that a writer has less than ``MOST_ACTIVE`` active rows in a table.
-
-    Raises:
-        DataError: it has as many.
-    """
+    """Check that a writer has less than ``MOST_ACTIVE`` active rows in a table."""
     own = (table.c.author == trail.actor) & table.c.ended_at.is_(None)
     count = trail.connection.execute(select(func.count()).where(own)).scalar_one()
     if count >= MOST_ACTIVE:
@@ -130,11 +126,7 @@ def _forecast_of(connection: Connection, commodity: str) -> tuple[str, ...]:
 
 
 def end_row(trail: AuditTrail, table: Table, number: int, what: str) -> None:
-    """End an active row, with its audit row.
-
-    Raises:
-        MissingError: there is no such row, or it has ended.
-    """
+    """End an active row, with its audit row."""
     live = table.c.ended_at.is_(None)
     ended = update(table).where(live & (table.c.id == number)).values(ended_at=trail.at)
     if not trail.connection.execute(ended).rowcount:

@@ -116,10 +116,6 @@ def approve(
 
     Args:
         ahead_from: First month not yet released at that moment.
-
-    Raises:
-        DataError: It is not held, its rows no longer match their digest, or other values are
-            published under their keys; then nothing is published.
     """
     with audited(engine, Actor(actor), at=at) as trail:
         connection = trail.connection
@@ -157,11 +153,7 @@ def reject(engine: Engine, number: int, *, at: datetime, actor: str, reason: str
 
 
 def held_forecasts(engine: Engine, number: int) -> pd.DataFrame:
-    """Return the rows of a held publication, columns as ``store.facts.reading.read_forecasts``.
-
-    Raises:
-        DataError: There is none of that number, or it was published at once.
-    """
+    """Return the rows of a held publication, columns as ``store.facts.reading.read_forecasts``."""
     with engine.begin() as connection:
         entry = _entry(connection, number)
     if not entry.payload:

@@ -45,7 +45,6 @@ def publish_forecasts(
         frame: columns of a forecast file, ``model`` being the model's version; ``drivers``
             and ``contributions`` (JSON) and ``reason`` (why the fallback chain went past earlier
             models) if there are any. Not modified.
-        context: moment and environment of the publication, if known.
 
     Raises:
         DataError: a row breaks the contract, or two rows of one key disagree.
@@ -88,8 +87,6 @@ def hold_forecasts(
 
     Args:
         frame: as for ``publish_forecasts``; not modified.
-        because: what a person must check.
-        context: moment and environment of the publication, if known.
 
     Raises:
         DataError: a row breaks the contract.
@@ -198,11 +195,7 @@ def finish_run(
     model_version: str | None = None,
     mlflow_run_id: str | None = None,
 ) -> None:
-    """Record how a run ended; values of None leave the column as it is.
-
-    Raises:
-        StoreError: no such run was started.
-    """
+    """Record how a run ended; values of None leave the column as it is."""
     optional = {"model_version": model_version, "mlflow_run_id": mlflow_run_id}
     values = {name: value for name, value in optional.items() if value is not None}
     change = update(runs).where(runs.c.run_id == run_id)

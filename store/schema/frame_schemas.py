@@ -77,8 +77,6 @@ def _of_table(
 
     Args:
         filled: text columns that may not be empty.
-        checks: checks of whole rows.
-        rules: columns with a check of their own.
     """
     columns = {
         column.name: rules.get(column.name) or _by_type(column, filled=column.name in filled)
@@ -219,11 +217,7 @@ def validate(frame: pd.DataFrame, name: str, *, where: str) -> pd.DataFrame:
     Columns beyond the schema stay. The frame is not modified.
 
     Args:
-        frame: rows to check.
         name: a key of ``SCHEMAS``.
-
-    Raises:
-        DataError: a column is missing or a row breaks the schema; names column, row and value.
     """
     try:
         checked = SCHEMAS[name].validate(frame, lazy=True)
