@@ -12,8 +12,7 @@ from flows.analysis.explain import explain_if_possible
 from flows.clock import last_of_day, utc_now
 from flows.context.console import echo
 from flows.context.jobs import recorded_job
-from flows.context.prefect_artifacts import leave_forecast
-from flows.context.prefect_runs import in_prefect
+from flows.context.prefect_runs import in_prefect, leave_table
 from flows.context.stores import (
     MAIN_JOB,
     made_store,
@@ -47,7 +46,7 @@ from store.facts.reading import latest_forecast
 from store.publications.decisions import held_forecasts
 from store.publications.publishing import settle_runs
 from store.settings import Settings
-from store.vocabulary import COMMODITY
+from store.vocabulary import COMMODITY, WORLD
 
 Pipeline = EvidencePipeline | TablePipeline
 """Both hold ``config`` and ``snapshot``, and have the same methods: ``is_current``, ``forecast``,
@@ -202,8 +201,9 @@ def _recorded(pipeline: Pipeline) -> RunOutcome:
     with recorded_job(pipeline.snapshot, config.flow, commodity=config.published_as):
         outcome = _run(pipeline)
     state = f"HELD: {outcome.held}." if outcome.held else f"{outcome.rows_published} new rows."
-    goods = "" if outcome.is_main else outcome.commodity
-    leave_forecast(outcome.forecasts, outcome.report, f"{state} {outcome.verdict}", goods=goods)
+    world = outcome.forecasts.loc[outcome.forecasts["destination"] == WORLD]
+    about = f"{outcome.commodity}, world, tonnes. {state} {outcome.verdict}"
+    leave_table("world-forecast", world[["period", "p10", "p50", "p90"]].round(0), about)
     return outcome
 
 

@@ -23,8 +23,7 @@ from service.live.publication import Recent
 from service.queries.arrivals import SHIPPING_DAYS, Days
 from service.scenarios import ScenarioEngine, ScenarioPool
 from service.state import State
-from service.web.error_page import error_page
-from service.web.render import compiled
+from service.web.render import compiled, error_page
 from service.web.routes import page_router, warm
 
 VERSION: Final = "1"

@@ -136,7 +136,7 @@ def report(
 
     Page, charts, numbers and dates are in the language; CSV files are the same in all.
     """
-    from flows.publishing.past_report import write_past_report
+    from flows.publishing.reporting import write_past_report
 
     settings = Settings()
     page = write_past_report(

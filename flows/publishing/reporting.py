@@ -1,20 +1,37 @@
 """What the report on a forecast shows, of a run's own and of a publication."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any, Final
 
 import pandas as pd
+from sqlalchemy import Engine
 
+from flows.context.stores import store_of
 from flows.publishing.evidence_pipeline import EvidencePipeline
-from flows.publishing.run_config import RunConfig
+from flows.publishing.publish import held_folder, report_folder
+from flows.publishing.run_config import RunConfig, config_of
 from flows.publishing.table_pipeline import TablePipeline
+from flows.publishing.table_snapshot import open_table
 from flows.training.backtest import kept_scores
 from flows.training.predict import BacktestedForecast
 from service.charts.fan import ReportInput
 from service.language.choice import in_language
+from service.live.publication import newest_scores
 from service.report.report import write_report
+from service.report.unknowns import unknowns
+from store.asof import EVENT_KEY, known_at
+from store.errors import DataError
+from store.facts.evidence import read_label
+from store.facts.reading import read_events, read_publication, read_scores
 from store.messages import Message
-from store.publications.panels import StoredPanel
+from store.publications.decisions import held_forecasts
+from store.publications.integrity import read_publications
+from store.publications.panels import StoredPanel, read_panels
+from store.settings import Settings
+from store.vocabulary import Language
 
 
 def write_run_report(
@@ -69,3 +86,98 @@ def report_input(
         pictures=pictures,
         sections=is_main,
     )
+
+
+SCORE_COLUMNS: Final = ("model", "scope", "cells", "metric", "value", "horizon_from", "horizon_to")
+"""Of a run's own file of scores, in which the model that publishes has no version."""
+
+
+def write_past_report(
+    settings: Settings,
+    number: int | None,
+    *,
+    commodity: str,
+    language: Language,
+    folder: Path | None,
+) -> Path:
+    """Write the report on a publication and return its page.
+
+    Args:
+        number: Of the publication, published or held; None takes the newest published.
+        commodity: As published, where no number is given.
+        folder: Where it goes; None is beside the report of the run, named after the language.
+
+    Raises:
+        DataError: There is no such publication, its panel is not stored, or ``folder`` holds other
+            things.
+    """
+    engine = store_of(settings)
+    one = _publication(engine, number, commodity)
+    if folder is None:
+        config = config_of(str(one["commodity"]))
+        own = report_folder(settings, config, one["as_of"], int(one["id"]))
+        own = own if one["state"] == "published" else held_folder(own)
+        folder = own.with_name(f"{own.name}.{language}")
+    with in_language(language):
+        return write_report(_report(settings, engine, one), folder)
+
+
+def _publication(engine: Engine, number: int | None, commodity: str) -> Mapping[str, Any]:
+    """Return one row of ``read_publications``."""
+    known = read_publications(engine)
+    if number is None:
+        own = known.loc[known["commodity"].eq(commodity) & known["state"].eq("published")]
+        which = f"published forecast of {commodity}"
+    else:
+        own, which = known.loc[known["id"] == number], f"publication {number}"
+    if own.empty:
+        raise DataError(
+            f"There is no {which} to report on. Expected one of `magnetcast publications list`. "
+            "Take one of those, or publish with `magnetcast run`."
+        )
+    return {str(name): value for name, value in own.iloc[-1].items()}
+
+
+def _report(settings: Settings, engine: Engine, one: Mapping[str, Any]) -> ReportInput:
+    """Return what the report of a publication shows, from what is kept of it."""
+    key, as_of, made_with = (
+        str(one["commodity"]),
+        one["as_of"],
+        json.loads(one["made_with"] or "{}"),
+    )
+    config = replace(config_of(key), label=read_label(engine, key))
+    panel = read_panels(engine, [one["panel"]]).get(one["panel"])
+    if panel is None:
+        raise DataError(
+            f"The panel behind publication {one['id']} is not stored. Expected one, which the "
+            "service stores when it starts. Run `magnetcast serve`, then again."
+        )
+    events = None
+    if config_of(key).is_main:
+        known = read_events(engine, as_of=as_of, until=made_with.get("ingest"))
+        events = known_at(known, key=EVENT_KEY, as_of=as_of)
+    return report_input(
+        config,
+        _rows(engine, one),
+        panel,
+        events=events,
+        scores=newest_scores(read_scores(engine, commodity=key), as_of)[list(SCORE_COLUMNS)],
+        sentences=unknowns(panel.frame, events, as_of=as_of)
+        if events is not None
+        else _notes(settings, config, as_of, made_with),
+        pictures=settings.pictures,
+    )
+
+
+def _rows(engine: Engine, one: Mapping[str, Any]) -> pd.DataFrame:
+    number = int(one["id"])
+    found = read_publication(engine, number)
+    return held_forecasts(engine, number) if found.empty else found
+
+
+def _notes(
+    settings: Settings, config: RunConfig, as_of: pd.Timestamp, made_with: Mapping[str, Any]
+) -> list[Message]:
+    """Return what was odd about a table at a moment, by the figures it was forecast from."""
+    snapshot = open_table(settings, as_of, config.commodity, until=made_with.get("ingest"))
+    return TablePipeline(snapshot).unknowns()

@@ -5,13 +5,14 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import mlflow
+import numpy as np
 import pandas as pd
 
-from features.panel.partner_table import PartnerTable
+from features.months import month_starts
+from features.panel.partner_table import PartnerTable, full_sources, is_cell
 from flows.context.console import echo, track
 from flows.context.prefect_runs import prefect_step
 from flows.context.provenance import git_commit
-from flows.publishing.panels import table_panel
 from flows.publishing.publish import RunEntry
 from flows.publishing.run_config import RunConfig
 from flows.publishing.table_snapshot import TableSnapshot, open_table
@@ -21,14 +22,64 @@ from models.evaluation.backtest import Backtest, backtest_tables
 from models.evaluation.scores import scoreboard
 from models.forecasting.fallback import reason_of
 from models.forecasting.forecaster import MODEL
+from models.reconciliation.tree import add_sums, tree_of
 from models.registry.runs import log_panel, log_table, open_run
 from models.statistical.pretrained import marked
+from store.asof import OBSERVATION_KEY, known_at
 from store.errors import DataError, StoreError
+from store.facts.evidence import MEASURE
 from store.messages import Message, message
-from store.publications.panels import StoredPanel
+from store.publications.panels import NO_PANEL, StoredPanel
 from store.publications.publishing import write_scores
 from store.settings import Settings
 from store.vocabulary import ALL, EU27, WORLD
+
+
+def table_panel(table: PartnerTable, observations: pd.DataFrame) -> StoredPanel:
+    """Return a full partner table as the panel behind its forecast.
+
+    Cells that a source lists are observed; sums, remainders and what no source of a listed month
+    lists are derived. Tonnes are as they are stated, and nothing else tells of a cell, so that
+    nothing can contradict it.
+
+    Args:
+        observations: What it was made from: all versions of the commodity's figures; not modified.
+    """
+    whole = add_sums(table.tonnes, tree_of(table.parts, table.tonnes.index))
+    months = month_starts(whole.columns.to_numpy(dtype=np.int64))
+    cells = (
+        whole.set_axis(months, axis=1)
+        .rename_axis("destination")
+        .melt(var_name="period", value_name="tonnes", ignore_index=False)
+        .dropna(subset=["tonnes"])
+        .reset_index()
+    )
+    listed = _listed_at(observations, table.commodity, table.as_of)
+    keys = pd.MultiIndex.from_frame(cells[["destination", "period"]])
+    own = listed.reindex(keys).set_axis(cells.index)
+    of_month = cells["period"].map(listed.groupby("period").max())
+    return StoredPanel(
+        cells.assign(
+            stderr_log=0.0,
+            kind=np.where(own.notna(), "observed", "derived"),
+            available_at=own.fillna(of_month).fillna(table.as_of),
+        ),
+        NO_PANEL.contradictions,
+    )
+
+
+def _listed_at(
+    observations: pd.DataFrame, commodity: str, as_of: pd.Timestamp
+) -> "pd.Series[pd.Timestamp]":
+    """Return by destination and period when the newest figure known at ``as_of`` came out."""
+    is_weight = is_cell(observations, commodity) & observations["measure"].eq(MEASURE)
+    known = known_at(
+        observations.loc[is_weight & observations["usable"]], key=OBSERVATION_KEY, as_of=as_of
+    )
+    listed = known.loc[known["source"].isin(full_sources(known))]
+    named = listed.rename(columns={"period_from": "period"})
+    return named.groupby(["destination", "period"])["available_at"].max()
+
 
 backtest_task = prefect_step("backtest-tables")(backtest_tables)
 forecast_task = prefect_step("forecast-tables")(TableSnapshot.forecast)

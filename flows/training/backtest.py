@@ -14,8 +14,7 @@ from matplotlib.figure import Figure
 from flows.context.console import LOG, echo
 from flows.context.jobs import recorded_job
 from flows.context.output import write_result
-from flows.context.prefect_artifacts import key_of, leave_picture, leave_table
-from flows.context.prefect_runs import prefect_step
+from flows.context.prefect_runs import leave_table, prefect_step
 from flows.context.provenance import git_commit
 from flows.context.recipes import magnets_recipe
 from flows.context.workspace import Workspace, open_workspace
@@ -309,10 +308,6 @@ def write_scoreboard(board: Scoreboard, folder: Path) -> list[str]:
     return [*board.tables, *figures]
 
 
-_SHOWN: Final = ("wape_by_origin.png", "mase_by_horizon.png", "coverage_by_horizon.png")
-"""Plots that Prefect's page of the run shows too."""
-
-
 def log_scoreboard(board: Scoreboard, *, pictures: bool) -> None:
     """Keep tables, the curves by horizon and scores by regime in MLflow, and plots."""
     log_board(board.board)
@@ -320,8 +315,6 @@ def log_scoreboard(board: Scoreboard, *, pictures: bool) -> None:
         log_table(table, name)
     for name, figure in board.figures().items() if pictures else ():
         mlflow.log_figure(figure, name)
-        if name in _SHOWN:
-            leave_picture(key_of("backtest", Path(name).stem), figure, "Errors at past origins.")
 
 
 def log_board(board: pd.DataFrame) -> None:

@@ -7,8 +7,7 @@ from typing import Final
 import pandas as pd
 
 from flows.context.console import LOG, echo
-from flows.context.prefect_artifacts import leave_table
-from flows.context.prefect_runs import prefect_step
+from flows.context.prefect_runs import leave_table, prefect_step
 from flows.context.provenance import actor, git_commit
 from flows.context.workspace import Workspace, open_workspace
 from flows.training.backtest import cells_of

@@ -21,7 +21,7 @@ from service.language.choice import chosen
 from service.live.publication import Publication
 from service.messages import message_of
 from service.planning import entries
-from service.planning.feed import ADDRESS, atom
+from service.planning.alerts import ADDRESS, atom
 from service.queries.history import known_destination
 from service.state import (
     Chosen,

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from http import HTTPStatus
 from typing import Annotated, Any, Final
 from urllib.parse import parse_qsl
 
@@ -213,3 +214,15 @@ def month_in(fields: Mapping[str, str], name: str) -> pd.Timestamp:
             )
         )
     return month_start(text)
+
+
+def error_page(status: int, title: str, detail: str, kept: str) -> str:
+    """Return the page of an error; ``kept`` are the fields that a switch of the language keeps."""
+    return bare_page(
+        "error.html.j2",
+        status=status,
+        title=gettext(title),
+        detail=detail,
+        is_waiting=status == HTTPStatus.SERVICE_UNAVAILABLE,
+        kept=kept,
+    )

@@ -22,11 +22,10 @@ from service.state import Current, Goods, Health, Planning, Shared, may_read
 from service.web import explore, forecast_pages, permanent, scenario_routes
 from service.web import planning as planning_routes
 from service.web.forecast_pages import destination_page, goods_page, overview
-from service.web.pages import data_page, policy_page, track_page, track_pictures
+from service.web.pages import data_page, policy_page, status_page, track_page, track_pictures
 from service.web.planning import form_page
 from service.web.render import stylesheet
 from service.web.scripts import script_reply
-from service.web.status_page import status_page
 from service.web.what_if import SCRIPT_ADDRESS, first_charts
 from service.wording import file_of
 

@@ -9,8 +9,7 @@ import numpy as np
 import pandas as pd
 from sqlalchemy import Boolean, Column, CursorResult, Date, Float, Integer, Table
 
-from store.schema.columns import TEXT_FORMAT, UtcMoment
-from store.schema.tables import metadata, source_columns
+from store.schema.tables import TEXT_FORMAT, UtcMoment, metadata, source_columns
 
 Scalar: TypeAlias = str | float | int | bool | date | datetime | None
 

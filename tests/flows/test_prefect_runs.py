@@ -1,8 +1,6 @@
 """What a job leaves in Prefect: names, tags, messages, states and artifacts."""
 
 import asyncio
-import base64
-import io
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
@@ -10,8 +8,6 @@ from uuid import UUID
 
 import pandas as pd
 import pytest
-from matplotlib.figure import Figure
-from PIL import Image
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import (
     FlowRunFilter,
@@ -23,8 +19,7 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.runtime import flow_run
 
 from flows.context.console import LOG, echo
-from flows.context.prefect_artifacts import WIDTH, leave_picture, leave_table
-from flows.context.prefect_runs import in_prefect, prefect_step
+from flows.context.prefect_runs import in_prefect, leave_table, prefect_step
 from tests.data.builders import at
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("prefect_api")]
@@ -51,7 +46,6 @@ def measure(about: str = "85051110") -> UUID:
         leave_table(
             "tonnes", pd.DataFrame({"place": ["USA"], "tonnes": [1 / 3]}), "What was found."
         )
-        leave_picture("drawn", Figure(figsize=(20, 10)), "How it looks.")
         assert isinstance(flow_run.id, str)
         return UUID(flow_run.id)
 
@@ -109,20 +103,15 @@ def test_messages_and_steps_stay_beside_the_run() -> None:
     assert asked(read_states(found)) == [("weigh", "Completed")]
 
 
-def test_tables_and_pictures_stay_beside_the_run() -> None:
+def test_tables_stay_beside_the_run() -> None:
     found = asked(read_artifacts(measure()))
 
     assert found["tonnes"]["type"] == "table"
     assert found["tonnes"]["description"] == "What was found."
     assert '"tonnes": [0.333]' in found["tonnes"]["data"]
-    head, _, data = found["drawn"]["data"].partition(",")
-    assert head == "data:image/png;base64"
-    assert Image.open(io.BytesIO(base64.b64decode(data))).size == (WIDTH, WIDTH // 2)
 
 
 def test_outside_a_run_nothing_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("prefect.artifacts.create_table_artifact", pytest.fail)
-    monkeypatch.setattr("prefect.artifacts.create_image_artifact", pytest.fail)
 
     leave_table("tonnes", pd.DataFrame({"tonnes": [1.0]}), "Nobody asked.")
-    leave_picture("drawn", b"", "Nobody asked.")

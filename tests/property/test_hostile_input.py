@@ -18,9 +18,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from flows.cli import app
+from sources.bundled.all_tables import Rankings
 from sources.bundled.policy_events import PolicyEvents, TariffRates
 from sources.bundled.published_figures import PublishedFigures
-from sources.bundled.rankings import Rankings
 from sources.bundled.release_calendar import ReleaseCalendar, ReleaseDates
 from sources.files.covariates import read_covariates
 from sources.files.panel import panel_of, read_commodities, read_panel

@@ -7,8 +7,8 @@ from typing import get_args
 
 import pytest
 
-from flows.publishing.past_report import write_past_report
 from flows.publishing.publish import objections, publish
+from flows.publishing.reporting import write_past_report
 from store.publications.panels import panel_behind
 from store.settings import Settings
 from store.vocabulary import COMMODITY, Language

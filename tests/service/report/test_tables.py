@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from service.report.terminal_tables import forecast_table
+from flows.cli.run_commands import forecast_table
 from tests.service.builders import make_forecasts
 
 

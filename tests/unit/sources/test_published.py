@@ -3,8 +3,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from sources.bundled.all_tables import Rankings
 from sources.bundled.published_figures import PublishedFigures
-from sources.bundled.rankings import Rankings
 from sources.bundled.release_calendar import ReleaseCalendar
 from store.errors import DataError
 from tests.data.store_builders import FIGURE, RANKING, write_csv
