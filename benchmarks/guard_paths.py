@@ -94,7 +94,7 @@ def _engine_paths() -> Iterator[tuple[str, Path]]:
     def train() -> object:
         return engine_at(values[:16], last=last, horizon=3, first=0, spec=small)
 
-    small = replace(BRIEF, pairs=60, rows=200, rounds=2, leaves=3)
+    small = replace(BRIEF, pairs=60, rows=200, num_iterations=2, num_leaves=3)
     season = season_profiles(values)
     yield "engine features", features
     yield "experts", lambda: [one(values, season, 6) for one in EXPERTS.values()]

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from flows.cli.options import AsOf, Form, Out, RecipeFile, Sets, moment
 from flows.context.output import write_result
 from flows.context.recipes import Recipe, RecipeRequest, SpecT, magnets_recipe, panel_recipe
-from models.learning.spec import ALIASES, MODELS
+from models.learning.spec import MODELS
 from store.database import shown_address
 from store.errors import DataError
 from store.settings import Settings
@@ -81,7 +81,5 @@ def _settings(settings: Settings) -> Iterator[Row]:
 def _parameters(model: str, recipe: Recipe[SpecT]) -> Iterator[Row]:
     for name, value in recipe.spec.choices.items():
         bounds = recipe.spec.bounds()[name]
-        others = [text for text, own in ALIASES.items() if own == name]
-        also = f"; also {', '.join(others)}" if others else ""
         source = recipe.sources.get(name, "default")
-        yield f"{model}.{name}", str(value), bounds.unit, source, f"{bounds.meaning}{also}"
+        yield f"{model}.{name}", str(value), bounds.unit, source, bounds.meaning

@@ -29,13 +29,10 @@ def train(
     ] = None,
     before: Annotated[
         str | None,
-        Parameter(help="Last month tuned on, for all panels or each; their own if left out."),
+        Parameter(help="Last month tuned on; that of each panel if left out."),
     ] = None,
     horizon: Annotated[
-        str | None,
-        Parameter(
-            help="Months to forecast when tuning, for all panels or each; 6 months if left out."
-        ),
+        int | None, Parameter(help="Months to forecast when tuning; 6 months if left out.")
     ] = None,
     out: Annotated[
         Path | None, Parameter(help="JSON file for the tuned choices; stdout if left out.")

@@ -11,11 +11,9 @@ import pandas as pd
 from features.panel.system import PRIOR, PanelPrior
 from flows.context.console import echo
 from models.learning.spec import (
-    ALIASES,
     EngineSpec,
     ModelSpec,
     Spec,
-    known_name,
     parameters_of,
     read_recipe,
     with_parameters,
@@ -115,16 +113,9 @@ def _of_champion(settings: Settings, as_of: pd.Timestamp) -> Recipe[ModelSpec]:
 def _of_file(file: str, start: SpecT) -> Recipe[SpecT]:
     if file == _DEFAULT:
         return Recipe(start)
-    path = Path(file)
-    spec, left_out = read_recipe(path, type(start))
-    if left_out:
-        echo(
-            f"recipe    {path} was found for the panel engine; of what it changed, the magnets' "
-            f"model has {', '.join(spec.changed) or 'nothing'}, and not {', '.join(left_out)}"
-        )
-    changed = spec.changed
-    both = with_parameters(start, changed, where=f"Recipe {path}")
-    return Recipe(both, dict.fromkeys(changed, str(path)))
+    changed = read_recipe(Path(file), type(start)).changed
+    both = with_parameters(start, changed, where=f"Recipe {file}")
+    return Recipe(both, dict.fromkeys(changed, file))
 
 
 def _changed(recipe: Recipe[SpecT], asked: RecipeRequest) -> Recipe[SpecT]:
@@ -135,10 +126,7 @@ def _changed(recipe: Recipe[SpecT], asked: RecipeRequest) -> Recipe[SpecT]:
                 raise DataError(f"--set {name} is given twice. Expected it once. Leave one out.")
             given[name] = value
     spec = with_parameters(recipe.spec, given, where="--set")
-    for name in sorted(set(given) & set(ALIASES)):
-        echo(f"recipe    {name} is called {ALIASES[name]} here")
-    names = [known_name(type(spec), name, where="--set") for name in given]
-    return Recipe(spec, {**recipe.sources, **dict.fromkeys(names, "--set")})
+    return Recipe(spec, {**recipe.sources, **dict.fromkeys(given, "--set")})
 
 
 def kept(spec: ModelSpec) -> str:

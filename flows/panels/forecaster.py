@@ -39,12 +39,12 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
     def __init__(
         self,
         *,
-        rounds: int = _DEFAULT.rounds,
+        num_iterations: int = _DEFAULT.num_iterations,
         learning_rate: float = _DEFAULT.learning_rate,
-        leaves: int = _DEFAULT.leaves,
-        least_rows: int = _DEFAULT.least_rows,
-        l2: float = _DEFAULT.l2,
-        feature_share: float = _DEFAULT.feature_share,
+        num_leaves: int = _DEFAULT.num_leaves,
+        min_data_in_leaf: int = _DEFAULT.min_data_in_leaf,
+        lambda_l2: float = _DEFAULT.lambda_l2,
+        feature_fraction: float = _DEFAULT.feature_fraction,
         ridge: float = _DEFAULT.ridge,
         half_life: float = _DEFAULT.half_life,
         span: int = _DEFAULT.span,
@@ -59,9 +59,9 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
 
         Args:
             learning_rate: Share of a tree's correction that is taken.
-            leaves: Leaves of a tree, at most.
-            least_rows: Rows in a leaf, at least.
-            feature_share: Share of the features that a tree sees.
+            num_leaves: Leaves of a tree, at most.
+            min_data_in_leaf: Rows in a leaf, at least.
+            feature_fraction: Share of the features that a tree sees.
             ridge: Worth of the belief that the experts' middle needs no correction, in rows.
             half_life: Age at which a past origin counts half, in months.
             span: Months back to the earliest past origin, besides the horizon.
@@ -69,12 +69,12 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
             pretrained: 1 adds a pretrained network to the experts, which needs
                 ``magnetcast[pretrained]`` and warns that public panels may have trained it.
         """
-        self.rounds = rounds
+        self.num_iterations = num_iterations
         self.learning_rate = learning_rate
-        self.leaves = leaves
-        self.least_rows = least_rows
-        self.l2 = l2
-        self.feature_share = feature_share
+        self.num_leaves = num_leaves
+        self.min_data_in_leaf = min_data_in_leaf
+        self.lambda_l2 = lambda_l2
+        self.feature_fraction = feature_fraction
         self.ridge = ridge
         self.half_life = half_life
         self.span = span

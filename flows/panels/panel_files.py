@@ -57,7 +57,7 @@ class OpenedPanel:
 def opened(
     source: Path | pd.DataFrame,
     *,
-    horizon: int | str | None = None,
+    horizon: int | None = None,
     covariates: Path | pd.DataFrame | None = None,
     tree: Sums | None = None,
     options: PanelOptions = READ_AS_IS,
@@ -186,15 +186,12 @@ def forecaster_of(settings: Settings, spec: EngineSpec | None = None) -> PanelFo
     return PanelForecaster(spec or EngineSpec(threads=settings.threads))
 
 
-def months_ahead(given: int | str | None) -> int:
+def months_ahead(given: int | None) -> int:
     """Return how many months are to be forecast."""
-    if given is None:
-        return PANEL_HORIZON
-    text = str(given)
-    ahead = int(text) if text.isdecimal() and len(text) <= len(str(MOST_AHEAD)) else 0
+    ahead = PANEL_HORIZON if given is None else given
     if not 1 <= ahead <= MOST_AHEAD:
         raise DataError(
-            f"--horizon {text[:40]} is no number of months to forecast. Expected 1 to "
+            f"--horizon {ahead} is no number of months to forecast. Expected 1 to "
             f"{MOST_AHEAD}. Take another."
         )
     return ahead

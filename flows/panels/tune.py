@@ -30,15 +30,15 @@ TRIALS: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class TuningRequest:
-    """What was asked for, as it was typed; lists have commas in them."""
+    """What was asked for, as it was typed."""
 
     trials: int
     panels: str
-    """Files."""
+    """Files, with commas between."""
     before: str | None
-    """Last months that may be looked at: one for all panels or one each; None for their last."""
-    horizons: str | None
-    """Months to forecast: for all panels or for each; None for 6 months."""
+    """Last month that may be looked at; None for that of each panel."""
+    horizon: int | None
+    """Months to forecast; None for 6 months."""
 
 
 def tune_files(
@@ -73,7 +73,7 @@ def tune(settings: Settings, search: TuningRequest, start: EngineSpec | None = N
             mlflow.log_metrics({"ratio": ratio}, step=number)
         log_table(found.trials, "trials.csv")
         log_table(found.gains, "gains.csv")
-        mlflow.log_text(text, "spec.json")
+        mlflow.log_text(text, "recipe.json")
     _tell(found)
     return text
 
@@ -100,20 +100,14 @@ def read_panels(search: TuningRequest, spec: EngineSpec) -> list[TunedPanel]:
             f"--panel names a file twice: {first_few(names)}. Expected each panel once, by a name "
             "of its own. Leave one out or rename it."
         )
-    last = _each("--before", search.before, len(paths))
-    horizons = _each("--horizon", search.horizons, len(paths))
-    asked = zip(paths, last, horizons, strict=True)
-    return [_panel(*one, spec) for one in asked]
+    return [_panel(path, search, spec) for path in paths]
 
 
 def report_of(found: TuningResult, panels: Sequence[TunedPanel]) -> dict[str, object]:
-    """Return what was found for a JSON file: the spec, and how far to trust it."""
-    choices = {name: value for name, value in found.spec.choices.items() if name != "threads"}
+    """Return what was found as a recipe, and how far to trust it."""
+    changed = {n: one for n, one in found.spec.changed.items() if n not in found.spec.uncounted}
     known = found.gains.round(4).astype(object).where(found.gains.notna(), None)
-    return {
-        "format": FORMAT,
-        "model": "panel",
-        "spec": choices,
+    searched = {
         "digest": found.spec.digest,
         "untuned_digest": found.untuned.digest,
         "changed": {name: list(pair) for name, pair in found.changed.items()},
@@ -131,6 +125,7 @@ def report_of(found: TuningResult, panels: Sequence[TunedPanel]) -> dict[str, ob
             for panel, gains in zip(panels, known.to_dict(orient="records"), strict=True)
         ],
     }
+    return {"format": FORMAT, "model": "panel", "parameters": changed, "found": searched}
 
 
 def _tags(panels: Sequence[TunedPanel], spec: EngineSpec) -> dict[str, str]:
@@ -138,7 +133,7 @@ def _tags(panels: Sequence[TunedPanel], spec: EngineSpec) -> dict[str, str]:
         "flow": "tune",
         "panels": ",".join(panel.name for panel in panels),
         "before": ",".join(month_label(int(panel.table.columns[-1])) for panel in panels),
-        "horizons": ",".join(str(panel.horizon) for panel in panels),
+        "horizon": str(panels[0].horizon),
         "spec": spec.digest,
         "git_commit": git_commit(),
         **pretrained.tags(is_used=bool(spec.pretrained)),
@@ -163,28 +158,16 @@ def _tell(found: TuningResult) -> None:
     )
 
 
-def _panel(path: Path, before: str | None, horizon: str | None, spec: EngineSpec) -> TunedPanel:
+def _panel(path: Path, search: TuningRequest, spec: EngineSpec) -> TunedPanel:
     panel = read_reported(path, name=path.name)
+    last = int(panel.table.columns[-1])
     return TunedPanel.up_to(
         path.name,
         panel.table,
-        before=int(panel.table.columns[-1]) if before is None else _month(before),
-        horizon=months_ahead(horizon),
+        before=last if search.before is None else _month(search.before),
+        horizon=months_ahead(search.horizon),
         spec=spec,
     )
-
-
-def _each(option: str, text: str | None, count: int) -> list[str] | list[None]:
-    """Return the words of an option, one a panel."""
-    if text is None:
-        return [None] * count
-    words = [word.strip() for word in text.split(",")]
-    if len(words) not in {1, count}:
-        raise DataError(
-            f"{option} {text!r} has {len(words)} values for {count} panels. "
-            "Expected one for all or one for each. Correct it."
-        )
-    return words * count if len(words) == 1 else words
 
 
 def _month(text: str) -> int:

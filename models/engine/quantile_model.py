@@ -243,13 +243,15 @@ class Trainer:
         """Return the table of some cells, binned when first taken from."""
         target = np.clip(self._known.target[cells], -FURTHEST_OUTCOME, FURTHEST_OUTCOME)
         rows = TrainingRows(self._known.features[cells], target, self._weight[cells])
-        return binned(rows, max_bin=self._spec.bins, min_data_in_leaf=self._spec.least_rows)
+        return binned(
+            rows, max_bin=self._spec.max_bin, min_data_in_leaf=self._spec.min_data_in_leaf
+        )
 
     def _fitted(self, cells: NDArray[np.intp], table: lgb.Dataset | None) -> QuantileModel | None:
         if table is None:
             return None
         parameters = partial(head_parameters, self._spec, cells=len(cells))
-        heads = train_heads(table, parameters, rounds=self._spec.rounds)
+        heads = train_heads(table, parameters, rounds=self._spec.num_iterations)
         return QuantileModel(self._stack(cells), heads)
 
     def _stack(self, cells: NDArray[np.intp]) -> Stack:
@@ -268,15 +270,9 @@ def head_parameters(spec: EngineSpec, level: float, cells: int) -> dict[str, obj
     return {
         "objective": "quantile",
         "alpha": level,
-        "learning_rate": spec.learning_rate,
-        "num_leaves": spec.leaves,
-        "min_data_in_leaf": min(spec.least_rows, cells // 20),
-        "lambda_l2": spec.l2,
-        "feature_fraction": spec.feature_share,
-        "bagging_fraction": spec.row_share,
+        **spec.boosting,
+        "min_data_in_leaf": min(spec.min_data_in_leaf, cells // 20),
         "bagging_freq": 1,
-        "max_bin": spec.bins,
-        "seed": spec.seed,
         "deterministic": True,
         "force_col_wise": True,
         "num_threads": 1,

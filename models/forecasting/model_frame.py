@@ -123,22 +123,16 @@ def fit_heads(data: TrainingSet, spec: ModelSpec) -> Heads:
     Args:
         data: Rows to learn from.
     """
-    table = binned(data, names=data.names, max_bin=spec.bins, min_data_in_bin=5)
-    return train_heads(table, partial(_parameters, data, spec), rounds=spec.rounds)
+    table = binned(data, names=data.names, max_bin=spec.max_bin, min_data_in_bin=5)
+    return train_heads(table, partial(_parameters, data, spec), rounds=spec.num_iterations)
 
 
 def _parameters(data: TrainingSet, spec: ModelSpec, level: float) -> dict[str, object]:
     return {
         "objective": _rounded_quantile_loss(level, spec.smoothing),
-        "learning_rate": spec.learning_rate,
-        "num_leaves": spec.leaves,
-        "min_data_in_leaf": spec.least_rows,
-        "lambda_l2": spec.l2,
-        "feature_fraction": spec.feature_share,
-        "max_bin": spec.bins,
+        **spec.boosting,
         "monotone_constraints": [_MONOTONE.get(name, 0) for name in data.names],
         "monotone_constraints_method": "advanced",
-        "seed": spec.seed,
         "deterministic": True,
         "force_row_wise": True,
         "num_threads": min(spec.threads, os.cpu_count() or 1),

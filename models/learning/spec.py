@@ -32,17 +32,18 @@ class Spec:
 
     uncounted: ClassVar[frozenset[str]] = frozenset()
     """Choices that leave the numbers as they are and stay out of the digest."""
-    added: ClassVar[frozenset[str]] = frozenset()
-    """Choices of later versions: unchanged they stay out of it too, so that it is as it was."""
 
     @property
     def choices(self) -> dict[str, int | float]:
         return asdict(self)
 
     @property
+    def boosting(self) -> dict[str, int | float]:
+        return {name: one for name, one in self.choices.items() if name in _LIGHTGBM}
+
+    @property
     def digest(self) -> str:
-        left_out = self.uncounted | self.added.difference(self.changed)
-        counted = {name: one for name, one in self.choices.items() if name not in left_out}
+        counted = {n: one for n, one in self.choices.items() if n not in self.uncounted}
         return hashlib.sha256(json.dumps(counted, sort_keys=True).encode()).hexdigest()[:8]
 
     @property
@@ -56,6 +57,14 @@ class Spec:
         hints = get_type_hints(cls, include_extras=True)
         return {one.name: hints[one.name].__metadata__[0] for one in fields(cls)}
 
+
+_LIGHTGBM: Final = frozenset(
+    {
+        "learning_rate", "num_leaves", "min_data_in_leaf", "lambda_l2", "feature_fraction",
+        "bagging_fraction", "max_bin", "seed",
+    }
+)  # fmt: skip
+"""Choices that LightGBM takes as they are; ``num_iterations`` is an argument of its training."""
 
 Rounds = Annotated[int, Bounds(1, 5_000, "trees", "trees of each head")]
 LearningRate = Annotated[float, Bounds(1e-4, 1, "share", "step of each tree")]
@@ -78,13 +87,13 @@ class ModelSpec(Spec):
     Source: docs/adr/0002-direct-global-model.md, docs/adr/0006-combination-for-magnets.md.
     """
 
-    rounds: Rounds = 80
+    num_iterations: Rounds = 80
     learning_rate: LearningRate = 0.05
-    leaves: Leaves = 4
-    least_rows: LeastRows = 100
-    l2: L2 = 5.0
-    feature_share: FeatureShare = 0.5
-    bins: Bins = 63
+    num_leaves: Leaves = 4
+    min_data_in_leaf: LeastRows = 100
+    lambda_l2: L2 = 5.0
+    feature_fraction: FeatureShare = 0.5
+    max_bin: Bins = 63
     smoothing: Annotated[
         float, Bounds(1e-3, 5, "log units", "width within which the quantile loss is rounded off")
     ] = 0.08
@@ -139,7 +148,6 @@ class EngineSpec(Spec):
     """
 
     uncounted: ClassVar = frozenset({"threads"})
-    added: ClassVar = frozenset({"pretrained"})
 
     pairs: Annotated[
         int, Bounds(0, 1e6, "pairs", "pairs of series and past origin to train on, at most")
@@ -162,14 +170,14 @@ class EngineSpec(Spec):
     ridge: Annotated[
         float, Bounds(0, 1e9, "rows", "worth of the belief that the experts need no correction")
     ] = 1000.0
-    rounds: Rounds = 40
+    num_iterations: Rounds = 40
     learning_rate: LearningRate = 0.1
-    leaves: Leaves = 15
-    least_rows: LeastRows = 100
-    l2: L2 = 1.0
-    feature_share: FeatureShare = 0.4
-    row_share: Annotated[float, Bounds(0.01, 1, "share", "rows that a tree may use")] = 0.7
-    bins: Bins = 63
+    num_leaves: Leaves = 15
+    min_data_in_leaf: LeastRows = 100
+    lambda_l2: L2 = 1.0
+    feature_fraction: FeatureShare = 0.4
+    bagging_fraction: Annotated[float, Bounds(0.01, 1, "share", "rows that a tree may use")] = 0.7
+    max_bin: Bins = 63
     trial_months: Annotated[
         int, Bounds(1, 1_200, "months", "the validation window, at least the horizon")
     ] = 12
@@ -228,12 +236,12 @@ class Choice:
 
 
 SPACE: Final = (
-    Choice("rounds", 20, 120, log=True),
+    Choice("num_iterations", 20, 120, log=True),
     Choice("learning_rate", 0.02, 0.2, log=True),
-    Choice("leaves", 4, 31, log=True),
-    Choice("least_rows", 20, 400, log=True),
-    Choice("l2", 0.1, 50.0, log=True),
-    Choice("feature_share", 0.15, 0.9),
+    Choice("num_leaves", 4, 31, log=True),
+    Choice("min_data_in_leaf", 20, 400, log=True),
+    Choice("lambda_l2", 0.1, 50.0, log=True),
+    Choice("feature_fraction", 0.15, 0.9),
     Choice("ridge", 50.0, 20_000.0, log=True),
     Choice("half_life", 12.0, 240.0, log=True),
     Choice("span", 24, 96),
@@ -243,8 +251,9 @@ SPACE: Final = (
     Choice("band_half_life", 4.0, 60.0, log=True),
     Choice("other_groups", 0.0, 1.0),
 )
-"""Left alone are ``pairs``, ``rows`` and ``bins``, which buy accuracy with time, and what no panel
-of a few cutoffs can tell: ``adaption``, the seed. Rounds and leaves end at twice what is quick."""
+"""Left alone are ``pairs``, ``rows`` and ``max_bin``, which buy accuracy with time, and what no
+panel of a few cutoffs can tell: ``adaption``, the seed. Iterations and leaves end at twice what is
+quick."""
 
 
 def suggested(trial: "Trial", spec: EngineSpec) -> EngineSpec:
@@ -262,29 +271,6 @@ def sought(spec: EngineSpec) -> dict[str, int | float]:
 FORMAT: Final = 1
 """Of recipe files; raised when what is written in one means something else."""
 
-ALIASES: Final[Mapping[str, str]] = {
-    "n_estimators": "rounds",
-    "num_boost_round": "rounds",
-    "num_iterations": "rounds",
-    "eta": "learning_rate",
-    "shrinkage_rate": "learning_rate",
-    "num_leaves": "leaves",
-    "max_leaves": "leaves",
-    "min_data_in_leaf": "least_rows",
-    "min_child_samples": "least_rows",
-    "lambda_l2": "l2",
-    "reg_lambda": "l2",
-    "feature_fraction": "feature_share",
-    "colsample_bytree": "feature_share",
-    "bagging_fraction": "row_share",
-    "subsample": "row_share",
-    "max_bin": "bins",
-    "random_state": "seed",
-    "num_threads": "threads",
-    "n_jobs": "threads",
-}
-"""LightGBM's names of parameters, and ours."""
-
 MODELS: Final[Mapping[str, type[Spec]]] = {"magnets": ModelSpec, "panel": EngineSpec}
 """What a recipe may be of: the magnets' model, or the engine of panels and partner tables."""
 
@@ -297,32 +283,27 @@ SpecT = TypeVar("SpecT", bound=Spec)
 def with_parameters(spec: SpecT, given: Given, *, where: str) -> SpecT:
     """Return a spec with some parameters changed."""
     found: dict[str, int | float] = {}
-    for text, value in given.items():
-        name = known_name(type(spec), text, where=where)
-        if name in found:
-            raise DataError(
-                f"{where}: {text} is {name}, which is set twice. Expected each parameter once. "
-                "Leave one out."
-            )
+    for name, value in given.items():
+        _check_known(type(spec), name, where=where)
         found[name] = _number(spec, name, value, where=where)
     return replace(spec, **found)
 
 
-def known_name(kind: type[Spec], text: str, *, where: str) -> str:
-    """Return our name of a parameter."""
-    names, name = kind.bounds(), ALIASES.get(text, text)
+def _check_known(kind: type[Spec], name: str, *, where: str) -> None:
+    """Refuse a parameter that a model does not have; the message names the nearest."""
+    names = kind.bounds()
     if name in names:
-        return name
+        return
     for model, other in MODELS.items():
         if other is not kind and name in other.bounds():
             raise DataError(
-                f"{where}: {text!r} is a parameter of the model {model!r} only. Expected one of "
+                f"{where}: {name!r} is a parameter of the model {model!r} only. Expected one of "
                 f"the model {model_of(kind)!r}; {_LIST}. Leave it out."
             )
-    near = get_close_matches(text, [*names, *ALIASES], n=1, cutoff=0.5)
+    near = get_close_matches(name, names, n=1, cutoff=0.5)
     hint = f" Did you mean {near[0]!r}?" if near else ""
     raise DataError(
-        f"{where}: there is no parameter {text!r}.{hint} Expected one of {len(names)}; {_LIST}."
+        f"{where}: there is no parameter {name!r}.{hint} Expected one of {len(names)}; {_LIST}."
     )
 
 
@@ -356,12 +337,12 @@ def parameters_of(text: str) -> dict[str, str]:
     return {name: value}
 
 
-def read_recipe(path: Path, kind: type[SpecT]) -> tuple[SpecT, tuple[str, ...]]:
-    """Return the spec that a file describes, and the parameters in it that were not taken.
+def read_recipe(path: Path, kind: type[SpecT]) -> SpecT:
+    """Return the spec that a file describes.
 
-    A TOML file has ``model``, ``format`` and a table ``[parameters]``; what it leaves out has its
-    default. A JSON file is what ``train --tune --out`` wrote. Found for the engine, it gives the
-    magnets' model what the search changed of the parameters that both have.
+    A TOML file, or JSON as ``train --tune --out`` writes it, has ``model``, ``format`` and a table
+    ``parameters``; what it leaves out has its default. What a search noted in ``found`` is not
+    read.
     """
     where = f"Recipe {path}"
     content = _content(path, where)
@@ -370,28 +351,19 @@ def read_recipe(path: Path, kind: type[SpecT]) -> tuple[SpecT, tuple[str, ...]]:
             f"{where} has format {content['format']!r}. Expected {FORMAT}, the format of this "
             "version. Write it anew."
         )
-    is_found = "spec" in content
-    model = content.get("model", "panel" if is_found else model_of(kind))
-    if is_found:
-        whole = _found(content, where)
-        if kind is EngineSpec:
-            return with_parameters(kind(), whole.changed, where=where), ()
-        shared = {name: one for name, one in whole.changed.items() if name in kind.bounds()}
-        left_out = tuple(name for name in whole.changed if name not in shared)
-        return with_parameters(kind(), shared, where=where), left_out
-    unknown = sorted(set(content) - {"format", "model", "parameters"})
+    unknown = sorted(set(content) - {"format", "model", "parameters", "found"})
     given = content.get("parameters", {})
     if unknown or not isinstance(given, dict):
         what = f"{unknown[0]!r}" if unknown else "parameters that are no table"
         raise DataError(
             f"{where} has {what}. Expected format, model and a table [parameters]. Correct it."
         )
-    if model != model_of(kind):
+    if (model := content.get("model", model_of(kind))) != model_of(kind):
         raise DataError(
             f"{where} is for the model {model!r}. Expected one for {model_of(kind)!r}. "
             "Take another recipe."
         )
-    return with_parameters(kind(), given, where=where), ()
+    return with_parameters(kind(), given, where=where)
 
 
 def _content(path: Path, where: str) -> dict[str, Any]:
@@ -406,22 +378,3 @@ def _content(path: Path, where: str) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise DataError(f"{where} holds a list. Expected what `--tune --out` wrote. Correct it.")
     return content
-
-
-def _found(content: Mapping[str, Any], where: str) -> EngineSpec:
-    """Return the spec that a search found, if this version has the same parameters."""
-    given = content["spec"]
-    names = set(EngineSpec.bounds()) - EngineSpec.uncounted
-    if not isinstance(given, dict) or not names - EngineSpec.added <= set(given) <= names:
-        raise DataError(
-            f"{where} was found by another version, whose parameters are others. Expected the "
-            f"{len(names)} of the engine. Run `magnetcast train --tune` again."
-        )
-    spec = with_parameters(EngineSpec(), given, where=where)
-    if content.get("digest") != spec.digest:
-        raise DataError(
-            f"{where} has digest {content.get('digest')}, and its parameters give {spec.digest}: "
-            "it was changed by hand or by another version. Expected a file as `--tune --out` wrote "
-            "it. Write your own recipe as TOML, or tune again."
-        )
-    return spec

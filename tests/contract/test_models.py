@@ -27,7 +27,7 @@ from tests.data.builders import QUICK, at, compare_at, make_table, make_world
 NUMBERS = [*QUANTILE_COLUMNS, "mean"]
 MOMENTS = release_moments("2020-04-25", at("2020-06-26"))
 CUTOFFS = (month_number("2021-05"), month_number("2021-06"))
-SMALL = EngineSpec(rounds=12, least_rows=20, threads=1)
+SMALL = EngineSpec(num_iterations=12, min_data_in_leaf=20, threads=1)
 
 
 def panel_forecasts() -> pd.DataFrame:

@@ -19,7 +19,7 @@ from store.schema.frames import DATE_DTYPE, MOMENT_DTYPE
 from store.settings import PROJECT_ROOT
 from tests.data.store_builders import make_observations
 
-QUICK: Final = ModelSpec(rounds=12, least_rows=20, threads=1)
+QUICK: Final = ModelSpec(num_iterations=12, min_data_in_leaf=20, threads=1)
 """A model of a few small trees on one thread."""
 
 SHARES: Final = {

@@ -11,7 +11,9 @@ from models.engine.training_set import PanelTrainingSet, PanelView
 from models.learning.spec import EngineSpec
 from store.arrays import Floats
 
-BRIEF: Final = EngineSpec(pairs=400, rows=1_500, rounds=6, leaves=6, least_rows=20, threads=1)
+BRIEF: Final = EngineSpec(
+    pairs=400, rows=1_500, num_iterations=6, num_leaves=6, min_data_in_leaf=20, threads=1
+)
 """An engine of a few small trees on one thread."""
 
 

@@ -16,7 +16,7 @@ FOLDER: Final = Path(__file__).parent
 PANEL: Final = FOLDER / "panel.csv"
 SCORES: Final = FOLDER / "scores.csv"
 
-SPEC: Final = EngineSpec(rounds=40, least_rows=30, threads=1)
+SPEC: Final = EngineSpec(num_iterations=40, min_data_in_leaf=30, threads=1)
 CUTOFFS: Final = ("2021-06", "2021-12", "2022-06")
 HORIZON: Final = 6
 KEY: Final = ["model", "scope", "metric"]

@@ -12,7 +12,9 @@ from store.arrays import Floats
 from tests.data.engine_builders import said_of
 from tests.examples import few
 
-SPEC = EngineSpec(pairs=120, rows=400, rounds=2, leaves=4, least_rows=20, threads=1)
+SPEC = EngineSpec(
+    pairs=120, rows=400, num_iterations=2, num_leaves=4, min_data_in_leaf=20, threads=1
+)
 VALUE = st.one_of(st.just(float("nan")), st.just(0.0), st.floats(0.01, 1e4, allow_subnormal=False))
 PANELS = st.tuples(st.integers(2, 12), st.integers(14, 40)).flatmap(
     lambda shape: hnp.arrays(float, shape, elements=VALUE)

@@ -208,7 +208,7 @@ def test_forecast_of_a_table_is_the_same_whatever_its_later_months_hold() -> Non
 
 
 def forecast_of_table(table: pd.DataFrame, cutoff: int) -> pd.DataFrame:
-    spec = EngineSpec(rounds=12, least_rows=20, threads=1)
+    spec = EngineSpec(num_iterations=12, min_data_in_leaf=20, threads=1)
     return backtest_panel(
         PanelForecaster(spec), PanelSnapshot(table, 3), [cutoff - 1, cutoff]
     ).forecasts

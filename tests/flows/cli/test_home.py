@@ -75,7 +75,7 @@ REFUSED = {
     "ingest comtrade --since 2150-01": "--since 2150-01 lies in the future",
     "predict --as-of 2200-01-01": "--as-of 2200-01-01 lies in the future",
     "predict --set fancy=1": "there is no parameter 'fancy'",
-    "predict --set leaves=many": "leaves=many does not fit",
+    "predict --set num_leaves=many": "num_leaves=many does not fit",
     "predict --recipe old.toml": "old.toml has format 0. Expected 1",
     "restore none.tar.gz": "none.tar.gz is refused: [Errno 2]",
     "restore old.toml": "old.toml is refused: not a gzip file",

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from mlflow import MlflowClient
 
-from models.learning.spec import SPACE, EngineSpec
+from models.learning.spec import SPACE, EngineSpec, read_recipe
 from models.registry import runs
 
 Call = Callable[..., tuple[int, str, str]]
@@ -32,7 +32,7 @@ def panel(tmp_path: Path) -> Path:
 def test_a_search_writes_the_spec_and_what_it_is_worth(
     magnetcast: Call, panel: Path, place: Path, tmp_path: Path
 ) -> None:
-    out = tmp_path / "new" / "spec.json"
+    out = tmp_path / "new" / "recipe.json"
 
     code, output, err = magnetcast(
         *("train", "--tune", "2", "--panel", str(panel), "--before", "2019-06"),
@@ -41,9 +41,9 @@ def test_a_search_writes_the_spec_and_what_it_is_worth(
 
     assert (code, output) == (0, "")
     assert f"wrote {out}" in err
-    found = json.loads(out.read_text(encoding="utf-8"))
-    assert set(found["spec"]) == set(EngineSpec().choices) - {"threads"}
-    assert EngineSpec(**found["spec"]).digest == found["digest"]
+    recipe = json.loads(out.read_text(encoding="utf-8"))
+    found = recipe["found"]
+    assert read_recipe(out, EngineSpec).digest == found["digest"]
     assert found["trials"] == 2
     [result] = found["panels"]
     assert result["panel"] == "panel.csv"
@@ -58,7 +58,7 @@ def assert_one_run(place: Path, found: dict[str, object]) -> None:
     experiment = client.get_experiment_by_name(runs.EXPERIMENT)
     assert experiment is not None
     [run] = client.search_runs([experiment.experiment_id])
-    wanted = {"flow": "tune", "panels": "panel.csv", "before": "2019-06", "horizons": "3"}
+    wanted = {"flow": "tune", "panels": "panel.csv", "before": "2019-06", "horizon": "3"}
     assert wanted.items() <= run.data.tags.items()
     assert run.data.params["trials"] == "2"
     assert {choice.name for choice in SPACE} <= set(run.data.params)
@@ -66,4 +66,4 @@ def assert_one_run(place: Path, found: dict[str, object]) -> None:
     curve = client.get_metric_history(run.info.run_id, "ratio")
     assert sorted(point.step for point in curve) == [0, 1]
     kept = {item.path for item in client.list_artifacts(run.info.run_id)}
-    assert kept == {"trials.csv", "gains.csv", "spec.json"}
+    assert kept == {"trials.csv", "gains.csv", "recipe.json"}

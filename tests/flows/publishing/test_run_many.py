@@ -162,7 +162,9 @@ def test_where_no_model_can_be_trained_the_experts_answer_with_the_reason(
 ) -> None:
     settings = filled_settings(settings_of(environment(new_folder(), data_dir)))
     own = open_table(settings, at(NOW), "811292")
-    broken = replace(own, spec=replace(own.spec, leaves=1))  # LightGBM refuses a tree of one leaf
+    broken = replace(
+        own, spec=replace(own.spec, num_leaves=1)
+    )  # LightGBM refuses a tree of one leaf
 
     found = run_pipeline(TablePipeline(broken))
 

@@ -29,7 +29,7 @@ from tests.data.builders import make_table, make_world
 
 SERIES = ["China|333", "China|334", "Germany|333", "Korea, South|336", "Mexico|311"]
 CUTOFF = month_number("2018-08")
-QUICK = EngineSpec(rounds=12, least_rows=20, threads=1)
+QUICK = EngineSpec(num_iterations=12, min_data_in_leaf=20, threads=1)
 
 
 def imports(last: str = "2019-06") -> pd.DataFrame:

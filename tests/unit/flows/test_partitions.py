@@ -17,7 +17,7 @@ pytest.importorskip("dask.dataframe")
 pytestmark = pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning")  # of Dask
 
 MONTHS = pd.period_range("2019-01", periods=60, freq="M").strftime("%Y-%m")
-BRIEF = EngineSpec(pairs=400, rounds=5)
+BRIEF = EngineSpec(pairs=400, num_iterations=5)
 KEY = ["destination", "period"]
 
 
@@ -82,7 +82,7 @@ def test_a_series_in_several_files_is_brought_together(tmp_path: Path) -> None:
 
 def test_a_series_that_was_not_drawn_is_forecast_too(tmp_path: Path) -> None:
     files = written(tmp_path / "in", rows())
-    spec = EngineSpec(pairs=400, rounds=5, most_series=8)
+    spec = EngineSpec(pairs=400, num_iterations=5, most_series=8)
 
     predict_folder(Settings(home=tmp_path), files, horizon=3, out=tmp_path / "out", spec=spec)
 

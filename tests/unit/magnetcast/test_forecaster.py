@@ -114,7 +114,7 @@ def test_covariates_have_to_be_known_in_the_months_to_forecast(frame: pd.DataFra
 
 
 def test_a_clone_has_the_parameters_and_nothing_learned(frame: pd.DataFrame) -> None:
-    model = mc.Forecaster(learning_rate=0.05).set_params(leaves=7).fit(frame)
+    model = mc.Forecaster(learning_rate=0.05).set_params(num_leaves=7).fit(frame)
 
     copy = clone(model)
 
@@ -131,7 +131,9 @@ def test_a_parameter_reaches_the_model(frame: pd.DataFrame, forecasts: pd.DataFr
     assert not np.array_equal(other["magnetcast"], forecasts["magnetcast"])
 
 
-@pytest.mark.parametrize("given", [{"leaves": 2.5}, {"learning_rate": "fast"}, {"rounds": -1}])
+@pytest.mark.parametrize(
+    "given", [{"num_leaves": 2.5}, {"learning_rate": "fast"}, {"num_iterations": -1}]
+)
 def test_a_parameter_of_the_wrong_kind_is_named(
     frame: pd.DataFrame, given: dict[str, object]
 ) -> None:

@@ -131,7 +131,7 @@ class TestEngine:
         def extra(origin: int, rows: Floats) -> Floats:
             return shock[rows, origin + 1 : origin + 7, None].astype(np.float32)
 
-        spec = replace(BRIEF, rounds=40, pairs=900, rows=5_000)
+        spec = replace(BRIEF, num_iterations=40, pairs=900, rows=5_000)
         engine = engine_at(
             values * shock,
             last=65,

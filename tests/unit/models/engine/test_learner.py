@@ -34,7 +34,7 @@ def train_engine(known: PanelTrainingSet, spec: EngineSpec = BRIEF) -> QuantileM
 
 def test_heads_lie_near_their_levels_in_sample() -> None:
     known = drawn()
-    predicted = train_engine(known, replace(BRIEF, rounds=60)).predict(known.features)
+    predicted = train_engine(known, replace(BRIEF, num_iterations=60)).predict(known.features)
 
     for head, level in (
         (predicted.low, 0.1),

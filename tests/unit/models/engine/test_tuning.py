@@ -10,7 +10,9 @@ from models.engine.tuning import METRICS, TunedPanel, TuningResult, panel_errors
 from models.learning.spec import SPACE, EngineSpec, sought
 from store.errors import DataError
 
-QUICK = EngineSpec(pairs=300, rows=1_500, rounds=4, leaves=4, least_rows=20, threads=1)
+QUICK = EngineSpec(
+    pairs=300, rows=1_500, num_iterations=4, num_leaves=4, min_data_in_leaf=20, threads=1
+)
 FIRST = month_number("2015-01")
 BEFORE = month_number("2019-12")
 WILD = 1e9

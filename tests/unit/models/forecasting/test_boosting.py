@@ -31,7 +31,7 @@ def rising() -> TrainingSet:
 
 @cache
 def heads() -> dict[str, lgb.Booster]:
-    return fit_heads(rising(), replace(QUICK, rounds=60))
+    return fit_heads(rising(), replace(QUICK, num_iterations=60))
 
 
 def said(column: str, values: np.ndarray, head: str = "p50") -> np.ndarray:
@@ -51,7 +51,7 @@ def test_heads_lie_at_their_quantiles() -> None:
     data = rising()
     plain = TrainingSet(data.features, data.target * 0 + _noise(), data.weight, NAMES)
 
-    found = fit_heads(plain, replace(QUICK, rounds=200, feature_share=1.0))
+    found = fit_heads(plain, replace(QUICK, num_iterations=200, feature_fraction=1.0))
 
     for name, level in (("p10", 0.1), ("p50", 0.5), ("p90", 0.9)):
         below = (plain.target < found[name].predict(plain.features)).mean()

@@ -13,7 +13,7 @@ from models.learning.spec import EngineSpec
 from models.statistical.experts import EXPERTS
 from tests.data.builders import make_table
 
-SPEC = EngineSpec(rounds=12, least_rows=20, threads=1)
+SPEC = EngineSpec(num_iterations=12, min_data_in_leaf=20, threads=1)
 CUTOFFS = (month_number("2021-06"), month_number("2021-12"))
 
 
