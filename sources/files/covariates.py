@@ -7,23 +7,12 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from sources.files.long_format import months_in, named, numbers_of, read_rows
 from sources.files.panel import PART_OF
-from store.arrays import Floats, Ints
+from store.arrays import Flags, Floats, Ints
 from store.errors import SHOWN, DataError, counted, first_few, shown
 from store.months import YEAR, month_label, month_numbers
-
-
-@dataclass(frozen=True, slots=True)
-class Superseded:
-    """Values replaced by a later one of the same cell, in order of availability."""
-
-    cells: NDArray[np.int64]
-    """Place in the flattened ``Covariates.latest``."""
-    floats: NDArray[np.float64]
-    known_by: NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +26,21 @@ class Covariates:
     """Destinations of the panel, in its order."""
     first: int
     """Number of the first month."""
-    latest: NDArray[np.float64]
-    """names x series x months, each as last published; NaN where the file has none."""
-    known_by: NDArray[np.int64] | None
+    months: int
+    cells: Ints
+    """Of each value, the place in names x series x months, flattened; of one cell the value that
+    became available last comes last."""
+    values: Floats
+    known_by: Ints | None
     """Number of the month by whose end each value was available; None where the file does not say,
     so that all values are known from the start."""
-    superseded: Superseded
     notes: tuple[str, ...]
 
-    def at(
-        self, cutoff: int, horizon: int, *, needed: NDArray[np.bool_] | None = None
-    ) -> NDArray[np.float64]:
+    @property
+    def latest(self) -> Floats:
+        return self._filled(slice(None))
+
+    def at(self, cutoff: int, horizon: int, *, needed: Flags | None = None) -> Floats:
         """Return the values known at the end of a month, up to the last month to forecast.
 
         Args:
@@ -82,54 +75,36 @@ class Covariates:
         """
         if self.known_by is not None:
             return self, 0
-        width = min(table.shape[1], self.latest.shape[2])
+        width, filled = min(table.shape[1], self.months), self.latest
         idle = ~(table.to_numpy(dtype=float)[:, :width] > 0)
-        filled = self.latest.copy()
         lacking = np.isnan(filled[:, :, :width]) & idle
         for month in range(1, width):
             before = filled[:, :, month - 1]
             filled[:, :, month] = np.where(lacking[:, :, month], before, filled[:, :, month])
         count = int((lacking & np.isfinite(filled[:, :, :width])).sum())
-        return replace(self, latest=filled), count
+        cells = np.flatnonzero(np.isfinite(filled))
+        return replace(self, cells=cells, values=filled.flat[cells]), count
 
-    def missing(self, cutoff: int, horizon: int) -> NDArray[np.bool_]:
-        """Return which values needed for a forecast are not known at a cutoff.
-
-        Args:
-            horizon: Months to forecast after it.
-
-        Returns:
-            names x series x horizon.
-        """
-        return np.isnan(self.view(cutoff, horizon)[:, :, -horizon:])
-
-    def view(self, cutoff: int, horizon: int) -> NDArray[np.float64]:
+    def view(self, cutoff: int, horizon: int) -> Floats:
         """Return the values known at the end of a month, NaN where there were none.
-
-        Args:
-            horizon: Months after it to return.
 
         Returns:
             names x series x months from ``first`` to ``cutoff + horizon``.
         """
         months = cutoff + horizon - self.first + 1
-        view = np.full((*self.latest.shape[:2], months), np.nan)
-        shared = min(months, self.latest.shape[2])
-        view[:, :, :shared] = self.latest[:, :, :shared]
-        if self.known_by is None:
-            return view
-        view[:, :, :shared][self.known_by[:, :, :shared] > cutoff] = np.nan
-        earlier = np.flatnonzero(self.superseded.known_by <= cutoff)
-        name, row, month = np.unravel_index(self.superseded.cells[earlier], self.latest.shape)
-        reached = month < shared
-        name, row, month, earlier = name[reached], row[reached], month[reached], earlier[reached]
-        hidden = self.known_by[name, row, month] > cutoff
-        cells = (name[hidden], row[hidden], month[hidden])
-        # In order of availability, so that the newest of several is assigned last.
-        view[cells] = self.superseded.floats[earlier[hidden]]
+        known = self._filled(slice(None) if self.known_by is None else self.known_by <= cutoff)
+        view = np.full((*known.shape[:2], months), np.nan)
+        shared = min(months, self.months)
+        view[:, :, :shared] = known[:, :, :shared]
         return view
 
-    def _lacking(self, missing: NDArray[np.bool_], cutoff: int) -> DataError:
+    def _filled(self, counted: Flags | slice) -> Floats:
+        """Return some of the values as names x series x months, of a cell the last."""
+        found = np.full((len(self.names), len(self.series), self.months), np.nan)
+        found.flat[self.cells[counted]] = self.values[counted]
+        return found
+
+    def _lacking(self, missing: Flags, cutoff: int) -> DataError:
         cells = np.argwhere(missing)
         text = [
             self._cell(int(name), int(row), cutoff + 1 + int(ahead))
@@ -144,13 +119,11 @@ class Covariates:
 
     def _cell(self, name: int, row: int, month: int) -> str:
         text = f"{self.names[name]} of {self.series[row]} in {month_label(month)}"
-        place = month - self.first
-        if self.known_by is None or place >= self.latest.shape[2]:
+        place = (name * len(self.series) + row) * self.months + month - self.first
+        own = np.flatnonzero(self.cells == place)
+        if self.known_by is None or month - self.first >= self.months or not len(own):
             return text
-        if np.isnan(self.latest[name, row, place]):
-            return text
-        since = int(self.known_by[name, row, place])
-        return f"{text} (available only in {month_label(since)})"
+        return f"{text} (available only in {month_label(int(self.known_by[own[-1]]))})"
 
 
 WHAT: Final = "Covariate file"
@@ -203,13 +176,17 @@ def read_covariates(source: Path | pd.DataFrame, *, table: pd.DataFrame) -> Cova
         if outside
         else "",
     )
-    shape = (len(names), len(table), max(int(once["month"].max()), last) - first + 1)
+    months = max(int(once["month"].max()), last) - first + 1
+    where = (pd.Index(names).get_indexer(once["name"]), once["series"], once["month"] - first)
     return Covariates(
         what,
         names,
         tuple(map(str, table.index)),
         first,
-        *_arrays(once, names, shape, first, is_dated=AVAILABLE_AT in rows),
+        months,
+        np.ravel_multi_index(where, (len(names), len(table), months)),
+        once["value"].to_numpy(),
+        month_numbers(once["moment"]) if AVAILABLE_AT in rows else None,
         tuple(note for note in notes if note),
     )
 
@@ -300,32 +277,3 @@ def _each_once(entries: pd.DataFrame, table: pd.DataFrame, what: str) -> pd.Data
             "Remove the wrong row."
         )
     return ordered.loc[~again]
-
-
-def _arrays(
-    entries: pd.DataFrame,
-    names: tuple[str, ...],
-    shape: tuple[int, int, int],
-    first: int,
-    *,
-    is_dated: bool,
-) -> tuple[Floats, Ints | None, Superseded]:
-    """Return the newest values, when they became available, and the superseded ones."""
-    where = (
-        pd.Index(names).get_indexer(pd.Index(entries["name"])),
-        entries["series"].to_numpy(),
-        entries["month"].to_numpy() - first,
-    )
-    cells = np.ravel_multi_index(where, shape)
-    floats, known = entries["value"].to_numpy(), month_numbers(entries["moment"])
-    newest = ~entries.duplicated(_CELL, keep="last").to_numpy()
-    values = np.full(shape, np.nan)
-    values.flat[cells[newest]] = floats[newest]
-    older = np.flatnonzero(~newest)
-    older = older[np.argsort(entries["moment"].to_numpy()[older], kind="stable")]
-    superseded = Superseded(cells[older], floats[older], known[older])
-    if not is_dated:
-        return values, None, superseded
-    known_by = np.zeros(shape, dtype=np.int64)
-    known_by.flat[cells[newest]] = known[newest]
-    return values, known_by, superseded

@@ -96,7 +96,7 @@ def test_a_value_is_used_from_the_month_in_which_it_became_available(tmp_path: P
     np.testing.assert_array_equal(february[3:], [4.0, np.nan, 6.0])
     np.testing.assert_array_equal(march[3:], [4.0, 5.0, 6.0])
     assert found.known_by is not None
-    assert found.known_by[0, 1, 3:].tolist() == [FIRST + 1, FIRST + 2, FIRST + 1]
+    assert found.known_by.tolist() == [FIRST + 1, FIRST + 2, FIRST + 1]
 
 
 def test_of_several_values_of_a_cell_the_newest_known_is_used(tmp_path: Path) -> None:
