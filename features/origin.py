@@ -184,30 +184,6 @@ def _later_figures(panel: EvidencePanel) -> LaterFigures:
     )
 
 
-def bare_origin(tonnes: Floats, *, first: int, horizon: int) -> Origin:
-    """Return the origin of series that add up to nothing, without tariffs or events.
-
-    Args:
-        tonnes: Series x months up to the cutoff, NaN where missing.
-        first: Month number of the first column.
-    """
-    cutoff = first + tonnes.shape[1] - 1
-    return Origin(
-        series=tuple(map(str, range(len(tonnes)))),
-        first=first,
-        cutoff=cutoff,
-        targets=np.arange(cutoff + 1, cutoff + horizon + 1),
-        late_months=0,
-        tonnes=tonnes,
-        stderr=np.zeros_like(tonnes),
-        is_observed=np.isfinite(tonnes),
-        groups=tuple(np.array([row]) for row in range(len(tonnes))),
-        world=None,
-        events=None,
-        tariffs=None,
-    )
-
-
 def table_origin(
     table: PartnerTable,
     *,

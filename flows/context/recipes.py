@@ -134,21 +134,6 @@ def kept(spec: ModelSpec) -> str:
     return json.dumps(spec.changed, sort_keys=True)
 
 
-FIRST_PRIOR: Final = replace(PRIOR, rest_size=1.0)
-"""The panel's prior behind publications that record none."""
-
-
 def prior_behind(made_with: Mapping[str, Any]) -> PanelPrior:
     """Return the panel's prior that a publication was made by, as its record tells."""
-    return replace(FIRST_PRIOR, **made_with.get("prior", {}))
-
-
-def spec_behind(made_with: Mapping[str, object]) -> ModelSpec:
-    """Return the recipe that a publication was made by, as its record tells.
-
-    Raises:
-        DataError: It had parameters that are no more.
-    """
-    given = made_with.get("parameters")
-    changed = given if isinstance(given, dict) else {}
-    return with_parameters(ModelSpec(), changed, where="the record of the publication")
+    return replace(PRIOR, **made_with.get("prior", {}))

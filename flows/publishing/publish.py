@@ -157,12 +157,7 @@ def report_folder(
     known = read_publications(store_of(settings), commodity=config.published_as)
     numbers = known.loc[known["as_of"].dt.floor("D") == as_of.floor("D"), "id"]
     before = numbers if number is None else numbers[numbers < number]
-    own = config.report_folder(settings, as_of, len(before) + 1)
-    if number is None or own.exists() or held_folder(own).exists():
-        return own
-    # Before each publication had a folder of its own, those of a day shared one.
-    shared = config.report_folder(settings, as_of)
-    return shared if shared.exists() else own
+    return config.report_folder(settings, as_of, len(before) + 1)
 
 
 def draft_folder(draft: PublicationDraft) -> Path:

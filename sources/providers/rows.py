@@ -92,9 +92,9 @@ def table_of(
     return frame
 
 
-def left_out(broken: int, what: str = "rows") -> tuple[str, ...]:
+def left_out(broken: int) -> tuple[str, ...]:
     """Return the note on what ``readable`` left out; none if that is nothing."""
-    return (f"{broken} {what} whose numbers cannot be read: left out",) if broken else ()
+    return (f"{broken} rows whose numbers cannot be read: left out",) if broken else ()
 
 
 def refuse_missing(frame: pd.DataFrame, needed: Sequence[str], *, provider: str, url: str) -> None:

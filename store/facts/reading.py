@@ -132,17 +132,9 @@ def read_forecasts(
 
 
 def newest_publications(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return of stored forecasts those of the newest publication of each commodity and moment.
-
-    Of rows older than the record of publications (number 0), the last of each month.
-    """
-    number, moment = rows["publication"], ["commodity", "as_of"]
-    if number.min() != number.max():
-        rows = rows[number == rows.groupby(moment)["publication"].transform("max")]
-    if (rows["publication"] > 0).all():
-        return rows
-    last = rows.groupby([*moment, "destination", "period"])["id"].transform("max")
-    return rows[(rows["publication"] > 0) | (rows["id"] == last)]
+    """Return of stored forecasts those of the newest publication of each commodity and moment."""
+    newest = rows.groupby(["commodity", "as_of"])["publication"].transform("max")
+    return rows[rows["publication"] == newest]
 
 
 def read_publication(engine: Engine, number: int) -> pd.DataFrame:

@@ -126,7 +126,7 @@ def tampered(engine: Engine, *, every_panel: bool = False) -> tuple[Message, ...
     """
     with engine.begin() as connection:
         known = fetch_publications(connection)
-        rows = fetch(connection, forecasts, columns=[*HASHED, "publication", "id"])
+        rows = fetch(connection, forecasts, columns=[*HASHED, "publication"])
         payloads = dict(
             connection.execute(
                 select(publications.c.id, publications.c.payload).where(
@@ -166,7 +166,7 @@ def _is_intact(connection: Connection, digest: str) -> bool:
 def _differences(
     known: pd.DataFrame, rows: pd.DataFrame, payloads: dict[int, str]
 ) -> Iterator[Message]:
-    groups = {int(str(number)): part for number, part in rows.groupby("publication") if number}
+    groups = {int(str(number)): part for number, part in rows.groupby("publication")}
     empty = rows.iloc[:0]
     for one in known.to_dict("records"):
         number = int(one["id"])
@@ -183,8 +183,5 @@ def _differences(
                 frozen=int(one["rows"]),
             )
     unexplained = sum(len(part) for part in groups.values())
-    if len(known):
-        unnamed, first = rows["publication"] == 0, rows.loc[rows["publication"] > 0, "id"].min()
-        unexplained += int((unnamed & (rows["id"] > first)).sum())
     if unexplained:
         yield message("%(rows)s rows of the forecasts belong to no publication.", rows=unexplained)

@@ -192,15 +192,13 @@ def finish_run(
     *,
     status: str,
     finished_at: datetime,
-    model_version: str | None = None,
     mlflow_run_id: str | None = None,
 ) -> None:
-    """Record how a run ended; values of None leave the column as it is."""
-    optional = {"model_version": model_version, "mlflow_run_id": mlflow_run_id}
-    values = {name: value for name, value in optional.items() if value is not None}
+    """Record how a run ended."""
+    ended = {"status": status, "finished_at": finished_at, "mlflow_run_id": mlflow_run_id}
     change = update(runs).where(runs.c.run_id == run_id)
     with writing(engine) as connection:
-        done = connection.execute(change.values(status=status, finished_at=finished_at, **values))
+        done = connection.execute(change.values(ended))
         if done.rowcount == 0:
             raise StoreError(
                 f"No run {run_id!r} in table runs. Expected one noted by start_run. "

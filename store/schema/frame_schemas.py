@@ -167,25 +167,6 @@ SCHEMAS: Final[dict[str, DataFrameSchema]] = {
         what=_one_of(("headline", "detail", "supplement")),
         checks=[_not_after("period_from", "period_to"), _not_after("period_to", "released_on")],
     ),
-    "panel": DataFrameSchema(
-        {
-            "destination": _text(filled=True),
-            "period": _day(),
-            "tonnes": _finite(0),
-            "stderr_t": _finite(0),
-            "kind": _one_of(("observed", "derived", "estimated")),
-            "available_at": _moment(),
-        },
-        unique=["destination", "period"],
-    ),
-    "panel_file": DataFrameSchema(
-        {
-            "destination": _text(filled=True),
-            "period": _text(Check.str_matches(MONTH_PATTERN)),
-            "tonnes": _finite(0),
-        },
-        unique=["destination", "period"],
-    ),
     "forecasts": DataFrameSchema(
         {
             "destination": _text(filled=True),
@@ -207,8 +188,7 @@ SCHEMAS: Final[dict[str, DataFrameSchema]] = {
     ),
 }
 """By table or contract: observations, policy_events, analog_events, tariff_steps,
-proposals (for the review queue), release_calendar, panel (evidence), panel_file (a user's panel),
-forecasts (published)."""
+proposals (for the review queue), release_calendar, forecasts (published)."""
 
 
 def validate(frame: pd.DataFrame, name: str, *, where: str) -> pd.DataFrame:

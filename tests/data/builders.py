@@ -11,10 +11,11 @@ import pandas as pd
 from features.build import frame_of
 from features.history import EvidenceHistory
 from features.months import month_number
-from features.origin import Origin, bare_origin
+from features.origin import Origin
 from models.forecasting.evidence_forecaster import EvidenceForecaster, EvidenceSnapshot
 from models.learning.spec import ModelSpec
 from sources.bundled.all_tables import load_bundled
+from store.arrays import Floats
 from store.schema.frames import DATE_DTYPE, MOMENT_DTYPE
 from store.settings import PROJECT_ROOT
 from tests.data.store_builders import make_observations
@@ -207,6 +208,25 @@ def make_table(*, months: int = 60, series: int = 4, start: str = "2018-01") -> 
         for i in range(series)
     }
     return pd.DataFrame(rows, index=pd.Index(numbers, name="number")).T.rename_axis("destination")
+
+
+def bare_origin(tonnes: Floats, *, first: int, horizon: int) -> Origin:
+    """Build the origin of series that add up to nothing, without tariffs or events."""
+    cutoff = first + tonnes.shape[1] - 1
+    return Origin(
+        series=tuple(map(str, range(len(tonnes)))),
+        first=first,
+        cutoff=cutoff,
+        targets=np.arange(cutoff + 1, cutoff + horizon + 1),
+        late_months=0,
+        tonnes=tonnes,
+        stderr=np.zeros_like(tonnes),
+        is_observed=np.isfinite(tonnes),
+        groups=tuple(np.array([row]) for row in range(len(tonnes))),
+        world=None,
+        events=None,
+        tariffs=None,
+    )
 
 
 def make_bare(

@@ -49,16 +49,19 @@ def fill_store(url: str) -> None:
     publish(engine, EARLIER, cutoff="2025-07")
     for as_of in (EARLIER, NEWEST):
         run = RunRecord(
-            run_id=f"{as_of:%Y%m}", flow="run", as_of=as_of, data_vintage=VINTAGE, started_at=as_of
+            run_id=f"{as_of:%Y%m}",
+            flow="run",
+            as_of=as_of,
+            data_vintage=VINTAGE,
+            started_at=as_of,
+            model_version="magnetcast-7",
         )
         start_run(engine, run)
     write_scores(engine, make_scores().assign(as_of=pd.Timestamp(NEWEST)), cells=make_cells())
     publish(engine, NEWEST, cutoff="2026-07")
     ended = datetime(2026, 11, 25, 3, tzinfo=UTC)
     for run_id in ("202508", "202611"):
-        finish_run(
-            engine, run_id, status="finished", finished_at=ended, model_version="magnetcast-7"
-        )
+        finish_run(engine, run_id, status="finished", finished_at=ended)
     engine.dispose()
 
 

@@ -203,11 +203,10 @@ def test_a_run_is_noted_and_finished(engine: Engine) -> None:
 
     finish_run(
         engine, "r1", status="ok", finished_at=datetime(2025, 4, 10, 2, tzinfo=UTC),
-        model_version="7",
     )  # fmt: skip
 
     run = read_runs(engine).iloc[0]
-    assert (run["status"], run["model_version"], run["git_commit"]) == ("ok", "7", "abc")
+    assert (run["status"], run["git_commit"]) == ("ok", "abc")
     assert run["finished_at"] == pd.Timestamp("2025-04-10T02:00Z")
 
 

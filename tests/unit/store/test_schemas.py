@@ -5,47 +5,32 @@ from store.errors import DataError
 from store.schema.frame_schemas import validate
 
 
+def forecast(**change: object) -> dict[str, object]:
+    levels = ("p05", "p10", "p25", "p50", "p75", "p90", "p95", "mean")
+    row = {"destination": "USA", "cutoff": "2024-12", "period": "2025-01", "horizon": 1}
+    return {**row, **dict.fromkeys(levels, 1.0), "model": "m", "status": "champion", **change}
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         ({"period": "2025-1"}, "row 0: column 'period' is '2025-1'"),
-        ({"tonnes": -1.0}, "row 0: column 'tonnes' is -1.0"),
+        ({"p05": -1.0}, "row 0: column 'p05' is -1.0"),
         ({"destination": ""}, "column 'destination'"),
+        ({"p05": 2.0}, "quantiles cross"),
     ],
-    ids=["period", "negative", "no destination"],
+    ids=["period", "negative", "no destination", "crossing"],
 )
-def test_a_bad_panel_file_is_refused_with_row_and_value(
+def test_a_bad_forecast_is_refused_with_row_and_value(
     change: dict[str, object], message: str
 ) -> None:
-    frame = pd.DataFrame([{"destination": "USA", "period": "2025-01", "tonnes": 1.0, **change}])
-
     with pytest.raises(DataError, match=message):
-        validate(frame, "panel_file", where="panel.csv")
+        validate(pd.DataFrame([forecast(**change)]), "forecasts", where="the forecasts")
 
 
-def test_a_cell_reported_twice_is_refused() -> None:
-    frame = pd.DataFrame(
-        {"destination": ["USA"] * 2, "period": ["2025-01"] * 2, "tonnes": [1.0, 2.0]}
-    )
-
-    with pytest.raises(DataError, match=r"in panel\.csv"):
-        validate(frame, "panel_file", where="panel.csv")
-
-
-def test_an_evidence_panel_needs_known_kinds_and_utc() -> None:
-    cell = {
-        "destination": "USA",
-        "period": pd.Timestamp("2025-01-01"),
-        "tonnes": 877.0,
-        "stderr_t": 0.5,
-        "kind": "guessed",
-        "available_at": pd.Timestamp("2025-03-20"),
-    }
-
-    with pytest.raises(DataError, match=r"column 'kind' is 'guessed'") as caught:
-        validate(pd.DataFrame([cell]), "panel", where="the panel")
-
-    assert "available_at" in str(caught.value)
+def test_a_month_forecast_twice_is_refused() -> None:
+    with pytest.raises(DataError, match="in the forecasts"):
+        validate(pd.DataFrame([forecast(), forecast()]), "forecasts", where="the forecasts")
 
 
 def test_a_change_of_severity_beyond_three_is_refused() -> None:

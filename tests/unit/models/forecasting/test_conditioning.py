@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features.origin import LaterFigures, Origin, bare_origin
+from features.origin import LaterFigures, Origin
 from models.forecasting.conditioning import conditioned
 from store.arrays import Floats
 from store.vocabulary import QUANTILE_COLUMNS
+from tests.data.builders import bare_origin
 
 SPREAD = np.exp(0.2 * np.array([-1.645, -1.282, -0.674, 0.0, 0.674, 1.282, 1.645]))
 SERIES, HORIZON = 4, 3
