@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import yaml
 
@@ -39,31 +39,29 @@ def read_yaml(path: Path, columns: Sequence[str]) -> CsvTable:
     Raises:
         DataError: the file is missing or not such a list.
     """
-    content = content_of(path)
-    problems = Problems(path.name)
-    rows = rows_of(_entries(path, content), columns, problems)
-    return CsvTable(path, hashlib.sha256(content).hexdigest(), rows, problems)
-
-
-def rows_of(
-    entries: Sequence[yaml.Node], columns: Sequence[str], problems: Problems
-) -> tuple[Row, ...]:
-    """Return entries as rows of these columns; others are noted."""
+    content, problems = content_of(path), Problems(path.name)
+    entries, lines = plain_values(path.name, content, problems)
+    if not isinstance(entries, list) or not entries:
+        raise DataError(
+            f"{path.name} holds no entries. Expected a list of them, each with names and values. "
+            "Correct it; nothing was taken over."
+        )
     rows = []
-    for entry in entries:
-        line = entry.start_mark.line + 1
+    for number, entry in enumerate(entries):
         cells = dict.fromkeys(columns, "")
-        if not isinstance(entry, yaml.MappingNode):
-            problems.add(line, "entry: no list of names and values")
+        if not isinstance(entry, dict):
+            problems.add(lines[(number,)], "entry: no list of names and values")
             continue
-        seen: set[str] = set()
-        for key, value in entry.value:
-            if (name := str(key.value)) in seen:
-                problems.add(key.start_mark.line + 1, f"name {name!r}: given twice in one entry")
-            seen.add(name)
-            _fill(cells, key, value, problems)
-        rows.append(Row(line, cells, problems))
-    return tuple(rows)
+        for name, value in entry.items():
+            parts, line = value if isinstance(value, list) else [value], lines[number, name]
+            if name not in cells:
+                problems.add(line, f"name {name!r}: not one of {', '.join(sorted(cells))}")
+            elif any(isinstance(part, dict | list) for part in parts):
+                problems.add(line, f"column {name!r}: nested values are not a value or a list")
+            else:
+                cells[name] = ";".join(filter(None, parts))
+        rows.append(Row(lines[(number,)], cells, problems))
+    return CsvTable(path, hashlib.sha256(content).hexdigest(), tuple(rows), problems)
 
 
 def composed(name: str, content: bytes) -> yaml.Node | None:
@@ -79,7 +77,7 @@ def composed(name: str, content: bytes) -> yaml.Node | None:
     return node
 
 
-def plain_values(name: str, content: bytes, problems: Problems) -> tuple[object, dict[Place, int]]:
+def plain_values(name: str, content: bytes, problems: Problems) -> tuple[Any, dict[Place, int]]:
     """Return a YAML tree as texts in lists and dicts, and the line of each of its parts.
 
     A name that is given twice is noted.
@@ -90,6 +88,8 @@ def plain_values(name: str, content: bytes, problems: Problems) -> tuple[object,
     lines: dict[Place, int] = {(): 1}
 
     def built(node: yaml.Node | None, place: Place) -> object:
+        if node is not None:
+            lines.setdefault(place, node.start_mark.line + 1)
         if isinstance(node, yaml.SequenceNode):
             return [built(part, (*place, number)) for number, part in enumerate(node.value)]
         if isinstance(node, yaml.MappingNode):
@@ -128,36 +128,3 @@ class _PlainLoader(yaml.SafeLoader):
         finally:
             self.depth -= 1
         return node
-
-
-def _entries(path: Path, content: bytes) -> Sequence[yaml.Node]:
-    top = composed(path.name, content)
-    if isinstance(top, yaml.SequenceNode):
-        return list(top.value)
-    if isinstance(top, yaml.MappingNode):
-        return [top]
-    raise DataError(
-        f"{path.name} holds no entries. Expected a list of them, each with names and values. "
-        "Correct it; nothing was taken over."
-    )
-
-
-def _fill(cells: dict[str, str], key: yaml.Node, value: yaml.Node, problems: Problems) -> None:
-    """Put one value into its column, or note why it cannot be."""
-    name, line = str(key.value), key.start_mark.line + 1
-    if name not in cells:
-        problems.add(line, f"name {name!r}: not one of {', '.join(sorted(cells))}")
-    elif (text := _text(value)) is None:
-        problems.add(line, f"column {name!r}: nested values are not a value or a list of values")
-    else:
-        cells[name] = text
-
-
-def _text(value: yaml.Node) -> str | None:
-    """Return a value as written; None where it is nested."""
-    if isinstance(value, yaml.ScalarNode):
-        return "" if value.tag == _NOTHING else str(value.value)
-    if isinstance(value, yaml.SequenceNode):
-        parts = [_text(part) for part in value.value if isinstance(part, yaml.ScalarNode)]
-        return ";".join(filter(None, parts)) if len(parts) == len(value.value) else None
-    return None

@@ -119,7 +119,7 @@ def test_a_clone_has_the_parameters_and_nothing_learned(frame: pd.DataFrame) -> 
     copy = clone(model)
 
     assert copy.get_params() == model.get_params()
-    assert (copy.get_params()["learning_rate"], copy.get_params()["leaves"]) == (0.05, 7)
+    assert (copy.get_params()["learning_rate"], copy.get_params()["num_leaves"]) == (0.05, 7)
     with pytest.raises(NotFittedError):
         copy.predict(1)
 

@@ -10,7 +10,6 @@ from store.publications.integrity import (
     PublicationContext,
     content_hash,
     read_publications,
-    recorded_digest,
     tampered,
 )
 from store.publications.publishing import hold_forecasts, publish_forecasts
@@ -96,18 +95,6 @@ def test_rows_smuggled_in_beside_a_publication_are_found(engine: Engine) -> None
     change(engine, "DELETE FROM publications WHERE id = 2")
 
     assert list(map(str, tampered(engine))) == ["1 rows of the forecasts belong to no publication."]
-
-
-def test_what_was_published_before_digests_were_kept_is_no_alarm(engine: Engine) -> None:
-    publish(engine, make_forecasts())
-    change(engine, "DELETE FROM publications")
-    change(engine, "UPDATE forecasts SET publication = 0")
-    assert tampered(engine) == ()
-
-    publish(engine, make_forecasts(), as_of=MAY)
-
-    assert tampered(engine) == ()
-    assert recorded_digest(engine, 0) is None
 
 
 def test_what_is_held_is_not_among_the_published_until_it_is_approved(engine: Engine) -> None:

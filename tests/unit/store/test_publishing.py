@@ -102,17 +102,6 @@ def test_the_latest_forecast_is_the_newest_no_later_than_asked(engine: Engine) -
     assert latest_forecast(engine, as_of=APRIL - pd.Timedelta("1s")).empty
 
 
-def test_before_publications_were_recorded_each_month_shows_its_last_model(engine: Engine) -> None:
-    publish(engine, make_forecasts({"model": "z"}, {"model": "z", "destination": "DEU"}))
-    publish(engine, make_forecasts({"model": "a"}))
-    with engine.begin() as connection:
-        connection.execute(text("UPDATE forecasts SET publication = 0"))
-
-    latest = latest_forecast(engine).set_index("destination")["model"]
-
-    assert latest.to_dict() == {"DEU": "z", "USA": "a"}
-
-
 def test_each_backtest_of_a_moment_keeps_its_scores(engine: Engine) -> None:
     score = pd.DataFrame(
         {
