@@ -128,11 +128,7 @@ class EvidenceHistory:
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
     def panel(self, moment: pd.Timestamp) -> EvidencePanel:
-        """Return the evidence panel at a moment, without its gaps; solved once.
-
-        Raises:
-            DataError: The moment is too early, or nothing is known.
-        """
+        """Return the evidence panel at a moment, without its gaps; solved once."""
         if moment not in self._panels:
             key = self._panel_key(moment)
             kept = self.cache.fetch(key, lambda: _solved(self._observations, self._prior, moment))

@@ -64,10 +64,6 @@ def back_up(settings: Settings, path: Path, *, with_cache: bool = False) -> Back
 
     Args:
         path: The archive, ``.tar.gz``; an older one is replaced when this is complete.
-
-    Raises:
-        DataError: The archive's name has another ending.
-        StoreError: A database cannot be copied, or MLflow's files lie elsewhere.
     """
     engine = store_of(settings)
     with TemporaryDirectory(prefix=".backup-", dir=settings.home) as scratch:
@@ -100,12 +96,7 @@ def back_up(settings: Settings, path: Path, *, with_cache: bool = False) -> Back
 
 
 def restore(settings: Settings, path: Path) -> Mapping[str, Any]:
-    """Put everything of an archive of one's own into an empty home, and return its manifest.
-
-    Raises:
-        DataError: The archive is refused, or the home is not empty.
-        StoreError: The archive's database is damaged or has another schema.
-    """
+    """Put everything of an archive of one's own into an empty home, and return its manifest."""
     targets = {DATABASE: sqlite_file(settings.url), MLFLOW: sqlite_file(settings.tracking_uri)}
     targets |= _folders(settings, with_cache=True)
     _check_empty(settings, targets)

@@ -125,12 +125,7 @@ class ScenarioPool:
         self._pool.join()
 
     async def answer(self, publication: Publication, text: bytes) -> ScenarioResult:
-        """Return the result of a scenario on a publication.
-
-        Raises:
-            ScenarioRefusedError: It is not a scenario, or contradicts itself or what is known.
-            NoAnswerError: Too many wait, or it cannot be computed.
-        """
+        """Return the result of a scenario on a publication."""
         future = self.submit(publication, text)
         try:
             # Others may wait for the same result: a request that ends must not cancel it.

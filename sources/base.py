@@ -78,11 +78,7 @@ class Source(Protocol):
     def info(self) -> SourceInfo: ...
 
     def load(self) -> FileRows:
-        """Read all rows, each with the moment it could first be known.
-
-        Raises:
-            DataError: rows are bad; all of them are named at once.
-        """
+        """Read all rows, each with the moment it could first be known."""
         ...
 
 
@@ -101,8 +97,5 @@ class LiveSource(Protocol):
 
         Returns: tables ``observations``, ``tariff_steps`` or ``proposals``; the hash is
             over the raw answers in the order of the requests.
-
-        Raises:
-            SourceError: the provider did not deliver what it documents; nothing is returned.
         """
         ...

@@ -105,9 +105,6 @@ def table_replay(
     Args:
         old: Rows of the earlier publication, of one destination; not modified.
         new: The same months of the later one; not modified.
-
-    Raises:
-        DataError: There is no table now.
     """
     first, last = (
         open_table(settings, pd.Timestamp(rows["as_of"].iloc[0]), config.commodity).table
@@ -161,9 +158,6 @@ def why(settings: Settings, asked: ExplainRequest) -> pd.DataFrame:
 
     Returns:
         One row per month, ``PART_COLUMNS``: p50 and the parts that add up to it, in tonnes.
-
-    Raises:
-        DataError: The destination or month was not forecast.
     """
     which, engine = asked.as_of, store_of(settings)
     if isinstance(which, int):
@@ -244,10 +238,6 @@ def changes(
     Returns:
         One row per month that both tell, ``CHANGE_COLUMNS``: both medians, the change and the parts
         that add up to it, in tonnes.
-
-    Raises:
-        DataError: There is no publication that early, the days are the wrong way round, the
-            destination or month is not in both, or who was in a group was not recorded.
     """
     return split_change(settings, *_pair_of(settings, asked, since, commodity))
 

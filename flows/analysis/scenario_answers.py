@@ -36,10 +36,6 @@ def published_scenario_snapshot(settings: Settings, rows: pd.DataFrame) -> Scena
 
     Args:
         rows: All rows of one publication (as ``store.facts.reading.read_forecasts``); not modified.
-
-    Raises:
-        DataError: Its model is gone, or it does not forecast what the store knows of.
-        StoreError: The files of its model cannot be read.
     """
     as_of = pd.Timestamp(rows["as_of"].iloc[0])
     name = str(rows["model"].iloc[0])
@@ -74,11 +70,7 @@ class ScenarioAnswerer:
         self.base = PublishedDraws.of(self.snapshot)
 
     def __call__(self, text: bytes) -> ScenarioResult:
-        """Return the answer to a scenario written as YAML or JSON.
-
-        Raises:
-            DataError: It is no scenario, or contradicts itself or what is known.
-        """
+        """Return the answer to a scenario written as YAML or JSON."""
         asked = read_scenario("the scenario", text, self.snapshot.context)
         key = canonical(asked)
         if key not in self.kept:

@@ -68,9 +68,6 @@ def scenario_snapshot(
 
     Of the magnets it is what was published as of that day, whatever came in since; without that,
     or its model, it is made as ``predict`` makes it.
-
-    Raises:
-        DataError: The store held too little by then.
     """
     if config.forecaster != "evidence":
         return _of_table(settings, as_of, config.commodity)

@@ -199,11 +199,7 @@ def predict_table(
 
 
 def table_rows(settings: Settings, as_of: pd.Timestamp, commodity: str) -> pd.DataFrame:
-    """Return destination, period, tonnes of the known months of a table, its sums among them.
-
-    Raises:
-        DataError: The store held no full table of it by then.
-    """
+    """Return destination, period, tonnes of the known months of a table, its sums among them."""
     from flows.publishing.table_snapshot import open_table
     from models.forecasting.panel_forecaster import known_months
 

@@ -79,11 +79,7 @@ def moment(text: str | None, *, option: str = "--as-of") -> pd.Timestamp:
 
 
 def publication_moment(text: str | None, *, option: str = "--as-of") -> pd.Timestamp:
-    """Return up to when the newest publication is meant; of a bare day the whole day.
-
-    Raises:
-        DataError: The text is no date, or lies in the future.
-    """
+    """Return up to when the newest publication is meant; of a bare day the whole day."""
     stamp = moment(text, option=option)
     is_day = text is not None and len(text) <= len("2025-04-10")
     return last_of_day(stamp) if is_day else stamp

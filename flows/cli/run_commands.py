@@ -126,11 +126,7 @@ def run_and_tell(settings: Settings, as_of: pd.Timestamp) -> None:
 
 
 def run_table_and_tell(settings: Settings, as_of: pd.Timestamp, commodity: str) -> None:
-    """Run one full partner table and print the forecast of its largest destinations.
-
-    Raises:
-        DataError: The store held no full table of it by then.
-    """
+    """Run one full partner table and print the forecast of its largest destinations."""
     from flows.cli.run_commands import forecast_table
     from flows.publishing.run_config import table_config
     from flows.run import run as run_flow

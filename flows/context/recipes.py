@@ -55,11 +55,7 @@ class Recipe(Generic[SpecT]):
 def magnets_recipe(
     settings: Settings, as_of: pd.Timestamp, asked: RecipeRequest | None = None
 ) -> Recipe[ModelSpec]:
-    """Return the recipe of the magnets' model at a moment.
-
-    Raises:
-        DataError: A file or a parameter is wrong.
-    """
+    """Return the recipe of the magnets' model at a moment."""
     what = asked or RecipeRequest()
     if what.file is None:
         return _changed(_of_champion(settings, as_of), what)
@@ -67,11 +63,7 @@ def magnets_recipe(
 
 
 def panel_recipe(settings: Settings, asked: RecipeRequest | None = None) -> Recipe[EngineSpec]:
-    """Return the recipe of the panel engine.
-
-    Raises:
-        DataError: A file or a parameter is wrong, or asks for a network that is not installed.
-    """
+    """Return the recipe of the panel engine."""
     recipe = _panel_recipe(settings, asked or RecipeRequest())
     if recipe.spec.pretrained:
         echo(f"recipe    pretrained: {pretrained.notice()}")

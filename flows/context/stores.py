@@ -33,11 +33,7 @@ _opening: Final = Lock()
 
 
 def store_of(settings: Settings) -> Engine:
-    """Return the open store of a process; never makes one, nor a folder or lock.
-
-    Raises:
-        StoreError: There is none, it cannot be opened, or is gone.
-    """
+    """Return the open store of a process; never makes one, nor a folder or lock."""
     with _opening:
         if (engine := _open.pop(settings, None)) is None:
             _check_present(settings)
@@ -60,22 +56,14 @@ atexit.register(close_stores)
 
 @contextmanager
 def store_to_read(settings: Settings) -> Iterator[Engine]:
-    """Open the store without writing to it: also on a disk that is full or read-only.
-
-    Raises:
-        StoreError: As ``store_of``.
-    """
+    """Open the store without writing to it: also on a disk that is full or read-only."""
     _check_present(settings)
     with open_to_read(settings.url) as engine:
         yield engine
 
 
 def made_store(settings: Settings) -> Engine:
-    """Return the open store of a process, made if there is none.
-
-    Raises:
-        StoreError: It cannot be made or opened, or is gone.
-    """
+    """Return the open store of a process, made if there is none."""
     _check_not_damaged(settings)
     if not has_store(settings):
         open_store(settings.url).dispose()

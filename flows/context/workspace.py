@@ -75,9 +75,6 @@ def open_workspace(
     Args:
         until: Leave out what later ingests than this one brought; None takes all.
         prior: Of the panels' months that no figure fixes.
-
-    Raises:
-        DataError: ``as_of`` has no time zone, or the store holds nothing yet.
     """
     require_time_zone(as_of)
     engine = store_of(settings)

@@ -312,11 +312,7 @@ class SystemHealth:
 
 
 def examine(settings: Settings, now: pd.Timestamp) -> SystemHealth:
-    """Collect the facts and check them; no finding is raised but that there is nothing yet.
-
-    Raises:
-        StoreError: There is no data yet.
-    """
+    """Collect the facts and check them; no finding is raised but that there is nothing yet."""
     if not (has_store(settings) or was_lost(settings)):
         with store_to_read(settings):
             pass

@@ -22,11 +22,7 @@ from store.settings import Settings
 
 @prefect_step("watch")
 def watch(settings: Settings, now: pd.Timestamp) -> list[Reading]:
-    """Measure drift and coverage, store and return it; empty before a publication or a backtest.
-
-    Raises:
-        StoreError: The store or MLflow cannot be read.
-    """
+    """Measure drift and coverage, store and return it; empty before a publication or a backtest."""
     engine = store_of(settings)
     forecasts = read_forecasts(engine)
     if forecasts.empty:

@@ -119,11 +119,7 @@ def refusal(panel: Panel) -> str:
 
 
 def panel_snapshot(files: PanelFiles, horizon: int | None) -> PanelSnapshot:
-    """Return what to forecast, with what was read reported.
-
-    Raises:
-        DataError: The panel, what goes with it or the horizon cannot be used.
-    """
+    """Return what to forecast, with what was read reported."""
     found = opened(
         files.panel,
         horizon=horizon,
@@ -138,11 +134,7 @@ def panel_snapshot(files: PanelFiles, horizon: int | None) -> PanelSnapshot:
 
 
 def read_reported(path: Path, *, name: str) -> Panel:
-    """Return the panel of a file, and say which series were refused and what else was noted of it.
-
-    Raises:
-        DataError: It cannot be used.
-    """
+    """Return the panel of a file, and say what was refused or noted of it."""
     panel = read_panel(path)
     for note in panel.notes:
         echo(f"{name}: {note}")
@@ -165,11 +157,7 @@ def forecast_panel(
     track: Progress,
     spec: EngineSpec | None = None,
 ) -> Iterator[pd.DataFrame]:
-    """Yield the forecasts of the months after a panel, some series at a time.
-
-    Raises:
-        DataError: The panel or what goes with it cannot be used.
-    """
+    """Yield the forecasts of the months after a panel, some series at a time."""
     snapshot = panel_snapshot(files, horizon)
     forecast: set[str] = set()
     allow_negative = files.options.allow_negative

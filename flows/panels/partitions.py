@@ -57,10 +57,6 @@ def predict_folder(
     """Write the forecasts of a folder of Parquet files to a new folder of Parquet files.
 
     The folder is there only when it is whole.
-
-    Raises:
-        DataError: Dask is not installed, or the panel, what goes with it or the folder cannot be
-            used.
     """
     target = _target(files, out)
     unfinished = target.absolute().with_name(f".{target.name}.unfinished")

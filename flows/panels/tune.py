@@ -44,11 +44,7 @@ class TuningRequest:
 def tune_files(
     settings: Settings, search: TuningRequest, spec: EngineSpec, *, out: Path | None
 ) -> None:
-    """Search, tell what was found and write it as JSON to a file or to stdout.
-
-    Raises:
-        DataError: What was asked for, or a panel, cannot be used.
-    """
+    """Search, tell what was found and write it as JSON to a file or to stdout."""
     write_text(tune(settings, search, spec), out=out)
     if out is not None:
         echo(f"wrote {out}")

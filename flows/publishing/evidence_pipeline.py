@@ -87,11 +87,7 @@ class EvidencePipeline:
 
 
 def open_evidence(settings: Settings, as_of: pd.Timestamp) -> EvidencePipeline:
-    """Bring the bundled figures in and return the main job as of a moment, by the recipe in force.
-
-    Raises:
-        DataError: The figures are so old that the clock, or all providers, must be wrong.
-    """
+    """Ingest the bundled figures and return the main job as of a moment, by the recipe in force."""
     ingest(settings)
     recipe = magnets_recipe(settings, as_of).spec
     workspace = open_workspace(settings, as_of, spec=recipe)

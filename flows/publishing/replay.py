@@ -57,9 +57,6 @@ def replayed(settings: Settings, rows: pd.DataFrame) -> Replay:
 
     Args:
         rows: All rows of one publication; not modified.
-
-    Raises:
-        DataError: A model that made it is gone, or other series or figures are known now.
     """
     is_evidence = config_of(str(rows["commodity"].iloc[0])).forecaster == "evidence"
     made = _evidence(settings, rows) if is_evidence else _table(settings, rows)

@@ -106,10 +106,6 @@ def write_past_report(
         number: Of the publication, published or held; None takes the newest published.
         commodity: As published, where no number is given.
         folder: Where it goes; None is beside the report of the run, named after the language.
-
-    Raises:
-        DataError: There is no such publication, its panel is not stored, or ``folder`` holds other
-            things.
     """
     engine = store_of(settings)
     one = _publication(engine, number, commodity)

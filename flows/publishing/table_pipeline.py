@@ -102,11 +102,7 @@ class TablePipeline:
         return all(name.startswith(self.snapshot.model_family) for name in models)
 
     def forecast(self, entry: RunEntry) -> BacktestedForecast:
-        """Backtest, keep the scores, and forecast.
-
-        Raises:
-            DataError: The table cannot be forecast.
-        """
+        """Backtest, keep the scores, and forecast."""
         snapshot = self.snapshot
         for note in self.unknowns():
             echo(f"table     {note}")
@@ -158,11 +154,7 @@ def open_table_pipeline(
 
 
 def forecast_table_at(snapshot: TableSnapshot) -> pd.DataFrame:
-    """Return the forecast of a table, not backtested, in the columns of a forecast file.
-
-    Raises:
-        DataError: It cannot be forecast.
-    """
+    """Return the forecast of a table, not backtested, in the columns of a forecast file."""
     status = marked(snapshot.status, is_used=bool(snapshot.spec.pretrained))
     return snapshot.forecast(status=status)
 

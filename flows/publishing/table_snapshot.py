@@ -116,11 +116,7 @@ class TableSnapshot:
         return then
 
     def forecast(self, *, status: str) -> pd.DataFrame:
-        """Return the coherent forecast in the columns of a forecast file.
-
-        Raises:
-            DataError: The table cannot be forecast.
-        """
+        """Return the coherent forecast in the columns of a forecast file."""
         made = forecast_table(self.table, self.spec, status=status)
         return made.assign(model=self.model_version)
 

@@ -125,12 +125,7 @@ def _shared_cells(first: _Side, second: _Side) -> pd.DataFrame:
 
 
 def _side(settings: Settings, runs: Sequence[Run], text: str) -> _Side:
-    """Return one side.
-
-    Raises:
-        StoreError: There is no such run or version, or several.
-        DataError: No backtest of it kept its cells.
-    """
+    """Return one side."""
     run, label = _named(settings, runs, text)
     for one in _near(runs, run):
         cells = read_cells(settings, one.info.run_id)

@@ -87,11 +87,7 @@ def predict(
 
 
 def show_known(workspace: Workspace) -> None:
-    """Compute what is known at the moment of a workspace, unless it is kept, and tell its figures.
-
-    Raises:
-        DataError: The moment is too early, or nothing is known.
-    """
+    """Compute what is known at the moment of a workspace, unless it is kept, and log it."""
     _panel(workspace)
     _analogs(workspace)
 
@@ -114,11 +110,7 @@ def _analogs(workspace: Workspace) -> None:
 
 
 def trial_forecast(settings: Settings, as_of: pd.Timestamp, spec: ModelSpec) -> Forecast:
-    """Return what a model trained at an as_of by a recipe forecasts alone; nothing is registered.
-
-    Raises:
-        DataError: It cannot answer for some destination.
-    """
+    """Return what a model trained by a recipe forecasts alone; nothing is registered."""
     workspace = open_workspace(settings, as_of, spec=spec)
     origin = workspace.history.origin(as_of)
     seen = backtest_evidence(workspace.history, as_of, spec=spec, executor=workspace.executor)

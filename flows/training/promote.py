@@ -52,10 +52,6 @@ def promote(
         accept: Why a person answers for what the rules refuse or cannot judge; all rules count if
             left out.
         result: The backtest the version was trained with; read from MLflow if not given.
-
-    Raises:
-        DataError: The version publishes already, cannot forecast, or is accepted without a reason.
-        StoreError: There is no such version, or no challenger.
     """
     if accept is not None and not accept.strip():
         raise DataError(
@@ -99,12 +95,7 @@ def report_promoted(settings: Settings, model_version: str) -> None:
 def rollback(
     settings: Settings, as_of: pd.Timestamp, reason: str
 ) -> tuple[RegisteredVersion, RegisteredVersion]:
-    """Let the previous champion publish again; return it and the one taken back.
-
-    Raises:
-        StoreError: There is no previous champion.
-        DataError: It cannot forecast any more; nothing was changed.
-    """
+    """Let the previous champion publish again; return it and the one taken back."""
     if (before := registry.by_alias(settings, registry.PREVIOUS)) is not None:
         check_forecasts(open_workspace(settings, as_of), before)
     now, bad = registry.roll_back(settings, reason=reason)

@@ -67,9 +67,6 @@ class TunedPanel:
         Args:
             table: Tonnes, series x consecutive period numbers; not modified.
             spec: The present spec: how much history the engine learns from at least.
-
-        Raises:
-            DataError: The panel begins too late for a search and a check.
         """
         first, last = int(table.columns[0]), int(table.columns[-1])
         held_out = before - horizon
@@ -132,9 +129,6 @@ def tune(
 
     Args:
         executor: Runs the cutoffs of a trial; trials learn from those before.
-
-    Raises:
-        DataError: A panel has no cell to score.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(sampler=TPESampler(seed=seed))

@@ -163,9 +163,6 @@ def reconcile(
 
     Returns:
         Means and quantiles in the shapes given; see ``coherent_means`` and ``moved_quantiles``.
-
-    Raises:
-        DataError: The shapes do not fit the tree.
     """
     found = coherent_means(mean, residuals, tree)
     return found, moved_quantiles(quantiles, mean, found, tree)
@@ -182,9 +179,6 @@ def coherent_means(mean: Floats, residuals: Floats, tree: Tree) -> Floats:
 
     Returns:
         Series x months ahead; sums are added up from their leaves, exact but for rounding.
-
-    Raises:
-        DataError: The shapes do not fit the tree.
     """
     _check_shapes(mean, residuals, tree)
     is_said = _is_said(mean)

@@ -72,11 +72,7 @@ def by_alias(settings: Settings, alias: str) -> RegisteredVersion | None:
 
 @worded
 def at_version(settings: Settings, version: int) -> RegisteredVersion:
-    """Return what is known of a registered version.
-
-    Raises:
-        StoreError: There is no such version.
-    """
+    """Return what is known of a registered version."""
     if not is_kept(settings):
         raise _no_version(settings, version)
     client, _ = connect(settings)
@@ -108,11 +104,7 @@ def nominate(settings: Settings, version: int) -> None:
 
 @worded
 def promote(settings: Settings, version: int) -> None:
-    """Let a version publish; the one that did until now gets the alias ``previous``.
-
-    Raises:
-        StoreError: There is no such version.
-    """
+    """Let a version publish; the one that did until now gets the alias ``previous``."""
     client, _ = connect(settings)
     version_of(client, settings, version)
     aliases = _aliases(client)

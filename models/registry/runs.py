@@ -169,10 +169,6 @@ def open_run(settings: Settings, *, name: str, tags: Mapping[str, str]) -> Itera
         settings: Where MLflow's database and artifacts are; made when absent.
         tags: What the run is found by: ``as_of``, ``data_vintage``, ``git_commit``,
             ``model_version``, ``flow``.
-
-    Raises:
-        StoreError: The database cannot be opened in time, its experiment was deleted, or what is
-            written cannot be kept.
     """
     _, experiment = connect(settings)
     with answering(settings), _tracking(settings):

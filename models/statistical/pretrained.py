@@ -83,9 +83,6 @@ def medians(values: Floats, horizon: int) -> Floats:
 
     Returns:
         Series x horizon; NaN for series with fewer than ``LEAST_VALUES`` known.
-
-    Raises:
-        DataError: As ``notice``.
     """
     network = _network()
     middle = network.quantiles.index(0.5)

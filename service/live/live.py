@@ -96,9 +96,6 @@ class CommodityCache:
 
         Args:
             commodity: A code; the magnets' own gives ``magnets``.
-
-        Raises:
-            UnknownError: There is no forecast of it.
         """
         if commodity == magnets.commodity:
             return magnets

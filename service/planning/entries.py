@@ -135,11 +135,7 @@ def remove_need(live: LivePublication, who: Actor, number: int) -> None:
 
 
 def create_rule(live: LivePublication, who: Actor, rule: AlertRule) -> int:
-    """Record an alert rule and return its number; as ``store.planning.alert_rules.add_rule``.
-
-    Raises:
-        UnknownError: Its commodity has no forecast.
-    """
+    """Record an alert rule and return its number; as ``store.planning.alert_rules.add_rule``."""
     since = _newest(live, _watched(live, rule))
     number = add_rule(live.engine, rule, who=who, at=live.clock(), since=since)
     live.refresh_planning()
@@ -166,10 +162,6 @@ def record_override(
     """Record an override and return it; as ``store.planning.overrides.add_override``.
 
     Without a moment it is for the newest publication.
-
-    Raises:
-        DataError: The month's figure is already published.
-        UnknownError: Its commodity has no forecast.
     """
     publication = live.of(commodity)
     moment = known_moment(publication, as_of)

@@ -24,9 +24,6 @@ def months_of(
 
     Returns:
         ``HistoryMonth``; tonnes and standard error in t, kind observed, derived or estimated.
-
-    Raises:
-        UnknownError: There is no such destination or forecast.
     """
     panel = publication.snapshots[known_moment(publication, as_of)].panel
     own = panel.loc[panel["destination"] == known_destination(publication, destination)]

@@ -87,10 +87,6 @@ def sums_of(publication: Publication, destinations: Sequence[str]) -> list[Sum]:
 
     Returns:
         Spans whose every month is known or forecast.
-
-    Raises:
-        UnknownError: A destination is not forecast.
-        DataError: A destination is there twice, by itself or within a sum.
     """
     _check_apart(publication, destinations)
     known = _Known.of(publication, destinations)

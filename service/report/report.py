@@ -43,9 +43,6 @@ def fresh_folder(folder: Path) -> Iterator[Path]:
     """Yield an empty folder that takes the place of ``folder`` at the end.
 
     The old one stays when anything fails.
-
-    Raises:
-        DataError: ``folder`` holds other things.
     """
     _check_folder(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -105,9 +102,6 @@ def write_report(report: ReportInput, folder: Path) -> Path:
     Returns:
         The path of ``index.html``; beside it lie ``forecasts.csv``, ``scores.csv`` and, if it is
         drawn, ``overview.png`` and, if it has sections, a ``fan_<DESTINATION>.png`` for each.
-
-    Raises:
-        DataError: The forecasts miss a column or are empty, or ``folder`` holds other things.
     """
     _check_forecasts(report)
     with fresh_folder(folder) as fresh:

@@ -74,11 +74,7 @@ WORDS: Final = {
 
 
 def explore_document(publication: Publication, destination: str) -> Answer:
-    """Return what the chart of a destination draws, tonnes; gathered once.
-
-    Raises:
-        UnknownError: There is no such destination.
-    """
+    """Return what the chart of a destination draws, tonnes; gathered once."""
     months = months_of(publication, destination)
     return publication.memo.make(
         ("explore", destination, language()),

@@ -62,11 +62,7 @@ def _publication(engine: Engine, number: int) -> tuple[pd.DataFrame, Record]:
 
 
 def publication_page(engine: Engine, number: int) -> Answer:
-    """Return the page of one publication.
-
-    Raises:
-        UnknownError: No published forecast has that number.
-    """
+    """Return the page of one publication."""
     rows, record = _publication(engine, number)
     commodity = str(record["commodity"])
     months = {

@@ -183,11 +183,7 @@ def add_override(fields: Fields, who: Writer, shared: Shared) -> Response:
 
 
 def _chosen(shared: State, fields: Mapping[str, str]) -> Publication:
-    """Return the newest publication of a form's commodity; the magnets by default.
-
-    Raises:
-        UnknownError: The commodity has no forecast.
-    """
+    """Return the newest publication of a form's commodity; the magnets by default."""
     return shared.live.of(fields.get("commodity", COMMODITY))
 
 
@@ -198,11 +194,7 @@ def _again(current: Publication, shared: State, refused: FormErrors) -> Response
 
 
 def _rule(fields: Mapping[str, str]) -> AlertRule:
-    """Return the rule of a form.
-
-    Raises:
-        DataError: A field is missing or not a number.
-    """
+    """Return the rule of a form."""
     watched, _, which = text_in(fields, "watched").partition(":")
     is_need = watched == "shortfall" and re.fullmatch(r"[1-9][0-9]{0,8}", which)
     need = int(which) if is_need else None

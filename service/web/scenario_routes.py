@@ -64,12 +64,7 @@ class ScenarioQuery:
 async def scenario_of(
     request: Request, current: Current, shared: Shared, destination: Code = WORLD, worked: Key = ""
 ) -> ScenarioQuery:
-    """Return the scenario of an address.
-
-    Raises:
-        UnknownError: The destination or example scenario does not exist.
-        DataError: A scenario that is kept beside it has errors.
-    """
+    """Return the scenario of an address."""
     known_destination(current, destination)
     offered = () if shared.scenarios is None else shared.scenarios.what_if.worked
     pairs = request.query_params.multi_items()

@@ -95,11 +95,7 @@ class Rankings:
 
 
 def bundled_sources(data_dir: Path) -> tuple[Source, ...]:
-    """Return every bundled source below ``data_dir``, ready to load.
-
-    Raises:
-        DataError: the tables that date others are bad.
-    """
+    """Return every bundled source below ``data_dir``, ready to load."""
     releases = ReleaseDates(data_dir / "release_dates.csv")
     calendar = ReleaseCalendar.from_frame(releases.load().tables["release_calendar"])
     figures = data_dir / "published_figures.csv"
@@ -116,9 +112,5 @@ def bundled_sources(data_dir: Path) -> tuple[Source, ...]:
 
 
 def load_bundled(data_dir: Path) -> Batch:
-    """Read all bundled tables; nothing is written.
-
-    Raises:
-        DataError: a table is missing or has bad rows; names all of that table.
-    """
+    """Read all bundled tables; nothing is written."""
     return Batch(tuple(source.load() for source in bundled_sources(data_dir)))

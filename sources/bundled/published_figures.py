@@ -81,11 +81,7 @@ class PublishedFigures:
 
 
 def read_figures(table: CsvTable) -> list[Figure]:
-    """Parse every line of a table of figures; duplicate lines count once.
-
-    Raises:
-        DataError: lines are bad, or one report gives a figure two values.
-    """
+    """Parse every line of a table of figures; duplicate lines count once."""
     found: dict[tuple[object, ...], Figure] = {}
     for row in table.rows:
         if (figure := _figure(row)) is None:
@@ -212,11 +208,7 @@ class TypedFigure:
     now: pd.Timestamp
 
     def load(self) -> FileRows:
-        """Read the figure as one observation.
-
-        Raises:
-            DataError: parts of it are bad; names all of them.
-        """
+        """Read the figure as one observation."""
         cells = self._cells()
         content = json.dumps({**cells, "published_on": self.published_on}, ensure_ascii=False)
         digest = hashlib.sha256(content.encode()).hexdigest()

@@ -178,9 +178,6 @@ def read_table(path: Path, columns: Sequence[str]) -> CsvTable:
 
     Lines with a wrong number of cells are noted as problems, to be raised with those of the cells.
     Empty lines are skipped, and so are commas at the end of lines.
-
-    Raises:
-        DataError: the file is missing, is not UTF-8 or has other columns.
     """
     content = content_of(path)
     text = decoded(path.name, content)

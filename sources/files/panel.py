@@ -127,19 +127,12 @@ def read_panel(path: Path, options: PanelOptions = READ_AS_IS) -> Panel:
             ignored. Rows may come in any order; an empty ``tonnes`` is a gap; duplicate rows are
             read once.
         options: Other names of columns, and whether values may be negative.
-
-    Raises:
-        DataError: The file cannot be read, lacks a column, is not monthly or has no valid series.
     """
     return _panel(path, options)
 
 
 def panel_of(frame: pd.DataFrame, options: PanelOptions = READ_AS_IS) -> Panel:
-    """Return the valid series of a frame as ``read_panel`` does of a file; its first row is row 0.
-
-    Raises:
-        DataError: As ``read_panel``.
-    """
+    """Return the valid series of a frame as ``read_panel``; its first row is row 0."""
     return _panel(frame, options)
 
 

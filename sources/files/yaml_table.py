@@ -20,11 +20,7 @@ _NOTHING: Final = "tag:yaml.org,2002:null"
 
 
 def read_rows(path: Path, columns: Sequence[str]) -> CsvTable:
-    """Read a hand-written table: YAML by its suffix, else CSV with exactly these columns.
-
-    Raises:
-        DataError: the file is missing, is neither, or has other columns.
-    """
+    """Read a hand-written table: YAML by its suffix, else CSV with exactly these columns."""
     return (
         read_yaml(path, columns) if path.suffix.lower() in SUFFIXES else read_table(path, columns)
     )
@@ -35,9 +31,6 @@ def read_yaml(path: Path, columns: Sequence[str]) -> CsvTable:
 
     Values are read as text, so that 2.10 keeps its digits and a date stays a date. Only plain YAML
     is accepted: nothing in the file is executed.
-
-    Raises:
-        DataError: the file is missing or not such a list.
     """
     content, problems = content_of(path), Problems(path.name)
     entries, lines = plain_values(path.name, content, problems)
@@ -81,9 +74,6 @@ def plain_values(name: str, content: bytes, problems: Problems) -> tuple[Any, di
     """Return a YAML tree as texts in lists and dicts, and the line of each of its parts.
 
     A name that is given twice is noted.
-
-    Raises:
-        DataError: it is not YAML in UTF-8.
     """
     lines: dict[Place, int] = {(): 1}
 

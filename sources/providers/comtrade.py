@@ -119,11 +119,7 @@ class _Piece:
 def fetch_trade(
     http: HttpClient, side: ReportingSide, span: MonthRange, *, with_key: bool
 ) -> list[TradeRows]:
-    """Return all rows of one side over months, in as many requests as needed.
-
-    Raises:
-        SourceError: An answer stays cut for one month and partner, or is for another request.
-    """
+    """Return all rows of one side over months, in as many requests as needed."""
     path, months = (WITH_KEY, MOST_MONTHS) if with_key else (PREVIEW, PREVIEW_MONTHS)
     pieces = (_Piece(side, path, part) for part in span.pieces(months))
     return [trade for piece in pieces for trade in _whole(http, piece)]
@@ -133,9 +129,6 @@ def fetch_releases(http: HttpClient, side: ReportingSide, span: MonthRange) -> p
     """Return when each reporter's month was last released: ``period, reporterCode, released``.
 
     ``released`` is aware (UTC). Months that are not available have no row.
-
-    Raises:
-        SourceError: The answer has another shape.
     """
     own = [(name, code) for name, code in side.fixed.items() if name == "reporterCode"]
     parts = [_released(http, own, part) for part in span.pieces(MOST_MONTHS)]

@@ -142,11 +142,7 @@ class CustomsDownload:
     """Some partners were asked for, however many: their sum is not the world."""
 
     def load(self) -> FileRows:
-        """Read weights in tonnes and values in dollars by partner and month.
-
-        Raises:
-            DataError: the file is not a customs table of exports, or lines of it cannot be read.
-        """
+        """Read weights in tonnes and values in dollars by partner and month."""
         content = content_of(self.path)
         text, encoding = decoded(self.path.name, content)
         problems = Problems(self.path.name)

@@ -80,11 +80,7 @@ def records_in(answer: object, name: str, *, provider: str, url: str) -> list[Ma
 def table_of(
     records: Sequence[Mapping[str, object]], needed: Sequence[str], *, provider: str, url: str
 ) -> pd.DataFrame:
-    """Return records as a table of the columns needed.
-
-    Raises:
-        SourceError: A column is missing.
-    """
+    """Return records as a table of the columns needed."""
     if not records:
         return pd.DataFrame(columns=list(needed))
     frame = pd.DataFrame.from_records(list(records))
@@ -98,11 +94,7 @@ def left_out(broken: int) -> tuple[str, ...]:
 
 
 def refuse_missing(frame: pd.DataFrame, needed: Sequence[str], *, provider: str, url: str) -> None:
-    """Refuse a table that lacks a column.
-
-    Raises:
-        SourceError: A column is missing.
-    """
+    """Refuse a table that lacks a column."""
     if missing := [name for name in needed if name not in frame.columns]:
         raise missing_columns(missing, list(frame.columns), provider=provider, url=url)
 
