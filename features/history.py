@@ -136,7 +136,6 @@ class EvidenceHistory:
         return self._panels[moment]
 
     def _panel_key(self, moment: pd.Timestamp) -> str:
-        """Return the key of a panel, the same at all moments of a month that know the same."""
         month = last_complete_month(moment)
         return self.key(moment, "panel", of=["observations"], when=month)
 
@@ -203,7 +202,6 @@ class EvidenceHistory:
 
 
 def _solved(observations: pd.DataFrame, prior: PanelPrior, moment: pd.Timestamp) -> Values:
-    """Return the panel of a moment as it is kept."""
     panel = evidence_panel(observations, as_of=moment, prior=prior)
     kept = {one.name for one in fields(panel)} - {"as_of", "gaps"}
     return {name: getattr(panel, name) for name in sorted(kept)}
@@ -214,7 +212,6 @@ def _itself(values: Values) -> Values:
 
 
 def _by_place(analogs: Sequence[Analog]) -> Values:
-    """Return the fields of analogs by place and name."""
     return {
         f"{place}.{one.name}": getattr(analog, one.name)
         for place, analog in enumerate(analogs)

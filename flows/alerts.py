@@ -106,7 +106,6 @@ def _look(engine: Engine, desk: PlanningState, now: pd.Timestamp) -> list[AlertF
 def _found(
     engine: Engine, published: Published, desk: PlanningState, now: pd.Timestamp
 ) -> list[AlertFinding]:
-    """Return what the rules on a commodity find of its newest publication."""
     moments = sorted(pd.Timestamp(moment) for moment in published.forecasts["as_of"].unique())
     if len(moments) < 2:  # noqa: PLR2004 - one publication has nothing to be compared with
         return []

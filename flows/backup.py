@@ -139,7 +139,6 @@ def _folders(settings: Settings, *, with_cache: bool) -> dict[str, Path]:
 
 
 def _below(folder: Path, name: str) -> dict[str, Path]:
-    """Return the plain files below a folder by their names within the archive."""
     return {
         f"{name}/{file.relative_to(folder).as_posix()}": file
         for file in folder.rglob("*")

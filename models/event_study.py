@@ -468,7 +468,6 @@ def role_of(name: str, act: StudiedEvent) -> str:
 def _totals(
     compared: dict[str, SeriesComparison], act: StudiedEvent, months: int, fall: int
 ) -> Iterator[dict[str, object]]:
-    """Yield what is missing of each series in the fall, after it and in all months."""
     length = fall or min(START_MONTHS, months)
     parts = {"fall" if fall else "first": (0, length), "after": (length, months)}
     for name, one in compared.items():

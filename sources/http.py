@@ -462,7 +462,6 @@ def _refused(call: _Call[Read], status: int, body: bytes, own: Refusal | None) -
 
 
 def _key_hint(provider: str) -> str:
-    """Return which key to set, if the provider takes one."""
     if f"{provider}_key" not in Settings.model_fields:
         return "It takes no key."
     return f"Set MAGNETCAST_{provider.upper()}_KEY to a valid key."

@@ -78,7 +78,6 @@ NOTHING_KEPT: Final = DigestCache()
 
 
 def _read(path: Path) -> Values | None:
-    """Return the values of a file, None if there is no such file or it cannot be read."""
     try:
         with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
             values = _unpacked(arrays)

@@ -237,7 +237,6 @@ def first_control_rate(record: TrackRecord) -> float:
 
 
 def _first_months(acts: pd.DataFrame) -> dict[str, int]:
-    """Return by material the month in which its first act was announced."""
     named = acts[MATERIAL].str.split(r"\s*;\s*", regex=True)
     months = acts.assign(month=month_numbers(acts["announced_on"]), **{MATERIAL: named})
     found = months.explode(MATERIAL).groupby(MATERIAL)["month"].min()

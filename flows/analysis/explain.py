@@ -204,7 +204,6 @@ def _level_only(workspace: Workspace, rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _stored(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the parts that are stored beside forecast rows."""
     parts = [json.loads(text) for text in rows["contributions"]]
     return pd.DataFrame(parts, index=rows.index, columns=list(CONTRIBUTIONS))
 

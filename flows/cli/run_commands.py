@@ -78,7 +78,6 @@ def _head(destination: str, forecasts: pd.DataFrame) -> Text:
 
 
 def _exceptions(forecasts: pd.DataFrame) -> dict[str, str]:
-    """Return each destination that a fallback forecast, with its status and reason."""
     other = forecasts[forecasts["status"] != CHAMPION]
     why = other["reason"].fillna("") if "reason" in other else pd.Series("", index=other.index)
     status = other["status"].astype(str).where(why == "", other["status"] + " (" + why + ")")

@@ -93,7 +93,6 @@ def lines_of(health: SystemHealth) -> list[Message]:
 
 
 def _commodity_line(one: OtherCommodity) -> Message:
-    """Return the line of a commodity other than magnets."""
     if not one.last_run:
         return one.forecast
     return sentences(one.forecast, message("Its last run: %(state)s.", state=one.last_run))
@@ -158,6 +157,5 @@ def runbook(page: Path) -> Mapping[str, tuple[str, ...]]:
 
 
 def _paragraphs(text: str) -> tuple[str, ...]:
-    """Return paragraphs on one line each, links as their text."""
     plain = re.sub(r"\[([^\]]+)\]\([^)]+\)", r"\1", text)
     return tuple(" ".join(one.split()) for one in plain.split("\n\n") if one.strip())

@@ -167,7 +167,6 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
 
 
 def _ends_months(df: pd.DataFrame, columns: tuple[str, str, str] | None) -> bool:
-    """Tell whether a frame dates its months on their last days."""
     dates = df.iloc[:, our_names([str(name) for name in df.columns], columns).index(OURS[1])]
     is_dated = pd.api.types.is_datetime64_any_dtype(dates)
     return is_dated and bool(dates.dropna().dt.is_month_end.all())

@@ -89,7 +89,6 @@ def forecast_rows(
 
 
 def _texts(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return rows whose texts have one type, with or without rows."""
     return rows.astype(dict.fromkeys(("destination", "cutoff", "period", "model", "status"), "str"))
 
 
@@ -135,7 +134,6 @@ def _trained(
     horizon: int | None,
     spec: EngineSpec | None,
 ) -> FittedPanel:
-    """Return the engine trained on a sample of the series, over the months of all."""
     forecaster = replace(
         forecaster_of(settings, spec), shifts_negative=options.allow_negative, baselines=()
     )

@@ -42,7 +42,6 @@ def train(
 
 
 def _trained(workspace: Workspace, seen: EvidenceBacktest) -> int:
-    """Fit, register and put on trial; return the version."""
     settings, as_of = workspace.settings, workspace.as_of
     forecaster = EvidenceForecaster(workspace.spec, seen.residuals)
     trained = forecaster.train(workspace.snapshot)

@@ -155,7 +155,6 @@ def fit_stack(
 
 
 def _terms(features: NDArray[np.float32], columns: tuple[int, ...], horizon: int) -> Floats:
-    """Return one, the features, the features times the horizon's log, and that log."""
     near = np.nan_to_num(np.clip(features[:, columns], -_FURTHEST, _FURTHEST)).astype(np.float64)
     later = np.log(features[:, [horizon]].astype(np.float64))
     return np.concatenate([np.ones((len(near), 1)), near, (later - 1.0) * near, later], axis=1)

@@ -183,7 +183,6 @@ def _ceiling(values: Floats) -> Floats:
 
 
 def _measured(values: Floats, season: Floats) -> SeriesStats:
-    """Return the statistics of series whose season is known."""
     known = np.isfinite(values)
     level = np.fmax(_mean(values[:, -YEAR:]), LEAST_LEVEL * _mean(values))
     level = np.where(np.isfinite(level), level, 0.0)

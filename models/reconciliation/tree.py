@@ -120,7 +120,6 @@ def contradictions(table: pd.DataFrame, tree: Tree) -> list[str]:
 
 
 def _below(parts: Mapping[str, Sequence[str]]) -> tuple[dict[str, set[str]], list[str]]:
-    """Return the leaves below each sum, and the sums, parts before wholes."""
     below: dict[str, set[str]] = {}
     height: dict[str, int] = {}
     for name in TopologicalSorter(parts).static_order():

@@ -140,7 +140,6 @@ def load(settings: Settings, version: int) -> LoadedModel:
 
 
 def _texts(heads: Mapping[str, str], card: Mapping[str, object]) -> dict[str, str]:
-    """Return boosters and card by the names of their files."""
     if set(heads) != set(served.HEADS):
         raise ValueError(
             f"A model of heads {sorted(heads)} was to be registered. "

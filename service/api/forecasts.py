@@ -105,7 +105,6 @@ def forecasts(
 def _document(
     current: Publication, planning: PlanningState, moment: pd.Timestamp, destination: str
 ) -> Record:
-    """Return the document of a destination, built once, with its overrides."""
     rows = current.forecasts_at(moment)
     if destination not in set(rows["destination"]):
         known_destination(current, destination)

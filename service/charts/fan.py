@@ -193,7 +193,6 @@ def reason_of(fan: Fan) -> str:
 
 
 def _end(forecast: pd.DataFrame, cutoff_end: pd.Timestamp) -> pd.Timestamp:
-    """Return the end of the last month forecast, a year after the cutoff where there is none."""
     if forecast.empty:
         return cutoff_end + pd.DateOffset(months=12)
     return pd.Timestamp(forecast["period"].max()) + pd.DateOffset(months=1)

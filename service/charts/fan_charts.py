@@ -87,7 +87,6 @@ def phone_svg(fan: Fan, *, label: str) -> str:
 
 
 def _draw_fan(fan: Fan, sheet: _Sheet) -> Figure:
-    """Draw the whole sheet of one destination."""
     figure = Figure(figsize=(sheet.width, sheet.height))
     axes = figure.add_axes(sheet.box())
     frame_axes(axes, fan)

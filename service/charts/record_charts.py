@@ -140,7 +140,6 @@ def outcome_svg(publication: Publication, cells: pd.DataFrame, destination: str)
 
 
 def _draw_outcome(own: pd.DataFrame, known: pd.DataFrame, title: str) -> Figure:
-    """Draw each forecast as a path with its band, and the actual months."""
     figure = Figure(figsize=(3.6, 2.1), layout="constrained")
     axes = figure.subplots()
     for _, path in list(own.sort_values("period").groupby("as_of"))[-MOST_PATHS:]:

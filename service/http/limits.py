@@ -171,8 +171,6 @@ def _route_of(scope: MutableMapping[str, Any]) -> str:
 
 
 def _with_headers(send: Send, status: list[int]) -> Callable[[Message], Awaitable[None]]:
-    """Add the headers to a response and note its status."""
-
     async def answer(message: Message) -> None:
         if message["type"] == "http.response.start":
             status[0] = message["status"]

@@ -162,7 +162,6 @@ def _detail(err: HTTPException) -> str:
 
 
 def _invalid(err: RequestValidationError) -> str:
-    """Describe the invalid parts of a request."""
     parts = [
         f"{'.'.join(str(place) for place in error['loc'][1:])}={error.get('input')!r}: "
         f"{error['msg']}"

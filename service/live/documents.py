@@ -92,7 +92,6 @@ def flat_rows(document: Record) -> list[Record]:
 
 
 def _override_columns(override: Record | None) -> Record:
-    """Return the columns of an override, empty where there is none."""
     values = ((override or {}).get(name) for name in ("tonnes", "author", "reason"))
     return dict(zip(OVERRIDE_COLUMNS, values, strict=True))
 

@@ -102,7 +102,6 @@ class StoreMetrics(Collector):
 
 
 def _of_runs(runs: pd.DataFrame) -> Iterator[Metric]:
-    """Yield the duration of each flow's last finished run and whether its last run failed."""
     took = GaugeMetricFamily(
         "magnetcast_run_seconds", "Duration of the last finished run.", labels=["flow"]
     )

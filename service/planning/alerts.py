@@ -147,7 +147,6 @@ def _message(rule: Record, need: Record | None, found: Record, labels: Mapping[s
 
 
 def _about(rule: Record, need: Record | None, labels: Mapping[str, str]) -> str:
-    """Return what a rule watches: a need, or a destination."""
     goods = "" if rule["commodity"] == COMMODITY else f"{words_of(rule['commodity'], labels)}, "
     where = f"{goods}{name_of(rule['destination'])}"
     if need is None:

@@ -117,7 +117,6 @@ def value_added(publication: Publication, planning: PlanningState) -> dict[str, 
 
 
 def _of(rows: pd.DataFrame, commodity: str | None) -> pd.DataFrame:
-    """Return the rows of a commodity, all if None."""
     return rows if commodity is None else rows.loc[rows["commodity"] == commodity]
 
 
@@ -189,7 +188,6 @@ def _watched(live: LivePublication, rule: AlertRule) -> str:
 
 
 def _newest(live: LivePublication, commodity: str) -> datetime | None:
-    """Return the moment of the newest publication of a commodity, None while there is none."""
     try:
         return live.of(commodity).as_of.to_pydatetime()
     except NothingPublishedError:

@@ -186,7 +186,6 @@ def _joined(parts: Sequence[str]) -> str:
 
 
 def _effect(cause: str, value: float, median: float) -> str:
-    """Return a cause with its signed tonnes."""
     sign = "+" if value > 0 else MINUS
     amount = f"{sign}{_tonnes(abs(value), median)}"
     return gettext("%(cause)s: %(tonnes)s", cause=_cause(cause, value), tonnes=amount)

@@ -188,5 +188,4 @@ def _month(row: Mapping[Hashable, Any], tonnes: float, publication: Publication)
 
 
 def _month_of(moment: pd.Timestamp) -> pd.Timestamp:
-    """Return the naive first day of the month of a moment."""
     return moment.tz_convert("UTC").tz_localize(None).normalize().replace(day=1)

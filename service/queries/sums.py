@@ -119,7 +119,6 @@ def _quarters(months: pd.PeriodIndex) -> list[pd.Period]:
 
 
 def _check_apart(publication: Publication, destinations: Sequence[str]) -> None:
-    """Refuse destinations that are counted twice."""
     parts = [
         part
         for name in destinations

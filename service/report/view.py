@@ -155,7 +155,6 @@ def headline(outlook: Outlook) -> str:
 
 
 def _compared(outlook: Outlook) -> str:
-    """Compare an outlook with the year before where it is known."""
     if math.isnan(outlook.change):
         return gettext("Figures for the same months a year before are incomplete.")
     values = {"change": percent(abs(outlook.change)), "before": tonnes(outlook.before)}

@@ -88,7 +88,6 @@ def _change(publication: Publication, destination: str, months: Sequence[str]) -
 
 
 def _named(moment: pd.Timestamp, *, is_same_day: bool) -> str:
-    """Name the forecast before by its day."""
     day = dated(moment, "long day")
     if is_same_day:
         return gettext("earlier forecast of %(day)s", day=day)
@@ -169,7 +168,6 @@ _Query = tuple[list[tuple[str, str]], str]
 
 
 def _if_they_come(acts: Sequence[Announced]) -> list[_Query]:
-    """Return the scenarios in which acts come, and in which they do not."""
     if acts[0].is_return:
         labels = gettext("Forecast if they return"), gettext("Forecast if they do not")
     else:
@@ -184,7 +182,6 @@ def _if_they_come(acts: Sequence[Announced]) -> list[_Query]:
 
 
 def _if_it_stays(rise: Announced) -> list[_Query]:
-    """Return the scenarios in which the rise of a tariff does not come, or a month later."""
     if not rise.importer:
         return []
     late = pd.Timestamp(rise.due) + pd.DateOffset(months=1) - pd.Timedelta(days=1)

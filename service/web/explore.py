@@ -117,7 +117,6 @@ def _labels(periods: pd.Series) -> list[str]:
 
 
 def _events(publication: Publication, fan: Fan, first: str) -> list[dict[str, str]]:
-    """Return the acts from the first month on, each with its entry in the policy ledger."""
     if not first:
         return []
     found, _ = pick_markers(

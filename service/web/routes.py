@@ -231,7 +231,6 @@ async def robots_route() -> Response:
 async def _page(
     request: Request, current: Publication, now: pd.Timestamp, key: object, make: Make
 ) -> Response:
-    """Return a page, rendered in a thread once a publication and day."""
     place = ("page", key, now.date(), chosen())
     found: Answer | None = current.memo.get(place)
     if found is None:

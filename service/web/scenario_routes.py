@@ -82,7 +82,6 @@ def _read(
     choices: LeverChoices,
     offered: tuple[WorkedScenario, ...],
 ) -> ScenarioQuery:
-    """Return the scenario of a query: an example, or that of the form."""
     if worked:
         picked = _picked(offered, worked)
         view = WhatIfView(destination, form_like(picked), choices, {}, offered, picked)
@@ -143,7 +142,6 @@ async def what_if_route(
 
 
 async def _page(current: Publication, shared: State, scenario: ScenarioQuery) -> Answer:
-    """Return the page, with the results of the scenario and of those beside it."""
     now, view = shared.live.clock(), scenario.view
     asked = [("", scenario)] if scenario.text else []
     asked += scenario.beside
@@ -163,7 +161,6 @@ async def _page(current: Publication, shared: State, scenario: ScenarioQuery) ->
 async def _answers(
     current: Publication, pool: ScenarioPool | None, texts: Sequence[str]
 ) -> list[ScenarioResult]:
-    """Return the results of scenarios, one after the other."""
     if texts and pool is None:
         raise NoAnswerError("This service computes no scenarios. Use `magnetcast scenario`.")
     return [await pool.answer(current, text.encode()) for text in texts if pool is not None]

@@ -257,7 +257,6 @@ def _entries(rows: pd.DataFrame, table: pd.DataFrame, what: str) -> pd.DataFrame
 
 
 def _each_once(entries: pd.DataFrame, table: pd.DataFrame, what: str) -> pd.DataFrame:
-    """Return the entries by cell and moment, without duplicates."""
     keys = [*_CELL, "moment"]
     ordered = entries.sort_values([*keys, "row"], ignore_index=True)
     again = ordered.duplicated(keys).to_numpy()

@@ -81,7 +81,6 @@ def _joined(lines: list[pd.DataFrame]) -> pd.DataFrame:
 
 
 def _read(body: bytes, line: str, span: MonthRange) -> tuple[pd.DataFrame, int]:
-    """Return the rows of one line, and how many cannot be read."""
     where = {"provider": _PROVIDER, "url": f"line {line}"}
     table = _table(json.loads(body))
     refuse_missing(table, (*_ASKED, "time"), **where)

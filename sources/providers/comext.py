@@ -151,7 +151,6 @@ class ComextImports(HttpSource):
 
 
 def _flow(http: HttpClient) -> str:
-    """Return the code of the data set, looked up in the provider's list."""
     reply = http.get("/dataflow/ESTAT/all", read=read_flows, accept=STRUCTURE)
     flows = reply.value or {}
     if FLOW in flows:

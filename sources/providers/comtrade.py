@@ -151,7 +151,6 @@ def _released(http: HttpClient, own: Params, span: MonthRange) -> pd.DataFrame:
 
 
 def _whole(http: HttpClient, piece: _Piece) -> list[TradeRows]:
-    """Fetch a piece, or its halves where the answer is cut."""
     reply = http.get(piece.path, piece.params, read=lambda body: _read(body, piece))
     if reply.value is None:
         return []
@@ -169,7 +168,6 @@ def _whole(http: HttpClient, piece: _Piece) -> list[TradeRows]:
 
 
 def _read(body: bytes, piece: _Piece) -> tuple[TradeRows, bool]:
-    """Return the rows of an answer and whether it is cut."""
     answer = json.loads(body)
     where = {"provider": _PROVIDER, "url": piece.path}
     if isinstance(answer, dict) and answer.get("error"):
@@ -246,7 +244,6 @@ def _numbered(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _releases(answer: object, url: str) -> tuple[pd.DataFrame, int]:
-    """Return the rows of an answer on availability, and how many it announces."""
     where = {"provider": _PROVIDER, "url": url}
     columns = ("period", "reporterCode", "lastReleased")
     rows = table_of(records_in(answer, "data", **where), columns, **where)
@@ -345,7 +342,6 @@ class ComtradeMirror(_Comtrade):
 def _dated(
     trades: Sequence[TradeRows], releases: pd.DataFrame, *, now: pd.Timestamp
 ) -> pd.DataFrame:
-    """Join all rows and date each of them."""
     columns = ["period", "reporterCode", "partnerCode", "kilograms", "usd", "estimated"]
     parts = [trade.rows for trade in trades if len(trade.rows)]
     rows = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)

@@ -217,7 +217,6 @@ class CustomsDownload:
             )
 
     def _rows(self, amounts: pd.DataFrame) -> pd.DataFrame:
-        """Return rows of ``observations``."""
         ours = amounts[amounts["measure"].ne("value_mcny")]
         cells = ours.groupby(_CELL, as_index=False)[["value", "half_width"]].sum()
         parts = [cells] if self.is_partial else [cells, _worlds(cells)]
@@ -279,7 +278,6 @@ def _lines(name: str, text: str, problems: Problems) -> list[CustomsLine]:
 def _headings(
     name: str, lines: list[tuple[int, tuple[str, ...]]]
 ) -> tuple[int, tuple[Column, ...]]:
-    """Return the number of the line of headings, and the columns."""
     best: list[str] = []
     for number, cells in lines[:LEADING]:
         columns = tuple(Column(place, cell, heading_of(cell)) for place, cell in enumerate(cells))
@@ -493,7 +491,6 @@ def heading_of(text: str) -> Heading:
 
 
 def _meaning(rest: str, *, wide: bool) -> tuple[str, str, float]:
-    """Return the meaning of a heading, with its unit or scale."""
     if wide and (not rest or rest in _units()):
         return "quantity", rest, 1.0
     if (found := _meanings().get(rest)) is not None:

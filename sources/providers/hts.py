@@ -55,7 +55,6 @@ class TariffSchedule(HttpSource):
 
 
 def _search(http: HttpClient, keyword: str) -> list[Line]:
-    """Return the lines a search finds."""
     reply = http.get("/search", [("keyword", keyword)], read=_read)
     lines = reply.value or []
     for line in lines:
@@ -65,7 +64,6 @@ def _search(http: HttpClient, keyword: str) -> list[Line]:
 
 
 def _read(body: bytes) -> list[Line]:
-    """Read a list of lines without duplicates; headings without a number may repeat."""
     answer = json.loads(body)
     if not isinstance(answer, list) or not all(isinstance(line, dict) for line in answer):
         raise ValueError("it is no list of lines")
@@ -105,7 +103,6 @@ def _own_rate(line: Line, base: str) -> Proposal:
 
 
 def _added_rate(number: str, line: Line | None, base: str) -> Proposal:
-    """Propose an additional rate that the line refers to."""
     rate = str(line["general"] or "").strip() if line else "not found"
     match = _ADDED.search(rate)
     return Proposal(

@@ -113,7 +113,6 @@ def check_place(connection: Connection, commodity: str, destination: str) -> Non
 
 
 def _forecast_of(connection: Connection, commodity: str) -> tuple[str, ...]:
-    """Return the destinations that a commodity was ever forecast for, sorted."""
     own = select(forecasts.c.destination).where(forecasts.c.commodity == commodity).distinct()
     found = tuple(sorted(connection.scalars(own)))
     if not found:

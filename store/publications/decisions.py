@@ -243,7 +243,6 @@ def _held(connection: Connection, number: int) -> "Row[tuple[object, ...]]":
 def _record_decision(
     trail: AuditTrail, action: str, entry: "Row[tuple[object, ...]]", reason: str
 ) -> None:
-    """Add a decision to the audit trail."""
     before = {
         "state": entry.state,
         "sha256": entry.sha256,

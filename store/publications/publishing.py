@@ -106,7 +106,6 @@ def _check_clock(connection: Connection, context: PublicationContext) -> None:
 def _prepared(
     frame: pd.DataFrame, as_of: datetime, data_vintage: str, commodity: str
 ) -> tuple[PublicationHeader, pd.DataFrame]:
-    """Return the header of a publication and its rows typed as in the table."""
     checked = validate(frame, "forecasts", where=f"the forecasts of {as_of:%Y-%m-%d}")
     rows = checked.rename(columns={"model": "model_version"}).assign(
         commodity=commodity,

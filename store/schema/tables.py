@@ -112,7 +112,6 @@ metadata: Final = MetaData(
 
 
 def _event_columns() -> list[Column[Any]]:
-    """Make the columns every table of event versions has."""
     return [
         text("event_id"),
         Column("available_at", UtcMoment, nullable=False),
