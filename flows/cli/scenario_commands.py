@@ -11,27 +11,17 @@ from flows.context.console import echo
 from flows.context.output import write_result
 from flows.publishing.run_config import MAGNETS, table_config
 from sources.files.csv_table import content_of
-from sources.files.scenario import read_scenario, with_probabilities
+from sources.files.scenario import read_scenario
 from store.settings import Settings
 
 UNSHOWN = ("base_mean", "scenario_mean", "warning")
 """Columns that a table on the terminal leaves out: warnings are printed beside it."""
-
-Probabilities = Annotated[
-    tuple[str, ...],
-    Parameter(
-        help="EVENT=0.3: probability that an announced act comes as announced. May be repeated; "
-        "estimated from all announced acts if left out.",
-        negative=(),
-    ),
-]
 
 
 def scenario(
     file: Annotated[Path, Parameter(help="YAML file of acts and tariff steps, as in scenarios/.")],
     *,
     as_of: AsOf = None,
-    probability: Probabilities = (),
     commodity: Commodity = None,
     out: Out = None,
     format: Form = "table",
@@ -50,7 +40,6 @@ def scenario(
         ingest_if_empty(settings)
     snapshot = scenario_snapshot(settings, as_of_time, config)
     asked = read_scenario(file.name, content, snapshot.context)
-    asked = with_probabilities(asked, probability, snapshot.context)
     found = paired(snapshot, asked)
     echo(f"scenario  {asked.name}. {asked.description}".rstrip())
     for note in found.notes:

@@ -202,7 +202,7 @@ VERBS = st.sampled_from(
         "predict --panel {file} --covariates {file} --freq {}",
         "backtest --panel {file} --tree {file} --columns {}", "train --set {} --before {}",
         "predict --panel {file} --set {} --allow-negative", "alerts",
-        "scenario {file} --probability {} --commodity {}", "scenario --file {file} --as-of {}", "gaps --as-of {} --format {}", "{} {}", "--home {} status",
+        "scenario {file} --commodity {}", "scenario --file {file} --as-of {}", "gaps --as-of {} --format {}", "{} {}", "--home {} status",
     ]
 )  # fmt: skip
 

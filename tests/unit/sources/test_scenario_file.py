@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from sources.files.scenario import read_scenario, with_probabilities
+from sources.files.scenario import read_scenario
 from store.errors import DataError
 from store.schema.scenario import Scenario, ScenarioContext
 from tests.data.builders import at, make_events
@@ -151,28 +151,3 @@ def test_what_contradicts_itself_is_refused_with_its_line(text: str, said: str) 
         read(text)
 
     assert said in str(caught.value)
-
-
-def test_probabilities_beside_a_file_are_those_of_known_and_new_acts() -> None:
-    asked = read(f"name: n\nevents: [{ACT}]")
-
-    given = with_probabilities(asked, ["new=0.25", "2018-09-control=0"], GROUND)
-
-    found = {act.event_id: act.given["probability"] for act in given.levers.acts}
-    assert found == {"new": 0.25, "2018-09-control": 0.0}
-
-
-@pytest.mark.parametrize(
-    ("text", "trouble"),
-    [
-        ("new=1.5", "'1.5' is out of range"),
-        ("new", "Missing"),
-        ("2020-09-nothing=0.5", "'2020-09-nothing' is not a known act"),
-        ("2020-02-relaxed=0.5", "Only a restriction that is still to begin"),
-    ],
-)
-def test_a_probability_beside_a_file_is_refused_by_name(text: str, trouble: str) -> None:
-    asked = read(f"name: n\nevents: [{ACT}]")
-
-    with pytest.raises(DataError, match=trouble):
-        with_probabilities(asked, [text], GROUND)
