@@ -25,6 +25,5 @@ class NoAnswerError(DataError):
     """The scenario cannot be computed now; the rest of the service works."""
 
     def __init__(self, message: str | Message, *, retry_s: int | None = None) -> None:
-        """Take the reason and after how many seconds to try again."""
         super().__init__(message)
         self.headers = {} if retry_s is None else {"Retry-After": str(retry_s)}

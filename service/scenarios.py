@@ -99,7 +99,6 @@ class ScenarioPool:
     """Computes scenarios on publications, one at a time; equal ones once."""
 
     def __init__(self, what_if: ScenarioEngine) -> None:
-        """Take the engine and its limits."""
         self.what_if = what_if
         self._pool: Any = _new_pool()
         self._recent = Recent(CACHED)

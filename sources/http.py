@@ -256,7 +256,6 @@ class HttpClient:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Close all connections."""
         self._client = None
         self._open.close()
 

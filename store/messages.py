@@ -22,7 +22,6 @@ class Message:
     values: Mapping[str, Value]
 
     def __str__(self) -> str:
-        """Return the sentence in English."""
         return self.key % {name: _english(name, value) for name, value in self.values.items()}
 
     def __hash__(self) -> int:

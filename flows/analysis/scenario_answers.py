@@ -66,7 +66,6 @@ class ScenarioAnswerer:
     """Drawn once for all scenarios."""
 
     def __post_init__(self) -> None:
-        """Draw the published distribution."""
         self.base = PublishedDraws.of(self.snapshot)
 
     def __call__(self, text: bytes) -> ScenarioResult:

@@ -211,7 +211,6 @@ class Trainer:
     def __init__(
         self, known: PanelTrainingSet, names: tuple[str, ...], last: int, spec: EngineSpec
     ) -> None:
-        """Take the training rows known at the column ``last``."""
         self._known = known
         self._names = names
         self._spec = spec

@@ -29,7 +29,6 @@ class TrainingRows:
     weight: Floats
 
     def __len__(self) -> int:
-        """Return the number of rows."""
         return len(self.target)
 
 

@@ -27,7 +27,6 @@ class Access:
     """
 
     def __init__(self, tokens: Tokens, *, open_reads: bool) -> None:
-        """Take the valid tokens and whether reading is open."""
         self._tokens = tokens
         self._open_reads = open_reads
 

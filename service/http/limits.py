@@ -88,7 +88,6 @@ class RequestLimits:
         max_body_bytes: int,
         names: frozenset[str],
     ) -> None:
-        """Take the app, its metrics, the largest body, and public names of the service."""
         self._app = app
         self._metrics = metrics
         self._names = names

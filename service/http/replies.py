@@ -254,25 +254,10 @@ Shown = Annotated[ListReply, Depends()]
 
 
 def wants_csv(request: Request, form: Form | None) -> bool:
-    """Tell whether CSV is requested, by ``format`` or by the Accept header."""
+    """Tell whether CSV is requested, by ``format`` or first in the Accept header."""
     if form is not None:
         return form == "csv"
-    weights = dict(_accepted(request.headers.get("accept", "*/*")))
-    csv = weights.get("text/csv", 0.0)
-    return csv > max(weights.get("application/json", 0.0), weights.get("*/*", 0.0) - 1e-9)
-
-
-def _accepted(header: str) -> list[tuple[str, float]]:
-    """Read an Accept header: media types with their weights."""
-    found = []
-    for part in header.split(","):
-        media, *parameters = (piece.strip() for piece in part.split(";"))
-        weight = next((p[2:] for p in parameters if p.startswith("q=")), "1")
-        try:
-            found.append((media.lower(), float(weight)))
-        except ValueError:
-            continue
-    return found
+    return request.headers.get("accept", "").startswith("text/csv")
 
 
 def tags_of(request: Request) -> set[str]:

@@ -28,7 +28,6 @@ class LanguageOfRequests:
     """Chooses the language of each request for a page and names it in the response."""
 
     def __init__(self, app: ASGIApp) -> None:
-        """Take the app."""
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -53,7 +53,6 @@ class HealthCache:
     """
 
     def __init__(self, examine: Examine, clock: Callable[[], pd.Timestamp]) -> None:
-        """Take the check and the clock."""
         self._examine = examine
         self._clock = clock
         self._guard = asyncio.Lock()
@@ -74,7 +73,6 @@ class StoreMetrics(Collector):
     def __init__(
         self, publication: Callable[[], Publication], clock: Callable[[], pd.Timestamp]
     ) -> None:
-        """Take the newest publication and the clock."""
         self._publication = publication
         self._clock = clock
 

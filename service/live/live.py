@@ -85,7 +85,6 @@ class CommodityCache:
     """Makes the publication of another commodity beside that of the magnets."""
 
     def __init__(self, engine: Engine, meanings: Mapping[str, str]) -> None:
-        """Begin empty."""
         self._engine = engine
         self._meanings = meanings
         self._made = Recent(_MOST)

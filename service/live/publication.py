@@ -30,7 +30,6 @@ class Memo:
     """
 
     def __init__(self) -> None:
-        """Begin empty."""
         self._values: dict[Hashable, Any] = {}
         self._locks: dict[Hashable, threading.Lock] = {}
         self._guard = threading.Lock()

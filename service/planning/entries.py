@@ -1,10 +1,12 @@
 """Needs, alert rules, alerts and overrides: what is shown of them, and how planners write them."""
 
+from collections.abc import Callable
 from datetime import datetime
-from typing import Final
+from typing import Concatenate, Final, ParamSpec, TypeVar
 
 import numpy as np
 import pandas as pd
+from sqlalchemy import Engine
 
 from service.errors import NothingPublishedError
 from service.http.responses import Record, records
@@ -21,9 +23,8 @@ from service.queries.models import columns_of
 from service.queries.track import TRUTH
 from store.errors import DataError
 from store.messages import message
-from store.planning.alert_rules import AlertRule, add_rule, end_rule
+from store.planning.alert_rules import AlertRule, add_rule
 from store.planning.audit import Actor
-from store.planning.needs import NeedRow, add_need, end_need
 from store.planning.overrides import OverrideRow, add_override
 from store.vocabulary import COMMODITY
 
@@ -120,31 +121,26 @@ def _of(rows: pd.DataFrame, commodity: str | None) -> pd.DataFrame:
     return rows if commodity is None else rows.loc[rows["commodity"] == commodity]
 
 
-def record_need(live: LivePublication, who: Actor, need: NeedRow) -> int:
-    """Record a need and return its number; as ``store.planning.needs.add_need``."""
-    number = add_need(live.engine, need, who=who, at=live.clock())
-    live.refresh_planning()
-    return number
+_Given = ParamSpec("_Given")
+_Made = TypeVar("_Made")
 
 
-def remove_need(live: LivePublication, who: Actor, number: int) -> None:
-    """End a need; as ``store.planning.needs.end_need``."""
-    end_need(live.engine, number, who=who, at=live.clock())
+def write(
+    live: LivePublication,
+    act: Callable[Concatenate[Engine, _Given], _Made],
+    *given: _Given.args,
+    **named: _Given.kwargs,
+) -> _Made:
+    """Do what writes planning rows, and show it at once."""
+    made = act(live.engine, *given, **named)
     live.refresh_planning()
+    return made
 
 
 def create_rule(live: LivePublication, who: Actor, rule: AlertRule) -> int:
     """Record an alert rule and return its number; as ``store.planning.alert_rules.add_rule``."""
     since = _newest(live, _watched(live, rule))
-    number = add_rule(live.engine, rule, who=who, at=live.clock(), since=since)
-    live.refresh_planning()
-    return number
-
-
-def remove_rule(live: LivePublication, who: Actor, number: int) -> None:
-    """End an alert rule; as ``store.planning.alert_rules.end_rule``."""
-    end_rule(live.engine, number, who=who, at=live.clock())
-    live.refresh_planning()
+    return write(live, add_rule, rule, who=who, at=live.clock(), since=since)
 
 
 def record_override(
@@ -176,8 +172,7 @@ def record_override(
             )
         )
     made = OverrideRow(destination, period, moment, tonnes, reason, commodity)
-    add_override(live.engine, made, who=who, at=live.clock())
-    live.refresh_planning()
+    write(live, add_override, made, who=who, at=live.clock())
     return made
 
 

@@ -247,7 +247,6 @@ class CheckedForm:
     """A form as a scenario, of which each part knows its field, or its errors."""
 
     def __init__(self, form: LeverForm, choices: LeverChoices) -> None:
-        """Begin with an empty scenario."""
         self.form = form
         self.choices = choices
         self.top: dict[str, Any] = {}

@@ -74,17 +74,16 @@ _COLUMNS: Final = (
 
 
 def diff_vintages(engine: Engine, first: int, second: int) -> pd.DataFrame:
-    """Compare the newest version of each figure after two ingests.
+    """Compare the newest version of each figure after two ingests, the earlier one first.
 
     Two ingests of one source are compared on that source alone, others on all figures between.
 
     Returns:
         One row per figure that differs: commodity, origin, destination, measure, period (a month or
         ``first..last``), before, after and change (in the measure's unit; missing where there was
-        no figure), what (``new``, ``revised`` or, going backwards, ``gone``) and source. Ordered by
-        these; empty when nothing changed. After them the fields of policy events that differ, with
-        the event's id as origin, the field as measure, the day it was announced as period, and
-        before and after as text.
+        no figure), what (``new`` or ``revised``) and source. Ordered by these; empty when nothing
+        changed. After them the fields of policy events that differ, with the event's id as origin,
+        the field as measure, the day it was announced as period, and before and after as text.
 
     Raises:
         DataError: there is no such ingest.
@@ -98,11 +97,9 @@ def diff_vintages(engine: Engine, first: int, second: int) -> pd.DataFrame:
         wanted = [*cell_of(observations), MOMENT, "value", "vintage"]
         versions = stored_like(connection, observations, cells.drop_duplicates(), wanted=wanted)
     changed = _changes(_newest_vintage_diff(versions, low), _newest_vintage_diff(versions, high))
-    listed = _listed(changed if first <= second else _backwards(changed))
+    listed = _listed(changed)
     if events.empty:
         return listed
-    if first > second:
-        events = _swapped(events)
     return pd.concat([listed.astype(object), events], ignore_index=True)[list(_COLUMNS)].fillna("")
 
 
@@ -143,16 +140,6 @@ def _changes(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
     both["what"] = np.where(both["before"].isna(), "new", "revised")
     size = both[["before", "after"]].abs().max(axis=1)
     return both.loc[both["before"].isna() | (both["change"].abs() > SAME * size)]
-
-
-def _backwards(changed: pd.DataFrame) -> pd.DataFrame:
-    swapped = _swapped(changed)
-    return swapped.assign(change=-swapped["change"])
-
-
-def _swapped(changed: pd.DataFrame) -> pd.DataFrame:
-    swapped = changed.rename(columns={"before": "after", "after": "before"})
-    return swapped.assign(what=swapped["what"].replace("new", "gone"))
 
 
 def _listed(changed: pd.DataFrame) -> pd.DataFrame:

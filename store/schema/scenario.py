@@ -58,7 +58,6 @@ class WrongFieldError(ValueError):
     """A field is not as expected."""
 
     def __init__(self, text: Message) -> None:
-        """Take what is wrong with it."""
         super().__init__(text)
         self.text = text
 
