@@ -26,7 +26,7 @@ from models.evaluation.backtest import backtest_evidence
 from models.forecasting.model_frame import rows_of
 from models.policy.scenario import paired
 from sources.files.csv_table import content_of
-from sources.files.scenario import read_scenario
+from sources.files.yaml_table import read_scenario
 from store.errors import DataError, first_few
 from store.facts.evidence import evidence_digests
 from store.settings import Settings

@@ -20,7 +20,7 @@ from service.language.addresses import LanguageOfRequests
 from service.live.health import Examine, HealthCache, StoreMetrics
 from service.live.live import LivePublication, Warm
 from service.live.publication import Recent
-from service.queries.arrivals import SHIPPING_DAYS, Days
+from service.queries.needs import SHIPPING_DAYS, Days
 from service.scenarios import ScenarioEngine, ScenarioPool
 from service.state import State
 from service.web.render import compiled, error_page

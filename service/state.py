@@ -13,7 +13,7 @@ from service.http.limits import ServiceMetrics
 from service.live.health import HealthCache, HealthReport
 from service.live.live import LivePublication, PlanningState
 from service.live.publication import Publication, Recent
-from service.queries.arrivals import Days
+from service.queries.needs import Days
 from service.scenarios import ScenarioPool
 from service.wording import known_commodity
 from store.planning.audit import Actor

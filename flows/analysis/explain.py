@@ -50,7 +50,7 @@ from models.forecasting.changes import (
 from models.forecasting.decomposition import explained
 from models.forecasting.panel_forecaster import forecast_table
 from models.learning.spec import EngineSpec
-from models.registry import model_store
+from models.registry import registry
 from store.errors import DataError
 from store.facts.reading import latest_forecast, publication_before
 from store.publications.explanations import (
@@ -339,9 +339,7 @@ def _snapshots(
     return _snapshot(engine, old, first), _snapshot(engine, new, last)
 
 
-def _snapshot(
-    engine: Engine, rows: pd.DataFrame, model: model_store.LoadedModel
-) -> ForecastSnapshot:
+def _snapshot(engine: Engine, rows: pd.DataFrame, model: registry.LoadedModel) -> ForecastSnapshot:
     prior = prior_behind(record_of(engine, rows))
     return ForecastSnapshot(rows["as_of"].iloc[0], model.version, model.heads, model.card, prior)
 

@@ -20,9 +20,9 @@ from models.policy.scenario import (
     learned_shift,
     paired_with,
 )
-from models.registry import model_store, registry
+from models.registry import registry
 from service.scenarios import ANSWER_COLUMNS, ScenarioResult
-from sources.files.scenario import read_scenario
+from sources.files.yaml_table import read_scenario
 from store.errors import DataError
 from store.schema.scenario import Levers, Scenario
 from store.settings import Settings
@@ -45,7 +45,7 @@ def published_scenario_snapshot(settings: Settings, rows: pd.DataFrame) -> Scena
             f"Model {name}, which made the forecast as of {as_of:%Y-%m-%d}, is not in the "
             "registry. Expected it there. Restore the registry, or publish with `magnetcast run`."
         )
-    model = model_store.load(settings, version.version)
+    model = registry.load(settings, version.version)
     history = workspace_behind(settings, rows).history
     origin, analogs = history.origin(as_of), history.analogs(as_of)
     features = rows_of(origin)

@@ -154,7 +154,7 @@ def serve(
     from service.app import Rules, create_app
     from service.http.limits import server_config
     from service.live.live import LivePublication
-    from service.queries.arrivals import shipping_days
+    from service.queries.needs import shipping_days
     from store.planning.audit import scopes_in_force
 
     settings = Settings()

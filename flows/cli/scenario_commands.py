@@ -11,7 +11,7 @@ from flows.context.console import echo
 from flows.context.output import write_result
 from flows.publishing.run_config import MAGNETS, table_config
 from sources.files.csv_table import content_of
-from sources.files.scenario import read_scenario
+from sources.files.yaml_table import read_scenario
 from store.settings import Settings
 
 UNSHOWN = ("base_mean", "scenario_mean", "warning")

@@ -25,7 +25,7 @@ from flows.context.stores import (
     was_lost,
 )
 from models.monitoring import Reading
-from models.registry import model_store, registry
+from models.registry import registry
 from models.registry.runs import is_kept
 from sources.bundled.release_calendar import ReleaseCalendar
 from store.archive import sqlite_damage
@@ -360,7 +360,7 @@ def _with_champion(settings: Settings, facts: HealthFacts) -> HealthFacts:
                 model=champion.model_version,
             ),
         )
-        model_store.load(settings, champion.version)
+        registry.load(settings, champion.version)
     except StoreError as err:
         return replace(facts, champion_trouble=str(err))
     return facts

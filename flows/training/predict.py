@@ -38,7 +38,7 @@ from models.forecasting.model_frame import rows_of
 from models.forecasting.residual_history import ResidualHistory
 from models.learning.spec import ModelSpec
 from models.policy.policy_effect import PolicyEffect, effect_at, words_of
-from models.registry import model_store, registry
+from models.registry import registry
 from models.registry.registry import RegisteredVersion
 from store.errors import StoreError
 from store.settings import Settings
@@ -261,7 +261,7 @@ def _stored(
     workspace: Workspace, rows: pd.DataFrame, status: str, model: RegisteredVersion
 ) -> FallbackStep:
     def predict() -> FallbackForecast:
-        loaded = model_store.load(workspace.settings, model.version)
+        loaded = registry.load(workspace.settings, model.version)
         return modelled(TrainedModel(loaded.heads, loaded.card), rows)
 
     return FallbackStep(status, model.model_version, predict)

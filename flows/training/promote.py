@@ -17,7 +17,7 @@ from models.evaluation.promotion import Challenge, PromotionDecision, judge
 from models.forecasting.evidence_forecaster import TrainedModel
 from models.forecasting.fallback import FAULTS, NUMBERS, faults_of, modelled, reason_of
 from models.forecasting.model_frame import rows_of
-from models.registry import model_store, registry
+from models.registry import registry
 from models.registry.registry import RegisteredVersion
 from models.registry.runs import log_table, open_run
 from store.errors import DataError, StoreError, first_few
@@ -123,7 +123,7 @@ def _trouble(workspace: Workspace, model: RegisteredVersion) -> str:
     """Return why a version forecasts no destination at the workspace's moment, empty if it does."""
     origin = workspace.history.origin(workspace.as_of)
     try:
-        loaded = model_store.load(workspace.settings, model.version)
+        loaded = registry.load(workspace.settings, model.version)
         made = modelled(TrainedModel(loaded.heads, loaded.card), rows_of(origin)).table
     except FAULTS as err:
         return reason_of(err)

@@ -16,7 +16,7 @@ from models.forecasting.evidence_forecaster import EvidenceForecaster, TrainedMo
 from models.forecasting.model_frame import rows_of
 from models.learning.calibration import texts_of
 from models.learning.spec import ModelSpec
-from models.registry import model_store, registry
+from models.registry import registry
 from models.registry.runs import open_run
 from store.settings import Settings
 
@@ -65,14 +65,14 @@ def record(workspace: Workspace, trained: TrainedModel, seen: EvidenceBacktest) 
     origin = workspace.history.origin(workspace.as_of)
     card = {
         **trained.card,
-        **model_store.stamp(trained.card),
+        **registry.stamp(trained.card),
         "parameters": workspace.spec.choices,
     }
     with open_run(workspace.settings, name="train", tags=tags):
         mlflow.log_params(workspace.spec.choices)
         mlflow.log_metrics(own_metrics(seen.scores) if len(seen.scores) else {})
         log_dataset(workspace)
-        return model_store.register(
+        return registry.register(
             workspace.settings,
             heads=texts_of(trained.heads),
             card=card,

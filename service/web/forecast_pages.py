@@ -12,8 +12,7 @@ from xlsxwriter.worksheet import Worksheet
 
 from service.charts.fan import Fan, left_out_note
 from service.charts.publication_charts import chart_svg, fan_of, phone_chart_svg, small_charts
-from service.charts.record_charts import revisions_svg
-from service.charts.waterfall import waterfall_svg
+from service.charts.record_charts import revisions_svg, waterfall_svg
 from service.http.responses import Answer, Record
 from service.language.choice import DEFAULT, in_language
 from service.language.formats import dated

@@ -18,8 +18,7 @@ from service.planning import entries
 from service.planning.alerts import alerts_in_words
 from service.planning.entries import value_added
 from service.queries import history, tables, track
-from service.queries.arrivals import Days, arrival_months
-from service.queries.needs import all_needs, autocorrelation_of
+from service.queries.needs import Days, all_needs, arrival_months, autocorrelation_of
 from service.report.backtest_view import ScoreRow, losses, score_rows, without_components
 from service.state import State
 from service.web.render import FormErrors, bare_page, page

@@ -1,7 +1,7 @@
 """The model that publishes, read back from the registry."""
 
-from models.registry import model_store, registry
-from models.registry.model_store import LoadedModel
+from models.registry import registry
+from models.registry.registry import LoadedModel
 from store.settings import Settings
 
 
@@ -9,4 +9,4 @@ def champion_model(settings: Settings) -> LoadedModel:
     """Return the champion, ready to predict."""
     holder = registry.champion(settings)
     assert holder is not None
-    return model_store.load(settings, holder.version)
+    return registry.load(settings, holder.version)

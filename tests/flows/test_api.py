@@ -8,7 +8,7 @@ import pytest
 from prefect.server.api.server import SubprocessASGIServer
 
 import magnetcast as mc
-from models.registry import model_store, registry, served
+from models.registry import registry, served
 from store.errors import DataError
 from store.settings import PROJECT_ROOT
 from tests.flows.conftest import AS_OF, LATER, Published, copied, point_at
@@ -44,7 +44,7 @@ def test_the_panel_is_the_one_known_then() -> None:
 def test_a_stored_model_answers_a_moment_and_destinations(home: Published) -> None:
     champion = registry.champion(home.settings)
     assert champion is not None
-    loaded = model_store.load(home.settings, champion.version)
+    loaded = registry.load(home.settings, champion.version)
     mlflow.set_tracking_uri(home.settings.tracking_uri)
     asked = pd.DataFrame({"as_of": [LATER, LATER], "destination": ["USA", "DEU"]})
 

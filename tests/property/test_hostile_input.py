@@ -24,8 +24,8 @@ from sources.bundled.published_figures import PublishedFigures
 from sources.bundled.release_calendar import ReleaseCalendar, ReleaseDates
 from sources.files.covariates import read_covariates
 from sources.files.panel import panel_of, read_commodities, read_panel
-from sources.files.scenario import read_scenario
 from sources.files.tree import read_tree
+from sources.files.yaml_table import read_scenario
 from sources.providers.customs import CustomsDownload
 from store.archive import extract_archive
 from store.errors import DataError, SourceError, StoreError

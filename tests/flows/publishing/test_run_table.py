@@ -8,8 +8,7 @@ import pytest
 from features.panel.partner_table import PartnerTable
 from flows.cli.forecast_commands import predict_table
 from flows.context.stores import made_store, store_of
-from flows.publishing.published_forecasts import publication
-from flows.publishing.replay import replayed
+from flows.publishing.published_forecasts import publication, replayed
 from flows.publishing.run_config import table_config
 from flows.publishing.table_pipeline import hindsight
 from flows.publishing.table_snapshot import open_table

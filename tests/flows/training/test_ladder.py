@@ -11,7 +11,7 @@ import pytest
 from flows.context.stores import store_of
 from flows.context.workspace import open_workspace
 from flows.training.predict import Forecast, fallback_chain, forecast_of, made_on, predict
-from models.registry import model_store, registry
+from models.registry import registry
 from store.facts.reading import latest_forecast
 from store.publications.publishing import publish_forecasts
 from store.settings import Settings
@@ -37,7 +37,7 @@ def folder_of(settings: Settings, version: int) -> Path:
         path.parent
         for path in settings.artifact_dir.rglob("p50.txt")
         if name in (path.parents[2] / "MLmodel").read_text(encoding="utf-8")
-        or model_store.load(settings, version).heads["p50"].model_to_string()
+        or registry.load(settings, version).heads["p50"].model_to_string()
         == path.read_text(encoding="utf-8")
     ]
     assert len(wanted) == 1

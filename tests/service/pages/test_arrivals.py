@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
-from service.queries.arrivals import arrival_months, shipping_days
+from service.queries.needs import arrival_months, shipping_days
 from store.errors import DataError
 from store.planning.audit import Actor
 from store.planning.needs import NeedRow, add_need

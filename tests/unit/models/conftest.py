@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.registry import model_store, runs, served
+from models.registry import registry, runs, served
 from models.registry.runs import open_run
 from store.settings import Settings
 
@@ -108,7 +108,7 @@ def mlflow_card() -> dict[str, object]:
         "quantiles": list(LEVELS),
         "spec": {"leaves": 7},
         "threads": 1,
-        **model_store.stamp({"features": FEATURES}),
+        **registry.stamp({"features": FEATURES}),
     }
 
 
@@ -123,7 +123,7 @@ def mlflow_stored(
     """Settings of a database with one registered version; only read."""
     settings = copied(mlflow_template, tmp_path_factory.mktemp("stored"))
     with open_run(settings, name="train", tags={"flow": "train"}):
-        model_store.register(
+        registry.register(
             settings,
             heads=mlflow_heads,
             card=mlflow_card,

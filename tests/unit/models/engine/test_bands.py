@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models.engine.validation_window import (
+from models.engine.forecast import (
     GROUPS,
     LEAST_SIDE,
     TAIL,

@@ -2,14 +2,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from models.engine.quantile_model import CANDIDATES, QuantileModel, Trainer
-from models.engine.training_set import PanelTrainingSet
-from models.engine.validation_window import (
+from models.engine.forecast import (
     ValidationResult,
     before_validation,
     validate,
     validation_start,
 )
+from models.engine.quantile_model import CANDIDATES, QuantileModel, Trainer
+from models.engine.training_set import PanelTrainingSet
 from models.learning.spec import EngineSpec
 from tests.data.engine_builders import BRIEF, make_training_set
 

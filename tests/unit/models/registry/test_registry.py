@@ -8,7 +8,7 @@ import mlflow.pyfunc
 import pandas as pd
 import pytest
 
-from models.registry import model_store, registry, runs, served
+from models.registry import registry, runs, served
 from models.registry.runs import open_run
 from store.errors import StoreError
 from store.settings import Settings
@@ -65,7 +65,7 @@ def register(
         **tags: str,
     ) -> int:
         with open_run(mlflow_settings, name="train", tags={"flow": "train"}):
-            return model_store.register(
+            return registry.register(
                 mlflow_settings,
                 heads=heads,
                 card={**mlflow_card, **(card or {})},
@@ -91,7 +91,7 @@ def run_alone(arguments: list[str], folder: Path) -> None:
 def test_a_stored_model_predicts_exactly_what_training_predicts(
     mlflow_stored: Settings, mlflow_rows: pd.DataFrame, expected: pd.DataFrame
 ) -> None:
-    model = model_store.load(mlflow_stored, 1)
+    model = registry.load(mlflow_stored, 1)
     found = served.predict_quantiles(model.heads, model.card, mlflow_rows)
 
     pd.testing.assert_frame_equal(found, expected, check_exact=True)
@@ -178,7 +178,7 @@ def test_boosters_or_a_card_changed_after_training_are_refused(
     file.write_text(file.read_text(encoding="utf-8")[:-9], encoding="utf-8")
 
     with pytest.raises(StoreError, match="its boosters and card have SHA-256"):
-        model_store.load(mlflow_settings, version)
+        registry.load(mlflow_settings, version)
 
 
 def test_code_in_a_stored_model_is_not_executed_whatever_its_digest(
@@ -193,7 +193,7 @@ def test_code_in_a_stored_model_is_not_executed_whatever_its_digest(
     script.write_text(f"__import__('pathlib').Path({str(ran)!r}).touch()\n{script.read_text()}")
     (script.parent / "python_model.pkl").write_bytes(b"cos\nsystem\n(S'false'\ntR.")
 
-    model = model_store.load(mlflow_settings, version)
+    model = registry.load(mlflow_settings, version)
 
     found = served.predict_quantiles(model.heads, model.card, mlflow_rows)
     pd.testing.assert_frame_equal(found, expected, check_exact=True)
@@ -216,7 +216,7 @@ def test_a_model_for_other_rows_is_refused_with_the_reason(
     version = register(card=changed)
 
     with pytest.raises(StoreError, match=message):
-        model_store.load(mlflow_settings, version)
+        registry.load(mlflow_settings, version)
 
 
 def test_a_model_of_features_that_are_no_more_is_refused_by_their_names(
@@ -227,7 +227,7 @@ def test_a_model_of_features_that_are_no_more_is_refused_by_their_names(
     version = register(card={"features": old}, example=rows)
 
     with pytest.raises(StoreError, match="features that are no more: tonnes_lag_9m"):
-        model_store.load(mlflow_settings, version)
+        registry.load(mlflow_settings, version)
 
 
 def test_a_rollback_brings_the_previous_champion_back_and_states_why(
