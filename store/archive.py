@@ -48,12 +48,7 @@ def write_archive(path: Path, files: Mapping[str, Path]) -> str:
 
 
 def extract_archive(path: Path, into: Path) -> None:
-    """Extract an archive of our own into a folder.
-
-    Raises:
-        DataError: its checksum differs, it holds anything but plain files below the folder, or it
-            cannot be read.
-    """
+    """Extract an archive of our own into a folder."""
     try:
         if _checksum(path).exists() and _checksum(path).read_text().split()[:1] != [_sha256(path)]:
             raise _refused(path, f"its SHA-256 is not the one in {_checksum(path).name}")

@@ -161,11 +161,7 @@ def _expected(reason: str) -> str:
 
 @contextmanager
 def open_to_read(url: str) -> Iterator[Engine]:
-    """Open the database without writing to it: also on a disk that is full or read-only.
-
-    Raises:
-        StoreError: as ``open_store``.
-    """
+    """Open the database without writing to it: also on a disk that is full or read-only."""
     file = sqlite_file(url)
     engine = open_store(url) if file is None else _reader(url, file)
     try:

@@ -45,11 +45,7 @@ CELL_BYTES: Final = 8
 
 
 def parquet_schema(path: Path, what: str) -> pa.Schema:
-    """Return the schema of Parquet, a file or a folder, that does not grow too large.
-
-    Raises:
-        DataError: it would grow beyond the cap, by what its footers say.
-    """
+    """Return the schema of Parquet, a file or a folder, that does not grow too large."""
     dataset = pq.ParquetDataset(path)
     plain = 0
     for footer in (fragment.metadata for fragment in dataset.fragments):

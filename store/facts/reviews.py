@@ -79,21 +79,13 @@ def with_sentences(refused: pd.DataFrame) -> pd.DataFrame:
 
 
 def quarantine_reasons(engine: Engine, id: int) -> tuple[str, ...]:  # noqa: A002  # the column's name
-    """Return why a file was refused.
-
-    Raises:
-        DataError: there is no such file.
-    """
+    """Return why a file was refused."""
     with engine.begin() as connection:
         return tuple(json.loads(_entry(connection, id).reasons))
 
 
 def quarantined_file(engine: Engine, id: int) -> FileRows:  # noqa: A002  # the column's name
-    """Return a refused file as it was handed in.
-
-    Raises:
-        DataError: there is no such file.
-    """
+    """Return a refused file as it was handed in."""
     with engine.begin() as connection:
         return _file(_entry(connection, id))
 

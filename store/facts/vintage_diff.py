@@ -84,9 +84,6 @@ def diff_vintages(engine: Engine, first: int, second: int) -> pd.DataFrame:
         no figure), what (``new`` or ``revised``) and source. Ordered by these; empty when nothing
         changed. After them the fields of policy events that differ, with the event's id as origin,
         the field as measure, the day it was announced as period, and before and after as text.
-
-    Raises:
-        DataError: there is no such ingest.
     """
     low, high = sorted((first, second))
     with engine.begin() as connection:

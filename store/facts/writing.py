@@ -76,9 +76,6 @@ def write_batch(
 
     Returns:
         New rows by table, the vintages made, and the files known before.
-
-    Raises:
-        DataError: a row breaks its schema, or contradicts the stored row of the same key.
     """
     ingest = Ingest(
         at=ingested_at, actor=actor, skip_unchanged=skip_unchanged, revised_at=revised_at
@@ -89,12 +86,7 @@ def write_batch(
 
 
 def checked_tables(file: FileRows) -> Tables:
-    """Check every table of a file against its schema.
-
-    Raises:
-        DataError: a row breaks its schema.
-        StoreError: there is no such table.
-    """
+    """Check every table of a file against its schema."""
     unknown = sorted(set(file.tables) - {*metadata.tables, PROPOSALS})
     if unknown:
         raise StoreError(f"No table {unknown} in the store; the file {file.file_name} asks for it.")
@@ -135,11 +127,7 @@ def insert_new(
     where: str,
     ingest: Ingest | None = None,
 ) -> int:
-    """Insert the rows that are new and return how many there were.
-
-    Raises:
-        DataError: two rows of one key disagree, within the frame or with the store.
-    """
+    """Insert the rows that are new and return how many there were."""
     incoming = drop_duplicate_rows(IncomingRows(table, as_table(frame, table), where))
     key = natural_key(table)
     wanted = [*key, *(c for c in version_columns(table) if c in incoming.rows)]

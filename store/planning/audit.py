@@ -168,9 +168,6 @@ def create_token(
 
     Args:
         scopes: what it allows, of ``SCOPES``.
-
-    Raises:
-        DataError: the name is not printable, a scope is unknown, or the days are out of range.
     """
     name = checked_name(name, "token")
     _check(name, scopes, days)

@@ -140,11 +140,7 @@ def approve(
 
 
 def reject(engine: Engine, number: int, *, at: datetime, actor: str, reason: str) -> None:
-    """Reject a held publication for good; its rows stay, with who decided and why.
-
-    Raises:
-        DataError: It is not held.
-    """
+    """Reject a held publication for good; its rows stay, with who decided and why."""
     with audited(engine, Actor(actor), at=at) as trail:
         entry = _held(trail.connection, number)
         values = {"state": "rejected", "decided_by": trail.actor, "note": reason}

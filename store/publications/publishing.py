@@ -45,9 +45,6 @@ def publish_forecasts(
         frame: columns of a forecast file, ``model`` being the model's version; ``drivers``
             and ``contributions`` (JSON) and ``reason`` (why the fallback chain went past earlier
             models) if there are any. Not modified.
-
-    Raises:
-        DataError: a row breaks the contract, or two rows of one key disagree.
     """
     header, rows = _prepared(frame, as_of, data_vintage, commodity)
     context = context or PublicationContext()
@@ -87,9 +84,6 @@ def hold_forecasts(
 
     Args:
         frame: as for ``publish_forecasts``; not modified.
-
-    Raises:
-        DataError: a row breaks the contract.
     """
     header, rows = _prepared(frame, as_of, data_vintage, commodity)
     context = context or PublicationContext()
@@ -135,9 +129,6 @@ def write_scores(
         frame: ``as_of, model, scope, horizon_from, horizon_to, metric, value, cells``; not
             modified.
         cells: the forecasts scored (``backtests.CELL_COLUMNS``), kept to be drawn.
-
-    Raises:
-        DataError: two scores of the same key in ``frame`` have different values.
     """
     rows = frame.assign(commodity=commodity, data_vintage=data_vintage)
     with writing(engine) as connection:
