@@ -43,8 +43,7 @@ from models.forecasting.fallback import FAULTS, reason_of
 from store.errors import DataError
 from store.facts.evidence import save_label
 from store.facts.reading import latest_forecast
-from store.publications.decisions import held_forecasts
-from store.publications.publishing import settle_runs
+from store.publications.publishing import held_forecasts, settle_runs
 from store.settings import Settings
 from store.vocabulary import COMMODITY, WORLD
 

@@ -15,7 +15,7 @@ from matplotlib.patches import Patch
 from flows.context.output import write_result
 from models.event_study import HIT, OTHERS, Attribution
 from service.charts.canvas import COLOURS, cut, png
-from service.charts.plotting import MID_MONTH_DAYS, STDERR_BAND, axis_day, dots, quiet_tonnes
+from service.charts.fan_charts import MID_MONTH_DAYS, STDERR_BAND, axis_day, dots, quiet_tonnes
 from service.wording import name_of, percent, signed_tonnes, tonnes
 from store.errors import first_few
 from store.vocabulary import DESTINATIONS, WORLD

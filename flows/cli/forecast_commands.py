@@ -99,8 +99,7 @@ def predict(
     files is forecast by Dask into a folder of Parquet files.
     """
     from flows.panels.panel_files import PanelFiles, forecast_panel
-    from sources.files.long_format import names_of
-    from sources.files.panel import PanelOptions
+    from sources.files.panel import PanelOptions, names_of
 
     settings, asked = Settings(), RecipeRequest(recipe, set or ())
     if commodity is not None:
@@ -157,8 +156,7 @@ def backtest(
     """
     from flows.panels.backtest_files import replay_evidence, replay_panel
     from flows.panels.panel_files import PanelFiles
-    from sources.files.long_format import names_of
-    from sources.files.panel import PanelOptions
+    from sources.files.panel import PanelOptions, names_of
 
     settings, asked = Settings(), RecipeRequest(recipe, set or ())
     if panel is None:

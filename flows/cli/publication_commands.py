@@ -15,10 +15,10 @@ from flows.context.stores import single_writer, store_of
 from flows.publishing.publish import ahead_from, held_folder, report_folder
 from flows.publishing.run_config import RunConfig, config_of, table_config
 from store.errors import DataError
-from store.publications.decisions import approve as publish_held
-from store.publications.decisions import held_forecasts
-from store.publications.decisions import reject as reject_held
 from store.publications.integrity import read_publications, tampered
+from store.publications.publishing import approve as publish_held
+from store.publications.publishing import held_forecasts
+from store.publications.publishing import reject as reject_held
 from store.settings import Settings
 from store.vocabulary import COMMODITY, FORECAST_COLUMNS, Language
 

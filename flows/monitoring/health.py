@@ -36,9 +36,9 @@ from store.facts.new_rows import WAITED, newest_write
 from store.facts.reading import latest_forecast, read_calendar, read_observations, read_runs
 from store.facts.reviews import read_quarantine
 from store.messages import Message, Value, from_json, message, sentences
-from store.publications.decisions import held_publications
 from store.publications.integrity import tampered
 from store.publications.published import latest_readings, read_newest
+from store.publications.publishing import held_publications
 from store.settings import Settings
 from store.vocabulary import COMMODITY
 

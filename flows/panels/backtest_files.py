@@ -31,7 +31,7 @@ from models.forecasting.panel_forecaster import PanelSnapshot
 from models.learning.spec import EngineSpec, ModelSpec
 from models.registry.runs import open_run
 from models.statistical import pretrained
-from sources.files.long_format import read_month
+from sources.files.panel import read_month
 from store.errors import DataError
 from store.months import month_label
 from store.settings import Settings

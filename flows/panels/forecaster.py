@@ -15,8 +15,7 @@ from flows.panels.panel_files import Sums, months_ahead, opened, refusal
 from models.forecasting.panel_forecaster import PanelForecaster
 from models.learning.spec import EngineSpec, with_parameters
 from models.statistical import pretrained
-from sources.files.long_format import NIXTLA, OURS, our_names
-from sources.files.panel import PanelOptions
+from sources.files.panel import NIXTLA, OURS, PanelOptions, our_names
 from store.errors import DataError, first_few
 from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
 

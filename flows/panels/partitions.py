@@ -22,8 +22,7 @@ from models.forecasting.forecaster import forecast_file
 from models.forecasting.panel_forecaster import FittedPanel, PanelSnapshot
 from models.learning.spec import EngineSpec
 from models.statistical.pretrained import marked
-from sources.files.long_format import OURS, our_names
-from sources.files.panel import PanelOptions, panel_of
+from sources.files.panel import OURS, PanelOptions, our_names, panel_of
 from store.errors import DataError, first_few
 from store.settings import Settings
 

@@ -19,7 +19,7 @@ from models.engine.tuning import TunedPanel, TuningResult
 from models.learning.spec import FORMAT, EngineSpec
 from models.registry.runs import log_table, open_run
 from models.statistical import pretrained
-from sources.files.long_format import read_month
+from sources.files.panel import read_month
 from store.errors import DataError, first_few
 from store.months import month_label
 from store.settings import Settings

@@ -27,9 +27,9 @@ from store.errors import DataError
 from store.facts.evidence import read_label
 from store.facts.reading import read_events, read_publication, read_scores
 from store.messages import Message
-from store.publications.decisions import held_forecasts
 from store.publications.integrity import read_publications
 from store.publications.panels import StoredPanel, read_panels
+from store.publications.publishing import held_forecasts
 from store.settings import Settings
 from store.vocabulary import Language
 

@@ -14,9 +14,10 @@ from models.engine.quantile_model import (
     Trainer,
     mean_of,
 )
-from models.engine.series_stats import NAMES, OriginFeatures
 from models.engine.training_set import (
+    NAMES,
     Extra,
+    OriginFeatures,
     PanelTrainingSet,
     PanelView,
     training_set,

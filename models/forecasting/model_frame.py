@@ -16,7 +16,7 @@ import pandas as pd
 from features.build import ALL_FEATURES, base_of, feature_block, frame_of
 from features.months import month_label
 from features.origin import Origin
-from models.engine.series_stats import MIDDLE
+from models.engine.training_set import MIDDLE
 from models.learning.calibration import Heads, TrainingRows, binned, train_heads
 from models.learning.spec import ModelSpec
 from models.registry.served import EXPERTS_TONNES

@@ -18,10 +18,8 @@ from service.planning import entries, models
 from service.queries.models import columns_of
 from service.queries.needs import NEED_COLUMNS, need_documents, need_of
 from service.state import Chosen, Named, Planning, Shared, Writer, may_audit, may_read
-from store.planning import alert_rules as store_rules
-from store.planning import needs as store_needs
-from store.planning.alert_rules import AlertRule
-from store.planning.needs import NeedRow
+from store.planning import entries as stored
+from store.planning.entries import AlertRule, NeedRow
 
 router = APIRouter(tags=["planning"], dependencies=[Depends(may_read)])
 trail = APIRouter(tags=["planning"], dependencies=[Depends(may_audit)])
@@ -83,14 +81,14 @@ def add_need(body: models.NewNeed, *, who: Writer, shared: Shared) -> Record:
     current = shared.live.of(body.commodity)
     months = (month_start(body.period_from), month_start(body.period_to))
     made = NeedRow(body.name, body.destination, *months, body.tonnes, current.commodity)
-    number = entries.write(shared.live, store_needs.add_need, made, who=who, at=shared.live.clock())
+    number = entries.write(shared.live, stored.add_need, made, who=who, at=shared.live.clock())
     return need_of(lambda _: current, shared.live.planning, number)
 
 
 @writing.delete("/needs/{number}", **_GONE)
 def end_need(number: Number, *, who: Writer, shared: Shared) -> None:
     """End a need and the alert rules on it; the audit trail keeps what it was."""
-    entries.write(shared.live, store_needs.end_need, number, who=who, at=shared.live.clock())
+    entries.write(shared.live, stored.end_need, number, who=who, at=shared.live.clock())
 
 
 @writing.post("/alert-rules", response_model=models.RuleResponse, **_MADE)
@@ -104,7 +102,7 @@ def add_rule(body: models.NewRule, *, who: Writer, shared: Shared) -> Record:
 @writing.delete("/alert-rules/{number}", **_GONE)
 def end_rule(number: Number, *, who: Writer, shared: Shared) -> None:
     """End an alert rule."""
-    entries.write(shared.live, store_rules.end_rule, number, who=who, at=shared.live.clock())
+    entries.write(shared.live, stored.end_rule, number, who=who, at=shared.live.clock())
 
 
 @writing.post("/overrides", response_model=models.OverrideResponse, **_MADE)

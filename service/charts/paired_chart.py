@@ -13,7 +13,7 @@ from matplotlib.patches import Patch
 
 from service.charts.canvas import COLOURS, svg
 from service.charts.fan import Fan
-from service.charts.plotting import (
+from service.charts.fan_charts import (
     dots,
     frame_axes,
     month_days,

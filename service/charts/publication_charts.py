@@ -12,18 +12,20 @@ from matplotlib.ticker import FuncFormatter
 
 from service.charts.canvas import COLOURS, png, svg
 from service.charts.fan import Fan, ReportInput, alt_text, make_fan
-from service.charts.fan_charts import fan_png, fan_svg, phone_svg
-from service.charts.markers import pick_steps
-from service.charts.plotting import (
+from service.charts.fan_charts import (
     axis_day,
     axis_moment,
+    fan_png,
+    fan_svg,
     fit_height,
     month_starts,
+    phone_svg,
     plot_fan,
     plot_history,
     quiet_tonnes,
     shade_past,
 )
+from service.charts.markers import pick_steps
 from service.language.choice import language
 from service.language.formats import dated
 from service.language.phrases import gettext, marked

@@ -11,7 +11,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from service.charts.canvas import COLOURS, svg
 from service.charts.fan import Fan, months_ahead
-from service.charts.plotting import axis_day, axis_moment, dots, month_days, quiet_tonnes
+from service.charts.fan_charts import axis_day, axis_moment, dots, month_days, quiet_tonnes
 from service.language.choice import language
 from service.language.formats import dated, percentage, separated
 from service.language.phrases import gettext, ngettext

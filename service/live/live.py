@@ -26,7 +26,7 @@ from service.live.publication import (
 from service.wording import known_commodity
 from store.database import Mark
 from store.planning.audit import scopes_in_force
-from store.planning.overrides import PlanningRows, read_planning, read_planning_mark
+from store.planning.entries import PlanningRows, read_planning, read_planning_mark
 from store.publications.published import read_mark, read_other, read_published
 
 

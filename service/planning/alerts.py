@@ -23,7 +23,7 @@ from service.queries.needs import months_needed
 from service.report import view
 from service.wording import chance_below, chance_words, home_of, name_of, tonnes, words_of
 from store.messages import from_json
-from store.planning.alert_rules import AlertFinding
+from store.planning.entries import AlertFinding
 from store.vocabulary import COMMODITY, QUANTILE_COLUMNS
 
 Months = Mapping[pd.Timestamp, float]
@@ -208,7 +208,7 @@ def atom(
 
     Args:
         began: When the feed was last changed if there is nothing in it.
-        publications: As ``store.publications.decisions.read_publications``; not modified.
+        publications: As ``store.publications.publishing.read_publications``; not modified.
     """
     held = _held(publications)
     uids = dict(zip(planning.rows.rules["id"], planning.rows.rules["uid"], strict=True))

@@ -23,9 +23,8 @@ from service.queries.models import columns_of
 from service.queries.track import TRUTH
 from store.errors import DataError
 from store.messages import message
-from store.planning.alert_rules import AlertRule, add_rule
 from store.planning.audit import Actor
-from store.planning.overrides import OverrideRow, add_override
+from store.planning.entries import AlertRule, OverrideRow, add_override, add_rule
 from store.vocabulary import COMMODITY
 
 _KEY: Final = ["destination", "period", "as_of"]
@@ -138,7 +137,7 @@ def write(
 
 
 def create_rule(live: LivePublication, who: Actor, rule: AlertRule) -> int:
-    """Record an alert rule and return its number; as ``store.planning.alert_rules.add_rule``."""
+    """Record an alert rule and return its number; as ``store.planning.entries.add_rule``."""
     since = _newest(live, _watched(live, rule))
     return write(live, add_rule, rule, who=who, at=live.clock(), since=since)
 
@@ -154,7 +153,7 @@ def record_override(
     reason: str,
     commodity: str,
 ) -> OverrideRow:
-    """Record an override and return it; as ``store.planning.overrides.add_override``.
+    """Record an override and return it; as ``store.planning.entries.add_override``.
 
     Without a moment it is for the newest publication.
     """

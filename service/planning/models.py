@@ -6,8 +6,8 @@ from typing import Annotated, Final
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from service.queries.models import ResponseModel
-from store.planning.alert_rules import Watched
 from store.planning.audit import LONGEST_NAME, LONGEST_REASON
+from store.planning.entries import Watched
 from store.schema.frame_schemas import MONTH_PATTERN
 from store.vocabulary import COMMODITY
 

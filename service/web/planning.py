@@ -39,9 +39,8 @@ from service.web.pages import needs_at, needs_page
 from service.web.render import Fields, FormErrors, month_in, number_in, page, text_in
 from service.wording import home_of
 from store.errors import DataError, TokenError
-from store.planning import alert_rules, needs
-from store.planning.alert_rules import AlertRule
-from store.planning.needs import NeedRow
+from store.planning import entries as stored
+from store.planning.entries import AlertRule, NeedRow
 from store.publications.integrity import read_publications
 from store.schema.frame_schemas import MONTH_PATTERN
 from store.vocabulary import COMMODITY
@@ -122,7 +121,7 @@ def add_need(*, fields: Fields, who: Writer, shared: Shared) -> Response:
             tonnes=number_in(fields, "tonnes"),
             commodity=current.commodity,
         )
-        number = entries.write(shared.live, needs.add_need, need, who=who, at=shared.live.clock())
+        number = entries.write(shared.live, stored.add_need, need, who=who, at=shared.live.clock())
     except TokenError:
         raise
     except DataError as err:
@@ -133,7 +132,7 @@ def add_need(*, fields: Fields, who: Writer, shared: Shared) -> Response:
 @router.post("/needs/{number}/end", dependencies=sending)
 def end_need(number: Number, who: Writer, shared: Shared) -> Response:
     """End a need."""
-    entries.write(shared.live, needs.end_need, number, who=who, at=shared.live.clock())
+    entries.write(shared.live, stored.end_need, number, who=who, at=shared.live.clock())
     return _see("/needs")
 
 
@@ -153,7 +152,7 @@ def add_rule(*, fields: Fields, who: Writer, shared: Shared) -> Response:
 @router.post("/alert-rules/{number}/end", dependencies=sending)
 def end_rule(number: Number, who: Writer, shared: Shared) -> Response:
     """End an alert rule."""
-    entries.write(shared.live, alert_rules.end_rule, number, who=who, at=shared.live.clock())
+    entries.write(shared.live, stored.end_rule, number, who=who, at=shared.live.clock())
     return _see("/needs#rules")
 
 

@@ -19,7 +19,7 @@ from service.live.publication import Publication
 from service.queries.history import known_destination
 from service.queries.tables import LedgerQuery, listing
 from service.state import Current, Goods, Health, Planning, Shared, may_read
-from service.web import explore, forecast_pages, permanent, scenario_routes
+from service.web import explore, forecast_pages, permanent, what_if
 from service.web import planning as planning_routes
 from service.web.forecast_pages import destination_page, goods_page, overview
 from service.web.pages import data_page, policy_page, status_page, track_page, track_pictures
@@ -51,7 +51,7 @@ def page_router() -> APIRouter:
     """Return the routes of the pages; styles and icon need no token."""
     router = APIRouter()
     router.include_router(pages)
-    router.include_router(scenario_routes.router)
+    router.include_router(what_if.router)
     router.include_router(planning_routes.router)
     router.include_router(permanent.router)
     router.include_router(files)

@@ -13,7 +13,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from models.evaluation.scores import HORIZON_GROUPS, Coverage
 from service.charts.canvas import COLOURS, cut, svg
-from service.charts.plotting import dots, quiet_tonnes
+from service.charts.fan_charts import dots, quiet_tonnes
 from service.charts.record_charts import outcome_svg, reliability_svg
 from service.language.formats import dated, percentage, separated
 from service.language.phrases import gettext, marked, ngettext

@@ -8,8 +8,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from sources.files.long_format import months_in, named, numbers_of, read_rows
-from sources.files.panel import PART_OF
+from sources.files.panel import PART_OF, months_in, named, numbers_of, read_rows
 from store.arrays import Flags, Floats, Ints
 from store.errors import SHOWN, DataError, counted, first_few, shown
 from store.months import YEAR, month_label, month_numbers

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from sources.files.long_format import MISSING_MARKS
+from sources.files.panel import MISSING_MARKS
 from store.errors import SourceError, first_few, shown
 from store.schema.frames import DATE_DTYPE, MOMENT_DTYPE, typed_frame
 from store.vocabulary import UNITS

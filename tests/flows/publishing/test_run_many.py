@@ -16,9 +16,8 @@ from flows.run import Result, RunOutcome, run_each, run_pipeline
 from store.facts.batch import Batch, FileRows
 from store.facts.reading import latest_forecast, read_forecasts, read_runs
 from store.facts.writing import write_batch
-from store.planning.alert_rules import AlertRule, add_rule
 from store.planning.audit import Actor
-from store.planning.overrides import read_planning
+from store.planning.entries import AlertRule, add_rule, read_planning
 from store.publications.publishing import publish_forecasts
 from store.settings import Settings
 from store.vocabulary import FORECAST_COLUMNS, QUANTILE_COLUMNS

@@ -18,8 +18,7 @@ from service.planning.entries import override_cells, value_added
 from service.web import planning as planning_routes
 from service.wording import chance_below
 from store.planning.audit import Actor, create_token, revoke_token
-from store.planning.needs import end_need
-from store.planning.overrides import OverrideRow, PlanningRows, add_override, read_planning
+from store.planning.entries import OverrideRow, PlanningRows, add_override, end_need, read_planning
 from store.publications.publishing import write_scores
 from store.vocabulary import ERROR_AUTOCORRELATION, QUANTILE_COLUMNS
 from tests.service.desks import HOOKED, desk_of, desk_over

@@ -21,9 +21,8 @@ from service.planning import models
 from service.wording import chance_below
 from store.database import open_store
 from store.facts.evidence import save_label
-from store.planning.alert_rules import AlertRule, add_rule
 from store.planning.audit import Actor
-from store.planning.overrides import read_planning
+from store.planning.entries import AlertRule, add_rule, read_planning
 from store.settings import Settings
 from store.vocabulary import QUANTILE_COLUMNS
 from tests.service.desks import desk_of, desk_over

@@ -19,7 +19,7 @@ from service.queries import models as lists
 from store.database import open_store
 from store.facts.evidence import save_label
 from store.planning.audit import Actor
-from store.planning.overrides import OverrideRow, add_override
+from store.planning.entries import OverrideRow, add_override
 from tests.service.other_goods import GOODS, PARTNERS, add_goods
 from tests.service.stores import NEWEST, copied, make_app, make_live, plain
 

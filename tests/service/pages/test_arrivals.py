@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 from service.queries.needs import arrival_months, shipping_days
 from store.errors import DataError
 from store.planning.audit import Actor
-from store.planning.needs import NeedRow, add_need
+from store.planning.entries import NeedRow, add_need
 from tests.service.pages.test_web_pages import Outline
 from tests.service.stores import NOW, OPEN, make_app
 

@@ -4,8 +4,7 @@ import pytest
 from matplotlib.axes import Axes
 
 from service.charts.fan import make_fan
-from service.charts.fan_charts import fan_png, fan_svg
-from service.charts.plotting import BANDS, spread
+from service.charts.fan_charts import BANDS, fan_png, fan_svg, spread
 from tests.service.builders import make_events, make_forecasts, make_panel, make_report
 
 PNG_HEAD = b"\x89PNG\r\n\x1a\n"

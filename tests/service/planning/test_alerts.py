@@ -20,10 +20,15 @@ from flows.context.stores import store_of
 from service.language.choice import in_language
 from service.live.live import PlanningState
 from service.planning.alerts import alerts_in_words
-from store.planning.alert_rules import AlertRule, add_rule, note_delivery
 from store.planning.audit import Actor
-from store.planning.needs import NeedRow, add_need
-from store.planning.overrides import read_planning
+from store.planning.entries import (
+    AlertRule,
+    NeedRow,
+    add_need,
+    add_rule,
+    note_delivery,
+    read_planning,
+)
 from store.publications.integrity import PublicationContext
 from store.publications.publishing import hold_forecasts
 from store.settings import Settings

@@ -10,18 +10,22 @@ from sqlalchemy.exc import DatabaseError
 
 from store.database import open_store, writing
 from store.errors import DataError, MissingError, StoreError, TokenError
-from store.planning import overrides
-from store.planning.alert_rules import (
+from store.planning import entries
+from store.planning.audit import Actor, audited, create_token, digest_of, revoke_token
+from store.planning.entries import (
     AlertFinding,
     AlertRule,
+    NeedRow,
+    OverrideRow,
+    add_need,
+    add_override,
     add_rule,
+    end_need,
     end_rule,
     note_delivery,
+    read_planning,
     save_findings,
 )
-from store.planning.audit import Actor, audited, create_token, digest_of, revoke_token
-from store.planning.needs import NeedRow, add_need, end_need
-from store.planning.overrides import OverrideRow, add_override, read_planning
 from store.publications.publishing import publish_forecasts
 from store.schema.tables import needs
 from tests.service.builders import make_forecasts
@@ -34,7 +38,7 @@ DESK = Actor("ann")
 def test_a_writer_has_a_limited_number_of_needs_and_rules(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("store.planning.needs.MOST_ACTIVE", 2)
+    monkeypatch.setattr("store.planning.entries.MOST_ACTIVE", 2)
     for _ in range(2):
         add_need(engine, make_need(), who=DESK, at=AT)
         add_rule(engine, make_rule(), who=DESK, at=AT, since=None)
@@ -217,7 +221,7 @@ def test_a_writer_saves_so_many_overrides_within_a_day(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publish(engine)
-    monkeypatch.setattr(overrides, "MOST_A_DAY", 2)
+    monkeypatch.setattr(entries, "MOST_A_DAY", 2)
     add_override(engine, expected(), who=DESK, at=AT)
     add_override(engine, expected(tonnes=460.0), who=DESK, at=AT)
 

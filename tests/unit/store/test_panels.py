@@ -4,7 +4,6 @@ import pytest
 from sqlalchemy import Engine, func, select, text
 
 from store.database import writing
-from store.publications.decisions import approve
 from store.publications.integrity import (
     PublicationContext,
     read_publications,
@@ -12,7 +11,7 @@ from store.publications.integrity import (
     tampered,
 )
 from store.publications.panels import StoredPanel, read_panels
-from store.publications.publishing import hold_forecasts, publish_forecasts
+from store.publications.publishing import approve, hold_forecasts, publish_forecasts
 from store.schema.frame_schemas import validate
 from store.schema.tables import panel_contradictions, panel_months, panels
 from tests.data.store_builders import make_forecasts, make_panel

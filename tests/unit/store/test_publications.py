@@ -5,14 +5,19 @@ from sqlalchemy import Engine, select, text
 from store.database import writing
 from store.errors import DataError
 from store.facts.reading import latest_forecast, read_forecasts
-from store.publications.decisions import approve, held_forecasts, reject
 from store.publications.integrity import (
     PublicationContext,
     content_hash,
     read_publications,
     tampered,
 )
-from store.publications.publishing import hold_forecasts, publish_forecasts
+from store.publications.publishing import (
+    approve,
+    held_forecasts,
+    hold_forecasts,
+    publish_forecasts,
+    reject,
+)
 from store.schema.tables import audit, forecasts
 from tests.data.store_builders import make_forecasts
 

@@ -12,13 +12,13 @@ from store.facts.reading import (
     read_runs,
     read_scores,
 )
-from store.publications.decisions import read_publications
 from store.publications.integrity import tampered
 from store.publications.published import CELL_COLUMNS, read_published
 from store.publications.publishing import (
     RunRecord,
     finish_run,
     publish_forecasts,
+    read_publications,
     settle_runs,
     start_run,
     write_scores,

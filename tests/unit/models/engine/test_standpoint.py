@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from models.engine.series_stats import (
+from models.engine.training_set import (
     CEILING,
     MIDDLE,
     MOVE_TO_SPREAD,

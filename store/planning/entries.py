@@ -1,0 +1,491 @@
+"""What planners enter: needs, alert rules and what these found, overrides of a published median."""
+
+import math
+import uuid
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import date, datetime, timedelta
+from typing import Final, Literal, get_args
+
+import pandas as pd
+from sqlalchemy import Connection, Engine, Table, func, insert, select, update
+
+from store.database import Mark, insert_row, mark_of, writing
+from store.errors import DataError, MissingError, first_few
+from store.facts.reading import fetch, fetch_commodities
+from store.messages import Message, message
+from store.planning.audit import LONGEST_REASON, THINGS, Actor, AuditTrail, audited, checked_name
+from store.schema.tables import alert_rules, alerts, audit, forecasts, needs, overrides
+from store.vocabulary import AGGREGATES, COMMODITY, DESTINATIONS
+
+_LONGEST_MONTHS: Final = 36
+MOST_TONNES: Final = 1e6
+"""Tonnes a month, some hundred times what China exports."""
+
+MOST_ACTIVE: Final = 200
+"""Needs, and alert rules, that one writer may have in force."""
+
+FORECAST: Final = (*AGGREGATES, *DESTINATIONS)
+"""Destinations of the magnet forecast, sums included."""
+
+
+@dataclass(frozen=True, slots=True)
+class NeedRow:
+    """Tonnes needed each month; ``period_from`` and ``period_to`` are first days of months."""
+
+    name: str
+    destination: str
+    period_from: pd.Timestamp
+    period_to: pd.Timestamp
+    tonnes: float
+    commodity: str = COMMODITY
+
+
+def add_need(engine: Engine, need: NeedRow, *, who: Actor, at: datetime) -> int:
+    """Save a need with its audit row and return its number.
+
+    Raises:
+        DataError: the need is not valid.
+        MissingError: its commodity has no forecast.
+        TokenError: the token may not write.
+    """
+    checked_name(need.name, "need")
+    _check(need)
+    row = {**asdict(need), "name": need.name.strip()}
+    days = {name: row[name].date() for name in ("period_from", "period_to")}
+    with audited(engine, who, at=at) as trail:
+        check_room(trail, needs, "need")
+        check_place(trail.connection, need.commodity, need.destination)
+        made = {**row, **days, "author": trail.actor, "created_at": at}
+        number = insert_row(trail.connection, needs, made)
+        months = {name: f"{day:%Y-%m}" for name, day in days.items()}
+        trail.note("create", f"need {number}", after={**row, **months})
+    return number
+
+
+def end_need(engine: Engine, number: int, *, who: Actor, at: datetime) -> None:
+    """End a need, and the alert rules on it, with their audit rows.
+
+    Raises:
+        MissingError: there is no such need, or it has ended.
+        TokenError: the token may not write.
+    """
+    with audited(engine, who, at=at) as trail:
+        end_row(trail, needs, number, "need")
+        own = alert_rules.c.ended_at.is_(None) & (alert_rules.c.need_id == number)
+        rules = trail.connection.scalars(select(alert_rules.c.id).where(own)).all()
+        trail.connection.execute(update(alert_rules).where(own).values(ended_at=at))
+        for rule in rules:
+            trail.note("end", f"alert rule {rule}")
+
+
+def check_room(trail: AuditTrail, table: Table, what: str) -> None:
+    """Check that a writer has less than ``MOST_ACTIVE`` active rows in a table."""
+    own = (table.c.author == trail.actor) & table.c.ended_at.is_(None)
+    count = trail.connection.execute(select(func.count()).where(own)).scalar_one()
+    if count >= MOST_ACTIVE:
+        raise DataError(
+            message(
+                "%(writer)s has %(most)s active %(what)s. Expected at most as many. End one that "
+                "is not needed any more.",
+                writer=trail.actor,
+                most=MOST_ACTIVE,
+                what=THINGS[f"{what}s"],
+            )
+        )
+
+
+def check_place(connection: Connection, commodity: str, destination: str) -> None:
+    """Check that a destination of a commodity is forecast.
+
+    Raises:
+        DataError: the destination is not forecast.
+        MissingError: the commodity has no forecast.
+    """
+    known: tuple[str, ...] = FORECAST
+    if commodity != COMMODITY:
+        known = _forecast_of(connection, commodity)
+    if destination not in known:
+        expected = ", ".join(known) if known is FORECAST else first_few(known)
+        of = "" if commodity == COMMODITY else f" of commodity {commodity}"
+        raise DataError(
+            f"No destination {destination!r}{of} is forecast. Expected one of {expected}. "
+            "Correct it."
+        )
+
+
+def _forecast_of(connection: Connection, commodity: str) -> tuple[str, ...]:
+    own = select(forecasts.c.destination).where(forecasts.c.commodity == commodity).distinct()
+    found = tuple(sorted(connection.scalars(own)))
+    if not found:
+        published = first_few(fetch_commodities(connection, forecasts)) or "there is none"
+        raise MissingError(
+            f"No forecasts of commodity {commodity!r}. Expected one of those published: "
+            f"{published}. See /api/v1/commodities."
+        )
+    return found
+
+
+def end_row(trail: AuditTrail, table: Table, number: int, what: str) -> None:
+    """End an active row, with its audit row."""
+    live = table.c.ended_at.is_(None)
+    ended = update(table).where(live & (table.c.id == number)).values(ended_at=trail.at)
+    if not trail.connection.execute(ended).rowcount:
+        known = trail.connection.scalars(select(table.c.id).where(live).order_by(table.c.id))
+        raise MissingError(no_such(what.replace(" ", "-"), number, list(known)))
+    trail.note("end", f"{what} {number}")
+
+
+def no_such(what: str, number: int, live: list[int]) -> Message:
+    """Explain that there is no such active row."""
+    return message(
+        "No %(what)s %(number)s in force. Expected one of: %(known)s. See %(address)s.",
+        what=THINGS[what],
+        number=number,
+        known=first_few(live) if live else message("there is none"),
+        address=f"/api/v1/{what}s",
+    )
+
+
+def _check(need: NeedRow) -> None:
+    if not (math.isfinite(need.tonnes) and 0 < need.tonnes <= MOST_TONNES):
+        raise DataError(
+            message(
+                "A need of %(amount)s t a month. Expected more than 0 and at most %(most)s. "
+                "Correct tonnes.",
+                amount=str(need.tonnes),
+                most=f"{MOST_TONNES:,.0f}",
+            )
+        )
+    first, last = need.period_from, need.period_to
+    months = (last.year - first.year) * 12 + last.month - first.month + 1
+    if not 1 <= months <= _LONGEST_MONTHS:
+        raise DataError(
+            message(
+                "A need from %(first)s to %(last)s, %(months)s months. Expected 1 to %(most)s. "
+                "Correct period_from or period_to.",
+                first=f"{first:%Y-%m}",
+                last=f"{last:%Y-%m}",
+                months=months,
+                most=_LONGEST_MONTHS,
+            )
+        )
+
+
+Watched = Literal["shortfall", "below_last_year", "median"]
+WATCHED: Final[tuple[str, ...]] = get_args(Watched)
+"""The probability that a month falls short of a need; the probability that it is below the same
+month a year earlier; the median itself."""
+
+MOST_POINTS: Final = 100.0
+
+
+@dataclass(frozen=True, slots=True)
+class AlertRule:
+    """Report a month that changes by at least ``points`` between two publications."""
+
+    name: str
+    measure: str
+    points: float
+    """Percentage points of a probability; percent of the earlier median."""
+    need_id: int | None = None
+    destination: str = ""
+    commodity: str = ""
+    """Empty means the commodity of the need, or magnets."""
+
+
+@dataclass(frozen=True, slots=True)
+class AlertFinding:
+    """What one rule found in one publication."""
+
+    rule_id: int
+    as_of: datetime
+    against: datetime
+    fired: bool
+    period: date | None
+    """Month that changed most, None where the two publications share no month."""
+    before: float | None
+    after: float | None
+    message: str
+
+
+def add_rule(
+    engine: Engine, rule: AlertRule, *, who: Actor, at: datetime, since: datetime | None
+) -> int:
+    """Save a rule with its audit row and return its number.
+
+    Args:
+        since: the newest publication; the rule applies to later ones only.
+
+    Raises:
+        DataError: the rule is not valid.
+        MissingError: it watches a need that is not active, or its commodity has no forecast.
+        TokenError: the token may not write.
+    """
+    _check_alert_rules(rule)
+    uid = uuid.uuid4().hex
+    with audited(engine, who, at=at) as trail:
+        check_room(trail, alert_rules, "alert rule")
+        row = {**asdict(rule), "name": rule.name.strip(), **_place(trail, rule)}
+        made = {
+            **row,
+            "url": "",
+            "uid": uid,
+            "since": since,
+            "author": trail.actor,
+            "created_at": at,
+        }
+        number = insert_row(trail.connection, alert_rules, made)
+        trail.note("create", f"alert rule {number}", after=row)
+    return number
+
+
+def end_rule(engine: Engine, number: int, *, who: Actor, at: datetime) -> None:
+    """End a rule, with its audit row.
+
+    Raises:
+        MissingError: there is no such rule, or it has ended.
+        TokenError: the token may not write.
+    """
+    with audited(engine, who, at=at) as trail:
+        end_row(trail, alert_rules, number, "alert rule")
+
+
+def save_findings(
+    engine: Engine, findings: Sequence[AlertFinding], *, at: datetime
+) -> list[AlertFinding]:
+    """Save findings and return the new ones; each rule reports once per publication."""
+    new = []
+    with writing(engine) as connection:
+        known = {(row.rule_id, row.as_of) for row in connection.execute(select(alerts))}
+        for found in findings:
+            if (found.rule_id, found.as_of) in known:
+                continue
+            status = {"evaluated_at": at, "attempts": 0, "trouble": ""}
+            connection.execute(insert(alerts).values(**asdict(found), **status))
+            new.append(found)
+    return new
+
+
+def note_delivery(
+    engine: Engine, finding: tuple[int, datetime], *, tries: int, at: datetime, trouble: str
+) -> None:
+    """Record how the delivery of one finding went; no trouble means that it was accepted."""
+    own = (alerts.c.rule_id == finding[0]) & (alerts.c.as_of == finding[1])
+    status = {"attempts": alerts.c.attempts + tries, "trouble": trouble}
+    delivered = {} if trouble else {"delivered_at": at}
+    with writing(engine) as connection:
+        connection.execute(update(alerts).where(own).values(**status, **delivered))
+
+
+def _place(trail: AuditTrail, rule: AlertRule) -> dict[str, str]:
+    """Return the commodity and destination a rule watches: those of its need if it has one."""
+    if rule.need_id is None:
+        commodity = rule.commodity or COMMODITY
+        check_place(trail.connection, commodity, rule.destination)
+        return {"commodity": commodity, "destination": rule.destination}
+    of = needs.c
+    live = select(of.id, of.commodity, of.destination).where(of.ended_at.is_(None))
+    found = {row.id: row for row in trail.connection.execute(live)}
+    if rule.need_id not in found:
+        raise MissingError(no_such("need", rule.need_id, sorted(found)))
+    need = found[rule.need_id]
+    if rule.commodity not in {"", need.commodity}:
+        raise DataError(
+            f"A rule on need {need.id} with commodity={rule.commodity!r}. Expected that of the "
+            f"need, {need.commodity}. Leave commodity out."
+        )
+    return {"commodity": need.commodity, "destination": need.destination}
+
+
+def _check_alert_rules(rule: AlertRule) -> None:
+    checked_name(rule.name, "rule")
+    if rule.measure not in WATCHED:
+        raise DataError(
+            f"A rule on {rule.measure!r}. Expected one of {', '.join(WATCHED)}. Correct measure."
+        )
+    if not (math.isfinite(rule.points) and 0 < rule.points <= MOST_POINTS):
+        raise DataError(
+            message(
+                "A rule on a change of %(points)s points. Expected more than 0 and at most "
+                "%(most)s. Correct points.",
+                points=str(rule.points),
+                most=f"{MOST_POINTS:g}",
+            )
+        )
+    if (rule.measure == "shortfall") != (rule.need_id is not None):
+        raise DataError(
+            f"A rule on {rule.measure} with need_id={rule.need_id}. Expected the number of a need "
+            "for shortfall, and none for the others. Correct need_id."
+        )
+
+
+MOST_A_DAY: Final = 1000
+"""Overrides that one writer may save within a day; none of them is ever removed."""
+
+TARGET: Final = "forecast"
+FIELD: Final = "p50"
+_OVERRIDE_COLUMNS: Final = (
+    "commodity", "destination", "period", "as_of", "tonnes", "author", "reason", "available_at",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class OverrideRow:
+    """A planner's estimate for one published month."""
+
+    destination: str
+    period: pd.Timestamp
+    as_of: pd.Timestamp
+    """As_of of the publication it refers to."""
+    tonnes: float
+    reason: str
+    commodity: str = COMMODITY
+
+
+def add_override(engine: Engine, override: OverrideRow, *, who: Actor, at: datetime) -> None:
+    """Save an override with its audit row; the published median and earlier overrides stay.
+
+    Raises:
+        DataError: it is not valid.
+        MissingError: no such month was published.
+        TokenError: the token may not write.
+    """
+    _check_overrides(override)
+    key = f"{override.destination}|{override.period:%Y-%m}|{override.as_of:%Y-%m-%dT%H:%M:%SZ}"
+    with audited(engine, who, at=at) as trail:
+        _check_room(trail)
+        check_place(trail.connection, override.commodity, override.destination)
+        _find(trail.connection, override)
+        before, last = _newest(trail, override.commodity, key)
+        row = {"value": repr(override.tonnes), "reason": override.reason.strip()}
+        named = {
+            "commodity": override.commodity, "target": TARGET, "target_key": key, "field": FIELD
+        }  # fmt: skip
+        trail.connection.execute(
+            insert(overrides).values(
+                **named, **row, author=trail.actor, available_at=_after(last, at)
+            )
+        )
+        thing = f"{TARGET} {override.commodity}|{key}"
+        trail.note("override", thing, before=before, after=row)
+
+
+def override_rows(connection: Connection) -> pd.DataFrame:
+    """Fetch all overrides of forecasts: ``_OVERRIDE_COLUMNS``, oldest first.
+
+    ``period`` is the first day of the month, ``tonnes`` the planner's estimate.
+    """
+    rows = fetch(connection, overrides, wanted=[overrides.c.target == TARGET])
+    parts = rows["target_key"].str.split("|", expand=True).reindex(columns=range(3))
+    estimates = rows.assign(
+        destination=parts[0],
+        period=pd.to_datetime(parts[1], format="%Y-%m"),
+        as_of=pd.to_datetime(parts[2], utc=True),
+        tonnes=rows["value"].astype(float),
+    )
+    return estimates[list(_OVERRIDE_COLUMNS)].sort_values("available_at", ignore_index=True)
+
+
+def _check_room(trail: AuditTrail) -> None:
+    day = overrides.c.available_at > trail.at - timedelta(days=1)
+    own = select(func.count()).where(day & (overrides.c.author == trail.actor))
+    if trail.connection.execute(own).scalar_one() >= MOST_A_DAY:
+        raise DataError(
+            message(
+                "%(writer)s saved %(most)s overrides within a day. Expected at most as many. "
+                "Wait, or correct the program that writes them.",
+                writer=trail.actor,
+                most=MOST_A_DAY,
+            )
+        )
+
+
+def _find(connection: Connection, override: OverrideRow) -> None:
+    own = (
+        (forecasts.c.commodity == override.commodity)
+        & (forecasts.c.destination == override.destination)
+        & (forecasts.c.period == override.period.date())
+        & (forecasts.c.as_of == override.as_of)
+    )
+    if not connection.scalar(select(func.count()).select_from(forecasts).where(own)):
+        raise MissingError(
+            f"No forecast of {override.destination} in {override.period:%Y-%m} as of "
+            f"{override.as_of:%Y-%m-%d}, commodity {override.commodity}. Expected a published one. "
+            "See /api/v1/publications."
+        )
+
+
+def _newest(
+    trail: AuditTrail, commodity: str, key: str
+) -> tuple[dict[str, str] | None, datetime | None]:
+    """Return the values and moment of the newest earlier override, if any."""
+    of = overrides.c
+    own = (of.commodity == commodity) & (of.target == TARGET) & (of.target_key == key)
+    newest = (
+        select(overrides.c.value, overrides.c.reason, overrides.c.available_at)
+        .where(own & (overrides.c.field == FIELD))
+        .order_by(overrides.c.available_at.desc())
+        .limit(1)
+    )
+    row = trail.connection.execute(newest).first()
+    if row is None:
+        return None, None
+    return {"value": row.value, "reason": row.reason}, row.available_at
+
+
+def _after(last: datetime | None, at: datetime) -> datetime:
+    """Return a moment later than the last one, even if the clock went backwards."""
+    return at if last is None else max(at, last + timedelta(microseconds=1))
+
+
+def _check_overrides(override: OverrideRow) -> None:
+    checked_name(override.reason, "reason", longest=LONGEST_REASON)
+    if not (math.isfinite(override.tonnes) and 0 <= override.tonnes <= MOST_TONNES):
+        raise DataError(
+            message(
+                "An override of %(amount)s t. Expected 0 to %(most)s. Correct tonnes.",
+                amount=str(override.tonnes),
+                most=f"{MOST_TONNES:,.0f}",
+            )
+        )
+
+
+_COUNTED: Final = (
+    func.max(audit.c.id),
+    func.count(alerts.c.rule_id),
+    func.sum(alerts.c.attempts),
+)
+"""Every write of a planner adds an audit row; findings and deliveries are counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlanningRows:
+    """All planning rows at one moment, ended ones included; not modified."""
+
+    mark: Mark
+    needs: pd.DataFrame
+    rules: pd.DataFrame
+    alerts: pd.DataFrame
+    overrides: pd.DataFrame
+    """As ``override_rows``."""
+    audit: pd.DataFrame
+
+
+def read_planning(engine: Engine) -> PlanningRows:
+    """Read all planning rows in one transaction."""
+    with engine.begin() as connection:
+        return PlanningRows(
+            mark=mark_of(connection, _COUNTED),
+            needs=fetch(connection, needs),
+            rules=fetch(connection, alert_rules),
+            alerts=fetch(connection, alerts),
+            overrides=override_rows(connection),
+            audit=fetch(connection, audit),
+        )
+
+
+def read_planning_mark(engine: Engine) -> Mark:
+    """Return a mark that changes with every planning write, finding and delivery."""
+    with engine.begin() as connection:
+        return mark_of(connection, _COUNTED)
