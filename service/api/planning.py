@@ -14,7 +14,7 @@ from service.api.forecasts import CSV_TOO
 from service.api.models import Page
 from service.http.replies import Shown, reply
 from service.http.responses import Record, json_answer
-from service.planning import entries, models
+from service.planning import entries
 from service.queries.models import columns_of
 from service.queries.needs import NEED_COLUMNS, need_documents, need_of
 from service.state import Chosen, Named, Planning, Shared, Writer, may_audit, may_read
@@ -33,50 +33,50 @@ _MADE: Final[dict[str, Any]] = {"status_code": HTTPStatus.CREATED, **_TOKEN}
 _GONE: Final[dict[str, Any]] = {"status_code": HTTPStatus.NO_CONTENT, **_TOKEN}
 
 
-@router.get("/needs", response_model=Page[models.NeedResponse], responses=CSV_TOO)
+@router.get("/needs", response_model=Page[entries.NeedResponse], responses=CSV_TOO)
 def needs(current: Chosen, planning: Planning, shown: Shown) -> Response:
     """Return the active needs beside the newest forecast; CSV without the months."""
     rows = need_documents(current, planning)
     return shown.reply(rows, NEED_COLUMNS)
 
 
-@router.get("/needs/{number}", response_model=models.NeedResponse)
+@router.get("/needs/{number}", response_model=entries.NeedResponse)
 def need(request: Request, shared: Shared, planning: Planning, number: Number) -> Response:
     """Return one need: the chance of a shortfall in each month, and the safety stock."""
     return reply(request, json_answer(need_of(shared.live.of, planning, number)))
 
 
-@router.get("/alert-rules", response_model=Page[models.RuleResponse], responses=CSV_TOO)
+@router.get("/alert-rules", response_model=Page[entries.RuleResponse], responses=CSV_TOO)
 def alert_rules(named: Named, planning: Planning, shown: Shown) -> Response:
     """Return the active alert rules, newest first."""
     rows = entries.rules(planning, named)
-    return shown.reply(rows, columns_of(models.RuleResponse))
+    return shown.reply(rows, columns_of(entries.RuleResponse))
 
 
-@router.get("/alerts", response_model=Page[models.AlertResponse], responses=CSV_TOO)
+@router.get("/alerts", response_model=Page[entries.AlertResponse], responses=CSV_TOO)
 def alerts(named: Named, planning: Planning, shown: Shown) -> Response:
     """Return the alerts, newest first."""
     rows = entries.alerts(planning, named)
-    return shown.reply(rows, columns_of(models.AlertResponse))
+    return shown.reply(rows, columns_of(entries.AlertResponse))
 
 
-@router.get("/overrides", response_model=Page[models.OverrideResponse], responses=CSV_TOO)
+@router.get("/overrides", response_model=Page[entries.OverrideResponse], responses=CSV_TOO)
 def overrides(current: Chosen, planning: Planning, shown: Shown) -> Response:
     """Return all overrides beside the model's medians, newest first."""
     rows = entries.overrides(current, planning)
-    return shown.reply(rows, columns_of(models.OverrideResponse))
+    return shown.reply(rows, columns_of(entries.OverrideResponse))
 
 
-@trail.get("/audit", response_model=Page[models.AuditEntryResponse], responses=CSV_TOO, **_TOKEN)
+@trail.get("/audit", response_model=Page[entries.AuditEntryResponse], responses=CSV_TOO, **_TOKEN)
 def audit(planning: Planning, shown: Shown) -> Response:
     """Return the audit trail, newest first; it always needs a token."""
-    answer = shown.reply(entries.audit(planning), columns_of(models.AuditEntryResponse))
+    answer = shown.reply(entries.audit(planning), columns_of(entries.AuditEntryResponse))
     answer.headers["Cache-Control"] = "no-store"
     return answer
 
 
-@writing.post("/needs", response_model=models.NeedResponse, **_MADE)
-def add_need(body: models.NewNeed, *, who: Writer, shared: Shared) -> Record:
+@writing.post("/needs", response_model=entries.NeedResponse, **_MADE)
+def add_need(body: entries.NewNeed, *, who: Writer, shared: Shared) -> Record:
     """Record a need."""
     current = shared.live.of(body.commodity)
     months = (month_start(body.period_from), month_start(body.period_to))
@@ -91,8 +91,8 @@ def end_need(number: Number, *, who: Writer, shared: Shared) -> None:
     entries.write(shared.live, stored.end_need, number, who=who, at=shared.live.clock())
 
 
-@writing.post("/alert-rules", response_model=models.RuleResponse, **_MADE)
-def add_rule(body: models.NewRule, *, who: Writer, shared: Shared) -> Record:
+@writing.post("/alert-rules", response_model=entries.RuleResponse, **_MADE)
+def add_rule(body: entries.NewRule, *, who: Writer, shared: Shared) -> Record:
     """Create an alert rule."""
     rule = AlertRule(**{**body.model_dump(), "commodity": body.commodity or ""})
     number = entries.create_rule(shared.live, who, rule)
@@ -105,8 +105,8 @@ def end_rule(number: Number, *, who: Writer, shared: Shared) -> None:
     entries.write(shared.live, stored.end_rule, number, who=who, at=shared.live.clock())
 
 
-@writing.post("/overrides", response_model=models.OverrideResponse, **_MADE)
-def add_override(body: models.NewOverride, *, who: Writer, shared: Shared) -> Record:
+@writing.post("/overrides", response_model=entries.OverrideResponse, **_MADE)
+def add_override(body: entries.NewOverride, *, who: Writer, shared: Shared) -> Record:
     """Record an override beside a published median; earlier ones stay."""
     made = entries.record_override(
         shared.live,

@@ -19,7 +19,7 @@ def columns_of(row: type[ResponseModel]) -> list[str]:
 class PublicationResponse(ResponseModel):
     """A published forecast, the newest of its moment; its rows are never changed."""
 
-    publication: int = Field(description="Its number; 0 where none was given yet.", examples=[2])
+    publication: int = Field(description="Its number.", examples=[2])
     as_of: datetime = Field(examples=["2026-11-24T00:00:00Z"])
     published_at: datetime | None = Field(
         description="When it was published, or its run ended; missing where neither is recorded."

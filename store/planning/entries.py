@@ -42,13 +42,7 @@ class NeedRow:
 
 
 def add_need(engine: Engine, need: NeedRow, *, who: Actor, at: datetime) -> int:
-    """Save a need with its audit row and return its number.
-
-    Raises:
-        DataError: the need is not valid.
-        MissingError: its commodity has no forecast.
-        TokenError: the token may not write.
-    """
+    """Save a need with its audit row and return its number."""
     checked_name(need.name, "need")
     _check(need)
     row = {**asdict(need), "name": need.name.strip()}
@@ -64,12 +58,7 @@ def add_need(engine: Engine, need: NeedRow, *, who: Actor, at: datetime) -> int:
 
 
 def end_need(engine: Engine, number: int, *, who: Actor, at: datetime) -> None:
-    """End a need, and the alert rules on it, with their audit rows.
-
-    Raises:
-        MissingError: there is no such need, or it has ended.
-        TokenError: the token may not write.
-    """
+    """End a need, and the alert rules on it, with their audit rows."""
     with audited(engine, who, at=at) as trail:
         end_row(trail, needs, number, "need")
         own = alert_rules.c.ended_at.is_(None) & (alert_rules.c.need_id == number)
@@ -96,12 +85,7 @@ def check_room(trail: AuditTrail, table: Table, what: str) -> None:
 
 
 def check_place(connection: Connection, commodity: str, destination: str) -> None:
-    """Check that a destination of a commodity is forecast.
-
-    Raises:
-        DataError: the destination is not forecast.
-        MissingError: the commodity has no forecast.
-    """
+    """Check that a destination of a commodity is forecast."""
     known: tuple[str, ...] = FORECAST
     if commodity != COMMODITY:
         known = _forecast_of(connection, commodity)
@@ -216,11 +200,6 @@ def add_rule(
 
     Args:
         since: the newest publication; the rule applies to later ones only.
-
-    Raises:
-        DataError: the rule is not valid.
-        MissingError: it watches a need that is not active, or its commodity has no forecast.
-        TokenError: the token may not write.
     """
     _check_alert_rules(rule)
     uid = uuid.uuid4().hex
@@ -241,12 +220,7 @@ def add_rule(
 
 
 def end_rule(engine: Engine, number: int, *, who: Actor, at: datetime) -> None:
-    """End a rule, with its audit row.
-
-    Raises:
-        MissingError: there is no such rule, or it has ended.
-        TokenError: the token may not write.
-    """
+    """End a rule, with its audit row."""
     with audited(engine, who, at=at) as trail:
         end_row(trail, alert_rules, number, "alert rule")
 
@@ -344,13 +318,7 @@ class OverrideRow:
 
 
 def add_override(engine: Engine, override: OverrideRow, *, who: Actor, at: datetime) -> None:
-    """Save an override with its audit row; the published median and earlier overrides stay.
-
-    Raises:
-        DataError: it is not valid.
-        MissingError: no such month was published.
-        TokenError: the token may not write.
-    """
+    """Save an override with its audit row; the published median and earlier overrides stay."""
     _check_overrides(override)
     key = f"{override.destination}|{override.period:%Y-%m}|{override.as_of:%Y-%m-%dT%H:%M:%SZ}"
     with audited(engine, who, at=at) as trail:

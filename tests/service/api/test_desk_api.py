@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 
 from models.forecasting.joint_paths import USUAL_CARRY
 from service.api.models import Page, Problem
-from service.planning import models
+from service.planning import entries
 from service.planning.entries import override_cells, value_added
 from service.web import planning as planning_routes
 from service.wording import chance_below
@@ -69,7 +69,7 @@ def posted(client: TestClient, path: str, sent: object, **options: object) -> di
 def test_a_need_has_the_chance_of_a_shortfall_and_the_buffer(desk: TestClient) -> None:
     made = posted(desk, "needs", NEED)
 
-    models.NeedResponse.model_validate(made)
+    entries.NeedResponse.model_validate(made)
     forecast = desk.get(f"{API}/forecasts/USA").json()["months"]
     own = [m for m in forecast if "2026-12" <= m["period"] <= "2027-03"]
     wanted = [chance_below([m[name] for name in QUANTILE_COLUMNS], 600.0) for m in own]
@@ -80,7 +80,7 @@ def test_a_need_has_the_chance_of_a_shortfall_and_the_buffer(desk: TestClient) -
     assert 0 < made["buffer_90_t"] <= made["buffer_95_t"]
     assert (made["first_month"], made["last_month"]) == ("2026-12", "2027-03")
     assert desk.get(f"{API}/needs/{made['id']}").json() == made
-    Page[models.NeedResponse].model_validate(desk.get(f"{API}/needs").json())
+    Page[entries.NeedResponse].model_validate(desk.get(f"{API}/needs").json())
 
 
 def test_past_months_have_a_chance_and_no_part_in_the_buffer(desk: TestClient) -> None:
@@ -214,7 +214,7 @@ def test_what_ended_is_gone_and_its_trail_stays(desk: TestClient) -> None:
     assert desk.get(f"{API}/needs/{need}").status_code == 404
     assert desk.get(f"{API}/alert-rules").json()["total"] == 0
     trail = desk.get(f"{API}/audit").json()
-    Page[models.AuditEntryResponse].model_validate(trail)
+    Page[entries.AuditEntryResponse].model_validate(trail)
     assert [(row["actor"], row["action"], row["object"]) for row in trail["items"][:3]] == [
         ("desk", "end", "alert rule 2"),
         ("desk", "end", "alert rule 1"),
@@ -249,7 +249,7 @@ def test_an_override_stays_beside_the_median_and_never_in_its_place(desk: TestCl
     assert (result["tonnes"], result["author"], result["reason"]) == (450.5, "desk", "two licences")
     assert made["p50"] == pytest.approx(month["p50"], abs=1e-3)
     rows = desk.get(f"{API}/overrides").json()
-    Page[models.OverrideResponse].model_validate(rows)
+    Page[entries.OverrideResponse].model_validate(rows)
     found = [(row["tonnes"], row["counts"]) for row in rows["items"]]
     assert found == [(450.5, True), (1.0, False)]
 

@@ -17,7 +17,7 @@ from flows.alerts import alert
 from flows.context.stores import store_of
 from models.forecasting.joint_paths import USUAL_CARRY
 from service.api.models import Page
-from service.planning import models
+from service.planning import entries
 from service.wording import chance_below
 from store.database import open_store
 from store.facts.evidence import save_label
@@ -82,7 +82,7 @@ def test_a_need_of_other_goods_is_reported_by_their_own_forecast(desk: TestClien
 
     made = posted(desk, "needs", {**NEED, "tonnes": needed})
 
-    models.NeedResponse.model_validate(made)
+    entries.NeedResponse.model_validate(made)
     assert (made["commodity"], made["destination_name"]) == (GOODS, "France")
     wanted = [chance_below([m[name] for name in QUANTILE_COLUMNS], needed) for m in own]
     assert [m["chance_of_shortfall"] for m in made["months"]] == pytest.approx(wanted, abs=1e-3)
@@ -96,9 +96,9 @@ def test_a_need_of_other_goods_is_reported_by_their_own_forecast(desk: TestClien
 @pytest.mark.slow
 def test_lists_are_of_the_magnets_unless_others_are_named(desk: TestClient) -> None:
     written = {
-        "needs": (NEED, models.NeedResponse),
-        "alert-rules": (RULE, models.RuleResponse),
-        "overrides": (OVERRIDE, models.OverrideResponse),
+        "needs": (NEED, entries.NeedResponse),
+        "alert-rules": (RULE, entries.RuleResponse),
+        "overrides": (OVERRIDE, entries.OverrideResponse),
     }
     for path, (row, model) in written.items():
         posted(desk, path, row)
