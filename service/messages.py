@@ -9,11 +9,10 @@ from service.language.choice import DEFAULT, language
 from service.language.formats import dated, percentage, separated
 from service.language.phrases import Sentence, gettext, translated
 from service.wording import (
-    instrument_words,
+    code_words,
     material_words,
     model_words,
     name_of,
-    state_words,
 )
 from store.messages import Message, Value
 
@@ -22,9 +21,9 @@ _NAMES: Final[Mapping[str, Callable[[str], str]]] = {
     "names": name_of,
     "few": name_of,
     "importer": name_of,
-    "instrument": instrument_words,
+    "instrument": code_words,
     "material": material_words,
-    "state": state_words,
+    "state": code_words,
     "model_status": model_words,
     "goods": translated,
 }

@@ -1,8 +1,9 @@
 """Templates of the pages: everything escaped, nothing undefined passes, nothing to load."""
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, get_args
 from urllib.parse import urlsplit
 
 import pandas as pd
@@ -28,27 +29,8 @@ def web_address(text: object) -> str:
     return address if is_web else ""
 
 
-def day(moment: object) -> str:
-    """Format a day, from a date or ISO text; a dash where there is none."""
-    return _dated(moment, "day")
-
-
-def long_day(moment: object) -> str:
-    """Format a day in full."""
-    return _dated(moment, "long day")
-
-
-def month(moment: object) -> str:
-    """Format a month, from a date or ISO text; a dash where there is none."""
-    return _dated(moment, "month")
-
-
-def long_month(moment: object) -> str:
-    """Format a month in full."""
-    return _dated(moment, "long month")
-
-
-def _dated(moment: object, form: Form) -> str:
+def _dated(moment: object, *, form: Form) -> str:
+    """Format a day or month, from a date or ISO text; a dash where there is none."""
     if moment is None or pd.isna(moment):  # type: ignore[call-overload]
         return wording.MISSING
     return dated(pd.Timestamp(moment), form)  # type: ignore[arg-type]
@@ -72,21 +54,13 @@ _FILTERS: Final = (
     wording.name_of,
     wording.scope_name,
     wording.model_words,
-    wording.kind_words,
-    wording.instrument_words,
-    wording.direction_words,
+    wording.code_words,
     separated,
     percentage,
     wording.coverage_cell,
     wording.measure_words,
     wording.statement_words,
-    wording.figure_words,
-    wording.state_words,
     wording.months_in_words,
-    day,
-    long_day,
-    month,
-    long_month,
 )
 
 
@@ -106,6 +80,8 @@ def environment() -> Environment:
     made.globals |= {"stop": full_stop, "_": _gettext, "gettext": _gettext, "ngettext": _ngettext}
     made.filters.update({filter_.__name__: filter_ for filter_ in _FILTERS})
     made.filters["picture"] = _picture
+    for form in get_args(Form):
+        made.filters[form.replace(" ", "_")] = partial(_dated, form=form)
     return made
 
 

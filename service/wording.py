@@ -268,68 +268,29 @@ def known_commodity(commodity: str, published: tuple[str, ...]) -> str:
     return commodity
 
 
-_INSTRUMENTS: Final = {
-    "tariff_increase": marked("tariff increase"),
-    "tariff_decrease": marked("tariff decrease"),
-    "export_control": marked("export control"),
-    "export_ban": marked("export ban"),
-    "export_licence_relaxation": marked("export licence relaxation"),
-    "entity_list": marked("entity list"),
-    "quota": marked("quota"),
-    "truce": marked("truce"),
-    "trade_talks": marked("trade talks"),
-    "investigation": marked("investigation"),
-    "legal_ruling": marked("legal ruling"),
-    "supply_deal": marked("supply deal"),
-    "subsidy": marked("subsidy"),
-    "stockpile": marked("stockpile"),
-    "other": marked("other"),
-}
-
-_DIRECTIONS: Final = {
-    "restrictive": marked("restrictive"),
-    "easing": marked("easing"),
-    "neutral": marked("neutral"),
-}
+CODES: Final = frozenset({
+    marked("tariff increase"), marked("tariff decrease"), marked("export control"),
+    marked("export ban"), marked("export licence relaxation"), marked("entity list"),
+    marked("quota"), marked("truce"), marked("trade talks"), marked("investigation"),
+    marked("legal ruling"), marked("supply deal"), marked("subsidy"), marked("stockpile"),
+    marked("other"),
+    marked("restrictive"), marked("easing"), marked("neutral"),
+    marked("observed"), marked("derived"), marked("estimated"), marked("reported"),
+    marked("finished"), marked("failed"), marked("running"),
+    marked("antimony"), marked("artificial graphite"), marked("bismuth"), marked("dysprosium"),
+    marked("gadolinium"), marked("gallium"), marked("germanium"), marked("holmium"),
+    marked("indium"), marked("lithium battery materials"), marked("lutetium"), marked("magnets"),
+    marked("molybdenum"), marked("natural graphite"), marked("rare earths (all)"),
+    marked("samarium"), marked("scandium"), marked("silver"), marked("superhard materials"),
+    marked("tellurium"), marked("terbium"), marked("tungsten"), marked("yttrium"),
+})  # fmt: skip
+"""Instruments and directions of acts, kinds of figures, states of runs, and minerals."""
 
 
-def instrument_words(instrument: str) -> str:
-    """Return an instrument in words; one without is shown by its name."""
-    known = _INSTRUMENTS.get(instrument)
-    return gettext(known) if known else instrument.replace("_", " ")
-
-
-def direction_words(direction: str) -> str:
-    """Return a direction in words."""
-    return gettext(_DIRECTIONS[direction]) if direction in _DIRECTIONS else direction
-
-
-_KINDS: Final = {
-    "observed": marked("observed"),
-    "derived": marked("derived"),
-    "estimated": marked("estimated"),
-}
-
-
-def kind_words(kind: str) -> str:
-    """Return how a past month is known."""
-    return gettext(_KINDS[kind])
-
-
-_FIGURES: Final = {"reported": marked("reported"), "derived": marked("derived")}
-
-
-def figure_words(kind: str) -> str:
-    """Return how a figure is known."""
-    return gettext(_FIGURES[kind]) if kind in _FIGURES else kind
-
-
-STATES: Final = (marked("finished"), marked("failed"), marked("running"))
-
-
-def state_words(state: str) -> str:
-    """Return the state of a run; one without words is shown as it is."""
-    return gettext(state) if state in STATES else state
+def code_words(code: str) -> str:
+    """Return a code of the data in words; one without is shown by its name."""
+    words = code.replace("_", " ")
+    return gettext(words) if words in CODES else words
 
 
 _MEASURES: Final = {
@@ -373,18 +334,7 @@ def months_in_words(first: str, last: str) -> str:
     return first if first == last else gettext("%(first)s to %(last)s", first=first, last=last)
 
 
-MATERIALS: Final = (
-    marked("antimony"), marked("artificial graphite"), marked("bismuth"), marked("dysprosium"),
-    marked("gadolinium"), marked("gallium"), marked("germanium"), marked("holmium"),
-    marked("indium"), marked("lithium battery materials"), marked("lutetium"), marked("magnets"),
-    marked("molybdenum"), marked("natural graphite"), marked("rare earths (all)"),
-    marked("samarium"), marked("scandium"), marked("silver"), marked("superhard materials"),
-    marked("tellurium"), marked("terbium"), marked("tungsten"), marked("yttrium"),
-)  # fmt: skip
-"""Minerals whose past controls a forecast learns from."""
-
-
 def material_words(material: str) -> str:
     """Return a mineral in words, before a colon where a part of its trade is named."""
     whole, colon, part = material.partition(":")
-    return f"{gettext(whole)}{colon}{part}" if whole in MATERIALS else material
+    return f"{code_words(whole)}{colon}{part}"

@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.http.access import is_own_name
-from service.http.replies import problem, without_body
+from service.http.replies import problem
 
 HEAD_BYTES: Final = 32_000
 """Largest head of a request: its address and headers."""
@@ -102,8 +102,7 @@ class RequestLimits:
         answer = _with_headers(send, status)
         method = scope["method"]
         if method == "HEAD":
-            # Answered like GET, without the body.
-            scope, answer = {**scope, "method": "GET"}, without_body(answer)
+            scope = {**scope, "method": "GET"}  # the server itself sends no body
         try:
             refused = self._refusal(scope)
             if refused is not None:
@@ -111,7 +110,9 @@ class RequestLimits:
             else:
                 await self._app(scope, self._counted(receive), answer)
         finally:
-            self._count(scope, method, status[0], time.perf_counter() - begun)
+            route = _route_of(scope)
+            self._metrics.requests.labels(route, method, str(status[0])).inc()
+            self._metrics.seconds.labels(route).observe(time.perf_counter() - begun)
 
     def _refusal(self, scope: Scope) -> ASGIApp | None:
         """Return the response to a request over a limit, else None."""
@@ -152,13 +153,6 @@ class RequestLimits:
             return message
 
         return counted
-
-    def _count(
-        self, scope: MutableMapping[str, Any], method: str, status: int, seconds: float
-    ) -> None:
-        route = _route_of(scope)
-        self._metrics.requests.labels(route, method, str(status)).inc()
-        self._metrics.seconds.labels(route).observe(seconds)
 
 
 def _route_of(scope: MutableMapping[str, Any]) -> str:

@@ -17,7 +17,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match
-from starlette.types import Message, Scope, Send
+from starlette.types import Scope
 
 from service.errors import NoAnswerError, NothingPublishedError, UnknownError
 from service.http.responses import Answer, Record, csv_answer, json_answer
@@ -42,17 +42,6 @@ def allowed(app: Starlette, scope: Scope) -> str:
     ]
     heads = ["HEAD"] if "GET" in own else []
     return ", ".join([*own, *heads, "OPTIONS"])
-
-
-def without_body(send: Send) -> Send:
-    """Send the head of a response without its body."""
-
-    async def head(message: Message) -> None:
-        if message["type"] == "http.response.body":
-            message = {**message, "body": b""}
-        await send(message)
-
-    return head
 
 
 PROBLEM: Final = "application/problem+json"
