@@ -10,7 +10,7 @@ from typing import Final, Literal
 import pandas as pd
 from sqlalchemy import Connection, Engine, Row, case, exists, func, insert, select, update
 
-from store.database import writing
+from store.database import insert_row, writing
 from store.errors import DataError, StoreError
 from store.facts.new_rows import IncomingRows, check_clock, drop_duplicate_rows, repeats
 from store.facts.reading import fetch, published_columns
@@ -45,28 +45,6 @@ class PublicationHeader:
     models: str
 
 
-def insert_published(
-    connection: Connection,
-    rows: pd.DataFrame,
-    header: PublicationHeader,
-    context: PublicationContext,
-) -> int:
-    """Insert a publication with its digest and return how many rows it has.
-
-    A moment may have several; one that only repeats the newest of them is none.
-    """
-    where = "the published forecasts"
-    incoming = drop_duplicate_rows(IncomingRows(forecasts, rows.assign(publication=0), where)).rows
-    if repeated(connection, incoming, header) is not None:
-        return 0
-    number = _add(connection, header, context, state="published", published_at=context.at)
-    new = insert_new(connection, forecasts, incoming.assign(publication=number), where=where)
-    digest = content_hash(rows_of(connection, number))
-    _set(connection, number, sha256=digest, rows=new, **_panel(connection, context))
-    supersede(connection, header)
-    return new
-
-
 def repeated(connection: Connection, rows: pd.DataFrame, header: PublicationHeader) -> int | None:
     """Return the newest publication of a moment if rows say the same of the same facts."""
     own = (forecasts.c.commodity == header.commodity, forecasts.c.as_of == header.as_of)
@@ -76,30 +54,6 @@ def repeated(connection: Connection, rows: pd.DataFrame, header: PublicationHead
         return None
     incoming = IncomingRows(forecasts, rows, "the published forecasts")
     return newest if repeats(incoming, stored, on=FORECAST_KEY) else None
-
-
-def insert_held(
-    connection: Connection,
-    rows: pd.DataFrame,
-    header: PublicationHeader,
-    context: PublicationContext,
-    *,
-    because: str,
-) -> int:
-    """Hold a publication until a person decides; it replaces one held before."""
-    digest = content_hash(rows)
-    table = publications.c
-    own = (table.commodity == header.commodity, table.as_of == header.as_of)
-    newest = select(table.id, table.sha256).where(*own).order_by(table.id.desc()).limit(1)
-    found = connection.execute(newest).first()
-    if found is not None and found.sha256 == digest:
-        return int(found.id)
-    supersede(connection, header)
-    number = _add(connection, header, context, state="held", published_at=None)
-    payload = tables_to_json({HELD_ROWS: rows})
-    values = {"sha256": digest, "rows": len(rows), "payload": payload, "held_because": because}
-    _set(connection, number, **values, **_panel(connection, context))
-    return number
 
 
 def supersede(connection: Connection, header: PublicationHeader) -> None:
@@ -208,8 +162,7 @@ def _add(
         "made_with": context.made_with,
         **dict.fromkeys(_EMPTY, ""),
     }
-    made = connection.execute(insert(publications).values(row).returning(publications.c.id))
-    return int(made.scalar_one())
+    return insert_row(connection, publications, row)
 
 
 def _panel(connection: Connection, context: PublicationContext) -> dict[str, str]:
@@ -278,9 +231,20 @@ def publish_forecasts(
     """
     header, rows = _prepared(frame, as_of, data_vintage, commodity)
     context = context or PublicationContext()
+    where = "the published forecasts"
     with writing(engine) as connection:
         _check_clock(connection, context)
-        return insert_published(connection, rows, header, context)
+        incoming = drop_duplicate_rows(
+            IncomingRows(forecasts, rows.assign(publication=0), where)
+        ).rows
+        if repeated(connection, incoming, header) is not None:
+            return 0
+        number = _add(connection, header, context, state="published", published_at=context.at)
+        new = insert_new(connection, forecasts, incoming.assign(publication=number), where=where)
+        digest = content_hash(rows_of(connection, number))
+        _set(connection, number, sha256=digest, rows=new, **_panel(connection, context))
+        supersede(connection, header)
+        return new
 
 
 def published_number(
@@ -312,14 +276,28 @@ def hold_forecasts(
 ) -> int:
     """Hold forecasts with their digest until a person decides; return the publication's number.
 
+    One held before for the same moment is superseded, unless it is the same.
+
     Args:
         frame: as for ``publish_forecasts``; not modified.
     """
     header, rows = _prepared(frame, as_of, data_vintage, commodity)
     context = context or PublicationContext()
+    digest, payload = content_hash(rows), tables_to_json({HELD_ROWS: rows})
+    held = {"sha256": digest, "rows": len(rows), "payload": payload}
+    table = publications.c
+    own = (table.commodity == commodity, table.as_of == header.as_of)
+    newest = select(table.id, table.sha256).where(*own).order_by(table.id.desc()).limit(1)
     with writing(engine) as connection:
         _check_clock(connection, context)
-        return insert_held(connection, rows, header, context, because=to_json(because))
+        found = connection.execute(newest).first()
+        if found is not None and found.sha256 == digest:
+            return int(found.id)
+        supersede(connection, header)
+        number = _add(connection, header, context, state="held", published_at=None)
+        panel = _panel(connection, context)
+        _set(connection, number, **held, held_because=to_json(because), **panel)
+        return number
 
 
 def _check_clock(connection: Connection, context: PublicationContext) -> None:
