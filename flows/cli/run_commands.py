@@ -106,7 +106,6 @@ _SHOWN: Final = 10
 
 def run_and_tell(settings: Settings, as_of: pd.Timestamp) -> None:
     """Run the main job and print its forecast to stdout and the rest to stderr."""
-    from flows.cli.run_commands import forecast_table
     from flows.run import run as run_flow
     from store.database import shown_address
 
@@ -126,7 +125,6 @@ def run_and_tell(settings: Settings, as_of: pd.Timestamp) -> None:
 
 def run_table_and_tell(settings: Settings, as_of: pd.Timestamp, commodity: str) -> None:
     """Run one full partner table and print the forecast of its largest destinations."""
-    from flows.cli.run_commands import forecast_table
     from flows.publishing.run_config import table_config
     from flows.run import run as run_flow
 

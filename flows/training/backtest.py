@@ -206,12 +206,12 @@ def tags_of(workspace: Workspace, flow_name: str) -> dict[str, str]:
     }
 
 
-def score_of(result: Backtest, model: str, metric: str, scope: str = ALL) -> float:
-    """Return one score of a backtest, NaN where there is none."""
+def score_of(result: Backtest, model: str, metric: str) -> float:
+    """Return one score of a backtest over all destinations, NaN where there is none."""
     if result.scores.empty:
         return float("nan")
     table = result.scores.set_index(["model", "scope", "metric"])["value"]
-    return float(table.get((model, scope, metric), float("nan")))
+    return float(table.get((model, ALL, metric), float("nan")))
 
 
 def verdict(result: Backtest) -> str:

@@ -75,28 +75,16 @@ def save_panel(connection: Connection, panel: StoredPanel) -> str:
     return digest
 
 
-def panel_behind(
-    engine: Engine,
-    *,
-    commodity: str = COMMODITY,
-    as_of: datetime | None = None,
-    data_vintage: str | None = None,
-) -> StoredPanel | None:
-    """Return the panel behind the newest publication that names one; None without any.
-
-    Args:
-        as_of: The moment of the publication; None takes the last.
-        data_vintage: The evidence it was made from; None takes any.
-    """
+def panel_behind(engine: Engine, *, as_of: datetime, data_vintage: str) -> StoredPanel | None:
+    """Return the panel behind the newest publication of the magnets at a moment, from a vintage."""
     table = publications.c
-    wanted = [table.commodity == commodity, table.state == "published", table.panel != ""]
-    if as_of is not None:
-        wanted.append(table.as_of == as_of)
-    if data_vintage is not None:
-        wanted.append(table.data_vintage == data_vintage)
-    newest = select(table.panel).where(*wanted).order_by(table.as_of.desc(), table.id.desc())
+    wanted = [
+        table.commodity == COMMODITY, table.state == "published", table.panel != "",
+        table.as_of == as_of, table.data_vintage == data_vintage,
+    ]  # fmt: skip
+    newest = select(table.panel).where(*wanted).order_by(table.id.desc()).limit(1)
     with engine.begin() as connection:
-        digest = connection.scalar(newest.limit(1))
+        digest = connection.scalar(newest)
         return None if digest is None else fetch_panel(connection, digest)
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from flows.publishing.publish import objections, publish
 from flows.publishing.reporting import write_past_report
-from store.publications.panels import panel_behind
+from store.publications.integrity import read_publications
+from store.publications.panels import read_panels
 from store.settings import Settings
 from store.vocabulary import COMMODITY, Language
 from tests.flows.conftest import AS_OF, published_in, ran
@@ -48,7 +49,8 @@ def test_it_is_what_the_run_wrote_after_one_in_another_language_too(
 @pytest.mark.slow
 def test_a_held_forecast_is_reported_on_before_it_is_decided(copy: Settings) -> None:
     held = draft(copy, 2.0)
-    held = replace(held, panel=panel_behind(held.engine))
+    *_, panel = read_panels(held.engine, read_publications(held.engine)["panel"]).values()
+    held = replace(held, panel=panel)
     publish(held, objections(held))
 
     page = write_past_report(copy, 2, commodity="", language="de", folder=None)
