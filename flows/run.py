@@ -54,7 +54,7 @@ Pipeline = EvidencePipeline | TablePipeline
 
 def open_pipeline(settings: Settings, as_of: pd.Timestamp, config: RunConfig) -> Pipeline | str:
     """Return the pipeline of a configuration, or why it cannot be forecast."""
-    if config.forecaster == "evidence":
+    if config.is_main:
         return open_evidence(settings, as_of)
     return open_table_pipeline(settings, as_of, config)
 

@@ -34,7 +34,7 @@ from flows.publishing.published_forecasts import (
     record_of,
     workspace_behind,
 )
-from flows.publishing.run_config import RunConfig, config_of
+from flows.publishing.run_config import RunConfig
 from flows.publishing.table_snapshot import open_table
 from flows.training.predict import forecast
 from models.forecasting.changes import (
@@ -249,9 +249,9 @@ def split_change(settings: Settings, old: pd.DataFrame, new: pd.DataFrame) -> pd
         new: The same destinations and months of the later, in the same order.
     """
     before, after = (rows["p50"].to_numpy(float) for rows in (old, new))
-    config = config_of(str(new["commodity"].iloc[0]))
+    config = RunConfig(str(new["commodity"].iloc[0]))
     recomputed: ChangeReplay | TableReplay | None
-    if config.forecaster == "evidence":
+    if config.is_main:
         recomputed = evidence_replay(settings, old, new)
     else:
         recomputed = table_replay(settings, old, new, config)

@@ -69,7 +69,7 @@ def scenario_snapshot(
     Of the magnets it is what was published as of that day, whatever came in since; without that,
     or its model, it is made as ``predict`` makes it.
     """
-    if config.forecaster != "evidence":
+    if not config.is_main:
         return _of_table(settings, as_of, config.commodity)
     rows = latest_forecast(store_of(settings), as_of=as_of)
     if rows.empty or rows["as_of"].iloc[0].floor("D") != as_of.floor("D"):

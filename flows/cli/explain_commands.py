@@ -152,11 +152,11 @@ def _explained(
 ) -> pd.DataFrame:
     """Return the parts of medians, or of their changes since a day."""
     from flows.analysis.explain import changes, why
-    from flows.publishing.run_config import config_of
+    from flows.publishing.run_config import RunConfig
 
     if since is not None:
         return changes(settings, asked, _earlier(since), commodity=commodity)
-    if config_of(commodity).forecaster != "evidence":
+    if not RunConfig(commodity).is_main:
         raise DataError(
             f"--commodity {commodity}: forecasts of partner tables have no parts. Expected "
             f"{COMMODITY}, whose medians are added up from parts. Leave --commodity out, or "

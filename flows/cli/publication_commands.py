@@ -13,7 +13,7 @@ from flows.context.output import write_result
 from flows.context.provenance import actor
 from flows.context.stores import single_writer, store_of
 from flows.publishing.publish import ahead_from, held_folder, report_folder
-from flows.publishing.run_config import RunConfig, config_of, table_config
+from flows.publishing.run_config import RunConfig, table_config
 from store.errors import DataError
 from store.publications.integrity import read_publications, tampered
 from store.publications.publishing import approve as publish_held
@@ -174,5 +174,5 @@ def _place(settings: Settings, number: int) -> tuple[RunConfig, Path]:
         raise DataError(
             f"No publication {number}. Expected one of `magnetcast publications list`. Take one."
         )
-    config = config_of(str(own["commodity"].iloc[0]))
+    config = RunConfig(str(own["commodity"].iloc[0]))
     return config, report_folder(settings, config, own["as_of"].iloc[0], number)

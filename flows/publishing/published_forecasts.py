@@ -13,7 +13,7 @@ from flows.context.console import echo
 from flows.context.recipes import prior_behind
 from flows.context.stores import store_of
 from flows.context.workspace import Workspace, open_workspace
-from flows.publishing.run_config import config_of
+from flows.publishing.run_config import RunConfig
 from flows.publishing.table_snapshot import open_table
 from models.forecasting.decomposition import stages_from
 from models.forecasting.evidence_forecaster import TrainedModel
@@ -233,7 +233,7 @@ def replayed(settings: Settings, rows: pd.DataFrame) -> Replay:
     Args:
         rows: All rows of one publication; not modified.
     """
-    is_evidence = config_of(str(rows["commodity"].iloc[0])).forecaster == "evidence"
+    is_evidence = RunConfig(str(rows["commodity"].iloc[0])).is_main
     made = _evidence(settings, rows) if is_evidence else _table(settings, rows)
     numbers = made.set_index(_CELL)[NUMBERS].loc[pd.MultiIndex.from_frame(rows[_CELL])]
     return Replay(rows, rows.assign(**{name: numbers[name].to_numpy() for name in NUMBERS}))
@@ -267,7 +267,7 @@ def _evidence(settings: Settings, rows: pd.DataFrame) -> pd.DataFrame:
 def _table(settings: Settings, rows: pd.DataFrame) -> pd.DataFrame:
     """Return the forecast of a full partner table from the figures known then."""
     first = rows.iloc[0]
-    config, until = config_of(first["commodity"]), record_of(store_of(settings), rows).get("ingest")
+    config, until = RunConfig(first["commodity"]), record_of(store_of(settings), rows).get("ingest")
     snapshot = open_table(settings, first["as_of"], config.commodity, until=until)
     made_by = snapshot.of_family(first["model"])
     if made_by is None or snapshot.data_vintage != first["data_vintage"]:

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,7 +11,7 @@ from sqlalchemy import Engine
 from flows.context.stores import store_of
 from flows.publishing.evidence_pipeline import EvidencePipeline
 from flows.publishing.publish import held_folder, report_folder
-from flows.publishing.run_config import RunConfig, config_of
+from flows.publishing.run_config import RunConfig
 from flows.publishing.table_pipeline import TablePipeline
 from flows.publishing.table_snapshot import open_table
 from flows.training.backtest import kept_scores
@@ -110,7 +109,7 @@ def write_past_report(
     engine = store_of(settings)
     one = _publication(engine, number, commodity)
     if folder is None:
-        config = config_of(str(one["commodity"]))
+        config = RunConfig(str(one["commodity"]))
         own = report_folder(settings, config, one["as_of"], int(one["id"]))
         own = own if one["state"] == "published" else held_folder(own)
         folder = own.with_name(f"{own.name}.{language}")
@@ -141,7 +140,7 @@ def _report(settings: Settings, engine: Engine, one: Mapping[str, Any]) -> Repor
         one["as_of"],
         json.loads(one["made_with"] or "{}"),
     )
-    config = replace(config_of(key), label=read_label(engine, key))
+    config = RunConfig(key, read_label(engine, key))
     panel = read_panels(engine, [one["panel"]]).get(one["panel"])
     if panel is None:
         raise DataError(
@@ -149,7 +148,7 @@ def _report(settings: Settings, engine: Engine, one: Mapping[str, Any]) -> Repor
             "service stores when it starts. Run `magnetcast serve`, then again."
         )
     events = None
-    if config_of(key).is_main:
+    if config.is_main:
         known = read_events(engine, as_of=as_of, until=made_with.get("ingest"))
         events = known_at(known, key=EVENT_KEY, as_of=as_of)
     return report_input(

@@ -2,37 +2,38 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 import pandas as pd
 
 from store.settings import Settings
 from store.vocabulary import BY_PARTNER, COMMODITY, figures_of
 
-Forecaster = Literal["evidence", "table"]
-"""``evidence`` is the champion of the registry on the evidence panel, with its fallback chain;
-``table`` is the panel engine on full partner tables, trained anew by each run."""
-
 
 @dataclass(frozen=True, slots=True)
 class RunConfig:
-    """One forecast that is made and published."""
+    """One forecast that is made and published.
+
+    The main one is the magnets', by the champion on the evidence panel, with its fallback chain;
+    the others are of full partner tables, by the panel engine, trained anew by each run.
+    """
 
     published_as: str
     """Key of its forecasts, scores and runs in the store."""
-    commodity: str
-    """Whose figures it is made from."""
-    forecaster: Forecaster
     label: str = ""
     """What the commodity is called; empty where nobody said."""
 
     @property
+    def commodity(self) -> str:
+        return figures_of(self.published_as)
+
+    @property
     def is_main(self) -> bool:
-        return self == MAGNETS
+        return self.published_as == COMMODITY
 
     @property
     def flow(self) -> str:
-        return "run" if self.forecaster == "evidence" else "run-table"
+        return "run" if self.is_main else "run-table"
 
     @property
     def prefix(self) -> str:
@@ -53,7 +54,7 @@ class RunConfig:
         return settings.reports_dir / (name if place == 1 else f"{name}.{place}")
 
 
-MAGNETS: Final = RunConfig(COMMODITY, COMMODITY, "evidence")
+MAGNETS: Final = RunConfig(COMMODITY)
 """The main job: magnets by destination."""
 
 
@@ -63,17 +64,4 @@ def table_config(commodity: str, label: str = "") -> RunConfig:
     The magnets' own table has another key than their forecast from the evidence, so that no reader
     mixes the two.
     """
-    key = f"{commodity}{BY_PARTNER}" if commodity == COMMODITY else commodity
-    return RunConfig(key, commodity, "table", label)
-
-
-def config_of(published_as: str) -> RunConfig:
-    """Return the configuration that publishes under a key."""
-    if published_as == MAGNETS.published_as:
-        return MAGNETS
-    return table_config(figures_of(published_as))
-
-
-def changed(what: str, then: str, now: str) -> str:
-    """Say that facts are others now than then, by their digests."""
-    return f"{what}: digest {then[:12]} then, {now[:12]} now"
+    return RunConfig(f"{commodity}{BY_PARTNER}" if commodity == COMMODITY else commodity, label)

@@ -20,7 +20,7 @@ from models.forecasting.evidence_forecaster import (
     past_moments,
     training_moments,
 )
-from models.forecasting.forecaster import MODEL, Forecaster, forecast_file
+from models.forecasting.forecaster import MODEL, SnapshotForecaster, forecast_file
 from models.forecasting.kept_forecasts import KeptForecaster
 from models.forecasting.panel_forecaster import PLAIN, PanelForecaster, PanelSnapshot, check_cutoff
 from models.forecasting.residual_history import ResidualHistory
@@ -75,7 +75,7 @@ class Comparison:
 
 
 def rolling_origin_backtest(
-    forecaster: Forecaster[_Snapshot],
+    forecaster: SnapshotForecaster[_Snapshot],
     snapshot_at: Callable[[_Moment], _Snapshot],
     moments: Sequence[_Moment],
     truth: pd.DataFrame,
@@ -101,7 +101,9 @@ def rolling_origin_backtest(
 
 
 def compare_at(
-    forecaster: Forecaster[_Snapshot], snapshot_at: Callable[[_Moment], _Snapshot], moment: _Moment
+    forecaster: SnapshotForecaster[_Snapshot],
+    snapshot_at: Callable[[_Moment], _Snapshot],
+    moment: _Moment,
 ) -> Comparison:
     """Return the forecasts of a snapshot by all models.
 

@@ -1,7 +1,7 @@
 """What every forecaster is: fitted to a snapshot of what was known, then asked.
 
 A recipe of the product (``evidence_forecaster``, ``panel_forecaster``) implements
-:class:`Forecaster`; backtests, runs and pages know nothing else of it.
+:class:`SnapshotForecaster`; backtests, runs and pages know nothing else of it.
 """
 
 from collections.abc import Iterator
@@ -77,7 +77,7 @@ class FittedForecaster(Protocol):
 SnapshotT_contra = TypeVar("SnapshotT_contra", contravariant=True)
 
 
-class Forecaster(Protocol[SnapshotT_contra]):
+class SnapshotForecaster(Protocol[SnapshotT_contra]):
     """One recipe: features, trees, experts, bands."""
 
     def fit(self, snapshot: SnapshotT_contra) -> FittedForecaster:
