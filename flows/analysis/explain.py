@@ -348,10 +348,7 @@ _CELL: Final = ["destination", "period"]
 
 
 def explain_if_possible(settings: Settings) -> None:
-    """Explain the newest publication of the magnets, unless it is; never fails a publication.
-
-    One that was explained before rises of tariffs had scenarios is explained again.
-    """
+    """Explain the newest publication of the magnets, unless it is; never fails a publication."""
     try:
         engine = store_of(settings)
         new = latest_forecast(engine)

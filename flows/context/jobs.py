@@ -35,6 +35,17 @@ class JobSource(Protocol):
         """Name of a model made with it."""
 
 
+def made_tags(made_with: JobSource, commodity: str = COMMODITY) -> dict[str, str]:
+    """Return the tags that every MLflow run about a model carries."""
+    return {
+        "as_of": made_with.as_of.isoformat(),
+        "commodity": commodity,
+        "git_commit": git_commit(),
+        "data_vintage": made_with.data_vintage,
+        "model_version": made_with.model_version,
+    }
+
+
 def recorded_job(
     made_with: JobSource, job: str, *, commodity: str = COMMODITY
 ) -> AbstractContextManager[None]:
@@ -43,15 +54,7 @@ def recorded_job(
     Args:
         job: Its verb; the caller holds the lock where it is one of ``runs.LOCKED_JOBS``.
     """
-    tags = {
-        JOB_TAG: job,
-        "as_of": made_with.as_of.isoformat(),
-        "commodity": commodity,
-        "git_commit": git_commit(),
-        "actor": actor(),
-        "data_vintage": made_with.data_vintage,
-        "model_version": made_with.model_version,
-    }
+    tags = {JOB_TAG: job, "actor": actor(), **made_tags(made_with, commodity)}
     about = "" if commodity == COMMODITY else f" {commodity}"
     name = f"{job}{about} {made_with.as_of:%Y-%m-%d} {made_with.recipe}"
     return open_job(made_with.settings, name=name, tags=tags)

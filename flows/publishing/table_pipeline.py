@@ -11,12 +11,12 @@ import pandas as pd
 from features.months import month_starts
 from features.panel.partner_table import PartnerTable, full_sources, is_cell
 from flows.context.console import echo, track
+from flows.context.jobs import made_tags
 from flows.context.prefect_runs import prefect_step
-from flows.context.provenance import git_commit
 from flows.publishing.publish import RunEntry
 from flows.publishing.run_config import RunConfig
 from flows.publishing.table_snapshot import TableSnapshot, open_table
-from flows.training.backtest import CELLS, kept_cells, log_board, named_scores, own_metrics
+from flows.training.backtest import CELLS, keep_scores, log_board, own_metrics
 from flows.training.predict import BacktestedForecast
 from models.evaluation.backtest import Backtest, backtest_tables
 from models.evaluation.scores import scoreboard
@@ -30,7 +30,6 @@ from store.errors import DataError, StoreError
 from store.facts.evidence import MEASURE
 from store.messages import Message, message
 from store.publications.panels import NO_PANEL, StoredPanel
-from store.publications.publishing import write_scores
 from store.settings import Settings
 from store.vocabulary import ALL, EU27, WORLD
 
@@ -180,20 +179,13 @@ SHOWN_SCOPES: Final = (ALL, WORLD, EU27)
 
 def record(snapshot: TableSnapshot, result: Backtest) -> str | None:
     """Keep what a backtest found; return the id of its run in MLflow, None where MLflow is away."""
-    scores = result.scores
+    scores, config = result.scores, snapshot.config
     if len(scores):
-        rows = named_scores(result, as_of=snapshot.as_of, model_version=snapshot.model_version)
-        key = snapshot.config.published_as
-        write_scores(
-            snapshot.engine,
-            rows,
-            data_vintage=snapshot.data_vintage,
-            commodity=key,
-            cells=kept_cells(result),
-        )
-    name = f"table {snapshot.config.published_as}"
+        keep_scores(snapshot, result, config.published_as)
+    tags = {"flow": config.flow, **made_tags(snapshot, config.published_as)}
+    name = f"table {config.published_as}"
     try:
-        with open_run(snapshot.settings, name=name, tags=_tags(snapshot)) as run:
+        with open_run(snapshot.settings, name=name, tags=tags) as run:
             mlflow.log_params(snapshot.spec.choices)
             _log_dataset(snapshot)
             if len(scores):
@@ -203,7 +195,7 @@ def record(snapshot: TableSnapshot, result: Backtest) -> str | None:
                 log_table(result.cells.loc[result.cells["model"] == MODEL], CELLS)
             return str(run.info.run_id)
     except StoreError as err:
-        echo(f"table     {snapshot.config.published_as}: its record is incomplete: {err}")
+        echo(f"table     {config.published_as}: its record is incomplete: {err}")
         return None
 
 
@@ -217,14 +209,3 @@ def _log_dataset(snapshot: TableSnapshot) -> None:
         source=f"magnetcast panel --commodity {snapshot.config.commodity} "
         f"--as-of {snapshot.as_of:%Y-%m-%d}",
     )
-
-
-def _tags(snapshot: TableSnapshot) -> dict[str, str]:
-    return {
-        "flow": snapshot.config.flow,
-        "commodity": snapshot.config.published_as,
-        "as_of": snapshot.as_of.isoformat(),
-        "data_vintage": snapshot.data_vintage,
-        "git_commit": git_commit(),
-        "model_version": snapshot.model_version,
-    }

@@ -12,11 +12,11 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from flows.context.console import LOG, echo
-from flows.context.jobs import recorded_job
+from flows.context.jobs import JobSource, made_tags, recorded_job
 from flows.context.output import write_result
 from flows.context.prefect_runs import leave_table, prefect_step
-from flows.context.provenance import git_commit
 from flows.context.recipes import magnets_recipe
+from flows.context.stores import store_of
 from flows.context.workspace import Workspace, open_workspace
 from flows.training.predict import show_known
 from models.evaluation.backtest import Backtest, EvidenceBacktest, backtest_evidence
@@ -88,10 +88,8 @@ def record(workspace: Workspace, result: Backtest) -> None:
     """Keep the scores in MLflow, and those of the recipe in force in the store, for pages."""
     settings, as_of = workspace.settings, workspace.as_of
     if workspace.spec == magnets_recipe(settings, as_of).spec:
-        named = named_scores(result, as_of=as_of, model_version=workspace.model_version)
-        cells = kept_cells(result)
-        write_scores(workspace.engine, named, data_vintage=workspace.data_vintage, cells=cells)
-    tags = tags_of(workspace, "backtest")
+        keep_scores(workspace, result)
+    tags = {"flow": "backtest", **made_tags(workspace)}
     with open_run(workspace.settings, name="backtest", tags=tags):
         mlflow.log_params(workspace.spec.choices)
         mlflow.log_metrics(own_metrics(result.scores))
@@ -125,11 +123,17 @@ def overall(scores: pd.DataFrame) -> pd.DataFrame:
     return whole.pivot_table("value", "model", "metric").reset_index()
 
 
-def named_scores(result: Backtest, *, as_of: pd.Timestamp, model_version: str) -> pd.DataFrame:
-    """Return the scores of a backtest under its model's name, as the store keeps them."""
+def keep_scores(made_with: JobSource, result: Backtest, commodity: str = COMMODITY) -> None:
+    """Keep the scores of a backtest in the store, under its model's name, and its cells."""
     kept = kept_scores(result)
-    named = kept["model"].where(kept["model"] != MODEL, model_version)
-    return kept.assign(as_of=as_of, model=named)
+    named = kept["model"].where(kept["model"] != MODEL, made_with.model_version)
+    write_scores(
+        store_of(made_with.settings),
+        kept.assign(as_of=made_with.as_of, model=named),
+        data_vintage=made_with.data_vintage,
+        commodity=commodity,
+        cells=kept_cells(result),
+    )
 
 
 def kept_scores(result: Backtest) -> pd.DataFrame:
@@ -192,18 +196,6 @@ def log_dataset(workspace: Workspace) -> None:
         data_vintage=workspace.data_vintage,
         source=f"magnetcast panel --as-of {workspace.as_of:%Y-%m-%d}",
     )
-
-
-def tags_of(workspace: Workspace, flow_name: str) -> dict[str, str]:
-    """Return the tags that every MLflow run carries."""
-    return {
-        "flow": flow_name,
-        "as_of": workspace.as_of.isoformat(),
-        "commodity": COMMODITY,
-        "data_vintage": workspace.data_vintage,
-        "git_commit": git_commit(),
-        "model_version": workspace.model_version,
-    }
 
 
 def score_of(result: Backtest, model: str, metric: str) -> float:

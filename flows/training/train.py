@@ -5,11 +5,11 @@ import pandas as pd
 
 from features.months import month_label
 from flows.context.console import LOG, echo
-from flows.context.jobs import recorded_job
+from flows.context.jobs import made_tags, recorded_job
 from flows.context.prefect_runs import prefect_step
 from flows.context.recipes import kept, magnets_recipe
 from flows.context.workspace import Workspace, open_workspace
-from flows.training.backtest import backtest, log_dataset, own_metrics, tags_of, verdict
+from flows.training.backtest import backtest, log_dataset, own_metrics, verdict
 from flows.training.promote import promote, tell
 from models.evaluation.backtest import EvidenceBacktest
 from models.forecasting.evidence_forecaster import EvidenceForecaster, TrainedModel
@@ -61,7 +61,7 @@ def _trained(workspace: Workspace, seen: EvidenceBacktest) -> int:
 
 def record(workspace: Workspace, trained: TrainedModel, seen: EvidenceBacktest) -> int:
     """Log and register a trained model and return its version."""
-    tags = tags_of(workspace, "train")
+    tags = {"flow": "train", **made_tags(workspace)}
     origin = workspace.history.origin(workspace.as_of)
     card = {
         **trained.card,
