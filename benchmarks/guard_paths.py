@@ -20,7 +20,7 @@ from models.engine.training_set import PanelView
 from models.statistical.experts import EXPERTS
 from models.statistical.seasonality import season_profiles
 from service.http.responses import csv_answer, json_answer
-from service.live.documents import OVERRIDE_COLUMNS, flat_rows, forecast_document
+from service.live.documents import FILE_COLUMNS, flat_rows, forecast_document
 from store.asof import OBSERVATION_KEY, known_at
 from store.database import open_store
 from store.facts.batch import Batch, FileRows
@@ -119,10 +119,9 @@ def _store_paths() -> Iterator[tuple[str, Path]]:
 
     def answer() -> object:
         document = forecast_document(
-            latest_forecast(store, commodity="850511"), "USA", {}, pd.DataFrame()
+            latest_forecast(store, commodity="850511"), "USA", {}, pd.DataFrame(), None
         )
-        columns = ["as_of", *FORECAST_COLUMNS, *OVERRIDE_COLUMNS]
-        return json_answer(document), csv_answer(flat_rows(document), columns)
+        return json_answer(document), csv_answer(flat_rows(document), FILE_COLUMNS)
 
     yield "service answer", answer
 

@@ -175,7 +175,7 @@ def explain(
     if since is None:
         return _of_months(why(Settings(), asked))
     which = since if isinstance(since, int) else publication_moment(str(since), option="since")
-    return _of_months(changes(Settings(), asked, which))
+    return _of_months(changes(Settings(), asked, which)[0])
 
 
 def opened(as_of: Moment) -> Workspace:

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
-import numpy as np
 import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
@@ -15,9 +14,17 @@ from matplotlib.patches import Patch
 from flows.context.output import write_result
 from models.event_study import HIT, OTHERS, Attribution
 from service.charts.canvas import COLOURS, cut, png
-from service.charts.fan_charts import MID_MONTH_DAYS, STDERR_BAND, axis_day, dots, quiet_tonnes
+from service.charts.fan_charts import (
+    axis_day,
+    dots,
+    month_days,
+    plot_dots,
+    plot_months,
+    quiet_tonnes,
+)
 from service.wording import name_of, percent, signed_tonnes, tonnes
 from store.errors import first_few
+from store.publications.basis import STDERR_BAND
 from store.vocabulary import DESTINATIONS, WORLD
 
 _SHOWN: Final = 4
@@ -27,7 +34,7 @@ NAMED: Final = 5
 """Destinations named one by one in a sentence."""
 
 NOTES: Final = """\
-- *Lost* is the counterfactual path minus actual exports during the fall, *recovered* what exceeded
+- *Lost* is the counterfactual path minus exports during the fall, *recovered* what exceeded
   the path after it (a minus: still below it), *displaced* what unaffected destinations received
   above their own paths during the fall.
 - The fall lasts from the month of the announcement to the last one before exports are back in the
@@ -197,7 +204,7 @@ def _totals(found: Attribution) -> str:
             _PARTS[str(row["part"])],
             months_in_words(row["first_period"], row["last_period"]),
             tonnes(row["path_t"]),
-            tonnes(row["actual_t"]),
+            tonnes(row["exports_t"]),
             _with_band(row, "missing"),
             f"{row['rank']} of {row['dates'] + 1}",
         )
@@ -205,14 +212,14 @@ def _totals(found: Attribution) -> str:
         if row["part"] != "all" or row["destination"] in (found.whole, WORLD)
     ]
     head = (
-        "exports to", "part", "months", "counterfactual, t", "actual, t", "missing, t (80% band)",
+        "exports to", "part", "months", "counterfexports, t", "exports, t", "missing, t (80% band)",
         "rank",
     )  # fmt: skip
     return _markdown(head, rows)
 
 
 _MONTH_HEAD: Final = (
-    "month", "actual, t", "kind", "without: p10", "p50", "p90", "lost", "recovered", "displaced",
+    "month", "exports, t", "kind", "without: p10", "p50", "p90", "lost", "recovered", "displaced",
     "missing since (80% band)",
 )  # fmt: skip
 
@@ -225,10 +232,10 @@ def _months(found: Attribution) -> Iterable[str]:
 
 
 def _month(row: pd.Series) -> tuple[str, ...]:
-    doubt = f" ± {tonnes(row['actual_stderr_t'])}" if row["kind"] == "estimated" else ""
+    doubt = f" ± {tonnes(row['exports_stderr_t'])}" if row["kind"] == "estimated" else ""
     return (
         str(row["period"]),
-        tonnes(row["actual_t"]) + doubt,
+        tonnes(row["exports_t"]) + doubt,
         str(row["kind"]),
         *(tonnes(row[f"without_{level}"]) for level in ("p10", "p50", "p90")),
         *(signed_tonnes(row[f"{name}_t"]) for name in ("lost", "recovered", "displaced")),
@@ -275,38 +282,27 @@ def _draw(found: Attribution) -> Figure:
 
 
 def _draw_path(axes: Axes, found: Attribution, name: str) -> None:
-    """Draw actual months, by how each is known, over the path without the event and its band."""
+    """Draw past months, by how each is known, over the path without the event and its band."""
     rows = _rows(found, name)
-    days = _days(rows)
+    days = month_days(rows)
     if rows["without_p10"].notna().all():
         axes.fill_between(
             days, rows["without_p10"], rows["without_p90"], color=COLOURS["band80"], lw=0, zorder=1
         )
     axes.plot(days, rows["without_p50"], color=COLOURS["median"], lw=2, zorder=3)
     past = found.past.loc[found.past["destination"] == name]
-    _draw_months(axes, past if len(past) else _as_panel(rows))
+    months = past if len(past) else _as_panel(rows)
+    plot_months(axes, months)
+    plot_dots(axes, months, size=3.8)
     _mark_event(axes, found)
     axes.set_ylim(0.0, None)
     axes.set_title(_title(name), loc="left", fontsize=10.5, fontweight="bold")
 
 
-def _draw_months(axes: Axes, rows: pd.DataFrame) -> None:
-    days, tonnes_of = np.array(_days(rows)), rows["tonnes"].to_numpy()
-    error = STDERR_BAND * rows["stderr_t"].to_numpy()
-    axes.fill_between(
-        days, np.maximum(tonnes_of - error, 0.0), tonnes_of + error, color=COLOURS["doubt"], lw=0,
-        zorder=1.5, alpha=0.8,
-    )  # fmt: skip
-    axes.plot(days, tonnes_of, color=COLOURS["history"], lw=1.3, zorder=3.5)
-    for kind in ("observed", "derived"):
-        known = (rows["kind"] == kind).to_numpy()
-        axes.add_line(dots(kind, days[known], tonnes_of[known], size=3.8))
-
-
 def _draw_sum(axes: Axes, found: Attribution, name: str) -> None:
     """Draw what is missing since the event, cumulated, with its placebo band."""
     rows = _rows(found, name)
-    days, low, high = _days(rows), rows["cumulated_p10"], rows["cumulated_p90"]
+    days, low, high = month_days(rows), rows["cumulated_p10"], rows["cumulated_p90"]
     axes.fill_between(days, low, high, color=COLOURS["past"], lw=0, zorder=1)
     axes.plot(days, low, days, high, color=COLOURS["faint"], lw=0.8, zorder=2)
     axes.plot(days, rows["cumulated_t"], color=COLOURS["restrictive"], lw=2, zorder=3)
@@ -342,11 +338,7 @@ def _rows(found: Attribution, name: str) -> pd.DataFrame:
 
 def _as_panel(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the months of a sum made for the event in the columns of the panel."""
-    return rows.rename(columns={"actual_t": "tonnes", "actual_stderr_t": "stderr_t"})
-
-
-def _days(rows: pd.DataFrame) -> list[float]:
-    return [axis_day(pd.Timestamp(period)) + MID_MONTH_DAYS for period in rows["period"]]
+    return rows.rename(columns={"exports_t": "tonnes", "exports_stderr_t": "stderr_t"})
 
 
 def write_attribution(found: Attribution, folder: Path) -> list[str]:

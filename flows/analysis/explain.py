@@ -43,6 +43,7 @@ from models.forecasting.changes import (
     KnownFacts,
     MedianForecast,
     NewRows,
+    new_figures,
     news_of,
     split,
     words_of,
@@ -56,6 +57,7 @@ from store.facts.reading import latest_forecast, publication_before
 from store.publications.explanations import (
     DIGITS,
     Announced,
+    NewFigure,
     StoredExplanation,
     read_explanation,
     save_explanation,
@@ -227,8 +229,8 @@ def changes(
     since: Which,
     *,
     commodity: str = COMMODITY,
-) -> pd.DataFrame:
-    """Return what changed published medians from one publication to another.
+) -> tuple[pd.DataFrame, tuple[NewFigure, ...]]:
+    """Return what changed published medians from one publication to another, and the figures since.
 
     Both are recomputed from what was known at their moments, with the models that made them; then
     one input after the other is replaced. Where a model is gone, the other stands in for it and
@@ -236,19 +238,26 @@ def changes(
 
     Returns:
         One row per month that both tell, ``CHANGE_COLUMNS``: both medians, the change and the parts
-        that add up to it, in tonnes.
+        that add up to it, in tonnes. Then the figures that became known meanwhile; none for a
+        partner table.
     """
-    return split_change(settings, *_pair_of(settings, asked, since, commodity))
+    before = publication(settings, since, commodity=commodity)
+    after = publication(settings, asked.as_of, commodity=commodity)
+    return split_change(settings, before, *_pair_of(before, after, asked))
 
 
-def split_change(settings: Settings, old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
+def split_change(
+    settings: Settings, before: pd.DataFrame, old: pd.DataFrame, new: pd.DataFrame
+) -> tuple[pd.DataFrame, tuple[NewFigure, ...]]:
     """Return as ``changes`` what changed the medians of one publication to those of another.
 
     Args:
-        old: Rows of the earlier; of one destination where they are of a partner table.
+        before: All rows of the earlier.
+        old: Some of them; of one destination where they are of a partner table.
         new: The same destinations and months of the later, in the same order.
     """
-    before, after = (rows["p50"].to_numpy(float) for rows in (old, new))
+    figures: tuple[NewFigure, ...] = ()
+    then, now = (rows["p50"].to_numpy(float) for rows in (old, new))
     config = RunConfig(str(new["commodity"].iloc[0]))
     recomputed: ChangeReplay | TableReplay | None
     if config.is_main:
@@ -256,20 +265,24 @@ def split_change(settings: Settings, old: pd.DataFrame, new: pd.DataFrame) -> pd
     else:
         recomputed = table_replay(settings, old, new, config)
     if recomputed is None:
-        parts = dict.fromkeys(CHANGES, np.zeros(len(new))) | {NOT_REPRODUCED: after - before}
+        parts = dict.fromkeys(CHANGES, np.zeros(len(new))) | {NOT_REPRODUCED: now - then}
     else:
-        parts = split(before, after, recomputed.value, changed=recomputed.changed)
-    medians = {"before_p50": before, "after_p50": after, "change": after - before}
+        parts = split(then, now, recomputed.value, changed=recomputed.changed)
+    if isinstance(recomputed, ChangeReplay):
+        rows = zip(before["destination"], before["period"], before["p50"], strict=True)
+        expected = {(name, month): float(p50) for name, month, p50 in rows}
+        panel = workspace_behind(settings, new).history.panel(recomputed.after.moment)
+        figures = new_figures(recomputed, panel, expected)
+    medians = {"before_p50": then, "after_p50": now, "change": now - then}
     earlier = {"since": old["as_of"].iloc[0], "since_publication": old["publication"].iloc[0]}
-    return new.assign(**earlier, **medians, **parts)[list(CHANGE_COLUMNS)]
+    return new.assign(**earlier, **medians, **parts)[list(CHANGE_COLUMNS)], figures
 
 
 def _pair_of(
-    settings: Settings, asked: ExplainRequest, since: Which, commodity: str
+    before: pd.DataFrame, after: pd.DataFrame, asked: ExplainRequest
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the rows asked for of an earlier and a later publication, month beside month."""
-    before = publication(settings, since, commodity=commodity)
-    old, new = common(before, publication(settings, asked.as_of, commodity=commodity), asked)
+    old, new = common(before, after, asked)
     first, last = ((one["as_of"].iloc[0], one["publication"].iloc[0]) for one in (old, new))
     if first > last:
         raise DataError(
@@ -377,16 +390,19 @@ def explanation_of(settings: Settings, new: pd.DataFrame) -> StoredExplanation:
     keys = old[_CELL].merge(new[_CELL])
     pair = [keys.merge(rows, on=_CELL) for rows in (old, new)]
     models = pair[0]["model"] + "\n" + pair[1]["model"]
-    parts = pd.concat(
-        split_change(settings, *(rows[models == one].reset_index(drop=True) for rows in pair))
+    found = [
+        split_change(settings, old, *(rows[models == one].reset_index(drop=True) for rows in pair))
         for one in models.unique()
-    )
+    ]
+    parts = pd.concat(table for table, _ in found)
+    # Of the model that made most of it; for others the effect of a figure is not computed.
+    _, figures = max(found, key=lambda one: len(one[0]))
     changes: dict[str, dict[str, dict[str, float]]] = {}
     for row in parts.to_dict("records"):
         causes = {name: round(float(row[name]), DIGITS) for name in CHANGES}
         months = changes.setdefault(str(row["destination"]), {})
         months[str(row["period"])] = {name: moved for name, moved in causes.items() if moved}
-    return StoredExplanation(int(parts["since_publication"].iloc[0]), changes, announced)
+    return StoredExplanation(int(parts["since_publication"].iloc[0]), changes, announced, figures)
 
 
 def announced_at(origin: Origin) -> Iterator[Announced]:

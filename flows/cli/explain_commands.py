@@ -11,8 +11,9 @@ from flows.cli.options import AsOf, Commodity, Form, Out, moment, publication_mo
 from flows.clock import utc_now
 from flows.context.console import echo, track
 from flows.context.output import write_result
-from service.queries.explain import change_sentences, forecast_sentences
+from service.queries.explain import change_sentences, figure_sentence, forecast_sentences
 from store.errors import DataError
+from store.publications.explanations import NewFigure
 from store.settings import Settings
 from store.vocabulary import (
     CHANGES,
@@ -59,9 +60,11 @@ def explain(
         raise DataError("--as-of and --publication both name the publication. Give one of them.")
     which = publication_moment(as_of) if publication is None else publication
     asked = ExplainRequest(destination, period, which)
-    frame = _explained(Settings(), asked, since, commodity or COMMODITY)
+    frame, figures = _explained(Settings(), asked, since, commodity or COMMODITY)
     for row in frame.to_dict("records"):
         echo(" ".join(_why(row) if since is None else _change(row)))
+    for figure in figures:
+        echo(figure_sentence(figure, destination, list(frame["period"])))
     days = {
         name: frame[name].dt.strftime("%Y-%m-%d") for name in ("since", "as_of") if name in frame
     }
@@ -149,8 +152,8 @@ def gaps(*, as_of: AsOf = None, out: Out = None, format: Form = "table") -> None
 
 def _explained(
     settings: Settings, asked: "ExplainRequest", since: str | None, commodity: str
-) -> pd.DataFrame:
-    """Return the parts of medians, or of their changes since a day."""
+) -> tuple[pd.DataFrame, tuple[NewFigure, ...]]:
+    """Return the parts of medians, or of their changes since a day and the figures since then."""
     from flows.analysis.explain import changes, why
     from flows.publishing.run_config import RunConfig
 
@@ -162,7 +165,7 @@ def _explained(
             f"{COMMODITY}, whose medians are added up from parts. Leave --commodity out, or "
             f"add --since DAY to see what changed the medians of {commodity} since that day."
         )
-    return why(settings, asked)
+    return why(settings, asked), ()
 
 
 def readable(frame: pd.DataFrame) -> pd.DataFrame:

@@ -40,7 +40,7 @@ from store.publications.integrity import tampered
 from store.publications.published import latest_readings, read_newest
 from store.publications.publishing import held_publications
 from store.settings import Settings
-from store.vocabulary import COMMODITY
+from store.vocabulary import COMMODITY, WORLD
 
 Alarm = Literal[
     "database", "clock", "tampered", "held", "forecast", "late-data", "stale", "failed",
@@ -91,7 +91,7 @@ class HealthFacts:
     next_month: pd.Timestamp | None = None
     next_on: pd.Timestamp | None = None
     newest: pd.Timestamp | None = None
-    """First day of the last month for which a figure of China is known."""
+    """First day of the last month for which a figure of China's exports to the world is known."""
     forecast_as_of: pd.Timestamp | None = None
     last_write_at: pd.Timestamp | None = None
     last_run: str = ""
@@ -419,10 +419,11 @@ def _last_write(engine: Engine) -> pd.Timestamp | None:
 
 
 def _newest_month(observations: pd.DataFrame, now: pd.Timestamp) -> pd.Timestamp | None:
-    """Return the first day of the last month that the figures tell of, None without figures."""
-    if observations.empty:
-        return None
+    """Return the first day of the last month that a figure of the world covers, if any does."""
     known = known_at(observations, key=OBSERVATION_KEY, as_of=now)
+    known = known.loc[known["destination"] == WORLD]
+    if known.empty:
+        return None
     return month_start(min(last_evidence_month(known), last_complete_month(now)))
 
 

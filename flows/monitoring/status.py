@@ -42,7 +42,8 @@ def lines_of(health: SystemHealth) -> list[Message]:
         newest = facts.newest
         lines.append(
             message(
-                "Figures of %(month)s were due on %(day)s; the newest known are of %(newest)s.",
+                "Figures of %(month)s were due on %(day)s; the newest known of the world are of "
+                "%(newest)s.",
                 month=f"{facts.due:%Y-%m}",
                 day=f"{facts.due_on:%Y-%m-%d}",
                 newest=message("none") if newest is None else f"{newest:%Y-%m}",
@@ -114,7 +115,7 @@ def status_table(settings: Settings) -> pd.DataFrame:
         if champion is None
         else f"version {champion.version}, {champion.model_version}",
         "forecast as of": f"{latest['as_of'].max():%Y-%m-%d}" if len(latest) else "none",
-        "cutoff": str(latest["cutoff"].iloc[0]) if len(latest) else "none",
+        "cutoff (world)": str(latest["cutoff"].iloc[0]) if len(latest) else "none",
         "months": f"{latest['period'].min()} to {latest['period'].max()}"
         if len(latest)
         else "none",

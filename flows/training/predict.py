@@ -97,7 +97,7 @@ def _panel(workspace: Workspace) -> EvidencePanel:
     panel = workspace.history.panel(workspace.as_of)
     cells = ", ".join(f"{(panel.kind == place).sum()} {kind}" for place, kind in enumerate(KINDS))
     LOG.info(
-        "panel     %s destinations to %s: %s; %s suspicious statements",
+        "panel     %s destinations, the world to %s: %s; %s suspicious statements",
         *(len(panel.kind), month_label(panel.cutoff), cells, len(panel.suspicious)),
     )
     return panel

@@ -3,9 +3,10 @@
 Both forecasts are computed anew from what was known at their moments. Source: docs/adr/0012-why.md.
 """
 
+import dataclasses
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import lightgbm as lgb
 import numpy as np
@@ -17,6 +18,7 @@ from features.origin import Origin, origin_of
 from features.panel.evidence import evidence_panel
 from features.panel.evidence_panel import EvidencePanel
 from features.panel.mirror import PARTNER_KEY
+from features.panel.statements import evidence_figures
 from features.panel.system import PRIOR, PanelPrior
 from features.track_record import TrackRecord
 from models.forecasting.decomposition import Stages, in_tonnes, log_ratio, stage_shares, stages_of
@@ -25,7 +27,8 @@ from models.policy.policy_effect import effect_at
 from models.registry.served import OFFSET
 from store.arrays import Flags, Floats
 from store.asof import EVENT_KEY, OBSERVATION_KEY, TARIFF_KEY
-from store.vocabulary import CHANGED_INPUTS, COMMODITY, NOT_REPRODUCED
+from store.publications.explanations import DIGITS, NewFigure
+from store.vocabulary import CHANGED_INPUTS, COMMODITY, NOT_REPRODUCED, WORLD
 
 _CELL: Final = ("commodity", "origin", "destination", "measure", "period_from", "period_to")
 """Columns that name what a figure is about, whatever its source."""
@@ -190,14 +193,17 @@ class ChangeReplay:
             found.add("model")
         return frozenset(found)
 
-    def value(self, replaced: frozenset[str]) -> MedianForecast:
+    def value(self, replaced: frozenset[str], shown: Flags | None = None) -> MedianForecast:
         """Return the medians with these inputs of the later snapshot, the others of the earlier.
 
         Later rows are seen only from the later moment, so ``passing_time`` comes first.
+
+        Args:
+            shown: New figures that are seen too, as a mask over the rows of the facts.
         """
         snapshot = self.after if "model" in replaced else self.before
         moment = (self.after if "passing_time" in replaced else self.before).moment
-        origin, analogs = self._origin(replaced, moment, snapshot.prior)
+        origin, analogs = self._origin(replaced, moment, snapshot.prior, shown)
         rows = rows_of(origin)
         effect = effect_at(origin, analogs)
         stages = stages_of(snapshot.heads, snapshot.card, rows, origin, effect)
@@ -209,7 +215,11 @@ class ChangeReplay:
         return MedianForecast((published - summed)[place], summed[place])
 
     def _origin(
-        self, replaced: frozenset[str], moment: pd.Timestamp, prior: PanelPrior
+        self,
+        replaced: frozenset[str],
+        moment: pd.Timestamp,
+        prior: PanelPrior,
+        shown: Flags | None,
     ) -> tuple[Origin, tuple[Analog, ...]]:
         """Return the origin and the analogs as the replaced inputs tell them."""
         news, facts = self.news, self.facts
@@ -220,8 +230,11 @@ class ChangeReplay:
             [mask & ~np.bool_(is_replaced) for mask, is_replaced in masks]
         )
         hidden |= news.analog_figures & ~np.bool_(policy)
+        key: tuple[Hashable, ...] = (moment, new, again, prior)
+        if shown is not None:
+            hidden &= ~shown
+            key = (*key, shown.tobytes())
         figures = facts.observations.loc[~hidden]
-        key = (moment, new, again, prior)
         if key not in self.panels:
             self.panels[key] = evidence_panel(figures, as_of=moment, prior=prior)
         acts = facts.analog_events.loc[~news.analog_events | policy]
@@ -230,6 +243,87 @@ class ChangeReplay:
         record = TrackRecord(moment, (events, acts), steps)
         origin = origin_of(self.panels[key], events=events, tariffs=steps, record=record)
         return origin, analogs_at(acts, figures, as_of=moment)
+
+
+_PRINCIPAL: Final = ("net_weight_t", "yoy_pct", "mom_pct", "share_pct")
+"""Measures of a figure that is named, the most telling first; rankings are not named."""
+
+_APART: Final = 12
+"""Figures whose effect is computed one by one, each a panel and a forecast."""
+
+_SUBJECT: Final = ["destination", "period_from", "period_to"]
+
+
+def new_figures(
+    replay: ChangeReplay, panel: EvidencePanel, expected: Mapping[tuple[str, str], float]
+) -> tuple[NewFigure, ...]:
+    """Return what figures of China became known between two snapshots, and what they moved.
+
+    Those of one destination and months are one, named by its weight where there is one. They are
+    shown to the earlier model in the order in which they became known; of many the ``_APART`` that
+    were forecast, the world first.
+
+    Args:
+        panel: Of the later snapshot.
+        expected: Medians of the earlier publication by destination and month, ``YYYY-MM``.
+    """
+    rows = _named_figures(replay)
+    subjects = [part for _, part in rows.groupby(_SUBJECT, sort=False)]
+    found = [_figure(part.iloc[0], panel, expected) for part in subjects]
+    rank = [(one.expected_t is None, one.destination != WORLD) for one in found]
+    apart = sorted(range(len(found)), key=rank.__getitem__)[:_APART]
+    base = replay.changed & {"passing_time"}
+    shown: Flags = np.zeros(len(replay.facts.observations), dtype=bool)
+    reached = replay.value(base).p50 if apart else np.zeros(0)
+    for at in sorted(apart):
+        shown = shown | replay.facts.observations.index.isin(subjects[at].index)
+        before, reached = reached, replay.value(base, shown).p50
+        moved: dict[str, dict[str, float]] = {}
+        for (name, month), tonnes in zip(replay.cells, (reached - before).tolist(), strict=True):
+            moved.setdefault(name, {})[month] = round(tonnes, DIGITS)
+        found[at] = dataclasses.replace(found[at], moved=moved)
+    return tuple(found)
+
+
+def _named_figures(replay: ChangeReplay) -> pd.DataFrame:
+    """Return new rows that are named, as they became known, with whether each is a revision.
+
+    What another source repeats is not new.
+    """
+    news, figures = replay.news, replay.facts.observations
+    late = news.new_actuals | news.revised_actuals
+    cells = [*_CELL, "value"]
+    known = pd.MultiIndex.from_frame(figures.loc[~late, cells])
+    is_repeated = pd.MultiIndex.from_frame(figures[cells]).isin(known)
+    rows = evidence_figures(figures.assign(is_revision=news.revised_actuals)[late & ~is_repeated])
+    rows = rows.loc[rows["commodity"].eq(COMMODITY) & rows["measure"].isin(_PRINCIPAL)]
+    rank = rows["measure"].map(_PRINCIPAL.index)
+    order = ["available_at", *_SUBJECT, "rank"]
+    return rows.assign(rank=rank).sort_values(order, kind="stable")
+
+
+def _figure(
+    row: "pd.Series[Any]", panel: EvidencePanel, expected: Mapping[tuple[str, str], float]
+) -> NewFigure:
+    name = str(row["destination"])
+    first, last = (f"{row[end]:%Y-%m}" for end in ("period_from", "period_to"))
+    months = panel.frame
+    own = months.loc[months["destination"].eq(name) & months["period"].eq(row["period_from"])]
+    settled = own.loc[own["kind"].ne("estimated"), "tonnes"].tolist() if first == last else []
+    median = expected.get((name, first)) if first == last else None
+    return NewFigure(
+        destination=name,
+        first=first,
+        last=last,
+        measure=str(row["measure"]),
+        value=float(row["value"]),
+        available_at=f"{row['available_at']:%Y-%m-%dT%H:%M:%SZ}",
+        source=str(row["source"]),
+        source_url=str(row["source_url"]),
+        is_revision=bool(row["is_revision"]),
+        expected_t=None if median is None else round(median, DIGITS),
+        published_t=round(settled[0], DIGITS) if settled else None,
+    )
 
 
 def reconciled_tonnes(stages: Stages, rows: pd.DataFrame, origin: Origin) -> Floats:

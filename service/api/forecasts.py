@@ -10,7 +10,7 @@ from service.api.models import Explanation, ForecastResponse, Page
 from service.http.replies import FormQuery, Shown, reply, wants_csv
 from service.http.responses import Record, csv_answer, json_answer
 from service.live.documents import (
-    OVERRIDE_COLUMNS,
+    FILE_COLUMNS,
     flat_rows,
     forecast_document,
     narrowed,
@@ -22,7 +22,7 @@ from service.queries.explain import explanation
 from service.queries.history import MOMENT, known_destination, known_moment
 from service.state import Chosen, Planning
 from service.wording import in_reading_order
-from store.vocabulary import CONTRIBUTIONS, FORECAST_COLUMNS, QUANTILE_COLUMNS
+from store.vocabulary import CONTRIBUTIONS, QUANTILE_COLUMNS
 
 router = APIRouter(tags=["forecasts"])
 
@@ -110,7 +110,13 @@ def _document(
         known_destination(current, destination)
     made: Record = current.memo.make(
         ("document", moment, destination),
-        lambda: forecast_document(rows, destination, current.meanings, current.scores_at(moment)),
+        lambda: forecast_document(
+            rows,
+            destination,
+            current.meanings,
+            current.scores_at(moment),
+            current.snapshots[moment].bases.get(destination),
+        ),
     )
     if not planning.is_overridden(current.commodity, destination, moment):
         return made
@@ -119,8 +125,7 @@ def _document(
 
 def _columns(quantiles: list[Quantile] | None) -> list[str]:
     dropped = set(QUANTILE_COLUMNS) - set(QUANTILE_COLUMNS if quantiles is None else quantiles)
-    kept = (name for name in FORECAST_COLUMNS if name not in dropped)
-    return ["as_of", *kept, *OVERRIDE_COLUMNS]
+    return [name for name in FILE_COLUMNS if name not in dropped]
 
 
 EXPLAINED_COLUMNS: Final = ("as_of", "destination", "period", "p50", *CONTRIBUTIONS)

@@ -5,7 +5,7 @@ from typing import Generic, TypeVar
 
 from pydantic import Field
 
-from service.queries.models import ResponseModel
+from service.queries.models import BasisResponse, ResponseModel
 
 Item = TypeVar("Item")
 
@@ -78,7 +78,10 @@ class ForecastResponse(ResponseModel):
     commodity: str = Field(examples=["85051110"])
     unit: str = Field(examples=["t"])
     as_of: datetime = Field(examples=["2026-11-24T00:00:00Z"])
-    cutoff: str = Field(description="Last month known.", examples=["2026-07"])
+    cutoff: str = Field(
+        description="Last month of the world; that of the destination is in basis.",
+        examples=["2026-07"],
+    )
     model: str = Field(examples=["magnetcast-ce73e51d-897354e0-20261124"])
     status: str = Field(examples=["champion"])
     reason: str = Field(
@@ -86,6 +89,11 @@ class ForecastResponse(ResponseModel):
         examples=["champion magnetcast-ce73e51d: the files of the model are missing"],
     )
     data_vintage: str = Field(examples=["897354e071c474eb"])
+    basis: BasisResponse | None = Field(
+        description="How past months are known; missing where they are not stored.",
+        examples=[{"published_to": "2025-12", "published_share": 0.3333, "derived_share": 0.0,
+                   "estimated_share": 0.6667, "estimate_error": 0.264}],
+    )  # fmt: skip
     coverage: list[CoverageResponse] = Field(
         description="How often the 80% band held in the backtest; empty without one.",
         examples=[[]],
@@ -153,6 +161,43 @@ class ExplainedMonth(ResponseModel):
     sentences: list[str]
 
 
+class NewFigureResponse(ResponseModel):
+    """A figure that became known since the publication before."""
+
+    destination: str = Field(examples=["USA"])
+    first: str = Field(description="First month that it is about.", examples=["2026-08"])
+    last: str = Field(examples=["2026-08"])
+    measure: str = Field(examples=["net_weight_t"])
+    value: float = Field(description="In the unit of the measure.", examples=[622.0])
+    available_at: datetime
+    source: str = Field(examples=["Example News"])
+    source_url: str = Field(examples=["https://example.org/june"])
+    is_revision: bool = Field(description="Whether another value was known before.")
+    expected_t: float | None = Field(
+        description="Median of the publication before; missing where it forecast no such month.",
+        examples=[640.2],
+    )
+    published_t: float | None = Field(
+        description="Tonnes of the month; missing where it is an estimate still, or several months."
+    )
+    moved: dict[str, float] | None = Field(
+        description="By how many tonnes it moved the median of each month of the destination asked "
+        "for; missing where that was not computed on its own.",
+        examples=[{"2026-12": 12.5}],
+    )
+
+
+class ChangeResponse(ResponseModel):
+    """What changed the medians of a destination since the publication before."""
+
+    since: int = Field(description="The publication before.", examples=[11])
+    causes: dict[str, dict[str, float]] = Field(
+        description="Tonnes by month and cause, which add up to the change.",
+        examples=[{"2026-12": {"new_actuals": 12.5, "passing_time": -2.0}}],
+    )
+    figures: list[NewFigureResponse] = Field(description="In the order in which they became known.")
+
+
 class Explanation(ResponseModel):
     """Why the published forecast of one destination is what it is."""
 
@@ -161,6 +206,9 @@ class Explanation(ResponseModel):
     unit: str = Field(examples=["t"])
     as_of: datetime = Field(examples=["2026-11-24T00:00:00Z"])
     months: list[ExplainedMonth]
+    change: ChangeResponse | None = Field(
+        description="Of the newest publication; missing for others, and where it was not computed."
+    )
 
 
 class HealthResponse(ResponseModel):
@@ -174,7 +222,9 @@ class Ready(ResponseModel):
 
     status: str = Field(examples=["ready"])
     as_of: datetime = Field(examples=["2026-11-24T00:00:00Z"])
-    cutoff: str = Field(examples=["2026-07"])
+    cutoff: str = Field(
+        description="Last month of the world; /destinations has that of each.", examples=["2026-07"]
+    )
     next_release: date = Field(examples=["2026-12-20"])
     notices: list[str]
     trouble: str = Field(description="Why the newest state is not shown; empty if it is shown.")

@@ -12,9 +12,10 @@ from service.api.forecasts import CSV_TOO, AsOf, Code
 from service.api.models import Page
 from service.http.replies import Shown
 from service.http.responses import records
-from service.queries import history, tables, track
+from service.queries import basis, history, tables, track
 from service.queries.models import (
     CommodityResponse,
+    DestinationResponse,
     Event,
     FigureResponse,
     HistoryMonth,
@@ -29,6 +30,7 @@ from service.queries.models import (
 )
 from service.queries.sums import sums_of
 from service.state import Chosen, Current, Shared
+from store.publications.basis import BASIS_COLUMNS
 
 router = APIRouter(responses=CSV_TOO)
 
@@ -49,6 +51,13 @@ def published_commodities(current: Current, shared: Shared, shown: Shown) -> Res
     """Return the commodities with forecasts, the magnets first, each with its newest forecast."""
     rows = tables.listing(current, shared.live.engine)
     return shown.reply(rows, columns_of(CommodityResponse))
+
+
+@router.get("/destinations", response_model=Page[DestinationResponse], tags=["forecasts"])
+def destinations(*, current: Chosen, shown: Shown, as_of: AsOf = None) -> Response:
+    """Return what is forecast, and how far each destination is published."""
+    rows = basis.destinations(current, as_of=as_of)
+    return shown.reply(rows, ("destination", "name", *BASIS_COLUMNS))
 
 
 @router.get(

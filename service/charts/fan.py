@@ -1,6 +1,6 @@
 """What a report is made from, and what one chart shows of one destination."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -12,6 +12,7 @@ from service.language.formats import dated
 from service.language.phrases import gettext, ngettext
 from service.wording import MAGNETS, in_reading_order, name_of, tonnes, words_of
 from store.messages import Message
+from store.publications.basis import Basis, bases_of
 from store.vocabulary import COMMODITY
 
 
@@ -61,6 +62,11 @@ class ReportInput:
         return words_of(self.commodity, {self.commodity: self.label})
 
     @property
+    def bases(self) -> Mapping[str, Basis]:
+        """Return how each destination is known."""
+        return bases_of(self.panel, self.cutoff)
+
+    @property
     def as_of_date(self) -> pd.Timestamp:
         return self.as_of.tz_convert("UTC").tz_localize(None)
 
@@ -85,6 +91,8 @@ class Fan:
     cutoff_end: pd.Timestamp
     history: pd.DataFrame
     forecast: pd.DataFrame
+    later: pd.DataFrame
+    """Months after the cutoff that figures of the destination settle, as ``history``."""
     markers: tuple[Marker, ...]
     left_out: int
     earlier: tuple[pd.DataFrame, ...] = ()
@@ -98,6 +106,12 @@ class Fan:
     """The same of three months taken together."""
     months_before: int = HISTORY_MONTHS
     """Months drawn before the end of the cutoff month."""
+
+    @property
+    def published_later(self) -> "pd.Series[float]":
+        """Return the tonnes of the months published after the cutoff, by month."""
+        rows = self.later.loc[self.later["kind"] == "observed"]
+        return rows.set_index("period")["tonnes"]
 
     @property
     def start(self) -> pd.Timestamp:
@@ -162,6 +176,7 @@ def make_fan(report: ReportInput, destination: str) -> Fan:
         cutoff_end=report.cutoff_end,
         history=history[history["period"].between(start, report.cutoff_end, inclusive="left")],
         forecast=forecast,
+        later=history[history["period"] >= report.cutoff_end],
         markers=tuple(markers),
         left_out=left_out,
         goods=report.goods,

@@ -23,10 +23,8 @@ from service.language.acts import act_words
 from service.language.formats import dated, separated
 from service.language.phrases import gettext, marked
 from service.wording import model_words, name_of
+from store.publications.basis import STDERR_BAND
 from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
-
-STDERR_BAND: Final = 1.28
-"""Standard errors to either side of an estimated month; about 80% for a normal error."""
 
 BANDS: Final = (
     ("p05", "p95", "band90", "90%"),
@@ -45,6 +43,7 @@ _EPOCH: Final = pd.Timestamp("1970-01-01")
 _A_DAY: Final = pd.Timedelta(days=1)
 _TWO_DIGITS: Final = 10
 EARLIER_DASHES: Final = (0, (4, 2))
+ESTIMATED_DASHES: Final = (0, (2.5, 1.5))
 SHAPES: Final = {"restrictive": "v", "easing": "^"}
 _NUMBER_SHIFT: Final = {"restrictive": 1.3, "easing": -2.6}
 
@@ -167,19 +166,27 @@ def with_bridge(fan: Fan) -> pd.DataFrame:
 
 
 def plot_history(axes: Axes, fan: Fan, *, size: float = 4.6) -> None:
-    """Draw months by how they are known: dots where figures exist, a line and doubt elsewhere."""
-    if fan.history.empty:
-        return
-    rows = _every_month(fan.history)
+    """Draw the months up to the cutoff; of later ones those that figures settle, as dots alone."""
+    if len(fan.history):
+        plot_months(axes, _every_month(fan.history))
+    plot_dots(axes, pd.concat([fan.history, fan.later]), size=size)
+
+
+def plot_months(axes: Axes, rows: pd.DataFrame) -> None:
+    """Draw a line through months, dashed to and from estimated ones, with their doubt."""
     days, error = month_days(rows), STDERR_BAND * rows["stderr_t"].fillna(0.0)
     low, high = (rows["tonnes"] - error).clip(lower=0.0), rows["tonnes"] + error
     axes.fill_between(days, low, high, color=COLOURS["doubt"], lw=0, zorder=1.5)
-    axes.plot(days, rows["tonnes"], color=COLOURS["faint"], lw=1.3, zorder=2.5)
+    settled = rows["tonnes"].where(rows["kind"] != "estimated")
+    for tonnes, dashes in ((rows["tonnes"], ESTIMATED_DASHES), (settled, "-")):
+        axes.plot(days, tonnes, color=COLOURS["faint"], lw=1.3, ls=dashes, zorder=2.5)
+
+
+def plot_dots(axes: Axes, rows: pd.DataFrame, *, size: float) -> None:
+    """Draw a dot for each month that figures settle, hollow where they do so together."""
     for kind in _DOTS:
-        known = (rows["kind"] == kind).to_numpy()
-        axes.add_line(
-            dots(kind, np.asarray(days)[known], rows["tonnes"].to_numpy()[known], size=size)
-        )
+        own = rows.loc[rows["kind"] == kind]
+        axes.add_line(dots(kind, month_days(own), own["tonnes"], size=size))
 
 
 def dots(
@@ -210,7 +217,7 @@ def axis_moment(day: float) -> pd.Timestamp:
 
 def month_days(rows: pd.DataFrame) -> list[float]:
     """Return the middle of each month as a position on the axis."""
-    return [axis_day(period) + MID_MONTH_DAYS for period in rows["period"]]
+    return [axis_day(pd.Timestamp(period)) + MID_MONTH_DAYS for period in rows["period"]]
 
 
 def month_starts(fan: Fan, *, months: int) -> FixedLocator:
@@ -221,7 +228,8 @@ def month_starts(fan: Fan, *, months: int) -> FixedLocator:
 
 def fit_height(axes: Axes, fan: Fan) -> None:
     """Start at zero and leave some air above the tallest band or month."""
-    tops = [fan.forecast["p95"].max(), fan.history["tonnes"].max()]
+    drawn = (fan.forecast["p95"], fan.history["tonnes"], fan.later["tonnes"])
+    tops = [numbers.max() for numbers in drawn]
     tallest = max((float(top) for top in tops if pd.notna(top)), default=0.0)
     axes.set_ylim(0.0, 1.06 * tallest or 1.0)
 
@@ -448,14 +456,14 @@ def _forecast_entries() -> list[Artist]:
 
 def _history_entries() -> list[Artist]:
     """Explain how well each past month is known."""
-    line = Line2D([], [], color=COLOURS["faint"], lw=1.3)
     doubt = Patch(
         color=COLOURS["doubt"],
         label=gettext(
             "estimated month (±%(errors)s std. errors)", errors=separated(str(STDERR_BAND))
         ),
     )
-    doubt.set_edgecolor(line.get_color())
+    doubt.set_edgecolor(COLOURS["faint"])
+    doubt.set_linestyle(ESTIMATED_DASHES)
     return [
         dots("observed", [], [], label=gettext("observed month")),
         dots("derived", [], [], label=gettext("derived from other figures")),

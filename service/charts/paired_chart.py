@@ -89,7 +89,9 @@ def _draw(pair: Pair, sheet: _PairedSheet) -> Figure:
     plot_history(upper, pair.fan)
     for name in SIDES:
         _plot_side(upper, pair.side(name), name)
-    tops = [pair.table[f"{name}_p90"].max() for name in SIDES] + [pair.fan.history["tonnes"].max()]
+    tops = [pair.table[f"{name}_p90"].max() for name in SIDES] + [
+        part["tonnes"].max() for part in (pair.fan.history, pair.fan.later)
+    ]
     upper.set_ylim(0.0, 1.08 * float(np.nanmax([*tops, 1.0])))
     frame_axes(lower, pair.fan)
     shade_past(lower, pair.fan)

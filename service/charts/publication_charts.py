@@ -113,7 +113,7 @@ def _write_overview_head(figure: Figure, fan: Fan, title: str, *, height: float)
         1 - 0.49 / height,
         gettext(
             "Forecast as of %(day)s: median with 50, 80 and 90%% bands. Filled dots observed, "
-            "hollow dots derived, grey line estimated. Each chart has its own scale.",
+            "hollow dots derived, dashed line estimated. Each chart has its own scale.",
             day=dated(fan.as_of, "long day"),
         ),
         fontsize=9.5,

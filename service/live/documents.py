@@ -11,7 +11,8 @@ import pandas as pd
 from models.evaluation.scores import Coverage, coverage_of
 from service.http.responses import Record
 from service.wording import name_of
-from store.vocabulary import QUANTILE_COLUMNS
+from store.publications.basis import BASIS_COLUMNS, Basis
+from store.vocabulary import FORECAST_COLUMNS, QUANTILE_COLUMNS
 
 KILOGRAMS: Final = 3
 """Decimals of tonnes."""
@@ -19,17 +20,24 @@ KILOGRAMS: Final = 3
 OVERRIDE_COLUMNS: Final = ("override_t", "override_by", "override_reason")
 """Columns of exports beside those of a forecast file."""
 
+FILE_COLUMNS: Final = ("as_of", *FORECAST_COLUMNS, *OVERRIDE_COLUMNS, *BASIS_COLUMNS)
+
 _NUMBERS: Final = (*QUANTILE_COLUMNS, "mean")
 
 
 def forecast_document(
-    rows: pd.DataFrame, destination: str, meanings: Mapping[str, str], scores: pd.DataFrame
+    rows: pd.DataFrame,
+    destination: str,
+    meanings: Mapping[str, str],
+    scores: pd.DataFrame,
+    basis: Basis | None,
 ) -> Record:
     """Return the forecast of one destination and moment; numbers are tonnes a month.
 
     Args:
         rows: Forecasts of one moment (columns of ``read_forecasts``); not modified.
         destination: One that is in ``rows``.
+        basis: How its past months are known; None without a panel.
     """
     own = rows.loc[rows["destination"] == destination].sort_values("period")
     first = own.iloc[0]
@@ -45,6 +53,7 @@ def forecast_document(
         "status": status,
         "reason": "; ".join(dict.fromkeys(own["reason"].dropna().astype(str))),
         "data_vintage": str(first["data_vintage"]),
+        "basis": basis and basis.record,
         "coverage": [_coverage(one) for one in coverage_of(scores, destination, status)],
         "months": [_month(row, meanings) for row in own.to_dict("records")],
     }
@@ -78,7 +87,7 @@ def with_overrides(document: Record, overrides: Mapping[str, Record]) -> Record:
 
 
 def flat_rows(document: Record) -> list[Record]:
-    """Return a document as the rows of a forecast file, one a month, with ``OVERRIDE_COLUMNS``."""
+    """Return a document as the rows of a forecast file, one a month: ``FILE_COLUMNS``."""
     about = {name: document[name] for name in ("as_of", "destination", "cutoff")}
     return [
         {
@@ -86,6 +95,7 @@ def flat_rows(document: Record) -> list[Record]:
             **{n: v for n, v in month.items() if n not in {"drivers", "override"}},
             "model": document["model"],
             **_override_columns(month.get("override")),
+            **(document["basis"] or dict.fromkeys(BASIS_COLUMNS)),
         }
         for month in document["months"]
     ]

@@ -17,6 +17,7 @@ from service.wording import in_reading_order, words_of
 from store.asof import EVENT_KEY, TARIFF_KEY, known_at
 from store.database import Mark
 from store.messages import message
+from store.publications.basis import Basis, bases_of
 from store.publications.panels import NO_PANEL, StoredPanel, read_panels
 from store.publications.published import Published
 
@@ -88,23 +89,27 @@ class KnownState:
 
     as_of: pd.Timestamp
     cutoff: str
-    """Last month known, ``YYYY-MM``."""
+    """Last month of the world, ``YYYY-MM``; destinations have months of their own in ``bases``."""
     panel: pd.DataFrame
     """``PANEL_COLUMNS``."""
     suspicious: pd.DataFrame
     """``statement, residual_t, z, source_url``, worst first."""
     ledger: PolicyLedger
+    bases: Mapping[str, Basis]
+    """How each destination is known; none without a panel."""
 
 
 def state_at(published: Published, as_of: pd.Timestamp, panel: StoredPanel) -> KnownState:
     """Return what was known at the moment of a forecast."""
     own = published.forecasts["as_of"] == as_of
+    cutoff = str(published.forecasts.loc[own, "cutoff"].max())
     return KnownState(
         as_of=as_of,
-        cutoff=str(published.forecasts.loc[own, "cutoff"].max()),
+        cutoff=cutoff,
         panel=panel.frame,
         suspicious=panel.contradictions,
         ledger=ledger_at(published, as_of),
+        bases=bases_of(panel.frame, cutoff),
     )
 
 
@@ -229,12 +234,13 @@ def make_publication(
     newest = max(moments)
     rows = published.forecasts.loc[published.forecasts["as_of"] == newest]
     scores = newest_scores(published.scores, newest)
-    answers = {
-        name: json_answer(forecast_document(rows, name, meanings, scores))
-        for name in in_reading_order(rows["destination"])
-    }
     snapshots = {
         moment: state_at(published, moment, behind.get(moment) or NO_PANEL) for moment in moments
+    }
+    bases = snapshots[newest].bases
+    answers = {
+        name: json_answer(forecast_document(rows, name, meanings, scores, bases.get(name)))
+        for name in in_reading_order(rows["destination"])
     }
     return Publication(
         published=published,

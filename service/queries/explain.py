@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Final
 
 import numpy as np
@@ -9,12 +10,13 @@ import pandas as pd
 
 from service.errors import UnknownError
 from service.http.responses import Record
-from service.language.formats import dated, separated
+from service.language.formats import dated, months_between, separated
 from service.language.phrases import gettext, marked
 from service.live.documents import KILOGRAMS
 from service.live.publication import Publication
 from service.queries.history import known_destination
-from service.wording import MINUS, name_of
+from service.wording import MINUS, measure_words, name_of, signed_tonnes
+from store.publications.explanations import NewFigure
 from store.vocabulary import CHANGES, CONTRIBUTIONS, NOT_REPRODUCED
 
 MAIN: Final = 3
@@ -137,6 +139,60 @@ def change_sentences(
     return [_sentence(text) for text in (f"{head}, {moved}", main or "no cause of change", *rest)]
 
 
+def figure_sentence(figure: NewFigure, destination: str, months: Sequence[str]) -> str:
+    """Return what became known, what was expected of it, and what it moved.
+
+    Args:
+        destination: A code, whose medians are meant.
+        months: Those whose medians are added up, ``YYYY-MM``.
+    """
+    expected = gettext("no earlier forecast of it")
+    if figure.expected_t is not None:
+        amount = _tonnes(figure.expected_t, figure.expected_t)
+        expected = gettext("the forecast before expected %(tonnes)s", tonnes=amount)
+    day = dated(pd.Timestamp(figure.available_at), "day")
+    values = {"figure": _named(figure), "day": day, "source": figure.source}
+    named = gettext("%(figure)s, published %(day)s (%(source)s)", **values)
+    if figure.is_revision:
+        named = gettext("%(figure)s, revised %(day)s (%(source)s)", **values)
+    return _sentence(_joined([named, expected, _effect_of(figure, destination, months)]))
+
+
+def moved_by(figure: NewFigure, destination: str, months: Sequence[str]) -> float | None:
+    """Return by how much a figure moved the medians of some months in sum; None if unknown."""
+    own = (figure.moved or {}).get(destination)
+    return None if own is None else sum(own.get(month, 0.0) for month in months)
+
+
+def _named(figure: NewFigure) -> str:
+    """Name a figure as published, with the tonnes that it makes."""
+    first, last = (pd.Timestamp(month) for month in (figure.first, figure.last))
+    value = separated(f"{figure.value:,.10g}").replace("-", MINUS)
+    if figure.measure == "net_weight_t":
+        what = gettext("%(tonnes)s t", tonnes=value)
+    else:
+        what = f"{measure_words(figure.measure)} {value}"
+        if figure.published_t is not None:
+            what = f"{what} ({_tonnes(figure.published_t, figure.published_t)})"
+    months = months_between(first, last)
+    return gettext(
+        "%(name)s, %(month)s: %(tonnes)s",
+        name=name_of(figure.destination),
+        month=months,
+        tonnes=what,
+    )
+
+
+def _effect_of(figure: NewFigure, destination: str, months: Sequence[str]) -> str:
+    moved = moved_by(figure, destination, months)
+    if moved is None:
+        return gettext("its effect was not computed on its own")
+    amount = gettext("%(tonnes)s t", tonnes=signed_tonnes(moved))
+    if len(months) == 1:
+        return gettext("moved this median by %(tonnes)s", tonnes=amount)
+    return gettext("moved the medians of these months by %(tonnes)s in sum", tonnes=amount)
+
+
 def causes_of_change(parts: Mapping[str, float], median: float) -> str:
     """Return the causes of a change in a sentence, or two.
 
@@ -236,6 +292,22 @@ def explanation(
         "unit": "t",
         "as_of": f"{moment:%Y-%m-%dT%H:%M:%SZ}",
         "months": [_explained(destination, row) for row in chosen.to_dict("records")],
+        "change": _change(publication, destination) if moment == publication.as_of else None,
+    }
+
+
+def _change(publication: Publication, destination: str) -> Record | None:
+    """Return what changed since the publication before; None where that was not computed."""
+    found = publication.published.explanation
+    if found is None or not found.since:
+        return None
+    figures = (
+        {**asdict(one), "moved": (one.moved or {}).get(destination)} for one in found.figures
+    )
+    return {
+        "since": found.since,
+        "causes": found.changes.get(destination, {}),
+        "figures": list(figures),
     }
 
 

@@ -1,20 +1,18 @@
 """How fresh the numbers are: newest data, its release, the next release, notices."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import pandas as pd
 
-from service.http.responses import Record
 from service.language.formats import dated
 from service.language.phrases import gettext, ngettext
 from service.live.publication import Publication
 from service.messages import as_clause, rendered
+from service.queries.basis import data_through, published_later
 from service.queries.tables import published_at
-from service.wording import MISSING, model_words, name_of, percent
+from service.wording import model_words, name_of
 from store.messages import from_json
-from store.months import YEAR
 
 AGED_DAYS: Final = 35
 """A forecast older than this has missed a monthly release of the customs statistics."""
@@ -22,9 +20,6 @@ AGED_DAYS: Final = 35
 USUAL_LAG_DAYS: Final = 20
 """Days from the end of a month to the detail by destination. Source: calendar of China's customs,
 which names the 18th or 20th; used where the store holds no release."""
-
-_BAND: Final = 1.28
-"""Standard errors on either side of an 80% band."""
 
 _RECENT_MONTHS: Final = 24
 LATE_MONTHS: Final = 2
@@ -35,10 +30,10 @@ LATE_MONTHS: Final = 2
 class Freshness:
     """The stamp of a page; days are naive."""
 
-    cutoff: pd.Timestamp
-    """First day of the last month known."""
+    reach: str
+    """To which months the data reach, in a sentence."""
     data_day: pd.Timestamp | None
-    """When the newest figure of that month was published."""
+    """When the newest figure of the world's last month, or of a later one, was published."""
     as_of: pd.Timestamp
     number: int
     """Of the publication; 0 where none was given."""
@@ -69,7 +64,10 @@ def freshness_of(publication: Publication, *, now: pd.Timestamp) -> Freshness:
     past = {month: day for month, day in due.items() if day <= today}
     models = publication.latest["model"].unique()
     return Freshness(
-        cutoff=cutoff,
+        reach=data_through(
+            publication.snapshot.cutoff,
+            publication.snapshot.bases if publication.is_magnets else {},
+        ),
         data_day=_data_day(publication, cutoff),
         as_of=publication.as_of,
         number=int(publication.latest["publication"].iloc[0]),
@@ -88,9 +86,8 @@ def freshness_of(publication: Publication, *, now: pd.Timestamp) -> Freshness:
 
 
 def _data_day(publication: Publication, cutoff: pd.Timestamp) -> pd.Timestamp | None:
-    """Return the day on which the newest figure of the cutoff month was published."""
     panel = publication.snapshot.panel
-    published = panel.loc[panel["period"] == cutoff, "available_at"]
+    published = panel.loc[panel["period"] >= cutoff, "available_at"]
     return None if published.empty else published.max().tz_localize(None).normalize()
 
 
@@ -136,26 +133,6 @@ def _held(publication: Publication) -> list[str]:
     ]
 
 
-def published_to(history: Sequence[Record]) -> str:
-    """Say to which month a destination is published, and how much of the year before is estimated.
-
-    Args:
-        history: Its months as ``service.queries.history.months_of`` returns them, oldest first.
-    """
-    observed = [month["period"] for month in history if month["kind"] == "observed"]
-    year = pd.DataFrame(history[-YEAR:])
-    guessed = year.loc[year["kind"] == "estimated"]
-    return gettext(
-        "Last published month: %(month)s. Of the last twelve months %(published)s were published, "
-        "%(derived)s derived from other figures and %(estimated)s estimated (±%(band)s).",
-        month=dated(pd.Timestamp(observed[-1]), "long month") if observed else MISSING,
-        published=int((year["kind"] == "observed").sum()),
-        derived=int((year["kind"] == "derived").sum()),
-        estimated=len(guessed),
-        band=percent(_BAND * float((guessed["stderr_t"] / guessed["tonnes"]).median())),
-    )
-
-
 def _aged(as_of: pd.Timestamp, now: pd.Timestamp) -> list[str]:
     days = (now - as_of).days
     if days <= AGED_DAYS:
@@ -170,28 +147,29 @@ def _aged(as_of: pd.Timestamp, now: pd.Timestamp) -> list[str]:
 
 
 def _late(publication: Publication, due: dict[pd.Timestamp, pd.Timestamp]) -> list[str]:
-    """Report months whose figures are overdue."""
+    """Report months whose figures of the world are overdue, and what else is known of them."""
     if len(due) < LATE_MONTHS:
         return []
     first, last = min(due), max(due)
     calendar = publication.published.calendar
     out = calendar.loc[calendar["what"].eq("detail") & calendar["period_to"].between(first, last)]
     notice = gettext(
-        "Late data: figures for %(first)s to %(last)s were due by %(day)s and have not been "
-        "loaded; these months are forecasts too.",
+        "Late data: the world's figures for %(first)s to %(last)s were due by %(day)s and have "
+        "not been loaded; these months are forecasts too.",
         first=dated(first, "long month"),
         last=dated(last, "long month"),
         day=dated(due[last], "long day"),
     )
+    known = published_later(publication.snapshot.panel, publication.snapshot.cutoff)
     if out.empty:
-        return [notice]
+        return [f"{notice} {known}".rstrip()]
     newest = out.sort_values("period_to").iloc[-1]
     release = gettext(
         "China Customs published %(month)s on %(day)s; that release has not been loaded yet.",
         month=dated(newest["period_to"], "long month"),
         day=dated(newest["released_on"], "long day"),
     )
-    return [f"{notice} {release}"]
+    return [f"{notice} {release} {known}".rstrip()]
 
 
 def _statuses(publication: Publication) -> list[str]:

@@ -27,7 +27,9 @@ class PublicationResponse(ResponseModel):
     afterwards: bool = Field(
         description="Published more than a week after as_of, with a method that may be newer."
     )
-    cutoff: str = Field(examples=["2026-07"])
+    cutoff: str = Field(
+        description="Last month of the world; /destinations has that of each.", examples=["2026-07"]
+    )
     first_period: str = Field(examples=["2026-08"])
     last_period: str = Field(examples=["2027-10"])
     destinations: int = Field(examples=[12])
@@ -42,7 +44,9 @@ class CommodityResponse(ResponseModel):
     commodity: str = Field(examples=["85051110"])
     label: str = Field(description="Empty where none is known.", examples=["rare-earth magnets"])
     as_of: datetime = Field(examples=["2026-11-24T00:00:00Z"])
-    cutoff: str = Field(examples=["2026-07"])
+    cutoff: str = Field(
+        description="Last month of the world; /destinations has that of each.", examples=["2026-07"]
+    )
     first_period: str = Field(examples=["2026-08"])
     last_period: str = Field(examples=["2027-10"])
     months: int = Field(examples=[15])
@@ -59,6 +63,35 @@ class HistoryMonth(ResponseModel):
     stderr_t: float = Field(description="Standard error in t.", examples=[0.3])
     kind: str = Field(description="observed, derived or estimated", examples=["observed"])
     available_at: datetime = Field(examples=["2025-06-20T00:00:00Z"])
+
+
+class BasisResponse(ResponseModel):
+    """To which month a destination is published, and how its last twelve months are known.
+
+    The twelve months end with the cutoff, the last month that a figure of the world covers.
+    """
+
+    published_to: str | None = Field(
+        description="Last month published; missing where none ever was.", examples=["2025-12"]
+    )
+    published_share: float = Field(
+        description="Share of the twelve months that were published.", examples=[0.3333]
+    )
+    derived_share: float = Field(
+        description="Share that follows from other figures.", examples=[0.0]
+    )
+    estimated_share: float = Field(examples=[0.6667])
+    estimate_error: float | None = Field(
+        description="Half of the 80% range of an estimated month as a share of it.",
+        examples=[0.264],
+    )
+
+
+class DestinationResponse(BasisResponse):
+    """A destination or sum that is forecast."""
+
+    destination: str = Field(examples=["DEU"])
+    name: str = Field(examples=["Germany"])
 
 
 class FigureResponse(ResponseModel):
@@ -85,7 +118,7 @@ class SumResponse(ResponseModel):
     what: str = Field(examples=["Quarter 1 of 2027"])
     first: str = Field(examples=["2027-01"])
     last: str = Field(examples=["2027-03"])
-    known_months: int = Field(description="Months of it that are known.", examples=[0])
+    past_months: int = Field(description="Months of it up to the cutoff.", examples=[0])
     p05: float = Field(examples=[900.0])
     p10: float = Field(examples=[1010.0])
     p25: float = Field(examples=[1240.0])

@@ -37,7 +37,7 @@ class Sum:
     what: str
     first: pd.Timestamp
     last: pd.Timestamp
-    known_months: int
+    past_months: int
     quantiles: tuple[float, ...]
     year_before: float
     chance_below: float
@@ -55,7 +55,7 @@ class Sum:
             "what": self.what,
             "first": f"{self.first:%Y-%m}",
             "last": f"{self.last:%Y-%m}",
-            "known_months": self.known_months,
+            "past_months": self.past_months,
             **{name: round(value, KILOGRAMS) for name, value in numbers.items()},
             "year_before": round(self.year_before, KILOGRAMS) if known else None,
             "chance_below": round(self.chance_below, 4) if known else None,

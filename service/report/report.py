@@ -2,10 +2,12 @@
 
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
+
+import pandas as pd
 
 from service.charts.canvas import COLOURS, DARK_COLOURS
 from service.charts.fan import Fan, ReportInput, make_fans
@@ -15,6 +17,7 @@ from service.charts.publication_charts import OVERVIEW_ALT, overview_png, overvi
 from service.language.choice import chosen, in_language, language
 from service.language.phrases import gettext, marked
 from service.messages import rendered
+from service.queries.basis import basis_sentence, data_through
 from service.queries.sums import copula_of
 from service.queries.track import backtest_coverage
 from service.report import view
@@ -28,13 +31,16 @@ from service.report.backtest_view import (
     without_components,
 )
 from service.templating import environment
-from service.wording import full_words_of
+from service.wording import full_words_of, in_reading_order
 from store.errors import DataError, first_few
+from store.publications.basis import BASIS_COLUMNS, Basis
 from store.vocabulary import ALL, EU27, FORECAST_COLUMNS, WORLD
 
 _PAGE: Final = "index.html"
 
-_FILE: Final = re.compile(r"index\.html|(forecasts|scores)\.csv|(overview|fan_[A-Za-z0-9_-]+)\.png")
+_FILE: Final = re.compile(
+    r"index\.html|(forecasts|scores|destinations)\.csv|(overview|fan_[A-Za-z0-9_-]+)\.png"
+)
 """Every file of a report."""
 
 
@@ -101,7 +107,8 @@ def write_report(report: ReportInput, folder: Path) -> Path:
 
     Returns:
         The path of ``index.html``; beside it lie ``forecasts.csv``, ``scores.csv`` and, if it is
-        drawn, ``overview.png`` and, if it has sections, a ``fan_<DESTINATION>.png`` for each.
+        drawn, ``overview.png`` and, if it has sections, ``destinations.csv``, how far each is
+        published, and a ``fan_<DESTINATION>.png`` for each.
     """
     _check_forecasts(report)
     with fresh_folder(folder) as fresh:
@@ -156,7 +163,16 @@ def _fill(report: ReportInput, folder: Path) -> None:
     table = report.forecasts[list(FORECAST_COLUMNS)]
     table.to_csv(folder / "forecasts.csv", index=False, lineterminator="\n")
     report.scores.to_csv(folder / "scores.csv", index=False, lineterminator="\n")
+    if report.sections:
+        _table_of(report.bases).to_csv(folder / "destinations.csv", lineterminator="\n")
     (folder / _PAGE).write_text(render_page(report), encoding="utf-8")
+
+
+def _table_of(bases: Mapping[str, Basis]) -> pd.DataFrame:
+    """Return one row a destination, as the API lists them."""
+    rows = [bases[name].record for name in in_reading_order(bases)]
+    index = pd.Index(in_reading_order(bases), name="destination")
+    return pd.DataFrame(rows, index, columns=list(BASIS_COLUMNS))
 
 
 def _draw(report: ReportInput, folder: Path) -> None:
@@ -201,6 +217,8 @@ def _values(report: ReportInput, fans: list[Fan]) -> dict[str, object]:
         "nowcast": view.nowcast(fans[0], copula),
         "overview": overview_svg(drawn, label=label, title=title) if report.pictures else "",
         "sections": [view.section_of(fan, pictures=report.pictures) for fan in sections],
+        "reach": data_through(report.cutoff, report.bases if report.sections else {}),
+        "bases": {name: basis_sentence(basis) for name, basis in report.bases.items()},
         "held": backtest_coverage(report.scores, fans),
         "suspicious": report.suspicious.to_dict("records"),
         "notes": [rendered(note) for note in report.notes],

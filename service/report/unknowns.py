@@ -6,6 +6,7 @@ import pandas as pd
 
 from service.language.formats import dated, listed, months_between
 from service.language.phrases import gettext, ngettext
+from service.queries.basis import published_later
 from service.wording import in_reading_order, name_of
 from store.vocabulary import MONTHS_AHEAD, WORLD
 
@@ -20,11 +21,10 @@ def unknowns(panel: pd.DataFrame, events: pd.DataFrame, *, as_of: pd.Timestamp) 
         events: Newest version of each policy event known then; not modified.
     """
     today = as_of.tz_convert("UTC").tz_localize(None)
-    panel = panel.loc[panel["period"] <= panel.loc[panel["destination"] == WORLD, "period"].max()]
-    cutoff = pd.Timestamp(panel["period"].max())
+    cutoff = pd.Timestamp(panel.loc[panel["destination"] == WORLD, "period"].max())
     found = [
-        _late_months(cutoff, today),
-        _thin_destinations(panel, cutoff),
+        _late_months(panel, cutoff, today),
+        _thin_destinations(panel.loc[panel["period"] <= cutoff], cutoff),
         _coming_ends(events, today),
         gettext("No act announced after this day and no unpublished licence decision is in it."),
         gettext(
@@ -34,19 +34,20 @@ def unknowns(panel: pd.DataFrame, events: pd.DataFrame, *, as_of: pd.Timestamp) 
     return [sentence for sentence in found if sentence]
 
 
-def _late_months(cutoff: pd.Timestamp, today: pd.Timestamp) -> str:
+def _late_months(panel: pd.DataFrame, cutoff: pd.Timestamp, today: pd.Timestamp) -> str:
     missing = pd.date_range(cutoff, today.normalize(), freq="MS", inclusive="right")
     complete = missing[missing + pd.offsets.MonthBegin() <= today]
     if complete.empty:
         return ""
-    return ngettext(
-        "Exports of %(months)s (%(n)s complete month): no figure had been published; it is a "
-        "forecast too.",
-        "Exports of %(months)s (%(n)s complete months): no figure had been published; they are "
-        "forecasts too.",
+    late = ngettext(
+        "Exports of %(months)s (%(n)s complete month): no figure of the world had been published; "
+        "it is a forecast too.",
+        "Exports of %(months)s (%(n)s complete months): no figure of the world had been published; "
+        "they are forecasts too.",
         len(complete),
         months=months_between(complete[0], complete[-1]),
     )
+    return f"{late} {published_later(panel, f'{cutoff:%Y-%m}')}".rstrip()
 
 
 def _thin_destinations(panel: pd.DataFrame, cutoff: pd.Timestamp) -> str:

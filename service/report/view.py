@@ -49,7 +49,7 @@ class Outlook:
     chance_below: float
     """Chance that they stay below the year before; NaN where that is not known."""
     last_year: float
-    """Tonnes of the last twelve known months."""
+    """Tonnes of the last twelve months, estimates included."""
     coverage: str
     """How often the 80% band of three months together held in the backtest at this distance;
     empty where that is not known."""
@@ -72,6 +72,8 @@ class MonthRow:
     period: str
     """``YYYY-MM``."""
     past: bool
+    published: float | None
+    """Tonnes, where the destination's month is published before that of the world."""
     p10: float
     p50: float
     p90: float
@@ -176,7 +178,8 @@ def _compared(outlook: Outlook) -> str:
 
 def nowcast(fan: Fan, copula: ErrorCopula) -> str:
     """Return the median of the sum of the months that have ended but are not yet published."""
-    rows = fan.forecast[fan.forecast["period"] < month_start(fan.as_of)]
+    is_past = fan.forecast["period"] < month_start(fan.as_of)
+    rows = fan.forecast[is_past & ~fan.forecast["period"].isin(fan.published_later.index)]
     if rows.empty:
         return ""
     return gettext(
@@ -202,7 +205,7 @@ def section_of(fan: Fan, *, pictures: bool) -> Section:
 def month_rows(fan: Fan) -> tuple[MonthRow, ...]:
     """Return the forecast months of one destination as its table shows them."""
     rows = fan.forecast.to_dict("records")
-    past = fan.history.set_index("period")["tonnes"] if rows else pd.Series(dtype=float)
+    past = pd.concat([fan.history, fan.later]).set_index("period")["tonnes"]
     return tuple(_month_row(fan, row, past) for row in rows)
 
 
@@ -224,6 +227,7 @@ def _month_row(fan: Fan, row: dict[Any, Any], past: pd.Series) -> MonthRow:
         month=dated(period, "month"),
         period=f"{period:%Y-%m}",
         past=period < month_start(fan.as_of),
+        published=fan.published_later.get(period),
         p10=float(row["p10"]),
         p50=float(row["p50"]),
         p90=float(row["p90"]),
@@ -246,7 +250,7 @@ def _causes(row: Mapping[Any, Any]) -> tuple[tuple[str, float], ...]:
 
 
 def _year_before(fan: Fan, periods: pd.Series) -> pd.DataFrame:
-    """Return the known months a year before, as far as there are any."""
+    """Return the months a year before, as far as there are any."""
     wanted = fan.history["period"].isin(periods - pd.DateOffset(years=1))
     return fan.history[wanted & fan.history["tonnes"].notna()]
 

@@ -13,7 +13,7 @@ from service.charts.markers import SCHEDULED_PREFIX, scheduled_title, touches
 from service.language.formats import dated, percentage
 from service.language.phrases import gettext, marked
 from service.live.publication import Publication
-from service.queries.explain import causes_of_change
+from service.queries.explain import causes_of_change, figure_sentence, moved_by
 from service.report.view import MONTHS_IN_HEADLINE, MonthRow, month_rows, span_of
 from service.web.lever_form import CHANCE
 from service.wording import name_of, signed_percent, tonnes
@@ -21,7 +21,7 @@ from store.publications.explanations import Announced, StoredExplanation
 from store.vocabulary import CHANGES, WORLD
 
 _SHOWN: Final = 6
-"""Announced and scheduled acts listed; the policy ledger has all."""
+"""Figures and acts listed; the API and the policy ledger have all."""
 
 NOT_COMPUTED: Final = marked(
     "The causes of the change have not been computed for this publication."
@@ -48,6 +48,10 @@ class Briefing:
     """Three of the five questions a planner asks of a destination."""
 
     change: str
+    figures: tuple[tuple[str, str], ...]
+    """What became known meanwhile, what of it was expected and moved here, with its address."""
+    further: int
+    """Figures that are not listed."""
     risks: tuple[Risk, ...]
     riskiest: MonthRow | None
     """The month most likely to fall below the year before; None where no chance is known."""
@@ -59,11 +63,23 @@ def briefing_of(publication: Publication, fan: Fan) -> Briefing:
     months = [f"{period:%Y-%m}" for period in ahead["period"]]
     risks = (*_announced(publication, fan), *_scheduled(publication, fan))
     rows = [row for row in month_rows(fan) if not row.past and not np.isnan(row.chance_below)]
+    figures = _figures(publication, fan.destination, months[:MONTHS_IN_HEADLINE])
     return Briefing(
         change=_change(publication, fan.destination, months[:MONTHS_IN_HEADLINE]),
+        figures=figures[:_SHOWN],
+        further=len(figures[_SHOWN:]),
         risks=tuple(sorted(risks, key=lambda risk: risk.when)[:_SHOWN]),
         riskiest=max(rows, key=lambda row: row.chance_below, default=None),
     )
+
+
+def _figures(
+    publication: Publication, destination: str, months: Sequence[str]
+) -> tuple[tuple[str, str], ...]:
+    """Return the figures since the publication before, those that moved most here first."""
+    found = publication.published.explanation or StoredExplanation()
+    order = sorted(found.figures, key=lambda one: -abs(moved_by(one, destination, months) or 0.0))
+    return tuple((figure_sentence(one, destination, months), one.source_url) for one in order)
 
 
 def _change(publication: Publication, destination: str, months: Sequence[str]) -> str:

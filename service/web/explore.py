@@ -15,14 +15,16 @@ from starlette.responses import Response
 from service.charts.fan import Fan
 from service.charts.markers import pick_markers
 from service.charts.publication_charts import fan_of
-from service.http.responses import Answer, answer_of, json_answer
+from service.http.responses import Answer, Record, answer_of, json_answer
 from service.language.acts import act_words
 from service.language.choice import language
 from service.language.phrases import gettext, marked
+from service.live.documents import KILOGRAMS
 from service.live.publication import Publication
 from service.queries.history import months_of
 from service.web.scripts import JAVASCRIPT, SCRIPTED_CSP, kept_for_good, script_address, scripted
 from service.wording import home_of, name_of
+from store.publications.basis import STDERR_BAND
 
 SCRIPT_ADDRESS: Final = script_address("explore")
 PLOTLY_ADDRESS: Final = f"/static/plotly-{version('plotly')}.min.js"
@@ -36,7 +38,7 @@ CHART_CSP: Final = SCRIPTED_CSP.replace(
 """Of a page with the chart: the two hashes admit Plotly's own style element, empty and as it fills
 it."""
 
-_KNOWN: Final = {
+_BASES: Final = {
     "observed": marked("published"),
     "derived": marked("computed from published figures"),
     "estimated": marked("estimated"),
@@ -45,13 +47,13 @@ _KNOWN: Final = {
 
 
 WORDS: Final = {
-    "past": marked("{tonnes} t, {known}"),
+    "past": marked("{tonnes} t, {basis}"),
     "ahead": marked("median {p50} t, 80%% band {p10} to {p90} t"),
     "none": marked("no figure"),
     "band of": marked("{name} 80%% band"),
     "earlier": marked("past forecasts"),
     "as of": marked("{tonnes} t as of {day}"),
-    "actual": marked("actual"),
+    "past months": marked("past months"),
     "median": marked("median"),
     "median of": marked("{name} median"),
     "band": marked("80%% band {p10} to {p90}"),
@@ -83,7 +85,7 @@ def explore_document(publication: Publication, destination: str) -> Answer:
 
 
 def _document(
-    publication: Publication, destination: str, months: list[dict[str, object]]
+    publication: Publication, destination: str, months: list[Record]
 ) -> dict[str, object]:
     fan = fan_of(publication, destination)
     ahead = fan.forecast
@@ -93,8 +95,9 @@ def _document(
         "history": {
             "period": [row["period"] for row in months],
             "tonnes": [row["tonnes"] for row in months],
-            "known": [gettext(_KNOWN[str(row["kind"])]) for row in months],
+            "basis": [gettext(_BASES[str(row["kind"])]) for row in months],
             "kind": [row["kind"] for row in months],
+            "error": [round(STDERR_BAND * (row["stderr_t"] or 0.0), KILOGRAMS) for row in months],
         },
         "forecast": {
             "period": _labels(ahead["period"]),

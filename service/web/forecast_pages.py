@@ -17,11 +17,11 @@ from service.http.responses import Answer, Record
 from service.language.choice import DEFAULT, in_language
 from service.language.formats import dated
 from service.language.phrases import gettext
-from service.live.documents import OVERRIDE_COLUMNS, flat_rows, forecast_document, with_overrides
+from service.live.documents import FILE_COLUMNS, flat_rows, forecast_document, with_overrides
 from service.live.live import PlanningState
 from service.live.publication import Publication
+from service.queries.basis import basis_sentence, basis_words
 from service.queries.explain import forecast_sentences, steps_of
-from service.queries.freshness import published_to
 from service.queries.history import known_destination, months_of, titles
 from service.queries.models import HistoryMonth, columns_of
 from service.queries.sums import copula_at, sums_of
@@ -30,7 +30,6 @@ from service.web.briefing import briefing_of
 from service.web.explore import chart_settings
 from service.web.render import OTHERS, FormErrors, page
 from service.wording import NBSP, home_of, name_of, signed_tonnes
-from store.vocabulary import FORECAST_COLUMNS
 
 HISTORY_SHOWN: Final = 36
 """Months of history in the table; the CSV has all."""
@@ -71,6 +70,7 @@ def destination_page(
     rows = view.month_rows(fan)
     overrides = planning.newest_overrides(publication.commodity, destination, publication.as_of)
     history = months_of(publication, destination)[-HISTORY_SHOWN:]
+    basis = publication.snapshot.bases.get(destination)
     return page(
         "destination.html.j2",
         publication,
@@ -79,7 +79,7 @@ def destination_page(
         destination=destination,
         name=name_of(destination),
         headline=view.headline(outlook) if outlook else gettext("No month ahead is forecast."),
-        published_to=published_to(history) if publication.is_magnets else "",
+        published_to=basis_sentence(basis) if publication.is_magnets else "",
         nowcast=view.nowcast(fan, copula),
         outlook=outlook,
         briefing=briefing_of(publication, fan),
@@ -169,6 +169,8 @@ class OverviewLine:
 
     outlook: view.Outlook
     months: tuple[view.MonthRow, ...]
+    basis: str
+    """To which month it is published, in a few words; empty for tables of other commodities."""
 
 
 def overview(publication: Publication, now: pd.Timestamp) -> Answer:
@@ -176,7 +178,12 @@ def overview(publication: Publication, now: pd.Timestamp) -> Answer:
     copula = copula_at(publication)
     fans = [fan_of(publication, name) for name in publication.destinations]
     outlooks = [(fan, view.outlook_of(fan, copula)) for fan in fans]
-    lines = [_line(fan, outlook) for fan, outlook in outlooks if outlook is not None]
+    bases = publication.snapshot.bases if publication.is_magnets else {}
+    lines = [
+        _line(fan, outlook, basis_words(bases.get(fan.destination)))
+        for fan, outlook in outlooks
+        if outlook is not None
+    ]
     if publication.is_wide:
         lines.sort(key=lambda line: -line.outlook.middle)
     world, outlook = outlooks[0]
@@ -205,9 +212,9 @@ def overview(publication: Publication, now: pd.Timestamp) -> Answer:
     )
 
 
-def _line(fan: Fan, outlook: view.Outlook) -> OverviewLine:
+def _line(fan: Fan, outlook: view.Outlook, basis: str) -> OverviewLine:
     ahead = [row for row in view.month_rows(fan) if not row.past]
-    return OverviewLine(outlook, tuple(ahead[: view.MONTHS_IN_HEADLINE]))
+    return OverviewLine(outlook, tuple(ahead[: view.MONTHS_IN_HEADLINE]), basis)
 
 
 def goods_page(publication: Publication, now: pd.Timestamp, rows: list[Record]) -> Answer:
@@ -247,14 +254,16 @@ def workbook(publication: Publication, destination: str, planning: PlanningState
     """
     known_destination(publication, destination)
     scores = publication.scores_at(publication.as_of)
-    document = forecast_document(publication.latest, destination, publication.meanings, scores)
+    basis = publication.snapshot.bases.get(destination)
+    document = forecast_document(
+        publication.latest, destination, publication.meanings, scores, basis
+    )
     overrides = planning.newest_overrides(publication.commodity, destination, publication.as_of)
     document = with_overrides(document, overrides)
     buffer = io.BytesIO()
     with xlsxwriter.Workbook(buffer, _OPTIONS) as book:
         book.set_properties({"created": publication.as_of.to_pydatetime().replace(tzinfo=None)})
-        columns = ("as_of", *FORECAST_COLUMNS, *OVERRIDE_COLUMNS)
-        _fill(book.add_worksheet("Forecast"), flat_rows(document), columns)
+        _fill(book.add_worksheet("Forecast"), flat_rows(document), FILE_COLUMNS)
         past = months_of(publication, destination)
         _fill(book.add_worksheet("History"), past, columns_of(HistoryMonth))
         _fill(book.add_worksheet("About"), _about(document), ("what", "value"))

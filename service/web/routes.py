@@ -18,6 +18,7 @@ from service.http.responses import HTML, Answer, Record, answer_of, csv_answer, 
 from service.language.choice import DEFAULT, LANGUAGES, chosen, in_language, language
 from service.language.phrases import gettext
 from service.live.publication import Publication
+from service.queries.basis import data_through
 from service.queries.history import known_destination
 from service.queries.tables import LedgerQuery, listing
 from service.state import Current, Goods, Health, Planning, Shared, may_read
@@ -31,8 +32,10 @@ from service.web.scripts import script_reply
 from service.web.what_if import SCRIPT_ADDRESS, first_charts
 from service.wording import file_of, full_words_of, in_reading_order, name_of, query_of
 from store.facts.reading import read_publication
+from store.publications.basis import bases_of
 from store.publications.integrity import read_publications
-from store.vocabulary import FORECAST_COLUMNS
+from store.publications.panels import read_panels
+from store.vocabulary import COMMODITY, FORECAST_COLUMNS
 
 pages = APIRouter(include_in_schema=False, dependencies=[Depends(may_read)])
 
@@ -75,6 +78,13 @@ def _publication(engine: Engine, number: int) -> tuple[pd.DataFrame, Record]:
     return own, {str(name): value for name, value in record.items()}
 
 
+def _reach(engine: Engine, cutoff: str, record: Record) -> str:
+    """Say to which months the data of a publication reach."""
+    panels = read_panels(engine, {record["panel"]} if record["commodity"] == COMMODITY else ())
+    bases = (bases_of(panel.frame, cutoff) for panel in panels.values())
+    return data_through(cutoff, next(bases, {}))
+
+
 def publication_page(engine: Engine, number: int) -> Answer:
     """Return the page of one publication."""
     rows, record = _publication(engine, number)
@@ -90,7 +100,7 @@ def publication_page(engine: Engine, number: int) -> Answer:
         record=record,
         commodity_words=full_words_of(commodity, {}),
         commodity_query=query_of(commodity),
-        cutoff=rows["cutoff"].max(),
+        reach=_reach(engine, str(rows["cutoff"].max()), record),
         periods=sorted(set(rows["period"])),
         lines=[(name_of(name), months[name]) for name in in_reading_order(months)],
     )

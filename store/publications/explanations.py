@@ -42,6 +42,32 @@ class Announced:
 
 
 @dataclass(frozen=True, slots=True)
+class NewFigure:
+    """A figure that became known since the publication before, beside what was expected of it."""
+
+    destination: str
+    first: str
+    """First month that it is about, ``YYYY-MM``."""
+    last: str
+    measure: str
+    value: float
+    """In the unit of the measure."""
+    available_at: str
+    """UTC moment, ISO."""
+    source: str
+    source_url: str
+    is_revision: bool
+    """Whether another value of it was known before."""
+    expected_t: float | None
+    """Median of the publication before; None where that did not forecast just this month."""
+    published_t: float | None
+    """Tonnes of the month as known now; None where it is an estimate still, or several months."""
+    moved: Mapping[str, Mapping[str, float]] | None = None
+    """By how many tonnes it moved medians, by destination and month; None where that was not
+    computed on its own."""
+
+
+@dataclass(frozen=True, slots=True)
 class StoredExplanation:
     """What changed since the publication before, and what may come within the horizon."""
 
@@ -50,6 +76,8 @@ class StoredExplanation:
     changes: Mapping[str, Mapping[str, Mapping[str, float]]] = field(default_factory=dict)
     """Tonnes by destination, month (``YYYY-MM``) and cause; causes of no tonnes are left out."""
     announced: tuple[Announced, ...] = ()
+    figures: tuple[NewFigure, ...] = ()
+    """In the order in which they became known."""
 
 
 def save_explanation(engine: Engine, number: int, found: StoredExplanation) -> None:
@@ -75,4 +103,5 @@ def fetch_explanation(connection: Connection, number: int) -> StoredExplanation 
     kept = json.loads(text)
     acts = [{**one, "chances": tuple(one["chances"])} for one in kept.pop("announced")]
     announced = (Announced(**{**one, "destinations": tuple(one["destinations"])}) for one in acts)
-    return StoredExplanation(**kept, announced=tuple(announced))
+    figures = tuple(NewFigure(**one) for one in kept.pop("figures", ()))
+    return StoredExplanation(**kept, announced=tuple(announced), figures=figures)

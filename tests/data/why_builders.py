@@ -10,7 +10,7 @@ import pandas as pd
 
 from features.build import ALL_FEATURES
 from features.controls.analogs import Analog
-from models.forecasting.changes import ForecastSnapshot, KnownFacts
+from models.forecasting.changes import ChangeReplay, ForecastSnapshot, KnownFacts, news_of
 from models.forecasting.residual_history import Residuals, card_of
 from models.learning.spec import ModelSpec
 from models.registry.served import HEADS, TREES_WEIGHT
@@ -28,6 +28,8 @@ TAUGHT_BY: Final = {
 BEFORE: Final = at("2019-07-25")
 NEWS_AT: Final = BEFORE + pd.Timedelta(hours=6)
 AFTER: Final = BEFORE + pd.Timedelta(hours=12)
+
+PERIODS: Final = ("2019-08", "2019-10", "2020-03")
 
 
 def known_by(facts: KnownFacts, moment: pd.Timestamp) -> KnownFacts:
@@ -107,3 +109,11 @@ def facts_with(*news: str) -> KnownFacts:
         make_tariffs({}, *mfn, *([step] if "tariffs" in news else [])),
         make_events().iloc[:0].assign(material=""),
     )
+
+
+def replay(news: frozenset[str], *, model: int = 1, destination: str = "USA") -> ChangeReplay:
+    """Return a replay from noon to evening of one day in a made world."""
+    facts = facts_with(*sorted(news))
+    snapshots = snapshot_at(BEFORE), snapshot_at(AFTER, version=model)
+    cells = [(destination, period) for period in PERIODS]
+    return ChangeReplay(facts, *snapshots, cells, news_of(facts, known_by(facts, BEFORE)))

@@ -7,13 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.forecasting.changes import ChangeReplay, MedianForecast, news_of, split
+from models.forecasting.changes import MedianForecast, split
 from models.forecasting.decomposition import in_tonnes
 from store.vocabulary import CHANGED_INPUTS, CHANGES, NOT_REPRODUCED
-from tests.data.why_builders import AFTER, BEFORE, facts_with, known_by, snapshot_at
+from tests.data.why_builders import replay
 from tests.examples import few
 
-PERIODS = ("2019-08", "2019-10", "2020-03")
 NEWS = ("new_actuals", "revised_actuals", "tariffs", "policy")
 """Inputs that made worlds tell anew."""
 
@@ -59,14 +58,6 @@ def test_parts_of_any_replay_add_up_to_the_published_change(
     )
     for name in set(CHANGED_INPUTS) - changed:
         assert parts[name][0] == 0.0
-
-
-def replay(news: frozenset[str], *, model: int = 1, destination: str = "USA") -> ChangeReplay:
-    """Return a replay from noon to evening of one day in a made world."""
-    facts = facts_with(*sorted(news))
-    snapshots = snapshot_at(BEFORE), snapshot_at(AFTER, version=model)
-    cells = [(destination, period) for period in PERIODS]
-    return ChangeReplay(facts, *snapshots, cells, news_of(facts, known_by(facts, BEFORE)))
 
 
 @cache

@@ -5,7 +5,7 @@
 
 (() => {
   /**
-   * @typedef {{period: string[], tonnes: number[], known: string[], kind: string[]}} History
+   * @typedef {{period: string[], tonnes: number[], basis: string[], kind: string[], error: number[]}} History
    * @typedef {{period: string[], p10: number[], p50: number[], p90: number[]}} Forecast
    * @typedef {{day: string, title: string, state: string, symbol: string, address: string}} Act
    * @typedef {{asOf: string, period: string[], p50: number[]}} Earlier
@@ -77,12 +77,12 @@
     return numbers ? [...new Set([...numbers.history.period, ...numbers.forecast.period])].sort() : [];
   };
 
-  /** What is known or forecast of one month of one destination, in words.
+  /** What is published, estimated or forecast of one month of one destination, in words.
    * @param {Numbers} numbers @param {string} period @returns {string} */
   const words = (numbers, period) => {
     const said = [];
     const past = numbers.history.period.indexOf(period);
-    if (past >= 0) said.push(phrase("past", { tonnes: tonnes(numbers.history.tonnes[past]), known: numbers.history.known[past] }));
+    if (past >= 0) said.push(phrase("past", { tonnes: tonnes(numbers.history.tonnes[past]), basis: numbers.history.basis[past] }));
     const ahead = numbers.forecast.period.indexOf(period);
     if (ahead >= 0) {
       const { p10, p50, p90 } = numbers.forecast;
@@ -112,8 +112,16 @@
     const day = (/** @type {string} */ period) => `${period}-15`;
     /** @type {object[]} */
     const found = [];
+    // Lines end with the world's last month; what is published of later ones are dots alone.
+    const before = history.period.filter((period) => period < forecast.period[0]).map(day);
+    const past = history.tonnes.slice(0, before.length);
     if (ticked("band")) {
       const edge = { mode: "lines", line: { width: 0 }, showlegend: false, hoverinfo: "skip", x: forecast.period.map(day) };
+      if (!place) {
+        const doubt = { ...edge, x: before };
+        found.push({ ...doubt, y: scaled(past.map((value, at) => Math.max(value - history.error[at], 0))) });
+        found.push({ ...doubt, y: scaled(past.map((value, at) => value + history.error[at])), fill: "tonexty", fillcolor: colour("doubt") });
+      }
       found.push({ ...edge, y: scaled(forecast.p10) });
       found.push({ ...edge, y: scaled(forecast.p90), fill: "tonexty", opacity: 0.4,
         fillcolor: place ? undefined : colour("band80"), name: phrase("band of", { name: plain(numbers.name) }) });
@@ -123,10 +131,13 @@
         line: { color: colour("earlier"), width: 1 }, name: phrase("earlier"), legendgroup: "earlier",
         showlegend: at === 0, hovertemplate: `${phrase("as of", { tonnes: "%{y:,.0f}", day: one.asOf })}<extra></extra>` }));
     }
-    found.push({ x: history.period.map(day), y: scaled(history.tonnes), customdata: history.known,
-      mode: "lines+markers", name: shown.size > 1 ? plain(numbers.name) : phrase("actual"), legendgroup: numbers.name,
-      line: { color: place ? ink : colour("history"), width: 1.5 },
-      marker: { size: history.kind.map((how) => (how === "estimated" ? 1 : 6)),
+    const pen = place ? ink : colour("history");
+    const line = { x: before, mode: "lines", legendgroup: numbers.name, showlegend: false, hoverinfo: "skip" };
+    found.push({ ...line, y: scaled(past), line: { color: pen, width: 1.2, dash: "dot" } });
+    found.push({ ...line, y: scaled(past).map((value, at) => (history.kind[at] === "estimated" ? null : value)), line: { color: pen, width: 1.5 } });
+    found.push({ x: history.period.map(day), y: scaled(history.tonnes), customdata: history.basis,
+      mode: "markers", name: shown.size > 1 ? plain(numbers.name) : phrase("past months"), legendgroup: numbers.name,
+      marker: { color: pen, size: history.kind.map((how) => (how === "estimated" ? 1 : 6)),
         symbol: history.kind.map((how) => (how === "observed" ? "circle" : "circle-open")) },
       hovertemplate: "%{y:,.0f}, %{customdata}<extra>%{fullData.name}</extra>" });
     found.push({ x: forecast.period.map(day), y: scaled(forecast.p50), mode: "lines",

@@ -1,5 +1,6 @@
 import io
 import json
+import re
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -134,6 +135,9 @@ def test_a_change_is_split_into_parts_that_add_up(magnetcast: Call, tmp_path: Pa
     for name in ("model", "revised_actuals", NOT_REPRODUCED):
         assert table[name].abs().max() < 1e-6, name
     assert "news since 2020-04-22 (publication 1): new figures: " in err
+    figure = r"World, April 2020: [\d,.]+ t, published \d+ May 2020 \(.+\)"
+    effect = r"moved the medians of these months by \S[\d,]+ t in sum\."
+    assert re.search(rf"{figure}; the forecast before expected [\d,]+ t; {effect}", err)
     assert f"as of {LATER}" in err
 
 

@@ -26,9 +26,12 @@ from models.forecasting.plausibility import MedianShift, too_far
 from models.monitoring import Monitor, Reading, coverage_drift, score_drift
 from service.language.choice import in_language
 from service.messages import rendered
+from store.database import open_store
+from store.facts.writing import write_batch
 from store.messages import message
 from store.settings import Settings
 from tests.data.builders import at
+from tests.data.store_builders import make_batch, make_observations
 
 Call = Callable[..., tuple[int, str, str]]
 
@@ -160,6 +163,21 @@ def test_a_damaged_database_is_broken(tmp_path: Path) -> None:
 
     assert health.code == 2
     assert "BROKEN database:" in "\n".join(status_lines(health))
+
+
+def test_a_later_month_of_one_destination_is_not_the_newest_of_the_world(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path / "var", tracking_uri=f"sqlite:///{tmp_path / 'mlflow.db'}")
+    made_store(settings)
+    rows = [
+        {"destination": name, "period_from": month, "period_to": month}
+        for name, month in (("WLD", "2025-06-01"), ("USA", "2025-07-01"))
+    ]
+    write_batch(open_store(settings.url), make_batch(make_observations(*rows)))
+
+    health = examine(settings, at("2025-08-25"))
+
+    assert health.facts.newest == pd.Timestamp("2025-06-01")
+    assert "the newest known of the world are of 2025-06." in "\n".join(status_lines(health))
 
 
 def test_work_that_failed_is_noted_until_it_succeeds(tmp_path: Path) -> None:

@@ -26,6 +26,10 @@ def test_a_run_keeps_what_changed_since_the_publication_before(second_run: Publi
     for name, month in both:
         moved = rows[2][name, month] - rows[1][name, month]
         assert sum(found.changes[name][month].values()) == pytest.approx(moved, abs=0.01)
+    april = next(one for one in found.figures if (one.destination, one.first) == ("WLD", "2020-04"))
+    assert april.expected_t == pytest.approx(rows[1]["WLD", "2020-04"], abs=0.001)
+    assert april.published_t == pytest.approx(april.value, rel=0.01)
+    assert set(april.moved or {}) == {name for name, _ in both}
     first = read_explanation(engine, 1)
     assert first is not None
     assert first.changes == {}

@@ -38,7 +38,7 @@ def test_it_is_what_the_run_wrote_after_one_in_another_language_too(
     german, english = (again(run.settings, tmp_path / code, code) for code in ("de", "en"))
 
     of_run = {path.name: path.read_bytes() for path in run.outcome.report.parent.iterdir()}
-    data = {"forecasts.csv", "scores.csv"}
+    data = {"forecasts.csv", "scores.csv", "destinations.csv"}
     drawn = of_run.keys() - data
     assert {"index.html", "overview.png", "fan_USA.png"} <= drawn
     assert {name: english[name] for name in drawn} == {name: of_run[name] for name in drawn}

@@ -61,7 +61,7 @@ def test_a_late_figure_makes_a_second_publication_and_the_first_stays(
         assert replayed(home, publication(home, int(number))).difference == ""
     assert publication(home, at(AS_OF))["publication"].unique() == [two]
 
-    table = changes(home, ExplainRequest("USA", None, at(AS_OF)), int(one))
+    table, _ = changes(home, ExplainRequest("USA", None, at(AS_OF)), int(one))
     parts = table[list(CHANGES)]
     assert parts.sum(axis=1).to_numpy() == pytest.approx(table["change"].to_numpy())
     assert (parts["new_actuals"] + parts["revised_actuals"]).abs().sum() > 0

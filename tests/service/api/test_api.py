@@ -11,12 +11,14 @@ from service.api import models
 from service.api.models import Page
 from service.live.documents import OVERRIDE_COLUMNS
 from service.queries import models as lists
+from store.publications.basis import BASIS_COLUMNS
 from store.vocabulary import FORECAST_COLUMNS
 from tests.service.builders import make_drivers, make_forecasts
 
 API = "/api/v1"
 LISTS: dict[str, type[BaseModel]] = {
     "forecasts": Page[models.ForecastResponse],
+    "destinations": Page[lists.DestinationResponse],
     "publications": Page[lists.PublicationResponse],
     "history/USA": Page[lists.HistoryMonth],
     "figures": Page[lists.FigureResponse],
@@ -67,8 +69,24 @@ def test_all_forecasts_come_as_a_forecast_file(client: TestClient) -> None:
 
     rows = rows_of(answer.text)
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"
-    assert list(rows[0]) == ["as_of", *FORECAST_COLUMNS, *OVERRIDE_COLUMNS]
+    assert list(rows[0]) == ["as_of", *FORECAST_COLUMNS, *OVERRIDE_COLUMNS, *BASIS_COLUMNS]
     assert len(rows) == 12 * 15 == int(answer.headers["x-total-count"])
+
+
+def test_a_destination_says_how_far_it_is_published_wherever_it_is_asked_for(
+    client: TestClient,
+) -> None:
+    months = client.get(f"{API}/history/DEU?limit=1000").json()["items"]
+
+    listed = client.get(f"{API}/destinations").json()["items"]
+    (own,) = (one for one in listed if one["destination"] == "DEU")
+    forecast = client.get(f"{API}/forecasts/DEU").json()
+    row = rows_of(client.get(f"{API}/forecasts/DEU?format=csv").text)[0]
+    assert own["published_to"] == max(m["period"] for m in months if m["kind"] == "observed")
+    estimated = sum(month["kind"] == "estimated" for month in months[-12:])
+    assert own["estimated_share"] == pytest.approx(estimated / 12, abs=1e-4)
+    assert forecast["basis"] == {name: own[name] for name in BASIS_COLUMNS}
+    assert [row[name] for name in BASIS_COLUMNS] == [str(own[name]) for name in BASIS_COLUMNS]
 
 
 @pytest.mark.parametrize("path", LISTS)

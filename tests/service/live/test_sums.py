@@ -22,8 +22,8 @@ def test_quarters_the_year_and_twelve_months_are_reported(client: TestClient) ->
         "Year 2026", "Next twelve months",
     ]  # fmt: skip
     year, quarter = rows["Year 2026"], rows["Quarter 1 of 2027"]
-    assert (year["first"], year["last"], year["known_months"]) == ("2026-01", "2026-12", 7)
-    assert (quarter["first"], quarter["last"], quarter["known_months"]) == ("2027-01", "2027-03", 0)
+    assert (year["first"], year["last"], year["past_months"]) == ("2026-01", "2026-12", 7)
+    assert (quarter["first"], quarter["last"], quarter["past_months"]) == ("2027-01", "2027-03", 0)
     assert quarter["p10"] < quarter["p50"] < quarter["p90"]
     assert 0.05 <= quarter["chance_below"] <= 0.95
 

@@ -10,7 +10,12 @@ from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
 from service.web.lever_form import check, form_of
-from store.publications.explanations import Announced, StoredExplanation, save_explanation
+from store.publications.explanations import (
+    Announced,
+    NewFigure,
+    StoredExplanation,
+    save_explanation,
+)
 from tests.service.pages.test_web_pages import Outline
 from tests.service.pages.test_what_if_page import GROUND
 from tests.service.stores import make_app, publish
@@ -44,6 +49,46 @@ def test_a_page_states_by_how_much_the_medians_moved_and_why(engine: Engine) -> 
     assert "Compared with the forecast of 24 November 2026, the medians of" in text
     assert "higher in sum (+10.0%)" in text
     assert "Newly published trade figures: +12 t; later forecast date: \N{MINUS SIGN}2 t." in text
+
+
+AUGUST = NewFigure(
+    "USA", "2026-08", "2026-08", "net_weight_t", 750.0, "2026-11-24T12:00:00Z", "Example News",
+    "https://example.org/august", is_revision=False, expected_t=622.0, published_t=750.0,
+    moved={"USA": {"2026-11": 10.0, "2026-12": 12.0, "2027-01": 8.0, "2027-02": 99.0}},
+)  # fmt: skip
+OTHERS = (
+    replace(AUGUST, destination="FRA", expected_t=None, moved=None),
+    replace(AUGUST, measure="yoy_pct", value=-12.5, is_revision=True, expected_t=None),
+)
+
+
+def test_new_figures_are_named_with_what_was_expected_and_what_they_moved(engine: Engine) -> None:
+    publish(engine, LATER, cutoff="2026-07", factor=1.1)
+    save_explanation(engine, 3, StoredExplanation(2, CHANGES, figures=(*OTHERS, AUGUST)))
+
+    with TestClient(make_app(engine)) as client:
+        page = " ".join(Outline(client.get("/destinations/USA").text).text.split())
+        japan = " ".join(Outline(client.get("/destinations/JPN").text).text.split())
+        data = client.get("/api/v1/explain/USA").json()["change"]
+        earlier = client.get("/api/v1/explain/USA?as_of=2026-11-24").json()["change"]
+
+    assert (
+        "United States, August 2026: 750 t, published 24 Nov 2026 (Example News); the forecast "
+        "before expected 622 t; moved the medians of these months by +30 t in sum."
+    ) in page
+    assert (
+        "United States, August 2026: change on the year, % \N{MINUS SIGN}12.5 (750 t), revised "
+        "24 Nov 2026 (Example News); no earlier forecast of it; moved"
+    ) in page
+    assert "France, August 2026: 750 t, published 24 Nov 2026 (Example News); no earlier" in page
+    assert "no earlier forecast of it; its effect was not computed on its own." in page
+    assert "moved the medians" not in japan
+    assert (data["since"], data["causes"]) == (2, CHANGES["USA"])
+    assert [(one["destination"], one["expected_t"]) for one in data["figures"]] == [
+        ("FRA", None), ("USA", None), ("USA", 622.0),
+    ]  # fmt: skip
+    assert data["figures"][2]["moved"] == AUGUST.moved["USA"]
+    assert earlier is None
 
 
 @pytest.mark.slow

@@ -2,9 +2,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
-from service.charts.fan import make_fan
-from service.charts.fan_charts import BANDS, fan_png, fan_svg, spread
+from models.forecasting.joint_paths import ErrorCopula
+from service.charts.canvas import COLOURS
+from service.charts.fan import Fan, make_fan
+from service.charts.fan_charts import BANDS, fan_png, fan_svg, fit_height, plot_history, spread
+from service.report.view import month_rows, nowcast
 from tests.service.builders import make_events, make_forecasts, make_panel, make_report
 
 PNG_HEAD = b"\x89PNG\r\n\x1a\n"
@@ -53,6 +58,55 @@ def test_history_starts_thirty_months_before_the_end_of_the_cutoff_and_ends_ther
 
     assert fan.history["period"].min() == pd.Timestamp("2023-12-01")
     assert fan.history["period"].max() == pd.Timestamp("2026-05-01")
+
+
+def drawn_history(fan: Fan) -> tuple[list[Line2D], list[str]]:
+    axes = Figure().add_subplot()
+    plot_history(axes, fan)
+    return list(axes.lines), [type(one).__name__ for one in axes.collections]
+
+
+def test_an_estimated_month_is_dashed_with_its_band_and_has_no_dot() -> None:
+    fan = make_fan(make_report(), "DEU")
+
+    (dashed, solid, observed, derived), bands = drawn_history(fan)
+
+    kinds = fan.history["kind"].to_numpy()
+    assert bands == ["FillBetweenPolyCollection"]
+    assert dashed.get_linestyle() == "--"
+    assert np.isfinite(dashed.get_ydata()).all()
+    assert solid.get_linestyle() == "-"
+    assert (np.isfinite(solid.get_ydata()) == (kinds != "estimated")).all()
+    assert len(observed.get_xdata()) == (kinds == "observed").sum()
+    assert len(derived.get_xdata()) == (kinds == "derived").sum()
+
+
+def test_a_month_published_after_the_worlds_last_is_a_solid_dot_without_a_line() -> None:
+    panel = make_panel()
+    row = panel.query("destination == 'USA' and kind == 'observed'").tail(1)
+    row = row.assign(period=pd.Timestamp("2026-09-01"), tonnes=9_000.0)
+    fan = make_fan(make_report(panel=pd.concat([panel, row])), "USA")
+
+    (_, solid, observed, _), _ = drawn_history(fan)
+
+    assert np.asarray(observed.get_ydata())[-1] == 9_000.0
+    assert observed.get_markerfacecolor() == COLOURS["history"]
+    assert 9_000.0 not in np.asarray(solid.get_ydata())
+    axes = Figure().add_subplot()
+    fit_height(axes, fan)
+    assert axes.get_ylim()[1] > 9_000.0
+
+
+def test_a_published_month_is_not_said_to_be_unpublished() -> None:
+    panel = make_panel()
+    row = panel.query("destination == 'USA'").tail(1).assign(period=pd.Timestamp("2026-08-01"))
+    before = make_fan(make_report(), "USA")
+    fan = make_fan(make_report(panel=pd.concat([panel, row])), "USA")
+
+    assert [one.published for one in month_rows(before)] == [None] * 15
+    assert [one.published for one in month_rows(fan)] == [*row["tonnes"], *[None] * 14]
+    assert nowcast(before, ErrorCopula()).startswith("August to October 2026, ended but not yet")
+    assert nowcast(fan, ErrorCopula()).startswith("September to October 2026, ended but not yet")
 
 
 @pytest.mark.slow

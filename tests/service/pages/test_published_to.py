@@ -1,24 +1,112 @@
-from service.language.choice import in_language
-from service.queries.freshness import published_to
+from dataclasses import replace
+from datetime import UTC, datetime
 
-YEAR = [
-    {"period": f"2026-{month:02d}", "tonnes": 100.0, "stderr_t": error, "kind": kind}
-    for month, (kind, error) in enumerate(
-        [("observed", 0.1)] * 2 + [("derived", 2.0)] + [("estimated", 20.0)] * 9, start=1
+import pandas as pd
+import pytest
+from sqlalchemy import Engine
+from starlette.testclient import TestClient
+
+from service.language.choice import in_language
+from service.queries.basis import basis_sentence, basis_words, data_through
+from service.report.unknowns import unknowns
+from store.publications.basis import Basis, bases_of
+from tests.service.builders import AS_OF, make_events, make_panel
+from tests.service.stores import NEWEST, make_app, panel_at, publish
+
+KINDS = [("observed", 0.1)] * 2 + [("derived", 2.0)] + [("estimated", 20.0)] * 9
+
+
+def basis(kinds: list[tuple[str, float]], *, later: str = "", tonnes: float = 100.0) -> Basis:
+    """Return the basis of a year up to December 2026."""
+    periods = list(pd.date_range(end="2026-12-01", periods=len(kinds), freq="MS"))
+    rows = [*kinds, ("observed", 0.1)] if later else kinds
+    panel = pd.DataFrame(rows, columns=["kind", "stderr_t"]).assign(
+        destination="DEU",
+        period=[*periods, pd.Timestamp(f"{later}-01")] if later else periods,
+        tonnes=tonnes,
     )
-]
+    return bases_of(panel, "2026-12")["DEU"]
 
 
 def test_a_page_says_to_which_month_a_destination_is_published() -> None:
-    assert published_to(YEAR) == (
+    assert basis_sentence(basis(KINDS)) == (
         "Last published month: February 2026. Of the last twelve months 2 were published, "
         "1 derived from other figures and 9 estimated (±25.6%)."
     )
     with in_language("de"):
-        assert "9 geschätzt (±25,6\u00a0%)" in published_to(YEAR)
+        assert "9 geschätzt (±25,6\u00a0%)" in basis_sentence(basis(KINDS))
 
 
 def test_a_destination_that_was_never_published_has_no_such_month() -> None:
-    assert published_to(YEAR[3:]).startswith(
+    assert basis_sentence(basis(KINDS[3:])).startswith(
         "Last published month: \N{EN DASH}. Of the last twelve months 0"
+    )
+
+
+def test_a_table_says_it_in_a_few_words() -> None:
+    assert basis_words(basis(KINDS)) == "published to Feb 2026, estimated since (±26%)"
+    assert basis_words(basis(KINDS[3:])) == "never published, estimated (±26%)"
+    assert basis_words(basis(KINDS[2:3])) == "never published, derived from other figures"
+    assert basis_words(basis(KINDS[:3])) == "published to Nov 2026"
+    assert basis_words(basis(KINDS[::-1])) == (
+        "published to Dec 2026; 9 of twelve months estimated (±26%)"
+    )
+
+
+def test_a_month_after_those_of_the_world_is_the_last_published_and_not_of_the_year() -> None:
+    found = basis(KINDS, later="2027-02")
+
+    assert (found.published_to, found.published, found.since) == ("2027-02", 2, 0)
+
+
+def test_zero_tonnes_have_no_relative_error() -> None:
+    assert basis(KINDS, tonnes=0.0).record["estimate_error"] is None
+
+
+def test_the_reach_of_the_data_is_not_one_date_for_all() -> None:
+    known, unknown = basis(KINDS), basis(KINDS[3:])
+
+    assert data_through("2026-12", {"DEU": known, "ITA": unknown}) == (
+        "Data: world to December 2026; Germany to February 2026; others by destination."
+    )
+    whole = basis(KINDS[:1])
+    assert data_through("2026-12", {"DEU": whole, "WLD": known}) == "Data through December 2026."
+    assert data_through("2026-12", {}) == "Data through December 2026."
+
+
+@pytest.fixture
+def later(engine: Engine) -> Engine:
+    """A store whose newest publication knows one month of the USA after the world's last."""
+    panel = panel_at(engine, NEWEST)
+    row = panel.months.query("destination == 'USA' and kind == 'observed'").tail(1)
+    known_at = pd.Timestamp("2026-09-21", tz="UTC")
+    row = row.assign(period=pd.Timestamp("2026-08-01"), tonnes=622.0, available_at=known_at)
+    months = pd.concat([panel.months, row], ignore_index=True)
+    day = datetime(2026, 11, 25, tzinfo=UTC)
+    publish(engine, day, cutoff="2026-07", factor=1.1, panel=replace(panel, months=months))
+    return engine
+
+
+@pytest.mark.parametrize("path", ["/", "/destinations/USA", "/publications/3"])
+def test_a_month_of_a_destination_after_the_worlds_is_named(later: Engine, path: str) -> None:
+    with TestClient(make_app(later)) as client:
+        answer = " ".join(client.get(path).text.split())
+
+    reach = "Data: world to July 2026; United States to August 2026; others by destination."
+    assert reach in answer
+    notice = "Published of single destinations meanwhile: United States: August 2026."
+    assert (notice in answer) == (path != "/publications/3")
+    assert path == "/publications/3" or "Latest figure published 21 Sep 2026" in answer
+
+
+def test_a_report_does_not_say_that_nothing_is_published_of_such_a_month() -> None:
+    panel = make_panel()
+    row = panel.query("destination == 'USA'").tail(1).assign(period=pd.Timestamp("2026-08-01"))
+
+    found = unknowns(pd.concat([panel, row]), make_events(), as_of=AS_OF)
+
+    assert found[0] == (
+        "Exports of August to October 2026 (3 complete months): no figure of the world had been "
+        "published; they are forecasts too. Published of single destinations meanwhile: United "
+        "States: August 2026."
     )

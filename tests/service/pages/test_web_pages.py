@@ -94,7 +94,8 @@ def test_a_page_can_be_read_by_machine_and_keyboard(page: Outline) -> None:
 def test_a_page_bears_the_stamp(client: TestClient, path: str) -> None:
     answer = " ".join(Outline(client.get(path).text).text.split())
 
-    assert "Data through July 2026. Latest figure published 31 Aug 2026." in answer
+    reach = "Data: world to July 2026; United States to March 2026; others by destination."
+    assert f"{reach} Latest figure published 31 Aug 2026." in answer
     stamp, cited = answer.split("Cite this forecast")
     published = "Published 25 Nov 2026 at 03:00 UTC."
     assert f"Forecast as of 24 Nov 2026. {published} Publication 2." in stamp
@@ -102,7 +103,7 @@ def test_a_page_bears_the_stamp(client: TestClient, path: str) -> None:
     assert f"forecast as of 24 Nov 2026. Publication 2. {published}" in cited
     assert "Model: magnetcast-7." in cited
     assert "Next release expected about 20 Dec 2026, for November 2026" in answer
-    assert "Late data: figures for August 2026 to October 2026" in answer
+    assert "Late data: the world's figures for August 2026 to October 2026" in answer
     assert "Fallback: last good model, training failed its gate: Thailand." in answer
 
 

@@ -66,7 +66,7 @@ def _text(page: str) -> str:
     return " ".join(re.sub(r"<[^>]+>", " ", bare).replace("\N{NO-BREAK SPACE}", " ").split())
 
 
-FILES = {"index.html", "forecasts.csv", "scores.csv", "overview.png"}
+FILES = {"index.html", "forecasts.csv", "scores.csv", "destinations.csv", "overview.png"}
 
 
 def test_every_file_is_written_and_nothing_else(folder: Path) -> None:
@@ -94,7 +94,7 @@ def test_a_report_that_is_not_drawn_has_all_numbers_and_promises_no_picture(tmp_
     page = write_report(bare, tmp_path / "bare").read_text(encoding="utf-8")
 
     assert {path.name for path in (tmp_path / "bare").iterdir()} == {
-        "index.html", "forecasts.csv", "scores.csv",
+        "index.html", "forecasts.csv", "scores.csv", "destinations.csv",
     }  # fmt: skip
     assert "<svg" not in page
     assert ".png" not in page
@@ -112,6 +112,17 @@ def test_forecast_file_has_exactly_the_contracted_columns_and_all_rows(folder: P
         rtol=1e-12,
         check_column_type=False,
     )
+
+
+def test_a_file_says_how_far_each_destination_is_published(folder: Path, page: str) -> None:
+    table = pd.read_csv(folder / "destinations.csv").set_index("destination")
+
+    panel = make_small_report().panel.query("destination == 'THA'")
+    observed = panel.loc[panel["kind"] == "observed", "period"].max()
+    guessed = panel.tail(12)["kind"].eq("estimated").mean()
+    assert table.loc["THA", "published_to"] == f"{observed:%Y-%m}"
+    assert table.loc["THA", "estimated_share"] == pytest.approx(guessed, abs=1e-4)
+    assert f"Last published month: {observed:%B %Y}. Of the last twelve months" in _text(page)
 
 
 def test_page_loads_nothing(page: str) -> None:

@@ -67,7 +67,9 @@ def twice(tmp_path_factory: pytest.TempPathFactory) -> Twice:
 
 def changes(settings: Settings, *, since: str = BEFORE, until: str = AFTER) -> pd.DataFrame:
     asked = ExplainRequest("USA", None, at(until))
-    return changes_of(settings, asked, at(since), commodity=COMMODITY)
+    table, figures = changes_of(settings, asked, at(since), commodity=COMMODITY)
+    assert figures == ()
+    return table
 
 
 @pytest.mark.slow

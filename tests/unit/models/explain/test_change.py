@@ -1,12 +1,15 @@
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from models.forecasting.changes import MedianForecast, news_of, split, words_of
+from features.panel.evidence import evidence_panel
+from models.forecasting.changes import MedianForecast, new_figures, news_of, split, words_of
 from store.vocabulary import CHANGED_INPUTS, CHANGES
 from tests.data.builders import at, make_events, make_tariffs
 from tests.data.store_builders import make_observations
-from tests.data.why_builders import BEFORE, KnownFacts, facts_with, known_by
+from tests.data.why_builders import AFTER, BEFORE, KnownFacts, facts_with, known_by, replay
 
 
 def figure(day: str, **changes: object) -> dict[str, object]:
@@ -80,3 +83,37 @@ def test_inputs_are_replaced_in_their_order_and_each_step_is_a_part() -> None:
         # 105 were computed where 104 were published, 198 where 200 were
         "not_reproduced": 3.0,
     }
+
+
+def test_a_new_figure_is_named_with_what_was_expected_and_what_it_moved() -> None:
+    made = replay(frozenset({"new_actuals", "revised_actuals"}))
+    panel = evidence_panel(made.facts.observations, as_of=AFTER)
+
+    rest, usa = new_figures(made, panel, {("ROW", "2019-06"): 800.0})
+
+    assert (rest.destination, rest.first, rest.last, rest.value) == (
+        "ROW", "2019-06", "2019-06", 900.0,
+    )  # fmt: skip
+    assert (rest.expected_t, rest.is_revision, usa.is_revision) == (800.0, False, True)
+    assert usa.expected_t is None
+    assert rest.published_t == pytest.approx(900.0, rel=0.02)
+    before = made.value(frozenset({"passing_time"})).p50
+    after = made.value(frozenset({"passing_time", "new_actuals", "revised_actuals"})).p50
+    moved = [sum((one.moved or {})["USA"].values()) for one in (usa, rest)]
+    assert sum(moved) == pytest.approx((after - before).sum(), abs=0.01)
+    assert all(abs(tonnes) > 0.1 for tonnes in moved)
+
+
+def test_what_another_source_repeats_is_no_new_figure() -> None:
+    made = replay(frozenset())
+    again = made.facts.observations.query("destination == 'USA'").tail(1)
+    again = again.assign(available_at=BEFORE + pd.Timedelta(hours=1), source_url="https://b.org")
+    facts = dataclasses.replace(
+        made.facts, observations=pd.concat([made.facts.observations, again], ignore_index=True)
+    )
+    news = news_of(facts, known_by(facts, BEFORE))
+    repeated = dataclasses.replace(made, facts=facts, news=news)
+
+    assert news.revised_actuals.sum() == 1
+    panel = evidence_panel(facts.observations, as_of=AFTER)
+    assert new_figures(repeated, panel, {}) == ()

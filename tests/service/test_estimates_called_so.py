@@ -1,0 +1,56 @@
+"""Nothing that is estimated is called actual, known or observed."""
+
+import re
+
+from starlette.testclient import TestClient
+
+from service.language.phrases import catalogue_of
+
+CLAIM = re.compile(r"\b(actual|actuals|known|observed)\b", re.IGNORECASE)
+
+OF_FIGURES = (
+    "observed", "observed month", "Actual", "Forecast as of %(day)s: median with 50, 80 and 90%%",
+    "An override of %(destination)s in %(month)s, whose figure is already published",
+    "Error: absolute error as a share of actual tonnes", "For %(n)s month forecast before the fig",
+    "%(name)s, the last %(count)s months, newest first: observed (published), derived from other",
+    "China Customs publishes some months by destination, others only as totals, shares or growth",
+    "Every row carries the moment at which it could first be known", "Every forecast is stored as",
+    "Error: %(error)s of actual tonnes", "For %(n)s overridden month with a published figure, the",
+    "The newest backtest: forecasts as they could have been made on past dates, for months whose",
+    "Figures of %(month)s were due on %(day)s; the newest known of the world are of %(newest)s.",
+)  # fmt: skip
+"""Beginnings of sentences that speak of published figures, or tell them from estimates."""
+
+OF_OTHER_THINGS = (
+    "No %(what)s %(number)s in force", "%(act)s is not a known act", "No suspension is known",
+    "The present rate of %(importer)s is not known", "Little is known of acts of the kind",
+    "No effect of %(act)s is computed", "No backtest is attached to this forecast, so its",
+    "Latest start first. A dash means that the rate is not known", "if empty: as currently known",
+    "%(count)s of the %(past)s past tables that were replayed", "Trade court hears challenge to",
+)  # fmt: skip
+"""Beginnings of sentences about acts, rates, scores and what was known on a day."""
+
+FIELDS = {"actual": "Actual tonnes, once observed."}
+"""Fields of the API with such a name, and what they are said to hold."""
+
+
+def test_nothing_estimated_is_called_actual_known_or_observed(client: TestClient) -> None:
+    sentences = [m.id if isinstance(m.id, str) else m.id[0] for m in catalogue_of("de")]
+    schemas = client.get("/api/v1/openapi.json").json()["components"]["schemas"]
+    cells = client.get("/api/v1/track-record?limit=1000").json()["items"]
+    history = [
+        month
+        for name in {cell["destination"] for cell in cells}
+        for month in client.get(f"/api/v1/history/{name}?limit=1000").json()["items"]
+    ]
+
+    claims = {one for one in sentences if CLAIM.search(one)}
+    spoken = {start: [one for one in claims if one.startswith(start)] for start in OF_FIGURES}
+    assert all(spoken.values()), "a sentence that is gone"
+    assert {one for one in claims if not one.startswith((*OF_FIGURES, *OF_OTHER_THINGS))} == set()
+    fields = {k: v for one in schemas.values() for k, v in one.get("properties", {}).items()}
+    named = {name for name in fields if CLAIM.search(name.replace("_", " "))}
+    assert {name: fields[name]["description"] for name in named} == FIELDS
+    estimated = {(m["destination"], m["period"]) for m in history if m["kind"] == "estimated"}
+    assert estimated
+    assert not {(cell["destination"], cell["period"][:7]) for cell in cells} & estimated
