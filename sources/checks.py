@@ -20,7 +20,7 @@ from store.facts.writing import PROPOSALS
 from store.partner_codes import RESIDUAL, residual_names
 from store.schema.frame_schemas import SCHEMAS, validate
 from store.schema.tables import metadata, natural_key
-from store.vocabulary import COMMODITY, ORIGIN, UNITS, WORLD
+from store.vocabulary import COMMODITY, EU27, ORIGIN, UNITS, WORLD
 
 _FIRST_MONTH: Final = pd.Timestamp("1988-01-01")
 """The Harmonized System started then; no code used here is older."""
@@ -84,8 +84,21 @@ _SAME_MONTH: Final = 1.5
 percent, China's imports and exports by five and more."""
 
 USUAL: Final = 6.0
-"""Median ratio to the usual month of the same destinations, where no figure of the month is
-known; in May 2025, the deepest fall so far, it was about 4."""
+"""Median ratio to the usual month of the same destinations, for a table without values of a month
+nobody else knows; in May 2025, the deepest fall so far, it was about 4."""
+
+PRICE_SPREADS: Final = 4.0
+"""Spreads of a partner's own monthly prices within which a price of exports lies..."""
+
+LEAST_SPREAD: Final = 0.10
+"""...which is at least this much (log units), however still the last months were..."""
+
+LEAST_PRICED: Final = 6
+"""...from so many months on..."""
+
+PARTNER_SPREAD: Final = 0.15
+"""...and this much where a partner without a history is held against the world: in December 2020
+six partners paid from 0.80 to 1.22 of its price."""
 
 _VALUES: Final = {
     "net_weight_t": ("value_musd",),
@@ -141,6 +154,7 @@ def objections(
         if info.completeness is not None:
             found += _missing_cells(file, new, old, info.completeness)
             found += _direction(file, new, old)
+            found += _unusual_prices(file, priced, known)
     return tuple(found)
 
 
@@ -508,7 +522,8 @@ def _direction(file: FileRows, new: pd.DataFrame, old: pd.DataFrame) -> list[str
     others = known[known["source"].ne(file.source)]
     pairs = fresh.merge(others, on=[*_WEIGHT, "period_from"], suffixes=("", "_known"))
     factor, when = _SAME_MONTH, "in the same months, from other sources"
-    if not (pairs[["value", "value_known"]].max(axis=1) >= SIZE_T).any():
+    has_values = new["measure"].eq("value_musd").any()  # whose prices tell more
+    if not has_values and not (pairs[["value", "value_known"]].max(axis=1) >= SIZE_T).any():
         pairs = _usual_month(fresh).merge(_usual_month(known), on=_WEIGHT, suffixes=("", "_known"))
         factor, when = USUAL, "in a usual month"
     large = pairs[pairs[["value", "value_known"]].max(axis=1) >= SIZE_T]
@@ -538,3 +553,58 @@ def _direction(file: FileRows, new: pd.DataFrame, old: pd.DataFrame) -> list[str
 def _usual_month(cells: pd.DataFrame) -> pd.DataFrame:
     """Return the median month with trade; a month without any shows no direction."""
     return cells[cells["value"].gt(0)].groupby(_WEIGHT)["value"].median().reset_index()
+
+
+def _unusual_prices(file: FileRows, priced: pd.DataFrame, known: pd.DataFrame) -> list[str]:
+    """Object where most of a table's value has prices that its partners do not pay for exports."""
+    fresh = _monthly_prices(priced)
+    usual = _usual_prices(_monthly_prices(known))
+    if fresh.empty or usual.empty:
+        return []
+    flows = fresh.groupby("destination").agg(price=("price", "median"), musd=("value_musd", "sum"))
+    partners = flows.drop(index=[WORLD, EU27], errors="ignore")
+    flows = (partners if len(partners) else flows).join(usual)
+    if WORLD in usual.index:
+        middle, spread = usual.loc[WORLD]
+        flows["spread"] = flows["spread"].mask(flows["middle"].isna(), max(spread, PARTNER_SPREAD))
+        flows["middle"] = flows["middle"].fillna(middle)
+    room = PRICE_SPREADS * flows["spread"]
+    far = flows[(np.log(flows["price"]) - flows["middle"]).abs() > room].join(room.rename("room"))
+    is_most = far["musd"].sum() > flows["musd"].sum() / 2
+    return _objection(
+        "Unit values are not those of China's exports",
+        [
+            f"{row.Index} {row.price:,.1f} USD/kg against {np.exp(row.middle - row.room):,.1f} to "
+            f"{np.exp(row.middle + row.room):,.1f}"
+            for row in (far if is_most else far.iloc[:0]).itertuples()
+        ],
+        file,
+        expected="what the same partners paid in the last two years known (the world, where a "
+        f"partner has less than {LEAST_PRICED} months)",
+        remedy=f"{_FLOW_REMEDY} Or the unit of weight or value is another.",
+    )
+
+
+def _monthly_prices(cells: pd.DataFrame) -> pd.DataFrame:
+    """Return value_musd and price in USD/kg by destination and month, where both are known."""
+    measures = ["net_weight_t", "value_musd"]
+    is_month = cells["period_from"].eq(cells["period_to"]) & cells["usable"]
+    ours = cells["commodity"].eq(COMMODITY) & cells["measure"].isin(measures)
+    amounts = cells[ours & is_month & cells["value"].gt(0)].pivot_table(
+        index=["destination", "period_from"], columns="measure", values="value", aggfunc="median"
+    )
+    both = amounts.reindex(columns=measures).dropna()
+    return both.assign(price=1e3 * both["value_musd"] / both["net_weight_t"])
+
+
+def _usual_prices(prices: pd.DataFrame) -> pd.DataFrame:
+    """Return median and spread of the logs of each destination's prices in its last two years."""
+    logs = np.log(prices["price"]).reset_index("period_from")
+    newest = logs.groupby("destination")["period_from"].transform("max")
+    recent = logs[logs["period_from"] > newest - pd.DateOffset(months=24)].groupby("destination")
+    usual = recent["price"].agg(
+        middle="median",
+        spread=lambda own: max(1.4826 * (own - own.median()).abs().median(), LEAST_SPREAD),
+        months="size",
+    )
+    return usual.loc[usual.pop("months") >= LEAST_PRICED]

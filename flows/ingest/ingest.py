@@ -25,10 +25,11 @@ from flows.ingest.sources import (
     known_rows,
     show_received,
 )
+from flows.ingest.unspoken import moved_unspoken
 from sources.checks import objections
 from store.errors import DataError, counted
 from store.facts.batch import Batch, FileRows, WriteReport
-from store.facts.reading import read_vintages
+from store.facts.reading import newest_ingest, read_vintages
 from store.facts.reviews import quarantine_file
 from store.facts.writing import write_batch
 from store.settings import Settings
@@ -56,9 +57,16 @@ def ingest(settings: Settings, request: IngestRequest | None = None) -> WriteRep
         DataError: A guard refuses a file; it is kept in quarantine and nothing is written.
         SourceError: A provider did not deliver; nothing is written.
     """
-    wanted = request or bundled(settings)
-    report = _stored(settings, wanted, is_shown=True)
-    echo(f"ingest    {describe(report, wanted.place, store_of(settings))}")
+    wanted, since = request or bundled(settings), newest_ingest(made_store(settings))
+    report, engine = _stored(settings, wanted, is_shown=True), store_of(settings)
+    echo(f"ingest    {describe(report, wanted.place, engine)}")
+    if report.rows_written.get("observations"):
+        try:
+            moved = moved_unspoken(engine, as_of=utc_now(), since=since)
+        except DataError as err:  # no panel comes of these figures: so says every run
+            moved = str(err)
+        if moved:
+            echo(f"          {moved} Correct them, or the next publication waits for a person.")
     return report
 
 

@@ -20,6 +20,7 @@ from flows.context.console import echo
 from flows.context.provenance import environment, git_commit
 from flows.context.stores import store_of
 from flows.context.workspace import Workspace
+from flows.ingest.unspoken import moved_unspoken
 from flows.publishing.run_config import MAGNETS, RunConfig
 from flows.publishing.table_snapshot import TableSnapshot
 from models.forecasting.plausibility import absurdities, moves, too_far
@@ -76,7 +77,7 @@ def objections(draft: PublicationDraft) -> Message | None:
             "Expected means of members that add up to their sums; nothing was published. "
             "This is a fault of the program: keep its log, and report it."
         )
-    found = tuple(one for one in (*_absurd(draft), _moved(draft)) if one)
+    found = tuple(one for one in (*_absurd(draft), _moved(draft), _unspoken(draft)) if one)
     return sentences(*found) if found else None
 
 
@@ -207,6 +208,16 @@ def _moved(draft: PublicationDraft) -> Message | None:
         return None
     latest = latest_forecast(draft.engine, as_of=draft.as_of, commodity=draft.config.published_as)
     return too_far(moves(draft.table, latest), limit)
+
+
+def _unspoken(draft: PublicationDraft) -> Message | None:
+    """Say what figures since the last publication move of which they say nothing."""
+    known = read_publications(draft.engine, commodity=draft.config.published_as)
+    stands = known["state"].eq("published") & known["as_of"].le(draft.as_of)
+    if draft.panel is None or not stands.any():
+        return None
+    since = json.loads(known.loc[stands, "made_with"].iloc[-1] or "{}").get("ingest")
+    return since and moved_unspoken(draft.engine, as_of=draft.as_of, since=since)
 
 
 @dataclass(slots=True)

@@ -66,6 +66,9 @@ _PART: Final = ["partner", "parts", "period", "measure"]
 """Columns that name one amount of a download: parts are the texts of the columns that split a
 month, such as the customs regime."""
 
+_BOTH: Final = re.compile(r"进出口|imports? ?(/|&|and) ?exports?|exports? ?(/|&|and) ?imports?")
+_IMPORTS: Final = re.compile(r"进口|(?<![a-z])imports?(?![a-z])")
+_EXPORTS: Final = re.compile(r"出口|(?<![a-z])exports?(?![a-z])")
 _MONTH: Final = re.compile(
     r"(?P<year>(?:19|20)\d{2})\s*(?:[-/.年]\s*)?(?P<month>1[0-2]|0?[1-9])\s*月?(?![\d])"
 )
@@ -260,6 +263,7 @@ def _lines(name: str, text: str, problems: Problems) -> list[CustomsLine]:
         for number, cells in records(name, text, mark=mark, remedy="Correct the quoting")
     ]
     start, columns = _headings(name, raw)
+    _refuse_imports(name, [cells for n, cells in raw if n <= start or sum(map(bool, cells)) == 1])
     least = 1 + max(one.place for one in columns if one.heading.meaning in _MEASURES)
     width = 1 + max(one.place for one in columns if one.title)
     lines = []
@@ -273,6 +277,23 @@ def _lines(name: str, text: str, problems: Problems) -> list[CustomsLine]:
             empty = [""] * (len(columns) - len(cells))
             lines.append(CustomsLine(columns, number, (*cells, *empty)))
     return _with_totals_completed(lines)
+
+
+def _refuse_imports(name: str, lines: list[tuple[str, ...]]) -> None:
+    """Refuse a file whose titles, headings or notes, or else its name, tell of imports alone."""
+    for said, where in (
+        (" ".join(map(" ".join, lines)), "titles, headings or notes"),
+        (name, "name"),
+    ):
+        words = _BOTH.sub("", _plain(said))
+        if _EXPORTS.search(words):
+            return
+        if found := _IMPORTS.search(words):
+            raise DataError(
+                f"{name} says {found[0]!r} in its {where}. Expected exports of China (出口), as "
+                "--flow states. Ask the site for exports and load that file, or correct the word; "
+                "nothing was taken over."
+            )
 
 
 def _headings(

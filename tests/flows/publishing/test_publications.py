@@ -25,6 +25,7 @@ from flows.run import run
 from store.errors import DataError
 from store.facts.reading import latest_forecast, read_forecasts
 from store.publications.integrity import read_publications
+from store.publications.panels import NO_PANEL
 from store.settings import Settings
 from tests.data.builders import at
 from tests.flows.conftest import AS_OF, Published
@@ -140,6 +141,26 @@ def test_what_moves_too_far_is_held_and_served_once_it_is_approved(
     assert "tampered" not in alarms(copy)
     assert (copy.reports_dir / LATER).exists()
     assert magnetcast("publications", "verify")[0] == 0
+
+
+@pytest.mark.slow
+def test_a_figure_that_moves_what_it_does_not_speak_of_is_named_and_holds_the_next_publication(
+    copy: Settings, magnetcast: Call
+) -> None:
+    figure = ["--destination", "USA", "--period", "2020-10", "--published-on", "2020-11-10"]
+    named = "New figures (USA 2020-10) move what they say nothing about beyond its 80% band: WLD"
+
+    code, _, err = magnetcast(
+        "ingest", "figure", *figure, "--tonnes", "9012", "--source", "https://example.org/a"
+    )
+
+    assert (code, named in err, "waits for a person" in err) == (0, True, True)
+    made = replace(draft(copy, 1.0, limit=None), as_of=at("2020-11-12"), panel=NO_PANEL)
+    because = objections(made)
+    assert str(because).startswith(named)
+    assert publish(made, because) == 0
+    assert magnetcast("publications", "approve", "2", "--reason", "a licence")[0] == 0
+    assert objections(replace(made, as_of=at("2020-11-13"))) is None
 
 
 @pytest.mark.slow

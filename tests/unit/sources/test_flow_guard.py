@@ -1,3 +1,4 @@
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -5,6 +6,9 @@ from sources.base import SourceInfo
 from sources.checks import objections
 from sources.providers.rows import observations
 from store.facts.batch import FileRows
+from store.vocabulary import COMMODITY
+from tests.data.builders import bundled_world
+from tests.data.store_builders import make_observations
 
 NOW = pd.Timestamp("2026-11-25T08:00:00Z")
 INFO = SourceInfo("customs", completeness=0.6)
@@ -56,3 +60,80 @@ def test_china_is_no_partner_of_its_own_exports() -> None:
     (objection,) = found({**EXPORTS, "CHN": 80.0}, rows(EXPORTS, "2026-08-01", "published_figures"))
 
     assert objection.startswith("China is its own partner in 1 months, which is so of imports only")
+
+
+def priced(*flows: tuple[str, str, float, float]) -> pd.DataFrame:
+    """Build weight and value of flows: partner, month, tonnes, dollars a kilogram."""
+    return make_observations(
+        *(
+            {
+                "destination": partner, "period_from": month, "period_to": month,
+                "measure": measure, "unit": unit, "value": value, "available_at": "2026-11-20",
+                "source": "customs",
+            }
+            for partner, month, tonnes, price in flows
+            for measure, unit, value in (
+                ("net_weight_t", "t", tonnes), ("value_musd", "musd", tonnes * price / 1e3),
+            )
+        )
+    )  # fmt: skip
+
+
+def unusual(new: pd.DataFrame, known: pd.DataFrame) -> list[str]:
+    """Return what is objected to prices."""
+    file = FileRows("customs", "japan.csv", "0", {"observations": new})
+    reasons = objections(file, known=known, info=INFO, now=NOW)
+    return [reason for reason in reasons if reason.startswith("Unit values are not")]
+
+
+MONTHS = [f"{month:%Y-%m}" for month in pd.period_range("2025-07", "2026-07", freq="M")]
+JAPAN = priced(
+    *(("JPN", month, 250.0, 60.0 + 4 * np.sin(at)) for at, month in enumerate(MONTHS)),
+    *(("WLD", month, 5_000.0, 48.0 + at / 4) for at, month in enumerate(MONTHS)),
+)
+
+
+@pytest.mark.parametrize(
+    ("price", "refused"),
+    [(95.0, True), (600.0, True), (6.0, True), (63.0, False), (50.0, False)],
+    ids=["imports", "weights by ten", "values by ten", "a regular month", "a cheap month"],
+)
+def test_one_partner_is_held_against_its_own_prices(price: float, *, refused: bool) -> None:
+    found = unusual(priced(("JPN", "2026-08", 110.0, price)), JAPAN)
+
+    assert bool(found) is refused
+    if refused:
+        assert f"JPN {price:,.1f} USD/kg against 40.2 to 89.5" in found[0]
+        assert "japan.csv of customs" in found[0]
+
+
+def test_a_partner_without_a_past_is_held_against_the_world() -> None:
+    known = bundled_world().observations
+
+    (reason,) = unusual(priced(("JPN", "2026-08", 110.0, 95.0)), known)
+
+    assert "JPN 95.0 USD/kg against 26.7 to 88.8" in reason
+    assert unusual(priced(("JPN", "2026-08", 250.0, 60.0)), known) == []
+
+
+def test_a_table_is_judged_by_most_of_its_value_and_not_by_a_parcel() -> None:
+    small = priced(("JPN", "2026-08", 250.0, 61.0), ("HKG", "2026-08", 15.0, 250.0))
+    imports = priced(("JPN", "2026-08", 110.0, 95.0), ("DEU", "2026-08", 20.0, 60.0))
+
+    assert unusual(small, JAPAN) == []
+    assert len(unusual(imports, JAPAN)) == 1
+
+
+@pytest.mark.slow
+def test_no_price_of_the_bundled_facts_is_unusual() -> None:
+    every = bundled_world().observations
+    ours = every[every["commodity"].eq(COMMODITY) & every["period_from"].eq(every["period_to"])]
+    rows = ours[ours["measure"].isin(["net_weight_t", "value_musd"])]
+    flows = [flow for _, flow in rows.groupby(["destination", "period_from"])]
+    both = [flow for flow in flows if flow["measure"].nunique() == 2]
+
+    assert len(both) == 33
+    for flow in both:
+        known = every[every["period_to"] < flow["period_from"].iloc[0]]
+        cells = flow.drop_duplicates("measure").assign(source="customs", kind="reported")
+        assert unusual(cells, known) == []

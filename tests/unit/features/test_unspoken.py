@@ -1,0 +1,55 @@
+"""Figures that move what they say nothing about."""
+
+import pytest
+
+from features.panel.unspoken import UnspokenMove, unspoken_moves
+from tests.data.builders import at, bundled_world
+from tests.data.store_builders import make_observations
+
+AS_OF = at("2026-11-25")
+
+
+def moved(*figures: tuple[str, str, float], measure: str = "net_weight_t") -> list[UnspokenMove]:
+    new = make_observations(
+        *(
+            {
+                "destination": destination, "measure": measure, "value": tonnes,
+                "period_from": month, "period_to": month, "half_width": 0.5,
+                "available_at": "2026-11-24T08:00:00Z",
+            }
+            for destination, month, tonnes in figures
+        )
+    )  # fmt: skip
+    return unspoken_moves(bundled_world().observations, new, as_of=AS_OF)
+
+
+def test_one_figure_ten_times_too_large_moves_the_world_beyond_its_band() -> None:
+    world, *others = moved(("USA", "2026-08", 6_120.0))
+
+    assert (world.destination, world.month) == ("WLD", "2026-08")
+    assert world.low < 5_545 < world.high < 40_000 < world.after
+    assert world.before == pytest.approx(5_545, abs=60)
+    assert {"DEU", "KOR"} <= {move.destination for move in others}
+    assert "USA" not in {move.destination for move in others}
+
+
+@pytest.mark.parametrize(
+    "figures",
+    [
+        pytest.param([("USA", "2026-08", 622.0)], id="as expected"),
+        pytest.param([("USA", "2026-08", 61.0)], id="a stop of one"),
+        pytest.param([("JPN", f"2026-{m:02d}", 52.0) for m in (8, 9, 10)], id="three months"),
+        pytest.param([("WLD", "2026-08", 1_238.0)], id="a stop of all"),
+    ],
+)
+def test_what_figures_speak_of_may_move_as_far_as_it_does(
+    figures: list[tuple[str, str, float]],
+) -> None:
+    assert moved(*figures) == []
+
+
+def test_nothing_is_moved_where_nothing_was_known_or_nothing_came() -> None:
+    figures = bundled_world().observations
+
+    assert unspoken_moves(figures.iloc[:0], figures, as_of=AS_OF) == []
+    assert unspoken_moves(figures, figures.iloc[:0], as_of=AS_OF) == []
