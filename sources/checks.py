@@ -90,7 +90,7 @@ nobody else knows; in May 2025, the deepest fall so far, it was about 4."""
 PRICE_SPREADS: Final = 4.0
 """Spreads of a partner's own monthly prices within which a price of exports lies..."""
 
-LEAST_SPREAD: Final = 0.10
+LEAST_PRICE_SPREAD: Final = 0.10
 """...which is at least this much (log units), however still the last months were..."""
 
 LEAST_PRICED: Final = 6
@@ -604,7 +604,7 @@ def _usual_prices(prices: pd.DataFrame) -> pd.DataFrame:
     recent = logs[logs["period_from"] > newest - pd.DateOffset(months=24)].groupby("destination")
     usual = recent["price"].agg(
         middle="median",
-        spread=lambda own: max(1.4826 * (own - own.median()).abs().median(), LEAST_SPREAD),
+        spread=lambda own: max(1.4826 * (own - own.median()).abs().median(), LEAST_PRICE_SPREAD),
         months="size",
     )
     return usual.loc[usual.pop("months") >= LEAST_PRICED]
