@@ -564,10 +564,9 @@ def _unusual_prices(file: FileRows, priced: pd.DataFrame, known: pd.DataFrame) -
     flows = fresh.groupby("destination").agg(price=("price", "median"), musd=("value_musd", "sum"))
     partners = flows.drop(index=[WORLD, EU27], errors="ignore")
     flows = (partners if len(partners) else flows).join(usual)
-    if WORLD in usual.index:
-        middle, spread = usual.loc[WORLD]
-        flows["spread"] = flows["spread"].mask(flows["middle"].isna(), max(spread, PARTNER_SPREAD))
-        flows["middle"] = flows["middle"].fillna(middle)
+    world = usual.reindex([WORLD]).iloc[0]
+    flows["spread"] = flows["spread"].fillna(np.maximum(world["spread"], PARTNER_SPREAD))
+    flows["middle"] = flows["middle"].fillna(world["middle"])
     room = PRICE_SPREADS * flows["spread"]
     far = flows[(np.log(flows["price"]) - flows["middle"]).abs() > room].join(room.rename("room"))
     is_most = far["musd"].sum() > flows["musd"].sum() / 2
@@ -602,9 +601,9 @@ def _usual_prices(prices: pd.DataFrame) -> pd.DataFrame:
     logs = np.log(prices["price"]).reset_index("period_from")
     newest = logs.groupby("destination")["period_from"].transform("max")
     recent = logs[logs["period_from"] > newest - pd.DateOffset(months=24)].groupby("destination")
-    usual = recent["price"].agg(
+    usual: pd.DataFrame = recent["price"].agg(
         middle="median",
         spread=lambda own: max(1.4826 * (own - own.median()).abs().median(), LEAST_PRICE_SPREAD),
         months="size",
     )
-    return usual.loc[usual.pop("months") >= LEAST_PRICED]
+    return usual[usual["months"] >= LEAST_PRICED].drop(columns="months")

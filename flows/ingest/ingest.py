@@ -62,7 +62,7 @@ def ingest(settings: Settings, request: IngestRequest | None = None) -> WriteRep
     echo(f"ingest    {describe(report, wanted.place, engine)}")
     if report.rows_written.get("observations"):
         try:
-            moved = moved_unspoken(engine, as_of=utc_now(), since=since)
+            moved = str(moved_unspoken(engine, as_of=utc_now(), since=since) or "")
         except DataError as err:  # no panel comes of these figures: so says every run
             moved = str(err)
         if moved:
