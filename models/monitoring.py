@@ -19,7 +19,7 @@ from store.vocabulary import AGGREGATES, QUANTILE_COLUMNS
 
 Monitor = Literal["score-drift", "coverage-drift"]
 
-LEVEL: Final = 0.01
+_LEVEL: Final = 0.01
 """Significance level of the test of errors."""
 
 MOST_ALIKE: Final = 0.8
@@ -173,7 +173,7 @@ def _unknown(monitor: Monitor, count: int, needed: int) -> Reading:
     return Reading(monitor, np.nan, np.nan, count, fired=False, words=words)
 
 
-def shift_of(values: Floats, recent: int, *, level: float = LEVEL) -> tuple[float, float]:
+def shift_of(values: Floats, recent: int, *, level: float = _LEVEL) -> tuple[float, float]:
     """Return how far the mean of the last values exceeds that of all before, and chance's bound.
 
     Args:

@@ -12,11 +12,12 @@ from flows.analysis.scenario_answers import published_scenario_snapshot
 from flows.context.console import echo
 from flows.context.stores import store_of
 from flows.context.workspace import open_workspace
-from flows.publishing.published_forecasts import NUMBERS, name_of
+from flows.publishing.published_forecasts import name_of
 from flows.publishing.run_config import MAGNETS, RunConfig
 from flows.publishing.table_pipeline import forecast_table_at
 from flows.publishing.table_snapshot import open_table
 from flows.training.predict import made_at
+from models.forecasting.fallback import NUMBERS
 from models.policy.scenario import ScenarioSnapshot, learned_shift, nothing_learned
 from service.scenarios import Compute, ScenarioEngine, WorkedScenario
 from sources.files.csv_table import content_of

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 SHOWN_QUANTILES: Final = ("p90", "p50", "p10")
 """Three lines a month, high above low as in a chart."""
 
-CHAMPION: Final = "champion"
-MISSING: Final = "-"
+_CHAMPION: Final = "champion"
+_MISSING: Final = "-"
 
 
 def forecast_table(forecasts: pd.DataFrame) -> Table:
@@ -78,7 +78,7 @@ def _head(destination: str, forecasts: pd.DataFrame) -> Text:
 
 
 def _exceptions(forecasts: pd.DataFrame) -> dict[str, str]:
-    other = forecasts[forecasts["status"] != CHAMPION]
+    other = forecasts[forecasts["status"] != _CHAMPION]
     why = other["reason"].fillna("") if "reason" in other else pd.Series("", index=other.index)
     status = other["status"].astype(str).where(why == "", other["status"] + " (" + why + ")")
     return {str(d): str(s) for d, s in zip(other["destination"], status, strict=True)}
@@ -92,12 +92,12 @@ def _caption(forecasts: pd.DataFrame) -> Text | None:
 
 def _cutoff(forecasts: pd.DataFrame) -> str:
     """Name the cutoff, or all of them."""
-    return ", ".join(sorted(set(forecasts["cutoff"].astype(str)))) or MISSING
+    return ", ".join(sorted(set(forecasts["cutoff"].astype(str)))) or _MISSING
 
 
 def _figure(value: float | None) -> str:
     """Format tonnes; a month without a forecast is a dash."""
-    return MISSING if value is None or math.isnan(value) else f"{value:,.0f}"
+    return _MISSING if value is None or math.isnan(value) else f"{value:,.0f}"
 
 
 _SHOWN: Final = 10

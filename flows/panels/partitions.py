@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 LOCAL: Final = "local"
 HOST: Final = "127.0.0.1"
-MISSING: Final = "Install it with pip install 'magnetcast[dask]', or forecast the panel as one file"
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +167,10 @@ def _scheduler(dask: str | None) -> Iterator[Any]:
         import dask as library  # noqa: PLC0415 - loaded for folders only
         from distributed import Client, LocalCluster  # noqa: PLC0415
     except ImportError as err:
-        raise DataError(f"A folder is forecast by Dask, which is not here. {MISSING}.") from err
+        raise DataError(
+            "A folder is forecast by Dask, which is not here. Expected it. Install it with pip "
+            "install 'magnetcast[dask]', or forecast the panel as one file."
+        ) from err
     if dask is None:
         with library.config.set(scheduler="synchronous"):
             yield

@@ -17,7 +17,7 @@ from flows.publishing.run_config import RunConfig
 from flows.publishing.table_snapshot import open_table
 from models.forecasting.decomposition import stages_from
 from models.forecasting.evidence_forecaster import TrainedModel
-from models.forecasting.fallback import modelled
+from models.forecasting.fallback import NUMBERS, modelled
 from models.forecasting.model_frame import rows_of
 from models.policy.policy_effect import effect_at
 from models.registry import registry
@@ -26,10 +26,7 @@ from store.facts.evidence import evidence_digests
 from store.facts.reading import latest_forecast, read_forecasts, read_publication
 from store.publications.integrity import recorded_digest
 from store.settings import Settings
-from store.vocabulary import COMMODITY, NOT_REPRODUCED, QUANTILE_COLUMNS
-
-NUMBERS = [*QUANTILE_COLUMNS, "mean"]
-
+from store.vocabulary import COMMODITY, NOT_REPRODUCED
 
 Which: TypeAlias = pd.Timestamp | int
 """How a publication is named: the newest up to a moment (UTC), or by its number."""

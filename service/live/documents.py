@@ -12,6 +12,7 @@ from models.evaluation.scores import Coverage, coverage_of
 from service.http.responses import Record
 from service.wording import name_of
 from store.publications.basis import BASIS_COLUMNS, Basis
+from store.publications.integrity import NUMBERS
 from store.vocabulary import FORECAST_COLUMNS, QUANTILE_COLUMNS
 
 KILOGRAMS: Final = 3
@@ -21,8 +22,6 @@ OVERRIDE_COLUMNS: Final = ("override_t", "override_by", "override_reason")
 """Columns of exports beside those of a forecast file."""
 
 FILE_COLUMNS: Final = ("as_of", *FORECAST_COLUMNS, *OVERRIDE_COLUMNS, *BASIS_COLUMNS)
-
-_NUMBERS: Final = (*QUANTILE_COLUMNS, "mean")
 
 
 def forecast_document(
@@ -127,7 +126,7 @@ def _month(row: Mapping[object, object], meanings: Mapping[str, str]) -> Record:
     return {
         "period": str(row["period"]),
         "horizon": int(str(row["horizon"])),
-        **{name: round(float(str(row[name])), KILOGRAMS) for name in _NUMBERS},
+        **{name: round(float(str(row[name])), KILOGRAMS) for name in NUMBERS},
         "status": str(row["status"]),
         "drivers": [
             {"name": name, "meaning": meanings.get(name, name), "tonnes": tonnes}

@@ -41,7 +41,7 @@ pages = APIRouter(include_in_schema=False, dependencies=[Depends(may_read)])
 
 _MOST: Final = 10**9
 
-COLUMNS: Final = ("publication", "as_of", *FORECAST_COLUMNS)
+_COLUMNS: Final = ("publication", "as_of", *FORECAST_COLUMNS)
 
 Number = Annotated[int, Path(ge=1, le=_MOST)]
 
@@ -58,7 +58,7 @@ async def numbers_route(request: Request, shared: Shared, number: Number) -> Res
     rows, _ = await run_in_threadpool(_publication, shared.live.engine, number)
     name = f"{file_of(rows['commodity'].iloc[0])}_publication_{number}.csv"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return reply(request, csv_answer(records(rows[list(COLUMNS)]), COLUMNS), headers)
+    return reply(request, csv_answer(records(rows[list(_COLUMNS)]), _COLUMNS), headers)
 
 
 def _publication(engine: Engine, number: int) -> tuple[pd.DataFrame, Record]:

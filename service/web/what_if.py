@@ -54,7 +54,7 @@ from service.wording import in_reading_order, name_of, signed_percent, tonnes
 from store.errors import DataError
 from store.vocabulary import QUANTILE_COLUMNS, WORLD
 
-ADDRESS: Final = "/what-if"
+_ADDRESS: Final = "/what-if"
 SCRIPT_ADDRESS: Final = script_address("levers")
 """Of the script that moves the sliders and renews the result."""
 
@@ -180,7 +180,7 @@ def what_if_page(
         "what_if.html.j2",
         publication,
         now=now,
-        here=ADDRESS,
+        here=_ADDRESS,
         view=view,
         name=name_of(view.destination),
         result=result,

@@ -110,7 +110,7 @@ def missing_columns(
     )
 
 
-MISSING: Final = frozenset({"", ".", ":", *MISSING_MARKS})
+_MISSING: Final = frozenset({"", ".", ":", *MISSING_MARKS})
 """What providers write where there is no number, in lower case."""
 
 
@@ -124,7 +124,7 @@ def readable(
     read, broken = frame.copy(), pd.Series(data=False, index=frame.index)
     for name in names:
         cells = frame[name]
-        is_missing = cells.isna() | cells.astype("str").str.strip().str.lower().isin(MISSING)
+        is_missing = cells.isna() | cells.astype("str").str.strip().str.lower().isin(_MISSING)
         values = pd.to_numeric(cells.mask(is_missing), errors="coerce").astype("float64")
         wrong = ~np.isfinite(values) & ~is_missing
         if 2 * wrong.sum() > len(frame):
