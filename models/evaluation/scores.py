@@ -1,10 +1,9 @@
 """How good forecasts were: errors of the median, of the quantiles and of the band.
 
-All against known months. Also how much of a miss carries over to the next months.
+All against published months. Also how much of a miss carries over to the next months.
 """
 
 import math
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,13 +21,10 @@ from store.vocabulary import AGGREGATES, ALL, MAX_HORIZON, QUANTILE_COLUMNS, QUA
 CUTS: Final = ("horizon", "destination", "regime", "cutoff")
 """Columns of cells that a scoreboard is cut by."""
 
-SUMMED: Final = [
+_SUMMED: Final = [
     "tonnes", "absolute_error", "scaled_error", "scaled_quantile_loss", "symmetric_error",
     "is_covered",
 ]  # fmt: skip
-"""What ``totals`` adds up of cells."""
-
-ADDED: Final = [*SUMMED, "cells", "scaled_cells"]
 
 SCOREBOARD_COLUMNS: Final = (
     "model", "kind", "value", "wape", "mase", "sql", "smape", "coverage80", "cells",
@@ -111,53 +107,18 @@ def scoreboard(cells: pd.DataFrame) -> pd.DataFrame:
         |median|), 0 where both are 0; a share, so a hundredth of M3's figure), coverage80 and the
         number of cells. NaN where there is nothing to divide by.
     """
-    counted = _with_symmetric(cells).assign(all="all")
-    return _board(counted.columns, lambda kind: _totals(counted, (kind, "model")))
-
-
-def totals(cells: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
-    """Return sums over cells that scores are shares of; those of parts may be added up.
-
-    Args:
-        cells: As ``cell_scores`` returns; not modified.
-        by: Columns to cut by.
-    """
-    return _totals(_with_symmetric(cells), by).reset_index()
-
-
-def board_of(sums: pd.DataFrame) -> pd.DataFrame:
-    """Return the scoreboard of totals of parts.
-
-    Args:
-        sums: As ``totals`` by model and some of ``CUTS``, one part after the other.
-
-    Returns:
-        As ``scoreboard``, cut by what identifies the totals.
-    """
-    counted = sums.assign(all="all")
-    return _board(counted.columns, lambda kind: counted.groupby([kind, "model"])[ADDED].sum())
-
-
-def _with_symmetric(cells: pd.DataFrame) -> pd.DataFrame:
     size = (cells["tonnes"].abs() + cells["p50"].abs()) / 2.0
     symmetric = (cells["absolute_error"] / size.where(size > 0)).mask(size == 0, 0.0)
-    return cells.assign(symmetric_error=symmetric)
+    counted = cells.assign(all="all", symmetric_error=symmetric)
+    cuts = ("all", *(kind for kind in CUTS if kind in counted))
+    return pd.concat([_cut(counted, kind) for kind in cuts], ignore_index=True)
 
 
-def _totals(cells: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
-    groups = cells.groupby(list(by), sort=True, observed=True)
-    sums = groups[SUMMED].sum()
-    return sums.assign(cells=groups.size(), scaled_cells=groups["scaled_error"].count())
-
-
-def _board(columns: pd.Index, sums_by: Callable[[str], pd.DataFrame]) -> pd.DataFrame:
-    """Return scores by each cut there is, given what gives the totals by it and model."""
-    cuts = ("all", *(kind for kind in CUTS if kind in columns))
-    return pd.concat([_cut(sums_by(kind).reset_index(), kind) for kind in cuts], ignore_index=True)
-
-
-def _cut(sums: pd.DataFrame, kind: str) -> pd.DataFrame:
-    """Return the scores of each model by the values of one column, given ``totals`` by both."""
+def _cut(counted: pd.DataFrame, kind: str) -> pd.DataFrame:
+    """Return the scores of each model by the values of one column."""
+    groups = counted.groupby([kind, "model"], sort=True, observed=True)
+    counts = {"cells": groups.size(), "scaled_cells": groups["scaled_error"].count()}
+    sums = groups[_SUMMED].sum().assign(**counts).reset_index()
     tonnes, cells, scaled = sums["tonnes"], sums["cells"], sums["scaled_cells"]
     table = pd.DataFrame(
         {

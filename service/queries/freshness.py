@@ -46,10 +46,6 @@ class Freshness:
     notices: tuple[str, ...]
     """What a reader must know: stale, late or made by a fallback."""
 
-    @property
-    def is_fresh(self) -> bool:
-        return not self.notices
-
 
 def freshness_of(publication: Publication, *, now: pd.Timestamp) -> Freshness:
     """Return how fresh the newest forecast is.

@@ -88,7 +88,7 @@ def test_data_on_time_by_the_champion_need_no_notice(publication: Publication) -
 
     fresh = freshness_of(good, now=NOW)
 
-    assert fresh.is_fresh
+    assert fresh.notices == ()
     assert fresh.next_month == pd.Timestamp("2026-11-01")
 
 
