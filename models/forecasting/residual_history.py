@@ -140,14 +140,16 @@ class ResidualHistory:
     def trees_weight(self, now: Origin, spec: ModelSpec) -> Floats:
         """Return the weight of the trees beside the experts, by horizon 1 to 18.
 
-        It is learned from the errors of both that are known at ``now``.
+        It is learned from the errors of both that are known at ``now`` and halved every
+        ``spec.trees_half_life`` months ahead, where both err alike.
         """
         trees, experts = (self.residuals(name, now) for name in (TREES, EXPERTS))
         error = np.abs(np.stack([trees.distance, experts.distance], axis=1))
         error *= 0.5 ** (trees.age / spec.calibration_half_life_months)[:, None]
         prior = np.array([spec.trees_prior, 1.0 - spec.trees_prior])
         weights = combination_weights(error, trees.horizon, trust=spec.trust, prior=prior)
-        return np.asarray(weights[is_far(np.arange(1, MAX_HORIZON + 1)), 0])
+        ahead = np.arange(1, MAX_HORIZON + 1)
+        return np.asarray(weights[is_far(ahead), 0] * 0.5 ** (ahead / spec.trees_half_life))
 
 
 def statistical_prediction(model: str, origin: Origin) -> RawPrediction:

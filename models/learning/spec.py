@@ -117,6 +117,9 @@ class ModelSpec(Spec):
         float,
         Bounds(0, 1, "share", "weight of the trees before any error is known, beside the experts"),
     ] = 1.0
+    trees_half_life: Annotated[
+        float, Bounds(0.1, 1_200, "months ahead", "horizon at which that weight is halved")
+    ] = 12.0
     trust: Trust = 0.25
     calibration_half_life_months: Annotated[
         float, Bounds(0.1, 1_200, "months", "age at which an error counts half in the bands")

@@ -250,9 +250,14 @@ def _left(origin: Origin, control: Control, known: Sequence[Control], draw: Draw
         count=draw.count,
         seed=draw.seed,
     )
-    left = left ** np.exp(-control.since_end(origin.targets) / FADING)
+    left = left ** (np.exp(-control.since_end(origin.targets) / FADING) * _foreseen(origin))
     covered = _share_draws(control, _already(control, known), draw)
     return np.asarray(1.0 - covered[:, :, None] * (1.0 - left))
+
+
+def _foreseen(origin: Origin) -> Floats:
+    """Return by target how far what a control holds back is foreseen at all, 1 in this month."""
+    return np.asarray(0.5 ** (np.maximum(origin.targets - origin.today, 0) / HALF_AHEAD))
 
 
 def _already(control: Control, known: Sequence[Control]) -> Floats:
@@ -280,6 +285,10 @@ def _share_draws(control: Control, already: Floats, draw: DrawSettings) -> Float
 
 HALF_SEEN: Final = 6.0
 """Months that felt a control after which the ordinary model has half the say."""
+
+HALF_AHEAD: Final = 6.0
+"""Months ahead of today at which half of what a control holds back counts, in logs: until then it
+may be eased, suspended or worked around. Source: docs/adr/0066-the-year-ahead.md."""
 
 WITHOUT_SPREAD: Final = 0.15
 """Spread of the level before a control as a forecast of months without it, log units."""
@@ -414,6 +423,7 @@ def _instead(
         seed=draw.seed,
     )
     held = np.minimum(1.0 - freed, np.exp(-control.since_end(origin.targets) / FADING))
+    held = held * _foreseen(origin)
     left = np.where(left < 1.0, left**held, left)
     random = np.random.default_rng([draw.seed, 2])
     apart = random.standard_normal((draw.count, len(rows) + 1, 1))
