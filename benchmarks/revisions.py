@@ -72,7 +72,8 @@ def sizes(steps: pd.DataFrame) -> pd.DataFrame:
     ]
     order = {f"{low}-{high}": place for place, (low, high) in enumerate(AHEAD)}
     return pd.DataFrame(rows).sort_values(
-        ["scope", "months ahead"], key=lambda c: c.map({**order, **{s: i for i, s in enumerate(SCOPES)}})
+        ["scope", "months ahead"],
+        key=lambda c: c.map({**order, **{s: i for i, s in enumerate(SCOPES)}}),
     )
 
 
@@ -84,7 +85,9 @@ def correlation(steps: pd.DataFrame) -> float:
 
 
 def errors(cells: pd.DataFrame) -> pd.DataFrame:
-    own = cells.loc[(cells["model"] == MODEL) & ~cells["destination"].isin(set(AGGREGATES) - {WORLD})]
+    own = cells.loc[
+        (cells["model"] == MODEL) & ~cells["destination"].isin(set(AGGREGATES) - {WORLD})
+    ]
     error = (np.log(np.maximum(own["tonnes"], 1.0)) - np.log(np.maximum(own["p50"], 1.0))).abs()
     scope = own["destination"].where(own["destination"].isin([WORLD, "USA"]), "others")
     table = error.groupby([scope, own["horizon"].map(group_of)]).agg(["mean", "size"])

@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 
 from features.months import Months, lunar_new_year_days, month_starts
-from features.origin import LEVEL_MONTHS, Feature, Origin
+from features.origin import Feature, Origin
 from store.arrays import Floats
 
 
@@ -22,31 +22,20 @@ FEATURES: Final = (
         "days of the target month within the standstill around Lunar New Year",
     ),
     _entry(
-        "lunar_new_year_change_days", "days", "those days less their mean over the level's months"
-    ),
-    _entry(
         "lunar_new_year_shift_days", "days", "those days less those of the same month a year before"
     ),
-    _entry("is_joint_release", "0 or 1", "January and February, which customs publish together"),
 )
-
-JOINT_MONTHS: Final = 2
-"""January and February, which customs publish together."""
 
 
 def compute(origin: Origin) -> dict[str, Floats]:
     """Return the calendar features, each 1 x targets."""
     targets = origin.targets
-    month = targets % 12 + 1
     standstill = lunar_new_year_days(targets)
-    recent = lunar_new_year_days(np.arange(origin.cutoff - LEVEL_MONTHS + 1, origin.cutoff + 1))
     values = {
-        "month_of_year": month.astype(float),
+        "month_of_year": targets % 12 + 1.0,
         "weekdays": _weekdays(targets),
         "lunar_new_year_days": standstill,
-        "lunar_new_year_change_days": standstill - recent.mean(),
         "lunar_new_year_shift_days": standstill - lunar_new_year_days(targets - 12),
-        "is_joint_release": (month <= JOINT_MONTHS).astype(float),
     }
     return {name: value[None, :] for name, value in values.items()}
 

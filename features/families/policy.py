@@ -1,4 +1,4 @@
-"""Policy features: acts on a destination in the target month, and the effect of earlier ones.
+"""Policy features: acts on a destination in the target month.
 
 All as known at the origin. The strength of an act follows from the act itself by
 ``features.families.policy``, never from ``severity``, which was rated afterwards. See
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from features.months import Months, month_numbers, month_starts
 from features.origin import LEVEL_MONTHS, Feature, Origin
-from store.arrays import Flags, Floats, Ints
+from store.arrays import Flags, Floats
 
 INSTRUMENT_STRENGTH: Final = {
     "export_ban": 1.0,
@@ -115,9 +115,6 @@ FEATURES: Final = (
         "export controls, bans and lists in force in the target month",
     ),
     _entry(
-        "policy_tariff_exposure", "strength", "restrictive tariff acts in force in the target month"
-    ),
-    _entry(
         "policy_easing_exposure",
         "strength",
         "licence relaxations, truces and other easing in force then",
@@ -133,45 +130,13 @@ FEATURES: Final = (
         "easing exposure of the target month less that of the level's months",
     ),
     _entry(
-        "policy_unseen_control",
-        "strength",
-        "controls in force then that no month up to the cutoff has felt",
-    ),
-    _entry(
         "policy_threat",
         "strength",
         "restrictive acts announced but not in force in the target month",
     ),
-    _entry(
-        "policy_months_since_shock",
-        "months",
-        "target month less the month of the last strong control, 36 if none",
-    ),
-    _entry(
-        "policy_fall_log",
-        "log ratio",
-        "lowest month since that control to the six months before it",
-    ),
-    _entry("policy_recovery_log", "log ratio", "level to the six months before that control"),
-    _entry(
-        "policy_relaxations_12m",
-        "acts",
-        "licence relaxations announced in the year before the origin's last month",
-    ),
-    _entry(
-        "policy_suspension_ends_months",
-        "months",
-        "months from the target to the announced end of a suspension, 12 if none",
-    ),
 )
 
 
-MOSTLY: Final = 0.5
-"""Share of a series an act must affect to be a shock to it."""
-
-NEVER_MONTHS: Final = 36
-_AHEAD_MONTHS: Final = 12
-BEFORE_SHOCK_MONTHS: Final = 6
 _OPEN: Final = pd.Timestamp("2100-01-01")
 
 
@@ -183,18 +148,13 @@ def compute(origin: Origin) -> dict[str, Floats]:
     control = acts.chosen(CONTROLS, "restrictive")
     tariff = acts.chosen(TARIFF_ACTS, "restrictive")
     easing = acts.chosen(tuple(INSTRUMENT_STRENGTH), "easing")
-    values = {
+    return {
         "policy_control_exposure": acts.exposure(control),
-        "policy_tariff_exposure": acts.exposure(tariff),
         "policy_easing_exposure": acts.exposure(easing),
         "policy_control_change": acts.change(control),
         "policy_easing_change": acts.change(easing),
-        "policy_unseen_control": acts.exposure(control & (acts.start > origin.cutoff)),
         "policy_threat": acts.threat(control | tariff),
-        "policy_relaxations_12m": acts.relaxations(origin.cutoff),
-        "policy_suspension_ends_months": acts.suspension_ends(),
     }
-    return values | _since_shock(origin, acts, control)
 
 
 class _Acts:
@@ -234,26 +194,6 @@ class _Acts:
         weight = np.where(acts, self.strength, 0.0)[:, None] * waiting
         return np.asarray(self.reach @ weight)
 
-    def relaxations(self, cutoff: int) -> Floats:
-        """Return licence relaxations announced within a year up to the origin, series x 1."""
-        announced = month_numbers(self.events["announced_on"])
-        eased = self.chosen(("export_licence_relaxation",), "easing")
-        recent = eased & (announced > cutoff - 12)
-        return np.asarray(self.reach @ recent.astype(float))[:, None]
-
-    def suspension_ends(self) -> Floats:
-        """Return months from each target to the first announced end of a suspension, at most 12."""
-        ends = self.events["suspended_to"]
-        month = month_numbers(ends.fillna(_OPEN))
-        wait = month[:, None] + 1 - self.origin.targets[None, :]
-        wait = np.where(
-            (wait >= -_AHEAD_MONTHS) & ends.notna().to_numpy()[:, None], wait, _AHEAD_MONTHS
-        )
-        affected = self.reach > 0
-        far = np.where(affected[:, :, None], wait[None, :, :], _AHEAD_MONTHS)
-        nearest: Floats = far.min(axis=1, initial=_AHEAD_MONTHS).astype(float)
-        return np.clip(nearest, -_AHEAD_MONTHS, _AHEAD_MONTHS)
-
 
 def _reach(events: pd.DataFrame, origin: Origin) -> Floats:
     """Return which series each act affects, series x acts; aggregates by their members' weight."""
@@ -289,35 +229,3 @@ def _overlap(start: Dates, end: Dates, months: Months) -> Floats:
     days: Floats = np.maximum((high - low).astype(float), 0.0)
     length: Floats = (after - first).astype(float)
     return days / length
-
-
-def _since_shock(origin: Origin, acts: _Acts, control: Flags) -> dict[str, Floats]:
-    """Return the time since the last strong control on each series, its fall since and recovery."""
-    strong = control & (acts.strength >= STRONG)
-    bound = np.where(strong[None, :] & (acts.reach > MOSTLY), acts.start[None, :], -1)
-    bound = np.where(bound <= origin.targets[-1], bound, -1)
-    shock = bound.max(axis=1, initial=-1)
-    since = np.where(shock[:, None] >= 0, origin.targets[None, :] - shock[:, None], NEVER_MONTHS)
-    felt = np.where(bound <= origin.cutoff, bound, -1).max(axis=1, initial=-1)
-    fall, recovery = _fall_and_recovery(origin, felt)
-    return {
-        "policy_months_since_shock": np.clip(since, -_AHEAD_MONTHS, NEVER_MONTHS).astype(float),
-        "policy_fall_log": fall[:, None],
-        "policy_recovery_log": recovery[:, None],
-    }
-
-
-def _fall_and_recovery(origin: Origin, shock: Ints) -> tuple[Floats, Floats]:
-    months = origin.first + np.arange(origin.tonnes.shape[1])[None, :]
-    at = shock[:, None]
-    before = (months >= at - BEFORE_SHOCK_MONTHS) & (months < at)
-    since = (months >= at) & (at >= 0)
-    known = np.isfinite(origin.tonnes)
-    count = (before & known).sum(axis=1)
-    base = np.where(before & known, origin.tonnes, 0.0).sum(axis=1) / np.maximum(count, 1)
-    lowest = np.where(since & known, origin.tonnes, np.inf).min(axis=1)
-    offset = origin.offset
-    seen = (shock >= 0) & (count > 0) & np.isfinite(lowest)
-    fall = np.log((np.where(seen, lowest, 0.0) + offset) / (base + offset))
-    recovery = np.log((origin.level + offset) / (base + offset))
-    return np.where(seen, fall, 0.0), np.where(seen, recovery, 0.0)

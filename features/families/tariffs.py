@@ -37,15 +37,9 @@ FEATURES: Final = (
     ),
     _entry("tariff_gap_pct", "points", "rate less the mean of the other importers' rates"),
     _entry(
-        "tariff_next_change_pct",
-        "points",
-        "next announced change after the target month",
-        falls=False,
-    ),
-    _entry(
         "tariff_next_change_months",
         "months",
-        "months from the target to that change, 12 if none",
+        "months from the target to the next announced change, 12 if none",
         falls=False,
     ),
 )
@@ -79,7 +73,6 @@ def compute(origin: Origin) -> dict[str, Floats]:
         axis=1
     )
     others = _others(rate)
-    change, wait = _next_change(rates.mean, column)
     return {
         "tariff_rate_pct": rate,
         "tariff_peak_pct": rates.peak[:, column],
@@ -87,8 +80,7 @@ def compute(origin: Origin) -> dict[str, Floats]:
         **{f"tariff_change_{lag}m_pct": rate - rates.mean[:, column - lag] for lag in (1, 3, 12)},
         "tariff_change_level_pct": rate - recent[:, None],
         "tariff_gap_pct": rate - others,
-        "tariff_next_change_pct": change,
-        "tariff_next_change_months": wait,
+        "tariff_next_change_months": _wait(rates.mean, column),
     }
 
 
@@ -185,13 +177,8 @@ def _others(rate: Floats) -> Floats:
     return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
-def _next_change(mean: Floats, column: Ints) -> tuple[Floats, Floats]:
-    """Return size of the first change after each target month, and the months until it."""
+def _wait(mean: Floats, column: Ints) -> Floats:
+    """Return the months from each target to the first change after it."""
     ahead = np.stack([mean[:, column + k] for k in range(LOOK_AHEAD + 1)], axis=-1)
-    steps = np.diff(ahead, axis=-1)
-    moved = np.abs(steps) > SMALLEST_CHANGE
-    first = moved.argmax(axis=-1)
-    change = np.take_along_axis(steps, first[..., None], axis=-1)[..., 0]
-    found = moved.any(axis=-1)
-    wait = np.where(found, first + 1.0, float(LOOK_AHEAD))
-    return np.where(found, change, 0.0), wait
+    moved = np.abs(np.diff(ahead, axis=-1)) > SMALLEST_CHANGE
+    return np.where(moved.any(axis=-1), moved.argmax(axis=-1) + 1.0, float(LOOK_AHEAD))

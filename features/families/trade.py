@@ -92,8 +92,6 @@ FEATURES: Final = (
     _entry(
         "others_momentum_3m_log", "log ratio", "the same for the world without the series", "world"
     ),
-    _entry("zero_streak_months", "months", "months without shipments up to the cutoff"),
-    _entry("zero_share_24m", "share", "months without shipments in two years"),
     _entry("level_log", "log tonnes", "size of the series"),
     _entry("late_months", "months", "complete months the evidence does not reach yet"),
     _entry("recent_stderr_log", "log", "mean standard error of the last three months"),
@@ -218,14 +216,10 @@ def _world(history: _Logs, origin: Origin, season_step: Floats) -> dict[str, Flo
 
 
 def _quality(origin: Origin) -> dict[str, Floats]:
-    """Return how well the last months of each series are known, and how often they are zero."""
+    """Return how well the last months of each series are known."""
     months = origin.tonnes.shape[1]
-    is_zero = origin.tonnes <= 0.0
     seen = np.where(origin.is_observed, np.arange(months), -1).max(axis=1)
-    moved = np.where(~is_zero & np.isfinite(origin.tonnes), np.arange(months), -1).max(axis=1)
     return {
-        "zero_streak_months": np.minimum(months - 1 - moved, 24).astype(float),
-        "zero_share_24m": is_zero[:, -24:].mean(axis=1),
         "level_log": np.log(origin.level + origin.offset),
         "late_months": np.full(len(seen), float(origin.late_months)),
         "recent_stderr_log": origin.recent_stderr,

@@ -29,6 +29,7 @@ from models.evaluation.scores import (
     carry_over,
     coverage_scores,
     error_copula,
+    group_scores,
     scoreboard,
     sum_cells,
     together,
@@ -92,7 +93,7 @@ def record(workspace: Workspace, result: Backtest) -> None:
     tags = {"flow": "backtest", **made_tags(workspace)}
     with open_run(workspace.settings, name="backtest", tags=tags):
         mlflow.log_params(workspace.spec.choices)
-        mlflow.log_metrics(own_metrics(result.scores))
+        mlflow.log_metrics(own_metrics(result.scores) | group_metrics(result))
         log_dataset(workspace)
         log_table(result.scores, "scores.csv")
         log_table(result.cells, CELLS)
@@ -144,6 +145,7 @@ def kept_scores(result: Backtest) -> pd.DataFrame:
     sums = sum_cells(result.cells, error_copula(own).carry)
     parts = [
         result.scores,
+        group_scores(result.cells),
         coverage_scores(result.cells),
         coverage_scores(sums, SUM_COVERAGE),
         carried(own),
@@ -185,6 +187,21 @@ def own_metrics(scores: pd.DataFrame) -> dict[str, float]:
     own = scores.loc[scores["model"] == MODEL]
     names = own["metric"].str.cat(own["scope"], sep="_")
     return dict(zip(names, own["value"].astype(float), strict=True))
+
+
+def group_metrics(result: Backtest) -> dict[str, float]:
+    """Return error and loss by horizon group, the model's and the seasonal naive's."""
+    found = group_scores(result.cells)
+    if found.empty:
+        return {}
+    shown = found.loc[
+        found["metric"].isin(["wape", "sql"]) & found["model"].isin([MODEL, REFERENCE])
+    ]
+    return {
+        f"{row.metric}_{row.scope}_{row.horizon_from}-{row.horizon_to}"
+        f"{'' if row.model == MODEL else f'_{REFERENCE}'}": float(row.value)
+        for row in shown.itertuples()
+    }
 
 
 def log_dataset(workspace: Workspace) -> None:

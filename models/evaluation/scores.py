@@ -16,7 +16,7 @@ from models.forecasting.forecaster import MODEL, REFERENCE, SPEAKER
 from models.forecasting.joint_paths import ErrorCopula, quantiles_of_sums
 from models.policy.drawing import ranks_within
 from store.arrays import Floats
-from store.vocabulary import AGGREGATES, ALL, MAX_HORIZON, QUANTILE_COLUMNS, QUANTILES
+from store.vocabulary import AGGREGATES, ALL, MAX_HORIZON, QUANTILE_COLUMNS, QUANTILES, WORLD
 
 CUTS: Final = ("horizon", "destination", "regime", "cutoff")
 """Columns of cells that a scoreboard is cut by."""
@@ -266,6 +266,22 @@ def sum_cells(cells: pd.DataFrame, carry: float) -> pd.DataFrame:
 
 HORIZON_GROUPS: Final = ((1, 3), (4, 6), (7, 12), (13, MAX_HORIZON))
 """First and last month ahead of each group."""
+
+GROUPED_SCOPES: Final = (ALL, WORLD, "USA")
+"""Scopes that are scored by group too: of others too few months are published."""
+
+
+def group_scores(cells: pd.DataFrame) -> pd.DataFrame:
+    """Return ``summarise`` by horizon group, of all destinations together, the world and the USA.
+
+    Without the share within the band, which ``coverage_scores`` has.
+    """
+    if cells.empty:
+        return cells
+    groups = [one for one in HORIZON_GROUPS if cells["horizon"].between(*one).any()]
+    found = pd.concat([summarise(cells, horizons=group) for group in groups])
+    return found.loc[found["scope"].isin(GROUPED_SCOPES) & found["metric"].ne("coverage80")]
+
 
 FEWEST: Final = 20
 """Scored forecasts below which a destination is not judged alone."""

@@ -162,8 +162,9 @@ def _months(first: int, last: int) -> str:
     return str(first) if first == last else f"{first}-{last}"
 
 
-def _reading_order(row: ScoreRow) -> tuple[int, int, bool, str]:
-    """Order by scope as people read it, then horizon, ours before the yardsticks."""
+def _reading_order(row: ScoreRow) -> tuple[int, int, int, bool, str]:
+    """Order by scope as people read it, then horizon, wide ranges first; ours before others."""
     scopes = [ALL, *DESTINATION_NAMES]
     place = scopes.index(row.scope) if row.scope in scopes else len(scopes)
-    return place, int(row.months.split("-")[0]), row.yardstick, row.model
+    first, last = int(row.months.split("-")[0]), int(row.months.split("-")[-1])
+    return place, first, -last, row.yardstick, row.model

@@ -37,9 +37,6 @@ def test_calendar_features_of_a_february() -> None:
     assert february["weekdays"] == 20.0
     assert february["lunar_new_year_days"] == 10.0
     assert february["lunar_new_year_shift_days"] == 10.0 - 16.0
-    assert february["lunar_new_year_change_days"] == pytest.approx(10.0 - 16.0 / 12)
-    assert february["is_joint_release"] == 1.0
-    assert rows.set_index("month_of_year").loc[3.0, "is_joint_release"] == 0.0
 
 
 def test_months_are_numbered_without_gaps() -> None:

@@ -3,6 +3,7 @@ import pytest
 
 from models.evaluation.scores import (
     cell_scores,
+    group_scores,
     scoreboard,
     summarise,
 )
@@ -113,3 +114,26 @@ def test_cells_without_a_scale_count_in_the_other_scores_of_a_scoreboard() -> No
     unscaled = row_of(board, "lightgbm", "destination", "DEU")
     assert unscaled[["mase", "sql"]].isna().all()
     assert unscaled["wape"] == everything["wape"]
+
+
+def test_each_group_of_months_ahead_is_scored_beside_the_naive() -> None:
+    later = pd.DataFrame(
+        [
+            said("magnetcast", JUNE, 2, [10, 20, 30, 40, 50, 60, 70]),
+            said("seasonal_naive", JUNE, 2, [20, 30, 40, 50, 60, 70, 80]),
+            said("magnetcast", MAY, 9, [60, 70, 80, 90, 100, 110, 120]),
+            said("seasonal_naive", MAY, 9, [40, 50, 60, 70, 80, 90, 100]),
+        ]
+    ).astype(dict.fromkeys(QUANTILE_COLUMNS, float))
+    found = group_scores(cell_scores(later, TRUTH, SCALE))
+
+    error = found.loc[found["metric"].eq("wape") & found["scope"].eq("ALL")]
+    by_group = error.set_index(["model", "horizon_from", "horizon_to"])["value"].to_dict()
+    assert by_group == pytest.approx(
+        {
+            ("magnetcast", 1, 3): 10 / 50,
+            ("seasonal_naive", 1, 3): 0.0,
+            ("magnetcast", 7, 12): 10 / 100,
+            ("seasonal_naive", 7, 12): 30 / 100,
+        }
+    )

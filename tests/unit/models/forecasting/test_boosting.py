@@ -9,7 +9,7 @@ from models.forecasting.model_frame import TrainingSet, fit_heads
 from models.learning.calibration import texts_of
 from tests.data.builders import QUICK
 
-NAMES = ("horizon", "tonnes_lag_1m_log", "tariff_rate_pct", "tariff_next_change_pct")
+NAMES = ("horizon", "tonnes_lag_1m_log", "tariff_rate_pct", "tariff_next_change_months")
 
 
 @cache
