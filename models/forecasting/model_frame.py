@@ -31,8 +31,9 @@ class TrainingSet(TrainingRows):
     """Rows of (series, past origin, target month).
 
     The target is the log ratio of the month to the base of the forecast
-    (``features.build.base_of``). Weights are about one on average, small for uncertain cells and
-    old origins.
+    (``features.build.base_of``); of an estimated month a draw within its standard error, so that
+    heads learn how far months lie apart, not how smooth estimates are. Weights are about one on
+    average, small for uncertain cells and old origins.
     """
 
     names: tuple[str, ...]
@@ -107,7 +108,9 @@ def _rows_of(
     names, block = feature_block(origin)
     age = (now.cutoff - origin.cutoff) / spec.half_life_months
     certainty = spec.cell_noise**2 / (spec.cell_noise**2 + stderr[usable] ** 2)
-    return names, block[usable], ratio[usable], certainty * 0.5**age
+    drawn = np.random.default_rng([spec.seed, origin.cutoff]).standard_normal(ratio.shape)
+    target = (ratio + stderr * drawn)[usable]
+    return names, block[usable], target, certainty * 0.5**age
 
 
 _MONOTONE: Final = {feature.name: feature.monotone for feature in ALL_FEATURES}
