@@ -96,13 +96,13 @@ def counts() -> Iterator[tuple[str, int, int | None, str]]:
 
 
 BUDGET: Final = {
-    "product lines": 51_870,
-    "product modules": 304,
-    "classes": 1,
-    "constants": 27,
+    "product lines": 50_640,
+    "product modules": 285,
+    "classes": 0,
+    "constants": 22,
     "words": 0,
-    "tests": 32_750,
-    "benchmarks": 4_600,
+    "tests": 33_000,
+    "benchmarks": 4_720,
 }
 """The figures reached and one percent; 48,000 lines and 290 modules of product are the aim."""
 

@@ -32,7 +32,7 @@ def compute(origin: Origin) -> dict[str, Floats]:
     targets = origin.targets
     standstill = lunar_new_year_days(targets)
     values = {
-        "month_of_year": targets % 12 + 1.0,
+        "month_of_year": (targets % 12 + 1).astype(float),
         "weekdays": _weekdays(targets),
         "lunar_new_year_days": standstill,
         "lunar_new_year_shift_days": standstill - lunar_new_year_days(targets - 12),

@@ -194,14 +194,15 @@ def group_metrics(result: Backtest) -> dict[str, float]:
     found = group_scores(result.cells)
     if found.empty:
         return {}
-    shown = found.loc[
-        found["metric"].isin(["wape", "sql"]) & found["model"].isin([MODEL, REFERENCE])
-    ]
-    return {
-        f"{row.metric}_{row.scope}_{row.horizon_from}-{row.horizon_to}"
-        f"{'' if row.model == MODEL else f'_{REFERENCE}'}": float(row.value)
-        for row in shown.itertuples()
-    }
+    own, naive = (found.loc[found["model"].eq(name)] for name in (MODEL, REFERENCE))
+    return _group_metrics(own, "") | _group_metrics(naive, f"_{REFERENCE}")
+
+
+def _group_metrics(scores: pd.DataFrame, suffix: str) -> dict[str, float]:
+    shown = scores.loc[scores["metric"].isin(["wape", "sql"])]
+    columns = ("metric", "scope", "horizon_from", "horizon_to", "value")
+    rows = zip(*(shown[name] for name in columns), strict=True)
+    return {f"{what}_{scope}_{low}-{high}{suffix}": value for what, scope, low, high, value in rows}
 
 
 def log_dataset(workspace: Workspace) -> None:
