@@ -7,7 +7,6 @@ import shutil
 import socket
 import subprocess
 import threading
-import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -89,15 +88,8 @@ def started(port: int, name: str, *words: str) -> Iterator[None]:
 
 
 def until_open(port: int) -> None:
-    end = time.monotonic() + WAIT_S
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port)).close()
-        except OSError:
-            assert time.monotonic() < end
-            time.sleep(0.05)
-        else:
-            return
+    with httpx.Client(transport=httpx.HTTPTransport(retries=6)) as client:
+        client.get(f"http://127.0.0.1:{port}/", timeout=WAIT_S)
 
 
 def asked(port: int, count: int) -> list[httpx.Response]:

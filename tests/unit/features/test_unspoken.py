@@ -46,10 +46,3 @@ def test_what_figures_speak_of_may_move_as_far_as_it_does(
     figures: list[tuple[str, str, float]],
 ) -> None:
     assert moved(*figures) == []
-
-
-def test_nothing_is_moved_where_nothing_was_known_or_nothing_came() -> None:
-    figures = bundled_world().observations
-
-    assert unspoken_moves(figures.iloc[:0], figures, as_of=AS_OF) == []
-    assert unspoken_moves(figures, figures.iloc[:0], as_of=AS_OF) == []

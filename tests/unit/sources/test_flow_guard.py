@@ -117,11 +117,10 @@ def test_a_partner_without_a_past_is_held_against_the_world() -> None:
 
 
 def test_a_table_is_judged_by_most_of_its_value_and_not_by_a_parcel() -> None:
-    small = priced(("JPN", "2026-08", 250.0, 61.0), ("HKG", "2026-08", 15.0, 250.0))
-    imports = priced(("JPN", "2026-08", 110.0, 95.0), ("DEU", "2026-08", 20.0, 60.0))
+    japan, parcel = ("JPN", "2026-08", 250.0, 61.0), ("HKG", "2026-08", 15.0, 250.0)
 
-    assert unusual(small, JAPAN) == []
-    assert len(unusual(imports, JAPAN)) == 1
+    assert unusual(priced(japan, parcel), JAPAN) == []
+    assert len(unusual(priced(("JPN", "2026-08", 110.0, 95.0), parcel), JAPAN)) == 1
 
 
 @pytest.mark.slow
