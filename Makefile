@@ -96,9 +96,9 @@ docs-test: setup  ## Follow every command of the documentation on the bundled fa
 lock: | $(filter .uv/bin/uv,$(UV))  ## Resolve the packages anew, with all extras but `pretrained`
 	$(UV) pip compile --quiet pyproject.toml --extra dask --extra dev --universal --python-version 3.11 --generate-hashes --no-header --output-file requirements.lock
 
-bench: bench-evidence bench-magnets bench-coverage bench-accuracy bench-mirror bench-policy-value  ## Re-measure accuracy (bench-speed, -run, -service, -store, -scale and -kills measure time and harm)
+bench: bench-evidence bench-magnets bench-revisions bench-coverage bench-accuracy bench-mirror bench-policy-value  ## Re-measure accuracy (bench-speed, -run, -service, -store, -scale and -kills measure time and harm)
 
-bench-evidence bench-magnets bench-coverage bench-accuracy bench-mirror bench-speed bench-run bench-scale: bench-%: setup
+bench-evidence bench-magnets bench-revisions bench-coverage bench-accuracy bench-mirror bench-speed bench-run bench-scale: bench-%: setup
 	$(PY) benchmarks/$*.py
 
 bench-kills: setup

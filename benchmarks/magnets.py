@@ -13,7 +13,7 @@ from features.history import EvidenceHistory
 from features.months import month_label, month_number
 from flows.cli.options import moment
 from models.evaluation.backtest import Backtest, backtest_evidence
-from models.evaluation.scores import summarise
+from models.evaluation.scores import GROUPED_SCOPES, HORIZON_GROUPS, group_scores, summarise
 from models.executor import LocalExecutor
 from models.forecasting.evidence_forecaster import (
     EvidenceForecaster,
@@ -112,6 +112,24 @@ def score_lines(result: Backtest) -> list[str]:
     return [*lines, "## Where it loses", *page.prose(LOSS_TEXT), "", *(losses or ["- nowhere"])]
 
 
+def group_lines(result: Backtest) -> list[str]:
+    """Return error and loss by months ahead, a row a scope and model."""
+    found = group_scores(result.cells)
+    rows = []
+    for scope in GROUPED_SCOPES:
+        for model in ORDER:
+            part = found.loc[found["scope"].eq(scope) & found["model"].eq(model)]
+            value = part.set_index(["horizon_from", "metric"])["value"]
+            row = {"scope": scope, "model": model}
+            for low, high in HORIZON_GROUPS:
+                row[f"{low}-{high}"] = f"{value[low, 'wape']:.1%}, {value[low, 'sql']:.2f}"
+            rows.append(row)
+    counts = found.loc[found["scope"].eq("ALL") & found["model"].eq(MODEL)]
+    cells = counts.groupby("horizon_from")["cells"].max().tolist()
+    note = f"Error and loss by months ahead; of all, {cells} cells."
+    return ["", "## By months ahead", *page.prose(note), *page.table(pd.DataFrame(rows))]
+
+
 def forecast(history: EvidenceHistory, as_of: pd.Timestamp, spec: ModelSpec) -> pd.DataFrame:
     """Return features and forecast of every series and month, as `magnetcast predict` does."""
     origin = history.origin(as_of)
@@ -171,7 +189,7 @@ def main() -> None:
         f"Data: the bundled facts as known on {chosen.as_of}. Choices of the model: {spec.digest}.",
     )
     lines += page.prose(INTRODUCTION)
-    lines += score_lines(result)
+    lines += score_lines(result) + group_lines(result)
     lines += ["", "## The shock of 2025", *page.prose(SHOCK_TEXT)]
     lines += page.table(shock_text(history, as_of, spec))
     page.write("magnets.md", lines)
