@@ -28,7 +28,7 @@ from models.reconciliation.reconcile import coherent_factors
 from models.registry import served
 from models.registry.served import NORMAL_80, TREES_WEIGHT, HeadValues
 from models.statistical.experts import BASELINES
-from store.arrays import Floats
+from store.arrays import Flags, Floats
 from store.errors import DataError
 from store.vocabulary import COMMODITY, QUANTILE_COLUMNS
 
@@ -137,6 +137,14 @@ def coherent(table: pd.DataFrame, origin: Origin) -> pd.DataFrame:
     return table[[*QUANTILE_COLUMNS, "mean"]].mul(factor, axis=0)
 
 
+def _settled(origin: Origin) -> Flags:
+    """Tell of each series and target, flat, whether a figure after the cutoff settles it."""
+    found = np.zeros((len(origin.series), len(origin.targets)), dtype=bool)
+    if origin.later is not None:
+        found[origin.later.row, origin.later.column] = True
+    return found.reshape(-1)
+
+
 def answered(table: pd.DataFrame, effect: PolicyEffect, origin: Origin) -> pd.DataFrame:
     """Return a coherent forecast with the effect of policies and later figures, coherent again.
 
@@ -228,6 +236,7 @@ class FittedEvidence:
     def compare(self) -> pd.DataFrame:
         """Return the forecasts of the model, its parts and the baselines, all coherent.
 
+        Without months that figures have settled: they are no forecasts.
         They are added to the residual history, so a backtest runs its origins one after the other.
 
         Returns:
@@ -242,7 +251,8 @@ class FittedEvidence:
                 tables.append(self._answered(table).assign(model=MODEL))
             tables.append(table.assign(model=UNANSWERED if model == MODEL else model))
             self.forecaster.residuals.add(model, RawPrediction(origin, values))
-        return pd.concat(tables, ignore_index=True).assign(
+        open_ = ~_settled(origin)
+        return pd.concat([one.loc[open_] for one in tables], ignore_index=True).assign(
             as_of=self.snapshot.as_of, cutoff=month_label(origin.cutoff)
         )
 

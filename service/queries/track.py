@@ -67,7 +67,8 @@ def cells_of(publication: Publication) -> pd.DataFrame:
 
     ``seasonal_naive`` and ``last_value`` use only what was known at the forecast's own moment;
     ``frozen_ahead`` tells whether the forecast was published before the figure.
-    Ordered by moment, destination and period; tonnes throughout, ``pinball`` the mean quantile
+    A month whose figure the forecast knew, after the last of the world, is no forecast. Ordered by
+    moment, destination and period; tonnes throughout, ``pinball`` the mean quantile
     loss.
     """
     rows = publication.published.forecasts
@@ -75,10 +76,10 @@ def cells_of(publication: Publication) -> pd.DataFrame:
     panel = publication.snapshot.panel
     truth = panel.loc[panel["kind"] == TRUTH, ["destination", "period", "tonnes"]]
     found = rows.merge(truth, on=["destination", "period"], validate="many_to_one")
-    parts = [
-        _with_simple_rules(part, publication.snapshots[pd.Timestamp(str(moment))].panel)
-        for moment, part in found.groupby("as_of")
-    ]
+    parts = []
+    for moment, part in found.groupby("as_of"):
+        then = publication.snapshots[pd.Timestamp(str(moment))].panel
+        parts.append(_with_simple_rules(_not_known(part, then), then))
     if not parts:
         return pd.DataFrame(columns=columns_of(TrackCell))
     cells = pd.concat(parts, ignore_index=True)
@@ -183,6 +184,13 @@ def _frozen_ahead(publication: Publication, cells: pd.DataFrame) -> "pd.Series[b
     # Of several publications of one moment the latest first month counts.
     first = own.groupby("as_of")["ahead_from"].max()
     return cells["period"] >= first.reindex(cells["as_of"]).set_axis(cells.index)
+
+
+def _not_known(rows: pd.DataFrame, panel: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows whose month was not published by the moment of the panel."""
+    keys = ["destination", "period"]
+    known = pd.MultiIndex.from_frame(panel.loc[panel["kind"] == TRUTH, keys])
+    return rows.loc[~pd.MultiIndex.from_frame(rows[keys]).isin(known)]
 
 
 def _with_simple_rules(rows: pd.DataFrame, panel: pd.DataFrame) -> pd.DataFrame:

@@ -53,6 +53,19 @@ RANKING = {
 }
 
 
+def figures_of(levels: pd.DataFrame, day: pd.Timestamp | None = None) -> list[dict[str, str]]:
+    """Return levels as published figures, of their own days unless one is given."""
+    return [
+        {
+            "period": f"{row.period_from:%Y-%m}",
+            "destination": str(row.destination),
+            "value": f"{row.value:.0f}",
+            "published_on": f"{row.available_at if day is None else day:%Y-%m-%d}",
+        }
+        for row in levels.itertuples(index=False)
+    ]
+
+
 def write_csv(path: Path, template: Mapping[str, str], *changes: Mapping[str, str]) -> Path:
     """Write one line per change, each the template with that change."""
     rows = [{**template, **change} for change in changes]

@@ -10,7 +10,7 @@ import pandas as pd
 
 from store.settings import PROJECT_ROOT
 from tests.data.builders import make_levels
-from tests.data.store_builders import FIGURE, write_csv
+from tests.data.store_builders import FIGURE, figures_of, write_csv
 from tests.flows.conftest import with_eu27
 
 FIGURES: Final = "published_figures.csv"
@@ -43,16 +43,7 @@ def _is_later(line: str) -> bool:
 
 def publish_until(folder: Path, last: str, *, revised: Collection[str] = ()) -> None:
     """Let figures be published up to a month, those of some months revised since."""
-    levels = with_eu27(make_levels(last=last))
-    rows = [
-        {
-            "period": f"{row.period_from:%Y-%m}",
-            "destination": str(row.destination),
-            "value": f"{row.value:.0f}",
-            "published_on": f"{row.available_at:%Y-%m-%d}",
-        }
-        for row in levels.itertuples(index=False)
-    ]
+    rows = figures_of(with_eu27(make_levels(last=last)))
     again = [
         {**row, "value": f"{1.02 * float(row['value']):.0f}", "published_on": "2020-04-21"}
         for row in rows

@@ -17,7 +17,7 @@ from models.registry import runs
 from store.database import sqlite_file
 from store.settings import PROJECT_ROOT, Settings
 from tests.data.builders import at, make_levels
-from tests.data.store_builders import FIGURE, write_csv
+from tests.data.store_builders import FIGURE, figures_of, write_csv
 from tests.made_once import made_once
 from tests.plain_flows import plain_flows
 
@@ -53,16 +53,7 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of the bundled tables, the figures replaced by those of a small world."""
     folder = tmp_path_factory.mktemp("facts") / "data"
     shutil.copytree(PROJECT_ROOT / "data", folder)
-    levels = with_eu27(make_levels(last="2020-09"))
-    changes = [
-        {
-            "period": f"{row.period_from:%Y-%m}",
-            "destination": str(row.destination),
-            "value": f"{row.value:.0f}",
-            "published_on": f"{row.available_at:%Y-%m-%d}",
-        }
-        for row in levels.itertuples(index=False)
-    ]
+    changes = figures_of(with_eu27(make_levels(last="2020-09")))
     write_csv(folder / "published_figures.csv", FIGURE, *changes)
     for name in ("rankings.csv", "analog_figures.csv"):
         table = pd.read_csv(folder / name, dtype=str, keep_default_na=False)

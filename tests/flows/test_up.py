@@ -104,6 +104,14 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
         made.process.kill()
 
 
+def by_hand(up: Up, verb: str) -> "subprocess.CompletedProcess[str]":
+    """Run a verb in the home of a running `up`."""
+    command = [sys.executable, "-m", "magnetcast", verb]
+    return subprocess.run(  # noqa: S603 - our own words
+        command, cwd=PROJECT_ROOT, env=up.variables, check=False, capture_output=True, text=True
+    )
+
+
 @pytest.mark.slow
 class TestUp:
     def test_who_does_not_name_the_login_is_refused(self, up: Up) -> None:
@@ -146,30 +154,14 @@ class TestUp:
         assert (up.settings.home / "magnetcast.db").exists()
 
     def test_a_job_by_hand_is_recorded_there(self, up: Up) -> None:
-        command = [sys.executable, "-m", "magnetcast", "ingest"]
-        done = subprocess.run(  # noqa: S603 - our own words
-            command,
-            cwd=PROJECT_ROOT,
-            env=up.variables,
-            check=True,
-            capture_output=True,
-            text=True,
-        )
+        done = by_hand(up, "ingest")
         runs = up.ask("POST", "/flow_runs/filter", limit=50).json()
 
         assert "nothing new" in done.stderr
         assert "ingest the bundled tables" in {one["name"] for one in runs}
 
     def test_there_is_one_in_a_home(self, up: Up) -> None:
-        command = [sys.executable, "-m", "magnetcast", "up"]
-        done = subprocess.run(  # noqa: S603 - our own words
-            command,
-            cwd=PROJECT_ROOT,
-            env=up.variables,
-            check=False,
-            capture_output=True,
-            text=True,
-        )
+        done = by_hand(up, "up")
 
         assert done.returncode == 1
         assert "`magnetcast up` runs already" in done.stderr

@@ -23,7 +23,7 @@ from store.facts.reading import latest_forecast, read_forecasts
 from store.publications.integrity import read_publications, tampered
 from store.settings import Settings
 from tests.data.builders import QUICK, at, make_levels
-from tests.data.store_builders import EVENT, FIGURE, TARIFF, write_csv
+from tests.data.store_builders import EVENT, FIGURE, TARIFF, figures_of, write_csv
 from tests.flows.conftest import with_eu27
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("prefect_api")]
@@ -101,7 +101,7 @@ class World:
         change = 0.05 * again.loc[again["destination"] == "USA", "value"].sum()
         rows = pd.concat([result, again.assign(value=again["value"] + change)])
         path = self.folder / f"{release.months[-1]}.csv"
-        write_figures(path, rows, day)
+        write_csv(path, FIGURE, *figures_of(rows, day))
         assert self.magnetcast("ingest", "figures", str(path))[0] == 0
 
     def run(self) -> None:
@@ -115,20 +115,6 @@ class World:
         assert code == 1
         found = set(re.findall(r"^(?:WARNING|BROKEN) (\S+):", output, re.MULTILINE))
         return found - ALWAYS
-
-
-def write_figures(path: Path, levels: pd.DataFrame, day: pd.Timestamp | None = None) -> None:
-    """Write levels as published figures, of their own days unless one is given."""
-    changes = [
-        {
-            "period": f"{row.period_from:%Y-%m}",
-            "destination": str(row.destination),
-            "value": f"{row.value:.0f}",
-            "published_on": f"{row.available_at if day is None else day:%Y-%m-%d}",
-        }
-        for row in levels.itertuples(index=False)
-    ]
-    write_csv(path, FIGURE, *changes)
 
 
 def know_only_the_past(data: Path) -> None:
@@ -160,7 +146,7 @@ def world(
     monkeypatch.setenv("MAGNETCAST_DATA_DIR", str(tmp_path / "data"))
     levels = with_eu27(make_levels(last="2021-03"))
     before = levels.loc[levels["period_from"] < pd.Timestamp("2020-03-01")]
-    write_figures(tmp_path / "data" / "published_figures.csv", before)
+    write_csv(tmp_path / "data" / "published_figures.csv", FIGURE, *figures_of(before))
     know_only_the_past(tmp_path / "data")
     monkeypatch.setattr("flows.context.workspace.ModelSpec", lambda: QUICK)
     return World(Settings(), levels, tmp_path, magnetcast, monkeypatch)

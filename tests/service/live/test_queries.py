@@ -102,6 +102,18 @@ def test_forecasts_are_scored_on_observed_months_only(publication: Publication) 
     assert (cells["period"] > "2025-07-01").all()
 
 
+def test_a_month_that_the_forecast_knew_is_no_forecast(publication: Publication) -> None:
+    every = track.cells_of(publication)
+    then = publication.snapshots[pd.Timestamp(EARLIER)]
+    months = every.head(1)[["destination", "period"]].assign(kind="observed")
+    knowing = replace(then, panel=pd.concat([then.panel, months], ignore_index=True))
+    snapshots = {**publication.snapshots, pd.Timestamp(EARLIER): knowing}
+
+    left = track.cells_of(replace(publication, snapshots=snapshots))
+
+    pd.testing.assert_frame_equal(left, every.iloc[1:].reset_index(drop=True))
+
+
 def test_only_months_frozen_before_their_release_are_a_track_record(
     publication: Publication,
 ) -> None:

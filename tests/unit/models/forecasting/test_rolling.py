@@ -1,3 +1,4 @@
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -6,7 +7,7 @@ import pytest
 
 from features.build import ALL_FEATURES
 from features.history import EvidenceHistory, release_moments
-from features.origin import Origin
+from features.origin import LaterFigures, Origin
 from models.forecasting.evidence_forecaster import (
     EvidenceForecaster,
     EvidenceSnapshot,
@@ -63,6 +64,20 @@ def test_every_model_speaks_of_every_series_and_month_at_every_moment() -> None:
         assert counts == dict.fromkeys([MODEL, UNANSWERED, TREES, EXPERTS, *BASELINES], rows)
     remembered = {name: len(made) for name, made in memory.predictions.items()}
     assert remembered == dict.fromkeys([MODEL, TREES, EXPERTS, *BASELINES], 6)
+
+
+def test_a_month_that_a_figure_has_settled_is_no_forecast() -> None:
+    past = make_world().unsolved()
+    then = past.origin(AS_OF)
+    usa = then.series.index("USA")
+    figure = LaterFigures(np.array([usa]), np.array([0]), then.level[[usa]], np.array([1e-3]))
+    past._origins[AS_OF] = replace(then, later=figure)
+
+    table = EvidenceForecaster(QUICK).fit(EvidenceSnapshot(past, AS_OF)).compare()
+
+    nearest = table.groupby(["destination", "model"])["horizon"].min()
+    assert set(nearest["USA"]) == {2}
+    assert set(nearest.drop("USA")) == {1}
 
 
 def test_means_of_destinations_add_up_to_those_of_the_world_and_of_eu27() -> None:
