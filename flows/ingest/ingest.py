@@ -15,6 +15,7 @@ from flows.context.console import echo
 from flows.context.prefect_runs import in_prefect, prefect_step
 from flows.context.provenance import actor
 from flows.context.stores import has_store, made_store, marked_run, single_writer, store_of
+from flows.ingest.side_effects import side_effects_of_ingests
 from flows.ingest.sources import (
     BUNDLED,
     IngestRequest,
@@ -25,7 +26,6 @@ from flows.ingest.sources import (
     known_rows,
     show_received,
 )
-from flows.ingest.unspoken import moved_unspoken
 from sources.checks import objections
 from store.errors import DataError, counted
 from store.facts.batch import Batch, FileRows, WriteReport
@@ -62,7 +62,7 @@ def ingest(settings: Settings, request: IngestRequest | None = None) -> WriteRep
     echo(f"ingest    {describe(report, wanted.place, engine)}")
     if report.rows_written.get("observations"):
         try:
-            moved = str(moved_unspoken(engine, as_of=utc_now(), since=since) or "")
+            moved = str(side_effects_of_ingests(engine, as_of=utc_now(), since=since) or "")
         except DataError as err:  # no panel comes of these figures: so says every run
             moved = str(err)
         if moved:

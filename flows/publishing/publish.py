@@ -20,7 +20,7 @@ from flows.context.console import echo
 from flows.context.provenance import environment, git_commit
 from flows.context.stores import store_of
 from flows.context.workspace import Workspace
-from flows.ingest.unspoken import moved_unspoken
+from flows.ingest.side_effects import side_effects_of_ingests
 from flows.publishing.run_config import MAGNETS, RunConfig
 from flows.publishing.table_snapshot import TableSnapshot
 from models.forecasting.plausibility import absurdities, moves, too_far
@@ -77,7 +77,7 @@ def objections(draft: PublicationDraft) -> Message | None:
             "Expected means of members that add up to their sums; nothing was published. "
             "This is a fault of the program: keep its log, and report it."
         )
-    found = tuple(one for one in (*_absurd(draft), _moved(draft), _unspoken(draft)) if one)
+    found = tuple(one for one in (*_absurd(draft), _moved(draft), _side_effects(draft)) if one)
     return sentences(*found) if found else None
 
 
@@ -210,14 +210,16 @@ def _moved(draft: PublicationDraft) -> Message | None:
     return too_far(moves(draft.table, latest), limit)
 
 
-def _unspoken(draft: PublicationDraft) -> Message | None:
-    """Say what figures since the last publication move of which they say nothing."""
+def _side_effects(draft: PublicationDraft) -> Message | None:
+    """Say which other destinations figures since the last publication move beyond their band."""
     known = read_publications(draft.engine, commodity=draft.config.published_as)
     stands = known["state"].eq("published") & known["as_of"].le(draft.as_of)
     if draft.panel is None or not stands.any():
         return None
     since = json.loads(known.loc[stands, "made_with"].iloc[-1] or "{}").get("ingest")
-    return since and moved_unspoken(draft.engine, as_of=draft.as_of, since=since)
+    if not since:
+        return None
+    return side_effects_of_ingests(draft.engine, as_of=draft.as_of, since=int(since))
 
 
 @dataclass(slots=True)

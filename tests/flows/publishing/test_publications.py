@@ -144,7 +144,7 @@ def test_what_moves_too_far_is_held_and_served_once_it_is_approved(
 
 
 @pytest.mark.slow
-def test_a_figure_that_moves_what_it_does_not_speak_of_is_named_and_holds_the_next_publication(
+def test_a_figure_that_moves_other_destinations_is_named_and_holds_the_next_publication(
     copy: Settings, magnetcast: Call
 ) -> None:
     figure = ["--destination", "USA", "--period", "2020-10", "--published-on", "2020-11-10"]

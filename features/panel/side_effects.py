@@ -1,4 +1,4 @@
-"""Where new figures move the panel that say nothing of it."""
+"""Side effects of new figures: months of other destinations that they move."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,10 +19,8 @@ from features.panel.statements import (
 )
 from store.arrays import Flags
 from store.months import YEAR
+from store.publications.basis import STDERR_BAND
 from store.vocabulary import COMMODITY, DESTINATIONS, HISTORY_START
-
-_WIDTH_80: Final = 1.2816
-"""Standard errors on either side of an 80% band."""
 
 _MEMBERS: Final = np.array(
     [[one in (members_of(name) or ()) for one in DESTINATIONS] for name in PANEL_DESTINATIONS]
@@ -31,7 +29,7 @@ _MEMBERS: Final = np.array(
 
 
 @dataclass(frozen=True, slots=True)
-class UnspokenMove:
+class SideEffect:
     """A month of a destination or sum without and with the new figures, in tonnes."""
 
     destination: str
@@ -43,13 +41,13 @@ class UnspokenMove:
     high: float
 
 
-def unspoken_moves(
+def side_effects(
     known: pd.DataFrame, new: pd.DataFrame, *, as_of: pd.Timestamp
-) -> list[UnspokenMove]:
+) -> list[SideEffect]:
     """Return the worst month of each destination and sum that new figures move beyond its band.
 
     Of the last year alone, which forecasts start from; older estimates move as more is published.
-    A sum may move by its members that the figures speak of besides.
+    A sum may move besides by those of its members that the figures are about.
 
     Args:
         known: Observations without the new ones (store contract); not modified.
@@ -68,7 +66,7 @@ def unspoken_moves(
     named = _named(read_statements(figures, first=before.first, last=reach), before.tonnes.shape[1])
     moved = after.tonnes - before.tonnes
     own = _MEMBERS @ np.where(named, moved[: len(named)], 0.0)
-    spread = _WIDTH_80 * before.stderr
+    spread = STDERR_BAND * before.stderr
     room = before.tonnes * np.abs(np.expm1(np.copysign(spread, moved)))
     beyond = np.where(_MEMBERS @ ~named > 0, (np.abs(moved) - np.abs(own)) / room, 0.0)
     beyond[:, :-YEAR] = 0.0
@@ -76,7 +74,7 @@ def unspoken_moves(
     rows = np.flatnonzero(beyond.max(axis=1) > 1)
     ordered = sorted(rows, key=lambda row: -abs(moved[row, worst[row]]))
     return [
-        UnspokenMove(
+        SideEffect(
             PANEL_DESTINATIONS[row],
             month_label(before.first + int(at)),
             *(float(table[row, at]) for table in (before.tonnes, after.tonnes)),
@@ -87,7 +85,7 @@ def unspoken_moves(
 
 
 def _named(statements: Sequence[Statement], months: int) -> Flags:
-    """Tell of which cells figures speak: of a destination at all times, of a sum in its months."""
+    """Tell which cells figures are about: a destination at all times, a sum in its months."""
     first = month_number(HISTORY_START)
     named = np.zeros((len(DESTINATIONS), months), dtype=bool)
     for cells in (side for one in statements for side in (one.above, one.below) if side):

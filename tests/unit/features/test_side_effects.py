@@ -1,15 +1,15 @@
-"""Figures that move what they say nothing about."""
+"""Figures that move other destinations than their own."""
 
 import pytest
 
-from features.panel.unspoken import UnspokenMove, unspoken_moves
+from features.panel.side_effects import SideEffect, side_effects
 from tests.data.builders import at, bundled_world
 from tests.data.store_builders import make_observations
 
 AS_OF = at("2026-11-25")
 
 
-def moved(*figures: tuple[str, str, float], measure: str = "net_weight_t") -> list[UnspokenMove]:
+def moved(*figures: tuple[str, str, float], measure: str = "net_weight_t") -> list[SideEffect]:
     new = make_observations(
         *(
             {
@@ -20,7 +20,7 @@ def moved(*figures: tuple[str, str, float], measure: str = "net_weight_t") -> li
             for destination, month, tonnes in figures
         )
     )  # fmt: skip
-    return unspoken_moves(bundled_world().observations, new, as_of=AS_OF)
+    return side_effects(bundled_world().observations, new, as_of=AS_OF)
 
 
 def test_one_figure_ten_times_too_large_moves_the_world_beyond_its_band() -> None:

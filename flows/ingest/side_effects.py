@@ -1,15 +1,15 @@
-"""Figures that move the panel where they say nothing: named at ingest, held at publication."""
+"""Side effects of figures on other destinations: named at ingest, held at publication."""
 
 import pandas as pd
 from sqlalchemy import Engine
 
-from features.panel.unspoken import unspoken_moves
+from features.panel.side_effects import side_effects
 from store.errors import SHOWN
 from store.facts.evidence import read_evidence
 from store.messages import Message, few, message
 
 
-def moved_unspoken(engine: Engine, *, as_of: pd.Timestamp, since: int) -> Message | None:
+def side_effects_of_ingests(engine: Engine, *, as_of: pd.Timestamp, since: int) -> Message | None:
     """Say what figures of the ingests after one move beyond its 80% band; None if nothing.
 
     Args:
@@ -18,7 +18,7 @@ def moved_unspoken(engine: Engine, *, as_of: pd.Timestamp, since: int) -> Messag
     """
     known, every = (read_evidence(engine, as_of=as_of, until=until) for until in (since, None))
     new = pd.concat([every, known]).drop_duplicates(keep=False)
-    found = unspoken_moves(known, new, as_of=as_of)
+    found = side_effects(known, new, as_of=as_of)
     if not found:
         return None
     named = sorted({f"{row.destination} {row.period_from:%Y-%m}" for row in new.itertuples()})
