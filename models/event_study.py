@@ -24,7 +24,6 @@ from features.months import (
 )
 from features.origin import LEVEL_MONTHS
 from features.panel.evidence_panel import KINDS, PANEL_DESTINATIONS, EvidencePanel
-from models.executor import Progress, untracked
 from models.forecasting.evidence_forecaster import (
     FIRST_REPLAY,
     EvidenceForecaster,
@@ -46,6 +45,7 @@ from models.placebo import (
 from store.arrays import Floats
 from store.asof import EVENT_KEY, known_at
 from store.errors import DataError, first_few
+from store.progress import Progress, untracked
 from store.vocabulary import AGGREGATES, DESTINATIONS, EU27_MEMBERS, MONTHS_AHEAD, WORLD
 
 JUST_BEFORE: Final = pd.Timedelta(seconds=1)

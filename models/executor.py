@@ -1,6 +1,6 @@
 """Where a group of tasks runs: in this process, in several, or on workers that a flow hands in."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -8,21 +8,10 @@ from typing import Any, Final, Protocol, TypeVar
 
 from joblib.externals.loky import ProcessPoolExecutor
 
+from store.progress import Progress, untracked
+
 _Item = TypeVar("_Item")
 _Found = TypeVar("_Found")
-
-
-class Progress(Protocol):
-    """Shows progress over items."""
-
-    def __call__(self, items: Sequence[_Item], label: str) -> Iterable[_Item]:
-        """Yield the items, showing how far it got."""
-        ...
-
-
-def untracked(items: Sequence[_Item], label: str) -> Iterable[_Item]:  # noqa: ARG001 - the Progress protocol
-    """Show nothing."""
-    return items
 
 
 class Executor(Protocol):

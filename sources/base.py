@@ -88,6 +88,10 @@ class LiveSource(Protocol):
     @property
     def info(self) -> SourceInfo: ...
 
+    def notice(self, span: MonthRange) -> str:
+        """Return what to say before months are fetched; empty if nothing."""
+        ...
+
     def fetch(self, span: MonthRange, *, now: pd.Timestamp) -> FileRows:
         """Fetch the months of ``span``.
 

@@ -21,6 +21,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_aft
 from sources.base import MonthRange, SourceInfo
 from store.errors import SourceError, shown
 from store.facts.batch import FileRows
+from store.progress import Progress, untracked
 from store.settings import Settings
 
 Read = TypeVar("Read")
@@ -43,7 +44,16 @@ MAX_BYTES: Final = 512 << 20
 TRANSIENT: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Statuses worth another attempt."""
 
+RESUMED_WITHIN: Final = pd.Timedelta(hours=20)
+"""Age of an answer with which a fetch that was cut off goes on; a daily one begins anew."""
+
 TOO_MUCH: Final = 413
+
+KEY_PAGES: Final[Mapping[str, str]] = {
+    "comtrade": "https://comtradedeveloper.un.org",
+    "census": "https://api.census.gov/data/key_signup.html",
+}
+"""Where a provider's key is had."""
 
 _REFUSED: Final[Mapping[int, tuple[str, str]]] = {
     400: (
@@ -152,6 +162,17 @@ def unexplained(_: bytes) -> None:
     """Return None: this provider's refusals are known by their status alone."""
 
 
+@dataclass(frozen=True, slots=True)
+class LongFetch:
+    """A fetch of many calls: paced, and where it is cut off, the next one goes on from there."""
+
+    name: str
+    """Names what is fetched, as part of a file name."""
+    now: pd.Timestamp
+    pace_s: float
+    """Seconds from one call to the next."""
+
+
 class TooMuchError(SourceError):
     """The answer would be too large for the provider."""
 
@@ -223,6 +244,7 @@ class HttpClient:
         base_url: str,
         keys: ApiKeys | None = None,
         retry_policy: RetryPolicy | None = None,
+        long: LongFetch | None = None,
     ) -> None:
         """Prepare; nothing is opened yet.
 
@@ -235,6 +257,9 @@ class HttpClient:
         self._keys = keys or ApiKeys()
         self._policy = retry_policy or RetryPolicy()
         self._folder = settings.http_cache_dir / provider
+        self._long, self._sent = long, 0
+        self._unfinished = self._folder / f"{long.name if long else ''}.unfinished"
+        self._kept: frozenset[str] = frozenset()
         self._answers = hashlib.sha256()
         self._open = ExitStack()
         self._client: httpx.Client | None = None
@@ -253,11 +278,26 @@ class HttpClient:
             )
             self._open.enter_context(self._keys.hidden_in_logs())
             self._client = self._open.enter_context(client)
+            self._kept = self._answers_before()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._client = None
         self._open.close()
+        if kind is None and self._long and not self._settings.offline:
+            self._unfinished.unlink(missing_ok=True)
+
+    def _answers_before(self) -> frozenset[str]:
+        """Return the answers that the same fetch archived before it was cut off."""
+        if self._long is None or not self._unfinished.is_file():
+            return frozenset()
+        lines = self._unfinished.read_text(encoding="utf-8").splitlines()
+        return frozenset(
+            name
+            for moment, _, name in (line.partition(" ") for line in lines)  # the last may be torn
+            if (self._folder / name).is_file()
+            and pd.Timedelta(0) <= self._long.now - pd.Timestamp(moment) < RESUMED_WITHIN
+        )
 
     @property
     def sha256(self) -> str:
@@ -299,8 +339,11 @@ class HttpClient:
         url = f"{base_url or self._base}{path}"
         call = _Call(self._provider, url, tuple(params), accept, read, may_be_empty, explain)
         try:
-            if self._settings.offline:
+            if self._settings.offline or call.file_name in self._kept:
                 return self._reply(call, *self._replayed(call))
+            if self._long and self._sent:
+                self._policy.sleep(self._long.pace_s)
+            self._sent += 1
             return Retrying(
                 retry=retry_if_exception_type(_TransientError),
                 stop=stop_after_attempt(self._settings.http_attempts),
@@ -408,6 +451,9 @@ class HttpClient:
                 new = self._folder / f"{name}.new"
                 new.write_bytes(content)
                 new.replace(self._folder / name)
+            if self._long:
+                with self._unfinished.open("a", encoding="utf-8") as file:
+                    file.write(f"{self._long.now.isoformat()} {call.file_name}\n")
         except OSError as err:
             raise SourceError(
                 f"Cannot store the answer of {call.address} in {self._folder}: {err.strerror}. "
@@ -461,9 +507,10 @@ def _refused(call: _Call[Read], status: int, body: bytes, own: Refusal | None) -
 
 
 def _key_hint(provider: str) -> str:
-    if f"{provider}_key" not in Settings.model_fields:
+    if provider not in KEY_PAGES:
         return "It takes no key."
-    return f"Set MAGNETCAST_{provider.upper()}_KEY to a valid key."
+    page = KEY_PAGES[provider]
+    return f"Set MAGNETCAST_{provider.upper()}_KEY to a valid key, free at {page}."
 
 
 def _is_html(content_type: str, body: bytes) -> bool:
@@ -485,12 +532,17 @@ class HttpSource:
 
     settings: Settings
     retry_policy: RetryPolicy = field(default_factory=RetryPolicy)
+    progress: Progress = untracked
 
     @property
     def url(self) -> str:
         return str(getattr(self.settings, f"{self.provider}_url"))
 
-    def client(self, keys: ApiKeys | None = None) -> HttpClient:
+    def notice(self, span: MonthRange) -> str:  # noqa: ARG002 - of sources that have one
+        """Return what to say before months are fetched; empty if nothing."""
+        return ""
+
+    def client(self, keys: ApiKeys | None = None, long: LongFetch | None = None) -> HttpClient:
         """Return a client for its address, to be used within ``with``."""
         return HttpClient(
             self.settings,
@@ -498,6 +550,7 @@ class HttpSource:
             base_url=self.url,
             keys=keys,
             retry_policy=self.retry_policy,
+            long=long,
         )
 
     def file(

@@ -10,7 +10,7 @@ from rich.table import Table
 from sqlalchemy import Engine
 
 from flows.clock import utc_now
-from flows.context.console import CONSOLE, echo
+from flows.context.console import CONSOLE, echo, track
 from flows.context.stores import has_store, store_of
 from sources.base import MonthRange, Source, SourceInfo
 from sources.bundled.all_tables import bundled_sources
@@ -18,7 +18,7 @@ from sources.bundled.wording import parse_period
 from sources.checks import CELL, mark_new, month_cells, objections
 from sources.http import HttpSource
 from sources.providers.customs import SUM_NOTE
-from sources.providers.registry import BY_CODE, coded_source, live_source
+from sources.providers.registry import BY_CODE, live_source
 from store.errors import DataError, counted, first_few
 from store.facts.batch import FileRows
 from store.facts.reading import read_observations, read_vintages
@@ -87,11 +87,13 @@ def live(
     """
 
     def receive(now: pd.Timestamp) -> list[ReceivedRows]:
-        sources = [coded_source(name, settings, code) for code in codes]
-        return [
-            ReceivedRows(source.info, source.fetch(span, now=now))
-            for source in sources or [live_source(name, settings)]
-        ]
+        found = []
+        for code in [{"commodity": code} for code in codes] or [{}]:
+            source = live_source(name, settings, None, track, **code)
+            if notice := source.notice(span):
+                echo(f"          {notice}")
+            found.append(ReceivedRows(source.info, source.fetch(span, now=now)))
+        return found
 
     return IngestRequest(place=f"at {name} for {span}", receive=receive)
 
@@ -220,6 +222,8 @@ def check(settings: Settings, name: str) -> None:
         is_set = getattr(settings, setting) is not None
         key = f"MAGNETCAST_{setting.upper()} is {'set and accepted' if is_set else 'not set'}"
     echo(f"check     {name} answers at {http.url}: {_came(file)} for {month}; {key}")
+    if notice := source.notice(MonthRange.of(FIRST_MONTH, f"{now:%Y-%m}")):
+        echo(f"          {notice}")
 
 
 def is_known(engine: Engine, file: FileRows, request: IngestRequest) -> bool:

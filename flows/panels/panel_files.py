@@ -11,7 +11,6 @@ from typing import Final
 import pandas as pd
 
 from flows.context.console import echo
-from models.executor import Progress
 from models.forecasting.forecaster import forecast_file
 from models.forecasting.panel_forecaster import PanelForecaster, PanelSnapshot
 from models.learning.spec import EngineSpec
@@ -21,6 +20,7 @@ from sources.files.covariates import read_covariates
 from sources.files.panel import READ_AS_IS, Panel, PanelOptions, panel_of, read_panel
 from sources.files.tree import read_tree, tree_of_panel
 from store.errors import DataError, first_few
+from store.progress import Progress
 from store.settings import Settings
 from store.vocabulary import PANEL_HORIZON
 

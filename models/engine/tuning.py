@@ -16,12 +16,13 @@ from optuna.samplers import TPESampler
 
 from models.engine.forecast import engine_at
 from models.engine.training_set import validation_start
-from models.executor import IN_TURN, Executor, Progress, untracked
+from models.executor import IN_TURN, Executor
 from models.learning.spec import EngineSpec, sought, suggested
 from models.statistical.seasonality import seasonal_scale
 from store.arrays import Floats
 from store.errors import DataError
 from store.months import YEAR, month_label
+from store.progress import Progress, untracked
 from store.vocabulary import QUANTILES
 
 APART: Final = 0.5

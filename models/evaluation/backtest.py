@@ -14,7 +14,7 @@ import pandas as pd
 from features.history import EvidenceHistory
 from features.panel.partner_table import PartnerTable
 from models.evaluation.scores import cell_scores, summarise
-from models.executor import IN_TURN, Executor, LocalExecutor, Progress, untracked
+from models.executor import IN_TURN, Executor, LocalExecutor
 from models.forecasting.evidence_forecaster import (
     EvidenceSnapshot,
     past_moments,
@@ -28,6 +28,7 @@ from models.learning.spec import EngineSpec, ModelSpec
 from models.statistical.seasonality import seasonal_scale
 from store.arrays import Floats
 from store.months import month_label
+from store.progress import Progress, untracked
 from store.vocabulary import PANEL_HORIZON
 
 SCORED_FROM: Final = pd.Timestamp("2024-06-01", tz="UTC")

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from features.panel.partner_table import PartnerTable
 from models.engine.forecast import LAST_VALUE, MIDDLE, Engine, engine_at, expert_quantiles
 from models.engine.quantile_model import Quantiles
-from models.executor import Progress, untracked
 from models.forecasting.forecaster import MODEL, REFERENCE, forecast_file
 from models.learning.spec import EngineSpec
 from models.reconciliation.reconcile import reconcile
@@ -22,6 +21,7 @@ from sources.files.covariates import Covariates
 from store.arrays import Flags, Floats, Ints
 from store.errors import DataError
 from store.months import YEAR, month_label, month_starts
+from store.progress import Progress, untracked
 from store.vocabulary import QUANTILES
 
 VIEWS: Final = ("there", "less_year", "less_now", "later_less_there")

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import pandas as pd
 
 from sources.base import MonthRange, SourceInfo
-from sources.http import ApiKeys, HttpClient, HttpSource, Params, sent_as
+from sources.http import KEY_PAGES, ApiKeys, HttpClient, HttpSource, LongFetch, Params, sent_as
 from sources.providers.countries import COMTRADE_GROUPS, comtrade_codes, comtrade_place
 from sources.providers.rows import (
     USUAL_LAG,
@@ -22,6 +22,7 @@ from sources.providers.rows import (
 )
 from store.errors import SourceError, first_few
 from store.facts.batch import FileRows
+from store.progress import Progress
 from store.vocabulary import HS6, ORIGIN
 
 _PROVIDER: Final = "comtrade"
@@ -33,8 +34,9 @@ AVAILABILITY: Final = "/public/v1/getDA/C/M/HS"
 MOST_MONTHS: Final = 12
 """Periods one call may name. Source: UN Comtrade's documentation of the parameter ``period``."""
 
-PREVIEW_MONTHS: Final = 2
-"""Months of China's exports that always fit into one preview: about 230 partners each."""
+PACE_S: Final = 6.0
+"""Seconds from call to call without a key, which answers one period each and six to ten quick calls
+before it refuses."""
 
 LIMITS: Final[Mapping[str, int]] = {WITH_KEY: 100_000, PREVIEW: 500}
 """Rows at which an answer is cut without notice."""
@@ -117,12 +119,16 @@ class _Piece:
 
 
 def fetch_trade(
-    http: HttpClient, side: ReportingSide, span: MonthRange, *, with_key: bool
+    http: HttpClient, side: ReportingSide, span: MonthRange, *, with_key: bool, progress: Progress
 ) -> list[TradeRows]:
     """Return all rows of one side over months, in as many requests as needed."""
-    path, months = (WITH_KEY, MOST_MONTHS) if with_key else (PREVIEW, PREVIEW_MONTHS)
-    pieces = (_Piece(side, path, part) for part in span.pieces(months))
-    return [trade for piece in pieces for trade in _whole(http, piece)]
+    path, months = (WITH_KEY, MOST_MONTHS) if with_key else (PREVIEW, 1)
+    parts = list(span.pieces(months))
+    return [
+        trade
+        for part in (parts if with_key else progress(parts, "months"))
+        for trade in _whole(http, _Piece(side, path, part))
+    ]
 
 
 def fetch_releases(http: HttpClient, side: ReportingSide, span: MonthRange) -> pd.DataFrame:
@@ -294,13 +300,27 @@ class _Comtrade(HttpSource):
 
     commodity: str = HS6
 
+    def notice(self, span: MonthRange) -> str:
+        """Return what months cost without a key; nothing with one."""
+        if sent_as(KEY_HEADER, self.settings.comtrade_key) or self.settings.offline:
+            return ""
+        years = len(list(span.pieces(MOST_MONTHS)))
+        calls = years + len(span.months)
+        return (
+            f"comtrade answers one month a call without a key: {span} is {calls} calls in "
+            f"{calls * PACE_S / 60:,.0f} min; what is cut off goes on where it was. With the free "
+            f"key of {KEY_PAGES[_PROVIDER]} in MAGNETCAST_COMTRADE_KEY it is {2 * years} calls."
+        )
+
     def fetch(self, span: MonthRange, *, now: pd.Timestamp) -> FileRows:
         """Fetch the side's records; as ``LiveSource.fetch``."""
         name, side = self.info.id, of_commodity(self.side, self.commodity)
         keys = ApiKeys(headers=sent_as(KEY_HEADER, self.settings.comtrade_key))
-        with self.client(keys) as http:
+        with_key = bool(keys.headers)
+        long = None if with_key else LongFetch(f"{name}-{self.commodity}", now, PACE_S)
+        with self.client(keys, long) as http:
             releases = fetch_releases(http, side, span)
-            trades = fetch_trade(http, side, span, with_key=bool(keys.headers))
+            trades = fetch_trade(http, side, span, with_key=with_key, progress=self.progress)
         rows = _dated(trades, releases, now=now)
         is_group = rows[side.other].isin(COMTRADE_GROUPS)
         rows = rows[~is_group]

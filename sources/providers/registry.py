@@ -1,11 +1,12 @@
 """The providers queried over HTTP, by name."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from importlib import import_module
 from typing import Final, cast
 
 from sources.base import LiveSource
 from sources.http import RetryPolicy
+from store.progress import Progress, untracked
 from store.settings import Settings
 
 _MAKERS: Final[Mapping[str, tuple[str, str]]] = {
@@ -26,26 +27,20 @@ BY_CODE: Final = ("comtrade", "comtrade_mirror")
 """Ids of the sources that cover any six-digit code."""
 
 
-def coded_source(name: str, settings: Settings, code: str) -> LiveSource:
-    """Return one of ``BY_CODE`` for a six-digit code."""
-    return _maker(name)(settings, commodity=code)
-
-
 def live_source(
-    name: str, settings: Settings, retry_policy: RetryPolicy | None = None
+    name: str,
+    settings: Settings,
+    retry_policy: RetryPolicy | None = None,
+    progress: Progress = untracked,
+    **code: str,
 ) -> LiveSource:
-    """Return the source called ``name``.
+    """Return the source called ``name``; one of ``BY_CODE`` takes a six-digit ``commodity``.
 
     Raises:
         ValueError: there is none; worded to follow "is not".
     """
     if name not in _MAKERS:
         raise ValueError(f"a live source ({', '.join(LIVE)})")
-    return _maker(name)(settings, retry_policy or RetryPolicy())
-
-
-def _maker(name: str) -> Callable[..., LiveSource]:
     module, kind = _MAKERS[name]
-    return cast(
-        "Callable[..., LiveSource]", getattr(import_module(f"{__package__}.{module}"), kind)
-    )
+    maker = getattr(import_module(f"{__package__}.{module}"), kind)
+    return cast("LiveSource", maker(settings, retry_policy or RetryPolicy(), progress, **code))

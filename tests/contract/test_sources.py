@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from pydantic import SecretStr
 
 from sources.base import LiveSource, MonthRange, Source
 from sources.bundled.all_tables import bundled_sources
@@ -67,7 +68,8 @@ ASKED = {
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     """Settings of providers that nobody spoils."""
     with Providers(small_world()) as providers:
-        yield Settings(home=tmp_path_factory.mktemp("served"), **providers.urls())
+        home = tmp_path_factory.mktemp("served")
+        yield Settings(home=home, comtrade_key=SecretStr("k"), **providers.urls())
 
 
 @pytest.fixture(scope="module")

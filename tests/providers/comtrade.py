@@ -2,6 +2,8 @@
 
 import json
 import re
+import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -24,6 +26,9 @@ IMPORTERS = 90
 """Countries, from the largest, that report their imports."""
 PREVIEW_ROWS = 500
 MOST_PERIODS = 12
+QUICK_CALLS = 8
+QUICK_S = 40.0
+"""Without a key a call is refused that comes so soon after the eighth before it."""
 
 
 @dataclass
@@ -44,6 +49,10 @@ class ComtradeWorld:
     """Rows of one answer with a key."""
     modeless: frozenset[tuple[str, int]] = frozenset()
     """Months and partners whose row names no mode of transport."""
+    clock: Callable[[], float] = time.monotonic
+    """Seconds, by which calls without a key are counted."""
+    keyless: deque[float] = field(default_factory=lambda: deque(maxlen=QUICK_CALLS))
+    """Moments of the last calls without a key that were answered."""
     groups: bool = False
     """Whether ASEAN reports beside its members."""
 
@@ -110,9 +119,20 @@ def _answer(world: ComtradeWorld, call: Call) -> Answer:
         return _fault(404, "Resource not found")
     if found[1] == "data" and (refusal := _key_refusal(call)):
         return _fault(401, refusal)
-    if len(call.many("period")) > MOST_PERIODS:
-        return _fault(400, f"period: at most {MOST_PERIODS} values")
+    most = 1 if ask is ASKED["public", "preview"] else MOST_PERIODS
+    if len(call.many("period")) > most:
+        return _fault(400, f"period: at most {most} values")
+    if found[1] == "public" and _key_refusal(call) and _is_hurried(world):
+        return _fault(429, "Rate limit is exceeded. Try again in 6 seconds.")
     return ask(world, call)
+
+
+def _is_hurried(world: ComtradeWorld) -> bool:
+    moment, last = world.clock(), world.keyless
+    if len(last) == QUICK_CALLS and moment - last[0] < QUICK_S:
+        return True
+    last.append(moment)
+    return False
 
 
 def _key_refusal(call: Call) -> str:

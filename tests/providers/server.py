@@ -4,21 +4,29 @@ import threading
 import time
 from collections import defaultdict, deque
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
 from types import TracebackType
 from typing import Self
 from urllib.parse import parse_qs, urlsplit
 
+from sources.http import RetryPolicy
 from tests.providers.answers import Answer, Call, Fault, Provider, spoilt
 from tests.providers.comtrade import ComtradeWorld
 from tests.providers.world import World, providers_of
+
+PATIENT = RetryPolicy(sleep=lambda _: None, chance=lambda: 0.5)
+"""Does not wait."""
 
 DRIP_BYTES = 64
 DRIP_PAUSE_S = 0.02
 
 
 def small_world() -> World:
-    """Return two years of a world of few partners."""
-    return World(comtrade=ComtradeWorld(first="2024-01", last="2025-12", partners=24))
+    """Return two years of a world of few partners, whose clock ticks a minute each call."""
+    patient = count(step=60).__next__
+    return World(
+        comtrade=ComtradeWorld(first="2024-01", last="2025-12", partners=24, clock=patient)
+    )
 
 
 class Providers:

@@ -6,9 +6,9 @@ import pytest
 
 from flows.panels.panel_files import PanelFiles, forecast_panel
 from flows.panels.partitions import predict_folder
-from models.executor import untracked
 from models.learning.spec import EngineSpec
 from store.errors import DataError
+from store.progress import untracked
 from store.settings import Settings
 from store.vocabulary import QUANTILE_COLUMNS
 

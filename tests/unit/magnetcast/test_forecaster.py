@@ -9,8 +9,8 @@ from sklearn.exceptions import NotFittedError
 
 import magnetcast as mc
 from flows.panels.panel_files import PanelFiles, forecast_panel
-from models.executor import untracked
 from store.errors import DataError
+from store.progress import untracked
 from store.settings import Settings
 
 MONTHS = pd.date_range("2018-01-01", "2023-12-01", freq="MS")

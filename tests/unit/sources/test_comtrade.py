@@ -1,8 +1,10 @@
 """UN Comtrade: calls that are whole, rows that count once."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -15,9 +17,9 @@ from sources.providers.countries import comtrade_place
 from store.errors import SourceError
 from store.facts.batch import FileRows
 from store.settings import Settings
-from tests.providers.answers import Answer, Call
+from tests.providers.answers import Answer, Call, Fault
 from tests.providers.comtrade import ComtradeWorld
-from tests.providers.server import Providers
+from tests.providers.server import PATIENT, Providers, small_world
 from tests.providers.world import World
 
 NOW = pd.Timestamp("2026-11-25T12:00", tz="UTC")
@@ -25,16 +27,12 @@ KEY = "k-4711-geheim"
 AVAILABILITY = "public/v1/getDA/C/M/HS"
 
 
-def patience() -> RetryPolicy:
-    return RetryPolicy(sleep=lambda _: None, chance=lambda: 0.5)
-
-
 def exports(settings: Settings, first: str, last: str | None = None) -> FileRows:
-    return ComtradeExports(settings, patience()).fetch(MonthRange.of(first, last), now=NOW)
+    return ComtradeExports(settings, PATIENT).fetch(MonthRange.of(first, last), now=NOW)
 
 
 def mirror(settings: Settings, first: str, last: str | None = None) -> FileRows:
-    return ComtradeMirror(settings, patience()).fetch(MonthRange.of(first, last), now=NOW)
+    return ComtradeMirror(settings, PATIENT).fetch(MonthRange.of(first, last), now=NOW)
 
 
 def rows_of(file: FileRows, measure: str) -> pd.Series:
@@ -44,6 +42,21 @@ def rows_of(file: FileRows, measure: str) -> pd.Series:
 
 def data_calls(providers: Providers) -> list[Call]:
     return [call for call in providers.asked("comtrade") if call.path != AVAILABILITY]
+
+
+def changing(providers: Providers, change: Callable[[dict[str, Any]], object]) -> None:
+    """Change every answer with rows before it is sent."""
+    comtrade = providers.providers["comtrade"]
+
+    def changed(call: Call) -> Answer:
+        answer = comtrade.answer(call)
+        if call.path == AVAILABILITY:
+            return answer
+        whole = json.loads(answer.body)
+        change(whole)
+        return Answer(json.dumps(whole).encode())
+
+    providers.providers["comtrade"] = replace(comtrade, answer=changed)
 
 
 @pytest.fixture
@@ -75,17 +88,66 @@ class TestCalls:
         }  # fmt: skip
 
 
+class TestWithoutKey:
+    def test_two_years_stopped_halfway_go_on_where_they_were(
+        self, providers: Providers, live_settings: Settings
+    ) -> None:
+        clock, world = [0.0], providers.world.comtrade
+        world.clock = lambda: clock[0]
+
+        def wait(seconds: float) -> None:
+            clock[0] += seconds
+            if len(providers.calls) == 12 and clock[0] < 200:
+                clock[0] = 200.0
+                raise KeyboardInterrupt
+
+        live = ComtradeExports(live_settings, RetryPolicy(sleep=wait))
+        span = MonthRange.of("2024-01", "2025-12")
+        assert "26 calls in 3 min" in live.notice(span)
+        with pytest.raises(KeyboardInterrupt):
+            live.fetch(span, now=NOW)
+
+        file = live.fetch(span, now=NOW + pd.Timedelta(hours=9))
+
+        assert file.tables["observations"]["period_from"].nunique() == 24
+        assert len(providers.calls) == 26
+        live.fetch(span, now=NOW + pd.Timedelta(hours=9))
+        assert len(providers.calls) == 52
+
+    def test_what_was_stopped_a_day_ago_begins_anew(
+        self, providers: Providers, live_settings: Settings
+    ) -> None:
+        providers.misbehave("comtrade", Fault.WALL, after=2)
+        with pytest.raises(SourceError, match="bot wall"):
+            exports(live_settings, "2024-01", "2024-03")
+        live = ComtradeExports(live_settings, PATIENT)
+
+        live.fetch(MonthRange.of("2024-01", "2024-03"), now=NOW + pd.Timedelta(days=1))
+
+        assert len(providers.calls) == 3 + 4
+
+    def test_calls_in_a_hurry_are_refused(
+        self, providers: Providers, live_settings: Settings
+    ) -> None:
+        providers.world.comtrade.clock = lambda: 0.0
+
+        with pytest.raises(SourceError, match="HTTP 429"):
+            exports(live_settings, "2024-01", "2024-09")
+
+
 class TestCuts:
     def test_a_preview_of_500_rows_is_asked_for_in_parts(self, tmp_path: Path) -> None:
-        world = ComtradeWorld(first="2024-01", last="2024-02", partners=100, splits=True)
+        world = small_world().comtrade
+        world = replace(world, last="2024-01", partners=200, splits=True)
         with Providers(World(comtrade=world)) as providers:
             settings = Settings(home=tmp_path, **providers.urls())
 
-            file = exports(settings, "2024-01", "2024-02")
+            file = exports(settings, "2024-01")
 
-            assert [call.many("period") for call in data_calls(providers)] == [
-                ["202401", "202402"], ["202401"], ["202402"],
-            ]  # fmt: skip
+            calls = [call.params.get("partnerCode", ("",))[0] for call in data_calls(providers)]
+        assert len(calls) == 3
+        assert calls[0] == ""
+        assert not set(calls[1].split(",")) & set(calls[2].split(","))
         tonnes = rows_of(file, "net_weight_t")
         assert (tonnes.drop("WLD").groupby("period_from").sum() - tonnes["WLD"]).abs().max() < 1e-6
 
@@ -144,17 +206,7 @@ class TestRows:
         self, providers: Providers, live_settings: Settings, change: dict[str, object]
     ) -> None:
         plain = mirror(live_settings, "2024-03").tables["observations"]
-        comtrade = providers.providers["comtrade"]
-
-        def spoilt(call: Call) -> Answer:
-            answer = comtrade.answer(call)
-            if call.path == AVAILABILITY:
-                return answer
-            whole = json.loads(answer.body)
-            whole["data"][0] |= change
-            return Answer(json.dumps(whole).encode())
-
-        providers.providers["comtrade"] = replace(comtrade, answer=spoilt)
+        changing(providers, lambda whole: whole["data"][0].update(change))
 
         file = mirror(live_settings, "2024-03")
 
@@ -177,34 +229,24 @@ class TestRows:
 
 
 class TestMoments:
+    @pytest.mark.parametrize(
+        ("released", "moment", "note"),
+        [
+            ("2024-06-03T14:30:00.123", "2024-06-03T14:30:00.123", ""),
+            ("2024-03-10T00:00:00", "2024-03-31", ""),
+            ("unknown", "2024-09-27", "dated by the usual lag"),
+        ],
+        ids=["its release", "before the month is over", "not reported"],
+    )
     def test_a_month_is_known_since_its_release(
-        self, providers: Providers, live_settings: Settings
+        self, providers: Providers, live_settings: Settings, released: str, moment: str, note: str
     ) -> None:
-        providers.world.comtrade.released["202403"] = "2024-06-03T14:30:00.123"
+        providers.world.comtrade.released["202403"] = released
 
         rows = exports(live_settings, "2024-03").tables["observations"]
 
-        assert set(rows["available_at"]) == {pd.Timestamp("2024-06-03T14:30:00.123", tz="UTC")}
-        assert set(rows["note"]) == {""}
-
-    def test_a_release_before_the_month_is_over_is_not_believed(
-        self, providers: Providers, live_settings: Settings
-    ) -> None:
-        providers.world.comtrade.released["202403"] = "2024-03-10T00:00:00"
-
-        rows = exports(live_settings, "2024-03").tables["observations"]
-
-        assert set(rows["available_at"]) == {pd.Timestamp("2024-03-31", tz="UTC")}
-
-    def test_a_release_that_is_not_reported_is_dated_by_the_usual_lag(
-        self, providers: Providers, live_settings: Settings
-    ) -> None:
-        providers.world.comtrade.released["202403"] = "unknown"
-
-        rows = exports(live_settings, "2024-03").tables["observations"]
-
-        assert set(rows["available_at"]) == {pd.Timestamp("2024-09-27", tz="UTC")}
-        assert set(rows["note"]) == {"dated by the usual lag"}
+        assert set(rows["available_at"]) == {pd.Timestamp(moment, tz="UTC")}
+        assert set(rows["note"]) == {note}
 
     def test_the_mirror_is_dated_by_reporter(self, live_settings: Settings) -> None:
         rows = mirror(live_settings, "2024-03").tables["observations"]
@@ -218,14 +260,7 @@ class TestDoubt:
     def test_a_month_listed_without_rows_is_refused(
         self, providers: Providers, live_settings: Settings
     ) -> None:
-        empty = json.dumps({"count": 0, "data": [], "error": ""}).encode()
-        comtrade = providers.providers["comtrade"]
-
-        def without_rows(call: Call) -> Answer:
-            answer = comtrade.answer(call)
-            return answer if call.path == AVAILABILITY else Answer(empty)
-
-        providers.providers["comtrade"] = replace(comtrade, answer=without_rows)
+        changing(providers, lambda whole: whole.update(count=0, data=[]))
 
         with pytest.raises(SourceError, match="lists 202403 as available and has no rows"):
             exports(live_settings, "2024-03")
@@ -251,19 +286,11 @@ class TestDoubt:
         changes: dict[str, object],
         message: str,
     ) -> None:
-        comtrade = providers.providers["comtrade"]
+        def change(whole: dict[str, Any]) -> None:
+            for part in [whole] if changes.keys() <= whole.keys() else whole["data"]:
+                part.update(changes)
 
-        def changed(call: Call) -> Answer:
-            answer = comtrade.answer(call)
-            if call.path == AVAILABILITY:
-                return answer
-            whole = json.loads(answer.body)
-            inner = {name: value for name, value in changes.items() if name not in whole}
-            rows = [{**row, **inner} for row in whole["data"]]
-            outer = {name: value for name, value in changes.items() if name in whole}
-            return Answer(json.dumps({**whole, "data": rows, **outer}).encode())
-
-        providers.providers["comtrade"] = replace(comtrade, answer=changed)
+        changing(providers, change)
 
         with pytest.raises(SourceError, match=message):
             exports(live_settings, "2024-03")

@@ -157,18 +157,6 @@ class TestCache:
         assert hashlib.sha256(body).hexdigest() == kept["sha256"] == reply.sha256
         assert len(list(note.parent.iterdir())) == 2
 
-    def test_offline_replays_it_without_a_connection(
-        self, providers: Providers, live_settings: Settings, waits: Waits
-    ) -> None:
-        with client(live_settings, waits) as http:
-            online, digest = http.json(PREVIEW, ASKED), http.sha256
-        offline = live_settings.model_copy(update={"offline": True})
-
-        with client(offline, waits) as http:
-            assert (http.json(PREVIEW, ASKED), http.sha256) == (online, digest)
-
-        assert len(providers.calls) == 1
-
     def test_offline_states_what_is_missing(self, live_settings: Settings, waits: Waits) -> None:
         offline = live_settings.model_copy(update={"offline": True})
 

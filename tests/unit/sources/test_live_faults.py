@@ -7,13 +7,12 @@ import pandas as pd
 import pytest
 
 from sources.base import LiveSource, MonthRange
-from sources.http import RetryPolicy
 from sources.providers.registry import LIVE, live_source
 from store.errors import SourceError
 from store.facts.batch import FileRows
 from store.settings import Settings
 from tests.providers.answers import Fault
-from tests.providers.server import Providers, small_world
+from tests.providers.server import PATIENT, Providers, small_world
 
 Clean = Callable[[str], FileRows]
 
@@ -31,12 +30,8 @@ REFUSED = {
 PROVIDER = {"comtrade_mirror": "comtrade"}
 
 
-def patience() -> RetryPolicy:
-    return RetryPolicy(sleep=lambda _: None, chance=lambda: 0.5)
-
-
 def source(name: str, settings: Settings) -> LiveSource:
-    return live_source(name, settings, patience())
+    return live_source(name, settings, PATIENT)
 
 
 @pytest.fixture(scope="module")

@@ -6,27 +6,22 @@ import pandas as pd
 import pytest
 
 from sources.base import MonthRange
-from sources.http import RetryPolicy
 from sources.providers.federal_register import FederalRegister
 from sources.providers.hts import TariffSchedule
 from store.errors import SourceError
 from store.settings import Settings
-from tests.providers.server import Providers
+from tests.providers.server import PATIENT, Providers
 
 NOW = pd.Timestamp("2026-11-25T12:00", tz="UTC")
 SPAN = MonthRange.of("2024-01", "2025-12")
 
 
-def patience() -> RetryPolicy:
-    return RetryPolicy(sleep=lambda _: None, chance=lambda: 0.5)
-
-
 def schedule(settings: Settings) -> pd.DataFrame:
-    return TariffSchedule(settings, patience()).fetch(SPAN, now=NOW).tables["proposals"]
+    return TariffSchedule(settings, PATIENT).fetch(SPAN, now=NOW).tables["proposals"]
 
 
 def register(settings: Settings, span: MonthRange = SPAN, now: pd.Timestamp = NOW) -> pd.DataFrame:
-    return FederalRegister(settings, patience()).fetch(span, now=now).tables["proposals"]
+    return FederalRegister(settings, PATIENT).fetch(span, now=now).tables["proposals"]
 
 
 def document(number: int, day: str, title: str = "Duties under 8505.11") -> dict[str, object]:

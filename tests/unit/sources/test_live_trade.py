@@ -6,28 +6,23 @@ import pandas as pd
 import pytest
 
 from sources.base import MonthRange
-from sources.http import RetryPolicy
 from sources.providers.census import CensusImports
 from sources.providers.comext import ComextImports
 from store.errors import SourceError
 from store.facts.batch import FileRows
 from store.settings import Settings
 from tests.providers.answers import Answer, Call
-from tests.providers.server import Providers
+from tests.providers.server import PATIENT, Providers
 
 NOW = pd.Timestamp("2026-11-25T12:00", tz="UTC")
 
 
-def patience() -> RetryPolicy:
-    return RetryPolicy(sleep=lambda _: None, chance=lambda: 0.5)
-
-
 def census(settings: Settings, first: str, last: str | None = None) -> FileRows:
-    return CensusImports(settings, patience()).fetch(MonthRange.of(first, last), now=NOW)
+    return CensusImports(settings, PATIENT).fetch(MonthRange.of(first, last), now=NOW)
 
 
 def comext(settings: Settings, first: str, last: str | None = None) -> FileRows:
-    return ComextImports(settings, patience()).fetch(MonthRange.of(first, last), now=NOW)
+    return ComextImports(settings, PATIENT).fetch(MonthRange.of(first, last), now=NOW)
 
 
 def cells(file: FileRows) -> pd.Series:
@@ -65,28 +60,6 @@ class TestCensus:
         assert ("US8505110070", "USA", "mirror_import_t", august) not in cells(file).index
         assert ("US8505110070", "USA", "mirror_import_musd", august) in cells(file).index
         assert file.ignored == ("1 rows without a quantity: the value alone is taken",)
-
-    def test_a_row_that_cannot_be_read_loses_no_other(
-        self, providers: Providers, live_settings: Settings
-    ) -> None:
-        plain = cells(census(live_settings, "2026-06", "2026-08"))
-        served = providers.providers["census"]
-
-        def spoilt(call: Call) -> Answer:
-            answer = served.answer(call)
-            return replace(
-                answer,
-                body=answer.body.replace(b'"KG"', b'"KG "', 1).replace(
-                    b'["8505110070", "5700", "', b'["8505110070", "5700", "about ', 1
-                ),
-            )
-
-        providers.providers["census"] = replace(served, answer=spoilt)
-
-        file = census(live_settings, "2026-06", "2026-08")
-
-        assert len(cells(file)) == len(plain) - 2
-        assert file.ignored == ("1 rows whose numbers cannot be read: left out",)
 
     def test_pieces_are_not_taken_for_kilograms(
         self, providers: Providers, live_settings: Settings

@@ -9,14 +9,13 @@ import pandas as pd
 import pytest
 
 from sources.base import MonthRange
-from sources.http import RetryPolicy
 from sources.providers.countries import COMTRADE_GROUPS, comtrade_place
 from sources.providers.registry import live_source
 from store.errors import SourceError
 from store.facts.batch import FileRows
 from store.settings import Settings
 from tests.providers.answers import Answer, Call
-from tests.providers.server import Providers
+from tests.providers.server import PATIENT, Providers
 
 NOW = pd.Timestamp("2026-11-25T12:00", tz="UTC")
 
@@ -45,8 +44,7 @@ def fetch(providers: Providers, live_settings: Settings) -> Fetch:
             return Answer(body, status, content_type=answer.content_type)
 
         providers.providers[source] = replace(provider, answer=recorded)
-        patience = RetryPolicy(sleep=lambda _: None, chance=lambda: 0.5)
-        live = live_source(source, live_settings.model_copy(update=settings), patience)
+        live = live_source(source, live_settings.model_copy(update=settings), PATIENT)
         return live.fetch(MonthRange.of(*months), now=NOW)
 
     return fetched
