@@ -19,6 +19,7 @@ from prefect.types.entrypoint import EntrypointType
 from flows.backup import back_up
 from flows.cli.run_commands import run_tables_and_tell
 from flows.clock import utc_now, utc_today
+from flows.context.console import echo
 from flows.context.prefect_runs import show_messages
 from flows.context.stores import single_writer
 from flows.ingest.ingest import ingest_exclusively
@@ -28,6 +29,8 @@ from flows.monitoring.monitors import watch_if_possible
 from flows.prune import prune
 from flows.run import run
 from flows.training.backtest import backtest
+from sources.http import KEY_PAGES
+from sources.providers.registry import without_key
 from store.errors import DataError
 from store.settings import Settings
 
@@ -74,12 +77,17 @@ OFTEN: Final[dict[str, Any]] = {
 def ingest_source(source: str) -> None:
     """Bring one source up to date; a provider that is away is asked again.
 
+    One that needs a key is passed over without; ``magnetcast status`` names it.
+
     Args:
         source: Id of a live source, or ``bundled``.
     """
     settings = Settings()
     if source == _BUNDLED:
         ingest_exclusively(settings, None, source="the bundled tables")
+        return
+    if source in without_key(settings):
+        echo(f"ingest    {source} is not asked: no key is set, free at {KEY_PAGES[source]}")
         return
     request = live(settings, source, months_to_fetch(settings, source, since=None, until=None))
     ingest_exclusively(settings, request, source=source)

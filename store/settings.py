@@ -127,7 +127,7 @@ class Settings(BaseSettings):
         description="US Census, imports by HTS line.",
     )
     census_key: SecretStr | None = Field(
-        default=None, description="Key of the US Census; needed above some 500 calls a day."
+        default=None, description="Key of the US Census, which answers nobody without one."
     )
     comext_url: str = Field(
         default="https://ec.europa.eu/eurostat/api/comext/dissemination/sdmx/2.1",

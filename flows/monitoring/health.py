@@ -28,6 +28,7 @@ from models.monitoring import Reading
 from models.registry import registry
 from models.registry.runs import is_kept
 from sources.bundled.release_calendar import ReleaseCalendar
+from sources.providers.registry import without_key
 from store.archive import sqlite_damage
 from store.asof import OBSERVATION_KEY, known_at
 from store.database import shown_address
@@ -116,6 +117,8 @@ class HealthFacts:
     backup_at: pd.Timestamp | None = None
     others: tuple[OtherCommodity, ...] = ()
     """Commodities other than magnets."""
+    unasked: tuple[str, ...] = ()
+    """Sources that the schedule passes over, as their key is not set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,6 +326,7 @@ def examine(settings: Settings, now: pd.Timestamp) -> SystemHealth:
         mlflow_free_bytes=_free_of_mlflow(settings),
         backup_at=last_backup(settings),
         unfinished=unfinished_runs(settings),
+        unasked=without_key(settings),
     )
     if wrong := sqlite_damage(settings.url):
         return _health(replace(facts, unreadable=wrong))

@@ -19,6 +19,7 @@ from flows.monitoring.health import (
 )
 from models.registry import registry
 from service.live.health import Alarm, HealthReport
+from sources.http import KEY_PAGES
 from store.database import shown_address
 from store.facts.reading import latest_forecast, read_runs, read_vintages
 from store.messages import Message, message, sentences
@@ -69,6 +70,15 @@ def lines_of(health: SystemHealth) -> list[Message]:
             )
         )
     lines += [_commodity_line(one) for one in facts.others]
+    lines += [
+        message(
+            "%(source)s is not asked: MAGNETCAST_%(name)s_KEY is not set, free at %(page)s.",
+            source=name,
+            name=name.upper(),
+            page=KEY_PAGES[name],
+        )
+        for name in facts.unasked
+    ]
     lines.append(facts.champion or message("Champion: none."))
     if facts.champion_trouble:
         lines.append(

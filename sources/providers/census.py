@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 import pandas as pd
 
 from sources.base import MonthRange, SourceInfo
-from sources.http import ApiKeys, HttpClient, HttpSource, sent_as
+from sources.http import KEY_PAGES, ApiKeys, HttpClient, HttpSource, sent_as
 from sources.providers.rows import (
     USUAL_LAG,
     left_out,
@@ -45,7 +45,13 @@ class CensusImports(HttpSource):
 
     def fetch(self, span: MonthRange, *, now: pd.Timestamp) -> FileRows:
         """Fetch every line; as ``LiveSource.fetch``."""
-        with self.client(ApiKeys(params=sent_as("key", self.settings.census_key))) as http:
+        key = sent_as("key", self.settings.census_key)
+        if not key and not self.settings.offline:
+            raise SourceError(
+                "census answers nobody without a key. Expected one in MAGNETCAST_CENSUS_KEY. Get "
+                f"it, free, at {KEY_PAGES[_PROVIDER]}; nothing was taken over."
+            )
+        with self.client(ApiKeys(params=key)) as http:
             lines = [_ask(http, line, span) for line in US_LINES]
         rows = _joined([line[0] for line in lines if line is not None])
         broken = sum(line[1] for line in lines if line is not None)

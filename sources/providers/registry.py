@@ -22,9 +22,16 @@ _MAKERS: Final[Mapping[str, tuple[str, str]]] = {
 LIVE: Final = tuple(_MAKERS)
 """Ids of all live sources."""
 
+KEYED: Final = ("census",)
+"""Ids of the sources that answer nobody without a key."""
 
 BY_CODE: Final = ("comtrade", "comtrade_mirror")
 """Ids of the sources that cover any six-digit code."""
+
+
+def without_key(settings: Settings) -> tuple[str, ...]:
+    """Return the sources that would not answer, as their key is not set."""
+    return tuple(name for name in KEYED if not getattr(settings, f"{name}_key"))
 
 
 def live_source(

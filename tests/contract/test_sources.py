@@ -69,7 +69,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     """Settings of providers that nobody spoils."""
     with Providers(small_world()) as providers:
         home = tmp_path_factory.mktemp("served")
-        yield Settings(home=home, comtrade_key=SecretStr("k"), **providers.urls())
+        yield Settings(home=home, comtrade_key=SecretStr("comtrade-4711"), **providers.urls())
 
 
 @pytest.fixture(scope="module")

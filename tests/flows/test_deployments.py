@@ -3,6 +3,7 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from threading import Thread
 from zoneinfo import ZoneInfo
 
@@ -12,7 +13,7 @@ from prefect import flow
 from prefect.deployments.runner import RunnerDeployment
 from prefect.server.schemas.schedules import CronSchedule
 
-from flows.deployments import deployments, post
+from flows.deployments import deployments, ingest_source, post
 from sources.bundled.release_calendar import ReleaseCalendar, ReleaseDates
 from sources.providers.registry import LIVE
 from store.settings import PROJECT_ROOT
@@ -72,6 +73,18 @@ def test_every_release_on_record_is_taken_up_by_the_next_morning(
 
     assert {day.day_of_week for day in days} >= {5, 6}
     assert [day for day, m, r in zip(days, moments, runs, strict=True) if r - m > ONE_DAY] == []
+
+
+@pytest.mark.usefixtures("prefect_api")
+def test_a_source_whose_key_is_not_set_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MAGNETCAST_HOME", str(tmp_path / "var"))
+    monkeypatch.delenv("MAGNETCAST_CENSUS_KEY", raising=False)
+
+    ingest_source("census")
+
+    assert not (tmp_path / "var").exists()
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from tests.providers.answers import Answer, Call, Provider
+from tests.providers.answers import PAGE, Answer, Call, Provider
 
 LINES = {"8505110030": 0.05, "8505110050": 0.1, "8505110070": 1.0, "8505110090": 0.2}
 """Lines with trade and their size; 8505110010 has none."""
@@ -31,6 +31,12 @@ def census(world: CensusWorld) -> Provider:
 
 
 def _answer(world: CensusWorld, call: Call) -> Answer:
+    key = call.one("key")
+    if call.path:
+        return Answer(PAGE, content_type="text/html")
+    if not key or "wrong" in key:
+        page = "/census/invalid_key.html" if key else "/census/missing_key.html"
+        return Answer(b"", 302, headers={"Location": page})
     names = call.many("get")
     _, first, _, last = call.one("time").split()
     line = call.one("I_COMMODITY")

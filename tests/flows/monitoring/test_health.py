@@ -118,8 +118,8 @@ def test_every_alarm_and_line_is_known_in_the_languages_of_pages() -> None:
         {"last_run": "running"}, {"champion": None}, {"champion_trouble": "its files are gone"},
         {"unfinished": (marker,)},
         {"unfinished": (replace(marker, error="it broke"),)}, {"last_write_at": at("2026-12-20")},
-        {"quarantined": 2}, {"free_bytes": 1 << 20}, {"watched": None}, {"backup_at": None},
-        {"backup_at": at("2026-11-16")},
+        {"quarantined": 2, "unasked": ("census",)}, {"free_bytes": 1 << 20}, {"watched": None},
+        {"backup_at": None}, {"backup_at": at("2026-11-16")},
         {"readings": tuple(replace(one, fired=True) for one in readings)},
         {"others": (OtherCommodity("850511", forecast, "failed"),
                     OtherCommodity("280530", message("%(goods)s: no forecast.", goods="280530"),
@@ -152,6 +152,7 @@ def test_an_empty_store_is_broken_and_states_so(magnetcast: Call) -> None:
     assert code == 2
     assert out.startswith("magnetcast is broken.")
     assert "No forecast was ever published." in out
+    assert "census is not asked: MAGNETCAST_CENSUS_KEY is not set, free at https://api" in out
 
 
 def test_a_damaged_database_is_broken(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pandas as pd
 import pytest
+from pydantic import SecretStr
 
 from sources.base import MonthRange
 from sources.providers.census import CensusImports
@@ -43,6 +44,23 @@ class TestCensus:
         value = august["US8505110070", "USA", "mirror_import_musd"]
         usd = providers.world.census.row("8505110070", "2026-08")[2]
         assert value == pytest.approx(int(usd) / 1e6)
+
+    @pytest.mark.parametrize(
+        ("key", "message", "calls"),
+        [
+            ("", r"nobody without a key\. Expected one in MAGNETCAST_CENSUS_KEY.*key_signup", 0),
+            ("wrong", r"HTML page.* Set MAGNETCAST_CENSUS_KEY to a valid key, free at http", 2),
+        ],
+    )
+    def test_without_its_key_it_says_where_one_is_had(
+        self, providers: Providers, live_settings: Settings, key: str, message: str, calls: int
+    ) -> None:
+        settings = live_settings.model_copy(update={"census_key": SecretStr(key) if key else None})
+
+        with pytest.raises(SourceError, match=message):
+            census(settings, "2026-08")
+
+        assert len(providers.calls) == calls
 
     def test_a_month_is_dated_45_days_after_its_end(self, live_settings: Settings) -> None:
         rows = census(live_settings, "2026-08").tables["observations"]
