@@ -352,7 +352,7 @@ class HttpClient:
                 reraise=True,
             )(self._asked, call)
         except _TransientError as err:
-            raise self._given_up(call, str(err)) from err
+            raise self._given_up(call, str(err), err.__cause__) from err
 
     def _asked(self, call: _Call[Read]) -> HttpReply[Read]:
         """Ask once, and archive an answer that can be used."""
@@ -473,17 +473,23 @@ class HttpClient:
                 "without MAGNETCAST_OFFLINE."
             ) from err
 
-    def _given_up(self, call: _Call[Read], reason: str) -> SourceError:
+    def _given_up(self, call: _Call[Read], reason: str, cause: BaseException | None) -> SourceError:
         if self._settings.offline:
             return SourceError(
                 f"The answer of {call.provider} kept for {call.address} cannot be read: {reason}. "
                 f"Expected data as documented. Remove {self._folder} and run again."
             )
         tries = self._settings.http_attempts
+        remedy = (
+            "Look at the address: the provider may have changed what it sends; nothing was taken "
+            "over."
+            if isinstance(cause, ValueError)
+            else "Try again later; nothing was taken over. MAGNETCAST_HTTP_ATTEMPTS and "
+            "MAGNETCAST_HTTP_TIMEOUT_S set how patient to be."
+        )
         return SourceError(
             f"{call.provider} failed {'once' if tries == 1 else f'{tries} times'}: {reason}, at "
-            f"{call.address}. Expected a whole answer. Try again later; nothing was taken over. "
-            "MAGNETCAST_HTTP_ATTEMPTS and MAGNETCAST_HTTP_TIMEOUT_S set how patient to be."
+            f"{call.address}. Expected a whole answer. {remedy}"
         )
 
 
@@ -491,7 +497,7 @@ def _refused(call: _Call[Read], status: int, body: bytes, own: Refusal | None) -
     """Return an error for an answer without data that another attempt will not change."""
     status = TOO_MUCH if own is not None and own.kind == "too_much" else status
     what, remedy = _REFUSED.get(
-        status, ("answers with an unforeseen status", "Try again later, or look at the address.")
+        status, ("answers with an unforeseen status", "Look at the address in a browser.")
     )
     setting = f"MAGNETCAST_{call.provider.upper()}_URL"
     remedy = remedy.format(key=_key_hint(call.provider), url=setting)

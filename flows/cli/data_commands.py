@@ -24,6 +24,7 @@ from store.facts.reviews import (
 )
 from store.facts.vintage_diff import diff_vintages
 from store.settings import Settings
+from store.vocabulary import EU27, WORLD
 
 Number = Annotated[
     int, Parameter(help="The file's number; see `magnetcast quarantine list`.", show_default=False)
@@ -172,7 +173,10 @@ def _summary(frame: pd.DataFrame) -> str:
     if frame.empty:
         return "nothing changed"
     counts = ", ".join(f"{n} {what}" for what, n in frame["what"].value_counts().items())
-    tonnes = frame.loc[frame["measure"].str.endswith("_t"), "change"]
+    cells = frame[["commodity", "measure", "period", "source"]].apply(tuple, axis=1)
+    is_sum = frame["destination"].isin([WORLD, EU27])
+    is_counted = ~is_sum | ~cells.isin(cells[~is_sum])  # a sum beside what moved it counts once
+    tonnes = frame.loc[is_counted & frame["measure"].str.endswith("_t"), "change"]
     return f"{counts}; revisions in tonnes add up to {pd.to_numeric(tonnes).sum():+,.1f} t"
 
 

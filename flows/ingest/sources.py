@@ -1,6 +1,6 @@
 """What can be ingested: where the rows come from, and how they are taken."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple, cast
 
@@ -20,9 +20,10 @@ from sources.http import HttpSource
 from sources.providers.customs import SUM_NOTE
 from sources.providers.registry import BY_CODE, live_source
 from store.errors import DataError, counted, first_few
-from store.facts.batch import FileRows
+from store.facts.batch import Batch, FileRows
 from store.facts.reading import read_observations, read_vintages
 from store.facts.writing import is_known as ingested_before
+from store.facts.writing import write_batch
 from store.schema.frames import typed_frame
 from store.settings import Settings
 from store.vocabulary import COMMODITY, HS6
@@ -191,6 +192,8 @@ def preview(settings: Settings, request: IngestRequest | None) -> None:
         lines += _lines(wanted.place, file, reasons)
         if "observations" in file.tables:
             lines.append(("  changes", _changes(engine, file.tables["observations"])))
+        elif not reasons:
+            lines.append(("  changes", _new_rows(engine, file, wanted, now)))
     _show(lines)
     if refused:
         raise DataError(
@@ -289,6 +292,24 @@ def _changes(engine: Engine | None, rows: pd.DataFrame) -> str:
     ]
     new = int(cells["is_new"].sum()) - len(changed)
     return f"{new:,} new amounts, {len(changed):,} revised{': ' if named else ''}{first_few(named)}"
+
+
+def _new_rows(
+    engine: Engine | None, file: FileRows, request: IngestRequest, now: pd.Timestamp
+) -> str:
+    """Count the rows of each table that an ingest would add."""
+    new: Mapping[str, int] = {name: len(frame) for name, frame in file.tables.items()}
+    if engine is not None:
+        revised_at = now if request.revises else None
+        new = write_batch(
+            engine,
+            Batch((file,)),
+            ingested_at=now,
+            skip_unchanged=request.revises,
+            revised_at=revised_at,
+            is_trial=True,
+        ).rows_written
+    return ", ".join(f"{rows:,} new {name}" for name, rows in new.items())
 
 
 def _show(lines: Sequence[tuple[str, str]]) -> None:

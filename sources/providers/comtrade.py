@@ -45,6 +45,9 @@ NO_SPLIT: Final[Mapping[str, str]] = {"partner2Code": "0", "customsCode": "C00",
 """Second partner, customs procedure and mode of transport: the total of each. Without these
 parameters, or in rows with other values, the same trade is counted twice."""
 
+KILOGRAMS: Final = "8"
+"""Code of the unit of a quantity."""
+
 _COLUMNS: Final = (
     "period", "reporterCode", "partnerCode", "flowCode", "cmdCode", "netWgt", "primaryValue",
     *NO_SPLIT,
@@ -186,7 +189,7 @@ def _read(body: bytes, piece: _Piece) -> tuple[TradeRows, bool]:
     )
     named = coded[coded[["reporterCode", "partnerCode", "period"]].apply(_is_number).all(axis=1)]
     _refuse_others(named, piece)
-    plain = _unsplit(named)
+    plain = _weighed(_unsplit(named))
     _refuse_doubt(named, plain)
     typed, broken = readable(plain, ("netWgt", "primaryValue"), **where)
     cut = len(rows) >= LIMITS[piece.path] or _announced(answer) > len(rows)
@@ -213,6 +216,14 @@ def _unsplit(rows: pd.DataFrame) -> pd.DataFrame:
     unsaid = (is_total | (codes == "")).all(axis=1) & ~plain
     known = pd.MultiIndex.from_frame(rows.loc[plain, _CELL])
     return rows[plain | (unsaid & ~pd.MultiIndex.from_frame(rows[_CELL]).isin(known))]
+
+
+def _weighed(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows with a missing weight taken from a quantity in kilograms."""
+    if not {"qty", "qtyUnitCode"}.issubset(rows.columns):
+        return rows
+    in_kilograms = rows["qtyUnitCode"].map(_code).eq(KILOGRAMS) & rows["netWgt"].isna()
+    return rows.assign(netWgt=rows["netWgt"].mask(in_kilograms, rows["qty"]))
 
 
 def _refuse_others(rows: pd.DataFrame, piece: _Piece) -> None:

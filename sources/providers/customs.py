@@ -221,7 +221,8 @@ class CustomsDownload:
 
     def _rows(self, amounts: pd.DataFrame) -> pd.DataFrame:
         ours = amounts[amounts["measure"].ne("value_mcny")]
-        cells = ours.groupby(_CELL, as_index=False)[["value", "half_width"]].sum()
+        # Customs count kilograms and dollars: a month split otherwise is rounded no more for it.
+        cells = ours.groupby(_CELL, as_index=False).agg({"value": "sum", "half_width": "max"})
         parts = [cells] if self.is_partial else [cells, _worlds(cells)]
         frames = [self._dated(part) for part in parts]
         return observations(frames, origin=ORIGIN, source=self.info.id, source_url=_SITE)
@@ -360,7 +361,7 @@ def _left_out(line: CustomsLine) -> str:
     if sum(map(bool, line.cells)) == 1:
         return "notes below the table"
     if _code_of(line) != COMMODITY:
-        return f"not of {COMMODITY}"
+        return f"other goods than {COMMODITY}"
     return "imports" if "进口" in flow or "import" in flow else ""
 
 
@@ -585,6 +586,7 @@ def partner_place(name: str, code: str = "") -> str | None:
             "is not".
     """
     plain = _letters(name)
+    plain = plain if plain in _names() else plain.removeprefix("the").removesuffix("the")
     if plain in _regions():
         return None
     by_code, by_name = _codes().get(code), _names().get(plain)

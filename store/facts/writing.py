@@ -58,6 +58,7 @@ def write_batch(
     actor: str = "",
     skip_unchanged: bool = False,
     revised_at: datetime | None = None,
+    is_trial: bool = False,
 ) -> WriteReport:
     """Write a batch and one vintage row per file, in one transaction.
 
@@ -73,6 +74,7 @@ def write_batch(
             the date of a row that differs from the known value and is dated no later. A file then
             counts as known only if its newest version has the same bytes, because a provider may
             return to an earlier answer.
+        is_trial: take it all back, so that only the report remains.
 
     Returns:
         New rows by table, the vintages made, and the files known before.
@@ -82,7 +84,10 @@ def write_batch(
     )
     checked = [(file, checked_tables(file)) for file in batch.files]
     with writing(engine) as connection:
-        return write_within(connection, checked, ingest)
+        report = write_within(connection, checked, ingest)
+        if is_trial:
+            connection.rollback()
+    return report
 
 
 def checked_tables(file: FileRows) -> Tables:

@@ -189,6 +189,9 @@ def test_a_dry_run_shows_what_would_change_and_writes_nothing(
     assert "0 new amounts, 1 revised" in second
     assert "51.234 to 52" in second
     assert stored(source="customs")["value"].tolist() == [51.234, 2.8179]
+    events = ("ingest", "events", str(write_csv(tmp_path / "event.csv", EVENT, {})))
+    assert "1 new policy_events" in " ".join(magnetcast(*events, "--dry-run")[2].split())
+    assert "1 new row (1 policy_events)" in magnetcast(*events)[2]
 
 
 @pytest.mark.usefixtures("at_providers")

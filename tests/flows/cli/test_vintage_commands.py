@@ -34,9 +34,10 @@ def fetched(*changes: dict[str, object], sha: str) -> FileRows:
 
 @pytest.fixture
 def two_fetches(engine: Engine) -> None:
-    """Ingest a figure, then its revision with a new one beside."""
+    """Ingest a figure and the world, then the revision of both with a new figure beside."""
     new = {**REVISED, "destination": "JPN", "value": 12.0}
-    for sha, changes in (("a", ({},)), ("b", (REVISED, new))):
+    world = {"destination": "WLD"}
+    for sha, changes in (("a", ({}, world)), ("b", (REVISED, new, REVISED | world))):
         batch = Batch((fetched(*changes, sha=sha),))
         write_batch(engine, batch, ingested_at=AUGUST, actor="timer", skip_unchanged=True)
 
@@ -55,7 +56,7 @@ def test_vintages_lists_every_ingest_with_who_and_what(magnetcast: Call) -> None
     listed = pd.read_csv(io.StringIO(out))
     assert (code, err) == (0, "")
     assert listed["id"].tolist() == [1, 2]
-    assert listed["rows"].tolist() == [1, 2]
+    assert listed["rows"].tolist() == [2, 3]
     assert listed["actor"].tolist() == ["timer", "timer"]
     assert listed["ingested_at"].tolist() == ["2025-08-01T10:00:00Z"] * 2
     assert listed["period_from"].tolist() == ["2025-06-01"] * 2
@@ -70,9 +71,9 @@ def test_diff_tells_what_changed_in_tonnes(magnetcast: Call, tmp_path: Path) -> 
 
     rows = json.loads(out_file.read_text(encoding="utf-8"))
     assert (code, out) == (0, "")
-    assert "1 new, 1 revised; revisions in tonnes add up to +1.5 t" in err
+    assert "2 revised, 1 new; revisions in tonnes add up to +1.5 t" in err
     assert [(row["destination"], row["before"], row["after"], row["change"]) for row in rows] == [
-        ("JPN", None, 12.0, None), ("USA", 353.0, 354.5, 1.5),
+        ("JPN", None, 12.0, None), ("USA", 353.0, 354.5, 1.5), ("WLD", 353.0, 354.5, 1.5),
     ]  # fmt: skip
 
 

@@ -226,6 +226,14 @@ class TestRows:
         assert "USA" not in rows_of(file, "net_weight_t").index
         assert "USA" in rows_of(file, "value_musd").index
         assert file.ignored == ("1 rows without a weight: their value alone is taken",)
+        changing(
+            providers,
+            lambda whole: [row.update(qty=4711.0, qtyUnitCode=8) for row in whole["data"]],
+        )
+        in_kilograms = exports(live_settings, "2024-03")
+        march = pd.Timestamp("2024-03-01")
+        assert rows_of(in_kilograms, "net_weight_t")["USA", march] == pytest.approx(4.711)
+        assert rows_of(in_kilograms, "net_weight_t")["DEU", march] != pytest.approx(4.711)
 
 
 class TestMoments:

@@ -74,7 +74,8 @@ def world(file: FileRows) -> list[list[object]]:
         ("207", "加那利群岛", "C207"), ("210", "塞卜泰(休达)", "C210"), ("502", "", "USA"),
         ("", "Korea, Rep.", "KOR"), ("", "Congo, DR", "COD"), ("", "Cabo Verde", "CPV"),
         ("", "Palestine", "PSE"), ("", "Curaçao", "CUW"), ("", "Réunion", "REU"),
-        ("354", "马其顿", "MKD"), ("987", "德国", "DEU"),
+        ("354", "马其顿", "MKD"), ("", "The Netherlands", "NLD"), ("", "Bahamas, The", "BHS"),
+         ("987", "德国", "DEU"),
     ],
 )  # fmt: skip
 def test_a_partner_is_known_by_its_code_or_else_its_name(code: str, name: str, place: str) -> None:
@@ -131,10 +132,22 @@ def test_lines_of_two_downloads_count_once_and_contradictions_are_refused(tmp_pa
     assert set(file.ignored) == {
         "1 lines: headings once more",
         "1 lines: repeated in the file",
-        "1 lines: not of 85051110",
+        "1 lines: other goods than 85051110",
     }
     with pytest.raises(DataError, match=r"2 bad rows.*304 has several amounts for 2026-08"):
         load(tmp_path, text_of(once, other, line_of("304", "德国", kg="9")))
+
+
+def test_a_month_split_otherwise_is_the_same_figure(tmp_path: Path) -> None:
+    headings = "月份,商品编码,贸易伙伴名称,贸易方式,数量,单位,美元\n"
+    whole = headings + "202608,85051110,美国,,1001,千克,50001\n"
+    split = whole.replace(
+        ",,1001,千克,50001", ",a,700,千克,35000\n202608,85051110,美国,b,301,千克,15001"
+    )
+
+    frames = [load(tmp_path, text).tables["observations"] for text in (whole, split)]
+
+    pd.testing.assert_frame_equal(*frames)
 
 
 BROKEN = {
