@@ -1,26 +1,31 @@
 """What the schedule starts: flows of Prefect, thin over the functions of people's verbs.
 
 ``main`` serves them, one run at a time, to the server that ``PREFECT_API_URL`` names. Each uses
-the moment it starts, so that it knows what an ingest of the same day brought. Times are Beijing's:
-China's customs publish detail by destination on the 20th, for January and February together on
-20 March (data/release_dates.csv).
+the moment it starts unless a person names another. The server refuses a run whose parameters are
+not those of its flow. Times are Beijing's: China's customs publish detail by destination on the
+20th, for January and February together on 20 March (data/release_dates.csv).
 """
 
-from typing import Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import httpx
+import pandas as pd
 from prefect import Flow, flow, serve
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.deployments.runner import RunnerDeployment
 from prefect.runtime import flow_run
 from prefect.schedules import Cron, Schedule
 from prefect.types.entrypoint import EntrypointType
+from prefect.utilities.callables import ParameterSchema
+from pydantic import AfterValidator, Field
 
 from flows.backup import back_up
+from flows.cli.options import moment
 from flows.cli.run_commands import run_tables_and_tell
 from flows.clock import utc_now, utc_today
 from flows.context.console import echo
 from flows.context.prefect_runs import show_messages
+from flows.context.recipes import RecipeRequest, magnets_recipe
 from flows.context.stores import single_writer
 from flows.ingest.ingest import ingest_exclusively
 from flows.ingest.sources import live, months_to_fetch
@@ -29,6 +34,8 @@ from flows.monitoring.monitors import watch_if_possible
 from flows.prune import prune
 from flows.run import run
 from flows.training.backtest import backtest
+from flows.training.train import train
+from models.learning.spec import ModelSpec
 from sources.http import KEY_PAGES
 from sources.providers.registry import without_key
 from store.errors import DataError
@@ -36,10 +43,12 @@ from store.settings import Settings
 
 BACKUPS_KEPT: Final = 8
 
-_BUNDLED: Final = "bundled"
+Asked = Literal[
+    "bundled", "comtrade", "comtrade_mirror", "census", "comext", "hts", "federal_register"
+]
 
-INGESTS: Final = {
-    _BUNDLED: "0 5 * * *",  # a new release of the code may bring new tables
+INGESTS: Final[dict[Asked, str]] = {
+    "bundled": "0 5 * * *",  # a new release of the code may bring new tables
     "comtrade": "0 6 * * *",  # takes China's months in some time after their release
     "comtrade_mirror": "30 6 * * 1",  # partners report on days of their own
     "census": "0 7 3-12 * *",  # publishes about the 5th, five weeks after the month
@@ -55,7 +64,7 @@ RELEASES: Final = ("30 19 20 1,3-12 *", "30 9 21-31 1,3-12 *", "30 9 1-9 2 *")
 
 def _run_name() -> str:
     """Return what names a run: its flow, what it is asked for, and the day."""
-    asked = map(str, flow_run.parameters.values())
+    asked = [str(one) for one in flow_run.parameters.values() if one is not None]
     return " ".join([str(flow_run.flow_name), *asked, f"{utc_today():%Y-%m-%d}"])
 
 
@@ -73,17 +82,40 @@ OFTEN: Final[dict[str, Any]] = {
 }
 
 
+def _checked(text: str) -> str:
+    return text if moment(text, option="as_of") else ""
+
+
+def _parameter_schema() -> dict[str, Any]:
+    """Return what the server checks parameters of the magnets' model by, and its form shows."""
+    whole = {name for name, one in ModelSpec().choices.items() if isinstance(one, int)}
+    known = {
+        name: {
+            "type": "integer" if name in whole else "number",
+            "minimum": one.low,
+            "maximum": one.high,
+            "description": one.meaning,
+        }
+        for name, one in ModelSpec.bounds().items()
+    }
+    return {"properties": known, "additionalProperties": False}
+
+
+_DAY: Final = r"^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2})?Z?)?$"
+
+Day = Annotated[str, Field(pattern=_DAY), AfterValidator(_checked)]
+Parameters = Annotated[dict[str, float], Field(json_schema_extra=_parameter_schema())]
+RecipePath = Annotated[str, Field(pattern=r"^default$|\.(toml|json)$")]
+
+
 @flow(name="scheduled-ingest", retries=3, retry_delay_seconds=600, **OFTEN)
-def ingest_source(source: str) -> None:
+def ingest_source(source: Asked) -> None:
     """Bring one source up to date; a provider that is away is asked again.
 
     One that needs a key is passed over without; ``magnetcast status`` names it.
-
-    Args:
-        source: Id of a live source, or ``bundled``.
     """
     settings = Settings()
-    if source == _BUNDLED:
+    if source == "bundled":
         ingest_exclusively(settings, None, source="the bundled tables")
         return
     if source in without_key(settings):
@@ -94,9 +126,9 @@ def ingest_source(source: str) -> None:
 
 
 @flow(name="scheduled-publication", retries=3, retry_delay_seconds=900, **OFTEN)
-def publish() -> None:
+def publish(as_of: Day | None = None) -> None:
     """Run the main job; where nothing is new, or it was done before, nothing is published."""
-    settings, now = Settings(), utc_now()
+    settings, now = Settings(), moment(as_of)
     run_tables_and_tell(settings, now)
     run(settings, now)
 
@@ -115,12 +147,35 @@ def check() -> None:
         raise DataError("\n".join(f"{one.alarm}: {one.message}" for one in health.alarms))
 
 
+def _spec(
+    settings: Settings, as_of: pd.Timestamp, file: str | None, given: dict[str, float] | None
+) -> ModelSpec:
+    asked = RecipeRequest(file, [f"{name}={value}" for name, value in (given or {}).items()])
+    return magnets_recipe(settings, as_of, asked).spec
+
+
 @flow(name="scheduled-backtest", retries=1, retry_delay_seconds=900, **OFTEN)
-def backtest_week() -> None:
-    """Backtest on what is known now, and keep the scores."""
-    settings = Settings()
+def backtest_week(
+    as_of: Day | None = None,
+    set: Parameters | None = None,  # noqa: A002 - as the verb's option
+    recipe: RecipePath | None = None,
+) -> None:
+    """Backtest on what is known, and keep the scores; parameters are those of the verb."""
+    settings, known_by = Settings(), moment(as_of)
     with single_writer(settings):
-        backtest(settings, utc_now())
+        backtest(settings, known_by, _spec(settings, known_by, recipe, set))
+
+
+@flow(name="training", **OFTEN)
+def train_model(
+    as_of: Day | None = None,
+    set: Parameters | None = None,  # noqa: A002 - as the verb's option
+    recipe: RecipePath | None = None,
+) -> None:
+    """Train, register and promote by the gate, as the verb does; whenever a person asks."""
+    settings, known_by = Settings(), moment(as_of)
+    with single_writer(settings):
+        train(settings, known_by, spec=_spec(settings, known_by, recipe, set))
 
 
 @flow(name="scheduled-backup", retries=2, retry_delay_seconds=900, **OFTEN)
@@ -134,6 +189,12 @@ def keep_safe() -> None:
     prune(settings, now)
 
 
+class _Exactly(ParameterSchema):
+    """Prefect's own description of a flow's parameters, which lets others pass; this does not."""
+
+    additionalProperties: bool  # noqa: N815 - JSON Schema's word
+
+
 def deployments() -> list[RunnerDeployment]:
     """Return each flow with its name and times."""
 
@@ -141,18 +202,24 @@ def deployments() -> list[RunnerDeployment]:
         return [Cron(one, timezone="Asia/Shanghai") for one in crons]
 
     def made(of: Flow[Any, Any], name: str, *crons: str, **parameters: str) -> RunnerDeployment:
-        return of.to_deployment(  # type: ignore[return-value]  # a coroutine only within a loop
+        one: RunnerDeployment = of.to_deployment(  # type: ignore[assignment]  # no loop: no coroutine
             name,
             schedules=at(*crons),
             parameters=parameters,
             entrypoint_type=EntrypointType.MODULE_PATH,
         )
+        one._parameter_openapi_schema = _Exactly(
+            **one._parameter_openapi_schema.model_dump(exclude_unset=True),
+            additionalProperties=False,
+        )
+        return one
 
     return [
         *(made(ingest_source, name, cron, source=name) for name, cron in INGESTS.items()),
         made(publish, "monthly", *RELEASES),
         made(check, "daily", "0 10 * * *"),
         made(backtest_week, "weekly", "0 2 * * 6"),
+        made(train_model, "on-demand"),
         made(keep_safe, "safe", "0 4 * * 0"),
     ]
 

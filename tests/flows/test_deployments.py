@@ -12,6 +12,7 @@ import pytest
 from prefect import flow
 from prefect.deployments.runner import RunnerDeployment
 from prefect.server.schemas.schedules import CronSchedule
+from prefect.utilities.schema_tools.validation import ValidationError, validate
 
 from flows.deployments import deployments, ingest_source, post
 from sources.bundled.release_calendar import ReleaseCalendar, ReleaseDates
@@ -51,6 +52,27 @@ def test_every_live_source_has_a_cadence_of_beijing(made: dict[str, RunnerDeploy
     assert {it.schedule.timezone for one in made.values() for it in one.schedules} == {
         "Asia/Shanghai"
     }
+
+
+WRONG = [
+    ("census", {"source": "censu"}, "'censu' is not one of"),
+    ("census", {"as_of": "2026-11-25"}, "'as_of' was unexpected"),
+    ("monthly", {"as_of": "yesterday"}, "field 'as_of'"),
+    ("on-demand", {"set": {"learing_rate": 0.1}}, "'learing_rate' was unexpected"),
+    ("weekly", {"set": {"num_leaves": 1}}, "less than the minimum"),
+]
+
+
+@pytest.mark.parametrize(("name", "given", "message"), WRONG)
+def test_the_server_refuses_what_a_flow_does_not_take(
+    made: dict[str, RunnerDeployment], name: str, given: dict[str, object], message: str
+) -> None:
+    taken = {"as_of": "2026-11-25", "set": {"num_leaves": 8}, "recipe": "default"}
+    schemas = {one: it._parameter_openapi_schema.model_dump() for one, it in made.items()}
+
+    validate(taken, schemas["on-demand"], raise_on_error=True)
+    with pytest.raises(ValidationError, match=message):
+        validate({**made[name].parameters, **given}, schemas[name], raise_on_error=True)
 
 
 def test_the_monthly_run_follows_each_expected_release(made: dict[str, RunnerDeployment]) -> None:
