@@ -175,3 +175,9 @@ PANEL_HORIZON: Final = 6
 
 MAX_HORIZON: Final = 18
 """Longest trained horizon: twelve months ahead plus six months of late data."""
+
+NOT_A_TARIFF: Final = frozenset({"IGST"})
+"""Components an importer gets back. Source: data/tariff_rates.csv, legal_reference."""
+
+OTHER_SUFFIXES: Final = "8505.11.0010"
+"""Marks steps for magnets other than sintered NdFeB, which is most of what 85051110 holds."""

@@ -20,6 +20,12 @@ SCENARIO: Final = "SCENARIO"
 KEPT_PCT: Final = "kept_pct"
 """Column of events added by scenarios: the share of trade assumed to continue."""
 
+STRICTNESS: Final = "strictness"
+"""Column of events added by scenarios: the past licensing that an act is as strict as."""
+
+DIVERTED_PCT: Final = "diverted_pct"
+"""Column of events added by scenarios: the share of what an act stops that goes elsewhere."""
+
 PROBABILITY: Final = "probability"
 """Column of events added by scenarios: the chance assumed that an act comes as announced."""
 
@@ -92,7 +98,9 @@ class Control:
     hit: Flags
     """Which series of the origin it affects; a sum only if it affects all members."""
     passing: float | None = None
-    """Share of the trade assumed to continue, in scenarios."""
+    """Share of the trade it covers that is assumed to continue, in scenarios."""
+    strictness: str = ""
+    """Of a scenario's licences: the past licensing that they are assumed to be like."""
     chances: tuple[float, ...] = CERTAIN
     """Of ``OUTCOMES``, while it is announced for a later day."""
     package: str = ""
@@ -178,6 +186,7 @@ def _spells(act: Mapping[Hashable, Any], events: pd.DataFrame, origin: Origin) -
         share=float(act["share"]),
         hit=hit_series(names, origin),
         passing=passing_of(act),
+        strictness=found if isinstance(found := act.get(STRICTNESS), str) else "",
         package=f"{act['issuer']} {act['announced_on']:%Y-%m-%d}",
         delay=0.0 if origin.record is None else origin.record.delay,
     )

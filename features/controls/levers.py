@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from features.controls.controls import (
+    DIVERTED_PCT,
     INSTRUMENTS,
     KEPT_PCT,
     PROBABILITY,
@@ -48,7 +49,23 @@ def announcement_months(levers: Levers, origin: Origin) -> list[int]:
 
     Ascending month numbers.
     """
-    return sorted({max(month_number(one.announced_on), origin.today) for one in levers.all})
+    return sorted({max(_touched_from(one), origin.today) for one in levers.all})
+
+
+BOOKING_DAYS: Final = 14
+"""Days from the announcement of a tariff to the first shipment that it can touch: what is cleared
+before then was ordered without knowing of it."""
+
+
+def _touched_from(lever: Act | TariffLever) -> int:
+    """Return the first month that a lever can touch."""
+    if isinstance(lever, TariffLever):
+        return month_number(_first_shipment(lever))
+    return month_number(lever.announced_on)
+
+
+def _first_shipment(lever: TariffLever) -> pd.Timestamp:
+    return lever.announced_on + pd.Timedelta(days=BOOKING_DAYS)
 
 
 def with_levers(origin: Origin, levers: Levers, month: int | None = None) -> Origin:
@@ -59,10 +76,8 @@ def with_levers(origin: Origin, levers: Levers, month: int | None = None) -> Ori
     Args:
         month: Only what is announced by the end of this month; all if None.
     """
-    acts = [one for one in levers.acts if month is None or month_number(one.announced_on) <= month]
-    steps = [
-        one for one in levers.tariffs if month is None or month_number(one.announced_on) <= month
-    ]
+    acts = [one for one in levers.acts if month is None or _touched_from(one) <= month]
+    steps = [one for one in levers.tariffs if month is None or _touched_from(one) <= month]
     return replace(origin, events=_with_acts(origin, acts), tariffs=_with_steps(origin, steps))
 
 
@@ -70,8 +85,8 @@ def _with_acts(origin: Origin, acts: Sequence[Act]) -> pd.DataFrame | None:
     events = origin.events
     if events is None or not acts:
         return events
-    added = {name: np.nan for name in (KEPT_PCT, PROBABILITY) if name not in events}
-    table = events.assign(**added).set_index("event_id", drop=False)
+    numbers = [n for n in (KEPT_PCT, PROBABILITY, DIVERTED_PCT) if n not in events]
+    table = events.assign(**dict.fromkeys(numbers, np.nan)).set_index("event_id", drop=False)
     for act in acts:
         if act.event_id in table.index:
             is_assumed = _is_assumed(table.to_dict("index")[act.event_id], act)
@@ -107,6 +122,7 @@ ACT_DTYPES: Final = frozenset(
         "suspended_to",
         KEPT_PCT,
         PROBABILITY,
+        DIVERTED_PCT,
     ]
 )
 """Columns of acts that keep their type where a new act leaves them empty."""
@@ -153,7 +169,7 @@ def _step_rows(
             "rate_pct": float(added[start]),
             "effective_from": EPOCH + pd.Timedelta(days=int(days[start])),
             "effective_to": end,
-            "announced_on": lever.announced_on,
+            "announced_on": _first_shipment(lever),
             "legal_reference": "", "source_url": "", "confidence": "low", "note": "",
         }
         for start in starts
@@ -190,7 +206,9 @@ def warnings_of(origin: Origin, levers: Levers) -> list[ScenarioWarning]:
     last = month_label(int(origin.targets[-1]))
     found = [warned for lever in levers.tariffs for warned in _of_tariff(origin, lever)]
     found += [warned for act in levers.acts for warned in _of_act(origin, act)]
-    late = [one for one in levers.all if month_number(_start_of(one)) > origin.targets[-1]]
+    # A known act moved beyond the last month does have an effect: it no longer falls within it.
+    new = [one for one in levers.all if isinstance(one, TariffLever) or one.is_new]
+    late = [one for one in new if month_number(_start_of(one)) > origin.targets[-1]]
     found += [ScenarioWarning((), _starts_late(one, last)) for one in late]
     return found
 

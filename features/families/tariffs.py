@@ -11,7 +11,7 @@ import pandas as pd
 from features.months import Months, month_starts
 from features.origin import Feature, Origin
 from store.arrays import Floats, Ints
-from store.vocabulary import AGGREGATES, EU27, EU27_MEMBERS
+from store.vocabulary import AGGREGATES, EU27, EU27_MEMBERS, NOT_A_TARIFF, OTHER_SUFFIXES
 
 _STEPS: Final = "tariff steps in force or announced"
 _ANNOUNCED: Final = "from the day the step was announced"
@@ -45,12 +45,6 @@ FEATURES: Final = (
 )
 """What is announced for after the target month is left free: a coming rise may raise the months
 before it."""
-
-NOT_A_TARIFF: Final = frozenset({"IGST"})
-"""Components an importer gets back. Source: data/tariff_rates.csv, legal_reference."""
-
-OTHER_SUFFIXES: Final = "8505.11.0010"
-"""Marks steps for magnets other than sintered NdFeB, which is most of what 85051110 holds."""
 
 _CHARGED_BY_EU: Final = EU27_MEMBERS.union(AGGREGATES[EU27])
 

@@ -24,7 +24,7 @@ from models.registry import registry
 from service.scenarios import ANSWER_COLUMNS, ScenarioResult
 from sources.files.yaml_table import read_scenario
 from store.errors import DataError
-from store.schema.scenario import Levers, Scenario
+from store.schema.scenario import Scenario
 from store.settings import Settings
 
 KEPT: Final = 64
@@ -81,16 +81,11 @@ class ScenarioAnswerer:
 
 def canonical(scenario: Scenario) -> str:
     """Return what a scenario asks, the same text for the same levers."""
-    sides = [_plain(side) for side in (scenario.levers, scenario.against) if side is not None]
-    return json.dumps(sides, sort_keys=True)
-
-
-def _plain(levers: Levers) -> list[list[object]]:
     acts = [
         {**{name: str(value) for name, value in act.given.items()}, "id": act.event_id}
-        for act in levers.acts
+        for act in scenario.levers.acts
     ]
-    return [[*acts], [str(lever) for lever in levers.tariffs]]
+    return json.dumps([acts, [str(lever) for lever in scenario.levers.tariffs]], sort_keys=True)
 
 
 def result_of(scenario: Scenario, found: PairedForecast) -> ScenarioResult:

@@ -17,6 +17,7 @@ import pandas as pd
 from features.controls.analogs import LICENCE, Analog, first_control_rate, own_analogs
 from features.controls.controls import (
     BAN,
+    SCENARIO,
     Control,
     Easing,
     chances_of_rises,
@@ -33,7 +34,8 @@ from features.origin import LEVEL_MONTHS, Origin
 from features.track_record import CERTAIN
 from models.policy import drawing
 from models.policy.drawing import LEAST, SOFTENED, outcome_draws
-from models.policy.response import DRAWS, SEED, OwnMonths, Response
+from models.policy.precedents import Precedents, own_months
+from models.policy.response import DRAWS, SEED, Response
 from models.registry.served import mean_of_quantiles
 from store.arrays import Flags, Floats, Ints
 from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
@@ -174,10 +176,12 @@ class DrawSettings:
     response: Response
     count: int
     seed: int
+    exposure: Floats | None = None
+    """How much each series loses beside all of them together; alike if None."""
 
     def of(self, name: str) -> "DrawSettings":
         """Return the draws of one act: the same whatever other acts are known."""
-        return DrawSettings(self.response, self.count, zlib.crc32(f"{self.seed} {name}".encode()))
+        return replace(self, seed=zlib.crc32(f"{self.seed} {name}".encode()))
 
 
 def kept_unfelt(
@@ -237,11 +241,17 @@ def _as_it_comes(
 
 def _left(origin: Origin, control: Control, known: Sequence[Control], draw: DrawSettings) -> Floats:
     """Return what one such control leaves of every series, draws x series x targets."""
-    if control.passing is not None:
-        in_force = np.clip(control.age(origin.targets) + 0.5, 0.0, 1.0)
-        in_force *= np.exp(-control.since_end(origin.targets) / FADING)
+    if control.passing is not None or control.strictness:
         shape = (draw.count, len(origin.series), len(origin.targets))
-        return np.broadcast_to(1.0 - in_force * (1.0 - control.passing), shape)
+        passing = np.full(shape, control.passing or 0.0)
+        if control.strictness:
+            past = Precedents.at(origin, known, draw.response.analogs)
+            age = control.age(origin.targets)
+            passing = past.kept(control.strictness, age, draw.count, draw.of(SCENARIO).seed)
+        begun = np.clip(control.age(origin.targets) + 0.5, 0.0, 1.0)
+        in_force = control.share * np.where(origin.targets >= control.month, begun, 0.0)
+        in_force *= np.exp(-control.since_end(origin.targets) / FADING)
+        return np.asarray(1.0 - in_force * (1.0 - passing))
     draw = draw.of(control.event_id)
     left = draw.response.draws(
         control.age(origin.targets),
@@ -280,7 +290,8 @@ def _share_draws(control: Control, already: Floats, draw: DrawSettings) -> Float
     share = min(max(control.share, 0.01), 0.99)
     covered = random.beta(SHARE_WORTH * share, SHARE_WORTH * (1.0 - share), draw.count)
     passing = random.beta(*LICENSED, draw.count)
-    return np.asarray(covered[:, None] * (1.0 - already[None, :] * passing[:, None]))
+    newly = covered[:, None] * (1.0 - already[None, :] * passing[:, None])
+    return newly if draw.exposure is None else np.minimum(newly * draw.exposure, 1.0)
 
 
 HALF_SEEN: Final = 6.0
@@ -331,10 +342,13 @@ def effect_at(
     *,
     count: int = DRAWS,
     seed: int = SEED,
+    exposure: Floats | None = None,
 ) -> PolicyEffect:
     """Return what the policies known at an origin do to its targets."""
     rate = 0.0 if origin.record is None else first_control_rate(origin.record)
-    return effect_of(origin, controls_at(origin), analogs, rate=rate, count=count, seed=seed)
+    return effect_of(
+        origin, controls_at(origin), analogs, rate=rate, count=count, seed=seed, exposure=exposure
+    )
 
 
 def effect_of(
@@ -345,6 +359,7 @@ def effect_of(
     rate: float = 0.0,
     count: int = DRAWS,
     seed: int = SEED,
+    exposure: Floats | None = None,
 ) -> PolicyEffect:
     """Return what some controls, with the other policies known at an origin, do to its targets.
 
@@ -353,10 +368,13 @@ def effect_of(
         rate: Chance that a control nobody has announced begins in a month, 0 to 1.
         count: As in ``effect_at``.
         seed: As in ``effect_at``.
+        exposure: What each series loses by what is to come beside all of them; alike if None.
     """
     # What a scenario assumes to pass needs no analog.
     known = tuple(
-        one for one in controls if analogs or (one.passing is not None and not one.seen(origin))
+        one
+        for one in controls
+        if analogs or one.strictness or (one.passing is not None and not one.seen(origin))
     )
     draw = DrawSettings(Response(analogs), count, seed)
     stories = _stories(origin, known)
@@ -369,7 +387,8 @@ def effect_of(
         weight[rows] = 0.5 ** (story.seen(origin) / HALF_SEEN)
     fresh = tuple(one for one in known if one.seen(origin) == 0)
     examples = (*analogs, *own_analogs(origin, known)) if fresh else analogs
-    kept = kept_unfelt(origin, fresh, known, DrawSettings(Response(examples), count, seed))
+    fresh_draw = DrawSettings(Response(examples), count, seed, exposure)
+    kept = kept_unfelt(origin, fresh, known, fresh_draw)
     if rate > 0.0 and analogs:
         kept *= kept_unannounced(origin, rate, known, draw)
     return PolicyEffect(
@@ -429,26 +448,6 @@ def _instead(
     apart = random.standard_normal((draw.count, len(rows) + 1, 1))
     noise = WITHOUT_SPREAD * (apart[:, :-1] + apart[:, -1:]) / np.sqrt(2.0)
     return np.asarray(left * level[None, :, -len(origin.targets) :] * np.exp(noise))
-
-
-def own_months(origin: Origin, control: Control, rows: Sequence[int], level: Floats) -> OwnMonths:
-    """Return what the months that have felt a control kept of the level without it.
-
-    Args:
-        control: One that months have felt.
-        level: Of those series without it, from its first month on, in tonnes.
-    """
-    seen = control.seen(origin)
-    age = control.age(origin.cutoff - seen + 1 + np.arange(seen))
-    is_felt = age > 0
-    before = np.maximum(level[:, :seen][:, is_felt], LEAST)
-    since = origin.tonnes[rows][:, -seen:][:, is_felt]
-    return OwnMonths(
-        age[is_felt],
-        since.sum(axis=0) / before.sum(axis=0),
-        since / before,
-        origin.stderr[rows][:, -seen:][:, is_felt],
-    )
 
 
 def respond(table: pd.DataFrame, effect: PolicyEffect, origin: Origin) -> pd.DataFrame:

@@ -10,7 +10,7 @@ import pandas as pd
 from features.controls.analogs import Analog, own_analogs
 from features.controls.controls import Control, controls_at, tonnes_without
 from features.origin import Origin
-from models.policy.policy_effect import own_months
+from models.policy.precedents import own_months
 from models.policy.response import OwnMonths, Response
 from store.messages import Message, message
 

@@ -15,7 +15,7 @@ import pandas as pd
 
 from features.build import feature_block
 from features.controls.analogs import Analog, own_analogs
-from features.controls.controls import Control, controls_at
+from features.controls.controls import DIVERTED_PCT, INSTRUMENTS, Control, controls_at
 from features.controls.levers import (
     ScenarioWarning,
     announcement_months,
@@ -31,13 +31,14 @@ from features.track_record import CERTAIN
 from models.policy import drawing
 from models.policy.drawing import LEAST
 from models.policy.policy_effect import PolicyEffect, drawn_tonnes, effect_at, ranks_under
-from models.policy.recovery import recovery_of
-from models.policy.response import DRAWS, Response
+from models.policy.precedents import HARDEST, MAGNETS, MINERALS, Precedents
+from models.policy.recovery import BACK, recovery_of
+from models.policy.response import DRAWS, SEED, Response
 from models.registry.served import HORIZON, needed_columns, trees_weight
 from store.arrays import Floats
 from store.errors import DataError
-from store.messages import Message, message
-from store.schema.scenario import Levers, Scenario, ScenarioContext
+from store.messages import Message, Value, message
+from store.schema.scenario import Act, Levers, Scenario, ScenarioContext
 from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
 
 RATE: Final = "tariff_rate_pct"
@@ -171,21 +172,80 @@ def notes_of(
     probable = tuple(_chances(one) for one in known if one.chances != CERTAIN)
     if is_same:
         return (message("This scenario changes no month of the forecast."), *probable)
-    compared = with_levers(origin, scenario.against or Levers())
-    before = {(one.event_id, one.bound) for one in controls_at(compared)}
+    before = {(one.event_id, one.bound) for one in controls_at(origin)}
     new = [
         one for one in known if (one.event_id, one.bound) not in before and one.seen(origin) == 0
     ]
     past = (*snapshot.analogs, *own_analogs(then, known)) if snapshot.analogs else ()
-    notes = [note for one in new if one.passing is None for note in _notes_on(one, past, origin)]
-    if scenario.against is not None:
-        notes.insert(
-            0,
+    notes: list[Message] = []
+    for one in new:
+        if one.strictness:
+            notes.append(_note_on_precedent(one, Precedents.at(origin, known, past)))
+        elif one.passing is None:
+            notes += _notes_on(one, past, origin)
+    if not all(one.hit.all() or one.event_id in _diverted_shares(scenario.levers) for one in new):
+        notes.append(
             message(
-                "Compared with the alternative that it names (against), not with the forecast."
-            ),
+                "What is stopped is assumed to go to no other destination: no control on record "
+                "hit one alone and shows where its goods went."
+            )
+        )
+    exposure = Precedents.at(origin, known, ()).exposure[~origin.is_sum]
+    if new and exposure.min() < exposure.max():
+        notes.append(
+            message(
+                "Destinations differ as under the first control on magnets: they lost %(least)s "
+                "to %(most)s times what all together did.",
+                least=f"{exposure.min():.1f}",
+                most=f"{exposure.max():.1f}",
+            )
         )
     return (*notes, *probable)
+
+
+def _diverted_shares(levers: Levers) -> dict[str, float]:
+    """Return the share that others get of what each act stops, where one is assumed."""
+    found = {act.event_id: float(str(act.given[DIVERTED_PCT])) for act in levers.acts}
+    return {act: share / 100.0 for act, share in found.items() if share == share}  # noqa: PLR0124
+
+
+def _is_stop(act: Act) -> bool:
+    """Return whether an act is a new stop at the border, which the policy response answers."""
+    given = act.given
+    return act.is_new and given["instrument"] in INSTRUMENTS and given["direction"] == "restrictive"
+
+
+def _note_on_precedent(control: Control, past: Precedents) -> Message:
+    """Say what the licence is as strict as, and what that one left."""
+    months = np.arange(SHOWN, dtype=np.float64) + 0.5
+    left = past.kept(control.strictness, months, FEW_DRAWS, SEED)[:, past.world].mean(axis=0)
+    low = int(left.argmin())
+    back = np.flatnonzero(left[low:] >= BACK)
+    words = {
+        HARDEST: message("the lowest month of any licences on record"),
+        MINERALS: message("the licences on %(count)s other minerals", count=len(past.minerals)),
+        MAGNETS: message(
+            "the licences on magnets from %(day)s",
+            day="" if past.felt is None else f"{past.felt.bound:%Y-%m-%d}",
+        ),
+    }
+    numbers: dict[str, Value] = {"left": f"{left[low]:.0%}", "month": low + 1}
+    numbers |= {"act": control.event_id, "precedent": words[control.strictness]}
+    if not len(back):
+        return message(
+            "%(act)s: as strict as %(precedent)s: %(left)s left in month %(month)s, and under "
+            "%(share)s for over %(months)s months.",
+            **numbers, share=f"{BACK:.0%}", months=SHOWN,
+        )  # fmt: skip
+    return message(
+        "%(act)s: as strict as %(precedent)s: %(left)s left in month %(month)s, %(share)s again in "
+        "month %(back)s.",
+        **numbers, share=f"{BACK:.0%}", back=int(back[0]) + low + 1,
+    )  # fmt: skip
+
+
+SHOWN: Final = 12
+"""Months in which a precedent is described."""
 
 
 def _chances(control: Control) -> Message:
@@ -241,8 +301,8 @@ def _notes_on(control: Control, past: tuple[Analog, ...], origin: Origin) -> lis
 
 
 COLUMNS: Final = (
-    "destination", "period", "base_p50", "scenario_p50", "difference_p10", "difference_p50",
-    "difference_p90", "base_mean", "scenario_mean", "warning",
+    "destination", "period", "base_p50", "scenario_p50", "base_mean", "scenario_mean",
+    "difference_mean", "difference_p10", "difference_p90", "warning",
 )  # fmt: skip
 
 _BANDS: Final = tuple(
@@ -290,25 +350,24 @@ def paired_with(view: "PublishedDraws", scenario: Scenario) -> PairedForecast:
     snapshot = view.snapshot
     cells = _cells(snapshot.published, snapshot.origin)
     published = _Drawn(view.published, cells, view.numbers("mean"))
-    base = published
-    if scenario.against is not None:
-        base = view.under(scenario.against, published)
     other = view.under(scenario.levers, published)
-    difference = np.quantile(other.tonnes - base.tonnes, (0.1, 0.5, 0.9), axis=0)
+    low, high = np.quantile(other.tonnes - published.tonnes, (0.1, 0.9), axis=0)
     numbers = {
-        "base_p50": base.p50,
+        "base_p50": published.p50,
         "scenario_p50": other.p50,
-        **{f"difference_p{q}": difference[i] for i, q in enumerate((10, 50, 90))},
-        "base_mean": base.mean,
+        "base_mean": published.mean,
         "scenario_mean": other.mean,
+        "difference_mean": other.mean - published.mean,
+        "difference_p10": low,
+        "difference_p90": high,
     }
     flat = {name: values.reshape(-1) for name, values in numbers.items()}
     warnings = warnings_by_series(snapshot.origin, warnings_of(snapshot.origin, scenario.levers))
     texts = {name: " ".join(map(str, found)) for name, found in warnings.items()}
     table = _keys(snapshot.origin).assign(**flat)
     table["warning"] = table["destination"].map(texts)
-    is_same = not (numbers["difference_p10"].any() or numbers["difference_p90"].any())
-    bands = np.concatenate([base.quantiles, other.quantiles], axis=-1)
+    is_same = not (low.any() or high.any())
+    bands = np.concatenate([published.quantiles, other.quantiles], axis=-1)
     return PairedForecast(
         table[list(COLUMNS)],
         notes_of(snapshot, scenario, is_same=is_same),
@@ -343,6 +402,8 @@ class PublishedDraws:
     """Draws under what is known, sums added up: only their ratios to others matter."""
     published: Floats
     """Draws of what is published."""
+    exposure: Floats
+    """What each series loses by controls to come beside all of them."""
 
     @classmethod
     def of(cls, snapshot: ScenarioSnapshot, draws: int | None = None) -> "PublishedDraws":
@@ -350,12 +411,13 @@ class PublishedDraws:
         origin = snapshot.origin
         usual = FEW_DRAWS if len(origin.series) > MANY_SERIES else DRAWS
         count = usual if draws is None else draws
-        known = effect_at(origin, snapshot.analogs, count=count)
+        exposure = Precedents.at(origin, controls_at(origin), ()).exposure
+        known = effect_at(origin, snapshot.analogs, count=count, exposure=exposure)
         ranks = ranks_under(known)
         plain = _cells(snapshot.ordinary, origin)
         ordinary = drawing.summed(drawn_tonnes(plain, known, ranks), origin.groups)
         published = drawing.drawn(_cells(snapshot.published, origin), drawing.ranks_of(ordinary))
-        return cls(snapshot, known, ranks, ordinary, published)
+        return cls(snapshot, known, ranks, ordinary, published, exposure)
 
     def numbers(self, name: str) -> Floats:
         """Return a published column, series x targets."""
@@ -366,7 +428,7 @@ class PublishedDraws:
         """Return the distribution under levers; the published one exactly where they do nothing."""
         origin = self.snapshot.origin
         ordinary = drawing.summed(self._ordinary(levers), origin.groups)
-        tonnes = self.published * _ratio(ordinary, self.ordinary)
+        tonnes = self._diverted(self.published * _ratio(ordinary, self.ordinary), levers)
         growth = _ratio(tonnes.mean(axis=0), self.published.mean(axis=0))
         added_up = growth.copy()
         for row in np.flatnonzero(origin.is_sum):
@@ -386,14 +448,34 @@ class PublishedDraws:
         found = self.ordinary.copy()
         for month in announcement_months(levers, origin):
             then = with_levers(origin, levers, month)
-            shift = self.snapshot.learned(origin, then)
-            effect = effect_at(then, self.snapshot.analogs, count=len(found))
-            effect = replace(
-                effect, charged=_bound_scenario(effect.charged, self.known.charged, origin, then)
+            # What a new stop does is the response's to answer, not the trees'.
+            others = replace(levers, acts=tuple(one for one in levers.acts if not _is_stop(one)))
+            shift = self.snapshot.learned(origin, with_levers(origin, others, month))
+            effect = effect_at(
+                then, self.snapshot.analogs, count=len(found), exposure=self.exposure
             )
+            kept = effect.kept
+            if not others.acts:
+                kept = np.minimum(kept, self.known.kept)
+            charged = _bound_scenario(effect.charged, self.known.charged, origin, then)
+            effect = replace(effect, kept=kept, charged=charged)
             drawn = drawn_tonnes(plain * np.exp(shift)[:, :, None], effect, self.ranks)
             reached = origin.targets >= month
             found[:, :, reached] = drawn[:, :, reached]
+        return found
+
+    def _diverted(self, tonnes: Floats, levers: Levers) -> Floats:
+        """Return draws in which others get a share of what new acts stop, by their trade."""
+        found, origin = tonnes.copy(), self.snapshot.origin
+        shares = _diverted_shares(levers)
+        for control in controls_at(with_levers(origin, levers)):
+            others = ~control.hit & ~origin.is_sum
+            if not (shares.get(control.event_id, 0.0) > 0.0 and others.any()):
+                continue
+            lost = (self.published - tonnes)[:, control.hit & ~origin.is_sum].sum(axis=1)
+            weight = self.published[:, others].mean(axis=0)
+            part = shares[control.event_id] * weight / weight.sum(axis=0)
+            found[:, others] += np.maximum(lost, 0.0)[:, None] * part
         return found
 
 

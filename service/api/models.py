@@ -132,7 +132,9 @@ class ScenarioMonth(ResponseModel):
     scenario_p95: float = Field(examples=[521.4])
     scenario_mean: float = Field(examples=[268.8])
     difference_p10: float = Field(description="From paired draws.", examples=[-228.6])
-    difference_p50: float = Field(examples=[-118.7])
+    difference_mean: float = Field(
+        description="Scenario less published, of the means.", examples=[-118.7]
+    )
     difference_p90: float = Field(examples=[-44.9])
     warning: str = Field(description="Caveat on the result; empty if there is none.")
 

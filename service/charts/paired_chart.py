@@ -123,7 +123,7 @@ def _plot_side(axes: Axes, fan: Fan, name: str) -> None:
 def _plot_difference(axes: Axes, table: pd.DataFrame) -> None:
     """Draw the difference with its own band around zero."""
     days = month_days(table)
-    low, middle, high = (table[f"difference_{name}"] for name in ("p10", "p50", "p90"))
+    low, middle, high = (table[f"difference_{name}"] for name in ("p10", "mean", "p90"))
     axes.fill_between(days, low, high, color=COLOURS["scenario80"], lw=0, alpha=SEEN_THROUGH)
     axes.plot(days, middle, color=COLOURS["scenario"], lw=2)
     axes.axhline(0.0, color=COLOURS["muted"], lw=1.0)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from dataclasses import field as of_class
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -9,7 +10,9 @@ import pandas as pd
 import yaml
 
 from service.charts.markers import importer_of
+from service.language.acts import act_words
 from service.language.choice import DEFAULT, language
+from service.language.formats import listed
 from service.language.phrases import Sentence, gettext, marked
 from service.live.publication import Publication
 from service.messages import rendered
@@ -19,12 +22,13 @@ from store.numbers import plain_number
 from store.publications.explanations import StoredExplanation
 from store.schema.scenario import (
     DEFAULT_PRODUCTS,
+    STRICTNESS,
     Place,
     ScenarioContext,
     ScenarioText,
     checked_scenario,
 )
-from store.vocabulary import WORLD
+from store.vocabulary import NOT_A_TARIFF, OTHER_SUFFIXES, WORLD
 
 ACTS: Final = "suspension"
 """Field that may be repeated: the measures whose suspension is changed."""
@@ -38,17 +42,16 @@ BESIDE: Final = "beside"
 MOST_BESIDE: Final = 3
 LONGEST_QUERY: Final = 2000
 
-CHOICES: Final = ("tariff_importer", "tariff_kind", "licence_kind", "licence_for")
+CHOICES: Final = ("tariff_importer", "licence_kind", "licence_for")
 """Fields with a preset value, which alone make no scenario."""
 
 LICENCE_KINDS: Final = {
-    "export_control": marked("New licensing requirement"),
     "export_ban": marked("Export ban"),
+    "hardest": marked("Licensing at its hardest, month by month the lowest on record"),
+    "minerals": marked("Licensing as on gallium, germanium, graphite and others since 2023"),
+    "april_2025": marked("Licensing as on magnets in April 2025"),
+    "export_control": marked("Licensing beside the present one, estimated"),
     "export_licence_relaxation": marked("Relaxation of licensing"),
-}
-TARIFF_KINDS: Final = {
-    "rate": marked("total rate, percent"),
-    "points": marked("percentage points added"),
 }
 
 _LONGEST: Final = 60
@@ -57,21 +60,22 @@ _LONGEST: Final = 60
 MOST_ACTS: Final = 20
 
 _TARIFF: Final = {
-    "tariff_importer": "importer", "tariff_value": "rate_pct", "tariff_announced": "announced_on",
-    "tariff_from": "effective_from", "tariff_to": "effective_to",
+    "tariff_importer": "importer", "tariff_rate": "rate_pct", "tariff_points": "add_points",
+    "tariff_announced": "announced_on", "tariff_from": "effective_from",
+    "tariff_to": "effective_to",
 }  # fmt: skip
 _LICENCE: Final = {
     "licence_kind": "instrument", "licence_for": "destinations",
     "licence_announced": "announced_on", "licence_from": "effective_from",
-    "licence_kept": "kept_pct", "licence_probability": "probability",
+    "licence_kept": "kept_pct", "licence_diverted": "diverted_pct",
+    "licence_probability": "probability",
 }  # fmt: skip
 SUSPENSION: Final = {"suspension_to": "suspended_to", "suspension_probability": "probability"}
 """Fields of the form, and what a scenario calls them."""
 
-AGAINST: Final = "suspension_against"
-TEXTS: Final = (*_TARIFF, "tariff_kind", *_LICENCE, *SUSPENSION, AGAINST)
+TEXTS: Final = (*_TARIFF, *_LICENCE, *SUSPENSION)
 
-_NUMBERS: Final = frozenset({"rate_pct", "add_points", "kept_pct", "probability"})
+_NUMBERS: Final = frozenset({"rate_pct", "add_points", "kept_pct", "diverted_pct", "probability"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +102,15 @@ class AnnouncedAct:
 
 
 @dataclass(frozen=True, slots=True)
+class Rate:
+    """What one law charges on magnets from China."""
+
+    law: str
+    percent: float
+    since: pd.Timestamp
+
+
+@dataclass(frozen=True, slots=True)
 class LeverChoices:
     """What the fields may be set to at one publication."""
 
@@ -109,10 +122,17 @@ class LeverChoices:
     announced: tuple[AnnouncedAct, ...] = ()
     months: tuple[str, ...] = ()
     """First days from which a measure may start, ``YYYY-MM-DD``, one a month of the forecast."""
+    rates: Mapping[str, tuple[Rate, ...]] = of_class(default_factory=dict)
+    """Rates in force on that day by importer, of those with a known one."""
 
     @property
     def day(self) -> str:
         return f"{self.context.day:%Y-%m-%d}"
+
+    def rate_of(self, importer: str) -> float | None:
+        """Return the whole rate in force of an importer, None where none is known."""
+        laws = self.rates.get(importer, ())
+        return round(sum(law.percent for law in laws), 6) if laws else None
 
 
 def choices_of(publication: Publication) -> LeverChoices:
@@ -135,6 +155,21 @@ def choices_of(publication: Publication) -> LeverChoices:
         suspended=_suspended(publication, day),
         announced=_announced(publication),
         months=tuple(f"{period:%Y-%m-%d}" for period in periods if period > day),
+        rates={name: found for name in importers if (found := _rates(publication, name, day))},
+    )
+
+
+def _rates(publication: Publication, importer: str, day: pd.Timestamp) -> tuple[Rate, ...]:
+    """Return the rates that make up an importer's whole one on a day; none if one is unknown."""
+    steps = publication.snapshot.ledger.tariffs.sort_values(["effective_from", "rate_pct"])
+    others = steps["product_scope"].str.contains(OTHER_SUFFIXES, regex=False)
+    own = steps["importer"].eq(importer) & steps["effective_from"].le(day) & ~others
+    own &= ~steps["component"].isin(NOT_A_TARIFF) & steps["rate_pct"].notna()
+    newest = steps.loc[own].drop_duplicates("component", keep="last")
+    newest = newest.loc[newest["effective_to"].isna() | newest["effective_to"].ge(day)]
+    return tuple(
+        Rate(row["component"].replace("_", " "), row["rate_pct"], row["effective_from"])
+        for row in newest.sort_values("effective_from").to_dict("records")
     )
 
 
@@ -204,7 +239,9 @@ class LeverForm:
 
 def form_of(pairs: Sequence[tuple[str, str]]) -> LeverForm:
     """Return the form in a query; other parameters are ignored."""
-    cut = [(name, value.strip()[:_LONGEST]) for name, value in pairs]
+    kind = "tariff_points" if ("tariff_kind", "points") in pairs else "tariff_rate"
+    renamed = {"tariff_value": kind}  # as addresses shared earlier have it
+    cut = [(renamed.get(name, name), value.strip()[:_LONGEST]) for name, value in pairs]
     texts = dict.fromkeys(TEXTS, "") | {name: value for name, value in cut if name in TEXTS}
     acts = dict.fromkeys(value for name, value in cut if name == ACTS)
     chances = {n.removeprefix(CHANCE)[:_LONGEST]: v for n, v in cut if n.startswith(CHANCE) and v}
@@ -217,15 +254,14 @@ def form_like(worked: WorkedScenario) -> LeverForm:
     texts = dict.fromkeys(TEXTS, "")
     events = top.get("events") or []
     for step in (top.get("tariffs") or [])[:1]:
-        kind, value = ("rate", "rate_pct") if "rate_pct" in step else ("points", "add_points")
-        texts |= _texts_of({**step, "rate_pct": step[value]}, _TARIFF) | {"tariff_kind": kind}
+        texts |= _texts_of(step, _TARIFF)
     for act in [one for one in events if "instrument" in one][:1]:
-        texts |= _texts_of({**act, "destinations": act["destinations"][0]}, _LICENCE)
+        kind = act.get("strictness", act["instrument"])
+        shown = {**act, "instrument": kind, "destinations": act["destinations"][0]}
+        texts |= _texts_of(shown, _LICENCE)
     changed = [one for one in events if "instrument" not in one]
     for act in changed[:1]:
         texts |= _texts_of(act, SUSPENSION)
-    for act in ((top.get("against") or {}).get("events") or [])[:1]:
-        texts[AGAINST] = str(act.get("suspended_to", ""))
     return LeverForm(texts, tuple(str(one["event_id"]) for one in changed))
 
 
@@ -271,12 +307,8 @@ class CheckedForm:
     def build(self) -> None:
         """Take over what is filled in."""
         form = self.form
-        if form.has((*_TARIFF, "tariff_kind")):
-            kind = form.texts["tariff_kind"]
-            if kind not in TARIFF_KINDS:
-                self._wrong("tariff_kind", kind)
-            rate = "rate_pct" if kind != "points" else "add_points"
-            self._add("tariffs", {}, {**_TARIFF, "tariff_value": rate}, needed=rate)
+        if form.has(_TARIFF):
+            self._add("tariffs", {}, _TARIFF, needed="effective_from")
         if form.has(_LICENCE):
             kind = form.texts["licence_kind"]
             if kind not in LICENCE_KINDS:
@@ -285,7 +317,9 @@ class CheckedForm:
             event_id = f"{begins}-what-if-{kind.replace('_', '-')}"
             named = {"event_id": event_id, "products": DEFAULT_PRODUCTS}
             self._add("events", named, _LICENCE, needed="effective_from")
-        if form.acts or form.has((*SUSPENSION, AGAINST)):
+            if kind in STRICTNESS:
+                self.top["events"][-1] |= {"instrument": "export_control", "strictness": kind}
+        if form.acts or form.has(SUSPENSION):
             self._suspension()
         for act, chance in form.chances:
             known = {one.event_id: one.last for one in self.choices.announced}
@@ -297,8 +331,6 @@ class CheckedForm:
     def field_at(self, place: Place) -> str:
         """Return the field that a part of the scenario is of."""
         kind, number, name = (*place, "", 0, "")[:3]
-        if kind == "against":
-            return AGAINST
         for of, at, fields, otherwise in self._fields:
             if (of, at) == (kind, number):
                 return fields.get(str(name), otherwise)
@@ -319,7 +351,7 @@ class CheckedForm:
             )
         for act in self.top.get("events", []):
             if "instrument" in act:
-                kind = LICENCE_KINDS[act["instrument"]]
+                kind = LICENCE_KINDS[act.get("strictness", act["instrument"])]
                 measure = gettext(kind)
                 found.append(
                     gettext(
@@ -330,17 +362,21 @@ class CheckedForm:
                     )
                 )
         if self.form.acts:
-            texts = {name: _iso_day(self.form.texts[name]) for name in ("suspension_to", AGAINST)}
+            end = _iso_day(self.form.texts["suspension_to"])
             chance = self.form.texts["suspension_probability"]
-            end, other = texts.values()
-            sentence = _SUSPENSIONS[bool(end), bool(end and other), bool(chance)]
-            acts = ", ".join(self.form.acts)
-            found.append(gettext(sentence, acts=acts, day=end, other=other, chance=chance))
+            acts = listed([self._named(act) for act in self.form.acts])
+            sentence = _SUSPENSIONS[bool(end), bool(chance)]
+            found.append(gettext(sentence, acts=acts, day=end, chance=chance))
         found += [
-            gettext("%(act)s %(chance)s probable", act=act, chance=chance)
+            gettext("%(act)s %(chance)s probable", act=self._named(act), chance=chance)
             for act, chance in self.form.chances
         ]
         return found
+
+    def _named(self, act: str) -> str:
+        """Return what an act is about, in the language in use."""
+        known = {one.event_id: one.title for one in self.choices.suspended + self.choices.announced}
+        return act_words(known.get(act, act)).rstrip(".。")
 
     def _suspension(self) -> None:
         texts = self.form.texts
@@ -359,9 +395,6 @@ class CheckedForm:
             self.errors["suspension_to"] = gettext("Missing. Fill it in.")
         for act in self.form.acts:
             self._add("events", {"event_id": act}, SUSPENSION, otherwise=ACTS)
-        if texts[AGAINST]:
-            moved = [{"event_id": act, "suspended_to": texts[AGAINST]} for act in self.form.acts]
-            self.top["against"] = {"events": moved}
 
     def _add(
         self,
@@ -426,13 +459,9 @@ def _iso_day(text: str) -> str:
 
 
 _SUSPENSIONS: Final = {
-    (False, False, False): marked("suspension of %(acts)s"),
-    (False, False, True): marked("suspension of %(acts)s, %(chance)s probable"),
-    (True, False, False): marked("suspension of %(acts)s to %(day)s"),
-    (True, False, True): marked("suspension of %(acts)s to %(day)s, %(chance)s probable"),
-    (True, True, False): marked("suspension of %(acts)s to %(day)s and not %(other)s"),
-    (True, True, True): marked(
-        "suspension of %(acts)s to %(day)s and not %(other)s, %(chance)s probable"
-    ),
+    (False, False): marked("suspension of %(acts)s"),
+    (False, True): marked("suspension of %(acts)s, %(chance)s probable"),
+    (True, False): marked("suspension of %(acts)s to %(day)s"),
+    (True, True): marked("suspension of %(acts)s to %(day)s, %(chance)s probable"),
 }
-"""The title by what is given: the new end, the end it is compared with, the probability."""
+"""The title by what is given: the new end, the probability."""

@@ -7,7 +7,6 @@ from typing import Annotated, Final
 from urllib.parse import parse_qsl, urlencode
 from zlib import crc32
 
-import numpy as np
 import pandas as pd
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.concurrency import run_in_threadpool
@@ -20,7 +19,7 @@ from service.http.replies import reply
 from service.http.responses import Answer, answer_of
 from service.language.acts import act_words
 from service.language.choice import DEFAULT, chosen, in_language
-from service.language.formats import dated
+from service.language.formats import dated, listed, percentage, separated
 from service.language.phrases import gettext
 from service.live.publication import Publication
 from service.messages import message_of, rendered
@@ -40,7 +39,6 @@ from service.web.lever_form import (
     LICENCE_KINDS,
     LONGEST_QUERY,
     MOST_BESIDE,
-    TARIFF_KINDS,
     LeverChoices,
     LeverForm,
     check,
@@ -52,14 +50,12 @@ from service.web.render import page
 from service.web.scripts import script_address, scripted
 from service.wording import in_reading_order, name_of, signed_percent, tonnes
 from store.errors import DataError
+from store.numbers import plain_number
 from store.vocabulary import QUANTILE_COLUMNS, WORLD
 
 _ADDRESS: Final = "/what-if"
 SCRIPT_ADDRESS: Final = script_address("levers")
 """Of the script that moves the sliders and renews the result."""
-
-KILOGRAM: Final = 0.001
-"""Precision of results in tonnes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +142,7 @@ class Result:
     """Sentences, for the destination shown."""
     pair: Pair
     base_label: str
-    """Name of the base: as published, or as the scenario defines it."""
+    """Name of the base: the publication and its day."""
     query: str = ""
     """Query of a result that is kept beside another."""
 
@@ -189,11 +185,62 @@ def what_if_page(
         kept=f"{view.query}&",
         unchanged=None if result or trouble or view.errors else unchanged(publication, view),
         script=SCRIPT_ADDRESS,
-        importers=[(code, name_of(code)) for code in view.choices.importers],
+        importers=[(code, _with_rate(code, view.choices)) for code in view.choices.importers],
+        laws=_laws_of(view),
+        other=_other_of(view),
         places=[(code, name_of(code)) for code in view.choices.destinations],
-        tariff_kinds=[(kind, gettext(words)) for kind, words in TARIFF_KINDS.items()],
         licence_kinds=[(kind, gettext(words)) for kind, words in LICENCE_KINDS.items()],
     )
+
+
+def _with_rate(importer: str, choices: LeverChoices) -> str:
+    rate = choices.rate_of(importer)
+    return name_of(importer) if rate is None else f"{name_of(importer)}, {_percent(rate)}"
+
+
+def _percent(rate: float) -> str:
+    return percentage(separated(f"{rate:g}"))
+
+
+def _laws_of(view: WhatIfView) -> str:
+    """Say what the importer of the form charges, law by law."""
+    importer = view.form.texts.get("tariff_importer") or next(iter(view.choices.importers), "")
+    rate = view.choices.rate_of(importer)
+    if rate is None:
+        return gettext("The present rate of %(name)s is not known.", name=name_of(importer))
+    laws = [
+        gettext(
+            "%(rate)s %(law)s (since %(day)s)",
+            rate=_percent(one.percent), law=one.law, day=dated(one.since, "day"),
+        )
+        for one in view.choices.rates[importer]
+        if one.percent
+    ]  # fmt: skip
+    return gettext(
+        "In force in %(name)s on %(day)s: %(rate)s. %(laws)s",
+        name=name_of(importer),
+        day=dated(view.choices.context.day, "day"),
+        rate=_percent(rate),
+        laws=listed(laws),
+    ).rstrip()
+
+
+def _other_of(view: WhatIfView) -> dict[str, str]:
+    """Return what the empty one of new rate and points would be, by its field."""
+    texts = view.form.texts
+    now = view.choices.rate_of(texts.get("tariff_importer", ""))
+    try:
+        typed = {name: float(plain_number(texts[name])) for name in _PAIR if texts.get(name)}
+    except ValueError:
+        return {}
+    if now is None or len(typed) != 1:
+        return {}
+    if "tariff_rate" in typed:
+        return {"tariff_points": separated(f"{typed['tariff_rate'] - now:+g}")}
+    return {"tariff_rate": separated(f"{max(now + typed['tariff_points'], 0.0):g}")}
+
+
+_PAIR: Final = ("tariff_rate", "tariff_points")
 
 
 def result_of(
@@ -202,14 +249,13 @@ def result_of(
     """Return what the page shows of a result for the destination chosen."""
     table = answer.table.assign(period=pd.to_datetime(answer.table["period"]))
     own = table.loc[table["destination"] == view.destination].reset_index(drop=True)
-    changed = table.loc[_differs(table), "period"]
-    effects = _effects(table, changed)
-    span = _span(changed.min(), table["period"].max()) if len(changed) else ""
+    ahead = table.loc[table["period"] >= view.choices.context.day.replace(day=1)]
+    effects = _effects(ahead)
+    span = _span(ahead["period"].min(), ahead["period"].max())
     effect = next((one for one in effects if one.destination == view.destination), None)
     headline = _headline(view.destination, effect, span)
     fan = fan_of(publication, view.destination)
-    is_published = np.allclose(own["base_p50"], fan.forecast["p50"], atol=KILOGRAM)
-    base_label = gettext("As published") if is_published else gettext("Compared with")
+    base_label = gettext("Published %(day)s", day=dated(publication.as_of, "day"))
     return Result(
         answer=answer,
         title=view.title or act_words(answer.name),
@@ -220,7 +266,7 @@ def result_of(
         rows=[{str(key): value for key, value in row.items()} for row in own.to_dict("records")],
         notes=tuple(map(rendered, answer.notes)),
         warnings=tuple(map(rendered, answer.warnings.get(view.destination, ()))),
-        pair=Pair(fan, own, base_label.lower()),
+        pair=Pair(fan, own, base_label),
         base_label=base_label,
         query=query,
     )
@@ -231,7 +277,7 @@ def unchanged(publication: Publication, view: WhatIfView) -> Result:
     rows = publication.latest
     table = rows[["destination", "period"]].assign(
         **{f"{side}_{name}": rows[name] for side in SIDES for name in (*QUANTILE_COLUMNS, "mean")},
-        **dict.fromkeys(("difference_p10", "difference_p50", "difference_p90"), 0.0),
+        **dict.fromkeys(("difference_p10", "difference_mean", "difference_p90"), 0.0),
         warning="",
     )
     return result_of(publication, view, ScenarioResult("", "", table, (), {}), "")
@@ -251,23 +297,14 @@ def _span(first: pd.Timestamp, last: pd.Timestamp) -> str:
     )
 
 
-def _differs(table: pd.DataFrame) -> pd.Series:
-    return table["scenario_mean"].ne(table["base_mean"]) | table["difference_p50"].ne(0.0)
-
-
-def _effects(table: pd.DataFrame, changed: pd.Series) -> tuple[DestinationEffect, ...]:
-    """Return the effects on the world and on all affected destinations, over its months."""
-    if changed.empty:
-        return ()
-    rows = table.loc[table["period"] >= changed.min()]
-    sums = rows.groupby("destination")[["base_mean", "scenario_mean"]].sum()
-    touched = {*rows.loc[_differs(rows), "destination"], WORLD}
+def _effects(ahead: pd.DataFrame) -> tuple[DestinationEffect, ...]:
+    """Return the effects on the world and on all affected destinations, over all months ahead."""
+    sums = ahead.groupby("destination")[["base_mean", "scenario_mean"]].sum().to_dict("index")
+    touched = {*ahead.loc[ahead["scenario_mean"].ne(ahead["base_mean"]), "destination"]}
     return tuple(
-        DestinationEffect(
-            name, float(sums.loc[name, "base_mean"]), float(sums.loc[name, "scenario_mean"])
-        )
-        for name in in_reading_order(sums.index)
-        if name in touched
+        DestinationEffect(name, sums[name]["base_mean"], sums[name]["scenario_mean"])
+        for name in in_reading_order(map(str, sums))
+        if touched and name in touched | {WORLD}
     )
 
 

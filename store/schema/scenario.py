@@ -47,6 +47,9 @@ _EASING: Final = frozenset(
 
 _STOPPING: Final = frozenset({"export_ban", "export_control"})
 
+STRICTNESS: Final = ("hardest", "minerals", "april_2025")
+"""How a licensing requirement is applied, strictest first: what is on record of others."""
+
 _NEW_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}", re.ASCII)
 
 
@@ -110,6 +113,11 @@ Instrument = Annotated[
     AfterValidator(lambda value: _one_of(value, INSTRUMENTS)),
     Field(json_schema_extra={"enum": sorted(INSTRUMENTS)}),
 ]
+Strictness = Annotated[
+    str,
+    AfterValidator(lambda value: _one_of(value, STRICTNESS)),
+    Field(json_schema_extra={"enum": list(STRICTNESS)}),
+]
 Direction = Annotated[
     str,
     AfterValidator(lambda value: _one_of(value, _DIRECTIONS)),
@@ -149,7 +157,16 @@ class ScenarioAct(_Part):
     destinations: Annotated[list[Text] | None, BeforeValidator(_listed)] = Field(None, min_length=1)
     products: Text | None = None
     kept_pct: float | None = Field(
-        None, ge=0, le=100, description="Percent of trade that still passes."
+        None,
+        ge=0,
+        le=100,
+        description="Percent of the trade it covers that still passes; 0 by default for a new ban.",
+    )
+    strictness: Strictness | None = Field(
+        None, description="Past licensing that a new requirement is as strict as."
+    )
+    diverted_pct: float | None = Field(
+        None, ge=0, le=100, description="Percent of what it stops that other destinations get."
     )
     probability: float | None = Field(
         None, ge=0, le=1, description="That it comes as announced; estimated by default."
@@ -172,21 +189,13 @@ class ScenarioTariff(_Part):
     effective_to: Day | None = None
 
 
-class ScenarioLevers(_Part):
-    """Acts and tariff steps."""
-
-    events: list[ScenarioAct] = Field([], max_length=_MOST_ENTRIES)
-    tariffs: list[ScenarioTariff] = Field([], max_length=_MOST_ENTRIES)
-
-
-class ScenarioText(ScenarioLevers):
+class ScenarioText(_Part):
     """A scenario as it is written."""
 
     name: Text = Field(min_length=1)
     description: Text = ""
-    against: ScenarioLevers | None = Field(
-        None, description="Base of the comparison instead of what is known."
-    )
+    events: list[ScenarioAct] = Field([], max_length=_MOST_ENTRIES)
+    tariffs: list[ScenarioTariff] = Field([], max_length=_MOST_ENTRIES)
 
     @model_validator(mode="after")
     def _asks(self) -> Self:
@@ -244,8 +253,6 @@ class Scenario:
     name: str
     description: str
     levers: Levers
-    against: Levers | None
-    """What to compare with; None for what is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,14 +294,10 @@ def checked_scenario(
     except ValidationError as err:
         return _NOTHING, [Fault(one["loc"], words_of(one)) for one in err.errors()]
     faults: list[Fault] = []
-    levers = _levers(asked, context, (), faults)
-    against = None
-    if asked.against is not None:
-        against = _levers(asked.against, context, ("against",), faults)
-    return Scenario(asked.name, asked.description, levers, against), faults
+    return Scenario(asked.name, asked.description, _levers(asked, context, faults)), faults
 
 
-_NOTHING: Final = Scenario("", "", Levers(), None)
+_NOTHING: Final = Scenario("", "", Levers())
 
 
 _TEXTS: Final = {
@@ -323,13 +326,11 @@ _Bad = Callable[[str, Message], None]
 """Notes what is wrong with a field of an entry."""
 
 
-def _levers(
-    asked: ScenarioLevers, context: ScenarioContext, place: Place, faults: list[Fault]
-) -> Levers:
+def _levers(asked: ScenarioText, context: ScenarioContext, faults: list[Fault]) -> Levers:
     """Return acts and steps; what contradicts itself or what is known is noted."""
 
     def noted(kind: str, number: int) -> _Bad:
-        return lambda name, text: faults.append(Fault((*place, kind, number, name), text))
+        return lambda name, text: faults.append(Fault((kind, number, name), text))
 
     names = [act.event_id for act in asked.events]
     for number, name in enumerate(names):
@@ -392,11 +393,26 @@ def _act(act: ScenarioAct, context: ScenarioContext, bad: _Bad) -> Act:
                 "this empty."
             ),
         )
-    kept, chance = (
-        float("nan") if share is None else share for share in (act.kept_pct, act.probability)
-    )
-    values = {**words, **given, "kept_pct": kept, "probability": chance}
-    return Act(act.event_id, values, announced, is_new=not known)
+    assumed = _assumed(act, bad, is_new=not known)
+    return Act(act.event_id, {**words, **given, **assumed}, announced, is_new=not known)
+
+
+def _assumed(act: ScenarioAct, bad: _Bad, *, is_new: bool) -> dict[str, Cell]:
+    """Return what is assumed of an act; a new ban lets nothing pass unless stated otherwise."""
+    is_licence = is_new and act.instrument == "export_control" and act.kept_pct is None
+    if act.strictness and not is_licence:
+        bad(
+            "strictness",
+            message(
+                "Only a new licensing requirement without a share that passes is as strict as a "
+                "past one. Leave this empty."
+            ),
+        )
+    is_ban = is_new and act.instrument == "export_ban"
+    kept = 0.0 if act.kept_pct is None and is_ban else act.kept_pct
+    shares = {"kept_pct": kept, "probability": act.probability, "diverted_pct": act.diverted_pct}
+    numbers = {name: float("nan") if share is None else share for name, share in shares.items()}
+    return {**numbers, "strictness": act.strictness} if act.strictness else {**numbers}
 
 
 def _tariff(step: ScenarioTariff, context: ScenarioContext, bad: _Bad) -> TariffLever:

@@ -1,5 +1,7 @@
 """What holds of every scenario."""
 
+from dataclasses import replace
+from datetime import date
 from functools import cache
 
 import numpy as np
@@ -11,7 +13,8 @@ from hypothesis import strategies as st
 from models.forecasting.model_frame import fit_heads, training_set
 from models.policy.scenario import ScenarioSnapshot, learned_shift, paired
 from models.registry.served import TREES_WEIGHT
-from tests.data.builders import QUICK, at, make_world
+from store.schema.scenario import STRICTNESS
+from tests.data.builders import QUICK, at, make_events, make_world
 from tests.data.scenario_builders import make_scenario, make_standing
 from tests.examples import few
 
@@ -53,6 +56,51 @@ def test_a_higher_tariff_never_raises_whom_it_hits_while_it_binds(
         assert (high[name][binding] <= low[name][binding] * (1 + 1e-12)).all()
     if rate > 2.1:
         assert (low["scenario_p50"][binding] <= low["base_p50"][binding]).all()
+
+
+LEVELS = ("export_ban", "hardest", "minerals", "april_2025")
+"""Strictest first; less than all of them: no act."""
+
+
+@cache
+def controlled() -> ScenarioSnapshot:
+    """The same world after three months under a control that hit each destination otherwise."""
+    events = make_events({"event_id": "felt", "effective_from": "2020-04-04"})
+    found = make_standing(events=events, learned=snapshot().learned)
+    tonnes = found.origin.tonnes.copy()
+    tonnes[:, -3:] *= np.random.default_rng(1).uniform(0.05, 1.2, (len(tonnes), 3))
+    return replace(found, origin=replace(found.origin, tonnes=tonnes))
+
+
+@pytest.mark.slow
+@few(15)
+@given(
+    place=st.sampled_from(["USA", "JPN", "EU27", "WLD"]),
+    day=st.dates(date(2020, 7, 15), date(2021, 5, 31)),
+    diverted=st.sampled_from([0, 50]),
+)
+def test_the_stricter_never_leaves_more_and_all_adds_up(
+    place: str, day: date, diverted: int
+) -> None:
+    asked, floor = controlled(), 0.0
+    for level in (*LEVELS, ""):
+        kind = "export_ban" if level == "export_ban" else "export_control"
+        strict = f", strictness: {level}" if level in STRICTNESS else ""
+        text = "events: []" if not level else (
+            f"events: [{{event_id: new, instrument: {kind}, destinations: [{place}], "
+            f"effective_from: {day}, diverted_pct: {diverted}{strict}}}]"
+        )  # fmt: skip
+        table = paired(asked, make_scenario(text, asked), draws=100).table
+        wide = table.pivot_table(index="period", columns="destination", values="scenario_mean")
+
+        own = wide if place == "WLD" else wide[list(asked.origin.affected_by(place))]
+        assert (own >= floor - 1e-9).all(axis=None)
+        floor = own
+        members = wide.drop(columns=["WLD", "EU27"]).sum(axis=1)
+        np.testing.assert_allclose(members, wide["WLD"], rtol=1e-9)
+        np.testing.assert_array_equal(
+            table["difference_mean"], table["scenario_mean"] - table["base_mean"]
+        )
 
 
 @pytest.mark.slow

@@ -10,12 +10,16 @@
   if (!form) return;
   const state = /** @type {HTMLElement} */ (document.getElementById("levers-state"));
   const language = document.documentElement.lang;
+  const PAIR = ["tariff_rate", "tariff_points"]; // of which one is typed and the other derived
   const sliders = /** @type {HTMLInputElement[]} */ ([...form.querySelectorAll("input[type=range]")]);
   let timer = 0;
   let asked = new AbortController();
 
+  /** @param {string} name @returns {HTMLInputElement} */
+  const field = (name) => /** @type {HTMLInputElement} */ (form.elements.namedItem(name));
+
   /** @param {HTMLInputElement} slider @returns {HTMLInputElement} */
-  const fieldOf = (slider) => /** @type {HTMLInputElement} */ (form.elements.namedItem(slider.dataset.field || ""));
+  const fieldOf = (slider) => field(slider.dataset.field || "");
 
   /** Days a slider chooses from; none where it slides over numbers.
    * @param {HTMLInputElement} slider @returns {string[]} */
@@ -62,10 +66,12 @@
   /** Take over what the server says of each field.
    * @param {Document} page */
   const renew = (page) => {
-    for (const id of ["result", "figures", "languages", ...[...form.querySelectorAll(".wrong")].map((one) => one.id)]) {
+    for (const id of ["result", "figures", "languages", "laws", ...[...form.querySelectorAll(".wrong")].map((one) => one.id)]) {
       const [old, made] = [document.getElementById(id), page.getElementById(id)];
       if (old && made) old.replaceChildren(...made.childNodes);
     }
+    for (const name of PAIR)
+      field(name).placeholder = page.querySelector(`#${name}`)?.getAttribute("placeholder") || "";
     for (const field of form.querySelectorAll("[aria-invalid]")) field.removeAttribute("aria-invalid");
     for (const field of page.querySelectorAll("#levers [aria-invalid]"))
       document.getElementById(field.id)?.setAttribute("aria-invalid", "true");
@@ -105,6 +111,12 @@
     const changed = /** @type {HTMLInputElement} */ (event.target);
     if (changed.type === "range") lead(changed);
     else sliders.filter((slider) => fieldOf(slider) === changed).forEach(follow);
+    const name = changed.dataset.field || changed.name;
+    const other = PAIR.find((one) => PAIR.includes(name) && one !== name);
+    if (other && field(name).value !== "") {
+      field(other).value = "";
+      sliders.filter((slider) => slider.dataset.field === other).forEach(follow);
+    }
   });
   form.addEventListener("change", askSoon);
 })();

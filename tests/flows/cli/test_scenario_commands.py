@@ -60,7 +60,7 @@ def test_a_scenario_is_answered_against_what_was_published(
     base = table.set_index(["destination", "period"])["base_p50"]
     pd.testing.assert_series_equal(base, predicted.loc[base.index], check_names=False, atol=1e-3)
     usa = table.loc[(table["destination"] == "USA") & (table["period"] > "2020-07")]
-    assert (usa["difference_p50"] < 0).all()
+    assert (usa["difference_mean"] < 0).all()
     assert "scenario  Rate of 40." in err
     assert rows_stored(home) == before
 

@@ -27,7 +27,7 @@ def test_the_service_stays_on_the_published_rows_and_answers_as_the_command(
     table = paired(again, read_scenario("what.yaml", TARIFF.encode(), again.context)).table
     for name in set(COLUMNS) - {"destination", "period", "warning"}:
         assert result[name].to_numpy() == pytest.approx(table[name].to_numpy(), abs=2e-3), name
-    assert (result["difference_p50"] < 0).any()
+    assert (result["difference_mean"] < 0).any()
 
 
 def test_a_publication_whose_model_is_gone_is_reported(published: Published) -> None:

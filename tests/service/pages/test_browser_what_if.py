@@ -12,7 +12,7 @@ pytestmark = pytest.mark.slow
 
 ANSWERED = "/what-if?destination=USA&worked=us-truce-ends"
 PATIENT_MS = 1000.0 * ENDING_S
-WRONG = "/what-if?destination=USA&tariff_importer=USA&tariff_kind=rate&tariff_value=soon"
+WRONG = "/what-if?destination=USA&tariff_importer=USA&tariff_rate=soon"
 
 
 @pytest.mark.parametrize("path", [ANSWERED, WRONG])
@@ -55,15 +55,15 @@ def test_the_keyboard_alone_asks_what_if(browser: Browser, asked: Asked) -> None
     watch = opened(browser, asked.address)
     page = watch.page
     page.goto("/what-if")
-    page.get_by_label("Percent", exact=True).focus()
+    page.get_by_label("New rate, percent", exact=True).focus()
     page.keyboard.type("60")
     page.get_by_label("In force from").first.focus()
     page.keyboard.type("01012027")
     page.keyboard.press("Enter")
-    page.wait_for_url("**/what-if?*tariff_value=60*")
+    page.wait_for_url("**/what-if?*tariff_rate=60*")
 
     lead = page.locator(".lead").inner_text()
-    kept = page.get_by_label("Percent", exact=True).input_value()
+    kept = page.get_by_label("New rate, percent", exact=True).input_value()
     page.context.close()
     assert "November 2026 to October 2027" in lead
     assert kept == "60"
@@ -73,8 +73,8 @@ def test_the_keyboard_alone_asks_what_if(browser: Browser, asked: Asked) -> None
 def test_a_slider_moves_its_number_and_the_result_follows(browser: Browser, asked: Asked) -> None:
     watch = opened(browser, asked.address)
     page = watch.page
-    page.goto("/what-if?destination=USA&tariff_importer=USA&tariff_kind=rate")
-    percent = page.get_by_label("Percent (slider)", exact=True)
+    page.goto("/what-if?destination=USA&tariff_importer=USA")
+    percent = page.get_by_label("New rate, percent (slider)", exact=True)
     start = page.get_by_label("In force from (slider)").first
     calm = page.locator("#result .lead").inner_text()
 
@@ -85,7 +85,7 @@ def test_a_slider_moves_its_number_and_the_result_follows(browser: Browser, aske
     page.keyboard.press("ArrowRight")
     expect(page.locator("#result .lead")).not_to_have_text(first, timeout=PATIENT_MS)
 
-    assert page.get_by_label("Percent", exact=True).input_value() == "60"
+    assert page.get_by_label("New rate, percent", exact=True).input_value() == "60"
     begins = page.get_by_label("In force from", exact=True).first.input_value()
     assert start.get_attribute("aria-valuetext") == f"{pd.Timestamp(begins):%B %Y}"
     assert f"tariff_from={begins}" in page.url

@@ -53,8 +53,7 @@ GROUND = LeverChoices(
     ),
 )
 TARIFF = {
-    "tariff_importer": "USA", "tariff_kind": "rate", "tariff_value": "60",
-    "tariff_from": "2027-01",
+    "tariff_importer": "USA", "tariff_rate": "60", "tariff_from": "2027-01",
 }  # fmt: skip
 BAN = {
     "licence_kind": "export_ban", "licence_for": "JPN", "licence_from": "2027-02-10",
@@ -69,8 +68,7 @@ def checked(*pairs: tuple[str, str], **fields: str) -> CheckedForm:
 
 def test_levers_make_the_scenario_they_say() -> None:
     found = checked(
-        (ACTS, "2025-10-duty"), **TARIFF, **BAN, suspension_to="2027-01-10",
-        suspension_against="2027-12-31",
+        (ACTS, "2025-10-duty"), **TARIFF, **BAN, suspension_to="2027-01-10"
     )  # fmt: skip
 
     assert found.errors == {}
@@ -83,7 +81,6 @@ def test_levers_make_the_scenario_they_say() -> None:
           - {event_id: 2027-02-what-if-export-ban, instrument: export_ban, destinations: [JPN],
              products: magnets, effective_from: 2027-02-10, kept_pct: 0}
           - {event_id: 2025-10-duty, suspended_to: 2027-01-10}
-        against: {events: [{event_id: 2025-10-duty, suspended_to: 2027-12-31}]}
         """
     )
 
@@ -103,16 +100,16 @@ def test_announced_acts_get_the_probability_typed() -> None:
 @pytest.mark.parametrize(
     ("fields", "name", "said"),
     [
-        ({**TARIFF, "tariff_value": "soon"}, "tariff_value", '"soon" is not a number'),
-        ({**TARIFF, "tariff_value": ""}, "tariff_value", "Missing. Fill it in."),
+        ({**TARIFF, "tariff_rate": "soon"}, "tariff_rate", '"soon" is not a number'),
+        ({**TARIFF, "tariff_rate": ""}, "tariff_rate", "Give either the total rate"),
         (
-            {**TARIFF, "tariff_value": "1001"},
-            "tariff_value",
+            {**TARIFF, "tariff_rate": "1001"},
+            "tariff_rate",
             "'1001' is out of range. Expected 1000",
         ),
         (
-            {**TARIFF, "tariff_value": "-1"},
-            "tariff_value",
+            {**TARIFF, "tariff_rate": "-1"},
+            "tariff_rate",
             "'-1' is out of range. Expected 0 or more",
         ),
         ({**TARIFF, "tariff_importer": "XXX"}, "tariff_importer", "'XXX' is not in the list"),
@@ -229,7 +226,7 @@ def test_results_are_kept_side_by_side_in_the_address(asked: Asked) -> None:
     keep = re.search(r'href="([^"]+)">Keep this result', page.text)
     assert keep is not None
 
-    changed = f"{unescape(keep[1])}&tariff_value=30"
+    changed = f"{unescape(keep[1])}&tariff_rate=30"
     both = asked.client.get(changed)
 
     assert "results side by side" in both.text
@@ -247,7 +244,7 @@ def test_results_are_kept_side_by_side_in_the_address(asked: Asked) -> None:
 
 @pytest.mark.parametrize("others", ["", "%26a%3D1" * 200], ids=["alone", "among many fields"])
 def test_a_kept_result_that_is_no_scenario_is_refused(asked: Asked, others: str) -> None:
-    answer = asked.client.get(f"/what-if?beside=tariff_value%3D60{others}")
+    answer = asked.client.get(f"/what-if?beside=tariff_rate%3D60{others}")
 
     assert answer.status_code == 400
     assert "tariff_from: Missing" in answer.text
@@ -262,7 +259,7 @@ def test_an_empty_scenario_shows_the_published_forecast(asked: Asked) -> None:
 
 
 def test_nothing_filled_in_is_lost_and_nothing_is_taken_for_markup(asked: Asked) -> None:
-    query = urlencode({"destination": "JPN", **TARIFF, "tariff_value": HOSTILE, ACTS: HOSTILE})
+    query = urlencode({"destination": "JPN", **TARIFF, "tariff_rate": HOSTILE, ACTS: HOSTILE})
 
     page = asked.client.get(f"/what-if?{query}")
 
@@ -271,12 +268,12 @@ def test_nothing_filled_in_is_lost_and_nothing_is_taken_for_markup(asked: Asked)
     assert f'value="{HOSTILE}"' in unescape(page.text)
     assert 'name="tariff_from" type="date"' in page.text
     assert 'value="2027-01-01"' in page.text
-    assert 'id="tariff_value-wrong"' in page.text
+    assert 'id="tariff_rate-wrong"' in page.text
     assert '<option value="JPN" selected>' in page.text
 
 
 def test_a_file_without_a_sound_scenario_tells_what_is_wrong(asked: Asked) -> None:
-    answer = asked.client.get("/what-if/answer.json?tariff_value=60")
+    answer = asked.client.get("/what-if/answer.json?tariff_rate=60")
 
     assert answer.status_code == 400
     assert "tariff_from: Missing" in answer.text
@@ -311,8 +308,14 @@ events:
      effective_from: 2027-01-01}
   - {event_id: 2027-02-late, instrument: export_control, destinations: [KOR], products: magnets,
      effective_from: 2029-01-01}
-against: {events: [{event_id: 2027-03-ban, instrument: export_ban, destinations: [DEU],
-  products: magnets, effective_from: 2027-03-01, kept_pct: 7}]}
+  - {event_id: 2027-03-ban, instrument: export_ban, destinations: [DEU], products: magnets,
+     effective_from: 2027-03-01, kept_pct: 7, diverted_pct: 50}
+  - {event_id: 2027-04-hard, instrument: export_control, destinations: [IND], products: magnets,
+     effective_from: 2027-04-01, strictness: hardest}
+  - {event_id: 2027-04-minerals, instrument: export_control, destinations: [VNM],
+     products: magnets, effective_from: 2027-04-01, strictness: minerals}
+  - {event_id: 2027-04-magnets, instrument: export_control, destinations: [ITA],
+     products: magnets, effective_from: 2027-04-01, strictness: april_2025}
 """
 
 

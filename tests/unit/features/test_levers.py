@@ -61,7 +61,7 @@ def test_a_known_act_gets_its_new_dates_alone() -> None:
     assert asked.origin.events is not None
     assert then.events is not None
     assert then.events["effective_to"].iloc[0] == pd.Timestamp("2020-12-31")
-    changed = ["effective_to", "kept_pct", "probability"]
+    changed = ["effective_to", "kept_pct", "probability", "diverted_pct"]
     pd.testing.assert_frame_equal(
         then.events.drop(columns=changed), asked.origin.events.drop(columns=changed[:1])
     )

@@ -63,14 +63,6 @@ def test_tariffs_tell_the_whole_rate_or_points_on_top() -> None:
     assert more.announced_on == pd.Timestamp("2020-08-01")
 
 
-def test_what_to_compare_with_can_be_reported() -> None:
-    found = read(f"name: n\nevents: []\nagainst:\n  events: [{ACT}]")
-
-    assert found.against is not None
-    assert [act.event_id for act in found.against.acts] == ["new"]
-    assert read("name: n\nevents: []").against is None
-
-
 BEFORE = "is before 2020-07-15, the date of the forecast"
 UNKNOWN = "is not a known act"
 
@@ -86,7 +78,7 @@ UNKNOWN = "is not a known act"
         ("name: n\nevent: []", "line 2, event: A scenario has no such name"),
         ("name: n\nevents: []\nevents: []", "line 3, name 'events': given twice"),
         ("name: n\nevents: {a: 1}", "line 2, events: {'a': '1'}: Input should be a valid list"),
-        ("name: n\nevents: []\nagainst: 1", "line 3, against: '1': Input should be a valid"),
+        ("name: n\nevents: []\nagainst: 1", "line 3, against: A scenario has no such name"),
         (f"name: n\nevents:\n  - {ACT}\n  - {ACT}", "line 4, event_id: new is changed twice"),
         ("name: n\nevents:\n  - {event_id: nope}", f"line 3, event_id: 'nope' {UNKNOWN}"),
         (f"name: n\nevents: [{ACT.replace('2020-10-01', '2020-07-14')}]", f"2020-07-14 {BEFORE}"),
@@ -104,6 +96,7 @@ UNKNOWN = "is not a known act"
             f"name: n\nevents: [{ACT.replace('export_ban', 'embargo')}]",
             "instrument: 'embargo' is not in the list",
         ),
+        (with_act("strictness: hardest"), "strictness: Only a new licensing requirement without"),
         (with_act("kept_pct: 120"), "kept_pct: '120' is out of range. Expected 100 or less"),
         (with_act("probability: 1.2"), "probability: '1.2' is out of range. Expected 1 or less"),
         (
