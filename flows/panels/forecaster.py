@@ -1,4 +1,4 @@
-"""The panel engine for any table of series, as scikit-learn's estimators are used."""
+"""The panel engine for any table of series, with parameters as scikit-learn's estimators have."""
 
 import warnings
 from collections.abc import Sequence
@@ -12,10 +12,12 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from flows.panels.panel_files import Sums, months_ahead, opened, refusal
-from models.forecasting.panel_forecaster import PanelForecaster
+from models.evaluation.backtest import backtest_panel, compare_at, scored
+from models.forecasting.forecaster import MODEL
+from models.forecasting.panel_forecaster import PanelForecaster, months_of
 from models.learning.spec import EngineSpec, with_parameters
 from models.statistical import pretrained
-from sources.files.panel import NIXTLA, OURS, PanelOptions, our_names
+from sources.files.panel import NIXTLA, OURS, PART_OF, PanelOptions, our_names, panel_of
 from store.errors import DataError, first_few
 from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
 
@@ -87,6 +89,7 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
     def fit(
         self,
         df: pd.DataFrame,
+        y: None = None,  # noqa: ARG002 - scikit-learn's searches name it
         *,
         covariates: pd.DataFrame | Path | None = None,
         tree: Sums | None = None,
@@ -95,8 +98,8 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
         """Check and keep a panel; ``predict`` trains, because the trees depend on the horizon.
 
         Args:
-            df: One row a series and month; not modified. A series with a bad row is left out with a
-                warning, see ``refused_``.
+            df: One row a series and month, no other columns; not modified. A series with a bad row
+                is left out with a warning, see ``refused_``.
             covariates: What is known ahead: series, date, ``name``, ``value`` and perhaps
                 ``available_at``, or one column a covariate.
             tree: Which series add up to what: by sum its parts, or a table or file of
@@ -108,12 +111,15 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
         """
         spec = self._spec()
         options = PanelOptions(columns, self.allow_negative)
+        _check_used(df, columns)
         found = opened(df, covariates=covariates, tree=tree, options=options)
         used = pretrained.tags(is_used=bool(spec.pretrained)).values()
         _warn([*found.notes, refusal(found.panel), *used])
         self.freq_ = "ME" if _ends_months(df, columns) else "MS"
         self.columns_ = columns or (OURS if OURS[0] in df.columns else NIXTLA)
-        self.spec_, self.snapshot_ = spec, found.snapshot
+        self.spec_, self.snapshot_, self.options_ = spec, found.snapshot, options
+        names = df.iloc[:, _place(df, columns, OURS[0])].dropna().unique()
+        self.ids_ = {str(one): one for one in names}
         self.table_, self.refused_ = found.table, found.panel.refused
         return self
 
@@ -137,11 +143,61 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
         """
         check_is_fitted(self, "table_")
         levels = _levels(quantiles)
-        snapshot = replace(self.snapshot_, horizon=months_ahead(h))
-        recipe = PanelForecaster(self.spec_, shifts_negative=self.allow_negative)
-        made = pd.concat(recipe.fit(snapshot).predict(), ignore_index=True)
+        snapshot = replace(self.snapshot_, horizon=months_ahead(h, "h"))
+        made = pd.concat(self._recipe.fit(snapshot).predict(), ignore_index=True)
         if silent := sorted(set(snapshot.series) - set(made["destination"])):
             _warn([f"no value in the last year, not forecast: {first_few(silent)}"])
+        return self._as_asked(made, levels)
+
+    def cross_validation(
+        self,
+        h: int | None = None,
+        *,
+        n_windows: int = 1,
+        step_size: int = 1,
+        quantiles: Sequence[float] = (0.1, 0.5, 0.9),
+    ) -> pd.DataFrame:
+        """Return forecasts of past months, each from the months up to its cutoff alone.
+
+        Args:
+            h: Months to forecast from each cutoff; 6 if left out.
+            n_windows: Cutoffs; the months after the last are the panel's last ``h``.
+            step_size: Months between cutoffs.
+
+        Returns:
+            As ``predict``, with ``cutoff`` and the value that came, ``y``.
+        """
+        check_is_fitted(self, "table_")
+        known = replace(self.snapshot_, horizon=months_ahead(h, "h"))
+        last = known.cutoff - known.horizon
+        cutoffs = [last - place * step_size for place in reversed(range(n_windows))]
+        cells = backtest_panel(self._recipe, known, cutoffs).cells
+        own = cells.loc[cells["model"].eq(MODEL)].reset_index(drop=True)
+        made = self._as_asked(own.assign(mean=own["p50"]), _levels(quantiles))
+        made = made.assign(**{self.columns_[2]: own["tonnes"]})
+        if self.columns_ == OURS:
+            return made
+        ends = pd.to_datetime(own["cutoff"])
+        return made.assign(cutoff=ends + pd.offsets.MonthEnd(0) if self.freq_ == "ME" else ends)
+
+    def score(self, df: pd.DataFrame, y: None = None) -> float:  # noqa: ARG002 - as of ``fit``
+        """Return minus the error (MASE) in the months of a panel after those of ``fit``."""
+        check_is_fitted(self, "table_")
+        truth = months_of(panel_of(df, self.options_).table)
+        last = truth["period"].max()
+        ahead = 12 * last.year + last.month - 1 - self.snapshot_.cutoff
+        known = replace(self.snapshot_, horizon=months_ahead(ahead, "h"))
+        compared = compare_at(self._recipe, lambda _: known, None)
+        cells = scored([compared], truth).cells
+        return -float(cells.loc[cells["model"].eq(MODEL), "scaled_error"].mean())
+
+    @property
+    def _recipe(self) -> PanelForecaster:
+        return PanelForecaster(self.spec_, shifts_negative=self.allow_negative)
+
+    def _as_asked(self, made: pd.DataFrame, levels: Sequence[float]) -> pd.DataFrame:
+        """Return forecasts in the columns, ids and dates of the panel."""
+        made = made.assign(destination=[self.ids_.get(one, one) for one in made["destination"]])
         if self.freq_ == "ME":
             made = made.assign(period=made["period"] + pd.offsets.MonthEnd(0))
         asked = {level: _at_level(made, level) for level in levels}
@@ -165,8 +221,23 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
         return with_parameters(_DEFAULT, given, where="Forecaster")
 
 
+def _place(df: pd.DataFrame, columns: tuple[str, str, str] | None, name: str) -> int:
+    return our_names([str(one) for one in df.columns], columns).index(name)
+
+
+def _check_used(df: pd.DataFrame, columns: tuple[str, str, str] | None) -> None:
+    """Refuse columns that would be ignored."""
+    names = [str(one) for one in df.columns]
+    ours = zip(names, our_names(names, columns), strict=True)
+    if more := sorted(their for their, our in ours if our not in {*OURS, PART_OF}):
+        raise DataError(
+            f"Panel has {first_few(more)}, which nothing would use. Expected series, date and "
+            "value. Drop it, or give what is known ahead as covariates=."
+        )
+
+
 def _ends_months(df: pd.DataFrame, columns: tuple[str, str, str] | None) -> bool:
-    dates = df.iloc[:, our_names([str(name) for name in df.columns], columns).index(OURS[1])]
+    dates = df.iloc[:, _place(df, columns, OURS[1])]
     is_dated = pd.api.types.is_datetime64_any_dtype(dates)
     return is_dated and bool(dates.dropna().dt.is_month_end.all())
 

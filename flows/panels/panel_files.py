@@ -24,7 +24,7 @@ from store.progress import Progress
 from store.settings import Settings
 from store.vocabulary import PANEL_HORIZON
 
-_NEGATIVE: Final = "tonnes is negative"
+_NEGATIVE: Final = " is negative"
 """In the reason why a series is refused."""
 
 MOST_AHEAD: Final = 120
@@ -174,12 +174,12 @@ def forecaster_of(settings: Settings, spec: EngineSpec | None = None) -> PanelFo
     return PanelForecaster(spec or EngineSpec(threads=settings.threads))
 
 
-def months_ahead(given: int | None) -> int:
+def months_ahead(given: int | None, option: str = "--horizon") -> int:
     """Return how many months are to be forecast."""
     ahead = PANEL_HORIZON if given is None else given
     if not 1 <= ahead <= MOST_AHEAD:
         raise DataError(
-            f"--horizon {ahead} is no number of months to forecast. Expected 1 to "
+            f"{option} {ahead} is no number of months to forecast. Expected 1 to "
             f"{MOST_AHEAD}. Take another."
         )
     return ahead

@@ -342,14 +342,15 @@ def panel_of(frame: pd.DataFrame, options: PanelOptions = READ_AS_IS) -> Panel:
 
 def _panel(source: Path | pd.DataFrame, options: PanelOptions) -> Panel:
     name = named(source, "Panel")
+    called = _called(source, options)
     rows = read_rows(source, "Panel", given=options.columns)
-    _check_columns(name, rows, options)
+    _check_columns(name, rows, called)
     has_tree = PART_OF in rows
     rows = rows[[*OURS, PART_OF] if has_tree else list(OURS)]
     labels = rows["destination"].astype("str")
     rows = rows.assign(destination=labels.where(labels.str.strip() != ""))
     faults = _Faults(rows)
-    known, again = _known(rows, faults, name, options)
+    known, again = _known(rows, faults, name, options, called[2])
     if has_tree:
         _check_parents(rows, faults)
     reasons = dict(faults.reasons())
@@ -361,38 +362,45 @@ def _panel(source: Path | pd.DataFrame, options: PanelOptions) -> Panel:
             "YYYY-MM and one number of at least 0 a row. Correct or remove the rows."
         )
     table = _dense(known)
-    notes = (_unnamed_note(rows), _again_note(again), _gap_note(table), _end_note(table))
+    notes = (_unnamed_note(rows), _again_note(again), _gap_note(table), *_short_notes(table))
     tree = _tree_rows(rows, table) if has_tree else None
     return Panel(table, reasons, tuple(note for note in notes if note), tree)
 
 
-def _check_columns(name: str, rows: pd.DataFrame, options: PanelOptions) -> None:
-    expected = dict(zip(OURS, options.columns or OURS, strict=True))
+def _called(source: Path | pd.DataFrame, options: PanelOptions) -> tuple[str, str, str]:
+    """Return what messages call the columns: as the caller does."""
+    is_theirs = isinstance(source, pd.DataFrame) and NIXTLA[0] in source.columns
+    return options.columns or (NIXTLA if is_theirs else OURS)
+
+
+def _check_columns(name: str, rows: pd.DataFrame, called: tuple[str, str, str]) -> None:
+    expected = dict(zip(OURS, called, strict=True))
     if missing := [their for our, their in expected.items() if our not in rows]:
         raise DataError(
             f"{name} has no column {', '.join(missing)}. Expected {', '.join(expected.values())}. "
-            f"It has {', '.join(map(str, rows.columns[:8]))}. Rename or add the column."
+            f"It has {', '.join(expected.get(one, one) for one in rows.columns[:8])}. "
+            "Rename or add the column."
         )
 
 
 def _known(
-    rows: pd.DataFrame, faults: _Faults, name: str, options: PanelOptions
+    rows: pd.DataFrame, faults: _Faults, name: str, options: PanelOptions, called: str
 ) -> tuple[pd.DataFrame, int]:
     """Return destination, month, tonnes of the rows with a value, and how many stand twice."""
     months, why = months_in(rows["period"], rows["destination"], name)
     faults.note(months < 0, lambda place: why[place])
     values, wrong = numbers_of(rows["tonnes"])
     cells = rows["tonnes"].astype("str").fillna("").tolist() if wrong.any() else []
-    faults.note(wrong, lambda place: f"tonnes {shown(cells[place])!r} is no number")
-    faults.note(np.isinf(values), lambda place: f"tonnes {values[place]} is not finite")
+    faults.note(wrong, lambda place: f"{called} {shown(cells[place])!r} is no number")
+    faults.note(np.isinf(values), lambda place: f"{called} {values[place]} is not finite")
     finite = np.isfinite(values)
     if not options.allow_negative:
-        faults.note(finite & (values < 0), lambda place: f"{values[place]} tonnes is negative")
+        faults.note(finite & (values < 0), lambda place: f"{values[place]} {called} is negative")
     large = finite & (np.abs(values) > _LARGEST)
-    faults.note(large, lambda place: f"{values[place]} tonnes is over {_LARGEST:g}")
+    faults.note(large, lambda place: f"{values[place]} {called} is over {_LARGEST:g}")
     filled = rows["destination"].where(finite | wrong | np.isinf(values))
     empty = ~rows["destination"].isin(filled.dropna().unique()).to_numpy()
-    faults.note(empty, lambda _: "tonnes is empty, as in all rows of the series")
+    faults.note(empty, lambda _: f"{called} is empty, as in all rows of the series")
     known = pd.DataFrame(
         {"destination": rows["destination"], "month": months, "tonnes": values + 0.0}
     )
@@ -471,15 +479,16 @@ def _gap_note(table: pd.DataFrame) -> str:
     return f"gaps: {missing} in {counted(int((gaps > 0).sum()), 'series')}"
 
 
-def _end_note(table: pd.DataFrame) -> str:
-    """Return a note if few series reach the last month, which may be a typing error."""
-    reach = int(np.isfinite(table.iloc[:, -1].to_numpy()).sum())
-    if reach >= SPARSE_END * len(table):
-        return ""
-    return (
-        f"the last month, {month_label(int(table.columns[-1]))}, "
-        f"has a value of {reach} of {len(table)} series only"
-    )
+def _short_notes(table: pd.DataFrame) -> Iterator[str]:
+    """Yield which series have one value, and end early, or that few reach the last month."""
+    there = np.isfinite(table.to_numpy())
+    if (single := there.sum(axis=1) == 1).any():
+        yield f"one value only: {first_few(table.index[single])}"
+    last, reach = month_label(int(table.columns[-1])), int(there[:, -1].sum())
+    if reach < SPARSE_END * len(table):
+        yield f"the last month, {last}, has a value of {reach} of {len(table)} series only"
+    elif reach < len(table):
+        yield f"no value in the last month, {last}: {first_few(table.index[~there[:, -1]])}"
 
 
 def _tree_rows(rows: pd.DataFrame, table: pd.DataFrame) -> "pd.Series[str]":

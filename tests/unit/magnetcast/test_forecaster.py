@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV
 
 import magnetcast as mc
 from flows.panels.panel_files import PanelFiles, forecast_panel
@@ -81,6 +82,41 @@ def test_columns_may_have_any_names(frame: pd.DataFrame, forecasts: pd.DataFrame
     np.testing.assert_array_equal(made["magnetcast"], forecasts["magnetcast"])
 
 
+def test_integer_ids_come_back_as_integers(frame: pd.DataFrame, forecasts: pd.DataFrame) -> None:
+    numbered = frame.assign(unique_id=frame["unique_id"].map({"A": 1, "B": 2, "C": 3}))
+
+    made = mc.Forecaster().fit(numbered).predict(3)
+
+    assert made["unique_id"].unique().tolist() == [1, 2, 3]
+    np.testing.assert_array_equal(made["magnetcast"], forecasts["magnetcast"])
+
+
+def test_a_window_of_cross_validation_knows_the_months_before_alone(frame: pd.DataFrame) -> None:
+    past = frame.loc[frame["ds"] <= "2023-09-01"]
+
+    made = mc.Forecaster().fit(frame).cross_validation(3, n_windows=2, step_size=3)
+
+    last = made.loc[made["cutoff"] == "2023-09-01"].reset_index(drop=True)
+    assert made["cutoff"].unique().tolist() == [*pd.to_datetime(["2023-06-01", "2023-09-01"])]
+    alone = mc.Forecaster().fit(past).predict(3)
+    pd.testing.assert_frame_equal(last[list(alone)], alone)
+    truth = frame.loc[frame["ds"] > "2023-09-01", "y"]
+    np.testing.assert_array_equal(last["y"], truth)
+
+
+def test_a_search_of_scikit_learn_compares_parameters_by_months_kept_back(
+    frame: pd.DataFrame,
+) -> None:
+    late = (frame["ds"] > "2023-06-01").to_numpy()
+    split = [(np.flatnonzero(~late), np.flatnonzero(late))]
+
+    found = GridSearchCV(mc.Forecaster(), {"ridge": [1.0, 1e6]}, cv=split).fit(frame)
+
+    one, other = found.cv_results_["mean_test_score"]
+    assert -1.0 < one < 0.0
+    assert one != other
+
+
 def test_dates_at_the_end_of_months_come_back_as_such(frame: pd.DataFrame) -> None:
     ends = frame.assign(ds=frame["ds"] + pd.offsets.MonthEnd(0))
 
@@ -124,13 +160,6 @@ def test_a_clone_has_the_parameters_and_nothing_learned(frame: pd.DataFrame) -> 
         copy.predict(1)
 
 
-@pytest.mark.slow
-def test_a_parameter_reaches_the_model(frame: pd.DataFrame, forecasts: pd.DataFrame) -> None:
-    other = mc.Forecaster(seed=1).fit(frame).predict(3)
-
-    assert not np.array_equal(other["magnetcast"], forecasts["magnetcast"])
-
-
 @pytest.mark.parametrize(
     "given", [{"num_leaves": 2.5}, {"learning_rate": "fast"}, {"num_iterations": -1}]
 )
@@ -146,7 +175,7 @@ def test_a_parameter_of_the_wrong_kind_is_named(
 def test_a_bad_series_is_refused_by_name_with_its_row(frame: pd.DataFrame) -> None:
     bad = frame.assign(y=frame["y"].where(frame.index != 75, -3.0))
 
-    with pytest.warns(UserWarning, match=r"1 series refused.*B: row 75: -3.0 tonnes is negative"):
+    with pytest.warns(UserWarning, match=r"1 series refused.*B: row 75: -3.0 y is negative"):
         model = mc.Forecaster().fit(bad)
 
     assert list(model.refused_) == ["B"]
@@ -184,13 +213,17 @@ def test_series_above_zero_are_the_same_whether_negative_ones_are_allowed(
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda model, df: model.fit(df).predict(0), "--horizon 0 is no number of months"),
+        (lambda model, df: model.fit(df).predict(0), "h 0 is no number of months"),
         (lambda model, df: model.fit(df).predict(1, quantiles=[0.99]), "quantiles has 0.99"),
-        (lambda model, df: model.fit(df.drop(columns="y")), "Panel has no column tonnes"),
+        (
+            lambda model, df: model.fit(df.drop(columns="y")),
+            "Panel has no column y. Expected unique_id, ds, y",
+        ),
+        (lambda model, df: model.fit(df.assign(price=1.0)), "Panel has price, which nothing"),
         (lambda model, df: model.fit(df.iloc[:0]), "Panel has no rows"),
         (lambda model, df: model.fit(df, tree={"all": ["A", "X"]}), "X"),
     ],
-    ids=["horizon", "level", "column", "rows", "tree"],
+    ids=["horizon", "level", "column", "more", "rows", "tree"],
 )
 def test_what_cannot_be_used_is_said(
     frame: pd.DataFrame, call: Callable[..., object], message: str

@@ -45,7 +45,8 @@ def test_rows_become_a_dense_table_with_gaps_as_nan(tmp_path: Path) -> None:
     )
     assert panel.table.index.name == "destination"
     assert panel.refused == {}
-    assert panel.notes == ("gaps: 2 months in 1 series",)
+    short = ("one value only: B", "no value in the last month, 2020-02: B")
+    assert panel.notes == ("gaps: 2 months in 1 series", *short)
     assert panel.tree_rows is None
 
 
@@ -84,7 +85,7 @@ def test_a_month_is_read_as_written(tmp_path: Path, period: str) -> None:
     panel = read(tmp_path, f"{HEADER}A,{period},1\n")
 
     assert values(panel, "A") == {month_number("2020-02"): 1.0}
-    assert panel.notes == ()
+    assert panel.notes == ("one value only: A",)
 
 
 @pytest.mark.parametrize(
