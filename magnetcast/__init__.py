@@ -1,7 +1,7 @@
 """The public Python API: ``import magnetcast as mc``.
 
 Public: :func:`panel`, :func:`features`, :func:`forecast`, :func:`backtest`, :func:`scenario`,
-:func:`explain`, :func:`model_rows`, :class:`Forecaster`.
+:func:`explain`, :class:`Forecaster`.
 Private: everything else. Not here: any computation.
 """
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
         explain,
         features,
         forecast,
-        model_rows,
         panel,
         scenario,
     )
@@ -29,7 +28,6 @@ __all__ = [
     "explain",
     "features",
     "forecast",
-    "model_rows",
     "panel",
     "scenario",
 ]

@@ -11,6 +11,7 @@ from datetime import date
 from functools import lru_cache
 from pathlib import Path
 
+import lightgbm as lgb
 import pandas as pd
 import yaml
 
@@ -22,7 +23,9 @@ from flows.context.workspace import Workspace, open_workspace
 from flows.ingest.ingest import ingest_if_empty
 from flows.publishing.published_forecasts import ExplainRequest
 from flows.training.predict import forecast as forecast_in
+from flows.training.predict import forecast_with
 from models.evaluation.backtest import backtest_evidence
+from models.forecasting.evidence_forecaster import TrainedModel
 from models.forecasting.model_frame import rows_of
 from models.policy.scenario import paired
 from sources.files.csv_table import content_of
@@ -30,7 +33,7 @@ from sources.files.yaml_table import read_scenario
 from store.errors import DataError, first_few
 from store.facts.evidence import evidence_digests
 from store.settings import Settings
-from store.vocabulary import FORECAST_COLUMNS, WORLD
+from store.vocabulary import FORECAST_COLUMNS, QUANTILE_COLUMNS, WORLD
 
 Moment = str | pd.Timestamp | None
 
@@ -57,39 +60,45 @@ def features(as_of: Moment = None) -> pd.DataFrame:
     return rows_of(workspace.history.origin(workspace.as_of))
 
 
-def model_rows(asked: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows that a stored model is asked about at some moments.
+def forecast_by(
+    heads: Mapping[str, lgb.Booster], card: Mapping[str, object], asked: pd.DataFrame
+) -> pd.DataFrame:
+    """Return what a stored model forecasts at some moments, as it would be published.
 
     Args:
+        heads: Its boosters.
+        card: Its card.
         asked: ``as_of``, and ``destination`` and ``period`` (first day of a month) unless all are
             meant.
 
     Returns:
-        As ``features``.
+        One row a destination and month: destination, period, quantiles and mean in tonnes.
 
     Raises:
         DataError: A destination or month is not forecast.
     """
-    parts = [_rows_named(str(moment), part) for moment, part in asked.groupby("as_of", sort=False)]
-    return pd.concat(parts, ignore_index=True)
+    model = TrainedModel(heads, card)
+    moments = asked.groupby("as_of", sort=False)
+    return pd.concat([_named(model, str(at), rows) for at, rows in moments], ignore_index=True)
 
 
-def _rows_named(as_of: str, asked: pd.DataFrame) -> pd.DataFrame:
-    rows = features(as_of)
+def _named(model: TrainedModel, as_of: str, asked: pd.DataFrame) -> pd.DataFrame:
+    columns = ["destination", "period", *QUANTILE_COLUMNS, "mean"]
+    made = _of_months(forecast_with(opened(as_of), model).table[columns])
     names = [one for one in ("destination", "period") if one in asked and asked[one].notna().all()]
     if not names:
-        return rows
+        return made
     named = asked[names].drop_duplicates()
     if "period" in named:
-        named = named.assign(period=pd.to_datetime(named["period"]).astype(rows["period"].dtype))
-    found = named.merge(rows, on=names, how="left")
-    unknown = found.loc[found["level_tonnes"].isna(), names].astype(str).to_numpy().tolist()
+        named = named.assign(period=pd.to_datetime(named["period"]).astype(made["period"].dtype))
+    found = named.merge(made, on=names, how="left")
+    unknown = found.loc[found["p50"].isna(), names].astype(str).to_numpy().tolist()
     if unknown:
         raise DataError(
             f"{' '.join(unknown[0])} is not forecast at {as_of}. Expected a code such as USA and "
             "the first day of a month within the horizon. Leave the column out for all."
         )
-    return found[list(rows.columns)]
+    return found[columns]
 
 
 def forecast(as_of: Moment = None, destinations: str | Sequence[str] | None = None) -> pd.DataFrame:

@@ -21,11 +21,11 @@ def train(
     set: Sets = None,
     recipe: RecipeFile = None,
     tune: Annotated[
-        int | None, Parameter(help="Instead tune the panel engine, with this many trials.")
+        int | None, Parameter(help="Instead search for better parameters, with this many trials.")
     ] = None,
     panel: Annotated[
         str | None,
-        Parameter(help="Panels to tune on, FILE[,FILE...]; the evidence panel if left out."),
+        Parameter(help="Tune the engine of panels on these, FILE[,FILE...]."),
     ] = None,
     before: Annotated[
         str | None,
@@ -40,21 +40,24 @@ def train(
 ) -> None:
     """Train a model, register it and promote it to champion if it passes the gate.
 
-    The champion's recipe is used, changed by --set, unless --recipe names another. With --tune or
-    --panel the panel engine's settings are tuned on early months of panels instead; nothing is
-    registered.
+    The champion's recipe is used, changed by --set, unless --recipe names another. --tune searches
+    for a better one instead, on the origins of the backtest up to a year ago, or with --panel for
+    one of the panel engine, on early months of panels; nothing is registered.
     """
     settings, as_of_time = Settings(), moment(as_of)
     asked = RecipeRequest(recipe, set or ())
-    if tune is not None or panel is not None:
-        from flows.panels.tune import TRIALS, TuningRequest, evidence_file, tune_files
+    if panel is not None:
+        from flows.panels.tune import TRIALS, TuningRequest, tune_files
 
-        files = panel or str(evidence_file(settings, as_of_time))
-        trials = TRIALS if tune is None else tune
-        start = panel_recipe(settings, asked).spec
-        tune_files(settings, TuningRequest(trials, files, before, horizon), start, out=out)
+        search = TuningRequest(TRIALS if tune is None else tune, panel, before, horizon)
+        tune_files(settings, search, panel_recipe(settings, asked).spec, out=out)
         return
     chosen = magnets_recipe(settings, as_of_time, asked).spec
+    if tune is not None:
+        from flows.training.tune import tune_magnets
+
+        tune_magnets(settings, as_of_time, tune, chosen, out=out)
+        return
     from flows.training.train import train as flow
 
     def work() -> int:

@@ -5,7 +5,7 @@ from typing import Protocol
 
 import pandas as pd
 
-from flows.context.provenance import actor, git_commit
+from flows.context.provenance import actor, git_changes, git_commit
 from models.registry.runs import JOB_TAG, open_job
 from store.settings import Settings
 from store.vocabulary import COMMODITY
@@ -57,4 +57,4 @@ def recorded_job(
     tags = {JOB_TAG: job, "actor": actor(), **made_tags(made_with, commodity)}
     about = "" if commodity == COMMODITY else f" {commodity}"
     name = f"{job}{about} {made_with.as_of:%Y-%m-%d} {made_with.recipe}"
-    return open_job(made_with.settings, name=name, tags=tags)
+    return open_job(made_with.settings, name=name, tags=tags, changes=git_changes())

@@ -15,6 +15,7 @@ from flows.context.provenance import git_commit
 from flows.context.workspace import open_workspace
 from flows.panels.panel_files import PanelFiles, forecaster_of, panel_snapshot, say_left_out
 from flows.training.backtest import (
+    CELLS,
     Scoreboard,
     backtest,
     evidence_scoreboard,
@@ -27,9 +28,10 @@ from flows.training.backtest import (
 from flows.training.predict import predict, trial_forecast
 from models.evaluation.backtest import Backtest, backtest_panel
 from models.executor import LocalExecutor
+from models.forecasting.forecaster import MODEL
 from models.forecasting.panel_forecaster import PanelSnapshot
 from models.learning.spec import EngineSpec, ModelSpec
-from models.registry.runs import open_run
+from models.registry.runs import log_months, open_run
 from models.statistical import pretrained
 from sources.files.panel import read_month
 from store.errors import DataError
@@ -92,7 +94,7 @@ def _logged(
     *,
     spec: EngineSpec,
 ) -> Iterator[None]:
-    """Open the MLflow run of a panel's backtest; neither the panel nor its forecasts go there."""
+    """Open the MLflow run of a panel's backtest; of the panel its digest and schema go there."""
     tags = {
         "flow": "backtest-panel",
         "panel": files.panel.name,
@@ -104,6 +106,7 @@ def _logged(
     }
     with open_run(settings, name=f"backtest {files.panel.name}", tags=tags):
         mlflow.log_params(spec.choices)
+        log_months(known.months, files.panel.name, source=str(files.panel))
         yield
 
 
@@ -118,15 +121,19 @@ def write_files(
 
     Args:
         board: Its scoreboard: ``scoreboard.csv``, ``differences.csv`` and plots.
-        folder: Where ``forecasts.csv`` (the product's own), ``scores.json`` (all models) and the
-            scoreboard's files go; made when absent.
+        folder: Where ``forecasts.csv`` (the product's own), ``cells.csv`` (those of known months
+            with the figures they are scored on), ``scores.json`` (all models) and the scoreboard's
+            files go; made when absent.
     """
     folder.mkdir(parents=True, exist_ok=True)
     forecasts = result.own_forecasts(status=status)
     write_result(forecasts, out=folder / "forecasts.csv", form="csv")
     scores = result.scores.to_dict(orient="records")
     (folder / "scores.json").write_text(json.dumps(scores, indent=1) + "\n", encoding="utf-8")
-    echo(f"wrote {folder / 'forecasts.csv'} and {folder / 'scores.json'}")
+    cells = result.cells
+    if len(cells):
+        write_result(cells.loc[cells["model"].eq(MODEL)], out=folder / CELLS, form="csv")
+    echo(f"wrote {folder / 'forecasts.csv'}, {CELLS} and scores.json")
     if board is not None:
         echo(f"wrote beside them {', '.join(write_scoreboard(board, folder))}")
 

@@ -1,22 +1,20 @@
 """Search for the engine's choices on panels from files, and keep what the search saw."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import mlflow
-import pandas as pd
 
 from flows.context.console import echo, track
 from flows.context.output import write_text
 from flows.context.provenance import git_commit
-from flows.context.workspace import open_workspace
 from flows.panels.panel_files import months_ahead, read_reported
 from models.engine import tuning
 from models.engine.tuning import TunedPanel, TuningResult
-from models.learning.spec import FORMAT, EngineSpec
+from models.learning.spec import FORMAT, EngineSpec, Spec, sought
 from models.registry.runs import log_table, open_run
 from models.statistical import pretrained
 from sources.files.panel import read_month
@@ -60,13 +58,18 @@ def tune(settings: Settings, search: TuningRequest, start: EngineSpec | None = N
     """
     spec = start or EngineSpec(threads=settings.threads)
     panels = read_panels(search, spec)
-    with open_run(settings, name="tune", tags=_tags(panels, spec)):
-        found = tuning.tune(panels, trials=search.trials, spec=spec, seed=spec.seed, track=track)
+    tags = _tags(panels, spec)
+
+    def tell(number: int, tried: EngineSpec, ratio: float) -> None:
+        log_trial(settings, number, tried, {"ratio": ratio}, tags)
+
+    with open_run(settings, name="tune", tags=tags):
+        found = tuning.tune(
+            panels, trials=search.trials, spec=spec, seed=spec.seed, track=track, tell=tell
+        )
         text = json.dumps(report_of(found, panels), indent=1) + "\n"
         mlflow.log_params({**found.spec.choices, "trials": search.trials, "best_trial": found.best})
         mlflow.log_metrics({"searched": found.searched, "held_out": found.held_out})
-        for number, ratio in enumerate(found.trials["ratio"].tolist()):
-            mlflow.log_metrics({"ratio": ratio}, step=number)
         log_table(found.trials, "trials.csv")
         log_table(found.gains, "gains.csv")
         mlflow.log_text(text, "recipe.json")
@@ -74,13 +77,18 @@ def tune(settings: Settings, search: TuningRequest, start: EngineSpec | None = N
     return text
 
 
-def evidence_file(settings: Settings, as_of: pd.Timestamp) -> Path:
-    """Write the evidence panel of a moment as a panel file to tune on, and return its path."""
-    panel = open_workspace(settings, as_of).history.panel(as_of)
-    path = settings.home / "tuning" / f"evidence-{as_of:%Y%m%d}.csv"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    panel.frame[["destination", "period", "tonnes"]].to_csv(path, index=False)
-    return path
+def log_trial(
+    settings: Settings,
+    number: int,
+    tried: Spec,
+    metrics: Mapping[str, float],
+    tags: Mapping[str, str],
+) -> None:
+    """Keep one trial of a search as a child of its run."""
+    tagged = {**tags, "flow": "trial", "spec": tried.digest}
+    with open_run(settings, name=f"trial {number}", tags=tagged):
+        mlflow.log_params(sought(tried))
+        mlflow.log_metrics(dict(metrics))
 
 
 def read_panels(search: TuningRequest, spec: EngineSpec) -> list[TunedPanel]:

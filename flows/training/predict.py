@@ -163,6 +163,14 @@ def forecast(
     return forecast_of(made_at(workspace, result, version))
 
 
+def forecast_with(workspace: Workspace, model: TrainedModel) -> Forecast:
+    """Return the forecast at an as_of by a model at hand, in the place of the champion."""
+    origin = workspace.history.origin(workspace.as_of)
+    own = FallbackStep(CHAMPION, "named", lambda: modelled(model, rows_of(origin)))
+    steps = [own, *_without_model(workspace, origin, None)]
+    return forecast_of(made_on(workspace, steps, origin))
+
+
 def forecast_of(made: TrainedForecast) -> Forecast:
     """Return a forecast ready to publish."""
     if words := words_of(made.effect, made.analogs):
@@ -208,7 +216,15 @@ def fallback_chain(
 ) -> list[FallbackStep]:
     """Return the fallback chain, best first: models that existed then, then steps without one."""
     rows = rows_of(origin)
+    return [
+        *_models(workspace, rows, result, version),
+        *_without_model(workspace, origin, result),
+    ]
 
+
+def _without_model(
+    workspace: Workspace, origin: Origin, result: EvidenceBacktest | None
+) -> list[FallbackStep]:
     @cache
     def memory() -> ResidualHistory:
         if result is not None:
@@ -220,11 +236,7 @@ def fallback_chain(
         named = f"{name}-{workspace.spec.digest}"
         return FallbackStep(status, named, lambda: plain(status, origin, memory(), workspace.spec))
 
-    return [
-        *_models(workspace, rows, result, version),
-        without_model(STATISTICAL, "statistical"),
-        without_model(NAIVE, "seasonal-naive"),
-    ]
+    return [without_model(STATISTICAL, "statistical"), without_model(NAIVE, "seasonal-naive")]
 
 
 def _models(

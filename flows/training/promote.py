@@ -12,7 +12,8 @@ from flows.context.provenance import actor, git_commit
 from flows.context.workspace import Workspace, open_workspace
 from flows.training.backtest import cells_of
 from models.evaluation.backtest import Backtest
-from models.evaluation.compare import own_cells, paired_cells
+from models.evaluation.compare import CHALLENGER, own_cells, paired_cells
+from models.evaluation.compare import CHAMPION as PAST_CHAMPION
 from models.evaluation.promotion import Challenge, PromotionDecision, judge
 from models.forecasting.evidence_forecaster import TrainedModel
 from models.forecasting.fallback import FAULTS, NUMBERS, faults_of, modelled, reason_of
@@ -175,7 +176,28 @@ def _challenge(
         is_refit=champion.recipe == challenger.recipe != "",
         is_older=pd.Timestamp(challenger.as_of) < pd.Timestamp(champion.as_of),
         rolled_back=_taken_back(settings, challenger, champion),
+        best=_against_best(settings, challenger, own),
     )
+
+
+_CHAMPIONS: Final = 12
+"""Earlier champions that a refit is compared with, at most: a year of months."""
+
+
+def _against_best(
+    settings: Settings, challenger: RegisteredVersion, own: pd.DataFrame
+) -> pd.DataFrame:
+    """Return the pairs with the champion of the last year that was best on the same months."""
+    since = pd.Timestamp(challenger.as_of) - pd.DateOffset(years=1)
+    past = [registry.at_version(settings, one) for one in registry.champions(settings)[:-1]]
+    late = [one for one in past if pd.Timestamp(one.as_of) >= since][-_CHAMPIONS:]
+    pairs = (paired_cells(own, own_cells(cells_of(settings, one.model_version))) for one in late)
+    return max((one for one in pairs if len(one)), key=_loss_ratio, default=pd.DataFrame())
+
+
+def _loss_ratio(pairs: pd.DataFrame) -> float:
+    mean = pairs.groupby("model")["scaled_quantile_loss"].mean()
+    return float(mean[CHALLENGER] / mean[PAST_CHAMPION])
 
 
 def _taken_back(

@@ -9,15 +9,15 @@ from flows.context.jobs import made_tags, recorded_job
 from flows.context.prefect_runs import prefect_step
 from flows.context.recipes import kept, magnets_recipe
 from flows.context.workspace import Workspace, open_workspace
-from flows.training.backtest import backtest, log_dataset, own_metrics, verdict
+from flows.training.backtest import backtest, log_dataset, verdict
 from flows.training.promote import promote, tell
 from models.evaluation.backtest import EvidenceBacktest
 from models.forecasting.evidence_forecaster import EvidenceForecaster, TrainedModel
 from models.forecasting.model_frame import rows_of
-from models.learning.calibration import texts_of
+from models.learning.calibration import importances, texts_of
 from models.learning.spec import ModelSpec
 from models.registry import registry
-from models.registry.runs import open_run
+from models.registry.runs import log_table, open_run
 from store.settings import Settings
 
 
@@ -46,9 +46,14 @@ def _trained(workspace: Workspace, seen: EvidenceBacktest) -> int:
     forecaster = EvidenceForecaster(workspace.spec, seen.residuals)
     trained = forecaster.train(workspace.snapshot)
     LOG.info("train     %s quantile models", len(trained.heads))
+    before = {one.version for one in registry.versions(settings)}
     version = record(workspace, trained, seen)
-    LOG.info("train     version %s is registered: %s", version, workspace.model_version)
     champion = registry.champion(settings)
+    if version in before:
+        word = "champion" if champion is not None and champion.version == version else "registered"
+        echo(f"train     the same model from the same facts is {word} already: version {version}")
+        return version
+    LOG.info("train     version %s is registered: %s", version, workspace.model_version)
     if champion is not None and as_of < pd.Timestamp(champion.as_of):
         echo(f"train     version {version} is older than the champion; it is not on trial")
         return version
@@ -70,8 +75,8 @@ def record(workspace: Workspace, trained: TrainedModel, seen: EvidenceBacktest) 
     }
     with open_run(workspace.settings, name="train", tags=tags):
         mlflow.log_params(workspace.spec.choices)
-        mlflow.log_metrics(own_metrics(seen.scores) if len(seen.scores) else {})
         log_dataset(workspace)
+        log_table(importances(trained.heads), "importances.csv")
         return registry.register(
             workspace.settings,
             heads=texts_of(trained.heads),

@@ -4,7 +4,7 @@ A search only looks at the cutoffs of a panel that it searches; the last one is 
 once the search is over, whether its gain is more than luck.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
@@ -120,6 +120,7 @@ def tune(
     spec: EngineSpec,
     seed: int,
     track: Progress = untracked,
+    tell: Callable[[int, EngineSpec, float], None] = lambda *_: None,
     executor: Executor = IN_TURN,
 ) -> TuningResult:
     """Return the best of some trials; the first is the present spec.
@@ -129,6 +130,7 @@ def tune(
     over all panels. The same panels, trials, spec and seed find the same.
 
     Args:
+        tell: Called as each trial ends, with its number, its spec and its objective.
         executor: Runs the cutoffs of a trial; trials learn from those before.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -136,13 +138,15 @@ def tune(
     study.enqueue_trial(dict(sought(spec)))
     specs: list[EngineSpec] = []
     errors: list[Floats] = []
-    for _ in track(range(trials), "trials"):
+    for number in track(range(trials), "trials"):
         trial = study.ask()
         specs.append(suggested(trial, spec))
         errors.append(
             np.array([panel_errors(one, one.cutoffs, specs[-1], executor) for one in panels])
         )
-        study.tell(trial, float((errors[-1] / errors[0]).mean()))
+        ratio = float((errors[-1] / errors[0]).mean())
+        study.tell(trial, ratio)
+        tell(number, specs[-1], ratio)
     ratios = np.array([(error / errors[0]).mean(axis=1) for error in errors])
     best = int(ratios.mean(axis=1).argmin())
     gains = pd.DataFrame(

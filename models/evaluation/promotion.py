@@ -4,7 +4,7 @@ Public: :func:`judge`, :class:`Challenge`, :class:`PromotionLimits`, :class:`Pro
 Source: docs/adr/0019-champion-and-challenger.md.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from typing import Final, Literal
 
 import numpy as np
@@ -56,6 +56,8 @@ class Challenge:
     """Trained at an earlier moment than the champion."""
     rolled_back: str = ""
     """Why one like it was taken back; empty if none was."""
+    best: pd.DataFrame = field(default_factory=pd.DataFrame)
+    """Cells as above with the best champion of the year before, so that margins do not add up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +134,7 @@ def judge(trial: Challenge, limits: PromotionLimits | None = None) -> PromotionD
             *_same_recipe(trial),
             _origins(trial, held_to),
             _loss(trial, held_to),
+            *_loss_against_best(trial, held_to),
             _destinations(trial, held_to),
             _calibration(trial, held_to),
         )
@@ -181,9 +184,18 @@ def _origins(trial: Challenge, limits: PromotionLimits) -> PromotionRule:
     return _rule(name, str(count), expected, is_held, waived=_no_need(trial))
 
 
-def _loss(trial: Challenge, limits: PromotionLimits) -> PromotionRule:
+def _loss_against_best(trial: Challenge, limits: PromotionLimits) -> list[PromotionRule]:
+    """Hold a refit to the margin of the year's best champion too, where there is another."""
+    if not trial.is_refit or trial.best.empty:
+        return []
+    against_best = replace(trial, cells=trial.best)
+    return [_loss(against_best, limits, "loss against the best champion of a year")]
+
+
+def _loss(
+    trial: Challenge, limits: PromotionLimits, name: str = "loss against the champion"
+) -> PromotionRule:
     """Hold a refit to the margin, a new recipe to a difference that is surely below zero."""
-    name = "loss against the champion"
     expected = f"at most {limits.margin:+.0%}" if trial.is_refit else "95% below +0.0%"
     if trial.cells.empty:
         return _nothing_to_compare(trial, name, expected)

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import lightgbm as lgb
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
@@ -63,6 +64,24 @@ def train_heads(
 def texts_of(heads: Mapping[str, lgb.Booster]) -> dict[str, str]:
     """Return the boosters in LightGBM's text form."""
     return {name: booster.model_to_string() for name, booster in heads.items()}
+
+
+def importances(heads: Mapping[str, lgb.Booster]) -> pd.DataFrame:
+    """Return head, feature, gain and splits: what each feature did for each booster."""
+    parts = [
+        pd.DataFrame(
+            {
+                "head": name,
+                "feature": booster.feature_name(),
+                "gain": booster.feature_importance("gain"),
+                "splits": booster.feature_importance("split"),
+            }
+        )
+        for name, booster in heads.items()
+    ]
+    return pd.concat(parts, ignore_index=True).sort_values(
+        ["head", "gain"], ascending=[True, False], ignore_index=True
+    )
 
 
 _NEAR: Final = 3

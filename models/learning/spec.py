@@ -221,7 +221,7 @@ _DIGITS: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A number of the engine's spec and the range it is sought in."""
+    """A number of a spec and the range it is sought in."""
 
     name: str
     low: float
@@ -259,16 +259,37 @@ panel of a few cutoffs can tell: ``adaption``, the seed. Iterations and leaves e
 quick."""
 
 
-def suggested(trial: "Trial", spec: EngineSpec) -> EngineSpec:
+MAGNETS_SPACE: Final = (
+    Choice("num_iterations", 40, 160, log=True),
+    Choice("learning_rate", 0.02, 0.2, log=True),
+    Choice("num_leaves", 3, 15, log=True),
+    Choice("min_data_in_leaf", 30, 300, log=True),
+    Choice("lambda_l2", 0.5, 50.0, log=True),
+    Choice("feature_fraction", 0.2, 0.9),
+    Choice("half_life_months", 12.0, 120.0, log=True),
+    Choice("cell_noise", 0.05, 1.0, log=True),
+    Choice("trees_half_life", 4.0, 48.0, log=True),
+    Choice("trust", 0.0, 1.0),
+    Choice("calibration_half_life_months", 4.0, 48.0, log=True),
+    Choice("calibration_prior", 4.0, 60.0, log=True),
+)
+
+SpecT = TypeVar("SpecT", bound=Spec)
+
+
+def _space(kind: type[Spec]) -> tuple[Choice, ...]:
+    return MAGNETS_SPACE if kind is ModelSpec else SPACE
+
+
+def suggested(trial: "Trial", spec: SpecT) -> SpecT:
     """Return the spec that a trial asks for; what is not sought stays as it is."""
-    now = spec.choices
-    found = {choice.name: choice.suggested(trial, now[choice.name]) for choice in SPACE}
-    return replace(spec, **found)  # type: ignore[arg-type]
+    now, space = spec.choices, _space(type(spec))
+    return replace(spec, **{one.name: one.suggested(trial, now[one.name]) for one in space})
 
 
-def sought(spec: EngineSpec) -> dict[str, int | float]:
+def sought(spec: Spec) -> dict[str, int | float]:
     """Return what a search may change, by name."""
-    return {choice.name: spec.choices[choice.name] for choice in SPACE}
+    return {choice.name: spec.choices[choice.name] for choice in _space(type(spec))}
 
 
 FORMAT: Final = 1
@@ -280,7 +301,6 @@ MODELS: Final[Mapping[str, type[Spec]]] = {"magnets": ModelSpec, "panel": Engine
 _LIST: Final = "`magnetcast config show` lists them"
 
 Given = Mapping[str, object]
-SpecT = TypeVar("SpecT", bound=Spec)
 
 
 def with_parameters(spec: SpecT, given: Given, *, where: str) -> SpecT:

@@ -49,6 +49,9 @@ PREVIOUS: Final = "previous"
 
 ALIASES: Final = (CHAMPION, CHALLENGER, PREVIOUS)
 
+CHAMPIONS_TAG: Final = "champions"
+"""Tag of the registered model: versions in the order in which they were promoted, as JSON."""
+
 ROLLED_BACK_TAG: Final = "rolled_back"
 """Tag of a version that was taken back as champion: the reason."""
 
@@ -125,36 +128,54 @@ def promote(settings: Settings, version: int) -> None:
     """Let a version publish; the one that did until now gets the alias ``previous``."""
     client, _ = connect(settings)
     version_of(client, settings, version)
-    aliases = _aliases(client)
-    holder = aliases.get(CHAMPION)
-    if holder is not None and holder != version:
-        client.set_registered_model_alias(MODEL, PREVIOUS, str(holder))
-    client.set_registered_model_alias(MODEL, CHAMPION, str(version))
-    if aliases.get(CHALLENGER) == version:
+    _keep_champions(client, [*(one for one in champions(settings) if one != version), version])
+    if _aliases(client).get(CHALLENGER) == version:
         client.delete_registered_model_alias(MODEL, CHALLENGER)
+
+
+@worded
+def champions(settings: Settings) -> list[int]:
+    """Return the versions that were promoted and not taken back since, the one in force last."""
+    client, _ = connect(settings)
+    model = client.search_registered_models(f"name = '{MODEL}'")
+    if not model or CHAMPION not in (aliases := _aliases(client)):
+        return []
+    now, there = aliases[CHAMPION], {one.version for one in versions(settings)}
+    past = json.loads(model[0].tags.get(CHAMPIONS_TAG, "[]"))
+    return [*(one for one in past if one in there and one != now), now]
+
+
+def _keep_champions(client: MlflowClient, past: Sequence[int]) -> None:
+    """Keep who published, one after the other; aliases name the last two."""
+    client.set_registered_model_tag(MODEL, CHAMPIONS_TAG, json.dumps(past))
+    client.set_registered_model_alias(MODEL, CHAMPION, str(past[-1]))
+    if len(past) > 1:
+        client.set_registered_model_alias(MODEL, PREVIOUS, str(past[-2]))
+    elif PREVIOUS in _aliases(client):
+        client.delete_registered_model_alias(MODEL, PREVIOUS)
 
 
 @worded
 def roll_back(settings: Settings, *, reason: str) -> tuple[RegisteredVersion, RegisteredVersion]:
     """Let the previous champion publish again and mark the one that did as rolled back.
 
-    There is no previous champion afterwards: the one taken back must not replace it.
+    The champion before that is the previous one then: a second rollback goes further back.
 
     Returns:
         The version that publishes now and the one that was taken back.
     """
-    now, before = champion(settings), by_alias(settings, PREVIOUS)
-    if now is None or before is None:
+    past = champions(settings)
+    if len(past) < 2:  # noqa: PLR2004 - one to take back, one to go back to
         raise StoreError(
-            f"Model {MODEL!r} in {settings.tracking_uri} has no version with alias "
-            f"{CHAMPION if now is None else PREVIOUS!r}. Expected a champion and one before it to "
-            "go back to. Promote a version with `magnetcast promote VERSION --accept REASON`."
+            f"Model {MODEL!r} in {settings.tracking_uri} has "
+            f"{'one champion' if past else 'no champion'} that was not taken back. Expected a "
+            "champion and one before it to go back to. Promote a version with "
+            "`magnetcast promote VERSION --accept REASON`."
         )
     client, _ = connect(settings)
-    client.set_model_version_tag(MODEL, str(now.version), ROLLED_BACK_TAG, reason)
-    client.set_registered_model_alias(MODEL, CHAMPION, str(before.version))
-    client.delete_registered_model_alias(MODEL, PREVIOUS)
-    return before, at_version(settings, now.version)
+    client.set_model_version_tag(MODEL, str(past[-1]), ROLLED_BACK_TAG, reason)
+    _keep_champions(client, past[:-1])
+    return at_version(settings, past[-2]), at_version(settings, past[-1])
 
 
 @worded
@@ -328,6 +349,8 @@ def register(
 ) -> int:
     """Log a trained model to MLflow's active run and return its number as the next version.
 
+    A model that is there already, trained on the same facts, gets no further version.
+
     Args:
         heads: Boosters in LightGBM's text form by the names in ``served.HEADS``.
         card: As for :func:`models.registry.served.predict_quantiles`; must survive JSON.
@@ -345,6 +368,8 @@ def register(
     inputs = served.names_of(some).join(_inputs(card, some)).reset_index(drop=True)
     outputs = served.names_of(inputs).join(served.predict_quantiles(loaded, card, inputs))
     tags = {**tags, DIGEST_TAG: _digest(texts)}
+    if (twin := _twin(client, tags)) is not None:
+        return twin
     with TemporaryDirectory() as scratch:
         folder = Path(scratch) / _PARTS
         folder.mkdir()
@@ -445,6 +470,16 @@ def _signature(inputs: pd.DataFrame, outputs: pd.DataFrame) -> ModelSignature:
 def _inputs(card: Mapping[str, object], rows: pd.DataFrame) -> pd.DataFrame:
     """Return the model's inputs as floats: an integer column could not hold a missing value."""
     return rows[served.needed_columns(card)].astype(np.float64)
+
+
+def _twin(client: MlflowClient, tags: Mapping[str, str]) -> int | None:
+    """Return the newest version with these boosters and card, from the same facts."""
+    alike = [
+        int(one.version)
+        for one in client.search_model_versions(f"name = '{MODEL}'")
+        if all(one.tags.get(name) == tags[name] for name in (DIGEST_TAG, "data_vintage"))
+    ]
+    return max(alike, default=None)
 
 
 def _next_version(

@@ -189,10 +189,15 @@ def open_run(settings: Settings, *, name: str, tags: Mapping[str, str]) -> Itera
 
 
 @contextmanager
-def open_job(settings: Settings, *, name: str, tags: Mapping[str, str]) -> Iterator[None]:
+def open_job(
+    settings: Settings, *, name: str, tags: Mapping[str, str], changes: str = ""
+) -> Iterator[None]:
     """Open the run of a job, which goes on where MLflow cannot keep it; within another, nothing.
 
     One of ``LOCKED_JOBS`` first marks runs of such jobs that a killed process left open.
+
+    Args:
+        changes: What the code differs in from its commit; kept as ``changes.diff``.
     """
     with ExitStack() as stack:
         if mlflow.active_run() is None:
@@ -200,6 +205,8 @@ def open_job(settings: Settings, *, name: str, tags: Mapping[str, str]) -> Itera
                 if tags[JOB_TAG] in LOCKED_JOBS:
                     _close_abandoned(settings)
                 stack.enter_context(open_run(settings, name=name, tags=tags))
+                if changes:
+                    mlflow.log_text(changes, "changes.diff")
         yield
 
 
@@ -246,10 +253,26 @@ def log_panel(
 ) -> None:
     """Keep what the active run was made from: a panel, by its digest."""
     months = panel.months[["destination", "period", "tonnes", "kind"]]
-    origin = CodeDatasetSource({MLFLOW_SOURCE_NAME: source})
-    data = from_pandas(months, origin, targets="tonnes", name=name, digest=panel.digest[:12])
     about = {"as_of": as_of.isoformat(), "data_vintage": data_vintage, "sha256": panel.digest}
-    mlflow.log_input(data, context="training", tags=about)
+    log_months(months, name, source=source, digest=panel.digest[:12], tags=about)
+
+
+def log_months(
+    months: pd.DataFrame,
+    name: str,
+    *,
+    source: str,
+    digest: str | None = None,
+    tags: Mapping[str, str] | None = None,
+) -> None:
+    """Keep a table of months, with a column tonnes, as the dataset of the active run.
+
+    Args:
+        digest: MLflow's own of the table if left out.
+    """
+    origin = CodeDatasetSource({MLFLOW_SOURCE_NAME: source})
+    data = from_pandas(months, origin, targets="tonnes", name=name, digest=digest)
+    mlflow.log_input(data, context="training", tags=dict(tags or {}))
 
 
 @contextmanager

@@ -51,7 +51,8 @@ NAMES: Final = ("destination", "period")
 """Columns of the rows that tell what is forecast; they may be left out."""
 
 AS_OF: Final = "as_of"
-"""Column that may take the place of all features where magnetcast and its store are at hand."""
+"""Column that may take the place of all features where magnetcast and its store are at hand; the
+answer is then the whole forecast."""
 
 _SMALLEST_TONNES: Final = 1e-9
 """Keeps the logarithm of a series without trade finite."""
@@ -257,10 +258,13 @@ def parsed(texts: Mapping[str, str]) -> tuple[dict[str, lgb.Booster], dict[str, 
     return {name: lgb.Booster(model_str=texts[f"{name}.txt"]) for name in HEADS}, card
 
 
-def rows_at(asked: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of moments and destinations, by magnetcast if it is installed here."""
+def forecast_at(
+    heads: Mapping[str, lgb.Booster], card: Mapping[str, object], asked: pd.DataFrame
+) -> pd.DataFrame:
+    """Return the whole forecast of moments and destinations, by magnetcast if it is here."""
     try:
-        return cast("pd.DataFrame", import_module("magnetcast").model_rows(asked))
+        made = import_module("magnetcast.reads").forecast_by(heads, card, asked)
+        return cast("pd.DataFrame", made)
     except ImportError as err:
         raise ValueError(
             f"{AS_OF} needs magnetcast and its home where the model runs. Expected the features "
@@ -269,7 +273,7 @@ def rows_at(asked: pd.DataFrame) -> pd.DataFrame:
 
 
 class ServedModel(PythonModel):
-    """A stored model: rows in, quantiles in tonnes out."""
+    """A stored model: moments in, the product's forecast out; or rows in, its own quantiles out."""
 
     heads: Mapping[str, lgb.Booster]
     card: Mapping[str, object]
@@ -286,10 +290,14 @@ class ServedModel(PythonModel):
         model_input: pd.DataFrame,
         params: dict[str, object] | None = None,  # noqa: ARG002 - MLflow passes it by name
     ) -> pd.DataFrame:
-        """Return names and quantiles of rows, or with a column ``as_of`` of :func:`rows_at`."""
-        is_asked = AS_OF in model_input and model_input[AS_OF].notna().all()
-        rows = rows_at(model_input) if is_asked else model_input
-        return names_of(rows).join(predict_quantiles(self.heads, self.card, rows))
+        """Return names, quantiles and mean in tonnes.
+
+        With a column ``as_of`` they are those of :func:`forecast_at`: coherent, with the response
+        to policies. Rows of features get the model's own distribution, before either.
+        """
+        if AS_OF in model_input and model_input[AS_OF].notna().all():
+            return forecast_at(self.heads, self.card, model_input)
+        return names_of(model_input).join(predict_quantiles(self.heads, self.card, model_input))
 
 
 set_model(ServedModel())

@@ -8,9 +8,9 @@ import pytest
 from prefect.server.api.server import SubprocessASGIServer
 
 import magnetcast as mc
-from models.registry import registry, served
 from store.errors import DataError
 from store.settings import PROJECT_ROOT
+from store.vocabulary import QUANTILE_COLUMNS
 from tests.flows.conftest import AS_OF, LATER, Published, copied, point_at
 
 pytestmark = pytest.mark.usefixtures("real_flows")
@@ -41,25 +41,20 @@ def test_the_panel_is_the_one_known_then() -> None:
     assert (panel["available_at"].dropna() <= pd.Timestamp(AS_OF, tz="UTC")).all()
 
 
-def test_a_stored_model_answers_a_moment_and_destinations(home: Published) -> None:
-    champion = registry.champion(home.settings)
-    assert champion is not None
-    loaded = registry.load(home.settings, champion.version)
+def test_a_stored_model_gives_the_published_forecast(home: Published) -> None:
     mlflow.set_tracking_uri(home.settings.tracking_uri)
     asked = pd.DataFrame({"as_of": [LATER, LATER], "destination": ["USA", "DEU"]})
 
     found = mlflow.pyfunc.load_model("models:/magnetcast@champion").predict(asked)
 
-    rows = mc.features(LATER)
-    expected = rows[["destination", "period"]].join(
-        served.predict_quantiles(loaded.heads, loaded.card, rows)
-    )
-    expected = expected.loc[expected["destination"].isin(["USA", "DEU"])]
-    keys = ["destination", "period"]
+    published = home.outcome.forecasts
+    published = published.loc[published["destination"].isin(asked["destination"])]
+    published = published.assign(period=pd.to_datetime(published["period"]))
+    keys, numbers = ["destination", "period"], [*QUANTILE_COLUMNS, "mean"]
     pd.testing.assert_frame_equal(
-        found.set_index(keys).sort_index(),
-        expected.set_index(keys).sort_index(),
-        check_exact=True,
+        found.set_index(keys).sort_index()[numbers],
+        published.set_index(keys).sort_index()[numbers],
+        rtol=1e-9,
     )
 
 

@@ -202,6 +202,9 @@ def test_backtest_of_a_panel_writes_forecasts_scores_and_plots(
     assert tuple(table.columns) == FORECAST_COLUMNS
     assert sorted(table["cutoff"].unique()) == ["2021-12", "2022-06"]
     assert len(table) == 2 * 4 * 3
+    cells = pd.read_csv(folder / "cells.csv")
+    assert len(cells) == len(table)
+    assert {"tonnes", "p50", "cutoff", "absolute_error"} <= set(cells.columns)
     scores = json.loads((folder / "scores.json").read_text(encoding="utf-8"))
     keys = {"model", "scope", "cells", "metric", "value", "horizon_from", "horizon_to"}
     assert all(set(row) == keys for row in scores)

@@ -9,6 +9,7 @@ from mlflow import MlflowClient
 
 from models.learning.spec import SPACE, EngineSpec, read_recipe
 from models.registry import runs
+from tests.flows.conftest import AS_OF
 
 Call = Callable[..., tuple[int, str, str]]
 
@@ -57,13 +58,28 @@ def assert_one_run(place: Path, found: dict[str, object]) -> None:
     client = MlflowClient(f"sqlite:///{place / 'mlflow.db'}")
     experiment = client.get_experiment_by_name(runs.EXPERIMENT)
     assert experiment is not None
-    [run] = client.search_runs([experiment.experiment_id])
+    runs_of = {
+        str(run.info.run_name): run for run in client.search_runs([experiment.experiment_id])
+    }
+    assert set(runs_of) == {"tune", "trial 0", "trial 1"}
+    run = runs_of["tune"]
     wanted = {"flow": "tune", "panels": "panel.csv", "before": "2019-06", "horizon": "3"}
     assert wanted.items() <= run.data.tags.items()
     assert run.data.params["trials"] == "2"
     assert {choice.name for choice in SPACE} <= set(run.data.params)
     assert run.data.metrics["searched"] == pytest.approx(found["searched"], abs=1e-4)
-    curve = client.get_metric_history(run.info.run_id, "ratio")
-    assert sorted(point.step for point in curve) == [0, 1]
+    first = runs_of["trial 0"]
+    assert first.data.tags["mlflow.parentRunId"] == run.info.run_id
+    assert first.data.metrics == {"ratio": 1.0}
+    assert set(first.data.params) == {choice.name for choice in SPACE}
     kept = {item.path for item in client.list_artifacts(run.info.run_id)}
     assert kept == {"trials.csv", "gains.csv", "recipe.json"}
+
+
+@pytest.mark.usefixtures("home")
+def test_a_search_on_the_magnets_needs_scored_origins(magnetcast: Call) -> None:
+    code, _, err = magnetcast("train", "--tune", "1", "--as-of", AS_OF)
+
+    assert code == 2
+    assert "No month is scored before or after 2019-04" in err
+    assert "Take a later --as-of, or tune on panels with --panel FILE." in err

@@ -140,7 +140,7 @@ def test_the_champion_moves_and_leaves_a_way_back(
     register: Register, mlflow_settings: Settings
 ) -> None:
     first = register()
-    second = register(model_version="m2")
+    second = register(model_version="m2", data_vintage="def")
     assert registry.champion(mlflow_settings) is None
 
     registry.promote(mlflow_settings, first)
@@ -152,7 +152,7 @@ def test_the_champion_moves_and_leaves_a_way_back(
     assert champion is not None
     assert previous is not None
     assert (champion.version, champion.model_version) == (2, "m2")
-    assert (champion.as_of, champion.data_vintage) == ("2026-02-25", "abc")
+    assert (champion.as_of, champion.data_vintage) == ("2026-02-25", "def")
     assert (previous.version, previous.model_version) == (1, "m1")
     assert champion_model(mlflow_settings).version == 2
 
@@ -233,8 +233,8 @@ def test_a_model_of_features_that_are_no_more_is_refused_by_their_names(
 def test_a_rollback_brings_the_previous_champion_back_and_states_why(
     register: Register, mlflow_settings: Settings
 ) -> None:
-    for _ in range(2):
-        version = register()
+    for facts in ("may", "june"):
+        version = register(data_vintage=facts)
         registry.promote(mlflow_settings, version)
 
     now, bad = registry.roll_back(mlflow_settings, reason="bands too narrow")
@@ -245,5 +245,27 @@ def test_a_rollback_brings_the_previous_champion_back_and_states_why(
     assert champion.version == 1
     assert registry.by_alias(mlflow_settings, registry.PREVIOUS) is None
     assert [one.version for one in registry.versions(mlflow_settings) if one.rolled_back] == [2]
-    with pytest.raises(StoreError, match="no version with alias 'previous'"):
+    with pytest.raises(StoreError, match="has one champion that was not taken back"):
         registry.roll_back(mlflow_settings, reason="again")
+
+
+@pytest.mark.slow
+def test_a_second_rollback_goes_to_the_champion_before(
+    register: Register, mlflow_settings: Settings
+) -> None:
+    for facts in ("may", "june", "july"):
+        registry.promote(mlflow_settings, register(data_vintage=facts))
+
+    gone_to = [registry.roll_back(mlflow_settings, reason="worse")[0].version for _ in range(2)]
+
+    assert gone_to == [2, 1]
+    assert registry.champions(mlflow_settings) == [1]
+
+
+def test_the_same_model_from_the_same_facts_is_no_new_version(
+    register: Register, mlflow_settings: Settings
+) -> None:
+    versions = [register(), register(model_version="m2"), register(data_vintage="later facts")]
+
+    assert versions == [1, 1, 2]
+    assert [one.version for one in registry.versions(mlflow_settings)] == [1, 2]
