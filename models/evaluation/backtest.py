@@ -93,9 +93,6 @@ def rolling_origin_backtest(
         truth: destination, period, tonnes as known now.
         executor: Who runs the origins. A forecaster that learns from its own past errors needs one
             that takes them one after the other.
-
-    Raises:
-        DataError: A snapshot cannot be forecast.
     """
     origins = executor.map(partial(compare_at, forecaster, snapshot_at), moments, label)
     return scored(list(origins), truth, horizons)
@@ -106,11 +103,7 @@ def compare_at(
     snapshot_at: Callable[[_Moment], _Snapshot],
     moment: _Moment,
 ) -> Comparison:
-    """Return the forecasts of a snapshot by all models.
-
-    Raises:
-        DataError: It cannot be forecast.
-    """
+    """Return the forecasts of a snapshot by all models."""
     fitted = forecaster.fit(snapshot_at(moment))
     known = fitted.snapshot
     scale = scale_rows(known.series, known.cutoff, known.tonnes)
@@ -156,9 +149,6 @@ def backtest_evidence(
         as_of: The moment whose levels are the truth (UTC).
         executor: Who solves panels and trains heads; forecasts, which are calibrated by the errors
             of earlier ones, are made here, one origin after the other.
-
-    Raises:
-        DataError: ``as_of`` is too early for a past origin.
     """
     moments = past_moments(as_of)
     history.solve(
@@ -184,11 +174,7 @@ def backtest_panel(
     *,
     executor: Executor = IN_TURN,
 ) -> Backtest:
-    """Return the backtest of a panel: at each cutoff from the months up to it, scored on the rest.
-
-    Raises:
-        DataError: A cutoff lies outside the panel, or a covariate is not known.
-    """
+    """Return the backtest of a panel: from the months up to each cutoff, scored on the rest."""
     for cutoff in cutoffs:
         check_cutoff(cutoff, first=snapshot.first, final=snapshot.cutoff)
     return rolling_origin_backtest(

@@ -88,11 +88,7 @@ class EvidenceSnapshot:
 
 
 def past_moments(as_of: pd.Timestamp) -> list[pd.Timestamp]:
-    """Return the origins of a backtest at ``as_of``: from mid-2023, or the two years before.
-
-    Raises:
-        DataError: There is no origin before ``as_of``.
-    """
+    """Return the origins of a backtest at ``as_of``: from mid-2023, or the two years before."""
     start = min(pd.Timestamp(WARM_UP_FROM, tz="UTC"), as_of - pd.DateOffset(years=2))
     start = max(start, pd.Timestamp(FIRST_REPLAY, tz="UTC"))
     moments = release_moments(f"{start:%Y-%m-%d}", as_of)
@@ -175,11 +171,7 @@ class TrainedHeads:
 
 
 def trained_heads(history: EvidenceHistory, spec: ModelSpec, moment: pd.Timestamp) -> TrainedHeads:
-    """Return the heads trained on what was known at a moment.
-
-    Raises:
-        DataError: No past origin has a month that is known by then.
-    """
+    """Return the heads trained on what was known at a moment."""
     data = training_set(history.past(moment), history.origin(moment), spec)
     return TrainedHeads(data.names, fit_heads(data, spec))
 
@@ -194,19 +186,11 @@ class EvidenceForecaster:
     """Heads at hand, by moment; others are trained."""
 
     def fit(self, snapshot: EvidenceSnapshot) -> "FittedEvidence":
-        """Return the model trained on a snapshot.
-
-        Raises:
-            DataError: No past origin has a month that is known by then.
-        """
+        """Return the model trained on a snapshot."""
         return FittedEvidence(snapshot, self.train(snapshot), self)
 
     def train(self, snapshot: EvidenceSnapshot) -> TrainedModel:
-        """Return the model trained on a snapshot.
-
-        Raises:
-            DataError: No past origin has a month that is known by then.
-        """
+        """Return the model trained on a snapshot."""
         moment, origin = snapshot.as_of, snapshot.origin
         made = self.trained.get(moment) or trained_heads(snapshot.history, self.spec, moment)
         card = card_of(made.features, self.residuals.residuals(MODEL, origin), self.spec)

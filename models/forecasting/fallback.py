@@ -107,9 +107,6 @@ def run_fallback_chain(steps: Sequence[FallbackStep], origin: Origin) -> Fallbac
 
     Args:
         steps: In the order in which they are tried.
-
-    Raises:
-        DataError: No step can forecast some destination.
     """
     count = len(origin.targets)
     table = pd.DataFrame(np.nan, index=range(len(origin.series) * count), columns=NUMBERS)

@@ -59,18 +59,11 @@ class FittedForecaster(Protocol):
 
         Returns:
             destination, cutoff, period, horizon, quantiles, mean.
-
-        Raises:
-            DataError: No series can be forecast.
         """
         ...
 
     def compare(self) -> pd.DataFrame:
-        """Return the forecasts of the product and of its baselines, with a column ``model``.
-
-        Raises:
-            DataError: No series can be forecast.
-        """
+        """Return the forecasts of the product and of its baselines, with a column ``model``."""
         ...
 
 

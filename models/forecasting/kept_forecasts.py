@@ -73,20 +73,12 @@ class KeptForecast:
     forecaster: KeptForecaster = field(repr=False)
 
     def predict(self) -> Iterator[pd.DataFrame]:
-        """Yield the forecast of all series, as ``FittedEvidence.predict``.
-
-        Raises:
-            DataError: No past origin has a month that is known by then.
-        """
+        """Yield the forecast of all series, as ``FittedEvidence.predict``."""
         own = self.forecaster
         yield from EvidenceForecaster(own.spec, own.residuals).fit(self.snapshot).predict()
 
     def compare(self) -> pd.DataFrame:
-        """Return the forecasts of all models, as ``FittedEvidence.compare``.
-
-        Raises:
-            DataError: No past origin has a month that is known by then.
-        """
+        """Return the forecasts of all models, as ``FittedEvidence.compare``."""
         own, history = self.forecaster, self.snapshot.history
         kept = history.cache.fetch(own.key(self.snapshot.as_of), self._values)
         table: pd.DataFrame = kept.pop(_TABLE)

@@ -65,9 +65,6 @@ def training_set(past: Sequence[Origin], now: Origin, spec: ModelSpec) -> Traini
 
     Args:
         past: Origins at earlier moments, with the series of ``now``.
-
-    Raises:
-        DataError: No past origin has a target month that is known now.
     """
     parts = [part for origin in past if (part := _rows_of(origin, now, spec)) is not None]
     if not parts:

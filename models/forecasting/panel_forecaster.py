@@ -45,9 +45,6 @@ class KnownFuture:
         Args:
             last: Column of the cutoff in the panel's table.
             horizon: Months to forecast.
-
-        Raises:
-            DataError: A value of a needed series in a month to forecast is not known.
         """
         known = covariates.at(covariates.first + last, horizon, needed=needed)
         change = np.abs(known[:, :, YEAR:] - known[:, :, :-YEAR]).reshape(len(known), -1)
@@ -130,11 +127,7 @@ class PanelSnapshot:
         return months_of(self.table)
 
     def at(self, cutoff: int) -> "PanelSnapshot":
-        """Return the panel as it was known at an earlier cutoff.
-
-        Raises:
-            DataError: The cutoff lies outside the panel.
-        """
+        """Return the panel as it was known at an earlier cutoff."""
         check_cutoff(cutoff, first=self.first, final=self.cutoff)
         return replace(self, table=self.table.loc[:, :cutoff])
 
@@ -145,11 +138,7 @@ def known_months(table: PartnerTable) -> pd.DataFrame:
 
 
 def check_cutoff(cutoff: int, *, first: int, final: int) -> None:
-    """Check that a cutoff lies within the periods of a panel, all as their numbers.
-
-    Raises:
-        DataError: It does not.
-    """
+    """Check that a cutoff lies within the periods of a panel, all as their numbers."""
     if not first <= cutoff <= final:
         raise DataError(
             f"Cutoff {month_label(cutoff)} lies outside the panel, which runs from "
@@ -202,11 +191,7 @@ class PanelForecaster:
     forecasts moved back; not together with a tree."""
 
     def fit(self, snapshot: PanelSnapshot) -> "FittedPanel":
-        """Return the engine trained on a panel.
-
-        Raises:
-            DataError: A covariate is not known in a month to forecast.
-        """
+        """Return the engine trained on a panel."""
         values, shift = snapshot.tonnes, None
         if self.shifts_negative:
             shift = shift_of(values)
@@ -249,9 +234,6 @@ class FittedPanel:
 
         Yields:
             destination, cutoff, period, horizon, quantiles, mean.
-
-        Raises:
-            DataError: There is a tree, and no series can be forecast.
         """
         if self.snapshot.tree is not None:
             yield self._table(self._final(self._raw()))
@@ -260,11 +242,7 @@ class FittedPanel:
             yield self._table(self.engine.forecast(rows))
 
     def compare(self) -> pd.DataFrame:
-        """Return the forecasts of the product and of the baselines, with a column ``model``.
-
-        Raises:
-            DataError: No series can be forecast.
-        """
+        """Return the forecasts of the product and of the baselines, with a column ``model``."""
         raw = self._raw()
         forecasts = {MODEL: self._final(raw)}
         for name in self.baselines:
@@ -333,10 +311,6 @@ class FittedPanel:
 
 
 def forecast_table(table: PartnerTable, spec: EngineSpec, *, status: str) -> pd.DataFrame:
-    """Return the coherent forecast of a partner table in the columns of a forecast file.
-
-    Raises:
-        DataError: It cannot be forecast.
-    """
+    """Return the coherent forecast of a partner table in the columns of a forecast file."""
     fitted = PanelForecaster(spec, PLAIN).fit(PanelSnapshot.of(table))
     return forecast_file(pd.concat(fitted.predict(), ignore_index=True), status=status)
