@@ -47,14 +47,14 @@ def train(
     settings, as_of_time = Settings(), moment(as_of)
     asked = RecipeRequest(recipe, set or ())
     if panel is not None:
-        from flows.panels.tune import TRIALS, TuningRequest, tune_files
+        from flows.tune import TRIALS, TuningRequest, tune_files
 
         search = TuningRequest(TRIALS if tune is None else tune, panel, before, horizon)
         tune_files(settings, search, panel_recipe(settings, asked).spec, out=out)
         return
     chosen = magnets_recipe(settings, as_of_time, asked).spec
     if tune is not None:
-        from flows.training.tune import tune_magnets
+        from flows.tune import tune_magnets
 
         tune_magnets(settings, as_of_time, tune, chosen, out=out)
         return

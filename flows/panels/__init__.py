@@ -1,4 +1,4 @@
-"""Panels from files: forecast, backtest and tuning, whole or in parts, here or on Dask.
+"""Panels from files: forecast and backtest, whole or in parts, here or on Dask.
 
 Not here: anything that is published.
 """

@@ -68,7 +68,10 @@ def test_each_flow_leaves_one_tagged_run_in_mlflow(published: Published, flow: s
     assert {"as_of", "data_vintage", "git_commit", "model_version"} <= set(one.data.tags)
     assert one.inputs.dataset_inputs
     kept = {file.path for file in client.list_artifacts(one.info.run_id)}
-    assert ("importances.csv" in kept, bool(one.data.metrics)) == (flow == "train", flow == "backtest")
+    assert ("importances.csv" in kept, bool(one.data.metrics)) == (
+        flow == "train",
+        flow == "backtest",
+    )
 
 
 def mlflow_runs(settings: Settings) -> dict[str, Run]:

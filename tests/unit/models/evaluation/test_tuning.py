@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from features.months import month_label, month_number
-from models.engine.tuning import METRICS, TunedPanel, TuningResult, panel_errors, tune
+from models.evaluation.tuning import METRICS, TunedPanel, TuningResult, panel_errors, tune
 from models.learning.spec import SPACE, EngineSpec, sought
 from store.errors import DataError
 
@@ -33,12 +33,12 @@ def cut(table: pd.DataFrame, name: str = "one.csv", *, before: int = BEFORE) -> 
     return TunedPanel.up_to(name, table, before=before, horizon=3, spec=QUICK)
 
 
-def searched(*panels: TunedPanel, trials: int = 2) -> TuningResult:
+def searched(*panels: TunedPanel, trials: int = 2) -> TuningResult[EngineSpec]:
     return tune(panels, trials=trials, spec=QUICK, seed=1)
 
 
 @cache
-def found() -> TuningResult:
+def found() -> TuningResult[EngineSpec]:
     return searched(cut(noisy_table()))
 
 

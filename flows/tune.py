@@ -1,4 +1,4 @@
-"""Search for the engine's choices on panels from files, and keep what the search saw."""
+"""Search for a recipe's parameters, and keep what the search saw: the magnets', or the engine's."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -7,14 +7,23 @@ from pathlib import Path
 from typing import Final
 
 import mlflow
+import pandas as pd
 
 from flows.context.console import echo, track
+from flows.context.jobs import made_tags
 from flows.context.output import write_text
 from flows.context.provenance import git_commit
+from flows.context.workspace import open_workspace
 from flows.panels.panel_files import months_ahead, read_reported
-from models.engine import tuning
-from models.engine.tuning import TunedPanel, TuningResult
-from models.learning.spec import FORMAT, EngineSpec, Spec, sought
+from models.evaluation.tuning import (
+    SpecT,
+    Tuned,
+    TunedMagnets,
+    TunedPanel,
+    TuningResult,
+    tune,
+)
+from models.learning.spec import FORMAT, EngineSpec, ModelSpec, model_of, sought
 from models.registry.runs import log_table, open_run
 from models.statistical import pretrained
 from sources.files.panel import read_month
@@ -28,7 +37,7 @@ TRIALS: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class TuningRequest:
-    """What was asked for, as it was typed."""
+    """What was asked for of panels, as it was typed."""
 
     trials: int
     panels: str
@@ -39,36 +48,65 @@ class TuningRequest:
     """Months to forecast; None for 6 months."""
 
 
+def tune_magnets(
+    settings: Settings, as_of: pd.Timestamp, trials: int, start: ModelSpec, *, out: Path | None
+) -> None:
+    """Search the magnets' recipe from the present one on and write what was found as JSON.
+
+    Origins of the last year before the as_of are left out of the search. A trial is one backtest.
+    """
+    workspace = open_workspace(settings, as_of, spec=start)
+    magnets = TunedMagnets(workspace.history, as_of, workspace.executor)
+    _written(_searched(settings, [magnets], trials, start, made_tags(workspace)), out)
+
+
 def tune_files(
     settings: Settings, search: TuningRequest, spec: EngineSpec, *, out: Path | None
 ) -> None:
-    """Search, tell what was found and write it as JSON to a file or to stdout."""
-    write_text(tune(settings, search, spec), out=out)
+    """Search the engine's recipe on panels and write what was found as JSON."""
+    panels = read_panels(search, spec)
+    tags = {
+        "panels": ",".join(panel.name for panel in panels),
+        "before": ",".join(month_label(int(panel.table.columns[-1])) for panel in panels),
+        "horizon": str(panels[0].horizon),
+        "git_commit": git_commit(),
+        **pretrained.tags(is_used=bool(spec.pretrained)),
+    }
+    _written(_searched(settings, panels, search.trials, spec, tags), out)
+
+
+def _written(text: str, out: Path | None) -> None:
+    write_text(text, out=out)
     if out is not None:
         echo(f"wrote {out}")
 
 
-def tune(settings: Settings, search: TuningRequest, start: EngineSpec | None = None) -> str:
-    """Return what a search found as JSON; it and all trials are logged to MLflow as one run.
+def _searched(
+    settings: Settings,
+    panels: Sequence[Tuned[SpecT]],
+    trials: int,
+    spec: SpecT,
+    tags: Mapping[str, str],
+) -> str:
+    """Return what a search found as JSON; it is one MLflow run, each trial a child as it ends."""
+    if trials < 1:
+        raise DataError(
+            f"--tune {trials} is no number of trials. Expected 1 or more. Take another."
+        )
 
-    The panels are read in here: Prefect keeps a flow's parameters, and tables are too large for it.
+    def tell(number: int, tried: SpecT, ratio: float) -> None:
+        of_trial = {**tags, "flow": "trial", "spec": tried.digest}
+        with open_run(settings, name=f"trial {number}", tags=of_trial):
+            mlflow.log_params(sought(tried))
+            mlflow.log_metrics({"ratio": ratio})
 
-    Args:
-        start: What the search begins at; the defaults if left out.
-    """
-    spec = start or EngineSpec(threads=settings.threads)
-    panels = read_panels(search, spec)
-    tags = _tags(panels, spec)
-
-    def tell(number: int, tried: EngineSpec, ratio: float) -> None:
-        log_trial(settings, number, tried, {"ratio": ratio}, tags)
-
-    with open_run(settings, name="tune", tags=tags):
-        found = tuning.tune(
-            panels, trials=search.trials, spec=spec, seed=spec.seed, track=track, tell=tell
+    of_search = {**tags, "flow": "tune", "spec": spec.digest}
+    with open_run(settings, name="tune", tags=of_search):
+        found = tune(
+            panels, trials=trials, spec=spec, seed=int(spec.choices["seed"]), track=track, tell=tell
         )
         text = json.dumps(report_of(found, panels), indent=1) + "\n"
-        mlflow.log_params({**found.spec.choices, "trials": search.trials, "best_trial": found.best})
+        mlflow.log_params({**found.spec.choices, "trials": trials, "best_trial": found.best})
         mlflow.log_metrics({"searched": found.searched, "held_out": found.held_out})
         log_table(found.trials, "trials.csv")
         log_table(found.gains, "gains.csv")
@@ -77,26 +115,8 @@ def tune(settings: Settings, search: TuningRequest, start: EngineSpec | None = N
     return text
 
 
-def log_trial(
-    settings: Settings,
-    number: int,
-    tried: Spec,
-    metrics: Mapping[str, float],
-    tags: Mapping[str, str],
-) -> None:
-    """Keep one trial of a search as a child of its run."""
-    tagged = {**tags, "flow": "trial", "spec": tried.digest}
-    with open_run(settings, name=f"trial {number}", tags=tagged):
-        mlflow.log_params(sought(tried))
-        mlflow.log_metrics(dict(metrics))
-
-
 def read_panels(search: TuningRequest, spec: EngineSpec) -> list[TunedPanel]:
     """Return the panels to search on, each cut off after its last month."""
-    if search.trials < 1:
-        raise DataError(
-            f"--tune {search.trials} is no number of trials. Expected 1 or more. Take another."
-        )
     paths = [Path(text.strip()) for text in search.panels.split(",")]
     names = [path.name for path in paths]
     if len(set(names)) < len(names):
@@ -107,10 +127,11 @@ def read_panels(search: TuningRequest, spec: EngineSpec) -> list[TunedPanel]:
     return [_panel(path, search, spec) for path in paths]
 
 
-def report_of(found: TuningResult, panels: Sequence[TunedPanel]) -> dict[str, object]:
+def report_of(found: TuningResult[SpecT], panels: Sequence[Tuned[SpecT]]) -> dict[str, object]:
     """Return what was found as a recipe, and how far to trust it."""
     changed = {n: one for n, one in found.spec.changed.items() if n not in found.spec.uncounted}
     known = found.gains.round(4).astype(object).where(found.gains.notna(), None)
+    rows = zip(panels, known.to_dict(orient="records"), strict=True)
     searched = {
         "digest": found.spec.digest,
         "untuned_digest": found.untuned.digest,
@@ -119,46 +140,27 @@ def report_of(found: TuningResult, panels: Sequence[TunedPanel]) -> dict[str, ob
         "best_trial": found.best,
         "searched": round(found.searched, 4),
         "held_out": round(found.held_out, 4),
-        "panels": [
-            {
-                **{str(name): value for name, value in gains.items()},
-                "horizon": panel.horizon,
-                "cutoffs": [month_label(cutoff) for cutoff in panel.cutoffs],
-                "held_out_cutoff": month_label(panel.held_out),
-            }
-            for panel, gains in zip(panels, known.to_dict(orient="records"), strict=True)
-        ],
+        "panels": [{**row, **panel.about} for panel, row in rows],
     }
-    return {"format": FORMAT, "model": "panel", "parameters": changed, "found": searched}
+    model = model_of(type(found.spec))
+    return {"format": FORMAT, "model": model, "parameters": changed, "found": searched}
 
 
-def _tags(panels: Sequence[TunedPanel], spec: EngineSpec) -> dict[str, str]:
-    return {
-        "flow": "tune",
-        "panels": ",".join(panel.name for panel in panels),
-        "before": ",".join(month_label(int(panel.table.columns[-1])) for panel in panels),
-        "horizon": str(panels[0].horizon),
-        "spec": spec.digest,
-        "git_commit": git_commit(),
-        **pretrained.tags(is_used=bool(spec.pretrained)),
-    }
-
-
-def _tell(found: TuningResult) -> None:
+def _tell(found: TuningResult[SpecT]) -> None:
     for name, (old, new) in found.changed.items():
         echo(f"tune      {name}: {old:g} -> {new:g}")
+    if not found.changed:
+        echo(f"tune      none of {len(found.trials)} trials beat the present recipe")
+        return
     for row in found.gains.itertuples():
         echo(
             f"tune      {row.panel}: errors x {row.searched:.3f} where searched, "
             f"x {row.held_out:.3f} held out"
         )
-    if not found.changed:
-        echo(f"tune      none of {len(found.trials)} trials beat the present spec")
-        return
     word = "holds" if found.held_out < 1 else "DOES NOT HOLD"
     echo(
         f"tune      trial {found.best} of {len(found.trials)}: errors x {found.searched:.3f}; "
-        f"the gain {word} on the cutoffs left out of the search: x {found.held_out:.3f}"
+        f"the gain {word} at the origins left out of the search: x {found.held_out:.3f}"
     )
 
 
