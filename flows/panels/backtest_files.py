@@ -33,9 +33,9 @@ from models.forecasting.panel_forecaster import PanelSnapshot
 from models.learning.spec import EngineSpec, ModelSpec
 from models.registry.runs import log_months, open_run
 from models.statistical import pretrained
-from sources.files.panel import read_month
+from sources.files.panel import months_in, read_month, read_rows
 from store.errors import DataError
-from store.months import month_label
+from store.months import month_label, month_starts
 from store.settings import Settings
 from store.vocabulary import ALL, FORECAST_COLUMNS
 
@@ -71,7 +71,8 @@ def replay_panel(
     snapshot = panel_snapshot(files, horizon)
     past = _periods(cutoffs)
     forecaster = forecaster_of(settings, spec)
-    result = backtest_panel(forecaster, snapshot, past, executor=LocalExecutor(track))
+    truth = published_months(files, snapshot.months)
+    result = backtest_panel(forecaster, snapshot, past, truth=truth, executor=LocalExecutor(track))
     say_left_out(set(snapshot.series) - set(result.forecasts["destination"]))
     board = None
     if len(result.scores):
@@ -83,6 +84,20 @@ def replay_panel(
     if out is not None:
         status = pretrained.marked(REPLAYED, is_used=bool(forecaster.spec.pretrained))
         write_files(result, board, out, status=status)
+
+
+def published_months(files: PanelFiles, months: pd.DataFrame) -> pd.DataFrame:
+    """Return the months to score on: where a panel tells their kind, those not estimated."""
+    rows = read_rows(files.panel, "Panel", given=files.options.columns)
+    if "kind" not in rows:
+        return months
+    rows = rows.loc[rows["kind"].eq("estimated")]
+    numbers, _ = months_in(rows["period"], rows["destination"], str(files.panel))
+    estimated = pd.MultiIndex.from_arrays([rows["destination"], month_starts(numbers)])
+    is_estimated = pd.MultiIndex.from_frame(months[["destination", "period"]]).isin(estimated)
+    if is_estimated.any():
+        echo(f"backtest  {is_estimated.sum():,} estimated months are not scored on")
+    return months.loc[~is_estimated]
 
 
 @contextmanager

@@ -172,16 +172,21 @@ def backtest_panel(
     snapshot: PanelSnapshot,
     cutoffs: Sequence[int],
     *,
+    truth: pd.DataFrame | None = None,
     executor: Executor = IN_TURN,
 ) -> Backtest:
-    """Return the backtest of a panel: from the months up to each cutoff, scored on the rest."""
+    """Return the backtest of a panel: from the months up to each cutoff, scored on the rest.
+
+    Args:
+        truth: destination, period, tonnes that are scored on; all months if left out.
+    """
     for cutoff in cutoffs:
         check_cutoff(cutoff, first=snapshot.first, final=snapshot.cutoff)
     return rolling_origin_backtest(
         forecaster,
         snapshot.at,
         sorted(cutoffs),
-        snapshot.months,
+        snapshot.months if truth is None else truth,
         label="cutoffs",
         executor=executor,
     )

@@ -225,6 +225,24 @@ def test_backtest_of_a_panel_writes_forecasts_scores_and_plots(
         assert (folder / name).read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.usefixtures("place")
+def test_estimated_months_of_a_panel_are_not_scored_on(
+    magnetcast: Call, panel: Path, tmp_path: Path
+) -> None:
+    rows = pd.read_csv(panel)
+    last = rows["period"] == "2022-09"
+    rows.assign(kind=last.map({True: "estimated", False: "observed"})).to_csv(panel, index=False)
+
+    _, _, err = magnetcast(
+        *("backtest", "--panel", str(panel), "--horizon", "3"),
+        *("--cutoffs", "2022-06", "--out", str(tmp_path / "out")),
+    )
+
+    assert "4 estimated months are not scored on" in err
+    cells = pd.read_csv(tmp_path / "out" / "cells.csv")
+    assert set(cells["period"]) == {"2022-07-01", "2022-08-01"}
+
+
 @pytest.mark.usefixtures("at_published")
 def test_panel_writes_its_columns(magnetcast: Call) -> None:
     code, out, err = magnetcast("panel", "--as-of", "2020-04-22", *CSV)
