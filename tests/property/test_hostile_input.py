@@ -1,5 +1,5 @@
 # ruff: noqa: RUF001, E501  # hostile characters and long lists are the matter
-"""Broken, odd and hostile files and arguments: a sentence each, and never a traceback.
+"""Broken, odd and hostile files: a sentence each, and never a traceback.
 
 ``make fuzz`` sets MAGNETCAST_FUZZ to the number of tries of a long run, which differ each time.
 """
@@ -182,49 +182,9 @@ def without_prefect() -> Iterator[None]:
         yield
 
 
-VERBS = st.sampled_from(
-    [
-        "ingest figure --period {} --destination {} --tonnes {} --source {}",
-        "ingest figure --period {} --destination {} --tonnes {} --source {} --published-on {}",
-        "ingest figures {file}", "ingest events {file}", "ingest tariffs {file}",
-        "ingest customs {file} --flow export --published-on {}",
-        "ingest comtrade --since {} --until {} --commodity {}", "ingest census --since {} --check",
-        "diff {} {}", "vintages --format {}", "publications show {}", "publications approve {} --reason {}",
-        "publications reject {} --reason {}", "publications list --commodity {}", "replay --as-of {}",
-        "review accept {} --event {file}", "review reject {} --note {}", "quarantine release {}",
-        "token revoke {}", "token create {} --scope {}", "explain {} --as-of {}", "explain {} {}",
-        "panel --as-of {}", "predict --panel {file} --horizon {}",
-        "backtest --panel {file} --horizon {} --cutoffs {}", "restore {file}", "backup {}",
-        "prune --keep-runs {} --keep-days {} --dry-run", "compare {} {}",
-        "config show {}", "rollback --reason {}", "promote {}",
-        "report {} --lang {}", "report {} --commodity {} --out {dir}", "attribute {} --as-of {}",
-        "recovery --as-of {}", "run --commodity {}",
-        "predict --panel {file} --covariates {file} --freq {}",
-        "backtest --panel {file} --tree {file} --columns {}", "train --set {} --before {}",
-        "predict --panel {file} --set {} --allow-negative", "alerts",
-        "scenario {file} --commodity {}", "scenario --file {file} --as-of {}", "gaps --as-of {} --format {}", "{} {}", "--home {} status",
-    ]
-)  # fmt: skip
-
-
 @pytest.fixture(scope="module")
 def fuzzed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("fuzzed")
-
-
-@tries(30, share=0.2)
-@given(data=st.data())
-def test_every_verb_answers_in_a_sentence(fuzzed: Path, data: st.DataObject) -> None:
-    name = data.draw(st.sampled_from(sorted(READERS)))
-    file = fuzzed / name
-    file.write_bytes(data.draw(broken(READERS[name][0])))
-
-    words = [
-        data.draw(NOISE) if word == "{}" else word.format(file=file, dir=fuzzed / "out")
-        for word in data.draw(VERBS).split()
-    ]
-
-    call(fuzzed, [word for word in words if "\x00" not in word])
 
 
 @pytest.mark.parametrize("month", ["9999-12", "2262-05", "1677-09", "0001-01", "10000-01"])
