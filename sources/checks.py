@@ -113,7 +113,7 @@ _TABLE: Final = ["source", "commodity", "origin", "measure", "period_from"]
 _KEYED: Final = ["source", "destination", "measure"]
 _TABLES: Final = {*SCHEMAS} & {*metadata.tables, PROPOSALS}
 
-_OURS: Final = r"850511(10)?|CN850511(10|00)|US8505110[0-9]{3}"
+_OURS: Final = r"850511(10)?|(CN|GB)850511(10|00)|US8505110[0-9]{3}|(JP|KR|TW)850511\d{0,5}"
 """Keys of magnets; other commodities have names."""
 
 _UNIT_REMEDY: Final = (
@@ -300,7 +300,7 @@ def _unknown_codes(file: FileRows, frame: pd.DataFrame) -> list[str]:
         _reason(
             f"Commodity {first_few(others)} is not rare-earth magnets",
             file,
-            "85051110, 850511, CN85051110, CN85051100 or US85051100xx",
+            "85051110, 850511, or a line of 850511 of an importer, such as US85051100xx",
             "Request these codes only; the weight of other magnets must not be mixed in.",
         )
     ]

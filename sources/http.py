@@ -429,7 +429,7 @@ class HttpClient:
             raise SourceError(
                 f"{call.provider} sent an HTML page instead of data, at {call.address}. Expected "
                 "JSON, CSV or XML as documented. Open the address in a browser: it may ask to log "
-                f"in, to accept terms, or tell of maintenance. {_key_hint(call.provider)}"
+                f"in, to accept terms, or tell of maintenance. {key_hint(call.provider)}"
             )
         try:
             value = None if empty else call.read(body)
@@ -500,7 +500,7 @@ def _refused(call: _Call[Read], status: int, body: bytes, own: Refusal | None) -
         status, ("answers with an unforeseen status", "Look at the address in a browser.")
     )
     setting = f"MAGNETCAST_{call.provider.upper()}_URL"
-    remedy = remedy.format(key=_key_hint(call.provider), url=setting)
+    remedy = remedy.format(key=key_hint(call.provider), url=setting)
     text = "" if _is_html("", body) else shown(body.decode("utf-8", "replace"))
     if own is not None:
         what = what if own.kind == "too_much" else "sends no data"
@@ -512,7 +512,8 @@ def _refused(call: _Call[Read], status: int, body: bytes, own: Refusal | None) -
     )
 
 
-def _key_hint(provider: str) -> str:
+def key_hint(provider: str) -> str:
+    """Return what to do about the key of a provider."""
     if provider not in KEY_PAGES:
         return "It takes no key."
     page = KEY_PAGES[provider]

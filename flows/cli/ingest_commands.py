@@ -8,12 +8,14 @@ import pandas as pd
 from cyclopts import App, Parameter
 
 from flows.cli.options import DryRun, asked_flow
+from flows.clock import utc_now
 from flows.context.stores import has_store, store_of
 from flows.ingest.sources import (
     FIRST_MONTH,
     REVISED_MONTHS,
     IngestRequest,
     by_hand,
+    downloaded,
     live,
     months_to_fetch,
     preview,
@@ -23,7 +25,8 @@ from sources.bundled.policy_events import PolicyEvents, TariffRates
 from sources.bundled.published_figures import PublishedFigures, TypedFigure
 from sources.bundled.release_calendar import ReleaseCalendar
 from sources.files.csv_table import parse_day
-from sources.providers.customs import CustomsDownload, Flow
+from sources.providers.customs import CustomsDownload, Flow, refuse_other_table
+from sources.providers.downloads import download
 from sources.providers.registry import BY_CODE, LIVE
 from store.errors import DataError, first_few
 from store.facts.reading import read_calendar
@@ -53,16 +56,17 @@ def customs(
     ] = False,
     dry_run: DryRun = False,
 ) -> None:
-    """Load a CSV download from China Customs: exports of 85051110 by partner.
+    """Load a download from China Customs, CSV or .xlsx: exports of 85051110 by partner.
 
     The files of imports look the same, so --flow tells which it is. Without --published-on each
     month counts as known from the release of detailed figures.
 
     Args:
-        file: The download, UTF-8 or GB18030, with Chinese or English headings.
+        file: The download, with Chinese or English headings.
         unit: Unit of weight, if the file does not say.
     """
     settings = Settings()
+    refuse_other_table(file)
     calendar, day, stated = calendar_of(settings), _day(published_on), flow or asked_flow(file)
     _ingest(
         settings,
@@ -172,21 +176,29 @@ Until = Annotated[
 
 @ingest.default
 def _unnamed(
-    word: Annotated[str | None, Parameter(show=False)] = None,
+    file: Annotated[Path | None, Parameter(help="A download, known by its headings.")] = None,
     /,
+    *,
+    flow: Annotated[Flow | None, Parameter(help="What was asked of China's customs.")] = None,
+    dry_run: DryRun = False,
 ) -> None:
-    """Load the bundled tables.
+    """Load a file that a browser gave, known by its headings; the bundled tables without one.
 
     Raises:
-        DataError: A word is given, which then is no source.
+        DataError: The word is neither a file nor a source.
     """
-    if word is not None:
+    if file is None:
+        bundled(dry_run=dry_run)
+    elif not file.is_file():
         names = sorted(name for name in ingest if not name.startswith("-") and "_" not in name)
         raise DataError(
-            f"{word!r} is no source. Expected one of {', '.join(names)}, or none for the bundled "
-            "tables. Take one of those."
+            f"{str(file)!r} is no file and no source. Expected a downloaded file, one of "
+            f"{', '.join(names)}, or none for the bundled tables. Take one of those."
         )
-    bundled()
+    elif download(file, utc_now()) is None:
+        customs(file, flow=flow, dry_run=dry_run)
+    else:
+        _ingest(Settings(), downloaded(file), dry_run=dry_run)
 
 
 @ingest.command

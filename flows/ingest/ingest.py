@@ -51,12 +51,7 @@ def guard(
 
 @prefect_step("ingest")
 def ingest(settings: Settings, request: IngestRequest | None = None) -> WriteReport:
-    """Store one request, the bundled tables if none is given; files already known change nothing.
-
-    Raises:
-        DataError: A guard refuses a file; it is kept in quarantine and nothing is written.
-        SourceError: A provider did not deliver; nothing is written.
-    """
+    """Store one request, else the bundled tables; files already known change nothing."""
     wanted, since = request or bundled(settings), newest_ingest(made_store(settings))
     report, engine = _stored(settings, wanted, is_shown=True), store_of(settings)
     echo(f"ingest    {describe(report, wanted.place, engine)}")
@@ -71,11 +66,7 @@ def ingest(settings: Settings, request: IngestRequest | None = None) -> WriteRep
 
 
 def ingest_if_empty(settings: Settings) -> None:
-    """Load the bundled facts, where there are none, and say so.
-
-    Raises:
-        DataError: A guard refuses a file; it is kept in quarantine and nothing is written.
-    """
+    """Load the bundled facts, where there are none, and say so."""
     if has_store(settings) and len(read_vintages(store_of(settings))):
         return
     with single_writer(settings, is_first=True):

@@ -39,9 +39,6 @@ def accept(settings: Settings, number: int, event: Path, note: str = "") -> Writ
     Args:
         settings: Where things are kept.
         event: YAML or CSV of the event, with columns as data/policy_events.csv.
-
-    Raises:
-        DataError: The item is not open, or the event is bad; then nothing is written.
     """
     engine, now, who = store_of(settings), utc_now(), actor()
     open_item(engine, number)
@@ -69,11 +66,7 @@ def accept(settings: Settings, number: int, event: Path, note: str = "") -> Writ
 
 
 def reject(settings: Settings, number: int, note: str = "") -> None:
-    """Note that a document is no event.
-
-    Raises:
-        DataError: The item is not open.
-    """
+    """Note that a document is no event."""
     decide(store_of(settings), number, decision="rejected", at=utc_now(), actor=actor(), note=note)
 
 
@@ -94,11 +87,7 @@ def known_from(file: FileRows, now: pd.Timestamp) -> FileRows:
 
 
 def open_item(engine: Engine, number: int) -> pd.Series:
-    """Return an item that waits.
-
-    Raises:
-        DataError: There is none of that number.
-    """
+    """Return an item that waits."""
     waiting = read_reviews(engine)
     found = waiting[waiting["id"] == number]
     if found.empty:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, Literal, NamedTuple, cast
 
 import pandas as pd
@@ -18,6 +19,7 @@ from sources.bundled.wording import parse_period
 from sources.checks import CELL, mark_new, month_cells, objections
 from sources.http import HttpSource
 from sources.providers.customs import SUM_NOTE
+from sources.providers.downloads import download
 from sources.providers.registry import BY_CODE, live_source
 from store.errors import DataError, counted, first_few
 from store.facts.batch import Batch, FileRows
@@ -113,6 +115,16 @@ def by_hand(make: Callable[[pd.Timestamp], Source], place: str, *, past: Past) -
     return IngestRequest(place=place, receive=receive, past=past)
 
 
+def downloaded(path: Path) -> IngestRequest:
+    """Return the request for a file whose headings say what it is."""
+
+    def receive(now: pd.Timestamp) -> list[ReceivedRows]:
+        found = download(path, now)
+        return [ReceivedRows(*found)] if found else []
+
+    return IngestRequest(place=f"in {path.name}", receive=receive)
+
+
 def months_to_fetch(
     settings: Settings,
     name: str,
@@ -121,11 +133,7 @@ def months_to_fetch(
     until: str | None,
     codes: Sequence[str] = (),
 ) -> MonthRange:
-    """Return the months to fetch; all of them where the store holds nothing of some code.
-
-    Raises:
-        DataError: A month is none, or the last lies before the first.
-    """
+    """Return the months to fetch; all of them where the store holds nothing of some code."""
     this = pd.Period(utc_now().tz_localize(None), "M")
     last = this if until is None else _month("--until", until)
     first = _usual_first(settings, name, codes, this) if since is None else _month("--since", since)
@@ -172,12 +180,7 @@ def show_received(place: str, files: Iterable[FileRows]) -> None:
 
 
 def preview(settings: Settings, request: IngestRequest | None) -> None:
-    """Show what an ingest would do, the bundled tables if no request is given.
-
-    Raises:
-        DataError: A guard would refuse a file.
-        SourceError: A provider did not deliver.
-    """
+    """Show what an ingest would do, the bundled tables if no request is given."""
     wanted, now = request or bundled(settings), utc_now()
     engine = store_of(settings) if has_store(settings) else None
     lines: list[tuple[str, str]] = []
@@ -205,11 +208,7 @@ def preview(settings: Settings, request: IngestRequest | None) -> None:
 
 
 def check(settings: Settings, name: str) -> None:
-    """Ask a provider for one month and say whether address, key and quota work.
-
-    Raises:
-        SourceError: They do not; the message names which, and what to do.
-    """
+    """Ask a provider for one month and say whether address, key and quota work."""
     if settings.offline:
         raise DataError(
             "--check asks the provider, and MAGNETCAST_OFFLINE is set. Expected to be online. "

@@ -73,11 +73,7 @@ class ReleaseDates:
 
 
 def latest_named_day(text: str) -> pd.Timestamp:
-    """Return the latest day written YYYY-MM-DD within a text.
-
-    Raises:
-        ValueError: none is; worded to follow "is not".
-    """
+    """Return the latest day written YYYY-MM-DD within a text."""
     if not (days := _ANY_DAY.findall(text)):
         raise ValueError("a text with a day YYYY-MM-DD")
     return max(parse_day(day) for day in days)
@@ -109,11 +105,7 @@ _YEAR: Final = re.compile(r"\d{4}", re.ASCII)
 
 
 def stated_day(published_on: str) -> pd.Timestamp | None:
-    """Return the last day ``published_on`` can mean; None where it is empty.
-
-    Raises:
-        ValueError: it is no day, month or year; worded to follow "is not".
-    """
+    """Return the last day ``published_on`` can mean; None where it is empty."""
     if not published_on:
         return None
     if _YEAR.fullmatch(published_on):

@@ -20,11 +20,7 @@ _GROUPS: Final = frozenset({"WLD_EX_USA", "TOP10"})
 
 
 def parse_destination(text: str) -> str:
-    """Check a place or a sum of countries such as ``DEU+USA+KOR``.
-
-    Raises:
-        ValueError: it is neither; worded to follow "is not".
-    """
+    """Check a place or a sum of countries such as ``DEU+USA+KOR``."""
     parts = text.split("+")
     countries = len(parts) > 1 and len(set(parts)) == len(parts) and COUNTRIES.issuperset(parts)
     if text in _AREAS or text in _GROUPS or countries:
@@ -33,11 +29,7 @@ def parse_destination(text: str) -> str:
 
 
 def parse_areas(text: str) -> str:
-    """Check a list of places such as ``USA;EU27``.
-
-    Raises:
-        ValueError: a part is no place; worded to follow "is not".
-    """
+    """Check a list of places such as ``USA;EU27``."""
     if all(part in _AREAS for part in text.split(";")):
         return text
     raise ValueError("a list of destinations (ISO alpha-3, WLD or EU27, with ; between)")
@@ -60,11 +52,7 @@ class Period(NamedTuple):
 
 
 def month(text: str) -> pd.Timestamp:
-    """Return the first day of ``YYYY-MM``.
-
-    Raises:
-        ValueError: the year is none of trade statistics; worded to follow "is not".
-    """
+    """Return the first day of ``YYYY-MM``."""
     check_year(text)
     return pd.Timestamp(f"{text}-01").as_unit("us")
 
@@ -75,11 +63,7 @@ def end_of_month(day: pd.Timestamp) -> pd.Timestamp:
 
 
 def parse_period(text: str) -> Period:
-    """Return the months of ``YYYY-MM``, ``YYYY`` or ``YYYY-MM..YYYY-MM``.
-
-    Raises:
-        ValueError: the text is no such period; worded to follow "is not".
-    """
+    """Return the months of ``YYYY-MM``, ``YYYY`` or ``YYYY-MM..YYYY-MM``."""
     if _YEAR.fullmatch(text):
         return Period(month(f"{text}-01"), month(f"{text}-12"))
     if not (match := _RANGE.fullmatch(text)):

@@ -1,4 +1,7 @@
-"""Strict CSV: every bad cell of a file is reported before anything is used."""
+"""Strict CSV: every bad cell of a file is reported before anything is used.
+
+What parses a cell raises ValueError worded to follow "is not"; the reader adds place and text.
+"""
 
 import csv
 import hashlib
@@ -25,11 +28,7 @@ _LARGEST: Final = 64 << 20
 
 
 def decimal_point(text: str) -> str:
-    """Return a number of a file unchanged.
-
-    Raises:
-        ValueError: the text is no such number; worded to follow "is not".
-    """
+    """Return a number of a file unchanged."""
     if not _NUMBER.fullmatch(text):
         raise ValueError("a plain number")
     return text
@@ -149,21 +148,13 @@ LAST_YEAR: Final = "2199"
 
 
 def check_year(text: str) -> None:
-    """Refuse a month or day beyond all trade statistics.
-
-    Raises:
-        ValueError: its year is none of theirs; worded to follow "is not".
-    """
+    """Refuse a month or day beyond all trade statistics."""
     if not FIRST_YEAR <= text[:4] <= LAST_YEAR:
         raise ValueError(f"between the years {FIRST_YEAR} and {LAST_YEAR}")
 
 
 def parse_day(text: str) -> pd.Timestamp:
-    """Return the day of ``YYYY-MM-DD``.
-
-    Raises:
-        ValueError: the text is no such day; worded to follow "is not".
-    """
+    """Return the day of ``YYYY-MM-DD``."""
     if not _DAY.fullmatch(text):
         raise ValueError("a day YYYY-MM-DD")
     check_year(text)

@@ -1,7 +1,7 @@
 """UN Comtrade: China's exports by partner, and imports from China as importers report them."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, Final
 from urllib.parse import urlencode
@@ -9,8 +9,17 @@ from urllib.parse import urlencode
 import pandas as pd
 
 from sources.base import MonthRange, SourceInfo
-from sources.http import KEY_PAGES, ApiKeys, HttpClient, HttpSource, LongFetch, Params, sent_as
-from sources.providers.countries import COMTRADE_GROUPS, comtrade_codes, comtrade_place
+from sources.http import (
+    KEY_PAGES,
+    ApiKeys,
+    HttpClient,
+    HttpSource,
+    LongFetch,
+    Params,
+    key_hint,
+    sent_as,
+)
+from sources.providers.countries import COMTRADE_GROUPS, comtrade_place
 from sources.providers.rows import (
     USUAL_LAG,
     not_after,
@@ -99,26 +108,11 @@ class _Piece:
     side: ReportingSide
     path: str
     span: MonthRange
-    codes: tuple[int, ...] = ()
-    """Codes of the other side; all if empty."""
 
     @property
     def params(self) -> Params:
         months = ",".join(f"{month:%Y%m}" for month in self.span.months)
-        codes = [(self.side.other, ",".join(map(str, self.codes)))] if self.codes else []
-        return [*self.side.fixed.items(), ("period", months), *codes, *NO_SPLIT.items()]
-
-    def halves(self) -> Iterator["_Piece"]:
-        """Split into fewer months, then fewer partners; nothing for one of each."""
-        months = len(self.span.months)
-        codes = self.codes or comtrade_codes()
-        if months > 1:
-            for span in self.span.pieces((months + 1) // 2):
-                yield replace(self, span=span)
-        elif len(codes) > 1:
-            middle = len(codes) // 2
-            for part in (codes[:middle], codes[middle:]):
-                yield replace(self, codes=part)
+        return [*self.side.fixed.items(), ("period", months), *NO_SPLIT.items()]
 
 
 def fetch_trade(
@@ -166,13 +160,12 @@ def _whole(http: HttpClient, piece: _Piece) -> list[TradeRows]:
     trade, cut = reply.value
     if not cut:
         return [trade]
-    halves = list(piece.halves())
-    if not halves:
+    if (months := len(piece.span.months)) == 1:
         raise SourceError(
-            f"comtrade cuts its answer for one month and partner, at {reply.url}. Expected fewer "
-            f"than {LIMITS[piece.path]} rows. Set MAGNETCAST_COMTRADE_KEY to ask without the "
-            "preview; nothing was taken over."
+            f"comtrade cuts its answer for one month, at {reply.url}. Expected fewer than "
+            f"{LIMITS[piece.path]} rows, some 250 of them. {key_hint(_PROVIDER)}"
         )
+    halves = (replace(piece, span=span) for span in piece.span.pieces((months + 1) // 2))
     return [trade for half in halves for trade in _whole(http, half)]
 
 
@@ -229,8 +222,6 @@ def _weighed(rows: pd.DataFrame) -> pd.DataFrame:
 def _refuse_others(rows: pd.DataFrame, piece: _Piece) -> None:
     months = {f"{month:%Y%m}" for month in piece.span.months}
     asked = {name: {code} for name, code in piece.side.fixed.items()} | {"period": months}
-    if piece.codes:
-        asked[piece.side.other] = set(map(str, piece.codes))
     for name, allowed in asked.items():
         if others := sorted(set(rows[name]) - allowed):
             raise ValueError(f"{name} {', '.join(others[:5])} was not asked for")

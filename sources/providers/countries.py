@@ -21,15 +21,6 @@ _COMTRADE: Final = {
 """Codes of UN Comtrade that are not those of UN M49. 490 is "Other Asia, not elsewhere specified",
 in practice Taiwan; 251, 381, 579, 699, 757 and 842 take in outlying parts."""
 
-_NO_COUNTRIES: Final = frozenset(
-    [
-        80, 129, 221, 290, 412, 471, 472, 473, 492, 527, 530, 536, 568, 577, 636, 637, 697, 736,
-        837, 838, 839, 849, 879, 891, 899,
-    ]
-)  # fmt: skip
-"""Codes of UN Comtrade for areas not elsewhere specified, bunkers (837), free zones (838), special
-categories (839) and former countries."""
-
 COMTRADE_GROUPS: Final = {975: "ASEAN"}
 """Codes of UN Comtrade for groups of countries that report beside their members: sums, not places.
 The EU (97) is a region of its own here; "Other Asia" (490) is a group by name alone."""
@@ -45,12 +36,6 @@ def comtrade_places() -> dict[int, str]:
     return {**iso, **{int(code): name for code, name in _COMTRADE.items()}}
 
 
-@cache
-def comtrade_codes() -> tuple[int, ...]:
-    """Return every code UN Comtrade is known to use, sorted."""
-    return tuple(sorted({*comtrade_places(), *_NO_COUNTRIES}))
-
-
 def comtrade_place(code: int) -> str:
     """Return the destination for a code of UN Comtrade.
 
@@ -61,11 +46,7 @@ def comtrade_place(code: int) -> str:
 
 
 def comext_place(code: str) -> str:
-    """Return the destination for a reporter of Eurostat.
-
-    Raises:
-        ValueError: it is no country; worded to follow "is not".
-    """
+    """Return the destination for a reporter of Eurostat."""
     if (place := _COMEXT.get(code)) is not None:
         return place
     country = pycountry.countries.get(alpha_2=code)

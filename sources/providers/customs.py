@@ -1,8 +1,10 @@
 """China Customs: tables of exports by partner, downloaded by hand as CSV."""
 
 import codecs
+import csv
 import gettext
 import hashlib
+import io
 import re
 import unicodedata
 from collections import Counter
@@ -20,6 +22,7 @@ from sources.base import SourceInfo
 from sources.bundled.release_calendar import ReleaseCalendar
 from sources.bundled.wording import half_width, month
 from sources.files.csv_table import Problems, content_of, records
+from sources.files.workbook import WORKBOOK, mark_of, workbook_cells
 from sources.providers.rows import not_after, observations
 from store.errors import DataError, first_few
 from store.facts.batch import FileRows
@@ -237,7 +240,11 @@ class CustomsDownload:
 
 
 def decoded(name: str, content: bytes) -> tuple[str, str]:
-    """Return the text and its encoding: UTF-16, UTF-8 or GB18030, with or without a mark."""
+    """Return the text and its encoding: UTF-16, UTF-8 or GB18030; of a workbook its first sheet."""
+    if content.startswith(WORKBOOK):
+        out = io.StringIO()
+        csv.writer(out).writerows(workbook_cells(name, content))
+        return out.getvalue(), "xlsx"
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         likely: tuple[str, ...] = ("utf-16",)
     else:
@@ -257,12 +264,7 @@ def decoded(name: str, content: bytes) -> tuple[str, str]:
 
 def _lines(name: str, text: str, problems: Problems) -> list[CustomsLine]:
     """Return the lines below the headings; one of another width is noted as a problem."""
-    first = text.partition("\n")[0]
-    mark = "\t" if first.count("\t") > first.count(",") else ","
-    raw = [
-        (number, tuple(cell.strip() for cell in cells))
-        for number, cells in records(name, text, mark=mark, remedy="Correct the quoting")
-    ]
+    raw = _cells(name, text)
     start, columns = _headings(name, raw)
     _refuse_imports(name, [cells for n, cells in raw if n <= start or sum(map(bool, cells)) == 1])
     least = 1 + max(one.place for one in columns if one.heading.meaning in _MEASURES)
@@ -280,13 +282,25 @@ def _lines(name: str, text: str, problems: Problems) -> list[CustomsLine]:
     return _with_totals_completed(lines)
 
 
+def _cells(name: str, text: str) -> list[tuple[int, tuple[str, ...]]]:
+    return [
+        (number, tuple(cell.strip() for cell in cells))
+        for number, cells in records(name, text, mark=mark_of(text), remedy="Correct the quoting")
+    ]
+
+
+def refuse_other_table(path: Path) -> None:
+    """Refuse a file without headings of customs."""
+    _headings(path.name, _cells(path.name, decoded(path.name, content_of(path))[0]))
+
+
 def _refuse_imports(name: str, lines: list[tuple[str, ...]]) -> None:
     """Refuse a file whose titles, headings or notes, or else its name, tell of imports alone."""
     for said, where in (
         (" ".join(map(" ".join, lines)), "titles, headings or notes"),
         (name, "name"),
     ):
-        words = _BOTH.sub("", _plain(said))
+        words = _BOTH.sub("", folded(said))
         if _EXPORTS.search(words):
             return
         if found := _IMPORTS.search(words):
@@ -316,7 +330,8 @@ def _headings(
         f"No line of headings in the first {LEADING} of {name}: {', '.join(lacking)} not found. "
         "Expected those of the customs' query site, e.g. 数据年月, 商品编码, 贸易伙伴名称, "
         "第一数量, 第一计量单位, 美元, or in English, or a column a month. "
-        "Ask the site for commodity codes and trading partners; nothing was taken over."
+        "Ask the site for commodity codes and trading partners; for files of other offices see "
+        "docs/data/downloads.md. Nothing was taken over."
     )
 
 
@@ -503,7 +518,7 @@ def _units() -> dict[str, float]:
 
 def heading_of(text: str) -> Heading:
     """Parse a heading."""
-    plain = _plain(text)
+    plain = folded(text)
     month = _MONTH.search(plain)
     rest = plain if month is None else (plain[: month.start()] + plain[month.end() :])
     rest = rest.strip(" -_/:,")
@@ -530,24 +545,16 @@ def _meaning(rest: str, *, wide: bool) -> tuple[str, str, float]:
 
 
 def month_of(text: str) -> str:
-    """Return ``YYYY-MM`` of a cell such as 202608, 2026-08 or 2026年8月.
-
-    Raises:
-        ValueError: it is no single month; worded to follow "is not".
-    """
-    match = _MONTH.fullmatch(_plain(text))
+    """Return ``YYYY-MM`` of a cell such as 202608, 2026-08 or 2026年8月."""
+    match = _MONTH.fullmatch(folded(text))
     if match is None:
         raise ValueError("one month (202608, 2026-08, 2026年8月)")
     return f"{match['year']}-{int(match['month']):02d}"
 
 
 def amount_of(text: str) -> float | None:
-    """Return a number with or without thousands separators; None where there is none.
-
-    Raises:
-        ValueError: it is no number; worded to follow "is not".
-    """
-    plain = _plain(text).replace(" ", "")
+    """Return a number with or without thousands separators; None where there is none."""
+    plain = folded(text).replace(" ", "")
     if plain in {"", "-", "--", "—", "..", "n/a"}:
         return None
     if re.fullmatch(r"\d{1,3}(,\d{3})+(\.\d+)?|\d+(\.\d+)?", plain, re.ASCII) is None:
@@ -556,17 +563,13 @@ def amount_of(text: str) -> float | None:
 
 
 def tonnes_of(unit: str) -> float:
-    """Return the tonnes of a unit of weight.
-
-    Raises:
-        ValueError: it is no unit of weight; worded to follow "is not".
-    """
-    if (tonnes := _units().get(_plain(unit))) is None:
+    """Return the tonnes of a unit of weight."""
+    if (tonnes := _units().get(folded(unit))) is None:
         raise ValueError("a unit of weight (千克, kg, 吨, t)")
     return tonnes
 
 
-def _plain(text: str) -> str:
+def folded(text: str) -> str:
     """Return a text normalised for comparison: lower case, plain brackets, commas and spaces."""
     return " ".join(unicodedata.normalize("NFKC", text).split()).lower()
 
@@ -580,10 +583,6 @@ def partner_place(name: str, code: str = "") -> str | None:
     Args:
         name: Chinese or English, however spaced and punctuated; may be empty beside a code.
         code: 贸易伙伴编码, three digits; anything else is no code.
-
-    Raises:
-        ValueError: Code and name are two different places, or neither is known; worded to follow
-            "is not".
     """
     plain = _letters(name)
     plain = plain if plain in _names() else plain.removeprefix("the").removesuffix("the")

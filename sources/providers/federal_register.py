@@ -1,7 +1,7 @@
 """US Federal Register: new documents on the watched terms, for review only."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar, Final
 
 import pandas as pd
@@ -51,7 +51,8 @@ class FederalRegister(HttpSource):
         terms: dict[str, list[str]] = {}
         with self.client() as http:
             for term in TERMS:
-                for document in _documents(http, _Query(term, span.begin, span.end)):
+                queries = [_Query(term, year.begin, year.end) for year in span.years()]
+                for document in (one for query in queries for one in _documents(http, query)):
                     number = str(document["document_number"])
                     found.setdefault(number, document)
                     terms.setdefault(number, []).append(term)
@@ -63,7 +64,7 @@ class FederalRegister(HttpSource):
 
 @dataclass(frozen=True, slots=True)
 class _Query:
-    """One term between two days, both included."""
+    """One term between two days of a year, both included."""
 
     term: str
     first: pd.Timestamp
@@ -82,26 +83,16 @@ class _Query:
             *(("fields[]", name) for name in _FIELDS),
         ]
 
-    def halves(self) -> tuple["_Query", "_Query"]:
-        """Split the days in two."""
-        middle = self.first + (self.last - self.first) // 2
-        middle = middle.normalize()
-        return replace(self, last=middle), replace(self, first=middle + pd.Timedelta(days=1))
-
 
 def _documents(http: HttpClient, query: _Query) -> Iterator[Document]:
-    """Return every document of a query, splitting the days where there are too many."""
+    """Return every document of a query."""
     answer, url = _page(http, query, 1)
     count = _count(answer, url)
     if count > MOST_RESULTS:
-        if query.first == query.last:
-            raise SourceError(
-                f"federal_register has {count} documents on {query.term} for one day, at {url}. "
-                f"Expected no more than {MOST_RESULTS}. Watch a narrower term."
-            )
-        for half in query.halves():
-            yield from _documents(http, half)
-        return
+        raise SourceError(
+            f"federal_register has {count} documents on {query.term} for one year, at {url}. "
+            f"Expected no more than {MOST_RESULTS}. Watch a narrower term."
+        )
     found = _results(answer, url) if count else []
     page = 1
     while len(found) < count and page * PER_PAGE < count:

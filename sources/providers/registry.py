@@ -41,11 +41,7 @@ def live_source(
     progress: Progress = untracked,
     **code: str,
 ) -> LiveSource:
-    """Return the source called ``name``; one of ``BY_CODE`` takes a six-digit ``commodity``.
-
-    Raises:
-        ValueError: there is none; worded to follow "is not".
-    """
+    """Return the source called ``name``; one of ``BY_CODE`` takes a six-digit ``commodity``."""
     if name not in _MAKERS:
         raise ValueError(f"a live source ({', '.join(LIVE)})")
     module, kind = _MAKERS[name]

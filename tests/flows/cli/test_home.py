@@ -69,7 +69,7 @@ ELSEWHERE = {"config", "ingest", "restore", "serve", "up"}
 """Verbs that read nothing of the home, or bring the first of it."""
 
 REFUSED = {
-    "ingest nothing": "'nothing' is no source. Expected one of bundled, census,",
+    "ingest nothing": "'nothing' is no file and no source. Expected a downloaded file, one of",
     "ingest events none.yaml": "Cannot read none.yaml",
     "ingest figure --period 2026-10 --destination JPN --tonnes many --source x": "'many' is not a",
     "ingest comtrade --since 2150-01": "--since 2150-01 lies in the future",

@@ -194,6 +194,20 @@ def test_a_dry_run_shows_what_would_change_and_writes_nothing(
     assert "1 new row (1 policy_events)" in magnetcast(*events)[2]
 
 
+@pytest.mark.usefixtures("place")
+def test_a_file_is_told_by_its_headings_and_taken_once(magnetcast: Call, tmp_path: Path) -> None:
+    path, other = tmp_path / "korea.csv", tmp_path / "other.csv"
+    path.write_text("year,hsCd,statCd,impWgt\n2026.08,8505111000,CN,21500\n", encoding="utf-8")
+    other.write_text("a,b\n1,2\n", encoding="utf-8")
+
+    first, again, refused = (magnetcast("ingest", str(file)) for file in (path, path, other))
+
+    assert "korea_customs: Korea's imports by item and country" in " ".join(first[2].split())
+    assert stored(source="korea_customs")["value"].tolist() == [21.5]
+    assert "nothing new in korea.csv" in again[2]
+    assert "No line of headings in the first 15 of other.csv" in refused[2]
+
+
 @pytest.mark.usefixtures("at_providers")
 def test_a_check_asks_for_one_month_and_states_what_works(
     magnetcast: Call, providers: Providers

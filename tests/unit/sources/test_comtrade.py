@@ -19,7 +19,7 @@ from store.facts.batch import FileRows
 from store.settings import Settings
 from tests.providers.answers import Answer, Call, Fault
 from tests.providers.comtrade import ComtradeWorld
-from tests.providers.server import PATIENT, Providers, small_world
+from tests.providers.server import PATIENT, Providers
 from tests.providers.world import World
 
 NOW = pd.Timestamp("2026-11-25T12:00", tz="UTC")
@@ -136,28 +136,23 @@ class TestWithoutKey:
 
 
 class TestCuts:
-    def test_a_preview_of_500_rows_is_asked_for_in_parts(self, tmp_path: Path) -> None:
-        world = small_world().comtrade
-        world = replace(world, last="2024-01", partners=200, splits=True)
-        with Providers(World(comtrade=world)) as providers:
-            settings = Settings(home=tmp_path, **providers.urls())
-
-            file = exports(settings, "2024-01")
-
-            calls = [call.params.get("partnerCode", ("",))[0] for call in data_calls(providers)]
-        assert len(calls) == 3
-        assert calls[0] == ""
-        assert not set(calls[1].split(",")) & set(calls[2].split(","))
-        tonnes = rows_of(file, "net_weight_t")
-        assert (tonnes.drop("WLD").groupby("period_from").sum() - tonnes["WLD"]).abs().max() < 1e-6
-
-    def test_an_answer_that_stays_cut_is_refused(self, tmp_path: Path) -> None:
-        world = ComtradeWorld(first="2024-01", last="2024-01", partners=30, most_rows=0)
+    def test_a_cut_answer_is_asked_for_in_fewer_months_and_refused_for_one(
+        self, tmp_path: Path
+    ) -> None:
+        world = ComtradeWorld(first="2024-01", last="2024-02", partners=30, most_rows=40)
         with Providers(World(comtrade=world)) as providers:
             settings = Settings(home=tmp_path, comtrade_key=SecretStr(KEY), **providers.urls())
 
-            with pytest.raises(SourceError, match="cuts its answer for one month and partner"):
+            file = exports(settings, "2024-01", "2024-02")
+
+            assert [call.many("period") for call in data_calls(providers)] == [
+                ["202401", "202402"], ["202401"], ["202402"],
+            ]  # fmt: skip
+            world.most_rows = 0
+            with pytest.raises(SourceError, match="cuts its answer for one month"):
                 exports(settings, "2024-01")
+        tonnes = rows_of(file, "net_weight_t")
+        assert (tonnes.drop("WLD").groupby("period_from").sum() - tonnes["WLD"]).abs().max() < 1e-6
 
 
 class TestRows:

@@ -92,27 +92,12 @@ class TestRegister:
         assert third["terms"] == ['"8505.11"', '"neodymium-iron-boron"', '"rare earth magnets"']
         assert third["effective_on"] == "2025-02-01"
 
-    def test_more_than_2000_documents_are_asked_for_in_slices_of_days(
-        self, providers: Providers, live_settings: Settings
-    ) -> None:
-        days = pd.date_range("2026-01-01", "2026-01-31").strftime("%Y-%m-%d")
-        providers.world.policy.documents = [document(i, days[i % 31]) for i in range(2_500)]
-
-        rows = register(live_settings, MonthRange.of("2026-01"))
-
-        assert len(rows) == 2_500
-        firsts = {
-            call.one("conditions[publication_date][gte]")
-            for call in providers.asked("federal_register")
-        }
-        assert firsts == {"2026-01-01", "2026-01-17"}
-
-    def test_a_day_of_too_many_is_refused(
+    def test_a_year_of_too_many_is_refused(
         self, providers: Providers, live_settings: Settings
     ) -> None:
         providers.world.policy.documents = [document(i, "2026-01-05") for i in range(2_001)]
 
-        with pytest.raises(SourceError, match=r"2001 documents.*for one day.*narrower term"):
+        with pytest.raises(SourceError, match=r"2001 documents.*for one year.*narrower term"):
             register(live_settings, MonthRange.of("2026-01"))
 
     def test_what_is_shown_ahead_of_its_day_waits(

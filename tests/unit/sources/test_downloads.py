@@ -1,0 +1,158 @@
+"""Files that a browser gives: known by their headings, read to the kilogram, or refused."""
+
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import xlsxwriter
+
+from sources.bundled.release_calendar import ReleaseCalendar
+from sources.checks import objections
+from sources.providers.customs import CustomsDownload
+from sources.providers.downloads import download, month_in
+from store.errors import DataError
+from store.schema.frame_schemas import validate
+from store.schema.frames import typed_frame
+
+NOW = pd.Timestamp("2026-11-25T12:00", tz="UTC")
+
+MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()  # noqa: SIM905
+JAPAN = (
+    "Exp or Imp,Year,HS,Country,Unit1,Unit2,Quantity1-Year,Quantity2-Year,Value-Year,"
+    + ",".join(f"Quantity1-{month},Quantity2-{month},Value-{month}" for month in MONTHS)
+    + "\n2,2026,'850511000',105,  ,KG,0,0,0,"
+    + ",".join(f"0,{350_123 if month == 'Aug' else 0},0" for month in MONTHS)
+)
+COMTRADE = (
+    "typeCode,freqCode,period,reporterCode,reporterDesc,flowCode,partnerCode,partnerDesc,"
+    "partner2Code,cmdCode,customsCode,motCode,qtyUnitCode,qty,netWgt,primaryValue\n"
+    "C,M,202608,156,China,X,842,USA,0,850511,C00,0,8,512345,512345,28179000,\n"
+    "C,M,202608,156,China,X,842,USA,0,850511,C00,2100,8,5,5,9,\n"
+    "C,M,202608,156,China,X,792,T\xfcrkiye,0,850511,C00,0,8,,,77000,\n"
+    "C,A,2025,156,China,X,842,USA,0,850511,C00,0,8,1,1,1,\n"
+)
+EUROSTAT = (
+    "DATAFLOW,LAST UPDATE,freq,reporter,partner,product,flow,indicators,TIME_PERIOD,OBS_VALUE\n"
+    "ESTAT:DS-045409(1.0),x,M,DE,CN,85051110,1,QUANTITY_IN_100KG,2026-08,4010.02\n"
+    "ESTAT:DS-045409(1.0),x,M,DE,CN,85051110,1,VALUE_IN_EUROS,2026-08,20050100\n"
+    "ESTAT:DS-045409(1.0),x,M,DE,JP,85051110,1,VALUE_IN_EUROS,2026-08,5\n"
+)
+BROWSER = EUROSTAT.replace(
+    ",DE,CN,85051110,1,Q", ",DE:Germany,CN:China,85051110:Magnets,1:IMPORT,Q"
+)
+KOREA = (
+    "<response><body><items><item><year>총계</year><hsCd>-</hsCd><statCd>-</statCd>"
+    "<impWgt>9</impWgt></item><item><year>2026.08</year><hsCd>8505111000</hsCd><statCd>CN</statCd>"
+    "<impWgt>21500</impWgt></item></items></body></response>"
+)
+UK = (
+    '{"value": [{"MonthId": 202608, "FlowTypeId": 3, "CommodityId": 85051110, "CountryId": 720,'
+    ' "PortId": 1, "Value": 9, "NetMass": 1500}, {"MonthId": 202608, "FlowTypeId": 3,'
+    ' "CommodityId": 85051110, "CountryId": 720, "PortId": 2, "Value": 9, "NetMass": 2000}]}'
+)
+TAIWAN = (
+    "進出口別,日期,貨品號列,國家,重量(公斤)\n"
+    "進口,115年08月,8505.11.00.00-1,中國大陸,43210\n"
+    "出口,115年08月,8505.11.00.00-1,中國大陸,1\n"
+)
+CENSUS = (
+    "District-level Imports\n\nCommodity,Country,Time,Customs Value (Gen) ($US),Quantity 1 (Gen)\n"
+    '8505110070 Sintered NdFeB,China,August 2026,"28,179,000","512,345"\n'
+    '8505110070 Sintered NdFeB,China,2026,"28,179,000","512,345"\n'
+)
+EXPORTS = (
+    "850511 USA net_weight_t 512.345, 850511 USA value_musd 28.179, 850511 TUR value_musd 0.077"
+)
+IMPORTS = EXPORTS.replace("net_weight_t", "mirror_import_t").replace("value_m", "mirror_import_m")
+GERMANY = "CN85051110 DEU mirror_import_t 401.002, CN85051110 DEU mirror_import_meur 20.0501"
+MIRROR = re.sub(r",156,China,X,(\d+,[^,]+)", r",\1,M,156,China", COMTRADE)
+FILES = {
+    "TradeData.csv": (COMTRADE.encode("latin-1"), EXPORTS),
+    "mirror.csv": (MIRROR.encode("latin-1"), IMPORTS),
+    "eurostat.csv": (EUROSTAT.encode(), GERMANY),
+    "browser.csv": (BROWSER.encode(), GERMANY),
+    "census.csv": (CENSUS.encode(), IMPORTS.rpartition(",")[0].replace("850511", "US8505110070")),
+    "japan.csv": (JAPAN.encode(), "JP850511000 JPN mirror_import_t 350.123"),
+    "korea.xml": (KOREA.encode(), "KR8505111000 KOR mirror_import_t 21.5"),
+    "uk.json": (UK.encode(), "GB85051110 GBR mirror_import_t 3.5"),
+    "taiwan.csv": (TAIWAN.encode("big5"), "TW8505110000 TWN mirror_import_t 43.21"),
+}
+
+
+def save(path: Path, content: bytes) -> Path:
+    path.write_bytes(content)
+    return path
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_is_known_by_its_headings_and_read_to_the_kilogram(
+    tmp_path: Path, name: str
+) -> None:
+    content, expected = FILES[name]
+
+    found = download(save(tmp_path / name, content), NOW)
+
+    assert found is not None
+    info, file = found
+    rows = validate(file.tables["observations"], "observations", where="test")
+    told = rows[["commodity", "destination", "measure", "value"]].round(6).astype(str)
+    assert set(told.agg(" ".join, axis=1)) == set(expected.split(", "))
+    assert set(rows["period_from"]) == {pd.Timestamp("2026-08-01")}
+    assert (rows["available_at"] > pd.Timestamp("2026-09-01", tz="UTC")).all()
+    assert (rows["available_at"] <= NOW).all()
+    assert file.asked.endswith(f", in {name}")
+    assert objections(file, known=typed_frame([], "observations"), info=info, now=NOW) == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "message"),
+    [
+        ("japan.csv", b"2,2026,", b"1,2026,", "no such line: 1 lines: another exp or imp"),
+        ("japan.csv", b"850511000", b"850519000", "no such line: 1 lines: other goods"),
+        ("korea.xml", b">CN<", b">JP<", "1 lines: another statcd.*Ask the site for those"),
+        ("korea.xml", b"</response>", b"", "korea.xml cannot be read.*Expected a whole file"),
+        ("uk.json", b"}]}", b"}", "uk.json cannot be read"),
+        ("census.csv", b'"512,345"', b"many", "2 bad rows|1 bad row.*'many' is not a plain number"),
+        ("census.csv", b"China", b"Japan", "2 lines: another country"),
+    ],
+)
+def test_what_holds_nothing_of_ours_is_refused_with_what_to_do(
+    tmp_path: Path, name: str, old: bytes, new: bytes, message: str
+) -> None:
+    content = FILES[name][0].replace(old, new)
+
+    with pytest.raises(DataError, match=message):
+        download(save(tmp_path / name, content), NOW)
+
+
+@pytest.mark.parametrize("text", ["2026", "2026.8", "총계", "202613", "Total 2026", ""])
+def test_what_is_no_single_month_or_no_table_of_these_is_none(tmp_path: Path, text: str) -> None:
+    assert month_in(text) == ""
+    assert download(save(tmp_path / "a.csv", f"<html>\n{text}\n".encode()), NOW) is None
+
+
+CUSTOMS = [
+    ["数据年月", "商品编码", "贸易伙伴名称", "第一数量", "第一计量单位", "美元"],
+    ["202608", "85051110", "美国", 512345, "千克", 28179000],
+]
+
+
+def test_customs_are_read_from_a_workbook_and_with_semicolons(tmp_path: Path) -> None:
+    book = xlsxwriter.Workbook(tmp_path / "export.xlsx")
+    sheet = book.add_worksheet()
+    for number, cells in enumerate(CUSTOMS):
+        sheet.write_row(number, 0, cells)
+    book.close()
+    text = "\n".join(";".join(map(str, cells)) for cells in CUSTOMS)
+    save(tmp_path / "export.csv", text.encode())
+    cut = save(tmp_path / "cut.xlsx", (tmp_path / "export.xlsx").read_bytes()[:900])
+
+    def load(name: str) -> pd.DataFrame:
+        source = CustomsDownload(tmp_path / name, ReleaseCalendar({}), NOW, "export")
+        return source.load().tables["observations"]
+
+    pd.testing.assert_frame_equal(load("export.xlsx"), load("export.csv"))
+    assert load("export.csv")["value"].tolist() == [512.345, 28.179]
+    with pytest.raises(DataError, match=r"cut.xlsx is no workbook that can be read"):
+        load(cut.name)
