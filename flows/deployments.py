@@ -9,7 +9,6 @@ not those of its flow. Times are Beijing's: China's customs publish detail by de
 from typing import Annotated, Any, Final, Literal
 
 import httpx
-import pandas as pd
 from prefect import Flow, flow, serve
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.deployments.runner import RunnerDeployment
@@ -25,7 +24,7 @@ from flows.cli.run_commands import run_tables_and_tell
 from flows.clock import utc_now, utc_today
 from flows.context.console import echo
 from flows.context.prefect_runs import show_messages
-from flows.context.recipes import RecipeRequest, magnets_recipe
+from flows.context.recipes import with_given
 from flows.context.stores import single_writer
 from flows.ingest.ingest import ingest_exclusively
 from flows.ingest.sources import live, months_to_fetch
@@ -147,13 +146,6 @@ def check() -> None:
         raise DataError("\n".join(f"{one.alarm}: {one.message}" for one in health.alarms))
 
 
-def _spec(
-    settings: Settings, as_of: pd.Timestamp, file: str | None, given: dict[str, float] | None
-) -> ModelSpec:
-    asked = RecipeRequest(file, [f"{name}={value}" for name, value in (given or {}).items()])
-    return magnets_recipe(settings, as_of, asked).spec
-
-
 @flow(name="scheduled-backtest", retries=1, retry_delay_seconds=900, **OFTEN)
 def backtest_week(
     as_of: Day | None = None,
@@ -163,7 +155,7 @@ def backtest_week(
     """Backtest on what is known, and keep the scores; parameters are those of the verb."""
     settings, known_by = Settings(), moment(as_of)
     with single_writer(settings):
-        backtest(settings, known_by, _spec(settings, known_by, recipe, set))
+        backtest(settings, known_by, with_given(settings, known_by, set or {}, recipe))
 
 
 @flow(name="training", **OFTEN)
@@ -175,7 +167,7 @@ def train_model(
     """Train, register and promote by the gate, as the verb does; whenever a person asks."""
     settings, known_by = Settings(), moment(as_of)
     with single_writer(settings):
-        train(settings, known_by, spec=_spec(settings, known_by, recipe, set))
+        train(settings, known_by, spec=with_given(settings, known_by, set or {}, recipe))
 
 
 @flow(name="scheduled-backup", retries=2, retry_delay_seconds=900, **OFTEN)

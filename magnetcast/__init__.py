@@ -1,8 +1,6 @@
 """The public Python API: ``import magnetcast as mc``.
 
-Public: :func:`panel`, :func:`features`, :func:`forecast`, :func:`backtest`, :func:`scenario`,
-:func:`explain`, :class:`Forecaster`.
-Private: everything else. Not here: any computation.
+Public: what ``__all__`` names. Private: everything else. Not here: any computation.
 """
 
 from importlib import import_module
@@ -10,6 +8,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from flows.context.library_defaults import set_defaults
+from store.errors import DataError
 
 if TYPE_CHECKING:
     from flows.panels.forecaster import Forecaster
@@ -21,16 +20,25 @@ if TYPE_CHECKING:
         panel,
         scenario,
     )
+    from magnetcast.versions import compare, promote, train
 
 __all__ = [
+    "DataError",
     "Forecaster",
     "backtest",
+    "compare",
     "explain",
     "features",
     "forecast",
     "panel",
+    "promote",
     "scenario",
+    "train",
 ]
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]
 
 
 def __getattr__(name: str) -> object:
@@ -44,4 +52,5 @@ def __getattr__(name: str) -> object:
         from flows.panels.forecaster import Forecaster  # noqa: PLC0415 - MLflow takes seconds
 
         return Forecaster
-    return getattr(import_module(f"{__name__}.reads"), name)
+    place = "versions" if name in {"compare", "promote", "train"} else "reads"
+    return getattr(import_module(f"{__name__}.{place}"), name)

@@ -18,12 +18,13 @@ import yaml
 from flows.analysis.explain import changes, why
 from flows.analysis.scenarios import scenario_snapshot
 from flows.cli.options import moment, publication_moment
+from flows.context.recipes import with_given
 from flows.context.stores import store_of
 from flows.context.workspace import Workspace, open_workspace
 from flows.ingest.ingest import ingest_if_empty
 from flows.publishing.published_forecasts import ExplainRequest
 from flows.training.predict import forecast as forecast_in
-from flows.training.predict import forecast_with
+from flows.training.predict import forecast_with, trial_forecast
 from models.evaluation.backtest import backtest_evidence
 from models.forecasting.evidence_forecaster import TrainedModel
 from models.forecasting.model_frame import rows_of
@@ -101,30 +102,43 @@ def _named(model: TrainedModel, as_of: str, asked: pd.DataFrame) -> pd.DataFrame
     return found[columns]
 
 
-def forecast(as_of: Moment = None, destinations: str | Sequence[str] | None = None) -> pd.DataFrame:
+def forecast(
+    as_of: Moment = None, destinations: str | Sequence[str] | None = None, **parameters: float
+) -> pd.DataFrame:
     """Return the forecast of an as_of; nothing is published.
 
     Args:
         as_of: Day or UTC moment.
         destinations: Code or codes, e.g. ``["USA", "DEU"]``; all if left out.
+        parameters: E.g. ``num_leaves=8``: a model trained by the champion's recipe with these
+            forecasts, and is not kept.
 
     Returns:
         One row a destination and month: destination, cutoff, period, horizon, quantiles ``p05`` to
         ``p95`` and mean in tonnes, model, status.
 
     Raises:
-        DataError: A destination is not forecast.
+        DataError: A destination is not forecast, or a parameter is none or out of its range.
     """
-    made = forecast_in(opened(as_of), None, None).table[list(FORECAST_COLUMNS)]
-    return _of_months(_of_destinations(made, destinations), "cutoff", "period")
+    at = opened(as_of)
+    if parameters:
+        spec = with_given(at.settings, at.as_of, parameters)
+        made = trial_forecast(at.settings, at.as_of, spec)
+    else:
+        made = forecast_in(at, None, None)
+    rows = _of_destinations(made.table[list(FORECAST_COLUMNS)], destinations)
+    return _of_months(rows, "cutoff", "period")
 
 
-def backtest(as_of: Moment = None, destinations: str | Sequence[str] | None = None) -> pd.DataFrame:
+def backtest(
+    as_of: Moment = None, destinations: str | Sequence[str] | None = None, **parameters: float
+) -> pd.DataFrame:
     """Return forecasts from what was known at past origins beside the actuals; keeps no scores.
 
     Args:
         as_of: Day or UTC moment: what is known by then is scored on.
         destinations: Code or codes; all if left out.
+        parameters: As of ``forecast``; the champion's recipe without.
 
     Returns:
         One row a model, destination, cutoff and month that is known by now, with quantiles, the
@@ -133,10 +147,9 @@ def backtest(as_of: Moment = None, destinations: str | Sequence[str] | None = No
     Raises:
         DataError: A destination is not forecast.
     """
-    workspace = opened(as_of)
-    found = backtest_evidence(
-        workspace.history, workspace.as_of, spec=workspace.spec, executor=workspace.executor
-    )
+    at = opened(as_of)
+    spec = with_given(at.settings, at.as_of, parameters)
+    found = backtest_evidence(at.history, at.as_of, spec=spec, executor=at.executor)
     return _of_destinations(found.cells, destinations)
 
 

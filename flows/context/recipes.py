@@ -62,6 +62,14 @@ def magnets_recipe(
     return _changed(_of_file(what.file, ModelSpec()), what)
 
 
+def with_given(
+    settings: Settings, as_of: pd.Timestamp, given: Mapping[str, float], file: str | None = None
+) -> ModelSpec:
+    """Return the magnets' choices with parameters by name laid over them."""
+    changes = [f"{name}={value}" for name, value in given.items()]
+    return magnets_recipe(settings, as_of, RecipeRequest(file, changes)).spec
+
+
 def panel_recipe(settings: Settings, asked: RecipeRequest | None = None) -> Recipe[EngineSpec]:
     """Return the recipe of the panel engine."""
     recipe = _panel_recipe(settings, asked or RecipeRequest())

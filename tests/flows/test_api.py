@@ -1,5 +1,6 @@
 """The public functions read as commands do, without a server of Prefect's."""
 
+import json
 from pathlib import Path
 
 import mlflow
@@ -8,6 +9,7 @@ import pytest
 from prefect.server.api.server import SubprocessASGIServer
 
 import magnetcast as mc
+from models.registry import registry
 from store.errors import DataError
 from store.settings import PROJECT_ROOT
 from store.vocabulary import QUANTILE_COLUMNS
@@ -101,6 +103,28 @@ def test_medians_and_their_changes_are_explained() -> None:
     assert (change["change"] == change["after_p50"] - change["before_p50"]).all()
 
 
+def test_a_parameter_makes_another_forecast_and_an_unknown_one_is_named() -> None:
+    usual, other = mc.forecast(LATER, "USA"), mc.forecast(LATER, "USA", num_leaves=16)
+
+    assert (usual["p50"] != other["p50"]).any()
+    with pytest.raises(mc.DataError, match=r"no parameter 'learing_rate'\. Did you mean"):
+        mc.backtest(LATER, learing_rate=0.1)
+
+
+@pytest.mark.slow
+def test_a_version_is_trained_compared_and_promoted_as_by_the_verbs(home: Published) -> None:
+    before = registry.champion(home.settings)
+    assert before is not None
+
+    version = mc.train(LATER, num_leaves=16)
+
+    scores = mc.compare(before.version, version)
+    assert {"A", "B", "difference"} <= set(scores.columns)
+    assert json.loads(registry.at_version(home.settings, version).parameters) == {"num_leaves": 16}
+    assert mc.promote(version, accept="a test").is_champion
+    mc.promote(before.version, accept="as it was")
+
+
 def test_an_unknown_destination_is_said_with_those_there_are() -> None:
     with pytest.raises(DataError, match=r"destinations has XXX, which are not forecast.*USA"):
         mc.forecast(LATER, destinations=["XXX"])
@@ -116,6 +140,7 @@ def test_every_public_name_is_there_and_documented() -> None:
 
     for name in mc.__all__:
         assert getattr(mc, name).__doc__
-        assert f"mc.{name}(" in page
+        assert f"mc.{name}" in page
+    assert set(mc.__all__) < set(dir(mc))
     with pytest.raises(AttributeError, match="no attribute 'fore'"):
         mc.fore  # noqa: B018

@@ -1,0 +1,55 @@
+"""Versions of the model: trained, compared and promoted, as the commands of the same names do.
+
+What is written goes to the registry of the home; nothing is published and no server started.
+"""
+
+import pandas as pd
+
+from flows.cli.options import moment
+from flows.context.recipes import with_given
+from flows.context.stores import single_writer
+from flows.ingest.ingest import ingest_if_empty
+from flows.training.compare_runs import compare_runs
+from flows.training.promote import PromotionOutcome
+from flows.training.promote import promote as promote_in
+from flows.training.train import train as train_in
+from store.settings import Settings
+
+
+def train(as_of: str | pd.Timestamp | None = None, **parameters: float) -> int:
+    """Train a model, promote it if it passes the gate, and return its version.
+
+    Args:
+        parameters: As ``--set`` takes them, laid over the champion's recipe.
+
+    Raises:
+        DataError: A parameter is none, or out of its range.
+    """
+    settings, known_by = Settings(), moment(None if as_of is None else str(as_of), option="as_of")
+    ingest_if_empty(settings)
+    with single_writer(settings):
+        return train_in(settings, known_by, spec=with_given(settings, known_by, parameters))
+
+
+def compare(a: int | str, b: int | str) -> pd.DataFrame:
+    """Return the scores of two versions or MLflow runs on the cells they share.
+
+    Returns:
+        One row a scope and metric: A, B, the difference B less A, and its bounds p05 and p95.
+    """
+    return compare_runs(Settings(), str(a), str(b)).scores
+
+
+def promote(version: int | None = None, *, accept: str | None = None) -> PromotionOutcome:
+    """Compare a version with the champion, and promote it if every rule holds.
+
+    Args:
+        version: The challenger if left out.
+        accept: Why a person promotes what a rule refuses or nothing could be compared with.
+
+    Returns:
+        ``is_champion``, and the ``decision`` with its ``table`` of rules.
+    """
+    settings = Settings()
+    with single_writer(settings):
+        return promote_in(settings, moment(None), version, accept)
