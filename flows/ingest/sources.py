@@ -28,7 +28,7 @@ from store.facts.writing import is_known as ingested_before
 from store.facts.writing import write_batch
 from store.schema.frames import typed_frame
 from store.settings import Settings
-from store.vocabulary import COMMODITY, HS6
+from store.vocabulary import COMMODITY, EU27, HS6, WORLD
 
 BUNDLED: Final = "in the bundled tables"
 """Place of the bundled tables, for messages."""
@@ -247,20 +247,23 @@ def _lines(place: str, file: FileRows, reasons: Sequence[str]) -> list[tuple[str
     """Return what was asked and received, then what was left out and refused, if anything."""
     named = file.file_name if file.file_name in place else f"{file.file_name} {place}"
     asked = f"{file.source}: {file.asked}" if file.asked else named
-    rest = [("  world", _sums(file)), ("  left out", file.ignored), ("  refused", reasons)]
+    rest = [("  sums", _sums(file)), ("  left out", file.ignored), ("  refused", reasons)]
     return [(asked, _came(file)), *((name, first_few(why)) for name, why in rest if why)]
 
 
 def _sums(file: FileRows) -> list[str]:
-    """Return the world of each month that is the sum of a list of all partners, to compare."""
-    rows = file.tables.get("observations")
-    if rows is None:
+    """Return what the last two months of a table by partner add up to, to compare with the site."""
+    if (rows := file.tables.get("observations")) is None:
         return []
-    is_sum = rows["note"].str.startswith(SUM_NOTE) & rows["measure"].eq("net_weight_t")
-    return [
-        f"{row.period_from:%Y-%m} {row.value:,.1f} t, {row.note}"
-        for row in rows.loc[is_sum].itertuples()
-    ]
+    is_part = rows["measure"].eq("net_weight_t") & ~rows["destination"].isin([WORLD, EU27])
+    found = []
+    for month, part in list(rows[is_part].groupby("period_from"))[-2:]:
+        largest = ", ".join(
+            f"{one.destination} {one.value:,.1f}" for one in part.nlargest(5, "value").itertuples()
+        )
+        total, count = part["value"].sum(), counted(len(part), "partner")
+        found.append(f"{month:%Y-%m} {total:,.1f} t, {SUM_NOTE} {count}, the largest {largest}")
+    return found
 
 
 def _came(file: FileRows) -> str:
