@@ -1,7 +1,9 @@
 """The app: API and pages over one live publication."""
 
+import threading
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from concurrent.futures import CancelledError
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -12,19 +14,19 @@ from service.api import scenarios
 from service.api.models import Problem
 from service.api.routes import API_PREFIX, api_router
 from service.api.scenarios import PARTS
-from service.charts.ahead import drawn_ahead
+from service.charts.drawer import Drawer
 from service.http.access import Access
 from service.http.limits import RequestLimits, ServiceMetrics
 from service.http.replies import add_problem_handlers
 from service.language.addresses import LanguageOfRequests
 from service.live.health import Examine, HealthCache, StoreMetrics
-from service.live.live import LivePublication, Warm
+from service.live.live import LivePublication
 from service.live.publication import Recent
 from service.queries.needs import SHIPPING_DAYS, Days
 from service.scenarios import ScenarioEngine, ScenarioPool
 from service.state import State
-from service.web.render import compiled, error_page
-from service.web.routes import page_router, warm
+from service.web.render import compile_templates, error_page
+from service.web.routes import page_router
 
 VERSION: Final = "1"
 
@@ -58,26 +60,26 @@ def create_app(
     *,
     what_if: ScenarioEngine | None = None,
     examine: Examine | None = None,
-    prerender: Warm | None = warm,
+    prepare: bool = True,
 ) -> FastAPI:
     """Return the app; it reads the store at the start and follows its changes until the end.
 
     Args:
         examine: Checks the health of the installation; None turns the status off.
-        prerender: Draws the most requested charts in advance; None draws them on request.
+        prepare: Does ahead what the first reader would wait for.
     """
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        draw = prerender and drawn_ahead(
-            prerender, live.engine, live.meanings, live.clock, meanwhile=compiled
-        )
-        live.start(draw)
+        live.start()
+        if prepare:
+            threading.Thread(target=_prepare, args=[drawer], daemon=True).start()
         if pool is not None:
             pool.start(lambda: live.publication)
         yield
         if pool is not None:
             pool.stop()
+        drawer.stop()
         live.stop()
 
     app = FastAPI(
@@ -90,6 +92,7 @@ def create_app(
         docs_url=None,
         redoc_url=None,
     )
+    drawer = Drawer()
     pool = None if what_if is None else ScenarioPool(what_if)
     metrics = ServiceMetrics(lambda: 0 if pool is None else pool.waiting)
     metrics.registry.register(StoreMetrics(lambda: live.publication, live.clock))
@@ -97,7 +100,7 @@ def create_app(
     health = None if examine is None else HealthCache(examine, live.clock)
     app.state.shared = State(
         live, access, metrics, pool, Recent(RECENT_PAGES), health,
-        rules.shipping, rules.contact,
+        rules.shipping, rules.contact, drawer,
     )  # fmt: skip
     app.include_router(api_router())
     app.include_router(page_router())
@@ -111,6 +114,12 @@ def create_app(
     )
     app.openapi = lambda: _documentation(app, rules)  # type: ignore[method-assign]  # FastAPI's own way
     return app
+
+
+def _prepare(drawer: Drawer) -> None:
+    compile_templates()
+    with suppress(CancelledError):  # where the service ends before
+        drawer.library()
 
 
 def _documentation(app: FastAPI, rules: Rules) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import Depends, Query, Request
 from starlette.concurrency import run_in_threadpool
 
+from service.charts.drawer import Drawer
 from service.errors import NoAnswerError
 from service.http.access import Access, from_own_page
 from service.http.limits import ServiceMetrics
@@ -35,6 +36,7 @@ class State:
     """Days from clearance in China to arrival, by destination."""
     contact: str = ""
     """Whom readers may ask; empty where the operator named nobody."""
+    drawer: Drawer = field(default_factory=Drawer)
 
 
 async def state_of(request: Request) -> State:

@@ -1,27 +1,32 @@
 """An attribution as sentences that a planner can quote, a chart, and a page of text."""
 
+import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
 import pandas as pd
-from matplotlib.artist import Artist
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
 
 from flows.context.output import write_result
 from models.event_study import HIT, OTHERS, Attribution
-from service.charts.canvas import COLOURS, cut, png
-from service.charts.fan_charts import (
-    axis_day,
-    dots,
-    month_days,
-    plot_dots,
-    plot_months,
-    quiet_tonnes,
+from service.charts.chart import (
+    COLOURS,
+    Mark,
+    Spec,
+    amount,
+    config,
+    field,
+    ink,
+    instant,
+    layer,
+    legend_layer,
+    middle,
+    time_axis,
+    tonnes_axis,
+    wrapped,
 )
+from service.charts.fan_chart import dot_layers, month_layers
+from service.charts.stills import still
 from service.wording import name_of, percent, signed_tonnes, tonnes
 from store.errors import first_few
 from store.publications.basis import STDERR_BAND
@@ -260,76 +265,89 @@ def _markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def attribution_png(found: Attribution) -> bytes:
     """Draw the months over the path without the event, and below what is missing, summed up."""
-    return png(_draw, found)
-
-
-def _draw(found: Attribution) -> Figure:
     names = found.main(_SHOWN)
-    figure = Figure(figsize=(3.1 * len(names) + 0.55, 6.9))
-    grid = figure.subplots(2, len(names), squeeze=False, sharex="col", height_ratios=(3, 2))
-    figure.subplots_adjust(left=0.07, right=0.99, top=0.85, bottom=0.14, wspace=0.26, hspace=0.2)
-    for column, name in enumerate(names):
-        _draw_path(grid[0, column], found, name)
-        _draw_sum(grid[1, column], found, name)
-    grid[0, 0].set_ylabel("tonnes a month")
-    grid[1, 0].set_ylabel("missing since then, tonnes")
-    title = f"{found.act.event_id}: with it and without it"
-    figure.text(0.01, 0.97, title, fontsize=13.5, fontweight="bold", va="center")
-    about = cut(f"Announced {found.act.announced:%-d %B %Y}. {found.act.summary}", width=160)
-    figure.text(0.01, 0.93, about, fontsize=9, va="center", color=COLOURS["muted"])
-    figure.legend(handles=_legend(), loc="lower left", ncols=4, frameon=False, fontsize=8.5)
-    return figure
-
-
-def _draw_path(axes: Axes, found: Attribution, name: str) -> None:
-    """Draw past months, by how each is known, over the path without the event and its band."""
-    rows = _rows(found, name)
-    days = month_days(rows)
-    if rows["without_p10"].notna().all():
-        axes.fill_between(
-            days, rows["without_p10"], rows["without_p90"], color=COLOURS["band80"], lw=0, zorder=1
-        )
-    axes.plot(days, rows["without_p50"], color=COLOURS["median"], lw=2, zorder=3)
-    past = found.past.loc[found.past["destination"] == name]
-    months = past if len(past) else _as_panel(rows)
-    plot_months(axes, months)
-    plot_dots(axes, months, size=3.8)
-    _mark_event(axes, found)
-    axes.set_ylim(0.0, None)
-    axes.set_title(_title(name), loc="left", fontsize=10.5, fontweight="bold")
-
-
-def _draw_sum(axes: Axes, found: Attribution, name: str) -> None:
-    """Draw what is missing since the event, cumulated, with its placebo band."""
-    rows = _rows(found, name)
-    days, low, high = month_days(rows), rows["cumulated_p10"], rows["cumulated_p90"]
-    axes.fill_between(days, low, high, color=COLOURS["past"], lw=0, zorder=1)
-    axes.plot(days, low, days, high, color=COLOURS["faint"], lw=0.8, zorder=2)
-    axes.plot(days, rows["cumulated_t"], color=COLOURS["restrictive"], lw=2, zorder=3)
-    axes.axhline(0.0, color=COLOURS["ink"], lw=0.9, zorder=2.5)
-    _mark_event(axes, found)
-    firsts = pd.date_range(found.past["period"].min(), rows["period"].max() + "-01", freq="MS")
-    ticks = [first for first in firsts if first.month in (1, 7)]
-    axes.set_xticks([axis_day(one) for one in ticks], [f"{one:%b}\n{one:%Y}" for one in ticks])
-    axes.set_xlim(axis_day(firsts[0]), axis_day(firsts[-1] + pd.DateOffset(months=1)))
-
-
-def _mark_event(axes: Axes, found: Attribution) -> None:
-    day = axis_day(found.act.announced.tz_localize(None))
-    axes.axvline(day, color=COLOURS["restrictive"], lw=1.0, ls=(0, (1, 2)), zorder=2)
-    quiet_tonnes(axes, most_ticks=6)
-
-
-def _legend() -> list[Artist]:
-    return [
-        dots("observed", [], [], label="observed month"),
-        dots("derived", [], [], label="derived from other figures"),
-        Patch(color=COLOURS["doubt"], label=f"estimated (±{STDERR_BAND} std. errors)"),
-        Line2D([], [], color=COLOURS["median"], lw=2, label="path without the event"),
-        Patch(color=COLOURS["band80"], label="80% band of the forecast"),
-        Line2D([], [], color=COLOURS["restrictive"], lw=2, label="missing against the path"),
-        Patch(fc=COLOURS["past"], ec=COLOURS["faint"], label="80% band from placebo dates"),
+    firsts = pd.date_range(found.past["period"].min(), found.table["period"].max(), freq="MS")
+    span = instant(firsts[0]), instant(firsts[-1] + pd.DateOffset(months=1))
+    x = time_axis(ticks=6, domain=[{"expr": str(edge)} for edge in span])
+    paths = [_path(found, name, x) for name in names]
+    paths[0]["layer"].append(legend_layer(_LEGEND))
+    columns = [
+        {"vconcat": [path, _sum(found, name, x)], "spacing": 14}
+        for name, path in zip(names, paths, strict=True)
     ]
+    about = f"Announced {found.act.announced:%-d %B %Y}. {found.act.summary}"
+    description = {
+        "title": {
+            "text": f"{found.act.event_id}: with it and without it",
+            "subtitle": wrapped(about, 48 * len(names)),
+        },
+        "hconcat": columns,
+        "resolve": {"scale": {"color": "independent"}},
+        "config": config(),
+    }
+    return still(json.dumps(description), "png", (COLOURS,))
+
+
+def _path(found: Attribution, name: str, x: Spec) -> Spec:
+    """Return past months, by how each is known, over the path without the event and its band."""
+    rows = [
+        {"t": middle(pd.Timestamp(row["period"])), **_levels(row, "without", "p10", "p50", "p90")}
+        for _, row in _rows(found, name).iterrows()
+    ]
+    past = found.past.loc[found.past["destination"] == name]
+    months = past if len(past) else _as_panel(_rows(found, name))
+    band = {"type": "area", "fill": ink("band80")}
+    line = {"type": "line", "stroke": ink("median"), "strokeWidth": 2}
+    layers = [
+        layer(band, rows, x=x, y=tonnes_axis("p10"), y2={"field": "p90"}),
+        layer(line, rows, x=x, y=field("p50")),
+        *month_layers(months),
+        *dot_layers(months, 24),
+    ]
+    return _panel(found, layers, x, _title(name), 200)
+
+
+def _sum(found: Attribution, name: str, x: Spec) -> Spec:
+    """Return what is missing since the event, cumulated, with its placebo band."""
+    rows = [
+        {"t": middle(pd.Timestamp(row["period"])), **_levels(row, "cumulated", "p10", "t", "p90")}
+        for _, row in _rows(found, name).iterrows()
+    ]
+    edge = {"color": ink("faint"), "strokeWidth": 0.8}
+    band = {"type": "area", "fill": ink("past"), "line": edge}
+    line = {"type": "line", "stroke": ink("restrictive"), "strokeWidth": 2}
+    layers = [
+        layer(band, rows, x=x, y=tonnes_axis("p10"), y2={"field": "p90"}),
+        layer({"type": "rule", "stroke": ink("ink")}, [{"y": 0}], y=field("y")),
+        layer(line, [{**row, "y": row["t_"]} for row in rows], x=x, y=field("y")),
+    ]
+    return _panel(found, layers, x, "Missing since then, tonnes", 130)
+
+
+def _levels(row: pd.Series, of: str, *names: str) -> dict[str, float | None]:
+    return {"t_" if name == "t" else name: amount(row[f"{of}_{name}"]) for name in names}
+
+
+def _panel(found: Attribution, layers: list[Spec], x: Spec, title: str, height: int) -> Spec:
+    mark = {"type": "rule", "stroke": ink("restrictive"), "strokeDash": (1, 2)}
+    layers.append(layer(mark, [{"t": instant(found.act.announced)}], x=x))
+    return {
+        "title": {"text": title, "fontSize": 12},
+        "width": 210,
+        "height": height,
+        "layer": layers,
+    }
+
+
+_LEGEND: Final = (
+    Mark("observed month", "circle", ink("history"), ink("history")),
+    Mark("derived from other figures", "circle", ink("history"), ink("paper")),
+    Mark(f"estimated (±{STDERR_BAND} std. errors)", "square", fill=ink("doubt")),
+    Mark("path without the event", "line", ink("median")),
+    Mark("80% band of the forecast", "square", fill=ink("band80")),
+    Mark("missing against the path", "line", ink("restrictive")),
+    Mark("80% band from placebo dates", "square", ink("faint"), ink("past")),
+)
 
 
 def _rows(found: Attribution, name: str) -> pd.DataFrame:

@@ -76,10 +76,7 @@ class ReportInput:
 
 
 HISTORY_MONTHS: Final = 30
-"""Months of history drawn before the end of the cutoff month."""
-
-PHONE_MONTHS: Final = 7
-"""The same on a phone."""
+"""Months of history shown at first before the end of the cutoff month."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +101,6 @@ class Fan:
     """How often the band held in the backtest, by horizon group; none without one."""
     sums: tuple[Coverage, ...] = ()
     """The same of three months taken together."""
-    months_before: int = HISTORY_MONTHS
-    """Months drawn before the end of the cutoff month."""
 
     @property
     def published_later(self) -> "pd.Series[float]":
@@ -115,18 +110,7 @@ class Fan:
 
     @property
     def start(self) -> pd.Timestamp:
-        return self.cutoff_end - pd.DateOffset(months=self.months_before)
-
-    def for_phones(self) -> "Fan":
-        """Return the same with few months of history, so that the forecast has most of the room."""
-        few = replace(self, months_before=PHONE_MONTHS)
-        return replace(
-            few,
-            history=self.history.loc[self.history["period"].ge(few.start)],
-            earlier=tuple(rows.loc[rows["period"].ge(few.start)] for rows in self.earlier),
-            markers=tuple(marker for marker in self.markers if marker.when >= few.start),
-            steps=tuple(step for step in self.steps if step.when >= few.start),
-        )
+        return self.cutoff_end - pd.DateOffset(months=HISTORY_MONTHS)
 
     @property
     def end(self) -> pd.Timestamp:
@@ -174,7 +158,7 @@ def make_fan(report: ReportInput, destination: str) -> Fan:
         destination=destination,
         as_of=report.as_of_date,
         cutoff_end=report.cutoff_end,
-        history=history[history["period"].between(start, report.cutoff_end, inclusive="left")],
+        history=history[history["period"] < report.cutoff_end],
         forecast=forecast,
         later=history[history["period"] >= report.cutoff_end],
         markers=tuple(markers),

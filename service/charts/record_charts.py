@@ -1,294 +1,430 @@
-"""Charts of what was forecast over time, and of the actuals."""
+"""Charts of a destination's record: parts of a forecast, revisions, outcomes, the backtest."""
 
+import json
 from collections.abc import Sequence
-from textwrap import fill
-from typing import Final
+from typing import Any, Final
 
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from service.charts.canvas import COLOURS, svg
+from models.evaluation.scores import HORIZON_GROUPS
+from service.charts.chart import (
+    Chart,
+    Mark,
+    Spec,
+    amount,
+    chart,
+    field,
+    ink,
+    layer,
+    middle,
+    month_names,
+    share_axis,
+    source_line,
+    time_axis,
+    tonnes_axis,
+    wrapped,
+)
 from service.charts.fan import Fan, months_ahead
-from service.charts.fan_charts import axis_day, axis_moment, dots, month_days, quiet_tonnes
-from service.language.choice import language
+from service.http.responses import Record
 from service.language.formats import dated, percentage, separated
 from service.language.phrases import gettext, ngettext
-from service.live.publication import Publication
+from service.queries.explain import steps_of
 from service.wording import name_of, signed_tonnes, tonnes
 from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
 
-_LINE: Final = 0.34
-_LETTERS: Final = 24
-_FRAME: Final = 0.55
-
-Step = tuple[str, float]
-"""Words and tonnes."""
-
-
-def waterfall_svg(start: Step, steps: Sequence[Step], end: str, *, prefix: str) -> str:
-    """Return the picture of a sum: where it starts, what is added, and where it ends."""
-    total = start[1] + sum(value for _, value in steps)
-    parts = gettext("; ").join(f"{words}: {signed_tonnes(value)} t" for words, value in steps)
-    label = gettext(
-        "Waterfall. %(start)s: %(level)s t; %(parts)s; %(end)s: %(total)s t.",
-        start=start[0],
-        level=tonnes(start[1]),
-        parts=parts,
-        end=end,
-        total=tonnes(total),
-    )
-    return svg(_draw, start, steps, (end, total), prefix=prefix, label=label)
-
-
-def _draw(start: Step, steps: Sequence[Step], end: Step) -> Figure:
-    """Draw the sums as dots and each step as a bar from where the last one ended."""
-    figure = Figure(figsize=(3.9, _FRAME + _LINE * (len(steps) + 2)), layout="constrained")
-    axes = figure.subplots()
-    _sum(axes, 0, start[1], "history")
-    reached = start[1]
-    for place, (_, value) in enumerate(steps, start=1):
-        axes.plot([reached] * 2, [place - 1, place], color=COLOURS["muted"], lw=0.8, zorder=1)
-        colour = COLOURS["easing" if value > 0 else "restrictive"]
-        axes.barh(place, value, left=reached, height=0.6, color=colour, zorder=2)
-        _write(axes, place, max(reached, reached + value), signed_tonnes(value))
-        reached += value
-    axes.plot([reached] * 2, [len(steps), len(steps) + 1], color=COLOURS["muted"], lw=0.8, zorder=1)
-    _sum(axes, len(steps) + 1, end[1], "median")
-    words = [_wrapped(text) for text, _ in (start, *steps, end)]
-    axes.set_yticks(range(len(words)), words)
-    axes.set_ylim(len(words) - 0.4, -0.6)
-    axes.use_sticky_edges = False  # else a sum at the end of a bar is cut off
-    axes.margins(x=0.16)
-    axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: separated(f"{value:,.0f}")))
-    axes.tick_params(labelsize=8, length=0)
-    axes.grid(axis="x", color=COLOURS["grid"], linewidth=0.8)
-    axes.spines["left"].set_visible(False)
-    axes.set_axisbelow(True)
-    return figure
-
-
-def _wrapped(words: str) -> str:
-    """Return words on lines that fit; those without spaces are twice as wide."""
-    return fill(words, _LETTERS if words.isascii() or " " in words.strip() else _LETTERS // 2)
-
-
-def _sum(axes: Axes, place: int, value: float, colour: str) -> None:
-    axes.plot([value], [place], marker="o", ms=7, color=COLOURS[colour], zorder=3)
-    _write(axes, place, value, f"{tonnes(value)} t")
-
-
-def _write(axes: Axes, place: int, right: float, words: str) -> None:
-    axes.annotate(
-        words, (right, place), xytext=(6, 0), textcoords="offset points", va="center", fontsize=8
-    )
-
-
+_LINE_PX: Final = 30
+_LABEL_LETTERS: Final = 26
 _MONTHS: Final = 3
 """Months ahead whose earlier forecasts are drawn."""
 
-EDGE_DAYS: Final = 20
-"""Room at both ends of the axis of publications."""
-
-
-def revisions_svg(publication: Publication, fan: Fan) -> str:
-    """Return what each publication forecast for the next months; empty where only one did.
-
-    Drawn once.
-    """
-    key = ("revisions", fan.destination, language())
-    return publication.memo.make(key, lambda: _revised(publication, fan))
-
-
-def _revised(publication: Publication, fan: Fan) -> str:
-    rows = _revisions(publication, fan)
-    if rows["as_of"].nunique() < 2:  # noqa: PLR2004 - one publication has nothing to be compared with
-        return ""
-    label = gettext(
-        "What each publication forecast for %(name)s. %(months)s",
-        name=name_of(fan.destination),
-        months=_in_words(rows),
-    )
-    prefix = f"{fan.destination}-revisions"
-    return svg(_draw_revisions, rows, prefix=prefix, label=label)
-
-
-def _revisions(publication: Publication, fan: Fan) -> pd.DataFrame:
-    """Return the forecasts of the next months by all publications, oldest first."""
-    months = [f"{period:%Y-%m}" for period in months_ahead(fan)["period"][:_MONTHS]]
-    rows = publication.published.forecasts
-    own = rows.loc[rows["destination"].eq(fan.destination) & rows["period"].isin(months)]
-    return own.sort_values(["period", "as_of"], ignore_index=True)
-
-
-def _in_words(rows: pd.DataFrame) -> str:
-    parts = []
-    for period, own in rows.groupby("period"):
-        first, last = own.iloc[0], own.iloc[-1]
-        parts.append(
-            gettext(
-                "%(month)s: %(then)s t as of %(before)s, %(now)s t as of %(after)s.",
-                month=dated(pd.Timestamp(str(period)), "long month"),
-                then=tonnes(first["p50"]),
-                before=dated(first["as_of"], "long day"),
-                now=tonnes(last["p50"]),
-                after=dated(last["as_of"], "long day"),
-            )
-        )
-    return " ".join(parts)
-
-
-def _draw_revisions(rows: pd.DataFrame) -> Figure:
-    """Draw one panel for each month: median and 80% band by day of publication."""
-    months = list(rows.groupby("period"))
-    figure = Figure(figsize=(3.6, 1.5 * len(months)), layout="constrained")
-    panels = figure.subplots(len(months), 1, squeeze=False, sharex=True).ravel()
-    days = [axis_day(moment.tz_localize(None)) for moment in sorted(rows["as_of"].unique())]
-    for axes, (period, own) in zip(panels, months, strict=True):
-        month = dated(pd.Timestamp(str(period)), "long month")
-        _draw_month(axes, own, gettext("%(month)s, tonnes", month=month))
-    shown = {days[0], days[-1]} if len(days) > _MONTHS else set(days)
-    panels[-1].set_xticks(sorted(shown))
-    panels[-1].set_xlim(days[0] - EDGE_DAYS, days[-1] + EDGE_DAYS)
-    panels[-1].set_xticklabels(
-        [dated(pd.Timestamp(day, unit="D"), "day") for day in sorted(shown)], fontsize=8
-    )
-    return figure
-
-
-def _draw_month(axes: Axes, own: pd.DataFrame, title: str) -> None:
-    days = [axis_day(moment.tz_localize(None)) for moment in own["as_of"]]
-    low, high = own["p50"] - own["p10"], own["p90"] - own["p50"]
-    axes.errorbar(
-        days, own["p50"], yerr=[low, high], color=COLOURS["median"], ecolor=COLOURS["band50"],
-        elinewidth=3, marker="o", ms=4, lw=1.2, zorder=3,
-    )  # fmt: skip
-    quiet_tonnes(axes, most_ticks=4)
-    axes.set_ylim(0.0, None)
-    axes.tick_params(labelsize=8)
-    axes.set_title(title, loc="left", fontsize=8.5, fontweight="bold")
-
+_FEWEST: Final = 2
+"""Publications that can be compared."""
 
 MOST_PATHS: Final = 12
-"""Publications drawn over the months with actuals; more hide each other."""
+"""Publications drawn over the months with figures; more hide each other."""
 
 BEFORE: Final = 6
 """Known months drawn before the first one scored."""
 
+_SAYS: Final = field("says", "nominal")
 
-def outcome_svg(publication: Publication, cells: pd.DataFrame, destination: str) -> str:
-    """Return what was forecast of one destination and its actuals; empty where nothing is scored.
+
+def waterfall(fan: Fan) -> Chart | None:
+    """Return the parts of the next month's median as a sum; None where none were published."""
+    ahead = months_ahead(fan)
+    parts = ahead["contributions"].iloc[0] if len(ahead) and "contributions" in ahead else None
+    if not isinstance(parts, str) or not parts:
+        return None
+    start, steps = steps_of(json.loads(parts))
+    month = dated(ahead["period"].iloc[0], "long month")
+    return _waterfall(fan, start, steps, gettext("forecast for %(month)s", month=month))
+
+
+def _waterfall(
+    fan: Fan, start: tuple[str, float], steps: Sequence[tuple[str, float]], end: str
+) -> Chart:
+    rows, reached = [_sum(*start)], start[1]
+    for words, moved in steps:
+        rows.append(_step(words, reached, reached + moved))
+        reached += moved
+    rows.append(_sum(end, reached))
+    y = field("what", "ordinal", sort=None, axis=_LABELS)
+    bar = {"type": "bar", "height": {"band": 0.6}}
+    layers = [  # the first has all rows, which sets their order
+        layer(
+            {"type": "text", "align": "left", "dx": 7, "clip": False}, rows,
+            y=y, x=field("right"), text=field("moved", "nominal"),
+        ),
+        layer(
+            bar, rows[1:-1], y=y, x=tonnes_axis("from", zero=False), x2={"field": "to"},
+            color=field("colour", "nominal", scale=None), tooltip=_SAYS,
+        ),
+        layer(
+            {"type": "point", "filled": True, "size": 90, "fill": ink("median")},
+            [rows[0], rows[-1]], y=y, x=field("to"), tooltip=_SAYS,
+        ),
+    ]  # fmt: skip
+    said = gettext("; ").join(f"{words}: {signed_tonnes(moved)} t" for words, moved in steps)
+    label = gettext(
+        "Waterfall. %(start)s: %(level)s t; %(parts)s; %(end)s: %(total)s t.",
+        start=start[0],
+        level=tonnes(start[1]),
+        parts=said,
+        end=end,
+        total=tonnes(reached),
+    )
+    return chart(
+        layers,
+        title=gettext(
+            "%(name)s: %(goods)s from China", name=name_of(fan.destination), goods=fan.goods
+        ),
+        about=[source_line(fan.as_of)],
+        label=label,
+        rows=[{"what": row["plain"], "tonnes": amount(row["to"] - row["from"])} for row in rows],
+        height={"step": _LINE_PX},
+    )
+
+
+_LABELS: Final = {
+    "title": None, "labelExpr": "split(datum.label, '\\n')", "labelLimit": 0, "domain": False,
+    "ticks": False,
+}  # fmt: skip
+
+
+def _sum(words: str, level: float) -> Record:
+    said = f"{tonnes(level)} t"
+    return {**_bar(words, 0.0, level, said), "right": amount(level)}
+
+
+def _step(words: str, reached: float, to: float) -> Record:
+    colour = ink("easing" if to > reached else "restrictive")
+    return {**_bar(words, reached, to, signed_tonnes(to - reached)), "colour": colour}
+
+
+def _bar(words: str, low: float, high: float, moved: str) -> Record:
+    return {
+        "what": "\n".join(wrapped(words, _LABEL_LETTERS)),
+        "plain": words,
+        "from": amount(low),
+        "to": amount(high),
+        "right": amount(max(low, high)),
+        "moved": moved,
+        "says": f"{words}: {moved}",
+    }
+
+
+def revisions(fan: Fan, forecasts: pd.DataFrame) -> Chart | None:
+    """Return what each publication forecast for the next months; None where only one did.
+
+    Publications stand side by side, however close in time: their days are names.
+    """
+    periods = [f"{period:%Y-%m}" for period in months_ahead(fan)["period"][:_MONTHS]]
+    own = forecasts.loc[forecasts["destination"].eq(fan.destination)]
+    own = own.loc[own["period"].isin(periods)].sort_values(["period", "as_of"], ignore_index=True)
+    if own["as_of"].nunique() < _FEWEST:
+        return None
+    moments = sorted(own["as_of"].unique())
+    days = [dated(moment, "day") for moment in moments]
+    names = {
+        moment: day if days.count(day) == 1 else f"{day}, {moment:%H:%M} UTC"
+        for moment, day in zip(moments, days, strict=True)
+    }
+    rows = [_revision(row, names) for row in own.to_dict("records")]
+    x = field(
+        "of", "ordinal", sort=None, axis={"title": None, "labelAngle": 0, "labelOverlap": True}
+    )
+    x |= {"scale": {"paddingInner": 0.3}}
+    offset = field("month", "nominal", sort=None)
+    colour = field(
+        "month", "nominal", sort=None, legend={"title": None, "orient": "bottom"},
+        scale={"range": [ink(name) for name in ("median", "earlier", "tariff")]},
+    )  # fmt: skip
+    layers = [
+        layer(
+            {"type": "rule", "strokeWidth": 3, "opacity": 0.5}, rows,
+            x=x, xOffset=offset, y=tonnes_axis("p10"), y2={"field": "p90"}, color=colour,
+        ),
+        layer(
+            {"type": "point", "filled": True, "size": 45, "aria": True}, rows,
+            x=x, xOffset=offset, y=field("p50"), color=colour, tooltip=_SAYS, description=_SAYS,
+        ),
+    ]  # fmt: skip
+    said = [row["says"] for row in rows]
+    label = gettext(
+        "What each publication forecast for %(name)s. %(months)s",
+        name=name_of(fan.destination),
+        months=" ".join(said),
+    )
+    return chart(
+        layers,
+        title=gettext("%(name)s, tonnes a month", name=name_of(fan.destination)),
+        about=[source_line(fan.as_of)],
+        label=label,
+        rows=[
+            {name: row[name] for name in ("as_of", "period", "p10", "p50", "p90")} for row in rows
+        ],
+        height=220,
+    )
+
+
+def _revision(row: Any, names: dict[pd.Timestamp, str]) -> Record:  # noqa: ANN401 - of a frame
+    of, month = names[row["as_of"]], dated(pd.Timestamp(row["period"]), "long month")
+    return {
+        "of": of,
+        "as_of": f"{row['as_of']:%Y-%m-%dT%H:%M:%SZ}",
+        "period": row["period"],
+        "month": month,
+        **{name: amount(row[name]) for name in ("p10", "p50", "p90")},
+        "says": gettext(
+            "%(month)s: %(now)s t as of %(after)s.", month=month, now=tonnes(row["p50"]), after=of
+        ),
+    }
+
+
+def outcome(
+    destination: str, cells: pd.DataFrame, panel: pd.DataFrame, as_of: pd.Timestamp
+) -> Chart | None:
+    """Return what was forecast of one destination and what came; None where nothing is scored.
 
     Args:
         cells: As ``service.queries.track.cells_of``, those to be drawn; not modified.
+        panel: All months known.
     """
     own = cells.loc[cells["destination"] == destination]
     if own.empty:
-        return ""
-    panel = publication.snapshot.panel
+        return None
     start = own["period"].min() - pd.DateOffset(months=BEFORE)
     known = panel.loc[panel["destination"].eq(destination) & panel["period"].ge(start)]
-    inside = int(own["inside80"].sum())
+    shown = sorted(own["as_of"].unique())[-MOST_PATHS:]
+    paths = [_outcome(row) for row in own.loc[own["as_of"].isin(shown)].to_dict("records")]
+    months = [
+        {"t": middle(row["period"]), "y": amount(row["tonnes"]), "kind": row["kind"]}
+        for row in known.to_dict("records")
+    ]
+    x, figures = time_axis(), [row for row in months if row["kind"] == "observed"]
+    layers = [
+        layer(
+            {"type": "rule", "stroke": ink("band80"), "strokeWidth": 5}, paths,
+            x=x, y=tonnes_axis("p10"), y2={"field": "p90"},
+        ),
+        layer(
+            {"type": "line", "stroke": ink("median"), "strokeWidth": 1}, paths,
+            x=x, y=field("p50"), detail=field("as_of", "nominal"),
+        ),
+        layer({"type": "line", "stroke": ink("faint")}, months, x=x, y=field("y")),
+        layer(_dot("history"), figures, x=x, y=field("y")),
+        layer(
+            {"type": "point", "shape": "cross", "filled": True, "size": 70, "angle": 45,
+             "fill": ink("restrictive")},
+            [row for row in paths if row["missed"]], x=x, y=field("y"),
+        ),
+        layer(
+            {"type": "point", "filled": True, "opacity": 0, "size": 150, "aria": True}, paths,
+            x=x, y=field("p50"), tooltip=_SAYS, description=_SAYS,
+        ),
+    ]  # fmt: skip
     label = gettext(
         "%(name)s: %(count)s forecasts of published months, %(inside)s of them within the 80%% "
         "band. The tables below have the numbers.",
         name=name_of(destination),
         count=len(own),
-        inside=inside,
+        inside=int(own["inside80"].sum()),
     )
-    return svg(
-        _draw_outcome,
-        own,
-        known,
-        name_of(destination),
-        prefix=f"{destination}-outcome",
+    names = ("as_of", "period", "p10", "p50", "p90", "tonnes")
+    return chart(
+        layers,
+        title=gettext("%(name)s, tonnes a month", name=name_of(destination)),
+        about=[source_line(as_of)],
         label=label,
+        rows=[{name: row[name] for name in names} for row in paths],
+        height=170,
     )
 
 
-def _draw_outcome(own: pd.DataFrame, known: pd.DataFrame, title: str) -> Figure:
-    figure = Figure(figsize=(3.6, 2.1), layout="constrained")
-    axes = figure.subplots()
-    for _, path in list(own.sort_values("period").groupby("as_of"))[-MOST_PATHS:]:
-        days = month_days(path)
-        axes.vlines(days, path["p10"], path["p90"], color=COLOURS["band80"], lw=5, zorder=1)
-        axes.plot(days, path["p50"], color=COLOURS["median"], marker="_", ms=6, lw=0.9, zorder=3)
-    axes.plot(month_days(known), known["tonnes"], color=COLOURS["faint"], lw=1.1, zorder=2)
-    actual = known.loc[known["kind"] == "observed"]
-    axes.add_line(dots("observed", month_days(actual), actual["tonnes"], size=3.4))
-    missed = own.loc[~own["inside80"].astype(bool)]
-    axes.plot(
-        month_days(missed), missed["tonnes"], ls="none", marker="X", ms=6,
-        mfc=COLOURS["restrictive"], mec=COLOURS["paper"], zorder=5,
-    )  # fmt: skip
-    axes.xaxis.set_major_locator(MaxNLocator(4))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda day, _: dated(axis_moment(day), "month")))
-    quiet_tonnes(axes, most_ticks=4)
-    axes.set_ylim(0.0, None)
-    axes.tick_params(labelsize=8)
-    axes.set_title(
-        gettext("%(name)s, tonnes a month", name=title), loc="left", fontsize=8.5, fontweight="bold"
+def _dot(fill: str, size: int = 34) -> Spec:
+    return {
+        "type": "point", "filled": True, "size": size, "fill": ink(fill), "stroke": ink("history"),
+    }  # fmt: skip
+
+
+def _outcome(row: Any) -> Record:  # noqa: ANN401 - of a frame
+    period = pd.Timestamp(row["period"])
+    return {
+        "t": middle(period),
+        "period": f"{period:%Y-%m}",
+        "as_of": f"{row['as_of']:%Y-%m-%d}",
+        **{name: amount(row[name]) for name in ("p10", "p50", "p90", "tonnes")},
+        "y": amount(row["tonnes"]),
+        "missed": not row["inside80"],
+        "says": _said(row, dated(row["as_of"], "day")),
+    }
+
+
+def _said(row: Any, of: str) -> str:  # noqa: ANN401 - of a frame
+    return gettext(
+        "%(month)s: %(tonnes)s t published; as of %(day)s %(p10)s to %(p90)s t were forecast.",
+        month=dated(pd.Timestamp(row["period"]), "long month"),
+        day=of,
+        **{name: tonnes(row[name]) for name in ("tonnes", "p10", "p90")},
     )
-    return figure
 
 
-def reliability_svg(cells: pd.DataFrame) -> str:
-    """Return how often months fell below each published quantile; empty without cells.
+def replay(destination: str, cells: pd.DataFrame, as_of: pd.Timestamp) -> Chart | None:
+    """Return the forecasts of one destination at past origins, and the figures.
+
+    Args:
+        cells: As ``store.publications.published.CELL_COLUMNS``; not modified.
+    """
+    own = cells.loc[cells["destination"] == destination]
+    if own.empty:
+        return None
+    cutoffs, periods = (pd.DatetimeIndex(own[name]) for name in ("cutoff", "period"))
+    own = own.assign(
+        period=periods,
+        horizon=12 * (periods.year - cutoffs.year) + periods.month - cutoffs.month,
+        inside80=own["tonnes"].between(own["p10"], own["p90"]),
+    ).sort_values(["period", "cutoff"], kind="stable")
+    groups = [
+        (first, min(last, int(own["horizon"].max())), own["horizon"].between(first, last))
+        for first, last in HORIZON_GROUPS
+    ]
+    groups = [(first, last, inside) for first, last, inside in groups if inside.any()]
+    words = [_share(first, last, own.loc[inside]) for first, last, inside in groups]
+    rows = [
+        _replayed(row, words[place])
+        for place, (*_, inside) in enumerate(groups)
+        for row in own.loc[inside].to_dict("records")
+    ]
+    choice = {"input": "select", "options": words, "name": " "}
+    label = gettext(
+        "Backtest, %(name)s. Forecasts of published months within the 80%% band: %(shares)s.",
+        name=name_of(destination),
+        shares=gettext("; ").join(words),
+    )
+    return chart(
+        [{**one, "transform": _LEAD} for one in _replay_layers(rows)],
+        title=gettext("%(name)s, tonnes a month", name=name_of(destination)),
+        about=[source_line(as_of)],
+        label=label,
+        rows=[
+            {name: row[name] for name in ("cutoff", "period", "p10", "p50", "p90", "tonnes")}
+            for row in rows
+        ],
+        height=170,
+        params=[{"name": "lead", "value": words[0], "bind": choice}],
+    )
+
+
+_LEAD: Final = ({"filter": "datum.lead == lead"},)
+
+
+def _replay_layers(rows: list[Record]) -> list[Spec]:
+    x = field("period", "ordinal", axis=month_names(), scale={"paddingInner": 0.2})
+    offset = field("cutoff", "ordinal")
+    return [
+        layer(
+            {"type": "bar", "fill": ink("band80")}, rows,
+            x=x, xOffset=offset, y=tonnes_axis("p10"), y2={"field": "p90"}, tooltip=_SAYS,
+        ),
+        layer(
+            {"type": "tick", "thickness": 2, "aria": True}, rows,
+            x=x, xOffset=offset, y=field("p50"), color=field("ink", "nominal", scale=None),
+            tooltip=_SAYS, description=_SAYS,
+        ),
+        layer(_dot("history"), rows, x=x, y=field("tonnes"), tooltip=_SAYS),
+    ]  # fmt: skip
+
+
+def _replayed(row: Any, lead: str) -> Record:  # noqa: ANN401 - of a frame
+    return {
+        "lead": lead,
+        "cutoff": str(row["cutoff"])[:7],
+        "period": f"{row['period']:%Y-%m}",
+        **{name: amount(row[name]) for name in ("p10", "p50", "p90", "tonnes")},
+        "ink": ink("median" if row["inside80"] else "restrictive"),
+        "says": _said(row, dated(pd.Timestamp(str(row["cutoff"])), "month")),
+    }
+
+
+def _share(first: int, last: int, own: pd.DataFrame) -> str:
+    return gettext(
+        "%(first)s to %(last)s months ahead: %(inside)s of %(count)s inside",
+        first=first,
+        last=last,
+        inside=separated(f"{int(own['inside80'].sum()):,}"),
+        count=separated(f"{len(own):,}"),
+    )
+
+
+def calibration(cells: pd.DataFrame, as_of: pd.Timestamp) -> Chart | None:
+    """Return how often months fell below each published quantile; None without cells.
 
     Args:
         cells: As ``service.queries.track.cells_of``; not modified.
     """
     if cells.empty:
-        return ""
-    below = [float((cells["tonnes"] <= cells[name]).mean()) for name in QUANTILE_COLUMNS]
-    pairs = zip(QUANTILES, below, strict=True)
-    words = gettext("; ").join(
+        return None
+    rows = [
+        {"level": level, "share": round(float((cells["tonnes"] <= cells[name]).mean()), 4)}
+        for name, level in zip(QUANTILE_COLUMNS, QUANTILES, strict=True)
+    ]
+    said = [
         gettext(
             "%(share)s below the %(level)s quantile",
-            share=percentage(f"{100 * share:.0f}"),
-            level=percentage(f"{100 * level:.0f}"),
+            share=percentage(f"{100 * row['share']:.0f}"),
+            level=percentage(f"{100 * row['level']:.0f}"),
         )
-        for level, share in pairs
-    )
+        for row in rows
+    ]
+    drawn = [{**row, "says": words} for row, words in zip(rows, said, strict=True)]
+    x = share_axis("level", title=gettext("chance forecast below a level"), domain=[0, 1])
+    y = share_axis("share", title=gettext("share that came below a level"), domain=[0, 1])
+    line = {"type": "line", "stroke": ink("muted"), "strokeDash": (4, 2)}
+    perfect = [{"level": 0, "share": 0}, {"level": 1, "share": 1}]
+    layers = [
+        layer(line, perfect, x=x, y=y),
+        layer({"type": "line", "stroke": ink("median")}, drawn, x=x, y=y),
+        layer(
+            {**_dot("median", 50), "aria": True}, drawn, x=x, y=y, tooltip=_SAYS, description=_SAYS
+        ),
+    ]
     label = ngettext(
         "Calibration over %(n)s forecast: %(shares)s.",
         "Calibration over %(n)s forecasts: %(shares)s.",
         len(cells),
-        shares=words,
+        shares=gettext("; ").join(said),
     )
-    return svg(_draw_reliability, below, len(cells), prefix="reliability", label=label)
-
-
-def _draw_reliability(below: list[float], count: int) -> Figure:
-    figure = Figure(figsize=(3.6, 3.2), layout="constrained")
-    axes = figure.subplots()
-    axes.plot(
-        [0, 1], [0, 1], color=COLOURS["muted"], lw=1.1, ls=(0, (4, 2)), label=gettext("perfect")
-    )
-    axes.plot(
-        QUANTILES,
-        below,
-        color=COLOURS["median"],
-        marker="o",
-        ms=5,
-        lw=1.4,
-        label=gettext("published"),
-    )
-    axes.set_xlabel(gettext("chance forecast below a level"), fontsize=8)
-    axes.set_ylabel(gettext("share that came below a level"), fontsize=8)
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter(FuncFormatter(lambda share, _: percentage(f"{100 * share:.0f}")))
-    axes.set(xlim=(0, 1), ylim=(0, 1))
-    axes.grid(color=COLOURS["grid"], linewidth=0.8)
-    axes.tick_params(labelsize=8, length=0)
-    axes.legend(frameon=False, fontsize=8, loc="upper left")
     title = ngettext(
         "Calibration, %(count)s forecast",
         "Calibration, %(count)s forecasts",
-        count,
-        count=separated(f"{count:,}"),
+        len(cells),
+        count=separated(f"{len(cells):,}"),
     )
-    axes.set_title(title, loc="left", fontsize=8.5, fontweight="bold")
-    return figure
+    legend = [
+        Mark(gettext("perfect"), "line", ink("muted"), dash=(4, 2)),
+        Mark(gettext("published"), "circle", ink("median"), ink("median")),
+    ]
+    return chart(
+        layers, title=title, about=[source_line(as_of)], label=label, rows=rows, height=240,
+        legend=legend,
+    )  # fmt: skip

@@ -4,9 +4,11 @@ Errors follow RFC 9457 for programs and are a page for people; HEAD and OPTIONS 
 every path besides its own methods.
 """
 
+import gzip
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlencode
@@ -186,11 +188,31 @@ FormQuery = Annotated[
 
 
 def reply(request: Request, answer: Answer, headers: dict[str, str] | None = None) -> Response:
-    """Return an answer, or 304 where the client has it already."""
-    headers = {"ETag": answer.etag, "Vary": "Accept, Authorization", **(headers or {})}
-    if answer.etag in tags_of(request):
+    """Return an answer, packed for whoever takes it so, or 304 where the client has it already."""
+    vary = "Accept, Accept-Encoding, Authorization"
+    headers = {"ETag": answer.etag, "Vary": vary, **(headers or {})}
+    if _is_text(answer) and "gzip" in request.headers.get("accept-encoding", ""):
+        headers |= {"ETag": f'{answer.etag[:-1]}{_PACKED}"', "Content-Encoding": "gzip"}
+    if {answer.etag, headers["ETag"]} & tags_of(request):
+        headers.pop("Content-Encoding", None)
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
-    return Response(answer.body, headers=headers, media_type=answer.media)
+    body = _packed(answer) if "Content-Encoding" in headers else answer.body
+    return Response(body, headers=headers, media_type=answer.media)
+
+
+_PACKED: Final = "-gzip"
+_WORTH_PACKING: Final = 1_000
+"""Bytes below which an answer is sent as it is."""
+
+
+def _is_text(answer: Answer) -> bool:
+    texts = ("text/", "application/json", "application/yaml", "image/svg")
+    return len(answer.body) >= _WORTH_PACKING and answer.media.startswith(texts)
+
+
+@lru_cache(maxsize=64)
+def _packed(answer: Answer) -> bytes:
+    return gzip.compress(answer.body, 5, mtime=0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,11 +15,11 @@ PARAMETER: Final = "lang"
 _OTHERS: Final = ("/api/", "/static/")
 """Addresses below these have no language."""
 
-_FILES: Final = (".csv", ".xlsx", ".png", ".yaml", "/answer.json")
-"""Files are the same in all languages."""
+_FILES: Final = (".csv", ".xlsx", ".yaml", "/answer.json")
+"""Files are the same in all languages; charts are not."""
 
 _LINK: Final = re.compile(
-    r'( href="|(?<!method="get") action="|-source=")(/(?!api/|static/)[^"#]*)'
+    r'( (?:href|src|srcset|data-chart)="|(?<!method="get") action=")(/(?!api/|static/)[^"#]*)'
 )
 _SEARCH: Final = re.compile(r'<form [^>]*method="get"[^>]*>')
 

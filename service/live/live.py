@@ -3,8 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Collection, Generator, Mapping
-from contextlib import closing
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from types import MappingProxyType
@@ -126,9 +125,6 @@ _LOG: Final = logging.getLogger("magnetcast.service")
 LOGGED_EVERY_S: Final = 60
 """Seconds between two lines in the log while a trouble lasts."""
 
-Warm = Callable[[Publication, Collection[str]], Generator[object]]
-"""Draws the most requested charts, one a step, and all of them in the languages asked for."""
-
 
 class LivePublication:
     """Holds the newest publication; readers take it whole and keep it as long as they need.
@@ -155,7 +151,6 @@ class LivePublication:
         self._publication: Publication | None = None
         self._planning: PlanningState | None = None
         self._planning_guard = threading.Lock()
-        self._warm: Warm | None = None
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self.tokens: Mapping[str, frozenset[str]] = MappingProxyType({})
@@ -163,8 +158,6 @@ class LivePublication:
         self._missing = NothingPublishedError(
             "The store has not been read yet. Expected a forecast. Try again in a moment."
         )
-        self.asked: set[str] = set()
-        """Languages in which a page was asked for."""
 
     @property
     def publication(self) -> Publication:
@@ -199,9 +192,8 @@ class LivePublication:
                 found = self._planning = PlanningState(read_planning(self.engine))
             return found
 
-    def start(self, warm: Warm | None = None) -> None:
-        """Read the store, then follow its changes; ``warm`` draws the most requested charts."""
-        self._warm = warm
+    def start(self) -> None:
+        """Read the store, then follow its changes."""
         self.refresh()
         self._thread = threading.Thread(target=self._look_after, name="refresh", daemon=True)
         self._thread.start()
@@ -232,37 +224,15 @@ class LivePublication:
         return True
 
     def _look_after(self) -> None:
-        """Refresh until stopped, and draw in between; failures are logged and tried again."""
-        drawing, due, logged = self._drawing(), 0.0, float("-inf")
-        while not self._stop.is_set():
+        """Refresh until stopped; failures are logged and tried again."""
+        logged = float("-inf")
+        while not self._stop.wait(self._refresh_s):
             try:
-                if not next(drawing):
-                    self._stop.wait(self._refresh_s)
-                if time.monotonic() >= due:
-                    self.refresh()
-                    due = time.monotonic() + self._refresh_s
+                self.refresh()
             except Exception as err:  # noqa: BLE001 - the thread must outlive any trouble
                 self.trouble = f"{type(err).__name__}: the newest state could not be read"
                 if time.monotonic() >= logged + LOGGED_EVERY_S:
                     reason = " ".join(f"{type(err).__name__}: {err}".split())
                     _LOG.warning("refresh failed (%s); the previous publication stays", reason)
                     logged = time.monotonic()
-                self._seen, drawing = None, self._drawing()
-                self._stop.wait(self._refresh_s)
-        drawing.close()
-
-    def _drawing(self) -> Generator[bool]:
-        """Draw charts a step at a time, without end; tells whether there was one to draw."""
-        drawn: tuple[Publication | None, frozenset[str]] = (None, frozenset())
-        while True:
-            publication, asked = self._publication, frozenset(self.asked)
-            is_drawn = publication is drawn[0] and asked == drawn[1]
-            if self._warm is None or publication is None or is_drawn:
-                yield False
-                continue
-            drawn = publication, asked
-            with closing(self._warm(publication, asked)) as steps:
-                for _ in steps:
-                    yield True
-                    if self._publication is not publication:
-                        break
+                self._seen = None

@@ -1,4 +1,4 @@
-"""The report on a commodity: one folder with a page, its pictures and the forecast file."""
+"""The report on a commodity: one page that opens offline, and beside it the forecast as files."""
 
 import re
 import tempfile
@@ -9,13 +9,11 @@ from typing import Final
 
 import pandas as pd
 
-from service.charts.canvas import COLOURS, DARK_COLOURS
+from service.charts.chart import COLOURS, DARK_COLOURS
 from service.charts.fan import Fan, ReportInput, make_fans
-from service.charts.fan_charts import fan_png
-from service.charts.fonts import png_language
-from service.charts.publication_charts import OVERVIEW_ALT, overview_png, overview_svg
-from service.language.choice import chosen, in_language, language
-from service.language.phrases import gettext, marked
+from service.charts.fan_chart import small_chart
+from service.language.choice import chosen
+from service.language.phrases import gettext
 from service.messages import rendered
 from service.queries.basis import basis_sentence, data_through
 from service.queries.sums import copula_of
@@ -41,7 +39,7 @@ _PAGE: Final = "index.html"
 _FILE: Final = re.compile(
     r"index\.html|(forecasts|scores|destinations)\.csv|(overview|fan_[A-Za-z0-9_-]+)\.png"
 )
-"""Every file of a report."""
+"""Every file of a report, now or before."""
 
 
 @contextmanager
@@ -92,9 +90,7 @@ __all__ = ["ReportInput", "write_report"]
 _MOST_DRAWN: Final = 16
 """Destinations drawn where they have no sections: the sums and the largest."""
 
-_LARGEST_ALT: Final = marked(
-    "Small fan charts of the largest destinations; the table above has the numbers."
-)
+_SMALL_PX: Final = 280
 _CODE: Final = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -106,9 +102,8 @@ def write_report(report: ReportInput, folder: Path) -> Path:
     same bytes.
 
     Returns:
-        The path of ``index.html``; beside it lie ``forecasts.csv``, ``scores.csv`` and, if it is
-        drawn, ``overview.png`` and, if it has sections, ``destinations.csv``, how far each is
-        published, and a ``fan_<DESTINATION>.png`` for each.
+        The path of ``index.html``; beside it lie ``forecasts.csv``, ``scores.csv`` and, if it has
+        sections, ``destinations.csv``, how far each is published.
     """
     _check_forecasts(report)
     with fresh_folder(folder) as fresh:
@@ -157,9 +152,6 @@ def _check_forecasts(report: ReportInput) -> None:
 
 def _fill(report: ReportInput, folder: Path) -> None:
     """Write every file of the report."""
-    if report.pictures:
-        with in_language(png_language()):
-            _draw(report, folder)
     table = report.forecasts[list(FORECAST_COLUMNS)]
     table.to_csv(folder / "forecasts.csv", index=False, lineterminator="\n")
     report.scores.to_csv(folder / "scores.csv", index=False, lineterminator="\n")
@@ -175,38 +167,15 @@ def _table_of(bases: Mapping[str, Basis]) -> pd.DataFrame:
     return pd.DataFrame(rows, index, columns=list(BASIS_COLUMNS))
 
 
-def _draw(report: ReportInput, folder: Path) -> None:
-    """Write the charts as pictures of their own."""
-    fans = fans_of(report)
-    for fan in fans if report.sections else ():
-        (folder / f"fan_{fan.destination}.png").write_bytes(fan_png(fan))
-    drawn, title, _ = _overview(report, fans)
-    (folder / "overview.png").write_bytes(overview_png(drawn, title=title))
-
-
-def _overview(report: ReportInput, fans: list[Fan]) -> tuple[list[Fan], str, str]:
-    """Return which small charts are drawn, their title and their alt text."""
-    if report.sections:
-        title = gettext(
-            "China's exports of %(goods)s by destination, tonnes a month", goods=report.goods
-        )
-        return fans, title, gettext(OVERVIEW_ALT)
-    title = gettext(
-        "China's exports of %(goods)s: the largest destinations, tonnes a month", goods=report.goods
-    )
-    return fans[:_MOST_DRAWN], title, gettext(_LARGEST_ALT)
-
-
 def _values(report: ReportInput, fans: list[Fan]) -> dict[str, object]:
     """Return what the template shows beside the report itself."""
     copula = copula_of(report.scores)
     outlooks = [outlook for fan in fans if (outlook := view.outlook_of(fan, copula))]
-    drawn, title, label = _overview(report, fans)
     sections = fans if report.sections else []
+    shown = (sections or fans[:_MOST_DRAWN]) if report.pictures else []
     return {
         "report": report,
         "page_language": chosen(),
-        "has_font": png_language() == language(),
         "goods": full_words_of(report.commodity, {report.commodity: report.label}),
         "count": len({outlook.destination for outlook in outlooks} - {WORLD, EU27}),
         "outlooks": outlooks,
@@ -215,7 +184,7 @@ def _values(report: ReportInput, fans: list[Fan]) -> dict[str, object]:
         if outlooks
         else gettext("No month ahead is forecast."),
         "nowcast": view.nowcast(fans[0], copula),
-        "overview": overview_svg(drawn, label=label, title=title) if report.pictures else "",
+        "overview": [(fan, view.picture_of(small_chart(fan), _SMALL_PX)) for fan in shown],
         "sections": [view.section_of(fan, pictures=report.pictures) for fan in sections],
         "reach": data_through(report.cutoff, report.bases if report.sections else {}),
         "bases": {name: basis_sentence(basis) for name, basis in report.bases.items()},

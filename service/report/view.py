@@ -1,5 +1,6 @@
 """The content of reports and pages as plain values, before any layout."""
 
+import base64
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -9,17 +10,18 @@ from typing import Any, Final
 import pandas as pd
 
 from models.forecasting.joint_paths import ErrorCopula, quantiles_of_sum
+from service.charts.chart import COLOURS, DARK_COLOURS, Chart
 from service.charts.fan import (
     Fan,
-    alt_text,
     left_out_note,
     month_start,
     months_ahead,
     reason_of,
     status_of,
 )
-from service.charts.fan_charts import fan_svg
+from service.charts.fan_chart import fan_chart
 from service.charts.markers import Marker
+from service.charts.stills import WIDTH, still
 from service.language.formats import dated, months_between
 from service.language.phrases import gettext
 from service.live.documents import drivers_of
@@ -92,8 +94,8 @@ class Section:
 
     destination: str
     name: str
-    picture: str
-    """Empty where the report is not drawn."""
+    picture: tuple[str, str]
+    """Address and words; empty where the report is not drawn."""
     markers: tuple[Marker, ...]
     left_out: str
     rows: tuple[MonthRow, ...]
@@ -194,12 +196,18 @@ def section_of(fan: Fan, *, pictures: bool) -> Section:
     return Section(
         destination=fan.destination,
         name=name_of(fan.destination),
-        picture=fan_svg(fan, label=alt_text(fan)) if pictures else "",
+        picture=picture_of(fan_chart(fan)) if pictures else ("", ""),
         markers=fan.markers,
         left_out=left_out_note(fan) if fan.left_out else "",
         rows=month_rows(fan),
         status=status_of(fan.forecast),
     )
+
+
+def picture_of(chart: Chart, width: int = WIDTH) -> tuple[str, str]:
+    """Return a chart as an address that is the picture itself, and what it says in words."""
+    drawn = base64.b64encode(still(chart.still, "svg", (COLOURS, DARK_COLOURS), width)).decode()
+    return f"data:image/svg+xml;base64,{drawn}", chart.label
 
 
 def month_rows(fan: Fan) -> tuple[MonthRow, ...]:

@@ -11,23 +11,20 @@ import xlsxwriter
 from xlsxwriter.worksheet import Worksheet
 
 from service.charts.fan import Fan, left_out_note
-from service.charts.publication_charts import chart_svg, fan_of, phone_chart_svg, small_charts
-from service.charts.record_charts import revisions_svg, waterfall_svg
+from service.charts.publication_charts import Drawn, drawn, fan_of, small_charts
 from service.http.responses import Answer, Record
 from service.language.choice import DEFAULT, in_language
-from service.language.formats import dated
 from service.language.phrases import gettext
 from service.live.documents import FILE_COLUMNS, flat_rows, forecast_document, with_overrides
 from service.live.live import PlanningState
 from service.live.publication import Publication
 from service.queries.basis import basis_sentence, basis_words
-from service.queries.explain import forecast_sentences, steps_of
+from service.queries.explain import forecast_sentences
 from service.queries.history import known_destination, months_of, titles
 from service.queries.models import HistoryMonth, columns_of
 from service.queries.sums import copula_at, sums_of
 from service.report import view
 from service.web.briefing import briefing_of
-from service.web.explore import chart_settings
 from service.web.render import OTHERS, FormErrors, page
 from service.wording import NBSP, home_of, name_of, signed_tonnes
 
@@ -45,8 +42,8 @@ class Reason:
     sentences: tuple[str, ...]
     is_english: bool = False
     """The sentences are English whatever the page's language: names of drivers have no other."""
-    picture: str = ""
-    """The parts of the first month as a waterfall; empty where none were published."""
+    picture: Drawn | None = None
+    """The parts of the first month as a waterfall."""
 
 
 def destination_page(
@@ -83,11 +80,9 @@ def destination_page(
         nowcast=view.nowcast(fan, copula),
         outlook=outlook,
         briefing=briefing_of(publication, fan),
-        revisions=revisions_svg(publication, fan),
+        revisions=drawn(publication, "revisions", destination),
         fan=fan,
-        chart=chart_svg(publication, destination),
-        phone_chart=phone_chart_svg(publication, destination),
-        explore=chart_settings(publication, destination),
+        chart=drawn(publication, "fan", destination),
         left_out=left_out_note(fan) if fan.left_out else "",
         rows=rows,
         overrides=overrides,
@@ -114,7 +109,7 @@ def reasons(publication: Publication, fan: Fan, rows: tuple[view.MonthRow, ...])
             row.p50,
             _sentences(fan.destination, record, row, publication.meanings),
             not _has_parts(record),
-            "" if number else _waterfall(fan.destination, record),
+            None if number else drawn(publication, "parts", fan.destination),
         )
         for number, (row, record) in enumerate(ahead[: view.MONTHS_IN_HEADLINE])
     ]
@@ -143,18 +138,6 @@ def _has_parts(record: Mapping[Hashable, object]) -> bool:
 def _parts(record: Mapping[Hashable, object]) -> dict[str, float]:
     parts: dict[str, float] = json.loads(str(record["contributions"]))
     return parts
-
-
-def _waterfall(destination: str, record: Mapping[Hashable, object]) -> str:
-    """Return the picture of the parts of one month."""
-    if not _has_parts(record):
-        return ""
-    level, steps = steps_of(_parts(record))
-    prefix = f"{destination}-{record['period']:%Y-%m}-parts"
-    month = dated(pd.Timestamp(str(record["period"])), "long month")
-    return waterfall_svg(
-        level, steps, gettext("forecast for %(month)s", month=month), prefix=prefix
-    )
 
 
 def _driver_sentence(name: str, effect: float, meanings: Mapping[str, str]) -> str:
@@ -201,14 +184,14 @@ def overview(publication: Publication, now: pd.Timestamp) -> Answer:
         headline=view.headline(outlook) if outlook else gettext("No month ahead is forecast."),
         outlook=outlook,
         briefing=briefing_of(publication, world),
-        revisions=revisions_svg(publication, world),
+        revisions=drawn(publication, "revisions", world.destination),
         destination=world.destination,
-        explore=chart_settings(publication, world.destination),
+        chart=drawn(publication, "fan", world.destination),
         name=name_of(world.destination),
         reason=reason,
         moved=moved,
         nowcast=view.nowcast(world, copula),
-        charts=small_charts(publication),
+        charts=list(small_charts(publication)),
     )
 
 

@@ -7,9 +7,14 @@ from urllib.parse import urlencode
 
 import pandas as pd
 
-from service.charts.publication_charts import fan_of
+from service.charts.publication_charts import drawn, fan_of
+from service.charts.track_charts import (
+    OVER_ALL,
+    counted_cells,
+    drawn_destinations,
+    replay_rows,
+)
 from service.http.responses import HTML, Answer, Record, answer_of
-from service.language.choice import language
 from service.live.health import HealthReport
 from service.live.live import PlanningState
 from service.live.publication import Publication
@@ -19,10 +24,9 @@ from service.planning.alerts import alerts_in_words
 from service.planning.entries import value_added
 from service.queries import history, tables, track
 from service.queries.needs import Days, all_needs, arrival_months, autocorrelation_of
-from service.report.backtest_view import ScoreRow, losses, score_rows, without_components
+from service.report.backtest_view import losses
 from service.state import State
 from service.web.render import FormErrors, bare_page, page
-from service.web.track_pictures import TrackPictures, pictures_of
 from service.wording import home_of, name_of, query_of, words_of
 from store.vocabulary import ALL, COMMODITY, WORLD
 
@@ -182,9 +186,10 @@ _FIGURES: Final = 40
 def track_page(publication: Publication, now: pd.Timestamp, planning: PlanningState) -> Answer:
     """Return the track record, with the value added by overrides."""
     cells = publication.memo.make("cells", lambda: track.cells_of(publication))
-    rows = _replay(publication)
+    rows = replay_rows(publication)
     live, later = track.live(cells), track.afterwards(cells)
-    counted = live if len(live) else later
+    counted = counted_cells(publication)
+    first = publication.destinations[0]
     return page(
         "track.html.j2",
         publication,
@@ -196,7 +201,14 @@ def track_page(publication: Publication, now: pd.Timestamp, planning: PlanningSt
         by_destination=track.by_destination(counted, publication.destinations),
         held=track.coverage(counted, publication.destinations),
         held_before=_held_before(publication),
-        pictures=track_pictures(publication),
+        outcomes=[
+            drawn(publication, "outcome", name) for name in drawn_destinations(publication, counted)
+        ],
+        replayed=[
+            drawn(publication, "replay", name)
+            for name in drawn_destinations(publication, publication.published.cells)
+        ],
+        charts={kind: drawn(publication, kind, first) for kind in (*OVER_ALL, "calibration")},
         errors=track.largest_errors(publication, counted),
         published=tables.publications(publication),
         replay=[row for row in rows if row.scope in {ALL, WORLD}],
@@ -206,29 +218,9 @@ def track_page(publication: Publication, now: pd.Timestamp, planning: PlanningSt
     )
 
 
-def track_pictures(publication: Publication) -> TrackPictures:
-    """Return the pictures of the track record; drawn once."""
-
-    def drawn() -> TrackPictures:
-        cells = publication.memo.make("cells", lambda: track.cells_of(publication))
-        live = track.live(cells)
-        counted = live if len(live) else track.afterwards(cells)
-        held = _held_before(publication)
-        whole = held[0].coverage if held else ()
-        return pictures_of(publication, counted, _replay(publication), whole)
-
-    return publication.memo.make(("track pictures", language()), drawn)
-
-
 def _held_before(publication: Publication) -> list[track.CoverageRow]:
     fans = [fan_of(publication, name) for name in publication.destinations]
     return track.backtest_coverage(publication.scores_at(publication.as_of), fans)
-
-
-def _replay(publication: Publication) -> list[ScoreRow]:
-    """Return the newest backtest of our model and the simple rules, without its components."""
-    shown = without_components(publication.published.scores)
-    return score_rows(shown.loc[shown["as_of"] == shown["as_of"].max()])
 
 
 def policy_page(

@@ -1,7 +1,7 @@
 """Templates and forms of the site, and what every page of it has."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from http import HTTPStatus
@@ -13,7 +13,7 @@ from fastapi import Depends, Request
 from jinja2 import Environment
 
 from service.api.planning import month_start
-from service.charts.canvas import COLOURS, DARK_COLOURS
+from service.charts.chart import COLOURS, DARK_COLOURS
 from service.http.responses import HTML, Answer, answer_of
 from service.language.addresses import keep_language
 from service.language.choice import DEFAULT, LANGUAGES, TAGS, chosen, language
@@ -22,6 +22,7 @@ from service.language.phrases import gettext, is_shown, marked
 from service.live.publication import Publication
 from service.queries.freshness import freshness_of
 from service.templating import environment
+from service.web.scripts import CHARTS_ADDRESS, LIBRARY_ADDRESS
 from service.wording import file_of, home_of, query_of
 from store.errors import DataError
 from store.numbers import as_entered, plain_number
@@ -108,12 +109,11 @@ def stylesheet() -> Answer:
     return answer_of(body.encode(), CSS)
 
 
-def compiled() -> Iterator[str]:
-    """Compile the templates of the pages, one a step, so that no first reader waits for it."""
+def compile_templates() -> None:
+    """Compile the templates of the pages, so that no first reader waits for it."""
     for name in _templates().list_templates(extensions=["j2"]):
         if name.startswith(_SITE):
             _templates().get_template(name)
-            yield name
 
 
 def _answer(template: str, **values: Any) -> Answer:  # noqa: ANN401 - values of any type
@@ -134,6 +134,7 @@ def _rendered(template: str, **values: Any) -> str:  # noqa: ANN401 - values of 
 def _templates() -> Environment:
     made = environment()
     made.filters["as_entered"] = _as_entered
+    made.globals |= {"charts_script": CHARTS_ADDRESS, "library": LIBRARY_ADDRESS}
     return made
 
 

@@ -1,6 +1,6 @@
 """The routes of the pages, the same for all commodities; a page is rendered once a day."""
 
-from collections.abc import Callable, Collection, Generator, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Annotated, Any, Final
 
@@ -10,26 +10,24 @@ from sqlalchemy import Engine
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from service.charts import publication_charts
-from service.charts.record_charts import revisions_svg
 from service.errors import NothingPublishedError, UnknownError
 from service.http.replies import reply
 from service.http.responses import HTML, Answer, Record, answer_of, csv_answer, records
-from service.language.choice import DEFAULT, LANGUAGES, chosen, in_language, language
+from service.language.choice import chosen
 from service.language.phrases import gettext
 from service.live.publication import Publication
 from service.queries.basis import data_through
 from service.queries.history import known_destination
 from service.queries.tables import LedgerQuery, listing
 from service.state import Current, Goods, Health, Planning, Shared, may_read
-from service.web import explore, forecast_pages, what_if
+from service.web import charts, forecast_pages, what_if
 from service.web import planning as planning_routes
 from service.web.forecast_pages import destination_page, goods_page, overview
-from service.web.pages import data_page, policy_page, status_page, track_page, track_pictures
+from service.web.pages import data_page, policy_page, status_page, track_page
 from service.web.planning import form_page
 from service.web.render import bare_page, stylesheet
-from service.web.scripts import script_reply
-from service.web.what_if import SCRIPT_ADDRESS, first_charts
+from service.web.scripts import script_reply, scripted
+from service.web.what_if import SCRIPT_ADDRESS
 from service.wording import file_of, full_words_of, in_reading_order, name_of, query_of
 from store.facts.reading import read_publication
 from store.publications.basis import bases_of
@@ -170,36 +168,19 @@ def page_router() -> APIRouter:
     """Return the routes of the pages; styles and icon need no token."""
     router = APIRouter()
     router.include_router(pages)
+    router.include_router(charts.pages)
     router.include_router(what_if.router)
     router.include_router(planning_routes.router)
     router.include_router(files)
+    router.include_router(charts.files)
     return router
-
-
-def warm(publication: Publication, asked: Collection[str]) -> Generator[object]:
-    """Draw charts, one a step: what readers see first in every language."""
-    for code in LANGUAGES:
-        with in_language(code):
-            yield from _charts(publication, is_whole=code == DEFAULT or code in asked)
-
-
-def _charts(publication: Publication, *, is_whole: bool) -> Iterator[str]:
-    yield from publication_charts.small_charts(publication)
-    yield from first_charts(publication)
-    if is_whole:
-        for destination in publication.destinations:
-            yield publication_charts.chart_svg(publication, destination)
-            yield publication_charts.phone_chart_svg(publication, destination)
-            yield revisions_svg(publication, publication_charts.fan_of(publication, destination))
-        yield from track_pictures(publication).outcomes
 
 
 @pages.get("/")
 @pages.get("/goods/{commodity}")
 async def overview_route(request: Request, goods: Goods, shared: Shared) -> Response:
     """Show the overview."""
-    found = await _page(request, goods, shared.live.clock(), "overview", overview)
-    return explore.with_chart(found)
+    return scripted(await _page(request, goods, shared.live.clock(), "overview", overview))
 
 
 @pages.get("/goods")
@@ -227,16 +208,7 @@ async def destination_route(
     overrides = planning.newest_overrides(goods.commodity, destination, goods.as_of)
     newest = max((row["available_at"] for row in overrides.values()), default="")
     key = ("destination", destination, newest)
-    found = form_page(await _page(request, goods, shared.live.clock(), key, make))
-    return explore.with_chart(found)
-
-
-@pages.get("/destinations/{destination}/explore.json")
-@pages.get("/goods/{commodity}/destinations/{destination}/explore.json")
-async def explore_route(request: Request, goods: Goods, destination: Code) -> Response:
-    """Return what the explorable chart of a destination draws."""
-    known_destination(goods, destination)
-    return reply(request, await run_in_threadpool(explore.explore_document, goods, destination))
+    return scripted(form_page(await _page(request, goods, shared.live.clock(), key, make)))
 
 
 @pages.get("/track-record")
@@ -250,7 +222,7 @@ async def track_route(
         return track_page(publication, now, planning)
 
     key = ("track", len(planning.overrides_of(goods.commodity)))
-    return await _page(request, goods, shared.live.clock(), key, make)
+    return scripted(await _page(request, goods, shared.live.clock(), key, make))
 
 
 @pages.get("/data")
@@ -291,15 +263,6 @@ async def policy_route(
     return reply(request, await run_in_threadpool(make, current, now))
 
 
-@pages.get("/destinations/{destination}/fan.png")
-@pages.get("/goods/{commodity}/destinations/{destination}/fan.png")
-async def picture_route(request: Request, goods: Goods, destination: Code) -> Response:
-    """Return the chart of one destination."""
-    known_destination(goods, destination)
-    body = await run_in_threadpool(publication_charts.chart_png, goods, destination)
-    return reply(request, answer_of(body, "image/png"), _named(goods, destination, "png"))
-
-
 @pages.get("/destinations/{destination}/forecast.xlsx")
 @pages.get("/goods/{commodity}/destinations/{destination}/forecast.xlsx")
 async def workbook_route(
@@ -322,22 +285,10 @@ async def icon_route(request: Request) -> Response:
     return reply(request, answer_of(ICON, "image/svg+xml"))
 
 
-@files.get(explore.SCRIPT_ADDRESS)
-async def chart_script_route(request: Request) -> Response:
-    """Return the script of the explorable chart."""
-    return script_reply(request, "explore")
-
-
 @files.get(SCRIPT_ADDRESS)
 async def lever_script_route(request: Request) -> Response:
     """Return the script of the levers."""
     return script_reply(request, "levers")
-
-
-@files.get(explore.PLOTLY_ADDRESS)
-async def plotly_route(request: Request) -> Response:
-    """Return Plotly's script."""
-    return await run_in_threadpool(explore.plotly_reply, request)
 
 
 @files.get("/robots.txt")
@@ -352,7 +303,6 @@ async def _page(
     place = ("page", key, now.date(), chosen())
     found: Answer | None = current.memo.get(place)
     if found is None:
-        request.app.state.shared.live.asked.add(language())
         found = await run_in_threadpool(current.memo.make, place, lambda: make(current, now))
     return reply(request, found)
 

@@ -2,6 +2,7 @@
 
 import hashlib
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +14,9 @@ from service.http.replies import reply
 from service.http.responses import Answer, answer_of
 
 _SITE: Final = Path(__file__).parents[1] / "templates" / "site"
+LIBRARY_ADDRESS: Final = f"/static/vega-{version('vl-convert-python')}.js"
+"""Of the script that draws charts; it names its version, so that browsers may keep it."""
+
 JAVASCRIPT: Final = "text/javascript; charset=utf-8"
 FOR_GOOD: Final = "public, max-age=31536000, immutable"
 
@@ -32,12 +36,9 @@ def script_reply(request: Request, name: str) -> Response:
     return kept_for_good(request, answer_of(_content(name), JAVASCRIPT))
 
 
-def kept_for_good(
-    request: Request, answer: Answer, headers: dict[str, str] | None = None
-) -> Response:
+def kept_for_good(request: Request, answer: Answer) -> Response:
     """Return what a browser need not ask for again."""
-    kept = {"Cache-Control": FOR_GOOD, "Vary": "Accept-Encoding", **(headers or {})}
-    return reply(request, answer, kept)
+    return reply(request, answer, {"Cache-Control": FOR_GOOD, "Vary": "Accept-Encoding"})
 
 
 def scripted(answer: Response, policy: str = SCRIPTED_CSP) -> Response:
@@ -48,3 +49,7 @@ def scripted(answer: Response, policy: str = SCRIPTED_CSP) -> Response:
 
 def _content(name: str) -> bytes:
     return (_SITE / f"{name}.js").read_bytes()
+
+
+CHARTS_ADDRESS: Final = script_address("charts")
+"""Of our script, which draws the charts that come into view."""

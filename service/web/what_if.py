@@ -1,19 +1,19 @@
 """The what-if page, its files and routes: both forecasts, the difference, the levers."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from http import HTTPStatus
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 from urllib.parse import parse_qsl, urlencode
-from zlib import crc32
 
 import pandas as pd
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from service.charts.paired_chart import Pair, paired_svg, phone_paired_svg
-from service.charts.publication_charts import fan_of
+from service.charts.chart import Chart
+from service.charts.publication_charts import Drawn, fan_of
+from service.charts.scenario_chart import Pair, difference_chart, paired_chart
 from service.errors import NoAnswerError, ScenarioRefusedError, UnknownError
 from service.http.replies import reply
 from service.http.responses import Answer, answer_of
@@ -34,6 +34,7 @@ from service.scenarios import (
     scenario_json,
 )
 from service.state import Current, Scenarios, Shared, State, may_read
+from service.web.charts import Form, Looked, in_form
 from service.web.lever_form import (
     BESIDE,
     LICENCE_KINDS,
@@ -143,8 +144,8 @@ class Result:
     pair: Pair
     base_label: str
     """Name of the base: the publication and its day."""
-    query: str = ""
-    """Query of a result that is kept beside another."""
+    query: str
+    """Of the address that has its charts."""
 
     @property
     def label(self) -> str:
@@ -153,13 +154,15 @@ class Result:
         )
 
     @property
-    def chart(self) -> str:
-        return paired_svg(self.pair, label=self.label)
+    def charts(self) -> list[Drawn]:
+        return [Drawn(f"{_ADDRESS}/charts/{kind}", self.label, kind, self.query) for kind in CHARTS]
 
-    @property
-    def phone_chart(self) -> str:
-        name = f"kept-{crc32(self.query.encode())}" if self.query else "what-if-phone"
-        return phone_paired_svg(self.pair, label=self.label, name=name)
+
+CHARTS: Final[Mapping[str, Callable[[Pair, str], Chart]]] = {
+    "paired": paired_chart,
+    "difference": difference_chart,
+}
+"""Charts of a result, as their addresses name them."""
 
 
 def what_if_page(
@@ -268,7 +271,7 @@ def result_of(
         warnings=tuple(map(rendered, answer.warnings.get(view.destination, ()))),
         pair=Pair(fan, own, base_label),
         base_label=base_label,
-        query=query,
+        query=(query and f"destination={view.destination}&{query}") or view.query_with(()),
     )
 
 
@@ -281,14 +284,6 @@ def unchanged(publication: Publication, view: WhatIfView) -> Result:
         warning="",
     )
     return result_of(publication, view, ScenarioResult("", "", table, (), {}), "")
-
-
-def first_charts(publication: Publication) -> Iterator[str]:
-    """Draw the charts of the page before anybody has set a lever."""
-    view = WhatIfView(WORLD, LeverForm({}), choices_of(publication), {}, (), None)
-    first = unchanged(publication, view)
-    yield first.chart
-    yield first.phone_chart
 
 
 def _span(first: pd.Timestamp, last: pd.Timestamp) -> str:
@@ -471,6 +466,33 @@ async def comparison_route(
     results = await _answers(current, pool, texts)
     made = await run_in_threadpool(comparison_csv, results)
     return reply(request, made, _named(f"what_if_compared_{current.as_of:%Y-%m-%d}.csv"))
+
+
+@router.get("/what-if/charts/{kind}.{form}")
+async def chart_route(
+    request: Request,
+    *,
+    current: Current,
+    shared: Shared,
+    scenario: Scenario,
+    kind: Literal["paired", "difference"],
+    form: Form,
+    look: Looked,
+) -> Response:
+    """Return a chart of the scenario of an address; of none, of the published forecast."""
+    texts = [scenario.text] if scenario.text else []
+    answers = await _answers(current, shared.scenarios, texts)
+
+    def make() -> Chart:
+        shown = (
+            result_of(current, scenario.view, answers[0], scenario.text)
+            if answers
+            else unchanged(current, scenario.view)
+        )
+        return CHARTS[kind](shown.pair, shown.label)
+
+    made = await run_in_threadpool(in_form, make, form, shared.drawer, look)
+    return reply(request, made, _named(f"what_if_{kind}.{form}"))
 
 
 @router.get("/what-if/answer.json")

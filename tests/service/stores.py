@@ -130,7 +130,7 @@ def make_app(
 ) -> FastAPI:
     """Return the app over a store, not started, that draws nothing ahead."""
     rules = replace(rules, names=rules.names | {"testserver"})
-    return create_app(make_live(engine), rules, what_if=what_if, examine=examine, prerender=None)
+    return create_app(make_live(engine), rules, what_if=what_if, examine=examine, prepare=False)
 
 
 def plain(page: str) -> str:

@@ -76,6 +76,7 @@
     for (const field of page.querySelectorAll("#levers [aria-invalid]"))
       document.getElementById(field.id)?.setAttribute("aria-invalid", "true");
     state.textContent = document.querySelector("#result .lead")?.textContent || "";
+    document.dispatchEvent(new Event("renewed"));
   };
 
   const ask = async () => {

@@ -1,0 +1,229 @@
+"""Charts of the track record over all destinations: errors and coverage; and what they rest on."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import pandas as pd
+
+from models.evaluation.scores import Coverage, coverage_of
+from service.charts.chart import (
+    Chart,
+    Spec,
+    chart,
+    field,
+    ink,
+    layer,
+    share_axis,
+    source_line,
+    value,
+)
+from service.language.formats import percentage
+from service.language.phrases import gettext, marked, ngettext
+from service.live.publication import MOST_IN_ORDER, Publication
+from service.queries import track
+from service.queries.track import TrackScore
+from service.report.backtest_view import YARDSTICKS, ScoreRow, score_rows, without_components
+from service.wording import name_of, scope_name
+from store.vocabulary import ALL
+
+_SERIES: Final = ("magnetcast", marked("seasonal naive"), marked("last value"))
+_SHAPES: Final = ("circle", "diamond", "square")
+_INKS: Final = ("median", "earlier", "tariff")
+_BAND: Final = 0.8
+"""Share of months that should come in within the band drawn."""
+
+_LINE_PX: Final = 22
+
+
+@dataclass(frozen=True, slots=True)
+class _DotRow:
+    """One row: shares by series, NaN where there is none."""
+
+    label: str
+    shares: tuple[float, ...]
+    months: int
+
+    @property
+    def words(self) -> str:
+        pairs = zip(map(gettext, _SERIES), self.shares, strict=False)
+        shown = [f"{name} {_percent(share)}" for name, share in pairs if math.isfinite(share)]
+        return ngettext(
+            "%(label)s: %(shares)s (%(n)s month)",
+            "%(label)s: %(shares)s (%(n)s months)",
+            self.months,
+            label=self.label,
+            shares=", ".join(shown),
+        )
+
+
+def _percent(share: float) -> str:
+    return percentage(f"{100 * share:.0f}")
+
+
+def counted_cells(publication: Publication) -> pd.DataFrame:
+    """Return the scored months that are shown: published ahead, or else afterwards."""
+    cells = publication.memo.make("cells", lambda: track.cells_of(publication))
+    live = track.live(cells)
+    return live if len(live) else track.afterwards(cells)
+
+
+def replay_rows(publication: Publication) -> list[ScoreRow]:
+    """Return the newest backtest of our model and the simple rules, without its components."""
+    shown = without_components(publication.published.scores)
+    return score_rows(shown.loc[shown["as_of"] == shown["as_of"].max()])
+
+
+def drawn_destinations(publication: Publication, cells: pd.DataFrame) -> list[str]:
+    """Return the destinations of some cells, the largest where there are too many to draw."""
+    names = [name for name in publication.destinations if name in set(cells["destination"])]
+    if publication.is_wide:
+        largest = publication.latest.groupby("destination")["p50"].sum().nlargest(MOST_IN_ORDER)
+        names = [name for name in names if name in largest.index]
+    return names
+
+
+def errors_by_lead(publication: Publication) -> Chart | None:
+    """Return the errors by months ahead."""
+    scores = track.by_horizon(counted_cells(publication))
+    words = [gettext("month %(number)s", number=one.what) for one in scores]
+    return _errors(publication, gettext("Error by months ahead"), scores, words)
+
+
+def errors_by_destination(publication: Publication) -> Chart | None:
+    """Return the errors by destination."""
+    cells = counted_cells(publication)
+    scores = track.by_destination(cells, drawn_destinations(publication, cells))
+    names = [name_of(str(one.what)) for one in scores]
+    return _errors(publication, gettext("Error by destination"), scores, names)
+
+
+def _errors(
+    publication: Publication, title: str, scores: Sequence[TrackScore], words: Sequence[str]
+) -> Chart | None:
+    rows = [
+        _DotRow(label, (one.wape, one.seasonal_naive, one.last_value), one.cells)
+        for label, one in zip(words, scores, strict=True)
+        if one.cells
+    ]
+    return _dots(publication, title, rows)
+
+
+def coverage(publication: Publication) -> Chart | None:
+    """Return how often the band held, by months ahead."""
+    held = track.coverage(counted_cells(publication), [])
+    return _coverage(publication, held[0].coverage if held else ())
+
+
+def backtest_coverage(publication: Publication) -> Chart | None:
+    """Return how often the band held in the backtest."""
+    scores = publication.scores_at(publication.as_of)
+    return _coverage(publication, coverage_of(scores, ALL, ""))
+
+
+def _coverage(publication: Publication, groups: Sequence[Coverage]) -> Chart | None:
+    rows = [
+        _DotRow(
+            gettext("months %(first)s to %(last)s", first=one.horizon_from, last=one.horizon_to),
+            (one.pooled_share,),
+            one.pooled_forecasts,
+        )
+        for one in groups
+        if one.pooled_forecasts
+    ]
+    title = gettext("Inside the 80%% band, by months ahead")
+    return _dots(publication, title, rows, target=_BAND)
+
+
+def backtest_errors(publication: Publication) -> Chart | None:
+    """Return the errors of all scopes in the backtest, each model's side by side."""
+    replay = replay_rows(publication)
+    scopes: dict[str, dict[str, ScoreRow]] = {}
+    for one in replay:
+        name = YARDSTICKS[one.model] if one.yardstick else _SERIES[0]
+        scopes.setdefault(one.scope, {}).setdefault(name, one)
+    rows = [
+        _DotRow(
+            scope_name(scope),
+            tuple(models[name].wape if name in models else float("nan") for name in _SERIES),
+            max(one.cells for one in models.values()),
+        )
+        for scope, models in scopes.items()
+    ]
+    months = next((one.months for one in replay), "")
+    return _dots(
+        publication, gettext("Error, months %(months)s ahead together", months=months), rows
+    )
+
+
+def _dots(
+    publication: Publication, title: str, rows: Sequence[_DotRow], target: float | None = None
+) -> Chart | None:
+    """Return shares of some rows side by side; ``target`` is the share that would be right."""
+    if not rows:
+        return None
+    series = [gettext(name) for name in _SERIES[: len(rows[0].shares)]]
+    values = [
+        {
+            "what": row.label, "series": name, "share": round(share, 4), "months": row.months,
+            "says": row.words,
+        }
+        for row in rows
+        for name, share in zip(series, row.shares, strict=True)
+        if math.isfinite(share)
+    ]  # fmt: skip
+    layers = _dot_layers(values, series, target)
+    if target is not None:
+        title = f"{title} ({gettext('should be %(share)s', share=_percent(target))})"
+    columns = ("what", "series", "share", "months")
+    return chart(
+        layers,
+        title=title,
+        about=[source_line(publication.as_of)],
+        label=f"{title}. {gettext('; ').join(row.words for row in rows)}.",
+        rows=[{name: one[name] for name in columns} for one in values],
+        height={"step": _LINE_PX},
+    )
+
+
+def _dot_layers(
+    values: Sequence[Mapping[str, object]], series: Sequence[str], target: float | None
+) -> list[Spec]:
+    labels = {"title": None, "domain": False, "ticks": False, "labelLimit": 130}
+    y = field("what", "nominal", sort=None, axis=labels)
+    domain: Spec = {} if target is None else {"domain": [0, 1]}
+    x = share_axis("share", **domain)
+    legend = None if len(series) == 1 else {"title": None, "orient": "bottom"}
+    colours = [ink(name) for name in _INKS[: len(series)]]
+    colour = field("series", "nominal", legend=legend, scale={"domain": series, "range": colours})
+    scale = {"domain": series, "range": _SHAPES[: len(series)]}
+    shape = field("series", "nominal", legend=legend, scale=scale)
+    says = field("says", "nominal")
+    span = {"aggregate": "min", **x}
+    found = [
+        layer(
+            {"type": "rule", "stroke": ink("faint")}, values,
+            y=y, x=span, x2={"field": "share", "aggregate": "max"},
+        ),
+        layer(
+            {"type": "point", "filled": True, "size": 65, "aria": True}, values,
+            y=y, x=x, color=colour, shape=shape, tooltip=says, description=says,
+        ),
+    ]  # fmt: skip
+    if target is not None:
+        mark = {"type": "rule", "stroke": ink("muted"), "strokeDash": (4, 2)}
+        found.append(
+            layer(mark, [{}], x={"datum": target}, y=value(0), y2=value({"expr": "height"}))
+        )
+    return found
+
+
+OVER_ALL: Final[Mapping[str, Callable[[Publication], Chart | None]]] = {
+    "errors-by-lead": errors_by_lead,
+    "errors-by-destination": errors_by_destination,
+    "coverage": coverage,
+    "backtest-errors": backtest_errors,
+    "backtest-coverage": backtest_coverage,
+}
+"""Kinds of charts that are of no one destination."""

@@ -1,0 +1,140 @@
+"""The charts' addresses: description, pictures, rows, and a page to embed; the scripts for them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Final, Literal
+
+from fastapi import APIRouter, Depends, Path, Query, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from service.charts.chart import Chart
+from service.charts.drawer import Drawer
+from service.charts.publication_charts import KINDS, chart_of, drawn
+from service.charts.stills import WIDTH
+from service.errors import UnknownError
+from service.http.replies import reply
+from service.http.responses import HTML, Answer, answer_of, csv_answer
+from service.language.choice import in_language, language
+from service.language.phrases import gettext
+from service.live.publication import Publication
+from service.queries.history import known_destination
+from service.state import Goods, Shared, may_read
+from service.web.render import bare_page
+from service.web.scripts import (
+    CHARTS_ADDRESS,
+    JAVASCRIPT,
+    LIBRARY_ADDRESS,
+    SCRIPTED_CSP,
+    kept_for_good,
+    script_reply,
+    scripted,
+)
+from service.wording import file_of, home_of, name_of
+
+_EMBEDDED_CSP: Final = SCRIPTED_CSP.replace("frame-ancestors 'none'", "frame-ancestors *")
+_MEDIA: Final = {"svg": "image/svg+xml", "png": "image/png"}
+pages = APIRouter(include_in_schema=False, dependencies=[Depends(may_read)])
+files = APIRouter(include_in_schema=False)
+
+Kind = Annotated[str, Path(max_length=20)]
+Code = Annotated[str, Path(max_length=20)]
+Form = Literal["json", "svg", "png", "csv"]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How a picture is wanted."""
+
+    width: Annotated[int, Query(ge=280, le=1600)] = WIDTH
+    themed: bool = False
+    """For a page, light or dark; else for paper."""
+
+
+Looked = Annotated[Look, Depends()]
+
+
+@pages.get("/charts/{kind}/{destination}.{form}")
+@pages.get("/goods/{commodity}/charts/{kind}/{destination}.{form}")
+async def chart_route(
+    request: Request,
+    *,
+    goods: Goods,
+    shared: Shared,
+    kind: Kind,
+    destination: Code,
+    form: Form,
+    look: Looked,
+) -> Response:
+    """Return a chart: for a browser to draw, as a picture, or its rows."""
+    made = await run_in_threadpool(
+        in_form, lambda: _known(goods, kind, destination), form, shared.drawer, look
+    )
+    name = f"{file_of(goods.commodity)}_{kind}_{destination}_{goods.as_of:%Y-%m-%d}.{form}"
+    return reply(request, made, {"Content-Disposition": f'inline; filename="{name}"'})
+
+
+def in_form(make: Callable[[], Chart], form: Form, drawer: Drawer, look: Look) -> Answer:
+    """Return a chart in one of its forms; a PNG is English where no font has another language."""
+    if form == "csv":
+        rows = make().rows
+        return csv_answer(rows, list(rows[0]) if rows else [])
+    if form == "json":
+        return answer_of(make().document.encode(), "application/json")
+    code = drawer.language_of_png(language()) if form == "png" else language()
+    with in_language(code):
+        picture = drawer.picture(make(), form, look.width, is_themed=look.themed)
+        return answer_of(picture, _MEDIA[form])
+
+
+@pages.get("/embed/charts/{kind}/{destination}")
+@pages.get("/embed/goods/{commodity}/charts/{kind}/{destination}")
+async def embed_route(request: Request, *, goods: Goods, kind: Kind, destination: Code) -> Response:
+    """Return a chart as a page that others may frame."""
+
+    def make() -> Answer:
+        _known(goods, kind, destination)
+        shown = bare_page(
+            "embed.html.j2",
+            drawn=drawn(goods, kind, destination),
+            name=name_of(destination),
+            home=f"{home_of(goods.commodity)}/destinations/{destination}",
+        )
+        return answer_of(shown.encode(), HTML)
+
+    answer = reply(request, await run_in_threadpool(make))
+    answer.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    return scripted(answer, _EMBEDDED_CSP)
+
+
+@files.get(CHARTS_ADDRESS)
+async def script_route(request: Request) -> Response:
+    """Return our script, which draws what comes into view."""
+    return script_reply(request, "charts")
+
+
+@files.get(LIBRARY_ADDRESS)
+async def library_route(request: Request, shared: Shared) -> Response:
+    """Return Vega's script."""
+    return kept_for_good(request, await run_in_threadpool(_library, shared.drawer))
+
+
+def _library(drawer: Drawer) -> Answer:
+    return answer_of(drawer.library(), JAVASCRIPT)
+
+
+def _known(publication: Publication, kind: str, destination: str) -> Chart:
+    """Return a chart that there is."""
+    known_destination(publication, destination)
+    found = chart_of(publication, kind, destination) if kind in KINDS else None
+    if found is None:
+        raise UnknownError(
+            gettext(
+                "No chart %(kind)s of %(name)s. Expected one of %(kinds)s with something to draw. "
+                "Follow a link of a page.",
+                kind=kind,
+                name=name_of(destination),
+                kinds=", ".join(KINDS),
+            )
+        )
+    return found
