@@ -1,11 +1,8 @@
 """Rewrite what the documentation shows of forecasts.
 
-The README's pictures (the newest report's and, through Chromium, two of the planners' pages; run
-the main job first) and the attribution of April 2025 from the bundled facts (a minute or two).
+The README's pictures (of what is published in the home, through Chromium; run the main job first)
+and the attribution of April 2025 from the bundled facts (a minute or two).
 """
-
-import shutil
-from pathlib import Path
 
 import pandas as pd
 
@@ -16,18 +13,12 @@ from flows.context.console import echo, track
 from models.event_study import Attribution, act_of, attribute
 from models.learning.spec import ModelSpec
 from sources.bundled.all_tables import load_bundled
-from store.settings import PROJECT_ROOT, Settings
+from store.settings import PROJECT_ROOT
 
 DOCS = PROJECT_ROOT / "docs"
 APRIL_2025 = "2025-04-cn-no18-seven-ree"
 AS_OF = pd.Timestamp("2026-11-25", tz="UTC")
 PICTURE = "pictures/attribution_april_2025.png"
-
-
-def newest_fan(destination: str) -> Path | None:
-    """Return the fan chart of the newest report, or None without one."""
-    found = sorted(Settings().reports_dir.glob(f"*/fan_{destination}.png"))
-    return found[-1] if found else None
 
 
 def april_2025() -> Attribution:
@@ -49,9 +40,6 @@ def write_april_2025(found: Attribution) -> None:
 
 def main() -> None:
     """Write the pictures and the attribution of April 2025."""
-    picture = newest_fan("USA")
-    if picture is not None:
-        shutil.copyfile(picture, DOCS / "pictures" / "fan_USA.png")
     echo(f"docs      {draw(DOCS / 'pictures')}")
     write_april_2025(april_2025())
 

@@ -54,6 +54,8 @@ def draw(folder: Path) -> str:
             if answer is None or not answer.ok:
                 return f"{screen.path} is not shown: the pictures of the pages stay as they are"
             page.screenshot(path=folder / screen.name)
+        chart = page.request.get("/charts/fan/USA.png", timeout=PATIENCE_MS)
+        (folder / "fan_USA.png").write_bytes(chart.body())
         browser.close()
     return f"drew {', '.join(screen.name for screen in SCREENS)}"
 

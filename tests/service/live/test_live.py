@@ -1,8 +1,6 @@
-import os
-import signal
 import threading
 import time
-from collections.abc import Callable, Collection, Generator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,19 +9,13 @@ import pytest
 from sqlalchemy import Engine, text
 from starlette.testclient import TestClient
 
-from service.app import create_app
-from service.charts import publication_charts
-from service.charts.ahead import drawn_ahead
 from service.errors import NothingPublishedError
-from service.language.choice import in_language
-from service.live.publication import Publication
 from store.database import open_store, writing
 from store.publications.panels import NO_PANEL
 from store.publications.published import read_mark
 from tests.service.serving import ENDING_S
 from tests.service.stores import (
     NEWEST,
-    OPEN,
     fill_store,
     make_app,
     make_live,
@@ -131,61 +123,6 @@ def test_a_store_that_does_not_answer_is_reported_until_it_does(engine: Engine) 
 
     assert away["trouble"] == "StoreError: the newest state could not be read"
     assert back == {**away, "trouble": ""}
-
-
-def test_a_publication_is_shown_while_charts_of_the_one_before_are_drawn(engine: Engine) -> None:
-    given_up = []
-
-    def endless(publication: Publication, _: Collection[str]) -> Generator[object]:
-        try:
-            while True:
-                yield time.sleep(0.01)
-        finally:
-            given_up.append(publication.as_of)
-
-    live = make_live(engine)
-    live.start(endless)
-    before = live.publication.as_of
-    publish(engine, LATER, cutoff="2026-07")
-    wait_until(lambda: live.publication.as_of != before and bool(given_up))
-    live.stop()
-
-    assert given_up == [before, pd.Timestamp(LATER)]
-
-
-@pytest.mark.slow
-def test_charts_are_drawn_ahead_of_the_first_who_asks(engine: Engine) -> None:
-    app = create_app(make_live(engine), OPEN)
-    with TestClient(app):
-        memo = app.state.shared.live.publication.memo
-        wait_until(lambda: memo.get(("svg", "WLD", "en")) is not None)
-
-        assert all(svg.startswith("<svg") for svg in memo.get(("small", "en")))
-        assert memo.get(("svg", "WLD", "en")).startswith("<svg")
-
-
-def some_charts(publication: Publication, asked: Collection[str]) -> Generator[object]:
-    """Draw what ``warm`` draws, of few charts."""
-    for code in ("en", *asked):
-        with in_language(code):
-            yield from publication_charts.small_charts(publication)
-            yield publication_charts.chart_svg(publication, "ROW")
-
-
-@pytest.mark.slow
-def test_what_the_other_process_does_not_draw_is_drawn_here(
-    engine: Engine, caplog: pytest.LogCaptureFixture
-) -> None:
-    live = make_live(engine)
-    live.refresh()
-    steps = iter(drawn_ahead(some_charts, engine, {}, live.clock)(live.publication, []))
-
-    os.kill(int(str(next(steps))), signal.SIGKILL)
-    for _ in steps:
-        pass
-
-    assert "charts ahead ended with -9" in caplog.text
-    assert live.publication.memo.get(("svg", "ROW", "en")).startswith("<svg")
 
 
 @pytest.mark.slow

@@ -170,7 +170,7 @@ def test_earlier_forecasts_of_the_same_months_are_drawn(engine: Engine) -> None:
 
     shown = page_of(engine, "/destinations/USA")
 
-    labels = [str(one.get("aria-label")) for one in shown.all("svg")]
+    labels = [str(one.get("alt")) for one in shown.all("img")]
     predicted = next(
         label for label in labels if label.startswith("What each publication forecast")
     )
@@ -183,20 +183,20 @@ def test_the_backtest_is_drawn_by_months_ahead_apart_from_the_record(client: Tes
     page = client.get("/track-record").text
 
     drawn = Outline(page[page.index('id="replay-head"') :])
-    labels = [str(one.get("aria-label")) for one in drawn.all("svg")]
+    labels = [str(one.get("alt")) for one in drawn.all("img")]
     assert (
         "Backtest, United States. Forecasts of published months within the 80% band: 1 to 3 months "
         "ahead: 3 of 3 inside; 4 to 6 months ahead: 3 of 3 inside; 7 to 8 months ahead: 0 of 3 "
         "inside."
     ) in labels
-    assert "-replay" not in page[: page.index('id="replay-head"')]
+    assert "/replay/" not in page[: page.index('id="replay-head"')]
 
 
 @pytest.mark.slow
 def test_the_track_record_is_drawn_with_its_numbers_in_words(client: TestClient) -> None:
     shown = Outline(client.get("/track-record").text)
 
-    labels = [str(one.get("aria-label")) for one in shown.all("svg")]
+    labels = [str(one.get("alt")) for one in shown.all("img")]
     cells = client.get("/api/v1/track-record?limit=1000").json()["items"]
     usa = [one for one in cells if one["destination"] == "USA"]
     inside = sum(one["inside80"] for one in usa)

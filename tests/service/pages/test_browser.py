@@ -71,6 +71,8 @@ def test_pages_and_charts_follow_the_colour_scheme(browser: Browser, address: st
     for scheme in ("light", "dark"):
         watch = opened(browser, address, color_scheme=scheme)
         watch.page.goto("/destinations/USA")
+        watch.page.locator("figure.fan").scroll_into_view_if_needed()
+        watch.page.locator("figure.fan[data-drawn]").wait_for()
         seen[scheme] = watch.page.evaluate(
             "[getComputedStyle(document.body).backgroundColor,"
             " getComputedStyle(document.querySelector('svg [fill=\"var(--c-band80)\"]')).fill]"
@@ -108,7 +110,7 @@ def focused(page: Page) -> str:
     [
         ("CSV", "magnets_USA.csv", b"as_of,destination,cutoff,period"),
         ("XLSX", "magnets_USA_2026-11-24.xlsx", b"PK\x03\x04"),
-        ("PNG", "magnets_USA_2026-11-24.png", b"\x89PNG\r\n"),
+        ("PNG", "magnets_fan_USA_2026-11-24.png", b"\x89PNG\r\n"),
         ("History as CSV", "history_USA.csv", b"destination,period,tonnes"),
     ],
 )
@@ -117,7 +119,7 @@ def test_files_of_a_destination_can_be_downloaded(
 ) -> None:
     watch.page.goto("/destinations/USA")
     with watch.page.expect_download() as waiting:
-        watch.page.get_by_role("link", name=link, exact=True).click()
+        watch.page.get_by_role("link", name=link, exact=True).first.click()
 
     file = tmp_path / "file"
     waiting.value.save_as(file)

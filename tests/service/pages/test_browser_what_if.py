@@ -36,8 +36,7 @@ def test_the_answer_needs_no_script_and_a_phone_no_sideways_scroll(
     watch = opened(browser, asked.address, java_script_enabled=False, viewport=size)
     watch.page.goto(ANSWERED)
 
-    assert watch.page.locator(".on-phone svg[role=img]").is_visible()
-    assert not watch.page.locator(".on-wide svg[role=img]").is_visible()
+    assert watch.page.locator("figure.paired img").is_visible()
     assert watch.page.get_by_role("heading", name="United States, month by month").is_visible()
     width = watch.page.locator("html").bounding_box()["width"]
     watch.page.context.close()

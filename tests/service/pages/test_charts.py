@@ -1,142 +1,157 @@
+"""Each chart is one description: Vega-Lite knows it, numbers are the API's, pictures come of it."""
+
+import csv
+import gzip
+import io
+import json
+import re
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import jsonschema_rs
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
+from fastapi.testclient import TestClient
+from playwright.sync_api import Browser, expect
 
 from models.forecasting.joint_paths import ErrorCopula
-from service.charts.canvas import COLOURS
+from service.charts.chart import COLOURS, Chart
 from service.charts.fan import Fan, make_fan
-from service.charts.fan_charts import BANDS, fan_png, fan_svg, fit_height, plot_history, spread
+from service.charts.fan_chart import fan_chart, spread
+from service.charts.publication_charts import KINDS
+from service.charts.stills import has_glyphs, still
+from service.language.choice import in_language
 from service.report.view import month_rows, nowcast
+from service.web.scripts import CHARTS_ADDRESS, FOR_GOOD, LIBRARY_ADDRESS
+from tests.service.browsing import Watch, opened
 from tests.service.builders import make_events, make_forecasts, make_panel, make_report
 
+MOST_LIBRARY_BYTES = 320_000
+MOST_SCRIPT_BYTES = 10_000
 PNG_HEAD = b"\x89PNG\r\n\x1a\n"
 
 
-@pytest.mark.slow
-def test_same_input_gives_the_same_picture_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("service.charts.kept._MOST", 0)
-    first, second = (fan_png(make_fan(make_report(), "DEU")) for _ in range(2))
+@pytest.fixture(scope="session")
+def vega_lite() -> jsonschema_rs.Validator:
+    """The schema of Vega-Lite as Altair brings it; Altair itself is not loaded."""
+    found = find_spec("altair")
+    assert found is not None
+    assert found.origin is not None
+    schema = Path(found.origin).parent / "vegalite/v6/schema/vega-lite-schema.json"
+    read = json.loads(schema.read_text(encoding="utf-8"), object_hook=as_address)
+    return jsonschema_rs.validator_for(read)
 
-    assert first == second
-    assert b"tEXt" not in first
-    assert b"Software" not in first
+
+def as_address(node: dict[str, Any]) -> dict[str, Any]:
+    """Write a reference of the schema as addresses are."""
+    return {**node, "$ref": quote(node["$ref"], safe="#/")} if "$ref" in node else node
 
 
-@pytest.mark.slow
-def test_bands_are_shaded_from_the_widest_to_the_narrowest(monkeypatch: pytest.MonkeyPatch) -> None:
-    drawn: list[tuple[float, float]] = []
-    fill = Axes.fill_between
+def drawn(code: str, **changes: object) -> dict[str, Any]:
+    return fan_chart(make_fan(make_report(**changes), code)).description
 
-    def record(self: Axes, x: object, low: object, high: object, **style: object) -> object:
-        drawn.append((float(np.asarray(high)[-1] - np.asarray(low)[-1]), float(style["zorder"])))
-        return fill(self, x, low, high, **style)
 
-    monkeypatch.setattr(Axes, "fill_between", record)
-    report = make_report(panel=make_panel().iloc[:0])
-    fan_png(make_fan(report, "JPN"))
+def marks(description: dict[str, Any], kind: str) -> list[tuple[dict[str, Any], list[Any]]]:
+    """Return marks of a kind and the rows that each draws."""
+    return [
+        (one["mark"], description["datasets"][one["data"]["name"]])
+        for one in description["layer"]
+        if one["mark"]["type"] == kind
+    ]
 
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_vega_lite_knows_every_kind_and_it_names_its_source_inside(
+    client: TestClient, vega_lite: jsonschema_rs.Validator, kind: str
+) -> None:
+    answer = client.get(f"/charts/{kind}/USA.json?lang=de")
+
+    if answer.status_code == 404:  # such as revisions of one publication
+        pytest.skip("nothing to draw")
+    description = answer.json()
+    assert description["description"]
+    # Vega takes an expression for a subtitle too, of which Vega-Lite's schema knows nothing.
+    source = description.get("title", {}).pop("subtitle", {"expr": ""})["expr"]
+    assert ("Quelle: magnetcast" in source) == (kind != "small")
+    vega_lite.validate(description)
+    assert client.get(f"/charts/{kind}/USA.csv").text.count("\n") > 1
+
+
+def test_the_numbers_are_those_of_the_api(client: TestClient) -> None:
+    rows = list(csv.DictReader(io.StringIO(client.get("/charts/fan/USA.csv").text)))
+    history = client.get("/api/v1/history/USA?limit=1000").json()["items"]
+    ahead = client.get("/api/v1/forecasts/USA").json()["months"]
+
+    known = {row["period"]: row["tonnes"] for row in rows if row["basis"] != "forecast"}
+    assert {one["period"]: one["tonnes"] for one in history} == {
+        period: pytest.approx(float(tonnes), abs=5e-4) for period, tonnes in known.items()
+    }
+    forecast = [float(row["p50"]) for row in rows if row["basis"] == "forecast"]
+    assert forecast == pytest.approx([one["p50"] for one in ahead], abs=5e-4)
+
+
+def test_bands_are_drawn_from_the_widest_to_the_narrowest_and_hold_the_forecast() -> None:
+    description = drawn("JPN", panel=make_panel().iloc[:0])
+
+    (_, rows), *_ = marks(description, "area")
     last = make_forecasts().query("destination == 'JPN'").iloc[-1]
-    widths = [last[high] - last[low] for low, high, _, _ in BANDS]
-    assert [width for width, _ in drawn] == pytest.approx(widths)
-    assert widths == sorted(widths, reverse=True)
-    assert [order for _, order in drawn] == sorted(order for _, order in drawn)
-
-
-@pytest.mark.slow
-def test_destination_without_forecast_still_has_a_picture() -> None:
-    forecasts = make_forecasts()
-    without = make_report(forecasts=forecasts[forecasts["destination"] != "THA"])
-
-    assert fan_png(make_fan(without, "THA")).startswith(PNG_HEAD)
-
-
-def test_history_starts_thirty_months_before_the_end_of_the_cutoff_and_ends_there() -> None:
-    fan = make_fan(make_report(cutoff="2026-05"), "USA")
-
-    assert fan.history["period"].min() == pd.Timestamp("2023-12-01")
-    assert fan.history["period"].max() == pd.Timestamp("2026-05-01")
-
-
-def drawn_history(fan: Fan) -> tuple[list[Line2D], list[str]]:
-    axes = Figure().add_subplot()
-    plot_history(axes, fan)
-    return list(axes.lines), [type(one).__name__ for one in axes.collections]
+    spans = [
+        (one["encoding"]["y"]["field"], one["encoding"]["y2"]["field"])
+        for one in description["layer"]
+        if one["mark"]["type"] == "area"
+    ]
+    assert spans == [("p10", "p90"), ("p25", "p75")]
+    assert rows[-1]["p90"] == pytest.approx(last["p90"], abs=5e-4)
 
 
 def test_an_estimated_month_is_dashed_with_its_band_and_has_no_dot() -> None:
     fan = make_fan(make_report(), "DEU")
+    description = fan_chart(fan).description
 
-    (dashed, solid, observed, derived), bands = drawn_history(fan)
-
+    faint = [one for one in marks(description, "line") if one[0]["stroke"] == "var(--c-faint)"]
+    (dashed, rows), (solid, _) = faint
     kinds = fan.history["kind"].to_numpy()
-    assert bands == ["FillBetweenPolyCollection"]
-    assert dashed.get_linestyle() == "--"
-    assert np.isfinite(dashed.get_ydata()).all()
-    assert solid.get_linestyle() == "-"
-    assert (np.isfinite(solid.get_ydata()) == (kinds != "estimated")).all()
-    assert len(observed.get_xdata()) == (kinds == "observed").sum()
-    assert len(derived.get_xdata()) == (kinds == "derived").sum()
+    assert "strokeDash" in dashed
+    assert "strokeDash" not in solid
+    assert [row["settled"] is None for row in rows] == list(kinds == "estimated")
+    counts = [len(dots) for mark, dots in marks(description, "point") if mark.get("size") == 32]
+    assert counts == [(kinds == "observed").sum(), (kinds == "derived").sum()]
+
+
+def later(fan_of: str, month: str, tonnes: float) -> Fan:
+    """Return a fan with a month published after the world's last."""
+    panel = make_panel()
+    row = panel.query(f"destination == '{fan_of}' and kind == 'observed'").tail(1)
+    row = row.assign(period=pd.Timestamp(month), tonnes=tonnes)
+    return make_fan(make_report(panel=pd.concat([panel, row])), fan_of)
 
 
 def test_a_month_published_after_the_worlds_last_is_a_solid_dot_without_a_line() -> None:
-    panel = make_panel()
-    row = panel.query("destination == 'USA' and kind == 'observed'").tail(1)
-    row = row.assign(period=pd.Timestamp("2026-09-01"), tonnes=9_000.0)
-    fan = make_fan(make_report(panel=pd.concat([panel, row])), "USA")
+    description = fan_chart(later("USA", "2026-09-01", 9_000.0)).description
 
-    (_, solid, observed, _), _ = drawn_history(fan)
-
-    assert np.asarray(observed.get_ydata())[-1] == 9_000.0
-    assert observed.get_markerfacecolor() == COLOURS["history"]
-    assert 9_000.0 not in np.asarray(solid.get_ydata())
-    axes = Figure().add_subplot()
-    fit_height(axes, fan)
-    assert axes.get_ylim()[1] > 9_000.0
+    dots = [
+        rows for mark, rows in marks(description, "point") if mark["fill"] == "var(--c-history)"
+    ]
+    (_, line), *_ = marks(description, "area")[-1:]
+    assert dots[0][-1]["y"] == 9_000.0
+    assert all(row["y"] != 9_000.0 for row in line)
 
 
 def test_a_published_month_is_not_said_to_be_unpublished() -> None:
-    panel = make_panel()
-    row = panel.query("destination == 'USA'").tail(1).assign(period=pd.Timestamp("2026-08-01"))
-    before = make_fan(make_report(), "USA")
-    fan = make_fan(make_report(panel=pd.concat([panel, row])), "USA")
+    before, fan = make_fan(make_report(), "USA"), later("USA", "2026-08-01", 500.0)
 
     assert [one.published for one in month_rows(before)] == [None] * 15
-    assert [one.published for one in month_rows(fan)] == [*row["tonnes"], *[None] * 14]
+    assert [one.published for one in month_rows(fan)] == [500.0, *[None] * 14]
     assert nowcast(before, ErrorCopula()).startswith("August to October 2026, ended but not yet")
     assert nowcast(fan, ErrorCopula()).startswith("September to October 2026, ended but not yet")
 
 
-@pytest.mark.slow
 def test_fallback_is_named_on_its_own_chart_only() -> None:
-    report = make_report()
-
-    assert "fallback" in fan_svg(make_fan(report, "THA"), label="")
-    assert "fallback" not in fan_svg(make_fan(report, "JPN"), label="")
-
-
-def test_colours_of_an_inline_picture_are_the_pages_variables() -> None:
-    drawing = fan_svg(make_fan(make_report(), "DEU"), label="")
-
-    assert "var(--c-median)" in drawing
-    assert "#00507d" not in drawing
-
-
-def test_label_of_a_picture_is_escaped() -> None:
-    drawing = fan_svg(make_fan(make_report(), "DEU"), label='"><script>')
-
-    assert "<script>" not in drawing
-    assert "&quot;&gt;&lt;script&gt;" in drawing
-
-
-@pytest.mark.slow
-def test_dollars_and_foreign_letters_in_an_event_do_not_stop_the_drawing() -> None:
-    events = make_events()
-    odd = events.assign(summary="$\\nonsense{$ costs 5$ \u7a00\u571f " + events["summary"])
-
-    assert fan_png(make_fan(make_report(events=odd), "USA")).startswith(PNG_HEAD)
+    assert "fallback" in drawn("THA")["title"]["subtitle"]["expr"]
+    assert "fallback" not in drawn("JPN")["title"]["subtitle"]["expr"]
 
 
 def test_crowded_markers_keep_their_distance_and_their_order() -> None:
@@ -145,3 +160,127 @@ def test_crowded_markers_keep_their_distance_and_their_order() -> None:
     assert min(np.diff(places)) >= 5.0 - 1e-9
     assert places[3] == pytest.approx(50.0)
     assert np.mean(places[:3]) == pytest.approx(31.0 / 3)
+
+
+@pytest.mark.slow
+def test_pictures_are_the_same_twice_and_take_any_text() -> None:
+    odd = make_events().assign(summary="$\\no{$ <b>&\"' 稀土 \U0001f9f2 ' + alert(1) + '")
+    chart: Chart = fan_chart(make_fan(make_report(events=odd), "USA"))
+    bare = fan_chart(
+        make_fan(make_report(forecasts=make_forecasts().query("destination != 'THA'")), "THA")
+    )
+
+    first, second = (still(chart.still, "png", (COLOURS,)) for _ in range(2))
+
+    assert first == second
+    assert first.startswith(PNG_HEAD)
+    svg = still(bare.still, "svg", (COLOURS,)).decode()
+    assert COLOURS["history"] in svg
+    assert "var(" not in svg
+    assert has_glyphs("A")
+    assert not has_glyphs("\ue001")
+
+
+def test_scripts_are_kept_for_good_and_small_on_the_wire(client: TestClient) -> None:
+    packed = {"Accept-Encoding": "gzip"}
+    with client.stream("GET", LIBRARY_ADDRESS, headers=packed) as answer:
+        sent = b"".join(answer.iter_raw())
+    own = client.get(CHARTS_ADDRESS)
+
+    assert answer.headers["Cache-Control"] == own.headers["Cache-Control"] == FOR_GOOD
+    assert len(sent) < MOST_LIBRARY_BYTES
+    assert gzip.decompress(sent) == client.get(LIBRARY_ADDRESS).content
+    scripts = Path(__file__).parents[3] / "service/templates/site"
+    assert sum(path.stat().st_size for path in scripts.glob("*.js")) < MOST_SCRIPT_BYTES
+
+
+def test_pages_with_charts_run_own_scripts_only_and_one_may_be_framed(client: TestClient) -> None:
+    page, plain, framed = (
+        client.get(path) for path in ("/destinations/USA", "/policy", "/embed/charts/fan/USA")
+    )
+
+    policies = [one.headers["Content-Security-Policy"] for one in (page, plain, framed)]
+    assert ["script-src 'self';" in policy for policy in policies] == [True, False, True]
+    assert not any("unsafe" in policy for policy in policies)
+    assert ["frame-ancestors *" in policy for policy in policies] == [False, False, True]
+    assert re.findall(r'<script[^>]*src="([^"]*)"', page.text) == [CHARTS_ADDRESS]
+    assert client.get("/embed/charts/fan/XXX").status_code == 404
+    assert client.get("/charts/pie/USA.svg").status_code == 404
+
+
+def test_an_answer_is_packed_for_whoever_takes_it_so(client: TestClient) -> None:
+    with client.stream("GET", "/", headers={"Accept-Encoding": "gzip"}) as packed:
+        sent = b"".join(packed.iter_raw())
+    plain = client.get("/", headers={"Accept-Encoding": "identity"})
+
+    assert gzip.decompress(sent) == plain.content
+    assert len(sent) < len(plain.content) / 3
+    assert packed.headers["ETag"] != plain.headers["ETag"]
+    for tag in (packed.headers["ETag"], plain.headers["ETag"]):
+        assert client.get("/", headers={"If-None-Match": tag}).status_code == 304
+
+
+@pytest.mark.slow
+def test_only_charts_on_screen_are_asked_for_and_a_phone_reads_them(
+    browser: Browser, address: str
+) -> None:
+    watch = opened(browser, address, viewport={"width": 360, "height": 740})
+    asked: list[str] = []
+    watch.page.on("request", lambda one: asked.append(one.url.removeprefix(address)))
+    watch.page.goto("/")
+    first = watch.page.locator("figure.fan")
+    first.scroll_into_view_if_needed()
+    expect(first).to_have_attribute("data-drawn", "")
+
+    sizes = watch.page.evaluate(
+        "[...document.querySelectorAll('figure.fan text')]"
+        ".map(one => parseFloat(one.getAttribute('font-size')))"
+    )
+    charts = watch.page.locator("figure[data-chart]").count()
+    assert min(sizes) >= 11
+    assert len([one for one in asked if one.startswith("/charts/")]) < charts
+    watch.page.context.close()
+    assert watch.complaints == []
+
+
+@pytest.mark.slow
+def test_a_month_says_what_is_known_of_it_and_the_reader_goes_back_to_2016(watch: Watch) -> None:
+    page = watch.page
+    page.goto("/destinations/USA")
+    figure = page.locator("figure.fan")
+    figure.scroll_into_view_if_needed()
+    expect(figure).to_have_attribute("data-drawn", "")
+    month = page.get_by_label("December 2026: median").first
+
+    month.hover(force=True)
+    expect(page.locator("#vg-tooltip-element")).to_contain_text("December 2026: median")
+    page.get_by_label("Show the months since").select_option("Jan 2016")
+
+    expect(
+        page.locator("figure.fan text", has_text=re.compile("^2017$|^Jan2017$")).first
+    ).to_be_visible()
+    assert watch.complaints == []
+    assert watch.hosts == {"127.0.0.1"}
+
+
+@pytest.mark.slow
+def test_without_a_script_the_picture_is_there(browser: Browser, address: str) -> None:
+    watch = opened(browser, address, java_script_enabled=False)
+    watch.page.goto("/destinations/USA?lang=de")
+    picture = watch.page.locator("figure.fan img")
+
+    picture.scroll_into_view_if_needed()
+    watch.page.wait_for_function("document.querySelector('figure.fan img').naturalWidth > 0")
+    words = picture.get_attribute("alt") or ""
+    watch.page.context.close()
+
+    assert words.startswith("Fächerdiagramm")
+    assert watch.complaints == []
+
+
+def test_the_words_of_a_chart_are_in_the_language_of_the_page() -> None:
+    with in_language("ja"):
+        description = drawn("DEU")
+
+    assert "中国税関" in description["title"]["subtitle"]["expr"]
+    assert description["config"]["locale"]["time"]["shortMonths"][0] == "1月"

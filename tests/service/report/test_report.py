@@ -1,3 +1,4 @@
+import base64
 import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
@@ -8,7 +9,6 @@ import pytest
 
 from service.report import report as report_module
 from service.report.report import render_page, write_report
-from service.wording import DESTINATION_NAMES
 from store.errors import DataError
 from store.vocabulary import FORECAST_COLUMNS, QUANTILE_COLUMNS
 from tests.service.builders import (
@@ -22,9 +22,7 @@ from tests.service.builders import (
     make_suspicious,
 )
 
-PICTURES = " , overview.png , fan_WLD.png , fan_THA.png"
-
-LOADING = ("src", "srcset", "data", "poster", "background", "action")
+LOADING = ("srcset", "data", "poster", "background", "action")
 
 
 class _Page(HTMLParser):
@@ -49,14 +47,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder of a report on all destinations."""
-    target = tmp_path_factory.mktemp("whole") / "2026-11-24"
-    write_report(make_report(forecasts=make_drivers(make_forecasts())), target)
-    return target
-
-
-@pytest.fixture(scope="module")
 def page(folder: Path) -> str:
     return (folder / "index.html").read_text(encoding="utf-8")
 
@@ -66,25 +56,16 @@ def _text(page: str) -> str:
     return " ".join(re.sub(r"<[^>]+>", " ", bare).replace("\N{NO-BREAK SPACE}", " ").split())
 
 
-FILES = {"index.html", "forecasts.csv", "scores.csv", "destinations.csv", "overview.png"}
+def _svg(address: str) -> str:
+    return base64.b64decode(address.partition(",")[2]).decode()
+
+
+FILES = {"index.html", "forecasts.csv", "scores.csv", "destinations.csv"}
 
 
 def test_every_file_is_written_and_nothing_else(folder: Path) -> None:
-    pictures = {"fan_WLD.png", "fan_THA.png"}
-
-    assert {path.name for path in folder.iterdir()} == FILES | pictures
+    assert {path.name for path in folder.iterdir()} == FILES
     assert [path.name for path in folder.parent.iterdir()] == ["2026-11-24"]
-
-
-@pytest.mark.slow
-def test_every_destination_has_its_picture_in_the_folder_and_on_the_page(whole: Path) -> None:
-    pictures = {f"fan_{destination}.png" for destination in DESTINATION_NAMES}
-
-    assert {path.name for path in whole.iterdir()} == FILES | pictures
-    drawn = _Page((whole / "index.html").read_text(encoding="utf-8")).named("svg")
-    labels = [str(attrs.get("aria-label")) for attrs in drawn]
-    assert len(labels) == 1 + len(pictures)
-    assert any("Fan chart for Germany" in label for label in labels)
 
 
 @pytest.mark.slow
@@ -96,9 +77,9 @@ def test_a_report_that_is_not_drawn_has_all_numbers_and_promises_no_picture(tmp_
     assert {path.name for path in (tmp_path / "bare").iterdir()} == {
         "index.html", "forecasts.csv", "scores.csv", "destinations.csv",
     }  # fmt: skip
-    assert "<svg" not in page
-    assert ".png" not in page
-    assert _text(page) == _text(render_page(drawn)).replace(PICTURES, "")
+    assert "<img" not in page
+    listed = " World Thailand By destination"
+    assert _text(page) == _text(render_page(drawn)).replace(listed, " By destination")
 
 
 def test_forecast_file_has_exactly_the_contracted_columns_and_all_rows(folder: Path) -> None:
@@ -128,13 +109,13 @@ def test_a_file_says_how_far_each_destination_is_published(folder: Path, page: s
 def test_page_loads_nothing(page: str) -> None:
     parsed = _Page(page)
 
-    assert not list(parsed.named("script", "link", "iframe", "object", "embed", "img", "image"))
+    assert not list(parsed.named("script", "link", "iframe", "object", "embed", "image"))
+    pictures = [str(attrs["src"]) for attrs in parsed.named("img")]
+    assert all(address.startswith("data:image/svg+xml;base64,") for address in pictures)
+    assert all("http" not in svg.replace("http://www.w3.org/", "") for svg in map(_svg, pictures))
     assert not [tag for tag, attrs in parsed.tags if set(attrs) & set(LOADING)]
     assert not re.search(r"url\((?!#)", page)
     assert "@import" not in page
-    uses = [attrs.get("xlink:href") for attrs in parsed.named("use")]
-    assert uses
-    assert all(str(use).startswith("#") for use in uses)
 
 
 def test_ids_are_unique_and_references_resolve(page: str) -> None:
@@ -147,9 +128,9 @@ def test_ids_are_unique_and_references_resolve(page: str) -> None:
 
 def test_pictures_have_alternative_text_and_tables_have_heads(page: str) -> None:
     parsed = _Page(page)
-    labels = [attrs.get("aria-label") for attrs in parsed.named("svg")]
+    labels = [attrs.get("alt") for attrs in parsed.named("img")]
 
-    assert len(labels) == 3
+    assert len(labels) == 4
     assert all(labels)
     assert any("Fan chart for Thailand" in str(label) for label in labels)
     assert {attrs.get("scope") for attrs in parsed.named("th")} == {"row", "col"}
