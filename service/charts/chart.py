@@ -124,7 +124,7 @@ def chart(
     about: Sequence[str],
     label: str,
     rows: Iterable[Record],
-    height: float | Spec,
+    height: float,
     legend: Sequence[Mark] = (),
     params: Sequence[Spec] = (),
 ) -> Chart:
@@ -133,8 +133,8 @@ def chart(
     Args:
         about: Sentences below the title; the last names the source.
     """
-    shown = [*layers, *([legend_layer(legend)] if legend else [])]
-    datasets, shown = _shared(shown)
+    drawn = [one for one in layers if one["data"]["values"]]
+    datasets, shown = _shared([*drawn, *([legend_layer(legend)] if legend else [])])
     description = {
         "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
         "description": label,
@@ -186,7 +186,7 @@ def layer(mark: str | Spec, values: Sequence[Mapping[str, Any]], **encoding: Spe
     drawn = {"type": mark} if isinstance(mark, str) else mark
     return {
         "data": {"values": values},
-        "mark": {"aria": False, "clip": True, **drawn},
+        "mark": {"aria": False, **drawn},
         "encoding": encoding,
     }
 
@@ -229,7 +229,7 @@ def month_names() -> Spec:
 def tonnes_axis(name: str = "y", **scale: Any) -> Spec:  # noqa: ANN401
     """Return the encoding of tonnes from zero."""
     axis = {"title": None, "format": ",.0f", "tickCount": {"expr": "height / 50"}}
-    return field(name, scale={"nice": False, **scale}, axis=axis)
+    return field(name, scale=scale, axis=axis)
 
 
 def share_axis(name: str, *, title: str | None = None, **scale: Any) -> Spec:  # noqa: ANN401
@@ -291,7 +291,7 @@ def legend_layer(marks: Sequence[Mark]) -> Spec:
         return field("words", "nominal", scale=scale, legend=legend)
 
     return layer(
-        {"type": "point", "filled": True, "x": -99},
+        {"type": "point", "filled": True, "x": -99, "clip": True},
         [{"words": words[0]}],
         shape=scaled(["M-1,0L1,0" if mark.shape == "line" else mark.shape for mark in marks]),
         stroke=scaled([mark.stroke for mark in marks]),

@@ -114,6 +114,7 @@ def on_time(
     return [
         {
             **one,
+            "mark": {"clip": True, **one["mark"]},
             "encoding": {
                 name: {**axes[name], **own} if name in axes and "field" in own else own
                 for name, own in one["encoding"].items()

@@ -101,7 +101,7 @@ def _waterfall(
         about=[source_line(fan.as_of)],
         label=label,
         rows=[{"what": row["plain"], "tonnes": amount(row["to"] - row["from"])} for row in rows],
-        height={"step": _LINE_PX},
+        height=_LINE_PX * len(rows),
     )
 
 
@@ -234,7 +234,7 @@ def outcome(
         layer({"type": "line", "stroke": ink("faint")}, months, x=x, y=field("y")),
         layer(_dot("history"), figures, x=x, y=field("y")),
         layer(
-            {"type": "point", "shape": "cross", "filled": True, "size": 70, "angle": 45,
+            {"type": "point", "shape": "cross", "filled": True, "size": 130, "angle": 45,
              "fill": ink("restrictive")},
             [row for row in paths if row["missed"]], x=x, y=field("y"),
         ),

@@ -17,7 +17,6 @@ from service.charts.chart import (
     layer,
     share_axis,
     source_line,
-    value,
 )
 from service.language.formats import percentage
 from service.language.phrases import gettext, marked, ngettext
@@ -183,7 +182,7 @@ def _dots(
         about=[source_line(publication.as_of)],
         label=f"{title}. {gettext('; ').join(row.words for row in rows)}.",
         rows=[{name: one[name] for name in columns} for one in values],
-        height={"step": _LINE_PX},
+        height=_LINE_PX * (len(rows) + 1),
     )
 
 
@@ -213,9 +212,7 @@ def _dot_layers(
     ]  # fmt: skip
     if target is not None:
         mark = {"type": "rule", "stroke": ink("muted"), "strokeDash": (4, 2)}
-        found.append(
-            layer(mark, [{}], x={"datum": target}, y=value(0), y2=value({"expr": "height"}))
-        )
+        found.append(layer(mark, [{"share": target}], x=x))
     return found
 
 

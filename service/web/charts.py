@@ -37,7 +37,7 @@ _MEDIA: Final = {"svg": "image/svg+xml", "png": "image/png"}
 pages = APIRouter(include_in_schema=False, dependencies=[Depends(may_read)])
 files = APIRouter(include_in_schema=False)
 
-Kind = Annotated[str, Path(max_length=20)]
+Kind = Annotated[str, Path(max_length=30)]
 Code = Annotated[str, Path(max_length=20)]
 Form = Literal["json", "svg", "png", "csv"]
 

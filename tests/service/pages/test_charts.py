@@ -133,7 +133,7 @@ def test_a_month_published_after_the_worlds_last_is_a_solid_dot_without_a_line()
     description = fan_chart(later("USA", "2026-09-01", 9_000.0)).description
 
     dots = [
-        rows for mark, rows in marks(description, "point") if mark["fill"] == "var(--c-history)"
+        rows for mark, rows in marks(description, "point") if mark.get("fill") == "var(--c-history)"
     ]
     (_, line), *_ = marks(description, "area")[-1:]
     assert dots[0][-1]["y"] == 9_000.0
