@@ -102,7 +102,8 @@ class Chart:
 
 
 def _json(description: Spec) -> str:
-    return json.dumps(description, ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps(description, ensure_ascii=False, separators=(",", ":"))
+    return text.replace("<", r"\u003c")  # of data nothing may look like a tag
 
 
 @dataclass(frozen=True, slots=True)

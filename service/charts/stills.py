@@ -19,6 +19,7 @@ _SHARPNESS: Final = 2
 _VARIABLE: Final = re.compile(r"var\(--c-(\w+)\)")
 
 
+_CLIP: Final = re.compile(r"\bclip[0-9]+\b")
 _LIBRARY: Final = "window.vegaEmbed=vegaEmbed;"
 
 
@@ -34,11 +35,17 @@ def still(description: str, form: Form, palettes: Sequence[Palette], width: int 
     text = description.replace('"width":"container"', f'"width":{width}', 1)
     light = palettes[0]
     if form == "svg" and palettes[1:]:
-        return _themed(vl_convert.vegalite_to_svg(text), palettes).encode()
+        return _themed(_counted(vl_convert.vegalite_to_svg(text)), palettes).encode()
     text = _VARIABLE.sub(lambda found: light[found[1]], text)
     if form == "svg":
-        return vl_convert.vegalite_to_svg(text).encode()
+        return _counted(vl_convert.vegalite_to_svg(text)).encode()
     return bytes(vl_convert.vegalite_to_png(text, scale=_SHARPNESS))
+
+
+def _counted(svg: str) -> str:
+    """Count the clips of a drawing from one, which vl-convert counts on from drawing to drawing."""
+    names = {name: f"clip{number}" for number, name in enumerate(dict.fromkeys(_CLIP.findall(svg)))}
+    return _CLIP.sub(lambda found: names[found[0]], svg)
 
 
 def _themed(svg: str, palettes: Sequence[Palette]) -> str:

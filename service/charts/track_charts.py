@@ -173,12 +173,11 @@ def _dots(
         if math.isfinite(share)
     ]  # fmt: skip
     layers = _dot_layers(values, series, target)
-    if target is not None:
-        title = f"{title} ({gettext('should be %(share)s', share=_percent(target))})"
+    right = gettext("should be %(share)s", share=_percent(target or 0.0))
     columns = ("what", "series", "share", "months")
     return chart(
         layers,
-        title=title,
+        title=title if target is None else f"{title} ({right})",
         about=[source_line(publication.as_of)],
         label=f"{title}. {gettext('; ').join(row.words for row in rows)}.",
         rows=[{name: one[name] for name in columns} for one in values],

@@ -174,8 +174,8 @@ def test_earlier_forecasts_of_the_same_months_are_drawn(engine: Engine) -> None:
     predicted = next(
         label for label in labels if label.startswith("What each publication forecast")
     )
-    assert "as of 24 November 2026" in predicted
-    assert "as of 25 November 2026" in predicted
+    assert "as of 24 Nov 2026" in predicted
+    assert "as of 25 Nov 2026" in predicted
 
 
 @pytest.mark.slow

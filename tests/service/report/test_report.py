@@ -156,8 +156,9 @@ def test_headline_adds_the_next_three_months_and_compares_them_with_the_year_bef
 
 
 @pytest.mark.slow
-def test_drivers_and_coverage_are_shown_only_where_they_are_known(whole: Path) -> None:
-    page = (whole / "index.html").read_text(encoding="utf-8")
+def test_drivers_and_coverage_are_shown_only_where_they_are_known() -> None:
+    drivers = make_drivers(make_forecasts())
+    page = render_page(make_report(forecasts=drivers, pictures=False))
     plain = render_page(make_small_report(scores=pd.DataFrame(), pictures=False))
 
     assert "US tariff in the month" in page
