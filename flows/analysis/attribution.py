@@ -299,7 +299,7 @@ def _path(found: Attribution, name: str, x: Spec) -> Spec:
     band = {"type": "area", "fill": ink("band80")}
     line = {"type": "line", "stroke": ink("median"), "strokeWidth": 2}
     layers = [
-        layer(band, rows, x=x, y=tonnes_axis("p10"), y2={"field": "p90"}),
+        layer(band, rows, x=x, y=tonnes_axis("p10", ticks=4), y2={"field": "p90"}),
         layer(line, rows, x=x, y=field("p50")),
         *month_layers(months),
         *dot_layers(months, 24),
@@ -317,7 +317,7 @@ def _sum(found: Attribution, name: str, x: Spec) -> Spec:
     band = {"type": "area", "fill": ink("past"), "line": edge}
     line = {"type": "line", "stroke": ink("restrictive"), "strokeWidth": 2}
     layers = [
-        layer(band, rows, x=x, y=tonnes_axis("p10"), y2={"field": "p90"}),
+        layer(band, rows, x=x, y=tonnes_axis("p10", ticks=4), y2={"field": "p90"}),
         layer({"type": "rule", "stroke": ink("ink")}, [{"y": 0}], y=field("y")),
         layer(line, [{**row, "y": row["t_"]} for row in rows], x=x, y=field("y")),
     ]
@@ -356,7 +356,8 @@ def _rows(found: Attribution, name: str) -> pd.DataFrame:
 
 def _as_panel(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the months of a sum made for the event in the columns of the panel."""
-    return rows.rename(columns={"exports_t": "tonnes", "exports_stderr_t": "stderr_t"})
+    renamed = rows.rename(columns={"exports_t": "tonnes", "exports_stderr_t": "stderr_t"})
+    return renamed.assign(period=pd.to_datetime(renamed["period"]))
 
 
 def write_attribution(found: Attribution, folder: Path) -> list[str]:

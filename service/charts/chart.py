@@ -227,9 +227,10 @@ def month_names() -> Spec:
     }
 
 
-def tonnes_axis(name: str = "y", **scale: Any) -> Spec:  # noqa: ANN401
-    """Return the encoding of tonnes from zero."""
-    axis = {"title": None, "format": ",.0f", "tickCount": {"expr": "height / 50"}}
+def tonnes_axis(name: str = "y", ticks: int | None = None, **scale: Any) -> Spec:  # noqa: ANN401
+    """Return the encoding of tonnes from zero; one of several charts in a sheet needs ``ticks``."""
+    count = ticks or {"expr": "height / 50"}
+    axis = {"title": None, "format": ",.0f", "tickCount": count}
     return field(name, scale=scale, axis=axis)
 
 
@@ -286,13 +287,12 @@ def legend_layer(marks: Sequence[Mark]) -> Spec:
             "direction": "vertical",
             "title": None,
             "columns": {"expr": f"{NARROW} ? 1 : width < 700 ? 2 : 4"},
-            "symbolOpacity": 1,
         }
         scale = {"domain": words, "range": values}
         return field("words", "nominal", scale=scale, legend=legend)
 
     return layer(
-        {"type": "point", "filled": True, "x": -99, "clip": True},
+        {"type": "point", "filled": True, "opacity": 1, "x": -99, "clip": True},
         [{"words": words[0]}],
         shape=scaled(["M-1,0L1,0" if mark.shape == "line" else mark.shape for mark in marks]),
         stroke=scaled([mark.stroke for mark in marks]),
