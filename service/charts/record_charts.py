@@ -1,6 +1,5 @@
 """Charts of a destination's record: parts of a forecast, revisions, outcomes, the backtest."""
 
-import json
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -28,7 +27,6 @@ from service.charts.fan import Fan, months_ahead
 from service.http.responses import Record
 from service.language.formats import dated, percentage, separated
 from service.language.phrases import gettext, ngettext
-from service.queries.explain import steps_of
 from service.wording import name_of, signed_tonnes, tonnes
 from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
 
@@ -49,20 +47,10 @@ BEFORE: Final = 6
 _SAYS: Final = field("says", "nominal")
 
 
-def waterfall(fan: Fan) -> Chart | None:
-    """Return the parts of the next month's median as a sum; None where none were published."""
-    ahead = months_ahead(fan)
-    parts = ahead["contributions"].iloc[0] if len(ahead) and "contributions" in ahead else None
-    if not isinstance(parts, str) or not parts:
-        return None
-    start, steps = steps_of(json.loads(parts))
-    month = dated(ahead["period"].iloc[0], "long month")
-    return _waterfall(fan, start, steps, gettext("forecast for %(month)s", month=month))
-
-
-def _waterfall(
+def waterfall(
     fan: Fan, start: tuple[str, float], steps: Sequence[tuple[str, float]], end: str
 ) -> Chart:
+    """Return the parts of a month's median as a sum, in words and tonnes."""
     rows, reached = [_sum(*start)], start[1]
     for words, moved in steps:
         rows.append(_step(words, reached, reached + moved))

@@ -10,7 +10,6 @@ from starlette.responses import Response
 
 from service.charts.chart import Chart
 from service.charts.drawer import Drawer
-from service.charts.publication_charts import KINDS, chart_of, drawn
 from service.charts.stills import WIDTH
 from service.errors import UnknownError
 from service.http.replies import reply
@@ -20,6 +19,7 @@ from service.language.phrases import gettext
 from service.live.publication import Publication
 from service.queries.history import known_destination
 from service.state import Goods, Shared, may_read
+from service.web.drawn import KINDS, chart_of, drawn
 from service.web.render import bare_page
 from service.web.scripts import (
     CHARTS_ADDRESS,

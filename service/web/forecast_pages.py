@@ -11,7 +11,7 @@ import xlsxwriter
 from xlsxwriter.worksheet import Worksheet
 
 from service.charts.fan import Fan, left_out_note
-from service.charts.publication_charts import Drawn, drawn, fan_of, small_charts
+from service.charts.publication_charts import fan_of
 from service.http.responses import Answer, Record
 from service.language.choice import DEFAULT, in_language
 from service.language.phrases import gettext
@@ -25,6 +25,7 @@ from service.queries.models import HistoryMonth, columns_of
 from service.queries.sums import copula_at, sums_of
 from service.report import view
 from service.web.briefing import briefing_of
+from service.web.drawn import Drawn, drawn, small_charts
 from service.web.render import OTHERS, FormErrors, page
 from service.wording import NBSP, home_of, name_of, signed_tonnes
 

@@ -7,13 +7,7 @@ from urllib.parse import urlencode
 
 import pandas as pd
 
-from service.charts.publication_charts import drawn, fan_of
-from service.charts.track_charts import (
-    OVER_ALL,
-    counted_cells,
-    drawn_destinations,
-    replay_rows,
-)
+from service.charts.publication_charts import fan_of
 from service.http.responses import HTML, Answer, Record, answer_of
 from service.live.health import HealthReport
 from service.live.live import PlanningState
@@ -26,7 +20,14 @@ from service.queries import history, tables, track
 from service.queries.needs import Days, all_needs, arrival_months, autocorrelation_of
 from service.report.backtest_view import losses
 from service.state import State
+from service.web.drawn import drawn
 from service.web.render import FormErrors, bare_page, page
+from service.web.track_charts import (
+    OVER_ALL,
+    counted_cells,
+    drawn_destinations,
+    replay_rows,
+)
 from service.wording import home_of, name_of, query_of, words_of
 from store.vocabulary import ALL, COMMODITY, WORLD
 

@@ -12,7 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from service.charts.chart import Chart
-from service.charts.publication_charts import Drawn, fan_of
+from service.charts.publication_charts import fan_of
 from service.charts.scenario_chart import Pair, difference_chart, paired_chart
 from service.errors import NoAnswerError, ScenarioRefusedError, UnknownError
 from service.http.replies import reply
@@ -35,6 +35,7 @@ from service.scenarios import (
 )
 from service.state import Current, Scenarios, Shared, State, may_read
 from service.web.charts import Form, Looked, in_form
+from service.web.drawn import Drawn
 from service.web.lever_form import (
     BESIDE,
     LICENCE_KINDS,

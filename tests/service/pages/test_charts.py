@@ -21,10 +21,10 @@ from models.forecasting.joint_paths import ErrorCopula
 from service.charts.chart import COLOURS, Chart
 from service.charts.fan import Fan, make_fan
 from service.charts.fan_chart import fan_chart, spread
-from service.charts.publication_charts import KINDS
 from service.charts.stills import has_glyphs, still
 from service.language.choice import in_language
 from service.report.view import month_rows, nowcast
+from service.web.drawn import KINDS
 from service.web.scripts import CHARTS_ADDRESS, FOR_GOOD, LIBRARY_ADDRESS
 from tests.service.browsing import Watch, opened
 from tests.service.builders import make_events, make_forecasts, make_panel, make_report

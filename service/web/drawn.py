@@ -1,0 +1,105 @@
+"""The charts of a publication by kind and destination, and where a page finds them."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from service.charts.chart import Chart
+from service.charts.fan import Fan, months_ahead
+from service.charts.fan_chart import fan_chart, small_chart
+from service.charts.publication_charts import fan_of
+from service.charts.record_charts import calibration, outcome, replay, revisions, waterfall
+from service.language.choice import language
+from service.language.formats import dated
+from service.language.phrases import gettext
+from service.live.publication import MOST_IN_ORDER, Publication
+from service.queries.explain import steps_of
+from service.web.track_charts import OVER_ALL, counted_cells
+from service.wording import home_of
+
+Make = Callable[[Publication, str], Chart | None]
+"""Makes the chart of a destination; None where there is nothing to draw."""
+
+
+def _parts(fan: Fan) -> Chart | None:
+    """Return the parts of the next month's median; None where none were published."""
+    ahead = months_ahead(fan)
+    parts = ahead["contributions"].iloc[0] if len(ahead) and "contributions" in ahead else None
+    if not isinstance(parts, str) or not parts:
+        return None
+    start, steps = steps_of(json.loads(parts))
+    month = dated(ahead["period"].iloc[0], "long month")
+    return waterfall(fan, start, steps, gettext("forecast for %(month)s", month=month))
+
+
+def _over_all(make: Callable[[Publication], Chart | None]) -> Make:
+    return lambda publication, _: make(publication)
+
+
+KINDS: Final[Mapping[str, Make]] = {
+    "fan": lambda publication, destination: fan_chart(fan_of(publication, destination)),
+    "small": lambda publication, destination: small_chart(fan_of(publication, destination)),
+    "parts": lambda publication, destination: _parts(fan_of(publication, destination)),
+    "revisions": lambda publication, destination: revisions(
+        fan_of(publication, destination), publication.published.forecasts
+    ),
+    "outcome": lambda publication, destination: outcome(
+        destination,
+        counted_cells(publication),
+        publication.snapshot.panel,
+        publication.as_of,
+    ),
+    "replay": lambda publication, destination: replay(
+        destination, publication.published.cells, publication.as_of
+    ),
+    "calibration": lambda publication, _: calibration(
+        counted_cells(publication), publication.as_of
+    ),
+    **{kind: _over_all(make) for kind, make in OVER_ALL.items()},
+}
+"""The kinds of charts, as their addresses name them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A chart on a page: where it is, and what it says to those who cannot see it."""
+
+    path: str
+    label: str
+    kind: str
+    query: str = ""
+
+    def at(self, form: str, field: str = "") -> str:
+        """Return the address of one form of it."""
+        asked = "&".join(filter(None, (self.query, field)))
+        return f"{self.path}.{form}{asked and '?'}{asked}"
+
+    @property
+    def embed(self) -> str:
+        """Return the address of a page that others may frame; empty where there is none."""
+        return "" if self.query else f"/embed{self.path}"
+
+
+def chart_of(publication: Publication, kind: str, destination: str) -> Chart | None:
+    """Return a chart, made once; None where there is nothing to draw."""
+    return publication.memo.make(
+        ("chart", kind, destination, language()), lambda: KINDS[kind](publication, destination)
+    )
+
+
+def drawn(publication: Publication, kind: str, destination: str) -> Drawn | None:
+    """Return where a page finds a chart; None where there is nothing to draw."""
+    made = chart_of(publication, kind, destination)
+    path = f"{home_of(publication.commodity)}/charts/{kind}/{destination}"
+    return None if made is None else Drawn(path, made.label, kind)
+
+
+def small_charts(publication: Publication) -> Iterator[tuple[str, Drawn | None]]:
+    """Yield the small charts by destination: all of them, or the largest of many."""
+    names = publication.destinations
+    if publication.is_wide:
+        size = publication.latest.groupby("destination")["p50"].sum()
+        names = [str(name) for name in size.nlargest(MOST_IN_ORDER).index]
+    for name in names:
+        yield name, drawn(publication, "small", name)
