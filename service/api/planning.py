@@ -15,6 +15,7 @@ from service.api.models import Page
 from service.http.replies import Shown, reply
 from service.http.responses import Record, json_answer
 from service.planning import entries
+from service.planning.firm import PARAMETERS, FirmAnswer, firm_answer, question_in
 from service.queries.models import columns_of
 from service.queries.needs import NEED_COLUMNS, need_documents, need_of
 from service.state import Chosen, Named, Planning, Shared, Writer, may_audit, may_read
@@ -38,6 +39,15 @@ def needs(current: Chosen, planning: Planning, shown: Shown) -> Response:
     """Return the active needs beside the newest forecast; CSV without the months."""
     rows = need_documents(current, planning)
     return shown.reply(rows, NEED_COLUMNS)
+
+
+@router.get("/needs/outlook", response_model=FirmAnswer, openapi_extra={"parameters": PARAMETERS})
+async def outlook(
+    request: Request, *, current: Chosen, shared: Shared, what_if: bool = False
+) -> FirmAnswer:
+    """Return when a firm's stock runs out and what it should hold; nothing is stored."""
+    asked = question_in(request.query_params)
+    return await firm_answer(current, asked, shared.scenarios if what_if else None)
 
 
 @router.get("/needs/{number}", response_model=entries.NeedResponse)

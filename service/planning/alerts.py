@@ -19,7 +19,7 @@ from service.live.live import PlanningState
 from service.live.publication import Publication
 from service.messages import rendered
 from service.planning import entries
-from service.queries.needs import months_needed
+from service.queries.needs import met_at, months_needed
 from service.report import view
 from service.wording import chance_below, chance_words, home_of, name_of, tonnes, words_of
 from store.messages import from_json
@@ -86,10 +86,9 @@ def finding_of(
 def _shortfall(rule: Record, need: Record | None, publication: Publication) -> Months:  # noqa: ARG001 - one signature for all
     if need is None:
         return {}
-    rows = months_needed(publication, need).to_dict("records")
+    rows, full = months_needed(publication, need).to_dict("records"), met_at(publication, need)
     return {
-        row["period"]: chance_below([float(row[n]) for n in QUANTILE_COLUMNS], need["tonnes"])
-        for row in rows
+        row["period"]: chance_below([float(row[n]) for n in QUANTILE_COLUMNS], full) for row in rows
     }
 
 

@@ -95,7 +95,7 @@ class NeedMonth(ResponseModel):
     p50: float = Field(examples=[610.0])
     p90: float = Field(examples=[850.0])
     chance_of_shortfall: float = Field(
-        description="Chance that exports are below the need; 0.05 means at most, 0.95 at least.",
+        description="Chance that the need is not met in full; 0.05 means at most, 0.95 at least.",
         examples=[0.42],
     )
 
@@ -112,6 +112,11 @@ class NeedResponse(ResponseModel):
     tonnes: float = Field(examples=[800.0])
     author: str = Field(examples=["planning desk"])
     created_at: datetime
+    met_in_full_at_t: float = Field(
+        description="Exports to the destination from which the need is met in full: the larger of "
+        "the need and a normal month.",
+        examples=[1157.0],
+    )
     chance_any_month: float | None = Field(
         description="Chance of a shortfall in at least one future month, from joint paths.",
         examples=[0.71],

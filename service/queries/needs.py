@@ -7,8 +7,8 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from models.forecasting.firm_needs import Firm, FirmOutlook, outlook_of, running_gap
 from models.forecasting.joint_paths import USUAL_CARRY, ErrorCopula, sample_paths
 from service.errors import UnknownError
 from service.http.responses import Record, records
@@ -19,8 +19,9 @@ from service.live.documents import KILOGRAMS
 from service.live.live import PlanningState
 from service.live.publication import Publication
 from service.wording import chance_below, name_of
+from store.arrays import Floats
 from store.errors import DataError
-from store.vocabulary import ERROR_AUTOCORRELATION, QUANTILE_COLUMNS
+from store.vocabulary import ERROR_AUTOCORRELATION, QUANTILE_COLUMNS, QUANTILES
 
 Days = tuple[int, int]
 """Least and most days from clearance in China to the port of the destination."""
@@ -67,24 +68,9 @@ def arrival_months(period: str, days: Days) -> str:
     return first if first == last else gettext("%(first)s to %(last)s", first=first, last=last)
 
 
-Floats = NDArray[np.float64]
-
-
 def largest_gap(paths: Floats, tonnes: float) -> Floats:
-    """Return the largest cumulative shortfall of each path, in tonnes.
-
-    A surplus month refills the stock, but never above its starting level.
-
-    Args:
-        paths: Paths x months in tonnes, the first month first.
-        tonnes: The need of each month.
-    """
-    gap = np.zeros(len(paths))
-    largest = gap
-    for arrived in paths.T:
-        gap = np.maximum(gap + tonnes - arrived, 0.0)
-        largest = np.maximum(largest, gap)
-    return np.asarray(largest)
+    """Return the largest cumulative shortfall of each path, in tonnes; as ``running_gap``."""
+    return np.asarray(running_gap(paths, np.full(paths.shape[1], tonnes)).max(axis=1, initial=0.0))
 
 
 def buffer_for(paths: Floats, tonnes: float, cover: float) -> float:
@@ -103,12 +89,49 @@ def any_short(paths: Floats, tonnes: float) -> float:
     return float((paths < tonnes).any(axis=1).mean())
 
 
+_NORMAL_MONTHS: Final = 12
+
+SMALL: Final = 0.2
+"""Share of a country's median below which a need is a firm's, of which a rule must be assumed."""
+
+
+def normal_month(publication: Publication, destination: str) -> float:
+    """Return the mean tonnes of the last twelve known months of a destination."""
+    panel = publication.snapshot.panel
+    own = panel.loc[panel["destination"] == destination].sort_values("period")
+    return float(own["tonnes"].tail(_NORMAL_MONTHS).mean())
+
+
+def met_at(publication: Publication, need: Record) -> float:
+    """Return the country's tonnes a month from which a need is met in full."""
+    return max(float(need["tonnes"]), normal_month(publication, need["destination"]))
+
+
+def firm_outlook(
+    publication: Publication, destination: str, firm: Firm, rows: pd.DataFrame | None = None
+) -> FirmOutlook:
+    """Return a firm's answers at a publication.
+
+    Args:
+        rows: Months of the destination by other quantiles, as of a scenario; as published if None.
+    """
+    found = publication.latest if rows is None else rows
+    found = found.assign(period=pd.to_datetime(found["period"]))
+    ahead = found["destination"].eq(destination) & found["period"].ge(_month_of(publication.as_of))
+    own = found.loc[ahead].sort_values("period")
+    return outlook_of(
+        firm, list(own["period"]), own[list(QUANTILE_COLUMNS)].to_numpy(float),
+        normal_month(publication, destination),
+        carry=autocorrelation_of(publication).share, as_of=publication.as_of,
+    )  # fmt: skip
+
+
 _COVERS: Final = (0.90, 0.95)
 
 NEED_COLUMNS: Final = (
     "id", "name", "commodity", "destination", "period_from", "period_to", "tonnes", "author",
-    "created_at", "chance_any_month", "buffer_90_t", "buffer_95_t", "first_month", "last_month",
-    "carry_over", "carry_over_source", "as_of",
+    "created_at", "met_in_full_at_t", "chance_any_month", "buffer_90_t", "buffer_95_t",
+    "first_month", "last_month", "carry_over", "carry_over_source", "as_of",
 )  # fmt: skip
 
 
@@ -184,8 +207,10 @@ def need_document(publication: Publication, need: Record) -> Record:
     paths = np.zeros((1, 0))
     if len(ahead):
         paths = sample_paths(quantiles[None], ErrorCopula(autocorrelation.share))[:, 0]
+    full = met_at(publication, need)
+    got = paths * need["tonnes"] / full
     buffers = [
-        round(buffer_for(paths, need["tonnes"], cover), KILOGRAMS) if len(ahead) else None
+        round(buffer_for(got, need["tonnes"], cover), KILOGRAMS) if len(ahead) else None
         for cover in _COVERS
     ]
     months = [f"{period:%Y-%m}" for period in ahead["period"]]
@@ -199,7 +224,7 @@ def need_document(publication: Publication, need: Record) -> Record:
         "tonnes": need["tonnes"],
         "author": need["author"],
         "created_at": need["created_at"],
-        "chance_any_month": round(any_short(paths, need["tonnes"]), 4) if months else None,
+        "chance_any_month": bounded(any_short(paths, full)) if months else None,
         "buffer_90_t": buffers[0],
         "buffer_95_t": buffers[1],
         "first_month": months[0] if months else None,
@@ -208,8 +233,14 @@ def need_document(publication: Publication, need: Record) -> Record:
         "carry_over_source": autocorrelation.source,
         "as_of": f"{publication.as_of:%Y-%m-%dT%H:%M:%SZ}",
         "destination_name": name_of(need["destination"]),
-        "months": [_month(row, need["tonnes"], publication) for row in rows.to_dict("records")],
+        "met_in_full_at_t": round(full, KILOGRAMS),
+        "months": [_month(row, full, publication) for row in rows.to_dict("records")],
     }
+
+
+def bounded(chance: float) -> float:
+    """Return a chance no nearer to 0 or 1 than the outermost quantiles."""
+    return round(min(max(chance, QUANTILES[0]), QUANTILES[-1]), 4)
 
 
 def months_needed(publication: Publication, need: Record) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Final
 from urllib.parse import urlencode
 
@@ -16,6 +17,7 @@ from service.messages import rendered
 from service.planning import entries
 from service.planning.alerts import alerts_in_words
 from service.planning.entries import value_added
+from service.planning.firm import FirmAnswer
 from service.queries import history, tables, track
 from service.queries.needs import Days, all_needs, arrival_months, autocorrelation_of
 from service.report.backtest_view import losses
@@ -112,12 +114,15 @@ def needs_page(
     picked: str = "",
     month: str = "",
     refused: FormErrors | None = None,
+    firm: FirmAnswer | None = None,
+    typed: Mapping[str, str] = MappingProxyType({}),
 ) -> Answer:
     """Return the page of needs, alert rules and alerts.
 
     Args:
         publication: The newest publication of the commodity that the forms are for.
         month: First and last month in the form of a need, ``YYYY-MM``.
+        firm: Answers to the firm of the address, as ``typed`` in its form.
     """
     ahead = sorted(set(publication.latest["period"]))
     codes = sorted(publication.published.commodities, key=lambda code: (code != COMMODITY, code))
@@ -139,10 +144,15 @@ def needs_page(
         listed=[code for code in codes if _is_shown(code, publication, planning)],
         magnets=COMMODITY,
         refused=refused,
+        firm=firm,
+        asked=typed,
         kept=_kept(
-            commodity=query_of(publication.commodity) and publication.commodity,
-            destination=picked,
-            month=month,
+            **{
+                **typed,
+                "commodity": query_of(publication.commodity) and publication.commodity,
+                "destination": picked,
+                "month": month,
+            }
         ),
     )
 

@@ -15,6 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
 
 from service.api.planning import MOST
+from service.errors import NoAnswerError
 from service.http.replies import reply
 from service.http.responses import Answer
 from service.language.choice import chosen
@@ -22,6 +23,7 @@ from service.live.publication import Publication
 from service.messages import message_of
 from service.planning import entries
 from service.planning.alerts import ADDRESS, atom
+from service.planning.firm import FirmAnswer, firm_answer, question_in
 from service.queries.history import known_destination
 from service.state import (
     Chosen,
@@ -75,14 +77,32 @@ async def needs_route(
     month: Annotated[str, Query(pattern=rf"^$|{MONTH_PATTERN}")] = "",
 ) -> Response:
     """Show needs, alert rules and alerts, with forms for a commodity."""
-    asked = (current.commodity, destination, month, chosen())
+    typed = {name: text for name, text in request.query_params.items() if text}
+    asked = (current.commodity, *sorted(typed.items()), chosen())
     key = ("needs", current.key, planning.rows.mark, shared.live.clock().date(), asked)
     found: Answer | None = shared.recent_pages.get(key)
     if found is None:
-        make = partial(needs_page, shared, current, planning, picked=destination, month=month)
+        firm, refused = await _firm_of(typed, current, shared)
+        make = partial(
+            needs_page, shared, current, planning, picked=destination, month=month,
+            firm=firm, refused=refused, typed=typed,
+        )  # fmt: skip
         found = await run_in_threadpool(make)
         shared.recent_pages.keep(key, found)
     return form_page(reply(request, found))
+
+
+async def _firm_of(
+    typed: Mapping[str, str], current: Publication, shared: State
+) -> tuple[FirmAnswer | None, FormErrors | None]:
+    """Return the answers to the firm of an address, or what is wrong with it."""
+    if "tonnes" not in typed:
+        return None, None
+    try:
+        pool = shared.scenarios if "what_if" in typed else None
+        return await firm_answer(current, question_in(typed), pool), None
+    except (DataError, NoAnswerError) as err:
+        return None, FormErrors("firm", typed, message_of(err))
 
 
 @router.get("/audit", dependencies=[Depends(may_audit)])

@@ -52,6 +52,7 @@ from service.web.render import page
 from service.web.scripts import script_address, scripted
 from service.wording import in_reading_order, name_of, signed_percent, tonnes
 from store.errors import DataError
+from store.messages import Message
 from store.numbers import plain_number
 from store.vocabulary import QUANTILE_COLUMNS, WORLD
 
@@ -197,6 +198,15 @@ def what_if_page(
     )
 
 
+def _named(note: Message, choices: LeverChoices) -> str:
+    """Return a note in which a known act is called what it is about."""
+    events, given = choices.context.events, dict(note.values)
+    own = events.loc[events["event_id"] == given.get("act"), "summary"]
+    if len(own):
+        given["act"] = act_words(str(own.iloc[0])).rstrip(".。")
+    return rendered(Message(note.key, given))
+
+
 def _with_rate(importer: str, choices: LeverChoices) -> str:
     rate = choices.rate_of(importer)
     return name_of(importer) if rate is None else f"{name_of(importer)}, {_percent(rate)}"
@@ -268,7 +278,7 @@ def result_of(
         span=span,
         effects=effects,
         rows=[{str(key): value for key, value in row.items()} for row in own.to_dict("records")],
-        notes=tuple(map(rendered, answer.notes)),
+        notes=tuple(_named(note, view.choices) for note in answer.notes),
         warnings=tuple(map(rendered, answer.warnings.get(view.destination, ()))),
         pair=Pair(fan, own, base_label),
         base_label=base_label,

@@ -7,16 +7,19 @@ import pandas as pd
 import pytest
 
 from features.history import EvidenceHistory
+from features.months import month_number
 from models.forecasting.evidence_forecaster import (
     EvidenceForecaster,
     EvidenceSnapshot,
     answered,
     coherent,
 )
+from models.forecasting.firm_needs import WEEKS_A_MONTH, Firm, outlook_of, running_gap
 from models.forecasting.model_frame import rows_of
 from models.learning.spec import ModelSpec
 from models.policy.policy_effect import effect_at
 from models.registry.served import predict_quantiles
+from store.vocabulary import QUANTILE_COLUMNS
 from tests.data.builders import at, bundled_world
 
 pytestmark = pytest.mark.slow
@@ -80,3 +83,28 @@ def test_sums_still_add_up() -> None:
     members = means.loc[is_member].groupby("period")["mean"].sum()
     world = means.loc[means["destination"] == "WLD"].set_index("period")["mean"]
     np.testing.assert_allclose(members, world, rtol=1e-9)
+
+
+def test_a_plant_in_germany_is_told_that_eight_weeks_of_stock_are_at_risk() -> None:
+    day, origin = "2025-04-10", history().origin(at("2025-04-10"))
+    german = forecast(day).loc["DEU"].loc["2025-04":"2025-09"]
+    row, before = origin.series.index("DEU"), 12
+    normal = float(origin.tonnes[row, -before:].mean())
+    need = 0.01 * normal
+    periods = list(pd.to_datetime(german.index))
+    quantiles = german[list(QUANTILE_COLUMNS)].to_numpy()
+    plant = Firm(need, stock=need * 8 / WEEKS_A_MONTH)
+
+    told = outlook_of(plant, periods, quantiles, normal, carry=0.7, as_of=at(day))
+
+    later = history().origin(at("2026-01-25"))
+    start = later.cutoff - month_number(periods[0]) + 1
+    came = later.tonnes[row, -start:][: len(periods)] * need / normal
+    needed = np.full(len(periods), need) * np.array([2 / 3, 1, 1, 1, 1, 1])
+    came[0] *= 2 / 3
+    gaps = running_gap(came[None], needed)[0]
+    assert told.out_in == "2025-06"
+    assert told.stock_90 > plant.stock
+    # What came wore the stock down until June as told, by 5.3 of its 8 weeks.
+    assert told.months[int(gaps.argmax())] == told.out_in
+    assert gaps.max() / need * WEEKS_A_MONTH == pytest.approx(5.3, abs=0.05)

@@ -1,11 +1,14 @@
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from models.forecasting.firm_needs import Firm, FirmOutlook, outlook_of
 from models.forecasting.joint_paths import ErrorCopula, quantiles_of_sum, sample_paths
 from service.queries.needs import any_short, buffer_for, largest_gap
+from tests.data.builders import at
 
 ALONE = np.array([[50.0, 50.0], [50.0, 150.0], [150.0, 50.0], [150.0, 150.0]])
 """Two months that know nothing of each other: each is 50 or 150."""
@@ -78,3 +81,36 @@ def test_the_band_of_a_sum_is_narrower_the_less_errors_persist() -> None:
     assert widths == sorted(widths, reverse=True)
     # Three independent months: the width grows with the square root of their number.
     assert widths[2] == pytest.approx(60.0 * 3**0.5, rel=0.05)
+
+
+AHEAD = list(pd.date_range("2026-12-01", periods=3, freq="MS"))
+EVEN = np.full((3, 7), 500.0)
+"""A country that surely gets half of a normal month of 1,000 t."""
+
+
+def told(firm: Firm, quantiles: np.ndarray = EVEN) -> FirmOutlook:
+    return outlook_of(firm, AHEAD, quantiles, 1000.0, carry=0.7, as_of=at("2026-12-01"))
+
+
+def test_a_firm_gets_of_its_need_what_its_country_gets_of_a_normal_month() -> None:
+    half = told(Firm(10.0, stock=11.0))
+
+    assert half.out_in == "2027-02"
+    assert half.weeks_of_cover == pytest.approx(11 / 10 * 52 / 12)
+    assert (half.stock_90, half.stock_95) == pytest.approx((15.0, 15.0), rel=0.01)
+    assert told(Firm(10.0, stock=16.0)).out_in is None
+
+
+def test_grade_licence_rule_and_single_months_change_what_a_firm_gets() -> None:
+    firms = {
+        "other grade": Firm(10.0, controlled=False),
+        "served first": Firm(10.0, licensed_first=True),
+        "no licence": Firm(10.0, licence_days=90, licensed_first=True),
+        "one month": Firm(10.0, by_month={"2027-01": 30.0}),
+    }
+
+    stocks = {name: told(firm).stock_90 for name, firm in firms.items()}
+
+    assert stocks == pytest.approx(
+        {"other grade": 0.0, "served first": 0.0, "no licence": 30.0, "one month": 25.0}, abs=0.1
+    )

@@ -1,0 +1,129 @@
+"""A firm's need beside its country's exports: when its stock runs out, and what it should hold.
+
+A firm gets the share of its need that the country gets of a normal month, the mean of the last
+twelve known. A surplus refills the stock, never above its starting level.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from models.forecasting.joint_paths import ErrorCopula, sample_paths
+from store.arrays import Floats
+
+UNCONTROLLED_PART: Final = 0.5
+"""Share of a country's normal trade that grades without dysprosium and terbium are assumed to be:
+they are short only below it."""
+
+WEEKS_A_MONTH: Final = 52 / 12
+
+_LIKELY: Final = 0.5
+_HELD: Final = (0.90, 0.95)
+
+
+@dataclass(frozen=True, slots=True)
+class Firm:
+    """What a firm needs and has; tonnes and days."""
+
+    tonnes: float
+    """Needed a month."""
+    stock: float = 0.0
+    controlled: bool = True
+    """Whether its grade holds dysprosium or terbium."""
+    licence_days: int = 0
+    """Days until its licence is in hand; nothing controlled is delivered before."""
+    licensed_first: bool = False
+    """Whether those with a licence in hand are served first; else all in proportion."""
+    by_month: Mapping[str, float] = field(default_factory=dict)
+    """Needs of single months, ``YYYY-MM``, in place of ``tonnes``."""
+
+    @property
+    def part(self) -> float:
+        """Share of a normal month from which the firm gets all it needs."""
+        if not self.controlled:
+            return UNCONTROLLED_PART
+        return 0.0 if self.licensed_first and not self.licence_days else 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class FirmOutlook:
+    """The answers to a firm; tonnes and shares."""
+
+    months: tuple[str, ...]
+    needs: tuple[float, ...]
+    chances_out: tuple[float, ...]
+    """That the stock runs out by the end of each month."""
+    weeks_of_cover: float
+    """That the stock lasts if nothing comes."""
+    stock_90: float
+    stock_95: float
+
+    @property
+    def rows(self) -> list[tuple[str, float, float]]:
+        """Return month, need and chance by month."""
+        return list(zip(self.months, self.needs, self.chances_out, strict=True))
+
+    @property
+    def out_in(self) -> str | None:
+        """Return the first month by which it is more likely than not to run out, if any."""
+        return next((month for month, _, chance in self.rows if chance > _LIKELY), None)
+
+
+def outlook_of(
+    firm: Firm,
+    periods: Sequence[pd.Timestamp],
+    quantiles: Floats,
+    normal: float,
+    *,
+    carry: float,
+    as_of: pd.Timestamp,
+) -> FirmOutlook:
+    """Return when a firm runs out and what it should hold.
+
+    Args:
+        periods: First days of the months ahead, that of the as_of first.
+        quantiles: Of the country's exports in them, months x ``QUANTILES`` in tonnes.
+        normal: Tonnes of a normal month of the country.
+        carry: Share of one month's error that carries into the next.
+        as_of: When the stock is counted.
+    """
+    months = tuple(f"{period:%Y-%m}" for period in periods)
+    whole = np.array([firm.by_month.get(month, firm.tonnes) for month in months])
+    paths = sample_paths(quantiles[None], ErrorCopula(carry))[:, 0]
+    pending = pd.Timedelta(days=firm.licence_days if firm.controlled else 0)
+    needed = whole * _left_after(as_of, periods)
+    open_part = whole * _left_after(as_of + pending, periods)
+    lacking = running_gap(open_part * paths / np.maximum(whole, normal * firm.part), needed)
+    largest = np.maximum.accumulate(lacking, axis=1)
+    held = [float(np.quantile(largest[:, -1], part, method="inverted_cdf")) for part in _HELD]
+    return FirmOutlook(
+        months,
+        tuple(whole.tolist()),
+        tuple((largest > firm.stock + 1e-9).mean(axis=0).tolist()),
+        firm.stock / whole[0] * WEEKS_A_MONTH,
+        *held,
+    )
+
+
+def _left_after(moment: pd.Timestamp, periods: Sequence[pd.Timestamp]) -> Floats:
+    """Return the share of each month that lies after a moment."""
+    day = moment.tz_convert("UTC").tz_localize(None)
+    passed = [(day - period) / (period + pd.DateOffset(months=1) - period) for period in periods]
+    return np.asarray(1.0 - np.clip(passed, 0.0, 1.0))
+
+
+def running_gap(paths: Floats, needed: Floats) -> Floats:
+    """Return what lacks in all at the end of each month, paths x months in tonnes.
+
+    Args:
+        paths: What arrives, paths x months, the first month first.
+        needed: By month.
+    """
+    gap, found = np.zeros(len(paths)), np.zeros_like(paths)
+    for month, need in enumerate(needed):
+        gap = np.maximum(gap + need - paths[:, month], 0.0)
+        found[:, month] = gap
+    return found
