@@ -137,10 +137,10 @@ async def firm_answer(
     median = publication.latest.loc[publication.latest["destination"].eq(name), "p50"].median()
     return FirmAnswer(
         **_run("", found).model_dump(), destination=name, destination_name=name_of(name),
-        as_of=f"{publication.as_of:%Y-%m-%dT%H:%M:%SZ}", normal_t=round(normal, 3),
+        as_of=f"{publication.as_of:%Y-%m-%dT%H:%M:%SZ}", normal_t=round(normal, 1),
         share=round(asked.tonnes / normal, 5), is_small=bool(asked.tonnes < SMALL * median),
         stock_t=asked.stock, weeks_of_cover=round(found.weeks_of_cover, 1),
-        stock_95_t=round(found.stock_95, 3), **_order(publication, asked.lead_days),
+        stock_95_t=round(found.stock_95, 1), **_order(publication, asked.lead_days),
         months=[
             FirmMonth(period=month, tonnes=need, chance_out=bounded(chance))
             for month, need, chance in found.rows
@@ -152,7 +152,7 @@ async def firm_answer(
 def _run(title: str, found: FirmOutlook) -> FirmRun:
     return FirmRun(
         scenario=title, out_in=found.out_in, chance_out=bounded(found.chances_out[-1]),
-        stock_90_t=round(found.stock_90, 3),
+        stock_90_t=round(found.stock_90, 1),
     )  # fmt: skip
 
 
