@@ -83,6 +83,25 @@ def test_a_need_has_the_chance_of_a_shortfall_and_the_buffer(desk: TestClient) -
     Page[entries.NeedResponse].model_validate(desk.get(f"{API}/needs").json())
 
 
+def test_a_firm_is_told_when_it_runs_out_and_nothing_is_stored(untouched: TestClient) -> None:
+    asked = "destination=DEU&tonnes=12&stock=24&lead_days=45"
+
+    told = untouched.get(f"{API}/needs/outlook?{asked}").json()
+    page = untouched.get(f"/needs?{asked}").text
+    wrong = untouched.get(f"{API}/needs/outlook?{asked}&by_month=2027")
+
+    assert told["is_small"]
+    assert 0 < told["stock_90_t"] <= told["stock_95_t"]
+    assert told["weeks_of_cover"] == 8.7
+    chances = [month["chance_out"] for month in told["months"]]
+    assert chances == sorted(chances)
+    assert chances[0] == 0.05
+    assert "under 5%" in page
+    assert "Your 24" in page
+    assert (wrong.status_code, "by_month: " in wrong.json()["detail"]) == (400, True)
+    assert len(planned(untouched).needs) == 0
+
+
 def test_past_months_have_a_chance_and_no_part_in_the_buffer(desk: TestClient) -> None:
     made = posted(desk, "needs", {**NEED, "period_from": "2026-07", "period_to": "2026-12"})
 
