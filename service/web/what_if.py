@@ -198,7 +198,7 @@ def what_if_page(
     )
 
 
-def _named(note: Message, choices: LeverChoices) -> str:
+def _note_words(note: Message, choices: LeverChoices) -> str:
     """Return a note in which a known act is called what it is about."""
     events, given = choices.context.events, dict(note.values)
     own = events.loc[events["event_id"] == given.get("act"), "summary"]
@@ -278,7 +278,7 @@ def result_of(
         span=span,
         effects=effects,
         rows=[{str(key): value for key, value in row.items()} for row in own.to_dict("records")],
-        notes=tuple(_named(note, view.choices) for note in answer.notes),
+        notes=tuple(_note_words(note, view.choices) for note in answer.notes),
         warnings=tuple(map(rendered, answer.warnings.get(view.destination, ()))),
         pair=Pair(fan, own, base_label),
         base_label=base_label,
