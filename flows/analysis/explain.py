@@ -171,6 +171,7 @@ def why(settings: Settings, asked: ExplainRequest) -> pd.DataFrame:
             made = forecast(open_workspace(settings, which), None, None)
             rows = chosen(made.table.assign(as_of=which), asked)
             return _table(rows, _stored(rows))
+    echo(f"explain   the forecast of {name_of(published)}")
     rows = chosen(published, asked)
     anew = _computed(settings, rows)
     if np.allclose(anew["p50"], rows["p50"], rtol=_SAME, atol=_SAME):

@@ -251,7 +251,7 @@ def _add(name: str) -> None:
         fetch(since, until, (), check=check, dry_run=dry_run)
 
     command = coded if name in BY_CODE else plain
-    command.__doc__ = _HELP[name]
+    command.__doc__ = _HELP.get(name, f"Fetch what {name} publishes.")
     spelled = name.replace("_", "-")
     ingest.command(command, name=spelled)
     if spelled != name:  # as earlier versions spelled it

@@ -5,14 +5,12 @@ from typing import Annotated, Final
 
 from cyclopts import App, Parameter
 
-from flows.alerts import alert, alert_if_possible
 from flows.cli.options import AsOf, Commodity, Form, Out, Reason, publication_moment
 from flows.clock import utc_now
 from flows.context.console import echo
 from flows.context.output import write_result
 from flows.context.provenance import actor
 from flows.context.stores import single_writer, store_of
-from flows.publishing.publish import ahead_from, held_folder, report_folder
 from flows.publishing.run_config import RunConfig, table_config
 from store.errors import DataError
 from store.publications.integrity import read_publications, tampered
@@ -50,6 +48,9 @@ def show(number: Number, /, *, out: Out = None, format: Form = "table") -> None:
 @publications.command
 def approve(number: Number, /, *, reason: Reason) -> None:
     """Publish a held publication exactly as it is."""
+    from flows.alerts import alert_if_possible
+    from flows.publishing.publish import ahead_from, held_folder
+
     settings = Settings()
     engine, now = store_of(settings), utc_now()
     with single_writer(settings):
@@ -153,6 +154,8 @@ def alerts() -> None:
 
     `magnetcast run` does this after publishing; run it again to retry messages not delivered yet.
     """
+    from flows.alerts import alert
+
     sent = alert(Settings(), utc_now())
     echo(
         f"alerts    {sent.looked} rules checked, {sent.fired} fired; {sent.taken} delivered, "
@@ -175,4 +178,6 @@ def _place(settings: Settings, number: int) -> tuple[RunConfig, Path]:
             f"No publication {number}. Expected one of `magnetcast publications list`. Take one."
         )
     config = RunConfig(str(own["commodity"].iloc[0]))
+    from flows.publishing.publish import report_folder
+
     return config, report_folder(settings, config, own["as_of"].iloc[0], number)

@@ -9,14 +9,18 @@ import json
 from collections.abc import Iterable, Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
 import lightgbm as lgb
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from mlflow.models import set_model
-from mlflow.pyfunc.model import PythonModel, PythonModelContext
+
+if TYPE_CHECKING or not __package__:  # MLflow runs this file; who imports it needs no MLflow
+    from mlflow.models import set_model
+    from mlflow.pyfunc.model import PythonModel, PythonModelContext
+else:
+    PythonModel = PythonModelContext = object
 
 HEADS: Final = ("p10", "p50", "p90")
 """Names of the boosters; each learned that quantile of the log ratio to the recent level."""
@@ -300,4 +304,5 @@ class ServedModel(PythonModel):
         return names_of(model_input).join(predict_quantiles(self.heads, self.card, model_input))
 
 
-set_model(ServedModel())
+if not __package__:
+    set_model(ServedModel())

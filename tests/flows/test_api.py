@@ -1,6 +1,7 @@
 """The public functions read as commands do, without a server of Prefect's."""
 
 import json
+import re
 from pathlib import Path
 
 import mlflow
@@ -95,8 +96,11 @@ def test_a_scenario_may_be_a_file_or_a_dictionary(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_medians_and_their_changes_are_explained() -> None:
+def test_medians_and_their_changes_are_explained(capsys: pytest.CaptureFixture[str]) -> None:
     parts = mc.explain("USA", LATER)
+    assert re.search(
+        r"the forecast of 20\d\d-\d\d-\d\d \(publication \d\)", capsys.readouterr().err
+    )
     change = mc.explain("USA", LATER, since=AS_OF)
 
     assert (parts["destination"] == "USA").all()

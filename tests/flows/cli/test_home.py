@@ -183,18 +183,24 @@ def test_an_empty_home_is_forecast_and_then_asked_what_if(nowhere: Path, magnetc
 
 
 @pytest.mark.slow
-def test_a_verb_that_reads_does_not_load_prefect(published: Published) -> None:
+@pytest.mark.parametrize(
+    "words", ["vintages", "publications list", "train --set learing_rate=1"], ids=lambda it: it[:5]
+)
+def test_what_is_read_or_refused_loads_neither_prefect_nor_mlflow(
+    published: Published, words: str
+) -> None:
     script = (
         "import sys; from flows.cli import app\n"
-        "try: app.main()\nexcept SystemExit: pass\nprint('prefect' in sys.modules)"
+        "try: app.main()\nexcept SystemExit: pass\n"
+        "print({'prefect', 'mlflow', 'matplotlib'} & set(sys.modules))"
     )
     done = subprocess.run(  # noqa: S603 - our own words
-        [sys.executable, "-c", script, "--home", str(published.settings.home), "vintages"],
+        [sys.executable, "-c", script, "--home", str(published.settings.home), *words.split()],
         cwd=PROJECT_ROOT,
         capture_output=True,
         text=True,
         check=True,
     )
 
-    assert done.stdout.splitlines()[-1] == "False"
-    assert len(done.stdout.splitlines()) > 1, done.stderr
+    assert done.stdout.splitlines()[-1] == "set()"
+    assert len(done.stdout.splitlines()) > 1 or "Did you mean" in done.stderr
