@@ -256,6 +256,7 @@ def _sums(file: FileRows) -> list[str]:
     if (rows := file.tables.get("observations")) is None:
         return []
     is_part = rows["measure"].eq("net_weight_t") & ~rows["destination"].isin([WORLD, EU27])
+    is_part &= rows["source"].eq(file.source)  # a table of reports is none by partner
     found = []
     for month, part in list(rows[is_part].groupby("period_from"))[-2:]:
         largest = ", ".join(

@@ -202,7 +202,7 @@ def test_a_file_is_told_by_its_headings_and_taken_once(magnetcast: Call, tmp_pat
 
     first, again, refused = (magnetcast("ingest", str(file)) for file in (path, path, other))
 
-    assert "korea_customs: Korea's imports by item and country" in " ".join(first[2].split())
+    assert "korea_customs: Korea's imports by item" in " ".join(first[2].split())
     assert stored(source="korea_customs")["value"].tolist() == [21.5]
     assert "nothing new in korea.csv" in again[2]
     assert "No line of headings in the first 15 of other.csv" in refused[2]
