@@ -20,7 +20,7 @@ SCENARIO: Final = "SCENARIO"
 KEPT_PCT: Final = "kept_pct"
 """Column of events added by scenarios: the share of trade assumed to continue."""
 
-STRICTNESS: Final = "strictness"
+STRICT_AS: Final = "strictness"
 """Column of events added by scenarios: the past licensing that an act is as strict as."""
 
 DIVERTED_PCT: Final = "diverted_pct"
@@ -186,7 +186,7 @@ def _spells(act: Mapping[Hashable, Any], events: pd.DataFrame, origin: Origin) -
         share=float(act["share"]),
         hit=hit_series(names, origin),
         passing=passing_of(act),
-        strictness=found if isinstance(found := act.get(STRICTNESS), str) else "",
+        strictness=found if isinstance(found := act.get(STRICT_AS), str) else "",
         package=f"{act['issuer']} {act['announced_on']:%Y-%m-%d}",
         delay=0.0 if origin.record is None else origin.record.delay,
     )

@@ -16,7 +16,7 @@ from store.errors import DataError
 from store.messages import message
 from store.schema.scenario import STRICTNESS
 
-HARDEST, MINERALS, MAGNETS = STRICTNESS
+HARDEST, MINERALS, APRIL_2025 = STRICTNESS
 
 EXPOSED_MONTHS: Final = 3
 """Months of the first control on magnets by which destinations are compared."""
@@ -78,7 +78,7 @@ class Precedents:
             apart = np.random.default_rng([seed, 6]).standard_normal((count, 1, len(age)))
             own = np.array([np.interp(age, self.months, row) for row in self.shares])
             found = np.minimum(own * np.exp(Response(()).prior.own_month * apart), 1.0)
-        if strictness != MAGNETS and self.minerals:
+        if strictness != APRIL_2025 and self.minerals:
             left = Response(self.minerals).draws(
                 age, instrument=LICENCE, destinations=series, count=count, seed=seed
             )
@@ -96,7 +96,7 @@ class Precedents:
         return found
 
     def _check(self, strictness: str) -> None:
-        if self.felt is None and (strictness == MAGNETS or not self.minerals):
+        if self.felt is None and (strictness == APRIL_2025 or not self.minerals):
             raise DataError(
                 message(
                     "No month under such licences (%(strictness)s) is known by then. Expected one "

@@ -31,7 +31,7 @@ from features.track_record import CERTAIN
 from models.policy import drawing
 from models.policy.drawing import LEAST
 from models.policy.policy_effect import PolicyEffect, drawn_tonnes, effect_at, ranks_under
-from models.policy.precedents import HARDEST, MAGNETS, MINERALS, Precedents
+from models.policy.precedents import APRIL_2025, HARDEST, MINERALS, Precedents
 from models.policy.recovery import BACK, recovery_of
 from models.policy.response import DRAWS, SEED, Response
 from models.registry.served import HORIZON, needed_columns, trees_weight
@@ -217,14 +217,14 @@ def _is_stop(act: Act) -> bool:
 
 def _note_on_precedent(control: Control, past: Precedents) -> Message:
     """Say what the licence is as strict as, and what that one left."""
-    months = np.arange(SHOWN, dtype=np.float64) + 0.5
+    months = np.arange(MONTHS_SHOWN, dtype=np.float64) + 0.5
     left = past.kept(control.strictness, months, FEW_DRAWS, SEED)[:, past.world].mean(axis=0)
     low = int(left.argmin())
     back = np.flatnonzero(left[low:] >= BACK)
     words = {
         HARDEST: message("the lowest month of any licences on record"),
         MINERALS: message("the licences on %(count)s other minerals", count=len(past.minerals)),
-        MAGNETS: message(
+        APRIL_2025: message(
             "the licences on magnets from %(day)s",
             day="" if past.felt is None else f"{past.felt.bound:%Y-%m-%d}",
         ),
@@ -235,7 +235,7 @@ def _note_on_precedent(control: Control, past: Precedents) -> Message:
         return message(
             "%(act)s: as strict as %(precedent)s: %(left)s left in month %(month)s, and under "
             "%(share)s for over %(months)s months.",
-            **numbers, share=f"{BACK:.0%}", months=SHOWN,
+            **numbers, share=f"{BACK:.0%}", months=MONTHS_SHOWN,
         )  # fmt: skip
     return message(
         "%(act)s: as strict as %(precedent)s: %(left)s left in month %(month)s, %(share)s again in "
@@ -244,7 +244,7 @@ def _note_on_precedent(control: Control, past: Precedents) -> Message:
     )  # fmt: skip
 
 
-SHOWN: Final = 12
+MONTHS_SHOWN: Final = 12
 """Months in which a precedent is described."""
 
 
