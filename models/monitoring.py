@@ -132,7 +132,7 @@ def score_drift(months: pd.DataFrame) -> Reading:
         "score-drift", value, bound, count, value > bound,
         message(
             "Errors of the last %(recent)s scored months are %(ratio)s times those of the "
-            "%(count)s before; chance allows %(bound)s.",
+            "%(count)s before; up to %(bound)s would be chance.",
             recent=RECENT,
             ratio=f"{np.exp(value):.2f}",
             count=count - RECENT,
@@ -155,7 +155,7 @@ def coverage_drift(months: pd.DataFrame) -> Reading:
         not low <= share <= high,
         message(
             "The 80%% band covered %(share)s of the %(cells)s cells of the last %(recent)s scored "
-            "months, worth %(count)s independent ones; chance allows %(low)s to %(high)s.",
+            "months, worth %(count)s independent ones; %(low)s to %(high)s would be chance.",
             share=f"{share:.0%}",
             cells=int(cells[last].sum()),
             recent=_YEAR,

@@ -57,7 +57,7 @@ _FILTERS: Final = (
     wording.code_words,
     separated,
     percentage,
-    wording.coverage_cell,
+    wording.coverage_words,
     wording.measure_words,
     wording.statement_words,
     wording.months_in_words,

@@ -13,7 +13,7 @@ from models.evaluation.scores import Coverage
 from service.errors import UnknownError
 from service.language.choice import DEFAULT, language
 from service.language.formats import listed, percentage, separated, territory
-from service.language.phrases import gettext, marked, ngettext
+from service.language.phrases import gettext, marked
 from store.errors import first_few
 from store.partner_codes import residual_names
 from store.vocabulary import ALL, BY_PARTNER, COMMODITY, DESTINATIONS, EU27, QUANTILES, WORLD
@@ -171,30 +171,16 @@ def chance_words(chance: float) -> str:
 
 def coverage_words(found: Coverage) -> str:
     """Return how often a band held, with the number of forecasts, as ``Coverage.words``."""
-    if found.is_judged:
-        return _share(found.share, found.forecasts)
-    if math.isnan(found.pooled_share):
-        return gettext("too few months to judge (%(count)s)", count=found.forecasts)
-    return gettext(
-        "too few months to judge (%(count)s); all destinations %(pooled)s",
-        count=found.forecasts,
-        pooled=_share(found.pooled_share, found.pooled_forecasts),
-    )
-
-
-def coverage_cell(found: Coverage) -> str:
-    """Return the same in a table whose first row is all destinations together."""
-    if found.is_judged or found.forecasts == found.pooled_forecasts:
-        return _share(found.share, found.forecasts)
-    return ngettext("%(n)s month, too few", "%(n)s months, too few", found.forecasts)
-
-
-def _share(share: float, count: int) -> str:
-    return gettext(
-        "%(share)s of %(count)s",
-        share=percentage(f"{100 * share:.0f}"),
-        count=separated(f"{count:,}"),
-    )
+    if not found.forecasts:
+        return gettext("none scored")
+    values = {
+        "inside": separated(f"{round(found.share * found.forecasts):,}"),
+        "count": separated(f"{found.forecasts:,}"),
+    }
+    if not found.is_judged:
+        return gettext("%(inside)s of %(count)s", **values)
+    share = percentage(f"{100 * found.share:.0f}")
+    return gettext("%(inside)s of %(count)s (%(share)s)", share=share, **values)
 
 
 def model_words(status: str) -> str:

@@ -314,21 +314,14 @@ class Coverage:
 
     @property
     def words(self) -> str:
-        if self.is_judged:
-            return _share(self.share, self.forecasts)
-        too_few = f"too few months to judge ({self.forecasts})"
-        if math.isnan(self.pooled_share):
-            return too_few
-        pooled = _share(self.pooled_share, self.pooled_forecasts)
-        return f"{too_few}; all destinations {pooled}"
+        if not self.forecasts:
+            return "none scored"
+        inside = f"{round(self.share * self.forecasts):,} of {self.forecasts:,}"
+        return f"{inside} ({self.share:.0%})" if self.is_judged else inside
 
     def holds(self, horizon: int) -> bool:
         """Tell whether a horizon is one of the group."""
         return self.horizon_from <= horizon <= self.horizon_to
-
-
-def _share(share: float, forecasts: int) -> str:
-    return f"{share:.0%} of {forecasts:,}"
 
 
 def coverage_scores(cells: pd.DataFrame, metric: str = BAND_COVERAGE) -> pd.DataFrame:

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Final, Literal
 
 import pandas as pd
 from fastapi import APIRouter, Path, Query, Request
+from pydantic import AfterValidator
 from starlette.responses import Response
 
 from service.api.models import Explanation, ForecastResponse, Page
@@ -43,7 +44,11 @@ Horizons = Annotated[
 Quantiles = Annotated[
     list[Quantile] | None, Query(alias="quantile", description="Repeat for several.")
 ]
-Code = Annotated[str, Path(description="Destination.", examples=["USA"], max_length=20)]
+Code = Annotated[
+    str,
+    Path(description="Destination.", examples=["USA"], max_length=20),
+    AfterValidator(str.upper),
+]
 
 CSV_TOO: Final[dict[int | str, dict[str, Any]]] = {
     200: {"content": {"text/csv": {"schema": {"type": "string"}}}},
@@ -150,11 +155,12 @@ def explain(
     moment = known_moment(current, as_of)
     document = explanation(current, destination, moment, period)
     if wants_csv(request, form):
-        return reply(request, csv_answer(_flat(document), EXPLAINED_COLUMNS))
+        return reply(request, csv_answer(flat_parts(document), EXPLAINED_COLUMNS))
     return reply(request, json_answer(document))
 
 
-def _flat(document: Record) -> list[Record]:
+def flat_parts(document: Record) -> list[Record]:
+    """Return one row a month of an explanation."""
     about = {name: document[name] for name in ("as_of", "destination")}
     return [
         {

@@ -63,11 +63,11 @@ class CoverageResponse(ResponseModel):
     horizon_to: int = Field(examples=[6])
     share: float | None = Field(examples=[0.7857])
     forecasts: int = Field(
-        description="Scored forecasts; below 20 too few to judge.", examples=[42]
+        description="Scored forecasts; fewer than 20 tell little.", examples=[42]
     )
     pooled_share: float | None = Field(description="Over all destinations.", examples=[0.7824])
     pooled_forecasts: int = Field(examples=[193])
-    words: str = Field(description="As the pages quote it.", examples=["79% of 42"])
+    words: str = Field(description="As the pages quote it.", examples=["33 of 42 (79%)"])
 
 
 class ForecastResponse(ResponseModel):

@@ -6,6 +6,7 @@ They are built in threads, beside the event loop that serves forecasts.
 from typing import Annotated
 
 from fastapi import APIRouter, Query
+from pydantic import AfterValidator
 from starlette.responses import Response
 
 from service.api.forecasts import CSV_TOO, AsOf, Code
@@ -36,6 +37,7 @@ router = APIRouter(responses=CSV_TOO)
 
 Words = Annotated[str, Query(max_length=100, description="Words that must all occur.")]
 Choice = Annotated[str, Query(max_length=40)]
+Place = Annotated[str, AfterValidator(str.upper)]
 Month = Annotated[str | None, Query(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$", description="YYYY-MM")]
 
 
@@ -73,7 +75,11 @@ def months(*, current: Chosen, destination: Code, shown: Shown, as_of: AsOf = No
 
 @router.get("/figures", response_model=Page[FigureResponse], tags=["history"])
 def figures(
-    *, current: Chosen, shown: Shown, destination: Choice = "", period: Month = None
+    *,
+    current: Chosen,
+    shown: Shown,
+    destination: Annotated[Choice, Place] = "",
+    period: Month = None,
 ) -> Response:
     """Return published figures, newest first; revisions of one figure are rows of their own."""
     rows = history.figures(current, destination=destination or None, period=period)
@@ -86,7 +92,7 @@ def sums(
     current: Chosen,
     shown: Shown,
     destination: Annotated[
-        list[str], Query(description="Taken together; repeat for several.", max_length=20)
+        list[Place], Query(description="Taken together; repeat for several.", max_length=20)
     ],
 ) -> Response:
     """Return quarters, the year and the next twelve months of destinations taken together."""

@@ -84,7 +84,7 @@ def fan_chart(fan: Fan) -> Chart:
         about=[*about, source_line(fan.as_of)],
         label=alt_text(fan),
         rows=_rows(fan),
-        height=280,
+        height=210,
         legend=_legend(fan),
         params=_chosen_window(fan),
     )

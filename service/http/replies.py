@@ -177,7 +177,6 @@ _KINDS: Final[dict[type[Exception], tuple[HTTPStatus, Callable[[Any], str]]]] = 
 
 
 MOST_ROWS: Final = 1000
-USUAL_ROWS: Final = 100
 
 Form = Literal["json", "csv"]
 
@@ -220,9 +219,7 @@ class ListReply:
     """A list as requested: which part of it, and in which form."""
 
     request: Request
-    limit: Annotated[int, Query(ge=1, le=MOST_ROWS, description="Maximum number of rows.")] = (
-        USUAL_ROWS
-    )
+    limit: Annotated[int, Query(ge=1, le=MOST_ROWS, description="Most rows of a page.")] = MOST_ROWS
     offset: Annotated[int, Query(ge=0, description="Rows to skip.")] = 0
     form: FormQuery = None
 

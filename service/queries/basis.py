@@ -10,7 +10,7 @@ from service.language.formats import dated, listed, percentage
 from service.language.phrases import gettext
 from service.live.publication import Publication
 from service.queries.history import known_moment
-from service.wording import MISSING, in_reading_order, name_of, percent
+from service.wording import in_reading_order, name_of
 from store.publications.basis import Basis
 from store.vocabulary import WORLD
 
@@ -23,35 +23,19 @@ def basis_words(basis: Basis | None) -> str:
     if not basis.published_to and not basis.estimated:
         return gettext("never published, derived from other figures")
     if not basis.published_to:
-        return gettext("never published, estimated (±%(band)s)", band=error)
+        return gettext("never published; estimated, ±%(band)s", band=error)
     month = dated(pd.Timestamp(basis.published_to), "month")
     if basis.since:
         return gettext(
-            "published to %(month)s, estimated since (±%(band)s)", month=month, band=error
+            "last published month %(month)s; estimated since, ±%(band)s", month=month, band=error
         )
     if not basis.estimated:
-        return gettext("published to %(month)s", month=month)
+        return gettext("last published month %(month)s", month=month)
     return gettext(
-        "published to %(month)s; %(estimated)s of twelve months estimated (±%(band)s)",
+        "last published month %(month)s; %(estimated)s of twelve months estimated, ±%(band)s",
         month=month,
         estimated=basis.estimated,
         band=error,
-    )
-
-
-def basis_sentence(basis: Basis | None) -> str:
-    """Say to which month a destination is published, and how much of the year is estimated."""
-    if basis is None:
-        return ""
-    to = basis.published_to
-    return gettext(
-        "Last published month: %(month)s. Of the last twelve months %(published)s were published, "
-        "%(derived)s derived from other figures and %(estimated)s estimated (±%(band)s).",
-        month=dated(pd.Timestamp(to), "long month") if to else MISSING,
-        published=basis.published,
-        derived=basis.derived,
-        estimated=basis.estimated,
-        band=percent(basis.error),
     )
 
 

@@ -23,10 +23,14 @@ MAIN: Final = 3
 """Causes in the first sentence."""
 
 MINOR_SHARE: Final = 0.01
-"""Causes smaller than this share of the median are added up, unless they are the main ones."""
+"""Causes smaller than this share of the median are added up."""
 
 SMALL_TONNES: Final = 20.0
 """Below it tonnes have a decimal."""
+
+_ADJUSTMENT: Final = "adjustment"
+_ADJUSTING: Final = {"past_errors", "reconciliation", NOT_REPRODUCED}
+"""Parts that say nothing about the trade: shown as one, together with what is too small."""
 
 CAUSES: Final[dict[str, str]] = {
     "season": marked("seasonal pattern"),
@@ -36,10 +40,8 @@ CAUSES: Final[dict[str, str]] = {
     "world": marked("world market"),
     "experts": marked("statistical extrapolation of past months"),
     "past_mean": marked("long-term trend"),
-    "past_errors": marked("bias correction from past errors"),
     "policy_response": marked("export controls and announced tariffs"),
-    "reconciliation": marked("reconciling destinations with the world total"),
-    NOT_REPRODUCED: marked("no longer reproducible"),
+    _ADJUSTMENT: marked("model adjustment"),
 }
 """Parts of a forecast in words."""
 
@@ -55,12 +57,14 @@ CHANGE_CAUSES: Final[dict[str, str]] = {
     "tariffs": marked("new tariffs"),
     "policy": marked("new policy events"),
     "model": marked("newer model"),
-    "reconciliation": CAUSES["reconciliation"],
-    NOT_REPRODUCED: CAUSES[NOT_REPRODUCED],
+    "reconciliation": marked("reconciling destinations with the world total"),
+    NOT_REPRODUCED: marked("no longer reproducible"),
 }
 """Parts of a change in words."""
 
-if set(CAUSES) != {*CONTRIBUTIONS, NOT_REPRODUCED} - {"level"} or set(CHANGE_CAUSES) != {*CHANGES}:
+if {*CAUSES, "level"} != {*CONTRIBUTIONS, _ADJUSTMENT} - _ADJUSTING or {*CHANGE_CAUSES} != {
+    *CHANGES
+}:
     raise RuntimeError(
         "service.queries.explain and store.vocabulary disagree; word the missing part."
     )
@@ -75,18 +79,18 @@ def forecast_sentences(destination: str, period: str, parts: Mapping[str, float]
             median. The numbers shown are rounded so that they add up too.
     """
     median = sum(parts.values())
-    rounded = _rounded(parts, median)
+    whole = rounded(_folded(parts, median), median)
     head = gettext(
         "%(name)s, %(month)s: %(tonnes)s",
         name=name_of(destination),
         month=_month(period),
-        tonnes=_tonnes(sum(rounded.values()), median),
+        tonnes=_tonnes(sum(whole.values()), median),
     )
-    level = _tonnes(rounded.pop("level"), median)
+    level = _tonnes(whole.pop("level"), median)
     start = gettext(
         "the average of the last twelve months, estimates included, is %(tonnes)s", tonnes=level
     )
-    main, *rest = _causes(rounded, CAUSES, median)
+    main, *rest = _causes(whole, CAUSES, median)
     second = _joined([start, main]) if main else start
     return [_sentence(text) for text in (head, second, *rest)]
 
@@ -95,21 +99,23 @@ _LEVEL: Final = marked("average of the last twelve months")
 
 
 def steps_of(parts: Mapping[str, float]) -> tuple[tuple[str, float], list[tuple[str, float]]]:
-    """Return the level of a median and what is added to it, in words and tonnes, largest first.
-
-    Causes of less than ``MINOR_SHARE`` of the median are added up.
-    """
+    """Return the level of a median and what is added to it, in words and tonnes, largest first."""
     median = sum(parts.values())
-    rounded = _rounded(parts, median)
-    level = rounded.pop("level")
-    order = sorted(
-        (name for name in rounded if rounded[name]), key=lambda name: -abs(rounded[name])
-    )
-    named = [name for name in order if abs(rounded[name]) >= MINOR_SHARE * median]
-    steps = [(_cause(CAUSES[name], rounded[name]), rounded[name]) for name in named]
-    small = sum(rounded[name] for name in order if name not in named)
-    other = [(gettext(_OTHER), small)] if small else []
-    return (gettext(_LEVEL), level), [*steps, *other]
+    whole = rounded(_folded(parts, median), median)
+    level = whole.pop("level")
+    order = sorted(whole.items(), key=lambda part: -abs(part[1]))
+    steps = [(_cause(CAUSES[name], value), value) for name, value in order if value]
+    return (gettext(_LEVEL), level), steps
+
+
+def _folded(parts: Mapping[str, float], median: float) -> dict[str, float]:
+    """Return the parts that matter; ``MINOR_SHARE`` of the median decides which are too small."""
+    own = {
+        name: value
+        for name, value in parts.items()
+        if name == "level" or (name not in _ADJUSTING and abs(value) >= MINOR_SHARE * abs(median))
+    }
+    return {**own, _ADJUSTMENT: median - sum(own.values())}
 
 
 def change_sentences(
@@ -128,14 +134,14 @@ def change_sentences(
         after: The later median, in tonnes.
         days: Of the earlier and the later forecast, ``YYYY-MM-DD``.
     """
-    rounded = _rounded(parts, after)
-    change = sum(rounded.values())
+    whole = rounded(parts, after)
+    change = sum(whole.values())
     head = f"{name_of(destination)}, {_month(period)}: {_tonnes(after, after)} as of {days[1]}"
     moved = f"the same as on {days[0]}"
     if change:
         side = "more" if change > 0 else "less"
         moved = f"{_tonnes(abs(change), after)} {side} than on {days[0]}"
-    main, *rest = _causes(rounded, CHANGE_CAUSES, after)
+    main, *rest = _causes(whole, CHANGE_CAUSES, after)
     return [_sentence(text) for text in (f"{head}, {moved}", main or "no cause of change", *rest)]
 
 
@@ -156,6 +162,22 @@ def figure_sentence(figure: NewFigure, destination: str, months: Sequence[str]) 
     if figure.is_revision:
         named = gettext("%(figure)s, revised %(day)s (%(source)s)", **values)
     return _sentence(_joined([named, expected, _effect_of(figure, destination, months)]))
+
+
+def in_brief(figure: NewFigure, destination: str, month: str) -> str:
+    """Return the same of one month in one line."""
+    values = {
+        "figure": _named(figure),
+        "effect": signed_tonnes(moved_by(figure, destination, [month]) or 0.0),
+        "name": name_of(destination),
+    }
+    if figure.expected_t is None:
+        return gettext("%(figure)s published: %(effect)s\xa0t for %(name)s.", **values)
+    return gettext(
+        "%(figure)s published, %(expected)s expected: %(effect)s\xa0t for %(name)s.",
+        expected=_tonnes(figure.expected_t, figure.expected_t),
+        **values,
+    )
 
 
 def moved_by(figure: NewFigure, destination: str, months: Sequence[str]) -> float | None:
@@ -200,11 +222,11 @@ def causes_of_change(parts: Mapping[str, float], median: float) -> str:
         parts: Tonnes by ``CHANGES``.
         median: What changed, in tonnes; it decides how the numbers are rounded.
     """
-    found = _causes(_rounded(parts, median), CHANGE_CAUSES, median)
+    found = _causes(rounded(parts, median), CHANGE_CAUSES, median)
     return " ".join(_sentence(text) for text in found if text)
 
 
-def _rounded(parts: Mapping[str, float], median: float) -> dict[str, float]:
+def rounded(parts: Mapping[str, float], median: float) -> dict[str, float]:
     """Return parts rounded so that they add up to their rounded sum.
 
     All are rounded down, then those that lost most are raised by one step.
@@ -221,13 +243,14 @@ def _causes(parts: Mapping[str, float], words: Mapping[str, str], median: float)
     """Return one text on the main causes and one on the others; zeros are left out."""
     order = sorted((name for name in parts if parts[name]), key=lambda name: -abs(parts[name]))
     main, others = order[:MAIN], order[MAIN:]
-    named = [name for name in others if abs(parts[name]) >= MINOR_SHARE * median][:MAIN]
+    named = [name for name in others if abs(parts[name]) >= MINOR_SHARE * median]
     small = sum(parts[name] for name in others if name not in named)
 
     def effects(names: list[str]) -> list[str]:
         return [_effect(words[name], parts[name], median) for name in names]
 
-    minor = [*effects(named), *([_effect(_OTHER, small, median)] if small else [])]
+    other = words.get(_ADJUSTMENT, _OTHER)
+    minor = [*effects(named), *([_effect(other, small, median)] if small else [])]
     rest = _joined(minor)
     if named:
         rest = gettext("smaller effects: %(effects)s", effects=rest)

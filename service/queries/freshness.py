@@ -22,6 +22,8 @@ USUAL_LAG_DAYS: Final = 20
 which names the 18th or 20th; used where the store holds no release."""
 
 _RECENT_MONTHS: Final = 24
+_RELEASES: Final = 3
+"""Months within which releases are listed."""
 LATE_MONTHS: Final = 2
 """Due months without a figure that make the data late; one may be a matter of days."""
 
@@ -79,6 +81,16 @@ def freshness_of(publication: Publication, *, now: pd.Timestamp) -> Freshness:
             *_statuses(publication),
         ),
     )
+
+
+def releases_ahead(
+    publication: Publication, *, now: pd.Timestamp
+) -> dict[pd.Timestamp, pd.Timestamp]:
+    """Return when the next months of the world are expected to be published, by month."""
+    today = now.tz_convert("UTC").tz_localize(None).normalize()
+    cutoff = pd.Timestamp(f"{publication.snapshot.cutoff}-01")
+    due = _due_days(publication, cutoff, today + pd.DateOffset(months=_RELEASES))
+    return {month: day for month, day in due.items() if day > today}
 
 
 def _data_day(publication: Publication, cutoff: pd.Timestamp) -> pd.Timestamp | None:

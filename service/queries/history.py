@@ -91,7 +91,8 @@ def known_moment(publication: Publication, as_of: str | None) -> pd.Timestamp:
         if (moment if "T" in as_of else moment.normalize()) == asked
     ]
     if not meant:
-        days = [f"{moment:%Y-%m-%d}" for moment in publication.moments]
+        form = "%Y-%m-%dT%H:%M:%SZ" if "T" in as_of else "%Y-%m-%d"
+        days = list(dict.fromkeys(f"{moment:{form}}" for moment in publication.moments))
         raise UnknownError(
             f"No forecast as of {as_of}. Expected one of those published: "
             f"{first_few(days)}. See /api/v1/publications{_query(publication)}."

@@ -119,6 +119,9 @@ class SumResponse(ResponseModel):
     first: str = Field(examples=["2027-01"])
     last: str = Field(examples=["2027-03"])
     past_months: int = Field(description="Months of it up to the cutoff.", examples=[0])
+    published_months: int = Field(
+        description="Of these, those whose figure is published.", examples=[0]
+    )
     p05: float = Field(examples=[900.0])
     p10: float = Field(examples=[1010.0])
     p25: float = Field(examples=[1240.0])

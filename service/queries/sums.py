@@ -28,6 +28,7 @@ from store.vocabulary import (
 )
 
 _YEAR: Final = 12
+_BASES: Final = ("observed", "derived", "estimated")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,8 @@ class Sum:
     what: str
     first: pd.Timestamp
     last: pd.Timestamp
-    past_months: int
+    past: tuple[int, ...]
+    """How many of its months are published, derived from other figures and estimated."""
     quantiles: tuple[float, ...]
     year_before: float
     chance_below: float
@@ -55,7 +57,8 @@ class Sum:
             "what": self.what,
             "first": f"{self.first:%Y-%m}",
             "last": f"{self.last:%Y-%m}",
-            "past_months": self.past_months,
+            "past_months": sum(self.past),
+            "published_months": self.past[0],
             **{name: round(value, KILOGRAMS) for name, value in numbers.items()},
             "year_before": round(self.year_before, KILOGRAMS) if known else None,
             "chance_below": round(self.chance_below, 4) if known else None,
@@ -139,6 +142,8 @@ class _Known:
     past: pd.Series
     """Tonnes by month."""
     stderr: pd.Series
+    kinds: pd.Series
+    """Place in ``_BASES`` by month, of several destinations the highest."""
     quantiles: Floats
     """Destinations x months x ``QUANTILES``."""
     forecast_months: pd.PeriodIndex
@@ -150,11 +155,12 @@ class _Known:
         month = pd.PeriodIndex(own["period"], freq="M")
         tonnes = own["tonnes"].groupby(month).sum(min_count=len(destinations)).dropna()
         stderr = (own["stderr_t"] ** 2).groupby(month).sum() ** 0.5
+        kinds = own["kind"].map(_BASES.index).groupby(month).max()
         rows = publication.latest
         rows = rows.assign(period=pd.PeriodIndex(rows["period"], freq="M")).sort_values("period")
         each = [rows.loc[rows["destination"] == name] for name in destinations]
         quantiles = np.stack([part[list(QUANTILE_COLUMNS)].to_numpy(float) for part in each])
-        return cls(tonnes, stderr, quantiles, pd.PeriodIndex(each[0]["period"]))
+        return cls(tonnes, stderr, kinds, quantiles, pd.PeriodIndex(each[0]["period"]))
 
     def sum(self, what: str, first: pd.Period, last: pd.Period, paths: Floats) -> Sum | None:
         """Return a span of months taken together, None where one is neither known nor forecast."""
@@ -170,6 +176,7 @@ class _Known:
         before = span - _YEAR
         year = float(self.past[before].sum()) if before.isin(self.past.index).all() else np.nan
         return Sum(
-            what, first.to_timestamp(), last.to_timestamp(), len(past),
+            what, first.to_timestamp(), last.to_timestamp(),
+            tuple(int((self.kinds[past] == place).sum()) for place in range(len(_BASES))),
             tuple(quantiles.tolist()), year, chance_below(quantiles.tolist(), year),
         )  # fmt: skip

@@ -9,6 +9,8 @@ from sqlalchemy import Engine
 
 from service.charts.markers import SCHEDULED_PREFIX, touches
 from service.http.responses import Record, records
+from service.language.formats import dated
+from service.language.phrases import gettext
 from service.live.publication import Publication
 from service.queries.models import (
     CommodityResponse,
@@ -74,6 +76,19 @@ def published_at(publication: Publication, rows: pd.DataFrame) -> pd.Timestamp |
     own = runs["commodity"].eq(publication.commodity) & runs["as_of"].eq(rows["as_of"].iloc[0])
     ended = runs.loc[own & runs["status"].eq("finished"), "finished_at"]
     return None if ended.isna().all() else pd.Timestamp(ended.max())
+
+
+def publication_words(publication: Publication, rows: pd.DataFrame) -> str:
+    """Name a publication by number, day and time of day, for there may be several a day."""
+    moment, at = pd.Timestamp(rows["as_of"].iloc[0]), published_at(publication, rows)
+    if at is None:
+        return gettext("the forecast of %(day)s", day=dated(moment, "day"))
+    return gettext(
+        "publication %(number)s (%(day)s, %(time)s UTC)",
+        number=int(rows["publication"].iloc[0]),
+        day=dated(at, "day"),
+        time=f"{at:%H:%M}",
+    )
 
 
 def _summary(publication: Publication, rows: pd.DataFrame) -> Record:
@@ -154,14 +169,22 @@ def newest_act(publication: Publication) -> pd.Timestamp | None:
     return None if announced.empty else announced.max()
 
 
+def scheduled(events: pd.DataFrame) -> pd.DataFrame:
+    """Return the scheduled days but those for which a later act takes effect that day."""
+    is_day = events["event_id"].str.startswith(SCHEDULED_PREFIX)
+    acts = events.loc[~is_day].groupby("effective_from")["announced_on"].max().to_dict()
+    days = events.loc[is_day]
+    settled = pd.to_datetime(days["effective_from"].map(acts)) > days["announced_on"]
+    return days.loc[~settled]
+
+
 def unreported(publication: Publication, now: pd.Timestamp) -> list[Record]:
     """Return scheduled events whose day came after the newest announcement."""
-    rows, newest = publication.ledger.events, newest_act(publication)
+    rows, newest = scheduled(publication.ledger.events), newest_act(publication)
     if newest is None:
         return []
     day = rows["effective_from"]
-    is_due = day.gt(newest) & day.le(now.tz_convert("UTC").tz_localize(None))
-    due = rows.loc[rows["event_id"].str.startswith(SCHEDULED_PREFIX) & is_due]
+    due = rows.loc[day.gt(newest) & day.le(now.tz_convert("UTC").tz_localize(None))]
     return records(due.sort_values("effective_from")[columns_of(Event)])
 
 

@@ -29,6 +29,8 @@ class TrackScore:
 
     what: str
     cells: int
+    inside: int
+    """Months inside the 80% band."""
     wape: float
     seasonal_naive: float
     last_value: float
@@ -107,6 +109,7 @@ def score(cells: pd.DataFrame, what: str) -> TrackScore:
     return TrackScore(
         what=what,
         cells=len(both),
+        inside=int(both["inside80"].sum()),
         wape=share(both["error"]),
         seasonal_naive=share(both["seasonal_naive"] - both["tonnes"]),
         last_value=share(both["last_value"] - both["tonnes"]),

@@ -15,7 +15,7 @@ from service.charts.fan_chart import small_chart
 from service.language.choice import chosen
 from service.language.phrases import gettext
 from service.messages import rendered
-from service.queries.basis import basis_sentence, data_through
+from service.queries.basis import basis_words, data_through
 from service.queries.sums import copula_of
 from service.queries.track import backtest_coverage
 from service.report import view
@@ -187,7 +187,7 @@ def _values(report: ReportInput, fans: list[Fan]) -> dict[str, object]:
         "overview": [(fan, view.picture_of(small_chart(fan), _SMALL_PX)) for fan in shown],
         "sections": [view.section_of(fan, pictures=report.pictures) for fan in sections],
         "reach": data_through(report.cutoff, report.bases if report.sections else {}),
-        "bases": {name: basis_sentence(basis) for name, basis in report.bases.items()},
+        "bases": {name: basis_words(basis) for name, basis in report.bases.items()},
         "held": backtest_coverage(report.scores, fans),
         "suspicious": report.suspicious.to_dict("records"),
         "notes": [rendered(note) for note in report.notes],

@@ -1,4 +1,4 @@
-"""What changed since the publication before, what may break a forecast, and what to do about it."""
+"""The answer of a page above the fold: the next month, what changed it, what may break it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,18 +8,22 @@ from urllib.parse import urlencode
 import numpy as np
 import pandas as pd
 
-from service.charts.fan import Fan, months_ahead
-from service.charts.markers import SCHEDULED_PREFIX, scheduled_title, touches
+from service.charts.fan import Fan
+from service.charts.markers import scheduled_title, touches
+from service.language.acts import act_words
 from service.language.formats import dated, percentage
 from service.language.phrases import gettext, marked
 from service.live.publication import Publication
-from service.queries.explain import causes_of_change, figure_sentence, moved_by
-from service.report.view import MONTHS_IN_HEADLINE, MonthRow, month_rows, span_of
+from service.queries.explain import causes_of_change, figure_sentence, in_brief, moved_by, rounded
+from service.queries.freshness import releases_ahead
+from service.queries.tables import publication_words, scheduled
+from service.report.view import MonthRow, month_rows
 from service.web.lever_form import CHANCE
-from service.wording import name_of, signed_percent, tonnes
-from store.publications.explanations import Announced, StoredExplanation
-from store.vocabulary import CHANGES, WORLD
+from service.wording import chance_below, name_of, signed_percent, tonnes
+from store.publications.explanations import Announced, NewFigure, StoredExplanation
+from store.vocabulary import CHANGES, QUANTILE_COLUMNS, WORLD
 
+_DATES: Final = 3
 _SHOWN: Final = 6
 """Figures and acts listed; the API and the policy ledger have all."""
 
@@ -44,108 +48,173 @@ class Risk:
 
 
 @dataclass(frozen=True, slots=True)
-class Briefing:
-    """Three of the five questions a planner asks of a destination."""
+class Slump:
+    """The month most likely to stay below half of what is usual."""
 
+    month: str
+    """``YYYY-MM``."""
+    chance: float
+    usual: float
+    """Tonnes: the average of the last twelve months, estimates included."""
+
+
+@dataclass(frozen=True, slots=True)
+class Briefing:
+    """The questions a planner asks of a destination."""
+
+    headline: str
+    month: MonthRow | None
+    """The first month after that of the reader; None where none is forecast."""
+    last_change: str
+    """The newest figure that moved it, or else how far it moved, in one line."""
     change: str
     figures: tuple[tuple[str, str], ...]
     """What became known meanwhile, what of it was expected and moved here, with its address."""
     further: int
     """Figures that are not listed."""
     risks: tuple[Risk, ...]
-    riskiest: MonthRow | None
-    """The month most likely to fall below the year before; None where no chance is known."""
+    dates: tuple[tuple[pd.Timestamp, str], ...]
+    """The next days that matter, each with what comes in a few words."""
+    slump: Slump | None
+    """None where no usual amount is known."""
 
 
-def briefing_of(publication: Publication, fan: Fan) -> Briefing:
-    """Return the briefing of one destination."""
-    ahead = months_ahead(fan)
-    months = [f"{period:%Y-%m}" for period in ahead["period"]]
-    risks = (*_announced(publication, fan), *_scheduled(publication, fan))
-    rows = [row for row in month_rows(fan) if not row.past and not np.isnan(row.chance_below)]
-    figures = _figures(publication, fan.destination, months[:MONTHS_IN_HEADLINE])
+def briefing_of(publication: Publication, fan: Fan, now: pd.Timestamp) -> Briefing:
+    """Return the briefing of one destination for a reader of a moment (UTC)."""
+    today = f"{now:%Y-%m}"
+    month = next((row for row in month_rows(fan) if row.period > today), None)
+    period = "" if month is None else month.period
+    found = publication.published.explanation or StoredExplanation()
+    risks = sorted(
+        (
+            risk
+            for risk in (*_announced(publication, fan), *_scheduled(publication, fan))
+            if risk.when >= now.tz_localize(None).normalize()
+        ),
+        key=lambda risk: risk.when,
+    )
+    # Those that moved most here first.
+    moving = sorted(
+        found.figures, key=lambda one: -abs(moved_by(one, fan.destination, [period]) or 0.0)
+    )
+    figures = [(figure_sentence(one, fan.destination, [period]), one.source_url) for one in moving]
+    change = _change(publication, fan.destination, period)
     return Briefing(
-        change=_change(publication, fan.destination, months[:MONTHS_IN_HEADLINE]),
-        figures=figures[:_SHOWN],
+        headline=_headline(fan, month),
+        month=month,
+        last_change=_last_change(moving, fan.destination, period) or change[0],
+        change=" ".join(change).rstrip(),
+        figures=tuple(figures[:_SHOWN]),
         further=len(figures[_SHOWN:]),
-        risks=tuple(sorted(risks, key=lambda risk: risk.when)[:_SHOWN]),
-        riskiest=max(rows, key=lambda row: row.chance_below, default=None),
+        risks=tuple(risks[:_SHOWN]),
+        dates=_dates(publication, risks, now),
+        slump=slump_of(fan, today),
     )
 
 
-def _figures(
-    publication: Publication, destination: str, months: Sequence[str]
-) -> tuple[tuple[str, str], ...]:
-    """Return the figures since the publication before, those that moved most here first."""
-    found = publication.published.explanation or StoredExplanation()
-    order = sorted(found.figures, key=lambda one: -abs(moved_by(one, destination, months) or 0.0))
-    return tuple((figure_sentence(one, destination, months), one.source_url) for one in order)
+def _dates(
+    publication: Publication, risks: Sequence[Risk], now: pd.Timestamp
+) -> tuple[tuple[pd.Timestamp, str], ...]:
+    if not publication.is_magnets:
+        return ()
+    coming = {risk.when: risk.title or act_words(risk.acts[0]) for risk in reversed(risks)}
+    releases = {
+        day: gettext("figures of %(month)s", month=dated(month, "long month"))
+        for month, day in releases_ahead(publication, now=now).items()
+    }
+    return tuple(sorted((coming | releases).items())[:_DATES])
 
 
-def _change(publication: Publication, destination: str, months: Sequence[str]) -> str:
-    """Return by how much the medians of some months moved since the publication before, and why."""
+def _headline(fan: Fan, month: MonthRow | None) -> str:
+    name = name_of(fan.destination)
+    if month is None:
+        return gettext("%(name)s: no month ahead is forecast", name=name)
+    return gettext(
+        "%(name)s, %(month)s: %(median)s\xa0t (80%%: %(low)s to %(high)s)",
+        name=name,
+        month=dated(pd.Timestamp(month.period), "long month"),
+        median=tonnes(month.p50),
+        low=tonnes(month.p10),
+        high=tonnes(month.p90),
+    )
+
+
+def slump_of(fan: Fan, today: str) -> Slump | None:
+    """Return the month after ``today`` most likely to stay below half of what is usual."""
+    year = fan.history["period"] >= fan.cutoff_end - pd.DateOffset(years=1)
+    usual = float(fan.history.loc[year, "tonnes"].mean())
+    ahead = fan.forecast[fan.forecast["period"].dt.strftime("%Y-%m") > today]
+    if ahead.empty or not usual > 0:
+        return None
+    chances = [
+        chance_below([float(row[name]) for name in QUANTILE_COLUMNS], usual / 2)
+        for row in ahead.to_dict("records")
+    ]
+    worst = int(np.argmax(chances))
+    return Slump(f"{ahead['period'].iloc[worst]:%Y-%m}", chances[worst], usual)
+
+
+def _last_change(figures: Sequence[NewFigure], destination: str, month: str) -> str:
+    """Return the figure with the largest effect on a month, in one line; empty without any.
+
+    One that was expected goes before others.
+    """
+    moving = [one for one in figures if moved_by(one, destination, [month])]
+    moving.sort(key=lambda one: one.expected_t is None)
+    return next((in_brief(one, destination, month) for one in moving), "")
+
+
+def _change(publication: Publication, destination: str, month: str) -> tuple[str, str]:
+    """Return how far the median of a month moved since the publication before, and why."""
     rows = publication.published.every
     order = rows[["as_of", "publication"]].drop_duplicates().sort_values(["as_of", "publication"])
     if len(order) < 2:  # noqa: PLR2004 - it and the one before
-        return gettext("This is the first publication; there is none to compare it with.")
-    (day, before), (as_of, number) = order.tail(2).itertuples(index=False)
-    whose = _named(day, is_same_day=day == as_of)
-    own = rows[rows["destination"].eq(destination)]
+        return gettext("This is the first publication; there is none to compare it with."), ""
     then, now = (
-        own[own["as_of"].eq(moment) & own["publication"].eq(one)].set_index("period")["p50"]
-        for moment, one in ((day, before), (as_of, number))
+        rows[rows["as_of"].eq(moment) & rows["publication"].eq(one)]
+        for moment, one in order.tail(2).itertuples(index=False)
     )
-    moved = (now - then).reindex(list(months)).dropna()
-    if moved.empty:
-        return gettext("The %(forecast)s before it did not reach these months.", forecast=whose)
-    median = float(now[moved.index].sum())
-    why = _why(publication, destination, int(before), median, list(moved.index))
-    return f"{_moved(whose, moved, median)} {why}".rstrip()
+    whose = publication_words(publication, then)
+    before, median = (
+        part.loc[part["destination"].eq(destination) & part["period"].eq(month), "p50"].sum()
+        for part in (then, now)
+    )
+    if not before:
+        return gettext(
+            "Compared with %(forecast)s: it did not reach this month.", forecast=whose
+        ), ""
+    why = _why(publication, destination, int(then["publication"].iloc[0]), median, month)
+    return _moved(whose, month, median - before, before), why
 
 
-def _named(moment: pd.Timestamp, *, is_same_day: bool) -> str:
-    day = dated(moment, "long day")
-    if is_same_day:
-        return gettext("earlier forecast of %(day)s", day=day)
-    return gettext("forecast of %(day)s", day=day)
-
-
-def _why(
-    publication: Publication, destination: str, before: int, median: float, months: list[str]
-) -> str:
+def _why(publication: Publication, destination: str, before: int, median: float, month: str) -> str:
     """Return the causes of a change as far as they were computed for it."""
     found = publication.published.explanation
     if found is None or found.since != before or not publication.is_magnets:
         return gettext(NOT_COMPUTED) if publication.is_magnets else ""
-    own = found.changes.get(destination, {})
-    parts = {name: sum(own.get(month, {}).get(name, 0.0) for month in months) for name in CHANGES}
-    return causes_of_change(parts, median)
+    own = found.changes.get(destination, {}).get(month, {})
+    return causes_of_change({name: own.get(name, 0.0) for name in CHANGES}, median)
 
 
-def _moved(whose: str, moved: pd.Series, median: float) -> str:
-    total = float(moved.sum())
-    share = f" ({signed_percent(total / (median - total))})" if median > total else ""
+def _moved(whose: str, month: str, moved: float, before: float) -> str:
     values = {
         "forecast": whose,
-        "months": span_of(pd.to_datetime(pd.Series(sorted(moved.index)))),
-        "tonnes": tonnes(abs(total)),
-        "share": share,
+        "month": dated(pd.Timestamp(month), "long month"),
+        "tonnes": tonnes(abs(moved)),
+        "share": signed_percent(moved / before),
     }
-    if not round(total, 1):
+    if not round(moved, 1):
         return gettext(
-            "Compared with the %(forecast)s, the medians of %(months)s are unchanged in "
-            "sum%(share)s.",
-            **values,
+            "Compared with %(forecast)s, the median of %(month)s is unchanged.", **values
         )
-    if total > 0:
+    if moved > 0:
         return gettext(
-            "Compared with the %(forecast)s, the medians of %(months)s are %(tonnes)s\xa0t higher "
-            "in sum%(share)s.",
+            "Compared with %(forecast)s, the median of %(month)s is %(tonnes)s\xa0t higher "
+            "(%(share)s).",
             **values,
         )
     return gettext(
-        "Compared with the %(forecast)s, the medians of %(months)s are %(tonnes)s\xa0t lower in "
-        "sum%(share)s.",
+        "Compared with %(forecast)s, the median of %(month)s is %(tonnes)s\xa0t lower (%(share)s).",
         **values,
     )
 
@@ -164,7 +233,7 @@ def _announced(publication: Publication, fan: Fan) -> list[Risk]:
 
 def _risk(acts: Sequence[Announced], titles: Mapping[Any, Any], destination: str) -> Risk:
     first = acts[0]
-    names = [str(titles.get(one.event_id, one.event_id)).rstrip(".") for one in acts]
+    names = [titles[one.event_id].rstrip(".") for one in acts if one.event_id in titles]
     hit = "" if WORLD in first.destinations else ", ".join(map(name_of, first.destinations))
     if not first.event_id:
         title, names = gettext("Tariff increase in %(destinations)s", destinations=hit), []
@@ -229,7 +298,8 @@ def _control(hit: str, *, is_return: bool) -> str:
 
 def chances_in_words(chances: Sequence[float]) -> str:
     """Return the chances of what is announced: as announced, later, weaker, not at all."""
-    announced, late, softened, never = (percentage(f"{100 * chance:.0f}") for chance in chances)
+    shares = rounded({str(n): 100 * chance for n, chance in enumerate(chances)}, 100.0)
+    announced, late, softened, never = (percentage(f"{share:.0f}") for share in shares.values())
     return gettext(
         "%(announced)s as announced, %(late)s later, %(softened)s in a weaker form, %(never)s "
         "not at all",
@@ -242,9 +312,8 @@ def chances_in_words(chances: Sequence[float]) -> str:
 
 def _scheduled(publication: Publication, fan: Fan) -> list[Risk]:
     """Return the scheduled days within the horizon that concern a destination."""
-    events = publication.snapshot.ledger.events
-    ahead = events["effective_from"].gt(fan.as_of) & events["effective_from"].lt(fan.end)
-    rows = events.loc[ahead & events["event_id"].str.startswith(SCHEDULED_PREFIX)]
+    days = scheduled(publication.snapshot.ledger.events)
+    rows = days.loc[days["effective_from"].gt(fan.as_of) & days["effective_from"].lt(fan.end)]
     return [
         Risk(
             pd.Timestamp(row["effective_from"]), "", (scheduled_title(row["summary"]).rstrip("."),)

@@ -1,4 +1,4 @@
-"""The overview of a commodity, the page of one destination, and files for spreadsheets."""
+"""The page of one destination, which is the first page too, and files for spreadsheets."""
 
 import io
 import json
@@ -8,23 +8,22 @@ from typing import Final
 
 import pandas as pd
 import xlsxwriter
-from xlsxwriter.worksheet import Worksheet
 
-from service.charts.fan import Fan, left_out_note
+from service.api.forecasts import EXPLAINED_COLUMNS, flat_parts
+from service.charts.fan import Fan, left_out_note, status_of
 from service.charts.publication_charts import fan_of
 from service.http.responses import Answer, Record
 from service.language.choice import DEFAULT, in_language
-from service.language.phrases import gettext
 from service.live.documents import FILE_COLUMNS, flat_rows, forecast_document, with_overrides
 from service.live.live import PlanningState
 from service.live.publication import Publication
-from service.queries.basis import basis_sentence, basis_words
-from service.queries.explain import forecast_sentences
+from service.queries.basis import basis_words
+from service.queries.explain import explanation, forecast_sentences
 from service.queries.history import known_destination, months_of, titles
 from service.queries.models import HistoryMonth, columns_of
-from service.queries.sums import copula_at, sums_of
+from service.queries.sums import sums_of
 from service.report import view
-from service.web.briefing import briefing_of
+from service.web.briefing import Slump, briefing_of, slump_of
 from service.web.drawn import Drawn, drawn, small_charts
 from service.web.render import OTHERS, FormErrors, page
 from service.wording import NBSP, home_of, name_of, signed_tonnes
@@ -37,14 +36,11 @@ HISTORY_SHOWN: Final = 36
 class Reason:
     """Why the median of one month is what it is, in sentences."""
 
-    month: str
-    median: float
-    """Tonnes."""
     sentences: tuple[str, ...]
-    is_english: bool = False
+    is_english: bool
     """The sentences are English whatever the page's language: names of drivers have no other."""
-    picture: Drawn | None = None
-    """The parts of the first month as a waterfall."""
+    picture: Drawn | None
+    """The parts as a waterfall."""
 
 
 def destination_page(
@@ -53,34 +49,37 @@ def destination_page(
     now: pd.Timestamp,
     planning: PlanningState,
     refused: FormErrors | None = None,
+    *,
+    home: str = "",
 ) -> Answer:
     """Return the page of one destination, with overrides beside the medians.
 
-    ``refused`` is an override that was not accepted, to be shown again.
+    Args:
+        refused: An override that was not accepted, to be shown again.
+        home: Fields of the address, where this is the first page: it lists all destinations too.
 
     Raises:
         UnknownError: It is not forecast.
     """
     known_destination(publication, destination)
     fan = fan_of(publication, destination)
-    copula = copula_at(publication)
-    outlook = view.outlook_of(fan, copula)
     rows = view.month_rows(fan)
+    briefing = briefing_of(publication, fan, now)
     overrides = planning.newest_overrides(publication.commodity, destination, publication.as_of)
     history = months_of(publication, destination)[-HISTORY_SHOWN:]
-    basis = publication.snapshot.bases.get(destination)
+    start = home_of(publication.commodity)
     return page(
         "destination.html.j2",
         publication,
         now=now,
-        here=f"{home_of(publication.commodity)}/destinations/{destination}",
+        here=f"{start}/" if home else f"{start}/destinations/{destination}",
+        kept="" if home == HOME else home,
         destination=destination,
         name=name_of(destination),
-        headline=view.headline(outlook) if outlook else gettext("No month ahead is forecast."),
-        published_to=basis_sentence(basis) if publication.is_magnets else "",
-        nowcast=view.nowcast(fan, copula),
-        outlook=outlook,
-        briefing=briefing_of(publication, fan),
+        basis=basis_words(publication.snapshot.bases.get(destination))
+        if publication.is_magnets
+        else "",
+        briefing=briefing,
         revisions=drawn(publication, "revisions", destination),
         fan=fan,
         chart=drawn(publication, "fan", destination),
@@ -89,32 +88,35 @@ def destination_page(
         overrides=overrides,
         months=list(zip(fan.forecast["period"], rows, strict=True)),
         sums=sums_of(publication, (destination,)),
-        reasons=reasons(publication, fan, rows),
-        exact=bool(fan.forecast["contributions"].notna().all()),
+        reason=reason_of(publication, fan, briefing.month),
         history=history[::-1],
+        lines=_lines(publication, now) if home else [],
+        charts=list(small_charts(publication)) if home else [],
         others=titles(publication),
         refused=refused,
     )
 
 
-def reasons(publication: Publication, fan: Fan, rows: tuple[view.MonthRow, ...]) -> list[Reason]:
-    """Explain the medians of the next months in sentences with numbers.
+HOME: Final = "/"
+"""The first page as it opens by itself."""
+
+
+def reason_of(publication: Publication, fan: Fan, month: view.MonthRow | None) -> Reason | None:
+    """Explain the median of a month in sentences with numbers.
 
     From the parts that add up to the median where they were published, else from the drivers.
     """
-    months = zip(rows, fan.forecast.to_dict("records"), strict=True)
-    ahead = [(row, record) for row, record in months if not row.past]
-    found = [
-        Reason(
-            row.month,
-            row.p50,
-            _sentences(fan.destination, record, row, publication.meanings),
-            not _has_parts(record),
-            None if number else drawn(publication, "parts", fan.destination),
-        )
-        for number, (row, record) in enumerate(ahead[: view.MONTHS_IN_HEADLINE])
-    ]
-    return [reason for reason in found if reason.sentences]
+    if month is None:
+        return None
+    records = fan.forecast.to_dict("records")
+    record = next(one for one in records if f"{one['period']:%Y-%m}" == month.period)
+    sentences = _sentences(fan.destination, record, month, publication.meanings)
+    if not sentences:
+        return None
+    # The picture has no reader's day: it is of the month after that of the forecast.
+    is_drawn = month.period == f"{publication.as_of + pd.offsets.MonthBegin():%Y-%m}"
+    picture = drawn(publication, "parts", fan.destination) if is_drawn else None
+    return Reason(sentences, not _has_parts(record), picture)
 
 
 def _sentences(
@@ -149,56 +151,38 @@ def _driver_sentence(name: str, effect: float, meanings: Mapping[str, str]) -> s
 
 @dataclass(frozen=True, slots=True)
 class OverviewLine:
-    """What the overview shows of one destination."""
+    """What the first page shows of one destination."""
 
-    outlook: view.Outlook
+    destination: str
+    name: str
     months: tuple[view.MonthRow, ...]
+    status: str
+    slump: Slump | None
     basis: str
     """To which month it is published, in a few words; empty for tables of other commodities."""
 
 
-def overview(publication: Publication, now: pd.Timestamp) -> Answer:
-    """Return the overview; of many destinations the largest come first."""
-    copula = copula_at(publication)
-    fans = [fan_of(publication, name) for name in publication.destinations]
-    outlooks = [(fan, view.outlook_of(fan, copula)) for fan in fans]
-    bases = publication.snapshot.bases if publication.is_magnets else {}
+def _lines(publication: Publication, now: pd.Timestamp) -> list[OverviewLine]:
+    """Return all destinations; of many the largest come first."""
+    today, bases = f"{now:%Y-%m}", publication.snapshot.bases if publication.is_magnets else {}
     lines = [
-        _line(fan, outlook, basis_words(bases.get(fan.destination)))
-        for fan, outlook in outlooks
-        if outlook is not None
+        OverviewLine(
+            name,
+            name_of(name),
+            tuple(row for row in view.month_rows(fan) if row.period > today)[:MONTHS_LISTED],
+            status_of(fan.forecast),
+            slump_of(fan, today),
+            basis_words(bases.get(name)),
+        )
+        for name in publication.destinations
+        for fan in [fan_of(publication, name)]
     ]
     if publication.is_wide:
-        lines.sort(key=lambda line: -line.outlook.middle)
-    world, outlook = outlooks[0]
-    rows = view.month_rows(world)
-    reason = next(iter(reasons(publication, world, rows)), None)
-    # The sentence that repeats month and median is left out.
-    opening = f"{name_of(world.destination)}, "
-    moved = [text for text in reason.sentences if not text.startswith(opening)] if reason else []
-    return page(
-        "overview.html.j2",
-        publication,
-        now=now,
-        here=f"{home_of(publication.commodity)}/",
-        lines=lines,
-        headline=view.headline(outlook) if outlook else gettext("No month ahead is forecast."),
-        outlook=outlook,
-        briefing=briefing_of(publication, world),
-        revisions=drawn(publication, "revisions", world.destination),
-        destination=world.destination,
-        chart=drawn(publication, "fan", world.destination),
-        name=name_of(world.destination),
-        reason=reason,
-        moved=moved,
-        nowcast=view.nowcast(world, copula),
-        charts=list(small_charts(publication)),
-    )
+        lines.sort(key=lambda line: -sum(row.p50 for row in line.months))
+    return lines
 
 
-def _line(fan: Fan, outlook: view.Outlook, basis: str) -> OverviewLine:
-    ahead = [row for row in view.month_rows(fan) if not row.past]
-    return OverviewLine(outlook, tuple(ahead[: view.MONTHS_IN_HEADLINE]), basis)
+MONTHS_LISTED: Final = 3
 
 
 def goods_page(publication: Publication, now: pd.Timestamp, rows: list[Record]) -> Answer:
@@ -247,10 +231,12 @@ def workbook(publication: Publication, destination: str, planning: PlanningState
     buffer = io.BytesIO()
     with xlsxwriter.Workbook(buffer, _OPTIONS) as book:
         book.set_properties({"created": publication.as_of.to_pydatetime().replace(tzinfo=None)})
-        _fill(book.add_worksheet("Forecast"), flat_rows(document), FILE_COLUMNS)
+        _fill(book, "Forecast", flat_rows(document), FILE_COLUMNS)
         past = months_of(publication, destination)
-        _fill(book.add_worksheet("History"), past, columns_of(HistoryMonth))
-        _fill(book.add_worksheet("About"), _about(document), ("what", "value"))
+        _fill(book, "History", past, columns_of(HistoryMonth))
+        parts = explanation(publication, destination, publication.as_of, None)
+        _fill(book, "Drivers", flat_parts(parts), EXPLAINED_COLUMNS)
+        _fill(book, "About", _about(document), ("what", "value"))
     return buffer.getvalue()
 
 
@@ -259,19 +245,35 @@ def _about(document: Record) -> list[Record]:
     return [{"what": name, "value": document[name]} for name in names]
 
 
-def _fill(sheet: Worksheet, rows: Iterable[Mapping[str, object]], columns: Sequence[str]) -> None:
-    """Write rows below a frozen header."""
+def _fill(
+    book: xlsxwriter.Workbook,
+    name: str,
+    rows: Iterable[Mapping[str, object]],
+    columns: Sequence[str],
+) -> None:
+    """Write rows below a frozen header; months and moments are dates."""
+    sheet = book.add_worksheet(name)
+    forms = {column: book.add_format({"num_format": form}) for column, form in _DATES.items()}
     sheet.set_column(0, len(columns) - 1, _WIDTH)
     sheet.freeze_panes(1, 0)
-    for place, name in enumerate(columns):
-        sheet.write_string(0, place, name)
+    for place, column in enumerate(columns):
+        sheet.write_string(0, place, column)
     for line, row in enumerate(rows, start=1):
-        for place, name in enumerate(columns):
-            _write(sheet, line, place, row[name])
+        for place, column in enumerate(columns):
+            value = row[column]
+            if column in forms and value is not None:
+                moment = pd.Timestamp(str(value)).tz_localize(None)
+                sheet.write_datetime(line, place, moment, forms[column])
+            elif isinstance(value, int | float):
+                sheet.write_number(line, place, value)
+            elif value is not None:
+                sheet.write_string(line, place, str(value))
 
 
-def _write(sheet: Worksheet, line: int, place: int, value: object) -> None:
-    if isinstance(value, int | float):
-        sheet.write_number(line, place, value)
-    elif value is not None:
-        sheet.write_string(line, place, str(value))
+_DATES: Final = {
+    "period": "yyyy-mm",
+    "cutoff": "yyyy-mm",
+    "as_of": "yyyy-mm-dd hh:mm",
+    "available_at": "yyyy-mm-dd hh:mm",
+}
+"""Columns of dates and their format."""

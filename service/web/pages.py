@@ -37,6 +37,8 @@ _ADDRESS: Final = "/status"
 TEMPLATE: Final = "status.html.j2"
 
 RUNS: Final = 10
+ROWS: Final = 50
+"""Rows of a long table on one page."""
 
 
 def status_page(found: HealthReport, publication: Publication | None, now: pd.Timestamp) -> Answer:
@@ -48,6 +50,7 @@ def status_page(found: HealthReport, publication: Publication | None, now: pd.Ti
     if publication is None:
         shown = bare_page(TEMPLATE, here=_ADDRESS, **_of_installation(found), models=(), runs=())
         return answer_of(shown.encode(), HTML)
+    rejected = tables.quarantine(publication)
     return page(
         TEMPLATE,
         publication,
@@ -56,6 +59,10 @@ def status_page(found: HealthReport, publication: Publication | None, now: pd.Ti
         **_of_installation(found),
         models=models_in_use(publication),
         runs=recent_runs(publication),
+        vintages=tables.vintages(publication)[:ROWS],
+        vintages_in_all=len(publication.published.vintages),
+        waiting=[row for row in rejected if row["released_at"] is None],
+        released=[row for row in rejected if row["released_at"] is not None][:ROWS],
     )
 
 
@@ -188,9 +195,6 @@ def _is_shown(commodity: str, publication: Publication, planning: PlanningState)
     return commodity in own
 
 
-ROWS: Final = 50
-"""Rows of a long table on one page."""
-
 _FIGURES: Final = 40
 
 
@@ -265,17 +269,12 @@ def policy_page(
 
 
 def data_page(publication: Publication, now: pd.Timestamp) -> Answer:
-    """Return the ingested files, the rejected ones and the inconsistent figures."""
-    rejected = tables.quarantine(publication)
+    """Return the newest figures and those inconsistent with the others."""
     return page(
         "data.html.j2",
         publication,
         now=now,
         here="/data",
-        vintages=tables.vintages(publication)[:ROWS],
-        vintages_in_all=len(publication.published.vintages),
-        waiting=[row for row in rejected if row["released_at"] is None],
-        released=[row for row in rejected if row["released_at"] is not None][:ROWS],
         suspicious=tables.suspicious(publication),
         figures=history.figures(publication)[:_FIGURES],
     )

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final
 
 import pandas as pd
 from fastapi import APIRouter, Depends, Path, Query, Request
+from pydantic import AfterValidator
 from sqlalchemy import Engine
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
@@ -13,16 +14,18 @@ from starlette.responses import Response
 from service.errors import NothingPublishedError, UnknownError
 from service.http.replies import reply
 from service.http.responses import HTML, Answer, Record, answer_of, csv_answer, records
-from service.language.choice import chosen
+from service.language.choice import DEFAULT, chosen, in_language, language
 from service.language.phrases import gettext
+from service.live.live import PlanningState
 from service.live.publication import Publication
 from service.queries.basis import data_through
 from service.queries.history import known_destination
 from service.queries.tables import LedgerQuery, listing
-from service.state import Current, Goods, Health, Planning, Shared, may_read
+from service.state import Current, Goods, Health, Planning, Shared, State, may_read
 from service.web import charts, forecast_pages, what_if
 from service.web import planning as planning_routes
-from service.web.forecast_pages import destination_page, goods_page, overview
+from service.web.calendar import calendar_of
+from service.web.forecast_pages import HOME, destination_page, goods_page
 from service.web.pages import data_page, policy_page, status_page, track_page
 from service.web.planning import form_page
 from service.web.render import bare_page, stylesheet
@@ -33,7 +36,7 @@ from store.facts.reading import read_publication
 from store.publications.basis import bases_of
 from store.publications.integrity import read_publications
 from store.publications.panels import read_panels
-from store.vocabulary import COMMODITY, FORECAST_COLUMNS
+from store.vocabulary import COMMODITY, FORECAST_COLUMNS, WORLD
 
 pages = APIRouter(include_in_schema=False, dependencies=[Depends(may_read)])
 
@@ -47,7 +50,9 @@ Number = Annotated[int, Path(ge=1, le=_MOST)]
 @pages.get("/publications/{number}")
 async def publication_route(request: Request, shared: Shared, number: Number) -> Response:
     """Show one publication; the address shows the same numbers for good."""
-    return reply(request, await run_in_threadpool(publication_page, shared.live.engine, number))
+    address = str(request.url.replace(query=""))
+    page = await run_in_threadpool(publication_page, shared.live.engine, number, address)
+    return reply(request, page)
 
 
 @pages.get("/publications/{number}/forecasts.csv")
@@ -83,19 +88,23 @@ def _reach(engine: Engine, cutoff: str, record: Record) -> str:
     return data_through(cutoff, next(bases, {}))
 
 
-def publication_page(engine: Engine, number: int) -> Answer:
-    """Return the page of one publication."""
+def publication_page(engine: Engine, number: int, address: str) -> Answer:
+    """Return the page of one publication, which is cited by its whole address."""
     rows, record = _publication(engine, number)
     commodity = str(record["commodity"])
     months = {
         str(name): own.set_index("period")[["p10", "p50", "p90"]].to_dict("index")
         for name, own in rows.groupby("destination")
     }
+    with in_language(DEFAULT):
+        english = full_words_of(commodity, {})
     shown = bare_page(
         "publication.html.j2",
         here=f"/publications/{number}",
         number=number,
+        address=address,
         record=record,
+        goods_in_english=english,
         commodity_words=full_words_of(commodity, {}),
         commodity_query=query_of(commodity),
         reach=_reach(engine, str(rows["cutoff"].max()), record),
@@ -149,9 +158,15 @@ def operations(document: Mapping[str, Any]) -> dict[str, list[Record]]:
 
 MOST_PAGES: Final = 1000
 
-Code = Annotated[str, Path(max_length=20)]
+COOKIE: Final = "magnetcast_country"
+COOKIE_S: Final = 31_536_000
+COUNTRY_OF_LANGUAGE: Final = {"de": "DEU", "ja": "JPN", "ko": "KOR"}
+"""The destination that readers of a language see first; others see the world."""
+
+Code = Annotated[str, Path(max_length=20), AfterValidator(str.upper)]
 Words = Annotated[str, Query(max_length=100)]
 Choice = Annotated[str, Query(max_length=40)]
+Country = Annotated[Choice, AfterValidator(str.upper)]
 Make = Callable[[Publication, pd.Timestamp], Answer]
 
 
@@ -178,9 +193,22 @@ def page_router() -> APIRouter:
 
 @pages.get("/")
 @pages.get("/goods/{commodity}")
-async def overview_route(request: Request, goods: Goods, shared: Shared) -> Response:
-    """Show the overview."""
-    return scripted(await _page(request, goods, shared.live.clock(), "overview", overview))
+async def home_route(
+    request: Request, *, goods: Goods, shared: Shared, planning: Planning, country: Country = ""
+) -> Response:
+    """Show the destination asked for, else the one picked before, else that of the language."""
+    usual = (request.cookies.get(COOKIE, ""), COUNTRY_OF_LANGUAGE.get(language(), ""), WORLD)
+    destination = (
+        known_destination(goods, country)
+        if country
+        else next((code for code in usual if code in goods.answers), goods.destinations[0])
+    )
+    kept = f"country={destination}&" if country else HOME
+    found = await _destination(request, goods, shared, planning, destination, home=kept)
+    found.headers.add_vary_header("Cookie")
+    if country:
+        found.set_cookie(COOKIE, destination, max_age=COOKIE_S, httponly=True, samesite="lax")
+    return found
 
 
 @pages.get("/goods")
@@ -200,15 +228,37 @@ async def destination_route(
 ) -> Response:
     """Show one destination."""
     known_destination(goods, destination)
+    return await _destination(request, goods, shared, planning, destination)
 
+
+async def _destination(
+    request: Request,
+    goods: Publication,
+    shared: State,
+    planning: PlanningState,
+    destination: str,
+    *,
+    home: str = "",
+) -> Response:
     def make(publication: Publication, now: pd.Timestamp) -> Answer:
-        return destination_page(publication, destination, now, planning)
+        return destination_page(publication, destination, now, planning, home=home)
 
     # One page more for each override, and no more.
     overrides = planning.newest_overrides(goods.commodity, destination, goods.as_of)
     newest = max((row["available_at"] for row in overrides.values()), default="")
-    key = ("destination", destination, newest)
+    key = ("destination", destination, newest, home)
     return scripted(form_page(await _page(request, goods, shared.live.clock(), key, make)))
+
+
+@pages.get("/destinations/{destination}/dates.ics")
+@pages.get("/goods/{commodity}/destinations/{destination}/dates.ics")
+async def dates_route(
+    request: Request, *, goods: Goods, shared: Shared, destination: Code
+) -> Response:
+    """Return the dates that matter to a destination as a calendar to subscribe to."""
+    known_destination(goods, destination)
+    body = await run_in_threadpool(calendar_of, goods, destination, shared.live.clock())
+    return reply(request, answer_of(body, "text/calendar; charset=utf-8"))
 
 
 @pages.get("/track-record")

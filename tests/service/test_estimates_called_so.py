@@ -11,7 +11,7 @@ CLAIM = re.compile(r"\b(actual|actuals|known|observed)\b", re.IGNORECASE)
 OF_FIGURES = (
     "observed", "observed month", "Actual", "Forecast as of %(day)s: median with 50, 80 and 90%%",
     "An override of %(destination)s in %(month)s, whose figure is already published",
-    "Error: absolute error as a share of actual tonnes", "For %(n)s month forecast before the fig",
+    "Error: absolute error as a share of actual tonnes", "%(n)s month was forecast before its",
     "%(name)s, the last %(count)s months, newest first: observed (published), derived from other",
     "China Customs publishes some months by destination, others only as totals, shares or growth",
     "Every row carries the moment at which it could first be known", "Every forecast is stored as",

@@ -164,8 +164,7 @@ def test_an_overview_of_other_goods_shows_the_largest_first_and_leads_to_each(
     )
     assert len(rows) == PARTNERS + 2
     assert rows[0] == "WLD"
-    assert f"China's exports of commodity {GOODS}: the next three months" in page
-    assert "12 largest of" in page
+    assert f"China's exports of commodity {GOODS} to" in page
     assert f"/api/v1/scores?{OTHER}" in page
     assert "Next release" not in page
 
@@ -176,7 +175,7 @@ def test_a_destination_of_other_goods_has_its_chart_table_and_files(shop: TestCl
 
     page = shop.get(home).text
 
-    assert f"United States: commodity {GOODS} from China" in page
+    assert f"China's exports of commodity {GOODS} to" in page
     assert page.count('<th scope="row" class="text">Oct 2026') == 1
     files = [
         f"{home}/forecast.xlsx",

@@ -1,5 +1,6 @@
 """What changed, what may break a forecast and what to do, on the pages of planners."""
 
+import re
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from urllib.parse import parse_qsl, urlsplit
@@ -9,6 +10,7 @@ import yaml
 from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
+from service.web.briefing import chances_in_words
 from service.web.lever_form import check, form_of
 from store.publications.explanations import (
     Announced,
@@ -40,14 +42,14 @@ def page_of(engine: Engine, path: str) -> Outline:
 
 
 @pytest.mark.slow
-def test_a_page_states_by_how_much_the_medians_moved_and_why(engine: Engine) -> None:
+def test_a_page_states_by_how_much_its_month_moved_and_why(engine: Engine) -> None:
     publish(engine, LATER, cutoff="2026-07", factor=1.1)
     save_explanation(engine, 3, StoredExplanation(2, CHANGES))
 
     text = page_of(engine, "/destinations/USA").text
 
-    assert "Compared with the forecast of 24 November 2026, the medians of" in text
-    assert "higher in sum (+10.0%)" in text
+    assert "Compared with publication 2 (25 Nov 2026, 03:00 UTC), the median of December" in text
+    assert "t higher (+10.0%)." in text
     assert "Newly published trade figures: +12 t; later forecast date: \N{MINUS SIGN}2 t." in text
 
 
@@ -74,21 +76,29 @@ def test_new_figures_are_named_with_what_was_expected_and_what_they_moved(engine
 
     assert (
         "United States, August 2026: 750 t, published 24 Nov 2026 (Example News); the forecast "
-        "before expected 622 t; moved the medians of these months by +30 t in sum."
+        "before expected 622 t; moved this median by +12 t."
     ) in page
+    brief = "United States, August 2026: 750 t published, 622 t expected: +12 t for United States."
+    assert brief in page
     assert (
         "United States, August 2026: change on the year, % \N{MINUS SIGN}12.5 (750 t), revised "
         "24 Nov 2026 (Example News); no earlier forecast of it; moved"
     ) in page
     assert "France, August 2026: 750 t, published 24 Nov 2026 (Example News); no earlier" in page
     assert "no earlier forecast of it; its effect was not computed on its own." in page
-    assert "moved the medians" not in japan
+    assert "moved this median" not in japan
     assert (data["since"], data["causes"]) == (2, CHANGES["USA"])
     assert [(one["destination"], one["expected_t"]) for one in data["figures"]] == [
         ("FRA", None), ("USA", None), ("USA", 622.0),
     ]  # fmt: skip
     assert data["figures"][2]["moved"] == AUGUST.moved["USA"]
     assert earlier is None
+
+
+def test_chances_in_words_add_up_to_a_hundred_percent() -> None:
+    words = chances_in_words((0.484, 0.433, 0.054, 0.029))
+
+    assert sum(int(share) for share in re.findall(r"(\d+)%", words)) == 100
 
 
 @pytest.mark.slow

@@ -26,6 +26,7 @@ def test_a_permanent_address_shows_the_same_after_a_newer_publication(engine: En
 
     assert bodies() == before
     assert b"24 Nov 2026" in before[0]
+    assert b"howpublished = {\\url{http://testserver/publications/2}}" in before[0]
     assert before[1].startswith(b"publication,as_of,destination,cutoff,period,horizon,p05")
 
 

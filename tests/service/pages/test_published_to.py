@@ -6,8 +6,7 @@ import pytest
 from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
-from service.language.choice import in_language
-from service.queries.basis import basis_sentence, basis_words, data_through
+from service.queries.basis import basis_words, data_through
 from service.report.unknowns import unknowns
 from store.publications.basis import Basis, bases_of
 from tests.service.builders import AS_OF, make_events, make_panel
@@ -29,27 +28,13 @@ def basis(kinds: list[tuple[str, float]], *, later: str = "", tonnes: float = 10
 
 
 def test_a_page_says_to_which_month_a_destination_is_published() -> None:
-    assert basis_sentence(basis(KINDS)) == (
-        "Last published month: February 2026. Of the last twelve months 2 were published, "
-        "1 derived from other figures and 9 estimated (±25.6%)."
-    )
-    with in_language("de"):
-        assert "9 geschätzt (±25,6\u00a0%)" in basis_sentence(basis(KINDS))
-
-
-def test_a_destination_that_was_never_published_has_no_such_month() -> None:
-    assert basis_sentence(basis(KINDS[3:])).startswith(
-        "Last published month: \N{EN DASH}. Of the last twelve months 0"
-    )
-
-
-def test_a_table_says_it_in_a_few_words() -> None:
-    assert basis_words(basis(KINDS)) == "published to Feb 2026, estimated since (±26%)"
-    assert basis_words(basis(KINDS[3:])) == "never published, estimated (±26%)"
+    since = "last published month Feb 2026; estimated since, ±26%"
+    assert basis_words(basis(KINDS)) == since
+    assert basis_words(basis(KINDS[3:])) == "never published; estimated, ±26%"
     assert basis_words(basis(KINDS[2:3])) == "never published, derived from other figures"
-    assert basis_words(basis(KINDS[:3])) == "published to Nov 2026"
+    assert basis_words(basis(KINDS[:3])) == "last published month Nov 2026"
     assert basis_words(basis(KINDS[::-1])) == (
-        "published to Dec 2026; 9 of twelve months estimated (±26%)"
+        "last published month Dec 2026; 9 of twelve months estimated, ±26%"
     )
 
 

@@ -27,8 +27,8 @@ def test_a_forecast_is_reported_in_three_sentences_whose_numbers_add_up() -> Non
             f"months ran below the yearly average: {MINUS}14 t; tariffs: {MINUS}9 t."
         ),
         (
-            "Smaller effects: world market: +6 t; statistical extrapolation of past months: +6 t; "
-            "other: +1 t."
+            "Smaller effects: world market: +6 t; statistical extrapolation of past months: +5 t; "
+            "model adjustment: +2 t."
         ),
     ]
 
@@ -40,7 +40,7 @@ def test_rounding_never_breaks_the_sum() -> None:
         "Germany, March 2026: 102 t.",
         (
             "The average of the last twelve months, estimates included, is "
-            "101 t; seasonal pattern: +1 t."
+            "101 t; model adjustment: +1 t."
         ),
     ]
 
@@ -58,10 +58,10 @@ def test_a_forecast_that_nothing_moves_is_its_level() -> None:
     ]
 
 
-def test_what_cannot_be_reproduced_is_reported() -> None:
-    predicted = forecast_sentences("USA", "2026-03", parts() | {"not_reproduced": 30.0})
+def test_what_says_nothing_about_the_trade_is_one_part() -> None:
+    result = parts(past_errors=-40.0, reconciliation=65.0) | {"not_reproduced": 5.0}
 
-    assert predicted[1].endswith("; no longer reproducible: +30 t.")
+    assert forecast_sentences("USA", "2026-03", result)[1].endswith("; model adjustment: +30 t.")
 
 
 @pytest.mark.parametrize(
@@ -107,4 +107,4 @@ def test_changes_that_cancel_out_are_reported_all_the_same() -> None:
 def test_what_is_left_is_reported_alone_where_nothing_else_is_large() -> None:
     result = parts(level=500.0, season=9.0, momentum=8.0, tariffs=7.0, world=2.0, policy=1.0)
 
-    assert forecast_sentences("USA", "2027-01", result)[2] == "Other: +3 t."
+    assert forecast_sentences("USA", "2027-01", result)[2] == "Model adjustment: +3 t."

@@ -26,11 +26,11 @@ def test_coverage_is_the_share_of_forecasts_inside_by_group_of_horizons() -> Non
     assert usa["value"].tolist() == [2 / 3, 0.0]
 
 
-def test_too_few_forecasts_are_not_judged_and_the_pooled_share_is_quoted() -> None:
+def test_few_forecasts_are_quoted_by_number_alone() -> None:
     near, middle, far = coverage_of(coverage_scores(pd.concat([USA, DEU])), "DEU", "champion")
 
     assert near == Coverage(1, 3, 0.0, 2, 0.625, 32)
-    assert near.words == "too few months to judge (2); all destinations 62% of 32"
+    assert near.words == "0 of 2"
     assert (middle.forecasts, middle.pooled_forecasts) == (0, 10)
     assert (far.horizon_from, far.share) == (13, 1.0)
 
