@@ -356,7 +356,9 @@ class CheckedForm:
                 found.append(
                     gettext(
                         "%(measure)s for %(place)s from %(day)s",
-                        measure=measure.lower() if language() == DEFAULT else measure,
+                        measure=measure[:1].lower() + measure[1:]
+                        if language() == DEFAULT
+                        else measure,
                         place=name_of(act["destinations"]),
                         day=_iso_day(act["effective_from"]),
                     )

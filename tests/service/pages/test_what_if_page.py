@@ -72,6 +72,9 @@ def test_levers_make_the_scenario_they_say() -> None:
     )  # fmt: skip
 
     assert found.errors == {}
+    strict = checked(**{**BAN, "licence_kind": "april_2025", "licence_kept": ""})
+    assert strict.title.startswith("Licensing as on magnets in April 2025 for Japan")
+    assert yaml.safe_load(strict.text)["events"][0]["strictness"] == "april_2025"
     result = yaml.safe_load(found.text)
     assert result.pop("name").startswith("Tariff in United States: 60% from 2027-01-01; export")
     assert result == yaml.safe_load(
