@@ -254,7 +254,7 @@ def test_a_page_names_its_other_languages(client: TestClient) -> None:
 @pytest.mark.parametrize(
     "address",
     [
-        "/what-if?destination=USA&tariff_value=60",
+        "/what-if?destination=USA&tariff_rate=60",
         "/what-if?destination=JPN&beside=licence_kind%3Dexport_ban%26licence_for%3DJPN%26licence_from%3D2027-02",
         "/what-if?destination=ATLANTIS&tariff_value=60",
         "/nowhere?q=%22%3E%3Cb%3E&page=2",
