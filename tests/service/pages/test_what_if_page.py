@@ -295,7 +295,7 @@ def test_a_page_in_another_language_asks_the_same_scenario(asked: Asked) -> None
     text = asked.client.get(f"/what-if/scenario.yaml?{query}").text
 
     assert "<strong>Ausfuhrverbot (Japan) ab 2027-02-10.</strong>" in page
-    assert "Japan, Februar 2027 bis Oktober 2027: insgesamt" in page
+    assert "Japan, November 2026 bis Oktober 2027: insgesamt" in page
     assert "Dass 2,5\N{NO-BREAK SPACE}% weiterhin durchgelassen werden, ist angenommen" in page
     assert "name: Export ban for Japan from 2027-02-10" in page
     assert "name: Export ban for Japan from 2027-02-10\n" in text
