@@ -5,21 +5,15 @@ Public: what ``__all__`` names. Private: everything else. Not here: any computat
 
 from importlib import import_module
 from importlib.metadata import version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from flows.context.library_defaults import set_defaults
 from store.errors import DataError
 
 if TYPE_CHECKING:
     from flows.panels.forecaster import Forecaster
-    from magnetcast.reads import (
-        backtest,
-        explain,
-        features,
-        forecast,
-        panel,
-        scenario,
-    )
+    from magnetcast.known import features, panel
+    from magnetcast.reads import backtest, explain, forecast, scenario
     from magnetcast.versions import compare, promote, train
 
 __all__ = [
@@ -35,6 +29,11 @@ __all__ = [
     "scenario",
     "train",
 ]
+
+_PLACES: Final = {
+    **dict.fromkeys(("panel", "features"), "known"),
+    **dict.fromkeys(("compare", "promote", "train"), "versions"),
+}
 
 
 def __dir__() -> list[str]:
@@ -52,5 +51,10 @@ def __getattr__(name: str) -> object:
         from flows.panels.forecaster import Forecaster  # noqa: PLC0415 - MLflow takes seconds
 
         return Forecaster
-    place = "versions" if name in {"compare", "promote", "train"} else "reads"
-    return getattr(import_module(f"{__name__}.{place}"), name)
+    try:
+        return getattr(import_module(f"{__name__}.{_PLACES.get(name, 'reads')}"), name)
+    except ModuleNotFoundError as err:
+        raise DataError(
+            f"mc.{name} needs {err.name}. Expected the packages of the forecasting system. "
+            'Run `pip install "magnetcast[ops]"`.'
+        ) from err

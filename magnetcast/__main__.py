@@ -1,6 +1,18 @@
 """The command: ``magnetcast``, or ``python -m magnetcast``."""
 
-from flows.cli.app import main
+import sys
+
+
+def main() -> None:
+    """Run a verb; without the packages it needs, say where they are had."""
+    try:
+        from flows.cli.app import main as run  # noqa: PLC0415 - may be missing
+
+        run()
+    except ImportError as err:
+        missing = getattr(err.__cause__ or err, "name", None)
+        sys.exit(f'error: this needs {missing or err}. Run `pip install "magnetcast[ops]"`.')
+
 
 if __name__ == "__main__":
     main()

@@ -7,8 +7,6 @@ are timestamps of the first day of a month.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import date
-from functools import lru_cache
 from pathlib import Path
 
 import lightgbm as lgb
@@ -17,48 +15,20 @@ import yaml
 
 from flows.analysis.explain import changes, why
 from flows.analysis.scenarios import scenario_snapshot
-from flows.cli.options import moment, publication_moment
+from flows.cli.options import publication_moment
 from flows.context.recipes import with_given
-from flows.context.stores import store_of
-from flows.context.workspace import Workspace, open_workspace
-from flows.ingest.ingest import ingest_if_empty
 from flows.publishing.published_forecasts import ExplainRequest
 from flows.training.predict import forecast as forecast_in
 from flows.training.predict import forecast_with, trial_forecast
+from magnetcast.known import Moment, opened
 from models.evaluation.backtest import backtest_evidence
 from models.forecasting.evidence_forecaster import TrainedModel
-from models.forecasting.model_frame import rows_of
 from models.policy.scenario import paired
 from sources.files.csv_table import content_of
 from sources.files.yaml_table import read_scenario
 from store.errors import DataError, first_few
-from store.facts.evidence import evidence_digests
 from store.settings import Settings
 from store.vocabulary import FORECAST_COLUMNS, QUANTILE_COLUMNS, WORLD
-
-Moment = str | pd.Timestamp | None
-
-
-def panel(as_of: Moment = None) -> pd.DataFrame:
-    """Return the table of every month and destination as it was known.
-
-    Returns:
-        One row a destination and month: destination, period, tonnes, stderr_t, kind (``observed``,
-        ``derived`` or ``estimated``), available_at.
-    """
-    workspace = opened(as_of)
-    return workspace.history.panel(workspace.as_of).frame.copy()
-
-
-def features(as_of: Moment = None) -> pd.DataFrame:
-    """Return the rows that a model is asked about at an as_of, as a stored model takes them.
-
-    Returns:
-        One row a destination and month to forecast: destination, cutoff, period, horizon, one
-        column a feature, level_tonnes, offset_tonnes and experts_tonnes, the middle of the experts.
-    """
-    workspace = opened(as_of)
-    return rows_of(workspace.history.origin(workspace.as_of))
 
 
 def forecast_by(
@@ -198,23 +168,6 @@ def explain(
         return _of_months(why(Settings(), asked))
     which = since if isinstance(since, int) else publication_moment(str(since), option="since")
     return _of_months(changes(Settings(), asked, which)[0])
-
-
-def opened(as_of: Moment) -> Workspace:
-    """Return what was known at a moment."""
-    settings = Settings()
-    ingest_if_empty(settings)
-    if as_of is not None:
-        return open_workspace(settings, moment(str(as_of), option="as_of"))
-    now = moment(None)
-    known = evidence_digests(store_of(settings), as_of=now).digest
-    return open_workspace(settings, _first_asked(known, now.date()))
-
-
-@lru_cache(maxsize=1)
-def _first_asked(_known: str, _day: date) -> pd.Timestamp:
-    """Return one moment for all calls of a day that know the same facts: they share a history."""
-    return moment(None)
 
 
 def _of_destinations(table: pd.DataFrame, names: str | Sequence[str] | None) -> pd.DataFrame:

@@ -49,7 +49,8 @@ class DigestCache:
             self.computed += 1
             found = make()
             if self._folder is not None:
-                with suppress(OSError):  # a full or read-only disk costs time, never a forecast
+                # A full or read-only disk, or no pyarrow, costs time, never a forecast.
+                with suppress(OSError, ImportError):
                     self._write(self._folder, key, found)
         return found
 

@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
-
-import pyarrow as pa
-import pyarrow.parquet as pq
+from typing import TYPE_CHECKING, Final
 
 from store.errors import DataError
 from store.settings import Settings
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _RATIO: Final = 200
 """Tables of numbers shrink to a tenth or so; zeros alone to a thousandth."""
@@ -44,8 +44,10 @@ CELL_BYTES: Final = 8
 """What a cell takes in memory at least; equal ones take next to nothing in a file."""
 
 
-def parquet_schema(path: Path, what: str) -> pa.Schema:
+def parquet_schema(path: Path, what: str) -> "pa.Schema":
     """Return the schema of Parquet, a file or a folder, that does not grow too large."""
+    import pyarrow.parquet as pq  # noqa: PLC0415 - of magnetcast[ops], for Parquet alone
+
     dataset = pq.ParquetDataset(path)
     plain = 0
     for footer in (fragment.metadata for fragment in dataset.fragments):

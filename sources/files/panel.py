@@ -3,17 +3,17 @@
 A series with a bad row is refused by name; the others are used.
 """
 
+import bz2
+import gzip
 import re
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from sources.files.csv_table import decoded, read_table
 from store.arrays import Flags, Floats, Ints
@@ -32,7 +32,7 @@ PARQUET: Final = (".parquet", ".pq")
 MISSING_MARKS: Final = ("nan", "na", "n/a", "#n/a", "null", "none")
 """Words, in any case, that tools write for a missing number."""
 
-_NUMBER: Final = r"^[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|(?i:inf(?:inity)?))$"
+_NUMBER: Final = r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|(?i:inf(?:inity)?))"
 
 
 def our_names(header: Sequence[str], given: Sequence[str] | None = None) -> list[str]:
@@ -99,19 +99,38 @@ def _read(path: Path, name: str) -> tuple[pd.DataFrame, int]:
         raise DataError(f"{name} cannot be read: it is a folder. {expected}. Check the path.")
     try:
         if path.suffix.lower() in PARQUET:
-            parquet_schema(path, name)
-            return pq.read_table(path).to_pandas(), 1
+            return _read_parquet(path, name), 1
         return _read_csv(path, name), 2
     except DataError:
         raise
     except FileNotFoundError as err:
         raise DataError(f"{name} does not exist. {expected}. Check the path.") from err
-    except (OSError, ValueError, EOFError, pa.ArrowException) as err:
+    except ImportError as err:
+        raise DataError(
+            f'{name} needs pyarrow. Expected `pip install "magnetcast[ops]"`. Or write CSV.'
+        ) from err
+    except (OSError, ValueError, EOFError, zlib.error) as err:
         raise DataError(f"{name} cannot be read: {err}. {expected}. Write it anew.") from err
 
 
+def _read_parquet(path: Path, name: str) -> pd.DataFrame:
+    import pyarrow as pa  # noqa: PLC0415 - of magnetcast[ops], for Parquet alone
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
+    try:
+        parquet_schema(path, name)
+        table: pd.DataFrame = pq.read_table(path).to_pandas()
+    except pa.ArrowException as err:
+        raise ValueError(str(err)) from err
+    return table
+
+
+_PACKED: Final[dict[str, Callable[..., Any]]] = {".gz": gzip.open, ".bz2": bz2.open}
+
+
 def _read_csv(path: Path, name: str) -> pd.DataFrame:
-    with pa.input_stream(str(path)) as stream:
+    opened = _PACKED.get(path.suffix.lower(), open)
+    with opened(path, "rb") as stream:
         size, expansion = 0, Expansion(name, path.stat().st_size)
         while block := stream.read(1 << 20):
             expansion.check(size := size + len(block))
@@ -127,7 +146,7 @@ def _read_csv(path: Path, name: str) -> pd.DataFrame:
         )
         return rows.iloc[1:].set_axis(rows.iloc[0], axis=1)
     except UnicodeDecodeError:
-        with pa.input_stream(str(path)) as stream:
+        with opened(path, "rb") as stream:
             decoded(name, stream.read())
         raise
     except pd.errors.EmptyDataError as err:
@@ -141,13 +160,12 @@ def numbers_of(column: "pd.Series[str] | pd.Series[float]") -> tuple[Floats, Fla
     if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
         plain = np.asarray(column.to_numpy(dtype=np.float64, na_value=np.nan))
         return plain, np.zeros(len(plain), dtype=np.bool_)
-    texts = pc.utf8_trim_whitespace(pa.array(column.astype("str"), pa.string(), from_pandas=True))
-    is_number = pc.fill_null(pc.match_substring_regex(texts, _NUMBER), fill_value=False)
-    values = pc.if_else(is_number, texts, None).cast(pa.float64()).to_numpy(zero_copy_only=False)
-    marked = pc.is_in(pc.utf8_lower(texts), value_set=pa.array(["", *MISSING_MARKS]))
-    wrong = pc.invert(pc.or_(pc.or_(is_number, marked), pc.is_null(texts)))
-    is_wrong: Flags = wrong.to_numpy(zero_copy_only=False).astype(np.bool_)
-    return np.asarray(values, dtype=np.float64), is_wrong
+    texts = column.astype("str").str.strip()
+    is_number = texts.str.fullmatch(_NUMBER, na=False).to_numpy(dtype=np.bool_)
+    values = np.full(len(texts), np.nan)
+    values[is_number] = [float(text) for text in texts[is_number]]
+    is_missing = (texts.isna() | texts.str.lower().isin(["", *MISSING_MARKS])).to_numpy()
+    return values, ~is_number & ~is_missing
 
 
 _YEARS: Final = (1700, 2199)

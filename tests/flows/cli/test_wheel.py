@@ -30,6 +30,28 @@ assert models.__doc__ == features.__doc__ == flows.__doc__ == store.__doc__ == "
 """
 
 
+PLAIN = """
+import sys
+from importlib.metadata import distribution
+from packaging.requirements import Requirement
+
+mine = [Requirement(text) for text in distribution("magnetcast").requires]
+ops = {one.name for one in mine if one.marker and one.marker.evaluate({"extra": "ops"})}
+assert {"mlflow", "prefect", "pyarrow"} <= ops
+sys.modules.update(dict.fromkeys(ops))
+import magnetcast as mc
+import pandas as pd
+
+sales = pd.DataFrame({"unique_id": 1, "ds": pd.date_range("2019-01-01", "2023-12-01", freq="MS")})
+assert len(mc.Forecaster().fit(sales.assign(y=range(60))).predict(2)) == 2
+assert len(mc.panel(sys.argv[1]))
+try:
+    mc.forecast
+except mc.DataError as err:
+    assert "magnetcast[ops]" in str(err)
+"""
+
+
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
@@ -93,6 +115,7 @@ def test_beside_packages_of_the_same_names_it_forecasts(
     )
 
     python, command = str(installed / "python"), str(installed / "magnetcast")
+    ran([python, "-c", PLAIN, LATER], cwd=tmp_path, env=own)
     ran([python, "code.py", LATER, "api.json", ",".join(ROOMS)], cwd=tmp_path, env=own)
     words = ["predict", "--as-of", LATER, "--format", "json", "--out", "command.json"]
     ran([command, *words], cwd=tmp_path, env=own)
