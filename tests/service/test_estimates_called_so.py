@@ -9,7 +9,7 @@ from service.language.phrases import catalogue_of
 CLAIM = re.compile(r"\b(actual|actuals|known|observed)\b", re.IGNORECASE)
 
 OF_FIGURES = (
-    "observed", "observed month", "Actual", "Forecast as of %(day)s: median with 50, 80 and 90%%",
+    "observed", "observed month", "Actual",
     "An override of %(destination)s in %(month)s, whose figure is already published",
     "Error: absolute error as a share of actual tonnes", "%(n)s month was forecast before its",
     "%(name)s, the last %(count)s months, newest first: observed (published), derived from other",
@@ -23,7 +23,8 @@ OF_FIGURES = (
 
 OF_OTHER_THINGS = (
     "No %(what)s %(number)s in force", "%(act)s is not a known act", "No suspension is known",
-    "The present rate of %(importer)s is not known", "Little is known of acts of the kind",
+    "The present rate of %(", "No month under such licences",
+    "Little is known of acts of the kind",
     "No effect of %(act)s is computed", "No backtest is attached to this forecast, so its",
     "Latest start first. A dash means that the rate is not known", "if empty: as currently known",
     "%(count)s of the %(past)s past tables that were replayed", "Trade court hears challenge to",

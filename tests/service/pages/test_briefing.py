@@ -166,7 +166,7 @@ def test_a_need_and_an_alert_are_a_link_away_with_destination_and_month(engine: 
 
     assert "destination=JPN&month=202" in link
     chosen = [option["value"] for option in form.all("option") if "selected" in option]
-    assert chosen == ["JPN", "below_last_year:JPN"]
+    assert chosen == ["JPN", "JPN", "below_last_year:JPN"]
     months = {one["name"]: one["value"] for one in form.all("input") if one.get("type") == "month"}
     assert (
         months["period_from"] == months["period_to"] == link[-len("2026-12#state") : -len("#state")]
