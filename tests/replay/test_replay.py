@@ -1,6 +1,5 @@
 """One path: what the backtest saw and said at a past moment is what a live run does."""
 
-from dataclasses import replace
 from functools import cache
 
 import pandas as pd
@@ -75,13 +74,3 @@ def test_a_longer_walk_states_the_same_at_its_earlier_moments() -> None:
 
     for forecasts, (longer, _) in zip(shorter, backtested(), strict=False):
         pd.testing.assert_frame_equal(forecasts, longer, check_exact=True)
-
-
-@pytest.mark.parametrize("threads", [1, 2])
-def test_the_number_of_threads_leaves_two_runs_the_same(threads: int) -> None:
-    spec = replace(QUICK, threads=threads)
-    history = make_world().history()
-
-    [one], [two] = (compare_at(EvidenceForecaster(spec), history, MOMENTS[-1]) for _ in range(2))
-
-    pd.testing.assert_frame_equal(one, two, check_exact=True)

@@ -182,17 +182,11 @@ def test_a_token_revoked_a_moment_ago_writes_nothing(engine: Engine) -> None:
     ("path", "sent", "status", "message"),
     [
         ("needs", {**NEED, "tonnes": "much"}, 422, "tonnes='much'"),
-        ("needs", {**NEED, "period_to": "2026-1"}, 422, "period_to='2026-1'"),
-        ("needs", {**NEED, "more": 1}, 422, "more=1"),
         ("needs", {**NEED, "destination": "XXX"}, 400, "No destination 'XXX'"),
-        ("needs", {**NEED, "period_to": "2026-01"}, 400, "-10 months"),
-        ("needs", {}, 422, "name"),
         ("alert-rules", {**RULE, "measure": "noise"}, 422, "measure='noise'"),
         ("alert-rules", {**RULE, "measure": "shortfall", "need_id": 9}, 404, "No need 9"),
         ("overrides", {**OVERRIDE, "period": "2031-01"}, 404, "No forecast of USA in 2031-01"),
-        ("overrides", {**OVERRIDE, "as_of": "2020-01-01"}, 404, "No forecast as of 2020-01-01"),
         ("overrides", {**OVERRIDE, "as_of": "soon"}, 400, "as_of='soon' is not a date"),
-        ("overrides", {**OVERRIDE, "reason": ""}, 422, "reason"),
         ("overrides", {**OVERRIDE, "as_of": "2025-08-25", "period": "2025-10"}, 400,
          "whose figure is already published"),
     ],
@@ -332,18 +326,6 @@ def test_overrides_are_scored_against_the_model_by_what_came(
         page = " ".join(client.get("/track-record").text.split())
     assert "For 1 overridden month with a published figure" in page
     assert "+75.0%</strong> of the model's error" in page
-
-
-def test_every_list_comes_as_csv_with_the_same_rows(desk: TestClient) -> None:
-    posted(desk, "needs", NEED)
-    posted(desk, "alert-rules", RULE)
-    posted(desk, "overrides", OVERRIDE)
-
-    lists = {"needs": 1, "alert-rules": 1, "alerts": 0, "overrides": 1, "audit": 4}
-    for path, rows in lists.items():
-        answer = desk.get(f"{API}/{path}?format=csv")
-        assert desk.get(f"{API}/{path}").json()["total"] == rows
-        assert len(list(csv.DictReader(io.StringIO(answer.text)))) == rows, path
 
 
 def form(client: TestClient, path: str, sent: dict, headers: dict | None = None) -> object:
@@ -490,15 +472,3 @@ def test_hostile_words_of_planners_are_shown_and_never_run(engine: Engine) -> No
     for text in tables:
         for row in csv.reader(io.StringIO(text)):
             assert not [cell for cell in row if cell.startswith(("=", "+", "@"))]
-
-
-def test_the_documentation_describes_what_writing_takes(untouched: TestClient) -> None:
-    answer = untouched.get(f"{API}/openapi.json").json()
-
-    bodies = {"needs": "NewNeed", "alert-rules": "NewRule", "overrides": "NewOverride"}
-    for path, model in bodies.items():
-        post = answer["paths"][f"{API}/{path}"]["post"]
-        assert list(post["requestBody"]["content"]) == ["application/json"]
-        assert "201" in post["responses"]
-        fields = answer["components"]["schemas"][model]["properties"].values()
-        assert any("examples" in field for field in fields)

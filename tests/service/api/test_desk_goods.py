@@ -112,45 +112,16 @@ def test_lists_are_of_the_magnets_unless_others_are_named(desk: TestClient) -> N
         assert [row["commodity"] for row in rows] == [GOODS]
 
 
-@pytest.mark.parametrize(
-    ("path", "row"), [("needs", NEED), ("alert-rules", RULE), ("overrides", OVERRIDE)]
-)
-def test_a_commodity_that_is_not_forecast_is_a_problem_that_names_the_known(
-    untouched: TestClient, path: str, row: dict
-) -> None:
-    answers = [
-        untouched.post(f"{API}/{path}", json={**row, "commodity": "999999"}),
-        untouched.get(f"{API}/{path}?commodity=999999"),
-    ]
-
-    for answer in answers:
-        assert answer.status_code == 404
-        assert answer.headers["content-type"] == "application/problem+json"
-        assert "'999999'. Expected one of those published: 811292" in answer.json()["detail"]
-    state = read_planning(untouched.app.state.shared.live.engine)
-    assert len(state.needs) + len(state.rules) + len(state.overrides) == 0
-
-
 @pytest.mark.slow
-def test_a_rule_on_a_need_is_of_the_commodity_of_the_need(desk: TestClient) -> None:
-    number = posted(desk, "needs", NEED)["id"]
-    short = {"name": "short", "measure": "shortfall", "points": 5, "need_id": number}
-
-    made = posted(desk, "alert-rules", short)
-    refused = desk.post(f"{API}/alert-rules", json={**short, "commodity": "85051110"})
-
-    assert (made["commodity"], made["destination"]) == (GOODS, "FRA")
-    assert refused.status_code == 400
-    assert f"that of the need, {GOODS}" in refused.json()["detail"]
-
-
-@pytest.mark.slow
-def test_an_override_of_other_goods_stays_beside_their_median_alone(desk: TestClient) -> None:
+def test_an_override_stays_beside_the_median_of_its_goods_alone(desk: TestClient) -> None:
+    of_magnets = {**OVERRIDE, "commodity": "85051110", "reason": "a large order"}
+    posted(desk, "overrides", of_magnets)
     made = posted(desk, "overrides", OVERRIDE)
 
     assert (made["commodity"], made["tonnes"], made["counts"]) == (GOODS, 77.5, True)
     magnets, other = (desk.get(f"{API}/forecasts/USA{ending}").text for ending in ("", f"?{OTHER}"))
     assert ("a new licence" in magnets, "a new licence" in other) == (False, True)
+    assert ("a large order" in magnets, "a large order" in other) == (True, False)
     pages = {place: desk.get(place).text for place in (
         "/destinations/USA", f"/goods/{GOODS}/destinations/USA", "/track-record",
         f"/goods/{GOODS}/track-record",
@@ -158,6 +129,7 @@ def test_an_override_of_other_goods_stays_beside_their_median_alone(desk: TestCl
     result = {place: "a new licence" in text or "no figure has been published yet" in text
             for place, text in pages.items()}  # fmt: skip
     assert list(result.values()) == [False, True, False, True]
+    assert ["a large order" in text for text in list(pages.values())[:2]] == [True, False]
     trail = desk.get(f"{API}/audit").json()["items"][0]
     assert trail["object"] == f"forecast {GOODS}|USA|2026-12|2026-11-24T00:00:00Z"
 
@@ -228,20 +200,3 @@ def test_feed_and_messages_name_the_commodity(store: Engine, desk: TestClient) -
     assert terms == [GOODS]
     assert [[row["commodity"] for row in result] for result in rows.values()] == [[], [GOODS]]
     assert f"commodity {GOODS}, France" in json.dumps(rows[f"?{OTHER}"])
-
-
-@pytest.mark.slow
-def test_a_label_is_shown_with_the_code_once_it_is_given(store: Engine, desk: TestClient) -> None:
-    before = desk.get(f"/goods/{GOODS}").text
-    save_label(store, GOODS, "unwrought <gallium>", at=NOW)
-    desk.app.state.shared.live.refresh()
-
-    listed = desk.get(f"{API}/commodities").json()["items"]
-    pages = [desk.get(f"/goods{rest}").text for rest in ("", f"/{GOODS}")]
-    assert f"commodity {GOODS}" in before
-    assert [row["label"] for row in listed] == ["rare-earth magnets", "unwrought <gallium>"]
-    assert f"{GOODS}</a>: unwrought &lt;gallium&gt;" in pages[0]
-    assert (
-        f"China's exports of unwrought &lt;gallium&gt; ({GOODS}): the next three months" in pages[1]
-    )
-    assert f"commodity {GOODS}" not in pages[1]

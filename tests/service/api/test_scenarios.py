@@ -1,4 +1,3 @@
-import multiprocessing
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
@@ -124,19 +123,6 @@ def test_worked_scenarios_are_listed_and_documented(asked: Asked) -> None:
         "rate_pct": 60,
         "effective_from": "2027-01-01",
     }
-
-
-@pytest.mark.slow
-def test_a_process_that_is_killed_is_replaced_before_the_next_answer(asked: Asked) -> None:
-    assert asked.post(tariff(62)).status_code == 200
-    (process,) = multiprocessing.active_children()
-
-    process.kill()
-    answers = [asked.post(tariff(rate)) for rate in (63, 64)]
-
-    # The first may have been on its way to the process when it died.
-    assert answers[1].status_code == 200, answers[1].text
-    assert [one.pid for one in multiprocessing.active_children()] != [process.pid]
 
 
 @pytest.mark.slow

@@ -132,20 +132,6 @@ def test_only_months_frozen_before_their_release_are_a_track_record(
     assert not track.cells_of(replace(proven, published=held))["frozen_ahead"].any()
 
 
-def test_a_newer_forecast_that_is_held_is_reported(publication: Publication) -> None:
-    known = publication.published.publications.tail(1)
-    result = known.assign(
-        state="held", as_of=pd.Timestamp("2026-12-20", tz="UTC"), held_because='"WLD +60%"'
-    )
-    waiting = replace(publication, published=replace(publication.published, publications=result))
-
-    fresh = freshness_of(waiting, now=NOW)
-
-    assert fresh.notices[0] == (
-        "Held: a newer forecast, as of 20 December 2026, awaits approval: WLD +60%."
-    )
-
-
 def test_the_rules_of_thumb_know_only_what_the_forecast_knew(publication: Publication) -> None:
     cells = track.cells_of(publication)
     usa = cells.loc[cells["destination"].eq("USA") & cells["period"].eq("2025-10-01")].iloc[0]

@@ -148,29 +148,3 @@ def test_a_written_desk_has_no_serious_fault_and_fits_a_phone(
     watch.page.context.close()
     assert faults == []
     assert widths == [360, 360]
-
-
-def test_a_form_on_a_page_from_elsewhere_writes_nothing(
-    browser: Browser,
-    place: tuple[str, str],
-    tmp_path: Path,
-) -> None:
-    watch = planner(browser, place)
-    watch.page.goto("/audit")
-    before = watch.page.locator(".lead").inner_text()
-    evil = tmp_path / "evil.html"
-    fields = {"name": "evil", "destination": "USA", "period_from": "2026-12",
-              "period_to": "2027-01", "tonnes": "1"}  # fmt: skip
-    inputs = "".join(f'<input name="{name}" value="{value}">' for name, value in fields.items())
-    evil.write_text(
-        f'<form method="post" action="{place[0]}/needs">{inputs}<button>Go</button></form>'
-    )
-
-    watch.page.goto(f"file://{evil}")
-    with watch.page.expect_response("**/needs") as answer:
-        watch.page.get_by_role("button").click()
-    assert answer.value.status == 403
-
-    watch.page.goto("/audit")
-    assert watch.page.locator(".lead").inner_text() == before
-    watch.page.context.close()

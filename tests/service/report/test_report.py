@@ -234,11 +234,6 @@ def test_only_web_addresses_become_links() -> None:
 
 
 @pytest.mark.slow
-def test_same_input_gives_the_same_page() -> None:
-    assert render_page(make_small_report()) == render_page(make_small_report())
-
-
-@pytest.mark.slow
 def test_new_report_replaces_the_old_one(tmp_path: Path) -> None:
     target = tmp_path / "report"
     write_report(make_small_report(), target)

@@ -89,14 +89,6 @@ def test_sums_come_first_and_then_the_largest() -> None:
 
 
 @pytest.mark.slow
-def test_the_same_input_gives_the_same_bytes(folder: Path, tmp_path: Path) -> None:
-    write_report(make_table_report(), tmp_path / "again")
-
-    for path in folder.iterdir():
-        assert (tmp_path / "again" / path.name).read_bytes() == path.read_bytes()
-
-
-@pytest.mark.slow
 def test_without_a_backtest_the_page_states_so(tmp_path: Path) -> None:
     result = make_table_report(scores=pd.DataFrame(), notes=(), pictures=False)
     page = write_report(result, tmp_path / "report")

@@ -7,9 +7,7 @@ import pytest
 from features.months import month_number
 from features.panel.evidence import evidence_panel
 from features.panel.evidence_panel import EvidencePanel
-from store.database import open_store, writing
 from store.errors import DataError
-from store.publications.panels import read_panels, save_panel
 from store.vocabulary import AGGREGATES, DESTINATIONS, PANEL_COLUMNS
 from tests.data.builders import at, bundled_world, make_levels
 from tests.data.store_builders import make_observations
@@ -169,26 +167,6 @@ def test_a_figure_for_a_month_that_runs_yet_does_not_move_the_cutoff_into_it() -
 def test_an_as_of_before_2019_is_refused() -> None:
     with pytest.raises(DataError, match="as_of=2018-12-31 is too early"):
         evidence_panel(levels(), as_of=at("2018-12-31"))
-
-
-@pytest.mark.slow
-def test_a_stored_panel_is_the_solved_one_to_the_last_bit() -> None:
-    engine, solved = open_store("sqlite://"), bundled("2026-11-25")
-
-    with writing(engine) as connection:
-        digest = save_panel(connection, solved.stored)
-    again = EvidencePanel.from_stored(read_panels(engine, [digest])[digest], solved.as_of)
-
-    assert (again.as_of, again.first, again.cutoff) == (solved.as_of, solved.first, solved.cutoff)
-    for name in ("tonnes", "stderr", "kind", "available_at"):
-        made, kept = getattr(solved, name), getattr(again, name)
-        assert (kept.dtype, kept.tobytes()) == (made.dtype, made.tobytes())
-    pd.testing.assert_frame_equal(again.suspicious, solved.suspicious)
-    pd.testing.assert_frame_equal(
-        again.frame, solved.frame.astype(again.frame.dtypes), check_exact=True
-    )
-    assert again.stored.digest == digest
-    engine.dispose()
 
 
 EU_PARTNERS = {"FRA": 40.0, "NLD": 30.0, "POL": 12.25}

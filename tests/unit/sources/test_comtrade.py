@@ -126,14 +126,6 @@ class TestWithoutKey:
 
         assert len(providers.calls) == 3 + 4
 
-    def test_calls_in_a_hurry_are_refused(
-        self, providers: Providers, live_settings: Settings
-    ) -> None:
-        providers.world.comtrade.clock = lambda: 0.0
-
-        with pytest.raises(SourceError, match="HTTP 429"):
-            exports(live_settings, "2024-01", "2024-09")
-
 
 class TestCuts:
     def test_a_cut_answer_is_asked_for_in_fewer_months_and_refused_for_one(

@@ -63,20 +63,3 @@ def test_older_lessons_count_less() -> None:
     predicted = train_engine(aged, replace(BRIEF, half_life=12.0)).predict(known.features)
 
     assert np.median(predicted.candidates[:, 2]) < -9.0
-
-
-def test_the_same_is_learned_with_any_number_of_threads() -> None:
-    known = drawn()
-    parts = [np.arange(2_000) < 900, np.ones(2_000, dtype=bool)]
-
-    one, two = (
-        Trainer(known, NAMES, LAST, replace(BRIEF, threads=count)).quantile_models(parts)
-        for count in (1, 2)
-    )
-
-    for single, double in zip(one, two, strict=True):
-        assert single is not None
-        assert double is not None
-        np.testing.assert_array_equal(single.stack.beta, double.stack.beta)
-        for name, head in single.heads.items():
-            assert head.model_to_string() == double.heads[name].model_to_string()

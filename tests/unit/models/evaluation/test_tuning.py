@@ -90,15 +90,6 @@ def test_the_best_trial_is_the_spec_found_and_only_what_is_sought_differs() -> N
 
 
 @pytest.mark.slow
-def test_the_same_seed_finds_the_same() -> None:
-    again = searched(cut(noisy_table()))
-
-    assert again.spec == found().spec
-    pd.testing.assert_frame_equal(again.trials, found().trials, check_exact=True)
-    pd.testing.assert_frame_equal(again.gains, found().gains, check_exact=True)
-
-
-@pytest.mark.slow
 def test_months_after_the_last_allowed_change_nothing() -> None:
     table = noisy_table()
     table.loc[:, BEFORE + 1 :] = WILD

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from models.forecasting.model_frame import TrainingSet, fit_heads
-from models.learning.calibration import texts_of
 from tests.data.builders import QUICK
 
 NAMES = ("horizon", "tonnes_lag_1m_log", "tariff_rate_pct", "tariff_next_change_months")
@@ -60,9 +59,3 @@ def test_heads_lie_at_their_quantiles() -> None:
 
 def _noise() -> np.ndarray:
     return np.random.default_rng(9).normal(0, 0.5, 1_200)
-
-
-def test_same_rows_choices_and_threads_give_the_same_text() -> None:
-    one, two = (texts_of(fit_heads(rising(), QUICK)) for _ in range(2))
-
-    assert one == two

@@ -16,7 +16,6 @@ from models.forecasting.evidence_forecaster import (
 from models.forecasting.forecaster import EXPERTS, MODEL, UNANSWERED
 from models.forecasting.model_frame import rows_of
 from models.forecasting.residual_history import TREES, ResidualHistory
-from models.learning.calibration import texts_of
 from models.registry.served import predict_quantiles
 from models.statistical.experts import BASELINES
 from store.vocabulary import QUANTILE_COLUMNS
@@ -109,14 +108,6 @@ def test_errors_are_those_of_months_known_by_now() -> None:
     assert late.age.max() == 5.0
     assert (late.horizon <= late.age).all()
     assert np.isfinite(late.distance).all()
-
-
-@pytest.mark.slow
-def test_training_twice_gives_the_same_model() -> None:
-    again = train(make_world().unsolved())
-
-    assert texts_of(again.heads) == texts_of(trained().heads)
-    assert again.card == trained().card
 
 
 @pytest.mark.parametrize("points", [1.0, 25.0, 120.0])

@@ -245,11 +245,3 @@ class TestOddSeries:
         assert np.isnan(fitted.forecast[1]).all()
         assert np.isnan(fitted.residual[1]).all()
         np.testing.assert_allclose(fitted.forecast[0], fit(name, row).forecast[0], rtol=1e-9)
-
-    def test_forecast_alone_is_the_same(self, name: str) -> None:
-        values = np.array(list(ODD.values()))
-
-        expected = EXPERTS[name](values, flat(len(values)), 3).forecast
-
-        result = EXPERTS[name].ahead(values, flat(len(values)), 3)
-        np.testing.assert_array_equal(result, expected)
