@@ -74,41 +74,25 @@ def test_an_event_is_reported_in_words_with_table_chart_and_page(
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        pytest.param(
-            ["2021-06-contrl", "--as-of", "2021-11-25"],
+        pytest.param(["2021-06-contrl", "--as-of", "2021-11-25"],
             "error: No policy event '2021-06-contrl' is known on 2021-11-25. Expected one of 3 "
             "event_ids of the policy events (data/policy_events.csv and those ingested). "
-            "Did you mean: 2021-06-control",
-            id="unknown, with those of like name",
-        ),
-        pytest.param(
-            [LATE, "--as-of", "2021-11-25"],
+            "Did you mean: 2021-06-control", id="unknown, with those of like name"),
+        pytest.param([LATE, "--as-of", "2021-11-25"],
             "error: Event '2022-03-control' lies in the future of 2021-11-25: it was announced on "
-            "2022-03-10. Expected a past event. Take a later --as-of.",
-            id="in the future",
-        ),
-        pytest.param(
-            [LATE, "--as-of", "2022-03-20"],
+            "2022-03-10. Expected a past event. Take a later --as-of.", id="in the future"),
+        pytest.param([LATE, "--as-of", "2022-03-20"],
             "error: No month after event '2022-03-control' (announced 2022-03-10) is known; the "
-            "last one is 2021-12.",
-            id="without a month after it",
-        ),
-        pytest.param(
-            [EARLY, "--as-of", "2021-11-25"],
+            "last one is 2021-12.", id="without a month after it"),
+        pytest.param([EARLY, "--as-of", "2021-11-25"],
             "error: Event '2020-06-control' (announced 2020-06-10) is too early for a history: "
-            "0 placebo dates",
-            id="too early",
-        ),
-        pytest.param(
-            [EVENT, "--as-of", "2021-11-25", "--months", "13"],
-            "error: --months 13 is out of range. Expected 1 to 12",
-            id="too many months",
-        ),
-        pytest.param(
-            [EVENT, "--as-of", "soon"], "error: --as-of 'soon' is no date", id="no moment"
-        ),
+            "0 placebo dates", id="too early"),
+        pytest.param([EVENT, "--as-of", "2021-11-25", "--months", "13"],
+            "error: --months 13 is out of range. Expected 1 to 12", id="too many months"),
+        pytest.param([EVENT, "--as-of", "soon"], "error: --as-of 'soon' is no date",
+            id="no moment"),
     ],
-)
+)  # fmt: skip
 def test_what_cannot_be_reported_is_one_message(
     magnetcast: Call, tmp_path: Path, words: list[str], message: str
 ) -> None:

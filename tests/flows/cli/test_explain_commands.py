@@ -165,47 +165,24 @@ def test_rows_that_came_in_late_do_not_reach_the_explanation(magnetcast: Call, h
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (
-            ("XXX", "--as-of", AS_OF),
-            r"No forecast for destination 'XXX' as of 2020-04-22. Expected one of DEU, EU27",
-        ),
-        (
-            ("USA", "--period", "2023-01", "--as-of", AS_OF),
-            "--period 2023-01 is not forecast as of 2020-04-22. Expected 2020-04 to 2021-03.",
-        ),
-        (
-            ("USA", "--period", "", "--as-of", AS_OF),
-            "--period '' is no month. Expected YYYY-MM",
-        ),
-        (
-            ("USA", "--period", "spring", "--as-of", AS_OF),
-            "--period 'spring' is no month. Expected YYYY-MM",
-        ),
-        (
-            ("USA", "--since", "2020-04-21"),
-            "Nothing was published by 2020-04-21. Expected 2020-04-22 or later",
-        ),
+        (("XXX", "--as-of", AS_OF),
+         r"No forecast for destination 'XXX' as of 2020-04-22. Expected one of DEU, EU27"),
+        (("USA", "--period", "2023-01", "--as-of", AS_OF),
+         "--period 2023-01 is not forecast as of 2020-04-22. Expected 2020-04 to 2021-03."),
+        (("USA", "--period", "", "--as-of", AS_OF), "--period '' is no month. Expected YYYY-MM"),
+        (("USA", "--period", "spring", "--as-of", AS_OF),
+         "--period 'spring' is no month. Expected YYYY-MM"),
+        (("USA", "--since", "2020-04-21"),
+         "Nothing was published by 2020-04-21. Expected 2020-04-22 or later"),
         (("USA", "--since", "soon"), "--since 'soon' is no date."),
-        (
-            ("USA", "--since", LATER, "--as-of", AS_OF),
-            f"--since is {LATER} (publication 2), which is later than {AS_OF} (publication 1).",
-        ),
-        (
-            ("USA", "--since", AS_OF, "--period", "2021-04"),
-            "--period 2021-04 is not forecast as of 2020-04-22.",
-        ),
+        (("USA", "--since", LATER, "--as-of", AS_OF),
+         f"--since is {LATER} (publication 2), which is later than {AS_OF} (publication 1)."),
+        (("USA", "--since", AS_OF, "--period", "2021-04"),
+         "--period 2021-04 is not forecast as of 2020-04-22."),
     ],
-    ids=[
-        "destination",
-        "period",
-        "no-month",
-        "month",
-        "too-early",
-        "no-day",
-        "wrong-way",
-        "not-in-both",
-    ],
-)
+    ids=["destination", "period", "no-month", "month", "too-early", "no-day", "wrong-way",
+         "not-in-both"],
+)  # fmt: skip
 def test_what_cannot_be_explained_is_reported(
     magnetcast: Call, words: tuple[str, ...], message: str
 ) -> None:

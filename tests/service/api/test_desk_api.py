@@ -422,21 +422,15 @@ def test_where_a_browser_sends_no_site_its_origin_counts(desk: TestClient) -> No
         ("/needs", {**NEED, "tonnes": "many"}, "&#34;many&#34; is not a number we can read safely"),
         ("/needs", {**NEED, "tonnes": "\uff16\u0660\u0660"}, "is not a number we can read safely"),
         ("/needs", {**NEED, "period_from": "2\u0660\u0662\u0666-12"}, "is not a month"),
-        (
-            "/needs",
-            {**NEED, "period_from": "soon"},
-            "&#34;soon&#34; is not a month. Write period_from",
-        ),
-        (
-            "/needs",
-            {**NEED, "period_to": "0000-01"},
-            "&#34;0000-01&#34; is not a month. Write period_to",
-        ),
+        ("/needs", {**NEED, "period_from": "soon"},
+         "&#34;soon&#34; is not a month. Write period_from"),
+        ("/needs", {**NEED, "period_to": "0000-01"},
+         "&#34;0000-01&#34; is not a month. Write period_to"),
         ("/needs", {"name": "x"}, "The form has no field &#39;destination&#39;"),
         ("/alert-rules", {**RULE_FORM, "watched": "shortfall:x"}, "need_id=None"),
         ("/alert-rules", {**RULE_FORM, "watched": "noise"}, "A rule on &#39;noise&#39;"),
     ],
-)
+)  # fmt: skip
 def test_a_form_that_makes_no_sense_is_shown_again_as_it_was_typed(
     untouched: TestClient, path: str, sent: dict, message: str
 ) -> None:

@@ -105,49 +105,30 @@ def test_announced_acts_get_the_probability_typed() -> None:
     [
         ({**TARIFF, "tariff_rate": "soon"}, "tariff_rate", '"soon" is not a number'),
         ({**TARIFF, "tariff_rate": ""}, "tariff_rate", "Give either the total rate"),
-        (
-            {**TARIFF, "tariff_rate": "1001"},
-            "tariff_rate",
-            "'1001' is out of range. Expected 1000",
-        ),
-        (
-            {**TARIFF, "tariff_rate": "-1"},
-            "tariff_rate",
-            "'-1' is out of range. Expected 0 or more",
-        ),
+        ({**TARIFF, "tariff_rate": "1001"}, "tariff_rate", "'1001' is out of range. Expected 1000"),
+        ({**TARIFF, "tariff_rate": "-1"}, "tariff_rate",
+         "'-1' is out of range. Expected 0 or more"),
         ({**TARIFF, "tariff_importer": "XXX"}, "tariff_importer", "'XXX' is not in the list"),
         ({**TARIFF, "tariff_from": ""}, "tariff_from", "Missing"),
         ({**TARIFF, "tariff_from": "2027-02-30"}, "tariff_from", "'2027-02-30' is not a date"),
         ({**TARIFF, "tariff_from": "2026-11-23"}, "tariff_from", "before 2026-11-24, the date of"),
         ({**TARIFF, "tariff_to": "2026-12"}, "tariff_to", "before 2027-01-01, the date it follows"),
         ({**TARIFF, "tariff_announced": "2027-02"}, "tariff_from", "2027-01-01 is before 2027"),
-        (
-            {**BAN, "licence_kept": "101"},
-            "licence_kept",
-            "'101' is out of range. Expected 100 or less",
-        ),
-        (
-            {**BAN, "licence_kind": "export_licence_relaxation"},
-            "licence_kept",
-            "A relaxation blocks nothing",
-        ),
+        ({**BAN, "licence_kept": "101"}, "licence_kept",
+         "'101' is out of range. Expected 100 or less"),
+        ({**BAN, "licence_kind": "export_licence_relaxation"}, "licence_kept",
+         "A relaxation blocks nothing"),
         ({**BAN, "licence_kind": "9%(a"}, "licence_kind", "'9%(a' is not in the list"),
         ({"suspension_to": "2027-01"}, ACTS, "No measure selected"),
-        (
-            {ACTS: "unknown", "suspension_to": "2027-01"},
-            ACTS,
-            "'unknown' is not a suspended measure",
-        ),
+        ({ACTS: "unknown", "suspension_to": "2027-01"}, ACTS,
+         "'unknown' is not a suspended measure"),
         ({ACTS: "2025-10-duty"}, "suspension_to", "Missing"),
         ({"chance.2025-10-duty": "2"}, "chance.2025-10-duty", "'2' is out of range"),
         ({"chance.none": "1"}, "chance.none", "'none' is not a known act"),
-        (
-            {"chance.2025-10-duty": "1", ACTS: "2025-10-duty", "suspension_to": "2027-01"},
-            "chance.2025-10-duty",
-            "2025-10-duty is changed twice",
-        ),
+        ({"chance.2025-10-duty": "1", ACTS: "2025-10-duty", "suspension_to": "2027-01"},
+         "chance.2025-10-duty", "2025-10-duty is changed twice"),
     ],
-)
+)  # fmt: skip
 def test_what_is_wrong_is_reported_beside_its_field(
     fields: dict[str, str], name: str, said: str
 ) -> None:

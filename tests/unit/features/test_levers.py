@@ -84,52 +84,26 @@ def test_news_come_in_the_months_they_are_announced_in() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        pytest.param(
-            "tariffs: [{importer: USA, rate_pct: 120, effective_from: 2020-10-01}]",
-            "A rate of 120% is above the highest on record, 102.1%",
-            id="above the record",
-        ),
-        pytest.param(
-            "tariffs: [{importer: USA, add_points: -10, effective_from: 2020-10-01}]",
-            "A rate of -7.9% is below zero and is computed as 0%",
-            id="below nothing",
-        ),
-        pytest.param(
-            "tariffs: [{importer: ROW, add_points: 5, effective_from: 2020-10-01}]",
-            "The present rate of ROW is not known and counts as 0%",
-            id="no known rate",
-        ),
-        pytest.param(
-            "tariffs: [{importer: USA, rate_pct: 9, effective_from: 2022-10-01}]",
-            "The tariff of USA starts after 2021-06",
-            id="too late",
-        ),
-        pytest.param(
-            "events: [{event_id: n, instrument: export_control, destinations: [JPN], "
-            "products: dual-use items, effective_from: 2020-10-01}]",
-            "n is worded too weakly",
-            id="weak wording",
-        ),
-        pytest.param(
-            "events: [{event_id: n, instrument: export_control, destinations: [JPN], "
+        pytest.param("tariffs: [{importer: USA, rate_pct: 120, effective_from: 2020-10-01}]",
+            "A rate of 120% is above the highest on record, 102.1%", id="above the record"),
+        pytest.param("tariffs: [{importer: USA, add_points: -10, effective_from: 2020-10-01}]",
+            "A rate of -7.9% is below zero and is computed as 0%", id="below nothing"),
+        pytest.param("tariffs: [{importer: ROW, add_points: 5, effective_from: 2020-10-01}]",
+            "The present rate of ROW is not known and counts as 0%", id="no known rate"),
+        pytest.param("tariffs: [{importer: USA, rate_pct: 9, effective_from: 2022-10-01}]",
+            "The tariff of USA starts after 2021-06", id="too late"),
+        pytest.param("events: [{event_id: n, instrument: export_control, destinations: [JPN], "
+            "products: dual-use items, effective_from: 2020-10-01}]", "n is worded too weakly",
+            id="weak wording"),
+        pytest.param("events: [{event_id: n, instrument: export_control, destinations: [JPN], "
             "products: dual-use items, effective_from: 2020-10-01, kept_pct: 0}]",
-            "n is worded too weakly",
-            id="weak wording with a share assumed",
-        ),
-        pytest.param(
-            "events: [{event_id: n, instrument: export_ban, destinations: [JPN], "
-            "effective_from: 2022-10-01}]",
-            "n starts after 2021-06",
-            id="act too late",
-        ),
-        pytest.param(
-            "events: [{event_id: n, instrument: truce, destinations: [JPN], "
-            "effective_from: 2020-10-01}]",
-            "as a truce needs one",
-            id="truce without end",
-        ),
+            "n is worded too weakly", id="weak wording with a share assumed"),
+        pytest.param("events: [{event_id: n, instrument: export_ban, destinations: [JPN], "
+            "effective_from: 2022-10-01}]", "n starts after 2021-06", id="act too late"),
+        pytest.param("events: [{event_id: n, instrument: truce, destinations: [JPN], "
+            "effective_from: 2020-10-01}]", "as a truce needs one", id="truce without end"),
     ],
-)
+)  # fmt: skip
 def test_what_the_record_cannot_answer_is_warned_of(text: str, said: str) -> None:
     assert [one for one in warnings_of(ORIGIN, levers(text)) if said in str(one.text)]
 

@@ -61,23 +61,15 @@ def test_a_page_delivered_twice_is_objected_to() -> None:
         pytest.param(
             {"period_from": "2026-11-01", "period_to": "2026-11-01", "available_at": "2026-12-01"},
             "lie in months not over yet: USA net_weight_t period_from 2026-11-01",
-            id="future month",
-        ),
-        pytest.param(
-            {"period_from": "1987-12-01", "period_to": "1987-12-01"},
-            "lie before 1988-01",
-            id="before the Harmonized System",
-        ),
-        pytest.param(
-            {"available_at": "2025-06-30T23:59:59Z"},
-            "are known before their month was over",
-            id="known too early",
-        ),
-        pytest.param(
-            {"available_at": "2026-11-26T08:00:01Z"}, "are known only in the future", id="tomorrow"
-        ),
+            id="future month"),
+        pytest.param({"period_from": "1987-12-01", "period_to": "1987-12-01"}, "lie before 1988-01",
+            id="before the Harmonized System"),
+        pytest.param({"available_at": "2025-06-30T23:59:59Z"},
+            "are known before their month was over", id="known too early"),
+        pytest.param({"available_at": "2026-11-26T08:00:01Z"}, "are known only in the future",
+            id="tomorrow"),
     ],
-)
+)  # fmt: skip
 def test_an_impossible_date_is_objected_to(change: dict[str, str], message: str) -> None:
     rows = make_observations({"commodity": "850511", "source": "comtrade", **change})
 

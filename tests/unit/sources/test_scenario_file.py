@@ -83,30 +83,20 @@ UNKNOWN = "is not a known act"
         ("name: n\nevents:\n  - {event_id: nope}", f"line 3, event_id: 'nope' {UNKNOWN}"),
         (f"name: n\nevents: [{ACT.replace('2020-10-01', '2020-07-14')}]", f"2020-07-14 {BEFORE}"),
         (with_act("effective_to: 2020-09-01"), "effective_to: 2020-09-01 is before 2020-10-01"),
-        (
-            "name: n\nevents: [{event_id: 2018-09-control, suspended_from: 2021-01-10}]",
-            "suspended_to: 2020-12-31 is before 2021-01-10",
-        ),
+        ("name: n\nevents: [{event_id: 2018-09-control, suspended_from: 2021-01-10}]",
+         "suspended_to: 2020-12-31 is before 2021-01-10"),
         (with_act("announced_on: 2020-11-01"), "effective_from: 2020-10-01 is before 2020-11-01"),
-        (
-            f"name: n\nevents: [{ACT.replace('JPN', 'FRA')}]",
-            "destinations: 'FRA' is not in the list. Choose one of EU27, JPN, USA, WLD",
-        ),
-        (
-            f"name: n\nevents: [{ACT.replace('export_ban', 'embargo')}]",
-            "instrument: 'embargo' is not in the list",
-        ),
+        (f"name: n\nevents: [{ACT.replace('JPN', 'FRA')}]",
+         "destinations: 'FRA' is not in the list. Choose one of EU27, JPN, USA, WLD"),
+        (f"name: n\nevents: [{ACT.replace('export_ban', 'embargo')}]",
+         "instrument: 'embargo' is not in the list"),
         (with_act("strictness: hardest"), "strictness: Only a new licensing requirement without"),
         (with_act("kept_pct: 120"), "kept_pct: '120' is out of range. Expected 100 or less"),
         (with_act("probability: 1.2"), "probability: '1.2' is out of range. Expected 1 or less"),
-        (
-            "name: n\nevents: [{event_id: 2020-09-nothing, probability: 0.5}]",
-            f"event_id: '2020-09-nothing' {UNKNOWN}",
-        ),
-        (
-            "name: n\nevents: [{event_id: 2020-02-relaxed, probability: 0.5}]",
-            "probability: Only a restriction that is still to begin, or to return",
-        ),
+        ("name: n\nevents: [{event_id: 2020-09-nothing, probability: 0.5}]",
+         f"event_id: '2020-09-nothing' {UNKNOWN}"),
+        ("name: n\nevents: [{event_id: 2020-02-relaxed, probability: 0.5}]",
+         "probability: Only a restriction that is still to begin, or to return"),
         (with_tariff("60", "-5"), "rate_pct: '-5' is out of range. Expected 0 or more"),
         (with_tariff("60", "'1,5'"), "rate_pct: '1,5' is not a number"),
         (with_tariff("USA", "DEU"), "'DEU' is not in the list. Choose one of EU27, JPN, USA"),
@@ -115,30 +105,21 @@ UNKNOWN = "is not a known act"
         ("name: n\nevents:\n  - {event_id: {a: 1}}", "line 3, event_id: {'a': '1'}"),
         (with_act("effective_from: 2021-01-01"), "line 2, name 'effective_from': given twice"),
         ("name: n\nevents: " + "[" * 3000, "more than 20 levels"),
-        (
-            f"name: n\nevents: [{ACT.replace('new', '=cmd()')}]",
-            "line 2, event_id: '=cmd()' is not a name",
-        ),
+        (f"name: n\nevents: [{ACT.replace('new', '=cmd()')}]",
+         "line 2, event_id: '=cmd()' is not a name"),
         ('name: "a\\e[31m"\nevents: []', "name: Not printable text"),
-        (
-            f"name: n\nevents: [{ACT.replace('export_ban', 'quota, kept_pct: 0')}]",
-            "kept_pct: A relaxation blocks nothing",
-        ),
+        (f"name: n\nevents: [{ACT.replace('export_ban', 'quota, kept_pct: 0')}]",
+         "kept_pct: A relaxation blocks nothing"),
         (with_act("suspended_to: 2021-01-01"), "suspended_to: No suspension is known"),
-        (
-            "name: n\nevents: [{event_id: 2018-09-control, announced_on: 2020-12-01, suspended_to: 2020-11-30}]",  # noqa: E501
-            "suspended_to: 2020-11-30 is before 2020-12-01",
-        ),
-        (
-            "name: n\nevents: [{event_id: 2018-09-control, effective_from: 2020-09-01}]",
-            "effective_from: Months have felt this act since 2018-09-04",
-        ),
-        (
-            "name: n\nevents: [{event_id: 2018-09-control, destinations: [USA]}]",
-            "destinations: Months have felt this act",
-        ),
+        (("name: n\nevents: [{event_id: 2018-09-control, announced_on: 2020-12-01, "
+          "suspended_to: 2020-11-30}]"),
+         "suspended_to: 2020-11-30 is before 2020-12-01"),
+        ("name: n\nevents: [{event_id: 2018-09-control, effective_from: 2020-09-01}]",
+         "effective_from: Months have felt this act since 2018-09-04"),
+        ("name: n\nevents: [{event_id: 2018-09-control, destinations: [USA]}]",
+         "destinations: Months have felt this act"),
     ],
-)
+)  # fmt: skip
 def test_what_contradicts_itself_is_refused_with_its_line(text: str, said: str) -> None:
     with pytest.raises(DataError, match=r"what\.yaml") as caught:
         read(text)
