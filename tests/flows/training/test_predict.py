@@ -12,7 +12,6 @@ from flows.panels.backtest_files import predict_evidence
 from flows.training.predict import predict
 from models.registry import registry
 from sources.bundled.all_tables import load_bundled
-from store.errors import DataError
 from store.facts.batch import Batch, FileRows
 from store.facts.reading import read_forecasts
 from store.facts.writing import write_batch
@@ -93,8 +92,3 @@ def known_part(batch: Batch, as_of: pd.Timestamp) -> Batch:
             for file in batch.files
         )
     )
-
-
-def test_a_naive_as_of_is_refused(published: Published) -> None:
-    with pytest.raises(DataError, match="has no time zone"):
-        predict(published.settings, pd.Timestamp("2020-04-22"))

@@ -5,7 +5,6 @@ import pytest
 
 from service.charts.fan import ReportInput
 from service.report.report import fans_of, write_report
-from store.errors import DataError
 from store.vocabulary import FORECAST_COLUMNS
 from tests.service.builders import (
     AS_OF,
@@ -62,15 +61,6 @@ def test_the_page_names_every_destination_the_commodity_and_the_oddities(folder:
     assert "<script" not in page
 
 
-@pytest.mark.slow
-def test_a_report_that_is_not_drawn_has_the_numbers_alone(tmp_path: Path) -> None:
-    page = write_report(make_table_report(pictures=False), tmp_path / "bare")
-
-    text = page.read_text(encoding="utf-8")
-    assert text.count('<td class="text wrap">') == 12
-    assert "<img" not in text
-
-
 def test_a_label_is_said_with_the_code_and_may_be_anything_that_prints(tmp_path: Path) -> None:
     result = make_table_report(label="磁 <magnets>", pictures=False)
 
@@ -96,10 +86,3 @@ def test_without_a_backtest_the_page_states_so(tmp_path: Path) -> None:
     text = page.read_text(encoding="utf-8")
     assert "its accuracy is not known" in text
     assert "Notes on the figures" not in text
-
-
-def test_a_folder_with_other_things_is_left_alone(tmp_path: Path) -> None:
-    (tmp_path / "diary.txt").write_text("mine")
-
-    with pytest.raises(DataError, match="is no report"):
-        write_report(make_table_report(), tmp_path)

@@ -17,7 +17,7 @@ from features.panel.mirror import (
     mirror_statements,
     partner_figures,
 )
-from tests.data.builders import at, bundled_world, make_levels, true_tonnes
+from tests.data.builders import at, make_levels, true_tonnes
 from tests.data.mirror_builders import (
     PARTNERS,
     Partner,
@@ -187,27 +187,6 @@ def test_a_record_that_contradicts_the_published_month_is_listed_and_moves_nothi
     assert row["weight"] < 0.02
     assert row["residual_t"] > 5_000.0
     assert np.abs(panel.tonnes / calm.tonnes - 1).max() < 2e-3
-
-
-# --- nothing without records ----------------------------------------------------------------------
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("day", ["2019-06-25", "2026-11-24"])
-def test_without_usable_records_the_panel_is_the_same_to_the_bit(day: str) -> None:
-    plain = bundled_world().observations
-    useless = make_records(USA).assign(usable=False)
-    without = plain.loc[~plain["measure"].str.startswith("mirror")]
-
-    panels = [
-        evidence_panel(rows, as_of=at(day))
-        for rows in (plain, with_records(plain, useless), without)
-    ]
-
-    for other in panels[1:]:
-        pd.testing.assert_frame_equal(panels[0].frame, other.frame, check_exact=True)
-        pd.testing.assert_frame_equal(panels[0].suspicious, other.suspicious, check_exact=True)
-    assert all(panel.gaps.empty for panel in panels)
 
 
 # --- gaps -----------------------------------------------------------------------------------------

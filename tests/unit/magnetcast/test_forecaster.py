@@ -202,14 +202,6 @@ def test_negative_values_are_forecast_where_that_is_allowed() -> None:
     assert (below["magnetcast-q-10"] <= below["magnetcast"]).all()
 
 
-def test_series_above_zero_are_the_same_whether_negative_ones_are_allowed(
-    frame: pd.DataFrame, forecasts: pd.DataFrame
-) -> None:
-    made = mc.Forecaster(allow_negative=True).fit(frame).predict(3)
-
-    pd.testing.assert_frame_equal(made, forecasts)
-
-
 @pytest.mark.parametrize(
     ("call", "message"),
     [

@@ -28,6 +28,10 @@ from tests.data.store_builders import make_forecasts
 
 APRIL = pd.Timestamp("2025-04-10", tz="UTC")
 MAY = pd.Timestamp("2025-05-10", tz="UTC")
+SCORE = {
+    "as_of": APRIL, "model": "m", "scope": "ALL", "horizon_from": 1, "horizon_to": 6,
+    "metric": "mae", "value": 12.5, "cells": 60,
+}  # fmt: skip
 
 
 def publish(engine: Engine, frame: pd.DataFrame, *, as_of: pd.Timestamp = APRIL) -> int:
@@ -103,12 +107,7 @@ def test_the_latest_forecast_is_the_newest_no_later_than_asked(engine: Engine) -
 
 
 def test_each_backtest_of_a_moment_keeps_its_scores(engine: Engine) -> None:
-    score = pd.DataFrame(
-        {
-            "as_of": [APRIL], "model": ["m"], "scope": ["ALL"], "horizon_from": [1],
-            "horizon_to": [6], "metric": ["mae"], "value": [12.5], "cells": [60],
-        }
-    )  # fmt: skip
+    score = pd.DataFrame([SCORE])
 
     assert (write_scores(engine, score), write_scores(engine, score)) == (1, 0)
     again = score.assign(value=13.0)
@@ -123,12 +122,7 @@ def test_each_backtest_of_a_moment_keeps_its_scores(engine: Engine) -> None:
 def test_the_forecasts_of_the_newest_backtest_are_kept_even_where_its_scores_are_there(
     engine: Engine,
 ) -> None:
-    score = pd.DataFrame(
-        {
-            "as_of": [APRIL], "model": ["m"], "scope": ["ALL"], "horizon_from": [1],
-            "horizon_to": [6], "metric": ["mae"], "value": [12.5], "cells": [60],
-        }
-    )  # fmt: skip
+    score = pd.DataFrame([SCORE])
     cell = ("USA", "2024-12", "2025-02", 10.25, 20.5, 30.125, 31.0)
     cells = pd.DataFrame([cell], columns=list(CELL_COLUMNS))
 
@@ -142,22 +136,13 @@ def test_the_forecasts_of_the_newest_backtest_are_kept_even_where_its_scores_are
 
 
 def test_a_score_that_contradicts_itself_is_refused(engine: Engine) -> None:
-    score = {
-        "as_of": APRIL, "model": "m", "scope": "ALL", "horizon_from": 1,
-        "horizon_to": 6, "metric": "mae", "value": 12.5, "cells": 60,
-    }  # fmt: skip
     with pytest.raises(DataError, match=r"value 12\.5 against 13\.0"):
-        write_scores(engine, pd.DataFrame([score, {**score, "value": 13.0}]))
+        write_scores(engine, pd.DataFrame([SCORE, {**SCORE, "value": 13.0}]))
     assert read_scores(engine).empty
 
 
 def test_scores_of_another_commodity_stay_beside_them(engine: Engine) -> None:
-    score = pd.DataFrame(
-        {
-            "as_of": [APRIL], "model": ["m"], "scope": ["ALL"], "horizon_from": [1],
-            "horizon_to": [6], "metric": ["mae"], "value": [12.5], "cells": [60],
-        }
-    )  # fmt: skip
+    score = pd.DataFrame([SCORE])
     write_scores(engine, score)
 
     assert write_scores(engine, score.assign(value=1.0), commodity="850511") == 1

@@ -18,12 +18,10 @@ from models.forecasting.model_frame import rows_of
 from models.forecasting.residual_history import TREES, ResidualHistory
 from models.registry.served import predict_quantiles
 from models.statistical.experts import BASELINES
-from store.vocabulary import QUANTILE_COLUMNS
 from tests.data.builders import QUICK, at, compare_at, make_world
 
 AS_OF = at("2020-10-25")
 MOMENTS = release_moments("2020-05-25", at("2020-10-26"))
-NUMBERS = [*QUANTILE_COLUMNS, "mean"]
 FALLING = [feature.name for feature in ALL_FEATURES if feature.monotone == -1]
 
 
@@ -88,14 +86,6 @@ def test_means_of_destinations_add_up_to_those_of_the_world_and_of_eu27() -> Non
     np.testing.assert_allclose(
         mean[["DEU", "ITA", "EU27_REST"]].sum(axis=1), mean["EU27"], rtol=1e-6
     )
-
-
-def test_quantiles_never_cross_and_are_never_negative() -> None:
-    forecasts = pd.concat(backtested()[0])
-
-    assert (np.diff(forecasts[list(QUANTILE_COLUMNS)], axis=1) >= -1e-9).all()
-    assert (forecasts[NUMBERS] >= 0).all(axis=None)
-    assert np.isfinite(forecasts[NUMBERS]).all(axis=None)
 
 
 def test_errors_are_those_of_months_known_by_now() -> None:

@@ -30,13 +30,6 @@ def test_means_of_parts_add_up_to_those_of_sums() -> None:
     assert found[:2].sum() == pytest.approx(found[4])
 
 
-def test_no_mean_becomes_negative() -> None:
-    found = coherent([10.0, 20.0, 30.0, 5.0, 30.0], [1.0, 1.0, 1.0, 0.01, 1.0])
-
-    assert (found >= 0).all()
-    assert found[3] == pytest.approx(5.0, abs=0.05)
-
-
 NAN = np.nan
 NAMES = ("W", "X", "Y", "a", "b", "c", "d")
 TREE = tree_of({"W": "abcd", "X": "ab", "Y": "bd"}, NAMES)
