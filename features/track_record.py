@@ -105,7 +105,6 @@ def outcomes_of_act(
 
 
 def _begun(act: Act, latest: Act, acts: Sequence[Act], easings: Sequence[Act]) -> Outcome:
-    """Return how the beginning of an act turned out."""
     due, paused, end = act["effective_from"], latest["suspended_from"], latest["effective_to"]
     one = announcement_of(act, due)
     if paused <= due:  # never where it is NaT
@@ -122,7 +121,6 @@ def _begun(act: Act, latest: Act, acts: Sequence[Act], easings: Sequence[Act]) -
 
 
 def _is_replaced(act: Act, stop: pd.Timestamp, acts: Sequence[Act]) -> bool:
-    """Return whether an act of the same kind follows at once."""
     return any(
         other["issuer"] == act["issuer"]
         and other["instrument"] == act["instrument"]
@@ -144,7 +142,6 @@ def _is_eased(act: Act, due: pd.Timestamp, easings: Sequence[Act]) -> bool:
 
 
 def _returned(one: Announcement, resumes: pd.Timestamp | None, easings: Sequence[Act]) -> Outcome:
-    """Return how an announced return turned out."""
     ends = [
         easing["effective_to"]
         for easing in easings

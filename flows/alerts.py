@@ -149,7 +149,6 @@ def _send(
     due: tuple[Record, Record],
     now: pd.Timestamp,
 ) -> bool:
-    """Post one message to all hooks, record the outcome and return whether all took it."""
     rule, row = due
     as_of = pd.Timestamp(row["as_of"])
     message = alert_id(rule["uid"], as_of)
@@ -182,7 +181,6 @@ def _signed(settings: Settings, message: str, at: pd.Timestamp, body: str) -> di
 
 
 def _post(client: httpx.Client, hook: str, body: str, headers: Mapping[str, str]) -> str:
-    """Post a message and return what went wrong, empty if nothing; a hook's path may be a key."""
     try:
         answer = client.post(hook, content=body, headers=headers)
     except (httpx.HTTPError, httpx.InvalidURL) as err:

@@ -86,7 +86,11 @@ def back_up(settings: Settings, path: Path, *, with_cache: bool = False) -> Back
             (staged / "settings.json").write_text(_shown(settings), encoding="utf-8")
             files = {file.name: file for file in staged.iterdir()}
             for name, folder in _folders(settings, with_cache=with_cache).items():
-                files |= _below(folder, name)
+                files |= {
+                    f"{name}/{file.relative_to(folder).as_posix()}": file
+                    for file in folder.rglob("*")
+                    if file.is_file() and not file.is_symlink()
+                }
             digest = write_archive(path, files)
     record = {"path": str(path.resolve()), "sha256": digest, "created_at": now.isoformat()}
     unfinished = settings.home / f".{RECORD}.part"
@@ -133,17 +137,8 @@ def last_backup(settings: Settings) -> pd.Timestamp | None:
 
 
 def _folders(settings: Settings, *, with_cache: bool) -> dict[str, Path]:
-    """Return the folders of an archive by their names within it."""
     found = {"artifacts": settings.artifact_dir, "reports": settings.reports_dir}
     return {**found, "cache": settings.http_cache_dir} if with_cache else found
-
-
-def _below(folder: Path, name: str) -> dict[str, Path]:
-    return {
-        f"{name}/{file.relative_to(folder).as_posix()}": file
-        for file in folder.rglob("*")
-        if file.is_file() and not file.is_symlink()
-    }
 
 
 def _shown(settings: Settings) -> str:
@@ -155,7 +150,6 @@ def _shown(settings: Settings) -> str:
 
 
 def _check_empty(settings: Settings, targets: Mapping[str, Path | None]) -> None:
-    """Refuse to restore where anything is."""
     inside = settings.home.iterdir() if settings.home.is_dir() else ()
     found = [str(file) for file in inside if file.name != settings.lock_path.name]
     found += [
@@ -171,7 +165,6 @@ def _check_empty(settings: Settings, targets: Mapping[str, Path | None]) -> None
 
 
 def _checked(path: Path, staged: Path, settings: Settings) -> Mapping[str, Any]:
-    """Check the databases of an archive and point MLflow to its files; return the manifest."""
     try:
         manifest: dict[str, Any] = json.loads((staged / MANIFEST).read_text(encoding="utf-8"))
         before = Path(manifest["artifact_dir"])

@@ -62,7 +62,6 @@ RELEASES: Final = ("30 19 20 1,3-12 *", "30 9 21-31 1,3-12 *", "30 9 1-9 2 *")
 
 
 def _run_name() -> str:
-    """Return what names a run: its flow, what it is asked for, and the day."""
     asked = [str(one) for one in flow_run.parameters.values() if one is not None]
     return " ".join([str(flow_run.flow_name), *asked, f"{utc_today():%Y-%m-%d}"])
 

@@ -90,7 +90,6 @@ def old_answers(cache: Path, before: pd.Timestamp) -> list[Path]:
 
 
 def _body_of(note: Path) -> Path | None:
-    """Return the body a note names; None for a note that cannot be read, which holds none."""
     try:
         return note.with_name(f"{json.loads(note.read_text(encoding='utf-8'))['sha256']}.body")
     except (OSError, ValueError, KeyError, TypeError):

@@ -115,7 +115,6 @@ def _held_already(pipeline: Pipeline) -> RunOutcome | None:
 
 
 def _is_like(pipeline: Pipeline, rows: pd.DataFrame) -> bool:
-    """Tell whether a run now would reach as far, by the same models."""
     reaches = rows["period"].max() == pipeline.snapshot.last_period
     return reaches and pipeline.is_current(set(rows["model"]))
 

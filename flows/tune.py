@@ -88,7 +88,6 @@ def _searched(
     spec: SpecT,
     tags: Mapping[str, str],
 ) -> str:
-    """Return what a search found as JSON; it is one MLflow run, each trial a child as it ends."""
     if trials < 1:
         raise DataError(
             f"--tune {trials} is no number of trials. Expected 1 or more. Take another."

@@ -155,7 +155,6 @@ def _ended(processes: Processes) -> StoreError:
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    """End a process, then whatever it left of its group."""
     process.terminate()
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(END_S)

@@ -32,8 +32,8 @@ from models.forecasting.evidence_forecaster import (
 from models.forecasting.forecaster import MODEL
 from models.learning.spec import ModelSpec
 from models.placebo import (
-    FEWEST,
-    START_MONTHS,
+    BEGINS_WITHIN,
+    FEWEST_DATES,
     PlaceboWindow,
     SeriesComparison,
     depth,
@@ -160,7 +160,6 @@ def hit_by(names: str) -> tuple[str, ...]:
 
 
 def _holder(name: str) -> str:
-    """Return the destination a country is counted in."""
     if name in DESTINATIONS:
         return name
     return "EU27_REST" if name in EU27_MEMBERS else "ROW"
@@ -202,16 +201,16 @@ def comparable_dates(
 ) -> list[pd.Timestamp]:
     """Return the placebo dates whose window ends before the event and whose data were as late."""
     dates = [date for date in fake_dates(act.announced) if month_number(date) + months <= act.first]
-    if len(dates) >= FEWEST:
+    if len(dates) >= FEWEST_DATES:
         late = _late(history, act.announced)
         dates = [date for date in dates if abs(_late(history, date) - late) <= LAG_TOLERANCE]
     calm = sum(is_calm(act, month_number(date), months=months) for date in dates)
-    if calm < FEWEST:
+    if calm < FEWEST_DATES:
         raise DataError(
             f"Event {act.event_id!r} (announced {act.announced:%Y-%m-%d}) is too early for a "
             f"history: {calm} placebo dates between {FIRST_REPLAY} and it have {months} calm "
-            f"months each and data about as late. Expected at least {FEWEST}, to tell it from "
-            "chance. Take a later event, or fewer --months."
+            f"months each and data about as late. Expected at least {FEWEST_DATES}, to tell it "
+            "from chance. Take a later event, or fewer --months."
         )
     return dates
 
@@ -375,7 +374,7 @@ def attribute(
         late=(path.late_months, min(lates), max(lates)),
         depth=(depth(own, least), depth_rank(own, fakes, least), len(fakes) + 1),
         whole=whole,
-        table=_table(compared, panel, path, act, fall or START_MONTHS),
+        table=_table(compared, panel, path, act, fall or BEGINS_WITHIN),
         totals=pd.DataFrame(_totals(compared, act, count, fall)),
         past=frame.loc[frame["period"].between(start, last)].reset_index(drop=True),
         companions=_companions(act, count),
@@ -404,7 +403,6 @@ def _series(act: StudiedEvent) -> tuple[list[str], list[list[int]]]:
 
 
 def _sums() -> dict[tuple[str, ...], str]:
-    """Return the published sums by their members in the panel's order."""
     return {
         tuple(name for name in DESTINATIONS if name in members): total
         for total, members in AGGREGATES.items()
@@ -412,7 +410,6 @@ def _sums() -> dict[tuple[str, ...], str]:
 
 
 def _whole(act: StudiedEvent, parts: list[list[int]]) -> int:
-    """Return the place of the series that is all the act touches."""
     if (total := _sums().get(act.hit)) is not None:
         return PANEL_DESTINATIONS.index(total)
     return parts.index([DESTINATIONS.index(name) for name in act.hit])
@@ -468,7 +465,7 @@ def role_of(name: str, act: StudiedEvent) -> str:
 def _totals(
     compared: dict[str, SeriesComparison], act: StudiedEvent, months: int, fall: int
 ) -> Iterator[dict[str, object]]:
-    length = fall or min(START_MONTHS, months)
+    length = fall or min(BEGINS_WITHIN, months)
     parts = {"fall" if fall else "first": (0, length), "after": (length, months)}
     for name, one in compared.items():
         for part, (start, stop) in {**parts, "all": (0, months)}.items():
@@ -499,7 +496,6 @@ def _table(
     act: StudiedEvent,
     fall: int,
 ) -> pd.DataFrame:
-    """Return one row a series and month."""
     frames = []
     for name, one in compared.items():
         months = np.arange(len(one.own.path))

@@ -15,10 +15,10 @@ from store.arrays import Floats
 _BAND: Final = (0.1, 0.9)
 """Quantiles of the bands: 80 percent."""
 
-FEWEST: Final = 8
+FEWEST_DATES: Final = 8
 """Fewer placebo dates than this make no band."""
 
-START_MONTHS: Final = 3
+BEGINS_WITHIN: Final = 3
 """A fall begins within this many months of an announcement, or it is not the event's."""
 
 DOUBTS: Final = ndtri((np.arange(15) + 0.5) / 15)
@@ -68,7 +68,7 @@ def found(own: PlaceboWindow, fakes: list[PlaceboWindow], months: slice) -> Effe
     then and now; a window's months are taken to err the same way, which is the widest case.
 
     Args:
-        fakes: From each placebo date on, with at least as many months; ``FEWEST`` at least.
+        fakes: From each placebo date on, with at least as many months; ``FEWEST_DATES`` at least.
         months: Which months count, from the date on.
     """
     ratio = _ratio_draws(fakes, months).reshape(-1)
@@ -95,10 +95,10 @@ def least_ratios(fakes: list[PlaceboWindow], months: int) -> Floats:
 def fall_months(own: PlaceboWindow, least: Floats) -> int:
     """Return how many months a fall lasts, from the date on to the last month below the band.
 
-    It must begin within ``START_MONTHS``; 0 without one.
+    It must begin within ``BEGINS_WITHIN``; 0 without one.
     """
     below = own.actual < least * own.path
-    begins = np.flatnonzero(below[:START_MONTHS])
+    begins = np.flatnonzero(below[:BEGINS_WITHIN])
     if not len(begins):
         return 0
     back = np.flatnonzero(~below[begins[0] :])
@@ -124,7 +124,6 @@ def _share(window: PlaceboWindow, months: slice) -> float:
 
 
 def _ratio_draws(fakes: list[PlaceboWindow], months: slice) -> Floats:
-    """Return actuals as a share of the path, placebo dates x doubts."""
     path = np.array([fake.path[months].sum() for fake in fakes])
     actual = np.array([fake.actual[months].sum() for fake in fakes])
     doubt = np.array([fake.stderr[months].sum() for fake in fakes]) / np.maximum(actual, _LEAST)

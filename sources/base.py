@@ -17,7 +17,6 @@ class MonthRange:
     last: pd.Period
 
     def __post_init__(self) -> None:
-        """Refuse what is not a range of months."""
         if self.first.freqstr != "M" or self.last.freqstr != "M" or self.last < self.first:
             raise ValueError(
                 f"Span {self.first}..{self.last} is no range of months. Expected two monthly "
@@ -57,7 +56,6 @@ class MonthRange:
             )
 
     def __str__(self) -> str:
-        """Write ``2017-01..2026-08``, or one month alone."""
         return str(self.first) if self.first == self.last else f"{self.first}..{self.last}"
 
 

@@ -183,7 +183,6 @@ def mark_new(known: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
 
 
 def _with_new(cells: pd.DataFrame, key: list[str]) -> pd.DataFrame:
-    """Return the groups with any new cell."""
     return cells[cells.groupby(key)["is_new"].transform("any").astype(bool)]
 
 
@@ -194,7 +193,6 @@ def _reason(what: str, file: FileRows, expected: str, remedy: str) -> str:
 def _objection(
     what: str, rows: Iterable[str], file: FileRows, *, expected: str, remedy: str
 ) -> list[str]:
-    """Return the objection to some rows, the first few of which are named; none without rows."""
     if not (names := sorted(rows)):
         return []
     return [_reason(f"{what}: {first_few(names)}", file, expected, remedy)]
@@ -206,7 +204,6 @@ def _places(rows: pd.DataFrame) -> list[str]:
 
 
 def _texts(frame: pd.DataFrame) -> list[dict[str, str]]:
-    """Return the first few rows as texts, moments as days."""
     rows = frame.head(SHOWN)
     moments = rows.select_dtypes(["datetime", "datetimetz"]).columns
     days = {name: rows[name].dt.strftime("%Y-%m-%d").fillna("") for name in moments}
@@ -263,7 +260,6 @@ def _impossible_dates(file: FileRows, now: pd.Timestamp) -> list[str]:
 
 
 def _date_faults(frame: pd.DataFrame, now: pd.Timestamp) -> list[tuple[str, pd.Series]]:
-    """Return each kind of impossible date with the rows that have it."""
     faults: list[tuple[str, pd.Series]] = []
     if "available_at" not in frame.columns:
         return faults
@@ -307,7 +303,6 @@ def _unknown_codes(file: FileRows, frame: pd.DataFrame) -> list[str]:
 
 
 def _unknown_partners(file: FileRows, frame: pd.DataFrame) -> list[str]:
-    """Object to partners of customs whose code is in no table."""
     places = frame.loc[frame["destination"].str.fullmatch(RESIDUAL), "destination"]
     return _objection(
         "Partner codes of customs are not known",
@@ -319,7 +314,6 @@ def _unknown_partners(file: FileRows, frame: pd.DataFrame) -> list[str]:
 
 
 def _mixed_codes(file: FileRows, frame: pd.DataFrame, known: pd.DataFrame) -> list[str]:
-    """Object where one series comes under codes of different width."""
     rows = pd.concat([part[[*_KEYED, "commodity"]] for part in (frame, known)]).drop_duplicates()
     rows = rows[rows["commodity"].str.fullmatch(_OURS)]
     form = rows["commodity"].str.replace(r"\d", "0", regex=True)
@@ -340,7 +334,6 @@ def _mixed_codes(file: FileRows, frame: pd.DataFrame, known: pd.DataFrame) -> li
 
 
 def _median_prices(cells: pd.DataFrame) -> pd.DataFrame:
-    """Return the median price of each flow of some size, and the number of its cells."""
     key = ["source", *_FLOW, "period_from"]
     positive = cells[cells["value"].gt(0)]
     parts = []
@@ -431,7 +424,6 @@ def _weights(file: FileRows, new: pd.DataFrame, old: pd.DataFrame) -> list[str]:
 
 
 def _repeated_months(file: FileRows, new: pd.DataFrame, old: pd.DataFrame) -> list[str]:
-    """Object to a month that is a copy of the previous month."""
     cells = pd.concat([old.assign(is_new=False), new], ignore_index=True)
     cells = cells.drop_duplicates(CELL, keep="last")
     step = cells["half_width"].clip(lower=cells["unit"].map(FINEST))
@@ -551,7 +543,6 @@ def _direction(file: FileRows, new: pd.DataFrame, old: pd.DataFrame) -> list[str
 
 
 def _usual_month(cells: pd.DataFrame) -> pd.DataFrame:
-    """Return the median month with trade; a month without any shows no direction."""
     return cells[cells["value"].gt(0)].groupby(_WEIGHT)["value"].median().reset_index()
 
 
@@ -585,7 +576,6 @@ def _unusual_prices(file: FileRows, priced: pd.DataFrame, known: pd.DataFrame) -
 
 
 def _monthly_prices(cells: pd.DataFrame) -> pd.DataFrame:
-    """Return value_musd and price in USD/kg by destination and month, where both are known."""
     measures = ["net_weight_t", "value_musd"]
     is_month = cells["period_from"].eq(cells["period_to"]) & cells["usable"]
     ours = cells["commodity"].eq(COMMODITY) & cells["measure"].isin(measures)

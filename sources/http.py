@@ -178,8 +178,6 @@ class TooMuchError(SourceError):
 
 
 class _TransientError(Exception):
-    """A failure worth another attempt."""
-
     def __init__(self, reason: str, retry_after_s: float | None = None) -> None:
         super().__init__(reason)
         self.retry_after_s = retry_after_s
@@ -246,12 +244,7 @@ class HttpClient:
         retry_policy: RetryPolicy | None = None,
         long: LongFetch | None = None,
     ) -> None:
-        """Prepare; nothing is opened yet.
-
-        Args:
-            provider: As in the names of its settings, ``MAGNETCAST_<PROVIDER>_URL``.
-            retry_policy: How long to wait between attempts.
-        """
+        """Prepare; nothing is opened yet."""
         self._settings, self._provider = settings, provider
         self._base = base_url.rstrip("/")
         self._keys = keys or ApiKeys()
@@ -355,7 +348,6 @@ class HttpClient:
             raise self._given_up(call, str(err), err.__cause__) from err
 
     def _asked(self, call: _Call[Read]) -> HttpReply[Read]:
-        """Ask once, and archive an answer that can be used."""
         try:
             response, body = self._exchange(call)
         except httpx.RequestError as err:
@@ -383,7 +375,6 @@ class HttpClient:
         return reply
 
     def _exchange(self, call: _Call[Read]) -> tuple[httpx.Response, bytes]:
-        """Send a request and read its body within a total time and size."""
         if self._client is None:
             raise RuntimeError("HttpClient is used outside `with`.")
         keys = [(name, key.get_secret_value()) for name, key in self._keys.params.items()]
@@ -418,7 +409,6 @@ class HttpClient:
             )
 
     def _reply(self, call: _Call[Read], archived: Archived, body: bytes) -> HttpReply[Read]:
-        """Parse an answer, sent now or archived."""
         refusal = call.explain(body)
         empty = archived.status == httpx.codes.NO_CONTENT
         if refusal is not None and refusal.kind == "no_data":
@@ -440,7 +430,6 @@ class HttpClient:
         return HttpReply(value, archived.url, archived.sha256)
 
     def _save(self, call: _Call[Read], archived: Archived, body: bytes) -> None:
-        """Archive an answer: first its body, then the entry that names it."""
         entry = self._keys.redact(json.dumps(asdict(archived), indent=1, sort_keys=True))
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -461,7 +450,6 @@ class HttpClient:
             ) from err
 
     def _replayed(self, call: _Call[Read]) -> tuple[Archived, bytes]:
-        """Return the last archived answer to a request."""
         try:
             entry = (self._folder / call.file_name).read_text(encoding="utf-8")
             archived = Archived(**json.loads(entry))

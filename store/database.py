@@ -145,7 +145,6 @@ def open_store(url: str) -> Engine:
 
 
 def _expected(reason: str) -> str:
-    """Return what was expected of a database that cannot be opened, and what to do."""
     words = reason.lower()
     if any(one in words for one in ("full", "no space", "quota")):
         return "Expected room on its disk. Free some."
@@ -174,11 +173,7 @@ def open_to_read(url: str) -> Iterator[Engine]:
 
 
 def _reader_instead(engine: Engine, err: OSError) -> Engine:
-    """Make an engine that reads where the database is there and ``err`` forbids to write.
-
-    Raises:
-        OSError: ``err``, where that is no remedy.
-    """
+    """Make an engine that reads where the database is there and ``err`` forbids to write."""
     file = sqlite_file(engine.url)
     if err.errno in FORBIDDEN and file is not None and file.stat().st_size:
         reader = _reader(str(engine.url), file)
@@ -188,7 +183,6 @@ def _reader_instead(engine: Engine, err: OSError) -> Engine:
 
 
 def _reader(url: str, file: Path) -> Engine:
-    """Make an engine that reads a SQLite file and writes nowhere."""
     engine = create_engine(url, creator=lambda: sqlite_to_read(file))
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
@@ -338,7 +332,6 @@ _OTHER_SCHEMA: Final = (
 
 
 def _make_schema(engine: Engine) -> None:
-    """Create the tables of an empty database, in one transaction."""
     if engine.dialect.name == "sqlite":
         with engine.connect() as connection:
             driver = connection.connection.driver_connection
@@ -356,19 +349,16 @@ def _make_schema(engine: Engine) -> None:
 
 
 def _is_current(engine: Engine) -> bool:
-    """Return whether the schema is there, so that opening waits for no writer."""
     return _revision(engine) == _newest_revision()
 
 
 def _revision(engine: Engine) -> str | None:
-    """Return the revision of the schema, None where there is none yet."""
     with engine.connect() as connection:
         return MigrationContext.configure(connection).get_current_revision()
 
 
 @cache
 def _newest_revision() -> str | None:
-    """Return the newest revision; finding it imports every migration."""
     return ScriptDirectory(str(MIGRATIONS)).get_current_head()
 
 

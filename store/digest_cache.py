@@ -29,13 +29,7 @@ class DigestCache:
     """Values by key."""
 
     def __init__(self, folder: Path | None = None, most_bytes: int = 0) -> None:
-        """Take the folder, which need not exist.
-
-        Args:
-            folder: Where the files are; without one nothing is stored.
-            most_bytes: Size of the folder beyond which its least recently used files are removed; 0
-                stores nothing.
-        """
+        """Take the folder, which need not exist."""
         self._folder = folder if most_bytes > 0 else None
         self._most_bytes = most_bytes
         self._room = 0
@@ -89,7 +83,6 @@ def _read(path: Path) -> Values | None:
 
 
 def _trimmed(folder: Path, most_bytes: int) -> int:
-    """Remove the least recently used files beyond a bound and return the bytes that are left."""
     found = []
     for path in folder.iterdir():
         with suppress(OSError):  # another process may remove it meanwhile

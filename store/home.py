@@ -84,7 +84,6 @@ def is_checkout(folder: Path) -> bool:
 
 
 def _is_ours(path: Path) -> bool:
-    """Tell whether a path is there and belongs to the user of this process."""
     try:
         return path.stat().st_uid == os.geteuid()
     except OSError:

@@ -11,7 +11,6 @@ class Progress(Protocol):
 
     def __call__(self, items: Sequence[_Item], label: str) -> Iterable[_Item]:
         """Yield the items, showing how far it got."""
-        ...
 
 
 def untracked(items: Sequence[_Item], label: str) -> Iterable[_Item]:  # noqa: ARG001 - the Progress protocol

@@ -214,7 +214,6 @@ class Settings(BaseSettings):
     @field_validator("dask")
     @classmethod
     def _is_cluster(cls, dask: str | None) -> str | None:
-        """Refuse what names no cluster."""
         if dask and not re.fullmatch(r"local(:[1-9]\d{0,2})?|(tcp|tls)://[^\s/]+:\d+", dask):
             raise ValueError("no Dask cluster. Expected tcp://HOST:PORT, local or local:N")
         return dask or None

@@ -98,7 +98,6 @@ def is_strong_control(acts: pd.DataFrame) -> "pd.Series[bool]":
 
 
 def _is_repeat(act: Act, acts: pd.DataFrame) -> bool:
-    """Return whether a control only adds to an earlier one on the same material."""
     same = acts["material"].eq(act["material"])
     start = act["effective_from"]
     earlier = acts["effective_from"].between(
@@ -115,7 +114,6 @@ def _names(act: Act, figures: str) -> bool:
 
 
 def _monthly(figures: pd.DataFrame) -> pd.DataFrame:
-    """Return exports to the world as monthly means, with the number of months each covers."""
     usable = figures["usable"] & figures["destination"].eq(WORLD)
     rows = figures.loc[usable & figures["measure"].eq("net_weight_t")]
     first, last = month_numbers(rows["period_from"]), month_numbers(rows["period_to"])
@@ -136,7 +134,6 @@ def _monthly(figures: pd.DataFrame) -> pd.DataFrame:
 
 
 def _analog(act: Act, name: str, rows: pd.DataFrame) -> Analog | None:
-    """Return the effect of a control on one series of figures; None where it cannot be seen."""
     announced = month_number(act["announced_on"])
     before = rows.loc[(rows["first"] >= announced - BEFORE_MONTHS) & (rows["last"] < announced)]
     before = _without_overlap(before)
@@ -155,7 +152,6 @@ def _analog(act: Act, name: str, rows: pd.DataFrame) -> Analog | None:
 
 
 def _end_of(act: Act) -> pd.Timestamp:
-    """Return when an act ended or was suspended, as known; a far future day if neither."""
     ends = [act["effective_to"], act["suspended_from"]]
     return min((end for end in ends if pd.notna(end)), default=pd.Timestamp("2100-01-01"))
 

@@ -175,7 +175,6 @@ def control_episodes(controls: Sequence[Control], series: int, origin: Origin) -
 
 
 def _spells(act: Mapping[Hashable, Any], events: pd.DataFrame, origin: Origin) -> list[Control]:
-    """Return the periods of one act: until its suspension, and from its resumption."""
     names = affected(str(act["destinations"]), origin)
     paused, resumed = act["suspended_from"], act["suspended_to"]
     first = Control(
@@ -229,7 +228,6 @@ def hit_series(names: set[str], origin: Origin) -> Flags:
 
 
 def _first_of(*days: pd.Timestamp) -> pd.Timestamp | None:
-    """Return the earliest of some days, ignoring missing ones."""
     return min((day for day in days if pd.notna(day)), default=None)
 
 

@@ -58,7 +58,6 @@ before then was ordered without knowing of it."""
 
 
 def _touched_from(lever: Act | TariffLever) -> int:
-    """Return the first month that a lever can touch."""
     if isinstance(lever, TariffLever):
         return month_number(_first_shipment(lever))
     return month_number(lever.announced_on)
@@ -182,13 +181,9 @@ def highest_rate(origin: Origin) -> float:
     if tariffs is None or tariffs.empty:
         return 0.0
     first = (pd.Timestamp(HISTORY_START) - EPOCH).days
-    days = np.arange(first, (_first_day(origin.today + 1) - EPOCH).days)
+    days = np.arange(first, (pd.Timestamp(f"{month_label(origin.today + 1)}-01") - EPOCH).days)
     rates = list(importer_rates(tariffs, days).values())
     return float(np.nan_to_num(np.stack(rates)).max()) if rates else 0.0
-
-
-def _first_day(month: int) -> pd.Timestamp:
-    return pd.Timestamp(f"{month_label(month)}-01")
 
 
 def charged_by(origin: Origin) -> dict[str, tuple[str, ...]]:

@@ -158,8 +158,6 @@ def compute(origin: Origin) -> dict[str, Floats]:
 
 
 class _Acts:
-    """The known acts as arrays: strength, affected series and the part of each month in force."""
-
     def __init__(self, events: pd.DataFrame, origin: Origin) -> None:
         self.events = events
         self.origin = origin
@@ -210,7 +208,6 @@ def _reach(events: pd.DataFrame, origin: Origin) -> Floats:
 
 
 def _months_in_force(events: pd.DataFrame, months: Months) -> Floats:
-    """Return the part of each month an act is in force and not suspended, acts x months."""
     start, end, paused, resumed = (
         events[bound].fillna(_OPEN).to_numpy().astype("datetime64[D]")
         for bound in ("effective_from", "effective_to", "suspended_from", "suspended_to")

@@ -164,7 +164,6 @@ def _sum_of(components: list[Floats]) -> Floats:
 
 
 def _others(rate: Floats) -> Floats:
-    """Return for each series the mean rate of the other series whose rate is known."""
     known = np.isfinite(rate)
     total = np.where(known, rate, 0.0).sum(axis=0) - np.where(known, rate, 0.0)
     count = known.sum(axis=0) - known

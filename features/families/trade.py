@@ -216,7 +216,6 @@ def _world(history: _Logs, origin: Origin, season_step: Floats) -> dict[str, Flo
 
 
 def _quality(origin: Origin) -> dict[str, Floats]:
-    """Return how well the last months of each series are known."""
     months = origin.tonnes.shape[1]
     seen = np.where(origin.is_observed, np.arange(months), -1).max(axis=1)
     return {

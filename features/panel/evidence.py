@@ -84,7 +84,6 @@ def with_rests(figures: pd.DataFrame) -> pd.DataFrame:
 
 
 def _rests(parts: pd.DataFrame, worlds: pd.DataFrame) -> pd.DataFrame:
-    """Return the rests of the lists that add up to the world of their month."""
     world = worlds.set_index("period_from").reindex(parts["period_from"]).set_axis(parts.index)
     lists = parts.groupby(_MONTH)
     missed = (lists["value"].transform("sum") - world["value"]).abs()
@@ -305,7 +304,6 @@ def _suspicious(
     tonnes: Floats,
     first: int,
 ) -> pd.DataFrame:
-    """Return the figures that contradict the others, worst first."""
     z = solution.z[: len(statements)]
     worst = [int(i) for i in np.argsort(-np.abs(z), kind="stable") if abs(z[i]) > SUSPICIOUS_Z]
     rows = [

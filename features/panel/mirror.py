@@ -182,14 +182,12 @@ def _fitted(
 
 
 def _residuals(pattern: ReportingPattern) -> tuple[Floats, Floats]:
-    """Return the leave-one-out residual of each month in scales, and the scales."""
     bias, variance = _leave_one_out(pattern)
     scale = np.sqrt(variance + pattern.spread**2 + pattern.stderr**2)
     return (pattern.log_ratio - bias) / scale, scale
 
 
 def _log_likelihood(pattern: ReportingPattern) -> float:
-    """Return the log likelihood of each month given the others."""
     if len(pattern.months) == 0:
         return 0.0
     z, scale = _residuals(pattern)
@@ -231,7 +229,6 @@ def _pooled_bias(patterns: Sequence[ReportingPattern]) -> BiasPrior:
 
 
 def _pooled_spread(patterns: Sequence[ReportingPattern]) -> float:
-    """Return the pooled spread of the series and of the usual one."""
     months = np.array([len(pattern.months) for pattern in patterns], dtype=float)
     weight = months / (months + PSEUDO_MONTHS)
     logs = np.log([pattern.spread for pattern in patterns])
@@ -337,7 +334,6 @@ def partner_figures(figures: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame
 
 
 def _summed(lines: pd.DataFrame) -> pd.DataFrame:
-    """Sum the lines of each series; months without the main line are left out."""
     sizes = lines.groupby([*_SERIES, "commodity"])["value"].sum().reset_index()
     main = sizes.sort_values(["value", "commodity"]).drop_duplicates(list(_SERIES), keep="last")
     is_main = pd.MultiIndex.from_frame(lines[[*_SERIES, "commodity"]]).isin(
@@ -388,7 +384,6 @@ def _compared(part: pd.DataFrame, exports: Exports) -> ComparedMonths:
 
 
 def _usable_months(compared: ComparedMonths) -> ComparedMonths:
-    """Return the newest months whose exports are known well enough for the fit."""
     sure = _is_known(compared)
     return take(compared, np.flatnonzero(sure)[-MEMORY_MONTHS:])
 

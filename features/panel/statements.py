@@ -218,7 +218,6 @@ def _read_share(figure: KnownFigure) -> list[Statement]:
 
 
 def _read_lead(figure: KnownFigure) -> list[Statement]:
-    """Read a ranking of two modelled destinations; others are ignored."""
     ahead, _, behind = figure.destination.partition("-")
     if ahead not in DESTINATIONS or behind not in DESTINATIONS:
         return []

@@ -64,8 +64,6 @@ PRIOR: Final = PanelPrior()
 
 @dataclass(slots=True)
 class _Rows:
-    """Rows under construction, in coordinate form."""
-
     contrast: list[tuple[Ints, Ints, Floats]] = field(default_factory=list)
     season: list[tuple[Ints, Ints, Floats]] = field(default_factory=list)
     parts: list[tuple[Floats, Floats, Floats, Floats, Flags]] = field(default_factory=list)
@@ -352,7 +350,6 @@ def _curvature(z: Floats, tail: Floats) -> Floats:
 
 
 def _misfit(system: LinearSystem, z: Floats) -> Floats:
-    """Return residuals in scales; a bound that holds has none."""
     return np.where(system.is_bound & (z <= 0), 0.0, z)
 
 

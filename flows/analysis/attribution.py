@@ -169,7 +169,6 @@ def _band(row: pd.Series) -> str:
 
 
 def _gain(row: pd.Series) -> str:
-    """Return the band of what exceeds the path."""
     return f"80% band {_plain(-row['missing_p90'])} to {_plain(-row['missing_p10'])} t"
 
 
@@ -230,7 +229,6 @@ _MONTH_HEAD: Final = (
 
 
 def _months(found: Attribution) -> Iterable[str]:
-    """Yield a table of the months of each main series."""
     for name in found.main(_SHOWN):
         yield f"**{_title(name)}**"
         yield _markdown(_MONTH_HEAD, [_month(row) for _, row in _rows(found, name).iterrows()])
@@ -355,7 +353,6 @@ def _rows(found: Attribution, name: str) -> pd.DataFrame:
 
 
 def _as_panel(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the months of a sum made for the event in the columns of the panel."""
     renamed = rows.rename(columns={"exports_t": "tonnes", "exports_stderr_t": "stderr_t"})
     return renamed.assign(period=pd.to_datetime(renamed["period"]))
 

@@ -20,7 +20,7 @@ from features.track_record import CERTAIN, rises_of
 from flows.context.console import echo
 from flows.context.recipes import prior_behind
 from flows.context.stores import store_of
-from flows.context.workspace import Workspace, known_facts, open_workspace
+from flows.context.workspace import known_facts, open_workspace
 from flows.publishing.published_forecasts import (
     ExplainRequest,
     Which,
@@ -132,7 +132,6 @@ def between(first: PartnerTable, last: PartnerTable) -> tuple[PartnerTable, ...]
 
 
 def _longer(then: PartnerTable, now: PartnerTable) -> PartnerTable:
-    """Return a table with the months and partners known since, nothing revised."""
     known = then.tonnes.reindex(index=now.tonnes.index, columns=now.tonnes.columns)
     return replace(now, tonnes=known.where(known.notna(), now.tonnes))
 
@@ -193,17 +192,13 @@ def _computed(settings: Settings, rows: pd.DataFrame) -> pd.DataFrame:
     workspace = workspace_behind(settings, rows)
     model = model_of(settings, rows)
     if model is None:
-        return _level_only(workspace, rows)
+        origin = workspace.history.origin(workspace.as_of)
+        level = dict(zip(origin.series, origin.level.tolist(), strict=True))
+        parts = dict.fromkeys(CONTRIBUTIONS, 0.0)
+        known = rows[["destination"]].assign(p50=np.nan, **parts)
+        return known.assign(level=rows["destination"].map(level))
     table = explained(model.heads, model.card, workspace.history, workspace.as_of)
     return rows[["destination", "period"]].merge(table, how="left")
-
-
-def _level_only(workspace: Workspace, rows: pd.DataFrame) -> pd.DataFrame:
-    origin = workspace.history.origin(workspace.as_of)
-    level = dict(zip(origin.series, origin.level.tolist(), strict=True))
-    parts = dict.fromkeys(CONTRIBUTIONS, 0.0)
-    known = rows[["destination"]].assign(p50=np.nan, **parts)
-    return known.assign(level=rows["destination"].map(level))
 
 
 def _stored(rows: pd.DataFrame) -> pd.DataFrame:
@@ -282,7 +277,6 @@ def split_change(
 def _pair_of(
     before: pd.DataFrame, after: pd.DataFrame, asked: ExplainRequest
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the rows asked for of an earlier and a later publication, month beside month."""
     old, new = common(before, after, asked)
     first, last = ((one["as_of"].iloc[0], one["publication"].iloc[0]) for one in (old, new))
     if first > last:

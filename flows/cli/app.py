@@ -123,7 +123,6 @@ def _in_home(
         ),
     ] = False,
 ) -> None:
-    """Run a verb in a home."""
     if despite_clock:
         os.environ["MAGNETCAST_DESPITE_CLOCK"] = "true"
     with nullcontext() if home is None else chosen_home(home):
@@ -158,7 +157,6 @@ def main() -> None:
 
 
 def _check_words(words: Sequence[str]) -> None:
-    """Refuse words that no store and no log can keep: those with bytes that are no UTF-8."""
     for word in words:
         if word != word.encode(errors="replace").decode():
             raise DataError(
@@ -203,7 +201,6 @@ def _of_prefect(err: Exception) -> str:
 
 
 def _is_of_prefect(err: BaseException | None) -> bool:
-    """Tell whether Prefect's client, which uses httpx, could not reach its server."""
     while err is not None:
         if type(err).__module__.split(".")[0] in {"httpx", "httpcore"}:
             return True

@@ -158,7 +158,6 @@ def panel(
 
 
 def _known_source(frame: pd.DataFrame, source: str) -> pd.Series:
-    """Flag the ingests of a source."""
     known = sorted(frame["source"].unique())
     if source not in known:
         raise DataError(

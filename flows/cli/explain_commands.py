@@ -194,7 +194,6 @@ def _change(row: Mapping[Hashable, Any]) -> list[str]:
 
 
 def _earlier(since: str) -> "Which":
-    """Return the number given, or the moment."""
     if since.isdecimal() and len(since) < len("YYYYMMDD"):
         return int(since)
     return publication_moment(since, option="--since")

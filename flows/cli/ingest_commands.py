@@ -182,11 +182,7 @@ def _unnamed(
     flow: Annotated[Flow | None, Parameter(help="What was asked of China's customs.")] = None,
     dry_run: DryRun = False,
 ) -> None:
-    """Load a file that a browser gave, known by its headings; the bundled tables without one.
-
-    Raises:
-        DataError: The word is neither a file nor a source.
-    """
+    """Load a file that a browser gave, known by its headings; the bundled tables without one."""
     if file is None:
         bundled(dry_run=dry_run)
     elif not file.is_file():

@@ -170,7 +170,6 @@ def _checked(reason: str) -> str:
 
 
 def _place(settings: Settings, number: int) -> tuple[RunConfig, Path]:
-    """Return what a publication is of, and the folder of its report once it is published."""
     known = read_publications(store_of(settings))
     own = known.loc[known["id"] == number]
     if own.empty:

@@ -72,7 +72,6 @@ def _add_rows(table: Table, forecasts: pd.DataFrame, destinations: list[str]) ->
 
 
 def _head(destination: str, forecasts: pd.DataFrame) -> Text:
-    """Return a narrow column head, starred where a fallback made the forecast."""
     starred = destination in _exceptions(forecasts)
     return Text(SHORT_NAMES.get(destination, destination) + ("*" if starred else ""))
 
@@ -85,18 +84,15 @@ def _exceptions(forecasts: pd.DataFrame) -> dict[str, str]:
 
 
 def _caption(forecasts: pd.DataFrame) -> Text | None:
-    """Explain the stars."""
     lines = [f"* {destination}: {how}" for destination, how in _exceptions(forecasts).items()]
     return Text("\n".join(lines)) if lines else None
 
 
 def _cutoff(forecasts: pd.DataFrame) -> str:
-    """Name the cutoff, or all of them."""
     return ", ".join(sorted(set(forecasts["cutoff"].astype(str)))) or _MISSING
 
 
 def _figure(value: float | None) -> str:
-    """Format tonnes; a month without a forecast is a dash."""
     return _MISSING if value is None or math.isnan(value) else f"{value:,.0f}"
 
 

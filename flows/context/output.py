@@ -96,12 +96,10 @@ def _table(frame: pd.DataFrame) -> Table:
 
 
 def _plain(text: str) -> Text:
-    """Return text that is no markup."""
     return Text(visible(text))
 
 
 def _cell(value: object) -> str:
-    """Return what a person reads; moments to the minute."""
     if isinstance(value, pd.Timestamp):
         return f"{value:%Y-%m-%d}" if value == value.normalize() else f"{value:%Y-%m-%d %H:%M}"
     return f"{value:,.1f}" if isinstance(value, float) else str(value)

@@ -58,7 +58,7 @@ def magnets_recipe(
     """Return the recipe of the magnets' model at a moment."""
     what = asked or RecipeRequest()
     if what.file is None:
-        _changed(Recipe(ModelSpec()), what)  # a slip is told before the registry is loaded
+        _changed(Recipe(ModelSpec()), what)  # a slip is reported before the registry is loaded
         return _changed(_of_champion(settings, as_of), what)
     return _changed(_of_file(what.file, ModelSpec()), what)
 

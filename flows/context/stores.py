@@ -192,7 +192,6 @@ def is_writing(settings: Settings) -> bool:
 
 
 def _mark(settings: Settings, name: str, marker: RunMarker | None) -> None:
-    """Replace or remove a marker; a full disk, where the file is overwritten, stops no run."""
     markers = {one.name: one for one in read_markers(settings)}
     if marker is None:
         markers.pop(name, None)

@@ -159,7 +159,6 @@ def _found(facts: HealthFacts) -> Iterator[Found]:
 
 
 def _clock(facts: HealthFacts) -> Iterator[Found]:
-    """Compare this machine's clock with the newest write on record."""
     last = facts.last_write_at
     if last is not None and last > facts.now + WAITED:
         yield (
@@ -176,7 +175,6 @@ def _clock(facts: HealthFacts) -> Iterator[Found]:
 
 
 def _freshness(facts: HealthFacts) -> Iterator[Found]:
-    """Compare figures and forecast with the release calendar."""
     if facts.forecast_as_of is None:
         yield "forecast", BROKEN, message("No forecast was ever published.")
     if facts.owed is None or facts.owed_on is None:
@@ -234,7 +232,6 @@ def _last_run(facts: HealthFacts) -> Iterator[Found]:
 
 
 def _models(facts: HealthFacts) -> Iterator[Found]:
-    """Report a champion that cannot publish."""
     if facts.champion_trouble:
         what = message("It cannot answer: %(error)s.", error=facts.champion_trouble.rstrip("."))
         yield "champion", DEGRADED, what
@@ -259,7 +256,6 @@ def _drift(facts: HealthFacts) -> Iterator[Found]:
 
 
 def _machine(facts: HealthFacts) -> Iterator[Found]:
-    """Report processes, unfinished runs, disk and backup, which the database does not know."""
     for one in facts.unfinished:
         yield "failed", DEGRADED, _unfinished(one)
     for whose, free in (("home", facts.free_bytes), ("MLflow", facts.mlflow_free_bytes)):
@@ -351,7 +347,6 @@ def _health(facts: HealthFacts) -> SystemHealth:
 
 
 def _with_champion(settings: Settings, facts: HealthFacts) -> HealthFacts:
-    """Add the champion, and why it cannot be loaded if so."""
     try:
         champion = registry.champion(settings)
         if champion is None:
@@ -382,7 +377,6 @@ def _lost_record(settings: Settings) -> str:
 
 
 def _with_database(engine: Engine, facts: HealthFacts) -> HealthFacts:
-    """Add the findings on the database."""
     now = facts.now
     calendar = ReleaseCalendar.from_frame(read_calendar(engine, as_of=now))
     due = calendar.last_released(now)
@@ -423,7 +417,6 @@ def _last_write(engine: Engine) -> pd.Timestamp | None:
 
 
 def _newest_month(observations: pd.DataFrame, now: pd.Timestamp) -> pd.Timestamp | None:
-    """Return the first day of the last month that a figure of the world covers, if any does."""
     known = known_at(observations, key=OBSERVATION_KEY, as_of=now)
     known = known.loc[known["destination"] == WORLD]
     if known.empty:

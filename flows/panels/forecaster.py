@@ -196,7 +196,6 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
         return PanelForecaster(self.spec_, shifts_negative=self.allow_negative)
 
     def _as_asked(self, made: pd.DataFrame, levels: Sequence[float]) -> pd.DataFrame:
-        """Return forecasts in the columns, ids and dates of the panel."""
         made = made.assign(destination=[self.ids_.get(one, one) for one in made["destination"]])
         if self.freq_ == "ME":
             made = made.assign(period=made["period"] + pd.offsets.MonthEnd(0))
@@ -211,11 +210,7 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
         return labels.assign(magnetcast=made["p50"], **named)
 
     def _spec(self) -> EngineSpec:
-        """Return the engine's choices.
-
-        Raises:
-            DataError: One is no number of its kind.
-        """
+        """Return the engine's choices."""
         given: dict[str, Any] = self.get_params(deep=False)
         del given["allow_negative"]
         return with_parameters(_DEFAULT, given, where="Forecaster")
@@ -226,7 +221,6 @@ def _place(df: pd.DataFrame, columns: tuple[str, str, str] | None, name: str) ->
 
 
 def _check_used(df: pd.DataFrame, columns: tuple[str, str, str] | None) -> None:
-    """Refuse columns that would be ignored."""
     names = [str(one) for one in df.columns]
     ours = zip(names, our_names(names, columns), strict=True)
     if more := sorted(their for their, our in ours if our not in {*OURS, PART_OF}):

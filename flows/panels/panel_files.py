@@ -89,7 +89,6 @@ def opened(
 
 
 def _parts(panel: Panel, tree: Sums | None) -> dict[str, tuple[str, ...]]:
-    """Return by sum its parts, from what is given beside the panel or its own column."""
     if tree is None:
         if panel.tree_rows is None:
             return {}

@@ -115,7 +115,6 @@ def _was_trained(workspace: Workspace) -> bool:
 
 
 def _trained(workspace: Workspace, result: EvidenceBacktest) -> int | None:
-    """Train; where models cannot be kept, say so and leave it to the fallback chain."""
     try:
         return train(workspace.settings, workspace.as_of, result, workspace.spec)
     except StoreError as err:

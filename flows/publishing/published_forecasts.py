@@ -186,7 +186,6 @@ def model_of(settings: Settings, rows: pd.DataFrame) -> registry.LoadedModel | N
 
 
 def _month(text: str) -> str:
-    """Return a month as ``YYYY-MM``."""
     try:
         return month_label(month_number(pd.Period(text.strip(), freq="M").to_timestamp()))
     except (ValueError, AttributeError) as err:  # of "" and "NaT" pandas makes NaT, without a start
@@ -262,7 +261,6 @@ def _evidence(settings: Settings, rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _table(settings: Settings, rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the forecast of a full partner table from the figures known then."""
     first = rows.iloc[0]
     config, until = RunConfig(first["commodity"]), record_of(store_of(settings), rows).get("ingest")
     snapshot = open_table(settings, first["as_of"], config.commodity, until=until)

@@ -118,7 +118,6 @@ def write_past_report(
 
 
 def _publication(engine: Engine, number: int | None, commodity: str) -> Mapping[str, Any]:
-    """Return one row of ``read_publications``."""
     known = read_publications(engine)
     if number is None:
         own = known.loc[known["commodity"].eq(commodity) & known["state"].eq("published")]
@@ -134,7 +133,6 @@ def _publication(engine: Engine, number: int | None, commodity: str) -> Mapping[
 
 
 def _report(settings: Settings, engine: Engine, one: Mapping[str, Any]) -> ReportInput:
-    """Return what the report of a publication shows, from what is kept of it."""
     key, as_of, made_with = (
         str(one["commodity"]),
         one["as_of"],

@@ -232,7 +232,6 @@ def verdict(result: Backtest) -> str:
 
 
 def _cells_of(result: Backtest) -> int:
-    """Return how many forecasts the scores of the model rest on."""
     scores = result.scores
     if scores.empty:
         return 0

@@ -117,7 +117,6 @@ def compare_runs(settings: Settings, one: str, other: str) -> RunComparison:
 
 
 def _shared_cells(first: _Side, second: _Side) -> pd.DataFrame:
-    """Return the cells that both forecast, scored on the months as the later one knew them."""
     one, other = own_cells(first.cells), own_cells(second.cells)
     if second.as_of >= first.as_of:
         return paired_cells(other, one, (B, A))
@@ -125,7 +124,6 @@ def _shared_cells(first: _Side, second: _Side) -> pd.DataFrame:
 
 
 def _side(settings: Settings, runs: Sequence[Run], text: str) -> _Side:
-    """Return one side."""
     run, label = _named(settings, runs, text)
     for one in _near(runs, run):
         cells = read_cells(settings, one.info.run_id)

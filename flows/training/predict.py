@@ -300,7 +300,6 @@ def _status(step: FallbackStep, *, late: bool) -> str:
 
 
 def _exceptions(made: TrainedForecast) -> list[str]:
-    """Print for which destinations a later model of the chain forecasts, and why."""
     groups: dict[tuple[str, str], list[str]] = {}
     answers = zip(made.origin.series, made.chain.taken, made.chain.reasons, strict=True)
     for name, step, reason in answers:

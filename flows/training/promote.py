@@ -222,7 +222,6 @@ def _record(
     decision: PromotionDecision,
     accept: str | None,
 ) -> None:
-    """Write decision and evidence to MLflow, before any alias moves."""
     challenger, champion = pair
     decided = {
         "decision": _word(decision, accept),
@@ -244,7 +243,6 @@ def _record(
 
 
 def _word(decision: PromotionDecision, accept: str | None) -> str:
-    """Return what became of a challenger in one word."""
     if decision.is_passed:
         return "promoted"
     if accept is not None:

@@ -231,7 +231,6 @@ def validate(
 def _weights(
     prediction: QuantilePrediction, window: PanelTrainingSet, group: Ints, spec: EngineSpec
 ) -> Floats:
-    """Return weights by the errors of each group; equal ones for a group without enough."""
     floor = -window.base[:, None]
     error = np.abs(np.maximum(prediction.candidates, floor) - window.target[:, None])
     error *= window.weight[:, None]
@@ -245,7 +244,6 @@ def _weights(
 
 
 def _equal(spec: EngineSpec) -> Floats:
-    """Return equal weights of all candidates, groups x (near, far) x candidates."""
     count = len(CANDIDATES) + spec.pretrained
     return np.full((GROUPS, 2, count), 1.0 / count)
 
@@ -376,7 +374,6 @@ def in_tonnes(rows: Ints, point: OriginFeatures, distance: Floats) -> Quantiles:
 
 
 def _level(point: OriginFeatures) -> Floats:
-    """Return the level of each series in spreads, 0 where nothing moves."""
     stats = point.stats
     return np.divide(
         stats.level, stats.spread, out=np.zeros_like(stats.level), where=stats.spread > 0
@@ -429,7 +426,6 @@ def _predicted(own: Quantiles, name: str) -> Floats:
 
 
 def _last_value(engine: Engine, own: Quantiles) -> Floats:
-    """Return the last known month of each series, for all months ahead."""
     tonnes = engine.view.tonnes[own.rows]
     back = np.isfinite(tonnes[:, ::-1]).argmax(axis=1)
     last = tonnes[np.arange(len(tonnes)), tonnes.shape[1] - 1 - back]

@@ -238,7 +238,6 @@ class Trainer:
         return np.sort(draw.choice(cells, self._spec.rows, replace=False))
 
     def _binned(self, cells: NDArray[np.intp]) -> lgb.Dataset:
-        """Return the table of some cells, binned when first taken from."""
         target = np.clip(self._known.target[cells], -FURTHEST_OUTCOME, FURTHEST_OUTCOME)
         rows = TrainingRows(self._known.features[cells], target, self._weight[cells])
         return binned(
@@ -285,5 +284,4 @@ def recency(known: PanelTrainingSet, last: int, spec: EngineSpec) -> Floats:
 
 
 def _part_of(whole: lgb.Dataset, cells: NDArray[np.intp]) -> lgb.Dataset | None:
-    """Return cells of a binned table; None where they are too few to train on."""
     return None if len(cells) < LEAST_CELLS else whole.subset(cells.tolist()).construct()

@@ -201,11 +201,7 @@ def _measured(values: Floats, season: Floats) -> SeriesStats:
 
 
 def _usual_move(flat: Floats) -> Floats:
-    """Return the mean absolute move of late, over gaps where no two months meet; NaN without any.
-
-    Args:
-        flat: Series x months without their season.
-    """
+    """Return the mean absolute move of late, over gaps where no two months meet, or NaN."""
     usual = _mean_of_late(np.abs(np.diff(flat[:, -SPREAD_YEARS * YEAR - 1 :], axis=1)))
     apart = np.isnan(usual)
     if apart.any():
@@ -258,7 +254,6 @@ def _features(
 
 
 def _mean(window: Floats, weight: Floats | None = None) -> Floats:
-    """Return row means over the known, NaN without any."""
     counts = np.isfinite(window) * (1.0 if weight is None else weight)
     total = (np.nan_to_num(window) * counts).sum(axis=1)
     count = counts.sum(axis=1)
@@ -272,7 +267,6 @@ def _ratio(value: Floats, unit: Floats) -> Floats:
 
 
 def _log_ratio(value: Floats, unit: Floats) -> Floats:
-    """Return the log of a ratio as a column, kept finite; NaN where the ratio is unknown."""
     share = np.divide(value, unit, out=np.full(len(value), np.nan), where=unit > 0)
     logs: Floats = np.log(share + LEAST_RATIO)[:, None]
     return logs
@@ -400,7 +394,6 @@ def training_set(view: PanelView, last: int, spec: EngineSpec) -> PanelTrainingS
 
 
 def _drawn(stats: SeriesStats, count: int, draw: np.random.Generator) -> Ints:
-    """Return rows of series that can be trained on: forecast, scored and not constant."""
     able = np.flatnonzero(stats.current & (stats.scale > 0) & (stats.spread > 0))
     if len(able) <= count:
         return able

@@ -89,7 +89,6 @@ def differences(cells: pd.DataFrame, model: str, baselines: Sequence[str]) -> pd
 
 
 def _pairs(own: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
-    """Return the cells both models forecast, the other's errors with the suffix ``_other``."""
     keys = [name for name in _CELL if name in own]
     theirs = other[[*keys, *LOSSES.values()]]
     pairs = own.merge(theirs, on=keys, suffixes=("", "_other"), validate="one_to_one")
@@ -97,7 +96,6 @@ def _pairs(own: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
 
 
 def _difference(pairs: pd.DataFrame, metric: str) -> dict[str, object]:
-    """Return the row of one metric; a cell without a scale is left out of scaled metrics."""
     column = LOSSES[metric]
     known = pairs.dropna(subset=[column, f"{column}_other"])
     own, other = (known[name].to_numpy(dtype=float) for name in (column, f"{column}_other"))
@@ -124,7 +122,6 @@ def _difference(pairs: pd.DataFrame, metric: str) -> dict[str, object]:
 
 
 def _half_width(beyond: Floats, pairs: pd.DataFrame) -> float:
-    """Return half the width of an interval, given what each cell adds to the difference."""
     row, cutoffs = pd.factorize(pairs["cutoff"], sort=True)
     column, destinations = pd.factorize(pairs["destination"])
     table = np.zeros((len(cutoffs), len(destinations)))

@@ -100,7 +100,6 @@ def turmoil_of(tonnes: Floats) -> Floats:
 
 
 def _limit(before: Floats) -> float:
-    """Return the turmoil above which a month is a shock, NaN after too few months."""
     known = before[np.isfinite(before)]
     if len(known) < 2 * _LEAST:
         return float("nan")
@@ -122,7 +121,6 @@ def _level(tonnes: Floats) -> Floats:
 
 
 def _mean_before(values: Floats, *, width: int, least: int) -> Floats:
-    """Return the mean over the months before each, NaN where fewer than ``least`` are known."""
     found = np.full(values.shape, np.nan)
     for place in range(1, values.shape[1]):
         window = values[:, max(0, place - width) : place]

@@ -160,7 +160,6 @@ def difference_plot(differences: pd.DataFrame, rows: Sequence[str], words: str) 
 
 
 def _means(cells: pd.DataFrame, by: str, over: str, of: str) -> pd.DataFrame:
-    """Return means of a column, NaN and not left out where it has no number."""
     return cells.pivot_table(index=by, columns=over, values=of, dropna=False)
 
 
@@ -173,12 +172,10 @@ def _axes(*, height: float) -> tuple[Figure, Axes]:
 
 
 def _ordered(models: Iterable[str]) -> list[str]:
-    """Return the models by name, the product's own first."""
     return sorted(models, key=lambda model: (model != MODEL, model))
 
 
 def _colour(model: str, models: Sequence[str]) -> str:
-    """Return a model's colour among others; the product's own has one of its own."""
     if model == MODEL:
         return OWN_COLOUR
     others = [name for name in models if name != MODEL]
@@ -216,7 +213,6 @@ def _lines(cells: pd.DataFrame, by: str, label: str) -> Figure:
 
 
 def _draw_models(axes: Axes, table: pd.DataFrame) -> None:
-    """Draw a line a column from 0 up, the product's own on top."""
     models = _ordered(table.columns)
     for model in models:
         is_own = model == MODEL

@@ -164,7 +164,6 @@ def _nothing_to_compare(trial: Challenge, name: str, expected: str) -> Promotion
 
 
 def _no_need(trial: Challenge) -> str:
-    """Return why a challenger need not be compared; empty if it must be."""
     return NO_CHAMPION if trial.is_first else SAME_RECIPE if trial.is_refit else ""
 
 
@@ -229,7 +228,6 @@ def _destinations(trial: Challenge, limits: PromotionLimits) -> PromotionRule:
 
 
 def _calibration(trial: Challenge, limits: PromotionLimits) -> PromotionRule:
-    """Hold the share inside the band to what chance allows, months being what is independent."""
     name = "80% band"
     waived = NO_CHAMPION if trial.is_first else ""
     if trial.own.empty:

@@ -115,7 +115,6 @@ def scoreboard(cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def _cut(counted: pd.DataFrame, kind: str) -> pd.DataFrame:
-    """Return the scores of each model by the values of one column."""
     groups = counted.groupby([kind, "model"], sort=True, observed=True)
     counts = {"cells": groups.size(), "scaled_cells": groups["scaled_error"].count()}
     sums = groups[_SUMMED].sum().assign(**counts).reset_index()

@@ -126,7 +126,7 @@ class TunedPanel:
         held_out = before - horizon
         apart = int(APART * YEAR)
         newest = held_out - max(apart, horizon)
-        past = _least_past(horizon, spec)
+        past = spec.least_history + horizon - validation_start(0, horizon, spec)
         earliest = first + past - 1
         wanted = [newest - apart * back for back in reversed(range(_SEARCHED))]
         cutoffs = tuple(cutoff for cutoff in wanted if cutoff >= earliest)
@@ -273,11 +273,6 @@ def _trial_table(
     }
     table = choices.assign(ratio=ratios.mean(axis=1), **scores)
     return table.rename_axis("trial").reset_index()
-
-
-def _least_past(horizon: int, spec: EngineSpec) -> int:
-    """Return the periods up to a cutoff with which the engine learns something before its trial."""
-    return spec.least_history + horizon - validation_start(0, horizon, spec)
 
 
 def _too_short(name: str, table: pd.DataFrame, before: int, needed: int) -> DataError:

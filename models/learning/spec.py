@@ -313,7 +313,6 @@ def with_parameters(spec: SpecT, given: Given, *, where: str) -> SpecT:
 
 
 def _check_known(kind: type[Spec], name: str, *, where: str) -> None:
-    """Refuse a parameter that a model does not have; the message names the nearest."""
     names = kind.bounds()
     if name in names:
         return

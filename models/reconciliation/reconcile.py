@@ -229,7 +229,6 @@ def moved_quantiles(quantiles: Floats, before: Floats, after: Floats, tree: Tree
 
 
 def _is_said(mean: Floats) -> Flags:
-    """Tell which series are forecast."""
     bounded: Flags = np.logical_and.reduce(np.isfinite(mean), axis=1)
     return bounded
 

@@ -197,7 +197,6 @@ def version_of(client: MlflowClient, settings: Settings, version: int) -> Regist
 
 
 def _aliases(client: MlflowClient) -> dict[str, int]:
-    """Return the version of each alias; none before the first registration."""
     found = client.search_registered_models(f"name = '{MODEL}'")
     return {alias: int(version) for alias, version in found[0].aliases.items()} if found else {}
 
@@ -439,7 +438,6 @@ def _features(card: Mapping[str, object]) -> list[str]:
 
 
 def _check_rows(card: Mapping[str, object]) -> None:
-    """Refuse a model that was trained on other rows than today's."""
     features = _features(card)
     remedy = "Run `magnetcast train`, or promote a version that was trained with this code."
     if card.get("schema") != MODEL_SCHEMA:
@@ -473,7 +471,6 @@ def _inputs(card: Mapping[str, object], rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _twin(client: MlflowClient, tags: Mapping[str, str]) -> int | None:
-    """Return the newest version with these boosters and card, from the same facts."""
     alike = [
         int(one.version)
         for one in client.search_model_versions(f"name = '{MODEL}'")

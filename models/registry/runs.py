@@ -100,7 +100,6 @@ def is_kept(settings: Settings) -> bool:
 
 
 def _opening(settings: Settings) -> AbstractContextManager[object]:
-    """Return the lock to open a SQLite file under; none where its folder cannot be written."""
     database = _database_file(settings.tracking_uri)
     if database is None or (database.exists() and not os.access(database.parent, os.W_OK)):
         return nullcontext()
@@ -109,7 +108,6 @@ def _opening(settings: Settings) -> AbstractContextManager[object]:
 
 
 def _experiment_id(client: MlflowClient, settings: Settings) -> str:
-    """Return the experiment's identifier, having made it when absent."""
     experiment = client.get_experiment_by_name(EXPERIMENT)
     if experiment is None:
         settings.artifact_dir.mkdir(parents=True, exist_ok=True)
@@ -125,7 +123,6 @@ def _experiment_id(client: MlflowClient, settings: Settings) -> str:
 
 
 def _database_file(uri: str) -> Path | None:
-    """Return the file of a SQLite address, None for any other address."""
     if not uri.startswith("sqlite"):
         return None
     database = make_url(uri).database
@@ -133,7 +130,6 @@ def _database_file(uri: str) -> Path | None:
 
 
 def _hush() -> None:
-    """Keep MLflow's chatter out of our results."""
     os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
@@ -291,7 +287,6 @@ def _tracking(settings: Settings) -> Iterator[None]:
 
 
 def _close_abandoned(settings: Settings) -> None:
-    """Mark as failed the open runs of locked jobs, and their children."""
     if not is_kept(settings):
         return
     client, _ = connect(settings)

@@ -193,7 +193,6 @@ def _vector(values: object) -> _Floats:
 
 
 def _finite(rows: pd.DataFrame, column: str) -> _Floats:
-    """Return a column as floats, all of them finite."""
     values = rows[column].to_numpy(dtype=np.float64)
     if bad := int((~np.isfinite(values)).sum()):
         raise ValueError(
@@ -221,13 +220,11 @@ def head_values(
 
 
 def _further(card: Mapping[str, object]) -> list[str]:
-    """Return the columns besides the features that a row must have."""
     weighed = {TREES_WEIGHT: EXPERTS_TONNES, HISTORY_WEIGHT: HISTORY_STDERR}
     return [HORIZON, LEVEL, OFFSET, *(name for entry, name in weighed.items() if entry in card)]
 
 
 def _places(horizon: _Floats, count: int) -> npt.NDArray[np.intp]:
-    """Return where on a list by horizon 1, 2, ... each row's is; beyond it, the nearest."""
     return np.clip(horizon, 1, count).astype(np.intp) - 1
 
 

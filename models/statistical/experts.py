@@ -137,7 +137,6 @@ def theta(months: Months, horizon: int) -> Floats:
 
 
 def _best(months: Months, intercept: Floats, slope: Floats) -> Floats:
-    """Return alpha and share of the line with the least squared errors, 2 x 1 x series."""
     [alphas] = columns_of([(alpha,) for alpha in ALPHAS])
     shape = (len(ALPHAS), months.values.shape[1])
     errors, both, lines, room = (np.zeros(shape) for _ in range(4))
@@ -155,7 +154,6 @@ def _best(months: Months, intercept: Floats, slope: Floats) -> Floats:
 
 
 def _counted(months: Months) -> Flags:
-    """Return which months' errors choose the parameters."""
     is_long = months.known.sum(axis=0) >= SETTLED_MONTHS
     return months.known & (months.age >= np.where(is_long, SETTLING_MONTHS, 1))
 
@@ -207,8 +205,6 @@ SWIFT: Final = SmoothingWeights((0.1, 0.25, 0.5, 0.75), (0.05, 0.2), 0.95)
 
 @dataclass(slots=True)
 class _State:
-    """Where each point of the grid stands; points x series."""
-
     level: Floats
     trend: Floats
     turning: Floats
@@ -266,12 +262,7 @@ def _weights(loss: Floats, count: Ints) -> Floats:
 def _walk(
     logs: Months, season: Floats, pace: SmoothingWeights, notes: tuple[Floats, Floats] | None = None
 ) -> _State:
-    """Walk along the months at each point; note what the points say together if asked.
-
-    Args:
-        logs: Logs of months.
-        season: Log season to start with, months of the year x series.
-    """
+    """Walk along the months at each point; note what the points say together if asked."""
     alpha, beta, gamma = pace.grid
     state = _start(logs, season, len(alpha))
     error, move, bound = (np.empty_like(state.level) for _ in range(3))
@@ -337,7 +328,6 @@ def tsb(
 
 
 def _demand(months: Months, grid: Floats, fitted: Floats | None = None) -> Floats:
-    """Walk along the months and return the errors, points x series."""
     size_rate, chance_rate = grid
     demand = (months.values > 0).astype(np.float64)
     columns = np.arange(demand.shape[1])
@@ -430,20 +420,17 @@ class Expert:
 
 
 def _ahead(method: Method, origin: Origin) -> Floats:
-    """Return a method's forecast of the targets, series x targets, at least 0."""
     fitted = method(Months.of(origin.tonnes), len(origin.targets))[origin.tonnes.shape[1] :].T
     return np.maximum(fitted, 0.0)
 
 
 def _last(months: Months, horizon: int) -> Floats:
-    """Say the last known value."""
     last = carried(months.gapped)
     unknown = np.full((1, last.shape[1]), np.nan)
     return np.concatenate([unknown, last, np.repeat(last[-1:], horizon - 1, axis=0)])
 
 
 def _same_month(months: Months, horizon: int) -> Floats:
-    """Say the newest known same month of an earlier year, else the last known value."""
     height = len(months.values)
     ahead = np.arange(horizon) % YEAR
     place = np.concatenate([np.arange(height), height + ahead]) - YEAR
@@ -453,7 +440,6 @@ def _same_month(months: Months, horizon: int) -> Floats:
 
 
 def _moved_on(months: Months, horizon: int) -> Floats:
-    """Say the last known value, moved on by the mean step of the two years before."""
     steps = np.diff(months.gapped, axis=0)
     slope = _mean_before(np.nan_to_num(steps), np.isfinite(steps), DRIFT_YEARS * YEAR)[0]
     height = len(months.values)
@@ -464,19 +450,13 @@ def _moved_on(months: Months, horizon: int) -> Floats:
 
 
 def _year_mean(months: Months, horizon: int) -> Floats:
-    """Say the mean of the year before over the months known, else the last known value."""
     mean, count = _mean_before(months.values, months.known, YEAR)
     place = np.minimum(np.arange(len(months.values) + horizon), len(months.values))
     return np.where(count > 0, mean, _last(months, 1))[place]
 
 
 def _mean_before(values: Floats, known: Flags, width: int) -> tuple[Floats, Floats]:
-    """Return mean and count of the known of ``width`` rows before each row, and after the last.
-
-    Args:
-        values: Months x series, 0 where unknown.
-        width: Rows before the one in question.
-    """
+    """Return mean and count of the known of ``width`` rows before each row, and after the last."""
     above = ((width, 0), (0, 0))
     total = moving_sums(np.pad(values, above), width)
     count = moving_sums(np.pad(known.astype(np.float64), above), width)
@@ -492,13 +472,10 @@ BASELINES: Final[dict[str, Callable[[Origin], Floats]]] = {
 
 
 def _plain(method: Method) -> Expert:
-    """Return an expert whose method sees values as they are."""
     return Expert(lambda months, _, horizon: method(months, horizon))
 
 
 def _adjusted(method: Method) -> Expert:
-    """Return an expert whose method sees values without their season."""
-
     def seasonally_adjusted(months: Months, season: Floats, horizon: int) -> Floats:
         height = len(months.values)
         factor = season[np.arange(height + horizon) % YEAR]

@@ -172,11 +172,7 @@ def _ratios(months: Floats) -> tuple[Floats, Flags]:
 
 
 def _weighted(ratio: Floats, weight: Floats) -> tuple[Floats, Floats, Floats]:
-    """Return weighted mean, scatter (squares added up) and effective count of each column.
-
-    Args:
-        ratio: Ratios of one month of the year, years x series; not modified.
-    """
+    """Return weighted mean, scatter (squares added up) and effective count of each column."""
     total = weight.sum(axis=0)
     some = np.where(total > 0, total, 1.0)
     mean = (weight * ratio).sum(axis=0) / some

@@ -192,7 +192,7 @@ def _revision(row: Any, names: dict[pd.Timestamp, str]) -> Record:  # noqa: ANN4
 def outcome(
     destination: str, cells: pd.DataFrame, panel: pd.DataFrame, as_of: pd.Timestamp
 ) -> Chart | None:
-    """Return what was forecast of one destination and what came; None where nothing is scored.
+    """Return forecasts and outcomes of one destination; None where nothing is scored.
 
     Args:
         cells: As ``service.queries.track.cells_of``, those to be drawn; not modified.

@@ -101,7 +101,6 @@ def from_own_page(request: Request) -> None:
 
 
 def _token_of(header: str) -> str:
-    """Return the token of an Authorization header, empty where there is none."""
     scheme, _, credentials = header.partition(" ")
     if scheme.lower() == "bearer":
         return credentials.strip()

@@ -84,8 +84,6 @@ def add_problem_handlers(app: FastAPI, page: Page) -> None:
 def _handler(
     status: HTTPStatus, detail_of: Callable[[Any], str], page: Page
 ) -> Callable[[Request, Exception], Response]:
-    """Return the handler of one kind of error; HTTP errors bring their own status."""
-
     def answer(request: Request, err: Exception) -> Response:
         code = err.status_code if isinstance(err, HTTPException) else int(status)
         headers = dict(getattr(err, "headers", None) or {})
@@ -242,7 +240,6 @@ class ListReply:
         return reply(self.request, json_answer({**about, "items": part}), headers)
 
     def _links(self, total: int) -> str:
-        """Return the Link header: first, previous, next and last page where they exist."""
         last = max(0, (total - 1) // self.limit * self.limit)
         places: dict[str, int] = {}
         if self.offset > 0:

@@ -69,7 +69,6 @@ def records(frame: pd.DataFrame) -> list[Record]:
 
 
 def _plain(column: pd.Series) -> pd.Series:
-    """Turn one column into plain values."""
     missing = column.isna()
     if isinstance(column.dtype, pd.DatetimeTZDtype):
         column = column.dt.strftime("%Y-%m-%dT%H:%M:%SZ")

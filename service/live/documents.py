@@ -113,7 +113,6 @@ def drivers_of(text: object) -> tuple[tuple[str, float], ...]:
 
 
 def _coverage(found: Coverage) -> Record:
-    """Return the coverage of one group of horizons; shares that are not known are null."""
     fields = asdict(found)
     shares = {
         name: None if math.isnan(fields[name]) else round(fields[name], 4)

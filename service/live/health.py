@@ -119,7 +119,6 @@ def _of_runs(runs: pd.DataFrame) -> Iterator[Metric]:
 
 
 def _of_monitors(readings: pd.DataFrame) -> Iterator[Metric]:
-    """Yield the readings of the monitors, their bounds and the active alarms."""
     labels = ["monitor", "subject"]
     value = GaugeMetricFamily("magnetcast_reading", "What a monitor measured.", labels=labels)
     bound = GaugeMetricFamily("magnetcast_reading_bound", "Its bound.", labels=labels)

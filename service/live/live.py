@@ -224,7 +224,6 @@ class LivePublication:
         return True
 
     def _look_after(self) -> None:
-        """Refresh until stopped; failures are logged and tried again."""
         logged = float("-inf")
         while not self._stop.wait(self._refresh_s):
             try:

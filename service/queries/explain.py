@@ -240,7 +240,6 @@ def rounded(parts: Mapping[str, float], median: float) -> dict[str, float]:
 
 
 def _causes(parts: Mapping[str, float], words: Mapping[str, str], median: float) -> list[str]:
-    """Return one text on the main causes and one on the others; zeros are left out."""
     order = sorted((name for name in parts if parts[name]), key=lambda name: -abs(parts[name]))
     main, others = order[:MAIN], order[MAIN:]
     named = [name for name in others if abs(parts[name]) >= MINOR_SHARE * median]
@@ -279,7 +278,6 @@ def _tonnes(value: float, median: float) -> str:
 
 
 def _digits(median: float) -> int:
-    """Return the decimals that tonnes beside a median have."""
     return 0 if abs(median) >= SMALL_TONNES else 1
 
 
@@ -320,7 +318,6 @@ def explanation(
 
 
 def _change(publication: Publication, destination: str) -> Record | None:
-    """Return what changed since the publication before; None where that was not computed."""
     found = publication.published.explanation
     if found is None or not found.since:
         return None

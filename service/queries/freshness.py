@@ -113,7 +113,6 @@ def _due_days(
 
 
 def _lag_days(publication: Publication) -> int:
-    """Return how long after a month its detail was usually published in recent years."""
     calendar = publication.published.calendar
     detail = calendar.loc[calendar["what"] == "detail"].sort_values("period_to")
     recent = detail.drop_duplicates("period_to").tail(_RECENT_MONTHS)
@@ -124,7 +123,6 @@ def _lag_days(publication: Publication) -> int:
 
 
 def _held(publication: Publication) -> list[str]:
-    """Report newer forecasts that await approval."""
     known = publication.published.publications
     shown = publication.latest["publication"].iloc[0]
     later = (known["as_of"] > publication.as_of) | (

@@ -103,7 +103,8 @@ def sums_of(publication: Publication, destinations: Sequence[str]) -> list[Sum]:
                 q.asfreq("M", "start"),
                 3,
             )
-            for q in _quarters(months)
+            for q in months.asfreq("Q").unique()
+            if q.asfreq("M", "start") >= months[0]
         ),
         (
             gettext("Year %(year)s", year=today.year),
@@ -114,11 +115,6 @@ def sums_of(publication: Publication, destinations: Sequence[str]) -> list[Sum]:
     ]
     found = (known.sum(what, first, first + (count - 1), paths) for what, first, count in spans)
     return [one for one in found if one is not None]
-
-
-def _quarters(months: pd.PeriodIndex) -> list[pd.Period]:
-    """Return the quarters that begin within the forecast."""
-    return [q for q in months.asfreq("Q").unique() if q.asfreq("M", "start") >= months[0]]
 
 
 def _check_apart(publication: Publication, destinations: Sequence[str]) -> None:
@@ -137,8 +133,6 @@ def _check_apart(publication: Publication, destinations: Sequence[str]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """Past months and forecasts of destinations taken together."""
-
     past: pd.Series
     """Tonnes by month."""
     stderr: pd.Series

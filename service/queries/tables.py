@@ -209,7 +209,6 @@ def importers(publication: Publication) -> list[str]:
 
 
 def _matching(rows: pd.DataFrame, columns: Sequence[str], text: str) -> pd.DataFrame:
-    """Return the rows whose columns together contain every word of a text."""
     words = text.casefold().split()
     cells = rows[list(columns)].astype(str).to_numpy()
     texts = [" ".join(row).casefold() for row in cells]

@@ -181,7 +181,6 @@ def afterwards(cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def _frozen_ahead(publication: Publication, cells: pd.DataFrame) -> "pd.Series[bool]":
-    """Tell which months were still to come when their forecast was published."""
     known = publication.published.publications
     own = known.loc[known["state"] == "published"]
     # Of several publications of one moment the latest first month counts.
@@ -190,14 +189,12 @@ def _frozen_ahead(publication: Publication, cells: pd.DataFrame) -> "pd.Series[b
 
 
 def _not_known(rows: pd.DataFrame, panel: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows whose month was not published by the moment of the panel."""
     keys = ["destination", "period"]
     known = pd.MultiIndex.from_frame(panel.loc[panel["kind"] == TRUTH, keys])
     return rows.loc[~pd.MultiIndex.from_frame(rows[keys]).isin(known)]
 
 
 def _with_simple_rules(rows: pd.DataFrame, panel: pd.DataFrame) -> pd.DataFrame:
-    """Add the forecasts of the two simple rules, from the panel of the same moment."""
     known = panel.set_index(["destination", "period"])["tonnes"]
     years = np.ceil(rows["horizon"].to_numpy() / 12).astype(int)
     before = [p - pd.DateOffset(years=int(y)) for p, y in zip(rows["period"], years, strict=True)]
@@ -210,7 +207,6 @@ def _with_simple_rules(rows: pd.DataFrame, panel: pd.DataFrame) -> pd.DataFrame:
 def _looked_up(
     known: pd.Series, destinations: pd.Series, periods: list[pd.Timestamp]
 ) -> np.ndarray:
-    """Return the panel's tonnes, NaN where there are none."""
     wanted = pd.MultiIndex.from_arrays([destinations, periods])
     return known.reindex(wanted).to_numpy(dtype=float)
 
@@ -225,7 +221,6 @@ def _pinball(cells: pd.DataFrame) -> np.ndarray:
 def _events_between(
     events: pd.DataFrame, row: Mapping[Hashable, object]
 ) -> tuple[tuple[pd.Timestamp, str], ...]:
-    """Return the major events announced after the forecast and before the end of the month."""
     start = pd.Timestamp(str(row["as_of"])).tz_localize(None)
     end = pd.Timestamp(str(row["period"])) + pd.offsets.MonthEnd(0)
     between = events.loc[

@@ -127,7 +127,6 @@ def comparisons(rows: list[ScoreRow]) -> list[ScopeErrors]:
 
 
 def _score_row(record: dict[object, object], frame: pd.DataFrame) -> ScoreRow:
-    """Turn one line of the wide table into a row."""
     row = pd.Series(record)
     rivals = frame[
         (frame["scope"] == row["scope"])
@@ -153,12 +152,10 @@ def _score_row(record: dict[object, object], frame: pd.DataFrame) -> ScoreRow:
 
 
 def _figure(row: pd.Series, metric: str) -> float:
-    """Return a metric, NaN where it was not scored."""
     return float(row.get(metric, float("nan")))
 
 
 def _months(first: int, last: int) -> str:
-    """Name a range of horizons."""
     return str(first) if first == last else f"{first}-{last}"
 
 

@@ -73,7 +73,6 @@ def _is_report(folder: Path) -> bool:
 
 
 def _swap(fresh: Path, folder: Path, *, aside: Path) -> None:
-    """Put the fresh folder in place, and the old one back when that fails."""
     if not folder.exists():
         fresh.rename(folder)
         return
@@ -151,7 +150,6 @@ def _check_forecasts(report: ReportInput) -> None:
 
 
 def _fill(report: ReportInput, folder: Path) -> None:
-    """Write every file of the report."""
     table = report.forecasts[list(FORECAST_COLUMNS)]
     table.to_csv(folder / "forecasts.csv", index=False, lineterminator="\n")
     report.scores.to_csv(folder / "scores.csv", index=False, lineterminator="\n")
@@ -161,14 +159,12 @@ def _fill(report: ReportInput, folder: Path) -> None:
 
 
 def _table_of(bases: Mapping[str, Basis]) -> pd.DataFrame:
-    """Return one row a destination, as the API lists them."""
     rows = [bases[name].record for name in in_reading_order(bases)]
     index = pd.Index(in_reading_order(bases), name="destination")
     return pd.DataFrame(rows, index, columns=list(BASIS_COLUMNS))
 
 
 def _values(report: ReportInput, fans: list[Fan]) -> dict[str, object]:
-    """Return what the template shows beside the report itself."""
     copula = copula_of(report.scores)
     outlooks = [outlook for fan in fans if (outlook := view.outlook_of(fan, copula))]
     sections = fans if report.sections else []
@@ -199,7 +195,6 @@ def _values(report: ReportInput, fans: list[Fan]) -> dict[str, object]:
 
 
 def _scores(report: ReportInput) -> dict[str, object]:
-    """Return what the template shows of the backtest."""
     scores = score_rows(without_components(report.scores))
     overall = [row for row in scores if row.scope in {ALL, WORLD}]
     single = [row for row in scores if row.scope != ALL] if report.sections else []

@@ -65,7 +65,6 @@ def _thin_destinations(panel: pd.DataFrame, cutoff: pd.Timestamp) -> str:
 
 
 def _coming_ends(events: pd.DataFrame, today: pd.Timestamp) -> str:
-    """Name the days within a year on which a suspension or an easing act in force ends."""
     known = events.loc[events["evidence"] != "scheduled"]
     eased = known["effective_to"].where(known["direction"] == "easing")
     ends = pd.concat([known["suspended_to"], eased])

@@ -138,7 +138,6 @@ def outlook_of(fan: Fan, copula: ErrorCopula) -> Outlook | None:
 
 
 def _total(rows: pd.DataFrame, copula: ErrorCopula) -> dict[str, float]:
-    """Return the quantiles of the sum of some months of one destination, by name."""
     quantiles = rows[list(QUANTILE_COLUMNS)].to_numpy(float)
     total = quantiles_of_sum(quantiles[None], copula)
     return dict(zip(QUANTILE_COLUMNS, total.tolist(), strict=True))
@@ -258,7 +257,6 @@ def _causes(row: Mapping[Any, Any]) -> tuple[tuple[str, float], ...]:
 
 
 def _year_before(fan: Fan, periods: pd.Series) -> pd.DataFrame:
-    """Return the months a year before, as far as there are any."""
     wanted = fan.history["period"].isin(periods - pd.DateOffset(years=1))
     return fan.history[wanted & fan.history["tonnes"].notna()]
 

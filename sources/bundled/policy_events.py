@@ -96,7 +96,6 @@ def _act_versions(row: Row) -> list[Record]:
 
 
 def _act(row: Row) -> Record:
-    """Build the columns of an act that are known from its announcement."""
     words = {name: row.text(name) for name in _EVENT_WORDS}
     if "material" in row.cells:
         words["material"] = row.text("material", required=True)
@@ -164,7 +163,15 @@ def _step_versions(row: Row) -> list[Record]:
     begin, end = row.interval("effective_from", "effective_to")
     row.text("effective_from", required=True)
     announced, end_known = row.day("announced_on"), row.day("end_known_on")
-    step = _step(row)
+    step = {
+        "importer": row.choice("importer", _IMPORTERS),
+        "origin": row.choice("origin", COUNTRIES),
+        "component": row.text("component"),
+        "product_scope": row.text("product_scope", required=True),
+        "rate_pct": row.number("rate_pct", low=0, high=HIGHEST_RATE_PCT, empty=True),
+        "confidence": row.choice("confidence", ("high", "medium", "low")),
+        **{name: row.text(name) for name in _TARIFF_WORDS},
+    }
     known = announced if announced is not None else begin
     if known is None or begin is None:
         return []
@@ -180,19 +187,6 @@ def _step_versions(row: Row) -> list[Record]:
         }
         for moment in moments
     ]
-
-
-def _step(row: Row) -> Record:
-    """Build the columns of a step that are known from its announcement."""
-    return {
-        "importer": row.choice("importer", _IMPORTERS),
-        "origin": row.choice("origin", COUNTRIES),
-        "component": row.text("component"),
-        "product_scope": row.text("product_scope", required=True),
-        "rate_pct": row.number("rate_pct", low=0, high=HIGHEST_RATE_PCT, empty=True),
-        "confidence": row.choice("confidence", ("high", "medium", "low")),
-        **{name: row.text(name) for name in _TARIFF_WORDS},
-    }
 
 
 def _refuse_twice(row: Row, first_lines: dict[tuple[str, ...], int]) -> None:

@@ -104,7 +104,6 @@ def latest_by_address(figures: Iterable[Figure]) -> dict[str, pd.Timestamp]:
 
 
 def _figure(row: Row) -> Figure | None:
-    """Parse one line; None where something about it is bad."""
     measure = row.choice("measure", FIGURE_MEASURES)
     value = row.number(
         "value", low=_LOWEST.get(measure, 0.0), high=_HIGHEST.get(measure, float("inf"))
@@ -124,7 +123,6 @@ def _figure(row: Row) -> Figure | None:
 
 
 def _observations(figures: list[Figure], calendar: ReleaseCalendar) -> pd.DataFrame:
-    """Build the observations; undated figures are dated from dated ones."""
     addresses = latest_by_address(figures)
     inputs = _latest_inputs(figures, calendar)
     rows = []
@@ -142,7 +140,6 @@ def _observations(figures: list[Figure], calendar: ReleaseCalendar) -> pd.DataFr
 
 
 def _places(figure: Figure) -> list[tuple[str, str, int]]:
-    """Return the series and calendar years a figure covers."""
     years = range(figure.period.first.year, figure.period.last.year + 1)
     return [(figure.commodity, figure.destination, year) for year in years]
 
@@ -221,7 +218,6 @@ class TypedFigure:
         )  # fmt: skip
 
     def _cells(self) -> dict[str, str]:
-        """Return the figure as a line of a table of figures."""
         site = _site(self.source)
         return {
             **dict.fromkeys(COLUMNS, ""),
@@ -238,7 +234,6 @@ class TypedFigure:
 
 
 def _site(source: str) -> str:
-    """Return the host of an address, empty text for what is none."""
     try:
         parts = urlsplit(source)
     except ValueError:  # as for http://[::1

@@ -95,7 +95,6 @@ def _release(row: Row) -> dict[str, object]:
 
 
 def _kind(text: str) -> str:
-    """Classify a release; a press page without the customs release day is a supplement."""
     word = text.split(maxsplit=1)[0] if text else ""
     return word if word in {"headline", "detail"} else "supplement"
 

@@ -110,7 +110,6 @@ def half_width(value: str, unit: str, note: str = "") -> float:
 
 
 def _digit(value: str, *, rounds: bool) -> float:
-    """Return the size of one unit in the last meaningful digit."""
     whole, _, decimals = value.lstrip("+-").partition(".")
     if decimals:
         return float(f"1e-{len(decimals)}")
@@ -130,6 +129,5 @@ def _stated(value: str, unit: str, note: str) -> float:
 
 
 def _multiple(unit: str, note: str) -> float:
-    """Return half the last digit of a multiple, in percent."""
     match = _MULTIPLE.search(note) if unit == "pct" else None
     return 100 * _digit(match[1], rounds=False) / 2 if match else 0.0

@@ -98,7 +98,6 @@ class Covariates:
         return view
 
     def _filled(self, counted: Flags | slice) -> Floats:
-        """Return some of the values as names x series x months, of a cell the last."""
         found = np.full((len(self.names), len(self.series), self.months), np.nan)
         found.flat[self.cells[counted]] = self.values[counted]
         return found

@@ -241,7 +241,6 @@ def fitted(cells: list[str], width: int) -> list[str]:
 
 
 def _check_header(path: Path, header: list[str], columns: Sequence[str]) -> None:
-    """Refuse missing, unknown and repeated columns, naming them."""
     trouble = {
         "missing": sorted(set(columns) - set(header)),
         "unknown": sorted(set(header) - set(columns)),

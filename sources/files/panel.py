@@ -93,7 +93,6 @@ def read_rows(
 
 
 def _read(path: Path, name: str) -> tuple[pd.DataFrame, int]:
-    """Return a file and the number of its first row."""
     expected = "Expected CSV, CSV.gz or Parquet"
     if path.is_dir():
         raise DataError(f"{name} cannot be read: it is a folder. {expected}. Check the path.")
@@ -317,8 +316,6 @@ READ_AS_IS: Final = PanelOptions()
 
 @dataclass(slots=True)
 class _Faults:
-    """What is wrong with series, found so far."""
-
     rows: pd.DataFrame
     messages: dict[str, list[str]] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
@@ -386,7 +383,6 @@ def _panel(source: Path | pd.DataFrame, options: PanelOptions) -> Panel:
 
 
 def _called(source: Path | pd.DataFrame, options: PanelOptions) -> tuple[str, str, str]:
-    """Return what messages call the columns: as the caller does."""
     is_theirs = isinstance(source, pd.DataFrame) and NIXTLA[0] in source.columns
     return options.columns or (NIXTLA if is_theirs else OURS)
 
@@ -487,7 +483,6 @@ def _again_note(again: int) -> str:
 
 
 def _gap_note(table: pd.DataFrame) -> str:
-    """Return a note on months missing between the first and the last value of a series."""
     there = np.isfinite(table.to_numpy())
     span = there.shape[1] - there.argmax(axis=1) - there[:, ::-1].argmax(axis=1)
     gaps = span - there.sum(axis=1)
@@ -498,7 +493,6 @@ def _gap_note(table: pd.DataFrame) -> str:
 
 
 def _short_notes(table: pd.DataFrame) -> Iterator[str]:
-    """Yield which series have one value, and end early, or that few reach the last month."""
     there = np.isfinite(table.to_numpy())
     if (single := there.sum(axis=1) == 1).any():
         yield f"one value only: {first_few(table.index[single])}"

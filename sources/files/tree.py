@@ -82,7 +82,6 @@ def tree_of_panel(rows: pd.DataFrame, *, file: str = "the panel") -> Parts | Non
 
 
 def _pairs(table: CsvTable) -> list[_Link]:
-    """Return the links of a file, noting empty cells."""
     pairs = []
     for row in table.rows:
         part, wholes = row.text("destination", required=True), split_list(row.text("part_of"))
@@ -123,7 +122,6 @@ def _check_constant(links: pd.DataFrame, file: str) -> None:
 
 
 def _parts(pairs: Iterable[tuple[str, str]], file: str) -> Parts:
-    """Return the links by sum; no sum may contain itself."""
     parts: dict[str, list[str]] = {}
     for part, whole in pairs:
         parts.setdefault(whole, []).append(part)

@@ -103,7 +103,6 @@ def _read(body: bytes, line: str, span: MonthRange) -> tuple[pd.DataFrame, int]:
 
 
 def _table(answer: object) -> pd.DataFrame:
-    """Return an array of arrays, the first of which names the columns, as a table."""
     if (
         not isinstance(answer, list)
         or not all(isinstance(row, list) for row in answer)
@@ -125,7 +124,6 @@ def _refuse_units(rows: pd.DataFrame, line: str) -> None:
 
 
 def _lacks_weight(rows: pd.DataFrame) -> pd.Series:
-    """Return which rows lack a quantity that must exist."""
     missing = rows["GEN_QY1_MO"].isna() | rows["GEN_QY1_MO"].eq(0)
     return missing & rows["GEN_VAL_MO"].ge(_WEIGHTLESS_USD)
 

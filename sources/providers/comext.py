@@ -115,7 +115,6 @@ class ComextImports(HttpSource):
         return answer or (_nothing(), 0)
 
     def _collect(self, http: HttpClient, ticket: str, span: MonthRange) -> _Rows | None:
-        """Wait for an answer that is prepared later, and fetch it."""
         later = f"{self.url.removesuffix(SDMX)}/1.0/async"
         status = ""
         for seconds in POLLS_S:
@@ -199,7 +198,6 @@ def _nothing() -> pd.DataFrame:
 
 
 def _measured(rows: pd.DataFrame, *, now: pd.Timestamp) -> list[pd.DataFrame]:
-    """Return weights in tonnes and values in million euros."""
     if rows.empty:
         return []
     base = pd.DataFrame(
@@ -320,7 +318,6 @@ def _plain(body: bytes) -> bytes:
 
 
 def _message(body: bytes, kind: type[_Kind]) -> _Kind:
-    """Read a message, compressed or not; the library's output on a broken one is suppressed."""
     try:
         plain = _plain(body) if body.startswith(_GZIP) else body
         with contextlib.redirect_stdout(io.StringIO()):

@@ -103,8 +103,6 @@ class TradeRows:
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
-    """One request."""
-
     side: ReportingSide
     path: str
     span: MonthRange
@@ -267,7 +265,6 @@ def _releases(answer: object, url: str) -> tuple[pd.DataFrame, int]:
 
 
 def _announced(answer: object) -> int:
-    """Return the number of rows that an answer states, 0 where it states none."""
     count = answer.get("count") if isinstance(answer, dict) else None
     return count if isinstance(count, int) else 0
 
@@ -289,8 +286,6 @@ _HALF_USD: Final = 0.5e-6
 
 @dataclass(frozen=True, slots=True)
 class _Comtrade(HttpSource):
-    """One side's records of the trade in a six-digit code."""
-
     provider: ClassVar = _PROVIDER
     side: ClassVar[ReportingSide]
     weight: ClassVar[str]
@@ -381,7 +376,6 @@ def _dated(
 
 
 def _refuse_gaps(rows: pd.DataFrame, releases: pd.DataFrame, side: ReportingSide) -> None:
-    """Refuse months without any row that the provider lists as available."""
     reporters = releases.groupby("period")["reporterCode"].nunique()
     listed = set(
         reporters.index[reporters >= (1 if side.other == EXPORTS.other else ENOUGH_REPORTERS)]
@@ -411,7 +405,6 @@ def _measured(rows: pd.DataFrame, side: ReportingSide, source: _Comtrade) -> lis
 
 
 def _lacks_weight(rows: pd.DataFrame) -> pd.Series:
-    """Return which rows lack a weight that must exist."""
     return rows["kilograms"].isna() | (rows["kilograms"].eq(0) & rows["usd"].ge(_WEIGHTLESS_USD))
 
 

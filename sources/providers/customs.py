@@ -177,7 +177,6 @@ class CustomsDownload:
         )
 
     def _asked(self) -> str:
-        """Return the file and what a person stated of it."""
         published = self.published_on
         stated = [
             f"all of it published on {published:%Y-%m-%d}" if published is not None else "",
@@ -187,7 +186,6 @@ class CustomsDownload:
         return ", ".join([f"{self.flow}s in {self.path.name}", *filter(None, stated)])
 
     def _check(self, lines: list[CustomsLine]) -> None:
-        """Refuse imports, a stated day in the future and a table without a unit of weight."""
         if self.flow != "export":
             raise DataError(
                 f"{self.path.name} holds imports, as --flow states. Expected exports of China, "
@@ -457,7 +455,6 @@ def _note_contradictions(amounts: pd.DataFrame, problems: Problems) -> None:
 
 
 def _amount(line: CustomsLine, column: Column, unit: str) -> tuple[str, float, float] | None:
-    """Return first day of the month, value and half-width; None where the cell is empty."""
     text = line.cells[column.place]
     number = _parsed(column.title, text, amount_of)
     if number is None:
@@ -475,7 +472,6 @@ def _amount(line: CustomsLine, column: Column, unit: str) -> tuple[str, float, f
 
 
 def _parsed(title: str, text: str, parse: Callable[[str], T]) -> T:
-    """Parse a cell; an error names its column."""
     try:
         return parse(text)
     except ValueError as err:
@@ -512,7 +508,6 @@ def _meanings() -> dict[str, str]:
 
 @cache
 def _units() -> dict[str, float]:
-    """Return the tonnes of each unit of weight."""
     return {unit: float(t) for t, units in customs_words()["tonnes"].items() for unit in units}
 
 
@@ -609,7 +604,6 @@ def _regions() -> frozenset[str]:
 
 @cache
 def _names() -> dict[str, str]:
-    """Return the places by name: of ISO 3166, of the customs' table, and other spellings."""
     chinese = gettext.translation("iso3166-1", pycountry.LOCALES_DIR, languages=["zh_CN"])
     found: dict[str, str] = {}
     for country in pycountry.countries:
@@ -625,6 +619,5 @@ def _names() -> dict[str, str]:
 
 
 def _letters(text: str) -> str:
-    """Return the letters and digits of a name, without accents and case."""
     letters = unicodedata.normalize("NFKD", text.replace("&", " and ")).casefold()
     return "".join(letter for letter in letters if letter.isalnum())

@@ -139,7 +139,6 @@ def download(path: Path, now: pd.Timestamp) -> tuple[SourceInfo, FileRows] | Non
 
 
 def _readings(name: str, content: bytes) -> Iterator[list[list[str]]]:
-    """Yield the cells of a file in every way it may be meant."""
     if b"<item>" not in content and not content.lstrip().startswith(b"{"):
         yield from cells_of(name, content)
         return
@@ -207,5 +206,4 @@ def month_in(text: str) -> str:
 
 
 def _column(names: str, table: pd.DataFrame) -> pd.Series:
-    """Return the first of some columns that a table has."""
     return table[next(name for name in names.split("/") if name in table)]

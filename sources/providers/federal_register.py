@@ -64,8 +64,6 @@ class FederalRegister(HttpSource):
 
 @dataclass(frozen=True, slots=True)
 class _Query:
-    """One term between two days of a year, both included."""
-
     term: str
     first: pd.Timestamp
     last: pd.Timestamp
@@ -85,7 +83,6 @@ class _Query:
 
 
 def _documents(http: HttpClient, query: _Query) -> Iterator[Document]:
-    """Return every document of a query."""
     answer, url = _page(http, query, 1)
     count = _count(answer, url)
     if count > MOST_RESULTS:

@@ -78,14 +78,12 @@ def _number(line: Line) -> str:
 
 
 def _footnotes(line: Line) -> list[str]:
-    """Return the chapter 99 lines a line points to."""
     notes = line["footnotes"]
     texts = [str(note.get("value", "")) for note in notes] if isinstance(notes, list) else []
     return [number for text in texts for number in _FOOTNOTE.findall(text)]
 
 
 def _chapter_99(http: HttpClient, number: str) -> Line | None:
-    """Return a chapter 99 line, None if the search does not find it."""
     return next((line for line in _search(http, number) if _number(line) == number), None)
 
 

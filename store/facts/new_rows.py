@@ -126,7 +126,6 @@ def _is_empty(connection: Connection, target: Table) -> bool:
 
 @contextmanager
 def _staged(connection: Connection, target: Table, frame: pd.DataFrame) -> Iterator[None]:
-    """Hold a frame in a temporary table with the column types of ``target``."""
     names = list(frame.columns)
     listed = ", ".join(names)
     connection.exec_driver_sql(
@@ -278,7 +277,6 @@ def _is_unchanged(incoming: IncomingRows, newest: pd.DataFrame) -> Flags:
 
 
 def _repeats_previous(incoming: IncomingRows, stored: pd.DataFrame) -> Flags:
-    """Flag rows that repeat the version before them, stored or incoming."""
     cell, stated = list(cell_of(incoming.table)), list(version_columns(incoming.table))
     both = pd.concat([stored, incoming.rows], ignore_index=True)[[*cell, MOMENT, *stated]]
     both["cell"] = both.groupby(cell, sort=False).ngroup()
@@ -300,7 +298,6 @@ class _MatchedRows:
 
 
 def _match_versions(incoming: IncomingRows, newest: pd.DataFrame) -> _MatchedRows:
-    """Match rows with the newest stored version of their cell."""
     table = incoming.table
     return _match_stored(incoming, newest, on=cell_of(table), stated=version_columns(table))
 
@@ -328,7 +325,6 @@ def _differing(earlier: pd.DataFrame, later: pd.DataFrame, names: Sequence[str])
 
 
 def _column(frame: pd.DataFrame, name: str) -> pd.Series:
-    """Return a column, empty where the frame lacks it."""
     return frame[name] if name in frame else pd.Series(None, index=frame.index, dtype=object)
 
 

@@ -119,7 +119,6 @@ def release(
 
 
 def _payload(file: FileRows, revised_at: datetime | None) -> str:
-    """Serialise everything about a file that has no column of its own."""
     content = {
         "ignored": list(file.ignored),
         "revised_at": None if revised_at is None else revised_at.isoformat(),
@@ -141,7 +140,6 @@ def _file(entry: Row[Any]) -> FileRows:
 
 
 def _revised_at(entry: Row[Any]) -> datetime | None:
-    """Return the date given to silent revisions in a file."""
     moment = json.loads(entry.payload)["revised_at"]
     return None if moment is None else datetime.fromisoformat(moment)
 

@@ -113,7 +113,6 @@ def _vintage(connection: Connection, number: int) -> Row[Any]:
 
 
 def _came_between(table: Table, one: Row[Any], other: Row[Any]) -> ColumnElement[bool]:
-    """Return the condition for rows ingested after one ingest and up to another."""
     between = vintages.c.id.between(one.id + 1, other.id)
     if one.source == other.source:
         between &= vintages.c.source == one.source
@@ -129,7 +128,6 @@ def _newest_vintage_diff(versions: pd.DataFrame, vintage: int) -> pd.DataFrame:
 
 
 def _changes(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
-    """Return the cells whose figure is new or changed."""
     cell = list(cell_of(observations))
     both = after.merge(before, on=cell, how="left", suffixes=("_after", "_before"))
     both = both.rename(columns={"value_before": "before", "value_after": "after"})

@@ -189,7 +189,6 @@ def is_known(connection: Connection, file: FileRows, *, revises: bool) -> bool:
 
 
 def _add_vintage(connection: Connection, file: FileRows, tables: Tables, ingest: Ingest) -> int:
-    """Record an ingest and return its id."""
     moments = _extent([frame[MOMENT] for frame in tables.values() if MOMENT in frame])
     spans = [
         frame[column]
@@ -216,7 +215,6 @@ def _add_vintage(connection: Connection, file: FileRows, tables: Tables, ingest:
 
 
 def _extent(columns: list[pd.Series]) -> tuple[datetime | None, datetime | None]:
-    """Return the first and last moment of some columns, None where there is none."""
     moments = [
         moment for column in columns if len(column) for moment in (column.min(), column.max())
     ]

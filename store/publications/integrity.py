@@ -156,7 +156,6 @@ def _changed_panels(connection: Connection, named: pd.DataFrame) -> Iterator[Mes
 
 
 def _is_intact(connection: Connection, digest: str) -> bool:
-    """Return whether a panel matches its digest; true for a publication without a panel."""
     if not digest:
         return True
     panel = fetch_panel(connection, digest)

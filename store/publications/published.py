@@ -261,7 +261,6 @@ def read_other(engine: Engine, magnets: Published, *, commodity: str) -> Publish
 
 
 def _own_rows(connection: Connection, commodity: str) -> dict[str, Any]:
-    """Return the fields that differ by commodity."""
     own = [tables.forecasts.c.commodity == commodity]
     scored = [tables.scores.c.commodity == commodity]
     figures = [tables.observations.c.commodity == figures_of(commodity)]

@@ -51,13 +51,11 @@ def _day(*, open_ended: bool = False) -> Column:
 
 
 def _finite(low: float = float("-inf")) -> Column:
-    """Make a column of finite numbers not below ``low``."""
     bounds = Check(lambda s: s.abs() < float("inf"), error="is not finite")
     return Column(float, [bounds, Check.ge(low)], coerce=True)
 
 
 def _not_after(first: str, last: str) -> Check:
-    """Check that no interval ends before it starts; open ends pass."""
     return Check(
         lambda f: ~(f[last] < f[first]), error=f"{last} is before {first}", ignore_na=False
     )
@@ -73,11 +71,7 @@ def _of_measure(measures: Sequence[str], name: str, low: float, high: float) -> 
 def _of_table(
     table: Table, *, filled: Sequence[str] = (), checks: list[Check], **rules: Column
 ) -> DataFrameSchema:
-    """Make the schema of what a source fills of a table, each column by its type.
-
-    Args:
-        filled: text columns that may not be empty.
-    """
+    """Make the schema of what a source fills of a table, each column by its type."""
     columns = {
         column.name: rules.get(column.name) or _by_type(column, filled=column.name in filled)
         for column in source_columns(table)
@@ -214,7 +208,6 @@ def validate(frame: pd.DataFrame, name: str, *, where: str) -> pd.DataFrame:
 
 
 def _broken(cases: pd.DataFrame) -> list[str]:
-    """Describe every failed check once per row, sorted by row."""
     whole = cases["schema_context"].eq("DataFrameSchema")
     lines: dict[str, None] = {}
     for is_whole, case in zip(whole, cases.to_dict("records"), strict=True):

@@ -84,7 +84,6 @@ def _printable(text: str) -> str:
 
 
 def _day(value: object) -> date:
-    """Return a day; a month means its first one."""
     text = str(value)
     try:
         day = f"{text}-01" if len(text) == _MONTH_LENGTH else text
@@ -327,8 +326,6 @@ _Bad = Callable[[str, Message], None]
 
 
 def _levers(asked: ScenarioText, context: ScenarioContext, faults: list[Fault]) -> Levers:
-    """Return acts and steps; what contradicts itself or what is known is noted."""
-
     def noted(kind: str, number: int) -> _Bad:
         return lambda name, text: faults.append(Fault((kind, number, name), text))
 
@@ -510,10 +507,7 @@ def _check_new(act: ScenarioAct, bad: _Bad) -> None:
 
 
 def _check_order(given: Mapping[str, object], known: Mapping[str, object], bad: _Bad) -> None:
-    """Note an end before its start, and an act in force before it is announced.
-
-    Dates of the known act itself are not checked.
-    """
+    """Note an end before its start, and an act in force before it is announced."""
     days = {**known, **given}
     new = {name for name, day in given.items() if day != known.get(name)}
     pairs = (("effective_from", "effective_to"), ("suspended_from", "suspended_to"))

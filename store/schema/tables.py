@@ -411,7 +411,6 @@ panel_contradictions: Final = Table(
 
 
 def _commodity() -> Column[str]:
-    """Make the commodity column; the default is for rows older than the column."""
     return Column("commodity", Text, nullable=False, server_default=COMMODITY)
 
 
