@@ -216,7 +216,7 @@ def _totals(found: Attribution) -> str:
         if row["part"] != "all" or row["destination"] in (found.whole, WORLD)
     ]
     head = (
-        "exports to", "part", "months", "counterfexports, t", "exports, t", "missing, t (80% band)",
+        "exports to", "part", "months", "path without it, t", "exports, t", "missing, t (80% band)",
         "rank",
     )  # fmt: skip
     return _markdown(head, rows)

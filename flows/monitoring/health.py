@@ -55,7 +55,7 @@ FINE: Final = 0
 
 LEVELS: Final = {
     FINE: message("magnetcast is fine."),
-    DEGRADED: message("magnetcast is stale or degraded."),
+    DEGRADED: message("Something needs attention."),
     BROKEN: message("magnetcast is broken."),
 }
 

@@ -66,6 +66,9 @@ Spec = dict[str, Any]
 NARROW: Final = "width < 460"
 """Vega's expression for a phone."""
 
+_SHORT_LINES: Final = "width < 640"
+"""Where a line of title or subtitle would not fit whole."""
+
 _TITLE_LETTERS: Final = (80, 36)
 _LETTERS: Final = (125, 54)
 """Letters on a line of title and of subtitle: wide, and on a phone."""
@@ -274,7 +277,7 @@ def _by_width(sentences: Sequence[str], *, letters: tuple[int, int]) -> Spec:
         [line for sentence in sentences for line in wrapped(sentence, most)] for most in letters
     )
     lines = (json.dumps(one, ensure_ascii=False) for one in (narrow, wide))
-    return {"expr": f"{NARROW} ? {' : '.join(lines)}"}
+    return {"expr": f"{_SHORT_LINES} ? {' : '.join(lines)}"}
 
 
 def legend_layer(marks: Sequence[Mark]) -> Spec:

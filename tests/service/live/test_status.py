@@ -19,7 +19,7 @@ def words(text: str) -> str:
 def test_the_page_tells_what_is_wrong_and_what_to_do_about_it(client: TestClient) -> None:
     page = words(client.get("/status").text)
 
-    assert "magnetcast is stale or degraded." in page
+    assert "Something needs attention." in page
     assert '<h3 id="late-data">late-data</h3> <p>The figures are late.</p>' in page
     assert "<p>Look at <code>var/run</code>, then wait.</p>" in page
     assert "<li>Champion: version 1, magnetcast-7.</li>" in page
@@ -66,7 +66,7 @@ def test_it_is_reported_where_nothing_was_ever_published(tmp_path: Path) -> None
     assert "<h1>Noch keine Prognose</h1>" in first.text
     assert "<code>magnetcast run</code> erstellt und veröffentlicht sie" in first.text
     assert 'href="/status?lang=de">Systemstatus</a> zeigt, was fehlt' in first.text
-    assert "magnetcast is stale or degraded." in page.text
+    assert "Something needs attention." in page.text
 
 
 def test_a_service_that_looks_after_nothing_states_so(engine: Engine) -> None:
