@@ -118,7 +118,7 @@ def condition_at(now: pd.Timestamp) -> HealthReport:
                 time="00:00", state="finished"),
         message("Champion: version %(number)s, %(model)s.", number=1, model="magnetcast-7"),
     )  # fmt: skip
-    headline = message("magnetcast is stale or degraded.")
+    headline = message("Something needs attention.")
     return HealthReport(now, 1, headline, lines, (alarm,))
 
 
