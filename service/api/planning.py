@@ -41,7 +41,7 @@ def needs(current: Chosen, planning: Planning, shown: Shown) -> Response:
     return shown.reply(rows, NEED_COLUMNS)
 
 
-@router.get("/needs/outlook", response_model=FirmAnswer, openapi_extra={"parameters": PARAMETERS})
+@router.get("/stock-outlook", response_model=FirmAnswer, openapi_extra={"parameters": PARAMETERS})
 async def outlook(
     request: Request, *, current: Chosen, shared: Shared, what_if: bool = False
 ) -> FirmAnswer:
