@@ -23,8 +23,7 @@ from sqlalchemy import Engine, make_url, text
 from store.asof import OBSERVATION_KEY, known_at
 from store.database import open_store
 from store.facts.batch import Batch, FileRows, WriteReport
-from store.facts.reading import read_observations
-from store.facts.vintage_diff import diff_vintages
+from store.facts.reading import diff_vintages, read_observations
 from store.facts.writing import write_batch
 from store.vocabulary import UNITS
 from tests.conftest import database_on, shown

@@ -143,8 +143,7 @@ def origin_of(
     """Return the origin at the as_of of an evidence panel.
 
     Args:
-        events: Every version of the policy events (store contract), any order; not modified.
-        tariffs: Every version of the tariff steps (store contract), any order; not modified.
+        events: All versions of the policy events (store contract); not modified; ``tariffs`` too.
 
     Returns:
         Destinations and aggregates; targets from the month after the cutoff to the twelfth after

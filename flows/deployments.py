@@ -18,7 +18,7 @@ from prefect.types.entrypoint import EntrypointType
 from prefect.utilities.callables import ParameterSchema
 from pydantic import AfterValidator, Field
 
-from flows.backup import back_up
+from flows.backup import back_up, prune
 from flows.cli.options import moment
 from flows.cli.run_commands import run_tables_and_tell
 from flows.clock import utc_now, utc_today
@@ -30,7 +30,6 @@ from flows.ingest.ingest import ingest_exclusively
 from flows.ingest.sources import live, months_to_fetch
 from flows.monitoring.health import examine
 from flows.monitoring.monitors import watch_if_possible
-from flows.prune import prune
 from flows.run import run
 from flows.training.backtest import backtest
 from flows.training.train import train

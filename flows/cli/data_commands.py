@@ -14,7 +14,7 @@ from flows.context.console import echo
 from flows.context.output import readable, write_result, write_text
 from flows.context.stores import single_writer, store_of
 from store.errors import DataError, counted
-from store.facts.reading import read_vintages
+from store.facts.reading import diff_vintages, read_vintages
 from store.facts.reviews import (
     quarantine_reasons,
     quarantined_file,
@@ -22,7 +22,6 @@ from store.facts.reviews import (
     read_reviews,
     release,
 )
-from store.facts.vintage_diff import diff_vintages
 from store.settings import Settings
 from store.vocabulary import EU27, WORLD
 

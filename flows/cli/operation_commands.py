@@ -10,13 +10,13 @@ from typing import Annotated, Final
 
 from cyclopts import App, Parameter
 
+from flows.backup import KEEP_DAYS, KEEP_RUNS
 from flows.cli.options import Form, Out
 from flows.clock import utc_now
 from flows.context.console import echo
 from flows.context.output import Format, readable, write_result
 from flows.context.prefect_runs import server_of
 from flows.context.stores import made_store, store_of
-from flows.prune import KEEP_DAYS, KEEP_RUNS
 from store.errors import DataError
 from store.planning.audit import DAYS, Scope, create_token, read_tokens, revoke_token
 from store.settings import Settings
@@ -110,7 +110,7 @@ def prune(
 
     Runs whose model has an alias or is named by a publication are kept, whatever their age.
     """
-    from flows.prune import prune as let_go
+    from flows.backup import prune as let_go
 
     if keep_runs < 0 or not 0 <= keep_days <= _MOST_DAYS:
         raise DataError(

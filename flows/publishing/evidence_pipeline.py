@@ -20,7 +20,7 @@ from flows.training.predict import BacktestedForecast, predict
 from flows.training.train import train
 from models.evaluation.backtest import EvidenceBacktest
 from models.registry import registry
-from service.report.unknowns import unknowns
+from service.report.view import unknowns
 from store.asof import EVENT_KEY, known_at
 from store.errors import DataError, StoreError
 from store.facts.evidence import evidence_digests

@@ -20,7 +20,7 @@ from service.charts.fan import ReportInput
 from service.language.choice import in_language
 from service.live.publication import newest_scores
 from service.report.report import write_report
-from service.report.unknowns import unknowns
+from service.report.view import unknowns
 from store.asof import EVENT_KEY, known_at
 from store.errors import DataError
 from store.facts.evidence import read_label

@@ -1,4 +1,4 @@
-"""The content of reports and pages as plain values, before any layout."""
+"""The content of reports and pages as plain values, before any layout, and what was unknown."""
 
 import base64
 import json
@@ -22,12 +22,13 @@ from service.charts.fan import (
 from service.charts.fan_chart import fan_chart
 from service.charts.markers import Marker
 from service.charts.stills import WIDTH, still
-from service.language.formats import dated, months_between
-from service.language.phrases import gettext
+from service.language.formats import dated, listed, months_between
+from service.language.phrases import gettext, ngettext
 from service.live.documents import drivers_of
+from service.queries.basis import published_later
 from service.queries.explain import MAIN, steps_of
-from service.wording import chance_below, coverage_words, name_of, percent, tonnes
-from store.vocabulary import QUANTILE_COLUMNS, WORLD
+from service.wording import chance_below, coverage_words, in_reading_order, name_of, percent, tonnes
+from store.vocabulary import MONTHS_AHEAD, QUANTILE_COLUMNS, WORLD
 
 MONTHS_IN_HEADLINE: Final = 3
 
@@ -268,3 +269,74 @@ def span_of(periods: pd.Series) -> str:
         periods: First days, in order, at least one.
     """
     return months_between(periods.iloc[0], periods.iloc[-1])
+
+
+_RECENT_MONTHS: Final = 12
+
+
+def unknowns(panel: pd.DataFrame, events: pd.DataFrame, *, as_of: pd.Timestamp) -> list[str]:
+    """Return what is missing or open at an as_of, most important first.
+
+    Args:
+        panel: ``PANEL_COLUMNS``, the months known then; not modified.
+        events: Newest version of each policy event known then; not modified.
+    """
+    today = as_of.tz_convert("UTC").tz_localize(None)
+    cutoff = pd.Timestamp(panel.loc[panel["destination"] == WORLD, "period"].max())
+    found = [
+        _late_months(panel, cutoff, today),
+        _thin_destinations(panel.loc[panel["period"] <= cutoff], cutoff),
+        _coming_ends(events, today),
+        gettext("No act announced after this day and no unpublished licence decision is in it."),
+        gettext(
+            "A kind of shock that no month of the history shows cannot have been learned from it."
+        ),
+    ]
+    return [sentence for sentence in found if sentence]
+
+
+def _late_months(panel: pd.DataFrame, cutoff: pd.Timestamp, today: pd.Timestamp) -> str:
+    missing = pd.date_range(cutoff, today.normalize(), freq="MS", inclusive="right")
+    complete = missing[missing + pd.offsets.MonthBegin() <= today]
+    if complete.empty:
+        return ""
+    late = ngettext(
+        "Exports of %(months)s (%(n)s complete month): no figure of the world had been published; "
+        "it is a forecast too.",
+        "Exports of %(months)s (%(n)s complete months): no figure of the world had been published; "
+        "they are forecasts too.",
+        len(complete),
+        months=months_between(complete[0], complete[-1]),
+    )
+    return f"{late} {published_later(panel, f'{cutoff:%Y-%m}')}".rstrip()
+
+
+def _thin_destinations(panel: pd.DataFrame, cutoff: pd.Timestamp) -> str:
+    recent = panel.loc[panel["period"] > cutoff - pd.DateOffset(months=_RECENT_MONTHS)]
+    estimated = recent["kind"].eq("estimated").groupby(recent["destination"].astype(str)).sum()
+    thin = in_reading_order(estimated.index[estimated > _RECENT_MONTHS / 2])
+    if not thin:
+        return ""
+    return gettext(
+        "Most of the last %(count)s months of %(names)s: hardly any figure was published, so "
+        "their history is itself an estimate.",
+        count=_RECENT_MONTHS,
+        names=listed([name_of(name) for name in thin]),
+    )
+
+
+def _coming_ends(events: pd.DataFrame, today: pd.Timestamp) -> str:
+    known = events.loc[events["evidence"] != "scheduled"]
+    eased = known["effective_to"].where(known["direction"] == "easing")
+    ends = pd.concat([known["suspended_to"], eased])
+    coming = ends.loc[ends.between(today, today + pd.DateOffset(months=MONTHS_AHEAD))]
+    if coming.empty:
+        return ""
+    return ngettext(
+        "What follows the announced end of %(n)s suspension or truce (%(days)s): the forecast "
+        "assumes only what is announced.",
+        "What follows the announced ends of %(n)s suspensions and truces (%(days)s): the forecast "
+        "assumes only what is announced.",
+        len(coming),
+        days=", ".join(dated(end, "day") for end in sorted(set(coming))),
+    )

@@ -16,9 +16,9 @@ import numpy as np
 import pandas as pd
 
 from sources.files.csv_table import decoded, read_table
+from store.archive import Expansion, parquet_schema
 from store.arrays import Flags, Floats, Ints
 from store.errors import SHOWN, DataError, counted, first_few, shown
-from store.expansion import Expansion, parquet_schema
 from store.months import YEAR, month_label
 
 OURS: Final = ("destination", "period", "tonnes")

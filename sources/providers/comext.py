@@ -29,8 +29,8 @@ from sources.providers.rows import (
     readable,
     usual_moment,
 )
+from store.archive import Expansion
 from store.errors import SourceError, first_few
-from store.expansion import Expansion
 from store.facts.batch import FileRows
 from store.vocabulary import EU_LINES, ORIGIN
 

@@ -34,12 +34,7 @@ _CODE: Final = re.compile(r"[A-Z]{0,2}\d+")
 def read_evidence(
     engine: Engine, *, as_of: datetime | None = None, until: int | None = None
 ) -> pd.DataFrame:
-    """Read the figures that magnet forecasts are computed from, every version of them.
-
-    Args:
-        as_of: leave out rows that became known later; None reads all.
-        until: leave out rows of later ingests than this one; None reads all.
-    """
+    """Read the figures that magnet forecasts are computed from, all versions, as ``fetch`` does."""
     wanted = [_is_evidence(engine)]
     return read_table(engine, tables.observations, as_of=as_of, until=until, wanted=wanted)
 
@@ -74,12 +69,7 @@ def data_vintage(engine: Engine, *, as_of: datetime | None = None) -> str:
 def evidence_digests(
     engine: Engine, *, as_of: datetime | None = None, until: int | None = None
 ) -> EvidenceDigests:
-    """Return digests of the evidence on magnets known at ``as_of``.
-
-    Args:
-        as_of: leave out rows that became known later; None takes all.
-        until: leave out rows of later ingests than this one; None takes all.
-    """
+    """Return digests of the evidence on magnets that ``read_evidence`` would read."""
     digest, parts = hashlib.sha256(), {}
     own = _is_evidence(engine)
     with engine.begin() as connection:

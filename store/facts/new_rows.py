@@ -205,13 +205,7 @@ def new_rows(incoming: IncomingRows, stored: pd.DataFrame) -> pd.DataFrame:
 
 
 def repeats(incoming: IncomingRows, stored: pd.DataFrame, *, on: Sequence[str]) -> bool:
-    """Tell whether incoming rows are just the stored ones again, numbers within ``SAME``.
-
-    Args:
-        incoming: rows, each key once.
-        stored: rows, each key once.
-        on: columns that name a row in both.
-    """
+    """Tell whether rows, matched by ``on``, are the stored ones again, numbers within ``SAME``."""
     if len(incoming.rows) != len(stored):
         return False
     matched = _match_stored(incoming, stored, on=on)

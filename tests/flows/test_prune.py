@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 from mlflow import MlflowClient
 
+from flows.backup import old_answers, prune
 from flows.clock import utc_now
 from flows.context.stores import made_store
-from flows.prune import old_answers, prune
 from models.registry import registry, runs
 from models.registry.registry import ALIASES, MODEL
 from models.registry.runs import open_run

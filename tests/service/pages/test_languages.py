@@ -22,7 +22,7 @@ from flows.publishing.table_pipeline import hindsight
 from service.language.choice import LANGUAGES, choice_for, in_language
 from service.language.phrases import catalogue_of
 from service.report.report import render_page
-from service.report.unknowns import unknowns
+from service.report.view import unknowns
 from service.wording import name_of, percent, signed_percent, tonnes
 from store.database import open_store
 from store.planning.audit import create_token

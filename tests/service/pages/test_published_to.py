@@ -7,7 +7,7 @@ from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
 from service.queries.basis import basis_words, data_through
-from service.report.unknowns import unknowns
+from service.report.view import unknowns
 from store.publications.basis import Basis, bases_of
 from tests.service.builders import AS_OF, make_events, make_panel
 from tests.service.stores import NEWEST, make_app, panel_at, publish

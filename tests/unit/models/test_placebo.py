@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from models.placebo import (
+from models.event_study import (
     PlaceboWindow,
     fall_months,
     found,

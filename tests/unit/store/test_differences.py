@@ -6,7 +6,7 @@ from sqlalchemy import Engine
 
 from store.errors import DataError
 from store.facts.batch import Batch, FileRows
-from store.facts.vintage_diff import diff_vintages
+from store.facts.reading import diff_vintages
 from store.facts.writing import write_batch
 from tests.data.store_builders import make_observations
 
