@@ -24,10 +24,8 @@ SUFFIX: Final = ".tar.gz"
 def write_archive(path: Path, files: Mapping[str, Path]) -> str:
     """Write files, by their names within it, as one archive that only its owner may read.
 
-    It appears once it is complete; ``sha256sum -c`` checks it by the file made beside it.
-
-    Returns:
-        SHA-256 of the archive.
+    It appears once it is complete; ``sha256sum -c`` checks it by the file made beside it. Returns
+    its SHA-256.
     """
     if not path.name.endswith(SUFFIX):
         raise DataError(f"{path.name} is no name of an archive. Expected NAME{SUFFIX}. Rename it.")

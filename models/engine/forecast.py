@@ -397,13 +397,9 @@ PLAIN_QUANTILES: Final = np.array([-1.8, -1.28, -0.6, 0.0, 0.6, 1.28, 1.8])
 
 
 def expert_quantiles(engine: Engine, own: Quantiles, name: str) -> Floats:
-    """Return an expert's forecast with the band of its own past errors, in tonnes.
+    """Return series x months x quantiles in tonnes: an expert with the band of its past errors.
 
-    Args:
-        name: An expert, ``MIDDLE``, or ``LAST_VALUE``, which has the band of the seasonal naive.
-
-    Returns:
-        Series x months x quantiles.
+    ``LAST_VALUE`` has the band of the seasonal naive.
     """
     band_of = "seasonal_naive" if name == LAST_VALUE else name
     return around(engine, own, name, error_quantiles(engine.known, band_of, engine.view.horizon))
@@ -433,14 +429,7 @@ def _last_value(engine: Engine, own: Quantiles) -> Floats:
 
 
 def error_quantiles(known: PanelTrainingSet, name: str, horizon: int) -> Floats:
-    """Return quantiles of an expert's past errors in spreads, zero at the median.
-
-    Args:
-        name: An expert, or ``MIDDLE``.
-
-    Returns:
-        Months x quantiles.
-    """
+    """Return months x quantiles of an expert's past errors in spreads, zero at the median."""
     error = known.target if name == MIDDLE else known.target - known.experts[name]
     scored = np.flatnonzero(np.isfinite(error))
     scored = scored[:: max(1, len(scored) // MOST_CELLS)]

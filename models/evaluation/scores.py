@@ -214,13 +214,7 @@ def error_copula(cells: pd.DataFrame) -> ErrorCopula:
 def together(cells: pd.DataFrame) -> tuple[float, int]:
     """Return the correlation of two destinations' errors in one month, and the number of pairs.
 
-    Sums of destinations are left out.
-
-    Args:
-        cells: As ``error_copula``.
-
-    Returns:
-        Correlation, 0 to 1, NaN where there are too few pairs.
+    Sums are left out. 0 to 1, NaN where there are too few pairs; ``cells`` as ``error_copula``.
     """
     cells = cells.loc[~cells["destination"].isin(list(AGGREGATES))]
     at = ranks_within(
