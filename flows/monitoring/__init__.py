@@ -1,4 +1,4 @@
 """The state of the installation: measurements, health checks, status, traces.
 
-Not here: starting or stopping servers (``flows.operations``).
+Not here: starting or stopping servers (``flows.cli``).
 """

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from service.api.forecasts import CSV_TOO
 from service.api.models import Page, ScenarioAnswer
 from service.api.models import WorkedScenarioResponse as WorkedModel
-from service.http.replies import PROBLEM, FormQuery, Shown, reply, tags_of, wants_csv
+from service.http.replies import PROBLEM, FormQuery, Shown, is_at_hand, reply, wants_csv
 from service.http.responses import Answer
 from service.queries.history import known_destination
 from service.scenarios import WorkedScenario, scenario_csv, scenario_json
@@ -78,7 +78,7 @@ async def ask(
     result = await pool.answer(current, text)
     make = scenario_csv if wants_csv(request, form) else scenario_json
     answer: Answer = await run_in_threadpool(make, result, current.as_of, destinations)
-    if answer.etag in tags_of(request):
+    if is_at_hand(request, answer):
         raise HTTPException(
             HTTPStatus.PRECONDITION_FAILED,
             f"The result is still {answer.etag}. Expected another. Keep the copy you have.",

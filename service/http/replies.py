@@ -189,15 +189,23 @@ def reply(request: Request, answer: Answer, headers: dict[str, str] | None = Non
     vary = "Accept, Accept-Encoding, Authorization"
     headers = {"ETag": answer.etag, "Vary": vary, **(headers or {})}
     if _is_text(answer) and "gzip" in request.headers.get("accept-encoding", ""):
-        headers |= {"ETag": f'{answer.etag[:-1]}{_PACKED}"', "Content-Encoding": "gzip"}
-    if {answer.etag, headers["ETag"]} & tags_of(request):
+        headers |= {"ETag": _packed_tag(answer), "Content-Encoding": "gzip"}
+    if is_at_hand(request, answer):
         headers.pop("Content-Encoding", None)
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
     body = _packed(answer) if "Content-Encoding" in headers else answer.body
     return Response(body, headers=headers, media_type=answer.media)
 
 
-_PACKED: Final = "-gzip"
+def is_at_hand(request: Request, answer: Answer) -> bool:
+    """Tell whether the client named the answer it has already, packed or not."""
+    return bool({answer.etag, _packed_tag(answer)} & tags_of(request))
+
+
+def _packed_tag(answer: Answer) -> str:
+    return f'{answer.etag[:-1]}-gzip"'
+
+
 _WORTH_PACKING: Final = 1_000
 """Bytes below which an answer is sent as it is."""
 
