@@ -53,6 +53,7 @@ def draw(folder: Path) -> str:
             answer = page.goto(screen.path)
             if answer is None or not answer.ok:
                 return f"{screen.path} is not shown: the pictures of the pages stay as they are"
+            page.locator("figure[data-drawn]").first.wait_for()
             page.screenshot(path=folder / screen.name)
         chart = page.request.get("/charts/fan/USA.png", timeout=PATIENCE_MS)
         (folder / "fan_USA.png").write_bytes(chart.body())
