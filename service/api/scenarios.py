@@ -14,7 +14,7 @@ from starlette.responses import Response
 from service.api.forecasts import CSV_TOO
 from service.api.models import Page, ScenarioAnswer
 from service.api.models import WorkedScenarioResponse as WorkedModel
-from service.http.replies import PROBLEM, FormQuery, Shown, is_at_hand, reply, wants_csv
+from service.http.replies import PROBLEM, FormQuery, Shown, is_at_hand, reply, tag_for, wants_csv
 from service.http.responses import Answer
 from service.queries.history import known_destination
 from service.scenarios import WorkedScenario, scenario_csv, scenario_json
@@ -82,7 +82,7 @@ async def ask(
         raise HTTPException(
             HTTPStatus.PRECONDITION_FAILED,
             f"The result is still {answer.etag}. Expected another. Keep the copy you have.",
-            headers={"ETag": answer.etag},
+            headers={"ETag": tag_for(request, answer)},
         )
     return reply(request, answer)
 

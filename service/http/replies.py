@@ -187,9 +187,9 @@ FormQuery = Annotated[
 def reply(request: Request, answer: Answer, headers: dict[str, str] | None = None) -> Response:
     """Return an answer, packed for whoever takes it so, or 304 where the client has it already."""
     vary = "Accept, Accept-Encoding, Authorization"
-    headers = {"ETag": answer.etag, "Vary": vary, **(headers or {})}
-    if _is_text(answer) and "gzip" in request.headers.get("accept-encoding", ""):
-        headers |= {"ETag": _packed_tag(answer), "Content-Encoding": "gzip"}
+    headers = {"ETag": tag_for(request, answer), "Vary": vary, **(headers or {})}
+    if headers["ETag"] != answer.etag:
+        headers["Content-Encoding"] = "gzip"
     if is_at_hand(request, answer):
         headers.pop("Content-Encoding", None)
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
@@ -200,6 +200,12 @@ def reply(request: Request, answer: Answer, headers: dict[str, str] | None = Non
 def is_at_hand(request: Request, answer: Answer) -> bool:
     """Tell whether the client named the answer it has already, packed or not."""
     return bool({answer.etag, _packed_tag(answer)} & tags_of(request))
+
+
+def tag_for(request: Request, answer: Answer) -> str:
+    """Return the tag of the answer in the form that the client takes."""
+    packs = _is_text(answer) and "gzip" in request.headers.get("accept-encoding", "")
+    return _packed_tag(answer) if packs else answer.etag
 
 
 def _packed_tag(answer: Answer) -> str:
