@@ -186,11 +186,12 @@ def test_a_missing_column_is_named_with_those_there_are(
     )
 
 
+QUANTITIES = ("quota", "rate")
 ROWS = st.lists(
     st.tuples(
         st.sampled_from(["DEU", "USA"]),
         st.integers(1, 9),
-        st.sampled_from(["quota", "rate"]),
+        st.sampled_from(QUANTITIES),
         st.integers(-3, 3),
         st.dates(pd.Timestamp("2019-11-01").date(), pd.Timestamp("2020-09-30").date()),
     ),
@@ -219,7 +220,9 @@ def test_values_that_became_available_later_change_no_bit(
     rows: list[tuple[object, ...]], since: int
 ) -> None:
     cutoff = FIRST + since
-    rows = [*rows, *(("USA", 1, name, 0, "2019-10-01") for name in ("quota", "rate"))]
+    # Two months in a row: a file that held every other month alone would be no monthly one.
+    always = [("USA", month, name, 0, "2019-10-01") for month in (1, 2) for name in QUANTITIES]
+    rows = [*rows, *always]
     poisoned = [
         (*row[:3], 1e9 if month_number(str(row[4])) > cutoff else row[3], row[4]) for row in rows
     ]
