@@ -165,7 +165,7 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
             step_size: Months between cutoffs.
 
         Returns:
-            As ``predict``, with ``cutoff`` and the value that came, ``y``.
+            As ``predict``, with ``cutoff`` and the actual value, ``y``.
         """
         check_is_fitted(self, "table_")
         known = replace(self.snapshot_, horizon=months_ahead(h, "h"))
@@ -173,7 +173,7 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
         cutoffs = [last - place * step_size for place in reversed(range(n_windows))]
         cells = backtest_panel(self._recipe, known, cutoffs).cells
         own = cells.loc[cells["model"].eq(MODEL)].reset_index(drop=True)
-        made = self._as_asked(own.assign(mean=own["p50"]), _levels(quantiles))
+        made = self._as_asked(own, _levels(quantiles))
         made = made.assign(**{self.columns_[2]: own["tonnes"]})
         if self.columns_ == OURS:
             return made
@@ -193,7 +193,7 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
 
     @property
     def _recipe(self) -> PanelForecaster:
-        return PanelForecaster(self.spec_, shifts_negative=self.allow_negative)
+        return PanelForecaster(self.spec_, baselines=(), shifts_negative=self.allow_negative)
 
     def _as_asked(self, made: pd.DataFrame, levels: Sequence[float]) -> pd.DataFrame:
         made = made.assign(destination=[self.ids_.get(one, one) for one in made["destination"]])

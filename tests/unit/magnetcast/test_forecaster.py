@@ -104,6 +104,15 @@ def test_a_window_of_cross_validation_knows_the_months_before_alone(frame: pd.Da
     np.testing.assert_array_equal(last["y"], truth)
 
 
+def test_a_window_of_cross_validation_has_the_means_of_a_forecast(frame: pd.DataFrame) -> None:
+    ours = frame.rename(columns={"unique_id": "destination", "ds": "period", "y": "tonnes"})
+
+    made = mc.Forecaster().fit(ours).cross_validation(3)
+
+    alone = mc.Forecaster().fit(ours.loc[ours["period"] <= made["cutoff"].iloc[0] + "-28"])
+    pd.testing.assert_series_equal(made["mean"], alone.predict(3)["mean"])
+
+
 def test_a_search_of_scikit_learn_compares_parameters_by_months_kept_back(
     frame: pd.DataFrame,
 ) -> None:
