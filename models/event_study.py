@@ -30,7 +30,6 @@ from models.forecasting.evidence_forecaster import (
     EvidenceForecaster,
     EvidenceSnapshot,
 )
-from models.forecasting.forecaster import MODEL
 from models.learning.spec import ModelSpec
 from store.arrays import Floats
 from store.asof import EVENT_KEY, known_at
@@ -364,8 +363,8 @@ def _foreseen(
 ) -> CounterfactualForecast:
     origin = snapshot.origin
     fitted = forecaster.fit(snapshot)
-    forecasts = fitted.compare()
-    own = forecasts.loc[forecasts["model"] == MODEL, list(_QUANTILES)].to_numpy()
+    fitted.compare()  # its errors calibrate the paths after it
+    own = pd.concat(fitted.predict())[list(_QUANTILES)].to_numpy()
     values = own.reshape(len(origin.series), len(origin.targets), len(_QUANTILES))
     skipped = month_number(date) - origin.cutoff - 1
     low, middle, high = np.moveaxis(values[:, skipped : skipped + months], 2, 0)

@@ -1,9 +1,11 @@
+from dataclasses import replace
 from functools import cache
 
 import pandas as pd
 import pytest
 
 from features.months import month_number
+from features.panel.evidence_panel import PANEL_DESTINATIONS
 from models.event_study import (
     Attribution,
     StudiedEvent,
@@ -13,6 +15,7 @@ from models.event_study import (
     hit_by,
     is_calm,
     months_known,
+    paths_foreseen,
 )
 from store.errors import DataError
 from tests.data.attribution_builders import EVENT, control, planted_loss, world_with_a_fall
@@ -116,6 +119,20 @@ def test_lost_recovered_and_displaced_stay_where_they_belong() -> None:
     missing = rows["lost_t"].fillna(0.0) - rows["recovered_t"].fillna(0.0)
     usa = rows["destination"] == "USA"
     assert rows.loc[usa, "cumulated_t"].to_numpy() == pytest.approx(missing[usa].cumsum())
+
+
+@pytest.mark.slow
+def test_a_path_has_all_months_where_a_figure_after_the_world_is_known() -> None:
+    world = world_with_a_fall()
+    rows = world.observations
+    is_early = rows["destination"].eq("USA") & rows["period_from"].eq("2021-04-01")
+    early = rows["available_at"].mask(is_early, at("2021-05-05"))
+    history = replace(world, observations=rows.assign(available_at=early)).history()
+
+    [path] = paths_foreseen(history, [at("2021-05-10")], months=MONTHS, spec=QUICK)
+
+    assert history.origin(at("2021-05-09")).later is not None
+    assert path.middle.shape == (len(PANEL_DESTINATIONS), MONTHS)
 
 
 @pytest.mark.slow
