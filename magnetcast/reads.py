@@ -24,6 +24,7 @@ from magnetcast.known import Moment, opened
 from models.evaluation.backtest import backtest_evidence
 from models.forecasting.evidence_forecaster import TrainedModel
 from models.policy.scenario import paired
+from models.registry.served import LEARNED_UNTIL
 from sources.files.csv_table import content_of
 from sources.files.yaml_table import read_scenario
 from store.errors import DataError, first_few
@@ -44,9 +45,6 @@ def forecast_by(
 
     Returns:
         One row a destination and month: destination, period, quantiles and mean in tonnes.
-
-    Raises:
-        DataError: A destination or month is not forecast.
     """
     model = TrainedModel(heads, card)
     moments = asked.groupby("as_of", sort=False)
@@ -54,8 +52,14 @@ def forecast_by(
 
 
 def _named(model: TrainedModel, as_of: str, asked: pd.DataFrame) -> pd.DataFrame:
-    columns = ["destination", "period", *QUANTILE_COLUMNS, "mean"]
-    made = _of_months(forecast_with(opened(as_of), model).table[columns])
+    columns, at = ["destination", "period", *QUANTILE_COLUMNS, "mean"], opened(as_of)
+    if at.as_of < (learned := pd.Timestamp(str(model.card[LEARNED_UNTIL]))):
+        raise DataError(
+            f"The model learned from figures published until {learned:%Y-%m-%d}, which nobody had "
+            f"at {as_of}. Expected a moment from then on. Ask `magnetcast.forecast`, which trains "
+            "on what was known then."
+        )
+    made = _of_months(forecast_with(at, model).table[columns])
     names = [one for one in ("destination", "period") if one in asked and asked[one].notna().all()]
     if not names:
         return made

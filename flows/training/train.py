@@ -18,6 +18,7 @@ from models.learning.calibration import importances, texts_of
 from models.learning.spec import ModelSpec
 from models.registry import registry
 from models.registry.runs import log_table, open_run
+from models.registry.served import LEARNED_UNTIL
 from store.settings import Settings
 
 
@@ -68,10 +69,12 @@ def record(workspace: Workspace, trained: TrainedModel, seen: EvidenceBacktest) 
     """Log and register a trained model and return its version."""
     tags = {"flow": "train", **made_tags(workspace)}
     origin = workspace.history.origin(workspace.as_of)
+    known = workspace.history.panel(workspace.as_of).frame
     card = {
         **trained.card,
         **registry.stamp(trained.card),
         "parameters": workspace.spec.choices,
+        LEARNED_UNTIL: known["available_at"].max().isoformat(),
     }
     with open_run(workspace.settings, name="train", tags=tags):
         mlflow.log_params(workspace.spec.choices)

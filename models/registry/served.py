@@ -48,6 +48,9 @@ HISTORY_WEIGHT: Final = "history_weight"
 HISTORY_STDERR: Final = "recent_stderr_log"
 """Column of the rows: standard error of the log of the last months, 0 where they are published."""
 
+LEARNED_UNTIL: Final = "learned_until"
+"""Entry of the card: when the newest figure behind it was published; no earlier moment is asked."""
+
 NORMAL_80: Final = 2.563
 """Width of a normal's 80 percent band in standard deviations."""
 

@@ -61,6 +61,14 @@ def test_a_stored_model_gives_the_published_forecast(home: Published) -> None:
     )
 
 
+def test_a_stored_model_forecasts_no_moment_before_what_it_learned_from(home: Published) -> None:
+    mlflow.set_tracking_uri(home.settings.tracking_uri)
+    model = mlflow.pyfunc.load_model("models:/magnetcast@champion")
+
+    with pytest.raises(DataError, match="learned from figures published until 2020-0"):
+        model.predict(pd.DataFrame({"as_of": ["2020-01-25"]}))
+
+
 def test_the_forecast_is_the_published_one(home: Published) -> None:
     made = mc.forecast(LATER, destinations=["USA", "DEU"])
 
