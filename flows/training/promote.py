@@ -97,7 +97,7 @@ def rollback(
     settings: Settings, as_of: pd.Timestamp, reason: str
 ) -> tuple[RegisteredVersion, RegisteredVersion]:
     """Let the previous champion publish again; return it and the one taken back."""
-    if (before := registry.by_alias(settings, registry.PREVIOUS)) is not None:
+    for before in registry.champions(settings)[-2:-1]:
         check_forecasts(open_workspace(settings, as_of), before)
     now, bad = registry.roll_back(settings, reason=reason)
     decided = {"decision": "rolled back", "decision_reason": reason}
@@ -189,7 +189,7 @@ def _against_best(
 ) -> pd.DataFrame:
     """Return the pairs with the champion of the last year that was best on the same months."""
     since = pd.Timestamp(challenger.as_of) - pd.DateOffset(years=1)
-    past = [registry.at_version(settings, one) for one in registry.champions(settings)[:-1]]
+    past = registry.champions(settings)[:-1]
     late = [one for one in past if pd.Timestamp(one.as_of) >= since][-_CHAMPIONS:]
     pairs = (paired_cells(own, own_cells(cells_of(settings, one.model_version))) for one in late)
     return max((one for one in pairs if len(one)), key=_loss_ratio, default=pd.DataFrame())

@@ -128,21 +128,23 @@ def promote(settings: Settings, version: int) -> None:
     """Let a version publish; the one that did until now gets the alias ``previous``."""
     client, _ = connect(settings)
     version_of(client, settings, version)
-    _keep_champions(client, [*(one for one in champions(settings) if one != version), version])
+    past = [one.version for one in champions(settings) if one.version != version]
+    _keep_champions(client, [*past, version])
     if _aliases(client).get(CHALLENGER) == version:
         client.delete_registered_model_alias(MODEL, CHALLENGER)
 
 
 @worded
-def champions(settings: Settings) -> list[int]:
+def champions(settings: Settings) -> list[RegisteredVersion]:
     """Return the versions that were promoted and not taken back since, the one in force last."""
     client, _ = connect(settings)
-    model = client.search_registered_models(f"name = '{MODEL}'")
-    if not model or CHAMPION not in (aliases := _aliases(client)):
+    aliases = _aliases(client)
+    if CHAMPION not in aliases:
         return []
-    now, there = aliases[CHAMPION], {one.version for one in versions(settings)}
-    past = json.loads(model[0].tags.get(CHAMPIONS_TAG, "[]"))
-    return [*(one for one in past if one in there and one != now), now]
+    [model] = client.search_registered_models(f"name = '{MODEL}'")
+    now, there = aliases[CHAMPION], {one.version: one for one in versions(settings)}
+    past = json.loads(model.tags.get(CHAMPIONS_TAG, "[]"))
+    return [there[one] for one in (*(one for one in past if one != now), now) if one in there]
 
 
 def _keep_champions(client: MlflowClient, past: Sequence[int]) -> None:
@@ -173,9 +175,10 @@ def roll_back(settings: Settings, *, reason: str) -> tuple[RegisteredVersion, Re
             "`magnetcast promote VERSION --accept REASON`."
         )
     client, _ = connect(settings)
-    client.set_model_version_tag(MODEL, str(past[-1]), ROLLED_BACK_TAG, reason)
-    _keep_champions(client, past[:-1])
-    return at_version(settings, past[-2]), at_version(settings, past[-1])
+    bad = past[-1].version
+    client.set_model_version_tag(MODEL, str(bad), ROLLED_BACK_TAG, reason)
+    _keep_champions(client, [one.version for one in past[:-1]])
+    return past[-2], at_version(settings, bad)
 
 
 @worded
