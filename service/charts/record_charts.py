@@ -24,6 +24,7 @@ from service.charts.chart import (
     wrapped,
 )
 from service.charts.fan import Fan, months_ahead
+from service.charts.fan_chart import dot_layers, month_layers
 from service.http.responses import Record
 from service.language.formats import dated, percentage, separated
 from service.language.phrases import gettext, ngettext
@@ -196,7 +197,7 @@ def outcome(
 
     Args:
         cells: As ``service.queries.track.cells_of``, those to be drawn; not modified.
-        panel: All months known.
+        panel: All months, estimates among them.
     """
     own = cells.loc[cells["destination"] == destination]
     if own.empty:
@@ -205,11 +206,7 @@ def outcome(
     known = panel.loc[panel["destination"].eq(destination) & panel["period"].ge(start)]
     shown = sorted(own["as_of"].unique())[-MOST_PATHS:]
     paths = [_outcome(row) for row in own.loc[own["as_of"].isin(shown)].to_dict("records")]
-    months = [
-        {"t": middle(row["period"]), "y": amount(row["tonnes"]), "kind": row["kind"]}
-        for row in known.to_dict("records")
-    ]
-    x, figures = time_axis(), [row for row in months if row["kind"] == "observed"]
+    x = time_axis()
     layers = [
         layer(
             {"type": "rule", "stroke": ink("band80"), "strokeWidth": 5}, paths,
@@ -219,8 +216,8 @@ def outcome(
             {"type": "line", "stroke": ink("median"), "strokeWidth": 1}, paths,
             x=x, y=field("p50"), detail=field("as_of", "nominal"),
         ),
-        layer({"type": "line", "stroke": ink("faint")}, months, x=x, y=field("y")),
-        layer(_dot("history"), figures, x=x, y=field("y")),
+        *month_layers(known),
+        *dot_layers(known),
         layer(
             {"type": "point", "shape": "cross", "filled": True, "size": 130, "angle": 45,
              "fill": ink("restrictive")},
@@ -386,7 +383,7 @@ def calibration(cells: pd.DataFrame, as_of: pd.Timestamp) -> Chart | None:
     ]
     drawn = [{**row, "says": words} for row, words in zip(rows, said, strict=True)]
     x = share_axis("level", title=gettext("chance forecast below a level"), domain=[0, 1])
-    y = share_axis("share", title=gettext("share that came below a level"), domain=[0, 1])
+    y = share_axis("share", title=gettext("share of outcomes below a level"), domain=[0, 1])
     line = {"type": "line", "stroke": ink("muted"), "strokeDash": (4, 2)}
     perfect = [{"level": 0, "share": 0}, {"level": 1, "share": 1}]
     layers = [
