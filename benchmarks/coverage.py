@@ -41,7 +41,7 @@ MISS = 2.0 / 0.2
 SHOCK = pd.Timestamp("2025-04-01", tz="UTC")
 
 INTRODUCTION = """
-An entry is the share of forecasts whose month (or three months together) came out within p10 and
+An entry is the share of forecasts whose month (or three months together) lay within p10 and
 p90, of how many, and the mean interval score: the width of the band and ten times what lies outside
 it, in units of the mean absolute difference to the year before. Lower is better, so that a wide
 band does not win. Magnets are scored only where a level was published. The band of three months

@@ -1,8 +1,8 @@
 """Requests at a steady rate, timed from the moment each was due (Python's standard library alone).
 
 A client that waits for an answer before it sends the next request measures least when a server is
-slowest (coordinated omission). Here every request has a moment at which it is due, whatever came of
-the ones before; the time it waits for a free connection counts. At rate 0 each connection sends its
+slowest (coordinated omission). Here every request has a moment at which it is due, whatever
+became of the ones before; the time it waits for a free connection counts. At rate 0 each sends its
 next request at once: the most that the server holds. Run as a process of its own; prints JSON.
 """
 
@@ -28,7 +28,7 @@ class Target:
 
 @dataclass(slots=True)
 class Seen:
-    """Latencies in seconds and how often each status came."""
+    """Latencies in seconds and how often each status was answered."""
 
     seconds: list[float] = field(default_factory=list)
     statuses: Counter[str] = field(default_factory=Counter)

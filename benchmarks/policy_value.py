@@ -121,7 +121,7 @@ WAYS = ("features", "response")
 
 INTRODUCTION = """
 Forecasts one to six months ahead, as they could have been made: at each origin the model is trained
-on what lay up to it, and policy is what was announced by the day its last month came out. *without*
+on what lay up to it, and policy is what was announced by its last month's release. *without*
 knows no policy; *with features* has it as features or covariates; *with response* also answers
 controls that no, or few, months have felt from other materials under Chinese controls. Error is
 WAPE; a ratio is to *without*, its interval the 5 and 95 percent of resampled origins and series
@@ -138,7 +138,7 @@ WORDS = """
 In words: answering a control that no month has felt meets the aim (magnets in
 April 2025). Features and covariates alone miss it wherever a shock was the first of its kind:
 nothing in the past taught what they mean. Once one control lay in the past they help (the world in
-October 2025), and duties announced ahead gain a little on US imports in 2025, after the lesson of
+October 2025), and duties announced ahead gain a little on US imports in 2025, after those of
 2018-19, and nothing then. The answer costs where what was announced did not come (the controls of
 October 2025). Calm months lose nothing; the months after a control do.
 """

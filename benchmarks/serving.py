@@ -194,7 +194,7 @@ async def posted(address: str, count: int) -> tuple[Counter[str], list[float]]:
 
 
 async def crowded(address: str, seconds: float, count: int) -> tuple[list[Line], list[str]]:
-    """Fetch pages while scenarios wait; returns their rows and what came of the posts."""
+    """Fetch pages while scenarios wait; returns their rows and how the posts ended."""
     posts = asyncio.create_task(posted(address, count))
     await asyncio.sleep(3)
     options = ("--rate", str(PAGE_RATE), "--seconds", str(seconds))

@@ -179,7 +179,7 @@ def why(settings: Settings, asked: ExplainRequest) -> pd.DataFrame:
     if far > 0:  # not so without the model, which model_of reports
         echo(
             f"explain   the forecast of {rows['as_of'].iloc[0]:%Y-%m-%d} computed anew is up to "
-            f"{far:,.1f} t off: rows known by then came in later, or the program changed"
+            f"{far:,.1f} t off: rows known by then were ingested later, or the program changed"
         )
     if rows["contributions"].isna().any():
         return _table(rows, anew)

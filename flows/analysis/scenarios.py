@@ -67,8 +67,8 @@ def scenario_snapshot(
 ) -> ScenarioSnapshot:
     """Return the forecast of an as_of, ready for scenarios.
 
-    Of the magnets it is what was published as of that day, whatever came in since; without that,
-    or its model, it is made as ``predict`` makes it.
+    Of the magnets it is what was published as of that day, whatever was ingested since;
+    without that, or its model, it is made as ``predict`` makes it.
     """
     if not config.is_main:
         return _of_table(settings, as_of, config.commodity)

@@ -90,7 +90,7 @@ def _check_not_damaged(settings: Settings) -> None:
         # Opening would make an empty one, and all would begin anew.
         raise StoreError(
             f"{sqlite_file(settings.url)} is gone, and reports of forecasts are still in "
-            f"{settings.reports_dir}. Expected the database they came from. Mount its disk or put "
+            f"{settings.reports_dir}. Expected the database they belong to. Mount its disk or put "
             "it back, restore a backup into a new home, or remove the reports to begin anew."
         )
 

@@ -113,7 +113,7 @@ def publish(draft: PublicationDraft, because: Message | None) -> int:
 def ahead_from(engine: Engine, *, figures: str, now: pd.Timestamp) -> date:
     """Return the first month whose release was still to come at a moment.
 
-    By the calendar as known then, or later where a figure came before its day.
+    By the calendar as known then, or later where a figure was published before its day.
     """
     last = ReleaseCalendar.from_frame(read_calendar(engine, as_of=now)).last_released(now)
     known = last_reported_month(engine, as_of=now, commodity=figures)

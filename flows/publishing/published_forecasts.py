@@ -102,7 +102,7 @@ def record_of(engine: Engine, rows: pd.DataFrame) -> dict[str, Any]:
 
 
 def workspace_behind(settings: Settings, rows: pd.DataFrame) -> Workspace:
-    """Return what was known to a publication, whatever came in later on its day.
+    """Return what was known to a publication, whatever was ingested later on its day.
 
     Args:
         rows: Rows of one publication made from the evidence panel; not modified.

@@ -70,7 +70,7 @@ def table_panel(table: PartnerTable, observations: pd.DataFrame) -> StoredPanel:
 def _listed_at(
     observations: pd.DataFrame, commodity: str, as_of: pd.Timestamp
 ) -> "pd.Series[pd.Timestamp]":
-    """Return by destination and period when the newest figure known at ``as_of`` came out."""
+    """Return by destination and period when the newest figure known at ``as_of`` was published."""
     is_weight = is_cell(observations, commodity) & observations["measure"].eq(MEASURE)
     known = known_at(
         observations.loc[is_weight & observations["usable"]], key=OBSERVATION_KEY, as_of=as_of

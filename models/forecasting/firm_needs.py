@@ -1,7 +1,7 @@
 """A firm's need beside its country's exports: when its stock runs out, and what it should hold.
 
 A firm gets the share of its need that the country gets of a normal month, the mean of the last
-twelve known. A surplus refills the stock, never above its starting level.
+twelve, estimates among them. A surplus refills the stock, never above its starting level.
 """
 
 from collections.abc import Mapping, Sequence

@@ -5,6 +5,7 @@ the trained model would answer to the acts, times the policy response with and w
 The same draws serve both, so an act that changes nothing makes no difference at all.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -206,7 +207,7 @@ def notes_of(
 def _diverted_shares(levers: Levers) -> dict[str, float]:
     """Return the share that others get of what each act stops, where one is assumed."""
     found = {act.event_id: float(str(act.given[DIVERTED_PCT])) for act in levers.acts}
-    return {act: share / 100.0 for act, share in found.items() if share == share}  # noqa: PLR0124
+    return {act: share / 100.0 for act, share in found.items() if not math.isnan(share)}
 
 
 def _is_stop(act: Act) -> bool:

@@ -59,11 +59,7 @@ class FirmQuestion(BaseModel):
 
 
 def question_in(fields: Mapping[str, str]) -> FirmQuestion:
-    """Return the question of an address.
-
-    Raises:
-        DataError: A field is not as expected; the message names it.
-    """
+    """Return the question of an address; what is wrong is named by its field."""
     filled = {name: text for name, text in fields.items() if text}
     try:
         numbers = {n: plain_number(filled[n]) for n in ("tonnes", "stock") if n in filled}

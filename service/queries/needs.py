@@ -96,7 +96,7 @@ SMALL: Final = 0.2
 
 
 def normal_month(publication: Publication, destination: str) -> float:
-    """Return the mean tonnes of the last twelve known months of a destination."""
+    """Return the mean tonnes of the last twelve months of a destination, estimates among them."""
     panel = publication.snapshot.panel
     own = panel.loc[panel["destination"] == destination].sort_values("period")
     return float(own["tonnes"].tail(_NORMAL_MONTHS).mean())

@@ -179,7 +179,7 @@ def scheduled(events: pd.DataFrame) -> pd.DataFrame:
 
 
 def unreported(publication: Publication, now: pd.Timestamp) -> list[Record]:
-    """Return scheduled events whose day came after the newest announcement."""
+    """Return scheduled events whose day is after the newest announcement."""
     rows, newest = scheduled(publication.ledger.events), newest_act(publication)
     if newest is None:
         return []

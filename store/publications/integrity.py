@@ -31,7 +31,7 @@ class PublicationContext:
     """The circumstances of a publication."""
 
     at: datetime | None = None
-    """The moment; without it nothing proves that the forecast came before its figures."""
+    """The moment; without it nothing proves that the forecast was made before its figures."""
     ahead_from: date | None = None
     """First month not yet released at that moment."""
     made_with: str = ""

@@ -270,7 +270,7 @@ def make_origin(
 
 
 def only_known(world: World, as_of: pd.Timestamp) -> World:
-    """Return the world without any row that came out after ``as_of``."""
+    """Return the world without any row published after ``as_of``."""
     return World(*(_known(frame, as_of) for frame in _frames(world)))
 
 
@@ -284,7 +284,7 @@ def _known(frame: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
 
 
 def poisoned(world: World, as_of: pd.Timestamp) -> World:
-    """Return the world with wild values and dates in every row that came out after ``as_of``."""
+    """Return the world with wild values and dates in every row published after ``as_of``."""
     return World(*(_poisoned(frame, as_of) for frame in _frames(world)))
 
 

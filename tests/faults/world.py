@@ -16,7 +16,7 @@ from tests.flows.conftest import with_eu27
 FIGURES: Final = "published_figures.csv"
 
 RELEASED: Final = "2020-04-22"
-"""Two days after the figures of March came out: one month of the backtest can be scored."""
+"""Two days after the figures of March were published: one month of the backtest can be scored."""
 NEXT: Final = "2020-05-22"
 """Two days after those of April."""
 
@@ -37,7 +37,7 @@ def make_data(folder: Path) -> None:
 
 
 def _is_later(line: str) -> bool:
-    """Tell whether a line speaks of a day that is not yet."""
+    """Tell whether a line is about a day that is not yet."""
     return any(day > RELEASED for day in _LATER.findall(line))
 
 

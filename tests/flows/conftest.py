@@ -22,7 +22,7 @@ from tests.made_once import made_once
 from tests.plain_flows import plain_flows
 
 AS_OF = "2020-04-22"
-"""Two days after the world of March came out, so that one month of the backtest can be scored."""
+"""Two days after the world of March was published, so that one month can be scored."""
 
 
 LATER = "2020-05-22"

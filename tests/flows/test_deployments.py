@@ -111,7 +111,7 @@ def test_a_source_whose_key_is_not_set_is_passed_over(
 
 @pytest.fixture
 def receiver() -> Iterator[tuple[str, list[str]]]:
-    """Address of who takes alarms, and what came there."""
+    """Address of who takes alarms, and what was sent there."""
     texts: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):

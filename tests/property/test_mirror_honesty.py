@@ -1,4 +1,4 @@
-"""Partner records that came out later, or in another order, never change what was known."""
+"""Partner records published later, or in another order, never change what was known."""
 
 from collections.abc import Callable
 from functools import cache
@@ -19,7 +19,7 @@ from tests.examples import few
 Change = Callable[[World, pd.Timestamp], World]
 
 CHANGES = [
-    pytest.param(lambda world, _: world, id="as they came"),
+    pytest.param(lambda world, _: world, id="as they are"),
     pytest.param(lambda world, day: revised(poisoned(world, day), day), id="spoiled"),
 ]
 DAYS = ["2019-06-25", "2020-03-08", "2020-11-20"]

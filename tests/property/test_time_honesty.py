@@ -1,4 +1,4 @@
-"""The heart of the product: nothing that came out after an as_of moves what is said there."""
+"""The heart of the product: nothing published after an as_of moves what is said there."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -46,11 +46,11 @@ UNCHANGED: Change = lambda world, _: world  # noqa: E731 - a name for the ids be
 
 
 def spoiled(world: World, as_of: pd.Timestamp) -> World:
-    """Turn every severity about, poison what came out later and contradict what is known."""
+    """Turn every severity about, poison what was published later and contradict what is known."""
     return revised(poisoned(misjudged(world, as_of), as_of), as_of)
 
 
-CHANGES = [pytest.param(UNCHANGED, id="as they came"), pytest.param(spoiled, id="spoiled")]
+CHANGES = [pytest.param(UNCHANGED, id="as they are"), pytest.param(spoiled, id="spoiled")]
 DAYS = ["2019-06-25", "2024-06-25", "2025-04-10", "2025-10-20"]
 
 

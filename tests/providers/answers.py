@@ -27,7 +27,7 @@ class Fault(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call as it came in."""
+    """A call as it arrived."""
 
     provider: str
     path: str

@@ -95,16 +95,16 @@ def test_a_plant_in_germany_is_told_that_eight_weeks_of_stock_are_at_risk() -> N
     quantiles = german[list(QUANTILE_COLUMNS)].to_numpy()
     plant = Firm(need, stock=need * 8 / WEEKS_A_MONTH)
 
-    told = outlook_of(plant, periods, quantiles, normal, carry=0.7, as_of=at(day))
+    outlook = outlook_of(plant, periods, quantiles, normal, carry=0.7, as_of=at(day))
 
     later = history().origin(at("2026-01-25"))
     start = later.cutoff - month_number(periods[0]) + 1
-    came = later.tonnes[row, -start:][: len(periods)] * need / normal
+    exports = later.tonnes[row, -start:][: len(periods)] * need / normal
     needed = np.full(len(periods), need) * np.array([2 / 3, 1, 1, 1, 1, 1])
-    came[0] *= 2 / 3
-    gaps = running_gap(came[None], needed)[0]
-    assert told.out_in == "2025-06"
-    assert told.stock_90 > plant.stock
-    # What came wore the stock down until June as told, by 5.3 of its 8 weeks.
-    assert told.months[int(gaps.argmax())] == told.out_in
+    exports[0] *= 2 / 3
+    gaps = running_gap(exports[None], needed)[0]
+    assert outlook.out_in == "2025-06"
+    assert outlook.stock_90 > plant.stock
+    # The months as published wore the stock down until June as forecast, by 5.3 of its 8 weeks.
+    assert outlook.months[int(gaps.argmax())] == outlook.out_in
     assert gaps.max() / need * WEEKS_A_MONTH == pytest.approx(5.3, abs=0.05)

@@ -28,7 +28,7 @@ from tests.flows.conftest import AS_OF, Published, environment, settings_of
 Call = Callable[..., tuple[int, str, str]]
 
 LATER = "2020-05-25"
-"""April came out on the 20th."""
+"""April was published on the 20th."""
 
 PARTS = [*CONTRIBUTIONS, NOT_REPRODUCED]
 

@@ -1,4 +1,4 @@
-"""A second publication of one day, after a figure that came in since the first."""
+"""A second publication of one day, after a figure ingested since the first."""
 
 from collections.abc import Callable
 

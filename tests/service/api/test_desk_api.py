@@ -86,14 +86,14 @@ def test_a_need_has_the_chance_of_a_shortfall_and_the_buffer(desk: TestClient) -
 def test_a_firm_is_told_when_it_runs_out_and_nothing_is_stored(untouched: TestClient) -> None:
     asked = "destination=DEU&tonnes=12&stock=24&lead_days=45"
 
-    told = untouched.get(f"{API}/stock-outlook?{asked}").json()
+    answer = untouched.get(f"{API}/stock-outlook?{asked}").json()
     page = untouched.get(f"/needs?{asked}").text
     wrong = untouched.get(f"{API}/stock-outlook?{asked}&by_month=2027")
 
-    assert told["is_small"]
-    assert 0 < told["stock_90_t"] <= told["stock_95_t"]
-    assert told["weeks_of_cover"] == 8.7
-    chances = [month["chance_out"] for month in told["months"]]
+    assert answer["is_small"]
+    assert 0 < answer["stock_90_t"] <= answer["stock_95_t"]
+    assert answer["weeks_of_cover"] == 8.7
+    chances = [month["chance_out"] for month in answer["months"]]
     assert chances == sorted(chances)
     assert chances[0] == 0.05
     assert "under 5%" in page

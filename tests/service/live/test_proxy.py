@@ -146,5 +146,5 @@ def test_half_a_head_is_cut_off_and_keeps_nobody_out(
 
     assert answer.status_code == 200
     for one in half:
-        assert one.recv(1) in (b"", b"H")  # closed, or first told that it took too long
+        assert one.recv(1) in (b"", b"H")  # closed, or first answered that it took too long
         one.close()

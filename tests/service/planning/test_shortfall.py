@@ -88,17 +88,17 @@ EVEN = np.full((3, 7), 500.0)
 """A country that surely gets half of a normal month of 1,000 t."""
 
 
-def told(firm: Firm, quantiles: np.ndarray = EVEN) -> FirmOutlook:
+def outlook(firm: Firm, quantiles: np.ndarray = EVEN) -> FirmOutlook:
     return outlook_of(firm, AHEAD, quantiles, 1000.0, carry=0.7, as_of=at("2026-12-01"))
 
 
 def test_a_firm_gets_of_its_need_what_its_country_gets_of_a_normal_month() -> None:
-    half = told(Firm(10.0, stock=11.0))
+    half = outlook(Firm(10.0, stock=11.0))
 
     assert half.out_in == "2027-02"
     assert half.weeks_of_cover == pytest.approx(11 / 10 * 52 / 12)
     assert (half.stock_90, half.stock_95) == pytest.approx((15.0, 15.0), rel=0.01)
-    assert told(Firm(10.0, stock=16.0)).out_in is None
+    assert outlook(Firm(10.0, stock=16.0)).out_in is None
 
 
 def test_grade_licence_rule_and_single_months_change_what_a_firm_gets() -> None:
@@ -109,7 +109,7 @@ def test_grade_licence_rule_and_single_months_change_what_a_firm_gets() -> None:
         "one month": Firm(10.0, by_month={"2027-01": 30.0}),
     }
 
-    stocks = {name: told(firm).stock_90 for name, firm in firms.items()}
+    stocks = {name: outlook(firm).stock_90 for name, firm in firms.items()}
 
     assert stocks == pytest.approx(
         {"other grade": 0.0, "served first": 0.0, "no licence": 30.0, "one month": 25.0}, abs=0.1

@@ -16,7 +16,7 @@ from tests.data.partner_builders import (
 )
 
 NOW = at("2022-01-26")
-"""The day after December 2021 came out."""
+"""The day after December 2021 was published."""
 
 MONTHS = [f"{month}" for month in pd.period_range("2019-01", "2021-12", freq="M")]
 NAMES = ["DEU", "ITA", "USA", *(f"X{number:02d}" for number in range(20))]

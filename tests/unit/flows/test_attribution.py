@@ -60,7 +60,7 @@ def make_total(name: str, part: str, missing: float, *, band: float = 100.0) -> 
 
 
 def make_attribution() -> Attribution:
-    """Build an event that took 1,900 t from the USA, of which 150 t came back."""
+    """Build an event that took 1,900 t from the USA, of which 150 t returned."""
     tables = [
         make_rows("USA", "hit", 1_000.0, KEPT),
         make_rows("DEU", "other", 500.0, [1.1] * 6),

@@ -96,8 +96,8 @@ def test_a_file_is_known_by_its_headings_and_read_to_the_kilogram(
     assert found is not None
     info, file = found
     rows = validate(file.tables["observations"], "observations", where="test")
-    told = rows[["commodity", "destination", "measure", "value"]].round(6).astype(str)
-    assert set(told.agg(" ".join, axis=1)) == set(expected.split(", "))
+    found = rows[["commodity", "destination", "measure", "value"]].round(6).astype(str)
+    assert set(found.agg(" ".join, axis=1)) == set(expected.split(", "))
     assert set(rows["period_from"]) == {pd.Timestamp("2026-08-01")}
     assert (rows["available_at"] > pd.Timestamp("2026-09-01", tz="UTC")).all()
     assert (rows["available_at"] <= NOW).all()
