@@ -147,7 +147,7 @@ class TunedPanel:
         return panel_errors(self, self.cutoffs, spec)
 
     def checked(self, spec: EngineSpec) -> Floats:
-        """As ``Tuned.checked``, summed over seeds the search did not use, so as not to take luck."""
+        """As ``Tuned.checked``, summed over seeds that the search did not use."""
         seeds = (spec.seed + further for further in range(1, CHECKS + 1))
         made = [panel_errors(self, (self.held_out,), replace(spec, seed=seed)) for seed in seeds]
         return np.asarray(np.sum(made, axis=0))
