@@ -289,7 +289,7 @@ def legend_layer(marks: Sequence[Mark]) -> Spec:
             "orient": "bottom",
             "direction": "vertical",
             "title": None,
-            "columns": {"expr": f"{NARROW} ? 1 : width < 700 ? 2 : 4"},
+            "columns": {"expr": f"{NARROW} ? 1 : width < 800 ? 2 : 4"},
         }
         scale = {"domain": words, "range": values}
         return field("words", "nominal", scale=scale, legend=legend)
