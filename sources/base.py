@@ -1,12 +1,10 @@
-"""The contract of a source, and the range of months that a provider is asked for."""
+"""The range of months that a provider is asked for."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol, Self
+from typing import Self
 
 import pandas as pd
-
-from store.facts.batch import FileRows
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,47 +55,3 @@ class MonthRange:
 
     def __str__(self) -> str:
         return str(self.first) if self.first == self.last else f"{self.first}..{self.last}"
-
-
-@dataclass(frozen=True, slots=True)
-class SourceInfo:
-    """The properties of a source."""
-
-    id: str
-    """Names its data card, which states provenance, licence and publication lag."""
-    completeness: float | None = None
-    """Least share of the last vintage's cells that a new one must hold; None for no minimum."""
-
-
-class Source(Protocol):
-    """Something rows come from. Loading reads no clock and writes nothing."""
-
-    @property
-    def info(self) -> SourceInfo: ...
-
-    def load(self) -> FileRows:
-        """Read all rows, each with the moment it could first be known."""
-        ...
-
-
-class LiveSource(Protocol):
-    """A provider queried over HTTP. Fetching reads no clock and writes to the HTTP cache only."""
-
-    @property
-    def info(self) -> SourceInfo: ...
-
-    def notice(self, span: MonthRange) -> str:
-        """Return what to say before months are fetched; empty if nothing."""
-        ...
-
-    def fetch(self, span: MonthRange, *, now: pd.Timestamp) -> FileRows:
-        """Fetch the months of ``span``.
-
-        Args:
-            span: months wanted; what is not published yet is simply absent.
-            now: the moment of the fetch, aware; no row is dated later.
-
-        Returns: tables ``observations``, ``tariff_steps`` or ``proposals``; the hash is
-            over the raw answers in the order of the requests.
-        """
-        ...

@@ -11,7 +11,6 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from sources.base import SourceInfo
 from sources.bundled.wording import COUNTRIES
 from sources.providers.registry import BY_CODE
 from store.errors import SHOWN, DataError, first_few
@@ -125,9 +124,7 @@ _FLOW_REMEDY: Final = (
 )
 
 
-def objections(
-    file: FileRows, *, known: pd.DataFrame, info: SourceInfo, now: pd.Timestamp
-) -> tuple[str, ...]:
+def objections(file: FileRows, *, known: pd.DataFrame, now: pd.Timestamp) -> tuple[str, ...]:
     """Return the objections to a batch; empty if there are none.
 
     Args:
@@ -150,9 +147,9 @@ def objections(
         found += _prices(file, priced, old)
         found += _weights(file, priced, old)
         found += _repeated_months(file, new, old)
-        found += _world_mismatch(file, new, info)
-        if info.completeness is not None:
-            found += _missing_cells(file, new, old, info.completeness)
+        found += _world_mismatch(file, new)
+        if file.completeness is not None:
+            found += _missing_cells(file, new, old, file.completeness)
             found += _direction(file, new, old)
             found += _unusual_prices(file, priced, known)
     return tuple(found)
@@ -448,7 +445,7 @@ def _repeated_months(file: FileRows, new: pd.DataFrame, old: pd.DataFrame) -> li
     )
 
 
-def _world_mismatch(file: FileRows, new: pd.DataFrame, info: SourceInfo) -> list[str]:
+def _world_mismatch(file: FileRows, new: pd.DataFrame) -> list[str]:
     """Object to a total that its destinations exceed or, in a full table, fall short of."""
     new = _with_new(new, _TABLE)
     # Areas that are no country, such as "not elsewhere specified", count by their number.
@@ -458,7 +455,7 @@ def _world_mismatch(file: FileRows, new: pd.DataFrame, info: SourceInfo) -> list
     world = new[new["destination"].eq(WORLD)].set_index(_TABLE)[["value", "half_width"]]
     both = world.join(sums, how="inner")
     slack = _TOLERANCE * both["value"] + both["half_width"] + both["widths"]
-    is_full = both["cells"].ge(FULL_TABLE) | (info.completeness is not None)
+    is_full = both["cells"].ge(FULL_TABLE) | (file.completeness is not None)
     beyond = both["total"] - both["value"]
     wrong = both[(beyond > slack) | (is_full & (-beyond > slack))]
     return _objection(

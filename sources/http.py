@@ -18,7 +18,7 @@ import pandas as pd
 from pydantic import SecretStr
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 
-from sources.base import MonthRange, SourceInfo
+from sources.base import MonthRange
 from store.errors import SourceError, shown
 from store.facts.batch import FileRows
 from store.progress import Progress, untracked
@@ -519,9 +519,12 @@ def _sha256(body: bytes) -> str:
 
 @dataclass(frozen=True, slots=True)
 class HttpSource:
-    """A provider; a subclass names it and adds ``fetch`` to make a ``LiveSource``."""
+    """A provider queried over HTTP, a source; it reads no clock and writes to its cache alone."""
 
-    info: ClassVar[SourceInfo]
+    id: ClassVar[str]
+    """Names its data card, which states provenance, licence and publication lag."""
+    completeness: ClassVar[float | None] = None
+    """As ``FileRows.completeness``."""
     provider: ClassVar[str]
     """As in the names of its settings, ``MAGNETCAST_<PROVIDER>_URL``, and in messages."""
 
@@ -536,6 +539,18 @@ class HttpSource:
     def notice(self, span: MonthRange) -> str:  # noqa: ARG002 - of sources that have one
         """Return what to say before months are fetched; empty if nothing."""
         return ""
+
+    def fetch(self, span: MonthRange, *, now: pd.Timestamp) -> FileRows:
+        """Fetch the months of ``span``.
+
+        Args:
+            span: months wanted; what is not published yet is simply absent.
+            now: the moment of the fetch, aware; no row is dated later.
+
+        Returns: tables ``observations``, ``tariff_steps`` or ``proposals``; the hash is
+            over the raw answers in the order of the requests.
+        """
+        raise NotImplementedError
 
     def client(self, keys: ApiKeys | None = None, long: LongFetch | None = None) -> HttpClient:
         """Return a client for its address, to be used within ``with``."""
@@ -562,5 +577,12 @@ class HttpSource:
         Args:
             wanted: What was asked for besides the months, in words.
         """
-        name, asked = self.info.id, f"{wanted}, {span}"
-        return FileRows(name, f"{name} {span}", http.sha256, tables, ignored, asked=asked)
+        return FileRows(
+            self.id,
+            f"{self.id} {span}",
+            http.sha256,
+            tables,
+            ignored,
+            asked=f"{wanted}, {span}",
+            completeness=self.completeness,
+        )

@@ -73,7 +73,7 @@ def customs(
         by_hand(
             lambda now: CustomsDownload(
                 file, calendar, now, stated, day, unit or "", is_partial=partial
-            ),
+            ).load(),
             f"in {file.name}",
             past="magnets",
         ),
@@ -105,7 +105,7 @@ def figure(
                 note=note,
                 calendar=calendar,
                 now=now,
-            ),
+            ).load(),
             f"in the figure of {destination} in {period}",
             past="magnets",
         ),
@@ -116,19 +116,21 @@ def figures(file: Table, /, *, dry_run: DryRun = False) -> None:
     """Load a table of published figures (CSV or YAML, columns as data/published_figures.csv)."""
     settings = Settings()
     calendar = calendar_of(settings)
-    order = by_hand(lambda _: PublishedFigures(file, calendar), f"in {file.name}", past="magnets")
+    order = by_hand(
+        lambda _: PublishedFigures(file, calendar).load(), f"in {file.name}", past="magnets"
+    )
     _ingest(settings, order, dry_run=dry_run)
 
 
 def events(file: Table, /, *, dry_run: DryRun = False) -> None:
     """Load policy events (CSV or YAML, columns as data/policy_events.csv)."""
-    order = by_hand(lambda _: PolicyEvents(file), f"in {file.name}", past="nothing")
+    order = by_hand(lambda _: PolicyEvents(file).load(), f"in {file.name}", past="nothing")
     _ingest(Settings(), order, dry_run=dry_run)
 
 
 def tariffs(file: Table, /, *, dry_run: DryRun = False) -> None:
     """Load tariff steps (CSV or YAML, columns as data/tariff_rates.csv)."""
-    order = by_hand(lambda _: TariffRates(file), f"in {file.name}", past="nothing")
+    order = by_hand(lambda _: TariffRates(file).load(), f"in {file.name}", past="nothing")
     _ingest(Settings(), order, dry_run=dry_run)
 
 

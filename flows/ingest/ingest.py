@@ -20,7 +20,6 @@ from flows.ingest.sources import (
     BUNDLED,
     IngestRequest,
     Past,
-    ReceivedRows,
     bundled,
     is_known,
     known_rows,
@@ -38,13 +37,13 @@ Refused = tuple[FileRows, tuple[str, ...]]
 
 
 def guard(
-    engine: Engine, received: Sequence[ReceivedRows], *, past: Past, now: pd.Timestamp
+    engine: Engine, received: Sequence[FileRows], *, past: Past, now: pd.Timestamp
 ) -> list[Refused]:
     """Return the files that a check refuses, with the reasons."""
     found = []
-    for info, file in received:
-        known = known_rows(engine, info.id, past)
-        if reasons := objections(file, known=known, info=info, now=now):
+    for file in received:
+        known = known_rows(engine, file.source, past)
+        if reasons := objections(file, known=known, now=now):
             found.append((file, reasons))
     return found
 
@@ -85,14 +84,14 @@ def _stored(settings: Settings, wanted: IngestRequest, *, is_shown: bool) -> Wri
         time.sleep(1.0)  # two versions of a row have two moments, in whole seconds
     now = utc_now()
     received = wanted.receive(now)
-    fresh = [pair for pair in received if not is_known(engine, pair.file, wanted)]
+    fresh = [file for file in received if not is_known(engine, file, wanted)]
     if is_shown:
-        show_received(wanted.place, [pair.file for pair in fresh])
+        show_received(wanted.place, fresh)
     if refused := guard(engine, fresh, past=wanted.past, now=now):
         raise _refusal(engine, refused, wanted, now=now, who=who)
     return write_batch(
         engine,
-        Batch(tuple(file for _, file in received)),
+        Batch(tuple(received)),
         ingested_at=now,
         actor=who,
         skip_unchanged=wanted.revises,

@@ -42,11 +42,8 @@ def accept(settings: Settings, number: int, event: Path, note: str = "") -> Writ
     """
     engine, now, who = store_of(settings), utc_now(), actor()
     open_item(engine, number)
-    source = PolicyEvents(event)
-    file = known_from(source.load(), now)
-    if reasons := objections(
-        file, known=typed_frame([], "observations"), info=source.info, now=now
-    ):
+    file = known_from(PolicyEvents(event).load(), now)
+    if reasons := objections(file, known=typed_frame([], "observations"), now=now):
         raise DataError("\n".join(reasons))
     report = write_batch(
         engine, Batch((file,)), ingested_at=now, actor=who, skip_unchanged=True, revised_at=now

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal, NamedTuple, cast
+from typing import Final, Literal
 
 import pandas as pd
 from rich.markup import escape
@@ -13,11 +13,10 @@ from sqlalchemy import Engine
 from flows.clock import utc_now
 from flows.context.console import CONSOLE, echo, track
 from flows.context.stores import has_store, store_of
-from sources.base import MonthRange, Source, SourceInfo
-from sources.bundled.all_tables import bundled_sources
+from sources.base import MonthRange
+from sources.bundled.all_tables import load_bundled
 from sources.bundled.wording import parse_period
 from sources.checks import CELL, mark_new, month_cells, objections
-from sources.http import HttpSource
 from sources.providers.customs import SUM_NOTE
 from sources.providers.downloads import download
 from sources.providers.registry import BY_CODE, live_source
@@ -43,20 +42,13 @@ Past = Literal["nothing", "source", "magnets"]
 """Which observations of the store a batch is held against: those of its source, all on magnets."""
 
 
-class ReceivedRows(NamedTuple):
-    """Rows at hand, and what their source promises of them."""
-
-    info: SourceInfo
-    file: FileRows
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IngestRequest:
     """One ingest to be made."""
 
     place: str
     """Where new rows would be, for messages: "in the bundled tables", "at comtrade"."""
-    receive: Callable[[pd.Timestamp], Sequence[ReceivedRows]]
+    receive: Callable[[pd.Timestamp], Sequence[FileRows]]
     """Fetch the rows; called with the moment of the ingest."""
     past: Past = "source"
     revises: bool = True
@@ -67,15 +59,10 @@ class IngestRequest:
 def bundled(settings: Settings) -> IngestRequest:
     """Return the request for the bundled tables."""
 
-    def receive(_: pd.Timestamp) -> list[ReceivedRows]:
-        return [ReceivedRows(s.info, s.load()) for s in bundled_sources(settings.data_dir)]
+    def receive(_: pd.Timestamp) -> Sequence[FileRows]:
+        return load_bundled(settings.data_dir).files
 
-    return IngestRequest(
-        place=BUNDLED,
-        receive=receive,
-        past="nothing",
-        revises=False,
-    )
+    return IngestRequest(place=BUNDLED, receive=receive, past="nothing", revises=False)
 
 
 def live(
@@ -89,38 +76,33 @@ def live(
         codes: Six-digit codes, if the provider has any; magnets if none is named.
     """
 
-    def receive(now: pd.Timestamp) -> list[ReceivedRows]:
+    def receive(now: pd.Timestamp) -> list[FileRows]:
         found = []
         for code in [{"commodity": code} for code in codes] or [{}]:
             source = live_source(name, settings, None, track, **code)
             if notice := source.notice(span):
                 echo(f"          {notice}")
-            found.append(ReceivedRows(source.info, source.fetch(span, now=now)))
+            found.append(source.fetch(span, now=now))
         return found
 
     return IngestRequest(place=f"at {name} for {span}", receive=receive)
 
 
-def by_hand(make: Callable[[pd.Timestamp], Source], place: str, *, past: Past) -> IngestRequest:
+def by_hand(load: Callable[[pd.Timestamp], FileRows], place: str, *, past: Past) -> IngestRequest:
     """Return the request for a file or a figure that a person enters.
 
     Args:
         place: Where it comes from, as messages say.
     """
-
-    def receive(now: pd.Timestamp) -> list[ReceivedRows]:
-        source = make(now)
-        return [ReceivedRows(source.info, source.load())]
-
-    return IngestRequest(place=place, receive=receive, past=past)
+    return IngestRequest(place=place, receive=lambda now: [load(now)], past=past)
 
 
 def downloaded(path: Path) -> IngestRequest:
     """Return the request for a file whose headings say what it is."""
 
-    def receive(now: pd.Timestamp) -> list[ReceivedRows]:
+    def receive(now: pd.Timestamp) -> list[FileRows]:
         found = download(path, now)
-        return [ReceivedRows(*found)] if found else []
+        return [found] if found else []
 
     return IngestRequest(place=f"in {path.name}", receive=receive)
 
@@ -185,12 +167,12 @@ def preview(settings: Settings, request: IngestRequest | None) -> None:
     engine = store_of(settings) if has_store(settings) else None
     lines: list[tuple[str, str]] = []
     refused = 0
-    for info, file in wanted.receive(now):
+    for file in wanted.receive(now):
         if engine is not None and is_known(engine, file, wanted):
             lines.append((file.file_name, "ingested before: nothing would be written"))
             continue
-        known = known_rows(engine, info.id, wanted.past)
-        reasons = objections(file, known=known, info=info, now=now)
+        known = known_rows(engine, file.source, wanted.past)
+        reasons = objections(file, known=known, now=now)
         refused += bool(reasons)
         lines += _lines(wanted.place, file, reasons)
         if "observations" in file.tables:
@@ -217,13 +199,12 @@ def check(settings: Settings, name: str) -> None:
     source, now = live_source(name, settings), utc_now()
     month = MonthRange.of(str(pd.Period(now.tz_localize(None), "M") - CHECKED_AGO))
     file = source.fetch(month, now=now)
-    http = cast("HttpSource", source)
-    setting = f"{http.provider}_key"
+    setting = f"{source.provider}_key"
     key = "it takes no key"
     if hasattr(settings, setting):
         is_set = getattr(settings, setting) is not None
         key = f"MAGNETCAST_{setting.upper()} is {'set and accepted' if is_set else 'not set'}"
-    echo(f"check     {name} answers at {http.url}: {_came(file)} for {month}; {key}")
+    echo(f"check     {name} answers at {source.url}: {_came(file)} for {month}; {key}")
     if notice := source.notice(MonthRange.of(FIRST_MONTH, f"{now:%Y-%m}")):
         echo(f"          {notice}")
 

@@ -10,7 +10,6 @@ from urllib.parse import urlsplit
 
 import pandas as pd
 
-from sources.base import Source, SourceInfo
 from sources.bundled.policy_events import PolicyEvents, TariffRates
 from sources.bundled.published_figures import (
     COLUMNS,
@@ -35,7 +34,7 @@ _ORDER: Final = re.compile(r"([A-Z]{3}(?:>[A-Z]{3})+)(\s*\(.*\))?")
 class Rankings:
     """A table of published orders of destinations."""
 
-    info: ClassVar = SourceInfo("rankings")
+    id: ClassVar = "rankings"
     path: Path
     calendar: ReleaseCalendar
     dated: Mapping[str, pd.Timestamp]
@@ -54,7 +53,7 @@ class Rankings:
                 ignored.append(f"line {row.line}: {text!r} is not an order such as DEU>USA>KOR")
         table.problems.raise_if_any()
         return FileRows(
-            self.info.id,
+            self.id,
             self.path.name,
             table.sha256,
             {"observations": typed_frame(leads, "observations")},
@@ -94,7 +93,10 @@ class Rankings:
         ]
 
 
-def bundled_sources(data_dir: Path) -> tuple[Source, ...]:
+Bundled = ReleaseDates | PublishedFigures | Rankings | PolicyEvents | TariffRates
+
+
+def bundled_sources(data_dir: Path) -> tuple[Bundled, ...]:
     """Return every bundled source below ``data_dir``, ready to load."""
     releases = ReleaseDates(data_dir / "release_dates.csv")
     calendar = ReleaseCalendar.from_frame(releases.load().tables["release_calendar"])

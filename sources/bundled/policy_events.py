@@ -6,7 +6,6 @@ from typing import ClassVar, Final
 
 import pandas as pd
 
-from sources.base import SourceInfo
 from sources.bundled.wording import COUNTRIES, parse_areas
 from sources.files.csv_table import Row
 from sources.files.yaml_table import read_rows
@@ -36,8 +35,8 @@ class PolicyEvents:
     materials: bool = False
 
     @property
-    def info(self) -> SourceInfo:
-        return SourceInfo("analog_events" if self.materials else "policy_events")
+    def id(self) -> str:
+        return "analog_events" if self.materials else "policy_events"
 
     def load(self) -> FileRows:
         """Read the events, one row per version."""
@@ -52,9 +51,8 @@ class PolicyEvents:
                 row.bad("event_id", f"new, for line {earlier} has it")
             versions += _act_versions(row)
         table.problems.raise_if_any()
-        name = self.info.id
-        frame = typed_frame(versions, name)
-        return FileRows(name, self.path.name, table.sha256, {name: frame})
+        tables = {self.id: typed_frame(versions, self.id)}
+        return FileRows(self.id, self.path.name, table.sha256, tables)
 
 
 def latest_of(
@@ -132,7 +130,7 @@ _TARIFF_WORDS: Final = ("legal_reference", "source_url", "note")
 class TariffRates:
     """A table of tariff components of importers."""
 
-    info: ClassVar = SourceInfo("tariff_rates")
+    id: ClassVar = "tariff_rates"
     path: Path
 
     def load(self) -> FileRows:
@@ -150,9 +148,7 @@ class TariffRates:
         table.problems.raise_if_any()
         frame = typed_frame(versions, "tariff_steps")
         ignored = (f"{sums} lines {TOTAL}*: sums of other lines",) if sums else ()
-        return FileRows(
-            self.info.id, self.path.name, table.sha256, {"tariff_steps": frame}, ignored
-        )
+        return FileRows(self.id, self.path.name, table.sha256, {"tariff_steps": frame}, ignored)
 
 
 def _step_versions(row: Row) -> list[Record]:

@@ -10,7 +10,6 @@ from urllib.parse import urlsplit
 
 import pandas as pd
 
-from sources.base import SourceInfo
 from sources.bundled.release_calendar import ReleaseCalendar, latest_plausible_day, stated_day
 from sources.bundled.wording import Period, half_width, parse_destination, parse_period
 from sources.files.csv_table import CsvTable, Problems, Row
@@ -66,14 +65,14 @@ class PublishedFigures:
     materials: bool = False
 
     @property
-    def info(self) -> SourceInfo:
-        return SourceInfo("analog_figures" if self.materials else "published_figures")
+    def id(self) -> str:
+        return "analog_figures" if self.materials else "published_figures"
 
     def load(self) -> FileRows:
         """Read the figures as observations."""
         table = read_rows(self.path, (*COLUMNS, "material") if self.materials else COLUMNS)
         frame = self.rows_of(table)
-        return FileRows(self.info.id, self.path.name, table.sha256, {"observations": frame})
+        return FileRows(self.id, self.path.name, table.sha256, {"observations": frame})
 
     def rows_of(self, table: CsvTable) -> pd.DataFrame:
         """Return a table of figures as observations."""
@@ -191,7 +190,7 @@ WHERE: Final = "the figure typed in"
 class TypedFigure:
     """Tonnes to a destination in a month, from a published source."""
 
-    info: ClassVar = SourceInfo("figures")
+    id: ClassVar = "figures"
     period: str
     destination: str
     tonnes: str
@@ -213,9 +212,7 @@ class TypedFigure:
         table = CsvTable(Path(WHERE), digest, (row,), row.problems)
         frame = PublishedFigures(Path(WHERE), self.calendar).rows_of(table)
         name = f"figure {self.period} {self.destination}"
-        return FileRows(
-            self.info.id, name, digest, {"observations": frame},
-        )  # fmt: skip
+        return FileRows(self.id, name, digest, {"observations": frame})
 
     def _cells(self) -> dict[str, str]:
         site = _site(self.source)

@@ -8,7 +8,6 @@ from typing import ClassVar, Final, Self
 
 import pandas as pd
 
-from sources.base import SourceInfo
 from sources.bundled.wording import end_of_month, month, parse_period
 from sources.files.csv_table import Row, parse_day, read_table
 from store.facts.batch import FileRows
@@ -60,7 +59,7 @@ class ReleaseCalendar:
 class ReleaseDates:
     """The table of releases on record."""
 
-    info: ClassVar = SourceInfo("release_dates")
+    id: ClassVar = "release_dates"
     path: Path
 
     def load(self) -> FileRows:
@@ -69,7 +68,7 @@ class ReleaseDates:
         rows = [_release(row) for row in table.rows]
         table.problems.raise_if_any()
         frame = typed_frame(rows, "release_calendar").drop_duplicates(ignore_index=True)
-        return FileRows(self.info.id, self.path.name, table.sha256, {"release_calendar": frame})
+        return FileRows(self.id, self.path.name, table.sha256, {"release_calendar": frame})
 
 
 def latest_named_day(text: str) -> pd.Timestamp:

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 import pandas as pd
 
-from sources.base import MonthRange, SourceInfo
+from sources.base import MonthRange
 from sources.http import KEY_PAGES, ApiKeys, HttpClient, HttpSource, sent_as
 from sources.providers.rows import (
     USUAL_LAG,
@@ -19,7 +19,7 @@ from sources.providers.rows import (
 )
 from store.errors import SourceError, first_few
 from store.facts.batch import FileRows
-from store.vocabulary import ORIGIN, US_LINES
+from store.vocabulary import US_LINES
 
 _PROVIDER: Final = "census"
 CHINA: Final = "5700"
@@ -40,11 +40,12 @@ _HALF_USD: Final = 0.5e-6
 class CensusImports(HttpSource):
     """US imports of each magnet line from China: weight and value."""
 
-    info: ClassVar = SourceInfo(_PROVIDER, completeness=0.9)
+    id: ClassVar = _PROVIDER
+    completeness: ClassVar = 0.9
     provider: ClassVar = _PROVIDER
 
     def fetch(self, span: MonthRange, *, now: pd.Timestamp) -> FileRows:
-        """Fetch every line; as ``LiveSource.fetch``."""
+        """Fetch every line; as ``HttpSource.fetch``."""
         key = sent_as("key", self.settings.census_key)
         if not key and not self.settings.offline:
             raise SourceError(
@@ -57,7 +58,6 @@ class CensusImports(HttpSource):
         broken = sum(line[1] for line in lines if line is not None)
         frame = observations(
             _measured(rows, now=now),
-            origin=ORIGIN,
             source=_PROVIDER,
             source_url=f"{self.url}?{urlencode({'CTY_CODE': CHINA})}",
         )

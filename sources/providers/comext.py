@@ -18,7 +18,7 @@ import sdmx
 from sdmx.exceptions import XMLParseError
 from sdmx.message import DataMessage, Message, StructureMessage
 
-from sources.base import MonthRange, SourceInfo
+from sources.base import MonthRange
 from sources.http import HttpClient, HttpSource, Refusal, TooMuchError
 from sources.providers.countries import comext_members, comext_place
 from sources.providers.rows import (
@@ -32,7 +32,7 @@ from sources.providers.rows import (
 from store.archive import Expansion
 from store.errors import SourceError, first_few
 from store.facts.batch import FileRows
-from store.vocabulary import EU_LINES, ORIGIN
+from store.vocabulary import EU_LINES
 
 DATA: Final = "application/vnd.sdmx.genericdata+xml;version=2.1"
 STRUCTURE: Final = "application/vnd.sdmx.structure+xml;version=2.1"
@@ -71,16 +71,16 @@ _Rows = tuple[pd.DataFrame, int]
 class ComextImports(HttpSource):
     """EU imports of the magnet lines from China: weight and value by member, and their sum."""
 
-    info: ClassVar = SourceInfo(_PROVIDER, completeness=0.8)
+    id: ClassVar = _PROVIDER
+    completeness: ClassVar = 0.8
     provider: ClassVar = _PROVIDER
 
     def fetch(self, span: MonthRange, *, now: pd.Timestamp) -> FileRows:
-        """Fetch all members; as ``LiveSource.fetch``."""
+        """Fetch all members; as ``HttpSource.fetch``."""
         with self.client() as http:
             rows, broken = self._ask(http, _flow(http), span)
         frame = observations(
             _measured(rows, now=now),
-            origin=ORIGIN,
             source=_PROVIDER,
             source_url=f"{self.url}/data",
         )

@@ -7,8 +7,9 @@ from typing import ClassVar, Final
 from urllib.parse import urlencode
 
 import pandas as pd
+from pydantic import SecretStr
 
-from sources.base import MonthRange, SourceInfo
+from sources.base import MonthRange
 from sources.http import (
     KEY_PAGES,
     ApiKeys,
@@ -31,8 +32,7 @@ from sources.providers.rows import (
 )
 from store.errors import SourceError, first_few
 from store.facts.batch import FileRows
-from store.progress import Progress
-from store.vocabulary import HS6, ORIGIN
+from store.vocabulary import HS6
 
 _PROVIDER: Final = "comtrade"
 
@@ -66,30 +66,6 @@ _CELL: Final = ["period", "reporterCode", "partnerCode"]
 
 
 @dataclass(frozen=True, slots=True)
-class ReportingSide:
-    """The side of a trade whose records are requested."""
-
-    fixed: Mapping[str, str]
-    """Parameters that fix the reporting side, the direction and the commodity."""
-    other: str
-    """Parameter of the other side, which is left open."""
-
-
-def of_commodity(side: ReportingSide, code: str) -> ReportingSide:
-    """Return a side of the trade in another HS6 code."""
-    return replace(side, fixed={**side.fixed, "cmdCode": code})
-
-
-EXPORTS: Final = ReportingSide(
-    {"reporterCode": "156", "flowCode": "X", "cmdCode": HS6}, "partnerCode"
-)
-IMPORTS: Final = ReportingSide(
-    {"partnerCode": "156", "flowCode": "M", "cmdCode": HS6}, "reporterCode"
-)
-"""Imports from China as every other country reports them."""
-
-
-@dataclass(frozen=True, slots=True)
 class TradeRows:
     """The rows of one answer."""
 
@@ -99,93 +75,8 @@ class TradeRows:
     """Rows left out because they repeat others by mode, procedure or second partner."""
     broken: int
     """Rows left out because their numbers cannot be read."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Piece:
-    side: ReportingSide
-    path: str
-    span: MonthRange
-
-    @property
-    def params(self) -> Params:
-        months = ",".join(f"{month:%Y%m}" for month in self.span.months)
-        return [*self.side.fixed.items(), ("period", months), *NO_SPLIT.items()]
-
-
-def fetch_trade(
-    http: HttpClient, side: ReportingSide, span: MonthRange, *, with_key: bool, progress: Progress
-) -> list[TradeRows]:
-    """Return all rows of one side over months, in as many requests as needed."""
-    path, months = (WITH_KEY, MOST_MONTHS) if with_key else (PREVIEW, 1)
-    parts = list(span.pieces(months))
-    return [
-        trade
-        for part in (parts if with_key else progress(parts, "months"))
-        for trade in _whole(http, _Piece(side, path, part))
-    ]
-
-
-def fetch_releases(http: HttpClient, side: ReportingSide, span: MonthRange) -> pd.DataFrame:
-    """Return when each reporter's month was last released: ``period, reporterCode, released``.
-
-    ``released`` is aware (UTC). Months that are not available have no row.
-    """
-    own = [(name, code) for name, code in side.fixed.items() if name == "reporterCode"]
-    parts = [_released(http, own, part) for part in span.pieces(MOST_MONTHS)]
-    rows = pd.concat(parts, ignore_index=True)
-    latest = rows.sort_values("released").drop_duplicates(["period", "reporterCode"], keep="last")
-    return latest.reset_index(drop=True)
-
-
-def _released(http: HttpClient, own: Params, span: MonthRange) -> pd.DataFrame:
-    """Fetch the availability of months; unlike data, it is not cut at a number of rows."""
-    months = ",".join(f"{month:%Y%m}" for month in span.months)
-    reply = http.json(AVAILABILITY, [*own, ("period", months)])
-    rows, count = _releases(reply.value, reply.url)
-    if count > len(rows):
-        raise SourceError(
-            f"comtrade announces {count} rows on availability and sends {len(rows)}, at "
-            f"{reply.url}. Expected all of them. Try again later; nothing was taken over."
-        )
-    return rows.dropna().astype({"reporterCode": "int64"})
-
-
-def _whole(http: HttpClient, piece: _Piece) -> list[TradeRows]:
-    reply = http.get(piece.path, piece.params, read=lambda body: _read(body, piece))
-    if reply.value is None:
-        return []
-    trade, cut = reply.value
-    if not cut:
-        return [trade]
-    if (months := len(piece.span.months)) == 1:
-        raise SourceError(
-            f"comtrade cuts its answer for one month, at {reply.url}. Expected fewer than "
-            f"{LIMITS[piece.path]} rows, some 250 of them. {key_hint(_PROVIDER)}"
-        )
-    halves = (replace(piece, span=span) for span in piece.span.pieces((months + 1) // 2))
-    return [trade for half in halves for trade in _whole(http, half)]
-
-
-def _read(body: bytes, piece: _Piece) -> tuple[TradeRows, bool]:
-    answer = json.loads(body)
-    where = {"provider": _PROVIDER, "url": piece.path}
-    if isinstance(answer, dict) and answer.get("error"):
-        raise ValueError(f"the answer is {str(answer['error'])[:80]!r}")
-    records = records_in(answer, "data", **where)
-    rows = table_of(records, _COLUMNS, **where)
-    coded = rows.assign(
-        **{name: rows[name].map(_code) for name in _COLUMNS if name.endswith("Code")},
-        period=rows["period"].map(_code),
-    )
-    named = coded[coded[["reporterCode", "partnerCode", "period"]].apply(_is_number).all(axis=1)]
-    _refuse_others(named, piece)
-    plain = _weighed(_unsplit(named))
-    _refuse_doubt(named, plain)
-    typed, broken = readable(plain, ("netWgt", "primaryValue"), **where)
-    cut = len(rows) >= LIMITS[piece.path] or _announced(answer) > len(rows)
-    splits, broken = len(named) - len(plain), broken + len(rows) - len(named)
-    return TradeRows(_numbered(typed), splits, broken), cut
+    is_cut: bool
+    """Whether there are more."""
 
 
 def _code(cell: object) -> str:
@@ -193,10 +84,6 @@ def _code(cell: object) -> str:
     if cell is None or cell != cell:  # noqa: PLR0124  # NaN alone differs from itself
         return ""
     return str(int(cell)) if isinstance(cell, float) else str(cell)
-
-
-def _is_number(codes: pd.Series) -> pd.Series:
-    return codes.str.fullmatch(r"\d+")
 
 
 def _unsplit(rows: pd.DataFrame) -> pd.DataFrame:
@@ -215,14 +102,6 @@ def _weighed(rows: pd.DataFrame) -> pd.DataFrame:
         return rows
     in_kilograms = rows["qtyUnitCode"].map(_code).eq(KILOGRAMS) & rows["netWgt"].isna()
     return rows.assign(netWgt=rows["netWgt"].mask(in_kilograms, rows["qty"]))
-
-
-def _refuse_others(rows: pd.DataFrame, piece: _Piece) -> None:
-    months = {f"{month:%Y%m}" for month in piece.span.months}
-    asked = {name: {code} for name, code in piece.side.fixed.items()} | {"period": months}
-    for name, allowed in asked.items():
-        if others := sorted(set(rows[name]) - allowed):
-            raise ValueError(f"{name} {', '.join(others[:5])} was not asked for")
 
 
 def _refuse_doubt(named: pd.DataFrame, plain: pd.DataFrame) -> None:
@@ -249,21 +128,6 @@ def _numbered(rows: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _releases(answer: object, url: str) -> tuple[pd.DataFrame, int]:
-    where = {"provider": _PROVIDER, "url": url}
-    columns = ("period", "reporterCode", "lastReleased")
-    rows = table_of(records_in(answer, "data", **where), columns, **where)
-    released = pd.to_datetime(rows["lastReleased"], utc=True, format="ISO8601", errors="coerce")
-    frame = pd.DataFrame(
-        {
-            "period": rows["period"].map(_code).replace("", None),
-            "reporterCode": pd.to_numeric(rows["reporterCode"], errors="coerce"),
-            "released": released,
-        }
-    )
-    return frame, _announced(answer)
-
-
 def _announced(answer: object) -> int:
     count = answer.get("count") if isinstance(answer, dict) else None
     return count if isinstance(count, int) else 0
@@ -287,7 +151,12 @@ _HALF_USD: Final = 0.5e-6
 @dataclass(frozen=True, slots=True)
 class _Comtrade(HttpSource):
     provider: ClassVar = _PROVIDER
-    side: ClassVar[ReportingSide]
+    side: ClassVar[Mapping[str, str]]
+    """Parameters that fix the reporting side and the direction."""
+    other: ClassVar[str]
+    """Parameter of the other side, which is left open."""
+    least: ClassVar[int]
+    """Reporters from which a month without rows cannot be a coincidence."""
     weight: ClassVar[str]
     """Measure of its weights."""
     value: ClassVar[str]
@@ -299,7 +168,7 @@ class _Comtrade(HttpSource):
 
     def notice(self, span: MonthRange) -> str:
         """Return what months cost without a key; nothing with one."""
-        if sent_as(KEY_HEADER, self.settings.comtrade_key) or self.settings.offline:
+        if self._key or self.settings.offline:
             return ""
         years = len(list(span.pieces(MOST_MONTHS)))
         calls = years + len(span.months)
@@ -310,23 +179,19 @@ class _Comtrade(HttpSource):
         )
 
     def fetch(self, span: MonthRange, *, now: pd.Timestamp) -> FileRows:
-        """Fetch the side's records; as ``LiveSource.fetch``."""
-        name, side = self.info.id, of_commodity(self.side, self.commodity)
-        keys = ApiKeys(headers=sent_as(KEY_HEADER, self.settings.comtrade_key))
-        with_key = bool(keys.headers)
-        long = None if with_key else LongFetch(f"{name}-{self.commodity}", now, PACE_S)
-        with self.client(keys, long) as http:
-            releases = fetch_releases(http, side, span)
-            trades = fetch_trade(http, side, span, with_key=with_key, progress=self.progress)
+        """Fetch the side's records; as ``HttpSource.fetch``."""
+        long = None if self._key else LongFetch(f"{self.id}-{self.commodity}", now, PACE_S)
+        with self.client(ApiKeys(headers=self._key), long) as http:
+            releases = self._releases(http, span)
+            trades = self._trades(http, span)
         rows = _dated(trades, releases, now=now)
-        is_group = rows[side.other].isin(COMTRADE_GROUPS)
+        is_group = rows[self.other].isin(COMTRADE_GROUPS)
         rows = rows[~is_group]
-        _refuse_gaps(rows, releases, side)
+        self._refuse_gaps(rows, releases)
         frame = observations(
-            _measured(rows, side, self),
-            origin=ORIGIN,
-            source=name,
-            source_url=f"{self.url}{WITH_KEY}?{urlencode(side.fixed)}",
+            self._measured(rows),
+            source=self.id,
+            source_url=f"{self.url}{WITH_KEY}?{urlencode(self._fixed)}",
         )
         file = self.file(
             span,
@@ -337,23 +202,137 @@ class _Comtrade(HttpSource):
         )
         if self.commodity == HS6:
             return file
-        return replace(file, file_name=f"{name} {self.commodity} {span}")
+        return replace(file, file_name=f"{self.id} {self.commodity} {span}")
+
+    @property
+    def _key(self) -> Mapping[str, SecretStr]:
+        return sent_as(KEY_HEADER, self.settings.comtrade_key)
+
+    @property
+    def _fixed(self) -> dict[str, str]:
+        return {**self.side, "cmdCode": self.commodity}
+
+    def _trades(self, http: HttpClient, span: MonthRange) -> list[TradeRows]:
+        """Return all rows over months, in as many requests as needed."""
+        parts = list(span.pieces(MOST_MONTHS if self._key else 1))
+        shown = parts if self._key else self.progress(parts, "months")
+        return [trade for part in shown for trade in self._whole(http, part)]
+
+    def _whole(self, http: HttpClient, span: MonthRange) -> list[TradeRows]:
+        path = WITH_KEY if self._key else PREVIEW
+        params = [*self._fixed.items(), ("period", _periods(span)), *NO_SPLIT.items()]
+        reply = http.get(path, params, read=lambda body: self._read(body, span, path))
+        if reply.value is None:
+            return []
+        if not reply.value.is_cut:
+            return [reply.value]
+        if (months := len(span.months)) == 1:
+            raise SourceError(
+                f"comtrade cuts its answer for one month, at {reply.url}. Expected fewer than "
+                f"{LIMITS[path]} rows, some 250 of them. {key_hint(_PROVIDER)}"
+            )
+        halves = span.pieces((months + 1) // 2)
+        return [trade for half in halves for trade in self._whole(http, half)]
+
+    def _read(self, body: bytes, span: MonthRange, path: str) -> TradeRows:
+        answer = json.loads(body)
+        where = {"provider": _PROVIDER, "url": path}
+        if isinstance(answer, dict) and answer.get("error"):
+            raise ValueError(f"the answer is {str(answer['error'])[:80]!r}")
+        rows = table_of(records_in(answer, "data", **where), _COLUMNS, **where)
+        codes = ("period", *(name for name in _COLUMNS if name.endswith("Code")))
+        coded = rows.assign(**{name: rows[name].map(_code) for name in codes})
+        is_number = coded[_CELL].apply(lambda cells: cells.str.fullmatch(r"\d+")).all(axis=1)
+        named = coded[is_number]
+        asked = {**self._fixed, "period": _periods(span)}
+        for name, allowed in asked.items():
+            if others := sorted(set(named[name]) - set(allowed.split(","))):
+                raise ValueError(f"{name} {', '.join(others[:5])} was not asked for")
+        plain = _weighed(_unsplit(named))
+        _refuse_doubt(named, plain)
+        typed, broken = readable(plain, ("netWgt", "primaryValue"), **where)
+        is_cut = len(rows) >= LIMITS[path] or _announced(answer) > len(rows)
+        splits, broken = len(named) - len(plain), broken + len(rows) - len(named)
+        return TradeRows(_numbered(typed), splits, broken, is_cut)
+
+    def _releases(self, http: HttpClient, span: MonthRange) -> pd.DataFrame:
+        """Return when each reporter's month was last released: ``period, reporterCode, released``.
+
+        ``released`` is aware (UTC). Months that are not available have no row.
+        """
+        own = [(name, code) for name, code in self.side.items() if name == "reporterCode"]
+        parts = [_released(http, [*own, ("period", _periods(p))]) for p in span.pieces(MOST_MONTHS)]
+        rows = pd.concat(parts, ignore_index=True).sort_values("released")
+        return rows.drop_duplicates(["period", "reporterCode"], keep="last", ignore_index=True)
+
+    def _refuse_gaps(self, rows: pd.DataFrame, releases: pd.DataFrame) -> None:
+        reporters = releases.groupby("period")["reporterCode"].nunique()
+        listed = set(reporters.index[reporters >= self.least])
+        if gaps := sorted(listed - set(rows["period"].dt.strftime("%Y%m"))):
+            raise SourceError(
+                f"comtrade lists {first_few(gaps)} as available and has no rows of "
+                f"{self.commodity} for it. Expected rows for every month listed. Try again "
+                "later; nothing was taken over."
+            )
+
+    def _measured(self, rows: pd.DataFrame) -> list[pd.DataFrame]:
+        """Return weights and values; a missing weight is not a weight of zero."""
+        base = rows[["period", "available_at", "note"]].assign(
+            commodity=self.commodity, destination=rows[self.other].map(comtrade_place)
+        )
+        weight = rows["kilograms"].mask(_lacks_weight(rows))
+        guess = rows["estimated"].map({True: "; weight estimated by Comtrade", False: ""})
+        note = (base["note"] + guess.astype("str")).str.removeprefix("; ")
+        return [
+            base.assign(measure=self.weight, value=weight / 1e3, half_width=_HALF_KG, note=note),
+            base.assign(measure=self.value, value=rows["usd"] / 1e6, half_width=_HALF_USD),
+        ]
 
 
 class ComtradeExports(_Comtrade):
     """China's exports of a six-digit code by partner, including the world."""
 
-    info = SourceInfo("comtrade", completeness=0.9)
-    side, weight, value = EXPORTS, "net_weight_t", "value_musd"
+    id, completeness = "comtrade", 0.9
+    side = {"reporterCode": "156", "flowCode": "X"}  # noqa: RUF012
+    other, least = "partnerCode", 1
+    weight, value = "net_weight_t", "value_musd"
     wanted = "exports of {}, reported by China"
 
 
 class ComtradeMirror(_Comtrade):
     """Imports of a six-digit code from China, by the country that reports them."""
 
-    info = SourceInfo("comtrade_mirror", completeness=0.7)
-    side, weight, value = IMPORTS, "mirror_import_t", "mirror_import_musd"
+    id, completeness = "comtrade_mirror", 0.7
+    side = {"partnerCode": "156", "flowCode": "M"}  # noqa: RUF012
+    other, least = "reporterCode", ENOUGH_REPORTERS
+    weight, value = "mirror_import_t", "mirror_import_musd"
     wanted = "imports of {} from China, reported by every importer"
+
+
+def _periods(span: MonthRange) -> str:
+    return ",".join(f"{month:%Y%m}" for month in span.months)
+
+
+def _released(http: HttpClient, params: Params) -> pd.DataFrame:
+    """Fetch the availability of months; unlike data, it is not cut at a number of rows."""
+    reply = http.json(AVAILABILITY, params)
+    where = {"provider": _PROVIDER, "url": reply.url}
+    columns = ("period", "reporterCode", "lastReleased")
+    rows = table_of(records_in(reply.value, "data", **where), columns, **where)
+    if (count := _announced(reply.value)) > len(rows):
+        raise SourceError(
+            f"comtrade announces {count} rows on availability and sends {len(rows)}, at "
+            f"{reply.url}. Expected all of them. Try again later; nothing was taken over."
+        )
+    released = pd.to_datetime(rows["lastReleased"], utc=True, format="ISO8601", errors="coerce")
+    frame = pd.DataFrame(
+        {
+            "period": rows["period"].map(_code).replace("", None),
+            "reporterCode": pd.to_numeric(rows["reporterCode"], errors="coerce"),
+            "released": released,
+        }
+    )
+    return frame.dropna().astype({"reporterCode": "int64"})
 
 
 def _dated(
@@ -373,35 +352,6 @@ def _dated(
         available_at=not_after(dated, now),
         note=rows["released"].isna().map({True: USUAL_LAG, False: ""}).astype("str"),
     )
-
-
-def _refuse_gaps(rows: pd.DataFrame, releases: pd.DataFrame, side: ReportingSide) -> None:
-    reporters = releases.groupby("period")["reporterCode"].nunique()
-    listed = set(
-        reporters.index[reporters >= (1 if side.other == EXPORTS.other else ENOUGH_REPORTERS)]
-    )
-    if gaps := sorted(listed - set(rows["period"].dt.strftime("%Y%m"))):
-        raise SourceError(
-            f"comtrade lists {first_few(gaps)} as available and has no rows of "
-            f"{side.fixed['cmdCode']} for it. Expected rows for every month listed. Try again "
-            "later; nothing was taken over."
-        )
-
-
-def _measured(rows: pd.DataFrame, side: ReportingSide, source: _Comtrade) -> list[pd.DataFrame]:
-    """Return weights and values; a missing weight is not a weight of zero."""
-    base = rows[["period", "available_at", "note"]].assign(
-        commodity=side.fixed["cmdCode"], destination=rows[side.other].map(comtrade_place)
-    )
-    weight = rows["kilograms"].mask(_lacks_weight(rows))
-    guess = rows["estimated"].map({True: "weight estimated by Comtrade", False: ""}).astype("str")
-    note = base["note"].where(
-        guess.eq(""), guess.where(base["note"].eq(""), base["note"] + "; " + guess)
-    )
-    return [
-        base.assign(measure=source.weight, value=weight / 1e3, half_width=_HALF_KG, note=note),
-        base.assign(measure=source.value, value=rows["usd"] / 1e6, half_width=_HALF_USD),
-    ]
 
 
 def _lacks_weight(rows: pd.DataFrame) -> pd.Series:

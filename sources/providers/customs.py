@@ -18,7 +18,6 @@ import pandas as pd
 import pycountry
 import yaml
 
-from sources.base import SourceInfo
 from sources.bundled.release_calendar import ReleaseCalendar
 from sources.bundled.wording import half_width, month
 from sources.files.csv_table import Problems, content_of, records
@@ -28,7 +27,7 @@ from store.errors import DataError, first_few
 from store.facts.batch import FileRows
 from store.partner_codes import partner_codes
 from store.schema.frames import MOMENT_DTYPE
-from store.vocabulary import COMMODITY, EU27, ORIGIN, WORLD
+from store.vocabulary import COMMODITY, EU27, WORLD
 
 T = TypeVar("T")
 
@@ -51,6 +50,7 @@ YUAN_PER_TONNE: Final = (7_000.0, 35_000_000.0)
 
 Flow = Literal["export", "import"]
 
+_COMPLETENESS: Final = 0.6
 _SITE: Final = "http://stats.customs.gov.cn/"
 _OTHERS: Final = "85051190"
 """Other metal magnets."""
@@ -132,7 +132,7 @@ class CustomsLine:
 class CustomsDownload:
     """One file from the customs query site, in rows or with one column per month."""
 
-    info: ClassVar = SourceInfo("customs", completeness=0.6)
+    id: ClassVar = "customs"
 
     path: Path
     calendar: ReleaseCalendar
@@ -167,13 +167,14 @@ class CustomsDownload:
         if lines and lines[0].of("cny") and not lines[0].of("usd"):
             ignored["amounts in yuan, for values are kept in dollars"] = len(lines)
         return FileRows(
-            self.info.id,
+            self.id,
             self.path.name,
             hashlib.sha256(content).hexdigest(),
             {"observations": self._rows(amounts[~again])},
             tuple(f"{count} lines: {why}" for why, count in ignored.items() if count),
             encoding=encoding,
             asked=self._asked(),
+            completeness=_COMPLETENESS,
         )
 
     def _asked(self) -> str:
@@ -226,7 +227,7 @@ class CustomsDownload:
         cells = ours.groupby(_CELL, as_index=False).agg({"value": "sum", "half_width": "max"})
         parts = [cells] if self.is_partial else [cells, _worlds(cells)]
         frames = [self._dated(part) for part in parts]
-        return observations(frames, origin=ORIGIN, source=self.info.id, source_url=_SITE)
+        return observations(frames, source=self.id, source_url=_SITE)
 
     def _dated(self, cells: pd.DataFrame) -> pd.DataFrame:
         if self.published_on is not None:

@@ -14,7 +14,6 @@ from xml.etree import ElementTree as ET
 import pandas as pd
 import yaml
 
-from sources.base import SourceInfo
 from sources.bundled.wording import half_width
 from sources.files.csv_table import Problems, content_of
 from sources.files.workbook import cells_of
@@ -23,7 +22,6 @@ from sources.providers.customs import LEADING, amount_of, folded
 from sources.providers.rows import USUAL_LAG, observations, usual_moment
 from store.errors import DataError, first_few
 from store.facts.batch import FileRows
-from store.vocabulary import ORIGIN
 
 _MONTHS: Final = "jan feb mar apr may jun jul aug sep oct nov dec".split()  # noqa: SIM905
 _PLACES: Final = {
@@ -86,7 +84,7 @@ class Layout:
         rows = pd.concat([self._amounts(ours, measure, name) for measure in self.measures])
         known = usual_moment(rows["period"], lag_days=self.lag_days, now=now)
         rows = rows.assign(available_at=known, note=USUAL_LAG)
-        return observations([rows], origin=ORIGIN, source=self.source, source_url=self.url)
+        return observations([rows], source=self.source, source_url=self.url)
 
     def _amounts(self, ours: pd.DataFrame, measure: str, name: str) -> pd.DataFrame:
         """Return the amounts of a measure; zero is none, for a weight may be missing."""
@@ -115,7 +113,7 @@ def layouts() -> tuple[Layout, ...]:
     return tuple(Layout(**entry) for entry in yaml.safe_load(text))
 
 
-def download(path: Path, now: pd.Timestamp) -> tuple[SourceInfo, FileRows] | None:
+def download(path: Path, now: pd.Timestamp) -> FileRows | None:
     """Read a file by the layout of its headings; None if they are of none."""
     content, name = content_of(path), path.name
     found = map(_table, _readings(name, content))
@@ -134,8 +132,7 @@ def download(path: Path, now: pd.Timestamp) -> tuple[SourceInfo, FileRows] | Non
         )
     tables = {"observations": layout.read(ours, name, now)}
     sha256, asked = hashlib.sha256(content).hexdigest(), f"{layout.name}, in {name}"
-    file = FileRows(layout.source, name, sha256, tables, left_out, asked=asked)
-    return SourceInfo(layout.source), file
+    return FileRows(layout.source, name, sha256, tables, left_out, asked=asked)
 
 
 def _readings(name: str, content: bytes) -> Iterator[list[list[str]]]:

@@ -6,7 +6,7 @@ from typing import ClassVar, Final
 
 import pandas as pd
 
-from sources.base import MonthRange, SourceInfo
+from sources.base import MonthRange
 from sources.http import HttpClient, HttpSource, Params
 from sources.providers.rows import Proposal, missing_columns, proposals, records_in
 from store.errors import SourceError
@@ -42,11 +42,11 @@ Document = Mapping[str, object]
 class FederalRegister(HttpSource):
     """Documents that may change a tariff or a control on magnets."""
 
-    info: ClassVar = SourceInfo(_PROVIDER)
+    id: ClassVar = _PROVIDER
     provider: ClassVar = _PROVIDER
 
     def fetch(self, span: MonthRange, *, now: pd.Timestamp) -> FileRows:
-        """Fetch each term's documents; as ``LiveSource.fetch``."""
+        """Fetch each term's documents; as ``HttpSource.fetch``."""
         found: dict[str, Document] = {}
         terms: dict[str, list[str]] = {}
         with self.client() as http:

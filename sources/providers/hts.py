@@ -8,7 +8,7 @@ from typing import ClassVar, Final
 
 import pandas as pd
 
-from sources.base import MonthRange, SourceInfo
+from sources.base import MonthRange
 from sources.http import HttpClient, HttpSource
 from sources.providers.rows import Proposal, missing_columns, proposals
 from store.errors import SourceError
@@ -34,11 +34,11 @@ class TariffSchedule(HttpSource):
     the ledger automatically: each new statement is proposed for review.
     """
 
-    info: ClassVar = SourceInfo(_PROVIDER)
+    id: ClassVar = _PROVIDER
     provider: ClassVar = _PROVIDER
 
     def fetch(self, span: MonthRange, *, now: pd.Timestamp) -> FileRows:  # noqa: ARG002
-        """Fetch the current line; as ``LiveSource.fetch``, the months only name the file."""
+        """Fetch the current line; as ``HttpSource.fetch``, the months only name the file."""
         with self.client() as http:
             lines = [line for line in _search(http, LINE) if _number(line).startswith(LINE)]
             if not any(_number(line) == LINE for line in lines):

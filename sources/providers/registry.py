@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Final, cast
 
-from sources.base import LiveSource
-from sources.http import RetryPolicy
+from sources.http import HttpSource, RetryPolicy
 from store.progress import Progress, untracked
 from store.settings import Settings
 
@@ -40,10 +39,10 @@ def live_source(
     retry_policy: RetryPolicy | None = None,
     progress: Progress = untracked,
     **code: str,
-) -> LiveSource:
+) -> HttpSource:
     """Return the source called ``name``; one of ``BY_CODE`` takes a six-digit ``commodity``."""
     if name not in _MAKERS:
         raise ValueError(f"a live source ({', '.join(LIVE)})")
     module, kind = _MAKERS[name]
     maker = getattr(import_module(f"{__package__}.{module}"), kind)
-    return cast("LiveSource", maker(settings, retry_policy or RetryPolicy(), progress, **code))
+    return cast("HttpSource", maker(settings, retry_policy or RetryPolicy(), progress, **code))

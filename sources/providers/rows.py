@@ -11,7 +11,7 @@ import pandas as pd
 from sources.files.panel import MISSING_MARKS
 from store.errors import SourceError, first_few, shown
 from store.schema.frames import DATE_DTYPE, MOMENT_DTYPE, typed_frame
-from store.vocabulary import UNITS
+from store.vocabulary import ORIGIN, UNITS
 
 USUAL_LAG: Final = "dated by the usual lag"
 """Note of a row whose provider does not publish a release date."""
@@ -36,9 +36,7 @@ def not_after(moments: pd.Series, now: pd.Timestamp) -> pd.Series:
     return moments.where(moments <= limit, limit).astype(MOMENT_DTYPE)
 
 
-def observations(
-    parts: Sequence[pd.DataFrame], *, origin: str, source: str, source_url: str
-) -> pd.DataFrame:
+def observations(parts: Sequence[pd.DataFrame], *, source: str, source_url: str) -> pd.DataFrame:
     """Join measurements to typed rows of ``observations``, in one order.
 
     Args:
@@ -52,7 +50,7 @@ def observations(
     rows = pd.concat(filled, ignore_index=True)
     note = rows["note"].fillna("") if "note" in rows else ""
     rows = rows.assign(
-        origin=origin,
+        origin=ORIGIN,
         period_from=rows["period"],
         period_to=rows["period"],
         unit=rows["measure"].map(UNITS),

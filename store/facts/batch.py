@@ -20,6 +20,8 @@ class FileRows:
     """Of its text; empty where it was not looked for."""
     asked: str = ""
     """What was asked for, as readers are shown it; empty where the file's name is all there is."""
+    completeness: float | None = None
+    """Least share of the last vintage's cells that a new one must hold; None for no minimum."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,20 +9,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 import pandas as pd
 import psycopg
-from psycopg import sql
-from sqlalchemy import (
-    Column,
-    ColumnElement,
-    Connection,
-    Insert,
-    Table,
-    column,
-    func,
-    literal,
-    select,
-    table,
-)
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Column, Connection, Table, func, select
 
 from store.errors import SHOWN, DataError, first_few
 from store.schema.frames import driver_rows, frame_of
@@ -75,27 +62,14 @@ _STAGE: Final = "staged_rows"
 """The temporary table; it is dropped at the end of the block that fills it."""
 
 
-def insert_statement(target: Table, dialect: str) -> Insert:
-    """Return an INSERT that skips rows whose natural key is stored."""
-    key = natural_key(target)
-    if dialect == "postgresql":
-        return postgresql.insert(target).on_conflict_do_nothing(index_elements=key)
-    return sqlite.insert(target).on_conflict_do_nothing(index_elements=key)
-
-
 def insert_rows(connection: Connection, target: Table, frame: pd.DataFrame) -> None:
     """Insert the rows of a frame with the table's columns; rows of a stored key are skipped."""
-    names = list(frame.columns)
-    statement = insert_statement(target, connection.dialect.name)
-    if connection.dialect.name == "sqlite":
-        template = statement.values(dict.fromkeys(names))
-        compiled = template.compile(dialect=connection.dialect, column_keys=names)
-        connection.exec_driver_sql(str(compiled), driver_rows(frame))
-        return
+    names = ", ".join(frame.columns)
     with _staged(connection, target, frame):
-        listed: list[ColumnElement[Any]] = [column(name) for name in names]
-        source = select(*listed).select_from(table(_STAGE))
-        connection.execute(statement.from_select(names, source))
+        connection.exec_driver_sql(
+            f"INSERT INTO {target.name} ({names}) SELECT {names} FROM {_STAGE} WHERE true "  # noqa: S608
+            "ON CONFLICT DO NOTHING"
+        )
 
 
 def stored_like(
@@ -109,52 +83,29 @@ def stored_like(
         frame: distinct values to look for, by column.
         wanted: names of the columns to return.
     """
-    columns = [target.columns[name] for name in wanted]
-    if frame.empty or _is_empty(connection, target):
-        return frame_of(None, columns)
     listed = ", ".join(f"t.{name}" for name in wanted)
     same = " AND ".join(f"t.{name} = s.{name}" for name in frame.columns)
     with _staged(connection, target, frame):
         # CROSS makes SQLite look up the staged rows in the table, not the other way round.
         query = f"SELECT {listed} FROM {_STAGE} AS s CROSS JOIN {target.name} AS t WHERE {same}"  # noqa: S608
-        return frame_of(connection.exec_driver_sql(query), columns)
-
-
-def _is_empty(connection: Connection, target: Table) -> bool:
-    return connection.execute(select(literal(1)).select_from(target).limit(1)).first() is None
+        found = connection.exec_driver_sql(query)
+        return frame_of(found, [target.columns[name] for name in wanted])
 
 
 @contextmanager
 def _staged(connection: Connection, target: Table, frame: pd.DataFrame) -> Iterator[None]:
-    names = list(frame.columns)
-    listed = ", ".join(names)
-    connection.exec_driver_sql(
-        f"CREATE TEMPORARY TABLE {_STAGE} AS "  # noqa: S608  # names of our own tables
-        f"SELECT {listed} FROM {target.name} WHERE 1 = 0"
-    )
-    if connection.dialect.name == "postgresql":
-        _copy(connection, names, frame)
-    else:
-        marks = ", ".join("?" for _ in names)
-        connection.exec_driver_sql(
-            f"INSERT INTO {_STAGE} VALUES ({marks})",  # noqa: S608  # a literal name
-            driver_rows(frame),
-        )
+    run, names = connection.exec_driver_sql, ", ".join(frame.columns)
+    run(f"CREATE TEMPORARY TABLE {_STAGE} AS SELECT {names} FROM {target.name} WHERE 1 = 0")  # noqa: S608  # names of our own tables
+    rows = driver_rows(frame)
+    if isinstance(driver := connection.connection.driver_connection, psycopg.Connection):
+        with driver.cursor() as cursor, cursor.copy(f"COPY {_STAGE} FROM STDIN") as copy:
+            for row in rows:
+                copy.write_row(row)
+        run(f"ANALYZE {_STAGE}")
+    elif rows:
+        run(f"INSERT INTO {_STAGE} VALUES ({', '.join('?' for _ in frame.columns)})", rows)  # noqa: S608
     yield
-    connection.exec_driver_sql(f"DROP TABLE {_STAGE}")
-
-
-def _copy(connection: Connection, names: Sequence[str], frame: pd.DataFrame) -> None:
-    """Load the temporary table by COPY and update the planner's statistics."""
-    into = sql.SQL("COPY {} ({}) FROM STDIN").format(
-        sql.Identifier(_STAGE), sql.SQL(", ").join(map(sql.Identifier, names))
-    )
-    driver = connection.connection.driver_connection
-    assert isinstance(driver, psycopg.Connection)  # noqa: S101  # the one driver we open with
-    with driver.cursor() as cursor, cursor.copy(into) as copy:
-        for row in driver_rows(frame):
-            copy.write_row(row)
-    connection.exec_driver_sql(f"ANALYZE {_STAGE}")
+    run(f"DROP TABLE {_STAGE}")
 
 
 SAME: Final = 1e-9

@@ -1,7 +1,7 @@
 """Frames as table rows and as JSON text, and back, column by column with their types."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Final, TypeAlias
 
@@ -88,20 +88,13 @@ def _typed(values: list[Any], dtype: str) -> pd.Series:
 
 
 def _plain(series: pd.Series) -> list[Scalar]:
-    write = _writer(str(series.dtype))
-    if write is None:
+    if (written := _TEXT_OF.get(str(series.dtype))) is None:
         if not series.hasnans:
             return list(series.tolist())
         return [None if value is pd.NA or value != value else value for value in series.tolist()]  # noqa: PLR0124
     codes, distinct = pd.factorize(series)
-    texts = [*write(pd.DatetimeIndex(distinct)), None]
+    texts = [*pd.DatetimeIndex(distinct).strftime(written), None]
     return [texts[code] for code in codes]
-
-
-def _writer(dtype: str) -> Callable[[pd.DatetimeIndex], list[str]] | None:
-    """Return the function that writes times of a dtype; None for other dtypes."""
-    written = _TEXT_OF.get(dtype)
-    return None if written is None else lambda times: list(times.strftime(written))
 
 
 _ISO: Final = "%Y-%m-%dT%H:%M:%S.%f%z"
@@ -109,39 +102,30 @@ _ISO: Final = "%Y-%m-%dT%H:%M:%S.%f%z"
 
 def tables_to_json(tables: Mapping[str, pd.DataFrame]) -> str:
     """Write frames as JSON text, column by column with their types."""
-    content = {name: _frame_out(frame) for name, frame in tables.items()}
-    return json.dumps(content, ensure_ascii=False, allow_nan=False, default=str)
+    content = {
+        name: [
+            {"name": column, "dtype": str(values.dtype), "values": _values_out(values)}
+            for column, values in frame.items()
+        ]
+        for name, frame in tables.items()
+    }
+    return json.dumps(content, ensure_ascii=False, default=str)
 
 
 def tables_from_json(text: str) -> dict[str, pd.DataFrame]:
     """Read frames back; values and types are as they were."""
-    return {name: _frame_in(columns) for name, columns in json.loads(text).items()}
-
-
-def _frame_out(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    return [
-        {"name": name, "dtype": str(frame[name].dtype), "values": _values_out(frame[name])}
-        for name in frame.columns
-    ]
+    return {
+        name: pd.DataFrame({c["name"]: _values_in(c["values"], c["dtype"]) for c in columns})
+        for name, columns in json.loads(text).items()
+    }
 
 
 def _values_out(series: pd.Series) -> list[Any]:
-    """Return values JSON can hold: None for a missing one, text for an infinite one."""
     if pd.api.types.is_datetime64_any_dtype(series):
         series = series.dt.strftime(_ISO)
-    missing = series.isna()
     return [
-        None if gone else _finite(value)
-        for gone, value in zip(missing, series.tolist(), strict=True)
+        None if gone else value for gone, value in zip(series.isna(), series.tolist(), strict=True)
     ]
-
-
-def _finite(value: object) -> object:
-    return str(value) if isinstance(value, float) and not np.isfinite(value) else value
-
-
-def _frame_in(columns: list[dict[str, Any]]) -> pd.DataFrame:
-    return pd.DataFrame({c["name"]: _values_in(c["values"], c["dtype"]) for c in columns})
 
 
 def _values_in(values: list[Any], dtype: str) -> pd.Series:

@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 from pydantic import SecretStr
 
-from sources.base import LiveSource, MonthRange, Source
-from sources.bundled.all_tables import bundled_sources
-from sources.http import RetryPolicy
+from sources.base import MonthRange
+from sources.bundled.all_tables import Bundled, bundled_sources
+from sources.http import HttpSource, RetryPolicy
 from sources.providers.registry import LIVE, live_source
 from store.database import open_store
 from store.facts.batch import Batch, FileRows
@@ -23,23 +23,25 @@ from tests.providers.server import Providers, small_world
 SOURCES = bundled_sources(PROJECT_ROOT / "data")
 
 
-@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.info.id)
+@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.id)
 class TestEverySource:
-    def test_it_has_a_data_card(self, source: Source) -> None:
-        assert source.load().source == source.info.id != ""
-        card = (PROJECT_ROOT / "docs" / "data" / f"{source.info.id}.md").read_text(encoding="utf-8")
+    def test_it_has_a_data_card(self, source: Bundled) -> None:
+        assert source.load().source == source.id != ""
+        card = (PROJECT_ROOT / "docs" / "data" / f"{source.id}.md").read_text(encoding="utf-8")
 
         assert source.load().file_name in card
         assert "**Provenance" in card
 
-    def test_its_rows_meet_their_schema_without_coercion_each_once(self, source: Source) -> None:
+    def test_its_rows_meet_their_schema_without_coercion_each_once(self, source: Bundled) -> None:
         for name, frame in source.load().tables.items():
             pd.testing.assert_frame_equal(validate(frame, name, where="test"), frame)
             assert set(frame.columns) == set(SCHEMAS[name].columns)
             assert not frame.duplicated(list(natural_key(metadata.tables[name]))).any()
 
     @pytest.mark.slow
-    def test_it_can_be_stored_twice_and_is_then_known(self, source: Source, tmp_path: Path) -> None:
+    def test_it_can_be_stored_twice_and_is_then_known(
+        self, source: Bundled, tmp_path: Path
+    ) -> None:
         engine = open_store(f"sqlite:///{tmp_path / 'store.db'}")
         batch = Batch((source.load(),))
 
@@ -81,7 +83,7 @@ def fetched(served: Settings) -> Callable[[str], FileRows]:
 @pytest.mark.parametrize("name", LIVE)
 class TestEveryLiveSource:
     @pytest.fixture
-    def live(self, name: str, live_settings: Settings) -> LiveSource:
+    def live(self, name: str, live_settings: Settings) -> HttpSource:
         return live_source(name, live_settings, RetryPolicy(sleep=lambda _: None))
 
     @pytest.fixture
@@ -133,7 +135,7 @@ class TestEveryLiveSource:
 
     @pytest.mark.slow
     def test_it_can_be_stored_twice_and_is_then_known(
-        self, live: LiveSource, tmp_path: Path
+        self, live: HttpSource, tmp_path: Path
     ) -> None:
         engine = open_store(f"sqlite:///{tmp_path / 'store.db'}")
         result = {"ingested_at": NOW, "skip_unchanged": True, "revised_at": NOW}

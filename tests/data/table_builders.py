@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 
-from sources.base import SourceInfo
 from sources.bundled.wording import COUNTRIES
 from store.facts.batch import FileRows
 from tests.data.store_builders import make_observations
@@ -11,8 +10,6 @@ from tests.data.store_builders import make_observations
 LARGEST = ["USA", "DEU", "JPN", "KOR", "VNM"]
 
 PARTNERS = [*LARGEST, *sorted(COUNTRIES - {*LARGEST, "CHN"})]
-
-INFO = SourceInfo(id="comtrade", completeness=0.8)
 
 NOW = pd.Timestamp("2026-11-25T08:00:00Z")
 
@@ -92,6 +89,12 @@ def _as_rows(rows: pd.DataFrame, commodity: str, known: pd.Series) -> pd.DataFra
     )
 
 
-def as_file(frame: pd.DataFrame, *, name: str = "comtrade 2026-01..2026-06") -> FileRows:
+def as_file(
+    frame: pd.DataFrame,
+    *,
+    name: str = "comtrade 2026-01..2026-06",
+    completeness: float | None = 0.8,
+) -> FileRows:
     """Wrap observations as a fetched file."""
-    return FileRows("comtrade", name, "b" * 64, {"observations": frame})
+    tables = {"observations": frame}
+    return FileRows("comtrade", name, "b" * 64, tables, completeness=completeness)

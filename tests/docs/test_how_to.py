@@ -13,8 +13,9 @@ import pytest
 
 from flows.context.stores import made_store
 from service.wording import DESTINATION_NAMES
-from sources.base import LiveSource, MonthRange
+from sources.base import MonthRange
 from sources.checks import objections
+from sources.http import HttpSource
 from sources.providers.customs import partner_place
 from store.facts.batch import Batch
 from store.facts.reading import read_observations
@@ -56,7 +57,7 @@ def ports() -> Iterator[str]:
         server.shutdown()
 
 
-def source_of_the_page(settings: Settings, url: str) -> LiveSource:
+def source_of_the_page(settings: Settings, url: str) -> HttpSource:
     names: dict[str, object] = {"__name__": "ports"}
     [code] = Page(DOCS / "how-to" / "add-a-source.md").code
     exec(code, names)  # noqa: S102 - the documentation's own words
@@ -94,7 +95,7 @@ def test_the_source_of_the_page_can_be_stored_and_replayed(ports: str, tmp_path:
 
     frame = file.tables["observations"]
     pd.testing.assert_frame_equal(validate(frame, "observations", where="test"), frame)
-    assert objections(file, known=frame.iloc[:0], info=source.info, now=now) == ()
+    assert objections(file, known=frame.iloc[:0], now=now) == ()
     engine = made_store(settings)
     assert write_batch(engine, Batch((file,))).total == len(ROWS)
     assert read_observations(engine, as_of=at("2026-09-29")).empty

@@ -86,7 +86,7 @@ def test_a_relabelled_table_of_imports_is_refused_by_its_weights_at_the_price_of
     source = samples / "customs" / "harukaworks_2024in.csv"
     path = relabelled(source, tmp_path / "soya.csv", tonnes_per_tonne=size, yuan=350)
 
-    found = objections(load(path), known=known, info=CustomsDownload.info, now=NOW)
+    found = objections(load(path), known=known, now=NOW)
 
     assert any(
         "Weights are far from those known of China's exports in the same" in f for f in found

@@ -91,10 +91,9 @@ def test_a_file_is_known_by_its_headings_and_read_to_the_kilogram(
 ) -> None:
     content, expected = FILES[name]
 
-    found = download(save(tmp_path / name, content), NOW)
+    file = download(save(tmp_path / name, content), NOW)
 
-    assert found is not None
-    info, file = found
+    assert file is not None
     rows = validate(file.tables["observations"], "observations", where="test")
     found = rows[["commodity", "destination", "measure", "value"]].round(6).astype(str)
     assert set(found.agg(" ".join, axis=1)) == set(expected.split(", "))
@@ -102,7 +101,7 @@ def test_a_file_is_known_by_its_headings_and_read_to_the_kilogram(
     assert (rows["available_at"] > pd.Timestamp("2026-09-01", tz="UTC")).all()
     assert (rows["available_at"] <= NOW).all()
     assert file.asked.endswith(f", in {name}")
-    assert objections(file, known=typed_frame([], "observations"), info=info, now=NOW) == ()
+    assert objections(file, known=typed_frame([], "observations"), now=NOW) == ()
 
 
 @pytest.mark.parametrize(

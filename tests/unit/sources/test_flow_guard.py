@@ -2,7 +2,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sources.base import SourceInfo
 from sources.checks import objections
 from sources.providers.rows import observations
 from store.facts.batch import FileRows
@@ -11,7 +10,6 @@ from tests.data.builders import bundled_world
 from tests.data.store_builders import make_observations
 
 NOW = pd.Timestamp("2026-11-25T08:00:00Z")
-INFO = SourceInfo("customs", completeness=0.6)
 
 EXPORTS = {"DEU": 1000.0, "USA": 600.0, "KOR": 500.0, "VNM": 400.0, "JPN": 350.0}
 
@@ -24,14 +22,13 @@ def rows(tonnes: dict[str, float], month: str, source: str) -> pd.DataFrame:
             "available_at": pd.Timestamp("2026-11-20", tz="UTC"),
         }
     )  # fmt: skip
-    return observations([frame], origin="CHN", source=source, source_url="x")
+    return observations([frame], source=source, source_url="x")
 
 
 def found(tonnes: dict[str, float], known: pd.DataFrame) -> tuple[str, ...]:
-    file = FileRows(
-        "customs", "a.csv", "0", {"observations": rows(tonnes, "2026-08-01", "customs")}
-    )
-    return objections(file, known=known, info=INFO, now=NOW)
+    tables = {"observations": rows(tonnes, "2026-08-01", "customs")}
+    file = FileRows("customs", "a.csv", "0", tables, completeness=0.6)
+    return objections(file, known=known, now=NOW)
 
 
 @pytest.mark.slow
@@ -81,8 +78,8 @@ def priced(*flows: tuple[str, str, float, float]) -> pd.DataFrame:
 
 def unusual(new: pd.DataFrame, known: pd.DataFrame) -> list[str]:
     """Return what is objected to prices."""
-    file = FileRows("customs", "japan.csv", "0", {"observations": new})
-    reasons = objections(file, known=known, info=INFO, now=NOW)
+    file = FileRows("customs", "japan.csv", "0", {"observations": new}, completeness=0.6)
+    reasons = objections(file, known=known, now=NOW)
     return [reason for reason in reasons if reason.startswith("Unit values are not")]
 
 

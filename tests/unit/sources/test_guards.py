@@ -1,5 +1,3 @@
-import dataclasses
-
 import pandas as pd
 import pytest
 
@@ -9,16 +7,15 @@ from store.facts.batch import FileRows
 from store.schema.frames import typed_frame
 from store.settings import PROJECT_ROOT
 from tests.data.store_builders import make_observations
-from tests.data.table_builders import INFO, NOW, as_file, make_trade
+from tests.data.table_builders import NOW, as_file, make_trade
 
 NOTHING = typed_frame([], "observations")
-NO_PROMISE = dataclasses.replace(INFO, completeness=None)
 
 
 def objected(
-    frame: pd.DataFrame, known: pd.DataFrame = NOTHING, **info: float | None
+    frame: pd.DataFrame, known: pd.DataFrame = NOTHING, completeness: float | None = 0.8
 ) -> tuple[str, ...]:
-    return objections(as_file(frame), known=known, info=dataclasses.replace(INFO, **info), now=NOW)
+    return objections(as_file(frame, completeness=completeness), known=known, now=NOW)
 
 
 def where(frame: pd.DataFrame, **wanted: str) -> pd.Series:
@@ -34,14 +31,13 @@ def times(frame: pd.DataFrame, factor: float, **wanted: str) -> pd.DataFrame:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("source", bundled_sources(PROJECT_ROOT / "data"), ids=lambda s: s.info.id)
+@pytest.mark.parametrize("source", bundled_sources(PROJECT_ROOT / "data"), ids=lambda s: s.id)
 def test_the_bundled_tables_raise_no_objection(source: object) -> None:
     file = source.load()  # type: ignore[attr-defined]
-    info = source.info  # type: ignore[attr-defined]
     known = file.tables.get("observations", NOTHING)
 
-    assert objections(file, known=known, info=info, now=NOW) == ()
-    assert objections(file, known=NOTHING, info=info, now=NOW) == ()
+    assert objections(file, known=known, now=NOW) == ()
+    assert objections(file, known=NOTHING, now=NOW) == ()
 
 
 def test_a_page_delivered_twice_is_objected_to() -> None:
@@ -85,7 +81,7 @@ def test_a_rate_known_before_it_was_announced_is_objected_to() -> None:
     }  # fmt: skip
     file = FileRows("hts", "f", "c" * 64, {"tariff_steps": typed_frame([step], "tariff_steps")})
 
-    (only,) = objections(file, known=NOTHING, info=NO_PROMISE, now=NOW)
+    (only,) = objections(file, known=NOTHING, now=NOW)
 
     assert "known before they were announced: USA IEEPA announced_on 2025-02-01" in only
 

@@ -6,7 +6,8 @@ from functools import cache
 import pandas as pd
 import pytest
 
-from sources.base import LiveSource, MonthRange
+from sources.base import MonthRange
+from sources.http import HttpSource
 from sources.providers.registry import LIVE, live_source
 from store.errors import SourceError
 from store.facts.batch import FileRows
@@ -30,7 +31,7 @@ REFUSED = {
 PROVIDER = {"comtrade_mirror": "comtrade"}
 
 
-def source(name: str, settings: Settings) -> LiveSource:
+def source(name: str, settings: Settings) -> HttpSource:
     return live_source(name, settings, PATIENT)
 
 
