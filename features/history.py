@@ -220,7 +220,7 @@ def _by_place(analogs: Sequence[Analog]) -> Values:
 
 
 def release_moments(start: str, before: pd.Timestamp) -> list[pd.Timestamp]:
-    """Return the 25th of each month from ``start`` on and before a moment (UTC)."""
-    first = pd.Timestamp(start, tz="UTC").replace(day=_RELEASE_DAY)
-    months = pd.date_range(first, before, freq=pd.DateOffset(months=1))
-    return [moment for moment in months if moment < before]
+    """Return the 25th of each month from ``start`` on and before the day of a moment (UTC)."""
+    first, day = pd.Timestamp(start, tz="UTC").replace(day=_RELEASE_DAY), before.normalize()
+    months = pd.date_range(first, day, freq=pd.DateOffset(months=1))
+    return [moment for moment in months if moment < day]

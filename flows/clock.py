@@ -11,8 +11,3 @@ def utc_now() -> pd.Timestamp:
 def utc_today() -> pd.Timestamp:
     """Return the first moment of the current day in UTC."""
     return utc_now().normalize()
-
-
-def last_of_day(moment: pd.Timestamp) -> pd.Timestamp:
-    """Return the last moment of a day, up to which all its publications count."""
-    return moment.normalize() + pd.Timedelta(days=1) - pd.Timedelta(seconds=1)

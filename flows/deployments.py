@@ -36,6 +36,7 @@ from flows.training.train import train
 from models.learning.spec import ModelSpec
 from sources.http import KEY_PAGES
 from sources.providers.registry import without_key
+from store.asof import MOMENT
 from store.errors import DataError
 from store.settings import Settings
 
@@ -98,9 +99,7 @@ def _parameter_schema() -> dict[str, Any]:
     return {"properties": known, "additionalProperties": False}
 
 
-_DAY: Final = r"^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2})?Z?)?$"
-
-Day = Annotated[str, Field(pattern=_DAY), AfterValidator(_checked)]
+Day = Annotated[str, Field(pattern=MOMENT), AfterValidator(_checked)]
 Parameters = Annotated[dict[str, float], Field(json_schema_extra=_parameter_schema())]
 RecipePath = Annotated[str, Field(pattern=r"^default$|\.(toml|json)$")]
 

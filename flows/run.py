@@ -9,7 +9,7 @@ import pandas as pd
 
 from flows.alerts import alert_if_possible
 from flows.analysis.explain import explain_if_possible
-from flows.clock import last_of_day, utc_now
+from flows.clock import utc_now
 from flows.context.console import echo
 from flows.context.jobs import recorded_job
 from flows.context.prefect_runs import in_prefect, leave_table
@@ -86,9 +86,7 @@ def unchanged(pipeline: Pipeline) -> RunOutcome | None:
 
 def _published_already(pipeline: Pipeline) -> RunOutcome | None:
     snapshot, config = pipeline.snapshot, pipeline.config
-    # A person who runs after the schedule did may name the day, and so is as of its start.
-    day = last_of_day(snapshot.as_of)
-    latest = latest_forecast(snapshot.engine, as_of=day, commodity=config.published_as)
+    latest = latest_forecast(snapshot.engine, as_of=snapshot.as_of, commodity=config.published_as)
     if latest.empty or set(latest["data_vintage"]) != {snapshot.data_vintage}:
         return None
     as_of, number = latest["as_of"].iloc[0], int(latest["publication"].iloc[0])

@@ -43,7 +43,7 @@ def opened(as_of: Moment) -> Workspace:
     settings = Settings()
     ingest_if_empty(settings)
     if as_of is not None:
-        return open_workspace(settings, moment(str(as_of), option="as_of"))
+        return open_workspace(settings, moment(as_of, option="as_of"))
     now = moment(None)
     known = evidence_digests(store_of(settings), as_of=now).digest
     return open_workspace(settings, _first_asked(known, now.date()))

@@ -2,8 +2,8 @@
 
 Each function calls what the command of the same name calls, without Prefect: nothing is published,
 no run is recorded and no server started. A home without data gets the bundled facts first.
-``as_of`` is a day or a UTC moment, now if left out; only what was known by then is used. Periods
-are timestamps of the first day of a month.
+``as_of`` is a day, which counts whole, or a UTC moment, now if left out; only what was known by
+then is used. Periods are timestamps of the first day of a month.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,8 +15,9 @@ import yaml
 
 from flows.analysis.explain import changes, why
 from flows.analysis.scenarios import scenario_snapshot
-from flows.cli.options import publication_moment
+from flows.cli.options import moment
 from flows.context.recipes import with_given
+from flows.ingest.ingest import ingest_if_empty
 from flows.publishing.published_forecasts import ExplainRequest
 from flows.training.predict import forecast as forecast_in
 from flows.training.predict import forecast_with, trial_forecast
@@ -156,7 +157,7 @@ def explain(
 
     Args:
         destination: Code of a destination or sum.
-        as_of: Day or UTC moment: the newest publication by then is explained. Without one the
+        as_of: Day or UTC moment: the newest publication by then is explained; without one the
             forecast is computed.
         period: Month, ``YYYY-MM``; all if left out.
 
@@ -166,12 +167,13 @@ def explain(
     Raises:
         DataError: The destination or month was not forecast, or there is no earlier publication.
     """
-    named = opened(None).as_of if as_of is None else publication_moment(str(as_of), option="as_of")
-    asked = ExplainRequest(destination, period, named)
+    settings = Settings()
+    ingest_if_empty(settings)
+    asked = ExplainRequest(destination, period, moment(as_of, option="as_of"))
     if since is None:
-        return _of_months(why(Settings(), asked))
-    which = since if isinstance(since, int) else publication_moment(str(since), option="since")
-    return _of_months(changes(Settings(), asked, which)[0])
+        return _of_months(why(settings, asked))
+    which = since if isinstance(since, int) else moment(since, option="since")
+    return _of_months(changes(settings, asked, which)[0])
 
 
 def _of_destinations(table: pd.DataFrame, names: str | Sequence[str] | None) -> pd.DataFrame:

@@ -25,7 +25,7 @@ def train(as_of: str | pd.Timestamp | None = None, **parameters: float) -> int:
     Raises:
         DataError: A parameter is none, or out of its range.
     """
-    settings, known_by = Settings(), moment(None if as_of is None else str(as_of), option="as_of")
+    settings, known_by = Settings(), moment(as_of, option="as_of")
     ingest_if_empty(settings)
     with single_writer(settings):
         return train_in(settings, known_by, spec=with_given(settings, known_by, parameters))

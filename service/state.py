@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated
 
+import pandas as pd
 from fastapi import Depends, Query, Request
 from starlette.concurrency import run_in_threadpool
 
@@ -14,9 +15,11 @@ from service.http.limits import ServiceMetrics
 from service.live.health import HealthCache, HealthReport
 from service.live.live import LivePublication, PlanningState
 from service.live.publication import Publication, Recent
+from service.queries.history import known_moment
 from service.queries.needs import Days
 from service.scenarios import ScenarioPool
 from service.wording import known_commodity
+from store.asof import MOMENT
 from store.planning.audit import Actor
 from store.vocabulary import COMMODITY
 
@@ -99,6 +102,24 @@ async def chosen_of(shared: Shared, commodity: Commodity = COMMODITY) -> Publica
 
 Chosen = Annotated[Publication, Depends(chosen_of)]
 """As ``Current``, for the commodity in the query."""
+
+AsOf = Annotated[
+    str | None,
+    Query(
+        description="Day, which counts whole, or UTC moment: the newest forecast published by "
+        "then; the newest of all by default.",
+        examples=["2026-11-24"],
+        json_schema_extra={"pattern": MOMENT},
+    ),
+]
+
+
+async def moment_of(shared: Shared, current: Chosen, as_of: AsOf = None) -> pd.Timestamp:
+    """Return the moment of the forecast that is asked for."""
+    return known_moment(current, as_of, now=shared.live.clock())
+
+
+Moment = Annotated[pd.Timestamp, Depends(moment_of)]
 
 
 async def goods_of(request: Request, shared: Shared) -> Publication:

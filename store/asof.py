@@ -1,16 +1,50 @@
 """Point-in-time views: what was knowable at a forecast origin."""
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
 import pandas as pd
 
-from store.errors import LeakError
+from store.errors import DataError, LeakError
 from store.schema.tables import cell_of, observations, policy_events, tariff_steps
 
 OBSERVATION_KEY: Final = cell_of(observations)
 EVENT_KEY: Final = cell_of(policy_events)
 TARIFF_KEY: Final = cell_of(tariff_steps)
+
+
+MOMENT: Final = (
+    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}"
+    r"([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?(Z|[+-][0-9]{2}:[0-9]{2})?)?$"
+)
+"""A day or a moment, not a word that pandas would read, such as ``now`` or ``2026Q1``."""
+
+
+def until(text: str, *, now: pd.Timestamp, name: str = "as_of") -> pd.Timestamp:
+    """Return up to which moment things count as known; the one reading of an as-of.
+
+    A bare day counts whole, and today until now.
+
+    Args:
+        text: A day, or a moment that is UTC unless it says otherwise.
+        name: How messages call it.
+    """
+    stamp = pd.to_datetime(text, errors="coerce") if re.fullmatch(MOMENT, text) else pd.NaT
+    if pd.isna(stamp) or stamp.year <= 1:  # pandas reads years that no store can hold
+        raise DataError(
+            f"{name} {text!r} is no date. Expected YYYY-MM-DD or a UTC moment such as "
+            "2025-04-10T09:00Z. Correct it."
+        )
+    stamp = stamp.tz_localize("UTC") if stamp.tzinfo is None else stamp.tz_convert("UTC")
+    stamp = stamp.floor("s")
+    if stamp > now:
+        raise DataError(
+            f"{name} {text} lies in the future. Expected {now:%Y-%m-%dT%H:%M}Z or earlier, "
+            "because nobody knows yet what will be published by then."
+        )
+    is_day = len(text) == len("2025-04-10")
+    return min(stamp + pd.Timedelta(hours=24, seconds=-1), now) if is_day else stamp
 
 
 def require_time_zone(as_of: pd.Timestamp) -> None:

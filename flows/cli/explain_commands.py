@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import pandas as pd
 from cyclopts import Parameter
 
-from flows.cli.options import AsOf, Commodity, Form, Out, moment, publication_moment
+from flows.cli.options import AsOf, Commodity, Form, Out, moment
 from flows.clock import utc_now
 from flows.context.console import echo, track
 from flows.context.output import write_result
@@ -58,7 +58,7 @@ def explain(
 
     if as_of is not None and publication is not None:
         raise DataError("--as-of and --publication both name the publication. Give one of them.")
-    which = publication_moment(as_of) if publication is None else publication
+    which = moment(as_of) if publication is None else publication
     asked = ExplainRequest(destination, period, which)
     frame, figures = _explained(Settings(), asked, since, commodity or COMMODITY)
     for row in frame.to_dict("records"):
@@ -196,7 +196,7 @@ def _change(row: Mapping[Hashable, Any]) -> list[str]:
 def _earlier(since: str) -> "Which":
     if since.isdecimal() and len(since) < len("YYYYMMDD"):
         return int(since)
-    return publication_moment(since, option="--since")
+    return moment(since, option="--since")
 
 
 def _days(row: Mapping[Hashable, Any]) -> tuple[str, str]:

@@ -8,17 +8,19 @@ import pandas as pd
 from cyclopts import Parameter
 from rich.prompt import Prompt
 
-from flows.clock import last_of_day, utc_now
+from flows.clock import utc_now
 from flows.context.console import CONSOLE
 from flows.context.output import Format
 from sources.providers.customs import Flow
+from store.asof import until
 from store.errors import DataError
 
 AsOf = Annotated[
     str | None,
     Parameter(
         name="--as-of",
-        help="Day or UTC moment: only what was known by then is used. Now if left out.",
+        help="Day, which counts whole, or UTC moment: only what was known by then is used. Now if "
+        "left out.",
     ),
 ]
 Out = Annotated[
@@ -53,36 +55,10 @@ RecipeFile = Annotated[
 ]
 
 
-def moment(text: str | None, *, option: str = "--as-of") -> pd.Timestamp:
-    """Return a UTC moment; a bare day is its first moment, at which facts of that day are known.
-
-    Args:
-        text: What was typed; now if None, so that figures of today count.
-    """
+def moment(text: object, *, option: str = "--as-of") -> pd.Timestamp:
+    """Return up to which moment (UTC) things count as known: now if None, else ``store.asof``'s."""
     now = utc_now()
-    if text is None:
-        return now
-    # pandas would take a quarter, 2026Q1, for its first day.
-    stamp = pd.NaT if "Q" in text.upper() else pd.to_datetime(text, errors="coerce")
-    if pd.isna(stamp) or stamp.year <= 1:  # pandas reads years that no store can hold
-        raise DataError(
-            f"{option} {text!r} is no date. Expected YYYY-MM-DD, e.g. 2025-04-10. Correct it."
-        )
-    stamp = stamp.tz_localize("UTC") if stamp.tzinfo is None else stamp.tz_convert("UTC")
-    stamp = stamp.floor("s")
-    if stamp > now:
-        raise DataError(
-            f"{option} {text} lies in the future. Expected {now:%Y-%m-%dT%H:%M}Z or earlier, "
-            "because nobody knows yet what will be published by then."
-        )
-    return stamp
-
-
-def publication_moment(text: str | None, *, option: str = "--as-of") -> pd.Timestamp:
-    """Return up to when the newest publication is meant; of a bare day the whole day."""
-    stamp = moment(text, option=option)
-    is_day = text is not None and len(text) <= len("2025-04-10")
-    return last_of_day(stamp) if is_day else stamp
+    return now if text is None else until(str(text), now=now, name=option)
 
 
 DryRun = Annotated[bool, Parameter(negative="", help="Show what would change, and write nothing.")]

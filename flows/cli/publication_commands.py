@@ -5,7 +5,7 @@ from typing import Annotated, Final
 
 from cyclopts import App, Parameter
 
-from flows.cli.options import AsOf, Commodity, Form, Out, Reason, publication_moment
+from flows.cli.options import AsOf, Commodity, Form, Out, Reason, moment
 from flows.clock import utc_now
 from flows.context.console import echo
 from flows.context.output import write_result
@@ -108,7 +108,7 @@ def replay(
     from flows.publishing.published_forecasts import publication, replayed
 
     settings = Settings()
-    which = publication_moment(as_of) if number is None else number
+    which = moment(as_of) if number is None else number
     found = replayed(settings, publication(settings, which, commodity=commodity or COMMODITY))
     if out is not None:
         write_result(found.again[list(FORECAST_COLUMNS)], out=out, form=format)

@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 
 from features.months import month_label
 from features.origin import Origin
-from flows.clock import last_of_day, utc_now
+from flows.clock import utc_now
 from flows.context.console import echo
 from flows.context.provenance import environment, git_commit
 from flows.context.stores import store_of
@@ -135,9 +135,9 @@ class HeldPublication:
 def held_like(
     engine: Engine, as_of: pd.Timestamp, data_vintage: str, *, published_as: str = COMMODITY
 ) -> HeldPublication | None:
-    """Return the newest publication up to a day if it was held or rejected on these facts."""
+    """Return the newest publication up to a moment if it was held or rejected on these facts."""
     known = read_publications(engine, commodity=published_as)
-    known = known.loc[known["as_of"] <= last_of_day(as_of)]
+    known = known.loc[known["as_of"] <= as_of]
     if known.empty:
         return None
     last = known.iloc[-1]

@@ -20,8 +20,8 @@ from service.live.documents import (
 from service.live.live import PlanningState
 from service.live.publication import Publication
 from service.queries.explain import explanation
-from service.queries.history import MOMENT, known_destination, known_moment
-from service.state import Chosen, Planning
+from service.queries.history import known_destination
+from service.state import Chosen, Moment, Planning
 from service.wording import in_reading_order
 from store.vocabulary import CONTRIBUTIONS, QUANTILE_COLUMNS
 
@@ -29,14 +29,6 @@ router = APIRouter(tags=["forecasts"])
 
 Quantile = Literal["p05", "p10", "p25", "p50", "p75", "p90", "p95"]
 
-AsOf = Annotated[
-    str | None,
-    Query(
-        description="Day or UTC moment of a published forecast; the newest by default.",
-        examples=["2026-11-24"],
-        json_schema_extra={"pattern": MOMENT},
-    ),
-]
 Horizons = Annotated[
     list[int] | None,
     Query(alias="horizon", description="Months after the cutoff; repeat for several."),
@@ -63,17 +55,16 @@ async def forecast(
     current: Chosen,
     planning: Planning,
     destination: Code,
-    as_of: AsOf = None,
+    moment: Moment,
     horizon: Horizons = None,
     quantile: Quantiles = None,
     form: FormQuery = None,
 ) -> Response:
     """Return the published forecast of one destination."""
-    plain = as_of is None and horizon is None and quantile is None
+    plain = moment == current.as_of and horizon is None and quantile is None
     plain = plain and not planning.is_overridden(current.commodity, destination, current.as_of)
     if plain and destination in current.answers and not wants_csv(request, form):
         return reply(request, current.answers[destination])
-    moment = known_moment(current, as_of)
     document = _document(current, planning, moment, destination)
     chosen = narrowed(document, horizons=horizon, quantiles=quantile)
     if wants_csv(request, form):
@@ -87,7 +78,7 @@ def forecasts(
     current: Chosen,
     planning: Planning,
     shown: Shown,
-    as_of: AsOf = None,
+    moment: Moment,
     horizon: Horizons = None,
     quantile: Quantiles = None,
 ) -> Response:
@@ -95,7 +86,6 @@ def forecasts(
 
     Pages count destinations, in CSV rows.
     """
-    moment = known_moment(current, as_of)
     names = in_reading_order(current.forecasts_at(moment)["destination"])
     documents = [
         narrowed(_document(current, planning, moment, name), horizons=horizon, quantiles=quantile)
@@ -147,12 +137,11 @@ def explain(
     *,
     current: Chosen,
     destination: Code,
-    as_of: AsOf = None,
+    moment: Moment,
     period: Month = None,
     form: FormQuery = None,
 ) -> Response:
     """Return the parts of the published medians of one destination, in tonnes and words."""
-    moment = known_moment(current, as_of)
     document = explanation(current, destination, moment, period)
     if wants_csv(request, form):
         return reply(request, csv_answer(flat_parts(document), EXPLAINED_COLUMNS))

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from pydantic import AfterValidator
 from starlette.responses import Response
 
-from service.api.forecasts import CSV_TOO, AsOf, Code
+from service.api.forecasts import CSV_TOO, Code
 from service.api.models import Page
 from service.http.replies import Shown
 from service.http.responses import records
@@ -30,7 +30,7 @@ from service.queries.models import (
     columns_of,
 )
 from service.queries.sums import sums_of
-from service.state import Chosen, Current, Shared
+from service.state import Chosen, Current, Moment, Shared
 from store.publications.basis import BASIS_COLUMNS
 
 router = APIRouter(responses=CSV_TOO)
@@ -56,9 +56,9 @@ def published_commodities(current: Current, shared: Shared, shown: Shown) -> Res
 
 
 @router.get("/destinations", response_model=Page[DestinationResponse], tags=["forecasts"])
-def destinations(*, current: Chosen, shown: Shown, as_of: AsOf = None) -> Response:
+def destinations(*, current: Chosen, shown: Shown, moment: Moment) -> Response:
     """Return what is forecast, and how far each destination is published."""
-    rows = basis.destinations(current, as_of=as_of)
+    rows = basis.destinations(current, moment=moment)
     return shown.reply(rows, ("destination", "name", *BASIS_COLUMNS))
 
 
@@ -67,9 +67,9 @@ def destinations(*, current: Chosen, shown: Shown, as_of: AsOf = None) -> Respon
     response_model=Page[HistoryMonth],
     tags=["history"],
 )
-def months(*, current: Chosen, destination: Code, shown: Shown, as_of: AsOf = None) -> Response:
+def months(*, current: Chosen, destination: Code, shown: Shown, moment: Moment) -> Response:
     """Return past months as known at a published forecast, oldest first, with their basis."""
-    rows = history.months_of(current, destination, as_of=as_of)
+    rows = history.months_of(current, destination, moment=moment)
     return shown.reply(rows, columns_of(HistoryMonth))
 
 

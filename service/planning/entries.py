@@ -78,7 +78,9 @@ class NewOverride(PlanningRequest):
     destination: Code = Field(examples=["USA"])
     period: Month = Field(examples=["2026-12"])
     as_of: str | None = Field(
-        None, max_length=40, description="Publication; the newest by default."
+        None,
+        max_length=40,
+        description="Day or moment: the newest publication by then; the newest of all by default.",
     )
     tonnes: float = Field(ge=0, strict=True, examples=[450.0])
     reason: str = Field(
@@ -330,7 +332,7 @@ def record_override(
     Without a moment it is for the newest publication.
     """
     publication = live.of(commodity)
-    moment = known_moment(publication, as_of)
+    moment = known_moment(publication, as_of, now=live.clock())
     panel = publication.snapshot.panel
     own = panel["destination"].eq(destination) & panel["period"].eq(period)
     if (panel.loc[own, "kind"] == TRUTH).any():

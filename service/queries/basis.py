@@ -9,7 +9,6 @@ from service.http.responses import Record
 from service.language.formats import dated, listed, percentage
 from service.language.phrases import gettext
 from service.live.publication import Publication
-from service.queries.history import known_moment
 from service.wording import in_reading_order, name_of
 from store.publications.basis import Basis
 from store.vocabulary import WORLD
@@ -82,16 +81,9 @@ def published_later(panel: pd.DataFrame, cutoff: str) -> str:
     return gettext("Published of single destinations meanwhile: %(months)s.", months=named)
 
 
-def destinations(publication: Publication, *, as_of: str | None) -> list[Record]:
-    """Return the destinations of a published forecast whose past months are stored.
-
-    Args:
-        as_of: Day or moment of the forecast; the newest if None.
-
-    Raises:
-        UnknownError: There is no such forecast.
-    """
-    bases = publication.snapshots[known_moment(publication, as_of)].bases
+def destinations(publication: Publication, *, moment: pd.Timestamp) -> list[Record]:
+    """Return the destinations of the forecast of a moment whose past months are stored."""
+    bases = publication.snapshots[moment].bases
     return [
         {"destination": name, "name": name_of(name), **bases[name].record}
         for name in in_reading_order(bases)

@@ -1,8 +1,5 @@
 """Past months as known at a forecast, and published figures with their revisions."""
 
-import re
-from typing import Final
-
 import pandas as pd
 
 from service.errors import UnknownError
@@ -11,21 +8,19 @@ from service.language.phrases import gettext
 from service.live.publication import Publication
 from service.queries.models import FigureResponse, HistoryMonth, columns_of
 from service.wording import name_of, query_of
-from store.errors import DataError, first_few
+from store.asof import until
 
 
-def months_of(
-    publication: Publication, destination: str, *, as_of: str | None = None
-) -> list[Record]:
+def months_of(publication: Publication, destination: str, *, moment: pd.Timestamp) -> list[Record]:
     """Return the months of a destination, oldest first, as known at a published forecast.
 
     Args:
-        as_of: Day or moment of a published forecast; the newest if None.
+        moment: Of a published forecast.
 
     Returns:
         ``HistoryMonth``; tonnes and standard error in t, kind observed, derived or estimated.
     """
-    panel = publication.snapshots[known_moment(publication, as_of)].panel
+    panel = publication.snapshots[moment].panel
     own = panel.loc[panel["destination"] == known_destination(publication, destination)]
     named = own.assign(period=own["period"].dt.strftime("%Y-%m"))
     return records(named[columns_of(HistoryMonth)].sort_values("period"))
@@ -67,37 +62,17 @@ def known_destination(publication: Publication, destination: str) -> str:
     return destination
 
 
-MOMENT: Final = (
-    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}"
-    r"(T[0-9]{2}:[0-9]{2}(:[0-9]{2})?(Z|[+-][0-9]{2}:[0-9]{2})?)?$"
-)
-"""A day or a moment, not a word that pandas would read, such as ``now``."""
-
-
-def known_moment(publication: Publication, as_of: str | None) -> pd.Timestamp:
-    """Return the moment of a published forecast: of a bare day the newest, of all if None."""
+def known_moment(publication: Publication, as_of: str | None, *, now: pd.Timestamp) -> pd.Timestamp:
+    """Return the moment of the newest forecast published by an as-of; of all if None."""
     if as_of is None:
         return publication.as_of
-    asked = pd.to_datetime(as_of, errors="coerce") if re.fullmatch(MOMENT, as_of) else pd.NaT
-    if pd.isna(asked):
-        raise DataError(
-            f"as_of={as_of!r} is not a date. Expected YYYY-MM-DD or a UTC moment, e.g. 2025-04-10. "
-            "See /api/v1/publications."
-        )
-    asked = asked.tz_localize("UTC") if asked.tzinfo is None else asked.tz_convert("UTC")
-    meant = [
-        moment
-        for moment in publication.snapshots
-        if (moment if "T" in as_of else moment.normalize()) == asked
-    ]
-    if not meant:
-        form = "%Y-%m-%dT%H:%M:%SZ" if "T" in as_of else "%Y-%m-%d"
-        days = list(dict.fromkeys(f"{moment:{form}}" for moment in publication.moments))
-        raise UnknownError(
-            f"No forecast as of {as_of}. Expected one of those published: "
-            f"{first_few(days)}. See /api/v1/publications{_query(publication)}."
-        )
-    return max(meant)
+    limit, moments = until(as_of, now=now), publication.moments
+    if found := [moment for moment in moments if moment <= limit]:
+        return found[0]
+    raise UnknownError(
+        f"Nothing was published by {as_of}. Expected {moments[-1]:%Y-%m-%d} or later, the first "
+        f"publication. See /api/v1/publications{_query(publication)}."
+    )
 
 
 def _query(publication: Publication) -> str:

@@ -66,7 +66,7 @@ def destination_page(
     rows = view.month_rows(fan)
     briefing = briefing_of(publication, fan, now)
     overrides = planning.newest_overrides(publication.commodity, destination, publication.as_of)
-    history = months_of(publication, destination)[-HISTORY_SHOWN:]
+    history = months_of(publication, destination, moment=publication.as_of)[-HISTORY_SHOWN:]
     start = home_of(publication.commodity)
     return page(
         "destination.html.j2",
@@ -232,7 +232,7 @@ def workbook(publication: Publication, destination: str, planning: PlanningState
     with xlsxwriter.Workbook(buffer, _OPTIONS) as book:
         book.set_properties({"created": publication.as_of.to_pydatetime().replace(tzinfo=None)})
         _fill(book, "Forecast", flat_rows(document), FILE_COLUMNS)
-        past = months_of(publication, destination)
+        past = months_of(publication, destination, moment=publication.as_of)
         _fill(book, "History", past, columns_of(HistoryMonth))
         parts = explanation(publication, destination, publication.as_of, None)
         _fill(book, "Drivers", flat_parts(parts), EXPLAINED_COLUMNS)

@@ -186,7 +186,7 @@ def test_a_token_revoked_a_moment_ago_writes_nothing(engine: Engine) -> None:
         ("alert-rules", {**RULE, "measure": "noise"}, 422, "measure='noise'"),
         ("alert-rules", {**RULE, "measure": "shortfall", "need_id": 9}, 404, "No need 9"),
         ("overrides", {**OVERRIDE, "period": "2031-01"}, 404, "No forecast of USA in 2031-01"),
-        ("overrides", {**OVERRIDE, "as_of": "soon"}, 400, "as_of='soon' is not a date"),
+        ("overrides", {**OVERRIDE, "as_of": "soon"}, 400, "as_of 'soon' is no date"),
         ("overrides", {**OVERRIDE, "as_of": "2025-08-25", "period": "2025-10"}, 400,
          "whose figure is already published"),
     ],
