@@ -13,12 +13,11 @@ from typing import TypeVar
 import page
 import pandas as pd
 from cases import BAND_AIM, CASES, VARIABLE, Case, panels_folder
-from scoring import FORECAST, heaviest, measured, months_of, scores_of, shared
+from scoring import FORECAST, heaviest, measured, scores_of, shared
 
 from models.engine.forecast import MIDDLE
 from models.evaluation.backtest import backtest_panel
 from models.evaluation.compare import differences
-from models.evaluation.market_regimes import CALM, SHOCK, regime_of
 from models.executor import LocalExecutor
 from models.forecasting.forecaster import MODEL
 from models.forecasting.panel_forecaster import PanelForecaster, PanelSnapshot
@@ -47,8 +46,7 @@ By cutoff, beside {peer}, the best peer over all of them. Shocks are marked by h
 the months after the cutoff became known for.
 """
 REGIME_TEXT = """
-Calm and shock apart, beside the same peer: by the cutoffs marked above, and by the months forecast
-as `models.evaluation.market_regimes` tells them from the panel alone.
+Calm and shock apart, beside the same peer, by the cutoffs marked above.
 """
 HEAVY_TEXT = """
 One series, {name} at {cutoff}, makes {low:.0%} to {high:.0%} of the MASE of every model above.
@@ -167,15 +165,8 @@ def regime_text(found: Found) -> pd.DataFrame:
 
 
 def regimes_of(found: Found) -> dict[str, pd.DataFrame]:
-    cells = found.cells
-    marked = cells["cutoff"].isin(list(found.case.shocks))
-    month = months_of(cells["period"]).map(regime_of(found.task.table))
-    return {
-        "calm cutoffs": cells.loc[~marked],
-        "shock cutoffs": cells.loc[marked],
-        "calm months": cells.loc[month == CALM],
-        "shock months": cells.loc[month == SHOCK],
-    }
+    marked = found.cells["cutoff"].isin(list(found.case.shocks))
+    return {"calm cutoffs": found.cells.loc[~marked], "shock cutoffs": found.cells.loc[marked]}
 
 
 def heavy_text(found: Found) -> str:

@@ -19,12 +19,14 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from features.months import month_number, month_start, month_starts
 from features.panel.evidence import evidence_panel
 from features.panel.evidence_panel import PANEL_DESTINATIONS
-from models.evaluation.plots import AIM, GREY, NEAR_AIM, OTHER_COLOURS, OWN_COLOUR
 from store.vocabulary import COMMODITY, DESTINATIONS, EU27, ORIGIN, WORLD
 
 FIRST, TARGET, LAST = (month_number(m) for m in ("2016-01", "2019-06", "2019-07"))
 HEADLINE_DAYS, DETAIL_DAYS = 20, 95
 """Days after a month's end at which China's world total and its table by destination come out."""
+
+OWN_COLOUR, OTHER_COLOURS, GREY = "#00507d", ("#e69f00", "#009e73", "#cc79a7", "#56b4e9"), "#7f868e"
+AIM, NEAR_AIM = 0.8, (0.76, 0.84)
 
 SHARES = dict(
     zip(DESTINATIONS, (0.13, 0.17, 0.06, 0.08, 0.07, 0.05, 0.05, 0.03, 0.11, 0.25), strict=True)

@@ -1,6 +1,6 @@
 """The service's results of scenarios on a publication: what the process beside it runs.
 
-It imports neither Prefect nor matplotlib, which take as long to load as all the rest.
+It does not import Prefect, which takes as long to load as all the rest.
 """
 
 import json

@@ -132,7 +132,7 @@ def compare(
     run_b: Which,
     /,
     *,
-    out: Annotated[Path | None, Parameter(help="Folder for tables and plots.")] = None,
+    out: Annotated[Path | None, Parameter(help="CSV file for the scores of all scopes.")] = None,
 ) -> None:
     """Compare two runs or model versions: parameters that differ, and scores with significance.
 
@@ -153,7 +153,7 @@ def compare(
         _readable(found.scores.loc[found.scores["scope"].isin(shown)]), out=None, form="table"
     )
     if out is not None:
-        echo(f"compare   wrote {', '.join(found.write(out))} into {out}")
+        write_result(found.scores, out=out, form="csv")
 
 
 def _readable(scores: pd.DataFrame) -> pd.DataFrame:

@@ -1,30 +1,17 @@
 """Backtests for the command line: of the evidence panel, or of a panel file."""
 
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-import mlflow
 import pandas as pd
 
 from flows.context.console import echo, track
 from flows.context.output import write_result
 from flows.context.provenance import git_commit
-from flows.context.workspace import open_workspace
 from flows.panels.panel_files import PanelFiles, forecaster_of, panel_snapshot, say_left_out
-from flows.training.backtest import (
-    CELLS,
-    Scoreboard,
-    backtest,
-    evidence_scoreboard,
-    log_scoreboard,
-    own_metrics,
-    scoreboard_of,
-    verdict,
-    write_scoreboard,
-)
+from flows.training.backtest import CELLS, backtest, comparison_tables, log_backtest, verdict
 from flows.training.predict import predict, trial_forecast
 from models.evaluation.backtest import Backtest, backtest_panel
 from models.executor import LocalExecutor
@@ -37,7 +24,7 @@ from sources.files.panel import months_in, read_month, read_rows
 from store.errors import DataError
 from store.months import month_label, month_starts
 from store.settings import Settings
-from store.vocabulary import ALL, FORECAST_COLUMNS
+from store.vocabulary import FORECAST_COLUMNS
 
 REPLAYED: Final = "backtest"
 """Status of forecasts from past cutoffs."""
@@ -49,9 +36,7 @@ def replay_evidence(
     """Backtest the evidence panel and write its files if a folder is given."""
     result = backtest(settings, as_of, spec)
     if out is not None:
-        scored = len(result.scores) > 0
-        workspace = open_workspace(settings, as_of)
-        write_files(result, evidence_scoreboard(workspace, result) if scored else None, out)
+        write_files(result, out)
 
 
 def replay_panel(
@@ -74,16 +59,12 @@ def replay_panel(
     truth = published_months(files, snapshot.months)
     result = backtest_panel(forecaster, snapshot, past, truth=truth, executor=LocalExecutor(track))
     say_left_out(set(snapshot.series) - set(result.forecasts["destination"]))
-    board = None
     if len(result.scores):
         echo(f"backtest  {verdict(result)}")
-        board = scoreboard_of(result, snapshot.table)
-        with _logged(settings, files, snapshot, past, spec=forecaster.spec):
-            mlflow.log_metrics(own_metrics(result.scores.loc[result.scores["scope"] == ALL]))
-            log_scoreboard(board, pictures=settings.pictures)
+        _record(settings, files, snapshot, cutoffs=past, result=result, spec=forecaster.spec)
     if out is not None:
         status = pretrained.marked(REPLAYED, is_used=bool(forecaster.spec.pretrained))
-        write_files(result, board, out, status=status)
+        write_files(result, out, status=status)
 
 
 def published_months(files: PanelFiles, months: pd.DataFrame) -> pd.DataFrame:
@@ -100,16 +81,16 @@ def published_months(files: PanelFiles, months: pd.DataFrame) -> pd.DataFrame:
     return months.loc[~is_estimated]
 
 
-@contextmanager
-def _logged(
+def _record(
     settings: Settings,
     files: PanelFiles,
     known: PanelSnapshot,
-    cutoffs: Sequence[int],
     *,
+    cutoffs: Sequence[int],
+    result: Backtest,
     spec: EngineSpec,
-) -> Iterator[None]:
-    """Open the MLflow run of a panel's backtest; of the panel its digest and schema go there."""
+) -> None:
+    """Keep a panel's backtest in MLflow; of the panel its digest and schema go there."""
     tags = {
         "flow": "backtest-panel",
         "panel": files.panel.name,
@@ -120,37 +101,28 @@ def _logged(
         **pretrained.tags(is_used=bool(spec.pretrained)),
     }
     with open_run(settings, name=f"backtest {files.panel.name}", tags=tags):
-        mlflow.log_params(spec.choices)
         log_months(known.months, files.panel.name, source=str(files.panel))
-        yield
+        log_backtest(result, spec)
 
 
-def write_files(
-    result: Backtest,
-    board: Scoreboard | None,
-    folder: Path,
-    *,
-    status: str = REPLAYED,
-) -> None:
+def write_files(result: Backtest, folder: Path, *, status: str = REPLAYED) -> None:
     """Write what a backtest found; without a scored month only forecasts and empty scores.
 
     Args:
-        board: Its scoreboard: ``scoreboard.csv``, ``differences.csv`` and plots.
         folder: Where ``forecasts.csv`` (the product's own), ``cells.csv`` (those of known months
-            with the figures they are scored on), ``scores.json`` (all models) and the scoreboard's
-            files go; made when absent.
+            with the figures they are scored on), ``scores.json`` (all models), ``scoreboard.csv``
+            and ``differences.csv`` go; made when absent.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    forecasts = result.own_forecasts(status=status)
-    write_result(forecasts, out=folder / "forecasts.csv", form="csv")
+    tables = {"forecasts.csv": result.own_forecasts(status=status)}
+    if len(result.cells):
+        tables[CELLS] = result.cells.loc[result.cells["model"].eq(MODEL)]
+        tables |= comparison_tables(result)
+    for name, table in tables.items():
+        write_result(table, out=folder / name, form="csv")
     scores = result.scores.to_dict(orient="records")
     (folder / "scores.json").write_text(json.dumps(scores, indent=1) + "\n", encoding="utf-8")
-    cells = result.cells
-    if len(cells):
-        write_result(cells.loc[cells["model"].eq(MODEL)], out=folder / CELLS, form="csv")
-    echo(f"wrote {folder / 'forecasts.csv'}, {CELLS} and scores.json")
-    if board is not None:
-        echo(f"wrote beside them {', '.join(write_scoreboard(board, folder))}")
+    echo(f"wrote {folder / 'forecasts.csv'}, {', '.join([*list(tables)[1:], 'scores.json'])}")
 
 
 def predict_evidence(

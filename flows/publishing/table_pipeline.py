@@ -2,9 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
 
-import mlflow
 import numpy as np
 import pandas as pd
 
@@ -16,14 +14,12 @@ from flows.context.prefect_runs import prefect_step
 from flows.publishing.publish import RunEntry
 from flows.publishing.run_config import RunConfig
 from flows.publishing.table_snapshot import TableSnapshot, open_table
-from flows.training.backtest import CELLS, keep_scores, log_board, own_metrics
+from flows.training.backtest import keep_scores, log_backtest
 from flows.training.predict import BacktestedForecast
 from models.evaluation.backtest import Backtest, backtest_tables
-from models.evaluation.scores import scoreboard
 from models.forecasting.fallback import reason_of
-from models.forecasting.forecaster import MODEL
 from models.reconciliation.tree import add_sums, tree_of
-from models.registry.runs import log_panel, log_table, open_run
+from models.registry.runs import log_panel, open_run
 from models.statistical.pretrained import marked
 from store.asof import OBSERVATION_KEY, known_at
 from store.errors import DataError, StoreError
@@ -31,7 +27,6 @@ from store.facts.evidence import MEASURE
 from store.messages import Message, message
 from store.publications.panels import NO_PANEL, StoredPanel
 from store.settings import Settings
-from store.vocabulary import ALL, EU27, WORLD
 
 
 def table_panel(table: PartnerTable, observations: pd.DataFrame) -> StoredPanel:
@@ -173,26 +168,17 @@ def hindsight(past: Sequence[PartnerTable]) -> tuple[Message, ...]:
     return (note,)
 
 
-SHOWN_SCOPES: Final = (ALL, WORLD, EU27)
-"""Scopes whose scores MLflow keeps as metrics; the others are in its table."""
-
-
 def record(snapshot: TableSnapshot, result: Backtest) -> str | None:
     """Keep what a backtest found; return the id of its run in MLflow, None where MLflow is away."""
-    scores, config = result.scores, snapshot.config
-    if len(scores):
+    config = snapshot.config
+    if len(result.scores):
         keep_scores(snapshot, result, config.published_as)
     tags = {"flow": config.flow, **made_tags(snapshot, config.published_as)}
     name = f"table {config.published_as}"
     try:
         with open_run(snapshot.settings, name=name, tags=tags) as run:
-            mlflow.log_params(snapshot.spec.choices)
             _log_dataset(snapshot)
-            if len(scores):
-                mlflow.log_metrics(own_metrics(scores.loc[scores["scope"].isin(SHOWN_SCOPES)]))
-                log_board(scoreboard(result.cells))
-                log_table(scores, "scores.csv")
-                log_table(result.cells.loc[result.cells["model"] == MODEL], CELLS)
+            log_backtest(result, snapshot.spec)
             return str(run.info.run_id)
     except StoreError as err:
         echo(f"table     {config.published_as}: its record is incomplete: {err}")

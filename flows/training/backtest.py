@@ -1,19 +1,14 @@
-"""Replay the past, and record how good the forecasts were: scores, tables and plots."""
+"""Replay the past, and record how good the forecasts were."""
 
 import io
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import mlflow
-import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
+from features.panel.evidence_panel import PANEL_DESTINATIONS
 from flows.context.console import LOG, echo
 from flows.context.jobs import JobSource, made_tags, recorded_job
-from flows.context.output import write_result
 from flows.context.prefect_runs import leave_table, prefect_step
 from flows.context.recipes import magnets_recipe
 from flows.context.stores import store_of
@@ -21,8 +16,6 @@ from flows.context.workspace import Workspace, open_workspace
 from flows.training.predict import show_known
 from models.evaluation.backtest import Backtest, EvidenceBacktest, backtest_evidence
 from models.evaluation.compare import differences
-from models.evaluation.market_regimes import with_regime
-from models.evaluation.plots import score_plots, scoreboard_plots
 from models.evaluation.scores import (
     LONGEST_LAG,
     SUM_COVERAGE,
@@ -35,7 +28,7 @@ from models.evaluation.scores import (
     together,
 )
 from models.forecasting.forecaster import MODEL, REFERENCE
-from models.learning.spec import ModelSpec
+from models.learning.spec import ModelSpec, Spec
 from models.registry.runs import find_runs, log_panel, log_table, open_run, read_text
 from store.errors import StoreError
 from store.publications.published import CELL_COLUMNS
@@ -57,7 +50,7 @@ CELLS: Final = "cells.csv"
 def backtest(
     settings: Settings, as_of: pd.Timestamp, spec: ModelSpec | None = None
 ) -> EvidenceBacktest:
-    """Forecast from every past origin as it was then, score, and log scores and plots to MLflow.
+    """Forecast from every past origin as it was then, score, and log the scores to MLflow.
 
     Args:
         as_of: The moment whose levels are the truth (UTC).
@@ -92,13 +85,8 @@ def record(workspace: Workspace, result: Backtest) -> None:
         keep_scores(workspace, result)
     tags = {"flow": "backtest", **made_tags(workspace)}
     with open_run(workspace.settings, name="backtest", tags=tags):
-        mlflow.log_params(workspace.spec.choices)
-        mlflow.log_metrics(own_metrics(result.scores) | group_metrics(result))
         log_dataset(workspace)
-        log_table(result.scores, "scores.csv")
-        log_table(result.cells, CELLS)
-        board = evidence_scoreboard(workspace, result)
-        log_scoreboard(board, pictures=workspace.settings.pictures)
+        log_backtest(result, workspace.spec)
 
 
 def read_cells(settings: Settings, run_id: str) -> pd.DataFrame:
@@ -252,87 +240,46 @@ def compared(own: float, naive: float, covered: float, cells: int) -> str:
     )
 
 
-DPI: Final = 130
-
-EVERY: Final = "all"
-"""Regime of a difference over all months."""
-
-
 CURVES: Final = ("wape", "mase", "sql", "coverage80")
 """Scores of the product's model that MLflow keeps by horizon."""
 
-
-@dataclass(frozen=True, slots=True)
-class Scoreboard:
-    """Who was how good, where, and how sure that is."""
-
-    cells: pd.DataFrame
-    """As ``models.evaluation.scores.cell_scores``, with regime."""
-    board: pd.DataFrame
-    """As ``models.evaluation.scores.scoreboard``."""
-    differences: pd.DataFrame
-    """As ``compare.differences``, with the regime compared in: all, calm or shock."""
-
-    @property
-    def tables(self) -> Mapping[str, pd.DataFrame]:
-        return {"scoreboard.csv": self.board, "differences.csv": self.differences}
-
-    def figures(self) -> dict[str, Figure]:
-        """Return the plots by the name of their file, newly drawn."""
-        overall = self.differences.loc[self.differences["regime"] == EVERY]
-        drawn = score_plots(self.cells)
-        drawn |= scoreboard_plots(self.cells, overall)
-        return {f"{name}.png": figure for name, figure in drawn.items()}
+SHOWN_SCOPES: Final = (ALL, *PANEL_DESTINATIONS)
+"""Scopes whose scores MLflow keeps as metrics; all are in its table."""
 
 
-def scoreboard_of(result: Backtest, table: pd.DataFrame) -> Scoreboard:
-    """Return the scoreboard of a backtest that scored at least one cell.
+def log_backtest(result: Backtest, spec: Spec) -> None:
+    """Keep in MLflow's active run what was backtested, and what it found where months are scored.
+
+    Cells are those of the product's model and of the seasonal naive.
+    """
+    mlflow.log_params(spec.choices)
+    if result.scores.empty:
+        return
+    shown = result.scores.loc[result.scores["scope"].isin(SHOWN_SCOPES)]
+    mlflow.log_metrics(own_metrics(shown) | group_metrics(result))
+    tables = comparison_tables(result)
+    for name, table in tables.items():
+        log_table(table, name)
+    log_table(result.scores, "scores.csv")
+    log_table(result.cells.loc[result.cells["model"].isin([MODEL, REFERENCE])], CELLS)
+    _log_curves(tables["scoreboard.csv"])
+
+
+def comparison_tables(result: Backtest) -> dict[str, pd.DataFrame]:
+    """Return by name of file the scores of each model by cut, and the difference to each baseline.
 
     Args:
-        table: Tonnes as known now, series x months, whose shock months are scored apart.
+        result: A backtest that scored at least one month.
     """
-    cells = with_regime(result.cells, table)
-    baselines = sorted(set(cells["model"]) - {MODEL})
-    views = [(EVERY, cells), *((str(name), part) for name, part in cells.groupby("regime"))]
-    compared = [differences(part, MODEL, baselines).assign(regime=name) for name, part in views]
-    board = scoreboard(cells)
-    return Scoreboard(cells, board, pd.concat(compared, ignore_index=True))
+    baselines = sorted(set(result.cells["model"]) - {MODEL})
+    return {
+        "scoreboard.csv": scoreboard(result.cells),
+        "differences.csv": differences(result.cells, MODEL, baselines),
+    }
 
 
-def evidence_scoreboard(workspace: Workspace, result: Backtest) -> Scoreboard:
-    """Return the scoreboard of the evidence panel, its shock months as known now."""
-    now = workspace.history.origin(workspace.as_of)
-    months = now.first + np.arange(now.tonnes.shape[1])
-    table = pd.DataFrame(now.tonnes, index=list(now.series), columns=months)
-    return scoreboard_of(result, table)
-
-
-def write_scoreboard(board: Scoreboard, folder: Path) -> list[str]:
-    """Write tables and plots into a folder and return the names of their files."""
-    for name, table in board.tables.items():
-        write_result(table, out=folder / name, form="csv")
-    figures = board.figures()
-    for name, figure in figures.items():
-        figure.savefig(folder / name, dpi=DPI, metadata={"Software": None})
-    return [*board.tables, *figures]
-
-
-def log_scoreboard(board: Scoreboard, *, pictures: bool) -> None:
-    """Keep tables, the curves by horizon and scores by regime in MLflow, and plots."""
-    log_board(board.board)
-    for name, table in board.tables.items():
-        log_table(table, name)
-    for name, figure in board.figures().items() if pictures else ():
-        mlflow.log_figure(figure, name)
-
-
-def log_board(board: pd.DataFrame) -> None:
-    """Keep the product's own curves by horizon, and its scores by regime where known."""
-    own = board.loc[board["model"] == MODEL]
-    for row in own.loc[own["kind"] == "horizon"].to_dict("records"):
+def _log_curves(board: pd.DataFrame) -> None:
+    own = board.loc[board["model"].eq(MODEL) & board["kind"].eq("horizon")]
+    for row in own.to_dict("records"):
         scores = {f"{name}_by_horizon": row[name] for name in CURVES if pd.notna(row[name])}
         mlflow.log_metrics(scores, step=int(row["value"]))
-    for row in own.loc[own["kind"] == "regime"].to_dict("records"):
-        mlflow.log_metrics(
-            {f"{name}_{row['value']}": row[name] for name in CURVES if pd.notna(row[name])}
-        )

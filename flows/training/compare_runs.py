@@ -5,17 +5,14 @@ Public: :func:`compare_runs`, :class:`RunComparison`.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import pandas as pd
 from mlflow.entities import Run
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
-from flows.context.output import write_result
-from flows.training.backtest import CELLS, DPI, read_cells
+from flows.training.backtest import CELLS, read_cells
 from models.evaluation.compare import A, B, own_cells, paired_cells, score_differences
-from models.evaluation.plots import comparison_plots
 from models.registry import registry
 from models.registry.runs import find_runs
 from store.errors import DataError, StoreError, first_few
@@ -42,18 +39,6 @@ class RunComparison:
     """choice, A, B: parameters and facts that differ; empty where none is kept."""
     scores: pd.DataFrame
     """As ``models.evaluation.compare.score_differences``."""
-    cells: pd.DataFrame
-    """What the scores are made of."""
-
-    def write(self, folder: Path) -> list[str]:
-        """Write tables and plots into a folder, made when absent; return the names of the files."""
-        tables = {"parameters": self.choices, "scores": self.scores, "cells": self.cells}
-        for name, table in tables.items():
-            write_result(table, out=folder / f"{name}.csv", form="csv")
-        figures = comparison_plots(self.cells, self.scores)
-        for name, figure in figures.items():
-            figure.savefig(folder / f"{name}.png", dpi=DPI, metadata={"Software": None})
-        return [*(f"{name}.csv" for name in tables), *(f"{name}.png" for name in figures)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +98,7 @@ def compare_runs(settings: Settings, one: str, other: str) -> RunComparison:
             "`magnetcast backtest` with the --as-of of the other."
         )
     labels = (first.label, second.label)
-    return RunComparison(labels, _choices(first, second), score_differences(cells), cells)
+    return RunComparison(labels, _choices(first, second), score_differences(cells))
 
 
 def _shared_cells(first: _Side, second: _Side) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""How good forecasts were: rolling-origin backtests, scores, comparisons, plots.
+"""How good forecasts were: rolling-origin backtests, scores, comparisons.
 
 Not here: choosing what publishes (``models.evaluation.promotion``).
 """

@@ -18,7 +18,7 @@ from models.policy.drawing import ranks_within
 from store.arrays import Floats
 from store.vocabulary import AGGREGATES, ALL, MAX_HORIZON, QUANTILE_COLUMNS, QUANTILES, WORLD
 
-CUTS: Final = ("horizon", "destination", "regime", "cutoff")
+CUTS: Final = ("horizon", "destination", "cutoff")
 """Columns of cells that a scoreboard is cut by."""
 
 _SUMMED: Final = [
@@ -96,12 +96,11 @@ def scoreboard(cells: pd.DataFrame) -> pd.DataFrame:
     """Return the scores of each model over all cells, whatever their horizon, and by each cut.
 
     Args:
-        cells: As ``cell_scores`` returns; with ``regime`` (``models.evaluation.market_regimes``),
-            else without that cut. Not modified.
+        cells: As ``cell_scores`` returns; not modified.
 
     Returns:
-        One row per model, kind (``all`` or one of ``CUTS``) and value (the horizon, destination,
-        regime or cutoff, as text; ``all`` for all), models in order of name within a value. wape
+        One row per model, kind (``all`` or one of ``CUTS``) and value (the horizon, destination
+        or cutoff, as text; ``all`` for all), models in order of name within a value. wape
         (sum of absolute errors over sum of tonnes), mase and sql (means of the scaled errors and
         quantile losses; cells without a scale left out), smape (mean of 2 |error| / (|tonnes| +
         |median|), 0 where both are 0; a share, so a hundredth of M3's figure), coverage80 and the
@@ -110,8 +109,7 @@ def scoreboard(cells: pd.DataFrame) -> pd.DataFrame:
     size = (cells["tonnes"].abs() + cells["p50"].abs()) / 2.0
     symmetric = (cells["absolute_error"] / size.where(size > 0)).mask(size == 0, 0.0)
     counted = cells.assign(all="all", symmetric_error=symmetric)
-    cuts = ("all", *(kind for kind in CUTS if kind in counted))
-    return pd.concat([_cut(counted, kind) for kind in cuts], ignore_index=True)
+    return pd.concat([_cut(counted, kind) for kind in ("all", *CUTS)], ignore_index=True)
 
 
 def _cut(counted: pd.DataFrame, kind: str) -> pd.DataFrame:
