@@ -10,7 +10,7 @@ from flows.cli.options import AsOf, Form, Out, RecipeFile, Sets, moment
 from flows.context.console import echo
 from flows.context.output import write_result
 from flows.context.prefect_runs import in_prefect
-from flows.context.recipes import RecipeRequest, magnets_recipe, panel_recipe
+from flows.context.recipes import RecipeRequest, magnets_recipe
 from flows.context.stores import single_writer, store_of
 from store.settings import Settings
 
@@ -23,17 +23,6 @@ def train(
     tune: Annotated[
         int | None, Parameter(help="Instead search for better parameters, with this many trials.")
     ] = None,
-    panel: Annotated[
-        str | None,
-        Parameter(help="Tune the engine of panels on these, FILE[,FILE...]."),
-    ] = None,
-    before: Annotated[
-        str | None,
-        Parameter(help="Last month tuned on; that of each panel if left out."),
-    ] = None,
-    horizon: Annotated[
-        int | None, Parameter(help="Months to forecast when tuning; 6 months if left out.")
-    ] = None,
     out: Annotated[
         Path | None, Parameter(help="JSON file for the tuned choices; stdout if left out.")
     ] = None,
@@ -41,18 +30,11 @@ def train(
     """Train a model, register it and promote it to champion if it passes the gate.
 
     The champion's recipe is used, changed by --set, unless --recipe names another. --tune searches
-    for a better one instead, on the origins of the backtest up to a year ago, or with --panel for
-    one of the panel engine, on early months of panels; nothing is registered.
+    for a better one instead, on the origins of the backtest up to a year ago, and registers
+    nothing.
     """
     settings, as_of_time = Settings(), moment(as_of)
-    asked = RecipeRequest(recipe, set or ())
-    if panel is not None:
-        from flows.tune import TRIALS, TuningRequest, tune_files
-
-        search = TuningRequest(TRIALS if tune is None else tune, panel, before, horizon)
-        tune_files(settings, search, panel_recipe(settings, asked).spec, out=out)
-        return
-    chosen = magnets_recipe(settings, as_of_time, asked).spec
+    chosen = magnets_recipe(settings, as_of_time, RecipeRequest(recipe, set or ())).spec
     if tune is not None:
         from flows.tune import tune_magnets
 

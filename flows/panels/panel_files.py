@@ -128,24 +128,11 @@ def panel_snapshot(files: PanelFiles, horizon: int | None) -> PanelSnapshot:
     )
     for note in found.notes:
         echo(note)
-    _report_refused(found.panel, "panel")
+    if text := refusal(found.panel):
+        echo(f"panel: {text}")
+    if any(_NEGATIVE in reason for reason in found.panel.refused.values()):
+        echo("panel: `magnetcast predict --allow-negative` forecasts values below zero too")
     return found.snapshot
-
-
-def read_reported(path: Path, *, name: str) -> Panel:
-    """Return the panel of a file, and say what was refused or noted of it."""
-    panel = read_panel(path)
-    for note in panel.notes:
-        echo(f"{name}: {note}")
-    _report_refused(panel, name)
-    return panel
-
-
-def _report_refused(panel: Panel, name: str) -> None:
-    if text := refusal(panel):
-        echo(f"{name}: {text}")
-    if any(_NEGATIVE in reason for reason in panel.refused.values()):
-        echo(f"{name}: `magnetcast predict --allow-negative` forecasts values below zero too")
 
 
 def forecast_panel(

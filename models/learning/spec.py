@@ -239,27 +239,6 @@ class Choice:
 
 
 SPACE: Final = (
-    Choice("num_iterations", 20, 120, log=True),
-    Choice("learning_rate", 0.02, 0.2, log=True),
-    Choice("num_leaves", 4, 31, log=True),
-    Choice("min_data_in_leaf", 20, 400, log=True),
-    Choice("lambda_l2", 0.1, 50.0, log=True),
-    Choice("feature_fraction", 0.15, 0.9),
-    Choice("ridge", 50.0, 20_000.0, log=True),
-    Choice("half_life", 12.0, 240.0, log=True),
-    Choice("span", 24, 96),
-    Choice("step", 1, 4),
-    Choice("trust", 0.0, 1.0),
-    Choice("band_prior", 20.0, 3_000.0, log=True),
-    Choice("band_half_life", 4.0, 60.0, log=True),
-    Choice("other_groups", 0.0, 1.0),
-)
-"""Left alone are ``pairs``, ``rows`` and ``max_bin``, which buy accuracy with time, and what no
-panel of a few cutoffs can tell: ``adaption``, the seed. Iterations and leaves end at twice what is
-quick."""
-
-
-MAGNETS_SPACE: Final = (
     Choice("num_iterations", 40, 160, log=True),
     Choice("learning_rate", 0.02, 0.2, log=True),
     Choice("num_leaves", 3, 15, log=True),
@@ -277,19 +256,16 @@ MAGNETS_SPACE: Final = (
 SpecT = TypeVar("SpecT", bound=Spec)
 
 
-def _space(kind: type[Spec]) -> tuple[Choice, ...]:
-    return MAGNETS_SPACE if kind is ModelSpec else SPACE
-
-
-def suggested(trial: "Trial", spec: SpecT) -> SpecT:
+def suggested(trial: "Trial", spec: ModelSpec) -> ModelSpec:
     """Return the spec that a trial asks for; what is not sought stays as it is."""
-    now, space = spec.choices, _space(type(spec))
-    return replace(spec, **{one.name: one.suggested(trial, now[one.name]) for one in space})
+    now = spec.choices
+    asked: dict[str, Any] = {one.name: one.suggested(trial, now[one.name]) for one in SPACE}
+    return replace(spec, **asked)
 
 
-def sought(spec: Spec) -> dict[str, int | float]:
+def sought(spec: ModelSpec) -> dict[str, int | float]:
     """Return what a search may change, by name."""
-    return {choice.name: spec.choices[choice.name] for choice in _space(type(spec))}
+    return {choice.name: spec.choices[choice.name] for choice in SPACE}
 
 
 FORMAT: Final = 1
