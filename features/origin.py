@@ -8,11 +8,10 @@ import pandas as pd
 
 from features.months import Months, last_complete_month, month_numbers
 from features.panel.evidence_panel import KINDS, PANEL_DESTINATIONS, EvidencePanel
-from features.panel.partner_table import PartnerTable
 from features.track_record import TrackRecord
 from store.arrays import Flags, Floats, Ints
 from store.asof import EVENT_KEY, TARIFF_KEY, known_at
-from store.vocabulary import AGGREGATES, COMMODITY, HS6, MONTHS_AHEAD, WORLD, Family
+from store.vocabulary import AGGREGATES, MONTHS_AHEAD, Family
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,48 +179,4 @@ def _later_figures(panel: EvidencePanel) -> LaterFigures:
         column=month_numbers(panel.later["period"]) - panel.cutoff - 1,
         tonnes=panel.later["tonnes"].to_numpy(dtype=float),
         stderr=panel.later["stderr_log"].to_numpy(dtype=float),
-    )
-
-
-def table_origin(
-    table: PartnerTable,
-    *,
-    events: pd.DataFrame,
-    tariffs: pd.DataFrame,
-    record: TrackRecord | None = None,
-) -> Origin:
-    """Return the origin of a partner table.
-
-    Acts and rates are those on magnets: tables of other commodities have none.
-
-    Args:
-        events: Policy events as known then (store contract); not modified.
-        tariffs: Tariff steps as known then; not modified.
-
-    Returns:
-        Partners, then sums, in order of their names; every month counts as observed.
-    """
-    sums = [name for name in table.parts if name != WORLD]
-    names = (*sorted(set(table.tonnes.index) - {WORLD}), *sorted(sums), WORLD)
-    place = {name: row for row, name in enumerate(names)}
-    groups = tuple(np.array([place[p] for p in table.parts.get(name, (name,))]) for name in names)
-    tonnes = table.tonnes.reindex(list(names)).to_numpy(dtype=float, copy=True)
-    for name in sums:
-        tonnes[place[name]] = np.nansum(tonnes[groups[place[name]]], axis=0)
-    is_magnets = table.commodity in {COMMODITY, HS6}
-    cutoff = table.cutoff
-    return Origin(
-        series=names,
-        first=int(table.tonnes.columns[0]),
-        cutoff=cutoff,
-        targets=cutoff + 1 + np.arange(table.horizon),
-        late_months=max(last_complete_month(table.as_of) - cutoff, 0),
-        tonnes=tonnes,
-        stderr=np.zeros_like(tonnes),
-        is_observed=np.isfinite(tonnes),
-        groups=groups,
-        world=place[WORLD],
-        events=events if is_magnets else events.iloc[:0],
-        tariffs=tariffs if is_magnets else tariffs.iloc[:0],
-        record=record,
     )

@@ -1,13 +1,11 @@
 """Why published medians are what they are, and what changed them between two publications."""
 
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from sqlalchemy import Engine
 
 from features.controls.controls import controls_at
@@ -15,7 +13,6 @@ from features.controls.levers import EPOCH, charged_by
 from features.families.tariffs import importer_rate
 from features.months import month_number
 from features.origin import Origin
-from features.panel.partner_table import PartnerTable
 from features.track_record import CERTAIN, rises_of
 from flows.context.console import echo
 from flows.context.recipes import prior_behind
@@ -34,14 +31,11 @@ from flows.publishing.published_forecasts import (
     record_of,
     workspace_behind,
 )
-from flows.publishing.run_config import RunConfig
-from flows.publishing.table_snapshot import open_table
 from flows.training.predict import forecast
 from models.forecasting.changes import (
     ChangeReplay,
     ForecastSnapshot,
     KnownFacts,
-    MedianForecast,
     NewRows,
     new_figures,
     news_of,
@@ -49,8 +43,6 @@ from models.forecasting.changes import (
     words_of,
 )
 from models.forecasting.decomposition import explained
-from models.forecasting.panel_forecaster import forecast_table
-from models.learning.spec import EngineSpec
 from models.registry import registry
 from store.errors import DataError
 from store.facts.reading import latest_forecast, publication_before
@@ -63,84 +55,7 @@ from store.publications.explanations import (
     save_explanation,
 )
 from store.settings import Settings
-from store.vocabulary import CHANGES, COMMODITY, CONTRIBUTIONS, NOT_REPRODUCED
-
-_STEPS: Final = ("passing_time", "new_actuals", "revised_actuals")
-"""What the model of a table can tell apart, in the order it is replaced."""
-
-
-@dataclass(frozen=True, slots=True)
-class TableReplay:
-    """Forecasts of one destination of a table; each step trains anew."""
-
-    spec: EngineSpec
-    steps: tuple[PartnerTable, ...]
-    """What the forecast is made from with none, one, ... all of ``_STEPS`` replaced."""
-    destination: str
-    periods: Sequence[str]
-    made: dict[object, NDArray[np.float64]] = field(default_factory=dict)
-    """Medians so far, from like tables once."""
-
-    @property
-    def changed(self) -> frozenset[str]:
-        return frozenset(_STEPS)
-
-    def value(self, replaced: frozenset[str]) -> MedianForecast:
-        """Return the medians with these inputs of the later forecast, the others of the earlier."""
-        table = self.steps[len(replaced)]
-        key = table.digest, table.horizon
-        if key not in self.made:
-            rows = forecast_table(table, self.spec, status="compared")
-            own = rows.loc[rows["destination"] == self.destination].set_index("period")["p50"]
-            self.made[key] = own.reindex(list(self.periods)).to_numpy(dtype=float)
-        return MedianForecast(self.made[key], np.zeros(len(self.periods)))
-
-
-def table_replay(
-    settings: Settings, old: pd.DataFrame, new: pd.DataFrame, config: RunConfig
-) -> TableReplay:
-    """Return the forecasts of a destination recomputed between two publications.
-
-    The earlier forecast, it at the later moment, with the months known since, and with the figures
-    revised since.
-
-    Args:
-        old: Rows of the earlier publication, of one destination; not modified.
-        new: The same months of the later one; not modified.
-    """
-    first, last = (
-        open_table(settings, pd.Timestamp(rows["as_of"].iloc[0]), config.commodity).table
-        for rows in (old, new)
-    )
-    echo(
-        f"explain   news since {first.as_of:%Y-%m-%d}: months {last.cutoff - first.cutoff}, "
-        f"figures revised {_revised(first, last)}"
-    )
-    spec = EngineSpec(threads=settings.threads)
-    destination = str(new["destination"].iloc[0])
-    return TableReplay(spec, between(first, last), destination, list(new["period"]))
-
-
-def between(first: PartnerTable, last: PartnerTable) -> tuple[PartnerTable, ...]:
-    """Return what lies between two moments of a table, one input replaced after the other.
-
-    The earlier one, it at the later moment, with the months and partners known since, and the later
-    one, with the figures revised since.
-    """
-    waited = replace(first, as_of=last.as_of)
-    return first, waited, _longer(first, last), last
-
-
-def _longer(then: PartnerTable, now: PartnerTable) -> PartnerTable:
-    known = then.tonnes.reindex(index=now.tonnes.index, columns=now.tonnes.columns)
-    return replace(now, tonnes=known.where(known.notna(), now.tonnes))
-
-
-def _revised(first: PartnerTable, last: PartnerTable) -> int:
-    leaves = last.tonnes.loc[list(last.destinations)]  # sums and the remainder follow from them
-    known = first.tonnes.reindex_like(leaves)
-    return int((known.notna() & leaves.notna() & (known != leaves)).to_numpy().sum())
-
+from store.vocabulary import CHANGES, CONTRIBUTIONS, NOT_REPRODUCED
 
 _SAME: Final = 1e-6
 """Difference up to which a number counts as reproduced: relative, and in tonnes."""
@@ -223,8 +138,6 @@ def changes(
     settings: Settings,
     asked: ExplainRequest,
     since: Which,
-    *,
-    commodity: str = COMMODITY,
 ) -> tuple[pd.DataFrame, tuple[NewFigure, ...]]:
     """Return what changed published medians from one publication to another, and the figures since.
 
@@ -234,11 +147,10 @@ def changes(
 
     Returns:
         One row per month that both tell, ``CHANGE_COLUMNS``: both medians, the change and the parts
-        that add up to it, in tonnes. Then the figures that became known meanwhile; none for a
-        partner table.
+        that add up to it, in tonnes. Then the figures that became known meanwhile.
     """
-    before = publication(settings, since, commodity=commodity)
-    after = publication(settings, asked.as_of, commodity=commodity)
+    before = publication(settings, since)
+    after = publication(settings, asked.as_of)
     return split_change(settings, before, *_pair_of(before, after, asked))
 
 
@@ -249,22 +161,16 @@ def split_change(
 
     Args:
         before: All rows of the earlier.
-        old: Some of them; of one destination where they are of a partner table.
+        old: Some of them; not modified.
         new: The same destinations and months of the later, in the same order.
     """
     figures: tuple[NewFigure, ...] = ()
     then, now = (rows["p50"].to_numpy(float) for rows in (old, new))
-    config = RunConfig(str(new["commodity"].iloc[0]))
-    recomputed: ChangeReplay | TableReplay | None
-    if config.is_main:
-        recomputed = evidence_replay(settings, old, new)
-    else:
-        recomputed = table_replay(settings, old, new, config)
+    recomputed = evidence_replay(settings, old, new)
     if recomputed is None:
         parts = dict.fromkeys(CHANGES, np.zeros(len(new))) | {NOT_REPRODUCED: now - then}
     else:
         parts = split(then, now, recomputed.value, changed=recomputed.changed)
-    if isinstance(recomputed, ChangeReplay):
         rows = zip(before["destination"], before["period"], before["p50"], strict=True)
         expected = {(name, month): float(p50) for name, month, p50 in rows}
         panel = workspace_behind(settings, new).history.panel(recomputed.after.moment)

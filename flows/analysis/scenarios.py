@@ -7,23 +7,17 @@ from typing import Final
 import pandas as pd
 import yaml
 
-from features.origin import announced, table_origin
 from flows.analysis.scenario_answers import published_scenario_snapshot
 from flows.context.console import echo
 from flows.context.stores import store_of
 from flows.context.workspace import open_workspace
 from flows.publishing.published_forecasts import name_of
-from flows.publishing.run_config import MAGNETS, RunConfig
-from flows.publishing.table_pipeline import forecast_table_at
-from flows.publishing.table_snapshot import open_table
 from flows.training.predict import made_at
-from models.forecasting.fallback import NUMBERS
 from models.policy.scenario import ScenarioSnapshot, learned_shift, nothing_learned
 from service.scenarios import Compute, ScenarioEngine, WorkedScenario
 from sources.files.csv_table import content_of
-from store.asof import EVENT_KEY, TARIFF_KEY, known_at
 from store.errors import DataError, StoreError
-from store.facts.reading import latest_forecast, read_events, read_tariffs
+from store.facts.reading import latest_forecast
 from store.settings import PROJECT_ROOT, Settings
 
 SCENARIOS: Final = PROJECT_ROOT / "scenarios"
@@ -62,16 +56,12 @@ def _worked(path: Path) -> WorkedScenario:
     return WorkedScenario(path.stem, str(top["name"]), str(top.get("description", "")), text)
 
 
-def scenario_snapshot(
-    settings: Settings, as_of: pd.Timestamp, config: RunConfig = MAGNETS
-) -> ScenarioSnapshot:
+def scenario_snapshot(settings: Settings, as_of: pd.Timestamp) -> ScenarioSnapshot:
     """Return the forecast of an as_of, ready for scenarios.
 
-    Of the magnets it is what was published as of that day, whatever was ingested since;
-    without that, or its model, it is made as ``predict`` makes it.
+    It is what was published as of that day, whatever was ingested since; without that, or its
+    model, it is made as ``predict`` makes it.
     """
-    if not config.is_main:
-        return _of_table(settings, as_of, config.commodity)
     rows = latest_forecast(store_of(settings), as_of=as_of)
     if rows.empty or rows["as_of"].iloc[0].floor("D") != as_of.floor("D"):
         return _of_evidence(settings, as_of)
@@ -90,22 +80,3 @@ def _of_evidence(settings: Settings, as_of: pd.Timestamp) -> ScenarioSnapshot:
     learned = nothing_learned if model is None else learned_shift(model.heads, model.card)
     published, ordinary = made.stages.published, made.stages.coherent
     return ScenarioSnapshot(as_of, made.origin, made.analogs, published, ordinary, learned)
-
-
-def _of_table(settings: Settings, as_of: pd.Timestamp, commodity: str) -> ScenarioSnapshot:
-    """Return the forecast of a full partner table.
-
-    The panel engine sees no policies: all that a scenario changes is the policy response.
-    """
-    snapshot = open_table(settings, as_of, commodity)
-    events = known_at(read_events(snapshot.engine, as_of=as_of), key=EVENT_KEY, as_of=as_of)
-    tariffs = known_at(read_tariffs(snapshot.engine, as_of=as_of), key=TARIFF_KEY, as_of=as_of)
-    history = open_workspace(settings, as_of).history
-    origin = table_origin(
-        snapshot.table, events=announced(events), tariffs=tariffs, record=history.record(as_of)
-    )
-    made = forecast_table_at(snapshot).set_index(["destination", "period"])
-    numbers = made.loc[list(origin.series), NUMBERS].reset_index(drop=True)
-    return ScenarioSnapshot(
-        as_of, origin, history.analogs(as_of), numbers, numbers, nothing_learned
-    )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import pandas as pd
 from cyclopts import Parameter
 
-from flows.cli.options import AsOf, Commodity, Form, Out, moment
+from flows.cli.options import AsOf, Form, Out, moment
 from flows.clock import utc_now
 from flows.context.console import echo, track
 from flows.context.output import write_result
@@ -17,7 +17,6 @@ from store.publications.explanations import NewFigure
 from store.settings import Settings
 from store.vocabulary import (
     CHANGES,
-    COMMODITY,
     CONTRIBUTIONS,
     MONTHS_AHEAD,
     NOT_REPRODUCED,
@@ -42,7 +41,6 @@ def explain(
         Parameter(help="Day or number of an earlier publication: explain the change since it."),
     ] = None,
     period: Annotated[str | None, Parameter(help="Month, YYYY-MM; all if left out.")] = None,
-    commodity: Commodity = None,
     as_of: AsOf = None,
     publication: Annotated[
         int | None, Parameter(help="Number of the publication, in place of --as-of.")
@@ -60,7 +58,7 @@ def explain(
         raise DataError("--as-of and --publication both name the publication. Give one of them.")
     which = moment(as_of) if publication is None else publication
     asked = ExplainRequest(destination, period, which)
-    frame, figures = _explained(Settings(), asked, since, commodity or COMMODITY)
+    frame, figures = _explained(Settings(), asked, since)
     for row in frame.to_dict("records"):
         echo(" ".join(_why(row) if since is None else _change(row)))
     for figure in figures:
@@ -151,20 +149,13 @@ def gaps(*, as_of: AsOf = None, out: Out = None, format: Form = "table") -> None
 
 
 def _explained(
-    settings: Settings, asked: "ExplainRequest", since: str | None, commodity: str
+    settings: Settings, asked: "ExplainRequest", since: str | None
 ) -> tuple[pd.DataFrame, tuple[NewFigure, ...]]:
     """Return the parts of medians, or of their changes since a day and the figures since then."""
     from flows.analysis.explain import changes, why
-    from flows.publishing.run_config import RunConfig
 
     if since is not None:
-        return changes(settings, asked, _earlier(since), commodity=commodity)
-    if not RunConfig(commodity).is_main:
-        raise DataError(
-            f"--commodity {commodity}: forecasts of partner tables have no parts. Expected "
-            f"{COMMODITY}, whose medians are added up from parts. Leave --commodity out, or "
-            f"add --since DAY to see what changed the medians of {commodity} since that day."
-        )
+        return changes(settings, asked, _earlier(since))
     return why(settings, asked), ()
 
 

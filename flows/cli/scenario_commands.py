@@ -6,10 +6,9 @@ from typing import Annotated
 import pandas as pd
 from cyclopts import Parameter
 
-from flows.cli.options import AsOf, Commodity, Form, Out, moment
+from flows.cli.options import AsOf, Form, Out, moment
 from flows.context.console import echo
 from flows.context.output import write_result
-from flows.publishing.run_config import MAGNETS, table_config
 from sources.files.csv_table import content_of
 from sources.files.yaml_table import read_scenario
 from store.settings import Settings
@@ -22,7 +21,6 @@ def scenario(
     file: Annotated[Path, Parameter(help="YAML file of acts and tariff steps, as in scenarios/.")],
     *,
     as_of: AsOf = None,
-    commodity: Commodity = None,
     out: Out = None,
     format: Form = "table",
 ) -> None:
@@ -35,10 +33,8 @@ def scenario(
     from models.policy.scenario import paired
 
     settings, content, as_of_time = Settings(), content_of(file), moment(as_of)
-    config = MAGNETS if commodity is None else table_config(commodity)
-    if config.is_main:
-        ingest_if_empty(settings)
-    snapshot = scenario_snapshot(settings, as_of_time, config)
+    ingest_if_empty(settings)
+    snapshot = scenario_snapshot(settings, as_of_time)
     asked = read_scenario(file.name, content, snapshot.context)
     found = paired(snapshot, asked)
     echo(f"scenario  {asked.name}. {asked.description}".rstrip())

@@ -43,34 +43,33 @@ class ExplainRequest:
     """The publication."""
 
 
-def publication(settings: Settings, which: Which, *, commodity: str = COMMODITY) -> pd.DataFrame:
-    """Return one publication of a commodity."""
+def publication(settings: Settings, which: Which) -> pd.DataFrame:
+    """Return one publication of the magnets."""
     engine = store_of(settings)
     if isinstance(which, int):
-        return numbered(engine, which, commodity=commodity)
+        return numbered(engine, which)
     moment = which
-    found = latest_forecast(engine, as_of=moment, commodity=commodity)
+    found = latest_forecast(engine, as_of=moment)
     if found.empty:
-        known = read_forecasts(engine, commodity=commodity)["as_of"]
+        known = read_forecasts(engine)["as_of"]
         expected = (
             f"Expected {known.min():%Y-%m-%d} or later, the first publication"
             if len(known)
             else "Expected a published forecast, and there is none"
         )
-        of = "" if commodity == COMMODITY else f" of {commodity}"
         raise DataError(
-            f"Nothing{of} was published by {moment:%Y-%m-%d}. {expected}. "
+            f"Nothing was published by {moment:%Y-%m-%d}. {expected}. "
             "Take a later day, or publish with `magnetcast run --as-of`."
         )
     return found
 
 
-def numbered(engine: Engine, number: int, *, commodity: str = COMMODITY) -> pd.DataFrame:
-    """Return the publication of a number."""
+def numbered(engine: Engine, number: int) -> pd.DataFrame:
+    """Return the publication of a number, of the magnets."""
     found = read_publication(engine, number)
-    if found.empty or found["commodity"].iloc[0] != commodity:
+    if found.empty or found["commodity"].iloc[0] != COMMODITY:
         raise DataError(
-            f"No publication {number} of {commodity} was published. Expected a number that "
+            f"No publication {number} of {COMMODITY} was published. Expected a number that "
             "`magnetcast publications list` shows as published. Take one of those."
         )
     return found

@@ -55,7 +55,6 @@ READING = [
     "review show 1",
     "rollback",
     "run --commodity 850511",
-    f"scenario {SCENARIO} --commodity 850511",
     "status",
     "status --format json",
     "token list",
