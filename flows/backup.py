@@ -1,7 +1,7 @@
 """Everything kept in one archive, of one state though runs go on, and back into an empty home.
 
 A database on PostgreSQL is not in it: ``pg_dump`` and ``pg_restore`` copy it (docs/operations.md).
-Here too: deletion of old MLflow runs and raw answers of providers.
+Here too: deletion of old raw answers of providers.
 """
 
 import json
@@ -21,13 +21,11 @@ from pydantic import SecretStr
 
 from flows.clock import utc_now
 from flows.context.stores import close_stores, single_writer, store_of
-from models.registry.registry import OldRun, forget, old_runs
 from models.registry.runs import is_kept
 from store.archive import copy_sqlite, extract_archive, sqlite_damage, write_archive
 from store.database import check_schema, shown_address, sqlite_file
 from store.errors import DataError, StoreError, first_few
-from store.facts.reading import latest_forecast, published_models
-from store.publications.integrity import read_publications
+from store.facts.reading import latest_forecast
 from store.settings import Settings
 
 RECORD: Final = "last-backup.json"
@@ -233,18 +231,14 @@ def _is_inside(place: str, folder: str) -> bool:
     return inside and ".." not in unquote(place).split("/")
 
 
-KEEP_RUNS: Final = 100
-"""Newest MLflow runs that pruning keeps."""
-
 KEEP_DAYS: Final = 180
-"""Runs and raw answers of providers younger than this are kept."""
+"""Raw answers of providers younger than this are kept."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
     """What was deleted, or would be."""
 
-    runs: tuple[OldRun, ...]
     answers: tuple[Path, ...]
     """Files of the cache."""
     bytes: int
@@ -252,39 +246,17 @@ class Pruned:
 
 
 def prune(
-    settings: Settings,
-    now: pd.Timestamp,
-    *,
-    keep_runs: int = KEEP_RUNS,
-    keep_days: int = KEEP_DAYS,
-    dry_run: bool = False,
+    settings: Settings, now: pd.Timestamp, *, keep_days: int = KEEP_DAYS, dry_run: bool = False
 ) -> Pruned:
-    """Delete old runs of MLflow and old raw answers, while no run is in progress.
-
-    Args:
-        keep_runs: How many of the newest runs stay whatever their age.
-    """
-    before = now - pd.Timedelta(days=keep_days)
+    """Delete old raw answers and what killed runs left, while no run is in progress."""
     with single_writer(settings):
-        engine = store_of(settings)
-        published = published_models(engine)
-        # What is held may be published yet.
-        for models in read_publications(engine)["models"]:
-            published |= set(models.split("; "))
-        runs = old_runs(
-            settings,
-            published=published,
-            keep=keep_runs,
-            before_ms=int(before.timestamp() * 1000),
-        )
-        answers = old_answers(settings.http_cache_dir, before)
+        answers = old_answers(settings.http_cache_dir, now - pd.Timedelta(days=keep_days))
         size = sum(file.stat().st_size for file in answers)
         if not dry_run:
-            forget(settings, runs)
             _sweep(settings.reports_dir, now)
             for file in answers:
                 file.unlink()
-    return Pruned(tuple(runs), tuple(answers), size)
+    return Pruned(tuple(answers), size)
 
 
 def _sweep(reports: Path, now: pd.Timestamp) -> None:

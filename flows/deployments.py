@@ -169,7 +169,7 @@ def train_model(
 
 @flow(name="scheduled-backup", retries=2, retry_delay_seconds=900, **OFTEN)
 def keep_safe() -> None:
-    """Back up, keep the newest backups, and delete old runs and raw answers."""
+    """Back up, keep the newest backups, and delete old raw answers."""
     settings, now = Settings(), utc_now()
     back_up(settings, settings.backups_dir / f"magnetcast-{now:%Y%m%d-%H%M%S}.tar.gz")
     made = sorted(settings.backups_dir.glob("magnetcast-*.tar.gz"))

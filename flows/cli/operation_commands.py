@@ -10,7 +10,7 @@ from typing import Annotated, Final
 
 from cyclopts import App, Parameter
 
-from flows.backup import KEEP_DAYS, KEEP_RUNS
+from flows.backup import KEEP_DAYS
 from flows.cli.options import Form, Out
 from flows.clock import utc_now
 from flows.context.console import echo
@@ -98,32 +98,24 @@ def restore(
 
 def prune(
     *,
-    keep_runs: Annotated[int, Parameter(help="Newest MLflow runs to keep.")] = KEEP_RUNS,
-    keep_days: Annotated[
-        int, Parameter(help="Keep runs and raw answers younger than this.")
-    ] = KEEP_DAYS,
+    keep_days: Annotated[int, Parameter(help="Keep raw answers younger than this.")] = KEEP_DAYS,
     dry_run: Annotated[
         bool, Parameter(help="Only show what would be deleted.", negative=())
     ] = False,
 ) -> None:
-    """Delete old MLflow runs and old raw answers of providers.
+    """Delete old raw answers of providers, and what killed runs left.
 
-    Runs whose model has an alias or is named by a publication are kept, whatever their age.
+    Runs in MLflow stay: a year of them takes some 100 MB.
     """
     from flows.backup import prune as let_go
 
-    if keep_runs < 0 or not 0 <= keep_days <= _MOST_DAYS:
+    if not 0 <= keep_days <= _MOST_DAYS:
         raise DataError(
-            f"--keep-runs {keep_runs} --keep-days {keep_days} cannot be kept. "
-            f"Expected 0 or more of each, and at most {_MOST_DAYS} days. Correct them."
+            f"--keep-days {keep_days} is out of range. Expected 0 to {_MOST_DAYS}. Correct it."
         )
-    found = let_go(Settings(), utc_now(), keep_runs=keep_runs, keep_days=keep_days, dry_run=dry_run)
+    found = let_go(Settings(), utc_now(), keep_days=keep_days, dry_run=dry_run)
     word = "would be deleted" if dry_run else "deleted"
-    models = sum(len(run.versions) for run in found.runs)
-    echo(
-        f"prune     {len(found.runs)} runs with {models} models, {len(found.answers)} files of raw "
-        f"answers ({found.bytes:,} bytes): {word}"
-    )
+    echo(f"prune     {len(found.answers)} files of raw answers ({found.bytes:,} bytes): {word}")
 
 
 _MOST_DAYS: Final = 36_500

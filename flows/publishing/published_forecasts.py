@@ -43,33 +43,34 @@ class ExplainRequest:
     """The publication."""
 
 
-def publication(settings: Settings, which: Which) -> pd.DataFrame:
-    """Return one publication of the magnets."""
+def publication(settings: Settings, which: Which, *, commodity: str = COMMODITY) -> pd.DataFrame:
+    """Return one publication of a commodity."""
     engine = store_of(settings)
     if isinstance(which, int):
-        return numbered(engine, which)
+        return numbered(engine, which, commodity=commodity)
     moment = which
-    found = latest_forecast(engine, as_of=moment)
+    found = latest_forecast(engine, as_of=moment, commodity=commodity)
     if found.empty:
-        known = read_forecasts(engine)["as_of"]
+        known = read_forecasts(engine, commodity=commodity)["as_of"]
         expected = (
             f"Expected {known.min():%Y-%m-%d} or later, the first publication"
             if len(known)
             else "Expected a published forecast, and there is none"
         )
+        of = "" if commodity == COMMODITY else f" of {commodity}"
         raise DataError(
-            f"Nothing was published by {moment:%Y-%m-%d}. {expected}. "
+            f"Nothing{of} was published by {moment:%Y-%m-%d}. {expected}. "
             "Take a later day, or publish with `magnetcast run --as-of`."
         )
     return found
 
 
-def numbered(engine: Engine, number: int) -> pd.DataFrame:
-    """Return the publication of a number, of the magnets."""
+def numbered(engine: Engine, number: int, *, commodity: str = COMMODITY) -> pd.DataFrame:
+    """Return the publication of a number."""
     found = read_publication(engine, number)
-    if found.empty or found["commodity"].iloc[0] != COMMODITY:
+    if found.empty or found["commodity"].iloc[0] != commodity:
         raise DataError(
-            f"No publication {number} of {COMMODITY} was published. Expected a number that "
+            f"No publication {number} of {commodity} was published. Expected a number that "
             "`magnetcast publications list` shows as published. Take one of those."
         )
     return found

@@ -55,7 +55,7 @@ def answering(settings: Settings) -> Iterator[None]:
             raise
         raise StoreError(
             f"MLflow's files in {settings.artifact_dir} cannot be written: {err.strerror}. "
-            "Expected room on their disk. Make some, e.g. by `magnetcast prune`."
+            "Expected room on their disk. Make some."
         ) from err
 
 

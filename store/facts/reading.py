@@ -186,12 +186,6 @@ def publication_before(engine: Engine, rows: pd.DataFrame) -> pd.DataFrame:
     return rows.iloc[:0] if number is None else read_publication(engine, int(number))
 
 
-def published_models(engine: Engine) -> set[str]:
-    """Return the names of all models that a published forecast is from."""
-    with engine.begin() as connection:
-        return set(connection.scalars(select(tables.forecasts.c.model_version).distinct()))
-
-
 def latest_forecast(
     engine: Engine, *, as_of: datetime | None = None, commodity: str = COMMODITY
 ) -> pd.DataFrame:
