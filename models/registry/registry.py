@@ -43,8 +43,6 @@ CHALLENGER: Final = "challenger"
 PREVIOUS: Final = "previous"
 """Alias of the version that published before: the way back."""
 
-ALIASES: Final = (CHAMPION, CHALLENGER, PREVIOUS)
-
 CHAMPIONS_TAG: Final = "champions"
 """Tag of the registered model: versions in the order in which they were promoted, as JSON."""
 
