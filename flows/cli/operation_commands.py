@@ -14,7 +14,7 @@ from flows.backup import KEEP_DAYS
 from flows.cli.options import Form, Out
 from flows.clock import utc_now
 from flows.context.console import echo
-from flows.context.output import Format, readable, write_result
+from flows.context.output import readable, write_result
 from flows.context.prefect_runs import server_of
 from flows.context.stores import made_store, store_of
 from store.errors import DataError
@@ -32,24 +32,10 @@ def up() -> None:
     run(Settings())
 
 
-def status(
-    *,
-    format: Annotated[
-        Format | None, Parameter(help="Show data, forecast, model and runs as a table instead.")
-    ] = None,
-    out: Out = None,
-) -> None:
-    """Show system status; exit code 0 if fine, 1 if stale or degraded, 2 if broken.
-
-    With --format or --out a table of what was ingested, published and which model is champion
-    instead, with exit code 0.
-    """
-    from flows.monitoring.status import status_lines, status_table
-
-    if format is not None or out is not None:
-        write_result(status_table(Settings()), out=out, form=format or "table")
-        return
+def status() -> None:
+    """Show system status; exit code 0 if fine, 1 if stale or degraded, 2 if broken."""
     from flows.monitoring.health import examine
+    from flows.monitoring.status import status_lines
 
     settings = Settings()
     health = examine(settings, utc_now())

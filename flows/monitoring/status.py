@@ -1,4 +1,4 @@
-"""System status: in words, as a table, and for the service with the runbook's steps."""
+"""System status: in words, and for the service with the runbook's steps."""
 
 import re
 from collections.abc import Mapping
@@ -8,7 +8,6 @@ from typing import Final
 
 import pandas as pd
 
-from flows.context.stores import store_to_read
 from flows.monitoring.health import (
     BROKEN,
     LEVELS,
@@ -17,11 +16,8 @@ from flows.monitoring.health import (
     day_and_time,
     examine,
 )
-from models.registry import registry
 from service.live.health import Alarm, HealthReport
 from sources.http import KEY_PAGES
-from store.database import shown_address
-from store.facts.reading import latest_forecast, read_runs, read_vintages
 from store.messages import Message, message, sentences
 from store.settings import PROJECT_ROOT, Settings
 
@@ -107,30 +103,6 @@ def _commodity_line(one: OtherCommodity) -> Message:
     if not one.last_run:
         return one.forecast
     return sentences(one.forecast, message("Its last run: %(state)s.", state=one.last_run))
-
-
-def status_table(settings: Settings) -> pd.DataFrame:
-    """Return data, forecast, model and runs as a table, one fact per row."""
-    with store_to_read(settings) as engine:
-        vintages, runs, latest = read_vintages(engine), read_runs(engine), latest_forecast(engine)
-    champion = registry.champion(settings)
-    facts = {
-        "home": f"{settings.home} ({settings.home_source})",
-        "database": shown_address(settings.url),
-        "files ingested": str(len(vintages)),
-        "rows ingested": str(int(vintages["rows"].sum())) if len(vintages) else "0",
-        "runs": str(len(runs)),
-        "last run": f"{runs['started_at'].max():%Y-%m-%d %H:%M} UTC" if len(runs) else "none",
-        "champion": "none"
-        if champion is None
-        else f"version {champion.version}, {champion.model_version}",
-        "forecast as of": f"{latest['as_of'].max():%Y-%m-%d}" if len(latest) else "none",
-        "cutoff (world)": str(latest["cutoff"].iloc[0]) if len(latest) else "none",
-        "months": f"{latest['period'].min()} to {latest['period'].max()}"
-        if len(latest)
-        else "none",
-    }
-    return pd.DataFrame({"fact": list(facts), "value": list(facts.values())})
 
 
 RUNBOOK: Final = PROJECT_ROOT / "docs" / "operations.md"

@@ -242,13 +242,3 @@ def test_panel_writes_its_columns(magnetcast: Call) -> None:
     assert table["period"].max() == "2020-03"
     assert len(table) == 12 * 51
     assert "suspicious" not in err
-
-
-@pytest.mark.usefixtures("at_published")
-@pytest.mark.parametrize("form", ["csv", "json", "table"])
-def test_status_tells_what_stays(magnetcast: Call, form: str) -> None:
-    code, out, _ = magnetcast("status", "--format", form)
-
-    assert code == 0
-    assert "2020-04-22" in out
-    assert "version 1, magnetcast-" in out

@@ -56,7 +56,6 @@ READING = [
     "rollback",
     "run --commodity 850511",
     "status",
-    "status --format json",
     "token list",
     "token revoke 1",
     "train",
