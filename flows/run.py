@@ -12,7 +12,7 @@ from flows.analysis.explain import explain_if_possible
 from flows.clock import utc_now
 from flows.context.console import echo
 from flows.context.jobs import recorded_job
-from flows.context.prefect_runs import in_prefect, leave_table
+from flows.context.prefect_runs import in_prefect
 from flows.context.stores import (
     MAIN_JOB,
     made_store,
@@ -45,7 +45,7 @@ from store.facts.evidence import save_label
 from store.facts.reading import latest_forecast
 from store.publications.publishing import held_forecasts, settle_runs
 from store.settings import Settings
-from store.vocabulary import COMMODITY, WORLD
+from store.vocabulary import COMMODITY
 
 Pipeline = EvidencePipeline | TablePipeline
 """Both hold ``config`` and ``snapshot``, and have the same methods: ``is_current``, ``forecast``,
@@ -195,12 +195,7 @@ def run_pipeline(pipeline: Pipeline, *, keep_going: bool = False) -> Result:
 def _recorded(pipeline: Pipeline) -> RunOutcome:
     config = pipeline.config
     with recorded_job(pipeline.snapshot, config.flow, commodity=config.published_as):
-        outcome = _run(pipeline)
-    state = f"HELD: {outcome.held}." if outcome.held else f"{outcome.rows_published} new rows."
-    world = outcome.forecasts.loc[outcome.forecasts["destination"] == WORLD]
-    about = f"{outcome.commodity}, world, tonnes. {state} {outcome.verdict}"
-    leave_table("world-forecast", world[["period", "p10", "p50", "p90"]].round(0), about)
-    return outcome
+        return _run(pipeline)
 
 
 def _run(pipeline: Pipeline) -> RunOutcome:

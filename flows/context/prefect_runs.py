@@ -145,20 +145,6 @@ def prefect_step(name: str) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:
     return decorated
 
 
-def leave_table(key: str, table: pd.DataFrame, description: str) -> None:
-    """Leave a table beside the run in progress, its numbers to three places; else nothing.
-
-    Args:
-        key: Lowercase letters, digits and dashes.
-    """
-    if is_in_run():
-        from prefect.artifacts import create_table_artifact  # noqa: PLC0415 - loaded already
-
-        shown = table.round(3).astype(object).where(table.notna(), None)
-        columns = {str(name): shown[name].tolist() for name in shown}
-        create_table_artifact(columns, key=key, description=description)
-
-
 class _OfRun(logging.Handler):
     """Copies messages on the terminal to the log of the Prefect run in progress."""
 

@@ -9,7 +9,7 @@ import pandas as pd
 from features.panel.evidence_panel import PANEL_DESTINATIONS
 from flows.context.console import LOG, echo
 from flows.context.jobs import JobSource, made_tags, recorded_job
-from flows.context.prefect_runs import leave_table, prefect_step
+from flows.context.prefect_runs import prefect_step
 from flows.context.recipes import magnets_recipe
 from flows.context.stores import store_of
 from flows.context.workspace import Workspace, open_workspace
@@ -66,7 +66,6 @@ def backtest(
                 record(workspace, result)
             except StoreError as err:
                 echo(f"backtest  its record is incomplete: {err}")
-            leave_table("backtest-scores", overall(result.scores), verdict(result))
             echo(f"backtest  {verdict(result)}")
     return result
 
@@ -104,12 +103,6 @@ def cells_of(settings: Settings, model_version: str) -> pd.DataFrame:
     """Return the cells of a version's newest backtest; empty where they are gone."""
     runs = find_runs(settings, {"flow": "backtest", "model_version": model_version})
     return read_cells(settings, runs[0].info.run_id) if runs else pd.DataFrame()
-
-
-def overall(scores: pd.DataFrame) -> pd.DataFrame:
-    """Return scores over all destinations at horizons 1 to 6, a row a model."""
-    whole = scores.loc[scores["scope"] == ALL]
-    return whole.pivot_table("value", "model", "metric").reset_index()
 
 
 def keep_scores(made_with: JobSource, result: Backtest, commodity: str = COMMODITY) -> None:

@@ -1,13 +1,13 @@
 """Make a challenger champion if the gate allows it, or go back to the champion before."""
 
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Final
 
 import pandas as pd
 
 from flows.context.console import LOG, echo
-from flows.context.prefect_runs import leave_table, prefect_step
+from flows.context.prefect_runs import prefect_step
 from flows.context.provenance import actor, git_commit
 from flows.context.workspace import Workspace, open_workspace
 from flows.training.backtest import cells_of
@@ -65,8 +65,6 @@ def promote(
     decision = judge(_challenge(settings, challenger, champion, result))
     is_champion = decision.is_passed or accept is not None
     _record(settings, as_of, (challenger, champion), decision, accept)
-    rules = pd.DataFrame([asdict(rule) for rule in decision.rules])
-    leave_table("gate", rules, f"Version {challenger.version}: {decision.summary}")
     LOG.info("gate      version %s: %s", challenger.version, decision.summary)
     if is_champion:
         registry.promote(settings, challenger.version)

@@ -1,4 +1,4 @@
-"""What a job leaves in Prefect: names, tags, messages, states and artifacts."""
+"""What a job leaves in Prefect: names, tags, messages and states."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 from uuid import UUID
 
-import pandas as pd
 import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import (
@@ -19,7 +18,7 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.runtime import flow_run
 
 from flows.context.console import LOG, echo
-from flows.context.prefect_runs import in_prefect, leave_table, prefect_step
+from flows.context.prefect_runs import in_prefect, prefect_step
 from tests.data.builders import at
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("prefect_api")]
@@ -38,14 +37,11 @@ def weigh() -> float:
 
 
 def measure(about: str = "85051110") -> UUID:
-    """Do a step within a flow, and leave what it found."""
+    """Do a step within a flow."""
 
     def work() -> UUID:
         echo(f"measure   {weigh()} tonnes")
         LOG.info("figures   %s rows", 7)
-        leave_table(
-            "tonnes", pd.DataFrame({"place": ["USA"], "tonnes": [1 / 3]}), "What was found."
-        )
         assert isinstance(flow_run.id, str)
         return UUID(flow_run.id)
 
@@ -79,16 +75,6 @@ async def read_messages(found: UUID) -> list[str]:
     return messages
 
 
-async def read_artifacts(found: UUID) -> dict[str, Any]:
-    async with get_client() as client:
-        answer = await client.request(
-            "POST",
-            "/artifacts/filter",
-            json={"flow_runs": {"id": {"any_": [str(found)]}}},
-        )
-    return {one["key"]: one for one in answer.json()}
-
-
 def test_a_run_is_named_by_job_goods_and_moment_and_found_by_tags() -> None:
     found = asked(read_run(measure("250410")))
 
@@ -101,17 +87,3 @@ def test_messages_and_steps_stay_beside_the_run() -> None:
 
     assert {"measure   3.0 tonnes", "figures   7 rows"} <= set(asked(read_messages(found)))
     assert asked(read_states(found)) == [("weigh", "Completed")]
-
-
-def test_tables_stay_beside_the_run() -> None:
-    found = asked(read_artifacts(measure()))
-
-    assert found["tonnes"]["type"] == "table"
-    assert found["tonnes"]["description"] == "What was found."
-    assert '"tonnes": [0.333]' in found["tonnes"]["data"]
-
-
-def test_outside_a_run_nothing_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("prefect.artifacts.create_table_artifact", pytest.fail)
-
-    leave_table("tonnes", pd.DataFrame({"tonnes": [1.0]}), "Nobody asked.")
