@@ -237,7 +237,6 @@ def test_probes_tell_life_readiness_and_counts(client: TestClient) -> None:
     )
     assert 'route="/api/v1/forecasts/USA"' not in counted
     assert "magnetcast_forecast_age_seconds 122400.0" in counted
-    assert 'magnetcast_run_failed{flow="run"} 0.0' in counted
 
 
 @pytest.mark.parametrize("path", ["events?q=zzz export", "tariffs?importer=XXX&q=two words"])
