@@ -4,15 +4,9 @@ import errno
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from alembic.util import CommandError
 from filelock import FileLock, Timeout
 from sqlalchemy import (
     URL,
@@ -28,6 +22,7 @@ from sqlalchemy import (
     inspect,
     make_url,
     select,
+    text,
 )
 from sqlalchemy.exc import (
     ArgumentError,
@@ -98,6 +93,9 @@ def sqlite_to_read(file: Path) -> sqlite3.Connection:
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 
+REVISION: Final = "initial"
+"""Of the schema: the newest below ``MIGRATIONS``."""
+
 _POSTGRES_LOCK: Final = 8505_1110
 """Number of the advisory lock that lets one process write at a time."""
 
@@ -130,7 +128,7 @@ def open_store(url: str) -> Engine:
             engine.dispose()
             return reader
         event.listen(engine, "handle_error", _as_our_error)
-    except (SQLAlchemyError, sqlite3.Error, CommandError, OSError, ImportError, Timeout) as err:
+    except (SQLAlchemyError, sqlite3.Error, OSError, ImportError, Timeout) as err:
         if engine is not None:
             engine.dispose()
         reason = getattr(err, "orig", None) or err
@@ -202,7 +200,8 @@ def is_made(url: str) -> bool:
             return True
         engine = _engine(url)
         try:
-            return _revision(engine) is not None
+            with engine.connect() as connection:
+                return _revision(connection) is not None
         finally:
             engine.dispose()
     except (SQLAlchemyError, ImportError):
@@ -263,12 +262,14 @@ def check_schema(url: str) -> None:
             engine.dispose()
 
 
-def migration_config(connection: Connection) -> Config:
-    """Return Alembic's settings for migrating over ``connection``."""
+def _migrate(connection: Connection) -> None:
+    from alembic import command  # noqa: PLC0415 - only where a database is made
+    from alembic.config import Config  # noqa: PLC0415
+
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
-    return config
+    command.upgrade(config, "head")
 
 
 def _engine(url: str) -> Engine:
@@ -340,26 +341,24 @@ def _make_schema(engine: Engine) -> None:
     if _is_current(engine):
         return
     with writing(engine) as connection:
-        revision = MigrationContext.configure(connection).get_current_revision()
-        if revision not in {None, _newest_revision()} or (
-            revision is None and inspect(connection).get_table_names()
-        ):
+        if (revision := _revision(connection)) == REVISION:
+            return
+        if revision is not None or inspect(connection).get_table_names():
             raise StoreError(_OTHER_SCHEMA.format(shown_address(str(engine.url))))
-        command.upgrade(migration_config(connection), "head")
+        _migrate(connection)
 
 
 def _is_current(engine: Engine) -> bool:
-    return _revision(engine) == _newest_revision()
-
-
-def _revision(engine: Engine) -> str | None:
     with engine.connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision()
+        return _revision(connection) == REVISION
 
 
-@cache
-def _newest_revision() -> str | None:
-    return ScriptDirectory(str(MIGRATIONS)).get_current_head()
+def _revision(connection: Connection) -> str | None:
+    """Return the schema's revision as Alembic keeps it, whose import would take half a second."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    found: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    return found
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:

@@ -98,9 +98,6 @@ def predict(
     --commodity the partner table of that commodity is forecast. A panel that is a folder of Parquet
     files is forecast by Dask into a folder of Parquet files.
     """
-    from flows.panels.panel_files import PanelFiles, forecast_panel
-    from sources.files.panel import PanelOptions, names_of
-
     settings, asked = Settings(), RecipeRequest(recipe, set or ())
     if commodity is not None:
         spec = panel_recipe(settings, asked).spec
@@ -108,15 +105,18 @@ def predict(
         write_result(found, out=out, form=format)
         return
     if panel is None:
+        as_of_time = moment(as_of)
+        own = None if asked.is_empty else magnets_recipe(settings, as_of_time, asked).spec
         from flows.ingest.ingest import ingest_if_empty
         from flows.panels.backtest_files import predict_evidence
 
-        as_of_time = moment(as_of)
-        own = None if asked.is_empty else magnets_recipe(settings, as_of_time, asked).spec
         ingest_if_empty(settings)
         write_result(predict_evidence(settings, as_of_time, own), out=out, form=format)
         return
     spec = panel_recipe(settings, asked).spec
+    from flows.panels.panel_files import PanelFiles, forecast_panel
+    from sources.files.panel import PanelOptions, names_of
+
     files = PanelFiles(panel, covariates, tree, PanelOptions(names_of(columns), allow_negative))
     if panel.is_dir():
         from flows.panels.partitions import predict_folder
@@ -154,14 +154,12 @@ def backtest(
 
     The magnets' model has the champion's recipe, changed by --set, unless --recipe names another.
     """
-    from flows.panels.backtest_files import replay_evidence, replay_panel
-    from flows.panels.panel_files import PanelFiles
-    from sources.files.panel import PanelOptions, names_of
-
     settings, asked = Settings(), RecipeRequest(recipe, set or ())
     if panel is None:
         as_of_time = moment(as_of)
         chosen = magnets_recipe(settings, as_of_time, asked).spec
+        from flows.panels.backtest_files import replay_evidence
+
         store_of(settings)  # before Prefect keeps a run in a home that has no data
         in_prefect(
             "backtest",
@@ -170,8 +168,12 @@ def backtest(
             as_of=as_of_time,
         )
         return
-    files = PanelFiles(panel, covariates, tree, PanelOptions(names_of(columns)))
     spec = panel_recipe(settings, asked).spec
+    from flows.panels.backtest_files import replay_panel
+    from flows.panels.panel_files import PanelFiles
+    from sources.files.panel import PanelOptions, names_of
+
+    files = PanelFiles(panel, covariates, tree, PanelOptions(names_of(columns)))
     replay_panel(settings, files, horizon=horizon, cutoffs=cutoffs, out=out, spec=spec)
 
 

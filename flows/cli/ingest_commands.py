@@ -1,14 +1,17 @@
 """``magnetcast ingest ...``: one command a source, and one for what a person enters."""
 
 import re
+import sys
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, cast, get_args
 
 import pandas as pd
 from cyclopts import App, Parameter
+from rich.prompt import Prompt
 
-from flows.cli.options import DryRun, asked_flow
+from flows.cli.options import DryRun
 from flows.clock import utc_now
+from flows.context.console import CONSOLE
 from flows.context.stores import has_store, store_of
 from flows.ingest.sources import (
     FIRST_MONTH,
@@ -67,7 +70,7 @@ def customs(
     """
     settings = Settings()
     refuse_other_table(file)
-    calendar, day, stated = calendar_of(settings), _day(published_on), flow or asked_flow(file)
+    calendar, day, stated = calendar_of(settings), _day(published_on), flow or _asked_flow(file)
     _ingest(
         settings,
         by_hand(
@@ -132,6 +135,19 @@ def tariffs(file: Table, /, *, dry_run: DryRun = False) -> None:
     """Load tariff steps (CSV or YAML, columns as data/tariff_rates.csv)."""
     order = by_hand(lambda _: TariffRates(file).load(), f"in {file.name}", past="nothing")
     _ingest(Settings(), order, dry_run=dry_run)
+
+
+def _asked_flow(file: Path) -> Flow:
+    """Ask whether a download holds exports or imports."""
+    if not (CONSOLE.is_terminal and sys.stdin.isatty()):
+        raise DataError(
+            f"{file.name} does not say whether it holds exports or imports: the customs write the "
+            "same headings for both. Expected --flow export or --flow import. Look which one was "
+            "asked of the site, and add it."
+        )
+    question = f"Does {file.name} hold China's exports or imports? The file does not say."
+    answer = Prompt.ask(question, choices=list(get_args(Flow)), console=CONSOLE)
+    return cast("Flow", answer)
 
 
 def calendar_of(settings: Settings) -> ReleaseCalendar:

@@ -1,19 +1,14 @@
 """Options that many verbs share, and how a moment is read."""
 
-import sys
 from pathlib import Path
-from typing import Annotated, cast, get_args
+from typing import Annotated
 
 import pandas as pd
 from cyclopts import Parameter
-from rich.prompt import Prompt
 
 from flows.clock import utc_now
-from flows.context.console import CONSOLE
 from flows.context.output import Format
-from sources.providers.customs import Flow
 from store.asof import until
-from store.errors import DataError
 
 AsOf = Annotated[
     str | None,
@@ -62,16 +57,3 @@ def moment(text: object, *, option: str = "--as-of") -> pd.Timestamp:
 
 
 DryRun = Annotated[bool, Parameter(negative="", help="Show what would change, and write nothing.")]
-
-
-def asked_flow(file: Path) -> Flow:
-    """Ask whether a download holds exports or imports."""
-    if not (CONSOLE.is_terminal and sys.stdin.isatty()):
-        raise DataError(
-            f"{file.name} does not say whether it holds exports or imports: the customs write the "
-            "same headings for both. Expected --flow export or --flow import. Look which one was "
-            "asked of the site, and add it."
-        )
-    question = f"Does {file.name} hold China's exports or imports? The file does not say."
-    answer = Prompt.ask(question, choices=list(get_args(Flow)), console=CONSOLE)
-    return cast("Flow", answer)

@@ -4,11 +4,10 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 import pandas as pd
 
-from features.panel.system import PRIOR, PanelPrior
 from flows.context.console import echo
 from models.learning.spec import (
     EngineSpec,
@@ -18,10 +17,12 @@ from models.learning.spec import (
     read_recipe,
     with_parameters,
 )
-from models.statistical import pretrained
 from store.asof import require_time_zone
 from store.errors import DataError, StoreError
 from store.settings import Settings
+
+if TYPE_CHECKING:
+    from features.panel.system import PanelPrior
 
 _DEFAULT: Final = "default"
 """What ``--recipe`` calls the defaults, whatever the champion's recipe is."""
@@ -75,6 +76,8 @@ def panel_recipe(settings: Settings, asked: RecipeRequest | None = None) -> Reci
     """Return the recipe of the panel engine."""
     recipe = _panel_recipe(settings, asked or RecipeRequest())
     if recipe.spec.pretrained:
+        from models.statistical import pretrained  # noqa: PLC0415 - needed then
+
         echo(f"recipe    pretrained: {pretrained.notice()}")
     return recipe
 
@@ -135,6 +138,8 @@ def kept(spec: ModelSpec) -> str:
     return json.dumps(spec.changed, sort_keys=True)
 
 
-def prior_behind(made_with: Mapping[str, Any]) -> PanelPrior:
+def prior_behind(made_with: Mapping[str, Any]) -> "PanelPrior":
     """Return the panel's prior that a publication was made by, as its record tells."""
+    from features.panel.system import PRIOR  # noqa: PLC0415 - scipy takes half a second
+
     return replace(PRIOR, **made_with.get("prior", {}))

@@ -19,7 +19,6 @@ from store.facts.new_rows import (
     new_versions,
     stored_like,
 )
-from store.schema.frame_schemas import validate
 from store.schema.frames import as_table
 from store.schema.tables import (
     MOMENT,
@@ -92,6 +91,8 @@ def write_batch(
 
 def checked_tables(file: FileRows) -> Tables:
     """Check every table of a file against its schema."""
+    from store.schema.frame_schemas import validate  # noqa: PLC0415 - pandera: half a second
+
     unknown = sorted(set(file.tables) - {*metadata.tables, PROPOSALS})
     if unknown:
         raise StoreError(f"No table {unknown} in the store; the file {file.file_name} asks for it.")

@@ -27,7 +27,6 @@ from store.publications.integrity import (
 )
 from store.publications.panels import save_panel
 from store.publications.published import add_cells
-from store.schema.frame_schemas import validate
 from store.schema.frames import as_table, tables_from_json, tables_to_json
 from store.schema.tables import SCORE, forecasts, publications, runs, scores, source_columns
 from store.vocabulary import COMMODITY
@@ -308,6 +307,8 @@ def _check_clock(connection: Connection, context: PublicationContext) -> None:
 def _prepared(
     frame: pd.DataFrame, as_of: datetime, data_vintage: str, commodity: str
 ) -> tuple[PublicationHeader, pd.DataFrame]:
+    from store.schema.frame_schemas import validate  # noqa: PLC0415 - pandera: half a second
+
     checked = validate(frame, "forecasts", where=f"the forecasts of {as_of:%Y-%m-%d}")
     rows = checked.rename(columns={"model": "model_version"}).assign(
         commodity=commodity,
