@@ -98,6 +98,7 @@ class EvidenceHistory:
         self._prior = prior
         self._analog_events = analog_events
         self._observations = observations
+        self._indices = observations.loc[observations["measure"].eq("index")]
         self._events = events
         self._tariffs = tariffs
         kinds = {
@@ -174,6 +175,7 @@ class EvidenceHistory:
                 events=self._events,
                 tariffs=self._tariffs,
                 record=self.record(moment),
+                indices=self._indices,
             )
         return self._origins[moment]
 

@@ -10,8 +10,8 @@ from features.months import Months, last_complete_month, month_numbers
 from features.panel.evidence_panel import KINDS, PANEL_DESTINATIONS, EvidencePanel
 from features.track_record import TrackRecord
 from store.arrays import Flags, Floats, Ints
-from store.asof import EVENT_KEY, TARIFF_KEY, known_at
-from store.vocabulary import AGGREGATES, MONTHS_AHEAD, Family
+from store.asof import EVENT_KEY, OBSERVATION_KEY, TARIFF_KEY, known_at
+from store.vocabulary import AGGREGATES, MONTHS_AHEAD, WORLD, Family
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +86,8 @@ class Origin:
     """How announced acts turned out so far; without it all come as announced."""
     later: LaterFigures | None = None
     """What conditions the forecast; None if nothing of the targets is known."""
+    indices: pd.DataFrame | None = None
+    """Monthly numbers that are no trade, such as exchange rates, as known."""
 
     @property
     def horizons(self) -> Months:
@@ -98,6 +100,20 @@ class Origin:
     @property
     def is_sum(self) -> Flags:
         return np.array([len(group) > 1 for group in self.groups])
+
+    def index(self, name: str, destination: str = WORLD) -> Floats:
+        """Return a monthly number that is no trade, from ``first`` to the last target.
+
+        NaN where none was known. Bring such numbers in by ``magnetcast ingest figures``.
+        """
+        found = np.full(int(self.targets[-1]) - self.first + 1, np.nan)
+        if self.indices is not None:
+            is_own = self.indices[["commodity", "destination"]].eq([name, destination]).all(axis=1)
+            own = self.indices.loc[is_own]
+            place = month_numbers(own["period_from"]) - self.first
+            there = (place >= 0) & (place < len(found))
+            found[place[there]] = own["value"].to_numpy(dtype=float)[there]
+        return found
 
     def affected_by(self, name: str) -> tuple[str, ...]:
         """Return the destinations affected by an act on ``name``, which may be a sum."""
@@ -138,11 +154,13 @@ def origin_of(
     events: pd.DataFrame,
     tariffs: pd.DataFrame,
     record: TrackRecord | None = None,
+    indices: pd.DataFrame | None = None,
 ) -> Origin:
     """Return the origin at the as_of of an evidence panel.
 
     Args:
-        events: All versions of the policy events (store contract); not modified; ``tariffs`` too.
+        events: All versions of the policy events (store contract); not modified; ``tariffs`` and
+            ``indices`` too.
 
     Returns:
         Destinations and aggregates; targets from the month after the cutoff to the twelfth after
@@ -170,6 +188,9 @@ def origin_of(
         tariffs=known_at(tariffs, key=TARIFF_KEY, as_of=panel.as_of),
         record=record,
         later=_later_figures(panel) if len(panel.later) else None,
+        indices=None
+        if indices is None
+        else known_at(indices, key=OBSERVATION_KEY, as_of=panel.as_of),
     )
 
 

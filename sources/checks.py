@@ -28,7 +28,7 @@ LATENESS: Final = pd.Timedelta(days=1)
 """How far a provider's clock may run ahead of ours."""
 
 _LEVELS: Final = tuple(
-    name for name, unit in UNITS.items() if unit != "pct" and name != "lead_min_t"
+    name for name, unit in UNITS.items() if unit != "pct" and name not in {"lead_min_t", "index"}
 )
 """Measures that are amounts, so that months can be compared and summed."""
 

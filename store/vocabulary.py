@@ -75,6 +75,7 @@ UNITS: Final[dict[str, str]] = {
     "mom_pct": "pct",
     "share_pct": "pct",
     "lead_min_t": "t",
+    "index": "index",
     "mirror_import_t": "t",
     "mirror_import_meur": "meur",
     "mirror_import_musd": "musd",
@@ -83,7 +84,8 @@ UNITS: Final[dict[str, str]] = {
 """Unit of each measure."""
 
 MEASURES: Final = tuple(UNITS)
-"""``lead_min_t`` of destination ``A-B`` is the least lead of A over B in tonnes (a ranking)."""
+"""``lead_min_t`` of destination ``A-B`` is the least lead of A over B in tonnes (a ranking); an
+``index`` is any other monthly number, such as an exchange rate."""
 
 INSTRUMENTS: Final[tuple[str, ...]] = (
     "tariff_increase",

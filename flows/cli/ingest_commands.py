@@ -17,6 +17,7 @@ from flows.ingest.sources import (
     FIRST_MONTH,
     REVISED_MONTHS,
     IngestRequest,
+    Past,
     by_hand,
     downloaded,
     live,
@@ -115,13 +116,21 @@ def figure(
     )
 
 
-def figures(file: Table, /, *, dry_run: DryRun = False) -> None:
+def figures(
+    file: Table,
+    /,
+    *,
+    materials: Annotated[
+        bool,
+        Parameter(negative="", help="Of other goods or an index, named in a column `material`."),
+    ] = False,
+    dry_run: DryRun = False,
+) -> None:
     """Load a table of published figures (CSV or YAML, columns as data/published_figures.csv)."""
     settings = Settings()
-    calendar = calendar_of(settings)
-    order = by_hand(
-        lambda _: PublishedFigures(file, calendar).load(), f"in {file.name}", past="magnets"
-    )
+    source = PublishedFigures(file, calendar_of(settings), materials)
+    past: Past = "source" if materials else "magnets"
+    order = by_hand(lambda _: source.load(), f"in {file.name}", past=past)
     _ingest(settings, order, dry_run=dry_run)
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from models.learning.calibration import TrainingRows
 from models.learning.spec import EngineSpec
-from models.statistical.experts import EXPERTS
+from models.statistical.experts import EXPERTS, IN_MEDIAN
 from models.statistical.pretrained import NAME as PRETRAINED
 from models.statistical.pretrained import medians
 from models.statistical.seasonality import (
@@ -26,9 +26,6 @@ from models.statistical.seasonality import (
 )
 from store.arrays import Flags, Floats, Ints, join, take
 from store.months import YEAR
-
-MIDDLE: Final = ("seasonal_naive", "theta", "damped_trend", "holt_winters", "steady", "swift")
-"""Experts whose median is the base."""
 
 CEILING: Final = 50.0
 """Times its highest month that an expert may say of a series, at most. A fast trend goes astray
@@ -168,7 +165,7 @@ def origin_features(
         name: np.fmin(expert.ahead(values, own.season, horizon), ceiling)
         for name, expert in EXPERTS.items()
     }
-    base = np.median(np.stack([forecasts[name] for name in MIDDLE]), axis=0)
+    base = np.median(np.stack([forecasts[name] for name in IN_MEDIAN]), axis=0)
     values_of = _features(values, own, base, forecasts, first)
     values_of["panel_momentum"] = np.full((1, 1), momentum)
     features = np.empty((*base.shape, len(NAMES)), dtype=np.float32)

@@ -16,11 +16,10 @@ import pandas as pd
 from features.build import ALL_FEATURES, base_of, feature_block, frame_of
 from features.months import month_label
 from features.origin import Origin
-from models.engine.training_set import MIDDLE
 from models.learning.calibration import Heads, TrainingRows, binned, train_heads
 from models.learning.spec import ModelSpec
 from models.registry.served import EXPERTS_TONNES
-from models.statistical.experts import EXPERTS
+from models.statistical.experts import EXPERTS, IN_MEDIAN
 from models.statistical.seasonality import season_profiles
 from store.arrays import Floats
 from store.errors import DataError
@@ -56,7 +55,7 @@ def experts_middle(origin: Origin) -> Floats:
     They see nothing but the months up to the cutoff, estimates among them.
     """
     season = season_profiles(origin.tonnes)
-    ahead = [EXPERTS[name].ahead(origin.tonnes, season, len(origin.targets)) for name in MIDDLE]
+    ahead = [EXPERTS[name].ahead(origin.tonnes, season, len(origin.targets)) for name in IN_MEDIAN]
     return np.asarray(np.median(np.nan_to_num(np.stack(ahead)), axis=0))
 
 

@@ -498,3 +498,6 @@ EXPERTS: Final[dict[str, Expert]] = {
     "swift": Expert(swift),
 }
 """By name; ``seasonality.season_profiles`` gives the season they take."""
+
+IN_MEDIAN: Final = ("seasonal_naive", "theta", "damped_trend", "holt_winters", "steady", "swift")
+"""Experts whose median the magnets' model hears, and from which the engine's trees start."""

@@ -7,13 +7,21 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
+from features.history import EvidenceHistory
 from flows.context.stores import made_store
+from models.forecasting import model_frame
+from models.forecasting.model_frame import experts_middle
+from models.statistical.experts import EXPERTS, IN_MEDIAN
 from service.wording import DESTINATION_NAMES
 from sources.base import MonthRange
+from sources.bundled.published_figures import PublishedFigures
+from sources.bundled.release_calendar import ReleaseCalendar
 from sources.checks import objections
 from sources.http import HttpSource
 from sources.providers.customs import partner_place
@@ -23,10 +31,10 @@ from store.facts.writing import write_batch
 from store.schema.frame_schemas import validate
 from store.settings import PROJECT_ROOT, Settings
 from store.vocabulary import DESTINATIONS, EU27_MEMBERS
-from tests.data.builders import at
+from tests.data.builders import at, make_world
 from tests.docs.pages import DOCS, Page
 
-PAGES = ("add-a-source", "add-a-feature", "add-a-destination")
+PAGES = ("add-a-source", "add-a-feature", "add-a-destination", "add-a-model")
 ROOMS = "store|sources|features|models|service|flows"
 COUNTRIES = [name for name in DESTINATIONS if name not in {"EU27_REST", "ROW"}]
 ROWS = [
@@ -57,11 +65,16 @@ def ports() -> Iterator[str]:
         server.shutdown()
 
 
+def written(page: str) -> dict[str, Any]:
+    """Return the names that the last block of Python of a page defines."""
+    names: dict[str, Any] = {"__name__": "written"}
+    exec(Page(DOCS / "how-to" / f"{page}.md").code[-1], names)  # noqa: S102 - our own words
+    return names
+
+
 def source_of_the_page(settings: Settings, url: str) -> HttpSource:
-    names: dict[str, object] = {"__name__": "ports"}
-    [code] = Page(DOCS / "how-to" / "add-a-source.md").code
-    exec(code, names)  # noqa: S102 - the documentation's own words
-    return names["PortStatistics"](settings, url=url)
+    source: HttpSource = written("add-a-source")["PortStatistics"](settings, url=url)
+    return source
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -102,6 +115,37 @@ def test_the_source_of_the_page_can_be_stored_and_replayed(ports: str, tmp_path:
     assert list(read_observations(engine, as_of=at("2026-09-30"))["value"]) == [612.0, 580.0]
     offline = source_of_the_page(settings.model_copy(update={"offline": True}), ports)
     assert offline.fetch(span, now=now).sha256 == file.sha256
+
+
+def test_the_expert_of_the_page_reaches_the_magnets(monkeypatch: pytest.MonkeyPatch) -> None:
+    origin = make_world().history().origin(at("2020-06-26"))
+    monkeypatch.setitem(EXPERTS, "halfway", written("add-a-model")["HALFWAY"])
+    middle = experts_middle.__wrapped__
+    before = middle(origin)
+
+    monkeypatch.setattr(model_frame, "IN_MEDIAN", (*IN_MEDIAN, "halfway"))
+
+    assert (middle(origin) != before).mean() > 0.5
+
+
+def test_the_index_of_the_page_is_known_from_the_day_it_was_published(tmp_path: Path) -> None:
+    page, world = Page(DOCS / "how-to" / "add-a-feature.md"), make_world(last="2026-09")
+    file = tmp_path / "yen.yaml"
+    file.write_text(page.files["yen.yaml"], encoding="utf-8")
+    rates = PublishedFigures(file, ReleaseCalendar({}), materials=True).load()
+    rows = pd.concat([world.observations, rates.tables["observations"]], ignore_index=True)
+    history = EvidenceHistory(rows, world.events, world.tariffs)
+    compute = written("add-a-feature")["compute"]
+
+    before, after = (history.origin(at(f"2026-11-0{day}")) for day in (1, 2))
+
+    known = before.index("jpy_per_usd")
+    assert known[np.isfinite(known)].tolist() == [147.6, 148.9]
+    assert np.isnan(compute(before)["yen_2m_log"]).all()
+    moved = compute(after)["yen_2m_log"]
+    assert moved.shape == (1, len(after.targets))
+    assert moved == pytest.approx(np.log(151.2 / 147.6))
+    assert (before.tonnes == after.tonnes).all(), "an index is no evidence of trade"
 
 
 @pytest.mark.parametrize("destination", COUNTRIES)

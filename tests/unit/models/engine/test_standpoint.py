@@ -3,7 +3,6 @@ import pytest
 
 from models.engine.training_set import (
     CEILING,
-    MIDDLE,
     MOVE_TO_SPREAD,
     NAMES,
     OriginFeatures,
@@ -12,7 +11,7 @@ from models.engine.training_set import (
     panel_momentum,
     series_stats,
 )
-from models.statistical.experts import EXPERTS
+from models.statistical.experts import EXPERTS, IN_MEDIAN
 from store.arrays import Floats
 from tests.data.engine_builders import make_values
 
@@ -67,7 +66,7 @@ class TestStandpoint:
     def test_base_is_the_median_of_the_trusted_experts(self) -> None:
         found = standpoint_of(make_values(series=5))
 
-        expected = np.median([found.experts[name] for name in MIDDLE], axis=0)
+        expected = np.median([found.experts[name] for name in IN_MEDIAN], axis=0)
         np.testing.assert_array_equal(found.base, expected)
         assert list(found.experts) == list(EXPERTS)
 
