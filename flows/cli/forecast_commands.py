@@ -8,12 +8,6 @@ import pandas as pd
 from cyclopts import Parameter
 
 from flows.cli.options import AsOf, Commodity, Form, Out, RecipeFile, Sets, moment
-from flows.cli.run_commands import (
-    run_and_tell,
-    run_file_and_tell,
-    run_table_and_tell,
-    run_tables_and_tell,
-)
 from flows.context.console import echo, track
 from flows.context.output import write_parts, write_result
 from flows.context.prefect_runs import in_prefect
@@ -59,6 +53,13 @@ def run(
     Full partner tables in the store are forecast first, then the magnets. With --commodity only the
     partner table of that commodity; with --commodities only those of the file.
     """
+    from flows.cli.run_commands import (
+        run_and_tell,
+        run_file_and_tell,
+        run_table_and_tell,
+        run_tables_and_tell,
+    )
+
     settings, as_of_time = Settings(), moment(as_of)
     if commodities is not None:
         run_file_and_tell(settings, as_of_time, commodities, commodity=commodity)

@@ -34,6 +34,16 @@ slow = sorted({"pandas", "prefect", "mlflow", "lightgbm"} & set(sys.modules))
 print("slow imports:", ", ".join(slow) or "none")
 """
 
+READ = """
+import sys
+from flows.cli.app import main
+try:
+    main()
+finally:
+    slow = {"prefect", "mlflow", "lightgbm", "sklearn", "scipy", "pandera", "alembic", "matplotlib"}
+    print("slow imports:", *sorted(slow & set(sys.modules)), file=sys.stderr)
+"""
+
 
 @pytest.fixture
 def panel(tmp_path: Path) -> Path:
@@ -95,6 +105,21 @@ def test_help_has_a_line_for_every_verb_under_a_heading(front_page: str) -> None
 
 def test_help_imports_neither_pandas_nor_prefect(front_page: str) -> None:
     assert front_page.rstrip().endswith("slow imports: none")
+
+
+@pytest.mark.usefixtures("at_published")
+@pytest.mark.parametrize(
+    "words",
+    ["vintages", "publications list", "review list", *(f"{verb} --set learing_rate=1" for verb in
+     ("train", "predict", "backtest"))],
+)  # fmt: skip
+def test_a_reading_verb_imports_nothing_slow(words: str) -> None:
+    answer = subprocess.run(  # noqa: S603 - our own words
+        [sys.executable, "-c", READ, *words.split()], capture_output=True, text=True, check=False
+    )
+
+    assert answer.returncode == ("--set" in words)
+    assert answer.stderr.splitlines()[-1] == "slow imports:", answer.stderr
 
 
 @pytest.mark.usefixtures("place")
