@@ -38,7 +38,7 @@ LONGEST = (
     "docs/test_commands.py",
     "flows/training/test_promote.py",
     "service/pages/test_web_pages.py",
-    "flows/publishing/test_year.py",
+    "flows/publishing/test_releases.py",
     "service/api/test_openapi.py",
     "flows/cli/test_command.py",
     "service/api/test_desk_goods.py",

@@ -48,6 +48,20 @@ def _flows_are_functions() -> Iterator[None]:
         yield
 
 
+@pytest.fixture
+def explained() -> None:
+    """Let the runs of a test explain what they publish."""
+
+
+@pytest.fixture(autouse=True)
+def _runs_are_not_explained(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Leave out what takes half of a run, but where a test asks for ``explained``."""
+    if "explained" not in request.fixturenames:
+        monkeypatch.setattr("flows.run.explain_if_possible", lambda _: None)
+
+
 @pytest.fixture(scope="session")
 def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of the bundled tables, the figures replaced by those of a small world."""

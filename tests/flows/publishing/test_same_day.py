@@ -30,6 +30,7 @@ FIGURE = (
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("explained")
 def test_a_late_figure_makes_a_second_publication_and_the_first_stays(
     home: Settings, magnetcast: Call
 ) -> None:
