@@ -57,7 +57,7 @@ RELEASES = (
 )
 
 DRAWN = (RELEASES[0].due, RELEASES[-1].due)
-"""Releases with the whole report and all plots in MLflow."""
+"""Releases with the whole report."""
 
 
 @dataclass
@@ -111,7 +111,7 @@ class World:
 
 
 def know_only_the_past(data: Path) -> None:
-    """Leave of the other tables what was known before the winter: guards refuse facts of the future."""
+    """Leave of the other tables what was known then: guards refuse facts of the future."""
     for name in ("release_dates.csv", "analog_events.csv"):
         table = pd.read_csv(data / name, dtype=str, keep_default_na=False)
         table.iloc[:0].to_csv(data / name, index=False)
