@@ -6,9 +6,10 @@ and the attribution of April 2025 from the bundled facts (a minute or two).
 
 import pandas as pd
 
+from docs.attribution import attribution_page
 from docs.screens import draw
 from features.history import EvidenceHistory
-from flows.analysis.attribution import attribution_page, attribution_png
+from flows.analysis.attribution import attribution_png
 from flows.context.console import echo, track
 from models.event_study import Attribution, act_of, attribute
 from models.learning.spec import ModelSpec

@@ -1,7 +1,6 @@
-"""An attribution as sentences that a planner can quote, a chart, and a page of text."""
+"""An attribution as sentences that a planner can quote, and a chart."""
 
 import json
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -32,23 +31,11 @@ from store.errors import first_few
 from store.publications.basis import STDERR_BAND
 from store.vocabulary import DESTINATIONS, WORLD
 
-_SHOWN: Final = 4
+MOST_DRAWN: Final = 4
 """Series that are drawn and whose months are listed; the file of the table has all."""
 
 NAMED: Final = 5
 """Destinations named one by one in a sentence."""
-
-NOTES: Final = """\
-- *Lost* is the counterfactual path minus exports during the fall, *recovered* what exceeded
-  the path after it (a minus: still below it), *displaced* what unaffected destinations received
-  above their own paths during the fall.
-- The fall lasts from the month of the announcement to the last one before exports are back in the
-  80% band of a single month.
-- Bands of what is missing come from the same computation at earlier placebo dates without a strong
-  act; *rank* is the event's place among them. Medians of parts need not add up to the median of the
-  sum."""
-
-_PARTS: Final = {"fall": "the fall", "first": "first months", "after": "after", "all": "all months"}
 
 
 def called(destination: str) -> str:
@@ -180,90 +167,15 @@ def _holds_zero(row: pd.Series) -> bool:
     return bool(row["missing_p10"] <= 0.0 <= row["missing_p90"])
 
 
-def attribution_page(found: Attribution, *, picture: str, made_by: str) -> str:
-    """Return the page in Markdown."""
-    act = found.act
-    blocks = [
-        f"# Effect of {act.event_id}",
-        (
-            f"{act.announced:%-d %B %Y}, affecting {act.named}: {act.summary} Exports as known "
-            f"on {found.as_of:%-d %B %Y}; this page is written by `{made_by}`."
-        ),
-        "\n".join(f"- {sentence}" for sentence in sentences(found)),
-        f"![With and without {act.event_id}]({picture})",
-        "## Totals",
-        _totals(found),
-        "## By month",
-        *_months(found),
-        "## How to read it",
-        NOTES,
-    ]
-    return "\n\n".join(blocks) + "\n"
-
-
-def _totals(found: Attribution) -> str:
-    rows = [
-        (
-            _title(str(row["destination"])),
-            _PARTS[str(row["part"])],
-            months_in_words(row["first_period"], row["last_period"]),
-            tonnes(row["path_t"]),
-            tonnes(row["exports_t"]),
-            _with_band(row, "missing"),
-            f"{row['rank']} of {row['dates'] + 1}",
-        )
-        for _, row in found.totals.iterrows()
-        if row["part"] != "all" or row["destination"] in (found.whole, WORLD)
-    ]
-    head = (
-        "exports to", "part", "months", "path without it, t", "exports, t", "missing, t (80% band)",
-        "rank",
-    )  # fmt: skip
-    return _markdown(head, rows)
-
-
-_MONTH_HEAD: Final = (
-    "month", "exports, t", "kind", "without: p10", "p50", "p90", "lost", "recovered", "displaced",
-    "missing since (80% band)",
-)  # fmt: skip
-
-
-def _months(found: Attribution) -> Iterable[str]:
-    for name in found.main(_SHOWN):
-        yield f"**{_title(name)}**"
-        yield _markdown(_MONTH_HEAD, [_month(row) for _, row in _rows(found, name).iterrows()])
-
-
-def _month(row: pd.Series) -> tuple[str, ...]:
-    doubt = f" ± {tonnes(row['exports_stderr_t'])}" if row["kind"] == "estimated" else ""
-    return (
-        str(row["period"]),
-        tonnes(row["exports_t"]) + doubt,
-        str(row["kind"]),
-        *(tonnes(row[f"without_{level}"]) for level in ("p10", "p50", "p90")),
-        *(signed_tonnes(row[f"{name}_t"]) for name in ("lost", "recovered", "displaced")),
-        _with_band(row, "cumulated"),
-    )
-
-
-def _with_band(row: pd.Series, name: str) -> str:
-    value, low, high = (signed_tonnes(row[f"{name}_{end}"]) for end in ("t", "p10", "p90"))
-    return f"{value} ({low} to {high})"
-
-
-def _title(name: str) -> str:
+def titled(name: str) -> str:
+    """Return a series in words, as a title."""
     text = called(name)
     return text[0].upper() + text[1:]
 
 
-def _markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
 def attribution_png(found: Attribution) -> bytes:
     """Draw the months over the path without the event, and below what is missing, summed up."""
-    names = found.main(_SHOWN)
+    names = found.main(MOST_DRAWN)
     firsts = pd.date_range(found.past["period"].min(), found.table["period"].max(), freq="MS")
     span = instant(firsts[0]), instant(firsts[-1] + pd.DateOffset(months=1))
     x = time_axis(ticks=6, domain=[{"expr": str(edge)} for edge in span])
@@ -290,10 +202,10 @@ def _path(found: Attribution, name: str, x: Spec) -> Spec:
     """Return past months, by how each is known, over the path without the event and its band."""
     rows = [
         {"t": middle(pd.Timestamp(row["period"])), **_levels(row, "without", "p10", "p50", "p90")}
-        for _, row in _rows(found, name).iterrows()
+        for _, row in months_of(found, name).iterrows()
     ]
     past = found.past.loc[found.past["destination"] == name]
-    months = past if len(past) else _as_panel(_rows(found, name))
+    months = past if len(past) else _as_panel(months_of(found, name))
     band = {"type": "area", "fill": ink("band80")}
     line = {"type": "line", "stroke": ink("median"), "strokeWidth": 2}
     layers = [
@@ -302,14 +214,14 @@ def _path(found: Attribution, name: str, x: Spec) -> Spec:
         *month_layers(months),
         *dot_layers(months, 24),
     ]
-    return _panel(found, layers, x, _title(name), 200)
+    return _panel(found, layers, x, titled(name), 200)
 
 
 def _sum(found: Attribution, name: str, x: Spec) -> Spec:
     """Return what is missing since the event, cumulated, with its placebo band."""
     rows = [
         {"t": middle(pd.Timestamp(row["period"])), **_levels(row, "cumulated", "p10", "t", "p90")}
-        for _, row in _rows(found, name).iterrows()
+        for _, row in months_of(found, name).iterrows()
     ]
     edge = {"color": ink("faint"), "strokeWidth": 0.8}
     band = {"type": "area", "fill": ink("past"), "line": edge}
@@ -348,7 +260,8 @@ _LEGEND: Final = (
 )
 
 
-def _rows(found: Attribution, name: str) -> pd.DataFrame:
+def months_of(found: Attribution, name: str) -> pd.DataFrame:
+    """Return the months of one series."""
     return found.table.loc[found.table["destination"] == name]
 
 
@@ -358,12 +271,9 @@ def _as_panel(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def write_attribution(found: Attribution, folder: Path) -> list[str]:
-    """Write tables, chart and page into a folder; return the files' names."""
+    """Write tables and chart into a folder; return the files' names."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, frame in (("attribution.csv", found.table), ("totals.csv", found.totals)):
         write_result(frame.round(3), out=folder / name, form="csv")
     (folder / "attribution.png").write_bytes(attribution_png(found))
-    made_by = f"magnetcast attribute {found.act.event_id} --as-of {found.as_of:%Y-%m-%d}"
-    page = attribution_page(found, picture="attribution.png", made_by=made_by)
-    (folder / "attribution.md").write_text(page, encoding="utf-8")
-    return ["attribution.csv", "totals.csv", "attribution.png", "attribution.md"]
+    return ["attribution.csv", "totals.csv", "attribution.png"]

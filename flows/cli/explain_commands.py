@@ -82,7 +82,7 @@ def attribute(
         int, Parameter(help="Months shown, from the announcement on; at most 12.")
     ] = MONTHS_AHEAD,
     out: Annotated[
-        Path | None, Parameter(help="Folder for tables, chart and page; terminal only if left out.")
+        Path | None, Parameter(help="Folder for tables and chart; terminal only if left out.")
     ] = None,
     format: Form = "table",
 ) -> None:

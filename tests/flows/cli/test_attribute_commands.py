@@ -44,7 +44,7 @@ def filled(place: Path, facts: Path) -> None:  # noqa: ARG001 - sets the environ
 
 
 @pytest.mark.usefixtures("filled")
-def test_an_event_is_reported_in_words_with_table_chart_and_page(
+def test_an_event_is_reported_in_words_with_table_and_chart(
     magnetcast: Call, tmp_path: Path
 ) -> None:
     out = tmp_path / "written"
@@ -60,14 +60,12 @@ def test_an_event_is_reported_in_words_with_table_chart_and_page(
         "attribution.csv",
         "totals.csv",
         "attribution.png",
-        "attribution.md",
     }
     table = pd.read_csv(out / "attribution.csv")
     assert list(table.loc[table["destination"] == "USA", "period"]) == [
         f"2021-{month:02d}" for month in (6, 7, 8, 9)
     ]
     assert (out / "attribution.png").read_bytes().startswith(b"\x89PNG")
-    assert "| June-July 2021 |" in (out / "attribution.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.usefixtures("filled")

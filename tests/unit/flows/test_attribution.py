@@ -2,11 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from flows.analysis.attribution import (
-    attribution_page,
-    months_in_words,
-    sentences,
-)
+from docs.attribution import attribution_page
+from flows.analysis.attribution import months_in_words, sentences
 from models.event_study import Attribution, StudiedEvent
 from tests.data.builders import at
 
