@@ -3,9 +3,7 @@
 It does not import Prefect, which takes as long to load as all the rest.
 """
 
-import json
 from dataclasses import dataclass, field
-from typing import Final
 
 import pandas as pd
 
@@ -26,9 +24,6 @@ from sources.files.yaml_table import read_scenario
 from store.errors import DataError
 from store.schema.scenario import Scenario
 from store.settings import Settings
-
-KEPT: Final = 64
-"""Answers kept by what they ask, however it is spelled."""
 
 
 def published_scenario_snapshot(settings: Settings, rows: pd.DataFrame) -> ScenarioSnapshot:
@@ -58,10 +53,9 @@ def published_scenario_snapshot(settings: Settings, rows: pd.DataFrame) -> Scena
 
 @dataclass(slots=True)
 class ScenarioAnswerer:
-    """Answers scenarios on one publication's snapshot; equal levers are computed once."""
+    """Answers scenarios on one publication's snapshot."""
 
     snapshot: ScenarioSnapshot
-    kept: dict[str, PairedForecast] = field(default_factory=dict)
     base: PublishedDraws = field(init=False)
     """Drawn once for all scenarios."""
 
@@ -71,21 +65,7 @@ class ScenarioAnswerer:
     def __call__(self, text: bytes) -> ScenarioResult:
         """Return the answer to a scenario written as YAML or JSON."""
         asked = read_scenario("the scenario", text, self.snapshot.context)
-        key = canonical(asked)
-        if key not in self.kept:
-            if len(self.kept) >= KEPT:
-                del self.kept[next(iter(self.kept))]
-            self.kept[key] = paired_with(self.base, asked)
-        return result_of(asked, self.kept[key])
-
-
-def canonical(scenario: Scenario) -> str:
-    """Return what a scenario asks, the same text for the same levers."""
-    acts = [
-        {**{name: str(value) for name, value in act.given.items()}, "id": act.event_id}
-        for act in scenario.levers.acts
-    ]
-    return json.dumps([acts, [str(lever) for lever in scenario.levers.tariffs]], sort_keys=True)
+        return result_of(asked, paired_with(self.base, asked))
 
 
 def result_of(scenario: Scenario, found: PairedForecast) -> ScenarioResult:

@@ -3,7 +3,6 @@
 The readings are stored: `magnetcast status` and the service's metrics read them there.
 """
 
-import io
 import math
 from dataclasses import asdict
 
@@ -12,8 +11,9 @@ import pandas as pd
 from flows.context.console import echo
 from flows.context.prefect_runs import prefect_step
 from flows.context.stores import store_of
+from flows.training.backtest import read_cells
 from models.monitoring import Reading, error_readings, published_cells
-from models.registry.runs import find_runs, read_text
+from models.registry.runs import find_runs
 from store.facts.reading import read_forecasts
 from store.messages import to_json
 from store.publications.published import save_readings
@@ -49,9 +49,8 @@ def watch_if_possible(settings: Settings, now: pd.Timestamp) -> list[Reading]:
 def measured(settings: Settings, forecasts: pd.DataFrame) -> list[Reading]:
     """Return what published and replayed errors show; nothing before the first backtest."""
     for run in find_runs(settings, {"flow": "backtest"})[:1]:
-        text = read_text(settings, run.info.run_id, "cells.csv")
-        if text is not None:
-            replayed = pd.read_csv(io.StringIO(text), parse_dates=["period"])
+        replayed = read_cells(settings, run.info.run_id)
+        if len(replayed):
             by_period = forecasts.assign(period=pd.to_datetime(forecasts["period"]))
             return error_readings(published_cells(replayed, by_period.sort_values("as_of")))
     return []

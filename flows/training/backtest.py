@@ -208,28 +208,15 @@ def score_of(result: Backtest, model: str, metric: str) -> float:
 def verdict(result: Backtest) -> str:
     """Say in one line how the model did against the seasonal naive, where it loses too."""
     own, naive = (score_of(result, model, "wape") for model in (MODEL, REFERENCE))
-    covered = score_of(result, MODEL, "coverage80")
-    return compared(own, naive, covered, _cells_of(result))
-
-
-def _cells_of(result: Backtest) -> int:
-    scores = result.scores
-    if scores.empty:
-        return 0
-    own = scores.loc[(scores["model"] == MODEL) & (scores["scope"] == ALL), "cells"]
-    return int(own.max()) if len(own) else 0
-
-
-def compared(own: float, naive: float, covered: float, cells: int) -> str:
-    """Say the same given both errors, the band's coverage and its cells, near horizons only."""
     if not (own >= 0 and naive > 0):
         return "no error to compare: every scored month or naive error is zero"
-    better = 1 - own / naive
+    scores, better = result.scores, 1 - own / naive
+    cells = int(scores.loc[scores["model"].eq(MODEL) & scores["scope"].eq(ALL), "cells"].max())
     word = "better" if better >= 0 else "WORSE"
     return (
         f"error {own:.1%} of tonnes against {naive:.1%} of the seasonal naive "
-        f"({abs(better):.0%} {word}), 80% band covered {covered:.0%} of "
-        f"{cells:,} months, horizons 1-{PANEL_HORIZON}"
+        f"({abs(better):.0%} {word}), 80% band covered {score_of(result, MODEL, 'coverage80'):.0%} "
+        f"of {cells:,} months, horizons 1-{PANEL_HORIZON}"
     )
 
 

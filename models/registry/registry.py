@@ -68,6 +68,8 @@ class RegisteredVersion:
     """Commit of the code that trained it."""
     parameters: str = ""
     """Parameters that were not at their defaults, as JSON."""
+    sha256: str = ""
+    """Digest of its boosters and card."""
 
 
 def champion(settings: Settings) -> RegisteredVersion | None:
@@ -82,16 +84,19 @@ def by_alias(settings: Settings, alias: str) -> RegisteredVersion | None:
         return None
     client, _ = connect(settings)
     version = _aliases(client).get(alias)
-    return None if version is None else version_of(client, settings, version)
+    return None if version is None else at_version(settings, version)
 
 
-@worded
 def at_version(settings: Settings, version: int) -> RegisteredVersion:
     """Return what is known of a registered version."""
-    if not is_kept(settings):
-        raise _no_version(settings, version)
-    client, _ = connect(settings)
-    return version_of(client, settings, version)
+    for one in versions(settings):
+        if one.version == version:
+            return one
+    raise StoreError(
+        f"Model {MODEL!r} in {shown_address(settings.tracking_uri)} has no version {version}. "
+        "Expected a version that training registered. Run `magnetcast train`, or choose one "
+        "shown by `mlflow ui`."
+    )
 
 
 @worded
@@ -121,7 +126,7 @@ def nominate(settings: Settings, version: int) -> None:
 def promote(settings: Settings, version: int) -> None:
     """Let a version publish; the one that did until now gets the alias ``previous``."""
     client, _ = connect(settings)
-    version_of(client, settings, version)
+    at_version(settings, version)
     past = [one.version for one in champions(settings) if one.version != version]
     _keep_champions(client, [*past, version])
     if _aliases(client).get(CHALLENGER) == version:
@@ -183,31 +188,14 @@ def set_tags(settings: Settings, version: int, tags: Mapping[str, str]) -> None:
         client.set_model_version_tag(MODEL, str(version), name, value)
 
 
-def version_of(client: MlflowClient, settings: Settings, version: int) -> RegisteredVersion:
-    """Return what is known of a version."""
-    try:
-        return _registered(client.get_model_version(MODEL, str(version)))
-    except MlflowException as err:
-        if err.error_code != "RESOURCE_DOES_NOT_EXIST":
-            raise
-        raise _no_version(settings, version) from err
-
-
 def _aliases(client: MlflowClient) -> dict[str, int]:
     found = client.search_registered_models(f"name = '{MODEL}'")
     return {alias: int(version) for alias, version in found[0].aliases.items()} if found else {}
 
 
-def _no_version(settings: Settings, version: int) -> StoreError:
-    return StoreError(
-        f"Model {MODEL!r} in {shown_address(settings.tracking_uri)} has no version {version}. "
-        "Expected a version that training registered. Run `magnetcast train`, or choose one "
-        "shown by `mlflow ui`."
-    )
-
-
 _TAGS: Final = (
     "model_version", "as_of", "data_vintage", "recipe", ROLLED_BACK_TAG, "git_commit", "parameters",
+    "sha256",
 )  # fmt: skip
 
 
@@ -284,8 +272,10 @@ def register(
     inputs = served.names_of(some).join(_inputs(card, some)).reset_index(drop=True)
     outputs = served.names_of(inputs).join(served.predict_quantiles(loaded, card, inputs))
     tags = {**tags, DIGEST_TAG: _digest(texts)}
-    if (twin := _twin(client, tags)) is not None:
-        return twin
+    alike = (tags[DIGEST_TAG], tags.get("data_vintage", ""))
+    twins = [one for one in versions(settings) if (one.sha256, one.data_vintage) == alike]
+    if twins:
+        return twins[-1].version
     with TemporaryDirectory() as scratch:
         folder = Path(scratch) / _PARTS
         folder.mkdir()
@@ -308,8 +298,7 @@ def register(
 def load(settings: Settings, version: int) -> LoadedModel:
     """Return a registered version; no code of it is executed."""
     client, _ = connect(settings)
-    version_of(client, settings, version)
-    expected = client.get_model_version(MODEL, str(version)).tags.get(DIGEST_TAG, "none")
+    expected = at_version(settings, version).sha256 or "none"
     source = client.get_model_version_download_uri(MODEL, str(version))
     try:
         folder = mlflow.artifacts.download_artifacts(
@@ -385,15 +374,6 @@ def _signature(inputs: pd.DataFrame, outputs: pd.DataFrame) -> ModelSignature:
 def _inputs(card: Mapping[str, object], rows: pd.DataFrame) -> pd.DataFrame:
     """Return the model's inputs as floats: an integer column could not hold a missing value."""
     return rows[served.needed_columns(card)].astype(np.float64)
-
-
-def _twin(client: MlflowClient, tags: Mapping[str, str]) -> int | None:
-    alike = [
-        int(one.version)
-        for one in client.search_model_versions(f"name = '{MODEL}'")
-        if all(one.tags.get(name) == tags[name] for name in (DIGEST_TAG, "data_vintage"))
-    ]
-    return max(alike, default=None)
 
 
 def _next_version(
