@@ -1,6 +1,6 @@
 """Whether a challenger may publish: rules on evidence from forecasts both made of the same months.
 
-Public: :func:`judge`, :class:`Challenge`, :class:`PromotionLimits`, :class:`PromotionDecision`.
+Public: :func:`judge`, :class:`Challenge`, :class:`PromotionDecision`.
 Source: docs/adr/0019-champion-and-challenger.md.
 """
 
@@ -23,21 +23,21 @@ NO_CHAMPION: Final = "there is no champion yet"
 SAME_RECIPE: Final = "same recipe as the champion"
 
 
-@dataclass(frozen=True, slots=True)
-class PromotionLimits:
-    """What a challenger is held to."""
+_FEWEST_ORIGINS: Final = 12
+"""Paired origins, at least, before a new recipe is distinguishable from the champion's."""
 
-    origins: int = 12
-    """Paired origins, at least, before a new recipe is distinguishable from the champion's."""
-    margin: float = 0.05
-    """By how much the scaled quantile loss of a refit may be higher, as a share of the champion's:
-    months differ that much by chance. A new recipe has to be better."""
-    destination: float = 0.15
-    """The same for the worst destination."""
-    destination_cells: int = 12
-    """Cells below which a destination is too thin to be held against a model."""
-    level: float = 0.99
-    """Probability that a calibrated band passes."""
+_MARGIN: Final = 0.05
+"""By how much the scaled quantile loss of a refit may be higher, as a share of the champion's:
+months differ that much by chance. A new recipe has to be better."""
+
+_DESTINATION_MARGIN: Final = 0.15
+"""The same for the worst destination."""
+
+_FEWEST_CELLS: Final = 12
+"""Cells below which a destination is too thin to be held against a model."""
+
+_CALIBRATED: Final = 0.99
+"""Probability that a calibrated band passes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +119,8 @@ class PromotionDecision:
         return pd.DataFrame([asdict(rule) for rule in self.rules])
 
 
-def judge(trial: Challenge, limits: PromotionLimits | None = None) -> PromotionDecision:
+def judge(trial: Challenge) -> PromotionDecision:
     """Return what becomes of each rule; ``is_passed`` tells whether the challenger may publish."""
-    held_to = limits or PromotionLimits()
     return PromotionDecision(
         (
             _rule("is newer", "older" if trial.is_older else "newer", "newer", not trial.is_older),
@@ -132,11 +131,11 @@ def judge(trial: Challenge, limits: PromotionLimits | None = None) -> PromotionD
                 not trial.rolled_back,
             ),
             *_same_recipe(trial),
-            _origins(trial, held_to),
-            _loss(trial, held_to),
-            *_loss_against_best(trial, held_to),
-            _destinations(trial, held_to),
-            _calibration(trial, held_to),
+            _origins(trial),
+            _loss(trial),
+            *_loss_against_best(trial),
+            _destinations(trial),
+            _calibration(trial),
         )
     )
 
@@ -174,28 +173,26 @@ def _same_recipe(trial: Challenge) -> list[PromotionRule]:
     return [PromotionRule("same recipe", "fitted again", "the champion's", "held")]
 
 
-def _origins(trial: Challenge, limits: PromotionLimits) -> PromotionRule:
-    name, expected = "paired origins", f"at least {limits.origins}"
+def _origins(trial: Challenge) -> PromotionRule:
+    name, expected = "paired origins", f"at least {_FEWEST_ORIGINS}"
     if trial.cells.empty:
         return _nothing_to_compare(trial, name, expected)
     count = trial.cells["cutoff"].nunique()
-    is_held = count >= limits.origins
+    is_held = count >= _FEWEST_ORIGINS
     return _rule(name, str(count), expected, is_held, waived=_no_need(trial))
 
 
-def _loss_against_best(trial: Challenge, limits: PromotionLimits) -> list[PromotionRule]:
+def _loss_against_best(trial: Challenge) -> list[PromotionRule]:
     """Hold a refit to the margin of the year's best champion too, where there is another."""
     if not trial.is_refit or trial.best.empty:
         return []
     against_best = replace(trial, cells=trial.best)
-    return [_loss(against_best, limits, "loss against the best champion of a year")]
+    return [_loss(against_best, "loss against the best champion of a year")]
 
 
-def _loss(
-    trial: Challenge, limits: PromotionLimits, name: str = "loss against the champion"
-) -> PromotionRule:
+def _loss(trial: Challenge, name: str = "loss against the champion") -> PromotionRule:
     """Hold a refit to the margin, a new recipe to a difference that is surely below zero."""
-    expected = f"at most {limits.margin:+.0%}" if trial.is_refit else "95% below +0.0%"
+    expected = f"at most {_MARGIN:+.0%}" if trial.is_refit else "95% below +0.0%"
     if trial.cells.empty:
         return _nothing_to_compare(trial, name, expected)
     table = differences(trial.cells, CHALLENGER, [CHAMPION])
@@ -207,33 +204,33 @@ def _loss(
         f"{ratio:+.1%}, with 95% below {high:+.1%}, {row['verdict']} "
         f"({own:.3f} against {theirs:.3f})"
     )
-    return _rule(name, wording, expected, ratio <= limits.margin if trial.is_refit else high < 0)
+    return _rule(name, wording, expected, ratio <= _MARGIN if trial.is_refit else high < 0)
 
 
-def _destinations(trial: Challenge, limits: PromotionLimits) -> PromotionRule:
-    name, expected = "worst destination", f"at most {limits.destination:+.0%}"
+def _destinations(trial: Challenge) -> PromotionRule:
+    name, expected = "worst destination", f"at most {_DESTINATION_MARGIN:+.0%}"
     if trial.cells.empty:
         return _nothing_to_compare(trial, name, expected)
     groups = trial.cells.groupby(["model", "destination"])["scaled_quantile_loss"]
     mean = {name: groups.mean()[name] for name in (CHALLENGER, CHAMPION)}
     count = groups.count()[CHALLENGER]
-    ratio = (mean[CHALLENGER] / mean[CHAMPION] - 1.0).where(count >= limits.destination_cells)
+    ratio = (mean[CHALLENGER] / mean[CHAMPION] - 1.0).where(count >= _FEWEST_CELLS)
     ratio = ratio.mask(mean[CHALLENGER] == mean[CHAMPION], 0.0).dropna()
     if ratio.empty:
-        why = f"none has {limits.destination_cells} scored months"
+        why = f"none has {_FEWEST_CELLS} scored months"
         return PromotionRule(name, "not judged", expected, "waived", why)
     worst = str(ratio.idxmax())
     wording = f"{worst} {ratio[worst]:+.1%}"
-    return _rule(name, wording, expected, bool(ratio[worst] <= limits.destination))
+    return _rule(name, wording, expected, bool(ratio[worst] <= _DESTINATION_MARGIN))
 
 
-def _calibration(trial: Challenge, limits: PromotionLimits) -> PromotionRule:
+def _calibration(trial: Challenge) -> PromotionRule:
     name = "80% band"
     waived = NO_CHAMPION if trial.is_first else ""
     if trial.own.empty:
         return _rule(name, "no month scored", "months to score", False, waived=waived)  # noqa: FBT003
     months = int(trial.own["period"].nunique())
-    tail = (1.0 - limits.level) / 2.0
+    tail = (1.0 - _CALIBRATED) / 2.0
     low, high = np.asarray(stats.binom.ppf([tail, 1.0 - tail], months, _BAND)) / months
     share = float(trial.own["is_covered"].mean())
     wording = f"held {share:.0%} of {months} months"

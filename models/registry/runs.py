@@ -19,7 +19,6 @@ from mlflow.data.code_dataset_source import CodeDatasetSource
 from mlflow.data.pandas_dataset import from_pandas
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
-from mlflow.utils import get_results_from_paginated_fn
 from mlflow.utils.mlflow_tags import MLFLOW_SOURCE_NAME
 from pandas.util import hash_pandas_object
 from sqlalchemy.engine import make_url
@@ -154,7 +153,8 @@ CUT_OFF: Final = "The process ended before the run did."
 """Error of a run that nobody closed."""
 
 ERROR_SHOWN: Final = 1000
-_PAGE: Final = 1000
+_MOST: Final = 50_000
+"""Runs that MLflow returns at once."""
 
 _GONE: Final = (MlflowException, SQLAlchemyError)
 
@@ -220,14 +220,8 @@ def search_runs(settings: Settings, condition: str = "") -> list[Run]:
     if not is_kept(settings):
         return []
     client, experiment = connect(settings)
-    newest_first = ["attributes.start_time DESC"]
-    found: list[Run] = get_results_from_paginated_fn(  # type: ignore[no-untyped-call]
-        lambda count, token: client.search_runs(
-            [experiment], condition, max_results=count, order_by=newest_first, page_token=token
-        ),
-        _PAGE,
-    )
-    return found
+    order = ["attributes.start_time DESC"]
+    return list(client.search_runs([experiment], condition, max_results=_MOST, order_by=order))
 
 
 def read_text(settings: Settings, run_id: str, name: str) -> str | None:
