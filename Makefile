@@ -10,7 +10,8 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # One more than there are processors: tests wait for servers and processes they start.
 WORKERS = $$(( $$(getconf _NPROCESSORS_ONLN) + 1 ))
-PYTEST = $(PY) -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+TESTS := tests
+PYTEST = $(PY) -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(TESTS)
 QUICK = -m "not slow" --hypothesis-profile=quick
 # Libraries are compiled once, at their first import, and not by each process anew.
 unexport PYTHONDONTWRITEBYTECODE
