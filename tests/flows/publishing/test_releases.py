@@ -26,7 +26,7 @@ from tests.data.builders import QUICK, at, make_levels
 from tests.data.store_builders import EVENT, FIGURE, TARIFF, figures_of, write_csv
 from tests.flows.conftest import with_eu27
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("prefect_api")]
+pytestmark = pytest.mark.slow
 
 Call = Callable[..., tuple[int, str, str]]
 
