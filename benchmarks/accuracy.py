@@ -6,7 +6,7 @@ accuracy.md.
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -21,13 +21,13 @@ from models.evaluation.compare import differences
 from models.executor import LocalExecutor
 from models.forecasting.forecaster import MODEL
 from models.forecasting.panel_forecaster import PanelForecaster, PanelSnapshot
-from models.learning.spec import EngineSpec
+from models.learning.spec import PANEL_SPEC, Spec
 from models.statistical.experts import EXPERTS
 from models.statistical.pretrained import NAME as PRETRAINED
 
 Item = TypeVar("Item")
 Made = TypeVar("Made")
-DEFAULT = EngineSpec()
+DEFAULT = PANEL_SPEC
 OWN = {MODEL, MIDDLE, PRETRAINED, *EXPERTS}
 """All that is ours; the others are peers."""
 
@@ -232,7 +232,7 @@ def case_lines(found: Found) -> list[str]:
 
 
 def own_forecasts(
-    task: PanelSnapshot, cutoffs: Sequence[int], spec: EngineSpec = DEFAULT
+    task: PanelSnapshot, cutoffs: Sequence[int], spec: Spec = DEFAULT
 ) -> pd.DataFrame:
     forecaster = PanelForecaster(spec)
     rows = backtest_panel(forecaster, task, cutoffs, executor=LocalExecutor(shown)).forecasts
@@ -261,7 +261,7 @@ What was tried where an aim is missed, and what would be next:
 """
 
 
-def find(case: Case, folder: Path, keep: Path | None, spec: EngineSpec) -> Found:
+def find(case: Case, folder: Path, keep: Path | None, spec: Spec) -> Found:
     task = case.task(folder)
     own = own_forecasts(task, case.months, spec)
     peers = case.peer_forecasts(folder)
@@ -303,7 +303,7 @@ def aim_row(panel: str, what: str, aim: str, value: str, *, met: bool) -> dict[s
     }  # fmt: skip
 
 
-def lines_of(cases: Sequence[Case], folder: Path, keep: Path | None, spec: EngineSpec) -> list[str]:
+def lines_of(cases: Sequence[Case], folder: Path, keep: Path | None, spec: Spec) -> list[str]:
     every = [find(case, folder, keep, spec) for case in cases]
     lines = [line for found in every for line in case_lines(found)]
     aims = page.table(aims_text(every))
@@ -318,7 +318,7 @@ def main() -> None:
         "--pretrained", action="store_true", help="with the pretrained network; printed"
     )
     chosen = parser.parse_args()
-    spec = EngineSpec(pretrained=int(chosen.pretrained))
+    spec = replace(PANEL_SPEC, pretrained=int(chosen.pretrained))
     folder = panels_folder()
     if folder is None:
         return

@@ -24,7 +24,7 @@ from models.forecasting.evidence_forecaster import (
 from models.forecasting.forecaster import EXPERTS, MODEL, REFERENCE, UNANSWERED
 from models.forecasting.model_frame import rows_of
 from models.forecasting.residual_history import TREES
-from models.learning.spec import ModelSpec
+from models.learning.spec import MAGNETS_SPEC, Spec
 from models.policy.policy_effect import effect_at
 from models.registry.served import predict_quantiles
 from sources.bundled.all_tables import load_bundled
@@ -130,7 +130,7 @@ def group_lines(result: Backtest) -> list[str]:
     return ["", "## By months ahead", *page.prose(note), *page.table(pd.DataFrame(rows))]
 
 
-def forecast(history: EvidenceHistory, as_of: pd.Timestamp, spec: ModelSpec) -> pd.DataFrame:
+def forecast(history: EvidenceHistory, as_of: pd.Timestamp, spec: Spec) -> pd.DataFrame:
     """Return features and forecast of every series and month, as `magnetcast predict` does."""
     origin = history.origin(as_of)
     rows = rows_of(origin)
@@ -143,7 +143,7 @@ def forecast(history: EvidenceHistory, as_of: pd.Timestamp, spec: ModelSpec) -> 
     return pd.concat([rows, cutoff, before, table], axis=1)
 
 
-def shock_text(history: EvidenceHistory, now: pd.Timestamp, spec: ModelSpec) -> pd.DataFrame:
+def shock_text(history: EvidenceHistory, now: pd.Timestamp, spec: Spec) -> pd.DataFrame:
     made = {day: forecast(history, moment(day), spec) for day in SHOCK_VIEWS}
     rows = [
         shock_row(history, now, made[day].assign(day=day), name=name, month=month)
@@ -179,7 +179,7 @@ def main() -> None:
     parser.add_argument("--as-of", default="2026-11-24", help="day whose facts are known (UTC)")
     chosen = parser.parse_args()
     as_of = moment(chosen.as_of)
-    spec = ModelSpec()
+    spec = MAGNETS_SPEC
     batch = load_bundled(page.DATA)
     history = EvidenceHistory(*(batch.frame(name) for name in BUNDLED))
     result = backtest_evidence(history, as_of, spec=spec, executor=LocalExecutor(page.track))

@@ -20,10 +20,10 @@ from models.evaluation.backtest import scale_rows
 from models.evaluation.scores import cell_scores
 from models.forecasting import panel_forecaster
 from models.forecasting.panel_forecaster import PanelForecaster, PanelSnapshot
-from models.learning.spec import EngineSpec
+from models.learning.spec import PANEL_SPEC, Spec
 from sources.files.covariates import Covariates, read_covariates
 
-DEFAULT = EngineSpec()
+DEFAULT = PANEL_SPEC
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Found:
     detail: Sequence[Window]
 
 
-def forecasts_at(task: PanelSnapshot, cutoff: int, *, spec: EngineSpec = DEFAULT) -> pd.DataFrame:
+def forecasts_at(task: PanelSnapshot, cutoff: int, *, spec: Spec = DEFAULT) -> pd.DataFrame:
     """Return the product's forecasts at a cutoff, with and without a response to controls."""
     fitted = PanelForecaster(spec, baselines=()).fit(task.at(cutoff))
     return fitted.compare()

@@ -13,14 +13,14 @@ from flows.context.workspace import open_workspace
 from models.evaluation.backtest import backtest_evidence
 from models.evaluation.compare import own_cells
 from models.evaluation.tuning import HELD_OUT, TuningResult, tune
-from models.learning.spec import FORMAT, ModelSpec, model_of, sought
+from models.learning.spec import FORMAT, Spec, sought
 from models.registry.runs import log_table, open_run
 from store.errors import DataError
 from store.settings import Settings
 
 
 def tune_magnets(
-    settings: Settings, as_of: pd.Timestamp, trials: int, start: ModelSpec, *, out: Path | None
+    settings: Settings, as_of: pd.Timestamp, trials: int, start: Spec, *, out: Path | None
 ) -> None:
     """Search the magnets' recipe from the present one on and write what was found as JSON.
 
@@ -33,12 +33,12 @@ def tune_magnets(
     workspace = open_workspace(settings, as_of, spec=start)
     tags = made_tags(workspace)
 
-    def backtested(spec: ModelSpec) -> pd.DataFrame:
+    def backtested(spec: Spec) -> pd.DataFrame:
         executor = workspace.executor
         made = backtest_evidence(workspace.history, as_of, spec=spec, executor=executor)
         return own_cells(made.cells)
 
-    def tell(number: int, tried: ModelSpec, ratio: float) -> None:
+    def tell(number: int, tried: Spec, ratio: float) -> None:
         of_trial = {**tags, "flow": "trial", "spec": tried.digest}
         with open_run(settings, name=f"trial {number}", tags=of_trial):
             mlflow.log_params(sought(tried))
@@ -60,7 +60,7 @@ def tune_magnets(
 def report_of(found: TuningResult, as_of: pd.Timestamp) -> dict[str, object]:
     """Return what was found as a recipe, and how far to trust it."""
     spec = found.spec
-    changed = {n: one for n, one in spec.changed.items() if n not in spec.uncounted}
+    changed = {name: one for name, one in spec.changed.items() if name != "threads"}
     searched = {
         "digest": spec.digest,
         "untuned_digest": found.untuned.digest,
@@ -71,7 +71,7 @@ def report_of(found: TuningResult, as_of: pd.Timestamp) -> dict[str, object]:
         "held_out": round(found.held_out, 4),
         "held_out_from": f"{as_of - HELD_OUT:%Y-%m-%d}",
     }
-    recipe = {"format": FORMAT, "model": model_of(type(spec)), "parameters": changed}
+    recipe = {"format": FORMAT, "model": spec.model, "parameters": changed}
     return {**recipe, "found": searched}
 
 

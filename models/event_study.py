@@ -30,7 +30,7 @@ from models.forecasting.evidence_forecaster import (
     EvidenceForecaster,
     EvidenceSnapshot,
 )
-from models.learning.spec import ModelSpec
+from models.learning.spec import Spec
 from store.arrays import Floats
 from store.asof import EVENT_KEY, known_at
 from store.errors import DataError, first_few
@@ -338,7 +338,7 @@ def paths_foreseen(
     dates: Sequence[pd.Timestamp],
     *,
     months: int,
-    spec: ModelSpec,
+    spec: Spec,
     track: Progress = untracked,
 ) -> list[CounterfactualForecast]:
     """Return what was foreseen the moment before each date.
@@ -451,7 +451,7 @@ def attribute(
     act: StudiedEvent,
     *,
     as_of: pd.Timestamp,
-    spec: ModelSpec,
+    spec: Spec,
     months: int = MONTHS_AHEAD,
     track: Progress = untracked,
 ) -> Attribution:

@@ -17,7 +17,7 @@ from features.months import month_label
 from models.evaluation.backtest import SCORED_HORIZONS, Backtest, backtest_evidence, scale_rows
 from models.executor import LocalExecutor
 from models.forecasting.forecaster import MODEL
-from models.learning.spec import ModelSpec
+from models.learning.spec import MAGNETS_SPEC, Spec
 from sources.bundled.all_tables import load_bundled
 
 AS_OF = pd.Timestamp("2026-11-24", tz="UTC")
@@ -31,7 +31,7 @@ def lay(
     folder: Path,
     *,
     as_of: pd.Timestamp,
-    spec: ModelSpec,
+    spec: Spec,
     days: tuple[str, str],
 ) -> None:
     """Write the task of some facts.
@@ -93,7 +93,7 @@ def main() -> None:
     chosen = parser.parse_args()
     batch = load_bundled(DATA)
     facts = {name: batch.frame(name) for name in FACTS}
-    lay(facts, chosen.folder, as_of=AS_OF, spec=ModelSpec(), days=(FIRST, LAST))
+    lay(facts, chosen.folder, as_of=AS_OF, spec=MAGNETS_SPEC, days=(FIRST, LAST))
     print(f"the task is in {chosen.folder}")
 
 

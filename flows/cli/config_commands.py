@@ -9,8 +9,8 @@ from pydantic import SecretStr
 
 from flows.cli.options import AsOf, Form, Out, RecipeFile, Sets, moment
 from flows.context.output import write_result
-from flows.context.recipes import Recipe, RecipeRequest, SpecT, magnets_recipe, panel_recipe
-from models.learning.spec import MODELS
+from flows.context.recipes import Recipe, RecipeRequest, magnets_recipe, panel_recipe
+from models.learning.spec import PRESETS
 from store.database import shown_address
 from store.errors import DataError
 from store.settings import Settings
@@ -50,15 +50,15 @@ def show_config(
     or --recipe it shows what `train` would use, or `predict --panel` with --model panel.
     """
     settings, asked = Settings(), RecipeRequest(recipe, set or ())
-    if model not in {None, *MODELS}:
+    if model not in {None, *PRESETS}:
         raise DataError(
-            f"--model {model!r} is no model. Expected {' or '.join(MODELS)}. Take one of those."
+            f"--model {model!r} is no model. Expected {' or '.join(PRESETS)}. Take one of those."
         )
     rows = list(_settings(settings)) if model is None else []
     if model != "panel":
-        rows += _parameters("magnets", magnets_recipe(settings, moment(as_of), asked))
+        rows += _parameters(magnets_recipe(settings, moment(as_of), asked))
     if model == "panel" or (model is None and asked.is_empty):
-        rows += _parameters("panel", panel_recipe(settings, asked))
+        rows += _parameters(panel_recipe(settings, asked))
     write_result(pd.DataFrame(rows, columns=list(_COLUMNS)), out=out, form=format)
 
 
@@ -78,8 +78,8 @@ def _settings(settings: Settings) -> Iterator[Row]:
         yield name, "" if value is None else str(value), unit, source, field.description or ""
 
 
-def _parameters(model: str, recipe: Recipe[SpecT]) -> Iterator[Row]:
+def _parameters(recipe: Recipe) -> Iterator[Row]:
     for name, value in recipe.spec.choices.items():
         bounds = recipe.spec.bounds()[name]
         source = recipe.sources.get(name, "default")
-        yield f"{model}.{name}", str(value), bounds.unit, source, bounds.meaning
+        yield f"{recipe.spec.model}.{name}", str(value), bounds.unit, source, bounds.meaning

@@ -18,7 +18,7 @@ from store.settings import Settings
 from store.vocabulary import FORECAST_COLUMNS
 
 if TYPE_CHECKING:
-    from models.learning.spec import EngineSpec
+    from models.learning.spec import Spec
 
 Covariates = Annotated[
     Path | None,
@@ -182,7 +182,7 @@ def predict_table(
     settings: Settings,
     as_of: pd.Timestamp,
     commodity: str,
-    spec: "EngineSpec",
+    spec: "Spec",
     *,
     panel: Path | None = None,
 ) -> pd.DataFrame:

@@ -4,14 +4,15 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
 from flows.context.console import echo
 from models.learning.spec import (
-    EngineSpec,
-    ModelSpec,
+    MAGNETS_SPEC,
+    PANEL_SPEC,
+    PRESETS,
     Spec,
     parameters_of,
     read_recipe,
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
 
 _DEFAULT: Final = "default"
 """What ``--recipe`` calls the defaults, whatever the champion's recipe is."""
-
-SpecT = TypeVar("SpecT", bound=Spec)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,34 +44,34 @@ class RecipeRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe(Generic[SpecT]):
+class Recipe:
     """A recipe, and where each of its parameters comes from."""
 
-    spec: SpecT
+    spec: Spec
     sources: Mapping[str, str] = field(default_factory=dict)
     """By name of a parameter that is not at its default."""
 
 
 def magnets_recipe(
     settings: Settings, as_of: pd.Timestamp, asked: RecipeRequest | None = None
-) -> Recipe[ModelSpec]:
+) -> Recipe:
     """Return the recipe of the magnets' model at a moment."""
     what = asked or RecipeRequest()
     if what.file is None:
-        _changed(Recipe(ModelSpec()), what)  # a slip is reported before the registry is loaded
+        _changed(Recipe(MAGNETS_SPEC), what)  # a slip is reported before the registry is loaded
         return _changed(_of_champion(settings, as_of), what)
-    return _changed(_of_file(what.file, ModelSpec()), what)
+    return _changed(_of_file(what.file, MAGNETS_SPEC), what)
 
 
 def with_given(
     settings: Settings, as_of: pd.Timestamp, given: Mapping[str, float], file: str | None = None
-) -> ModelSpec:
+) -> Spec:
     """Return the magnets' choices with parameters by name laid over them."""
     changes = [f"{name}={value}" for name, value in given.items()]
     return magnets_recipe(settings, as_of, RecipeRequest(file, changes)).spec
 
 
-def panel_recipe(settings: Settings, asked: RecipeRequest | None = None) -> Recipe[EngineSpec]:
+def panel_recipe(settings: Settings, asked: RecipeRequest | None = None) -> Recipe:
     """Return the recipe of the panel engine."""
     recipe = _panel_recipe(settings, asked or RecipeRequest())
     if recipe.spec.pretrained:
@@ -82,8 +81,8 @@ def panel_recipe(settings: Settings, asked: RecipeRequest | None = None) -> Reci
     return recipe
 
 
-def _panel_recipe(settings: Settings, what: RecipeRequest) -> Recipe[EngineSpec]:
-    spec = EngineSpec(threads=settings.threads)
+def _panel_recipe(settings: Settings, what: RecipeRequest) -> Recipe:
+    spec = replace(PANEL_SPEC, threads=settings.threads)
     is_given = "threads" in settings.model_fields_set
     sources = {"threads": "MAGNETCAST_THREADS"} if is_given else {}
     if what.file is None:
@@ -91,7 +90,7 @@ def _panel_recipe(settings: Settings, what: RecipeRequest) -> Recipe[EngineSpec]
     return _changed(_of_file(what.file, spec), what)
 
 
-def _of_champion(settings: Settings, as_of: pd.Timestamp) -> Recipe[ModelSpec]:
+def _of_champion(settings: Settings, as_of: pd.Timestamp) -> Recipe:
     """Return the champion's recipe if it existed by then, else the defaults.
 
     What differed from the defaults when it was trained is laid over the defaults of today.
@@ -102,27 +101,27 @@ def _of_champion(settings: Settings, as_of: pd.Timestamp) -> Recipe[ModelSpec]:
     try:
         champion = registry.champion(settings)
     except StoreError:
-        return Recipe(ModelSpec())  # no model can be asked or kept either, which is reported there
+        return Recipe(MAGNETS_SPEC)  # no model can be asked or kept either, which is reported there
     if champion is None or not champion.parameters or pd.Timestamp(champion.as_of) > as_of:
-        return Recipe(ModelSpec())
+        return Recipe(MAGNETS_SPEC)
     where = f"champion, version {champion.version}"
     try:
-        spec = with_parameters(ModelSpec(), json.loads(champion.parameters), where=where)
+        spec = with_parameters(MAGNETS_SPEC, json.loads(champion.parameters), where=where)
     except (DataError, ValueError) as err:
         echo(f"recipe    the defaults are used, for the champion's cannot be: {err}")
-        return Recipe(ModelSpec())
+        return Recipe(MAGNETS_SPEC)
     return Recipe(spec, dict.fromkeys(spec.changed, where))
 
 
-def _of_file(file: str, start: SpecT) -> Recipe[SpecT]:
+def _of_file(file: str, start: Spec) -> Recipe:
     if file == _DEFAULT:
         return Recipe(start)
-    changed = read_recipe(Path(file), type(start)).changed
+    changed = read_recipe(Path(file), PRESETS[start.model]).changed
     both = with_parameters(start, changed, where=f"Recipe {file}")
     return Recipe(both, dict.fromkeys(changed, file))
 
 
-def _changed(recipe: Recipe[SpecT], asked: RecipeRequest) -> Recipe[SpecT]:
+def _changed(recipe: Recipe, asked: RecipeRequest) -> Recipe:
     given: dict[str, str] = {}
     for text in asked.changes:
         for name, value in parameters_of(text).items():
@@ -133,7 +132,7 @@ def _changed(recipe: Recipe[SpecT], asked: RecipeRequest) -> Recipe[SpecT]:
     return Recipe(spec, {**recipe.sources, **dict.fromkeys(given, "--set")})
 
 
-def kept(spec: ModelSpec) -> str:
+def kept(spec: Spec) -> str:
     """Return as JSON what is kept of a recipe beside what it made: what is not at its default."""
     return json.dumps(spec.changed, sort_keys=True)
 

@@ -17,7 +17,7 @@ from flows.context.console import track
 from flows.context.stores import store_of
 from models.executor import SharedExecutor
 from models.forecasting.evidence_forecaster import EvidenceSnapshot
-from models.learning.spec import ModelSpec
+from models.learning.spec import MAGNETS_SPEC, Spec
 from store.asof import require_time_zone
 from store.digest_cache import DigestCache
 from store.facts.evidence import evidence_digests, read_evidence
@@ -37,7 +37,7 @@ class Workspace:
     as_of: pd.Timestamp
     data_vintage: str
     """Digest of every row known at as_of."""
-    spec: ModelSpec
+    spec: Spec
     engine: Engine = field(repr=False)
     history: EvidenceHistory = field(repr=False)
 
@@ -67,7 +67,7 @@ def open_workspace(
     as_of: pd.Timestamp,
     *,
     until: int | None = None,
-    spec: ModelSpec | None = None,
+    spec: Spec | None = None,
     prior: PanelPrior = PRIOR,
 ) -> Workspace:
     """Return the workspace of an as_of; rows that became known later are not even read.
@@ -81,7 +81,7 @@ def open_workspace(
     data_vintage = evidence_digests(engine, as_of=as_of, until=until).digest
     kept = settings.origins_dir, settings.origins_cache_mb
     history = _history(as_of, data_vintage, engine, until, (*kept, prior))
-    return Workspace(settings, as_of, data_vintage, spec or ModelSpec(), engine, history)
+    return Workspace(settings, as_of, data_vintage, spec or MAGNETS_SPEC, engine, history)
 
 
 def known_facts(

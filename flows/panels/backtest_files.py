@@ -17,7 +17,7 @@ from models.evaluation.backtest import Backtest, backtest_panel
 from models.executor import LocalExecutor
 from models.forecasting.forecaster import MODEL
 from models.forecasting.panel_forecaster import PanelSnapshot
-from models.learning.spec import EngineSpec, ModelSpec
+from models.learning.spec import Spec
 from models.registry.runs import log_months, open_run
 from models.statistical import pretrained
 from sources.files.panel import months_in, read_month, read_rows
@@ -31,7 +31,7 @@ REPLAYED: Final = "backtest"
 
 
 def replay_evidence(
-    settings: Settings, as_of: pd.Timestamp, *, out: Path | None, spec: ModelSpec | None = None
+    settings: Settings, as_of: pd.Timestamp, *, out: Path | None, spec: Spec | None = None
 ) -> None:
     """Backtest the evidence panel and write its files if a folder is given."""
     result = backtest(settings, as_of, spec)
@@ -46,7 +46,7 @@ def replay_panel(
     horizon: int | None,
     cutoffs: str | None,
     out: Path | None,
-    spec: EngineSpec | None = None,
+    spec: Spec | None = None,
 ) -> None:
     """Backtest any panel at given cutoffs, log the scores to MLflow and write its files."""
     if not cutoffs:
@@ -88,7 +88,7 @@ def _record(
     *,
     cutoffs: Sequence[int],
     result: Backtest,
-    spec: EngineSpec,
+    spec: Spec,
 ) -> None:
     """Keep a panel's backtest in MLflow; of the panel its digest and schema go there."""
     tags = {
@@ -126,7 +126,7 @@ def write_files(result: Backtest, folder: Path, *, status: str = REPLAYED) -> No
 
 
 def predict_evidence(
-    settings: Settings, as_of: pd.Timestamp, spec: ModelSpec | None = None
+    settings: Settings, as_of: pd.Timestamp, spec: Spec | None = None
 ) -> pd.DataFrame:
     """Return the forecast of an as_of in the columns of a forecast file."""
     made = predict(settings, as_of) if spec is None else trial_forecast(settings, as_of, spec)

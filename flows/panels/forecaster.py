@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,13 +15,11 @@ from flows.panels.panel_files import Sums, months_ahead, opened, refusal
 from models.evaluation.backtest import backtest_panel, compare_at, scored
 from models.forecasting.forecaster import MODEL
 from models.forecasting.panel_forecaster import PanelForecaster, months_of
-from models.learning.spec import EngineSpec, with_parameters
+from models.learning.spec import PANEL_SPEC, Spec, with_parameters
 from models.statistical import pretrained
 from sources.files.panel import NIXTLA, OURS, PART_OF, PanelOptions, our_names, panel_of
 from store.errors import DataError, first_few
 from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
-
-_DEFAULT: Final = EngineSpec()
 
 
 class Forecaster(BaseEstimator):  # type: ignore[misc]
@@ -40,20 +38,19 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
     def __init__(
         self,
         *,
-        num_iterations: int = _DEFAULT.num_iterations,
-        learning_rate: float = _DEFAULT.learning_rate,
-        num_leaves: int = _DEFAULT.num_leaves,
-        min_data_in_leaf: int = _DEFAULT.min_data_in_leaf,
-        lambda_l2: float = _DEFAULT.lambda_l2,
-        feature_fraction: float = _DEFAULT.feature_fraction,
-        ridge: float = _DEFAULT.ridge,
-        half_life: float = _DEFAULT.half_life,
-        span: int = _DEFAULT.span,
-        step: int = _DEFAULT.step,
-        trust: float = _DEFAULT.trust,
-        pretrained: int = _DEFAULT.pretrained,
-        seed: int = _DEFAULT.seed,
-        threads: int = _DEFAULT.threads,
+        num_iterations: int = PANEL_SPEC.num_iterations,
+        learning_rate: float = PANEL_SPEC.learning_rate,
+        num_leaves: int = PANEL_SPEC.num_leaves,
+        min_data_in_leaf: int = PANEL_SPEC.min_data_in_leaf,
+        lambda_l2: float = PANEL_SPEC.lambda_l2,
+        feature_fraction: float = PANEL_SPEC.feature_fraction,
+        half_life_months: float = PANEL_SPEC.half_life_months,
+        span: int = PANEL_SPEC.span,
+        step: int = PANEL_SPEC.step,
+        trees_weight: float = PANEL_SPEC.trees_weight,
+        pretrained: int = PANEL_SPEC.pretrained,
+        seed: int = PANEL_SPEC.seed,
+        threads: int = PANEL_SPEC.threads,
         allow_negative: bool = False,
     ) -> None:
         """Keep the parameters; nothing is computed or checked before ``fit``.
@@ -63,10 +60,10 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
             num_leaves: Leaves of a tree, at most.
             min_data_in_leaf: Rows in a leaf, at least.
             feature_fraction: Share of the features that a tree sees.
-            ridge: Worth of the belief that the experts' middle needs no correction, in rows.
-            half_life: Age at which a past origin counts half, in months.
+            half_life_months: Age at which a past origin counts half, in months.
             span: Months back to the earliest past origin, besides the horizon.
             step: Months between past origins.
+            trees_weight: Weight of the trees, 0 to 1; the experts have the rest.
             pretrained: 1 adds a pretrained network to the experts, which needs
                 ``magnetcast[pretrained]`` and warns that public panels may have trained it.
         """
@@ -76,11 +73,10 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
         self.min_data_in_leaf = min_data_in_leaf
         self.lambda_l2 = lambda_l2
         self.feature_fraction = feature_fraction
-        self.ridge = ridge
-        self.half_life = half_life
+        self.half_life_months = half_life_months
         self.span = span
         self.step = step
-        self.trust = trust
+        self.trees_weight = trees_weight
         self.pretrained = pretrained
         self.seed = seed
         self.threads = threads
@@ -209,11 +205,11 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
         labels = made[["destination", "period"]].rename(columns=names)
         return labels.assign(magnetcast=made["p50"], **named)
 
-    def _spec(self) -> EngineSpec:
+    def _spec(self) -> Spec:
         """Return the engine's choices."""
         given: dict[str, Any] = self.get_params(deep=False)
         del given["allow_negative"]
-        return with_parameters(_DEFAULT, given, where="Forecaster")
+        return with_parameters(PANEL_SPEC, given, where="Forecaster")
 
 
 def _place(df: pd.DataFrame, columns: tuple[str, str, str] | None, name: str) -> int:

@@ -13,7 +13,7 @@ import pandas as pd
 from flows.context.console import echo
 from models.forecasting.forecaster import forecast_file
 from models.forecasting.panel_forecaster import PanelForecaster, PanelSnapshot
-from models.learning.spec import EngineSpec
+from models.learning.spec import PANEL_SPEC, Spec
 from models.reconciliation.tree import add_sums, contradictions, tree_of
 from models.statistical.pretrained import marked
 from sources.files.covariates import read_covariates
@@ -141,7 +141,7 @@ def forecast_panel(
     *,
     horizon: int | None,
     track: Progress,
-    spec: EngineSpec | None = None,
+    spec: Spec | None = None,
 ) -> Iterator[pd.DataFrame]:
     """Yield the forecasts of the months after a panel, some series at a time."""
     snapshot = panel_snapshot(files, horizon)
@@ -155,9 +155,9 @@ def forecast_panel(
     say_left_out(set(snapshot.series) - forecast)
 
 
-def forecaster_of(settings: Settings, spec: EngineSpec | None = None) -> PanelForecaster:
+def forecaster_of(settings: Settings, spec: Spec | None = None) -> PanelForecaster:
     """Return the forecaster of panels from files, of the default choices if none are given."""
-    return PanelForecaster(spec or EngineSpec(threads=settings.threads))
+    return PanelForecaster(spec or replace(PANEL_SPEC, threads=settings.threads))
 
 
 def months_ahead(given: int | None, option: str = "--horizon") -> int:

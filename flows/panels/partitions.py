@@ -20,7 +20,7 @@ from flows.panels.panel_files import PanelFiles, forecaster_of, months_ahead
 from models.engine.forecast import training_series
 from models.forecasting.forecaster import forecast_file
 from models.forecasting.panel_forecaster import FittedPanel, PanelSnapshot
-from models.learning.spec import EngineSpec
+from models.learning.spec import Spec
 from models.statistical.pretrained import marked
 from sources.files.panel import OURS, PanelOptions, our_names, panel_of
 from store.errors import DataError, first_few
@@ -50,7 +50,7 @@ def predict_folder(
     *,
     horizon: int | None,
     out: Path | None,
-    spec: EngineSpec | None = None,
+    spec: Spec | None = None,
 ) -> None:
     """Write the forecasts of a folder of Parquet files to a new folder of Parquet files.
 
@@ -130,7 +130,7 @@ def _trained(
     options: PanelOptions,
     *,
     horizon: int | None,
-    spec: EngineSpec | None,
+    spec: Spec | None,
 ) -> FittedPanel:
     forecaster = replace(
         forecaster_of(settings, spec), shifts_negative=options.allow_negative, baselines=()

@@ -13,7 +13,7 @@ from flows.publishing.run_config import RunConfig, table_config
 from models.forecasting.fallback import CHAMPION
 from models.forecasting.forecaster import STATISTICAL
 from models.forecasting.panel_forecaster import forecast_table
-from models.learning.spec import EngineSpec
+from models.learning.spec import PANEL_SPEC, Spec
 from store.errors import DataError, first_few
 from store.facts.evidence import read_label, read_partner_counts
 from store.facts.reading import read_observations
@@ -42,7 +42,7 @@ class TableSnapshot:
     engine: Engine = field(repr=False)
     observations: pd.DataFrame = field(repr=False)
     """All versions of the commodity's figures known at the moment."""
-    spec: EngineSpec
+    spec: Spec
 
     @property
     def as_of(self) -> pd.Timestamp:
@@ -137,7 +137,7 @@ def open_table(
         raise DataError(f"{err} {other_tables(settings, as_of, commodity)}") from err
     config = table_config(commodity, read_label(engine, commodity))
     return TableSnapshot(
-        settings, config, table, engine, figures, EngineSpec(threads=settings.threads)
+        settings, config, table, engine, figures, replace(PANEL_SPEC, threads=settings.threads)
     )
 
 

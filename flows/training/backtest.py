@@ -28,7 +28,7 @@ from models.evaluation.scores import (
     together,
 )
 from models.forecasting.forecaster import MODEL, REFERENCE
-from models.learning.spec import ModelSpec, Spec
+from models.learning.spec import Spec
 from models.registry.runs import find_runs, log_panel, log_table, open_run, read_text
 from store.errors import StoreError
 from store.publications.published import CELL_COLUMNS
@@ -47,9 +47,7 @@ CELLS: Final = "cells.csv"
 
 
 @prefect_step("backtest")
-def backtest(
-    settings: Settings, as_of: pd.Timestamp, spec: ModelSpec | None = None
-) -> EvidenceBacktest:
+def backtest(settings: Settings, as_of: pd.Timestamp, spec: Spec | None = None) -> EvidenceBacktest:
     """Forecast from every past origin as it was then, score, and log the scores to MLflow.
 
     Args:

@@ -36,7 +36,7 @@ from models.forecasting.fallback import (
 from models.forecasting.forecaster import NAIVE, STATISTICAL
 from models.forecasting.model_frame import rows_of
 from models.forecasting.residual_history import ResidualHistory
-from models.learning.spec import ModelSpec
+from models.learning.spec import Spec
 from models.policy.policy_effect import PolicyEffect, effect_at, words_of
 from models.registry import registry
 from models.registry.registry import RegisteredVersion
@@ -72,7 +72,7 @@ def predict(
     as_of: pd.Timestamp,
     result: EvidenceBacktest | None = None,
     version: int | None = None,
-    spec: ModelSpec | None = None,
+    spec: Spec | None = None,
 ) -> Forecast:
     """Return the forecast of an as_of from nothing that became known later.
 
@@ -109,7 +109,7 @@ def _analogs(workspace: Workspace) -> None:
     LOG.info("analogs   %s controls on other minerals", len(found))
 
 
-def trial_forecast(settings: Settings, as_of: pd.Timestamp, spec: ModelSpec) -> Forecast:
+def trial_forecast(settings: Settings, as_of: pd.Timestamp, spec: Spec) -> Forecast:
     """Return what a model trained by a recipe forecasts alone; nothing is registered."""
     workspace = open_workspace(settings, as_of, spec=spec)
     origin = workspace.history.origin(as_of)

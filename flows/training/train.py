@@ -15,7 +15,7 @@ from models.evaluation.backtest import EvidenceBacktest
 from models.forecasting.evidence_forecaster import EvidenceForecaster, TrainedModel
 from models.forecasting.model_frame import rows_of
 from models.learning.calibration import importances, texts_of
-from models.learning.spec import ModelSpec
+from models.learning.spec import Spec
 from models.registry import registry
 from models.registry.runs import log_table, open_run
 from models.registry.served import LEARNED_UNTIL
@@ -27,7 +27,7 @@ def train(
     settings: Settings,
     as_of: pd.Timestamp,
     result: EvidenceBacktest | None = None,
-    spec: ModelSpec | None = None,
+    spec: Spec | None = None,
 ) -> int:
     """Return the registered version: champion if every rule held, else challenger.
 

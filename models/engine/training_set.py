@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.learning.calibration import TrainingRows
-from models.learning.spec import EngineSpec
+from models.learning.spec import Spec
 from models.statistical.experts import EXPERTS, IN_MEDIAN
 from models.statistical.pretrained import NAME as PRETRAINED
 from models.statistical.pretrained import medians
@@ -349,8 +349,6 @@ class PanelTrainingSet(TrainingRows):
     origin: Ints
     """Column of the origin."""
     horizon: Ints
-    level: Floats
-    """Level of the series, in spreads: how calm it is."""
     base: Floats
     """In spreads; an outcome is never below 0, so no target is below minus this."""
     experts: dict[str, Floats]
@@ -361,18 +359,18 @@ class PanelTrainingSet(TrainingRows):
         return take(self, cells)
 
 
-def validation_start(last: int, horizon: int, spec: EngineSpec) -> int:
+def validation_start(last: int, horizon: int, spec: Spec) -> int:
     """Return the column of the first origin of the validation window."""
     return last - spec.validation_length(horizon)
 
 
-def past_origins(last: int, horizon: int, spec: EngineSpec) -> list[int]:
+def past_origins(last: int, horizon: int, spec: Spec) -> list[int]:
     """Return columns of past origins before the column ``last``, newest first."""
     earliest = max(spec.least_history - 1, last - spec.span - horizon)
     return list(range(last - 1, earliest - 1, -spec.step))
 
 
-def training_set(view: PanelView, last: int, spec: EngineSpec) -> PanelTrainingSet:
+def training_set(view: PanelView, last: int, spec: Spec) -> PanelTrainingSet:
     """Return the training rows known at the column ``last``; may be empty.
 
     At most ``spec.pairs`` pairs of series and origin are looked at, as many at each origin, drawn
@@ -397,9 +395,7 @@ def _drawn(stats: SeriesStats, count: int, draw: np.random.Generator) -> Ints:
     return np.sort(draw.choice(able, count, replace=False))
 
 
-def _of_origin(
-    view: PanelView, origin: int, rows: Ints, last: int, spec: EngineSpec
-) -> PanelTrainingSet:
+def _of_origin(view: PanelView, origin: int, rows: Ints, last: int, spec: Spec) -> PanelTrainingSet:
     """Return the training rows of some series at an origin, as known at column ``last``.
 
     The pretrained network is asked at the origins of the validation window only, by which its
@@ -423,7 +419,6 @@ def _of_origin(
         weight=cells(worth),
         origin=np.full(int(known.sum()), origin),
         horizon=1 + np.nonzero(known)[1],
-        level=cells(point.stats.level[:, None] / spread),
         base=cells(point.base / spread),
         experts={name: cells((one - point.base) / spread) for name, one in point.experts.items()},
     )

@@ -24,7 +24,7 @@ from models.forecasting.forecaster import MODEL, SnapshotForecaster, forecast_fi
 from models.forecasting.kept_forecasts import KeptForecaster
 from models.forecasting.panel_forecaster import PLAIN, PanelForecaster, PanelSnapshot, check_cutoff
 from models.forecasting.residual_history import ResidualHistory
-from models.learning.spec import EngineSpec, ModelSpec
+from models.learning.spec import Spec
 from models.statistical.seasonality import seasonal_scale
 from store.arrays import Floats
 from store.months import month_label
@@ -138,7 +138,7 @@ def backtest_evidence(
     history: EvidenceHistory,
     as_of: pd.Timestamp,
     *,
-    spec: ModelSpec,
+    spec: Spec,
     executor: Executor = IN_TURN,
 ) -> EvidenceBacktest:
     """Return the backtest of the evidence panel: one origin a month up to ``as_of``.
@@ -193,7 +193,7 @@ def backtest_panel(
 
 
 def backtest_tables(
-    spec: EngineSpec,
+    spec: Spec,
     past: Sequence[PartnerTable],
     now: PartnerTable,
     *,

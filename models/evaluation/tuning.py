@@ -12,7 +12,7 @@ import optuna
 import pandas as pd
 from optuna.samplers import TPESampler
 
-from models.learning.spec import ModelSpec, sought, suggested
+from models.learning.spec import Spec, sought, suggested
 from store.arrays import Floats
 from store.errors import DataError
 from store.progress import Progress, untracked
@@ -23,7 +23,7 @@ METRICS: Final = ("mase", "sql")
 HELD_OUT: Final = pd.DateOffset(years=1)
 """Origins of the last year are not searched; they check what was found."""
 
-Backtested = Callable[[ModelSpec], pd.DataFrame]
+Backtested = Callable[[Spec], pd.DataFrame]
 """Returns the model's own cells of a backtest by a spec, within the horizons that are scored."""
 
 
@@ -31,8 +31,8 @@ Backtested = Callable[[ModelSpec], pd.DataFrame]
 class TuningResult:
     """What a search found and what it is worth."""
 
-    untuned: ModelSpec
-    spec: ModelSpec
+    untuned: Spec
+    spec: Spec
     """The best: ``untuned`` itself where nothing beat it."""
     best: int
     """Its trial."""
@@ -60,9 +60,9 @@ def tune(
     as_of: pd.Timestamp,
     *,
     trials: int,
-    spec: ModelSpec,
+    spec: Spec,
     track: Progress = untracked,
-    tell: Callable[[int, ModelSpec, float], Any] = lambda *_: None,
+    tell: Callable[[int, Spec, float], Any] = lambda *_: None,
 ) -> TuningResult:
     """Return the best of some trials; the first is the present spec.
 
@@ -76,7 +76,7 @@ def tune(
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(sampler=TPESampler(seed=spec.seed))
     study.enqueue_trial(dict(sought(spec)))
-    specs: list[ModelSpec] = []
+    specs: list[Spec] = []
     early: list[Floats] = []
     late: list[Floats] = []
     for number in track(range(trials), "trials"):

@@ -14,23 +14,23 @@ from features.months import month_label, month_starts
 from features.origin import Origin
 from models.forecasting.conditioning import conditioned
 from models.forecasting.forecaster import EXPERTS, MODEL, UNANSWERED
-from models.forecasting.model_frame import fit_heads, rows_of, training_set
+from models.forecasting.model_frame import heads_of, rows_of, training_set
 from models.forecasting.residual_history import (
     TREES,
     RawPrediction,
     ResidualHistory,
-    card_of,
     statistical_prediction,
 )
-from models.learning.spec import ModelSpec
+from models.learning.calibration import card_of
+from models.learning.spec import Spec
 from models.policy.policy_effect import PolicyEffect, effect_at, respond
 from models.reconciliation.reconcile import coherent_factors
 from models.registry import served
-from models.registry.served import NORMAL_80, TREES_WEIGHT, HeadValues
+from models.registry.served import NORMAL_80, HeadValues
 from models.statistical.experts import BASELINES
 from store.arrays import Flags, Floats
 from store.errors import DataError
-from store.vocabulary import COMMODITY, QUANTILE_COLUMNS
+from store.vocabulary import COMMODITY, MAX_HORIZON, QUANTILE_COLUMNS
 
 WARM_UP_FROM: Final = "2023-06-25"
 """First origin whose errors calibrate the bands; the year before the first scored origin."""
@@ -170,17 +170,17 @@ class TrainedHeads:
     heads: Mapping[str, lgb.Booster] = field(repr=False)
 
 
-def trained_heads(history: EvidenceHistory, spec: ModelSpec, moment: pd.Timestamp) -> TrainedHeads:
+def trained_heads(history: EvidenceHistory, spec: Spec, moment: pd.Timestamp) -> TrainedHeads:
     """Return the heads trained on what was known at a moment."""
     data = training_set(history.past(moment), history.origin(moment), spec)
-    return TrainedHeads(data.names, fit_heads(data, spec))
+    return TrainedHeads(data.names, heads_of(data, spec))
 
 
 @dataclass(frozen=True, slots=True)
 class EvidenceForecaster:
     """The recipe; later fits are calibrated by the errors of earlier comparisons."""
 
-    spec: ModelSpec
+    spec: Spec
     residuals: ResidualHistory = field(default_factory=ResidualHistory, repr=False)
     trained: Mapping[pd.Timestamp, TrainedHeads] = field(default_factory=dict, repr=False)
     """Heads at hand, by moment; others are trained."""
@@ -193,9 +193,8 @@ class EvidenceForecaster:
         """Return the model trained on a snapshot."""
         moment, origin = snapshot.as_of, snapshot.origin
         made = self.trained.get(moment) or trained_heads(snapshot.history, self.spec, moment)
-        card = card_of(made.features, self.residuals.residuals(MODEL, origin), self.spec)
-        weight = self.residuals.trees_weight(origin, self.spec).tolist()
-        return TrainedModel(made.heads, {**card, TREES_WEIGHT: weight})
+        known = self.residuals.residuals(MODEL, origin)
+        return TrainedModel(made.heads, card_of(made.features, known, self.spec, MAX_HORIZON))
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,7 +252,7 @@ class FittedEvidence:
         if model == MODEL:
             return self.model.card
         known = self.forecaster.residuals.residuals(model, self.snapshot.origin)
-        return card_of((), known, self.forecaster.spec)
+        return card_of((), known, self.forecaster.spec, MAX_HORIZON)
 
     def _answered(self, table: pd.DataFrame) -> pd.DataFrame:
         effect = effect_at(self.snapshot.origin, self.snapshot.analogs)

@@ -23,10 +23,10 @@ from models.forecasting.plausibility import absurdities
 from models.forecasting.residual_history import (
     BASELINE_SPREAD,
     ResidualHistory,
-    card_of,
     statistical_prediction,
 )
-from models.learning.spec import ModelSpec
+from models.learning.calibration import card_of
+from models.learning.spec import Spec
 from models.registry.served import (
     EXPERTS_TONNES,
     HISTORY_STDERR,
@@ -39,7 +39,7 @@ from models.registry.served import (
 from models.statistical.experts import BASELINES
 from store.arrays import Flags, Floats
 from store.errors import DataError, StoreError, first_few
-from store.vocabulary import QUANTILE_COLUMNS
+from store.vocabulary import MAX_HORIZON, QUANTILE_COLUMNS
 
 NUMBERS: Final = [*QUANTILE_COLUMNS, "mean"]
 
@@ -198,9 +198,7 @@ def answerable(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(**filled)
 
 
-def plain(
-    status: str, origin: Origin, memory: ResidualHistory, spec: ModelSpec
-) -> FallbackForecast:
+def plain(status: str, origin: Origin, memory: ResidualHistory, spec: Spec) -> FallbackForecast:
     """Return the forecast of the experts or the seasonal naive, with bands from their past errors.
 
     Args:
@@ -210,7 +208,7 @@ def plain(
     predicted = experts_middle(origin) if speaker == EXPERTS else BASELINES[speaker](origin)
     known: Flags = np.logical_or.reduce(np.isfinite(origin.tonnes), axis=1)
     known &= np.logical_and.reduce(np.isfinite(predicted), axis=1)
-    card = card_of((), memory.residuals(speaker, origin), spec)
+    card = card_of((), memory.residuals(speaker, origin), spec, MAX_HORIZON)
     # The forecast is the level itself: no recent month has to be known.
     rows = pd.DataFrame(
         {

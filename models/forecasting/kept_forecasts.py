@@ -19,7 +19,7 @@ from models.forecasting.evidence_forecaster import (
     trained_heads,
 )
 from models.forecasting.residual_history import RawPrediction, ResidualHistory
-from models.learning.spec import ModelSpec
+from models.learning.spec import Spec
 from store.digest_cache import Values
 
 FACTS: Final = ("observations", "events", "tariffs", "analog_events")
@@ -36,7 +36,7 @@ class KeptForecaster:
     their moments too; what was known at them was known later as well.
     """
 
-    spec: ModelSpec
+    spec: Spec
     history: EvidenceHistory = field(repr=False)
     moments: Sequence[pd.Timestamp]
     """Its origins."""

@@ -3,21 +3,19 @@
 Features are as known then, targets as known now.
 """
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Final
 
-import lightgbm as lgb
 import numpy as np
 import pandas as pd
 
 from features.build import ALL_FEATURES, base_of, feature_block, frame_of
 from features.months import month_label
 from features.origin import Origin
-from models.learning.calibration import Heads, TrainingRows, binned, train_heads
-from models.learning.spec import ModelSpec
+from models.learning.calibration import Heads, TrainingRows, binned, fit_heads
+from models.learning.spec import Spec
 from models.registry.served import EXPERTS_TONNES
 from models.statistical.experts import EXPERTS, IN_MEDIAN
 from models.statistical.seasonality import season_profiles
@@ -59,7 +57,7 @@ def experts_middle(origin: Origin) -> Floats:
     return np.asarray(np.median(np.nan_to_num(np.stack(ahead)), axis=0))
 
 
-def training_set(past: Sequence[Origin], now: Origin, spec: ModelSpec) -> TrainingSet:
+def training_set(past: Sequence[Origin], now: Origin, spec: Spec) -> TrainingSet:
     """Return the rows that past origins teach at ``now``.
 
     Args:
@@ -95,7 +93,7 @@ def outcome(origin: Origin, now: Origin) -> tuple[Floats, Floats]:
 
 
 def _rows_of(
-    origin: Origin, now: Origin, spec: ModelSpec
+    origin: Origin, now: Origin, spec: Spec
 ) -> tuple[tuple[str, ...], Floats, Floats, Floats] | None:
     ratio, stderr = outcome(origin, now)
     usable = np.isfinite(ratio) & (stderr <= spec.stderr_limit)
@@ -112,42 +110,8 @@ def _rows_of(
 _MONOTONE: Final = {feature.name: feature.monotone for feature in ALL_FEATURES}
 
 
-def fit_heads(data: TrainingSet, spec: ModelSpec) -> Heads:
-    """Return one booster a head; the same data, spec and thread count give the same bits.
-
-    LightGBM's own quantile loss renews its leaves and so cannot keep a monotone constraint. The
-    loss here is the quantile loss rounded off within ``spec.smoothing``, with its largest curvature
-    as the Hessian: every step then lowers it.
-
-    Args:
-        data: Rows to learn from.
-    """
-    table = binned(data, names=data.names, max_bin=spec.max_bin, min_data_in_bin=5)
-    return train_heads(table, partial(_parameters, data, spec), rounds=spec.num_iterations)
-
-
-def _parameters(data: TrainingSet, spec: ModelSpec, level: float) -> dict[str, object]:
-    return {
-        "objective": _rounded_quantile_loss(level, spec.smoothing),
-        **spec.boosting,
-        "monotone_constraints": [_MONOTONE.get(name, 0) for name in data.names],
-        "monotone_constraints_method": "advanced",
-        "deterministic": True,
-        "force_row_wise": True,
-        "num_threads": min(spec.threads, os.cpu_count() or 1),
-        "verbosity": -1,
-    }
-
-
-def _rounded_quantile_loss(level: float, width: float) -> "object":
-    """Return an objective: gradient ``sigmoid((f - y) / width) - level`` and its largest slope."""
-    slope = 0.25 / width
-
-    def objective(predicted: Floats, data: lgb.Dataset) -> tuple[Floats, Floats]:
-        distance = (predicted - np.asarray(data.get_label())) / width
-        gradient = 0.5 * (1.0 + np.tanh(distance / 2.0)) - level
-        given = data.get_weight()
-        weight = 1.0 if given is None else np.asarray(given)  # LightGBM drops weights of all ones
-        return gradient * weight, np.full_like(gradient, slope) * weight
-
-    return objective
+def heads_of(data: TrainingSet, spec: Spec) -> Heads:
+    """Return the heads fitted to some rows."""
+    monotone = [_MONOTONE.get(name, 0) for name in data.names]
+    table = binned(data, spec, data.names)
+    return fit_heads(table, spec, rows=len(data), monotone=monotone)

@@ -12,7 +12,7 @@ from features.panel.partner_table import PartnerTable
 from models.engine.forecast import LAST_VALUE, MIDDLE, Engine, engine_at, expert_quantiles
 from models.engine.quantile_model import Quantiles
 from models.forecasting.forecaster import MODEL, REFERENCE, forecast_file
-from models.learning.spec import EngineSpec
+from models.learning.spec import PANEL_SPEC, Spec
 from models.reconciliation.reconcile import reconcile
 from models.reconciliation.tree import Tree, add_sums, tree_of
 from models.statistical.experts import EXPERTS
@@ -183,7 +183,7 @@ PLAIN: Final = (REFERENCE, LAST_VALUE)
 class PanelForecaster:
     """The recipe: one engine a panel."""
 
-    spec: EngineSpec = field(default_factory=EngineSpec)
+    spec: Spec = field(default=PANEL_SPEC)
     baselines: Sequence[str] = EVERY_EXPERT
     """Experts that it is compared with, ``MIDDLE`` or ``LAST_VALUE``."""
     shifts_negative: bool = False
@@ -310,7 +310,7 @@ class FittedPanel:
         return found.table(self.snapshot.names, self.snapshot.cutoff)
 
 
-def forecast_table(table: PartnerTable, spec: EngineSpec, *, status: str) -> pd.DataFrame:
+def forecast_table(table: PartnerTable, spec: Spec, *, status: str) -> pd.DataFrame:
     """Return the coherent forecast of a partner table in the columns of a forecast file."""
     fitted = PanelForecaster(spec, PLAIN).fit(PanelSnapshot.of(table))
     return forecast_file(pd.concat(fitted.predict(), ignore_index=True), status=status)

@@ -5,10 +5,10 @@ import json
 import math
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Final, get_type_hints
 
 from store.errors import DataError
 
@@ -18,24 +18,137 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """The range a parameter may have, its unit, and what it does."""
+    """The range a parameter may have, its unit, what it does, and the one model that reads it."""
 
     low: float
     high: float
     unit: str
     meaning: str
+    model: str = ""
+    """Empty where both do."""
+
+
+MAGNETS: Final = "magnets"
+PANEL: Final = "panel"
+"""The models' names in recipes: of the evidence panel, and of partner tables and panel files."""
 
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """Choices of a model."""
+    """Choices of a model; the presets ``MAGNETS_SPEC`` and ``PANEL_SPEC`` differ in values alone.
 
-    uncounted: ClassVar[frozenset[str]] = frozenset()
-    """Choices that leave the numbers as they are and stay out of the digest."""
+    Source: docs/adr/0002-direct-global-model.md, docs/adr/0005-panel-engine.md,
+    docs/adr/0067-one-engine-measured.md.
+    """
+
+    model: str = PANEL
+    num_iterations: Annotated[int, Bounds(1, 5_000, "trees", "trees of each head")] = 40
+    learning_rate: Annotated[float, Bounds(1e-4, 1, "share", "step of each tree")] = 0.1
+    num_leaves: Annotated[int, Bounds(2, 1_024, "leaves", "leaves of a tree, at most")] = 15
+    min_data_in_leaf: Annotated[int, Bounds(1, 100_000, "rows", "rows in a leaf, at least")] = 100
+    lambda_l2: Annotated[float, Bounds(0, 1e6, "", "pull of the leaves towards zero")] = 1.0
+    feature_fraction: Annotated[float, Bounds(0.01, 1, "share", "features that a tree may use")] = (
+        0.4
+    )
+    bagging_fraction: Annotated[float, Bounds(0.01, 1, "share", "rows that a tree may use")] = 0.7
+    max_bin: Annotated[int, Bounds(3, 255, "bins", "bins of a feature, at most")] = 63
+    smoothing: Annotated[
+        float, Bounds(0, 5, "log units", "width within which the quantile loss is rounded off")
+    ] = 0.0
+    half_life_months: Annotated[
+        float, Bounds(0.1, 1_200, "months", "age at which a past origin counts half")
+    ] = 60.0
+    trees_weight: Annotated[
+        float, Bounds(0, 1, "share", "weight of the trees a month ahead; the experts have the rest")
+    ] = 0.7
+    trees_half_life: Annotated[
+        float, Bounds(0.1, 1e6, "months ahead", "horizon at which that weight is halved")
+    ] = 1e6
+    shift: Annotated[
+        float, Bounds(0, 1, "share", "how far the median of past errors moves a forecast")
+    ] = 0.0
+    calibration_half_life_months: Annotated[
+        float, Bounds(0.1, 1_200, "months", "age at which an error counts half in the bands")
+    ] = 12.0
+    calibration_prior: Annotated[
+        float, Bounds(0.01, 1e6, "forecasts", "worth of the heads' own quantiles")
+    ] = 300.0
+    horizon_growth: Annotated[
+        float, Bounds(0, 1, "", "power of the horizon that bands grow with, as errors do")
+    ] = 0.25
+    floor_spread: Annotated[
+        float, Bounds(1e-3, 5, "", "least spread of the heads that errors are scaled by")
+    ] = 0.05
+    cell_noise: Annotated[
+        float,
+        Bounds(
+            1e-3,
+            10,
+            "log units",
+            "spread of the log ratio where a cell is known exactly; sets how fast uncertain cells "
+            "lose weight",
+            MAGNETS,
+        ),
+    ] = 0.25
+    stderr_limit: Annotated[
+        float,
+        Bounds(1e-3, 10, "log units", "cells less certain than this train nothing", MAGNETS),
+    ] = 0.5
+    history_weight: Annotated[
+        float,
+        Bounds(
+            0,
+            2,
+            "share",
+            "share of the last months' standard error that enters the bands",
+            MAGNETS,
+        ),
+    ] = 0.5
+    pairs: Annotated[
+        int, Bounds(0, 1e6, "pairs", "pairs of series and past origin to train on, at most", PANEL)
+    ] = 8_000
+    most_series: Annotated[
+        int, Bounds(1, 1e6, "series", "series that past origins look at, at most", PANEL)
+    ] = 6_000
+    """More are not worth their time."""
+    rows: Annotated[
+        int, Bounds(100, 1e7, "rows", "cells of those pairs that a fit sees", PANEL)
+    ] = 10_000
+    step: Annotated[int, Bounds(1, 24, "months", "months between past origins", PANEL)] = 2
+    span: Annotated[
+        int,
+        Bounds(
+            1, 1_200, "months", "months back to the earliest origin, besides the horizon", PANEL
+        ),
+    ] = 60
+    least_history: Annotated[
+        int,
+        Bounds(
+            14, 1_200, "months", "months of the panel that a past origin needs behind it", PANEL
+        ),
+    ] = 14
+    validation_months: Annotated[
+        int, Bounds(1, 1_200, "months", "the validation window, at least the horizon", PANEL)
+    ] = 12
+    pretrained: Annotated[
+        int,
+        Bounds(
+            0,
+            1,
+            "",
+            "1 adds the forecasts of a pretrained network (magnetcast[pretrained])",
+            PANEL,
+        ),
+    ] = 0
+    """Source: docs/adr/0063-a-pretrained-expert.md."""
+    seed: Annotated[int, Bounds(0, 2**31 - 1, "", "of every random draw")] = 20250404
+    threads: Annotated[int, Bounds(1, 64, "threads", "threads that fit trees")] = 2
+    """The numbers are the same with any number of them."""
 
     @property
     def choices(self) -> dict[str, int | float]:
-        return asdict(self)
+        known = self.bounds()
+        return {name: one for name, one in asdict(self).items() if name in known}
 
     @property
     def boosting(self) -> dict[str, int | float]:
@@ -43,20 +156,28 @@ class Spec:
 
     @property
     def digest(self) -> str:
-        counted = {n: one for n, one in self.choices.items() if n not in self.uncounted}
+        counted = {name: one for name, one in self.choices.items() if name != "threads"}
         return hashlib.sha256(json.dumps(counted, sort_keys=True).encode()).hexdigest()[:8]
 
     @property
     def changed(self) -> dict[str, int | float]:
-        defaults = type(self)().choices
-        return {name: one for name, one in self.choices.items() if one != defaults[name]}
+        preset = PRESETS[self.model].choices
+        return {name: one for name, one in self.choices.items() if one != preset[name]}
 
-    @classmethod
-    def bounds(cls) -> dict[str, Bounds]:
-        """Return what is known of each choice, by name."""
-        hints = get_type_hints(cls, include_extras=True)
-        return {one.name: hints[one.name].__metadata__[0] for one in fields(cls)}
+    def bounds(self) -> dict[str, Bounds]:
+        """Return what is known of each choice of this model, by name."""
+        return {name: one for name, one in _BOUNDS.items() if one.model in {"", self.model}}
 
+    def validation_length(self, horizon: int) -> int:
+        """Return the months of the validation window."""
+        return max(self.validation_months, horizon)
+
+
+_BOUNDS: Final[dict[str, Bounds]] = {
+    name: hint.__metadata__[0]
+    for name, hint in get_type_hints(Spec, include_extras=True).items()
+    if hasattr(hint, "__metadata__")
+}
 
 _LIGHTGBM: Final = frozenset(
     {
@@ -66,154 +187,28 @@ _LIGHTGBM: Final = frozenset(
 )  # fmt: skip
 """Choices that LightGBM takes as they are; ``num_iterations`` is an argument of its training."""
 
-Rounds = Annotated[int, Bounds(1, 5_000, "trees", "trees of each head")]
-LearningRate = Annotated[float, Bounds(1e-4, 1, "share", "step of each tree")]
-Leaves = Annotated[int, Bounds(2, 1_024, "leaves", "leaves of a tree, at most")]
-LeastRows = Annotated[int, Bounds(1, 100_000, "rows", "rows in a leaf, at least")]
-L2 = Annotated[float, Bounds(0, 1e6, "", "pull of the leaves towards zero")]
-FeatureShare = Annotated[float, Bounds(0.01, 1, "share", "features that a tree may use")]
-Bins = Annotated[int, Bounds(3, 255, "bins", "bins of a feature, at most")]
-Trust = Annotated[
-    float, Bounds(0, 1, "share", "how far measured weights count against the weights assumed")
-]
-Seed = Annotated[int, Bounds(0, 2**31 - 1, "", "of every random draw")]
-Threads = Annotated[int, Bounds(1, 64, "threads", "threads that fit trees")]
+PANEL_SPEC: Final = Spec()
 
+MAGNETS_SPEC: Final = Spec(
+    MAGNETS,
+    num_iterations=80,
+    learning_rate=0.05,
+    num_leaves=4,
+    lambda_l2=5.0,
+    feature_fraction=0.5,
+    bagging_fraction=1.0,
+    smoothing=0.08,
+    half_life_months=48.0,
+    trees_weight=1.0,
+    trees_half_life=12.0,
+    shift=1.0,
+    calibration_half_life_months=18.0,
+    calibration_prior=50.0,
+    history_weight=0.6,
+    threads=1,
+)
 
-@dataclass(frozen=True, slots=True)
-class ModelSpec(Spec):
-    """Choices of the magnets' model.
-
-    Source: docs/adr/0002-direct-global-model.md, docs/adr/0006-combination-for-magnets.md.
-    """
-
-    num_iterations: Rounds = 80
-    learning_rate: LearningRate = 0.05
-    num_leaves: Leaves = 4
-    min_data_in_leaf: LeastRows = 100
-    lambda_l2: L2 = 5.0
-    feature_fraction: FeatureShare = 0.5
-    max_bin: Bins = 63
-    smoothing: Annotated[
-        float, Bounds(1e-3, 5, "log units", "width within which the quantile loss is rounded off")
-    ] = 0.08
-    half_life_months: Annotated[
-        float, Bounds(0.1, 1_200, "months", "age at which a past origin counts half")
-    ] = 48.0
-    cell_noise: Annotated[
-        float,
-        Bounds(
-            1e-3,
-            10,
-            "log units",
-            "spread of the log ratio where a cell is known exactly; sets how fast uncertain cells "
-            "lose weight",
-        ),
-    ] = 0.25
-    stderr_limit: Annotated[
-        float, Bounds(1e-3, 10, "log units", "cells less certain than this train nothing")
-    ] = 0.5
-    trees_prior: Annotated[
-        float,
-        Bounds(0, 1, "share", "weight of the trees before any error is known, beside the experts"),
-    ] = 1.0
-    trees_half_life: Annotated[
-        float, Bounds(0.1, 1_200, "months ahead", "horizon at which that weight is halved")
-    ] = 12.0
-    trust: Trust = 0.25
-    calibration_half_life_months: Annotated[
-        float, Bounds(0.1, 1_200, "months", "age at which an error counts half in the bands")
-    ] = 12.0
-    calibration_prior: Annotated[
-        float, Bounds(0.01, 1e6, "forecasts", "worth of the default residuals")
-    ] = 12.0
-    horizon_growth: Annotated[
-        float, Bounds(0, 1, "", "power of the horizon that bands grow with, as errors do")
-    ] = 0.25
-    history_weight: Annotated[
-        float,
-        Bounds(0, 2, "share", "share of the last months' standard error that enters the bands"),
-    ] = 0.5
-    floor_spread: Annotated[
-        float, Bounds(1e-3, 5, "log units", "least spread of the heads that errors are scaled by")
-    ] = 0.05
-    seed: Seed = 20250404
-    threads: Threads = 1
-    """One is fastest for the few thousand rows of the magnets, and gives the same bits on any
-    machine."""
-
-
-@dataclass(frozen=True, slots=True)
-class EngineSpec(Spec):
-    """Choices of the engine. Source: docs/adr/0005-panel-engine.md.
-
-    Found by ``magnetcast train --tune N``.
-    """
-
-    uncounted: ClassVar = frozenset({"threads"})
-
-    pairs: Annotated[
-        int, Bounds(0, 1e6, "pairs", "pairs of series and past origin to train on, at most")
-    ] = 8_000
-    most_series: Annotated[
-        int, Bounds(1, 1e6, "series", "series that past origins look at, at most")
-    ] = 6_000
-    """More are not worth their time."""
-    rows: Annotated[int, Bounds(100, 1e7, "rows", "cells of those pairs that a fit sees")] = 10_000
-    step: Annotated[int, Bounds(1, 24, "months", "months between past origins")] = 2
-    span: Annotated[
-        int, Bounds(1, 1_200, "months", "months back to the earliest origin, besides the horizon")
-    ] = 60
-    least_history: Annotated[
-        int, Bounds(14, 1_200, "months", "months of the panel that a past origin needs behind it")
-    ] = 14
-    half_life: Annotated[
-        float, Bounds(0.1, 1_200, "months", "age at which a past origin counts half")
-    ] = 60.0
-    ridge: Annotated[
-        float, Bounds(0, 1e9, "rows", "worth of the belief that the experts need no correction")
-    ] = 1000.0
-    num_iterations: Rounds = 40
-    learning_rate: LearningRate = 0.1
-    num_leaves: Leaves = 15
-    min_data_in_leaf: LeastRows = 100
-    lambda_l2: L2 = 1.0
-    feature_fraction: FeatureShare = 0.4
-    bagging_fraction: Annotated[float, Bounds(0.01, 1, "share", "rows that a tree may use")] = 0.7
-    max_bin: Bins = 63
-    trial_months: Annotated[
-        int, Bounds(1, 1_200, "months", "the validation window, at least the horizon")
-    ] = 12
-    trust: Trust = 0.5
-    band_prior: Annotated[
-        float, Bounds(0.01, 1e6, "cells", "worth of the heads' own quantiles")
-    ] = 300.0
-    band_half_life: Annotated[
-        float, Bounds(0.1, 1_200, "months", "age at which a validation cell counts half in bands")
-    ] = 12.0
-    band_growth: Annotated[
-        float, Bounds(0, 10, "share", "how much wider bands are a whole window ahead")
-    ] = 0.2
-    """Far months are seen from few of its origins, which overlap and share their shocks."""
-    other_groups: Annotated[
-        float, Bounds(0, 1, "share", "what a cell of another group of volatility counts")
-    ] = 0.3
-    adaption: Annotated[
-        float, Bounds(0, 1, "share", "how far one month's errors move the bands (ACI's gamma)")
-    ] = 0.05
-    pretrained: Annotated[
-        int,
-        Bounds(0, 1, "", "1 adds the forecasts of a pretrained network (magnetcast[pretrained])"),
-    ] = 0
-    """Source: docs/adr/0063-a-pretrained-expert.md."""
-    seed: Seed = 20250404
-    threads: Threads = 2
-    """The numbers are the same with any number of them."""
-
-    def validation_length(self, horizon: int) -> int:
-        """Return the periods of the validation window."""
-        return max(self.trial_months, horizon)
-
+PRESETS: Final[Mapping[str, Spec]] = {MAGNETS: MAGNETS_SPEC, PANEL: PANEL_SPEC}
 
 _DIGITS: Final = 3
 """Significant digits of a found number: more would tell of the panel's noise."""
@@ -248,22 +243,19 @@ SPACE: Final = (
     Choice("half_life_months", 12.0, 120.0, log=True),
     Choice("cell_noise", 0.05, 1.0, log=True),
     Choice("trees_half_life", 4.0, 48.0, log=True),
-    Choice("trust", 0.0, 1.0),
     Choice("calibration_half_life_months", 4.0, 48.0, log=True),
-    Choice("calibration_prior", 4.0, 60.0, log=True),
+    Choice("calibration_prior", 10.0, 200.0, log=True),
 )
 
-SpecT = TypeVar("SpecT", bound=Spec)
 
-
-def suggested(trial: "Trial", spec: ModelSpec) -> ModelSpec:
+def suggested(trial: "Trial", spec: Spec) -> Spec:
     """Return the spec that a trial asks for; what is not sought stays as it is."""
     now = spec.choices
     asked: dict[str, Any] = {one.name: one.suggested(trial, now[one.name]) for one in SPACE}
     return replace(spec, **asked)
 
 
-def sought(spec: ModelSpec) -> dict[str, int | float]:
+def sought(spec: Spec) -> dict[str, int | float]:
     """Return what a search may change, by name."""
     return {choice.name: spec.choices[choice.name] for choice in SPACE}
 
@@ -271,43 +263,34 @@ def sought(spec: ModelSpec) -> dict[str, int | float]:
 FORMAT: Final = 1
 """Of recipe files; raised when what is written in one means something else."""
 
-MODELS: Final[Mapping[str, type[Spec]]] = {"magnets": ModelSpec, "panel": EngineSpec}
-"""What a recipe may be of: the magnets' model, or the engine of panels and partner tables."""
-
 _LIST: Final = "`magnetcast config show` lists them"
 
 Given = Mapping[str, object]
 
 
-def with_parameters(spec: SpecT, given: Given, *, where: str) -> SpecT:
+def with_parameters(spec: Spec, given: Given, *, where: str) -> Spec:
     """Return a spec with some parameters changed."""
     found: dict[str, int | float] = {}
     for name, value in given.items():
-        _check_known(type(spec), name, where=where)
+        _check_known(spec, name, where=where)
         found[name] = _number(spec, name, value, where=where)
-    return replace(spec, **found)
+    return replace(spec, **found)  # type: ignore[arg-type]
 
 
-def _check_known(kind: type[Spec], name: str, *, where: str) -> None:
-    names = kind.bounds()
+def _check_known(spec: Spec, name: str, *, where: str) -> None:
+    names = spec.bounds()
     if name in names:
         return
-    for model, other in MODELS.items():
-        if other is not kind and name in other.bounds():
-            raise DataError(
-                f"{where}: {name!r} is a parameter of the model {model!r} only. Expected one of "
-                f"the model {model_of(kind)!r}; {_LIST}. Leave it out."
-            )
+    if name in _BOUNDS:
+        raise DataError(
+            f"{where}: {name!r} is a parameter of the model {_BOUNDS[name].model!r} only. Expected "
+            f"one of the model {spec.model!r}; {_LIST}. Leave it out."
+        )
     near = get_close_matches(name, names, n=1, cutoff=0.5)
     hint = f" Did you mean {near[0]!r}?" if near else ""
     raise DataError(
         f"{where}: there is no parameter {name!r}.{hint} Expected one of {len(names)}; {_LIST}."
     )
-
-
-def model_of(kind: type[Spec]) -> str:
-    """Return what recipes call a model."""
-    return next(name for name, one in MODELS.items() if one is kind)
 
 
 def _number(spec: Spec, name: str, value: object, *, where: str) -> int | float:
@@ -335,7 +318,7 @@ def parameters_of(text: str) -> dict[str, str]:
     return {name: value}
 
 
-def read_recipe(path: Path, kind: type[SpecT]) -> SpecT:
+def read_recipe(path: Path, preset: Spec) -> Spec:
     """Return the spec that a file describes.
 
     A TOML file, or JSON as ``train --tune --out`` writes it, has ``model``, ``format`` and a table
@@ -356,12 +339,12 @@ def read_recipe(path: Path, kind: type[SpecT]) -> SpecT:
         raise DataError(
             f"{where} has {what}. Expected format, model and a table [parameters]. Correct it."
         )
-    if (model := content.get("model", model_of(kind))) != model_of(kind):
+    if (model := content.get("model", preset.model)) != preset.model:
         raise DataError(
-            f"{where} is for the model {model!r}. Expected one for {model_of(kind)!r}. "
+            f"{where} is for the model {model!r}. Expected one for {preset.model!r}. "
             "Take another recipe."
         )
-    return with_parameters(kind(), given, where=where)
+    return with_parameters(preset, given, where=where)
 
 
 def _content(path: Path, where: str) -> dict[str, Any]:

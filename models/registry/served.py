@@ -133,10 +133,14 @@ def combined(values: HeadValues, card: Mapping[str, object], rows: pd.DataFrame)
     """
     if TREES_WEIGHT not in card:
         return values
+    return moved_to(values, trees_weight(card, rows), experts_ratio(rows))
+
+
+def moved_to(values: HeadValues, weight: _Floats, experts: _Floats) -> HeadValues:
+    """Return heads moved so that their middle is that of trees and experts together."""
     low, middle, high = values
-    weight = trees_weight(card, rows)
     # Two products, not one step: a middle that falls never rises by rounding.
-    together = weight * middle + (1.0 - weight) * experts_ratio(rows)
+    together = weight * middle + (1.0 - weight) * experts
     return low + (together - middle), together, high + (together - middle)
 
 
@@ -233,15 +237,22 @@ def _places(horizon: _Floats, count: int) -> npt.NDArray[np.intp]:
 
 def _log_quantiles(values: HeadValues, card: Mapping[str, object], rows: pd.DataFrame) -> _Floats:
     """Return the quantiles of the log ratio, one row per forecast, non-decreasing along a row."""
+    centre, apart = spread_of(values, card, _finite(rows, HORIZON))
+    if HISTORY_WEIGHT in card:
+        apart = apart * _widening(apart, card, rows)[:, np.newaxis]
+    return np.sort(centre[:, np.newaxis] + apart, axis=1)
+
+
+def spread_of(
+    values: HeadValues, card: Mapping[str, object], horizon: _Floats
+) -> tuple[_Floats, _Floats]:
+    """Return the middle of each row and how far its quantiles lie from it, rows x quantiles."""
     (low, middle, high), shift = values, _vector(card["shift"])
     by_name = cast("Mapping[str, object]", card["score_quantiles"])
     scores = np.column_stack([_vector(by_name[name]) for name in quantile_names(card)])
-    place = _places(_finite(rows, HORIZON), len(shift))
+    place = _places(horizon, len(shift))
     spread = np.maximum((high - low) / 2.0, cast("float", card["floor_spread"]))
-    apart = spread[:, np.newaxis] * scores[place]
-    if HISTORY_WEIGHT in card:
-        apart = apart * _widening(apart, card, rows)[:, np.newaxis]
-    return np.sort((middle + shift[place])[:, np.newaxis] + apart, axis=1)
+    return middle + shift[place], spread[:, np.newaxis] * scores[place]
 
 
 def _widening(apart: _Floats, card: Mapping[str, object], rows: pd.DataFrame) -> _Floats:

@@ -1,5 +1,6 @@
 """What every model keeps, the product's own and the baselines: one class, one model a run."""
 
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from models.forecasting.model_frame import rows_of
 from models.forecasting.panel_forecaster import PanelForecaster, PanelSnapshot
 from models.forecasting.residual_history import TREES
 from models.learning.calibration import texts_of
-from models.learning.spec import EngineSpec
+from models.learning.spec import PANEL_SPEC
 from models.registry import served
 from models.statistical import experts as statistical
 from models.statistical.experts import BASELINES
@@ -27,7 +28,7 @@ from tests.data.builders import QUICK, at, compare_at, make_table, make_world
 NUMBERS = [*QUANTILE_COLUMNS, "mean"]
 MOMENTS = release_moments("2020-04-25", at("2020-06-26"))
 CUTOFFS = (month_number("2021-05"), month_number("2021-06"))
-SMALL = EngineSpec(num_iterations=12, min_data_in_leaf=20, threads=1)
+SMALL = replace(PANEL_SPEC, num_iterations=12, min_data_in_leaf=20, threads=1)
 
 
 def panel_forecasts() -> pd.DataFrame:

@@ -13,14 +13,14 @@ from features.history import EvidenceHistory
 from features.months import month_number
 from features.origin import Origin
 from models.forecasting.evidence_forecaster import EvidenceForecaster, EvidenceSnapshot
-from models.learning.spec import ModelSpec
+from models.learning.spec import MAGNETS_SPEC
 from sources.bundled.all_tables import load_bundled
 from store.arrays import Floats
 from store.schema.frames import DATE_DTYPE, MOMENT_DTYPE
 from store.settings import PROJECT_ROOT
 from tests.data.store_builders import make_observations
 
-QUICK: Final = ModelSpec(num_iterations=12, min_data_in_leaf=20, threads=1)
+QUICK: Final = replace(MAGNETS_SPEC, num_iterations=12, min_data_in_leaf=20, threads=1)
 """A model of a few small trees on one thread."""
 
 SHARES: Final = {

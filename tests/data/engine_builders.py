@@ -8,11 +8,17 @@ import numpy as np
 from models.engine.forecast import Engine, engine_at
 from models.engine.quantile_model import Quantiles
 from models.engine.training_set import PanelTrainingSet, PanelView
-from models.learning.spec import EngineSpec
+from models.learning.spec import PANEL_SPEC, Spec
 from store.arrays import Floats
 
-BRIEF: Final = EngineSpec(
-    pairs=400, rows=1_500, num_iterations=6, num_leaves=6, min_data_in_leaf=20, threads=1
+BRIEF: Final = replace(
+    PANEL_SPEC,
+    pairs=400,
+    rows=1_500,
+    num_iterations=6,
+    num_leaves=6,
+    min_data_in_leaf=20,
+    threads=1,
 )
 """An engine of a few small trees on one thread."""
 
@@ -28,7 +34,7 @@ def make_values(*, series: int = 40, months: int = 60, seed: int = 1) -> Floats:
 
 
 def make_engine(
-    values: Floats, *, last: int | None = None, horizon: int = 6, spec: EngineSpec = BRIEF
+    values: Floats, *, last: int | None = None, horizon: int = 6, spec: Spec = BRIEF
 ) -> Engine:
     """Build the engine of a panel at a column, the last one unless given."""
     at = values.shape[1] - 1 if last is None else last
@@ -66,7 +72,6 @@ def make_training_set(features: Floats, target: Floats, **changes: Floats) -> Pa
         weight=np.ones(count),
         origin=np.full(count, 40),
         horizon=np.ones(count, dtype=np.int64),
-        level=np.linspace(1.0, 9.0, count),
         base=np.full(count, 1e9),
         experts={},
     )

@@ -11,9 +11,10 @@ import pandas as pd
 from features.build import ALL_FEATURES
 from features.controls.analogs import Analog
 from models.forecasting.changes import ChangeReplay, ForecastSnapshot, KnownFacts, news_of
-from models.forecasting.residual_history import Residuals, card_of
-from models.learning.spec import ModelSpec
+from models.learning.calibration import PastErrors, card_of
+from models.learning.spec import MAGNETS_SPEC
 from models.registry.served import HEADS, TREES_WEIGHT
+from store.vocabulary import MAX_HORIZON
 from tests.data.builders import at, make_events, make_levels, make_tariffs
 from tests.data.store_builders import make_observations
 
@@ -56,13 +57,14 @@ def taught_heads(seed: int = 1) -> dict[str, lgb.Booster]:
 
 def taught_card(weight: Sequence[float] | None = (0.7, 0.5, 0.6)) -> dict[str, object]:
     """Return a card with a shift from past errors; without a weight it knows no experts."""
-    errors = Residuals(
+    errors = PastErrors(
         horizon=np.arange(1.0, 13.0),
         age=np.ones(12),
         distance=np.linspace(-0.3, 0.1, 12),
         spread=np.full(12, 0.2),
     )
-    card = card_of(NAMES, errors, ModelSpec())
+    card = card_of(NAMES, errors, MAGNETS_SPEC, MAX_HORIZON)
+    del card[TREES_WEIGHT]
     return card if weight is None else {**card, TREES_WEIGHT: list(weight)}
 
 

@@ -1,5 +1,6 @@
 """A frozen small panel and what is scored on it; ``make golden`` rewrites the scores."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -9,14 +10,14 @@ import pandas as pd
 from features.months import month_number, month_starts
 from models.evaluation.backtest import backtest_panel
 from models.forecasting.panel_forecaster import PanelForecaster, PanelSnapshot
-from models.learning.spec import EngineSpec
+from models.learning.spec import PANEL_SPEC
 from sources.files.panel import read_panel
 
 FOLDER: Final = Path(__file__).parent
 PANEL: Final = FOLDER / "panel.csv"
 SCORES: Final = FOLDER / "scores.csv"
 
-SPEC: Final = EngineSpec(num_iterations=40, min_data_in_leaf=30, threads=1)
+SPEC: Final = replace(PANEL_SPEC, num_iterations=40, min_data_in_leaf=30, threads=1)
 CUTOFFS: Final = ("2021-06", "2021-12", "2022-06")
 HORIZON: Final = 6
 KEY: Final = ["model", "scope", "metric"]

@@ -1,5 +1,7 @@
 """What holds of the engine whatever the panel: order, units, time."""
 
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -7,13 +9,13 @@ from hypothesis.extra import numpy as hnp
 
 from models.engine.forecast import engine_at
 from models.engine.quantile_model import Quantiles
-from models.learning.spec import EngineSpec
+from models.learning.spec import PANEL_SPEC
 from store.arrays import Floats
 from tests.data.engine_builders import said_of
 from tests.examples import few
 
-SPEC = EngineSpec(
-    pairs=120, rows=400, num_iterations=2, num_leaves=4, min_data_in_leaf=20, threads=1
+SPEC = replace(
+    PANEL_SPEC, pairs=120, rows=400, num_iterations=2, num_leaves=4, min_data_in_leaf=20, threads=1
 )
 VALUE = st.one_of(st.just(float("nan")), st.just(0.0), st.floats(0.01, 1e4, allow_subnormal=False))
 PANELS = st.tuples(st.integers(2, 12), st.integers(14, 40)).flatmap(

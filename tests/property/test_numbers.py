@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from features.panel.evidence import evidence_panel
-from models.forecasting.residual_history import Residuals, calibrate, card_of
+from models.learning.calibration import PastErrors, calibrate, card_of
 from models.reconciliation.reconcile import coherent_factors
 from models.registry.served import quantiles_of
 from models.statistical.experts import BASELINES
-from store.vocabulary import AGGREGATES, DESTINATIONS, QUANTILE_COLUMNS
+from store.vocabulary import AGGREGATES, DESTINATIONS, MAX_HORIZON, QUANTILE_COLUMNS
 from tests.data.builders import QUICK, at, make_bare, make_levels
 from tests.data.store_builders import make_observations
 from tests.examples import few
@@ -52,7 +52,7 @@ def test_coherent_means_add_up_and_are_never_negative(mean: np.ndarray, spread: 
 def test_calibrated_quantiles_never_cross_and_the_median_score_is_zero(
     errors: tuple[np.ndarray, ...],
 ) -> None:
-    shift, scores = calibrate(Residuals(*errors), QUICK)
+    shift, scores = calibrate(PastErrors(*errors), QUICK, MAX_HORIZON)
 
     assert np.isfinite(shift).all()
     assert np.isfinite(scores).all()
@@ -64,7 +64,7 @@ def test_calibrated_quantiles_never_cross_and_the_median_score_is_zero(
 def test_published_quantiles_are_ordered_tonnes_around_their_mean(
     errors: tuple[np.ndarray, ...], heads: np.ndarray
 ) -> None:
-    card = card_of(("horizon",), Residuals(*errors), QUICK)
+    card = card_of(("horizon",), PastErrors(*errors), QUICK, MAX_HORIZON)
     rows = pd.DataFrame(
         {
             "horizon": [1.0, 2.0, 6.0, 12.0, 18.0],

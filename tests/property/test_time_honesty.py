@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from models.evaluation.backtest import backtest_panel
 from models.forecasting.evidence_forecaster import EvidenceForecaster, EvidenceSnapshot
 from models.forecasting.panel_forecaster import PanelForecaster, PanelSnapshot
 from models.learning.calibration import texts_of
-from models.learning.spec import EngineSpec
+from models.learning.spec import PANEL_SPEC
 from models.policy.policy_effect import PolicyEffect, effect_at
 from store.asof import OBSERVATION_KEY, known_at
 from tests.data.builders import (
@@ -208,7 +209,7 @@ def test_forecast_of_a_table_is_the_same_whatever_its_later_months_hold() -> Non
 
 
 def forecast_of_table(table: pd.DataFrame, cutoff: int) -> pd.DataFrame:
-    spec = EngineSpec(num_iterations=12, min_data_in_leaf=20, threads=1)
+    spec = replace(PANEL_SPEC, num_iterations=12, min_data_in_leaf=20, threads=1)
     return backtest_panel(
         PanelForecaster(spec), PanelSnapshot(table, 3), [cutoff - 1, cutoff]
     ).forecasts

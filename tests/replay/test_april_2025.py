@@ -16,7 +16,7 @@ from models.forecasting.evidence_forecaster import (
 )
 from models.forecasting.firm_needs import WEEKS_A_MONTH, Firm, outlook_of, running_gap
 from models.forecasting.model_frame import rows_of
-from models.learning.spec import ModelSpec
+from models.learning.spec import MAGNETS_SPEC
 from models.policy.policy_effect import effect_at
 from models.registry.served import predict_quantiles
 from store.vocabulary import QUANTILE_COLUMNS
@@ -39,7 +39,7 @@ def history() -> EvidenceHistory:
 def forecast(day: str) -> pd.DataFrame:
     """Return quantiles by destination and month, and p50 before controls are answered."""
     origin = history().origin(at(day))
-    model = EvidenceForecaster(ModelSpec()).train(EvidenceSnapshot(history(), at(day)))
+    model = EvidenceForecaster(MAGNETS_SPEC).train(EvidenceSnapshot(history(), at(day)))
     rows = rows_of(origin)
     plain = coherent(predict_quantiles(model.heads, model.card, rows), origin)
     table = answered(plain, effect_at(origin, history().analogs(at(day))), origin)

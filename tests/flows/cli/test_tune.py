@@ -10,7 +10,7 @@ from flows import tune
 from models.evaluation.backtest import EvidenceBacktest
 from models.forecasting.forecaster import MODEL
 from models.forecasting.residual_history import ResidualHistory
-from models.learning.spec import SPACE, ModelSpec, read_recipe
+from models.learning.spec import SPACE, Spec, read_recipe
 from models.registry import runs
 from store.settings import Settings
 from tests.flows.conftest import AS_OF
@@ -18,7 +18,7 @@ from tests.flows.conftest import AS_OF
 Call = Callable[..., tuple[int, str, str]]
 
 
-def backtested(*_: object, spec: ModelSpec, **__: object) -> EvidenceBacktest:
+def backtested(*_: object, spec: Spec, **__: object) -> EvidenceBacktest:
     """Stand in for a backtest: errors fall with the number of leaves."""
     moments = pd.to_datetime(["2018-12-01", "2019-12-01"], utc=True)
     cells = pd.DataFrame({"as_of": moments, "model": MODEL, "horizon": 1})
@@ -37,7 +37,7 @@ def test_a_search_writes_a_recipe_and_each_trial_is_a_run(
     assert (code, output) == (0, "")
     assert f"wrote {out}" in err
     found = json.loads(out.read_text(encoding="utf-8"))["found"]
-    assert read_recipe(out, ModelSpec).digest == found["digest"]
+    assert read_recipe(out, Spec).digest == found["digest"]
     assert (found["trials"], found["held_out_from"]) == (3, "2019-04-22")
     client = MlflowClient(home.tracking_uri)
     experiment = client.get_experiment_by_name(runs.EXPERIMENT)

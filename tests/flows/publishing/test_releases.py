@@ -141,7 +141,7 @@ def world(
     before = levels.loc[levels["period_from"] < pd.Timestamp(RELEASES[0].months[0])]
     write_csv(tmp_path / "data" / "published_figures.csv", FIGURE, *figures_of(before))
     know_only_the_past(tmp_path / "data")
-    monkeypatch.setattr("flows.context.workspace.ModelSpec", lambda: QUICK)
+    monkeypatch.setattr("flows.context.workspace.Spec", lambda: QUICK)
     return World(Settings(), levels, tmp_path, magnetcast, monkeypatch)
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from flows.context.recipes import magnets_recipe
 from flows.context.stores import store_of
 from flows.publishing.published_forecasts import publication, replayed
 from flows.run import run
-from models.learning.spec import ModelSpec
+from models.learning.spec import MAGNETS_SPEC
 from models.registry import registry
 from models.registry.runs import find_runs
 from store.facts.reading import latest_forecast, read_scores
@@ -21,7 +22,7 @@ from tests.data.builders import at
 from tests.flows.conftest import AS_OF, LATER
 
 Call = Callable[..., tuple[int, str, str]]
-OTHER = ModelSpec(learning_rate=0.1, num_leaves=7)
+OTHER = replace(MAGNETS_SPEC, learning_rate=0.1, num_leaves=7)
 SET = ("--set", "learning_rate=0.1", "--set", "num_leaves=7")
 
 
@@ -50,12 +51,12 @@ def test_another_recipe_at_the_same_as_of_stays_beside_the_first_and_is_kept_onc
     assert champion is not None
     assert champion.version == 1
     assert not run(home, at(AS_OF)).is_new
-    assert magnets_recipe(home, at(LATER)).spec == ModelSpec()
+    assert magnets_recipe(home, at(LATER)).spec == MAGNETS_SPEC
 
     # Once a person promotes it, the schedule trains by its recipe, and reports it.
     code, _, err = magnetcast("promote", "2", "--as-of", AS_OF, "--accept", "a trial")
     assert code == 0, err
-    assert magnets_recipe(home, at("2020-04-21")).spec == ModelSpec()
+    assert magnets_recipe(home, at("2020-04-21")).spec == MAGNETS_SPEC
     assert magnets_recipe(home, at(LATER)).spec == OTHER
     _, out, _ = magnetcast("config", "show", "--as-of", LATER, "--format", "csv")
     assert 'magnets.num_leaves,7,leaves,"champion, version 2"' in out

@@ -24,12 +24,12 @@ from policy_value import Blind, compared
 
 from features.months import month_number
 from models.forecasting.panel_forecaster import PanelSnapshot
-from models.learning.spec import EngineSpec
+from models.learning.spec import PANEL_SPEC
 from tests.data.builders import make_table, make_world
 
 SERIES = ["China|333", "China|334", "Germany|333", "Korea, South|336", "Mexico|311"]
 CUTOFF = month_number("2018-08")
-QUICK = EngineSpec(num_iterations=12, min_data_in_leaf=20, threads=1)
+QUICK = replace(PANEL_SPEC, num_iterations=12, min_data_in_leaf=20, threads=1)
 
 
 def imports(last: str = "2019-06") -> pd.DataFrame:

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -6,7 +7,7 @@ import pytest
 
 from flows.panels.panel_files import PanelFiles, forecast_panel
 from flows.panels.partitions import predict_folder
-from models.learning.spec import EngineSpec
+from models.learning.spec import PANEL_SPEC
 from store.errors import DataError
 from store.progress import untracked
 from store.settings import Settings
@@ -17,7 +18,7 @@ pytest.importorskip("dask.dataframe")
 pytestmark = pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning")  # of Dask
 
 MONTHS = pd.period_range("2019-01", periods=60, freq="M").strftime("%Y-%m")
-BRIEF = EngineSpec(pairs=400, num_iterations=5)
+BRIEF = replace(PANEL_SPEC, pairs=400, num_iterations=5)
 KEY = ["destination", "period"]
 
 
@@ -82,7 +83,7 @@ def test_a_series_in_several_files_is_brought_together(tmp_path: Path) -> None:
 
 def test_a_series_that_was_not_drawn_is_forecast_too(tmp_path: Path) -> None:
     files = written(tmp_path / "in", rows())
-    spec = EngineSpec(pairs=400, num_iterations=5, most_series=8)
+    spec = replace(PANEL_SPEC, pairs=400, num_iterations=5, most_series=8)
 
     predict_folder(Settings(home=tmp_path), files, horizon=3, out=tmp_path / "out", spec=spec)
 

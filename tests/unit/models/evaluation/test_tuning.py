@@ -6,16 +6,16 @@ import pandas as pd
 import pytest
 
 from models.evaluation.tuning import METRICS, TuningResult, tune
-from models.learning.spec import SPACE, ModelSpec, sought
+from models.learning.spec import MAGNETS_SPEC, SPACE, Spec, sought
 from store.errors import DataError
 from tests.data.builders import at
 
 AS_OF = at("2026-01-15")
-SPEC = ModelSpec(num_leaves=4)
+SPEC = replace(MAGNETS_SPEC, num_leaves=4)
 EARLY, LATE = at("2024-10-01"), at("2025-10-01")
 
 
-def cells_of(spec: ModelSpec, *, late: float = 1.0) -> pd.DataFrame:
+def cells_of(spec: Spec, *, late: float = 1.0) -> pd.DataFrame:
     """Build two cells whose errors fall with the leaves, one searched, one held out."""
     error = 10.0 / spec.num_leaves
     return pd.DataFrame(
@@ -28,7 +28,7 @@ def cells_of(spec: ModelSpec, *, late: float = 1.0) -> pd.DataFrame:
 
 
 def searched(
-    backtested: Callable[[ModelSpec], pd.DataFrame] = cells_of, trials: int = 6
+    backtested: Callable[[Spec], pd.DataFrame] = cells_of, trials: int = 6
 ) -> TuningResult:
     return tune(backtested, AS_OF, trials=trials, spec=SPEC)
 
@@ -55,7 +55,7 @@ def test_the_best_trial_is_the_spec_found_and_only_what_is_sought_differs() -> N
 
 
 def test_the_origins_held_out_do_not_change_the_search() -> None:
-    def wild(spec: ModelSpec) -> pd.DataFrame:
+    def wild(spec: Spec) -> pd.DataFrame:
         return cells_of(spec, late=float(spec.num_leaves) ** 3)
 
     usual, other = searched(), searched(wild)

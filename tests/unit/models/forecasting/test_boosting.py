@@ -5,7 +5,7 @@ import lightgbm as lgb
 import numpy as np
 import pytest
 
-from models.forecasting.model_frame import TrainingSet, fit_heads
+from models.forecasting.model_frame import TrainingSet, heads_of
 from tests.data.builders import QUICK
 
 NAMES = ("horizon", "tonnes_lag_1m_log", "tariff_rate_pct", "tariff_next_change_months")
@@ -30,7 +30,7 @@ def rising() -> TrainingSet:
 
 @cache
 def heads() -> dict[str, lgb.Booster]:
-    return fit_heads(rising(), replace(QUICK, num_iterations=60))
+    return heads_of(rising(), replace(QUICK, num_iterations=60))
 
 
 def said(column: str, values: np.ndarray, head: str = "p50") -> np.ndarray:
@@ -50,7 +50,7 @@ def test_heads_lie_at_their_quantiles() -> None:
     data = rising()
     plain = TrainingSet(data.features, data.target * 0 + _noise(), data.weight, NAMES)
 
-    found = fit_heads(plain, replace(QUICK, num_iterations=200, feature_fraction=1.0))
+    found = heads_of(plain, replace(QUICK, num_iterations=200, feature_fraction=1.0))
 
     for name, level in (("p10", 0.1), ("p50", 0.5), ("p90", 0.9)):
         below = (plain.target < found[name].predict(plain.features)).mean()

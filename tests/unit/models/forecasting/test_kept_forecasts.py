@@ -12,7 +12,7 @@ import pytest
 from features.history import EvidenceHistory
 from models.evaluation.backtest import EvidenceBacktest, backtest_evidence
 from models.executor import IN_TURN, Executor, SharedExecutor
-from models.learning.spec import ModelSpec
+from models.learning.spec import Spec
 from store.digest_cache import DigestCache
 from tests.data.builders import QUICK, World, at, bundled_world, make_world
 
@@ -40,7 +40,7 @@ def world() -> World:
 
 
 def backtested(
-    facts: World, folder: Path | None, spec: ModelSpec = QUICK, *, executor: Executor = IN_TURN
+    facts: World, folder: Path | None, spec: Spec = QUICK, *, executor: Executor = IN_TURN
 ) -> EvidenceBacktest:
     frames = facts.observations, facts.events, facts.tariffs, facts.analog_events
     history = EvidenceHistory(*frames, cache=DigestCache(folder, 10**8))

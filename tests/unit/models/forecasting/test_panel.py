@@ -1,3 +1,4 @@
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -9,11 +10,11 @@ from models.engine.forecast import MIDDLE
 from models.evaluation.backtest import Backtest, backtest_panel
 from models.forecasting.forecaster import MODEL
 from models.forecasting.panel_forecaster import PanelForecaster, PanelSnapshot
-from models.learning.spec import EngineSpec
+from models.learning.spec import PANEL_SPEC
 from models.statistical.experts import EXPERTS
 from tests.data.builders import make_table
 
-SPEC = EngineSpec(num_iterations=12, min_data_in_leaf=20, threads=1)
+SPEC = replace(PANEL_SPEC, num_iterations=12, min_data_in_leaf=20, threads=1)
 CUTOFFS = (month_number("2021-06"), month_number("2021-12"))
 
 

@@ -119,18 +119,15 @@ def test_a_higher_rate_in_the_target_month_never_raises_the_median(
 
 
 @pytest.mark.parametrize("place", [2, 3, 4, 5])
-def test_the_model_states_what_its_parts_say_in_the_weights_known_then(place: int) -> None:
+def test_the_model_is_trees_and_experts_in_the_weights_of_its_horizons(place: int) -> None:
     _, memory = backtested()
     origin = origin_at(place)
     low, middle, high = zip(
         *(memory.predictions[name][place].heads for name in (MODEL, TREES, EXPERTS)), strict=True
     )
-    before = ResidualHistory(
-        {name: predicted[:place] for name, predicted in memory.predictions.items()}
+    weight = QUICK.trees_weight * 0.5 ** (
+        np.tile(origin.horizons, len(origin.series)) / QUICK.trees_half_life
     )
-
-    by_row = np.tile(origin.horizons - 1, len(origin.series))
-    weight = before.trees_weight(origin, QUICK)[by_row]
 
     expected = weight * middle[1] + (1.0 - weight) * middle[2]
     np.testing.assert_allclose(middle[0], expected, rtol=1e-9, atol=1e-12)

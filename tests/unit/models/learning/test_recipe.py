@@ -1,12 +1,13 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from models.learning.spec import (
-    MODELS,
-    EngineSpec,
-    ModelSpec,
+    MAGNETS_SPEC,
+    PANEL_SPEC,
+    PRESETS,
     Spec,
     parameters_of,
     read_recipe,
@@ -15,10 +16,10 @@ from models.learning.spec import (
 from store.errors import DataError
 
 
-@pytest.mark.parametrize("kind", MODELS.values(), ids=MODELS)
-def test_every_default_lies_within_its_bounds(kind: type[Spec]) -> None:
-    for name, value in kind().choices.items():
-        bounds = kind.bounds()[name]
+@pytest.mark.parametrize("preset", PRESETS.values(), ids=PRESETS)
+def test_every_value_of_a_preset_lies_within_its_bounds(preset: Spec) -> None:
+    for name, value in preset.choices.items():
+        bounds = preset.bounds()[name]
         assert bounds.low <= value <= bounds.high, name
         assert bounds.meaning
 
@@ -27,10 +28,12 @@ def test_parameters_have_the_names_of_lightgbm() -> None:
     given = {"num_leaves": "15", "learning_rate": "1e-1", "lambda_l2": 2}
     given_numbers = {"num_leaves": 15, "learning_rate": 0.1, "lambda_l2": 2.0}
 
-    spec = with_parameters(ModelSpec(), given, where="--set")
+    spec = with_parameters(MAGNETS_SPEC, given, where="--set")
 
-    assert spec == ModelSpec(num_leaves=15, learning_rate=0.1, lambda_l2=2.0)
-    assert spec.digest == ModelSpec(num_leaves=15, learning_rate=0.1, lambda_l2=2.0).digest
+    assert spec == replace(MAGNETS_SPEC, num_leaves=15, learning_rate=0.1, lambda_l2=2.0)
+    assert (
+        spec.digest == replace(MAGNETS_SPEC, num_leaves=15, learning_rate=0.1, lambda_l2=2.0).digest
+    )
     assert spec.changed == given_numbers
     assert given_numbers.items() <= spec.boosting.items()
 
@@ -39,8 +42,8 @@ def test_parameters_have_the_names_of_lightgbm() -> None:
     ("given", "words"),
     [
         ({"learning_rat": "0.1"}, "no parameter 'learning_rat'. Did you mean 'learning_rate'?"),
-        ({"zzz": "1"}, "no parameter 'zzz'. Expected one of 21"),
-        ({"ridge": "1"}, "'ridge' is a parameter of the model 'panel' only"),
+        ({"zzz": "1"}, "no parameter 'zzz'. Expected one of 22"),
+        ({"span": "12"}, "'span' is a parameter of the model 'panel' only"),
         ({"max_bin": "8.5"}, r"max_bin=8.5 does not fit. Expected a whole number from 3 to 255"),
         ({"max_bin": "many"}, "max_bin=many does not fit"),
         ({"max_bin": True}, "max_bin=True does not fit"),
@@ -52,7 +55,7 @@ def test_parameters_have_the_names_of_lightgbm() -> None:
 )
 def test_a_wrong_parameter_is_refused(given: dict[str, object], words: str) -> None:
     with pytest.raises(DataError, match=words):
-        with_parameters(ModelSpec(), given, where="--set")
+        with_parameters(MAGNETS_SPEC, given, where="--set")
 
 
 @pytest.mark.parametrize("text", ["learning_rate", "=3", "num_leaves="])
@@ -65,7 +68,7 @@ def test_a_recipe_file_names_what_is_not_at_its_default(tmp_path: Path) -> None:
     path = tmp_path / "slow.toml"
     path.write_text('format = 1\nmodel = "magnets"\n[parameters]\nnum_leaves = 7\n')
 
-    assert read_recipe(path, ModelSpec) == ModelSpec(num_leaves=7)
+    assert read_recipe(path, MAGNETS_SPEC) == replace(MAGNETS_SPEC, num_leaves=7)
 
 
 @pytest.mark.parametrize(
@@ -85,15 +88,15 @@ def test_a_wrong_recipe_file_is_refused(tmp_path: Path, text: str, words: str) -
     path.write_text(text)
 
     with pytest.raises(DataError, match=words):
-        read_recipe(path, ModelSpec)
+        read_recipe(path, MAGNETS_SPEC)
 
 
-def test_what_a_search_found_is_a_recipe_of_the_engine_alone(tmp_path: Path) -> None:
+def test_a_recipe_of_one_model_is_none_of_the_other(tmp_path: Path) -> None:
     path = tmp_path / "found.json"
-    made = EngineSpec(learning_rate=0.06, ridge=500.0)
+    made = replace(PANEL_SPEC, learning_rate=0.06, span=36)
     content = {"format": 1, "model": "panel", "parameters": made.changed, "found": {"trials": 2}}
     path.write_text(json.dumps(content))
 
-    assert read_recipe(path, EngineSpec) == made
+    assert read_recipe(path, PANEL_SPEC) == made
     with pytest.raises(DataError, match="is for the model 'panel'"):
-        read_recipe(path, ModelSpec)
+        read_recipe(path, MAGNETS_SPEC)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.learning.spec import EngineSpec
+from models.learning.spec import PANEL_SPEC
 from models.statistical.pretrained import LEAST_VALUES, NAME, medians, notice
 from store.errors import DataError
 from tests.data.engine_builders import BRIEF, make_engine, make_values, said_of
@@ -44,7 +44,7 @@ def test_other_weights_than_those_recorded_are_refused(
 
 
 def test_it_changes_the_digest_of_the_choices() -> None:
-    assert EngineSpec(pretrained=1).digest != EngineSpec().digest
+    assert replace(PANEL_SPEC, pretrained=1).digest != PANEL_SPEC.digest
 
 
 UNASKED = """
@@ -98,15 +98,11 @@ class TestEngine:
     def package(self) -> None:
         pytest.importorskip("fracast")
 
-    def test_it_is_weighted_as_a_fourth_candidate_and_moves_the_forecast(self) -> None:
+    def test_it_moves_the_forecast(self) -> None:
         values = make_values(series=30)
 
         plain, engine = make_engine(values), make_engine(values, spec=replace(ASKED, pairs=400))
 
-        weights = engine.validation.weights
-        assert weights.shape[2] == plain.validation.weights.shape[2] + 1
-        np.testing.assert_allclose(weights.sum(axis=2), 1.0)
-        assert len(np.unique(weights[:, :, -1])) > 1
         found = said_of(engine)
         assert np.isfinite(found.tonnes).all()
         assert (found.tonnes != said_of(plain).tonnes).any()

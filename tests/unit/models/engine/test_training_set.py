@@ -1,8 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from models.engine.training_set import past_origins, training_set
-from models.learning.spec import EngineSpec
+from models.learning.spec import PANEL_SPEC
 from tests.data.engine_builders import BRIEF, make_values, make_view
 
 NAN = float("nan")
@@ -30,16 +32,16 @@ class TestPanelView:
 
 class TestPastOrigins:
     def test_go_back_in_steps_from_the_month_before(self) -> None:
-        spec = EngineSpec(step=3, span=12, least_history=14)
+        spec = replace(PANEL_SPEC, step=3, span=12, least_history=14)
 
         assert past_origins(50, 6, spec) == [49, 46, 43, 40, 37, 34]
 
     def test_need_a_history(self) -> None:
-        assert past_origins(16, 6, EngineSpec(step=1, least_history=14)) == [15, 14, 13]
-        assert past_origins(13, 6, EngineSpec(least_history=14)) == []
+        assert past_origins(16, 6, replace(PANEL_SPEC, step=1, least_history=14)) == [15, 14, 13]
+        assert past_origins(13, 6, replace(PANEL_SPEC, least_history=14)) == []
 
 
-class TestLessons:
+class TestTrainingRows:
     def test_tell_what_came_of_what_was_said(self) -> None:
         view = make_view(make_values(series=8))
         found = training_set(view, 59, BRIEF)
@@ -49,7 +51,6 @@ class TestLessons:
         spread, base = point.stats.spread[4], point.base[4, 2]
         assert found.target[cell] == pytest.approx((view.tonnes[4, 53] - base) / spread)
         assert found.base[cell] == pytest.approx(base / spread)
-        assert found.level[cell] == pytest.approx(point.stats.level[4] / spread)
         distance = (point.experts["theta"][4, 2] - base) / spread
         assert found.experts["theta"][cell] == pytest.approx(distance)
         np.testing.assert_array_equal(found.features[cell], point.features[4, 2])

@@ -1,0 +1,63 @@
+from dataclasses import replace
+
+import numpy as np
+
+from models.engine.forecast import before_validation, past_errors, validation_start
+from models.engine.quantile_model import fitted
+from models.engine.training_set import PanelTrainingSet
+from models.learning.calibration import Heads, PastErrors
+from models.learning.spec import PANEL_SPEC
+from tests.data.engine_builders import BRIEF, make_training_set
+
+LAST = 60
+
+
+def drawn(count: int = 2_400) -> PanelTrainingSet:
+    """Build training rows of 24 origins in which the trees see what is missed."""
+    draw = np.random.default_rng(5)
+    features = draw.normal(size=(count, 3))
+    horizon = 1 + np.arange(count) % 6
+    features[:, 0] = horizon
+    target = features[:, 1] + features[:, 2] + draw.normal(scale=0.3, size=count)
+    origin = LAST - 1 - np.arange(count) // 6 % 24
+    known = replace(make_training_set(features, target), horizon=horizon, origin=origin)
+    return known.part(origin + horizon <= LAST)
+
+
+def heads_before(known: PanelTrainingSet) -> Heads:
+    before = before_validation(known, validation_start(LAST, 6, BRIEF))
+    [found] = fitted(known, [before], LAST, BRIEF)
+    assert found is not None
+    return found
+
+
+def errors(heads: Heads | None, known: PanelTrainingSet) -> PastErrors:
+    return past_errors(heads, known, horizon=6, last=LAST, spec=BRIEF)
+
+
+def test_the_window_is_as_long_as_its_choice_or_as_the_horizon() -> None:
+    assert validation_start(60, 6, replace(PANEL_SPEC, validation_months=12)) == 48
+    assert validation_start(60, 24, replace(PANEL_SPEC, validation_months=12)) == 36
+
+
+def test_the_heads_of_the_window_know_no_outcome_within_it() -> None:
+    known = drawn()
+
+    before = known.part(before_validation(known, 48))
+
+    assert (before.origin + before.horizon).max() == 48
+
+
+def test_without_heads_there_are_no_errors() -> None:
+    assert len(errors(None, drawn()).distance) == 0
+
+
+def test_errors_are_those_of_the_window_alone() -> None:
+    known = drawn()
+    noise = np.random.default_rng(6).normal(scale=5.0, size=len(known))
+    wild = replace(known, target=known.target + np.where(known.origin >= 48, noise, 0.0))
+
+    calm, wide = (errors(heads_before(known), part) for part in (known, wild))
+
+    assert len(calm.distance) == (known.origin >= 48).sum()
+    assert np.abs(wide.distance).mean() > 3.0 * np.abs(calm.distance).mean()
