@@ -19,15 +19,13 @@ from models.engine.training_set import (
 from models.learning.calibration import (
     Heads,
     PastErrors,
+    calibrate,
     card_of,
-    horizon_weight,
-    weighted_quantiles,
 )
 from models.learning.spec import Spec
 from models.registry.served import TREES_WEIGHT, HeadValues, moved_to, spread_of
 from models.statistical.pretrained import NAME as PRETRAINED
 from store.arrays import Flags, Floats, Ints
-from store.vocabulary import QUANTILES
 
 
 def before_validation(known: PanelTrainingSet, start: int) -> Flags:
@@ -189,35 +187,30 @@ MIDDLE: Final = "experts"
 LAST_VALUE: Final = "last_value"
 """Name of the last known month said of all months ahead."""
 
-TIE_DIGITS: Final = 9
-"""Digits by which errors, in spreads, are compared at most."""
-
 MOST_CELLS: Final = 20_000
 """Past errors that a band is read from, at most."""
 
-PLAIN_QUANTILES: Final = np.array([-1.8, -1.28, -0.6, 0.0, 0.6, 1.28, 1.8])
-"""Distances of the quantiles in spreads where no past error is known."""
 
-
-def expert_quantiles(engine: Engine, own: Quantiles, name: str) -> Floats:
+def expert_quantiles(engine: Engine, own: Quantiles, name: str, spec: Spec) -> Floats:
     """Return series x months x quantiles in tonnes: an expert with the band of its past errors.
 
     ``LAST_VALUE`` has the band of the seasonal naive.
     """
+    known = engine.known
     band_of = "seasonal_naive" if name == LAST_VALUE else name
-    return around(engine, own, name, error_quantiles(engine.known, band_of, engine.view.horizon))
-
-
-def around(engine: Engine, own: Quantiles, name: str, distance: Floats) -> Floats:
-    """Return an expert's forecast with a given band; as ``expert_quantiles``.
-
-    Args:
-        distance: Of the quantiles from the expert's forecast, in spreads, months x quantiles.
-    """
-    spread = engine.view.stats(engine.last).spread[own.rows]
+    error = known.target if name == MIDDLE else known.target - known.experts[band_of]
+    scored = np.flatnonzero(np.isfinite(error))
+    scored = scored[:: max(1, len(scored) // MOST_CELLS)]
+    errors = PastErrors(
+        horizon=known.horizon[scored].astype(float),
+        age=(engine.last - known.origin[scored]).astype(float),
+        distance=error[scored],
+        spread=np.full(len(scored), PLAIN_SIDE),
+    )
+    _, scores = calibrate(errors, spec, engine.view.horizon)
+    spread = PLAIN_SIDE * engine.view.stats(engine.last).spread[own.rows, None, None]
     centre = _last_value(engine, own) if name == LAST_VALUE else _predicted(own, name)
-    values = centre[:, :, None] + distance * spread[:, None, None]
-    return np.sort(np.maximum(values, 0.0), axis=2)
+    return np.sort(np.maximum(centre[:, :, None] + scores * spread, 0.0), axis=2)
 
 
 def _predicted(own: Quantiles, name: str) -> Floats:
@@ -229,26 +222,3 @@ def _last_value(engine: Engine, own: Quantiles) -> Floats:
     back = np.isfinite(tonnes[:, ::-1]).argmax(axis=1)
     last = tonnes[np.arange(len(tonnes)), tonnes.shape[1] - 1 - back]
     return np.repeat(last[:, None], engine.view.horizon, axis=1)
-
-
-def error_quantiles(known: PanelTrainingSet, name: str, horizon: int) -> Floats:
-    """Return months x quantiles of an expert's past errors in spreads, zero at the median."""
-    error = known.target if name == MIDDLE else known.target - known.experts[name]
-    scored = np.flatnonzero(np.isfinite(error))
-    scored = scored[:: max(1, len(scored) // MOST_CELLS)]
-    error = error[scored]
-    if not len(error):
-        return np.tile(PLAIN_QUANTILES, (horizon, 1))
-    # Rounded, so that equal errors stay equal whatever a processor's last bit is.
-    error = np.round(error, TIE_DIGITS)
-    order = np.argsort(error, kind="stable")
-    ordered, months = error[order], known.horizon[scored][order]
-    found = np.empty((horizon, len(QUANTILES)))
-    for ahead in range(horizon):
-        weight = horizon_weight(months, ahead + 1)
-        found[ahead] = weighted_quantiles(ordered, weight, np.asarray(QUANTILES))
-    middle = len(QUANTILES) // 2
-    found[:, :middle] = np.minimum(found[:, :middle], 0.0)
-    found[:, middle] = 0.0
-    found[:, middle + 1 :] = np.maximum(found[:, middle + 1 :], 0.0)
-    return found

@@ -214,7 +214,7 @@ class PanelForecaster:
             extra_names=() if planned is None else planned.names,
         )
         further = (PRETRAINED,) if self.spec.pretrained else ()
-        return FittedPanel(snapshot, engine, (*self.baselines, *further), shift=shift)
+        return FittedPanel(snapshot, engine, self.spec, (*self.baselines, *further), shift=shift)
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +223,7 @@ class FittedPanel:
 
     snapshot: PanelSnapshot
     engine: Engine = field(repr=False)
+    spec: Spec
     baselines: Sequence[str]
     shift: Floats | None = field(default=None, repr=False)
     """What was added to each series of the panel."""
@@ -246,7 +247,7 @@ class FittedPanel:
         raw = self._raw()
         forecasts = {MODEL: self._final(raw)}
         for name in self.baselines:
-            values = expert_quantiles(self.engine, raw, name)
+            values = expert_quantiles(self.engine, raw, name, self.spec)
             forecasts[name] = raw.with_tonnes(values)
         tables = [self._table(made).assign(model=model) for model, made in forecasts.items()]
         return pd.concat(tables, ignore_index=True)
