@@ -10,7 +10,7 @@ from flows import tune
 from models.evaluation.backtest import EvidenceBacktest
 from models.forecasting.forecaster import MODEL
 from models.forecasting.residual_history import ResidualHistory
-from models.learning.spec import SPACE, Spec, read_recipe
+from models.learning.spec import MAGNETS_SPEC, SPACE, read_recipe
 from models.registry import runs
 from store.settings import Settings
 from tests.flows.conftest import AS_OF
@@ -37,7 +37,7 @@ def test_a_search_writes_a_recipe_and_each_trial_is_a_run(
     assert (code, output) == (0, "")
     assert f"wrote {out}" in err
     found = json.loads(out.read_text(encoding="utf-8"))["found"]
-    assert read_recipe(out, Spec).digest == found["digest"]
+    assert read_recipe(out, MAGNETS_SPEC).digest == found["digest"]
     assert (found["trials"], found["held_out_from"]) == (3, "2019-04-22")
     client = MlflowClient(home.tracking_uri)
     experiment = client.get_experiment_by_name(runs.EXPERIMENT)
