@@ -10,7 +10,7 @@ from flows import tune
 from models.evaluation.backtest import EvidenceBacktest
 from models.forecasting.forecaster import MODEL
 from models.forecasting.residual_history import ResidualHistory
-from models.learning.spec import MAGNETS_SPEC, SPACE, read_recipe
+from models.learning.spec import MAGNETS_SPEC, SPACE, Spec, read_recipe
 from models.registry import runs
 from store.settings import Settings
 from tests.flows.conftest import AS_OF
