@@ -43,8 +43,9 @@ from store.settings import Settings
 BACKUPS_KEPT: Final = 8
 
 Asked = Literal[
-    "bundled", "comtrade", "comtrade_mirror", "census", "comext", "hts", "federal_register"
-]
+    "bundled", "comtrade", "comtrade_mirror", "census", "comext", "hts", "federal_register",
+    "mofcom", "gacc",
+]  # fmt: skip
 
 INGESTS: Final[dict[Asked, str]] = {
     "bundled": "0 5 * * *",  # a new release of the code may bring new tables
@@ -54,6 +55,8 @@ INGESTS: Final[dict[Asked, str]] = {
     "comext": "30 7 14-20 * *",  # publishes in mid-month, and revises
     "hts": "30 8 * * 2",  # revised without notice
     "federal_register": "0 22 * * 1-5",  # after each issue
+    "mofcom": "30 21 * * *",  # announces on any day, often in the evening
+    "gacc": "0 9 * * 6",  # its joint announcements are on the ministry's list too
 }
 """When each source is asked."""
 

@@ -38,9 +38,6 @@ CELL: Final = ["source", "commodity", "origin", "destination", "measure", "perio
 PLAUSIBLE: Final = (1_000.0, 5_000_000.0)
 """Dollars per tonne. Magnets cost about 50,000; an error by a factor of 1,000 lies outside."""
 
-SLIP: Final = 100.0
-"""Ratio to a destination's earlier price; a unit error is about 1,000, prices never move so far."""
-
 MATERIAL_MUSD: Final = 0.1
 """Value a destination must reach to be checked: tiny parcels may have any price."""
 
@@ -109,7 +106,6 @@ _HISTORY: Final = 12
 _FLOW: Final = ["commodity", "origin", "destination"]
 _WEIGHT: Final = [*_FLOW, "measure"]
 _TABLE: Final = ["source", "commodity", "origin", "measure", "period_from"]
-_KEYED: Final = ["source", "destination", "measure"]
 _TABLES: Final = {*SCHEMAS} & {*metadata.tables, PROPOSALS}
 
 _OURS: Final = r"850511(10)?|(CN|GB)850511(10|00)|US8505110[0-9]{3}|(JP|KR|TW)850511\d{0,5}"
@@ -138,13 +134,12 @@ def objections(file: FileRows, *, known: pd.DataFrame, now: pd.Timestamp) -> tup
     rows = file.tables.get("observations")
     if rows is None:
         return tuple(found)
-    found += [*_unknown_codes(file, rows), *_mixed_codes(file, rows, known)]
-    found += _unknown_partners(file, rows)
+    found += [*_unknown_codes(file, rows), *_unknown_partners(file, rows)]
     if len(rows):
         old = month_cells(known)
         new = mark_new(old, month_cells(rows))
         priced = _with_new(new, ["source", *_FLOW, "period_from"])
-        found += _prices(file, priced, old)
+        found += _prices(file, priced)
         found += _weights(file, priced, old)
         found += _repeated_months(file, new, old)
         found += _world_mismatch(file, new)
@@ -310,27 +305,7 @@ def _unknown_partners(file: FileRows, frame: pd.DataFrame) -> list[str]:
     )
 
 
-def _mixed_codes(file: FileRows, frame: pd.DataFrame, known: pd.DataFrame) -> list[str]:
-    rows = pd.concat([part[[*_KEYED, "commodity"]] for part in (frame, known)]).drop_duplicates()
-    rows = rows[rows["commodity"].str.fullmatch(_OURS)]
-    form = rows["commodity"].str.replace(r"\d", "0", regex=True)
-    forms = rows.assign(form=form).drop_duplicates([*_KEYED, "form"])
-    many = forms[forms.duplicated(_KEYED, keep=False)].merge(frame[_KEYED].drop_duplicates())
-    codes = many.groupby(_KEYED)["commodity"].agg(lambda names: " and ".join(sorted(names)))
-    return _objection(
-        "Codes of different width are mixed",
-        [
-            f"{row.destination} {row.measure} under {row.commodity}"
-            for row in codes.reset_index().itertuples()
-        ],
-        file,
-        expected="one width of code per source, destination and measure, for 850511 holds other "
-        "metal magnets that 85051110 does not",
-        remedy="Ingest each code from its own source.",
-    )
-
-
-def _median_prices(cells: pd.DataFrame) -> pd.DataFrame:
+def _median_prices(cells: pd.DataFrame) -> "pd.Series[float]":
     key = ["source", *_FLOW, "period_from"]
     positive = cells[cells["value"].gt(0)]
     parts = []
@@ -342,41 +317,24 @@ def _median_prices(cells: pd.DataFrame) -> pd.DataFrame:
     rows = pd.concat(parts, ignore_index=True)
     rows = rows.assign(price=rows["value_musd"] * 1e6 / rows["value_t"])
     flows = rows.groupby(_FLOW).agg(
-        price=("price", "median"),
-        musd=("value_musd", "sum"),
-        tonnes=("value_t", "sum"),
-        cells=("price", "size"),
+        price=("price", "median"), musd=("value_musd", "sum"), tonnes=("value_t", "sum")
     )
-    return flows[flows["musd"].ge(MATERIAL_MUSD) | flows["tonnes"].ge(MATERIAL_T)]
+    is_material = flows["musd"].ge(MATERIAL_MUSD) | flows["tonnes"].ge(MATERIAL_T)
+    return flows.loc[is_material, "price"]
 
 
-def _prices(file: FileRows, new: pd.DataFrame, old: pd.DataFrame) -> list[str]:
+def _prices(file: FileRows, new: pd.DataFrame) -> list[str]:
     """Object to prices that are wrong by about a thousand: kilograms given as tonnes."""
     medians, (low, high) = _median_prices(new), PLAUSIBLE
-    wrong = medians[~medians["price"].between(low, high)].reset_index()
-    before = _median_prices(old)
-    before = before.loc[before["cells"] >= _HISTORY // 2, ["price"]].add_suffix("_before")
-    both = medians.join(before, how="inner")
-    ratio = both["price"] / both["price_before"]
-    moved = ratio[~ratio.between(1 / SLIP, SLIP)].rename("times").reset_index()
-    return [
-        *_objection(
-            f"Unit values of {len(wrong)} of {len(medians)} destinations are impossible",
-            [f"{row.destination} {row.price:,.0f} USD/t" for row in wrong.itertuples()],
-            file,
-            expected=f"{low:,.0f} to {high:,.0f} USD a tonne (magnets cost about 50,000), so "
-            "kilograms and tonnes are probably confused",
-            remedy=_UNIT_REMEDY,
-        ),
-        *_objection(
-            f"Unit values of {len(moved)} of {len(both)} destinations moved too far",
-            [f"{row.destination} x {row.times:,.4g}" for row in moved.itertuples()],
-            file,
-            expected=f"at most x {SLIP:.0f} in either direction from the source's earlier values; "
-            "about 1,000 or 0.001 means that kilograms and tonnes are confused",
-            remedy=_UNIT_REMEDY,
-        ),
-    ]
+    wrong = medians[~medians.between(low, high)]
+    return _objection(
+        f"Unit values of {len(wrong)} of {len(medians)} destinations are impossible",
+        [f"{row.destination} {row.price:,.0f} USD/t" for row in wrong.reset_index().itertuples()],
+        file,
+        expected=f"{low:,.0f} to {high:,.0f} USD a tonne (magnets cost about 50,000), so "
+        "kilograms and tonnes are probably confused",
+        remedy=_UNIT_REMEDY,
+    )
 
 
 def _weights(file: FileRows, new: pd.DataFrame, old: pd.DataFrame) -> list[str]:

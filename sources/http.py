@@ -28,6 +28,8 @@ Read = TypeVar("Read")
 Params = Sequence[tuple[str, str]]
 
 _JSON: Final = "application/json"
+HTML: Final = "text/html"
+"""What a call for a page accepts; others refuse one."""
 
 MAX_WAIT_S: Final = 30.0
 """Longest wait between attempts unless the provider asks for more."""
@@ -158,10 +160,6 @@ Explain = Callable[[bytes], Refusal | None]
 """Returns the refusal in a body, None if there is none."""
 
 
-def unexplained(_: bytes) -> None:
-    """Return None: this provider's refusals are known by their status alone."""
-
-
 @dataclass(frozen=True, slots=True)
 class LongFetch:
     """A fetch of many calls: paced, and where it is cut off, the next one goes on from there."""
@@ -203,7 +201,6 @@ class HttpReply(Generic[Read]):
     """The parsed body; None where the provider has no data."""
     url: str
     """The address, without keys."""
-    sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +213,7 @@ class _Call(Generic[Read]):
     accept: str
     read: Callable[[bytes], Read]
     may_be_empty: bool
-    explain: Explain
+    explain: Explain | None
 
     @property
     def address(self) -> str:
@@ -313,7 +310,7 @@ class HttpClient:
         read: Callable[[bytes], Read],
         accept: str = _JSON,
         may_be_empty: bool = False,
-        explain: Explain = unexplained,
+        explain: Explain | None = None,
         base_url: str = "",
     ) -> HttpReply[Read]:
         """Request until a complete answer arrives.
@@ -409,13 +406,13 @@ class HttpClient:
             )
 
     def _reply(self, call: _Call[Read], archived: Archived, body: bytes) -> HttpReply[Read]:
-        refusal = call.explain(body)
+        refusal = call.explain(body) if call.explain else None
         empty = archived.status == httpx.codes.NO_CONTENT
         if refusal is not None and refusal.kind == "no_data":
             empty = True
         elif refusal is not None or not httpx.codes.is_success(archived.status):
             raise _refused(call, archived.status, body, refusal)
-        elif _is_html(archived.content_type, body):
+        elif call.accept != HTML and _is_html(archived.content_type, body):
             raise SourceError(
                 f"{call.provider} sent an HTML page instead of data, at {call.address}. Expected "
                 "JSON, CSV or XML as documented. Open the address in a browser: it may ask to log "
@@ -427,7 +424,7 @@ class HttpClient:
             reason = self._keys.redact(str(err))
             raise _TransientError(f"the body cannot be used ({reason})") from err
         self._answers.update(body)
-        return HttpReply(value, archived.url, archived.sha256)
+        return HttpReply(value, archived.url)
 
     def _save(self, call: _Call[Read], archived: Archived, body: bytes) -> None:
         entry = self._keys.redact(json.dumps(asdict(archived), indent=1, sort_keys=True))

@@ -20,7 +20,7 @@ IMPORT_ROOT = Path(__file__).resolve().parents[__name__.count(".")]
 
 PLAIN_URLS = (
     "comtrade_url", "census_url", "comext_url", "hts_url",
-    "federal_register_url",
+    "federal_register_url", "mofcom_url", "gacc_url",
 )  # fmt: skip
 
 
@@ -138,6 +138,14 @@ class Settings(BaseSettings):
     )
     federal_register_url: str = Field(
         default="https://www.federalregister.gov/api/v1", description="US Federal Register."
+    )
+    mofcom_url: str = Field(
+        default="https://www.mofcom.gov.cn/zcfb/blgg/gg",
+        description="Announcements of China's commerce ministry.",
+    )
+    gacc_url: str = Field(
+        default="http://www.customs.gov.cn/customs/302249/302266/302267",
+        description="Announcements of China's customs.",
     )
     offline: bool = Field(
         default=False, description="Replay the cache of raw answers; open no connection."

@@ -303,6 +303,8 @@ _HELP: Final = {
     "comext": "Fetch EU imports of magnets by member state (Eurostat Comext).",
     "hts": "Fetch the US tariff line of magnets with its chapter 99 footnotes (USITC HTS).",
     "federal_register": "Queue new Federal Register documents for review.",
+    "mofcom": "Queue new announcements of China's commerce ministry for review.",
+    "gacc": "Queue new announcements of China's customs for review.",
 }
 
 for _name in LIVE:

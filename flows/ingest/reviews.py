@@ -104,6 +104,8 @@ def template(item: pd.Series) -> str:
         "announced_on": day,
         "effective_from": str(facts.get("effective_on") or ""),
         "legal_reference": str(facts.get("citation") or item["item_key"]),
+        "issuer": str(facts.get("issuer") or ""),
+        "products": str(facts.get("products") or ""),
         "summary": item["title"],
         "source_urls": item["url"],
         "evidence": "primary",

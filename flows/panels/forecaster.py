@@ -17,7 +17,7 @@ from models.forecasting.forecaster import MODEL
 from models.forecasting.panel_forecaster import PanelForecaster, months_of
 from models.learning.spec import PANEL_SPEC, Spec, with_parameters
 from models.statistical import pretrained
-from sources.files.panel import NIXTLA, OURS, PART_OF, PanelOptions, our_names, panel_of
+from sources.files.panel import NIXTLA, OURS, PART_OF, PanelOptions, our_names, read_panel
 from store.errors import DataError, first_few
 from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
 
@@ -179,7 +179,7 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
     def score(self, df: pd.DataFrame, y: None = None) -> float:  # noqa: ARG002 - as of ``fit``
         """Return minus the error (MASE) in the months of a panel after those of ``fit``."""
         check_is_fitted(self, "table_")
-        truth = months_of(panel_of(df, self.options_).table)
+        truth = months_of(read_panel(df, self.options_).table)
         last = truth["period"].max()
         ahead = 12 * last.year + last.month - 1 - self.snapshot_.cutoff
         known = replace(self.snapshot_, horizon=months_ahead(ahead, "h"))

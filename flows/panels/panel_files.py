@@ -17,7 +17,7 @@ from models.learning.spec import PANEL_SPEC, Spec
 from models.reconciliation.tree import add_sums, contradictions, tree_of
 from models.statistical.pretrained import marked
 from sources.files.covariates import read_covariates
-from sources.files.panel import READ_AS_IS, Panel, PanelOptions, panel_of, read_panel
+from sources.files.panel import READ_AS_IS, Panel, PanelOptions, read_panel
 from sources.files.tree import read_tree, tree_of_panel
 from store.errors import DataError, first_few
 from store.progress import Progress
@@ -64,7 +64,7 @@ def opened(
 ) -> OpenedPanel:
     """Return what to forecast."""
     ahead = months_ahead(horizon)
-    panel = read_panel(source, options) if isinstance(source, Path) else panel_of(source, options)
+    panel = read_panel(source, options)
     parts = _parts(panel, tree)
     sums = tree_of(parts, panel.table.index) if parts else None
     if sums is not None and options.allow_negative:

@@ -22,7 +22,7 @@ from models.forecasting.forecaster import forecast_file
 from models.forecasting.panel_forecaster import FittedPanel, PanelSnapshot
 from models.learning.spec import Spec
 from models.statistical.pretrained import marked
-from sources.files.panel import OURS, PanelOptions, our_names, panel_of
+from sources.files.panel import OURS, PanelOptions, our_names, read_panel
 from store.errors import DataError, first_few
 from store.settings import Settings
 
@@ -80,7 +80,7 @@ def forecast_rows(
     rows: pd.DataFrame, fitted: FittedPanel, options: PanelOptions, status: str
 ) -> pd.DataFrame:
     """Return the forecasts of a partition in the columns of a forecast file."""
-    parts = [] if rows.empty else list(fitted.on(panel_of(rows, options).table).predict())
+    parts = [] if rows.empty else list(fitted.on(read_panel(rows, options).table).predict())
     if not parts:
         return _texts(forecast_file(fitted.nothing(), status=status))
     return _texts(forecast_file(pd.concat(parts, ignore_index=True), status=status))
@@ -118,7 +118,7 @@ def _opened(files: PanelFiles) -> "tuple[dd.DataFrame, list[Partition]]":
 def _looked_at(rows: pd.DataFrame, options: PanelOptions) -> Partition | None:
     if rows.empty:
         return None
-    panel = panel_of(rows, options)
+    panel = read_panel(rows, options)
     months = panel.table.columns
     return Partition(tuple(panel.table.index), panel.refused, int(months[0]), int(months[-1]))
 
@@ -141,7 +141,7 @@ def _trained(
     theirs = our_names([str(name) for name in rows.columns], options.columns).index(OURS[0])
     sample = rows[rows[rows.columns[theirs]].isin(list(some))].compute()
     months = range(min(one.first for one in known), max(one.last for one in known) + 1)
-    table = panel_of(sample, options).table.reindex(columns=months)
+    table = read_panel(sample, options).table.reindex(columns=months)
     return forecaster.fit(PanelSnapshot(table, months_ahead(horizon)))
 
 

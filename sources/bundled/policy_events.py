@@ -1,5 +1,6 @@
 """Policy events and tariffs as versions: what was known of each act or rate, and from when."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Final
@@ -73,24 +74,36 @@ def _act_versions(row: Row) -> list[Record]:
     if announced is None:
         return []
     end_from = latest_of(announced, end_known, end)
-    suspension_from = latest_of(announced, suspension_known, suspended)
-    moments = sorted({announced, *filter(None, (end_from, suspension_from))})
-    versions = []
-    for moment in moments:
-        ended = end_from is not None and end_from <= moment
-        halted = suspension_from is not None and suspension_from <= moment
-        versions.append(
-            {
-                **act,
-                "available_at": moment.tz_localize("UTC"),
-                "announced_on": announced,
-                "effective_from": begin,
-                "effective_to": end if ended else None,
-                "suspended_from": suspended if halted else None,
-                "suspended_to": resumed if halted else None,
-            }
-        )
-    return versions
+    halt_from = latest_of(announced, suspension_known, suspended)
+    later = {
+        "effective_to": (end, end_from),
+        "suspended_from": (suspended, halt_from),
+        "suspended_to": (resumed, halt_from),
+    }
+    dates = {"announced_on": announced, "effective_from": begin}
+    return _versions({**act, **dates}, announced, later)
+
+
+def _versions(
+    fixed: Record, known: pd.Timestamp, later: Mapping[str, tuple[object, pd.Timestamp | None]]
+) -> list[Record]:
+    """Build a version as known first, and one from each day on which more became known.
+
+    Args:
+        later: values by column, each with the day it became known.
+    """
+    moments = sorted({known, *(day for _, day in later.values() if day is not None)})
+    return [
+        {
+            **fixed,
+            **{
+                name: value if day is not None and day <= moment else None
+                for name, (value, day) in later.items()
+            },
+            "available_at": moment.tz_localize("UTC"),
+        }
+        for moment in moments
+    ]
 
 
 def _act(row: Row) -> Record:
@@ -171,18 +184,10 @@ def _step_versions(row: Row) -> list[Record]:
     known = announced if announced is not None else begin
     if known is None or begin is None:
         return []
-    end_from = latest_of(known, end_known, end)
-    moments = sorted({known, *filter(None, (end_from,))})
-    return [
-        {
-            **step,
-            "effective_from": begin,
-            "effective_to": end if end_from is not None and end_from <= moment else None,
-            "announced_on": announced,
-            "available_at": moment.tz_localize("UTC"),
-        }
-        for moment in moments
-    ]
+    dates = {"effective_from": begin, "announced_on": announced}
+    return _versions(
+        {**step, **dates}, known, {"effective_to": (end, latest_of(known, end_known, end))}
+    )
 
 
 def _refuse_twice(row: Row, first_lines: dict[tuple[str, ...], int]) -> None:

@@ -215,14 +215,9 @@ def _entries(rows: pd.DataFrame, table: pd.DataFrame, what: str) -> pd.DataFrame
     cells = [shown(str(cell)) for cell in rows["value"]] if (wrong | np.isinf(values)).any() else []
     names = rows["name"].astype("str")
     faults = [*why.items()]
-    faults += [
-        (at, f"{names.iloc[at]} {cells[at]!r} is no number")
-        for at in np.flatnonzero(wrong).tolist()
-    ]
-    faults += [
-        (at, f"{names.iloc[at]} {cells[at]!r} is not finite")
-        for at in np.flatnonzero(np.isinf(values)).tolist()
-    ]
+    for bad_cells, words in ((wrong, "is no number"), (np.isinf(values), "is not finite")):
+        where = np.flatnonzero(bad_cells).tolist()
+        faults += [(at, f"{names.iloc[at]} {cells[at]!r} {words}") for at in where]
     faults += [(at, "name is empty") for at in np.flatnonzero(names.isna()).tolist()]
     moments = np.zeros(len(rows), "datetime64[us]")
     if AVAILABLE_AT in rows:

@@ -338,24 +338,15 @@ class _Faults:
             yield name, f"{few}; ... ({self.counts[name]} in all)" if more else few
 
 
-def read_panel(path: Path, options: PanelOptions = READ_AS_IS) -> Panel:
+def read_panel(source: Path | pd.DataFrame, options: PanelOptions = READ_AS_IS) -> Panel:
     """Return the valid series of a panel as a dense table, with refused series and notes.
 
     Args:
-        path: File with ``destination, period, tonnes`` and perhaps ``part_of``; further columns are
-            ignored. Rows may come in any order; an empty ``tonnes`` is a gap; duplicate rows are
-            read once.
+        source: File or frame with ``destination, period, tonnes`` and perhaps ``part_of``; further
+            columns are ignored. Rows may come in any order; an empty ``tonnes`` is a gap; duplicate
+            rows are read once. The first row of a frame is row 0.
         options: Other names of columns, and whether values may be negative.
     """
-    return _panel(path, options)
-
-
-def panel_of(frame: pd.DataFrame, options: PanelOptions = READ_AS_IS) -> Panel:
-    """Return the valid series of a frame as ``read_panel``; its first row is row 0."""
-    return _panel(frame, options)
-
-
-def _panel(source: Path | pd.DataFrame, options: PanelOptions) -> Panel:
     name = named(source, "Panel")
     called = _called(source, options)
     rows = read_rows(source, "Panel", given=options.columns)

@@ -3,20 +3,17 @@
 Large answers are prepared later: a ticket comes instead, whose status is asked for until they are.
 """
 
-import contextlib
 import gzip
 import html
 import io
 import re
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Final, TypeVar, cast
+from typing import ClassVar, Final
+from xml.etree import ElementTree as ET
 
 import pandas as pd
-import sdmx
-from sdmx.exceptions import XMLParseError
-from sdmx.message import DataMessage, Message, StructureMessage
 
 from sources.base import MonthRange
 from sources.http import HttpClient, HttpSource, Refusal, TooMuchError
@@ -172,6 +169,8 @@ def _read(body: bytes, span: MonthRange) -> _Rows:
     if missing := [name for name in _DIMENSIONS if name not in names]:
         raise missing_columns(missing, list(names), provider=_PROVIDER, url="its data")
     named = data.rename(columns={real: name for name, real in names.items()})
+    if named.duplicated(list(_DIMENSIONS)).any():
+        raise ValueError("it has an observation twice")
     _refuse_others(named, span)
     rows, broken = readable(named, ("value",), provider=_PROVIDER, url="its data")
     months = pd.to_datetime(rows["time_period"].astype("str"), format="%Y-%m")
@@ -219,14 +218,6 @@ def _measured(rows: pd.DataFrame, *, now: pd.Timestamp) -> list[pd.DataFrame]:
     return [weight, value]
 
 
-_Kind = TypeVar("_Kind", bound=Message)
-
-_GZIP: Final = b"\x1f\x8b"
-_BROKEN: Final = (
-    XMLParseError, RuntimeError, LookupError, AssertionError, TypeError, OSError, EOFError,
-    zlib.error,
-)  # fmt: skip
-"""What reading a body that is no whole message raises."""
 _SOAP: Final = 4096
 """Bytes within which a fault or a ticket is written; data are longer, or have neither."""
 
@@ -284,49 +275,53 @@ def read_flows(body: bytes) -> dict[str, str]:
     Raises:
         ValueError: The body is not such a message.
     """
-    message = _message(body, StructureMessage)
-    return {str(code): str(flow.name) for code, flow in message.dataflow.items()}
+    flows = {
+        flow.get("id", ""): " ".join(name.text or "" for name in flow.findall("{*}Name"))
+        for flow in _message(body).findall(".//{*}Dataflow")
+    }
+    if not flows:
+        raise ValueError("no list of data sets")
+    return flows
 
 
 def read_data(body: bytes) -> pd.DataFrame:
-    """Return observations: one column per dimension, and ``value``, a number or its text."""
-    message = _message(body, DataMessage)
-    if message.footer is not None and not any(len(part) for part in message.data):
+    """Return observations: one column per dimension, and ``value``, as text."""
+    message = _message(body)
+    rows = [
+        dict(_key(series), TIME_PERIOD=_stated(obs, "Dimension"), value=_stated(obs, "Value"))
+        for series in message.findall(".//{*}Series")
+        for obs in series.findall("{*}Obs")
+    ]
+    if not rows and message.find("{*}Footer") is not None:
         raise TooMuchError(
             "comext defers the answer to a separate file. Expected the data at once. Request fewer "
             "months."
         )
-    parts = [_table(part) for part in message.data if len(part)]
-    rows = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame({"value": []})
-    if rows.duplicated([name for name in rows.columns if name != "value"]).any():
-        raise ValueError("it has an observation twice")
-    return rows
+    if message.find("{*}DataSet") is None:
+        raise ValueError("no SDMX data")
+    return pd.DataFrame(rows or {"value": []})
 
 
-def _table(part: object) -> pd.DataFrame:
-    series = cast("pd.Series", sdmx.to_pandas(part, dtype=None))
-    return series.rename("value").reset_index()
+def _key(series: ET.Element) -> Iterator[tuple[str, str]]:
+    yield from series.items()
+    for part in series.findall("{*}SeriesKey/{*}Value"):
+        yield part.get("id", ""), part.get("value", "")
 
 
-def _plain(body: bytes) -> bytes:
-    """Decompress a message that does not grow too large."""
-    expansion = Expansion("A compressed SDMX message", len(body))
-    with gzip.open(io.BytesIO(body)) as stream:
-        plain = stream.read(expansion.cap + 1)
-    expansion.check(len(plain))
-    return plain
+def _stated(observation: ET.Element, what: str) -> str | None:
+    part = observation.find(f"{{*}}Obs{what}")
+    return None if part is None else part.get("value")
 
 
-def _message(body: bytes, kind: type[_Kind]) -> _Kind:
+def _message(body: bytes) -> ET.Element:
+    """Return a message, decompressed if it does not grow too large."""
     try:
-        plain = _plain(body) if body.startswith(_GZIP) else body
-        with contextlib.redirect_stdout(io.StringIO()):
-            message = sdmx.read_sdmx(io.BytesIO(plain))
-    except _BROKEN as err:
-        first = str(err).strip().splitlines()
-        raise ValueError(f"no SDMX message: {first[-1] if first else type(err).__name__}") from err
-    if not isinstance(message, kind):
-        raise ValueError(  # noqa: TRY004  # the body is at fault, not the caller
-            f"an SDMX {type(message).__name__} instead of a {kind.__name__}"
-        )
-    return message
+        plain = body
+        if body.startswith(b"\x1f\x8b"):
+            expansion = Expansion("A compressed SDMX message", len(body))
+            with gzip.open(io.BytesIO(body)) as stream:
+                plain = stream.read(expansion.cap + 1)
+            expansion.check(len(plain))
+        return ET.fromstring(plain)  # noqa: S314  # expat caps what entities grow to
+    except (ET.ParseError, OSError, EOFError, zlib.error) as err:
+        raise ValueError(f"no SDMX message: {err}") from err

@@ -45,9 +45,6 @@ SUM_NOTE: Final = "sum of"
 SMALL_SHARE: Final = 1e-3
 """...whose month is at most this share of the sum."""
 
-YUAN_PER_TONNE: Final = (7_000.0, 35_000_000.0)
-"""Bounds of a price in yuan: the dollars of ``sources.checks`` at seven yuan."""
-
 Flow = Literal["export", "import"]
 
 _COMPLETENESS: Final = 0.6
@@ -56,8 +53,8 @@ _OTHERS: Final = "85051190"
 """Other metal magnets."""
 
 _NEEDED: Final = ("commodity", "partner", "quantity")
-_MEASURES: Final = {"quantity": "net_weight_t", "usd": "value_musd", "cny": "value_mcny"}
-"""Measure of each kind of amount; yuan are read for their price alone."""
+_MEASURES: Final = {"quantity": "net_weight_t", "usd": "value_musd"}
+"""Measure of each kind of amount."""
 
 _SCALES: Final = {
     "百万": 1e6, "万": 1e4, "千": 1e3, "million": 1e6, "thousand": 1e3, "1000": 1e3,
@@ -163,7 +160,6 @@ class CustomsDownload:
         problems.raise_if_any()
         again = amounts.duplicated([*_PART, "value"])
         ignored["repeated in the file"] = amounts.loc[again, "line"].nunique()
-        self._check_yuan(amounts[~again])
         if lines and lines[0].of("cny") and not lines[0].of("usd"):
             ignored["amounts in yuan, for values are kept in dollars"] = len(lines)
         return FileRows(
@@ -206,25 +202,9 @@ class CustomsDownload:
                 "State it with --unit kg or --unit t; customs count magnets in kilograms."
             )
 
-    def _check_yuan(self, amounts: pd.DataFrame) -> None:
-        """Refuse a price in yuan that no magnet has; prices in dollars are checked as any other."""
-        sums = amounts.pivot_table(index="line", columns="measure", values="value", aggfunc="sum")
-        if not {"net_weight_t", "value_mcny"}.issubset(sums.columns):
-            return
-        prices = 1e6 * sums["value_mcny"] / sums["net_weight_t"].where(sums["net_weight_t"] > 0)
-        price, (low, high) = prices.median(), YUAN_PER_TONNE
-        if price < low or price > high:
-            raise DataError(
-                f"{self.path.name} has {price:,.0f} yuan a tonne on its median line. Expected "
-                f"{low:,.0f} to {high:,.0f}; magnets cost about 350,000. It is of another "
-                "commodity, or its unit of weight is wrong. Look at the query, or correct --unit; "
-                "nothing was taken over."
-            )
-
     def _rows(self, amounts: pd.DataFrame) -> pd.DataFrame:
-        ours = amounts[amounts["measure"].ne("value_mcny")]
         # Customs count kilograms and dollars: a month split otherwise is rounded no more for it.
-        cells = ours.groupby(_CELL, as_index=False).agg({"value": "sum", "half_width": "max"})
+        cells = amounts.groupby(_CELL, as_index=False).agg({"value": "sum", "half_width": "max"})
         parts = [cells] if self.is_partial else [cells, _worlds(cells)]
         frames = [self._dated(part) for part in parts]
         return observations(frames, source=self.id, source_url=_SITE)

@@ -57,8 +57,7 @@ class FederalRegister(HttpSource):
                     found.setdefault(number, document)
                     terms.setdefault(number, []).append(term)
         items = [_proposal(document, terms[number]) for number, document in found.items()]
-        known = [item for item in items if _is_known(item, now)]
-        tables = {"proposals": proposals(known, source=_PROVIDER)}
+        tables = {"proposals": proposals(items, source=_PROVIDER, now=now)}
         return self.file(span, http, tables, wanted=f"documents with {', '.join(TERMS)}")
 
 
@@ -145,9 +144,3 @@ def _day(text: object) -> pd.Timestamp:
             f"federal_register dates a document {text!r}. Expected a day YYYY-MM-DD. See whether "
             "the provider has changed publication_date; nothing was taken over."
         ) from err
-
-
-def _is_known(item: Proposal, now: pd.Timestamp) -> bool:
-    """Return whether it is published by ``now``: the register shows some documents in advance."""
-    day = item.published_on
-    return day is None or day <= now.tz_convert("UTC").tz_localize(None)

@@ -15,8 +15,10 @@ _MAKERS: Final[Mapping[str, tuple[str, str]]] = {
     "comext": ("comext", "ComextImports"),
     "hts": ("hts", "TariffSchedule"),
     "federal_register": ("federal_register", "FederalRegister"),
+    "mofcom": ("announcements", "CommerceMinistry"),
+    "gacc": ("announcements", "CustomsAdministration"),
 }
-"""Module of this package and class by source id, imported on use: SDMX takes seconds."""
+"""Module of this package and class by source id, imported on use."""
 
 LIVE: Final = tuple(_MAKERS)
 """Ids of all live sources."""

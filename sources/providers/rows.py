@@ -151,8 +151,9 @@ class Proposal:
     """Details for the ledger's row."""
 
 
-def proposals(items: Sequence[Proposal], *, source: str) -> pd.DataFrame:
-    """Return typed rows of ``proposals``, ordered by key."""
+def proposals(items: Sequence[Proposal], *, source: str, now: pd.Timestamp) -> pd.DataFrame:
+    """Return typed rows of ``proposals``, ordered by key; what is shown ahead of its day waits."""
+    today = now.tz_convert("UTC").tz_localize(None)
     rows = [
         (
             source,
@@ -163,6 +164,7 @@ def proposals(items: Sequence[Proposal], *, source: str) -> pd.DataFrame:
             json.dumps(item.payload, ensure_ascii=False, sort_keys=True),
         )
         for item in sorted(items, key=lambda item: item.item_key)
+        if item.published_on is None or item.published_on <= today
     ]
     frame = pd.DataFrame(rows, columns=list(_COLUMNS))
     texts = dict.fromkeys(("source", "item_key", "title", "url", "payload"), "str")

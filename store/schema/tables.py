@@ -1,9 +1,9 @@
-"""Tables of facts and their ingestion, and which columns identify a row of any table.
+"""The tables of the store, and which columns identify a row of each.
 
 Facts are never edited; rows of ``quarantine`` and ``reviews`` are updated once a person decides. A
 table's natural key identifies a row; its other columns hold the values. Columns marked ``WORDING``
 may be rephrased without changing a value; columns marked ``BOOKKEEPING`` are filled by the store
-itself. Other tables: ``store.schema.tables`` and ``planning_tables``.
+itself.
 """
 
 from datetime import UTC, datetime

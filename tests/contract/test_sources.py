@@ -62,6 +62,8 @@ ASKED = {
     "comext": "imports of CN85051110, CN85051100 from China, reported by the members of the EU",
     "hts": "the rates of 8505.11.00 today",
     "federal_register": '"permanent magnets" China',
+    "mofcom": "China's commerce ministry on rare earths, magnets and other minerals",
+    "gacc": "China's customs on rare earths, magnets and other minerals",
 }
 """What the months follow, or how it ends."""
 

@@ -23,7 +23,7 @@ from sources.bundled.policy_events import PolicyEvents, TariffRates
 from sources.bundled.published_figures import PublishedFigures
 from sources.bundled.release_calendar import ReleaseCalendar, ReleaseDates
 from sources.files.covariates import read_covariates
-from sources.files.panel import panel_of, read_commodities, read_panel
+from sources.files.panel import read_commodities, read_panel
 from sources.files.tree import read_tree
 from sources.files.yaml_table import read_scenario
 from sources.providers.customs import CustomsDownload
@@ -89,7 +89,7 @@ SCENARIO = (
     "events:\n  - {event_id: x, instrument: quota, destinations: [WLD], effective_from: 2027-01-01}\n"
 )
 NOW = pd.Timestamp("2026-11-28", tz="UTC")
-PANEL_TABLE = panel_of(pd.read_csv(StringIO(PANEL))).table
+PANEL_TABLE = read_panel(pd.read_csv(StringIO(PANEL))).table
 GROUND = ScenarioContext(
     NOW, make_events({"event_id": "2018-09-control"}), ("USA", "DEU", "WLD"), ("USA",)
 )

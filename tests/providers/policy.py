@@ -10,8 +10,67 @@ from tests.providers.answers import Answer, Call, Provider
 DATA = Path(__file__).parent / "data"
 
 
+PAGE = """<!DOCTYPE html><html><head>
+<meta name="PubDate" content="{day} 10:00"><title>{title}</title>
+</head><body><ul class="nav"><li><a href="/index.html">首页</a></li></ul>
+<script>var a = "公告2020年第1号";</script>{body}
+<ul><li><a href="x.html">关于暂停的公告</a><span>{day}</span></li></ul></body></html>"""
+
+
+@dataclass
+class Announcement:
+    day: str
+    title: str
+    body: str
+    href: str = ""
+    whole: str = ""
+    """Its page; empty makes it of the rest."""
+    shown: str | None = None
+    """The day on the list, if another."""
+
+    @property
+    def path(self) -> str:
+        return self.href or f"art/{self.day[:4]}/art_{self.day.replace('-', '')}.html"
+
+    @property
+    def page(self) -> str:
+        year, month, day = map(int, self.day.split("-"))
+        signed = f"<p>商务部</p><p>{year}年{month}月{day}日</p>"
+        body = f"<h1>{self.title}</h1>{self.body}{signed}"
+        return self.whole or PAGE.format(day=self.day, title=self.title, body=body)
+
+
+def announcements() -> list[Announcement]:
+    """Return announcements in the form of the ministry's pages, the newest first."""
+    return [
+        Announcement(
+            "2025-11-07",
+            "商务部公告2025年第70号 公布暂停实施商务部公告2025年第61号、第62号等的决定",
+            "<p>经批准,自即日起至2026年11月10日,商务部公告2025年第61号、第62号暂停实施。</p>",
+        ),
+        Announcement(
+            "2025-10-09",
+            "商务部公告2025第61号 公布对境外相关稀土物项实施出口管制的决定",
+            "<p>【发布文号】商务部公告2025年第61号</p><p>【发文日期】2025年10月09日</p><p>对<b>钐钴</b>永磁"
+            "材料的规定自公布之日起实施,其余自2025年12月1日起正式实施。</p>",
+        ),
+        Announcement("2025-09-02", "商务部公告2025年第44号 关于苯酚反倾销的公告", "<p>苯酚。</p>"),
+        Announcement(
+            "2025-04-04",
+            "商务部 海关总署公告2025年第18号 公布对部分中重稀土相关物项实施出口管制的决定",
+            "<p>对钐、钆、铽、镝相关物项实施出口管制。本公告自发布之日起正式实施。</p>",
+        ),
+        Announcement(
+            "2024-08-15",
+            "商务部 海关总署公告2024年第33号 关于对锑等物项实施出口管制的公告",
+            "<p>对锑相关物项实施出口管制。本公告自2024年9月15日起正式实施。</p>",
+        ),
+    ]
+
+
 @dataclass
 class PolicyWorld:
+    announcements: list[Announcement] = field(default_factory=announcements)
     lines: list[dict[str, Any]] = field(
         default_factory=lambda: json.loads((DATA / "hts.json").read_text(encoding="utf-8"))
     )
@@ -65,6 +124,28 @@ def _documents(world: PolicyWorld, call: Call) -> Answer:
         part = found[(page - 1) * size : page * size] if page <= pages else []
         result |= {"total_pages": pages, "results": part}
     return Answer(json.dumps(result).encode())
+
+
+def beijing(world: PolicyWorld) -> Provider:
+    """Return the ministry, or the customs with one list of all years."""
+    return Provider(
+        lambda call: _announced(world, call),
+        lambda body: body.replace("公告".encode(), "通知".encode()),
+        lambda body: body * 2,
+    )
+
+
+def _announced(world: PolicyWorld, call: Call) -> Answer:
+    found = [one for one in world.announcements if call.path.endswith(one.path)]
+    year = call.path.partition("/")[0] if "/" in call.path else ""
+    lines = "".join(
+        f'<li><a href="{one.path}" title="{one.title}">{one.title[:20]}...</a>'
+        f"<span>{one.day if one.shown is None else one.shown}</span>"
+        for one in world.announcements
+        if one.day.startswith(year)
+    )
+    text = found[0].page if found else PAGE.format(day="", title="", body=f"<ul>{lines}</ul>")
+    return Answer(text.encode(), content_type="text/html; charset=utf-8")
 
 
 def _doubled(body: bytes) -> bytes:

@@ -6,7 +6,7 @@ from tests.providers.answers import Provider
 from tests.providers.census import CensusWorld, census
 from tests.providers.comext import ComextWorld, comext
 from tests.providers.comtrade import ComtradeWorld, comtrade
-from tests.providers.policy import PolicyWorld, federal_register, hts
+from tests.providers.policy import PolicyWorld, beijing, federal_register, hts
 
 
 @dataclass
@@ -27,4 +27,6 @@ def providers_of(world: World) -> dict[str, Provider]:
         "comext": comext(world.comext),
         "hts": hts(world.policy),
         "federal_register": federal_register(world.policy),
+        "mofcom": beijing(world.policy),
+        "gacc": beijing(world.policy),
     }

@@ -32,8 +32,8 @@ def load(path: Path) -> FileRows:
     return CustomsDownload(path, ReleaseCalendar({}), NOW, "export").load()
 
 
-def relabelled(source: Path, to: Path, *, tonnes_per_tonne: float = 1.0, yuan: int = 0) -> Path:
-    """Write a download of soya as one of magnets: its weights scaled, priced by the kilogram."""
+def relabelled(source: Path, to: Path, tonnes_per_tonne: float) -> Path:
+    """Write a download of soya as one of magnets: its weights scaled."""
     headings, *lines = csv.reader(io.StringIO(source.read_bytes().decode("gb18030")))
     out = io.StringIO()
     write = csv.writer(out, quoting=csv.QUOTE_ALL)
@@ -41,7 +41,6 @@ def relabelled(source: Path, to: Path, *, tonnes_per_tonne: float = 1.0, yuan: i
     for line in lines:
         line[3] = line[3].replace(SOYA, COMMODITY)
         line[5] = str(round(int(line[5]) * tonnes_per_tonne))
-        line[9] = str(int(line[5]) * yuan) if yuan else line[9]
         write.writerow(line)
     to.write_bytes(out.getvalue().encode("gb18030"))
     return to
@@ -51,7 +50,6 @@ def test_a_real_download_is_read_to_the_kilogram_under_another_code(
     samples: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sources.providers.customs.COMMODITY", SOYA)
-    monkeypatch.setattr("sources.providers.customs.YUAN_PER_TONNE", (0.0, 1e9))
     path = tmp_path / "soya.csv"
     path.write_bytes((samples / "customs" / "harukaworks_2024in.csv").read_bytes())
 
@@ -84,7 +82,7 @@ def test_a_relabelled_table_of_imports_is_refused_by_its_weights_at_the_price_of
     samples: Path, tmp_path: Path, known: pd.DataFrame, size: float
 ) -> None:
     source = samples / "customs" / "harukaworks_2024in.csv"
-    path = relabelled(source, tmp_path / "soya.csv", tonnes_per_tonne=size, yuan=350)
+    path = relabelled(source, tmp_path / "soya.csv", size)
 
     found = objections(load(path), known=known, now=NOW)
 

@@ -1,11 +1,14 @@
 """Tariff schedule and Federal Register: what is put up for review."""
 
 import json
+from dataclasses import replace
 
 import pandas as pd
 import pytest
 
+from flows.ingest.reviews import template
 from sources.base import MonthRange
+from sources.providers.announcements import CommerceMinistry, CustomsAdministration
 from sources.providers.federal_register import FederalRegister
 from sources.providers.hts import TariffSchedule
 from store.errors import SourceError
@@ -110,3 +113,80 @@ class TestRegister:
         )
 
         assert rows["item_key"].tolist() == ["2026-00001"]
+
+
+class TestAnnouncements:
+    def test_what_is_recognised_is_proposed_with_its_link_from_its_own_day(
+        self, live_settings: Settings
+    ) -> None:
+        rows = CommerceMinistry(live_settings, PATIENT).fetch(SPAN, now=NOW).tables["proposals"]
+
+        found = {row.item_key: (row, json.loads(row.payload)) for row in rows.itertuples()}
+        assert list(found) == [
+            "商务部公告2025年第61号", "商务部公告2025年第70号",
+            "商务部海关总署公告2024年第33号", "商务部海关总署公告2025年第18号",
+        ]  # fmt: skip
+        control, facts = found["商务部公告2025年第61号"]
+        assert control.published_on == pd.Timestamp("2025-10-09")
+        assert control.url.endswith("/mofcom/2025/art/2025/art_20251009.html")
+        assert facts["products"] == "稀土; 永磁; 钐; 钴"
+        assert '  products: "稀土; 永磁; 钐; 钴"' in template(rows.iloc[0])
+        assert facts["effective_days"] == ["2025-10-09", "2025-12-01"]
+        assert (facts["effective_on"], facts["suspends"]) == ("2025-10-09", [])
+        assert found["商务部海关总署公告2024年第33号"][1]["effective_on"] == "2024-09-15"
+        halt = found["商务部公告2025年第70号"][1]
+        assert halt["suspends"] == ["2025年第61号", "2025年第62号"]
+        assert (halt["suspended_from"], halt["suspended_to"]) == ("2025-11-07", "2026-11-10")
+
+    def test_the_latest_of_its_dates_counts_and_one_ahead_waits(
+        self, providers: Providers, live_settings: Settings
+    ) -> None:
+        providers.world.policy.announcements[3].body += "<p>商务部 2025年4月7日</p>"
+        source = CommerceMinistry(live_settings, PATIENT)
+        early = pd.Timestamp("2025-04-06T12:00", tz="UTC")
+
+        rows = source.fetch(SPAN, now=NOW).tables["proposals"]
+        assert rows["published_on"].iloc[3] == pd.Timestamp("2025-04-07")
+        assert len(source.fetch(SPAN, now=early).tables["proposals"]) == 1
+
+    def test_the_customs_have_one_list_which_may_begin_later(self, live_settings: Settings) -> None:
+        file = CustomsAdministration(live_settings, PATIENT).fetch(SPAN, now=NOW)
+
+        assert len(file.tables["proposals"]) == 4
+        assert file.ignored == ("announcements before 2024-08-15, which are not on the list",)
+
+    def test_a_link_to_another_site_is_named_and_not_followed(
+        self, providers: Providers, live_settings: Settings
+    ) -> None:
+        providers.world.policy.announcements[1].href = "http://other.example.org/a.html"
+
+        file = CommerceMinistry(live_settings, PATIENT).fetch(MonthRange.of("2025-10"), now=NOW)
+
+        assert file.tables["proposals"].empty
+        assert "on other sites, to be read there: 商务部公告2025年第61号" in file.ignored[0]
+
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            ({"shown": ""}, "lists '商务部公告2025第61号.* without a date.*ingest events FILE"),
+            ({"whole": "<p>关于苯酚</p></html>"}, "answers without 商务部公告2025年第61号"),
+            (
+                {"whole": "<p>公告2025年第61号</p></html>"},
+                "gives no date of 商务部公告2025年第61号",
+            ),
+            ({"whole": "<p>商务部公告2025年第61号"}, "no whole page"),
+        ],
+        ids=["no date on the list", "a foreign page", "no date on the page", "a cut page"],
+    )
+    def test_a_page_that_is_no_announcement_is_refused_with_what_to_do(
+        self,
+        providers: Providers,
+        live_settings: Settings,
+        change: dict[str, str],
+        message: str,
+    ) -> None:
+        known = providers.world.policy.announcements
+        known[1] = replace(known[1], **change)
+
+        with pytest.raises(SourceError, match=message):
+            CommerceMinistry(live_settings, PATIENT).fetch(SPAN, now=NOW)

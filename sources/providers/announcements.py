@@ -1,0 +1,235 @@
+"""Beijing's announcements, of its commerce ministry and its customs: new acts, for review only."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from html.parser import HTMLParser
+from typing import ClassVar, Final
+from urllib.parse import urljoin, urlsplit
+
+import pandas as pd
+
+from sources.base import MonthRange
+from sources.http import HTML, HttpClient, HttpSource
+from sources.providers.rows import Proposal, proposals
+from store.errors import SourceError, first_few
+from store.facts.batch import FileRows
+
+GOODS: Final = (
+    "稀土", "永磁", "钕", "镨", "钐", "钴", "钆", "铽", "镝", "镥", "钪", "钇", "钬", "铒", "铥",
+    "铕", "镱", "镓", "锗", "锑", "石墨", "钨", "碲", "铋", "钼", "铟",
+)  # fmt: skip
+"""Goods that are watched: rare earths, magnets, and the minerals of ``analog_events``."""
+
+MOST_YEARS: Final = 3
+"""Lists that are read, the newest; older acts are in the bundled tables."""
+
+_WATCHED: Final = re.compile("|".join((*GOODS, "管制", "两用物项", "暂停")))
+"""Words in the title of an announcement that is opened."""
+
+_DATE: Final = r"(20\d\d)\s*[-/.年]\s*(\d{1,2})\s*[-/.月]\s*(\d{1,2})\s*日?"
+_NUMBER: Final = re.compile(r"公告\s*(20\d\d)\s*年?\s*第\s*(\d+)\s*号")
+_CITED: Final = re.compile(r"(20\d\d)\s*年\s*第\s*(\d+)\s*号|第\s*(\d+)\s*号")
+_SIGNED: Final = re.compile(r"^[^\d自至起]{0,40}(20\d\d)年(\d{1,2})月(\d{1,2})日$", re.MULTILINE)
+"""The line below an announcement, and the one above it that gives the day of issue."""
+_AT_ONCE: Final = re.compile(r"自(?:本公告)?(?:公布|发布|印发)之日起|即日起")
+_FROM: Final = re.compile(rf"自\s*{_DATE}起(?:正式)?(?:实施|施行|执行|生效)")
+_UNTIL: Final = re.compile(rf"(?:自\s*{_DATE}\s*起?\s*)?至\s*{_DATE}")
+_BLOCKS: Final = frozenset({"p", "div", "br", "li", "tr", "td", "h1", "h2", "h3", "section"})
+
+
+@dataclass(slots=True)
+class _Entry:
+    """One line of a list."""
+
+    href: str = ""
+    title: str = ""
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Announcement:
+    """One announcement of a list."""
+
+    name: str
+    """Issuer and number, as ``商务部公告2025年第61号``."""
+    number: tuple[str, str]
+    title: str
+    url: str
+    listed: pd.Timestamp
+
+
+class _Page(HTMLParser):
+    """The text of a page, the lines of its lists, and the dates in its head."""
+
+    def __init__(self, body: bytes) -> None:
+        super().__init__()
+        self.entries: list[_Entry] = []
+        self.text = self.head = ""
+        self._mutes = False
+        try:
+            text = body.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            text = body.decode("gb18030")
+        if text.lower().count("</html>") != 1:
+            raise ValueError("it is no whole page")
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
+        self._mutes = tag in {"script", "style"}
+        if tag == "meta" and given.get("name", "").lower() == "pubdate":
+            self.head = given.get("content", "")
+        if tag == "li":
+            self.entries.append(_Entry())
+        if tag == "a" and self.entries and not self.entries[-1].href:
+            self.entries[-1].href, self.entries[-1].title = (
+                given.get("href", ""),
+                given.get("title", ""),
+            )
+        self.text += "\n" if tag in _BLOCKS else ""
+
+    def handle_endtag(self, tag: str) -> None:
+        self._mutes = False
+        self.text += "\n" if tag in _BLOCKS else ""
+
+    def handle_data(self, data: str) -> None:
+        if not self._mutes:
+            words = " ".join(data.split())
+            self.text += words
+            if self.entries:
+                self.entries[-1].text += f" {words}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Announcements(HttpSource):
+    whose: ClassVar[str]
+
+    def fetch(self, span: MonthRange, *, now: pd.Timestamp) -> FileRows:
+        """Fetch the announcements on watched goods; as ``HttpSource.fetch``."""
+        with self.client() as http:
+            listed = [one for path in self._lists(span) for one in self._listed(http, path)]
+            opened = [
+                one
+                for one in dict.fromkeys(listed)
+                if span.begin <= one.listed <= span.end and _WATCHED.search(one.title)
+            ]
+            items = [self._proposal(http, one) for one in opened if self._is_here(one)]
+        away = [one.name for one in opened if not self._is_here(one)]
+        first = min(one.listed for one in listed)
+        notes = (
+            f"announcements on other sites, to be read there: {first_few(away)}" if away else "",
+            f"announcements before {first:%Y-%m-%d}, which are not on the list"
+            if first > span.begin
+            else "",
+        )
+        found = [item for item in items if item is not None]
+        return self.file(
+            span,
+            http,
+            {"proposals": proposals(found, source=self.id, now=now)},
+            wanted=f"announcements of {self.whose} on rare earths, magnets and other minerals",
+            ignored=tuple(filter(None, notes)),
+        )
+
+    def _lists(self, span: MonthRange) -> list[str]:
+        """Return the paths of the lists that hold some months."""
+        return [f"/{year.first.year}/index.html" for year in span.years()][-MOST_YEARS:]
+
+    def _is_here(self, one: _Announcement) -> bool:
+        return urlsplit(one.url).hostname == urlsplit(self.url).hostname
+
+    def _listed(self, http: HttpClient, path: str) -> list[_Announcement]:
+        reply = http.get(path, read=_Page, accept=HTML)
+        found = []
+        for entry in reply.value.entries if reply.value else []:
+            title = " ".join((entry.title or entry.text).split())
+            if (number := _NUMBER.search(title)) is None or not entry.href:
+                continue
+            if (day := _day(re.search(_DATE, entry.text.replace(title, "")))) is None:
+                raise self._refused(f"lists {title[:40]!r} without a date", reply.url)
+            issuer = "".join(title[: number.start()].split())
+            name = f"{issuer}公告{number[1]}年第{number[2]}号"
+            link = urljoin(reply.url, entry.href)
+            found.append(_Announcement(name, (number[1], number[2]), title, link, day))
+        if not found:
+            raise self._refused("answers without announcements: it sent an HTML page", reply.url)
+        return found
+
+    def _proposal(self, http: HttpClient, one: _Announcement) -> Proposal | None:
+        """Return what is recognised in an announcement; None where it is of other goods."""
+        page = http.get("", read=_Page, accept=HTML, base_url=one.url).value
+        text = page.text if page else ""
+        begin = next((n.start() for n in _NUMBER.finditer(text) if n.groups() == one.number), None)
+        if begin is None:
+            raise self._refused(f"answers without {one.name}: it sent an HTML page", one.url)
+        signed = [*_SIGNED.finditer(text, begin)]
+        dates = [re.search(_DATE, page.head if page else ""), *signed]
+        days = [day for found in dates if (day := _day(found)) is not None]
+        if not days:
+            raise self._refused(f"gives no date of {one.name}", one.url)
+        # The latest: nobody can have read it before.
+        announced = max(*days, one.listed)
+        body = text[begin : signed[-1].end() if signed else None]
+        facts = _facts(one, body, announced)
+        if not facts["products"] and not facts["suspends"]:
+            return None
+        return Proposal(one.name, one.title, one.url, announced, facts)
+
+    def _refused(self, what: str, url: str) -> SourceError:
+        return SourceError(
+            f"{self.id} {what}, at {url}. Expected {self.whose}'s announcements, each with number "
+            "and date. Open the address in a browser: it may be of another site or rebuilt; enter "
+            "the act with `magnetcast ingest events FILE`. Nothing was taken over."
+        )
+
+
+class CommerceMinistry(_Announcements):
+    """Announcements of China's Ministry of Commerce, one list a year."""
+
+    id = provider = "mofcom"
+    whose = "China's commerce ministry"
+
+
+class CustomsAdministration(_Announcements):
+    """Announcements of China's customs, the newest list."""
+
+    id = provider = "gacc"
+    whose = "China's customs"
+
+    def _lists(self, span: MonthRange) -> list[str]:  # noqa: ARG002
+        return ["/index.html"]
+
+
+def _facts(one: _Announcement, body: str, announced: pd.Timestamp) -> Mapping[str, str | list[str]]:
+    """Return the values of a ledger row that an announcement gives, and whose acts it suspends."""
+    at_once = [announced] if _AT_ONCE.search(body) else []
+    begins = sorted({*at_once, *filter(None, map(_day, _FROM.finditer(body)))})
+    is_halt = "暂停" in body
+    until = _UNTIL.search(body) if is_halt else None
+    year, cited = one.number[0], []
+    for found in _CITED.finditer(one.title + body if is_halt else ""):
+        year = found[1] or year
+        cited.append((year, found[2] or found[3]))
+    halted = _day(until, first=4)
+    return {
+        "citation": one.name,
+        "issuer": one.name.partition("公告")[0],
+        "products": "; ".join(word for word in GOODS if word in one.title + body),
+        "effective_on": f"{begins[0]:%Y-%m-%d}" if begins else "",
+        "effective_days": [f"{day:%Y-%m-%d}" for day in begins],
+        "suspends": [f"{of}年第{n}号" for of, n in dict.fromkeys(cited) if (of, n) != one.number],
+        "suspended_from": f"{_day(until) or announced:%Y-%m-%d}" if halted else "",
+        "suspended_to": f"{halted:%Y-%m-%d}" if halted else "",
+    }
+
+
+def _day(found: re.Match[str] | None, *, first: int = 1) -> pd.Timestamp | None:
+    """Return the day of a match of ``_DATE``, whose year is group ``first``; None without one."""
+    if found is None or found[first] is None:
+        return None
+    year, month, day = (int(found[first + place]) for place in range(3))
+    try:
+        return pd.Timestamp(year, month, day).as_unit("us")
+    except ValueError:
+        return None
