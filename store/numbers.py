@@ -55,7 +55,7 @@ def plain_number(text: str, *, decimal: str = "") -> str:
     elif plain := _PLAIN.fullmatch(digits):
         whole, decimals = plain.groups()
     else:
-        raise ValueError("a number we can read safely. Write it as 1000 or 1000.5")
+        raise ValueError("a plain number. Write it as 1000 or 1000.5")
     return f"{whole}.{decimals}" if decimals else whole
 
 
@@ -65,7 +65,7 @@ def _by_sign(digits: str, decimal: str) -> str:
     pattern = rf"([+-]?\d{{1,3}}(?:[{group} ']\d{{3}})+|[+-]?\d+)(?:[{decimal}](\d+))?"
     found = re.fullmatch(pattern, digits, re.ASCII)
     if found is None:
-        raise ValueError("a number we can read safely. Write it as 1000 or 1000.5")
+        raise ValueError("a plain number. Write it as 1000 or 1000.5")
     whole = re.sub(r"[,. ']", "", found[1])
     return f"{whole}.{found[2]}" if found[2] else whole
 

@@ -12,14 +12,14 @@ from service.charts.chart import (
     COLOURS,
     Mark,
     Spec,
-    amount,
+    band,
     config,
-    field,
-    ink,
+    explained,
     instant,
     layer,
-    legend_layer,
-    middle,
+    line,
+    on_axes,
+    rows_of,
     time_axis,
     tonnes_axis,
     wrapped,
@@ -178,9 +178,9 @@ def attribution_png(found: Attribution) -> bytes:
     names = found.main(MOST_DRAWN)
     firsts = pd.date_range(found.past["period"].min(), found.table["period"].max(), freq="MS")
     span = instant(firsts[0]), instant(firsts[-1] + pd.DateOffset(months=1))
-    x = time_axis(ticks=6, domain=[{"expr": str(edge)} for edge in span])
+    x = time_axis(6, domain=[{"expr": str(edge)} for edge in span])
     paths = [_path(found, name, x) for name in names]
-    paths[0]["layer"].append(legend_layer(_LEGEND))
+    paths[0]["layer"].append(explained(_LEGEND))
     columns = [
         {"vconcat": [path, _sum(found, name, x)], "spacing": 14}
         for name, path in zip(names, paths, strict=True)
@@ -200,17 +200,12 @@ def attribution_png(found: Attribution) -> bytes:
 
 def _path(found: Attribution, name: str, x: Spec) -> Spec:
     """Return past months, by how each is known, over the path without the event and its band."""
-    rows = [
-        {"t": middle(pd.Timestamp(row["period"])), **_levels(row, "without", "p10", "p50", "p90")}
-        for _, row in months_of(found, name).iterrows()
-    ]
+    rows = rows_of(months_of(found, name), "without_p10", "without_p50", "without_p90")
     past = found.past.loc[found.past["destination"] == name]
     months = past if len(past) else _as_panel(months_of(found, name))
-    band = {"type": "area", "fill": ink("band80")}
-    line = {"type": "line", "stroke": ink("median"), "strokeWidth": 2}
     layers = [
-        layer(band, rows, x=x, y=tonnes_axis("p10", ticks=4), y2={"field": "p90"}),
-        layer(line, rows, x=x, y=field("p50")),
+        band(rows, "without_p10", "without_p90", "band80"),
+        line(rows, "without_p50", "median"),
         *month_layers(months),
         *dot_layers(months, 24),
     ]
@@ -219,44 +214,35 @@ def _path(found: Attribution, name: str, x: Spec) -> Spec:
 
 def _sum(found: Attribution, name: str, x: Spec) -> Spec:
     """Return what is missing since the event, cumulated, with its placebo band."""
-    rows = [
-        {"t": middle(pd.Timestamp(row["period"])), **_levels(row, "cumulated", "p10", "t", "p90")}
-        for _, row in months_of(found, name).iterrows()
-    ]
-    edge = {"color": ink("faint"), "strokeWidth": 0.8}
-    band = {"type": "area", "fill": ink("past"), "line": edge}
-    line = {"type": "line", "stroke": ink("restrictive"), "strokeWidth": 2}
+    rows = rows_of(months_of(found, name), "cumulated_p10", "cumulated_t", "cumulated_p90")
     layers = [
-        layer(band, rows, x=x, y=tonnes_axis("p10", ticks=4), y2={"field": "p90"}),
-        layer({"type": "rule", "stroke": ink("ink")}, [{"y": 0}], y=field("y")),
-        layer(line, [{**row, "y": row["t_"]} for row in rows], x=x, y=field("y")),
+        band(rows, "cumulated_p10", "cumulated_p90", "past"),
+        *(line(rows, edge, "faint", 0.8) for edge in ("cumulated_p10", "cumulated_p90")),
+        layer("rule", [{"y": 0}], x=None, y="y:Q", stroke="ink"),
+        line(rows, "cumulated_t", "restrictive"),
     ]
     return _panel(found, layers, x, "Missing since then, tonnes", 130)
 
 
-def _levels(row: pd.Series, of: str, *names: str) -> dict[str, float | None]:
-    return {"t_" if name == "t" else name: amount(row[f"{of}_{name}"]) for name in names}
-
-
 def _panel(found: Attribution, layers: list[Spec], x: Spec, title: str, height: int) -> Spec:
-    mark = {"type": "rule", "stroke": ink("restrictive"), "strokeDash": (1, 2)}
-    layers.append(layer(mark, [{"t": instant(found.act.announced)}], x=x))
+    day = [{"t": instant(found.act.announced)}]
+    shown = [*layers, layer("rule", day, stroke="restrictive", strokeDash=(1, 2))]
     return {
         "title": {"text": title, "fontSize": 12},
         "width": 210,
         "height": height,
-        "layer": layers,
+        "layer": on_axes([one for one in shown if one["data"]["values"]], x=x, y=tonnes_axis(4)),
     }
 
 
 _LEGEND: Final = (
-    Mark("observed month", "circle", ink("history"), ink("history")),
-    Mark("derived from other figures", "circle", ink("history"), ink("paper")),
-    Mark(f"estimated (±{STDERR_BAND} std. errors)", "square", fill=ink("doubt")),
-    Mark("path without the event", "line", ink("median")),
-    Mark("80% band of the forecast", "square", fill=ink("band80")),
-    Mark("missing against the path", "line", ink("restrictive")),
-    Mark("80% band from placebo dates", "square", ink("faint"), ink("past")),
+    Mark("observed month", "circle", "history", "history"),
+    Mark("derived from other figures", "circle", "history", "paper"),
+    Mark(f"estimated (±{STDERR_BAND} std. errors)", "square", fill="doubt"),
+    Mark("path without the event", "line", "median"),
+    Mark("80% band of the forecast", "square", fill="band80"),
+    Mark("missing against the path", "line", "restrictive"),
+    Mark("80% band from placebo dates", "square", "faint", "past"),
 )
 
 

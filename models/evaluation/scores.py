@@ -9,7 +9,6 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import minimize_scalar
 from scipy.special import ndtri
 
 from models.forecasting.forecaster import MODEL, REFERENCE, SPEAKER
@@ -180,6 +179,7 @@ def carry_over(cells: pd.DataFrame) -> tuple[float, int]:
 
 def _fitted(means: Floats, weights: Floats, lags: Floats) -> float:
     """Return the share whose powers lie nearest to the means."""
+    from scipy.optimize import minimize_scalar  # noqa: PLC0415 - the service starts without it
 
     def missed(share: float) -> float:
         return float((weights * (means - share**lags) ** 2).sum())

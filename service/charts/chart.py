@@ -5,7 +5,7 @@ the page's variables ``--c-NAME``, so that a page in the dark needs no other cha
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from textwrap import wrap
@@ -18,47 +18,29 @@ from service.language.choice import language
 from service.language.formats import dated, locale_of
 from service.language.phrases import gettext
 
-COLOURS: Final[dict[str, str]] = {
-    "ink": "#1b1f24",
-    "muted": "#57606a",
-    "grid": "#e3e6ea",
-    "paper": "#fffffe",
-    "past": "#f7f0dd",
-    "band80": "#a6cce6",
-    "band50": "#69abd7",
-    "median": "#00507d",
-    "history": "#34393f",
-    "faint": "#9aa3ad",
-    "doubt": "#dcdfe3",
-    "restrictive": "#d55e00",
-    "easing": "#009e73",
-    "earlier": "#8a4a76",
-    "tariff": "#6b5300",
-    "scenario": "#9a2257",
-    "scenario80": "#edbdd0",
+_PALETTE: Final = {
+    "ink": ("#1b1f24", "#e6e9ed"),
+    "muted": ("#57606a", "#a3adb8"),
+    "grid": ("#e3e6ea", "#2e353d"),
+    "paper": ("#fffffe", "#171b20"),
+    "past": ("#f7f0dd", "#2c281c"),
+    "band80": ("#a6cce6", "#265478"),
+    "band50": ("#69abd7", "#3579a9"),
+    "median": ("#00507d", "#b5defa"),
+    "history": ("#34393f", "#d5dae0"),
+    "faint": ("#9aa3ad", "#77828d"),
+    "doubt": ("#dcdfe3", "#39414a"),
+    "restrictive": ("#d55e00", "#e8762c"),
+    "easing": ("#009e73", "#1cb88b"),
+    "earlier": ("#8a4a76", "#d99ac3"),
+    "tariff": ("#6b5300", "#d8b94a"),
+    "scenario": ("#9a2257", "#ff8fbb"),
+    "scenario80": ("#edbdd0", "#6b2546"),
 }
-"""Okabe-Ito hues and tints of a light page."""
+"""Okabe-Ito hues and tints of a light page and of a dark one."""
 
-DARK_COLOURS: Final[dict[str, str]] = {
-    "ink": "#e6e9ed",
-    "muted": "#a3adb8",
-    "grid": "#2e353d",
-    "paper": "#171b20",
-    "past": "#2c281c",
-    "band80": "#265478",
-    "band50": "#3579a9",
-    "median": "#b5defa",
-    "history": "#d5dae0",
-    "faint": "#77828d",
-    "doubt": "#39414a",
-    "restrictive": "#e8762c",
-    "easing": "#1cb88b",
-    "earlier": "#d99ac3",
-    "tariff": "#d8b94a",
-    "scenario": "#ff8fbb",
-    "scenario80": "#6b2546",
-}
-"""The same names for a dark page."""
+COLOURS: Final = {name: light for name, (light, _) in _PALETTE.items()}
+DARK_COLOURS: Final = {name: dark for name, (_, dark) in _PALETTE.items()}
 
 Spec = dict[str, Any]
 """Part of a Vega-Lite description."""
@@ -66,17 +48,16 @@ Spec = dict[str, Any]
 NARROW: Final = "width < 460"
 """Vega's expression for a phone."""
 
-_SHORT_LINES: Final = "width < 640"
-"""Where a line of title or subtitle would not fit whole."""
-
+DASHED: Final = (4, 3)
 _TITLE_LETTERS: Final = (80, 36)
 _LETTERS: Final = (125, 54)
 """Letters on a line of title and of subtitle: wide, and on a phone."""
 
 _LETTERS_PX: Final = 11
 
-_MID_MONTH: Final = pd.Timedelta(days=15)
-"""A month's tonnes are drawn in its middle, so an event of the 4th stands before them."""
+_KINDS: Final = {"T": "temporal", "Q": "quantitative", "N": "nominal", "O": "ordinal"}
+_RAW: Final = {"type": "nominal", "scale": None}
+_SAYS: Final = {"tooltip": "says:N", "description": "says:N"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +92,7 @@ def _json(description: Spec) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """One line of a legend."""
+    """One line of a legend; colours are names."""
 
     words: str
     shape: str
@@ -125,20 +106,27 @@ def chart(
     layers: Iterable[Spec],
     *,
     title: str,
-    about: Sequence[str],
+    as_of: pd.Timestamp | None,
     label: str,
     rows: Iterable[Record],
     height: float,
+    columns: Sequence[str] = (),
+    about: Sequence[str] = (),
     legend: Sequence[Mark] = (),
     params: Sequence[Spec] = (),
+    **axes: Spec,
 ) -> Chart:
     """Return a chart as wide as what holds it.
 
     Args:
-        about: Sentences below the title; the last names the source.
+        as_of: Day of its figures, which its last line names beside their source; None has none.
+        columns: Of ``rows`` as a table; none are all.
+        about: Sentences below the title.
+        axes: Encodings of all layers.
     """
     drawn = [one for one in layers if one["data"]["values"]]
-    datasets, shown = _shared([*drawn, *([legend_layer(legend)] if legend else [])])
+    datasets, shown = _by_name([*on_axes(drawn, **axes), *([explained(legend)] if legend else [])])
+    lines = [*about, *([] if as_of is None else [_source(as_of)])]
     description = {
         "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
         "description": label,
@@ -146,16 +134,31 @@ def chart(
         "height": height,
         "autosize": {"type": "fit-x", "contains": "padding"},
         "padding": {"left": 2, "top": 2, "right": 6, "bottom": 2},
-        **({"title": _title(title, about)} if title else {}),
+        **({"title": _title(title, lines)} if title else {}),
         "datasets": datasets,
         "params": list(params),
         "layer": shown,
         "config": config(),
     }
-    return Chart(description, tuple(rows))
+    wanted = [{name: one[name] for name in columns or one} for one in rows]
+    return Chart(description, tuple(wanted))
 
 
-def _shared(layers: Sequence[Spec]) -> tuple[Spec, list[Spec]]:
+def on_axes(layers: Iterable[Spec], **axes: Spec) -> list[Spec]:
+    """Return layers whose fields have the axes and scales of the chart."""
+    return [
+        {
+            **one,
+            "encoding": {
+                name: {**axes.get(name, {}), **own} if "field" in own else own
+                for name, own in one["encoding"].items()
+            },
+        }
+        for one in layers
+    ]
+
+
+def _by_name(layers: Sequence[Spec]) -> tuple[Spec, list[Spec]]:
     """Return rows by name and the layers with these names: rows of several stand there once."""
     found: dict[int, tuple[str, object]] = {}
     named = []
@@ -171,8 +174,7 @@ def config() -> Spec:
     return {**_CONFIG, "locale": _locale(language())}
 
 
-def source_line(as_of: pd.Timestamp) -> str:
-    """Return source, date and licence, which stand inside every chart."""
+def _source(as_of: pd.Timestamp) -> str:
     return gettext(
         "Source: magnetcast, from figures of China Customs and its partners; forecast as of "
         "%(day)s. Free to quote with this line.",
@@ -182,64 +184,73 @@ def source_line(as_of: pd.Timestamp) -> str:
 
 def ink(name: str) -> str:
     """Return a colour by its name, as the page defines it."""
-    return f"var(--c-{name})"
+    return f"var(--c-{name})" if name in COLOURS else name
 
 
-def layer(mark: str | Spec, values: Sequence[Mapping[str, Any]], **encoding: Spec) -> Spec:
-    """Return a layer over rows of its own."""
-    drawn = {"type": mark} if isinstance(mark, str) else mark
-    return {
-        "data": {"values": values},
-        "mark": {"aria": False, **drawn},
-        "encoding": encoding,
+def layer(mark: str, rows: Sequence[Record], *, says: bool = False, **given: Any) -> Spec:  # noqa: ANN401 - of Vega-Lite
+    """Return marks over rows.
+
+    Args:
+        says: Whether the rows' ``says`` is what a mark tells a pointer and a screen reader.
+        given: ``FIELD:T`` (or Q, N, O) is read from the rows, ``FIELD:raw`` is what they have as it
+            stands, an object is an encoding; all else are properties of the marks, colours by name.
+    """
+    asked = {"x": "t:T", **given, **(_SAYS if says else {})}
+    encoding = {name: one for name, value in asked.items() if (one := _encoding(name, value))}
+    looks = {
+        name: ink(value) if isinstance(value, str) else value
+        for name, value in asked.items()
+        if name not in encoding and value is not None
     }
+    drawn = {"aria": says, "type": mark, **looks}
+    return {"data": {"values": rows}, "mark": drawn, "encoding": encoding}
 
 
-def field(name: str, kind: str = "quantitative", **more: Any) -> Spec:  # noqa: ANN401 - of Vega-Lite
-    """Return the encoding of a field."""
-    return {"field": name, "type": kind, **more}
+def _encoding(name: str, value: object) -> Spec | None:
+    if isinstance(value, dict):
+        return value
+    if name in ("x2", "y2"):
+        return {"field": value}
+    field, colon, kind = value.partition(":") if isinstance(value, str) else ("", "", "")
+    if not colon:
+        return None
+    return {"field": field, **(_RAW if kind == "raw" else {"type": _KINDS[kind]})}
 
 
-def value(given: object) -> Spec:
-    """Return the encoding of a constant."""
-    return {"value": given}
+def line(rows: Sequence[Record], y: str, stroke: str, width: float = 2, **looks: Any) -> Spec:  # noqa: ANN401
+    """Return a line through the months of rows."""
+    return layer("line", rows, y=f"{y}:Q", stroke=stroke, strokeWidth=width, **looks)
 
 
-def time_axis(name: str = "t", *, ticks: int | Spec | None = None, **scale: Any) -> Spec:  # noqa: ANN401
-    """Return the encoding of months, named with the year beneath January."""
+def band(rows: Sequence[Record], low: str, high: str, fill: str, **looks: Any) -> Spec:  # noqa: ANN401
+    """Return the area between two levels of months."""
+    return layer("area", rows, y=f"{low}:Q", y2=high, fill=fill, **looks)
+
+
+def dots(rows: Sequence[Record], y: str, size: float, **looks: Any) -> Spec:  # noqa: ANN401
+    """Return a point for each row."""
+    return layer("point", rows, y=f"{y}:Q", filled=True, size=size, **looks)
+
+
+def time_axis(ticks: int | Spec | None = None, **scale: Any) -> Spec:  # noqa: ANN401
+    """Return an axis of months, named with the year beneath January."""
     month = "utcFormat(datum.value, '%b')"
-    axis: Spec = {
-        "title": None,
-        "grid": False,
-        "labelExpr": f"utcmonth(datum.value) == 0 ? "
-        f"[{month}, utcFormat(datum.value, '%Y')] : {month}",
-    }
+    named = f"utcmonth(datum.value) == 0 ? [{month}, utcFormat(datum.value, '%Y')] : {month}"
+    axis: Spec = {"title": None, "grid": False, "labelExpr": named}
     if ticks is not None:
         axis["tickCount"] = ticks
-    return field(name, "temporal", scale={"type": "utc", "nice": False, **scale}, axis=axis)
+    return {"scale": {"type": "utc", "nice": False, **scale}, "axis": axis}
 
 
-def month_names() -> Spec:
-    """Return the axis of months that are names, ``YYYY-MM``."""
-    day = "utcParse(datum.label, '%Y-%m')"
-    return {
-        "title": None,
-        "labelAngle": 0,
-        "labelOverlap": True,
-        "labelExpr": f"[utcFormat({day}, '%b'), utcFormat({day}, '%Y')]",
-    }
-
-
-def tonnes_axis(name: str = "y", ticks: int | None = None, **scale: Any) -> Spec:  # noqa: ANN401
-    """Return the encoding of tonnes from zero; one of several charts in a sheet needs ``ticks``."""
+def tonnes_axis(ticks: int | None = None, **scale: Any) -> Spec:  # noqa: ANN401
+    """Return an axis of tonnes from zero; one of several charts in a sheet needs ``ticks``."""
     count = ticks or {"expr": "height / 50"}
-    axis = {"title": None, "format": ",.0f", "tickCount": count}
-    return field(name, scale=scale, axis=axis)
+    return {"scale": scale, "axis": {"title": None, "format": ",.0f", "tickCount": count}}
 
 
-def share_axis(name: str, *, title: str | None = None, **scale: Any) -> Spec:  # noqa: ANN401
-    """Return the encoding of shares of one."""
-    return field(name, scale=scale, axis={"title": title, "format": ".0%", "tickCount": 5})
+def share_axis(title: str | None = None, **scale: Any) -> Spec:  # noqa: ANN401
+    """Return an axis of shares of one."""
+    return {"scale": scale, "axis": {"title": title, "format": ".0%", "tickCount": 5}}
 
 
 def instant(moment: pd.Timestamp) -> int:
@@ -248,14 +259,26 @@ def instant(moment: pd.Timestamp) -> int:
     return int((plain - pd.Timestamp("1970-01-01")) // pd.Timedelta(milliseconds=1))
 
 
-def middle(month: pd.Timestamp) -> int:
-    """Return where the tonnes of a month are drawn."""
-    return instant(month + _MID_MONTH)
-
-
 def amount(tonnes: float) -> float | None:
     """Return tonnes to the kilogram, None where they are not known."""
     return None if pd.isna(tonnes) else round(float(tonnes), 3)
+
+
+def rows_of(months: pd.DataFrame, *names: str, **made: Callable[[Any], object]) -> list[Record]:
+    """Return rows of months: when, the tonnes of some columns, and what is made of a record.
+
+    A month's tonnes are drawn in its middle, so an event of the 4th stands before them.
+    """
+    return [
+        {
+            "t": instant(month + pd.Timedelta(days=15)),
+            "period": f"{month:%Y-%m}",
+            **{name: amount(row[name]) for name in names},
+            **{name: make(row) for name, make in made.items()},
+        }
+        for row in months.to_dict("records")
+        for month in [pd.Timestamp(row["period"])]
+    ]
 
 
 def wrapped(text: str, letters: int) -> list[str]:
@@ -267,7 +290,7 @@ def wrapped(text: str, letters: int) -> list[str]:
 
 
 def _title(title: str, about: Sequence[str]) -> Spec:
-    """Return title and subtitle, on shorter lines where the chart is narrow."""
+    """Return title and subtitle, on shorter lines where they would not fit whole."""
     found = {"text": _by_width([title], letters=_TITLE_LETTERS)}
     return found | ({"subtitle": _by_width(about, letters=_LETTERS)} if about else {})
 
@@ -277,31 +300,29 @@ def _by_width(sentences: Sequence[str], *, letters: tuple[int, int]) -> Spec:
         [line for sentence in sentences for line in wrapped(sentence, most)] for most in letters
     )
     lines = (json.dumps(one, ensure_ascii=False) for one in (narrow, wide))
-    return {"expr": f"{_SHORT_LINES} ? {' : '.join(lines)}"}
+    return {"expr": f"width < 640 ? {' : '.join(lines)}"}
 
 
-def legend_layer(marks: Sequence[Mark]) -> Spec:
+def explained(marks: Sequence[Mark]) -> Spec:
     """Return a layer that draws nothing and explains the marks of the others."""
     words = [mark.words for mark in marks]
-
-    def scaled(values: list[Any]) -> Spec:
-        legend = {
-            "orient": "bottom",
-            "direction": "vertical",
-            "title": None,
-            "columns": {"expr": f"{NARROW} ? 1 : width < 800 ? 2 : 4"},
+    columns = {"expr": f"{NARROW} ? 1 : width < 800 ? 2 : 4"}
+    legend = {"orient": "bottom", "direction": "vertical", "title": None, "columns": columns}
+    looks: dict[str, list[Any]] = {
+        "shape": ["M-1,0L1,0" if mark.shape == "line" else mark.shape for mark in marks],
+        "stroke": [ink(mark.stroke) for mark in marks],
+        "fill": [ink(mark.fill) for mark in marks],
+        "strokeDash": [list(mark.dash) for mark in marks],
+    }
+    channels: Spec = {
+        name: {
+            "field": "words", "type": "nominal", "legend": legend,
+            "scale": {"domain": words, "range": values},
         }
-        scale = {"domain": words, "range": values}
-        return field("words", "nominal", scale=scale, legend=legend)
-
-    return layer(
-        {"type": "point", "filled": True, "opacity": 1, "x": -99, "clip": True},
-        [{"words": words[0]}],
-        shape=scaled(["M-1,0L1,0" if mark.shape == "line" else mark.shape for mark in marks]),
-        stroke=scaled([mark.stroke for mark in marks]),
-        fill=scaled([mark.fill for mark in marks]),
-        strokeDash=scaled([list(mark.dash) for mark in marks]),
-    )
+        for name, values in looks.items()
+    }  # fmt: skip
+    channels |= {"filled": True, "opacity": 1, "x": -99, "clip": True}
+    return layer("point", [{"words": words[0]}], **channels)
 
 
 @cache

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Any, Final
 
 import pandas as pd
 
@@ -18,44 +18,32 @@ from store.vocabulary import COMMODITY
 
 @dataclass(frozen=True, slots=True)
 class ReportInput:
-    """Published tables of one ``as_of``, ready to be shown; nothing in here is modified.
-
-    Attributes:
-        as_of: UTC moment the forecast is for.
-        cutoff: Last month the evidence knows, ``YYYY-MM``.
-        forecasts: ``FORECAST_COLUMNS``; optionally ``drivers`` (JSON list of ``[name, tonnes]``).
-        panel: ``PANEL_COLUMNS``, history of all destinations and aggregates.
-        events: Newest known version of each policy event at ``as_of``.
-        scores: ``model, scope, horizon_from, horizon_to, metric, value, cells``; scope is a
-            destination or ``ALL``; ``wape`` and ``value_added`` are shares. With
-            the coverage of the bands (``models.evaluation.scores``).
-        suspicious: ``statement, residual_t, z, source_url``, figures the rest contradicts.
-        unknowns: Plain sentences on what the forecast could not know.
-        notes: Plain sentences on what is odd about the figures.
-        model_version: The model that made the forecasts.
-        data_vintage: Hash of the rows the forecasts rest on.
-        pictures: Whether it is drawn, or holds the numbers alone.
-        commodity: What is forecast.
-        label: Label of the commodity; empty where none is known.
-        sections: Whether each destination has a section with its months; else all are in one table,
-            the largest first.
-    """
+    """Published tables of one ``as_of``, ready to be shown; nothing in here is modified."""
 
     as_of: pd.Timestamp
     cutoff: str
+    """Last month the evidence knows, ``YYYY-MM``."""
     forecasts: pd.DataFrame
+    """``FORECAST_COLUMNS``; optionally ``drivers`` (JSON list of ``[name, tonnes]``)."""
     panel: pd.DataFrame
+    """``PANEL_COLUMNS``, history of all destinations and aggregates."""
     events: pd.DataFrame = field(default_factory=pd.DataFrame)
+    """Newest known version of each policy event at ``as_of``."""
     scores: pd.DataFrame = field(default_factory=pd.DataFrame)
+    """As the store has them, with the coverage of the bands (``models.evaluation.scores``)."""
     suspicious: pd.DataFrame = field(default_factory=pd.DataFrame)
+    """``statement, residual_t, z, source_url``, figures the rest contradicts."""
     unknowns: Sequence[str] = ()
+    """What the forecast could not know."""
     notes: Sequence[Message] | Sequence[str] = ()
+    """What is odd about the figures."""
     model_version: str = ""
     data_vintage: str = ""
     pictures: bool = True
     commodity: str = COMMODITY
     label: str = ""
     sections: bool = True
+    """Whether each destination has a section with its months; else all are in one table."""
 
     @property
     def goods(self) -> str:
@@ -101,6 +89,28 @@ class Fan:
     """How often the band held in the backtest, by horizon group; none without one."""
     sums: tuple[Coverage, ...] = ()
     """The same of three months taken together."""
+
+    @property
+    def status(self) -> str:
+        """Return the status of the months; several are joined."""
+        return status_of(self.forecast)
+
+    @property
+    def ahead(self) -> pd.DataFrame:
+        """Return the forecast from the month of ``as_of`` on."""
+        return self.forecast[self.forecast["period"] >= month_start(self.as_of)]
+
+    @property
+    def left_out_note(self) -> str:
+        """Return the sentence on events that matter less than those marked, empty without any."""
+        if not self.left_out:
+            return ""
+        return ngettext(
+            "%(n)s further event of less weight for %(name)s not marked.",
+            "%(n)s further events of less weight for %(name)s not marked.",
+            self.left_out,
+            name=name_of(self.destination),
+        )
 
     @property
     def published_later(self) -> "pd.Series[float]":
@@ -169,26 +179,9 @@ def make_fan(report: ReportInput, destination: str) -> Fan:
     )
 
 
-def left_out_note(fan: Fan) -> str:
-    """Return the sentence on events that matter less than those marked."""
-    return ngettext(
-        "%(n)s further event of less weight for %(name)s not marked.",
-        "%(n)s further events of less weight for %(name)s not marked.",
-        fan.left_out,
-        name=name_of(fan.destination),
-    )
-
-
 def status_of(forecast: pd.DataFrame) -> str:
     """Return the status of a destination's months; several are joined."""
     return "; ".join(dict.fromkeys(forecast["status"].astype(str))) or "no forecast"
-
-
-def reason_of(fan: Fan) -> str:
-    """Return why no earlier model of the chain made the forecast, empty where none should have."""
-    if "reason" not in fan.forecast:
-        return ""
-    return "; ".join(text for text in fan.forecast["reason"].dropna().unique() if text)
 
 
 def _end(forecast: pd.DataFrame, cutoff_end: pd.Timestamp) -> pd.Timestamp:
@@ -207,18 +200,11 @@ def _months_of(frame: pd.DataFrame, destination: str) -> pd.DataFrame:
 def alt_text(fan: Fan) -> str:
     """Describe a fan chart to those who cannot see it."""
     name = name_of(fan.destination)
-    ahead = months_ahead(fan)
+    ahead = fan.ahead
     if ahead.empty:
         return gettext("Fan chart for %(name)s: no forecast months.", name=name)
     parts = [gettext("Fan chart for %(name)s, tonnes a month.", name=name)]
-    parts += [
-        gettext(
-            "%(month)s: median %(p50)s t, 80%% band %(p10)s to %(p90)s t.",
-            month=dated(row["period"], "long month"),
-            **{name: tonnes(row[name]) for name in ("p10", "p50", "p90")},
-        )
-        for _, row in ahead.iloc[[0, -1]].iterrows()
-    ]
+    parts += [forecast_words(row) for row in ahead.iloc[[0, -1]].to_dict("records")]
     marks = ngettext(
         "%(n)s policy event is marked and listed below.",
         "%(n)s policy events are marked and listed below.",
@@ -227,9 +213,13 @@ def alt_text(fan: Fan) -> str:
     return " ".join([*parts, marks])
 
 
-def months_ahead(fan: Fan) -> pd.DataFrame:
-    """Return the forecast from the month of ``as_of`` on."""
-    return fan.forecast[fan.forecast["period"] >= month_start(fan.as_of)]
+def forecast_words(row: Mapping[Any, Any]) -> str:
+    """Return what is forecast of a month."""
+    return gettext(
+        "%(month)s: median %(p50)s t, 80%% band %(p10)s to %(p90)s t.",
+        month=dated(row["period"], "long month"),
+        **{name: tonnes(row[name]) for name in ("p10", "p50", "p90")},
+    )
 
 
 def month_start(moment: pd.Timestamp) -> pd.Timestamp:

@@ -9,22 +9,20 @@ from models.evaluation.scores import HORIZON_GROUPS
 from service.charts.chart import (
     Chart,
     Mark,
-    Spec,
     amount,
     chart,
-    field,
+    dots,
     ink,
     layer,
-    middle,
-    month_names,
+    line,
+    rows_of,
     share_axis,
-    source_line,
     time_axis,
     tonnes_axis,
     wrapped,
 )
-from service.charts.fan import Fan, months_ahead
-from service.charts.fan_chart import dot_layers, month_layers
+from service.charts.fan import Fan
+from service.charts.fan_chart import dot_layers, month_layers, title_of
 from service.http.responses import Record
 from service.language.formats import dated, percentage, separated
 from service.language.phrases import gettext, ngettext
@@ -45,53 +43,40 @@ MOST_PATHS: Final = 12
 BEFORE: Final = 6
 """Known months drawn before the first one scored."""
 
-_SAYS: Final = field("says", "nominal")
+_LEVELS: Final = ("p10", "p50", "p90")
 
 
 def waterfall(
     fan: Fan, start: tuple[str, float], steps: Sequence[tuple[str, float]], end: str
 ) -> Chart:
     """Return the parts of a month's median as a sum, in words and tonnes."""
-    rows, reached = [_sum(*start)], start[1]
+    rows, reached = [_bar(start[0], 0.0, start[1])], start[1]
     for words, moved in steps:
-        rows.append(_step(words, reached, reached + moved))
+        rows.append(_bar(words, reached, reached + moved))
         reached += moved
-    rows.append(_sum(end, reached))
-    y = field("what", "ordinal", sort=None, axis=_LABELS)
-    bar = {"type": "bar", "height": {"band": 0.6}}
+    rows.append(_bar(end, 0.0, reached))
+    parts, sums = rows[1:-1], [rows[0], rows[-1]]
+    for row in sums:
+        row["moved"] = f"{tonnes(row['to'])} t"
     layers = [  # the first has all rows, which sets their order
-        layer(
-            {"type": "text", "align": "left", "dx": 7, "clip": False}, rows,
-            y=y, x=field("right"), text=field("moved", "nominal"),
-        ),
-        layer(
-            bar, rows[1:-1], y=y, x=tonnes_axis("from", zero=False), x2={"field": "to"},
-            color=field("colour", "nominal", scale=None), tooltip=_SAYS,
-        ),
-        layer(
-            {"type": "point", "filled": True, "size": 90, "fill": ink("median")},
-            [rows[0], rows[-1]], y=y, x=field("to"), tooltip=_SAYS,
-        ),
-    ]  # fmt: skip
-    said = gettext("; ").join(f"{words}: {signed_tonnes(moved)} t" for words, moved in steps)
+        layer("text", rows, x="right:Q", text="moved:N", align="left", dx=7, clip=False),
+        layer("bar", parts, x="from:Q", x2="to", color="colour:raw", tooltip="says:N", size=18),
+        layer("point", sums, x="to:Q", tooltip="says:N", filled=True, size=90, fill="median"),
+    ]
     label = gettext(
         "Waterfall. %(start)s: %(level)s t; %(parts)s; %(end)s: %(total)s t.",
         start=start[0],
         level=tonnes(start[1]),
-        parts=said,
+        parts=gettext("; ").join(f"{words}: {signed_tonnes(moved)} t" for words, moved in steps),
         end=end,
         total=tonnes(reached),
     )
+    y = {"field": "label", "type": "ordinal", "sort": None, "axis": _LABELS}
     return chart(
-        layers,
-        title=gettext(
-            "%(name)s: %(goods)s from China", name=name_of(fan.destination), goods=fan.goods
-        ),
-        about=[source_line(fan.as_of)],
-        label=label,
-        rows=[{"what": row["plain"], "tonnes": amount(row["to"] - row["from"])} for row in rows],
-        height=_LINE_PX * len(rows),
-    )
+        [{**one, "encoding": {**one["encoding"], "y": y}} for one in layers],
+        title=title_of(fan), as_of=fan.as_of, label=label, rows=rows, columns=("what", "tonnes"),
+        height=_LINE_PX * len(rows), x=tonnes_axis(zero=False),
+    )  # fmt: skip
 
 
 _LABELS: Final = {
@@ -100,24 +85,17 @@ _LABELS: Final = {
 }  # fmt: skip
 
 
-def _sum(words: str, level: float) -> Record:
-    said = f"{tonnes(level)} t"
-    return {**_bar(words, 0.0, level, said), "right": amount(level)}
-
-
-def _step(words: str, reached: float, to: float) -> Record:
-    colour = ink("easing" if to > reached else "restrictive")
-    return {**_bar(words, reached, to, signed_tonnes(to - reached)), "colour": colour}
-
-
-def _bar(words: str, low: float, high: float, moved: str) -> Record:
+def _bar(words: str, low: float, high: float) -> Record:
+    moved = signed_tonnes(high - low)
     return {
-        "what": "\n".join(wrapped(words, _LABEL_LETTERS)),
-        "plain": words,
+        "what": words,
+        "label": "\n".join(wrapped(words, _LABEL_LETTERS)),
         "from": amount(low),
         "to": amount(high),
         "right": amount(max(low, high)),
+        "tonnes": amount(high - low),
         "moved": moved,
+        "colour": ink("easing" if high > low else "restrictive"),
         "says": f"{words}: {moved}",
     }
 
@@ -127,66 +105,53 @@ def revisions(fan: Fan, forecasts: pd.DataFrame) -> Chart | None:
 
     Publications stand side by side, however close in time: their days are names.
     """
-    periods = [f"{period:%Y-%m}" for period in months_ahead(fan)["period"][:_MONTHS]]
+    periods = [f"{period:%Y-%m}" for period in fan.ahead["period"][:_MONTHS]]
     own = forecasts.loc[forecasts["destination"].eq(fan.destination)]
     own = own.loc[own["period"].isin(periods)].sort_values(["period", "as_of"], ignore_index=True)
     if own["as_of"].nunique() < _FEWEST:
         return None
-    moments = sorted(own["as_of"].unique())
-    days = [dated(moment, "day") for moment in moments]
-    names = {
-        moment: day if days.count(day) == 1 else f"{day}, {moment:%H:%M} UTC"
-        for moment, day in zip(moments, days, strict=True)
-    }
-    rows = [_revision(row, names) for row in own.to_dict("records")]
-    x = field(
-        "of", "ordinal", sort=None, axis={"title": None, "labelAngle": 0, "labelOverlap": True}
+    names = _moments_named(own["as_of"])
+    rows = rows_of(
+        own,
+        *_LEVELS,
+        of=lambda row: names[row["as_of"]],
+        as_of=lambda row: f"{row['as_of']:%Y-%m-%dT%H:%M:%SZ}",
+        month=_long_month,
+        says=lambda row: gettext(
+            "%(month)s: %(now)s t as of %(after)s.",
+            month=_long_month(row),
+            now=tonnes(row["p50"]),
+            after=names[row["as_of"]],
+        ),
     )
-    x |= {"scale": {"paddingInner": 0.3}}
-    offset = field("month", "nominal", sort=None)
-    colour = field(
-        "month", "nominal", sort=None, legend={"title": None, "orient": "bottom"},
-        scale={"range": [ink(name) for name in ("median", "earlier", "tariff")]},
-    )  # fmt: skip
+    axis = {"title": None, "labelAngle": 0, "labelOverlap": True}
+    colours = [ink(name) for name in ("median", "earlier", "tariff")]
+    legend = {"title": None, "orient": "bottom"}
+    beside: Record = {"x": "of:O", "xOffset": "month:N", "color": "month:N"}
     layers = [
-        layer(
-            {"type": "rule", "strokeWidth": 3, "opacity": 0.5}, rows,
-            x=x, xOffset=offset, y=tonnes_axis("p10"), y2={"field": "p90"}, color=colour,
-        ),
-        layer(
-            {"type": "point", "filled": True, "size": 45, "aria": True}, rows,
-            x=x, xOffset=offset, y=field("p50"), color=colour, tooltip=_SAYS, description=_SAYS,
-        ),
-    ]  # fmt: skip
-    said = [row["says"] for row in rows]
+        layer("rule", rows, y="p10:Q", y2="p90", strokeWidth=3, opacity=0.5, **beside),
+        dots(rows, "p50", 45, says=True, **beside),
+    ]
     label = gettext(
         "What each publication forecast for %(name)s. %(months)s",
         name=name_of(fan.destination),
-        months=" ".join(said),
+        months=" ".join(row["says"] for row in rows),
     )
     return chart(
-        layers,
-        title=gettext("%(name)s, tonnes a month", name=name_of(fan.destination)),
-        about=[source_line(fan.as_of)],
-        label=label,
-        rows=[
-            {name: row[name] for name in ("as_of", "period", "p10", "p50", "p90")} for row in rows
-        ],
-        height=220,
-    )
+        layers, title=_title(fan.destination), as_of=fan.as_of, label=label, rows=rows,
+        columns=("as_of", "period", *_LEVELS), height=220, y=tonnes_axis(),
+        x={"sort": None, "axis": axis, "scale": {"paddingInner": 0.3}}, xOffset={"sort": None},
+        color={"sort": None, "legend": legend, "scale": {"range": colours}},
+    )  # fmt: skip
 
 
-def _revision(row: Any, names: dict[pd.Timestamp, str]) -> Record:  # noqa: ANN401 - of a frame
-    of, month = names[row["as_of"]], dated(pd.Timestamp(row["period"]), "long month")
+def _moments_named(moments: pd.Series) -> dict[pd.Timestamp, str]:
+    """Return days as names, with the time where several are of one day."""
+    found = sorted(moments.unique())
+    days = [dated(moment, "day") for moment in found]
     return {
-        "of": of,
-        "as_of": f"{row['as_of']:%Y-%m-%dT%H:%M:%SZ}",
-        "period": row["period"],
-        "month": month,
-        **{name: amount(row[name]) for name in ("p10", "p50", "p90")},
-        "says": gettext(
-            "%(month)s: %(now)s t as of %(after)s.", month=month, now=tonnes(row["p50"]), after=of
-        ),
+        moment: day if days.count(day) == 1 else f"{day}, {moment:%H:%M} UTC"
+        for moment, day in zip(found, days, strict=True)
     }
 
 
@@ -204,30 +169,24 @@ def outcome(
         return None
     start = own["period"].min() - pd.DateOffset(months=BEFORE)
     known = panel.loc[panel["destination"].eq(destination) & panel["period"].ge(start)]
-    shown = sorted(own["as_of"].unique())[-MOST_PATHS:]
-    paths = [_outcome(row) for row in own.loc[own["as_of"].isin(shown)].to_dict("records")]
-    x = time_axis()
+    shown = own.loc[own["as_of"].isin(sorted(own["as_of"].unique())[-MOST_PATHS:])]
+    paths = rows_of(
+        shown,
+        *_LEVELS,
+        "tonnes",
+        as_of=lambda row: f"{row['as_of']:%Y-%m-%d}",
+        missed=lambda row: not row["inside80"],
+        says=lambda row: _said(row, dated(row["as_of"], "day")),
+    )
+    missed = [row for row in paths if row["missed"]]
     layers = [
-        layer(
-            {"type": "rule", "stroke": ink("band80"), "strokeWidth": 5}, paths,
-            x=x, y=tonnes_axis("p10"), y2={"field": "p90"},
-        ),
-        layer(
-            {"type": "line", "stroke": ink("median"), "strokeWidth": 1}, paths,
-            x=x, y=field("p50"), detail=field("as_of", "nominal"),
-        ),
+        layer("rule", paths, y="p10:Q", y2="p90", stroke="band80", strokeWidth=5),
+        line(paths, "p50", "median", 1, detail="as_of:N"),
         *month_layers(known),
         *dot_layers(known),
-        layer(
-            {"type": "point", "shape": "cross", "filled": True, "size": 130, "angle": 45,
-             "fill": ink("restrictive")},
-            [row for row in paths if row["missed"]], x=x, y=field("y"),
-        ),
-        layer(
-            {"type": "point", "filled": True, "opacity": 0, "size": 150, "aria": True}, paths,
-            x=x, y=field("p50"), tooltip=_SAYS, description=_SAYS,
-        ),
-    ]  # fmt: skip
+        dots(missed, "tonnes", 130, shape="cross", angle=45, fill="restrictive"),
+        dots(paths, "p50", 150, says=True, opacity=0),
+    ]
     label = gettext(
         "%(name)s: %(count)s forecasts of published months, %(inside)s of them within the 80%% "
         "band. The tables below have the numbers.",
@@ -235,40 +194,25 @@ def outcome(
         count=len(own),
         inside=int(own["inside80"].sum()),
     )
-    names = ("as_of", "period", "p10", "p50", "p90", "tonnes")
     return chart(
-        layers,
-        title=gettext("%(name)s, tonnes a month", name=name_of(destination)),
-        about=[source_line(as_of)],
-        label=label,
-        rows=[{name: row[name] for name in names} for row in paths],
-        height=170,
-    )
+        layers, title=_title(destination), as_of=as_of, label=label, rows=paths,
+        columns=("as_of", "period", *_LEVELS, "tonnes"), height=170, x=time_axis(),
+        y=tonnes_axis(),
+    )  # fmt: skip
 
 
-def _dot(fill: str, size: int = 34) -> Spec:
-    return {
-        "type": "point", "filled": True, "size": size, "fill": ink(fill), "stroke": ink("history"),
-    }  # fmt: skip
+def _title(destination: str) -> str:
+    return gettext("%(name)s, tonnes a month", name=name_of(destination))
 
 
-def _outcome(row: Any) -> Record:  # noqa: ANN401 - of a frame
-    period = pd.Timestamp(row["period"])
-    return {
-        "t": middle(period),
-        "period": f"{period:%Y-%m}",
-        "as_of": f"{row['as_of']:%Y-%m-%d}",
-        **{name: amount(row[name]) for name in ("p10", "p50", "p90", "tonnes")},
-        "y": amount(row["tonnes"]),
-        "missed": not row["inside80"],
-        "says": _said(row, dated(row["as_of"], "day")),
-    }
+def _long_month(row: Any) -> str:  # noqa: ANN401 - of a frame
+    return dated(pd.Timestamp(row["period"]), "long month")
 
 
 def _said(row: Any, of: str) -> str:  # noqa: ANN401 - of a frame
     return gettext(
         "%(month)s: %(tonnes)s t published; as of %(day)s %(p10)s to %(p90)s t were forecast.",
-        month=dated(pd.Timestamp(row["period"]), "long month"),
+        month=_long_month(row),
         day=of,
         **{name: tonnes(row[name]) for name in ("tonnes", "p10", "p90")},
     )
@@ -285,70 +229,54 @@ def replay(destination: str, cells: pd.DataFrame, as_of: pd.Timestamp) -> Chart 
         return None
     cutoffs, periods = (pd.DatetimeIndex(own[name]) for name in ("cutoff", "period"))
     own = own.assign(
-        period=periods,
         horizon=12 * (periods.year - cutoffs.year) + periods.month - cutoffs.month,
         inside80=own["tonnes"].between(own["p10"], own["p90"]),
     ).sort_values(["period", "cutoff"], kind="stable")
-    groups = [
-        (first, min(last, int(own["horizon"].max())), own["horizon"].between(first, last))
+    parts = [
+        (first, min(last, int(own["horizon"].max())), own.loc[own["horizon"].between(first, last)])
         for first, last in HORIZON_GROUPS
     ]
-    groups = [(first, last, inside) for first, last, inside in groups if inside.any()]
-    words = [_share(first, last, own.loc[inside]) for first, last, inside in groups]
+    leads = {_share(first, last, part): part for first, last, part in parts if len(part)}
     rows = [
-        _replayed(row, words[place])
-        for place, (*_, inside) in enumerate(groups)
-        for row in own.loc[inside].to_dict("records")
+        {"lead": lead, **row}
+        for lead, part in leads.items()
+        for row in rows_of(
+            part,
+            *_LEVELS,
+            "tonnes",
+            cutoff=lambda row: str(row["cutoff"])[:7],
+            ink=lambda row: ink("median" if row["inside80"] else "restrictive"),
+            says=lambda row: _said(row, dated(pd.Timestamp(str(row["cutoff"])), "month")),
+        )
     ]
-    choice = {"input": "select", "options": words, "name": " "}
+    of: Record = {"x": "period:O", "xOffset": "cutoff:O"}
+    layers = [
+        layer("bar", rows, y="p10:Q", y2="p90", fill="band80", tooltip="says:N", **of),
+        layer("tick", rows, y="p50:Q", color="ink:raw", thickness=2, says=True, **of),
+        layer(
+            "point", rows, x="period:O", y="tonnes:Q", tooltip="says:N", size=34, **_dot("history")
+        ),
+    ]
     label = gettext(
         "Backtest, %(name)s. Forecasts of published months within the 80%% band: %(shares)s.",
         name=name_of(destination),
-        shares=gettext("; ").join(words),
+        shares=gettext("; ").join(leads),
     )
+    day = "utcParse(datum.label, '%Y-%m')"
+    months = f"[utcFormat({day}, '%b'), utcFormat({day}, '%Y')]"
+    axis = {"title": None, "labelAngle": 0, "labelOverlap": True, "labelExpr": months}
+    choice = {"input": "select", "options": list(leads), "name": " "}
     return chart(
-        [{**one, "transform": _LEAD} for one in _replay_layers(rows)],
-        title=gettext("%(name)s, tonnes a month", name=name_of(destination)),
-        about=[source_line(as_of)],
-        label=label,
-        rows=[
-            {name: row[name] for name in ("cutoff", "period", "p10", "p50", "p90", "tonnes")}
-            for row in rows
-        ],
-        height=170,
-        params=[{"name": "lead", "value": words[0], "bind": choice}],
-    )
+        [{**one, "transform": [{"filter": "datum.lead == lead"}]} for one in layers],
+        title=_title(destination), as_of=as_of, label=label, rows=rows,
+        columns=("cutoff", "period", *_LEVELS, "tonnes"), height=170,
+        params=[{"name": "lead", "value": next(iter(leads)), "bind": choice}],
+        x={"axis": axis, "scale": {"paddingInner": 0.2}}, y=tonnes_axis(),
+    )  # fmt: skip
 
 
-_LEAD: Final = ({"filter": "datum.lead == lead"},)
-
-
-def _replay_layers(rows: list[Record]) -> list[Spec]:
-    x = field("period", "ordinal", axis=month_names(), scale={"paddingInner": 0.2})
-    offset = field("cutoff", "ordinal")
-    return [
-        layer(
-            {"type": "bar", "fill": ink("band80")}, rows,
-            x=x, xOffset=offset, y=tonnes_axis("p10"), y2={"field": "p90"}, tooltip=_SAYS,
-        ),
-        layer(
-            {"type": "tick", "thickness": 2, "aria": True}, rows,
-            x=x, xOffset=offset, y=field("p50"), color=field("ink", "nominal", scale=None),
-            tooltip=_SAYS, description=_SAYS,
-        ),
-        layer(_dot("history"), rows, x=x, y=field("tonnes"), tooltip=_SAYS),
-    ]  # fmt: skip
-
-
-def _replayed(row: Any, lead: str) -> Record:  # noqa: ANN401 - of a frame
-    return {
-        "lead": lead,
-        "cutoff": str(row["cutoff"])[:7],
-        "period": f"{row['period']:%Y-%m}",
-        **{name: amount(row[name]) for name in ("p10", "p50", "p90", "tonnes")},
-        "ink": ink("median" if row["inside80"] else "restrictive"),
-        "says": _said(row, dated(pd.Timestamp(str(row["cutoff"])), "month")),
-    }
+def _dot(fill: str) -> Record:
+    return {"filled": True, "fill": fill, "stroke": "history"}
 
 
 def _share(first: int, last: int, own: pd.DataFrame) -> str:
@@ -369,47 +297,39 @@ def calibration(cells: pd.DataFrame, as_of: pd.Timestamp) -> Chart | None:
     """
     if cells.empty:
         return None
-    rows = [
-        {"level": level, "share": round(float((cells["tonnes"] <= cells[name]).mean()), 4)}
-        for name, level in zip(QUANTILE_COLUMNS, QUANTILES, strict=True)
-    ]
-    said = [
-        gettext(
-            "%(share)s below the %(level)s quantile",
-            share=percentage(f"{100 * row['share']:.0f}"),
-            level=percentage(f"{100 * row['level']:.0f}"),
-        )
-        for row in rows
-    ]
-    drawn = [{**row, "says": words} for row, words in zip(rows, said, strict=True)]
-    x = share_axis("level", title=gettext("chance forecast below a level"), domain=[0, 1])
-    y = share_axis("share", title=gettext("share of outcomes below a level"), domain=[0, 1])
-    line = {"type": "line", "stroke": ink("muted"), "strokeDash": (4, 2)}
-    perfect = [{"level": 0, "share": 0}, {"level": 1, "share": 1}]
+    rows: list[Record] = []
+    for name, level in zip(QUANTILE_COLUMNS, QUANTILES, strict=True):
+        share = round(float((cells["tonnes"] <= cells[name]).mean()), 4)
+        below, of = (percentage(f"{100 * one:.0f}") for one in (share, level))
+        says = gettext("%(share)s below the %(level)s quantile", share=below, level=of)
+        rows.append({"level": level, "share": share, "says": says})
+    perfect: Record = {"stroke": "muted", "strokeDash": (4, 2)}
+    xy: Record = {"x": "level:Q", "y": "share:Q"}
     layers = [
-        layer(line, perfect, x=x, y=y),
-        layer({"type": "line", "stroke": ink("median")}, drawn, x=x, y=y),
-        layer(
-            {**_dot("median", 50), "aria": True}, drawn, x=x, y=y, tooltip=_SAYS, description=_SAYS
-        ),
+        layer("line", [{"level": 0, "share": 0}, {"level": 1, "share": 1}], **xy, **perfect),
+        layer("line", rows, stroke="median", **xy),
+        layer("point", rows, says=True, size=50, **_dot("median"), **xy),
     ]
+    count = len(cells)
     label = ngettext(
         "Calibration over %(n)s forecast: %(shares)s.",
         "Calibration over %(n)s forecasts: %(shares)s.",
-        len(cells),
-        shares=gettext("; ").join(said),
+        count,
+        shares=gettext("; ").join(row["says"] for row in rows),
     )
     title = ngettext(
         "Calibration, %(count)s forecast",
         "Calibration, %(count)s forecasts",
-        len(cells),
-        count=separated(f"{len(cells):,}"),
+        count,
+        count=separated(f"{count:,}"),
     )
     legend = [
-        Mark(gettext("perfect"), "line", ink("muted"), dash=(4, 2)),
-        Mark(gettext("published"), "circle", ink("median"), ink("median")),
+        Mark(gettext("perfect"), "line", "muted", dash=(4, 2)),
+        Mark(gettext("published"), "circle", "median", "median"),
     ]
     return chart(
-        layers, title=title, about=[source_line(as_of)], label=label, rows=rows, height=240,
-        legend=legend,
+        layers, title=title, as_of=as_of, label=label, rows=rows, columns=("level", "share"),
+        height=240, legend=legend,
+        x=share_axis(gettext("chance forecast below a level"), domain=[0, 1]),
+        y=share_axis(gettext("share of outcomes below a level"), domain=[0, 1]),
     )  # fmt: skip

@@ -2,41 +2,42 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 
 from service.charts.chart import (
+    DASHED,
     Chart,
     Mark,
     Spec,
-    amount,
-    chart,
-    field,
-    ink,
+    band,
+    dots,
     layer,
-    middle,
-    source_line,
+    line,
+    rows_of,
     tonnes_axis,
 )
 from service.charts.fan import Fan
 from service.charts.fan_chart import (
-    DASHED,
     backdrop,
     history_layers,
     known_marks,
-    on_time,
+    over_months,
+    passed_mark,
+    title_of,
     window,
 )
 from service.http.responses import Record
 from service.language.formats import dated
 from service.language.phrases import gettext
 from service.scenarios import SIDES
-from service.wording import name_of, signed_tonnes, tonnes
+from service.wording import signed_tonnes, tonnes
 
-_LINES: Final = {"base": "median", "scenario": "scenario"}
-_FILLS: Final = {"base": "band80", "scenario": "scenario80"}
+_COLOURS: Final = {"base": ("median", "band80"), "scenario": ("scenario", "scenario80")}
+"""Of the median and of the band."""
+
 _SEEN_THROUGH: Final = 0.6
 
 
@@ -57,31 +58,28 @@ def paired_chart(pair: Pair, label: str) -> Chart:
     layers = [*backdrop(pair.fan), *history_layers(pair.fan)]
     for side in SIDES:
         layers += _side(rows, side)
-    layers.append(_pointed(rows, "scenario_p50"))
-    return _chart(pair, on_time(layers, pair.fan), label, rows, legend=_legend(pair))
+    return _chart(
+        pair, [*layers, _pointed(rows, "scenario_p50")], label, rows, height=260,
+        title=title_of(pair.fan), legend=_legend(pair),
+    )  # fmt: skip
 
 
 def difference_chart(pair: Pair, label: str) -> Chart:
     """Return the difference with its own band around zero."""
     rows = _rows(pair)
-    x, ink_of = field("t", "temporal"), ink("scenario")
-    band = {"type": "area", "fill": ink("scenario80"), "opacity": _SEEN_THROUGH}
     layers = [
-        layer(band, rows, x=x, y=field("difference_p10"), y2={"field": "difference_p90"}),
-        layer(
-            {"type": "line", "stroke": ink_of, "strokeWidth": 2},
-            rows,
-            x=x,
-            y=field("difference_mean"),
-        ),
-        layer({"type": "rule", "stroke": ink("muted")}, [{"y": 0}], y=field("y")),
+        band(rows, "difference_p10", "difference_p90", "scenario80", opacity=_SEEN_THROUGH),
+        line(rows, "difference_mean", "scenario"),
+        layer("rule", [{"y": 0}], x=None, y="y:Q", stroke="muted"),
         _pointed(rows, "difference_mean"),
     ]
     numbers = pair.table[["difference_p10", "difference_p90"]].to_numpy(float)
     # Less than a tonne is a quiet line.
     scale: Spec = {"domain": [-1.1, 1.1]} if np.abs(numbers).max() < 1.0 else {}
-    shown = on_time(layers, pair.fan, y=tonnes_axis(**scale))
-    return _chart(pair, shown, label, rows, height=130, title=gettext("difference, t"))
+    return _chart(
+        pair, layers, label, rows, height=130, title=gettext("difference, t"),
+        y=tonnes_axis(**scale),
+    )  # fmt: skip
 
 
 def _chart(
@@ -89,81 +87,57 @@ def _chart(
     layers: Sequence[Spec],
     label: str,
     rows: list[Record],
-    *,
-    height: int = 260,
-    title: str = "",
-    legend: Sequence[Mark] = (),
+    **given: Any,  # noqa: ANN401
 ) -> Chart:
-    fan = pair.fan
-    heading = gettext(
-        "%(name)s: %(goods)s from China", name=name_of(fan.destination), goods=fan.goods
-    )
-    hidden = ("t", "says")
-    return chart(
-        layers,
-        title=title or heading,
-        about=[source_line(fan.as_of)],
-        label=label,
-        rows=[{name: row[name] for name in row if name not in hidden} for row in rows],
-        height=height,
-        legend=legend,
-        params=[window(fan)],
-    )
+    columns = [name for name in rows[0] if name not in ("t", "says")]
+    return over_months(
+        pair.fan, layers, label=label, rows=rows, columns=columns, params=[window(pair.fan)],
+        **given,
+    )  # fmt: skip
 
 
 def _side(rows: list[Record], side: str) -> list[Spec]:
     """Return the 80% band and the median of one of the two."""
-    x, colour = field("t", "temporal"), ink(_LINES[side])
-    dashes = {"strokeDash": DASHED} if side == "base" else {}
-    band = {"type": "area", "fill": ink(_FILLS[side]), "opacity": _SEEN_THROUGH, "line": False}
-    line = {"type": "line", "stroke": colour, "strokeWidth": 2, **dashes}
-    edges = [
-        layer({"type": "line", "stroke": colour, "strokeWidth": 0.7}, rows, x=x, y=field(name))
-        for name in (f"{side}_p10", f"{side}_p90")
+    low, middle, high = (f"{side}_{level}" for level in ("p10", "p50", "p90"))
+    colour, fill = _COLOURS[side]
+    return [
+        band(rows, low, high, fill, opacity=_SEEN_THROUGH, line=False),
+        *(line(rows, edge, colour, 0.7) for edge in (low, high)),
+        line(rows, middle, colour, strokeDash=DASHED if side == "base" else None),
     ]
-    area = layer(band, rows, x=x, y=field(f"{side}_p10"), y2={"field": f"{side}_p90"})
-    return [area, *edges, layer(line, rows, x=x, y=field(f"{side}_p50"))]
 
 
 def _pointed(rows: list[Record], at: str) -> Spec:
     """Return what each month says under the pointer and to a screen reader."""
-    says = field("says", "nominal")
-    mark = {"type": "point", "filled": True, "size": 300, "opacity": 0, "aria": True}
-    return layer(mark, rows, x=field("t", "temporal"), y=field(at), tooltip=says, description=says)
+    return dots(rows, at, 300, says=True, opacity=0)
 
 
 def _rows(pair: Pair) -> list[Record]:
     names = [f"{side}_{level}" for side in SIDES for level in ("p10", "p50", "p90")]
     names += [f"difference_{level}" for level in ("p10", "mean", "p90")]
-    return [
-        {
-            "t": middle(row["period"]),
-            "period": f"{row['period']:%Y-%m}",
-            **{name: amount(row[name]) for name in names},
-            "says": gettext(
-                "%(month)s: median %(base)s t, with the scenario %(scenario)s t; difference of the "
-                "means %(difference)s t.",
-                month=dated(row["period"], "long month"),
-                base=tonnes(row["base_p50"]),
-                scenario=tonnes(row["scenario_p50"]),
-                difference=signed_tonnes(row["difference_mean"]),
-            ),
-        }
-        for row in pair.table.to_dict("records")
-    ]
+    return rows_of(
+        pair.table,
+        *names,
+        says=lambda row: gettext(
+            "%(month)s: median %(base)s t, with the scenario %(scenario)s t; difference of the "
+            "means %(difference)s t.",
+            month=dated(row["period"], "long month"),
+            base=tonnes(row["base_p50"]),
+            scenario=tonnes(row["scenario_p50"]),
+            difference=signed_tonnes(row["difference_mean"]),
+        ),
+    )
 
 
 def _legend(pair: Pair) -> list[Mark]:
     found = []
-    for side in SIDES:
-        words = pair.base_label if side == "base" else gettext("scenario")
-        dash = DASHED if side == "base" else (1, 0)
-        colour = ink(_LINES[side])
+    for side, words, dash in (
+        ("base", pair.base_label, DASHED),
+        ("scenario", gettext("scenario"), (1, 0)),
+    ):
+        colour, fill = _COLOURS[side]
         found += [
             Mark(gettext("%(side)s, median", side=words), "line", colour, dash=dash),
-            Mark(gettext("%(side)s, 80%% band", side=words), "square", colour, ink(_FILLS[side])),
+            Mark(gettext("%(side)s, 80%% band", side=words), "square", colour, fill),
         ]
-    found += known_marks()
-    if pair.fan.as_of > pair.fan.cutoff_end:
-        found.append(Mark(gettext("past, not yet published"), "square", fill=ink("past")))
-    return found
+    return [*found, *known_marks(), *passed_mark(pair.fan)]

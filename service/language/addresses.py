@@ -15,7 +15,7 @@ PARAMETER: Final = "lang"
 _OTHERS: Final = ("/api/", "/static/")
 """Addresses below these have no language."""
 
-_FILES: Final = (".csv", ".xlsx", ".yaml", "/answer.json")
+_FILES: Final = (".csv", ".xlsx")
 """Files are the same in all languages; charts are not."""
 
 _LINK: Final = re.compile(

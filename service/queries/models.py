@@ -192,14 +192,14 @@ class Event(ResponseModel):
     direction: str = Field(examples=["restrictive"])
     severity: int = Field(examples=[3])
     destinations: str = Field(examples=["WLD"])
-    products: str
-    summary: str
-    legal_reference: str
+    products: str = Field(examples=["HS 85051110"])
+    summary: str = Field(examples=["China requires licences for seven rare earths."])
+    legal_reference: str = Field(examples=["MOFCOM Announcement No. 18 of 2025"])
     source_urls: str = Field(description="Joined by ';'.")
-    confidence: str
-    evidence: str
-    note: str
-    available_at: datetime
+    confidence: str = Field(examples=["high"])
+    evidence: str = Field(examples=["primary"])
+    note: str = Field(examples=[""])
+    available_at: datetime = Field(examples=["2025-04-04T00:00:00Z"])
 
 
 class Tariff(ResponseModel):
@@ -208,16 +208,16 @@ class Tariff(ResponseModel):
     importer: str = Field(examples=["USA"])
     origin: str = Field(examples=["CHN"])
     component: str = Field(examples=["IEEPA_reciprocal"])
-    product_scope: str
+    product_scope: str = Field(examples=["HS 8505.11"])
     rate_pct: float | None = Field(examples=[10.0])
     announced_on: date | None
     effective_from: date = Field(examples=["2025-04-05"])
     effective_to: date | None
-    legal_reference: str
-    source_url: str
-    confidence: str
-    note: str
-    available_at: datetime
+    legal_reference: str = Field(examples=["MOFCOM Announcement No. 18 of 2025"])
+    source_url: str = Field(examples=["https://example.org/act"])
+    confidence: str = Field(examples=["high"])
+    note: str = Field(examples=[""])
+    available_at: datetime = Field(examples=["2025-04-04T00:00:00Z"])
 
 
 class Vintage(ResponseModel):

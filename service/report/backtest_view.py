@@ -1,7 +1,8 @@
 """The backtest for readers: beside the yardsticks, and plain about where they are better."""
 
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import pandas as pd
 
@@ -48,16 +49,6 @@ class ScoreRow:
         return gettext(YARDSTICKS[self.model]) if self.yardstick else OURS
 
 
-@dataclass(frozen=True, slots=True)
-class ScopeErrors:
-    """Errors of all models in one scope and range of horizons, in the order of ``models_of``."""
-
-    scope_name: str
-    months: str
-    errors: tuple[float, ...]
-    ours: ScoreRow | None
-
-
 def without_components(scores: pd.DataFrame) -> pd.DataFrame:
     """Return the scores of the forecast and of the yardsticks, without those of its components.
 
@@ -75,88 +66,47 @@ def score_rows(scores: pd.DataFrame) -> list[ScoreRow]:
     if scores.empty:
         return []
     wide = scores.pivot_table(index=_CELL, columns="metric", values="value", observed=True)
+    wide = wide.reindex(columns=list(_METRICS))
     cells = scores.groupby(_CELL, observed=True)["cells"].max()
     frame = wide.join(cells).reset_index()
-    rows = [_score_row(record, frame) for record in frame.to_dict("records")]
+    rows = [_score_row(row, frame) for row in frame.to_dict("records")]
     return sorted(rows, key=_reading_order)
 
 
 def losses(rows: list[ScoreRow]) -> list[str]:
     """Return where a yardstick has the smaller error, one sentence a scope and range."""
     wape = {(row.scope, row.months, row.model): row.wape for row in rows}
-    sentences = []
-    for row in rows:
-        better = [
-            f"{gettext(YARDSTICKS[other])} {percent(wape[row.scope, row.months, other])}"
-            for other in row.loses_to
-        ]
-        if better:
-            sentences.append(
-                gettext(
-                    "%(scope)s, months %(months)s: error of %(model)s %(error)s, %(others)s.",
-                    scope=row.scope_name,
-                    months=row.months,
-                    model=row.model_name,
-                    error=percent(row.wape),
-                    others=", ".join(better),
-                )
-            )
-    return sentences
-
-
-def models_of(rows: list[ScoreRow]) -> list[str]:
-    """Return the models scored, ours before the yardsticks."""
-    return list(dict.fromkeys(row.model for row in sorted(rows, key=lambda row: row.yardstick)))
-
-
-def comparisons(rows: list[ScoreRow]) -> list[ScopeErrors]:
-    """Put the models side by side, one row a scope and range of horizons."""
-    models = models_of(rows)
-    groups: dict[tuple[str, str], dict[str, ScoreRow]] = {}
-    for row in rows:
-        groups.setdefault((row.scope_name, row.months), {})[row.model] = row
     return [
-        ScopeErrors(
-            scope_name=scope_name,
-            months=months,
-            errors=tuple(group[m].wape if m in group else float("nan") for m in models),
-            ours=next((row for row in group.values() if not row.yardstick), None),
+        gettext(
+            "%(scope)s, months %(months)s: error of %(model)s %(error)s, %(others)s.",
+            scope=row.scope_name,
+            months=row.months,
+            model=row.model_name,
+            error=percent(row.wape),
+            others=", ".join(
+                f"{gettext(YARDSTICKS[other])} {percent(wape[row.scope, row.months, other])}"
+                for other in row.loses_to
+            ),
         )
-        for (scope_name, months), group in groups.items()
+        for row in rows
+        if row.loses_to
     ]
 
 
-def _score_row(record: dict[object, object], frame: pd.DataFrame) -> ScoreRow:
-    row = pd.Series(record)
-    rivals = frame[
-        (frame["scope"] == row["scope"])
-        & (frame["horizon_from"] == row["horizon_from"])
-        & (frame["horizon_to"] == row["horizon_to"])
-        & frame["model"].isin(list(YARDSTICKS))
-    ]
-    wape = _figure(row, "wape")
-    better = rivals.loc[rivals["wape"] < wape, "model"] if "wape" in rivals else []
-    yardstick = row["model"] in YARDSTICKS
+def _score_row(row: Mapping[Hashable, Any], frame: pd.DataFrame) -> ScoreRow:
+    same = frame["model"].isin(list(YARDSTICKS)) & frame["wape"].lt(row["wape"])
+    for name in ("scope", "horizon_from", "horizon_to"):
+        same &= frame[name].eq(row[name])
+    yardstick, first, last = row["model"] in YARDSTICKS, row["horizon_from"], row["horizon_to"]
     return ScoreRow(
         scope=str(row["scope"]),
-        months=_months(int(row["horizon_from"]), int(row["horizon_to"])),
+        months=str(first) if first == last else f"{first}-{last}",
         model=str(row["model"]),
         yardstick=yardstick,
-        wape=wape,
-        mase=_figure(row, "mase"),
-        sql=_figure(row, "sql"),
-        value_added=_figure(row, "value_added"),
         cells=int(row["cells"]),
-        loses_to=() if yardstick else tuple(str(model) for model in better),
+        loses_to=() if yardstick else tuple(frame.loc[same, "model"].astype(str)),
+        **{metric: float(row[metric]) for metric in _METRICS},
     )
-
-
-def _figure(row: pd.Series, metric: str) -> float:
-    return float(row.get(metric, float("nan")))
-
-
-def _months(first: int, last: int) -> str:
-    return str(first) if first == last else f"{first}-{last}"
 
 
 def _reading_order(row: ScoreRow) -> tuple[int, int, int, bool, str]:

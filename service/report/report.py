@@ -11,7 +11,7 @@ import pandas as pd
 
 from service.charts.chart import COLOURS, DARK_COLOURS
 from service.charts.fan import Fan, ReportInput, make_fans
-from service.charts.fan_chart import small_chart
+from service.charts.fan_chart import fan_chart, small_chart
 from service.language.choice import chosen
 from service.language.phrases import gettext
 from service.messages import rendered
@@ -19,18 +19,10 @@ from service.queries.basis import basis_words, data_through
 from service.queries.sums import copula_of
 from service.queries.track import backtest_coverage
 from service.report import view
-from service.report.backtest_view import (
-    OURS,
-    YARDSTICKS,
-    comparisons,
-    losses,
-    models_of,
-    score_rows,
-    without_components,
-)
+from service.report.backtest_view import losses, score_rows, without_components
 from service.templating import environment
 from service.wording import full_words_of, in_reading_order
-from store.errors import DataError, first_few
+from store.errors import DataError
 from store.publications.basis import BASIS_COLUMNS, Basis
 from store.vocabulary import ALL, EU27, FORECAST_COLUMNS, WORLD
 
@@ -84,13 +76,10 @@ def _swap(fresh: Path, folder: Path, *, aside: Path) -> None:
         raise
 
 
-__all__ = ["ReportInput", "write_report"]
-
 _MOST_DRAWN: Final = 16
 """Destinations drawn where they have no sections: the sums and the largest."""
 
 _SMALL_PX: Final = 280
-_CODE: Final = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def write_report(report: ReportInput, folder: Path) -> Path:
@@ -104,7 +93,11 @@ def write_report(report: ReportInput, folder: Path) -> Path:
         The path of ``index.html``; beside it lie ``forecasts.csv``, ``scores.csv`` and, if it has
         sections, ``destinations.csv``, how far each is published.
     """
-    _check_forecasts(report)
+    if report.forecasts.empty:
+        raise DataError(
+            f"There are no forecasts as of {report.as_of:%Y-%m-%d} to report. Expected one row a "
+            "destination and month. Run `magnetcast predict` first."
+        )
     with fresh_folder(folder) as fresh:
         _fill(report, fresh)
     return folder / _PAGE
@@ -128,27 +121,6 @@ def fans_of(report: ReportInput) -> list[Fan]:
     )  # fmt: skip
 
 
-def _check_forecasts(report: ReportInput) -> None:
-    """Refuse forecasts that no page could show."""
-    missing = [column for column in FORECAST_COLUMNS if column not in report.forecasts]
-    if missing:
-        raise DataError(
-            f"The forecasts for the report miss {first_few(missing)}. Expected the columns of "
-            "store.vocabulary.FORECAST_COLUMNS. Run `magnetcast predict` again."
-        )
-    unknown = [code for code in set(report.forecasts["destination"]) if not _CODE.fullmatch(code)]
-    if unknown:
-        raise DataError(
-            f"The forecasts for the report have destination {first_few(sorted(unknown))}. Expected "
-            "letters, digits, '-' and '_', for it names a file. Rename it in the panel."
-        )
-    if report.forecasts.empty:
-        raise DataError(
-            f"There are no forecasts as of {report.as_of:%Y-%m-%d} to report. Expected one row a "
-            "destination and month. Run `magnetcast predict` first."
-        )
-
-
 def _fill(report: ReportInput, folder: Path) -> None:
     table = report.forecasts[list(FORECAST_COLUMNS)]
     table.to_csv(folder / "forecasts.csv", index=False, lineterminator="\n")
@@ -159,9 +131,9 @@ def _fill(report: ReportInput, folder: Path) -> None:
 
 
 def _table_of(bases: Mapping[str, Basis]) -> pd.DataFrame:
-    rows = [bases[name].record for name in in_reading_order(bases)]
-    index = pd.Index(in_reading_order(bases), name="destination")
-    return pd.DataFrame(rows, index, columns=list(BASIS_COLUMNS))
+    names = pd.Index(in_reading_order(bases), name="destination")
+    rows = [bases[name].record for name in names]
+    return pd.DataFrame(rows, names, columns=list(BASIS_COLUMNS))
 
 
 def _values(report: ReportInput, fans: list[Fan]) -> dict[str, object]:
@@ -181,7 +153,10 @@ def _values(report: ReportInput, fans: list[Fan]) -> dict[str, object]:
         else gettext("No month ahead is forecast."),
         "nowcast": view.nowcast(fans[0], copula),
         "overview": [(fan, view.picture_of(small_chart(fan), _SMALL_PX)) for fan in shown],
-        "sections": [view.section_of(fan, pictures=report.pictures) for fan in sections],
+        "sections": [
+            (fan, view.month_rows(fan), view.picture_of(fan_chart(fan)) if report.pictures else "")
+            for fan in sections
+        ],
         "reach": data_through(report.cutoff, report.bases if report.sections else {}),
         "bases": {name: basis_words(basis) for name, basis in report.bases.items()},
         "held": backtest_coverage(report.scores, fans),
@@ -196,14 +171,6 @@ def _values(report: ReportInput, fans: list[Fan]) -> dict[str, object]:
 
 def _scores(report: ReportInput) -> dict[str, object]:
     scores = score_rows(without_components(report.scores))
-    overall = [row for row in scores if row.scope in {ALL, WORLD}]
-    single = [row for row in scores if row.scope != ALL] if report.sections else []
-    return {
-        "overall": overall,
-        "by_destination": comparisons(single),
-        "models": [
-            gettext(YARDSTICKS[model]) if model in YARDSTICKS else OURS
-            for model in models_of(single)
-        ],
-        "losses": losses(scores if report.sections else overall),
-    }
+    if not report.sections:
+        scores = [row for row in scores if row.scope in {ALL, WORLD}]
+    return {"scores": scores, "losses": losses(scores)}

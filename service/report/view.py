@@ -11,19 +11,10 @@ import pandas as pd
 
 from models.forecasting.joint_paths import ErrorCopula, quantiles_of_sum
 from service.charts.chart import COLOURS, DARK_COLOURS, Chart
-from service.charts.fan import (
-    Fan,
-    left_out_note,
-    month_start,
-    months_ahead,
-    reason_of,
-    status_of,
-)
-from service.charts.fan_chart import fan_chart
-from service.charts.markers import Marker
+from service.charts.fan import Fan, month_start
 from service.charts.stills import WIDTH, still
 from service.language.formats import dated, listed, months_between
-from service.language.phrases import gettext, ngettext
+from service.language.phrases import gettext, marked, ngettext
 from service.live.documents import drivers_of
 from service.queries.basis import published_later
 from service.queries.explain import MAIN, steps_of
@@ -49,8 +40,6 @@ class Outlook:
     before: float
     partly_estimated: bool
     status: str
-    chance_below: float
-    """Chance that they stay below the year before; NaN where that is not known."""
     last_year: float
     """Tonnes of the last twelve months, estimates included."""
     coverage: str
@@ -89,32 +78,9 @@ class MonthRow:
     """Chance that the month stays below the year before; NaN where that is not known."""
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
-    """All the page shows of one destination."""
-
-    destination: str
-    name: str
-    picture: tuple[str, str]
-    """Address and words; empty where the report is not drawn."""
-    markers: tuple[Marker, ...]
-    left_out: str
-    rows: tuple[MonthRow, ...]
-    status: str
-
-    @property
-    def has_coverage(self) -> bool:
-        return any(row.coverage for row in self.rows)
-
-    @property
-    def driven(self) -> tuple[MonthRow, ...]:
-        ahead = [row for row in self.rows if row.drivers and not row.past]
-        return tuple(ahead[:MONTHS_IN_HEADLINE])
-
-
 def outlook_of(fan: Fan, copula: ErrorCopula) -> Outlook | None:
     """Return the outlook of one destination, or None without a forecast."""
-    rows = months_ahead(fan).head(MONTHS_IN_HEADLINE)
+    rows = fan.ahead.head(MONTHS_IN_HEADLINE)
     if rows.empty:
         return None
     past = _year_before(fan, rows["period"])
@@ -128,8 +94,7 @@ def outlook_of(fan: Fan, copula: ErrorCopula) -> Outlook | None:
         high=total["p90"],
         before=before,
         partly_estimated=bool((past["kind"] == "estimated").any()),
-        status=status_of(fan.forecast),
-        chance_below=chance_below([*total.values()], before),
+        status=fan.status,
         last_year=fan.last_year,
         coverage=next(
             (coverage_words(one) for one in fan.sums if one.holds(int(rows["horizon"].iloc[-1]))),
@@ -162,20 +127,11 @@ def _compared(outlook: Outlook) -> str:
     if math.isnan(outlook.change):
         return gettext("Figures for the same months a year before are incomplete.")
     values = {"change": percent(abs(outlook.change)), "before": tonnes(outlook.before)}
-    if outlook.change >= 0:
-        text = gettext(
-            "That is %(change)s above the %(before)s\xa0t of the same months a year before.",
-            **values,
-        )
-    else:
-        text = gettext(
-            "That is %(change)s below the %(before)s\xa0t of the same months a year before.",
-            **values,
-        )
-    if not outlook.partly_estimated:
-        return text
+    above = marked("That is %(change)s above the %(before)s\xa0t of the same months a year before.")
+    below = marked("That is %(change)s below the %(before)s\xa0t of the same months a year before.")
+    text = gettext(above if outlook.change >= 0 else below, **values)
     estimated = gettext("Those figures are partly estimated.")
-    return f"{text} {estimated}"
+    return f"{text} {estimated}" if outlook.partly_estimated else text
 
 
 def nowcast(fan: Fan, copula: ErrorCopula) -> str:
@@ -188,19 +144,6 @@ def nowcast(fan: Fan, copula: ErrorCopula) -> str:
         "%(months)s, ended but not yet published: estimated total %(tonnes)s\xa0t.",
         months=span_of(rows["period"]),
         tonnes=tonnes(_total(rows, copula)["p50"]),
-    )
-
-
-def section_of(fan: Fan, *, pictures: bool) -> Section:
-    """Gather what the page shows of one destination."""
-    return Section(
-        destination=fan.destination,
-        name=name_of(fan.destination),
-        picture=picture_of(fan_chart(fan)) if pictures else ("", ""),
-        markers=fan.markers,
-        left_out=left_out_note(fan) if fan.left_out else "",
-        rows=month_rows(fan),
-        status=status_of(fan.forecast),
     )
 
 
@@ -221,9 +164,9 @@ def statuses(fans: Sequence[Fan]) -> list[tuple[str, str, str]]:
     """Return each status as published, its reason, and the destinations it holds for."""
     groups: dict[tuple[str, str], list[str]] = {}
     for fan in fans:
-        groups.setdefault((status_of(fan.forecast), reason_of(fan)), []).append(
-            name_of(fan.destination)
-        )
+        reasons = fan.forecast["reason"].dropna().unique() if "reason" in fan.forecast else ()
+        key = fan.status, "; ".join(filter(None, reasons))
+        groups.setdefault(key, []).append(name_of(fan.destination))
     return [(status, reason, ", ".join(names)) for (status, reason), names in groups.items()]
 
 

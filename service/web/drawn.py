@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from service.charts.chart import Chart
-from service.charts.fan import Fan, month_start, months_ahead
+from service.charts.fan import Fan, month_start
 from service.charts.fan_chart import fan_chart, small_chart
 from service.charts.publication_charts import fan_of
 from service.charts.record_charts import calibration, outcome, replay, revisions, waterfall
@@ -24,7 +24,7 @@ Make = Callable[[Publication, str], Chart | None]
 
 def _parts(fan: Fan) -> Chart | None:
     """Return the parts of the next month's median; None where none were published."""
-    ahead = months_ahead(fan)
+    ahead = fan.ahead
     ahead = ahead[ahead["period"] > month_start(fan.as_of)]
     parts = ahead["contributions"].iloc[0] if len(ahead) and "contributions" in ahead else None
     if not isinstance(parts, str) or not parts:

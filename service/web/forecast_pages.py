@@ -10,7 +10,7 @@ import pandas as pd
 import xlsxwriter
 
 from service.api.forecasts import EXPLAINED_COLUMNS, flat_parts
-from service.charts.fan import Fan, left_out_note, status_of
+from service.charts.fan import Fan
 from service.charts.publication_charts import fan_of
 from service.http.responses import Answer, Record
 from service.language.choice import DEFAULT, in_language
@@ -83,7 +83,6 @@ def destination_page(
         revisions=drawn(publication, "revisions", destination),
         fan=fan,
         chart=drawn(publication, "fan", destination),
-        left_out=left_out_note(fan) if fan.left_out else "",
         rows=rows,
         overrides=overrides,
         months=list(zip(fan.forecast["period"], rows, strict=True)),
@@ -170,7 +169,7 @@ def _lines(publication: Publication, now: pd.Timestamp) -> list[OverviewLine]:
             name,
             name_of(name),
             tuple(row for row in view.month_rows(fan) if row.period > today)[:MONTHS_LISTED],
-            status_of(fan.forecast),
+            fan.status,
             slump_of(fan, today),
             basis_words(bases.get(name)),
         )

@@ -12,7 +12,7 @@ import yaml
 from service.charts.markers import importer_of
 from service.language.acts import act_words
 from service.language.choice import DEFAULT, language
-from service.language.formats import listed
+from service.language.formats import listed, percentage
 from service.language.phrases import Sentence, gettext, marked
 from service.live.publication import Publication
 from service.messages import rendered
@@ -347,7 +347,9 @@ class CheckedForm:
             found.append(
                 gettext("tariff in %(place)s: %(rate)s%% from %(day)s", **words)
                 if "rate_pct" in step
-                else gettext("tariff in %(place)s: added %(rate)s%% from %(day)s", **words)
+                else gettext(
+                    "tariff in %(place)s: %(rate)s percentage points more from %(day)s", **words
+                )
             )
         for act in self.top.get("events", []):
             if "instrument" in act:
@@ -368,9 +370,9 @@ class CheckedForm:
             chance = self.form.texts["suspension_probability"]
             acts = listed([self._named(act) for act in self.form.acts])
             sentence = _SUSPENSIONS[bool(end), bool(chance)]
-            found.append(gettext(sentence, acts=acts, day=end, chance=chance))
+            found.append(gettext(sentence, acts=acts, day=end, chance=_odds(chance)))
         found += [
-            gettext("%(act)s %(chance)s probable", act=self._named(act), chance=chance)
+            gettext("%(act)s, probability %(chance)s", act=self._named(act), chance=_odds(chance))
             for act, chance in self.form.chances
         ]
         return found
@@ -455,6 +457,14 @@ def _whole(part: Any) -> Any:  # noqa: ANN401 - any part of a scenario
     return int(part) if isinstance(part, float) and part.is_integer() else part
 
 
+def _odds(text: str) -> str:
+    """Return a probability as typed, 0 to 1, as a percentage; what is no number as it is."""
+    try:
+        return percentage(f"{100 * float(plain_number(text)):g}")
+    except ValueError:
+        return text
+
+
 def _iso_day(text: str) -> str:
     """Return a day, or the first day of a month, as typed in a sound form."""
     return f"{text}-01" if len(text) == len("2027-01") else text
@@ -462,8 +472,8 @@ def _iso_day(text: str) -> str:
 
 _SUSPENSIONS: Final = {
     (False, False): marked("suspension of %(acts)s"),
-    (False, True): marked("suspension of %(acts)s, %(chance)s probable"),
+    (False, True): marked("suspension of %(acts)s, probability of return %(chance)s"),
     (True, False): marked("suspension of %(acts)s to %(day)s"),
-    (True, True): marked("suspension of %(acts)s to %(day)s, %(chance)s probable"),
+    (True, True): marked("suspension of %(acts)s to %(day)s, probability of return %(chance)s"),
 }
 """The title by what is given: the new end, the probability."""

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 import pandas as pd
 
+from models.evaluation.scores import FEWEST
 from service.charts.publication_charts import fan_of
 from service.http.responses import HTML, Answer, Record, answer_of
 from service.live.health import HealthReport
@@ -27,7 +28,6 @@ from service.web.render import FormErrors, bare_page, page
 from service.web.track_charts import (
     OVER_ALL,
     counted_cells,
-    drawn_destinations,
     replay_rows,
 )
 from service.wording import home_of, name_of, query_of, words_of
@@ -198,8 +198,10 @@ def _is_shown(commodity: str, publication: Publication, planning: PlanningState)
 _FIGURES: Final = 40
 
 
-def track_page(publication: Publication, now: pd.Timestamp, planning: PlanningState) -> Answer:
-    """Return the track record, with the value added by overrides."""
+def track_page(
+    publication: Publication, now: pd.Timestamp, planning: PlanningState, destination: str
+) -> Answer:
+    """Return the track record, with the panels of a destination and the value of overrides."""
     cells = publication.memo.make("cells", lambda: track.cells_of(publication))
     rows = replay_rows(publication)
     live, later = track.live(cells), track.afterwards(cells)
@@ -216,14 +218,13 @@ def track_page(publication: Publication, now: pd.Timestamp, planning: PlanningSt
         by_destination=track.by_destination(counted, publication.destinations),
         held=track.coverage(counted, publication.destinations),
         held_before=_held_before(publication),
-        outcomes=[
-            drawn(publication, "outcome", name) for name in drawn_destinations(publication, counted)
-        ],
-        replayed=[
-            drawn(publication, "replay", name)
-            for name in drawn_destinations(publication, publication.published.cells)
-        ],
-        charts={kind: drawn(publication, kind, first) for kind in (*OVER_ALL, "calibration")},
+        kept=f"country={destination}&",
+        destination=destination,
+        others=history.titles(publication),
+        outcome=drawn(publication, "outcome", destination),
+        replayed=drawn(publication, "replay", destination),
+        charts={kind: drawn(publication, kind, first) for kind in OVER_ALL},
+        calibration=drawn(publication, "calibration", first) if len(counted) >= FEWEST else None,
         errors=track.largest_errors(publication, counted),
         published=tables.publications(publication),
         replay=[row for row in rows if row.scope in {ALL, WORLD}],

@@ -195,7 +195,7 @@ def number_in(fields: Mapping[str, str], name: str) -> float:
         if language() != DEFAULT:
             raise DataError(
                 gettext(
-                    "“%(text)s” is not a number that can be read safely. Write it as %(example)s.",
+                    "“%(text)s” is not a plain number. Write it as %(example)s.",
                     text=text[:40],
                     example=separated("1,000.5"),
                 )

@@ -196,15 +196,22 @@ def page_router() -> APIRouter:
 async def home_route(
     request: Request, *, goods: Goods, shared: Shared, planning: Planning, country: Country = ""
 ) -> Response:
-    """Show the destination asked for, else the one picked before, else that of the language."""
-    usual = (request.cookies.get(COOKIE, ""), COUNTRY_OF_LANGUAGE.get(language(), ""), WORLD)
-    destination = (
-        known_destination(goods, country)
-        if country
-        else next((code for code in usual if code in goods.answers), goods.destinations[0])
-    )
+    """Show the destination of the reader."""
+    destination = _chosen(request, goods, country)
     kept = f"country={destination}&" if country else HOME
     found = await _destination(request, goods, shared, planning, destination, home=kept)
+    return _remembering(found, destination, country)
+
+
+def _chosen(request: Request, goods: Publication, country: str) -> str:
+    """Return the destination asked for, else the one picked before, else that of the language."""
+    if country:
+        return known_destination(goods, country)
+    usual = (request.cookies.get(COOKIE, ""), COUNTRY_OF_LANGUAGE.get(language(), ""), WORLD)
+    return next((code for code in usual if code in goods.answers), goods.destinations[0])
+
+
+def _remembering(found: Response, destination: str, country: str) -> Response:
     found.headers.add_vary_header("Cookie")
     if country:
         found.set_cookie(COOKIE, destination, max_age=COOKIE_S, httponly=True, samesite="lax")
@@ -264,15 +271,17 @@ async def dates_route(
 @pages.get("/track-record")
 @pages.get("/goods/{commodity}/track-record")
 async def track_route(
-    request: Request, goods: Goods, shared: Shared, planning: Planning
+    request: Request, *, goods: Goods, shared: Shared, planning: Planning, country: Country = ""
 ) -> Response:
-    """Show the track record."""
+    """Show the track record, with the panels of the reader's destination."""
+    destination = _chosen(request, goods, country)
 
     def make(publication: Publication, now: pd.Timestamp) -> Answer:
-        return track_page(publication, now, planning)
+        return track_page(publication, now, planning, destination)
 
-    key = ("track", len(planning.overrides_of(goods.commodity)))
-    return scripted(await _page(request, goods, shared.live.clock(), key, make))
+    key = ("track", destination, len(planning.overrides_of(goods.commodity)))
+    found = scripted(await _page(request, goods, shared.live.clock(), key, make))
+    return _remembering(found, destination, country)
 
 
 @pages.get("/data")

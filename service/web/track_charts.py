@@ -8,16 +8,7 @@ from typing import Final
 import pandas as pd
 
 from models.evaluation.scores import Coverage, coverage_of
-from service.charts.chart import (
-    Chart,
-    Spec,
-    chart,
-    field,
-    ink,
-    layer,
-    share_axis,
-    source_line,
-)
+from service.charts.chart import Chart, Spec, chart, ink, layer, share_axis
 from service.language.formats import percentage
 from service.language.phrases import gettext, marked, ngettext
 from service.live.publication import MOST_IN_ORDER, Publication
@@ -74,7 +65,7 @@ def replay_rows(publication: Publication) -> list[ScoreRow]:
     return score_rows(shown.loc[shown["as_of"] == shown["as_of"].max()])
 
 
-def drawn_destinations(publication: Publication, cells: pd.DataFrame) -> list[str]:
+def _drawn(publication: Publication, cells: pd.DataFrame) -> list[str]:
     """Return the destinations of some cells, the largest where there are too many to draw."""
     names = [name for name in publication.destinations if name in set(cells["destination"])]
     if publication.is_wide:
@@ -83,42 +74,30 @@ def drawn_destinations(publication: Publication, cells: pd.DataFrame) -> list[st
     return names
 
 
-def errors_by_lead(publication: Publication) -> Chart | None:
-    """Return the errors by months ahead."""
+def _errors_by_lead(publication: Publication) -> Chart | None:
     scores = track.by_horizon(counted_cells(publication))
-    words = [gettext("month %(number)s", number=one.what) for one in scores]
-    return _errors(publication, gettext("Error by months ahead"), scores, words)
+    rows = [_errors(gettext("month %(number)s", number=one.what), one) for one in scores]
+    return _dots(publication, gettext("Error by months ahead"), rows)
 
 
-def errors_by_destination(publication: Publication) -> Chart | None:
-    """Return the errors by destination."""
+def _errors_by_destination(publication: Publication) -> Chart | None:
     cells = counted_cells(publication)
-    scores = track.by_destination(cells, drawn_destinations(publication, cells))
-    names = [name_of(str(one.what)) for one in scores]
-    return _errors(publication, gettext("Error by destination"), scores, names)
+    scores = track.by_destination(cells, _drawn(publication, cells))
+    rows = [_errors(name_of(str(one.what)), one) for one in scores]
+    return _dots(publication, gettext("Error by destination"), rows)
 
 
-def _errors(
-    publication: Publication, title: str, scores: Sequence[TrackScore], words: Sequence[str]
-) -> Chart | None:
-    rows = [
-        _DotRow(label, (one.wape, one.seasonal_naive, one.last_value), one.cells)
-        for label, one in zip(words, scores, strict=True)
-        if one.cells
-    ]
-    return _dots(publication, title, rows)
+def _errors(label: str, one: TrackScore) -> _DotRow:
+    return _DotRow(label, (one.wape, one.seasonal_naive, one.last_value), one.cells)
 
 
-def coverage(publication: Publication) -> Chart | None:
-    """Return how often the band held, by months ahead."""
+def _held(publication: Publication) -> Chart | None:
     held = track.coverage(counted_cells(publication), [])
     return _coverage(publication, held[0].coverage if held else ())
 
 
-def backtest_coverage(publication: Publication) -> Chart | None:
-    """Return how often the band held in the backtest."""
-    scores = publication.scores_at(publication.as_of)
-    return _coverage(publication, coverage_of(scores, ALL, ""))
+def _backtest_held(publication: Publication) -> Chart | None:
+    return _coverage(publication, coverage_of(publication.scores_at(publication.as_of), ALL, ""))
 
 
 def _coverage(publication: Publication, groups: Sequence[Coverage]) -> Chart | None:
@@ -129,14 +108,12 @@ def _coverage(publication: Publication, groups: Sequence[Coverage]) -> Chart | N
             one.pooled_forecasts,
         )
         for one in groups
-        if one.pooled_forecasts
     ]
     title = gettext("Inside the 80%% band, by months ahead")
     return _dots(publication, title, rows, target=_BAND)
 
 
-def backtest_errors(publication: Publication) -> Chart | None:
-    """Return the errors of all scopes in the backtest, each model's side by side."""
+def _backtest_errors(publication: Publication) -> Chart | None:
     replay = replay_rows(publication)
     scopes: dict[str, dict[str, ScoreRow]] = {}
     for one in replay:
@@ -160,6 +137,7 @@ def _dots(
     publication: Publication, title: str, rows: Sequence[_DotRow], target: float | None = None
 ) -> Chart | None:
     """Return shares of some rows side by side; ``target`` is the share that would be right."""
+    rows = [row for row in rows if row.months]
     if not rows:
         return None
     series = [gettext(name) for name in _SERIES[: len(rows[0].shares)]]
@@ -172,54 +150,43 @@ def _dots(
         for name, share in zip(series, row.shares, strict=True)
         if math.isfinite(share)
     ]  # fmt: skip
-    layers = _dot_layers(values, series, target)
     right = gettext("should be %(share)s", share=_percent(target or 0.0))
-    columns = ("what", "series", "share", "months")
+    wanted = [] if target is None else [{"share": target}]
+    span = {"field": "share", "type": "quantitative", "aggregate": "min"}
+    end = {"field": "share", "aggregate": "max"}
+    layers = [
+        layer("rule", values, x=span, x2=end, y="what:N", stroke="faint"),
+        layer("point", values, x="share:Q", y="what:N", color="series:N", shape="series:N",
+              filled=True, size=65, says=True),
+        layer("rule", wanted, x="share:Q", stroke="muted", strokeDash=(4, 2)),
+    ]  # fmt: skip
+    names = {"title": None, "domain": False, "ticks": False, "labelLimit": 130}
+    domain: Spec = {} if target is None else {"domain": [0, 1]}
     return chart(
         layers,
         title=title if target is None else f"{title} ({right})",
-        about=[source_line(publication.as_of)],
+        as_of=publication.as_of,
         label=f"{title}. {gettext('; ').join(row.words for row in rows)}.",
-        rows=[{name: one[name] for name in columns} for one in values],
+        rows=values,
+        columns=("what", "series", "share", "months"),
         height=_LINE_PX * (len(rows) + 1),
+        x=share_axis(**domain),
+        y={"sort": None, "axis": names},
+        color=_scaled(series, [ink(name) for name in _INKS]),
+        shape=_scaled(series, _SHAPES),
     )
 
 
-def _dot_layers(
-    values: Sequence[Mapping[str, object]], series: Sequence[str], target: float | None
-) -> list[Spec]:
-    labels = {"title": None, "domain": False, "ticks": False, "labelLimit": 130}
-    y = field("what", "nominal", sort=None, axis=labels)
-    domain: Spec = {} if target is None else {"domain": [0, 1]}
-    x = share_axis("share", **domain)
+def _scaled(series: Sequence[str], values: Sequence[str]) -> Spec:
     legend = None if len(series) == 1 else {"title": None, "orient": "bottom"}
-    colours = [ink(name) for name in _INKS[: len(series)]]
-    colour = field("series", "nominal", legend=legend, scale={"domain": series, "range": colours})
-    scale = {"domain": series, "range": _SHAPES[: len(series)]}
-    shape = field("series", "nominal", legend=legend, scale=scale)
-    says = field("says", "nominal")
-    span = {"aggregate": "min", **x}
-    found = [
-        layer(
-            {"type": "rule", "stroke": ink("faint")}, values,
-            y=y, x=span, x2={"field": "share", "aggregate": "max"},
-        ),
-        layer(
-            {"type": "point", "filled": True, "size": 65, "aria": True}, values,
-            y=y, x=x, color=colour, shape=shape, tooltip=says, description=says,
-        ),
-    ]  # fmt: skip
-    if target is not None:
-        mark = {"type": "rule", "stroke": ink("muted"), "strokeDash": (4, 2)}
-        found.append(layer(mark, [{"share": target}], x=x))
-    return found
+    return {"legend": legend, "scale": {"domain": series, "range": values[: len(series)]}}
 
 
 OVER_ALL: Final[Mapping[str, Callable[[Publication], Chart | None]]] = {
-    "errors-by-lead": errors_by_lead,
-    "errors-by-destination": errors_by_destination,
-    "coverage": coverage,
-    "backtest-errors": backtest_errors,
-    "backtest-coverage": backtest_coverage,
+    "errors-by-lead": _errors_by_lead,
+    "errors-by-destination": _errors_by_destination,
+    "coverage": _held,
+    "backtest-errors": _backtest_errors,
+    "backtest-coverage": _backtest_held,
 }
 """Kinds of charts that are of no one destination."""

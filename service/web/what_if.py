@@ -16,7 +16,7 @@ from service.charts.publication_charts import fan_of
 from service.charts.scenario_chart import Pair, difference_chart, paired_chart
 from service.errors import NoAnswerError, ScenarioRefusedError, UnknownError
 from service.http.replies import reply
-from service.http.responses import Answer, answer_of
+from service.http.responses import Answer
 from service.language.acts import act_words
 from service.language.choice import DEFAULT, chosen, in_language
 from service.language.formats import dated, listed, percentage, separated
@@ -31,7 +31,6 @@ from service.scenarios import (
     WorkedScenario,
     comparison_csv,
     scenario_csv,
-    scenario_json,
 )
 from service.state import Current, Scenarios, Shared, State, may_read
 from service.web.charts import Form, Looked, in_form
@@ -333,8 +332,6 @@ router = APIRouter(include_in_schema=False, dependencies=[Depends(may_read)])
 Code = Annotated[str, Query(max_length=20)]
 Key = Annotated[str, Query(max_length=60)]
 
-YAML: Final = "application/yaml"
-
 
 @dataclass(frozen=True, slots=True)
 class ScenarioQuery:
@@ -504,18 +501,6 @@ async def chart_route(
 
     made = await run_in_threadpool(in_form, make, form, shared.drawer, look)
     return reply(request, made, _named(f"what_if_{kind}.{form}"))
-
-
-@router.get("/what-if/answer.json")
-async def json_route(request: Request, current: Current, result: Answered) -> Response:
-    """Return the whole result as JSON, like the API."""
-    return reply(request, await run_in_threadpool(scenario_json, result, current.as_of))
-
-
-@router.get("/what-if/scenario.yaml")
-async def yaml_route(request: Request, scenario: Scenario) -> Response:
-    """Return the scenario as YAML, to be posted or saved."""
-    return reply(request, answer_of(_text_of(scenario), YAML), _named("scenario.yaml"))
 
 
 def _text_of(scenario: ScenarioQuery) -> bytes:

@@ -9,7 +9,7 @@ import pandas as pd
 from scipy.stats import norm
 
 from models.evaluation.scores import BAND_COVERAGE, SUM_COVERAGE
-from service.report.report import ReportInput
+from service.charts.fan import ReportInput
 from store.publications.published import CELL_COLUMNS
 from store.vocabulary import (
     AGGREGATES,

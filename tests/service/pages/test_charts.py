@@ -137,8 +137,8 @@ def test_a_month_published_after_the_worlds_last_is_a_solid_dot_without_a_line()
         rows for mark, rows in marks(description, "point") if mark.get("fill") == "var(--c-history)"
     ]
     (_, line), *_ = marks(description, "area")[-1:]
-    assert dots[0][-1]["y"] == 9_000.0
-    assert all(row["y"] != 9_000.0 for row in line)
+    assert dots[0][-1]["tonnes"] == 9_000.0
+    assert all(row["tonnes"] != 9_000.0 for row in line)
 
 
 def test_a_published_month_is_not_said_to_be_unpublished() -> None:

@@ -1,5 +1,6 @@
 """Every page in every language: no code of an act, and one value for one quantity."""
 
+import csv
 import re
 
 import pytest
@@ -33,6 +34,11 @@ def test_pages_and_api_have_one_value_for_one_quantity(client: TestClient, code:
         row = home[home.index(f"/destinations/{forecast['destination']}") :].split("</tr>")[0]
         assert f">{p50}<span" in row
         assert f">{p50}<span" in published[published.index(f">{name}<") :].split("</tr>")[0]
+        chart = client.get(f"/what-if/charts/paired.csv?destination={forecast['destination']}").text
+        december = next(
+            row for row in csv.DictReader(chart.splitlines()) if row["period"] == "2026-12"
+        )
+        assert float(december["base_p50"]) == pytest.approx(month["p50"], abs=5e-4)
         page = client.get(f"/destinations/{forecast['destination']}?lang={code}").text
         headline = re.search("<h1>(.*?)</h1>", page)
         assert headline

@@ -282,17 +282,6 @@ def test_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:
     assert (tmp_path / "thesis.txt").read_text(encoding="utf-8") == "years of work"
 
 
-@pytest.mark.parametrize(
-    ("forecasts", "message"),
-    [
-        (make_forecasts().drop(columns=["p25", "mean"]), "miss p25; mean"),
-        (make_forecasts().iloc[:0], "no forecasts as of 2026-11-24"),
-        (make_forecasts().assign(destination="../USA"), r"destination \.\./USA\. Expected letters"),
-    ],
-    ids=["columns", "rows", "names"],
-)
-def test_unusable_forecasts_are_refused(
-    forecasts: pd.DataFrame, message: str, tmp_path: Path
-) -> None:
-    with pytest.raises(DataError, match=message):
-        write_report(make_report(forecasts=forecasts), tmp_path / "report")
+def test_a_report_without_forecasts_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no forecasts as of 2026-11-24"):
+        write_report(make_report(forecasts=make_forecasts().iloc[:0]), tmp_path / "report")

@@ -46,7 +46,7 @@ def test_a_known_decimal_sign_decides(typed: str, decimal: str, digits: str) -> 
 
 @pytest.mark.parametrize("typed", ["1,000.5", "1.00", "1.000.5", "10.000,5,5"])
 def test_what_the_decimal_sign_does_not_allow_is_refused(typed: str) -> None:
-    with pytest.raises(ValueError, match="read safely"):
+    with pytest.raises(ValueError, match="plain number"):
         plain_number(typed, decimal=",")
 
 
@@ -76,7 +76,7 @@ def test_a_point_before_three_digits_is_asked_about(typed: str) -> None:
     ],
 )
 def test_what_no_locale_writes_is_refused(typed: str) -> None:
-    with pytest.raises(ValueError, match="a number we can read safely"):
+    with pytest.raises(ValueError, match="a plain number"):
         plain_number(typed)
 
 
