@@ -28,7 +28,7 @@ import httpx
 import page
 import pandas as pd
 
-from models.registry import registry
+from models.registry.record import CHAMPION, MODEL
 from store.settings import Settings
 
 LOAD: Final = page.HERE / "load.py"
@@ -141,7 +141,7 @@ def served(home: Path, folder: Path) -> Iterator[str]:
 def served_by_mlflow(settings: Settings, folder: Path) -> Iterator[str]:
     port, log = free_port(), folder / "mlflow.log"
     command = [sys.executable, "-m", "mlflow", "models", "serve", "--env-manager", "local"]
-    command += ["-m", f"models:/{registry.MODEL}@{registry.CHAMPION}", "-p", str(port)]
+    command += ["-m", f"models:/{MODEL}@{CHAMPION}", "-p", str(port)]
     # mlflow looks for uvicorn on PATH.
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     known = {"MLFLOW_TRACKING_URI": settings.tracking_uri, "PATH": path}
@@ -155,7 +155,7 @@ def rows_of_one_forecast(settings: Settings, folder: Path) -> Path:
     import mlflow  # noqa: PLC0415 - takes seconds that the first measurements need not
 
     mlflow.set_tracking_uri(settings.tracking_uri)
-    source = f"models:/{registry.MODEL}@{registry.CHAMPION}/serving_input_example.json"
+    source = f"models:/{MODEL}@{CHAMPION}/serving_input_example.json"
     found = mlflow.artifacts.download_artifacts(source, dst_path=str(folder))
     split = json.loads(Path(found).read_text(encoding="utf-8"))["dataframe_split"]
     rows = split["data"]

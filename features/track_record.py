@@ -12,8 +12,6 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import minimize
-from scipy.special import log_softmax
 
 from store.arrays import Floats
 from store.asof import EVENT_KEY, TARIFF_KEY, known_at
@@ -241,6 +239,8 @@ class TrackRecord:
         """Return the chances of ``OUTCOMES`` for what is announced; certain once it has begun."""
         if one.due <= self.day:
             return CERTAIN
+        from scipy.special import log_softmax  # noqa: PLC0415 - half a second
+
         found = np.exp(log_softmax(self._features(one, self.day) @ self._weights))
         return tuple(found.tolist())
 
@@ -293,6 +293,9 @@ class TrackRecord:
             return prior
         rows = np.stack([self._features(one.of, one.of.known_since) for one in self.past])
         outcome = np.eye(len(OUTCOMES))[[one.place for one in self.past]]
+
+        from scipy.optimize import minimize  # noqa: PLC0415
+        from scipy.special import log_softmax  # noqa: PLC0415
 
         def loss(flat: Floats) -> tuple[float, Floats]:
             weights = flat.reshape(prior.shape)

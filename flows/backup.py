@@ -21,7 +21,7 @@ from pydantic import SecretStr
 
 from flows.clock import utc_now
 from flows.context.stores import close_stores, single_writer, store_of
-from models.registry.runs import is_kept
+from models.registry.record import is_kept
 from store.archive import copy_sqlite, extract_archive, sqlite_damage, write_archive
 from store.database import check_schema, shown_address, sqlite_file
 from store.errors import DataError, StoreError, first_few

@@ -9,8 +9,6 @@ from typing import Final, Literal
 
 import numpy as np
 import pandas as pd
-from scipy import stats
-from scipy.linalg import toeplitz
 
 from models.forecasting.forecaster import MODEL, REFERENCE
 from store.arrays import Floats
@@ -182,11 +180,13 @@ def shift_of(values: Floats, recent: int, *, level: float = _LEVEL) -> tuple[flo
     before = values[:-recent]
     weight = np.r_[np.full(len(before), -1.0 / len(before)), np.full(recent, 1.0 / recent)]
     alike, count = likeness(before), len(before)
-    within = float(toeplitz(alike ** np.arange(count)).mean())
+    within = float(_alike(alike, count).mean())
     square = float(((before - before.mean()) ** 2).sum())
     variance = square / max(count * (1.0 - within), 1e-12)
-    around = float(weight @ toeplitz(alike ** np.arange(len(weight))) @ weight)
+    around = float(weight @ _alike(alike, len(weight)) @ weight)
     freedom = max(1.0 / within - 1.0, LEAST_FREEDOM)
+    from scipy import stats  # noqa: PLC0415 - half a second, and status needs none of it
+
     bound = float(stats.t.ppf(1.0 - level, freedom) * np.sqrt(variance * around))
     return float(weight @ values), bound
 
@@ -203,6 +203,12 @@ def likeness(values: Floats) -> float:
     return float(np.clip((found * count + 1.0) / max(count - 4.0, 1.0), 0.0, MOST_ALIKE))
 
 
+def _alike(alike: float, count: int) -> Floats:
+    """Return how alike months are that lie apart: ``alike`` to the power of their distance."""
+    month = np.arange(count)
+    return np.asarray(alike ** np.abs(np.subtract.outer(month, month)))
+
+
 def worth_of(shares: Floats, cells: Floats, recent: int, expected: float) -> float:
     """Return how many independent cells those of the last months count for.
 
@@ -216,10 +222,10 @@ def worth_of(shares: Floats, cells: Floats, recent: int, expected: float) -> flo
         expected: Share that should be inside.
     """
     alike, count = likeness(shares), len(shares)
-    within = float(toeplitz(alike ** np.arange(count)).mean())
+    within = float(_alike(alike, count).mean())
     square = float(((shares - shares.mean()) ** 2).sum())
     variance = square / max(count * (1.0 - within), 1e-12)
-    around = variance * float(toeplitz(alike ** np.arange(recent)).mean())
+    around = variance * float(_alike(alike, recent).mean())
     most = float(cells[-recent:].sum())
     return (
         most if around == 0.0 else float(np.clip(expected * (1.0 - expected) / around, 1.0, most))
@@ -229,5 +235,7 @@ def worth_of(shares: Floats, cells: Floats, recent: int, expected: float) -> flo
 def binomial_limits(worth: int, expected: float, *, level: float) -> tuple[float, float]:
     """Return between which shares chance keeps ``worth`` independent cells."""
     tails = np.array([level / 2.0, 1.0 - level / 2.0])
+    from scipy import stats  # noqa: PLC0415
+
     low, high = np.asarray(stats.binom.ppf(tails, worth, expected)) / worth
     return float(low), float(high)

@@ -95,13 +95,14 @@ def _of_champion(settings: Settings, as_of: pd.Timestamp) -> Recipe:
 
     What differed from the defaults when it was trained is laid over the defaults of today.
     """
-    from models.registry import registry  # noqa: PLC0415 - MLflow takes seconds to import
+    from models.registry.record import champion_of  # noqa: PLC0415 - what computes
 
     require_time_zone(as_of)
     try:
-        champion = registry.champion(settings)
+        found = champion_of(settings)
     except StoreError:
         return Recipe(MAGNETS_SPEC)  # no model can be asked or kept either, which is reported there
+    champion = found and found[0]
     if champion is None or not champion.parameters or pd.Timestamp(champion.as_of) > as_of:
         return Recipe(MAGNETS_SPEC)
     where = f"champion, version {champion.version}"

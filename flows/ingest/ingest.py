@@ -17,7 +17,6 @@ from flows.context.provenance import actor
 from flows.context.stores import has_store, made_store, marked_run, single_writer, store_of
 from flows.ingest.side_effects import side_effects_of_ingests
 from flows.ingest.sources import (
-    BUNDLED,
     IngestRequest,
     Past,
     bundled,
@@ -118,8 +117,10 @@ def ingest_exclusively(
         with single_writer(settings, is_first=True), marked:
             ingest(settings, request)
 
-    about = source or (request.place if request else BUNDLED)
-    in_prefect("ingest", work, home=settings.home, about=about)
+    if source:
+        in_prefect("ingest", work, home=settings.home, about=source)
+    else:  # a person sees it, and the vintage keeps it: no server need be started
+        work()
 
 
 def describe(report: WriteReport, place: str, engine: Engine) -> str:

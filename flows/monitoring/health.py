@@ -25,8 +25,7 @@ from flows.context.stores import (
     was_lost,
 )
 from models.monitoring import Reading
-from models.registry import registry
-from models.registry.runs import is_kept
+from models.registry.record import champion_of, is_kept
 from sources.bundled.release_calendar import ReleaseCalendar
 from sources.providers.registry import without_key
 from store.archive import sqlite_damage
@@ -348,9 +347,9 @@ def _health(facts: HealthFacts) -> SystemHealth:
 
 def _with_champion(settings: Settings, facts: HealthFacts) -> HealthFacts:
     try:
-        champion = registry.champion(settings)
-        if champion is None:
+        if (found := champion_of(settings)) is None:
             return replace(facts, champion_trouble=_lost_record(settings))
+        champion, verify = found
         facts = replace(
             facts,
             champion=message(
@@ -359,7 +358,7 @@ def _with_champion(settings: Settings, facts: HealthFacts) -> HealthFacts:
                 model=champion.model_version,
             ),
         )
-        registry.load(settings, champion.version)
+        verify()
     except StoreError as err:
         return replace(facts, champion_trouble=str(err))
     return facts

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
@@ -16,10 +16,12 @@ from flows.monitoring.health import (
     day_and_time,
     examine,
 )
-from service.live.health import Alarm, HealthReport
 from sources.http import KEY_PAGES
 from store.messages import Message, message, sentences
 from store.settings import PROJECT_ROOT, Settings
+
+if TYPE_CHECKING:
+    from service.live.health import HealthReport
 
 
 def status_lines(health: SystemHealth) -> list[str]:
@@ -108,8 +110,10 @@ def _commodity_line(one: OtherCommodity) -> Message:
 RUNBOOK: Final = PROJECT_ROOT / "docs" / "operations.md"
 
 
-def health_report(settings: Settings, now: pd.Timestamp) -> HealthReport:
+def health_report(settings: Settings, now: pd.Timestamp) -> "HealthReport":
     """Return the health of the system."""
+    from service.live.health import Alarm, HealthReport  # noqa: PLC0415 - the service's own
+
     health = examine(settings, now)
     remedies = runbook(RUNBOOK)
     return HealthReport(

@@ -39,7 +39,7 @@ from models.forecasting.residual_history import ResidualHistory
 from models.learning.spec import Spec
 from models.policy.policy_effect import PolicyEffect, effect_at, words_of
 from models.registry import registry
-from models.registry.registry import RegisteredVersion
+from models.registry.record import RegisteredVersion
 from store.errors import StoreError
 from store.settings import Settings
 from store.vocabulary import FORECAST_COLUMNS, MAX_HORIZON, MONTHS_AHEAD
@@ -248,8 +248,8 @@ def _models(
     """
     try:
         holders = [
-            registry.by_alias(workspace.settings, alias)
-            for alias in (registry.CHAMPION, registry.PREVIOUS)
+            registry.champion(workspace.settings),
+            registry.by_alias(workspace.settings, registry.PREVIOUS),
         ]
     except StoreError as err:
         return [FallbackStep(CHAMPION, "none", partial(_raise, err))]

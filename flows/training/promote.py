@@ -19,7 +19,7 @@ from models.forecasting.evidence_forecaster import TrainedModel
 from models.forecasting.fallback import FAULTS, NUMBERS, faults_of, modelled, reason_of
 from models.forecasting.model_frame import rows_of
 from models.registry import registry
-from models.registry.registry import RegisteredVersion
+from models.registry.record import MODEL, RegisteredVersion
 from models.registry.runs import log_table, open_run
 from store.errors import DataError, StoreError, first_few
 from store.settings import Settings
@@ -140,7 +140,7 @@ def _challenger(settings: Settings, version: int | None) -> RegisteredVersion:
     )
     if found is None:
         raise StoreError(
-            f"No version of model {registry.MODEL!r} in {settings.tracking_uri} is challenger. "
+            f"No version of model {MODEL!r} in {settings.tracking_uri} is challenger. "
             "Expected one, which the last training leaves where it did not pass at once. "
             "Run `magnetcast train`, or name a version."
         )

@@ -4,14 +4,13 @@ A stored model is boosters as text and a card as JSON. We load just those with o
 if they are what training stored; nothing here executes the script beside them.
 """
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version as installed
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final, cast
+from typing import Final
 
 import lightgbm as lgb
 import mlflow
@@ -24,18 +23,27 @@ from mlflow.models import ModelSignature, infer_signature
 from mlflow.types import ColSpec, DataType, Schema, TensorSpec
 from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
 
-from features.build import ALL_FEATURES, catalogue_digest
+from features.build import catalogue_digest
 from models.registry import served
-from models.registry.runs import connect, is_kept, worded
+from models.registry.record import (
+    CHAMPION,
+    DIGEST_TAG,
+    MODEL,
+    MODEL_SCHEMA,
+    PARTS,
+    ROLLED_BACK_TAG,
+    TAGS,
+    RegisteredVersion,
+    check,
+    digest_of,
+    features_of,
+    is_kept,
+    unreadable,
+)
+from models.registry.runs import connect, worded
 from store.database import shown_address
-from store.errors import StoreError, first_few
+from store.errors import StoreError
 from store.settings import Settings
-
-MODEL: Final = "magnetcast"
-"""Name of the registered model."""
-
-CHAMPION: Final = "champion"
-"""Alias of the version that publishes."""
 
 CHALLENGER: Final = "challenger"
 """Alias of the newest version that the gate did not pass."""
@@ -46,30 +54,6 @@ PREVIOUS: Final = "previous"
 CHAMPIONS_TAG: Final = "champions"
 """Tag of the registered model: versions in the order in which they were promoted, as JSON."""
 
-ROLLED_BACK_TAG: Final = "rolled_back"
-"""Tag of a version that was taken back as champion: the reason."""
-
-
-@dataclass(frozen=True, slots=True)
-class RegisteredVersion:
-    """A registered version, and what it was trained on."""
-
-    version: int
-    run_id: str
-    model_version: str
-    """Its name, as published forecasts carry it."""
-    as_of: str
-    data_vintage: str
-    recipe: str = ""
-    """Digest of its parameters and features."""
-    rolled_back: str = ""
-    """Why it was taken back as champion; empty if it was not."""
-    git_commit: str = ""
-    """Commit of the code that trained it."""
-    parameters: str = ""
-    """Parameters that were not at their defaults, as JSON."""
-    sha256: str = ""
-    """Digest of its boosters and card."""
 
 
 def champion(settings: Settings) -> RegisteredVersion | None:
@@ -193,26 +177,12 @@ def _aliases(client: MlflowClient) -> dict[str, int]:
     return {alias: int(version) for alias, version in found[0].aliases.items()} if found else {}
 
 
-_TAGS: Final = (
-    "model_version", "as_of", "data_vintage", "recipe", ROLLED_BACK_TAG, "git_commit", "parameters",
-    "sha256",
-)  # fmt: skip
 
 
 def _registered(found: ModelVersion) -> RegisteredVersion:
-    tags = {name: found.tags.get(name, "") for name in _TAGS}
+    tags = {name: found.tags.get(name, "") for name in TAGS}
     return RegisteredVersion(int(found.version), found.run_id or "", **tags)
 
-
-MODEL_SCHEMA: Final = 1
-"""Raised when what a row means changes in a way that no entry of the catalogue tells: the target,
-the level that forecasts are ratios to, the destinations."""
-
-DIGEST_TAG: Final = "sha256"
-"""Tag of a version: digest of its boosters and card."""
-
-_PARTS: Final = "model"
-"""Folder of boosters and card, below ``artifacts`` in the logged model."""
 
 EXAMPLE_ROWS: Final = 5
 """Rows kept beside the model to show what it takes."""
@@ -238,7 +208,7 @@ class LoadedModel:
 
 def stamp(card: Mapping[str, object]) -> dict[str, object]:
     """Return what training adds to a card so that a model of other rows can be refused."""
-    return {"schema": MODEL_SCHEMA, "meanings": catalogue_digest(frozenset(_features(card)))}
+    return {"schema": MODEL_SCHEMA, "meanings": catalogue_digest(frozenset(features_of(card)))}
 
 
 @worded
@@ -271,20 +241,20 @@ def register(
     some = example.head(EXAMPLE_ROWS)
     inputs = served.names_of(some).join(_inputs(card, some)).reset_index(drop=True)
     outputs = served.names_of(inputs).join(served.predict_quantiles(loaded, card, inputs))
-    tags = {**tags, DIGEST_TAG: _digest(texts)}
+    tags = {**tags, DIGEST_TAG: digest_of(texts)}
     alike = (tags[DIGEST_TAG], tags.get("data_vintage", ""))
     twins = [one for one in versions(settings) if (one.sha256, one.data_vintage) == alike]
     if twins:
         return twins[-1].version
     with TemporaryDirectory() as scratch:
-        folder = Path(scratch) / _PARTS
+        folder = Path(scratch) / PARTS
         folder.mkdir()
         for name, text in texts.items():
             (folder / name).write_text(text, encoding="utf-8", newline="\n")
         logged = mlflow.pyfunc.log_model(
             name=MODEL,
             python_model=served.__file__,
-            artifacts={_PARTS: str(folder)},
+            artifacts={PARTS: str(folder)},
             # Without the gaps: MLflow would take a feature with a gap for one to be left out.
             signature=_signature(inputs.fillna(0.0), outputs),
             input_example=inputs,
@@ -302,18 +272,13 @@ def load(settings: Settings, version: int) -> LoadedModel:
     source = client.get_model_version_download_uri(MODEL, str(version))
     try:
         folder = mlflow.artifacts.download_artifacts(
-            artifact_uri=f"{source}/artifacts/{_PARTS}", tracking_uri=client.tracking_uri
+            artifact_uri=f"{source}/artifacts/{PARTS}", tracking_uri=client.tracking_uri
         )
         texts = {name: (Path(folder) / name).read_text(encoding="utf-8") for name in served.FILES}
-        _check_digest(texts, expected)
+        check(texts, expected)
         heads, card = served.parsed(texts)
-        _check_rows(card)
     except (MlflowException, OSError, ValueError) as err:
-        raise StoreError(
-            f"Version {version} of model {MODEL!r} cannot be read from {source}: {err} "
-            "Expected the files that training stored. Restore the artifact folder from a backup, "
-            "or promote another version."
-        ) from err
+        raise unreadable(version, source, err) from err
     return LoadedModel(version, card, heads)
 
 
@@ -325,36 +290,6 @@ def _texts(heads: Mapping[str, str], card: Mapping[str, object]) -> dict[str, st
         )
     boosters = {f"{name}.txt": text for name, text in heads.items()}
     return {**boosters, served.CARD: json.dumps(card, allow_nan=False, indent=1)}
-
-
-def _digest(texts: Mapping[str, str]) -> str:
-    return hashlib.sha256(json.dumps(texts, sort_keys=True).encode()).hexdigest()
-
-
-def _check_digest(texts: Mapping[str, str], expected: str) -> None:
-    if (found := _digest(texts)) != expected:
-        raise ValueError(
-            f"its boosters and card have SHA-256 {found[:12]}, and {expected[:12]} was "
-            "recorded when it was registered."
-        )
-
-
-def _features(card: Mapping[str, object]) -> list[str]:
-    return [str(name) for name in cast("list[object]", card.get("features", []))]
-
-
-def _check_rows(card: Mapping[str, object]) -> None:
-    features = _features(card)
-    remedy = "Run `magnetcast train`, or promote a version that was trained with this code."
-    if card.get("schema") != MODEL_SCHEMA:
-        why = f"it was trained on schema {card.get('schema', 'none')}. Expected {MODEL_SCHEMA}"
-    elif unknown := sorted(set(features) - {feature.name for feature in ALL_FEATURES}):
-        why = f"it was trained on features that are no more: {first_few(unknown)}"
-    elif card.get("meanings") != (today := catalogue_digest(frozenset(features))):
-        why = f"its features had other meanings ({card.get('meanings')}). Expected {today}"
-    else:
-        return
-    raise ValueError(f"{why}. {remedy}")
 
 
 def _signature(inputs: pd.DataFrame, outputs: pd.DataFrame) -> ModelSignature:

@@ -21,9 +21,9 @@ from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_SOURCE_NAME
 from pandas.util import hash_pandas_object
-from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
+from models.registry.record import is_kept, record_file
 from store.database import make_private, shown_address
 from store.errors import StoreError
 from store.publications.panels import StoredPanel
@@ -80,7 +80,7 @@ def connect(settings: Settings) -> tuple[MlflowClient, str]:
     uri = settings.tracking_uri
     try:
         with answering(settings), _opening(settings):
-            if (database := _database_file(uri)) is not None:
+            if (database := record_file(settings)) is not None:
                 make_private(database)
             client = MlflowClient(tracking_uri=uri, registry_uri=uri)
             return client, _experiment_id(client, settings)
@@ -92,14 +92,8 @@ def connect(settings: Settings) -> tuple[MlflowClient, str]:
         ) from err
 
 
-def is_kept(settings: Settings) -> bool:
-    """Return whether there may be a record at all: a SQLite file that is absent holds none."""
-    database = _database_file(settings.tracking_uri)
-    return database is None or database.exists()
-
-
 def _opening(settings: Settings) -> AbstractContextManager[object]:
-    database = _database_file(settings.tracking_uri)
+    database = record_file(settings)
     if database is None or (database.exists() and not os.access(database.parent, os.W_OK)):
         return nullcontext()
     database.parent.mkdir(parents=True, exist_ok=True)
@@ -119,13 +113,6 @@ def _experiment_id(client: MlflowClient, settings: Settings) -> str:
             f"restore --experiment-id {experiment.experiment_id}` on that database."
         )
     return str(experiment.experiment_id)
-
-
-def _database_file(uri: str) -> Path | None:
-    if not uri.startswith("sqlite"):
-        return None
-    database = make_url(uri).database
-    return Path(database).resolve() if database and database != ":memory:" else None
 
 
 def _hush() -> None:

@@ -17,6 +17,7 @@ import pytest
 from flows.cli.app import _of_prefect
 from flows.context.prefect_runs import auth_string, is_up
 from flows.up import LOOPBACK, environment, listening_socket
+from models.registry import registry
 from store.errors import DataError
 from store.settings import PROJECT_ROOT, Settings
 
@@ -112,6 +113,18 @@ def by_hand(up: Up, verb: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
+def ended(up: Up, deployment: str, **asked: object) -> str:
+    """Return how a run of a deployment ends that is started over the server."""
+    found = up.ask("GET", f"/deployments/name/{deployment}").json()
+    run = up.ask("POST", f"/deployments/{found['id']}/create_flow_run", name="now", **asked).json()
+
+    def state() -> str:
+        return str(up.ask("GET", f"/flow_runs/{run['id']}").json()["state_type"])
+
+    until(lambda: state() in {"COMPLETED", "FAILED", "CRASHED"}, up.process)
+    return state()
+
+
 @pytest.mark.slow
 class TestUp:
     def test_who_does_not_name_the_login_is_refused(self, up: Up) -> None:
@@ -141,17 +154,16 @@ class TestUp:
             assert (home / "prefect" / name).stat().st_mode & 0o777 == 0o600
 
     def test_a_run_of_the_schedule_ingests(self, up: Up) -> None:
-        found = up.ask("GET", "/deployments/name/scheduled-ingest/bundled").json()
-        run = up.ask("POST", f"/deployments/{found['id']}/create_flow_run", name="now").json()
-        ends = {"COMPLETED", "FAILED", "CRASHED"}
-
-        def state() -> str:
-            return str(up.ask("GET", f"/flow_runs/{run['id']}").json()["state_type"])
-
-        until(lambda: state() in ends, up.process)
-
-        assert state() == "COMPLETED"
+        assert ended(up, "scheduled-ingest/bundled") == "COMPLETED"
         assert (up.settings.home / "magnetcast.db").exists()
+
+    def test_a_run_of_the_training_registers_what_its_parameters_ask(self, up: Up) -> None:
+        asked = {"as_of": "2020-04-22", "set": {"num_leaves": 4}, "recipe": "default"}
+
+        assert ended(up, "training/on-demand", parameters=asked) == "COMPLETED"
+
+        [made] = registry.versions(up.settings)
+        assert (made.as_of, made.parameters) == ("2020-04-22T23:59:59+00:00", '{"num_leaves": 4}')
 
     def test_a_job_by_hand_is_recorded_there(self, up: Up) -> None:
         done = by_hand(up, "ingest")

@@ -9,6 +9,7 @@ from flows.context.stores import store_of
 from flows.run import run
 from models.registry import registry
 from models.registry import runs as mlflow_client
+from models.registry.record import MODEL
 from store.errors import DataError
 from store.facts.evidence import data_vintage
 from store.facts.reading import latest_forecast, read_forecasts, read_runs
@@ -48,7 +49,7 @@ def test_the_champion_is_tagged_with_day_data_and_commit(published: Published) -
     champion = registry.champion(published.settings)
     assert champion is not None
 
-    tags = client.get_model_version(registry.MODEL, str(champion.version)).tags
+    tags = client.get_model_version(MODEL, str(champion.version)).tags
 
     assert pd.Timestamp(tags["as_of"]) == at(AS_OF)
     fingerprint = data_vintage(store_of(published.settings), as_of=at(AS_OF))
@@ -97,9 +98,9 @@ def test_the_job_is_one_run_in_mlflow_and_its_steps_are_parts(published: Publish
 def test_the_version_states_what_it_is_and_how_good(published: Published) -> None:
     client = MlflowClient(published.settings.tracking_uri)
 
-    version = client.get_model_version(registry.MODEL, "1")
+    version = client.get_model_version(MODEL, "1")
 
-    assert "HS 85051110" in client.get_registered_model(registry.MODEL).description
+    assert "HS 85051110" in client.get_registered_model(MODEL).description
     assert f"data to 2020-03 as known on {AS_OF}. Backtest: error " in version.description
     [logged] = client.search_logged_models([client.get_run(version.run_id).info.experiment_id])
     assert logged.params["learning_rate"] == "0.05"
@@ -121,7 +122,7 @@ def test_a_second_run_publishes_nothing_and_states_so(
     pd.testing.assert_frame_equal(read_forecasts(engine), before)
     assert len(read_runs(engine)) == 1
     client = MlflowClient(published.settings.tracking_uri)
-    assert len(client.search_model_versions(f"name = '{registry.MODEL}'")) == 1
+    assert len(client.search_model_versions(f"name = '{MODEL}'")) == 1
     assert len([name for name in mlflow_runs(published.settings) if name[:4] == "run "]) == 1
 
 

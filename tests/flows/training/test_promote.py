@@ -17,6 +17,7 @@ from flows.training.promote import promote, rollback
 from flows.training.train import train
 from models.evaluation.backtest import Backtest
 from models.registry import registry
+from models.registry.record import MODEL
 from models.registry.runs import log_table, open_run
 from store.errors import DataError
 from store.settings import Settings
@@ -40,13 +41,13 @@ def released(second_run: Published, data_dir: Path, tmp_path: Path) -> Published
 
 
 def aliases(settings: Settings) -> dict[str, int]:
-    model = MlflowClient(settings.tracking_uri).get_registered_model(registry.MODEL)
+    model = MlflowClient(settings.tracking_uri).get_registered_model(MODEL)
     return {name: int(version) for name, version in model.aliases.items()}
 
 
 def tags_of_version(settings: Settings, version: int) -> dict[str, str]:
     client = MlflowClient(settings.tracking_uri)
-    return dict(client.get_model_version(registry.MODEL, str(version)).tags)
+    return dict(client.get_model_version(MODEL, str(version)).tags)
 
 
 def as_other_recipe(settings: Settings, version: int, recipe: str = "another") -> None:

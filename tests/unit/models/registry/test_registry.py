@@ -1,6 +1,7 @@
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 import lightgbm as lgb
@@ -9,6 +10,7 @@ import pandas as pd
 import pytest
 
 from models.registry import registry, runs, served
+from models.registry.record import stored_champion
 from models.registry.runs import open_run
 from store.errors import StoreError
 from store.settings import Settings
@@ -151,6 +153,10 @@ def test_the_champion_moves_and_leaves_a_way_back(
     previous = registry.by_alias(mlflow_settings, registry.PREVIOUS)
     assert champion is not None
     assert previous is not None
+    stored = stored_champion(mlflow_settings)
+    assert stored is not None
+    assert stored.version == champion
+    stored.verify()
     assert (champion.version, champion.model_version) == (2, "m2")
     assert (champion.as_of, champion.data_vintage) == ("2026-02-25", "def")
     assert (previous.version, previous.model_version) == (1, "m1")
@@ -177,8 +183,12 @@ def test_boosters_or_a_card_changed_after_training_are_refused(
     [file] = mlflow_settings.artifact_dir.rglob(name)
     file.write_text(file.read_text(encoding="utf-8")[:-9], encoding="utf-8")
 
-    with pytest.raises(StoreError, match="its boosters and card have SHA-256"):
-        registry.load(mlflow_settings, version)
+    registry.promote(mlflow_settings, version)
+    stored = stored_champion(mlflow_settings)
+    assert stored is not None
+    for read in (partial(registry.load, mlflow_settings, version), stored.verify):
+        with pytest.raises(StoreError, match="its boosters and card have SHA-256"):
+            read()
 
 
 def test_code_in_a_stored_model_is_not_executed_whatever_its_digest(
@@ -215,8 +225,12 @@ def test_a_model_for_other_rows_is_refused_with_the_reason(
     changed, message = case
     version = register(card=changed)
 
-    with pytest.raises(StoreError, match=message):
-        registry.load(mlflow_settings, version)
+    registry.promote(mlflow_settings, version)
+    stored = stored_champion(mlflow_settings)
+    assert stored is not None
+    for read in (partial(registry.load, mlflow_settings, version), stored.verify):
+        with pytest.raises(StoreError, match=message):
+            read()
 
 
 def test_a_model_of_features_that_are_no_more_is_refused_by_their_names(
