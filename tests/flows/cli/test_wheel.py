@@ -37,7 +37,12 @@ from packaging.requirements import Requirement
 
 mine = [Requirement(text) for text in distribution("magnetcast").requires]
 ops = {one.name for one in mine if one.marker and one.marker.evaluate({"extra": "ops"})}
-assert {"mlflow", "prefect", "pyarrow"} <= ops
+plain = {one.name for one in mine if "extra" not in str(one.marker)}
+assert {"mlflow", "prefect", "fastapi", "pyarrow"} <= ops
+assert {"lightgbm", "numpy", "pandas", "scikit-learn", "scipy"} <= plain
+assert plain.isdisjoint(ops | {"dask", "torch", "pytest"}), plain
+extras = distribution("magnetcast").metadata.get_all("Provides-Extra")
+assert sorted(extras) == ["dask", "dev", "ops", "pretrained"], extras
 sys.modules.update(dict.fromkeys(ops))
 import magnetcast as mc
 import pandas as pd
