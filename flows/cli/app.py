@@ -12,7 +12,7 @@ from contextlib import nullcontext
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final
 
 from cyclopts import App, Group, Parameter
 from rich.console import Console
@@ -85,22 +85,11 @@ def _register() -> None:
                 place_of = f"{__package__}.{module}:{function}"
                 app.command(place_of, name=name, help=line, group=group)
     app.register_install_completion_command(help="Make the shell complete verbs and options.")
-    for option in ("--help", "--version", "--install-completion", "--show-completion"):
+    for option in ("--help", "--version", "--install-completion"):
         app[option].group = OPTIONS
 
 
 OPTIONS: Final = Group("Options", sort_key=len(VERBS))
-
-
-@app.command(name="--show-completion")
-def show_completion(
-    *,
-    shell: Annotated[
-        Literal["bash", "zsh", "fish"] | None, Parameter(help="Which shell; yours if left out.")
-    ] = None,
-) -> None:
-    """Print what completes verbs and options in a shell."""
-    sys.stdout.write(app.generate_completion(shell=shell))
 
 
 @app.meta.default

@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from flows.cli.options import AsOf, Form, Out, RecipeFile, Sets, moment
 from flows.context.output import write_result
-from flows.context.recipes import Recipe, RecipeRequest, magnets_recipe, panel_recipe
+from flows.context.recipes import Recipe, magnets_recipe, panel_recipe
 from models.learning.spec import PRESETS
 from store.database import shown_address
 from store.errors import DataError
@@ -49,16 +49,16 @@ def show_config(
     A source is `default`, an environment variable, the champion, a recipe file or --set. With --set
     or --recipe it shows what `train` would use, or `predict --panel` with --model panel.
     """
-    settings, asked = Settings(), RecipeRequest(recipe, set or ())
+    settings, asked = Settings(), (recipe, set or ())
     if model not in {None, *PRESETS}:
         raise DataError(
             f"--model {model!r} is no model. Expected {' or '.join(PRESETS)}. Take one of those."
         )
     rows = list(_settings(settings)) if model is None else []
     if model != "panel":
-        rows += _parameters(magnets_recipe(settings, moment(as_of), asked))
-    if model == "panel" or (model is None and asked.is_empty):
-        rows += _parameters(panel_recipe(settings, asked))
+        rows += _parameters(magnets_recipe(settings, moment(as_of), *asked))
+    if model == "panel" or (model is None and not any(asked)):
+        rows += _parameters(panel_recipe(settings, *asked))
     write_result(pd.DataFrame(rows, columns=list(_COLUMNS)), out=out, form=format)
 
 

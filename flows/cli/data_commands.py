@@ -1,6 +1,5 @@
 """What was ingested, what it changed, what waits for a decision, and the panel that comes of it."""
 
-import getpass
 import json
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +11,7 @@ from flows.cli.options import AsOf, Commodity, Form, Out, Reason, moment
 from flows.clock import utc_now
 from flows.context.console import echo
 from flows.context.output import readable, write_result, write_text
+from flows.context.provenance import actor
 from flows.context.stores import single_writer, store_of
 from store.errors import DataError, counted
 from store.facts.reading import diff_vintages, read_vintages
@@ -105,19 +105,11 @@ def show_refused(
 
 
 @quarantine.command(name="release")
-def release_refused(
-    number: Number,
-    /,
-    *,
-    actor: Annotated[
-        str | None, Parameter(help="Who decided; the user of this machine if left out.")
-    ] = None,
-) -> None:
+def release_refused(number: Number, /) -> None:
     """Write a refused file into the store after all; who decided is recorded."""
     settings = Settings()
-    who = actor or getpass.getuser()
     with single_writer(settings):
-        report = release(store_of(settings), number, at=utc_now(), actor=who)
+        report = release(store_of(settings), number, at=utc_now(), actor=actor())
     made = ", ".join(str(vintage) for vintage in report.vintage_ids)
     result = f"vintage {made}" if made else "these bytes were ingested before"
     echo(f"release   file {number}: {counted(report.total, 'new row')}, {result}")

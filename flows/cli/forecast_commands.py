@@ -11,7 +11,7 @@ from flows.cli.options import AsOf, Commodity, Form, Out, RecipeFile, Sets, mome
 from flows.context.console import echo, track
 from flows.context.output import write_parts, write_result
 from flows.context.prefect_runs import in_prefect
-from flows.context.recipes import RecipeRequest, magnets_recipe, panel_recipe
+from flows.context.recipes import magnets_recipe, panel_recipe
 from flows.context.stores import store_of
 from store.errors import DataError
 from store.settings import Settings
@@ -99,22 +99,22 @@ def predict(
     --commodity the partner table of that commodity is forecast. A panel that is a folder of Parquet
     files is forecast by Dask into a folder of Parquet files.
     """
-    settings, asked = Settings(), RecipeRequest(recipe, set or ())
+    settings, asked = Settings(), (recipe, set or ())
     if commodity is not None:
-        spec = panel_recipe(settings, asked).spec
+        spec = panel_recipe(settings, *asked).spec
         found = predict_table(settings, moment(as_of), commodity, spec, panel=panel)
         write_result(found, out=out, form=format)
         return
     if panel is None:
         as_of_time = moment(as_of)
-        own = None if asked.is_empty else magnets_recipe(settings, as_of_time, asked).spec
+        own = magnets_recipe(settings, as_of_time, *asked).spec if any(asked) else None
         from flows.ingest.ingest import ingest_if_empty
         from flows.panels.backtest_files import predict_evidence
 
         ingest_if_empty(settings)
         write_result(predict_evidence(settings, as_of_time, own), out=out, form=format)
         return
-    spec = panel_recipe(settings, asked).spec
+    spec = panel_recipe(settings, *asked).spec
     from flows.panels.panel_files import PanelFiles, forecast_panel
     from sources.files.panel import PanelOptions, names_of
 
@@ -155,10 +155,10 @@ def backtest(
 
     The magnets' model has the champion's recipe, changed by --set, unless --recipe names another.
     """
-    settings, asked = Settings(), RecipeRequest(recipe, set or ())
+    settings, asked = Settings(), (recipe, set or ())
     if panel is None:
         as_of_time = moment(as_of)
-        chosen = magnets_recipe(settings, as_of_time, asked).spec
+        chosen = magnets_recipe(settings, as_of_time, *asked).spec
         from flows.panels.backtest_files import replay_evidence
 
         store_of(settings)  # before Prefect keeps a run in a home that has no data
@@ -169,7 +169,7 @@ def backtest(
             as_of=as_of_time,
         )
         return
-    spec = panel_recipe(settings, asked).spec
+    spec = panel_recipe(settings, *asked).spec
     from flows.panels.backtest_files import replay_panel
     from flows.panels.panel_files import PanelFiles
     from sources.files.panel import PanelOptions, names_of

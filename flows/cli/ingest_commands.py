@@ -213,7 +213,7 @@ def _unnamed(
     if file is None:
         bundled(dry_run=dry_run)
     elif not file.is_file():
-        names = sorted(name for name in ingest if not name.startswith("-") and "_" not in name)
+        names = sorted(name for name in ingest if not name.startswith("-"))
         raise DataError(
             f"{str(file)!r} is no file and no source. Expected a downloaded file, one of "
             f"{', '.join(names)}, or none for the bundled tables. Take one of those."
@@ -244,16 +244,6 @@ Codes = Annotated[
 def _add(name: str) -> None:
     """Add the command of a provider; some have any six-digit code."""
 
-    def fetch(
-        since: str | None, until: str | None, codes: tuple[str, ...], *, check: bool, dry_run: bool
-    ) -> None:
-        settings = Settings()
-        if check:
-            check_provider(settings, name)
-            return
-        months = months_to_fetch(settings, name, since=since, until=until, codes=codes)
-        _ingest(settings, live(settings, name, months, codes=codes), source=name, dry_run=dry_run)
-
     def coded(
         *,
         commodity: Codes = None,
@@ -262,23 +252,21 @@ def _add(name: str) -> None:
         check: Check = False,
         dry_run: DryRun = False,
     ) -> None:
-        fetch(since, until, codes_of(commodity), check=check, dry_run=dry_run)
+        settings, codes = Settings(), codes_of(commodity)
+        if check:
+            check_provider(settings, name)
+            return
+        months = months_to_fetch(settings, name, since=since, until=until, codes=codes)
+        _ingest(settings, live(settings, name, months, codes=codes), source=name, dry_run=dry_run)
 
     def plain(
-        *,
-        since: Since = None,
-        until: Until = None,
-        check: Check = False,
-        dry_run: DryRun = False,
+        *, since: Since = None, until: Until = None, check: Check = False, dry_run: DryRun = False
     ) -> None:
-        fetch(since, until, (), check=check, dry_run=dry_run)
+        coded(since=since, until=until, check=check, dry_run=dry_run)
 
     command = coded if name in BY_CODE else plain
     command.__doc__ = _HELP.get(name, f"Fetch what {name} publishes.")
-    spelled = name.replace("_", "-")
-    ingest.command(command, name=spelled)
-    if spelled != name:  # as earlier versions spelled it
-        ingest.command(command, name=name, show=False)
+    ingest.command(command, name=name.replace("_", "-"))
 
 
 def codes_of(text: str | None) -> tuple[str, ...]:

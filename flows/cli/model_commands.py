@@ -10,7 +10,7 @@ from flows.cli.options import AsOf, Form, Out, RecipeFile, Sets, moment
 from flows.context.console import echo
 from flows.context.output import write_result
 from flows.context.prefect_runs import in_prefect
-from flows.context.recipes import RecipeRequest, magnets_recipe
+from flows.context.recipes import magnets_recipe
 from flows.context.stores import single_writer, store_of
 from store.settings import Settings
 
@@ -34,7 +34,7 @@ def train(
     nothing.
     """
     settings, as_of_time = Settings(), moment(as_of)
-    chosen = magnets_recipe(settings, as_of_time, RecipeRequest(recipe, set or ())).spec
+    chosen = magnets_recipe(settings, as_of_time, recipe, set or ()).spec
     if tune is not None:
         from flows.tune import tune_magnets
 

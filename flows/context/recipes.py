@@ -30,20 +30,6 @@ _DEFAULT: Final = "default"
 
 
 @dataclass(frozen=True, slots=True)
-class RecipeRequest:
-    """What was typed of a recipe."""
-
-    file: str | None = None
-    """A file, or ``default``."""
-    changes: Sequence[str] = ()
-    """``name=value`` each."""
-
-    @property
-    def is_empty(self) -> bool:
-        return self.file is None and not self.changes
-
-
-@dataclass(frozen=True, slots=True)
 class Recipe:
     """A recipe, and where each of its parameters comes from."""
 
@@ -53,14 +39,18 @@ class Recipe:
 
 
 def magnets_recipe(
-    settings: Settings, as_of: pd.Timestamp, asked: RecipeRequest | None = None
+    settings: Settings, as_of: pd.Timestamp, file: str | None = None, changes: Sequence[str] = ()
 ) -> Recipe:
-    """Return the recipe of the magnets' model at a moment."""
-    what = asked or RecipeRequest()
-    if what.file is None:
-        _changed(Recipe(MAGNETS_SPEC), what)  # a slip is reported before the registry is loaded
-        return _changed(_of_champion(settings, as_of), what)
-    return _changed(_of_file(what.file, MAGNETS_SPEC), what)
+    """Return the recipe of the magnets' model at a moment.
+
+    Args:
+        file: Of a recipe, or ``default``; the champion's if None.
+        changes: ``name=value`` each, laid over it.
+    """
+    if file is not None:
+        return _changed(_of_file(file, MAGNETS_SPEC), changes)
+    _changed(Recipe(MAGNETS_SPEC), changes)  # a slip is reported before the registry is read
+    return _changed(_of_champion(settings, as_of), changes)
 
 
 def with_given(
@@ -68,26 +58,23 @@ def with_given(
 ) -> Spec:
     """Return the magnets' choices with parameters by name laid over them."""
     changes = [f"{name}={value}" for name, value in given.items()]
-    return magnets_recipe(settings, as_of, RecipeRequest(file, changes)).spec
+    return magnets_recipe(settings, as_of, file, changes).spec
 
 
-def panel_recipe(settings: Settings, asked: RecipeRequest | None = None) -> Recipe:
-    """Return the recipe of the panel engine."""
-    recipe = _panel_recipe(settings, asked or RecipeRequest())
+def panel_recipe(
+    settings: Settings, file: str | None = None, changes: Sequence[str] = ()
+) -> Recipe:
+    """Return the recipe of the panel engine; arguments as for the magnets, its defaults if None."""
+    is_given = "threads" in settings.model_fields_set
+    start = Recipe(replace(PANEL_SPEC, threads=settings.threads), {"threads": "MAGNETCAST_THREADS"})
+    if file is not None or not is_given:
+        start = _of_file(file or _DEFAULT, start.spec)
+    recipe = _changed(start, changes)
     if recipe.spec.pretrained:
         from models.statistical import pretrained  # noqa: PLC0415 - needed then
 
         echo(f"recipe    pretrained: {pretrained.notice()}")
     return recipe
-
-
-def _panel_recipe(settings: Settings, what: RecipeRequest) -> Recipe:
-    spec = replace(PANEL_SPEC, threads=settings.threads)
-    is_given = "threads" in settings.model_fields_set
-    sources = {"threads": "MAGNETCAST_THREADS"} if is_given else {}
-    if what.file is None:
-        return _changed(Recipe(spec, sources), what)
-    return _changed(_of_file(what.file, spec), what)
 
 
 def _of_champion(settings: Settings, as_of: pd.Timestamp) -> Recipe:
@@ -122,9 +109,9 @@ def _of_file(file: str, start: Spec) -> Recipe:
     return Recipe(both, dict.fromkeys(changed, file))
 
 
-def _changed(recipe: Recipe, asked: RecipeRequest) -> Recipe:
+def _changed(recipe: Recipe, changes: Sequence[str]) -> Recipe:
     given: dict[str, str] = {}
-    for text in asked.changes:
+    for text in changes:
         for name, value in parameters_of(text).items():
             if name in given:
                 raise DataError(f"--set {name} is given twice. Expected it once. Leave one out.")

@@ -55,7 +55,6 @@ CHAMPIONS_TAG: Final = "champions"
 """Tag of the registered model: versions in the order in which they were promoted, as JSON."""
 
 
-
 def champion(settings: Settings) -> RegisteredVersion | None:
     """Return the version that publishes, or None before the first promotion."""
     return by_alias(settings, CHAMPION)
@@ -175,8 +174,6 @@ def set_tags(settings: Settings, version: int, tags: Mapping[str, str]) -> None:
 def _aliases(client: MlflowClient) -> dict[str, int]:
     found = client.search_registered_models(f"name = '{MODEL}'")
     return {alias: int(version) for alias, version in found[0].aliases.items()} if found else {}
-
-
 
 
 def _registered(found: ModelVersion) -> RegisteredVersion:

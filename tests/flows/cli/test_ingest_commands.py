@@ -119,7 +119,7 @@ def test_a_refused_file_waits_in_quarantine_and_can_be_released(
 def test_documents_are_reviewed_and_an_accepted_one_is_an_event_known_from_now(
     magnetcast: Call, tmp_path: Path
 ) -> None:
-    magnetcast("ingest", "federal_register", "--since", "2024-01")
+    magnetcast("ingest", "federal-register", "--since", "2024-01")
     numbers = read_reviews(store_of(Settings()))["id"].tolist()
     first = str(numbers[0])
     listed = magnetcast("review", "list", "--format", "csv")

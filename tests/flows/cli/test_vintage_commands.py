@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from sqlalchemy import Engine
 
+from flows.context.provenance import actor
 from flows.context.stores import made_store
 from store.facts.batch import Batch, FileRows
 from store.facts.reading import read_observations, read_vintages
@@ -94,13 +95,13 @@ def test_the_quarantine_lists_and_shows_what_waits(magnetcast: Call, refused: in
 def test_a_release_writes_the_file_and_takes_it_off_the_list(
     magnetcast: Call, engine: Engine, refused: int
 ) -> None:
-    code, out, err = magnetcast("quarantine", "release", str(refused), "--actor", "ada")
+    code, out, err = magnetcast("quarantine", "release", str(refused))
 
     assert (code, out) == (0, "")
     assert err == "release   file 1: 1 new row, vintage 1\n"
     assert read_observations(engine)["value"].tolist() == [353.0]
-    assert read_vintages(engine)["actor"].tolist() == ["ada"]
-    assert read_quarantine(engine)["released_by"].tolist() == ["ada"]
+    assert read_vintages(engine)["actor"].tolist() == [actor()]
+    assert read_quarantine(engine)["released_by"].tolist() == [actor()]
     _, waiting, _ = magnetcast("quarantine", "list", "--format", "csv")
     _, everything, _ = magnetcast("quarantine", "list", "--all", "--format", "csv")
     assert (len(waiting.splitlines()), len(everything.splitlines())) == (1, 2)
