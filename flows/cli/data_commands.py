@@ -130,9 +130,7 @@ def panel(
     from flows.context.workspace import open_workspace
 
     if commodity is not None:
-        from flows.cli.forecast_commands import table_rows
-
-        write_result(table_rows(Settings(), moment(as_of), commodity), out=out, form=format)
+        write_result(_table_rows(Settings(), moment(as_of), commodity), out=out, form=format)
         return
     as_of_time = moment(as_of)
     found = open_workspace(Settings(), as_of_time).history.panel(as_of_time)
@@ -146,6 +144,18 @@ def panel(
         stderr_t=found.frame["stderr_t"].round(3),
     )
     write_result(frame, out=out, form=format)
+
+
+def _table_rows(settings: Settings, as_of: pd.Timestamp, commodity: str) -> pd.DataFrame:
+    """Return destination, period, tonnes of the known months of a table, its sums among them."""
+    from flows.publishing.table_snapshot import open_table
+    from models.forecasting.panel_forecaster import known_months
+
+    table = open_table(settings, as_of, commodity).table
+    for note in table.notes:
+        echo(f"table     {note}")
+    ordered = known_months(table).sort_values(["destination", "period"], ignore_index=True)
+    return ordered.assign(period=ordered["period"].dt.strftime("%Y-%m"))
 
 
 def _known_source(frame: pd.DataFrame, source: str) -> pd.Series:

@@ -1,24 +1,20 @@
 """``magnetcast run``, ``predict`` and ``backtest``: forecasts, and how good they were."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import pandas as pd
 from cyclopts import Parameter
 
 from flows.cli.options import AsOf, Commodity, Form, Out, RecipeFile, Sets, moment
-from flows.context.console import echo, track
+from flows.context.console import track
 from flows.context.output import write_parts, write_result
 from flows.context.prefect_runs import in_prefect
 from flows.context.recipes import magnets_recipe, panel_recipe
 from flows.context.stores import store_of
-from store.errors import DataError
 from store.settings import Settings
-from store.vocabulary import FORECAST_COLUMNS
 
 if TYPE_CHECKING:
-    from models.learning.spec import Spec
+    pass
 
 Covariates = Annotated[
     Path | None,
@@ -74,7 +70,6 @@ def run(
 def predict(
     *,
     as_of: AsOf = None,
-    commodity: Commodity = None,
     panel: Annotated[
         Path | None, Parameter(help="Panel file: destination, period, tonnes.")
     ] = None,
@@ -95,16 +90,10 @@ def predict(
 ) -> None:
     """Forecast without publishing: from what was known on a day, or for any panel file.
 
-    With --set or --recipe a model trained by that recipe forecasts, whoever is champion. With
-    --commodity the partner table of that commodity is forecast. A panel that is a folder of Parquet
-    files is forecast by Dask into a folder of Parquet files.
+    With --set or --recipe a model trained by that recipe forecasts, whoever is champion. A panel
+    that is a folder of Parquet files is forecast by Dask into a folder of Parquet files.
     """
     settings, asked = Settings(), (recipe, set or ())
-    if commodity is not None:
-        spec = panel_recipe(settings, *asked).spec
-        found = predict_table(settings, moment(as_of), commodity, spec, panel=panel)
-        write_result(found, out=out, form=format)
-        return
     if panel is None:
         as_of_time = moment(as_of)
         own = magnets_recipe(settings, as_of_time, *asked).spec if any(asked) else None
@@ -176,36 +165,3 @@ def backtest(
 
     files = PanelFiles(panel, covariates, tree, PanelOptions(names_of(columns)))
     replay_panel(settings, files, horizon=horizon, cutoffs=cutoffs, out=out, spec=spec)
-
-
-def predict_table(
-    settings: Settings,
-    as_of: pd.Timestamp,
-    commodity: str,
-    spec: "Spec",
-    *,
-    panel: Path | None = None,
-) -> pd.DataFrame:
-    """Return the forecast of a table in the columns of a forecast file."""
-    from flows.publishing.table_pipeline import forecast_table_at
-    from flows.publishing.table_snapshot import open_table
-
-    if panel is not None:
-        raise DataError(
-            f"--commodity {commodity} and --panel {panel} name two things to forecast. "
-            "Expected one of them. Leave one out."
-        )
-    snapshot = replace(open_table(settings, as_of, commodity), spec=spec)
-    return forecast_table_at(snapshot)[list(FORECAST_COLUMNS)]
-
-
-def table_rows(settings: Settings, as_of: pd.Timestamp, commodity: str) -> pd.DataFrame:
-    """Return destination, period, tonnes of the known months of a table, its sums among them."""
-    from flows.publishing.table_snapshot import open_table
-    from models.forecasting.panel_forecaster import known_months
-
-    table = open_table(settings, as_of, commodity).table
-    for note in table.notes:
-        echo(f"table     {note}")
-    ordered = known_months(table).sort_values(["destination", "period"], ignore_index=True)
-    return ordered.assign(period=ordered["period"].dt.strftime("%Y-%m"))

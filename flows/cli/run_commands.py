@@ -37,10 +37,11 @@ def forecast_table(forecasts: pd.DataFrame) -> Table:
     Args:
         forecasts: ``FORECAST_COLUMNS`` of one ``as_of``; not modified.
     """
-    destinations = in_reading_order(forecasts["destination"])
+    destinations, other = in_reading_order(forecasts["destination"]), _exceptions(forecasts)
+    cutoff = ", ".join(sorted(set(forecasts["cutoff"].astype(str))))
     table = Table(
-        title=f"Forecast in tonnes, cutoff {_cutoff(forecasts)}: median between p90 and p10",
-        caption=_caption(forecasts),
+        title=f"Forecast in tonnes, cutoff {cutoff}: median between p90 and p10",
+        caption=Text("\n".join(f"* {name}: {how}" for name, how in other.items())) or None,
         box=box.SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
         pad_edge=False,
@@ -50,7 +51,8 @@ def forecast_table(forecasts: pd.DataFrame) -> Table:
     )
     table.add_column("Month", no_wrap=True)
     for destination in destinations:
-        table.add_column(_head(destination, forecasts), justify="right", overflow="fold")
+        head = SHORT_NAMES.get(destination, destination) + "*" * (destination in other)
+        table.add_column(Text(head), justify="right", overflow="fold")
     _add_rows(table, forecasts, destinations)
     return table
 
@@ -71,25 +73,11 @@ def _add_rows(table: Table, forecasts: pd.DataFrame, destinations: list[str]) ->
             )
 
 
-def _head(destination: str, forecasts: pd.DataFrame) -> Text:
-    starred = destination in _exceptions(forecasts)
-    return Text(SHORT_NAMES.get(destination, destination) + ("*" if starred else ""))
-
-
 def _exceptions(forecasts: pd.DataFrame) -> dict[str, str]:
     other = forecasts[forecasts["status"] != _CHAMPION]
     why = other["reason"].fillna("") if "reason" in other else pd.Series("", index=other.index)
     status = other["status"].astype(str).where(why == "", other["status"] + " (" + why + ")")
     return {str(d): str(s) for d, s in zip(other["destination"], status, strict=True)}
-
-
-def _caption(forecasts: pd.DataFrame) -> Text | None:
-    lines = [f"* {destination}: {how}" for destination, how in _exceptions(forecasts).items()]
-    return Text("\n".join(lines)) if lines else None
-
-
-def _cutoff(forecasts: pd.DataFrame) -> str:
-    return ", ".join(sorted(set(forecasts["cutoff"].astype(str)))) or _MISSING
 
 
 def _figure(value: float | None) -> str:

@@ -20,7 +20,6 @@ from models.evaluation.backtest import Backtest, backtest_tables
 from models.forecasting.fallback import reason_of
 from models.reconciliation.tree import add_sums, tree_of
 from models.registry.runs import log_panel, open_run
-from models.statistical.pretrained import marked
 from store.asof import OBSERVATION_KEY, known_at
 from store.errors import DataError, StoreError
 from store.facts.evidence import MEASURE
@@ -145,12 +144,6 @@ def open_table_pipeline(
         return str(err)
     label = config.label or snapshot.config.label
     return TablePipeline(replace(snapshot, config=replace(config, label=label)))
-
-
-def forecast_table_at(snapshot: TableSnapshot) -> pd.DataFrame:
-    """Return the forecast of a table, not backtested, in the columns of a forecast file."""
-    status = marked(snapshot.status, is_used=bool(snapshot.spec.pretrained))
-    return snapshot.forecast(status=status)
 
 
 def hindsight(past: Sequence[PartnerTable]) -> tuple[Message, ...]:

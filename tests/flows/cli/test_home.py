@@ -33,7 +33,6 @@ READING = [
     "gaps",
     "panel",
     "panel --commodity 850511",
-    "predict --commodity 850511",
     "promote",
     "promote 3",
     "prune",

@@ -6,14 +6,12 @@ import pandas as pd
 import pytest
 
 from features.panel.partner_table import PartnerTable
-from flows.cli.forecast_commands import predict_table
 from flows.context.stores import made_store, store_of
 from flows.publishing.published_forecasts import publication, replayed
 from flows.publishing.run_config import table_config
 from flows.publishing.table_pipeline import hindsight
 from flows.publishing.table_snapshot import open_table
 from flows.run import RunOutcome, run
-from models.learning.spec import PANEL_SPEC
 from store.facts.batch import Batch, FileRows
 from store.facts.reading import read_forecasts
 from store.facts.writing import write_batch
@@ -147,6 +145,8 @@ def test_what_the_store_learned_later_changes_no_bit_of_a_forecast(
     fill(honest, rows.loc[~later])
     fill(rich, pd.concat([rows.assign(value=rows["value"].where(~later, 1e6)), revision]))
 
-    predicted = [predict_table(settings, day, "850511", PANEL_SPEC) for settings in (honest, rich)]
+    predicted = [
+        open_table(settings, day, "850511").forecast(status="a test") for settings in (honest, rich)
+    ]
 
     pd.testing.assert_frame_equal(predicted[0], predicted[1], check_exact=True)
