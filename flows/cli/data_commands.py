@@ -32,16 +32,9 @@ Number = Annotated[
 quarantine = App(name="quarantine")
 
 
-def vintages(
-    *,
-    source: Annotated[str | None, Parameter(help="Only ingests of this source.")] = None,
-    out: Out = None,
-    format: Form = "table",
-) -> None:
+def vintages(*, out: Out = None, format: Form = "table") -> None:
     """List the ingests, oldest first: source, file, rows, months and who ingested."""
     frame = read_vintages(store_of(Settings()))
-    if source is not None:
-        frame = frame.loc[_known_source(frame, source)]
     write_result(readable(frame, format, out), out=out, form=format)
 
 
@@ -138,12 +131,8 @@ def panel(
         echo(
             f"suspicious: {row.statement}, {row.residual_t:+,.0f} t from the rest; {row.source_url}"
         )
-    frame = found.frame.assign(
-        period=found.frame["period"].dt.strftime("%Y-%m"),
-        tonnes=found.frame["tonnes"].round(3),
-        stderr_t=found.frame["stderr_t"].round(3),
-    )
-    write_result(frame, out=out, form=format)
+    frame = found.frame.assign(period=found.frame["period"].dt.strftime("%Y-%m"))
+    write_result(frame.round({"tonnes": 3, "stderr_t": 3}), out=out, form=format)
 
 
 def _table_rows(settings: Settings, as_of: pd.Timestamp, commodity: str) -> pd.DataFrame:
@@ -156,16 +145,6 @@ def _table_rows(settings: Settings, as_of: pd.Timestamp, commodity: str) -> pd.D
         echo(f"table     {note}")
     ordered = known_months(table).sort_values(["destination", "period"], ignore_index=True)
     return ordered.assign(period=ordered["period"].dt.strftime("%Y-%m"))
-
-
-def _known_source(frame: pd.DataFrame, source: str) -> pd.Series:
-    known = sorted(frame["source"].unique())
-    if source not in known:
-        raise DataError(
-            f"No ingest of source {source!r} in the store. "
-            f"Expected one of {', '.join(known) or 'none yet'}. Correct --source."
-        )
-    return frame["source"] == source
 
 
 def _summary(frame: pd.DataFrame) -> str:

@@ -8,7 +8,7 @@ import json
 import sqlite3
 from collections.abc import Callable, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
 from typing import Final, cast
@@ -51,10 +51,7 @@ class RegisteredVersion:
     """Digest of its boosters and card."""
 
 
-TAGS: Final = (
-    "model_version", "as_of", "data_vintage", "recipe", ROLLED_BACK_TAG, "git_commit", "parameters",
-    "sha256",
-)  # fmt: skip
+TAGS: Final = tuple(one.name for one in fields(RegisteredVersion))[2:]
 """Tags of a version, fields of ``RegisteredVersion``."""
 
 
@@ -90,54 +87,40 @@ JOIN registered_model_aliases AS alias USING (name, version) WHERE name = ? AND 
 _TAGS_OF: Final = "SELECT key, value FROM model_version_tags WHERE name = ? AND version = ?"
 
 
-@dataclass(frozen=True, slots=True)
-class StoredChampion:
-    """The version that publishes, and where its files lie."""
+def champion_of(settings: Settings) -> tuple[RegisteredVersion, Callable[[], object]] | None:
+    """Return the champion, and what checks that it can be read; a server of MLflow is asked."""
+    if (file := record_file(settings)) is None:
+        from models.registry import registry  # noqa: PLC0415 - MLflow takes seconds to import
 
-    version: RegisteredVersion
-    source: str
-
-    def verify(self) -> None:
-        """Refuse files that are not what training stored, or that this code cannot ask."""
-        folder = Path(unquote(urlsplit(self.source).path)) / "artifacts" / PARTS
-        try:
-            files = [*folder.glob("*.txt"), folder / "card.json"]
-            texts = {file.name: file.read_text(encoding="utf-8") for file in files}
-            check(texts, self.version.sha256)
-        except (OSError, ValueError) as err:
-            raise unreadable(self.version.version, self.source, err) from err
-
-
-def stored_champion(settings: Settings) -> StoredChampion | None:
-    """Return the champion of a SQLite file of MLflow, None before the first promotion."""
-    file = record_file(settings)
-    if file is None or not file.exists():
+        asked = registry.champion(settings)
+        return None if asked is None else (asked, partial(registry.load, settings, asked.version))
+    if not file.exists():
         return None
     try:
         with closing(sqlite_to_read(file)) as connection:
             found = connection.execute(_VERSION, (MODEL, CHAMPION)).fetchone()
-            if found is None:
-                return None
-            version, run_id, source = found
-            tags = dict(connection.execute(_TAGS_OF, (MODEL, version)))
+            tags = dict(connection.execute(_TAGS_OF, (MODEL, found[0]))) if found else {}
     except sqlite3.Error as err:
         raise StoreError(
             f"MLflow's database {shown_address(settings.tracking_uri)} cannot be opened: {err}. "
             "Expected one that is intact. Restore the file from a backup."
         ) from err
+    if found is None:
+        return None
+    version, run_id, source = found
     known = RegisteredVersion(int(version), run_id or "", **{n: tags.get(n, "") for n in TAGS})
-    return StoredChampion(known, source)
+    return known, partial(_verify, known, source)
 
 
-def champion_of(settings: Settings) -> tuple[RegisteredVersion, Callable[[], object]] | None:
-    """Return the champion, and what checks that it can be read; a server of MLflow is asked."""
-    if record_file(settings) is not None:
-        stored = stored_champion(settings)
-        return None if stored is None else (stored.version, stored.verify)
-    from models.registry import registry  # noqa: PLC0415 - MLflow takes seconds to import
-
-    asked = registry.champion(settings)
-    return None if asked is None else (asked, partial(registry.load, settings, asked.version))
+def _verify(champion: RegisteredVersion, source: str) -> None:
+    """Refuse files that are not what training stored, or that this code cannot ask."""
+    folder = Path(unquote(urlsplit(source).path)) / "artifacts" / PARTS
+    try:
+        files = [*folder.glob("*.txt"), folder / "card.json"]
+        texts = {file.name: file.read_text(encoding="utf-8") for file in files}
+        check(texts, champion.sha256)
+    except (OSError, ValueError) as err:
+        raise unreadable(champion.version, source, err) from err
 
 
 def unreadable(version: int, source: str, err: Exception) -> StoreError:

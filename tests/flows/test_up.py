@@ -158,12 +158,12 @@ class TestUp:
         assert (up.settings.home / "magnetcast.db").exists()
 
     def test_a_run_of_the_training_registers_what_its_parameters_ask(self, up: Up) -> None:
-        asked = {"as_of": "2020-04-22", "set": {"num_leaves": 4}, "recipe": "default"}
+        asked = {"as_of": "2020-04-22", "set": {"num_leaves": 8}, "recipe": "default"}
 
         assert ended(up, "training/on-demand", parameters=asked) == "COMPLETED"
 
         [made] = registry.versions(up.settings)
-        assert (made.as_of, made.parameters) == ("2020-04-22T23:59:59+00:00", '{"num_leaves": 4}')
+        assert (made.as_of, made.parameters) == ("2020-04-22T23:59:59+00:00", '{"num_leaves": 8}')
 
     def test_a_job_by_hand_is_recorded_there(self, up: Up) -> None:
         done = by_hand(up, "ingest")
