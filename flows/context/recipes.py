@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,6 +25,7 @@ from store.settings import Settings
 
 if TYPE_CHECKING:
     from features.panel.system import PanelPrior
+    from models.registry.record import Champion
 
 _DEFAULT: Final = "default"
 """What ``--recipe`` calls the defaults, whatever the champion's recipe is."""
@@ -77,13 +79,23 @@ def panel_recipe(
     return recipe
 
 
+def champion_of(settings: Settings) -> "Champion | None":
+    """Return the champion, and what checks that it can be read; a server of MLflow is asked."""
+    from models.registry.record import record_file, stored_champion  # noqa: PLC0415 - what computes
+
+    if record_file(settings) is not None:
+        return stored_champion(settings)
+    from models.registry import registry  # noqa: PLC0415 - MLflow takes seconds to import
+
+    asked = registry.champion(settings)
+    return None if asked is None else (asked, partial(registry.load, settings, asked.version))
+
+
 def _of_champion(settings: Settings, as_of: pd.Timestamp) -> Recipe:
     """Return the champion's recipe if it existed by then, else the defaults.
 
     What differed from the defaults when it was trained is laid over the defaults of today.
     """
-    from models.registry.record import champion_of  # noqa: PLC0415 - what computes
-
     require_time_zone(as_of)
     try:
         found = champion_of(settings)

@@ -15,6 +15,7 @@ from sqlalchemy import Engine
 from features.months import last_complete_month, month_start
 from features.panel.statements import last_evidence_month
 from flows.backup import last_backup
+from flows.context.recipes import champion_of
 from flows.context.stores import (
     MAIN_JOB,
     RunMarker,
@@ -25,7 +26,7 @@ from flows.context.stores import (
     was_lost,
 )
 from models.monitoring import Reading
-from models.registry.record import champion_of, is_kept
+from models.registry.record import is_kept
 from sources.bundled.release_calendar import ReleaseCalendar
 from sources.providers.registry import without_key
 from store.archive import sqlite_damage

@@ -87,14 +87,14 @@ JOIN registered_model_aliases AS alias USING (name, version) WHERE name = ? AND 
 _TAGS_OF: Final = "SELECT key, value FROM model_version_tags WHERE name = ? AND version = ?"
 
 
-def champion_of(settings: Settings) -> tuple[RegisteredVersion, Callable[[], object]] | None:
-    """Return the champion, and what checks that it can be read; a server of MLflow is asked."""
-    if (file := record_file(settings)) is None:
-        from models.registry import registry  # noqa: PLC0415 - MLflow takes seconds to import
+Champion = tuple[RegisteredVersion, Callable[[], object]]
+"""The version that publishes, and what checks that it can be read."""
 
-        asked = registry.champion(settings)
-        return None if asked is None else (asked, partial(registry.load, settings, asked.version))
-    if not file.exists():
+
+def stored_champion(settings: Settings) -> Champion | None:
+    """Return the champion of MLflow's SQLite file."""
+    file = record_file(settings)
+    if file is None or not file.exists():
         return None
     try:
         with closing(sqlite_to_read(file)) as connection:

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from models.registry import registry, runs, served
-from models.registry.record import champion_of
+from models.registry.record import stored_champion
 from models.registry.runs import open_run
 from store.errors import StoreError
 from store.settings import Settings
@@ -153,7 +153,7 @@ def test_the_champion_moves_and_leaves_a_way_back(
     previous = registry.by_alias(mlflow_settings, registry.PREVIOUS)
     assert champion is not None
     assert previous is not None
-    stored = champion_of(mlflow_settings)
+    stored = stored_champion(mlflow_settings)
     assert stored is not None
     assert stored[0] == champion
     stored[1]()
@@ -184,7 +184,7 @@ def test_boosters_or_a_card_changed_after_training_are_refused(
     file.write_text(file.read_text(encoding="utf-8")[:-9], encoding="utf-8")
 
     registry.promote(mlflow_settings, version)
-    stored = champion_of(mlflow_settings)
+    stored = stored_champion(mlflow_settings)
     assert stored is not None
     for read in (partial(registry.load, mlflow_settings, version), stored[1]):
         with pytest.raises(StoreError, match="its boosters and card have SHA-256"):
@@ -226,7 +226,7 @@ def test_a_model_for_other_rows_is_refused_with_the_reason(
     version = register(card=changed)
 
     registry.promote(mlflow_settings, version)
-    stored = champion_of(mlflow_settings)
+    stored = stored_champion(mlflow_settings)
     assert stored is not None
     for read in (partial(registry.load, mlflow_settings, version), stored[1]):
         with pytest.raises(StoreError, match=message):
