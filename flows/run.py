@@ -203,7 +203,8 @@ def _run(pipeline: Pipeline) -> RunOutcome:
     config, snapshot = pipeline.config, pipeline.snapshot
     try:
         with run_entry(config, snapshot) as entry:
-            return _publish(pipeline, pipeline.forecast(entry))
+            step = pipeline.forecast if config.is_main else prefect_step("table")(pipeline.forecast)
+            return _publish(pipeline, step(entry))
     except FAULTS as err:
         fallback = pipeline.fallback(err)
         if fallback is None:

@@ -137,7 +137,7 @@ def panel(
 
 def _table_rows(settings: Settings, as_of: pd.Timestamp, commodity: str) -> pd.DataFrame:
     """Return destination, period, tonnes of the known months of a table, its sums among them."""
-    from flows.publishing.table_snapshot import open_table
+    from flows.publishing.table_pipeline import open_table
     from models.forecasting.panel_forecaster import known_months
 
     table = open_table(settings, as_of, commodity).table

@@ -122,7 +122,7 @@ def run_table_and_tell(settings: Settings, as_of: pd.Timestamp, commodity: str) 
 def run_tables_and_tell(settings: Settings, as_of: pd.Timestamp) -> None:
     """Run every full partner table in the store and tell a line of each; a bad one stops none."""
     from flows.publishing.run_config import table_config
-    from flows.publishing.table_snapshot import full_commodities
+    from flows.publishing.table_pipeline import full_commodities
     from flows.run import run_each
 
     made_store(settings)  # the main job, which follows, fills it

@@ -4,6 +4,7 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 import pandas as pd
+from sqlalchemy import Engine
 
 from flows.context.provenance import actor, git_changes, git_commit
 from models.registry.runs import JOB_TAG, open_job
@@ -12,11 +13,15 @@ from store.vocabulary import COMMODITY
 
 
 class JobSource(Protocol):
-    """What a model is made with: a workspace or the snapshot of a table."""
+    """What a model is made with: a workspace or a table."""
 
     @property
     def settings(self) -> Settings:
         """Where things are kept."""
+
+    @property
+    def engine(self) -> Engine:
+        """Of the store."""
 
     @property
     def as_of(self) -> pd.Timestamp:

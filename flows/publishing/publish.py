@@ -17,12 +17,11 @@ from features.months import month_label
 from features.origin import Origin
 from flows.clock import utc_now
 from flows.context.console import echo
+from flows.context.jobs import JobSource
 from flows.context.provenance import environment, git_commit
 from flows.context.stores import store_of
-from flows.context.workspace import Workspace
 from flows.ingest.side_effects import side_effects_of_ingests
 from flows.publishing.run_config import MAGNETS, RunConfig
-from flows.publishing.table_snapshot import TableSnapshot
 from models.forecasting.plausibility import absurdities, moves, too_far
 from models.reconciliation.tree import broken_sums
 from sources.bundled.release_calendar import ReleaseCalendar
@@ -230,7 +229,7 @@ class RunEntry:
 
 
 @contextmanager
-def run_entry(config: RunConfig, snapshot: Workspace | TableSnapshot) -> Iterator[RunEntry]:
+def run_entry(config: RunConfig, snapshot: JobSource) -> Iterator[RunEntry]:
     """Keep in the store that a run began, and whether it failed."""
     run_id, entry = uuid.uuid4().hex, RunEntry()
     start_run(

@@ -14,7 +14,7 @@ from flows.context.recipes import prior_behind
 from flows.context.stores import store_of
 from flows.context.workspace import Workspace, open_workspace
 from flows.publishing.run_config import RunConfig
-from flows.publishing.table_snapshot import open_table
+from flows.publishing.table_pipeline import open_table
 from models.forecasting.decomposition import stages_from
 from models.forecasting.evidence_forecaster import TrainedModel
 from models.forecasting.fallback import NUMBERS, modelled
@@ -270,4 +270,4 @@ def _table(settings: Settings, rows: pd.DataFrame) -> pd.DataFrame:
             f"The figures or parameters behind {first['model']} have changed. Expected those of "
             f"{first['as_of']:%Y-%m-%d}. Restore them from a backup."
         )
-    return made_by.forecast(status=made_by.status)
+    return made_by.rows(made_by.status)

@@ -12,8 +12,7 @@ from flows.context.stores import store_of
 from flows.publishing.evidence_pipeline import EvidencePipeline
 from flows.publishing.publish import held_folder, report_folder
 from flows.publishing.run_config import RunConfig
-from flows.publishing.table_pipeline import TablePipeline
-from flows.publishing.table_snapshot import open_table
+from flows.publishing.table_pipeline import TablePipeline, open_table
 from flows.training.backtest import kept_scores
 from flows.training.predict import BacktestedForecast
 from service.charts.fan import ReportInput
@@ -172,5 +171,5 @@ def _notes(
     settings: Settings, config: RunConfig, as_of: pd.Timestamp, made_with: Mapping[str, Any]
 ) -> list[Message]:
     """Return what was odd about a table at a moment, by the figures it was forecast from."""
-    snapshot = open_table(settings, as_of, config.commodity, until=made_with.get("ingest"))
-    return TablePipeline(snapshot).unknowns()
+    until = made_with.get("ingest")
+    return open_table(settings, as_of, config.commodity, until=until).unknowns()

@@ -1,31 +1,43 @@
 """Full partner tables: backtest and forecast by the panel engine."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Final
 
 import numpy as np
 import pandas as pd
+from sqlalchemy import Engine
 
-from features.months import month_starts
-from features.panel.partner_table import PartnerTable, full_sources, is_cell
+from features.months import month_label, month_starts
+from features.panel.partner_table import (
+    LEAST_PARTNERS,
+    PartnerTable,
+    full_sources,
+    is_cell,
+    partner_table,
+)
 from flows.context.console import echo, track
 from flows.context.jobs import made_tags
-from flows.context.prefect_runs import prefect_step
+from flows.context.stores import store_of
 from flows.publishing.publish import RunEntry
-from flows.publishing.run_config import RunConfig
-from flows.publishing.table_snapshot import TableSnapshot, open_table
+from flows.publishing.run_config import RunConfig, table_config
 from flows.training.backtest import keep_scores, log_backtest
 from flows.training.predict import BacktestedForecast
 from models.evaluation.backtest import Backtest, backtest_tables
-from models.forecasting.fallback import reason_of
+from models.forecasting.fallback import CHAMPION, reason_of
+from models.forecasting.forecaster import STATISTICAL
+from models.forecasting.panel_forecaster import forecast_table
+from models.learning.spec import PANEL_SPEC, Spec
 from models.reconciliation.tree import add_sums, tree_of
 from models.registry.runs import log_panel, open_run
 from store.asof import OBSERVATION_KEY, known_at
-from store.errors import DataError, StoreError
-from store.facts.evidence import MEASURE
+from store.errors import DataError, StoreError, first_few
+from store.facts.evidence import MEASURE, read_label, read_partner_counts
+from store.facts.reading import read_observations
 from store.messages import Message, message
 from store.publications.panels import NO_PANEL, StoredPanel
 from store.settings import Settings
+from store.vocabulary import MAX_HORIZON, MONTHS_AHEAD
 
 
 def table_panel(table: PartnerTable, observations: pd.DataFrame) -> StoredPanel:
@@ -74,53 +86,134 @@ def _listed_at(
     return named.groupby(["destination", "period"])["available_at"].max()
 
 
-backtest_task = prefect_step("backtest-tables")(backtest_tables)
-forecast_task = prefect_step("forecast-tables")(TableSnapshot.forecast)
+MONTHS_BACK: Final = (12, 9, 6, 3)
+"""Months before the as_of of the past origins that a table is backtested from."""
+
+_MOST_LATE: Final = MAX_HORIZON - MONTHS_AHEAD
+"""Months a table of then may have been late to count as what was known then."""
+
+_STALE: Final = "stale"
+
+OF_TABLE: Final = "partners-"
+"""How the names of models begin."""
 
 
 @dataclass(frozen=True, slots=True)
 class TablePipeline:
-    """The steps of one table."""
+    """One table at one moment, with all that its forecast rests on, and the steps of its run."""
 
-    snapshot: TableSnapshot
+    settings: Settings
+    config: RunConfig
+    table: PartnerTable
+    engine: Engine = field(repr=False)
+    observations: pd.DataFrame = field(repr=False)
+    """All versions of the commodity's figures known at the moment."""
+    spec: Spec
     reason: str = ""
     """Why no model before it in the fallback order was used."""
 
     @property
-    def config(self) -> RunConfig:
-        return self.snapshot.config
+    def snapshot(self) -> "TablePipeline":
+        return self
+
+    @property
+    def as_of(self) -> pd.Timestamp:
+        return self.table.as_of
+
+    @property
+    def data_vintage(self) -> str:
+        return self.table.digest
+
+    @property
+    def recipe(self) -> str:
+        return self.model_family.removesuffix("-")
+
+    @property
+    def model_family(self) -> str:
+        return f"{OF_TABLE}{self.spec.digest}-"
+
+    @property
+    def model_version(self) -> str:
+        return f"{self.model_family}{self.data_vintage[:8]}-{self.as_of:%Y%m%d}"
+
+    @property
+    def last_period(self) -> str:
+        return month_label(self.table.cutoff + self.table.horizon)
+
+    @property
+    def status(self) -> str:
+        status = CHAMPION if self.is_trained else STATISTICAL
+        if not self.table.is_late:
+            return status
+        return _STALE if self.is_trained else f"{_STALE}, {status}"
+
+    def fallback(self, error: Exception | None = None) -> "TablePipeline | None":
+        """Return the same by what experts say without any training; None after that."""
+        if not self.is_trained:
+            return None
+        reason = "" if error is None else reason_of(error).strip()
+        return replace(self, spec=replace(self.spec, pairs=0), reason=reason)
+
+    def of_family(self, name: str) -> "TablePipeline | None":
+        """Return the same under the model of the chain that a name is of; None where of none."""
+        one: TablePipeline | None = self
+        while one is not None and not name.startswith(one.model_family):
+            one = one.fallback()
+        return one
+
+    @property
+    def is_trained(self) -> bool:
+        return self.spec.pairs > 0
+
+    def past(self) -> list[PartnerTable]:
+        """Return the table as it was known at past moments (``MONTHS_BACK``), oldest first.
+
+        Where nothing tells what was known then (a history loaded at once has one release day,
+        months released anew have the last one), the table of now ends as many months earlier.
+        """
+        found = {}
+        for months in MONTHS_BACK:
+            table = self._at(self.as_of - pd.DateOffset(months=months), months)
+            if table is not None and table.cutoff < self.table.cutoff:
+                found[table.cutoff] = table
+        return [found[cutoff] for cutoff in sorted(found)]
+
+    def _at(self, moment: pd.Timestamp, months: int) -> PartnerTable | None:
+        code = self.config.commodity
+        try:
+            then = partner_table(self.observations, commodity=code, as_of=moment)
+        except DataError:
+            then = None
+        if then is None or then.late_months > max(self.table.late_months, _MOST_LATE):
+            return self.table.shortened(months, as_of=moment)
+        return then
+
+    def rows(self, status: str) -> pd.DataFrame:
+        """Return the coherent forecast in the columns of a forecast file."""
+        made = forecast_table(self.table, self.spec, status=status)
+        return made.assign(model=self.model_version)
 
     def is_current(self, models: set[str]) -> bool:
         """Tell whether these models are of today's choices."""
-        return all(name.startswith(self.snapshot.model_family) for name in models)
+        return all(name.startswith(self.model_family) for name in models)
 
     def forecast(self, entry: RunEntry) -> BacktestedForecast:
         """Backtest, keep the scores, and forecast."""
-        snapshot = self.snapshot
         for note in self.unknowns():
             echo(f"table     {note}")
-        past, spec = snapshot.past(), snapshot.spec
-        result = backtest_task(spec, past, snapshot.table, track=track)
-        entry.mlflow_run_id = record(snapshot, result)
-        table = forecast_task(snapshot, status=snapshot.status)
+        result = backtest_tables(self.spec, self.past(), self.table, track=track)
+        entry.mlflow_run_id = record(self, result)
+        table = self.rows(self.status)
         if self.reason:
             table = table.assign(reason=self.reason)
-        return BacktestedForecast(table, snapshot.model_version, result)
-
-    def fallback(self, error: Exception) -> "TablePipeline | None":
-        """Return the next of the fallback order after an error; None where there is none."""
-        after = self.snapshot.fallback()
-        if after is None:
-            return None
-        reasons = filter(None, (self.reason, reason_of(error).strip()))
-        return TablePipeline(after, "; ".join(reasons))
+        return BacktestedForecast(table, self.model_version, result)
 
     def plausible_at(self) -> None:
         """Return nothing: tables have many series of a few tonnes, which jump as they like."""
 
     def panel(self) -> StoredPanel:
         """Return what was known of past months, as it is kept beside the publication."""
-        return table_panel(self.snapshot.table, self.snapshot.observations)
+        return table_panel(self.table, self.observations)
 
     def made_with(self) -> Mapping[str, object]:
         """Return nothing: the digest of the table says it all."""
@@ -128,7 +221,7 @@ class TablePipeline:
 
     def unknowns(self) -> list[Message]:
         """Return what is odd about the table and its past, in sentences."""
-        return [*self.snapshot.table.notes, *hindsight(self.snapshot.past())]
+        return [*self.table.notes, *hindsight(self.past())]
 
     def events(self) -> None:
         """Return no policy events: the report on a table shows none."""
@@ -143,7 +236,40 @@ def open_table_pipeline(
     except DataError as err:
         return str(err)
     label = config.label or snapshot.config.label
-    return TablePipeline(replace(snapshot, config=replace(config, label=label)))
+    return replace(snapshot, config=replace(config, label=label))
+
+
+def open_table(
+    settings: Settings, as_of: pd.Timestamp, commodity: str, *, until: int | None = None
+) -> TablePipeline:
+    """Return the table of a commodity at an as_of; rows known later are not even read.
+
+    Args:
+        until: Leave out figures that later ingests than this one brought; None takes all.
+    """
+    engine = store_of(settings)
+    figures = read_observations(engine, as_of=as_of, commodity=commodity, until=until)
+    try:
+        table = partner_table(figures, commodity=commodity, as_of=as_of)
+    except DataError as err:
+        raise DataError(f"{err} {other_tables(settings, as_of, commodity)}") from err
+    config = table_config(commodity, read_label(engine, commodity))
+    return TablePipeline(
+        settings, config, table, engine, figures, replace(PANEL_SPEC, threads=settings.threads)
+    )
+
+
+def other_tables(settings: Settings, as_of: pd.Timestamp, commodity: str) -> str:
+    """Say which other full tables were known."""
+    others = [code for code in full_commodities(settings, as_of) if code != commodity]
+    return f"Other full tables known by then: {first_few(others) or 'none'}."
+
+
+def full_commodities(settings: Settings, as_of: pd.Timestamp) -> list[str]:
+    """Return the commodities of which a source in the store lists partners in full, sorted."""
+    counts = read_partner_counts(store_of(settings), as_of=as_of)
+    full = counts.loc[counts["destinations"] >= LEAST_PARTNERS, "commodity"]
+    return sorted(set(full))
 
 
 def hindsight(past: Sequence[PartnerTable]) -> tuple[Message, ...]:
@@ -161,7 +287,7 @@ def hindsight(past: Sequence[PartnerTable]) -> tuple[Message, ...]:
     return (note,)
 
 
-def record(snapshot: TableSnapshot, result: Backtest) -> str | None:
+def record(snapshot: TablePipeline, result: Backtest) -> str | None:
     """Keep what a backtest found; return the id of its run in MLflow, None where MLflow is away."""
     config = snapshot.config
     if len(result.scores):
@@ -178,7 +304,7 @@ def record(snapshot: TableSnapshot, result: Backtest) -> str | None:
         return None
 
 
-def _log_dataset(snapshot: TableSnapshot) -> None:
+def _log_dataset(snapshot: TablePipeline) -> None:
     key = snapshot.config.published_as
     log_panel(
         table_panel(snapshot.table, snapshot.observations),

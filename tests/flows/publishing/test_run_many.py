@@ -10,8 +10,7 @@ from flows.context.stores import made_store, store_of
 from flows.monitoring.health import examine
 from flows.monitoring.status import status_lines
 from flows.publishing.run_config import table_config
-from flows.publishing.table_pipeline import TablePipeline
-from flows.publishing.table_snapshot import open_table
+from flows.publishing.table_pipeline import open_table
 from flows.run import Result, RunOutcome, run_each, run_pipeline
 from store.facts.batch import Batch, FileRows
 from store.facts.reading import latest_forecast, read_forecasts, read_runs
@@ -165,7 +164,7 @@ def test_where_no_model_can_be_trained_the_experts_answer_with_the_reason(
         own, spec=replace(own.spec, num_leaves=1)
     )  # LightGBM refuses a tree of one leaf
 
-    found = run_pipeline(TablePipeline(broken))
+    found = run_pipeline(broken)
 
     assert isinstance(found, RunOutcome)
     rows = latest_forecast(store_of(settings), commodity="811292")

@@ -9,8 +9,7 @@ from features.panel.partner_table import PartnerTable
 from flows.context.stores import made_store, store_of
 from flows.publishing.published_forecasts import publication, replayed
 from flows.publishing.run_config import table_config
-from flows.publishing.table_pipeline import hindsight
-from flows.publishing.table_snapshot import open_table
+from flows.publishing.table_pipeline import hindsight, open_table
 from flows.run import RunOutcome, run
 from store.facts.batch import Batch, FileRows
 from store.facts.reading import read_forecasts
