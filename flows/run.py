@@ -12,7 +12,7 @@ from flows.analysis.explain import explain_if_possible
 from flows.clock import utc_now
 from flows.context.console import echo
 from flows.context.jobs import recorded_job
-from flows.context.prefect_runs import in_prefect
+from flows.context.prefect_runs import in_prefect, prefect_step
 from flows.context.stores import (
     MAIN_JOB,
     made_store,

@@ -105,7 +105,8 @@ def replay(
     Name it by --publication or --as-of. The exit code is 0 only if all numbers are the same. The
     recomputed rows go to --out.
     """
-    from flows.publishing.published_forecasts import publication, replayed
+    from flows.publishing.published_forecasts import publication
+    from flows.publishing.replay import replayed
 
     settings = Settings()
     which = moment(as_of) if number is None else number

@@ -20,7 +20,8 @@ from flows.publishing.publish import (
     objections,
     publish,
 )
-from flows.publishing.published_forecasts import Replay, publication, replayed
+from flows.publishing.published_forecasts import publication
+from flows.publishing.replay import Replay, replayed
 from flows.run import run
 from store.errors import DataError
 from store.facts.reading import latest_forecast, read_forecasts

@@ -18,7 +18,8 @@ import pytest
 
 from flows.context.stores import made_store, store_of
 from flows.deployments import publish
-from flows.publishing.published_forecasts import publication, replayed
+from flows.publishing.published_forecasts import publication
+from flows.publishing.replay import replayed
 from store.facts.reading import latest_forecast, read_forecasts
 from store.publications.integrity import read_publications, tampered
 from store.settings import Settings

@@ -7,7 +7,8 @@ import pytest
 
 from features.panel.partner_table import PartnerTable
 from flows.context.stores import made_store, store_of
-from flows.publishing.published_forecasts import publication, replayed
+from flows.publishing.published_forecasts import publication
+from flows.publishing.replay import replayed
 from flows.publishing.run_config import table_config
 from flows.publishing.table_pipeline import hindsight, open_table
 from flows.run import RunOutcome, run

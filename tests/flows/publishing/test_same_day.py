@@ -10,7 +10,8 @@ from flows.analysis.scenario_answers import published_scenario_snapshot
 from flows.analysis.scenarios import scenario_snapshot
 from flows.context.stores import store_of
 from flows.monitoring.health import examine
-from flows.publishing.published_forecasts import ExplainRequest, publication, replayed
+from flows.publishing.published_forecasts import ExplainRequest, publication
+from flows.publishing.replay import replayed
 from flows.run import run
 from models.registry import registry
 from store.facts.reading import latest_forecast, read_publication, read_scores

@@ -10,7 +10,8 @@ from mlflow import MlflowClient
 
 from flows.context.recipes import magnets_recipe
 from flows.context.stores import store_of
-from flows.publishing.published_forecasts import publication, replayed
+from flows.publishing.published_forecasts import publication
+from flows.publishing.replay import replayed
 from flows.run import run
 from models.learning.spec import MAGNETS_SPEC
 from models.registry import registry
