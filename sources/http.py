@@ -407,12 +407,16 @@ class HttpClient:
 
     def _reply(self, call: _Call[Read], archived: Archived, body: bytes) -> HttpReply[Read]:
         refusal = call.explain(body) if call.explain else None
-        empty = archived.status == httpx.codes.NO_CONTENT
+        is_page = call.accept == HTML
+        nothing = {httpx.codes.NO_CONTENT}
+        if is_page:  # a year's list is there from its first line on
+            nothing.add(httpx.codes.NOT_FOUND)
+        empty = archived.status in nothing
         if refusal is not None and refusal.kind == "no_data":
             empty = True
-        elif refusal is not None or not httpx.codes.is_success(archived.status):
+        elif refusal is not None or not (empty or httpx.codes.is_success(archived.status)):
             raise _refused(call, archived.status, body, refusal)
-        elif call.accept != HTML and _is_html(archived.content_type, body):
+        elif not is_page and _is_html(archived.content_type, body):
             raise SourceError(
                 f"{call.provider} sent an HTML page instead of data, at {call.address}. Expected "
                 "JSON, CSV or XML as documented. Open the address in a browser: it may ask to log "

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from html.parser import HTMLParser
+from itertools import chain
 from typing import ClassVar, Final
 from urllib.parse import urljoin, urlsplit
 
@@ -32,9 +33,12 @@ _NUMBER: Final = re.compile(r"公告\s*(20\d\d)\s*年?\s*第\s*(\d+)\s*号")
 _CITED: Final = re.compile(r"(20\d\d)\s*年\s*第\s*(\d+)\s*号|第\s*(\d+)\s*号")
 _SIGNED: Final = re.compile(r"^[^\d自至起]{0,40}(20\d\d)年(\d{1,2})月(\d{1,2})日$", re.MULTILINE)
 """The line below an announcement, and the one above it that gives the day of issue."""
-_AT_ONCE: Final = re.compile(r"自(?:本公告)?(?:公布|发布|印发)之日起|即日起")
+_HALT: Final = re.compile(r"(?:暂停|停止)(?:实施|施行|执行)")
+_AT_ONCE: Final = re.compile(r"自(?:本?公告)?(?:公布|发布|印发)之日起|即日起")
 _FROM: Final = re.compile(rf"自\s*{_DATE}起(?:正式)?(?:实施|施行|执行|生效)")
 _UNTIL: Final = re.compile(rf"(?:自\s*{_DATE}\s*起?\s*)?至\s*{_DATE}")
+_LATE: Final = pd.Timedelta(days=31)
+"""From which a list begins late, and after which a date is none of publication."""
 _BLOCKS: Final = frozenset({"p", "div", "br", "li", "tr", "td", "h1", "h2", "h3", "section"})
 
 
@@ -66,7 +70,8 @@ class _Page(HTMLParser):
         super().__init__()
         self.entries: list[_Entry] = []
         self.text = self.head = ""
-        self._mutes = False
+        self._mutes = self._names = False
+        self._entry: _Entry | None = None
         try:
             text = body.decode("utf-8-sig")
         except UnicodeDecodeError:
@@ -81,24 +86,26 @@ class _Page(HTMLParser):
         if tag == "meta" and given.get("name", "").lower() == "pubdate":
             self.head = given.get("content", "")
         if tag == "li":
-            self.entries.append(_Entry())
-        if tag == "a" and self.entries and not self.entries[-1].href:
-            self.entries[-1].href, self.entries[-1].title = (
-                given.get("href", ""),
-                given.get("title", ""),
-            )
+            self._entry = _Entry()
+            self.entries.append(self._entry)
+        if tag == "a" and self._entry is not None and not self._entry.href:
+            self._entry.href, self._entry.title = given.get("href", ""), given.get("title", "")
+            self._names = not self._entry.title
         self.text += "\n" if tag in _BLOCKS else ""
 
     def handle_endtag(self, tag: str) -> None:
-        self._mutes = False
+        self._mutes = self._names = False
+        self._entry = None if tag in {"li", "ul"} else self._entry
         self.text += "\n" if tag in _BLOCKS else ""
 
     def handle_data(self, data: str) -> None:
         if not self._mutes:
             words = " ".join(data.split())
             self.text += words
-            if self.entries:
-                self.entries[-1].text += f" {words}"
+            if self._entry is not None and self._names:
+                self._entry.title += words
+            elif self._entry is not None:
+                self._entry.text += f" {words}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,45 +115,53 @@ class _Announcements(HttpSource):
     def fetch(self, span: MonthRange, *, now: pd.Timestamp) -> FileRows:
         """Fetch the announcements on watched goods; as ``HttpSource.fetch``."""
         with self.client() as http:
-            listed = [one for path in self._lists(span) for one in self._listed(http, path)]
+            lists = {begin: self._listed(http, path) for path, begin in self._lists(span)}
             opened = [
                 one
-                for one in dict.fromkeys(listed)
+                for one in dict.fromkeys(chain(*lists.values()))
                 if span.begin <= one.listed <= span.end and _WATCHED.search(one.title)
             ]
             items = [self._proposal(http, one) for one in opened if self._is_here(one)]
+        if not any(lists.values()):
+            raise self._refused(f"has no list of {span}", self.url)
         away = [one.name for one in opened if not self._is_here(one)]
-        first = min(one.listed for one in listed)
-        notes = (
-            f"announcements on other sites, to be read there: {first_few(away)}" if away else "",
-            f"announcements before {first:%Y-%m-%d}, which are not on the list"
-            if first > span.begin
-            else "",
-        )
+        reach = [
+            (begin, min(one.listed for one in found)) for begin, found in lists.items() if found
+        ]
+        notes = [
+            f"announcements from {begin:%Y-%m-%d} to {first:%Y-%m-%d}: not on the list"
+            for begin, first in reach
+            if first - begin > _LATE
+        ]
+        if away:
+            notes.append(f"announcements on other sites, to be read there: {first_few(away)}")
         found = [item for item in items if item is not None]
         return self.file(
             span,
             http,
             {"proposals": proposals(found, source=self.id, now=now)},
             wanted=f"announcements of {self.whose} on rare earths, magnets and other minerals",
-            ignored=tuple(filter(None, notes)),
+            ignored=tuple(notes),
         )
 
-    def _lists(self, span: MonthRange) -> list[str]:
-        """Return the paths of the lists that hold some months."""
-        return [f"/{year.first.year}/index.html" for year in span.years()][-MOST_YEARS:]
+    def _lists(self, span: MonthRange) -> list[tuple[str, pd.Timestamp]]:
+        """Return the paths of the lists that hold some months, each with their first day."""
+        years = [(f"/{year.first.year}/index.html", year.begin) for year in span.years()]
+        return years[-MOST_YEARS:]
 
     def _is_here(self, one: _Announcement) -> bool:
         return urlsplit(one.url).hostname == urlsplit(self.url).hostname
 
     def _listed(self, http: HttpClient, path: str) -> list[_Announcement]:
         reply = http.get(path, read=_Page, accept=HTML)
+        if reply.value is None:
+            return []
         found = []
-        for entry in reply.value.entries if reply.value else []:
-            title = " ".join((entry.title or entry.text).split())
+        for entry in reply.value.entries:
+            title = " ".join(entry.title.split())
             if (number := _NUMBER.search(title)) is None or not entry.href:
                 continue
-            if (day := _day(re.search(_DATE, entry.text.replace(title, "")))) is None:
+            if (day := _day(re.search(_DATE, entry.text))) is None:
                 raise self._refused(f"lists {title[:40]!r} without a date", reply.url)
             issuer = "".join(title[: number.start()].split())
             name = f"{issuer}公告{number[1]}年第{number[2]}号"
@@ -165,7 +180,8 @@ class _Announcements(HttpSource):
             raise self._refused(f"answers without {one.name}: it sent an HTML page", one.url)
         signed = [*_SIGNED.finditer(text, begin)]
         dates = [re.search(_DATE, page.head if page else ""), *signed]
-        days = [day for found in dates if (day := _day(found)) is not None]
+        known = [day for found in dates if (day := _day(found)) is not None]
+        days = [day for day in known if day <= one.listed + _LATE]  # one of effect is no signature
         if not days:
             raise self._refused(f"gives no date of {one.name}", one.url)
         # The latest: nobody can have read it before.
@@ -197,15 +213,15 @@ class CustomsAdministration(_Announcements):
     id = provider = "gacc"
     whose = "China's customs"
 
-    def _lists(self, span: MonthRange) -> list[str]:  # noqa: ARG002
-        return ["/index.html"]
+    def _lists(self, span: MonthRange) -> list[tuple[str, pd.Timestamp]]:
+        return [("/index.html", span.begin)]
 
 
 def _facts(one: _Announcement, body: str, announced: pd.Timestamp) -> Mapping[str, str | list[str]]:
     """Return the values of a ledger row that an announcement gives, and whose acts it suspends."""
     at_once = [announced] if _AT_ONCE.search(body) else []
     begins = sorted({*at_once, *filter(None, map(_day, _FROM.finditer(body)))})
-    is_halt = "暂停" in body
+    is_halt = _HALT.search(body) is not None
     until = _UNTIL.search(body) if is_halt else None
     year, cited = one.number[0], []
     for found in _CITED.finditer(one.title + body if is_halt else ""):

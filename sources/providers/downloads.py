@@ -116,7 +116,7 @@ def layouts() -> tuple[Layout, ...]:
 def download(path: Path, now: pd.Timestamp) -> FileRows | None:
     """Read a file by the layout of its headings; None if they are of none."""
     content, name = content_of(path), path.name
-    found = map(_table, _readings(name, content))
+    found = (_table(name, lines) for lines in _readings(name, content))
     table = next((one for one in found if one is not None), None)
     if table is None:
         return None
@@ -154,7 +154,7 @@ def _readings(name: str, content: bytes) -> Iterator[list[list[str]]]:
     yield [list(frame.columns), *frame.to_numpy().tolist()]
 
 
-def _table(lines: list[list[str]]) -> pd.DataFrame | None:
+def _table(name: str, lines: list[list[str]]) -> pd.DataFrame | None:
     """Return the lines below headings that are known, as text; None where there are none."""
     for number, cells in enumerate(lines[:LEADING], start=1):
         headings = [folded(cell) for cell in cells]
@@ -164,6 +164,12 @@ def _table(lines: list[list[str]]) -> pd.DataFrame | None:
             added += ["quantity_in_100kg", "value_in_euros"]
         if not any(layout.fits([*headings, *added]) for layout in layouts()):
             continue
+        for place, row in enumerate(lines[number:], start=number + 1):
+            if sum(map(bool, row)) > 1 and len(row) < len(headings):
+                raise DataError(
+                    f"{name} has {len(row)} cells on line {place}. Expected {len(headings)}, as in "
+                    "the headings: it may be cut. Download it anew; nothing was taken over."
+                )
         rows = [
             (*cells[: len(headings)], place)
             for place, cells in enumerate(lines[number:], start=number + 1)
@@ -173,9 +179,9 @@ def _table(lines: list[list[str]]) -> pd.DataFrame | None:
         table = table.loc[:, ~table.columns.duplicated()]
         if "month" in added:
             return _long(table, wide)
-        for name in added[1:]:
-            is_it = table["indicators"].str.upper().str.partition(":")[0].eq(name.upper())
-            table[name] = table["obs_value"].where(is_it, "")
+        for measure in added[1:]:
+            is_it = table["indicators"].str.upper().str.partition(":")[0].eq(measure.upper())
+            table[measure] = table["obs_value"].where(is_it, "")
         return table
     return None
 

@@ -33,6 +33,12 @@ class Announcement:
         return self.href or f"art/{self.day[:4]}/art_{self.day.replace('-', '')}.html"
 
     @property
+    def link(self) -> str:
+        if self.href:
+            return f'<a href="{self.path}">{self.title}</a>'
+        return f'<a href="{self.path}" title="{self.title}">{self.title[:20]}...</a>'
+
+    @property
     def page(self) -> str:
         year, month, day = map(int, self.day.split("-"))
         signed = f"<p>商务部</p><p>{year}年{month}月{day}日</p>"
@@ -139,11 +145,12 @@ def _announced(world: PolicyWorld, call: Call) -> Answer:
     found = [one for one in world.announcements if call.path.endswith(one.path)]
     year = call.path.partition("/")[0] if "/" in call.path else ""
     lines = "".join(
-        f'<li><a href="{one.path}" title="{one.title}">{one.title[:20]}...</a>'
-        f"<span>{one.day if one.shown is None else one.shown}</span>"
+        f"<li>{one.link}<span>{one.day if one.shown is None else one.shown}</span>"
         for one in world.announcements
         if one.day.startswith(year)
     )
+    if not lines and not found:
+        return Answer(b"<html></html>", 404, content_type="text/html")
     text = found[0].page if found else PAGE.format(day="", title="", body=f"<ul>{lines}</ul>")
     return Answer(text.encode(), content_type="text/html; charset=utf-8")
 

@@ -1,6 +1,7 @@
 """Files that a browser gives: known by their headings, read to the kilogram, or refused."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -11,7 +12,10 @@ from sources.bundled.release_calendar import ReleaseCalendar
 from sources.checks import objections
 from sources.providers.customs import CustomsDownload
 from sources.providers.downloads import download, month_in
+from store.database import open_store
 from store.errors import DataError
+from store.facts.batch import Batch
+from store.facts.writing import write_batch
 from store.schema.frame_schemas import validate
 from store.schema.frames import typed_frame
 
@@ -104,25 +108,63 @@ def test_a_file_is_known_by_its_headings_and_read_to_the_kilogram(
     assert objections(file, known=typed_frame([], "observations"), now=NOW) == ()
 
 
-@pytest.mark.parametrize(
-    ("name", "old", "new", "message"),
-    [
-        ("japan.csv", b"2,2026,", b"1,2026,", "no such line: 1 lines: another exp or imp"),
-        ("japan.csv", b"850511000", b"850519000", "no such line: 1 lines: other goods"),
-        ("korea.xml", b">CN<", b">JP<", "1 lines: another statcd.*Ask the site for those"),
-        ("korea.xml", b"</response>", b"", "korea.xml cannot be read.*Expected a whole file"),
-        ("uk.json", b"}]}", b"}", "uk.json cannot be read"),
-        ("census.csv", b'"512,345"', b"many", "2 bad rows|1 bad row.*'many' is not a plain number"),
-        ("census.csv", b"China", b"Japan", "2 lines: another country"),
-    ],
-)
-def test_what_holds_nothing_of_ours_is_refused_with_what_to_do(
-    tmp_path: Path, name: str, old: bytes, new: bytes, message: str
-) -> None:
-    content = FILES[name][0].replace(old, new)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FILES)
+def test_the_same_figures_a_day_later_add_nothing(tmp_path: Path, name: str) -> None:
+    engine = open_store(f"sqlite:///{tmp_path / 'store.db'}")
+    written = []
+    for saved, now in ((name, NOW), (f"again-{name}", NOW + pd.Timedelta(days=1))):
+        file = download(save(tmp_path / saved, FILES[name][0]), now)
+        assert file is not None
+        batch = Batch((replace(file, sha256=saved),))
+        result = {"ingested_at": now, "skip_unchanged": True, "revised_at": now}
+        written.append(write_batch(engine, batch, **result).total)
 
-    with pytest.raises(DataError, match=message):
-        download(save(tmp_path / name, content), NOW)
+    assert written[0] > 0
+    assert written[1] == 0
+    engine.dispose()
+
+
+GOODS = rb"8505\.?11(?=[\d.,]|<)", lambda found: found[0].replace(b"11", b"19")
+DIRECTION = {
+    "TradeData.csv": (rb",X,", b",M,"), "mirror.csv": (rb",M,156", b",X,156"),
+    "eurostat.csv": (rb",1,(?=[QV])", b",2,"), "browser.csv": (rb",1(?=[:,]\w*,?[QV])", b",2"),
+    "japan.csv": (rb"2,2026,", b"1,2026,"), "uk.json": (rb'"FlowTypeId": 3', b'"FlowTypeId": 4'),
+    "taiwan.csv": ("進口,".encode("big5"), "出口,".encode("big5")),
+    "korea.xml": (rb">CN<", b">JP<"), "census.csv": (rb"China", b"Japan"),
+}  # fmt: skip
+"""What makes each file one of the other direction, or of another partner where it has none."""
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("wrong", ["goods", "direction"])
+def test_what_holds_nothing_of_ours_is_refused_with_what_to_do(
+    tmp_path: Path, name: str, wrong: str
+) -> None:
+    pattern, new = GOODS if wrong == "goods" else DIRECTION[name]
+    path = save(tmp_path / name, re.sub(pattern, new, FILES[name][0]))
+
+    what = "other goods" if wrong == "goods" else "another "
+    with pytest.raises(DataError, match=f"no such line: .*lines: {what}.*Ask the site for those"):
+        download(path, NOW)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_cut_file_is_refused(tmp_path: Path, name: str) -> None:
+    last = rb',(?:"[^"]*"|[^,"]*)[,\s]*$' if name.endswith("csv") else rb".{4}$"
+    path = save(tmp_path / name, re.sub(last, b"", FILES[name][0]))
+
+    with pytest.raises(DataError, match=r"it may be cut|Expected a whole file"):
+        download(path, NOW)
+
+
+def test_a_number_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    path = save(tmp_path / "census.csv", CENSUS.replace('"512,345"', "many").encode())
+
+    with pytest.raises(
+        DataError, match=r"1 bad row in census.csv: line 4, .*'many' is not a plain"
+    ):
+        download(path, NOW)
 
 
 @pytest.mark.parametrize("text", ["2026", "2026.8", "총계", "202613", "Total 2026", ""])

@@ -153,7 +153,15 @@ class TestAnnouncements:
         file = CustomsAdministration(live_settings, PATIENT).fetch(SPAN, now=NOW)
 
         assert len(file.tables["proposals"]) == 4
-        assert file.ignored == ("announcements before 2024-08-15, which are not on the list",)
+        assert file.ignored == ("announcements from 2024-01-01 to 2024-08-15: not on the list",)
+
+    def test_a_year_without_a_list_yet_is_passed_over(self, live_settings: Settings) -> None:
+        source = CommerceMinistry(live_settings, PATIENT)
+        span = MonthRange.of("2025-04", "2026-01")
+
+        assert len(source.fetch(span, now=NOW).tables["proposals"]) == 3
+        with pytest.raises(SourceError, match=r"has no list of 2026-01, at .*ingest events FILE"):
+            source.fetch(MonthRange.of("2026-01"), now=NOW)
 
     def test_a_link_to_another_site_is_named_and_not_followed(
         self, providers: Providers, live_settings: Settings
