@@ -154,11 +154,11 @@ def published_in(folder: Path, data_dir: Path) -> Published:
 def first_run(
     mlflow_template: Path, data_dir: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Published:
-    """A store on which the main job ran once; one for all workers, only copied."""
+    """A store on which the main job ran once, pictures drawn; one for all workers, only copied."""
 
     def fill(folder: Path) -> None:
         folder.mkdir()
-        ran(with_mlflow(mlflow_template, folder), data_dir, AS_OF)
+        ran(with_mlflow(mlflow_template, folder), data_dir, AS_OF, pictures=True)
 
     return published_in(made_once(tmp_path_factory, "first-run", fill), data_dir)
 

@@ -13,7 +13,7 @@ from store.publications.integrity import read_publications
 from store.publications.panels import read_panels
 from store.settings import Settings
 from store.vocabulary import COMMODITY, Language
-from tests.flows.conftest import AS_OF, published_in, ran
+from tests.flows.conftest import Published
 from tests.flows.publishing.test_publications import LATER, copy, draft
 
 Call = Callable[..., tuple[int, str, str]]
@@ -29,11 +29,9 @@ def again(settings: Settings, folder: Path | None, language: Language = "en") ->
 
 @pytest.mark.slow
 def test_it_is_what_the_run_wrote_after_one_in_another_language_too(
-    new_folder: Callable[[], Path], data_dir: Path, tmp_path: Path
+    published: Published, tmp_path: Path
 ) -> None:
-    folder = new_folder()
-    ran(folder, data_dir, AS_OF, pictures=True)
-    run = published_in(folder, data_dir)
+    run = published
 
     german, english = (again(run.settings, tmp_path / code, code) for code in ("de", "en"))
 
