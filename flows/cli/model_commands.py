@@ -119,7 +119,8 @@ def compare(
     """Compare two runs or model versions: parameters that differ, and scores with significance.
 
     Both backtests are scored on the cells they share. p05 and p95 bound the difference, B less A,
-    by a paired bootstrap; where 0 lies between them the difference is not significant.
+    by errors clustered by cutoff and destination; where 0 lies between them the difference is not
+    significant.
     """
     from flows.training.compare_runs import compare_runs
 
