@@ -4,6 +4,7 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -101,8 +102,8 @@ def test_a_page_asks_for_something_and_every_make_target_exists(page: Page) -> N
     assert asked <= targets
 
 
-def test_the_feature_of_the_page_is_one() -> None:
-    world = executed("how-to/add-a-feature.md")
+def test_the_features_of_the_page_are_some() -> None:
+    world, yen = (executed("how-to/add-a-feature.md", place) for place in (0, 1))
     origin: Origin = make_world().history().origin(at("2020-07-25"))
 
     values = world["compute"](origin)
@@ -110,6 +111,7 @@ def test_the_feature_of_the_page_is_one() -> None:
     assert world["DAYS"].name in values
     assert values["days_of_month"].shape == (1, len(origin.targets))
     assert set(values["days_of_month"][0]) <= {28.0, 29.0, 30.0, 31.0}
+    assert yen["compute"](origin)[yen["YEN"].name].shape == (1, len(origin.targets))
 
 
 def test_the_model_of_the_page_is_one() -> None:
@@ -122,9 +124,8 @@ def test_the_model_of_the_page_is_one() -> None:
     assert season_profiles(values).shape == (1, 12)
 
 
-def executed(path: str) -> dict[str, object]:
-    """Return the names that a page's Python defines."""
-    names: dict[str, object] = {}
-    for block in Page(DOCS / path).code:
-        exec(block, names)  # noqa: S102 - the documentation's own words
+def executed(path: str, place: int = 0) -> dict[str, Any]:
+    """Return the names that a block of a page's Python defines."""
+    names: dict[str, Any] = {}
+    exec(Page(DOCS / path).code[place], names)  # noqa: S102 - the documentation's own words
     return names
