@@ -28,8 +28,8 @@ class Bounds:
     """Empty where both do."""
 
 
-MAGNETS: Final = "magnets"
-PANEL: Final = "panel"
+OF_MAGNETS: Final = "magnets"
+OF_PANELS: Final = "panel"
 """The models' names in recipes: of the evidence panel, and of partner tables and panel files."""
 
 
@@ -41,7 +41,7 @@ class Spec:
     docs/adr/0067-one-engine-measured.md.
     """
 
-    model: str = PANEL
+    model: str = OF_PANELS
     num_iterations: Annotated[int, Bounds(1, 5_000, "trees", "trees of each head")] = 40
     learning_rate: Annotated[float, Bounds(1e-4, 1, "share", "step of each tree")] = 0.1
     num_leaves: Annotated[int, Bounds(2, 1_024, "leaves", "leaves of a tree, at most")] = 15
@@ -87,12 +87,12 @@ class Spec:
             "log units",
             "spread of the log ratio where a cell is known exactly; sets how fast uncertain cells "
             "lose weight",
-            MAGNETS,
+            OF_MAGNETS,
         ),
     ] = 0.25
     stderr_limit: Annotated[
         float,
-        Bounds(1e-3, 10, "log units", "cells less certain than this train nothing", MAGNETS),
+        Bounds(1e-3, 10, "log units", "cells less certain than this train nothing", OF_MAGNETS),
     ] = 0.5
     history_weight: Annotated[
         float,
@@ -101,34 +101,43 @@ class Spec:
             2,
             "share",
             "share of the last months' standard error that enters the bands",
-            MAGNETS,
+            OF_MAGNETS,
         ),
     ] = 0.5
     pairs: Annotated[
-        int, Bounds(0, 1e6, "pairs", "pairs of series and past origin to train on, at most", PANEL)
+        int,
+        Bounds(0, 1e6, "pairs", "pairs of series and past origin to train on, at most", OF_PANELS),
     ] = 8_000
     most_series: Annotated[
-        int, Bounds(1, 1e6, "series", "series that past origins look at, at most", PANEL)
+        int, Bounds(1, 1e6, "series", "series that past origins look at, at most", OF_PANELS)
     ] = 6_000
     """More are not worth their time."""
     rows: Annotated[
-        int, Bounds(100, 1e7, "rows", "cells of those pairs that a fit sees", PANEL)
+        int, Bounds(100, 1e7, "rows", "cells of those pairs that a fit sees", OF_PANELS)
     ] = 10_000
-    step: Annotated[int, Bounds(1, 24, "months", "months between past origins", PANEL)] = 2
+    step: Annotated[int, Bounds(1, 24, "months", "months between past origins", OF_PANELS)] = 2
     span: Annotated[
         int,
         Bounds(
-            1, 1_200, "months", "months back to the earliest origin, besides the horizon", PANEL
+            1,
+            1_200,
+            "months",
+            "months back to the earliest origin, besides the horizon",
+            OF_PANELS,
         ),
     ] = 60
     least_history: Annotated[
         int,
         Bounds(
-            14, 1_200, "months", "months of the panel that a past origin needs behind it", PANEL
+            14,
+            1_200,
+            "months",
+            "months of the panel that a past origin needs behind it",
+            OF_PANELS,
         ),
     ] = 14
     validation_months: Annotated[
-        int, Bounds(1, 1_200, "months", "the validation window, at least the horizon", PANEL)
+        int, Bounds(1, 1_200, "months", "the validation window, at least the horizon", OF_PANELS)
     ] = 12
     pretrained: Annotated[
         int,
@@ -137,7 +146,7 @@ class Spec:
             1,
             "",
             "1 adds the forecasts of a pretrained network (magnetcast[pretrained])",
-            PANEL,
+            OF_PANELS,
         ),
     ] = 0
     """Source: docs/adr/0063-a-pretrained-expert.md."""
@@ -190,7 +199,7 @@ _LIGHTGBM: Final = frozenset(
 PANEL_SPEC: Final = Spec()
 
 MAGNETS_SPEC: Final = Spec(
-    MAGNETS,
+    OF_MAGNETS,
     num_iterations=80,
     learning_rate=0.05,
     num_leaves=4,
@@ -208,7 +217,7 @@ MAGNETS_SPEC: Final = Spec(
     threads=1,
 )
 
-PRESETS: Final[Mapping[str, Spec]] = {MAGNETS: MAGNETS_SPEC, PANEL: PANEL_SPEC}
+PRESETS: Final[Mapping[str, Spec]] = {OF_MAGNETS: MAGNETS_SPEC, OF_PANELS: PANEL_SPEC}
 
 _DIGITS: Final = 3
 """Significant digits of a found number: more would tell of the panel's noise."""
