@@ -28,7 +28,7 @@ Read = TypeVar("Read")
 Params = Sequence[tuple[str, str]]
 
 _JSON: Final = "application/json"
-HTML: Final = "text/html"
+PAGE_TYPE: Final = "text/html"
 """What a call for a page accepts; others refuse one."""
 
 MAX_WAIT_S: Final = 30.0
@@ -407,7 +407,7 @@ class HttpClient:
 
     def _reply(self, call: _Call[Read], archived: Archived, body: bytes) -> HttpReply[Read]:
         refusal = call.explain(body) if call.explain else None
-        is_page = call.accept == HTML
+        is_page = call.accept == PAGE_TYPE
         nothing = {httpx.codes.NO_CONTENT}
         if is_page:  # a year's list is there from its first line on
             nothing.add(httpx.codes.NOT_FOUND)

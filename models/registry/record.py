@@ -51,7 +51,7 @@ class RegisteredVersion:
     """Digest of its boosters and card."""
 
 
-TAGS: Final = tuple(one.name for one in fields(RegisteredVersion))[2:]
+CARD_TAGS: Final = tuple(one.name for one in fields(RegisteredVersion))[2:]
 """Tags of a version, fields of ``RegisteredVersion``."""
 
 
@@ -62,7 +62,7 @@ the level that forecasts are ratios to, the destinations."""
 DIGEST_TAG: Final = "sha256"
 """Tag of a version: digest of its boosters and card."""
 
-PARTS: Final = "model"
+MODEL_FILES: Final = "model"
 """Folder of boosters and card, below ``artifacts`` in the logged model."""
 
 
@@ -108,13 +108,13 @@ def stored_champion(settings: Settings) -> Champion | None:
     if found is None:
         return None
     version, run_id, source = found
-    known = RegisteredVersion(int(version), run_id or "", **{n: tags.get(n, "") for n in TAGS})
+    known = RegisteredVersion(int(version), run_id or "", **{n: tags.get(n, "") for n in CARD_TAGS})
     return known, partial(_verify, known, source)
 
 
 def _verify(champion: RegisteredVersion, source: str) -> None:
     """Refuse files that are not what training stored, or that this code cannot ask."""
-    folder = Path(unquote(urlsplit(source).path)) / "artifacts" / PARTS
+    folder = Path(unquote(urlsplit(source).path)) / "artifacts" / MODEL_FILES
     try:
         files = [*folder.glob("*.txt"), folder / "card.json"]
         texts = {file.name: file.read_text(encoding="utf-8") for file in files}

@@ -26,13 +26,13 @@ from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
 from features.build import catalogue_digest
 from models.registry import served
 from models.registry.record import (
+    CARD_TAGS,
     CHAMPION,
     DIGEST_TAG,
     MODEL,
+    MODEL_FILES,
     MODEL_SCHEMA,
-    PARTS,
     ROLLED_BACK_TAG,
-    TAGS,
     RegisteredVersion,
     check,
     digest_of,
@@ -177,7 +177,7 @@ def _aliases(client: MlflowClient) -> dict[str, int]:
 
 
 def _registered(found: ModelVersion) -> RegisteredVersion:
-    tags = {name: found.tags.get(name, "") for name in TAGS}
+    tags = {name: found.tags.get(name, "") for name in CARD_TAGS}
     return RegisteredVersion(int(found.version), found.run_id or "", **tags)
 
 
@@ -244,14 +244,14 @@ def register(
     if twins:
         return twins[-1].version
     with TemporaryDirectory() as scratch:
-        folder = Path(scratch) / PARTS
+        folder = Path(scratch) / MODEL_FILES
         folder.mkdir()
         for name, text in texts.items():
             (folder / name).write_text(text, encoding="utf-8", newline="\n")
         logged = mlflow.pyfunc.log_model(
             name=MODEL,
             python_model=served.__file__,
-            artifacts={PARTS: str(folder)},
+            artifacts={MODEL_FILES: str(folder)},
             # Without the gaps: MLflow would take a feature with a gap for one to be left out.
             signature=_signature(inputs.fillna(0.0), outputs),
             input_example=inputs,
@@ -269,7 +269,7 @@ def load(settings: Settings, version: int) -> LoadedModel:
     source = client.get_model_version_download_uri(MODEL, str(version))
     try:
         folder = mlflow.artifacts.download_artifacts(
-            artifact_uri=f"{source}/artifacts/{PARTS}", tracking_uri=client.tracking_uri
+            artifact_uri=f"{source}/artifacts/{MODEL_FILES}", tracking_uri=client.tracking_uri
         )
         texts = {name: (Path(folder) / name).read_text(encoding="utf-8") for name in served.FILES}
         check(texts, expected)

@@ -11,7 +11,7 @@ from urllib.parse import urljoin, urlsplit
 import pandas as pd
 
 from sources.base import MonthRange
-from sources.http import HTML, HttpClient, HttpSource
+from sources.http import PAGE_TYPE, HttpClient, HttpSource
 from sources.providers.rows import Proposal, proposals
 from store.errors import SourceError, first_few
 from store.facts.batch import FileRows
@@ -153,7 +153,7 @@ class _Announcements(HttpSource):
         return urlsplit(one.url).hostname == urlsplit(self.url).hostname
 
     def _listed(self, http: HttpClient, path: str) -> list[_Announcement]:
-        reply = http.get(path, read=_Page, accept=HTML)
+        reply = http.get(path, read=_Page, accept=PAGE_TYPE)
         if reply.value is None:
             return []
         found = []
@@ -173,7 +173,7 @@ class _Announcements(HttpSource):
 
     def _proposal(self, http: HttpClient, one: _Announcement) -> Proposal | None:
         """Return what is recognised in an announcement; None where it is of other goods."""
-        page = http.get("", read=_Page, accept=HTML, base_url=one.url).value
+        page = http.get("", read=_Page, accept=PAGE_TYPE, base_url=one.url).value
         text = page.text if page else ""
         begin = next((n.start() for n in _NUMBER.finditer(text) if n.groups() == one.number), None)
         if begin is None:
