@@ -1,11 +1,6 @@
 """Scenarios: the forecast of an as_of that they start from."""
 
-from functools import partial
-from pathlib import Path
-from typing import Final
-
 import pandas as pd
-import yaml
 
 from flows.analysis.scenario_answers import published_scenario_snapshot
 from flows.context.console import echo
@@ -14,46 +9,9 @@ from flows.context.workspace import open_workspace
 from flows.publishing.published_forecasts import name_of
 from flows.training.predict import made_at
 from models.policy.scenario import ScenarioSnapshot, learned_shift, nothing_learned
-from service.scenarios import Compute, ScenarioEngine, WorkedScenario
-from sources.files.csv_table import content_of
 from store.errors import DataError, StoreError
 from store.facts.reading import latest_forecast
-from store.settings import PROJECT_ROOT, Settings
-
-SCENARIOS: Final = PROJECT_ROOT / "scenarios"
-"""Folder of the worked scenarios."""
-
-
-def what_if(settings: Settings) -> ScenarioEngine:
-    """Return all that the service needs to answer scenarios."""
-    return ScenarioEngine(
-        opener=partial(open_published, settings),
-        worked=worked_scenarios(SCENARIOS),
-        waiting=settings.what_if_waiting,
-        seconds=settings.what_if_seconds,
-    )
-
-
-def open_published(settings: Settings, rows: pd.DataFrame) -> Compute:
-    """Return who answers about a publication, in the process that calls this; takes seconds."""
-    # The service hands this function to its worker and loads no model itself.
-    from flows.analysis.scenario_answers import (  # noqa: PLC0415
-        ScenarioAnswerer,
-        published_scenario_snapshot,
-    )
-
-    return ScenarioAnswerer(published_scenario_snapshot(settings, rows))
-
-
-def worked_scenarios(folder: Path) -> tuple[WorkedScenario, ...]:
-    """Return the scenarios of a folder, by file name."""
-    return tuple(_worked(path) for path in sorted(folder.glob("*.yaml")))
-
-
-def _worked(path: Path) -> WorkedScenario:
-    text = content_of(path).decode("utf-8")
-    top = yaml.safe_load(text)
-    return WorkedScenario(path.stem, str(top["name"]), str(top.get("description", "")), text)
+from store.settings import Settings
 
 
 def scenario_snapshot(settings: Settings, as_of: pd.Timestamp) -> ScenarioSnapshot:

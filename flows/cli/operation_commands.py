@@ -126,7 +126,7 @@ def serve(
     import uvicorn
 
     from features.build import DRIVER_MEANINGS
-    from flows.analysis.scenarios import what_if
+    from flows.analysis.served_scenarios import what_if
     from flows.monitoring.status import health_report
     from flows.up import listening_socket, shown
     from service.app import Rules, create_app

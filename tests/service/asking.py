@@ -17,7 +17,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from flows.analysis.scenario_answers import ScenarioAnswerer
-from flows.analysis.scenarios import what_if
+from flows.analysis.served_scenarios import what_if
 from flows.context.workspace import open_workspace
 from flows.publishing.published_forecasts import in_order
 from flows.up import listening_socket, shown

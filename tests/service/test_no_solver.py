@@ -1,4 +1,4 @@
-"""The process that serves reads what was known; it solves no panel."""
+"""The process that serves reads what was known; it solves no panel and loads no model."""
 
 import os
 import subprocess
@@ -12,6 +12,8 @@ from store.publications.integrity import read_publications
 from tests.service.stores import copied
 
 PROBE = """
+import sys
+
 import uvicorn
 from starlette.testclient import TestClient
 
@@ -22,6 +24,7 @@ features.panel.evidence.solve = None  # whatever solves a panel fails
 
 
 def ask(server, sockets=None):
+    assert not {{"mlflow", "lightgbm", "sklearn", "scipy.stats"}} & set(sys.modules)
     with TestClient(server.config.app, base_url="http://127.0.0.1") as client:
         for path in {paths!r}:
             answer = client.get(path)

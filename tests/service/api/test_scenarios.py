@@ -5,7 +5,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from flows.analysis.scenarios import what_if
+from flows.analysis.served_scenarios import what_if
 from models.policy.scenario import COLUMNS
 from service.api import models
 from service.scenarios import ANSWER_COLUMNS

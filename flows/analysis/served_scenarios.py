@@ -1,0 +1,46 @@
+"""What the service needs to answer scenarios: it hands this to its worker and loads no model."""
+
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import pandas as pd
+import yaml
+
+from service.scenarios import Compute, ScenarioEngine, WorkedScenario
+from sources.files.csv_table import content_of
+from store.settings import PROJECT_ROOT, Settings
+
+SCENARIOS: Final = PROJECT_ROOT / "scenarios"
+"""Folder of the worked scenarios."""
+
+
+def what_if(settings: Settings) -> ScenarioEngine:
+    """Return all that the service needs to answer scenarios."""
+    return ScenarioEngine(
+        opener=partial(open_published, settings),
+        worked=worked_scenarios(SCENARIOS),
+        waiting=settings.what_if_waiting,
+        seconds=settings.what_if_seconds,
+    )
+
+
+def open_published(settings: Settings, rows: pd.DataFrame) -> Compute:
+    """Return who answers about a publication, in the process that calls this; takes seconds."""
+    from flows.analysis.scenario_answers import (  # noqa: PLC0415
+        ScenarioAnswerer,
+        published_scenario_snapshot,
+    )
+
+    return ScenarioAnswerer(published_scenario_snapshot(settings, rows))
+
+
+def worked_scenarios(folder: Path) -> tuple[WorkedScenario, ...]:
+    """Return the scenarios of a folder, by file name."""
+    return tuple(_worked(path) for path in sorted(folder.glob("*.yaml")))
+
+
+def _worked(path: Path) -> WorkedScenario:
+    text = content_of(path).decode("utf-8")
+    top = yaml.safe_load(text)
+    return WorkedScenario(path.stem, str(top["name"]), str(top.get("description", "")), text)
