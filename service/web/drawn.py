@@ -1,7 +1,7 @@
 """The charts of a publication by kind and destination, and where a page finds them."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,11 +15,8 @@ from service.language.formats import dated
 from service.language.phrases import gettext
 from service.live.publication import MOST_IN_ORDER, Publication
 from service.queries.explain import steps_of
-from service.web.track_charts import OVER_ALL, counted_cells
+from service.web.track_charts import OVER_ALL, Make, counted_cells
 from service.wording import home_of
-
-Make = Callable[[Publication, str], Chart | None]
-"""Makes the chart of a destination; None where there is nothing to draw."""
 
 
 def _parts(fan: Fan) -> Chart | None:
@@ -34,10 +31,6 @@ def _parts(fan: Fan) -> Chart | None:
     return waterfall(fan, start, steps, gettext("forecast for %(month)s", month=month))
 
 
-def _over_all(make: Callable[[Publication], Chart | None]) -> Make:
-    return lambda publication, _: make(publication)
-
-
 KINDS: Final[Mapping[str, Make]] = {
     "fan": lambda publication, destination: fan_chart(fan_of(publication, destination)),
     "small": lambda publication, destination: small_chart(fan_of(publication, destination)),
@@ -46,10 +39,7 @@ KINDS: Final[Mapping[str, Make]] = {
         fan_of(publication, destination), publication.published.forecasts
     ),
     "outcome": lambda publication, destination: outcome(
-        destination,
-        counted_cells(publication),
-        publication.snapshot.panel,
-        publication.as_of,
+        destination, counted_cells(publication), publication.snapshot.panel, publication.as_of
     ),
     "replay": lambda publication, destination: replay(
         destination, publication.published.cells, publication.as_of
@@ -57,7 +47,7 @@ KINDS: Final[Mapping[str, Make]] = {
     "calibration": lambda publication, _: calibration(
         counted_cells(publication), publication.as_of
     ),
-    **{kind: _over_all(make) for kind, make in OVER_ALL.items()},
+    **OVER_ALL,
 }
 """The kinds of charts, as their addresses name them."""
 

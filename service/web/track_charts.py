@@ -18,6 +18,9 @@ from service.report.backtest_view import YARDSTICKS, ScoreRow, score_rows, witho
 from service.wording import name_of, scope_name
 from store.vocabulary import ALL
 
+Make = Callable[[Publication, str], Chart | None]
+"""Makes the chart of a destination; None where there is nothing to draw."""
+
 _SERIES: Final = ("magnetcast", marked("seasonal naive"), marked("last value"))
 _SHAPES: Final = ("circle", "diamond", "square")
 _INKS: Final = ("median", "earlier", "tariff")
@@ -74,13 +77,13 @@ def _drawn(publication: Publication, cells: pd.DataFrame) -> list[str]:
     return names
 
 
-def _errors_by_lead(publication: Publication) -> Chart | None:
+def _errors_by_lead(publication: Publication, _: str) -> Chart | None:
     scores = track.by_horizon(counted_cells(publication))
     rows = [_errors(gettext("month %(number)s", number=one.what), one) for one in scores]
     return _dots(publication, gettext("Error by months ahead"), rows)
 
 
-def _errors_by_destination(publication: Publication) -> Chart | None:
+def _errors_by_destination(publication: Publication, _: str) -> Chart | None:
     cells = counted_cells(publication)
     scores = track.by_destination(cells, _drawn(publication, cells))
     rows = [_errors(name_of(str(one.what)), one) for one in scores]
@@ -91,12 +94,12 @@ def _errors(label: str, one: TrackScore) -> _DotRow:
     return _DotRow(label, (one.wape, one.seasonal_naive, one.last_value), one.cells)
 
 
-def _held(publication: Publication) -> Chart | None:
+def _held(publication: Publication, _: str) -> Chart | None:
     held = track.coverage(counted_cells(publication), [])
     return _coverage(publication, held[0].coverage if held else ())
 
 
-def _backtest_held(publication: Publication) -> Chart | None:
+def _backtest_held(publication: Publication, _: str) -> Chart | None:
     return _coverage(publication, coverage_of(publication.scores_at(publication.as_of), ALL, ""))
 
 
@@ -113,7 +116,7 @@ def _coverage(publication: Publication, groups: Sequence[Coverage]) -> Chart | N
     return _dots(publication, title, rows, target=_BAND)
 
 
-def _backtest_errors(publication: Publication) -> Chart | None:
+def _backtest_errors(publication: Publication, _: str) -> Chart | None:
     replay = replay_rows(publication)
     scopes: dict[str, dict[str, ScoreRow]] = {}
     for one in replay:
@@ -182,7 +185,7 @@ def _scaled(series: Sequence[str], values: Sequence[str]) -> Spec:
     return {"legend": legend, "scale": {"domain": series, "range": values[: len(series)]}}
 
 
-OVER_ALL: Final[Mapping[str, Callable[[Publication], Chart | None]]] = {
+OVER_ALL: Final[Mapping[str, Make]] = {
     "errors-by-lead": _errors_by_lead,
     "errors-by-destination": _errors_by_destination,
     "coverage": _held,
