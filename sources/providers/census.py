@@ -53,9 +53,12 @@ class CensusImports(HttpSource):
                 f"it, free, at {KEY_PAGES[_PROVIDER]}; nothing was taken over."
             )
         with self.client(ApiKeys(params=key)) as http:
-            lines = [_ask(http, line, span) for line in US_LINES]
-        rows = _joined([line[0] for line in lines if line is not None])
-        broken = sum(line[1] for line in lines if line is not None)
+            answers = [_ask(http, line, span) for line in US_LINES]
+        parts = [answer for answer in answers if answer is not None]
+        columns = ["line", "period", *_NUMBERS]
+        rows = pd.concat([part for part, _ in parts] or [pd.DataFrame(columns=columns)])
+        rows = rows.reset_index(drop=True)
+        broken = sum(count for _, count in parts)
         frame = observations(
             _measured(rows, now=now),
             source=_PROVIDER,
@@ -79,11 +82,6 @@ def _ask(http: HttpClient, line: str, span: MonthRange) -> tuple[pd.DataFrame, i
     ]
     reply = http.get("", params, read=lambda body: _read(body, line, span), may_be_empty=True)
     return reply.value
-
-
-def _joined(lines: list[pd.DataFrame]) -> pd.DataFrame:
-    columns = ["line", "period", *_NUMBERS]
-    return pd.concat(lines, ignore_index=True) if lines else pd.DataFrame(columns=columns)
 
 
 def _read(body: bytes, line: str, span: MonthRange) -> tuple[pd.DataFrame, int]:

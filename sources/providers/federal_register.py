@@ -82,19 +82,17 @@ class _Query:
 
 
 def _documents(http: HttpClient, query: _Query) -> Iterator[Document]:
-    answer, url = _page(http, query, 1)
-    count = _count(answer, url)
+    count, found, url = _page(http, query, 1)
     if count > MOST_RESULTS:
         raise SourceError(
             f"federal_register has {count} documents on {query.term} for one year, at {url}. "
             f"Expected no more than {MOST_RESULTS}. Watch a narrower term."
         )
-    found = _results(answer, url) if count else []
     page = 1
     while len(found) < count and page * PER_PAGE < count:
         page += 1
-        answer, url = _page(http, query, page)
-        found += _results(answer, url)
+        _, more, url = _page(http, query, page)
+        found += more
     numbers = {str(document["document_number"]) for document in found}
     if len(numbers) != count:
         raise SourceError(
@@ -105,25 +103,19 @@ def _documents(http: HttpClient, query: _Query) -> Iterator[Document]:
     yield from found
 
 
-def _page(http: HttpClient, query: _Query, page: int) -> tuple[object, str]:
+def _page(http: HttpClient, query: _Query, page: int) -> tuple[int, list[Document], str]:
+    """Return how many documents there are, those of a page, and its address."""
     reply = http.json("/documents.json", query.params(page))
-    return {"count": 0} if reply.value is None else reply.value, reply.url
-
-
-def _count(answer: object, url: str) -> int:
+    answer = {"count": 0} if reply.value is None else reply.value
     count = answer.get("count") if isinstance(answer, Mapping) else None
     if not isinstance(count, int):
         has = sorted(map(str, answer)) if isinstance(answer, Mapping) else [type(answer).__name__]
-        raise missing_columns(["count"], has, provider=_PROVIDER, url=url)
-    return count
-
-
-def _results(answer: object, url: str) -> list[Document]:
-    documents = records_in(answer, "results", provider=_PROVIDER, url=url)
+        raise missing_columns(["count"], has, provider=_PROVIDER, url=reply.url)
+    documents = records_in(answer, "results", provider=_PROVIDER, url=reply.url) if count else []
     for document in documents:
         if missing := [name for name in _NEEDED if name not in document]:
-            raise missing_columns(missing, sorted(document), provider=_PROVIDER, url=url)
-    return documents
+            raise missing_columns(missing, sorted(document), provider=_PROVIDER, url=reply.url)
+    return count, [*documents], reply.url
 
 
 def _proposal(document: Document, terms: list[str]) -> Proposal:

@@ -47,7 +47,10 @@ class TariffSchedule(HttpSource):
                     "whether the schedule has been renumbered; nothing was taken over."
                 )
             pointed = sorted({note for line in lines for note in _footnotes(line)})
-            chapter = {note: _chapter_99(http, note) for note in pointed}
+            chapter = {
+                note: next((line for line in _search(http, note) if _number(line) == note), None)
+                for note in pointed
+            }
         items = [_own_rate(line, self.url) for line in lines if str(line["general"] or "").strip()]
         items += [_added_rate(note, line, self.url) for note, line in chapter.items()]
         tables = {"proposals": proposals(items, source=_PROVIDER, now=now)}
@@ -83,37 +86,22 @@ def _footnotes(line: Line) -> list[str]:
     return [number for text in texts for number in _FOOTNOTE.findall(text)]
 
 
-def _chapter_99(http: HttpClient, number: str) -> Line | None:
-    return next((line for line in _search(http, number) if _number(line) == number), None)
-
-
 def _own_rate(line: Line, base: str) -> Proposal:
-    rate = str(line["general"] or "").strip()
-    match = _MFN.fullmatch(rate)
-    number = _number(line)
-    return Proposal(
-        item_key=f"{number}|general|{rate}",
-        title=f"HTS {number}: general rate {rate}",
-        url=f"{base}/search?keyword={number}",
-        published_on=None,
-        payload=_payload("MFN", number, float(match[1]) if match else None, line),
-    )
+    rate, number = str(line["general"] or "").strip(), _number(line)
+    payload = _payload("MFN", number, _MFN.fullmatch(rate), line)
+    title, url = f"HTS {number}: general rate {rate}", f"{base}/search?keyword={number}"
+    return Proposal(f"{number}|general|{rate}", title, url, None, payload)
 
 
 def _added_rate(number: str, line: Line | None, base: str) -> Proposal:
     rate = str(line["general"] or "").strip() if line else "not found"
-    match = _ADDED.search(rate)
-    return Proposal(
-        item_key=f"{LINE}|{number}|{rate}",
-        title=f"HTS {LINE} points to {number}: {rate}",
-        url=f"{base}/search?keyword={number}",
-        published_on=None,
-        payload=_payload(number, LINE, float(match[1]) if match else None, line),
-    )
+    payload = _payload(number, LINE, _ADDED.search(rate), line)
+    title, url = f"HTS {LINE} points to {number}: {rate}", f"{base}/search?keyword={number}"
+    return Proposal(f"{LINE}|{number}|{rate}", title, url, None, payload)
 
 
 def _payload(
-    component: str, scope: str, rate: float | None, line: Line | None
+    component: str, scope: str, rate: re.Match[str] | None, line: Line | None
 ) -> dict[str, object]:
     """Return the values of a ledger row; countries and dates are left open."""
     return {
@@ -121,7 +109,7 @@ def _payload(
         "origin": ORIGIN,
         "component": component,
         "product_scope": f"HTS {scope}",
-        "rate_pct": rate,
+        "rate_pct": float(rate[1]) if rate else None,
         "effective_from": None,
         "line": None if line is None else dict(line),
     }

@@ -111,7 +111,9 @@ def release(
                 "Choose another; see `magnetcast quarantine list`."
             )
         file = _file(entry)
-        ingest = Ingest(at=at, actor=actor, skip_unchanged=True, revised_at=_revised_at(entry))
+        moment = json.loads(entry.payload)["revised_at"]
+        revised_at = None if moment is None else datetime.fromisoformat(moment)
+        ingest = Ingest(at=at, actor=actor, skip_unchanged=True, revised_at=revised_at)
         report = write_within(connection, [(file, checked_tables(file))], ingest)
         change = update(quarantine).where(quarantine.c.id == id)
         connection.execute(change.values(released_at=at, released_by=actor))
@@ -137,11 +139,6 @@ def _file(entry: Row[Any]) -> FileRows:
         ignored=tuple(content["ignored"]),
         asked=entry.asked,
     )
-
-
-def _revised_at(entry: Row[Any]) -> datetime | None:
-    moment = json.loads(entry.payload)["revised_at"]
-    return None if moment is None else datetime.fromisoformat(moment)
 
 
 def _entry(connection: Connection, number: int) -> Row[Any]:

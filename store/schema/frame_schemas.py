@@ -35,13 +35,6 @@ def _one_of(values: Sequence[str]) -> Column:
     return Column(str, Check.isin(values), coerce=True)
 
 
-def _moment() -> Column:
-    """Make a column of aware moments; not coerced, because a naive moment would pass as UTC."""
-    return Column(
-        None, Check(_is_utc, error="is not a column of UTC moments"), metadata={"as": MOMENT_DTYPE}
-    )
-
-
 def _is_utc(series: pd.Series) -> bool:
     return isinstance(series.dtype, pd.DatetimeTZDtype) and str(series.dtype.tz) == "UTC"
 
@@ -88,7 +81,9 @@ def _by_type(column: "TableColumn[Any]", *, filled: bool) -> Column:
         case "bool":
             return Column(bool)
         case frames.MOMENT_DTYPE:
-            return _moment()
+            # Not coerced, because a naive moment would pass as UTC.
+            is_utc = Check(_is_utc, error="is not a column of UTC moments")
+            return Column(None, is_utc, metadata={"as": MOMENT_DTYPE})
         case _:
             return _day(open_ended=bool(column.nullable))
 
