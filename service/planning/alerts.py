@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 
 import pandas as pd
 
-from service.charts.publication_charts import fan_of
+from service.charts.fan import fan_of
 from service.http.responses import Answer, Record, answer_of, records
 from service.language.addresses import PARAMETER
 from service.language.choice import DEFAULT, chosen, language

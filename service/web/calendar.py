@@ -6,7 +6,7 @@ from typing import Final
 
 import pandas as pd
 
-from service.charts.publication_charts import fan_of
+from service.charts.fan import fan_of
 from service.language.acts import act_words
 from service.language.formats import dated
 from service.language.phrases import gettext

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from service.charts.chart import Chart
-from service.charts.fan import Fan, month_start
+from service.charts.fan import Fan, fan_of, month_start
 from service.charts.fan_chart import fan_chart, small_chart
-from service.charts.publication_charts import fan_of
 from service.charts.record_charts import calibration, outcome, replay, revisions, waterfall
 from service.language.choice import language
 from service.language.formats import dated

@@ -10,8 +10,7 @@ import pandas as pd
 import xlsxwriter
 
 from service.api.forecasts import EXPLAINED_COLUMNS, flat_parts
-from service.charts.fan import Fan
-from service.charts.publication_charts import fan_of
+from service.charts.fan import Fan, fan_of
 from service.http.responses import Answer, Record
 from service.language.choice import DEFAULT, in_language
 from service.live.documents import FILE_COLUMNS, flat_rows, forecast_document, with_overrides

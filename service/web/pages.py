@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import pandas as pd
 
 from models.evaluation.scores import FEWEST
-from service.charts.publication_charts import fan_of
+from service.charts.fan import fan_of
 from service.http.responses import HTML, Answer, Record, answer_of
 from service.live.health import HealthReport
 from service.live.live import PlanningState

@@ -12,7 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from service.charts.chart import Chart
-from service.charts.publication_charts import fan_of
+from service.charts.fan import fan_of
 from service.charts.scenario_chart import Pair, difference_chart, paired_chart
 from service.errors import NoAnswerError, ScenarioRefusedError, UnknownError
 from service.http.replies import reply
