@@ -21,7 +21,7 @@ from pydantic import AfterValidator, Field
 from flows.backup import back_up, prune
 from flows.cli.options import moment
 from flows.cli.run_commands import run_tables_and_tell
-from flows.clock import utc_now, utc_today
+from flows.clock import utc_now
 from flows.context.console import echo
 from flows.context.prefect_runs import show_messages
 from flows.context.recipes import with_given
@@ -66,7 +66,7 @@ RELEASES: Final = ("30 19 20 1,3-12 *", "30 9 21-31 1,3-12 *", "30 9 1-9 2 *")
 
 def _run_name() -> str:
     asked = [str(one) for one in flow_run.parameters.values() if one is not None]
-    return " ".join([str(flow_run.flow_name), *asked, f"{utc_today():%Y-%m-%d}"])
+    return " ".join([str(flow_run.flow_name), *asked, f"{utc_now():%Y-%m-%d}"])
 
 
 def post(made: Flow[Any, Any], _: FlowRun, state: State[Any]) -> None:

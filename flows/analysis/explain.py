@@ -15,7 +15,6 @@ from features.months import month_number
 from features.origin import Origin
 from features.track_record import CERTAIN, rises_of
 from flows.context.console import echo
-from flows.context.recipes import prior_behind
 from flows.context.stores import store_of
 from flows.context.workspace import known_facts, open_workspace
 from flows.publishing.published_forecasts import (
@@ -27,6 +26,7 @@ from flows.publishing.published_forecasts import (
     model_of,
     name_of,
     numbered,
+    prior_behind,
     publication,
     record_of,
     workspace_behind,

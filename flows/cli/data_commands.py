@@ -121,11 +121,18 @@ def panel(
     partner table of that commodity instead: destination, period, tonnes.
     """
     from flows.context.workspace import open_workspace
+    from flows.publishing.table_pipeline import open_table
+    from models.forecasting.panel_forecaster import known_months
 
-    if commodity is not None:
-        write_result(_table_rows(Settings(), moment(as_of), commodity), out=out, form=format)
-        return
     as_of_time = moment(as_of)
+    if commodity is not None:
+        table = open_table(Settings(), as_of_time, commodity).table
+        for note in table.notes:
+            echo(f"table     {note}")
+        rows = known_months(table).sort_values(["destination", "period"], ignore_index=True)
+        months = rows["period"].dt.strftime("%Y-%m")
+        write_result(rows.assign(period=months), out=out, form=format)
+        return
     found = open_workspace(Settings(), as_of_time).history.panel(as_of_time)
     for row in found.suspicious.itertuples(index=False):
         echo(
@@ -133,18 +140,6 @@ def panel(
         )
     frame = found.frame.assign(period=found.frame["period"].dt.strftime("%Y-%m"))
     write_result(frame.round({"tonnes": 3, "stderr_t": 3}), out=out, form=format)
-
-
-def _table_rows(settings: Settings, as_of: pd.Timestamp, commodity: str) -> pd.DataFrame:
-    """Return destination, period, tonnes of the known months of a table, its sums among them."""
-    from flows.publishing.table_pipeline import open_table
-    from models.forecasting.panel_forecaster import known_months
-
-    table = open_table(settings, as_of, commodity).table
-    for note in table.notes:
-        echo(f"table     {note}")
-    ordered = known_months(table).sort_values(["destination", "period"], ignore_index=True)
-    return ordered.assign(period=ordered["period"].dt.strftime("%Y-%m"))
 
 
 def _summary(frame: pd.DataFrame) -> str:

@@ -270,11 +270,7 @@ def _add(name: str) -> None:
 
 
 def codes_of(text: str | None) -> tuple[str, ...]:
-    """Return the codes of a list.
-
-    Raises:
-        DataError: One has not six digits.
-    """
+    """Return the codes of a list, each of six digits."""
     codes = () if text is None else tuple(dict.fromkeys(part.strip() for part in text.split(",")))
     if wrong := [code for code in codes if not _CODE.fullmatch(code)]:
         raise DataError(

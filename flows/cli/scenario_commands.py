@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
+import pandas as pd
 from cyclopts import Parameter
 
 from flows.cli.options import AsOf, Form, Out, moment
@@ -43,7 +44,7 @@ def scenario(
         echo(f"warning   {warning}")
     is_shown = format == "table" and out is None
     table = found.table.drop(columns=list(UNSHOWN)) if is_shown else found.table
-    write_result(table.round(3), out=out, form=format)
+    write_result(_rounded(table), out=out, form=format)
 
 
 def recovery(
@@ -66,4 +67,8 @@ def recovery(
         echo(f"recovery  {recovery_words(row)}")
     if found.empty:
         echo("recovery  no export control on magnets was known by then")
-    write_result(found.round(3), out=out, form=format)
+    write_result(_rounded(found), out=out, form=format)
+
+
+def _rounded(table: pd.DataFrame) -> pd.DataFrame:
+    return table.round(dict.fromkeys(table.select_dtypes("number"), 3))

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
@@ -24,7 +24,6 @@ from store.errors import DataError, StoreError
 from store.settings import Settings
 
 if TYPE_CHECKING:
-    from features.panel.system import PanelPrior
     from models.registry.record import Champion
 
 _DEFAULT: Final = "default"
@@ -130,15 +129,3 @@ def _changed(recipe: Recipe, changes: Sequence[str]) -> Recipe:
             given[name] = value
     spec = with_parameters(recipe.spec, given, where="--set")
     return Recipe(spec, {**recipe.sources, **dict.fromkeys(given, "--set")})
-
-
-def kept(spec: Spec) -> str:
-    """Return as JSON what is kept of a recipe beside what it made: what is not at its default."""
-    return json.dumps(spec.changed, sort_keys=True)
-
-
-def prior_behind(made_with: Mapping[str, Any]) -> "PanelPrior":
-    """Return the panel's prior that a publication was made by, as its record tells."""
-    from features.panel.system import PRIOR  # noqa: PLC0415 - scipy takes half a second
-
-    return replace(PRIOR, **made_with.get("prior", {}))

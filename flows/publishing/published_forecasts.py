@@ -1,15 +1,16 @@
 """Published forecasts as they are asked for, and the models that made them."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import pandas as pd
 from sqlalchemy import Engine
 
 from features.months import month_label, month_number
+from features.panel.system import PRIOR, PanelPrior
 from flows.context.console import echo
-from flows.context.recipes import prior_behind
 from flows.context.stores import store_of
 from flows.context.workspace import Workspace, open_workspace
 from models.forecasting.fallback import NUMBERS
@@ -41,8 +42,7 @@ def publication(settings: Settings, which: Which, *, commodity: str = COMMODITY)
     engine = store_of(settings)
     if isinstance(which, int):
         return numbered(engine, which, commodity=commodity)
-    moment = which
-    found = latest_forecast(engine, as_of=moment, commodity=commodity)
+    found = latest_forecast(engine, as_of=which, commodity=commodity)
     if found.empty:
         known = read_forecasts(engine, commodity=commodity)["as_of"]
         expected = (
@@ -52,7 +52,7 @@ def publication(settings: Settings, which: Which, *, commodity: str = COMMODITY)
         )
         of = "" if commodity == COMMODITY else f" of {commodity}"
         raise DataError(
-            f"Nothing{of} was published by {moment:%Y-%m-%d}. {expected}. "
+            f"Nothing{of} was published by {which:%Y-%m-%d}. {expected}. "
             "Take a later day, or publish with `magnetcast run --as-of`."
         )
     return found
@@ -92,6 +92,11 @@ def record_of(engine: Engine, rows: pd.DataFrame) -> dict[str, Any]:
     kept = recorded_digest(engine, int(rows["publication"].iloc[0]))
     found: dict[str, Any] = json.loads(kept.made_with) if kept and kept.made_with else {}
     return found
+
+
+def prior_behind(made_with: Mapping[str, Any]) -> PanelPrior:
+    """Return the panel's prior that a publication was made by, as its record tells."""
+    return replace(PRIOR, **made_with.get("prior", {}))
 
 
 def workspace_behind(settings: Settings, rows: pd.DataFrame) -> Workspace:

@@ -1,5 +1,7 @@
 """Train the model of an as_of, register it as challenger and promote it if it may publish."""
 
+import json
+
 import mlflow
 import pandas as pd
 
@@ -7,7 +9,7 @@ from features.months import month_label
 from flows.context.console import LOG, echo
 from flows.context.jobs import made_tags, recorded_job
 from flows.context.prefect_runs import prefect_step
-from flows.context.recipes import kept, magnets_recipe
+from flows.context.recipes import magnets_recipe
 from flows.context.workspace import Workspace, open_workspace
 from flows.training.backtest import backtest, log_dataset, verdict
 from flows.training.promote import promote, tell
@@ -67,6 +69,7 @@ def _trained(workspace: Workspace, seen: EvidenceBacktest) -> int:
 
 def record(workspace: Workspace, trained: TrainedModel, seen: EvidenceBacktest) -> int:
     """Log and register a trained model and return its version."""
+    parameters = json.dumps(workspace.spec.changed, sort_keys=True)
     tags = {"flow": "train", **made_tags(workspace)}
     origin = workspace.history.origin(workspace.as_of)
     known = workspace.history.panel(workspace.as_of).frame
@@ -85,7 +88,7 @@ def record(workspace: Workspace, trained: TrainedModel, seen: EvidenceBacktest) 
             heads=texts_of(trained.heads),
             card=card,
             example=rows_of(origin),
-            tags={**tags, "recipe": workspace.recipe, "parameters": kept(workspace.spec)},
+            tags={**tags, "recipe": workspace.recipe, "parameters": parameters},
             description=f"Magnets (HS 85051110) by destination, recipe {workspace.recipe}, data to "
             f"{month_label(origin.cutoff)} as known on {workspace.as_of:%Y-%m-%d}. "
             f"Backtest: {verdict(seen) if len(seen.scores) else 'no month scored'}.",

@@ -62,7 +62,7 @@ READING = [
     "vintages",
 ]
 
-ELSEWHERE = {"config", "ingest", "restore", "scenario", "serve", "up"}
+ELSEWHERE = {"config", "ingest", "predict", "restore", "scenario", "serve", "up"}
 """Verbs that read nothing of the home, or bring the first of it."""
 
 REFUSED = {
