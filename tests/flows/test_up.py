@@ -116,7 +116,9 @@ def by_hand(up: Up, verb: str) -> "subprocess.CompletedProcess[str]":
 def ended(up: Up, deployment: str, **asked: object) -> str:
     """Return how a run of a deployment ends that is started over the server."""
     found = up.ask("GET", f"/deployments/name/{deployment}").json()
-    run = up.ask("POST", f"/deployments/{found['id']}/create_flow_run", name="now", **asked).json()
+    answer = up.ask("POST", f"/deployments/{found['id']}/create_flow_run", name="now", **asked)
+    assert answer.is_success, answer.text
+    run = answer.json()
 
     def state() -> str:
         return str(up.ask("GET", f"/flow_runs/{run['id']}").json()["state_type"])

@@ -113,16 +113,17 @@ def test_a_table_that_is_too_late_is_published_as_stale(place: Path) -> None:  #
 
 
 @pytest.mark.slow
-def test_predict_and_panel_write_the_table_as_of_a_day(
+def test_a_table_as_of_a_day_is_a_panel_that_predict_takes(
     place: Path, magnetcast: Callable[..., tuple[int, str, str]]
 ) -> None:
     fill(Settings(), WORLD.rows())
-    result = ("--commodity", "850511", "--as-of", "2024-06-26", "--out", str(place / "out.csv"))
+    file, result = str(place / "table.csv"), str(place / "out.csv")
+    table = ("panel", "--commodity", "850511", "--as-of", "2024-06-26", "--out", file)
 
-    assert magnetcast("panel", *result)[0] == 0
-    panel = pd.read_csv(place / "out.csv")
-    assert magnetcast("predict", *result)[0] == 0
-    forecast = pd.read_csv(place / "out.csv")
+    assert magnetcast(*table)[0] == 0
+    panel = pd.read_csv(file)
+    assert magnetcast("predict", "--panel", file, "--horizon", "12", "--out", result)[0] == 0
+    forecast = pd.read_csv(result)
 
     assert list(panel.columns) == ["destination", "period", "tonnes"]
     assert panel["period"].max() == "2024-05"
