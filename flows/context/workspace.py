@@ -21,8 +21,9 @@ from models.learning.spec import MAGNETS_SPEC, Spec
 from store.asof import require_time_zone
 from store.digest_cache import DigestCache
 from store.facts.evidence import evidence_digests, read_evidence
-from store.facts.reading import read_analog_events, read_events, read_tariffs
+from store.facts.reading import read_events, read_table, read_tariffs
 from store.publications.panels import panel_behind
+from store.schema.tables import analog_events
 from store.settings import Settings
 from store.vocabulary import MONTHS_AHEAD
 
@@ -96,7 +97,7 @@ def known_facts(
         read_evidence(engine, as_of=as_of, until=until),
         read_events(engine, as_of=as_of, until=until),
         read_tariffs(engine, as_of=as_of, until=until),
-        read_analog_events(engine, as_of=as_of, until=until),
+        read_table(engine, analog_events, as_of=as_of, until=until),
     )
 
 

@@ -86,13 +86,6 @@ def read_events(
     return read_table(engine, tables.policy_events, as_of=as_of, until=until)
 
 
-def read_analog_events(
-    engine: Engine, *, as_of: datetime | None = None, until: int | None = None
-) -> pd.DataFrame:
-    """Read every version of every control on another mineral known at ``as_of``, by ``until``."""
-    return read_table(engine, tables.analog_events, as_of=as_of, until=until)
-
-
 def read_tariffs(
     engine: Engine, *, as_of: datetime | None = None, until: int | None = None
 ) -> pd.DataFrame:
