@@ -185,7 +185,7 @@ def test_a_version_whose_features_are_gone_is_refused_and_the_aliases_stay(
     own = released.settings
     before = aliases(own)
     gone = ALL_FEATURES[0].name
-    monkeypatch.setattr(registry, "ALL_FEATURES", ALL_FEATURES[1:])
+    monkeypatch.setattr("models.registry.record.ALL_FEATURES", ALL_FEATURES[1:])
 
     refused = f"Version 1 .*cannot forecast as of 2020-05-22: .*are no more: {gone}.*--accept"
     with pytest.raises(DataError, match=refused):
