@@ -96,10 +96,10 @@ def counts() -> Iterator[tuple[str, int, int | None, str]]:
 
 
 BUDGET: Final = {
-    "product lines": 51_400,
+    "product lines": 49_600,
     "product modules": 285,
     "classes": 0,
-    "constants": 22,
+    "constants": 20,
     "words": 0,
     "tests": 33_000,
     "benchmarks": 4_720,
