@@ -188,10 +188,13 @@ def origin_of(
         tariffs=known_at(tariffs, key=TARIFF_KEY, as_of=panel.as_of),
         record=record,
         later=_later_figures(panel) if len(panel.later) else None,
-        indices=None
-        if indices is None
-        else known_at(indices, key=OBSERVATION_KEY, as_of=panel.as_of),
+        indices=None if indices is None else _usable(indices, panel.as_of),
     )
+
+
+def _usable(indices: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
+    known = known_at(indices, key=OBSERVATION_KEY, as_of=as_of)
+    return known.loc[known["usable"]]
 
 
 def _later_figures(panel: EvidencePanel) -> LaterFigures:

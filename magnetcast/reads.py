@@ -2,8 +2,9 @@
 
 Each function calls what the command of the same name calls, without Prefect: nothing is published,
 no run is recorded and no server started. A home without data gets the bundled facts first.
-``as_of`` is a day, which counts whole, or a UTC moment, now if left out; only what was known by
-then is used. Periods are timestamps of the first day of a month.
+``as_of`` is a day as text or date, which counts whole, or a moment (UTC; a ``pd.Timestamp`` always
+is one), now if left out; only what was known by then is used. Periods are timestamps of the first
+day of a month.
 """
 
 from collections.abc import Mapping, Sequence

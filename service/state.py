@@ -106,8 +106,9 @@ Chosen = Annotated[Publication, Depends(chosen_of)]
 AsOf = Annotated[
     str | None,
     Query(
-        description="Day, which counts whole, or UTC moment: the newest forecast published by "
-        "then; the newest of all by default.",
+        description="Day, which counts whole, or UTC moment: the newest forecast as of then or "
+        "earlier, also where it was made afterwards (see /api/v1/publications); the newest of all "
+        "by default.",
         examples=["2026-11-24"],
         json_schema_extra={"pattern": MOMENT},
     ),

@@ -1,7 +1,7 @@
 """``magnetcast run``, ``predict`` and ``backtest``: forecasts, and how good they were."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from cyclopts import Parameter
 
@@ -12,9 +12,6 @@ from flows.context.prefect_runs import in_prefect
 from flows.context.recipes import magnets_recipe, panel_recipe
 from flows.context.stores import store_of
 from store.settings import Settings
-
-if TYPE_CHECKING:
-    pass
 
 Covariates = Annotated[
     Path | None,
@@ -137,7 +134,7 @@ def backtest(
     set: Sets = None,
     recipe: RecipeFile = None,
     out: Annotated[
-        Path | None, Parameter(help="Folder for forecasts, scores, differences and plots.")
+        Path | None, Parameter(help="Folder for forecasts, scores and differences.")
     ] = None,
 ) -> None:
     """Forecast past months from what was known then and score them: magnets or any panel.

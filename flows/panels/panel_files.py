@@ -1,6 +1,6 @@
 """Panels from files for the command line: read, reported on and forecast.
 
-Loads neither Prefect nor plots, which take longer to start than a panel to forecast.
+Loads no Prefect, which take longer to start than a panel to forecast.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -64,7 +64,7 @@ def numbered(engine: Engine, number: int, *, commodity: str = COMMODITY) -> pd.D
     if found.empty or found["commodity"].iloc[0] != commodity:
         raise DataError(
             f"No publication {number} of {commodity} was published. Expected a number that "
-            "`magnetcast publications list` shows as published. Take one of those."
+            "`magnetcast publications list` shows as published under that code. Take one of those."
         )
     return found
 

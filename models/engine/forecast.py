@@ -62,7 +62,7 @@ def _trees_weight(horizon: Ints, spec: Spec) -> Floats:
 
 
 def _others(pretrained: Floats | None) -> Floats:
-    """Return the middle of all experts as distances from the base, which is that of our own."""
+    """Return the mean of the base and what the network says, as distances from the base."""
     return np.zeros(1) if pretrained is None else np.nan_to_num(pretrained) / 2.0
 
 
@@ -207,7 +207,7 @@ def expert_quantiles(engine: Engine, own: Quantiles, name: str, spec: Spec) -> F
         distance=error[scored],
         spread=np.full(len(scored), PLAIN_SIDE),
     )
-    _, scores = calibrate(errors, spec, engine.view.horizon)
+    _, scores = calibrate(errors, replace(spec, shift=0.0), engine.view.horizon)
     spread = PLAIN_SIDE * engine.view.stats(engine.last).spread[own.rows, None, None]
     centre = _last_value(engine, own) if name == LAST_VALUE else _predicted(own, name)
     return np.sort(np.maximum(centre[:, :, None] + scores * spread, 0.0), axis=2)

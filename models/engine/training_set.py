@@ -398,8 +398,8 @@ def _drawn(stats: SeriesStats, count: int, draw: np.random.Generator) -> Ints:
 def _of_origin(view: PanelView, origin: int, rows: Ints, last: int, spec: Spec) -> PanelTrainingSet:
     """Return the training rows of some series at an origin, as known at column ``last``.
 
-    The pretrained network is asked at the origins of the validation window only, by which its
-    weight is measured; before, its distance is NaN.
+    The pretrained network is asked at the origins of the validation window only, whose errors set
+    the bands; before, its distance is NaN.
     """
     outcome = view.after(origin, rows, last)
     known = np.isfinite(outcome)

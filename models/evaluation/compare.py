@@ -46,7 +46,7 @@ CHAMPION: Final = "champion"
 
 A: Final = "A"
 B: Final = "B"
-"""Names of two backtests in tables and plots; differences are those of B less those of A."""
+"""Names of two backtests in tables; differences are those of B less those of A."""
 
 COVERAGE: Final = "coverage80"
 

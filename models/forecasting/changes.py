@@ -241,7 +241,13 @@ class ChangeReplay:
         events = facts.events.loc[~news.events | policy]
         steps = facts.tariffs.loc[~news.tariffs | tariffs]
         record = TrackRecord(moment, (events, acts), steps)
-        origin = origin_of(self.panels[key], events=events, tariffs=steps, record=record)
+        origin = origin_of(
+            self.panels[key],
+            events=events,
+            tariffs=steps,
+            record=record,
+            indices=figures.loc[figures["measure"].eq("index")],
+        )
         return origin, analogs_at(acts, figures, as_of=moment)
 
 

@@ -61,8 +61,8 @@ def fit_heads(table: lgb.Dataset, spec: Spec, *, rows: int, monotone: Sequence[i
 
     Args:
         rows: Of the table; few of them make smaller leaves.
-        monotone: By feature -1 where a higher value may never raise the forecast, 0 elsewhere; none
-            without ``spec.smoothing``, for LightGBM's own quantile loss takes none.
+        monotone: By feature -1 where a higher value may never raise the forecast, 0 elsewhere; left
+            out without ``spec.smoothing``, for LightGBM's own quantile loss takes none.
     """
     shared: dict[str, object] = {
         **spec.boosting,
@@ -73,7 +73,7 @@ def fit_heads(table: lgb.Dataset, spec: Spec, *, rows: int, monotone: Sequence[i
         "num_threads": 1,
         "verbosity": -1,
     }
-    if any(monotone):
+    if spec.smoothing and any(monotone):
         shared |= {"monotone_constraints": monotone, "monotone_constraints_method": "advanced"}
     return {
         name: lgb.train(

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from models.evaluation.scores import HORIZON_GROUPS
+from models.evaluation.scores import FEWEST, HORIZON_GROUPS
 from service.charts.chart import (
     Chart,
     Mark,
@@ -290,12 +290,12 @@ def _share(first: int, last: int, own: pd.DataFrame) -> str:
 
 
 def calibration(cells: pd.DataFrame, as_of: pd.Timestamp) -> Chart | None:
-    """Return how often months fell below each published quantile; None without cells.
+    """Return how often months fell below each published quantile; None for too few to judge.
 
     Args:
         cells: As ``service.queries.track.cells_of``; not modified.
     """
-    if cells.empty:
+    if len(cells) < FEWEST:
         return None
     rows: list[Record] = []
     for name, level in zip(QUANTILE_COLUMNS, QUANTILES, strict=True):

@@ -80,7 +80,7 @@ class NewOverride(PlanningRequest):
     as_of: str | None = Field(
         None,
         max_length=40,
-        description="Day or moment: the newest publication by then; the newest of all by default.",
+        description="Day or moment: the newest forecast as of then or earlier; by default of all.",
     )
     tonnes: float = Field(ge=0, strict=True, examples=[450.0])
     reason: str = Field(

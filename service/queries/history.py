@@ -63,15 +63,15 @@ def known_destination(publication: Publication, destination: str) -> str:
 
 
 def known_moment(publication: Publication, as_of: str | None, *, now: pd.Timestamp) -> pd.Timestamp:
-    """Return the moment of the newest forecast published by an as-of; of all if None."""
+    """Return the moment of the newest forecast as of a moment or earlier; of all if None."""
     if as_of is None:
         return publication.as_of
     limit, moments = until(as_of, now=now), publication.moments
     if found := [moment for moment in moments if moment <= limit]:
         return found[0]
     raise UnknownError(
-        f"Nothing was published by {as_of}. Expected {moments[-1]:%Y-%m-%d} or later, the first "
-        f"publication. See /api/v1/publications{_query(publication)}."
+        f"No forecast is as of {as_of} or earlier. Expected {moments[-1]:%Y-%m-%d} or later, the "
+        f"first. See /api/v1/publications{_query(publication)}."
     )
 
 

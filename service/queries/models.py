@@ -213,7 +213,7 @@ class Tariff(ResponseModel):
     announced_on: date | None
     effective_from: date = Field(examples=["2025-04-05"])
     effective_to: date | None
-    legal_reference: str = Field(examples=["MOFCOM Announcement No. 18 of 2025"])
+    legal_reference: str = Field(examples=["Executive Order 14257"])
     source_url: str = Field(examples=["https://example.org/act"])
     confidence: str = Field(examples=["high"])
     note: str = Field(examples=[""])

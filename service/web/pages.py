@@ -8,7 +8,6 @@ from urllib.parse import urlencode
 
 import pandas as pd
 
-from models.evaluation.scores import FEWEST
 from service.charts.fan import fan_of
 from service.http.responses import HTML, Answer, Record, answer_of
 from service.live.health import HealthReport
@@ -224,7 +223,7 @@ def track_page(
         outcome=drawn(publication, "outcome", destination),
         replayed=drawn(publication, "replay", destination),
         charts={kind: drawn(publication, kind, first) for kind in OVER_ALL},
-        calibration=drawn(publication, "calibration", first) if len(counted) >= FEWEST else None,
+        calibration=drawn(publication, "calibration", first),
         errors=track.largest_errors(publication, counted),
         published=tables.publications(publication),
         replay=[row for row in rows if row.scope in {ALL, WORLD}],

@@ -43,7 +43,9 @@ def workbook_cells(name: str, content: bytes) -> list[list[str]]:
             shared = _parsed(book, _STRINGS).iter(f"{_SHEET}si") if _STRINGS in sizes else ()
             texts = [_text(one) for one in shared]
             sheet = min(one for one in sizes if one.startswith("xl/worksheets/sheet"))
-            return [_row(row, texts) for row in _parsed(book, sheet).iter(f"{_SHEET}row")]
+            rows = [_row(row, texts) for row in _parsed(book, sheet).iter(f"{_SHEET}row")]
+            width = max(map(len, rows), default=0)  # Excel writes no empty cells at the end
+            return [row + [""] * (width - len(row)) for row in rows]
     except (zipfile.BadZipFile, ET.ParseError, KeyError, ValueError, IndexError) as err:
         raise DataError(
             f"{name} is no workbook that can be read: {err}. Expected a table as .xlsx or CSV. "

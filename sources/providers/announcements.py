@@ -94,7 +94,8 @@ class _Page(HTMLParser):
         self.text += "\n" if tag in _BLOCKS else ""
 
     def handle_endtag(self, tag: str) -> None:
-        self._mutes = self._names = False
+        self._mutes = self._mutes and tag not in {"script", "style"}
+        self._names = self._names and tag not in {"a", "li", "ul"}
         self._entry = None if tag in {"li", "ul"} else self._entry
         self.text += "\n" if tag in _BLOCKS else ""
 
@@ -124,7 +125,7 @@ class _Announcements(HttpSource):
             items = [self._proposal(http, one) for one in opened if self._is_here(one)]
         if not any(lists.values()):
             raise self._refused(f"has no list of {span}", self.url)
-        away = [one.name for one in opened if not self._is_here(one)]
+        away = [f"{one.name} ({one.url})" for one in opened if not self._is_here(one)]
         reach = [
             (begin, min(one.listed for one in found)) for begin, found in lists.items() if found
         ]
@@ -133,6 +134,9 @@ class _Announcements(HttpSource):
             for begin, first in reach
             if first - begin > _LATE
         ]
+        notes += [f"announcements of {begin:%Y}: no list" for begin in lists if not lists[begin]]
+        if span.begin < min(lists):
+            notes.append(f"announcements before {min(lists):%Y-%m-%d}: not read")
         if away:
             notes.append(f"announcements on other sites, to be read there: {first_few(away)}")
         found = [item for item in items if item is not None]
@@ -165,8 +169,10 @@ class _Announcements(HttpSource):
                 raise self._refused(f"lists {title[:40]!r} without a date", reply.url)
             issuer = "".join(title[: number.start()].split())
             name = f"{issuer}公告{number[1]}年第{number[2]}号"
-            link = urljoin(reply.url, entry.href)
-            found.append(_Announcement(name, (number[1], number[2]), title, link, day))
+            here, link = urlsplit(self.url), urlsplit(urljoin(reply.url, entry.href))
+            if link.hostname == here.hostname:
+                link = link._replace(scheme=here.scheme)
+            found.append(_Announcement(name, (number[1], number[2]), title, link.geturl(), day))
         if not found:
             raise self._refused("answers without announcements: it sent an HTML page", reply.url)
         return found
