@@ -146,8 +146,6 @@ def test_what_the_store_learned_later_changes_no_bit_of_a_forecast(
     fill(honest, rows.loc[~later])
     fill(rich, pd.concat([rows.assign(value=rows["value"].where(~later, 1e6)), revision]))
 
-    predicted = [
-        open_table(settings, day, "850511").forecast(status="a test") for settings in (honest, rich)
-    ]
+    predicted = [open_table(settings, day, "850511").rows("a test") for settings in (honest, rich)]
 
     pd.testing.assert_frame_equal(predicted[0], predicted[1], check_exact=True)
