@@ -52,7 +52,7 @@ def test_everything_wrong_with_a_typed_figure_is_reported_at_once() -> None:
 
     message = str(caught.value)
     assert "in the figure typed in" in message
-    for part in ("'August' is not", "'Germany' is not", "'many' is not a number"):
+    for part in ("'August' is not", "'Germany' is not", "'many' is not a plain number"):
         assert part in message
 
 

@@ -59,3 +59,7 @@ def test_heads_lie_at_their_quantiles() -> None:
 
 def _noise() -> np.ndarray:
     return np.random.default_rng(9).normal(0, 0.5, 1_200)
+
+
+def test_a_loss_that_is_not_rounded_off_takes_no_monotone_features() -> None:
+    assert set(heads_of(rising(), replace(QUICK, smoothing=0.0))) == {"p10", "p50", "p90"}
