@@ -53,7 +53,7 @@ LONGEST = (
     "service/live/test_serve.py",
     "property/test_guards.py",
     "property/test_scenarios.py",
-    "flows/training/test_ladder.py",
+    "flows/training/test_fallback_chain.py",
     "flows/publishing/test_run_table.py",
     "faults/test_store.py",
     "faults/test_models.py",

@@ -16,12 +16,7 @@ from models.engine.training_set import (
     training_set,
     validation_start,
 )
-from models.learning.calibration import (
-    Heads,
-    PastErrors,
-    calibrate,
-    card_of,
-)
+from models.learning.calibration import Heads, PastErrors, calibrate, card_of, trees_weight
 from models.learning.spec import Spec
 from models.registry.served import TREES_WEIGHT, HeadValues, moved_to, spread_of
 from models.statistical.pretrained import NAME as PRETRAINED
@@ -47,7 +42,7 @@ def past_errors(
     if heads is None or not len(window):
         return PastErrors.none()
     values = head_values(heads, window.features)
-    weight = _trees_weight(window.horizon, spec)
+    weight = trees_weight(window.horizon, spec)
     low, middle, high = moved_to(values, weight, _others(window.experts.get(PRETRAINED)))
     return PastErrors(
         horizon=window.horizon.astype(float),
@@ -55,10 +50,6 @@ def past_errors(
         distance=window.target - np.maximum(middle, -window.base),
         spread=(high - low) / 2.0,
     )
-
-
-def _trees_weight(horizon: Ints, spec: Spec) -> Floats:
-    return np.asarray(spec.trees_weight * 0.5 ** (horizon / spec.trees_half_life))
 
 
 def _others(pretrained: Floats | None) -> Floats:
@@ -120,9 +111,10 @@ class Engine:
         weight = np.asarray(self.card[TREES_WEIGHT])[horizon.astype(int) - 1]
         if self.heads is None:
             side = np.full(len(horizon), PLAIN_SIDE)
-            return moved_to((-side, np.zeros(len(side)), side), weight, _others(further))
-        cells = point.features.reshape(-1, point.features.shape[2])
-        return moved_to(head_values(self.heads, cells), weight, _others(further))
+            values = (-side, np.zeros(len(side)), side)
+        else:
+            values = head_values(self.heads, point.features.reshape(-1, point.features.shape[2]))
+        return moved_to(values, weight, _others(further))
 
 
 def engine_at(

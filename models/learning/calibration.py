@@ -16,7 +16,7 @@ from scipy import stats
 
 from models.learning.spec import Spec
 from models.registry.served import CARD_FORMAT, HEADS, HISTORY_WEIGHT, TREES_WEIGHT
-from store.arrays import Floats
+from store.arrays import Floats, Ints
 from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
 
 HEAD_LEVELS: Final = dict(zip(HEADS, (0.1, 0.5, 0.9), strict=True))
@@ -186,13 +186,12 @@ def calibrate(errors: PastErrors, spec: Spec, months: int) -> tuple[Floats, Floa
 def card_of(names: Sequence[str], errors: PastErrors, spec: Spec, months: int) -> dict[str, object]:
     """Return the card that turns head values into quantiles (see ``models.registry.served``)."""
     shift, scores = calibrate(errors, spec, months)
-    ahead = np.arange(1, months + 1)
     return {
         "format": CARD_FORMAT,
         "features": list(names),
         "floor_spread": spec.floor_spread,
         HISTORY_WEIGHT: spec.history_weight,
-        TREES_WEIGHT: (spec.trees_weight * 0.5 ** (ahead / spec.trees_half_life)).tolist(),
+        TREES_WEIGHT: trees_weight(np.arange(1, months + 1), spec).tolist(),
         "shift": shift.tolist(),
         "score_quantiles": {
             column: scores[:, i].tolist() for i, column in enumerate(QUANTILE_COLUMNS)
@@ -201,6 +200,11 @@ def card_of(names: Sequence[str], errors: PastErrors, spec: Spec, months: int) -
         "spec": spec.digest,
         "threads": spec.threads,
     }
+
+
+def trees_weight(horizon: Ints, spec: Spec) -> Floats:
+    """Return what the trees' middle counts some months ahead, 0 to 1; the experts' is the rest."""
+    return np.asarray(spec.trees_weight * 0.5 ** (horizon / spec.trees_half_life))
 
 
 def horizon_weight(horizon: NDArray[Any], ahead: int) -> Floats:
