@@ -71,9 +71,9 @@ def _evidence(settings: Settings, rows: pd.DataFrame) -> pd.DataFrame:
         model = model_of(settings, own)
         if model is None:
             raise DataError(
-                f"{name} is no model that can be loaded, so what it forecast cannot be recomputed. "
-                "Expected one of the registry: what experts or the seasonal naive forecast without "
-                "a model is not recomputed. If it was one, restore MLflow's files from a backup."
+                f"{name} cannot be loaded, so what it forecast cannot be recomputed. Expected a "
+                "model of the registry: what experts or the seasonal naive forecast without one is "
+                "not recomputed. If it was one, restore MLflow's files from a backup."
             )
         made = modelled(TrainedModel(model.heads, model.card), features).table
         is_own = features["destination"].isin(set(own["destination"])).to_numpy()
