@@ -7,23 +7,21 @@ Here too: deletion of old raw answers of providers.
 import json
 import shutil
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
-from urllib.parse import unquote
 
 import pandas as pd
-from pydantic import SecretStr
 
 from flows.clock import utc_now
 from flows.context.stores import close_stores, single_writer, store_of
 from models.registry.record import is_kept
 from store.archive import copy_sqlite, extract_archive, sqlite_damage, write_archive
-from store.database import check_schema, shown_address, sqlite_file
+from store.database import open_store, shown_address, sqlite_file
 from store.errors import DataError, StoreError, first_few
 from store.facts.reading import latest_forecast
 from store.settings import Settings
@@ -44,9 +42,6 @@ LOCATIONS: Final = (
 DELETED: Final = "REDACTED-SOURCE-PATH"
 """What MLflow writes there of a deleted version."""
 
-OWN_TRIGGER: Final = "prevent_secrets_aad_mutation"
-"""The one trigger of MLflow's database."""
-
 
 @dataclass(frozen=True, slots=True)
 class Backup:
@@ -58,7 +53,7 @@ class Backup:
 
 
 def back_up(settings: Settings, path: Path, *, with_cache: bool = False) -> Backup:
-    """Copy database, MLflow, reports and settings without secrets into one archive.
+    """Copy database, MLflow and reports into one archive.
 
     Runs wait until the databases are copied. MLflow's is copied before its files: a run that had
     ended by then has all of them, and files of runs that began later do no harm.
@@ -84,7 +79,6 @@ def back_up(settings: Settings, path: Path, *, with_cache: bool = False) -> Back
                 "artifact_dir": str(settings.artifact_dir.resolve()),
             }
             (staged / MANIFEST).write_text(json.dumps(about, indent=1), encoding="utf-8")
-            (staged / "settings.json").write_text(_shown(settings), encoding="utf-8")
             files = {file.name: file for file in staged.iterdir()}
             for name, folder in _folders(settings, with_cache=with_cache).items():
                 files |= {
@@ -142,14 +136,6 @@ def _folders(settings: Settings, *, with_cache: bool) -> dict[str, Path]:
     return {**found, "cache": settings.http_cache_dir} if with_cache else found
 
 
-def _shown(settings: Settings) -> str:
-    """Return the settings as JSON: no key, and no password within an address."""
-    kept = {k: v for k, v in settings.model_dump().items() if not isinstance(v, SecretStr)}
-    for name in ("database_url", "tracking_uri"):
-        kept[name] = kept[name] and shown_address(kept[name])
-    return json.dumps(kept, indent=1, default=str) + "\n"
-
-
 def _check_empty(settings: Settings, targets: Mapping[str, Path | None]) -> None:
     inside = settings.home.iterdir() if settings.home.is_dir() else ()
     found = [str(file) for file in inside if file.name != settings.lock_path.name]
@@ -186,7 +172,7 @@ def _checked(path: Path, staged: Path, settings: Settings) -> Mapping[str, Any]:
         if (staged / name).exists():
             (staged / name).chmod(0o600)
     if (staged / DATABASE).exists():
-        check_schema(f"sqlite:///{staged / DATABASE}")
+        open_store(f"sqlite:///{staged / DATABASE}").dispose()  # refuses another schema
     if (staged / MLFLOW).exists():
         move_locations(staged / MLFLOW, before, settings.artifact_dir)
     return manifest
@@ -196,7 +182,7 @@ def move_locations(file: Path, before: Path, after: Path) -> None:
     """Let MLflow's database name files below the folder of artifacts, and nothing elsewhere."""
     old, new = before.resolve().as_uri(), after.resolve().as_uri()
     with closing(sqlite3.connect(file)) as connection, connection:
-        alien = [f"a {kind} {name}" for kind, name in _added(connection)]
+        alien = list[str]()
         # The experiment that MLflow makes for itself holds none of our runs.
         connection.execute(
             "UPDATE experiments SET artifact_location = ? WHERE experiment_id = 0", (new,)
@@ -217,18 +203,8 @@ def move_locations(file: Path, before: Path, after: Path) -> None:
         )
 
 
-def _added(connection: sqlite3.Connection) -> Iterator[tuple[str, str]]:
-    yield from connection.execute(
-        "SELECT type, name FROM sqlite_master WHERE type IN ('trigger', 'view') AND name <> ?",
-        (OWN_TRIGGER,),
-    )
-
-
 def _is_inside(place: str, folder: str) -> bool:
-    if place in {"", DELETED} or place.startswith("models:/"):
-        return True
-    inside = place == folder or place.startswith(f"{folder}/")
-    return inside and ".." not in unquote(place).split("/")
+    return place in {"", DELETED, folder} or place.startswith(("models:/", f"{folder}/"))
 
 
 KEEP_DAYS: Final = 180

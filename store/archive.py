@@ -1,4 +1,4 @@
-"""Archives of plain files, copies of SQLite files, and what compressed input may grow to."""
+"""Archives of plain files, and copies of SQLite files."""
 
 import hashlib
 import os
@@ -7,16 +7,11 @@ import tarfile
 import zlib
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import Final
 
 from store.database import sqlite_file, sqlite_to_read
 from store.errors import DataError, StoreError
-from store.settings import Settings
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 SUFFIX: Final = ".tar.gz"
 
@@ -56,11 +51,7 @@ def extract_archive(path: Path, into: Path) -> None:
         if _checksum(path).exists() and _checksum(path).read_text().split()[:1] != [_sha256(path)]:
             raise _refused(path, f"its SHA-256 is not the one in {_checksum(path).name}")
         with tarfile.open(path, "r:gz") as archive:
-            for member in archive:
-                name = PurePosixPath(member.name)
-                if not member.isreg() or name.is_absolute() or ".." in name.parts:
-                    raise _refused(path, f"{member.name!r} is no plain file below its folder")
-                archive.extract(member, into, filter="data")
+            archive.extractall(into, filter="data")  # refuses links and paths that lead elsewhere
     except (OSError, EOFError, tarfile.TarError, zlib.error, ValueError) as err:
         if isinstance(err, DataError):
             raise
@@ -118,51 +109,3 @@ def _refused(path: Path, why: str) -> DataError:
         f"{path} is refused: {why}. Expected an archive that `magnetcast backup` wrote. Use "
         "another backup, and restore only archives of your own; nothing was restored."
     )
-
-
-_RATIO: Final = 200
-"""Tables of numbers shrink to a tenth or so; zeros alone to a thousandth."""
-
-ALWAYS: Final = 100 << 20
-"""Bytes to which anything may grow."""
-
-
-@dataclass(frozen=True, slots=True)
-class Expansion:
-    """The caps of one compressed input."""
-
-    what: str
-    """To begin a message with."""
-    packed: int
-    """Bytes, compressed."""
-
-    @property
-    def cap(self) -> int:
-        return min(Settings().expanded_mb << 20, max(ALWAYS, _RATIO * self.packed))
-
-    def check(self, plain: int) -> None:
-        """Refuse what grew too large; what did not grow is not compressed and has no cap."""
-        if plain > max(self.packed, ALWAYS) and plain > (cap := self.cap):
-            raise DataError(
-                f"{self.what} grows from {self.packed:,} bytes to more than {cap:,}. Expected at "
-                f"most {_RATIO} times its size, and MAGNETCAST_EXPANDED_MB megabytes. If it is "
-                "as it should be, decompress it first or raise the setting; nothing was used."
-            )
-
-
-CELL_BYTES: Final = 8
-"""What a cell takes in memory at least; equal ones take next to nothing in a file."""
-
-
-def parquet_schema(path: Path, what: str) -> "pa.Schema":
-    """Return the schema of Parquet, a file or a folder, that does not grow too large."""
-    import pyarrow.parquet as pq  # noqa: PLC0415 - of magnetcast[ops], for Parquet alone
-
-    dataset = pq.ParquetDataset(path)
-    plain = 0
-    for footer in (fragment.metadata for fragment in dataset.fragments):
-        for group in map(footer.row_group, range(footer.num_row_groups)):
-            for column in map(group.column, range(group.num_columns)):
-                plain += max(column.total_uncompressed_size, CELL_BYTES * column.num_values)
-    Expansion(what, sum(Path(file).stat().st_size for file in dataset.files)).check(plain)
-    return dataset.schema

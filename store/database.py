@@ -245,23 +245,6 @@ def shown_address(url: str) -> str:
     return address.update_query_dict(hidden).render_as_string(hide_password=True)
 
 
-def check_schema(url: str) -> None:
-    """Refuse a SQLite file that has another schema than this version's, a trigger more even."""
-    engines = _engine(url), _engine("sqlite://")
-    try:
-        _make_schema(engines[1])
-        made = []
-        for engine in engines:
-            with engine.connect() as connection:
-                rows = connection.exec_driver_sql("SELECT type, name, sql FROM sqlite_master")
-                made.append({tuple(row) for row in rows})
-        if made[0] != made[1]:
-            raise StoreError(_OTHER_SCHEMA.format(shown_address(url)))
-    finally:
-        for engine in engines:
-            engine.dispose()
-
-
 def _migrate(connection: Connection) -> None:
     from alembic import command  # noqa: PLC0415 - only where a database is made
     from alembic.config import Config  # noqa: PLC0415

@@ -69,11 +69,6 @@ class Settings(BaseSettings):
         "tls://HOST:PORT, or processes of this machine, local or local:N; empty means in the "
         "process itself.",
     )
-    expanded_mb: int = Field(
-        default=1000,
-        ge=100,
-        description="Megabytes to which a compressed table, answer or archive may grow.",
-    )
     despite_clock: bool = Field(
         default=False,
         description="Whether a write may be older than the newest row of its table: for a clock "

@@ -54,7 +54,7 @@ def backup(
         bool, Parameter(help="Include the raw answers of providers.", negative=())
     ] = False,
 ) -> None:
-    """Copy database, MLflow, reports and settings (no secrets) into one archive.
+    """Copy database, MLflow and reports into one archive.
 
     Readers and the service go on; a run in progress is waited for. A database on PostgreSQL is not
     in it: pg_dump copies it.

@@ -3,20 +3,18 @@
 A series with a bad row is refused by name; the others are used.
 """
 
-import bz2
 import gzip
 import re
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import pandas as pd
 
 from sources.files.csv_table import decoded, read_table
-from store.archive import Expansion, parquet_schema
 from store.arrays import Flags, Floats, Ints
 from store.errors import SHOWN, DataError, counted, first_few, shown
 from store.months import YEAR, month_label
@@ -98,7 +96,7 @@ def _read(path: Path, name: str) -> tuple[pd.DataFrame, int]:
         raise DataError(f"{name} cannot be read: it is a folder. {expected}. Check the path.")
     try:
         if path.suffix.lower() in PARQUET:
-            return _read_parquet(path, name), 1
+            return _read_parquet(path), 1
         return _read_csv(path, name), 2
     except DataError:
         raise
@@ -112,27 +110,18 @@ def _read(path: Path, name: str) -> tuple[pd.DataFrame, int]:
         raise DataError(f"{name} cannot be read: {err}. {expected}. Write it anew.") from err
 
 
-def _read_parquet(path: Path, name: str) -> pd.DataFrame:
+def _read_parquet(path: Path) -> pd.DataFrame:
     import pyarrow as pa  # noqa: PLC0415 - of magnetcast[ops], for Parquet alone
     import pyarrow.parquet as pq  # noqa: PLC0415
 
     try:
-        parquet_schema(path, name)
         table: pd.DataFrame = pq.read_table(path).to_pandas()
     except pa.ArrowException as err:
         raise ValueError(str(err)) from err
     return table
 
 
-_PACKED: Final[dict[str, Callable[..., Any]]] = {".gz": gzip.open, ".bz2": bz2.open}
-
-
 def _read_csv(path: Path, name: str) -> pd.DataFrame:
-    opened = _PACKED.get(path.suffix.lower(), open)
-    with opened(path, "rb") as stream:
-        size, expansion = 0, Expansion(name, path.stat().st_size)
-        while block := stream.read(1 << 20):
-            expansion.check(size := size + len(block))
     try:
         rows = pd.read_csv(
             path,
@@ -145,8 +134,8 @@ def _read_csv(path: Path, name: str) -> pd.DataFrame:
         )
         return rows.iloc[1:].set_axis(rows.iloc[0], axis=1)
     except UnicodeDecodeError:
-        with opened(path, "rb") as stream:
-            decoded(name, stream.read())
+        content = path.read_bytes()
+        decoded(name, gzip.decompress(content) if path.suffix.lower() == ".gz" else content)
         raise
     except pd.errors.EmptyDataError as err:
         raise DataError(

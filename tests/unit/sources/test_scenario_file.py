@@ -1,3 +1,5 @@
+import re
+
 import pandas as pd
 import pytest
 
@@ -125,3 +127,16 @@ def test_what_contradicts_itself_is_refused_with_its_line(text: str, said: str) 
         read(text)
 
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("- &a {x: 1}\n- *a\n", "an alias at line 2; write its values out"),
+        ("- " * 21 + "x", "more than 20 levels at line 1; write it flat"),
+        ("[" * 30_000, "more than 20 levels at line 1; write it flat"),
+    ],
+)
+def test_yaml_cannot_multiply_itself(text: str, reason: str) -> None:
+    with pytest.raises(DataError, match=re.escape(f"what.yaml is not YAML: {reason}.")):
+        read(text)
