@@ -36,29 +36,18 @@ def run(
     *,
     as_of: AsOf = None,
     commodity: Commodity = None,
-    commodities: Annotated[
-        Path | None,
-        Parameter(help="Commodities to forecast one after the other: commodity, label."),
-    ] = None,
+    label: Annotated[str, Parameter(help="What pages call the commodity from now on.")] = "",
 ) -> None:
     """Run the whole job: ingest, backtest, train, forecast, publish and report.
 
     Full partner tables in the store are forecast first, then the magnets. With --commodity only the
-    partner table of that commodity; with --commodities only those of the file.
+    partner table of that commodity.
     """
-    from flows.cli.run_commands import (
-        run_and_tell,
-        run_file_and_tell,
-        run_table_and_tell,
-        run_tables_and_tell,
-    )
+    from flows.cli.run_commands import run_and_tell, run_table_and_tell, run_tables_and_tell
 
     settings, as_of_time = Settings(), moment(as_of)
-    if commodities is not None:
-        run_file_and_tell(settings, as_of_time, commodities, commodity=commodity)
-        return
     if commodity is not None:
-        run_table_and_tell(settings, as_of_time, commodity)
+        run_table_and_tell(settings, as_of_time, commodity, label)
         return
     run_tables_and_tell(settings, as_of_time)
     run_and_tell(settings, as_of_time)

@@ -1,7 +1,6 @@
-"""What `magnetcast run` does for the magnets, a table, all tables and a file, and shows of it."""
+"""What `magnetcast run` does for the magnets, a table and all tables, and shows of it."""
 
 import math
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pandas as pd
@@ -9,11 +8,13 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from flows.clock import utc_now
 from flows.context.console import echo
 from flows.context.output import show
 from flows.context.stores import made_store, store_of
 from service.wording import SHORT_NAMES, in_reading_order
-from store.errors import DataError, first_few
+from store.facts.evidence import save_label
+from store.planning.audit import checked_name
 from store.settings import Settings
 from store.vocabulary import EU27, WORLD
 
@@ -107,14 +108,19 @@ def run_and_tell(settings: Settings, as_of: pd.Timestamp) -> None:
     echo(f"  database  {shown_address(settings.url)}")
 
 
-def run_table_and_tell(settings: Settings, as_of: pd.Timestamp, commodity: str) -> None:
+def run_table_and_tell(
+    settings: Settings, as_of: pd.Timestamp, commodity: str, label: str = ""
+) -> None:
     """Run one full partner table and print the forecast of its largest destinations."""
     from flows.publishing.run_config import table_config
     from flows.run import run as run_flow
 
-    store_of(settings)
+    config = table_config(commodity)
+    if label:
+        name = checked_name(label, "label")
+        save_label(store_of(settings), config.published_as, name, at=utc_now())
     echo(f"magnetcast as of {as_of:%Y-%m-%d}, commodity {commodity}")
-    outcome = run_flow(settings, as_of, table_config(commodity))
+    outcome = run_flow(settings, as_of, config)
     show(forecast_table(largest(outcome.forecasts)))
     echo(summary(outcome, outcome.commodity))
 
@@ -130,34 +136,6 @@ def run_tables_and_tell(settings: Settings, as_of: pd.Timestamp) -> None:
     if configs:
         for key, result in run_each(settings, as_of, configs).items():
             echo(summary(result, key))
-
-
-def run_file_and_tell(
-    settings: Settings, as_of: pd.Timestamp, path: Path, *, commodity: str | None
-) -> None:
-    """Run the commodities of a file, one after the other, and tell one line of each."""
-    from flows.publishing.run_config import table_config
-    from flows.run import run_each
-    from sources.files.panel import read_commodities
-
-    if commodity is not None:
-        raise DataError(
-            f"--commodity {commodity} and --commodities {path} name two things to forecast. "
-            "Expected one of them. Leave one out."
-        )
-    configs = [table_config(*one) for one in read_commodities(path).items()]
-    store_of(settings)
-    echo(f"magnetcast as of {as_of:%Y-%m-%d}, {len(configs)} commodities")
-    results = run_each(settings, as_of, configs)
-    labels = {one.published_as: one.label for one in configs}
-    for key, result in results.items():
-        echo(summary(result, f"{key} ({labels[key]})" if labels[key] else key))
-    failed = [key for key, result in results.items() if isinstance(result, str)]
-    if failed:
-        raise DataError(
-            f"{len(failed)} of {len(results)} commodities were not forecast: {first_few(failed)}. "
-            "Expected a forecast of each. The lines above say why; the others are published."
-        )
 
 
 def summary(result: "Result", name: str) -> str:

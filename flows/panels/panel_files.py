@@ -17,8 +17,8 @@ from models.learning.spec import PANEL_SPEC, Spec
 from models.reconciliation.tree import add_sums, contradictions, tree_of
 from models.statistical.pretrained import marked
 from sources.files.covariates import read_covariates
-from sources.files.panel import READ_AS_IS, Panel, PanelOptions, read_panel
-from sources.files.tree import read_tree, tree_of_panel
+from sources.files.panel import READ_AS_IS, Panel, PanelOptions, named, read_panel, read_rows
+from sources.files.tree import sums_in
 from store.errors import DataError, first_few
 from store.progress import Progress
 from store.settings import Settings
@@ -89,24 +89,16 @@ def opened(
 
 
 def _parts(panel: Panel, tree: Sums | None) -> dict[str, tuple[str, ...]]:
-    if tree is None:
-        if panel.tree_rows is None:
-            return {}
-        own = panel.tree_rows.rename_axis("destination").rename("part_of").reset_index()
-        return tree_of_panel(own) or {}
-    if isinstance(tree, Path):
-        return read_tree(tree, list(panel.table.index), left_out=panel.refused)
     if isinstance(tree, Mapping):
         pairs = [(part, whole) for whole, parts in tree.items() for part in parts]
-        links = pd.DataFrame(pairs, columns=["destination", "part_of"])
-        tree = links.groupby("destination")["part_of"].agg(";".join).reset_index()
-    rows = tree.rename(columns={"unique_id": "destination"})
-    if missing := {"destination", "part_of"} - set(rows.columns):
-        raise DataError(
-            f"tree has no column {', '.join(sorted(missing))}. Expected destination, part_of. "
-            "Rename or add the column."
-        )
-    return tree_of_panel(rows, file="tree") or {}
+        rows, what = pd.DataFrame(pairs, columns=["destination", "part_of"]), "tree"
+    elif tree is not None:
+        rows, what = read_rows(tree, "tree"), named(tree, "tree")
+    elif panel.tree_rows is not None:
+        rows, what = panel.tree_rows.reset_index(), "the panel"
+    else:
+        return {}
+    return sums_in(rows, what, left_out=panel.refused)
 
 
 def refusal(panel: Panel) -> str:

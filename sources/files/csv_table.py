@@ -137,11 +137,6 @@ class CsvTable:
     problems: Problems
 
 
-def split_list(text: str) -> tuple[str, ...]:
-    """Return the names of a list with ``;`` between them."""
-    return tuple(name.strip() for name in text.split(";") if name.strip())
-
-
 FIRST_YEAR: Final = "1900"
 LAST_YEAR: Final = "2199"
 """Years that a month or day may lie in; one beyond is a typing error, and no date of the store."""

@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from sources.files.csv_table import decoded, read_table
+from sources.files.csv_table import decoded
 from store.arrays import Flags, Floats, Ints
 from store.errors import SHOWN, DataError, counted, first_few, shown
 from store.months import YEAR, month_label
@@ -226,44 +226,6 @@ def _check_monthly(months: Ints, codes: Ints, series: "pd.Series[str]", name: st
     there = np.unique(rows["month"].to_numpy())
     if len(there) >= _LEAST and (step := int(np.gcd.reduce(np.diff(there)))) > 1:
         raise DataError(f"{name} has dates that are {step} months apart. {_MONTHLY}.")
-
-
-_COLUMNS: Final = ("commodity", "label")
-
-_LONGEST: Final = 80
-"""Characters of a label."""
-
-_CODE: Final = re.compile(r"[A-Z]{0,2}\d{4,10}", re.ASCII)
-
-
-def read_commodities(path: Path) -> dict[str, str]:
-    """Return the commodities of a CSV file, in its order, with their names, which may be empty."""
-    table = read_table(path, _COLUMNS)
-    found: dict[str, str] = {}
-    for row in table.rows:
-        code = row.parsed("commodity", _code) or ""
-        if code in found:
-            row.bad("commodity", "new, for an earlier line has it")
-        found[code] = row.parsed("label", _words) or ""
-    table.problems.raise_if_any()
-    if not found:
-        raise DataError(
-            f"Commodities file {path.name} has no rows. Expected one a commodity. "
-            "Fill it, or run without it."
-        )
-    return found
-
-
-def _words(text: str) -> str:
-    if len(text) > _LONGEST or not all(one.isprintable() for one in text):
-        raise ValueError(f"at most {_LONGEST} printable characters on one line")
-    return text
-
-
-def _code(text: str) -> str:
-    if not _CODE.fullmatch(text):
-        raise ValueError("a code of 4 to 10 digits, e.g. 850511")
-    return text
 
 
 PART_OF: Final = "part_of"

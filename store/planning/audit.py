@@ -32,10 +32,8 @@ LONGEST_REASON: Final = 500
 
 THINGS: Final = {
     "need": message("need"),
-    "needs": message("needs"),
     "rule": message("rule"),
     "reason": message("reason"),
-    "alert rules": message("alert rules"),
     "alert-rule": message("alert rule"),
 }
 """What planners write, as a word of a message."""

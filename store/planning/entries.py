@@ -22,9 +22,6 @@ _LONGEST_MONTHS: Final = 36
 MOST_TONNES: Final = 1e6
 """Tonnes a month, some hundred times what China exports."""
 
-MOST_ACTIVE: Final = 200
-"""Needs, and alert rules, that one writer may have in force."""
-
 FORECAST: Final = (*AGGREGATES, *DESTINATIONS)
 """Destinations of the magnet forecast, sums included."""
 
@@ -48,7 +45,6 @@ def add_need(engine: Engine, need: NeedRow, *, who: Actor, at: datetime) -> int:
     row = {**asdict(need), "name": need.name.strip()}
     days = {name: row[name].date() for name in ("period_from", "period_to")}
     with audited(engine, who, at=at) as trail:
-        check_room(trail, needs, "need")
         check_place(trail.connection, need.commodity, need.destination)
         made = {**row, **days, "author": trail.actor, "created_at": at}
         number = insert_row(trail.connection, needs, made)
@@ -66,22 +62,6 @@ def end_need(engine: Engine, number: int, *, who: Actor, at: datetime) -> None:
         trail.connection.execute(update(alert_rules).where(own).values(ended_at=at))
         for rule in rules:
             trail.note("end", f"alert rule {rule}")
-
-
-def check_room(trail: AuditTrail, table: Table, what: str) -> None:
-    """Check that a writer has less than ``MOST_ACTIVE`` active rows in a table."""
-    own = (table.c.author == trail.actor) & table.c.ended_at.is_(None)
-    count = trail.connection.execute(select(func.count()).where(own)).scalar_one()
-    if count >= MOST_ACTIVE:
-        raise DataError(
-            message(
-                "%(writer)s has %(most)s active %(what)s. Expected at most as many. End one that "
-                "is not needed any more.",
-                writer=trail.actor,
-                most=MOST_ACTIVE,
-                what=THINGS[f"{what}s"],
-            )
-        )
 
 
 def check_place(connection: Connection, commodity: str, destination: str) -> None:
@@ -204,7 +184,6 @@ def add_rule(
     _check_alert_rules(rule)
     uid = uuid.uuid4().hex
     with audited(engine, who, at=at) as trail:
-        check_room(trail, alert_rules, "alert rule")
         row = {**asdict(rule), "name": rule.name.strip(), **_place(trail, rule)}
         made = {
             **row,
@@ -294,9 +273,6 @@ def _check_alert_rules(rule: AlertRule) -> None:
         )
 
 
-MOST_A_DAY: Final = 1000
-"""Overrides that one writer may save within a day; none of them is ever removed."""
-
 TARGET: Final = "forecast"
 FIELD: Final = "p50"
 _OVERRIDE_COLUMNS: Final = (
@@ -322,7 +298,6 @@ def add_override(engine: Engine, override: OverrideRow, *, who: Actor, at: datet
     _check_overrides(override)
     key = f"{override.destination}|{override.period:%Y-%m}|{override.as_of:%Y-%m-%dT%H:%M:%SZ}"
     with audited(engine, who, at=at) as trail:
-        _check_room(trail)
         check_place(trail.connection, override.commodity, override.destination)
         _find(trail.connection, override)
         before, last = _newest(trail, override.commodity, key)
@@ -353,20 +328,6 @@ def override_rows(connection: Connection) -> pd.DataFrame:
         tonnes=rows["value"].astype(float),
     )
     return estimates[list(_OVERRIDE_COLUMNS)].sort_values("available_at", ignore_index=True)
-
-
-def _check_room(trail: AuditTrail) -> None:
-    day = overrides.c.available_at > trail.at - timedelta(days=1)
-    own = select(func.count()).where(day & (overrides.c.author == trail.actor))
-    if trail.connection.execute(own).scalar_one() >= MOST_A_DAY:
-        raise DataError(
-            message(
-                "%(writer)s saved %(most)s overrides within a day. Expected at most as many. "
-                "Wait, or correct the program that writes them.",
-                writer=trail.actor,
-                most=MOST_A_DAY,
-            )
-        )
 
 
 def _find(connection: Connection, override: OverrideRow) -> None:

@@ -23,8 +23,8 @@ from sources.bundled.policy_events import PolicyEvents, TariffRates
 from sources.bundled.published_figures import PublishedFigures
 from sources.bundled.release_calendar import ReleaseCalendar, ReleaseDates
 from sources.files.covariates import read_covariates
-from sources.files.panel import read_commodities, read_panel
-from sources.files.tree import read_tree
+from sources.files.panel import read_panel, read_rows
+from sources.files.tree import sums_in
 from sources.files.yaml_table import read_scenario
 from sources.providers.customs import CustomsDownload
 from store.archive import extract_archive
@@ -71,12 +71,11 @@ NOISE = st.one_of(HOSTILE, st.text(max_size=12), st.integers().map(str), st.floa
 PANEL = "destination,period,tonnes,part_of\n" + "".join(
     f"{name},2024-{month:02},{month},\n" for name in ("USA", "DEU") for month in range(1, 13)
 )
-COMMODITIES = "commodities:\n  - code: '850511'\n    name: magnets\n"
 ACT = (
     "- event_id: 2026-11-cn-test\n  announced_on: 2026-11-02\n  instrument: quota\n"
     "  direction: easing\n  severity: 1\n  destinations: [USA]\n"
 )
-TREE = "all: [USA, DEU]\n"
+TREE = "destination,part_of\nUSA,all\nDEU,EU;all\n"
 CUSTOMS = "商品编码,贸易伙伴名称,日期,第一数量,第一计量单位,美元\n" + "".join(
     f"85051110,{name},202401,{number * 1000},千克,{number * 50000}\n"
     for number, name in enumerate(("美国", "德国", "韩国"), 2)
@@ -122,7 +121,6 @@ READERS: dict[str, tuple[str, Callable[[Path], object]]] = {
         ACT,
         lambda path: loaded(PolicyEvents(path).load()),
     ),
-    "commodities.yaml": (COMMODITIES, read_commodities),
     "customs.csv": (
         CUSTOMS,
         lambda path: loaded(CustomsDownload(path, ReleaseCalendar({}), NOW, "export").load()),
@@ -135,7 +133,7 @@ READERS: dict[str, tuple[str, Callable[[Path], object]]] = {
         SCENARIO,
         lambda path: read_scenario(path.name, path.read_bytes(), GROUND),
     ),
-    "tree.yaml": (TREE, lambda path: read_tree(path, ["USA", "DEU"])),
+    "tree.csv": (TREE, lambda path: sums_in(read_rows(path, "tree"), "tree")),
     "backup.tar.gz": ("", lambda path: extract_archive(path, path.with_name("out"))),
 }
 

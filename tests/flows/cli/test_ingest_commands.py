@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from flows.context.stores import has_store, store_of
+from store.facts.evidence import read_label
 from store.facts.reading import latest_forecast, read_events, read_observations
 from store.facts.reviews import read_reviews
 from store.settings import Settings
@@ -146,9 +147,7 @@ def test_documents_are_reviewed_and_an_accepted_one_is_an_event_known_from_now(
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("at_providers")
-def test_other_goods_are_ingested_by_their_code_and_forecast(
-    magnetcast: Call, tmp_path: Path
-) -> None:
+def test_other_goods_are_ingested_by_their_code_and_forecast(magnetcast: Call) -> None:
     span = ("--since", "2024-01", "--until", "2025-12")
 
     code, _, output = magnetcast("ingest", "comtrade", "--commodity", "811292,250410", *span)
@@ -156,12 +155,11 @@ def test_other_goods_are_ingested_by_their_code_and_forecast(
     assert code == 0, output
     assert stored()["commodity"].unique().tolist() == ["250410", "811292"]
     assert stored(commodity="811292")["value"].sum() != stored(commodity="250410")["value"].sum()
-    file = tmp_path / "commodities.csv"
-    file.write_text("commodity,label\n811292,gallium\n250410,natural graphite\n")
-    code, _, output = magnetcast("run", "--commodities", str(file))
-    assert code == 0, output
-    for commodity in ("250410", "811292"):
+    for commodity, label in (("250410", "natural graphite"), ("811292", "gallium")):
+        code, _, output = magnetcast("run", "--commodity", commodity, "--label", label)
+        assert code == 0, output
         assert f"publish   {commodity}: " in output
+        assert read_label(store_of(Settings()), commodity) == label
         assert not latest_forecast(store_of(Settings()), commodity=commodity).empty
 
 

@@ -83,28 +83,6 @@ def test_each_commodity_is_published_under_its_key_by_its_own_model(filled: Fill
 
 
 @pytest.mark.slow
-def test_the_command_names_what_was_not_forecast_and_fails(
-    filled: Filled,
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-    magnetcast: Callable[..., tuple[int, str, str]],
-) -> None:
-    monkeypatch.setenv("MAGNETCAST_HOME", str(filled.settings.home))
-    monkeypatch.setenv("MAGNETCAST_TRACKING_URI", filled.settings.tracking_uri)
-    file = tmp_path / "commodities.csv"
-    quoted = GRAPHITE.replace('"', '""')
-    file.write_text(f'commodity,label\n811292,gallium\n250410,"{quoted}"\n999999,lost\n')
-
-    code, _, output = magnetcast("run", "--commodities", str(file), "--as-of", NOW)
-
-    assert code == 1
-    assert "table     811292 (gallium): 24 destinations, 2024-02 to 2025-01, 0 rows" in output
-    assert f"table     250410 ({GRAPHITE}): 24 destinations" in output
-    assert "table     999999 (lost): not forecast. No full partner table" in output
-    assert "error: 1 of 3 commodities were not forecast: 999999." in output
-
-
-@pytest.mark.slow
 def test_a_table_that_cannot_be_published_takes_no_other_down(
     new_folder: Callable[[], Path], data_dir: Path
 ) -> None:

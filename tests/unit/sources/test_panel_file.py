@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from features.months import month_number
 from sources.files.panel import Panel, read_panel
-from sources.files.tree import tree_of_panel
+from sources.files.tree import sums_in
 from store.errors import DataError
 
 HEADER = "destination,period,tonnes\n"
@@ -196,7 +196,7 @@ def test_what_a_series_is_part_of_is_kept(tmp_path: Path) -> None:
 
     assert result is not None
     assert result.to_dict() == {"DEU": "EU", "ITA": "EU", "USA": ""}
-    assert tree_of_panel(result.reset_index()) == {"EU": ("DEU", "ITA")}
+    assert sums_in(result.reset_index(), "p") == {"EU": ("DEU", "ITA")}
 
 
 def test_a_panel_without_a_sound_series_is_refused_with_a_fault_each(tmp_path: Path) -> None:

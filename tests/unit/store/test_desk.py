@@ -1,5 +1,5 @@
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from shutil import copyfile
 
@@ -10,7 +10,6 @@ from sqlalchemy.exc import DatabaseError
 
 from store.database import open_store, writing
 from store.errors import DataError, MissingError, StoreError, TokenError
-from store.planning import entries
 from store.planning.audit import Actor, audited, create_token, digest_of, revoke_token
 from store.planning.entries import (
     AlertFinding,
@@ -33,23 +32,6 @@ from tests.service.builders import make_forecasts
 AT = datetime(2026, 11, 25, tzinfo=UTC)
 AS_OF = datetime(2026, 11, 24, tzinfo=UTC)
 DESK = Actor("ann")
-
-
-def test_a_writer_has_a_limited_number_of_needs_and_rules(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("store.planning.entries.MOST_ACTIVE", 2)
-    for _ in range(2):
-        add_need(engine, make_need(), who=DESK, at=AT)
-        add_rule(engine, make_rule(), who=DESK, at=AT, since=None)
-
-    with pytest.raises(DataError, match="ann has 2 active needs"):
-        add_need(engine, make_need(), who=DESK, at=AT)
-    with pytest.raises(DataError, match="ann has 2 active alert rules"):
-        add_rule(engine, make_rule(), who=DESK, at=AT, since=None)
-    end_need(engine, 1, who=DESK, at=AT)
-    assert add_need(engine, make_need(), who=DESK, at=AT) == 3
-    assert add_need(engine, make_need(), who=Actor("bob"), at=AT) == 4
 
 
 def month(text_: str) -> pd.Timestamp:
@@ -215,22 +197,6 @@ def need(engine: Engine, **changes: object) -> None:
 
 def rule(engine: Engine, **changes: object) -> None:
     add_rule(engine, make_rule(**changes), who=DESK, at=AT, since=None)
-
-
-def test_a_writer_saves_so_many_overrides_within_a_day(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    publish(engine)
-    monkeypatch.setattr(entries, "MOST_A_DAY", 2)
-    add_override(engine, expected(), who=DESK, at=AT)
-    add_override(engine, expected(tonnes=460.0), who=DESK, at=AT)
-
-    with pytest.raises(DataError, match="ann saved 2 overrides within a day"):
-        add_override(engine, expected(tonnes=470.0), who=DESK, at=AT + timedelta(hours=23))
-
-    add_override(engine, expected(tonnes=480.0), who=Actor("bob"), at=AT)
-    add_override(engine, expected(tonnes=490.0), who=DESK, at=AT + timedelta(hours=25))
-    assert read_planning(engine).overrides["tonnes"].tolist() == [450.0, 460.0, 480.0, 490.0]
 
 
 @pytest.fixture(scope="module")
