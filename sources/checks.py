@@ -53,12 +53,6 @@ LEAP: Final = 50.0
 SIZE_T: Final = 10.0
 """Tonnes a month from which a destination's weights are compared."""
 
-_TOGETHER: Final = 200.0
-"""Ratio to earlier weights by which many destinations move together in another unit only."""
-
-MANY: Final = 10
-"""Destinations whose weights can only change together by an error."""
-
 REPEATED: Final = 5
 """Destinations that must all repeat for a month to count as a copy of the previous one."""
 
@@ -346,11 +340,6 @@ def _weights(file: FileRows, new: pd.DataFrame, old: pd.DataFrame) -> list[str]:
     history = history[(history["size"] >= _HISTORY) & (history["max"] >= SIZE_T)]
     cells = new.join(history, on=_WEIGHT, how="inner")
     leaps = cells[cells["value"] > LEAP * cells["max"]]
-    then, now = (c[c["value"] > 0].groupby(_WEIGHT)["value"].median() for c in (old, new))
-    ratio = (now / then).dropna()
-    typical = float(ratio.median()) if len(ratio) else 1.0
-    is_many = len(ratio) >= MANY or ratio.index.isin([WORLD], level="destination").any()
-    together = is_many and not 1 / _TOGETHER <= typical <= _TOGETHER
     return [
         *_objection(
             f"{len(impossible)} weights are impossible",
@@ -365,14 +354,6 @@ def _weights(file: FileRows, new: pd.DataFrame, old: pd.DataFrame) -> list[str]:
             file,
             expected=f"at most {LEAP:.0f} times the largest month known of the destination; a "
             "thousand times means kilograms",
-            remedy=_UNIT_REMEDY,
-        ),
-        *_objection(
-            f"Weights of {len(ratio)} destinations moved together",
-            [f"x {typical:,.4g}"] if together else [],
-            file,
-            expected=f"at most x {_TOGETHER:.0f} in either direction from the source's earlier "
-            "values",
             remedy=_UNIT_REMEDY,
         ),
     ]

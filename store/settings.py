@@ -72,7 +72,7 @@ class Settings(BaseSettings):
     despite_clock: bool = Field(
         default=False,
         description="Whether a write may be older than the newest row of its table: for a clock "
-        "that was ahead once; --despite-clock of one command.",
+        "that was ahead once.",
     )
     lock_timeout_s: float = Field(
         default=900.0, gt=0, description="How long a second writer waits for the first."

@@ -102,18 +102,7 @@ def _in_home(
             group=OPTIONS,
         ),
     ] = None,
-    despite_clock: Annotated[
-        bool,
-        Parameter(
-            help="Write though this machine's clock is behind the newest row, which a clock that "
-            "was ahead left.",
-            negative=(),
-            group=OPTIONS,
-        ),
-    ] = False,
 ) -> None:
-    if despite_clock:
-        os.environ["MAGNETCAST_DESPITE_CLOCK"] = "true"
     with nullcontext() if home is None else chosen_home(home):
         app(words)
 

@@ -54,11 +54,7 @@ def made_tags(made_with: JobSource, commodity: str = COMMODITY) -> dict[str, str
 def recorded_job(
     made_with: JobSource, job: str, *, commodity: str = COMMODITY
 ) -> AbstractContextManager[None]:
-    """Make the MLflow runs opened meanwhile children of one; within another job, of that.
-
-    Args:
-        job: Its verb; the caller holds the lock where it is one of ``runs.LOCKED_JOBS``.
-    """
+    """Make the MLflow runs opened meanwhile children of one; within another job, of that."""
     tags = {JOB_TAG: job, "actor": actor(), **made_tags(made_with, commodity)}
     about = "" if commodity == COMMODITY else f" {commodity}"
     name = f"{job}{about} {made_with.as_of:%Y-%m-%d} {made_with.recipe}"

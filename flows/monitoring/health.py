@@ -33,7 +33,6 @@ from store.archive import sqlite_damage
 from store.asof import OBSERVATION_KEY, known_at
 from store.database import shown_address
 from store.errors import SHOWN, StoreError, first_few
-from store.facts.new_rows import WAITED, newest_write
 from store.facts.reading import latest_forecast, read_calendar, read_observations, read_runs
 from store.facts.reviews import read_quarantine
 from store.messages import Message, Value, from_json, message, sentences
@@ -44,7 +43,7 @@ from store.settings import Settings
 from store.vocabulary import COMMODITY, WORLD
 
 Alarm = Literal[
-    "database", "clock", "tampered", "held", "forecast", "late-data", "stale", "failed",
+    "database", "tampered", "held", "forecast", "late-data", "stale", "failed",
     "stuck", "champion", "models", "quarantine", "disk", "backup", "unwatched",
     "score-drift", "coverage-drift",
 ]  # fmt: skip
@@ -94,7 +93,6 @@ class HealthFacts:
     newest: pd.Timestamp | None = None
     """First day of the last month for which a figure of China's exports to the world is known."""
     forecast_as_of: pd.Timestamp | None = None
-    last_write_at: pd.Timestamp | None = None
     last_run: str = ""
     last_run_at: pd.Timestamp | None = None
     champion: Message | None = None
@@ -112,8 +110,6 @@ class HealthFacts:
     watched: pd.Timestamp | None = None
     """Moment of the forecast that was published when they were taken."""
     free_bytes: int = 0
-    mlflow_free_bytes: int | None = None
-    """Free space for MLflow's files; None if they are on the same disk as home, or none exist."""
     backup_at: pd.Timestamp | None = None
     others: tuple[OtherCommodity, ...] = ()
     """Commodities other than magnets."""
@@ -143,7 +139,6 @@ def _found(facts: HealthFacts) -> Iterator[Found]:
     if facts.unreadable:
         yield "database", BROKEN, facts.unreadable
     else:
-        yield from _clock(facts)
         if facts.tampered:
             yield "tampered", BROKEN, sentences(*facts.tampered[:SHOWN])
         if facts.held:
@@ -156,22 +151,6 @@ def _found(facts: HealthFacts) -> Iterator[Found]:
             waiting = message("%(files)s refused files wait for review.", files=facts.quarantined)
             yield "quarantine", DEGRADED, waiting
     yield from _machine(facts)
-
-
-def _clock(facts: HealthFacts) -> Iterator[Found]:
-    last = facts.last_write_at
-    if last is not None and last > facts.now + WAITED:
-        yield (
-            "clock",
-            DEGRADED,
-            message(
-                "This machine's clock is at %(day)s %(time)s, and the last write was on "
-                "%(last_day)s %(last_time)s: the clock was moved, and writes are refused.",
-                **day_and_time(facts.now),
-                last_day=f"{last:%Y-%m-%d}",
-                last_time=f"{last:%H:%M}",
-            ),
-        )
 
 
 def _freshness(facts: HealthFacts) -> Iterator[Found]:
@@ -258,18 +237,14 @@ def _drift(facts: HealthFacts) -> Iterator[Found]:
 def _machine(facts: HealthFacts) -> Iterator[Found]:
     for one in facts.unfinished:
         yield "failed", DEGRADED, _unfinished(one)
-    for whose, free in (("home", facts.free_bytes), ("MLflow", facts.mlflow_free_bytes)):
-        if free is not None and free < LOW_BYTES:
-            code = BROKEN if free < NO_BYTES else DEGRADED
-            yield (
-                "disk",
-                code,
-                message(
-                    "%(size)s GB are free on the disk of %(name)s.",
-                    size=f"{free / 1e9:.1f}",
-                    name=whose,
-                ),
-            )
+    if (free := facts.free_bytes) < LOW_BYTES:
+        code = BROKEN if free < NO_BYTES else DEGRADED
+        size = f"{free / 1e9:.1f}"
+        yield (
+            "disk",
+            code,
+            message("%(size)s GB are free on the disk of %(name)s.", size=size, name="home"),
+        )
     if facts.backup_at is None:
         yield "backup", DEGRADED, message("There is no backup.")
     elif (age := facts.now - facts.backup_at) > pd.Timedelta(days=BACKUP_DAYS):
@@ -319,7 +294,6 @@ def examine(settings: Settings, now: pd.Timestamp) -> SystemHealth:
     facts = HealthFacts(
         now=now,
         free_bytes=shutil.disk_usage(settings.home).free,
-        mlflow_free_bytes=_free_of_mlflow(settings),
         backup_at=last_backup(settings),
         unfinished=unfinished_runs(settings),
         unasked=without_key(settings),
@@ -332,14 +306,6 @@ def examine(settings: Settings, now: pd.Timestamp) -> SystemHealth:
             return _health(_with_champion(settings, facts))
     except StoreError as err:
         return _health(replace(facts, unreadable=str(err)))
-
-
-def _free_of_mlflow(settings: Settings) -> int | None:
-    """Return free bytes for MLflow's files; None if they are on home's disk, or none exist."""
-    folder = settings.artifact_dir
-    if not folder.is_dir() or folder.stat().st_dev == settings.home.stat().st_dev:
-        return None
-    return shutil.disk_usage(folder).free
 
 
 def _health(facts: HealthFacts) -> SystemHealth:
@@ -398,7 +364,6 @@ def _with_database(engine: Engine, facts: HealthFacts) -> HealthFacts:
         next_on=calendar.released_on(coming),
         newest=_newest_month(observations, now),
         forecast_as_of=latest["as_of"].max() if len(latest) else None,
-        last_write_at=_last_write(engine),
         last_run=str(runs["status"].iloc[-1]) if len(runs) else "",
         last_run_at=runs["started_at"].iloc[-1] if len(runs) else None,
         readings=_stored_readings(kept),
@@ -408,12 +373,6 @@ def _with_database(engine: Engine, facts: HealthFacts) -> HealthFacts:
         quarantined=int(read_quarantine(engine)["released_at"].isna().sum()),
         others=_other_commodities(engine),
     )
-
-
-def _last_write(engine: Engine) -> pd.Timestamp | None:
-    with engine.begin() as connection:
-        found = newest_write(connection)
-    return None if found is None else pd.Timestamp(found)
 
 
 def _newest_month(observations: pd.DataFrame, now: pd.Timestamp) -> pd.Timestamp | None:

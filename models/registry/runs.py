@@ -133,12 +133,6 @@ ERROR_TAG: Final = "error"
 JOB_TAG: Final = "job"
 """Tag of the run of a job, of which the runs opened meanwhile are children: its verb."""
 
-LOCKED_JOBS: Final = ("run", "run-table", "train")
-"""Jobs of which one at a time goes on, under the lock of the one writer."""
-
-CUT_OFF: Final = "The process ended before the run did."
-"""Error of a run that nobody closed."""
-
 ERROR_SHOWN: Final = 1000
 _MOST: Final = 50_000
 """Runs that MLflow returns at once."""
@@ -179,16 +173,12 @@ def open_job(
 ) -> Iterator[None]:
     """Open the run of a job, which goes on where MLflow cannot keep it; within another, nothing.
 
-    One of ``LOCKED_JOBS`` first marks runs of such jobs that a killed process left open.
-
     Args:
         changes: What the code differs in from its commit; kept as ``changes.diff``.
     """
     with ExitStack() as stack:
         if mlflow.active_run() is None:
             with suppress(StoreError):  # whatever records first reports that MLflow is away
-                if tags[JOB_TAG] in LOCKED_JOBS:
-                    _close_abandoned(settings)
                 stack.enter_context(open_run(settings, name=name, tags=tags))
                 if changes:
                     mlflow.log_text(changes, "changes.diff")
@@ -265,15 +255,3 @@ def _tracking(settings: Settings) -> Iterator[None]:
         yield
     finally:
         mlflow.set_tracking_uri(before)
-
-
-def _close_abandoned(settings: Settings) -> None:
-    if not is_kept(settings):
-        return
-    client, _ = connect(settings)
-    open_runs = search_runs(settings, "attributes.status = 'RUNNING'")
-    jobs = {run.info.run_id for run in open_runs if run.data.tags.get(JOB_TAG) in LOCKED_JOBS}
-    for run in open_runs:
-        if jobs & {run.info.run_id, run.data.tags.get("mlflow.parentRunId")}:
-            client.set_tag(run.info.run_id, ERROR_TAG, CUT_OFF)
-            client.set_terminated(run.info.run_id, "FAILED")

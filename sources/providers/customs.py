@@ -160,8 +160,6 @@ class CustomsDownload:
         problems.raise_if_any()
         again = amounts.duplicated([*_PART, "value"])
         ignored["repeated in the file"] = amounts.loc[again, "line"].nunique()
-        if lines and lines[0].of("cny") and not lines[0].of("usd"):
-            ignored["amounts in yuan, for values are kept in dollars"] = len(lines)
         return FileRows(
             self.id,
             self.path.name,
@@ -188,6 +186,11 @@ class CustomsDownload:
                 f"{self.path.name} holds imports, as --flow states. Expected exports of China, "
                 "which are what is forecast. Ask the site for exports (出口) and load that file; "
                 "nothing was taken over."
+            )
+        if lines and lines[0].of("cny") and not lines[0].of("usd"):
+            raise DataError(
+                f"{self.path.name} has values in yuan alone. Expected dollars, in which prices are "
+                "checked. Ask the site for US dollars (美元); nothing was taken over."
             )
         if self.published_on is not None and self.published_on.tz_localize("UTC") > self.now:
             raise DataError(

@@ -15,27 +15,15 @@ from store.errors import SHOWN, DataError, first_few
 from store.schema.frames import driver_rows, frame_of
 from store.schema.tables import (
     MOMENT,
-    audit,
     cell_of,
     natural_key,
-    publications,
     value_columns,
     version_columns,
-    vintages,
 )
 from store.settings import Settings
 
 WAITED: Final = timedelta(minutes=1)
 """How long a write may have waited for another since it read the clock."""
-
-MOMENTS: Final = (vintages.c.ingested_at, audit.c.at, publications.c.published_at)
-"""When each kind of write was made."""
-
-
-def newest_write(connection: Connection) -> datetime | None:
-    """Return the moment of the newest write on record, None before the first."""
-    found = [connection.scalar(select(func.max(moment))) for moment in MOMENTS]
-    return max((one for one in found if one is not None), default=None)
 
 
 def check_clock(connection: Connection, moment: Column[Any], at: datetime) -> None:
@@ -54,7 +42,7 @@ def check_clock(connection: Connection, moment: Column[Any], at: datetime) -> No
         f"This machine's clock reads {at:%Y-%m-%d %H:%M:%S} UTC, and the newest row of "
         f"{moment.table.name} is of {newest:%Y-%m-%d %H:%M:%S} UTC. Expected a clock that only "
         "goes forward; nothing was written. Set the clock, or, if it is right now and was ahead "
-        "then, write with --despite-clock."
+        "then, set MAGNETCAST_DESPITE_CLOCK=true for the writes until it has caught up."
     )
 
 

@@ -23,13 +23,24 @@ pytestmark = pytest.mark.usefixtures("real_flows")
 
 @pytest.fixture(scope="module")
 def home(
+    first_run: Published, data_dir: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Published:
+    return copied(first_run, tmp_path_factory.mktemp("api") / "place", data_dir)
+
+
+@pytest.fixture(scope="module")
+def later_home(
     second_run: Published, data_dir: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Published:
-    return copied(second_run, tmp_path_factory.mktemp("api") / "place", data_dir)
+    return copied(second_run, tmp_path_factory.mktemp("later") / "place", data_dir)
 
 
 @pytest.fixture(autouse=True)
-def _there(home: Published, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _there(request: pytest.FixtureRequest, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Point to the store of one run, in slow tests to that of two."""
+    name = "later_home" if request.node.get_closest_marker("slow") else "home"
+    home: Published = request.getfixturevalue(name)
+
     def refuse(_: SubprocessASGIServer, timeout: int | None = None) -> None:
         pytest.fail(f"a server of Prefect was to be started, timeout {timeout}")
 
@@ -48,7 +59,7 @@ def test_the_panel_is_the_one_known_then() -> None:
 
 def test_a_stored_model_gives_the_published_forecast(home: Published) -> None:
     mlflow.set_tracking_uri(home.settings.tracking_uri)
-    asked = pd.DataFrame({"as_of": [LATER, LATER], "destination": ["USA", "DEU"]})
+    asked = pd.DataFrame({"as_of": [AS_OF, AS_OF], "destination": ["USA", "DEU"]})
 
     found = mlflow.pyfunc.load_model("models:/magnetcast@champion").predict(asked)
 
@@ -72,7 +83,7 @@ def test_a_stored_model_forecasts_no_moment_before_what_it_learned_from(home: Pu
 
 
 def test_the_forecast_is_the_published_one(home: Published) -> None:
-    made = mc.forecast(LATER, destinations=["USA", "DEU"])
+    made = mc.forecast(AS_OF, destinations=["USA", "DEU"])
 
     published = home.outcome.forecasts.set_index(["destination", "period"])
     mine = made.assign(period=made["period"].dt.strftime("%Y-%m"))
@@ -84,6 +95,7 @@ def test_the_forecast_is_the_published_one(home: Published) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_backtest_puts_forecasts_beside_what_came() -> None:
     cells = mc.backtest(LATER, destinations="WLD")
 
@@ -117,31 +129,39 @@ def test_medians_and_their_changes_are_explained(capsys: pytest.CaptureFixture[s
     assert (change["change"] == change["after_p50"] - change["before_p50"]).all()
 
 
-def test_a_parameter_makes_another_forecast_and_an_unknown_one_is_named() -> None:
+@pytest.mark.slow
+def test_a_parameter_makes_another_forecast() -> None:
     usual, other = mc.forecast(LATER, "USA"), mc.forecast(LATER, "USA", num_leaves=16)
 
     assert (usual["p50"] != other["p50"]).any()
+
+
+def test_an_unknown_parameter_is_named() -> None:
     with pytest.raises(mc.DataError, match=r"no parameter 'learing_rate'\. Did you mean"):
-        mc.backtest(LATER, learing_rate=0.1)
+        mc.backtest(AS_OF, learing_rate=0.1)
 
 
 @pytest.mark.slow
-def test_a_version_is_trained_compared_and_promoted_as_by_the_verbs(home: Published) -> None:
-    before = registry.champion(home.settings)
+def test_a_version_is_trained_compared_and_promoted_as_by_the_verbs(
+    later_home: Published,
+) -> None:
+    before = registry.champion(later_home.settings)
     assert before is not None
 
     version = mc.train(LATER, num_leaves=16)
 
     scores = mc.compare(before.version, version)
     assert {"A", "B", "difference"} <= set(scores.columns)
-    assert json.loads(registry.at_version(home.settings, version).parameters) == {"num_leaves": 16}
+    assert json.loads(registry.at_version(later_home.settings, version).parameters) == {
+        "num_leaves": 16
+    }
     assert mc.promote(version, accept="a test").is_champion
     mc.promote(before.version, accept="as it was")
 
 
 def test_an_unknown_destination_is_said_with_those_there_are() -> None:
     with pytest.raises(DataError, match=r"destinations has XXX, which are not forecast.*USA"):
-        mc.forecast(LATER, destinations=["XXX"])
+        mc.forecast(AS_OF, destinations=["XXX"])
 
 
 def test_a_moment_in_the_future_is_refused() -> None:

@@ -9,6 +9,7 @@ from store.publications.explanations import read_explanation
 from tests.flows.conftest import Published
 
 
+@pytest.mark.slow
 def test_a_run_keeps_what_changed_since_the_publication_before(second_run: Published) -> None:
     engine = store_of(second_run.settings)
     rows = {
@@ -35,6 +36,7 @@ def test_a_run_keeps_what_changed_since_the_publication_before(second_run: Publi
     assert first.changes == {}
 
 
+@pytest.mark.slow
 def test_a_publication_is_explained_once_and_trouble_is_reported(
     second_run: Published, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -25,6 +25,8 @@ from tests.data.partner_builders import make_partner_world
 from tests.flows.conftest import environment, settings_of
 
 NOW = "2024-02-26"
+
+pytestmark = pytest.mark.slow
 GRAPHITE = "=cmd()<b>graphite</b>{{7*7}}[/x]&\"'"
 """A label that would do harm as a formula, markup, a template or a colour of the terminal."""
 MINERALS = (table_config("811292", "gallium"), table_config("250410", GRAPHITE))
@@ -82,7 +84,6 @@ def test_each_commodity_is_published_under_its_key_by_its_own_model(filled: Fill
     }  # fmt: skip
 
 
-@pytest.mark.slow
 def test_a_table_that_cannot_be_published_takes_no_other_down(
     new_folder: Callable[[], Path], data_dir: Path
 ) -> None:
@@ -112,7 +113,6 @@ def test_status_tells_each_commodity(filled: Filled) -> None:
     ]  # fmt: skip
 
 
-@pytest.mark.slow
 def test_rules_on_goods_look_after_a_run_on_them(filled: Filled) -> None:
     engine = store_of(filled.settings)
     rows = latest_forecast(engine, commodity="250410")[list(FORECAST_COLUMNS)]
@@ -132,7 +132,6 @@ def test_rules_on_goods_look_after_a_run_on_them(filled: Filled) -> None:
     assert f"{GRAPHITE} (250410), United States: median in" in result["message"]
 
 
-@pytest.mark.slow
 def test_where_no_model_can_be_trained_the_experts_answer_with_the_reason(
     new_folder: Callable[[], Path], data_dir: Path
 ) -> None:

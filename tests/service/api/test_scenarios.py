@@ -42,6 +42,7 @@ def test_a_scenario_is_answered_as_the_command_answers_it(asked: Asked) -> None:
     assert found["USA", "2027-02"]["difference_p90"] < 0
 
 
+@pytest.mark.slow
 def test_destinations_and_csv_can_be_chosen(asked: Asked) -> None:
     answer = asked.post(tariff(60), "?destination=USA&destination=WLD&format=csv")
 
@@ -51,6 +52,7 @@ def test_destinations_and_csv_can_be_chosen(asked: Asked) -> None:
     assert [row["destination"] for row in rows] == ["WLD"] * 15 + ["USA"] * 15
 
 
+@pytest.mark.slow
 def test_equal_questions_have_equal_answers_however_they_are_spelled(asked: Asked) -> None:
     spelled = '{"name": "Rate of 60", "tariffs": [{"importer": "USA", "rate_pct": 60, '
     spelled += '"effective_from": "2027-01-01"}]}'

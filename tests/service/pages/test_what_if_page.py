@@ -199,6 +199,7 @@ def yaml_of(page: str) -> str:
     return unescape(found[1])
 
 
+@pytest.mark.slow
 def test_the_file_of_the_page_says_what_the_api_states(asked: Asked) -> None:
     query = urlencode({"destination": "USA", **TARIFF})
 

@@ -15,6 +15,8 @@ from tests.data.builders import QUICK, at, bundled_world, make_world
 ENTRIES = Path(__file__).resolve().parents[3] / "benchmarks" / "beat_us" / "entries"
 DAYS = ("2020-09-01", "2020-11-30")
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def task(tmp_path_factory: pytest.TempPathFactory) -> Task:
@@ -35,7 +37,6 @@ def asked(task: Task) -> pd.DataFrame:
     return task.asked.loc[task.asked["as_of"] == day].reset_index(drop=True)
 
 
-@pytest.mark.slow
 def test_a_day_is_reported_what_was_known_by_then_and_all_of_it(task: Task) -> None:
     questions = list(task.questions())
 

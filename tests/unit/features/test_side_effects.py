@@ -36,10 +36,14 @@ def test_one_figure_ten_times_too_large_moves_the_world_beyond_its_band() -> Non
 @pytest.mark.parametrize(
     "figures",
     [
-        pytest.param([("USA", "2026-08", 622.0)], id="as expected"),
+        pytest.param([("USA", "2026-08", 622.0)], id="as expected", marks=pytest.mark.slow),
         pytest.param([("USA", "2026-08", 61.0)], id="a stop of one"),
-        pytest.param([("JPN", f"2026-{m:02d}", 52.0) for m in (8, 9, 10)], id="three months"),
-        pytest.param([("WLD", "2026-08", 1_238.0)], id="a stop of all"),
+        pytest.param(
+            [("JPN", f"2026-{m:02d}", 52.0) for m in (8, 9, 10)],
+            id="three months",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param([("WLD", "2026-08", 1_238.0)], id="a stop of all", marks=pytest.mark.slow),
     ],
 )
 def test_what_figures_speak_of_may_move_as_far_as_it_does(

@@ -72,6 +72,7 @@ def test_a_folder_is_forecast_as_its_series_in_one_file(tmp_path: Path) -> None:
     assert apart(pd.read_parquet(tmp_path / "out"), whole(tmp_path, panel)) < 1e-9
 
 
+@pytest.mark.slow
 def test_a_series_in_several_files_is_brought_together(tmp_path: Path) -> None:
     panel = rows()
     files = written(tmp_path / "in", panel.iloc[::2], panel.iloc[1::2])

@@ -182,3 +182,8 @@ def test_what_is_called_imports_alone_is_refused_whatever_the_flow_says(
         return
     with pytest.raises(DataError, match=rf"says '{word}' in its .*Expected exports"):
         source.load()
+
+
+def test_a_file_with_values_in_yuan_alone_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"values in yuan alone.*Ask the site for US dollars"):
+        download(tmp_path, CHINESE.replace("美元", "人民币")).load()

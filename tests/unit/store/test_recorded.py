@@ -38,7 +38,8 @@ def test_a_write_before_the_newest_of_its_table_is_refused_unless_it_is_asked_fo
 
     for minutes in (2, 61):
         with pytest.raises(
-            DataError, match=rf"newest row of {table} is of 2026-11-27 00:00:00.*--despite-clock"
+            DataError,
+            match=rf"newest row of {table} is of 2026-11-27 00:00:00.*MAGNETCAST_DESPITE_CLOCK",
         ):
             write(engine, NOW - pd.Timedelta(minutes=minutes), "JPN")
 

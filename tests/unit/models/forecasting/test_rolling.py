@@ -63,6 +63,7 @@ def test_every_model_speaks_of_every_series_and_month_at_every_moment() -> None:
     assert remembered == dict.fromkeys([MODEL, TREES, EXPERTS, *BASELINES], 6)
 
 
+@pytest.mark.slow
 def test_a_month_that_a_figure_has_settled_is_no_forecast() -> None:
     past = make_world().unsolved()
     then = past.origin(AS_OF)

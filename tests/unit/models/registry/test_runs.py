@@ -14,7 +14,6 @@ from mlflow.entities import Run
 from models.registry import registry
 from models.registry import runs as mlflow_client
 from models.registry.runs import (
-    CUT_OFF,
     find_runs,
     log_panel,
     log_table,
@@ -135,29 +134,6 @@ def test_a_job_goes_on_where_mlflow_is_away(mlflow_settings: Settings, tmp_path:
         went_on.append(mlflow.active_run())
 
     assert went_on == [None]
-
-
-def test_runs_of_a_process_that_was_killed_are_closed_and_others_go_on(
-    mlflow_settings: Settings,
-) -> None:
-    client, experiment = mlflow_client.connect(mlflow_settings)
-
-    def begun(name: str, **tags: str) -> str:
-        named = {PARENT if tag == "of" else tag: value for tag, value in tags.items()}
-        return str(client.create_run(experiment, None, named, name).info.run_id)
-
-    begun("train", of=begun("run", job="run"))
-    begun("replay", of=begun("backtest", job="backtest"))
-    begun("tune")
-
-    with open_job(mlflow_settings, name="next", tags={"job": "train"}):
-        pass
-
-    found = kept(mlflow_settings)
-    failed = {name for name, run in found.items() if run.info.status == "FAILED"}
-    assert failed == {"run", "train"}
-    assert {found[name].data.tags["error"] for name in failed} == {CUT_OFF}
-    assert {found[name].info.status for name in ("backtest", "replay", "tune")} == {"RUNNING"}
 
 
 def test_a_run_names_the_panel_it_was_made_from(mlflow_settings: Settings) -> None:
