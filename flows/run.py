@@ -12,7 +12,8 @@ from flows.analysis.explain import explain_if_possible
 from flows.clock import utc_now
 from flows.context.console import echo
 from flows.context.jobs import recorded_job
-from flows.context.prefect_runs import in_prefect, prefect_step
+from flows.context.prefect_runs import in_prefect
+from flows.context.run_config import MAGNETS, RunConfig
 from flows.context.stores import (
     MAIN_JOB,
     made_store,
@@ -22,7 +23,7 @@ from flows.context.stores import (
     table_run,
 )
 from flows.monitoring.monitors import watch_if_possible
-from flows.publishing.evidence_pipeline import EvidencePipeline, open_evidence
+from flows.publishing.pipeline import Known, forecast, is_current, open_known
 from flows.publishing.publish import (
     PublicationDraft,
     draft_folder,
@@ -33,30 +34,17 @@ from flows.publishing.publish import (
     report_folder,
     run_entry,
 )
-from flows.publishing.reporting import write_run_report
-from flows.publishing.run_config import MAGNETS, RunConfig
-from flows.publishing.table_pipeline import TablePipeline, open_table_pipeline
+from flows.publishing.reporting import run_report, write_run_report
 from flows.training.backtest import verdict
-from flows.training.predict import BacktestedForecast
 from flows.training.promote import report_promoted
-from models.forecasting.fallback import FAULTS, reason_of
+from models.evaluation.backtest import Backtest
+from models.forecasting.fallback import FAULTS
 from store.errors import DataError
 from store.facts.evidence import save_label
 from store.facts.reading import latest_forecast
 from store.publications.publishing import held_forecasts, settle_runs
 from store.settings import Settings
 from store.vocabulary import COMMODITY
-
-Pipeline = EvidencePipeline | TablePipeline
-"""Both hold ``config`` and ``snapshot``, and have the same methods: ``is_current``, ``forecast``,
-``fallback``, ``plausible_at``, ``panel``, ``made_with``, ``unknowns`` and ``events``."""
-
-
-def open_pipeline(settings: Settings, as_of: pd.Timestamp, config: RunConfig) -> Pipeline | str:
-    """Return the pipeline of a configuration, or why it cannot be forecast."""
-    if config.is_main:
-        return open_evidence(settings, as_of)
-    return open_table_pipeline(settings, as_of, config)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,42 +67,42 @@ class RunOutcome:
         return self.commodity == COMMODITY
 
 
-def unchanged(pipeline: Pipeline) -> RunOutcome | None:
+def unchanged(known: Known) -> RunOutcome | None:
     """Return the forecast that the same facts, months and choices made already; None if new."""
-    return _published_already(pipeline) or _held_already(pipeline)
+    return _published_already(known) or _held_already(known)
 
 
-def _published_already(pipeline: Pipeline) -> RunOutcome | None:
-    snapshot, config = pipeline.snapshot, pipeline.config
-    latest = latest_forecast(snapshot.engine, as_of=snapshot.as_of, commodity=config.published_as)
-    if latest.empty or set(latest["data_vintage"]) != {snapshot.data_vintage}:
+def _published_already(known: Known) -> RunOutcome | None:
+    config = known.config
+    latest = latest_forecast(known.engine, as_of=known.as_of, commodity=config.published_as)
+    if latest.empty or set(latest["data_vintage"]) != {known.data_vintage}:
         return None
     as_of, number = latest["as_of"].iloc[0], int(latest["publication"].iloc[0])
-    page = report_folder(snapshot.settings, config, as_of, number) / "index.html"
-    if not page.exists() or not _is_like(pipeline, latest):
+    page = report_folder(known.settings, config, as_of, number) / "index.html"
+    if not page.exists() or not _is_like(known, latest):
         return None
     news = f"nothing new since the forecast of {as_of:%Y-%m-%d}; nothing was published"
     echo(f"run       {config.prefix}{news}")
     return RunOutcome(commodity=config.published_as, forecasts=latest, report=page)
 
 
-def _held_already(pipeline: Pipeline) -> RunOutcome | None:
-    snapshot, config = pipeline.snapshot, pipeline.config
+def _held_already(known: Known) -> RunOutcome | None:
+    config = known.config
     key = config.published_as
-    found = held_like(snapshot.engine, snapshot.as_of, snapshot.data_vintage, published_as=key)
+    found = held_like(known.engine, known.as_of, known.data_vintage, published_as=key)
     if found is None:
         return None
-    table = held_forecasts(snapshot.engine, found.number)
-    if not _is_like(pipeline, table):
+    table = held_forecasts(known.engine, found.number)
+    if not _is_like(known, table):
         return None
     echo(f"run       {config.prefix}nothing new; publication {found.number} is {found.note}")
-    folder = held_folder(report_folder(snapshot.settings, config, found.as_of, found.number))
+    folder = held_folder(report_folder(known.settings, config, found.as_of, found.number))
     return RunOutcome(commodity=key, forecasts=table, report=folder / "index.html", held=found.note)
 
 
-def _is_like(pipeline: Pipeline, rows: pd.DataFrame) -> bool:
-    reaches = rows["period"].max() == pipeline.snapshot.last_period
-    return reaches and pipeline.is_current(set(rows["model"]))
+def _is_like(known: Known, rows: pd.DataFrame) -> bool:
+    reaches = rows["period"].max() == known.last_period
+    return reaches and is_current(known, set(rows["model"]))
 
 
 SEVERAL: Final = "the run on many commodities"
@@ -166,25 +154,24 @@ def _results(
     settle_runs(store_of(settings), at=utc_now())
     results: dict[str, Result] = {}
     for config in configs:
-        opened = open_pipeline(settings, as_of, config)
+        known = open_known(settings, as_of, config)
         results[config.published_as] = (
-            opened if isinstance(opened, str) else run_pipeline(opened, keep_going=keep_going)
+            known if isinstance(known, str) else run_known(known, keep_going=keep_going)
         )
     return results
 
 
-def run_pipeline(pipeline: Pipeline, *, keep_going: bool = False) -> Result:
-    """Publish a forecast unless it was published already; the next model in the chain helps out."""
-    if (outcome := unchanged(pipeline)) is not None:
+def run_known(known: Known, *, keep_going: bool = False) -> Result:
+    """Publish a forecast unless it was published already."""
+    if (outcome := unchanged(known)) is not None:
         return outcome
-    snapshot, config = pipeline.snapshot, pipeline.config
     try:
         return in_prefect(
             "run",
-            lambda: _recorded(pipeline),
-            home=snapshot.settings.home,
-            as_of=snapshot.as_of,
-            about=config.published_as,
+            lambda: _recorded(known),
+            home=known.settings.home,
+            as_of=known.as_of,
+            about=known.config.published_as,
         )
     except FAULTS as err:
         if not keep_going:
@@ -192,54 +179,37 @@ def run_pipeline(pipeline: Pipeline, *, keep_going: bool = False) -> Result:
         return str(err)
 
 
-def _recorded(pipeline: Pipeline) -> RunOutcome:
-    config = pipeline.config
-    with recorded_job(pipeline.snapshot, config.flow, commodity=config.published_as):
-        return _run(pipeline)
-
-
-def _run(pipeline: Pipeline) -> RunOutcome:
-    """Publish a forecast by the first model of the fallback chain that does not fail."""
-    config, snapshot = pipeline.config, pipeline.snapshot
+def _recorded(known: Known) -> RunOutcome:
     try:
-        with run_entry(config, snapshot) as entry:
-            step = pipeline.forecast if config.is_main else prefect_step("table")(pipeline.forecast)
-            return _publish(pipeline, step(entry))
-    except FAULTS as err:
-        fallback = pipeline.fallback(err)
-        if fallback is None:
-            report_promoted(snapshot.settings, snapshot.model_version)
-            raise
-        name = fallback.snapshot.model_version
-        echo(f"run       {config.prefix}{reason_of(err)} Falling back to {name}.")
-        return unchanged(fallback) or _run(fallback)
+        with recorded_job(known, known.config.flow), run_entry(known):
+            return _publish(known, *forecast(known))
+    except FAULTS:
+        report_promoted(known.settings, known.model_version)
+        raise
 
 
-def _publish(pipeline: Pipeline, forecast: BacktestedForecast) -> RunOutcome:
+def _publish(known: Known, table: pd.DataFrame, seen: Backtest) -> RunOutcome:
     """Write the report, then publish: whoever reads the new numbers finds their report."""
-    snapshot, config = pipeline.snapshot, pipeline.config
     draft = PublicationDraft(
-        settings=snapshot.settings,
-        engine=snapshot.engine,
-        as_of=snapshot.as_of,
-        data_vintage=snapshot.data_vintage,
-        table=forecast.table,
-        origin=pipeline.plausible_at(),
-        config=config,
-        made_with=pipeline.made_with(),
-        panel=pipeline.panel(),
+        settings=known.settings,
+        engine=known.engine,
+        as_of=known.as_of,
+        data_vintage=known.data_vintage,
+        table=table,
+        origin=known.origin,
+        config=known.config,
+        made_with=known.made_with,
+        panel=known.panel,
     )
     held = objections(draft)
-    folder = draft_folder(draft)
-    report = write_run_report(pipeline, forecast, held_folder(folder) if held else folder)
-    scored = len(forecast.backtest.scores) > 0
+    folder, report = draft_folder(draft), run_report(known, table, seen)
     return RunOutcome(
-        commodity=config.published_as,
-        forecasts=forecast.table,
-        report=report,
+        commodity=known.config.published_as,
+        forecasts=table,
+        report=write_run_report(known.settings, report, held_folder(folder) if held else folder),
         rows_published=publish(draft, held),
-        verdict=verdict(forecast.backtest) if scored else "no past origin could be scored",
-        unknowns=[str(one) for one in pipeline.unknowns()],
+        verdict=verdict(seen) if len(seen.scores) else "no past origin could be scored",
+        unknowns=[*report.unknowns, *map(str, report.notes)],
         is_new=True,
         held=str(held or ""),
     )

@@ -24,7 +24,7 @@ def panel(as_of: Moment = None) -> pd.DataFrame:
         ``derived`` or ``estimated``), available_at.
     """
     workspace = opened(as_of)
-    return workspace.history.panel(workspace.as_of).frame.copy()
+    return workspace.panel.frame.copy()
 
 
 def features(as_of: Moment = None) -> pd.DataFrame:
@@ -35,7 +35,7 @@ def features(as_of: Moment = None) -> pd.DataFrame:
         column a feature, level_tonnes, offset_tonnes and experts_tonnes, the middle of the experts.
     """
     workspace = opened(as_of)
-    return rows_of(workspace.history.origin(workspace.as_of))
+    return rows_of(workspace.origin)
 
 
 def opened(as_of: Moment) -> Workspace:

@@ -107,7 +107,7 @@ def _computed(settings: Settings, rows: pd.DataFrame) -> pd.DataFrame:
     workspace = workspace_behind(settings, rows)
     model = model_of(settings, rows)
     if model is None:
-        origin = workspace.history.origin(workspace.as_of)
+        origin = workspace.origin
         level = dict(zip(origin.series, origin.level.tolist(), strict=True))
         parts = dict.fromkeys(CONTRIBUTIONS, 0.0)
         known = rows[["destination"]].assign(p50=np.nan, **parts)

@@ -120,8 +120,8 @@ def panel(
     Columns are destination, period, tonnes, stderr_t, kind and available_at. With --commodity the
     partner table of that commodity instead: destination, period, tonnes.
     """
+    from flows.context.tables import open_table
     from flows.context.workspace import open_workspace
-    from flows.publishing.table_pipeline import open_table
     from models.forecasting.panel_forecaster import known_months
 
     as_of_time = moment(as_of)

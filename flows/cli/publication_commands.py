@@ -10,8 +10,8 @@ from flows.clock import utc_now
 from flows.context.console import echo
 from flows.context.output import write_result
 from flows.context.provenance import actor
+from flows.context.run_config import RunConfig, table_config
 from flows.context.stores import single_writer, store_of
-from flows.publishing.run_config import RunConfig, table_config
 from store.errors import DataError
 from store.publications.integrity import read_publications, tampered
 from store.publications.publishing import approve as publish_held

@@ -112,7 +112,7 @@ def run_table_and_tell(
     settings: Settings, as_of: pd.Timestamp, commodity: str, label: str = ""
 ) -> None:
     """Run one full partner table and print the forecast of its largest destinations."""
-    from flows.publishing.run_config import table_config
+    from flows.context.run_config import table_config
     from flows.run import run as run_flow
 
     config = table_config(commodity)
@@ -127,8 +127,8 @@ def run_table_and_tell(
 
 def run_tables_and_tell(settings: Settings, as_of: pd.Timestamp) -> None:
     """Run every full partner table in the store and tell a line of each; a bad one stops none."""
-    from flows.publishing.run_config import table_config
-    from flows.publishing.table_pipeline import full_commodities
+    from flows.context.run_config import table_config
+    from flows.context.tables import full_commodities
     from flows.run import run_each
 
     made_store(settings)  # the main job, which follows, fills it

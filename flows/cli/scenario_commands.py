@@ -61,7 +61,7 @@ def recovery(
     from models.policy.recovery import recoveries_at, recovery_words
 
     workspace = open_workspace(Settings(), moment(as_of))
-    origin = workspace.history.origin(workspace.as_of)
+    origin = workspace.origin
     found = recoveries_at(origin, workspace.history.analogs(workspace.as_of))
     for row in found.to_dict("records"):
         echo(f"recovery  {recovery_words(row)}")

@@ -1,6 +1,7 @@
 """The store and the history of one as_of, shared by the flows of a process."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
@@ -11,9 +12,11 @@ from sqlalchemy import Engine
 from features.build import catalogue_digest
 from features.history import EvidenceHistory
 from features.months import last_complete_month, month_label
+from features.origin import Origin
 from features.panel.evidence_panel import EvidencePanel
 from features.panel.system import PRIOR, PanelPrior
 from flows.context.console import track
+from flows.context.run_config import MAGNETS, RunConfig
 from flows.context.stores import store_of
 from models.executor import SharedExecutor
 from models.forecasting.evidence_forecaster import EvidenceSnapshot
@@ -22,7 +25,7 @@ from store.asof import require_time_zone
 from store.digest_cache import DigestCache
 from store.facts.evidence import evidence_digests, read_evidence
 from store.facts.reading import read_events, read_table, read_tariffs
-from store.publications.panels import panel_behind
+from store.publications.panels import StoredPanel, panel_behind
 from store.schema.tables import analog_events
 from store.settings import Settings
 from store.vocabulary import MONTHS_AHEAD
@@ -41,6 +44,23 @@ class Workspace:
     spec: Spec
     engine: Engine = field(repr=False)
     history: EvidenceHistory = field(repr=False)
+    config: RunConfig = field(default=MAGNETS, init=False)
+
+    @property
+    def origin(self) -> Origin:
+        return self.history.origin(self.as_of)
+
+    @property
+    def panel(self) -> StoredPanel:
+        """What was known of past months, as it is kept beside a publication."""
+        return self.history.panel(self.as_of).stored
+
+    @property
+    def made_with(self) -> Mapping[str, object]:
+        """What a forecast rests on: facts, prior, parameters not at their default."""
+        found = evidence_digests(self.engine, as_of=self.as_of)
+        made_with = {"evidence": dict(found.tables), "prior": asdict(PRIOR)}
+        return {**made_with, **({"parameters": self.spec.changed} if self.spec.changed else {})}
 
     @property
     def executor(self) -> SharedExecutor:

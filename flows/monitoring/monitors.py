@@ -18,6 +18,7 @@ from store.facts.reading import read_forecasts
 from store.messages import to_json
 from store.publications.published import save_readings
 from store.settings import Settings
+from store.vocabulary import COMMODITY
 
 
 @prefect_step("watch")
@@ -48,7 +49,7 @@ def watch_if_possible(settings: Settings, now: pd.Timestamp) -> list[Reading]:
 
 def measured(settings: Settings, forecasts: pd.DataFrame) -> list[Reading]:
     """Return what published and replayed errors show; nothing before the first backtest."""
-    for run in find_runs(settings, {"flow": "backtest"})[:1]:
+    for run in find_runs(settings, {"flow": "backtest", "commodity": COMMODITY})[:1]:
         replayed = read_cells(settings, run.info.run_id)
         if len(replayed):
             by_period = forecasts.assign(period=pd.to_datetime(forecasts["period"]))

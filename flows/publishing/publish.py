@@ -19,9 +19,9 @@ from flows.clock import utc_now
 from flows.context.console import echo
 from flows.context.jobs import JobSource
 from flows.context.provenance import environment, git_commit
+from flows.context.run_config import MAGNETS, RunConfig
 from flows.context.stores import store_of
 from flows.ingest.side_effects import side_effects_of_ingests
-from flows.publishing.run_config import MAGNETS, RunConfig
 from models.forecasting.plausibility import absurdities, moves, too_far
 from models.reconciliation.tree import broken_sums
 from sources.bundled.release_calendar import ReleaseCalendar
@@ -58,7 +58,7 @@ class PublicationDraft:
     as_of: pd.Timestamp
     data_vintage: str
     table: pd.DataFrame = field(repr=False)
-    """As ``flows.training.predict.Forecast``."""
+    """As ``flows.training.predict.predict`` returns it."""
     origin: Origin | None = field(default=None, repr=False)
     """Its snapshot; None where absurd numbers cannot be recognised."""
     config: RunConfig = MAGNETS
@@ -221,39 +221,26 @@ def _side_effects(draft: PublicationDraft) -> Message | None:
     return side_effects_of_ingests(draft.engine, as_of=draft.as_of, since=int(since))
 
 
-@dataclass(slots=True)
-class RunEntry:
-    """What becomes known of a run while it runs."""
-
-    mlflow_run_id: str | None = None
-
-
 @contextmanager
-def run_entry(config: RunConfig, snapshot: JobSource) -> Iterator[RunEntry]:
+def run_entry(known: JobSource) -> Iterator[None]:
     """Keep in the store that a run began, and whether it failed."""
-    run_id, entry = uuid.uuid4().hex, RunEntry()
+    run_id = uuid.uuid4().hex
     start_run(
-        snapshot.engine,
+        known.engine,
         RunRecord(
             run_id=run_id,
-            flow=config.flow,
-            as_of=snapshot.as_of,
-            data_vintage=snapshot.data_vintage,
+            flow=known.config.flow,
+            as_of=known.as_of,
+            data_vintage=known.data_vintage,
             started_at=utc_now(),
             git_commit=git_commit(),
-            model_version=snapshot.model_version,
-            commodity=config.published_as,
+            model_version=known.model_version,
+            commodity=known.config.published_as,
         ),
     )
     status = "failed"
     try:
-        yield entry
+        yield
         status = "finished"
     finally:
-        finish_run(
-            snapshot.engine,
-            run_id,
-            status=status,
-            finished_at=utc_now(),
-            mlflow_run_id=entry.mlflow_run_id,
-        )
+        finish_run(known.engine, run_id, status=status, finished_at=utc_now())

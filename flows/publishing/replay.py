@@ -6,10 +6,10 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
+from flows.context.run_config import RunConfig
 from flows.context.stores import store_of
+from flows.context.tables import open_table
 from flows.publishing.published_forecasts import in_order, model_of, record_of, workspace_behind
-from flows.publishing.run_config import RunConfig
-from flows.publishing.table_pipeline import open_table
 from models.forecasting.decomposition import stages_from
 from models.forecasting.evidence_forecaster import TrainedModel
 from models.forecasting.fallback import NUMBERS, modelled
@@ -63,7 +63,7 @@ def replayed(settings: Settings, rows: pd.DataFrame) -> Replay:
 def _evidence(settings: Settings, rows: pd.DataFrame) -> pd.DataFrame:
     """Return each destination by the model that forecast it, made coherent, as `explain` does."""
     workspace = workspace_behind(settings, rows)
-    origin = workspace.history.origin(workspace.as_of)
+    origin = workspace.origin
     features = rows_of(origin)
     in_order(rows, features)
     table = pd.DataFrame(np.nan, index=features.index, columns=NUMBERS)
@@ -89,11 +89,11 @@ def _evidence(settings: Settings, rows: pd.DataFrame) -> pd.DataFrame:
 def _table(settings: Settings, rows: pd.DataFrame) -> pd.DataFrame:
     first = rows.iloc[0]
     config, until = RunConfig(first["commodity"]), record_of(store_of(settings), rows).get("ingest")
-    snapshot = open_table(settings, first["as_of"], config.commodity, until=until)
-    made_by = snapshot.of_family(first["model"])
-    if made_by is None or snapshot.data_vintage != first["data_vintage"]:
+    known = open_table(settings, first["as_of"], config.commodity, until=until)
+    made_by = known.of_family(first["model"])
+    if made_by is None or known.data_vintage != first["data_vintage"]:
         raise DataError(
             f"The figures or parameters behind {first['model']} have changed. Expected those of "
             f"{first['as_of']:%Y-%m-%d}. Restore them from a backup."
         )
-    return made_by.rows(made_by.status)
+    return made_by.rows()

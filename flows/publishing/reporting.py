@@ -8,13 +8,13 @@ from typing import Any, Final
 import pandas as pd
 from sqlalchemy import Engine
 
+from flows.context.run_config import RunConfig
 from flows.context.stores import store_of
-from flows.publishing.evidence_pipeline import EvidencePipeline
+from flows.context.tables import TableWorkspace, open_table
+from flows.context.workspace import Workspace
 from flows.publishing.publish import held_folder, report_folder
-from flows.publishing.run_config import RunConfig
-from flows.publishing.table_pipeline import TablePipeline, open_table
 from flows.training.backtest import kept_scores
-from flows.training.predict import BacktestedForecast
+from models.evaluation.backtest import Backtest
 from service.charts.fan import ReportInput
 from service.language.choice import in_language
 from service.live.publication import newest_scores
@@ -32,57 +32,64 @@ from store.settings import Settings
 from store.vocabulary import Language
 
 
-def write_run_report(
-    pipeline: EvidencePipeline | TablePipeline, forecast: BacktestedForecast, folder: Path
-) -> Path:
-    """Write the report on a forecast just made in the language set; return its page."""
-    snapshot = pipeline.snapshot
-    report = report_input(
-        pipeline.config,
-        forecast.table.assign(as_of=snapshot.as_of, data_vintage=snapshot.data_vintage),
-        pipeline.panel(),
-        scores=kept_scores(forecast.backtest),
-        sentences=pipeline.unknowns(),
-        pictures=snapshot.settings.pictures,
-        events=pipeline.events(),
+def run_report(
+    known: Workspace | TableWorkspace, table: pd.DataFrame, seen: Backtest
+) -> ReportInput:
+    """Return what the report on a forecast just made shows."""
+    return _report_input(
+        known.config,
+        table.assign(as_of=known.as_of, data_vintage=known.data_vintage),
+        known.panel,
+        scores=kept_scores(seen),
+        notes=known.notes if isinstance(known, TableWorkspace) else (),
+        events=_events(known.engine, known.config, known.as_of),
+        pictures=known.settings.pictures,
     )
-    with in_language(snapshot.settings.report_language):
+
+
+def write_run_report(settings: Settings, report: ReportInput, folder: Path) -> Path:
+    """Write a report in the language set; return its page."""
+    with in_language(settings.report_language):
         return write_report(report, folder)
 
 
-def report_input(
+def _events(
+    engine: Engine, config: RunConfig, as_of: pd.Timestamp, until: int | None = None
+) -> pd.DataFrame | None:
+    """Return the newest version of each policy event known then; None for a table."""
+    if not config.is_main:
+        return None
+    known = read_events(engine, as_of=as_of, until=until)
+    return known_at(known, key=EVENT_KEY, as_of=as_of)
+
+
+def _report_input(
     config: RunConfig,
     rows: pd.DataFrame,
     panel: StoredPanel,
     *,
     scores: pd.DataFrame,
-    sentences: Sequence[str] | Sequence[Message],
+    notes: Sequence[Message],
+    events: pd.DataFrame | None,
     pictures: bool,
-    events: pd.DataFrame | None = None,
 ) -> ReportInput:
-    """Return what a report shows; nothing given is modified.
-
-    Args:
-        rows: The forecast, with ``as_of`` and ``data_vintage``.
-        events: Newest version of each policy event known then; None for a table, which has none.
-    """
-    is_main = events is not None
+    as_of = pd.Timestamp(rows["as_of"].iloc[0])
     return ReportInput(
         commodity=config.commodity,
         label=config.label,
-        as_of=pd.Timestamp(rows["as_of"].iloc[0]),
+        as_of=as_of,
         cutoff=str(rows["cutoff"].max()),
         forecasts=rows,
         panel=panel.frame,
         events=pd.DataFrame() if events is None else events,
         scores=scores,
         suspicious=panel.contradictions,
-        unknowns=[str(one) for one in sentences] if is_main else (),
-        notes=() if is_main else sentences,
+        unknowns=() if events is None else unknowns(panel.frame, events, as_of=as_of),
+        notes=notes,
         model_version=", ".join(dict.fromkeys(rows["model"].astype(str))),
         data_vintage=str(rows["data_vintage"].iloc[0]),
         pictures=pictures,
-        sections=is_main,
+        sections=config.is_main,
     )
 
 
@@ -132,31 +139,23 @@ def _publication(engine: Engine, number: int | None, commodity: str) -> Mapping[
 
 
 def _report(settings: Settings, engine: Engine, one: Mapping[str, Any]) -> ReportInput:
-    key, as_of, made_with = (
-        str(one["commodity"]),
-        one["as_of"],
-        json.loads(one["made_with"] or "{}"),
-    )
+    key, as_of = str(one["commodity"]), one["as_of"]
+    until = json.loads(one["made_with"] or "{}").get("ingest")
     config = RunConfig(key, read_label(engine, key))
+    table = None if config.is_main else open_table(settings, as_of, config.commodity, until=until)
     panel = read_panels(engine, [one["panel"]]).get(one["panel"])
     if panel is None:
         raise DataError(
             f"The panel behind publication {one['id']} is not stored. Expected one, which the "
             "service stores when it starts. Run `magnetcast serve`, then again."
         )
-    events = None
-    if config.is_main:
-        known = read_events(engine, as_of=as_of, until=made_with.get("ingest"))
-        events = known_at(known, key=EVENT_KEY, as_of=as_of)
-    return report_input(
+    return _report_input(
         config,
         _rows(engine, one),
         panel,
-        events=events,
         scores=newest_scores(read_scores(engine, commodity=key), as_of)[list(SCORE_COLUMNS)],
-        sentences=unknowns(panel.frame, events, as_of=as_of)
-        if events is not None
-        else _notes(settings, config, as_of, made_with),
+        notes=[] if table is None else table.notes,
+        events=_events(engine, config, as_of, until),
         pictures=settings.pictures,
     )
 
@@ -165,11 +164,3 @@ def _rows(engine: Engine, one: Mapping[str, Any]) -> pd.DataFrame:
     number = int(one["id"])
     found = read_publication(engine, number)
     return held_forecasts(engine, number) if found.empty else found
-
-
-def _notes(
-    settings: Settings, config: RunConfig, as_of: pd.Timestamp, made_with: Mapping[str, Any]
-) -> list[Message]:
-    """Return what was odd about a table at a moment, by the figures it was forecast from."""
-    until = made_with.get("ingest")
-    return open_table(settings, as_of, config.commodity, until=until).unknowns()

@@ -12,6 +12,7 @@ from flows.context.jobs import JobSource, made_tags, recorded_job
 from flows.context.prefect_runs import prefect_step
 from flows.context.recipes import magnets_recipe
 from flows.context.stores import store_of
+from flows.context.tables import TableWorkspace
 from flows.context.workspace import Workspace, open_workspace
 from flows.training.predict import show_known
 from models.evaluation.backtest import Backtest, EvidenceBacktest, backtest_evidence
@@ -36,7 +37,6 @@ from store.publications.publishing import write_scores
 from store.settings import Settings
 from store.vocabulary import (
     ALL,
-    COMMODITY,
     ERROR_AUTOCORRELATION,
     ERROR_CORRELATION,
     PANEL_HORIZON,
@@ -58,32 +58,30 @@ def backtest(settings: Settings, as_of: pd.Timestamp, spec: Spec | None = None) 
     workspace = open_workspace(settings, as_of, spec=recipe)
     with recorded_job(workspace, "backtest"):
         show_known(workspace)
-        result = _backtested(workspace)
+        history, executor = workspace.history, workspace.executor
+        result = backtest_evidence(history, as_of, spec=recipe, executor=executor)
+        origins = len(history.past(as_of))
+        LOG.info("backtest  %s cells of %s past origins", len(result.cells), origins)
         if len(result.scores):
-            try:
-                record(workspace, result)
-            except StoreError as err:
-                echo(f"backtest  its record is incomplete: {err}")
+            record(workspace, result)
             echo(f"backtest  {verdict(result)}")
     return result
 
 
-def _backtested(workspace: Workspace) -> EvidenceBacktest:
-    history, as_of, spec = workspace.history, workspace.as_of, workspace.spec
-    result = backtest_evidence(history, as_of, spec=spec, executor=workspace.executor)
-    LOG.info("backtest  %s cells of %s past origins", len(result.cells), len(history.past(as_of)))
-    return result
-
-
-def record(workspace: Workspace, result: Backtest) -> None:
-    """Keep the scores in MLflow, and those of the recipe in force in the store, for pages."""
-    settings, as_of = workspace.settings, workspace.as_of
-    if workspace.spec == magnets_recipe(settings, as_of).spec:
-        keep_scores(workspace, result)
-    tags = {"flow": "backtest", **made_tags(workspace)}
-    with open_run(workspace.settings, name="backtest", tags=tags):
-        log_dataset(workspace)
-        log_backtest(result, workspace.spec)
+def record(known: Workspace | TableWorkspace, result: Backtest) -> None:
+    """Keep what a backtest found in MLflow, and the scores of the recipe in force in the store."""
+    is_table = isinstance(known, TableWorkspace)
+    is_in_force = is_table or known.spec == magnets_recipe(known.settings, known.as_of).spec
+    if is_in_force and len(result.scores):
+        keep_scores(known, result)
+    tags = {"flow": "backtest", **made_tags(known)}
+    name = f"backtest {known.config.published_as}" if is_table else "backtest"
+    try:
+        with open_run(known.settings, name=name, tags=tags):
+            log_dataset(known)
+            log_backtest(result, known.spec)
+    except StoreError as err:
+        echo(f"backtest  {known.config.prefix}its record is incomplete: {err}")
 
 
 def read_cells(settings: Settings, run_id: str) -> pd.DataFrame:
@@ -103,7 +101,7 @@ def cells_of(settings: Settings, model_version: str) -> pd.DataFrame:
     return read_cells(settings, runs[0].info.run_id) if runs else pd.DataFrame()
 
 
-def keep_scores(made_with: JobSource, result: Backtest, commodity: str = COMMODITY) -> None:
+def keep_scores(made_with: JobSource, result: Backtest) -> None:
     """Keep the scores of a backtest in the store, under its model's name, and its cells."""
     kept = kept_scores(result)
     named = kept["model"].where(kept["model"] != MODEL, made_with.model_version)
@@ -111,7 +109,7 @@ def keep_scores(made_with: JobSource, result: Backtest, commodity: str = COMMODI
         store_of(made_with.settings),
         kept.assign(as_of=made_with.as_of, model=named),
         data_vintage=made_with.data_vintage,
-        commodity=commodity,
+        commodity=made_with.config.published_as,
         cells=kept_cells(result),
     )
 
@@ -184,14 +182,16 @@ def _group_metrics(scores: pd.DataFrame, suffix: str) -> dict[str, float]:
     return {f"{what}_{scope}_{low}-{high}{suffix}": value for what, scope, low, high, value in rows}
 
 
-def log_dataset(workspace: Workspace) -> None:
-    """Keep the panel of a workspace as the dataset of MLflow's active run."""
+def log_dataset(known: Workspace | TableWorkspace) -> None:
+    """Keep what was known of past months as the dataset of MLflow's active run."""
+    config = known.config
+    of = "" if config.is_main else f" --commodity {config.commodity}"
     log_panel(
-        workspace.history.panel(workspace.as_of).stored,
-        "evidence panel",
-        as_of=workspace.as_of,
-        data_vintage=workspace.data_vintage,
-        source=f"magnetcast panel --as-of {workspace.as_of:%Y-%m-%d}",
+        known.panel,
+        "evidence panel" if config.is_main else f"partner table {config.published_as}",
+        as_of=known.as_of,
+        data_vintage=known.data_vintage,
+        source=f"magnetcast panel{of} --as-of {known.as_of:%Y-%m-%d}",
     )
 
 

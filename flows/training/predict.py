@@ -4,7 +4,6 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, partial
-from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -24,6 +23,7 @@ from models.forecasting.evidence_forecaster import EvidenceForecaster, TrainedMo
 from models.forecasting.fallback import (
     CHAMPION,
     PREVIOUS,
+    REPLAY,
     FallbackForecast,
     FallbackResult,
     FallbackStep,
@@ -32,6 +32,7 @@ from models.forecasting.fallback import (
     plain,
     remembered,
     run_fallback_chain,
+    status_of,
 )
 from models.forecasting.forecaster import NAIVE, STATISTICAL
 from models.forecasting.model_frame import rows_of
@@ -43,11 +44,6 @@ from models.registry.record import RegisteredVersion
 from store.errors import StoreError
 from store.settings import Settings
 from store.vocabulary import FORECAST_COLUMNS, MAX_HORIZON, MONTHS_AHEAD
-
-REPLAY: Final = "replay"
-"""Status of the forecast of a model trained as of that day, before the champion existed."""
-
-_STALE: Final = "stale"
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +137,7 @@ def made_at(
     workspace: Workspace, result: EvidenceBacktest | None, version: int | None
 ) -> TrainedForecast:
     """Return the forecast at an as_of and what it was made of; arguments as for ``predict``."""
-    origin = workspace.history.origin(workspace.as_of)
+    origin = workspace.origin
     LOG.info("features  %s rows of %s columns", *rows_of(origin).shape)
     return made_on(workspace, fallback_chain(workspace, origin, result, version), origin)
 
@@ -165,7 +161,7 @@ def forecast(
 
 def forecast_with(workspace: Workspace, model: TrainedModel) -> Forecast:
     """Return the forecast at an as_of by a model at hand, in the place of the champion."""
-    origin = workspace.history.origin(workspace.as_of)
+    origin = workspace.origin
     own = FallbackStep(CHAMPION, "named", lambda: modelled(model, rows_of(origin)))
     steps = [own, *_without_model(workspace, origin, None)]
     return forecast_of(made_on(workspace, steps, origin))
@@ -182,7 +178,7 @@ def forecast_of(made: TrainedForecast) -> Forecast:
         period=rows["period"].dt.strftime("%Y-%m"),
         horizon=rows["horizon"].astype(int),
         model=np.repeat([one.name for one in taken], count),
-        status=np.repeat([_status(one, late=late) for one in taken], count),
+        status=np.repeat([status_of(one.status, late=late) for one in taken], count),
     )
     published = pd.concat([labels, made.stages.published], axis=1)[list(FORECAST_COLUMNS)]
     published["reason"] = np.repeat(made.chain.reasons, count)
@@ -292,11 +288,6 @@ def trained_step(
 
 def _raise(err: Exception) -> FallbackForecast:
     raise err
-
-
-def _status(step: FallbackStep, *, late: bool) -> str:
-    own = "" if step.status in {CHAMPION, REPLAY} else f", {step.status}"
-    return f"{_STALE}{own}" if late else step.status
 
 
 def _exceptions(made: TrainedForecast) -> list[str]:

@@ -120,7 +120,7 @@ def check_forecasts(workspace: Workspace, model: RegisteredVersion) -> None:
 
 def _trouble(workspace: Workspace, model: RegisteredVersion) -> str:
     """Return why a version forecasts no destination at the workspace's moment, empty if it does."""
-    origin = workspace.history.origin(workspace.as_of)
+    origin = workspace.origin
     try:
         loaded = registry.load(workspace.settings, model.version)
         made = modelled(TrainedModel(loaded.heads, loaded.card), rows_of(origin)).table

@@ -71,8 +71,7 @@ def record(workspace: Workspace, trained: TrainedModel, seen: EvidenceBacktest) 
     """Log and register a trained model and return its version."""
     parameters = json.dumps(workspace.spec.changed, sort_keys=True)
     tags = {"flow": "train", **made_tags(workspace)}
-    origin = workspace.history.origin(workspace.as_of)
-    known = workspace.history.panel(workspace.as_of).frame
+    origin, known = workspace.origin, workspace.panel.frame
     card = {
         **trained.card,
         **registry.stamp(trained.card),

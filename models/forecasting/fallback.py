@@ -45,6 +45,10 @@ NUMBERS: Final = [*QUANTILE_COLUMNS, "mean"]
 
 CHAMPION: Final = "champion"
 PREVIOUS: Final = "previous champion"
+REPLAY: Final = "replay"
+"""Status of the forecast of a model trained as of that day, before the champion existed."""
+
+STALE: Final = "stale"
 REMEMBERED: Final = 24
 """Past origins that calibrate the bands where no backtest was made: two years."""
 
@@ -145,6 +149,16 @@ def run_fallback_chain(steps: Sequence[FallbackStep], origin: Origin) -> Fallbac
             "Restore what is missing from the evidence; nothing was published."
         )
     return FallbackResult(table, found, tuple("; ".join(one) for one in wrong), by_status)
+
+
+def status_of(step: str, *, late: bool) -> str:
+    """Return the status of rows that a step forecast.
+
+    Args:
+        late: Whether the figures are too old for the months that are forecast.
+    """
+    own = "" if step in {CHAMPION, REPLAY} else f", {step}"
+    return f"{STALE}{own}" if late else step
 
 
 def reason_of(err: Exception) -> str:

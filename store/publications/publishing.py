@@ -385,16 +385,9 @@ def start_run(engine: Engine, run: RunRecord) -> None:
         connection.execute(insert(runs).values(**asdict(run)))
 
 
-def finish_run(
-    engine: Engine,
-    run_id: str,
-    *,
-    status: str,
-    finished_at: datetime,
-    mlflow_run_id: str | None = None,
-) -> None:
+def finish_run(engine: Engine, run_id: str, *, status: str, finished_at: datetime) -> None:
     """Record how a run ended."""
-    ended = {"status": status, "finished_at": finished_at, "mlflow_run_id": mlflow_run_id}
+    ended = {"status": status, "finished_at": finished_at}
     change = update(runs).where(runs.c.run_id == run_id)
     with writing(engine) as connection:
         done = connection.execute(change.values(ended))

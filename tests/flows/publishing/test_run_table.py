@@ -6,11 +6,11 @@ import pandas as pd
 import pytest
 
 from features.panel.partner_table import PartnerTable
+from flows.context.run_config import table_config
 from flows.context.stores import made_store, store_of
+from flows.context.tables import hindsight, open_table
 from flows.publishing.published_forecasts import publication
 from flows.publishing.replay import replayed
-from flows.publishing.run_config import table_config
-from flows.publishing.table_pipeline import hindsight, open_table
 from flows.run import RunOutcome, run
 from store.facts.batch import Batch, FileRows
 from store.facts.reading import read_forecasts
@@ -146,6 +146,6 @@ def test_what_the_store_learned_later_changes_no_bit_of_a_forecast(
     fill(honest, rows.loc[~later])
     fill(rich, pd.concat([rows.assign(value=rows["value"].where(~later, 1e6)), revision]))
 
-    predicted = [open_table(settings, day, "850511").rows("a test") for settings in (honest, rich)]
+    predicted = [open_table(settings, day, "850511").rows() for settings in (honest, rich)]
 
     pd.testing.assert_frame_equal(predicted[0], predicted[1], check_exact=True)

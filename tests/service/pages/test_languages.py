@@ -18,7 +18,7 @@ from starlette.testclient import TestClient
 
 from features.months import month_number
 from features.panel.partner_table import Listing, PartnerTable
-from flows.publishing.table_pipeline import hindsight
+from flows.context.tables import hindsight
 from service.language.choice import LANGUAGES, choice_for, in_language
 from service.language.phrases import catalogue_of
 from service.report.report import render_page

@@ -1,4 +1,4 @@
-"""Full partner tables: backtest and forecast by the panel engine."""
+"""What was known of a full partner table at one moment, and of those before it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,22 +16,15 @@ from features.panel.partner_table import (
     is_cell,
     partner_table,
 )
-from flows.context.console import echo, track
-from flows.context.jobs import made_tags
+from flows.context.run_config import RunConfig, table_config
 from flows.context.stores import store_of
-from flows.publishing.publish import RunEntry
-from flows.publishing.run_config import RunConfig, table_config
-from flows.training.backtest import keep_scores, log_backtest
-from flows.training.predict import BacktestedForecast
-from models.evaluation.backtest import Backtest, backtest_tables
-from models.forecasting.fallback import CHAMPION, reason_of
+from models.forecasting.fallback import CHAMPION, status_of
 from models.forecasting.forecaster import STATISTICAL
 from models.forecasting.panel_forecaster import forecast_table
 from models.learning.spec import PANEL_SPEC, Spec
 from models.reconciliation.tree import add_sums, tree_of
-from models.registry.runs import log_panel, open_run
 from store.asof import OBSERVATION_KEY, known_at
-from store.errors import DataError, StoreError, first_few
+from store.errors import DataError, first_few
 from store.facts.evidence import MEASURE, read_label, read_partner_counts
 from store.facts.reading import read_observations
 from store.messages import Message, message
@@ -92,15 +85,13 @@ MONTHS_BACK: Final = (12, 9, 6, 3)
 _MOST_LATE: Final = MAX_HORIZON - MONTHS_AHEAD
 """Months a table of then may have been late to count as what was known then."""
 
-_STALE: Final = "stale"
-
 OF_TABLE: Final = "partners-"
 """How the names of models begin."""
 
 
 @dataclass(frozen=True, slots=True)
-class TablePipeline:
-    """One table at one moment, with all that its forecast rests on, and the steps of its run."""
+class TableWorkspace:
+    """One table at one moment, with all that its forecast rests on."""
 
     settings: Settings
     config: RunConfig
@@ -109,12 +100,10 @@ class TablePipeline:
     observations: pd.DataFrame = field(repr=False)
     """All versions of the commodity's figures known at the moment."""
     spec: Spec
-    reason: str = ""
-    """Why no model before it in the fallback order was used."""
-
-    @property
-    def snapshot(self) -> "TablePipeline":
-        return self
+    origin: None = field(default=None, init=False)
+    """Where forecasts must be plausible: not here, for series of a few tonnes jump as they like."""
+    made_with: Mapping[str, object] = field(default_factory=dict, init=False)
+    """Nothing: the digest of the table says it all."""
 
     @property
     def as_of(self) -> pd.Timestamp:
@@ -142,28 +131,17 @@ class TablePipeline:
 
     @property
     def status(self) -> str:
-        status = CHAMPION if self.is_trained else STATISTICAL
-        if not self.table.is_late:
-            return status
-        return _STALE if self.is_trained else f"{_STALE}, {status}"
-
-    def fallback(self, error: Exception | None = None) -> "TablePipeline | None":
-        """Return the same by what experts say without any training; None after that."""
-        if not self.is_trained:
-            return None
-        reason = "" if error is None else reason_of(error).strip()
-        return replace(self, spec=replace(self.spec, pairs=0), reason=reason)
-
-    def of_family(self, name: str) -> "TablePipeline | None":
-        """Return the same under the model of the chain that a name is of; None where of none."""
-        one: TablePipeline | None = self
-        while one is not None and not name.startswith(one.model_family):
-            one = one.fallback()
-        return one
+        return status_of(CHAMPION if self.spec.pairs else STATISTICAL, late=self.table.is_late)
 
     @property
-    def is_trained(self) -> bool:
-        return self.spec.pairs > 0
+    def untrained(self) -> "TableWorkspace":
+        """The same by what experts say without any training: the next in the fallback order."""
+        return replace(self, spec=replace(self.spec, pairs=0))
+
+    def of_family(self, name: str) -> "TableWorkspace | None":
+        """Return the same under the model that a name is of; None where of none."""
+        order = (self, self.untrained)
+        return next((one for one in order if name.startswith(one.model_family)), None)
 
     def past(self) -> list[PartnerTable]:
         """Return the table as it was known at past moments (``MONTHS_BACK``), oldest first.
@@ -188,60 +166,25 @@ class TablePipeline:
             return self.table.shortened(months, as_of=moment)
         return then
 
-    def rows(self, status: str) -> pd.DataFrame:
+    def rows(self) -> pd.DataFrame:
         """Return the coherent forecast in the columns of a forecast file."""
-        made = forecast_table(self.table, self.spec, status=status)
+        made = forecast_table(self.table, self.spec, status=self.status)
         return made.assign(model=self.model_version)
 
-    def is_current(self, models: set[str]) -> bool:
-        """Tell whether these models are of today's choices."""
-        return all(name.startswith(self.model_family) for name in models)
-
-    def forecast(self, entry: RunEntry) -> BacktestedForecast:
-        """Backtest, keep the scores, and forecast."""
-        for note in self.unknowns():
-            echo(f"table     {note}")
-        result = backtest_tables(self.spec, self.past(), self.table, track=track)
-        entry.mlflow_run_id = record(self, result)
-        table = self.rows(self.status)
-        if self.reason:
-            table = table.assign(reason=self.reason)
-        return BacktestedForecast(table, self.model_version, result)
-
-    def plausible_at(self) -> None:
-        """Return nothing: tables have many series of a few tonnes, which jump as they like."""
-
+    @property
     def panel(self) -> StoredPanel:
-        """Return what was known of past months, as it is kept beside the publication."""
+        """What was known of past months, as it is kept beside the publication."""
         return table_panel(self.table, self.observations)
 
-    def made_with(self) -> Mapping[str, object]:
-        """Return nothing: the digest of the table says it all."""
-        return {}
-
-    def unknowns(self) -> list[Message]:
-        """Return what is odd about the table and its past, in sentences."""
+    @property
+    def notes(self) -> list[Message]:
+        """What is odd about the table and its past, in sentences."""
         return [*self.table.notes, *hindsight(self.past())]
-
-    def events(self) -> None:
-        """Return no policy events: the report on a table shows none."""
-
-
-def open_table_pipeline(
-    settings: Settings, as_of: pd.Timestamp, config: RunConfig
-) -> "TablePipeline | str":
-    """Return the table of a configuration, or why there is none."""
-    try:
-        snapshot = open_table(settings, as_of, config.commodity)
-    except DataError as err:
-        return str(err)
-    label = config.label or snapshot.config.label
-    return replace(snapshot, config=replace(config, label=label))
 
 
 def open_table(
     settings: Settings, as_of: pd.Timestamp, commodity: str, *, until: int | None = None
-) -> TablePipeline:
+) -> TableWorkspace:
     """Return the table of a commodity at an as_of; rows known later are not even read.
 
     Args:
@@ -254,7 +197,7 @@ def open_table(
     except DataError as err:
         raise DataError(f"{err} {other_tables(settings, as_of, commodity)}") from err
     config = table_config(commodity, read_label(engine, commodity))
-    return TablePipeline(
+    return TableWorkspace(
         settings, config, table, engine, figures, replace(PANEL_SPEC, threads=settings.threads)
     )
 
@@ -285,32 +228,3 @@ def hindsight(past: Sequence[PartnerTable]) -> tuple[Message, ...]:
         past=len(past),
     )
     return (note,)
-
-
-def record(snapshot: TablePipeline, result: Backtest) -> str | None:
-    """Keep what a backtest found; return the id of its run in MLflow, None where MLflow is away."""
-    config = snapshot.config
-    if len(result.scores):
-        keep_scores(snapshot, result, config.published_as)
-    tags = {"flow": config.flow, **made_tags(snapshot, config.published_as)}
-    name = f"table {config.published_as}"
-    try:
-        with open_run(snapshot.settings, name=name, tags=tags) as run:
-            _log_dataset(snapshot)
-            log_backtest(result, snapshot.spec)
-            return str(run.info.run_id)
-    except StoreError as err:
-        echo(f"table     {config.published_as}: its record is incomplete: {err}")
-        return None
-
-
-def _log_dataset(snapshot: TablePipeline) -> None:
-    key = snapshot.config.published_as
-    log_panel(
-        table_panel(snapshot.table, snapshot.observations),
-        f"partner table {key}",
-        as_of=snapshot.as_of,
-        data_vintage=snapshot.data_vintage,
-        source=f"magnetcast panel --commodity {snapshot.config.commodity} "
-        f"--as-of {snapshot.as_of:%Y-%m-%d}",
-    )
