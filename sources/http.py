@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
-from email.utils import parsedate_to_datetime
 from itertools import chain
 from typing import ClassVar, Final, Generic, Literal, Self, TypeVar
 from urllib.parse import quote, quote_plus, urlencode
@@ -39,9 +38,6 @@ MAX_RETRY_AFTER_S: Final = 120.0
 
 TOTAL_TIMEOUTS: Final = 3.0
 """Total time of one answer, in timeouts, even if data keeps arriving slowly."""
-
-MAX_BYTES: Final = 512 << 20
-"""Size of an answer, decompressed, that no provider reaches."""
 
 TRANSIENT: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Statuses worth another attempt."""
@@ -90,21 +86,6 @@ class RetryPolicy:
         failure = state.outcome.exception() if state.outcome else None
         asked = failure.retry_after_s if isinstance(failure, _TransientError) else None
         return self.backoff(state.attempt_number) if asked is None else asked + self.backoff(1)
-
-
-def parse_retry_after(retry_after: str, date: str) -> float | None:
-    """Return the seconds of a ``Retry-After`` header; None if absent or not understood.
-
-    Args:
-        date: The provider's own ``Date`` header, from which a date is measured.
-    """
-    if retry_after.isdigit():
-        return float(retry_after)
-    try:
-        gap = parsedate_to_datetime(retry_after) - parsedate_to_datetime(date)
-    except (ValueError, TypeError):
-        return None
-    return max(0.0, gap.total_seconds())
 
 
 @dataclass(frozen=True, slots=True)
@@ -354,7 +335,8 @@ class HttpClient:
         if response.status_code in TRANSIENT or (
             response.status_code == httpx.codes.NO_CONTENT and not call.may_be_empty
         ):
-            wait = parse_retry_after(response.headers.get("Retry-After", ""), date)
+            stated = response.headers.get("Retry-After", "")
+            wait = float(stated) if stated.isdigit() else None  # a date waits as usual
             if wait is not None and wait > MAX_RETRY_AFTER_S:
                 raise SourceError(
                     f"{call.provider} asks to wait {wait:,.0f} s, at {call.address}. Expected no "
@@ -376,20 +358,14 @@ class HttpClient:
             raise RuntimeError("HttpClient is used outside `with`.")
         keys = [(name, key.get_secret_value()) for name, key in self._keys.params.items()]
         until = time.monotonic() + TOTAL_TIMEOUTS * self._settings.http_timeout_s
-        parts, size = [], 0
+        parts = []
         with self._client.stream(
             "GET", call.url, params=[*call.params, *keys], headers={"Accept": call.accept}
         ) as response:
             for part in response.iter_bytes():
                 parts.append(part)
-                size += len(part)
                 if time.monotonic() > until:
                     raise httpx.ReadTimeout("the answer drips too slowly")
-                if size > MAX_BYTES:
-                    raise SourceError(
-                        f"{call.provider} sends more than {MAX_BYTES:,} bytes, at {call.address}. "
-                        "Expected a table. Ask for fewer months; nothing was taken over."
-                    )
         body = b"".join(parts)
         if self._keys.headers or self._keys.params:  # a provider may echo them
             body = self._keys.redact(body.decode("latin-1")).encode("latin-1")

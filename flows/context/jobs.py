@@ -6,7 +6,7 @@ from typing import Protocol
 import pandas as pd
 from sqlalchemy import Engine
 
-from flows.context.provenance import actor, git_changes, git_commit
+from flows.context.provenance import actor, git_commit
 from flows.context.run_config import RunConfig
 from models.registry.runs import JOB_TAG, open_job
 from store.settings import Settings
@@ -61,4 +61,4 @@ def recorded_job(made_with: JobSource, job: str) -> AbstractContextManager[None]
     config = made_with.config
     about = "" if config.is_main else f" {config.published_as}"
     name = f"{job}{about} {made_with.as_of:%Y-%m-%d} {made_with.recipe}"
-    return open_job(made_with.settings, name=name, tags=tags, changes=git_changes())
+    return open_job(made_with.settings, name=name, tags=tags)

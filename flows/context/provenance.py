@@ -21,24 +21,15 @@ def environment() -> dict[str, object]:
 
 def git_commit() -> str:
     """Return the commit of the checkout, ``-dirty`` where it was changed, or ``unknown``."""
-    name = _git("describe", "--always", "--abbrev=40", "--dirty", "--exclude=*")
-    return name.strip() or "unknown"
-
-
-def git_changes() -> str:
-    """Return what a checkout has changed since its commit, empty where it has not."""
-    return _git("diff", "HEAD")
-
-
-def _git(*words: str) -> str:
-    """Return what git says of the checkout; empty where there is none or git fails."""
     git = shutil.which("git")
     if git is None or not (PROJECT_ROOT / ".git").exists():  # installed, perhaps in a checkout
-        return ""
-    command = [git, "-C", str(PROJECT_ROOT), *words]
+        return "unknown"
+    command = [git, "-C", str(PROJECT_ROOT), "describe", "--always", "--abbrev=40", "--dirty"]
     # The command line is fixed but for the project's own folder.
-    answer = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
-    return answer.stdout if answer.returncode == 0 else ""
+    answer = subprocess.run(  # noqa: S603
+        [*command, "--exclude=*"], capture_output=True, text=True, check=False
+    )
+    return answer.stdout.strip() or "unknown"
 
 
 SCHEDULE: Final = "schedule"

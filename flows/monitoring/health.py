@@ -26,12 +26,10 @@ from flows.context.stores import (
     was_lost,
 )
 from models.monitoring import Reading
-from models.registry.record import is_kept
 from sources.bundled.release_calendar import ReleaseCalendar
 from sources.providers.registry import without_key
 from store.archive import sqlite_damage
 from store.asof import OBSERVATION_KEY, known_at
-from store.database import shown_address
 from store.errors import SHOWN, StoreError, first_few
 from store.facts.reading import latest_forecast, read_calendar, read_observations, read_runs
 from store.facts.reviews import read_quarantine
@@ -315,7 +313,7 @@ def _health(facts: HealthFacts) -> SystemHealth:
 def _with_champion(settings: Settings, facts: HealthFacts) -> HealthFacts:
     try:
         if (found := champion_of(settings)) is None:
-            return replace(facts, champion_trouble=_lost_record(settings))
+            return facts
         champion, verify = found
         facts = replace(
             facts,
@@ -329,17 +327,6 @@ def _with_champion(settings: Settings, facts: HealthFacts) -> HealthFacts:
     except StoreError as err:
         return replace(facts, champion_trouble=str(err))
     return facts
-
-
-def _lost_record(settings: Settings) -> str:
-    """Return what to report where files of models are there and MLflow's database is not."""
-    folder = settings.artifact_dir
-    if is_kept(settings) or not (folder.is_dir() and any(folder.iterdir())):
-        return ""
-    return (
-        f"MLflow's database {shown_address(settings.tracking_uri)} is gone, and files of models "
-        f"are still in {folder}. Put it back, or restore a backup into a new home"
-    )
 
 
 def _with_database(engine: Engine, facts: HealthFacts) -> HealthFacts:

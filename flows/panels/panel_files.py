@@ -78,13 +78,8 @@ def opened(
         notes += [f"tree: {gap}" for gap in contradictions(table, sums)]
         table = add_sums(table, sums)
     if covariates is not None:
-        read_in = read_covariates(covariates, table=table)
-        known, filled = read_in.carried(table)
+        known = read_covariates(covariates, table=table)
         notes += [f"covariates: {note}" for note in known.notes]
-        if filled:
-            notes.append(
-                f"covariates: {filled:,} months without trade take the value of the month before"
-            )
     return OpenedPanel(table, panel, PanelSnapshot(table, ahead, known, sums), tuple(notes))
 
 

@@ -106,12 +106,6 @@ def _experiment_id(client: MlflowClient, settings: Settings) -> str:
         settings.artifact_dir.mkdir(parents=True, exist_ok=True)
         location = settings.artifact_dir.resolve().as_uri()
         return str(client.create_experiment(EXPERIMENT, artifact_location=location))
-    if experiment.lifecycle_stage != "active":
-        raise StoreError(
-            f"Experiment {EXPERIMENT!r} in {settings.tracking_uri} is "
-            f"{experiment.lifecycle_stage}. Expected it to be active. Run `mlflow experiments "
-            f"restore --experiment-id {experiment.experiment_id}` on that database."
-        )
     return str(experiment.experiment_id)
 
 
@@ -168,20 +162,12 @@ def open_run(settings: Settings, *, name: str, tags: Mapping[str, str]) -> Itera
 
 
 @contextmanager
-def open_job(
-    settings: Settings, *, name: str, tags: Mapping[str, str], changes: str = ""
-) -> Iterator[None]:
-    """Open the run of a job, which goes on where MLflow cannot keep it; within another, nothing.
-
-    Args:
-        changes: What the code differs in from its commit; kept as ``changes.diff``.
-    """
+def open_job(settings: Settings, *, name: str, tags: Mapping[str, str]) -> Iterator[None]:
+    """Open the run of a job, which goes on where MLflow cannot keep it; within another, nothing."""
     with ExitStack() as stack:
         if mlflow.active_run() is None:
             with suppress(StoreError):  # whatever records first reports that MLflow is away
                 stack.enter_context(open_run(settings, name=name, tags=tags))
-                if changes:
-                    mlflow.log_text(changes, "changes.diff")
         yield
 
 

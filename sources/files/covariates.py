@@ -1,7 +1,7 @@
 """Covariates by series and month, as they were known at a cutoff."""
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -35,10 +35,6 @@ class Covariates:
     so that all values are known from the start."""
     notes: tuple[str, ...]
 
-    @property
-    def latest(self) -> Floats:
-        return self._filled(slice(None))
-
     def at(self, cutoff: int, horizon: int, *, needed: Flags | None = None) -> Floats:
         """Return the values known at the end of a month, up to the last month to forecast.
 
@@ -65,25 +61,6 @@ class Covariates:
             raise self._lacking(missing, cutoff)
         return view
 
-    def carried(self, table: pd.DataFrame) -> tuple["Covariates", int]:
-        """Return these with months without trade filled forward, and the number of filled cells.
-
-        A rate paid on trade has no value in a month without trade. Such months of the panel take
-        the value of the previous month; others, and all after the panel, stay missing. Nothing is
-        filled if the file dates when values became available.
-        """
-        if self.known_by is not None:
-            return self, 0
-        width, filled = min(table.shape[1], self.months), self.latest
-        idle = ~(table.to_numpy(dtype=float)[:, :width] > 0)
-        lacking = np.isnan(filled[:, :, :width]) & idle
-        for month in range(1, width):
-            before = filled[:, :, month - 1]
-            filled[:, :, month] = np.where(lacking[:, :, month], before, filled[:, :, month])
-        count = int((lacking & np.isfinite(filled[:, :, :width])).sum())
-        cells = np.flatnonzero(np.isfinite(filled))
-        return replace(self, cells=cells, values=filled.flat[cells]), count
-
     def view(self, cutoff: int, horizon: int) -> Floats:
         """Return the values known at the end of a month, NaN where there were none.
 
@@ -104,24 +81,15 @@ class Covariates:
 
     def _lacking(self, missing: Flags, cutoff: int) -> DataError:
         cells = np.argwhere(missing)
-        text = [
-            self._cell(int(name), int(row), cutoff + 1 + int(ahead))
+        few = [
+            f"{self.names[name]} of {self.series[row]} in {month_label(cutoff + 1 + int(ahead))}"
             for name, row, ahead in cells[:SHOWN]
         ]
-        more = f", ... and {len(cells) - SHOWN} more" if len(cells) > SHOWN else ""
         return DataError(
             f"{self.source} lacks values to forecast after {month_label(cutoff)}: "
-            f"{', '.join(text)}{more}. Expected a value known by then of each series in each month "
-            "to forecast. Add the rows, or leave the covariate or these series out."
+            f"{first_few(few, total=len(cells))}. Expected a value known by then of each series "
+            "in each month to forecast. Add the rows, or leave the covariate or these series out."
         )
-
-    def _cell(self, name: int, row: int, month: int) -> str:
-        text = f"{self.names[name]} of {self.series[row]} in {month_label(month)}"
-        place = (name * len(self.series) + row) * self.months + month - self.first
-        own = np.flatnonzero(self.cells == place)
-        if self.known_by is None or month - self.first >= self.months or not len(own):
-            return text
-        return f"{text} (available only in {month_label(int(self.known_by[own[-1]]))})"
 
 
 WHAT: Final = "Covariate file"

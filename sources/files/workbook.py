@@ -2,16 +2,11 @@
 
 import csv
 import io
-import re
-import zipfile
 from collections.abc import Iterator
 from typing import Final
-from xml.etree import ElementTree as ET
 
 from store.errors import DataError
 
-_SHEET: Final = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
-_STRINGS: Final = "xl/sharedStrings.xml"
 _ENCODINGS: Final = ("utf-8-sig", "cp949", "big5", "latin-1")
 WORKBOOK: Final = b"PK\x03\x04"
 """Begins a workbook (.xlsx)."""
@@ -35,41 +30,22 @@ def mark_of(text: str) -> str:
 
 def workbook_cells(name: str, content: bytes) -> list[list[str]]:
     """Return the cells of the first sheet of a workbook, numbers in plain digits."""
+    from python_calamine import CalamineError, load_workbook  # noqa: PLC0415 - of magnetcast[ops]
+
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as book:
-            names = book.namelist()
-            shared = _parsed(book, _STRINGS).iter(f"{_SHEET}si") if _STRINGS in names else ()
-            texts = [_text(one) for one in shared]
-            sheet = min(one for one in names if one.startswith("xl/worksheets/sheet"))
-            rows = [_row(row, texts) for row in _parsed(book, sheet).iter(f"{_SHEET}row")]
-            width = max(map(len, rows), default=0)  # Excel writes no empty cells at the end
-            return [row + [""] * (width - len(row)) for row in rows]
-    except (zipfile.BadZipFile, ET.ParseError, KeyError, ValueError, IndexError) as err:
+        rows = (
+            load_workbook(io.BytesIO(content))
+            .get_sheet_by_index(0)
+            .to_python(skip_empty_area=False)
+        )
+    except (CalamineError, OSError, ValueError) as err:
         raise DataError(
             f"{name} is no workbook that can be read: {err}. Expected a table as .xlsx or CSV. "
             "Download it anew, or save it as CSV; nothing was taken over."
         ) from err
+    return [[_text(cell) for cell in row] for row in rows]
 
 
-def _parsed(book: zipfile.ZipFile, name: str) -> ET.Element:
-    return ET.fromstring(book.read(name))  # noqa: S314  # expat caps what entities grow to
-
-
-def _text(part: ET.Element) -> str:
-    return "".join(text.text or "" for text in part.iter(f"{_SHEET}t"))
-
-
-def _row(row: ET.Element, texts: list[str]) -> list[str]:
-    cells: list[str] = []
-    for cell in row.iter(f"{_SHEET}c"):
-        place = 0
-        for letter in re.sub(r"[^A-Z]", "", cell.get("r", "")):
-            place = 26 * place + ord(letter) - 64
-        cells += [""] * (place - 1 - len(cells))
-        value, kind = cell.findtext(f"{_SHEET}v") or "", cell.get("t", "n")
-        if kind == "s":
-            value = texts[int(value)]
-        elif kind == "inlineStr":
-            value = _text(cell)
-        cells.append(value)
-    return cells
+def _text(cell: object) -> str:
+    is_whole = isinstance(cell, float) and cell.is_integer()
+    return f"{cell:.0f}" if is_whole else str(cell)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from features.months import month_number
 from sources.files.covariates import Covariates, read_covariates
+from store.arrays import Floats
 from store.errors import DataError
 from tests.examples import few
 
@@ -47,6 +48,10 @@ def full(months: int, *, value: float = 1.0) -> str:
     )
 
 
+def every(found: Covariates) -> Floats:
+    return found._filled(slice(None))
+
+
 def test_long_rows_become_names_by_series_by_months(tmp_path: Path) -> None:
     text = LONG + "USA,2020-02,rate,2.5\nUSA,2020-08,quota,-7\nDEU,2020-01,rate,\n"
 
@@ -55,10 +60,10 @@ def test_long_rows_become_names_by_series_by_months(tmp_path: Path) -> None:
     assert found.names == ("quota", "rate")
     assert found.series == ("DEU", "USA")
     assert found.first == FIRST
-    assert found.latest.shape == (2, 2, 8)
-    assert np.argwhere(~np.isnan(found.latest)).tolist() == [[0, 1, 7], [1, 1, 1]]
-    assert found.latest[0, 1, 7] == -7.0
-    assert found.latest[1, 1, 1] == 2.5
+    assert every(found).shape == (2, 2, 8)
+    assert np.argwhere(~np.isnan(every(found))).tolist() == [[0, 1, 7], [1, 1, 1]]
+    assert every(found)[0, 1, 7] == -7.0
+    assert every(found)[1, 1, 1] == 2.5
     assert found.known_by is None
     assert found.notes == ()
 
@@ -78,7 +83,7 @@ def test_long_and_wide_and_other_file_forms_read_the_same(tmp_path: Path) -> Non
         read_covariates(tmp_path / "rates.parquet", table=TABLE),
     ):
         assert found.names == wide.names
-        np.testing.assert_array_equal(found.latest, wide.latest)
+        np.testing.assert_array_equal(every(found), every(wide))
 
 
 def test_a_value_is_used_from_the_month_in_which_it_became_available(tmp_path: Path) -> None:
@@ -110,7 +115,7 @@ def test_of_several_values_of_a_cell_the_newest_known_is_used(tmp_path: Path) ->
     nobody = np.zeros(2, dtype=bool)
     seen = [found.at(FIRST + k, 5 - k, needed=nobody)[0, 1, 5] for k in range(4)]
     np.testing.assert_array_equal(seen, [np.nan, 20.0, 20.0, 30.0])
-    assert found.latest[0, 1, 5] == 30.0
+    assert every(found)[0, 1, 5] == 30.0
 
 
 def test_a_missing_value_of_a_month_to_forecast_is_named(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import ClassVar
 import pytest
 from pydantic import SecretStr
 
-from sources.http import ApiKeys, HttpClient, RetryPolicy, parse_retry_after, sent_as
+from sources.http import ApiKeys, HttpClient, RetryPolicy, sent_as
 from store.errors import SourceError
 from store.settings import Settings
 from tests.providers.answers import Fault
@@ -123,24 +123,6 @@ def test_no_content_is_an_answer_where_the_provider_documents_it(
             assert http.get(PREVIEW, ASKED, read=json.loads, may_be_empty=True).value is None
 
     assert len(providers.calls) == 1
-
-
-@pytest.mark.parametrize(
-    ("retry_after", "date", "seconds"),
-    [
-        ("7", "", 7.0),
-        ("Wed, 25 Nov 2026 10:00:30 GMT", "Wed, 25 Nov 2026 10:00:00 GMT", 30.0),
-        ("Wed, 25 Nov 2026 09:00:00 GMT", "Wed, 25 Nov 2026 10:00:00 GMT", 0.0),
-        ("Wed, 25 Nov 2026 10:00:30 GMT", "", None),
-        ("soon", "Wed, 25 Nov 2026 10:00:00 GMT", None),
-        ("", "", None),
-    ],
-    ids=["seconds", "date", "date gone by", "date without a clock", "no number", "absent"],
-)
-def test_a_wait_asked_for_is_seconds_or_a_date(
-    retry_after: str, date: str, seconds: float | None
-) -> None:
-    assert parse_retry_after(retry_after, date) == seconds
 
 
 class TestCache:

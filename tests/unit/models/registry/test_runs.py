@@ -19,7 +19,6 @@ from models.registry.runs import (
     log_table,
     open_job,
     open_run,
-    read_text,
     search_runs,
 )
 from store.errors import StoreError
@@ -104,8 +103,7 @@ def test_a_run_that_breaks_off_is_marked_and_not_found(
 
 
 def test_runs_opened_within_a_job_are_its_children(mlflow_settings: Settings) -> None:
-    job_tags, changed = {"job": "run"}, "a line of code"
-    with open_job(mlflow_settings, name="run 2020-04-22", tags=job_tags, changes=changed):
+    with open_job(mlflow_settings, name="run 2020-04-22", tags={"job": "run"}):
         for name in ("backtest", "train"):
             with open_run(mlflow_settings, name=name, tags={"flow": name}):
                 pass
@@ -119,7 +117,6 @@ def test_runs_opened_within_a_job_are_its_children(mlflow_settings: Settings) ->
 
     found = kept(mlflow_settings)
     job = found["run 2020-04-22"].info
-    assert read_text(mlflow_settings, job.run_id, "changes.diff") == changed
     children = {name for name, run in found.items() if run.data.tags.get(PARENT) == job.run_id}
     assert children == {"backtest", "train", "broken"}
     failed = [name for name, run in found.items() if run.info.status != "FINISHED"]
