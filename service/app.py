@@ -33,6 +33,9 @@ VERSION: Final = "1"
 RECENT_PAGES: Final = 64
 """Pages of scenarios and of needs kept in memory; each is some 100 kB."""
 
+_FIRST_PAGE_S: Final = 2
+"""Seconds that are the first reader's alone, before anything is made ahead."""
+
 _ABOUT: Final = (
     "Forecasts of China's monthly exports of rare-earth permanent magnets (HS 85051110) by "
     "destination, in tonnes, with the history, policy and scores behind them. Responses carry an "
@@ -72,11 +75,14 @@ def create_app(
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         live.start()
+        ahead = threading.Timer(_FIRST_PAGE_S, _prepare, [drawer])
+        ahead.daemon = True
         if prepare:
-            threading.Thread(target=_prepare, args=[drawer], daemon=True).start()
+            ahead.start()
         if pool is not None:
             pool.start(lambda: live.publication)
         yield
+        ahead.cancel()
         if pool is not None:
             pool.stop()
         drawer.stop()

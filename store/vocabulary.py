@@ -25,6 +25,8 @@ EU_LINES: Final = ("CN85051110", "CN85051100")
 """The eight-digit import lines of the EU: the magnets since the line was split, all metal magnets
 before."""
 
+MONTH_PATTERN: Final = r"^[1-9][0-9]{3}-(0[1-9]|1[0-2])$"
+
 Language = Literal["en", "de", "ja", "ko", "zh"]
 """Languages of pages and reports."""
 

@@ -1,12 +1,13 @@
 """Running magnetcast: its servers, the service and its tokens, status, backup and pruning."""
 
 import contextlib
+import gc
 import ipaddress
 import logging
 import sys
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 from cyclopts import App, Parameter
 
@@ -20,6 +21,11 @@ from flows.context.stores import made_store, store_of
 from store.errors import DataError
 from store.planning.audit import DAYS, Scope, create_token, read_tokens, revoke_token
 from store.settings import Settings
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from service.live.health import HealthReport
 
 
 def up() -> None:
@@ -123,11 +129,11 @@ def serve(
     machines can reach is refused unless a proxy is in front (`MAGNETCAST_PROXIES`) and there is a
     token (`magnetcast token create`).
     """
+    gc.disable()  # a fifth of the start: of what is imported nothing is garbage
     import uvicorn
 
     from features.build import DRIVER_MEANINGS
     from flows.analysis.served_scenarios import what_if
-    from flows.monitoring.status import health_report
     from flows.up import listening_socket, shown
     from service.app import Rules, create_app
     from service.http.limits import server_config
@@ -159,14 +165,20 @@ def serve(
     )
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     live = LivePublication(engine, DRIVER_MEANINGS, clock=utc_now, refresh_s=settings.refresh_s)
-    app = create_app(
-        live, rules, what_if=what_if(settings), examine=partial(health_report, settings)
-    )
+    app = create_app(live, rules, what_if=what_if(settings), examine=partial(_health, settings))
     sys.setswitchinterval(SWITCH_S)
+    gc.freeze()
+    gc.enable()
     # uvicorn ends well on Ctrl-C and then raises it once more.
     with listening_socket(host, port) as listener, contextlib.suppress(KeyboardInterrupt):
         echo(f"serve     http://{shown(listener)}/ (API: /api/v1/openapi.json); end with Ctrl-C")
         uvicorn.Server(server_config(app, settings.proxies)).run(sockets=[listener])
+
+
+def _health(settings: Settings, now: "pd.Timestamp") -> "HealthReport":
+    from flows.monitoring.status import health_report
+
+    return health_report(settings, now)
 
 
 @token.command

@@ -23,7 +23,7 @@ from service.queries.explain import explanation
 from service.queries.history import known_destination
 from service.state import Chosen, Moment, Planning
 from service.wording import in_reading_order
-from store.vocabulary import CONTRIBUTIONS, QUANTILE_COLUMNS
+from store.vocabulary import CONTRIBUTIONS, MONTH_PATTERN, QUANTILE_COLUMNS
 
 router = APIRouter(tags=["forecasts"])
 
@@ -127,7 +127,7 @@ EXPLAINED_COLUMNS: Final = ("as_of", "destination", "period", "p50", *CONTRIBUTI
 
 Month = Annotated[
     str | None,
-    Query(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$", description="YYYY-MM; all months by default."),
+    Query(pattern=MONTH_PATTERN, description="YYYY-MM; all months by default."),
 ]
 
 

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from pydantic import AfterValidator
 from starlette.responses import Response
 
-from service.api.forecasts import CSV_TOO, Code
+from service.api.forecasts import CSV_TOO, Code, Month
 from service.api.models import Page
 from service.http.replies import Shown
 from service.http.responses import records
@@ -38,7 +38,6 @@ router = APIRouter(responses=CSV_TOO)
 Words = Annotated[str, Query(max_length=100, description="Words that must all occur.")]
 Choice = Annotated[str, Query(max_length=40)]
 Place = Annotated[str, AfterValidator(str.upper)]
-Month = Annotated[str | None, Query(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$", description="YYYY-MM")]
 
 
 @router.get("/publications", response_model=Page[PublicationResponse], tags=["forecasts"])

@@ -199,20 +199,23 @@ def _months_of(frame: pd.DataFrame, destination: str) -> pd.DataFrame:
     return dated.sort_values("period", ignore_index=True)
 
 
-def alt_text(fan: Fan) -> str:
-    """Describe a fan chart to those who cannot see it."""
+def alt_text(fan: Fan, *, is_marked: bool = True) -> str:
+    """Describe a fan chart to those who cannot see it; a small one marks no events."""
     name = name_of(fan.destination)
     ahead = fan.ahead
     if ahead.empty:
         return gettext("Fan chart for %(name)s: no forecast months.", name=name)
     parts = [gettext("Fan chart for %(name)s, tonnes a month.", name=name)]
     parts += [forecast_words(row) for row in ahead.iloc[[0, -1]].to_dict("records")]
-    marks = ngettext(
-        "%(n)s policy event is marked and listed below.",
-        "%(n)s policy events are marked and listed below.",
-        len(fan.markers),
-    )
-    return " ".join([*parts, marks])
+    if is_marked:
+        parts.append(
+            ngettext(
+                "%(n)s policy event is marked and listed below.",
+                "%(n)s policy events are marked and listed below.",
+                len(fan.markers),
+            )
+        )
+    return " ".join(parts)
 
 
 def forecast_words(row: Mapping[Any, Any]) -> str:

@@ -85,8 +85,8 @@ def small_chart(fan: Fan) -> Chart:
     layers = [*backdrop(fan), *_forecast(fan), *history_layers(fan, size=8), _months(fan)]
     start = [{"name": "start", "value": instant(fan.start)}]
     return over_months(
-        fan, layers, title="", label=alt_text(fan), rows=_rows(fan), height=130, params=start,
-        every_px=60,
+        fan, layers, title="", label=alt_text(fan, is_marked=False), rows=_rows(fan), height=130,
+        params=start, every_px=60,
     )  # fmt: skip
 
 

@@ -20,8 +20,7 @@ from store.errors import DataError
 from store.messages import message
 from store.planning.audit import LONGEST_NAME, LONGEST_REASON, Actor
 from store.planning.entries import AlertRule, OverrideRow, Watched, add_override, add_rule
-from store.schema.frame_schemas import MONTH_PATTERN
-from store.vocabulary import COMMODITY
+from store.vocabulary import COMMODITY, MONTH_PATTERN
 
 Month = Annotated[str, StringConstraints(pattern=MONTH_PATTERN)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_NAME)]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from service.charts.chart import Chart
-from service.charts.fan import Fan, fan_of, month_start
+from service.charts.fan import Fan, alt_text, fan_of, month_start
 from service.charts.fan_chart import fan_chart, small_chart
 from service.charts.record_charts import calibration, outcome, replay, revisions, waterfall
 from service.language.choice import language
@@ -80,8 +80,11 @@ def chart_of(publication: Publication, kind: str, destination: str) -> Chart | N
 
 def drawn(publication: Publication, kind: str, destination: str) -> Drawn | None:
     """Return where a page finds a chart; None where there is nothing to draw."""
-    made = chart_of(publication, kind, destination)
     path = f"{home_of(publication.commodity)}/charts/{kind}/{destination}"
+    if kind in {"fan", "small"}:  # always there; drawn when it comes into view
+        label = alt_text(fan_of(publication, destination), is_marked=kind == "fan")
+        return Drawn(path, label, kind)
+    made = chart_of(publication, kind, destination)
     return None if made is None else Drawn(path, made.label, kind)
 
 

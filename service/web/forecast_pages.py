@@ -3,11 +3,10 @@
 import io
 import json
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
 
 import pandas as pd
-import xlsxwriter
 
 from service.api.forecasts import EXPLAINED_COLUMNS, flat_parts
 from service.charts.fan import Fan, fan_of
@@ -26,6 +25,9 @@ from service.web.briefing import Slump, briefing_of, slump_of
 from service.web.drawn import Drawn, drawn, small_charts
 from service.web.render import OTHERS, FormErrors, page
 from service.wording import NBSP, home_of, name_of, signed_tonnes
+
+if TYPE_CHECKING:
+    import xlsxwriter
 
 HISTORY_SHOWN: Final = 36
 """Months of history in the table; the CSV has all."""
@@ -167,13 +169,14 @@ def _lines(publication: Publication, now: pd.Timestamp) -> list[OverviewLine]:
         OverviewLine(
             name,
             name_of(name),
-            tuple(row for row in view.month_rows(fan) if row.period > today)[:MONTHS_LISTED],
+            view.month_rows(replace(fan, forecast=ahead.iloc[:MONTHS_LISTED])),
             fan.status,
             slump_of(fan, today),
             basis_words(bases.get(name)),
         )
         for name in publication.destinations
         for fan in [fan_of(publication, name)]
+        for ahead in [fan.forecast[fan.forecast["period"] > today]]
     ]
     if publication.is_wide:
         lines.sort(key=lambda line: -sum(row.p50 for row in line.months))
@@ -218,6 +221,8 @@ def workbook(publication: Publication, destination: str, planning: PlanningState
     Raises:
         UnknownError: It is not forecast.
     """
+    import xlsxwriter  # noqa: PLC0415 - the service starts without it
+
     known_destination(publication, destination)
     scores = publication.scores_at(publication.as_of)
     basis = publication.snapshot.bases.get(destination)
@@ -244,7 +249,7 @@ def _about(document: Record) -> list[Record]:
 
 
 def _fill(
-    book: xlsxwriter.Workbook,
+    book: "xlsxwriter.Workbook",
     name: str,
     rows: Iterable[Mapping[str, object]],
     columns: Sequence[str],

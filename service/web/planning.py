@@ -44,8 +44,7 @@ from store.errors import DataError, TokenError
 from store.planning import entries as stored
 from store.planning.entries import AlertRule, NeedRow
 from store.publications.integrity import read_publications
-from store.schema.frame_schemas import MONTH_PATTERN
-from store.vocabulary import COMMODITY
+from store.vocabulary import COMMODITY, MONTH_PATTERN
 
 ENTRIES: Final = 200
 """Rows of the audit trail on its page; the API has all."""

@@ -26,7 +26,7 @@ from service.web.scripts import CHARTS_ADDRESS, LIBRARY_ADDRESS
 from service.wording import file_of, home_of, query_of
 from store.errors import DataError
 from store.numbers import as_entered, plain_number
-from store.schema.frame_schemas import MONTH_PATTERN
+from store.vocabulary import MONTH_PATTERN
 
 _TABLE: Final = re.compile(r'<table class="cards">.*?</table>', re.DOTALL)
 _ROW: Final = re.compile(r"<tr\b.*?</tr>", re.DOTALL)

@@ -8,7 +8,6 @@ from typing import Any, Final, TypeAlias
 
 import numpy as np
 import pandas as pd
-import psycopg
 from sqlalchemy import Column, Connection, Table, func, select
 
 from store.errors import SHOWN, DataError, first_few
@@ -85,7 +84,8 @@ def _staged(connection: Connection, target: Table, frame: pd.DataFrame) -> Itera
     run, names = connection.exec_driver_sql, ", ".join(frame.columns)
     run(f"CREATE TEMPORARY TABLE {_STAGE} AS SELECT {names} FROM {target.name} WHERE 1 = 0")  # noqa: S608  # names of our own tables
     rows = driver_rows(frame)
-    if isinstance(driver := connection.connection.driver_connection, psycopg.Connection):
+    if connection.dialect.name == "postgresql":
+        driver: Any = connection.connection.driver_connection
         with driver.cursor() as cursor, cursor.copy(f"COPY {_STAGE} FROM STDIN") as copy:
             for row in rows:
                 copy.write_row(row)

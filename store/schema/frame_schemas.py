@@ -20,9 +20,7 @@ from store.schema.tables import (
     source_columns,
     tariff_steps,
 )
-from store.vocabulary import INSTRUMENTS, MEASURES, QUANTILE_COLUMNS, UNITS
-
-MONTH_PATTERN: Final = r"^[1-9][0-9]{3}-(0[1-9]|1[0-2])$"
+from store.vocabulary import INSTRUMENTS, MEASURES, MONTH_PATTERN, QUANTILE_COLUMNS, UNITS
 
 
 def _text(*checks: Check, filled: bool = False) -> Column:

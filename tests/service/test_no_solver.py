@@ -11,6 +11,18 @@ from store.database import open_store
 from store.publications.integrity import read_publications
 from tests.service.stores import copied
 
+UNUSED = {
+    "mlflow",
+    "lightgbm",
+    "sklearn",
+    "scipy.stats",
+    "pandera",
+    "httpx",
+    "xlsxwriter",
+    "psycopg",
+}
+"""Libraries that the service starts without: the first page waits for none of them."""
+
 PROBE = """
 import sys
 
@@ -24,7 +36,7 @@ features.panel.evidence.solve = None  # whatever solves a panel fails
 
 
 def ask(server, sockets=None):
-    assert not {{"mlflow", "lightgbm", "sklearn", "scipy.stats"}} & set(sys.modules)
+    assert not {unused!r} & set(sys.modules)
     with TestClient(server.config.app, base_url="http://127.0.0.1") as client:
         for path in {paths!r}:
             answer = client.get(path)
@@ -52,7 +64,7 @@ def serve(home: Path, paths: tuple[str, ...]) -> list[str]:
     known = {**os.environ, "MAGNETCAST_HOME": str(home), "PYTHONPATH": os.pathsep.join(sys.path)}
     known["MAGNETCAST_TRACKING_URI"] = f"sqlite:///{home / 'mlflow.db'}"
     done = subprocess.run(  # noqa: S603 - our own words
-        [sys.executable, "-c", PROBE.format(paths=paths)],
+        [sys.executable, "-c", PROBE.format(paths=paths, unused=UNUSED)],
         env=known, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -16,6 +16,7 @@ import pandas as pd
 import pytest
 from fastapi.testclient import TestClient
 from playwright.sync_api import Browser, expect
+from sqlalchemy import Engine
 
 from models.forecasting.joint_paths import ErrorCopula
 from service.charts.chart import COLOURS, Chart
@@ -26,8 +27,9 @@ from service.language.choice import in_language
 from service.report.view import month_rows, nowcast
 from service.web.drawn import KINDS
 from service.web.scripts import CHARTS_ADDRESS, FOR_GOOD, LIBRARY_ADDRESS
-from tests.service.browsing import Watch, opened
+from tests.service.browsing import PATIENCE_S, Watch, opened
 from tests.service.builders import make_events, make_forecasts, make_panel, make_report
+from tests.service.stores import make_app
 
 MOST_LIBRARY_BYTES = 320_000
 MOST_SCRIPT_BYTES = 10_000
@@ -79,6 +81,18 @@ def test_vega_lite_knows_every_kind_and_it_names_its_source_inside(
     assert ("Quelle: magnetcast" in source) == (kind != "small")
     vega_lite.validate(description)
     assert client.get(f"/charts/{kind}/USA.csv").text.count("\n") > 1
+
+
+def test_a_small_chart_says_what_it_has_and_is_made_when_it_is_looked_at(engine: Engine) -> None:
+    app = make_app(engine)
+    with TestClient(app) as client:
+        page = client.get("/").text
+        made = app.state.shared.live.publication.memo.get(("chart", "small", "USA", "en"))
+        label = client.get("/charts/small/USA.json").json()["description"]
+
+    assert made is None
+    assert f'alt="{label}"' in page
+    assert "marked" not in label
 
 
 def test_the_numbers_are_those_of_the_api(client: TestClient) -> None:
@@ -231,7 +245,7 @@ def test_only_charts_on_screen_are_asked_for_and_a_phone_reads_them(
     watch.page.goto("/")
     first = watch.page.locator("figure.fan")
     first.scroll_into_view_if_needed()
-    expect(first).to_have_attribute("data-drawn", "")
+    expect(first).to_have_attribute("data-drawn", "", timeout=1000 * PATIENCE_S)
 
     sizes = watch.page.evaluate(
         "[...document.querySelectorAll('figure.fan text')]"
@@ -250,7 +264,7 @@ def test_a_month_says_what_is_known_of_it_and_the_reader_goes_back_to_2016(watch
     page.goto("/destinations/USA")
     figure = page.locator("figure.fan")
     figure.scroll_into_view_if_needed()
-    expect(figure).to_have_attribute("data-drawn", "")
+    expect(figure).to_have_attribute("data-drawn", "", timeout=1000 * PATIENCE_S)
     month = page.get_by_label("December 2026: median").first
 
     month.hover(force=True)
