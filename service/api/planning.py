@@ -101,6 +101,12 @@ def end_need(number: Number, *, who: Writer, shared: Shared) -> None:
     entries.write(shared.live, stored.end_need, number, who=who, at=shared.live.clock())
 
 
+@writing.post("/needs/{number}/restore", **_GONE)
+def restore_need(number: Number, *, who: Writer, shared: Shared) -> None:
+    """Take back the end of a need and of the alert rules that ended with it."""
+    entries.write(shared.live, stored.restore_need, number, who=who, at=shared.live.clock())
+
+
 @writing.post("/alert-rules", response_model=entries.RuleResponse, **_MADE)
 def add_rule(body: entries.NewRule, *, who: Writer, shared: Shared) -> Record:
     """Create an alert rule."""

@@ -5,6 +5,7 @@ every path besides its own methods.
 """
 
 import gzip
+import html
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,7 +23,17 @@ from starlette.routing import Match
 from starlette.types import Scope
 
 from service.errors import NoAnswerError, NothingPublishedError, UnknownError
-from service.http.responses import Answer, Record, csv_answer, json_answer
+from service.http.responses import (
+    ATOM,
+    HTML,
+    ORIGIN,
+    TEXT,
+    Answer,
+    Record,
+    answer_of,
+    csv_answer,
+    json_answer,
+)
 from service.language.addresses import other_fields
 from service.language.phrases import gettext, marked
 from service.messages import message_of
@@ -99,8 +110,8 @@ def _handler(
         if path.startswith(API):
             return problem(code, detail_of(err), instance=path, headers=headers)
         title = getattr(err, "title", HTTPStatus(code).phrase)
-        html = page(code, title, detail_of(err), other_fields(request.url.query))
-        return Response(html, code, headers, media_type="text/html")
+        text = page(code, title, detail_of(err), other_fields(request.url.query))
+        return Response(text, code, headers, media_type="text/html")
 
     return answer
 
@@ -186,6 +197,7 @@ FormQuery = Annotated[
 
 def reply(request: Request, answer: Answer, headers: dict[str, str] | None = None) -> Response:
     """Return an answer, packed for whoever takes it so, or 304 where the client has it already."""
+    answer = addressed(request, answer)
     vary = "Accept, Accept-Encoding, Authorization"
     headers = {"ETag": tag_for(request, answer), "Vary": vary, **(headers or {})}
     if headers["ETag"] != answer.etag:
@@ -195,6 +207,18 @@ def reply(request: Request, answer: Answer, headers: dict[str, str] | None = Non
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
     body = _packed(answer) if "Content-Encoding" in headers else answer.body
     return Response(body, headers=headers, media_type=answer.media)
+
+
+def addressed(request: Request, answer: Answer) -> Answer:
+    """Return a page with the address of this service where ``ORIGIN`` stands for it."""
+    if answer.media not in {HTML, TEXT, ATOM}:
+        return answer
+    return _addressed(answer, html.escape(str(request.base_url)).rstrip("/"))
+
+
+@lru_cache(maxsize=64)
+def _addressed(answer: Answer, origin: str) -> Answer:
+    return answer_of(answer.body.replace(ORIGIN.encode(), origin.encode()), answer.media)
 
 
 def is_at_hand(request: Request, answer: Answer) -> bool:

@@ -13,6 +13,11 @@ import pandas as pd
 _JSON: Final = "application/json"
 CSV: Final = "text/csv; charset=utf-8"
 HTML: Final = "text/html; charset=utf-8"
+TEXT: Final = "text/plain; charset=utf-8"
+ATOM: Final = "application/atom+xml; charset=utf-8"
+
+ORIGIN: Final = "https://magnetcast.invalid"
+"""Stands in pages for the scheme and name by which their reader reached the service."""
 
 FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", *"＝＋－＠")  # noqa: RUF001
 """A spreadsheet reads a text that begins with one of these as a formula, full-width ones in Asia.

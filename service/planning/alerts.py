@@ -10,7 +10,7 @@ from xml.etree import ElementTree as ET
 import pandas as pd
 
 from service.charts.fan import fan_of
-from service.http.responses import Answer, Record, answer_of, records
+from service.http.responses import ATOM, Answer, Record, answer_of, records
 from service.language.addresses import PARAMETER
 from service.language.choice import DEFAULT, chosen, language
 from service.language.formats import dated, separated
@@ -20,6 +20,7 @@ from service.live.publication import Publication
 from service.messages import rendered
 from service.planning import entries
 from service.queries.needs import met_at, months_needed
+from service.queries.tables import published_at
 from service.report import view
 from service.wording import chance_below, chance_words, home_of, name_of, tonnes, words_of
 from store.messages import from_json
@@ -188,7 +189,6 @@ def alert_id(uid: str, as_of: pd.Timestamp) -> str:
     return uuid.uuid5(uuid.UUID(hex=uid), f"{as_of:%Y-%m-%dT%H:%M:%SZ}").urn
 
 
-ATOM: Final = "application/atom+xml; charset=utf-8"
 _SPACE: Final = "http://www.w3.org/2005/Atom"
 ADDRESS: Final = "/alerts.atom"
 FEED_ID: Final = "urn:magnetcast:alerts"
@@ -214,19 +214,42 @@ def atom(
     alerts = alerts_in_words(planning, labels)[:_MOST_ENTRIES]
     moments = [row["evaluated_at"] for row in alerts] + [row["frozen_at"] for row in held]
     changed = max(moments, default=f"{began:%Y-%m-%dT%H:%M:%SZ}")
-    feed = ET.Element("feed", xmlns=_SPACE)
-    _add(feed, "id", FEED_ID)
-    _add(feed, "title", gettext("magnetcast alerts"))
-    _add(feed, "updated", changed)
-    ET.SubElement(_add(feed, "author", ""), "name").text = "magnetcast"
-    _link(feed, "self", ADDRESS).set("type", "application/atom+xml")
-    if language() != DEFAULT:
-        feed.set("xml:lang", chosen().tag)
+    feed = _feed(FEED_ID, gettext("magnetcast alerts"), changed, ADDRESS)
     for row in held:
         _held_entry(feed, row, words_of(row["commodity"], labels))
     for row in alerts:
         _entry(feed, row, uids[row["rule_id"]])
     return answer_of(ET.tostring(feed, encoding="utf-8", xml_declaration=True), ATOM)
+
+
+def digest_feed(digest: Answer, publication: Publication, destination: str) -> Answer:
+    """Return a feed whose one entry is the digest of the newest publication."""
+    title, _, text = digest.body.decode().partition("\n\n")
+    number = int(publication.latest["publication"].max())
+    at = published_at(publication, publication.latest) or publication.as_of
+    moment = f"{at:%Y-%m-%dT%H:%M:%SZ}"
+    page = f"{home_of(publication.commodity)}/destinations/{destination}"
+    name = f"urn:magnetcast:digest:{publication.commodity}:{destination}"
+    feed = _feed(name, f"magnetcast: {name_of(destination)}", moment, f"{page}/digest.atom")
+    entry = ET.SubElement(feed, "entry")
+    _add(entry, "id", f"{name}:{number}")
+    _add(entry, "title", title)
+    _add(entry, "updated", moment)
+    _add(entry, "content", text).set("type", "text")
+    _link(entry, "alternate", page)
+    return answer_of(ET.tostring(feed, encoding="utf-8", xml_declaration=True), ATOM)
+
+
+def _feed(name: str, title: str, changed: str, address: str) -> ET.Element:
+    feed = ET.Element("feed", xmlns=_SPACE)
+    _add(feed, "id", name)
+    _add(feed, "title", title)
+    _add(feed, "updated", changed)
+    ET.SubElement(_add(feed, "author", ""), "name").text = "magnetcast"
+    _link(feed, "self", address).set("type", "application/atom+xml")
+    if language() != DEFAULT:
+        feed.set("xml:lang", chosen().tag)
+    return feed
 
 
 def _entry(feed: ET.Element, alert: Record, uid: str) -> None:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from service.api.forecasts import EXPLAINED_COLUMNS, flat_parts
 from service.charts.fan import Fan, fan_of
-from service.http.responses import Answer, Record
+from service.http.responses import TEXT, Answer, Record, answer_of
 from service.language.choice import DEFAULT, in_language
 from service.live.documents import FILE_COLUMNS, flat_rows, forecast_document, with_overrides
 from service.live.live import PlanningState
@@ -21,9 +21,9 @@ from service.queries.history import known_destination, months_of, titles
 from service.queries.models import HistoryMonth, columns_of
 from service.queries.sums import sums_of
 from service.report import view
-from service.web.briefing import Slump, briefing_of, slump_of
+from service.web.briefing import Briefing, Slump, briefing_of, slump_of
 from service.web.drawn import Drawn, drawn, small_charts
-from service.web.render import OTHERS, FormErrors, page
+from service.web.render import OTHERS, FormErrors, as_text, page
 from service.wording import NBSP, home_of, name_of, signed_tonnes
 
 if TYPE_CHECKING:
@@ -75,12 +75,8 @@ def destination_page(
         now=now,
         here=f"{start}/" if home else f"{start}/destinations/{destination}",
         kept="" if home == HOME else home,
-        destination=destination,
+        **_answer_of(publication, destination, briefing),
         name=name_of(destination),
-        basis=basis_words(publication.snapshot.bases.get(destination))
-        if publication.is_magnets
-        else "",
-        briefing=briefing,
         revisions=drawn(publication, "revisions", destination),
         fan=fan,
         chart=drawn(publication, "fan", destination),
@@ -95,6 +91,23 @@ def destination_page(
         others=titles(publication),
         refused=refused,
     )
+
+
+def digest(publication: Publication, destination: str, now: pd.Timestamp) -> Answer:
+    """Return what the page of a destination answers first, as text to be sent by mail."""
+    briefing = briefing_of(publication, fan_of(publication, destination), now)
+    values = _answer_of(publication, destination, briefing)
+    shown = page("digest.html.j2", publication, now=now, here="", chart=None, **values)
+    return answer_of(as_text(shown.body.decode()).encode(), TEXT)
+
+
+def _answer_of(publication: Publication, destination: str, briefing: Briefing) -> dict[str, object]:
+    basis = publication.snapshot.bases.get(destination) if publication.is_magnets else None
+    return {
+        "destination": destination,
+        "basis": basis_words(basis),
+        "briefing": briefing,
+    }
 
 
 HOME: Final = "/"

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import pandas as pd
 
 from service.charts.fan import fan_of
-from service.http.responses import HTML, Answer, Record, answer_of
+from service.http.responses import HTML, Answer, Record, answer_of, records
 from service.live.health import HealthReport
 from service.live.live import PlanningState
 from service.live.publication import Publication
@@ -119,6 +119,7 @@ def needs_page(
     *,
     picked: str = "",
     month: str = "",
+    ended: int = 0,
     refused: FormErrors | None = None,
     firm: FirmAnswer | None = None,
     typed: Mapping[str, str] = MappingProxyType({}),
@@ -128,6 +129,7 @@ def needs_page(
     Args:
         publication: The newest publication of the commodity that the forms are for.
         month: First and last month in the form of a need, ``YYYY-MM``.
+        ended: A need whose end can be taken back.
         firm: Answers to the firm of the address, as ``typed`` in its form.
     """
     ahead = sorted(set(publication.latest["period"]))
@@ -138,6 +140,7 @@ def needs_page(
         now=shared.live.clock(),
         here=PLACE,
         needs=[_for_page(need, shared.shipping) for need in all_needs(shared.live.of, planning)],
+        ended=_ended(planning, ended),
         rules=entries.rules(planning),
         alerts=alerts_in_words(planning, publication.published.labels),
         autocorrelation=autocorrelation_of(publication),
@@ -161,6 +164,12 @@ def needs_page(
             }
         ),
     )
+
+
+def _ended(planning: PlanningState, number: int) -> Record | None:
+    rows = planning.rows.needs
+    found = rows.loc[rows["id"].eq(number) & rows["ended_at"].notna(), ["id", "name"]]
+    return next(iter(records(found)), None)
 
 
 def _kept(**fields: object) -> str:

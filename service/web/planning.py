@@ -74,6 +74,7 @@ async def needs_route(
     planning: Planning,
     destination: Picked = "",
     month: Annotated[str, Query(pattern=rf"^$|{MONTH_PATTERN}")] = "",
+    ended: int = 0,
 ) -> Response:
     """Show needs, alert rules and alerts, with forms for a commodity."""
     typed = {name: text for name, text in request.query_params.items() if text}
@@ -84,7 +85,7 @@ async def needs_route(
         firm, refused = await _firm_of(typed, current, shared)
         make = partial(
             needs_page, shared, current, planning, picked=destination, month=month,
-            firm=firm, refused=refused, typed=typed,
+            ended=ended, firm=firm, refused=refused, typed=typed,
         )  # fmt: skip
         found = await run_in_threadpool(make)
         shared.recent_pages.keep(key, found)
@@ -150,9 +151,16 @@ def add_need(*, fields: Fields, who: Writer, shared: Shared) -> Response:
 
 @router.post("/needs/{number}/end", dependencies=sending)
 def end_need(number: Number, who: Writer, shared: Shared) -> Response:
-    """End a need."""
+    """End a need; the page then offers to take that back."""
     entries.write(shared.live, stored.end_need, number, who=who, at=shared.live.clock())
-    return _see("/needs")
+    return _see(f"/needs?ended={number}#needs-head")
+
+
+@router.post("/needs/{number}/restore", dependencies=sending)
+def restore_need(number: Number, who: Writer, shared: Shared) -> Response:
+    """Take back the end of a need."""
+    entries.write(shared.live, stored.restore_need, number, who=who, at=shared.live.clock())
+    return _see(f"/needs#need-{number}")
 
 
 @router.post("/alert-rules", dependencies=sending)

@@ -11,10 +11,11 @@ from urllib.parse import parse_qsl
 import pandas as pd
 from fastapi import Depends, Request
 from jinja2 import Environment
+from markupsafe import Markup
 
 from service.api.planning import month_start
 from service.charts.chart import COLOURS, DARK_COLOURS
-from service.http.responses import HTML, Answer, answer_of
+from service.http.responses import HTML, ORIGIN, Answer, answer_of
 from service.language.addresses import keep_language
 from service.language.choice import DEFAULT, LANGUAGES, TAGS, chosen, language
 from service.language.formats import decimal_sign, separated
@@ -101,6 +102,20 @@ def bare_page(template: str, *, here: str = "", **values: object) -> str:
     )
 
 
+_LINKED: Final = re.compile(r'<a href="(/[^"]*)"[^>]*>(.*?)</a>')
+
+
+def as_text(page: str) -> str:
+    """Return the paragraphs of a page as plain text, the address of a link behind its words."""
+    linked = _LINKED.sub(lambda link: _spelled(*link.groups()), page)
+    lines = (Markup(part).striptags() for part in re.split("</p>|</h1>", linked))  # noqa: S704 - our own page
+    return "".join(f"{line}\n\n" for line in lines if line)
+
+
+def _spelled(address: str, words: str) -> str:
+    return words if words.startswith(ORIGIN) else f"{words} ({ORIGIN}{address})"
+
+
 @cache
 def stylesheet() -> Answer:
     """Return the styles of all pages."""
@@ -134,7 +149,11 @@ def _rendered(template: str, **values: Any) -> str:  # noqa: ANN401 - values of 
 def _templates() -> Environment:
     made = environment()
     made.filters["as_entered"] = _as_entered
-    made.globals |= {"charts_script": CHARTS_ADDRESS, "library": LIBRARY_ADDRESS}
+    made.globals |= {
+        "charts_script": CHARTS_ADDRESS,
+        "library": LIBRARY_ADDRESS,
+        "origin": ORIGIN,
+    }
     return made
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import pandas as pd
 from fastapi import APIRouter, Depends, Path, Query, Request
@@ -18,6 +18,7 @@ from service.language.choice import DEFAULT, chosen, in_language, language
 from service.language.phrases import gettext
 from service.live.live import PlanningState
 from service.live.publication import Publication
+from service.planning.alerts import digest_feed
 from service.queries.basis import data_through
 from service.queries.history import known_destination
 from service.queries.tables import LedgerQuery, listing
@@ -50,9 +51,7 @@ Number = Annotated[int, Path(ge=1, le=_MOST)]
 @pages.get("/publications/{number}")
 async def publication_route(request: Request, shared: Shared, number: Number) -> Response:
     """Show one publication; the address shows the same numbers for good."""
-    address = str(request.url.replace(query=""))
-    page = await run_in_threadpool(publication_page, shared.live.engine, number, address)
-    return reply(request, page)
+    return reply(request, await run_in_threadpool(publication_page, shared.live.engine, number))
 
 
 @pages.get("/publications/{number}/forecasts.csv")
@@ -88,7 +87,7 @@ def _reach(engine: Engine, cutoff: str, record: Record) -> str:
     return data_through(cutoff, next(bases, {}))
 
 
-def publication_page(engine: Engine, number: int, address: str) -> Answer:
+def publication_page(engine: Engine, number: int) -> Answer:
     """Return the page of one publication, which is cited by its whole address."""
     rows, record = _publication(engine, number)
     commodity = str(record["commodity"])
@@ -102,7 +101,6 @@ def publication_page(engine: Engine, number: int, address: str) -> Answer:
         "publication.html.j2",
         here=f"/publications/{number}",
         number=number,
-        address=address,
         record=record,
         goods_in_english=english,
         commodity_words=full_words_of(commodity, {}),
@@ -164,6 +162,7 @@ COUNTRY_OF_LANGUAGE: Final = {"de": "DEU", "ja": "JPN", "ko": "KOR"}
 """The destination that readers of a language see first; others see the world."""
 
 Code = Annotated[str, Path(max_length=20), AfterValidator(str.upper)]
+Digest = Literal["txt", "atom"]
 Words = Annotated[str, Query(max_length=100)]
 Choice = Annotated[str, Query(max_length=40)]
 Country = Annotated[Choice, AfterValidator(str.upper)]
@@ -266,6 +265,21 @@ async def dates_route(
     known_destination(goods, destination)
     body = await run_in_threadpool(calendar_of, goods, destination, shared.live.clock())
     return reply(request, answer_of(body, "text/calendar; charset=utf-8"))
+
+
+@pages.get("/destinations/{destination}/digest.{form}")
+@pages.get("/goods/{commodity}/destinations/{destination}/digest.{form}")
+async def digest_route(
+    request: Request, *, goods: Goods, shared: Shared, destination: Code, form: Digest
+) -> Response:
+    """Return the answer for a destination as text to be sent by mail, or as a feed of it."""
+    known_destination(goods, destination)
+
+    def make(publication: Publication, now: pd.Timestamp) -> Answer:
+        text = forecast_pages.digest(publication, destination, now)
+        return text if form == "txt" else digest_feed(text, publication, destination)
+
+    return await _page(request, goods, shared.live.clock(), ("digest", destination, form), make)
 
 
 @pages.get("/track-record")

@@ -64,6 +64,26 @@ def end_need(engine: Engine, number: int, *, who: Actor, at: datetime) -> None:
             trail.note("end", f"alert rule {rule}")
 
 
+def restore_need(engine: Engine, number: int, *, who: Actor, at: datetime) -> None:
+    """Take back the end of a need and of the alert rules that ended with it."""
+    with audited(engine, who, at=at) as trail:
+        run = trail.connection
+        ended = run.scalar(select(needs.c.ended_at).where(needs.c.id == number))
+        if ended is None:
+            raise MissingError(
+                message(
+                    "No need %(number)s has ended. Expected one that has. See /needs.",
+                    number=number,
+                )
+            )
+        own = (alert_rules.c.need_id == number) & (alert_rules.c.ended_at == ended)
+        rules = run.scalars(select(alert_rules.c.id).where(own)).all()
+        run.execute(update(alert_rules).where(own).values(ended_at=None))
+        run.execute(update(needs).where(needs.c.id == number).values(ended_at=None))
+        for thing in (f"need {number}", *(f"alert rule {rule}" for rule in rules)):
+            trail.note("restore", thing)
+
+
 def check_place(connection: Connection, commodity: str, destination: str) -> None:
     """Check that a destination of a commodity is forecast."""
     known: tuple[str, ...] = FORECAST

@@ -356,8 +356,17 @@ def test_forms_write_and_lead_to_what_was_written(desk: TestClient, token: str) 
     assert "two licences" in desk.get("/destinations/USA").text
     assert "two licences" not in desk.get("/destinations/DEU").text
     ended = form(desk, "/needs/1/end", {})
-    assert ended.status_code == 303
+    assert (ended.status_code, ended.headers["location"]) == (303, "/needs?ended=1#needs-head")
     assert desk.get(f"{API}/alert-rules").json()["total"] == 0
+    assert 'action="/needs/1/restore"' in desk.get("/needs?ended=1").text
+
+    undone = form(desk, "/needs/1/restore", {})
+
+    assert (undone.status_code, undone.headers["location"]) == (303, "/needs#need-1")
+    assert desk.get("/needs?ended=1").text.count("/needs/1/restore") == 0
+    assert [row["need_id"] for row in desk.get(f"{API}/alert-rules").json()["items"]] == [1]
+    assert desk.get(f"{API}/needs/1").json()["name"] == NEED["name"]
+    assert desk.post(f"{API}/needs/1/restore").status_code == 404
 
 
 def test_a_page_of_needs_is_rendered_once_and_anew_after_each_write(
@@ -397,7 +406,7 @@ def test_a_page_of_needs_is_rendered_once_and_anew_after_each_write(
         {"X-Nothing": "known"},
     ],
 )
-@pytest.mark.parametrize("path", ["/needs", "/needs/1/end", "/alert-rules", "/overrides"])
+@pytest.mark.parametrize("path", ["/needs", "/needs/1/end", "/needs/1/restore", "/overrides"])
 def test_a_form_from_elsewhere_is_refused_whoever_sends_it(
     untouched: TestClient, path: str, headers: dict[str, str]
 ) -> None:

@@ -195,6 +195,31 @@ def test_the_first_page_opens_on_the_country_asked_for_picked_or_of_the_language
     client.cookies.clear()
 
 
+def test_a_digest_says_in_plain_text_what_the_page_says_first(client: TestClient) -> None:
+    page = Outline(client.get("/destinations/USA?lang=de").text).text
+    digest = client.get("/destinations/USA/digest.txt?lang=de")
+    feed = client.get("/destinations/USA/digest.atom?lang=de").text
+
+    assert digest.headers["content-type"] == "text/plain; charset=utf-8"
+    headline, *others = digest.text.strip().split("\n\n")
+    assert len(others) > 4
+    own = " ".join(page.split())
+    for line in (headline, *others):
+        assert " ".join(re.sub(r" \(http://testserver/[^)]*\)", "", line).split()) in own
+    assert "<" not in digest.text
+    assert "http://testserver/publications/2" in others[-1]
+    assert f"<title>{headline}</title>" in feed
+    assert "urn:magnetcast:digest:85051110:USA:2" in feed
+
+
+def test_on_paper_a_page_has_its_whole_address(client: TestClient) -> None:
+    for path in ("/destinations/USA", "/?country=JPN", "/policy?q=fentanyl", "/track-record"):
+        printed = re.search('<p class="printed" lang="en">(.*?)</p>', client.get(path).text)
+        assert printed
+        assert printed[1].startswith(f"http://testserver{path}")
+    assert "magnetcast.invalid" not in client.get("/").text
+
+
 def test_the_dates_are_a_calendar(client: TestClient) -> None:
     answer = client.get("/destinations/USA/dates.ics")
 

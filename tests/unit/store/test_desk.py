@@ -23,6 +23,7 @@ from store.planning.entries import (
     end_rule,
     note_delivery,
     read_planning,
+    restore_need,
     save_findings,
 )
 from store.publications.publishing import publish_forecasts
@@ -150,6 +151,15 @@ def test_ending_a_need_ends_the_rules_on_it(engine: Engine) -> None:
     assert desk.audit["object"].tolist()[-2:] == ["need 1", "alert rule 1"]
     with pytest.raises(MissingError, match="No need 1 in force"):
         end_need(engine, number, who=DESK, at=AT)
+
+    restore_need(engine, number, who=DESK, at=AT)
+
+    desk = read_planning(engine)
+    assert desk.needs["ended_at"].isna().all()
+    assert desk.rules["ended_at"].isna().all()
+    assert desk.audit["action"].tolist()[-2:] == ["restore", "restore"]
+    with pytest.raises(MissingError, match="No need 1 has ended"):
+        restore_need(engine, number, who=DESK, at=AT)
 
 
 def test_a_rule_speaks_once_of_a_publication(engine: Engine) -> None:
