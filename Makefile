@@ -132,7 +132,7 @@ release: setup  ## Build what others install from the last commit, with an SBOM 
 	rm -rf var/release && mkdir -p var/release/tree && git archive HEAD | tar -x -C var/release/tree
 	cd var/release/tree && SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(abspath $(PY)) -m hatchling build -t wheel -t sdist -d ..
 	rm -rf var/release/tree
-	$(BIN)/cyclonedx-py requirements --output-reproducible -o var/release/sbom.cdx.json requirements.lock
+	$(UV) tool run --from cyclonedx-bom==7.5.0 cyclonedx-py requirements --output-reproducible -o var/release/sbom.cdx.json requirements.lock
 	cd var/release && sha256sum * >SHA256SUMS && ssh-keygen -Y sign -f "$(abspath $(KEY))" -n magnetcast SHA256SUMS
 
 fuzz: setup  ## Hand 50,000 broken files and arguments to every reader and verb (an hour)

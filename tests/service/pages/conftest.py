@@ -2,13 +2,17 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import Browser
 
-from tests.service.browsing import Watch, opened
 from tests.service.serving import serving
 from tests.service.stores import copied
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+    from tests.service.browsing import Watch
 
 
 @pytest.fixture(scope="module")
@@ -21,8 +25,10 @@ def address(published_store: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 @pytest.fixture
-def watch(browser: Browser, address: str) -> Iterator[Watch]:
+def watch(browser: "Browser", address: str) -> "Iterator[Watch]":
     """A browser whose complaints and hosts are noted."""
+    from tests.service.browsing import opened  # noqa: PLC0415 - Playwright takes a second
+
     watch = opened(browser, address)
     yield watch
     watch.page.context.close()

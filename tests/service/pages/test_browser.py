@@ -1,12 +1,13 @@
 """The pages in Debian's Chromium, served by a process of their own."""
 
+import re
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from service.language.choice import DEFAULT, LANGUAGES
-from tests.service.browsing import Watch, opened, serious_faults
+from tests.service.browsing import PATIENCE_S, Watch, opened, serious_faults
 
 pytestmark = pytest.mark.slow
 
@@ -127,3 +128,58 @@ def test_files_of_a_destination_can_be_downloaded(
     waiting.value.save_as(file)
     assert waiting.value.suggested_filename == name
     assert file.read_bytes().startswith(start)
+
+
+def test_only_charts_on_screen_are_asked_for_and_a_phone_reads_them(
+    browser: Browser, address: str
+) -> None:
+    watch = opened(browser, address, viewport={"width": 360, "height": 740})
+    asked: list[str] = []
+    watch.page.on("request", lambda one: asked.append(one.url.removeprefix(address)))
+    watch.page.goto("/")
+    first = watch.page.locator("figure.fan")
+    first.scroll_into_view_if_needed()
+    expect(first).to_have_attribute("data-drawn", "", timeout=1000 * PATIENCE_S)
+
+    sizes = watch.page.evaluate(
+        "[...document.querySelectorAll('figure.fan text')]"
+        ".map(one => parseFloat(one.getAttribute('font-size')))"
+    )
+    charts = watch.page.locator("figure[data-chart]").count()
+    assert min(sizes) >= 11
+    assert len([one for one in asked if one.startswith("/charts/")]) < charts
+    watch.page.context.close()
+    assert watch.complaints == []
+
+
+def test_a_month_says_what_is_known_of_it_and_the_reader_goes_back_to_2016(watch: Watch) -> None:
+    page = watch.page
+    page.goto("/destinations/USA")
+    figure = page.locator("figure.fan")
+    figure.scroll_into_view_if_needed()
+    expect(figure).to_have_attribute("data-drawn", "", timeout=1000 * PATIENCE_S)
+    month = page.get_by_label("December 2026: median").first
+
+    month.hover(force=True)
+    expect(page.locator("#vg-tooltip-element")).to_contain_text("December 2026: median")
+    page.get_by_label("Show the months since").select_option("Jan 2016")
+
+    expect(
+        page.locator("figure.fan text", has_text=re.compile("^2017$|^Jan2017$")).first
+    ).to_be_visible()
+    assert watch.complaints == []
+    assert watch.hosts == {"127.0.0.1"}
+
+
+def test_without_a_script_the_picture_is_there(browser: Browser, address: str) -> None:
+    watch = opened(browser, address, java_script_enabled=False)
+    watch.page.goto("/destinations/USA?lang=de")
+    picture = watch.page.locator("figure.fan img")
+
+    picture.scroll_into_view_if_needed()
+    watch.page.wait_for_function("document.querySelector('figure.fan img').naturalWidth > 0")
+    words = picture.get_attribute("alt") or ""
+    watch.page.context.close()
+
+    assert words.startswith("Fächerdiagramm")
+    assert watch.complaints == []

@@ -15,7 +15,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from fastapi.testclient import TestClient
-from playwright.sync_api import Browser, expect
 from sqlalchemy import Engine
 
 from models.forecasting.joint_paths import ErrorCopula
@@ -27,7 +26,6 @@ from service.language.choice import in_language
 from service.report.view import month_rows, nowcast
 from service.web.drawn import KINDS
 from service.web.scripts import CHARTS_ADDRESS, FOR_GOOD, LIBRARY_ADDRESS
-from tests.service.browsing import PATIENCE_S, Watch, opened
 from tests.service.builders import make_events, make_forecasts, make_panel, make_report
 from tests.service.stores import make_app
 
@@ -233,64 +231,6 @@ def test_an_answer_is_packed_for_whoever_takes_it_so(client: TestClient) -> None
     assert packed.headers["ETag"] != plain.headers["ETag"]
     for tag in (packed.headers["ETag"], plain.headers["ETag"]):
         assert client.get("/", headers={"If-None-Match": tag}).status_code == 304
-
-
-@pytest.mark.slow
-def test_only_charts_on_screen_are_asked_for_and_a_phone_reads_them(
-    browser: Browser, address: str
-) -> None:
-    watch = opened(browser, address, viewport={"width": 360, "height": 740})
-    asked: list[str] = []
-    watch.page.on("request", lambda one: asked.append(one.url.removeprefix(address)))
-    watch.page.goto("/")
-    first = watch.page.locator("figure.fan")
-    first.scroll_into_view_if_needed()
-    expect(first).to_have_attribute("data-drawn", "", timeout=1000 * PATIENCE_S)
-
-    sizes = watch.page.evaluate(
-        "[...document.querySelectorAll('figure.fan text')]"
-        ".map(one => parseFloat(one.getAttribute('font-size')))"
-    )
-    charts = watch.page.locator("figure[data-chart]").count()
-    assert min(sizes) >= 11
-    assert len([one for one in asked if one.startswith("/charts/")]) < charts
-    watch.page.context.close()
-    assert watch.complaints == []
-
-
-@pytest.mark.slow
-def test_a_month_says_what_is_known_of_it_and_the_reader_goes_back_to_2016(watch: Watch) -> None:
-    page = watch.page
-    page.goto("/destinations/USA")
-    figure = page.locator("figure.fan")
-    figure.scroll_into_view_if_needed()
-    expect(figure).to_have_attribute("data-drawn", "", timeout=1000 * PATIENCE_S)
-    month = page.get_by_label("December 2026: median").first
-
-    month.hover(force=True)
-    expect(page.locator("#vg-tooltip-element")).to_contain_text("December 2026: median")
-    page.get_by_label("Show the months since").select_option("Jan 2016")
-
-    expect(
-        page.locator("figure.fan text", has_text=re.compile("^2017$|^Jan2017$")).first
-    ).to_be_visible()
-    assert watch.complaints == []
-    assert watch.hosts == {"127.0.0.1"}
-
-
-@pytest.mark.slow
-def test_without_a_script_the_picture_is_there(browser: Browser, address: str) -> None:
-    watch = opened(browser, address, java_script_enabled=False)
-    watch.page.goto("/destinations/USA?lang=de")
-    picture = watch.page.locator("figure.fan img")
-
-    picture.scroll_into_view_if_needed()
-    watch.page.wait_for_function("document.querySelector('figure.fan img').naturalWidth > 0")
-    words = picture.get_attribute("alt") or ""
-    watch.page.context.close()
-
-    assert words.startswith("Fächerdiagramm")
-    assert watch.complaints == []
 
 
 def test_the_words_of_a_chart_are_in_the_language_of_the_page() -> None:
