@@ -39,7 +39,6 @@ from flows.training.backtest import verdict
 from flows.training.promote import report_promoted
 from models.evaluation.backtest import Backtest
 from models.forecasting.fallback import FAULTS
-from store.errors import DataError
 from store.facts.evidence import save_label
 from store.facts.reading import latest_forecast
 from store.publications.publishing import held_forecasts, settle_runs
@@ -121,11 +120,10 @@ def run(settings: Settings, as_of: pd.Timestamp, config: RunConfig = MAGNETS) ->
         made_store(settings)
     job = MAIN_JOB if config.is_main else table_run(config.published_as)
     with single_writer(settings), marked_run(settings, job):
-        result = _results(settings, as_of, [config], keep_going=False)[config.published_as]
-    if isinstance(result, str):
-        raise DataError(result)
-    _follow_up(settings, [result])
-    return result
+        settle_runs(store_of(settings), at=utc_now())
+        outcome = run_known(open_known(settings, as_of, config))
+    _follow_up(settings, [outcome])
+    return outcome
 
 
 def run_each(
@@ -138,45 +136,32 @@ def run_each(
     Returns:
         By key what became of it.
     """
+    results: dict[str, Result] = {}
     with single_writer(settings), marked_run(settings, SEVERAL):
-        results = _results(settings, as_of, configs, keep_going=True)
+        settle_runs(store_of(settings), at=utc_now())
         for config in configs:
-            if isinstance(results[config.published_as], RunOutcome):
-                save_label(store_of(settings), config.published_as, config.label, at=utc_now())
+            key = config.published_as
+            try:
+                results[key] = run_known(open_known(settings, as_of, config))
+            except FAULTS as err:
+                results[key] = str(err)
+            else:
+                save_label(store_of(settings), key, config.label, at=utc_now())
     _follow_up(settings, [one for one in results.values() if isinstance(one, RunOutcome)])
     return results
 
 
-def _results(
-    settings: Settings, as_of: pd.Timestamp, configs: Sequence[RunConfig], *, keep_going: bool
-) -> dict[str, Result]:
-    """Return by key what became of each; unless ``keep_going`` the first failure is raised."""
-    settle_runs(store_of(settings), at=utc_now())
-    results: dict[str, Result] = {}
-    for config in configs:
-        known = open_known(settings, as_of, config)
-        results[config.published_as] = (
-            known if isinstance(known, str) else run_known(known, keep_going=keep_going)
-        )
-    return results
-
-
-def run_known(known: Known, *, keep_going: bool = False) -> Result:
+def run_known(known: Known) -> RunOutcome:
     """Publish a forecast unless it was published already."""
     if (outcome := unchanged(known)) is not None:
         return outcome
-    try:
-        return in_prefect(
-            "run",
-            lambda: _recorded(known),
-            home=known.settings.home,
-            as_of=known.as_of,
-            about=known.config.published_as,
-        )
-    except FAULTS as err:
-        if not keep_going:
-            raise
-        return str(err)
+    return in_prefect(
+        "run",
+        lambda: _recorded(known),
+        home=known.settings.home,
+        as_of=known.as_of,
+        about=known.config.published_as,
+    )
 
 
 def _recorded(known: Known) -> RunOutcome:

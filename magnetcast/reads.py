@@ -24,7 +24,7 @@ from flows.training.predict import forecast as forecast_in
 from flows.training.predict import forecast_with, trial_forecast
 from magnetcast.known import Moment, opened
 from models.evaluation.backtest import backtest_evidence
-from models.forecasting.evidence_forecaster import TrainedModel
+from models.learning.calibration import TrainedModel
 from models.policy.scenario import paired
 from models.registry.served import LEARNED_UNTIL
 from sources.files.csv_table import content_of
@@ -61,7 +61,7 @@ def _named(model: TrainedModel, as_of: str, asked: pd.DataFrame) -> pd.DataFrame
             f"at {as_of}. Expected a moment from then on. Ask `magnetcast.forecast`, which trains "
             "on what was known then."
         )
-    made = _of_months(forecast_with(at, model).table[columns])
+    made = _of_months(forecast_with(at, model)[columns])
     names = [one for one in ("destination", "period") if one in asked and asked[one].notna().all()]
     if not names:
         return made
@@ -102,7 +102,7 @@ def forecast(
         made = trial_forecast(at.settings, at.as_of, spec)
     else:
         made = forecast_in(at, None, None)
-    rows = _of_destinations(made.table[list(FORECAST_COLUMNS)], destinations)
+    rows = _of_destinations(made[list(FORECAST_COLUMNS)], destinations)
     return _of_months(rows, "cutoff", "period")
 
 

@@ -43,7 +43,7 @@ from models.forecasting.changes import (
     words_of,
 )
 from models.forecasting.decomposition import explained
-from models.registry import registry
+from models.learning.calibration import TrainedModel
 from store.errors import DataError
 from store.facts.reading import latest_forecast, publication_before
 from store.publications.explanations import (
@@ -83,7 +83,7 @@ def why(settings: Settings, asked: ExplainRequest) -> pd.DataFrame:
         if published.empty:
             echo(f"explain   nothing was published by {which:%Y-%m-%d}: forecasting as of that day")
             made = forecast(open_workspace(settings, which), None, None)
-            rows = chosen(made.table.assign(as_of=which), asked)
+            rows = chosen(made.assign(as_of=which), asked)
             return _table(rows, _stored(rows))
     echo(f"explain   the forecast of {name_of(published)}")
     rows = chosen(published, asked)
@@ -253,9 +253,9 @@ def _snapshots(
     return _snapshot(engine, old, first), _snapshot(engine, new, last)
 
 
-def _snapshot(engine: Engine, rows: pd.DataFrame, model: registry.LoadedModel) -> ForecastSnapshot:
+def _snapshot(engine: Engine, rows: pd.DataFrame, model: TrainedModel) -> ForecastSnapshot:
     prior = prior_behind(record_of(engine, rows))
-    return ForecastSnapshot(rows["as_of"].iloc[0], model.version, model.heads, model.card, prior)
+    return ForecastSnapshot(rows["as_of"].iloc[0], model, prior)
 
 
 _CELL: Final = ["destination", "period"]

@@ -12,6 +12,7 @@ from flows.context.prefect_runs import in_prefect
 from flows.context.recipes import magnets_recipe, panel_recipe
 from flows.context.stores import store_of
 from store.settings import Settings
+from store.vocabulary import FORECAST_COLUMNS
 
 Covariates = Annotated[
     Path | None,
@@ -43,14 +44,12 @@ def run(
     Full partner tables in the store are forecast first, then the magnets. With --commodity only the
     partner table of that commodity.
     """
-    from flows.cli.run_commands import run_and_tell, run_table_and_tell, run_tables_and_tell
+    from flows.cli.run_commands import run_and_tell, run_tables_and_tell
 
     settings, as_of_time = Settings(), moment(as_of)
-    if commodity is not None:
-        run_table_and_tell(settings, as_of_time, commodity, label)
-        return
-    run_tables_and_tell(settings, as_of_time)
-    run_and_tell(settings, as_of_time)
+    if commodity is None:
+        run_tables_and_tell(settings, as_of_time)
+    run_and_tell(settings, as_of_time, commodity, label)
 
 
 def predict(
@@ -84,10 +83,12 @@ def predict(
         as_of_time = moment(as_of)
         own = magnets_recipe(settings, as_of_time, *asked).spec if any(asked) else None
         from flows.ingest.ingest import ingest_if_empty
-        from flows.panels.backtest_files import predict_evidence
+        from flows.training.predict import predict as flow
+        from flows.training.predict import trial_forecast
 
         ingest_if_empty(settings)
-        write_result(predict_evidence(settings, as_of_time, own), out=out, form=format)
+        made = trial_forecast(settings, as_of_time, own) if own else flow(settings, as_of_time)
+        write_result(made[list(FORECAST_COLUMNS)], out=out, form=format)
         return
     spec = panel_recipe(settings, *asked).spec
     from flows.panels.panel_files import PanelFiles, forecast_panel
@@ -130,22 +131,25 @@ def backtest(
 
     The magnets' model has the champion's recipe, changed by --set, unless --recipe names another.
     """
+    from flows.panels.backtest_files import replay_panel, write_files
+
     settings, asked = Settings(), (recipe, set or ())
     if panel is None:
         as_of_time = moment(as_of)
         chosen = magnets_recipe(settings, as_of_time, *asked).spec
-        from flows.panels.backtest_files import replay_evidence
+        from flows.training.backtest import backtest as flow
 
         store_of(settings)  # before Prefect keeps a run in a home that has no data
-        in_prefect(
+        found = in_prefect(
             "backtest",
-            lambda: replay_evidence(settings, as_of_time, out=out, spec=chosen),
+            lambda: flow(settings, as_of_time, chosen),
             home=settings.home,
             as_of=as_of_time,
         )
+        if out is not None:
+            write_files(found, out)
         return
     spec = panel_recipe(settings, *asked).spec
-    from flows.panels.backtest_files import replay_panel
     from flows.panels.panel_files import PanelFiles
     from sources.files.panel import PanelOptions, names_of
 

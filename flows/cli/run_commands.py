@@ -89,14 +89,25 @@ _SHOWN: Final = 10
 """Destinations shown on the terminal, beside the sums."""
 
 
-def run_and_tell(settings: Settings, as_of: pd.Timestamp) -> None:
-    """Run the main job and print its forecast to stdout and the rest to stderr."""
+def run_and_tell(
+    settings: Settings, as_of: pd.Timestamp, commodity: str | None = None, label: str = ""
+) -> None:
+    """Run the magnets or one full partner table; its forecast goes to stdout, the rest to stderr.
+
+    Of a table the largest destinations are shown.
+    """
+    from flows.context.run_config import MAGNETS, table_config
     from flows.run import run as run_flow
     from store.database import shown_address
 
-    echo(f"magnetcast as of {as_of:%Y-%m-%d}")
-    outcome = run_flow(settings, as_of)
-    show(forecast_table(outcome.forecasts))
+    config = MAGNETS if commodity is None else table_config(commodity)
+    if label and not config.is_main:
+        name = checked_name(label, "label")
+        save_label(store_of(settings), config.published_as, name, at=utc_now())
+    of = "" if config.is_main else f", commodity {commodity}"
+    echo(f"magnetcast as of {as_of:%Y-%m-%d}{of}")
+    outcome = run_flow(settings, as_of, config)
+    show(forecast_table(largest(outcome.forecasts)))
     if outcome.is_new:
         echo(f"\nHow good was it?  {outcome.verdict}.")
         echo("What it could not know:")
@@ -106,23 +117,6 @@ def run_and_tell(settings: Settings, as_of: pd.Timestamp) -> None:
     echo(f"  report    {outcome.report}")
     echo(f"  runs      .venv/bin/mlflow ui --backend-store-uri {settings.tracking_uri}")
     echo(f"  database  {shown_address(settings.url)}")
-
-
-def run_table_and_tell(
-    settings: Settings, as_of: pd.Timestamp, commodity: str, label: str = ""
-) -> None:
-    """Run one full partner table and print the forecast of its largest destinations."""
-    from flows.context.run_config import table_config
-    from flows.run import run as run_flow
-
-    config = table_config(commodity)
-    if label:
-        name = checked_name(label, "label")
-        save_label(store_of(settings), config.published_as, name, at=utc_now())
-    echo(f"magnetcast as of {as_of:%Y-%m-%d}, commodity {commodity}")
-    outcome = run_flow(settings, as_of, config)
-    show(forecast_table(largest(outcome.forecasts)))
-    echo(summary(outcome, outcome.commodity))
 
 
 def run_tables_and_tell(settings: Settings, as_of: pd.Timestamp) -> None:

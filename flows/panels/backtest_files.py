@@ -11,8 +11,7 @@ from flows.context.console import echo, track
 from flows.context.output import write_result
 from flows.context.provenance import git_commit
 from flows.panels.panel_files import PanelFiles, forecaster_of, panel_snapshot, say_left_out
-from flows.training.backtest import CELLS, backtest, comparison_tables, log_backtest, verdict
-from flows.training.predict import predict, trial_forecast
+from flows.training.backtest import CELLS, comparison_tables, log_backtest, verdict
 from models.evaluation.backtest import Backtest, backtest_panel
 from models.executor import LocalExecutor
 from models.forecasting.forecaster import MODEL
@@ -24,19 +23,9 @@ from sources.files.panel import months_in, read_month, read_rows
 from store.errors import DataError
 from store.months import month_label, month_starts
 from store.settings import Settings
-from store.vocabulary import FORECAST_COLUMNS
 
 REPLAYED: Final = "backtest"
 """Status of forecasts from past cutoffs."""
-
-
-def replay_evidence(
-    settings: Settings, as_of: pd.Timestamp, *, out: Path | None, spec: Spec | None = None
-) -> None:
-    """Backtest the evidence panel and write its files if a folder is given."""
-    result = backtest(settings, as_of, spec)
-    if out is not None:
-        write_files(result, out)
 
 
 def replay_panel(
@@ -123,14 +112,6 @@ def write_files(result: Backtest, folder: Path, *, status: str = REPLAYED) -> No
     scores = result.scores.to_dict(orient="records")
     (folder / "scores.json").write_text(json.dumps(scores, indent=1) + "\n", encoding="utf-8")
     echo(f"wrote {folder / 'forecasts.csv'}, {', '.join([*list(tables)[1:], 'scores.json'])}")
-
-
-def predict_evidence(
-    settings: Settings, as_of: pd.Timestamp, spec: Spec | None = None
-) -> pd.DataFrame:
-    """Return the forecast of an as_of in the columns of a forecast file."""
-    made = predict(settings, as_of) if spec is None else trial_forecast(settings, as_of, spec)
-    return made.table[list(FORECAST_COLUMNS)]
 
 
 def _periods(cutoffs: str) -> list[int]:

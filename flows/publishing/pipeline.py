@@ -16,7 +16,7 @@ from flows.ingest.ingest import ingest
 from flows.training.backtest import backtest, record
 from flows.training.predict import predict
 from flows.training.train import train
-from models.evaluation.backtest import Backtest, EvidenceBacktest, backtest_tables
+from models.evaluation.backtest import Backtest, backtest_tables
 from models.forecasting.fallback import FAULTS, reason_of
 from models.registry import registry
 from store.errors import DataError, StoreError
@@ -30,18 +30,15 @@ _MOST_LATE: Final = 12
 """Months without figures after which nothing is published any more."""
 
 
-def open_known(settings: Settings, as_of: pd.Timestamp, config: RunConfig) -> Known | str:
-    """Return what was known of the goods of a configuration, or why it cannot be forecast."""
+def open_known(settings: Settings, as_of: pd.Timestamp, config: RunConfig) -> Known:
+    """Return what was known of the goods of a configuration."""
     if config.is_main:
         ingest(settings)
         recipe = magnets_recipe(settings, as_of).spec
         workspace = open_workspace(settings, as_of, spec=recipe)
         _check_not_ancient(workspace)
         return workspace
-    try:
-        table = open_table(settings, as_of, config.commodity)
-    except DataError as err:
-        return str(err)
+    table = open_table(settings, as_of, config.commodity)
     return replace(table, config=replace(config, label=config.label or table.config.label))
 
 
@@ -66,7 +63,7 @@ def forecast(known: Known) -> tuple[pd.DataFrame, Backtest]:
 def _of_magnets(known: Workspace) -> tuple[pd.DataFrame, Backtest]:
     settings, as_of, spec = known.settings, known.as_of, known.spec
     seen = backtest(settings, as_of, spec)
-    return predict(settings, as_of, seen, _trained(known, seen), spec).table, seen
+    return predict(settings, as_of, seen, _trained(known, seen), spec), seen
 
 
 @prefect_step("table")
@@ -108,7 +105,7 @@ def _was_trained(workspace: Workspace) -> bool:
     return bool(trained.str.contains(workspace.recipe, regex=False).any())
 
 
-def _trained(workspace: Workspace, seen: EvidenceBacktest) -> int | None:
+def _trained(workspace: Workspace, seen: Backtest) -> int | None:
     try:
         return train(workspace.settings, workspace.as_of, seen, workspace.spec)
     except StoreError as err:

@@ -14,6 +14,7 @@ from flows.context.console import echo
 from flows.context.stores import store_of
 from flows.context.workspace import Workspace, open_workspace
 from models.forecasting.fallback import NUMBERS
+from models.learning.calibration import TrainedModel
 from models.registry import registry
 from store.errors import DataError, StoreError
 from store.facts.evidence import evidence_digests
@@ -169,7 +170,7 @@ def in_order(rows: pd.DataFrame, features: pd.DataFrame) -> pd.DataFrame:
     return found.loc[keys].reset_index(drop=True)
 
 
-def model_of(settings: Settings, rows: pd.DataFrame) -> registry.LoadedModel | None:
+def model_of(settings: Settings, rows: pd.DataFrame) -> TrainedModel | None:
     """Return the model that made published rows; None, and a message, where it is gone."""
     name = str(rows["model"].iloc[0])
     try:

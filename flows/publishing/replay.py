@@ -11,7 +11,6 @@ from flows.context.stores import store_of
 from flows.context.tables import open_table
 from flows.publishing.published_forecasts import in_order, model_of, record_of, workspace_behind
 from models.forecasting.decomposition import stages_from
-from models.forecasting.evidence_forecaster import TrainedModel
 from models.forecasting.fallback import NUMBERS, modelled
 from models.forecasting.model_frame import rows_of
 from models.policy.policy_effect import effect_at
@@ -75,7 +74,7 @@ def _evidence(settings: Settings, rows: pd.DataFrame) -> pd.DataFrame:
                 "model of the registry: what experts or the seasonal naive forecast without one is "
                 "not recomputed. If it was one, restore MLflow's files from a backup."
             )
-        made = modelled(TrainedModel(model.heads, model.card), features).table
+        made = modelled(model, features).table
         is_own = features["destination"].isin(set(own["destination"])).to_numpy()
         table.loc[is_own, NUMBERS] = made[NUMBERS].to_numpy()[is_own]
     effect = effect_at(origin, workspace.history.analogs(workspace.as_of))

@@ -15,7 +15,7 @@ from flows.context.stores import store_of
 from flows.context.tables import TableWorkspace
 from flows.context.workspace import Workspace, open_workspace
 from flows.training.predict import show_known
-from models.evaluation.backtest import Backtest, EvidenceBacktest, backtest_evidence
+from models.evaluation.backtest import Backtest, backtest_evidence
 from models.evaluation.compare import differences
 from models.evaluation.scores import (
     LONGEST_LAG,
@@ -47,7 +47,7 @@ CELLS: Final = "cells.csv"
 
 
 @prefect_step("backtest")
-def backtest(settings: Settings, as_of: pd.Timestamp, spec: Spec | None = None) -> EvidenceBacktest:
+def backtest(settings: Settings, as_of: pd.Timestamp, spec: Spec | None = None) -> Backtest:
     """Forecast from every past origin as it was then, score, and log the scores to MLflow.
 
     Args:

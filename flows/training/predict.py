@@ -16,10 +16,10 @@ from flows.context.console import LOG, echo
 from flows.context.prefect_runs import prefect_step
 from flows.context.recipes import magnets_recipe
 from flows.context.workspace import Workspace, open_workspace
-from models.evaluation.backtest import Backtest, EvidenceBacktest, backtest_evidence
+from models.evaluation.backtest import Backtest, backtest_evidence
 from models.forecasting import decomposition
 from models.forecasting.decomposition import Stages
-from models.forecasting.evidence_forecaster import EvidenceForecaster, TrainedModel
+from models.forecasting.evidence_forecaster import EvidenceForecaster
 from models.forecasting.fallback import (
     CHAMPION,
     PREVIOUS,
@@ -37,6 +37,7 @@ from models.forecasting.fallback import (
 from models.forecasting.forecaster import NAIVE, STATISTICAL
 from models.forecasting.model_frame import rows_of
 from models.forecasting.residual_history import ResidualHistory
+from models.learning.calibration import TrainedModel
 from models.learning.spec import Spec
 from models.policy.policy_effect import PolicyEffect, effect_at, words_of
 from models.registry import registry
@@ -46,36 +47,22 @@ from store.settings import Settings
 from store.vocabulary import FORECAST_COLUMNS, MAX_HORIZON, MONTHS_AHEAD
 
 
-@dataclass(frozen=True, slots=True)
-class Forecast:
-    """A coherent forecast, ready to publish."""
-
-    table: pd.DataFrame
-    """``FORECAST_COLUMNS`` and reason, drivers, contributions."""
-    model_version: str
-    """Names of all models that answered for a destination."""
-
-
-@dataclass(frozen=True, slots=True)
-class BacktestedForecast(Forecast):
-    """A forecast with how its model did at past origins."""
-
-    backtest: Backtest
-
-
 def predict(
     settings: Settings,
     as_of: pd.Timestamp,
-    result: EvidenceBacktest | None = None,
+    result: Backtest | None = None,
     version: int | None = None,
     spec: Spec | None = None,
-) -> Forecast:
-    """Return the forecast of an as_of from nothing that became known later.
+) -> pd.DataFrame:
+    """Return the coherent forecast of an as_of from nothing that became known later.
 
     Args:
         result: A backtest at ``as_of``; its errors set the bands of a model trained here.
         version: A registered model trained at ``as_of``, used where the champion is younger.
         spec: Choices of a model trained here; the champion's recipe if left out.
+
+    Returns:
+        ``FORECAST_COLUMNS`` and reason, drivers, contributions: ready to publish.
     """
     workspace = open_workspace(settings, as_of, spec=spec or magnets_recipe(settings, as_of).spec)
     show_known(workspace)
@@ -105,10 +92,10 @@ def _analogs(workspace: Workspace) -> None:
     LOG.info("analogs   %s controls on other minerals", len(found))
 
 
-def trial_forecast(settings: Settings, as_of: pd.Timestamp, spec: Spec) -> Forecast:
+def trial_forecast(settings: Settings, as_of: pd.Timestamp, spec: Spec) -> pd.DataFrame:
     """Return what a model trained by a recipe forecasts alone; nothing is registered."""
     workspace = open_workspace(settings, as_of, spec=spec)
-    origin = workspace.history.origin(as_of)
+    origin = workspace.origin
     seen = backtest_evidence(workspace.history, as_of, spec=spec, executor=workspace.executor)
     steps = [trained_step(workspace, rows_of(origin), seen)]
     return forecast_of(made_on(workspace, steps, origin))
@@ -133,9 +120,7 @@ class TrainedForecast:
         return self.chain.model
 
 
-def made_at(
-    workspace: Workspace, result: EvidenceBacktest | None, version: int | None
-) -> TrainedForecast:
+def made_at(workspace: Workspace, result: Backtest | None, version: int | None) -> TrainedForecast:
     """Return the forecast at an as_of and what it was made of; arguments as for ``predict``."""
     origin = workspace.origin
     LOG.info("features  %s rows of %s columns", *rows_of(origin).shape)
@@ -152,14 +137,12 @@ def made_on(workspace: Workspace, steps: Sequence[FallbackStep], origin: Origin)
 
 
 @prefect_step("forecast")
-def forecast(
-    workspace: Workspace, result: EvidenceBacktest | None, version: int | None
-) -> Forecast:
+def forecast(workspace: Workspace, result: Backtest | None, version: int | None) -> pd.DataFrame:
     """Return quantiles of every destination and month, made coherent, with what moved each most."""
     return forecast_of(made_at(workspace, result, version))
 
 
-def forecast_with(workspace: Workspace, model: TrainedModel) -> Forecast:
+def forecast_with(workspace: Workspace, model: TrainedModel) -> pd.DataFrame:
     """Return the forecast at an as_of by a model at hand, in the place of the champion."""
     origin = workspace.origin
     own = FallbackStep(CHAMPION, "named", lambda: modelled(model, rows_of(origin)))
@@ -167,7 +150,7 @@ def forecast_with(workspace: Workspace, model: TrainedModel) -> Forecast:
     return forecast_of(made_on(workspace, steps, origin))
 
 
-def forecast_of(made: TrainedForecast) -> Forecast:
+def forecast_of(made: TrainedForecast) -> pd.DataFrame:
     """Return a forecast ready to publish."""
     if words := words_of(made.effect, made.analogs):
         echo(f"predict   {words}")
@@ -185,7 +168,7 @@ def forecast_of(made: TrainedForecast) -> Forecast:
     published["drivers"], published["contributions"] = why_of(made)
     for line in _exceptions(made):
         echo(f"predict   {line}")
-    return Forecast(published, "; ".join(dict.fromkeys(one.name for one in taken)))
+    return published
 
 
 def why_of(made: TrainedForecast) -> tuple[list[str], list[str]]:
@@ -208,7 +191,7 @@ def why_of(made: TrainedForecast) -> tuple[list[str], list[str]]:
 
 
 def fallback_chain(
-    workspace: Workspace, origin: Origin, result: EvidenceBacktest | None, version: int | None
+    workspace: Workspace, origin: Origin, result: Backtest | None, version: int | None
 ) -> list[FallbackStep]:
     """Return the fallback chain, best first: models that existed then, then steps without one."""
     rows = rows_of(origin)
@@ -219,7 +202,7 @@ def fallback_chain(
 
 
 def _without_model(
-    workspace: Workspace, origin: Origin, result: EvidenceBacktest | None
+    workspace: Workspace, origin: Origin, result: Backtest | None
 ) -> list[FallbackStep]:
     @cache
     def memory() -> ResidualHistory:
@@ -236,7 +219,7 @@ def _without_model(
 
 
 def _models(
-    workspace: Workspace, rows: pd.DataFrame, result: EvidenceBacktest | None, version: int | None
+    workspace: Workspace, rows: pd.DataFrame, result: Backtest | None, version: int | None
 ) -> list[FallbackStep]:
     """Return the champion of then, else the model trained as of that day; then those before.
 
@@ -268,16 +251,11 @@ def _models(
 def _stored(
     workspace: Workspace, rows: pd.DataFrame, status: str, model: RegisteredVersion
 ) -> FallbackStep:
-    def predict() -> FallbackForecast:
-        loaded = registry.load(workspace.settings, model.version)
-        return modelled(TrainedModel(loaded.heads, loaded.card), rows)
-
-    return FallbackStep(status, model.model_version, predict)
+    load = partial(registry.load, workspace.settings, model.version)
+    return FallbackStep(status, model.model_version, lambda: modelled(load(), rows))
 
 
-def trained_step(
-    workspace: Workspace, rows: pd.DataFrame, result: EvidenceBacktest | None
-) -> FallbackStep:
+def trained_step(workspace: Workspace, rows: pd.DataFrame, result: Backtest | None) -> FallbackStep:
     """Return a model trained as of that day as one that may answer; it is trained at once."""
     echo("predict   training as of that day, as no champion existed by then or a recipe was named")
     history, moment, spec = workspace.history, workspace.as_of, workspace.spec

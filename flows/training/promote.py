@@ -15,7 +15,6 @@ from models.evaluation.backtest import Backtest
 from models.evaluation.compare import CHALLENGER, own_cells, paired_cells
 from models.evaluation.compare import CHAMPION as PAST_CHAMPION
 from models.evaluation.promotion import Challenge, PromotionDecision, judge
-from models.forecasting.evidence_forecaster import TrainedModel
 from models.forecasting.fallback import FAULTS, NUMBERS, faults_of, modelled, reason_of
 from models.forecasting.model_frame import rows_of
 from models.registry import registry
@@ -122,8 +121,7 @@ def _trouble(workspace: Workspace, model: RegisteredVersion) -> str:
     """Return why a version forecasts no destination at the workspace's moment, empty if it does."""
     origin = workspace.origin
     try:
-        loaded = registry.load(workspace.settings, model.version)
-        made = modelled(TrainedModel(loaded.heads, loaded.card), rows_of(origin)).table
+        made = modelled(registry.load(workspace.settings, model.version), rows_of(origin)).table
     except FAULTS as err:
         return reason_of(err)
     numbers = made[NUMBERS].to_numpy().reshape(len(origin.series), len(origin.targets), -1)

@@ -13,10 +13,10 @@ from flows.context.recipes import magnets_recipe
 from flows.context.workspace import Workspace, open_workspace
 from flows.training.backtest import backtest, log_dataset, verdict
 from flows.training.promote import promote, tell
-from models.evaluation.backtest import EvidenceBacktest
-from models.forecasting.evidence_forecaster import EvidenceForecaster, TrainedModel
+from models.evaluation.backtest import Backtest
+from models.forecasting.evidence_forecaster import EvidenceForecaster
 from models.forecasting.model_frame import rows_of
-from models.learning.calibration import importances, texts_of
+from models.learning.calibration import TrainedModel, importances, texts_of
 from models.learning.spec import Spec
 from models.registry import registry
 from models.registry.runs import log_table, open_run
@@ -28,7 +28,7 @@ from store.settings import Settings
 def train(
     settings: Settings,
     as_of: pd.Timestamp,
-    result: EvidenceBacktest | None = None,
+    result: Backtest | None = None,
     spec: Spec | None = None,
 ) -> int:
     """Return the registered version: champion if every rule held, else challenger.
@@ -44,7 +44,7 @@ def train(
         return _trained(workspace, seen)
 
 
-def _trained(workspace: Workspace, seen: EvidenceBacktest) -> int:
+def _trained(workspace: Workspace, seen: Backtest) -> int:
     settings, as_of = workspace.settings, workspace.as_of
     forecaster = EvidenceForecaster(workspace.spec, seen.residuals)
     trained = forecaster.train(workspace.snapshot)
@@ -67,7 +67,7 @@ def _trained(workspace: Workspace, seen: EvidenceBacktest) -> int:
     return version
 
 
-def record(workspace: Workspace, trained: TrainedModel, seen: EvidenceBacktest) -> int:
+def record(workspace: Workspace, trained: TrainedModel, seen: Backtest) -> int:
     """Log and register a trained model and return its version."""
     parameters = json.dumps(workspace.spec.changed, sort_keys=True)
     tags = {"flow": "train", **made_tags(workspace)}

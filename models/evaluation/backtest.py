@@ -4,7 +4,7 @@ The one loop behind every score: of the magnets, a partner table, a panel file.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final, TypeVar
 
@@ -51,19 +51,13 @@ class Backtest:
     """The forecasts of known months with their errors."""
     scores: pd.DataFrame
     """As ``models.evaluation.scores.summarise``."""
+    residuals: ResidualHistory = field(default_factory=ResidualHistory, repr=False)
+    """Forecasts of the magnets' model at past origins, by which the next bands are calibrated."""
 
     def own_forecasts(self, *, status: str) -> pd.DataFrame:
         """Return the product's own forecasts in the columns of a forecast file."""
         own = self.forecasts["model"] == MODEL
         return forecast_file(self.forecasts.loc[own], status=status)
-
-
-@dataclass(frozen=True, slots=True)
-class EvidenceBacktest(Backtest):
-    """A backtest of the magnets' model."""
-
-    residuals: ResidualHistory
-    """Its forecasts at past origins, by which the bands of the next one are calibrated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +134,7 @@ def backtest_evidence(
     *,
     spec: Spec,
     executor: Executor = IN_TURN,
-) -> EvidenceBacktest:
+) -> Backtest:
     """Return the backtest of the evidence panel: one origin a month up to ``as_of``.
 
     The model is trained at each. Only months with a published level at ``as_of`` are scored.
@@ -164,7 +158,7 @@ def backtest_evidence(
     ]
     counted = [one for moment, one in made if moment >= first]
     found = scored(counted, snapshot_at(as_of).published_levels())
-    return EvidenceBacktest(found.forecasts, found.cells, found.scores, forecaster.residuals)
+    return replace(found, residuals=forecaster.residuals)
 
 
 def backtest_panel(

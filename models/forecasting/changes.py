@@ -8,7 +8,6 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import lightgbm as lgb
 import numpy as np
 import pandas as pd
 
@@ -23,6 +22,7 @@ from features.panel.system import PRIOR, PanelPrior
 from features.track_record import TrackRecord
 from models.forecasting.decomposition import Stages, in_tonnes, log_ratio, stage_shares, stages_of
 from models.forecasting.model_frame import rows_of
+from models.learning.calibration import TrainedModel
 from models.policy.policy_effect import effect_at
 from models.registry.served import OFFSET
 from store.arrays import Flags, Floats
@@ -95,10 +95,7 @@ class ForecastSnapshot:
     """Snapshot of one of the two forecasts."""
 
     moment: pd.Timestamp
-    version: int
-    """Of the model in the registry."""
-    heads: Mapping[str, lgb.Booster]
-    card: Mapping[str, object]
+    model: TrainedModel
     prior: PanelPrior = PRIOR
     """Of its evidence panel; replaced together with the model."""
 
@@ -188,8 +185,8 @@ class ChangeReplay:
         found = set(self.news.inputs)
         if self.after.moment != self.before.moment:
             found.add("passing_time")
-        made_by = ((of.version, of.prior) for of in (self.before, self.after))
-        if len(set(made_by)) > 1:
+        before, after = self.before, self.after
+        if (before.model, before.prior) != (after.model, after.prior):
             found.add("model")
         return frozenset(found)
 
@@ -206,7 +203,7 @@ class ChangeReplay:
         origin, analogs = self._origin(replaced, moment, snapshot.prior, shown)
         rows = rows_of(origin)
         effect = effect_at(origin, analogs)
-        stages = stages_of(snapshot.heads, snapshot.card, rows, origin, effect)
+        stages = stages_of(snapshot.model.heads, snapshot.model.card, rows, origin, effect)
         summed = reconciled_tonnes(stages, rows, origin)
         first, months = int(origin.targets[0]), len(origin.targets)
         row = {name: number * months for number, name in enumerate(origin.series)}

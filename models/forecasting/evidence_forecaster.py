@@ -1,6 +1,6 @@
 """The magnets' model: LightGBM heads and experts combined, calibrated by its own past errors."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -21,7 +21,7 @@ from models.forecasting.residual_history import (
     ResidualHistory,
     statistical_prediction,
 )
-from models.learning.calibration import card_of
+from models.learning.calibration import TrainedModel, card_of
 from models.learning.spec import Spec
 from models.policy.policy_effect import PolicyEffect, effect_at, respond
 from models.reconciliation.reconcile import coherent_factors
@@ -30,7 +30,7 @@ from models.registry.served import NORMAL_80, HeadValues
 from models.statistical.experts import BASELINES
 from store.arrays import Flags, Floats
 from store.errors import DataError
-from store.vocabulary import COMMODITY, MAX_HORIZON, QUANTILE_COLUMNS
+from store.vocabulary import MAX_HORIZON, QUANTILE_COLUMNS
 
 WARM_UP_FROM: Final = "2023-06-25"
 """First origin whose errors calibrate the bands; the year before the first scored origin."""
@@ -47,16 +47,8 @@ class EvidenceSnapshot:
     as_of: pd.Timestamp
 
     @property
-    def name(self) -> str:
-        return COMMODITY
-
-    @property
     def origin(self) -> Origin:
         return self.history.origin(self.as_of)
-
-    @property
-    def past(self) -> Sequence[Origin]:
-        return self.history.past(self.as_of)
 
     @property
     def analogs(self) -> tuple[Analog, ...]:
@@ -152,14 +144,6 @@ def answered(table: pd.DataFrame, effect: PolicyEffect, origin: Origin) -> pd.Da
     answer = table if effect.is_none else respond(table, effect, origin)
     values = coherent(conditioned(answer, origin), origin)
     return table.assign(**{str(name): values[name] for name in values})
-
-
-@dataclass(frozen=True, slots=True)
-class TrainedModel:
-    """Trained heads and their calibration."""
-
-    heads: Mapping[str, lgb.Booster] = field(repr=False)
-    card: Mapping[str, object] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

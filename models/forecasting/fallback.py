@@ -16,7 +16,7 @@ import pandas as pd
 
 from features.history import EvidenceHistory
 from features.origin import Origin
-from models.forecasting.evidence_forecaster import TrainedModel, past_moments
+from models.forecasting.evidence_forecaster import past_moments
 from models.forecasting.forecaster import EXPERTS, SPEAKER
 from models.forecasting.model_frame import experts_middle
 from models.forecasting.plausibility import absurdities
@@ -25,7 +25,7 @@ from models.forecasting.residual_history import (
     ResidualHistory,
     statistical_prediction,
 )
-from models.learning.calibration import card_of
+from models.learning.calibration import TrainedModel, card_of
 from models.learning.spec import Spec
 from models.registry.served import (
     EXPERTS_TONNES,

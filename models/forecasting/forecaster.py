@@ -4,7 +4,6 @@ A recipe of the product (``evidence_forecaster``, ``panel_forecaster``) implemen
 :class:`SnapshotForecaster`; backtests, runs and pages know nothing else of it.
 """
 
-from collections.abc import Iterator
 from typing import Final, Protocol, TypeVar
 
 import pandas as pd
@@ -36,9 +35,6 @@ class Snapshot(Protocol):
     """What was known at one moment, ready to be forecast."""
 
     @property
-    def name(self) -> str: ...
-
-    @property
     def series(self) -> tuple[str, ...]: ...
 
     @property
@@ -53,14 +49,6 @@ class FittedForecaster(Protocol):
 
     @property
     def snapshot(self) -> Snapshot: ...
-
-    def predict(self) -> Iterator[pd.DataFrame]:
-        """Yield forecasts, some series at a time.
-
-        Returns:
-            destination, cutoff, period, horizon, quantiles, mean.
-        """
-        ...
 
     def compare(self) -> pd.DataFrame:
         """Return the forecasts of the product and of its baselines, with a column ``model``."""
@@ -82,7 +70,7 @@ def forecast_file(forecasts: pd.DataFrame, *, status: str) -> pd.DataFrame:
     """Return the product's forecasts in the columns of a forecast file.
 
     Args:
-        forecasts: As ``FittedForecaster.predict`` yields them; not modified.
+        forecasts: destination, cutoff, period, horizon, quantiles, mean; not modified.
     """
     period = forecasts["period"].dt.strftime("%Y-%m")
     labelled = forecasts.assign(model=MODEL, period=period, status=status)

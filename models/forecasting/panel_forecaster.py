@@ -92,15 +92,13 @@ class PanelSnapshot:
     horizon: int
     covariates: Covariates | None = None
     tree: Tree | None = None
-    name: str = ""
-    """The commodity's code; empty for a panel from a file."""
 
     @classmethod
     def of(cls, table: PartnerTable) -> "PanelSnapshot":
         """Return a partner table: all destinations, and their sums."""
         tree = tree_of(table.parts, table.tonnes.index)
         tonnes = add_sums(table.tonnes, tree)
-        return cls(tonnes, table.horizon, tree=tree, name=table.commodity)
+        return cls(tonnes, table.horizon, tree=tree)
 
     @property
     def names(self) -> NDArray[np.object_]:

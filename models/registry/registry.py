@@ -6,13 +6,11 @@ if they are what training stored; nothing here executes the script beside them.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from importlib.metadata import version as installed
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-import lightgbm as lgb
 import mlflow
 import numpy as np
 import pandas as pd
@@ -24,6 +22,7 @@ from mlflow.types import ColSpec, DataType, Schema, TensorSpec
 from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
 
 from features.build import catalogue_digest
+from models.learning.calibration import TrainedModel
 from models.registry import served
 from models.registry.record import (
     CARD_TAGS,
@@ -194,15 +193,6 @@ REQUIREMENTS: Final = ("lightgbm", "mlflow", "numpy", "pandas")
 """Packages that ``served.py`` imports; a stored model names their installed versions."""
 
 
-@dataclass(frozen=True, slots=True)
-class LoadedModel:
-    """A stored model."""
-
-    version: int
-    card: Mapping[str, object]
-    heads: Mapping[str, lgb.Booster] = field(repr=False)
-
-
 def stamp(card: Mapping[str, object]) -> dict[str, object]:
     """Return what training adds to a card so that a model of other rows can be refused."""
     return {"schema": MODEL_SCHEMA, "meanings": catalogue_digest(frozenset(features_of(card)))}
@@ -262,7 +252,7 @@ def register(
 
 
 @worded
-def load(settings: Settings, version: int) -> LoadedModel:
+def load(settings: Settings, version: int) -> TrainedModel:
     """Return a registered version; no code of it is executed."""
     client, _ = connect(settings)
     expected = at_version(settings, version).sha256 or "none"
@@ -276,7 +266,7 @@ def load(settings: Settings, version: int) -> LoadedModel:
         heads, card = served.parsed(texts)
     except (MlflowException, OSError, ValueError) as err:
         raise unreadable(version, source, err) from err
-    return LoadedModel(version, card, heads)
+    return TrainedModel(heads, card)
 
 
 def _texts(heads: Mapping[str, str], card: Mapping[str, object]) -> dict[str, str]:

@@ -1,11 +1,11 @@
 """The model that publishes, read back from the registry."""
 
+from models.learning.calibration import TrainedModel
 from models.registry import registry
-from models.registry.registry import LoadedModel
 from store.settings import Settings
 
 
-def champion_model(settings: Settings) -> LoadedModel:
+def champion_model(settings: Settings) -> TrainedModel:
     """Return the champion, ready to predict."""
     holder = registry.champion(settings)
     assert holder is not None

@@ -11,7 +11,7 @@ import pandas as pd
 from features.build import ALL_FEATURES
 from features.controls.analogs import Analog
 from models.forecasting.changes import ChangeReplay, ForecastSnapshot, KnownFacts, news_of
-from models.learning.calibration import PastErrors, card_of
+from models.learning.calibration import PastErrors, TrainedModel, card_of
 from models.learning.spec import MAGNETS_SPEC
 from models.registry.served import HEADS, TREES_WEIGHT
 from store.vocabulary import MAX_HORIZON
@@ -79,7 +79,7 @@ def halted_analog() -> Analog:
 
 def snapshot_at(moment: pd.Timestamp, *, version: int = 1) -> ForecastSnapshot:
     """Return where a model stands; each version learned something else."""
-    return ForecastSnapshot(moment, version, taught_heads(version), taught_card())
+    return ForecastSnapshot(moment, TrainedModel(taught_heads(version), taught_card()))
 
 
 @cache

@@ -11,7 +11,7 @@ import pytest
 from flows.backup import MLFLOW, back_up, last_backup, restore
 from flows.context.stores import made_store, store_of
 from flows.monitoring.health import examine
-from flows.panels.backtest_files import predict_evidence
+from flows.training.predict import predict
 from models.registry import registry
 from store.archive import extract_archive, write_archive
 from store.database import sqlite_file
@@ -73,9 +73,7 @@ def test_what_was_restored_is_what_was_backed_up(
         assert all((second / file).read_bytes() == content for file, content in kept.items())
     assert registry.champion(here) == registry.champion(there)
     assert dict(champion_model(here).card) == dict(champion_model(there).card)
-    pd.testing.assert_frame_equal(
-        predict_evidence(here, at(AS_OF)), predict_evidence(there, at(AS_OF))
-    )
+    pd.testing.assert_frame_equal(predict(here, at(AS_OF)), predict(there, at(AS_OF)))
     (sqlite_file(here.tracking_uri) or Path()).unlink()
     alarms = {one.alarm: str(one.message) for one in examine(here, at(AS_OF)).alarms}
     assert alarms["champion"] == "No model is champion."

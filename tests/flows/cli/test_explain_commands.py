@@ -42,7 +42,7 @@ def twice(published: Published, data_dir: Path, tmp_path_factory: pytest.TempPat
     settings = settings_of(variables)
     publish_forecasts(
         store_of(settings),
-        predict(settings, at(LATER)).table,
+        predict(settings, at(LATER)),
         as_of=at(LATER),
         data_vintage=data_vintage(store_of(settings), as_of=at(LATER)),
         context=PublicationContext(made_with=json.dumps({"prior": asdict(PRIOR)})),

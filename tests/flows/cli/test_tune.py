@@ -7,7 +7,7 @@ import pytest
 from mlflow import MlflowClient
 
 from flows import tune
-from models.evaluation.backtest import EvidenceBacktest
+from models.evaluation.backtest import Backtest
 from models.forecasting.forecaster import MODEL
 from models.forecasting.residual_history import ResidualHistory
 from models.learning.spec import MAGNETS_SPEC, SPACE, Spec, read_recipe
@@ -18,12 +18,12 @@ from tests.flows.conftest import AS_OF
 Call = Callable[..., tuple[int, str, str]]
 
 
-def backtested(*_: object, spec: Spec, **__: object) -> EvidenceBacktest:
+def backtested(*_: object, spec: Spec, **__: object) -> Backtest:
     """Stand in for a backtest: errors fall with the number of leaves."""
     moments = pd.to_datetime(["2018-12-01", "2019-12-01"], utc=True)
     cells = pd.DataFrame({"as_of": moments, "model": MODEL, "horizon": 1})
     cells = cells.assign(scaled_error=1 / spec.num_leaves, scaled_quantile_loss=1.0)
-    return EvidenceBacktest(pd.DataFrame(), cells, pd.DataFrame(), ResidualHistory())
+    return Backtest(pd.DataFrame(), cells, pd.DataFrame(), ResidualHistory())
 
 
 def test_a_search_writes_a_recipe_and_each_trial_is_a_run(

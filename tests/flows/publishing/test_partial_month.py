@@ -17,7 +17,7 @@ APRIL = "2020-04"
 
 
 def forecast(settings: Settings) -> pd.DataFrame:
-    return predict(settings, at(DAY)).table.set_index(["destination", "period"])
+    return predict(settings, at(DAY)).set_index(["destination", "period"])
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ import pytest
 
 from flows.context.stores import store_of
 from flows.context.workspace import open_workspace
-from flows.training.predict import Forecast, fallback_chain, forecast_of, made_on, predict
+from flows.training.predict import fallback_chain, forecast_of, made_on, predict
 from models.registry import registry
 from store.facts.reading import latest_forecast
 from store.publications.publishing import publish_forecasts
@@ -44,16 +44,16 @@ def folder_of(settings: Settings, version: int) -> Path:
     return wanted[0]
 
 
-def assert_coherent(made: Forecast) -> None:
-    mean = made.table.pivot_table(index="period", columns="destination", values="mean")
+def assert_coherent(made: pd.DataFrame) -> None:
+    mean = made.pivot_table(index="period", columns="destination", values="mean")
     for name, members in AGGREGATES.items():
         np.testing.assert_allclose(mean[list(members)].sum(axis=1), mean[name], rtol=1e-6)
 
 
-def assert_explained(made: Forecast) -> None:
-    parts = pd.DataFrame([json.loads(text) for text in made.table["contributions"]])
+def assert_explained(made: pd.DataFrame) -> None:
+    parts = pd.DataFrame([json.loads(text) for text in made["contributions"]])
     assert list(parts) == list(CONTRIBUTIONS)
-    np.testing.assert_allclose(parts.sum(axis=1), made.table["p50"], atol=1e-6)
+    np.testing.assert_allclose(parts.sum(axis=1), made["p50"], atol=1e-6)
 
 
 def test_a_champion_whose_file_is_gone_gives_way_to_the_previous(
@@ -66,8 +66,8 @@ def test_a_champion_whose_file_is_gone_gives_way_to_the_previous(
     finally:
         hidden.rename(head)
 
-    assert set(made.table["status"]) == {"previous champion"}
-    [reason] = set(made.table["reason"])
+    assert set(made["status"]) == {"previous champion"}
+    [reason] = set(made["reason"])
     assert reason.startswith("champion: Version 2 of model 'magnetcast' cannot be read")
     assert "/" not in reason
     assert "previous champion answers for" in capsys.readouterr().err
@@ -86,9 +86,9 @@ def test_changed_texts_of_both_champions_leave_the_experts(twice: Settings) -> N
         for path, content in kept.items():
             path.write_bytes(content)
 
-    assert set(made.table["status"]) == {"statistical ensemble"}
-    assert made.table["model"].str.startswith("statistical-").all()
-    [reason] = set(made.table["reason"])
+    assert set(made["status"]) == {"statistical ensemble"}
+    assert made["model"].str.startswith("statistical-").all()
+    [reason] = set(made["reason"])
     assert reason.startswith("champion: ")
     assert "; previous champion: " in reason
     assert_coherent(made)
@@ -106,15 +106,13 @@ def test_evidence_lost_for_one_destination_is_forecast_by_the_experts_and_publis
 
     made = forecast_of(made_on(workspace, fallback_chain(workspace, lost, None, None), lost))
 
-    status = made.table.groupby("destination")["status"].agg(set)
+    status = made.groupby("destination")["status"].agg(set)
     assert status.pop("JPN") == {"statistical ensemble"}
     assert all(one == {"champion"} for one in status)
-    assert np.isfinite(made.table["p50"]).all()
+    assert np.isfinite(made["p50"]).all()
     assert_coherent(made)
     assert_explained(made)
-    rows = publish_forecasts(
-        store_of(twice), made.table, as_of=at("2020-05-23"), data_vintage="lost"
-    )
+    rows = publish_forecasts(store_of(twice), made, as_of=at("2020-05-23"), data_vintage="lost")
     assert rows == 144
     latest = latest_forecast(store_of(twice))
     result = latest.loc[latest["destination"] == "JPN", "reason"]

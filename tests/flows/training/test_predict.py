@@ -8,7 +8,6 @@ from flows.clock import utc_now
 from flows.context.output import write_result
 from flows.context.stores import made_store, store_of
 from flows.context.workspace import open_workspace
-from flows.panels.backtest_files import predict_evidence
 from flows.training.predict import predict
 from models.registry import registry
 from sources.bundled.all_tables import load_bundled
@@ -21,7 +20,7 @@ from tests.flows.conftest import AS_OF, Published, environment, settings_of
 
 
 def test_the_champion_forecasts_its_own_day_as_it_was_published(published: Published) -> None:
-    frame = predict_evidence(published.settings, at(AS_OF))
+    frame = predict(published.settings, at(AS_OF))[list(FORECAST_COLUMNS)]
 
     rows = read_forecasts(store_of(published.settings))
     keys = ["destination", "period"]
@@ -45,19 +44,20 @@ def test_a_forecast_from_before_the_champion_is_trained_as_of_that_day(
 
     made = predict(published.settings, as_of)
 
-    assert set(made.table["status"]) == {"replay"}
-    assert made.model_version == open_workspace(published.settings, as_of).model_version
+    assert set(made["status"]) == {"replay"}
+    [model] = set(made["model"])
+    assert model == open_workspace(published.settings, as_of).model_version
     champion = registry.champion(published.settings)
     assert champion is not None
-    assert made.model_version != champion.model_version
+    assert model != champion.model_version
 
 
 def test_the_champion_still_stays_later(published: Published) -> None:
     made = predict(published.settings, at("2020-05-05"))
 
-    assert set(made.table["status"]) == {"champion"}
-    assert set(made.table["cutoff"]) == {"2020-03"}
-    assert made.table["horizon"].max() == 13
+    assert set(made["status"]) == {"champion"}
+    assert set(made["cutoff"]) == {"2020-03"}
+    assert made["horizon"].max() == 13
 
 
 @pytest.mark.slow
@@ -70,7 +70,7 @@ def test_rows_that_came_out_later_leave_the_file_of_a_forecast_the_same_to_the_b
         settings = settings_of(environment(new_folder(), data_dir))
         write_batch(made_store(settings), part, ingested_at=utc_now())
         out = tmp_path / f"{name}.csv"
-        write_result(predict_evidence(settings, at(AS_OF)), out=out, form="csv")
+        write_result(predict(settings, at(AS_OF))[list(FORECAST_COLUMNS)], out=out, form="csv")
         texts.append(out.read_bytes())
 
     assert texts[0] == texts[1]

@@ -205,7 +205,7 @@ def test_after_a_rollback_all_agree_on_who_answers(released: Published) -> None:
 
     output = [str(line) for line in lines_of(examine(own, at(LATER)))]
     assert f"Champion: version 1, {one}." in output
-    assert set(predict(own, at(LATER)).table["model"]) == {one}
+    assert set(predict(own, at(LATER))["model"]) == {one}
 
     outcome = run(own, at(LATER))
 

@@ -7,7 +7,7 @@ import pytest
 
 from flows.context.stores import made_store
 from flows.context.workspace import open_workspace
-from models.evaluation.backtest import EvidenceBacktest, backtest_evidence
+from models.evaluation.backtest import Backtest, backtest_evidence
 from store.facts.batch import Batch, FileRows
 from store.facts.writing import write_batch
 from store.settings import Settings
@@ -24,7 +24,7 @@ def take_in(settings: Settings, rows: pd.DataFrame, name: str) -> None:
     write_batch(made_store(settings), batch)
 
 
-def backtested(settings: Settings) -> EvidenceBacktest:
+def backtested(settings: Settings) -> Backtest:
     return backtest_evidence(open_workspace(settings, AS_OF).history, AS_OF, spec=QUICK)
 
 

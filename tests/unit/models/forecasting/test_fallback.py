@@ -10,7 +10,6 @@ from models.forecasting.decomposition import stages_from
 from models.forecasting.evidence_forecaster import (
     EvidenceForecaster,
     EvidenceSnapshot,
-    TrainedModel,
 )
 from models.forecasting.fallback import (
     CHAMPION,
@@ -27,6 +26,7 @@ from models.forecasting.forecaster import NAIVE, STATISTICAL
 from models.forecasting.model_frame import rows_of
 from models.forecasting.plausibility import absurdities, explained_series
 from models.forecasting.residual_history import ResidualHistory
+from models.learning.calibration import TrainedModel
 from models.policy.policy_effect import effect_at
 from store.errors import DataError
 from tests.data.builders import QUICK, at, make_world

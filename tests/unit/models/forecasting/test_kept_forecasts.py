@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from features.history import EvidenceHistory
-from models.evaluation.backtest import EvidenceBacktest, backtest_evidence
+from models.evaluation.backtest import Backtest, backtest_evidence
 from models.executor import IN_TURN, Executor, SharedExecutor
 from models.learning.spec import Spec
 from store.digest_cache import DigestCache
@@ -41,13 +41,13 @@ def world() -> World:
 
 def backtested(
     facts: World, folder: Path | None, spec: Spec = QUICK, *, executor: Executor = IN_TURN
-) -> EvidenceBacktest:
+) -> Backtest:
     frames = facts.observations, facts.events, facts.tariffs, facts.analog_events
     history = EvidenceHistory(*frames, cache=DigestCache(folder, 10**8))
     return backtest_evidence(history, AS_OF, spec=spec, executor=executor)
 
 
-def check_same(left: EvidenceBacktest, right: EvidenceBacktest) -> None:
+def check_same(left: Backtest, right: Backtest) -> None:
     for name in ("forecasts", "cells", "scores"):
         one, two = getattr(left, name), getattr(right, name)
         pd.testing.assert_frame_equal(one, two, check_exact=True)
@@ -59,20 +59,20 @@ def check_same(left: EvidenceBacktest, right: EvidenceBacktest) -> None:
 
 
 @pytest.fixture(scope="module")
-def first(tmp_path_factory: pytest.TempPathFactory) -> tuple[EvidenceBacktest, Path]:
+def first(tmp_path_factory: pytest.TempPathFactory) -> tuple[Backtest, Path]:
     """The backtest that computed everything, and the folder of what it kept: only copied."""
     folder = tmp_path_factory.mktemp("first")
     return backtested(world(), folder), folder
 
 
 @pytest.fixture
-def cold(first: tuple[EvidenceBacktest, Path]) -> EvidenceBacktest:
+def cold(first: tuple[Backtest, Path]) -> Backtest:
     """The backtest that computed everything."""
     return first[0]
 
 
 @pytest.fixture
-def kept(first: tuple[EvidenceBacktest, Path], tmp_path: Path) -> Path:
+def kept(first: tuple[Backtest, Path], tmp_path: Path) -> Path:
     """Return what that backtest kept, in a folder of this test's own."""
     return Path(copytree(first[1], tmp_path / "kept"))
 
@@ -82,7 +82,7 @@ def names(folder: Path) -> set[str]:
 
 
 def test_kept_or_not_in_one_process_or_in_two_the_bits_are_the_same(
-    cold: EvidenceBacktest, kept: Path
+    cold: Backtest, kept: Path
 ) -> None:
     made = names(kept)
 
@@ -105,7 +105,7 @@ def test_a_changed_parameter_computes_forecasts_and_no_panel(kept: Path) -> None
 
 
 def test_figures_known_since_the_last_origin_compute_the_present_panel_alone(
-    cold: EvidenceBacktest, kept: Path
+    cold: Backtest, kept: Path
 ) -> None:
     made = names(kept)
     figures = world().observations
