@@ -39,7 +39,6 @@ from flows.training.backtest import verdict
 from flows.training.promote import report_promoted
 from models.evaluation.backtest import Backtest
 from models.forecasting.fallback import FAULTS
-from store.facts.evidence import save_label
 from store.facts.reading import latest_forecast
 from store.publications.publishing import held_forecasts, settle_runs
 from store.settings import Settings
@@ -145,8 +144,6 @@ def run_each(
                 results[key] = run_known(open_known(settings, as_of, config))
             except FAULTS as err:
                 results[key] = str(err)
-            else:
-                save_label(store_of(settings), key, config.label, at=utc_now())
     _follow_up(settings, [one for one in results.values() if isinstance(one, RunOutcome)])
     return results
 

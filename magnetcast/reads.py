@@ -24,9 +24,8 @@ from flows.training.predict import forecast as forecast_in
 from flows.training.predict import forecast_with, trial_forecast
 from magnetcast.known import Moment, opened
 from models.evaluation.backtest import backtest_evidence
-from models.learning.calibration import TrainedModel
 from models.policy.scenario import paired
-from models.registry.served import LEARNED_UNTIL
+from models.registry.served import LEARNED_UNTIL, TrainedModel
 from sources.files.csv_table import content_of
 from sources.files.yaml_table import read_scenario
 from store.errors import DataError, first_few
@@ -101,7 +100,7 @@ def forecast(
         spec = with_given(at.settings, at.as_of, parameters)
         made = trial_forecast(at.settings, at.as_of, spec)
     else:
-        made = forecast_in(at, None, None)
+        made = forecast_in(at)
     rows = _of_destinations(made[list(FORECAST_COLUMNS)], destinations)
     return _of_months(rows, "cutoff", "period")
 

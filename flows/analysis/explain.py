@@ -43,7 +43,7 @@ from models.forecasting.changes import (
     words_of,
 )
 from models.forecasting.decomposition import explained
-from models.learning.calibration import TrainedModel
+from models.registry.served import TrainedModel
 from store.errors import DataError
 from store.facts.reading import latest_forecast, publication_before
 from store.publications.explanations import (
@@ -82,7 +82,7 @@ def why(settings: Settings, asked: ExplainRequest) -> pd.DataFrame:
         published = latest_forecast(engine, as_of=which)
         if published.empty:
             echo(f"explain   nothing was published by {which:%Y-%m-%d}: forecasting as of that day")
-            made = forecast(open_workspace(settings, which), None, None)
+            made = forecast(open_workspace(settings, which))
             rows = chosen(made.assign(as_of=which), asked)
             return _table(rows, _stored(rows))
     echo(f"explain   the forecast of {name_of(published)}")

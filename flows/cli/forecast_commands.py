@@ -100,7 +100,7 @@ def predict(
 
         predict_folder(settings, files, horizon=horizon, out=out, spec=spec)
         return
-    parts = forecast_panel(settings, files, horizon=horizon, track=track, spec=spec)
+    parts = forecast_panel(files, horizon=horizon, track=track, spec=spec)
     write_parts(parts, out=out, form=format)
 
 

@@ -58,10 +58,10 @@ MAGNETS: Final = RunConfig(COMMODITY)
 """The main job: magnets by destination."""
 
 
-def table_config(commodity: str, label: str = "") -> RunConfig:
+def table_config(commodity: str) -> RunConfig:
     """Return the configuration that forecasts the full partner table of a commodity.
 
     The magnets' own table has another key than their forecast from the evidence, so that no reader
     mixes the two.
     """
-    return RunConfig(f"{commodity}{BY_PARTNER}" if commodity == COMMODITY else commodity, label)
+    return RunConfig(f"{commodity}{BY_PARTNER}" if commodity == COMMODITY else commodity)

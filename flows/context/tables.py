@@ -196,7 +196,8 @@ def open_table(
         table = partner_table(figures, commodity=commodity, as_of=as_of)
     except DataError as err:
         raise DataError(f"{err} {other_tables(settings, as_of, commodity)}") from err
-    config = table_config(commodity, read_label(engine, commodity))
+    key = table_config(commodity).published_as
+    config = RunConfig(key, read_label(engine, key))
     return TableWorkspace(
         settings, config, table, engine, figures, replace(PANEL_SPEC, threads=settings.threads)
     )

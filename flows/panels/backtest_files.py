@@ -10,12 +10,12 @@ import pandas as pd
 from flows.context.console import echo, track
 from flows.context.output import write_result
 from flows.context.provenance import git_commit
-from flows.panels.panel_files import PanelFiles, forecaster_of, panel_snapshot, say_left_out
+from flows.panels.panel_files import PanelFiles, panel_snapshot, say_left_out
 from flows.training.backtest import CELLS, comparison_tables, log_backtest, verdict
 from models.evaluation.backtest import Backtest, backtest_panel
 from models.executor import LocalExecutor
 from models.forecasting.forecaster import MODEL
-from models.forecasting.panel_forecaster import PanelSnapshot
+from models.forecasting.panel_forecaster import PanelForecaster, PanelSnapshot
 from models.learning.spec import Spec
 from models.registry.runs import log_months, open_run
 from models.statistical import pretrained
@@ -35,7 +35,7 @@ def replay_panel(
     horizon: int | None,
     cutoffs: str | None,
     out: Path | None,
-    spec: Spec | None = None,
+    spec: Spec,
 ) -> None:
     """Backtest any panel at given cutoffs, log the scores to MLflow and write its files."""
     if not cutoffs:
@@ -44,15 +44,15 @@ def replay_panel(
         )
     snapshot = panel_snapshot(files, horizon)
     past = _periods(cutoffs)
-    forecaster = forecaster_of(settings, spec)
+    forecaster = PanelForecaster(spec)
     truth = published_months(files, snapshot.months)
     result = backtest_panel(forecaster, snapshot, past, truth=truth, executor=LocalExecutor(track))
     say_left_out(set(snapshot.series) - set(result.forecasts["destination"]))
     if len(result.scores):
         echo(f"backtest  {verdict(result)}")
-        _record(settings, files, snapshot, cutoffs=past, result=result, spec=forecaster.spec)
+        _record(settings, files, snapshot, cutoffs=past, result=result, spec=spec)
     if out is not None:
-        status = pretrained.marked(REPLAYED, is_used=bool(forecaster.spec.pretrained))
+        status = pretrained.marked(REPLAYED, is_used=bool(spec.pretrained))
         write_files(result, out, status=status)
 
 

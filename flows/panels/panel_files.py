@@ -4,7 +4,7 @@ Loads no Prefect, which take longer to start than a panel to forecast.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -13,7 +13,7 @@ import pandas as pd
 from flows.context.console import echo
 from models.forecasting.forecaster import forecast_file
 from models.forecasting.panel_forecaster import PanelForecaster, PanelSnapshot
-from models.learning.spec import PANEL_SPEC, Spec
+from models.learning.spec import Spec
 from models.reconciliation.tree import add_sums, contradictions, tree_of
 from models.statistical.pretrained import marked
 from sources.files.covariates import read_covariates
@@ -21,7 +21,6 @@ from sources.files.panel import READ_AS_IS, Panel, PanelOptions, named, read_pan
 from sources.files.tree import sums_in
 from store.errors import DataError, first_few
 from store.progress import Progress
-from store.settings import Settings
 from store.vocabulary import PANEL_HORIZON
 
 _NEGATIVE: Final = " is negative"
@@ -123,28 +122,17 @@ def panel_snapshot(files: PanelFiles, horizon: int | None) -> PanelSnapshot:
 
 
 def forecast_panel(
-    settings: Settings,
-    files: PanelFiles,
-    *,
-    horizon: int | None,
-    track: Progress,
-    spec: Spec | None = None,
+    files: PanelFiles, *, horizon: int | None, track: Progress, spec: Spec
 ) -> Iterator[pd.DataFrame]:
     """Yield the forecasts of the months after a panel, some series at a time."""
     snapshot = panel_snapshot(files, horizon)
     forecast: set[str] = set()
-    allow_negative = files.options.allow_negative
-    forecaster = replace(forecaster_of(settings, spec), shifts_negative=allow_negative)
-    status = marked("panel", is_used=bool(forecaster.spec.pretrained))
+    forecaster = PanelForecaster(spec, shifts_negative=files.options.allow_negative)
+    status = marked("panel", is_used=bool(spec.pretrained))
     for part in forecaster.fit(snapshot).predict(track):
         forecast |= set(part["destination"])
         yield forecast_file(part, status=status)
     say_left_out(set(snapshot.series) - forecast)
-
-
-def forecaster_of(settings: Settings, spec: Spec | None = None) -> PanelForecaster:
-    """Return the forecaster of panels from files, of the default choices if none are given."""
-    return PanelForecaster(spec or replace(PANEL_SPEC, threads=settings.threads))
 
 
 def months_ahead(given: int | None, option: str = "--horizon") -> int:

@@ -7,7 +7,7 @@ import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,10 +16,10 @@ import pandas as pd
 import pyarrow.dataset as pads
 
 from flows.context.console import echo
-from flows.panels.panel_files import PanelFiles, forecaster_of, months_ahead
+from flows.panels.panel_files import PanelFiles, months_ahead
 from models.engine.forecast import training_series
 from models.forecasting.forecaster import forecast_file
-from models.forecasting.panel_forecaster import FittedPanel, PanelSnapshot
+from models.forecasting.panel_forecaster import FittedPanel, PanelForecaster, PanelSnapshot
 from models.learning.spec import Spec
 from models.statistical.pretrained import marked
 from sources.files.panel import OURS, PanelOptions, our_names, read_panel
@@ -50,7 +50,7 @@ def predict_folder(
     *,
     horizon: int | None,
     out: Path | None,
-    spec: Spec | None = None,
+    spec: Spec,
 ) -> None:
     """Write the forecasts of a folder of Parquet files to a new folder of Parquet files.
 
@@ -62,7 +62,7 @@ def predict_folder(
     try:
         with _scheduler(settings.dask):
             rows, known = _opened(files)
-            fitted = _trained(settings, rows, known, files.options, horizon=horizon, spec=spec)
+            fitted = _trained(rows, known, files.options, horizon=horizon, spec=spec)
             status = marked("panel", is_used=fitted.engine.is_pretrained)
             meta = _texts(forecast_file(fitted.nothing(), status=status))
             made = rows.map_partitions(
@@ -124,19 +124,16 @@ def _looked_at(rows: pd.DataFrame, options: PanelOptions) -> Partition | None:
 
 
 def _trained(
-    settings: Settings,
     rows: "dd.DataFrame",
     known: Sequence[Partition],
     options: PanelOptions,
     *,
     horizon: int | None,
-    spec: Spec | None,
+    spec: Spec,
 ) -> FittedPanel:
-    forecaster = replace(
-        forecaster_of(settings, spec), shifts_negative=options.allow_negative, baselines=()
-    )
+    forecaster = PanelForecaster(spec, baselines=(), shifts_negative=options.allow_negative)
     names = np.array(sorted(name for one in known for name in one.names), dtype=object)
-    drawn = training_series(len(names), forecaster.spec)
+    drawn = training_series(len(names), spec)
     some = names if drawn is None else names[drawn]
     theirs = our_names([str(name) for name in rows.columns], options.columns).index(OURS[0])
     sample = rows[rows[rows.columns[theirs]].isin(list(some))].compute()

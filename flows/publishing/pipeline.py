@@ -1,6 +1,5 @@
 """The steps of a run that differ by how its goods are known: by the evidence, or in a table."""
 
-from dataclasses import replace
 from typing import Final
 
 import pandas as pd
@@ -38,8 +37,7 @@ def open_known(settings: Settings, as_of: pd.Timestamp, config: RunConfig) -> Kn
         workspace = open_workspace(settings, as_of, spec=recipe)
         _check_not_ancient(workspace)
         return workspace
-    table = open_table(settings, as_of, config.commodity)
-    return replace(table, config=replace(config, label=config.label or table.config.label))
+    return open_table(settings, as_of, config.commodity)
 
 
 def is_current(known: Known, models: set[str]) -> bool:

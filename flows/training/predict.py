@@ -37,11 +37,11 @@ from models.forecasting.fallback import (
 from models.forecasting.forecaster import NAIVE, STATISTICAL
 from models.forecasting.model_frame import rows_of
 from models.forecasting.residual_history import ResidualHistory
-from models.learning.calibration import TrainedModel
 from models.learning.spec import Spec
 from models.policy.policy_effect import PolicyEffect, effect_at, words_of
 from models.registry import registry
 from models.registry.record import RegisteredVersion
+from models.registry.served import TrainedModel
 from store.errors import StoreError
 from store.settings import Settings
 from store.vocabulary import FORECAST_COLUMNS, MAX_HORIZON, MONTHS_AHEAD
@@ -95,10 +95,8 @@ def _analogs(workspace: Workspace) -> None:
 def trial_forecast(settings: Settings, as_of: pd.Timestamp, spec: Spec) -> pd.DataFrame:
     """Return what a model trained by a recipe forecasts alone; nothing is registered."""
     workspace = open_workspace(settings, as_of, spec=spec)
-    origin = workspace.origin
-    seen = backtest_evidence(workspace.history, as_of, spec=spec, executor=workspace.executor)
-    steps = [trained_step(workspace, rows_of(origin), seen)]
-    return forecast_of(made_on(workspace, steps, origin))
+    steps = [_trained_now(workspace, rows_of(workspace.origin), None)]
+    return forecast_of(made_on(workspace, steps, workspace.origin))
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +113,10 @@ class TrainedForecast:
     stages: Stages
     """The distributions on the way to the published one."""
 
-    @property
-    def model(self) -> TrainedModel | None:
-        return self.chain.model
 
-
-def made_at(workspace: Workspace, result: Backtest | None, version: int | None) -> TrainedForecast:
+def made_at(
+    workspace: Workspace, result: Backtest | None = None, version: int | None = None
+) -> TrainedForecast:
     """Return the forecast at an as_of and what it was made of; arguments as for ``predict``."""
     origin = workspace.origin
     LOG.info("features  %s rows of %s columns", *rows_of(origin).shape)
@@ -137,7 +133,9 @@ def made_on(workspace: Workspace, steps: Sequence[FallbackStep], origin: Origin)
 
 
 @prefect_step("forecast")
-def forecast(workspace: Workspace, result: Backtest | None, version: int | None) -> pd.DataFrame:
+def forecast(
+    workspace: Workspace, result: Backtest | None = None, version: int | None = None
+) -> pd.DataFrame:
     """Return quantiles of every destination and month, made coherent, with what moved each most."""
     return forecast_of(made_at(workspace, result, version))
 
@@ -146,7 +144,7 @@ def forecast_with(workspace: Workspace, model: TrainedModel) -> pd.DataFrame:
     """Return the forecast at an as_of by a model at hand, in the place of the champion."""
     origin = workspace.origin
     own = FallbackStep(CHAMPION, "named", lambda: modelled(model, rows_of(origin)))
-    steps = [own, *_without_model(workspace, origin, None)]
+    steps = [own, *_without_model(workspace, origin)]
     return forecast_of(made_on(workspace, steps, origin))
 
 
@@ -191,18 +189,18 @@ def why_of(made: TrainedForecast) -> tuple[list[str], list[str]]:
 
 
 def fallback_chain(
-    workspace: Workspace, origin: Origin, result: Backtest | None, version: int | None
+    workspace: Workspace,
+    origin: Origin,
+    result: Backtest | None = None,
+    version: int | None = None,
 ) -> list[FallbackStep]:
     """Return the fallback chain, best first: models that existed then, then steps without one."""
-    rows = rows_of(origin)
-    return [
-        *_models(workspace, rows, result, version),
-        *_without_model(workspace, origin, result),
-    ]
+    models = _models(workspace, rows_of(origin), result, version)
+    return [*models, *_without_model(workspace, origin, result)]
 
 
 def _without_model(
-    workspace: Workspace, origin: Origin, result: Backtest | None
+    workspace: Workspace, origin: Origin, result: Backtest | None = None
 ) -> list[FallbackStep]:
     @cache
     def memory() -> ResidualHistory:
@@ -242,7 +240,7 @@ def _models(
         model = registry.at_version(workspace.settings, version)
         steps.append(_stored(workspace, rows, REPLAY, model))
     else:
-        steps.append(trained_step(workspace, rows, result))
+        steps.append(_trained_now(workspace, rows, result))
     if previous is not None and previous.version not in {version, champion and champion.version}:
         steps.append(_stored(workspace, rows, PREVIOUS, previous))
     return steps
@@ -255,7 +253,7 @@ def _stored(
     return FallbackStep(status, model.model_version, lambda: modelled(load(), rows))
 
 
-def trained_step(workspace: Workspace, rows: pd.DataFrame, result: Backtest | None) -> FallbackStep:
+def _trained_now(workspace: Workspace, rows: pd.DataFrame, result: Backtest | None) -> FallbackStep:
     """Return a model trained as of that day as one that may answer; it is trained at once."""
     echo("predict   training as of that day, as no champion existed by then or a recipe was named")
     history, moment, spec = workspace.history, workspace.as_of, workspace.spec

@@ -77,7 +77,6 @@ def rolling_origin_backtest(
     *,
     label: str,
     executor: Executor = IN_TURN,
-    horizons: tuple[int, int] = SCORED_HORIZONS,
 ) -> Backtest:
     """Return how forecasts from past origins turned out.
 
@@ -89,7 +88,7 @@ def rolling_origin_backtest(
             that takes them one after the other.
     """
     origins = executor.map(partial(compare_at, forecaster, snapshot_at), moments, label)
-    return scored(list(origins), truth, horizons)
+    return scored(list(origins), truth)
 
 
 def compare_at(
@@ -104,11 +103,7 @@ def compare_at(
     return Comparison(fitted.compare(), scale)
 
 
-def scored(
-    comparisons: Sequence[Comparison],
-    truth: pd.DataFrame,
-    horizons: tuple[int, int] = SCORED_HORIZONS,
-) -> Backtest:
+def scored(comparisons: Sequence[Comparison], truth: pd.DataFrame) -> Backtest:
     """Return the backtest of one table; empty without an origin.
 
     An error is no share of tonnes where nothing was shipped: such scores are left out.
@@ -124,7 +119,7 @@ def scored(
     cells = cell_scores(forecasts, truth, scale)
     if not len(cells):
         return Backtest(forecasts, cells, pd.DataFrame())
-    scores = summarise(cells, horizons=horizons)
+    scores = summarise(cells, horizons=SCORED_HORIZONS)
     return Backtest(forecasts, cells, scores.loc[np.isfinite(scores["value"])])
 
 

@@ -21,12 +21,12 @@ from models.forecasting.residual_history import (
     ResidualHistory,
     statistical_prediction,
 )
-from models.learning.calibration import TrainedModel, card_of
+from models.learning.calibration import card_of
 from models.learning.spec import Spec
 from models.policy.policy_effect import PolicyEffect, effect_at, respond
 from models.reconciliation.reconcile import coherent_factors
 from models.registry import served
-from models.registry.served import NORMAL_80, HeadValues
+from models.registry.served import NORMAL_80, HeadValues, TrainedModel
 from models.statistical.experts import BASELINES
 from store.arrays import Flags, Floats
 from store.errors import DataError

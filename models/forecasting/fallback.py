@@ -25,7 +25,7 @@ from models.forecasting.residual_history import (
     ResidualHistory,
     statistical_prediction,
 )
-from models.learning.calibration import TrainedModel, card_of
+from models.learning.calibration import card_of
 from models.learning.spec import Spec
 from models.registry.served import (
     EXPERTS_TONNES,
@@ -33,6 +33,7 @@ from models.registry.served import (
     HORIZON,
     LEVEL,
     OFFSET,
+    TrainedModel,
     predict_quantiles,
     quantiles_of,
 )

@@ -5,7 +5,7 @@ and mixed with a default so that few forecasts make no overconfident band.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 import lightgbm as lgb
@@ -24,14 +24,6 @@ HEAD_LEVELS: Final = dict(zip(HEADS, (0.1, 0.5, 0.9), strict=True))
 
 Heads = dict[str, lgb.Booster]
 """By name of ``HEAD_LEVELS``."""
-
-
-@dataclass(frozen=True, slots=True)
-class TrainedModel:
-    """Trained heads and their calibration."""
-
-    heads: Mapping[str, lgb.Booster] = field(repr=False)
-    card: Mapping[str, object] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

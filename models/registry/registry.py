@@ -22,7 +22,6 @@ from mlflow.types import ColSpec, DataType, Schema, TensorSpec
 from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
 
 from features.build import catalogue_digest
-from models.learning.calibration import TrainedModel
 from models.registry import served
 from models.registry.record import (
     CARD_TAGS,
@@ -252,7 +251,7 @@ def register(
 
 
 @worded
-def load(settings: Settings, version: int) -> TrainedModel:
+def load(settings: Settings, version: int) -> served.TrainedModel:
     """Return a registered version; no code of it is executed."""
     client, _ = connect(settings)
     expected = at_version(settings, version).sha256 or "none"
@@ -266,7 +265,7 @@ def load(settings: Settings, version: int) -> TrainedModel:
         heads, card = served.parsed(texts)
     except (MlflowException, OSError, ValueError) as err:
         raise unreadable(version, source, err) from err
-    return TrainedModel(heads, card)
+    return served.TrainedModel(heads, card)
 
 
 def _texts(heads: Mapping[str, str], card: Mapping[str, object]) -> dict[str, str]:

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 import lightgbm as lgb
 import numpy as np
@@ -68,6 +68,13 @@ _Floats = npt.NDArray[np.float64]
 
 HeadValues = tuple[_Floats, _Floats, _Floats]
 """Log ratios to the recent level, low, middle and high, one number a row each."""
+
+
+class TrainedModel(NamedTuple):
+    """Trained heads and their calibration."""
+
+    heads: Mapping[str, lgb.Booster]
+    card: Mapping[str, object]
 
 
 def quantile_names(card: Mapping[str, object]) -> list[str]:

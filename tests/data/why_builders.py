@@ -11,9 +11,9 @@ import pandas as pd
 from features.build import ALL_FEATURES
 from features.controls.analogs import Analog
 from models.forecasting.changes import ChangeReplay, ForecastSnapshot, KnownFacts, news_of
-from models.learning.calibration import PastErrors, TrainedModel, card_of
+from models.learning.calibration import PastErrors, card_of
 from models.learning.spec import MAGNETS_SPEC
-from models.registry.served import HEADS, TREES_WEIGHT
+from models.registry.served import HEADS, TREES_WEIGHT, TrainedModel
 from store.vocabulary import MAX_HORIZON
 from tests.data.builders import at, make_events, make_levels, make_tariffs
 from tests.data.store_builders import make_observations

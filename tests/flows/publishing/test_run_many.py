@@ -13,6 +13,7 @@ from flows.monitoring.health import examine
 from flows.monitoring.status import status_lines
 from flows.run import Result, RunOutcome, run_each, run_known
 from store.facts.batch import Batch, FileRows
+from store.facts.evidence import save_label
 from store.facts.reading import latest_forecast, read_forecasts, read_runs
 from store.facts.writing import write_batch
 from store.planning.audit import Actor
@@ -29,8 +30,8 @@ NOW = "2024-02-26"
 pytestmark = pytest.mark.slow
 GRAPHITE = "=cmd()<b>graphite</b>{{7*7}}[/x]&\"'"
 """A label that would do harm as a formula, markup, a template or a colour of the terminal."""
-MINERALS = (table_config("811292", "gallium"), table_config("250410", GRAPHITE))
-OTHERS = (table_config("392690"), table_config("999999", "lost"))
+MINERALS = (table_config("811292"), table_config("250410"))
+OTHERS = (table_config("392690"), table_config("999999"))
 ALL = (*MINERALS, *OTHERS)
 CODES = ("811292", "250410", "392690")
 
@@ -65,6 +66,7 @@ class Filled:
 @pytest.fixture(scope="module")
 def filled(new_folder: Callable[[], Path], data_dir: Path) -> Filled:
     settings = filled_settings(settings_of(environment(new_folder(), data_dir)))
+    save_label(store_of(settings), "250410", GRAPHITE, at=utc_now())
     return Filled(settings, run_each(settings, at(NOW), ALL))
 
 

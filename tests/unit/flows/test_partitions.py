@@ -50,8 +50,8 @@ def written(folder: Path, *parts: pd.DataFrame) -> PanelFiles:
 def whole(home: Path, panel: pd.DataFrame) -> pd.DataFrame:
     """Return the forecasts of the same panel in one file."""
     panel.to_csv(home / "panel.csv", index=False)
-    files, settings = PanelFiles(home / "panel.csv"), Settings(home=home)
-    parts = forecast_panel(settings, files, horizon=3, track=untracked, spec=BRIEF)
+    files = PanelFiles(home / "panel.csv")
+    parts = forecast_panel(files, horizon=3, track=untracked, spec=BRIEF)
     return pd.concat(parts, ignore_index=True)
 
 
@@ -107,8 +107,8 @@ def test_forecasts_go_into_a_new_folder_that_a_failure_does_not_leave(tmp_path: 
     files = written(tmp_path / "in", rows(2).assign(tonnes="many"))
 
     with pytest.raises(DataError, match="Expected a new folder"):
-        predict_folder(settings, files, horizon=3, out=tmp_path / "in")
+        predict_folder(settings, files, horizon=3, out=tmp_path / "in", spec=BRIEF)
     with pytest.raises(DataError, match="no series that can be used"):
-        predict_folder(settings, files, horizon=3, out=tmp_path / "out")
+        predict_folder(settings, files, horizon=3, out=tmp_path / "out", spec=BRIEF)
 
     assert sorted(path.name for path in tmp_path.iterdir() if "out" in path.name) == []

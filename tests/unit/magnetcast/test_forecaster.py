@@ -10,9 +10,9 @@ from sklearn.model_selection import GridSearchCV
 
 import magnetcast as mc
 from flows.panels.panel_files import PanelFiles, forecast_panel
+from models.learning.spec import PANEL_SPEC
 from store.errors import DataError
 from store.progress import untracked
-from store.settings import Settings
 
 MONTHS = pd.date_range("2018-01-01", "2023-12-01", freq="MS")
 
@@ -54,7 +54,7 @@ def test_the_numbers_are_those_of_predict_on_the_same_file(
     frame.to_csv(tmp_path / "panel.csv", index=False)
     files = PanelFiles(tmp_path / "panel.csv")
 
-    parts = forecast_panel(Settings(home=tmp_path), files, horizon=3, track=untracked)
+    parts = forecast_panel(files, horizon=3, track=untracked, spec=PANEL_SPEC)
     expected = pd.concat(parts, ignore_index=True)
 
     np.testing.assert_array_equal(forecasts["magnetcast"], expected["p50"])

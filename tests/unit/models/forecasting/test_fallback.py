@@ -26,8 +26,8 @@ from models.forecasting.forecaster import NAIVE, STATISTICAL
 from models.forecasting.model_frame import rows_of
 from models.forecasting.plausibility import absurdities, explained_series
 from models.forecasting.residual_history import ResidualHistory
-from models.learning.calibration import TrainedModel
 from models.policy.policy_effect import effect_at
+from models.registry.served import TrainedModel
 from store.errors import DataError
 from tests.data.builders import QUICK, at, make_world
 

@@ -15,8 +15,7 @@ from models.forecasting.evidence_forecaster import (
 from models.forecasting.forecaster import EXPERTS, MODEL, UNANSWERED
 from models.forecasting.model_frame import rows_of
 from models.forecasting.residual_history import TREES, ResidualHistory
-from models.learning.calibration import TrainedModel
-from models.registry.served import predict_quantiles
+from models.registry.served import TrainedModel, predict_quantiles
 from models.statistical.experts import BASELINES
 from tests.data.builders import QUICK, at, compare_at, make_world
 
