@@ -224,23 +224,14 @@ class Pruned:
 def prune(
     settings: Settings, now: pd.Timestamp, *, keep_days: int = KEEP_DAYS, dry_run: bool = False
 ) -> Pruned:
-    """Delete old raw answers and what killed runs left, while no run is in progress."""
+    """Delete old raw answers, while no run is in progress."""
     with single_writer(settings):
         answers = old_answers(settings.http_cache_dir, now - pd.Timedelta(days=keep_days))
         size = sum(file.stat().st_size for file in answers)
         if not dry_run:
-            _sweep(settings.reports_dir, now)
             for file in answers:
                 file.unlink()
     return Pruned(tuple(answers), size)
-
-
-def _sweep(reports: Path, now: pd.Timestamp) -> None:
-    """Remove the unfinished folders that runs left when they were killed, a day ago or more."""
-    before = (now - pd.Timedelta(days=1)).timestamp()
-    for left in reports.glob(".*"):
-        if left.is_dir() and left.stat().st_mtime < before:
-            shutil.rmtree(left, ignore_errors=True)
 
 
 def old_answers(cache: Path, before: pd.Timestamp) -> list[Path]:

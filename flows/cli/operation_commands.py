@@ -95,7 +95,7 @@ def prune(
         bool, Parameter(help="Only show what would be deleted.", negative=())
     ] = False,
 ) -> None:
-    """Delete old raw answers of providers, and what killed runs left.
+    """Delete old raw answers of providers.
 
     Runs in MLflow stay: a year of them takes some 100 MB.
     """
