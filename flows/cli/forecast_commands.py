@@ -131,12 +131,11 @@ def backtest(
 
     The magnets' model has the champion's recipe, changed by --set, unless --recipe names another.
     """
-    from flows.panels.backtest_files import replay_panel, write_files
-
     settings, asked = Settings(), (recipe, set or ())
     if panel is None:
         as_of_time = moment(as_of)
         chosen = magnets_recipe(settings, as_of_time, *asked).spec
+        from flows.panels.backtest_files import write_files
         from flows.training.backtest import backtest as flow
 
         store_of(settings)  # before Prefect keeps a run in a home that has no data
@@ -150,6 +149,7 @@ def backtest(
             write_files(found, out)
         return
     spec = panel_recipe(settings, *asked).spec
+    from flows.panels.backtest_files import replay_panel
     from flows.panels.panel_files import PanelFiles
     from sources.files.panel import PanelOptions, names_of
 
