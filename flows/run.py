@@ -39,6 +39,7 @@ from flows.training.backtest import verdict
 from flows.training.promote import report_promoted
 from models.evaluation.backtest import Backtest
 from models.forecasting.fallback import FAULTS
+from service.queries.unknowns import unknowns
 from store.facts.reading import latest_forecast
 from store.publications.publishing import held_forecasts, settle_runs
 from store.settings import Settings
@@ -184,14 +185,17 @@ def _publish(known: Known, table: pd.DataFrame, seen: Backtest) -> RunOutcome:
         panel=known.panel,
     )
     held = objections(draft)
-    folder, report = draft_folder(draft), run_report(known, table, seen)
+    folder = draft_folder(draft)
+    state, notes = run_report(known, table, seen)
     return RunOutcome(
         commodity=known.config.published_as,
         forecasts=table,
-        report=write_run_report(known.settings, report, held_folder(folder) if held else folder),
+        report=write_run_report(
+            known.settings, state, notes, held_folder(folder) if held else folder
+        ),
         rows_published=publish(draft, held),
         verdict=verdict(seen) if len(seen.scores) else "no past origin could be scored",
-        unknowns=[*report.unknowns, *map(str, report.notes)],
+        unknowns=[*unknowns(state), *map(str, notes)],
         is_new=True,
         held=str(held or ""),
     )

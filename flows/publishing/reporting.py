@@ -8,6 +8,7 @@ from typing import Any, Final
 import pandas as pd
 from sqlalchemy import Engine
 
+from features.build import DRIVER_MEANINGS
 from flows.context.run_config import RunConfig
 from flows.context.stores import store_of
 from flows.context.tables import TableWorkspace, open_table
@@ -15,15 +16,18 @@ from flows.context.workspace import Workspace
 from flows.publishing.publish import held_folder, report_folder
 from flows.training.backtest import kept_scores
 from models.evaluation.backtest import Backtest
-from service.charts.fan import ReportInput
 from service.language.choice import in_language
-from service.live.publication import newest_scores
-from service.report.report import write_report
-from service.report.view import unknowns
-from store.asof import EVENT_KEY, known_at
+from service.live.publication import Publication, newest_scores, of_one_forecast
+from service.web.report import write_report
 from store.errors import DataError
 from store.facts.evidence import read_label
-from store.facts.reading import read_events, read_publication, read_scores
+from store.facts.reading import (
+    read_calendar,
+    read_events,
+    read_publication,
+    read_scores,
+    read_tariffs,
+)
 from store.messages import Message
 from store.publications.integrity import read_publications
 from store.publications.panels import StoredPanel, read_panels
@@ -34,64 +38,57 @@ from store.vocabulary import Language
 
 def run_report(
     known: Workspace | TableWorkspace, table: pd.DataFrame, seen: Backtest
-) -> ReportInput:
-    """Return what the report on a forecast just made shows."""
-    return _report_input(
-        known.config,
-        table.assign(as_of=known.as_of, data_vintage=known.data_vintage),
-        known.panel,
-        scores=kept_scores(seen),
-        notes=known.notes if isinstance(known, TableWorkspace) else (),
-        events=_events(known.engine, known.config, known.as_of),
-        pictures=known.settings.pictures,
-    )
+) -> tuple[Publication, list[Message]]:
+    """Return what the report on a forecast just made shows, and what is odd about its figures."""
+    rows = table.assign(as_of=known.as_of, data_vintage=known.data_vintage)
+    state = _state(known.engine, known.config, rows, known.panel, kept_scores(seen))
+    return state, known.notes if isinstance(known, TableWorkspace) else []
 
 
-def write_run_report(settings: Settings, report: ReportInput, folder: Path) -> Path:
+def write_run_report(
+    settings: Settings, report: Publication, notes: Sequence[Message], folder: Path
+) -> Path:
     """Write a report in the language set; return its page."""
     with in_language(settings.report_language):
-        return write_report(report, folder)
+        return write_report(report, folder, notes=notes, pictures=settings.pictures)
 
 
-def _events(
-    engine: Engine, config: RunConfig, as_of: pd.Timestamp, until: int | None = None
-) -> pd.DataFrame | None:
-    """Return the newest version of each policy event known then; None for a table."""
-    if not config.is_main:
-        return None
-    known = read_events(engine, as_of=as_of, until=until)
-    return known_at(known, key=EVENT_KEY, as_of=as_of)
-
-
-def _report_input(
+def _state(
+    engine: Engine,
     config: RunConfig,
     rows: pd.DataFrame,
     panel: StoredPanel,
-    *,
     scores: pd.DataFrame,
-    notes: Sequence[Message],
-    events: pd.DataFrame | None,
-    pictures: bool,
-) -> ReportInput:
+    *,
+    until: int | None = None,
+) -> Publication:
+    """Return the state of one forecast, and the policy known then; nothing given is modified.
+
+    Args:
+        rows: The forecast, with ``as_of`` and ``data_vintage``.
+        until: Leave out what later ingests than this one brought; None takes all.
+    """
     as_of = pd.Timestamp(rows["as_of"].iloc[0])
-    return ReportInput(
-        commodity=config.commodity,
+    whole = rows.assign(**dict.fromkeys(_OPTIONAL - {*rows}))
+    facts = {}
+    if config.is_main:
+        facts = {
+            "events": read_events(engine, as_of=as_of, until=until),
+            "tariffs": read_tariffs(engine, as_of=as_of, until=until),
+            "calendar": read_calendar(engine, as_of=as_of),
+        }
+    return of_one_forecast(
+        whole.assign(commodity=config.published_as, publication=0),
+        panel,
+        scores,
+        meanings=DRIVER_MEANINGS,
         label=config.label,
-        as_of=as_of,
-        cutoff=str(rows["cutoff"].max()),
-        forecasts=rows,
-        panel=panel.frame,
-        events=pd.DataFrame() if events is None else events,
-        scores=scores,
-        suspicious=panel.contradictions,
-        unknowns=() if events is None else unknowns(panel.frame, events, as_of=as_of),
-        notes=notes,
-        model_version=", ".join(dict.fromkeys(rows["model"].astype(str))),
-        data_vintage=str(rows["data_vintage"].iloc[0]),
-        pictures=pictures,
-        sections=config.is_main,
+        **facts,
     )
 
+
+_OPTIONAL: Final = {"reason", "drivers", "contributions"}
+"""Columns that a forecast has where its model tells."""
 
 SCORE_COLUMNS: Final = ("model", "scope", "cells", "metric", "value", "horizon_from", "horizon_to")
 """Of a run's own file of scores, in which the model that publishes has no version."""
@@ -119,8 +116,9 @@ def write_past_report(
         own = report_folder(settings, config, one["as_of"], int(one["id"]))
         own = own if one["state"] == "published" else held_folder(own)
         folder = own.with_name(f"{own.name}.{language}")
+    report, notes = _past(settings, engine, one)
     with in_language(language):
-        return write_report(_report(settings, engine, one), folder)
+        return write_report(report, folder, notes=notes, pictures=settings.pictures)
 
 
 def _publication(engine: Engine, number: int | None, commodity: str) -> Mapping[str, Any]:
@@ -138,7 +136,10 @@ def _publication(engine: Engine, number: int | None, commodity: str) -> Mapping[
     return {str(name): value for name, value in own.iloc[-1].items()}
 
 
-def _report(settings: Settings, engine: Engine, one: Mapping[str, Any]) -> ReportInput:
+def _past(
+    settings: Settings, engine: Engine, one: Mapping[str, Any]
+) -> tuple[Publication, list[Message]]:
+    """Return the state of a publication by itself, and what was odd about its figures."""
     key, as_of = str(one["commodity"]), one["as_of"]
     until = json.loads(one["made_with"] or "{}").get("ingest")
     config = RunConfig(key, read_label(engine, key))
@@ -149,15 +150,9 @@ def _report(settings: Settings, engine: Engine, one: Mapping[str, Any]) -> Repor
             f"The panel behind publication {one['id']} is not stored. Expected one, which the "
             "service stores when it starts. Run `magnetcast serve`, then again."
         )
-    return _report_input(
-        config,
-        _rows(engine, one),
-        panel,
-        scores=newest_scores(read_scores(engine, commodity=key), as_of)[list(SCORE_COLUMNS)],
-        notes=[] if table is None else table.notes,
-        events=_events(engine, config, as_of, until),
-        pictures=settings.pictures,
-    )
+    scores = newest_scores(read_scores(engine, commodity=key), as_of)[list(SCORE_COLUMNS)]
+    report = _state(engine, config, _rows(engine, one), panel, scores, until=until)
+    return report, [] if table is None else table.notes
 
 
 def _rows(engine: Engine, one: Mapping[str, Any]) -> pd.DataFrame:

@@ -1,4 +1,4 @@
 """Charts as SVG and PNG: fans, scenarios, attributions.
 
-Not here: which numbers are shown (``service.queries`` and ``service.report``).
+Not here: which numbers are shown (``service.queries``).
 """

@@ -75,13 +75,13 @@ def waterfall(
     return chart(
         [{**one, "encoding": {**one["encoding"], "y": y}} for one in layers],
         title=title_of(fan), as_of=fan.as_of, label=label, rows=rows, columns=("what", "tonnes"),
-        height=_LINE_PX * len(rows), x=tonnes_axis(zero=False),
+        height=_LINE_PX * len(rows), x=tonnes_axis(zero=False, padding=24),
     )  # fmt: skip
 
 
 _LABELS: Final = {
     "title": None, "labelExpr": "split(datum.label, '\\n')", "labelLimit": 0, "domain": False,
-    "ticks": False,
+    "ticks": False, "labelOverlap": False,
 }  # fmt: skip
 
 

@@ -19,7 +19,9 @@ from store.database import Mark
 from store.messages import message
 from store.publications.basis import Basis, bases_of
 from store.publications.panels import NO_PANEL, StoredPanel, read_panels
-from store.publications.published import Published
+from store.publications.published import CELL_COLUMNS, Published
+from store.schema import tables
+from store.schema.frames import frame_of
 
 _Made = TypeVar("_Made")
 
@@ -250,3 +252,50 @@ def make_publication(
         meanings=meanings,
         answers=MappingProxyType(answers),
     )
+
+
+def of_one_forecast(
+    rows: pd.DataFrame,
+    panel: StoredPanel,
+    scores: pd.DataFrame,
+    *,
+    meanings: Mapping[str, str],
+    label: str = "",
+    **facts: pd.DataFrame,
+) -> Publication:
+    """Make the state of one forecast by itself, published or not yet.
+
+    Args:
+        rows: Of one moment and commodity, as ``store.facts.reading.read_forecasts``.
+        scores: Of its backtest.
+        facts: ``events``, ``tariffs`` and ``calendar`` as known then; those not given are empty.
+    """
+    commodity, as_of = str(rows["commodity"].iloc[0]), rows["as_of"].iloc[0]
+    own = {"id": 0, "as_of": as_of, "state": "published", "published_at": pd.NaT}
+    none = {name: frame_of(None, list(table.columns)) for name, table in _TABLES.items()}
+    published = Published(
+        **{**none, **facts},
+        mark=(),
+        commodity=commodity,
+        forecasts=rows,
+        every=rows,
+        scores=scores.assign(as_of=as_of),
+        cells=pd.DataFrame(columns=list(CELL_COLUMNS)),
+        publications=pd.DataFrame([{**own, "panel": panel.digest}]),
+        explanation=None,
+        commodities=(commodity,),
+        labels={commodity: label} if label else {},
+    )
+    return make_publication(published, {panel.digest: panel}, meanings=meanings, now=as_of)
+
+
+_TABLES: Final = {
+    "runs": tables.runs,
+    "observations": tables.observations,
+    "events": tables.policy_events,
+    "tariffs": tables.tariff_steps,
+    "calendar": tables.release_calendar,
+    "vintages": tables.vintages,
+    "quarantine": tables.quarantine,
+    "readings": tables.readings,
+}

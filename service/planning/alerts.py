@@ -19,9 +19,9 @@ from service.live.live import PlanningState
 from service.live.publication import Publication
 from service.messages import rendered
 from service.planning import entries
+from service.queries.months import month_rows
 from service.queries.needs import met_at, months_needed
 from service.queries.tables import published_at
-from service.report import view
 from service.wording import chance_below, chance_words, home_of, name_of, tonnes, words_of
 from store.messages import from_json
 from store.planning.entries import AlertFinding
@@ -95,7 +95,7 @@ def _shortfall(rule: Record, need: Record | None, publication: Publication) -> M
 
 def _below_last_year(rule: Record, need: Record | None, publication: Publication) -> Months:  # noqa: ARG001 - one signature for all
     fan = fan_of(publication, rule["destination"])
-    rows = view.month_rows(fan)
+    rows = month_rows(fan)
     return {
         pd.Timestamp(period): row.chance_below
         for period, row in zip(fan.forecast["period"], rows, strict=True)

@@ -16,8 +16,8 @@ from service.language.phrases import gettext, marked
 from service.live.publication import Publication
 from service.queries.explain import causes_of_change, figure_sentence, in_brief, moved_by, rounded
 from service.queries.freshness import releases_ahead
+from service.queries.months import MonthRow, month_rows
 from service.queries.tables import publication_words, scheduled
-from service.report.view import MonthRow, month_rows
 from service.web.lever_form import CHANCE
 from service.wording import chance_below, name_of, signed_percent, tonnes
 from store.publications.explanations import Announced, NewFigure, StoredExplanation

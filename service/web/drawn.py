@@ -9,6 +9,7 @@ from service.charts.chart import Chart
 from service.charts.fan import Fan, alt_text, fan_of, month_start
 from service.charts.fan_chart import fan_chart, small_chart
 from service.charts.record_charts import calibration, outcome, replay, revisions, waterfall
+from service.charts.stills import WIDTH
 from service.language.choice import language
 from service.language.formats import dated
 from service.language.phrases import gettext
@@ -51,6 +52,13 @@ KINDS: Final[Mapping[str, Make]] = {
 """The kinds of charts, as their addresses name them."""
 
 
+_WIDE: Final = ("fan", "paired", "difference")
+"""Kinds with a narrower picture for phones; the others are narrow everywhere."""
+
+_NARROW_PX: Final = 360
+_SMALL_PX: Final = 280
+
+
 @dataclass(frozen=True, slots=True)
 class Drawn:
     """A chart on a page: where it is, and what it says to those who cannot see it."""
@@ -66,9 +74,25 @@ class Drawn:
         return f"{self.path}.{form}{asked and '?'}{asked}"
 
     @property
+    def is_wide(self) -> bool:
+        return self.kind in _WIDE
+
+    @property
+    def width(self) -> int:
+        """Return the pixels of its picture on a page."""
+        if self.is_wide:
+            return WIDTH
+        return _SMALL_PX if self.kind == "small" else _NARROW_PX
+
+    @property
     def embed(self) -> str:
         """Return the address of a page that others may frame; empty where there is none."""
         return "" if self.query else f"/embed{self.path}"
+
+
+def still_at(drawn: Drawn, width: int) -> str:
+    """Return the address of the picture of a chart, light or dark."""
+    return drawn.at("svg", f"themed=1&width={width}")
 
 
 def chart_of(publication: Publication, kind: str, destination: str) -> Chart | None:

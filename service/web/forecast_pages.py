@@ -19,8 +19,8 @@ from service.queries.basis import basis_words
 from service.queries.explain import explanation, forecast_sentences
 from service.queries.history import known_destination, months_of, titles
 from service.queries.models import HistoryMonth, columns_of
+from service.queries.months import MonthRow, month_rows
 from service.queries.sums import sums_of
-from service.report import view
 from service.web.briefing import Briefing, Slump, briefing_of, slump_of
 from service.web.drawn import Drawn, drawn, small_charts
 from service.web.render import OTHERS, FormErrors, as_text, page
@@ -64,9 +64,6 @@ def destination_page(
     """
     known_destination(publication, destination)
     fan = fan_of(publication, destination)
-    rows = view.month_rows(fan)
-    briefing = briefing_of(publication, fan, now)
-    overrides = planning.newest_overrides(publication.commodity, destination, publication.as_of)
     history = months_of(publication, destination, moment=publication.as_of)[-HISTORY_SHOWN:]
     start = home_of(publication.commodity)
     return page(
@@ -75,19 +72,11 @@ def destination_page(
         now=now,
         here=f"{start}/" if home else f"{start}/destinations/{destination}",
         kept="" if home == HOME else home,
-        **_answer_of(publication, destination, briefing),
-        name=name_of(destination),
+        **forecast_values(publication, destination, now, has_all=bool(home)),
         revisions=drawn(publication, "revisions", destination),
-        fan=fan,
-        chart=drawn(publication, "fan", destination),
-        rows=rows,
-        overrides=overrides,
-        months=list(zip(fan.forecast["period"], rows, strict=True)),
-        sums=sums_of(publication, (destination,)),
-        reason=reason_of(publication, fan, briefing.month),
+        overrides=planning.newest_overrides(publication.commodity, destination, publication.as_of),
+        months=list(zip(fan.forecast["period"], month_rows(fan), strict=True)),
         history=history[::-1],
-        lines=_lines(publication, now) if home else [],
-        charts=list(small_charts(publication)) if home else [],
         others=titles(publication),
         refused=refused,
     )
@@ -103,10 +92,29 @@ def digest(publication: Publication, destination: str, now: pd.Timestamp) -> Ans
 
 def _answer_of(publication: Publication, destination: str, briefing: Briefing) -> dict[str, object]:
     basis = publication.snapshot.bases.get(destination) if publication.is_magnets else None
+    return {"destination": destination, "basis": basis_words(basis), "briefing": briefing}
+
+
+def forecast_values(
+    publication: Publication, destination: str, now: pd.Timestamp, *, has_all: bool
+) -> dict[str, object]:
+    """Return what a page or a report says of the forecast of one destination.
+
+    Args:
+        has_all: Whether all destinations are listed too.
+    """
+    fan = fan_of(publication, destination)
+    briefing = briefing_of(publication, fan, now)
     return {
-        "destination": destination,
-        "basis": basis_words(basis),
-        "briefing": briefing,
+        **_answer_of(publication, destination, briefing),
+        "name": name_of(destination),
+        "fan": fan,
+        "chart": drawn(publication, "fan", destination),
+        "rows": month_rows(fan),
+        "sums": sums_of(publication, (destination,)),
+        "reason": reason_of(publication, fan, briefing.month),
+        "lines": _lines(publication, now) if has_all else [],
+        "charts": list(small_charts(publication)) if has_all else [],
     }
 
 
@@ -114,7 +122,7 @@ HOME: Final = "/"
 """The first page as it opens by itself."""
 
 
-def reason_of(publication: Publication, fan: Fan, month: view.MonthRow | None) -> Reason | None:
+def reason_of(publication: Publication, fan: Fan, month: MonthRow | None) -> Reason | None:
     """Explain the median of a month in sentences with numbers.
 
     From the parts that add up to the median where they were published, else from the drivers.
@@ -135,7 +143,7 @@ def reason_of(publication: Publication, fan: Fan, month: view.MonthRow | None) -
 def _sentences(
     destination: str,
     record: Mapping[Hashable, object],
-    row: view.MonthRow,
+    row: MonthRow,
     meanings: Mapping[str, str],
 ) -> tuple[str, ...]:
     """Return the sentences of one month; none where neither parts nor drivers were published."""
@@ -168,7 +176,7 @@ class OverviewLine:
 
     destination: str
     name: str
-    months: tuple[view.MonthRow, ...]
+    months: tuple[MonthRow, ...]
     status: str
     slump: Slump | None
     basis: str
@@ -182,7 +190,7 @@ def _lines(publication: Publication, now: pd.Timestamp) -> list[OverviewLine]:
         OverviewLine(
             name,
             name_of(name),
-            view.month_rows(replace(fan, forecast=ahead.iloc[:MONTHS_LISTED])),
+            month_rows(replace(fan, forecast=ahead.iloc[:MONTHS_LISTED])),
             fan.status,
             slump_of(fan, today),
             basis_words(bases.get(name)),

@@ -19,8 +19,8 @@ from service.planning.alerts import alerts_in_words
 from service.planning.entries import value_added
 from service.planning.firm import FirmAnswer
 from service.queries import history, tables, track
+from service.queries.backtest import losses
 from service.queries.needs import Days, all_needs, arrival_months, autocorrelation_of
-from service.report.backtest_view import losses
 from service.state import State
 from service.web.drawn import drawn
 from service.web.render import FormErrors, bare_page, page
@@ -211,7 +211,6 @@ def track_page(
 ) -> Answer:
     """Return the track record, with the panels of a destination and the value of overrides."""
     cells = publication.memo.make("cells", lambda: track.cells_of(publication))
-    rows = replay_rows(publication)
     live, later = track.live(cells), track.afterwards(cells)
     counted = counted_cells(publication)
     first = publication.destinations[0]
@@ -225,26 +224,31 @@ def track_page(
         by_horizon=track.by_horizon(counted),
         by_destination=track.by_destination(counted, publication.destinations),
         held=track.coverage(counted, publication.destinations),
-        held_before=_held_before(publication),
         kept=f"country={destination}&",
         destination=destination,
         others=history.titles(publication),
         outcome=drawn(publication, "outcome", destination),
-        replayed=drawn(publication, "replay", destination),
-        charts={kind: drawn(publication, kind, first) for kind in OVER_ALL},
+        **backtest_values(publication, destination),
         calibration=drawn(publication, "calibration", first),
         errors=track.largest_errors(publication, counted),
         published=tables.publications(publication),
-        replay=[row for row in rows if row.scope in {ALL, WORLD}],
-        losses=losses(rows),
         overridden=len(planning.overrides_of(publication.commodity)),
         added=value_added(publication, planning),
     )
 
 
-def _held_before(publication: Publication) -> list[track.CoverageRow]:
+def backtest_values(publication: Publication, destination: str) -> dict[str, object]:
+    """Return what a page or a report says of the newest backtest."""
+    rows = replay_rows(publication)
     fans = [fan_of(publication, name) for name in publication.destinations]
-    return track.backtest_coverage(publication.scores_at(publication.as_of), fans)
+    first = publication.destinations[0]
+    return {
+        "charts": {kind: drawn(publication, kind, first) for kind in OVER_ALL},
+        "replayed": drawn(publication, "replay", destination),
+        "replay": [row for row in rows if row.scope in {ALL, WORLD}],
+        "losses": losses(rows),
+        "held_before": track.backtest_coverage(publication.scores_at(publication.as_of), fans),
+    }
 
 
 def policy_page(

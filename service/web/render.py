@@ -1,7 +1,7 @@
 """Templates and forms of the site, and what every page of it has."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from http import HTTPStatus
@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 
 import pandas as pd
 from fastapi import Depends, Request
-from jinja2 import Environment
+from jinja2 import Environment, Template
 from markupsafe import Markup
 
 from service.api.planning import month_start
@@ -23,6 +23,7 @@ from service.language.phrases import gettext, is_shown, marked
 from service.live.publication import Publication
 from service.queries.freshness import freshness_of
 from service.templating import environment
+from service.web.drawn import Drawn, still_at
 from service.web.scripts import CHARTS_ADDRESS, LIBRARY_ADDRESS
 from service.wording import file_of, home_of, query_of
 from store.errors import DataError
@@ -77,22 +78,45 @@ def page(
     Args:
         template: File below ``templates/site``.
     """
-    fresh = freshness_of(publication, now=now)
     others = len(publication.published.commodities) > 1
-    commodity = publication.commodity
-    return _answer(
+    shown = _rendered(
         template,
         here=here,
-        fresh=fresh,
-        publication=publication,
         navigation=(*NAVIGATION, OTHERS) if others else NAVIGATION,
-        goods=publication.goods,
-        is_magnets=publication.is_magnets,
-        home=home_of(commodity),
-        query=query_of(commodity),
-        file=file_of(commodity),
+        **_about(publication, now),
         **values,
     )
+    return answer_of(shown.encode(), HTML)
+
+
+def main_part(
+    template: str,
+    publication: Publication,
+    still: Callable[[Drawn, int], str] | None,
+    **values: object,
+) -> str:
+    """Return what a page says of a publication, to be read without the service.
+
+    Args:
+        still: Returns the picture of a chart as an address; None draws none.
+    """
+    page = template_of(template)
+    about = _about(publication, publication.as_of)
+    context = page.new_context({"saved": True, "still": still, **about, **values})
+    return with_heads("".join(page.blocks["main"](context)))
+
+
+def _about(publication: Publication, now: pd.Timestamp) -> dict[str, object]:
+    commodity = publication.commodity
+    return {
+        "fresh": freshness_of(publication, now=now),
+        "publication": publication,
+        "goods": publication.goods,
+        "is_magnets": publication.is_magnets,
+        "home": home_of(commodity),
+        "query": query_of(commodity),
+        "file": file_of(commodity),
+    }
 
 
 def bare_page(template: str, *, here: str = "", **values: object) -> str:
@@ -119,8 +143,7 @@ def _spelled(address: str, words: str) -> str:
 @cache
 def stylesheet() -> Answer:
     """Return the styles of all pages."""
-    text = _templates().get_template(f"{_SITE}style.css.j2")
-    body = text.render(colours=COLOURS, dark_colours=DARK_COLOURS)
+    body = template_of("style.css.j2").render(colours=COLOURS, dark_colours=DARK_COLOURS)
     return answer_of(body.encode(), CSS)
 
 
@@ -131,18 +154,17 @@ def compile_templates() -> None:
             _templates().get_template(name)
 
 
-def _answer(template: str, **values: Any) -> Answer:  # noqa: ANN401 - values of any type
-    return answer_of(_rendered(template, **values).encode(), HTML)
-
-
 def _rendered(template: str, **values: Any) -> str:  # noqa: ANN401 - values of any type
     choice = chosen()
-    text = (
-        _templates()
-        .get_template(f"{_SITE}{template}")
-        .render(page_language=choice, languages=LANGUAGES, tags=TAGS, **values)
+    text = template_of(template).render(
+        page_language=choice, languages=LANGUAGES, tags=TAGS, **values
     )
     return keep_language(with_heads(text), choice)
+
+
+def template_of(name: str) -> Template:
+    """Return a template of the site."""
+    return _templates().get_template(f"{_SITE}{name}")
 
 
 @cache
@@ -153,6 +175,8 @@ def _templates() -> Environment:
         "charts_script": CHARTS_ADDRESS,
         "library": LIBRARY_ADDRESS,
         "origin": ORIGIN,
+        "saved": False,
+        "still": still_at,
     }
     return made
 

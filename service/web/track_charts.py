@@ -13,8 +13,8 @@ from service.language.formats import percentage
 from service.language.phrases import gettext, marked, ngettext
 from service.live.publication import MOST_IN_ORDER, Publication
 from service.queries import track
+from service.queries.backtest import YARDSTICKS, ScoreRow, score_rows, without_components
 from service.queries.track import TrackScore
-from service.report.backtest_view import YARDSTICKS, ScoreRow, score_rows, without_components
 from service.wording import name_of, scope_name
 from store.vocabulary import ALL
 

@@ -1,18 +1,21 @@
 """Frames as the service receives them: plausible levels, real policy events, no randomness."""
 
 import json
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
+from features.build import DRIVER_MEANINGS
 from models.evaluation.scores import BAND_COVERAGE, SUM_COVERAGE
-from service.charts.fan import ReportInput
+from service.live.publication import Publication, of_one_forecast
+from store.publications.panels import StoredPanel
 from store.publications.published import CELL_COLUMNS
 from store.vocabulary import (
     AGGREGATES,
+    COMMODITY,
     DESTINATIONS,
     FORECAST_COLUMNS,
     QUANTILE_COLUMNS,
@@ -22,6 +25,7 @@ from store.vocabulary import (
 DATA = Path(__file__).parents[2] / "data"
 AS_OF = pd.Timestamp("2026-11-24", tz="UTC")
 CUTOFF = "2026-07"
+VINTAGE = "sha256:4be1f0c2a9d7"
 LEVELS = dict(zip(DESTINATIONS, (560, 1050, 240, 480, 590, 230, 240, 190, 720, 1500), strict=True))
 EVENT_DATES = [
     "announced_on",
@@ -190,31 +194,37 @@ def make_suspicious() -> pd.DataFrame:
     )
 
 
-def make_report(**changes: object) -> ReportInput:
-    given: dict[str, object] = {
-        "as_of": AS_OF,
-        "cutoff": CUTOFF,
-        "forecasts": make_forecasts(),
-        "panel": make_panel(),
-        "events": make_events(),
-        "scores": make_scores(),
-        "suspicious": make_suspicious(),
-        "unknowns": [
-            "Whether the truce that ends on 10 January 2027 will be prolonged.",
-            "How many general licences were granted since August 2026; nobody publishes it.",
-        ],
-        "model_version": "magnetcast-7",
-        "data_vintage": "sha256:4be1f0c2a9d7",
-    }
-    return ReportInput(**{**given, **changes})  # type: ignore[arg-type]
+def make_report(
+    *,
+    forecasts: pd.DataFrame | None = None,
+    panel: pd.DataFrame | None = None,
+    events: pd.DataFrame | None = None,
+    scores: pd.DataFrame | None = None,
+    suspicious: pd.DataFrame | None = None,
+    kept: Sequence[str] = (),
+    label: str = "",
+    **columns: str,
+) -> Publication:
+    """Return the state of one forecast by itself.
 
-
-def make_small_report(**changes: object) -> ReportInput:
-    """Two destinations only, for what does not depend on their number."""
-    report = make_report(**changes)
-    kept = ["WLD", "THA"]
-    return replace(
-        report,
-        forecasts=report.forecasts[report.forecasts["destination"].isin(kept)],
-        panel=report.panel[report.panel["destination"].isin(kept)],
+    Args:
+        kept: Destinations, for what does not depend on their number; none are all.
+        columns: Of the forecast, its ``commodity`` and ``data_vintage`` among them.
+    """
+    rows = make_forecasts() if forecasts is None else forecasts
+    about = {"as_of": AS_OF, "publication": 0, "commodity": COMMODITY, "data_vintage": VINTAGE}
+    rows = rows.assign(**{"reason": None, "drivers": None, **about, **columns})
+    months = make_panel() if panel is None else panel
+    acts = make_events() if events is None else events
+    found = make_suspicious() if suspicious is None else suspicious
+    return of_one_forecast(
+        rows[rows["destination"].isin(kept)] if kept else rows,
+        StoredPanel(
+            months.assign(stderr_log=months["stderr_t"] / months["tonnes"]),
+            found.assign(weight=1.0),
+        ),
+        make_scores() if scores is None else scores,
+        meanings=DRIVER_MEANINGS,
+        label=label,
+        events=acts.assign(available_at=acts["announced_on"].dt.tz_localize("UTC")),
     )

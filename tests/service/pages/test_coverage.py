@@ -4,7 +4,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from models.evaluation.scores import Coverage, coverage_of
-from service.report.report import render_page
+from service.web.report import render_page
 from store.vocabulary import ALL
 from tests.service.builders import make_report, make_scores
 from tests.service.stores import plain

@@ -7,9 +7,9 @@ from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
 from service.queries.basis import basis_words, data_through
-from service.report.view import unknowns
+from service.queries.unknowns import unknowns
 from store.publications.basis import Basis, bases_of
-from tests.service.builders import AS_OF, make_events, make_panel
+from tests.service.builders import make_panel, make_report
 from tests.service.stores import NEWEST, make_app, panel_at, publish
 
 KINDS = [("observed", 0.1)] * 2 + [("derived", 2.0)] + [("estimated", 20.0)] * 9
@@ -88,7 +88,7 @@ def test_a_report_does_not_say_that_nothing_is_published_of_such_a_month() -> No
     panel = make_panel()
     row = panel.query("destination == 'USA'").tail(1).assign(period=pd.Timestamp("2026-08-01"))
 
-    found = unknowns(pd.concat([panel, row]), make_events(), as_of=AS_OF)
+    found = unknowns(make_report(panel=pd.concat([panel, row])))
 
     assert found[0] == (
         "Exports of August to October 2026 (3 complete months): no figure of the world had been "

@@ -19,7 +19,7 @@ YARDSTICKS: Final[dict[str, str]] = {
 OURS: Final = "magnetcast"
 """Name of the forecast beside the yardsticks, whichever model made it."""
 
-_METRICS: Final = ("wape", "mase", "sql", "value_added")
+_METRICS: Final = ("wape", "mase", "sql")
 """Compared here; coverage comes from ``models.evaluation.scores``."""
 
 _CELL: Final = ["scope", "horizon_from", "horizon_to", "model"]
@@ -36,7 +36,6 @@ class ScoreRow:
     wape: float
     mase: float
     sql: float
-    value_added: float
     cells: int
     loses_to: tuple[str, ...]
 

@@ -1,0 +1,62 @@
+"""The forecast months of a destination as tables show them."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from service.charts.fan import Fan, month_start
+from service.language.formats import dated
+from service.live.documents import drivers_of
+from service.wording import chance_below, coverage_words
+from store.vocabulary import QUANTILE_COLUMNS
+
+
+@dataclass(frozen=True, slots=True)
+class MonthRow:
+    """One forecast month."""
+
+    month: str
+    """In words."""
+    period: str
+    """``YYYY-MM``."""
+    past: bool
+    published: float | None
+    """Tonnes, where the destination's month is published before that of the world."""
+    p10: float
+    p50: float
+    p90: float
+    year_ago: float
+    coverage: str
+    """How often the 80% band held at its horizon; empty where that is not known."""
+    drivers: tuple[tuple[str, float], ...]
+    """What moved it most, and by how many tonnes."""
+    chance_below: float
+    """Chance that the month stays below the year before; NaN where that is not known."""
+
+
+def month_rows(fan: Fan) -> tuple[MonthRow, ...]:
+    """Return the forecast months of one destination as its table shows them."""
+    rows = fan.forecast.to_dict("records")
+    past = pd.concat([fan.history, fan.later]).set_index("period")["tonnes"]
+    return tuple(_month_row(fan, row, past) for row in rows)
+
+
+def _month_row(fan: Fan, row: dict[Any, Any], past: pd.Series) -> MonthRow:
+    """Turn one forecast row into what its table shows; ``past`` is the history by month."""
+    period = pd.Timestamp(row["period"])
+    year_ago = float(past.get(period - pd.DateOffset(years=1), float("nan")))
+    held = (coverage_words(one) for one in fan.coverage if one.holds(int(row["horizon"])))
+    return MonthRow(
+        month=dated(period, "month"),
+        period=f"{period:%Y-%m}",
+        past=period < month_start(fan.as_of),
+        published=fan.published_later.get(period),
+        p10=float(row["p10"]),
+        p50=float(row["p50"]),
+        p90=float(row["p90"]),
+        year_ago=year_ago,
+        coverage=next(held, ""),
+        drivers=drivers_of(row.get("drivers")),
+        chance_below=chance_below([float(row[name]) for name in QUANTILE_COLUMNS], year_ago),
+    )

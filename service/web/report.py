@@ -1,0 +1,188 @@
+"""The report on a commodity: its pages saved as one that opens offline, the forecast as files."""
+
+import base64
+import re
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, cast
+
+import pandas as pd
+from markupsafe import Markup
+
+from service.charts.chart import COLOURS, DARK_COLOURS, Chart
+from service.charts.stills import still
+from service.language.choice import chosen
+from service.language.formats import dated
+from service.language.phrases import gettext
+from service.live.publication import Publication
+from service.messages import rendered
+from service.queries.tables import suspicious
+from service.queries.unknowns import unknowns
+from service.web.drawn import Drawn, chart_of
+from service.web.forecast_pages import forecast_values
+from service.web.pages import backtest_values
+from service.web.render import main_part, template_of
+from service.wording import full_words_of, in_reading_order, name_of
+from store.errors import DataError
+from store.messages import Message
+from store.publications.basis import BASIS_COLUMNS, Basis
+from store.vocabulary import AGGREGATES, FORECAST_COLUMNS
+
+_PAGE: Final = "index.html"
+
+_FILE: Final = re.compile(
+    r"index\.html|(forecasts|scores|destinations)\.csv|(overview|fan_[A-Za-z0-9_-]+)\.png"
+)
+"""Every file of a report, now or before."""
+
+
+@contextmanager
+def fresh_folder(folder: Path) -> Iterator[Path]:
+    """Yield an empty folder that takes the place of ``folder`` at the end.
+
+    The old one stays when anything fails.
+    """
+    _check_folder(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as scratch:
+        fresh = Path(scratch) / "fresh"
+        fresh.mkdir()
+        yield fresh
+        _swap(fresh, folder, aside=Path(scratch) / "previous")
+
+
+def _check_folder(folder: Path) -> None:
+    """Refuse to replace a folder that holds more than a report, for its files would be lost."""
+    if folder.exists() and not (folder.is_dir() and _is_report(folder)):
+        raise DataError(
+            f"{folder} exists and is no report, and would be replaced. Expected a new or empty "
+            "folder, or one written before to which nothing was added. Choose another folder."
+        )
+
+
+def _is_report(folder: Path) -> bool:
+    """Tell whether a folder is empty or holds what is written for a report alone."""
+    names = {path.name for path in folder.iterdir()}
+    return not names or ({_PAGE, "forecasts.csv"} <= names and all(map(_FILE.fullmatch, names)))
+
+
+def _swap(fresh: Path, folder: Path, *, aside: Path) -> None:
+    if not folder.exists():
+        fresh.rename(folder)
+        return
+    folder.rename(aside)
+    try:
+        fresh.rename(folder)
+    except OSError:
+        aside.rename(folder)
+        raise
+
+
+def write_report(
+    publication: Publication,
+    folder: Path,
+    *,
+    notes: Sequence[Message] = (),
+    pictures: bool = True,
+) -> Path:
+    """Write the report and return the path of its page.
+
+    The whole is made beside ``folder`` and put in its place at the end, so readers find the old
+    report or the new one, and the old one stays when anything fails. The same input gives the
+    same bytes.
+
+    Args:
+        notes: What is odd about the figures.
+
+    Returns:
+        The path of ``index.html``; beside it lie ``forecasts.csv``, ``scores.csv`` and, of the
+        magnets, ``destinations.csv``, how far each is published.
+    """
+    with fresh_folder(folder) as fresh:
+        table = publication.latest[list(FORECAST_COLUMNS)]
+        table.to_csv(fresh / "forecasts.csv", index=False, lineterminator="\n")
+        scores = publication.published.scores.drop(columns="as_of")
+        scores.to_csv(fresh / "scores.csv", index=False, lineterminator="\n")
+        if publication.is_magnets:
+            bases = _table_of(publication.snapshot.bases)
+            bases.to_csv(fresh / "destinations.csv", lineterminator="\n")
+        page = render_page(publication, notes=notes, pictures=pictures)
+        (fresh / _PAGE).write_text(page, encoding="utf-8")
+    return folder / _PAGE
+
+
+def _table_of(bases: Mapping[str, Basis]) -> pd.DataFrame:
+    names = pd.Index(in_reading_order(bases), name="destination")
+    rows = [bases[name].record for name in names]
+    return pd.DataFrame(rows, names, columns=list(BASIS_COLUMNS))
+
+
+def render_page(
+    publication: Publication, *, notes: Sequence[Message] = (), pictures: bool = True
+) -> str:
+    """Return the page, whole in itself: styles and pictures inside, nothing to load.
+
+    Every section is that of a page of the service: the first page, those of the destinations, the
+    backtest of the track record and the inconsistent figures.
+    """
+
+    def picture(drawn: Drawn, width: int) -> str:
+        return _picture(publication, drawn, width)
+
+    names = publication.destinations
+    shown = names if publication.is_magnets else names[:1]
+
+    def part(template: str, **values: object) -> str:
+        return main_part(template, publication, picture if pictures else None, **values)
+
+    def forecast(name: str) -> str:
+        values = forecast_values(publication, name, publication.as_of, has_all=name == names[0])
+        return part("destination.html.j2", overrides={}, **values)
+
+    parts = {name: (name_of(name), forecast(name)) for name in shown}
+    replayed = part("track.html.j2", **backtest_values(publication, names[0]))
+    parts["backtest"] = gettext("Backtest"), replayed
+    if publication.is_magnets:
+        figures = part("data.html.j2", suspicious=suspicious(publication))
+        parts["figures"] = gettext("Inconsistent published figures"), figures
+    return template_of("report.html.j2").render(
+        publication=publication,
+        page_language=chosen(),
+        goods=full_words_of(publication.commodity, publication.published.labels),
+        count=len(set(names) - set(AGGREGATES)),
+        day=dated(publication.as_of, "long day"),
+        parts=[
+            (name, title, Markup(_saved(text, name, shown)))  # noqa: S704 - of our templates
+            for name, (title, text) in parts.items()
+        ],
+        unknowns=unknowns(publication),
+        notes=[rendered(note) for note in notes],
+        colours=COLOURS,
+        dark_colours=DARK_COLOURS,
+    )
+
+
+def _picture(publication: Publication, drawn: Drawn, width: int) -> str:
+    """Return a chart as an address that is the picture itself, for a light and for a dark page."""
+    chart = cast("Chart", chart_of(publication, drawn.kind, drawn.path.rpartition("/")[2]))
+    made = still(chart.still, "svg", (COLOURS, DARK_COLOURS), width)
+    return f"data:image/svg+xml;base64,{base64.b64encode(made).decode()}"
+
+
+_LINK: Final = re.compile(r'<a href="(/[^"]*)"[^>]*>(.*?)</a>', re.DOTALL)
+_ID: Final = re.compile(r'\b(id|aria-labelledby)="([^"]+)"')
+_HEADING: Final = re.compile(r"(</?h)([1-4])")
+
+
+def _saved(part: str, name: str, shown: Sequence[str]) -> str:
+    """Return part of a page as part of the report: its names are its own, its links lead within."""
+
+    def linked(link: re.Match[str]) -> str:
+        code = link[1].rpartition("/")[2]
+        return f'<a href="#{code}">{link[2]}</a>' if code in shown else link[2]
+
+    part = _ID.sub(rf'\1="{name}-\2"', _LINK.sub(linked, part))
+    deeper = int(name in shown)  # a page has a title of its own
+    return _HEADING.sub(lambda found: f"{found[1]}{int(found[2]) + deeper}", part)
