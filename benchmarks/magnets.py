@@ -15,11 +15,11 @@ from flows.cli.options import moment
 from models.evaluation.backtest import Backtest, backtest_evidence
 from models.evaluation.scores import GROUPED_SCOPES, HORIZON_GROUPS, group_scores, summarise
 from models.executor import LocalExecutor
+from models.forecasting.conditioning import coherent
 from models.forecasting.evidence_forecaster import (
     EvidenceForecaster,
     EvidenceSnapshot,
     answered,
-    coherent,
 )
 from models.forecasting.forecaster import EXPERTS, MODEL, REFERENCE, UNANSWERED
 from models.forecasting.model_frame import rows_of

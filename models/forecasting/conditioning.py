@@ -15,6 +15,8 @@ from scipy.special import ndtr, ndtri
 from features.origin import LaterFigures, Origin
 from models.forecasting.joint_paths import PATHS, ErrorCopula, sample_paths
 from models.policy import drawing
+from models.reconciliation.reconcile import coherent_factors
+from models.registry.served import NORMAL_80
 from store.arrays import Floats, Ints
 from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
 
@@ -34,6 +36,15 @@ NOISE: Final = 1e-3
 
 GRID: Final[Floats] = np.linspace(0.005, 0.995, 100, dtype=np.float64)
 """Levels whose average stands for the mean."""
+
+
+def coherent(table: pd.DataFrame, origin: Origin) -> pd.DataFrame:
+    """Return quantiles and means scaled so that the destinations' means add up to their sums'."""
+    shape = (len(origin.series), len(origin.targets))
+    mean = table["mean"].to_numpy().reshape(shape)
+    spread = (table["p90"] - table["p10"]).to_numpy().reshape(shape) / NORMAL_80
+    factor = coherent_factors(mean, spread, origin.groups).reshape(-1)
+    return table[[*QUANTILE_COLUMNS, "mean"]].mul(factor, axis=0)
 
 
 def conditioned(table: pd.DataFrame, origin: Origin) -> pd.DataFrame:

@@ -17,8 +17,7 @@ import pandas as pd
 from features.build import ALL_FEATURES
 from features.history import EvidenceHistory
 from features.origin import Origin
-from models.forecasting.conditioning import conditioned
-from models.forecasting.evidence_forecaster import coherent
+from models.forecasting.conditioning import coherent, conditioned
 from models.forecasting.model_frame import rows_of
 from models.policy.policy_effect import PolicyEffect, effect_at, respond
 from models.registry.served import (

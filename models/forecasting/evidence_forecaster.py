@@ -12,7 +12,8 @@ from features.controls.analogs import Analog
 from features.history import FIRST_TRAINING, EvidenceHistory, release_moments
 from features.months import month_label, month_starts
 from features.origin import Origin
-from models.forecasting.conditioning import conditioned
+from models.forecasting.conditioning import coherent
+from models.forecasting.decomposition import stages_from
 from models.forecasting.forecaster import EXPERTS, MODEL, UNANSWERED
 from models.forecasting.model_frame import heads_of, rows_of, training_set
 from models.forecasting.residual_history import (
@@ -23,14 +24,13 @@ from models.forecasting.residual_history import (
 )
 from models.learning.calibration import card_of
 from models.learning.spec import Spec
-from models.policy.policy_effect import PolicyEffect, effect_at, respond
-from models.reconciliation.reconcile import coherent_factors
+from models.policy.policy_effect import PolicyEffect, effect_at
 from models.registry import served
-from models.registry.served import NORMAL_80, HeadValues, TrainedModel
+from models.registry.served import HeadValues, TrainedModel
 from models.statistical.experts import BASELINES
 from store.arrays import Flags, Floats
 from store.errors import DataError
-from store.vocabulary import MAX_HORIZON, QUANTILE_COLUMNS
+from store.vocabulary import MAX_HORIZON
 
 WARM_UP_FROM: Final = "2023-06-25"
 """First origin whose errors calibrate the bands; the year before the first scored origin."""
@@ -98,52 +98,12 @@ def training_moments(as_of: pd.Timestamp) -> list[pd.Timestamp]:
     return release_moments(FIRST_TRAINING, as_of)
 
 
-def distribution(
-    values: HeadValues, card: Mapping[str, object], origin: Origin, rows: pd.DataFrame
-) -> pd.DataFrame:
-    """Return coherent quantiles and means of every series and target, in tonnes.
-
-    Args:
-        values: What a model predicts, in the order of ``rows``.
-        card: Its calibration (see ``models.registry.served``).
-        rows: The rows of the origin.
-
-    Returns:
-        destination, period, horizon, quantiles, mean; in the order of ``rows``.
-    """
-    table = coherent(served.quantiles_of(values, card, rows), origin)
-    keys: pd.DataFrame = rows[["destination", "period", "horizon"]].astype({"horizon": int})
-    return pd.concat([keys, table], axis=1)
-
-
-def coherent(table: pd.DataFrame, origin: Origin) -> pd.DataFrame:
-    """Return quantiles and means scaled so that the destinations' means add up to their sums'."""
-    shape = (len(origin.series), len(origin.targets))
-    mean = table["mean"].to_numpy().reshape(shape)
-    spread = (table["p90"] - table["p10"]).to_numpy().reshape(shape) / NORMAL_80
-    factor = coherent_factors(mean, spread, origin.groups).reshape(-1)
-    return table[[*QUANTILE_COLUMNS, "mean"]].mul(factor, axis=0)
-
-
 def _settled(origin: Origin) -> Flags:
     """Tell of each series and target, flat, whether a figure after the cutoff settles it."""
     found = np.zeros((len(origin.series), len(origin.targets)), dtype=bool)
     if origin.later is not None:
         found[origin.later.row, origin.later.column] = True
     return found.reshape(-1)
-
-
-def answered(table: pd.DataFrame, effect: PolicyEffect, origin: Origin) -> pd.DataFrame:
-    """Return a coherent forecast with the effect of policies and later figures, coherent again.
-
-    Args:
-        table: Quantiles and mean of every series and target, with any further columns.
-    """
-    if effect.is_none and origin.later is None:
-        return table
-    answer = table if effect.is_none else respond(table, effect, origin)
-    values = coherent(conditioned(answer, origin), origin)
-    return table.assign(**{str(name): values[name] for name in values})
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,10 +155,10 @@ class FittedEvidence:
         Sums are coherent, and controls and coming tariffs are in it.
         """
         rows = rows_of(self.snapshot.origin)
-        trees = served.head_values(self.model.heads, self.model.card, rows)
-        combined = served.combined(trees, self.model.card, rows)
-        plain = distribution(combined, self.model.card, self.snapshot.origin, rows)
-        yield self._answered(plain).assign(cutoff=month_label(self.snapshot.cutoff))
+        made = served.predict_quantiles(self.model.heads, self.model.card, rows)
+        published = stages_from(made, self.snapshot.origin, self._effect).published
+        cutoff = month_label(self.snapshot.cutoff)
+        yield pd.concat([_keys(rows), published], axis=1).assign(cutoff=cutoff)
 
     def compare(self) -> pd.DataFrame:
         """Return the forecasts of the model, its parts and the baselines, all coherent.
@@ -210,15 +170,17 @@ class FittedEvidence:
             model, destination, period, horizon, quantiles, mean, as_of and cutoff.
         """
         origin = self.snapshot.origin
-        rows = rows_of(origin)
-        tables = []
+        rows, found = rows_of(origin), dict[str, pd.DataFrame]()
         for model, values in self._predictions(rows).items():
-            table = distribution(values, self._card(model), origin, rows)
+            made = served.quantiles_of(values, self._card(model), rows)
             if model == MODEL:
-                tables.append(self._answered(table).assign(model=MODEL))
-            tables.append(table.assign(model=UNANSWERED if model == MODEL else model))
+                stages = stages_from(made, origin, self._effect)
+                found |= {MODEL: stages.published, UNANSWERED: stages.coherent}
+            else:
+                found[model] = coherent(made, origin)
             self.forecaster.residuals.add(model, RawPrediction(origin, values))
-        open_ = ~_settled(origin)
+        open_, keys = ~_settled(origin), _keys(rows)
+        tables = [pd.concat([keys, one], axis=1).assign(model=name) for name, one in found.items()]
         return pd.concat([one.loc[open_] for one in tables], ignore_index=True).assign(
             as_of=self.snapshot.as_of, cutoff=month_label(origin.cutoff)
         )
@@ -238,6 +200,10 @@ class FittedEvidence:
         known = self.forecaster.residuals.residuals(model, self.snapshot.origin)
         return card_of((), known, self.forecaster.spec, MAX_HORIZON)
 
-    def _answered(self, table: pd.DataFrame) -> pd.DataFrame:
-        effect = effect_at(self.snapshot.origin, self.snapshot.analogs)
-        return answered(table, effect, self.snapshot.origin)
+    @property
+    def _effect(self) -> PolicyEffect:
+        return effect_at(self.snapshot.origin, self.snapshot.analogs)
+
+
+def _keys(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows[["destination", "period", "horizon"]].astype({"horizon": int})

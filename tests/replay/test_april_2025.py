@@ -8,11 +8,11 @@ import pytest
 
 from features.history import EvidenceHistory
 from features.months import month_number
+from models.forecasting.conditioning import coherent
 from models.forecasting.evidence_forecaster import (
     EvidenceForecaster,
     EvidenceSnapshot,
     answered,
-    coherent,
 )
 from models.forecasting.firm_needs import WEEKS_A_MONTH, Firm, outlook_of, running_gap
 from models.forecasting.model_frame import rows_of
