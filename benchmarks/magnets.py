@@ -15,18 +15,16 @@ from flows.cli.options import moment
 from models.evaluation.backtest import Backtest, backtest_evidence
 from models.evaluation.scores import GROUPED_SCOPES, HORIZON_GROUPS, group_scores, summarise
 from models.executor import LocalExecutor
-from models.forecasting.conditioning import coherent
+from models.forecasting.decomposition import stages_of
 from models.forecasting.evidence_forecaster import (
     EvidenceForecaster,
     EvidenceSnapshot,
-    answered,
 )
 from models.forecasting.forecaster import EXPERTS, MODEL, REFERENCE, UNANSWERED
 from models.forecasting.model_frame import rows_of
 from models.forecasting.residual_history import TREES
 from models.learning.spec import MAGNETS_SPEC, Spec
 from models.policy.policy_effect import effect_at
-from models.registry.served import predict_quantiles
 from sources.bundled.all_tables import load_bundled
 
 SCOPES = ("WLD", "USA", "ALL")
@@ -136,11 +134,10 @@ def forecast(history: EvidenceHistory, as_of: pd.Timestamp, spec: Spec) -> pd.Da
     rows = rows_of(origin)
     residuals = backtest_evidence(history, as_of, spec=spec).residuals
     trained = EvidenceForecaster(spec, residuals).train(EvidenceSnapshot(history, as_of))
-    plain = coherent(predict_quantiles(trained.heads, trained.card, rows), origin)
-    table = answered(plain, effect_at(origin, history.analogs(as_of)), origin)
-    before = plain["p50"].rename("p50 before")
+    stages = stages_of(trained, rows, origin, effect_at(origin, history.analogs(as_of)))
+    before = stages.coherent["p50"].rename("p50 before")
     cutoff = pd.Series(month_label(origin.cutoff), index=rows.index, name="cutoff")
-    return pd.concat([rows, cutoff, before, table], axis=1)
+    return pd.concat([rows, cutoff, before, stages.published], axis=1)
 
 
 def shock_text(history: EvidenceHistory, now: pd.Timestamp, spec: Spec) -> pd.DataFrame:

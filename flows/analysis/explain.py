@@ -112,7 +112,7 @@ def _computed(settings: Settings, rows: pd.DataFrame) -> pd.DataFrame:
         parts = dict.fromkeys(CONTRIBUTIONS, 0.0)
         known = rows[["destination"]].assign(p50=np.nan, **parts)
         return known.assign(level=rows["destination"].map(level))
-    table = explained(model.heads, model.card, workspace.history, workspace.as_of)
+    table = explained(model, workspace.history, workspace.as_of)
     return rows[["destination", "period"]].merge(table, how="left")
 
 

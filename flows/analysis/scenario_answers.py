@@ -45,8 +45,8 @@ def published_scenario_snapshot(settings: Settings, rows: pd.DataFrame) -> Scena
     origin, analogs = history.origin(as_of), history.analogs(as_of)
     features = rows_of(origin)
     effect = effect_at(origin, analogs)
-    stages = stages_of(model.heads, model.card, features, origin, effect)
-    learned = learned_shift(model.heads, model.card)
+    stages = stages_of(model, features, origin, effect)
+    learned = learned_shift(model)
     published = in_order(rows, features)
     return ScenarioSnapshot(as_of, origin, analogs, published, stages.coherent, learned)
 

@@ -35,6 +35,6 @@ def scenario_snapshot(settings: Settings, as_of: pd.Timestamp) -> ScenarioSnapsh
 def _of_evidence(settings: Settings, as_of: pd.Timestamp) -> ScenarioSnapshot:
     made = made_at(open_workspace(settings, as_of))
     model = made.chain.model
-    learned = nothing_learned if model is None else learned_shift(model.heads, model.card)
+    learned = nothing_learned if model is None else learned_shift(model)
     published, ordinary = made.stages.published, made.stages.coherent
     return ScenarioSnapshot(as_of, made.origin, made.analogs, published, ordinary, learned)

@@ -179,9 +179,9 @@ def why_of(made: TrainedForecast) -> tuple[list[str], list[str]]:
             median = forecast.table["p50"].to_numpy()
             parts = decomposition.plain_contributions(median, made.rows, made.origin, made.stages)
         else:
-            rows, heads, card = answerable(made.rows), forecast.model.heads, forecast.model.card
-            parts = decomposition.contributions(heads, card, rows, made.origin, made.stages)
-            named = decomposition.drivers(heads, card, rows, *moved)
+            model, rows = forecast.model, answerable(made.rows)
+            parts = decomposition.contributions(model, rows, made.origin, made.stages)
+            named = decomposition.drivers(model, rows, *moved)
             drivers_of = drivers_of.mask(own, pd.Series(named))
         parts_of.append(parts.loc[own])
     together = pd.concat(parts_of).loc[made.rows.index]

@@ -202,7 +202,7 @@ class ChangeReplay:
         origin, analogs = self._origin(replaced, moment, snapshot.prior, shown)
         rows = rows_of(origin)
         effect = effect_at(origin, analogs)
-        stages = stages_of(snapshot.model.heads, snapshot.model.card, rows, origin, effect)
+        stages = stages_of(snapshot.model, rows, origin, effect)
         summed = reconciled_tonnes(stages, rows, origin)
         first, months = int(origin.targets[0]), len(origin.targets)
         row = {name: number * months for number, name in enumerate(origin.series)}

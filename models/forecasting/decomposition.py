@@ -6,11 +6,9 @@ tonnes without a rest and without an order (LMDI). Source: docs/adr/0012-why.md.
 """
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-import lightgbm as lgb
 import numpy as np
 import pandas as pd
 
@@ -25,6 +23,7 @@ from models.registry.served import (
     LEVEL,
     OFFSET,
     TREES_WEIGHT,
+    TrainedModel,
     experts_ratio,
     predict_quantiles,
     trees_weight,
@@ -43,23 +42,22 @@ MEAN: Final = "mean"
 SMALLEST: Final = 1e-6
 
 
-def log_shares(
-    heads: Mapping[str, lgb.Booster], card: Mapping[str, object], rows: pd.DataFrame
-) -> pd.DataFrame:
+def log_shares(model: TrainedModel, rows: pd.DataFrame) -> pd.DataFrame:
     """Return what adds up to the log ratio of the combined middle to the base.
 
     Args:
-        card: Its card; one without ``trees_weight`` has no experts.
+        model: One whose card has no ``trees_weight`` has no experts.
         rows: The rows of the origin.
 
     Returns:
         One row per row of ``rows``: TreeSHAP contributions by feature and their ``mean``, times the
         trees' weight, and ``experts_tonnes`` if the card weighs the experts.
     """
-    names = heads["p50"].feature_name()
+    middle, card = model.heads["p50"], model.card
+    names = middle.feature_name()
     matrix = np.ascontiguousarray(rows[names].to_numpy(dtype=float))
     weight = trees_weight(card, rows)[:, None]
-    found = weight * np.asarray(heads["p50"].predict(matrix, pred_contrib=True))
+    found = weight * np.asarray(middle.predict(matrix, pred_contrib=True))
     shares = pd.DataFrame(found, columns=[*names, MEAN], index=rows.index)
     if TREES_WEIGHT in card:
         shares[EXPERTS_TONNES] = (1.0 - weight[:, 0]) * experts_ratio(rows)
@@ -67,8 +65,7 @@ def log_shares(
 
 
 def drivers(
-    heads: Mapping[str, lgb.Booster],
-    card: Mapping[str, object],
+    model: TrainedModel,
     rows: pd.DataFrame,
     median: pd.Series,
     answered: pd.Series | None = None,
@@ -82,7 +79,6 @@ def drivers(
     from past errors, and the factor that makes the sums add up.
 
     Args:
-        card: Its card; one without ``trees_weight`` has no experts.
         rows: The rows of the origin.
         median: p50 of each row before controls that history does not show, in tonnes.
         answered: p50 with the answer to those; its difference is one thing, ``policy_response``.
@@ -91,7 +87,7 @@ def drivers(
         One JSON list of ``[name, tonnes]`` a row, largest first; tonnes are what the median would
         lose without it.
     """
-    shares = log_shares(heads, card, rows).drop(columns=MEAN)
+    shares = log_shares(model, rows).drop(columns=MEAN)
     names, share = list(shares), shares.to_numpy()
     tonnes = median.to_numpy()[:, None] * -np.expm1(-share)
     if answered is not None:
@@ -126,11 +122,7 @@ class Stages:
 
 
 def stages_of(
-    heads: Mapping[str, lgb.Booster],
-    card: Mapping[str, object],
-    rows: pd.DataFrame,
-    origin: Origin,
-    effect: PolicyEffect,
+    model: TrainedModel, rows: pd.DataFrame, origin: Origin, effect: PolicyEffect
 ) -> Stages:
     """Return a forecast stage by stage.
 
@@ -140,7 +132,7 @@ def stages_of(
     Raises:
         ValueError: As ``models.registry.served.predict_quantiles``.
     """
-    return stages_from(predict_quantiles(heads, card, rows), origin, effect)
+    return stages_from(predict_quantiles(model.heads, model.card, rows), origin, effect)
 
 
 def stages_from(model: pd.DataFrame, origin: Origin, effect: PolicyEffect) -> Stages:
@@ -156,12 +148,7 @@ def stages_from(model: pd.DataFrame, origin: Origin, effect: PolicyEffect) -> St
     return Stages(model, plain, answer, given, published)
 
 
-def explained(
-    heads: Mapping[str, lgb.Booster],
-    card: Mapping[str, object],
-    history: EvidenceHistory,
-    moment: pd.Timestamp,
-) -> pd.DataFrame:
+def explained(model: TrainedModel, history: EvidenceHistory, moment: pd.Timestamp) -> pd.DataFrame:
     """Return what a model forecasts at a moment, and why.
 
     Args:
@@ -176,24 +163,19 @@ def explained(
     """
     origin = history.origin(moment)
     rows = rows_of(origin)
-    stages = stages_of(heads, card, rows, origin, effect_at(origin, history.analogs(moment)))
+    stages = stages_of(model, rows, origin, effect_at(origin, history.analogs(moment)))
     keys = rows[["destination"]].assign(
         period=rows["period"].dt.strftime("%Y-%m"), p50=stages.published["p50"]
     )
-    return pd.concat([keys, contributions(heads, card, rows, origin, stages)], axis=1)
+    return pd.concat([keys, contributions(model, rows, origin, stages)], axis=1)
 
 
 def contributions(
-    heads: Mapping[str, lgb.Booster],
-    card: Mapping[str, object],
-    rows: pd.DataFrame,
-    origin: Origin,
-    stages: Stages,
+    model: TrainedModel, rows: pd.DataFrame, origin: Origin, stages: Stages
 ) -> pd.DataFrame:
     """Return the parts of each median in tonnes.
 
     Args:
-        card: Its card; one without ``trees_weight`` has no experts.
         rows: The rows of the origin.
 
     Returns:
@@ -201,7 +183,7 @@ def contributions(
     """
     told_as = EXPLAINS | {EXPERTS_TONNES: "experts", MEAN: "past_mean"}
     shares = _no_shares(rows)
-    for name, share in log_shares(heads, card, rows).items():
+    for name, share in log_shares(model, rows).items():
         shares[told_as[str(name)]] += share.to_numpy()
     return _parts(shares, rows, origin, stages)
 

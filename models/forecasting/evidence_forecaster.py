@@ -13,7 +13,7 @@ from features.history import FIRST_TRAINING, EvidenceHistory, release_moments
 from features.months import month_label, month_starts
 from features.origin import Origin
 from models.forecasting.conditioning import coherent
-from models.forecasting.decomposition import stages_from
+from models.forecasting.decomposition import stages_from, stages_of
 from models.forecasting.forecaster import EXPERTS, MODEL, UNANSWERED
 from models.forecasting.model_frame import heads_of, rows_of, training_set
 from models.forecasting.residual_history import (
@@ -154,11 +154,11 @@ class FittedEvidence:
 
         Sums are coherent, and controls and coming tariffs are in it.
         """
-        rows = rows_of(self.snapshot.origin)
-        made = served.predict_quantiles(self.model.heads, self.model.card, rows)
-        published = stages_from(made, self.snapshot.origin, self._effect).published
-        cutoff = month_label(self.snapshot.cutoff)
-        yield pd.concat([_keys(rows), published], axis=1).assign(cutoff=cutoff)
+        origin = self.snapshot.origin
+        rows = rows_of(origin)
+        published = stages_of(self.model, rows, origin, self._effect).published
+        keys = _keys(rows).assign(cutoff=month_label(origin.cutoff))
+        yield pd.concat([keys, published], axis=1)
 
     def compare(self) -> pd.DataFrame:
         """Return the forecasts of the model, its parts and the baselines, all coherent.

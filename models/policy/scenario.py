@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-import lightgbm as lgb
 import numpy as np
 import pandas as pd
 
@@ -35,7 +34,7 @@ from models.policy.policy_effect import PolicyEffect, drawn_tonnes, effect_at, r
 from models.policy.precedents import APRIL_2025, HARDEST, MINERALS, Precedents
 from models.policy.recovery import BACK, recovery_of
 from models.policy.response import DRAWS, SEED, Response
-from models.registry.served import HORIZON, needed_columns, trees_weight
+from models.registry.served import HORIZON, TrainedModel, needed_columns, trees_weight
 from store.arrays import Floats
 from store.errors import DataError
 from store.messages import Message, Value, message
@@ -47,9 +46,7 @@ FALLING: Final = frozenset(one.name for one in tariffs.FEATURES if one.monotone 
 FREE: Final = frozenset(one.name for one in tariffs.FEATURES if not one.monotone)
 
 
-def learned_shift(
-    heads: Mapping[str, lgb.Booster], card: Mapping[str, object]
-) -> Callable[[Origin, Origin], Floats]:
+def learned_shift(model: TrainedModel) -> Callable[[Origin, Origin], Floats]:
     """Return how a trained model's middle moves from one origin to another.
 
     Both origins differ in policies alone. In months of a higher rate the shift is never up on that
@@ -58,14 +55,15 @@ def learned_shift(
     Returns:
         A function of two origins: log shift, series x targets.
     """
-    wanted = [name for name in needed_columns(card) if name in heads["p50"].feature_name()]
+    middle, card = model.heads["p50"], model.card
+    wanted = [name for name in needed_columns(card) if name in middle.feature_name()]
 
     def shift(base: Origin, then: Origin) -> Floats:
         before, after = (_columns(origin, wanted) for origin in (base, then))
         after = _bound(before, after, wanted)
         shape = before.shape[:2]
         predictions = [
-            np.asarray(heads["p50"].predict(block.reshape(-1, len(wanted)), num_threads=1))
+            np.asarray(middle.predict(block.reshape(-1, len(wanted)), num_threads=1))
             for block in (before, after)
         ]
         rows = pd.DataFrame({HORIZON: np.tile(base.horizons, shape[0])})

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from models.forecasting.model_frame import heads_of, training_set
 from models.policy.scenario import ScenarioSnapshot, learned_shift, paired
-from models.registry.served import TREES_WEIGHT
+from models.registry.served import TREES_WEIGHT, TrainedModel
 from store.schema.scenario import STRICTNESS
 from tests.data.builders import QUICK, at, make_events, make_world
 from tests.data.scenario_builders import make_scenario, make_standing
@@ -29,7 +29,7 @@ def snapshot() -> ScenarioSnapshot:
     now = history.origin(at("2020-07-25"))
     data = training_set(history.past(at("2020-07-25")), now, QUICK)
     card = {"features": data.names, TREES_WEIGHT: [1.0] * 18, "threads": 1}
-    return make_standing(learned=learned_shift(heads_of(data, QUICK), card))
+    return make_standing(learned=learned_shift(TrainedModel(heads_of(data, QUICK), card)))
 
 
 def usa(text: str) -> pd.DataFrame:

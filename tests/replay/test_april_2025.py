@@ -8,17 +8,15 @@ import pytest
 
 from features.history import EvidenceHistory
 from features.months import month_number
-from models.forecasting.conditioning import coherent
+from models.forecasting.decomposition import stages_of
 from models.forecasting.evidence_forecaster import (
     EvidenceForecaster,
     EvidenceSnapshot,
-    answered,
 )
 from models.forecasting.firm_needs import WEEKS_A_MONTH, Firm, outlook_of, running_gap
 from models.forecasting.model_frame import rows_of
 from models.learning.spec import MAGNETS_SPEC
 from models.policy.policy_effect import effect_at
-from models.registry.served import predict_quantiles
 from store.vocabulary import QUANTILE_COLUMNS
 from tests.data.builders import at, bundled_world
 
@@ -41,10 +39,10 @@ def forecast(day: str) -> pd.DataFrame:
     origin = history().origin(at(day))
     model = EvidenceForecaster(MAGNETS_SPEC).train(EvidenceSnapshot(history(), at(day)))
     rows = rows_of(origin)
-    plain = coherent(predict_quantiles(model.heads, model.card, rows), origin)
-    table = answered(plain, effect_at(origin, history().analogs(at(day))), origin)
+    effect = effect_at(origin, history().analogs(at(day)))
+    stages = stages_of(model, rows, origin, effect)
     keys = rows[["destination"]].assign(period=rows["period"].dt.strftime("%Y-%m"))
-    found = pd.concat([keys, table, plain["p50"].rename("before")], axis=1)
+    found = pd.concat([keys, stages.published, stages.coherent["p50"].rename("before")], axis=1)
     return found.set_index(["destination", "period"])
 
 

@@ -57,7 +57,7 @@ def test_forecast_of_the_backtest_equals_that_of_a_live_run(place: int) -> None:
     trained = EvidenceForecaster(QUICK, residuals).train(live)
     origin = live.origin
     effect = effect_at(origin, live.analogs)
-    result = stages_of(trained.heads, trained.card, rows_of(origin), origin, effect).published
+    result = stages_of(trained, rows_of(origin), origin, effect).published
 
     own = forecasts.loc[forecasts["model"] == MODEL, NUMBERS]
     pd.testing.assert_frame_equal(own.reset_index(drop=True), result[NUMBERS], check_exact=True)

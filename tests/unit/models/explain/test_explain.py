@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from models.forecasting.decomposition import drivers
-from models.registry.served import combined
+from models.registry.served import TrainedModel, combined
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def test_the_three_features_that_moved_a_forecast_most_come_first(
 ) -> None:
     rows = pd.DataFrame({"none": [0.0], "tiny": [0.0], "small": [1.5], "big": [1.5]})
 
-    [text] = drivers(heads, ALONE, rows, pd.Series([100.0]))
+    [text] = drivers(TrainedModel(heads, ALONE), rows, pd.Series([100.0]))
 
     names = [name for name, _ in json.loads(text)]
     assert len(names) == 3
@@ -40,9 +40,8 @@ def test_tonnes_are_what_the_median_would_lose_without_the_feature(
     rows = pd.DataFrame({"big": [1.5, -1.5], "small": [0.0, 0.0], "tiny": 0.0, "none": 0.0})
     share = np.asarray(heads["p50"].predict(rows, pred_contrib=True))[:, 0]
 
-    raised, lowered = (
-        json.loads(text)[0][1] for text in drivers(heads, ALONE, rows, pd.Series([100.0, 100.0]))
-    )
+    texts = drivers(TrainedModel(heads, ALONE), rows, pd.Series([100.0, 100.0]))
+    raised, lowered = (json.loads(text)[0][1] for text in texts)
 
     assert raised == pytest.approx(100 * (1 - np.exp(-share[0])), abs=0.05)
     assert lowered == pytest.approx(100 * (1 - np.exp(-share[1])), abs=0.05)
@@ -59,7 +58,7 @@ def weighed(weight: float, *, experts: float) -> tuple[dict[str, object], pd.Dat
 def test_the_experts_are_one_thing_that_moves_a_forecast(heads: dict[str, lgb.Booster]) -> None:
     card, rows = weighed(0.25, experts=800.0)
 
-    [text] = drivers(heads, card, rows, pd.Series([100.0]))
+    [text] = drivers(TrainedModel(heads, card), rows, pd.Series([100.0]))
 
     name, tonnes = json.loads(text)[0]
     assert name == "experts_tonnes"

@@ -16,7 +16,7 @@ from models.forecasting.decomposition import (
 )
 from models.forecasting.model_frame import rows_of
 from models.policy.policy_effect import PolicyEffect, effect_at
-from models.registry.served import OFFSET
+from models.registry.served import OFFSET, TrainedModel
 from store.vocabulary import CONTRIBUTIONS, FAMILIES
 from tests.data.builders import make_events, make_origin
 from tests.data.why_builders import halted_analog, taught_card, taught_heads
@@ -41,10 +41,10 @@ def effect_on(origin: Origin, *analogs: Analog) -> PolicyEffect:
 def parts_of(
     card: dict[str, object], *, control: bool = False, analogs: tuple[Analog, ...] = ()
 ) -> tuple[pd.DataFrame, Stages, pd.DataFrame]:
-    origin, heads = origin_with(control=control), taught_heads()
+    origin, model = origin_with(control=control), TrainedModel(taught_heads(), card)
     rows = rows_of(origin)
-    stages = stages_of(heads, card, rows, origin, effect_on(origin, *analogs))
-    return contributions(heads, card, rows, origin, stages), stages, rows
+    stages = stages_of(model, rows, origin, effect_on(origin, *analogs))
+    return contributions(model, rows, origin, stages), stages, rows
 
 
 def test_every_feature_is_reported_as_one_family_and_every_family_has_one() -> None:
