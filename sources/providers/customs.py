@@ -155,6 +155,7 @@ class CustomsDownload:
         ignored = Counter(filter(None, reasons.values()))
         ours = [line for line in lines if not reasons[line.number]]
         _refuse_other_goods(self.path.name, lines, ours)
+        _refuse_yuan(self.path.name, lines)
         amounts = _amounts(ours, self.unit, problems)
         _note_contradictions(amounts, problems)
         problems.raise_if_any()
@@ -186,11 +187,6 @@ class CustomsDownload:
                 f"{self.path.name} holds imports, as --flow states. Expected exports of China, "
                 "which are what is forecast. Ask the site for exports (出口) and load that file; "
                 "nothing was taken over."
-            )
-        if lines and lines[0].of("cny") and not lines[0].of("usd"):
-            raise DataError(
-                f"{self.path.name} has values in yuan alone. Expected dollars, in which prices are "
-                "checked. Ask the site for US dollars (美元); nothing was taken over."
             )
         if self.published_on is not None and self.published_on.tz_localize("UTC") > self.now:
             raise DataError(
@@ -382,6 +378,14 @@ def _refuse_other_goods(name: str, lines: list[CustomsLine], ours: list[CustomsL
             f"Expected China's exports of {COMMODITY} alone: the weight of other goods, such as "
             f"{_OTHERS} (other metal magnets), must not be mixed in. Ask the site for that code; "
             "nothing was taken over."
+        )
+
+
+def _refuse_yuan(name: str, lines: list[CustomsLine]) -> None:
+    if lines and lines[0].of("cny") and not lines[0].of("usd"):
+        raise DataError(
+            f"{name} has values in yuan alone. Expected dollars, in which prices are checked. Ask "
+            "the site for US dollars (美元); nothing was taken over."
         )
 
 

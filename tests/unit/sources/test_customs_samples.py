@@ -32,9 +32,14 @@ def load(path: Path) -> FileRows:
     return CustomsDownload(path, ReleaseCalendar({}), NOW, "export").load()
 
 
+def in_dollars(source: Path) -> str:
+    """Return a download in yuan as if the site had been asked for dollars."""
+    return source.read_bytes().decode("gb18030").replace("人民币", "美元")
+
+
 def relabelled(source: Path, to: Path, tonnes_per_tonne: float) -> Path:
     """Write a download of soya as one of magnets: its weights scaled."""
-    headings, *lines = csv.reader(io.StringIO(source.read_bytes().decode("gb18030")))
+    headings, *lines = csv.reader(io.StringIO(in_dollars(source)))
     out = io.StringIO()
     write = csv.writer(out, quoting=csv.QUOTE_ALL)
     write.writerow(headings)
@@ -51,7 +56,7 @@ def test_a_real_download_is_read_to_the_kilogram_under_another_code(
 ) -> None:
     monkeypatch.setattr("sources.providers.customs.COMMODITY", SOYA)
     path = tmp_path / "soya.csv"
-    path.write_bytes((samples / "customs" / "harukaworks_2024in.csv").read_bytes())
+    path.write_text(in_dollars(samples / "customs" / "harukaworks_2024in.csv"), "gb18030")
 
     rows = load(path).tables["observations"]
 
