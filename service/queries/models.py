@@ -224,29 +224,29 @@ class Vintage(ResponseModel):
     """One ingest of one file."""
 
     id: int = Field(examples=[2])
-    ingested_at: datetime | None
+    ingested_at: datetime | None = Field(examples=["2026-11-24T03:00:00Z"])
     source: str = Field(examples=["published_figures"])
     file_name: str = Field(examples=["published_figures.csv"])
     asked: str = Field(examples=["exports of 850511, reported by China, 2026-05..2026-06"])
     rows: int = Field(examples=[754])
-    period_from: date | None
-    period_to: date | None
-    first_available_at: datetime | None
-    last_available_at: datetime | None
-    actor: str
-    sha256: str
+    period_from: date | None = Field(examples=["2016-01-01"])
+    period_to: date | None = Field(examples=["2026-07-01"])
+    first_available_at: datetime | None = Field(examples=["2016-02-20T02:00:00Z"])
+    last_available_at: datetime | None = Field(examples=["2026-08-20T02:00:00Z"])
+    actor: str = Field(examples=["planner"])
+    sha256: str = Field(examples=["9f86d081884c7d65"])
 
 
 class RefusedFileResponse(ResponseModel):
     """A file that the data checks rejected."""
 
-    id: int
-    quarantined_at: datetime
-    source: str
-    file_name: str
-    asked: str
-    reasons: str
-    actor: str
-    released_at: datetime | None
-    released_by: str
-    note: str
+    id: int = Field(examples=[1])
+    quarantined_at: datetime = Field(examples=["2026-11-24T03:00:00Z"])
+    source: str = Field(examples=["customs_download"])
+    file_name: str = Field(examples=["85051110_2026-10.csv"])
+    asked: str = Field(examples=["exports of 85051110, 2026-10"])
+    reasons: str = Field(examples=["USA 2026-10: 6,120 t, expected 450 to 910 t"])
+    actor: str = Field(examples=["planner"])
+    released_at: datetime | None = Field(examples=[None])
+    released_by: str = Field(examples=[""])
+    note: str = Field(description="Why it was released.", examples=[""])

@@ -39,6 +39,17 @@ def test_a_publication_that_was_not_made_is_a_clear_page(client: TestClient) -> 
     assert "公表番号99の公表はありません。" in Outline(answer.text).text
 
 
+@pytest.mark.parametrize("answer", ["Vintage", "RefusedFileResponse"])
+def test_the_api_shows_a_sample_of_every_field_of_ingests_and_refused_files(
+    client: TestClient, answer: str
+) -> None:
+    schemas = client.get("/api/v1/openapi.json").json()["components"]["schemas"]
+
+    assert [
+        name for name, one in schemas[answer]["properties"].items() if "examples" not in one
+    ] == []
+
+
 def test_the_page_of_the_api_lists_every_operation(client: TestClient) -> None:
     document = client.get("/api/v1/openapi.json").json()
 

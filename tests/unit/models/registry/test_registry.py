@@ -1,3 +1,4 @@
+import json
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -10,7 +11,7 @@ import pandas as pd
 import pytest
 
 from models.registry import registry, runs, served
-from models.registry.record import stored_champion
+from models.registry.record import check, digest_of, stored_champion
 from models.registry.runs import open_run
 from store.errors import StoreError
 from store.settings import Settings
@@ -229,6 +230,13 @@ def test_a_model_for_other_rows_is_refused_with_the_reason(
     for read in (partial(registry.load, mlflow_settings, version), stored[1]):
         with pytest.raises(StoreError, match=message):
             read()
+
+
+def test_a_card_of_an_older_layout_is_refused_before_lightgbm_is_loaded() -> None:
+    texts = {served.CARD: json.dumps({"format": 1})}
+
+    with pytest.raises(ValueError, match=rf"has format 1. Expected {served.CARD_FORMAT}\. Run"):
+        check(texts, digest_of(texts))
 
 
 def test_a_model_of_features_that_are_no_more_is_refused_by_their_names(
