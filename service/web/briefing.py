@@ -17,6 +17,7 @@ from service.live.publication import Publication
 from service.queries.explain import causes_of_change, figure_sentence, in_brief, moved_by, rounded
 from service.queries.freshness import releases_ahead
 from service.queries.months import MonthRow, month_rows
+from service.queries.needs import normal_month
 from service.queries.tables import publication_words, scheduled
 from service.web.lever_form import CHANCE
 from service.wording import chance_below, name_of, signed_percent, tonnes
@@ -108,7 +109,7 @@ def briefing_of(publication: Publication, fan: Fan, now: pd.Timestamp) -> Briefi
         further=len(figures[_SHOWN:]),
         risks=tuple(risks[:_SHOWN]),
         dates=_dates(publication, risks, now),
-        slump=slump_of(fan, today),
+        slump=slump_of(publication, fan, today),
     )
 
 
@@ -139,10 +140,9 @@ def _headline(fan: Fan, month: MonthRow | None) -> str:
     )
 
 
-def slump_of(fan: Fan, today: str) -> Slump | None:
+def slump_of(publication: Publication, fan: Fan, today: str) -> Slump | None:
     """Return the month after ``today`` most likely to stay below half of what is usual."""
-    year = fan.history["period"] >= fan.cutoff_end - pd.DateOffset(years=1)
-    usual = float(fan.history.loc[year, "tonnes"].mean())
+    usual = normal_month(publication, fan.destination)
     ahead = fan.forecast[fan.forecast["period"].dt.strftime("%Y-%m") > today]
     if ahead.empty or not usual > 0:
         return None

@@ -192,7 +192,7 @@ def _lines(publication: Publication, now: pd.Timestamp) -> list[OverviewLine]:
             name_of(name),
             month_rows(replace(fan, forecast=ahead.iloc[:MONTHS_LISTED])),
             fan.status,
-            slump_of(fan, today),
+            slump_of(publication, fan, today),
             basis_words(bases.get(name)),
         )
         for name in publication.destinations

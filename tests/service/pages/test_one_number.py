@@ -3,27 +3,38 @@
 import csv
 import re
 
+import pandas as pd
 import pytest
 from starlette.testclient import TestClient
 
 from service.language.choice import LANGUAGES, in_language
+from service.language.formats import dated
 from service.language.phrases import translated
+from service.web.drawn import KINDS
 from service.wording import name_of, tonnes
 from tests.service.pages.test_web_pages import PAGES, WITHOUT_STAMP, Outline
+
+EVERYWHERE = (
+    *PAGES, *WITHOUT_STAMP, "/goods", "/method", "/what-if", "/alerts.atom",
+    "/embed/charts/fan/USA",
+    *(f"/destinations/USA/{name}" for name in ("digest.txt", "digest.atom", "dates.ics")),
+    *(f"/charts/{kind}/USA.json" for kind in KINDS),
+)  # fmt: skip
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("code", LANGUAGES)
 def test_pages_and_api_have_one_value_for_one_quantity(client: TestClient, code: str) -> None:
-    pages = {
-        path: client.get(path, params={"lang": code}).text for path in (*PAGES, *WITHOUT_STAMP)
-    }
+    pages = {path: client.get(path, params={"lang": code}).text for path in EVERYWHERE}
     acts = client.get("/api/v1/events?limit=1000").json()["items"]
     forecasts = client.get("/api/v1/forecasts").json()["items"]
 
     shown = {path: " ".join(Outline(page).text.split()) for path, page in pages.items()}
     assert [
-        act["event_id"] for act in acts for text in shown.values() if act["event_id"] in text
+        (act["event_id"], path)
+        for act in acts
+        for path, text in shown.items()
+        if act["event_id"] in text
     ] == []
     published = pages["/publications/2"]
     home = pages["/"][pages["/"].index('id="outlook-head"') :]
@@ -44,6 +55,25 @@ def test_pages_and_api_have_one_value_for_one_quantity(client: TestClient, code:
         assert headline
         assert p50 in headline[1]
         assert name in headline[1]
+        normal = client.get("/api/v1/stock-outlook?tonnes=1&destination=" + forecast["destination"])
+        digest = client.get(f"/destinations/{forecast['destination']}/digest.txt?lang={code}").text
+        with in_language(code):
+            usual = tonnes(normal.json()["normal_t"])
+        assert usual in page.split('<p class="advice">')[1]
+        assert usual in digest
+        assert digest.startswith(headline[1].replace("\xa0", " "))
+        chart = client.get(f"/charts/fan/{forecast['destination']}.json?lang={code}").json()
+        told = [row["says"] for rows in chart["datasets"].values() for row in rows if "says" in row]
+        past = client.get(f"/api/v1/history/{forecast['destination']}").json()["items"]
+        with in_language(code):
+            for month in past:
+                name = dated(pd.Timestamp(month["period"]), "long month")
+                own = [one for one in told if name in one and tonnes(month["tonnes"]) in one]
+                is_estimated = month["kind"] == "estimated"
+                assert own
+                assert [
+                    one for one in own if (translated("estimated") in one) != is_estimated
+                ] == []
         shares = set(
             re.findall(r"±[^0-9]?([\d.,]+)", Outline(row).text + page[: page.index("<figure")])
         )
