@@ -15,6 +15,8 @@ import pandas as pd
 from cases import BAND_AIM, CASES, VARIABLE, Case, panels_folder
 from scoring import FORECAST, heaviest, measured, scores_of, shared
 
+from features.statistical.experts import EXPERTS
+from features.statistical.pretrained import NAME as PRETRAINED
 from models.engine.forecast import MIDDLE
 from models.evaluation.backtest import backtest_panel
 from models.evaluation.compare import differences
@@ -22,8 +24,6 @@ from models.executor import LocalExecutor
 from models.forecasting.forecaster import MODEL
 from models.forecasting.panel_forecaster import PanelForecaster, PanelSnapshot
 from models.learning.spec import PANEL_SPEC, Spec
-from models.statistical.experts import EXPERTS
-from models.statistical.pretrained import NAME as PRETRAINED
 
 Item = TypeVar("Item")
 Made = TypeVar("Made")

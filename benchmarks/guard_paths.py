@@ -15,10 +15,10 @@ import pandas as pd
 
 from features.families.trade import compute
 from features.panel.evidence import evidence_panel
+from features.statistical.experts import EXPERTS
+from features.statistical.seasonality import season_profiles
 from models.engine.forecast import engine_at
 from models.engine.training_set import PanelView
-from models.statistical.experts import EXPERTS
-from models.statistical.seasonality import season_profiles
 from service.http.responses import csv_answer, json_answer
 from service.live.documents import FILE_COLUMNS, flat_rows, forecast_document
 from store.asof import OBSERVATION_KEY, known_at

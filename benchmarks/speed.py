@@ -21,11 +21,11 @@ import pandas as pd
 from cases import IMPORTS, VARIABLE, Case, panels_folder
 from watch import CLI, Measured, home_below, measure
 
+from features.statistical.experts import EXPERTS
+from features.statistical.seasonality import season_profiles
 from flows.context.library_defaults import DEFAULTS
 from models.evaluation.backtest import backtest_panel
 from models.forecasting.panel_forecaster import PanelForecaster, PanelSnapshot
-from models.statistical.experts import EXPERTS
-from models.statistical.seasonality import season_profiles
 
 PYTHON = "MAGNETCAST_PEERS"
 ENGINE = "engine with seven quantiles"

@@ -9,9 +9,10 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from features.families import calendar, policy, tariffs, trade
+from features.families import calendar, experts, policy, tariffs, trade
 from features.months import month_starts
 from features.origin import Feature, Origin
+from features.series import SeriesStats, panel_momentum
 from store.arrays import Floats
 
 
@@ -49,6 +50,7 @@ def as_markdown(families: "dict[str, tuple[Feature, ...]]") -> str:
 
 _FAMILIES: Final[dict[str, tuple[Feature, ...]]] = {
     "trade": trade.FEATURES,
+    "experts": experts.FEATURES,
     "calendar": calendar.FEATURES,
     "tariffs": tariffs.FEATURES,
     "policy": policy.FEATURES,
@@ -74,16 +76,30 @@ _PLACE: Final = {feature.name: i for i, feature in enumerate(ALL_FEATURES)}
 
 @lru_cache(maxsize=128)
 def feature_block(origin: Origin) -> tuple[tuple[str, ...], Floats]:
+    """Return ``block_of`` an origin whose series are all there are."""
+    stats, forecasts = experts.experts_at(origin)
+    return block_of(origin, stats, forecasts, panel_momentum(stats.momentum))
+
+
+def block_of(
+    origin: Origin, stats: SeriesStats, forecasts: dict[str, Floats], momentum: float
+) -> tuple[tuple[str, ...], Floats]:
     """Return names and values of the features of one origin, values as series x targets x features.
 
     A bare panel has no tariffs, policy or world, so those features are left out of the names.
+
+    Args:
+        forecasts: Of the experts.
+        momentum: Of the whole panel, by ``features.series.panel_momentum``.
     """
-    values: dict[str, Floats] = {}
+    values = experts.compute(origin, stats, forecasts, momentum)
     for compute in _COMPUTE:
         values |= compute(origin)
     names = tuple(sorted(values, key=_PLACE.__getitem__))
-    shape = (len(origin.series), len(origin.targets))
-    return names, np.stack([np.broadcast_to(values[name], shape) for name in names], axis=-1)
+    block = np.empty((len(origin.tonnes), len(origin.targets), len(names)))
+    for place, name in enumerate(names):
+        block[:, :, place] = values[name]
+    return names, block
 
 
 SEASON_STEPS: Final = ("season_step_mean_log", "season_step_spread_log")

@@ -132,7 +132,8 @@ class Origin:
 
     @property
     def offset(self) -> Floats:
-        return np.maximum(OFFSET_SHARE * mean_of(self.tonnes[:, -12:])[0], 1e-9)
+        mean, _ = mean_of(self.tonnes[:, -12:])
+        return np.where(mean > 0.0, OFFSET_SHARE * mean, 1e-9)
 
 
 def announced(events: pd.DataFrame) -> pd.DataFrame:

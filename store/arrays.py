@@ -20,7 +20,7 @@ Rows = NDArray[np.integer[Any]] | Flags | slice
 
 
 def take(record: _Record, rows: Rows) -> _Record:
-    """Return some rows of a dataclass of arrays, or of dictionaries of arrays."""
+    """Return some rows of a dataclass of arrays, of dictionaries of arrays and of names."""
     return replace(
         record, **{one.name: _taken(getattr(record, one.name), rows) for one in fields(record)}
     )
@@ -36,10 +36,10 @@ def join(records: Sequence[_Record]) -> _Record:
 def _taken(value: Any, rows: Rows) -> Any:  # noqa: ANN401 - arrays of any type, or a dictionary
     if isinstance(value, dict):
         return {name: array[rows] for name, array in value.items()}
-    return value[rows]
+    return value if isinstance(value, tuple) else value[rows]
 
 
 def _joined(values: Sequence[Any]) -> Any:  # noqa: ANN401 - arrays of any type, or dictionaries
     if isinstance(values[0], dict):
         return {name: np.concatenate([one[name] for one in values]) for name in values[0]}
-    return np.concatenate(values)
+    return values[0] if isinstance(values[0], tuple) else np.concatenate(values)

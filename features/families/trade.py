@@ -187,12 +187,13 @@ def _same_month(history: _Logs, horizons: Months, lag: Months) -> Floats:
 
 
 def _step(history: _Logs, horizons: Months, lag: Months) -> Floats:
-    base = np.stack([history.mean(int(k), LEVEL_MONTHS) for k in lag], axis=1)
-    return _same_month(history, horizons, lag) - base
+    years, place = np.unique(lag, return_inverse=True)
+    base = np.stack([history.mean(int(k), LEVEL_MONTHS) for k in years], axis=1)
+    return _same_month(history, horizons, lag) - base[:, place]
 
 
 def _world(history: _Logs, origin: Origin, season_step: Floats) -> dict[str, Floats]:
-    """Return the movement of the world total and each series' share; empty without a total."""
+    """Return size, share and movement beside the world total; empty without one, in any unit."""
     if origin.world is None:
         return {}
     world = origin.world
@@ -203,6 +204,7 @@ def _world(history: _Logs, origin: Origin, season_step: Floats) -> dict[str, Flo
     rest_now, rest_before = now[world] - now + floor, before[world] - before + floor
     share_now, share_year = now / now[world], year / year[world]
     columns = {
+        "level_log": history.level,
         "world_share": share_year,
         "world_share_change_log": np.log((share_now + 1e-3) / (share_year + 1e-3)),
         "world_momentum_3m_log": np.full(len(year), np.log(now[world] / before[world])),
@@ -219,7 +221,6 @@ def _quality(origin: Origin) -> dict[str, Floats]:
     months = origin.tonnes.shape[1]
     seen = np.where(origin.is_observed, np.arange(months), -1).max(axis=1)
     return {
-        "level_log": np.log(origin.level + origin.offset),
         "late_months": np.full(len(seen), float(origin.late_months)),
         "recent_stderr_log": origin.recent_stderr,
         "observed_share_12m": origin.is_observed[:, -12:].mean(axis=1),

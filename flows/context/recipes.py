@@ -72,7 +72,7 @@ def panel_recipe(
         start = _of_file(file or _DEFAULT, start.spec)
     recipe = _changed(start, changes)
     if recipe.spec.pretrained:
-        from models.statistical import pretrained  # noqa: PLC0415 - needed then
+        from features.statistical import pretrained  # noqa: PLC0415 - needed then
 
         echo(f"recipe    pretrained: {pretrained.notice()}")
     return recipe

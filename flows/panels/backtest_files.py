@@ -7,6 +7,7 @@ from typing import Final
 
 import pandas as pd
 
+from features.statistical import pretrained
 from flows.context.console import echo, track
 from flows.context.output import write_result
 from flows.context.provenance import git_commit
@@ -18,7 +19,6 @@ from models.forecasting.forecaster import MODEL
 from models.forecasting.panel_forecaster import PanelForecaster, PanelSnapshot
 from models.learning.spec import Spec
 from models.registry.runs import log_months, open_run
-from models.statistical import pretrained
 from sources.files.panel import months_in, read_month, read_rows
 from store.errors import DataError
 from store.months import month_label, month_starts

@@ -11,12 +11,12 @@ import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from features.statistical import pretrained
 from flows.panels.panel_files import Sums, months_ahead, opened, refusal
 from models.evaluation.backtest import backtest_panel, compare_at, scored
 from models.forecasting.forecaster import MODEL
 from models.forecasting.panel_forecaster import PanelForecaster, months_of
 from models.learning.spec import PANEL_SPEC, Spec, with_parameters
-from models.statistical import pretrained
 from sources.files.panel import NIXTLA, OURS, PART_OF, PanelOptions, our_names, read_panel
 from store.errors import DataError, first_few
 from store.vocabulary import QUANTILE_COLUMNS, QUANTILES

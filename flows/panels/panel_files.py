@@ -10,12 +10,12 @@ from typing import Final
 
 import pandas as pd
 
+from features.statistical.pretrained import marked
 from flows.context.console import echo
 from models.forecasting.forecaster import forecast_file
 from models.forecasting.panel_forecaster import PanelForecaster, PanelSnapshot
 from models.learning.spec import Spec
 from models.reconciliation.tree import add_sums, contradictions, tree_of
-from models.statistical.pretrained import marked
 from sources.files.covariates import read_covariates
 from sources.files.panel import READ_AS_IS, Panel, PanelOptions, named, read_panel, read_rows
 from sources.files.tree import sums_in

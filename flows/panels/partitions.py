@@ -15,13 +15,13 @@ import numpy as np
 import pandas as pd
 import pyarrow.dataset as pads
 
+from features.statistical.pretrained import marked
 from flows.context.console import echo
 from flows.panels.panel_files import PanelFiles, months_ahead
 from models.engine.forecast import training_series
 from models.forecasting.forecaster import forecast_file
 from models.forecasting.panel_forecaster import FittedPanel, PanelForecaster, PanelSnapshot
 from models.learning.spec import Spec
-from models.statistical.pretrained import marked
 from sources.files.panel import OURS, PanelOptions, our_names, read_panel
 from store.errors import DataError, first_few
 from store.settings import Settings

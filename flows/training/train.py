@@ -16,7 +16,7 @@ from flows.training.promote import promote, tell
 from models.evaluation.backtest import Backtest
 from models.forecasting.evidence_forecaster import EvidenceForecaster
 from models.forecasting.model_frame import rows_of
-from models.learning.calibration import importances, texts_of
+from models.learning.heads import importances, texts_of
 from models.learning.spec import Spec
 from models.registry import registry
 from models.registry.runs import log_table, open_run

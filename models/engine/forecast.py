@@ -6,30 +6,29 @@ from typing import Final
 
 import numpy as np
 
-from models.engine.quantile_model import Quantiles, fitted, head_values, mean_of
+from features.statistical.pretrained import NAME as PRETRAINED
+from models.engine.quantile_model import Quantiles, head_values, mean_of
 from models.engine.training_set import (
-    NAMES,
     Extra,
     OriginFeatures,
-    PanelTrainingSet,
     PanelView,
     training_set,
     validation_start,
 )
-from models.learning.calibration import Heads, PastErrors, calibrate, card_of, trees_weight
+from models.learning.calibration import PastErrors, calibrate, card_of, trees_weight
+from models.learning.heads import Heads, TrainingSet, fitted
 from models.learning.spec import Spec
 from models.registry.served import TREES_WEIGHT, HeadValues, moved_to, spread_of
-from models.statistical.pretrained import NAME as PRETRAINED
-from store.arrays import Flags, Floats, Ints
+from store.arrays import Flags, Floats, Ints, take
 
 
-def before_validation(known: PanelTrainingSet, start: int) -> Flags:
+def before_validation(known: TrainingSet, start: int) -> Flags:
     """Tell which training rows were known when the validation window began."""
     return known.origin + known.horizon <= start
 
 
 def past_errors(
-    heads: Heads | None, known: PanelTrainingSet, *, horizon: int, last: int, spec: Spec
+    heads: Heads | None, known: TrainingSet, *, horizon: int, last: int, spec: Spec
 ) -> PastErrors:
     """Return the errors of the validation window, in spreads.
 
@@ -38,7 +37,7 @@ def past_errors(
         known: All training rows.
         last: Column of the last month known.
     """
-    window = known.part(known.origin >= validation_start(last, horizon, spec))
+    window = take(known, known.origin >= validation_start(last, horizon, spec))
     if heads is None or not len(window):
         return PastErrors.none()
     values = head_values(heads, window.features)
@@ -47,7 +46,7 @@ def past_errors(
     return PastErrors(
         horizon=window.horizon.astype(float),
         age=(last - window.origin).astype(float),
-        distance=window.target - np.maximum(middle, -window.base),
+        distance=window.target - np.maximum(middle, window.least),
         spread=(high - low) / 2.0,
     )
 
@@ -76,7 +75,7 @@ class Engine:
     """None with too little to train on."""
     card: Mapping[str, object]
     """How head values become quantiles (see ``models.registry.served``)."""
-    known: PanelTrainingSet
+    known: TrainingSet
     """Training rows of past origins."""
     is_pretrained: bool = False
     """Whether the pretrained network forecasts too."""
@@ -134,9 +133,9 @@ def engine_at(
         last: Column of the last month known.
         first: Number of the first column's month.
     """
-    view = PanelView(values[:, : last + 1], first, horizon, extra)
+    view = PanelView(values[:, : last + 1], first, horizon, extra, extra_names)
     rows = training_series(len(values), spec)
-    return train_engine(view if rows is None else view.part(rows), last, spec, extra_names).on(view)
+    return train_engine(view if rows is None else view.part(rows), last, spec).on(view)
 
 
 def training_series(count: int, spec: Spec) -> Ints | None:
@@ -151,7 +150,6 @@ def train_engine(
     view: PanelView,
     last: int,
     spec: Spec,
-    extra_names: tuple[str, ...] = (),
 ) -> Engine:
     """Return the engine trained on some series at a cutoff, ready to forecast those.
 
@@ -162,7 +160,7 @@ def train_engine(
     before = before_validation(known, validation_start(last, view.horizon, spec))
     before_window, final = fitted(known, [before, np.ones(len(known), dtype=bool)], last, spec)
     errors = past_errors(before_window, known, horizon=view.horizon, last=last, spec=spec)
-    card = card_of((*NAMES, *extra_names), errors, spec, view.horizon)
+    card = card_of(known.names, errors, spec, view.horizon)
     return Engine(view, last, final, card, known, is_pretrained=bool(spec.pretrained))
 
 

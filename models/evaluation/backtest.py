@@ -13,6 +13,7 @@ import pandas as pd
 
 from features.history import EvidenceHistory
 from features.panel.partner_table import PartnerTable
+from features.statistical.seasonality import seasonal_scale
 from models.evaluation.scores import cell_scores, summarise
 from models.executor import IN_TURN, Executor, LocalExecutor
 from models.forecasting.evidence_forecaster import (
@@ -25,7 +26,6 @@ from models.forecasting.kept_forecasts import KeptForecaster
 from models.forecasting.panel_forecaster import PLAIN, PanelForecaster, PanelSnapshot, check_cutoff
 from models.forecasting.residual_history import ResidualHistory
 from models.learning.spec import Spec
-from models.statistical.seasonality import seasonal_scale
 from store.arrays import Floats
 from store.months import month_label
 from store.progress import Progress, untracked

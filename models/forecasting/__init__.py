@@ -1,5 +1,5 @@
 """How a forecast is made and why it is what it is: heads, combination, intervals, fallback chain.
 
 Here: the forecasters, what they are trained on, plausibility, decompositions in tonnes. Not here:
-statistical experts (``models.statistical``) or the engine's internals (``models.engine``).
+statistical experts (``features.statistical``) or the engine's internals (``models.engine``).
 """

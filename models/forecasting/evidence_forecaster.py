@@ -12,6 +12,7 @@ from features.controls.analogs import Analog
 from features.history import FIRST_TRAINING, EvidenceHistory, release_moments
 from features.months import month_label, month_starts
 from features.origin import Origin
+from features.statistical.experts import BASELINES
 from models.forecasting.conditioning import coherent
 from models.forecasting.decomposition import stages_from, stages_of
 from models.forecasting.forecaster import EXPERTS, MODEL, UNANSWERED
@@ -27,7 +28,6 @@ from models.learning.spec import Spec
 from models.policy.policy_effect import PolicyEffect, effect_at
 from models.registry import served
 from models.registry.served import HeadValues, TrainedModel
-from models.statistical.experts import BASELINES
 from store.arrays import Flags, Floats
 from store.errors import DataError
 from store.vocabulary import MAX_HORIZON
@@ -116,8 +116,9 @@ class TrainedHeads:
 
 def trained_heads(history: EvidenceHistory, spec: Spec, moment: pd.Timestamp) -> TrainedHeads:
     """Return the heads trained on what was known at a moment."""
-    data = training_set(history.past(moment), history.origin(moment), spec)
-    return TrainedHeads(data.names, heads_of(data, spec))
+    now = history.origin(moment)
+    data = training_set(history.past(moment), now, spec)
+    return TrainedHeads(data.names, heads_of(data, now, spec))
 
 
 @dataclass(frozen=True, slots=True)

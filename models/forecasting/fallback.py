@@ -14,11 +14,12 @@ import lightgbm as lgb
 import numpy as np
 import pandas as pd
 
+from features.families.experts import experts_middle
 from features.history import EvidenceHistory
 from features.origin import Origin
+from features.statistical.experts import BASELINES
 from models.forecasting.evidence_forecaster import past_moments
 from models.forecasting.forecaster import EXPERTS, SPEAKER
-from models.forecasting.model_frame import experts_middle
 from models.forecasting.plausibility import absurdities
 from models.forecasting.residual_history import (
     BASELINE_SPREAD,
@@ -37,7 +38,6 @@ from models.registry.served import (
     predict_quantiles,
     quantiles_of,
 )
-from models.statistical.experts import BASELINES
 from store.arrays import Flags, Floats
 from store.errors import DataError, StoreError, first_few
 from store.vocabulary import MAX_HORIZON, QUANTILE_COLUMNS

@@ -4,37 +4,20 @@ Features are as known then, targets as known now.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
 
 import numpy as np
 import pandas as pd
 
-from features.build import ALL_FEATURES, base_of, feature_block, frame_of
+from features.build import base_of, feature_block, frame_of
+from features.families.experts import experts_middle
 from features.months import month_label
 from features.origin import Origin
-from models.learning.calibration import Heads, TrainingRows, binned, fit_heads
+from models.learning.heads import LEAST_CELLS, Heads, TrainingSet, fitted
 from models.learning.spec import Spec
 from models.registry.served import EXPERTS_TONNES
-from models.statistical.experts import EXPERTS, IN_MEDIAN
-from models.statistical.seasonality import season_profiles
-from store.arrays import Floats
+from store.arrays import Floats, join
 from store.errors import DataError
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingSet(TrainingRows):
-    """Rows of (series, past origin, target month).
-
-    The target is the log ratio of the month to the base of the forecast
-    (``features.build.base_of``); of an estimated month a draw within its standard error, so that
-    heads learn how far months lie apart, not how smooth estimates are. Weights are about one on
-    average, small for uncertain cells and old origins.
-    """
-
-    names: tuple[str, ...]
-    """Of the features."""
 
 
 def rows_of(origin: Origin) -> pd.DataFrame:
@@ -46,17 +29,6 @@ def rows_of(origin: Origin) -> pd.DataFrame:
     return frame_of(origin).assign(**{EXPERTS_TONNES: experts_middle(origin).reshape(-1)})
 
 
-@lru_cache(maxsize=128)
-def experts_middle(origin: Origin) -> Floats:
-    """Return the median of the statistical experts, series x targets, in tonnes.
-
-    They see nothing but the months up to the cutoff, estimates among them.
-    """
-    season = season_profiles(origin.tonnes)
-    ahead = [EXPERTS[name].ahead(origin.tonnes, season, len(origin.targets)) for name in IN_MEDIAN]
-    return np.asarray(np.median(np.nan_to_num(np.stack(ahead)), axis=0))
-
-
 def training_set(past: Sequence[Origin], now: Origin, spec: Spec) -> TrainingSet:
     """Return the rows that past origins teach at ``now``.
 
@@ -65,14 +37,8 @@ def training_set(past: Sequence[Origin], now: Origin, spec: Spec) -> TrainingSet
     """
     parts = [part for origin in past if (part := _rows_of(origin, now, spec)) is not None]
     if not parts:
-        raise DataError(
-            f"Nothing to train on at cutoff {month_label(now.cutoff)}. Expected at least one "
-            "earlier origin with a target month that is known by now. "
-            "Take a later --as-of or cutoff."
-        )
-    names = parts[0][0]
-    features, target, weight = (np.concatenate([part[i] for part in parts]) for i in (1, 2, 3))
-    return TrainingSet(features, target, weight / weight.mean(), names)
+        raise _too_few(now)
+    return join(parts)
 
 
 @lru_cache(maxsize=128)
@@ -92,26 +58,43 @@ def outcome(origin: Origin, now: Origin) -> tuple[Floats, Floats]:
     return ratio, stderr
 
 
-def _rows_of(
-    origin: Origin, now: Origin, spec: Spec
-) -> tuple[tuple[str, ...], Floats, Floats, Floats] | None:
+def _rows_of(origin: Origin, now: Origin, spec: Spec) -> TrainingSet | None:
+    """Return what one past origin teaches.
+
+    Of an estimated month the target is a draw within its standard error, so that heads learn how
+    far months lie apart, not how smooth estimates are; uncertain cells count less.
+    """
     ratio, stderr = outcome(origin, now)
     usable = np.isfinite(ratio) & (stderr <= spec.stderr_limit)
     if not usable.any():
         return None
     names, block = feature_block(origin)
-    age = (now.cutoff - origin.cutoff) / spec.half_life_months
-    certainty = spec.cell_noise**2 / (spec.cell_noise**2 + stderr[usable] ** 2)
     drawn = np.random.default_rng([spec.seed, origin.cutoff]).standard_normal(ratio.shape)
-    target = (ratio + stderr * drawn)[usable]
-    return names, block[usable], target, certainty * 0.5**age
+    row, column = np.nonzero(usable)
+    offset = origin.offset[row]
+    return TrainingSet(
+        names=names,
+        features=block[usable],
+        target=(ratio + stderr * drawn)[usable],
+        weight=spec.cell_noise**2 / (spec.cell_noise**2 + stderr[usable] ** 2),
+        origin=np.full(len(row), origin.cutoff),
+        horizon=origin.horizons[column],
+        least=np.log(offset / (base_of(origin)[usable] + offset)),
+        experts={},
+    )
 
 
-_MONOTONE: Final = {feature.name: feature.monotone for feature in ALL_FEATURES}
+def heads_of(data: TrainingSet, now: Origin, spec: Spec) -> Heads:
+    """Return the heads that learn from some cells at an origin."""
+    [heads] = fitted(data, [np.ones(len(data), dtype=bool)], now.cutoff, spec)
+    if heads is None:
+        raise _too_few(now)
+    return heads
 
 
-def heads_of(data: TrainingSet, spec: Spec) -> Heads:
-    """Return the heads fitted to some rows."""
-    monotone = [_MONOTONE.get(name, 0) for name in data.names]
-    table = binned(data, spec, data.names)
-    return fit_heads(table, spec, rows=len(data), monotone=monotone)
+def _too_few(now: Origin) -> DataError:
+    return DataError(
+        f"Too little to train on at cutoff {month_label(now.cutoff)}. Expected at least "
+        f"{LEAST_CELLS} months that earlier origins looked ahead to and that are known by now. "
+        "Take a later --as-of or cutoff."
+    )

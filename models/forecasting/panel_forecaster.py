@@ -9,16 +9,16 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from features.panel.partner_table import PartnerTable
+from features.statistical.experts import EXPERTS
+from features.statistical.pretrained import NAME as PRETRAINED
 from models.engine.forecast import LAST_VALUE, MIDDLE, Engine, engine_at, expert_quantiles
 from models.engine.quantile_model import Quantiles
 from models.forecasting.forecaster import MODEL, REFERENCE, forecast_file
 from models.learning.spec import PANEL_SPEC, Spec
 from models.reconciliation.reconcile import reconcile
 from models.reconciliation.tree import Tree, add_sums, tree_of
-from models.statistical.experts import EXPERTS
-from models.statistical.pretrained import NAME as PRETRAINED
 from sources.files.covariates import Covariates
-from store.arrays import Flags, Floats, Ints
+from store.arrays import Flags, Floats, Ints, take
 from store.errors import DataError
 from store.months import YEAR, month_label, month_starts
 from store.progress import Progress, untracked
@@ -278,7 +278,7 @@ class FittedPanel:
     def on_none(self) -> "FittedPanel":
         """Return the trained engine without series and training rows, small enough to send."""
         empty = self.on(self.snapshot.table.iloc[:0])
-        known = self.engine.known.part(np.empty(0, dtype=np.int64))
+        known = take(self.engine.known, np.empty(0, dtype=np.int64))
         return replace(empty, engine=replace(empty.engine, known=known))
 
     def _raw(self) -> Quantiles:

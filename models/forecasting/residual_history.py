@@ -6,12 +6,13 @@ from typing import Final
 import numpy as np
 
 from features.build import base_of
+from features.families.experts import experts_middle
 from features.origin import Origin
+from features.statistical.experts import BASELINES
 from models.forecasting.forecaster import EXPERTS
-from models.forecasting.model_frame import experts_middle, outcome
+from models.forecasting.model_frame import outcome
 from models.learning.calibration import PastErrors
 from models.registry.served import HeadValues
-from models.statistical.experts import BASELINES
 from store.arrays import join
 
 TREES: Final = "lightgbm"

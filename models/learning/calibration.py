@@ -1,130 +1,21 @@
-"""LightGBM quantile heads, and the conformal bands that their past errors ask for.
+"""The conformal bands that past errors of the heads ask for.
 
 Errors are pooled over series, weighted by how near their horizon and how recent their forecast is,
 and mixed with a default so that few forecasts make no overconfident band.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-import lightgbm as lgb
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
 from models.learning.spec import Spec
-from models.registry.served import CARD_FORMAT, HEADS, HISTORY_WEIGHT, TREES_WEIGHT
+from models.registry.served import CARD_FORMAT, HISTORY_WEIGHT, TREES_WEIGHT
 from store.arrays import Floats, Ints
 from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
-
-HEAD_LEVELS: Final = dict(zip(HEADS, (0.1, 0.5, 0.9), strict=True))
-"""The quantile that each head learns."""
-
-Heads = dict[str, lgb.Booster]
-"""By name of ``HEAD_LEVELS``."""
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingRows:
-    """Rows to learn from."""
-
-    features: NDArray[Any]
-    """Rows x features."""
-    target: Floats
-    weight: Floats
-
-    def __len__(self) -> int:
-        return len(self.target)
-
-
-def binned(rows: TrainingRows, spec: Spec, names: Sequence[str] | None = None) -> lgb.Dataset:
-    """Return a table that LightGBM bins once, when it is first trained on."""
-    return lgb.Dataset(
-        rows.features,
-        label=rows.target,
-        weight=rows.weight,
-        feature_name="auto" if names is None else list(names),
-        params={
-            "max_bin": spec.max_bin,
-            "min_data_in_leaf": spec.min_data_in_leaf,
-            "feature_pre_filter": False,
-            "verbosity": -1,
-        },
-        free_raw_data=False,
-    )
-
-
-def fit_heads(table: lgb.Dataset, spec: Spec, *, rows: int, monotone: Sequence[int] = ()) -> Heads:
-    """Return one booster a head; the same table and parameters give the same bits.
-
-    Args:
-        rows: Of the table; few of them make smaller leaves.
-        monotone: By feature -1 where a higher value may never raise the forecast, 0 elsewhere; left
-            out without ``spec.smoothing``, for LightGBM's own quantile loss takes none.
-    """
-    shared: dict[str, object] = {
-        **spec.boosting,
-        "min_data_in_leaf": min(spec.min_data_in_leaf, rows // 20),
-        "bagging_freq": 1,
-        "deterministic": True,
-        "force_col_wise": True,
-        "num_threads": 1,
-        "verbosity": -1,
-    }
-    if spec.smoothing and any(monotone):
-        shared |= {"monotone_constraints": monotone, "monotone_constraints_method": "advanced"}
-    return {
-        name: lgb.train(
-            {**shared, **_objective(level, spec.smoothing)},
-            table,
-            num_boost_round=spec.num_iterations,
-        )
-        for name, level in HEAD_LEVELS.items()
-    }
-
-
-def _objective(level: float, width: float) -> dict[str, object]:
-    """Return the quantile loss; with a width its corner is rounded off within it.
-
-    Its gradient is then ``sigmoid((f - y) / width) - level``.
-    """
-    if not width:
-        return {"objective": "quantile", "alpha": level}
-
-    def rounded(predicted: Floats, data: lgb.Dataset) -> tuple[Floats, Floats]:
-        distance = (predicted - np.asarray(data.get_label())) / width
-        gradient = 0.5 * (1.0 + np.tanh(distance / 2.0)) - level
-        given = data.get_weight()
-        weight = 1.0 if given is None else np.asarray(given)  # LightGBM drops weights of all ones
-        return gradient * weight, np.full_like(gradient, 0.25 / width) * weight
-
-    return {"objective": rounded}
-
-
-def texts_of(heads: Mapping[str, lgb.Booster]) -> dict[str, str]:
-    """Return the boosters in LightGBM's text form."""
-    return {name: booster.model_to_string() for name, booster in heads.items()}
-
-
-def importances(heads: Mapping[str, lgb.Booster]) -> pd.DataFrame:
-    """Return head, feature, gain and splits: what each feature did for each booster."""
-    parts = [
-        pd.DataFrame(
-            {
-                "head": name,
-                "feature": booster.feature_name(),
-                "gain": booster.feature_importance("gain"),
-                "splits": booster.feature_importance("split"),
-            }
-        )
-        for name, booster in heads.items()
-    ]
-    return pd.concat(parts, ignore_index=True).sort_values(
-        ["head", "gain"], ascending=[True, False], ignore_index=True
-    )
-
 
 HORIZON_REACH: Final = 0.5
 """How far, in log horizons, an error counts for other horizons."""

@@ -48,7 +48,7 @@ class Spec:
     min_data_in_leaf: Annotated[int, Bounds(1, 100_000, "rows", "rows in a leaf, at least")] = 100
     lambda_l2: Annotated[float, Bounds(0, 1e6, "", "pull of the leaves towards zero")] = 1.0
     feature_fraction: Annotated[float, Bounds(0.01, 1, "share", "features that a tree may use")] = (
-        0.4
+        0.3
     )
     bagging_fraction: Annotated[float, Bounds(0.01, 1, "share", "rows that a tree may use")] = 0.7
     max_bin: Annotated[int, Bounds(3, 255, "bins", "bins of a feature, at most")] = 63
@@ -113,7 +113,7 @@ class Spec:
     ] = 6_000
     """More are not worth their time."""
     rows: Annotated[
-        int, Bounds(100, 1e7, "rows", "cells of those pairs that a fit sees", OF_PANELS)
+        int, Bounds(100, 1e7, "rows", "cells of past origins that a fit sees, at most")
     ] = 10_000
     step: Annotated[int, Bounds(1, 24, "months", "months between past origins", OF_PANELS)] = 2
     span: Annotated[
@@ -214,6 +214,7 @@ MAGNETS_SPEC: Final = Spec(
     calibration_half_life_months=18.0,
     calibration_prior=50.0,
     history_weight=0.6,
+    rows=10_000_000,
     threads=1,
 )
 

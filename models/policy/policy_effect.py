@@ -267,7 +267,11 @@ def _left(origin: Origin, control: Control, known: Sequence[Control], draw: Draw
 
 def _foreseen(origin: Origin) -> Floats:
     """Return by target how far what a control holds back is foreseen at all, 1 in this month."""
-    return np.asarray(0.5 ** (np.maximum(origin.targets - origin.today, 0) / HALF_AHEAD))
+    return np.asarray(0.5 ** _half_lives_ahead(origin))
+
+
+def _half_lives_ahead(origin: Origin) -> Floats:
+    return np.asarray(np.maximum(origin.targets - origin.today, 0) / HALF_AHEAD)
 
 
 def _already(control: Control, known: Sequence[Control]) -> Floats:
@@ -443,7 +447,9 @@ def _instead(
     )
     held = np.minimum(1.0 - freed, np.exp(-control.since_end(origin.targets) / FADING))
     held = held * _foreseen(origin)
-    left = np.where(left < 1.0, left**held, left)
+    # More than the level before is a backlog being shipped: that goes on for months, not for years.
+    backlog = 0.5 ** _half_lives_ahead(origin) ** 2
+    left = left ** np.where(left < 1.0, held, backlog)
     random = np.random.default_rng([draw.seed, 2])
     apart = random.standard_normal((draw.count, len(rows) + 1, 1))
     noise = WITHOUT_SPREAD * (apart[:, :-1] + apart[:, -1:]) / np.sqrt(2.0)

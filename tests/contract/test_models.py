@@ -11,17 +11,17 @@ import pytest
 
 from features.history import EvidenceHistory, release_moments
 from features.months import month_number
+from features.statistical import experts as statistical
+from features.statistical.experts import BASELINES
 from models.evaluation.backtest import backtest_panel
 from models.forecasting.evidence_forecaster import EvidenceForecaster, EvidenceSnapshot
 from models.forecasting.forecaster import EXPERTS, MODEL
 from models.forecasting.model_frame import rows_of
 from models.forecasting.panel_forecaster import PanelForecaster, PanelSnapshot
 from models.forecasting.residual_history import TREES
-from models.learning.calibration import texts_of
+from models.learning.heads import texts_of
 from models.learning.spec import PANEL_SPEC
 from models.registry import served
-from models.statistical import experts as statistical
-from models.statistical.experts import BASELINES
 from store.vocabulary import QUANTILE_COLUMNS
 from tests.data.builders import QUICK, at, compare_at, make_table, make_world
 

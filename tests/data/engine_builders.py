@@ -7,7 +7,8 @@ import numpy as np
 
 from models.engine.forecast import Engine, engine_at
 from models.engine.quantile_model import Quantiles
-from models.engine.training_set import PanelTrainingSet, PanelView
+from models.engine.training_set import PanelView
+from models.learning.heads import TrainingSet
 from models.learning.spec import PANEL_SPEC, Spec
 from store.arrays import Floats
 
@@ -63,16 +64,17 @@ def make_view(values: Floats, *, horizon: int = 6) -> PanelView:
     return PanelView(values, 0, horizon)
 
 
-def make_training_set(features: Floats, target: Floats, **changes: Floats) -> PanelTrainingSet:
+def make_training_set(features: Floats, target: Floats, **changes: Floats) -> TrainingSet:
     """Build cells of literal features and outcomes, all from one origin a month ahead."""
     count = len(target)
-    plain = PanelTrainingSet(
+    plain = TrainingSet(
+        names=tuple(f"x{place}" for place in range(features.shape[1])),
         features=features.astype(np.float32),
         target=target,
         weight=np.ones(count),
         origin=np.full(count, 40),
         horizon=np.ones(count, dtype=np.int64),
-        base=np.full(count, 1e9),
+        least=np.full(count, -1e9),
         experts={},
     )
     return replace(plain, **changes)

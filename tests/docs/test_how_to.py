@@ -13,11 +13,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from features.families import experts as experts_family
 from features.history import EvidenceHistory
+from features.statistical.experts import EXPERTS, IN_MEDIAN
 from flows.context.stores import made_store
-from models.forecasting import model_frame
-from models.forecasting.model_frame import experts_middle
-from models.statistical.experts import EXPERTS, IN_MEDIAN
 from service.wording import DESTINATION_NAMES
 from sources.base import MonthRange
 from sources.bundled.published_figures import PublishedFigures
@@ -120,12 +119,12 @@ def test_the_source_of_the_page_can_be_stored_and_replayed(ports: str, tmp_path:
 def test_the_expert_of_the_page_reaches_the_magnets(monkeypatch: pytest.MonkeyPatch) -> None:
     origin = make_world().history().origin(at("2020-06-26"))
     monkeypatch.setitem(EXPERTS, "halfway", written("add-a-model")["HALFWAY"])
-    middle = experts_middle.__wrapped__
-    before = middle(origin)
+    _, forecasts = experts_family.experts_at.__wrapped__(origin)
+    before = experts_family.middle_of(forecasts)
 
-    monkeypatch.setattr(model_frame, "IN_MEDIAN", (*IN_MEDIAN, "halfway"))
+    monkeypatch.setattr(experts_family, "IN_MEDIAN", (*IN_MEDIAN, "halfway"))
 
-    assert (middle(origin) != before).mean() > 0.5
+    assert (experts_family.middle_of(forecasts) != before).mean() > 0.5
 
 
 def test_the_index_of_the_page_is_known_from_the_day_it_was_published(tmp_path: Path) -> None:

@@ -11,9 +11,9 @@ import pytest
 from cyclopts import CycloptsError
 
 from features.origin import Origin
+from features.statistical.experts import Expert
+from features.statistical.seasonality import season_profiles
 from flows.cli.app import VERBS, app
-from models.statistical.experts import Expert
-from models.statistical.seasonality import season_profiles
 from store.settings import PROJECT_ROOT
 from tests.data.builders import at, make_world
 from tests.docs.pages import DOCS, Page, followed, mentioned

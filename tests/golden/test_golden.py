@@ -1,9 +1,9 @@
 import pandas as pd
 import pytest
 
+from features.statistical.experts import EXPERTS
 from models.engine.forecast import MIDDLE
 from models.forecasting.forecaster import MODEL
-from models.statistical.experts import EXPERTS
 from tests.golden.rewrite import KEY, PANEL, SCORES, panel, scores
 
 

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from models.statistical.experts import EXPERTS, ExpertForecast
-from models.statistical.seasonality import season_profiles
+from features.statistical.experts import EXPERTS, ExpertForecast
+from features.statistical.seasonality import season_profiles
 from store.arrays import Floats
 from tests.examples import few
 

@@ -29,7 +29,7 @@ def snapshot() -> ScenarioSnapshot:
     now = history.origin(at("2020-07-25"))
     data = training_set(history.past(at("2020-07-25")), now, QUICK)
     card = {"features": data.names, TREES_WEIGHT: [1.0] * 18, "threads": 1}
-    return make_standing(learned=learned_shift(TrainedModel(heads_of(data, QUICK), card)))
+    return make_standing(learned=learned_shift(TrainedModel(heads_of(data, now, QUICK), card)))
 
 
 def usa(text: str) -> pd.DataFrame:

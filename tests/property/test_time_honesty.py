@@ -22,7 +22,7 @@ from features.panel.evidence_panel import EvidencePanel
 from models.evaluation.backtest import backtest_panel
 from models.forecasting.evidence_forecaster import EvidenceForecaster, EvidenceSnapshot
 from models.forecasting.panel_forecaster import PanelForecaster, PanelSnapshot
-from models.learning.calibration import texts_of
+from models.learning.heads import texts_of
 from models.learning.spec import PANEL_SPEC
 from models.policy.policy_effect import PolicyEffect, effect_at
 from store.asof import OBSERVATION_KEY, known_at

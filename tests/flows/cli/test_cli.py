@@ -8,12 +8,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from features.statistical.experts import EXPERTS
 from flows.cli.app import VERBS as BY_HEADING
 from flows.cli.options import moment
 from models.evaluation.compare import DIFFERENCE_COLUMNS
 from models.evaluation.scores import CUTS, SCOREBOARD_COLUMNS
 from models.forecasting.forecaster import MODEL
-from models.statistical.experts import EXPERTS
 from store.settings import PROJECT_ROOT
 from store.vocabulary import FORECAST_COLUMNS, PANEL_COLUMNS
 from tests.data.builders import make_table

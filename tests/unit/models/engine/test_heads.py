@@ -3,23 +3,22 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models.engine.quantile_model import LEAST_CELLS, fitted, head_values
-from models.engine.training_set import PanelTrainingSet
-from models.learning.calibration import Heads
+from models.engine.quantile_model import head_values
+from models.learning.heads import LEAST_CELLS, Heads, TrainingSet, fitted
 from models.learning.spec import Spec
 from tests.data.engine_builders import BRIEF, make_training_set
 
 LAST = 41
 
 
-def drawn(count: int = 2_000) -> PanelTrainingSet:
+def drawn(count: int = 2_000) -> TrainingSet:
     draw = np.random.default_rng(5)
     features = draw.normal(size=(count, 3))
     features[:, 0] = draw.integers(1, 7, count)
     return make_training_set(features, features[:, 1] + draw.normal(size=count))
 
 
-def heads_of(known: PanelTrainingSet, spec: Spec = BRIEF) -> Heads:
+def heads_of(known: TrainingSet, spec: Spec = BRIEF) -> Heads:
     [found] = fitted(known, [np.ones(len(known), dtype=bool)], LAST, spec)
     assert found is not None
     return found

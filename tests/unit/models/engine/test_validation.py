@@ -3,16 +3,16 @@ from dataclasses import replace
 import numpy as np
 
 from models.engine.forecast import before_validation, past_errors, validation_start
-from models.engine.quantile_model import fitted
-from models.engine.training_set import PanelTrainingSet
-from models.learning.calibration import Heads, PastErrors
+from models.learning.calibration import PastErrors
+from models.learning.heads import Heads, TrainingSet, fitted
 from models.learning.spec import PANEL_SPEC
+from store.arrays import take
 from tests.data.engine_builders import BRIEF, make_training_set
 
 LAST = 60
 
 
-def drawn(count: int = 2_400) -> PanelTrainingSet:
+def drawn(count: int = 2_400) -> TrainingSet:
     """Build training rows of 24 origins in which the trees see what is missed."""
     draw = np.random.default_rng(5)
     features = draw.normal(size=(count, 3))
@@ -21,17 +21,17 @@ def drawn(count: int = 2_400) -> PanelTrainingSet:
     target = features[:, 1] + features[:, 2] + draw.normal(scale=0.3, size=count)
     origin = LAST - 1 - np.arange(count) // 6 % 24
     known = replace(make_training_set(features, target), horizon=horizon, origin=origin)
-    return known.part(origin + horizon <= LAST)
+    return take(known, origin + horizon <= LAST)
 
 
-def heads_before(known: PanelTrainingSet) -> Heads:
+def heads_before(known: TrainingSet) -> Heads:
     before = before_validation(known, validation_start(LAST, 6, BRIEF))
     [found] = fitted(known, [before], LAST, BRIEF)
     assert found is not None
     return found
 
 
-def errors(heads: Heads | None, known: PanelTrainingSet) -> PastErrors:
+def errors(heads: Heads | None, known: TrainingSet) -> PastErrors:
     return past_errors(heads, known, horizon=6, last=LAST, spec=BRIEF)
 
 
@@ -43,7 +43,7 @@ def test_the_window_is_as_long_as_its_choice_or_as_the_horizon() -> None:
 def test_the_heads_of_the_window_know_no_outcome_within_it() -> None:
     known = drawn()
 
-    before = known.part(before_validation(known, 48))
+    before = take(known, before_validation(known, 48))
 
     assert (before.origin + before.horizon).max() == 48
 

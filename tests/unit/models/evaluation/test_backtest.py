@@ -3,10 +3,10 @@ from functools import cache
 import pandas as pd
 import pytest
 
+from features.statistical.experts import BASELINES
 from models.evaluation.backtest import Backtest, backtest_evidence
 from models.forecasting.forecaster import EXPERTS, MODEL, UNANSWERED
 from models.forecasting.residual_history import TREES
-from models.statistical.experts import BASELINES
 from store.errors import DataError
 from tests.data.builders import QUICK, at, make_world
 

@@ -6,12 +6,12 @@ import pandas as pd
 import pytest
 
 from features.months import month_number
+from features.statistical.experts import EXPERTS
 from models.engine.forecast import MIDDLE
 from models.evaluation.backtest import Backtest, backtest_panel
 from models.forecasting.forecaster import MODEL
 from models.forecasting.panel_forecaster import PanelForecaster, PanelSnapshot
 from models.learning.spec import PANEL_SPEC
-from models.statistical.experts import EXPERTS
 from tests.data.builders import make_table
 
 SPEC = replace(PANEL_SPEC, num_iterations=12, min_data_in_leaf=20, threads=1)

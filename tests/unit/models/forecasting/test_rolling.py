@@ -8,6 +8,7 @@ import pytest
 from features.build import ALL_FEATURES
 from features.history import EvidenceHistory, release_moments
 from features.origin import LaterFigures, Origin
+from features.statistical.experts import BASELINES
 from models.forecasting.evidence_forecaster import (
     EvidenceForecaster,
     EvidenceSnapshot,
@@ -16,7 +17,6 @@ from models.forecasting.forecaster import EXPERTS, MODEL, UNANSWERED
 from models.forecasting.model_frame import rows_of
 from models.forecasting.residual_history import TREES, ResidualHistory
 from models.registry.served import TrainedModel, predict_quantiles
-from models.statistical.experts import BASELINES
 from tests.data.builders import QUICK, at, compare_at, make_world
 
 AS_OF = at("2020-10-25")

@@ -1,19 +1,11 @@
 import numpy as np
 import pytest
 
-from models.engine.training_set import (
-    CEILING,
-    MOVE_TO_SPREAD,
-    NAMES,
-    OriginFeatures,
-    SeriesStats,
-    origin_features,
-    panel_momentum,
-    series_stats,
-)
-from models.statistical.experts import EXPERTS, IN_MEDIAN
-from store.arrays import Floats
-from tests.data.engine_builders import make_values
+from features.build import ALL_FEATURES
+from features.families.experts import CEILING, middle_of
+from features.series import MOVE_TO_SPREAD, SeriesStats, series_stats
+from features.statistical.experts import EXPERTS, IN_MEDIAN
+from tests.data.engine_builders import make_values, make_view
 
 NAN = float("nan")
 
@@ -22,22 +14,7 @@ def measured(*rows: list[float]) -> SeriesStats:
     return series_stats(np.array(rows, dtype=float))
 
 
-def standpoint_of(values: Floats, *, horizon: int = 6, first: int = 0) -> OriginFeatures:
-    whole = series_stats(values)
-    return origin_features(
-        values,
-        whole,
-        horizon=horizon,
-        first=first,
-        momentum=panel_momentum(whole.momentum),
-    )
-
-
-def feature(found: OriginFeatures, name: str) -> Floats:
-    return found.features[:, :, NAMES.index(name)].astype(float)
-
-
-class TestGauge:
+class TestSeriesStats:
     def test_level_is_the_mean_of_the_last_year(self) -> None:
         assert measured([100.0] * 8 + [40.0, NAN, 60.0] * 4).level.tolist() == [50.0]
 
@@ -62,9 +39,9 @@ class TestGauge:
         assert found.known.tolist() == [2, 1]
 
 
-class TestStandpoint:
+class TestOriginFeatures:
     def test_base_is_the_median_of_the_trusted_experts(self) -> None:
-        found = standpoint_of(make_values(series=5))
+        found = make_view(make_values(series=5)).at(59, slice(None))
 
         expected = np.median([found.experts[name] for name in IN_MEDIAN], axis=0)
         np.testing.assert_array_equal(found.base, expected)
@@ -73,15 +50,23 @@ class TestStandpoint:
     def test_no_expert_goes_beyond_a_multiple_of_the_highest_month(self) -> None:
         grown = np.concatenate([np.ones(10), 2.0 ** np.arange(1.0, 13.0)])
 
-        found = standpoint_of(grown[None, :], horizon=24)
+        found = make_view(grown[None, :], horizon=24).at(21, slice(None))
 
         for one in found.experts.values():
             assert one.max() <= CEILING * grown[-1]
         assert found.experts["swift"].max() == CEILING * grown[-1]
 
-    def test_a_lag_is_reported_without_season_from_the_flat_base(self) -> None:
-        found = standpoint_of(np.array([[10.0, 12.0] * 10]))
+    def test_a_distance_is_from_the_median_in_usual_moves(self) -> None:
+        found = make_view(np.array([[10.0, 12.0] * 10])).at(19, slice(None))
 
-        expected = (12.0 - found.base.mean()) / found.stats.spread[0]
-        assert feature(found, "lag_1")[0] == pytest.approx(expected)
-        assert feature(found, "lag_2")[0, 0] < feature(found, "lag_1")[0, 0]
+        place = found.names.index("drift_distance")
+        expected = (found.experts["drift"] - middle_of(found.experts)) / found.stats.spread[0]
+        assert found.features[:, :, place] == pytest.approx(expected, rel=1e-6)
+        assert found.distance("drift") == pytest.approx(expected)
+
+    def test_a_panel_has_every_feature_but_those_of_the_world_policy_and_tariffs(self) -> None:
+        found = make_view(make_values(series=5)).at(59, slice(None))
+
+        families = {feature.name: feature.explains for feature in ALL_FEATURES}
+        assert {families[name] for name in found.names} == {"momentum", "season"}
+        assert found.features.shape == (5, 6, len(found.names))

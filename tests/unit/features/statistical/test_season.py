@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from models.statistical.seasonality import season_profiles
+from features.statistical.seasonality import season_profiles
 from store.arrays import Floats
 
 NAN = float("nan")

@@ -9,8 +9,8 @@ from typing import Final
 import numpy as np
 
 from features.origin import Origin
-from models.statistical.seasonality import BLOCK, carried, moving_sums
-from models.statistical.smoothing import (
+from features.statistical.seasonality import BLOCK, carried, moving_sums
+from features.statistical.smoothing import (
     LOG_OFFSET,
     START_MONTHS,
     Months,

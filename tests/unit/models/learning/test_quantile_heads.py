@@ -1,12 +1,13 @@
 from dataclasses import replace
 from functools import cache
 
-import lightgbm as lgb
 import numpy as np
 import pytest
 
-from models.forecasting.model_frame import TrainingSet, heads_of
+from models.learning.heads import Heads, TrainingSet, fitted
+from models.learning.spec import Spec
 from tests.data.builders import QUICK
+from tests.data.engine_builders import make_training_set
 
 NAMES = ("horizon", "tonnes_lag_1m_log", "tariff_rate_pct", "tariff_next_change_months")
 
@@ -25,11 +26,18 @@ def rising() -> TrainingSet:
     )
     features[::13, 1] = np.nan
     target = 0.01 * features[:, 2] + 0.01 * features[:, 3] + rng.normal(0, 0.3, 1_200)
-    return TrainingSet(features, target, np.linspace(0.9, 1.1, 1_200), NAMES)
+    plain = make_training_set(features, target, weight=np.linspace(0.9, 1.1, 1_200))
+    return replace(plain, names=NAMES)
+
+
+def heads_of(data: TrainingSet, spec: Spec) -> Heads:
+    [found] = fitted(data, [np.ones(len(data), dtype=bool)], 40, spec)
+    assert found is not None
+    return found
 
 
 @cache
-def heads() -> dict[str, lgb.Booster]:
+def heads() -> Heads:
     return heads_of(rising(), replace(QUICK, num_iterations=60))
 
 
@@ -48,7 +56,7 @@ def test_a_higher_tariff_never_raises_a_head(head: str) -> None:
 
 def test_heads_lie_at_their_quantiles() -> None:
     data = rising()
-    plain = TrainingSet(data.features, data.target * 0 + _noise(), data.weight, NAMES)
+    plain = replace(data, target=_noise())
 
     found = heads_of(plain, replace(QUICK, num_iterations=200, feature_fraction=1.0))
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from features.statistical.pretrained import LEAST_VALUES, NAME, medians, notice
 from models.learning.spec import PANEL_SPEC
-from models.statistical.pretrained import LEAST_VALUES, NAME, medians, notice
 from store.errors import DataError
 from tests.data.engine_builders import BRIEF, make_engine, make_values, said_of
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.statistical.experts import (
+from features.statistical.experts import (
     ALPHAS,
     BASELINES,
     EXPERTS,
@@ -15,7 +15,7 @@ from models.statistical.experts import (
     ExpertForecast,
     tsb,
 )
-from models.statistical.smoothing import Months
+from features.statistical.smoothing import Months
 from store.arrays import Floats
 from tests.data.builders import make_bare
 

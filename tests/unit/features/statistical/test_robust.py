@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from models.statistical.experts import STEADY, SWIFT, SmoothingWeights, robust
-from models.statistical.smoothing import Months
+from features.statistical.experts import STEADY, SWIFT, SmoothingWeights, robust
+from features.statistical.smoothing import Months
 from store.arrays import Floats
 
 FLAT = np.ones((12, 1))

@@ -1,0 +1,109 @@
+"""Features of the statistical experts, and of how a series moves: alike for magnets and panels.
+
+Distances are in usual moves of the series from month to month.
+"""
+
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+
+from features.origin import Feature, Origin
+from features.series import SPREAD_YEARS, SeriesStats, log_ratio, mean_known, ratio, series_stats
+from features.statistical.experts import EXPERTS, IN_MEDIAN
+from store.arrays import Floats
+from store.months import YEAR
+from store.vocabulary import Family
+
+CEILING: Final = 50.0
+"""Times its highest month that an expert may say of a series, at most. A fast trend goes astray
+where a series explodes; on panels of trade no expert forecasts more than 36."""
+
+
+def _entry(name: str, unit: str, meaning: str, explains: Family = "momentum") -> Feature:
+    source, knowable = "months of the panel", "with the last month of the panel"
+    return Feature(name, unit, meaning, source, knowable, explains)
+
+
+FEATURES: Final = (
+    *(
+        _entry(
+            f"{name}_distance",
+            "usual moves",
+            f"what {name.replace('_', ' ')} forecasts less the experts' median",
+        )
+        for name in EXPERTS
+    ),
+    _entry("experts_apart", "usual moves", "standard deviation of what the experts forecast"),
+    _entry("experts_level_log", "log ratio", "the experts' median, to the level"),
+    _entry("spread_log", "log ratio", "usual move from month to month, to the level"),
+    _entry("scale_log", "log ratio", "mean difference to the year before, to the level"),
+    _entry("spread_to_scale_log", "log ratio", "usual move, to that difference"),
+    _entry("zero_share", "share", "months of the last two years without trade"),
+    _entry("known_months", "months", "months of the series that are known"),
+    _entry("panel_momentum", "usual moves", "last quarter of the middle series to the year before"),
+    _entry("season_here", "share", "usual season of the target month", "season"),
+    _entry("season_strength", "share", "standard deviation of the usual season", "season"),
+)
+
+
+def forecasts_of(values: Floats, season: Floats, horizon: int) -> dict[str, Floats]:
+    """Return what each expert forecasts, series x months ahead, by name.
+
+    Args:
+        values: Series x months up to the origin, NaN where missing; not modified.
+    """
+    ceiling = ceiling_of(values)
+    return {
+        name: np.fmin(expert.ahead(values, season, horizon), ceiling)
+        for name, expert in EXPERTS.items()
+    }
+
+
+def ceiling_of(values: Floats) -> Floats:
+    """Return the most that an expert may say of each series, as a column."""
+    highest: Floats = np.where(np.isfinite(values), values, 0.0).max(axis=1)
+    return CEILING * highest[:, None]
+
+
+def middle_of(forecasts: dict[str, Floats]) -> Floats:
+    """Return the median of the experts."""
+    return np.asarray(np.median(np.stack([forecasts[name] for name in IN_MEDIAN]), axis=0))
+
+
+@lru_cache(maxsize=128)
+def experts_at(origin: Origin) -> tuple[SeriesStats, dict[str, Floats]]:
+    """Return what all series of an origin are like and what the experts forecast, in tonnes.
+
+    They see nothing but the months up to the cutoff, estimates among them.
+    """
+    stats = series_stats(origin.tonnes)
+    found = forecasts_of(origin.tonnes, stats.season, len(origin.targets))
+    return stats, {name: np.nan_to_num(tonnes) for name, tonnes in found.items()}
+
+
+def experts_middle(origin: Origin) -> Floats:
+    """Return the median of the experts, series x targets, in tonnes."""
+    return middle_of(experts_at(origin)[1])
+
+
+def compute(
+    origin: Origin, stats: SeriesStats, forecasts: dict[str, Floats], momentum: float
+) -> dict[str, Floats]:
+    """Return the features, each series x targets or what is broadcast to it."""
+    middle, spread, offset = middle_of(forecasts), stats.spread[:, None], origin.offset[:, None]
+    here = stats.season[:, (origin.targets - origin.first) % YEAR]
+    late = (origin.tonnes[:, -SPREAD_YEARS * YEAR :] <= 0).astype(np.float64)
+    return {
+        **{f"{name}_distance": ratio(one - middle, spread) for name, one in forecasts.items()},
+        "experts_apart": ratio(np.std(list(forecasts.values()), axis=0), spread),
+        "experts_level_log": np.log((middle + offset) / (origin.level[:, None] + offset)),
+        "spread_log": log_ratio(stats.spread, stats.level),
+        "scale_log": log_ratio(stats.scale, stats.level),
+        "spread_to_scale_log": log_ratio(stats.spread, stats.scale),
+        "zero_share": mean_known(late)[:, None],
+        "known_months": stats.known[:, None].astype(np.float64),
+        "panel_momentum": np.full((1, 1), momentum),
+        "season_here": here - 1.0,
+        "season_strength": stats.season.std(axis=1)[:, None],
+    }
