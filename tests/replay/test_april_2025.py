@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from features.controls.controls import tonnes_without
 from features.history import EvidenceHistory
 from features.months import month_number
 from models.forecasting.decomposition import stages_of
@@ -63,6 +64,19 @@ def test_the_recovery_is_foreseen_once_may_is_out() -> None:
     assert usa["p50"].iloc[-1] > 2 * usa["p50"].iloc[0] > 4 * TRUTH["USA", "2025-05"]
     truth = np.array([TRUTH["USA", month] for month in usa.index])
     assert np.all((usa["p05"] <= truth) & (truth <= usa["p95"]))
+
+
+@pytest.mark.parametrize("day", ["2025-10-25", "2026-01-25"])
+def test_a_year_ahead_a_recovered_trade_is_at_the_level_before_not_a_third_above(day: str) -> None:
+    origin = history().origin(at(day))
+    effect = effect_at(origin, history().analogs(at(day)))
+    usa, control = origin.series.index("USA"), effect.controls[0]
+
+    found = np.median(effect.instead[:, usa, -3:], axis=0)
+
+    before = tonnes_without(origin, control)[usa, -3:]
+    assert (found > 0.7 * before).all()
+    assert (found < 1.1 * before).all()
 
 
 @pytest.mark.parametrize("day", ["2023-07-25", "2024-06-25", "2025-03-25"])
