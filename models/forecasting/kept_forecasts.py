@@ -72,11 +72,6 @@ class KeptForecast:
     snapshot: EvidenceSnapshot
     forecaster: KeptForecaster = field(repr=False)
 
-    def predict(self) -> Iterator[pd.DataFrame]:
-        """Yield the forecast of all series, as ``FittedEvidence.predict``."""
-        own = self.forecaster
-        yield from EvidenceForecaster(own.spec, own.residuals).fit(self.snapshot).predict()
-
     def compare(self) -> pd.DataFrame:
         """Return the forecasts of all models, as ``FittedEvidence.compare``."""
         own, history = self.forecaster, self.snapshot.history
