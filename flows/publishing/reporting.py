@@ -18,7 +18,6 @@ from flows.training.backtest import kept_scores
 from models.evaluation.backtest import Backtest
 from service.language.choice import in_language
 from service.live.publication import Publication, newest_scores, of_one_forecast
-from service.web.report import write_report
 from store.errors import DataError
 from store.facts.evidence import read_label
 from store.facts.reading import (
@@ -46,10 +45,16 @@ def run_report(
 
 
 def write_run_report(
-    settings: Settings, report: Publication, notes: Sequence[Message], folder: Path
+    settings: Settings,
+    report: Publication,
+    notes: Sequence[Message],
+    folder: Path,
+    language: Language | None = None,
 ) -> Path:
-    """Write a report in the language set; return its page."""
-    with in_language(settings.report_language):
+    """Write a report in a language, None is the one set; return its page."""
+    from service.web.report import write_report  # noqa: PLC0415 - a run without news writes none
+
+    with in_language(language or settings.report_language):
         return write_report(report, folder, notes=notes, pictures=settings.pictures)
 
 
@@ -116,9 +121,7 @@ def write_past_report(
         own = report_folder(settings, config, one["as_of"], int(one["id"]))
         own = own if one["state"] == "published" else held_folder(own)
         folder = own.with_name(f"{own.name}.{language}")
-    report, notes = _past(settings, engine, one)
-    with in_language(language):
-        return write_report(report, folder, notes=notes, pictures=settings.pictures)
+    return write_run_report(settings, *_past(settings, engine, one), folder, language)
 
 
 def _publication(engine: Engine, number: int | None, commodity: str) -> Mapping[str, Any]:
