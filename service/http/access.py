@@ -30,32 +30,17 @@ class Access:
         self._tokens = tokens
         self._open_reads = open_reads
 
-    async def read(self, request: Request) -> None:
-        """Let a reader pass.
-
-        Raises:
-            HTTPException: 401 without a valid token.
-        """
+    def read(self, request: Request) -> None:
+        """Let a reader pass, with a token unless reading is open."""
         if not self._open_reads:
-            self._demand(request, "read")
+            self.demand(request, "read")
 
-    async def known(self, request: Request) -> None:
-        """Let a reader with a token pass, also where reading is open.
-
-        Raises:
-            HTTPException: 401 without a valid token.
-        """
-        self._demand(request, "read")
-
-    async def write(self, request: Request) -> str:
-        """Let a writer pass and return the token's digest; writing needs a token everywhere.
+    def demand(self, request: Request, scope: Scope) -> str:
+        """Return the digest of a token that allows a scope.
 
         Raises:
-            HTTPException: 401 without a valid token, 403 with a read-only one.
+            HTTPException: 401 without a valid token, 403 with one that does not allow it.
         """
-        return self._demand(request, "write")
-
-    def _demand(self, request: Request, scope: Scope) -> str:
         token = _token_of(request.headers.get("authorization", ""))
         digest = digest_of(token)
         allowed = self._tokens().get(digest) if token else None

@@ -223,7 +223,9 @@ def _addressed(answer: Answer, origin: str) -> Answer:
 
 def is_at_hand(request: Request, answer: Answer) -> bool:
     """Tell whether the client named the answer it has already, packed or not."""
-    return bool({answer.etag, _packed_tag(answer)} & tags_of(request))
+    named = request.headers.get("if-none-match", "").split(",")
+    known = {tag.strip().removeprefix("W/") for tag in named}
+    return bool({answer.etag, _packed_tag(answer)} & known)
 
 
 def tag_for(request: Request, answer: Answer) -> str:
@@ -301,9 +303,3 @@ def wants_csv(request: Request, form: Form | None) -> bool:
     if form is not None:
         return form == "csv"
     return request.headers.get("accept", "").startswith("text/csv")
-
-
-def tags_of(request: Request) -> set[str]:
-    """Return the entity tags that the client has already."""
-    header = request.headers.get("if-none-match", "")
-    return {tag.strip().removeprefix("W/") for tag in header.split(",")}

@@ -20,6 +20,9 @@ PAGES = [
     "/policy",
     "/data",
     "/status",
+    "/docs",
+    "/method",
+    "/publications/2",
     "/nothing",
 ]
 
