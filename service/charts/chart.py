@@ -49,6 +49,11 @@ NARROW: Final = "width < 460"
 """Vega's expression for a phone."""
 
 DASHED: Final = (4, 3)
+SERIES: Final[Spec] = {
+    "title": None, "orient": "bottom", "columns": {"expr": f"{NARROW} ? 1 : 3"},
+}  # fmt: skip
+"""Legend of a few series, below each other on a phone."""
+
 _TITLE_LETTERS: Final = (80, 36)
 _LETTERS: Final = (125, 54)
 """Letters on a line of title and of subtitle: wide, and on a phone."""

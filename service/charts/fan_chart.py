@@ -306,25 +306,17 @@ def _apart(
 
 
 def spread(positions: Sequence[float], *, gap: float, low: float, high: float) -> list[float]:
-    """Move sorted positions as little as possible so that neighbours keep ``gap`` between them.
+    """Move sorted positions so that neighbours keep ``gap`` between them.
 
-    Least squares under an order constraint: neighbours in the wrong order take their mean. With
-    more positions than fit between ``low`` and ``high`` the gap shrinks to what fits.
+    Midway between those pushed to the right and those pushed to the left. With more positions than
+    fit between ``low`` and ``high`` the gap shrinks to what fits.
     """
-    count = len(positions)
-    if not count:
+    if not positions:
         return []
-    step = min(gap, (high - low) / max(count - 1, 1))
-    offsets = np.arange(count) * step
-    pools: list[tuple[float, int]] = []
-    for place in np.asarray(positions) - offsets:
-        mean, size = place, 1
-        while pools and pools[-1][0] >= mean:
-            before, many = pools.pop()
-            mean, size = (before * many + mean * size) / (many + size), many + size
-        pools.append((mean, size))
-    placed = np.array([mean for mean, size in pools for _ in range(size)])
-    return list(np.clip(placed, low, high - offsets[-1]) + offsets)
+    offsets = np.arange(len(positions)) * min(gap, (high - low) / max(len(positions) - 1, 1))
+    bare = np.asarray(positions) - offsets
+    right, left = np.maximum.accumulate(bare), np.minimum.accumulate(bare[::-1])[::-1]
+    return list(np.clip((right + left) / 2, low, high - offsets[-1]) + offsets)
 
 
 def with_bridge(fan: Fan) -> pd.DataFrame:

@@ -7,6 +7,7 @@ import pandas as pd
 
 from models.evaluation.scores import FEWEST, HORIZON_GROUPS
 from service.charts.chart import (
+    SERIES,
     Chart,
     Mark,
     amount,
@@ -126,7 +127,6 @@ def revisions(fan: Fan, forecasts: pd.DataFrame) -> Chart | None:
     )
     axis = {"title": None, "labelAngle": 0, "labelOverlap": True}
     colours = [ink(name) for name in ("median", "earlier", "tariff")]
-    legend = {"title": None, "orient": "bottom"}
     beside: Record = {"x": "of:O", "xOffset": "month:N", "color": "month:N"}
     layers = [
         layer("rule", rows, y="p10:Q", y2="p90", strokeWidth=3, opacity=0.5, **beside),
@@ -141,7 +141,7 @@ def revisions(fan: Fan, forecasts: pd.DataFrame) -> Chart | None:
         layers, title=_title(fan.destination), as_of=fan.as_of, label=label, rows=rows,
         columns=("as_of", "period", *_LEVELS), height=220, y=tonnes_axis(),
         x={"sort": None, "axis": axis, "scale": {"paddingInner": 0.3}}, xOffset={"sort": None},
-        color={"sort": None, "legend": legend, "scale": {"range": colours}},
+        color={"sort": None, "legend": SERIES, "scale": {"range": colours}},
     )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ YARDSTICKS: Final[dict[str, str]] = {
 }
 """Models anyone could run by hand: the same month a year before, and the latest month."""
 
-OURS: Final = "magnetcast"
+_OURS: Final = "magnetcast"
 """Name of the forecast beside the yardsticks, whichever model made it."""
 
 _METRICS: Final = ("wape", "mase", "sql")
@@ -45,7 +45,7 @@ class ScoreRow:
 
     @property
     def model_name(self) -> str:
-        return gettext(YARDSTICKS[self.model]) if self.yardstick else OURS
+        return gettext(YARDSTICKS[self.model]) if self.yardstick else _OURS
 
 
 def without_components(scores: pd.DataFrame) -> pd.DataFrame:
@@ -56,7 +56,7 @@ def without_components(scores: pd.DataFrame) -> pd.DataFrame:
     if scores.empty:
         return scores
     names = scores["model"]
-    return scores.loc[names.isin({OURS, *YARDSTICKS}) | names.str.contains("-", regex=False)]
+    return scores.loc[names.isin({_OURS, *YARDSTICKS}) | names.str.contains("-", regex=False)]
 
 
 def score_rows(scores: pd.DataFrame) -> list[ScoreRow]:

@@ -218,6 +218,3 @@ def test_the_track_record_is_drawn_with_its_numbers_in_words(client: TestClient)
     below = sum(one["tonnes"] <= one["p90"] for one in cells) / len(cells)
     calibration = next(label for label in labels if label.startswith("Calibration over"))
     assert f"{below:.0%} below the 90% quantile" in calibration
-    assert any(
-        label.startswith("Inside the 80% band, by months ahead. months 1 to 3") for label in labels
-    )
