@@ -30,7 +30,7 @@ def as_markdown(families: "dict[str, tuple[Feature, ...]]") -> str:
             "A dash means the forecast may move either way with the feature, `falls`"
         ),
         "that a higher value never raises it. `magnetcast explain` counts it to what it is",
-        "shown as.",
+        "shown as. Panels have all but tariffs, policy and what rests on a total of the world.",
     ]
     for family, entries in families.items():
         parts += [
