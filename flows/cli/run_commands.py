@@ -110,7 +110,8 @@ def run_and_tell(
     show(forecast_table(largest(outcome.forecasts)))
     if outcome.is_new:
         echo(f"\nHow good was it?  {outcome.verdict}.")
-        echo("What it could not know:")
+        if outcome.unknowns:
+            echo("What it could not know:")
         for sentence in outcome.unknowns:
             echo(f"  - {sentence}")
     echo("\nWhere to look next:")
