@@ -96,12 +96,12 @@ def counts() -> Iterator[tuple[str, int, int | None, str]]:
 
 
 BUDGET: Final = {
-    "product lines": 49_600,
-    "product modules": 285,
+    "product lines": 48_790,
+    "product modules": 287,
     "classes": 0,
     "constants": 20,
     "words": 0,
-    "tests": 33_000,
+    "tests": 32_750,
     "benchmarks": 4_720,
 }
 """The figures reached; 48,000 lines of product are the aim. Those were raised once, by 760, for

@@ -11,8 +11,14 @@ from numpy.typing import NDArray
 from features.panel.partner_table import PartnerTable
 from features.statistical.experts import EXPERTS
 from features.statistical.pretrained import NAME as PRETRAINED
-from models.engine.forecast import LAST_VALUE, MIDDLE, Engine, engine_at, expert_quantiles
-from models.engine.quantile_model import Quantiles
+from models.engine.forecast import (
+    LAST_VALUE,
+    MIDDLE,
+    Engine,
+    Quantiles,
+    engine_at,
+    expert_quantiles,
+)
 from models.forecasting.forecaster import MODEL, REFERENCE, forecast_file
 from models.learning.spec import PANEL_SPEC, Spec
 from models.reconciliation.reconcile import reconcile

@@ -5,8 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from models.engine.forecast import Engine, engine_at
-from models.engine.quantile_model import Quantiles
+from models.engine.forecast import Engine, Quantiles, engine_at
 from models.engine.training_set import PanelView
 from models.learning.heads import TrainingSet
 from models.learning.spec import PANEL_SPEC, Spec

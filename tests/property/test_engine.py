@@ -7,8 +7,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from models.engine.forecast import engine_at
-from models.engine.quantile_model import Quantiles
+from models.engine.forecast import Quantiles, engine_at
 from models.learning.spec import PANEL_SPEC
 from store.arrays import Floats
 from tests.data.engine_builders import said_of

@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 
 from models.engine import forecast
-from models.engine.forecast import engine_at
-from models.engine.quantile_model import Quantiles
+from models.engine.forecast import Quantiles, engine_at
 from models.learning.spec import PANEL_SPEC
 from store.arrays import Floats
 from store.vocabulary import QUANTILES

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models.engine.quantile_model import head_values
+from models.engine.forecast import head_values
 from models.learning.heads import LEAST_CELLS, Heads, TrainingSet, fitted
 from models.learning.spec import Spec
 from tests.data.engine_builders import BRIEF, make_training_set
