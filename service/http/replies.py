@@ -209,6 +209,14 @@ def reply(request: Request, answer: Answer, headers: dict[str, str] | None = Non
     return Response(body, headers=headers, media_type=answer.media)
 
 
+def refusal(
+    request: Request, answer: Answer, status: HTTPStatus, headers: dict[str, str] | None = None
+) -> Response:
+    """Return a page that says what was refused; it has no tag, for nothing keeps it."""
+    shown = addressed(request, answer)
+    return Response(shown.body, status, headers, media_type=shown.media)
+
+
 def addressed(request: Request, answer: Answer) -> Answer:
     """Return a page with the address of this service where ``ORIGIN`` stands for it."""
     if answer.media not in {HTML, TEXT, ATOM}:

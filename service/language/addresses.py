@@ -12,11 +12,13 @@ from service.language.choice import LanguageChoice, choice_for, choose
 
 PARAMETER: Final = "lang"
 
-_OTHERS: Final = ("/api/", "/static/")
-"""Addresses below these have no language."""
+_OTHERS: Final = ("/api/", "/static/", "/metrics", "/robots.txt")
+"""Addresses that begin so have no language."""
 
 _FILES: Final = (".csv", ".xlsx")
 """Files are the same in all languages; charts are not."""
+
+_NAMED: Final = ("text/html", "text/plain", "application/atom+xml")
 
 _LINK: Final = re.compile(
     r'( (?:href|src|srcset|data-chart)="|(?<!method="get") action=")(/(?!api/|static/)[^"#]*)'
@@ -55,7 +57,7 @@ class LanguageOfRequests:
 def _name(headers: MutableHeaders, choice: LanguageChoice) -> None:
     """Name the language of a response, and keep it where a browser is sent on."""
     headers.add_vary_header("Accept-Language")
-    if headers.get("content-type", "").startswith(("text/html", "application/atom+xml")):
+    if headers.get("content-type", "").startswith(_NAMED):
         headers["Content-Language"] = choice.tag
     place = headers.get("location", "")
     if place.startswith("/") and choice.named:

@@ -16,8 +16,9 @@ from starlette.responses import RedirectResponse, Response
 
 from service.api.planning import MOST
 from service.errors import NoAnswerError
-from service.http.replies import reply
+from service.http.replies import refusal, reply
 from service.http.responses import Answer
+from service.language.addresses import PARAMETER
 from service.language.choice import chosen
 from service.live.publication import Publication
 from service.messages import message_of
@@ -74,10 +75,11 @@ async def needs_route(
     planning: Planning,
     destination: Picked = "",
     month: Annotated[str, Query(pattern=rf"^$|{MONTH_PATTERN}")] = "",
-    ended: int = 0,
+    ended: Annotated[int, Query(ge=0, le=MOST)] = 0,
 ) -> Response:
     """Show needs, alert rules and alerts, with forms for a commodity."""
-    typed = {name: text for name, text in request.query_params.items() if text}
+    fields = request.query_params.items()
+    typed = {name: text for name, text in fields if text and name != PARAMETER}
     asked = (current.commodity, *sorted(typed.items()), chosen())
     key = ("needs", current.key, planning.rows.mark, shared.live.clock().date(), asked)
     found: Answer | None = shared.recent_pages.get(key)
@@ -129,7 +131,7 @@ def feed_route(request: Request, current: Current, shared: Shared, planning: Pla
 
 
 @router.post("/needs", dependencies=sending)
-def add_need(*, fields: Fields, who: Writer, shared: Shared) -> Response:
+def add_need(request: Request, *, fields: Fields, who: Writer, shared: Shared) -> Response:
     """Record a need; an invalid one is shown again with a message."""
     current = _chosen(shared, fields)
     try:
@@ -145,7 +147,7 @@ def add_need(*, fields: Fields, who: Writer, shared: Shared) -> Response:
     except TokenError:
         raise
     except DataError as err:
-        return _again(current, shared, FormErrors("need", fields, message_of(err)))
+        return _again(request, current, shared, FormErrors("need", fields, message_of(err)))
     return _see(needs_at(current.commodity, f"need-{number}"))
 
 
@@ -164,7 +166,7 @@ def restore_need(number: Number, who: Writer, shared: Shared) -> Response:
 
 
 @router.post("/alert-rules", dependencies=sending)
-def add_rule(*, fields: Fields, who: Writer, shared: Shared) -> Response:
+def add_rule(request: Request, *, fields: Fields, who: Writer, shared: Shared) -> Response:
     """Create an alert rule; an invalid one is shown again."""
     current = _chosen(shared, fields)
     try:
@@ -172,7 +174,7 @@ def add_rule(*, fields: Fields, who: Writer, shared: Shared) -> Response:
     except TokenError:
         raise
     except DataError as err:
-        return _again(current, shared, FormErrors("rule", fields, message_of(err)))
+        return _again(request, current, shared, FormErrors("rule", fields, message_of(err)))
     return _see(needs_at(current.commodity, "rules"))
 
 
@@ -184,7 +186,7 @@ def end_rule(number: Number, who: Writer, shared: Shared) -> Response:
 
 
 @router.post("/overrides", dependencies=sending)
-def add_override(fields: Fields, who: Writer, shared: Shared) -> Response:
+def add_override(request: Request, fields: Fields, who: Writer, shared: Shared) -> Response:
     """Record an override beside a median; an invalid one is shown again."""
     current = _chosen(shared, fields)
     destination = known_destination(current, text_in(fields, "destination"))
@@ -205,7 +207,7 @@ def add_override(fields: Fields, who: Writer, shared: Shared) -> Response:
         refused = FormErrors("override", fields, message_of(err))
         now, planning = shared.live.clock(), shared.live.planning
         shown = destination_page(current, destination, now, planning, refused)
-        return form_page(Response(shown.body, HTTPStatus.BAD_REQUEST, media_type=shown.media))
+        return form_page(refusal(request, shown, HTTPStatus.BAD_REQUEST))
     return _see(f"{home_of(current.commodity)}/destinations/{destination}#months-head")
 
 
@@ -214,10 +216,10 @@ def _chosen(shared: State, fields: Mapping[str, str]) -> Publication:
     return shared.live.of(fields.get("commodity", COMMODITY))
 
 
-def _again(current: Publication, shared: State, refused: FormErrors) -> Response:
+def _again(request: Request, current: Publication, shared: State, refused: FormErrors) -> Response:
     """Show the page of needs again, with a form that was not accepted."""
     shown = needs_page(shared, current, shared.live.planning, refused=refused)
-    return form_page(Response(shown.body, HTTPStatus.BAD_REQUEST, media_type=shown.media))
+    return form_page(refusal(request, shown, HTTPStatus.BAD_REQUEST))
 
 
 def _rule(fields: Mapping[str, str]) -> AlertRule:

@@ -15,7 +15,7 @@ from service.charts.chart import Chart
 from service.charts.fan import fan_of
 from service.charts.scenario_chart import Pair, difference_chart, paired_chart
 from service.errors import NoAnswerError, ScenarioRefusedError, UnknownError
-from service.http.replies import reply
+from service.http.replies import refusal, reply
 from service.http.responses import Answer
 from service.language.acts import act_words
 from service.language.choice import DEFAULT, chosen, in_language
@@ -417,9 +417,9 @@ async def what_if_route(
         late = isinstance(err, NoAnswerError)
         status = HTTPStatus.SERVICE_UNAVAILABLE if late else HTTPStatus.BAD_REQUEST
         headers = {"Retry-After": "5", **err.headers} if isinstance(err, NoAnswerError) else {}
-        return scripted(Response(made.body, status, headers, media_type=made.media))
+        return scripted(refusal(request, made, status, headers))
     if scenario.view.errors:
-        return scripted(Response(answer.body, HTTPStatus.BAD_REQUEST, media_type=answer.media))
+        return scripted(refusal(request, answer, HTTPStatus.BAD_REQUEST))
     shared.recent_pages.keep(key, answer)
     return scripted(reply(request, answer))
 

@@ -446,6 +446,7 @@ def test_a_form_that_makes_no_sense_is_shown_again_as_it_was_typed(
     answer = form(untouched, path, sent)
 
     assert answer.status_code == 400
+    assert "magnetcast.invalid" not in answer.text
     assert answer.headers["content-type"].startswith("text/html")
     assert answer.headers["referrer-policy"] == "same-origin"
     _, _, after = answer.text.partition('role="alert">')

@@ -257,6 +257,7 @@ def test_a_page_names_its_other_languages(client: TestClient) -> None:
         "/what-if?destination=ATLANTIS&tariff_value=60",
         "/nowhere?q=%22%3E%3Cb%3E&page=2",
         "/policy?page=none&q=fentanyl",
+        "/needs?ended=3",
     ],
 )
 def test_a_change_of_language_keeps_what_is_asked(client: TestClient, address: str) -> None:

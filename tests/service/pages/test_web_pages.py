@@ -201,6 +201,7 @@ def test_a_digest_says_in_plain_text_what_the_page_says_first(client: TestClient
     feed = client.get("/destinations/USA/digest.atom?lang=de").text
 
     assert digest.headers["content-type"] == "text/plain; charset=utf-8"
+    assert digest.headers["content-language"] == "de"
     headline, *others = digest.text.strip().split("\n\n")
     assert len(others) > 4
     own = " ".join(page.split())
@@ -210,10 +211,17 @@ def test_a_digest_says_in_plain_text_what_the_page_says_first(client: TestClient
     assert "http://testserver/publications/2" in others[-1]
     assert f"<title>{headline}</title>" in feed
     assert "urn:magnetcast:digest:85051110:USA:2" in feed
+    english = client.get("/destinations/USA/digest.txt?lang=en").text
+    assert all(notice in english for notice in client.get("/api/v1/ready").json()["notices"])
 
 
 def test_on_paper_a_page_has_its_whole_address(client: TestClient) -> None:
-    for path in ("/destinations/USA", "/?country=JPN", "/policy?q=fentanyl", "/track-record"):
+    for path in (
+        "/destinations/USA?lang=de",
+        "/?country=JPN",
+        "/policy?q=fentanyl",
+        "/track-record",
+    ):
         printed = re.search('<p class="printed" lang="en">(.*?)</p>', client.get(path).text)
         assert printed
         assert printed[1].startswith(f"http://testserver{path}")

@@ -254,6 +254,7 @@ def test_nothing_filled_in_is_lost_and_nothing_is_taken_for_markup(asked: Asked)
     page = asked.client.get(f"/what-if?{query}")
 
     assert page.status_code == 400
+    assert "magnetcast.invalid" not in page.text
     levers, charts = re.findall(r"<script([^>]*)>", page.text)
     assert levers == f' defer src="{SCRIPT_ADDRESS}"'
     assert re.fullmatch(r'( (defer|(src|data-library)="/static/[\w.-]+"))+', charts)
