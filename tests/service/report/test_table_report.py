@@ -35,7 +35,7 @@ def test_a_table_has_all_destinations_on_one_page_and_no_policy(tmp_path: Path) 
     outlook = text[text.index('id="WLD-outlook-head"') :].partition("</table>")[0]
     for name in ("World", "European Union (27)", "France", "Mexico", "Germany"):
         assert f">{name}</" in outlook
-    assert text.count("<img") == 15
+    assert text.count("<img") == 14
     assert "Inconsistent published figures" not in text
     assert "2026-05: late, so missing and not zero: &lt;USA&gt;" in text
 
