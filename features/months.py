@@ -62,7 +62,10 @@ return to work)."""
 
 
 def lunar_new_year_days(months: Months) -> Floats:
-    """Return how many days of each month fall into the standstill around Lunar New Year."""
+    """Return how many days of each month fall into the standstill around Lunar New Year.
+
+    NaN outside the years of ``NEW_YEARS``.
+    """
     starts = month_starts(months)
     ends = month_starts(months + 1)
     opens = NEW_YEARS - pd.Timedelta(days=DAYS_BEFORE)
@@ -70,4 +73,5 @@ def lunar_new_year_days(months: Months) -> Floats:
     first = np.maximum(starts.to_numpy()[:, None], opens.to_numpy()[None, :])
     last = np.minimum(ends.to_numpy()[:, None], closes.to_numpy()[None, :])
     days = (last - first) / np.timedelta64(1, "D")
-    return np.asarray(np.clip(days, 0, None).sum(axis=1))
+    is_known = np.isin(starts.year, NEW_YEARS.year)
+    return np.where(is_known, np.clip(days, 0, None).sum(axis=1), np.nan)

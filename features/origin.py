@@ -38,8 +38,8 @@ RECENT_MONTHS: Final = 3
 """Months in the current level of a series."""
 
 OFFSET_SHARE: Final = 0.01
-"""Added to both sides of a log ratio, as a share of the last year's mean, so that it exists for
-zeros."""
+"""Added to both sides of a log ratio, as a share of the last year's mean (of all months where that
+is 0), so that it exists for zeros."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -132,8 +132,9 @@ class Origin:
 
     @property
     def offset(self) -> Floats:
-        mean, _ = mean_of(self.tonnes[:, -12:])
-        return np.where(mean > 0.0, OFFSET_SHARE * mean, 1e-9)
+        late, whole = (mean_of(some)[0] for some in (self.tonnes[:, -12:], self.tonnes))
+        usual = np.where(late > 0.0, late, whole)
+        return np.where(usual > 0.0, OFFSET_SHARE * usual, 1e-9)
 
 
 def announced(events: pd.DataFrame) -> pd.DataFrame:

@@ -40,7 +40,7 @@ LEAST_RATIO: Final = 1e-6
 
 @dataclass(frozen=True, slots=True)
 class SeriesStats:
-    """Size and temper of series at an origin; one number a series unless forecasts."""
+    """Size and temper of series at an origin; one number a series but for the season."""
 
     season: Floats
     """Series x months of the year, by place in the table's columns modulo 12."""

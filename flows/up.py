@@ -14,7 +14,6 @@ import time
 from collections.abc import Mapping
 from typing import Final
 
-import httpx
 from filelock import Timeout
 
 from flows.context.console import echo
@@ -133,6 +132,8 @@ def _write_profile(settings: Settings, address: str) -> None:
 
 
 def _wait_for(processes: Processes, name: str, health: str) -> None:
+    import httpx  # noqa: PLC0415 - `serve` loads this module and asks nobody
+
     deadline = time.monotonic() + START_S
     while time.monotonic() < deadline and processes[name].poll() is None:
         with contextlib.suppress(httpx.HTTPError):

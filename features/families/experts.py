@@ -20,6 +20,17 @@ CEILING: Final = 50.0
 where a series explodes; on panels of trade no expert forecasts more than 36."""
 
 
+_WORDS: Final = {
+    "seasonal_naive": "the same month a year ago",
+    "ses": "exponential smoothing",
+    "holt_winters": "Holt-Winters smoothing",
+    "level": "the mean of the last year",
+    "tsb": "smoothing of trade that comes and goes",
+    "steady": "robust smoothing at a slow pace",
+    "swift": "robust smoothing at a fast pace",
+}
+
+
 def _entry(name: str, unit: str, meaning: str, explains: Family = "momentum") -> Feature:
     source, knowable = "months of the panel", "with the last month of the panel"
     return Feature(name, unit, meaning, source, knowable, explains)
@@ -30,7 +41,7 @@ FEATURES: Final = (
         _entry(
             f"{name}_distance",
             "usual moves",
-            f"what {name.replace('_', ' ')} forecasts less the experts' median",
+            f"what {_WORDS.get(name, name.replace('_', ' '))} forecasts less the experts' median",
         )
         for name in EXPERTS
     ),
@@ -48,7 +59,7 @@ FEATURES: Final = (
 
 
 def forecasts_of(values: Floats, season: Floats, horizon: int) -> dict[str, Floats]:
-    """Return what each expert forecasts, series x months ahead, by name.
+    """Return what each expert forecasts, series x months ahead, by name; 0 of an empty series.
 
     Args:
         values: Series x months up to the origin, NaN where missing; not modified.
@@ -79,7 +90,7 @@ def experts_at(origin: Origin) -> tuple[SeriesStats, dict[str, Floats]]:
     """
     stats = series_stats(origin.tonnes)
     found = forecasts_of(origin.tonnes, stats.season, len(origin.targets))
-    return stats, {name: np.nan_to_num(tonnes) for name, tonnes in found.items()}
+    return stats, found
 
 
 def experts_middle(origin: Origin) -> Floats:

@@ -11,6 +11,7 @@ from flows.context.output import write_parts, write_result
 from flows.context.prefect_runs import in_prefect
 from flows.context.recipes import magnets_recipe, panel_recipe
 from flows.context.stores import store_of
+from store.errors import DataError
 from store.settings import Settings
 from store.vocabulary import FORECAST_COLUMNS
 
@@ -46,6 +47,8 @@ def run(
     """
     from flows.cli.run_commands import run_and_tell, run_tables_and_tell
 
+    if label and commodity is None:
+        raise DataError(f"--label {label!r} is of no goods. Expected --commodity CODE. Give both.")
     settings, as_of_time = Settings(), moment(as_of)
     if commodity is None:
         run_tables_and_tell(settings, as_of_time)

@@ -69,19 +69,19 @@ def _of_table(known: TableWorkspace) -> tuple[pd.DataFrame, Backtest]:
     for note in known.notes:
         echo(f"table     {note}")
     try:
-        return _made(known)
+        table, seen = _made(known)
     except FAULTS as err:
-        reason, expert = reason_of(err).strip(), known.untrained
-        name = expert.model_version
+        reason, known = reason_of(err).strip(), known.untrained
+        name = known.model_version
         echo(f"run       {known.config.prefix}{reason} Falling back to {name}.")
-        table, seen = _made(expert)
-        return table.assign(reason=reason), seen
+        table, seen = _made(known)
+        table = table.assign(reason=reason)
+    record(known, seen)
+    return table, seen
 
 
 def _made(known: TableWorkspace) -> tuple[pd.DataFrame, Backtest]:
-    seen = backtest_tables(known.spec, known.past(), known.table, track=track)
-    record(known, seen)
-    return known.rows(), seen
+    return known.rows(), backtest_tables(known.spec, known.past(), known.table, track=track)
 
 
 def _check_not_ancient(workspace: Workspace) -> None:

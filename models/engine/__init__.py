@@ -1,5 +1,5 @@
-"""The panel engine: experts, a quantile model of their common errors, and calibrated bands.
+"""The panel engine: what the experts miss, learned from past origins, with calibrated bands.
 
-Here: features at an origin, training rows of past origins, the model and its validation window.
-Not here: policies, files and the store.
+Here: training rows of past origins, the forecast and its validation window. Not here: features
+(``features``), heads and bands (``models.learning``), policies, files and the store.
 """

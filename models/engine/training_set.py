@@ -106,11 +106,7 @@ class PanelView:
         values = np.ascontiguousarray(self.tonnes[rows, : origin + 1])
         stats = take(self.stats(origin), rows)
         forecasts = forecasts_of(values, stats.season, self.horizon)
-        common = self.common.get(origin)
-        momentum = (
-            panel_momentum(self.stats(origin).momentum) if common is None else common.momentum
-        )
-        names, block = block_of(self._bare(values), stats, forecasts, momentum)
+        names, block = block_of(self._bare(values), stats, forecasts, self._momentum(origin))
         features = block.astype(np.float32)
         found = OriginFeatures(middle_of(forecasts), forecasts, stats, features, names)
         if self.extra is None:

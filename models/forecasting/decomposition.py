@@ -181,10 +181,10 @@ def contributions(
     Returns:
         One row per row of ``rows``, columns ``CONTRIBUTIONS``; a row adds up to its published p50.
     """
-    told_as = EXPLAINS | {EXPERTS_TONNES: "experts", MEAN: "past_mean"}
+    family_of = EXPLAINS | {EXPERTS_TONNES: "experts", MEAN: "past_mean"}
     shares = _no_shares(rows)
     for name, share in log_shares(model, rows).items():
-        shares[told_as[str(name)]] += share.to_numpy()
+        shares[family_of[str(name)]] += share.to_numpy()
     return _parts(shares, rows, origin, stages)
 
 

@@ -1,5 +1,5 @@
 """What every recipe learns with, each once: choices, quantile heads, bands, weights.
 
-Here: LightGBM training and weighted quantiles. Not here: which rows and features a recipe learns
-from (``models.forecasting``, ``models.engine``).
+Here: the training set, LightGBM training and calibration. Not here: how rows are got from past
+origins (``models.forecasting``, ``models.engine``).
 """

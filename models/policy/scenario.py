@@ -23,7 +23,7 @@ from features.controls.levers import (
     warnings_of,
     with_levers,
 )
-from features.families import tariffs
+from features.families import policy, tariffs
 from features.families.tariffs import monthly_rates
 from features.months import month_label, month_start
 from features.origin import Origin
@@ -59,7 +59,12 @@ def learned_shift(model: TrainedModel) -> Callable[[Origin, Origin], Floats]:
     wanted = [name for name in needed_columns(card) if name in middle.feature_name()]
 
     def shift(base: Origin, then: Origin) -> Floats:
-        before, after = (_columns(origin, wanted) for origin in (base, then))
+        names, known = feature_block(base)
+        places = [names.index(name) for name in wanted]
+        changed = known.copy()
+        for name, values in {**tariffs.compute(then), **policy.compute(then)}.items():
+            changed[:, :, names.index(name)] = values
+        before, after = known[:, :, places], changed[:, :, places]
         after = _bound(before, after, wanted)
         shape = before.shape[:2]
         predictions = [
@@ -78,11 +83,6 @@ def learned_shift(model: TrainedModel) -> Callable[[Origin, Origin], Floats]:
 def nothing_learned(base: Origin, then: Origin) -> Floats:  # noqa: ARG001 - the form of a shift
     """Return no shift: of an engine that sees no policies."""
     return np.zeros((len(base.series), len(base.targets)))
-
-
-def _columns(origin: Origin, wanted: list[str]) -> Floats:
-    names, block = feature_block(origin)
-    return np.ascontiguousarray(block[:, :, [names.index(name) for name in wanted]])
 
 
 def _bound(before: Floats, after: Floats, names: list[str]) -> Floats:

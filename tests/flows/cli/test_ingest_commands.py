@@ -155,6 +155,10 @@ def test_other_goods_are_ingested_by_their_code_and_forecast(magnetcast: Call) -
     assert code == 0, output
     assert stored()["commodity"].unique().tolist() == ["250410", "811292"]
     assert stored(commodity="811292")["value"].sum() != stored(commodity="250410")["value"].sum()
+    for refused in (("--label", "gallium"), ("--commodity", "811293", "--label", "gallium")):
+        code, _, output = magnetcast("run", *refused)
+        assert code == 1, output
+    assert read_label(store_of(Settings()), "811293") == ""
     for commodity, label in (("250410", "natural graphite"), ("811292", "gallium")):
         code, _, output = magnetcast("run", "--commodity", commodity, "--label", label)
         assert code == 0, output

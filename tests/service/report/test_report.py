@@ -105,7 +105,7 @@ def test_ids_are_unique_references_resolve_and_pictures_have_alternative_text(pa
 
     assert len(ids) == len(set(ids))
     assert set(references) <= set(ids)
-    assert len(labels) == 6
+    assert len(labels) == 5
     assert all(labels)
     assert any("Fan chart for Thailand" in str(label) for label in labels)
     assert {attrs.get("scope") for attrs in parsed.named("th")} == {"row", "col"}

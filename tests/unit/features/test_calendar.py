@@ -23,11 +23,14 @@ from tests.data.builders import at, make_bare
         ("2025-06", 0),
         ("2023-01", 13),
         ("2023-02", 3),
-        ("2036-02", 0),  # beyond the printed calendar
+        ("2036-02", np.nan),  # beyond the printed calendar
+        ("1979-02", np.nan),
     ],
 )
-def test_days_of_the_standstill_around_lunar_new_year(month: str, days: int) -> None:
-    assert lunar_new_year_days(np.array([month_number(month)]))[0] == days
+def test_days_of_the_standstill_around_lunar_new_year(month: str, days: float) -> None:
+    found = lunar_new_year_days(np.array([month_number(month)]))
+
+    np.testing.assert_array_equal(found, [days])
 
 
 def test_calendar_features_of_a_february() -> None:
