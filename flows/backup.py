@@ -14,6 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
+from urllib.parse import unquote
 
 import pandas as pd
 
@@ -84,7 +85,9 @@ def back_up(settings: Settings, path: Path, *, with_cache: bool = False) -> Back
                 files |= {
                     f"{name}/{file.relative_to(folder).as_posix()}": file
                     for file in folder.rglob("*")
-                    if file.is_file() and not file.is_symlink()
+                    if file.is_file()
+                    and not file.is_symlink()
+                    and "/." not in f"/{file.relative_to(folder).as_posix()}"  # of a killed run
                 }
             digest = write_archive(path, files)
     record = {"path": str(path.resolve()), "sha256": digest, "created_at": now.isoformat()}
@@ -204,6 +207,8 @@ def move_locations(file: Path, before: Path, after: Path) -> None:
 
 
 def _is_inside(place: str, folder: str) -> bool:
+    if ".." in unquote(place).split("/"):
+        return False
     return place in {"", DELETED, folder} or place.startswith(("models:/", f"{folder}/"))
 
 

@@ -81,6 +81,8 @@ def sqlite_damage(url: str) -> str:
     file = sqlite_file(url)
     if file is None or not file.exists():
         return ""
+    if not file.stat().st_size:
+        return f"{file} is empty"
     try:
         with closing(sqlite_to_read(file)) as connection:
             (answer,) = connection.execute("PRAGMA quick_check(1)").fetchone()

@@ -100,7 +100,8 @@ def was_lost(settings: Settings) -> bool:
     file = sqlite_file(settings.url)
     if file is None or (file.exists() and file.stat().st_size):
         return False
-    return settings.reports_dir.is_dir() and any(settings.reports_dir.iterdir())
+    found = settings.reports_dir.iterdir() if settings.reports_dir.is_dir() else ()
+    return any(not one.name.startswith(".") for one in found)  # a killed run leaves such
 
 
 @contextmanager

@@ -34,6 +34,11 @@ def sums_in(rows: pd.DataFrame, what: str, *, left_out: Collection[str] = ()) ->
     pairs["part_of"] = pairs["part_of"].str.strip()
     named = pairs[pairs["part_of"].ne("")].drop_duplicates().groupby("part_of", sort=False)
     parts = {str(whole): tuple(names) for whole, names in named["destination"]}
+    if len(rows) and not parts:
+        raise DataError(
+            f"{what} names no sum: all cells of part_of are empty. Expected the sums that "
+            "destinations are part of. Fill them in, or leave the table out."
+        )
     order = _smaller_first(parts, what)
     kept: Parts = {}
     for name in order:

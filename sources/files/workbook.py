@@ -2,14 +2,23 @@
 
 import csv
 import io
-from collections.abc import Iterator
+import re
+import zipfile
+from collections.abc import Iterator, Mapping
 from typing import Final
+from xml.parsers import expat
+
+import numpy as np
 
 from store.errors import DataError
 
 _ENCODINGS: Final = ("utf-8-sig", "cp949", "big5", "latin-1")
 WORKBOOK: Final = b"PK\x03\x04"
 """Begins a workbook (.xlsx)."""
+
+_CELL: Final = re.compile(r"([A-Z]{1,3})([0-9]{1,7})")
+_MOST_CELLS: Final = 5_000_000
+"""Cells from the first to the farthest of a sheet: the empty ones between take memory too."""
 
 
 def cells_of(name: str, content: bytes) -> Iterator[list[list[str]]]:
@@ -33,12 +42,15 @@ def workbook_cells(name: str, content: bytes) -> list[list[str]]:
     from python_calamine import CalamineError, load_workbook  # noqa: PLC0415 - of magnetcast[ops]
 
     try:
+        _check_sheets(name, content)
         rows = (
             load_workbook(io.BytesIO(content))
             .get_sheet_by_index(0)
             .to_python(skip_empty_area=False)
         )
-    except (CalamineError, OSError, ValueError) as err:
+    except DataError:
+        raise
+    except (CalamineError, zipfile.BadZipFile, expat.ExpatError, OSError, ValueError) as err:
         raise DataError(
             f"{name} is no workbook that can be read: {err}. Expected a table as .xlsx or CSV. "
             "Download it anew, or save it as CSV; nothing was taken over."
@@ -47,5 +59,41 @@ def workbook_cells(name: str, content: bytes) -> list[list[str]]:
 
 
 def _text(cell: object) -> str:
-    is_whole = isinstance(cell, float) and cell.is_integer()
-    return f"{cell:.0f}" if is_whole else str(cell)
+    return np.format_float_positional(cell, trim="-") if isinstance(cell, float) else str(cell)
+
+
+def _check_sheets(name: str, content: bytes) -> None:
+    """Refuse errors, which calamine gives as empty cells, and cells too far off for memory."""
+    lines = columns = 1
+
+    def begin(tag: str, values: Mapping[str, str]) -> None:
+        nonlocal lines, columns
+        if tag.rpartition(":")[2] != "c" or "r" not in values:
+            return
+        place = values["r"]
+        if values.get("t") == "e":
+            raise DataError(
+                f"{name} has an error such as #DIV/0! in cell {place}. Expected text or a number. "
+                "Correct the cell, or save the table alone as CSV; nothing was taken over."
+            )
+        found = _CELL.fullmatch(place)
+        if found:
+            lines, columns = max(lines, int(found[2])), max(columns, _number(found[1]))
+        if not found or lines * columns > _MOST_CELLS:
+            raise DataError(
+                f"{name} has a cell {place}, far from the others. Expected a table of at most "
+                f"{_MOST_CELLS:,} cells. Delete that cell, or save the table alone as CSV; nothing "
+                "was taken over."
+            )
+
+    with zipfile.ZipFile(io.BytesIO(content)) as book:
+        for part in book.namelist():
+            if part.startswith("xl/worksheets/") and part.endswith(".xml"):
+                parser = expat.ParserCreate()
+                parser.StartElementHandler = begin
+                parser.ParseFile(book.open(part))
+
+
+def _number(letters: str) -> int:
+    """Return the number of a column, of A 1."""
+    return int(sum(26**place * (ord(one) - 64) for place, one in enumerate(reversed(letters))))

@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from shutil import rmtree
 
 import pandas as pd
 import pytest
@@ -30,7 +31,11 @@ Call = Callable[..., tuple[int, str, str]]
 def archive(published: Published, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A backup of the store on which the main job ran."""
     path = tmp_path_factory.mktemp("kept") / "all.tar.gz"
+    cut_off = published.settings.reports_dir / ".2026-11-24.cut"
+    cut_off.mkdir()
+    (cut_off / "index.html").touch()
     back_up(published.settings, path)
+    rmtree(cut_off)
     return path
 
 
@@ -49,6 +54,10 @@ def changed(archive: Path, folder: Path, database: str, statement: str) -> Path:
     extract_archive(archive, folder)
     with closing(sqlite3.connect(folder / database)) as connection, connection:
         connection.execute(statement)
+    return packed(folder)
+
+
+def packed(folder: Path) -> Path:
     files = {f.relative_to(folder).as_posix(): f for f in folder.rglob("*") if f.is_file()}
     write_archive(folder.with_suffix(".tar.gz"), files)
     return folder.with_suffix(".tar.gz")
@@ -70,6 +79,7 @@ def test_what_was_restored_is_what_was_backed_up(
         first, second = (getattr(settings, name) for settings in (there, here))
         kept = {f.relative_to(first): f.read_bytes() for f in first.rglob("*") if f.is_file()}
         assert kept
+        assert kept.keys() == {f.relative_to(second) for f in second.rglob("*") if f.is_file()}
         assert all((second / file).read_bytes() == content for file, content in kept.items())
     assert registry.champion(here) == registry.champion(there)
     assert dict(champion_model(here).card) == dict(champion_model(there).card)
@@ -84,6 +94,10 @@ def test_what_was_restored_is_what_was_backed_up(
     [
         ("UPDATE model_versions SET storage_location = 'file:///etc'", "names file:///etc in"),
         ("UPDATE model_versions SET source = 'http://example.org/m'", "names http://example.org/m"),
+        (
+            "UPDATE model_versions SET source = source || '/%2e%2E/m'",
+            "/%2e%2E/m in model_versions",
+        ),
     ],
 )
 def test_files_outside_the_home_are_refused(
@@ -104,6 +118,9 @@ def test_a_database_of_another_schema_is_refused(
 
     with pytest.raises(StoreError, match="the schema of another version"):
         restore(here, changed(archive, tmp_path / "out", "magnetcast.db", statement))
+    (tmp_path / "out" / "magnetcast.db").write_bytes(b"")
+    with pytest.raises(StoreError, match=r"magnetcast\.db is empty"):
+        restore(here, packed(tmp_path / "out"))
     assert not here.home.exists()
 
 

@@ -37,6 +37,8 @@ def test_sums_that_run_in_a_circle_are_refused(pairs: list[tuple[str, str]], mes
 def test_a_table_without_the_column_is_refused() -> None:
     with pytest.raises(DataError, match=r"t has no column part_of\. Expected destination, part_of"):
         sums_in(pd.DataFrame({"destination": ["DEU"]}), "t")
+    with pytest.raises(DataError, match="t names no sum: all cells of part_of are empty"):
+        sums_in(rows_of(("DEU", ""), ("JPN", None)), "t")
 
 
 def test_destinations_that_cannot_be_used_are_no_parts() -> None:
