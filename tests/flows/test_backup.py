@@ -128,6 +128,7 @@ def test_nothing_is_restored_where_anything_is(
     published: Published, archive: Path, tmp_path: Path
 ) -> None:
     here = home_in(tmp_path / "home", published.settings)
+    (here.reports_dir / ".2026-11-24.cut").mkdir(parents=True)  # of a killed run: no report
     made_store(here)
 
     with pytest.raises(DataError, match="Expected an empty home"):
