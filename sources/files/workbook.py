@@ -4,21 +4,19 @@ import csv
 import io
 import re
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Final
-from xml.parsers import expat
-
-import numpy as np
+from xml.etree import ElementTree as ET
 
 from store.errors import DataError
 
+_SHEET: Final = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
+_STRINGS: Final = "xl/sharedStrings.xml"
 _ENCODINGS: Final = ("utf-8-sig", "cp949", "big5", "latin-1")
 WORKBOOK: Final = b"PK\x03\x04"
 """Begins a workbook (.xlsx)."""
 
-_CELL: Final = re.compile(r"([A-Z]{1,3})([0-9]{1,7})")
-_MOST_CELLS: Final = 5_000_000
-"""Cells from the first to the farthest of a sheet: the empty ones between take memory too."""
+_MOST_COLUMNS: Final = 1_000
 
 
 def cells_of(name: str, content: bytes) -> Iterator[list[list[str]]]:
@@ -38,62 +36,44 @@ def mark_of(text: str) -> str:
 
 
 def workbook_cells(name: str, content: bytes) -> list[list[str]]:
-    """Return the cells of the first sheet of a workbook, numbers in plain digits."""
-    from python_calamine import CalamineError, load_workbook  # noqa: PLC0415 - of magnetcast[ops]
-
+    """Return the cells of the first sheet of a workbook as they are written in it."""
     try:
-        _check_sheets(name, content)
-        rows = (
-            load_workbook(io.BytesIO(content))
-            .get_sheet_by_index(0)
-            .to_python(skip_empty_area=False)
-        )
-    except DataError:
-        raise
-    except (CalamineError, zipfile.BadZipFile, expat.ExpatError, OSError, ValueError) as err:
+        with zipfile.ZipFile(io.BytesIO(content)) as book:
+            parts = book.namelist()
+            shared = _parsed(book, _STRINGS).iter(f"{_SHEET}si") if _STRINGS in parts else ()
+            texts = [_text(one) for one in shared]
+            sheet = min(one for one in parts if one.startswith("xl/worksheets/sheet"))
+            rows = [_row(row, texts) for row in _parsed(book, sheet).iter(f"{_SHEET}row")]
+            width = max(map(len, rows), default=0)  # Excel writes no empty cells at the end
+            return [row + [""] * (width - len(row)) for row in rows]
+    except (zipfile.BadZipFile, ET.ParseError, KeyError, ValueError, IndexError) as err:
         raise DataError(
             f"{name} is no workbook that can be read: {err}. Expected a table as .xlsx or CSV. "
             "Download it anew, or save it as CSV; nothing was taken over."
         ) from err
-    return [[_text(cell) for cell in row] for row in rows]
 
 
-def _text(cell: object) -> str:
-    return np.format_float_positional(cell, trim="-") if isinstance(cell, float) else str(cell)
+def _parsed(book: zipfile.ZipFile, name: str) -> ET.Element:
+    return ET.fromstring(book.read(name))  # noqa: S314  # expat caps what entities grow to
 
 
-def _check_sheets(name: str, content: bytes) -> None:
-    """Refuse errors, which calamine gives as empty cells, and cells too far off for memory."""
-    lines = columns = 1
-
-    def begin(tag: str, values: Mapping[str, str]) -> None:
-        nonlocal lines, columns
-        if tag.rpartition(":")[2] != "c" or "r" not in values:
-            return
-        place = values["r"]
-        if values.get("t") == "e":
-            raise DataError(
-                f"{name} has an error such as #DIV/0! in cell {place}. Expected text or a number. "
-                "Correct the cell, or save the table alone as CSV; nothing was taken over."
-            )
-        found = _CELL.fullmatch(place)
-        if found:
-            lines, columns = max(lines, int(found[2])), max(columns, _number(found[1]))
-        if not found or lines * columns > _MOST_CELLS:
-            raise DataError(
-                f"{name} has a cell {place}, far from the others. Expected a table of at most "
-                f"{_MOST_CELLS:,} cells. Delete that cell, or save the table alone as CSV; nothing "
-                "was taken over."
-            )
-
-    with zipfile.ZipFile(io.BytesIO(content)) as book:
-        for part in book.namelist():
-            if part.startswith("xl/worksheets/") and part.endswith(".xml"):
-                parser = expat.ParserCreate()
-                parser.StartElementHandler = begin
-                parser.ParseFile(book.open(part))
+def _text(part: ET.Element) -> str:
+    return "".join(text.text or "" for text in part.iter(f"{_SHEET}t"))
 
 
-def _number(letters: str) -> int:
-    """Return the number of a column, of A 1."""
-    return int(sum(26**place * (ord(one) - 64) for place, one in enumerate(reversed(letters))))
+def _row(row: ET.Element, texts: list[str]) -> list[str]:
+    cells: list[str] = []
+    for cell in row.iter(f"{_SHEET}c"):
+        place = 0
+        for letter in re.sub(r"[^A-Z]", "", cell.get("r", "")):
+            place = 26 * place + ord(letter) - 64
+        if place > _MOST_COLUMNS:
+            raise ValueError(f"it has a cell {cell.get('r')}, far from the others")
+        cells += [""] * (place - 1 - len(cells))
+        value, kind = cell.findtext(f"{_SHEET}v") or "", cell.get("t", "n")
+        if kind == "s":
+            value = texts[int(value)]
+        elif kind == "inlineStr":
+            value = _text(cell)
+        cells.append(value)
+    return cells
