@@ -271,7 +271,8 @@ def of_one_forecast(
         facts: ``events``, ``tariffs`` and ``calendar`` as known then; those not given are empty.
     """
     commodity, as_of = str(rows["commodity"].iloc[0]), rows["as_of"].iloc[0]
-    own = {"id": 0, "as_of": as_of, "state": "published", "published_at": pd.NaT}
+    days = {"published_at": pd.NaT, "ahead_from": pd.NaT}
+    own = {"id": 0, "as_of": as_of, "state": "published", **days}
     none = {name: frame_of(None, list(table.columns)) for name, table in _TABLES.items()}
     published = Published(
         **{**none, **facts},

@@ -143,6 +143,18 @@ def test_without_a_backtest_and_pictures_the_page_says_so_and_has_no_gaps() -> N
     assert "<figure" not in page
 
 
+def test_a_month_published_after_the_last_of_the_world_is_no_score_of_a_new_forecast() -> None:
+    panel = make_panel()
+    newest = panel.loc[panel["destination"] == "THA"].iloc[[-1]]
+    after = newest.assign(period=newest["period"] + pd.DateOffset(months=1), kind="observed")
+    page = render_page(
+        make_report(kept=TWO, panel=pd.concat([panel, after], ignore_index=True)), pictures=False
+    )
+
+    assert "Sources and versions" in _text(page)
+    assert "nan" not in _text(page)
+
+
 @pytest.mark.slow
 def test_hostile_text_is_escaped_everywhere_and_only_web_addresses_become_links() -> None:
     attack = "<script>alert(1)</script>"
