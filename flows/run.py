@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
 
 import pandas as pd
 
@@ -14,14 +13,7 @@ from flows.context.console import echo
 from flows.context.jobs import recorded_job
 from flows.context.prefect_runs import in_prefect
 from flows.context.run_config import MAGNETS, RunConfig
-from flows.context.stores import (
-    MAIN_JOB,
-    made_store,
-    marked_run,
-    single_writer,
-    store_of,
-    table_run,
-)
+from flows.context.stores import made_store, single_writer, store_of
 from flows.monitoring.monitors import watch_if_possible
 from flows.publishing.pipeline import Known, forecast, is_current, open_known
 from flows.publishing.publish import (
@@ -104,9 +96,6 @@ def _is_like(known: Known, rows: pd.DataFrame) -> bool:
     return reaches and is_current(known, set(rows["model"]))
 
 
-SEVERAL: Final = "the run on many commodities"
-"""Name of such a run in alarms; of one commodity that failed the store tells."""
-
 Result = RunOutcome | str
 """What a run left behind, or why it left nothing."""
 
@@ -118,8 +107,7 @@ def run(settings: Settings, as_of: pd.Timestamp, config: RunConfig = MAGNETS) ->
     """
     if config.is_main:
         made_store(settings)
-    job = MAIN_JOB if config.is_main else table_run(config.published_as)
-    with single_writer(settings), marked_run(settings, job):
+    with single_writer(settings):
         settle_runs(store_of(settings), at=utc_now())
         outcome = run_known(open_known(settings, as_of, config))
     _follow_up(settings, [outcome])
@@ -137,7 +125,7 @@ def run_each(
         By key what became of it.
     """
     results: dict[str, Result] = {}
-    with single_writer(settings), marked_run(settings, SEVERAL):
+    with single_writer(settings):
         settle_runs(store_of(settings), at=utc_now())
         for config in configs:
             key = config.published_as

@@ -5,7 +5,6 @@ Every source takes this way. A batch is one transaction: all of it is kept, or n
 
 import time
 from collections.abc import Sequence
-from contextlib import nullcontext
 
 import pandas as pd
 from sqlalchemy import Engine
@@ -14,7 +13,7 @@ from flows.clock import utc_now
 from flows.context.console import echo
 from flows.context.prefect_runs import in_prefect, prefect_step
 from flows.context.provenance import actor
-from flows.context.stores import has_store, made_store, marked_run, single_writer, store_of
+from flows.context.stores import has_store, made_store, single_writer, store_of
 from flows.ingest.side_effects import side_effects_of_ingests
 from flows.ingest.sources import (
     IngestRequest,
@@ -106,15 +105,14 @@ def ingest_exclusively(
     Args:
         settings: Where things are kept.
         request: What to take, the bundled tables if None.
-        source: What comes again by itself, so that a failure stays marked until it succeeds; empty
-            for what a person hands in and sees fail.
+        source: What comes again by itself and is recorded in Prefect; empty for what a person
+            hands in and sees fail.
     """
     if request is not None and not source:
         request.receive(utc_now())  # what cannot be read is refused before a home is made
 
     def work() -> None:
-        marked = marked_run(settings, f"the ingest of {source}") if source else nullcontext()
-        with single_writer(settings, is_first=True), marked:
+        with single_writer(settings, is_first=True):
             ingest(settings, request)
 
     if source:

@@ -5,9 +5,9 @@ docs/operations.md has the remedies.
 """
 
 import shutil
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import pandas as pd
 from sqlalchemy import Engine
@@ -16,15 +16,7 @@ from features.months import last_complete_month, month_start
 from features.panel.statements import last_evidence_month
 from flows.backup import last_backup
 from flows.context.recipes import champion_of
-from flows.context.stores import (
-    MAIN_JOB,
-    RunMarker,
-    has_store,
-    store_to_read,
-    table_run,
-    unfinished_runs,
-    was_lost,
-)
+from flows.context.stores import has_store, is_writing, store_to_read, was_lost
 from models.monitoring import Reading
 from sources.bundled.release_calendar import ReleaseCalendar
 from sources.providers.registry import without_key
@@ -35,7 +27,7 @@ from store.facts.reading import latest_forecast, read_calendar, read_observation
 from store.facts.reviews import read_quarantine
 from store.messages import Message, Value, from_json, message, sentences
 from store.publications.integrity import tampered
-from store.publications.published import latest_readings, read_newest
+from store.publications.published import latest_readings
 from store.publications.publishing import held_publications
 from store.settings import Settings
 from store.vocabulary import COMMODITY, WORLD
@@ -61,16 +53,6 @@ BACKUP_DAYS: Final = 8
 """A weekly backup, and a day for it to be late."""
 LOW_BYTES: Final = 2 << 30
 NO_BYTES: Final = 200 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class OtherCommodity:
-    """The newest forecast and run of a commodity other than magnets."""
-
-    commodity: str
-    forecast: Message
-    last_run: str
-    """How its last run ended; empty if none is recorded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,16 +83,16 @@ class HealthFacts:
     held: tuple[Message, ...] = ()
     """Publications held for review."""
     quarantined: int = 0
-    unfinished: tuple[RunMarker, ...] = ()
-    """Runs that failed or were killed and have not succeeded since."""
     readings: tuple[Reading, ...] = ()
     """Newest readings of drift and coverage."""
     watched: pd.Timestamp | None = None
     """Moment of the forecast that was published when they were taken."""
     free_bytes: int = 0
     backup_at: pd.Timestamp | None = None
-    others: tuple[OtherCommodity, ...] = ()
-    """Commodities other than magnets."""
+    failed: tuple[str, ...] = ()
+    """Commodities other than magnets whose last run failed."""
+    is_busy: bool = False
+    """Whether a run or an ingest goes on."""
     unasked: tuple[str, ...] = ()
     """Sources that the schedule passes over, as their key is not set."""
 
@@ -184,18 +166,18 @@ def _freshness(facts: HealthFacts) -> Iterator[Found]:
 
 
 def _last_run(facts: HealthFacts) -> Iterator[Found]:
-    """Report how runs ended by the runs table, unless a marker tells more of the same run."""
-    marked = {one.name for one in facts.unfinished}
-    failed = [one.commodity for one in facts.others if one.last_run == "failed"]
-    if failed := [code for code in failed if table_run(code) not in marked]:
-        what = message("The last run of %(name)s failed.", name=first_few(failed))
+    if facts.failed:
+        what = message("The last run of %(name)s failed.", name=first_few(facts.failed))
         yield "failed", DEGRADED, what
-    if facts.last_run_at is None or MAIN_JOB in marked:
+    if facts.last_run_at is None:
         return
     when = day_and_time(facts.last_run_at)
     hours = (facts.now - facts.last_run_at) / pd.Timedelta(hours=1)
     if facts.last_run == "failed":
         yield "failed", DEGRADED, message("The last run, of %(day)s %(time)s UTC, failed.", **when)
+    elif facts.last_run == "running" and not facts.is_busy:
+        what = message("The last run, of %(day)s %(time)s UTC, was cut off.", **when)
+        yield "failed", DEGRADED, what
     elif facts.last_run == "running" and hours > STUCK_HOURS:
         yield (
             "stuck",
@@ -233,8 +215,6 @@ def _drift(facts: HealthFacts) -> Iterator[Found]:
 
 
 def _machine(facts: HealthFacts) -> Iterator[Found]:
-    for one in facts.unfinished:
-        yield "failed", DEGRADED, _unfinished(one)
     if (free := facts.free_bytes) < LOW_BYTES:
         code = BROKEN if free < NO_BYTES else DEGRADED
         size = f"{free / 1e9:.1f}"
@@ -248,18 +228,6 @@ def _machine(facts: HealthFacts) -> Iterator[Found]:
     elif (age := facts.now - facts.backup_at) > pd.Timedelta(days=BACKUP_DAYS):
         old = message("The last backup is %(late)s days old.", late=age.days)
         yield "backup", DEGRADED, old
-
-
-def _unfinished(one: RunMarker) -> Message:
-    day, time, *_ = one.began_at.split()
-    name = message("the main job") if one.name == MAIN_JOB else one.name
-    about: dict[str, Value] = {"name": name, "day": day, "time": time}
-    if not one.error:
-        return message(
-            "%(name)s, begun %(day)s %(time)s UTC, was cut off before it ended.", **about
-        )
-    error = one.error.rstrip(".")
-    return message("%(name)s, begun %(day)s %(time)s UTC, failed: %(error)s.", error=error, **about)
 
 
 def day_and_time(moment: pd.Timestamp) -> dict[str, Value]:
@@ -293,7 +261,7 @@ def examine(settings: Settings, now: pd.Timestamp) -> SystemHealth:
         now=now,
         free_bytes=shutil.disk_usage(settings.home).free,
         backup_at=last_backup(settings),
-        unfinished=unfinished_runs(settings),
+        is_busy=is_writing(settings),
         unasked=without_key(settings),
     )
     if wrong := sqlite_damage(settings.url):
@@ -340,6 +308,8 @@ def _with_database(engine: Engine, facts: HealthFacts) -> HealthFacts:
     observations = read_observations(engine, as_of=now, commodity=COMMODITY)
     latest, runs = latest_forecast(engine), read_runs(engine).sort_values("started_at")
     kept = latest_readings(engine)
+    others = runs.loc[runs["commodity"] != COMMODITY].drop_duplicates("commodity", keep="last")
+    ill = others["status"].isin(["failed", *([] if facts.is_busy else ["running"])])
     runs = runs.loc[runs["commodity"] == COMMODITY]
     return replace(
         facts,
@@ -358,7 +328,7 @@ def _with_database(engine: Engine, facts: HealthFacts) -> HealthFacts:
         tampered=tampered(engine),
         held=held_publications(engine),
         quarantined=int(read_quarantine(engine)["released_at"].isna().sum()),
-        others=_other_commodities(engine),
+        failed=tuple(sorted(others.loc[ill, "commodity"])),
     )
 
 
@@ -374,24 +344,3 @@ def _stored_readings(rows: pd.DataFrame) -> tuple[Reading, ...]:
     names = [field.name for field in fields(Reading)]
     found = rows.assign(words=rows["words"].map(from_json))[names].to_dict("records")
     return tuple(Reading(**{str(name): value for name, value in row.items()}) for row in found)
-
-
-def _other_commodities(engine: Engine) -> tuple[OtherCommodity, ...]:
-    rows = read_newest(engine)
-    return tuple(
-        OtherCommodity(str(row["commodity"]), _newest_forecast(row), str(row["last_run"]))
-        for row in rows.loc[rows["commodity"] != COMMODITY].to_dict("records")
-    )
-
-
-def _newest_forecast(row: Mapping[Hashable, Any]) -> Message:
-    if pd.isna(row["as_of"]):
-        return message("%(goods)s: no forecast.", goods=row["commodity"])
-    return message(
-        "%(goods)s: forecast as of %(day)s, %(month)s to %(newest)s, %(model_status)s.",
-        goods=row["commodity"],
-        day=f"{row['as_of']:%Y-%m-%d}",
-        month=f"{row['cutoff'] + pd.DateOffset(months=1):%Y-%m}",
-        newest=f"{row['last_period']:%Y-%m}",
-        model_status=row["status"],
-    )

@@ -11,13 +11,12 @@ import pandas as pd
 from flows.monitoring.health import (
     BROKEN,
     LEVELS,
-    OtherCommodity,
     SystemHealth,
     day_and_time,
     examine,
 )
 from sources.http import KEY_PAGES
-from store.messages import Message, message, sentences
+from store.messages import Message, message
 from store.settings import PROJECT_ROOT, Settings
 
 if TYPE_CHECKING:
@@ -67,7 +66,6 @@ def lines_of(health: SystemHealth) -> list[Message]:
                 **day_and_time(facts.last_run_at),
             )
         )
-    lines += [_commodity_line(one) for one in facts.others]
     lines += [
         message(
             "%(source)s is not asked: MAGNETCAST_%(name)s_KEY is not set, free at %(page)s.",
@@ -99,12 +97,6 @@ def lines_of(health: SystemHealth) -> list[Message]:
         else message("Last backup: %(day)s %(time)s UTC.", **day_and_time(facts.backup_at))
     )
     return lines
-
-
-def _commodity_line(one: OtherCommodity) -> Message:
-    if not one.last_run:
-        return one.forecast
-    return sentences(one.forecast, message("Its last run: %(state)s.", state=one.last_run))
 
 
 RUNBOOK: Final = PROJECT_ROOT / "docs" / "operations.md"

@@ -123,7 +123,6 @@ def listing(publication: Publication, engine: Engine) -> list[Record]:
 
 def _rows(publication: Publication, engine: Engine) -> list[Record]:
     newest = read_newest(engine)
-    newest = newest.loc[newest["as_of"].notna()]
     labels = publication.published.labels
     newest = newest.assign(
         label=[label_of(str(code), labels) for code in newest["commodity"]],

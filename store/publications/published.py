@@ -39,7 +39,7 @@ from store.publications.explanations import DIGITS, StoredExplanation, fetch_exp
 from store.publications.integrity import fetch_publications
 from store.schema import tables
 from store.schema.frames import frame_of
-from store.schema.tables import backtests, forecasts, readings, runs, scores
+from store.schema.tables import backtests, forecasts, readings, scores
 from store.vocabulary import COMMODITY, figures_of
 
 CELL_COLUMNS: Final = ("destination", "cutoff", "period", "p10", "p50", "p90", "tonnes")
@@ -108,11 +108,6 @@ def latest_readings(engine: Engine) -> pd.DataFrame:
     return read_table(engine, readings, wanted=[newest_readings()], columns=READING_COLUMNS)
 
 
-NEWEST_COLUMNS: Final = (
-    "commodity", "as_of", "cutoff", "first_period", "last_period", "months", "destinations",
-    "status", "last_run",
-)  # fmt: skip
-
 _NEWEST: Final = (
     forecasts.c.commodity,
     forecasts.c.as_of,
@@ -127,13 +122,12 @@ _NEWEST: Final = (
 
 
 def read_newest(engine: Engine) -> pd.DataFrame:
-    """Return one row per commodity that was published or run, sorted: ``NEWEST_COLUMNS``.
+    """Return the newest forecast of each commodity, sorted by it, one row each.
 
-    All but ``last_run`` describe the newest forecast and are missing where there is none:
     ``as_of`` is UTC, ``cutoff``, ``first_period`` and ``last_period`` are first days, ``months``
-    and ``destinations`` are counts. ``last_run`` is the status of the last run, empty without one.
+    and ``destinations`` are counts.
     """
-    row, run = forecasts.c, runs.c
+    row = forecasts.c
     newest = select(row.commodity, func.max(row.as_of).label("as_of")).group_by(row.commodity)
     of = newest.subquery("newest")
     same = and_(row.commodity == of.c.commodity, row.as_of == of.c.as_of)
@@ -145,14 +139,10 @@ def read_newest(engine: Engine) -> pd.DataFrame:
         )
         .join(of, same)
         .group_by(row.commodity, row.as_of)
+        .order_by(row.commodity)
     )  # fmt: skip
-    ended = select(run.commodity, run.status).order_by(run.started_at)
     with engine.begin() as connection:
-        published = frame_of(connection.execute(summary), _NEWEST)
-        last = {str(code): str(status) for code, status in connection.execute(ended) if code}
-    found = published.set_index("commodity")
-    found = found.reindex(sorted({*found.index, *last})).rename_axis("commodity").reset_index()
-    return found.assign(last_run=found["commodity"].map(last).fillna(""))[list(NEWEST_COLUMNS)]
+        return frame_of(connection.execute(summary), _NEWEST)
 
 
 _COUNTED: Final = (

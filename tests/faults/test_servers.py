@@ -190,5 +190,5 @@ def test_prefect_goes_away_during_a_run(watch: Watch) -> None:
 
     watch.happened(output, "Prefect's server does not answer|error: ")
     watch.still_served()
-    watch.alarm("failed", "the main job")
+    watch.alarm("failed", "last run, of 2020-05-22")
     watch.healed(home.call("run"), new=NEXT)

@@ -6,21 +6,8 @@ from typing import Any, get_args
 import pandas as pd
 import pytest
 
-from flows.context.stores import (
-    RunMarker,
-    is_writing,
-    made_store,
-    marked_run,
-    read_markers,
-    single_writer,
-)
-from flows.monitoring.health import (
-    HealthFacts,
-    OtherCommodity,
-    SystemHealth,
-    examine,
-    health_findings,
-)
+from flows.context.stores import made_store, single_writer
+from flows.monitoring.health import HealthFacts, SystemHealth, examine, health_findings
 from flows.monitoring.status import lines_of, status_lines
 from models.forecasting.plausibility import MedianShift, too_far
 from models.monitoring import Monitor, Reading, coverage_drift, score_drift
@@ -29,7 +16,9 @@ from service.messages import rendered
 from store.database import open_store
 from store.facts.writing import write_batch
 from store.messages import message
+from store.publications.publishing import RunRecord, start_run
 from store.settings import Settings
+from store.vocabulary import COMMODITY
 from tests.data.builders import at
 from tests.data.store_builders import make_batch, make_observations
 
@@ -75,10 +64,11 @@ def found(monitor: Monitor, *, fired: bool = True) -> Reading:
         ({"newest": pd.Timestamp("2026-09-01")}, "late-data", 1),
         ({"forecast_as_of": at("2026-11-19")}, "stale", 1),
         ({"last_run": "failed"}, "failed", 1),
-        ({"last_run": "running"}, "stuck", 1),
+        ({"last_run": "running"}, "failed", 1),
+        ({"last_run": "running", "is_busy": True}, "stuck", 1),
         ({"champion": None}, "champion", 1),
         ({"champion_trouble": "its files have SHA-256 0"}, "champion", 1),
-        ({"unfinished": (RunMarker("the main job", "2026-11-20 09:30 UTC", ""),)}, "failed", 1),
+        ({"failed": ("250410",)}, "failed", 1),
         ({"quarantined": 2}, "quarantine", 1),
         ({"free_bytes": 1 << 30}, "disk", 1),
         ({"free_bytes": 1 << 20}, "disk", 2),
@@ -104,24 +94,14 @@ def test_every_alarm_and_line_is_known_in_the_languages_of_pages() -> None:
         "Publication %(number)s as of %(day)s (%(goods)s) is held: %(reason)s.",
         number=4, day="2026-11-24", goods="85051110", reason=too_far([move], 50.0),
     )  # fmt: skip
-    forecast = message(
-        "%(goods)s: forecast as of %(day)s, %(month)s to %(newest)s, %(model_status)s.",
-        goods="850511", day="2026-11-24", month="2026-11", newest="2027-10",
-        model_status="champion",
-    )  # fmt: skip
-    marker = RunMarker("the main job", "2026-11-20 09:30 UTC", "")
     changes: list[dict[str, Any]] = [
         {"held": (held,)}, {"newest": pd.Timestamp("2026-09-01")},
         {"forecast_as_of": None}, {"forecast_as_of": at("2026-11-19")}, {"last_run": "failed"},
         {"last_run": "running"}, {"champion": None}, {"champion_trouble": "its files are gone"},
-        {"unfinished": (marker,)},
-        {"unfinished": (replace(marker, error="it broke"),)},
+        {"last_run": "running", "is_busy": True}, {"failed": ("250410",)},
         {"quarantined": 2, "unasked": ("census",)}, {"free_bytes": 1 << 20}, {"watched": None},
         {"backup_at": None}, {"backup_at": at("2026-11-16")},
         {"readings": tuple(replace(one, fired=True) for one in readings)},
-        {"others": (OtherCommodity("850511", forecast, "failed"),
-                    OtherCommodity("280530", message("%(goods)s: no forecast.", goods="280530"),
-                                   "finished"))},
     ]  # fmt: skip
     facts = [replace(FINE, **change) for change in changes]
     alarms = {one.message for case in facts for one in health_findings(case)}
@@ -179,34 +159,25 @@ def test_a_later_month_of_one_destination_is_not_the_newest_of_the_world(tmp_pat
     assert "the newest known of the world are of 2025-06." in "\n".join(status_lines(health))
 
 
-def test_work_that_failed_is_noted_until_it_succeeds(tmp_path: Path) -> None:
-    settings = Settings(home=tmp_path)
-
-    with pytest.raises(ValueError, match="no figures"), marked_run(settings, "the main job"):
-        raise ValueError("no figures")
-    (failed,) = read_markers(settings)
-    with marked_run(settings, "the main job"):
-        (begun,) = read_markers(settings)
-
-    assert (failed.error, begun.error) == ("no figures", "")
-    assert read_markers(settings) == ()
-
-
-def test_a_note_under_a_free_lock_tells_of_a_killed_process(tmp_path: Path) -> None:
+def test_a_run_that_was_killed_is_told_by_its_row_and_the_free_lock(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path / "var", tracking_uri=f"sqlite:///{tmp_path / 'mlflow.db'}")
-    made_store(settings)
+    engine, begun = made_store(settings), at("2026-11-25")
+    names = {"magnets": COMMODITY, "table": "250410"}
+    for name, code in names.items():
+        start_run(
+            engine,
+            RunRecord(
+                run_id=name, flow="run", as_of=begun, data_vintage="f00d", started_at=begun,
+                commodity=code,
+            ),
+        )  # fmt: skip
     with single_writer(settings):
-        busy = is_writing(settings)
-        with marked_run(settings, "the main job"):
-            during = examine(settings, at("2026-11-25"))
-            left = (settings.home / "work.json").read_text()
-    (settings.home / "work.json").write_text(left)
+        during = examine(settings, begun)
 
-    after = examine(settings, at("2026-11-25"))
+    after = examine(settings, begun)
 
-    assert busy
-    assert not is_writing(settings)
     assert "failed" not in {one.alarm for one in during.alarms}
-    (result,) = [str(one.message) for one in after.alarms if one.alarm == "failed"]
-    assert "the main job" in result
-    assert "was cut off before it ended" in result
+    assert [str(one.message) for one in after.alarms if one.alarm == "failed"] == [
+        "The last run of 250410 failed.",
+        "The last run, of 2026-11-25 00:00 UTC, was cut off.",
+    ]

@@ -10,7 +10,6 @@ from flows.context.run_config import table_config
 from flows.context.stores import made_store, store_of
 from flows.context.tables import open_table
 from flows.monitoring.health import examine
-from flows.monitoring.status import status_lines
 from flows.run import Result, RunOutcome, run_each, run_known
 from store.facts.batch import Batch, FileRows
 from store.facts.evidence import save_label
@@ -102,17 +101,6 @@ def test_a_table_that_cannot_be_published_takes_no_other_down(
     assert failed == ["The last run of 811292 failed."]
     runs = read_runs(store_of(settings)).set_index("commodity")["status"]
     assert runs.to_dict() == {"811292": "failed", "250410": "finished"}
-
-
-def test_status_tells_each_commodity(filled: Filled) -> None:
-    lines = status_lines(examine(filled.settings, at("2024-03-01")))
-
-    assert "811292: forecast as of 2024-02-26, 2024-02 to 2025-01, champion. Its last run: " in (
-        "\n".join(lines)
-    )
-    assert [line[:7] for line in lines if "forecast as of 2024-02-26" in line] == [
-        "250410:", "392690:", "811292:",
-    ]  # fmt: skip
 
 
 def test_rules_on_goods_look_after_a_run_on_them(filled: Filled) -> None:
