@@ -101,14 +101,14 @@ class Origin:
     def is_sum(self) -> Flags:
         return np.array([len(group) > 1 for group in self.groups])
 
-    def index(self, name: str, destination: str = WORLD) -> Floats:
+    def index(self, name: str) -> Floats:
         """Return a monthly number that is no trade, from ``first`` to the last target.
 
         NaN where none was known. Bring such numbers in by ``magnetcast ingest figures``.
         """
         found = np.full(int(self.targets[-1]) - self.first + 1, np.nan)
         if self.indices is not None:
-            is_own = self.indices[["commodity", "destination"]].eq([name, destination]).all(axis=1)
+            is_own = self.indices[["commodity", "destination"]].eq([name, WORLD]).all(axis=1)
             own = self.indices.loc[is_own]
             place = month_numbers(own["period_from"]) - self.first
             there = (place >= 0) & (place < len(found))

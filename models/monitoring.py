@@ -171,7 +171,7 @@ def _unknown(monitor: Monitor, count: int, needed: int) -> Reading:
     return Reading(monitor, np.nan, np.nan, count, fired=False, words=words)
 
 
-def shift_of(values: Floats, recent: int, *, level: float = _LEVEL) -> tuple[float, float]:
+def shift_of(values: Floats, recent: int) -> tuple[float, float]:
     """Return how far the mean of the last values exceeds that of all before, and chance's bound.
 
     Args:
@@ -187,7 +187,7 @@ def shift_of(values: Floats, recent: int, *, level: float = _LEVEL) -> tuple[flo
     freedom = max(1.0 / within - 1.0, LEAST_FREEDOM)
     from scipy import stats  # noqa: PLC0415 - half a second, and status needs none of it
 
-    bound = float(stats.t.ppf(1.0 - level, freedom) * np.sqrt(variance * around))
+    bound = float(stats.t.ppf(1.0 - _LEVEL, freedom) * np.sqrt(variance * around))
     return float(weight @ values), bound
 
 

@@ -8,7 +8,6 @@ from typing import Final
 
 import numpy as np
 
-from features.origin import Origin
 from features.statistical.seasonality import BLOCK, carried, moving_sums
 from features.statistical.smoothing import (
     LOG_OFFSET,
@@ -419,9 +418,8 @@ class Expert:
             yield part, months, fitted
 
 
-def _ahead(method: Method, origin: Origin) -> Floats:
-    fitted = method(Months.of(origin.tonnes), len(origin.targets))[origin.tonnes.shape[1] :].T
-    return np.maximum(fitted, 0.0)
+def _ahead(method: Method, values: Floats, horizon: int) -> Floats:
+    return np.maximum(method(Months.of(values), horizon)[values.shape[1] :].T, 0.0)
 
 
 def _last(months: Months, horizon: int) -> Floats:
@@ -463,12 +461,12 @@ def _mean_before(values: Floats, known: Flags, width: int) -> tuple[Floats, Floa
     return total / np.maximum(count, 1.0), count
 
 
-BASELINES: Final[dict[str, Callable[[Origin], Floats]]] = {
+BASELINES: Final[dict[str, Callable[[Floats, int], Floats]]] = {
     "seasonal_naive": partial(_ahead, _same_month),
     "last_value": partial(_ahead, _last),
     "drift": partial(_ahead, _moved_on),
 }
-"""By name; of an origin each returns series x targets, in tonnes."""
+"""By name; of series x months each returns series x months ahead."""
 
 
 def _plain(method: Method) -> Expert:

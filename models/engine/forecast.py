@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from features.statistical.experts import BASELINES
 from features.statistical.pretrained import NAME as PRETRAINED
 from models.engine.training_set import (
     Extra,
@@ -274,16 +275,8 @@ def expert_quantiles(engine: Engine, own: Quantiles, name: str, spec: Spec) -> F
     )
     _, scores = calibrate(errors, replace(spec, shift=0.0), engine.view.horizon)
     spread = PLAIN_SIDE * engine.view.stats(engine.last).spread[own.rows, None, None]
-    centre = _last_value(engine, own) if name == LAST_VALUE else _predicted(own, name)
+    if name == LAST_VALUE:
+        centre = BASELINES[name](engine.view.tonnes[own.rows], engine.view.horizon)
+    else:
+        centre = own.middle if name == MIDDLE else own.experts[name]
     return np.sort(np.maximum(centre[:, :, None] + scores * spread, 0.0), axis=2)
-
-
-def _predicted(own: Quantiles, name: str) -> Floats:
-    return own.middle if name == MIDDLE else own.experts[name]
-
-
-def _last_value(engine: Engine, own: Quantiles) -> Floats:
-    tonnes = engine.view.tonnes[own.rows]
-    back = np.isfinite(tonnes[:, ::-1]).argmax(axis=1)
-    last = tonnes[np.arange(len(tonnes)), tonnes.shape[1] - 1 - back]
-    return np.repeat(last[:, None], engine.view.horizon, axis=1)

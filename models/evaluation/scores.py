@@ -339,22 +339,19 @@ def coverage_scores(cells: pd.DataFrame, metric: str = BAND_COVERAGE) -> pd.Data
     return found.assign(metric=metric)[[*_KEY, "metric", "value", "cells"]]
 
 
-def coverage_of(
-    scores: pd.DataFrame, destination: str, status: str, metric: str = BAND_COVERAGE
-) -> tuple[Coverage, ...]:
+def coverage_of(scores: pd.DataFrame, destination: str, status: str) -> tuple[Coverage, ...]:
     """Return the coverage of a destination's published band, by horizon group.
 
     Args:
         scores: Of one backtest, the product's own model under any name; not modified.
         status: Of its forecast: where a fallback answered, the coverage is the fallback's.
-        metric: Of the band of months, or of that of sums.
 
     Returns:
         The groups in which any destination was scored, nearest first; none without a backtest.
     """
     if scores.empty:
         return ()
-    held = scores.loc[scores["metric"] == metric]
+    held = scores.loc[scores["metric"] == BAND_COVERAGE]
     speaker = next((name for step, name in SPEAKER.items() if status.endswith(step)), None)
     spoke = held["model"] == speaker
     table = held.loc[spoke if spoke.any() else ~held["model"].isin(list(SPEAKER.values()))]

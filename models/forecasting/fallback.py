@@ -14,15 +14,14 @@ import lightgbm as lgb
 import numpy as np
 import pandas as pd
 
-from features.families.experts import experts_middle
 from features.history import EvidenceHistory
 from features.origin import Origin
-from features.statistical.experts import BASELINES
 from models.forecasting.evidence_forecaster import past_moments
-from models.forecasting.forecaster import EXPERTS, SPEAKER
+from models.forecasting.forecaster import SPEAKER
+from models.forecasting.model_frame import rows_of
 from models.forecasting.plausibility import absurdities
 from models.forecasting.residual_history import (
-    BASELINE_SPREAD,
+    ANY_LEVEL,
     ResidualHistory,
     statistical_prediction,
 )
@@ -30,7 +29,6 @@ from models.learning.calibration import card_of
 from models.learning.spec import Spec
 from models.registry.served import (
     EXPERTS_TONNES,
-    HISTORY_STDERR,
     HORIZON,
     LEVEL,
     OFFSET,
@@ -204,11 +202,11 @@ def is_answerable(rows: pd.DataFrame) -> "pd.Series[bool]":
 
 
 def answerable(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows with a one where a needed number is missing: the rest can be predicted."""
+    """Return the rows with ``ANY_LEVEL`` where a needed number is missing, to predict the rest."""
     if is_answerable(rows).all():
         return rows
     filled = {
-        name: rows[name].where(np.isfinite(rows[name].astype(float)), 1.0) for name in _NEEDED
+        name: rows[name].where(np.isfinite(rows[name].astype(float)), ANY_LEVEL) for name in _NEEDED
     }
     return rows.assign(**filled)
 
@@ -219,24 +217,10 @@ def plain(status: str, origin: Origin, memory: ResidualHistory, spec: Spec) -> F
     Args:
         status: ``STATISTICAL`` or ``NAIVE``.
     """
-    speaker = SPEAKER[status]
-    predicted = experts_middle(origin) if speaker == EXPERTS else BASELINES[speaker](origin)
-    known: Flags = np.logical_or.reduce(np.isfinite(origin.tonnes), axis=1)
-    known &= np.logical_and.reduce(np.isfinite(predicted), axis=1)
-    card = card_of((), memory.residuals(speaker, origin), spec, MAX_HORIZON)
-    # The forecast is the level itself: no recent month has to be known.
-    rows = pd.DataFrame(
-        {
-            HORIZON: np.tile(origin.horizons, len(origin.series)),
-            LEVEL: np.maximum(np.where(known[:, None], predicted, 0.0), 0.0).reshape(-1),
-            OFFSET: np.repeat(origin.offset, len(origin.targets)),
-            HISTORY_STDERR: np.repeat(origin.recent_stderr, len(origin.targets)),
-        }
-    )
-    middle = np.zeros(len(rows))
-    table = quantiles_of((middle - BASELINE_SPREAD, middle, middle + BASELINE_SPREAD), card, rows)
-    table.loc[np.repeat(~known, len(origin.targets))] = np.nan
-    return FallbackForecast(table, None)
+    name = SPEAKER[status]
+    card = card_of((), memory.residuals(name, origin), spec, MAX_HORIZON)
+    heads = statistical_prediction(name, origin).heads
+    return FallbackForecast(quantiles_of(heads, card, answerable(rows_of(origin))), None)
 
 
 def remembered(history: EvidenceHistory, as_of: pd.Timestamp) -> ResidualHistory:

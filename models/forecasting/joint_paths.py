@@ -49,16 +49,6 @@ def sample_paths(quantiles: Floats, copula: ErrorCopula, count: int = PATHS) -> 
     return drawn(quantiles, _ranks(*quantiles.shape[:2], copula, count))
 
 
-def quantiles_of_sum(quantiles: Floats, copula: ErrorCopula) -> Floats:
-    """Return the quantiles of all months and destinations taken together, in tonnes.
-
-    Args:
-        quantiles: As ``sample_paths``; destinations that do not hold each other.
-    """
-    total = sample_paths(quantiles, copula).sum(axis=(1, 2))
-    return np.asarray(np.quantile(total, QUANTILES))
-
-
 def quantiles_of_sums(quantiles: Floats, carry: float, count: int = PATHS) -> Floats:
     """Return the quantiles of the months of each row taken together, rows x ``QUANTILES``.
 

@@ -25,6 +25,10 @@ SURE_STDERR: Final = 0.03
 """Months known at least this well may set weights and bands."""
 
 
+ANY_LEVEL: Final = 1.0
+"""Stands for a level that is not known, where a forecast needs none."""
+
+
 @dataclass(frozen=True, slots=True)
 class RawPrediction:
     """One model's forecast at one origin, before calibration."""
@@ -51,15 +55,19 @@ class ResidualHistory:
 
 
 def statistical_prediction(model: str, origin: Origin) -> RawPrediction:
-    """Return the forecast of the experts or of a baseline at an origin.
+    """Return the forecast of the experts or of a baseline at an origin; NaN of an empty series.
 
     Args:
         model: ``EXPERTS`` or a name of ``BASELINES``.
     """
-    tonnes = experts_middle(origin) if model == EXPERTS else BASELINES[model](origin)
-    offset = origin.offset[:, None]
-    level = np.maximum(np.nan_to_num(tonnes), 0.0)
-    middle = np.log((level + offset) / (base_of(origin) + offset)).reshape(-1)
+    if model == EXPERTS:
+        tonnes = experts_middle(origin)
+    else:
+        tonnes = BASELINES[model](origin.tonnes, len(origin.targets))
+    is_known = np.isfinite(origin.tonnes).any(axis=1)[:, None]
+    level = np.where(is_known, np.maximum(tonnes, 0.0), np.nan)
+    base, offset = np.nan_to_num(base_of(origin), nan=ANY_LEVEL), origin.offset[:, None]
+    middle = np.log((level + offset) / (base + offset)).reshape(-1)
     return RawPrediction(origin, (middle - BASELINE_SPREAD, middle, middle + BASELINE_SPREAD))
 
 

@@ -64,7 +64,7 @@ _AHEAD_MONTHS: Final = 3
 """Months before a rise in which goods are shipped ahead, and after it in which they lack."""
 
 
-def kept_under_tariffs(origin: Origin, *, count: int, seed: int) -> Floats:
+def kept_under_tariffs(origin: Origin, *, count: int) -> Floats:
     """Return what changes of the rate leave of a forecast, draws x series x targets.
 
     A forecast rests on the level of a year and so carries the rates of that year. What counts is
@@ -80,9 +80,9 @@ def kept_under_tariffs(origin: Origin, *, count: int, seed: int) -> Floats:
     ahead, moved = burden[:, LEVEL_MONTHS:], np.zeros(shape[1:])
     members = ~origin.is_sum
     change = np.where(members[:, None], _change(burden, origin), 0.0)
-    comes = _coming(origin, count, seed)
+    comes = _coming(origin, count)
     moved[members] = _shipped_ahead(ahead[members], np.flatnonzero(members), origin)
-    random = np.random.default_rng([seed, 3])
+    random = np.random.default_rng([SEED, 3])
     elasticity = ELASTICITY * np.exp(SPREAD * random.standard_normal(count))
     stock = random.beta(*STOCK, count)
     return np.asarray(
@@ -91,7 +91,7 @@ def kept_under_tariffs(origin: Origin, *, count: int, seed: int) -> Floats:
     )
 
 
-def _coming(origin: Origin, count: int, seed: int) -> Floats:
+def _coming(origin: Origin, count: int) -> Floats:
     """Return the share of each series' announced rise that comes, draws x series x 1.
 
     A scenario's own rates are certain.
@@ -102,7 +102,7 @@ def _coming(origin: Origin, count: int, seed: int) -> Floats:
     charged = charged_by(origin)
     for importer, chances in chances_of_rises(origin.tariffs, origin.record).items():
         as_announced, _, softened = outcome_draws(
-            chances, zlib.crc32(f"{seed} {importer}".encode()), count
+            chances, zlib.crc32(f"{SEED} {importer}".encode()), count
         )
         rows = [origin.series.index(name) for name in charged.get(importer, ())]
         comes[:, rows, 0] = np.where(as_announced, 1.0, np.where(softened, SOFTENED, 0.0))[:, None]
@@ -345,13 +345,12 @@ def effect_at(
     analogs: tuple[Analog, ...],
     *,
     count: int = DRAWS,
-    seed: int = SEED,
     exposure: Floats | None = None,
 ) -> PolicyEffect:
     """Return what the policies known at an origin do to its targets."""
     rate = 0.0 if origin.record is None else first_control_rate(origin.record)
     return effect_of(
-        origin, controls_at(origin), analogs, rate=rate, count=count, seed=seed, exposure=exposure
+        origin, controls_at(origin), analogs, rate=rate, count=count, exposure=exposure
     )
 
 
@@ -362,7 +361,6 @@ def effect_of(
     *,
     rate: float = 0.0,
     count: int = DRAWS,
-    seed: int = SEED,
     exposure: Floats | None = None,
 ) -> PolicyEffect:
     """Return what some controls, with the other policies known at an origin, do to its targets.
@@ -371,7 +369,6 @@ def effect_of(
         analogs: As in ``effect_at``.
         rate: Chance that a control nobody has announced begins in a month, 0 to 1.
         count: As in ``effect_at``.
-        seed: As in ``effect_at``.
         exposure: What each series loses by what is to come beside all of them; alike if None.
     """
     # What a scenario assumes to pass needs no analog.
@@ -380,7 +377,7 @@ def effect_of(
         for one in controls
         if analogs or one.strictness or (one.passing is not None and not one.seen(origin))
     )
-    draw = DrawSettings(Response(analogs), count, seed)
+    draw = DrawSettings(Response(analogs), count, SEED)
     stories = _stories(origin, known)
     easings = easings_at(origin, known)
     freed = _freed(origin, easings, draw)
@@ -391,7 +388,7 @@ def effect_of(
         weight[rows] = 0.5 ** (story.seen(origin) / HALF_SEEN)
     fresh = tuple(one for one in known if one.seen(origin) == 0)
     examples = (*analogs, *own_analogs(origin, known)) if fresh else analogs
-    fresh_draw = DrawSettings(Response(examples), count, seed, exposure)
+    fresh_draw = DrawSettings(Response(examples), count, SEED, exposure)
     kept = kept_unfelt(origin, fresh, known, fresh_draw)
     if rate > 0.0 and analogs:
         kept *= kept_unannounced(origin, rate, known, draw)
@@ -399,7 +396,7 @@ def effect_of(
         controls=(*(story for story, _ in stories), *fresh),
         easings=easings,
         kept=kept,
-        charged=kept_under_tariffs(origin, count=count, seed=seed),
+        charged=kept_under_tariffs(origin, count=count),
         instead=instead,
         weight=weight,
         freed=freed,

@@ -33,8 +33,6 @@ class Recovery:
     p10: float
     p50: float
     p90: float
-    share: float
-    """Of the level before."""
     chance_not: float
     """Probability that it takes longer than ``LONGEST`` months."""
 
@@ -45,7 +43,7 @@ class Recovery:
             "Of what it stops, %(count)s months until %(share)s of the level before (%(low)s to "
             "%(high)s).",
             count=middle,
-            share=f"{self.share:.0%}",
+            share=f"{BACK:.0%}",
             low=low,
             high=high,
         )
@@ -56,25 +54,22 @@ def _months(*counts: float) -> list[str | Message]:
     return [f"{count:.0f}" if np.isfinite(count) else most for count in counts]
 
 
-def recovery_of(
-    response: Response, *, instrument: str, own: OwnMonths | None = None, share: float = BACK
-) -> Recovery:
-    """Return when the curve of a control first comes back to a share after its lowest month.
+def recovery_of(response: Response, *, instrument: str, own: OwnMonths | None = None) -> Recovery:
+    """Return when the curve of a control first comes back to ``BACK`` after its lowest month.
 
     Args:
         response: Curves given the analogs.
         own: Months already seen of it; those that were back are counted as they were.
-        share: Of the level before, 0 to 1.
     """
     age = np.arange(LONGEST, dtype=np.float64) + 0.5
     curve = response.level(age, instrument=instrument, own=own)
     lowest = curve.argmin(axis=1)
-    back = (curve >= share) & (np.arange(LONGEST)[None, :] >= lowest[:, None])
-    never_down = (curve >= share).all(axis=1)
+    back = (curve >= BACK) & (np.arange(LONGEST)[None, :] >= lowest[:, None])
+    never_down = (curve >= BACK).all(axis=1)
     months = np.where(back.any(axis=1), back.argmax(axis=1) + 1.0, np.inf)
     months[never_down] = 0.0
     p10, p50, p90 = (float(np.quantile(months, q, method="lower")) for q in (0.1, 0.5, 0.9))
-    return Recovery(p10, p50, p90, share, float(np.isinf(months).mean()))
+    return Recovery(p10, p50, p90, float(np.isinf(months).mean()))
 
 
 def recoveries_at(origin: Origin, analogs: tuple[Analog, ...]) -> pd.DataFrame:

@@ -91,7 +91,7 @@ def test_baselines_say_a_number_wherever_anything_is_known(row: list[float], hor
     origin = make_bare({"A": row}, horizon=horizon)
 
     for name, baseline in BASELINES.items():
-        result = baseline(origin)
+        result = baseline(origin.tonnes, horizon)
         assert result.shape == (1, horizon), name
         assert np.isfinite(result).all(), name
         assert (result >= 0).all(), name

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from models.forecasting.firm_needs import Firm, FirmOutlook, outlook_of
-from models.forecasting.joint_paths import ErrorCopula, quantiles_of_sum, sample_paths
+from models.forecasting.joint_paths import ErrorCopula, quantiles_of_sums, sample_paths
 from service.queries.needs import any_short, buffer_for, largest_gap
 from tests.data.builders import at
 
@@ -72,7 +72,7 @@ def test_the_band_of_a_sum_is_narrower_the_less_errors_persist() -> None:
     quantiles = np.array([row] * 3)
 
     alike, usual, alone = (
-        quantiles_of_sum(quantiles[None], ErrorCopula(carry)) for carry in (1.0, 0.7, 0.0)
+        quantiles_of_sums(quantiles[None], carry)[0] for carry in (1.0, 0.7, 0.0)
     )
 
     # All months alike: the quantiles of the sum are the sums of the quantiles.

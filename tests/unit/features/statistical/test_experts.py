@@ -42,13 +42,20 @@ def flat(count: int) -> Floats:
 def test_seasonal_naive_repeats_the_same_month_of_the_year_before() -> None:
     origin = make_bare({"A": [0.0] * 12 + YEAR}, horizon=14)
 
-    assert list(BASELINES["seasonal_naive"](origin)[0]) == [*YEAR, 1.0, 2.0]
+    assert list(BASELINES["seasonal_naive"](origin.tonnes, len(origin.targets))[0]) == [
+        *YEAR,
+        1.0,
+        2.0,
+    ]
 
 
 def test_last_value_skips_months_without_one() -> None:
     origin = make_bare({"A": [5.0, 6.0, NAN], "B": [1.0, NAN, 3.0]})
 
-    assert BASELINES["last_value"](origin).tolist() == [[6.0] * 3, [3.0] * 3]
+    assert BASELINES["last_value"](origin.tonnes, len(origin.targets)).tolist() == [
+        [6.0] * 3,
+        [3.0] * 3,
+    ]
 
 
 def test_drift_goes_on_by_the_mean_step_of_two_years() -> None:
@@ -56,13 +63,17 @@ def test_drift_goes_on_by_the_mean_step_of_two_years() -> None:
 
     origin = make_bare({"A": values})
 
-    assert BASELINES["drift"](origin)[0] == pytest.approx([150.0, 152.0, 154.0])
+    assert BASELINES["drift"](origin.tonnes, len(origin.targets))[0] == pytest.approx(
+        [150.0, 152.0, 154.0]
+    )
 
 
 def test_drift_leaves_out_steps_into_and_out_of_gaps() -> None:
     origin = make_bare({"A": [10.0, 12.0, NAN, 50.0, 54.0]})
 
-    assert BASELINES["drift"](origin)[0] == pytest.approx([57.0, 60.0, 63.0])
+    assert BASELINES["drift"](origin.tonnes, len(origin.targets))[0] == pytest.approx(
+        [57.0, 60.0, 63.0]
+    )
 
 
 class TestStatsforecast:
