@@ -22,7 +22,8 @@ from models.evaluation.backtest import backtest_panel
 from models.evaluation.compare import differences
 from models.executor import LocalExecutor
 from models.forecasting.forecaster import MODEL
-from models.forecasting.panel_forecaster import PanelForecaster, PanelSnapshot
+from models.forecasting.panel_forecaster import PanelForecaster
+from models.forecasting.snapshot import Snapshot
 from models.learning.spec import PANEL_SPEC, Spec
 
 Item = TypeVar("Item")
@@ -64,7 +65,7 @@ class Found:
     """What was measured of one panel."""
 
     case: Case
-    task: PanelSnapshot
+    task: Snapshot
     cells: pd.DataFrame
     """As ``scoring.measured``, all models."""
 
@@ -231,9 +232,7 @@ def case_lines(found: Found) -> list[str]:
     return [*lines, *page.prose(PARTS_TEXT), *page.table(parts_text(found))]
 
 
-def own_forecasts(
-    task: PanelSnapshot, cutoffs: Sequence[int], spec: Spec = DEFAULT
-) -> pd.DataFrame:
+def own_forecasts(task: Snapshot, cutoffs: Sequence[int], spec: Spec = DEFAULT) -> pd.DataFrame:
     forecaster = PanelForecaster(spec)
     rows = backtest_panel(forecaster, task, cutoffs, executor=LocalExecutor(shown)).forecasts
     return rows.assign(period=rows["period"].dt.strftime("%Y-%m"))[FORECAST]

@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from features.months import month_number
-from models.forecasting.panel_forecaster import PanelSnapshot
+from models.forecasting.snapshot import Snapshot
 from sources.files.panel import read_panel
 
 VARIABLE = "MAGNETCAST_PANELS"
@@ -38,9 +38,9 @@ class Case:
     def months(self) -> list[int]:
         return [month_number(cutoff) for cutoff in self.cutoffs]
 
-    def task(self, folder: Path) -> PanelSnapshot:
+    def task(self, folder: Path) -> Snapshot:
         """Return what to forecast, as `magnetcast backtest --panel` reads it."""
-        return PanelSnapshot(read_panel(self.file(folder)).table, self.horizon)
+        return Snapshot.of_panel(read_panel(self.file(folder)).table, self.horizon)
 
     def file(self, folder: Path) -> Path:
         return folder / f"{self.panel}.csv.gz"

@@ -16,13 +16,11 @@ from models.evaluation.backtest import Backtest, backtest_evidence
 from models.evaluation.scores import GROUPED_SCOPES, HORIZON_GROUPS, group_scores, summarise
 from models.executor import LocalExecutor
 from models.forecasting.decomposition import stages_of
-from models.forecasting.evidence_forecaster import (
-    EvidenceForecaster,
-    EvidenceSnapshot,
-)
+from models.forecasting.evidence_forecaster import EvidenceForecaster
 from models.forecasting.forecaster import EXPERTS, MODEL, REFERENCE, UNANSWERED
 from models.forecasting.model_frame import rows_of
 from models.forecasting.residual_history import TREES
+from models.forecasting.snapshot import Snapshot
 from models.learning.spec import MAGNETS_SPEC, Spec
 from models.policy.policy_effect import effect_at
 from sources.bundled.all_tables import load_bundled
@@ -133,7 +131,7 @@ def forecast(history: EvidenceHistory, as_of: pd.Timestamp, spec: Spec) -> pd.Da
     origin = history.origin(as_of)
     rows = rows_of(origin)
     residuals = backtest_evidence(history, as_of, spec=spec).residuals
-    trained = EvidenceForecaster(spec, residuals).train(EvidenceSnapshot(history, as_of))
+    trained = EvidenceForecaster(spec, residuals).train(Snapshot.of_evidence(history, as_of))
     stages = stages_of(trained, rows, origin, effect_at(origin, history.analogs(as_of)))
     before = stages.coherent["p50"].rename("p50 before")
     cutoff = pd.Series(month_label(origin.cutoff), index=rows.index, name="cutoff")

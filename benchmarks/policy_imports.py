@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from features.months import month_label, month_number, month_start, month_starts
 from models.evaluation.backtest import scale_rows
 from models.evaluation.scores import cell_scores
-from models.forecasting import panel_forecaster
-from models.forecasting.panel_forecaster import PanelForecaster, PanelSnapshot
+from models.forecasting.panel_forecaster import PanelForecaster
+from models.forecasting.snapshot import Snapshot
 from models.learning.spec import PANEL_SPEC, Spec
 from sources.files.covariates import Covariates, read_covariates
 
@@ -47,19 +47,15 @@ class Found:
     detail: Sequence[Window]
 
 
-def forecasts_at(task: PanelSnapshot, cutoff: int, *, spec: Spec = DEFAULT) -> pd.DataFrame:
+def forecasts_at(task: Snapshot, cutoff: int, *, spec: Spec = DEFAULT) -> pd.DataFrame:
     """Return the product's forecasts at a cutoff, with and without a response to controls."""
     fitted = PanelForecaster(spec, baselines=()).fit(task.at(cutoff))
     return fitted.compare()
 
 
-def scored(task: PanelSnapshot, forecasts: pd.DataFrame, cutoffs: Sequence[int]) -> pd.DataFrame:
-    values = task.table.to_numpy(dtype=float)
-    first = int(task.table.columns[0])
-    scale = pd.concat(
-        [scale_rows(task.table.index, cut, values[:, : cut - first + 1]) for cut in cutoffs]
-    )
-    return cell_scores(forecasts, panel_forecaster.months_of(task.table), scale)
+def scored(task: Snapshot, forecasts: pd.DataFrame, cutoffs: Sequence[int]) -> pd.DataFrame:
+    scale = pd.concat([scale_rows(task.series, cut, task.at(cut).tonnes) for cut in cutoffs])
+    return cell_scores(forecasts, task.published_months, scale)
 
 
 Floats = NDArray[np.float64]
@@ -294,7 +290,7 @@ def cutoffs_of(spans: Sequence[tuple[str, str, int]]) -> list[int]:
     ]
 
 
-def rise_of(task: PanelSnapshot, steps: pd.DataFrame, cutoff: int) -> pd.DataFrame:
+def rise_of(task: Snapshot, steps: pd.DataFrame, cutoff: int) -> pd.DataFrame:
     """Return by how much the last month of news raises each series' duty in months to forecast."""
     series = [str(name) for name in task.table.index]
     ahead = cutoff + 1 + np.arange(task.horizon)

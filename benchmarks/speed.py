@@ -25,7 +25,8 @@ from features.statistical.experts import EXPERTS
 from features.statistical.seasonality import season_profiles
 from flows.context.library_defaults import DEFAULTS
 from models.evaluation.backtest import backtest_panel
-from models.forecasting.panel_forecaster import PanelForecaster, PanelSnapshot
+from models.forecasting.panel_forecaster import PanelForecaster
+from models.forecasting.snapshot import Snapshot
 
 PYTHON = "MAGNETCAST_PEERS"
 ENGINE = "engine with seven quantiles"
@@ -82,7 +83,7 @@ FORECASTER = PanelForecaster()
 Contestant = Callable[[], Round]
 
 
-def engine_round(task: PanelSnapshot, cutoffs: Sequence[int]) -> Round:
+def engine_round(task: Snapshot, cutoffs: Sequence[int]) -> Round:
     started = time.perf_counter()
     cells = 0
     for cutoff in cutoffs:
@@ -92,7 +93,7 @@ def engine_round(task: PanelSnapshot, cutoffs: Sequence[int]) -> Round:
     return Round(time.perf_counter() - started, FORECASTER.spec.threads, cells)
 
 
-def experts_round(task: PanelSnapshot, cutoffs: Sequence[int]) -> Round:
+def experts_round(task: Snapshot, cutoffs: Sequence[int]) -> Round:
     values = task.table.to_numpy(dtype=float)
     started = time.perf_counter()
     cells = 0
@@ -105,7 +106,7 @@ def experts_round(task: PanelSnapshot, cutoffs: Sequence[int]) -> Round:
     return Round(time.perf_counter() - started, 1, cells)
 
 
-def backtest_round(task: PanelSnapshot, cutoffs: Sequence[int]) -> Round:
+def backtest_round(task: Snapshot, cutoffs: Sequence[int]) -> Round:
     started = time.perf_counter()
     rows = len(backtest_panel(FORECASTER, task, cutoffs).forecasts)
     return Round(time.perf_counter() - started, FORECASTER.spec.threads, rows // (len(EXPERTS) + 2))
@@ -128,7 +129,7 @@ def peer_round(python: str, name: str, case: Case, folder: Path) -> tuple[Round,
 def race(case: Case, folder: Path, python: str | None) -> tuple[dict[str, Timed], dict[str, str]]:
     """Return what each contestant took, and the versions of the peers' packages."""
     task = case.task(folder)
-    small = PanelSnapshot(task.table.iloc[:WARM_UP_SERIES], task.horizon)
+    small = Snapshot.of_panel(task.table.iloc[:WARM_UP_SERIES], task.horizon)
     versions: dict[str, str] = {}
 
     def peer(name: str) -> Round:

@@ -75,7 +75,8 @@ class Origin:
     """Standard error of the log, 0 for a full table."""
     is_observed: Flags
     groups: tuple[Ints, ...]
-    """For each series the rows that add up to it: itself, or the members of an aggregate."""
+    """For each series the rows that add up to it: itself, or the members of an aggregate. Empty
+    where that is of no matter."""
     world: int | None
     """Row of the world total, if there is one."""
     events: pd.DataFrame | None
@@ -191,6 +192,31 @@ def origin_of(
         record=record,
         later=_later_figures(panel) if len(panel.later) else None,
         indices=None if indices is None else _usable(indices, panel.as_of),
+    )
+
+
+def bare_origin(tonnes: Floats, first: int, horizon: int, series: tuple[str, ...] = ()) -> Origin:
+    """Return the origin after the last month of a panel without sums, acts and tariffs.
+
+    Args:
+        tonnes: Series x months, NaN where missing.
+        first: Number of the first month.
+        series: Their names; no feature looks at them.
+    """
+    cutoff = first + tonnes.shape[1] - 1
+    return Origin(
+        series=series,
+        first=first,
+        cutoff=cutoff,
+        targets=cutoff + np.arange(1, horizon + 1),
+        late_months=0,
+        tonnes=tonnes,
+        stderr=np.broadcast_to(0.0, tonnes.shape),
+        is_observed=np.isfinite(tonnes),
+        groups=(),
+        world=None,
+        events=None,
+        tariffs=None,
     )
 
 

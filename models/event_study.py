@@ -25,11 +25,8 @@ from features.months import (
 )
 from features.origin import LEVEL_MONTHS
 from features.panel.evidence_panel import KINDS, PANEL_DESTINATIONS, EvidencePanel
-from models.forecasting.evidence_forecaster import (
-    FIRST_REPLAY,
-    EvidenceForecaster,
-    EvidenceSnapshot,
-)
+from models.forecasting.evidence_forecaster import FIRST_REPLAY, EvidenceForecaster
+from models.forecasting.snapshot import Snapshot
 from models.learning.spec import Spec
 from store.arrays import Floats
 from store.asof import EVENT_KEY, known_at
@@ -353,13 +350,13 @@ def paths_foreseen(
     forecaster = EvidenceForecaster(spec)
     label = "paths foreseen at placebo dates and before the event"
     return [
-        _foreseen(forecaster, EvidenceSnapshot(history, date - JUST_BEFORE), date, months)
+        _foreseen(forecaster, Snapshot.of_evidence(history, date - JUST_BEFORE), date, months)
         for date in track(dates, label)
     ]
 
 
 def _foreseen(
-    forecaster: EvidenceForecaster, snapshot: EvidenceSnapshot, date: pd.Timestamp, months: int
+    forecaster: EvidenceForecaster, snapshot: Snapshot, date: pd.Timestamp, months: int
 ) -> CounterfactualForecast:
     origin = snapshot.origin
     fitted = forecaster.fit(snapshot)

@@ -122,14 +122,16 @@ def panel(
     """
     from flows.context.tables import open_table
     from flows.context.workspace import open_workspace
-    from models.forecasting.panel_forecaster import known_months
+    from models.forecasting.snapshot import Snapshot
 
     as_of_time = moment(as_of)
     if commodity is not None:
         table = open_table(Settings(), as_of_time, commodity).table
         for note in table.notes:
             echo(f"table     {note}")
-        rows = known_months(table).sort_values(["destination", "period"], ignore_index=True)
+        rows = Snapshot.of_table(table).published_months.sort_values(
+            ["destination", "period"], ignore_index=True
+        )
         months = rows["period"].dt.strftime("%Y-%m")
         write_result(rows.assign(period=months), out=out, form=format)
         return

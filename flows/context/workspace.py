@@ -19,7 +19,7 @@ from flows.context.console import track
 from flows.context.run_config import MAGNETS, RunConfig
 from flows.context.stores import store_of
 from models.executor import SharedExecutor
-from models.forecasting.evidence_forecaster import EvidenceSnapshot
+from models.forecasting.snapshot import Snapshot
 from models.learning.spec import MAGNETS_SPEC, Spec
 from store.asof import require_time_zone
 from store.digest_cache import DigestCache
@@ -67,8 +67,8 @@ class Workspace:
         return SharedExecutor(self.settings.processes, track)
 
     @property
-    def snapshot(self) -> EvidenceSnapshot:
-        return EvidenceSnapshot(self.history, self.as_of)
+    def snapshot(self) -> Snapshot:
+        return Snapshot.of_evidence(self.history, self.as_of)
 
     @property
     def recipe(self) -> str:

@@ -16,7 +16,8 @@ from flows.training.backtest import CELLS, comparison_tables, log_backtest, verd
 from models.evaluation.backtest import Backtest, backtest_panel
 from models.executor import LocalExecutor
 from models.forecasting.forecaster import MODEL
-from models.forecasting.panel_forecaster import PanelForecaster, PanelSnapshot
+from models.forecasting.panel_forecaster import PanelForecaster
+from models.forecasting.snapshot import Snapshot
 from models.learning.spec import Spec
 from models.registry.runs import log_months, open_run
 from sources.files.panel import months_in, read_month, read_rows
@@ -45,7 +46,7 @@ def replay_panel(
     snapshot = panel_snapshot(files, horizon)
     past = _periods(cutoffs)
     forecaster = PanelForecaster(spec)
-    truth = published_months(files, snapshot.months)
+    truth = published_months(files, snapshot.published_months)
     result = backtest_panel(forecaster, snapshot, past, truth=truth, executor=LocalExecutor(track))
     say_left_out(set(snapshot.series) - set(result.forecasts["destination"]))
     if len(result.scores):
@@ -73,7 +74,7 @@ def published_months(files: PanelFiles, months: pd.DataFrame) -> pd.DataFrame:
 def _record(
     settings: Settings,
     files: PanelFiles,
-    known: PanelSnapshot,
+    known: Snapshot,
     *,
     cutoffs: Sequence[int],
     result: Backtest,
@@ -90,7 +91,7 @@ def _record(
         **pretrained.tags(is_used=bool(spec.pretrained)),
     }
     with open_run(settings, name=f"backtest {files.panel.name}", tags=tags):
-        log_months(known.months, files.panel.name, source=str(files.panel))
+        log_months(known.published_months, files.panel.name, source=str(files.panel))
         log_backtest(result, spec)
 
 

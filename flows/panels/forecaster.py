@@ -2,7 +2,6 @@
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,8 @@ from features.statistical import pretrained
 from flows.panels.panel_files import Sums, months_ahead, opened, refusal
 from models.evaluation.backtest import backtest_panel, compare_at, scored
 from models.forecasting.forecaster import MODEL
-from models.forecasting.panel_forecaster import PanelForecaster, months_of
+from models.forecasting.panel_forecaster import PanelForecaster
+from models.forecasting.snapshot import Snapshot
 from models.learning.spec import PANEL_SPEC, Spec, with_parameters
 from sources.files.panel import NIXTLA, OURS, PART_OF, PanelOptions, our_names, read_panel
 from store.errors import DataError, first_few
@@ -139,7 +139,7 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
         """
         check_is_fitted(self, "table_")
         levels = _levels(quantiles)
-        snapshot = replace(self.snapshot_, horizon=months_ahead(h, "h"))
+        snapshot = self.snapshot_.ahead(months_ahead(h, "h"))
         made = pd.concat(self._recipe.fit(snapshot).predict(), ignore_index=True)
         if silent := sorted(set(snapshot.series) - set(made["destination"])):
             _warn([f"no value in the last year, not forecast: {first_few(silent)}"])
@@ -164,7 +164,7 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
             As ``predict``, with ``cutoff`` and the actual value, ``y``.
         """
         check_is_fitted(self, "table_")
-        known = replace(self.snapshot_, horizon=months_ahead(h, "h"))
+        known = self.snapshot_.ahead(months_ahead(h, "h"))
         last = known.cutoff - known.horizon
         cutoffs = [last - place * step_size for place in reversed(range(n_windows))]
         cells = backtest_panel(self._recipe, known, cutoffs).cells
@@ -179,12 +179,10 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
     def score(self, df: pd.DataFrame, y: None = None) -> float:  # noqa: ARG002 - as of ``fit``
         """Return minus the error (MASE) in the months of a panel after those of ``fit``."""
         check_is_fitted(self, "table_")
-        truth = months_of(read_panel(df, self.options_).table)
-        last = truth["period"].max()
-        ahead = 12 * last.year + last.month - 1 - self.snapshot_.cutoff
-        known = replace(self.snapshot_, horizon=months_ahead(ahead, "h"))
+        truth = Snapshot.of_panel(read_panel(df, self.options_).table, 1)
+        known = self.snapshot_.ahead(months_ahead(truth.cutoff - self.snapshot_.cutoff, "h"))
         compared = compare_at(self._recipe, lambda _: known, None)
-        cells = scored([compared], truth).cells
+        cells = scored([compared], truth.published_months).cells
         return -float(cells.loc[cells["model"].eq(MODEL), "scaled_error"].mean())
 
     @property

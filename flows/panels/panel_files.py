@@ -13,7 +13,8 @@ import pandas as pd
 from features.statistical.pretrained import marked
 from flows.context.console import echo
 from models.forecasting.forecaster import forecast_file
-from models.forecasting.panel_forecaster import PanelForecaster, PanelSnapshot
+from models.forecasting.panel_forecaster import PanelForecaster
+from models.forecasting.snapshot import Snapshot
 from models.learning.spec import Spec
 from models.reconciliation.tree import add_sums, contradictions, tree_of
 from sources.files.covariates import read_covariates
@@ -49,7 +50,7 @@ class OpenedPanel:
 
     table: pd.DataFrame
     panel: Panel
-    snapshot: PanelSnapshot
+    snapshot: Snapshot
     notes: tuple[str, ...]
 
 
@@ -79,7 +80,7 @@ def opened(
     if covariates is not None:
         known = read_covariates(covariates, table=table)
         notes += [f"covariates: {note}" for note in known.notes]
-    return OpenedPanel(table, panel, PanelSnapshot(table, ahead, known, sums), tuple(notes))
+    return OpenedPanel(table, panel, Snapshot.of_panel(table, ahead, known, sums), tuple(notes))
 
 
 def _parts(panel: Panel, tree: Sums | None) -> dict[str, tuple[str, ...]]:
@@ -103,7 +104,7 @@ def refusal(panel: Panel) -> str:
     return f"{len(reasons)} series refused, the others are used: {first_few(reasons)}"
 
 
-def panel_snapshot(files: PanelFiles, horizon: int | None) -> PanelSnapshot:
+def panel_snapshot(files: PanelFiles, horizon: int | None) -> Snapshot:
     """Return what to forecast, with what was read reported."""
     found = opened(
         files.panel,

@@ -20,7 +20,8 @@ from flows.context.console import echo
 from flows.panels.panel_files import PanelFiles, months_ahead
 from models.engine.forecast import training_series
 from models.forecasting.forecaster import forecast_file
-from models.forecasting.panel_forecaster import FittedPanel, PanelForecaster, PanelSnapshot
+from models.forecasting.panel_forecaster import FittedPanel, PanelForecaster
+from models.forecasting.snapshot import Snapshot
 from models.learning.spec import Spec
 from sources.files.panel import OURS, PanelOptions, our_names, read_panel
 from store.errors import DataError, first_few
@@ -139,7 +140,7 @@ def _trained(
     sample = rows[rows[rows.columns[theirs]].isin(list(some))].compute()
     months = range(min(one.first for one in known), max(one.last for one in known) + 1)
     table = read_panel(sample, options).table.reindex(columns=months)
-    return forecaster.fit(PanelSnapshot(table, months_ahead(horizon)))
+    return forecaster.fit(Snapshot.of_panel(table, months_ahead(horizon)))
 
 
 def _target(files: PanelFiles, out: Path | None) -> Path:

@@ -1,6 +1,6 @@
 """Forecast a panel from a cutoff: quantiles of every series, by the engine and its baselines."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -62,17 +62,18 @@ class Quantiles:
         own = amount[self.rows, None]
         return replace(self, tonnes=self.tonnes - own[:, :, None], mean=self.mean - own)
 
-    def table(self, names: NDArray[np.object_], cutoff: int) -> pd.DataFrame:
+    def table(self, names: Sequence[str], cutoff: int) -> pd.DataFrame:
         """Return the forecasts as rows: destination, cutoff, period, horizon, quantiles, mean.
 
         Args:
             cutoff: Number of the last known month.
         """
         count, months = self.mean.shape
+        own = np.array([names[row] for row in self.rows], dtype=object)
         ahead = np.arange(1, months + 1)
         frame = pd.DataFrame(
             {
-                "destination": np.repeat(names[self.rows], months),
+                "destination": np.repeat(own, months),
                 "cutoff": month_label(cutoff),
                 "period": np.tile(month_starts(cutoff + ahead).to_numpy(), count),
                 "horizon": np.tile(ahead, count),

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from features.build import block_of
 from features.families.experts import ceiling_of, forecasts_of, middle_of
-from features.origin import Origin
+from features.origin import bare_origin
 from features.series import PanelStats, SeriesStats, panel_momentum, ratio, series_stats
 from features.statistical.pretrained import NAME as PRETRAINED
 from features.statistical.pretrained import medians
@@ -106,7 +106,8 @@ class PanelView:
         values = np.ascontiguousarray(self.tonnes[rows, : origin + 1])
         stats = take(self.stats(origin), rows)
         forecasts = forecasts_of(values, stats.season, self.horizon)
-        names, block = block_of(self._bare(values), stats, forecasts, self._momentum(origin))
+        bare = bare_origin(values, self.first, self.horizon)
+        names, block = block_of(bare, stats, forecasts, self._momentum(origin))
         features = block.astype(np.float32)
         found = OriginFeatures(middle_of(forecasts), forecasts, stats, features, names)
         if self.extra is None:
@@ -116,24 +117,6 @@ class PanelView:
             found,
             features=np.concatenate([found.features, further], axis=2),
             names=(*names, *self.extra_names),
-        )
-
-    def _bare(self, values: Floats) -> Origin:
-        """Return the origin after some months of some series."""
-        cutoff = self.first + values.shape[1] - 1
-        return Origin(
-            series=(),
-            first=self.first,
-            cutoff=cutoff,
-            targets=cutoff + np.arange(1, self.horizon + 1),
-            late_months=0,
-            tonnes=values,
-            stderr=np.broadcast_to(0.0, values.shape),
-            is_observed=np.isfinite(values),
-            groups=(),
-            world=None,
-            events=None,
-            tariffs=None,
         )
 
     def after(self, origin: int, rows: Ints | slice, last: int) -> Floats:

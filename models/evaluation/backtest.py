@@ -17,14 +17,14 @@ from features.statistical.seasonality import seasonal_scale
 from models.evaluation.scores import cell_scores, summarise
 from models.executor import IN_TURN, Executor, LocalExecutor
 from models.forecasting.evidence_forecaster import (
-    EvidenceSnapshot,
+    EvidenceForecaster,
     past_moments,
     training_moments,
 )
-from models.forecasting.forecaster import MODEL, SnapshotForecaster, forecast_file
-from models.forecasting.kept_forecasts import KeptForecaster
-from models.forecasting.panel_forecaster import PLAIN, PanelForecaster, PanelSnapshot, check_cutoff
+from models.forecasting.forecaster import MODEL, forecast_file
+from models.forecasting.panel_forecaster import PLAIN, PanelForecaster
 from models.forecasting.residual_history import ResidualHistory
+from models.forecasting.snapshot import Snapshot, SnapshotForecaster
 from models.learning.spec import Spec
 from store.arrays import Floats
 from store.months import month_label
@@ -38,7 +38,6 @@ SCORED_HORIZONS: Final = (1, PANEL_HORIZON)
 """Of months, first and last."""
 
 _Moment = TypeVar("_Moment")
-_Snapshot = TypeVar("_Snapshot")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +69,8 @@ class Comparison:
 
 
 def rolling_origin_backtest(
-    forecaster: SnapshotForecaster[_Snapshot],
-    snapshot_at: Callable[[_Moment], _Snapshot],
+    forecaster: SnapshotForecaster,
+    snapshot_at: Callable[[_Moment], Snapshot],
     moments: Sequence[_Moment],
     truth: pd.DataFrame,
     *,
@@ -92,8 +91,8 @@ def rolling_origin_backtest(
 
 
 def compare_at(
-    forecaster: SnapshotForecaster[_Snapshot],
-    snapshot_at: Callable[[_Moment], _Snapshot],
+    forecaster: SnapshotForecaster,
+    snapshot_at: Callable[[_Moment], Snapshot],
     moment: _Moment,
 ) -> Comparison:
     """Return the forecasts of a snapshot by all models."""
@@ -144,21 +143,20 @@ def backtest_evidence(
         training_moments(as_of),
         lambda solved, missing: executor.map(solved, missing, "evidence of past origins"),
     )
-    forecaster = KeptForecaster(spec, history, moments)
-    snapshot_at = partial(EvidenceSnapshot, history)
+    forecaster, snapshot_at = EvidenceForecaster(spec), partial(Snapshot.of_evidence, history)
     first = min(SCORED_FROM, moments[-1])
     made = [
         (moment, compare_at(forecaster, snapshot_at, moment))
-        for moment in forecaster.train_ahead(executor, "backtest")
+        for moment in forecaster.train_ahead(history, moments, executor)
     ]
     counted = [one for moment, one in made if moment >= first]
-    found = scored(counted, snapshot_at(as_of).published_levels())
+    found = scored(counted, snapshot_at(as_of).published_months)
     return replace(found, residuals=forecaster.residuals)
 
 
 def backtest_panel(
     forecaster: PanelForecaster,
-    snapshot: PanelSnapshot,
+    snapshot: Snapshot,
     cutoffs: Sequence[int],
     *,
     truth: pd.DataFrame | None = None,
@@ -170,12 +168,12 @@ def backtest_panel(
         truth: destination, period, tonnes that are scored on; all months if left out.
     """
     for cutoff in cutoffs:
-        check_cutoff(cutoff, first=snapshot.first, final=snapshot.cutoff)
+        snapshot.at(cutoff)  # refuses one outside of the panel before any other is fitted
     return rolling_origin_backtest(
         forecaster,
         snapshot.at,
         sorted(cutoffs),
-        snapshot.months if truth is None else truth,
+        snapshot.published_months if truth is None else truth,
         label="cutoffs",
         executor=executor,
     )
@@ -196,9 +194,9 @@ def backtest_tables(
     """
     return rolling_origin_backtest(
         PanelForecaster(spec, PLAIN),
-        PanelSnapshot.of,
+        Snapshot.of_table,
         past,
-        PanelSnapshot.of(now).months,
+        Snapshot.of_table(now).published_months,
         label="past tables",
         executor=LocalExecutor(track),
     )

@@ -1,18 +1,22 @@
-"""The magnets' model: LightGBM heads and experts combined, calibrated by its own past errors."""
+"""The magnets' model: LightGBM heads and experts combined, calibrated by its own past errors.
 
-from collections.abc import Iterator, Mapping
+What it forecast at past origins is cached by all that it depends on: whatever did not change since
+is not fitted again. Source: docs/adr/0046-kept-origins.md.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property, partial
 from typing import Final
 
-import lightgbm as lgb
 import numpy as np
 import pandas as pd
 
-from features.controls.analogs import Analog
 from features.history import FIRST_TRAINING, EvidenceHistory, release_moments
-from features.months import month_label, month_starts
+from features.months import month_label
 from features.origin import Origin
 from features.statistical.experts import BASELINES
+from models.executor import Executor
 from models.forecasting.conditioning import coherent
 from models.forecasting.decomposition import stages_from, stages_of
 from models.forecasting.forecaster import EXPERTS, MODEL, UNANSWERED
@@ -23,12 +27,15 @@ from models.forecasting.residual_history import (
     ResidualHistory,
     statistical_prediction,
 )
+from models.forecasting.snapshot import Snapshot
 from models.learning.calibration import card_of
+from models.learning.heads import Heads
 from models.learning.spec import Spec
 from models.policy.policy_effect import PolicyEffect, effect_at
 from models.registry import served
 from models.registry.served import HeadValues, TrainedModel
-from store.arrays import Flags, Floats
+from store.arrays import Flags
+from store.digest_cache import Values
 from store.errors import DataError
 from store.vocabulary import MAX_HORIZON
 
@@ -38,45 +45,10 @@ WARM_UP_FROM: Final = "2023-06-25"
 FIRST_REPLAY: Final = "2019-12-25"
 """First origin with half a year of origins before it to train on."""
 
+FACTS: Final = ("observations", "events", "tariffs", "analog_events")
+"""What a forecast may look at."""
 
-@dataclass(frozen=True, slots=True, eq=False)
-class EvidenceSnapshot:
-    """The evidence panel at one moment, with the past that a model is trained on."""
-
-    history: EvidenceHistory = field(repr=False)
-    as_of: pd.Timestamp
-
-    @property
-    def origin(self) -> Origin:
-        return self.history.origin(self.as_of)
-
-    @property
-    def analogs(self) -> tuple[Analog, ...]:
-        return self.history.analogs(self.as_of)
-
-    @property
-    def series(self) -> tuple[str, ...]:
-        return self.origin.series
-
-    @property
-    def cutoff(self) -> int:
-        return self.origin.cutoff
-
-    @property
-    def tonnes(self) -> Floats:
-        return self.origin.tonnes
-
-    def published_levels(self) -> pd.DataFrame:
-        """Return destination, period, tonnes of the months with a published level."""
-        now = self.origin
-        row, column = np.nonzero(now.is_observed)
-        return pd.DataFrame(
-            {
-                "destination": np.array(now.series, dtype=object)[row],
-                "period": month_starts(now.first + column),
-                "tonnes": now.tonnes[row, column],
-            }
-        )
+_TABLE: Final = "table"
 
 
 def past_moments(as_of: pd.Timestamp) -> list[pd.Timestamp]:
@@ -106,19 +78,10 @@ def _settled(origin: Origin) -> Flags:
     return found.reshape(-1)
 
 
-@dataclass(frozen=True, slots=True)
-class TrainedHeads:
-    """What a model learns from a snapshot alone, whatever the errors of earlier forecasts."""
-
-    features: tuple[str, ...]
-    heads: Mapping[str, lgb.Booster] = field(repr=False)
-
-
-def trained_heads(history: EvidenceHistory, spec: Spec, moment: pd.Timestamp) -> TrainedHeads:
-    """Return the heads trained on what was known at a moment."""
+def trained_heads(history: EvidenceHistory, spec: Spec, moment: pd.Timestamp) -> Heads:
+    """Return what a model learns from a snapshot alone, whatever the errors of its forecasts."""
     now = history.origin(moment)
-    data = training_set(history.past(moment), now, spec)
-    return TrainedHeads(data.names, heads_of(data, now, spec))
+    return heads_of(training_set(history.past(moment), now, spec), now, spec)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,28 +90,58 @@ class EvidenceForecaster:
 
     spec: Spec
     residuals: ResidualHistory = field(default_factory=ResidualHistory, repr=False)
-    trained: Mapping[pd.Timestamp, TrainedHeads] = field(default_factory=dict, repr=False)
-    """Heads at hand, by moment; others are trained."""
+    trained: dict[pd.Timestamp, Heads] = field(default_factory=dict, init=False, repr=False)
+    """Heads that were trained ahead, by moment."""
 
-    def fit(self, snapshot: EvidenceSnapshot) -> "FittedEvidence":
+    def fit(self, snapshot: Snapshot) -> "FittedEvidence":
+        """Return the model of a snapshot, which learns once something is asked that is not kept."""
+        return FittedEvidence(snapshot, self)
+
+    def train(self, snapshot: Snapshot) -> TrainedModel:
         """Return the model trained on a snapshot."""
-        return FittedEvidence(snapshot, self.train(snapshot), self)
+        history, moment = snapshot.evidence
+        heads = self.trained.get(moment) or trained_heads(history, self.spec, moment)
+        known = self.residuals.residuals(MODEL, snapshot.origin)
+        names = heads["p50"].feature_name()
+        return TrainedModel(heads, card_of(names, known, self.spec, MAX_HORIZON))
 
-    def train(self, snapshot: EvidenceSnapshot) -> TrainedModel:
-        """Return the model trained on a snapshot."""
-        moment, origin = snapshot.as_of, snapshot.origin
-        made = self.trained.get(moment) or trained_heads(snapshot.history, self.spec, moment)
-        known = self.residuals.residuals(MODEL, origin)
-        return TrainedModel(made.heads, card_of(made.features, known, self.spec, MAX_HORIZON))
+    def key(self, history: EvidenceHistory, moments: Sequence[pd.Timestamp]) -> str:
+        """Return the key of the forecasts from the last of some origins.
+
+        They are calibrated by the errors of those before it.
+        """
+        past = [one.isoformat() for one in moments]
+        return history.key(moments[-1], "forecast", self.spec.choices, past, of=FACTS)
+
+    def train_ahead(
+        self, history: EvidenceHistory, moments: Sequence[pd.Timestamp], executor: Executor
+    ) -> Iterator[pd.Timestamp]:
+        """Yield some origins, each once its heads are at hand or its forecasts are kept.
+
+        Args:
+            moments: Oldest first; forecasts are compared at each of them and no others.
+        """
+        keys = {one: self.key(history, moments[: place + 1]) for place, one in enumerate(moments)}
+        fresh = [moment for moment, key in keys.items() if not history.cache.holds(key)]
+        found = executor.map(partial(trained_heads, history, self.spec), fresh, "backtest")
+        for moment in moments:
+            if moment in fresh:
+                self.trained.clear()
+                self.trained[moment] = next(found)
+            yield moment
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FittedEvidence:
-    """The magnets' model, trained on one snapshot."""
+    """The magnets' model on one snapshot."""
 
-    snapshot: EvidenceSnapshot
-    model: TrainedModel
+    snapshot: Snapshot
     forecaster: EvidenceForecaster = field(repr=False)
+
+    @cached_property
+    def model(self) -> TrainedModel:
+        """The model trained on it."""
+        return self.forecaster.train(self.snapshot)
 
     def predict(self) -> Iterator[pd.DataFrame]:
         """Yield the forecast of all series: destination, period, horizon, quantiles, mean, cutoff.
@@ -170,21 +163,32 @@ class FittedEvidence:
         Returns:
             model, destination, period, horizon, quantiles, mean, as_of and cutoff.
         """
+        residuals, (history, moment) = self.forecaster.residuals, self.snapshot.evidence
+        residuals.moments.append(moment)
+        kept = history.cache.fetch(self.forecaster.key(history, residuals.moments), self._values)
+        table: pd.DataFrame = kept.pop(_TABLE)
+        for model, (low, middle, high) in kept.items():
+            residuals.add(model, RawPrediction(self.snapshot.origin, (low, middle, high)))
+        return table
+
+    def _values(self) -> Values:
+        """Return the forecasts, and by model what its heads predict."""
         origin = self.snapshot.origin
         rows, found = rows_of(origin), dict[str, pd.DataFrame]()
-        for model, values in self._predictions(rows).items():
+        predicted = self._predictions(rows)
+        for model, values in predicted.items():
             made = served.quantiles_of(values, self._card(model), rows)
             if model == MODEL:
                 stages = stages_from(made, origin, self._effect)
                 found |= {MODEL: stages.published, UNANSWERED: stages.coherent}
             else:
                 found[model] = coherent(made, origin)
-            self.forecaster.residuals.add(model, RawPrediction(origin, values))
         open_, keys = ~_settled(origin), _keys(rows)
         tables = [pd.concat([keys, one], axis=1).assign(model=name) for name, one in found.items()]
-        return pd.concat([one.loc[open_] for one in tables], ignore_index=True).assign(
-            as_of=self.snapshot.as_of, cutoff=month_label(origin.cutoff)
+        table = pd.concat([one.loc[open_] for one in tables], ignore_index=True).assign(
+            as_of=self.snapshot.evidence[1], cutoff=month_label(origin.cutoff)
         )
+        return {_TABLE: table, **predicted}
 
     def _predictions(self, rows: pd.DataFrame) -> dict[str, HeadValues]:
         """Return what the model, its parts and the baselines predict, before calibration."""

@@ -1,14 +1,9 @@
-"""What every forecaster is: fitted to a snapshot of what was known, then asked.
+"""Names of models in forecasts, scores and the fallback order, and the columns of a forecast."""
 
-A recipe of the product (``evidence_forecaster``, ``panel_forecaster``) implements
-:class:`SnapshotForecaster`; backtests, runs and pages know nothing else of it.
-"""
-
-from typing import Final, Protocol, TypeVar
+from typing import Final
 
 import pandas as pd
 
-from store.arrays import Floats
 from store.vocabulary import FORECAST_COLUMNS
 
 MODEL: Final = "magnetcast"
@@ -29,41 +24,6 @@ NAIVE: Final = "seasonal naive"
 
 SPEAKER: Final = {STATISTICAL: EXPERTS, NAIVE: REFERENCE}
 """Name in the backtest of each of these steps."""
-
-
-class Snapshot(Protocol):
-    """What was known at one moment, ready to be forecast."""
-
-    @property
-    def series(self) -> tuple[str, ...]: ...
-
-    @property
-    def cutoff(self) -> int: ...
-
-    @property
-    def tonnes(self) -> Floats: ...
-
-
-class FittedForecaster(Protocol):
-    """A forecaster that has learned from one snapshot."""
-
-    @property
-    def snapshot(self) -> Snapshot: ...
-
-    def compare(self) -> pd.DataFrame:
-        """Return the forecasts of the product and of its baselines, with a column ``model``."""
-        ...
-
-
-SnapshotT_contra = TypeVar("SnapshotT_contra", contravariant=True)
-
-
-class SnapshotForecaster(Protocol[SnapshotT_contra]):
-    """One recipe: features, trees, experts, bands."""
-
-    def fit(self, snapshot: SnapshotT_contra) -> FittedForecaster:
-        """Return the forecaster fitted to a snapshot, on nothing later than its moment."""
-        ...
 
 
 def forecast_file(forecasts: pd.DataFrame, *, status: str) -> pd.DataFrame:

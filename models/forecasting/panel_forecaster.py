@@ -20,13 +20,12 @@ from models.engine.forecast import (
     expert_quantiles,
 )
 from models.forecasting.forecaster import MODEL, REFERENCE, forecast_file
+from models.forecasting.snapshot import Snapshot
 from models.learning.spec import PANEL_SPEC, Spec
 from models.reconciliation.reconcile import reconcile
-from models.reconciliation.tree import Tree, add_sums, tree_of
 from sources.files.covariates import Covariates
 from store.arrays import Flags, Floats, Ints, take
-from store.errors import DataError
-from store.months import YEAR, month_label, month_starts
+from store.months import YEAR
 from store.progress import Progress, untracked
 from store.vocabulary import QUANTILES
 
@@ -88,78 +87,6 @@ def _views(values: Floats, horizon: int) -> Floats:
     return np.stack([there, there - mean[:, None], there - past[:, -1:], later], axis=2)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class PanelSnapshot:
-    """A panel at one moment, ready to be forecast."""
-
-    table: pd.DataFrame = field(repr=False)
-    """Tonnes, series x consecutive period numbers up to the cutoff, NaN where missing; with a tree,
-    its series."""
-    horizon: int
-    covariates: Covariates | None = None
-    tree: Tree | None = None
-
-    @classmethod
-    def of(cls, table: PartnerTable) -> "PanelSnapshot":
-        """Return a partner table: all destinations, and their sums."""
-        tree = tree_of(table.parts, table.tonnes.index)
-        tonnes = add_sums(table.tonnes, tree)
-        return cls(tonnes, table.horizon, tree=tree)
-
-    @property
-    def names(self) -> NDArray[np.object_]:
-        return self.table.index.to_numpy(dtype=object)
-
-    @property
-    def series(self) -> tuple[str, ...]:
-        return tuple(self.table.index)
-
-    @property
-    def first(self) -> int:
-        return int(self.table.columns[0])
-
-    @property
-    def cutoff(self) -> int:
-        return int(self.table.columns[-1])
-
-    @property
-    def tonnes(self) -> Floats:
-        return self.table.to_numpy(dtype=float)
-
-    @property
-    def months(self) -> pd.DataFrame:
-        return months_of(self.table)
-
-    def at(self, cutoff: int) -> "PanelSnapshot":
-        """Return the panel as it was known at an earlier cutoff."""
-        check_cutoff(cutoff, first=self.first, final=self.cutoff)
-        return replace(self, table=self.table.loc[:, :cutoff])
-
-
-def known_months(table: PartnerTable) -> pd.DataFrame:
-    """Return destination, period, tonnes of every known month of a partner table, sums too."""
-    return PanelSnapshot.of(table).months.dropna(subset=["tonnes"]).reset_index(drop=True)
-
-
-def check_cutoff(cutoff: int, *, first: int, final: int) -> None:
-    """Check that a cutoff lies within the periods of a panel, all as their numbers."""
-    if not first <= cutoff <= final:
-        raise DataError(
-            f"Cutoff {month_label(cutoff)} lies outside the panel, which runs from "
-            f"{month_label(first)} to {month_label(final)}. "
-            f"Expected a month within it. Take another --cutoffs."
-        )
-
-
-def months_of(table: pd.DataFrame) -> pd.DataFrame:
-    """Return destination, period, tonnes of every cell of a table; tonnes NaN where missing."""
-    known = table.rename_axis("destination").melt(
-        var_name="number", value_name="tonnes", ignore_index=False
-    )
-    months = month_starts(known["number"].to_numpy(dtype=np.int64))
-    return known.assign(period=months).reset_index()[["destination", "period", "tonnes"]]
-
-
 def shift_of(values: Floats) -> Floats:
     """Return what to add to each series so that the engine, which knows shares, can forecast it.
 
@@ -194,7 +121,7 @@ class PanelForecaster:
     """Whether series with values below zero are forecast above zero, by ``shift_of``, and the
     forecasts moved back; not together with a tree."""
 
-    def fit(self, snapshot: PanelSnapshot) -> "FittedPanel":
+    def fit(self, snapshot: Snapshot) -> "FittedPanel":
         """Return the engine trained on a panel."""
         values, shift = snapshot.tonnes, None
         if self.shifts_negative:
@@ -225,7 +152,7 @@ class PanelForecaster:
 class FittedPanel:
     """A panel and the engine trained on it."""
 
-    snapshot: PanelSnapshot
+    snapshot: Snapshot
     engine: Engine = field(repr=False)
     spec: Spec
     baselines: Sequence[str]
@@ -270,9 +197,8 @@ class FittedPanel:
         view, last = self.engine.view, self.engine.last
         common = {last: view.common_at(last)}
         engine = self.engine.on(replace(view, tonnes=values, common=common))
-        return replace(
-            self, snapshot=replace(self.snapshot, table=table), engine=engine, shift=shift
-        )
+        snapshot = Snapshot.of_panel(table, self.snapshot.horizon)
+        return replace(self, snapshot=snapshot, engine=engine, shift=shift)
 
     def nothing(self) -> pd.DataFrame:
         """Return the table of ``predict`` without rows."""
@@ -312,10 +238,10 @@ class FittedPanel:
     def _table(self, found: Quantiles) -> pd.DataFrame:
         if self.shift is not None:
             found = found.lowered(self.shift)
-        return found.table(self.snapshot.names, self.snapshot.cutoff)
+        return found.table(self.snapshot.series, self.snapshot.cutoff)
 
 
 def forecast_table(table: PartnerTable, spec: Spec, *, status: str) -> pd.DataFrame:
     """Return the coherent forecast of a partner table in the columns of a forecast file."""
-    fitted = PanelForecaster(spec, PLAIN).fit(PanelSnapshot.of(table))
+    fitted = PanelForecaster(spec, PLAIN).fit(Snapshot.of_table(table))
     return forecast_file(pd.concat(fitted.predict(), ignore_index=True), status=status)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
+import pandas as pd
 
 from features.build import base_of
 from features.families.experts import experts_middle
@@ -43,6 +44,8 @@ class ResidualHistory:
     """The forecasts of each model so far."""
 
     predictions: dict[str, list[RawPrediction]] = field(default_factory=dict)
+    moments: list[pd.Timestamp] = field(default_factory=list)
+    """Of the origins that they were compared at."""
 
     def add(self, model: str, prediction: RawPrediction) -> None:
         """Keep a forecast of a model."""

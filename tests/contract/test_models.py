@@ -14,11 +14,12 @@ from features.months import month_number
 from features.statistical import experts as statistical
 from features.statistical.experts import BASELINES
 from models.evaluation.backtest import backtest_panel
-from models.forecasting.evidence_forecaster import EvidenceForecaster, EvidenceSnapshot
+from models.forecasting.evidence_forecaster import EvidenceForecaster
 from models.forecasting.forecaster import EXPERTS, MODEL
 from models.forecasting.model_frame import rows_of
-from models.forecasting.panel_forecaster import PanelForecaster, PanelSnapshot
+from models.forecasting.panel_forecaster import PanelForecaster
 from models.forecasting.residual_history import TREES
+from models.forecasting.snapshot import Snapshot
 from models.learning.heads import texts_of
 from models.learning.spec import PANEL_SPEC
 from models.registry import served
@@ -38,7 +39,7 @@ def panel_forecasts() -> pd.DataFrame:
 
 def table_forecasts() -> pd.DataFrame:
     result = backtest_panel(
-        PanelForecaster(SMALL), PanelSnapshot(make_table(months=60), 3), CUTOFFS
+        PanelForecaster(SMALL), Snapshot.of_panel(make_table(months=60), 3), CUTOFFS
     )
     return result.forecasts.assign(as_of=result.forecasts["cutoff"])
 
@@ -93,7 +94,7 @@ class TestOwnModel:
     @pytest.mark.slow
     def test_a_saved_model_states_the_same_to_the_bit(self, tmp_path: Path) -> None:
         history: EvidenceHistory = make_world().history()
-        trained = EvidenceForecaster(QUICK).train(EvidenceSnapshot(history, MOMENTS[-1]))
+        trained = EvidenceForecaster(QUICK).train(Snapshot.of_evidence(history, MOMENTS[-1]))
         rows = rows_of(history.origin(MOMENTS[-1]))
         for name, text in texts_of(trained.heads).items():
             (tmp_path / f"{name}.txt").write_text(text, encoding="utf-8")

@@ -11,11 +11,11 @@ import pandas as pd
 from features.build import frame_of
 from features.history import EvidenceHistory
 from features.months import month_number
-from features.origin import Origin
-from models.forecasting.evidence_forecaster import EvidenceForecaster, EvidenceSnapshot
+from features.origin import Origin, bare_origin
+from models.forecasting.evidence_forecaster import EvidenceForecaster
+from models.forecasting.snapshot import Snapshot
 from models.learning.spec import MAGNETS_SPEC
 from sources.bundled.all_tables import load_bundled
-from store.arrays import Floats
 from store.schema.frames import DATE_DTYPE, MOMENT_DTYPE
 from store.settings import PROJECT_ROOT
 from tests.data.store_builders import make_observations
@@ -82,7 +82,7 @@ def compare_at(
     forecaster: EvidenceForecaster, history: EvidenceHistory, *moments: pd.Timestamp
 ) -> list[pd.DataFrame]:
     """Return the forecasts of all models at some moments, one after the other."""
-    snapshots = [EvidenceSnapshot(history, moment) for moment in moments]
+    snapshots = [Snapshot.of_evidence(history, moment) for moment in moments]
     return [forecaster.fit(one).compare() for one in snapshots]
 
 
@@ -210,32 +210,13 @@ def make_table(*, months: int = 60, series: int = 4, start: str = "2018-01") -> 
     return pd.DataFrame(rows, index=pd.Index(numbers, name="number")).T.rename_axis("destination")
 
 
-def bare_origin(tonnes: Floats, *, first: int, horizon: int) -> Origin:
-    """Build the origin of series that add up to nothing, without tariffs or events."""
-    cutoff = first + tonnes.shape[1] - 1
-    return Origin(
-        series=tuple(map(str, range(len(tonnes)))),
-        first=first,
-        cutoff=cutoff,
-        targets=np.arange(cutoff + 1, cutoff + horizon + 1),
-        late_months=0,
-        tonnes=tonnes,
-        stderr=np.zeros_like(tonnes),
-        is_observed=np.isfinite(tonnes),
-        groups=tuple(np.array([row]) for row in range(len(tonnes))),
-        world=None,
-        events=None,
-        tariffs=None,
-    )
-
-
 def make_bare(
     rows: Mapping[str, list[float]], *, start: str = "2020-01", horizon: int = 3
 ) -> Origin:
     """Build the origin of literal series that add up to nothing, without tariffs or events."""
     tonnes = np.array(list(rows.values()), dtype=float)
-    bare = bare_origin(tonnes, first=month_number(start), horizon=horizon)
-    return replace(bare, series=tuple(rows))
+    bare = bare_origin(tonnes, month_number(start), horizon, tuple(rows))
+    return replace(bare, groups=tuple(np.array([row]) for row in range(len(rows))))
 
 
 def make_origin(

@@ -9,7 +9,8 @@ import pandas as pd
 
 from features.months import month_number, month_starts
 from models.evaluation.backtest import backtest_panel
-from models.forecasting.panel_forecaster import PanelForecaster, PanelSnapshot
+from models.forecasting.panel_forecaster import PanelForecaster
+from models.forecasting.snapshot import Snapshot
 from models.learning.spec import PANEL_SPEC
 from sources.files.panel import read_panel
 
@@ -56,7 +57,7 @@ def scores() -> pd.DataFrame:
     """Return the scores of every model on the committed panel."""
     cutoffs = [month_number(month) for month in CUTOFFS]
     result = backtest_panel(
-        PanelForecaster(SPEC), PanelSnapshot(read_panel(PANEL).table, HORIZON), cutoffs
+        PanelForecaster(SPEC), Snapshot.of_panel(read_panel(PANEL).table, HORIZON), cutoffs
     )
     table = result.scores[[*KEY, "cells", "value"]]
     return table.sort_values(KEY, ignore_index=True)

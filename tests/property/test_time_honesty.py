@@ -20,8 +20,9 @@ from features.origin import Origin, origin_of
 from features.panel.evidence import evidence_panel
 from features.panel.evidence_panel import EvidencePanel
 from models.evaluation.backtest import backtest_panel
-from models.forecasting.evidence_forecaster import EvidenceForecaster, EvidenceSnapshot
-from models.forecasting.panel_forecaster import PanelForecaster, PanelSnapshot
+from models.forecasting.evidence_forecaster import EvidenceForecaster
+from models.forecasting.panel_forecaster import PanelForecaster
+from models.forecasting.snapshot import Snapshot
 from models.learning.heads import texts_of
 from models.learning.spec import PANEL_SPEC
 from models.policy.policy_effect import PolicyEffect, effect_at
@@ -67,7 +68,7 @@ def forecast_of(world: World, as_of: pd.Timestamp) -> tuple[pd.DataFrame, dict[s
     moments = [*release_moments("2019-06-25", as_of)[-2:], as_of]
     forecaster = EvidenceForecaster(QUICK)
     forecasts = pd.concat(compare_at(forecaster, history, *moments), ignore_index=True)
-    trained = forecaster.train(EvidenceSnapshot(history, as_of))
+    trained = forecaster.train(Snapshot.of_evidence(history, as_of))
     return forecasts, texts_of(trained.heads), trained.card
 
 
@@ -211,7 +212,7 @@ def test_forecast_of_a_table_is_the_same_whatever_its_later_months_hold() -> Non
 def forecast_of_table(table: pd.DataFrame, cutoff: int) -> pd.DataFrame:
     spec = replace(PANEL_SPEC, num_iterations=12, min_data_in_leaf=20, threads=1)
     return backtest_panel(
-        PanelForecaster(spec), PanelSnapshot(table, 3), [cutoff - 1, cutoff]
+        PanelForecaster(spec), Snapshot.of_panel(table, 3), [cutoff - 1, cutoff]
     ).forecasts
 
 

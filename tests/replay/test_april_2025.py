@@ -10,12 +10,10 @@ from features.controls.controls import tonnes_without
 from features.history import EvidenceHistory
 from features.months import month_number
 from models.forecasting.decomposition import stages_of
-from models.forecasting.evidence_forecaster import (
-    EvidenceForecaster,
-    EvidenceSnapshot,
-)
+from models.forecasting.evidence_forecaster import EvidenceForecaster
 from models.forecasting.firm_needs import WEEKS_A_MONTH, Firm, outlook_of, running_gap
 from models.forecasting.model_frame import rows_of
+from models.forecasting.snapshot import Snapshot
 from models.learning.spec import MAGNETS_SPEC
 from models.policy.policy_effect import effect_at
 from store.vocabulary import QUANTILE_COLUMNS
@@ -38,7 +36,7 @@ def history() -> EvidenceHistory:
 def forecast(day: str) -> pd.DataFrame:
     """Return quantiles by destination and month, and p50 before controls are answered."""
     origin = history().origin(at(day))
-    model = EvidenceForecaster(MAGNETS_SPEC).train(EvidenceSnapshot(history(), at(day)))
+    model = EvidenceForecaster(MAGNETS_SPEC).train(Snapshot.of_evidence(history(), at(day)))
     rows = rows_of(origin)
     effect = effect_at(origin, history().analogs(at(day)))
     stages = stages_of(model, rows, origin, effect)

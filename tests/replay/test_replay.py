@@ -9,10 +9,11 @@ from features.build import frame_of
 from features.history import release_moments
 from models.evaluation.backtest import backtest_evidence
 from models.forecasting.decomposition import stages_of
-from models.forecasting.evidence_forecaster import EvidenceForecaster, EvidenceSnapshot
+from models.forecasting.evidence_forecaster import EvidenceForecaster
 from models.forecasting.forecaster import MODEL
 from models.forecasting.model_frame import rows_of
 from models.forecasting.residual_history import ResidualHistory
+from models.forecasting.snapshot import Snapshot
 from models.policy.policy_effect import effect_at
 from store.vocabulary import QUANTILE_COLUMNS
 from tests.data.builders import QUICK, at, compare_at, frame_at, make_world, only_known
@@ -52,7 +53,7 @@ def test_features_of_the_backtest_equal_those_of_a_live_run(place: int) -> None:
 )
 def test_forecast_of_the_backtest_equals_that_of_a_live_run(place: int) -> None:
     forecasts, residuals = backtested()[place]
-    live = EvidenceSnapshot(only_known(make_world(), MOMENTS[place]).history(), MOMENTS[place])
+    live = Snapshot.of_evidence(only_known(make_world(), MOMENTS[place]).history(), MOMENTS[place])
 
     trained = EvidenceForecaster(QUICK, residuals).train(live)
     origin = live.origin

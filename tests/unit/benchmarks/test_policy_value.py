@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from models.forecasting.snapshot import Snapshot
+
 sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "benchmarks"))
 
 from policy_imports import (
@@ -23,7 +25,6 @@ from policy_imports import (
 from policy_value import Blind, compared
 
 from features.months import month_number
-from models.forecasting.panel_forecaster import PanelSnapshot
 from models.learning.spec import PANEL_SPEC
 from tests.data.builders import make_table, make_world
 
@@ -111,7 +112,7 @@ def test_months_and_acts_after_the_cutoff_change_no_forecast(tmp_path: Path) -> 
 
 
 def test_a_series_is_hit_in_the_month_of_the_news_not_after() -> None:
-    task = PanelSnapshot(imports(), 6)
+    task = Snapshot.of_panel(imports(), 6)
 
     def rise(cutoff: str) -> float:
         found = rise_of(task, read_steps(), month_number(cutoff)).set_index("destination")
@@ -151,9 +152,9 @@ def test_a_ratio_below_one_is_a_gain() -> None:
     assert result["5% to 95%"] == "0.50 to 0.50"
 
 
-def informed(table: pd.DataFrame, folder: Path, steps: pd.DataFrame) -> PanelSnapshot:
+def informed(table: pd.DataFrame, folder: Path, steps: pd.DataFrame) -> Snapshot:
     return replace(quick(table), covariates=duty_covariates(table, 6, folder, steps))
 
 
-def quick(table: pd.DataFrame) -> PanelSnapshot:
-    return PanelSnapshot(table, 6)
+def quick(table: pd.DataFrame) -> Snapshot:
+    return Snapshot.of_panel(table, 6)

@@ -7,7 +7,7 @@ import pytest
 import features.history as history_of
 from features.history import EvidenceHistory, KnownRows, release_moments
 from features.months import month_label
-from models.forecasting.kept_forecasts import FACTS
+from models.forecasting.evidence_forecaster import FACTS
 from store.asof import LeakError
 from store.digest_cache import DigestCache
 from tests.data.builders import (

@@ -10,7 +10,7 @@ from features.origin import LaterFigures, Origin
 from models.forecasting.conditioning import conditioned
 from store.arrays import Floats
 from store.vocabulary import QUANTILE_COLUMNS
-from tests.data.builders import bare_origin
+from tests.data.builders import make_bare
 
 SPREAD = np.exp(0.2 * np.array([-1.645, -1.282, -0.674, 0.0, 0.674, 1.282, 1.645]))
 SERIES, HORIZON = 4, 3
@@ -21,8 +21,8 @@ def origin_with(*figures: tuple[int, int, float]) -> Origin:
     """Four destinations of which figures give the row, the target month and tonnes."""
     row, column, tonnes = (np.array(part) for part in zip(*figures, strict=True))
     later = LaterFigures(row, column, tonnes.astype(float), np.full(len(row), 1e-3))
-    flat = np.full((SERIES, 24), USUAL)
-    return replace(bare_origin(flat, first=24_000, horizon=HORIZON), later=later)
+    flat = {str(row): [USUAL] * 24 for row in range(SERIES)}
+    return replace(make_bare(flat, horizon=HORIZON), later=later)
 
 
 def medians(origin: Origin) -> Floats:

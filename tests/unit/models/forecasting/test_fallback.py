@@ -7,10 +7,7 @@ import pytest
 
 from features.origin import Origin
 from models.forecasting.decomposition import stages_from
-from models.forecasting.evidence_forecaster import (
-    EvidenceForecaster,
-    EvidenceSnapshot,
-)
+from models.forecasting.evidence_forecaster import EvidenceForecaster
 from models.forecasting.fallback import (
     CHAMPION,
     NUMBERS,
@@ -26,6 +23,7 @@ from models.forecasting.forecaster import NAIVE, STATISTICAL
 from models.forecasting.model_frame import rows_of
 from models.forecasting.plausibility import absurdities, explained_series
 from models.forecasting.residual_history import ResidualHistory
+from models.forecasting.snapshot import Snapshot
 from models.policy.policy_effect import effect_at
 from models.registry.served import TrainedModel
 from store.errors import DataError
@@ -41,7 +39,7 @@ def origin_at() -> Origin:
 
 @cache
 def trained() -> TrainedModel:
-    return EvidenceForecaster(QUICK).train(EvidenceSnapshot(make_world().history(), MOMENT))
+    return EvidenceForecaster(QUICK).train(Snapshot.of_evidence(make_world().history(), MOMENT))
 
 
 @cache

@@ -10,7 +10,8 @@ from features.statistical.experts import EXPERTS
 from models.engine.forecast import MIDDLE
 from models.evaluation.backtest import Backtest, backtest_panel
 from models.forecasting.forecaster import MODEL
-from models.forecasting.panel_forecaster import PanelForecaster, PanelSnapshot
+from models.forecasting.panel_forecaster import PanelForecaster
+from models.forecasting.snapshot import Snapshot
 from models.learning.spec import PANEL_SPEC
 from tests.data.builders import make_table
 
@@ -21,11 +22,11 @@ CUTOFFS = (month_number("2021-06"), month_number("2021-12"))
 FORECASTER = PanelForecaster(SPEC)
 
 
-def make_snapshot(*, months: int = 60) -> PanelSnapshot:
-    return PanelSnapshot(make_table(months=months), 3)
+def make_snapshot(*, months: int = 60) -> Snapshot:
+    return Snapshot.of_panel(make_table(months=months), 3)
 
 
-def predict(snapshot: PanelSnapshot) -> pd.DataFrame:
+def predict(snapshot: Snapshot) -> pd.DataFrame:
     fitted = FORECASTER.fit(snapshot)
     return pd.concat(fitted.predict(), ignore_index=True)
 
@@ -57,7 +58,7 @@ def test_the_scale_of_a_panel_is_the_seasonal_step_up_to_the_cutoff() -> None:
 def test_a_panel_is_forecast_in_the_backtest_as_it_is_live() -> None:
     table = make_table(months=60)
 
-    predicted = predict(PanelSnapshot(table.loc[:, : CUTOFFS[0]], 3))
+    predicted = predict(Snapshot.of_panel(table.loc[:, : CUTOFFS[0]], 3))
 
     own = result().forecasts.query("model == @MODEL and cutoff == '2021-06'")
     expected = own[predicted.columns].reset_index(drop=True)

@@ -9,13 +9,11 @@ from features.build import ALL_FEATURES
 from features.history import EvidenceHistory, release_moments
 from features.origin import LaterFigures, Origin
 from features.statistical.experts import BASELINES
-from models.forecasting.evidence_forecaster import (
-    EvidenceForecaster,
-    EvidenceSnapshot,
-)
+from models.forecasting.evidence_forecaster import EvidenceForecaster
 from models.forecasting.forecaster import EXPERTS, MODEL, UNANSWERED
 from models.forecasting.model_frame import rows_of
 from models.forecasting.residual_history import TREES, ResidualHistory
+from models.forecasting.snapshot import Snapshot
 from models.registry.served import TrainedModel, predict_quantiles
 from tests.data.builders import QUICK, at, compare_at, make_world
 
@@ -40,7 +38,7 @@ def origin_at(place: int) -> Origin:
 
 
 def train(past: EvidenceHistory) -> TrainedModel:
-    return EvidenceForecaster(QUICK, backtested()[1]).train(EvidenceSnapshot(past, AS_OF))
+    return EvidenceForecaster(QUICK, backtested()[1]).train(Snapshot.of_evidence(past, AS_OF))
 
 
 @cache
@@ -70,7 +68,7 @@ def test_a_month_that_a_figure_has_settled_is_no_forecast() -> None:
     figure = LaterFigures(np.array([usa]), np.array([0]), then.level[[usa]], np.array([1e-3]))
     past._origins[AS_OF] = replace(then, later=figure)
 
-    table = EvidenceForecaster(QUICK).fit(EvidenceSnapshot(past, AS_OF)).compare()
+    table = EvidenceForecaster(QUICK).fit(Snapshot.of_evidence(past, AS_OF)).compare()
 
     nearest = table.groupby(["destination", "model"])["horizon"].min()
     assert set(nearest["USA"]) == {2}

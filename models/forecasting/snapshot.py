@@ -1,0 +1,147 @@
+"""What every forecaster is fitted to: a panel at one moment, and what it carries.
+
+A recipe of the product (``evidence_forecaster``, ``panel_forecaster``) implements
+:class:`SnapshotForecaster`; backtests, runs and pages know nothing else of it.
+"""
+
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+import numpy as np
+import pandas as pd
+
+from features.controls.analogs import Analog
+from features.history import EvidenceHistory
+from features.origin import Origin, bare_origin
+from features.panel.partner_table import PartnerTable
+from models.reconciliation.tree import Tree, add_sums, tree_of
+from sources.files.covariates import Covariates
+from store.arrays import Floats
+from store.errors import DataError
+from store.months import month_label, month_starts
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Snapshot:
+    """A panel at one moment, ready to be forecast: the evidence, a partner table or any other."""
+
+    origin: Origin = field(repr=False)
+    """Its months, with acts, tariffs and a total of the world where it carries them."""
+    known: tuple[EvidenceHistory, pd.Timestamp] | None = field(default=None, repr=False)
+    """Of the evidence its past and the moment; any other panel is its own past."""
+    covariates: Covariates | None = None
+    tree: Tree | None = None
+    """Which of its series add up to which, but for the evidence."""
+
+    @classmethod
+    def of_evidence(cls, history: EvidenceHistory, as_of: pd.Timestamp) -> "Snapshot":
+        """Return the evidence panel at a moment."""
+        return cls(history.origin(as_of), (history, as_of))
+
+    @classmethod
+    def of_table(cls, table: PartnerTable) -> "Snapshot":
+        """Return a partner table: all destinations, and their sums."""
+        tree = tree_of(table.parts, table.tonnes.index)
+        return cls.of_panel(add_sums(table.tonnes, tree), table.horizon, tree=tree)
+
+    @classmethod
+    def of_panel(
+        cls,
+        table: pd.DataFrame,
+        horizon: int,
+        covariates: Covariates | None = None,
+        tree: Tree | None = None,
+    ) -> "Snapshot":
+        """Return a panel without facts.
+
+        Args:
+            table: Tonnes, series x consecutive period numbers up to the cutoff, NaN where missing;
+                with a tree, its series.
+        """
+        values, first = table.to_numpy(dtype=float), int(table.columns[0])
+        origin = bare_origin(values, first, horizon, tuple(table.index))
+        return cls(origin, covariates=covariates, tree=tree)
+
+    @property
+    def evidence(self) -> tuple[EvidenceHistory, pd.Timestamp]:
+        assert self.known is not None  # noqa: S101 - no other panel is asked
+        return self.known
+
+    @property
+    def analogs(self) -> tuple[Analog, ...]:
+        history, as_of = self.evidence
+        return history.analogs(as_of)
+
+    @property
+    def series(self) -> tuple[str, ...]:
+        return self.origin.series
+
+    @property
+    def first(self) -> int:
+        return self.origin.first
+
+    @property
+    def cutoff(self) -> int:
+        return self.origin.cutoff
+
+    @property
+    def horizon(self) -> int:
+        return len(self.origin.targets)
+
+    @property
+    def tonnes(self) -> Floats:
+        return self.origin.tonnes
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """Its tonnes, series x period numbers."""
+        months = range(self.first, self.cutoff + 1)
+        return pd.DataFrame(self.tonnes, index=list(self.series), columns=months)
+
+    @property
+    def published_months(self) -> pd.DataFrame:
+        """Its months with a published level: destination, period, tonnes."""
+        row, column = np.nonzero(self.origin.is_observed)
+        return pd.DataFrame(
+            {
+                "destination": np.array(self.series, dtype=object)[row],
+                "period": month_starts(self.first + column),
+                "tonnes": self.tonnes[row, column],
+            }
+        )
+
+    def ahead(self, horizon: int) -> "Snapshot":
+        """Return the same with another number of months to forecast."""
+        targets = self.cutoff + np.arange(1, horizon + 1)
+        return replace(self, origin=replace(self.origin, targets=targets))
+
+    def at(self, cutoff: int) -> "Snapshot":
+        """Return a panel that is its own past as it was at an earlier cutoff."""
+        if not self.first <= cutoff <= self.cutoff:
+            raise DataError(
+                f"Cutoff {month_label(cutoff)} lies outside the panel, which runs from "
+                f"{month_label(self.first)} to {month_label(self.cutoff)}. "
+                f"Expected a month within it. Take another --cutoffs."
+            )
+        past = self.tonnes[:, : cutoff - self.first + 1]
+        origin = bare_origin(past, self.first, self.horizon, self.series)
+        return replace(self, origin=origin)
+
+
+class FittedForecaster(Protocol):
+    """A forecaster that has learned from one snapshot."""
+
+    @property
+    def snapshot(self) -> Snapshot: ...
+
+    def compare(self) -> pd.DataFrame:
+        """Return the forecasts of the product and of its baselines, with a column ``model``."""
+        ...
+
+
+class SnapshotForecaster(Protocol):
+    """One recipe: features, trees, experts, bands."""
+
+    def fit(self, snapshot: Snapshot) -> FittedForecaster:
+        """Return the forecaster fitted to a snapshot, on nothing later than its moment."""
+        ...
