@@ -67,7 +67,7 @@ def statistical_prediction(model: str, origin: Origin) -> RawPrediction:
         tonnes = experts_middle(origin)
     else:
         tonnes = BASELINES[model](origin.tonnes, len(origin.targets))
-    is_known = np.isfinite(origin.tonnes).any(axis=1)[:, None]
+    is_known = np.asarray(np.isfinite(origin.tonnes).any(axis=1))[:, None]
     level = np.where(is_known, np.maximum(tonnes, 0.0), np.nan)
     base, offset = np.nan_to_num(base_of(origin), nan=ANY_LEVEL), origin.offset[:, None]
     middle = np.log((level + offset) / (base + offset)).reshape(-1)
