@@ -227,7 +227,7 @@ RELEASES = {
     PARTNER_DAYS["USA"] + NEXT: "USA, Korea, month after",
     PARTNER_DAYS[EU27] + NEXT: "EU27, month after", DETAIL_DAYS: "detail",
 }  # fmt: skip
-"""What comes out on which day; the month after tells of ships that left late in the month."""
+"""What comes out on which day; the month after counts ships that left late in the month."""
 
 GROUPS = {
     "partners": (*(n for n in PARTNER_DAYS if n != EU27),),
@@ -240,7 +240,7 @@ INTRODUCTION = """
 Worlds are made up ({calm} calm ones, {worlds} of each other kind), so every tonne is known:
 `benchmarks/mirror.py`.
 China's world total comes out {headline} days after a month's end and its table by destination
-{detail} days after it, as where only UN Comtrade tells it. Six partner series (Japan, the USA,
+{detail} days after it, as where only UN Comtrade gives it. Six partner series (Japan, the USA,
 Korea, Germany, Italy, the EU27) count what arrives: each with a bias of its own (about 30%,
 drifting by some 7%), 4-15% noise with wide tails, a wild month in thirty, and ships that take
 part of the tonnes into the month after. Compared are the estimate of the newest month and the
