@@ -5,10 +5,8 @@ import re
 from pathlib import Path
 
 import mlflow
-import nbformat
 import pandas as pd
 import pytest
-from nbclient import NotebookClient
 from prefect.server.api.server import SubprocessASGIServer
 
 import magnetcast as mc
@@ -178,26 +176,3 @@ def test_every_public_name_is_there_and_documented() -> None:
     assert set(mc.__all__) < set(dir(mc))
     with pytest.raises(AttributeError, match="no attribute 'fore'"):
         mc.fore  # noqa: B018
-
-
-@pytest.mark.slow
-def test_the_notebook_runs_from_an_empty_folder(
-    second_run: Published, data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    point_at(copied(second_run, tmp_path / "place", data_dir).folder, data_dir, monkeypatch)
-    page = PROJECT_ROOT / "docs" / "tutorials" / "working-day.ipynb"
-    text = page.read_text(encoding="utf-8").replace("2026-11-25", LATER)
-    notebook = nbformat.reads(text.replace("2027-02-01", "2020-07-01"), as_version=4)
-    empty = tmp_path / "empty"
-    empty.mkdir()
-
-    NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(empty)}}).execute()
-
-    outputs = [one for cell in notebook.cells for one in cell.get("outputs", ())]
-    tables = [
-        one["data"]["text/plain"] for one in outputs if one["output_type"] == "execute_result"
-    ]
-    assert len(tables) == 6
-    assert "wape" in tables[4]
-    assert "magnetcast-q-10" in tables[5]
-    assert list(empty.iterdir()) == []

@@ -97,7 +97,6 @@ def test_every_release_on_record_is_taken_up_by_the_next_morning(
     assert [day for day, m, r in zip(days, moments, runs, strict=True) if r - m > ONE_DAY] == []
 
 
-@pytest.mark.usefixtures("prefect_api")
 def test_a_source_whose_key_is_not_set_is_passed_over(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -28,7 +28,7 @@ HONEST = st.fixed_dictionaries(
 )
 
 
-@few(25)
+@few(12)
 @given(HONEST)
 def test_an_honest_table_raises_no_objection(choices: dict[str, object]) -> None:
     frame = make_trade(first="2017-01", **choices)  # type: ignore[arg-type]
@@ -37,7 +37,7 @@ def test_an_honest_table_raises_no_objection(choices: dict[str, object]) -> None
     assert objections(as_file(frame), known=frame, now=NOW) == ()
 
 
-@few(25)
+@few(12)
 @given(HONEST, st.integers(1, 3))
 def test_the_next_months_and_small_revisions_raise_no_objection(
     choices: dict[str, object], ahead: int
@@ -52,7 +52,7 @@ def test_the_next_months_and_small_revisions_raise_no_objection(
     assert objections(as_file(revised), known=known, now=NOW) == ()
 
 
-@few(15)
+@few(8)
 @given(HONEST, st.sampled_from([1000.0, 0.001]))
 def test_a_slip_of_a_thousand_in_a_table_of_some_size_is_always_seen(
     choices: dict[str, object], factor: float

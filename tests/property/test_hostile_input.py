@@ -185,12 +185,12 @@ def fuzzed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("fuzzed")
 
 
-@pytest.mark.parametrize("month", ["9999-12", "2262-05", "1677-09", "0001-01", "10000-01"])
+@pytest.mark.parametrize("month", ["9999-12", "2262-05", "1677-09", "10000-01"])
 def test_a_month_out_of_range_is_refused_in_a_sentence(
     fuzzed: Path, month: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     columns = head("published_figures.csv").splitlines()[0]
-    for day in ("", "9999-12-31", "0001-01-01"):
+    for day in ("", "9999-12-31"):
         row = f"{month},USA,net_weight_t,5,reported,,{day},https://example.org,x,"
         (fuzzed / "months.csv").write_text(f"{columns}\n{row}\n")
         caplog.clear()

@@ -39,7 +39,7 @@ def usa(text: str) -> pd.DataFrame:
 
 
 @pytest.mark.slow
-@few(20)
+@few(8)
 @given(rate=RATES, more=st.floats(0.5, 60), month=MONTHS, notice=st.integers(0, 60))
 def test_a_higher_tariff_never_raises_whom_it_hits_while_it_binds(
     rate: float, more: float, month: str, notice: int
@@ -73,7 +73,7 @@ def controlled() -> ScenarioSnapshot:
 
 
 @pytest.mark.slow
-@few(15)
+@few(6)
 @given(
     place=st.sampled_from(["USA", "JPN", "EU27", "WLD"]),
     day=st.dates(date(2020, 7, 15), date(2021, 5, 31)),
@@ -104,7 +104,7 @@ def test_the_stricter_never_leaves_more_and_all_adds_up(
 
 
 @pytest.mark.slow
-@few(15)
+@few(6)
 @given(
     kind=st.sampled_from(["export_control", "export_ban", "quota", "entity_list"]),
     place=st.sampled_from(["USA", "JPN", "EU27", "WLD"]),

@@ -127,15 +127,15 @@ def test_a_reading_verb_imports_nothing_slow() -> None:
 
 
 @pytest.mark.usefixtures("place")
-@pytest.mark.parametrize("verb", ["run", "panel", "train", "backtest", "predict"])
 @pytest.mark.parametrize(
-    ("text", "message"),
+    ("verb", "text", "message"),
     [
-        pytest.param("yesterday-ish", "--as-of 'yesterday-ish' is no date", id="no date"),
-        pytest.param("2025-13-01", "--as-of '2025-13-01' is no date", id="no such month"),
-        pytest.param("2200-01-01", "--as-of 2200-01-01 lies in the future", id="future"),
+        ("run", "yesterday-ish", "--as-of 'yesterday-ish' is no date"),
+        ("panel", "2025-13-01", "--as-of '2025-13-01' is no date"),
+        *((verb, "2200-01-01", "--as-of 2200-01-01 lies in the future")
+          for verb in ("run", "panel", "train", "backtest", "predict")),
     ],
-)
+)  # fmt: skip
 def test_a_bad_as_of_is_one_message_and_no_result(
     magnetcast: Call, verb: str, text: str, message: str
 ) -> None:

@@ -1,21 +1,16 @@
 import io
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from prefect.server.api.server import SubprocessASGIServer
 
 from flows.cli.app import VERBS
-from flows.context.stores import made_store, store_of
-from flows.ingest.ingest import ingest_if_empty
-from store.facts.reading import read_vintages
+from flows.context.stores import made_store
 from store.home import VARIABLE
 from store.settings import PROJECT_ROOT, Settings
-from tests.flows.conftest import AS_OF, Published
+from tests.flows.conftest import AS_OF
 
 Call = Callable[..., tuple[int, str, str]]
 
@@ -29,34 +24,20 @@ READING = [
     "compare 1 2",
     "diff 1 2",
     "explain USA",
-    "explain USA --since 1",
     "gaps",
     "panel",
-    "panel --commodity 850511",
     "promote",
-    "promote 3",
     "prune",
-    "publications approve 1 --reason x",
     "publications list",
-    "publications reject 1 --reason x",
-    "publications show 1",
-    "publications verify",
     "quarantine list",
-    "quarantine release 1",
-    "quarantine show 1",
     "recovery",
     "replay --publication 1",
     "report",
-    "report 1 --lang de",
     "review accept 1 --event event.yaml",
-    "review list",
-    "review reject 1",
-    "review show 1",
     "rollback",
     "run --commodity 850511",
     "status",
     "token list",
-    "token revoke 1",
     "train",
     "train --tune 1",
     "vintages",
@@ -147,26 +128,9 @@ def test_config_tells_the_home_and_why(nowhere: Path, magnetcast: Call, words: l
 
 
 @pytest.mark.slow
-def test_an_empty_home_gets_the_bundled_facts_once_without_prefect(
-    nowhere: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(SubprocessASGIServer, "start", lambda *_, **__: pytest.fail("a server"))
-    settings = Settings()
-    made_store(settings)  # as `magnetcast serve` does
-
-    ingest_if_empty(settings)
-    first = capsys.readouterr().err
-    ingest_if_empty(settings)
-
-    assert first.startswith(f"ingest    the home {nowhere / 'elsewhere'} was empty, so the bundled")
-    assert first.count("\n") == 1
-    assert capsys.readouterr().err == ""
-    assert len(read_vintages(store_of(settings))) > 0
-
-
-@pytest.mark.slow
 def test_an_empty_home_is_forecast_and_then_asked_what_if(nowhere: Path, magnetcast: Call) -> None:
     words = ("--as-of", AS_OF, "--format", "csv")
+    made_store(Settings())  # as `magnetcast serve` does
 
     code, out, err = magnetcast("predict", *words)
     again = magnetcast("scenario", SCENARIO, *words)
@@ -177,27 +141,3 @@ def test_an_empty_home_is_forecast_and_then_asked_what_if(nowhere: Path, magnetc
     assert again[0] == 0, again[2]
     assert "so the bundled facts were loaded" not in again[2]
     assert (nowhere / "elsewhere" / "magnetcast.db").exists()
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "words", ["vintages", "publications list", "train --set learing_rate=1"], ids=lambda it: it[:5]
-)
-def test_what_is_read_or_refused_loads_neither_prefect_nor_mlflow(
-    published: Published, words: str
-) -> None:
-    script = (
-        "import sys; from flows.cli import app\n"
-        "try: app.main()\nexcept SystemExit: pass\n"
-        "print({'prefect', 'mlflow'} & set(sys.modules))"
-    )
-    done = subprocess.run(  # noqa: S603 - our own words
-        [sys.executable, "-c", script, "--home", str(published.settings.home), *words.split()],
-        cwd=PROJECT_ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-
-    assert done.stdout.splitlines()[-1] == "set()"
-    assert len(done.stdout.splitlines()) > 1 or "Did you mean" in done.stderr

@@ -113,18 +113,12 @@ def test_beside_packages_of_the_same_names_it_forecasts(
     own = {**variables, **environment(there.folder, data_dir)}
     own["PREFECT_HOME"] = str(tmp_path / "prefect")
     (tmp_path / "code.py").write_text(CODE, encoding="utf-8")
-    months = pd.period_range("2019-01", "2023-12", freq="M").astype(str)
-    sales = 100 + np.sin(np.arange(len(months)))
-    pd.DataFrame({"unique_id": "A", "ds": months, "y": sales}).to_csv(
-        tmp_path / "sales.csv", index=False
-    )
 
     python, command = str(installed / "python"), str(installed / "magnetcast")
     ran([python, "-c", PLAIN, LATER], cwd=tmp_path, env=own)
     ran([python, "code.py", LATER, "api.json", ",".join(ROOMS)], cwd=tmp_path, env=own)
     words = ["predict", "--as-of", LATER, "--format", "json", "--out", "command.json"]
     ran([command, *words], cwd=tmp_path, env=own)
-    ran([command, "predict", "--panel", "sales.csv", "--out", "sales_h.csv"], cwd=tmp_path, env=own)
 
     published = there.outcome.forecasts
     expected = published.loc[published["destination"] == "USA", "p50"]
@@ -134,4 +128,3 @@ def test_beside_packages_of_the_same_names_it_forecasts(
     np.testing.assert_allclose(
         table.loc[table["destination"] == "USA", "p50"], expected, rtol=0, atol=0.001
     )
-    assert len(pd.read_csv(tmp_path / "sales_h.csv")) == 6

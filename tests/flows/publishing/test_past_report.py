@@ -22,7 +22,7 @@ __all__ = ["copy"]
 
 
 def again(settings: Settings, folder: Path | None, language: Language = "en") -> dict[str, bytes]:
-    drawn = settings.model_copy(update={"pictures": True})
+    drawn = settings.model_copy(update={"pictures": language == "en"})
     page = write_past_report(drawn, None, commodity=COMMODITY, language=language, folder=folder)
     return {path.name: path.read_bytes() for path in page.parent.iterdir()}
 

@@ -16,11 +16,13 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
+from flows.analysis.explain import explain_if_possible
 from flows.context.stores import made_store, store_of
 from flows.deployments import publish
 from flows.publishing.published_forecasts import publication
 from flows.publishing.replay import replayed
 from store.facts.reading import latest_forecast, read_forecasts
+from store.publications.explanations import read_explanation
 from store.publications.integrity import read_publications, tampered
 from store.settings import Settings
 from tests.data.builders import QUICK, at, make_levels
@@ -54,7 +56,6 @@ RELEASES = (
     Release("2020-12-20", ("2020-11",)),
     Release("2021-01-20", ("2020-12",), late_days=3),
     Release("2021-03-20", ("2021-01", "2021-02")),
-    Release("2021-04-20", ("2021-03",), revises="2021-02"),
 )
 
 DRAWN = (RELEASES[0].due, RELEASES[-1].due)
@@ -98,9 +99,25 @@ class World:
         write_csv(path, FIGURE, *figures_of(rows, day))
         assert self.magnetcast("ingest", "figures", str(path))[0] == 0
 
-    def run(self) -> None:
+    def hand_in_early(self, release: Release, day: pd.Timestamp) -> None:
+        """Ingest the customs' file of one destination, before the world's figure is out."""
+        found = self.levels.query("destination == 'USA' and period_from == @release.months[-1]")
+        tonnes, month = found["value"].item(), release.months[-1].replace("-", "")
+        path = self.folder / "customs.csv"
+        path.write_text(
+            "Date,Commodity code,Trading partner code,Trading partner,Quantity,Unit,US dollar\n"
+            f"{month},85051110,502,United States,{tonnes * 1e3:.0f},kg,{tonnes * 5e4:.0f}\n"
+        )
+        words = ("--flow", "export", "--published-on", f"{day:%Y-%m-%d}")
+        code, _, err = self.magnetcast("ingest", "customs", str(path), *words)
+        assert code == 0, err
+
+    def run(self, *, explained: bool = False) -> None:
         """Do what the schedule does."""
-        publish.with_options(retries=0)()
+        with pytest.MonkeyPatch.context() as patch:
+            if explained:
+                patch.setattr("flows.run.explain_if_possible", explain_if_possible)
+            publish.with_options(retries=0)()
 
     def alarms(self, moment: pd.Timestamp) -> set[str]:
         """Return what is wrong by the status."""
@@ -138,11 +155,12 @@ def world(
     assert place.exists()
     shutil.copytree(data_dir, tmp_path / "data")
     monkeypatch.setenv("MAGNETCAST_DATA_DIR", str(tmp_path / "data"))
-    levels = with_eu27(make_levels(last="2021-03"))
+    levels = with_eu27(make_levels(last="2021-02"))
     before = levels.loc[levels["period_from"] < pd.Timestamp(RELEASES[0].months[0])]
     write_csv(tmp_path / "data" / "published_figures.csv", FIGURE, *figures_of(before))
     know_only_the_past(tmp_path / "data")
-    monkeypatch.setattr("flows.context.workspace.Spec", lambda: QUICK)
+    for room in ("workspace", "recipes"):
+        monkeypatch.setattr(f"flows.context.{room}.MAGNETS_SPEC", QUICK)
     return World(Settings(), levels, tmp_path, magnetcast, monkeypatch)
 
 
@@ -173,12 +191,17 @@ def test_every_release_of_a_winter_is_published(world: World) -> None:
 
 
 def arrive_late(world: World, release: Release, arrival: pd.Timestamp) -> None:
-    """Let the schedule run without figures; the alarm comes and goes with the lateness."""
+    """Let the schedule run on one destination's figure; the alarm comes and goes with lateness."""
     evening = at(release.due) + EVENING
-    world.run()
+    world.hand_in_early(release, evening - pd.Timedelta(days=2))
+    world.run(explained=True)
     stands = latest_forecast(store_of(world.settings))
     assert stands["as_of"].max() == evening
     assert stands["cutoff"].max() < release.months[-1]
+    early = stands.loc[stands["period"] == release.months[-1]].set_index("destination")
+    width = (early["p95"] - early["p05"]) / early["p50"]
+    assert width["USA"] < 0.01 < width.drop("USA").min()
+    assert read_explanation(store_of(world.settings), int(stands["publication"].iloc[0]))
     assert world.alarms(at(release.due) + pd.Timedelta(days=2, hours=1)) == set()
     assert world.alarms(at(release.due) + pd.Timedelta(days=3)) == {"late-data"}
     world.move_to(arrival)

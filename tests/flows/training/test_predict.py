@@ -15,7 +15,7 @@ from store.facts.batch import Batch, FileRows
 from store.facts.reading import read_forecasts
 from store.facts.writing import write_batch
 from store.vocabulary import FORECAST_COLUMNS
-from tests.data.builders import at
+from tests.data.builders import QUICK, at
 from tests.flows.conftest import AS_OF, Published, environment, settings_of
 
 
@@ -30,17 +30,10 @@ def test_the_champion_forecasts_its_own_day_as_it_was_published(published: Publi
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "moment",
-    [
-        pytest.param("2020-03-25", id="a month before"),
-        pytest.param("2020-04-21T23:59", id="a minute before its day"),
-    ],
-)
-def test_a_forecast_from_before_the_champion_is_trained_as_of_that_day(
-    published: Published, moment: str
+def test_a_forecast_from_a_minute_before_the_champions_day_is_trained_as_of_then(
+    published: Published,
 ) -> None:
-    as_of = at(moment)
+    as_of = at("2020-04-21T23:59")
 
     made = predict(published.settings, as_of)
 
@@ -62,8 +55,12 @@ def test_the_champion_still_stays_later(published: Published) -> None:
 
 @pytest.mark.slow
 def test_rows_that_came_out_later_leave_the_file_of_a_forecast_the_same_to_the_byte(
-    new_folder: Callable[[], Path], data_dir: Path, tmp_path: Path
+    new_folder: Callable[[], Path],
+    data_dir: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("flows.context.workspace.MAGNETS_SPEC", QUICK)
     batch = load_bundled(data_dir)
     texts = []
     for name, part in (("all", batch), ("known", known_part(batch, at(AS_OF)))):

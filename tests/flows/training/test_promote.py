@@ -1,6 +1,5 @@
 """What becomes of a challenger, by rules and by a person, and the way back."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,7 +13,6 @@ from flows.monitoring.status import lines_of
 from flows.run import run
 from flows.training.predict import predict
 from flows.training.promote import promote, rollback
-from flows.training.train import train
 from models.evaluation.backtest import Backtest
 from models.registry import registry
 from models.registry.record import MODEL
@@ -23,7 +21,7 @@ from store.errors import DataError
 from store.settings import Settings
 from tests.data.builders import at
 from tests.data.cell_builders import make_cells
-from tests.flows.conftest import LATER, Published, copied, point_at
+from tests.flows.conftest import LATER, Published, copied
 
 pytestmark = pytest.mark.slow
 
@@ -93,34 +91,6 @@ def test_a_broken_champion_is_replaced_by_the_next_training(own: Settings) -> No
 
     assert aliases(own)["champion"] == 2
     assert set(outcome.forecasts["status"]) == {"champion"}
-
-
-def test_the_commands_show_the_rules_and_tell_by_their_exit_code(
-    own: Settings,
-    data_dir: Path,
-    magnetcast: Callable[..., tuple[int, str, str]],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    point_at(own.home.parent, data_dir, monkeypatch)
-    as_other_recipe(own, 1)
-    train(own, at(LATER))
-
-    code, out, err = magnetcast("promote", "--as-of", LATER, "--format", "csv")
-    assert code == 1
-    assert out.startswith("rule,measured,expected,verdict")
-    assert "version 2 stays challenger" in err
-
-    words = ("--accept", "checked by hand", "--format", "json")
-    code, out, err = magnetcast("promote", "2", "--as-of", LATER, *words)
-    assert code == 0
-    assert {row["rule"] for row in json.loads(out)} >= {"worst destination"}
-    assert "version 2 (accepted: checked by hand) is champion" in err
-
-    code, out, err = magnetcast("rollback", "--as-of", LATER, "--reason", "worse in use")
-    assert code == 0
-    assert "version 1" in err
-    assert "version 2 was taken back: worse in use" in err
-    assert aliases(own)["champion"] == 1
 
 
 def test_a_harmful_feature_is_refused_by_its_measured_loss(released: Published) -> None:

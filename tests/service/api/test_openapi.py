@@ -99,28 +99,14 @@ def stranger(writer: Served) -> Iterator[Served]:
         yield Served(writer.address, session)
 
 
-@pytest.fixture(scope="module")
-def reader(published_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """Who has no token, at a service that may be read without one and answers no scenarios."""
-    with served(published_store, tmp_path_factory.mktemp("open"), RULES) as (result, _):
-        yield result
-
-
-closed = schema_of(CLOSED, examples=4, coverage=True)
-closed_briefly = schema_of(CLOSED, examples=2, coverage=False)
-opened = schema_of(RULES, examples=2, coverage=False)
+closed = schema_of(CLOSED, examples=2, coverage=True)
+closed_briefly = schema_of(CLOSED, examples=1, coverage=False)
 
 
 @closed.parametrize()
 @relaxed
 def test_a_writer_is_answered_as_described(case: Case, writer: Served) -> None:
     writer.check(case)
-
-
-@opened.exclude(tag="scenarios").parametrize()
-@relaxed
-def test_a_reader_without_a_token_is_answered_as_described(case: Case, reader: Served) -> None:
-    reader.check(case)
 
 
 @closed_briefly.exclude(tag="probes").parametrize()

@@ -61,7 +61,7 @@ def test_a_translated_page_has_no_serious_fault_in_the_dark_and_fits_a_phone(
     phone = {"width": 360, "height": 740}
     watch = opened(browser, address, viewport=phone)
     found = {}
-    for path in ("/needs", "/policy", "/data", "/track-record"):
+    for path in ("/needs", "/track-record"):
         watch.page.goto(f"{path}?lang={code}")
         wide = watch.page.evaluate("document.documentElement.scrollWidth")
         found[path] = (wide, serious_faults(watch.page, ["dark"]))

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
@@ -48,6 +49,7 @@ FALLBACK = "fallback last good model training failed its gate Fallback"
 """The test's own status of a forecast, which no catalogue has."""
 
 
+@cache
 def extracted() -> Catalog:
     """Return every marked sentence of code and templates."""
     with (PROJECT_ROOT / "babel.toml").open("rb") as opened:

@@ -21,6 +21,8 @@ EVERYWHERE = (
     *(f"/charts/{kind}/USA.json" for kind in KINDS),
 )  # fmt: skip
 
+FEW = {"WLD", "EU27", "USA"}
+
 
 @pytest.mark.slow
 @pytest.mark.parametrize("code", LANGUAGES)
@@ -38,7 +40,8 @@ def test_pages_and_api_have_one_value_for_one_quantity(client: TestClient, code:
     ] == []
     published = pages["/publications/2"]
     home = pages["/"][pages["/"].index('id="outlook-head"') :]
-    for forecast in forecasts:
+    # The numbers are the same in all languages; how they are written shows on a few.
+    for forecast in (one for one in forecasts if code == "en" or one["destination"] in FEW):
         month = next(one for one in forecast["months"] if one["period"] == "2026-12")
         with in_language(code):
             name, p50 = name_of(forecast["destination"]), tonnes(month["p50"])

@@ -203,7 +203,7 @@ def test_a_webhook_gets_a_signed_message_until_it_takes_it(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("status", [302, 404, 500])
+@pytest.mark.parametrize("status", [302, 500])
 def test_what_nobody_took_is_sent_again_later_but_not_for_ever(
     hooked: Settings, receiver: Receiver, status: int
 ) -> None:

@@ -79,7 +79,7 @@ class TestEngine:
         assert not {3, 4} & set(said(values).rows.tolist())
 
     @pytest.mark.slow
-    @pytest.mark.parametrize("poison", [1e12, -5.0, NAN], ids=str)
+    @pytest.mark.parametrize("poison", [1e12, NAN], ids=str)
     def test_months_after_the_cutoff_change_nothing(self, poison: float) -> None:
         values = make_values()
         poisoned = values.copy()
@@ -181,7 +181,7 @@ class TestTooLittleToLearn:
         hit = (tonnes[:, P10] <= values[:, 13]) & (values[:, 13] <= tonnes[:, P90])
         assert hit.mean() == pytest.approx(0.8, abs=0.12)
 
-    @pytest.mark.parametrize("months", [1, 2, 3, 6, 12, 13, 14, 15, 16, 18])
+    @pytest.mark.parametrize("months", [1, 2, 12, 13, 16])
     def test_a_young_panel_is_forecast(self, months: int) -> None:
         assert_sound(said(make_values(months=months)).tonnes)
 
@@ -195,7 +195,7 @@ class TestTooLittleToLearn:
 
 class TestHorizons:
     @pytest.mark.slow
-    @pytest.mark.parametrize("horizon", [1, 24, 70])
+    @pytest.mark.parametrize("horizon", [1, 70])
     def test_may_be_short_or_beyond_the_history(self, horizon: int) -> None:
         tonnes = said(make_values(), horizon=horizon).tonnes
 
