@@ -56,7 +56,6 @@ LONGEST = (
     "flows/training/test_fallback_chain.py",
     "flows/publishing/test_run_table.py",
     "faults/test_store.py",
-    "faults/test_models.py",
     "faults/test_moments.py",
     "flows/publishing/test_run_many.py",
     "flows/cli/test_attribute_commands.py",

@@ -38,19 +38,6 @@ class TestEverySource:
             assert set(frame.columns) == set(SCHEMAS[name].columns)
             assert not frame.duplicated(list(natural_key(metadata.tables[name]))).any()
 
-    @pytest.mark.slow
-    def test_it_can_be_stored_twice_and_is_then_known(
-        self, source: Bundled, tmp_path: Path
-    ) -> None:
-        engine = open_store(f"sqlite:///{tmp_path / 'store.db'}")
-        batch = Batch((source.load(),))
-
-        first, again = write_batch(engine, batch), write_batch(engine, batch)
-
-        assert first.total == sum(map(len, batch.files[0].tables.values()))
-        assert (again.total, again.already_known) == (0, True)
-        engine.dispose()
-
 
 LIVE_TABLES = {"observations", "tariff_steps", "proposals"}
 NOW = pd.Timestamp("2026-11-25T12:00", tz="UTC")

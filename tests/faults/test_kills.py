@@ -18,7 +18,7 @@ from tests.faults.world import publish_until
 pytestmark = pytest.mark.slow
 
 SEED = 850511
-KILLS = int(os.environ.get("MAGNETCAST_FAULTS_KILLS", "40" if ALL else "4"))
+KILLS = int(os.environ.get("MAGNETCAST_FAULTS_KILLS", "40" if ALL else "2"))
 """Kills in all: of ten five hit an ingest, two a run, three the service."""
 
 

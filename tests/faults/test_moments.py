@@ -10,21 +10,6 @@ from tests.faults.world import NEXT, RELEASED, publish_until
 pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 
-def test_a_late_release_after_the_job(watch: Watch) -> None:
-    home = watch.home
-    home.set_clock("2020-05-24")
-
-    output = home.call("run")
-
-    assert output.code == 0, output.err
-    assert "156 rows as of 2020-05-24" in output.err, output.err
-    watch.service.shows("2020-05-24")
-    watch.alarm("late-data", "figures of 2020-04 were due on 2020-05-20 and are 4 days late")
-    publish_until(home.data, "2020-04")
-    home.set_clock("2020-05-25")
-    watch.healed(home.call("run"), new="2020-05-25")
-
-
 @pytest.mark.parametrize(
     ("day", "words", "alarm"),
     [

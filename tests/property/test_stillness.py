@@ -51,7 +51,7 @@ def test_an_empty_month_moves_nothing() -> None:
     np.testing.assert_allclose(after, before.tonnes, rtol=0.005)
 
 
-@few(8)
+@few(5)
 @given(st.sampled_from(DESTINATIONS), st.floats(0.1, 1.5))
 def test_three_months_of_one_destination_move_the_world_by_little_but_themselves(
     destination: str, share: float

@@ -101,12 +101,12 @@ class World:
 
     def hand_in_early(self, release: Release, day: pd.Timestamp) -> None:
         """Ingest the customs' file of one destination, before the world's figure is out."""
-        found = self.levels.query("destination == 'USA' and period_from == @release.months[-1]")
-        tonnes, month = found["value"].item(), release.months[-1].replace("-", "")
+        month = pd.Timestamp(release.months[-1])
+        tonnes = self.levels.set_index(["destination", "period_from"])["value"]["USA", month]
         path = self.folder / "customs.csv"
         path.write_text(
             "Date,Commodity code,Trading partner code,Trading partner,Quantity,Unit,US dollar\n"
-            f"{month},85051110,502,United States,{tonnes * 1e3:.0f},kg,{tonnes * 5e4:.0f}\n"
+            f"{month:%Y%m},85051110,502,United States,{tonnes * 1e3},kg,{tonnes * 5e4}\n"
         )
         words = ("--flow", "export", "--published-on", f"{day:%Y-%m-%d}")
         code, _, err = self.magnetcast("ingest", "customs", str(path), *words)

@@ -1,8 +1,8 @@
 """Schemathesis asks the API what its own description allows, and what it forbids."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,6 @@ from schemathesis.config import SchemathesisConfig
 from schemathesis.schemas import BaseSchema
 from sqlalchemy import create_engine
 
-from service.app import Rules
-from service.scenarios import ScenarioEngine
 from store.database import open_store
 from store.planning.audit import create_token
 from tests.service.asking import RULES, answers, online
@@ -30,8 +28,8 @@ SCENARIOS = "POST /api/v1/scenarios"
 relaxed = settings(deadline=None, suppress_health_check=list(HealthCheck))
 
 
-def schema_of(rules: Rules, *, examples: int, coverage: bool) -> BaseSchema:
-    """Return the API as it describes itself under some rules."""
+def schema_of(*, examples: int, coverage: bool) -> BaseSchema:
+    """Return the API as it describes itself."""
     result: dict[str, Any] = {
         "seed": 7,
         "generation": {
@@ -51,11 +49,15 @@ def schema_of(rules: Rules, *, examples: int, coverage: bool) -> BaseSchema:
             }
         ],
     }  # fmt: skip
+    return schemathesis.openapi.from_dict(described(), config=SchemathesisConfig.from_dict(result))
+
+
+@cache
+def described() -> dict[str, Any]:
+    """Return the description of an API that needs a token for all."""
     what_if = answers(Path())
     worked_one = replace(what_if, worked=what_if.worked[-1:])
-    app = make_app(create_engine("sqlite://"), rules, worked_one)
-    config = SchemathesisConfig.from_dict(result)
-    return schemathesis.openapi.from_dict(app.openapi(), config=config)
+    return make_app(create_engine("sqlite://"), CLOSED, worked_one).openapi()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,26 +72,16 @@ class Served:
         case.call_and_validate(self.address, self.session, timeout=TIMEOUT_S)
 
 
-@contextmanager
-def served(
-    store: Path, home: Path, rules: Rules, what_if: ScenarioEngine | None = None
-) -> Iterator[tuple[Served, str]]:
-    """Serve a copy of a store; yields a token that may write too."""
-    engine = open_store(copied(store, home))
-    token = create_token(engine, name="desk", scopes=["write"], at=NEWEST)
-    app = make_app(engine, rules, what_if)
-    with online(app) as address, requests.Session() as session:
-        yield Served(address, session), token
-    engine.dispose()
-
-
 @pytest.fixture(scope="module")
 def writer(published_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """Who may write, at a service that tells nothing without a token."""
     home = tmp_path_factory.mktemp("closed")
-    with served(published_store, home, CLOSED, answers(home)) as (result, token):
-        result.session.headers["Authorization"] = f"Bearer {token}"
-        yield result
+    engine = open_store(copied(published_store, home))
+    token = create_token(engine, name="desk", scopes=["write"], at=NEWEST)
+    with online(make_app(engine, CLOSED, answers(home))) as address, requests.Session() as session:
+        session.headers["Authorization"] = f"Bearer {token}"
+        yield Served(address, session)
+    engine.dispose()
 
 
 @pytest.fixture(scope="module")
@@ -99,8 +91,8 @@ def stranger(writer: Served) -> Iterator[Served]:
         yield Served(writer.address, session)
 
 
-closed = schema_of(CLOSED, examples=2, coverage=True)
-closed_briefly = schema_of(CLOSED, examples=1, coverage=False)
+closed = schema_of(examples=2, coverage=True)
+closed_briefly = schema_of(examples=1, coverage=False)
 
 
 @closed.parametrize()

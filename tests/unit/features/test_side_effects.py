@@ -37,7 +37,7 @@ def test_one_figure_ten_times_too_large_moves_the_world_beyond_its_band() -> Non
     "figures",
     [
         pytest.param([("USA", "2026-08", 622.0)], id="as expected", marks=pytest.mark.slow),
-        pytest.param([("USA", "2026-08", 61.0)], id="a stop of one"),
+        pytest.param([("USA", "2026-08", 61.0)], id="a stop of one", marks=pytest.mark.slow),
         pytest.param(
             [("JPN", f"2026-{m:02d}", 52.0) for m in (8, 9, 10)],
             id="three months",

@@ -19,15 +19,13 @@ Clean = Callable[[str], FileRows]
 
 NOW = pd.Timestamp("2026-11-25T12:00", tz="UTC")
 SPAN = MonthRange.of("2024-05", "2024-08")
-PASSING = (
-    Fault.BUSY, Fault.BROKEN, Fault.HANGUP, Fault.TRUNCATED, Fault.GARBLED, Fault.DRIP,
-    Fault.DOUBLED,
-)  # fmt: skip
+PASSING = (Fault.TRUNCATED, Fault.DRIP, Fault.DOUBLED)
 REFUSED = {
-    Fault.HTML: "sent an HTML page", Fault.WALL: "bot wall", Fault.RENAMED: "answers without",
-    Fault.DOUBLED: r"twice|each once|failed 2 times", Fault.BROKEN: "failed 2 times: HTTP 500",
-    Fault.LARGE: "too large",
-}  # fmt: skip
+    Fault.HTML: "sent an HTML page",
+    Fault.RENAMED: "answers without",
+    Fault.DOUBLED: r"twice|each once|failed 2 times",
+}
+"""Those of the connection alone are the client's: ``test_http.py``."""
 PROVIDER = {"comtrade_mirror": "comtrade"}
 
 
