@@ -15,16 +15,13 @@ from starlette.testclient import TestClient
 
 from flows.alerts import alert
 from flows.context.stores import store_of
-from models.forecasting.joint_paths import USUAL_CARRY
 from service.api.models import Page
 from service.planning import entries
-from service.wording import chance_below
 from store.database import open_store
 from store.facts.evidence import save_label
 from store.planning.audit import Actor
 from store.planning.entries import AlertRule, add_rule, read_planning
 from store.settings import Settings
-from store.vocabulary import QUANTILE_COLUMNS
 from tests.service.desks import desk_of, desk_over
 from tests.service.other_goods import GOODS, add_goods
 from tests.service.stores import NEWEST, copied, publish
@@ -72,25 +69,6 @@ def posted(client: TestClient, path: str, sent: object) -> dict:
 
 def form(client: TestClient, path: str, sent: dict) -> object:
     return client.post(path, data=sent, headers=SAME, follow_redirects=False)
-
-
-@pytest.mark.slow
-def test_a_need_of_other_goods_is_reported_by_their_own_forecast(desk: TestClient) -> None:
-    forecast = desk.get(f"{API}/forecasts/FRA?{OTHER}").json()["months"]
-    own = [m for m in forecast if "2026-12" <= m["period"] <= "2027-03"]
-    needed = own[0]["p50"]
-
-    made = posted(desk, "needs", {**NEED, "tonnes": needed})
-
-    entries.NeedResponse.model_validate(made)
-    assert (made["commodity"], made["destination_name"]) == (GOODS, "France")
-    wanted = [chance_below([m[name] for name in QUANTILE_COLUMNS], needed) for m in own]
-    assert [m["chance_of_shortfall"] for m in made["months"]] == pytest.approx(wanted, abs=1e-3)
-    # Half of the paths of one month are short; along four more of them are.
-    assert 0.5 < made["chance_any_month"] < 1.0
-    assert 0 < made["buffer_90_t"] <= made["buffer_95_t"]
-    assert made["carry_over"] == USUAL_CARRY
-    assert desk.get(f"{API}/needs/{made['id']}").json() == made
 
 
 @pytest.mark.slow

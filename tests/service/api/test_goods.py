@@ -1,6 +1,5 @@
 """Other commodities than the magnets, over the API and on pages."""
 
-import csv
 import html
 import io
 import re
@@ -17,7 +16,6 @@ from service.api import models
 from service.api.models import Page
 from service.queries import models as lists
 from store.database import open_store
-from store.facts.evidence import save_label
 from tests.service.other_goods import GOODS, PARTNERS, add_goods
 from tests.service.stores import NEWEST, copied, make_app, make_live, plain
 
@@ -227,34 +225,3 @@ def test_other_goods_are_kept_until_the_store_changes(two_goods: Path, tmp_path:
     assert anew.answers["USA"].body != first.answers["USA"].body
     pd.testing.assert_frame_equal(anew.snapshots[first.as_of].panel, first.snapshot.panel)
     assert live.publication.as_of == pd.Timestamp(NEWEST)
-
-
-HOSTILE = "=cmd()<script>alert(1)</script>{{7*7}}\u202e\x1b[31m[/x]&\"'"
-"""A formula, a script, a template, a reversal, a terminal's colour, markup and quotes."""
-
-
-@pytest.mark.slow
-def test_a_hostile_label_is_text_in_every_format(two_goods: Path, tmp_path: Path) -> None:
-    engine = open_store(copied(two_goods, tmp_path))
-    save_label(engine, GOODS, HOSTILE, at=NEWEST)
-    home = f"/goods/{GOODS}"
-    with TestClient(make_app(engine), raise_server_exceptions=False) as opened:
-        pages = ["/goods", home, f"{home}/destinations/USA", f"{home}/track-record"]
-        pages += [f"/needs?{OTHER}", "/status", "/alerts.atom", f"{home}/charts/fan/USA.json"]
-        answers = {page: opened.get(page) for page in pages}
-        listed = opened.get(f"{API}/commodities").json()["items"]
-        table = opened.get(f"{API}/commodities?format=csv").text
-        book = opened.get(f"{home}/destinations/USA/forecast.xlsx").content
-    engine.dispose()
-
-    assert {answer.status_code for answer in answers.values()} == {200}
-    for answer in answers.values():
-        assert b"<script>alert" not in answer.content
-    assert html.escape("<script>alert(1)</script>{{7*7}}") in answers[home].text
-    assert next(row["label"] for row in listed if row["commodity"] == GOODS) == HOSTILE
-    cells = [cell for row in csv.reader(io.StringIO(table)) for cell in row]
-    assert f"'{HOSTILE}" in cells
-    with zipfile.ZipFile(io.BytesIO(book)) as parts:
-        sheets = b"".join(parts.read(name) for name in parts.namelist() if name.endswith(".xml"))
-    assert b"<f>" not in sheets
-    assert b"<script>alert" not in sheets

@@ -1,8 +1,6 @@
-from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
 
-import httpx
 import pytest
 
 from flows.analysis.served_scenarios import what_if
@@ -11,7 +9,7 @@ from service.api import models
 from service.scenarios import ANSWER_COLUMNS
 from store.settings import Settings
 from tests.service.api.test_api import rows_of
-from tests.service.asking import YAML, Asked, answers, asking, tariff
+from tests.service.asking import Asked, asking, tariff
 
 PROBLEM = "application/problem+json"
 NO_TEXT = tariff(60).replace("Rate of 60", '"\\ud800 \\u0007"')
@@ -125,47 +123,6 @@ def test_worked_scenarios_are_listed_and_documented(asked: Asked) -> None:
         "rate_pct": 60,
         "effective_from": "2027-01-01",
     }
-
-
-@pytest.mark.slow
-def test_pages_are_answered_while_thirty_scenarios_wait(
-    published_store: Path, tmp_path: Path
-) -> None:
-    with (
-        ThreadPoolExecutor(30) as pool,
-        asking(published_store, tmp_path, answers(tmp_path, waiting=30)) as service,
-    ):
-        posts = [pool.submit(service.post, tariff(rate)) for rate in range(30)]
-        while service.desk.waiting < 30:
-            assert not any(one.done() for one in posts)
-        with httpx.Client(base_url=service.address, timeout=600, trust_env=False) as reader:
-            beyond = reader.post("/api/v1/scenarios", content=tariff(31).encode(), headers=YAML)
-            pages = [reader.get(path) for path in ("/", "/data", "/api/v1/forecasts/USA")]
-            counted = reader.get("/api/v1/metrics").text
-        outstanding = sum(not one.done() for one in posts)
-        service.desk.stop()
-        codes = {one.result().status_code for one in posts}
-
-    assert [page.status_code for page in pages] == [200, 200, 200]
-    assert outstanding >= 20
-    assert "magnetcast_what_if_waiting" in counted
-    assert beyond.status_code == 503
-    assert int(beyond.headers["retry-after"]) > 5
-    assert "Expected at most 30" in beyond.json()["detail"]
-    assert codes <= {200, 503}
-
-
-@pytest.mark.slow
-def test_a_scenario_that_takes_too_long_is_given_up(published_store: Path, tmp_path: Path) -> None:
-    with asking(published_store, tmp_path, answers(tmp_path, seconds=0.001)) as service:
-        answer = service.post(tariff(60))
-        page = service.client.get(
-            "/what-if?tariff_importer=USA&tariff_kind=rate&tariff_value=60&tariff_from=2027-13"
-        )
-
-    assert (answer.status_code, answer.headers["content-type"]) == (503, PROBLEM)
-    assert "MAGNETCAST_WHAT_IF_SECONDS" in answer.json()["detail"]
-    assert page.status_code == 400
 
 
 @pytest.mark.slow

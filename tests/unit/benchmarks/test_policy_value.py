@@ -13,20 +13,17 @@ from models.forecasting.snapshot import Snapshot
 sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "benchmarks"))
 
 from policy_imports import (
-    Window,
     announced,
     duty_covariates,
     forecasts_at,
     known_on,
     read_steps,
     rise_of,
-    shares_named,
 )
-from policy_value import Blind, compared
 
 from features.months import month_number
 from models.learning.spec import PANEL_SPEC
-from tests.data.builders import make_table, make_world
+from tests.data.builders import make_table
 
 SERIES = ["China|333", "China|334", "Germany|333", "Korea, South|336", "Mexico|311"]
 CUTOFF = month_number("2018-08")
@@ -50,27 +47,6 @@ def test_a_duty_is_unknown_before_it_is_announced_and_its_end_before_it_is_repor
     assert duty("2018-09-16") == 0.0
     assert duty("2018-09-17") == pytest.approx(0.9 * 25.0)
     assert duty("2018-12-01") == pytest.approx(0.9 * 10.0)
-
-
-def test_every_act_has_its_announcement_before_the_end_was_known() -> None:
-    steps = read_steps()
-
-    ended = steps.dropna(subset=["end_known_on"])
-    assert (ended["announced_on"] <= ended["end_known_on"]).all()
-    assert steps["effective_to"].notna().equals(steps["end_known_on"].notna())
-
-
-@pytest.mark.parametrize(
-    ("countries", "hit"),
-    [
-        ("China", [True, True, False, False, False]),
-        ("EU;Mexico", [False, False, True, False, True]),
-        ("all but China;Korea+South", [False, False, True, False, True]),
-        ("all", [True] * 5),
-    ],
-)
-def test_an_act_reaches_the_countries_it_names(countries: str, hit: list[bool]) -> None:
-    assert (shares_named(countries, "ALL", SERIES) > 0).tolist() == hit
 
 
 def test_acts_announced_after_a_cutoffs_figures_came_out_change_no_covariate(
@@ -120,36 +96,6 @@ def test_a_series_is_hit_in_the_month_of_the_news_not_after() -> None:
 
     assert rise("2018-08") > 5.0
     assert rise("2018-09") == 0.0
-
-
-@pytest.mark.slow
-def test_the_blind_past_knows_no_policy_at_any_origin() -> None:
-    world = make_world()
-    history = Blind(world.observations, world.events, world.tariffs)
-    moment = pd.Timestamp("2020-06-25", tz="UTC")
-
-    origins = [history.origin(moment), *history.past(moment)]
-
-    assert all(origin.events is None and origin.tariffs is None for origin in origins)
-    assert history.analogs(moment) == ()
-
-
-def test_a_ratio_below_one_is_a_gain() -> None:
-    cells = pd.DataFrame(
-        [
-            {"model": model, "cutoff": cutoff, "destination": name, "period": cutoff, "horizon": 1,
-             "tonnes": 10.0, "absolute_error": error, "scaled_error": error,
-             "scaled_quantile_loss": error, "is_covered": True}
-            for model, error in (("without", 2.0), ("features", 1.0))
-            for cutoff in ("2020-01", "2020-07")
-            for name in ("A", "B")
-        ]
-    )  # fmt: skip
-
-    result = compared(Window("panel", "months", cells), "features")
-
-    assert result["ratio"] == "0.500"
-    assert result["5% to 95%"] == "0.50 to 0.50"
 
 
 def informed(table: pd.DataFrame, folder: Path, steps: pd.DataFrame) -> Snapshot:

@@ -7,11 +7,8 @@ import numpy as np
 import pytest
 
 from features.statistical.experts import (
-    ALPHAS,
     BASELINES,
     EXPERTS,
-    LARGEST_SHARE,
-    SETTLING_MONTHS,
     ExpertForecast,
     tsb,
 )
@@ -124,44 +121,6 @@ class TestStatsforecast:
         assert apart.max() < worst
 
 
-def theta_of(values: Floats, horizon: int) -> list[float]:
-    """Forecast one series by the recursions as they are printed, with the least squares of all."""
-    tries = [theta_walk(values, alpha) for alpha in ALPHAS]
-    errors = [np.array(errors)[SETTLING_MONTHS:] for errors, _, _ in tries]
-    lines = [np.array(lines)[SETTLING_MONTHS:] for _, lines, _ in tries]
-    shares = [
-        np.clip(e @ d / (d @ d), 0.0, LARGEST_SHARE) for e, d in zip(errors, lines, strict=True)
-    ]
-    best = int(
-        np.argmin([((e - s * d) ** 2).sum() for e, d, s in zip(errors, lines, shares, strict=True)])
-    )
-    grown = list(values)
-    for _ in range(horizon):
-        _, _, (level, line) = theta_walk(np.array(grown), ALPHAS[best])
-        grown.append(level + shares[best] * line)
-    return grown[len(values) :]
-
-
-def theta_walk(
-    values: Floats, alpha: float
-) -> tuple[list[float], list[float], tuple[float, float]]:
-    """Return the level's errors, the lines, and the level and line for the month after the last."""
-    level, mean, slope, line = values[0], 0.0, 0.0, 0.0
-    errors, lines = [], []
-    for count, value in enumerate(values, start=1):
-        errors.append(value - level)
-        lines.append(line)
-        level += alpha * (value - level)
-        slope = (
-            ((count - 2) * slope + 6.0 * (value - mean) / count) / (count + 1) if count > 1 else 0.0
-        )
-        mean += (value - mean) / count
-        intercept = mean - slope * (count + 1) / 2.0
-        fade = (1.0 - alpha) ** count
-        line = fade * intercept + (1.0 - fade * (1.0 - alpha)) / alpha * slope
-    return errors, lines, (level, line)
-
-
 class TestEachExpert:
     def test_level_is_the_mean_of_the_last_year_over_months_known(self) -> None:
         row = [1_000.0] * 6 + [NAN, 10.0] * 6
@@ -172,15 +131,6 @@ class TestEachExpert:
         row = [100.0] * 24 + [300.0] * 12
 
         assert fit("ses", row).forecast[0] == pytest.approx([300.0] * 3, rel=1e-6)
-
-    @pytest.mark.parametrize("slope", [-1.0, 0.0, 2.0])
-    def test_theta_is_what_a_loop_over_one_series_states(self, slope: float) -> None:
-        rng = np.random.default_rng(3)
-        row = 150.0 + slope * np.arange(40.0) + rng.normal(0.0, 9.0, 40)
-
-        predicted = fit("theta", row.tolist(), horizon=18).forecast[0]
-
-        assert predicted == pytest.approx(theta_of(row, 18), rel=1e-9)
 
     def test_a_damped_trend_goes_on_along_a_line_and_slows_down(self) -> None:
         row = [100.0 + 2.0 * month for month in range(48)]
