@@ -63,7 +63,7 @@ def conditioned(table: pd.DataFrame, origin: Origin) -> pd.DataFrame:
     plain = table[list(QUANTILE_COLUMNS)].to_numpy(dtype=float).reshape(shape)
     known = (later.row, later.column)
     at = np.clip(drawing.ranks_within(plain[known], later.tonnes), RAREST, 1.0 - RAREST)
-    middle, spread = _given(ndtri(at), _correlation(plain, origin), origin, later)
+    middle, spread = _given(ndtri(at), plain, origin, later)
 
     def drawn(levels: Floats) -> Floats:
         scores = middle + spread * ndtri(levels)[:, None, None]
@@ -79,24 +79,28 @@ def conditioned(table: pd.DataFrame, origin: Origin) -> pd.DataFrame:
     return table.assign(**found, mean=mean.reshape(-1))
 
 
-def _correlation(plain: Floats, origin: Origin) -> Floats:
-    """Return the correlation of the logs of all cells along joint paths, cells x cells."""
+def _correlation(plain: Floats, origin: Origin, cells: Ints) -> Floats:
+    """Return the correlation of the logs of all cells with some along joint paths, all x some."""
     leaves = np.flatnonzero(~origin.is_sum)
     draws = np.empty((PATHS, *plain.shape[:2]))
     draws[:, leaves] = sample_paths(plain[leaves], ErrorCopula())
     draws = drawing.summed(draws, origin.groups)
-    return np.corrcoef(np.log(np.maximum(draws, drawing.LEAST)).reshape(PATHS, -1), rowvar=False)
+    logs = np.log(np.maximum(draws, drawing.LEAST)).reshape(PATHS, -1)
+    logs -= logs.mean(axis=0)
+    spread = np.linalg.norm(logs, axis=0)
+    return (logs.T @ logs[:, cells]) / np.outer(spread, spread[cells])
 
 
-def _given(score: Floats, correlation: Floats, origin: Origin, later: LaterFigures) -> Moments:
+def _given(score: Floats, plain: Floats, origin: Origin, later: LaterFigures) -> Moments:
     """Return mean and standard deviation of all scores given those of figures, series x targets."""
     shape = (len(origin.series), len(origin.targets))
     cells = np.ravel_multi_index((later.row, later.column), shape)
+    correlation = _correlation(plain, origin, cells)
     shared = np.ones(shape[0])
-    shared[later.row] = _shared(score, correlation[np.ix_(cells, cells)], later.row)
+    shared[later.row] = _shared(score, correlation[cells], later.row)
     loading = np.repeat(shared, shape[1])
     same = np.repeat(np.arange(shape[0]), shape[1])[:, None] == later.row
-    theirs = correlation[:, cells] * np.where(same, 1.0, loading[:, None] * loading[cells])
+    theirs = correlation * np.where(same, 1.0, loading[:, None] * loading[cells])
     gain = np.linalg.solve(theirs[cells] + NOISE * np.eye(len(cells)), theirs.T).T
     left = 1.0 - np.einsum("ij,ij->i", gain, theirs)
     return (gain @ score).reshape(shape), np.sqrt(np.clip(left, 0.0, 1.0)).reshape(shape)
