@@ -37,11 +37,3 @@ def test_what_the_monitors_found_last_is_reported_and_nothing_older(engine: Engi
     assert 'magnetcast_alarm{alarm="coverage"} 0.0' in output
     assert "magnetcast_measured_age_seconds 3600.0" in output
     assert not any("naive" in line for line in output)
-
-
-def test_a_store_that_was_never_measured_tells_of_its_forecast_alone(engine: Engine) -> None:
-    with TestClient(make_app(engine)) as client:
-        answer = client.get(METRICS).text
-
-    assert "magnetcast_forecast_age_seconds" in answer
-    assert "magnetcast_alarm" not in answer
