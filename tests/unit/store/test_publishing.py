@@ -89,12 +89,12 @@ def test_a_second_publication_of_a_moment_stays_beside_the_first(engine: Engine)
     ids=["crossing", "negative", "infinite", "nan", "month", "past", "horizon"],
 )
 def test_a_forecast_that_breaks_the_contract_is_not_published(
-    engine: Engine, change: dict[str, object], message: str
+    untouched: Engine, change: dict[str, object], message: str
 ) -> None:
     with pytest.raises(DataError, match=message):
-        publish(engine, make_forecasts({"destination": "DEU"}, change))
+        publish(untouched, make_forecasts({"destination": "DEU"}, change))
 
-    assert read_forecasts(engine).empty
+    assert read_forecasts(untouched).empty
 
 
 def test_the_latest_forecast_is_the_newest_no_later_than_asked(engine: Engine) -> None:
