@@ -41,7 +41,7 @@ LONGEST = (
     "flows/publishing/test_releases.py",
     "service/api/test_openapi.py",
     "flows/cli/test_command.py",
-    "service/api/test_desk_goods.py",
+    "service/pages/test_one_number.py",
     "unit/models/test_event_study.py",
     "flows/cli/test_ingest_commands.py",
     "flows/publishing/test_run.py",
@@ -65,11 +65,15 @@ LONGEST = (
     "property/test_time_honesty.py",
     "unit/models/engine/test_forecast.py",
     "service/pages/test_browser.py",
+    "service/pages/test_browser_what_if.py",
+    "service/pages/test_desk_browser.py",
+    "service/api/test_desk_goods.py",
+    "property/test_hostile_input.py",
+    "docs/test_pages.py",
     "service/api/test_desk_api.py",
     "service/pages/test_charts.py",
     "service/live/test_live.py",
     "service/report/test_table_report.py",
-    "docs/test_pages.py",
 )
 """Files that take long, about the longest first: who begins with them ends with short ones, and no
 worker of the test run is left alone with a long one. The first do not ask for the same things."""

@@ -1,3 +1,4 @@
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from flows.cli.options import moment
 from store.database import open_store
 from store.facts.reading import read_events, read_observations, read_vintages
 from store.settings import Settings
+from tests.flows.conftest import point_at
 
 Call = Callable[..., tuple[int, str, str]]
 FIGURE = [
@@ -30,7 +32,12 @@ EVENT = """
 
 
 @pytest.fixture
-def engine(place: Path) -> Iterator[Engine]:  # noqa: ARG001 - sets the environment
+def engine(
+    filled: Path, data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Engine]:
+    """A store with the bundled facts."""
+    shutil.copytree(filled, tmp_path / "place")
+    point_at(tmp_path / "place", data_dir, monkeypatch)
     made = open_store(Settings().url)
     yield made
     made.dispose()

@@ -177,7 +177,7 @@ def tables(draw: st.DrawFn) -> tuple[list[list[str]], dict[str, float]]:
 
 
 @pytest.mark.slow
-@few(50)
+@few(20)
 @given(
     table=tables(),
     encoding=st.sampled_from(["utf-8", "utf-8-sig", "gb18030", "utf-16", "utf-16-le"]),
@@ -201,7 +201,7 @@ def test_every_honest_table_is_read(
 
 
 @pytest.mark.slow
-@few(50)
+@few(20)
 @given(
     table=tables().filter(lambda table: len(table[0]) > 0),
     broken=st.sampled_from(sorted(BROKEN)).map(BROKEN.__getitem__),
