@@ -39,10 +39,11 @@ def month_rows(fan: Fan) -> tuple[MonthRow, ...]:
     """Return the forecast months of one destination as its table shows them."""
     rows = fan.forecast.to_dict("records")
     past = pd.concat([fan.history, fan.later]).set_index("period")["tonnes"]
-    return tuple(_month_row(fan, row, past) for row in rows)
+    published = fan.published_later
+    return tuple(_month_row(fan, row, past, published) for row in rows)
 
 
-def _month_row(fan: Fan, row: dict[Any, Any], past: pd.Series) -> MonthRow:
+def _month_row(fan: Fan, row: dict[Any, Any], past: pd.Series, published: pd.Series) -> MonthRow:
     """Turn one forecast row into what its table shows; ``past`` is the history by month."""
     period = pd.Timestamp(row["period"])
     year_ago = float(past.get(period - pd.DateOffset(years=1), float("nan")))
@@ -51,7 +52,7 @@ def _month_row(fan: Fan, row: dict[Any, Any], past: pd.Series) -> MonthRow:
         month=dated(period, "month"),
         period=f"{period:%Y-%m}",
         past=period < month_start(fan.as_of),
-        published=fan.published_later.get(period),
+        published=published.get(period),
         p10=float(row["p10"]),
         p50=float(row["p50"]),
         p90=float(row["p90"]),
