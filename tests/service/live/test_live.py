@@ -159,9 +159,9 @@ def test_the_mark_changes_with_every_kind_of_news(store_url: str) -> None:
 
 
 @pytest.mark.slow
-def test_either_database_gives_the_same_answers(store_url: str, client: TestClient) -> None:
-    fill_store(store_url)
-    engine = open_store(store_url)
+def test_either_database_gives_the_same_answers(postgres_url: str, client: TestClient) -> None:
+    fill_store(postgres_url)
+    engine = open_store(postgres_url)
     live = make_live(engine)
     live.refresh()
     engine.dispose()
