@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from sqlalchemy import Engine
+from starlette.testclient import TestClient
 
 from models.forecasting.decomposition import RESPONSE
 from models.registry.served import EXPERTS_TONNES
@@ -13,16 +13,14 @@ from service.live.publication import Publication
 from service.queries import tables, track
 from service.queries.freshness import freshness_of
 from service.wording import chance_below, chance_words
-from tests.service.stores import EARLIER, NOW, make_live
+from tests.service.stores import EARLIER, NOW
 
 QUANTILES = [10.0, 20.0, 30.0, 40.0, 50.0, 60.0, 70.0]
 
 
 @pytest.fixture
-def publication(engine: Engine) -> Publication:
-    live = make_live(engine)
-    live.refresh()
-    return live.publication
+def publication(client: TestClient) -> Publication:
+    return client.app.state.shared.live.publication
 
 
 @pytest.mark.parametrize(
