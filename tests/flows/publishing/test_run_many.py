@@ -38,7 +38,7 @@ CODES = ("811292", "250410", "392690")
 def tables() -> dict[str, pd.DataFrame]:
     """Build the observations of three commodities; the plastics end two months early."""
     worlds = {
-        code: make_partner_world(partners=12, months=37, first="2021-01", seed=seed)
+        code: make_partner_world(partners=24, months=37, first="2021-01", seed=seed)
         for seed, code in enumerate(CODES)
     }
     rows = {code: world.rows().assign(commodity=code) for code, world in worlds.items()}
@@ -76,12 +76,12 @@ def outcomes(results: dict[str, Result]) -> dict[str, RunOutcome]:
 def test_each_commodity_is_published_under_its_key_by_its_own_model(filled: Filled) -> None:
     rows = read_forecasts(store_of(filled.settings), commodity=None)
 
-    assert rows.groupby("commodity")["destination"].nunique().to_dict() == dict.fromkeys(CODES, 14)
+    assert rows.groupby("commodity")["destination"].nunique().to_dict() == dict.fromkeys(CODES, 26)
     models = rows.groupby("commodity")["model"].unique().map(list).to_dict()
     assert len({name for (name,) in models.values()}) == 3
     assert models["811292"][0].startswith("partners-")
     assert {code: one.rows_published for code, one in outcomes(filled.results).items()} == {
-        "811292": 14 * 12, "250410": 14 * 12, "392690": 14 * 14,
+        "811292": 26 * 12, "250410": 26 * 12, "392690": 26 * 14,
     }  # fmt: skip
 
 

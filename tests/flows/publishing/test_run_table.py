@@ -21,7 +21,7 @@ from tests.data.partner_builders import make_partner_world
 from tests.flows.conftest import environment, settings_of
 
 NOW = "2024-12-26"
-PARTNERS = 20
+PARTNERS = 24
 WORLD = make_partner_world(partners=PARTNERS, months=60)
 
 
