@@ -16,13 +16,11 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
-from flows.analysis.explain import explain_if_possible
 from flows.context.stores import made_store, store_of
 from flows.deployments import publish
 from flows.publishing.published_forecasts import publication
 from flows.publishing.replay import replayed
 from store.facts.reading import latest_forecast, read_forecasts
-from store.publications.explanations import read_explanation
 from store.publications.integrity import read_publications, tampered
 from store.settings import Settings
 from tests.data.builders import QUICK, at, make_levels
@@ -112,12 +110,9 @@ class World:
         code, _, err = self.magnetcast("ingest", "customs", str(path), *words)
         assert code == 0, err
 
-    def run(self, *, explained: bool = False) -> None:
+    def run(self) -> None:
         """Do what the schedule does."""
-        with pytest.MonkeyPatch.context() as patch:
-            if explained:
-                patch.setattr("flows.run.explain_if_possible", explain_if_possible)
-            publish.with_options(retries=0)()
+        publish.with_options(retries=0)()
 
     def alarms(self, moment: pd.Timestamp) -> set[str]:
         """Return what is wrong by the status."""
@@ -194,14 +189,13 @@ def arrive_late(world: World, release: Release, arrival: pd.Timestamp) -> None:
     """Let the schedule run on one destination's figure; the alarm comes and goes with lateness."""
     evening = at(release.due) + EVENING
     world.hand_in_early(release, evening - pd.Timedelta(days=2))
-    world.run(explained=True)
+    world.run()
     stands = latest_forecast(store_of(world.settings))
     assert stands["as_of"].max() == evening
     assert stands["cutoff"].max() < release.months[-1]
     early = stands.loc[stands["period"] == release.months[-1]].set_index("destination")
     width = (early["p95"] - early["p05"]) / early["p50"]
     assert width["USA"] < 0.01 < width.drop("USA").min()
-    assert read_explanation(store_of(world.settings), int(stands["publication"].iloc[0]))
     assert world.alarms(at(release.due) + pd.Timedelta(days=2, hours=1)) == set()
     assert world.alarms(at(release.due) + pd.Timedelta(days=3)) == {"late-data"}
     world.move_to(arrival)
