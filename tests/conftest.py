@@ -27,8 +27,8 @@ SAMPLES = "MAGNETCAST_SAMPLES"
 
 os.environ.setdefault("MAGNETCAST_PROCESSES", "1")  # the workers of a test run fill the machine
 
-examples.register_profile("full", derandomize=True, deadline=None)
-examples.register_profile("quick", examples.get_profile("full"), max_examples=20)
+examples.register_profile("full", max_examples=50, derandomize=True, deadline=None)
+examples.register_profile("quick", examples.get_profile("full"), max_examples=10)
 examples.load_profile("full")
 
 BOTH = ("sqlite", pytest.param("postgresql", marks=pytest.mark.slow))

@@ -5,4 +5,4 @@ from hypothesis import settings
 
 def few(most: int) -> settings:
     """Return the settings of a test that tries ``most`` in all tests, a fifth in the quick ones."""
-    return settings(max_examples=max(3, most * settings().max_examples // 100))
+    return settings(max_examples=max(3, most * settings().max_examples // 50))
