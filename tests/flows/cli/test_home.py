@@ -10,7 +10,6 @@ from flows.cli.app import VERBS
 from flows.context.stores import made_store
 from store.home import VARIABLE
 from store.settings import PROJECT_ROOT, Settings
-from tests.flows.conftest import AS_OF
 
 Call = Callable[..., tuple[int, str, str]]
 
@@ -129,7 +128,7 @@ def test_config_tells_the_home_and_why(nowhere: Path, magnetcast: Call, words: l
 
 @pytest.mark.slow
 def test_an_empty_home_is_forecast_and_then_asked_what_if(nowhere: Path, magnetcast: Call) -> None:
-    words = ("--as-of", AS_OF, "--format", "csv")
+    words = ("--as-of", "2020-01-22", "--format", "csv")
     made_store(Settings())  # as `magnetcast serve` does
 
     code, out, err = magnetcast("predict", *words)
