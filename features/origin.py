@@ -8,6 +8,7 @@ import pandas as pd
 
 from features.months import Months, last_complete_month, month_numbers
 from features.panel.evidence_panel import KINDS, PANEL_DESTINATIONS, EvidencePanel
+from features.series import mean_known
 from features.track_record import TrackRecord
 from store.arrays import Flags, Floats, Ints
 from store.asof import EVENT_KEY, OBSERVATION_KEY, TARIFF_KEY, known_at
@@ -124,8 +125,7 @@ class Origin:
 
     @property
     def level(self) -> Floats:
-        mean, count = mean_of(self.tonnes[:, -LEVEL_MONTHS:])
-        return np.where(count > 0, mean, np.nan)
+        return mean_known(self.tonnes[:, -LEVEL_MONTHS:])
 
     @property
     def recent_stderr(self) -> Floats:
@@ -133,7 +133,7 @@ class Origin:
 
     @property
     def offset(self) -> Floats:
-        late, whole = (mean_of(some)[0] for some in (self.tonnes[:, -12:], self.tonnes))
+        late, whole = mean_known(self.tonnes[:, -12:]), mean_known(self.tonnes)
         usual = np.where(late > 0.0, late, whole)
         return np.where(usual > 0.0, OFFSET_SHARE * usual, 1e-9)
 
@@ -141,14 +141,6 @@ class Origin:
 def announced(events: pd.DataFrame) -> pd.DataFrame:
     """Return the known acts without scheduled ones."""
     return events.loc[events["evidence"] != "scheduled"].reset_index(drop=True)
-
-
-def mean_of(window: Floats) -> tuple[Floats, Floats]:
-    """Return row means over known values (0 without any) and how many there are."""
-    known = np.isfinite(window)
-    count = known.sum(axis=1)
-    total = np.where(known, window, 0.0).sum(axis=1)
-    return total / np.maximum(count, 1), count.astype(float)
 
 
 def origin_of(

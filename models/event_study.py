@@ -361,7 +361,7 @@ def _foreseen(
     origin = snapshot.origin
     fitted = forecaster.fit(snapshot)
     fitted.compare()  # its errors calibrate the paths after it
-    own = pd.concat(fitted.predict())[list(_QUANTILES)].to_numpy()
+    own = fitted.published()[list(_QUANTILES)].to_numpy()
     values = own.reshape(len(origin.series), len(origin.targets), len(_QUANTILES))
     skipped = month_number(date) - origin.cutoff - 1
     low, middle, high = np.moveaxis(values[:, skipped : skipped + months], 2, 0)

@@ -8,7 +8,8 @@ from typing import Final
 import numpy as np
 
 from features.months import Months
-from features.origin import LEVEL_MONTHS, RECENT_MONTHS, Feature, Origin, mean_of
+from features.origin import LEVEL_MONTHS, RECENT_MONTHS, Feature, Origin
+from features.series import mean_known
 from store.arrays import Floats
 from store.vocabulary import Family
 
@@ -135,15 +136,15 @@ class _Logs:
         It is NaN if more than half of them are missing.
         """
         stop = max(self.tonnes.shape[1] - back, 0)
-        mean, known = mean_of(np.maximum(self.tonnes[:, max(stop - months, 0) : stop], 0.0))
-        return np.log(np.where(2 * known >= months, mean, np.nan) + self.offset)
+        window = np.maximum(self.tonnes[:, max(stop - months, 0) : stop], 0.0)
+        is_enough = 2 * np.isfinite(window).sum(axis=1) >= months
+        return np.log(np.where(is_enough, mean_known(window), np.nan) + self.offset)
 
 
 def _spread_of(window: Floats, *, least: int) -> Floats:
     """Return row standard deviations over known values, NaN with fewer than ``least``."""
-    mean, count = mean_of(window)
-    squares, _ = mean_of((window - mean[:, None]) ** 2)
-    return np.where(count >= least, np.sqrt(squares), np.nan)
+    squares = mean_known((window - mean_known(window)[:, None]) ** 2)
+    return np.where(np.isfinite(window).sum(axis=1) >= least, np.sqrt(squares), np.nan)
 
 
 def _recent(history: _Logs) -> dict[str, Floats]:
@@ -171,13 +172,12 @@ def _season(history: _Logs, origin: Origin) -> dict[str, Floats]:
     steps = np.stack([_step(history, horizons, lag + 12 * year) for year in range(_YEARS)], axis=-1)
     rows, targets, years = steps.shape
     flat = steps.reshape(-1, years)
-    mean, count = mean_of(flat)
     same = [_same_month(history, horizons, lag + 12 * year) for year in range(2)]
     return {
         "tonnes_same_month_1y_log": same[0] - history.level[:, None],
         "tonnes_same_month_2y_log": same[1] - history.level[:, None],
         "season_step_1y_log": steps[:, :, 0],
-        "season_step_mean_log": np.where(count > 0, mean, np.nan).reshape(rows, targets),
+        "season_step_mean_log": mean_known(flat).reshape(rows, targets),
         "season_step_spread_log": _spread_of(flat, least=2).reshape(rows, targets),
     }
 

@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from features.statistical import pretrained
 from flows.panels.panel_files import Sums, months_ahead, opened, refusal
-from models.evaluation.backtest import backtest_panel, compare_at, scored
+from models.evaluation.backtest import backtest_panel, rolling_origin_backtest
 from models.forecasting.forecaster import MODEL
 from models.forecasting.panel_forecaster import PanelForecaster
 from models.forecasting.snapshot import Snapshot
@@ -181,8 +181,8 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self, "table_")
         truth = Snapshot.of_panel(read_panel(df, self.options_).table, 1)
         known = self.snapshot_.ahead(months_ahead(truth.cutoff - self.snapshot_.cutoff, "h"))
-        compared = compare_at(self._recipe, lambda _: known, None)
-        cells = scored([compared], truth.published_months).cells
+        months = truth.published_months
+        cells = rolling_origin_backtest(self._recipe, [known], months, label="score").cells
         return -float(cells.loc[cells["model"].eq(MODEL), "scaled_error"].mean())
 
     @property

@@ -3,10 +3,10 @@
 The one loop behind every score: of the magnets, a partner table, a panel file.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Final, TypeVar
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -36,8 +36,6 @@ SCORED_FROM: Final = pd.Timestamp("2024-06-01", tz="UTC")
 
 SCORED_HORIZONS: Final = (1, PANEL_HORIZON)
 """Of months, first and last."""
-
-_Moment = TypeVar("_Moment")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +68,7 @@ class Comparison:
 
 def rolling_origin_backtest(
     forecaster: SnapshotForecaster,
-    snapshot_at: Callable[[_Moment], Snapshot],
-    moments: Sequence[_Moment],
+    past: Sequence[Snapshot],
     truth: pd.DataFrame,
     *,
     label: str,
@@ -81,25 +78,18 @@ def rolling_origin_backtest(
 
     Args:
         forecaster: Fitted anew at each origin.
-        moments: Of the past origins, oldest first.
+        past: What was known at each, oldest first.
         truth: destination, period, tonnes as known now.
         executor: Who runs the origins. A forecaster that learns from its own past errors needs one
             that takes them one after the other.
     """
-    origins = executor.map(partial(compare_at, forecaster, snapshot_at), moments, label)
-    return scored(list(origins), truth)
+    return scored(list(executor.map(partial(compared, forecaster), past, label)), truth)
 
 
-def compare_at(
-    forecaster: SnapshotForecaster,
-    snapshot_at: Callable[[_Moment], Snapshot],
-    moment: _Moment,
-) -> Comparison:
+def compared(forecaster: SnapshotForecaster, known: Snapshot) -> Comparison:
     """Return the forecasts of a snapshot by all models."""
-    fitted = forecaster.fit(snapshot_at(moment))
-    known = fitted.snapshot
     scale = scale_rows(known.series, known.cutoff, known.tonnes)
-    return Comparison(fitted.compare(), scale)
+    return Comparison(forecaster.fit(known).compare(), scale)
 
 
 def scored(comparisons: Sequence[Comparison], truth: pd.DataFrame) -> Backtest:
@@ -143,14 +133,11 @@ def backtest_evidence(
         training_moments(as_of),
         lambda solved, missing: executor.map(solved, missing, "evidence of past origins"),
     )
-    forecaster, snapshot_at = EvidenceForecaster(spec), partial(Snapshot.of_evidence, history)
-    first = min(SCORED_FROM, moments[-1])
-    made = [
-        (moment, compare_at(forecaster, snapshot_at, moment))
-        for moment in forecaster.train_ahead(history, moments, executor)
-    ]
-    counted = [one for moment, one in made if moment >= first]
-    found = scored(counted, snapshot_at(as_of).published_months)
+    forecaster, first = EvidenceForecaster(spec), min(SCORED_FROM, moments[-1])
+    past = forecaster.train_ahead(history, moments, executor)
+    made = [compared(forecaster, known) for known in past]
+    counted = made[sum(moment < first for moment in moments) :]
+    found = scored(counted, Snapshot.of_evidence(history, as_of).published_months)
     return replace(found, residuals=forecaster.residuals)
 
 
@@ -167,12 +154,9 @@ def backtest_panel(
     Args:
         truth: destination, period, tonnes that are scored on; all months if left out.
     """
-    for cutoff in cutoffs:
-        snapshot.at(cutoff)  # refuses one outside of the panel before any other is fitted
     return rolling_origin_backtest(
         forecaster,
-        snapshot.at,
-        sorted(cutoffs),
+        [snapshot.at(cutoff) for cutoff in sorted(cutoffs)],
         snapshot.published_months if truth is None else truth,
         label="cutoffs",
         executor=executor,
@@ -194,8 +178,7 @@ def backtest_tables(
     """
     return rolling_origin_backtest(
         PanelForecaster(spec, PLAIN),
-        Snapshot.of_table,
-        past,
+        [Snapshot.of_table(table) for table in past],
         Snapshot.of_table(now).published_months,
         label="past tables",
         executor=LocalExecutor(track),

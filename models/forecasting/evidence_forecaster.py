@@ -115,11 +115,11 @@ class EvidenceForecaster:
 
     def train_ahead(
         self, history: EvidenceHistory, moments: Sequence[pd.Timestamp], executor: Executor
-    ) -> Iterator[pd.Timestamp]:
-        """Yield some origins, each once its heads are at hand or its forecasts are kept.
+    ) -> Iterator[Snapshot]:
+        """Yield what was known at some moments, oldest first.
 
-        Args:
-            moments: Oldest first; forecasts are compared at each of them and no others.
+        Each comes once its heads are at hand or its forecasts are kept; it has to be compared
+        before the next, and no other.
         """
         keys = {one: self.key(history, moments[: place + 1]) for place, one in enumerate(moments)}
         fresh = [moment for moment, key in keys.items() if not history.cache.holds(key)]
@@ -128,7 +128,7 @@ class EvidenceForecaster:
             if moment in fresh:
                 self.trained.clear()
                 self.trained[moment] = next(found)
-            yield moment
+            yield Snapshot.of_evidence(history, moment)
 
 
 @dataclass(frozen=True)
@@ -143,16 +143,10 @@ class FittedEvidence:
         """The model trained on it."""
         return self.forecaster.train(self.snapshot)
 
-    def predict(self) -> Iterator[pd.DataFrame]:
-        """Yield the forecast of all series: destination, period, horizon, quantiles, mean, cutoff.
-
-        Sums are coherent, and controls and coming tariffs are in it.
-        """
+    def published(self) -> pd.DataFrame:
+        """Return quantiles and mean of all series and targets, as they would be published."""
         origin = self.snapshot.origin
-        rows = rows_of(origin)
-        published = stages_of(self.model, rows, origin, self._effect).published
-        keys = _keys(rows).assign(cutoff=month_label(origin.cutoff))
-        yield pd.concat([keys, published], axis=1)
+        return stages_of(self.model, rows_of(origin), origin, self._effect).published
 
     def compare(self) -> pd.DataFrame:
         """Return the forecasts of the model, its parts and the baselines, all coherent.

@@ -131,9 +131,6 @@ class Snapshot:
 class FittedForecaster(Protocol):
     """A forecaster that has learned from one snapshot."""
 
-    @property
-    def snapshot(self) -> Snapshot: ...
-
     def compare(self) -> pd.DataFrame:
         """Return the forecasts of the product and of its baselines, with a column ``model``."""
         ...
