@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from features.families.trade import compute
+from features.origin import bare_origin
 from features.panel.evidence import evidence_panel
 from features.statistical.experts import EXPERTS
 from features.statistical.seasonality import season_profiles
@@ -92,14 +93,14 @@ def _engine_paths() -> Iterator[tuple[str, Path]]:
         return PanelView(values, 0, 6).at(last, slice(None))
 
     def train() -> object:
-        return engine_at(values[:16], last=last, horizon=3, first=0, spec=small)
+        return engine_at(bare_origin(values[:16], 0, 3), small)
 
     small = replace(BRIEF, pairs=60, rows=200, num_iterations=2, num_leaves=3)
     season = season_profiles(values)
     yield "engine features", features
     yield "experts", lambda: [one(values, season, 6) for one in EXPERTS.values()]
     yield "train", train
-    engine = engine_at(values, last=last, horizon=6, first=0, spec=BRIEF)
+    engine = engine_at(bare_origin(values, 0, 6), BRIEF)
     rows = np.arange(len(values))
     yield "predict", lambda: engine.forecast(rows)
 

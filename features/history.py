@@ -200,7 +200,7 @@ class EvidenceHistory:
 
     def past(self, moment: pd.Timestamp) -> Sequence[Origin]:
         """Return one origin a month before a moment, oldest first."""
-        return [self.origin(earlier) for earlier in release_moments(FIRST_TRAINING, moment)]
+        return [self.origin(earlier) for earlier in training_moments(moment)]
 
 
 def _solved(observations: pd.DataFrame, prior: PanelPrior, moment: pd.Timestamp) -> Values:
@@ -219,6 +219,11 @@ def _by_place(analogs: Sequence[Analog]) -> Values:
         for place, analog in enumerate(analogs)
         for one in fields(analog)
     }
+
+
+def training_moments(moment: pd.Timestamp) -> list[pd.Timestamp]:
+    """Return the past origins that a model trained at a moment learns from."""
+    return release_moments(FIRST_TRAINING, moment)
 
 
 def release_moments(start: str, before: pd.Timestamp) -> list[pd.Timestamp]:

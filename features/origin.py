@@ -75,14 +75,14 @@ class Origin:
     stderr: Floats
     """Standard error of the log, 0 for a full table."""
     is_observed: Flags
-    groups: tuple[Ints, ...]
+    groups: tuple[Ints, ...] = ()
     """For each series the rows that add up to it: itself, or the members of an aggregate. Empty
     where that is of no matter."""
-    world: int | None
+    world: int | None = None
     """Row of the world total, if there is one."""
-    events: pd.DataFrame | None
+    events: pd.DataFrame | None = None
     """Policy events as known, None for a bare panel."""
-    tariffs: pd.DataFrame | None
+    tariffs: pd.DataFrame | None = None
     """Tariff steps as known, None for a bare panel."""
     record: TrackRecord | None = None
     """How announced acts turned out so far; without it all come as announced."""
@@ -205,10 +205,6 @@ def bare_origin(tonnes: Floats, first: int, horizon: int, series: tuple[str, ...
         tonnes=tonnes,
         stderr=np.broadcast_to(0.0, tonnes.shape),
         is_observed=np.isfinite(tonnes),
-        groups=(),
-        world=None,
-        events=None,
-        tariffs=None,
     )
 
 

@@ -116,7 +116,7 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
         self.spec_, self.snapshot_, self.options_ = spec, found.snapshot, options
         names = df.iloc[:, _place(df, columns, OURS[0])].dropna().unique()
         self.ids_ = {str(one): one for one in names}
-        self.table_, self.refused_ = found.table, found.panel.refused
+        self.table_, self.refused_ = found.snapshot.table, found.panel.refused
         return self
 
     def predict(

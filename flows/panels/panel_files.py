@@ -48,7 +48,6 @@ class PanelFiles:
 class OpenedPanel:
     """A panel with its sums and covariates, and what was noted of them."""
 
-    table: pd.DataFrame
     panel: Panel
     snapshot: Snapshot
     notes: tuple[str, ...]
@@ -80,7 +79,7 @@ def opened(
     if covariates is not None:
         known = read_covariates(covariates, table=table)
         notes += [f"covariates: {note}" for note in known.notes]
-    return OpenedPanel(table, panel, Snapshot.of_panel(table, ahead, known, sums), tuple(notes))
+    return OpenedPanel(panel, Snapshot.of_panel(table, ahead, known, sums), tuple(notes))
 
 
 def _parts(panel: Panel, tree: Sums | None) -> dict[str, tuple[str, ...]]:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from features.origin import Origin
 from features.statistical.experts import BASELINES
 from features.statistical.pretrained import NAME as PRETRAINED
 from models.engine.training_set import (
@@ -146,8 +147,6 @@ class Engine:
     """Ready to forecast the months after one cutoff."""
 
     view: PanelView
-    last: int
-    """Column of the cutoff."""
     heads: Heads | None
     """None with too little to train on."""
     card: Mapping[str, object]
@@ -157,13 +156,9 @@ class Engine:
     is_pretrained: bool = False
     """Whether the pretrained network forecasts too."""
 
-    def on(self, view: PanelView) -> "Engine":
-        """Return the same trained engine, ready to forecast other series."""
-        return replace(self, view=view)
-
     def chunks(self) -> list[Ints]:
         """Return the series with a value in the last year, some at a time."""
-        rows = np.flatnonzero(self.view.stats(self.last).current)
+        rows = np.flatnonzero(self.view.stats(self.view.last).current)
         return [rows[at : at + CHUNK] for at in range(0, len(rows), CHUNK)]
 
     def forecasts(self) -> Iterator[Quantiles]:
@@ -173,9 +168,9 @@ class Engine:
 
     def forecast(self, rows: Ints) -> Quantiles:
         """Return the forecasts of some series."""
-        point = self.view.at(self.last, rows)
+        point = self.view.at(self.view.last, rows)
         if self.is_pretrained:
-            point = point.with_pretrained(self.view.tonnes[rows, : self.last + 1])
+            point = point.with_pretrained(self.view.tonnes[rows])
         horizon = np.tile(np.arange(1.0, self.view.horizon + 1), len(rows))
         centre, apart = spread_of(self._values(point, horizon), self.card, horizon)
         distance = np.sort(centre[:, None] + apart, axis=1)
@@ -194,25 +189,17 @@ class Engine:
 
 
 def engine_at(
-    values: Floats,
-    *,
-    last: int,
-    horizon: int,
-    first: int,
-    spec: Spec,
-    extra: Extra | None = None,
-    extra_names: tuple[str, ...] = (),
+    origin: Origin, spec: Spec, *, extra: Extra | None = None, extra_names: tuple[str, ...] = ()
 ) -> Engine:
-    """Return the engine trained at a cutoff on nothing later than it.
-
-    Args:
-        values: Series x months, NaN where missing; columns after ``last`` are not read.
-        last: Column of the last month known.
-        first: Number of the first column's month.
-    """
-    view = PanelView(values[:, : last + 1], first, horizon, extra, extra_names)
-    rows = training_series(len(values), spec)
-    return train_engine(view if rows is None else view.part(rows), last, spec).on(view)
+    """Return the engine trained at an origin, ready to forecast all of its series."""
+    view = PanelView(origin.tonnes, origin.first, len(origin.targets), extra, extra_names)
+    rows, last = training_series(len(view.tonnes), spec), view.last
+    known = training_set(view if rows is None else view.part(rows), last, spec)
+    before = before_validation(known, validation_start(last, view.horizon, spec))
+    before_window, final = fitted(known, [before, np.ones(len(known), dtype=bool)], last, spec)
+    errors = past_errors(before_window, known, horizon=view.horizon, last=last, spec=spec)
+    card = card_of(known.names, errors, spec, view.horizon)
+    return Engine(view, final, card, known, is_pretrained=bool(spec.pretrained))
 
 
 def training_series(count: int, spec: Spec) -> Ints | None:
@@ -221,24 +208,6 @@ def training_series(count: int, spec: Spec) -> Ints | None:
         return None
     draw = np.random.default_rng(spec.seed)
     return np.sort(draw.choice(count, spec.most_series, replace=False))
-
-
-def train_engine(
-    view: PanelView,
-    last: int,
-    spec: Spec,
-) -> Engine:
-    """Return the engine trained on some series at a cutoff, ready to forecast those.
-
-    Args:
-        last: Column of the cutoff.
-    """
-    known = training_set(view, last, spec)
-    before = before_validation(known, validation_start(last, view.horizon, spec))
-    before_window, final = fitted(known, [before, np.ones(len(known), dtype=bool)], last, spec)
-    errors = past_errors(before_window, known, horizon=view.horizon, last=last, spec=spec)
-    card = card_of(known.names, errors, spec, view.horizon)
-    return Engine(view, last, final, card, known, is_pretrained=bool(spec.pretrained))
 
 
 def in_tonnes(rows: Ints, point: OriginFeatures, distance: Floats) -> Quantiles:
@@ -270,12 +239,12 @@ def expert_quantiles(engine: Engine, own: Quantiles, name: str, spec: Spec) -> F
     scored = scored[:: max(1, len(scored) // MOST_CELLS)]
     errors = PastErrors(
         horizon=known.horizon[scored].astype(float),
-        age=(engine.last - known.origin[scored]).astype(float),
+        age=(engine.view.last - known.origin[scored]).astype(float),
         distance=error[scored],
         spread=np.full(len(scored), PLAIN_SIDE),
     )
     _, scores = calibrate(errors, replace(spec, shift=0.0), engine.view.horizon)
-    spread = PLAIN_SIDE * engine.view.stats(engine.last).spread[own.rows, None, None]
+    spread = PLAIN_SIDE * engine.view.stats(engine.view.last).spread[own.rows, None, None]
     if name == LAST_VALUE:
         centre = BASELINES[name](engine.view.tonnes[own.rows], engine.view.horizon)
     else:

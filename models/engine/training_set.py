@@ -73,6 +73,11 @@ class PanelView:
     """By origin, where these are some series of a panel; else all series tell it together."""
     _stats: dict[int, SeriesStats] = field(default_factory=dict, init=False, repr=False)
 
+    @property
+    def last(self) -> int:
+        """Column of the cutoff."""
+        return self.tonnes.shape[1] - 1
+
     def part(self, rows: Ints) -> "PanelView":
         """Return the view of some of the series."""
         extra = self.extra

@@ -11,16 +11,12 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from features.history import EvidenceHistory
+from features.history import EvidenceHistory, training_moments
 from features.panel.partner_table import PartnerTable
 from features.statistical.seasonality import seasonal_scale
 from models.evaluation.scores import cell_scores, summarise
 from models.executor import IN_TURN, Executor, LocalExecutor
-from models.forecasting.evidence_forecaster import (
-    EvidenceForecaster,
-    past_moments,
-    training_moments,
-)
+from models.forecasting.evidence_forecaster import EvidenceForecaster, past_moments
 from models.forecasting.forecaster import MODEL, forecast_file
 from models.forecasting.panel_forecaster import PLAIN, PanelForecaster
 from models.forecasting.residual_history import ResidualHistory

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from features.history import FIRST_TRAINING, EvidenceHistory, release_moments
+from features.history import EvidenceHistory, release_moments
 from features.months import month_label
 from features.origin import Origin
 from features.statistical.experts import BASELINES
@@ -63,11 +63,6 @@ def past_moments(as_of: pd.Timestamp) -> list[pd.Timestamp]:
             "because detail by destination was first published in mid-2019. Take a later --as-of."
         )
     return moments
-
-
-def training_moments(as_of: pd.Timestamp) -> list[pd.Timestamp]:
-    """Return the past origins that a model trained at ``as_of`` learns from."""
-    return release_moments(FIRST_TRAINING, as_of)
 
 
 def _settled(origin: Origin) -> Flags:

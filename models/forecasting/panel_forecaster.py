@@ -136,11 +136,8 @@ class PanelForecaster:
                 needed=np.asarray(np.isfinite(values[:, -YEAR:]).any(axis=1)),
             )
         engine = engine_at(
-            values,
-            last=values.shape[1] - 1,
-            horizon=snapshot.horizon,
-            first=snapshot.first,
-            spec=self.spec,
+            replace(snapshot.origin, tonnes=values),
+            self.spec,
             extra=planned,
             extra_names=() if planned is None else planned.names,
         )
@@ -194,9 +191,9 @@ class FittedPanel:
         if self.shift is not None:
             shift = shift_of(values)
             values = values + shift[:, None]
-        view, last = self.engine.view, self.engine.last
-        common = {last: view.common_at(last)}
-        engine = self.engine.on(replace(view, tonnes=values, common=common))
+        view = self.engine.view
+        common = {view.last: view.common_at(view.last)}
+        engine = replace(self.engine, view=replace(view, tonnes=values, common=common))
         snapshot = Snapshot.of_panel(table, self.snapshot.horizon)
         return replace(self, snapshot=snapshot, engine=engine, shift=shift)
 
@@ -229,7 +226,7 @@ class FittedPanel:
         mean = np.full((count, months), np.nan)
         values = np.full((count, months, levels), np.nan)
         mean[made.rows], values[made.rows] = made.mean, made.tonnes
-        season = self.engine.view.stats(self.engine.last).season
+        season = self.engine.view.stats(self.engine.view.last).season
         errors = EXPERTS[ERRORS_OF](history, season, 1).residual
         mean, values = reconcile(mean, values, errors, self.snapshot.tree)
         rows = np.flatnonzero(np.isfinite(mean).all(axis=1))

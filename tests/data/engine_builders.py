@@ -5,6 +5,7 @@ from typing import Final
 
 import numpy as np
 
+from features.origin import bare_origin
 from models.engine.forecast import Engine, Quantiles, engine_at
 from models.engine.training_set import PanelView
 from models.learning.heads import TrainingSet
@@ -38,7 +39,7 @@ def make_engine(
 ) -> Engine:
     """Build the engine of a panel at a column, the last one unless given."""
     at = values.shape[1] - 1 if last is None else last
-    return engine_at(values, last=at, horizon=horizon, first=0, spec=spec)
+    return engine_at(bare_origin(values[:, : at + 1], 0, horizon), spec)
 
 
 def said_of(engine: Engine) -> Quantiles:

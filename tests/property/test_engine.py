@@ -7,6 +7,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from features.origin import bare_origin
 from models.engine.forecast import Quantiles, engine_at
 from models.learning.spec import PANEL_SPEC
 from store.arrays import Floats
@@ -26,7 +27,7 @@ quick = few(15)
 
 def forecast(values: Floats, horizon: int, *, last: int | None = None) -> Quantiles | None:
     at = values.shape[1] - 1 if last is None else last
-    engine = engine_at(values, last=at, horizon=horizon, first=0, spec=SPEC)
+    engine = engine_at(bare_origin(values[:, : at + 1], 0, horizon), SPEC)
     return said_of(engine) if engine.chunks() else None
 
 

@@ -4,6 +4,7 @@ from functools import cache
 import numpy as np
 import pytest
 
+from features.origin import bare_origin
 from models.engine import forecast
 from models.engine.forecast import Quantiles, engine_at
 from models.learning.spec import PANEL_SPEC
@@ -133,15 +134,8 @@ class TestEngine:
             return shock[rows, origin + 1 : origin + 7, None].astype(np.float32)
 
         spec = replace(BRIEF, num_iterations=40, pairs=900, rows=5_000)
-        engine = engine_at(
-            values * shock,
-            last=65,
-            horizon=6,
-            first=0,
-            spec=spec,
-            extra=extra,
-            extra_names=("shock",),
-        )
+        origin = bare_origin((values * shock)[:, :66], 0, 6)
+        engine = engine_at(origin, spec, extra=extra, extra_names=("shock",))
 
         tonnes = said_of(engine).tonnes[:, :, P50]
         blind = said_of(make_engine(values * shock, last=65, spec=spec)).tonnes[:, :, P50]
