@@ -3,16 +3,18 @@
 import hashlib
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache, lru_cache
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from features.families import calendar, experts, policy, tariffs, trade
 from features.months import month_starts
 from features.origin import Feature, Origin
-from features.series import SeriesStats, panel_momentum
+from features.series import SeriesStats, panel_momentum, ratio, series_stats
 from store.arrays import Floats
 
 
@@ -74,32 +76,49 @@ DRIVER_MEANINGS: Final = {
 _PLACE: Final = {feature.name: i for i, feature in enumerate(ALL_FEATURES)}
 
 
+@dataclass(frozen=True, slots=True)
+class OriginFeatures:
+    """What is computed of the series of an origin; arrays are by series, then target."""
+
+    base: Floats
+    """Median of the experts, in tonnes."""
+    experts: dict[str, Floats]
+    """What each forecasts, in tonnes."""
+    stats: SeriesStats
+    names: tuple[str, ...]
+    features: NDArray[Any]
+    """Series x targets x ``names``."""
+
+    def distance(self, name: str) -> Floats:
+        """Return how far an expert is from the base, in spreads; 0 where there is no spread."""
+        return ratio(self.experts[name] - self.base, self.stats.spread[:, None])
+
+
 @lru_cache(maxsize=128)
-def feature_block(origin: Origin) -> tuple[tuple[str, ...], Floats]:
-    """Return ``block_of`` an origin whose series are all there are."""
-    stats, forecasts = experts.experts_at(origin)
-    return block_of(origin, stats, forecasts, panel_momentum(stats.momentum))
+def features_at(origin: Origin) -> OriginFeatures:
+    """Return the features of an origin whose series are all there are."""
+    stats = series_stats(origin.tonnes)
+    return features_of(origin, stats, panel_momentum(stats.momentum))
 
 
-def block_of(
-    origin: Origin, stats: SeriesStats, forecasts: dict[str, Floats], momentum: float
-) -> tuple[tuple[str, ...], Floats]:
-    """Return names and values of the features of one origin, values as series x targets x features.
+def features_of(origin: Origin, stats: SeriesStats, momentum: float) -> OriginFeatures:
+    """Return the features of one origin, computed from the months up to it.
 
     A bare panel has no tariffs, policy or world, so those features are left out of the names.
 
     Args:
-        forecasts: Of the experts.
         momentum: Of the whole panel, by ``features.series.panel_momentum``.
     """
-    values = experts.compute(origin, stats, forecasts, momentum)
+    forecasts = experts.forecasts_of(origin.tonnes, stats.season, len(origin.targets))
+    base = experts.middle_of(forecasts)
+    values = experts.compute(origin, stats, forecasts, base, momentum)
     for compute in _COMPUTE:
         values |= compute(origin)
     names = tuple(sorted(values, key=_PLACE.__getitem__))
     block = np.empty((len(origin.tonnes), len(origin.targets), len(names)))
     for place, name in enumerate(names):
         block[:, :, place] = values[name]
-    return names, block
+    return OriginFeatures(base, forecasts, stats, names, block)
 
 
 SEASON_STEPS: Final = ("season_step_mean_log", "season_step_spread_log")
@@ -119,8 +138,9 @@ def base_of(origin: Origin) -> Floats:
     That is the recent level in the target's season. The mean season step is shrunk by its own
     spread over the years.
     """
-    names, block = feature_block(origin)
-    return _in_season(origin, *(block[:, :, names.index(name)] for name in SEASON_STEPS))
+    found = features_at(origin)
+    steps = (found.features[:, :, found.names.index(name)] for name in SEASON_STEPS)
+    return _in_season(origin, *steps)
 
 
 def level_in_season(origin: Origin) -> Floats:
@@ -142,9 +162,10 @@ def frame_of(origin: Origin) -> pd.DataFrame:
         One row per series and target month, by series, then month: destination, period,
         level_tonnes, offset_tonnes and one float column a feature.
     """
-    names, block = feature_block(origin)
-    series, targets = block.shape[:2]
-    frame = pd.DataFrame(block.reshape(-1, len(names)), columns=list(names))
+    found = features_at(origin)
+    series, targets = found.base.shape
+    values = found.features.reshape(-1, len(found.names))
+    frame = pd.DataFrame(values, columns=list(found.names))
     frame.insert(0, "destination", np.repeat(np.array(origin.series, dtype=object), targets))
     frame.insert(1, "period", np.tile(month_starts(origin.targets).to_numpy(), series))
     frame.insert(2, "level_tonnes", base_of(origin).reshape(-1))

@@ -3,13 +3,12 @@
 Distances are in usual moves of the series from month to month.
 """
 
-from functools import lru_cache
 from typing import Final
 
 import numpy as np
 
 from features.origin import Feature, Origin
-from features.series import SPREAD_YEARS, SeriesStats, log_ratio, mean_known, ratio, series_stats
+from features.series import SPREAD_YEARS, SeriesStats, log_ratio, mean_known, ratio
 from features.statistical.experts import EXPERTS, IN_MEDIAN
 from store.arrays import Floats
 from store.months import YEAR
@@ -61,6 +60,8 @@ FEATURES: Final = (
 def forecasts_of(values: Floats, season: Floats, horizon: int) -> dict[str, Floats]:
     """Return what each expert forecasts, series x months ahead, by name; 0 of an empty series.
 
+    They see nothing but the months up to the origin, estimates among them.
+
     Args:
         values: Series x months up to the origin, NaN where missing; not modified.
     """
@@ -82,27 +83,15 @@ def middle_of(forecasts: dict[str, Floats]) -> Floats:
     return np.asarray(np.median(np.stack([forecasts[name] for name in IN_MEDIAN]), axis=0))
 
 
-@lru_cache(maxsize=128)
-def experts_at(origin: Origin) -> tuple[SeriesStats, dict[str, Floats]]:
-    """Return what all series of an origin are like and what the experts forecast, in tonnes.
-
-    They see nothing but the months up to the cutoff, estimates among them.
-    """
-    stats = series_stats(origin.tonnes)
-    found = forecasts_of(origin.tonnes, stats.season, len(origin.targets))
-    return stats, found
-
-
-def experts_middle(origin: Origin) -> Floats:
-    """Return the median of the experts, series x targets, in tonnes."""
-    return middle_of(experts_at(origin)[1])
-
-
 def compute(
-    origin: Origin, stats: SeriesStats, forecasts: dict[str, Floats], momentum: float
+    origin: Origin,
+    stats: SeriesStats,
+    forecasts: dict[str, Floats],
+    middle: Floats,
+    momentum: float,
 ) -> dict[str, Floats]:
     """Return the features, each series x targets or what is broadcast to it."""
-    middle, spread, offset = middle_of(forecasts), stats.spread[:, None], origin.offset[:, None]
+    spread, offset = stats.spread[:, None], origin.offset[:, None]
     here = stats.season[:, (origin.targets - origin.first) % YEAR]
     late = (origin.tonnes[:, -SPREAD_YEARS * YEAR :] <= 0).astype(np.float64)
     return {

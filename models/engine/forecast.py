@@ -8,15 +8,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from features.build import OriginFeatures
 from features.origin import Origin
 from features.statistical.experts import BASELINES
 from features.statistical.pretrained import NAME as PRETRAINED
 from models.engine.training_set import (
     Extra,
-    OriginFeatures,
     PanelView,
     training_set,
     validation_start,
+    with_pretrained,
 )
 from models.learning.calibration import PastErrors, calibrate, card_of, trees_weight
 from models.learning.heads import Heads, TrainingSet, fitted
@@ -170,7 +171,7 @@ class Engine:
         """Return the forecasts of some series."""
         point = self.view.at(self.view.last, rows)
         if self.is_pretrained:
-            point = point.with_pretrained(self.view.tonnes[rows])
+            point = with_pretrained(point, self.view.tonnes[rows])
         horizon = np.tile(np.arange(1.0, self.view.horizon + 1), len(rows))
         centre, apart = spread_of(self._values(point, horizon), self.card, horizon)
         distance = np.sort(centre[:, None] + apart, axis=1)

@@ -9,10 +9,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from features.build import block_of
-from features.families.experts import ceiling_of, forecasts_of, middle_of
+from features.build import OriginFeatures, features_of
+from features.families.experts import ceiling_of
 from features.origin import bare_origin
-from features.series import PanelStats, SeriesStats, panel_momentum, ratio, series_stats
+from features.series import PanelStats, SeriesStats, panel_momentum, series_stats
 from features.statistical.pretrained import NAME as PRETRAINED
 from features.statistical.pretrained import medians
 from features.statistical.seasonality import common_profile
@@ -21,34 +21,19 @@ from models.learning.spec import Spec
 from store.arrays import Floats, Ints, join, take
 
 
-@dataclass(frozen=True, slots=True)
-class OriginFeatures:
-    """Statistics of an origin; arrays are by series, then month to forecast."""
+def with_pretrained(found: OriginFeatures, values: Floats | None) -> OriginFeatures:
+    """Return features with the pretrained network among the experts; the columns stay.
 
-    base: Floats
-    experts: dict[str, Floats]
-    stats: SeriesStats
-    features: NDArray[np.float32]
-    """Series x months x ``names``."""
-    names: tuple[str, ...]
-
-    def distance(self, name: str) -> Floats:
-        """Return how far an expert is from the base, in spreads; 0 where there is no spread."""
-        return ratio(self.experts[name] - self.base, self.stats.spread[:, None])
-
-    def with_pretrained(self, values: Floats | None) -> "OriginFeatures":
-        """Return the same with the pretrained network among the experts; features stay.
-
-        Args:
-            values: Series x months up to the origin; series that are too short for the network get
-                the base. None does not ask it: it is NaN.
-        """
-        if values is None:
-            found = np.full_like(self.base, np.nan)
-        else:
-            found = medians(values, self.base.shape[1])
-            found = np.clip(np.where(np.isfinite(found), found, self.base), 0.0, ceiling_of(values))
-        return replace(self, experts={**self.experts, PRETRAINED: found})
+    Args:
+        values: Series x months up to the origin; series that are too short for the network get the
+            base. None does not ask it: it is NaN.
+    """
+    if values is None:
+        said = np.full_like(found.base, np.nan)
+    else:
+        said = medians(values, found.base.shape[1])
+        said = np.clip(np.where(np.isfinite(said), said, found.base), 0.0, ceiling_of(values))
+    return replace(found, experts={**found.experts, PRETRAINED: said})
 
 
 LEAST_SCALE: Final = 0.3
@@ -110,18 +95,16 @@ class PanelView:
         """
         values = np.ascontiguousarray(self.tonnes[rows, : origin + 1])
         stats = take(self.stats(origin), rows)
-        forecasts = forecasts_of(values, stats.season, self.horizon)
         bare = bare_origin(values, self.first, self.horizon)
-        names, block = block_of(bare, stats, forecasts, self._momentum(origin))
-        features = block.astype(np.float32)
-        found = OriginFeatures(middle_of(forecasts), forecasts, stats, features, names)
+        found = features_of(bare, stats, self._momentum(origin))
+        found = replace(found, features=found.features.astype(np.float32))
         if self.extra is None:
             return found
         further = self.extra(origin, rows)  # noqa: S610 - not Django
         return replace(
             found,
             features=np.concatenate([found.features, further], axis=2),
-            names=(*names, *self.extra_names),
+            names=(*found.names, *self.extra_names),
         )
 
     def after(self, origin: int, rows: Ints | slice, last: int) -> Floats:
@@ -179,7 +162,7 @@ def _of_origin(view: PanelView, origin: int, rows: Ints, last: int, spec: Spec) 
     point = view.at(origin, rows)
     if spec.pretrained:
         is_asked = origin >= validation_start(last, view.horizon, spec)
-        point = point.with_pretrained(view.tonnes[rows, : origin + 1] if is_asked else None)
+        point = with_pretrained(point, view.tonnes[rows, : origin + 1] if is_asked else None)
     spread = point.stats.spread[:, None]
     worth = spread / np.maximum(point.stats.scale[:, None], LEAST_SCALE * spread)
 

@@ -9,8 +9,7 @@ from functools import lru_cache
 import numpy as np
 import pandas as pd
 
-from features.build import base_of, feature_block, frame_of
-from features.families.experts import experts_middle
+from features.build import base_of, features_at, frame_of
 from features.months import month_label
 from features.origin import Origin
 from models.learning.heads import LEAST_CELLS, Heads, TrainingSet, fitted
@@ -26,7 +25,7 @@ def rows_of(origin: Origin) -> pd.DataFrame:
     Returns:
         As ``features.build.frame_of``, and experts_tonnes: the middle of the experts.
     """
-    return frame_of(origin).assign(**{EXPERTS_TONNES: experts_middle(origin).reshape(-1)})
+    return frame_of(origin).assign(**{EXPERTS_TONNES: features_at(origin).base.reshape(-1)})
 
 
 def training_set(past: Sequence[Origin], now: Origin, spec: Spec) -> TrainingSet:
@@ -68,13 +67,13 @@ def _rows_of(origin: Origin, now: Origin, spec: Spec) -> TrainingSet | None:
     usable = np.isfinite(ratio) & (stderr <= spec.stderr_limit)
     if not usable.any():
         return None
-    names, block = feature_block(origin)
+    found = features_at(origin)
     drawn = np.random.default_rng([spec.seed, origin.cutoff]).standard_normal(ratio.shape)
     row, column = np.nonzero(usable)
     offset = origin.offset[row]
     return TrainingSet(
-        names=names,
-        features=block[usable],
+        names=found.names,
+        features=found.features[usable],
         target=(ratio + stderr * drawn)[usable],
         weight=spec.cell_noise**2 / (spec.cell_noise**2 + stderr[usable] ** 2),
         origin=np.full(len(row), origin.cutoff),

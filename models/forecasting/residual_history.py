@@ -6,8 +6,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from features.build import base_of
-from features.families.experts import experts_middle
+from features.build import base_of, features_at
 from features.origin import Origin
 from features.statistical.experts import BASELINES
 from models.forecasting.forecaster import EXPERTS
@@ -64,7 +63,7 @@ def statistical_prediction(model: str, origin: Origin) -> RawPrediction:
         model: ``EXPERTS`` or a name of ``BASELINES``.
     """
     if model == EXPERTS:
-        tonnes = experts_middle(origin)
+        tonnes = features_at(origin).base
     else:
         tonnes = BASELINES[model](origin.tonnes, len(origin.targets))
     is_known = np.asarray(np.isfinite(origin.tonnes).any(axis=1))[:, None]

@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from features.build import feature_block
+from features.build import features_at
 from features.controls.analogs import Analog, own_analogs
 from features.controls.controls import DIVERTED_PCT, INSTRUMENTS, Control, controls_at
 from features.controls.levers import (
@@ -59,7 +59,8 @@ def learned_shift(model: TrainedModel) -> Callable[[Origin, Origin], Floats]:
     wanted = [name for name in needed_columns(card) if name in middle.feature_name()]
 
     def shift(base: Origin, then: Origin) -> Floats:
-        names, known = feature_block(base)
+        found = features_at(base)
+        names, known = found.names, found.features
         places = [names.index(name) for name in wanted]
         changed = known.copy()
         for name, values in {**tariffs.compute(then), **policy.compute(then)}.items():

@@ -15,6 +15,7 @@ import pytest
 
 from features.families import experts as experts_family
 from features.history import EvidenceHistory
+from features.series import series_stats
 from features.statistical.experts import EXPERTS, IN_MEDIAN
 from flows.context.stores import made_store
 from service.wording import DESTINATION_NAMES
@@ -119,7 +120,8 @@ def test_the_source_of_the_page_can_be_stored_and_replayed(ports: str, tmp_path:
 def test_the_expert_of_the_page_reaches_the_magnets(monkeypatch: pytest.MonkeyPatch) -> None:
     origin = make_world().history().origin(at("2020-06-26"))
     monkeypatch.setitem(EXPERTS, "halfway", written("add-a-model")["HALFWAY"])
-    _, forecasts = experts_family.experts_at.__wrapped__(origin)
+    season = series_stats(origin.tonnes).season
+    forecasts = experts_family.forecasts_of(origin.tonnes, season, len(origin.targets))
     before = experts_family.middle_of(forecasts)
 
     monkeypatch.setattr(experts_family, "IN_MEDIAN", (*IN_MEDIAN, "halfway"))

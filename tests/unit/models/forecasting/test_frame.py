@@ -5,8 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features.build import base_of, frame_of
-from features.families.experts import experts_middle
+from features.build import base_of, features_at, frame_of
 from features.origin import Origin
 from models.forecasting.model_frame import outcome, rows_of, training_set
 from store.errors import DataError
@@ -75,4 +74,4 @@ def test_rows_to_ask_about_are_the_features_and_what_the_experts_say() -> None:
     )
     predicted = rows.pivot_table(index="destination", columns="period", values="experts_tonnes")
     for place, name in enumerate(origin.series):
-        np.testing.assert_array_equal(predicted.loc[name], experts_middle(origin)[place])
+        np.testing.assert_array_equal(predicted.loc[name], features_at(origin).base[place])
