@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from features.panel.partner_table import PartnerTable
+from features.series import mean_known
 from features.statistical.experts import EXPERTS
 from features.statistical.pretrained import NAME as PRETRAINED
 from models.engine.forecast import (
@@ -77,10 +78,7 @@ def _views(values: Floats, horizon: int) -> Floats:
     """Return series x months x ``VIEWS`` of one covariate up to the last month to forecast."""
     there = values[:, -horizon:]
     past = values[:, :-horizon]
-    late = past[:, -YEAR:]
-    known = np.isfinite(late)
-    count = np.maximum(known.sum(axis=1), 1)
-    mean = np.where(known.any(axis=1), np.nan_to_num(late).sum(axis=1) / count, np.nan)
+    mean = mean_known(past[:, -YEAR:])
     left = np.arange(horizon)[::-1]
     after = np.cumsum(there[:, ::-1], axis=1)[:, ::-1] - there
     later = np.where(left > 0, after / np.maximum(left, 1) - there, 0.0)
