@@ -61,7 +61,7 @@ class PanelView:
     @property
     def last(self) -> int:
         """Column of the cutoff."""
-        return self.tonnes.shape[1] - 1
+        return int(self.tonnes.shape[1]) - 1
 
     def part(self, rows: Ints) -> "PanelView":
         """Return the view of some of the series."""
