@@ -85,7 +85,7 @@ def _modules(room: str) -> list[str]:
     return [
         name
         for name, is_documented in zip(names, documented, strict=True)
-        if is_documented and not name.endswith("__init__") and ".migrations." not in name
+        if is_documented and not name.endswith("__init__")
     ]
 
 

@@ -1,6 +1,5 @@
 """Opening the store: one engine, its schema made if need be, with safe settings."""
 
-import errno
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
@@ -22,7 +21,6 @@ from sqlalchemy import (
     inspect,
     make_url,
     select,
-    text,
 )
 from sqlalchemy.exc import (
     ArgumentError,
@@ -33,9 +31,7 @@ from sqlalchemy.exc import (
 )
 
 from store.errors import DataError, StoreError
-
-FORBIDDEN: Final = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
-"""The system's errors where a folder can be read and not written."""
+from store.schema.tables import REVISION, metadata, schema_mark
 
 BUSY_TIMEOUT_S: Final = 30
 """How long SQLite waits for another process to finish writing."""
@@ -91,11 +87,6 @@ def sqlite_to_read(file: Path) -> sqlite3.Connection:
     return connection
 
 
-MIGRATIONS: Final = Path(__file__).parent / "migrations"
-
-REVISION: Final = "initial"
-"""Of the schema: the newest below ``MIGRATIONS``."""
-
 _POSTGRES_LOCK: Final = 8505_1110
 """Number of the advisory lock that lets one process write at a time."""
 
@@ -114,46 +105,28 @@ def open_store(url: str) -> Engine:
         url: SQLAlchemy address, e.g. ``sqlite:///var/magnetcast.db``.
 
     Returns:
-        An engine whose readers see one consistent state each. It cannot write where the folder of a
-        SQLite file cannot be written.
+        An engine whose readers see one consistent state each.
     """
     engine: Engine | None = None
     try:
         engine = _engine(url)
-        try:
-            with _opening_lock(engine):
-                _make_schema(engine)
-        except OSError as err:
-            reader = _reader_instead(engine, err)
-            engine.dispose()
-            return reader
+        with _opening_lock(engine):
+            _make_schema(engine)
         event.listen(engine, "handle_error", _as_our_error)
     except (SQLAlchemyError, sqlite3.Error, OSError, ImportError, Timeout) as err:
         if engine is not None:
             engine.dispose()
         reason = getattr(err, "orig", None) or err
         raise StoreError(
-            f"Cannot open the database ({reason}) at {shown_address(url)}. {_expected(str(reason))}"
+            f"Cannot open the database ({reason}) at {shown_address(url)}. Expected a SQLite or "
+            "PostgreSQL database that can be reached, with rights to read and write it and room on "
+            "its disk. Check MAGNETCAST_DATABASE_URL and MAGNETCAST_HOME."
         ) from err
     except StoreError:
         if engine is not None:
             engine.dispose()
         raise
     return engine
-
-
-def _expected(reason: str) -> str:
-    words = reason.lower()
-    if any(one in words for one in ("full", "no space", "quota")):
-        return "Expected room on its disk. Free some."
-    if any(
-        one in words for one in ("permission denied", "unable to open", "readonly", "not permit")
-    ):
-        return "Expected rights to read and write it. See whose the file and its folder are."
-    return (
-        "Expected a reachable SQLite or PostgreSQL database. Check MAGNETCAST_DATABASE_URL and "
-        "MAGNETCAST_HOME."
-    )
 
 
 @contextmanager
@@ -168,16 +141,6 @@ def open_to_read(url: str) -> Iterator[Engine]:
         yield engine
     finally:
         engine.dispose()
-
-
-def _reader_instead(engine: Engine, err: OSError) -> Engine:
-    """Make an engine that reads where the database is there and ``err`` forbids to write."""
-    file = sqlite_file(engine.url)
-    if err.errno in FORBIDDEN and file is not None and file.stat().st_size:
-        reader = _reader(str(engine.url), file)
-        if _is_current(reader):
-            return reader
-    raise err
 
 
 def _reader(url: str, file: Path) -> Engine:
@@ -243,16 +206,6 @@ def shown_address(url: str) -> str:
         return repr(url)
     hidden = {name: "hidden" for name in address.query if "password" in name.lower()}
     return address.update_query_dict(hidden).render_as_string(hide_password=True)
-
-
-def _migrate(connection: Connection) -> None:
-    from alembic import command  # noqa: PLC0415 - only where a database is made
-    from alembic.config import Config  # noqa: PLC0415
-
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")
 
 
 def _engine(url: str) -> Engine:
@@ -328,7 +281,8 @@ def _make_schema(engine: Engine) -> None:
             return
         if revision is not None or inspect(connection).get_table_names():
             raise StoreError(_OTHER_SCHEMA.format(shown_address(str(engine.url))))
-        _migrate(connection)
+        metadata.create_all(connection)
+        connection.execute(insert(schema_mark).values(revision=REVISION))
 
 
 def _is_current(engine: Engine) -> bool:
@@ -337,11 +291,9 @@ def _is_current(engine: Engine) -> bool:
 
 
 def _revision(connection: Connection) -> str | None:
-    """Return the schema's revision as Alembic keeps it, whose import would take half a second."""
-    if not inspect(connection).has_table("alembic_version"):
+    if not inspect(connection).has_table(schema_mark.name):
         return None
-    found: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
-    return found
+    return connection.scalar(select(schema_mark.c.revision))
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:

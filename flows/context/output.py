@@ -14,7 +14,7 @@ from store.numbers import visible
 
 Format = Literal["table", "csv", "json"]
 
-QUIET: Final = {"sha256", "first_available_at", "last_available_at", "origin", "note"}
+QUIET: Final = {"sha256", "origin", "note"}
 """Columns a terminal has no room for; files hold them."""
 
 NO_EDGE: Final = 10_000

@@ -58,5 +58,5 @@ def measured(settings: Settings, forecasts: pd.DataFrame) -> list[Reading]:
 
 
 def _row(one: Reading) -> dict[str, object]:
-    row = {**asdict(one), "subject": "all", "words": to_json(one.words)}
+    row = {**asdict(one), "words": to_json(one.words)}
     return row | {n: None if math.isnan(row[n]) else row[n] for n in ("value", "bound")}

@@ -231,8 +231,6 @@ class Vintage(ResponseModel):
     rows: int = Field(examples=[754])
     period_from: date | None = Field(examples=["2016-01-01"])
     period_to: date | None = Field(examples=["2026-07-01"])
-    first_available_at: datetime | None = Field(examples=["2016-02-20T02:00:00Z"])
-    last_available_at: datetime | None = Field(examples=["2026-08-20T02:00:00Z"])
     actor: str = Field(examples=["planner"])
     sha256: str = Field(examples=["9f86d081884c7d65"])
 
@@ -249,4 +247,3 @@ class RefusedFileResponse(ResponseModel):
     actor: str = Field(examples=["planner"])
     released_at: datetime | None = Field(examples=[None])
     released_by: str = Field(examples=[""])
-    note: str = Field(description="Why it was released.", examples=[""])

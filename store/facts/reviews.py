@@ -18,7 +18,7 @@ from store.schema.tables import quarantine, reviews
 
 SHOWN_COLUMNS: Final = (
     "id", "source", "file_name", "asked", "sha256", "reasons", "quarantined_at", "actor",
-    "released_at", "released_by", "note",
+    "released_at", "released_by",
 )  # fmt: skip
 
 
@@ -63,7 +63,6 @@ def quarantine_file(
             "quarantined_at": at,
             "actor": actor,
             "released_by": "",
-            "note": "",
         }
         return insert_row(connection, quarantine, row)
 

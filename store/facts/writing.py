@@ -190,7 +190,6 @@ def is_known(connection: Connection, file: FileRows, *, revises: bool) -> bool:
 
 
 def _add_vintage(connection: Connection, file: FileRows, tables: Tables, ingest: Ingest) -> int:
-    moments = _extent([frame[MOMENT] for frame in tables.values() if MOMENT in frame])
     spans = [
         frame[column]
         for frame in tables.values()
@@ -205,8 +204,6 @@ def _add_vintage(connection: Connection, file: FileRows, tables: Tables, ingest:
         "asked": file.asked,
         "sha256": file.sha256,
         "rows": sum(len(frame) for frame in tables.values()),
-        "first_available_at": moments[0],
-        "last_available_at": moments[1],
         "ingested_at": ingest.at,
         "period_from": months[0],
         "period_to": months[1],

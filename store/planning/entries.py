@@ -207,7 +207,6 @@ def add_rule(
         row = {**asdict(rule), "name": rule.name.strip(), **_place(trail, rule)}
         made = {
             **row,
-            "url": "",
             "uid": uid,
             "since": since,
             "author": trail.actor,

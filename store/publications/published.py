@@ -79,7 +79,7 @@ def fetch_cells(connection: Connection, commodity: str) -> pd.DataFrame:
 
 
 READING_COLUMNS: Final = (
-    "measured_at", "as_of", "monitor", "subject", "value", "bound", "size", "fired", "words",
+    "measured_at", "as_of", "monitor", "value", "bound", "size", "fired", "words",
 )  # fmt: skip
 
 
@@ -89,7 +89,7 @@ def save_readings(
     """Save one measurement.
 
     Args:
-        rows: monitor, subject, value, bound (None where there is none), size, fired, words.
+        rows: monitor, value, bound (None where there is none), size, fired, words.
     """
     values = [{**row, "measured_at": at, "as_of": as_of} for row in rows]
     if values:
@@ -104,7 +104,7 @@ def newest_readings() -> ColumnElement[bool]:
 
 
 def latest_readings(engine: Engine) -> pd.DataFrame:
-    """Read the newest measurement, one row per subject, ``READING_COLUMNS``; empty before one."""
+    """Read the newest measurement, one row per monitor, ``READING_COLUMNS``; empty before one."""
     return read_table(engine, readings, wanted=[newest_readings()], columns=READING_COLUMNS)
 
 
@@ -165,7 +165,7 @@ _COUNTED: Final = (
 
 _REFUSED: Final = (
     "id", "source", "file_name", "asked", "reasons", "quarantined_at", "actor", "released_at",
-    "released_by", "note",
+    "released_by",
 )  # fmt: skip
 """Columns of the quarantine that are shown, without the payload."""
 

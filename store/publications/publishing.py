@@ -374,7 +374,6 @@ class RunRecord:
     status: str = "running"
     model_version: str | None = None
     git_commit: str | None = None
-    mlflow_run_id: str | None = None
     commodity: str = COMMODITY
     """The commodity it forecasts."""
 

@@ -31,7 +31,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeEngine
 
-from store.vocabulary import COMMODITY, QUANTILE_COLUMNS
+from store.vocabulary import QUANTILE_COLUMNS
 
 WORDING: Final = {"wording": True}
 """Mark of a column whose text may differ between two versions of one row."""
@@ -109,6 +109,11 @@ MOMENT: Final = "available_at"
 metadata: Final = MetaData(
     naming_convention={"pk": "pk_%(table_name)s", "uq": "uq_%(table_name)s_%(column_0_name)s"}
 )
+
+REVISION: Final = "2"
+"""Changes with any table or column: a database that was made by another is refused."""
+
+schema_mark: Final = Table("schema_mark", metadata, Column("revision", Text, primary_key=True))
 
 
 def _event_columns() -> list[Column[Any]]:
@@ -201,9 +206,9 @@ vintages: Final = Table(
     serial(),
     *texts("source", "file_name", "sha256"),
     Column("rows", Integer, nullable=False),
-    *columns(UtcMoment, "first_available_at", "last_available_at", "ingested_at", nullable=True),
+    Column("ingested_at", UtcMoment),
     *columns(Date, "period_from", "period_to", nullable=True),
-    *(Column(name, Text, nullable=False, server_default="") for name in ("actor", "asked")),
+    *texts("actor", "asked"),
     Index("ix_vintages_source", "source", "file_name"),
 )
 
@@ -215,8 +220,7 @@ quarantine: Final = Table(
     Column("quarantined_at", UtcMoment, nullable=False),
     text("actor"),
     Column("released_at", UtcMoment),
-    *texts("released_by", "note"),
-    Column("asked", Text, nullable=False, server_default=""),
+    *texts("released_by", "asked"),
 )
 
 reviews: Final = Table(
@@ -278,7 +282,6 @@ forecasts: Final = Table(
     text("status"),
     *texts("drivers", "contributions", "reason", wording=True, nullable=True),
     text("data_vintage", wording=True),
-    # Number of the publication; 0 where it is older than their record.
     Column("publication", Integer, nullable=False, default=0),
     UniqueConstraint("commodity", "as_of", "destination", "period", "model_version", "publication"),
 )
@@ -343,7 +346,7 @@ runs: Final = Table(
     *texts("flow", "commodity"),
     Column("as_of", UtcMoment, nullable=False),
     text("data_vintage"),
-    *texts("model_version", "git_commit", "mlflow_run_id", nullable=True),
+    *texts("model_version", "git_commit", nullable=True),
     text("status"),
     Column("started_at", UtcMoment, nullable=False),
     Column("finished_at", UtcMoment),
@@ -354,12 +357,12 @@ readings: Final = Table(
     metadata,
     serial(),
     *columns(UtcMoment, "measured_at", "as_of"),
-    *texts("monitor", "subject"),
+    text("monitor"),
     *columns(Float, "value", "bound", nullable=True),
     Column("size", Integer, nullable=False),
     Column("fired", Boolean, nullable=False),
     text("words"),
-    UniqueConstraint("measured_at", "monitor", "subject"),
+    UniqueConstraint("measured_at", "monitor"),
 )
 
 labels: Final = Table(
@@ -410,16 +413,12 @@ panel_contradictions: Final = Table(
 )
 
 
-def _commodity() -> Column[str]:
-    return Column("commodity", Text, nullable=False, server_default=COMMODITY)
-
-
 needs: Final = Table(
     "needs",
     metadata,
     serial(),
     text("name"),
-    _commodity(),
+    text("commodity"),
     text("destination"),
     *columns(Date, "period_from", "period_to"),
     Column("tonnes", Float, nullable=False),
@@ -432,13 +431,12 @@ alert_rules: Final = Table(
     "alert_rules",
     metadata,
     serial(),
-    # Identifies the rule in the ids of the feed and in the secret of its webhook.
+    # Identifies the rule in the ids of the feed and of messages.
     *texts("uid", "name", "measure"),
     Column("need_id", Integer, ForeignKey("needs.id", name="fk_alert_rules_need_id")),
-    _commodity(),
+    text("commodity"),
     text("destination"),
     Column("points", Float, nullable=False),
-    text("url"),
     # The newest publication when the rule was made: it applies to later ones only.
     Column("since", UtcMoment),
     text("author"),
@@ -516,7 +514,6 @@ tokens: Final = Table(
     *texts("name", "sha256", "scopes"),
     Column("created_at", UtcMoment, nullable=False),
     Column("revoked_at", UtcMoment),
-    # Never empty; SQLite adds no other kind of column to a table that has rows.
-    Column("expires_at", UtcMoment),
+    Column("expires_at", UtcMoment, nullable=False),
     UniqueConstraint("sha256"),
 )

@@ -4,7 +4,7 @@ import re
 
 from tests.faults.home import Home, Said, Service, alarms, assert_nothing_doubled, kept
 
-CHANGING = ("runs", "quarantine", "alembic_version", "alert_state", "deliveries")
+CHANGING = ("runs", "quarantine", "alert_state", "deliveries")
 """Tables whose rows change as work goes on; all others only grow."""
 
 

@@ -114,7 +114,7 @@ def test_a_database_of_another_schema_is_refused(
     published: Published, archive: Path, tmp_path: Path
 ) -> None:
     here = home_in(tmp_path / "home", published.settings)
-    statement = "UPDATE alembic_version SET version_num = 'another'"
+    statement = "UPDATE schema_mark SET revision = 'another'"
 
     with pytest.raises(StoreError, match="the schema of another version"):
         restore(here, changed(archive, tmp_path / "out", "magnetcast.db", statement))

@@ -11,22 +11,19 @@ pytestmark = pytest.mark.slow
 METRICS = "/api/v1/metrics"
 
 
-def reading(
-    monitor: str, subject: str, *, fired: bool, bound: float | None = 0.5
-) -> dict[str, object]:
+def reading(monitor: str, *, fired: bool, bound: float | None = 0.5) -> dict[str, object]:
     return {
-        "monitor": monitor, "subject": subject, "value": 1.5, "bound": bound, "size": 12,
-        "fired": fired, "words": "raised",
+        "monitor": monitor, "value": 1.5, "bound": bound, "size": 12, "fired": fired,
+        "words": "raised",
     }  # fmt: skip
 
 
 def test_what_the_monitors_found_last_is_reported_and_nothing_older(engine: Engine) -> None:
     older, newer = NOW - pd.Timedelta(days=1), NOW - pd.Timedelta(hours=1)
-    save_readings(engine, [reading("naive", "all", fired=True)], at=older, as_of=NEWEST)
+    save_readings(engine, [reading("naive", fired=True)], at=older, as_of=NEWEST)
     rows = [
-        reading("score-drift", "policy", fired=True),
-        reading("score-drift", "trade", fired=False),
-        reading("coverage", "all", fired=False, bound=None),
+        reading("score-drift", fired=True),
+        reading("coverage", fired=False, bound=None),
     ]
     save_readings(engine, rows, at=newer, as_of=NEWEST)
 

@@ -1,1 +1,0 @@
-"""Alembic revisions of the store, run by ``store.database.open_store``."""

@@ -1,1 +1,0 @@
-"""One file a revision, oldest first; a revision is never edited once released."""
