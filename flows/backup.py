@@ -53,7 +53,7 @@ class Backup:
     files: int
 
 
-def back_up(settings: Settings, path: Path, *, with_cache: bool = False) -> Backup:
+def back_up(settings: Settings, path: Path) -> Backup:
     """Copy database, MLflow and reports into one archive.
 
     Runs wait until the databases are copied. MLflow's is copied before its files: a run that had
@@ -81,7 +81,7 @@ def back_up(settings: Settings, path: Path, *, with_cache: bool = False) -> Back
             }
             (staged / MANIFEST).write_text(json.dumps(about, indent=1), encoding="utf-8")
             files = {file.name: file for file in staged.iterdir()}
-            for name, folder in _folders(settings, with_cache=with_cache).items():
+            for name, folder in _folders(settings).items():
                 files |= {
                     f"{name}/{file.relative_to(folder).as_posix()}": file
                     for file in folder.rglob("*")
@@ -100,7 +100,7 @@ def back_up(settings: Settings, path: Path, *, with_cache: bool = False) -> Back
 def restore(settings: Settings, path: Path) -> Mapping[str, Any]:
     """Put everything of an archive of one's own into an empty home, and return its manifest."""
     targets = {DATABASE: sqlite_file(settings.url), MLFLOW: sqlite_file(settings.tracking_uri)}
-    targets |= _folders(settings, with_cache=True)
+    targets |= _folders(settings)
     _check_empty(settings, targets)
     is_new = not settings.home.exists()
     settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -134,9 +134,8 @@ def last_backup(settings: Settings) -> pd.Timestamp | None:
         return None
 
 
-def _folders(settings: Settings, *, with_cache: bool) -> dict[str, Path]:
-    found = {"artifacts": settings.artifact_dir, "reports": settings.reports_dir}
-    return {**found, "cache": settings.http_cache_dir} if with_cache else found
+def _folders(settings: Settings) -> dict[str, Path]:
+    return {"artifacts": settings.artifact_dir, "reports": settings.reports_dir}
 
 
 def _check_empty(settings: Settings, targets: Mapping[str, Path | None]) -> None:

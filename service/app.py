@@ -39,7 +39,7 @@ _FIRST_PAGE_S: Final = 2
 _ABOUT: Final = (
     "Forecasts of China's monthly exports of rare-earth permanent magnets (HS 85051110) by "
     "destination, in tonnes, with the history, policy and scores behind them. Responses carry an "
-    "ETag; lists are paged with Link headers; errors are problem documents (RFC 9457)."
+    "ETag; lists are paged; errors are problem documents (RFC 9457)."
 )
 
 

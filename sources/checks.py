@@ -53,15 +53,6 @@ LEAP: Final = 50.0
 SIZE_T: Final = 10.0
 """Tonnes a month from which a destination's weights are compared."""
 
-REPEATED: Final = 5
-"""Destinations that must all repeat for a month to count as a copy of the previous one."""
-
-_STEPS: Final = 100.0
-"""Half rounding steps that an amount must reach for a repetition not to be due to rounding."""
-
-FINEST: Final = {"t": 0.0005, "musd": 5e-7, "meur": 5e-7}
-"""Half a kilogram, half a dollar: no customs office reports more digits."""
-
 _TOLERANCE: Final = 0.02
 """Share by which a world total may differ from the sum of its destinations."""
 
@@ -135,7 +126,6 @@ def objections(file: FileRows, *, known: pd.DataFrame, now: pd.Timestamp) -> tup
         priced = _with_new(new, ["source", *_FLOW, "period_from"])
         found += _prices(file, priced)
         found += _weights(file, priced, old)
-        found += _repeated_months(file, new, old)
         found += _world_mismatch(file, new)
         if file.completeness is not None:
             found += _missing_cells(file, new, old, file.completeness)
@@ -357,31 +347,6 @@ def _weights(file: FileRows, new: pd.DataFrame, old: pd.DataFrame) -> list[str]:
             remedy=_UNIT_REMEDY,
         ),
     ]
-
-
-def _repeated_months(file: FileRows, new: pd.DataFrame, old: pd.DataFrame) -> list[str]:
-    cells = pd.concat([old.assign(is_new=False), new], ignore_index=True)
-    cells = cells.drop_duplicates(CELL, keep="last")
-    step = cells["half_width"].clip(lower=cells["unit"].map(FINEST))
-    before = cells.assign(period_from=cells["period_from"] + pd.offsets.MonthBegin(1))
-    pairs = cells[cells["value"] >= _STEPS * step].merge(
-        before[[*CELL, "value"]], on=CELL, suffixes=("", "_before")
-    )
-    pairs["same"] = pairs["value"].eq(pairs["value_before"])
-    months = pairs.groupby(_TABLE).agg(
-        cells=("same", "size"), same=("same", "all"), new=("is_new", "any")
-    )
-    copies = months[months["same"] & months["new"] & months["cells"].ge(REPEATED)]
-    return _objection(
-        f"{len(copies)} months repeat the month before",
-        [
-            f"{row.period_from:%Y-%m} {row.measure} ({row.cells} destinations)"
-            for row in copies.reset_index().itertuples()
-        ],
-        file,
-        expected="each month's own amounts",
-        remedy="Check whether the provider served the last month again; fetch again later.",
-    )
 
 
 def _world_mismatch(file: FileRows, new: pd.DataFrame) -> list[str]:

@@ -24,7 +24,6 @@ from flows.ingest.sources import (
     months_to_fetch,
     preview,
 )
-from flows.ingest.sources import check as check_provider
 from sources.bundled.policy_events import PolicyEvents, TariffRates
 from sources.bundled.published_figures import PublishedFigures, TypedFigure
 from sources.bundled.release_calendar import ReleaseCalendar
@@ -230,11 +229,6 @@ def bundled(*, dry_run: DryRun = False) -> None:
     _ingest(Settings(), None, source="the bundled tables", dry_run=dry_run)
 
 
-Check = Annotated[
-    bool,
-    Parameter(negative="", help="Ask for one month alone: do address, key and quota work?"),
-]
-
 Codes = Annotated[
     str | None,
     Parameter(name="--commodity", help="Six-digit codes, CODE[,CODE...]; magnets if left out."),
@@ -249,20 +243,14 @@ def _add(name: str) -> None:
         commodity: Codes = None,
         since: Since = None,
         until: Until = None,
-        check: Check = False,
         dry_run: DryRun = False,
     ) -> None:
         settings, codes = Settings(), codes_of(commodity)
-        if check:
-            check_provider(settings, name)
-            return
         months = months_to_fetch(settings, name, since=since, until=until, codes=codes)
         _ingest(settings, live(settings, name, months, codes=codes), source=name, dry_run=dry_run)
 
-    def plain(
-        *, since: Since = None, until: Until = None, check: Check = False, dry_run: DryRun = False
-    ) -> None:
-        coded(since=since, until=until, check=check, dry_run=dry_run)
+    def plain(*, since: Since = None, until: Until = None, dry_run: DryRun = False) -> None:
+        coded(since=since, until=until, dry_run=dry_run)
 
     command = coded if name in BY_CODE else plain
     command.__doc__ = _HELP.get(name, f"Fetch what {name} publishes.")

@@ -55,10 +55,6 @@ def status() -> None:
 def backup(
     file: Annotated[Path, Parameter(help="The archive: NAME.tar.gz.")],
     /,
-    *,
-    with_cache: Annotated[
-        bool, Parameter(help="Include the raw answers of providers.", negative=())
-    ] = False,
 ) -> None:
     """Copy database, MLflow and reports into one archive.
 
@@ -67,7 +63,7 @@ def backup(
     """
     from flows.backup import back_up
 
-    made = back_up(Settings(), file, with_cache=with_cache)
+    made = back_up(Settings(), file)
     echo(
         f"backup    {file}: {made.files} files, {file.stat().st_size:,} bytes, sha256 {made.sha256}"
     )

@@ -152,10 +152,6 @@ def _month(option: str, text: str) -> pd.Period:
     return pd.Period(period.first, "M")
 
 
-CHECKED_AGO: Final = 6
-"""Months before this one that a provider is asked for as a check: all have published it by then."""
-
-
 def show_received(place: str, files: Iterable[FileRows]) -> None:
     """Show what was asked, received, left out or refused and why, as a table."""
     _show([line for file in files for line in _lines(place, file, ())])
@@ -187,26 +183,6 @@ def preview(settings: Settings, request: IngestRequest | None) -> None:
             "from quarantine; nothing was written."
         )
     echo("ingest    a dry run: nothing was written")
-
-
-def check(settings: Settings, name: str) -> None:
-    """Ask a provider for one month and say whether address, key and quota work."""
-    if settings.offline:
-        raise DataError(
-            "--check asks the provider, and MAGNETCAST_OFFLINE is set. Expected to be online. "
-            "Unset it."
-        )
-    source, now = live_source(name, settings), utc_now()
-    month = MonthRange.of(str(pd.Period(now.tz_localize(None), "M") - CHECKED_AGO))
-    file = source.fetch(month, now=now)
-    setting = f"{source.provider}_key"
-    key = "it takes no key"
-    if hasattr(settings, setting):
-        is_set = getattr(settings, setting) is not None
-        key = f"MAGNETCAST_{setting.upper()} is {'set and accepted' if is_set else 'not set'}"
-    echo(f"check     {name} answers at {source.url}: {_came(file)} for {month}; {key}")
-    if notice := source.notice(MonthRange.of(FIRST_MONTH, f"{now:%Y-%m}")):
-        echo(f"          {notice}")
 
 
 def is_known(engine: Engine, file: FileRows, request: IngestRequest) -> bool:

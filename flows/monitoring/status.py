@@ -1,10 +1,6 @@
-"""System status: in words, and for the service with the runbook's steps."""
+"""System status in words, for the terminal and for the service."""
 
-import re
-from collections.abc import Mapping
-from functools import cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -17,7 +13,7 @@ from flows.monitoring.health import (
 )
 from sources.http import KEY_PAGES
 from store.messages import Message, message
-from store.settings import PROJECT_ROOT, Settings
+from store.settings import Settings
 
 if TYPE_CHECKING:
     from service.live.health import HealthReport
@@ -99,42 +95,15 @@ def lines_of(health: SystemHealth) -> list[Message]:
     return lines
 
 
-RUNBOOK: Final = PROJECT_ROOT / "docs" / "operations.md"
-
-
 def health_report(settings: Settings, now: pd.Timestamp) -> "HealthReport":
     """Return the health of the system."""
     from service.live.health import Alarm, HealthReport  # noqa: PLC0415 - the service's own
 
     health = examine(settings, now)
-    remedies = runbook(RUNBOOK)
     return HealthReport(
         at=now,
         code=health.code,
         headline=LEVELS[health.code],
         lines=tuple(lines_of(health)),
-        alarms=tuple(
-            Alarm(one.alarm, one.code == BROKEN, one.message, remedies.get(one.alarm, ()))
-            for one in health.alarms
-        ),
+        alarms=tuple(Alarm(one.alarm, one.code == BROKEN, one.message) for one in health.alarms),
     )
-
-
-@cache
-def runbook(page: Path) -> Mapping[str, tuple[str, ...]]:
-    """Return what to do about each alarm, in paragraphs; empty where the docs are not installed.
-
-    Args:
-        page: Markdown with a heading of the third level for each alarm.
-    """
-    try:
-        text = page.read_text(encoding="utf-8")
-    except OSError:
-        return {}
-    parts = re.split(r"^#{2,3} (.+)$", text, flags=re.MULTILINE)
-    return {name: _paragraphs(text) for name, text in zip(parts[1::2], parts[2::2], strict=True)}
-
-
-def _paragraphs(text: str) -> tuple[str, ...]:
-    plain = re.sub(r"\[([^\]]+)\]\([^)]+\)", r"\1", text)
-    return tuple(" ".join(one.split()) for one in plain.split("\n\n") if one.strip())

@@ -11,7 +11,7 @@ Item = TypeVar("Item")
 
 
 class Page(ResponseModel, Generic[Item]):
-    """One page of a list; the Link header leads to the others."""
+    """One page of a list."""
 
     total: int = Field(examples=[143])
     limit: int = Field(examples=[100])
@@ -238,7 +238,6 @@ class AlarmResponse(ResponseModel):
     alarm: str = Field(description="Its section in docs/operations.md.", examples=["late-data"])
     broken: bool = Field(description="Whether the service is unreliable meanwhile.")
     words: str
-    remedy: list[str] = Field(description="What to do, in paragraphs.")
 
 
 class Status(ResponseModel):

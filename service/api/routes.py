@@ -51,11 +51,9 @@ async def metrics(shared: Shared) -> Response:
 
 @status_router.get("/status")
 async def status(found: Health) -> Status:
-    """Return the state of the system, its alarms and their remedies in words."""
+    """Return the state of the system, and its alarms in words."""
     alarms = [
-        AlarmResponse(
-            alarm=one.name, broken=one.is_broken, words=str(one.words), remedy=list(one.remedy)
-        )
+        AlarmResponse(alarm=one.name, broken=one.is_broken, words=str(one.words))
         for one in found.alarms
     ]
     return Status(

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from service.api.forecasts import CSV_TOO
 from service.api.models import Page, ScenarioAnswer
 from service.api.models import WorkedScenarioResponse as WorkedModel
-from service.http.replies import PROBLEM, FormQuery, Shown, is_at_hand, reply, tag_for, wants_csv
+from service.http.replies import PROBLEM, FormQuery, Shown, reply, wants_csv
 from service.http.responses import Answer
 from service.queries.history import known_destination
 from service.scenarios import WorkedScenario, scenario_csv, scenario_json
@@ -54,7 +54,6 @@ def worked(pool: Scenarios, shown: Shown) -> Response:
     response_model=ScenarioAnswer,
     responses={
         200: CSV_TOO[200],
-        412: {"description": "The result is the one named in If-None-Match.", **_PROBLEM},
         413: {"description": "The scenario is too large.", **_PROBLEM},
         415: {"description": "The body is neither JSON nor YAML.", **_PROBLEM},
     },
@@ -78,12 +77,6 @@ async def ask(
     result = await pool.answer(current, text)
     make = scenario_csv if wants_csv(request, form) else scenario_json
     answer: Answer = await run_in_threadpool(make, result, current.as_of, destinations)
-    if is_at_hand(request, answer):
-        raise HTTPException(
-            HTTPStatus.PRECONDITION_FAILED,
-            f"The result is still {answer.etag}. Expected another. Keep the copy you have.",
-            headers={"ETag": tag_for(request, answer)},
-        )
     return reply(request, answer)
 
 

@@ -1,10 +1,8 @@
 """Replies to requests: entity tags, paged lists, JSON or CSV, and errors as problem documents.
 
-Errors follow RFC 9457 for programs and are a page for people; HEAD and OPTIONS are answered on
-every path besides its own methods.
+Errors follow RFC 9457 for programs and are a page for people.
 """
 
-import gzip
 import html
 import json
 from collections.abc import Callable, Sequence
@@ -12,15 +10,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Annotated, Any, Final, Literal
-from urllib.parse import urlencode
 
 from fastapi import Depends, FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
-from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
-from starlette.routing import Match
-from starlette.types import Scope
 
 from service.errors import NoAnswerError, NothingPublishedError, UnknownError
 from service.http.responses import (
@@ -38,24 +32,6 @@ from service.language.addresses import other_fields
 from service.language.phrases import gettext, marked
 from service.messages import message_of
 from store.errors import DataError, MissingError, StoreError, TokenError
-
-METHODS: Final = ("GET", "POST", "DELETE")
-"""Methods that routes of this service have; HEAD goes with GET, OPTIONS with all."""
-
-
-def allowed(app: Starlette, scope: Scope) -> str:
-    """Return the methods of the requested path for the ``Allow`` header."""
-    own = [
-        method
-        for method in METHODS
-        if any(
-            route.matches({**scope, "method": method})[0] is Match.FULL
-            for route in app.router.routes
-        )
-    ]
-    heads = ["HEAD"] if "GET" in own else []
-    return ", ".join([*own, *heads, "OPTIONS"])
-
 
 PROBLEM: Final = "application/problem+json"
 API: Final = "/api/"
@@ -102,10 +78,6 @@ def _handler(
             headers.setdefault("Retry-After", str(RETRY_S))
         if code == HTTPStatus.UNAUTHORIZED:
             headers.setdefault("WWW-Authenticate", 'Bearer realm="magnetcast"')
-        if code == HTTPStatus.METHOD_NOT_ALLOWED:
-            headers["Allow"] = allowed(request.app, request.scope)
-            if request.method == "OPTIONS":
-                return Response(status_code=HTTPStatus.NO_CONTENT, headers=headers)
         path = request.url.path
         if path.startswith(API):
             return problem(code, detail_of(err), instance=path, headers=headers)
@@ -196,17 +168,13 @@ FormQuery = Annotated[
 
 
 def reply(request: Request, answer: Answer, headers: dict[str, str] | None = None) -> Response:
-    """Return an answer, packed for whoever takes it so, or 304 where the client has it already."""
+    """Return an answer, or 304 where the client has it already; a proxy may pack it."""
     answer = addressed(request, answer)
-    vary = "Accept, Accept-Encoding, Authorization"
-    headers = {"ETag": tag_for(request, answer), "Vary": vary, **(headers or {})}
-    if headers["ETag"] != answer.etag:
-        headers["Content-Encoding"] = "gzip"
-    if is_at_hand(request, answer):
-        headers.pop("Content-Encoding", None)
+    headers = {"ETag": answer.etag, "Vary": "Accept, Authorization", **(headers or {})}
+    named = request.headers.get("if-none-match", "").split(",")
+    if request.method == "GET" and answer.etag in {tag.strip().removeprefix("W/") for tag in named}:
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
-    body = _packed(answer) if "Content-Encoding" in headers else answer.body
-    return Response(body, headers=headers, media_type=answer.media)
+    return Response(answer.body, headers=headers, media_type=answer.media)
 
 
 def refusal(
@@ -229,37 +197,6 @@ def _addressed(answer: Answer, origin: str) -> Answer:
     return answer_of(answer.body.replace(ORIGIN.encode(), origin.encode()), answer.media)
 
 
-def is_at_hand(request: Request, answer: Answer) -> bool:
-    """Tell whether the client named the answer it has already, packed or not."""
-    named = request.headers.get("if-none-match", "").split(",")
-    known = {tag.strip().removeprefix("W/") for tag in named}
-    return bool({answer.etag, _packed_tag(answer)} & known)
-
-
-def tag_for(request: Request, answer: Answer) -> str:
-    """Return the tag of the answer in the form that the client takes."""
-    packs = _is_text(answer) and "gzip" in request.headers.get("accept-encoding", "")
-    return _packed_tag(answer) if packs else answer.etag
-
-
-def _packed_tag(answer: Answer) -> str:
-    return f'{answer.etag[:-1]}-gzip"'
-
-
-_WORTH_PACKING: Final = 1_000
-"""Bytes below which an answer is sent as it is."""
-
-
-def _is_text(answer: Answer) -> bool:
-    texts = ("text/", "application/json", "application/yaml", "image/svg")
-    return len(answer.body) >= _WORTH_PACKING and answer.media.startswith(texts)
-
-
-@lru_cache(maxsize=64)
-def _packed(answer: Answer) -> bytes:
-    return gzip.compress(answer.body, 5, mtime=0)
-
-
 @dataclass(frozen=True, slots=True)
 class ListReply:
     """A list as requested: which part of it, and in which form."""
@@ -274,33 +211,13 @@ class ListReply:
         return wants_csv(self.request, self.form)
 
     def reply(self, rows: Sequence[Record], columns: Sequence[str]) -> Response:
-        """Return one page of a list with links to the others.
-
-        CSV has the same page; its number of all rows is in the header ``X-Total-Count``.
-        """
+        """Return one page of a list; of CSV the header ``X-Total-Count`` counts all rows."""
         part = rows[self.offset : self.offset + self.limit]
         headers = {"X-Total-Count": str(len(rows))}
-        if links := self._links(len(rows)):
-            headers["Link"] = links
         if self.wants_csv:
             return reply(self.request, csv_answer(part, columns), headers)
         about = {"total": len(rows), "limit": self.limit, "offset": self.offset}
         return reply(self.request, json_answer({**about, "items": part}), headers)
-
-    def _links(self, total: int) -> str:
-        last = max(0, (total - 1) // self.limit * self.limit)
-        places: dict[str, int] = {}
-        if self.offset > 0:
-            places |= {"first": 0, "prev": max(0, self.offset - self.limit)}
-        if self.offset + self.limit < total:
-            places |= {"next": self.offset + self.limit, "last": last}
-        asked = self.request.query_params.multi_items()
-        kept = [(name, value) for name, value in asked if name not in {"limit", "offset"}]
-        path = self.request.url.path
-        return ", ".join(
-            f'<{path}?{urlencode([*kept, ("limit", self.limit), ("offset", place)])}>; rel="{name}"'
-            for name, place in places.items()
-        )
 
 
 Shown = Annotated[ListReply, Depends()]

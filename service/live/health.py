@@ -20,14 +20,12 @@ KEPT_FOR: Final = pd.Timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """A problem and its remedy."""
+    """A problem; docs/operations.md has its remedy."""
 
     name: str
     """Its section in docs/operations.md."""
     is_broken: bool
     words: Message | str
-    remedy: tuple[str, ...]
-    """Paragraphs; text between backticks is a command. Empty where the docs are not installed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,13 +17,11 @@ from service.language.formats import dated, separated
 from service.language.phrases import gettext, marked
 from service.live.live import PlanningState
 from service.live.publication import Publication
-from service.messages import rendered
 from service.planning import entries
 from service.queries.months import month_rows
 from service.queries.needs import met_at, months_needed
 from service.queries.tables import published_at
 from service.wording import chance_below, chance_words, home_of, name_of, tonnes, words_of
-from store.messages import from_json
 from store.planning.entries import AlertFinding
 from store.vocabulary import COMMODITY, QUANTILE_COLUMNS
 
@@ -196,27 +194,16 @@ FEED_ID: Final = "urn:magnetcast:alerts"
 _MOST_ENTRIES: Final = 100
 
 
-def atom(
-    planning: PlanningState,
-    *,
-    began: pd.Timestamp,
-    publications: pd.DataFrame,
-    labels: Mapping[str, str],
-) -> Answer:
-    """Return the feed: forecasts that await approval, then alerts, newest first.
+def atom(planning: PlanningState, *, began: pd.Timestamp, labels: Mapping[str, str]) -> Answer:
+    """Return the feed of the alerts, newest first.
 
     Args:
         began: When the feed was last changed if there is nothing in it.
-        publications: As ``store.publications.publishing.read_publications``; not modified.
     """
-    held = _held(publications)
     uids = dict(zip(planning.rows.rules["id"], planning.rows.rules["uid"], strict=True))
     alerts = alerts_in_words(planning, labels)[:_MOST_ENTRIES]
-    moments = [row["evaluated_at"] for row in alerts] + [row["frozen_at"] for row in held]
-    changed = max(moments, default=f"{began:%Y-%m-%dT%H:%M:%SZ}")
+    changed = max((row["evaluated_at"] for row in alerts), default=f"{began:%Y-%m-%dT%H:%M:%SZ}")
     feed = _feed(FEED_ID, gettext("magnetcast alerts"), changed, ADDRESS)
-    for row in held:
-        _held_entry(feed, row, words_of(row["commodity"], labels))
     for row in alerts:
         _entry(feed, row, uids[row["rule_id"]])
     return answer_of(ET.tostring(feed, encoding="utf-8", xml_declaration=True), ATOM)
@@ -260,35 +247,6 @@ def _entry(feed: ET.Element, alert: Record, uid: str) -> None:
     _add(entry, "content", alert["message"]).set("type", "text")
     ET.SubElement(entry, "category", term=alert["commodity"])
     _link(entry, "alternate", "/needs", "#alerts")
-
-
-def _held(publications: pd.DataFrame) -> list[Record]:
-    """Return the publications that await approval, newest first."""
-    waiting = publications.loc[
-        (publications["state"] == "held") & publications["frozen_at"].notna()
-    ]
-    return records(waiting.sort_values("id", ascending=False))
-
-
-_HELD: Final = marked("The forecast as of %(day)s is held")
-_HELD_GOODS: Final = marked("The forecast of %(goods)s as of %(day)s is held")
-
-
-def _held_entry(feed: ET.Element, held: Record, goods: str) -> None:
-    entry = ET.SubElement(feed, "entry")
-    name = f"{held['commodity']} {held['as_of']} {held['sha256']}"
-    _add(entry, "id", uuid.uuid5(uuid.NAMESPACE_OID, name).urn)
-    form = _HELD if held["commodity"] == COMMODITY else _HELD_GOODS
-    _add(entry, "title", gettext(form, goods=goods, day=plain_day(held["as_of"])))
-    _add(entry, "updated", held["frozen_at"])
-    text = gettext(
-        "It awaits approval (publication %(number)s): %(reason)s",
-        number=held["id"],
-        reason=rendered(from_json(held["held_because"])),
-    )
-    _add(entry, "content", text).set("type", "text")
-    ET.SubElement(entry, "category", term=held["commodity"])
-    _link(entry, "alternate", home_of(held["commodity"]) or "/")
 
 
 def _link(parent: ET.Element, rel: str, path: str, part: str = "") -> ET.Element:

@@ -44,7 +44,6 @@ from service.wording import home_of
 from store.errors import DataError, TokenError
 from store.planning import entries as stored
 from store.planning.entries import AlertRule, NeedRow
-from store.publications.integrity import read_publications
 from store.vocabulary import COMMODITY, MONTH_PATTERN
 
 ENTRIES: Final = 200
@@ -123,11 +122,9 @@ def audit_route(request: Request, current: Current, shared: Shared, planning: Pl
 
 
 @router.get(ADDRESS, dependencies=reading)
-def feed_route(request: Request, current: Current, shared: Shared, planning: Planning) -> Response:
-    """Return the alerts and the held forecasts of all commodities as a feed."""
-    known = current.memo.make("publications", lambda: read_publications(shared.live.engine))
-    labels = current.published.labels
-    return reply(request, atom(planning, began=current.as_of, publications=known, labels=labels))
+def feed_route(request: Request, current: Current, planning: Planning) -> Response:
+    """Return the alerts of all commodities as a feed."""
+    return reply(request, atom(planning, began=current.as_of, labels=current.published.labels))
 
 
 @router.post("/needs", dependencies=sending)

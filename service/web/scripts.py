@@ -38,7 +38,7 @@ def script_reply(request: Request, name: str) -> Response:
 
 def kept_for_good(request: Request, answer: Answer) -> Response:
     """Return what a browser need not ask for again."""
-    return reply(request, answer, {"Cache-Control": FOR_GOOD, "Vary": "Accept-Encoding"})
+    return reply(request, answer, {"Cache-Control": FOR_GOOD})
 
 
 def scripted(answer: Response, policy: str = SCRIPTED_CSP) -> Response:

@@ -107,12 +107,7 @@ def make_live(engine: Engine, *, now: Callable[[], pd.Timestamp] = lambda: NOW) 
 
 def condition_at(now: pd.Timestamp) -> HealthReport:
     """Return how an installation is whose figures are late."""
-    alarm = Alarm(
-        "late-data",
-        is_broken=False,
-        words="The figures are late.",
-        remedy=("Look at `var/run`, then wait.",),
-    )
+    alarm = Alarm("late-data", is_broken=False, words="The figures are late.")
     lines = (
         message("The last run began %(day)s %(time)s UTC: %(state)s.", day="2026-11-24",
                 time="00:00", state="finished"),

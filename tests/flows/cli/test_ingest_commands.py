@@ -207,18 +207,3 @@ def test_a_file_is_told_by_its_headings_and_taken_once(magnetcast: Call, tmp_pat
     assert stored(source="korea_customs")["value"].tolist() == [21.5]
     assert "nothing new in korea.csv" in again[2]
     assert "No line of headings in the first 15 of other.csv" in refused[2]
-
-
-@pytest.mark.usefixtures("at_providers")
-def test_a_check_asks_for_one_month_and_states_what_works(
-    magnetcast: Call, providers: Providers
-) -> None:
-    works = magnetcast("ingest", "comtrade", "--check")
-    providers.misbehave("comtrade", Fault.WALL, times=9)
-    walled = magnetcast("ingest", "comtrade", "--check")
-
-    assert works[0] == 0, works[2]
-    assert "check     comtrade answers at http://127.0.0.1:" in works[2]
-    assert "MAGNETCAST_COMTRADE_KEY is" in works[2]
-    assert walled[0] == 1
-    assert not has_store(Settings())

@@ -57,12 +57,9 @@ def test_equal_questions_have_equal_answers_however_they_are_spelled(asked: Aske
 
     first = asked.post(tariff(60))
     second = asked.post(spelled, **{"Content-Type": "application/json"})
-    again = asked.post(tariff(60), **{"If-None-Match": first.headers["etag"]})
 
     assert first.headers["etag"] == second.headers["etag"]
     assert first.content == second.content
-    assert (again.status_code, again.headers["content-type"]) == (412, PROBLEM)
-    assert again.headers["etag"] == first.headers["etag"]
 
 
 @pytest.mark.slow

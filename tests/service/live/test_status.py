@@ -21,7 +21,7 @@ def test_the_page_tells_what_is_wrong_and_what_to_do_about_it(client: TestClient
 
     assert "Something needs attention." in page
     assert '<h3 id="late-data">late-data</h3> <p>The figures are late.</p>' in page
-    assert "<p>Look at <code>var/run</code>, then wait.</p>" in page
+    assert "docs/operations.md#late-data" in page
     assert "<li>Champion: version 1, magnetcast-7.</li>" in page
     assert 'href="/destinations/USA"' in page
 
@@ -50,7 +50,6 @@ def test_programs_are_reported_the_same(client: TestClient) -> None:
             "alarm": "late-data",
             "broken": False,
             "words": "The figures are late.",
-            "remedy": ["Look at `var/run`, then wait."],
         }
     ]
 

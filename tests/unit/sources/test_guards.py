@@ -127,21 +127,6 @@ def test_a_collapse_under_an_export_control_is_believed() -> None:
     assert objected(new, known) == ()
 
 
-def test_a_month_served_again_as_the_next_one_is_objected_to() -> None:
-    known = make_trade(months=2)
-    last = known[where(known, period_from="2026-02")]
-    copy = last.assign(
-        period_from=last["period_from"] + pd.DateOffset(months=1),
-        period_to=last["period_to"] + pd.DateOffset(months=1),
-        available_at=last["available_at"] + pd.Timedelta(days=31),
-    )
-
-    (only,) = objected(copy, known)
-
-    assert only.startswith("2 months repeat the month before: 2026-03 net_weight_t (")
-    assert objected(last, known) == ()
-
-
 def test_destinations_that_miss_the_total_are_objected_to_in_a_full_table() -> None:
     frame = make_trade(months=1)
 

@@ -78,8 +78,8 @@ def test_a_need_is_kept_with_who_stated_it_and_its_audit_row(engine: Engine) -> 
 
 
 def test_a_write_without_its_audit_row_is_not_kept(engine: Engine) -> None:
-    row = {"name": "x", "destination": "DEU", "period_from": AT.date(), "period_to": AT.date(),
-           "tonnes": 1.0, "author": "x", "created_at": AT}  # fmt: skip
+    row = {"name": "x", "commodity": "85051110", "destination": "DEU", "period_from": AT.date(),
+           "period_to": AT.date(), "tonnes": 1.0, "author": "x", "created_at": AT}  # fmt: skip
 
     with pytest.raises(StoreError, match="without an audit row"), \
             audited(engine, DESK, at=AT) as journal:  # fmt: skip
