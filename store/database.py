@@ -1,5 +1,6 @@
 """Opening the store: one engine, its schema made if need be, with safe settings."""
 
+import errno
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
@@ -32,6 +33,9 @@ from sqlalchemy.exc import (
 
 from store.errors import DataError, StoreError
 from store.schema.tables import REVISION, metadata, schema_mark
+
+FORBIDDEN: Final = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
+"""The system's errors where a folder can be read and not written."""
 
 BUSY_TIMEOUT_S: Final = 30
 """How long SQLite waits for another process to finish writing."""
@@ -105,13 +109,19 @@ def open_store(url: str) -> Engine:
         url: SQLAlchemy address, e.g. ``sqlite:///var/magnetcast.db``.
 
     Returns:
-        An engine whose readers see one consistent state each.
+        An engine whose readers see one consistent state each. It cannot write where the folder of a
+        SQLite file cannot be written.
     """
     engine: Engine | None = None
     try:
         engine = _engine(url)
-        with _opening_lock(engine):
-            _make_schema(engine)
+        try:
+            with _opening_lock(engine):
+                _make_schema(engine)
+        except OSError as err:
+            reader = _reader_instead(engine, err)
+            engine.dispose()
+            return reader
         event.listen(engine, "handle_error", _as_our_error)
     except (SQLAlchemyError, sqlite3.Error, OSError, ImportError, Timeout) as err:
         if engine is not None:
@@ -141,6 +151,16 @@ def open_to_read(url: str) -> Iterator[Engine]:
         yield engine
     finally:
         engine.dispose()
+
+
+def _reader_instead(engine: Engine, err: OSError) -> Engine:
+    """Make an engine that reads where the database is there and ``err`` forbids to write."""
+    file = sqlite_file(engine.url)
+    if err.errno in FORBIDDEN and file is not None and file.stat().st_size:
+        reader = _reader(str(engine.url), file)
+        if _is_current(reader):
+            return reader
+    raise err
 
 
 def _reader(url: str, file: Path) -> Engine:
