@@ -1,6 +1,7 @@
 """Replies to requests: entity tags, paged lists, JSON or CSV, and errors as problem documents.
 
-Errors follow RFC 9457 for programs and are a page for people.
+Errors follow RFC 9457 for programs and are a page for people; HEAD and OPTIONS are answered on
+every path besides its own methods.
 """
 
 import html
@@ -13,8 +14,11 @@ from typing import Annotated, Any, Final, Literal
 
 from fastapi import Depends, FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
+from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match
+from starlette.types import Scope
 
 from service.errors import NoAnswerError, NothingPublishedError, UnknownError
 from service.http.responses import (
@@ -32,6 +36,24 @@ from service.language.addresses import other_fields
 from service.language.phrases import gettext, marked
 from service.messages import message_of
 from store.errors import DataError, MissingError, StoreError, TokenError
+
+METHODS: Final = ("GET", "POST", "DELETE")
+"""Methods that routes of this service have; HEAD goes with GET, OPTIONS with all."""
+
+
+def allowed(app: Starlette, scope: Scope) -> str:
+    """Return the methods of the requested path for the ``Allow`` header."""
+    own = [
+        method
+        for method in METHODS
+        if any(
+            route.matches({**scope, "method": method})[0] is Match.FULL
+            for route in app.router.routes
+        )
+    ]
+    heads = ["HEAD"] if "GET" in own else []
+    return ", ".join([*own, *heads, "OPTIONS"])
+
 
 PROBLEM: Final = "application/problem+json"
 API: Final = "/api/"
@@ -78,6 +100,10 @@ def _handler(
             headers.setdefault("Retry-After", str(RETRY_S))
         if code == HTTPStatus.UNAUTHORIZED:
             headers.setdefault("WWW-Authenticate", 'Bearer realm="magnetcast"')
+        if code == HTTPStatus.METHOD_NOT_ALLOWED:
+            headers["Allow"] = allowed(request.app, request.scope)
+            if request.method == "OPTIONS":
+                return Response(status_code=HTTPStatus.NO_CONTENT, headers=headers)
         path = request.url.path
         if path.startswith(API):
             return problem(code, detail_of(err), instance=path, headers=headers)

@@ -135,3 +135,24 @@ def test_head_has_the_headers_of_get_and_no_body(client: TestClient, path: str) 
     assert (head.status_code, head.content) == (whole.status_code, b"")
     assert dict(head.headers) == dict(whole.headers)
     assert int(head.headers["content-length"]) == len(whole.content) > 0
+
+
+@pytest.mark.parametrize(
+    ("path", "methods"),
+    [
+        ("/", "GET, HEAD, OPTIONS"),
+        ("/needs", "GET, POST, HEAD, OPTIONS"),
+        ("/needs/1/end", "POST, OPTIONS"),
+        ("/api/v1/forecasts/USA", "GET, HEAD, OPTIONS"),
+        ("/api/v1/needs", "GET, POST, HEAD, OPTIONS"),
+        ("/api/v1/needs/1", "GET, DELETE, HEAD, OPTIONS"),
+        ("/api/v1/scenarios", "GET, POST, HEAD, OPTIONS"),
+    ],
+)
+def test_a_path_tells_its_methods(client: TestClient, path: str, methods: str) -> None:
+    answer, refused = client.options(path), client.patch(path)
+
+    assert (answer.status_code, answer.content, answer.headers["allow"]) == (204, b"", methods)
+    assert (refused.status_code, refused.headers["allow"]) == (405, methods)
+    assert not any(name.startswith("access-control") for name in answer.headers)
+    assert client.options("/nothing").status_code == 404
