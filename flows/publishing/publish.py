@@ -18,7 +18,7 @@ from features.origin import Origin
 from flows.clock import utc_now
 from flows.context.console import echo
 from flows.context.jobs import JobSource
-from flows.context.provenance import environment, git_commit
+from flows.context.provenance import environment
 from flows.context.run_config import MAGNETS, RunConfig
 from flows.context.stores import store_of
 from flows.ingest.side_effects import side_effects_of_ingests
@@ -237,7 +237,6 @@ def run_entry(known: JobSource) -> Iterator[list[str]]:
             as_of=known.as_of,
             data_vintage=known.data_vintage,
             started_at=utc_now(),
-            git_commit=git_commit(),
             model_version=known.model_version,
             commodity=known.config.published_as,
         ),
