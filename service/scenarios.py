@@ -10,7 +10,7 @@ import math
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
@@ -268,13 +268,3 @@ def scenario_csv(
 ) -> Answer:
     """Return the months of a result as CSV."""
     return csv_answer(records(rows_about(result, destinations)), ANSWER_COLUMNS)
-
-
-def comparison_csv(results: Sequence[ScenarioResult]) -> Answer:
-    """Return the months of several results as CSV, the scenario's name first."""
-    rows = [
-        {"scenario": result.name, **row}
-        for result in results
-        for row in records(rows_about(result, None))
-    ]
-    return csv_answer(rows, ("scenario", *ANSWER_COLUMNS))

@@ -15,13 +15,7 @@ from flows.context.provenance import actor
 from flows.context.stores import single_writer, store_of
 from store.errors import DataError, counted
 from store.facts.reading import diff_vintages, read_vintages
-from store.facts.reviews import (
-    quarantine_reasons,
-    quarantined_file,
-    read_quarantine,
-    read_reviews,
-    release,
-)
+from store.facts.reviews import read_quarantine, read_reviews, release
 from store.settings import Settings
 from store.vocabulary import EU27, WORLD
 
@@ -67,34 +61,6 @@ def list_refused(
     frame = read_quarantine(store_of(Settings()))
     shown = frame if everything else frame.loc[frame["released_at"].isna()]
     write_result(readable(shown, format, out), out=out, form=format)
-
-
-@quarantine.command(name="show")
-def show_refused(
-    number: Number,
-    /,
-    *,
-    table: Annotated[
-        str | None, Parameter(help="Write the refused rows of this table instead.")
-    ] = None,
-    out: Out = None,
-    format: Form = "table",
-) -> None:
-    """Show a refused file: its reasons and how many rows it has, or the rows themselves."""
-    engine = store_of(Settings())
-    file = quarantined_file(engine, number)
-    if table is None:
-        facts = [("source", file.source), ("file", file.file_name), ("sha256", file.sha256)]
-        facts += [(f"rows of {name}", str(len(frame))) for name, frame in file.tables.items()]
-        facts += [("reason", reason) for reason in quarantine_reasons(engine, number)]
-        write_result(pd.DataFrame(facts, columns=["fact", "value"]), out=out, form=format)
-    elif table in file.tables:
-        write_result(readable(file.tables[table], format, out), out=out, form=format)
-    else:
-        raise DataError(
-            f"No table {table!r} in quarantined file {number} ({file.file_name}). "
-            f"Expected one of {', '.join(sorted(file.tables))}. Correct --table."
-        )
 
 
 @quarantine.command(name="release")

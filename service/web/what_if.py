@@ -29,7 +29,6 @@ from service.scenarios import (
     ScenarioPool,
     ScenarioResult,
     WorkedScenario,
-    comparison_csv,
     scenario_csv,
 )
 from service.state import Current, Scenarios, Shared, State, may_read
@@ -462,18 +461,6 @@ async def csv_route(request: Request, current: Current, result: Answered) -> Res
     """Return the months of all destinations with and without the scenario as CSV."""
     made = await run_in_threadpool(scenario_csv, result, current.as_of)
     return reply(request, made, _named(f"what_if_{current.as_of:%Y-%m-%d}.csv"))
-
-
-@router.get("/what-if/side-by-side.csv")
-async def comparison_route(
-    request: Request, current: Current, pool: Scenarios, scenario: Scenario
-) -> Response:
-    """Return the months of this scenario and of those kept beside it as one CSV."""
-    texts = [scenario.text] if scenario.text else []
-    texts += [one.text for _, one in scenario.beside]
-    results = await _answers(current, pool, texts)
-    made = await run_in_threadpool(comparison_csv, results)
-    return reply(request, made, _named(f"what_if_compared_{current.as_of:%Y-%m-%d}.csv"))
 
 
 @router.get("/what-if/charts/{kind}.{form}")

@@ -77,18 +77,6 @@ def with_sentences(refused: pd.DataFrame) -> pd.DataFrame:
     return refused.assign(reasons=["; ".join(json.loads(text)) for text in refused["reasons"]])
 
 
-def quarantine_reasons(engine: Engine, id: int) -> tuple[str, ...]:  # noqa: A002  # the column's name
-    """Return why a file was refused."""
-    with engine.begin() as connection:
-        return tuple(json.loads(_entry(connection, id).reasons))
-
-
-def quarantined_file(engine: Engine, id: int) -> FileRows:  # noqa: A002  # the column's name
-    """Return a refused file as it was handed in."""
-    with engine.begin() as connection:
-        return _file(_entry(connection, id))
-
-
 def release(
     engine: Engine,
     id: int,  # noqa: A002  # the column's name
