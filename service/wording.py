@@ -20,7 +20,6 @@ from store.vocabulary import ALL, BY_PARTNER, COMMODITY, DESTINATIONS, EU27, QUA
 
 MISSING: Final = "\N{EN DASH}"
 MINUS: Final = "\N{MINUS SIGN}"
-NBSP: Final = "\N{NO-BREAK SPACE}"
 FEW_TONNES: Final = 10
 """Below this a decimal is shown."""
 

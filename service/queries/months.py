@@ -7,7 +7,6 @@ import pandas as pd
 
 from service.charts.fan import Fan, month_start
 from service.language.formats import dated
-from service.live.documents import drivers_of
 from service.wording import chance_below, coverage_words
 from store.vocabulary import QUANTILE_COLUMNS
 
@@ -29,8 +28,6 @@ class MonthRow:
     year_ago: float
     coverage: str
     """How often the 80% band held at its horizon; empty where that is not known."""
-    drivers: tuple[tuple[str, float], ...]
-    """What moved it most, and by how many tonnes."""
     chance_below: float
     """Chance that the month stays below the year before; NaN where that is not known."""
 
@@ -58,6 +55,5 @@ def _month_row(fan: Fan, row: dict[Any, Any], past: pd.Series, published: pd.Ser
         p90=float(row["p90"]),
         year_ago=year_ago,
         coverage=next(held, ""),
-        drivers=drivers_of(row.get("drivers")),
         chance_below=chance_below([float(row[name]) for name in QUANTILE_COLUMNS], year_ago),
     )

@@ -272,8 +272,7 @@ def _if_it_stays(rise: Announced) -> list[_Query]:
     late = pd.Timestamp(rise.due) + pd.DateOffset(months=1) - pd.Timedelta(days=1)
     fields = [
         ("tariff_importer", rise.importer),
-        ("tariff_kind", "rate"),
-        ("tariff_value", f"{rise.rate_before_pct:g}"),
+        ("tariff_rate", f"{rise.rate_before_pct:g}"),
         ("tariff_from", rise.due),
     ]
     found = [([*fields, ("tariff_to", rise.until)], gettext("Forecast if it does not come"))]

@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
@@ -11,7 +11,6 @@ import pandas as pd
 from service.api.forecasts import EXPLAINED_COLUMNS, flat_parts
 from service.charts.fan import Fan, fan_of
 from service.http.responses import TEXT, Answer, Record, answer_of
-from service.language.choice import DEFAULT, in_language
 from service.live.documents import FILE_COLUMNS, flat_rows, forecast_document, with_overrides
 from service.live.live import PlanningState
 from service.live.publication import Publication
@@ -24,7 +23,7 @@ from service.queries.sums import sums_of
 from service.web.briefing import Briefing, Slump, briefing_of, slump_of
 from service.web.drawn import Drawn, drawn, small_charts
 from service.web.render import OTHERS, FormErrors, as_text, page
-from service.wording import NBSP, home_of, name_of, signed_tonnes
+from service.wording import home_of, name_of
 
 if TYPE_CHECKING:
     import xlsxwriter
@@ -38,8 +37,6 @@ class Reason:
     """Why the median of one month is what it is, in sentences."""
 
     sentences: tuple[str, ...]
-    is_english: bool
-    """The sentences are English whatever the page's language: names of drivers have no other."""
     picture: Drawn | None
     """The parts as a waterfall."""
 
@@ -123,51 +120,19 @@ HOME: Final = "/"
 
 
 def reason_of(publication: Publication, fan: Fan, month: MonthRow | None) -> Reason | None:
-    """Explain the median of a month in sentences with numbers.
-
-    From the parts that add up to the median where they were published, else from the drivers.
-    """
+    """Explain the median of a month by the parts that add up to it; None without published ones."""
     if month is None:
         return None
     records = fan.forecast.to_dict("records")
-    record = next(one for one in records if f"{one['period']:%Y-%m}" == month.period)
-    sentences = _sentences(fan.destination, record, month, publication.meanings)
-    if not sentences:
+    stored = next(one for one in records if f"{one['period']:%Y-%m}" == month.period)
+    if not isinstance(parts := stored.get("contributions"), str) or not parts:
         return None
+    # The heading has the median.
+    _median, *causes = forecast_sentences(fan.destination, month.period, json.loads(parts))
     # The picture has no reader's day: it is of the month after that of the forecast.
     is_drawn = month.period == f"{publication.as_of + pd.offsets.MonthBegin():%Y-%m}"
     picture = drawn(publication, "parts", fan.destination) if is_drawn else None
-    return Reason(sentences, not _has_parts(record), picture)
-
-
-def _sentences(
-    destination: str,
-    record: Mapping[Hashable, object],
-    row: MonthRow,
-    meanings: Mapping[str, str],
-) -> tuple[str, ...]:
-    """Return the sentences of one month; none where neither parts nor drivers were published."""
-    if _has_parts(record):
-        period = f"{record['period']:%Y-%m}"
-        _median, *causes = forecast_sentences(destination, period, _parts(record))
-        return tuple(causes)  # the heading has the median
-    with in_language(DEFAULT):
-        return tuple(_driver_sentence(name, tonnes, meanings) for name, tonnes in row.drivers)
-
-
-def _has_parts(record: Mapping[Hashable, object]) -> bool:
-    return bool(record.get("contributions")) and isinstance(record["contributions"], str)
-
-
-def _parts(record: Mapping[Hashable, object]) -> dict[str, float]:
-    parts: dict[str, float] = json.loads(str(record["contributions"]))
-    return parts
-
-
-def _driver_sentence(name: str, effect: float, meanings: Mapping[str, str]) -> str:
-    """Return what one driver does to a month."""
-    meaning = meanings.get(name, name.replace("_", " "))
-    return f"{meaning[:1].upper()}{meaning[1:]}: {signed_tonnes(effect)}{NBSP}t."
+    return Reason(tuple(causes), picture)
 
 
 @dataclass(frozen=True, slots=True)

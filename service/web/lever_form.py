@@ -239,9 +239,7 @@ class LeverForm:
 
 def form_of(pairs: Sequence[tuple[str, str]]) -> LeverForm:
     """Return the form in a query; other parameters are ignored."""
-    kind = "tariff_points" if ("tariff_kind", "points") in pairs else "tariff_rate"
-    renamed = {"tariff_value": kind}  # as addresses shared earlier have it
-    cut = [(renamed.get(name, name), value.strip()[:_LONGEST]) for name, value in pairs]
+    cut = [(name, value.strip()[:_LONGEST]) for name, value in pairs]
     texts = dict.fromkeys(TEXTS, "") | {name: value for name, value in cut if name in TEXTS}
     acts = dict.fromkeys(value for name, value in cut if name == ACTS)
     chances = {n.removeprefix(CHANCE)[:_LONGEST]: v for n, v in cut if n.startswith(CHANCE) and v}

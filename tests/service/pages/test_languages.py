@@ -37,7 +37,7 @@ PAGES = [
     "/", "/destinations/USA", "/track-record", "/publications/2", "/goods", f"/goods/{GOODS}",
     f"/goods/{GOODS}/destinations/WLD", f"/goods/{GOODS}/track-record", "/destinations/XYZ",
     "/needs", "/policy", f"/needs?commodity={GOODS}", "/what-if",
-    "/what-if?destination=USA&tariff_value=x&licence_kept=5&suspension_to=2027&chance.a=2",
+    "/what-if?destination=USA&tariff_rate=x&licence_kept=5&suspension_to=2027&chance.a=2",
     "/method", "/data", "/status", "/docs",
 ]  # fmt: skip
 SAME_EVERYWHERE = {
@@ -256,7 +256,7 @@ def test_a_page_names_its_other_languages(client: TestClient) -> None:
     [
         "/what-if?destination=USA&tariff_rate=60",
         "/what-if?destination=JPN&beside=licence_kind%3Dexport_ban%26licence_for%3DJPN%26licence_from%3D2027-02",
-        "/what-if?destination=ATLANTIS&tariff_value=60",
+        "/what-if?destination=ATLANTIS&tariff_rate=60",
         "/nowhere?q=%22%3E%3Cb%3E&page=2",
         "/policy?page=none&q=fentanyl",
         "/needs?ended=3",
