@@ -9,7 +9,6 @@ import shutil
 import sqlite3
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -44,17 +43,8 @@ DELETED: Final = "REDACTED-SOURCE-PATH"
 """What MLflow writes there of a deleted version."""
 
 
-@dataclass(frozen=True, slots=True)
-class Backup:
-    """What a backup made."""
-
-    path: Path
-    sha256: str
-    files: int
-
-
-def back_up(settings: Settings, path: Path) -> Backup:
-    """Copy database, MLflow and reports into one archive.
+def back_up(settings: Settings, path: Path) -> tuple[str, int]:
+    """Copy database, MLflow and reports into one archive; return its SHA-256 and count of files.
 
     Runs wait until the databases are copied. MLflow's is copied before its files: a run that had
     ended by then has all of them, and files of runs that began later do no harm.
@@ -94,7 +84,7 @@ def back_up(settings: Settings, path: Path) -> Backup:
     unfinished = settings.home / f".{RECORD}.part"
     unfinished.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     unfinished.replace(settings.home / RECORD)
-    return Backup(path, digest, len(files))
+    return digest, len(files)
 
 
 def restore(settings: Settings, path: Path) -> Mapping[str, Any]:
@@ -215,27 +205,17 @@ KEEP_DAYS: Final = 180
 """Raw answers of providers younger than this are kept."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pruned:
-    """What was deleted, or would be."""
-
-    answers: tuple[Path, ...]
-    """Files of the cache."""
-    bytes: int
-    """Their size."""
-
-
 def prune(
     settings: Settings, now: pd.Timestamp, *, keep_days: int = KEEP_DAYS, dry_run: bool = False
-) -> Pruned:
-    """Delete old raw answers, while no run is in progress."""
+) -> tuple[list[Path], int]:
+    """Delete old raw answers, while no run is in progress, and return them with their bytes."""
     with single_writer(settings):
         answers = old_answers(settings.http_cache_dir, now - pd.Timedelta(days=keep_days))
         size = sum(file.stat().st_size for file in answers)
         if not dry_run:
             for file in answers:
                 file.unlink()
-    return Pruned(tuple(answers), size)
+    return answers, size
 
 
 def old_answers(cache: Path, before: pd.Timestamp) -> list[Path]:

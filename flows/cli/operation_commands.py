@@ -63,10 +63,8 @@ def backup(
     """
     from flows.backup import back_up
 
-    made = back_up(Settings(), file)
-    echo(
-        f"backup    {file}: {made.files} files, {file.stat().st_size:,} bytes, sha256 {made.sha256}"
-    )
+    digest, count = back_up(Settings(), file)
+    echo(f"backup    {file}: {count} files, {file.stat().st_size:,} bytes, sha256 {digest}")
 
 
 def restore(
@@ -101,9 +99,9 @@ def prune(
         raise DataError(
             f"--keep-days {keep_days} is out of range. Expected 0 to {_MOST_DAYS}. Correct it."
         )
-    found = let_go(Settings(), utc_now(), keep_days=keep_days, dry_run=dry_run)
+    answers, size = let_go(Settings(), utc_now(), keep_days=keep_days, dry_run=dry_run)
     word = "would be deleted" if dry_run else "deleted"
-    echo(f"prune     {len(found.answers)} files of raw answers ({found.bytes:,} bytes): {word}")
+    echo(f"prune     {len(answers)} files of raw answers ({size:,} bytes): {word}")
 
 
 _MOST_DAYS: Final = 36_500

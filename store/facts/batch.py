@@ -45,10 +45,8 @@ class WriteReport:
 
     rows_written: Mapping[str, int] = field(default_factory=dict)
     """New rows by table; rows already in the store are not counted."""
-    known_files: tuple[str, ...] = ()
-    """Files whose bytes were ingested before."""
     already_known: bool = False
-    """Whether that is true of every file, so that nothing was done."""
+    """Whether the bytes of every file were ingested before, so that nothing was done."""
     vintage_ids: tuple[int, ...] = ()
     """The vintages made, one for each new file."""
 

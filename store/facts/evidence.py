@@ -61,11 +61,6 @@ class EvidenceDigests:
     """For each table, its number of rows and the start of its digest."""
 
 
-def data_vintage(engine: Engine, *, as_of: datetime | None = None) -> str:
-    """Return a digest of all evidence on magnets known at ``as_of``."""
-    return evidence_digests(engine, as_of=as_of).digest
-
-
 def evidence_digests(
     engine: Engine, *, as_of: datetime | None = None, until: int | None = None
 ) -> EvidenceDigests:

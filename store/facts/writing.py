@@ -76,7 +76,7 @@ def write_batch(
         is_trial: take it all back, so that only the report remains.
 
     Returns:
-        New rows by table, the vintages made, and the files known before.
+        New rows by table, and the vintages made.
     """
     ingest = Ingest(
         at=ingested_at, actor=actor, skip_unchanged=skip_unchanged, revised_at=revised_at
@@ -105,12 +105,10 @@ def write_within(
     """Write checked files within a transaction of the caller; as ``write_batch``."""
     if ingest.at is not None:
         check_clock(connection, vintages.c.ingested_at, ingest.at)
-    known: list[str] = []
     made: list[int] = []
     written: dict[str, int] = {}
     for file, tables in files:
         if is_known(connection, file, revises=ingest.revised_at is not None):
-            known.append(file.file_name)
             continue
         vintage = _add_vintage(connection, file, tables, ingest)
         made.append(vintage)
@@ -119,8 +117,7 @@ def write_within(
             written[name] = written.get(name, 0) + new
     return WriteReport(
         rows_written=written,
-        known_files=tuple(known),
-        already_known=len(known) == len(files),
+        already_known=not made,
         vintage_ids=tuple(made),
     )
 

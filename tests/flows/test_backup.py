@@ -17,7 +17,7 @@ from models.registry import registry
 from store.archive import extract_archive, write_archive
 from store.database import sqlite_file
 from store.errors import DataError, StoreError
-from store.facts.evidence import data_vintage
+from store.facts.evidence import evidence_digests
 from store.facts.reading import read_forecasts
 from store.settings import Settings
 from tests.data.builders import at
@@ -74,7 +74,7 @@ def test_what_was_restored_is_what_was_backed_up(
     assert manifest["as_of"] == at(AS_OF).isoformat()
     engines = [store_of(settings) for settings in (there, here)]
     pd.testing.assert_frame_equal(*(read_forecasts(engine) for engine in engines))
-    assert data_vintage(engines[0]) == data_vintage(engines[1])
+    assert evidence_digests(engines[0]).digest == evidence_digests(engines[1]).digest
     for name in ("artifact_dir", "reports_dir"):
         first, second = (getattr(settings, name) for settings in (there, here))
         kept = {f.relative_to(first): f.read_bytes() for f in first.rglob("*") if f.is_file()}

@@ -25,10 +25,10 @@ def test_old_answers_go_and_bodies_that_a_young_note_names_stay(tmp_path: Path) 
         os.utime(body, (old, old))
     now = at("2026-11-20") + pd.Timedelta(days=KEEP_DAYS)
 
-    shown = prune(settings, now, dry_run=True)
+    shown, _ = prune(settings, now, dry_run=True)
     kept = sorted(file.name for file in cache.iterdir())
     prune(settings, now)
 
-    assert [file.name for file in shown.answers] == ["1.body", "a.json", "b.json"]
+    assert [file.name for file in shown] == ["1.body", "a.json", "b.json"]
     assert kept == ["1.body", "2.body", "a.json", "b.json", "c.json"]
     assert sorted(file.name for file in cache.iterdir()) == ["2.body", "c.json"]

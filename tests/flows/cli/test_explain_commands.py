@@ -15,7 +15,7 @@ from flows.clock import utc_now
 from flows.context.stores import store_of
 from flows.training.predict import predict
 from store.facts.batch import Batch, FileRows
-from store.facts.evidence import data_vintage
+from store.facts.evidence import evidence_digests
 from store.facts.reading import read_forecasts, read_observations
 from store.facts.writing import write_batch
 from store.publications.integrity import PublicationContext
@@ -44,7 +44,7 @@ def twice(published: Published, data_dir: Path, tmp_path_factory: pytest.TempPat
         store_of(settings),
         predict(settings, at(LATER)),
         as_of=at(LATER),
-        data_vintage=data_vintage(store_of(settings), as_of=at(LATER)),
+        data_vintage=evidence_digests(store_of(settings), as_of=at(LATER)).digest,
         context=PublicationContext(made_with=json.dumps({"prior": asdict(PRIOR)})),
     )
     return folder / "var"

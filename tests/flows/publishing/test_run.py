@@ -11,7 +11,7 @@ from models.registry import registry
 from models.registry import runs as mlflow_client
 from models.registry.record import MODEL
 from store.errors import DataError
-from store.facts.evidence import data_vintage
+from store.facts.evidence import evidence_digests
 from store.facts.reading import latest_forecast, read_forecasts, read_runs
 from store.settings import Settings
 from store.vocabulary import DESTINATIONS
@@ -40,7 +40,7 @@ def test_what_is_published_is_the_champions_and_states_what_moved_it(published: 
     assert set(rows["model"]) == {champion.model_version}
     assert set(rows["status"]) == {"champion"}
     assert rows["drivers"].str.startswith("[[").all()
-    fingerprint = data_vintage(store_of(published.settings), as_of=at(AS_OF))
+    fingerprint = evidence_digests(store_of(published.settings), as_of=at(AS_OF)).digest
     assert set(rows["data_vintage"]) == {fingerprint}
 
 
@@ -52,7 +52,7 @@ def test_the_champion_is_tagged_with_day_data_and_commit(published: Published) -
     tags = client.get_model_version(MODEL, str(champion.version)).tags
 
     assert pd.Timestamp(tags["as_of"]) == at(AS_OF)
-    fingerprint = data_vintage(store_of(published.settings), as_of=at(AS_OF))
+    fingerprint = evidence_digests(store_of(published.settings), as_of=at(AS_OF)).digest
     assert tags["data_vintage"] == fingerprint
     assert len(tags["git_commit"].removesuffix("-dirty")) in {40, len("unknown")}
 

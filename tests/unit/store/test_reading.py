@@ -1,7 +1,7 @@
 import pandas as pd
 from sqlalchemy import Engine
 
-from store.facts.evidence import data_vintage, read_evidence
+from store.facts.evidence import evidence_digests, read_evidence
 from store.facts.reading import (
     read_observations,
 )
@@ -23,22 +23,22 @@ def test_a_row_of_the_very_moment_is_known_and_a_later_one_is_not(engine: Engine
 def test_the_fingerprint_ignores_writing_order_and_later_rows(engine: Engine) -> None:
     late = {"destination": "DEU", "available_at": "2025-08-20T00:00:00Z"}
     write_batch(engine, make_batch(make_observations({})))
-    before = data_vintage(engine, as_of=JULY_20)
+    before = evidence_digests(engine, as_of=JULY_20).digest
 
     write_batch(engine, make_batch(make_observations(late), sha256="b" * 64))
 
-    assert data_vintage(engine, as_of=JULY_20) == before
-    assert data_vintage(engine) != before
+    assert evidence_digests(engine, as_of=JULY_20).digest == before
+    assert evidence_digests(engine).digest != before
 
 
 def test_other_goods_leave_the_fingerprint_of_the_magnets_alone(engine: Engine) -> None:
     write_batch(engine, make_batch(make_observations({})))
-    before = data_vintage(engine)
+    before = evidence_digests(engine).digest
 
     others = make_observations({"commodity": "811292"}, {"commodity": "850511"})
     write_batch(engine, make_batch(others, sha256="b" * 64))
 
-    assert data_vintage(engine) == before
+    assert evidence_digests(engine).digest == before
     assert read_evidence(engine)["commodity"].unique().tolist() == ["85051110"]
 
 
