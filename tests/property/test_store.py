@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sources.bundled.release_calendar import ReleaseCalendar, latest_plausible_day, stated_day
 from sources.bundled.wording import end_of_month
 from store.database import open_store
-from store.facts.evidence import data_vintage
+from store.facts.evidence import evidence_digests
 from store.facts.reading import read_observations
 from store.facts.writing import write_batch
 from tests.data.store_builders import make_batch, make_observations
@@ -80,7 +80,7 @@ def test_what_is_read_depends_neither_on_writing_order_nor_on_later_rows(
             engine = open_store(f"sqlite:///{database}")
             write_batch(engine, make_batch(frame))
             seen = read_observations(engine, as_of=as_of)
-            views.append((seen, data_vintage(engine, as_of=as_of)))
+            views.append((seen, evidence_digests(engine, as_of=as_of).digest))
             engine.dispose()
 
     for frame, digest in views[1:]:
