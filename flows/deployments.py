@@ -44,7 +44,7 @@ BACKUPS_KEPT: Final = 8
 
 Asked = Literal[
     "bundled", "comtrade", "comtrade_mirror", "census", "comext", "hts", "federal_register",
-    "mofcom", "gacc",
+    "mofcom", "gacc", "white_house", "cbp",
 ]  # fmt: skip
 
 INGESTS: Final[dict[Asked, str]] = {
@@ -57,6 +57,8 @@ INGESTS: Final[dict[Asked, str]] = {
     "federal_register": "0 22 * * 1-5",  # after each issue
     "mofcom": "30 21 * * *",  # announces on any day, often in the evening
     "gacc": "0 9 * * 6",  # its joint announcements are on the ministry's list too
+    "white_house": "45 21 * * *",  # often days before the Federal Register
+    "cbp": "15 22 * * 1-5",  # on working days
 }
 """When each source is asked."""
 

@@ -20,7 +20,7 @@ IMPORT_ROOT = Path(__file__).resolve().parents[__name__.count(".")]
 
 PLAIN_URLS = (
     "comtrade_url", "census_url", "comext_url", "hts_url",
-    "federal_register_url", "mofcom_url", "gacc_url",
+    "federal_register_url", "mofcom_url", "gacc_url", "white_house_url", "cbp_url",
 )  # fmt: skip
 
 
@@ -141,6 +141,14 @@ class Settings(BaseSettings):
     gacc_url: str = Field(
         default="http://www.customs.gov.cn/customs/302249/302266/302267",
         description="Announcements of China's customs.",
+    )
+    white_house_url: str = Field(
+        default="https://www.whitehouse.gov/presidential-actions/feed",
+        description="Feed of presidential actions.",
+    )
+    cbp_url: str = Field(
+        default="https://content.govdelivery.com/accounts/USDHSCBP/widgets",
+        description="Feed of the messages of US customs.",
     )
     offline: bool = Field(
         default=False, description="Replay the cache of raw answers; open no connection."

@@ -277,6 +277,8 @@ _HELP: Final = {
     "federal_register": "Queue new Federal Register documents for review.",
     "mofcom": "Queue new announcements of China's commerce ministry for review.",
     "gacc": "Queue new announcements of China's customs for review.",
+    "white_house": "Queue new presidential actions of the White House for review.",
+    "cbp": "Queue new messages of US customs (CSMS) for review.",
 }
 
 for _name in LIVE:

@@ -17,6 +17,8 @@ _MAKERS: Final[Mapping[str, tuple[str, str]]] = {
     "federal_register": ("federal_register", "FederalRegister"),
     "mofcom": ("announcements", "CommerceMinistry"),
     "gacc": ("announcements", "CustomsAdministration"),
+    "white_house": ("feeds", "WhiteHouse"),
+    "cbp": ("feeds", "CustomsMessages"),
 }
 """Module of this package and class by source id, imported on use."""
 

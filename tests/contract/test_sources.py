@@ -51,6 +51,8 @@ ASKED = {
     "federal_register": '"permanent magnets" China',
     "mofcom": "China's commerce ministry on rare earths, magnets and other minerals",
     "gacc": "China's customs on rare earths, magnets and other minerals",
+    "white_house": "presidential actions on magnets, or on duties and China",
+    "cbp": "messages of US customs on magnets, or on duties and China",
 }
 """What the months follow, or how it ends."""
 

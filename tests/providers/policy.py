@@ -74,9 +74,56 @@ def announcements() -> list[Announcement]:
     ]
 
 
+FEED = """<?xml version="1.0" encoding="UTF-8"?><rss version="2.0"
+ xmlns:content="http://purl.org/rss/1.0/modules/content/"><channel><title>Feed</title>{}</channel></rss>"""
+
+
+@dataclass
+class FeedEntry:
+    title: str
+    day: str
+    """As in a feed, with its offset."""
+    text: str = ""
+    whole: str = ""
+    """Its text in full, where a feed has it."""
+
+    @property
+    def xml(self) -> str:
+        link = "https://example.org/" + "-".join(self.title.lower().split())
+        whole = f"<content:encoded><![CDATA[{self.whole}]]></content:encoded>" if self.whole else ""
+        return (
+            f"<item><title>{self.title}</title><link>{link}</link><pubDate>{self.day}</pubDate>"
+            f"<description><![CDATA[{self.text}]]></description>{whole}</item>"
+        )
+
+
+def feed_entries() -> list[FeedEntry]:
+    """Return entries in the form of both feeds, the newest first."""
+    return [
+        FeedEntry(
+            "CSMS # 65000001 - GUIDANCE: Additional Duties on Goods of the PRC",
+            "Wed, 11 Jun 2025 21:30:00 -0400",
+            "<p>Goods of China under <b>9903.01.24</b> and 9903.01.63 pay an additional duty.</p>",
+        ),
+        FeedEntry(
+            "CSMS # 65000000 - ACE Maintenance", "Mon, 02 Jun 2025 09:00:00 -0400", "Sunday."
+        ),
+        FeedEntry(
+            "Ensuring Supply",
+            "Tue, 15 Apr 2025 20:00:00 +0000",
+            "<p>By the authority vested in me.</p>",
+            "<p>Processed critical minerals, rare&nbsp;earths and permanent magnets.</p>",
+        ),
+        FeedEntry("Flag Day", "Sun, 10 Dec 2023 20:00:00 +0000", "<p>A day.</p>"),
+    ]
+
+
 @dataclass
 class PolicyWorld:
     announcements: list[Announcement] = field(default_factory=announcements)
+    feed: list[FeedEntry] = field(default_factory=feed_entries)
+    page_size: int = 2
+    """Entries on a page of a feed that has pages."""
     lines: list[dict[str, Any]] = field(
         default_factory=lambda: json.loads((DATA / "hts.json").read_text(encoding="utf-8"))
     )
@@ -153,6 +200,27 @@ def _announced(world: PolicyWorld, call: Call) -> Answer:
         return Answer(b"<html></html>", 404, content_type="text/html")
     text = found[0].page if found else PAGE.format(day="", title="", body=f"<ul>{lines}</ul>")
     return Answer(text.encode(), content_type="text/html; charset=utf-8")
+
+
+def feeds(world: PolicyWorld) -> Provider:
+    """Return the White House, page by page, or US customs with one page."""
+    return Provider(
+        lambda call: _feed(world, call),
+        lambda body: body.replace(b"item>", b"entry>"),
+        lambda body: body * 2,
+    )
+
+
+def _feed(world: PolicyWorld, call: Call) -> Answer:
+    found, page = world.feed, call.one("paged")
+    if page:
+        found = found[(int(page) - 1) * world.page_size : int(page) * world.page_size]
+        if not found:
+            return Answer(b"{}", 404)
+    elif call.path != "USDHSCBP_WIDGET_2.rss":
+        return Answer(b"{}", 404)
+    body = FEED.format("".join(one.xml for one in found))
+    return Answer(body.encode(), content_type="application/rss+xml; charset=UTF-8")
 
 
 def _doubled(body: bytes) -> bytes:

@@ -6,7 +6,7 @@ from tests.providers.answers import Provider
 from tests.providers.census import CensusWorld, census
 from tests.providers.comext import ComextWorld, comext
 from tests.providers.comtrade import ComtradeWorld, comtrade
-from tests.providers.policy import PolicyWorld, beijing, federal_register, hts
+from tests.providers.policy import PolicyWorld, beijing, federal_register, feeds, hts
 
 
 @dataclass
@@ -29,4 +29,6 @@ def providers_of(world: World) -> dict[str, Provider]:
         "federal_register": federal_register(world.policy),
         "mofcom": beijing(world.policy),
         "gacc": beijing(world.policy),
+        "white_house": feeds(world.policy),
+        "cbp": feeds(world.policy),
     }

@@ -10,6 +10,7 @@ from flows.ingest.reviews import template
 from sources.base import MonthRange
 from sources.providers.announcements import CommerceMinistry, CustomsAdministration
 from sources.providers.federal_register import FederalRegister
+from sources.providers.feeds import CustomsMessages, WhiteHouse
 from sources.providers.hts import TariffSchedule
 from store.errors import SourceError
 from store.settings import Settings
@@ -113,6 +114,44 @@ class TestRegister:
         )
 
         assert rows["item_key"].tolist() == ["2026-00001"]
+
+
+class TestFeeds:
+    def test_what_concerns_magnets_or_duties_on_china_is_proposed_from_its_day(
+        self, live_settings: Settings
+    ) -> None:
+        first, second = (
+            source(live_settings, PATIENT).fetch(SPAN, now=NOW)
+            for source in (WhiteHouse, CustomsMessages)
+        )
+
+        duties, supply = first.tables["proposals"].itertuples()
+        assert (duties.item_key, duties.published_on) == (
+            "CSMS 65000001", pd.Timestamp("2025-06-12"),
+        )  # fmt: skip
+        assert json.loads(duties.payload)["headings"] == ["9903.01.24", "9903.01.63"]
+        assert json.loads(supply.payload)["products"] == (
+            "critical minerals; permanent magnets; rare earths"
+        )
+        pd.testing.assert_series_equal(
+            second.tables["proposals"]["item_key"], first.tables["proposals"]["item_key"]
+        )
+        assert (first.ignored, second.ignored) == ((), ())
+
+    def test_a_feed_that_begins_late_says_so_and_one_that_ends_is_no_fault(
+        self, providers: Providers, live_settings: Settings
+    ) -> None:
+        providers.world.policy.feed = providers.world.policy.feed[:3]
+        source = CustomsMessages(live_settings, PATIENT)
+
+        assert source.fetch(SPAN, now=NOW).ignored == (
+            "messages of US customs before 2025-04-15: not read",
+        )
+        providers.world.policy.feed = []
+        with pytest.raises(
+            SourceError, match=r"without entries.*messages of US customs.*events FILE"
+        ):
+            source.fetch(SPAN, now=NOW)
 
 
 class TestAnnouncements:

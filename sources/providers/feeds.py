@@ -1,0 +1,145 @@
+"""Feeds of the White House and of US customs: actions and messages on trade, for review only."""
+
+import html
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import ClassVar, Final
+from xml.etree import ElementTree as ET
+
+import pandas as pd
+
+from sources.base import MonthRange
+from sources.http import HttpClient, HttpSource, Params
+from sources.providers.rows import Proposal, proposals
+from store.errors import SourceError
+from store.facts.batch import FileRows
+
+_TYPE: Final = "application/rss+xml"
+_TEXT: Final = "{http://purl.org/rss/1.0/modules/content/}encoded"
+_GOODS: Final = re.compile(
+    r"rare[- ]earths?|permanent magnets?|neodymium|samarium|critical minerals?|8505\.11",
+    re.IGNORECASE,
+)
+_CHINA: Final = re.compile(r"\b(?:China|Chinese|PRC|Hong Kong)\b")
+_DUTIES: Final = re.compile(
+    r"\b(?:tariffs?|duty|duties|Section 301|export controls?)\b", re.IGNORECASE
+)
+_HEADING: Final = re.compile(r"\b9903\.\d\d\.\d\d\b")
+_MESSAGE: Final = re.compile(r"CSMS\s*#\s*(\d+)")
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """One entry of a feed."""
+
+    key: str
+    title: str
+    url: str
+    published: pd.Timestamp
+    """Day in UTC, never before the one at Washington."""
+    text: str
+
+    @property
+    def goods(self) -> list[str]:
+        return sorted({found.lower() for found in _GOODS.findall(self.text)})
+
+    @property
+    def is_watched(self) -> bool:
+        on_trade = _CHINA.search(self.text) and _DUTIES.search(self.text)
+        return bool(self.goods or on_trade)
+
+
+@dataclass(frozen=True, slots=True)
+class _Feed(HttpSource):
+    issuer: ClassVar[str]
+    wanted: ClassVar[str]
+    path: ClassVar[str] = "/"
+    pages: ClassVar[int] = 1
+    """Pages that are read, about a month each; the Federal Register has older actions."""
+
+    def fetch(self, span: MonthRange, *, now: pd.Timestamp) -> FileRows:
+        """Fetch what concerns magnets, or duties on China; as ``HttpSource.fetch``."""
+        with self.client() as http:
+            items = self._items(http, span)
+        first = min(one.published for one in items)
+        away = f"{self.wanted} before {first:%Y-%m-%d}: not read"
+        found = [
+            Proposal(one.key, one.title, one.url, one.published, self._facts(one))
+            for one in {one.key: one for one in items}.values()
+            if span.begin <= one.published <= span.end and one.is_watched
+        ]
+        return self.file(
+            span,
+            http,
+            {"proposals": proposals(found, source=self.id, now=now)},
+            wanted=f"{self.wanted} on magnets, or on duties and China",
+            ignored=(away,) if first > span.begin else (),
+        )
+
+    def _items(self, http: HttpClient, span: MonthRange) -> list[_Item]:
+        found: list[_Item] = []
+        for page in range(1, self.pages + 1):
+            found += self._page(http, [("paged", str(page))] if self.pages > 1 else [])
+            if min(one.published for one in found) < span.begin:
+                break
+        return found
+
+    def _page(self, http: HttpClient, params: Params) -> list[_Item]:
+        reply = http.get(self.path, params, read=_read, accept=_TYPE)
+        if not reply.value:
+            raise SourceError(
+                f"{self.id} sent a feed without entries, at {reply.url}. Expected "
+                f"{self.wanted}. Open the address in a browser: it may have moved; enter an act "
+                "with `magnetcast ingest events FILE`. Nothing was taken over."
+            )
+        return reply.value
+
+    def _facts(self, one: _Item) -> Mapping[str, object]:
+        return {
+            "citation": one.key if one.key != one.url else one.title,
+            "issuer": self.issuer,
+            "products": "; ".join(one.goods),
+            "headings": sorted(set(_HEADING.findall(one.text))),
+        }
+
+
+class WhiteHouse(_Feed):
+    """Presidential actions, days before the Federal Register prints them."""
+
+    id = provider = "white_house"
+    issuer, wanted = "White House", "presidential actions"
+    pages = 3
+
+
+class CustomsMessages(_Feed):
+    """Messages of US customs to importers (CSMS): from when and on what a duty is paid."""
+
+    id = provider = "cbp"
+    issuer, wanted = "U.S. Customs and Border Protection", "messages of US customs"
+    path = "/USDHSCBP_WIDGET_2.rss"
+
+
+def _read(body: bytes) -> list[_Item]:
+    try:
+        found = ET.fromstring(body).iter("item")  # noqa: S314 - expat refuses entities that grow
+        return [_item(entry) for entry in found]
+    except ET.ParseError as err:
+        raise ValueError(f"it is no whole feed: {err}") from err
+
+
+def _item(entry: ET.Element) -> _Item:
+    title, url = (" ".join((entry.findtext(name) or "").split()) for name in ("title", "link"))
+    if not title or not url:
+        raise ValueError("an entry has no title or no link")
+    day = pd.to_datetime(parsedate_to_datetime(entry.findtext("pubDate") or ""), utc=True)
+    number = _MESSAGE.search(title)
+    marked = f"{title} {entry.findtext('description') or ''} {entry.findtext(_TEXT) or ''}"
+    return _Item(
+        key=f"CSMS {number[1]}" if number else url,
+        title=title,
+        url=url,
+        published=day.tz_localize(None).normalize().as_unit("us"),
+        text=" ".join(html.unescape(re.sub(r"<[^>]+>", " ", marked)).split()),
+    )
