@@ -90,7 +90,7 @@ class _Feed(HttpSource):
         reply = http.get(self.path, params, read=_read, accept=_TYPE)
         if not reply.value:
             raise SourceError(
-                f"{self.id} sent a feed without entries, at {reply.url}. Expected "
+                f"{self.id} answers without entries, at {reply.url}. Expected "
                 f"{self.wanted}. Open the address in a browser: it may have moved; enter an act "
                 "with `magnetcast ingest events FILE`. Nothing was taken over."
             )

@@ -110,7 +110,7 @@ def feed_entries() -> list[FeedEntry]:
         ),
         FeedEntry(
             "Ensuring Supply",
-            "Tue, 15 Apr 2025 20:00:00 +0000",
+            "Mon, 15 Jul 2024 20:00:00 +0000",
             "<p>By the authority vested in me.</p>",
             "<p>Processed critical minerals, rare&nbsp;earths and permanent magnets.</p>",
         ),

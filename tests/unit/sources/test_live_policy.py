@@ -145,11 +145,11 @@ class TestFeeds:
         source = CustomsMessages(live_settings, PATIENT)
 
         assert source.fetch(SPAN, now=NOW).ignored == (
-            "messages of US customs before 2025-04-15: not read",
+            "messages of US customs before 2024-07-15: not read",
         )
         providers.world.policy.feed = []
         with pytest.raises(
-            SourceError, match=r"without entries.*messages of US customs.*events FILE"
+            SourceError, match=r"answers without entries.*messages of US customs.*events FILE"
         ):
             source.fetch(SPAN, now=NOW)
 
