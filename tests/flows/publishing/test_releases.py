@@ -50,8 +50,7 @@ class Release:
 
 
 RELEASES = (
-    Release("2020-11-20", ("2020-10",), revises="2020-08"),
-    Release("2020-12-20", ("2020-11",)),
+    Release("2020-12-20", ("2020-11",), revises="2020-09"),
     Release("2021-01-20", ("2020-12",), late_days=3),
     Release("2021-03-20", ("2021-01", "2021-02")),
 )
@@ -146,7 +145,7 @@ def world(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> World:
-    """Point everything at a folder in which the figures up to September 2020 are known."""
+    """Point everything at a folder in which the figures up to October 2020 are known."""
     assert place.exists()
     shutil.copytree(data_dir, tmp_path / "data")
     monkeypatch.setenv("MAGNETCAST_DATA_DIR", str(tmp_path / "data"))
