@@ -130,8 +130,7 @@ def test_a_need_that_makes_no_sense_stays_in_its_form_with_what_is_wrong_in_sigh
 
 @pytest.mark.parametrize("path",
     [
-        "/needs", "/audit", "/destinations/USA", "/track-record",
-        f"/goods/{GOODS}/destinations/USA",
+        "/needs", "/audit", "/track-record", f"/goods/{GOODS}/destinations/USA",
     ],
 )  # fmt: skip
 def test_a_written_desk_has_no_serious_fault_and_fits_a_phone(
