@@ -130,11 +130,12 @@ class TestEveryLiveSource:
     ) -> None:
         engine = open_store(f"sqlite:///{tmp_path / 'store.db'}")
         result = {"ingested_at": NOW, "skip_unchanged": True, "revised_at": NOW}
+        span, later = MonthRange.of("2025-01", "2025-06"), NOW + pd.Timedelta(days=1)
 
-        first = write_batch(engine, Batch((live.fetch(SPAN, now=NOW),)), **result)
-        again = write_batch(engine, Batch((live.fetch(SPAN, now=NOW),)), **result)
-        later = NOW + pd.Timedelta(days=1)
-        next_day = write_batch(engine, Batch((live.fetch(SPAN, now=later),)), **result)
+        first, again, next_day = (
+            write_batch(engine, Batch((live.fetch(span, now=now),)), **result)
+            for now in (NOW, NOW, later)
+        )
 
         assert first.total > 0
         assert (again.total, again.already_known, next_day.total) == (0, True, 0)
