@@ -1,7 +1,6 @@
 """The public functions read as commands do, without a server of Prefect's."""
 
 import json
-import re
 from pathlib import Path
 
 import mlflow
@@ -113,18 +112,6 @@ def test_a_scenario_may_be_a_file_or_a_dictionary(tmp_path: Path) -> None:
     assert {"destination", "period", "base_p50", "scenario_p50"} <= set(table.columns)
     assert table["period"].dtype.kind == "M"
     pd.testing.assert_frame_equal(mc.scenario(file, LATER), table)
-
-
-@pytest.mark.slow
-def test_medians_and_their_changes_are_explained(capsys: pytest.CaptureFixture[str]) -> None:
-    parts = mc.explain("USA", LATER)
-    assert re.search(
-        r"the forecast of 20\d\d-\d\d-\d\d \(publication \d\)", capsys.readouterr().err
-    )
-    change = mc.explain("USA", LATER, since=AS_OF)
-
-    assert (parts["destination"] == "USA").all()
-    assert (change["change"] == change["after_p50"] - change["before_p50"]).all()
 
 
 @pytest.mark.slow

@@ -108,5 +108,4 @@ def test_moments_of_the_clock_are_found_again_by_page_api_verb_and_python(magnet
         assert other.tolist() == pytest.approx(known.tolist(), abs=1e-3)
     assert early["2020-04-01"] != same[0]["2020-04-01"]
     assert "nothing new" in magnetcast("run", "--as-of", DAY)[2]
-    assert mc.train(DAY) == mc.train(SHOWN)
     assert magnetcast("explain", "USA", "--since", EARLY, "--as-of", DAY)[0] == 0
