@@ -1,7 +1,3 @@
-import ast
-import json
-from pathlib import Path
-
 import lightgbm as lgb
 import numpy as np
 import pandas as pd
@@ -185,35 +181,3 @@ def test_what_scales_a_row_must_be_finite(column: str) -> None:
 
     with pytest.raises(ValueError, match=rf"^1 of 1 rows to predict have no finite {column}"):
         served.predict_quantiles(HEADS, make_card(), rows)
-
-
-def test_a_card_of_another_format_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"has format 3. Expected 2\."):
-        served.parsed({served.CARD: json.dumps({"format": 3})})
-
-
-def test_the_script_imports_no_project_module() -> None:
-    tree = ast.parse(Path(served.__file__).read_text(encoding="utf-8"))
-
-    imported = {
-        name.split(".")[0]
-        for node in ast.walk(tree)
-        for name in (
-            [alias.name for alias in node.names]
-            if isinstance(node, ast.Import)
-            else [node.module or "relative"]
-            if isinstance(node, ast.ImportFrom)
-            else []
-        )
-    }
-    assert imported == {
-        "collections",
-        "importlib",
-        "json",
-        "lightgbm",
-        "mlflow",
-        "numpy",
-        "pandas",
-        "pathlib",
-        "typing",
-    }
