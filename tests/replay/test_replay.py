@@ -46,7 +46,11 @@ def test_features_of_the_backtest_equal_those_of_a_live_run(place: int) -> None:
     pd.testing.assert_frame_equal(frame_of(origin), features, check_exact=True)
 
 
-@pytest.mark.parametrize("place", [0, 3], ids=lambda i: str(MOMENTS[i].date()))
+@pytest.mark.parametrize(
+    "place",
+    [pytest.param(0, marks=pytest.mark.slow), 3],
+    ids=lambda i: str(MOMENTS[i].date()),
+)
 def test_forecast_of_the_backtest_equals_that_of_a_live_run(place: int) -> None:
     forecasts, residuals = backtested()[place]
     live = Snapshot.of_evidence(only_known(make_world(), MOMENTS[place]).history(), MOMENTS[place])

@@ -72,6 +72,7 @@ def later(engine: Engine) -> Engine:
     return engine
 
 
+@pytest.mark.slow
 def test_a_month_of_a_destination_after_the_worlds_is_named(later: Engine) -> None:
     paths = ("/", "/destinations/USA", "/publications/3")
     with TestClient(make_app(later)) as client:

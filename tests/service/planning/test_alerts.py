@@ -257,6 +257,7 @@ def test_the_pages_tell_what_is_held(settings: Settings) -> None:
     assert "Held: a newer forecast, as of 25 November 2026" in page
 
 
+@pytest.mark.slow
 def test_pages_and_feed_have_the_alert_in_the_language_asked_for(doubled: Settings) -> None:
     engine = store_of(doubled)
     median_rule(engine)
