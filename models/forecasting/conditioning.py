@@ -20,8 +20,6 @@ from models.registry.served import NORMAL_80
 from store.arrays import Floats, Ints
 from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
 
-Moments = tuple[Floats, Floats]
-
 RAREST: Final = 1e-4
 """Probability beyond which a surprise counts no further."""
 
@@ -91,7 +89,9 @@ def _correlation(plain: Floats, origin: Origin, cells: Ints) -> Floats:
     return (logs.T @ logs[:, cells]) / np.outer(spread, spread[cells])
 
 
-def _given(score: Floats, plain: Floats, origin: Origin, later: LaterFigures) -> Moments:
+def _given(
+    score: Floats, plain: Floats, origin: Origin, later: LaterFigures
+) -> tuple[Floats, Floats]:
     """Return mean and standard deviation of all scores given those of figures, series x targets."""
     shape = (len(origin.series), len(origin.targets))
     cells = np.ravel_multi_index((later.row, later.column), shape)

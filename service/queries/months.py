@@ -34,9 +34,8 @@ class MonthRow:
 
 def month_rows(fan: Fan) -> tuple[MonthRow, ...]:
     """Return the forecast months of one destination as its table shows them."""
-    rows = fan.forecast.to_dict("records")
     past = pd.concat([fan.history, fan.later]).set_index("period")["tonnes"]
-    published = fan.published_later
+    published, rows = fan.published_later, fan.forecast.to_dict("records")
     return tuple(_month_row(fan, row, past, published) for row in rows)
 
 
