@@ -26,6 +26,7 @@ from flows.context.console import echo
 from flows.context.prefect_runs import show_messages
 from flows.context.recipes import with_given
 from flows.context.stores import single_writer
+from flows.context.tables import known_of
 from flows.ingest.ingest import ingest_exclusively
 from flows.ingest.sources import live, months_to_fetch
 from flows.monitoring.health import examine
@@ -157,7 +158,8 @@ def backtest_week(
     """Backtest on what is known, and keep the scores; parameters are those of the verb."""
     settings, known_by = Settings(), moment(as_of)
     with single_writer(settings):
-        backtest(settings, known_by, with_given(settings, known_by, set or {}, recipe))
+        spec = with_given(settings, known_by, set or {}, recipe)
+        backtest(known_of(settings, known_by, spec=spec))
 
 
 @flow(name="training", **OFTEN)
@@ -169,7 +171,8 @@ def train_model(
     """Train, register and promote by the gate, as the verb does; whenever a person asks."""
     settings, known_by = Settings(), moment(as_of)
     with single_writer(settings):
-        train(settings, known_by, spec=with_given(settings, known_by, set or {}, recipe))
+        spec = with_given(settings, known_by, set or {}, recipe)
+        train(known_of(settings, known_by, spec=spec))
 
 
 @flow(name="scheduled-backup", retries=2, retry_delay_seconds=900, **OFTEN)

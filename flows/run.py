@@ -14,8 +14,9 @@ from flows.context.jobs import recorded_job
 from flows.context.prefect_runs import in_prefect
 from flows.context.run_config import MAGNETS, RunConfig
 from flows.context.stores import made_store, single_writer, store_of
+from flows.context.tables import Known
 from flows.monitoring.monitors import watch_if_possible
-from flows.publishing.pipeline import Known, forecast, is_current, open_known
+from flows.publishing.pipeline import forecast, is_current, open_known
 from flows.publishing.publish import (
     PublicationDraft,
     draft_folder,
@@ -158,7 +159,7 @@ def _recorded(known: Known) -> RunOutcome:
                 models.extend(table["model"].unique())
             return _publish(known, table, seen)
     except FAULTS:
-        report_promoted(known.settings, known.model_version)
+        report_promoted(known)
         raise
 
 

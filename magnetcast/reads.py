@@ -18,6 +18,8 @@ from flows.analysis.explain import changes, why
 from flows.analysis.scenarios import scenario_snapshot
 from flows.cli.options import moment
 from flows.context.recipes import with_given
+from flows.context.run_config import RunConfig
+from flows.context.tables import known_of
 from flows.ingest.ingest import ingest_if_empty
 from flows.publishing.published_forecasts import ExplainRequest
 from flows.training.predict import forecast as forecast_in
@@ -25,12 +27,12 @@ from flows.training.predict import forecast_with, trial_forecast
 from magnetcast.known import Moment, opened
 from models.evaluation.backtest import backtest_evidence
 from models.policy.scenario import paired
-from models.registry.served import LEARNED_UNTIL, TrainedModel
+from models.registry.served import GOODS, LEARNED_UNTIL, TrainedModel
 from sources.files.csv_table import content_of
 from sources.files.yaml_table import read_scenario
 from store.errors import DataError, first_few
 from store.settings import Settings
-from store.vocabulary import FORECAST_COLUMNS, QUANTILE_COLUMNS, WORLD
+from store.vocabulary import COMMODITY, FORECAST_COLUMNS, QUANTILE_COLUMNS, WORLD
 
 
 def forecast_by(
@@ -60,7 +62,9 @@ def _named(model: TrainedModel, as_of: str, asked: pd.DataFrame) -> pd.DataFrame
             f"at {as_of}. Expected a moment from then on. Ask `magnetcast.forecast`, which trains "
             "on what was known then."
         )
-    made = _of_months(forecast_with(at, model)[columns])
+    goods = RunConfig(str(model.card.get(GOODS, COMMODITY)))
+    known = at if goods.is_main else known_of(at.settings, at.as_of, goods)
+    made = _of_months(forecast_with(known, model)[columns])
     names = [one for one in ("destination", "period") if one in asked and asked[one].notna().all()]
     if not names:
         return made
@@ -98,7 +102,7 @@ def forecast(
     at = opened(as_of)
     if parameters:
         spec = with_given(at.settings, at.as_of, parameters)
-        made = trial_forecast(at.settings, at.as_of, spec)
+        made = trial_forecast(known_of(at.settings, at.as_of, spec=spec))
     else:
         made = forecast_in(at)
     rows = _of_destinations(made[list(FORECAST_COLUMNS)], destinations)

@@ -8,6 +8,7 @@ import pandas as pd
 from flows.cli.options import moment
 from flows.context.recipes import with_given
 from flows.context.stores import single_writer
+from flows.context.tables import known_of
 from flows.ingest.ingest import ingest_if_empty
 from flows.training.compare_runs import compare_runs
 from flows.training.promote import PromotionOutcome
@@ -28,7 +29,8 @@ def train(as_of: str | pd.Timestamp | None = None, **parameters: float) -> int:
     settings, known_by = Settings(), moment(as_of, option="as_of")
     ingest_if_empty(settings)
     with single_writer(settings):
-        return train_in(settings, known_by, spec=with_given(settings, known_by, parameters))
+        spec = with_given(settings, known_by, parameters)
+        return train_in(known_of(settings, known_by, spec=spec))
 
 
 def compare(a: int | str, b: int | str) -> pd.DataFrame:

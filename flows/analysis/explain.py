@@ -16,6 +16,7 @@ from features.origin import Origin
 from features.track_record import CERTAIN, rises_of
 from flows.context.console import echo
 from flows.context.stores import store_of
+from flows.context.tables import TableWorkspace
 from flows.context.workspace import known_facts, open_workspace
 from flows.publishing.published_forecasts import (
     ExplainRequest,
@@ -23,9 +24,9 @@ from flows.publishing.published_forecasts import (
     chosen,
     common,
     facts_until,
+    known_behind,
     model_of,
     name_of,
-    numbered,
     prior_behind,
     publication,
     record_of,
@@ -42,7 +43,7 @@ from models.forecasting.changes import (
     split,
     words_of,
 )
-from models.forecasting.decomposition import explained
+from models.forecasting.decomposition import explained, explained_table
 from models.registry.served import TrainedModel
 from store.errors import DataError
 from store.facts.reading import latest_forecast, publication_before
@@ -55,7 +56,7 @@ from store.publications.explanations import (
     save_explanation,
 )
 from store.settings import Settings
-from store.vocabulary import CHANGES, CONTRIBUTIONS, NOT_REPRODUCED
+from store.vocabulary import CHANGES, COMMODITY, CONTRIBUTIONS, NOT_REPRODUCED
 
 _SAME: Final = 1e-6
 """Difference up to which a number counts as reproduced: relative, and in tonnes."""
@@ -76,8 +77,8 @@ def why(settings: Settings, asked: ExplainRequest) -> pd.DataFrame:
         One row per month, ``PART_COLUMNS``: p50 and the parts that add up to it, in tonnes.
     """
     which, engine = asked.as_of, store_of(settings)
-    if isinstance(which, int):
-        published = numbered(engine, which)
+    if isinstance(which, int) or asked.commodity != COMMODITY:
+        published = publication(settings, which, commodity=asked.commodity)
     else:
         published = latest_forecast(engine, as_of=which)
         if published.empty:
@@ -104,15 +105,17 @@ def why(settings: Settings, asked: ExplainRequest) -> pd.DataFrame:
 
 def _computed(settings: Settings, rows: pd.DataFrame) -> pd.DataFrame:
     """Return published rows computed anew; without their model only the level, p50 missing."""
-    workspace = workspace_behind(settings, rows)
-    model = model_of(settings, rows)
+    known, model = known_behind(settings, rows), model_of(settings, rows)
     if model is None:
-        origin = workspace.origin
+        origin = known.snapshot.origin
         level = dict(zip(origin.series, origin.level.tolist(), strict=True))
         parts = dict.fromkeys(CONTRIBUTIONS, 0.0)
-        known = rows[["destination"]].assign(p50=np.nan, **parts)
-        return known.assign(level=rows["destination"].map(level))
-    table = explained(model, workspace.history, workspace.as_of)
+        left = rows[["destination"]].assign(p50=np.nan, **parts)
+        return left.assign(level=rows["destination"].map(level))
+    if isinstance(known, TableWorkspace):
+        table = explained_table(known.table, model)
+    else:
+        table = explained(model, known.history, known.as_of)
     return rows[["destination", "period"]].merge(table, how="left")
 
 

@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from flows.cli.options import AsOf, Form, Out, RecipeFile, Sets, moment
 from flows.context.output import write_result
-from flows.context.recipes import Recipe, magnets_recipe, panel_recipe
+from flows.context.recipes import Recipe, panel_recipe, recipe_of
 from models.learning.spec import PRESETS
 from store.database import shown_address
 from store.errors import DataError
@@ -56,7 +56,7 @@ def show_config(
         )
     rows = list(_settings(settings)) if model is None else []
     if model != "panel":
-        rows += _parameters(magnets_recipe(settings, moment(as_of), *asked))
+        rows += _parameters(recipe_of(settings, moment(as_of), *asked))
     if model == "panel" or (model is None and not any(asked)):
         rows += _parameters(panel_recipe(settings, *asked))
     write_result(pd.DataFrame(rows, columns=list(_COLUMNS)), out=out, form=format)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import pandas as pd
 from cyclopts import Parameter
 
-from flows.cli.options import AsOf, Form, Out, moment
+from flows.cli.options import AsOf, Commodity, Form, Out, moment
 from flows.clock import utc_now
 from flows.context.console import echo, track
 from flows.context.output import write_result
@@ -42,6 +42,7 @@ def explain(
     ] = None,
     period: Annotated[str | None, Parameter(help="Month, YYYY-MM; all if left out.")] = None,
     as_of: AsOf = None,
+    commodity: Commodity = None,
     publication: Annotated[
         int | None, Parameter(help="Number of the publication, in place of --as-of.")
     ] = None,
@@ -50,14 +51,21 @@ def explain(
 ) -> None:
     """Explain a published forecast in tonnes by cause, or what changed since an earlier one.
 
-    The parts add up to the median, or to its change. Sentences go to stderr.
+    The parts add up to the median, or to its change. Sentences go to stderr. With --commodity the
+    forecast of its partner table is explained.
     """
+    from flows.context.run_config import config_of
     from flows.publishing.published_forecasts import ExplainRequest
 
+    if since is not None and commodity is not None:
+        raise DataError(
+            "--since explains changes of the magnets' forecast. Expected no --commodity beside it. "
+            "Leave one of them out."
+        )
     if as_of is not None and publication is not None:
         raise DataError("--as-of and --publication both name the publication. Give one of them.")
     which = moment(as_of) if publication is None else publication
-    asked = ExplainRequest(destination, period, which)
+    asked = ExplainRequest(destination, period, which, config_of(commodity).published_as)
     frame, figures = _explained(Settings(), asked, since)
     for row in frame.to_dict("records"):
         echo(" ".join(_why(row) if since is None else _change(row)))

@@ -9,8 +9,8 @@ from flows.cli.options import AsOf, Commodity, Form, Out, RecipeFile, Sets, mome
 from flows.context.console import track
 from flows.context.output import write_parts, write_result
 from flows.context.prefect_runs import in_prefect
-from flows.context.recipes import magnets_recipe, panel_recipe
-from flows.context.stores import store_of
+from flows.context.recipes import panel_recipe, recipe_of
+from flows.context.run_config import config_of
 from store.errors import DataError
 from store.settings import Settings
 from store.vocabulary import FORECAST_COLUMNS
@@ -58,6 +58,7 @@ def run(
 def predict(
     *,
     as_of: AsOf = None,
+    commodity: Commodity = None,
     panel: Annotated[
         Path | None, Parameter(help="Panel file: destination, period, tonnes.")
     ] = None,
@@ -78,19 +79,25 @@ def predict(
 ) -> None:
     """Forecast without publishing: from what was known on a day, or for any panel file.
 
+    With --commodity the partner table of that commodity is forecast, else the magnets.
+
     With --set or --recipe a model trained by that recipe forecasts, whoever is champion. A panel
     that is a folder of Parquet files is forecast by Dask into a folder of Parquet files.
     """
     settings, asked = Settings(), (recipe, set or ())
     if panel is None:
-        as_of_time = moment(as_of)
-        own = magnets_recipe(settings, as_of_time, *asked).spec if any(asked) else None
+        as_of_time, config = moment(as_of), config_of(commodity)
+        spec = recipe_of(settings, as_of_time, *asked, config=config).spec
+        from flows.context.tables import known_of
         from flows.ingest.ingest import ingest_if_empty
         from flows.training.predict import predict as flow
         from flows.training.predict import trial_forecast
 
         ingest_if_empty(settings)
-        made = trial_forecast(settings, as_of_time, own) if own else flow(settings, as_of_time)
+        if any(asked):
+            made = trial_forecast(known_of(settings, as_of_time, config, spec=spec))
+        else:
+            made = flow(settings, as_of_time, config)
         write_result(made[list(FORECAST_COLUMNS)], out=out, form=format)
         return
     spec = panel_recipe(settings, *asked).spec
@@ -110,6 +117,7 @@ def predict(
 def backtest(
     *,
     as_of: AsOf = None,
+    commodity: Commodity = None,
     panel: Annotated[
         Path | None, Parameter(help="Panel file: destination, period, tonnes.")
     ] = None,
@@ -130,23 +138,26 @@ def backtest(
         Path | None, Parameter(help="Folder for forecasts, scores and differences.")
     ] = None,
 ) -> None:
-    """Forecast past months from what was known then and score them: magnets or any panel.
+    """Forecast past months from what was known then and score them: magnets, a table, any panel.
 
-    The magnets' model has the champion's recipe, changed by --set, unless --recipe names another.
+    Of magnets and of the table of a --commodity the model has the champion's recipe, changed by
+    --set, unless --recipe names another.
     """
     settings, asked = Settings(), (recipe, set or ())
     if panel is None:
-        as_of_time = moment(as_of)
-        chosen = magnets_recipe(settings, as_of_time, *asked).spec
+        as_of_time, config = moment(as_of), config_of(commodity)
+        spec = recipe_of(settings, as_of_time, *asked, config=config).spec
+        from flows.context.tables import known_of
         from flows.panels.backtest_files import write_files
         from flows.training.backtest import backtest as flow
 
-        store_of(settings)  # before Prefect keeps a run in a home that has no data
+        known = known_of(settings, as_of_time, config, spec=spec)  # Prefect keeps no run without
         found = in_prefect(
             "backtest",
-            lambda: flow(settings, as_of_time, chosen),
+            lambda: flow(known),
             home=settings.home,
             as_of=as_of_time,
+            about=config.published_as,
         )
         if out is not None:
             write_files(found, out)

@@ -6,18 +6,21 @@ from typing import Annotated, Final
 import pandas as pd
 from cyclopts import Parameter
 
-from flows.cli.options import AsOf, Form, Out, RecipeFile, Sets, moment
+from flows.cli.options import AsOf, Commodity, Form, Out, RecipeFile, Sets, moment
 from flows.context.console import echo
 from flows.context.output import write_result
 from flows.context.prefect_runs import in_prefect
-from flows.context.recipes import magnets_recipe
-from flows.context.stores import single_writer, store_of
+from flows.context.recipes import recipe_of
+from flows.context.run_config import config_of
+from flows.context.stores import single_writer
+from store.errors import DataError
 from store.settings import Settings
 
 
 def train(
     *,
     as_of: AsOf = None,
+    commodity: Commodity = None,
     set: Sets = None,
     recipe: RecipeFile = None,
     tune: Annotated[
@@ -33,21 +36,27 @@ def train(
     for a better one instead, on the origins of the backtest up to a year ago, and registers
     nothing.
     """
-    settings, as_of_time = Settings(), moment(as_of)
-    chosen = magnets_recipe(settings, as_of_time, recipe, set or ()).spec
+    settings, as_of_time, config = Settings(), moment(as_of), config_of(commodity)
+    chosen = recipe_of(settings, as_of_time, recipe, set or (), config=config).spec
     if tune is not None:
+        if commodity is not None:
+            raise DataError(
+                f"--tune does not search for {commodity}. Expected the magnets. Leave one out."
+            )
         from flows.tune import tune_magnets
 
         tune_magnets(settings, as_of_time, tune, chosen, out=out)
         return
+    from flows.context.tables import known_of
     from flows.training.train import train as flow
+
+    known = known_of(settings, as_of_time, config, spec=chosen)  # Prefect keeps no run without data
 
     def work() -> int:
         with single_writer(settings):
-            return flow(settings, as_of_time, spec=chosen)
+            return flow(known)
 
-    store_of(settings)  # before Prefect keeps a run in a home that has no data
-    in_prefect("train", work, home=settings.home, as_of=as_of_time)
+    in_prefect("train", work, home=settings.home, as_of=as_of_time, about=config.published_as)
 
 
 def promote(
@@ -56,6 +65,7 @@ def promote(
     ] = None,
     *,
     as_of: AsOf = None,
+    commodity: Commodity = None,
     accept: Annotated[
         str | None,
         Parameter(help="Promote what a rule refuses or nothing could be compared with; say why."),
@@ -71,11 +81,12 @@ def promote(
     from flows.training.promote import promote as flow
     from flows.training.promote import tell
 
-    settings, as_of_time = Settings(), moment(as_of)
+    settings, as_of_time, config = Settings(), moment(as_of), config_of(commodity)
     with single_writer(settings):
-        found = flow(settings, as_of_time, version, accept)
+        found = flow(settings, as_of_time, version, accept, config=config)
     write_result(found.decision.table, out=out, form=format)
-    tell(found, "by the rules" if found.decision.is_passed else f"accepted: {accept}")
+    how = "by the rules" if found.decision.is_passed else f"accepted: {accept}"
+    tell(found, how, config)
     if not found.is_champion:
         raise SystemExit(1)
 
@@ -83,6 +94,7 @@ def promote(
 def rollback(
     *,
     as_of: AsOf = None,
+    commodity: Commodity = None,
     reason: Annotated[str, Parameter(help="Why; kept with the model taken back.")] = "not given",
 ) -> None:
     """Make the previous champion publish again, from the next run on.
@@ -93,7 +105,7 @@ def rollback(
 
     settings, as_of_time = Settings(), moment(as_of)
     with single_writer(settings):
-        now, bad = flow(settings, as_of_time, reason)
+        now, bad = flow(settings, as_of_time, reason, config_of(commodity))
     echo(f"rollback  version {now.version} ({now.model_version}) is champion again")
     echo(f"rollback  version {bad.version} was taken back: {bad.rolled_back}")
 

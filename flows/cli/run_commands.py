@@ -96,12 +96,12 @@ def run_and_tell(
 
     Of a table the largest destinations are shown.
     """
-    from flows.context.run_config import MAGNETS, table_config
+    from flows.context.run_config import config_of
     from flows.context.tables import open_table
     from flows.run import run as run_flow
     from store.database import shown_address
 
-    config = MAGNETS if commodity is None else table_config(commodity)
+    config = config_of(commodity)
     if label:
         open_table(settings, as_of, config.commodity)  # no name for what is not there
         name = checked_name(label, "label")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import pandas as pd
 
 from flows.context.console import echo
+from flows.context.run_config import MAGNETS, RunConfig
 from models.learning.spec import (
     MAGNETS_SPEC,
     PANEL_SPEC,
@@ -39,19 +40,25 @@ class Recipe:
     """By name of a parameter that is not at its default."""
 
 
-def magnets_recipe(
-    settings: Settings, as_of: pd.Timestamp, file: str | None = None, changes: Sequence[str] = ()
+def recipe_of(
+    settings: Settings,
+    as_of: pd.Timestamp,
+    file: str | None = None,
+    changes: Sequence[str] = (),
+    *,
+    config: RunConfig = MAGNETS,
 ) -> Recipe:
-    """Return the recipe of the magnets' model at a moment.
+    """Return the recipe of the model of some goods at a moment.
 
     Args:
         file: Of a recipe, or ``default``; the champion's if None.
         changes: ``name=value`` each, laid over it.
     """
+    start = MAGNETS_SPEC if config.is_main else replace(PANEL_SPEC, threads=settings.threads)
     if file is not None:
-        return _changed(_of_file(file, MAGNETS_SPEC), changes)
-    _changed(Recipe(MAGNETS_SPEC), changes)  # a slip is reported before the registry is read
-    return _changed(_of_champion(settings, as_of), changes)
+        return _changed(_of_file(file, start), changes)
+    _changed(Recipe(start), changes)  # a slip is reported before the registry is read
+    return _changed(_of_champion(settings, as_of, config.model, start), changes)
 
 
 def with_given(
@@ -59,7 +66,7 @@ def with_given(
 ) -> Spec:
     """Return the magnets' choices with parameters by name laid over them."""
     changes = [f"{name}={value}" for name, value in given.items()]
-    return magnets_recipe(settings, as_of, file, changes).spec
+    return recipe_of(settings, as_of, file, changes).spec
 
 
 def panel_recipe(
@@ -78,37 +85,39 @@ def panel_recipe(
     return recipe
 
 
-def champion_of(settings: Settings) -> "Champion | None":
+def champion_of(settings: Settings, name: str = MAGNETS.model) -> "Champion | None":
     """Return the champion, and what checks that it can be read; a server of MLflow is asked."""
     from models.registry.record import record_file, stored_champion  # noqa: PLC0415 - what computes
 
     if record_file(settings) is not None:
-        return stored_champion(settings)
+        return stored_champion(settings, name)
     from models.registry import registry  # noqa: PLC0415 - MLflow takes seconds to import
 
-    asked = registry.champion(settings)
-    return None if asked is None else (asked, partial(registry.load, settings, asked.version))
+    asked = registry.champion(settings, name)
+    if asked is None:
+        return None
+    return asked, partial(registry.load, settings, asked.version, name)
 
 
-def _of_champion(settings: Settings, as_of: pd.Timestamp) -> Recipe:
+def _of_champion(settings: Settings, as_of: pd.Timestamp, name: str, start: Spec) -> Recipe:
     """Return the champion's recipe if it existed by then, else the defaults.
 
     What differed from the defaults when it was trained is laid over the defaults of today.
     """
     require_time_zone(as_of)
     try:
-        found = champion_of(settings)
+        found = champion_of(settings, name)
     except StoreError:
-        return Recipe(MAGNETS_SPEC)  # no model can be asked or kept either, which is reported there
+        return Recipe(start)  # no model can be asked or kept either, which is reported there
     champion = found and found[0]
     if champion is None or not champion.parameters or pd.Timestamp(champion.as_of) > as_of:
-        return Recipe(MAGNETS_SPEC)
+        return Recipe(start)
     where = f"champion, version {champion.version}"
     try:
-        spec = with_parameters(MAGNETS_SPEC, json.loads(champion.parameters), where=where)
+        spec = with_parameters(start, json.loads(champion.parameters), where=where)
     except (DataError, ValueError) as err:
         echo(f"recipe    the defaults are used, for the champion's cannot be: {err}")
-        return Recipe(MAGNETS_SPEC)
+        return Recipe(start)
     return Recipe(spec, dict.fromkeys(spec.changed, where))
 
 

@@ -6,6 +6,7 @@ from typing import Final
 
 import pandas as pd
 
+from models.forecasting.forecaster import MODEL
 from store.settings import Settings
 from store.vocabulary import BY_PARTNER, COMMODITY, figures_of
 
@@ -14,8 +15,7 @@ from store.vocabulary import BY_PARTNER, COMMODITY, figures_of
 class RunConfig:
     """One forecast that is made and published.
 
-    The main one is the magnets', by the champion on the evidence panel, with its fallback chain;
-    the others are of full partner tables, by the panel engine, trained anew by each run.
+    The main one is the magnets', on the evidence panel; the others are of full partner tables.
     """
 
     published_as: str
@@ -30,6 +30,11 @@ class RunConfig:
     @property
     def is_main(self) -> bool:
         return self.published_as == COMMODITY
+
+    @property
+    def model(self) -> str:
+        """Name of its registered model."""
+        return MODEL if self.is_main else f"{MODEL}-{self.published_as}"
 
     @property
     def flow(self) -> str:
@@ -56,6 +61,11 @@ class RunConfig:
 
 MAGNETS: Final = RunConfig(COMMODITY)
 """The main job: magnets by destination."""
+
+
+def config_of(commodity: str | None) -> RunConfig:
+    """Return the configuration of a commodity's full partner table; of the magnets if None."""
+    return MAGNETS if commodity is None else table_config(commodity)
 
 
 def table_config(commodity: str) -> RunConfig:

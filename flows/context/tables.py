@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from sqlalchemy import Engine
 
+from features.build import catalogue_digest
 from features.months import month_label, month_starts
 from features.panel.partner_table import (
     LEAST_PARTNERS,
@@ -16,11 +17,13 @@ from features.panel.partner_table import (
     is_cell,
     partner_table,
 )
-from flows.context.run_config import RunConfig, table_config
+from flows.context.recipes import recipe_of
+from flows.context.run_config import MAGNETS, RunConfig, table_config
 from flows.context.stores import store_of
-from models.forecasting.fallback import CHAMPION, status_of
-from models.forecasting.forecaster import STATISTICAL
-from models.forecasting.panel_forecaster import forecast_table
+from flows.context.workspace import Workspace, open_workspace
+from models.forecasting.fallback import FallbackForecast
+from models.forecasting.panel_forecaster import fitted_table
+from models.forecasting.snapshot import Snapshot
 from models.learning.spec import PANEL_SPEC, Spec
 from models.reconciliation.tree import add_sums, tree_of
 from store.asof import OBSERVATION_KEY, known_at
@@ -86,7 +89,7 @@ _MOST_LATE: Final = MAX_HORIZON - MONTHS_AHEAD
 """Months a table of then may have been late to count as what was known then."""
 
 OF_TABLE: Final = "partners-"
-"""How the names of models begin."""
+"""How the names of recipes begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,33 +118,24 @@ class TableWorkspace:
 
     @property
     def recipe(self) -> str:
-        return self.model_family.removesuffix("-")
-
-    @property
-    def model_family(self) -> str:
-        return f"{OF_TABLE}{self.spec.digest}-"
+        return f"{OF_TABLE}{self.spec.digest}-{catalogue_digest()[:6]}"
 
     @property
     def model_version(self) -> str:
-        return f"{self.model_family}{self.data_vintage[:8]}-{self.as_of:%Y%m%d}"
+        return f"{self.recipe}-{self.data_vintage[:8]}-{self.as_of:%Y%m%d}"
 
     @property
     def last_period(self) -> str:
         return month_label(self.table.cutoff + self.table.horizon)
 
     @property
-    def status(self) -> str:
-        return status_of(CHAMPION if self.spec.pairs else STATISTICAL, late=self.table.is_late)
-
-    @property
     def untrained(self) -> "TableWorkspace":
-        """The same by what experts say without any training: the next in the fallback order."""
+        """The same by what experts say without any training: the last in the fallback order."""
         return replace(self, spec=replace(self.spec, pairs=0))
 
-    def of_family(self, name: str) -> "TableWorkspace | None":
-        """Return the same under the model that a name is of; None where of none."""
-        order = (self, self.untrained)
-        return next((one for one in order if name.startswith(one.model_family)), None)
+    def experts(self) -> FallbackForecast:
+        """Return what the experts forecast; the spec of ``untrained`` makes it quick."""
+        return FallbackForecast(next(fitted_table(self.table, self.spec).predict()), None)
 
     def past(self) -> list[PartnerTable]:
         """Return the table as it was known at past moments (``MONTHS_BACK``), oldest first.
@@ -166,10 +160,9 @@ class TableWorkspace:
             return self.table.shortened(months, as_of=moment)
         return then
 
-    def rows(self) -> pd.DataFrame:
-        """Return the coherent forecast in the columns of a forecast file."""
-        made = forecast_table(self.table, self.spec, status=self.status)
-        return made.assign(model=self.model_version)
+    @property
+    def snapshot(self) -> Snapshot:
+        return Snapshot.of_table(self.table)
 
     @property
     def panel(self) -> StoredPanel:
@@ -182,8 +175,35 @@ class TableWorkspace:
         return [*self.table.notes, *hindsight(self.past())]
 
 
+Known = Workspace | TableWorkspace
+"""What was known of some goods at one moment: all that their forecast rests on."""
+
+
+def known_of(
+    settings: Settings,
+    as_of: pd.Timestamp,
+    config: RunConfig = MAGNETS,
+    *,
+    spec: Spec | None = None,
+) -> Known:
+    """Return what was known of the goods of a configuration.
+
+    Args:
+        spec: Choices of a model trained on it; the champion's recipe if left out.
+    """
+    spec = spec or recipe_of(settings, as_of, config=config).spec
+    if config.is_main:
+        return open_workspace(settings, as_of, spec=spec)
+    return open_table(settings, as_of, config.commodity, spec=spec)
+
+
 def open_table(
-    settings: Settings, as_of: pd.Timestamp, commodity: str, *, until: int | None = None
+    settings: Settings,
+    as_of: pd.Timestamp,
+    commodity: str,
+    *,
+    until: int | None = None,
+    spec: Spec = PANEL_SPEC,
 ) -> TableWorkspace:
     """Return the table of a commodity at an as_of; rows known later are not even read.
 
@@ -198,9 +218,7 @@ def open_table(
         raise DataError(f"{err} {other_tables(settings, as_of, commodity)}") from err
     key = table_config(commodity).published_as
     config = RunConfig(key, read_label(engine, key))
-    return TableWorkspace(
-        settings, config, table, engine, figures, replace(PANEL_SPEC, threads=settings.threads)
-    )
+    return TableWorkspace(settings, config, table, engine, figures, spec)
 
 
 def other_tables(settings: Settings, as_of: pd.Timestamp, commodity: str) -> str:

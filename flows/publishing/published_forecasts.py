@@ -11,7 +11,9 @@ from sqlalchemy import Engine
 from features.months import month_label, month_number
 from features.panel.system import PRIOR, PanelPrior
 from flows.context.console import echo
+from flows.context.run_config import RunConfig
 from flows.context.stores import store_of
+from flows.context.tables import Known, open_table
 from flows.context.workspace import Workspace, open_workspace
 from models.forecasting.fallback import NUMBERS
 from models.registry import registry
@@ -36,6 +38,8 @@ class ExplainRequest:
     """``YYYY-MM``; None for all months."""
     as_of: Which
     """The publication."""
+    commodity: str = COMMODITY
+    """Key it is published under."""
 
 
 def publication(settings: Settings, which: Which, *, commodity: str = COMMODITY) -> pd.DataFrame:
@@ -111,6 +115,15 @@ def workspace_behind(settings: Settings, rows: pd.DataFrame) -> Workspace:
     return open_workspace(settings, rows["as_of"].iloc[0], until=until, prior=prior)
 
 
+def known_behind(settings: Settings, rows: pd.DataFrame) -> Known:
+    """Return what was known to a publication of any goods; as ``workspace_behind``."""
+    config = RunConfig(str(rows["commodity"].iloc[0]))
+    if config.is_main:
+        return workspace_behind(settings, rows)
+    until = record_of(store_of(settings), rows).get("ingest")
+    return open_table(settings, rows["as_of"].iloc[0], config.commodity, until=until)
+
+
 def chosen(table: pd.DataFrame, asked: ExplainRequest) -> pd.DataFrame:
     """Return the rows asked for of one forecast, by month."""
     rows = table.loc[table["destination"] == asked.destination]
@@ -172,11 +185,11 @@ def in_order(rows: pd.DataFrame, features: pd.DataFrame) -> pd.DataFrame:
 
 def model_of(settings: Settings, rows: pd.DataFrame) -> TrainedModel | None:
     """Return the model that made published rows; None, and a message, where it is gone."""
-    name = str(rows["model"].iloc[0])
+    name, kind = str(rows["model"].iloc[0]), RunConfig(str(rows["commodity"].iloc[0])).model
     try:
-        found = registry.named(settings, name)
+        found = registry.named(settings, name, kind)
         if found is not None:
-            return registry.load(settings, found.version)
+            return registry.load(settings, found.version, kind)
         problem = f"Model {name} is not in the registry {settings.tracking_uri}."
     except StoreError as err:
         problem = str(err)

@@ -6,14 +6,15 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from flows.context.run_config import RunConfig
-from flows.context.stores import store_of
-from flows.context.tables import open_table
-from flows.publishing.published_forecasts import in_order, model_of, record_of, workspace_behind
+from flows.context.tables import Known, TableWorkspace
+from flows.context.workspace import Workspace
+from flows.publishing.published_forecasts import in_order, known_behind, model_of
+from flows.training.predict import answer
 from models.forecasting.decomposition import stages_from
-from models.forecasting.fallback import NUMBERS, modelled
+from models.forecasting.fallback import NUMBERS
 from models.forecasting.model_frame import rows_of
 from models.policy.policy_effect import effect_at
+from models.registry.served import TrainedModel
 from store.errors import DataError
 from store.settings import Settings
 
@@ -53,28 +54,20 @@ def replayed(settings: Settings, rows: pd.DataFrame) -> Replay:
     Args:
         rows: All rows of one publication; not modified.
     """
-    is_evidence = RunConfig(str(rows["commodity"].iloc[0])).is_main
-    made = _evidence(settings, rows) if is_evidence else _table(settings, rows)
+    known = known_behind(settings, rows)
+    made = _table(known, rows) if isinstance(known, TableWorkspace) else _evidence(known, rows)
     numbers = made.set_index(_CELL)[NUMBERS].loc[pd.MultiIndex.from_frame(rows[_CELL])]
     return Replay(rows, rows.assign(**{name: numbers[name].to_numpy() for name in NUMBERS}))
 
 
-def _evidence(settings: Settings, rows: pd.DataFrame) -> pd.DataFrame:
+def _evidence(workspace: Workspace, rows: pd.DataFrame) -> pd.DataFrame:
     """Return each destination by the model that forecast it, made coherent, as `explain` does."""
-    workspace = workspace_behind(settings, rows)
     origin = workspace.origin
     features = rows_of(origin)
     in_order(rows, features)
     table = pd.DataFrame(np.nan, index=features.index, columns=NUMBERS)
-    for name, own in rows.groupby("model"):
-        model = model_of(settings, own)
-        if model is None:
-            raise DataError(
-                f"{name} cannot be loaded, so what it forecast cannot be recomputed. Expected a "
-                "model of the registry: what experts or the seasonal naive forecast without one is "
-                "not recomputed. If it was one, restore MLflow's files from a backup."
-            )
-        made = modelled(model, features).table
+    for _, own in rows.groupby("model"):
+        made = answer(workspace, _model(workspace, own)).table
         is_own = features["destination"].isin(set(own["destination"])).to_numpy()
         table.loc[is_own, NUMBERS] = made[NUMBERS].to_numpy()[is_own]
     effect = effect_at(origin, workspace.history.analogs(workspace.as_of))
@@ -85,14 +78,26 @@ def _evidence(settings: Settings, rows: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _table(settings: Settings, rows: pd.DataFrame) -> pd.DataFrame:
+def _table(known: TableWorkspace, rows: pd.DataFrame) -> pd.DataFrame:
     first = rows.iloc[0]
-    config, until = RunConfig(first["commodity"]), record_of(store_of(settings), rows).get("ingest")
-    known = open_table(settings, first["as_of"], config.commodity, until=until)
-    made_by = known.of_family(first["model"])
-    if made_by is None or known.data_vintage != first["data_vintage"]:
+    if known.data_vintage != first["data_vintage"]:
         raise DataError(
-            f"The figures or parameters behind {first['model']} have changed. Expected those of "
+            f"The figures behind {first['model']} have changed. Expected those of "
             f"{first['as_of']:%Y-%m-%d}. Restore them from a backup."
         )
-    return made_by.rows()
+    if first["model"] == known.untrained.model_version:
+        made = known.untrained.experts().table
+    else:
+        made = answer(known, _model(known, rows)).table
+    return made.assign(period=made["period"].dt.strftime("%Y-%m"))
+
+
+def _model(known: Known, rows: pd.DataFrame) -> TrainedModel:
+    model = model_of(known.settings, rows)
+    if model is None:
+        raise DataError(
+            f"{rows['model'].iloc[0]} cannot be loaded, so what it forecast cannot be recomputed. "
+            "Expected a model of the registry: what experts or the seasonal naive forecast without "
+            "one is not recomputed. If it was one, restore MLflow's files from a backup."
+        )
+    return model

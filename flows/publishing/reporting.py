@@ -11,8 +11,7 @@ from sqlalchemy import Engine
 from features.build import DRIVER_MEANINGS
 from flows.context.run_config import RunConfig
 from flows.context.stores import store_of
-from flows.context.tables import TableWorkspace, open_table
-from flows.context.workspace import Workspace
+from flows.context.tables import Known, TableWorkspace, open_table
 from flows.publishing.publish import held_folder, report_folder
 from flows.training.backtest import kept_scores
 from models.evaluation.backtest import Backtest
@@ -36,7 +35,7 @@ from store.vocabulary import Language
 
 
 def run_report(
-    known: Workspace | TableWorkspace, table: pd.DataFrame, seen: Backtest
+    known: Known, table: pd.DataFrame, seen: Backtest
 ) -> tuple[Publication, list[Message]]:
     """Return what the report on a forecast just made shows, and what is odd about its figures."""
     rows = table.assign(as_of=known.as_of, data_vintage=known.data_vintage)

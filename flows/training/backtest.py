@@ -1,21 +1,21 @@
 """Replay the past, and record how good the forecasts were."""
 
 import io
+from dataclasses import replace
 from typing import Final
 
 import mlflow
 import pandas as pd
 
 from features.panel.evidence_panel import PANEL_DESTINATIONS
-from flows.context.console import LOG, echo
-from flows.context.jobs import JobSource, made_tags, recorded_job
+from flows.context.console import LOG, echo, track
+from flows.context.jobs import made_tags, recorded_job
 from flows.context.prefect_runs import prefect_step
-from flows.context.recipes import magnets_recipe
+from flows.context.recipes import recipe_of
 from flows.context.stores import store_of
-from flows.context.tables import TableWorkspace
-from flows.context.workspace import Workspace, open_workspace
+from flows.context.tables import Known, TableWorkspace
 from flows.training.predict import show_known
-from models.evaluation.backtest import Backtest, backtest_evidence
+from models.evaluation.backtest import Backtest, backtest_evidence, backtest_tables
 from models.evaluation.compare import differences
 from models.evaluation.scores import (
     LONGEST_LAG,
@@ -47,35 +47,37 @@ CELLS: Final = "cells.csv"
 
 
 @prefect_step("backtest")
-def backtest(settings: Settings, as_of: pd.Timestamp, spec: Spec | None = None) -> Backtest:
+def backtest(known: Known) -> Backtest:
     """Forecast from every past origin as it was then, score, and log the scores to MLflow.
 
     Args:
-        as_of: The moment whose levels are the truth (UTC).
-        spec: Choices of the model; the champion's recipe if left out.
+        known: What was known at the moment whose levels are the truth.
     """
-    recipe = spec or magnets_recipe(settings, as_of).spec
-    workspace = open_workspace(settings, as_of, spec=recipe)
-    with recorded_job(workspace, "backtest"):
-        show_known(workspace)
-        history, executor = workspace.history, workspace.executor
-        result = backtest_evidence(history, as_of, spec=recipe, executor=executor)
-        origins = len(history.past(as_of))
-        LOG.info("backtest  %s cells of %s past origins", len(result.cells), origins)
+    with recorded_job(known, "backtest"):
+        result = _backtested(known)
+        LOG.info("backtest  %s%s cells", known.config.prefix, len(result.cells))
         if len(result.scores):
-            record(workspace, result)
-            echo(f"backtest  {verdict(result)}")
+            record(known, result)
+            echo(f"backtest  {known.config.prefix}{verdict(result)}")
     return result
 
 
-def record(known: Workspace | TableWorkspace, result: Backtest) -> None:
+def _backtested(known: Known) -> Backtest:
+    if isinstance(known, TableWorkspace):
+        for note in known.notes:
+            echo(f"table     {note}")
+        return backtest_tables(known.spec, known.past(), known.table, track=track)
+    show_known(known)
+    return backtest_evidence(known.history, known.as_of, spec=known.spec, executor=known.executor)
+
+
+def record(known: Known, result: Backtest) -> None:
     """Keep what a backtest found in MLflow, and the scores of the recipe in force in the store."""
-    is_table = isinstance(known, TableWorkspace)
-    is_in_force = is_table or known.spec == magnets_recipe(known.settings, known.as_of).spec
-    if is_in_force and len(result.scores):
+    in_force = recipe_of(known.settings, known.as_of, config=known.config).spec
+    if known.spec in (in_force, replace(in_force, pairs=0)):
         keep_scores(known, result)
     tags = {"flow": "backtest", **made_tags(known)}
-    name = f"backtest {known.config.published_as}" if is_table else "backtest"
+    name = f"backtest {known.config.prefix}".rstrip(": ")
     try:
         with open_run(known.settings, name=name, tags=tags):
             log_dataset(known)
@@ -101,15 +103,15 @@ def cells_of(settings: Settings, model_version: str) -> pd.DataFrame:
     return read_cells(settings, runs[0].info.run_id) if runs else pd.DataFrame()
 
 
-def keep_scores(made_with: JobSource, result: Backtest) -> None:
+def keep_scores(known: Known, result: Backtest) -> None:
     """Keep the scores of a backtest in the store, under its model's name, and its cells."""
     kept = kept_scores(result)
-    named = kept["model"].where(kept["model"] != MODEL, made_with.model_version)
+    named = kept["model"].where(kept["model"] != MODEL, known.model_version)
     write_scores(
-        store_of(made_with.settings),
-        kept.assign(as_of=made_with.as_of, model=named),
-        data_vintage=made_with.data_vintage,
-        commodity=made_with.config.published_as,
+        store_of(known.settings),
+        kept.assign(as_of=known.as_of, model=named),
+        data_vintage=known.data_vintage,
+        commodity=known.config.published_as,
         cells=kept_cells(result),
     )
 
@@ -182,7 +184,7 @@ def _group_metrics(scores: pd.DataFrame, suffix: str) -> dict[str, float]:
     return {f"{what}_{scope}_{low}-{high}{suffix}": value for what, scope, low, high, value in rows}
 
 
-def log_dataset(known: Workspace | TableWorkspace) -> None:
+def log_dataset(known: Known) -> None:
     """Keep what was known of past months as the dataset of MLflow's active run."""
     config = known.config
     of = "" if config.is_main else f" --commodity {config.commodity}"
@@ -226,13 +228,11 @@ SHOWN_SCOPES: Final = (ALL, *PANEL_DESTINATIONS)
 
 
 def log_backtest(result: Backtest, spec: Spec) -> None:
-    """Keep in MLflow's active run what was backtested, and what it found where months are scored.
+    """Keep in MLflow's active run what was backtested, and what it found.
 
     Cells are those of the product's model and of the seasonal naive.
     """
     mlflow.log_params(spec.choices)
-    if result.scores.empty:
-        return
     shown = result.scores.loc[result.scores["scope"].isin(SHOWN_SCOPES)]
     mlflow.log_metrics(own_metrics(shown) | group_metrics(result))
     tables = comparison_tables(result)

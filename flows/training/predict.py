@@ -1,7 +1,7 @@
 """Forecast at an as_of: by the champion if there was one, else by one trained as of that day."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 
@@ -14,14 +14,16 @@ from features.origin import Origin
 from features.panel.evidence_panel import KINDS, EvidencePanel
 from flows.context.console import LOG, echo
 from flows.context.prefect_runs import prefect_step
-from flows.context.recipes import magnets_recipe
-from flows.context.workspace import Workspace, open_workspace
+from flows.context.run_config import MAGNETS, RunConfig
+from flows.context.tables import Known, TableWorkspace, known_of
+from flows.context.workspace import Workspace
 from models.evaluation.backtest import Backtest, backtest_evidence
 from models.forecasting import decomposition
 from models.forecasting.decomposition import Stages
 from models.forecasting.evidence_forecaster import EvidenceForecaster
 from models.forecasting.fallback import (
     CHAMPION,
+    FAULTS,
     PREVIOUS,
     REPLAY,
     FallbackForecast,
@@ -30,14 +32,15 @@ from models.forecasting.fallback import (
     answerable,
     modelled,
     plain,
+    reason_of,
     remembered,
     run_fallback_chain,
     status_of,
 )
-from models.forecasting.forecaster import NAIVE, STATISTICAL
+from models.forecasting.forecaster import NAIVE, STATISTICAL, forecast_file
 from models.forecasting.model_frame import rows_of
+from models.forecasting.panel_forecaster import AskedTable, table_model
 from models.forecasting.residual_history import ResidualHistory
-from models.learning.spec import Spec
 from models.policy.policy_effect import PolicyEffect, effect_at, words_of
 from models.registry import registry
 from models.registry.record import RegisteredVersion
@@ -47,26 +50,16 @@ from store.settings import Settings
 from store.vocabulary import FORECAST_COLUMNS, MAX_HORIZON, MONTHS_AHEAD
 
 
-def predict(
-    settings: Settings,
-    as_of: pd.Timestamp,
-    result: Backtest | None = None,
-    version: int | None = None,
-    spec: Spec | None = None,
-) -> pd.DataFrame:
+def predict(settings: Settings, as_of: pd.Timestamp, config: RunConfig = MAGNETS) -> pd.DataFrame:
     """Return the coherent forecast of an as_of from nothing that became known later.
 
-    Args:
-        result: A backtest at ``as_of``; its errors set the bands of a model trained here.
-        version: A registered model trained at ``as_of``, used where the champion is younger.
-        spec: Choices of a model trained here; the champion's recipe if left out.
-
     Returns:
-        ``FORECAST_COLUMNS`` and reason, drivers, contributions: ready to publish.
+        ``FORECAST_COLUMNS`` and reason, of the magnets drivers and contributions: ready to publish.
     """
-    workspace = open_workspace(settings, as_of, spec=spec or magnets_recipe(settings, as_of).spec)
-    show_known(workspace)
-    return forecast(workspace, result, version)
+    known = known_of(settings, as_of, config)
+    if isinstance(known, Workspace):
+        show_known(known)
+    return forecast(known)
 
 
 def show_known(workspace: Workspace) -> None:
@@ -92,11 +85,13 @@ def _analogs(workspace: Workspace) -> None:
     LOG.info("analogs   %s controls on other minerals", len(found))
 
 
-def trial_forecast(settings: Settings, as_of: pd.Timestamp, spec: Spec) -> pd.DataFrame:
+def trial_forecast(known: Known) -> pd.DataFrame:
     """Return what a model trained by a recipe forecasts alone; nothing is registered."""
-    workspace = open_workspace(settings, as_of, spec=spec)
-    steps = [_trained_now(workspace, rows_of(workspace.origin), None)]
-    return forecast_of(made_on(workspace, steps, workspace.origin))
+    made = trained_on(known)
+    steps = [FallbackStep(REPLAY, known.model_version, partial(answer, known, made))]
+    if isinstance(known, TableWorkspace):
+        return _table_forecast(known, steps)
+    return forecast_of(made_on(known, steps, known.origin))
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +112,7 @@ class TrainedForecast:
 def made_at(
     workspace: Workspace, result: Backtest | None = None, version: int | None = None
 ) -> TrainedForecast:
-    """Return the forecast at an as_of and what it was made of; arguments as for ``predict``."""
+    """Return the forecast at an as_of and what it was made of; arguments as for ``forecast``."""
     origin = workspace.origin
     LOG.info("features  %s rows of %s columns", *rows_of(origin).shape)
     return made_on(workspace, fallback_chain(workspace, origin, result, version), origin)
@@ -134,18 +129,48 @@ def made_on(workspace: Workspace, steps: Sequence[FallbackStep], origin: Origin)
 
 @prefect_step("forecast")
 def forecast(
-    workspace: Workspace, result: Backtest | None = None, version: int | None = None
+    known: Known, result: Backtest | None = None, version: int | None = None
 ) -> pd.DataFrame:
-    """Return quantiles of every destination and month, made coherent, with what moved each most."""
-    return forecast_of(made_at(workspace, result, version))
+    """Return quantiles of every destination and month, made coherent.
+
+    Args:
+        result: A backtest of it; its errors set the bands of a model of magnets trained here.
+        version: A registered model trained on it, used where the champion is younger.
+    """
+    if isinstance(known, TableWorkspace):
+        ask = partial(answer, known)
+        models = _models(known, ask, result, version) if known.spec.pairs else []
+        one = known.untrained
+        return _table_forecast(
+            known, [*models, FallbackStep(STATISTICAL, one.model_version, one.experts)]
+        )
+    return forecast_of(made_at(known, result, version))
 
 
-def forecast_with(workspace: Workspace, model: TrainedModel) -> pd.DataFrame:
+def _table_forecast(known: TableWorkspace, steps: Sequence[FallbackStep]) -> pd.DataFrame:
+    """Return the forecast of the first step that can; of the last whatever becomes of it."""
+    wrong: list[str] = []
+    for step in steps:
+        try:
+            made = step.predict().table
+            break
+        except FAULTS as err:
+            if step is steps[-1]:
+                raise
+            wrong.append(f"{step.status}: {reason_of(err)}")
+    reason, status = "; ".join(wrong), status_of(step.status, late=known.table.is_late)
+    if reason:
+        echo(f"predict   {known.config.prefix}{step.status} answers, because {reason}")
+    return forecast_file(made, status=status).assign(model=step.name, reason=reason)
+
+
+def forecast_with(known: Known, model: TrainedModel) -> pd.DataFrame:
     """Return the forecast at an as_of by a model at hand, in the place of the champion."""
-    origin = workspace.origin
-    own = FallbackStep(CHAMPION, "named", lambda: modelled(model, rows_of(origin)))
-    steps = [own, *_without_model(workspace, origin)]
-    return forecast_of(made_on(workspace, steps, origin))
+    own = FallbackStep(CHAMPION, "named", partial(answer, known, model))
+    if isinstance(known, TableWorkspace):
+        return _table_forecast(known, [own])
+    steps = [own, *_without_model(known, known.origin)]
+    return forecast_of(made_on(known, steps, known.origin))
 
 
 def forecast_of(made: TrainedForecast) -> pd.DataFrame:
@@ -188,6 +213,26 @@ def why_of(made: TrainedForecast) -> tuple[list[str], list[str]]:
     return drivers_of.tolist(), [json.dumps(row) for row in together.to_dict("records")]
 
 
+def answer(known: Known, model: TrainedModel) -> FallbackForecast:
+    """Return what a model forecasts of what was known; a table's with sums that add up."""
+    if isinstance(known, TableWorkspace):
+        return FallbackForecast(AskedTable.of(known.table, model).published(), model)
+    return _asked_at(known.origin)(model)
+
+
+def trained_on(known: Known, seen: Backtest | None = None) -> TrainedModel:
+    """Return a model that learned from what was known.
+
+    Args:
+        seen: A backtest of it, whose errors set the bands of the magnets; made here if left out.
+    """
+    if isinstance(known, TableWorkspace):
+        return table_model(known.table, known.spec)
+    history, moment, spec = known.history, known.as_of, known.spec
+    seen = seen or backtest_evidence(history, moment, spec=spec, executor=known.executor)
+    return EvidenceForecaster(spec, seen.residuals).train(known.snapshot)
+
+
 def fallback_chain(
     workspace: Workspace,
     origin: Origin,
@@ -195,7 +240,7 @@ def fallback_chain(
     version: int | None = None,
 ) -> list[FallbackStep]:
     """Return the fallback chain, best first: models that existed then, then steps without one."""
-    models = _models(workspace, rows_of(origin), result, version)
+    models = _models(workspace, _asked_at(origin), result, version)
     return [*models, *_without_model(workspace, origin, result)]
 
 
@@ -216,8 +261,16 @@ def _without_model(
     return [without_model(STATISTICAL, "statistical"), without_model(NAIVE, "seasonal-naive")]
 
 
+Ask = Callable[[TrainedModel], FallbackForecast]
+"""What asks a model for its forecast."""
+
+
+def _asked_at(origin: Origin) -> Ask:
+    return lambda model: modelled(model, rows_of(origin))
+
+
 def _models(
-    workspace: Workspace, rows: pd.DataFrame, result: Backtest | None, version: int | None
+    known: Known, ask: Ask, result: Backtest | None, version: int | None
 ) -> list[FallbackStep]:
     """Return the champion of then, else the model trained as of that day; then those before.
 
@@ -225,41 +278,37 @@ def _models(
     """
     try:
         holders = [
-            registry.champion(workspace.settings),
-            registry.by_alias(workspace.settings, registry.PREVIOUS),
+            registry.champion(known.settings, known.config.model),
+            registry.by_alias(known.settings, registry.PREVIOUS, known.config.model),
         ]
     except StoreError as err:
         return [FallbackStep(CHAMPION, "none", partial(_raise, err))]
     champion, previous = (
-        one if one and pd.Timestamp(one.as_of) <= workspace.as_of else None for one in holders
+        one if one and pd.Timestamp(one.as_of) <= known.as_of else None for one in holders
     )
     steps = []
     if champion is not None:
-        steps.append(_stored(workspace, rows, CHAMPION, champion))
+        steps.append(_stored(known, ask, CHAMPION, champion))
     elif version is not None:
-        model = registry.at_version(workspace.settings, version)
-        steps.append(_stored(workspace, rows, REPLAY, model))
+        model = registry.at_version(known.settings, version, known.config.model)
+        steps.append(_stored(known, ask, REPLAY, model))
     else:
-        steps.append(_trained_now(workspace, rows, result))
+        steps.append(_trained_now(known, ask, result))
     if previous is not None and previous.version not in {version, champion and champion.version}:
-        steps.append(_stored(workspace, rows, PREVIOUS, previous))
+        steps.append(_stored(known, ask, PREVIOUS, previous))
     return steps
 
 
-def _stored(
-    workspace: Workspace, rows: pd.DataFrame, status: str, model: RegisteredVersion
-) -> FallbackStep:
-    load = partial(registry.load, workspace.settings, model.version)
-    return FallbackStep(status, model.model_version, lambda: modelled(load(), rows))
+def _stored(known: Known, ask: Ask, status: str, model: RegisteredVersion) -> FallbackStep:
+    load = partial(registry.load, known.settings, model.version, known.config.model)
+    return FallbackStep(status, model.model_version, lambda: ask(load()))
 
 
-def _trained_now(workspace: Workspace, rows: pd.DataFrame, result: Backtest | None) -> FallbackStep:
-    """Return a model trained as of that day as one that may answer; it is trained at once."""
-    echo("predict   training as of that day, as no champion existed by then or a recipe was named")
-    history, moment, spec = workspace.history, workspace.as_of, workspace.spec
-    seen = result or backtest_evidence(history, moment, spec=spec, executor=workspace.executor)
-    trained = EvidenceForecaster(spec, seen.residuals).train(workspace.snapshot)
-    return FallbackStep(REPLAY, workspace.model_version, lambda: modelled(trained, rows))
+def _trained_now(known: Known, ask: Ask, result: Backtest | None) -> FallbackStep:
+    """Return a model trained as of that day as one that may answer."""
+    echo(f"predict   {known.config.prefix}training as of that day: no champion existed by then")
+    train = partial(trained_on, known, result)
+    return FallbackStep(REPLAY, known.model_version, lambda: ask(train()))
 
 
 def _raise(err: Exception) -> FallbackForecast:

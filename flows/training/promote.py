@@ -9,20 +9,20 @@ import pandas as pd
 from flows.context.console import LOG, echo
 from flows.context.prefect_runs import prefect_step
 from flows.context.provenance import actor, git_commit
-from flows.context.workspace import Workspace, open_workspace
+from flows.context.run_config import MAGNETS, RunConfig
+from flows.context.tables import Known, known_of
 from flows.training.backtest import cells_of
+from flows.training.predict import answer
 from models.evaluation.backtest import Backtest
 from models.evaluation.compare import CHALLENGER, own_cells, paired_cells
 from models.evaluation.compare import CHAMPION as PAST_CHAMPION
 from models.evaluation.promotion import Challenge, PromotionDecision, judge
-from models.forecasting.fallback import FAULTS, NUMBERS, faults_of, modelled, reason_of
-from models.forecasting.model_frame import rows_of
+from models.forecasting.fallback import FAULTS, NUMBERS, faults_of, reason_of
 from models.registry import registry
-from models.registry.record import MODEL, RegisteredVersion
+from models.registry.record import RegisteredVersion
 from models.registry.runs import log_table, open_run
 from store.errors import DataError, StoreError, first_few
 from store.settings import Settings
-from store.vocabulary import COMMODITY
 
 NOT_COMPARED: Final = "not compared"
 """Decision on a challenger that no rule refused and that nothing could be compared with."""
@@ -44,6 +44,8 @@ def promote(
     version: int | None = None,
     accept: str | None = None,
     result: Backtest | None = None,
+    *,
+    config: RunConfig = MAGNETS,
 ) -> PromotionOutcome:
     """Judge a challenger, keep the evidence in MLflow and let it publish if it passes.
 
@@ -58,91 +60,98 @@ def promote(
             "--accept without a reason promotes nothing. Expected why a person answers for what "
             'the rules refuse or cannot judge. Add it: --accept "...".'
         )
-    challenger, champion = _challenger(settings, version), registry.champion(settings)
+    challenger = _challenger(settings, version, config.model)
+    champion = registry.champion(settings, config.model)
     if result is None:
-        check_forecasts(open_workspace(settings, as_of), challenger)
-    decision = judge(_challenge(settings, challenger, champion, result))
+        check_forecasts(known_of(settings, as_of, config), challenger)
+    decision = judge(_challenge(settings, challenger, champion, result, config.model))
     is_champion = decision.is_passed or accept is not None
-    _record(settings, as_of, (challenger, champion), decision, accept)
-    LOG.info("gate      version %s: %s", challenger.version, decision.summary)
+    _record(settings, as_of, (challenger, champion), decision, accept, config=config)
+    LOG.info("gate      %sversion %s: %s", config.prefix, challenger.version, decision.summary)
     if is_champion:
-        registry.promote(settings, challenger.version)
+        registry.promote(settings, challenger.version, config.model)
     return PromotionOutcome(challenger.version, decision, is_champion)
 
 
-def tell(outcome: PromotionOutcome, name: str) -> None:
+def tell(outcome: PromotionOutcome, name: str, config: RunConfig) -> None:
     """Say what was decided."""
-    decision = outcome.decision
+    decision, version = outcome.decision, f"{config.prefix}version {outcome.version}"
     if outcome.is_champion:
-        echo(f"promote   version {outcome.version} ({name}) is champion")
+        echo(f"promote   {version} ({name}) is champion")
     else:
-        echo(f"promote   version {outcome.version} stays challenger: {decision.reasons}")
-    echo(f"promote   {decision.summary}")
+        echo(f"promote   {version} stays challenger: {decision.reasons}")
+    echo(f"promote   {config.prefix}{decision.summary}")
     if not outcome.is_champion and not decision.is_compared:
-        echo('promote   a person has to decide: `magnetcast promote --accept "why"`')
+        of = "" if config.is_main else f" --commodity {config.commodity}"
+        echo(f'promote   a person has to decide: `magnetcast promote{of} --accept "why"`')
 
 
-def report_promoted(settings: Settings, model_version: str) -> None:
+def report_promoted(known: Known) -> None:
     """Report that a model is champion already, where the run that trained it failed later."""
     with suppress(StoreError):
-        champion = registry.champion(settings)
-        if champion is not None and champion.model_version == model_version:
+        champion = registry.champion(known.settings, known.config.model)
+        if champion is not None and champion.model_version == known.model_version:
             echo(f"run       version {champion.version}, trained on these facts, is champion")
 
 
 def rollback(
-    settings: Settings, as_of: pd.Timestamp, reason: str
+    settings: Settings, as_of: pd.Timestamp, reason: str, config: RunConfig = MAGNETS
 ) -> tuple[RegisteredVersion, RegisteredVersion]:
     """Let the previous champion publish again; return it and the one taken back."""
-    for before in registry.champions(settings)[-2:-1]:
-        check_forecasts(open_workspace(settings, as_of), before)
-    now, bad = registry.roll_back(settings, reason=reason)
+    name = config.model
+    for before in registry.champions(settings, name)[-2:-1]:
+        check_forecasts(known_of(settings, as_of, config), before)
+    now, bad = registry.roll_back(settings, name, reason=reason)
     decided = {"decision": "rolled back", "decision_reason": reason}
-    tags = {**_tags("rollback", as_of), **decided, "version": str(bad.version)}
+    tags = {**_tags("rollback", as_of, config), **decided, "version": str(bad.version)}
     with open_run(settings, name=f"rollback version {bad.version}", tags=tags) as run:
-        registry.set_tags(settings, bad.version, {**decided, "decision_run": run.info.run_id})
+        tags = {**decided, "decision_run": run.info.run_id}
+        registry.set_tags(settings, bad.version, tags, name)
     return now, bad
 
 
-def check_forecasts(workspace: Workspace, model: RegisteredVersion) -> None:
+def check_forecasts(known: Known, model: RegisteredVersion) -> None:
     """Refuse a version that could not forecast if it were champion."""
-    if trouble := _trouble(workspace, model):
+    if trouble := _trouble(known, model):
         commit = model.git_commit or "not recorded"
         raise DataError(
             f"Version {model.version} ({model.model_version}) cannot forecast as of "
-            f"{workspace.as_of:%Y-%m-%d}: {trouble.rstrip('.')}. Expected a model that today's "
+            f"{known.as_of:%Y-%m-%d}: {trouble.rstrip('.')}. Expected a model that today's "
             f"code and files still run. Check out the code that trained it (commit {commit}), "
             "restore its files from a backup, or make another version champion: `magnetcast "
             'promote VERSION --accept "why"`. Nothing was changed.'
         )
 
 
-def _trouble(workspace: Workspace, model: RegisteredVersion) -> str:
-    """Return why a version forecasts no destination at the workspace's moment, empty if it does."""
-    origin = workspace.origin
+def _trouble(known: Known, model: RegisteredVersion) -> str:
+    """Return why a version forecasts no destination of what was known, empty if it does."""
+    origin = known.origin
     try:
-        made = modelled(registry.load(workspace.settings, model.version), rows_of(origin)).table
+        loaded = registry.load(known.settings, model.version, known.config.model)
+        made = answer(known, loaded).table
     except FAULTS as err:
         return reason_of(err)
+    if origin is None:
+        return ""
     numbers = made[NUMBERS].to_numpy().reshape(len(origin.series), len(origin.targets), -1)
     faults = faults_of(numbers, origin)
     wrong = [f"{name} ({why})" for name, why in zip(origin.series, faults, strict=True) if why]
     return f"it forecasts no destination: {first_few(wrong)}" if len(wrong) == len(faults) else ""
 
 
-def _challenger(settings: Settings, version: int | None) -> RegisteredVersion:
+def _challenger(settings: Settings, version: int | None, name: str) -> RegisteredVersion:
     found = (
-        registry.by_alias(settings, registry.CHALLENGER)
+        registry.by_alias(settings, registry.CHALLENGER, name)
         if version is None
-        else registry.at_version(settings, version)
+        else registry.at_version(settings, version, name)
     )
     if found is None:
         raise StoreError(
-            f"No version of model {MODEL!r} in {settings.tracking_uri} is challenger. "
+            f"No version of model {name!r} in {settings.tracking_uri} is challenger. "
             "Expected one, which the last training leaves where it did not pass at once. "
             "Run `magnetcast train`, or name a version."
         )
-    champion = registry.champion(settings)
+    champion = registry.champion(settings, name)
     if champion is not None and champion.version == found.version:
         raise DataError(
             f"Version {found.version} is champion already. Expected another. "
@@ -156,6 +165,7 @@ def _challenge(
     challenger: RegisteredVersion,
     champion: RegisteredVersion | None,
     result: Backtest | None,
+    name: str,
 ) -> Challenge:
     """Return what both backtests scored; a model is never compared with itself."""
     backtested = cells_of(settings, challenger.model_version) if result is None else result.cells
@@ -171,8 +181,8 @@ def _challenge(
         is_first=False,
         is_refit=champion.recipe == challenger.recipe != "",
         is_older=pd.Timestamp(challenger.as_of) < pd.Timestamp(champion.as_of),
-        rolled_back=_taken_back(settings, challenger, champion),
-        best=_against_best(settings, challenger, own),
+        rolled_back=_taken_back(settings, name, challenger, champion),
+        best=_against_best(settings, name, challenger, own),
     )
 
 
@@ -181,11 +191,11 @@ _CHAMPIONS: Final = 12
 
 
 def _against_best(
-    settings: Settings, challenger: RegisteredVersion, own: pd.DataFrame
+    settings: Settings, name: str, challenger: RegisteredVersion, own: pd.DataFrame
 ) -> pd.DataFrame:
     """Return the pairs with the champion of the last year that was best on the same months."""
     since = pd.Timestamp(challenger.as_of) - pd.DateOffset(years=1)
-    past = registry.champions(settings)[:-1]
+    past = registry.champions(settings, name)[:-1]
     late = [one for one in past if pd.Timestamp(one.as_of) >= since][-_CHAMPIONS:]
     pairs = (paired_cells(own, own_cells(cells_of(settings, one.model_version))) for one in late)
     return max((one for one in pairs if len(one)), key=_loss_ratio, default=pd.DataFrame())
@@ -197,13 +207,13 @@ def _loss_ratio(pairs: pd.DataFrame) -> float:
 
 
 def _taken_back(
-    settings: Settings, challenger: RegisteredVersion, champion: RegisteredVersion
+    settings: Settings, name: str, challenger: RegisteredVersion, champion: RegisteredVersion
 ) -> str:
     """Return why this version, its recipe or its twin was taken back; empty if none was.
 
     Another fit of the champion's own recipe is no twin unless it learned from the same facts.
     """
-    for bad in registry.versions(settings):
+    for bad in registry.versions(settings, name):
         is_twin = (bad.recipe, bad.data_vintage) == (challenger.recipe, challenger.data_vintage)
         is_kind = bad.recipe == challenger.recipe != champion.recipe
         if bad.rolled_back and (bad.version == challenger.version or is_twin or is_kind):
@@ -217,6 +227,8 @@ def _record(
     pair: tuple[RegisteredVersion, RegisteredVersion | None],
     decision: PromotionDecision,
     accept: str | None,
+    *,
+    config: RunConfig,
 ) -> None:
     challenger, champion = pair
     decided = {
@@ -225,7 +237,7 @@ def _record(
         "decision_rules": decision.summary,
     }
     tags = {
-        **_tags("promote", as_of),
+        **_tags("promote", as_of, config),
         **decided,
         "data_vintage": challenger.data_vintage,
         "version": str(challenger.version),
@@ -235,7 +247,7 @@ def _record(
     with open_run(settings, name=f"gate version {challenger.version}", tags=tags) as run:
         log_table(decision.table, "rules.csv")
     decided["decision_run"] = run.info.run_id
-    registry.set_tags(settings, challenger.version, decided)
+    registry.set_tags(settings, challenger.version, decided, config.model)
 
 
 def _word(decision: PromotionDecision, accept: str | None) -> str:
@@ -246,11 +258,11 @@ def _word(decision: PromotionDecision, accept: str | None) -> str:
     return "refused" if decision.broken else NOT_COMPARED
 
 
-def _tags(name: str, as_of: pd.Timestamp) -> dict[str, str]:
+def _tags(name: str, as_of: pd.Timestamp, config: RunConfig) -> dict[str, str]:
     return {
         "flow": name,
         "as_of": as_of.isoformat(),
-        "commodity": COMMODITY,
+        "commodity": config.published_as,
         "git_commit": git_commit(),
         "actor": actor(),
     }

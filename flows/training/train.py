@@ -1,94 +1,92 @@
-"""Train the model of an as_of, register it as challenger and promote it if it may publish."""
+"""Train a model of what was known, register it as challenger, promote it if it may publish."""
 
 import json
 
 import mlflow
 import pandas as pd
 
-from features.months import month_label
 from flows.context.console import LOG, echo
 from flows.context.jobs import made_tags, recorded_job
 from flows.context.prefect_runs import prefect_step
-from flows.context.recipes import magnets_recipe
-from flows.context.workspace import Workspace, open_workspace
+from flows.context.tables import Known, TableWorkspace
 from flows.training.backtest import backtest, log_dataset, verdict
+from flows.training.predict import trained_on
 from flows.training.promote import promote, tell
 from models.evaluation.backtest import Backtest
-from models.forecasting.evidence_forecaster import EvidenceForecaster
 from models.forecasting.model_frame import rows_of
+from models.forecasting.panel_forecaster import table_rows
 from models.learning.heads import importances, texts_of
-from models.learning.spec import Spec
 from models.registry import registry
 from models.registry.runs import log_table, open_run
-from models.registry.served import LEARNED_UNTIL, TrainedModel
-from store.settings import Settings
+from models.registry.served import GOODS, LEARNED_UNTIL, TrainedModel
 
 
 @prefect_step("train")
-def train(
-    settings: Settings,
-    as_of: pd.Timestamp,
-    result: Backtest | None = None,
-    spec: Spec | None = None,
-) -> int:
+def train(known: Known, result: Backtest | None = None) -> int:
     """Return the registered version: champion if every rule held, else challenger.
 
     Args:
-        result: The backtest whose errors set the bands; made here if not given.
-        spec: Choices of the model, those of ``result``; the champion's recipe if left out.
+        result: A backtest of what was known, whose errors set the bands; made here if not given.
     """
-    recipe = spec or magnets_recipe(settings, as_of).spec
-    workspace = open_workspace(settings, as_of, spec=recipe)
-    with recorded_job(workspace, "train"):
-        seen = backtest(settings, as_of, recipe) if result is None else result
-        return _trained(workspace, seen)
+    with recorded_job(known, "train"):
+        return _trained(known, backtest(known) if result is None else result)
 
 
-def _trained(workspace: Workspace, seen: Backtest) -> int:
-    settings, as_of = workspace.settings, workspace.as_of
-    forecaster = EvidenceForecaster(workspace.spec, seen.residuals)
-    trained = forecaster.train(workspace.snapshot)
-    LOG.info("train     %s quantile models", len(trained.heads))
-    before = {one.version for one in registry.versions(settings)}
-    version = record(workspace, trained, seen)
-    champion = registry.champion(settings)
+def _trained(known: Known, seen: Backtest) -> int:
+    settings, as_of, name = known.settings, known.as_of, known.config.model
+    trained, of = trained_on(known, seen), known.config.prefix
+    LOG.info("train     %s%s quantile models", of, len(trained.heads))
+    before = {one.version for one in registry.versions(settings, name)}
+    version = record(known, trained, seen)
+    champion = registry.champion(settings, name)
     if version in before:
         word = "champion" if champion is not None and champion.version == version else "registered"
-        echo(f"train     the same model from the same facts is {word} already: version {version}")
+        echo(
+            f"train     {of}the same model from the same facts is {word} already: version {version}"
+        )
         return version
-    LOG.info("train     version %s is registered: %s", version, workspace.model_version)
+    LOG.info("train     %sversion %s is registered: %s", of, version, known.model_version)
     if champion is not None and as_of < pd.Timestamp(champion.as_of):
-        echo(f"train     version {version} is older than the champion; it is not on trial")
+        echo(f"train     {of}version {version} is older than the champion; it is not on trial")
         return version
-    outcome = promote(settings, as_of, version, result=seen)
-    tell(outcome, workspace.model_version)
+    outcome = promote(settings, as_of, version, result=seen, config=known.config)
+    tell(outcome, known.model_version, known.config)
     if not outcome.is_champion:  # one that is leaves another recipe on trial where it is
-        registry.nominate(settings, version)
+        registry.nominate(settings, version, name)
     return version
 
 
-def record(workspace: Workspace, trained: TrainedModel, seen: Backtest) -> int:
+def record(known: Known, trained: TrainedModel, seen: Backtest) -> int:
     """Log and register a trained model and return its version."""
-    parameters = json.dumps(workspace.spec.changed, sort_keys=True)
-    tags = {"flow": "train", **made_tags(workspace)}
-    origin, known = workspace.origin, workspace.panel.frame
+    config, parameters = known.config, json.dumps(known.spec.changed, sort_keys=True)
+    tags = {"flow": "train", **made_tags(known)}
+    example = example_of(known)
+    until = example["period"].min() - pd.DateOffset(months=1)
     card = {
         **trained.card,
         **registry.stamp(trained.card),
-        "parameters": workspace.spec.choices,
-        LEARNED_UNTIL: known["available_at"].max().isoformat(),
+        GOODS: config.published_as,
+        LEARNED_UNTIL: known.panel.frame["available_at"].max().isoformat(),
     }
-    with open_run(workspace.settings, name="train", tags=tags):
-        mlflow.log_params(workspace.spec.choices)
-        log_dataset(workspace)
+    with open_run(known.settings, name=f"train {config.prefix}".rstrip(": "), tags=tags):
+        mlflow.log_params(known.spec.choices)
+        log_dataset(known)
         log_table(importances(trained.heads), "importances.csv")
         return registry.register(
-            workspace.settings,
+            known.settings,
+            config.model,
             heads=texts_of(trained.heads),
             card=card,
-            example=rows_of(origin),
-            tags={**tags, "recipe": workspace.recipe, "parameters": parameters},
-            description=f"Magnets (HS 85051110) by destination, recipe {workspace.recipe}, data to "
-            f"{month_label(origin.cutoff)} as known on {workspace.as_of:%Y-%m-%d}. "
+            example=example,
+            tags={**tags, "recipe": known.recipe, "parameters": parameters},
+            description=f"{config.label or config.commodity} by destination, recipe {known.recipe}"
+            f", data to {until:%Y-%m} as known on {known.as_of:%Y-%m-%d}. "
             f"Backtest: {verdict(seen) if len(seen.scores) else 'no month scored'}.",
         )
+
+
+def example_of(known: Known) -> pd.DataFrame:
+    """Return the rows that a model is asked about what was known."""
+    if isinstance(known, TableWorkspace):
+        return table_rows(known.snapshot)
+    return rows_of(known.origin)

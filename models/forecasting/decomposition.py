@@ -15,12 +15,15 @@ import pandas as pd
 from features.build import ALL_FEATURES
 from features.history import EvidenceHistory
 from features.origin import Origin
+from features.panel.partner_table import PartnerTable
 from models.forecasting.conditioning import coherent, conditioned
 from models.forecasting.model_frame import rows_of
+from models.forecasting.panel_forecaster import AskedTable
 from models.policy.policy_effect import PolicyEffect, effect_at, respond
 from models.registry.served import (
     EXPERTS_TONNES,
     LEVEL,
+    MOVE,
     OFFSET,
     TREES_WEIGHT,
     TrainedModel,
@@ -60,7 +63,7 @@ def log_shares(model: TrainedModel, rows: pd.DataFrame) -> pd.DataFrame:
     found = weight * np.asarray(middle.predict(matrix, pred_contrib=True))
     shares = pd.DataFrame(found, columns=[*names, MEAN], index=rows.index)
     if TREES_WEIGHT in card:
-        shares[EXPERTS_TONNES] = (1.0 - weight[:, 0]) * experts_ratio(rows)
+        shares[EXPERTS_TONNES] = (1.0 - weight[:, 0]) * experts_ratio(card, rows)
     return shares
 
 
@@ -104,6 +107,8 @@ def drivers(
 
 EXPLAINS: Final[dict[str, str]] = {feature.name: feature.explains for feature in ALL_FEATURES}
 """Family that each feature is reported under."""
+
+_FAMILY_OF: Final = EXPLAINS | {EXPERTS_TONNES: "experts", MEAN: "past_mean"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +175,28 @@ def explained(model: TrainedModel, history: EvidenceHistory, moment: pd.Timestam
     return pd.concat([keys, contributions(model, rows, origin, stages)], axis=1)
 
 
+def explained_table(table: PartnerTable, model: TrainedModel) -> pd.DataFrame:
+    """Return as ``explained`` what a model forecasts of a partner table, and why.
+
+    Its heads count in usual moves of a series, which are tonnes: the parts need no logs.
+    """
+    asked = AskedTable.of(table, model)
+    rows, own = asked.rows, asked.own["p50"].to_numpy()
+    parts = _no_shares(rows)
+    for name, share in log_shares(model, rows).items():
+        parts[_FAMILY_OF[str(name)]] += (share * rows[MOVE]).to_numpy()
+    origin = asked.snapshot.origin
+    level = rows["destination"].map(dict(zip(origin.series, origin.level, strict=True))).to_numpy()
+    parts["experts"] += rows[LEVEL].to_numpy() - level
+    parts |= {"level": level, "past_errors": own - level - sum(parts.values())}
+    keys = ["destination", "period"]
+    made = asked.published()[[*keys, "p50"]].merge(rows[keys].assign(own=own, **parts))
+    made = made.assign(
+        period=made["period"].dt.strftime("%Y-%m"), reconciliation=made["p50"] - made["own"]
+    )
+    return made.reindex(columns=[*keys, "p50", *CONTRIBUTIONS], fill_value=0.0)
+
+
 def contributions(
     model: TrainedModel, rows: pd.DataFrame, origin: Origin, stages: Stages
 ) -> pd.DataFrame:
@@ -181,10 +208,9 @@ def contributions(
     Returns:
         One row per row of ``rows``, columns ``CONTRIBUTIONS``; a row adds up to its published p50.
     """
-    family_of = EXPLAINS | {EXPERTS_TONNES: "experts", MEAN: "past_mean"}
     shares = _no_shares(rows)
     for name, share in log_shares(model, rows).items():
-        shares[family_of[str(name)]] += share.to_numpy()
+        shares[_FAMILY_OF[str(name)]] += share.to_numpy()
     return _parts(shares, rows, origin, stages)
 
 

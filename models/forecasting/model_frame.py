@@ -10,13 +10,11 @@ import numpy as np
 import pandas as pd
 
 from features.build import base_of, features_at, frame_of
-from features.months import month_label
 from features.origin import Origin
-from models.learning.heads import LEAST_CELLS, Heads, TrainingSet, fitted
+from models.learning.heads import Heads, TrainingSet, fitted, too_few
 from models.learning.spec import Spec
 from models.registry.served import EXPERTS_TONNES
 from store.arrays import Floats, join
-from store.errors import DataError
 
 
 def rows_of(origin: Origin) -> pd.DataFrame:
@@ -36,7 +34,7 @@ def training_set(past: Sequence[Origin], now: Origin, spec: Spec) -> TrainingSet
     """
     parts = [part for origin in past if (part := _rows_of(origin, now, spec)) is not None]
     if not parts:
-        raise _too_few(now)
+        raise too_few(now.cutoff)
     return join(parts)
 
 
@@ -87,13 +85,5 @@ def heads_of(data: TrainingSet, now: Origin, spec: Spec) -> Heads:
     """Return the heads that learn from some cells at an origin."""
     [heads] = fitted(data, [np.ones(len(data), dtype=bool)], now.cutoff, spec)
     if heads is None:
-        raise _too_few(now)
+        raise too_few(now.cutoff)
     return heads
-
-
-def _too_few(now: Origin) -> DataError:
-    return DataError(
-        f"Too little to train on at cutoff {month_label(now.cutoff)}. Expected at least "
-        f"{LEAST_CELLS} months that earlier origins looked ahead to and that are known by now. "
-        "Take a later --as-of or cutoff."
-    )

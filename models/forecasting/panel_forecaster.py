@@ -2,14 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Final, cast
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from features.build import features_at, frame_of
 from features.panel.partner_table import PartnerTable
-from features.series import mean_known
+from features.series import mean_known, series_stats
 from features.statistical.experts import EXPERTS
 from features.statistical.pretrained import NAME as PRETRAINED
 from models.engine.forecast import (
@@ -20,15 +21,19 @@ from models.engine.forecast import (
     engine_at,
     expert_quantiles,
 )
-from models.forecasting.forecaster import MODEL, REFERENCE, forecast_file
+from models.engine.training_set import with_pretrained
+from models.forecasting.forecaster import MODEL, REFERENCE
 from models.forecasting.snapshot import Snapshot
+from models.learning.heads import too_few
 from models.learning.spec import PANEL_SPEC, Spec
 from models.reconciliation.reconcile import reconcile
+from models.reconciliation.tree import Tree
+from models.registry.served import TrainedModel, predict_quantiles
 from sources.files.covariates import Covariates
 from store.arrays import Flags, Floats, Ints, take
 from store.months import YEAR
 from store.progress import Progress, untracked
-from store.vocabulary import QUANTILES
+from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
 
 VIEWS: Final = ("there", "less_year", "less_now", "later_less_there")
 """Of each covariate: its value in the target month, less the mean of the last year, less the last
@@ -215,20 +220,7 @@ class FittedPanel:
         """Return the product's forecasts, reconciled along a tree."""
         if self.snapshot.tree is None:
             return made
-        return self._reconciled(made, self.engine.view.tonnes)
-
-    def _reconciled(self, made: Quantiles, history: Floats) -> Quantiles:
-        """Return forecasts whose means add up along the tree, in the order of its series."""
-        assert self.snapshot.tree is not None  # noqa: S101 - the caller asks first
-        count, (months, levels) = len(history), made.tonnes.shape[1:]
-        mean = np.full((count, months), np.nan)
-        values = np.full((count, months, levels), np.nan)
-        mean[made.rows], values[made.rows] = made.mean, made.tonnes
-        season = self.engine.view.stats(self.engine.view.last).season
-        errors = EXPERTS[ERRORS_OF](history, season, 1).residual
-        mean, values = reconcile(mean, values, errors, self.snapshot.tree)
-        rows = np.flatnonzero(np.isfinite(mean).all(axis=1))
-        return Quantiles(rows, values[rows], mean[rows], mean[rows], {})
+        return summed(made, self.snapshot, self.snapshot.tree)
 
     def _table(self, found: Quantiles) -> pd.DataFrame:
         if self.shift is not None:
@@ -236,7 +228,80 @@ class FittedPanel:
         return found.table(self.snapshot.series, self.snapshot.cutoff)
 
 
-def forecast_table(table: PartnerTable, spec: Spec, *, status: str) -> pd.DataFrame:
-    """Return the coherent forecast of a partner table in the columns of a forecast file."""
-    fitted = PanelForecaster(spec, PLAIN).fit(Snapshot.of_table(table))
-    return forecast_file(pd.concat(fitted.predict(), ignore_index=True), status=status)
+def summed(made: Quantiles, snapshot: Snapshot, tree: Tree) -> Quantiles:
+    """Return forecasts whose means add up along a tree, in the order of its series."""
+    history = snapshot.tonnes
+    count, (months, levels) = len(history), made.tonnes.shape[1:]
+    mean = np.full((count, months), np.nan)
+    values = np.full((count, months, levels), np.nan)
+    mean[made.rows], values[made.rows] = made.mean, made.tonnes
+    errors = EXPERTS[ERRORS_OF](history, series_stats(history).season, 1).residual
+    mean, values = reconcile(mean, values, errors, tree)
+    rows = np.flatnonzero(np.isfinite(mean).all(axis=1))
+    return Quantiles(rows, values[rows], mean[rows], mean[rows], {})
+
+
+def fitted_table(table: PartnerTable, spec: Spec) -> FittedPanel:
+    """Return a partner table and the engine trained on it."""
+    return PanelForecaster(spec, PLAIN).fit(Snapshot.of_table(table))
+
+
+def table_model(table: PartnerTable, spec: Spec) -> TrainedModel:
+    """Return the model that learned from a partner table."""
+    engine = fitted_table(table, spec).engine
+    if engine.heads is None:
+        raise too_few(table.cutoff)
+    return TrainedModel(engine.heads, engine.card)
+
+
+@dataclass(frozen=True, slots=True)
+class AskedTable:
+    """A partner table at its last month, and what a trained model forecasts of it."""
+
+    snapshot: Snapshot
+    rows: pd.DataFrame = field(repr=False)
+    """As ``models.forecasting.model_frame.rows_of``, with the usual move of each series: what the
+    model is asked, of the series with a value in the last year."""
+    own: pd.DataFrame = field(repr=False)
+    """Quantiles and mean of each of them, before sums add up."""
+
+    @classmethod
+    def of(cls, table: PartnerTable, model: TrainedModel) -> "AskedTable":
+        """Return a table asked for its forecast by a model."""
+        snapshot = Snapshot.of_table(table)
+        parameters = cast("dict[str, object]", model.card["parameters"])
+        rows = table_rows(snapshot, is_pretrained=bool(parameters["pretrained"]))
+        return cls(snapshot, rows, predict_quantiles(model.heads, model.card, rows))
+
+    def published(self) -> pd.DataFrame:
+        """Return the coherent forecast, as ``FittedPanel.predict`` yields it."""
+        snapshot = self.snapshot
+        assert snapshot.tree is not None  # noqa: S101 - a table has one
+        names = pd.Index(self.rows["destination"]).unique()
+        shape = len(names), snapshot.horizon
+        mean = self.own["mean"].to_numpy().reshape(shape)
+        tonnes = self.own[list(QUANTILE_COLUMNS)].to_numpy().reshape(*shape, -1)
+        places = pd.Index(snapshot.series).get_indexer(names)
+        made = Quantiles(places, tonnes, mean, mean, {})
+        return summed(made, snapshot, snapshot.tree).table(snapshot.series, snapshot.cutoff)
+
+
+def table_rows(snapshot: Snapshot, *, is_pretrained: bool = False) -> pd.DataFrame:
+    """Return the rows of ``AskedTable``.
+
+    Args:
+        is_pretrained: Whether the pretrained network is one of the experts.
+    """
+    origin = snapshot.origin
+    found, months = features_at(origin), len(origin.targets)
+    experts = found.base
+    if is_pretrained:
+        experts = (experts + with_pretrained(found, snapshot.tonnes).experts[PRETRAINED]) / 2.0
+    rows = frame_of(origin).assign(
+        level_tonnes=found.base.reshape(-1),
+        offset_tonnes=0.0,
+        experts_tonnes=experts.reshape(-1),
+        usual_move_tonnes=np.repeat(found.stats.spread, months),
+    )
+    seen_by_heads = dict.fromkeys(found.names, np.float32)
+    return rows.loc[np.repeat(found.stats.current, months)].astype(seen_by_heads)

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from models.learning.spec import Spec
-from models.registry.served import CARD_FORMAT, HISTORY_WEIGHT, TREES_WEIGHT
+from models.learning.spec import OF_PANELS, Spec
+from models.registry.served import CARD_FORMAT, HISTORY_WEIGHT, TREES_WEIGHT, UNIT
 from store.arrays import Floats, Ints
 from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
 
@@ -77,11 +77,12 @@ def calibrate(errors: PastErrors, spec: Spec, months: int) -> tuple[Floats, Floa
 def card_of(names: Sequence[str], errors: PastErrors, spec: Spec, months: int) -> dict[str, object]:
     """Return the card that turns head values into quantiles (see ``models.registry.served``)."""
     shift, scores = calibrate(errors, spec, months)
+    is_panel = spec.model == OF_PANELS
     return {
         "format": CARD_FORMAT,
         "features": list(names),
         "floor_spread": spec.floor_spread,
-        HISTORY_WEIGHT: spec.history_weight,
+        **({UNIT: "usual moves"} if is_panel else {HISTORY_WEIGHT: spec.history_weight}),
         TREES_WEIGHT: trees_weight(np.arange(1, months + 1), spec).tolist(),
         "shift": shift.tolist(),
         "score_quantiles": {
@@ -89,6 +90,7 @@ def card_of(names: Sequence[str], errors: PastErrors, spec: Spec, months: int) -
         },
         "quantiles": list(QUANTILES),
         "spec": spec.digest,
+        "parameters": spec.choices,
         "threads": spec.threads,
     }
 

@@ -14,6 +14,8 @@ from features.build import ALL_FEATURES
 from models.learning.spec import Spec
 from models.registry.served import HEADS
 from store.arrays import Flags, Floats, Ints
+from store.errors import DataError
+from store.months import month_label
 
 HEAD_LEVELS: Final = dict(zip(HEADS, (0.1, 0.5, 0.9), strict=True))
 """The quantile that each head learns."""
@@ -90,6 +92,15 @@ def fitted(known: TrainingSet, parts: Sequence[Flags], last: int, spec: Spec) ->
     tables = [_part_of(whole, np.searchsorted(seen, cells)) for cells in chosen]
     with ThreadPoolExecutor(spec.threads) as pool:
         return list(pool.map(fit, chosen, tables))
+
+
+def too_few(cutoff: int) -> DataError:
+    """Return the error of a cutoff before which too little is known to train on."""
+    return DataError(
+        f"Too little to train on at cutoff {month_label(cutoff)}. Expected at least "
+        f"{LEAST_CELLS} months that earlier origins looked ahead to and that are known by now. "
+        "Take a later --as-of or cutoff."
+    )
 
 
 def _chosen(part: Flags, spec: Spec) -> NDArray[np.intp]:

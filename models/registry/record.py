@@ -20,7 +20,7 @@ from store.errors import StoreError, first_few
 from store.settings import Settings
 
 MODEL: Final = "magnetcast"
-"""Name of the registered model."""
+"""Name of the magnets' registered model; those of other goods begin with it."""
 
 CHAMPION: Final = "champion"
 """Alias of the version that publishes."""
@@ -94,15 +94,15 @@ Champion = tuple[RegisteredVersion, Callable[[], object]]
 """The version that publishes, and what checks that it can be read."""
 
 
-def stored_champion(settings: Settings) -> Champion | None:
+def stored_champion(settings: Settings, name: str = MODEL) -> Champion | None:
     """Return the champion of MLflow's SQLite file."""
     file = record_file(settings)
     if file is None or not file.exists():
         return None
     try:
         with closing(sqlite_to_read(file)) as connection:
-            found = connection.execute(_VERSION, (MODEL, CHAMPION)).fetchone()
-            tags = dict(connection.execute(_TAGS_OF, (MODEL, found[0]))) if found else {}
+            found = connection.execute(_VERSION, (name, CHAMPION)).fetchone()
+            tags = dict(connection.execute(_TAGS_OF, (name, found[0]))) if found else {}
     except sqlite3.Error as err:
         raise StoreError(
             f"MLflow's database {shown_address(settings.tracking_uri)} cannot be opened: {err}. "
@@ -111,11 +111,13 @@ def stored_champion(settings: Settings) -> Champion | None:
     if found is None:
         return None
     version, run_id, source = found
-    known = RegisteredVersion(int(version), run_id or "", **{n: tags.get(n, "") for n in CARD_TAGS})
-    return known, partial(_verify, known, source)
+    known = RegisteredVersion(
+        int(version), run_id or "", **{tag: tags.get(tag, "") for tag in CARD_TAGS}
+    )
+    return known, partial(_verify, name, known, source)
 
 
-def _verify(champion: RegisteredVersion, source: str) -> None:
+def _verify(name: str, champion: RegisteredVersion, source: str) -> None:
     """Refuse files that are not what training stored, or that this code cannot ask."""
     folder = Path(unquote(urlsplit(source).path)) / "artifacts" / MODEL_FILES
     try:
@@ -123,13 +125,13 @@ def _verify(champion: RegisteredVersion, source: str) -> None:
         texts = {file.name: file.read_text(encoding="utf-8") for file in files}
         check(texts, champion.sha256)
     except (OSError, ValueError) as err:
-        raise unreadable(champion.version, source, err) from err
+        raise unreadable(name, champion.version, source, err) from err
 
 
-def unreadable(version: int, source: str, err: Exception) -> StoreError:
+def unreadable(name: str, version: int, source: str, err: Exception) -> StoreError:
     """Return the error of a version whose files are not what training stored."""
     return StoreError(
-        f"Version {version} of model {MODEL!r} cannot be read from {source}: {err} "
+        f"Version {version} of model {name!r} cannot be read from {source}: {err} "
         "Expected the files that training stored. Restore the artifact folder from a backup, "
         "or promote another version."
     )

@@ -53,92 +53,94 @@ CHAMPIONS_TAG: Final = "champions"
 """Tag of the registered model: versions in the order in which they were promoted, as JSON."""
 
 
-def champion(settings: Settings) -> RegisteredVersion | None:
+def champion(settings: Settings, name: str = MODEL) -> RegisteredVersion | None:
     """Return the version that publishes, or None before the first promotion."""
-    return by_alias(settings, CHAMPION)
+    return by_alias(settings, CHAMPION, name)
 
 
 @worded
-def by_alias(settings: Settings, alias: str) -> RegisteredVersion | None:
+def by_alias(settings: Settings, alias: str, name: str = MODEL) -> RegisteredVersion | None:
     """Return the version that holds an alias, or None; never makes a database."""
     if not is_kept(settings):
         return None
     client, _ = connect(settings)
-    version = _aliases(client).get(alias)
-    return None if version is None else at_version(settings, version)
+    version = _aliases(client, name).get(alias)
+    return None if version is None else at_version(settings, version, name)
 
 
-def at_version(settings: Settings, version: int) -> RegisteredVersion:
+def at_version(settings: Settings, version: int, name: str = MODEL) -> RegisteredVersion:
     """Return what is known of a registered version."""
-    for one in versions(settings):
+    for one in versions(settings, name):
         if one.version == version:
             return one
     raise StoreError(
-        f"Model {MODEL!r} in {shown_address(settings.tracking_uri)} has no version {version}. "
+        f"Model {name!r} in {shown_address(settings.tracking_uri)} has no version {version}. "
         "Expected a version that training registered. Run `magnetcast train`, or choose one "
         "shown by `mlflow ui`."
     )
 
 
 @worded
-def versions(settings: Settings) -> list[RegisteredVersion]:
+def versions(settings: Settings, name: str = MODEL) -> list[RegisteredVersion]:
     """Return what is known of every version, oldest first; never makes a database."""
     if not is_kept(settings):
         return []
     client, _ = connect(settings)
-    found = client.search_model_versions(f"name = '{MODEL}'")
+    found = client.search_model_versions(f"name = '{name}'")
     return sorted(map(_registered, found), key=lambda one: one.version)
 
 
-def named(settings: Settings, model_version: str) -> RegisteredVersion | None:
+def named(settings: Settings, model_version: str, name: str = MODEL) -> RegisteredVersion | None:
     """Return the newest version of a name that published forecasts carry, or None."""
-    found = [one for one in versions(settings) if one.model_version == model_version]
+    found = [one for one in versions(settings, name) if one.model_version == model_version]
     return found[-1] if found else None
 
 
 @worded
-def nominate(settings: Settings, version: int) -> None:
+def nominate(settings: Settings, version: int, name: str = MODEL) -> None:
     """Make a version the challenger, in the place of the one before it."""
     client, _ = connect(settings)
-    client.set_registered_model_alias(MODEL, CHALLENGER, str(version))
+    client.set_registered_model_alias(name, CHALLENGER, str(version))
 
 
 @worded
-def promote(settings: Settings, version: int) -> None:
+def promote(settings: Settings, version: int, name: str = MODEL) -> None:
     """Let a version publish; the one that did until now gets the alias ``previous``."""
     client, _ = connect(settings)
-    at_version(settings, version)
-    past = [one.version for one in champions(settings) if one.version != version]
-    _keep_champions(client, [*past, version])
-    if _aliases(client).get(CHALLENGER) == version:
-        client.delete_registered_model_alias(MODEL, CHALLENGER)
+    at_version(settings, version, name)
+    past = [one.version for one in champions(settings, name) if one.version != version]
+    _keep_champions(client, name, [*past, version])
+    if _aliases(client, name).get(CHALLENGER) == version:
+        client.delete_registered_model_alias(name, CHALLENGER)
 
 
 @worded
-def champions(settings: Settings) -> list[RegisteredVersion]:
+def champions(settings: Settings, name: str = MODEL) -> list[RegisteredVersion]:
     """Return the versions that were promoted and not taken back since, the one in force last."""
     client, _ = connect(settings)
-    aliases = _aliases(client)
+    aliases = _aliases(client, name)
     if CHAMPION not in aliases:
         return []
-    [model] = client.search_registered_models(f"name = '{MODEL}'")
-    now, there = aliases[CHAMPION], {one.version: one for one in versions(settings)}
+    [model] = client.search_registered_models(f"name = '{name}'")
+    now, there = aliases[CHAMPION], {one.version: one for one in versions(settings, name)}
     past = json.loads(model.tags.get(CHAMPIONS_TAG, "[]"))
     return [there[one] for one in (*(one for one in past if one != now), now) if one in there]
 
 
-def _keep_champions(client: MlflowClient, past: Sequence[int]) -> None:
+def _keep_champions(client: MlflowClient, name: str, past: Sequence[int]) -> None:
     """Keep who published, one after the other; aliases name the last two."""
-    client.set_registered_model_tag(MODEL, CHAMPIONS_TAG, json.dumps(past))
-    client.set_registered_model_alias(MODEL, CHAMPION, str(past[-1]))
+    client.set_registered_model_tag(name, CHAMPIONS_TAG, json.dumps(past))
+    client.set_registered_model_alias(name, CHAMPION, str(past[-1]))
     if len(past) > 1:
-        client.set_registered_model_alias(MODEL, PREVIOUS, str(past[-2]))
-    elif PREVIOUS in _aliases(client):
-        client.delete_registered_model_alias(MODEL, PREVIOUS)
+        client.set_registered_model_alias(name, PREVIOUS, str(past[-2]))
+    elif PREVIOUS in _aliases(client, name):
+        client.delete_registered_model_alias(name, PREVIOUS)
 
 
 @worded
-def roll_back(settings: Settings, *, reason: str) -> tuple[RegisteredVersion, RegisteredVersion]:
+def roll_back(
+    settings: Settings, name: str = MODEL, *, reason: str
+) -> tuple[RegisteredVersion, RegisteredVersion]:
     """Let the previous champion publish again and mark the one that did as rolled back.
 
     The champion before that is the previous one then: a second rollback goes further back.
@@ -146,31 +148,31 @@ def roll_back(settings: Settings, *, reason: str) -> tuple[RegisteredVersion, Re
     Returns:
         The version that publishes now and the one that was taken back.
     """
-    past = champions(settings)
+    past = champions(settings, name)
     if len(past) < 2:  # noqa: PLR2004 - one to take back, one to go back to
         raise StoreError(
-            f"Model {MODEL!r} in {settings.tracking_uri} has "
+            f"Model {name!r} in {settings.tracking_uri} has "
             f"{'one champion' if past else 'no champion'} that was not taken back. Expected a "
             "champion and one before it to go back to. Promote a version with "
             "`magnetcast promote VERSION --accept REASON`."
         )
     client, _ = connect(settings)
     bad = past[-1].version
-    client.set_model_version_tag(MODEL, str(bad), ROLLED_BACK_TAG, reason)
-    _keep_champions(client, [one.version for one in past[:-1]])
-    return past[-2], at_version(settings, bad)
+    client.set_model_version_tag(name, str(bad), ROLLED_BACK_TAG, reason)
+    _keep_champions(client, name, [one.version for one in past[:-1]])
+    return past[-2], at_version(settings, bad, name)
 
 
 @worded
-def set_tags(settings: Settings, version: int, tags: Mapping[str, str]) -> None:
+def set_tags(settings: Settings, version: int, tags: Mapping[str, str], name: str = MODEL) -> None:
     """Keep further tags with a version."""
     client, _ = connect(settings)
-    for name, value in tags.items():
-        client.set_model_version_tag(MODEL, str(version), name, value)
+    for tag, value in tags.items():
+        client.set_model_version_tag(name, str(version), tag, value)
 
 
-def _aliases(client: MlflowClient) -> dict[str, int]:
-    found = client.search_registered_models(f"name = '{MODEL}'")
+def _aliases(client: MlflowClient, name: str) -> dict[str, int]:
+    found = client.search_registered_models(f"name = '{name}'")
     return {alias: int(version) for alias, version in found[0].aliases.items()} if found else {}
 
 
@@ -183,9 +185,9 @@ EXAMPLE_ROWS: Final = 5
 """Rows kept beside the model to show what it takes."""
 
 _ABOUT: Final = (
-    "Monthly exports of rare-earth magnets (HS 85051110) from China by destination, up to twelve "
-    "months ahead, as quantiles in tonnes. The version with alias champion publishes, challenger "
-    "is on trial, previous is the way back. `magnetcast compare` tells two versions apart."
+    "Monthly exports of one commodity from China by destination, as quantiles in tonnes. The "
+    "version with alias champion publishes, challenger is on trial, previous is the way back. "
+    "`magnetcast compare` tells two versions apart."
 )
 
 REQUIREMENTS: Final = ("lightgbm", "mlflow", "numpy", "pandas")
@@ -200,6 +202,7 @@ def stamp(card: Mapping[str, object]) -> dict[str, object]:
 @worded
 def register(
     settings: Settings,
+    name: str = MODEL,
     *,
     heads: Mapping[str, str],
     card: Mapping[str, object],
@@ -229,16 +232,16 @@ def register(
     outputs = served.names_of(inputs).join(served.predict_quantiles(loaded, card, inputs))
     tags = {**tags, DIGEST_TAG: digest_of(texts)}
     alike = (tags[DIGEST_TAG], tags.get("data_vintage", ""))
-    twins = [one for one in versions(settings) if (one.sha256, one.data_vintage) == alike]
+    twins = [one for one in versions(settings, name) if (one.sha256, one.data_vintage) == alike]
     if twins:
         return twins[-1].version
     with TemporaryDirectory() as scratch:
         folder = Path(scratch) / MODEL_FILES
         folder.mkdir()
-        for name, text in texts.items():
-            (folder / name).write_text(text, encoding="utf-8", newline="\n")
+        for file, text in texts.items():
+            (folder / file).write_text(text, encoding="utf-8", newline="\n")
         logged = mlflow.pyfunc.log_model(
-            name=MODEL,
+            name=name,
             python_model=served.__file__,
             artifacts={MODEL_FILES: str(folder)},
             # Without the gaps: MLflow would take a feature with a gap for one to be left out.
@@ -247,24 +250,24 @@ def register(
             pip_requirements=[f"{package}=={installed(package)}" for package in REQUIREMENTS],
             tags=tags,
         )
-    return _next_version(client, str(logged.model_id), tags, description)
+    return _next_version(client, name, str(logged.model_id), tags, description)
 
 
 @worded
-def load(settings: Settings, version: int) -> served.TrainedModel:
+def load(settings: Settings, version: int, name: str = MODEL) -> served.TrainedModel:
     """Return a registered version; no code of it is executed."""
     client, _ = connect(settings)
-    expected = at_version(settings, version).sha256 or "none"
-    source = client.get_model_version_download_uri(MODEL, str(version))
+    expected = at_version(settings, version, name).sha256 or "none"
+    source = client.get_model_version_download_uri(name, str(version))
     try:
         folder = mlflow.artifacts.download_artifacts(
             artifact_uri=f"{source}/artifacts/{MODEL_FILES}", tracking_uri=client.tracking_uri
         )
-        texts = {name: (Path(folder) / name).read_text(encoding="utf-8") for name in served.FILES}
+        texts = {file: (Path(folder) / file).read_text(encoding="utf-8") for file in served.FILES}
         check(texts, expected)
         heads, card = served.parsed(texts)
     except (MlflowException, OSError, ValueError) as err:
-        raise unreadable(version, source, err) from err
+        raise unreadable(name, version, source, err) from err
     return served.TrainedModel(heads, card)
 
 
@@ -298,20 +301,20 @@ def _inputs(card: Mapping[str, object], rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _next_version(
-    client: MlflowClient, model_id: str, tags: Mapping[str, str], description: str
+    client: MlflowClient, name: str, model_id: str, tags: Mapping[str, str], description: str
 ) -> int:
     """Register a logged model and return the number it got."""
-    if not client.search_registered_models(f"name = '{MODEL}'"):
-        client.create_registered_model(MODEL, description=_ABOUT)
+    if not client.search_registered_models(f"name = '{name}'"):
+        client.create_registered_model(name, description=_ABOUT)
     logged = client.get_logged_model(model_id)
     made = client.create_model_version(
-        MODEL,
+        name,
         logged.artifact_location,
         run_id=logged.source_run_id,
         tags=dict(tags),
         description=description,
         model_id=model_id,
     )
-    link = json.dumps([{"name": MODEL, "version": made.version}])
+    link = json.dumps([{"name": name, "version": made.version}])
     client.set_logged_model_tags(model_id, {MLFLOW_MODEL_VERSIONS: link})
     return int(made.version)

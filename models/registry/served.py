@@ -23,7 +23,7 @@ else:
     PythonModel = PythonModelContext = object
 
 HEADS: Final = ("p10", "p50", "p90")
-"""Names of the boosters; each learned that quantile of the log ratio to the recent level."""
+"""Names of the boosters; each learned that quantile of the distance from the level."""
 
 CARD: Final = "card.json"
 
@@ -48,6 +48,15 @@ HISTORY_WEIGHT: Final = "history_weight"
 HISTORY_STDERR: Final = "recent_stderr_log"
 """Column of the rows: standard error of the log of the last months, 0 where they are published."""
 
+UNIT: Final = "unit"
+"""Entry of the card: what heads count distances from the level in, where these are no logs."""
+
+MOVE: Final = "usual_move_tonnes"
+"""Column of the rows: the usual move of a series from month to month, 0 where it never moved."""
+
+GOODS: Final = "commodity"
+"""Entry of the card: what its forecasts are published as."""
+
 LEARNED_UNTIL: Final = "learned_until"
 """Entry of the card: when the newest figure behind it was published; no earlier moment is asked."""
 
@@ -67,7 +76,8 @@ _SMALLEST_TONNES: Final = 1e-9
 _Floats = npt.NDArray[np.float64]
 
 HeadValues = tuple[_Floats, _Floats, _Floats]
-"""Log ratios to the recent level, low, middle and high, one number a row each."""
+"""Distances from the level, low, middle and high, one number a row each: logs, or in the card's
+unit."""
 
 
 class TrainedModel(NamedTuple):
@@ -111,10 +121,11 @@ def predict_quantiles(
         heads: Boosters by the names in ``HEADS``.
         card: What training measured: ``features``, ``floor_spread``, ``shift``, ``threads``,
             ``score_quantiles``, ``quantiles``, ``trees_weight`` (without, the trees speak alone),
-            ``history_weight`` (without, months count as published).
+            ``history_weight`` (without, months count as published), ``unit`` (without, logs).
         rows: One row per forecast, with the features (NaN allowed), ``horizon`` in months,
-            ``level_tonnes``, ``offset_tonnes`` and, if the card weighs them, ``experts_tonnes`` and
-            ``recent_stderr_log``; further columns are ignored; not modified.
+            ``level_tonnes``, ``offset_tonnes`` and, as the card asks, ``experts_tonnes``,
+            ``recent_stderr_log`` and ``usual_move_tonnes``; further columns are ignored; not
+            modified.
 
     Returns:
         One row per input row, in its order and with its index: ``p05`` to ``p95`` and ``mean``.
@@ -138,9 +149,12 @@ def combined(values: HeadValues, card: Mapping[str, object], rows: pd.DataFrame)
     Raises:
         ValueError: Horizon, level, offset or what the experts say is not a finite number.
     """
+    if UNIT in card:
+        low, middle, high = values
+        values = np.minimum(low, middle), middle, np.maximum(high, middle)
     if TREES_WEIGHT not in card:
         return values
-    return moved_to(values, trees_weight(card, rows), experts_ratio(rows))
+    return moved_to(values, trees_weight(card, rows), experts_ratio(card, rows))
 
 
 def moved_to(values: HeadValues, weight: _Floats, experts: _Floats) -> HeadValues:
@@ -159,9 +173,12 @@ def trees_weight(card: Mapping[str, object], rows: pd.DataFrame) -> _Floats:
     return weights[_places(_finite(rows, HORIZON), len(weights))]
 
 
-def experts_ratio(rows: pd.DataFrame) -> _Floats:
-    """Return the log ratio of the experts' finite middle to the recent level, one a row."""
+def experts_ratio(card: Mapping[str, object], rows: pd.DataFrame) -> _Floats:
+    """Return how far the experts' finite middle is from the level, as the heads count it."""
     experts, level, offset = (_finite(rows, name) for name in (EXPERTS_TONNES, LEVEL, OFFSET))
+    if UNIT in card:
+        move = _finite(rows, MOVE)
+        return np.divide(experts - level, move, out=np.zeros(len(rows)), where=move > 0)
     answer, usual = (np.maximum(tonnes + offset, _SMALLEST_TONNES) for tonnes in (experts, level))
     return np.asarray(np.log(answer / usual))
 
@@ -176,9 +193,12 @@ def quantiles_of(
     """
     names = quantile_names(card)
     level, offset = (_finite(rows, column) for column in (LEVEL, OFFSET))
-    log_ratios = _log_quantiles(values, card, rows)
-    scale = (level + offset)[:, np.newaxis]
-    tonnes = np.maximum(scale * np.exp(log_ratios) - offset[:, np.newaxis], 0.0)
+    distances, start = _distances(values, card, rows), (level + offset)[:, np.newaxis]
+    if UNIT in card:
+        reached = start + distances * _finite(rows, MOVE)[:, np.newaxis]
+    else:
+        reached = start * np.exp(distances)
+    tonnes = np.maximum(reached - offset[:, np.newaxis], 0.0)
     forecast = pd.DataFrame(tonnes, columns=names, index=rows.index)
     forecast["mean"] = mean_of_quantiles(tonnes, _vector(card["quantiles"]))
     return forecast
@@ -234,7 +254,7 @@ def head_values(
 
 
 def _further(card: Mapping[str, object]) -> list[str]:
-    weighed = {TREES_WEIGHT: EXPERTS_TONNES, HISTORY_WEIGHT: HISTORY_STDERR}
+    weighed = {TREES_WEIGHT: EXPERTS_TONNES, HISTORY_WEIGHT: HISTORY_STDERR, UNIT: MOVE}
     return [HORIZON, LEVEL, OFFSET, *(name for entry, name in weighed.items() if entry in card)]
 
 
@@ -242,8 +262,8 @@ def _places(horizon: _Floats, count: int) -> npt.NDArray[np.intp]:
     return np.clip(horizon, 1, count).astype(np.intp) - 1
 
 
-def _log_quantiles(values: HeadValues, card: Mapping[str, object], rows: pd.DataFrame) -> _Floats:
-    """Return the quantiles of the log ratio, one row per forecast, non-decreasing along a row."""
+def _distances(values: HeadValues, card: Mapping[str, object], rows: pd.DataFrame) -> _Floats:
+    """Return the quantiles as the heads count, one row per forecast, non-decreasing along a row."""
     centre, apart = spread_of(values, card, _finite(rows, HORIZON))
     if HISTORY_WEIGHT in card:
         apart = apart * _widening(apart, card, rows)[:, np.newaxis]

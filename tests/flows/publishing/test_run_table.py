@@ -2,25 +2,35 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import mlflow
+import numpy as np
 import pandas as pd
 import pytest
 
 from features.panel.partner_table import PartnerTable
+from flows.analysis.explain import why
 from flows.context.run_config import table_config
 from flows.context.stores import made_store, store_of
-from flows.context.tables import hindsight, open_table
-from flows.publishing.published_forecasts import publication
+from flows.context.tables import hindsight, known_of, open_table
+from flows.publishing.published_forecasts import ExplainRequest, publication
 from flows.publishing.replay import replayed
 from flows.run import RunOutcome, run
+from flows.training.predict import forecast, predict
+from flows.training.train import train
+from models.forecasting.fallback import NUMBERS
+from models.forecasting.panel_forecaster import AskedTable
+from models.registry import registry
 from store.facts.batch import Batch, FileRows
 from store.facts.reading import read_forecasts
 from store.facts.writing import write_batch
 from store.settings import Settings
+from store.vocabulary import CONTRIBUTIONS
 from tests.data.builders import at
 from tests.data.partner_builders import make_partner_world
 from tests.flows.conftest import environment, settings_of
 
 NOW = "2024-12-26"
+TABLE = table_config("850511")
 PARTNERS = 24
 WORLD = make_partner_world(partners=PARTNERS, months=60)
 
@@ -42,7 +52,7 @@ def fill(settings: Settings, rows: pd.DataFrame, *, name: str = "made-up") -> No
 def filled(new_folder: Callable[[], Path], data_dir: Path) -> Filled:
     settings = settings_of(environment(new_folder(), data_dir))
     fill(settings, WORLD.rows())
-    return Filled(settings, run(settings, at(NOW), table_config("850511")))
+    return Filled(settings, run(settings, at(NOW), TABLE))
 
 
 def test_partners_and_their_sums_are_published_a_year_ahead(filled: Filled) -> None:
@@ -63,6 +73,35 @@ def test_a_published_table_is_recomputed(filled: Filled) -> None:
 
     assert found.difference == ""
     assert len(found.rows) == (PARTNERS + 2) * 12
+
+
+def test_a_table_is_forecast_explained_and_trained_by_what_the_registry_holds(
+    filled: Filled,
+) -> None:
+    settings, keys = filled.settings, ["destination", "period"]
+    rows = publication(settings, at(NOW), commodity="850511").set_index(keys)
+
+    champion = registry.champion(settings, TABLE.model)
+    made = predict(settings, at(NOW), TABLE).set_index(keys).loc[rows.index]
+    parts = why(settings, ExplainRequest("USA", None, at(NOW), "850511"))
+
+    assert champion is not None
+    assert set(rows["model"]) == {champion.model_version}
+    np.testing.assert_allclose(made[NUMBERS], rows[NUMBERS].astype(float), rtol=1e-9)
+    np.testing.assert_allclose(parts[list(CONTRIBUTIONS)].sum(axis=1), parts["p50"], rtol=1e-9)
+    assert parts["p50"].tolist() == pytest.approx(rows.loc["USA", "p50"].tolist())
+    assert train(known_of(settings, at(NOW), TABLE)) == champion.version
+
+
+def test_mlflow_serves_a_table_as_it_is_forecast_before_its_sums(filled: Filled) -> None:
+    settings = filled.settings
+    table = open_table(settings, at(NOW), "850511").table
+    asked = AskedTable.of(table, registry.load(settings, 1, TABLE.model))
+    mlflow.set_tracking_uri(settings.tracking_uri)
+
+    served = mlflow.pyfunc.load_model(f"models:/{TABLE.model}@champion").predict(asked.rows)
+
+    np.testing.assert_allclose(served[NUMBERS], asked.own[NUMBERS], rtol=1e-12)
 
 
 def test_report_and_published_rows_are_the_same(filled: Filled) -> None:
@@ -108,8 +147,9 @@ def test_a_table_that_is_too_late_is_published_as_stale(place: Path) -> None:  #
     settings = Settings()
     fill(settings, WORLD.rows())
 
-    assert open_table(settings, at("2025-06-26"), "850511").status == "champion"
-    assert open_table(settings, at("2025-08-26"), "850511").status == "stale"
+    for day, status in (("2025-06-26", "replay"), ("2025-08-26", "stale")):
+        made = forecast(open_table(settings, at(day), "850511"))
+        assert set(made["status"]) == {status}
 
 
 @pytest.mark.slow
@@ -146,6 +186,7 @@ def test_what_the_store_learned_later_changes_no_bit_of_a_forecast(
     fill(honest, rows.loc[~later])
     fill(rich, pd.concat([rows.assign(value=rows["value"].where(~later, 1e6)), revision]))
 
-    predicted = [open_table(settings, day, "850511").rows() for settings in (honest, rich)]
+    tables = [open_table(settings, day, "850511") for settings in (honest, rich)]
+    predicted = [forecast(one) for one in tables]
 
     pd.testing.assert_frame_equal(predicted[0], predicted[1], check_exact=True)

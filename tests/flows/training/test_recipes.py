@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from flows.context.recipes import magnets_recipe
+from flows.context.recipes import recipe_of
 from flows.context.stores import store_of
 from flows.publishing.published_forecasts import publication
 from flows.publishing.replay import replayed
@@ -52,13 +52,13 @@ def test_another_recipe_at_the_same_as_of_stays_beside_the_first_and_is_kept_onc
     assert champion is not None
     assert champion.version == 1
     assert not run(home, at(AS_OF)).is_new
-    assert magnets_recipe(home, at(LATER)).spec == MAGNETS_SPEC
+    assert recipe_of(home, at(LATER)).spec == MAGNETS_SPEC
 
     # Once a person promotes it, the schedule trains by its recipe, and reports it.
     code, _, err = magnetcast("promote", "2", "--as-of", AS_OF, "--accept", "a trial")
     assert code == 0, err
-    assert magnets_recipe(home, at("2020-04-21")).spec == MAGNETS_SPEC
-    assert magnets_recipe(home, at(LATER)).spec == OTHER
+    assert recipe_of(home, at("2020-04-21")).spec == MAGNETS_SPEC
+    assert recipe_of(home, at(LATER)).spec == OTHER
     _, out, _ = magnetcast("config", "show", "--as-of", LATER, "--format", "csv")
     assert 'magnets.num_leaves,7,leaves,"champion, version 2"' in out
     assert run(home, at(LATER)).is_new

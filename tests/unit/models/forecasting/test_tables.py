@@ -4,7 +4,8 @@ import pytest
 
 from features.panel.partner_table import PartnerTable, partner_table
 from models.evaluation.backtest import backtest_tables
-from models.forecasting.panel_forecaster import forecast_table
+from models.forecasting.forecaster import forecast_file
+from models.forecasting.panel_forecaster import AskedTable, fitted_table, table_model
 from store.vocabulary import EU27_MEMBERS, FORECAST_COLUMNS
 from tests.data.builders import at
 from tests.data.engine_builders import BRIEF
@@ -19,7 +20,8 @@ def table_at(day: pd.Timestamp, rows: pd.DataFrame | None = None) -> PartnerTabl
 
 
 def forecast_at(table: PartnerTable) -> pd.DataFrame:
-    return forecast_table(table, BRIEF, status="champion")
+    made = AskedTable.of(table, table_model(table, BRIEF)).published()
+    return forecast_file(made, status="champion")
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +36,12 @@ def test_every_destination_and_sum_is_forecast_a_year_ahead(forecast: pd.DataFra
         str(month) for month in pd.period_range("2024-01", "2024-12", freq="M")
     ]
     assert set(forecast["status"]) == {"champion"}
+
+
+def test_a_trained_model_served_by_rows_says_what_the_engine_does(forecast: pd.DataFrame) -> None:
+    engine = next(fitted_table(table_at(NOW), BRIEF).predict())
+
+    pd.testing.assert_frame_equal(forecast_file(engine, status="champion"), forecast, rtol=1e-12)
 
 
 def test_destinations_add_up_to_the_world_and_members_to_the_union(forecast: pd.DataFrame) -> None:
