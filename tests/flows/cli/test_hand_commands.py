@@ -59,6 +59,7 @@ def test_a_typed_figure_is_an_observation_with_its_vintage(
     assert "nothing new" in output
 
 
+@pytest.mark.slow
 def test_a_figure_corrected_today_counts_in_a_command_that_names_no_moment(
     magnetcast: Call, engine: Engine
 ) -> None:

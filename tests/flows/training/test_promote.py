@@ -48,11 +48,6 @@ def tags_of_version(settings: Settings, version: int) -> dict[str, str]:
     return dict(client.get_model_version(MODEL, str(version)).tags)
 
 
-def as_other_recipe(settings: Settings, version: int, recipe: str = "another") -> None:
-    """Call a version made in another way, as a change of the model's choices would."""
-    registry.set_tags(settings, version, {"recipe": recipe})
-
-
 def on_trial_as_another_recipe(settings: Settings) -> None:
     """Put version 1 on trial as if trained today with one more feature."""
     tags = {"recipe": "one feature more", "model_version": "magnetcast-more"}
