@@ -1,36 +1,13 @@
-"""Late releases, clocks that were moved, and jobs that come twice."""
+"""Jobs that come twice."""
 
 import pytest
 
 from store.database import open_to_read
 from store.publications.integrity import read_publications
 from tests.faults.checking import Watch
-from tests.faults.world import NEXT, RELEASED, publish_until
+from tests.faults.world import NEXT, publish_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.long]
-
-
-@pytest.mark.parametrize(
-    ("day", "words", "alarm"),
-    [
-        ("2025-04-22", "run", "late-data: the figures of 2025-02 were due on 2025-03-20"),
-        ("2019-04-22", "ingest bundled", ""),
-    ],
-    ids=["forwards", "backwards"],
-)
-def test_a_clock_that_was_moved(watch: Watch, day: str, words: str, alarm: str) -> None:
-    home = watch.home
-    publish_until(home.data, "2020-03", revised=["2020-02"] if "ingest" in words else [])
-
-    home.set_clock(day)
-    output = home.call(*words.split())
-    watch.still_served()
-    if alarm:
-        watch.alarm(*alarm.split(": "))
-    home.set_clock(RELEASED)
-
-    watch.happened(output, "clock")
-    watch.healed(home.call(*words.split()))
 
 
 def test_two_runs_at_once_with_other_facts(watch: Watch) -> None:

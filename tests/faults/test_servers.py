@@ -1,67 +1,22 @@
-"""MLflow, Prefect and PostgreSQL going away while a forecast is made."""
+"""PostgreSQL going away under the service."""
 
 import os
-import signal
-import socket
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
 import pytest
 from starlette.testclient import TestClient
 
-from flows.up import LOOPBACK
 from store.database import open_store
 from store.planning.audit import create_token
 from store.settings import PROJECT_ROOT
-from tests.faults.checking import Watch
-from tests.faults.home import PATIENCE_S, Home, serving
-from tests.faults.world import NEXT, publish_until
+from tests.faults.home import PATIENCE_S
 from tests.service.stores import NEWEST, fill_store, make_app
 
 pytestmark = pytest.mark.slow
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind((LOOPBACK, 0))
-        return int(one.getsockname()[1])
-
-
-@contextmanager
-def server(words: list[str], health: str, log: Path, **more: str) -> Iterator[subprocess.Popen]:
-    """Run a server of Python's and wait until it is well."""
-    with log.open("ab") as file:
-        process = subprocess.Popen(  # noqa: S603 - our own words
-            [sys.executable, *words],
-            env={**os.environ, **more},
-            stdout=file,
-            stderr=file,
-            cwd=log.parent,
-            start_new_session=True,
-        )
-    try:
-        end = time.monotonic() + PATIENCE_S
-        while not answers(health):
-            assert process.poll() is None, log.read_text()[-2000:]
-            assert time.monotonic() < end
-            time.sleep(0.2)
-        yield process
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-
-def answers(url: str) -> bool:
-    try:
-        return httpx.get(url, timeout=5, trust_env=False).status_code == httpx.codes.OK
-    except httpx.HTTPError:
-        return False
 
 
 NEED = {"name": "Motor plant", "destination": "USA", "period_from": "2026-12",
@@ -145,50 +100,3 @@ def test_the_service_outlasts_a_restart_of_postgresql(postgres: Postgres) -> Non
     assert before == away == after
     assert [answer.status_code for answer in healed] == [200, 201]
     assert [row["name"] for row in needs["items"]] == [NEED["name"]]
-
-
-@pytest.mark.long
-def test_mlflow_goes_away_during_a_run(home: Home) -> None:
-    port = free_port()
-    address = f"http://{LOOPBACK}:{port}"
-    words = ["-m", "mlflow", "server", "--host", LOOPBACK, "--port", str(port), "--workers", "1"]
-    words += ["--backend-store-uri", f"sqlite:///{home.folder / 'mlflow.db'}"]
-    words += ["--default-artifact-root", (home.folder / "artifacts").as_uri()]
-    log = home.folder / "mlflow.log"
-    home.more["MAGNETCAST_TRACKING_URI"] = address
-    with server(words, f"{address}/health", log) as process, serving(home) as service:
-        watch = Watch(home, service)
-        publish_until(home.data, "2020-04")
-        home.set_clock(NEXT)
-        run = home.start("run")
-        run.wait_for("backtest: ")
-        os.killpg(process.pid, signal.SIGKILL)
-        result = run.ended()
-
-        watch.happened(result, "MLflow's.*cannot be|nothing was registered", code=0)
-        assert "144 rows" in result.err, result.err
-        service.shows(NEXT)
-        watch.alarm("champion", "it cannot answer: MLflow")
-        home.set_clock("2020-05-23")
-        with server(words, f"{address}/health", log):
-            watch.healed(home.call("run"), new="2020-05-23", again=True)
-
-
-@pytest.mark.long
-def test_prefect_goes_away_during_a_run(watch: Watch) -> None:
-    home, port = watch.home, free_port()
-    api = f"http://{LOOPBACK}:{port}/api"
-    words = ["-m", "prefect", "server", "start", "--host", LOOPBACK, "--port", str(port)]
-    folder = {"PREFECT_HOME": str(home.folder / "prefect")}
-    publish_until(home.data, "2020-04")
-    home.set_clock(NEXT)
-    with server(words, f"{api}/health", home.folder / "prefect.log", **folder) as process:
-        run = home.start("run", PREFECT_API_URL=api)
-        run.wait_for("backtest: ")
-        os.killpg(process.pid, signal.SIGKILL)
-        output = run.ended()
-
-    watch.happened(output, "Prefect's server does not answer|error: ")
-    watch.still_served()
-    watch.alarm("failed", "last run, of 2020-05-22")
-    watch.healed(home.call("run"), new=NEXT)

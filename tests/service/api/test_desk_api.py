@@ -177,33 +177,6 @@ def test_a_token_revoked_a_moment_ago_writes_nothing(engine: Engine) -> None:
     assert read_planning(engine).needs.empty
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("path", "sent", "status", "message"),
-    [
-        ("needs", {**NEED, "tonnes": "much"}, 422, "tonnes='much'"),
-        ("needs", {**NEED, "destination": "XXX"}, 400, "No destination 'XXX'"),
-        ("alert-rules", {**RULE, "measure": "noise"}, 422, "measure='noise'"),
-        ("alert-rules", {**RULE, "measure": "shortfall", "need_id": 9}, 404, "No need 9"),
-        ("overrides", {**OVERRIDE, "period": "2031-01"}, 404, "No forecast of USA in 2031-01"),
-        ("overrides", {**OVERRIDE, "as_of": "soon"}, 400, "as_of 'soon' is no date"),
-        ("overrides", {**OVERRIDE, "as_of": "2025-08-25", "period": "2025-10"}, 400,
-         "whose figure is already published"),
-    ],
-)  # fmt: skip
-def test_an_error_is_a_problem_and_leaves_nothing(
-    untouched: TestClient, path: str, sent: dict, status: int, message: str
-) -> None:
-    audited = len(planned(untouched).audit)
-
-    answer = untouched.post(f"{API}/{path}", json=sent)
-
-    assert answer.status_code == status
-    assert answer.headers["content-type"] == "application/problem+json"
-    assert message in Problem.model_validate(answer.json()).detail
-    assert len(planned(untouched).audit) == audited
-
-
 def test_only_json_is_taken(untouched: TestClient) -> None:
     for kind in ("text/plain", "application/x-www-form-urlencoded"):
         answer = untouched.post(

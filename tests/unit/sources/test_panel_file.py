@@ -1,15 +1,12 @@
 import gzip
 import io
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from features.months import month_number
 from sources.files.panel import Panel, read_panel
@@ -281,27 +278,3 @@ def test_a_file_that_cannot_be_read_is_refused(
         read_panel(tmp_path / name)
 
     assert str(caught.value).startswith(f"Panel {tmp_path / name} {message}")
-
-
-CELLS = st.tuples(
-    st.sampled_from("ABCD"),
-    st.sampled_from(["2020-01", "2020-02", "2020/3", "202004"]),
-    st.sampled_from(["", "nan", "1.0", "1"]),
-)
-
-
-@pytest.mark.slow
-@given(st.lists(CELLS, min_size=1, max_size=14), st.randoms(use_true_random=False))
-def test_the_order_of_rows_changes_nothing(rows: list[tuple[str, ...]], random: object) -> None:
-    sound = [("S", "2020-01", "4")]
-    mixed = rows + sound
-    random.shuffle(mixed)  # type: ignore[attr-defined]
-
-    with TemporaryDirectory() as folder:
-        first, second = (
-            read(Path(folder), HEADER + "".join(",".join(row) + "\n" for row in order))
-            for order in (rows + sound, mixed)
-        )
-
-    pd.testing.assert_frame_equal(first.table, second.table)
-    assert first.notes == second.notes
