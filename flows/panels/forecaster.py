@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from features.statistical import pretrained
-from flows.panels.panel_files import Sums, months_ahead, opened
+from flows.panels.panel_files import Sums, months_ahead, opened, refusal
 from models.evaluation.backtest import backtest_panel, rolling_origin_backtest
 from models.forecasting.forecaster import MODEL
 from models.forecasting.panel_forecaster import PanelForecaster
@@ -30,6 +30,7 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
 
     Attributes:
         table_: The panel, series x numbers of months, sums of a tree among them.
+        refused_: Series that cannot be used, and why.
         freq_: pandas' name of the dates of forecasts: ``MS`` or ``ME`` for the first or last day of
             months, as those of the panel.
     """
@@ -93,7 +94,8 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
         """Check and keep a panel; ``predict`` trains, because the trees depend on the horizon.
 
         Args:
-            df: One row a series and month, no other columns; not modified.
+            df: One row a series and month, no other columns; not modified. A series with a bad row
+                is left out with a warning, see ``refused_``.
             covariates: What is known ahead: series, date, ``name``, ``value`` and perhaps
                 ``available_at``, or one column a covariate.
             tree: Which series add up to what: by sum its parts, or a table or file of
@@ -108,13 +110,13 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
         _check_used(df, columns)
         found = opened(df, covariates=covariates, tree=tree, options=options)
         used = pretrained.tags(is_used=bool(spec.pretrained)).values()
-        _warn([*found.notes, *used])
+        _warn([*found.notes, refusal(found.panel), *used])
         self.freq_ = "ME" if _ends_months(df, columns) else "MS"
         self.columns_ = columns or (OURS if OURS[0] in df.columns else NIXTLA)
         self.spec_, self.snapshot_, self.options_ = spec, found.snapshot, options
         names = df.iloc[:, _place(df, columns, OURS[0])].dropna().unique()
         self.ids_ = {str(one): one for one in names}
-        self.table_ = found.snapshot.table
+        self.table_, self.refused_ = found.snapshot.table, found.panel.refused
         return self
 
     def predict(

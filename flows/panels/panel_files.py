@@ -24,6 +24,9 @@ from store.errors import DataError, first_few
 from store.progress import Progress
 from store.vocabulary import PANEL_HORIZON
 
+_NEGATIVE: Final = " is negative"
+"""In the reason why a series is refused."""
+
 MOST_AHEAD: Final = 120
 """Months that may be forecast."""
 
@@ -45,6 +48,7 @@ class PanelFiles:
 class OpenedPanel:
     """A panel with its sums and covariates, and what was noted of them."""
 
+    panel: Panel
     snapshot: Snapshot
     notes: tuple[str, ...]
 
@@ -75,7 +79,7 @@ def opened(
     if covariates is not None:
         known = read_covariates(covariates, table=table)
         notes += [f"covariates: {note}" for note in known.notes]
-    return OpenedPanel(Snapshot.of_panel(table, ahead, known, sums), tuple(notes))
+    return OpenedPanel(panel, Snapshot.of_panel(table, ahead, known, sums), tuple(notes))
 
 
 def _parts(panel: Panel, tree: Sums | None) -> dict[str, tuple[str, ...]]:
@@ -88,7 +92,15 @@ def _parts(panel: Panel, tree: Sums | None) -> dict[str, tuple[str, ...]]:
         rows, what = panel.tree_rows.reset_index(), "the panel"
     else:
         return {}
-    return sums_in(rows, what)
+    return sums_in(rows, what, left_out=panel.refused)
+
+
+def refusal(panel: Panel) -> str:
+    """Say which series were refused; empty where none was."""
+    if not panel.refused:
+        return ""
+    reasons = [f"{series}: {reason}" for series, reason in panel.refused.items()]
+    return f"{len(reasons)} series refused, the others are used: {first_few(reasons)}"
 
 
 def panel_snapshot(files: PanelFiles, horizon: int | None) -> Snapshot:
@@ -102,6 +114,10 @@ def panel_snapshot(files: PanelFiles, horizon: int | None) -> Snapshot:
     )
     for note in found.notes:
         echo(note)
+    if text := refusal(found.panel):
+        echo(f"panel: {text}")
+    if any(_NEGATIVE in reason for reason in found.panel.refused.values()):
+        echo("panel: `magnetcast predict --allow-negative` forecasts values below zero too")
     return found.snapshot
 
 

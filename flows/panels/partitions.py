@@ -39,6 +39,7 @@ class Partition:
     """What the first pass learns of a partition."""
 
     names: tuple[str, ...]
+    refused: dict[str, str]
     first: int
     last: int
     """First and last month with a value."""
@@ -108,14 +109,19 @@ def _opened(files: PanelFiles) -> "tuple[dd.DataFrame, list[Partition]]":
         rows = rows.shuffle(series)
     look = delayed(_looked_at)
     found = compute(*[look(part, files.options) for part in rows.to_delayed()])
-    return rows, [one for one in found if one is not None]
+    known = [one for one in found if one is not None]
+    refused = [f"{name}: {why}" for one in known for name, why in one.refused.items()]
+    if refused:
+        echo(f"panel: {len(refused)} series refused, the others are forecast: {first_few(refused)}")
+    return rows, known
 
 
 def _looked_at(rows: pd.DataFrame, options: PanelOptions) -> Partition | None:
     if rows.empty:
         return None
-    table = read_panel(rows, options).table
-    return Partition(tuple(table.index), int(table.columns[0]), int(table.columns[-1]))
+    panel = read_panel(rows, options)
+    months = panel.table.columns
+    return Partition(tuple(panel.table.index), panel.refused, int(months[0]), int(months[-1]))
 
 
 def _trained(

@@ -8,14 +8,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from sources.files.panel import (
-    PART_OF,
-    months_in,
-    named,
-    numbers_of,
-    read_rows,
-    refuse_bad_rows,
-)
+from sources.files.panel import PART_OF, months_in, named, numbers_of, read_rows
 from store.arrays import Flags, Floats, Ints
 from store.errors import SHOWN, DataError, counted, first_few, shown
 from store.months import YEAR, month_label, month_numbers
@@ -204,13 +197,13 @@ def _entries(rows: pd.DataFrame, table: pd.DataFrame, what: str) -> pd.DataFrame
             (at, f"{AVAILABLE_AT} {shown(str(texts.iloc[at]))!r} is no day or moment")
             for at in np.flatnonzero(np.isnat(moments)).tolist()
         ]
-    refuse_bad_rows(
-        what,
-        rows,
-        faults,
-        expected="a series name, a month as YYYY-MM, finite numbers and, if there is a column "
-        f"{AVAILABLE_AT}, a UTC moment",
-    )
+    if faults:
+        bad = [f"row {rows.index[at]}: {text}" for at, text in sorted(faults)[:SHOWN]]
+        raise DataError(
+            f"{what} has {counted(len(faults), 'bad cell')}: {first_few(bad, total=len(faults))}. "
+            "Expected a series name, a month as YYYY-MM, finite numbers and, if there is a column "
+            f"{AVAILABLE_AT}, a UTC moment. Correct or remove those rows; nothing was used."
+        )
     places = table.index.get_indexer(pd.Index(rows["destination"], dtype="str"))
     return pd.DataFrame(
         {

@@ -1,10 +1,13 @@
-"""Panel files: one series per destination, one row per month, as CSV, Parquet or a frame."""
+"""Panel files: one series per destination, one row per month, as CSV, Parquet or a frame.
+
+A series with a bad row is refused by name; the others are used.
+"""
 
 import gzip
 import re
 import zlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -241,6 +244,8 @@ class Panel:
     table: pd.DataFrame
     """One row a series (index: destination, sorted), one column a month from the first to the last
     with a value, as consecutive month numbers; NaN is a gap."""
+    refused: dict[str, str]
+    """Series left out of the table and why, with rows and values."""
     notes: tuple[str, ...]
     """What to know about the table."""
     tree_rows: "pd.Series[str] | None"
@@ -259,30 +264,38 @@ class PanelOptions:
 
 READ_AS_IS: Final = PanelOptions()
 
-Faults = list[tuple[int, str]]
 
+@dataclass(slots=True)
+class _Faults:
+    rows: pd.DataFrame
+    messages: dict[str, list[str]] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
 
-def refuse_bad_rows(what: str, rows: pd.DataFrame, faults: Faults, *, expected: str) -> None:
-    """Refuse a table with bad rows; the first are named.
+    def note(self, wrong: Flags, describe: Callable[[int], str]) -> None:
+        """Note bad rows; the first few of a series are described."""
+        names = self.rows["destination"]
+        places = np.flatnonzero(wrong & names.notna().to_numpy())
+        for name, own in pd.Series(places).groupby(names.iloc[places].to_numpy()):
+            texts = self.messages.setdefault(str(name), [])
+            few = own.tolist()[: SHOWN - len(texts)]
+            texts += [f"row {self.rows.index[place]}: {describe(place)}" for place in few]
+            self.counts[str(name)] = self.counts.get(str(name), 0) + len(own)
 
-    Args:
-        faults: Place of each bad row and what is wrong with it.
-    """
-    if faults:
-        bad = [f"row {rows.index[at]}: {text}" for at, text in sorted(faults)[:SHOWN]]
-        raise DataError(
-            f"{what} has {counted(len(faults), 'bad row')}: {first_few(bad, total=len(faults))}. "
-            f"Expected {expected}. Correct or remove those rows; nothing was used."
-        )
+    def reasons(self) -> Iterator[tuple[str, str]]:
+        """Yield each series with a fault, and its faults in words."""
+        for name in sorted(self.messages):
+            few = "; ".join(self.messages[name])
+            more = self.counts[name] > len(self.messages[name])
+            yield name, f"{few}; ... ({self.counts[name]} in all)" if more else few
 
 
 def read_panel(source: Path | pd.DataFrame, options: PanelOptions = READ_AS_IS) -> Panel:
-    """Return the series of a panel as a dense table, with notes.
+    """Return the valid series of a panel as a dense table, with refused series and notes.
 
     Args:
         source: File or frame with ``destination, period, tonnes`` and perhaps ``part_of``; further
-            columns are ignored. Rows may come in any order; an empty ``tonnes`` is a gap, an empty
-            row is none; duplicate rows are read once. The first row of a frame is row 0.
+            columns are ignored. Rows may come in any order; an empty ``tonnes`` is a gap; duplicate
+            rows are read once. The first row of a frame is row 0.
         options: Other names of columns, and whether values may be negative.
     """
     name = named(source, "Panel")
@@ -290,37 +303,25 @@ def read_panel(source: Path | pd.DataFrame, options: PanelOptions = READ_AS_IS) 
     rows = read_rows(source, "Panel", given=options.columns)
     _check_columns(name, rows, called)
     has_tree = PART_OF in rows
-    rows = rows[[*OURS, PART_OF] if has_tree else list(OURS)].dropna(how="all")
+    rows = rows[[*OURS, PART_OF] if has_tree else list(OURS)]
     labels = rows["destination"].astype("str")
     rows = rows.assign(destination=labels.where(labels.str.strip() != ""))
-    months, faults = months_in(rows["period"], rows["destination"], name)
-    values, wrong = _values(rows, options, called[2])
-    known = pd.DataFrame(
-        {"destination": rows["destination"], "month": months, "tonnes": values + 0.0}
-    )
-    repeated, contradicting = _repeats(known)
-    nameless = np.flatnonzero(rows["destination"].isna()).tolist()
-    refuse_bad_rows(
-        name,
-        rows,
-        [
-            *faults.items(),
-            *wrong,
-            *contradicting,
-            *((at, "destination is empty") for at in nameless),
-            *(_other_parents(rows) if has_tree else ()),
-        ],
-        expected="a series name, a month as YYYY-MM and one number of at least 0 a row (any number "
-        "with --allow-negative)",
-    )
-    known = known.loc[known["tonnes"].notna()]
+    faults = _Faults(rows)
+    known, again = _known(rows, faults, name, options, called[2])
+    if has_tree:
+        _check_parents(rows, faults)
+    reasons = dict(faults.reasons())
+    known = known.loc[~known["destination"].isin(list(reasons))]
     if known.empty:
-        raise DataError(f"{name} has no value. Expected a number in some row. Fill them in.")
+        few = first_few([f"{series}: {reason}" for series, reason in reasons.items()])
+        raise DataError(
+            f"{name} has no series that can be used. {few}. Expected a series name, a month as "
+            "YYYY-MM and one number of at least 0 a row. Correct or remove the rows."
+        )
     table = _dense(known)
-    empty = sorted(set(rows["destination"]) - set(table.index))
-    notes = (_again_note(repeated), _gap_note(table), *_short_notes(table, empty))
+    notes = (_unnamed_note(rows), _again_note(again), _gap_note(table), *_short_notes(table))
     tree = _tree_rows(rows, table) if has_tree else None
-    return Panel(table, tuple(note for note in notes if note), tree)
+    return Panel(table, reasons, tuple(note for note in notes if note), tree)
 
 
 def _called(source: Path | pd.DataFrame, options: PanelOptions) -> tuple[str, str, str]:
@@ -338,49 +339,63 @@ def _check_columns(name: str, rows: pd.DataFrame, called: tuple[str, str, str]) 
         )
 
 
-def _values(rows: pd.DataFrame, options: PanelOptions, called: str) -> tuple[Floats, Faults]:
-    """Return the numbers of rows, NaN where there is none, and those that cannot be used."""
+def _known(
+    rows: pd.DataFrame, faults: _Faults, name: str, options: PanelOptions, called: str
+) -> tuple[pd.DataFrame, int]:
+    """Return destination, month, tonnes of the rows with a value, and how many stand twice."""
+    months, why = months_in(rows["period"], rows["destination"], name)
+    faults.note(months < 0, lambda place: why[place])
     values, wrong = numbers_of(rows["tonnes"])
-    finite = np.isfinite(values)
     cells = rows["tonnes"].astype("str").fillna("").tolist() if wrong.any() else []
-    faults: Faults = [
-        (at, f"{called} {shown(cells[at])!r} is no number") for at in np.flatnonzero(wrong).tolist()
-    ]
-    for bad, words in (
-        (np.isinf(values), "is not finite"),
-        (finite & (values < 0) & (not options.allow_negative), "is negative"),
-        (finite & (np.abs(values) > _LARGEST), f"is over {_LARGEST:g}"),
-    ):
-        faults += [(at, f"{called} {values[at]} {words}") for at in np.flatnonzero(bad).tolist()]
-    return values, faults
+    faults.note(wrong, lambda place: f"{called} {shown(cells[place])!r} is no number")
+    faults.note(np.isinf(values), lambda place: f"{called} {values[place]} is not finite")
+    finite = np.isfinite(values)
+    if not options.allow_negative:
+        faults.note(finite & (values < 0), lambda place: f"{values[place]} {called} is negative")
+    large = finite & (np.abs(values) > _LARGEST)
+    faults.note(large, lambda place: f"{values[place]} {called} is over {_LARGEST:g}")
+    filled = rows["destination"].where(finite | wrong | np.isinf(values))
+    empty = ~rows["destination"].isin(filled.dropna().unique()).to_numpy()
+    faults.note(empty, lambda _: f"{called} is empty, as in all rows of the series")
+    known = pd.DataFrame(
+        {"destination": rows["destination"], "month": months, "tonnes": values + 0.0}
+    )
+    known = known.loc[finite & (months >= 0) & rows["destination"].notna().to_numpy()]
+    return known, _note_repeats(known, faults)
 
 
-def _repeats(known: pd.DataFrame) -> tuple[int, Faults]:
-    """Count the rows that say again what another says, and return those that contradict it."""
+def _note_repeats(known: pd.DataFrame, faults: _Faults) -> int:
+    """Note rows that differ from the first of the same series and month; return how many do not."""
     keys = ["destination", "month"]
-    filled = known.reset_index(drop=True).dropna(subset="tonnes")
-    again = filled.loc[filled.duplicated(keys)]
-    first = filled.groupby(keys)["tonnes"].transform("first").loc[again.index]
-    differ = again.assign(first=first).loc[again["tonnes"] != first]
-    faults = [
-        (at, f"{month_label(month)} stands twice, with {one} here and {other} before")
-        for at, month, one, other in zip(
-            differ.index, differ["month"], differ["tonnes"], differ["first"], strict=True
+    again = known.loc[known.duplicated(keys)]
+    if again.empty:
+        return 0
+    first = known.reset_index().drop_duplicates(keys).set_index(keys)
+    earlier = first.loc[pd.MultiIndex.from_frame(again[keys])].set_axis(again.index)
+    differ = again.index[again["tonnes"] != earlier["tonnes"]]
+
+    def describe(place: int) -> str:
+        row = faults.rows.index[place]
+        one, other = again.loc[row], earlier.loc[row]
+        return (
+            f"{month_label(int(one['month']))} stands twice with different tonnes, "
+            f"{one['tonnes']} here and {other['tonnes']} in row {int(other['index'])}"
         )
-        if month >= 0
-    ]
-    return len(again) - len(differ), faults
+
+    faults.note(faults.rows.index.isin(differ), describe)
+    return len(again) - len(differ)
 
 
-def _other_parents(rows: pd.DataFrame) -> Faults:
-    """Return rows that give a series other sums than its first row with any does."""
+def _check_parents(rows: pd.DataFrame, faults: _Faults) -> None:
+    """Note rows that give a series other sums than its first row with any does."""
     own = rows[PART_OF].astype("str")
     first = own.groupby(rows["destination"]).transform("first")
-    differ = (own.notna() & (own != first)).to_numpy(dtype=bool)
-    return [
-        (at, f"part_of is {own.iloc[at]!r}, in the first row {first.iloc[at]!r}")
-        for at in np.flatnonzero(differ).tolist()
-    ]
+    differ = own.notna() & (own != first)
+    texts, expected = own.tolist(), first.tolist()
+    faults.note(
+        differ.to_numpy(dtype=bool),
+        lambda place: f"part_of is {texts[place]!r}, in the first row {expected[place]!r}",
+    )
 
 
 def _dense(known: pd.DataFrame) -> pd.DataFrame:
@@ -395,6 +410,13 @@ def _dense(known: pd.DataFrame) -> pd.DataFrame:
         columns=pd.Index(first + np.arange(grid.shape[1]), name="number"),
         copy=False,
     )
+
+
+def _unnamed_note(rows: pd.DataFrame) -> str:
+    unnamed = rows.index[rows["destination"].isna() & rows["tonnes"].notna()]
+    shown_rows = first_few([f"row {row}" for row in unnamed])
+    note = "rows without a destination belong to no series and were left out"
+    return f"{note}: {shown_rows}" if len(unnamed) else ""
 
 
 def _again_note(again: int) -> str:
@@ -412,9 +434,7 @@ def _gap_note(table: pd.DataFrame) -> str:
     return f"gaps: {missing} in {counted(int((gaps > 0).sum()), 'series')}"
 
 
-def _short_notes(table: pd.DataFrame, empty: Sequence[str]) -> Iterator[str]:
-    if empty:
-        yield f"no value, left out: {first_few(empty)}"
+def _short_notes(table: pd.DataFrame) -> Iterator[str]:
     there = np.isfinite(table.to_numpy())
     if (single := there.sum(axis=1) == 1).any():
         yield f"one value only: {first_few(table.index[single])}"

@@ -373,6 +373,7 @@ class RunRecord:
     started_at: datetime
     status: str = "running"
     model_version: str | None = None
+    git_commit: str | None = None
     commodity: str = COMMODITY
     """The commodity it forecasts."""
 

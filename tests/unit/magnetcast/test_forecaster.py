@@ -181,17 +181,20 @@ def test_a_parameter_of_the_wrong_kind_is_named(
         mc.Forecaster(**given).fit(frame)
 
 
-def test_a_bad_row_is_named(frame: pd.DataFrame) -> None:
+def test_a_bad_series_is_refused_by_name_with_its_row(frame: pd.DataFrame) -> None:
     bad = frame.assign(y=frame["y"].where(frame.index != 75, -3.0))
 
-    with pytest.raises(DataError, match=r"1 bad row: row 75: y -3.0 is negative"):
-        mc.Forecaster().fit(bad)
+    with pytest.warns(UserWarning, match=r"1 series refused.*B: row 75: -3.0 y is negative"):
+        model = mc.Forecaster().fit(bad)
+
+    assert list(model.refused_) == ["B"]
+    assert set(model.predict(1)["unique_id"]) == {"A", "C"}
 
 
 def test_two_rows_for_one_date_name_the_date_and_both_rows(frame: pd.DataFrame) -> None:
     twice = pd.concat([frame, frame.iloc[[10]].assign(y=1.0)], ignore_index=True)
 
-    with pytest.raises(DataError, match=r"row 216: 2018-11 stands twice, with 1.0 here and"):
+    with pytest.warns(UserWarning, match=r"A: row 216: 2018-11 stands twice .* in row 10"):
         mc.Forecaster().fit(twice)
 
 

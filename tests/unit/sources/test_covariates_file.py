@@ -150,7 +150,9 @@ def test_a_bad_cell_is_named_and_nothing_is_used(tmp_path: Path, line: str, mess
     with pytest.raises(DataError) as caught:
         read_covariates(path, table=TABLE)
 
-    assert str(caught.value) == f"Covariate file {path} has 1 bad row: row 3: {message}. {EXPECTED}"
+    assert (
+        str(caught.value) == f"Covariate file {path} has 1 bad cell: row 3: {message}. {EXPECTED}"
+    )
 
 
 def test_a_cell_with_two_values_is_refused(tmp_path: Path) -> None:

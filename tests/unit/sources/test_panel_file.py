@@ -41,6 +41,7 @@ def test_rows_become_a_dense_table_with_gaps_as_nan(tmp_path: Path) -> None:
         panel.table.to_numpy(), [[1.0, np.nan, np.nan, 3.0], [np.nan, np.nan, 2.5, np.nan]]
     )
     assert panel.table.index.name == "destination"
+    assert panel.refused == {}
     short = ("one value only: B", "no value in the last month, 2020-02: B")
     assert panel.notes == ("gaps: 2 months in 1 series", *short)
     assert panel.tree_rows is None
@@ -138,21 +139,23 @@ def test_numbers_of_parquet_are_read_in_any_type(tmp_path: Path) -> None:
         pytest.param("A,2020-02,abc", "row 3: tonnes 'abc' is no number", id="a word"),
         pytest.param('A,2020-02,"1,234"', "row 3: tonnes '1,234' is no number", id="thousands"),
         pytest.param("A,2020-02,inf", "row 3: tonnes inf is not finite", id="infinite"),
-        pytest.param("A,2020-02,1e200", "row 3: tonnes 1e+200 is over 1e+100", id="too large"),
-        pytest.param("A,2020-02,-5", "row 3: tonnes -5.0 is negative", id="negative"),
-        pytest.param(",2020-02,5", "row 3: destination is empty", id="no name"),
+        pytest.param("A,2020-02,1e200", "row 3: 1e+200 tonnes is over 1e+100", id="too large"),
+        pytest.param("A,2020-02,-5", "row 3: -5.0 tonnes is negative", id="negative"),
         pytest.param(
             "A,2020-01,2",
-            "row 3: 2020-01 stands twice, with 2.0 here and 1.0 before",
+            "row 3: 2020-01 stands twice with different tonnes, 2.0 here and 1.0 in row 2",
             id="twice",
         ),
     ],
 )
-def test_a_bad_row_is_named(tmp_path: Path, line: str, reason: str) -> None:
-    with pytest.raises(DataError) as caught:
-        read(tmp_path, f"{HEADER}A,2020-01,1\n{line}\n{SOUND}")
+def test_a_series_with_a_bad_row_is_refused_and_takes_no_other_down(
+    tmp_path: Path, line: str, reason: str
+) -> None:
+    panel = read(tmp_path, f"{HEADER}A,2020-01,1\n{line}\n{SOUND}")
 
-    assert f"has 1 bad row: {reason}. Expected a series name" in str(caught.value)
+    assert panel.refused == {"A": reason}
+    assert panel.table.loc["S"].tolist() == list(range(1, 13))
+    assert len(panel.table) == 1
 
 
 @pytest.mark.parametrize("word", ["", " ", "nan", "NaN", "NA", " n/a", "NULL", "None"])
@@ -160,6 +163,7 @@ def test_an_empty_value_or_a_word_for_none_is_a_gap(tmp_path: Path, word: str) -
     panel = read(tmp_path, f"{HEADER}A,2020-01,1\nA,2020-02,{word}\nA,2020-03,3\n")
 
     np.testing.assert_array_equal(panel.table.loc["A"], [1.0, np.nan, 3.0])
+    assert panel.refused == {}
     assert panel.notes == ("gaps: 1 month in 1 series",)
 
 
@@ -170,11 +174,13 @@ def test_rows_that_are_twice_alike_are_read_once_and_noted(tmp_path: Path) -> No
     assert panel.notes == ("2 rows with the same series, month and tonnes as another, read once",)
 
 
-def test_empty_rows_are_none_and_a_series_without_a_value_is_left_out(tmp_path: Path) -> None:
-    panel = read(tmp_path, f"{HEADER}A,2020-01,\n{SOUND},,\n")
+def test_nameless_rows_belong_to_nobody_and_are_noted(tmp_path: Path) -> None:
+    panel = read(tmp_path, f"{HEADER},2020-01,5\n{SOUND} ,2020-02,x\n,,\n")
 
     assert list(panel.table.index) == ["S"]
-    assert panel.notes == ("no value, left out: A",)
+    assert panel.notes == (
+        "rows without a destination belong to no series and were left out: row 2; row 15",
+    )
 
 
 def test_what_a_series_is_part_of_is_kept(tmp_path: Path) -> None:
@@ -190,17 +196,18 @@ def test_what_a_series_is_part_of_is_kept(tmp_path: Path) -> None:
     assert sums_in(result.reset_index(), "p") == {"EU": ("DEU", "ITA")}
 
 
-def test_the_first_bad_rows_are_named_and_all_are_counted(tmp_path: Path) -> None:
+def test_a_panel_without_a_sound_series_is_refused_with_a_fault_each(tmp_path: Path) -> None:
     path = write(tmp_path, HEADER + "A,2020-01,-1\nA,2020-02,-1\nB,2020,1\n")
 
     with pytest.raises(DataError) as caught:
         read_panel(path)
 
     assert str(caught.value) == (
-        f"Panel {path} has 3 bad rows: row 2: tonnes -1.0 is negative; row 3: tonnes -1.0 is "
-        "negative; row 4: 2020 is no month. Expected a series name, a month as YYYY-MM and one "
-        "number of at least 0 a row (any number with --allow-negative). Correct or remove those "
-        "rows; nothing was used."
+        f"Panel {path} has no series that can be used. "
+        "A: row 2: -1.0 tonnes is negative; row 3: -1.0 tonnes is negative; "
+        "B: row 4: 2020 is no month. "
+        "Expected a series name, a month as YYYY-MM and one number of at least 0 a row. "
+        "Correct or remove the rows."
     )
 
 

@@ -39,3 +39,11 @@ def test_a_table_without_the_column_is_refused() -> None:
         sums_in(pd.DataFrame({"destination": ["DEU"]}), "t")
     with pytest.raises(DataError, match="t names no sum: all cells of part_of are empty"):
         sums_in(rows_of(("DEU", ""), ("JPN", None)), "t")
+
+
+def test_destinations_that_cannot_be_used_are_no_parts() -> None:
+    rows = rows_of(("DEU", "EU27"), ("ITA", "EU27"), ("FRA", "G7"), ("G7", "WLD"), ("EU27", "WLD"))
+
+    found = sums_in(rows, "t", left_out=["ITA", "FRA"])
+
+    assert found == {"EU27": ("DEU",), "WLD": ("EU27",)}
