@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from starlette.middleware.gzip import GZipMiddleware
 
 from service.api import scenarios
 from service.api.models import Problem
@@ -111,6 +112,7 @@ def create_app(
     app.include_router(api_router())
     app.include_router(page_router())
     add_problem_handlers(app, error_page)
+    app.add_middleware(GZipMiddleware, minimum_size=1_000, compresslevel=5)
     app.add_middleware(LanguageOfRequests)
     app.add_middleware(
         RequestLimits,

@@ -194,7 +194,7 @@ FormQuery = Annotated[
 
 
 def reply(request: Request, answer: Answer, headers: dict[str, str] | None = None) -> Response:
-    """Return an answer, or 304 where the client has it already; a proxy may pack it."""
+    """Return an answer, or 304 where the client has it already."""
     answer = addressed(request, answer)
     headers = {"ETag": answer.etag, "Vary": "Accept, Authorization", **(headers or {})}
     named = request.headers.get("if-none-match", "").split(",")

@@ -30,8 +30,7 @@ pytestmark = pytest.mark.slow
 
 async def who(request: Request) -> Response:
     await request.body()
-    more = "." * int(request.query_params.get("dots", 0))
-    return PlainTextResponse(f"{request.client.host} {request.headers['host']}{more}")
+    return PlainTextResponse(f"{request.client.host} {request.headers['host']}")
 
 
 @pytest.fixture
@@ -128,12 +127,10 @@ def test_the_proxy_names_the_client_and_refuses_what_is_too_much(
         plain = client.get("/", headers={"Host": "magnets.example.org"})
         large = client.post("/", content=b"x" * 100_000)
         long = client.get("/", headers={"X-Long": "x" * 40_000})
-        packed = client.get("/?dots=5000")
 
     assert plain.text == "127.0.0.1 magnets.example.org"
     assert large.status_code in (413, 502)  # Caddy 2.6 calls it the service's fault
     assert long.status_code == too_long
-    assert packed.headers["content-encoding"] == "gzip"
 
 
 @pytest.mark.parametrize("way", ["nginx", "caddy"])
