@@ -237,7 +237,6 @@ def run_entry(known: Known) -> Iterator[list[str]]:
             as_of=known.as_of,
             data_vintage=known.data_vintage,
             started_at=utc_now(),
-            git_commit=git_commit(),
             model_version=known.model_version,
             commodity=known.config.published_as,
         ),

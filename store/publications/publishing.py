@@ -373,7 +373,6 @@ class RunRecord:
     started_at: datetime
     status: str = "running"
     model_version: str | None = None
-    git_commit: str | None = None
     commodity: str = COMMODITY
     """The commodity it forecasts."""
 

@@ -346,7 +346,7 @@ runs: Final = Table(
     *texts("flow", "commodity"),
     Column("as_of", UtcMoment, nullable=False),
     text("data_vintage"),
-    *texts("model_version", "git_commit", nullable=True),
+    text("model_version", nullable=True),
     text("status"),
     Column("started_at", UtcMoment, nullable=False),
     Column("finished_at", UtcMoment),
