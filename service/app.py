@@ -13,7 +13,7 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from service.api import scenarios
 from service.api.models import Problem
-from service.api.routes import API_PREFIX, api_router
+from service.api.routes import api_routes
 from service.api.scenarios import PARTS
 from service.charts.drawer import Drawer
 from service.http.access import Access
@@ -25,9 +25,9 @@ from service.live.live import LivePublication
 from service.live.publication import Recent
 from service.queries.needs import SHIPPING_DAYS, Days
 from service.scenarios import ScenarioEngine, ScenarioPool
-from service.state import State
+from service.state import API_PREFIX, State
 from service.web.render import compile_templates, error_page
-from service.web.routes import page_router
+from service.web.routes import page_routes
 
 VERSION: Final = "1"
 
@@ -93,6 +93,7 @@ def create_app(
         title="magnetcast",
         version=VERSION,
         description=_ABOUT,
+        routes=[*api_routes(), *page_routes()],
         lifespan=lifespan,
         openapi_url=f"{API_PREFIX}/openapi.json",
         # Their pages load scripts from other hosts.
@@ -109,8 +110,6 @@ def create_app(
         live, access, metrics, pool, Recent(RECENT_PAGES), health,
         rules.shipping, rules.contact, drawer,
     )  # fmt: skip
-    app.include_router(api_router())
-    app.include_router(page_router())
     add_problem_handlers(app, error_page)
     app.add_middleware(GZipMiddleware, minimum_size=1_000, compresslevel=5)
     app.add_middleware(LanguageOfRequests)

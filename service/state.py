@@ -1,17 +1,19 @@
 """Dependencies of requests: the live publication, planning, scenarios, health and access."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated
+from types import MappingProxyType
+from typing import Annotated, Any, Final
 
 import pandas as pd
-from fastapi import Depends, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from starlette.concurrency import run_in_threadpool
 
 from service.charts.drawer import Drawer
 from service.errors import NoAnswerError
 from service.http.access import Access, from_own_page
 from service.http.limits import ServiceMetrics
+from service.http.replies import PROBLEM
 from service.live.health import HealthCache, HealthReport
 from service.live.live import LivePublication, PlanningState
 from service.live.publication import Publication, Recent
@@ -176,3 +178,38 @@ async def planning_of(shared: Shared) -> PlanningState:
 
 
 Planning = Annotated[PlanningState, Depends(planning_of)]
+
+
+API_PREFIX: Final = "/api/v1"
+
+_MEANINGS: Final = {
+    400: "Invalid value.",
+    401: "Token required.",
+    403: "The token is read-only.",
+    404: "Not found.",
+    422: "Invalid parameter.",
+    429: "Too many requests a second.",
+    503: "No forecast is published yet, or the request cannot be answered now.",
+}
+_SCHEMA: Final = {"schema": {"$ref": "#/components/schemas/Problem"}}
+
+
+def api_router(
+    *checks: Callable[..., object],
+    tag: str = "",
+    responses: Mapping[int | str, Mapping[str, Any]] = MappingProxyType({}),
+) -> APIRouter:
+    """Return a part of the API with its checks of the reader and the documented errors.
+
+    Its routes are taken as they are: FastAPI builds those of an included router once more.
+    """
+    problems: dict[int | str, dict[str, Any]] = {
+        status: {"description": meaning, "content": {PROBLEM: _SCHEMA}}
+        for status, meaning in _MEANINGS.items()
+    }
+    return APIRouter(
+        prefix=API_PREFIX,
+        tags=[tag] if tag else [],
+        dependencies=[Depends(check) for check in checks],
+        responses=problems | {status: dict(one) for status, one in responses.items()},
+    )

@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Final, Literal
 
 import pandas as pd
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import Path, Query, Request
 from pydantic import AfterValidator
 from starlette.responses import Response
 
@@ -21,11 +21,11 @@ from service.live.live import PlanningState
 from service.live.publication import Publication
 from service.queries.explain import explanation
 from service.queries.history import known_destination
-from service.state import Chosen, Moment, Planning
+from service.state import Chosen, Moment, Planning, api_router, may_read
 from service.wording import in_reading_order
 from store.vocabulary import CONTRIBUTIONS, MONTH_PATTERN, QUANTILE_COLUMNS
 
-router = APIRouter(tags=["forecasts"])
+router = api_router(may_read, tag="forecasts")
 
 Quantile = Literal["p05", "p10", "p25", "p50", "p75", "p90", "p95"]
 

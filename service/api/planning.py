@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import Annotated, Any, Final
 
 import pandas as pd
-from fastapi import APIRouter, Depends, Path, Request
+from fastapi import Path, Request
 from starlette.responses import Response
 
 from service.api.forecasts import CSV_TOO
@@ -18,13 +18,13 @@ from service.planning import entries
 from service.planning.firm import PARAMETERS, FirmAnswer, firm_answer, question_in
 from service.queries.models import columns_of
 from service.queries.needs import NEED_COLUMNS, need_documents, need_of
-from service.state import Chosen, Named, Planning, Shared, Writer, may_audit, may_read
+from service.state import Chosen, Named, Planning, Shared, Writer, api_router, may_audit, may_read
 from store.planning import entries as stored
 from store.planning.entries import AlertRule, NeedRow
 
-router = APIRouter(tags=["planning"], dependencies=[Depends(may_read)])
-trail = APIRouter(tags=["planning"], dependencies=[Depends(may_audit)])
-writing = APIRouter(tags=["planning"])
+router = api_router(may_read, tag="planning")
+trail = api_router(may_audit, tag="planning")
+writing = api_router(tag="planning")
 
 MOST: Final = 2**31 - 1
 Number = Annotated[int, Path(ge=1, le=MOST)]

@@ -2,18 +2,17 @@
 
 from typing import Any, Final
 
-from fastapi import APIRouter, Depends
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.responses import PlainTextResponse, Response
+from starlette.routing import BaseRoute
 
 from service.api import forecasts, planning, scenarios, tables
-from service.api.models import AlarmResponse, HealthResponse, Problem, Ready, Status
-from service.http.replies import PROBLEM
+from service.api.models import AlarmResponse, HealthResponse, Ready, Status
 from service.queries.freshness import freshness_of
-from service.state import Current, Health, Shared, may_read
+from service.state import Current, Health, Shared, api_router, may_read
 
-probes = APIRouter(tags=["probes"])
-status_router = APIRouter(tags=["status"])
+probes = api_router(tag="probes")
+status_router = api_router(may_read, tag="status")
 
 _OPEN: Final[dict[str, Any]] = {"openapi_extra": {"security": []}}
 
@@ -65,38 +64,10 @@ async def status(found: Health) -> Status:
     )
 
 
-API_PREFIX: Final = "/api/v1"
-
-
-def api_router() -> APIRouter:
+def api_routes() -> list[BaseRoute]:
     """Return the routes under ``/api/v1``; probes need no token."""
-    api = APIRouter(prefix=API_PREFIX, responses=_problems())
-    api.include_router(probes)
-    for part in (
-        forecasts.router,
-        scenarios.router,
-        status_router,
-        tables.router,
-    ):
-        api.include_router(part, dependencies=[Depends(may_read)])
-    for part in (planning.router, planning.trail, planning.writing):
-        api.include_router(part)
-    return api
-
-
-def _problems() -> dict[int | str, dict[str, Any]]:
-    """Document the errors of every route."""
-    meanings = {
-        400: "Invalid value.",
-        401: "Token required.",
-        403: "The token is read-only.",
-        404: "Not found.",
-        422: "Invalid parameter.",
-        429: "Too many requests a second.",
-        503: "No forecast is published yet, or the request cannot be answered now.",
-    }
-    schema = {"schema": {"$ref": f"#/components/schemas/{Problem.__name__}"}}
-    return {
-        status: {"description": meaning, "content": {PROBLEM: schema}}
-        for status, meaning in meanings.items()
-    }
+    parts = (
+        probes, forecasts.router, scenarios.router, status_router, tables.router,
+        planning.router, planning.trail, planning.writing,
+    )  # fmt: skip
+    return [route for part in parts for route in part.routes]

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import Annotated, Any, Final
 
 import yaml
-from fastapi import APIRouter, HTTPException, Query, Request
+from fastapi import HTTPException, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
@@ -18,7 +18,7 @@ from service.http.replies import PROBLEM, FormQuery, Shown, reply, wants_csv
 from service.http.responses import Answer
 from service.queries.history import known_destination
 from service.scenarios import WorkedScenario, scenario_csv, scenario_json
-from service.state import Current, Scenarios
+from service.state import Current, Scenarios, api_router, may_read
 from store.schema.scenario import ScenarioText
 
 _SCENARIO: Final[dict[str, Any]] = ScenarioText.model_json_schema(
@@ -27,7 +27,7 @@ _SCENARIO: Final[dict[str, Any]] = ScenarioText.model_json_schema(
 PARTS: Final[Mapping[str, Any]] = _SCENARIO.pop("$defs")
 """Schemas that the scenario refers to, by name."""
 
-router = APIRouter(tags=["scenarios"])
+router = api_router(may_read, tag="scenarios")
 
 _KINDS: Final = ("application/json", "application/yaml", "application/x-yaml", "text/yaml")
 """Accepted bodies. No form of another site can send one without a preflight request."""

@@ -5,7 +5,7 @@ They are built in threads, beside the event loop that serves forecasts.
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import AfterValidator
 from starlette.responses import Response
 
@@ -30,10 +30,10 @@ from service.queries.models import (
     columns_of,
 )
 from service.queries.sums import sums_of
-from service.state import Chosen, Current, Moment, Shared
+from service.state import Chosen, Current, Moment, Shared, api_router, may_read
 from store.publications.basis import BASIS_COLUMNS
 
-router = APIRouter(responses=CSV_TOO)
+router = api_router(may_read, responses=CSV_TOO)
 
 Words = Annotated[str, Query(max_length=100, description="Words that must all occur.")]
 Choice = Annotated[str, Query(max_length=40)]

@@ -10,6 +10,7 @@ from pydantic import AfterValidator
 from sqlalchemy import Engine
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
+from starlette.routing import BaseRoute
 
 from service.errors import NothingPublishedError, UnknownError
 from service.http.replies import reply
@@ -178,16 +179,10 @@ ICON: Final = (
 files = APIRouter(include_in_schema=False)
 
 
-def page_router() -> APIRouter:
+def page_routes() -> list[BaseRoute]:
     """Return the routes of the pages; styles and icon need no token."""
-    router = APIRouter()
-    router.include_router(pages)
-    router.include_router(charts.pages)
-    router.include_router(what_if.router)
-    router.include_router(planning_routes.router)
-    router.include_router(files)
-    router.include_router(charts.files)
-    return router
+    parts = pages, charts.pages, what_if.router, planning_routes.router, files, charts.files
+    return [route for part in parts for route in part.routes]
 
 
 @pages.get("/")
