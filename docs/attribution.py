@@ -27,13 +27,13 @@ def attribution_page(found: Attribution, *, picture: str, made_by: str) -> str:
     """Return the page in Markdown."""
     act = found.act
     blocks = [
-        f"# Effect of {act.event_id}",
+        f"# Effect of the act of {act.announced:%-d %B %Y}",
         (
-            f"{act.announced:%-d %B %Y}, affecting {act.named}: {act.summary} Exports as known "
+            f"Affecting {act.named}: {act.summary} Exports as known "
             f"on {found.as_of:%-d %B %Y}; this page is written by `{made_by}`."
         ),
         "\n".join(f"- {sentence}" for sentence in sentences(found)),
-        f"![With and without {act.event_id}]({picture})",
+        f"![With and without the act of {act.announced:%-d %B %Y}]({picture})",
         "## Totals",
         _totals(found),
         "## By month",

@@ -1,5 +1,6 @@
 """The app: API and pages over one live publication."""
 
+import asyncio
 import threading
 from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import CancelledError
@@ -80,11 +81,12 @@ def create_app(
         ahead.daemon = True
         if prepare:
             ahead.start()
-        if pool is not None:
-            pool.start(lambda: live.publication)
+        later = asyncio.get_running_loop().call_later
+        opening = pool and later(_FIRST_PAGE_S, pool.start, lambda: live.publication)
         yield
         ahead.cancel()
-        if pool is not None:
+        if pool is not None and opening is not None:
+            opening.cancel()
             pool.stop()
         drawer.stop()
         live.stop()

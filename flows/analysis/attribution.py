@@ -185,11 +185,10 @@ def attribution_png(found: Attribution) -> bytes:
         {"vconcat": [path, _sum(found, name, x)], "spacing": 14}
         for name, path in zip(names, paths, strict=True)
     ]
-    about = f"Announced {found.act.announced:%-d %B %Y}. {found.act.summary}"
     description = {
         "title": {
-            "text": f"{found.act.event_id}: with it and without it",
-            "subtitle": wrapped(about, 48 * len(names)),
+            "text": f"With and without the act of {found.act.announced:%-d %B %Y}",
+            "subtitle": wrapped(found.act.summary, 48 * len(names)),
         },
         "hconcat": columns,
         "resolve": {"scale": {"color": "independent"}},

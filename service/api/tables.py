@@ -109,8 +109,8 @@ def scores(*, current: Chosen, shown: Shown, scope: Choice = "", metric: Choice 
 @router.get("/track-record", response_model=Page[TrackCell], tags=["scores"])
 def track_record(current: Chosen, shown: Shown) -> Response:
     """Return all published months with an actual figure, beside it."""
-    cells = current.memo.make("cells", lambda: track.cells_of(current))
-    return shown.reply(records(cells), columns_of(TrackCell))
+    rows = current.memo.make("track record", lambda: records(track.cells_of(current)))
+    return shown.reply(rows, columns_of(TrackCell))
 
 
 @router.get("/events", response_model=Page[Event], tags=["policy"])

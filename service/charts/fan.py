@@ -81,11 +81,11 @@ def status_of(forecast: pd.DataFrame) -> str:
     return "; ".join(dict.fromkeys(forecast["status"].astype(str)))
 
 
-def _months_of(frame: pd.DataFrame, destination: str) -> pd.DataFrame:
-    """Return one destination's rows in order, ``period`` as a naive first of the month."""
-    rows = frame.loc[frame["destination"] == destination]
-    dated = rows.assign(period=pd.to_datetime(rows["period"]))
-    return dated.sort_values("period", ignore_index=True)
+def _by_destination(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return each destination's rows in order, ``period`` as a naive first of the month."""
+    dated = frame.assign(period=pd.to_datetime(frame["period"])).sort_values("period")
+    groups = dated.groupby("destination")
+    return {str(name): rows.reset_index(drop=True) for name, rows in groups}
 
 
 def alt_text(fan: Fan, *, is_marked: bool = True) -> str:
@@ -128,39 +128,53 @@ MOST_EARLIER: Final = 12
 def fan_of(publication: Publication, destination: str) -> Fan:
     """Return what the chart of one destination shows; gathered once."""
     return publication.memo.make(
-        ("fan", destination, language()), lambda: _fan(publication, destination)
+        ("fan", destination, language()),
+        lambda: _marked(publication, plain_fan(publication, destination)),
     )
 
 
-def _fan(publication: Publication, destination: str) -> Fan:
-    snapshot = publication.snapshot
-    forecast = _months_of(publication.latest, destination)
-    history = _months_of(snapshot.panel, destination)
-    cutoff_end = pd.Timestamp(f"{snapshot.cutoff}-01") + pd.DateOffset(months=1)
-    status = status_of(forecast)
+def plain_fan(publication: Publication, destination: str) -> Fan:
+    """Return what a small chart shows: no events, rates and earlier forecasts."""
+    fans = publication.memo.make(("plain fans", language()), lambda: _plain_fans(publication))
+    return fans[destination]
+
+
+def _plain_fans(publication: Publication) -> dict[str, Fan]:
+    panel = publication.snapshot.panel
+    past = _by_destination(panel)
+    cutoff_end = pd.Timestamp(f"{publication.snapshot.cutoff}-01") + pd.DateOffset(months=1)
     scores = publication.scores_at(publication.as_of)
-    fan = Fan(
-        destination=destination,
-        as_of=publication.as_of.tz_convert("UTC").tz_localize(None),
-        cutoff_end=cutoff_end,
-        history=history[history["period"] < cutoff_end],
-        forecast=forecast,
-        later=history[history["period"] >= cutoff_end],
-        goods=publication.goods,
-        coverage=coverage_of(scores, destination, status),
-    )
+    fans = {}
+    for destination, forecast in _by_destination(publication.latest).items():
+        history = past.get(destination, panel.iloc[:0])
+        is_later = history["period"] >= cutoff_end
+        fans[destination] = Fan(
+            destination=destination,
+            as_of=publication.as_of.tz_convert("UTC").tz_localize(None),
+            cutoff_end=cutoff_end,
+            history=history[~is_later],
+            forecast=forecast,
+            later=history[is_later],
+            goods=publication.goods,
+            coverage=coverage_of(scores, destination, status_of(forecast)),
+        )
+    return fans
+
+
+def _marked(publication: Publication, fan: Fan) -> Fan:
+    ledger = publication.snapshot.ledger
     shown: dict[str, Any] = {
-        "destination": destination,
+        "destination": fan.destination,
         "start": fan.start,
         "end": fan.end,
         "as_of": fan.as_of,
     }
-    markers, left_out = pick_markers(snapshot.ledger.events, **shown)
+    markers, left_out = pick_markers(ledger.events, **shown)
     return replace(
         fan,
         markers=tuple(markers),
         left_out=left_out,
-        steps=pick_steps(snapshot.ledger.tariffs, **shown),
+        steps=pick_steps(ledger.tariffs, **shown),
         earlier=_earlier(publication, fan),
     )
 

@@ -61,11 +61,13 @@ class PlanningState:
     def newest_overrides(
         self, commodity: str, destination: str, as_of: pd.Timestamp
     ) -> dict[str, Record]:
-        """Return the newest override of each month of a published forecast.
+        """Return the newest override of each month of a published forecast; every page asks.
 
         Returns:
             By month, ``YYYY-MM``: tonnes, author, reason and available_at of the newest.
         """
+        if not self.is_overridden(commodity, destination, as_of):
+            return {}
         rows = self.overrides_of(commodity)
         own = rows.loc[(rows["destination"] == destination) & (rows["as_of"] == as_of)]
         shown = own[["period", "tonnes", "author", "reason", "available_at"]]

@@ -20,8 +20,15 @@ def months_of(publication: Publication, destination: str, *, moment: pd.Timestam
     Returns:
         ``HistoryMonth``; tonnes and standard error in t, kind observed, derived or estimated.
     """
+    known_destination(publication, destination)
     panel = publication.snapshots[moment].panel
-    own = panel.loc[panel["destination"] == known_destination(publication, destination)]
+    return publication.memo.make(
+        ("months", destination, moment), lambda: _months(panel, destination)
+    )
+
+
+def _months(panel: pd.DataFrame, destination: str) -> list[Record]:
+    own = panel.loc[panel["destination"] == destination]
     named = own.assign(period=own["period"].dt.strftime("%Y-%m"))
     return records(named[columns_of(HistoryMonth)].sort_values("period"))
 

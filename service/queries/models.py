@@ -118,7 +118,10 @@ class SumResponse(ResponseModel):
     what: str = Field(examples=["Quarter 1 of 2027"])
     first: str = Field(examples=["2027-01"])
     last: str = Field(examples=["2027-03"])
-    past_months: int = Field(description="Months of it up to the cutoff.", examples=[0])
+    past_months: int = Field(
+        description="Months of it up to the cutoff, and later ones that are published.",
+        examples=[0],
+    )
     published_months: int = Field(
         description="Of these, those whose figure is published.", examples=[0]
     )

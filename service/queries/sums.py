@@ -39,7 +39,7 @@ class Sum:
     first: pd.Timestamp
     last: pd.Timestamp
     past: tuple[int, ...]
-    """How many of its months are published, derived from other figures and estimated."""
+    """How many months are published (also after the world's last), derived and estimated."""
     quantiles: tuple[float, ...]
     year_before: float
     chance_below: float
@@ -168,9 +168,12 @@ class _Known:
         drawn += noise * np.random.default_rng(SEED + 1).standard_normal(PATHS)
         quantiles = np.quantile(drawn, QUANTILES)
         before = span - _YEAR
+        later = ahead.intersection(self.past.index)
+        published = int((self.kinds[later] == 0).sum())
+        observed, *others = (int((self.kinds[past] == at).sum()) for at in range(len(_BASES)))
         year = float(self.past[before].sum()) if before.isin(self.past.index).all() else np.nan
         return Sum(
             what, first.to_timestamp(), last.to_timestamp(),
-            tuple(int((self.kinds[past] == place).sum()) for place in range(len(_BASES))),
+            (observed + published, *others),
             tuple(quantiles.tolist()), year, chance_below(quantiles.tolist(), year),
         )  # fmt: skip

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlencode
 
-import numpy as np
 import pandas as pd
 
 from service.charts.fan import Fan
@@ -143,15 +142,15 @@ def _headline(fan: Fan, month: MonthRow | None) -> str:
 def slump_of(publication: Publication, fan: Fan, today: str) -> Slump | None:
     """Return the month after ``today`` most likely to stay below half of what is usual."""
     usual = normal_month(publication, fan.destination)
-    ahead = fan.forecast[fan.forecast["period"].dt.strftime("%Y-%m") > today]
-    if ahead.empty or not usual > 0:
+    chances = {
+        month: chance_below([float(row[name]) for name in QUANTILE_COLUMNS], usual / 2)
+        for row in fan.forecast.to_dict("records")
+        if (month := f"{row['period']:%Y-%m}") > today
+    }
+    if not chances or not usual > 0:
         return None
-    chances = [
-        chance_below([float(row[name]) for name in QUANTILE_COLUMNS], usual / 2)
-        for row in ahead.to_dict("records")
-    ]
-    worst = int(np.argmax(chances))
-    return Slump(f"{ahead['period'].iloc[worst]:%Y-%m}", chances[worst], usual)
+    worst = max(chances, key=chances.__getitem__)
+    return Slump(worst, chances[worst], usual)
 
 
 def _last_change(figures: Sequence[NewFigure], destination: str, month: str) -> str:

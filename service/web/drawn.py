@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from service.charts.chart import Chart
-from service.charts.fan import Fan, alt_text, fan_of, month_start
+from service.charts.fan import Fan, alt_text, fan_of, month_start, plain_fan
 from service.charts.fan_chart import fan_chart, small_chart
 from service.charts.record_charts import calibration, outcome, replay, revisions, waterfall
 from service.charts.stills import WIDTH
@@ -33,7 +33,7 @@ def _parts(fan: Fan) -> Chart | None:
 
 KINDS: Final[Mapping[str, Make]] = {
     "fan": lambda publication, destination: fan_chart(fan_of(publication, destination)),
-    "small": lambda publication, destination: small_chart(fan_of(publication, destination)),
+    "small": lambda publication, destination: small_chart(plain_fan(publication, destination)),
     "parts": lambda publication, destination: _parts(fan_of(publication, destination)),
     "revisions": lambda publication, destination: revisions(
         fan_of(publication, destination), publication.published.forecasts
@@ -106,8 +106,9 @@ def drawn(publication: Publication, kind: str, destination: str) -> Drawn | None
     """Return where a page finds a chart; None where there is nothing to draw."""
     path = f"{home_of(publication.commodity)}/charts/{kind}/{destination}"
     if kind in {"fan", "small"}:  # always there; drawn when it comes into view
-        label = alt_text(fan_of(publication, destination), is_marked=kind == "fan")
-        return Drawn(path, label, kind)
+        is_small = kind == "small"
+        fan = (plain_fan if is_small else fan_of)(publication, destination)
+        return Drawn(path, alt_text(fan, is_marked=not is_small), kind)
     made = chart_of(publication, kind, destination)
     return None if made is None else Drawn(path, made.label, kind)
 

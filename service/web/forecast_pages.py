@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import pandas as pd
 
 from service.api.forecasts import EXPLAINED_COLUMNS, flat_parts
-from service.charts.fan import Fan, fan_of
+from service.charts.fan import Fan, fan_of, plain_fan
 from service.http.responses import TEXT, Answer, Record, answer_of
 from service.live.documents import FILE_COLUMNS, flat_rows, forecast_document, with_overrides
 from service.live.live import PlanningState
@@ -161,7 +161,7 @@ def _lines(publication: Publication, now: pd.Timestamp) -> list[OverviewLine]:
             basis_words(bases.get(name)),
         )
         for name in publication.destinations
-        for fan in [fan_of(publication, name)]
+        for fan in [plain_fan(publication, name)]
         for ahead in [fan.forecast[fan.forecast["period"] > today]]
     ]
     if publication.is_wide:

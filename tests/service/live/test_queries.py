@@ -12,6 +12,7 @@ from service.http.responses import csv_answer, records
 from service.live.publication import Publication
 from service.queries import tables, track
 from service.queries.freshness import freshness_of
+from service.queries.history import months_of
 from service.wording import chance_below, chance_words
 from tests.service.stores import EARLIER, NOW
 
@@ -21,6 +22,12 @@ QUANTILES = [10.0, 20.0, 30.0, 40.0, 50.0, 60.0, 70.0]
 @pytest.fixture
 def publication(client: TestClient) -> Publication:
     return client.app.state.shared.live.publication
+
+
+def test_the_months_of_a_destination_are_gathered_once(publication: Publication) -> None:
+    asked = [months_of(publication, "USA", moment=publication.as_of) for _ in range(2)]
+
+    assert asked[0] is asked[1]
 
 
 @pytest.mark.parametrize(

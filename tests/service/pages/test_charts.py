@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import math
 import re
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,6 +22,7 @@ from service.charts.fan_chart import fan_chart, spread
 from service.charts.stills import has_glyphs, still
 from service.language.choice import in_language
 from service.queries.months import month_rows
+from service.queries.sums import sums_of
 from service.web.drawn import KINDS
 from service.web.scripts import CHARTS_ADDRESS, FOR_GOOD, LIBRARY_ADDRESS
 from tests.service.builders import make_events, make_forecasts, make_panel, make_report
@@ -132,12 +134,15 @@ def test_an_estimated_month_is_dashed_with_its_band_and_has_no_dot() -> None:
     assert counts == [(kinds == "observed").sum(), (kinds == "derived").sum()]
 
 
-def later(code: str, month: str, tonnes: float) -> Fan:
-    """Return a fan with a month published after the world's last."""
+def published_later(code: str, month: str, tonnes: float) -> pd.DataFrame:
+    """Return a panel with a month published after the world's last."""
     panel = make_panel()
     row = panel.query(f"destination == '{code}' and kind == 'observed'").tail(1)
-    row = row.assign(period=pd.Timestamp(month), tonnes=tonnes)
-    return fan_of(make_report(panel=pd.concat([panel, row])), code)
+    return pd.concat([panel, row.assign(period=pd.Timestamp(month), tonnes=tonnes)])
+
+
+def later(code: str, month: str, tonnes: float) -> Fan:
+    return fan_of(make_report(panel=published_later(code, month, tonnes)), code)
 
 
 def test_a_month_published_after_the_worlds_last_is_a_solid_dot_without_a_line() -> None:
@@ -154,7 +159,21 @@ def test_a_month_published_after_the_worlds_last_is_a_solid_dot_without_a_line()
 def test_a_published_month_is_not_said_to_be_unpublished() -> None:
     fan = later("USA", "2026-08-01", 500.0)
 
-    assert [one.published for one in month_rows(fan)] == [500.0, *[None] * 14]
+    rows = month_rows(fan)
+    assert [one.published for one in rows] == [500.0, *[None] * 14]
+    assert next(one.period for one in rows if math.isnan(one.chance_below)) == "2026-08"
+
+
+def test_a_published_month_counts_as_published_in_the_year() -> None:
+    plain, one_more = (
+        sums_of(make_report(**given), ["USA"])
+        for given in ({}, {"panel": published_later("USA", "2026-08-01", 500.0)})
+    )
+
+    (before,), (after,) = (
+        [s.past for s in found if s.what == "Year 2026"] for found in (plain, one_more)
+    )
+    assert after == (before[0] + 1, *before[1:])
 
 
 def test_fallback_is_named_on_its_own_chart_only() -> None:

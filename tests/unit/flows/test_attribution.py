@@ -121,7 +121,8 @@ def test_the_page_holds_sentences_picture_and_tables() -> None:
     page = attribution_page(found, picture="x.png", made_by="make docs")
 
     assert all(f"- {sentence}" in page for sentence in sentences(found))
-    assert "![With and without 2025-04-test](x.png)" in page
+    assert "![With and without the act of 4 April 2025](x.png)" in page
+    assert "2025-04-test" not in page
     assert "| 2025-04 | 400 | observed | 900 | 1,000 | 1,100 | +600 |" in page
     assert "| United States | the fall | April-June 2025 |" in page
 
