@@ -2,15 +2,11 @@
 
 import gc
 import sys
-from typing import Final
-
-_NEW_OBJECTS: Final = 50_000
-"""Between two collections; a start, which leaves no garbage, takes hundreds at Python's own 700."""
 
 
 def main() -> None:
     """Run a verb; without the packages it needs, say where they are had."""
-    gc.set_threshold(_NEW_OBJECTS)
+    gc.set_threshold(50_000)  # a start leaves no garbage, and Python's own 700 looks 400 times
     try:
         from flows.cli.app import main as run  # noqa: PLC0415 - may be missing
 

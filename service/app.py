@@ -81,11 +81,12 @@ def create_app(
         ahead.daemon = True
         if prepare:
             ahead.start()
-        later = asyncio.get_running_loop().call_later
-        opening = pool and later(_FIRST_PAGE_S, pool.start, lambda: live.publication)
+        if pool is not None:
+            begin = asyncio.get_running_loop().call_later
+            opening = begin(_FIRST_PAGE_S, pool.start, lambda: live.publication)
         yield
         ahead.cancel()
-        if pool is not None and opening is not None:
+        if pool is not None:
             opening.cancel()
             pool.stop()
         drawer.stop()

@@ -1,7 +1,5 @@
 """Forecasts over the API, narrowed on request, and why their medians are what they are."""
 
-from collections.abc import Callable
-from functools import partial
 from typing import Annotated, Any, Final, Literal
 
 import pandas as pd
@@ -103,26 +101,21 @@ def _document(
     current: Publication, planning: PlanningState, moment: pd.Timestamp, destination: str
 ) -> Record:
     key = ("document", moment, destination)
-    made: Record = current.memo.get(key) or current.memo.make(
-        key, _made(current, moment, destination)
-    )
+    made: Record | None = current.memo.get(key)
+    if made is None:
+        rows = current.forecasts_at(moment)
+        if destination not in set(rows["destination"]):
+            known_destination(current, destination)
+        scores, bases = current.scores_at(moment), current.snapshots[moment].bases
+        made = current.memo.make(
+            key,
+            lambda: forecast_document(
+                rows, destination, current.meanings, scores, bases.get(destination)
+            ),
+        )
     if not planning.is_overridden(current.commodity, destination, moment):
         return made
     return with_overrides(made, planning.newest_overrides(current.commodity, destination, moment))
-
-
-def _made(current: Publication, moment: pd.Timestamp, destination: str) -> Callable[[], Record]:
-    rows = current.forecasts_at(moment)
-    if destination not in set(rows["destination"]):
-        known_destination(current, destination)
-    return partial(
-        forecast_document,
-        rows,
-        destination,
-        current.meanings,
-        current.scores_at(moment),
-        current.snapshots[moment].bases.get(destination),
-    )
 
 
 def _columns(quantiles: list[Quantile] | None) -> list[str]:

@@ -168,7 +168,7 @@ class _Known:
         drawn += noise * np.random.default_rng(SEED + 1).standard_normal(PATHS)
         quantiles = np.quantile(drawn, QUANTILES)
         before = span - _YEAR
-        later = ahead.intersection(self.past.index)
+        later = ahead[ahead.isin(self.past.index)]
         published = int((self.kinds[later] == 0).sum())
         observed, *others = (int((self.kinds[past] == at).sum()) for at in range(len(_BASES)))
         year = float(self.past[before].sum()) if before.isin(self.past.index).all() else np.nan

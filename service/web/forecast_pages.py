@@ -60,7 +60,6 @@ def destination_page(
         UnknownError: It is not forecast.
     """
     known_destination(publication, destination)
-    fan = fan_of(publication, destination)
     history = months_of(publication, destination, moment=publication.as_of)[-HISTORY_SHOWN:]
     start = home_of(publication.commodity)
     return page(
@@ -72,7 +71,6 @@ def destination_page(
         **forecast_values(publication, destination, now, has_all=bool(home)),
         revisions=drawn(publication, "revisions", destination),
         overrides=planning.newest_overrides(publication.commodity, destination, publication.as_of),
-        months=list(zip(fan.forecast["period"], month_rows(fan), strict=True)),
         history=history[::-1],
         others=titles(publication),
         refused=refused,
