@@ -137,11 +137,18 @@ def _chosen_window(fan: Fan) -> list[Spec]:
 
 def backdrop(fan: Fan) -> list[Spec]:
     """Return the shading of what had passed but was not published, and the last month known."""
-    edge, day = instant(fan.cutoff_end), instant(fan.as_of)
-    passed = [{"t": edge, "to": day}] if day > edge else []
+    passed: list[Record] = []
+    for month in pd.date_range(fan.cutoff_end, fan.as_of, freq="MS", inclusive="left"):
+        if month in fan.published_later.index:
+            continue
+        start, end = instant(month), instant(min(month + pd.DateOffset(months=1), fan.as_of))
+        if passed and passed[-1]["to"] == start:
+            passed[-1]["to"] = end
+        else:
+            passed.append({"t": start, "to": end})
     return [
         layer("rect", passed, x2="to", fill="past"),
-        layer("rule", [{"t": edge}], strokeDash=_CUTOFF, stroke="muted"),
+        layer("rule", [{"t": instant(fan.cutoff_end)}], strokeDash=_CUTOFF, stroke="muted"),
     ]
 
 

@@ -16,7 +16,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine
 
-from service.charts.chart import COLOURS, Chart
+from service.charts.chart import COLOURS, Chart, instant
 from service.charts.fan import Fan, fan_of
 from service.charts.fan_chart import fan_chart, spread
 from service.charts.stills import has_glyphs, still
@@ -152,6 +152,9 @@ def test_a_month_published_after_the_worlds_last_is_a_solid_dot_without_a_line()
         rows for mark, rows in marks(description, "point") if mark.get("fill") == "var(--c-history)"
     ]
     (_, line), *_ = marks(description, "area")[-1:]
+    (_, shaded), *_ = marks(description, "rect")
+    september, october = (instant(pd.Timestamp(day)) for day in ("2026-09-01", "2026-10-01"))
+    assert (shaded[0]["to"], shaded[1]["t"]) == (september, october)
     assert dots[0][-1]["tonnes"] == 9_000.0
     assert all(row["tonnes"] != 9_000.0 for row in line)
 
