@@ -113,7 +113,7 @@ def _computed(settings: Settings, rows: pd.DataFrame) -> pd.DataFrame:
         left = rows[["destination"]].assign(p50=np.nan, **parts)
         return left.assign(level=rows["destination"].map(level))
     if isinstance(known, TableWorkspace):
-        table = explained_table(known.table, model)
+        table = explained_table(known.snapshot, model)
     else:
         table = explained(model, known.history, known.as_of)
     return rows[["destination", "period"]].merge(table, how="left")

@@ -39,7 +39,7 @@ from models.forecasting.fallback import (
 )
 from models.forecasting.forecaster import NAIVE, STATISTICAL, forecast_file
 from models.forecasting.model_frame import rows_of
-from models.forecasting.panel_forecaster import AskedTable, table_model
+from models.forecasting.panel_forecaster import FittedPanel, table_model
 from models.forecasting.residual_history import ResidualHistory
 from models.policy.policy_effect import PolicyEffect, effect_at, words_of
 from models.registry import registry
@@ -216,7 +216,7 @@ def why_of(made: TrainedForecast) -> tuple[list[str], list[str]]:
 def answer(known: Known, model: TrainedModel) -> FallbackForecast:
     """Return what a model forecasts of what was known; a table's with sums that add up."""
     if isinstance(known, TableWorkspace):
-        return FallbackForecast(AskedTable.of(known.table, model).published(), model)
+        return FallbackForecast(next(FittedPanel.loaded(known.snapshot, model).predict()), model)
     return _asked_at(known.origin)(model)
 
 

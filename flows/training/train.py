@@ -14,7 +14,7 @@ from flows.training.predict import trained_on
 from flows.training.promote import promote, tell
 from models.evaluation.backtest import Backtest
 from models.forecasting.model_frame import rows_of
-from models.forecasting.panel_forecaster import table_rows
+from models.forecasting.panel_forecaster import FittedPanel
 from models.learning.heads import importances, texts_of
 from models.registry import registry
 from models.registry.runs import log_table, open_run
@@ -60,7 +60,7 @@ def record(known: Known, trained: TrainedModel, seen: Backtest) -> int:
     """Log and register a trained model and return its version."""
     config, parameters = known.config, json.dumps(known.spec.changed, sort_keys=True)
     tags = {"flow": "train", **made_tags(known)}
-    example = example_of(known)
+    example = example_of(known, trained)
     until = example["period"].min() - pd.DateOffset(months=1)
     card = {
         **trained.card,
@@ -85,8 +85,8 @@ def record(known: Known, trained: TrainedModel, seen: Backtest) -> int:
         )
 
 
-def example_of(known: Known) -> pd.DataFrame:
+def example_of(known: Known, trained: TrainedModel) -> pd.DataFrame:
     """Return the rows that a model is asked about what was known."""
     if isinstance(known, TableWorkspace):
-        return table_rows(known.snapshot)
+        return FittedPanel.loaded(known.snapshot, trained).asked()
     return rows_of(known.origin)

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, cast
 
+import lightgbm as lgb
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -22,7 +23,8 @@ from models.engine.training_set import (
 from models.learning.calibration import PastErrors, calibrate, card_of, trees_weight
 from models.learning.heads import Heads, TrainingSet, fitted
 from models.learning.spec import Spec
-from models.registry.served import TREES_WEIGHT, HeadValues, mean_of_quantiles, moved_to, spread_of
+from models.registry import served
+from models.registry.served import HeadValues, mean_of_quantiles, moved_to
 from store.arrays import Flags, Floats, Ints, join, take
 from store.errors import DataError
 from store.months import month_label, month_starts
@@ -121,18 +123,14 @@ def past_errors(
         return PastErrors.none()
     values = head_values(heads, window.features)
     weight = trees_weight(window.horizon, spec)
-    low, middle, high = moved_to(values, weight, _others(window.experts.get(PRETRAINED)))
+    network = np.nan_to_num(window.experts.get(PRETRAINED, np.zeros(1)))
+    low, middle, high = moved_to(values, weight, network / 2.0)
     return PastErrors(
         horizon=window.horizon.astype(float),
         age=(last - window.origin).astype(float),
         distance=window.target - np.maximum(middle, window.least),
         spread=(high - low) / 2.0,
     )
-
-
-def _others(pretrained: Floats | None) -> Floats:
-    """Return the mean of the base and what the network says, as distances from the base."""
-    return np.zeros(1) if pretrained is None else np.nan_to_num(pretrained) / 2.0
 
 
 CHUNK: Final = 4096
@@ -148,14 +146,12 @@ class Engine:
     """Ready to forecast the months after one cutoff."""
 
     view: PanelView
-    heads: Heads | None
+    heads: Mapping[str, lgb.Booster] | None
     """None with too little to train on."""
     card: Mapping[str, object]
     """How head values become quantiles (see ``models.registry.served``)."""
-    known: TrainingSet
-    """Training rows of past origins."""
-    is_pretrained: bool = False
-    """Whether the pretrained network forecasts too."""
+    known: TrainingSet | None = None
+    """Training rows of past origins; None where it is not trained here."""
 
     def chunks(self) -> list[Ints]:
         """Return the series with a value in the last year, some at a time."""
@@ -169,24 +165,33 @@ class Engine:
 
     def forecast(self, rows: Ints) -> Quantiles:
         """Return the forecasts of some series."""
-        point = self.view.at(self.view.last, rows)
-        if self.is_pretrained:
-            point = with_pretrained(point, self.view.tonnes[rows])
-        horizon = np.tile(np.arange(1.0, self.view.horizon + 1), len(rows))
-        centre, apart = spread_of(self._values(point, horizon), self.card, horizon)
-        distance = np.sort(centre[:, None] + apart, axis=1)
-        return in_tonnes(rows, point, distance.reshape(*point.base.shape, -1))
-
-    def _values(self, point: OriginFeatures, horizon: Floats) -> HeadValues:
-        """Return what trees and experts say together, as distances from the base in spreads."""
-        further = point.distance(PRETRAINED).reshape(-1) if self.is_pretrained else None
-        weight = np.asarray(self.card[TREES_WEIGHT])[horizon.astype(int) - 1]
+        point, asked = self.asked(rows)
         if self.heads is None:
-            side = np.full(len(horizon), PLAIN_SIDE)
-            values = (-side, np.zeros(len(side)), side)
+            side = np.full(len(asked), PLAIN_SIDE)
+            values = (-side, np.zeros(len(asked)), side)
         else:
-            values = head_values(self.heads, point.features.reshape(-1, point.features.shape[2]))
-        return moved_to(values, weight, _others(further))
+            values = served.head_values(self.heads, self.card, asked)
+        made = served.quantiles_of(served.combined(values, self.card, asked), self.card, asked)
+        shape = point.base.shape
+        tonnes = made[list(QUANTILE_COLUMNS)].to_numpy().reshape(*shape, -1)
+        mean = made["mean"].to_numpy().reshape(shape)
+        return Quantiles(rows, tonnes, mean, point.base, point.experts)
+
+    def asked(self, rows: Ints) -> tuple[OriginFeatures, pd.DataFrame]:
+        """Return the features of some series, and the same as rows that a served model takes."""
+        point = self.view.at(self.view.last, rows)
+        experts = point.base
+        if cast("dict[str, object]", self.card["parameters"])["pretrained"]:
+            point = with_pretrained(point, self.view.tonnes[rows])
+            experts = (experts + point.experts[PRETRAINED]) / 2.0
+        columns = point.features.reshape(-1, len(point.names))
+        scales = {
+            served.LEVEL: point.base.reshape(-1),
+            served.OFFSET: 0.0,
+            served.EXPERTS_TONNES: experts.reshape(-1),
+            served.MOVE: np.repeat(point.stats.spread, self.view.horizon),
+        }
+        return point, pd.DataFrame(columns, columns=list(point.names)).assign(**scales)
 
 
 def engine_at(
@@ -200,7 +205,7 @@ def engine_at(
     before_window, final = fitted(known, [before, np.ones(len(known), dtype=bool)], last, spec)
     errors = past_errors(before_window, known, horizon=view.horizon, last=last, spec=spec)
     card = card_of(known.names, errors, spec, view.horizon)
-    return Engine(view, final, card, known, is_pretrained=bool(spec.pretrained))
+    return Engine(view, final, card, known)
 
 
 def training_series(count: int, spec: Spec) -> Ints | None:
@@ -209,13 +214,6 @@ def training_series(count: int, spec: Spec) -> Ints | None:
         return None
     draw = np.random.default_rng(spec.seed)
     return np.sort(draw.choice(count, spec.most_series, replace=False))
-
-
-def in_tonnes(rows: Ints, point: OriginFeatures, distance: Floats) -> Quantiles:
-    """Return the forecasts that distances from the base mean."""
-    spread = point.stats.spread[:, None, None]
-    values = np.maximum(point.base[:, :, None] + distance * spread, 0.0)
-    return Quantiles(rows, values, mean_of(values), point.base, point.experts)
 
 
 MIDDLE: Final = "experts"

@@ -15,10 +15,10 @@ import pandas as pd
 from features.build import ALL_FEATURES
 from features.history import EvidenceHistory
 from features.origin import Origin
-from features.panel.partner_table import PartnerTable
 from models.forecasting.conditioning import coherent, conditioned
 from models.forecasting.model_frame import rows_of
-from models.forecasting.panel_forecaster import AskedTable
+from models.forecasting.panel_forecaster import FittedPanel
+from models.forecasting.snapshot import Snapshot
 from models.policy.policy_effect import PolicyEffect, effect_at, respond
 from models.registry.served import (
     EXPERTS_TONNES,
@@ -175,22 +175,22 @@ def explained(model: TrainedModel, history: EvidenceHistory, moment: pd.Timestam
     return pd.concat([keys, contributions(model, rows, origin, stages)], axis=1)
 
 
-def explained_table(table: PartnerTable, model: TrainedModel) -> pd.DataFrame:
+def explained_table(snapshot: Snapshot, model: TrainedModel) -> pd.DataFrame:
     """Return as ``explained`` what a model forecasts of a partner table, and why.
 
     Its heads count in usual moves of a series, which are tonnes: the parts need no logs.
     """
-    asked = AskedTable.of(table, model)
-    rows, own = asked.rows, asked.own["p50"].to_numpy()
+    fitted, origin = FittedPanel.loaded(snapshot, model), snapshot.origin
+    rows = fitted.asked()
+    own = predict_quantiles(model.heads, model.card, rows)["p50"].to_numpy()
     parts = _no_shares(rows)
     for name, share in log_shares(model, rows).items():
         parts[_FAMILY_OF[str(name)]] += (share * rows[MOVE]).to_numpy()
-    origin = asked.snapshot.origin
     level = rows["destination"].map(dict(zip(origin.series, origin.level, strict=True))).to_numpy()
     parts["experts"] += rows[LEVEL].to_numpy() - level
     parts |= {"level": level, "past_errors": own - level - sum(parts.values())}
     keys = ["destination", "period"]
-    made = asked.published()[[*keys, "p50"]].merge(rows[keys].assign(own=own, **parts))
+    made = next(fitted.predict())[[*keys, "p50"]].merge(rows[keys].assign(own=own, **parts))
     made = made.assign(
         period=made["period"].dt.strftime("%Y-%m"), reconciliation=made["p50"] - made["own"]
     )

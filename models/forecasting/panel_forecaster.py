@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final, cast
+from typing import Final
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from features.build import features_at, frame_of
 from features.panel.partner_table import PartnerTable
 from features.series import mean_known, series_stats
 from features.statistical.experts import EXPERTS
@@ -21,19 +20,19 @@ from models.engine.forecast import (
     engine_at,
     expert_quantiles,
 )
-from models.engine.training_set import with_pretrained
+from models.engine.training_set import PanelView
 from models.forecasting.forecaster import MODEL, REFERENCE
 from models.forecasting.snapshot import Snapshot
 from models.learning.heads import too_few
 from models.learning.spec import PANEL_SPEC, Spec
 from models.reconciliation.reconcile import reconcile
 from models.reconciliation.tree import Tree
-from models.registry.served import TrainedModel, predict_quantiles
+from models.registry.served import TrainedModel
 from sources.files.covariates import Covariates
-from store.arrays import Flags, Floats, Ints, take
-from store.months import YEAR
+from store.arrays import Flags, Floats, Ints
+from store.months import YEAR, month_starts
 from store.progress import Progress, untracked
-from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
+from store.vocabulary import QUANTILES
 
 VIEWS: Final = ("there", "less_year", "less_now", "later_less_there")
 """Of each covariate: its value in the target month, less the mean of the last year, less the last
@@ -159,6 +158,25 @@ class FittedPanel:
     shift: Floats | None = field(default=None, repr=False)
     """What was added to each series of the panel."""
 
+    @classmethod
+    def loaded(cls, snapshot: Snapshot, model: TrainedModel) -> "FittedPanel":
+        """Return a panel and a model that was trained elsewhere, to be asked and not compared."""
+        view = PanelView(snapshot.tonnes, snapshot.first, snapshot.horizon)
+        return cls(snapshot, Engine(view, model.heads, model.card), PANEL_SPEC, ())
+
+    def asked(self) -> pd.DataFrame:
+        """Return what the model is asked of all series with a value in the last year.
+
+        Returns:
+            destination, period and what ``models.registry.served.predict_quantiles`` takes.
+        """
+        rows = np.concatenate(self.engine.chunks())
+        targets = month_starts(self.snapshot.origin.targets).to_numpy()
+        names = np.array(self.snapshot.series, dtype=object)[rows]
+        return self.engine.asked(rows)[1].assign(
+            destination=np.repeat(names, len(targets)), period=np.tile(targets, len(rows))
+        )
+
     def predict(self, track: Progress = untracked) -> Iterator[pd.DataFrame]:
         """Yield the forecasts, some series at a time, all in one order.
 
@@ -210,8 +228,7 @@ class FittedPanel:
     def on_none(self) -> "FittedPanel":
         """Return the trained engine without series and training rows, small enough to send."""
         empty = self.on(self.snapshot.table.iloc[:0])
-        known = take(self.engine.known, np.empty(0, dtype=np.int64))
-        return replace(empty, engine=replace(empty.engine, known=known))
+        return replace(empty, engine=replace(empty.engine, known=None))
 
     def _raw(self) -> Quantiles:
         return Quantiles.joined(self.engine.forecasts())
@@ -252,56 +269,3 @@ def table_model(table: PartnerTable, spec: Spec) -> TrainedModel:
     if engine.heads is None:
         raise too_few(table.cutoff)
     return TrainedModel(engine.heads, engine.card)
-
-
-@dataclass(frozen=True, slots=True)
-class AskedTable:
-    """A partner table at its last month, and what a trained model forecasts of it."""
-
-    snapshot: Snapshot
-    rows: pd.DataFrame = field(repr=False)
-    """As ``models.forecasting.model_frame.rows_of``, with the usual move of each series: what the
-    model is asked, of the series with a value in the last year."""
-    own: pd.DataFrame = field(repr=False)
-    """Quantiles and mean of each of them, before sums add up."""
-
-    @classmethod
-    def of(cls, table: PartnerTable, model: TrainedModel) -> "AskedTable":
-        """Return a table asked for its forecast by a model."""
-        snapshot = Snapshot.of_table(table)
-        parameters = cast("dict[str, object]", model.card["parameters"])
-        rows = table_rows(snapshot, is_pretrained=bool(parameters["pretrained"]))
-        return cls(snapshot, rows, predict_quantiles(model.heads, model.card, rows))
-
-    def published(self) -> pd.DataFrame:
-        """Return the coherent forecast, as ``FittedPanel.predict`` yields it."""
-        snapshot = self.snapshot
-        assert snapshot.tree is not None  # noqa: S101 - a table has one
-        names = pd.Index(self.rows["destination"]).unique()
-        shape = len(names), snapshot.horizon
-        mean = self.own["mean"].to_numpy().reshape(shape)
-        tonnes = self.own[list(QUANTILE_COLUMNS)].to_numpy().reshape(*shape, -1)
-        places = pd.Index(snapshot.series).get_indexer(names)
-        made = Quantiles(places, tonnes, mean, mean, {})
-        return summed(made, snapshot, snapshot.tree).table(snapshot.series, snapshot.cutoff)
-
-
-def table_rows(snapshot: Snapshot, *, is_pretrained: bool = False) -> pd.DataFrame:
-    """Return the rows of ``AskedTable``.
-
-    Args:
-        is_pretrained: Whether the pretrained network is one of the experts.
-    """
-    origin = snapshot.origin
-    found, months = features_at(origin), len(origin.targets)
-    experts = found.base
-    if is_pretrained:
-        experts = (experts + with_pretrained(found, snapshot.tonnes).experts[PRETRAINED]) / 2.0
-    rows = frame_of(origin).assign(
-        level_tonnes=found.base.reshape(-1),
-        offset_tonnes=0.0,
-        experts_tonnes=experts.reshape(-1),
-        usual_move_tonnes=np.repeat(found.stats.spread, months),
-    )
-    seen_by_heads = dict.fromkeys(found.names, np.float32)
-    return rows.loc[np.repeat(found.stats.current, months)].astype(seen_by_heads)

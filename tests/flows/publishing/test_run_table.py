@@ -18,8 +18,9 @@ from flows.run import RunOutcome, run
 from flows.training.predict import forecast, predict
 from flows.training.train import train
 from models.forecasting.fallback import NUMBERS
-from models.forecasting.panel_forecaster import AskedTable
+from models.forecasting.panel_forecaster import FittedPanel
 from models.registry import registry
+from models.registry.served import predict_quantiles
 from store.facts.batch import Batch, FileRows
 from store.facts.reading import read_forecasts
 from store.facts.writing import write_batch
@@ -95,13 +96,14 @@ def test_a_table_is_forecast_explained_and_trained_by_what_the_registry_holds(
 
 def test_mlflow_serves_a_table_as_it_is_forecast_before_its_sums(filled: Filled) -> None:
     settings = filled.settings
-    table = open_table(settings, at(NOW), "850511").table
-    asked = AskedTable.of(table, registry.load(settings, 1, TABLE.model))
+    known, model = open_table(settings, at(NOW), "850511"), registry.load(settings, 1, TABLE.model)
+    asked = FittedPanel.loaded(known.snapshot, model).asked()
     mlflow.set_tracking_uri(settings.tracking_uri)
 
-    served = mlflow.pyfunc.load_model(f"models:/{TABLE.model}@champion").predict(asked.rows)
+    served = mlflow.pyfunc.load_model(f"models:/{TABLE.model}@champion").predict(asked)
 
-    np.testing.assert_allclose(served[NUMBERS], asked.own[NUMBERS], rtol=1e-12)
+    own = predict_quantiles(model.heads, model.card, asked)
+    np.testing.assert_allclose(served[NUMBERS], own[NUMBERS], rtol=1e-12)
 
 
 def test_report_and_published_rows_are_the_same(filled: Filled) -> None:

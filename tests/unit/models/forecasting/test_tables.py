@@ -5,7 +5,8 @@ import pytest
 from features.panel.partner_table import PartnerTable, partner_table
 from models.evaluation.backtest import backtest_tables
 from models.forecasting.forecaster import forecast_file
-from models.forecasting.panel_forecaster import AskedTable, fitted_table, table_model
+from models.forecasting.panel_forecaster import FittedPanel, fitted_table, table_model
+from models.forecasting.snapshot import Snapshot
 from store.vocabulary import EU27_MEMBERS, FORECAST_COLUMNS
 from tests.data.builders import at
 from tests.data.engine_builders import BRIEF
@@ -20,7 +21,8 @@ def table_at(day: pd.Timestamp, rows: pd.DataFrame | None = None) -> PartnerTabl
 
 
 def forecast_at(table: PartnerTable) -> pd.DataFrame:
-    made = AskedTable.of(table, table_model(table, BRIEF)).published()
+    model = table_model(table, BRIEF)
+    made = next(FittedPanel.loaded(Snapshot.of_table(table), model).predict())
     return forecast_file(made, status="champion")
 
 
