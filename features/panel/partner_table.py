@@ -186,6 +186,8 @@ class PartnerTable:
     """Series x consecutive month numbers up to the cutoff, sorted by name; the world is a row."""
     parts: dict[str, tuple[str, ...]]
     """The parts of each sum: the world, and EU27 where at least two members are destinations."""
+    listed: "pd.Series[pd.Timestamp]"
+    """By destination and period when the newest figure of a source was published."""
     notes: tuple[Message, ...]
     """Irregularities of the sources."""
     is_revised: bool = False
@@ -267,7 +269,9 @@ def partner_table(
             f"({first} to {last}). Expected at least {LEAST_MONTHS}. "
             "Load an earlier start, or take a later --as-of."
         )
-    return _table_of(listing, commodity, as_of)
+    dated = weights.rename(columns={"period_from": "period"})
+    listed = dated.groupby(["destination", "period"])["available_at"].max()
+    return _table_of(listing, listed, commodity, as_of)
 
 
 def full_sources(figures: pd.DataFrame) -> list[str]:
@@ -295,7 +299,9 @@ def is_cell(observations: pd.DataFrame, commodity: str) -> "pd.Series[bool]":
     )
 
 
-def _table_of(listing: Listing, commodity: str, as_of: pd.Timestamp) -> PartnerTable:
+def _table_of(
+    listing: Listing, listed: "pd.Series[pd.Timestamp]", commodity: str, as_of: pd.Timestamp
+) -> PartnerTable:
     """Return a listing as a table; partners without any shipment are left out."""
     active = np.nansum(listing.tonnes, axis=1) > 0
     names = [name for name, is_active in zip(listing.names, active, strict=True) if is_active]
@@ -310,4 +316,4 @@ def _table_of(listing: Listing, commodity: str, as_of: pd.Timestamp) -> PartnerT
         parts[EU27] = members
     rows[WORLD] = world
     tonnes = pd.DataFrame.from_dict(rows, orient="index", columns=list(listing.months))
-    return PartnerTable(commodity, as_of, tonnes.sort_index(), parts, listing.notes())
+    return PartnerTable(commodity, as_of, tonnes.sort_index(), parts, listed, listing.notes())

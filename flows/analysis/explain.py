@@ -16,7 +16,6 @@ from features.origin import Origin
 from features.track_record import CERTAIN, rises_of
 from flows.context.console import echo
 from flows.context.stores import store_of
-from flows.context.tables import TableWorkspace
 from flows.context.workspace import known_facts, open_workspace
 from flows.publishing.published_forecasts import (
     ExplainRequest,
@@ -43,7 +42,7 @@ from models.forecasting.changes import (
     split,
     words_of,
 )
-from models.forecasting.decomposition import explained, explained_table
+from models.forecasting.decomposition import explained
 from models.registry.served import TrainedModel
 from store.errors import DataError
 from store.facts.reading import latest_forecast, publication_before
@@ -112,11 +111,7 @@ def _computed(settings: Settings, rows: pd.DataFrame) -> pd.DataFrame:
         parts = dict.fromkeys(CONTRIBUTIONS, 0.0)
         left = rows[["destination"]].assign(p50=np.nan, **parts)
         return left.assign(level=rows["destination"].map(level))
-    if isinstance(known, TableWorkspace):
-        table = explained_table(known.snapshot, model)
-    else:
-        table = explained(model, known.history, known.as_of)
-    return rows[["destination", "period"]].merge(table, how="left")
+    return rows[["destination", "period"]].merge(explained(model, known.snapshot), how="left")
 
 
 def _stored(rows: pd.DataFrame) -> pd.DataFrame:

@@ -9,12 +9,10 @@ import pandas as pd
 from sqlalchemy import Engine
 
 from features.build import catalogue_digest
-from features.months import month_label, month_starts
+from features.months import month_label
 from features.panel.partner_table import (
     LEAST_PARTNERS,
     PartnerTable,
-    full_sources,
-    is_cell,
     partner_table,
 )
 from flows.context.recipes import recipe_of
@@ -25,10 +23,8 @@ from models.forecasting.fallback import FallbackForecast
 from models.forecasting.panel_forecaster import fitted_table
 from models.forecasting.snapshot import Snapshot
 from models.learning.spec import PANEL_SPEC, Spec
-from models.reconciliation.tree import add_sums, tree_of
-from store.asof import OBSERVATION_KEY, known_at
 from store.errors import DataError, first_few
-from store.facts.evidence import MEASURE, read_label, read_partner_counts
+from store.facts.evidence import read_label, read_partner_counts
 from store.facts.reading import read_observations
 from store.messages import Message, message
 from store.publications.panels import NO_PANEL, StoredPanel
@@ -36,29 +32,17 @@ from store.settings import Settings
 from store.vocabulary import MAX_HORIZON, MONTHS_AHEAD
 
 
-def table_panel(table: PartnerTable, observations: pd.DataFrame) -> StoredPanel:
+def table_panel(table: PartnerTable) -> StoredPanel:
     """Return a full partner table as the panel behind its forecast.
 
     Cells that a source lists are observed; sums, remainders and what no source of a listed month
     lists are derived. Tonnes are as they are stated, and nothing else tells of a cell, so that
     nothing can contradict it.
-
-    Args:
-        observations: What it was made from: all versions of the commodity's figures; not modified.
     """
-    whole = add_sums(table.tonnes, tree_of(table.parts, table.tonnes.index))
-    months = month_starts(whole.columns.to_numpy(dtype=np.int64))
-    cells = (
-        whole.set_axis(months, axis=1)
-        .rename_axis("destination")
-        .melt(var_name="period", value_name="tonnes", ignore_index=False)
-        .dropna(subset=["tonnes"])
-        .reset_index()
-    )
-    listed = _listed_at(observations, table.commodity, table.as_of)
+    cells = Snapshot.of_table(table).published_months
     keys = pd.MultiIndex.from_frame(cells[["destination", "period"]])
-    own = listed.reindex(keys).set_axis(cells.index)
-    of_month = cells["period"].map(listed.groupby("period").max())
+    own = table.listed.reindex(keys).set_axis(cells.index)
+    of_month = cells["period"].map(table.listed.groupby("period").max())
     return StoredPanel(
         cells.assign(
             stderr_log=0.0,
@@ -67,19 +51,6 @@ def table_panel(table: PartnerTable, observations: pd.DataFrame) -> StoredPanel:
         ),
         NO_PANEL.contradictions,
     )
-
-
-def _listed_at(
-    observations: pd.DataFrame, commodity: str, as_of: pd.Timestamp
-) -> "pd.Series[pd.Timestamp]":
-    """Return by destination and period when the newest figure known at ``as_of`` was published."""
-    is_weight = is_cell(observations, commodity) & observations["measure"].eq(MEASURE)
-    known = known_at(
-        observations.loc[is_weight & observations["usable"]], key=OBSERVATION_KEY, as_of=as_of
-    )
-    listed = known.loc[known["source"].isin(full_sources(known))]
-    named = listed.rename(columns={"period_from": "period"})
-    return named.groupby(["destination", "period"])["available_at"].max()
 
 
 MONTHS_BACK: Final = (12, 9, 6, 3)
@@ -167,7 +138,7 @@ class TableWorkspace:
     @property
     def panel(self) -> StoredPanel:
         """What was known of past months, as it is kept beside the publication."""
-        return table_panel(self.table, self.observations)
+        return table_panel(self.table)
 
     @property
     def notes(self) -> list[Message]:

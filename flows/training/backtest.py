@@ -15,7 +15,7 @@ from flows.context.recipes import recipe_of
 from flows.context.stores import store_of
 from flows.context.tables import Known, TableWorkspace
 from flows.training.predict import show_known
-from models.evaluation.backtest import Backtest, backtest_evidence, backtest_tables
+from models.evaluation.backtest import Backtest, backtest_evidence, rolling_origin_backtest
 from models.evaluation.compare import differences
 from models.evaluation.scores import (
     LONGEST_LAG,
@@ -28,7 +28,10 @@ from models.evaluation.scores import (
     sum_cells,
     together,
 )
+from models.executor import LocalExecutor
 from models.forecasting.forecaster import MODEL, REFERENCE
+from models.forecasting.panel_forecaster import PLAIN, PanelForecaster
+from models.forecasting.snapshot import Snapshot
 from models.learning.spec import Spec
 from models.registry.runs import find_runs, log_panel, log_table, open_run, read_text
 from store.errors import StoreError
@@ -66,7 +69,11 @@ def _backtested(known: Known) -> Backtest:
     if isinstance(known, TableWorkspace):
         for note in known.notes:
             echo(f"table     {note}")
-        return backtest_tables(known.spec, known.past(), known.table, track=track)
+        past = [Snapshot.of_table(table) for table in known.past()]
+        forecaster, truth = PanelForecaster(known.spec, PLAIN), known.snapshot.published_months
+        return rolling_origin_backtest(
+            forecaster, past, truth, label="past tables", executor=LocalExecutor(track)
+        )
     show_known(known)
     return backtest_evidence(known.history, known.as_of, spec=known.spec, executor=known.executor)
 

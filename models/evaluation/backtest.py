@@ -12,19 +12,17 @@ import numpy as np
 import pandas as pd
 
 from features.history import EvidenceHistory, training_moments
-from features.panel.partner_table import PartnerTable
 from features.statistical.seasonality import seasonal_scale
 from models.evaluation.scores import cell_scores, summarise
-from models.executor import IN_TURN, Executor, LocalExecutor
+from models.executor import IN_TURN, Executor
 from models.forecasting.evidence_forecaster import EvidenceForecaster, past_moments
 from models.forecasting.forecaster import MODEL, forecast_file
-from models.forecasting.panel_forecaster import PLAIN, PanelForecaster
+from models.forecasting.panel_forecaster import PanelForecaster
 from models.forecasting.residual_history import ResidualHistory
 from models.forecasting.snapshot import Snapshot, SnapshotForecaster
 from models.learning.spec import Spec
 from store.arrays import Floats
 from store.months import month_label
-from store.progress import Progress, untracked
 from store.vocabulary import PANEL_HORIZON
 
 SCORED_FROM: Final = pd.Timestamp("2024-06-01", tz="UTC")
@@ -156,28 +154,6 @@ def backtest_panel(
         snapshot.published_months if truth is None else truth,
         label="cutoffs",
         executor=executor,
-    )
-
-
-def backtest_tables(
-    spec: Spec,
-    past: Sequence[PartnerTable],
-    now: PartnerTable,
-    *,
-    track: Progress = untracked,
-) -> Backtest:
-    """Return how forecasts from a partner table as it was known then turned out.
-
-    Args:
-        past: The table at past moments, oldest first.
-        now: The table now, whose months are the truth.
-    """
-    return rolling_origin_backtest(
-        PanelForecaster(spec, PLAIN),
-        [Snapshot.of_table(table) for table in past],
-        Snapshot.of_table(now).published_months,
-        label="past tables",
-        executor=LocalExecutor(track),
     )
 
 

@@ -13,7 +13,6 @@ import numpy as np
 import pandas as pd
 
 from features.build import ALL_FEATURES
-from features.history import EvidenceHistory
 from features.origin import Origin
 from models.forecasting.conditioning import coherent, conditioned
 from models.forecasting.model_frame import rows_of
@@ -26,6 +25,7 @@ from models.registry.served import (
     MOVE,
     OFFSET,
     TREES_WEIGHT,
+    UNIT,
     TrainedModel,
     experts_ratio,
     predict_quantiles,
@@ -153,11 +153,8 @@ def stages_from(model: pd.DataFrame, origin: Origin, effect: PolicyEffect) -> St
     return Stages(model, plain, answer, given, published)
 
 
-def explained(model: TrainedModel, history: EvidenceHistory, moment: pd.Timestamp) -> pd.DataFrame:
-    """Return what a model forecasts at a moment, and why.
-
-    Args:
-        moment: The moment to forecast at (UTC).
+def explained(model: TrainedModel, snapshot: Snapshot) -> pd.DataFrame:
+    """Return what a model forecasts of a snapshot, and why.
 
     Returns:
         One row per series and target: destination, period (``YYYY-MM``), p50 and the parts that
@@ -166,20 +163,19 @@ def explained(model: TrainedModel, history: EvidenceHistory, moment: pd.Timestam
     Raises:
         ValueError: As ``models.registry.served.predict_quantiles``.
     """
-    origin = history.origin(moment)
+    if UNIT in model.card:
+        return _explained_in_moves(model, snapshot)
+    origin = snapshot.origin
     rows = rows_of(origin)
-    stages = stages_of(model, rows, origin, effect_at(origin, history.analogs(moment)))
+    stages = stages_of(model, rows, origin, effect_at(origin, snapshot.analogs))
     keys = rows[["destination"]].assign(
         period=rows["period"].dt.strftime("%Y-%m"), p50=stages.published["p50"]
     )
     return pd.concat([keys, contributions(model, rows, origin, stages)], axis=1)
 
 
-def explained_table(snapshot: Snapshot, model: TrainedModel) -> pd.DataFrame:
-    """Return as ``explained`` what a model forecasts of a partner table, and why.
-
-    Its heads count in usual moves of a series, which are tonnes: the parts need no logs.
-    """
+def _explained_in_moves(model: TrainedModel, snapshot: Snapshot) -> pd.DataFrame:
+    """Return the parts of a model whose heads count in usual moves: tonnes, which need no logs."""
     fitted, origin = FittedPanel.loaded(snapshot, model), snapshot.origin
     rows = fitted.asked()
     own = predict_quantiles(model.heads, model.card, rows)["p50"].to_numpy()

@@ -43,7 +43,7 @@ def add_goods(
     if with_panel:
         figures = read_observations(engine, as_of=as_of, commodity=commodity)
         table = partner_table(figures, commodity=commodity, as_of=pd.Timestamp(as_of))
-        panel = table_panel(table, figures)
+        panel = table_panel(table)
     levels = world.tonnes.iloc[:, -12:].mean(axis=1)
     members = levels[levels.index.isin(EU27_MEMBERS)].sum()
     levels = pd.concat([pd.Series({WORLD: levels.sum(), EU27: members}), levels])

@@ -148,7 +148,7 @@ def test_a_japanese_page_has_no_word_of_another_language(
 @pytest.mark.slow
 def test_a_japanese_report_has_no_word_of_another_language() -> None:
     panel = make_panel().assign(kind="estimated")
-    past = PartnerTable("850511", AS_OF, pd.DataFrame(), {}, (), is_revised=True)
+    past = PartnerTable("850511", AS_OF, pd.DataFrame(), {}, pd.Series(), (), is_revised=True)
     notes = (*odd_listing().notes(), *hindsight([past, past]))
 
     with in_language("ja"):

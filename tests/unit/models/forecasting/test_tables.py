@@ -3,9 +3,15 @@ import pandas as pd
 import pytest
 
 from features.panel.partner_table import PartnerTable, partner_table
-from models.evaluation.backtest import backtest_tables
+from models.evaluation.backtest import rolling_origin_backtest
 from models.forecasting.forecaster import forecast_file
-from models.forecasting.panel_forecaster import FittedPanel, fitted_table, table_model
+from models.forecasting.panel_forecaster import (
+    PLAIN,
+    FittedPanel,
+    PanelForecaster,
+    fitted_table,
+    table_model,
+)
 from models.forecasting.snapshot import Snapshot
 from store.vocabulary import EU27_MEMBERS, FORECAST_COLUMNS
 from tests.data.builders import at
@@ -72,7 +78,9 @@ def test_rows_known_later_change_no_bit_of_a_forecast(forecast: pd.DataFrame) ->
 def test_past_tables_are_scored_against_what_is_known_now() -> None:
     now = table_at(NOW)
 
-    found = backtest_tables(BRIEF, [table_at(at("2023-04-26")), table_at(at("2023-07-26"))], now)
+    past = [Snapshot.of_table(table_at(at(day))) for day in ("2023-04-26", "2023-07-26")]
+    truth = Snapshot.of_table(now).published_months
+    found = rolling_origin_backtest(PanelForecaster(BRIEF, PLAIN), past, truth, label="tables")
 
     assert set(found.cells["model"]) == {"magnetcast", "seasonal_naive", "last_value"}
     own = found.cells.loc[found.cells["model"] == "magnetcast"]
