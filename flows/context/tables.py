@@ -20,7 +20,7 @@ from flows.context.run_config import MAGNETS, RunConfig, table_config
 from flows.context.stores import store_of
 from flows.context.workspace import Workspace, open_workspace
 from models.forecasting.fallback import FallbackForecast
-from models.forecasting.panel_forecaster import fitted_table
+from models.forecasting.panel_forecaster import PanelForecaster
 from models.forecasting.snapshot import Snapshot
 from models.learning.spec import PANEL_SPEC, Spec
 from store.errors import DataError, first_few
@@ -106,7 +106,8 @@ class TableWorkspace:
 
     def experts(self) -> FallbackForecast:
         """Return what the experts forecast; the spec of ``untrained`` makes it quick."""
-        return FallbackForecast(next(fitted_table(self.table, self.spec).predict()), None)
+        fitted = PanelForecaster(self.spec).fit(self.snapshot)
+        return FallbackForecast(next(fitted.predict()), None)
 
     def past(self) -> list[PartnerTable]:
         """Return the table as it was known at past moments (``MONTHS_BACK``), oldest first.

@@ -39,7 +39,7 @@ from models.forecasting.fallback import (
 )
 from models.forecasting.forecaster import NAIVE, STATISTICAL, forecast_file
 from models.forecasting.model_frame import rows_of
-from models.forecasting.panel_forecaster import FittedPanel, table_model
+from models.forecasting.panel_forecaster import FittedPanel, PanelForecaster
 from models.forecasting.residual_history import ResidualHistory
 from models.policy.policy_effect import PolicyEffect, effect_at, words_of
 from models.registry import registry
@@ -227,7 +227,7 @@ def trained_on(known: Known, seen: Backtest | None = None) -> TrainedModel:
         seen: A backtest of it, whose errors set the bands of the magnets; made here if left out.
     """
     if isinstance(known, TableWorkspace):
-        return table_model(known.table, known.spec)
+        return PanelForecaster(known.spec).train(known.snapshot)
     history, moment, spec = known.history, known.as_of, known.spec
     seen = seen or backtest_evidence(history, moment, spec=spec, executor=known.executor)
     return EvidenceForecaster(spec, seen.residuals).train(known.snapshot)

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from features.panel.partner_table import PartnerTable
 from features.series import mean_known, series_stats
 from features.statistical.experts import EXPERTS
 from features.statistical.pretrained import NAME as PRETRAINED
@@ -146,6 +145,13 @@ class PanelForecaster:
         further = (PRETRAINED,) if self.spec.pretrained else ()
         return FittedPanel(snapshot, engine, self.spec, (*self.baselines, *further), shift=shift)
 
+    def train(self, snapshot: Snapshot) -> TrainedModel:
+        """Return the model trained on a panel."""
+        engine = self.fit(snapshot).engine
+        if engine.heads is None:
+            raise too_few(snapshot.cutoff)
+        return TrainedModel(engine.heads, engine.card)
+
 
 @dataclass(frozen=True, slots=True)
 class FittedPanel:
@@ -256,16 +262,3 @@ def summed(made: Quantiles, snapshot: Snapshot, tree: Tree) -> Quantiles:
     mean, values = reconcile(mean, values, errors, tree)
     rows = np.flatnonzero(np.isfinite(mean).all(axis=1))
     return Quantiles(rows, values[rows], mean[rows], mean[rows], {})
-
-
-def fitted_table(table: PartnerTable, spec: Spec) -> FittedPanel:
-    """Return a partner table and the engine trained on it."""
-    return PanelForecaster(spec, PLAIN).fit(Snapshot.of_table(table))
-
-
-def table_model(table: PartnerTable, spec: Spec) -> TrainedModel:
-    """Return the model that learned from a partner table."""
-    engine = fitted_table(table, spec).engine
-    if engine.heads is None:
-        raise too_few(table.cutoff)
-    return TrainedModel(engine.heads, engine.card)

@@ -9,8 +9,6 @@ from models.forecasting.panel_forecaster import (
     PLAIN,
     FittedPanel,
     PanelForecaster,
-    fitted_table,
-    table_model,
 )
 from models.forecasting.snapshot import Snapshot
 from store.vocabulary import EU27_MEMBERS, FORECAST_COLUMNS
@@ -27,8 +25,9 @@ def table_at(day: pd.Timestamp, rows: pd.DataFrame | None = None) -> PartnerTabl
 
 
 def forecast_at(table: PartnerTable) -> pd.DataFrame:
-    model = table_model(table, BRIEF)
-    made = next(FittedPanel.loaded(Snapshot.of_table(table), model).predict())
+    known = Snapshot.of_table(table)
+    model = PanelForecaster(BRIEF).train(known)
+    made = next(FittedPanel.loaded(known, model).predict())
     return forecast_file(made, status="champion")
 
 
@@ -47,7 +46,7 @@ def test_every_destination_and_sum_is_forecast_a_year_ahead(forecast: pd.DataFra
 
 
 def test_a_trained_model_served_by_rows_says_what_the_engine_does(forecast: pd.DataFrame) -> None:
-    engine = next(fitted_table(table_at(NOW), BRIEF).predict())
+    engine = next(PanelForecaster(BRIEF).fit(Snapshot.of_table(table_at(NOW))).predict())
 
     pd.testing.assert_frame_equal(forecast_file(engine, status="champion"), forecast, rtol=1e-12)
 
