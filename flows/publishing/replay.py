@@ -9,9 +9,8 @@ import pandas as pd
 from flows.context.tables import Known, TableWorkspace
 from flows.context.workspace import Workspace
 from flows.publishing.published_forecasts import in_order, known_behind, model_of
-from flows.training.predict import answer
 from models.forecasting.decomposition import stages_from
-from models.forecasting.fallback import NUMBERS
+from models.forecasting.fallback import NUMBERS, modelled
 from models.forecasting.model_frame import rows_of
 from models.policy.policy_effect import effect_at
 from models.registry.served import TrainedModel
@@ -67,7 +66,7 @@ def _evidence(workspace: Workspace, rows: pd.DataFrame) -> pd.DataFrame:
     in_order(rows, features)
     table = pd.DataFrame(np.nan, index=features.index, columns=NUMBERS)
     for _, own in rows.groupby("model"):
-        made = answer(workspace, _model(workspace, own)).table
+        made = modelled(_model(workspace, own), workspace.snapshot).table
         is_own = features["destination"].isin(set(own["destination"])).to_numpy()
         table.loc[is_own, NUMBERS] = made[NUMBERS].to_numpy()[is_own]
     effect = effect_at(origin, workspace.history.analogs(workspace.as_of))
@@ -88,7 +87,7 @@ def _table(known: TableWorkspace, rows: pd.DataFrame) -> pd.DataFrame:
     if first["model"] == known.untrained.model_version:
         made = known.untrained.experts().table
     else:
-        made = answer(known, _model(known, rows)).table
+        made = modelled(_model(known, rows), known.snapshot).table
     return made.assign(period=made["period"].dt.strftime("%Y-%m"))
 
 

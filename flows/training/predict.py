@@ -1,7 +1,7 @@
 """Forecast at an as_of: by the champion if there was one, else by one trained as of that day."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 
@@ -39,8 +39,9 @@ from models.forecasting.fallback import (
 )
 from models.forecasting.forecaster import NAIVE, STATISTICAL, forecast_file
 from models.forecasting.model_frame import rows_of
-from models.forecasting.panel_forecaster import FittedPanel, PanelForecaster
+from models.forecasting.panel_forecaster import PanelForecaster
 from models.forecasting.residual_history import ResidualHistory
+from models.forecasting.snapshot import Snapshot
 from models.policy.policy_effect import PolicyEffect, effect_at, words_of
 from models.registry import registry
 from models.registry.record import RegisteredVersion
@@ -88,7 +89,7 @@ def _analogs(workspace: Workspace) -> None:
 def trial_forecast(known: Known) -> pd.DataFrame:
     """Return what a model trained by a recipe forecasts alone; nothing is registered."""
     made = trained_on(known)
-    steps = [FallbackStep(REPLAY, known.model_version, partial(answer, known, made))]
+    steps = [FallbackStep(REPLAY, known.model_version, partial(modelled, made, known.snapshot))]
     if isinstance(known, TableWorkspace):
         return _table_forecast(known, steps)
     return forecast_of(made_on(known, steps, known.origin))
@@ -138,8 +139,7 @@ def forecast(
         version: A registered model trained on it, used where the champion is younger.
     """
     if isinstance(known, TableWorkspace):
-        ask = partial(answer, known)
-        models = _models(known, ask, result, version) if known.spec.pairs else []
+        models = _models(known, known.snapshot, result, version) if known.spec.pairs else []
         one = known.untrained
         return _table_forecast(
             known, [*models, FallbackStep(STATISTICAL, one.model_version, one.experts)]
@@ -166,7 +166,7 @@ def _table_forecast(known: TableWorkspace, steps: Sequence[FallbackStep]) -> pd.
 
 def forecast_with(known: Known, model: TrainedModel) -> pd.DataFrame:
     """Return the forecast at an as_of by a model at hand, in the place of the champion."""
-    own = FallbackStep(CHAMPION, "named", partial(answer, known, model))
+    own = FallbackStep(CHAMPION, "named", partial(modelled, model, known.snapshot))
     if isinstance(known, TableWorkspace):
         return _table_forecast(known, [own])
     steps = [own, *_without_model(known, known.origin)]
@@ -213,13 +213,6 @@ def why_of(made: TrainedForecast) -> tuple[list[str], list[str]]:
     return drivers_of.tolist(), [json.dumps(row) for row in together.to_dict("records")]
 
 
-def answer(known: Known, model: TrainedModel) -> FallbackForecast:
-    """Return what a model forecasts of what was known; a table's with sums that add up."""
-    if isinstance(known, TableWorkspace):
-        return FallbackForecast(next(FittedPanel.loaded(known.snapshot, model).predict()), model)
-    return _asked_at(known.origin)(model)
-
-
 def trained_on(known: Known, seen: Backtest | None = None) -> TrainedModel:
     """Return a model that learned from what was known.
 
@@ -240,7 +233,7 @@ def fallback_chain(
     version: int | None = None,
 ) -> list[FallbackStep]:
     """Return the fallback chain, best first: models that existed then, then steps without one."""
-    models = _models(workspace, _asked_at(origin), result, version)
+    models = _models(workspace, Snapshot(origin), result, version)
     return [*models, *_without_model(workspace, origin, result)]
 
 
@@ -261,16 +254,8 @@ def _without_model(
     return [without_model(STATISTICAL, "statistical"), without_model(NAIVE, "seasonal-naive")]
 
 
-Ask = Callable[[TrainedModel], FallbackForecast]
-"""What asks a model for its forecast."""
-
-
-def _asked_at(origin: Origin) -> Ask:
-    return lambda model: modelled(model, rows_of(origin))
-
-
 def _models(
-    known: Known, ask: Ask, result: Backtest | None, version: int | None
+    known: Known, asked: Snapshot, result: Backtest | None, version: int | None
 ) -> list[FallbackStep]:
     """Return the champion of then, else the model trained as of that day; then those before.
 
@@ -288,27 +273,27 @@ def _models(
     )
     steps = []
     if champion is not None:
-        steps.append(_stored(known, ask, CHAMPION, champion))
+        steps.append(_stored(known, asked, CHAMPION, champion))
     elif version is not None:
         model = registry.at_version(known.settings, version, known.config.model)
-        steps.append(_stored(known, ask, REPLAY, model))
+        steps.append(_stored(known, asked, REPLAY, model))
     else:
-        steps.append(_trained_now(known, ask, result))
+        steps.append(_trained_now(known, asked, result))
     if previous is not None and previous.version not in {version, champion and champion.version}:
-        steps.append(_stored(known, ask, PREVIOUS, previous))
+        steps.append(_stored(known, asked, PREVIOUS, previous))
     return steps
 
 
-def _stored(known: Known, ask: Ask, status: str, model: RegisteredVersion) -> FallbackStep:
+def _stored(known: Known, asked: Snapshot, status: str, model: RegisteredVersion) -> FallbackStep:
     load = partial(registry.load, known.settings, model.version, known.config.model)
-    return FallbackStep(status, model.model_version, lambda: ask(load()))
+    return FallbackStep(status, model.model_version, lambda: modelled(load(), asked))
 
 
-def _trained_now(known: Known, ask: Ask, result: Backtest | None) -> FallbackStep:
+def _trained_now(known: Known, asked: Snapshot, result: Backtest | None) -> FallbackStep:
     """Return a model trained as of that day as one that may answer."""
     echo(f"predict   {known.config.prefix}training as of that day: no champion existed by then")
     train = partial(trained_on, known, result)
-    return FallbackStep(REPLAY, known.model_version, lambda: ask(train()))
+    return FallbackStep(REPLAY, known.model_version, lambda: modelled(train(), asked))
 
 
 def _raise(err: Exception) -> FallbackForecast:

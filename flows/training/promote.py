@@ -12,12 +12,11 @@ from flows.context.provenance import actor, git_commit
 from flows.context.run_config import MAGNETS, RunConfig
 from flows.context.tables import Known, known_of
 from flows.training.backtest import cells_of
-from flows.training.predict import answer
 from models.evaluation.backtest import Backtest
 from models.evaluation.compare import CHALLENGER, own_cells, paired_cells
 from models.evaluation.compare import CHAMPION as PAST_CHAMPION
 from models.evaluation.promotion import Challenge, PromotionDecision, judge
-from models.forecasting.fallback import FAULTS, NUMBERS, faults_of, reason_of
+from models.forecasting.fallback import FAULTS, NUMBERS, faults_of, modelled, reason_of
 from models.registry import registry
 from models.registry.record import RegisteredVersion
 from models.registry.runs import log_table, open_run
@@ -128,7 +127,7 @@ def _trouble(known: Known, model: RegisteredVersion) -> str:
     origin = known.origin
     try:
         loaded = registry.load(known.settings, model.version, known.config.model)
-        made = answer(known, loaded).table
+        made = modelled(loaded, known.snapshot).table
     except FAULTS as err:
         return reason_of(err)
     if origin is None:

@@ -19,12 +19,14 @@ from features.origin import Origin
 from models.forecasting.evidence_forecaster import past_moments
 from models.forecasting.forecaster import SPEAKER
 from models.forecasting.model_frame import rows_of
+from models.forecasting.panel_forecaster import FittedPanel
 from models.forecasting.plausibility import absurdities
 from models.forecasting.residual_history import (
     ANY_LEVEL,
     ResidualHistory,
     statistical_prediction,
 )
+from models.forecasting.snapshot import Snapshot
 from models.learning.calibration import card_of
 from models.learning.spec import Spec
 from models.registry.served import (
@@ -32,6 +34,7 @@ from models.registry.served import (
     HORIZON,
     LEVEL,
     OFFSET,
+    UNIT,
     TrainedModel,
     predict_quantiles,
     quantiles_of,
@@ -188,8 +191,14 @@ def faults_of(values: Floats, origin: Origin) -> list[str]:
     return found
 
 
-def modelled(model: TrainedModel, rows: pd.DataFrame) -> FallbackForecast:
-    """Return the forecast of a model; rows that lack what it needs stay without one."""
+def modelled(model: TrainedModel, snapshot: Snapshot) -> FallbackForecast:
+    """Return the forecast of a model; rows that lack what it needs stay without one.
+
+    Of a panel with sums these add up already.
+    """
+    if UNIT in model.card:
+        return FallbackForecast(next(FittedPanel.loaded(snapshot, model).predict()), model)
+    rows = rows_of(snapshot.origin)
     predicted = predict_quantiles(model.heads, model.card, answerable(rows))
     predicted.loc[~is_answerable(rows)] = np.nan
     return FallbackForecast(predicted, model)

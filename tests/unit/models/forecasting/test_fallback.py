@@ -20,7 +20,6 @@ from models.forecasting.fallback import (
     run_fallback_chain,
 )
 from models.forecasting.forecaster import NAIVE, STATISTICAL
-from models.forecasting.model_frame import rows_of
 from models.forecasting.plausibility import absurdities, explained_series
 from models.forecasting.residual_history import ResidualHistory
 from models.forecasting.snapshot import Snapshot
@@ -51,7 +50,7 @@ def chain(origin: Origin, *above: FallbackStep) -> list[FallbackStep]:
     model = TrainedModel(trained().heads, trained().card)
     return [
         *above,
-        FallbackStep(PREVIOUS, "m1", lambda: modelled(model, rows_of(origin))),
+        FallbackStep(PREVIOUS, "m1", lambda: modelled(model, Snapshot(origin))),
         FallbackStep(STATISTICAL, "s", lambda: plain(STATISTICAL, origin, memory(), QUICK)),
         FallbackStep(NAIVE, "n", lambda: plain(NAIVE, origin, memory(), QUICK)),
     ]
@@ -104,7 +103,7 @@ def test_a_destination_that_no_rung_can_forecast_is_named() -> None:
 def test_an_absurd_forecast_of_one_destination_falls_to_the_next_rung() -> None:
     origin = replace(origin_at(), events=None, tariffs=None)
     model = TrainedModel(trained().heads, trained().card)
-    wild = modelled(model, rows_of(origin_at())).table.copy()
+    wild = modelled(model, Snapshot(origin_at())).table.copy()
     row = origin.series.index("ITA")
     count = len(origin.targets)
     wild.iloc[row * count : (row + 1) * count] *= 50.0
