@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from features.series import mean_known, series_stats
+from features.series import mean_known
 from features.statistical.experts import EXPERTS
 from features.statistical.pretrained import NAME as PRETRAINED
 from models.engine.forecast import (
@@ -25,7 +25,6 @@ from models.forecasting.snapshot import Snapshot
 from models.learning.heads import too_few
 from models.learning.spec import PANEL_SPEC, Spec
 from models.reconciliation.reconcile import reconcile
-from models.reconciliation.tree import Tree
 from models.registry.served import TrainedModel
 from sources.files.covariates import Covariates
 from store.arrays import Flags, Floats, Ints
@@ -240,25 +239,21 @@ class FittedPanel:
         return Quantiles.joined(self.engine.forecasts())
 
     def _final(self, made: Quantiles) -> Quantiles:
-        """Return the product's forecasts, reconciled along a tree."""
-        if self.snapshot.tree is None:
+        """Return the product's forecasts; with a tree means add up, in the order of its series."""
+        history, tree = self.snapshot.tonnes, self.snapshot.tree
+        if tree is None:
             return made
-        return summed(made, self.snapshot, self.snapshot.tree)
+        count, (months, levels) = len(history), made.tonnes.shape[1:]
+        mean = np.full((count, months), np.nan)
+        values = np.full((count, months, levels), np.nan)
+        mean[made.rows], values[made.rows] = made.mean, made.tonnes
+        season = self.engine.view.stats(self.engine.view.last).season
+        errors = EXPERTS[ERRORS_OF](history, season, 1).residual
+        mean, values = reconcile(mean, values, errors, tree)
+        rows = np.flatnonzero(np.isfinite(mean).all(axis=1))
+        return Quantiles(rows, values[rows], mean[rows], mean[rows], {})
 
     def _table(self, found: Quantiles) -> pd.DataFrame:
         if self.shift is not None:
             found = found.lowered(self.shift)
         return found.table(self.snapshot.series, self.snapshot.cutoff)
-
-
-def summed(made: Quantiles, snapshot: Snapshot, tree: Tree) -> Quantiles:
-    """Return forecasts whose means add up along a tree, in the order of its series."""
-    history = snapshot.tonnes
-    count, (months, levels) = len(history), made.tonnes.shape[1:]
-    mean = np.full((count, months), np.nan)
-    values = np.full((count, months, levels), np.nan)
-    mean[made.rows], values[made.rows] = made.mean, made.tonnes
-    errors = EXPERTS[ERRORS_OF](history, series_stats(history).season, 1).residual
-    mean, values = reconcile(mean, values, errors, tree)
-    rows = np.flatnonzero(np.isfinite(mean).all(axis=1))
-    return Quantiles(rows, values[rows], mean[rows], mean[rows], {})
