@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, cast
+from typing import Any, Final, cast
 
 import lightgbm as lgb
 import numpy as np
@@ -153,6 +153,11 @@ class Engine:
     known: TrainingSet | None = None
     """Training rows of past origins; None where it is not trained here."""
 
+    @property
+    def is_pretrained(self) -> bool:
+        """Whether the pretrained network forecasts too."""
+        return bool(cast("dict[str, object]", self.card["parameters"])["pretrained"])
+
     def chunks(self) -> list[Ints]:
         """Return the series with a value in the last year, some at a time."""
         rows = np.flatnonzero(self.view.stats(self.view.last).current)
@@ -181,11 +186,11 @@ class Engine:
         """Return the features of some series, and the same as rows that a served model takes."""
         point = self.view.at(self.view.last, rows)
         experts = point.base
-        if cast("dict[str, object]", self.card["parameters"])["pretrained"]:
+        if self.is_pretrained:
             point = with_pretrained(point, self.view.tonnes[rows])
             experts = (experts + point.experts[PRETRAINED]) / 2.0
         columns = point.features.reshape(-1, len(point.names))
-        scales = {
+        scales: dict[str, Any] = {
             served.LEVEL: point.base.reshape(-1),
             served.OFFSET: 0.0,
             served.EXPERTS_TONNES: experts.reshape(-1),
@@ -232,6 +237,7 @@ def expert_quantiles(engine: Engine, own: Quantiles, name: str, spec: Spec) -> F
     ``LAST_VALUE`` has the band of the seasonal naive.
     """
     known = engine.known
+    assert known is not None  # noqa: S101 - only what was trained here is compared
     band_of = "seasonal_naive" if name == LAST_VALUE else name
     error = known.target if name == MIDDLE else known.target - known.experts[band_of]
     scored = np.flatnonzero(np.isfinite(error))
