@@ -10,7 +10,7 @@ from flows.clock import utc_now
 from flows.context.console import echo
 from flows.context.output import write_result
 from flows.context.provenance import actor
-from flows.context.run_config import RunConfig, table_config
+from flows.context.run_config import RunConfig, config_of
 from flows.context.stores import single_writer, store_of
 from store.errors import DataError
 from store.publications.integrity import read_publications, tampered
@@ -18,7 +18,7 @@ from store.publications.publishing import approve as publish_held
 from store.publications.publishing import held_forecasts
 from store.publications.publishing import reject as reject_held
 from store.settings import Settings
-from store.vocabulary import COMMODITY, FORECAST_COLUMNS, Language
+from store.vocabulary import FORECAST_COLUMNS, Language
 
 _QUIET: Final = ["data_vintage", "made_with", "models", "panel"]
 """Columns a terminal has no room for; files hold them."""
@@ -110,7 +110,9 @@ def replay(
 
     settings = Settings()
     which = moment(as_of) if number is None else number
-    found = replayed(settings, publication(settings, which, commodity=commodity or COMMODITY))
+    found = replayed(
+        settings, publication(settings, which, commodity=config_of(commodity).published_as)
+    )
     if out is not None:
         write_result(found.again[list(FORECAST_COLUMNS)], out=out, form=format)
     echo(f"replay    {found.difference or 'every number is the same'}")
@@ -143,7 +145,7 @@ def report(
     page = write_past_report(
         settings,
         number,
-        commodity=COMMODITY if commodity is None else table_config(commodity).published_as,
+        commodity=config_of(commodity).published_as,
         language=lang or settings.report_language,
         folder=out,
     )

@@ -124,12 +124,12 @@ def run_and_tell(
 
 def run_tables_and_tell(settings: Settings, as_of: pd.Timestamp) -> None:
     """Run every full partner table in the store and tell a line of each; a bad one stops none."""
-    from flows.context.run_config import table_config
+    from flows.context.run_config import config_of
     from flows.context.tables import full_commodities
     from flows.run import run_each
 
     made_store(settings)  # the main job, which follows, fills it
-    configs = [table_config(code) for code in full_commodities(settings, as_of)]
+    configs = [config_of(code) for code in full_commodities(settings, as_of)]
     if configs:
         for key, result in run_each(settings, as_of, configs).items():
             echo(summary(result, key))

@@ -64,14 +64,11 @@ MAGNETS: Final = RunConfig(COMMODITY)
 
 
 def config_of(commodity: str | None) -> RunConfig:
-    """Return the configuration of a commodity's full partner table; of the magnets if None."""
-    return MAGNETS if commodity is None else table_config(commodity)
-
-
-def table_config(commodity: str) -> RunConfig:
-    """Return the configuration that forecasts the full partner table of a commodity.
+    """Return the configuration of a commodity's full partner table; of the magnets if None.
 
     The magnets' own table has another key than their forecast from the evidence, so that no reader
     mixes the two.
     """
+    if commodity is None:
+        return MAGNETS
     return RunConfig(f"{commodity}{BY_PARTNER}" if commodity == COMMODITY else commodity)

@@ -16,7 +16,7 @@ from features.panel.partner_table import (
     partner_table,
 )
 from flows.context.recipes import recipe_of
-from flows.context.run_config import MAGNETS, RunConfig, table_config
+from flows.context.run_config import MAGNETS, RunConfig, config_of
 from flows.context.stores import store_of
 from flows.context.workspace import Workspace, open_workspace
 from models.forecasting.fallback import FallbackForecast
@@ -152,11 +152,7 @@ Known = Workspace | TableWorkspace
 
 
 def known_of(
-    settings: Settings,
-    as_of: pd.Timestamp,
-    config: RunConfig = MAGNETS,
-    *,
-    spec: Spec | None = None,
+    settings: Settings, as_of: pd.Timestamp, config: RunConfig = MAGNETS, spec: Spec | None = None
 ) -> Known:
     """Return what was known of the goods of a configuration.
 
@@ -188,7 +184,7 @@ def open_table(
         table = partner_table(figures, commodity=commodity, as_of=as_of)
     except DataError as err:
         raise DataError(f"{err} {other_tables(settings, as_of, commodity)}") from err
-    key = table_config(commodity).published_as
+    key = config_of(commodity).published_as
     config = RunConfig(key, read_label(engine, key))
     return TableWorkspace(settings, config, table, engine, figures, spec)
 

@@ -1,4 +1,4 @@
-"""Training, backtest, promotion and prediction of the magnets' model.
+"""Training, backtest, promotion and prediction: of magnets and of partner tables.
 
 Not here: publishing (``flows.publishing``).
 """

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from flows.clock import utc_now
-from flows.context.run_config import table_config
+from flows.context.run_config import config_of
 from flows.context.stores import made_store, store_of
 from flows.context.tables import open_table
 from flows.monitoring.health import examine
@@ -29,8 +29,8 @@ NOW = "2024-02-26"
 pytestmark = pytest.mark.slow
 GRAPHITE = "=cmd()<b>graphite</b>{{7*7}}[/x]&\"'"
 """A label that would do harm as a formula, markup, a template or a colour of the terminal."""
-MINERALS = (table_config("811292"), table_config("250410"))
-OTHERS = (table_config("392690"), table_config("999999"))
+MINERALS = (config_of("811292"), config_of("250410"))
+OTHERS = (config_of("392690"), config_of("999999"))
 ALL = (*MINERALS, *OTHERS)
 CODES = ("811292", "250410", "392690")
 

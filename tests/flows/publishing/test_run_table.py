@@ -9,7 +9,7 @@ import pytest
 
 from features.panel.partner_table import PartnerTable
 from flows.analysis.explain import why
-from flows.context.run_config import table_config
+from flows.context.run_config import config_of
 from flows.context.stores import made_store, store_of
 from flows.context.tables import hindsight, known_of, open_table
 from flows.publishing.published_forecasts import ExplainRequest, publication
@@ -31,7 +31,7 @@ from tests.data.partner_builders import make_partner_world
 from tests.flows.conftest import environment, settings_of
 
 NOW = "2024-12-26"
-TABLE = table_config("850511")
+TABLE = config_of("850511")
 PARTNERS = 24
 WORLD = make_partner_world(partners=PARTNERS, months=60)
 
