@@ -17,7 +17,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 PUBLIC: Final = "magnetcast"
 ROOMS: Final = ("store", "sources", "features", "models", "service", "flows")
 INTERNAL: Final = f"{PUBLIC}._internal"
-BESIDE: Final = ("data", "scenarios", "docs/operations.md")
+BESIDE: Final = ("data", "scenarios")
 """What the rooms read beside themselves, below ``store.settings.PROJECT_ROOT``."""
 
 
