@@ -1,5 +1,6 @@
 """What one chart shows of one destination."""
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -81,11 +82,14 @@ def status_of(forecast: pd.DataFrame) -> str:
     return "; ".join(dict.fromkeys(forecast["status"].astype(str)))
 
 
-def _by_destination(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Return each destination's rows in order, ``period`` as a naive first of the month."""
+def _by_destination(frame: pd.DataFrame) -> defaultdict[str, pd.DataFrame]:
+    """Return each destination's rows in order, ``period`` as a naive first of the month.
+
+    One without rows has an empty table.
+    """
     dated = frame.assign(period=pd.to_datetime(frame["period"])).sort_values("period")
-    groups = dated.groupby("destination")
-    return {str(name): rows.reset_index(drop=True) for name, rows in groups}
+    groups = {str(name): rows.reset_index(drop=True) for name, rows in dated.groupby("destination")}
+    return defaultdict(lambda: dated.iloc[:0], groups)
 
 
 def alt_text(fan: Fan, *, is_marked: bool = True) -> str:
@@ -134,31 +138,34 @@ def fan_of(publication: Publication, destination: str) -> Fan:
 
 
 def plain_fan(publication: Publication, destination: str) -> Fan:
-    """Return what a small chart shows: no events, rates and earlier forecasts."""
-    fans = publication.memo.make(("plain fans", language()), lambda: _plain_fans(publication))
-    return fans[destination]
+    """Return what a small chart shows: no events, rates and earlier forecasts.
+
+    A destination that is not forecast has no months ahead.
+    """
+    return publication.memo.make(
+        ("plain fan", destination, language()), lambda: _plain_fan(publication, destination)
+    )
 
 
-def _plain_fans(publication: Publication) -> dict[str, Fan]:
-    panel = publication.snapshot.panel
-    past = _by_destination(panel)
+def _plain_fan(publication: Publication, destination: str) -> Fan:
+    past, forecasts = publication.memo.make(
+        ("months by destination",),
+        lambda: (_by_destination(publication.snapshot.panel), _by_destination(publication.latest)),
+    )
     cutoff_end = pd.Timestamp(f"{publication.snapshot.cutoff}-01") + pd.DateOffset(months=1)
+    history, forecast = past[destination], forecasts[destination]
+    is_later = history["period"] >= cutoff_end
     scores = publication.scores_at(publication.as_of)
-    fans = {}
-    for destination, forecast in _by_destination(publication.latest).items():
-        history = past.get(destination, panel.iloc[:0])
-        is_later = history["period"] >= cutoff_end
-        fans[destination] = Fan(
-            destination=destination,
-            as_of=publication.as_of.tz_convert("UTC").tz_localize(None),
-            cutoff_end=cutoff_end,
-            history=history[~is_later],
-            forecast=forecast,
-            later=history[is_later],
-            goods=publication.goods,
-            coverage=coverage_of(scores, destination, status_of(forecast)),
-        )
-    return fans
+    return Fan(
+        destination=destination,
+        as_of=publication.as_of.tz_convert("UTC").tz_localize(None),
+        cutoff_end=cutoff_end,
+        history=history[~is_later],
+        forecast=forecast,
+        later=history[is_later],
+        goods=publication.goods,
+        coverage=coverage_of(scores, destination, status_of(forecast)),
+    )
 
 
 def _marked(publication: Publication, fan: Fan) -> Fan:

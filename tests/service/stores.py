@@ -72,10 +72,12 @@ def publish(
     cutoff: str,
     factor: float = 1.0,
     parts: str | None = None,
+    without: str = "",
     panel: StoredPanel | None = None,
 ) -> None:
     """Publish a forecast; ``factor`` multiplies all of its tonnes, ``parts`` made each median."""
     rows = make_drivers(make_forecasts(cutoff=cutoff)).assign(contributions=parts)
+    rows = rows[rows["destination"] != without]
     numbers = [name for name in rows if name.startswith("p") and name[1:].isdigit()] + ["mean"]
     rows[numbers] *= factor
     context = PublicationContext(panel=panel or panel_at(engine, as_of))

@@ -116,6 +116,29 @@ def test_a_rule_speaks_of_the_next_publication_once(settings: Settings) -> None:
 
 
 @pytest.mark.slow
+def test_a_destination_no_longer_forecast_stops_no_other_need_and_rule(settings: Settings) -> None:
+    engine = store_of(settings)
+    months = pd.Timestamp("2026-11-01"), pd.Timestamp("2027-01-01")
+    need = add_need(engine, NeedRow("plant", "VNM", *months, 9.0), who=WHO, at=NOW)
+    for rule in (
+        AlertRule("chance", "shortfall", 50.0, need_id=need),
+        AlertRule("year", "below_last_year", 50.0, destination="VNM"),
+        AlertRule("level", "median", 50.0, destination="VNM"),
+    ):
+        add_rule(engine, rule, who=WHO, at=NOW, since=NEWEST)
+    median_rule(engine)
+    publish(engine, LATER, cutoff="2026-07", factor=2.0, without="VNM")
+
+    found = alert(settings, NOW)
+
+    assert (found.looked, found.fired) == (4, 1)
+    with TestClient(make_app(engine)) as client:
+        (shown,) = client.get("/api/v1/needs").json()["items"]
+        assert client.get("/needs").status_code == 200
+    assert (shown["months"], shown["met_in_full_at_t"] > 9.0) == ([], True)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(("points", "fires"), [(100.0, True), (100.0001, False)])
 def test_a_move_of_exactly_so_much_is_reported_and_less_is_not(
     settings: Settings,
