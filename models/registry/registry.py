@@ -185,9 +185,9 @@ EXAMPLE_ROWS: Final = 5
 """Rows kept beside the model to show what it takes."""
 
 _ABOUT: Final = (
-    "Monthly exports of one commodity from China by destination, as quantiles in tonnes. The "
-    "version with alias champion publishes, challenger is on trial, previous is the way back. "
-    "`magnetcast compare` tells two versions apart."
+    "Monthly exports (HS %s) from China by destination, as quantiles in tonnes. The version with "
+    "alias champion publishes, challenger is on trial, previous is the way back. `magnetcast "
+    "compare` shows how two versions differ."
 )
 
 REQUIREMENTS: Final = ("lightgbm", "mlflow", "numpy", "pandas")
@@ -305,7 +305,7 @@ def _next_version(
 ) -> int:
     """Register a logged model and return the number it got."""
     if not client.search_registered_models(f"name = '{name}'"):
-        client.create_registered_model(name, description=_ABOUT)
+        client.create_registered_model(name, description=_ABOUT % tags["commodity"])
     logged = client.get_logged_model(model_id)
     made = client.create_model_version(
         name,

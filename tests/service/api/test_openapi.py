@@ -36,6 +36,8 @@ def schema_of() -> BaseSchema:
         "generation": {
             "mode": "all", "max-examples": 2, "deterministic": True, "database": "none",
             "no-shrink": True,
+            # Names of no parameter are passed over.
+            "allow-extra-parameters": False,
         },
         "phases": {"stateful": {"enabled": False}},
         # A day, a need or a scenario may be well formed and make no sense; writing needs a token.
