@@ -59,8 +59,8 @@ def _named(model: TrainedModel, as_of: str, asked: pd.DataFrame) -> pd.DataFrame
     if at.as_of < (learned := pd.Timestamp(str(model.card[LEARNED_UNTIL]))):
         raise DataError(
             f"The model learned from figures published until {learned:%Y-%m-%d}, which nobody had "
-            f"at {as_of}. Expected a moment from then on. Ask `magnetcast.forecast`, which trains "
-            "on what was known then."
+            f"at {as_of}. Expected a moment from then on. `magnetcast predict --as-of` trains on "
+            "what was known then."
         )
     goods = RunConfig(str(model.card.get(GOODS, COMMODITY)))
     known = at if goods.is_main else known_of(at.settings, at.as_of, goods)

@@ -103,10 +103,10 @@ def rollback(
     """
     from flows.training.promote import rollback as flow
 
-    settings, as_of_time = Settings(), moment(as_of)
+    settings, as_of_time, config = Settings(), moment(as_of), config_of(commodity)
     with single_writer(settings):
-        now, bad = flow(settings, as_of_time, reason, config_of(commodity))
-    echo(f"rollback  version {now.version} ({now.model_version}) is champion again")
+        now, bad = flow(settings, as_of_time, reason, config)
+    echo(f"rollback  {config.prefix}version {now.version} ({now.model_version}) is champion again")
     echo(f"rollback  version {bad.version} was taken back: {bad.rolled_back}")
 
 
@@ -126,6 +126,7 @@ def compare(
     run_b: Which,
     /,
     *,
+    commodity: Commodity = None,
     out: Annotated[Path | None, Parameter(help="CSV file for the scores of all scopes.")] = None,
 ) -> None:
     """Compare two runs or model versions: parameters that differ, and scores with significance.
@@ -136,7 +137,7 @@ def compare(
     """
     from flows.training.compare_runs import compare_runs
 
-    found = compare_runs(Settings(), run_a, run_b)
+    found = compare_runs(Settings(), run_a, run_b, config_of(commodity))
     for name, label in zip("AB", found.labels, strict=True):
         echo(f"compare   {name} is {label}")
     if found.choices.empty:

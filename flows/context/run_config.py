@@ -37,6 +37,11 @@ class RunConfig:
         return MODEL if self.is_main else f"{MODEL}-{self.published_as}"
 
     @property
+    def option(self) -> str:
+        """How a verb is asked about it, after the verb."""
+        return "" if self.is_main else f" --commodity {self.commodity}"
+
+    @property
     def flow(self) -> str:
         return "run" if self.is_main else "run-table"
 

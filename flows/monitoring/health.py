@@ -22,6 +22,7 @@ from sources.bundled.release_calendar import ReleaseCalendar
 from sources.providers.registry import without_key
 from store.archive import sqlite_damage
 from store.asof import OBSERVATION_KEY, known_at
+from store.database import sqlite_file
 from store.errors import SHOWN, StoreError, first_few
 from store.facts.reading import latest_forecast, read_calendar, read_observations, read_runs
 from store.facts.reviews import read_quarantine
@@ -92,7 +93,7 @@ class HealthFacts:
     failed: tuple[str, ...] = ()
     """Commodities other than magnets whose last run failed."""
     is_busy: bool = False
-    """Whether a run or an ingest goes on."""
+    """Whether a run or an ingest goes on, or may on another machine that shares the database."""
     unasked: tuple[str, ...] = ()
     """Sources that the schedule passes over, as their key is not set."""
 
@@ -261,7 +262,7 @@ def examine(settings: Settings, now: pd.Timestamp) -> SystemHealth:
         now=now,
         free_bytes=shutil.disk_usage(settings.home).free,
         backup_at=last_backup(settings),
-        is_busy=is_writing(settings),
+        is_busy=sqlite_file(settings.url) is None or is_writing(settings),
         unasked=without_key(settings),
     )
     if wrong := sqlite_damage(settings.url):

@@ -40,8 +40,10 @@ def is_current(known: Known, models: set[str]) -> bool:
         champion = registry.champion(known.settings, known.config.model)
     except StoreError:
         return True  # nobody else could be asked
-    if champion is None or not _was_trained(known):
+    if not _was_trained(known):
         return False
+    if champion is None:  # of a table there may be too little to train on
+        return not (known.config.is_main or any(known.recipe in one for one in models))
     return pd.Timestamp(champion.as_of) > known.as_of or champion.model_version in models
 
 

@@ -194,7 +194,7 @@ def _group_metrics(scores: pd.DataFrame, suffix: str) -> dict[str, float]:
 def log_dataset(known: Known) -> None:
     """Keep what was known of past months as the dataset of MLflow's active run."""
     config = known.config
-    of = "" if config.is_main else f" --commodity {config.commodity}"
+    of = config.option
     log_panel(
         known.panel,
         "evidence panel" if config.is_main else f"partner table {config.published_as}",

@@ -11,6 +11,7 @@ import pandas as pd
 from mlflow.entities import Run
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
+from flows.context.run_config import MAGNETS, RunConfig
 from flows.training.backtest import CELLS, read_cells
 from models.evaluation.compare import A, B, own_cells, paired_cells, score_differences
 from models.registry import registry
@@ -65,11 +66,14 @@ class _Side:
         return pd.Timestamp(self.backtest.data.tags["as_of"])
 
 
-def compare_runs(settings: Settings, one: str, other: str) -> RunComparison:
+def compare_runs(
+    settings: Settings, one: str, other: str, config: RunConfig = MAGNETS
+) -> RunComparison:
     """Compare two runs on the cells that both backtests forecast.
 
     Args:
         settings: Where MLflow's database is; never made.
+        config: Whose model a version is of.
     """
     runs = find_runs(settings, {})
     if not runs:
@@ -77,7 +81,7 @@ def compare_runs(settings: Settings, one: str, other: str) -> RunComparison:
             f"MLflow's database {settings.tracking_uri} holds no run. Expected two to compare. Run "
             "`magnetcast backtest` or `magnetcast train` first."
         )
-    sides = [_side(settings, runs, text) for text in (one, other)]
+    sides = [_side(settings, runs, text, config.model) for text in (one, other)]
     first, second = sides
     if first.backtest.info.run_id == second.backtest.info.run_id:
         raise DataError(
@@ -108,8 +112,8 @@ def _shared_cells(first: _Side, second: _Side) -> pd.DataFrame:
     return paired_cells(one, other, (A, B))
 
 
-def _side(settings: Settings, runs: Sequence[Run], text: str) -> _Side:
-    run, label = _named(settings, runs, text)
+def _side(settings: Settings, runs: Sequence[Run], text: str, model: str) -> _Side:
+    run, label = _named(settings, runs, text, model)
     for one in _near(runs, run):
         cells = read_cells(settings, one.info.run_id)
         if len(cells):
@@ -120,9 +124,9 @@ def _side(settings: Settings, runs: Sequence[Run], text: str) -> _Side:
     )
 
 
-def _named(settings: Settings, runs: Sequence[Run], text: str) -> tuple[Run, str]:
+def _named(settings: Settings, runs: Sequence[Run], text: str, model: str) -> tuple[Run, str]:
     if text.isdigit() and len(text) <= LONGEST_NUMBER:
-        run_id, words = registry.at_version(settings, int(text)).run_id, f"version {text}, "
+        run_id, words = registry.at_version(settings, int(text), model).run_id, f"version {text}, "
     else:
         run_id, words = text.lower(), ""
     found = [run for run in runs if run.info.run_id.startswith(run_id)]

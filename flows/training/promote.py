@@ -10,12 +10,12 @@ from flows.context.console import LOG, echo
 from flows.context.prefect_runs import prefect_step
 from flows.context.provenance import actor, git_commit
 from flows.context.run_config import MAGNETS, RunConfig
-from flows.context.tables import Known, known_of
+from flows.context.tables import MONTHS_BACK, Known, known_of
 from flows.training.backtest import cells_of
 from models.evaluation.backtest import Backtest
 from models.evaluation.compare import CHALLENGER, own_cells, paired_cells
 from models.evaluation.compare import CHAMPION as PAST_CHAMPION
-from models.evaluation.promotion import Challenge, PromotionDecision, judge
+from models.evaluation.promotion import FEWEST_ORIGINS, Challenge, PromotionDecision, judge
 from models.forecasting.fallback import FAULTS, NUMBERS, faults_of, modelled, reason_of
 from models.registry import registry
 from models.registry.record import RegisteredVersion
@@ -59,11 +59,11 @@ def promote(
             "--accept without a reason promotes nothing. Expected why a person answers for what "
             'the rules refuse or cannot judge. Add it: --accept "...".'
         )
-    challenger = _challenger(settings, version, config.model)
+    challenger = _challenger(settings, version, config)
     champion = registry.champion(settings, config.model)
     if result is None:
         check_forecasts(known_of(settings, as_of, config), challenger)
-    decision = judge(_challenge(settings, challenger, champion, result, config.model))
+    decision = judge(_challenge(settings, challenger, champion, result, config))
     is_champion = decision.is_passed or accept is not None
     _record(settings, as_of, (challenger, champion), decision, accept, config=config)
     LOG.info("gate      %sversion %s: %s", config.prefix, challenger.version, decision.summary)
@@ -81,8 +81,9 @@ def tell(outcome: PromotionOutcome, name: str, config: RunConfig) -> None:
         echo(f"promote   {version} stays challenger: {decision.reasons}")
     echo(f"promote   {config.prefix}{decision.summary}")
     if not outcome.is_champion and not decision.is_compared:
-        of = "" if config.is_main else f" --commodity {config.commodity}"
-        echo(f'promote   a person has to decide: `magnetcast promote{of} --accept "why"`')
+        echo(
+            f'promote   a person has to decide: `magnetcast promote{config.option} --accept "why"`'
+        )
 
 
 def report_promoted(known: Known) -> None:
@@ -103,7 +104,9 @@ def rollback(
     now, bad = registry.roll_back(settings, name, reason=reason)
     decided = {"decision": "rolled back", "decision_reason": reason}
     tags = {**_tags("rollback", as_of, config), **decided, "version": str(bad.version)}
-    with open_run(settings, name=f"rollback version {bad.version}", tags=tags) as run:
+    with open_run(
+        settings, name=f"rollback {config.prefix}version {bad.version}", tags=tags
+    ) as run:
         tags = {**decided, "decision_run": run.info.run_id}
         registry.set_tags(settings, bad.version, tags, name)
     return now, bad
@@ -118,7 +121,7 @@ def check_forecasts(known: Known, model: RegisteredVersion) -> None:
             f"{known.as_of:%Y-%m-%d}: {trouble.rstrip('.')}. Expected a model that today's "
             f"code and files still run. Check out the code that trained it (commit {commit}), "
             "restore its files from a backup, or make another version champion: `magnetcast "
-            'promote VERSION --accept "why"`. Nothing was changed.'
+            f'promote VERSION{known.config.option} --accept "why"`. Nothing was changed.'
         )
 
 
@@ -138,7 +141,8 @@ def _trouble(known: Known, model: RegisteredVersion) -> str:
     return f"it forecasts no destination: {first_few(wrong)}" if len(wrong) == len(faults) else ""
 
 
-def _challenger(settings: Settings, version: int | None, name: str) -> RegisteredVersion:
+def _challenger(settings: Settings, version: int | None, config: RunConfig) -> RegisteredVersion:
+    name = config.model
     found = (
         registry.by_alias(settings, registry.CHALLENGER, name)
         if version is None
@@ -148,13 +152,13 @@ def _challenger(settings: Settings, version: int | None, name: str) -> Registere
         raise StoreError(
             f"No version of model {name!r} in {settings.tracking_uri} is challenger. "
             "Expected one, which the last training leaves where it did not pass at once. "
-            "Run `magnetcast train`, or name a version."
+            f"Run `magnetcast train{config.option}`, or name a version."
         )
     champion = registry.champion(settings, name)
     if champion is not None and champion.version == found.version:
         raise DataError(
             f"Version {found.version} is champion already. Expected another. "
-            "See `mlflow ui` for the versions, or train one with `magnetcast train`."
+            f"`mlflow ui` shows the versions, `magnetcast train{config.option}` makes one."
         )
     return found
 
@@ -164,9 +168,10 @@ def _challenge(
     challenger: RegisteredVersion,
     champion: RegisteredVersion | None,
     result: Backtest | None,
-    name: str,
+    config: RunConfig,
 ) -> Challenge:
     """Return what both backtests scored; a model is never compared with itself."""
+    name = config.model
     backtested = cells_of(settings, challenger.model_version) if result is None else result.cells
     own = own_cells(backtested)
     if champion is None:
@@ -182,6 +187,7 @@ def _challenge(
         is_older=pd.Timestamp(challenger.as_of) < pd.Timestamp(champion.as_of),
         rolled_back=_taken_back(settings, name, challenger, champion),
         best=_against_best(settings, name, challenger, own),
+        fewest=FEWEST_ORIGINS if config.is_main else len(MONTHS_BACK),
     )
 
 
@@ -243,7 +249,9 @@ def _record(
         "model_version": challenger.model_version,
         "champion": "none" if champion is None else str(champion.version),
     }
-    with open_run(settings, name=f"gate version {challenger.version}", tags=tags) as run:
+    with open_run(
+        settings, name=f"gate {config.prefix}version {challenger.version}", tags=tags
+    ) as run:
         log_table(decision.table, "rules.csv")
     decided["decision_run"] = run.info.run_id
     registry.set_tags(settings, challenger.version, decided, config.model)

@@ -23,7 +23,7 @@ NO_CHAMPION: Final = "there is no champion yet"
 SAME_RECIPE: Final = "same recipe as the champion"
 
 
-_FEWEST_ORIGINS: Final = 12
+FEWEST_ORIGINS: Final = 12
 """Paired origins, at least, before a new recipe is distinguishable from the champion's."""
 
 _MARGIN: Final = 0.05
@@ -58,6 +58,8 @@ class Challenge:
     """Why one like it was taken back; empty if none was."""
     best: pd.DataFrame = field(default_factory=pd.DataFrame)
     """Cells as above with the best champion of the year before, so that margins do not add up."""
+    fewest: int = FEWEST_ORIGINS
+    """Paired origins that are expected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,11 +176,11 @@ def _same_recipe(trial: Challenge) -> list[PromotionRule]:
 
 
 def _origins(trial: Challenge) -> PromotionRule:
-    name, expected = "paired origins", f"at least {_FEWEST_ORIGINS}"
+    name, expected = "paired origins", f"at least {trial.fewest}"
     if trial.cells.empty:
         return _nothing_to_compare(trial, name, expected)
     count = trial.cells["cutoff"].nunique()
-    is_held = count >= _FEWEST_ORIGINS
+    is_held = count >= trial.fewest
     return _rule(name, str(count), expected, is_held, waived=_no_need(trial))
 
 

@@ -159,7 +159,7 @@ def features_of(card: Mapping[str, object]) -> list[str]:
 
 def _check_rows(card: Mapping[str, object]) -> None:
     features = features_of(card)
-    remedy = "Run `magnetcast train`, or promote a version that was trained with this code."
+    remedy = "Train it anew, or promote a version that was trained with this code."
     if card.get("format") != READ_FORMAT:
         why = f"its card has format {card.get('format', 'none')}. Expected {READ_FORMAT}"
     elif card.get("schema") != MODEL_SCHEMA:

@@ -75,8 +75,8 @@ def at_version(settings: Settings, version: int, name: str = MODEL) -> Registere
             return one
     raise StoreError(
         f"Model {name!r} in {shown_address(settings.tracking_uri)} has no version {version}. "
-        "Expected a version that training registered. Run `magnetcast train`, or choose one "
-        "shown by `mlflow ui`."
+        "Expected a version that training registered. Train one, or choose one shown by `mlflow "
+        "ui`."
     )
 
 
@@ -153,8 +153,7 @@ def roll_back(
         raise StoreError(
             f"Model {name!r} in {settings.tracking_uri} has "
             f"{'one champion' if past else 'no champion'} that was not taken back. Expected a "
-            "champion and one before it to go back to. Promote a version with "
-            "`magnetcast promote VERSION --accept REASON`."
+            "champion and one before it to go back to. Promote another version of this model."
         )
     client, _ = connect(settings)
     bad = past[-1].version

@@ -71,6 +71,7 @@ def test_a_refit_of_the_champions_recipe_needs_no_many_origins() -> None:
 
     assert judge(trial).is_passed
     assert "paired origins" in broken(judge(replace(trial, is_refit=False)))
+    assert "paired origins" not in broken(judge(replace(trial, is_refit=False, fewest=4)))
 
 
 @pytest.mark.parametrize(
