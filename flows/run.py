@@ -153,8 +153,10 @@ def run_known(known: Known) -> RunOutcome:
 
 def _recorded(known: Known) -> RunOutcome:
     try:
-        with recorded_job(known, known.config.flow), run_entry(known):
+        with recorded_job(known, known.config.flow), run_entry(known) as models:
             table, seen = forecast(known)
+            if not known.config.is_main:  # of the magnets another destination may have another
+                models.extend(table["model"].unique())
             return _publish(known, table, seen)
     except FAULTS:
         report_promoted(known)

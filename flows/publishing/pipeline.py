@@ -40,10 +40,11 @@ def is_current(known: Known, models: set[str]) -> bool:
         champion = registry.champion(known.settings, known.config.model)
     except StoreError:
         return True  # nobody else could be asked
+    if champion is None:  # of a table there may be too little to train on
+        is_table = isinstance(known, TableWorkspace)
+        return is_table and all(known.untrained.recipe in one for one in models)
     if not _was_trained(known):
         return False
-    if champion is None:  # of a table there may be too little to train on
-        return not (known.config.is_main or any(known.recipe in one for one in models))
     return pd.Timestamp(champion.as_of) > known.as_of or champion.model_version in models
 
 
@@ -74,6 +75,10 @@ def _check_not_ancient(workspace: Workspace) -> None:
 
 def _was_trained(known: Known) -> bool:
     """Return whether a run with these facts and choices ended well, whoever it made champion."""
+    versions = registry.versions(known.settings, known.config.model)
+    made = (known.recipe, known.data_vintage)
+    if any((one.recipe, one.data_vintage) == made for one in versions):
+        return True  # a table's run is named after the model that forecast
     runs = read_runs(known.engine)
     alike = runs["status"].eq("finished") & runs["data_vintage"].eq(known.data_vintage)
     trained = runs.loc[alike, "model_version"].fillna("")

@@ -222,9 +222,13 @@ def _side_effects(draft: PublicationDraft) -> Message | None:
 
 
 @contextmanager
-def run_entry(known: Known) -> Iterator[None]:
-    """Keep in the store that a run began with a recipe, and whether it failed."""
-    run_id = uuid.uuid4().hex
+def run_entry(known: Known) -> Iterator[list[str]]:
+    """Keep in the store that a run began, and whether it failed.
+
+    Yields:
+        Where to put the name of the model that forecast, where ``known`` fell back to another.
+    """
+    run_id, models = uuid.uuid4().hex, list[str]()
     start_run(
         known.engine,
         RunRecord(
@@ -239,7 +243,8 @@ def run_entry(known: Known) -> Iterator[None]:
     )
     status = "failed"
     try:
-        yield
+        yield models
         status = "finished"
     finally:
-        finish_run(known.engine, run_id, status=status, finished_at=utc_now())
+        name = models[0] if models else None
+        finish_run(known.engine, run_id, status=status, finished_at=utc_now(), model_version=name)

@@ -383,9 +383,18 @@ def start_run(engine: Engine, run: RunRecord) -> None:
         connection.execute(insert(runs).values(**asdict(run)))
 
 
-def finish_run(engine: Engine, run_id: str, *, status: str, finished_at: datetime) -> None:
-    """Record how a run ended."""
-    ended = {"status": status, "finished_at": finished_at}
+def finish_run(
+    engine: Engine,
+    run_id: str,
+    *,
+    status: str,
+    finished_at: datetime,
+    model_version: str | None = None,
+) -> None:
+    """Record how a run ended, and what model forecast if it was not the one that began."""
+    ended: dict[str, object] = {"status": status, "finished_at": finished_at}
+    if model_version is not None:
+        ended["model_version"] = model_version
     change = update(runs).where(runs.c.run_id == run_id)
     with writing(engine) as connection:
         done = connection.execute(change.values(ended))
