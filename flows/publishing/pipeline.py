@@ -41,8 +41,9 @@ def is_current(known: Known, models: set[str]) -> bool:
     except StoreError:
         return True  # nobody else could be asked
     if champion is None:  # of a table there may be too little to train on
-        is_table = isinstance(known, TableWorkspace)
-        return is_table and all(known.untrained.recipe in one for one in models)
+        return isinstance(known, TableWorkspace) and all(
+            known.untrained.recipe in one for one in models
+        )
     if not _was_trained(known):
         return False
     return pd.Timestamp(champion.as_of) > known.as_of or champion.model_version in models
