@@ -60,7 +60,6 @@ def tune_magnets(
 def report_of(found: TuningResult, as_of: pd.Timestamp) -> dict[str, object]:
     """Return what was found as a recipe, and how far to trust it."""
     spec = found.spec
-    changed = {name: one for name, one in spec.changed.items() if name != "threads"}
     searched = {
         "digest": spec.digest,
         "untuned_digest": found.untuned.digest,
@@ -71,7 +70,7 @@ def report_of(found: TuningResult, as_of: pd.Timestamp) -> dict[str, object]:
         "held_out": round(found.held_out, 4),
         "held_out_from": f"{as_of - HELD_OUT:%Y-%m-%d}",
     }
-    recipe = {"format": FORMAT, "model": spec.model, "parameters": changed}
+    recipe = {"format": FORMAT, "model": spec.model, "parameters": spec.changed}
     return {**recipe, "found": searched}
 
 

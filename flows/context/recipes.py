@@ -14,7 +14,6 @@ from flows.context.run_config import MAGNETS, RunConfig
 from models.learning.spec import (
     MAGNETS_SPEC,
     PANEL_SPEC,
-    PRESETS,
     Spec,
     parameters_of,
     read_recipe,
@@ -56,8 +55,9 @@ def recipe_of(
     """
     start = MAGNETS_SPEC if config.is_main else replace(PANEL_SPEC, threads=settings.threads)
     if file is not None:
-        return _changed(_of_file(file, start), changes)
-    _changed(Recipe(start), changes)  # a slip is reported before the registry is read
+        return _publishable(_changed(_of_file(file, start), changes))
+    # A slip is reported before the registry is read.
+    _publishable(_changed(Recipe(start), changes))
     return _changed(_of_champion(settings, as_of, config.model, start), changes)
 
 
@@ -114,7 +114,8 @@ def _of_champion(settings: Settings, as_of: pd.Timestamp, name: str, start: Spec
         return Recipe(start)
     where = f"champion, version {champion.version}"
     try:
-        spec = with_parameters(start, json.loads(champion.parameters), where=where)
+        given = json.loads(champion.parameters)
+        spec = _publishable(Recipe(with_parameters(start, given, where=where))).spec
     except (DataError, ValueError) as err:
         echo(f"recipe    the defaults are used, for the champion's cannot be: {err}")
         return Recipe(start)
@@ -124,9 +125,21 @@ def _of_champion(settings: Settings, as_of: pd.Timestamp, name: str, start: Spec
 def _of_file(file: str, start: Spec) -> Recipe:
     if file == _DEFAULT:
         return Recipe(start)
-    changed = read_recipe(Path(file), PRESETS[start.model]).changed
-    both = with_parameters(start, changed, where=f"Recipe {file}")
-    return Recipe(both, dict.fromkeys(changed, file))
+    spec = read_recipe(Path(file), start)
+    return Recipe(spec, dict.fromkeys(spec.differing(start), file))
+
+
+def _publishable(recipe: Recipe) -> Recipe:
+    """Return a recipe of goods that are published, which no pretrained network forecasts.
+
+    Source: docs/adr/0063-a-pretrained-expert.md.
+    """
+    if recipe.spec.pretrained:
+        raise DataError(
+            "pretrained=1 is for panel files only, because nothing that is published uses the "
+            "network. Expected 0. Leave it out."
+        )
+    return recipe
 
 
 def _changed(recipe: Recipe, changes: Sequence[str]) -> Recipe:

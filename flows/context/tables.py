@@ -19,7 +19,7 @@ from flows.context.recipes import recipe_of
 from flows.context.run_config import MAGNETS, RunConfig, config_of
 from flows.context.stores import store_of
 from flows.context.workspace import Workspace, open_workspace
-from models.forecasting.fallback import FallbackForecast
+from models.forecasting.fallback import FallbackForecast, sound
 from models.forecasting.panel_forecaster import PanelForecaster
 from models.forecasting.snapshot import Snapshot
 from models.learning.spec import PANEL_SPEC, Spec
@@ -76,8 +76,6 @@ class TableWorkspace:
     spec: Spec
     origin: None = field(default=None, init=False)
     """Where forecasts must be plausible: not here, for series of a few tonnes jump as they like."""
-    made_with: Mapping[str, object] = field(default_factory=dict, init=False)
-    """Nothing: the digest of the table says it all."""
 
     @property
     def as_of(self) -> pd.Timestamp:
@@ -96,6 +94,11 @@ class TableWorkspace:
         return f"{self.recipe}-{self.data_vintage[:8]}-{self.as_of:%Y%m%d}"
 
     @property
+    def made_with(self) -> Mapping[str, object]:
+        """What the digest of the table does not tell: its recipe."""
+        return {"parameters": self.spec.changed} if self.spec.changed else {}
+
+    @property
     def last_period(self) -> str:
         return month_label(self.table.cutoff + self.table.horizon)
 
@@ -107,7 +110,7 @@ class TableWorkspace:
     def experts(self) -> FallbackForecast:
         """Return what the experts forecast; the spec of ``untrained`` makes it quick."""
         fitted = PanelForecaster(self.spec).fit(self.snapshot)
-        return FallbackForecast(next(fitted.predict()), None)
+        return FallbackForecast(sound(next(fitted.predict()), self.snapshot), None)
 
     def past(self) -> list[PartnerTable]:
         """Return the table as it was known at past moments (``MONTHS_BACK``), oldest first.

@@ -50,16 +50,18 @@ def is_current(known: Known, models: set[str]) -> bool:
 
 
 def forecast(known: Known) -> tuple[pd.DataFrame, Backtest]:
-    """Return the forecast of the first model in the fallback order that can, and its backtest."""
+    """Return the forecast of the first model in the fallback order that can, and a backtest.
+
+    Where that of a table fails the scores are the experts'.
+    """
     try:
         seen = backtest(known)
     except FAULTS as err:
         if not isinstance(known, TableWorkspace):
             raise
-        reason, known = reason_of(err).strip(), known.untrained
-        echo(f"run       {known.config.prefix}{reason} Falling back to {known.model_version}.")
-        seen = backtest(known)
-        return forecast_known(known).assign(reason=reason), seen
+        reason, experts = reason_of(err).strip(), known.untrained
+        echo(f"run       {known.config.prefix}{reason} Scoring {experts.model_version} instead.")
+        return forecast_known(known), backtest(experts)
     return forecast_known(known, seen, _trained(known, seen)), seen
 
 
@@ -89,6 +91,6 @@ def _was_trained(known: Known) -> bool:
 def _trained(known: Known, seen: Backtest) -> int | None:
     try:
         return train(known, seen)
-    except (DataError, StoreError) as err:
+    except FAULTS as err:
         echo(f"train     {known.config.prefix}nothing was registered: {err}")
         return None

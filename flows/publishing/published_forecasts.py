@@ -16,6 +16,7 @@ from flows.context.stores import store_of
 from flows.context.tables import Known, open_table
 from flows.context.workspace import Workspace, open_workspace
 from models.forecasting.fallback import NUMBERS
+from models.learning.spec import PANEL_SPEC, with_parameters
 from models.registry import registry
 from models.registry.served import TrainedModel
 from store.errors import DataError, StoreError
@@ -120,8 +121,10 @@ def known_behind(settings: Settings, rows: pd.DataFrame) -> Known:
     config = RunConfig(str(rows["commodity"].iloc[0]))
     if config.is_main:
         return workspace_behind(settings, rows)
-    until = record_of(store_of(settings), rows).get("ingest")
-    return open_table(settings, rows["as_of"].iloc[0], config.commodity, until=until)
+    record = record_of(store_of(settings), rows)
+    spec = with_parameters(PANEL_SPEC, record.get("parameters", {}), where="Publication")
+    as_of, until = rows["as_of"].iloc[0], record.get("ingest")
+    return open_table(settings, as_of, config.commodity, until=until, spec=spec)
 
 
 def chosen(table: pd.DataFrame, asked: ExplainRequest) -> pd.DataFrame:

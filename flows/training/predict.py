@@ -148,7 +148,7 @@ def forecast(
 
 
 def _table_forecast(known: TableWorkspace, steps: Sequence[FallbackStep]) -> pd.DataFrame:
-    """Return the forecast of the first step that can; of the last whatever becomes of it."""
+    """Return the forecast of the first step that can; what fails the last is raised."""
     wrong: list[str] = []
     for step in steps:
         try:

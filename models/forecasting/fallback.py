@@ -41,6 +41,7 @@ from models.registry.served import (
 )
 from store.arrays import Flags, Floats
 from store.errors import DataError, StoreError, first_few
+from store.months import YEAR
 from store.vocabulary import MAX_HORIZON, QUANTILE_COLUMNS
 
 NUMBERS: Final = [*QUANTILE_COLUMNS, "mean"]
@@ -174,21 +175,40 @@ def faults_of(values: Floats, origin: Origin) -> list[str]:
     Args:
         values: Series x targets x quantiles and mean, in tonnes.
     """
+    wrong = numeric_faults(values)
+    is_sound = np.array([not one for one in wrong])
+    absurd = absurdities(np.where(is_sound[:, None, None], values, 0.0), origin)
+    return [one or str(why or "") for one, why in zip(wrong, absurd, strict=True)]
+
+
+def numeric_faults(values: Floats) -> list[str]:
+    """Return what is wrong with each series' numbers alone; argument as for ``faults_of``."""
     flat = values.reshape(len(values), -1)
     steps = np.diff(np.nan_to_num(values[:, :, :-1]), axis=2).reshape(len(values), -1)
     finite: Flags = np.logical_and.reduce(np.isfinite(flat), axis=1)
     ordered: Flags = np.logical_and.reduce(steps >= 0, axis=1)
     negative: Flags = np.logical_or.reduce(np.nan_to_num(flat) < 0, axis=1)
-    absurd = absurdities(np.where(finite[:, None, None], values, 0.0), origin)
-    found = []
-    for row in range(len(values)):
-        if not finite[row]:
-            found.append("no finite forecast from what is known")
-        elif not ordered[row]:
-            found.append("its quantiles cross")
-        else:
-            found.append("it is negative" if negative[row] else str(absurd[row] or ""))
-    return found
+    kinds = ["no finite forecast from what is known", "its quantiles cross", "it is negative"]
+    return [str(one) for one in np.select([~finite, ~ordered, negative], kinds, "")]
+
+
+def sound(made: pd.DataFrame, snapshot: Snapshot) -> pd.DataFrame:
+    """Return the forecast of a partner table if every series with a value in the last year has one.
+
+    Args:
+        made: As ``models.forecasting.panel_forecaster.FittedPanel.predict``; not modified.
+    """
+    is_current = np.isfinite(snapshot.tonnes[:, -YEAR:]).any(axis=1)
+    current = np.array(snapshot.series, dtype=object)[is_current]
+    wrong = dict.fromkeys(sorted({*current} - {*made["destination"]}), "no finite forecast")
+    faults = numeric_faults(made[NUMBERS].to_numpy(dtype=float)[:, None])
+    wrong |= {name: why for name, why in zip(made["destination"], faults, strict=True) if why}
+    if wrong:
+        raise DataError(
+            f"No usable forecast of {first_few([f'{name} ({why})' for name, why in wrong.items()])}"
+            ". Expected finite quantiles in order, none negative. Train another model."
+        )
+    return made
 
 
 def modelled(model: TrainedModel, snapshot: Snapshot) -> FallbackForecast:
@@ -197,7 +217,8 @@ def modelled(model: TrainedModel, snapshot: Snapshot) -> FallbackForecast:
     Of a panel with sums these add up already.
     """
     if UNIT in model.card:
-        return FallbackForecast(next(FittedPanel.loaded(snapshot, model).predict()), model)
+        made = next(FittedPanel.loaded(snapshot, model).predict())
+        return FallbackForecast(sound(made, snapshot), model)
     rows = rows_of(snapshot.origin)
     predicted = predict_quantiles(model.heads, model.card, answerable(rows))
     predicted.loc[~is_answerable(rows)] = np.nan

@@ -165,13 +165,18 @@ class Spec:
 
     @property
     def digest(self) -> str:
+        """Of all choices but ``threads``, which changes no number."""
         counted = {name: one for name, one in self.choices.items() if name != "threads"}
         return hashlib.sha256(json.dumps(counted, sort_keys=True).encode()).hexdigest()[:8]
 
     @property
     def changed(self) -> dict[str, int | float]:
-        preset = PRESETS[self.model].choices
-        return {name: one for name, one in self.choices.items() if one != preset[name]}
+        """What differs from the preset, without ``threads`` as in the digest."""
+        return {n: one for n, one in self.differing(PRESETS[self.model]).items() if n != "threads"}
+
+    def differing(self, other: "Spec") -> dict[str, int | float]:
+        """Return by name what differs from another spec of the same model."""
+        return {name: one for name, one in self.choices.items() if one != other.choices[name]}
 
     def bounds(self) -> dict[str, Bounds]:
         """Return what is known of each choice of this model, by name."""

@@ -136,7 +136,7 @@ def test_where_no_model_can_be_trained_the_experts_answer_with_the_reason(
     assert isinstance(found, RunOutcome)
     rows = latest_forecast(store_of(settings), commodity="811292")
     assert set(rows["status"]) == {"statistical ensemble"}
-    assert rows["reason"].str.startswith("Check failed: (num_leaves)").all()
+    assert rows["reason"].str.startswith("replay: Check failed: (num_leaves)").all()
     [entry] = read_runs(store_of(settings)).to_dict("records")
     assert entry["status"] == "finished"
     assert [entry["model_version"]] == rows["model"].unique().tolist()

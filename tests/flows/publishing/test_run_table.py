@@ -1,28 +1,36 @@
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import mlflow
 import numpy as np
 import pandas as pd
 import pytest
+from lightgbm.basic import LightGBMError
 
 from features.panel.partner_table import PartnerTable
 from flows.analysis.explain import why
+from flows.context.recipes import recipe_of
 from flows.context.run_config import config_of
 from flows.context.stores import made_store, store_of
 from flows.context.tables import hindsight, known_of, open_table
+from flows.publishing import pipeline
 from flows.publishing.published_forecasts import ExplainRequest, publication
 from flows.publishing.replay import replayed
-from flows.run import RunOutcome, run
+from flows.run import RunOutcome, run, run_known
+from flows.training.backtest import record
 from flows.training.predict import forecast, predict
+from flows.training.promote import check_forecasts
 from flows.training.train import train
+from models.engine.forecast import Quantiles
 from models.forecasting.fallback import NUMBERS
 from models.forecasting.panel_forecaster import FittedPanel
+from models.learning.spec import PANEL_SPEC
 from models.registry import registry
 from models.registry.served import predict_quantiles
+from store.errors import DataError
 from store.facts.batch import Batch, FileRows
-from store.facts.reading import read_forecasts
+from store.facts.reading import read_forecasts, read_scores
 from store.facts.writing import write_batch
 from store.settings import Settings
 from store.vocabulary import CONTRIBUTIONS
@@ -92,6 +100,92 @@ def test_a_table_is_forecast_explained_and_trained_by_what_the_registry_holds(
     np.testing.assert_allclose(parts[list(CONTRIBUTIONS)].sum(axis=1), parts["p50"], rtol=1e-9)
     assert parts["p50"].tolist() == pytest.approx(rows.loc["USA", "p50"].tolist())
     assert train(known_of(settings, at(NOW), TABLE)) == champion.version
+
+
+def test_where_the_backtest_fails_the_champion_answers_beside_scores_of_the_experts(
+    filled: Filled,
+) -> None:
+    known = open_table(filled.settings, at(NOW), "850511")
+    refused = replace(known, spec=replace(known.spec, num_leaves=1))  # by LightGBM
+    champion = registry.champion(filled.settings, TABLE.model)
+
+    rows, seen = pipeline.forecast(refused)
+
+    assert champion is not None
+    assert set(rows["model"]) == {champion.model_version}
+    assert set(rows["status"]) == {"champion"}
+    # Scores of the recipe in force are kept whatever the threads of this machine.
+    experts = replace(known.untrained, spec=replace(known.untrained.spec, threads=7))
+    assert len(seen.scores)
+    record(experts, seen)
+    assert experts.model_version in set(
+        read_scores(store_of(filled.settings), commodity="850511")["model"]
+    )
+
+
+def test_a_version_whose_numbers_are_unusable_neither_answers_nor_is_promoted(
+    filled: Filled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    champion = registry.champion(filled.settings, TABLE.model)
+    assert champion is not None
+    known, final = open_table(filled.settings, at(NOW), "850511"), FittedPanel._final
+    for spoil, fault in ((np.nan, "no finite forecast"), (-1.0, "it is negative")):
+
+        def spoiled(self: FittedPanel, made: Quantiles, by: float = spoil) -> Quantiles:
+            found = final(self, made)
+            if self.engine.heads is None:
+                return found
+            tonnes = found.tonnes.copy()
+            tonnes[0, 0, 0] = by
+            return replace(found, tonnes=tonnes)
+
+        monkeypatch.setattr(FittedPanel, "_final", spoiled)
+
+        rows = forecast(known)
+        with pytest.raises(DataError, match=f"cannot forecast .*{fault}"):
+            check_forecasts(known, champion)
+
+        assert set(rows["status"]) == {"statistical ensemble"}
+        assert rows["reason"].str.contains(fault).all()
+
+
+def test_what_experts_publish_by_a_recipe_after_a_failed_training_is_recomputed(
+    new_folder: Callable[[], Path], data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = settings_of(environment(new_folder(), data_dir))
+    fill(settings, WORLD.rows())
+
+    def fails(*_: object) -> None:
+        raise LightGBMError("no memory is left")
+
+    monkeypatch.setattr("flows.training.train.trained_on", fails)
+    spec = replace(PANEL_SPEC, pairs=0, horizon_growth=0.5)
+    outcome = run_known(known_of(settings, at(NOW), TABLE, spec=spec))
+
+    assert isinstance(outcome, RunOutcome)
+    assert set(outcome.forecasts["status"]) == {"statistical ensemble"}
+    assert replayed(settings, publication(settings, at(NOW), commodity="850511")).difference == ""
+
+
+def test_nothing_that_is_published_takes_the_pretrained_network(
+    filled: Filled,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    settings, file = filled.settings, tmp_path / "network.toml"
+    file.write_text('format = 1\nmodel = "panel"\n[parameters]\npretrained = 1\n')
+    for asked in ((str(file), ()), (None, ("pretrained=1",))):
+        with pytest.raises(DataError, match="pretrained=1 is for panel files only"):
+            recipe_of(settings, at(NOW), *asked, config=TABLE)
+
+    champion = registry.champion(settings, TABLE.model)
+    assert champion is not None
+    by_network = replace(champion, parameters='{"pretrained": 1}')
+    monkeypatch.setattr("flows.context.recipes.champion_of", lambda *_: (by_network, None))
+
+    assert recipe_of(settings, at(NOW), config=TABLE).spec.changed == {}
+    assert "pretrained=1 is for panel files only" in capsys.readouterr().err
 
 
 def test_mlflow_serves_a_table_as_it_is_forecast_before_its_sums(filled: Filled) -> None:

@@ -36,6 +36,7 @@ def test_parameters_have_the_names_of_lightgbm() -> None:
     )
     assert spec.changed == given_numbers
     assert given_numbers.items() <= spec.boosting.items()
+    assert replace(spec, threads=8).changed == given_numbers  # of the machine, not of the recipe
 
 
 @pytest.mark.parametrize(
