@@ -194,12 +194,17 @@ FormQuery = Annotated[
 
 
 def reply(request: Request, answer: Answer, headers: dict[str, str] | None = None) -> Response:
-    """Return an answer, or 304 where the client has it already."""
+    """Return an answer, or 304 where the client has it already.
+
+    The tag is weak, as the compressed answer has the same.
+    """
     answer = addressed(request, answer)
-    headers = {"ETag": answer.etag, "Vary": "Accept, Authorization", **(headers or {})}
+    headers = {"ETag": f"W/{answer.etag}", "Vary": "Accept, Authorization", **(headers or {})}
     named = request.headers.get("if-none-match", "").split(",")
     if request.method == "GET" and answer.etag in {tag.strip().removeprefix("W/") for tag in named}:
-        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+        found = Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+        found.headers.add_vary_header("Accept-Encoding")  # as that of a body, which is compressed
+        return found
     return Response(answer.body, headers=headers, media_type=answer.media)
 
 

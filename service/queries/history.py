@@ -22,9 +22,9 @@ def months_of(publication: Publication, destination: str, *, moment: pd.Timestam
     """
     known_destination(publication, destination)
     panel = publication.snapshots[moment].panel
-    return publication.memo.make(
-        ("months", destination, moment), lambda: _months(panel, destination)
-    )
+    if moment != publication.as_of:  # kept for the newest alone: moments are many
+        return _months(panel, destination)
+    return publication.memo.make(("months", destination), lambda: _months(panel, destination))
 
 
 def _months(panel: pd.DataFrame, destination: str) -> list[Record]:

@@ -24,10 +24,15 @@ def publication(client: TestClient) -> Publication:
     return client.app.state.shared.live.publication
 
 
-def test_the_months_of_a_destination_are_gathered_once(publication: Publication) -> None:
-    asked = [months_of(publication, "USA", moment=publication.as_of) for _ in range(2)]
+def test_only_the_newest_months_of_a_destination_are_kept(publication: Publication) -> None:
+    newest, earlier = (
+        [months_of(publication, "USA", moment=moment) for _ in range(2)]
+        for moment in publication.moments[:2]
+    )
 
-    assert asked[0] is asked[1]
+    assert newest[0] is newest[1]
+    assert earlier[0] is not earlier[1]
+    assert earlier[0] == earlier[1] != newest[0]
 
 
 @pytest.mark.parametrize(
