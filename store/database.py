@@ -184,7 +184,7 @@ def is_made(url: str) -> bool:
         engine = _engine(url)
         try:
             with engine.connect() as connection:
-                return _revision(connection) is not None
+                return bool(inspect(connection).get_table_names())
         finally:
             engine.dispose()
     except (SQLAlchemyError, ImportError):
@@ -283,8 +283,9 @@ def _opening_lock(engine: Engine) -> AbstractContextManager[object]:
 
 _OTHER_SCHEMA: Final = (
     "The database at {} has the schema of another version. Expected one that this version made. "
-    "Start a new home (--home FOLDER or MAGNETCAST_HOME): `magnetcast run` brings the bundled "
-    "facts back, `magnetcast ingest` figures of your own. This one was left as it is."
+    "Start a new home (--home FOLDER or MAGNETCAST_HOME; on PostgreSQL a new database in "
+    "MAGNETCAST_DATABASE_URL): `magnetcast run` brings the bundled facts back, `magnetcast ingest` "
+    "figures of your own. This one was left as it is."
 )
 
 

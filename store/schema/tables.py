@@ -6,6 +6,7 @@ may be rephrased without changing a value; columns marked ``BOOKKEEPING`` are fi
 itself.
 """
 
+import hashlib
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -109,9 +110,6 @@ MOMENT: Final = "available_at"
 metadata: Final = MetaData(
     naming_convention={"pk": "pk_%(table_name)s", "uq": "uq_%(table_name)s_%(column_0_name)s"}
 )
-
-REVISION: Final = "2"
-"""Changes with any table or column: a database that was made by another is refused."""
 
 schema_mark: Final = Table("schema_mark", metadata, Column("revision", Text, primary_key=True))
 
@@ -517,3 +515,18 @@ tokens: Final = Table(
     Column("expires_at", UtcMoment, nullable=False),
     UniqueConstraint("sha256"),
 )
+
+
+def schema_digest(made: MetaData) -> str:
+    """Return a digest of all tables, columns and keys, the same on every database."""
+    parts = [
+        f"{column} {type(column.type).__name__} {column.nullable}"
+        for table in made.tables.values()
+        for column in table.columns
+    ]
+    parts += [f"{table} {natural_key(table)}" for table in made.tables.values()]
+    return hashlib.sha256("\n".join(sorted(parts)).encode()).hexdigest()[:12]
+
+
+REVISION: Final = schema_digest(metadata)
+"""A database whose tables were made by another is refused."""
