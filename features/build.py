@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from features.families import calendar, experts, policy, tariffs, trade
 from features.months import month_starts
 from features.origin import Feature, Origin
-from features.series import SeriesStats, panel_momentum, ratio, series_stats
+from features.series import SeriesStats, panel_momentum, series_stats
 from store.arrays import Floats
 
 
@@ -88,10 +88,6 @@ class OriginFeatures:
     names: tuple[str, ...]
     features: NDArray[Any]
     """Series x targets x ``names``."""
-
-    def distance(self, name: str) -> Floats:
-        """Return how far an expert is from the base, in spreads; 0 where there is no spread."""
-        return ratio(self.experts[name] - self.base, self.stats.spread[:, None])
 
 
 @lru_cache(maxsize=128)

@@ -35,7 +35,7 @@ from store.vocabulary import COMMODITY, WORLD
 
 Alarm = Literal[
     "database", "tampered", "held", "forecast", "late-data", "stale", "failed",
-    "stuck", "champion", "models", "quarantine", "disk", "backup", "unwatched",
+    "stuck", "champion", "quarantine", "disk", "backup", "unwatched",
     "score-drift", "coverage-drift",
 ]  # fmt: skip
 

@@ -84,7 +84,6 @@ class Suspended:
 
     event_id: str
     title: str
-    begins: str
     ends: str
 
 
@@ -205,7 +204,6 @@ def _suspended(publication: Publication, day: pd.Timestamp) -> tuple[Suspended, 
         Suspended(
             str(row["event_id"]),
             str(row["summary"]),
-            f"{row['suspended_from']:%Y-%m-%d}",
             back.get(row["event_id"], f"{row['suspended_to']:%Y-%m-%d}"),
         )
         for row in rows.to_dict("records")

@@ -62,7 +62,6 @@ class TestOriginFeatures:
         place = found.names.index("drift_distance")
         expected = (found.experts["drift"] - middle_of(found.experts)) / found.stats.spread[0]
         assert found.features[:, :, place] == pytest.approx(expected, rel=1e-6)
-        assert found.distance("drift") == pytest.approx(expected)
 
     def test_a_panel_has_every_feature_but_those_of_the_world_policy_and_tariffs(self) -> None:
         found = make_view(make_values(series=5)).at(59, slice(None))
