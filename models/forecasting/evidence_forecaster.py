@@ -135,7 +135,6 @@ class FittedEvidence:
 
     @cached_property
     def model(self) -> TrainedModel:
-        """The model trained on it."""
         return self.forecaster.train(self.snapshot)
 
     def published(self) -> pd.DataFrame:

@@ -124,7 +124,6 @@ def _library(drawer: Drawer) -> Answer:
 
 
 def _known(publication: Publication, kind: str, destination: str) -> Chart:
-    """Return a chart that there is."""
     known_destination(publication, destination)
     found = chart_of(publication, kind, destination) if kind in KINDS else None
     if found is None:

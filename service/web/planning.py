@@ -220,7 +220,6 @@ def _again(request: Request, current: Publication, shared: State, refused: FormE
 
 
 def _rule(fields: Mapping[str, str]) -> AlertRule:
-    """Return the rule of a form."""
     watched, _, which = text_in(fields, "watched").partition(":")
     is_need = watched == "shortfall" and re.fullmatch(r"[1-9][0-9]{0,8}", which)
     need = int(which) if is_need else None

@@ -65,7 +65,6 @@ async def numbers_route(request: Request, shared: Shared, number: Number) -> Res
 
 
 def _publication(engine: Engine, number: int) -> tuple[pd.DataFrame, Record]:
-    """Return the rows of a publication and its record."""
     rows = read_publication(engine, number)
     if rows.empty:
         raise UnknownError(

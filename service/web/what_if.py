@@ -491,7 +491,6 @@ async def chart_route(
 
 
 def _text_of(scenario: ScenarioQuery) -> bytes:
-    """Return the scenario."""
     if not scenario.text:
         errors = "; ".join(f"{name}: {text}" for name, text in scenario.view.errors.items())
         raise DataError(

@@ -45,7 +45,7 @@ GROUND = LeverChoices(
     context=context_of(DUTY, LISTED),
     destinations=("WLD", "USA", "JPN"),
     importers=("USA", "JPN"),
-    suspended=(Suspended("2025-10-duty", "Licence duty", "2025-11-07", "2026-11-10"),),
+    suspended=(Suspended("2025-10-duty", "Licence duty", "2026-11-10"),),
     announced=(
         AnnouncedAct("2025-10-duty", "Licence duty", "2027-01-11", "2027-01-10", 0.5),
         AnnouncedAct("2026-11-list", "New list", "2027-02-01", "", 0.4),
@@ -160,7 +160,7 @@ def test_a_worked_scenario_fills_the_form(asked: Asked) -> None:
 
 def worked_again(one: WorkedScenario, form: LeverForm) -> CheckedForm:
     ids = {
-        event["event_id"]: Suspended(event["event_id"], "", "2025-11-07", "2026-11-10")
+        event["event_id"]: Suspended(event["event_id"], "", "2026-11-10")
         for event in yaml.safe_load(one.text).get("events", [])
         if "instrument" not in event
     }
