@@ -96,12 +96,12 @@ def counts() -> Iterator[tuple[str, int, int | None, str]]:
 
 
 BUDGET: Final = {
-    "product lines": 48_790,
+    "product lines": 48_510,
     "product modules": 287,
     "classes": 0,
     "constants": 20,
     "words": 0,
-    "tests": 32_750,
+    "tests": 32_310,
     "benchmarks": 4_720,
 }
 """The figures reached; 48,000 lines of product are the aim. Those were raised once, by 760, for
