@@ -128,7 +128,10 @@ def mlflow_stored(
             heads=mlflow_heads,
             card=mlflow_card,
             example=mlflow_rows,
-            tags={"model_version": "m1", "as_of": "2026-02-25", "data_vintage": "abc"},
+            tags={
+                "as_of": "2026-02-25",
+                **dict.fromkeys(("model_version", "data_vintage", "commodity"), "m1"),
+            },
         )
     return settings
 

@@ -16,7 +16,12 @@ from models.registry.runs import open_run
 from store.errors import StoreError
 from store.settings import Settings
 
-TAGS = {"model_version": "m1", "as_of": "2026-02-25", "data_vintage": "abc"}
+TAGS = {
+    "model_version": "m1",
+    "as_of": "2026-02-25",
+    "data_vintage": "abc",
+    "commodity": "85051110",
+}
 
 Register = Callable[..., int]
 
@@ -192,7 +197,7 @@ def test_boosters_or_a_card_changed_after_training_are_refused(
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"format": 1}, rf"has format 1. Expected {served.CARD_FORMAT}\. Run"),
+        ({"format": 1}, rf"has format 1. Expected {served.CARD_FORMAT}\. Train"),
         ({"schema": 0}, "trained on schema 0. Expected 1"),
         ({"meanings": "old"}, "features had other meanings .old"),
         ({"features": ["tonnes_lag_9m"]}, "features that are no more: tonnes_lag_9m"),
