@@ -60,6 +60,10 @@ DAYS_AFTER: Final = 12
 """Days around the first day on which shipments are well below normal (the statutory week and the
 return to work)."""
 
+_OPENS: Final = (NEW_YEARS - pd.Timedelta(days=DAYS_BEFORE)).to_numpy()
+_CLOSES: Final = (NEW_YEARS + pd.Timedelta(days=DAYS_AFTER + 1)).to_numpy()
+_YEARS: Final = NEW_YEARS.year.to_numpy()
+
 
 def lunar_new_year_days(months: Months) -> Floats:
     """Return how many days of each month fall into the standstill around Lunar New Year.
@@ -68,10 +72,8 @@ def lunar_new_year_days(months: Months) -> Floats:
     """
     starts = month_starts(months)
     ends = month_starts(months + 1)
-    opens = NEW_YEARS - pd.Timedelta(days=DAYS_BEFORE)
-    closes = NEW_YEARS + pd.Timedelta(days=DAYS_AFTER + 1)
-    first = np.maximum(starts.to_numpy()[:, None], opens.to_numpy()[None, :])
-    last = np.minimum(ends.to_numpy()[:, None], closes.to_numpy()[None, :])
+    first = np.maximum(starts.to_numpy()[:, None], _OPENS)
+    last = np.minimum(ends.to_numpy()[:, None], _CLOSES)
     days = (last - first) / np.timedelta64(1, "D")
-    is_known = np.isin(starts.year, NEW_YEARS.year)
+    is_known = np.isin(starts.year, _YEARS)
     return np.where(is_known, np.clip(days, 0, None).sum(axis=1), np.nan)

@@ -30,12 +30,13 @@ FEATURES: Final = (
 def compute(origin: Origin) -> dict[str, Floats]:
     """Return the calendar features, each 1 x targets."""
     targets = origin.targets
-    standstill = lunar_new_year_days(targets)
+    days = lunar_new_year_days(np.concatenate([targets - 12, targets]))
+    before, standstill = np.split(days, 2)
     values = {
         "month_of_year": (targets % 12 + 1).astype(float),
         "weekdays": _weekdays(targets),
         "lunar_new_year_days": standstill,
-        "lunar_new_year_shift_days": standstill - lunar_new_year_days(targets - 12),
+        "lunar_new_year_shift_days": standstill - before,
     }
     return {name: value[None, :] for name, value in values.items()}
 
