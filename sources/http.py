@@ -3,19 +3,23 @@
 import hashlib
 import json
 import logging
-import random
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import chain
-from typing import ClassVar, Final, Generic, Literal, Self, TypeVar
+from typing import ClassVar, Final, Generic, Self, TypeVar
 from urllib.parse import quote, quote_plus, urlencode
 
 import httpx
 import pandas as pd
 from pydantic import SecretStr
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
+from tenacity import (
+    Retrying,
+    retry_if_exception_type,
+    stop_after_attempt,
+    wait_exception,
+    wait_random_exponential,
+)
 
 from sources.base import MonthRange
 from store.errors import SourceError, shown
@@ -36,16 +40,11 @@ MAX_WAIT_S: Final = 30.0
 MAX_RETRY_AFTER_S: Final = 120.0
 """Longest wait a provider may ask for within one ingest; more is an error."""
 
-TOTAL_TIMEOUTS: Final = 3.0
-"""Total time of one answer, in timeouts, even if data keeps arriving slowly."""
-
 TRANSIENT: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Statuses worth another attempt."""
 
 RESUMED_WITHIN: Final = pd.Timedelta(hours=20)
 """Age of an answer with which a fetch that was cut off goes on; a daily one begins anew."""
-
-TOO_MUCH: Final = 413
 
 KEY_PAGES: Final[Mapping[str, str]] = {
     "comtrade": "https://comtradedeveloper.un.org",
@@ -65,27 +64,8 @@ _REFUSED: Final[Mapping[int, tuple[str, str]]] = {
         "answers with a bot wall",
         "No program passes it: download by hand in a browser and ingest the file.",
     ),
-    TOO_MUCH: ("finds the answer too large", "Ask for fewer months at once."),
+    413: ("finds the answer too large", "Ask for fewer months at once."),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class RetryPolicy:
-    """How to wait between attempts; tests pass their own."""
-
-    sleep: Callable[[float], None] = time.sleep
-    chance: Callable[[], float] = random.random
-    """Uniform in [0, 1): spreads the retries of many processes."""
-
-    def backoff(self, failures: int) -> float:
-        """Return a random wait up to the limit after so many failures (full jitter)."""
-        return float(min(MAX_WAIT_S, 2.0 ** (failures - 1))) * self.chance()
-
-    def wait(self, state: RetryCallState) -> float:
-        """Return how long to wait: as the provider asks, else by ``backoff``."""
-        failure = state.outcome.exception() if state.outcome else None
-        asked = failure.retry_after_s if isinstance(failure, _TransientError) else None
-        return self.backoff(state.attempt_number) if asked is None else asked + self.backoff(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,24 +83,6 @@ class ApiKeys:
             text = text.replace(form, "***")
         return text
 
-    @contextmanager
-    def hidden_in_logs(self) -> Iterator[None]:
-        """Hide the keys in the logs of the HTTP library."""
-
-        def hide(record: logging.LogRecord) -> bool:
-            record.msg, record.args = self.redact(record.getMessage()), ()
-            return True
-
-        # A filter acts only on the logger it is added to.
-        names = ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.proxy")
-        for name in names:
-            logging.getLogger(name).addFilter(hide)
-        try:
-            yield
-        finally:
-            for name in names:
-                logging.getLogger(name).removeFilter(hide)
-
 
 def sent_as(name: str, key: SecretStr | None) -> Mapping[str, SecretStr]:
     """Return the header or parameter for a key; none if the key is missing or empty."""
@@ -133,8 +95,9 @@ class Refusal:
 
     text: str
     """In the provider's words, whole."""
-    kind: Literal["no_data", "too_much", "other"] = "other"
     remedy: str = ""
+    is_empty: bool = False
+    """Whether there is nothing to send, which is an answer."""
 
 
 Explain = Callable[[bytes], Refusal | None]
@@ -152,53 +115,31 @@ class LongFetch:
     """Seconds from one call to the next."""
 
 
-class TooMuchError(SourceError):
-    """The answer would be too large for the provider."""
-
-
 class _TransientError(Exception):
-    def __init__(self, reason: str, retry_after_s: float | None = None) -> None:
+    def __init__(self, reason: str, retry_after_s: float = 0.0) -> None:
         super().__init__(reason)
         self.retry_after_s = retry_after_s
 
 
-@dataclass(frozen=True, slots=True)
-class Archived:
-    """An answer as it is kept: without keys."""
+_WAIT: Final = wait_random_exponential(max=MAX_WAIT_S) + wait_exception(
+    lambda err: getattr(err, "retry_after_s", 0.0)
+)
+"""Grows from attempt to attempt, at random, for many processes may wait; after what a provider asks
+for."""
 
-    url: str
-    status: int
-    sha256: str
-    content_type: str
-    date: str
-    """The provider's own clock."""
-
-
-@dataclass(frozen=True, slots=True)
-class HttpReply(Generic[Read]):
-    """A parsed answer."""
-
-    value: Read | None
-    """The parsed body; None where the provider has no data."""
-    url: str
-    """The address, without keys."""
+for _name in ("httpx", "httpcore"):  # they log whole addresses, with keys
+    logging.getLogger(_name).setLevel(logging.WARNING)
 
 
 @dataclass(frozen=True, slots=True)
 class _Call(Generic[Read]):
     """A request, without keys, and how its answer is read."""
 
-    provider: str
-    url: str
-    params: Params
+    address: str
     accept: str
     read: Callable[[bytes], Read]
     may_be_empty: bool
     explain: Explain | None
-
-    @property
-    def address(self) -> str:
-        return f"{self.url}?{urlencode(self.params)}" if self.params else self.url
 
     @property
     def file_name(self) -> str:
@@ -219,42 +160,33 @@ class HttpClient:
         provider: str,
         base_url: str,
         keys: ApiKeys | None = None,
-        retry_policy: RetryPolicy | None = None,
+        sleep: Callable[[float], None] = time.sleep,
         long: LongFetch | None = None,
     ) -> None:
-        """Prepare; nothing is opened yet."""
+        """Prepare; nothing is opened yet, and no proxy is used for the loopback."""
         self._settings, self._provider = settings, provider
         self._base = base_url.rstrip("/")
         self._keys = keys or ApiKeys()
-        self._policy = retry_policy or RetryPolicy()
+        self._sleep = sleep
         self._folder = settings.http_cache_dir / provider
         self._long, self._sent = long, 0
         self._unfinished = self._folder / f"{long.name if long else ''}.unfinished"
-        self._kept: frozenset[str] = frozenset()
+        self._kept = frozenset() if settings.offline else self._answers_before()
         self._answers = hashlib.sha256()
-        self._open = ExitStack()
-        self._client: httpx.Client | None = None
+        headers = {name: key.get_secret_value() for name, key in self._keys.headers.items()}
+        self._client = httpx.Client(
+            timeout=settings.http_timeout_s,
+            headers={"User-Agent": "magnetcast (trade statistics; httpx)", **headers},
+            trust_env=httpx.URL(self._base).host not in {"127.0.0.1", "localhost", "::1"},
+            follow_redirects=True,
+            event_hooks={"request": [self._refuse_other_host]},
+        )
 
     def __enter__(self) -> Self:
-        """Open the client, unless offline; no proxy is used for the loopback."""
-        if not self._settings.offline:
-            headers = {name: key.get_secret_value() for name, key in self._keys.headers.items()}
-            client = httpx.Client(
-                timeout=self._settings.http_timeout_s,
-                headers={"User-Agent": "magnetcast (trade statistics; httpx)", **headers},
-                trust_env=httpx.URL(self._base).host not in {"127.0.0.1", "localhost", "::1"},
-                follow_redirects=True,
-                max_redirects=3,
-                event_hooks={"request": [self._refuse_other_host]},
-            )
-            self._open.enter_context(self._keys.hidden_in_logs())
-            self._client = self._open.enter_context(client)
-            self._kept = self._answers_before()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self._client = None
-        self._open.close()
+        self._client.close()
         if kind is None and self._long and not self._settings.offline:
             self._unfinished.unlink(missing_ok=True)
 
@@ -277,11 +209,7 @@ class HttpClient:
     def pause(self, seconds: float) -> None:
         """Wait for an answer in preparation; not at all offline, where it is archived."""
         if not self._settings.offline:
-            self._policy.sleep(seconds)
-
-    def json(self, path: str, params: Params = ()) -> HttpReply[object]:
-        """Request JSON; as ``get``."""
-        return self.get(path, params, read=json.loads)
+            self._sleep(seconds)
 
     def get(
         self,
@@ -293,83 +221,62 @@ class HttpClient:
         may_be_empty: bool = False,
         explain: Explain | None = None,
         base_url: str = "",
-    ) -> HttpReply[Read]:
-        """Request until a complete answer arrives.
+    ) -> Read | None:
+        """Request until a complete answer arrives; return it read, None where there are no data.
 
         Args:
             params: Names and values of the query, without keys.
+            read: Reads a body; a ValueError of its shape or content is retried, then an error.
             may_be_empty: Whether "no content" (204) is a valid answer, as few providers document;
                 otherwise it is retried.
-            explain: Finds the provider's own refusal in a body; one for want of data is an empty
-                reply.
+            explain: Finds the provider's own refusal in a body.
 
         Raises:
             SourceError: The provider did not deliver, or offline the answer is not archived.
-            TooMuchError: The answer would be too large.
         """
-        url = f"{base_url or self._base}{path}"
-        call = _Call(self._provider, url, tuple(params), accept, read, may_be_empty, explain)
+        query = f"?{urlencode(params)}" if params else ""
+        address = f"{base_url or self._base}{path}{query}"
+        call = _Call(address, accept, read, may_be_empty, explain)
         try:
             if self._settings.offline or call.file_name in self._kept:
-                return self._reply(call, *self._replayed(call))
+                return self._read(call, *self._replayed(call))
             if self._long and self._sent:
-                self._policy.sleep(self._long.pace_s)
+                self._sleep(self._long.pace_s)
             self._sent += 1
             return Retrying(
                 retry=retry_if_exception_type(_TransientError),
                 stop=stop_after_attempt(self._settings.http_attempts),
-                wait=self._policy.wait,
-                sleep=self._policy.sleep,
+                wait=_WAIT,
+                sleep=self._sleep,
                 reraise=True,
             )(self._asked, call)
         except _TransientError as err:
             raise self._given_up(call, str(err), err.__cause__) from err
 
-    def _asked(self, call: _Call[Read]) -> HttpReply[Read]:
+    def _asked(self, call: _Call[Read]) -> Read | None:
+        keys = {name: key.get_secret_value() for name, key in self._keys.params.items()}
+        url = httpx.URL(call.address).copy_merge_params(keys) if keys else call.address
         try:
-            response, body = self._exchange(call)
+            response = self._client.get(url, headers={"Accept": call.accept})
         except httpx.RequestError as err:
             reason = f"{type(err).__name__}: {err}".removesuffix(": ")
             raise _TransientError(self._keys.redact(reason)) from err
-        date = response.headers.get("Date", "")
-        if response.status_code in TRANSIENT or (
-            response.status_code == httpx.codes.NO_CONTENT and not call.may_be_empty
-        ):
+        status, body = response.status_code, response.content
+        if self._keys.headers or keys:  # a provider may echo them
+            body = self._keys.redact(body.decode("latin-1")).encode("latin-1")
+        if status in TRANSIENT or (status == httpx.codes.NO_CONTENT and not call.may_be_empty):
             stated = response.headers.get("Retry-After", "")
-            wait = float(stated) if stated.isdigit() else None  # a date waits as usual
-            if wait is not None and wait > MAX_RETRY_AFTER_S:
+            wait = float(stated) if stated.isdigit() else 0.0  # a date waits as usual
+            if wait > MAX_RETRY_AFTER_S:
                 raise SourceError(
-                    f"{call.provider} asks to wait {wait:,.0f} s, at {call.address}. Expected no "
+                    f"{self._provider} asks to wait {wait:,.0f} s, at {call.address}. Expected no "
                     "more than a short pause. Run the ingest again after that time."
                 )
-            raise _TransientError(f"HTTP {response.status_code}", wait)
+            raise _TransientError(f"HTTP {status}", wait)
         kind = response.headers.get("Content-Type", "")
-        archived = Archived(call.address, response.status_code, _sha256(body), kind, date)
-        try:
-            reply = self._reply(call, archived, body)
-        except TooMuchError:
-            self._save(call, archived, body)
-            raise
-        self._save(call, archived, body)
-        return reply
-
-    def _exchange(self, call: _Call[Read]) -> tuple[httpx.Response, bytes]:
-        if self._client is None:
-            raise RuntimeError("HttpClient is used outside `with`.")
-        keys = [(name, key.get_secret_value()) for name, key in self._keys.params.items()]
-        until = time.monotonic() + TOTAL_TIMEOUTS * self._settings.http_timeout_s
-        parts = []
-        with self._client.stream(
-            "GET", call.url, params=[*call.params, *keys], headers={"Accept": call.accept}
-        ) as response:
-            for part in response.iter_bytes():
-                parts.append(part)
-                if time.monotonic() > until:
-                    raise httpx.ReadTimeout("the answer drips too slowly")
-        body = b"".join(parts)
-        if self._keys.headers or self._keys.params:  # a provider may echo them
-            body = self._keys.redact(body.decode("latin-1")).encode("latin-1")
-        return response, body
+        found = self._read(call, status, kind, body)
+        self._save(call, status, kind, body)
+        return found
 
     def _refuse_other_host(self, request: httpx.Request) -> None:
         """Refuse a redirect that would send the keys elsewhere, or in the clear."""
@@ -381,22 +288,20 @@ class HttpClient:
                 f"MAGNETCAST_{self._provider.upper()}_URL."
             )
 
-    def _reply(self, call: _Call[Read], archived: Archived, body: bytes) -> HttpReply[Read]:
+    def _read(self, call: _Call[Read], status: int, content_type: str, body: bytes) -> Read | None:
         refusal = call.explain(body) if call.explain else None
         is_page = call.accept == PAGE_TYPE
-        nothing = {httpx.codes.NO_CONTENT}
-        if is_page:  # a year's list is there from its first line on
-            nothing.add(httpx.codes.NOT_FOUND)
-        empty = archived.status in nothing
-        if refusal is not None and refusal.kind == "no_data":
+        # A year's list of announcements is there from its first line on.
+        empty = status == httpx.codes.NO_CONTENT or (is_page and status == httpx.codes.NOT_FOUND)
+        if refusal is not None and refusal.is_empty:
             empty = True
-        elif refusal is not None or not (empty or httpx.codes.is_success(archived.status)):
-            raise _refused(call, archived.status, body, refusal)
-        elif not is_page and _is_html(archived.content_type, body):
+        elif refusal is not None or not (empty or httpx.codes.is_success(status)):
+            raise self._refused(call, status, body, refusal)
+        elif not is_page and _is_html(content_type, body):
             raise SourceError(
-                f"{call.provider} sent an HTML page instead of data, at {call.address}. Expected "
+                f"{self._provider} sent an HTML page instead of data, at {call.address}. Expected "
                 "JSON, CSV or XML as documented. Open the address in a browser: it may ask to log "
-                f"in, to accept terms, or tell of maintenance. {key_hint(call.provider)}"
+                f"in, to accept terms, or tell of maintenance. {key_hint(self._provider)}"
             )
         try:
             value = None if empty else call.read(body)
@@ -404,36 +309,33 @@ class HttpClient:
             reason = self._keys.redact(str(err))
             raise _TransientError(f"the body cannot be used ({reason})") from err
         self._answers.update(body)
-        return HttpReply(value, archived.url)
+        return value
 
-    def _save(self, call: _Call[Read], archived: Archived, body: bytes) -> None:
-        entry = self._keys.redact(json.dumps(asdict(archived), indent=1, sort_keys=True))
+    def _save(self, call: _Call[Read], status: int, content_type: str, body: bytes) -> None:
+        entry = {
+            "url": call.address,
+            "status": status,
+            "content_type": content_type,
+            "sha256": _sha256(body),
+        }
+        text = self._keys.redact(json.dumps(entry, indent=1))
+        self._folder.mkdir(parents=True, exist_ok=True)
+        for name, content in ((f"{entry['sha256']}.body", body), (call.file_name, text.encode())):
+            new = self._folder / f"{name}.new"
+            new.write_bytes(content)
+            new.replace(self._folder / name)
+        if self._long:
+            with self._unfinished.open("a", encoding="utf-8") as file:
+                file.write(f"{self._long.now.isoformat()} {call.file_name}\n")
+
+    def _replayed(self, call: _Call[Read]) -> tuple[int, str, bytes]:
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            for name, content in (
-                (f"{archived.sha256}.body", body),
-                (call.file_name, entry.encode()),
-            ):
-                new = self._folder / f"{name}.new"
-                new.write_bytes(content)
-                new.replace(self._folder / name)
-            if self._long:
-                with self._unfinished.open("a", encoding="utf-8") as file:
-                    file.write(f"{self._long.now.isoformat()} {call.file_name}\n")
+            entry = json.loads((self._folder / call.file_name).read_bytes())
+            body = (self._folder / f"{entry['sha256']}.body").read_bytes()
+            return entry["status"], entry["content_type"], body
         except OSError as err:
             raise SourceError(
-                f"Cannot store the answer of {call.address} in {self._folder}: {err.strerror}. "
-                "Expected a writable folder. Check MAGNETCAST_HOME and the space on its disk."
-            ) from err
-
-    def _replayed(self, call: _Call[Read]) -> tuple[Archived, bytes]:
-        try:
-            entry = (self._folder / call.file_name).read_text(encoding="utf-8")
-            archived = Archived(**json.loads(entry))
-            return archived, (self._folder / f"{archived.sha256}.body").read_bytes()
-        except (OSError, ValueError, TypeError) as err:
-            raise SourceError(
-                f"Offline, and no answer of {call.provider} to {call.address} is kept in "
+                f"Offline, and no answer of {self._provider} to {call.address} is kept in "
                 f"{self._folder}. Expected one from an earlier run over the same months. Run once "
                 "without MAGNETCAST_OFFLINE."
             ) from err
@@ -441,7 +343,7 @@ class HttpClient:
     def _given_up(self, call: _Call[Read], reason: str, cause: BaseException | None) -> SourceError:
         if self._settings.offline:
             return SourceError(
-                f"The answer of {call.provider} kept for {call.address} cannot be read: {reason}. "
+                f"The answer of {self._provider} kept for {call.address} cannot be read: {reason}. "
                 f"Expected data as documented. Remove {self._folder} and run again."
             )
         tries = self._settings.http_attempts
@@ -453,28 +355,27 @@ class HttpClient:
             "MAGNETCAST_HTTP_TIMEOUT_S set how patient to be."
         )
         return SourceError(
-            f"{call.provider} failed {'once' if tries == 1 else f'{tries} times'}: {reason}, at "
+            f"{self._provider} failed {'once' if tries == 1 else f'{tries} times'}: {reason}, at "
             f"{call.address}. Expected a whole answer. {remedy}"
         )
 
-
-def _refused(call: _Call[Read], status: int, body: bytes, own: Refusal | None) -> SourceError:
-    """Return an error for an answer without data that another attempt will not change."""
-    status = TOO_MUCH if own is not None and own.kind == "too_much" else status
-    what, remedy = _REFUSED.get(
-        status, ("answers with an unforeseen status", "Look at the address in a browser.")
-    )
-    setting = f"MAGNETCAST_{call.provider.upper()}_URL"
-    remedy = remedy.format(key=key_hint(call.provider), url=setting)
-    text = "" if _is_html("", body) else shown(body.decode("utf-8", "replace"))
-    if own is not None:
-        what = what if own.kind == "too_much" else "sends no data"
-        text, remedy = own.text, own.remedy or remedy
-    quoted = f" with the text {text!r}" if text else ""
-    return (TooMuchError if status == TOO_MUCH else SourceError)(
-        f"{call.provider} {what} (HTTP {status}){quoted}, at {call.address}. Expected HTTP 200 "
-        f"with data. {remedy}"
-    )
+    def _refused(
+        self, call: _Call[Read], status: int, body: bytes, own: Refusal | None
+    ) -> SourceError:
+        """Return an error for an answer without data that another attempt will not change."""
+        what, remedy = _REFUSED.get(
+            status, ("answers with an unforeseen status", "Look at the address in a browser.")
+        )
+        setting = f"MAGNETCAST_{self._provider.upper()}_URL"
+        remedy = remedy.format(key=key_hint(self._provider), url=setting)
+        text = "" if _is_html("", body) else shown(body.decode("utf-8", "replace"))
+        if own is not None:
+            what, text, remedy = "sends no data", own.text, own.remedy or remedy
+        quoted = f" with the text {text!r}" if text else ""
+        return SourceError(
+            f"{self._provider} {what} (HTTP {status}){quoted}, at {call.address}. Expected HTTP "
+            f"200 with data. {remedy}"
+        )
 
 
 def key_hint(provider: str) -> str:
@@ -506,7 +407,7 @@ class HttpSource:
     """As in the names of its settings, ``MAGNETCAST_<PROVIDER>_URL``, and in messages."""
 
     settings: Settings
-    retry_policy: RetryPolicy = field(default_factory=RetryPolicy)
+    sleep: Callable[[float], None] = time.sleep
     progress: Progress = untracked
 
     @property
@@ -536,7 +437,7 @@ class HttpSource:
             provider=self.provider,
             base_url=self.url,
             keys=keys,
-            retry_policy=self.retry_policy,
+            sleep=self.sleep,
             long=long,
         )
 

@@ -128,6 +128,9 @@ class Settings(BaseSettings):
         default="https://ec.europa.eu/eurostat/api/comext/dissemination/sdmx/2.1",
         description="Eurostat Comext, SDMX 2.1.",
     )
+    comext_dataset: str = Field(
+        default="DS-045409", description="Code of Comext's data set by HS and CN8, which changes."
+    )
     hts_url: str = Field(
         default="https://hts.usitc.gov/reststop", description="US tariff schedule, REST."
     )

@@ -78,8 +78,8 @@ def live(
 
     def receive(now: pd.Timestamp) -> list[FileRows]:
         found = []
-        for code in [{"commodity": code} for code in codes] or [{}]:
-            source = live_source(name, settings, None, track, **code)
+        for code in codes or [HS6]:
+            source = live_source(name, settings, progress=track, commodity=code)
             if notice := source.notice(span):
                 echo(f"          {notice}")
             found.append(source.fetch(span, now=now))

@@ -23,9 +23,6 @@ _NUMBER: Final = re.compile(r"[+-]?\d+(\.\d+)?", re.ASCII)
 
 T = TypeVar("T")
 
-_LARGEST: Final = 64 << 20
-"""Largest file accepted, in bytes: a thousand times what customs publish in a month."""
-
 
 def decimal_point(text: str) -> str:
     """Return a number of a file unchanged."""
@@ -185,20 +182,13 @@ def read_table(path: Path, columns: Sequence[str]) -> CsvTable:
 def content_of(path: Path) -> bytes:
     """Return the bytes of a file."""
     try:
-        with path.open("rb") as file:
-            content = file.read(_LARGEST + 1)
+        return path.read_bytes()
     except OSError as err:
         raise DataError(
             f"Cannot read {path.name} ({err.strerror}) in {path.parent}. Expected a file there. "
             "Correct the path; for a bundled table restore it, or point MAGNETCAST_DATA_DIR at the "
             "folder that holds it."
         ) from err
-    if len(content) > _LARGEST:
-        raise DataError(
-            f"{path.name} has more than {_LARGEST >> 20} MB. Expected a table, a few kB a "
-            "month. Look whether it is the right file, or split it; nothing was taken over."
-        )
-    return content
 
 
 def decoded(name: str, content: bytes) -> str:

@@ -13,9 +13,6 @@ from store.schema.scenario import Place, Scenario, ScenarioContext, checked_scen
 
 SUFFIXES: Final = frozenset({".yaml", ".yml"})
 
-DEEPEST: Final = 20
-"""Levels of nesting."""
-
 _NOTHING: Final = "tag:yaml.org,2002:null"
 
 
@@ -60,8 +57,8 @@ def read_yaml(path: Path, columns: Sequence[str]) -> CsvTable:
 def composed(name: str, content: bytes) -> yaml.Node | None:
     """Return the YAML tree of a file, None where it is empty; nothing in it is executed."""
     try:
-        node: yaml.Node | None = yaml.compose(decoded(name, content), Loader=_PlainLoader)
-    except yaml.YAMLError as err:
+        node: yaml.Node | None = yaml.compose(decoded(name, content), Loader=yaml.SafeLoader)
+    except (yaml.YAMLError, RecursionError) as err:
         reason = " ".join(str(err).split())
         raise DataError(
             f"{name} is not YAML: {reason}. Expected names and values in UTF-8. "
@@ -73,13 +70,18 @@ def composed(name: str, content: bytes) -> yaml.Node | None:
 def plain_values(name: str, content: bytes, problems: Problems) -> tuple[Any, dict[Place, int]]:
     """Return a YAML tree as texts in lists and dicts, and the line of each of its parts.
 
-    A name that is given twice is noted.
+    A name that is given twice is noted, and so is an alias, which can make much of a small file.
     """
     lines: dict[Place, int] = {(): 1}
+    seen: set[int] = set()
 
     def built(node: yaml.Node | None, place: Place) -> object:
         if node is not None:
             lines.setdefault(place, node.start_mark.line + 1)
+            if id(node) in seen:
+                problems.add(lines[place], "an alias stands for it; write the values out")
+                return None
+            seen.add(id(node))
         if isinstance(node, yaml.SequenceNode):
             return [built(part, (*place, number)) for number, part in enumerate(node.value)]
         if isinstance(node, yaml.MappingNode):
@@ -94,30 +96,6 @@ def plain_values(name: str, content: bytes, problems: Problems) -> tuple[Any, di
         return None if node is None or node.tag == _NOTHING else str(node.value)
 
     return built(composed(name, content), ()), lines
-
-
-class _PlainLoader(yaml.SafeLoader):
-    """Composes nodes without aliases, which can multiply a small file, and not too deep."""
-
-    depth = 0
-
-    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        """Compose a node.
-
-        Raises:
-            yaml.YAMLError: it is an alias, or lies too deep.
-        """
-        line = self.peek_event().start_mark.line + 1  # type: ignore[no-untyped-call]
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.YAMLError(f"an alias at line {line}; write its values out")
-        if self.depth == DEEPEST:
-            raise yaml.YAMLError(f"more than {DEEPEST} levels at line {line}; write it flat")
-        self.depth += 1
-        try:
-            node: yaml.Node | None = super().compose_node(parent, index)
-        finally:
-            self.depth -= 1
-        return node
 
 
 MOST_BYTES: Final = 64_000

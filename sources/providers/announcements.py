@@ -157,29 +157,29 @@ class _Announcements(HttpSource):
         return urlsplit(one.url).hostname == urlsplit(self.url).hostname
 
     def _listed(self, http: HttpClient, path: str) -> list[_Announcement]:
-        reply = http.get(path, read=_Page, accept=PAGE_TYPE)
-        if reply.value is None:
+        page, url = http.get(path, read=_Page, accept=PAGE_TYPE), f"{self.url}{path}"
+        if page is None:
             return []
         found = []
-        for entry in reply.value.entries:
+        for entry in page.entries:
             title = " ".join(entry.title.split())
             if (number := _NUMBER.search(title)) is None or not entry.href:
                 continue
             if (day := _day(re.search(_DATE, entry.text))) is None:
-                raise self._refused(f"lists {title[:40]!r} without a date", reply.url)
+                raise self._refused(f"lists {title[:40]!r} without a date", url)
             issuer = "".join(title[: number.start()].split())
             name = f"{issuer}公告{number[1]}年第{number[2]}号"
-            here, link = urlsplit(self.url), urlsplit(urljoin(reply.url, entry.href))
+            here, link = urlsplit(self.url), urlsplit(urljoin(url, entry.href))
             if link.hostname == here.hostname:
                 link = link._replace(scheme=here.scheme)
             found.append(_Announcement(name, (number[1], number[2]), title, link.geturl(), day))
         if not found:
-            raise self._refused("answers without announcements: it sent an HTML page", reply.url)
+            raise self._refused("answers without announcements: it sent an HTML page", url)
         return found
 
     def _proposal(self, http: HttpClient, one: _Announcement) -> Proposal | None:
         """Return what is recognised in an announcement; None where it is of other goods."""
-        page = http.get("", read=_Page, accept=PAGE_TYPE, base_url=one.url).value
+        page = http.get("", read=_Page, accept=PAGE_TYPE, base_url=one.url)
         text = page.text if page else ""
         begin = next((n.start() for n in _NUMBER.finditer(text) if n.groups() == one.number), None)
         if begin is None:

@@ -80,14 +80,12 @@ def _ask(http: HttpClient, line: str, span: MonthRange) -> tuple[pd.DataFrame, i
         ("CTY_CODE", CHINA),
         ("time", f"from {span.first} to {span.last}"),
     ]
-    reply = http.get("", params, read=lambda body: _read(body, line, span), may_be_empty=True)
-    return reply.value
+    return http.get("", params, read=lambda body: _read(body, line, span), may_be_empty=True)
 
 
 def _read(body: bytes, line: str, span: MonthRange) -> tuple[pd.DataFrame, int]:
-    where = {"provider": _PROVIDER, "url": f"line {line}"}
     table = _table(json.loads(body))
-    refuse_missing(table, (*_ASKED, "time"), **where)
+    refuse_missing(table.columns, (*_ASKED, "time"))
     rows = table.loc[:, ~table.columns.duplicated()]
     others = ~rows["I_COMMODITY"].eq(line.removeprefix("US")) | ~rows["CTY_CODE"].eq(CHINA)
     if others.any() or not set(rows["time"]) <= {str(month) for month in span.months}:
@@ -95,7 +93,7 @@ def _read(body: bytes, line: str, span: MonthRange) -> tuple[pd.DataFrame, int]:
     if rows.duplicated("time").any():
         raise ValueError("it has a month twice")
     _refuse_units(rows, line)
-    counted, broken = readable(rows, _NUMBERS, **where)
+    counted, broken = readable(rows, _NUMBERS)
     months = pd.to_datetime(counted["time"], format="%Y-%m").astype("datetime64[us]")
     return counted[list(_NUMBERS)].assign(line=line, period=months), broken
 

@@ -7,42 +7,39 @@ import gzip
 import html
 import re
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Final
+from typing import ClassVar, Final, TypeVar
 from xml.etree import ElementTree as ET
 
 import pandas as pd
 
 from sources.base import MonthRange
-from sources.http import HttpClient, HttpSource, Refusal, TooMuchError
+from sources.http import HttpClient, HttpSource, Refusal
 from sources.providers.countries import comext_members, comext_place
 from sources.providers.rows import (
     USUAL_LAG,
     left_out,
-    missing_columns,
     observations,
     readable,
+    refuse_missing,
     usual_moment,
 )
 from store.errors import SourceError, first_few
 from store.facts.batch import FileRows
 from store.vocabulary import EU_LINES
 
+T = TypeVar("T")
+
 DATA: Final = "application/vnd.sdmx.genericdata+xml;version=2.1"
-STRUCTURE: Final = "application/vnd.sdmx.structure+xml;version=2.1"
 XML: Final = "application/xml"
 
 _PROVIDER: Final = "comext"
-
-FLOW: Final = "DS-045409"
-"""Last known code of the data set; Eurostat issues new ones, so the list is fetched each time."""
 
 _LAG_DAYS: Final = 75
 """Usual lag: six to eight weeks after the month, longer at a year's turn. Source:
 docs/data/comext.md."""
 
-_NAME: Final = re.compile(r"EU trade since 1988 by HS.*CN8", re.IGNORECASE)
 _EU: Final = "EU27_2020"
 _WEIGHT: Final = "QUANTITY_IN_100KG"
 _VALUE: Final = "VALUE_IN_EUROS"
@@ -73,7 +70,9 @@ class ComextImports(HttpSource):
     def fetch(self, span: MonthRange, *, now: pd.Timestamp) -> FileRows:
         """Fetch all members; as ``HttpSource.fetch``."""
         with self.client() as http:
-            rows, broken = self._ask(http, _flow(http), span)
+            parts = [self._ask(http, year) for year in span.years()]
+        filled = [rows for rows, _ in parts if len(rows)] or [parts[0][0]]
+        rows, broken = pd.concat(filled, ignore_index=True), sum(count for _, count in parts)
         frame = observations(
             _measured(rows, now=now),
             source=_PROVIDER,
@@ -83,80 +82,44 @@ class ComextImports(HttpSource):
         wanted = f"imports of {', '.join(EU_LINES)} from China, reported by the members of the EU"
         return self.file(span, http, {"observations": frame}, wanted=wanted, ignored=ignored)
 
-    def _ask(self, http: HttpClient, flow: str, span: MonthRange) -> _Rows:
-        """Fetch all months at once, or year by year where that is too much."""
-        try:
-            return self._ask_once(http, flow, span)
-        except TooMuchError:
-            years = list(span.years())
-            if len(years) == 1:
-                raise
-        parts = [self._ask_once(http, flow, year) for year in years]
-        filled = [rows for rows, _ in parts if len(rows)] or [parts[0][0]]
-        return pd.concat(filled, ignore_index=True), sum(broken for _, broken in parts)
-
-    def _ask_once(self, http: HttpClient, flow: str, span: MonthRange) -> _Rows:
+    def _ask(self, http: HttpClient, span: MonthRange) -> _Rows:
         products = "+".join(line.removeprefix("CN") for line in EU_LINES)
         reporters = "+".join((_EU, *comext_members()))
-        path = f"/data/{flow}/M.{reporters}.CN.{products}.1.{_VALUE}+{_WEIGHT}"
+        path = (
+            f"/data/{self.settings.comext_dataset}/M.{reporters}.CN.{products}.1.{_VALUE}+{_WEIGHT}"
+        )
         params = [("startPeriod", str(span.first)), ("endPeriod", str(span.last))]
 
         def read(body: bytes) -> _Rows | str:
             return ticket_in(body) or _read(body, span)
 
-        answer = http.get(path, params, read=read, accept=DATA, explain=fault_in).value
+        answer = http.get(path, params, read=read, accept=DATA, explain=fault_in)
         if isinstance(answer, str):
             answer = self._collect(http, answer, span)
         return answer or (_nothing(), 0)
 
     def _collect(self, http: HttpClient, ticket: str, span: MonthRange) -> _Rows | None:
         later = f"{self.url.removesuffix(SDMX)}/1.0/async"
-        status = ""
+
+        def ask(path: str, accept: str, read: Callable[[bytes], T]) -> T | None:
+            return http.get(path, read=read, accept=accept, explain=fault_in, base_url=later)
+
+        status: str | None = ""
         for seconds in POLLS_S:
             http.pause(seconds)
-            status = (
-                http.get(
-                    f"/status/{ticket}",
-                    read=read_status,
-                    accept=XML,
-                    explain=fault_in,
-                    base_url=later,
-                ).value
-                or ""
-            )
+            status = ask(f"/status/{ticket}", XML, read_status)
             if status == "AVAILABLE":
-                return http.get(
-                    f"/data/{ticket}",
-                    read=lambda body: _read(body, span),
-                    accept=DATA,
-                    explain=fault_in,
-                    base_url=later,
-                ).value
+                return ask(f"/data/{ticket}", DATA, lambda body: _read(body, span))
             if status not in {"SUBMITTED", "PROCESSING"}:
                 raise SourceError(
                     f"comext lost request {ticket} for {span}: its status is {status!r}. Expected "
                     "AVAILABLE in the end. Run the ingest again; nothing was taken over."
                 )
-        raise TooMuchError(
+        raise SourceError(
             f"comext is still preparing the data of {span} after {sum(POLLS_S) // 60} minutes "
             f"(request {ticket}, {status}). Expected them by then. Run the ingest again later or "
             "ask for fewer months; nothing was taken over."
         )
-
-
-def _flow(http: HttpClient) -> str:
-    reply = http.get("/dataflow/ESTAT/all", read=read_flows, accept=STRUCTURE)
-    flows = reply.value or {}
-    if FLOW in flows:
-        return FLOW
-    named = sorted(code for code, name in flows.items() if _NAME.search(name))
-    if len(named) == 1:
-        return named[0]
-    raise SourceError(
-        f"comext lists {len(flows)} data sets, {len(named)} of them by HS and CN8 "
-        f"({first_few(named) or 'none'}), at {reply.url}. Expected {FLOW} or one of that name. "
-        "Look for the new code in Eurostat's list; nothing was taken over."
-    )
 
 
 def _read(body: bytes, span: MonthRange) -> _Rows:
@@ -164,13 +127,12 @@ def _read(body: bytes, span: MonthRange) -> _Rows:
     if data.empty:
         return _nothing(), 0
     names = {str(name).lower(): str(name) for name in data.columns}
-    if missing := [name for name in _DIMENSIONS if name not in names]:
-        raise missing_columns(missing, list(names), provider=_PROVIDER, url="its data")
+    refuse_missing(names, _DIMENSIONS)
     named = data.rename(columns={real: name for name, real in names.items()})
     if named.duplicated(list(_DIMENSIONS)).any():
         raise ValueError("it has an observation twice")
     _refuse_others(named, span)
-    rows, broken = readable(named, ("value",), provider=_PROVIDER, url="its data")
+    rows, broken = readable(named, ("value",))
     months = pd.to_datetime(rows["time_period"].astype("str"), format="%Y-%m")
     kept = rows[["reporter", "product", "indicators", "value"]]
     return kept.assign(period=months.astype("datetime64[us]")), broken
@@ -228,7 +190,7 @@ _NOT_FOUND: Final = "100"
 _TOO_BIG: Final = "413"
 _REMEDIES: Final = {
     "not available for dissemination": "It has no data for these months, or the data set has a new "
-    "code: ask for earlier months, then look the set up in Eurostat's list.",
+    "code: ask for earlier months, then look it up at Eurostat and set MAGNETCAST_COMEXT_DATASET.",
     "UNKNOWN_REQUEST": "Run the ingest again.",
     "NOT_YET_AVAILABLE": "Run the ingest again later.",
 }
@@ -243,11 +205,11 @@ def fault_in(body: bytes) -> Refusal | None:
     found = _TEXT.search(soap)
     text = f"fault {code[1]}: {html.unescape(' '.join(found[1].split())) if found else 'no text'}"
     if code[1] == _TOO_BIG or "EXTRACTION_TOO_BIG" in text:
-        return Refusal(text, "too_much")
+        return Refusal(text, remedy="Ask for fewer months at once.")
     if code[1] != _NOT_FOUND:
         return Refusal(text, remedy="The provider may have changed the data set; see its list.")
-    remedy = next((do for words, do in _REMEDIES.items() if words in text), None)
-    return Refusal(text, "no_data") if remedy is None else Refusal(text, remedy=remedy)
+    remedy = next((do for words, do in _REMEDIES.items() if words in text), "")
+    return Refusal(text, remedy=remedy, is_empty=not remedy)
 
 
 def ticket_in(body: bytes) -> str | None:
@@ -267,21 +229,6 @@ def _soap(body: bytes) -> str:
     return body[:_SOAP].decode("utf-8", "replace")
 
 
-def read_flows(body: bytes) -> dict[str, str]:
-    """Return the names of all dataflows by their code.
-
-    Raises:
-        ValueError: The body is not such a message.
-    """
-    flows = {
-        flow.get("id", ""): " ".join(name.text or "" for name in flow.findall("{*}Name"))
-        for flow in _message(body).findall(".//{*}Dataflow")
-    }
-    if not flows:
-        raise ValueError("no list of data sets")
-    return flows
-
-
 def read_data(body: bytes) -> pd.DataFrame:
     """Return observations: one column per dimension, and ``value``, as text."""
     message = _message(body)
@@ -291,7 +238,7 @@ def read_data(body: bytes) -> pd.DataFrame:
         for obs in series.findall("{*}Obs")
     ]
     if not rows and message.find("{*}Footer") is not None:
-        raise TooMuchError(
+        raise SourceError(
             "comext defers the answer to a separate file. Expected the data at once. Request fewer "
             "months."
         )

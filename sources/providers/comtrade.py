@@ -16,8 +16,6 @@ from sources.http import (
     HttpClient,
     HttpSource,
     LongFetch,
-    Params,
-    key_hint,
     sent_as,
 )
 from sources.providers.countries import COMTRADE_GROUPS, comtrade_place
@@ -27,7 +25,6 @@ from sources.providers.rows import (
     observations,
     readable,
     records_in,
-    table_of,
     usual_moment,
 )
 from store.errors import SourceError, first_few
@@ -75,15 +72,16 @@ class TradeRows:
     """Rows left out because they repeat others by mode, procedure or second partner."""
     broken: int
     """Rows left out because their numbers cannot be read."""
-    is_cut: bool
-    """Whether there are more."""
 
 
-def _code(cell: object) -> str:
-    """Return a code as text, empty where there is none; a null among numbers makes floats."""
-    if cell is None or cell != cell:  # noqa: PLR0124  # NaN alone differs from itself
-        return ""
-    return str(int(cell)) if isinstance(cell, float) else str(cell)
+def _coded(records: list[dict[str, object]], *names: str) -> pd.DataFrame:
+    """Return records as a table with codes as text, empty where there is none."""
+    rows = pd.DataFrame(records, dtype="object")
+    return rows.assign(**{name: rows[name].map(_text).astype("str") for name in names})
+
+
+def _text(code: object) -> str:
+    return "" if code is None else str(code)
 
 
 def _unsplit(rows: pd.DataFrame) -> pd.DataFrame:
@@ -100,7 +98,7 @@ def _weighed(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the rows with a missing weight taken from a quantity in kilograms."""
     if not {"qty", "qtyUnitCode"}.issubset(rows.columns):
         return rows
-    in_kilograms = rows["qtyUnitCode"].map(_code).eq(KILOGRAMS) & rows["netWgt"].isna()
+    in_kilograms = rows["qtyUnitCode"].astype("str").eq(KILOGRAMS) & rows["netWgt"].isna()
     return rows.assign(netWgt=rows["netWgt"].mask(in_kilograms, rows["qty"]))
 
 
@@ -216,44 +214,36 @@ class _Comtrade(HttpSource):
         """Return all rows over months, in as many requests as needed."""
         parts = list(span.pieces(MOST_MONTHS if self._key else 1))
         shown = parts if self._key else self.progress(parts, "months")
-        return [trade for part in shown for trade in self._whole(http, part)]
+        answers = [self._answer(http, part) for part in shown]
+        return [answer for answer in answers if answer is not None]
 
-    def _whole(self, http: HttpClient, span: MonthRange) -> list[TradeRows]:
+    def _answer(self, http: HttpClient, span: MonthRange) -> TradeRows | None:
         path = WITH_KEY if self._key else PREVIEW
         params = [*self._fixed.items(), ("period", _periods(span)), *NO_SPLIT.items()]
-        reply = http.get(path, params, read=lambda body: self._read(body, span, path))
-        if reply.value is None:
-            return []
-        if not reply.value.is_cut:
-            return [reply.value]
-        if (months := len(span.months)) == 1:
-            raise SourceError(
-                f"comtrade cuts its answer for one month, at {reply.url}. Expected fewer than "
-                f"{LIMITS[path]} rows, some 250 of them. {key_hint(_PROVIDER)}"
-            )
-        halves = span.pieces((months + 1) // 2)
-        return [trade for half in halves for trade in self._whole(http, half)]
+        return http.get(path, params, read=lambda body: self._read(body, span, LIMITS[path]))
 
-    def _read(self, body: bytes, span: MonthRange, path: str) -> TradeRows:
+    def _read(self, body: bytes, span: MonthRange, limit: int) -> TradeRows:
         answer = json.loads(body)
-        where = {"provider": _PROVIDER, "url": path}
         if isinstance(answer, dict) and answer.get("error"):
             raise ValueError(f"the answer is {str(answer['error'])[:80]!r}")
-        rows = table_of(records_in(answer, "data", **where), _COLUMNS, **where)
-        codes = ("period", *(name for name in _COLUMNS if name.endswith("Code")))
-        coded = rows.assign(**{name: rows[name].map(_code) for name in codes})
-        is_number = coded[_CELL].apply(lambda cells: cells.str.fullmatch(r"\d+")).all(axis=1)
-        named = coded[is_number]
+        records = records_in(answer, "data", _COLUMNS)
+        if not records:
+            return TradeRows(pd.DataFrame(), 0, 0)
+        if len(records) >= limit or _announced(answer) > len(records):
+            raise ValueError(f"it is cut at {len(records)} rows")
+        codes = [name for name in _COLUMNS if name.endswith("Code")]
+        rows = _coded(records, "period", *codes)
+        is_number = rows[_CELL].apply(lambda cells: cells.str.fullmatch(r"\d+")).all(axis=1)
+        named = rows[is_number]
         asked = {**self._fixed, "period": _periods(span)}
         for name, allowed in asked.items():
             if others := sorted(set(named[name]) - set(allowed.split(","))):
                 raise ValueError(f"{name} {', '.join(others[:5])} was not asked for")
         plain = _weighed(_unsplit(named))
         _refuse_doubt(named, plain)
-        typed, broken = readable(plain, ("netWgt", "primaryValue"), **where)
-        is_cut = len(rows) >= LIMITS[path] or _announced(answer) > len(rows)
+        typed, broken = readable(plain, ("netWgt", "primaryValue"))
         splits, broken = len(named) - len(plain), broken + len(rows) - len(named)
-        return TradeRows(_numbered(typed), splits, broken, is_cut)
+        return TradeRows(_numbered(typed), splits, broken)
 
     def _releases(self, http: HttpClient, span: MonthRange) -> pd.DataFrame:
         """Return when each reporter's month was last released: ``period, reporterCode, released``.
@@ -261,7 +251,10 @@ class _Comtrade(HttpSource):
         ``released`` is aware (UTC). Months that are not available have no row.
         """
         own = [(name, code) for name, code in self.side.items() if name == "reporterCode"]
-        parts = [_released(http, [*own, ("period", _periods(p))]) for p in span.pieces(MOST_MONTHS)]
+        parts = [
+            http.get(AVAILABILITY, [*own, ("period", _periods(part))], read=_released)
+            for part in span.pieces(MOST_MONTHS)
+        ]
         rows = pd.concat(parts, ignore_index=True).sort_values("released")
         return rows.drop_duplicates(["period", "reporterCode"], keep="last", ignore_index=True)
 
@@ -313,23 +306,20 @@ def _periods(span: MonthRange) -> str:
     return ",".join(f"{month:%Y%m}" for month in span.months)
 
 
-def _released(http: HttpClient, params: Params) -> pd.DataFrame:
-    """Fetch the availability of months; unlike data, it is not cut at a number of rows."""
-    reply = http.json(AVAILABILITY, params)
-    where = {"provider": _PROVIDER, "url": reply.url}
-    columns = ("period", "reporterCode", "lastReleased")
-    rows = table_of(records_in(reply.value, "data", **where), columns, **where)
-    if (count := _announced(reply.value)) > len(rows):
-        raise SourceError(
-            f"comtrade announces {count} rows on availability and sends {len(rows)}, at "
-            f"{reply.url}. Expected all of them. Try again later; nothing was taken over."
-        )
-    released = pd.to_datetime(rows["lastReleased"], utc=True, format="ISO8601", errors="coerce")
+def _released(body: bytes) -> pd.DataFrame:
+    """Read the availability of months; unlike data, it is not cut at a number of rows."""
+    answer, columns = json.loads(body), ["period", "reporterCode", "lastReleased"]
+    records = records_in(answer, "data", columns)
+    if (count := _announced(answer)) > len(records):
+        raise ValueError(f"it announces {count} rows and sends {len(records)}")
+    rows = _coded(records, "period") if records else pd.DataFrame(columns=columns)
     frame = pd.DataFrame(
         {
-            "period": rows["period"].map(_code).replace("", None),
+            "period": rows["period"].replace("", None),
             "reporterCode": pd.to_numeric(rows["reporterCode"], errors="coerce"),
-            "released": released,
+            "released": pd.to_datetime(
+                rows["lastReleased"], utc=True, format="ISO8601", errors="coerce"
+            ),
         }
     )
     return frame.dropna().astype({"reporterCode": "int64"})

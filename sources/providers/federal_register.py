@@ -1,6 +1,7 @@
 """US Federal Register: new documents on the watched terms, for review only."""
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
@@ -8,7 +9,7 @@ import pandas as pd
 
 from sources.base import MonthRange
 from sources.http import HttpClient, HttpSource, Params
-from sources.providers.rows import Proposal, missing_columns, proposals, records_in
+from sources.providers.rows import Proposal, proposals, records_in, refuse_missing
 from store.errors import SourceError
 from store.facts.batch import FileRows
 
@@ -81,41 +82,35 @@ class _Query:
         ]
 
 
-def _documents(http: HttpClient, query: _Query) -> Iterator[Document]:
-    count, found, url = _page(http, query, 1)
+def _documents(http: HttpClient, query: _Query) -> list[Document]:
+    count, found = _page(http, query, 1)
     if count > MOST_RESULTS:
         raise SourceError(
-            f"federal_register has {count} documents on {query.term} for one year, at {url}. "
+            f"federal_register has {count} documents on {query.term} for one year. "
             f"Expected no more than {MOST_RESULTS}. Watch a narrower term."
         )
-    page = 1
-    while len(found) < count and page * PER_PAGE < count:
-        page += 1
-        _, more, url = _page(http, query, page)
-        found += more
+    for page in range(2, -(-count // PER_PAGE) + 1):
+        found += _page(http, query, page)[1]
     numbers = {str(document["document_number"]) for document in found}
     if len(numbers) != count:
         raise SourceError(
             f"federal_register announces {count} documents on {query.term} and lists "
-            f"{len(numbers)} different ones in {len(found)}, at {url}. Expected each once. Try "
+            f"{len(numbers)} different ones in {len(found)}. Expected each once. Try "
             "again later; nothing was taken over."
         )
-    yield from found
+    return found
 
 
-def _page(http: HttpClient, query: _Query, page: int) -> tuple[int, list[Document], str]:
-    """Return how many documents there are, those of a page, and its address."""
-    reply = http.json("/documents.json", query.params(page))
-    answer = {"count": 0} if reply.value is None else reply.value
-    count = answer.get("count") if isinstance(answer, Mapping) else None
-    if not isinstance(count, int):
-        has = sorted(map(str, answer)) if isinstance(answer, Mapping) else [type(answer).__name__]
-        raise missing_columns(["count"], has, provider=_PROVIDER, url=reply.url)
-    documents = records_in(answer, "results", provider=_PROVIDER, url=reply.url) if count else []
-    for document in documents:
-        if missing := [name for name in _NEEDED if name not in document]:
-            raise missing_columns(missing, sorted(document), provider=_PROVIDER, url=reply.url)
-    return count, [*documents], reply.url
+def _page(http: HttpClient, query: _Query, page: int) -> tuple[int, list[Document]]:
+    """Return how many documents there are, and those of a page."""
+    return http.get("/documents.json", query.params(page), read=_read) or (0, [])
+
+
+def _read(body: bytes) -> tuple[int, list[Document]]:
+    answer = json.loads(body)
+    refuse_missing(answer, ("count",))
+    count = int(answer["count"])
+    return count, [*records_in(answer, "results", _NEEDED)] if count else []
 
 
 def _proposal(document: Document, terms: list[str]) -> Proposal:
@@ -123,16 +118,6 @@ def _proposal(document: Document, terms: list[str]) -> Proposal:
         item_key=str(document["document_number"]),
         title=str(document["title"] or ""),
         url=str(document["html_url"] or ""),
-        published_on=_day(document["publication_date"]),
+        published_on=pd.Timestamp(str(document["publication_date"])).as_unit("us"),
         payload={**{name: document.get(name) for name in _FIELDS}, "terms": sorted(set(terms))},
     )
-
-
-def _day(text: object) -> pd.Timestamp:
-    try:
-        return pd.Timestamp(pd.to_datetime(str(text), format="%Y-%m-%d")).as_unit("us")
-    except ValueError as err:
-        raise SourceError(
-            f"federal_register dates a document {text!r}. Expected a day YYYY-MM-DD. See whether "
-            "the provider has changed publication_date; nothing was taken over."
-        ) from err

@@ -87,14 +87,14 @@ class _Feed(HttpSource):
         return found
 
     def _page(self, http: HttpClient, params: Params) -> list[_Item]:
-        reply = http.get(self.path, params, read=_read, accept=_TYPE)
-        if not reply.value:
+        items = http.get(self.path, params, read=_read, accept=_TYPE)
+        if not items:
             raise SourceError(
-                f"{self.id} answers without entries, at {reply.url}. Expected "
+                f"{self.id} answers without entries, at {self.url}{self.path}. Expected "
                 f"{self.wanted}. Open the address in a browser: it may have moved; enter an act "
                 "with `magnetcast ingest events FILE`. Nothing was taken over."
             )
-        return reply.value
+        return items
 
     def _facts(self, one: _Item) -> Mapping[str, object]:
         return {

@@ -10,7 +10,7 @@ import pandas as pd
 
 from sources.base import MonthRange
 from sources.http import HttpClient, HttpSource
-from sources.providers.rows import Proposal, missing_columns, proposals
+from sources.providers.rows import Proposal, proposals, records_in
 from store.errors import SourceError
 from store.facts.batch import FileRows
 from store.vocabulary import ORIGIN
@@ -58,22 +58,15 @@ class TariffSchedule(HttpSource):
 
 
 def _search(http: HttpClient, keyword: str) -> list[Line]:
-    reply = http.get("/search", [("keyword", keyword)], read=_read)
-    lines = reply.value or []
-    for line in lines:
-        if missing := [name for name in _NEEDED if name not in line]:
-            raise missing_columns(missing, sorted(line), provider=_PROVIDER, url=reply.url)
-    return lines
+    return http.get("/search", [("keyword", keyword)], read=_read) or []
 
 
 def _read(body: bytes) -> list[Line]:
-    answer = json.loads(body)
-    if not isinstance(answer, list) or not all(isinstance(line, dict) for line in answer):
-        raise ValueError("it is no list of lines")
-    numbers = [line["htsno"] for line in answer if line.get("htsno")]
+    lines = records_in({"lines": json.loads(body)}, "lines", _NEEDED)
+    numbers = [line["htsno"] for line in lines if line["htsno"]]
     if len(set(numbers)) != len(numbers):
         raise ValueError("it has a line twice")
-    return answer
+    return [*lines]
 
 
 def _number(line: Line) -> str:

@@ -1,12 +1,14 @@
 """The providers queried over HTTP, by name."""
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Final, cast
 
-from sources.http import HttpSource, RetryPolicy
+from sources.http import HttpSource
 from store.progress import Progress, untracked
 from store.settings import Settings
+from store.vocabulary import HS6
 
 _MAKERS: Final[Mapping[str, tuple[str, str]]] = {
     "comtrade": ("comtrade", "ComtradeExports"),
@@ -40,13 +42,14 @@ def without_key(settings: Settings) -> tuple[str, ...]:
 def live_source(
     name: str,
     settings: Settings,
-    retry_policy: RetryPolicy | None = None,
+    sleep: Callable[[float], None] = time.sleep,
     progress: Progress = untracked,
-    **code: str,
+    commodity: str = HS6,
 ) -> HttpSource:
     """Return the source called ``name``; one of ``BY_CODE`` takes a six-digit ``commodity``."""
     if name not in _MAKERS:
         raise ValueError(f"a live source ({', '.join(LIVE)})")
     module, kind = _MAKERS[name]
     maker = getattr(import_module(f"{__package__}.{module}"), kind)
-    return cast("HttpSource", maker(settings, retry_policy or RetryPolicy(), progress, **code))
+    code = {"commodity": commodity} if name in BY_CODE else {}
+    return cast("HttpSource", maker(settings, sleep, progress, **code))

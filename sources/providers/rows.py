@@ -1,7 +1,7 @@
 """Answers of providers as checked tables, and typed rows of what they hold."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from sources.files.panel import MISSING_MARKS
-from store.errors import SourceError, first_few, shown
+from store.errors import first_few, shown
 from store.schema.frames import DATE_DTYPE, MOMENT_DTYPE, typed_frame
 from store.vocabulary import ORIGIN, UNITS
 
@@ -63,27 +63,18 @@ def observations(parts: Sequence[pd.DataFrame], *, source: str, source_url: str)
     return typed_frame(rows, "observations").sort_values(list(ORDER), ignore_index=True)
 
 
-def records_in(answer: object, name: str, *, provider: str, url: str) -> list[Mapping[str, object]]:
-    """Return the list of records an answer keeps under ``name``."""
+def records_in(answer: object, name: str, needed: Sequence[str]) -> list[dict[str, object]]:
+    """Return the records that an answer keeps under ``name``, each with what is needed.
+
+    Raises:
+        ValueError: It is of another shape.
+    """
     held = answer.get(name) if isinstance(answer, Mapping) else None
-    if isinstance(held, list) and all(isinstance(record, Mapping) for record in held):
-        return held
-    has = sorted(map(str, answer)) if isinstance(answer, Mapping) else type(answer).__name__
-    raise SourceError(
-        f"{provider} answers without a list of records {name!r}, at {url}; it has {has}. Expected "
-        "the documented shape. See whether the provider has changed it; nothing was taken over."
-    )
-
-
-def table_of(
-    records: Sequence[Mapping[str, object]], needed: Sequence[str], *, provider: str, url: str
-) -> pd.DataFrame:
-    """Return records as a table of the columns needed."""
-    if not records:
-        return pd.DataFrame(columns=list(needed))
-    frame = pd.DataFrame.from_records(list(records))
-    refuse_missing(frame, needed, provider=provider, url=url)
-    return frame
+    if not isinstance(held, list) or not all(isinstance(record, dict) for record in held):
+        raise ValueError(f"it answers without a list of records {name!r}")
+    for record in held:
+        refuse_missing(record, needed)
+    return held
 
 
 def left_out(broken: int) -> tuple[str, ...]:
@@ -91,33 +82,23 @@ def left_out(broken: int) -> tuple[str, ...]:
     return (f"{broken} rows whose numbers cannot be read: left out",) if broken else ()
 
 
-def refuse_missing(frame: pd.DataFrame, needed: Sequence[str], *, provider: str, url: str) -> None:
-    """Refuse a table that lacks a column."""
-    if missing := [name for name in needed if name not in frame.columns]:
-        raise missing_columns(missing, list(frame.columns), provider=provider, url=url)
-
-
-def missing_columns(
-    missing: Sequence[str], has: Sequence[str], *, provider: str, url: str
-) -> SourceError:
-    """Return an error for an answer without some columns."""
-    return SourceError(
-        f"{provider} answers without {first_few(missing)}, at {url}; it has "
-        f"{', '.join(map(str, has[:40]))}. Expected the documented columns. See whether the "
-        "provider has renamed them; nothing was taken over."
-    )
+def refuse_missing(has: Collection[Hashable], needed: Sequence[str]) -> None:
+    """Refuse an answer that lacks a column, with a ValueError."""
+    if missing := [name for name in needed if name not in has]:
+        raise ValueError(f"it answers without {first_few(missing)}; it has {first_few([*has])}")
 
 
 _MISSING: Final = frozenset({"", ".", ":", *MISSING_MARKS})
 """What providers write where there is no number, in lower case."""
 
 
-def readable(
-    frame: pd.DataFrame, names: Sequence[str], *, provider: str, url: str
-) -> tuple[pd.DataFrame, int]:
+def readable(frame: pd.DataFrame, names: Sequence[str]) -> tuple[pd.DataFrame, int]:
     """Return the rows whose numbers can be read, as floats, and how many others there are.
 
     A cell without a number is NaN; one that is filled with anything else breaks its row alone.
+
+    Raises:
+        ValueError: More than half of a column are no numbers.
     """
     read, broken = frame.copy(), pd.Series(data=False, index=frame.index)
     for name in names:
@@ -126,11 +107,8 @@ def readable(
         values = pd.to_numeric(cells.mask(is_missing), errors="coerce").astype("float64")
         wrong = ~np.isfinite(values) & ~is_missing
         if 2 * wrong.sum() > len(frame):
-            raise SourceError(
-                f"{provider} answers with {name!r} that is no number "
-                f"({shown(str(cells[wrong].iloc[0]))!r}), at {url}. Expected numbers or nothing. "
-                "See whether the provider has changed the column; nothing was taken over."
-            )
+            text = shown(str(cells[wrong].iloc[0]))
+            raise ValueError(f"it has {name!r} that is no number ({text!r})")
         read[name], broken = values, broken | wrong
     return read[~broken], int(broken.sum())
 

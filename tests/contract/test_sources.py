@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from sources.base import MonthRange
 from sources.bundled.all_tables import Bundled, bundled_sources
-from sources.http import HttpSource, RetryPolicy
+from sources.http import HttpSource
 from sources.providers.registry import LIVE, live_source
 from store.database import open_store
 from store.facts.batch import Batch, FileRows
@@ -18,7 +18,7 @@ from store.facts.writing import write_batch
 from store.schema.frame_schemas import SCHEMAS, validate
 from store.schema.tables import metadata, natural_key
 from store.settings import PROJECT_ROOT, Settings
-from tests.providers.server import Providers, small_world
+from tests.providers.server import Providers, at_once, small_world
 
 SOURCES = bundled_sources(PROJECT_ROOT / "data")
 
@@ -75,7 +75,7 @@ def fetched(served: Settings) -> Callable[[str], FileRows]:
 class TestEveryLiveSource:
     @pytest.fixture
     def live(self, name: str, live_settings: Settings) -> HttpSource:
-        return live_source(name, live_settings, RetryPolicy(sleep=lambda _: None))
+        return live_source(name, live_settings, at_once)
 
     @pytest.fixture
     def tables(self, name: str, fetched: Callable[[str], FileRows]) -> Mapping[str, pd.DataFrame]:

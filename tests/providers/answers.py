@@ -20,7 +20,6 @@ class Fault(StrEnum):
     TRUNCATED = "truncated"
     GARBLED = "garbled"
     HANGUP = "hangup"
-    DRIP = "drip"
     RENAMED = "renamed"
     DOUBLED = "doubled"
 
@@ -51,7 +50,6 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
     sent: int | None = None
     """Bytes sent before the connection is closed; None sends all."""
-    drips: bool = False
 
     @property
     def etag(self) -> str:
@@ -86,7 +84,6 @@ def spoilt(answer: Answer, fault: Fault, provider: Provider) -> Answer:
         Fault.TRUNCATED: lambda: replace(answer, sent=half),
         Fault.GARBLED: lambda: replace(answer, body=answer.body[:half]),
         Fault.HANGUP: lambda: replace(answer, sent=-1),
-        Fault.DRIP: lambda: replace(answer, drips=True),
         Fault.RENAMED: lambda: replace(answer, body=provider.renamed(answer.body)),
         Fault.DOUBLED: lambda: replace(answer, body=provider.doubled(answer.body)),
     }[fault]()

@@ -30,7 +30,6 @@ class ComextWorld:
     first: str = "2017-01"
     last: str = "2026-08"
     code: str = "DS-045409"
-    name: str = "EU trade since 1988 by HS2-4-6 and CN8"
     most_cells: int = 5_000_000
     put_off: bool = False
     """Whether a file for later is announced instead of data, as until 2022."""
@@ -50,8 +49,6 @@ def comext(world: ComextWorld) -> Provider:
 
 def _answer(world: ComextWorld, call: Call) -> Answer:
     path = call.path.removeprefix("sdmx/2.1/")
-    if path == "dataflow/ESTAT/all":
-        return _xml(_flows(world))
     if path.startswith("1.0/async/"):
         return _later(world, *path.split("/")[2:])
     match = re.fullmatch(r"data/([\w-]+)/M\.([\w+]+)\.CN\.([\d+]+)\.1\.([\w+]+)", path)
@@ -119,20 +116,6 @@ def _fault(status: int, code: int, text: str) -> Answer:
 
 def _xml(body: str) -> Answer:
     return Answer(f'<?xml version="1.0" encoding="UTF-8"?>{body}'.encode(), content_type=XML)
-
-
-def _flows(world: ComextWorld) -> str:
-    flows = {"DS-018995": "EU trade since 1988 by SITC", world.code: world.name}
-    result = "".join(
-        f'<s:Dataflow id="{code}" agencyID="ESTAT" version="1.0" isFinal="true">'
-        f'<c:Name xml:lang="en">{name}</c:Name><s:Structure><Ref id="DSD_{code}" version="1.0" '
-        'agencyID="ESTAT" class="DataStructure"/></s:Structure></s:Dataflow>'
-        for code, name in flows.items()
-    )
-    return (
-        f"<m:Structure {NAMESPACES}>{HEADER}</m:Header><m:Structures><s:Dataflows>{result}"
-        "</s:Dataflows></m:Structures></m:Structure>"
-    )
 
 
 def _footer() -> str:

@@ -1,7 +1,6 @@
 """A loopback server that answers as the providers do, and misbehaves on request."""
 
 import threading
-import time
 from collections import defaultdict, deque
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
@@ -9,16 +8,13 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import parse_qs, urlsplit
 
-from sources.http import RetryPolicy
 from tests.providers.answers import Answer, Call, Fault, Provider, spoilt
 from tests.providers.comtrade import ComtradeWorld
 from tests.providers.world import World, providers_of
 
-PATIENT = RetryPolicy(sleep=lambda _: None, chance=lambda: 0.5)
-"""Does not wait."""
 
-DRIP_BYTES = 64
-DRIP_PAUSE_S = 0.02
+def at_once(_: float) -> None:
+    """Do not wait."""
 
 
 def small_world() -> World:
@@ -116,7 +112,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send(self, answer: Answer) -> None:
         same = answer.status == 200 and self.headers.get("If-None-Match") == answer.etag
-        if answer.sent is None and not answer.drips and same:
+        if answer.sent is None and same:
             self.send_response(304)
             self.end_headers()
             return
@@ -135,20 +131,8 @@ class _Handler(BaseHTTPRequestHandler):
         self._send_body(answer)
 
     def _send_body(self, answer: Answer) -> None:
-        if answer.drips:
-            self._drip(answer.body)
-            return
         self.wfile.write(answer.body if answer.sent is None else answer.body[: answer.sent])
         if answer.sent is not None:
-            self.close_connection = True
-
-    def _drip(self, body: bytes) -> None:
-        try:
-            for start in range(0, len(body), DRIP_BYTES):
-                self.wfile.write(body[start : start + DRIP_BYTES])
-                self.wfile.flush()
-                time.sleep(DRIP_PAUSE_S)
-        except OSError:
             self.close_connection = True
 
     def log_message(self, *_: object) -> None:

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from sources.files.csv_table import content_of, parse_day, read_table
+from sources.files.csv_table import parse_day, read_table
 from store.errors import DataError
 
 
@@ -60,8 +60,3 @@ def test_only_plain_decimals_are_numbers(tmp_path: Path, text: str) -> None:
 def test_only_days_of_the_calendar_are_days(text: str) -> None:
     with pytest.raises(ValueError, match="a day"):
         parse_day(text)
-
-
-def test_a_file_without_end_is_refused_before_it_is_parsed() -> None:
-    with pytest.raises(DataError, match="zero has more than 64 MB"):
-        content_of(Path("/dev/zero"))

@@ -13,13 +13,13 @@ from store.errors import SourceError
 from store.facts.batch import FileRows
 from store.settings import Settings
 from tests.providers.answers import Fault
-from tests.providers.server import PATIENT, Providers, small_world
+from tests.providers.server import Providers, at_once, small_world
 
 Clean = Callable[[str], FileRows]
 
 NOW = pd.Timestamp("2026-11-25T12:00", tz="UTC")
 SPAN = MonthRange.of("2024-05", "2024-08")
-PASSING = (Fault.TRUNCATED, Fault.DRIP, Fault.DOUBLED)
+PASSING = (Fault.TRUNCATED, Fault.DOUBLED)
 REFUSED = {
     Fault.HTML: "sent an HTML page",
     Fault.RENAMED: "answers without",
@@ -30,7 +30,7 @@ PROVIDER = {"comtrade_mirror": "comtrade"}
 
 
 def source(name: str, settings: Settings) -> HttpSource:
-    return live_source(name, settings, PATIENT)
+    return live_source(name, settings, at_once)
 
 
 @pytest.fixture(scope="module")

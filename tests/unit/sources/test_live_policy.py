@@ -14,18 +14,18 @@ from sources.providers.feeds import CustomsMessages, WhiteHouse
 from sources.providers.hts import TariffSchedule
 from store.errors import SourceError
 from store.settings import Settings
-from tests.providers.server import PATIENT, Providers
+from tests.providers.server import Providers, at_once
 
 NOW = pd.Timestamp("2026-11-25T12:00", tz="UTC")
 SPAN = MonthRange.of("2024-01", "2025-12")
 
 
 def schedule(settings: Settings) -> pd.DataFrame:
-    return TariffSchedule(settings, PATIENT).fetch(SPAN, now=NOW).tables["proposals"]
+    return TariffSchedule(settings, at_once).fetch(SPAN, now=NOW).tables["proposals"]
 
 
 def register(settings: Settings, span: MonthRange = SPAN, now: pd.Timestamp = NOW) -> pd.DataFrame:
-    return FederalRegister(settings, PATIENT).fetch(span, now=now).tables["proposals"]
+    return FederalRegister(settings, at_once).fetch(span, now=now).tables["proposals"]
 
 
 def document(number: int, day: str, title: str = "Duties under 8505.11") -> dict[str, object]:
@@ -121,7 +121,7 @@ class TestFeeds:
         self, live_settings: Settings
     ) -> None:
         first, second = (
-            source(live_settings, PATIENT).fetch(SPAN, now=NOW)
+            source(live_settings, at_once).fetch(SPAN, now=NOW)
             for source in (WhiteHouse, CustomsMessages)
         )
 
@@ -142,7 +142,7 @@ class TestFeeds:
         self, providers: Providers, live_settings: Settings
     ) -> None:
         providers.world.policy.feed = providers.world.policy.feed[:3]
-        source = CustomsMessages(live_settings, PATIENT)
+        source = CustomsMessages(live_settings, at_once)
 
         assert source.fetch(SPAN, now=NOW).ignored == (
             "messages of US customs before 2024-07-15: not read",
@@ -158,7 +158,7 @@ class TestAnnouncements:
     def test_what_is_recognised_is_proposed_with_its_link_from_its_own_day(
         self, live_settings: Settings
     ) -> None:
-        rows = CommerceMinistry(live_settings, PATIENT).fetch(SPAN, now=NOW).tables["proposals"]
+        rows = CommerceMinistry(live_settings, at_once).fetch(SPAN, now=NOW).tables["proposals"]
 
         found = {row.item_key: (row, json.loads(row.payload)) for row in rows.itertuples()}
         assert list(found) == [
@@ -181,7 +181,7 @@ class TestAnnouncements:
         self, providers: Providers, live_settings: Settings
     ) -> None:
         providers.world.policy.announcements[3].body += "<p>商务部 2025年4月7日</p>"
-        source = CommerceMinistry(live_settings, PATIENT)
+        source = CommerceMinistry(live_settings, at_once)
         early = pd.Timestamp("2025-04-06T12:00", tz="UTC")
 
         rows = source.fetch(SPAN, now=NOW).tables["proposals"]
@@ -189,13 +189,13 @@ class TestAnnouncements:
         assert len(source.fetch(SPAN, now=early).tables["proposals"]) == 1
 
     def test_the_customs_have_one_list_which_may_begin_later(self, live_settings: Settings) -> None:
-        file = CustomsAdministration(live_settings, PATIENT).fetch(SPAN, now=NOW)
+        file = CustomsAdministration(live_settings, at_once).fetch(SPAN, now=NOW)
 
         assert len(file.tables["proposals"]) == 4
         assert file.ignored == ("announcements from 2024-01-01 to 2024-08-15: not on the list",)
 
     def test_a_year_without_a_list_yet_is_passed_over(self, live_settings: Settings) -> None:
-        source = CommerceMinistry(live_settings, PATIENT)
+        source = CommerceMinistry(live_settings, at_once)
         span = MonthRange.of("2025-04", "2026-01")
 
         assert len(source.fetch(span, now=NOW).tables["proposals"]) == 3
@@ -207,7 +207,7 @@ class TestAnnouncements:
     ) -> None:
         providers.world.policy.announcements[1].href = "http://other.example.org/a.html"
 
-        file = CommerceMinistry(live_settings, PATIENT).fetch(MonthRange.of("2025-10"), now=NOW)
+        file = CommerceMinistry(live_settings, at_once).fetch(MonthRange.of("2025-10"), now=NOW)
 
         assert file.tables["proposals"].empty
         assert "on other sites, to be read there: 商务部公告2025年第61号" in file.ignored[0]
@@ -236,4 +236,4 @@ class TestAnnouncements:
         known[1] = replace(known[1], **change)
 
         with pytest.raises(SourceError, match=message):
-            CommerceMinistry(live_settings, PATIENT).fetch(SPAN, now=NOW)
+            CommerceMinistry(live_settings, at_once).fetch(SPAN, now=NOW)

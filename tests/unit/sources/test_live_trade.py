@@ -13,17 +13,17 @@ from store.errors import SourceError
 from store.facts.batch import FileRows
 from store.settings import Settings
 from tests.providers.answers import Answer, Call
-from tests.providers.server import PATIENT, Providers
+from tests.providers.server import Providers, at_once
 
 NOW = pd.Timestamp("2026-11-25T12:00", tz="UTC")
 
 
 def census(settings: Settings, first: str, last: str | None = None) -> FileRows:
-    return CensusImports(settings, PATIENT).fetch(MonthRange.of(first, last), now=NOW)
+    return CensusImports(settings, at_once).fetch(MonthRange.of(first, last), now=NOW)
 
 
 def comext(settings: Settings, first: str, last: str | None = None) -> FileRows:
-    return ComextImports(settings, PATIENT).fetch(MonthRange.of(first, last), now=NOW)
+    return ComextImports(settings, at_once).fetch(MonthRange.of(first, last), now=NOW)
 
 
 def cells(file: FileRows) -> pd.Series:
@@ -99,19 +99,14 @@ class TestComext:
         value = june["CN85051110", "EU27", "mirror_import_meur"]
         assert value / weight["EU27"] == pytest.approx(0.045)
 
-    def test_too_much_is_asked_for_by_year(
+    def test_each_year_is_asked_for_by_itself(
         self, providers: Providers, live_settings: Settings
     ) -> None:
-        whole = comext(live_settings, "2024-11", "2025-02").tables["observations"]
-        providers.calls.clear()
-        providers.world.comext.most_cells = 28 * 2 * 2 * 2
-        elsewhere = live_settings.model_copy(update={"home": live_settings.home / "other"})
+        file = comext(live_settings, "2024-11", "2025-02")
 
-        file = comext(elsewhere, "2024-11", "2025-02")
-
-        pd.testing.assert_frame_equal(file.tables["observations"], whole)
+        assert file.tables["observations"]["period_from"].nunique() == 4
         asked = [call.one("startPeriod") for call in providers.asked("comext") if call.params]
-        assert asked == ["2024-11", "2024-11", "2025-01"]
+        assert asked == ["2024-11", "2025-01"]
 
     def test_an_answer_prepared_later_is_waited_for_and_replays_offline(
         self, providers: Providers, live_settings: Settings
@@ -129,20 +124,14 @@ class TestComext:
         pd.testing.assert_frame_equal(queued.tables["observations"], whole)
         pd.testing.assert_frame_equal(replayed.tables["observations"], whole)
 
-    def test_an_answer_that_takes_too_long_is_asked_for_by_year(
+    def test_an_answer_that_takes_too_long_is_refused(
         self, providers: Providers, live_settings: Settings
     ) -> None:
-        whole = comext(live_settings, "2024-11", "2025-02").tables["observations"]
         world = providers.world.comext
-        world.queue_cells, world.polls = 28 * 2 * 2 * 2, ("SUBMITTED",)
-        elsewhere = live_settings.model_copy(update={"home": live_settings.home / "other"})
+        world.queue_cells, world.polls = 10, ("SUBMITTED",)
 
-        by_year = comext(elsewhere, "2024-11", "2025-02").tables["observations"]
-
-        pd.testing.assert_frame_equal(by_year, whole)
-        world.queue_cells = 10
         with pytest.raises(SourceError, match=r"still preparing the data of 2025-06 after 5 min"):
-            comext(elsewhere, "2025-06")
+            comext(live_settings, "2025-06")
 
     def test_months_that_are_not_out_yet_are_no_data_and_not_a_wrong_address(
         self, live_settings: Settings
