@@ -26,7 +26,7 @@ from flows.context.console import echo
 from flows.context.prefect_runs import show_messages
 from flows.context.recipes import with_given
 from flows.context.stores import single_writer
-from flows.context.tables import known_of
+from flows.context.workspace import known_of
 from flows.ingest.ingest import ingest_exclusively
 from flows.ingest.sources import live, months_to_fetch
 from flows.monitoring.health import examine

@@ -14,7 +14,7 @@ from flows.context.jobs import recorded_job
 from flows.context.prefect_runs import in_prefect
 from flows.context.run_config import MAGNETS, RunConfig
 from flows.context.stores import made_store, single_writer, store_of
-from flows.context.tables import Known
+from flows.context.workspace import Workspace
 from flows.monitoring.monitors import watch_if_possible
 from flows.publishing.pipeline import forecast, is_current, open_known
 from flows.publishing.publish import (
@@ -59,12 +59,12 @@ class RunOutcome:
         return self.commodity == COMMODITY
 
 
-def unchanged(known: Known) -> RunOutcome | None:
+def unchanged(known: Workspace) -> RunOutcome | None:
     """Return the forecast that the same facts, months and choices made already; None if new."""
     return _published_already(known) or _held_already(known)
 
 
-def _published_already(known: Known) -> RunOutcome | None:
+def _published_already(known: Workspace) -> RunOutcome | None:
     config = known.config
     latest = latest_forecast(known.engine, as_of=known.as_of, commodity=config.published_as)
     if latest.empty or set(latest["data_vintage"]) != {known.data_vintage}:
@@ -78,7 +78,7 @@ def _published_already(known: Known) -> RunOutcome | None:
     return RunOutcome(commodity=config.published_as, forecasts=latest, report=page)
 
 
-def _held_already(known: Known) -> RunOutcome | None:
+def _held_already(known: Workspace) -> RunOutcome | None:
     config = known.config
     key = config.published_as
     found = held_like(known.engine, known.as_of, known.data_vintage, published_as=key)
@@ -92,7 +92,7 @@ def _held_already(known: Known) -> RunOutcome | None:
     return RunOutcome(commodity=key, forecasts=table, report=folder / "index.html", held=found.note)
 
 
-def _is_like(known: Known, rows: pd.DataFrame) -> bool:
+def _is_like(known: Workspace, rows: pd.DataFrame) -> bool:
     reaches = rows["period"].max() == known.last_period
     return reaches and is_current(known, set(rows["model"]))
 
@@ -138,7 +138,7 @@ def run_each(
     return results
 
 
-def run_known(known: Known) -> RunOutcome:
+def run_known(known: Workspace) -> RunOutcome:
     """Publish a forecast unless it was published already."""
     if (outcome := unchanged(known)) is not None:
         return outcome
@@ -151,7 +151,7 @@ def run_known(known: Known) -> RunOutcome:
     )
 
 
-def _recorded(known: Known) -> RunOutcome:
+def _recorded(known: Workspace) -> RunOutcome:
     try:
         with recorded_job(known, known.config.flow), run_entry(known) as models:
             table, seen = forecast(known)
@@ -163,7 +163,7 @@ def _recorded(known: Known) -> RunOutcome:
         raise
 
 
-def _publish(known: Known, table: pd.DataFrame, seen: Backtest) -> RunOutcome:
+def _publish(known: Workspace, table: pd.DataFrame, seen: Backtest) -> RunOutcome:
     """Write the report, then publish: whoever reads the new numbers finds their report."""
     draft = PublicationDraft(
         settings=known.settings,

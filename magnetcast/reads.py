@@ -19,7 +19,7 @@ from flows.analysis.scenarios import scenario_snapshot
 from flows.cli.options import moment
 from flows.context.recipes import with_given
 from flows.context.run_config import RunConfig
-from flows.context.tables import known_of
+from flows.context.workspace import known_of
 from flows.ingest.ingest import ingest_if_empty
 from flows.publishing.published_forecasts import ExplainRequest
 from flows.training.predict import forecast as forecast_in

@@ -8,7 +8,7 @@ import pandas as pd
 from flows.cli.options import moment
 from flows.context.recipes import with_given
 from flows.context.stores import single_writer
-from flows.context.tables import known_of
+from flows.context.workspace import known_of
 from flows.ingest.ingest import ingest_if_empty
 from flows.training.compare_runs import compare_runs
 from flows.training.promote import PromotionOutcome

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Final
 
@@ -317,3 +317,62 @@ def _table_of(
     rows[WORLD] = world
     tonnes = pd.DataFrame.from_dict(rows, orient="index", columns=list(listing.months))
     return PartnerTable(commodity, as_of, tonnes.sort_index(), parts, listed, listing.notes())
+
+
+MONTHS_BACK: Final = (12, 9, 6, 3)
+"""Months before the as_of of the past origins that a table is backtested from."""
+
+
+@dataclass(frozen=True, slots=True)
+class PartnerHistory:
+    """A full partner table as it was known at one moment, and at those before it."""
+
+    now: PartnerTable
+    observations: pd.DataFrame = field(repr=False)
+    """All versions of the commodity's figures known at the moment."""
+
+    def past(self) -> list[PartnerTable]:
+        """Return the table as it was known at past moments (``MONTHS_BACK``), oldest first.
+
+        Where nothing tells what was known then (a history loaded at once has one release day,
+        months released anew have the last one), the table of now ends as many months earlier.
+        """
+        found = {}
+        for months in MONTHS_BACK:
+            table = self._at(self.now.as_of - pd.DateOffset(months=months), months)
+            if table is not None and table.cutoff < self.now.cutoff:
+                found[table.cutoff] = table
+        return [found[cutoff] for cutoff in sorted(found)]
+
+    def _at(self, moment: pd.Timestamp, months: int) -> PartnerTable | None:
+        try:
+            then = partner_table(self.observations, commodity=self.now.commodity, as_of=moment)
+        except DataError:
+            then = None
+        if then is None or then.late_months > max(self.now.late_months, _MOST_LATE):
+            return self.now.shortened(months, as_of=moment)
+        return then
+
+    @property
+    def notes(self) -> list[Message]:
+        """What is odd about the table and its past, in sentences."""
+        return [*self.now.notes, *hindsight(self.past())]
+
+
+_MOST_LATE: Final = MAX_HORIZON - MONTHS_AHEAD
+"""Months a table of then may have been late to count as what was known then."""
+
+
+def hindsight(past: Sequence[PartnerTable]) -> tuple[Message, ...]:
+    """Say how many of the past tables are not as they were known then."""
+    revised = sum(table.is_revised for table in past)
+    if not revised:
+        return ()
+    note = message(
+        "%(count)s of the %(past)s past tables that were replayed are today's, cut short, for "
+        "nothing tells what was known then: later revisions are in the scores and hit rates, never "
+        "in a forecast.",
+        count=revised,
+        past=len(past),
+    )
+    return (note,)

@@ -86,16 +86,15 @@ def panel(
     Columns are destination, period, tonnes, stderr_t, kind and available_at. With --commodity the
     partner table of that commodity instead: destination, period, tonnes.
     """
-    from flows.context.tables import open_table
+    from flows.context.run_config import config_of
     from flows.context.workspace import open_workspace
-    from models.forecasting.snapshot import Snapshot
 
     as_of_time = moment(as_of)
     if commodity is not None:
-        table = open_table(Settings(), as_of_time, commodity).table
-        for note in table.notes:
+        known = open_workspace(Settings(), as_of_time, config_of(commodity))
+        for note in known.table.notes:
             echo(f"table     {note}")
-        rows = Snapshot.of_table(table).published_months.sort_values(
+        rows = known.snapshot.published_months.sort_values(
             ["destination", "period"], ignore_index=True
         )
         months = rows["period"].dt.strftime("%Y-%m")

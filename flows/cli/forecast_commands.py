@@ -88,7 +88,7 @@ def predict(
     if panel is None:
         as_of_time, config = moment(as_of), config_of(commodity)
         spec = recipe_of(settings, as_of_time, *asked, config=config).spec
-        from flows.context.tables import known_of
+        from flows.context.workspace import known_of
         from flows.ingest.ingest import ingest_if_empty
         from flows.training.predict import predict as flow
         from flows.training.predict import trial_forecast
@@ -147,7 +147,7 @@ def backtest(
     if panel is None:
         as_of_time, config = moment(as_of), config_of(commodity)
         spec = recipe_of(settings, as_of_time, *asked, config=config).spec
-        from flows.context.tables import known_of
+        from flows.context.workspace import known_of
         from flows.panels.backtest_files import write_files
         from flows.training.backtest import backtest as flow
 

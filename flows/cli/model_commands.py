@@ -47,7 +47,7 @@ def train(
 
         tune_magnets(settings, as_of_time, tune, chosen, out=out)
         return
-    from flows.context.tables import known_of
+    from flows.context.workspace import known_of
     from flows.training.train import train as flow
 
     known = known_of(settings, as_of_time, config, spec=chosen)  # Prefect keeps no run without data

@@ -97,13 +97,13 @@ def run_and_tell(
     Of a table the largest destinations are shown.
     """
     from flows.context.run_config import config_of
-    from flows.context.tables import open_table
+    from flows.context.workspace import open_workspace
     from flows.run import run as run_flow
     from store.database import shown_address
 
     config = config_of(commodity)
     if label:
-        open_table(settings, as_of, config.commodity)  # no name for what is not there
+        open_workspace(settings, as_of, config)  # no name for what is not there
         name = checked_name(label, "label")
         save_label(store_of(settings), config.published_as, name, at=utc_now())
     of = "" if config.is_main else f", commodity {commodity}"

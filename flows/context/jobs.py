@@ -3,11 +3,11 @@
 from contextlib import AbstractContextManager
 
 from flows.context.provenance import actor, git_commit
-from flows.context.tables import Known
+from flows.context.workspace import Workspace
 from models.registry.runs import JOB_TAG, open_job
 
 
-def made_tags(known: Known) -> dict[str, str]:
+def made_tags(known: Workspace) -> dict[str, str]:
     """Return the tags that every MLflow run about a model carries."""
     return {
         "as_of": known.as_of.isoformat(),
@@ -18,7 +18,7 @@ def made_tags(known: Known) -> dict[str, str]:
     }
 
 
-def recorded_job(known: Known, job: str) -> AbstractContextManager[None]:
+def recorded_job(known: Workspace, job: str) -> AbstractContextManager[None]:
     """Make the MLflow runs opened meanwhile children of one; within another job, of that."""
     tags = {JOB_TAG: job, "actor": actor(), **made_tags(known)}
     config = known.config

@@ -14,17 +14,23 @@ from features.history import EvidenceHistory
 from features.months import last_complete_month, month_label
 from features.origin import Origin
 from features.panel.evidence_panel import EvidencePanel
+from features.panel.partner_table import PartnerHistory, PartnerTable, partner_table
 from features.panel.system import PRIOR, PanelPrior
 from flows.context.console import track
-from flows.context.run_config import MAGNETS, RunConfig
+from flows.context.recipes import recipe_of
+from flows.context.run_config import MAGNETS, RunConfig, config_of
 from flows.context.stores import store_of
+from flows.context.tables import other_tables, table_panel
 from models.executor import SharedExecutor
+from models.forecasting.forecaster import MODEL
 from models.forecasting.snapshot import Snapshot
-from models.learning.spec import MAGNETS_SPEC, Spec
+from models.learning.spec import MAGNETS_SPEC, PANEL_SPEC, Spec
 from store.asof import require_time_zone
 from store.digest_cache import DigestCache
-from store.facts.evidence import evidence_digests, read_evidence
-from store.facts.reading import read_events, read_table, read_tariffs
+from store.errors import DataError
+from store.facts.evidence import evidence_digests, read_evidence, read_label
+from store.facts.reading import read_events, read_observations, read_table, read_tariffs
+from store.messages import Message
 from store.publications.panels import StoredPanel, panel_behind
 from store.schema.tables import analog_events
 from store.settings import Settings
@@ -35,32 +41,46 @@ MEGABYTE: Final = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
-    """Everything known at one as_of, and how to model it."""
+    """Everything known of some goods at one as_of, and how to model it."""
 
     settings: Settings
     as_of: pd.Timestamp
     data_vintage: str
-    """Digest of every row known at as_of."""
+    """Digest of every row that counts and was known at as_of."""
     spec: Spec
     engine: Engine = field(repr=False)
-    history: EvidenceHistory = field(repr=False)
-    config: RunConfig = field(default=MAGNETS, init=False)
+    facts: EvidenceHistory | PartnerHistory = field(repr=False)
+    config: RunConfig
+
+    @property
+    def history(self) -> EvidenceHistory:
+        assert isinstance(self.facts, EvidenceHistory)  # noqa: S101 - only the magnets are asked
+        return self.facts
+
+    @property
+    def table(self) -> PartnerTable:
+        assert isinstance(self.facts, PartnerHistory)  # noqa: S101 - only goods in tables are asked
+        return self.facts.now
 
     @property
     def origin(self) -> Origin:
-        return self.history.origin(self.as_of)
+        return self.snapshot.origin
 
     @property
     def panel(self) -> StoredPanel:
         """What was known of past months, as it is kept beside a publication."""
-        return self.history.panel(self.as_of).stored
+        if isinstance(self.facts, PartnerHistory):
+            return table_panel(self.facts.now)
+        return self.facts.panel(self.as_of).stored
 
     @property
     def made_with(self) -> Mapping[str, object]:
         """What a forecast rests on: facts, prior, parameters not at their default."""
+        parameters = {"parameters": self.spec.changed} if self.spec.changed else {}
+        if not self.config.is_main:
+            return parameters
         found = evidence_digests(self.engine, as_of=self.as_of)
-        made_with = {"evidence": dict(found.tables), "prior": asdict(PRIOR)}
-        return {**made_with, **({"parameters": self.spec.changed} if self.spec.changed else {})}
+        return {"evidence": dict(found.tables), "prior": asdict(PRIOR), **parameters}
 
     @property
     def executor(self) -> SharedExecutor:
@@ -68,7 +88,9 @@ class Workspace:
 
     @property
     def snapshot(self) -> Snapshot:
-        return Snapshot.of_evidence(self.history, self.as_of)
+        if isinstance(self.facts, PartnerHistory):
+            return Snapshot.of_table(self.facts.now)
+        return Snapshot.of_evidence(self.facts, self.as_of)
 
     @property
     def recipe(self) -> str:
@@ -76,16 +98,37 @@ class Workspace:
 
     @property
     def model_version(self) -> str:
-        return f"magnetcast-{self.recipe}-{self.data_vintage[:8]}-{self.as_of:%Y%m%d}"
+        kind = MODEL if self.config.is_main else "partners"
+        return f"{kind}-{self.recipe}-{self.data_vintage[:8]}-{self.as_of:%Y%m%d}"
 
     @property
     def last_period(self) -> str:
+        if isinstance(self.facts, PartnerHistory):
+            return month_label(self.facts.now.cutoff + self.facts.now.horizon)
         return month_label(last_complete_month(self.as_of) + MONTHS_AHEAD)
+
+    @property
+    def notes(self) -> list[Message]:
+        """What is odd about a table and its past, in sentences."""
+        return self.facts.notes if isinstance(self.facts, PartnerHistory) else []
+
+
+def known_of(
+    settings: Settings, as_of: pd.Timestamp, config: RunConfig = MAGNETS, spec: Spec | None = None
+) -> Workspace:
+    """Return what was known of the goods of a configuration.
+
+    Args:
+        spec: Choices of a model trained on it; the champion's recipe if left out.
+    """
+    spec = spec or recipe_of(settings, as_of, config=config).spec
+    return open_workspace(settings, as_of, config, spec=spec)
 
 
 def open_workspace(
     settings: Settings,
     as_of: pd.Timestamp,
+    config: RunConfig = MAGNETS,
     *,
     until: int | None = None,
     spec: Spec | None = None,
@@ -95,14 +138,33 @@ def open_workspace(
 
     Args:
         until: Leave out what later ingests than this one brought; None takes all.
-        prior: Of the panels' months that no figure fixes.
+        spec: The preset of the goods if left out.
+        prior: Of the evidence panel's months that no figure fixes.
     """
     require_time_zone(as_of)
     engine = store_of(settings)
+    if not config.is_main:
+        facts = _partner_history(settings, as_of, config.commodity, until)
+        key = config_of(config.commodity).published_as
+        named = RunConfig(key, read_label(engine, key))
+        return Workspace(
+            settings, as_of, facts.now.digest, spec or PANEL_SPEC, engine, facts, named
+        )
     data_vintage = evidence_digests(engine, as_of=as_of, until=until).digest
     kept = settings.origins_dir, settings.origins_cache_mb
     history = _history(as_of, data_vintage, engine, until, (*kept, prior))
-    return Workspace(settings, as_of, data_vintage, spec or MAGNETS_SPEC, engine, history)
+    return Workspace(settings, as_of, data_vintage, spec or MAGNETS_SPEC, engine, history, config)
+
+
+def _partner_history(
+    settings: Settings, as_of: pd.Timestamp, commodity: str, until: int | None
+) -> PartnerHistory:
+    engine = store_of(settings)
+    figures = read_observations(engine, as_of=as_of, commodity=commodity, until=until)
+    try:
+        return PartnerHistory(partner_table(figures, commodity=commodity, as_of=as_of), figures)
+    except DataError as err:
+        raise DataError(f"{err} {other_tables(settings, as_of, commodity)}") from err
 
 
 def known_facts(

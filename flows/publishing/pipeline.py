@@ -7,8 +7,7 @@ import pandas as pd
 from features.months import last_complete_month, month_label
 from flows.context.console import echo
 from flows.context.run_config import RunConfig
-from flows.context.tables import Known, TableWorkspace, known_of
-from flows.context.workspace import Workspace
+from flows.context.workspace import Workspace, known_of
 from flows.ingest.ingest import ingest
 from flows.training.backtest import backtest
 from flows.training.predict import forecast as forecast_known
@@ -24,44 +23,41 @@ _MOST_LATE: Final = 12
 """Months without figures after which nothing is published any more."""
 
 
-def open_known(settings: Settings, as_of: pd.Timestamp, config: RunConfig) -> Known:
+def open_known(settings: Settings, as_of: pd.Timestamp, config: RunConfig) -> Workspace:
     """Return what was known of the goods of a configuration."""
     if config.is_main:
         ingest(settings)
     known = known_of(settings, as_of, config)
-    if isinstance(known, Workspace):
+    if config.is_main:
         _check_not_ancient(known)
     return known
 
 
-def is_current(known: Known, models: set[str]) -> bool:
+def is_current(known: Workspace, models: set[str]) -> bool:
     """Tell whether these models are who would publish now: not so after a rollback, say."""
     try:
         champion = registry.champion(known.settings, known.config.model)
     except StoreError:
         return True  # nobody else could be asked
     if champion is None:  # of a table there may be too little to train on
-        return isinstance(known, TableWorkspace) and all(
-            known.untrained.recipe in one for one in models
-        )
+        return not known.config.is_main and all(known.recipe in one for one in models)
     if not _was_trained(known):
         return False
     return pd.Timestamp(champion.as_of) > known.as_of or champion.model_version in models
 
 
-def forecast(known: Known) -> tuple[pd.DataFrame, Backtest]:
+def forecast(known: Workspace) -> tuple[pd.DataFrame, Backtest]:
     """Return the forecast of the first model in the fallback order that can, and a backtest.
 
-    Where that of a table fails the scores are the experts'.
+    Where that of a table fails it is forecast without new scores.
     """
     try:
         seen = backtest(known)
     except FAULTS as err:
-        if not isinstance(known, TableWorkspace):
+        if known.config.is_main:
             raise
-        reason, experts = reason_of(err).strip(), known.untrained
-        echo(f"run       {known.config.prefix}{reason} Scoring {experts.model_version} instead.")
-        return forecast_known(known), backtest(experts)
+        echo(f"run       {known.config.prefix}nothing was scored: {reason_of(err).strip()}")
+        return forecast_known(known), Backtest.none()
     return forecast_known(known, seen, _trained(known, seen)), seen
 
 
@@ -76,7 +72,7 @@ def _check_not_ancient(workspace: Workspace) -> None:
         )
 
 
-def _was_trained(known: Known) -> bool:
+def _was_trained(known: Workspace) -> bool:
     """Return whether a run with these facts and choices ended well, whoever it made champion."""
     versions = registry.versions(known.settings, known.config.model)
     made = (known.recipe, known.data_vintage)
@@ -88,7 +84,7 @@ def _was_trained(known: Known) -> bool:
     return bool(trained.str.contains(known.recipe, regex=False).any())
 
 
-def _trained(known: Known, seen: Backtest) -> int | None:
+def _trained(known: Workspace, seen: Backtest) -> int | None:
     try:
         return train(known, seen)
     except FAULTS as err:

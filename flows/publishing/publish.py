@@ -20,7 +20,7 @@ from flows.context.console import echo
 from flows.context.provenance import environment
 from flows.context.run_config import MAGNETS, RunConfig
 from flows.context.stores import store_of
-from flows.context.tables import Known
+from flows.context.workspace import Workspace
 from flows.ingest.side_effects import side_effects_of_ingests
 from models.forecasting.plausibility import absurdities, moves, too_far
 from models.reconciliation.tree import broken_sums
@@ -222,7 +222,7 @@ def _side_effects(draft: PublicationDraft) -> Message | None:
 
 
 @contextmanager
-def run_entry(known: Known) -> Iterator[list[str]]:
+def run_entry(known: Workspace) -> Iterator[list[str]]:
     """Keep in the store that a run began, and whether it failed.
 
     Yields:

@@ -13,7 +13,6 @@ from features.panel.system import PRIOR, PanelPrior
 from flows.context.console import echo
 from flows.context.run_config import RunConfig
 from flows.context.stores import store_of
-from flows.context.tables import Known, open_table
 from flows.context.workspace import Workspace, open_workspace
 from models.forecasting.fallback import NUMBERS
 from models.learning.spec import PANEL_SPEC, with_parameters
@@ -116,7 +115,7 @@ def workspace_behind(settings: Settings, rows: pd.DataFrame) -> Workspace:
     return open_workspace(settings, rows["as_of"].iloc[0], until=until, prior=prior)
 
 
-def known_behind(settings: Settings, rows: pd.DataFrame) -> Known:
+def known_behind(settings: Settings, rows: pd.DataFrame) -> Workspace:
     """Return what was known to a publication of any goods; as ``workspace_behind``."""
     config = RunConfig(str(rows["commodity"].iloc[0]))
     if config.is_main:
@@ -124,7 +123,7 @@ def known_behind(settings: Settings, rows: pd.DataFrame) -> Known:
     record = record_of(store_of(settings), rows)
     spec = with_parameters(PANEL_SPEC, record.get("parameters", {}), where="Publication")
     as_of, until = rows["as_of"].iloc[0], record.get("ingest")
-    return open_table(settings, as_of, config.commodity, until=until, spec=spec)
+    return open_workspace(settings, as_of, config, until=until, spec=spec)
 
 
 def chosen(table: pd.DataFrame, asked: ExplainRequest) -> pd.DataFrame:

@@ -6,13 +6,13 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from flows.context.tables import Known, TableWorkspace
 from flows.context.workspace import Workspace
 from flows.publishing.published_forecasts import in_order, known_behind, model_of
 from models.forecasting.decomposition import stages_from
-from models.forecasting.fallback import NUMBERS, modelled
+from models.forecasting.fallback import NUMBERS, modelled, plain
+from models.forecasting.forecaster import STATISTICAL
 from models.forecasting.model_frame import rows_of
-from models.policy.policy_effect import effect_at
+from models.forecasting.residual_history import ResidualHistory
 from models.registry.served import TrainedModel
 from store.errors import DataError
 from store.settings import Settings
@@ -54,44 +54,30 @@ def replayed(settings: Settings, rows: pd.DataFrame) -> Replay:
         rows: All rows of one publication; not modified.
     """
     known = known_behind(settings, rows)
-    made = _table(known, rows) if isinstance(known, TableWorkspace) else _evidence(known, rows)
-    numbers = made.set_index(_CELL)[NUMBERS].loc[pd.MultiIndex.from_frame(rows[_CELL])]
+    snapshot = known.snapshot
+    features = rows_of(snapshot.origin)
+    in_order(rows, features)
+    table = pd.DataFrame(np.nan, index=features.index, columns=NUMBERS)
+    for name, own in rows.groupby("model"):
+        made = _answer(known, str(name), own, features)
+        is_own = features["destination"].isin(set(own["destination"])).to_numpy()
+        table.loc[is_own, NUMBERS] = made[NUMBERS].to_numpy()[is_own]
+    published = stages_from(table, snapshot.origin, snapshot.effect, snapshot.tree).published
+    months = features["period"].dt.strftime("%Y-%m")
+    made = published.set_index([features["destination"], months])
+    numbers = made[NUMBERS].loc[pd.MultiIndex.from_frame(rows[_CELL])]
     return Replay(rows, rows.assign(**{name: numbers[name].to_numpy() for name in NUMBERS}))
 
 
-def _evidence(workspace: Workspace, rows: pd.DataFrame) -> pd.DataFrame:
-    """Return each destination by the model that forecast it, made coherent, as `explain` does."""
-    origin = workspace.origin
-    features = rows_of(origin)
-    in_order(rows, features)
-    table = pd.DataFrame(np.nan, index=features.index, columns=NUMBERS)
-    for _, own in rows.groupby("model"):
-        made = modelled(_model(workspace, own), workspace.snapshot).table
-        is_own = features["destination"].isin(set(own["destination"])).to_numpy()
-        table.loc[is_own, NUMBERS] = made[NUMBERS].to_numpy()[is_own]
-    effect = effect_at(origin, workspace.history.analogs(workspace.as_of))
-    published = stages_from(table, origin, effect).published
-    return published[NUMBERS].assign(
-        destination=features["destination"].to_numpy(),
-        period=features["period"].dt.strftime("%Y-%m").to_numpy(),
-    )
+def _answer(known: Workspace, name: str, own: pd.DataFrame, features: pd.DataFrame) -> pd.DataFrame:
+    """Return what a model says of each row; the experts' of a table rest on no past errors."""
+    if name.startswith("statistical-") and not known.config.is_main:
+        memory = ResidualHistory()
+        return plain(STATISTICAL, known.origin, features, memory, known.spec).table
+    return modelled(_model(known, own), features).table
 
 
-def _table(known: TableWorkspace, rows: pd.DataFrame) -> pd.DataFrame:
-    first = rows.iloc[0]
-    if known.data_vintage != first["data_vintage"]:
-        raise DataError(
-            f"The figures behind {first['model']} have changed. Expected those of "
-            f"{first['as_of']:%Y-%m-%d}. Restore them from a backup."
-        )
-    if first["model"] == known.untrained.model_version:
-        made = known.untrained.experts().table
-    else:
-        made = modelled(_model(known, rows), known.snapshot).table
-    return made.assign(period=made["period"].dt.strftime("%Y-%m"))
-
-
-def _model(known: Known, rows: pd.DataFrame) -> TrainedModel:
+def _model(known: Workspace, rows: pd.DataFrame) -> TrainedModel:
     model = model_of(known.settings, rows)
     if model is None:
         raise DataError(

@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from features.build import DRIVER_MEANINGS
 from flows.context.run_config import RunConfig
 from flows.context.stores import store_of
-from flows.context.tables import Known, TableWorkspace, open_table
+from flows.context.workspace import Workspace, open_workspace
 from flows.publishing.publish import held_folder, report_folder
 from flows.training.backtest import kept_scores
 from models.evaluation.backtest import Backtest
@@ -35,12 +35,12 @@ from store.vocabulary import Language
 
 
 def run_report(
-    known: Known, table: pd.DataFrame, seen: Backtest
+    known: Workspace, table: pd.DataFrame, seen: Backtest
 ) -> tuple[Publication, list[Message]]:
     """Return what the report on a forecast just made shows, and what is odd about its figures."""
     rows = table.assign(as_of=known.as_of, data_vintage=known.data_vintage)
     state = _state(known.engine, known.config, rows, known.panel, kept_scores(seen))
-    return state, known.notes if isinstance(known, TableWorkspace) else []
+    return state, known.notes
 
 
 def write_run_report(
@@ -145,7 +145,6 @@ def _past(
     key, as_of = str(one["commodity"]), one["as_of"]
     until = json.loads(one["made_with"] or "{}").get("ingest")
     config = RunConfig(key, read_label(engine, key))
-    table = None if config.is_main else open_table(settings, as_of, config.commodity, until=until)
     panel = read_panels(engine, [one["panel"]]).get(one["panel"])
     if panel is None:
         raise DataError(
@@ -154,7 +153,9 @@ def _past(
         )
     scores = newest_scores(read_scores(engine, commodity=key), as_of)[list(SCORE_COLUMNS)]
     report = _state(engine, config, _rows(engine, one), panel, scores, until=until)
-    return report, [] if table is None else table.notes
+    if config.is_main:
+        return report, []
+    return report, open_workspace(settings, as_of, config, until=until).notes
 
 
 def _rows(engine: Engine, one: Mapping[str, Any]) -> pd.DataFrame:

@@ -1,19 +1,19 @@
 """Replay the past, and record how good the forecasts were."""
 
 import io
-from dataclasses import replace
 from typing import Final
 
 import mlflow
 import pandas as pd
 
 from features.panel.evidence_panel import PANEL_DESTINATIONS
+from features.panel.partner_table import PartnerHistory
 from flows.context.console import LOG, echo, track
 from flows.context.jobs import made_tags, recorded_job
 from flows.context.prefect_runs import prefect_step
 from flows.context.recipes import recipe_of
 from flows.context.stores import store_of
-from flows.context.tables import Known, TableWorkspace
+from flows.context.workspace import Workspace
 from flows.training.predict import show_known
 from models.evaluation.backtest import Backtest, backtest_evidence, rolling_origin_backtest
 from models.evaluation.compare import differences
@@ -50,7 +50,7 @@ CELLS: Final = "cells.csv"
 
 
 @prefect_step("backtest")
-def backtest(known: Known) -> Backtest:
+def backtest(known: Workspace) -> Backtest:
     """Forecast from every past origin as it was then, score, and log the scores to MLflow.
 
     Args:
@@ -65,11 +65,11 @@ def backtest(known: Known) -> Backtest:
     return result
 
 
-def _backtested(known: Known) -> Backtest:
-    if isinstance(known, TableWorkspace):
+def _backtested(known: Workspace) -> Backtest:
+    if isinstance(known.facts, PartnerHistory):
         for note in known.notes:
             echo(f"table     {note}")
-        past = [Snapshot.of_table(table) for table in known.past()]
+        past = [Snapshot.of_table(table) for table in known.facts.past()]
         forecaster, truth = PanelForecaster(known.spec, PLAIN), known.snapshot.published_months
         return rolling_origin_backtest(
             forecaster, past, truth, label="past tables", executor=LocalExecutor(track)
@@ -78,10 +78,10 @@ def _backtested(known: Known) -> Backtest:
     return backtest_evidence(known.history, known.as_of, spec=known.spec, executor=known.executor)
 
 
-def record(known: Known, result: Backtest) -> None:
+def record(known: Workspace, result: Backtest) -> None:
     """Keep what a backtest found in MLflow, and the scores of the recipe in force in the store."""
     in_force = recipe_of(known.settings, known.as_of, config=known.config).spec
-    if known.spec.digest in {in_force.digest, replace(in_force, pairs=0).digest}:
+    if known.spec.digest == in_force.digest:
         keep_scores(known, result)
     tags = {"flow": "backtest", **made_tags(known)}
     name = f"backtest {known.config.prefix}".rstrip(": ")
@@ -110,7 +110,7 @@ def cells_of(settings: Settings, model_version: str) -> pd.DataFrame:
     return read_cells(settings, runs[0].info.run_id) if runs else pd.DataFrame()
 
 
-def keep_scores(known: Known, result: Backtest) -> None:
+def keep_scores(known: Workspace, result: Backtest) -> None:
     """Keep the scores of a backtest in the store, under its model's name, and its cells."""
     kept = kept_scores(result)
     named = kept["model"].where(kept["model"] != MODEL, known.model_version)
@@ -191,7 +191,7 @@ def _group_metrics(scores: pd.DataFrame, suffix: str) -> dict[str, float]:
     return {f"{what}_{scope}_{low}-{high}{suffix}": value for what, scope, low, high, value in rows}
 
 
-def log_dataset(known: Known) -> None:
+def log_dataset(known: Workspace) -> None:
     """Keep what was known of past months as the dataset of MLflow's active run."""
     config = known.config
     of = config.option

@@ -15,15 +15,13 @@ from features.panel.evidence_panel import KINDS, EvidencePanel
 from flows.context.console import LOG, echo
 from flows.context.prefect_runs import prefect_step
 from flows.context.run_config import MAGNETS, RunConfig
-from flows.context.tables import Known, TableWorkspace, known_of
-from flows.context.workspace import Workspace
+from flows.context.workspace import Workspace, known_of
 from models.evaluation.backtest import Backtest, backtest_evidence
 from models.forecasting import decomposition
 from models.forecasting.decomposition import Stages
 from models.forecasting.evidence_forecaster import EvidenceForecaster
 from models.forecasting.fallback import (
     CHAMPION,
-    FAULTS,
     PREVIOUS,
     REPLAY,
     FallbackForecast,
@@ -32,17 +30,16 @@ from models.forecasting.fallback import (
     answerable,
     modelled,
     plain,
-    reason_of,
     remembered,
     run_fallback_chain,
     status_of,
 )
-from models.forecasting.forecaster import NAIVE, STATISTICAL, forecast_file
+from models.forecasting.forecaster import NAIVE, STATISTICAL
 from models.forecasting.model_frame import rows_of
 from models.forecasting.panel_forecaster import PanelForecaster
 from models.forecasting.residual_history import ResidualHistory
 from models.forecasting.snapshot import Snapshot
-from models.policy.policy_effect import PolicyEffect, effect_at, words_of
+from models.policy.policy_effect import PolicyEffect, words_of
 from models.registry import registry
 from models.registry.record import RegisteredVersion
 from models.registry.served import TrainedModel
@@ -58,15 +55,15 @@ def predict(settings: Settings, as_of: pd.Timestamp, config: RunConfig = MAGNETS
         ``FORECAST_COLUMNS`` and reason, of the magnets drivers and contributions: ready to publish.
     """
     known = known_of(settings, as_of, config)
-    if isinstance(known, Workspace):
-        show_known(known)
+    show_known(known)
     return forecast(known)
 
 
-def show_known(workspace: Workspace) -> None:
+def show_known(known: Workspace) -> None:
     """Compute what is known at the moment of a workspace, unless it is kept, and log it."""
-    _panel(workspace)
-    _analogs(workspace)
+    if known.config.is_main:
+        _panel(known)
+        _analogs(known)
 
 
 @prefect_step("evidence-panel")
@@ -86,13 +83,11 @@ def _analogs(workspace: Workspace) -> None:
     LOG.info("analogs   %s controls on other minerals", len(found))
 
 
-def trial_forecast(known: Known) -> pd.DataFrame:
+def trial_forecast(known: Workspace) -> pd.DataFrame:
     """Return what a model trained by a recipe forecasts alone; nothing is registered."""
-    made = trained_on(known)
-    steps = [FallbackStep(REPLAY, known.model_version, partial(modelled, made, known.snapshot))]
-    if isinstance(known, TableWorkspace):
-        return _table_forecast(known, steps)
-    return forecast_of(made_on(known, steps, known.origin))
+    made, rows = trained_on(known), rows_of(known.origin)
+    steps = [FallbackStep(REPLAY, known.model_version, partial(modelled, made, rows))]
+    return forecast_of(known, made_on(known, steps))
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +98,7 @@ class TrainedForecast:
     """Who answered for each destination."""
     origin: Origin
     analogs: tuple[Analog, ...]
-    effect: PolicyEffect
+    effect: PolicyEffect | None
     rows: pd.DataFrame
     """As ``models.forecasting.model_frame.rows_of``."""
     stages: Stages
@@ -111,26 +106,32 @@ class TrainedForecast:
 
 
 def made_at(
-    workspace: Workspace, result: Backtest | None = None, version: int | None = None
+    known: Workspace, result: Backtest | None = None, version: int | None = None
 ) -> TrainedForecast:
     """Return the forecast at an as_of and what it was made of; arguments as for ``forecast``."""
-    origin = workspace.origin
-    LOG.info("features  %s rows of %s columns", *rows_of(origin).shape)
-    return made_on(workspace, fallback_chain(workspace, origin, result, version), origin)
+    return made_on(known, fallback_chain(known, known.snapshot, result, version))
 
 
-def made_on(workspace: Workspace, steps: Sequence[FallbackStep], origin: Origin) -> TrainedForecast:
-    """Return the forecast of the first models of the chain that can, at an origin."""
-    rows, chain = rows_of(origin), run_fallback_chain(steps, origin)
-    analogs = workspace.history.analogs(workspace.as_of)
-    effect = effect_at(origin, analogs)
-    stages = decomposition.stages_from(chain.table, origin, effect)
-    return TrainedForecast(chain, origin, analogs, effect, rows, stages)
+def made_on(
+    known: Workspace, steps: Sequence[FallbackStep], snapshot: Snapshot | None = None
+) -> TrainedForecast:
+    """Return the forecast of the first models of the chain that can.
+
+    Args:
+        snapshot: What is forecast, if not what was known.
+    """
+    snapshot = snapshot or known.snapshot
+    origin, rows = snapshot.origin, rows_of(snapshot.origin)
+    LOG.info("features  %s%s rows of %s columns", known.config.prefix, *rows.shape)
+    chain = run_fallback_chain(steps, rows["destination"].unique().tolist(), origin)
+    effect = snapshot.effect
+    stages = decomposition.stages_from(chain.table, origin, effect, snapshot.tree)
+    return TrainedForecast(chain, origin, snapshot.analogs, effect, rows, stages)
 
 
 @prefect_step("forecast")
 def forecast(
-    known: Known, result: Backtest | None = None, version: int | None = None
+    known: Workspace, result: Backtest | None = None, version: int | None = None
 ) -> pd.DataFrame:
     """Return quantiles of every destination and month, made coherent.
 
@@ -138,44 +139,19 @@ def forecast(
         result: A backtest of it; its errors set the bands of a model of magnets trained here.
         version: A registered model trained on it, used where the champion is younger.
     """
-    if isinstance(known, TableWorkspace):
-        models = _models(known, known.snapshot, result, version) if known.spec.pairs else []
-        one = known.untrained
-        return _table_forecast(
-            known, [*models, FallbackStep(STATISTICAL, one.model_version, one.experts)]
-        )
-    return forecast_of(made_at(known, result, version))
+    return forecast_of(known, made_at(known, result, version))
 
 
-def _table_forecast(known: TableWorkspace, steps: Sequence[FallbackStep]) -> pd.DataFrame:
-    """Return the forecast of the first step that can; what fails the last is raised."""
-    wrong: list[str] = []
-    for step in steps:
-        try:
-            made = step.predict().table
-            break
-        except FAULTS as err:
-            if step is steps[-1]:
-                raise
-            wrong.append(f"{step.status}: {reason_of(err)}")
-    reason, status = "; ".join(wrong), status_of(step.status, late=known.table.is_late)
-    if reason:
-        echo(f"predict   {known.config.prefix}{step.status} answers, because {reason}")
-    return forecast_file(made, status=status).assign(model=step.name, reason=reason)
-
-
-def forecast_with(known: Known, model: TrainedModel) -> pd.DataFrame:
+def forecast_with(known: Workspace, model: TrainedModel) -> pd.DataFrame:
     """Return the forecast at an as_of by a model at hand, in the place of the champion."""
-    own = FallbackStep(CHAMPION, "named", partial(modelled, model, known.snapshot))
-    if isinstance(known, TableWorkspace):
-        return _table_forecast(known, [own])
-    steps = [own, *_without_model(known, known.origin)]
-    return forecast_of(made_on(known, steps, known.origin))
+    rows = rows_of(known.origin)
+    own = FallbackStep(CHAMPION, "named", partial(modelled, model, rows))
+    return forecast_of(known, made_on(known, [own, *_without_model(known, known.snapshot)]))
 
 
-def forecast_of(made: TrainedForecast) -> pd.DataFrame:
+def forecast_of(known: Workspace, made: TrainedForecast) -> pd.DataFrame:
     """Return a forecast ready to publish."""
-    if words := words_of(made.effect, made.analogs):
+    if made.effect is not None and (words := words_of(made.effect, made.analogs)):
         echo(f"predict   {words}")
     rows, taken, count = made.rows, made.chain.taken, len(made.origin.targets)
     late = made.origin.late_months > MAX_HORIZON - MONTHS_AHEAD
@@ -188,9 +164,10 @@ def forecast_of(made: TrainedForecast) -> pd.DataFrame:
     )
     published = pd.concat([labels, made.stages.published], axis=1)[list(FORECAST_COLUMNS)]
     published["reason"] = np.repeat(made.chain.reasons, count)
-    published["drivers"], published["contributions"] = why_of(made)
+    if known.config.is_main:
+        published["drivers"], published["contributions"] = why_of(made)
     for line in _exceptions(made):
-        echo(f"predict   {line}")
+        echo(f"predict   {known.config.prefix}{line}")
     return published
 
 
@@ -213,13 +190,13 @@ def why_of(made: TrainedForecast) -> tuple[list[str], list[str]]:
     return drivers_of.tolist(), [json.dumps(row) for row in together.to_dict("records")]
 
 
-def trained_on(known: Known, seen: Backtest | None = None) -> TrainedModel:
+def trained_on(known: Workspace, seen: Backtest | None = None) -> TrainedModel:
     """Return a model that learned from what was known.
 
     Args:
         seen: A backtest of it, whose errors set the bands of the magnets; made here if left out.
     """
-    if isinstance(known, TableWorkspace):
+    if not known.config.is_main:
         return PanelForecaster(known.spec).train(known.snapshot)
     history, moment, spec = known.history, known.as_of, known.spec
     seen = seen or backtest_evidence(history, moment, spec=spec, executor=known.executor)
@@ -227,35 +204,41 @@ def trained_on(known: Known, seen: Backtest | None = None) -> TrainedModel:
 
 
 def fallback_chain(
-    workspace: Workspace,
-    origin: Origin,
+    known: Workspace,
+    snapshot: Snapshot,
     result: Backtest | None = None,
     version: int | None = None,
 ) -> list[FallbackStep]:
     """Return the fallback chain, best first: models that existed then, then steps without one."""
-    models = _models(workspace, Snapshot(origin), result, version)
-    return [*models, *_without_model(workspace, origin, result)]
+    models = _models(known, rows_of(snapshot.origin), result, version)
+    return [*models, *_without_model(known, snapshot, result)]
 
 
 def _without_model(
-    workspace: Workspace, origin: Origin, result: Backtest | None = None
+    known: Workspace, snapshot: Snapshot, result: Backtest | None = None
 ) -> list[FallbackStep]:
     @cache
     def memory() -> ResidualHistory:
+        if not known.config.is_main:
+            return ResidualHistory()
         if result is not None:
             return result.residuals
         echo("predict   the fallback must forecast: learning its bands from the past")
-        return remembered(workspace.history, workspace.as_of)
+        return remembered(known.history, known.as_of)
 
     def without_model(status: str, name: str) -> FallbackStep:
-        named = f"{name}-{workspace.spec.digest}"
-        return FallbackStep(status, named, lambda: plain(status, origin, memory(), workspace.spec))
+        origin = snapshot.origin
+        return FallbackStep(
+            status,
+            f"{name}-{known.recipe}",
+            lambda: plain(status, origin, rows_of(origin), memory(), known.spec),
+        )
 
     return [without_model(STATISTICAL, "statistical"), without_model(NAIVE, "seasonal-naive")]
 
 
 def _models(
-    known: Known, asked: Snapshot, result: Backtest | None, version: int | None
+    known: Workspace, asked: pd.DataFrame, result: Backtest | None, version: int | None
 ) -> list[FallbackStep]:
     """Return the champion of then, else the model trained as of that day; then those before.
 
@@ -284,12 +267,14 @@ def _models(
     return steps
 
 
-def _stored(known: Known, asked: Snapshot, status: str, model: RegisteredVersion) -> FallbackStep:
+def _stored(
+    known: Workspace, asked: pd.DataFrame, status: str, model: RegisteredVersion
+) -> FallbackStep:
     load = partial(registry.load, known.settings, model.version, known.config.model)
     return FallbackStep(status, model.model_version, lambda: modelled(load(), asked))
 
 
-def _trained_now(known: Known, asked: Snapshot, result: Backtest | None) -> FallbackStep:
+def _trained_now(known: Workspace, asked: pd.DataFrame, result: Backtest | None) -> FallbackStep:
     """Return a model trained as of that day as one that may answer."""
     echo(f"predict   {known.config.prefix}training as of that day: no champion existed by then")
     train = partial(trained_on, known, result)
@@ -302,7 +287,9 @@ def _raise(err: Exception) -> FallbackForecast:
 
 def _exceptions(made: TrainedForecast) -> list[str]:
     groups: dict[tuple[str, str], list[str]] = {}
-    answers = zip(made.origin.series, made.chain.taken, made.chain.reasons, strict=True)
+    answers = zip(
+        made.rows["destination"].unique(), made.chain.taken, made.chain.reasons, strict=True
+    )
     for name, step, reason in answers:
         if reason:
             groups.setdefault((step.status, reason), []).append(name)

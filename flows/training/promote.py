@@ -6,17 +6,19 @@ from typing import Final
 
 import pandas as pd
 
+from features.panel.partner_table import MONTHS_BACK
 from flows.context.console import LOG, echo
 from flows.context.prefect_runs import prefect_step
 from flows.context.provenance import actor, git_commit
 from flows.context.run_config import MAGNETS, RunConfig
-from flows.context.tables import MONTHS_BACK, Known, known_of
+from flows.context.workspace import Workspace, known_of
 from flows.training.backtest import cells_of
 from models.evaluation.backtest import Backtest
 from models.evaluation.compare import CHALLENGER, own_cells, paired_cells
 from models.evaluation.compare import CHAMPION as PAST_CHAMPION
 from models.evaluation.promotion import FEWEST_ORIGINS, Challenge, PromotionDecision, judge
 from models.forecasting.fallback import FAULTS, NUMBERS, faults_of, modelled, reason_of
+from models.forecasting.model_frame import rows_of
 from models.registry import registry
 from models.registry.record import RegisteredVersion
 from models.registry.runs import log_table, open_run
@@ -86,7 +88,7 @@ def tell(outcome: PromotionOutcome, name: str, config: RunConfig) -> None:
         )
 
 
-def report_promoted(known: Known) -> None:
+def report_promoted(known: Workspace) -> None:
     """Report that a model is champion already, where the run that trained it failed later."""
     with suppress(StoreError):
         champion = registry.champion(known.settings, known.config.model)
@@ -112,7 +114,7 @@ def rollback(
     return now, bad
 
 
-def check_forecasts(known: Known, model: RegisteredVersion) -> None:
+def check_forecasts(known: Workspace, model: RegisteredVersion) -> None:
     """Refuse a version that could not forecast if it were champion."""
     if trouble := _trouble(known, model):
         commit = model.git_commit or "not recorded"
@@ -125,19 +127,20 @@ def check_forecasts(known: Known, model: RegisteredVersion) -> None:
         )
 
 
-def _trouble(known: Known, model: RegisteredVersion) -> str:
+def _trouble(known: Workspace, model: RegisteredVersion) -> str:
     """Return why a version forecasts no destination of what was known, empty if it does."""
     origin = known.origin
+    rows = rows_of(origin)
     try:
         loaded = registry.load(known.settings, model.version, known.config.model)
-        made = modelled(loaded, known.snapshot).table
+        made = modelled(loaded, rows).table
     except FAULTS as err:
         return reason_of(err)
-    if origin is None:
-        return ""
-    numbers = made[NUMBERS].to_numpy().reshape(len(origin.series), len(origin.targets), -1)
-    faults = faults_of(numbers, origin)
-    wrong = [f"{name} ({why})" for name, why in zip(origin.series, faults, strict=True) if why]
+    names = rows["destination"].unique()
+    faults = faults_of(
+        made[NUMBERS].to_numpy().reshape(len(names), len(origin.targets), -1), origin
+    )
+    wrong = [f"{name} ({why})" for name, why in zip(names, faults, strict=True) if why]
     return f"it forecasts no destination: {first_few(wrong)}" if len(wrong) == len(faults) else ""
 
 

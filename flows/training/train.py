@@ -8,13 +8,12 @@ import pandas as pd
 from flows.context.console import LOG, echo
 from flows.context.jobs import made_tags, recorded_job
 from flows.context.prefect_runs import prefect_step
-from flows.context.tables import Known, TableWorkspace
+from flows.context.workspace import Workspace
 from flows.training.backtest import backtest, log_dataset, verdict
 from flows.training.predict import trained_on
 from flows.training.promote import promote, tell
 from models.evaluation.backtest import Backtest
 from models.forecasting.model_frame import rows_of
-from models.forecasting.panel_forecaster import FittedPanel
 from models.learning.heads import importances, texts_of
 from models.registry import registry
 from models.registry.runs import log_table, open_run
@@ -22,7 +21,7 @@ from models.registry.served import GOODS, LEARNED_UNTIL, TrainedModel
 
 
 @prefect_step("train")
-def train(known: Known, result: Backtest | None = None) -> int:
+def train(known: Workspace, result: Backtest | None = None) -> int:
     """Return the registered version: champion if every rule held, else challenger.
 
     Args:
@@ -32,7 +31,7 @@ def train(known: Known, result: Backtest | None = None) -> int:
         return _trained(known, backtest(known) if result is None else result)
 
 
-def _trained(known: Known, seen: Backtest) -> int:
+def _trained(known: Workspace, seen: Backtest) -> int:
     settings, as_of, name = known.settings, known.as_of, known.config.model
     trained, of = trained_on(known, seen), known.config.prefix
     LOG.info("train     %s%s quantile models", of, len(trained.heads))
@@ -56,11 +55,11 @@ def _trained(known: Known, seen: Backtest) -> int:
     return version
 
 
-def record(known: Known, trained: TrainedModel, seen: Backtest) -> int:
+def record(known: Workspace, trained: TrainedModel, seen: Backtest) -> int:
     """Log and register a trained model and return its version."""
     config, parameters = known.config, json.dumps(known.spec.changed, sort_keys=True)
     tags = {"flow": "train", **made_tags(known)}
-    example = example_of(known, trained)
+    example = rows_of(known.origin)
     until = example["period"].min() - pd.DateOffset(months=1)
     card = {
         **trained.card,
@@ -83,10 +82,3 @@ def record(known: Known, trained: TrainedModel, seen: Backtest) -> int:
             f", data to {until:%Y-%m} as known on {known.as_of:%Y-%m-%d}. "
             f"Backtest: {verdict(seen) if len(seen.scores) else 'no month scored'}.",
         )
-
-
-def example_of(known: Known, trained: TrainedModel) -> pd.DataFrame:
-    """Return the rows that a model is asked about what was known."""
-    if isinstance(known, TableWorkspace):
-        return FittedPanel.loaded(known.snapshot, trained).asked()
-    return rows_of(known.origin)

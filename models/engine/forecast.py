@@ -2,14 +2,12 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, cast
+from typing import Final, cast
 
 import lightgbm as lgb
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from features.build import OriginFeatures
 from features.origin import Origin
 from features.statistical.experts import BASELINES
 from features.statistical.pretrained import NAME as PRETRAINED
@@ -18,13 +16,12 @@ from models.engine.training_set import (
     PanelView,
     training_set,
     validation_start,
-    with_pretrained,
 )
 from models.learning.calibration import PastErrors, calibrate, card_of, trees_weight
 from models.learning.heads import Heads, TrainingSet, fitted
 from models.learning.spec import Spec
 from models.registry import served
-from models.registry.served import HeadValues, mean_of_quantiles, moved_to
+from models.registry.served import mean_of_quantiles, moved_to
 from store.arrays import Flags, Floats, Ints, join, take
 from store.errors import DataError
 from store.months import month_label, month_starts
@@ -95,14 +92,6 @@ def mean_of(tonnes: Floats) -> Floats:
     return mean_of_quantiles(tonnes.reshape(-1, len(levels)), levels).reshape(tonnes.shape[:2])
 
 
-def head_values(heads: Heads, features: NDArray[np.float32]) -> HeadValues:
-    """Return what the low, middle and high head say of cells, in order, as distances in spreads."""
-    low, middle, high = (
-        np.asarray(head.predict(features, num_threads=1)) for head in heads.values()
-    )
-    return np.minimum(low, middle), middle, np.maximum(high, middle)
-
-
 def before_validation(known: TrainingSet, start: int) -> Flags:
     """Tell which training rows were known when the validation window began."""
     return known.origin + known.horizon <= start
@@ -121,7 +110,7 @@ def past_errors(
     window = take(known, known.origin >= validation_start(last, horizon, spec))
     if heads is None or not len(window):
         return PastErrors.none()
-    values = head_values(heads, window.features)
+    values = served.in_order(served.predicted(heads, window.features, 1))
     weight = trees_weight(window.horizon, spec)
     network = np.nan_to_num(window.experts.get(PRETRAINED, np.zeros(1)))
     low, middle, high = moved_to(values, weight, network / 2.0)
@@ -160,7 +149,7 @@ class Engine:
 
     def chunks(self) -> list[Ints]:
         """Return the series with a value in the last year, some at a time."""
-        rows = np.flatnonzero(self.view.stats(self.view.last).current)
+        rows = self.view.current
         return [rows[at : at + CHUNK] for at in range(0, len(rows), CHUNK)]
 
     def forecasts(self) -> Iterator[Quantiles]:
@@ -170,7 +159,7 @@ class Engine:
 
     def forecast(self, rows: Ints) -> Quantiles:
         """Return the forecasts of some series."""
-        point, asked = self.asked(rows)
+        point, asked = self.view.asked(rows, pretrained=self.is_pretrained)
         if self.heads is None:
             side = np.full(len(asked), PLAIN_SIDE)
             values = (-side, np.zeros(len(asked)), side)
@@ -181,22 +170,6 @@ class Engine:
         tonnes = made[list(QUANTILE_COLUMNS)].to_numpy().reshape(*shape, -1)
         mean = made["mean"].to_numpy().reshape(shape)
         return Quantiles(rows, tonnes, mean, point.base, point.experts)
-
-    def asked(self, rows: Ints) -> tuple[OriginFeatures, pd.DataFrame]:
-        """Return the features of some series, and the same as rows that a served model takes."""
-        point = self.view.at(self.view.last, rows)
-        experts = point.base
-        if self.is_pretrained:
-            point = with_pretrained(point, self.view.tonnes[rows])
-            experts = (experts + point.experts[PRETRAINED]) / 2.0
-        columns = point.features.reshape(-1, len(point.names))
-        scales: dict[str, Any] = {
-            served.LEVEL: point.base.reshape(-1),
-            served.OFFSET: 0.0,
-            served.EXPERTS_TONNES: experts.reshape(-1),
-            served.MOVE: np.repeat(point.stats.spread, self.view.horizon),
-        }
-        return point, pd.DataFrame(columns, columns=list(point.names)).assign(**scales)
 
 
 def engine_at(

@@ -4,20 +4,22 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import repeat
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from features.build import OriginFeatures, features_of
 from features.families.experts import ceiling_of
-from features.origin import bare_origin
+from features.origin import Origin, bare_origin
 from features.series import PanelStats, SeriesStats, panel_momentum, series_stats
 from features.statistical.pretrained import NAME as PRETRAINED
 from features.statistical.pretrained import medians
 from features.statistical.seasonality import common_profile
 from models.learning.heads import TrainingSet
 from models.learning.spec import Spec
+from models.registry import served
 from store.arrays import Floats, Ints, join, take
 
 
@@ -63,6 +65,16 @@ class PanelView:
         """Column of the cutoff."""
         return int(self.tonnes.shape[1]) - 1
 
+    @classmethod
+    def of(cls, origin: Origin) -> "PanelView":
+        """Return the view of a bare panel."""
+        return cls(origin.tonnes, origin.first, len(origin.targets))
+
+    @property
+    def current(self) -> Ints:
+        """The series with a value in the last year: those that are forecast."""
+        return np.flatnonzero(self.stats(self.last).current)
+
     def part(self, rows: Ints) -> "PanelView":
         """Return the view of some of the series."""
         extra = self.extra
@@ -106,6 +118,26 @@ class PanelView:
             features=np.concatenate([found.features, further], axis=2),
             names=(*found.names, *self.extra_names),
         )
+
+    def asked(self, rows: Ints, *, pretrained: bool) -> tuple[OriginFeatures, pd.DataFrame]:
+        """Return the features of some series, and the same as rows that a served model takes.
+
+        Args:
+            pretrained: Whether the pretrained network is heard beside the experts.
+        """
+        point = self.at(self.last, rows)
+        experts = point.base
+        if pretrained:
+            point = with_pretrained(point, self.tonnes[rows])
+            experts = (experts + point.experts[PRETRAINED]) / 2.0
+        columns = point.features.reshape(-1, len(point.names))
+        scales: dict[str, Any] = {
+            served.LEVEL: point.base.reshape(-1),
+            served.OFFSET: 0.0,
+            served.EXPERTS_TONNES: experts.reshape(-1),
+            served.MOVE: np.repeat(point.stats.spread, self.horizon),
+        }
+        return point, pd.DataFrame(columns, columns=list(point.names)).assign(**scales)
 
     def after(self, origin: int, rows: Ints | slice, last: int) -> Floats:
         """Return the months after an origin, as far as they are known at column ``last``."""

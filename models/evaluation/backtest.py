@@ -45,6 +45,11 @@ class Backtest:
     residuals: ResidualHistory = field(default_factory=ResidualHistory, repr=False)
     """Forecasts of the magnets' model at past origins, by which the next bands are calibrated."""
 
+    @classmethod
+    def none(cls) -> "Backtest":
+        """Return the backtest that scored nothing."""
+        return cls(pd.DataFrame(), pd.DataFrame(), pd.DataFrame())
+
     def own_forecasts(self, *, status: str) -> pd.DataFrame:
         """Return the product's own forecasts in the columns of a forecast file."""
         own = self.forecasts["model"] == MODEL
@@ -95,7 +100,7 @@ def scored(comparisons: Sequence[Comparison], truth: pd.DataFrame) -> Backtest:
         truth: destination, period, tonnes as known now.
     """
     if not comparisons:
-        return Backtest(pd.DataFrame(), pd.DataFrame(), pd.DataFrame())
+        return Backtest.none()
     forecasts = pd.concat([one.forecasts for one in comparisons], ignore_index=True)
     scale = pd.concat([one.scale for one in comparisons], ignore_index=True)
     scale = scale.drop_duplicates(["destination", "cutoff"])

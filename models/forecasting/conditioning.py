@@ -13,11 +13,15 @@ import pandas as pd
 from scipy.special import ndtr, ndtri
 
 from features.origin import LaterFigures, Origin
+from features.series import series_stats
+from features.statistical.experts import EXPERTS
 from models.forecasting.joint_paths import PATHS, ErrorCopula, sample_paths
 from models.policy import drawing
-from models.reconciliation.reconcile import coherent_factors
+from models.reconciliation.reconcile import coherent_factors, reconcile
+from models.reconciliation.tree import Tree
 from models.registry.served import NORMAL_80
 from store.arrays import Floats, Ints
+from store.months import YEAR
 from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
 
 RAREST: Final = 1e-4
@@ -36,13 +40,41 @@ GRID: Final[Floats] = np.linspace(0.005, 0.995, 100, dtype=np.float64)
 """Levels whose average stands for the mean."""
 
 
-def coherent(table: pd.DataFrame, origin: Origin) -> pd.DataFrame:
-    """Return quantiles and means scaled so that the destinations' means add up to their sums'."""
+def coherent(table: pd.DataFrame, origin: Origin, tree: Tree | None = None) -> pd.DataFrame:
+    """Return quantiles and means moved so that the destinations' means add up to their sums'.
+
+    Args:
+        tree: Sums of any panel, whose means move as far as its series erred together; without it
+            the few of the evidence, by the spread of each month's forecast.
+    """
+    if not origin.groups:
+        return table if tree is None else _reconciled(table, origin, tree)
     shape = (len(origin.series), len(origin.targets))
     mean = table["mean"].to_numpy().reshape(shape)
     spread = (table["p90"] - table["p10"]).to_numpy().reshape(shape) / NORMAL_80
     factor = coherent_factors(mean, spread, origin.groups).reshape(-1)
     return table[[*QUANTILE_COLUMNS, "mean"]].mul(factor, axis=0)
+
+
+ERRORS_OF: Final = "holt_winters"
+"""Expert whose errors show how series err together."""
+
+
+def _reconciled(table: pd.DataFrame, origin: Origin, tree: Tree) -> pd.DataFrame:
+    """Return a forecast of the series with a value in the last year, whose sums add up."""
+    current = np.flatnonzero(np.isfinite(origin.tonnes[:, -YEAR:]).any(axis=1))
+    shape = (len(origin.series), len(origin.targets))
+    mean, quantiles = np.full(shape, np.nan), np.full((*shape, len(QUANTILES)), np.nan)
+    mean[current] = table["mean"].to_numpy().reshape(len(current), -1)
+    quantiles[current] = (
+        table[list(QUANTILE_COLUMNS)].to_numpy().reshape(len(current), shape[1], -1)
+    )
+    season = series_stats(origin.tonnes).season
+    errors = EXPERTS[ERRORS_OF](origin.tonnes, season, 1).residual
+    mean, quantiles = reconcile(mean, quantiles, errors, tree)
+    found = quantiles[current].reshape(-1, len(QUANTILES))
+    made = pd.DataFrame(found, columns=list(QUANTILE_COLUMNS), index=table.index)
+    return made.assign(mean=mean[current].reshape(-1))
 
 
 def conditioned(table: pd.DataFrame, origin: Origin) -> pd.DataFrame:

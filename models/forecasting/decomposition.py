@@ -16,9 +16,9 @@ from features.build import ALL_FEATURES
 from features.origin import Origin
 from models.forecasting.conditioning import coherent, conditioned
 from models.forecasting.model_frame import rows_of
-from models.forecasting.panel_forecaster import FittedPanel
 from models.forecasting.snapshot import Snapshot
-from models.policy.policy_effect import PolicyEffect, effect_at, respond
+from models.policy.policy_effect import PolicyEffect, respond
+from models.reconciliation.tree import Tree
 from models.registry.served import (
     EXPERTS_TONNES,
     LEVEL,
@@ -127,29 +127,37 @@ class Stages:
 
 
 def stages_of(
-    model: TrainedModel, rows: pd.DataFrame, origin: Origin, effect: PolicyEffect
+    model: TrainedModel,
+    rows: pd.DataFrame,
+    origin: Origin,
+    effect: PolicyEffect | None,
+    tree: Tree | None = None,
 ) -> Stages:
     """Return a forecast stage by stage.
 
     Args:
         rows: The rows of the origin.
+        tree: As ``models.forecasting.conditioning.coherent``.
 
     Raises:
         ValueError: As ``models.registry.served.predict_quantiles``.
     """
-    return stages_from(predict_quantiles(model.heads, model.card, rows), origin, effect)
+    return stages_from(predict_quantiles(model.heads, model.card, rows), origin, effect, tree)
 
 
-def stages_from(model: pd.DataFrame, origin: Origin, effect: PolicyEffect) -> Stages:
+def stages_from(
+    model: pd.DataFrame, origin: Origin, effect: PolicyEffect | None, tree: Tree | None = None
+) -> Stages:
     """Return a forecast stage by stage, from quantiles and means that need not add up.
 
     Args:
         model: Quantiles and mean of every series and target, in tonnes.
+        effect: None where no policies are known.
     """
-    plain = coherent(model, origin)
-    answer = plain if effect.is_none else respond(plain, effect, origin)
+    plain = coherent(model, origin, tree)
+    answer = plain if effect is None or effect.is_none else respond(plain, effect, origin)
     given = conditioned(answer, origin)
-    published = plain if given is plain else coherent(given, origin)
+    published = plain if given is plain else coherent(given, origin, tree)
     return Stages(model, plain, answer, given, published)
 
 
@@ -163,34 +171,13 @@ def explained(model: TrainedModel, snapshot: Snapshot) -> pd.DataFrame:
     Raises:
         ValueError: As ``models.registry.served.predict_quantiles``.
     """
-    if UNIT in model.card:
-        return _explained_in_moves(model, snapshot)
     origin = snapshot.origin
     rows = rows_of(origin)
-    stages = stages_of(model, rows, origin, effect_at(origin, snapshot.analogs))
+    stages = stages_of(model, rows, origin, snapshot.effect, snapshot.tree)
     keys = rows[["destination"]].assign(
         period=rows["period"].dt.strftime("%Y-%m"), p50=stages.published["p50"]
     )
     return pd.concat([keys, contributions(model, rows, origin, stages)], axis=1)
-
-
-def _explained_in_moves(model: TrainedModel, snapshot: Snapshot) -> pd.DataFrame:
-    """Return the parts of a model whose heads count in usual moves: tonnes, which need no logs."""
-    fitted, origin = FittedPanel.loaded(snapshot, model), snapshot.origin
-    rows = fitted.asked()
-    own = predict_quantiles(model.heads, model.card, rows)["p50"].to_numpy()
-    parts = _no_shares(rows)
-    for name, share in log_shares(model, rows).items():
-        parts[_FAMILY_OF[str(name)]] += (share * rows[MOVE]).to_numpy()
-    level = rows["destination"].map(dict(zip(origin.series, origin.level, strict=True))).to_numpy()
-    parts["experts"] += rows[LEVEL].to_numpy() - level
-    parts |= {"level": level, "past_errors": own - level - sum(parts.values())}
-    keys = ["destination", "period"]
-    made = next(fitted.predict())[[*keys, "p50"]].merge(rows[keys].assign(own=own, **parts))
-    made = made.assign(
-        period=made["period"].dt.strftime("%Y-%m"), reconciliation=made["p50"] - made["own"]
-    )
-    return made.reindex(columns=[*keys, "p50", *CONTRIBUTIONS], fill_value=0.0)
 
 
 def contributions(
@@ -207,7 +194,24 @@ def contributions(
     shares = _no_shares(rows)
     for name, share in log_shares(model, rows).items():
         shares[_FAMILY_OF[str(name)]] += share.to_numpy()
+    if UNIT in model.card:
+        return _parts_in_moves(shares, rows, origin, stages)
     return _parts(shares, rows, origin, stages)
+
+
+def _parts_in_moves(
+    shares: dict[str, Floats], rows: pd.DataFrame, origin: Origin, stages: Stages
+) -> pd.DataFrame:
+    """Return the parts of a model whose heads count in usual moves: tonnes, which need no logs."""
+    parts = {name: share * rows[MOVE].to_numpy() for name, share in shares.items()}
+    level = rows["destination"].map(dict(zip(origin.series, origin.level, strict=True))).to_numpy()
+    own, published = (stage["p50"].to_numpy() for stage in (stages.model, stages.published))
+    parts["experts"] += rows[LEVEL].to_numpy() - level
+    parts |= {"level": level, "past_errors": own - level - sum(parts.values())}
+    parts["reconciliation"] = published - own
+    return pd.DataFrame(parts, index=rows.index).reindex(
+        columns=list(CONTRIBUTIONS), fill_value=0.0
+    )
 
 
 def plain_contributions(

@@ -25,7 +25,7 @@ from models.forecasting.residual_history import (
     TREES,
     RawPrediction,
     ResidualHistory,
-    statistical_prediction,
+    statistical_heads,
 )
 from models.forecasting.snapshot import Snapshot
 from models.learning.calibration import card_of
@@ -182,9 +182,7 @@ class FittedEvidence:
         """Return what the model, its parts and the baselines predict, before calibration."""
         trees = served.head_values(self.model.heads, self.model.card, rows)
         origin = self.snapshot.origin
-        others = {
-            name: statistical_prediction(name, origin).heads for name in (EXPERTS, *BASELINES)
-        }
+        others = {name: statistical_heads(name, origin, rows) for name in (EXPERTS, *BASELINES)}
         return {MODEL: served.combined(trees, self.model.card, rows), TREES: trees, **others}
 
     def _card(self, model: str) -> Mapping[str, object]:

@@ -19,14 +19,13 @@ from features.origin import Origin
 from models.forecasting.evidence_forecaster import past_moments
 from models.forecasting.forecaster import SPEAKER
 from models.forecasting.model_frame import rows_of
-from models.forecasting.panel_forecaster import FittedPanel
 from models.forecasting.plausibility import absurdities
 from models.forecasting.residual_history import (
     ANY_LEVEL,
+    RawPrediction,
     ResidualHistory,
-    statistical_prediction,
+    statistical_heads,
 )
-from models.forecasting.snapshot import Snapshot
 from models.learning.calibration import card_of
 from models.learning.spec import Spec
 from models.registry.served import (
@@ -34,14 +33,12 @@ from models.registry.served import (
     HORIZON,
     LEVEL,
     OFFSET,
-    UNIT,
     TrainedModel,
     predict_quantiles,
     quantiles_of,
 )
 from store.arrays import Flags, Floats
 from store.errors import DataError, StoreError, first_few
-from store.months import YEAR
 from store.vocabulary import MAX_HORIZON, QUANTILE_COLUMNS
 
 NUMBERS: Final = [*QUANTILE_COLUMNS, "mean"]
@@ -106,7 +103,9 @@ class FallbackResult:
         return np.repeat([one.status == step for one in self.taken], targets)
 
 
-def run_fallback_chain(steps: Sequence[FallbackStep], origin: Origin) -> FallbackResult:
+def run_fallback_chain(
+    steps: Sequence[FallbackStep], series: Sequence[str], origin: Origin
+) -> FallbackResult:
     """Return the forecast of the first step that can, series by series.
 
     A step fails a series by raising, or where a number is not finite, quantiles cross or the
@@ -114,11 +113,12 @@ def run_fallback_chain(steps: Sequence[FallbackStep], origin: Origin) -> Fallbac
 
     Args:
         steps: In the order in which they are tried.
+        series: What is forecast, in the order of the rows.
     """
     count = len(origin.targets)
-    table = pd.DataFrame(np.nan, index=range(len(origin.series) * count), columns=NUMBERS)
-    taken: list[FallbackStep | None] = [None] * len(origin.series)
-    wrong: list[list[str]] = [[] for _ in origin.series]
+    table = pd.DataFrame(np.nan, index=range(len(series) * count), columns=NUMBERS)
+    taken: list[FallbackStep | None] = [None] * len(series)
+    wrong: list[list[str]] = [[] for _ in series]
     by_status: dict[str, FallbackForecast] = {}
     for step in steps:
         waiting = [row for row, one in enumerate(taken) if one is None]
@@ -130,7 +130,7 @@ def run_fallback_chain(steps: Sequence[FallbackStep], origin: Origin) -> Fallbac
             for row in waiting:
                 wrong[row].append(f"{step.status}: {reason_of(err)}")
             continue
-        values = predicted.table[NUMBERS].to_numpy().reshape(len(origin.series), count, -1)
+        values = predicted.table[NUMBERS].to_numpy().reshape(len(series), count, -1)
         faults = faults_of(values, origin)
         for row in waiting:
             if faults[row]:
@@ -143,13 +143,13 @@ def run_fallback_chain(steps: Sequence[FallbackStep], origin: Origin) -> Fallbac
     if len(found) < len(taken):
         left = [
             f"{name} ({'; '.join(wrong[row])})"
-            for row, name in enumerate(origin.series)
+            for row, name in enumerate(series)
             if taken[row] is None
         ]
         raise DataError(
             f"No model of the fallback chain can forecast {first_few(left)}. "
             "Expected at least one known month of each. "
-            "Restore what is missing from the evidence; nothing was published."
+            "Restore what is missing; nothing was published."
         )
     return FallbackResult(table, found, tuple("; ".join(one) for one in wrong), by_status)
 
@@ -192,34 +192,12 @@ def numeric_faults(values: Floats) -> list[str]:
     return [str(one) for one in np.select([~finite, ~ordered, negative], kinds, "")]
 
 
-def sound(made: pd.DataFrame, snapshot: Snapshot) -> pd.DataFrame:
-    """Return the forecast of a partner table if every series with a value in the last year has one.
-
-    Args:
-        made: As ``models.forecasting.panel_forecaster.FittedPanel.predict``; not modified.
-    """
-    is_current = np.isfinite(snapshot.tonnes[:, -YEAR:]).any(axis=1)
-    current = np.array(snapshot.series, dtype=object)[is_current]
-    wrong = dict.fromkeys(sorted({*current} - {*made["destination"]}), "no finite forecast")
-    faults = numeric_faults(made[NUMBERS].to_numpy(dtype=float)[:, None])
-    wrong |= {name: why for name, why in zip(made["destination"], faults, strict=True) if why}
-    if wrong:
-        raise DataError(
-            f"No usable forecast of {first_few([f'{name} ({why})' for name, why in wrong.items()])}"
-            ". Expected finite quantiles in order, none negative. Train another model."
-        )
-    return made
-
-
-def modelled(model: TrainedModel, snapshot: Snapshot) -> FallbackForecast:
+def modelled(model: TrainedModel, rows: pd.DataFrame) -> FallbackForecast:
     """Return the forecast of a model; rows that lack what it needs stay without one.
 
-    Of a panel with sums these add up already.
+    Args:
+        rows: As ``models.forecasting.model_frame.rows_of``.
     """
-    if UNIT in model.card:
-        made = next(FittedPanel.loaded(snapshot, model).predict())
-        return FallbackForecast(sound(made, snapshot), model)
-    rows = rows_of(snapshot.origin)
     predicted = predict_quantiles(model.heads, model.card, answerable(rows))
     predicted.loc[~is_answerable(rows)] = np.nan
     return FallbackForecast(predicted, model)
@@ -241,16 +219,19 @@ def answerable(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(**filled)
 
 
-def plain(status: str, origin: Origin, memory: ResidualHistory, spec: Spec) -> FallbackForecast:
+def plain(
+    status: str, origin: Origin, rows: pd.DataFrame, memory: ResidualHistory, spec: Spec
+) -> FallbackForecast:
     """Return the forecast of the experts or the seasonal naive, with bands from their past errors.
 
     Args:
         status: ``STATISTICAL`` or ``NAIVE``.
+        rows: As ``models.forecasting.model_frame.rows_of`` of the origin.
     """
     name = SPEAKER[status]
     card = card_of((), memory.residuals(name, origin), spec, MAX_HORIZON)
-    heads = statistical_prediction(name, origin).heads
-    return FallbackForecast(quantiles_of(heads, card, answerable(rows_of(origin))), None)
+    heads = statistical_heads(name, origin, rows)
+    return FallbackForecast(quantiles_of(heads, card, answerable(rows)), None)
 
 
 def remembered(history: EvidenceHistory, as_of: pd.Timestamp) -> ResidualHistory:
@@ -262,8 +243,9 @@ def remembered(history: EvidenceHistory, as_of: pd.Timestamp) -> ResidualHistory
         moments = past_moments(as_of)[-REMEMBERED:]
     except DataError:
         return ResidualHistory()
-    predicted = {
-        name: [statistical_prediction(name, history.origin(m)) for m in moments]
-        for name in SPEAKER.values()
-    }
-    return ResidualHistory(predicted)
+    memory = ResidualHistory()
+    for origin in map(history.origin, moments):
+        rows = rows_of(origin)
+        for name in SPEAKER.values():
+            memory.add(name, RawPrediction(origin, statistical_heads(name, origin, rows)))
+    return memory

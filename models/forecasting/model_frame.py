@@ -11,19 +11,30 @@ import pandas as pd
 
 from features.build import base_of, features_at, frame_of
 from features.origin import Origin
+from models.engine.training_set import PanelView
 from models.learning.heads import Heads, TrainingSet, fitted, too_few
 from models.learning.spec import Spec
 from models.registry.served import EXPERTS_TONNES
 from store.arrays import Floats, join
+from store.months import month_starts
 
 
 def rows_of(origin: Origin) -> pd.DataFrame:
     """Return the rows that a model is asked about at an origin.
 
     Returns:
-        As ``features.build.frame_of``, and experts_tonnes: the middle of the experts.
+        One row per series and target, by series: destination, period, the features and what
+        ``models.registry.served`` scales them by. Of a panel without a world total those of series
+        with a value in the last year.
     """
-    return frame_of(origin).assign(**{EXPERTS_TONNES: features_at(origin).base.reshape(-1)})
+    if origin.world is not None:
+        return frame_of(origin).assign(**{EXPERTS_TONNES: features_at(origin).base.reshape(-1)})
+    view = PanelView.of(origin)
+    names = np.array(origin.series, dtype=object)[view.current]
+    return view.asked(view.current, pretrained=False)[1].assign(
+        destination=np.repeat(names, view.horizon),
+        period=np.tile(month_starts(origin.targets).to_numpy(), len(names)),
+    )
 
 
 def training_set(past: Sequence[Origin], now: Origin, spec: Spec) -> TrainingSet:

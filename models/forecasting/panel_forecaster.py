@@ -19,7 +19,6 @@ from models.engine.forecast import (
     engine_at,
     expert_quantiles,
 )
-from models.engine.training_set import PanelView
 from models.forecasting.forecaster import MODEL, REFERENCE
 from models.forecasting.snapshot import Snapshot
 from models.learning.heads import too_few
@@ -28,7 +27,7 @@ from models.reconciliation.reconcile import reconcile
 from models.registry.served import TrainedModel
 from sources.files.covariates import Covariates
 from store.arrays import Flags, Floats, Ints
-from store.months import YEAR, month_starts
+from store.months import YEAR
 from store.progress import Progress, untracked
 from store.vocabulary import QUANTILES
 
@@ -162,25 +161,6 @@ class FittedPanel:
     baselines: Sequence[str]
     shift: Floats | None = field(default=None, repr=False)
     """What was added to each series of the panel."""
-
-    @classmethod
-    def loaded(cls, snapshot: Snapshot, model: TrainedModel) -> "FittedPanel":
-        """Return a panel and a model that was trained elsewhere, to be asked and not compared."""
-        view = PanelView(snapshot.tonnes, snapshot.first, snapshot.horizon)
-        return cls(snapshot, Engine(view, model.heads, model.card), PANEL_SPEC, ())
-
-    def asked(self) -> pd.DataFrame:
-        """Return what the model is asked of all series with a value in the last year.
-
-        Returns:
-            destination, period and what ``models.registry.served.predict_quantiles`` takes.
-        """
-        rows = np.concatenate(self.engine.chunks())
-        targets = month_starts(self.snapshot.origin.targets).to_numpy()
-        names = np.array(self.snapshot.series, dtype=object)[rows]
-        return self.engine.asked(rows)[1].assign(
-            destination=np.repeat(names, len(targets)), period=np.tile(targets, len(rows))
-        )
 
     def predict(self, track: Progress = untracked) -> Iterator[pd.DataFrame]:
         """Yield the forecasts, some series at a time, all in one order.

@@ -36,9 +36,13 @@ _MEDIAN: Final = 3
 def absurdities(values: Floats, origin: Origin) -> list[Message | None]:
     """Return what is absurd of each series' medians, None where nothing is.
 
+    In a panel without a world total nothing is: series of a few tonnes jump as they like.
+
     Args:
         values: Series x targets x quantiles and mean, in tonnes, finite.
     """
+    if origin.world is None:
+        return [None] * len(values)
     median = values[:, :, _MEDIAN]
     recent = origin.tonnes[:, -12 * _YEARS :]
     explained = explained_series(origin)

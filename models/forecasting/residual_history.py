@@ -6,12 +6,14 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from features.build import base_of, features_at
 from features.origin import Origin
+from features.series import ratio
 from features.statistical.experts import BASELINES
+from models.engine.forecast import PLAIN_SIDE
 from models.forecasting.forecaster import EXPERTS
 from models.forecasting.model_frame import outcome
 from models.learning.calibration import PastErrors
+from models.registry import served
 from models.registry.served import HeadValues
 from store.arrays import join
 
@@ -56,21 +58,27 @@ class ResidualHistory:
         return join(parts) if parts else PastErrors.none()
 
 
-def statistical_prediction(model: str, origin: Origin) -> RawPrediction:
+def statistical_heads(model: str, origin: Origin, rows: pd.DataFrame) -> HeadValues:
     """Return the forecast of the experts or of a baseline at an origin; NaN of an empty series.
 
     Args:
         model: ``EXPERTS`` or a name of ``BASELINES``.
+        rows: As ``models.forecasting.model_frame.rows_of`` of the origin.
     """
     if model == EXPERTS:
-        tonnes = features_at(origin).base
+        tonnes = rows[served.EXPERTS_TONNES].to_numpy()
     else:
-        tonnes = BASELINES[model](origin.tonnes, len(origin.targets))
-    is_known = np.asarray(np.isfinite(origin.tonnes).any(axis=1))[:, None]
-    level = np.where(is_known, np.maximum(tonnes, 0.0), np.nan)
-    base, offset = np.nan_to_num(base_of(origin), nan=ANY_LEVEL), origin.offset[:, None]
-    middle = np.log((level + offset) / (base + offset)).reshape(-1)
-    return RawPrediction(origin, (middle - BASELINE_SPREAD, middle, middle + BASELINE_SPREAD))
+        made = BASELINES[model](origin.tonnes, len(origin.targets))
+        own = [origin.series.index(name) for name in rows["destination"].unique()]
+        tonnes = np.maximum(made[own], 0.0).reshape(-1)
+    tonnes = np.where(rows["known_months"] > 0, tonnes, np.nan)
+    level = rows[served.LEVEL].fillna(ANY_LEVEL).to_numpy()
+    if served.MOVE in rows:
+        middle, side = ratio(tonnes - level, rows[served.MOVE].to_numpy()), PLAIN_SIDE
+    else:
+        offset = rows[served.OFFSET].to_numpy()
+        middle, side = np.log((tonnes + offset) / (level + offset)), BASELINE_SPREAD
+    return middle - side, middle, middle + side
 
 
 def _errors(made: RawPrediction, now: Origin) -> PastErrors:

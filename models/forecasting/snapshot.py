@@ -14,6 +14,7 @@ from features.controls.analogs import Analog
 from features.history import EvidenceHistory
 from features.origin import Origin, bare_origin
 from features.panel.partner_table import PartnerTable
+from models.policy.policy_effect import PolicyEffect, effect_at
 from models.reconciliation.tree import Tree, add_sums, tree_of
 from sources.files.covariates import Covariates
 from store.arrays import Floats
@@ -42,7 +43,8 @@ class Snapshot:
     def of_table(cls, table: PartnerTable) -> "Snapshot":
         """Return a partner table: all destinations, and their sums."""
         tree = tree_of(table.parts, table.tonnes.index)
-        return cls.of_panel(add_sums(table.tonnes, tree), table.horizon, tree=tree)
+        made = cls.of_panel(add_sums(table.tonnes, tree), table.horizon, tree=tree)
+        return replace(made, origin=replace(made.origin, late_months=table.late_months))
 
     @classmethod
     def of_panel(
@@ -69,8 +71,15 @@ class Snapshot:
 
     @property
     def analogs(self) -> tuple[Analog, ...]:
-        history, as_of = self.evidence
+        if self.known is None:
+            return ()
+        history, as_of = self.known
         return history.analogs(as_of)
+
+    @property
+    def effect(self) -> PolicyEffect | None:
+        """What known policies do to its months; None of a panel that carries none."""
+        return None if self.origin.events is None else effect_at(self.origin, self.analogs)
 
     @property
     def series(self) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 import lightgbm as lgb
 import numpy as np
@@ -149,9 +149,6 @@ def combined(values: HeadValues, card: Mapping[str, object], rows: pd.DataFrame)
     Raises:
         ValueError: Horizon, level, offset or what the experts say is not a finite number.
     """
-    if UNIT in card:
-        low, middle, high = values
-        values = np.minimum(low, middle), middle, np.maximum(high, middle)
     if TREES_WEIGHT not in card:
         return values
     return moved_to(values, trees_weight(card, rows), experts_ratio(card, rows))
@@ -241,16 +238,29 @@ def head_values(
     heads: Mapping[str, lgb.Booster], card: Mapping[str, object], rows: pd.DataFrame
 ) -> HeadValues:
     """Return what the low, middle and high head say about each row."""
-    if rows.empty:  # LightGBM refuses a matrix without rows
-        return np.empty(0), np.empty(0), np.empty(0)
     features = [str(name) for name in cast("Iterable[object]", card["features"])]
     matrix = np.ascontiguousarray(rows[features].to_numpy(dtype=np.float64))
-    threads = cast("int", card["threads"])
+    values = predicted(heads, matrix, cast("int", card["threads"]))
+    return in_order(values) if UNIT in card else values
+
+
+def predicted(
+    heads: Mapping[str, lgb.Booster], matrix: npt.NDArray[Any], threads: int
+) -> HeadValues:
+    """Return what the low, middle and high head say about rows x features."""
+    if not len(matrix):  # LightGBM refuses a matrix without rows
+        return np.empty(0), np.empty(0), np.empty(0)
     low, middle, high = (
         np.asarray(heads[name].predict(matrix, num_threads=threads), dtype=np.float64)
         for name in HEADS
     )
     return low, middle, high
+
+
+def in_order(values: HeadValues) -> HeadValues:
+    """Return head values whose low is at most, and whose high at least the middle."""
+    low, middle, high = values
+    return np.minimum(low, middle), middle, np.maximum(high, middle)
 
 
 def _further(card: Mapping[str, object]) -> list[str]:

@@ -8,7 +8,7 @@ import pytest
 from flows.clock import utc_now
 from flows.context.run_config import config_of
 from flows.context.stores import made_store, store_of
-from flows.context.tables import open_table
+from flows.context.workspace import open_workspace
 from flows.monitoring.health import examine
 from flows.run import Result, RunOutcome, run_each, run_known
 from store.facts.batch import Batch, FileRows
@@ -126,7 +126,7 @@ def test_where_no_model_can_be_trained_the_experts_answer_with_the_reason(
     new_folder: Callable[[], Path], data_dir: Path
 ) -> None:
     settings = filled_settings(settings_of(environment(new_folder(), data_dir)))
-    own = open_table(settings, at(NOW), "811292")
+    own = open_workspace(settings, at(NOW), config_of("811292"))
     broken = replace(
         own, spec=replace(own.spec, num_leaves=1)
     )  # LightGBM refuses a tree of one leaf

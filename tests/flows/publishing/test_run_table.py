@@ -1,4 +1,4 @@
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -6,31 +6,30 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
+from lightgbm import Booster
 from lightgbm.basic import LightGBMError
 
-from features.panel.partner_table import PartnerTable
+from features.panel.partner_table import PartnerHistory, PartnerTable, hindsight
 from flows.analysis.explain import why
 from flows.context.recipes import recipe_of
 from flows.context.run_config import config_of
 from flows.context.stores import made_store, store_of
-from flows.context.tables import hindsight, known_of, open_table
+from flows.context.workspace import known_of, open_workspace
 from flows.publishing import pipeline
 from flows.publishing.published_forecasts import ExplainRequest, publication
 from flows.publishing.replay import replayed
 from flows.run import RunOutcome, run, run_known
-from flows.training.backtest import record
 from flows.training.predict import forecast, predict
 from flows.training.promote import check_forecasts
 from flows.training.train import train
-from models.engine.forecast import Quantiles
 from models.forecasting.fallback import NUMBERS
-from models.forecasting.panel_forecaster import FittedPanel
+from models.forecasting.model_frame import rows_of
 from models.learning.spec import PANEL_SPEC
 from models.registry import registry
 from models.registry.served import predict_quantiles
 from store.errors import DataError
 from store.facts.batch import Batch, FileRows
-from store.facts.reading import read_forecasts, read_scores
+from store.facts.reading import read_forecasts
 from store.facts.writing import write_batch
 from store.settings import Settings
 from store.vocabulary import CONTRIBUTIONS
@@ -102,10 +101,8 @@ def test_a_table_is_forecast_explained_and_trained_by_what_the_registry_holds(
     assert train(known_of(settings, at(NOW), TABLE)) == champion.version
 
 
-def test_where_the_backtest_fails_the_champion_answers_beside_scores_of_the_experts(
-    filled: Filled,
-) -> None:
-    known = open_table(filled.settings, at(NOW), "850511")
+def test_where_the_backtest_fails_the_champion_answers_without_new_scores(filled: Filled) -> None:
+    known = open_workspace(filled.settings, at(NOW), TABLE)
     refused = replace(known, spec=replace(known.spec, num_leaves=1))  # by LightGBM
     champion = registry.champion(filled.settings, TABLE.model)
 
@@ -114,39 +111,39 @@ def test_where_the_backtest_fails_the_champion_answers_beside_scores_of_the_expe
     assert champion is not None
     assert set(rows["model"]) == {champion.model_version}
     assert set(rows["status"]) == {"champion"}
-    # Scores of the recipe in force are kept whatever the threads of this machine.
-    experts = replace(known.untrained, spec=replace(known.untrained.spec, threads=7))
-    assert len(seen.scores)
-    record(experts, seen)
-    assert experts.model_version in set(
-        read_scores(store_of(filled.settings), commodity="850511")["model"]
-    )
+    assert seen.scores.empty
 
 
-def test_a_version_whose_numbers_are_unusable_neither_answers_nor_is_promoted(
-    filled: Filled, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("spoil", "fault"), [(np.nan, "no finite"), (-1.0, "it is negative")])
+def test_experts_answer_where_the_numbers_of_a_version_are_unusable(
+    filled: Filled, monkeypatch: pytest.MonkeyPatch, spoil: float, fault: str
 ) -> None:
     champion = registry.champion(filled.settings, TABLE.model)
     assert champion is not None
-    known, final = open_table(filled.settings, at(NOW), "850511"), FittedPanel._final
-    for spoil, fault in ((np.nan, "no finite forecast"), (-1.0, "it is negative")):
+    known, rows = open_workspace(filled.settings, at(NOW), TABLE), slice(0, 1)
 
-        def spoiled(self: FittedPanel, made: Quantiles, by: float = spoil) -> Quantiles:
-            found = final(self, made)
-            if self.engine.heads is None:
-                return found
-            tonnes = found.tonnes.copy()
-            tonnes[0, 0, 0] = by
-            return replace(found, tonnes=tonnes)
+    def spoiled(
+        heads: Mapping[str, Booster], card: Mapping[str, object], asked: pd.DataFrame
+    ) -> pd.DataFrame:
+        made = predict_quantiles(heads, card, asked)
+        made.iloc[rows, 0] = spoil
+        return made
 
-        monkeypatch.setattr(FittedPanel, "_final", spoiled)
+    monkeypatch.setattr("models.forecasting.fallback.predict_quantiles", spoiled)
+    made = forecast(known).set_index("destination")
+    first = made.index[0]
+    check_forecasts(known, champion)  # of all others it forecasts
 
-        rows = forecast(known)
-        with pytest.raises(DataError, match=f"cannot forecast .*{fault}"):
-            check_forecasts(known, champion)
+    assert set(made.loc[first, "status"]) == {"statistical ensemble"}
+    assert made.loc[first, "reason"].str.contains(fault).all()
+    assert set(made.drop(index=first)["status"]) == {"champion"}
+    world = made["mean"].groupby("destination").sum()
+    assert world["WLD"] == pytest.approx(world.drop(["WLD", "EU27"], errors="ignore").sum())
 
-        assert set(rows["status"]) == {"statistical ensemble"}
-        assert rows["reason"].str.contains(fault).all()
+    rows = slice(None)
+    with pytest.raises(DataError, match=f"cannot forecast .*{fault}"):
+        check_forecasts(known, champion)
+    assert set(forecast(known)["status"]) == {"statistical ensemble"}
 
 
 def test_what_experts_publish_by_a_recipe_after_a_failed_training_is_recomputed(
@@ -190,8 +187,8 @@ def test_nothing_that_is_published_takes_the_pretrained_network(
 
 def test_mlflow_serves_a_table_as_it_is_forecast_before_its_sums(filled: Filled) -> None:
     settings = filled.settings
-    known, model = open_table(settings, at(NOW), "850511"), registry.load(settings, 1, TABLE.model)
-    asked = FittedPanel.loaded(known.snapshot, model).asked()
+    known, model = open_workspace(settings, at(NOW), TABLE), registry.load(settings, 1, TABLE.model)
+    asked = rows_of(known.origin)
     mlflow.set_tracking_uri(settings.tracking_uri)
 
     served = mlflow.pyfunc.load_model(f"models:/{TABLE.model}@champion").predict(asked)
@@ -213,7 +210,9 @@ def test_report_and_published_rows_are_the_same(filled: Filled) -> None:
 
 
 def past_tables(settings: Settings) -> list[PartnerTable]:
-    return open_table(settings, at(NOW), "850511").past()
+    facts = open_workspace(settings, at(NOW), TABLE).facts
+    assert isinstance(facts, PartnerHistory)
+    return facts.past()
 
 
 def test_past_tables_hold_only_what_was_known_then(filled: Filled) -> None:
@@ -244,7 +243,7 @@ def test_a_table_that_is_too_late_is_published_as_stale(place: Path) -> None:  #
     fill(settings, WORLD.rows())
 
     for day, status in (("2025-06-26", "replay"), ("2025-08-26", "stale")):
-        made = forecast(open_table(settings, at(day), "850511"))
+        made = forecast(open_workspace(settings, at(day), TABLE))
         assert set(made["status"]) == {status}
 
 
@@ -282,7 +281,7 @@ def test_what_the_store_learned_later_changes_no_bit_of_a_forecast(
     fill(honest, rows.loc[~later])
     fill(rich, pd.concat([rows.assign(value=rows["value"].where(~later, 1e6)), revision]))
 
-    tables = [open_table(settings, day, "850511") for settings in (honest, rich)]
+    tables = [open_workspace(settings, day, TABLE) for settings in (honest, rich)]
     predicted = [forecast(one) for one in tables]
 
     pd.testing.assert_frame_equal(predicted[0], predicted[1], check_exact=True)

@@ -104,7 +104,8 @@ def test_evidence_lost_for_one_destination_is_forecast_by_the_experts_and_publis
     tonnes[origin.series.index("JPN"), -12:] = np.nan
     lost = replace(origin, tonnes=tonnes)
 
-    made = forecast_of(made_on(workspace, fallback_chain(workspace, lost), lost))
+    known = replace(workspace.snapshot, origin=lost)
+    made = forecast_of(workspace, made_on(workspace, fallback_chain(workspace, known), known))
 
     status = made.groupby("destination")["status"].agg(set)
     assert status.pop("JPN") == {"statistical ensemble"}

@@ -18,8 +18,7 @@ from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
 from features.months import month_number
-from features.panel.partner_table import Listing, PartnerTable
-from flows.context.tables import hindsight
+from features.panel.partner_table import Listing, PartnerTable, hindsight
 from service.language.choice import LANGUAGES, choice_for, in_language
 from service.language.phrases import catalogue_of
 from service.web.report import render_page

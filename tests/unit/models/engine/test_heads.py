@@ -3,9 +3,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models.engine.forecast import head_values
 from models.learning.heads import LEAST_CELLS, Heads, TrainingSet, fitted
 from models.learning.spec import Spec
+from models.registry.served import predicted
 from tests.data.engine_builders import BRIEF, make_training_set
 
 LAST = 41
@@ -27,7 +27,7 @@ def heads_of(known: TrainingSet, spec: Spec = BRIEF) -> Heads:
 def test_heads_lie_near_their_levels_in_sample() -> None:
     known = drawn()
 
-    values = head_values(heads_of(known, replace(BRIEF, num_iterations=60)), known.features)
+    values = predicted(heads_of(known, replace(BRIEF, num_iterations=60)), known.features, 1)
 
     for head, level in zip(values, (0.1, 0.5, 0.9), strict=True):
         assert (known.target <= head).mean() == pytest.approx(level, abs=0.03)
@@ -48,8 +48,7 @@ def test_older_rows_count_less() -> None:
     target, origin = np.where(old, 10.0, -10.0), np.where(old, 0, LAST - 1)
     aged = replace(known, target=target, origin=origin)
 
-    _, middle, _ = head_values(
-        heads_of(aged, replace(BRIEF, half_life_months=12.0)), known.features
-    )
+    heads = heads_of(aged, replace(BRIEF, half_life_months=12.0))
+    _, middle, _ = predicted(heads, known.features, 1)
 
     assert np.median(middle) < -9.0

@@ -20,6 +20,7 @@ from models.forecasting.fallback import (
     run_fallback_chain,
 )
 from models.forecasting.forecaster import NAIVE, STATISTICAL
+from models.forecasting.model_frame import rows_of
 from models.forecasting.plausibility import absurdities, explained_series
 from models.forecasting.residual_history import ResidualHistory
 from models.forecasting.snapshot import Snapshot
@@ -47,12 +48,12 @@ def memory() -> ResidualHistory:
 
 
 def chain(origin: Origin, *above: FallbackStep) -> list[FallbackStep]:
-    model = TrainedModel(trained().heads, trained().card)
+    model, rows = TrainedModel(trained().heads, trained().card), rows_of(origin)
     return [
         *above,
-        FallbackStep(PREVIOUS, "m1", lambda: modelled(model, Snapshot(origin))),
-        FallbackStep(STATISTICAL, "s", lambda: plain(STATISTICAL, origin, memory(), QUICK)),
-        FallbackStep(NAIVE, "n", lambda: plain(NAIVE, origin, memory(), QUICK)),
+        FallbackStep(PREVIOUS, "m1", lambda: modelled(model, rows)),
+        FallbackStep(STATISTICAL, "s", lambda: plain(STATISTICAL, origin, rows, memory(), QUICK)),
+        FallbackStep(NAIVE, "n", lambda: plain(NAIVE, origin, rows, memory(), QUICK)),
     ]
 
 
@@ -72,7 +73,7 @@ def assert_coherent(table: pd.DataFrame, origin: Origin) -> None:
 def test_a_destination_without_a_year_of_evidence_falls_to_the_experts_alone() -> None:
     origin = without(origin_at(), "JPN", 12)
 
-    found = run_fallback_chain(chain(origin), origin)
+    found = run_fallback_chain(chain(origin), origin.series, origin)
 
     status = dict(zip(origin.series, (one.status for one in found.taken), strict=True))
     assert status.pop("JPN") == STATISTICAL
@@ -83,7 +84,7 @@ def test_a_destination_without_a_year_of_evidence_falls_to_the_experts_alone() -
 
 def test_mixed_rungs_add_up_and_keep_their_quantiles_in_order() -> None:
     origin = without(origin_at(), "DEU", 12)
-    found = run_fallback_chain(chain(origin), origin)
+    found = run_fallback_chain(chain(origin), origin.series, origin)
 
     stages = stages_from(found.table, origin, effect_at(origin, ()))
 
@@ -97,19 +98,20 @@ def test_a_destination_that_no_rung_can_forecast_is_named() -> None:
     origin = without(origin_at(), "KOR", origin_at().tonnes.shape[1])
 
     with pytest.raises(DataError, match="No model of the fallback chain can forecast KOR"):
-        run_fallback_chain(chain(origin), origin)
+        run_fallback_chain(chain(origin), origin.series, origin)
 
 
 def test_an_absurd_forecast_of_one_destination_falls_to_the_next_rung() -> None:
     origin = replace(origin_at(), events=None, tariffs=None)
     model = TrainedModel(trained().heads, trained().card)
-    wild = modelled(model, Snapshot(origin_at())).table.copy()
+    wild = modelled(model, rows_of(origin_at())).table.copy()
     row = origin.series.index("ITA")
     count = len(origin.targets)
     wild.iloc[row * count : (row + 1) * count] *= 50.0
 
     found = run_fallback_chain(
         chain(origin_at(), FallbackStep(CHAMPION, "m2", lambda: FallbackForecast(wild, model))),
+        origin.series,
         origin,
     )
 

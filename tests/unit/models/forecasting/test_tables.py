@@ -4,13 +4,15 @@ import pytest
 
 from features.panel.partner_table import PartnerTable, partner_table
 from models.evaluation.backtest import rolling_origin_backtest
+from models.forecasting.decomposition import stages_of
 from models.forecasting.forecaster import forecast_file
+from models.forecasting.model_frame import rows_of
 from models.forecasting.panel_forecaster import (
     PLAIN,
-    FittedPanel,
     PanelForecaster,
 )
 from models.forecasting.snapshot import Snapshot
+from store.months import month_label
 from store.vocabulary import EU27_MEMBERS, FORECAST_COLUMNS
 from tests.data.builders import at
 from tests.data.engine_builders import BRIEF
@@ -27,8 +29,11 @@ def table_at(day: pd.Timestamp, rows: pd.DataFrame | None = None) -> PartnerTabl
 def forecast_at(table: PartnerTable) -> pd.DataFrame:
     known = Snapshot.of_table(table)
     model = PanelForecaster(BRIEF).train(known)
-    made = next(FittedPanel.loaded(known, model).predict())
-    return forecast_file(made, status="champion")
+    rows = rows_of(known.origin)
+    stages = stages_of(model, rows, known.origin, known.effect, known.tree)
+    labels = rows[["destination", "period", "horizon"]].assign(cutoff=month_label(known.cutoff))
+    labels = labels.astype({"horizon": int})
+    return forecast_file(pd.concat([labels, stages.published], axis=1), status="champion")
 
 
 @pytest.fixture(scope="module")
