@@ -24,9 +24,8 @@ from flows.cli.run_commands import run_tables_and_tell
 from flows.clock import utc_now
 from flows.context.console import echo
 from flows.context.prefect_runs import show_messages
-from flows.context.recipes import with_given
 from flows.context.stores import single_writer
-from flows.context.workspace import known_of
+from flows.context.workspace import known_with
 from flows.ingest.ingest import ingest_exclusively
 from flows.ingest.sources import live, months_to_fetch
 from flows.monitoring.health import examine
@@ -152,27 +151,27 @@ def check() -> None:
 @flow(name="scheduled-backtest", retries=1, retry_delay_seconds=900, **OFTEN)
 def backtest_week(
     as_of: Day | None = None,
+    commodity: str | None = None,
     set: Parameters | None = None,  # noqa: A002 - as the verb's option
     recipe: RecipePath | None = None,
 ) -> None:
     """Backtest on what is known, and keep the scores; parameters are those of the verb."""
     settings, known_by = Settings(), moment(as_of)
     with single_writer(settings):
-        spec = with_given(settings, known_by, set or {}, recipe)
-        backtest(known_of(settings, known_by, spec=spec))
+        backtest(known_with(settings, known_by, commodity, set or {}, recipe))
 
 
 @flow(name="training", **OFTEN)
 def train_model(
     as_of: Day | None = None,
+    commodity: str | None = None,
     set: Parameters | None = None,  # noqa: A002 - as the verb's option
     recipe: RecipePath | None = None,
 ) -> None:
     """Train, register and promote by the gate, as the verb does; whenever a person asks."""
     settings, known_by = Settings(), moment(as_of)
     with single_writer(settings):
-        spec = with_given(settings, known_by, set or {}, recipe)
-        train(known_of(settings, known_by, spec=spec))
+        train(known_with(settings, known_by, commodity, set or {}, recipe))
 
 
 @flow(name="scheduled-backup", retries=2, retry_delay_seconds=900, **OFTEN)

@@ -17,15 +17,14 @@ import yaml
 from flows.analysis.explain import changes, why
 from flows.analysis.scenarios import scenario_snapshot
 from flows.cli.options import moment
-from flows.context.recipes import with_given
-from flows.context.run_config import RunConfig
-from flows.context.workspace import known_of
+from flows.context.run_config import RunConfig, config_of
+from flows.context.workspace import known_of, known_with
 from flows.ingest.ingest import ingest_if_empty
 from flows.publishing.published_forecasts import ExplainRequest
+from flows.training.backtest import backtested
 from flows.training.predict import forecast as forecast_in
 from flows.training.predict import forecast_with, trial_forecast
 from magnetcast.known import Moment, opened
-from models.evaluation.backtest import backtest_evidence
 from models.policy.scenario import paired
 from models.registry.served import GOODS, LEARNED_UNTIL, TrainedModel
 from sources.files.csv_table import content_of
@@ -82,13 +81,18 @@ def _named(model: TrainedModel, as_of: str, asked: pd.DataFrame) -> pd.DataFrame
 
 
 def forecast(
-    as_of: Moment = None, destinations: str | Sequence[str] | None = None, **parameters: float
+    as_of: Moment = None,
+    destinations: str | Sequence[str] | None = None,
+    *,
+    commodity: str | None = None,
+    **parameters: float,
 ) -> pd.DataFrame:
     """Return the forecast of an as_of; nothing is published.
 
     Args:
         as_of: Day or UTC moment.
         destinations: Code or codes, e.g. ``["USA", "DEU"]``; all if left out.
+        commodity: Code of a full partner table, e.g. ``"250410"``; the magnets if left out.
         parameters: E.g. ``num_leaves=8``: a model trained by the champion's recipe with these
             forecasts, and is not kept.
 
@@ -100,23 +104,25 @@ def forecast(
         DataError: A destination is not forecast, or a parameter is none or out of its range.
     """
     at = opened(as_of)
-    if parameters:
-        spec = with_given(at.settings, at.as_of, parameters)
-        made = trial_forecast(known_of(at.settings, at.as_of, spec=spec))
-    else:
-        made = forecast_in(at)
+    known = known_with(at.settings, at.as_of, commodity, parameters)
+    made = trial_forecast(known) if parameters else forecast_in(known)
     rows = _of_destinations(made[list(FORECAST_COLUMNS)], destinations)
     return _of_months(rows, "cutoff", "period")
 
 
 def backtest(
-    as_of: Moment = None, destinations: str | Sequence[str] | None = None, **parameters: float
+    as_of: Moment = None,
+    destinations: str | Sequence[str] | None = None,
+    *,
+    commodity: str | None = None,
+    **parameters: float,
 ) -> pd.DataFrame:
     """Return forecasts from what was known at past origins beside the actuals; keeps no scores.
 
     Args:
         as_of: Day or UTC moment: what is known by then is scored on.
         destinations: Code or codes; all if left out.
+        commodity: As of ``forecast``.
         parameters: As of ``forecast``; the champion's recipe without.
 
     Returns:
@@ -127,8 +133,7 @@ def backtest(
         DataError: A destination is not forecast.
     """
     at = opened(as_of)
-    spec = with_given(at.settings, at.as_of, parameters)
-    found = backtest_evidence(at.history, at.as_of, spec=spec, executor=at.executor)
+    found = backtested(known_with(at.settings, at.as_of, commodity, parameters))
     return _of_destinations(found.cells, destinations)
 
 
@@ -156,6 +161,7 @@ def explain(
     *,
     period: str | None = None,
     since: str | pd.Timestamp | int | None = None,
+    commodity: str | None = None,
 ) -> pd.DataFrame:
     """Return why medians are what they are, or what changed them since an earlier publication.
 
@@ -164,6 +170,8 @@ def explain(
         as_of: Day or UTC moment: the newest publication by then is explained; without one the
             forecast is computed.
         period: Month, ``YYYY-MM``; all if left out.
+        since: Day, moment or number of an earlier publication of the magnets.
+        commodity: As of ``forecast``.
 
     Returns:
         One row a month: the median, or its change, and the parts in tonnes that add up to it.
@@ -173,7 +181,8 @@ def explain(
     """
     settings = Settings()
     ingest_if_empty(settings)
-    asked = ExplainRequest(destination, period, moment(as_of, option="as_of"))
+    key = config_of(commodity).published_as
+    asked = ExplainRequest(destination, period, moment(as_of, option="as_of"), key)
     if since is None:
         return _of_months(why(settings, asked))
     which = since if isinstance(since, int) else moment(since, option="since")

@@ -6,9 +6,9 @@ What is written goes to the registry of the home; nothing is published and no se
 import pandas as pd
 
 from flows.cli.options import moment
-from flows.context.recipes import with_given
+from flows.context.run_config import config_of
 from flows.context.stores import single_writer
-from flows.context.workspace import known_of
+from flows.context.workspace import known_with
 from flows.ingest.ingest import ingest_if_empty
 from flows.training.compare_runs import compare_runs
 from flows.training.promote import PromotionOutcome
@@ -17,10 +17,13 @@ from flows.training.train import train as train_in
 from store.settings import Settings
 
 
-def train(as_of: str | pd.Timestamp | None = None, **parameters: float) -> int:
+def train(
+    as_of: str | pd.Timestamp | None = None, *, commodity: str | None = None, **parameters: float
+) -> int:
     """Train a model, promote it if it passes the gate, and return its version.
 
     Args:
+        commodity: Code of a full partner table, e.g. ``"250410"``; the magnets if left out.
         parameters: As ``--set`` takes them, laid over the champion's recipe.
 
     Raises:
@@ -29,24 +32,29 @@ def train(as_of: str | pd.Timestamp | None = None, **parameters: float) -> int:
     settings, known_by = Settings(), moment(as_of, option="as_of")
     ingest_if_empty(settings)
     with single_writer(settings):
-        spec = with_given(settings, known_by, parameters)
-        return train_in(known_of(settings, known_by, spec=spec))
+        return train_in(known_with(settings, known_by, commodity, parameters))
 
 
-def compare(a: int | str, b: int | str) -> pd.DataFrame:
+def compare(a: int | str, b: int | str, *, commodity: str | None = None) -> pd.DataFrame:
     """Return the scores of two versions or MLflow runs on the cells they share.
+
+    Args:
+        commodity: Whose versions, as of ``train``.
 
     Returns:
         One row a scope and metric: A, B, the difference B less A, and its bounds p05 and p95.
     """
-    return compare_runs(Settings(), str(a), str(b)).scores
+    return compare_runs(Settings(), str(a), str(b), config_of(commodity)).scores
 
 
-def promote(version: int | None = None, *, accept: str | None = None) -> PromotionOutcome:
+def promote(
+    version: int | None = None, *, commodity: str | None = None, accept: str | None = None
+) -> PromotionOutcome:
     """Compare a version with the champion, and promote it if every rule holds.
 
     Args:
         version: The challenger if left out.
+        commodity: Whose model, as of ``train``.
         accept: Why a person promotes what a rule refuses or nothing could be compared with.
 
     Returns:
@@ -54,4 +62,4 @@ def promote(version: int | None = None, *, accept: str | None = None) -> Promoti
     """
     settings = Settings()
     with single_writer(settings):
-        return promote_in(settings, moment(None), version, accept)
+        return promote_in(settings, moment(None), version, accept, config=config_of(commodity))

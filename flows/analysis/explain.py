@@ -147,6 +147,11 @@ def changes(
         One row per month that both tell, ``CHANGE_COLUMNS``: both medians, the change and the parts
         that add up to it, in tonnes. Then the figures that became known meanwhile.
     """
+    if asked.commodity != COMMODITY:
+        raise DataError(
+            "--since explains changes of the magnets' forecast. Expected no --commodity beside it. "
+            "Leave one of them out."
+        )
     before = publication(settings, since)
     after = publication(settings, asked.as_of)
     return split_change(settings, before, *_pair_of(before, after, asked))

@@ -57,11 +57,6 @@ def explain(
     from flows.context.run_config import config_of
     from flows.publishing.published_forecasts import ExplainRequest
 
-    if since is not None and commodity is not None:
-        raise DataError(
-            "--since explains changes of the magnets' forecast. Expected no --commodity beside it. "
-            "Leave one of them out."
-        )
     if as_of is not None and publication is not None:
         raise DataError("--as-of and --publication both name the publication. Give one of them.")
     which = moment(as_of) if publication is None else publication

@@ -61,14 +61,6 @@ def recipe_of(
     return _changed(_of_champion(settings, as_of, config.model, start), changes)
 
 
-def with_given(
-    settings: Settings, as_of: pd.Timestamp, given: Mapping[str, float], file: str | None = None
-) -> Spec:
-    """Return the magnets' choices with parameters by name laid over them."""
-    changes = [f"{name}={value}" for name, value in given.items()]
-    return recipe_of(settings, as_of, file, changes).spec
-
-
 def panel_recipe(
     settings: Settings, file: str | None = None, changes: Sequence[str] = ()
 ) -> Recipe:

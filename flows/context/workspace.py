@@ -125,6 +125,23 @@ def known_of(
     return open_workspace(settings, as_of, config, spec=spec)
 
 
+def known_with(
+    settings: Settings,
+    as_of: pd.Timestamp,
+    commodity: str | None,
+    given: Mapping[str, float],
+    file: str | None = None,
+) -> Workspace:
+    """Return what was known of the magnets, or of the table of a commodity, and a recipe.
+
+    Args:
+        given: Parameters by name, laid over the recipe of ``file``, else of the champion.
+    """
+    config, changes = config_of(commodity), [f"{name}={value}" for name, value in given.items()]
+    spec = recipe_of(settings, as_of, file, changes, config=config).spec
+    return open_workspace(settings, as_of, config, spec=spec)
+
+
 def open_workspace(
     settings: Settings,
     as_of: pd.Timestamp,

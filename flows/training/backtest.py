@@ -57,7 +57,7 @@ def backtest(known: Workspace) -> Backtest:
         known: What was known at the moment whose levels are the truth.
     """
     with recorded_job(known, "backtest"):
-        result = _backtested(known)
+        result = backtested(known)
         LOG.info("backtest  %s%s cells", known.config.prefix, len(result.cells))
         if len(result.scores):
             record(known, result)
@@ -65,7 +65,8 @@ def backtest(known: Workspace) -> Backtest:
     return result
 
 
-def _backtested(known: Workspace) -> Backtest:
+def backtested(known: Workspace) -> Backtest:
+    """Return the backtest of what was known; nothing is kept."""
     if isinstance(known.facts, PartnerHistory):
         for note in known.notes:
             echo(f"table     {note}")

@@ -1,3 +1,4 @@
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from lightgbm import Booster
 from lightgbm.basic import LightGBMError
 
+import magnetcast as mc
 from features.panel.partner_table import PartnerHistory, PartnerTable, hindsight
 from flows.analysis.explain import why
 from flows.context.recipes import recipe_of
@@ -245,6 +247,25 @@ def test_a_table_that_is_too_late_is_published_as_stale(place: Path) -> None:  #
     for day, status in (("2025-06-26", "replay"), ("2025-08-26", "stale")):
         made = forecast(open_workspace(settings, at(day), TABLE))
         assert set(made["status"]) == {status}
+
+
+@pytest.mark.slow
+def test_python_forecasts_scores_and_trains_a_table_as_the_verbs_do(place: Path) -> None:  # noqa: ARG001
+    fill(Settings(), WORLD.rows())
+
+    version = mc.train(NOW, commodity="850511", num_leaves=7)
+    made = mc.forecast(NOW, "USA", commodity="850511")
+    cells = mc.backtest(NOW, "USA", commodity="850511", num_leaves=7)
+
+    champion = registry.champion(Settings(), TABLE.model)
+    assert champion is not None
+    assert champion.version == version
+    assert json.loads(champion.parameters) == {"num_leaves": 7}
+    assert set(made["model"]) == {champion.model_version}
+    assert set(cells["destination"]) == {"USA"}
+    assert cells["tonnes"].notna().all()
+    other = mc.train(NOW, commodity="850511", num_leaves=5)
+    assert mc.compare(version, other, commodity="850511")["difference"].notna().any()
 
 
 @pytest.mark.slow
