@@ -67,8 +67,7 @@ def forecasts_of(values: Floats, season: Floats, horizon: int) -> dict[str, Floa
     """
     ceiling = ceiling_of(values)
     return {
-        name: np.fmin(expert.ahead(values, season, horizon), ceiling)
-        for name, expert in EXPERTS.items()
+        name: np.fmin(expert(values, season, horizon), ceiling) for name, expert in EXPERTS.items()
     }
 
 

@@ -1,19 +1,20 @@
 """Exponential smoothing of many series at once: loops over months and grids, never over series.
 
 Arrays are months x series, so that one month of all series lies together. A gap moves no state but
-time. Each method returns its forecasts of the known months, one month ahead, then of the months
-after them. The parameters of a series are those of a grid with the least errors on the way.
+time. Each method returns its forecasts of the months after the known ones. The parameters of a
+series are those of a grid with the least errors, one month ahead, on the way.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
-from typing import Final, NamedTuple, Self
+from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from store.arrays import Flags, Floats
+from features.statistical.seasonality import BLOCK
+from store.arrays import Flags, Floats, Ints
 
 START_MONTHS: Final = 6
 """First months whose mean is the level that smoothing without a trend starts from."""
@@ -26,11 +27,6 @@ DAMPED_GRID: Final = tuple(product((0.1, 0.3, 0.6, 0.9), (0.02, 0.1), (0.85, 0.9
 FIRST_LINE: Final = 12
 """Months whose line is the first trend; three quarters must be known."""
 
-SEASONAL_GRID: Final = tuple(product((0.1, 0.25, 0.5, 0.75), (0.0, 0.1), (0.0, 0.1, 0.25)))
-"""Alpha, beta as a share of alpha, gamma as a share of what alpha leaves."""
-
-SEASONAL_PHI: Final = 0.9
-
 LOG_OFFSET: Final = 0.05
 """Added before logs are taken, as a share of the series' mean, so that zeros have one."""
 
@@ -42,14 +38,12 @@ class Months:
     values: Floats
     """0 where unknown."""
     known: Flags
-    ahead_only: bool = False
-    """Whether nobody asks what was said of these months, only what is said of those after them."""
 
     @classmethod
-    def of(cls, values: Floats, *, ahead_only: bool = False) -> Self:
+    def of(cls, values: Floats) -> Self:
         """Take series x months, NaN where missing."""
         known = np.ascontiguousarray(np.isfinite(values).T)
-        return cls(np.where(known, np.ascontiguousarray(values.T), 0.0), known, ahead_only)
+        return cls(np.where(known, np.ascontiguousarray(values.T), 0.0), known)
 
     @property
     def gapped(self) -> Floats:
@@ -83,18 +77,6 @@ class Months:
     def weight(self) -> Floats:
         return self.known.astype(np.float64)
 
-    def blank(self, horizon: int) -> Floats:
-        """Return room for what is said of these months and of those after them."""
-        return np.empty((len(self.values) + horizon, self.values.shape[1]))
-
-
-class _Followed(NamedTuple):
-    """Level and trend after the last month, and the errors on the way; points x series."""
-
-    level: Floats
-    trend: Floats
-    loss: Floats
-
 
 def ses(months: Months, horizon: int) -> Floats:
     """Return simple exponential smoothing: a level that follows the values."""
@@ -113,93 +95,187 @@ def damped_trend(months: Months, horizon: int) -> Floats:
 
 
 def _trended(months: Months, horizon: int, grid: Floats, start: tuple[Floats, Floats]) -> Floats:
-    best = best_of(grid, _follow(months, grid, start).loss)
-    fitted = months.blank(horizon)
-    level, trend, _ = _follow(months, best, start, fitted)
-    reach = np.cumsum(best[2] ** np.arange(1, horizon + 1)[:, None], axis=0)
-    fitted[-horizon:] = level + reach * trend
-    return fitted
-
-
-def _follow(
-    months: Months, grid: Floats, start: tuple[Floats, Floats], fitted: Floats | None = None
-) -> _Followed:
-    """Walk along the months at each point of a grid; note what the first one forecasts if asked."""
     alpha, beta, phi = grid
     level, trend = (np.tile(part, (len(alpha), 1)) for part in start)
     loss, error, move = (np.zeros_like(level) for _ in range(3))
     has_trend = bool(beta.any())
-    walk = zip(months.values, months.weight, months.beginning(), strict=True)
-    for at, (row, weight, new) in enumerate(walk):
+    for row, weight, new in zip(months.values, months.weight, months.beginning(), strict=True):
         if has_trend:
             if new.size:
                 level[:, new], trend[:, new] = start[0][new], start[1][new]
             trend *= phi
             level += trend
-        if fitted is not None:
-            fitted[at] = level[0]
         np.subtract(row, level, out=error)
         error *= weight
         loss += np.multiply(error, error, out=move)
         level += np.multiply(error, alpha, out=move)
         if has_trend:
             trend += np.multiply(error, beta, out=move)
-    return _Followed(level, trend, loss)
+    level, trend, phi = best_of(loss, level, trend, phi)
+    return level + np.cumsum(phi ** np.arange(1, horizon + 1)[:, None], axis=0) * trend
 
 
-class _Turned(NamedTuple):
-    """Level, trend and season after the last month, and the errors on the way."""
+REACH: Final = 1.75
+"""Usual errors that an error counts for at most."""
+
+USUAL_START: Final = 0.3
+"""Usual error before any is seen, log units."""
+
+USUAL_RATE: Final = 0.1
+"""How fast the usual error follows the errors."""
+
+FOCUS: Final = 0.35
+"""How strongly small errors attract weight: the power of the likelihood that mixes the points."""
+
+_LEAST_LOSS: Final = 1e-9
+"""Mean squared error below which a smaller one attracts no further weight."""
+
+LARGEST_LOG: Final = 60.0
+"""Ratio to its mean beyond which no series is extrapolated, log units."""
+
+
+@dataclass(frozen=True, slots=True)
+class SmoothingWeights:
+    """How fast a smoothing with a season moves, and what it makes of its errors."""
+
+    alphas: tuple[float, ...]
+    """Rates of the level."""
+    shares: tuple[float, ...]
+    """Rates of the trend, as shares of alpha."""
+    phi: float
+    """What remains of the trend a month later."""
+    turns: tuple[float, ...] = (0.0, 0.05, 0.15)
+    """Rates of the season, as shares of what alpha leaves."""
+    is_robust: bool = True
+    """Whether large errors are cut and the points of the grid mixed by their squared errors; else
+    the point with the least absolute errors speaks."""
+
+    @property
+    def grid(self) -> Floats:
+        points = product(self.alphas, self.shares, self.turns)
+        return columns_of([(a, a * b, (1.0 - a) * g) for a, b, g in points])
+
+
+HOLT_WINTERS: Final = SmoothingWeights(
+    (0.1, 0.25, 0.5, 0.75), (0.0, 0.1), 0.9, turns=(0.0, 0.1, 0.25), is_robust=False
+)
+
+STEADY: Final = SmoothingWeights((0.05, 0.15, 0.3), (0.0, 0.1), 0.9)
+"""For series whose moves mostly pass."""
+
+SWIFT: Final = SmoothingWeights((0.1, 0.25, 0.5, 0.75), (0.05, 0.2), 0.95)
+"""For series whose moves mostly last."""
+
+
+@dataclass(slots=True)
+class _State:
+    """What a walk leaves, points x series."""
 
     level: Floats
     trend: Floats
-    season: Floats
+    turning: Floats
     """Months of the year x points x series."""
     loss: Floats
 
 
-def holt_winters(months: Months, season: Floats, horizon: int) -> Floats:
+def seasonal(months: Months, season: Floats, horizon: int, *, pace: SmoothingWeights) -> Floats:
     """Return damped smoothing of logs with a season that moves.
 
     Args:
         months: Values with their season in them; below 0 counts as 0.
         season: Months of the year x series: what each is a multiple of to start with.
     """
+    logs, size = _logs_of(months)
+    last = _walk(logs, np.log(season), pace, pace.grid)
+    weight = _weights(last.loss, months.known.sum(axis=0), pace)
+    ahead = np.arange(1, horizon + 1)
+    turned = np.einsum("gn,mgn->mn", weight, last.turning)
+    fitted = (weight * last.level).sum(axis=0) + turned[
+        (len(logs.values) + ahead - 1) % len(season)
+    ]
+    fitted += np.cumsum(pace.phi**ahead)[:, None] * (weight * last.trend).sum(axis=0)
+    return (np.exp(np.minimum(fitted, LARGEST_LOG)) - LOG_OFFSET) * size
+
+
+def errors_within(values: Floats, season: Floats) -> Floats:
+    """Return values less what Holt-Winters smoothing said of them one month ahead.
+
+    With parameters chosen on the whole history; a thousand series at a time.
+
+    Args:
+        values: Series x months, NaN where missing; not modified.
+        season: Series x months of the year, as ``season_profiles`` returns.
+
+    Returns:
+        Series x months; NaN where the value is unknown or a series' first.
+    """
+    found = np.empty(values.shape)
+    for at in range(0, len(values), BLOCK):
+        part = slice(at, at + BLOCK)
+        months, turning = Months.of(values[part]), np.log(np.ascontiguousarray(season[part].T))
+        logs, size = _logs_of(months)
+        loss = _walk(logs, turning, HOLT_WINTERS, HOLT_WINTERS.grid).loss
+        best = np.stack(best_of(loss, *HOLT_WINTERS.grid))[:, None]
+        said = np.empty(months.values.shape)
+        _walk(logs, turning, HOLT_WINTERS, best, said)
+        one_ahead = np.maximum((np.exp(said) - LOG_OFFSET) * size, 0.0)
+        later = months.known & (months.age > 0)
+        found[part] = np.where(later, months.values - one_ahead, np.nan).T
+    return found
+
+
+def _logs_of(months: Months) -> tuple[Months, Floats]:
+    """Return the logs of series as shares of their mean, and that mean."""
     size = mean_where(np.maximum(months.values, 0.0), months.known)
     shares = np.maximum(months.values, 0.0) / np.where(size > 0, size, 1.0)
-    logs = Months(np.log(shares + LOG_OFFSET), months.known)
-    grid = columns_of([(a, a * b, (1.0 - a) * g) for a, b, g in SEASONAL_GRID])
-    best = best_of(grid, _turn(logs, grid, np.log(season)).loss)
-    fitted = months.blank(horizon)
-    last = _turn(logs, best, np.log(season), fitted)
-    ahead = np.arange(1, horizon + 1)
-    place = (len(months.values) + ahead - 1) % len(season)
-    reach = np.cumsum(SEASONAL_PHI**ahead)[:, None]
-    fitted[-horizon:] = last.level + reach * last.trend + last.season[place, 0]
-    return (np.exp(fitted) - LOG_OFFSET) * size
+    return Months(np.log(shares + LOG_OFFSET), months.known), size
 
 
-def _turn(logs: Months, grid: Floats, season: Floats, fitted: Floats | None = None) -> _Turned:
-    """Walk as ``_follow`` does, with a season; errors count as they are, not squared."""
+def _weights(loss: Floats, count: Ints, pace: SmoothingWeights) -> Floats:
+    """Return the weight of each point, points x series; they add up to one."""
+    if not pace.is_robust:
+        return (np.arange(len(loss))[:, None] == loss.argmin(axis=0)).astype(np.float64)
+    some = np.maximum(count, 1)
+    fit = -FOCUS * some * np.log(loss / some + _LEAST_LOSS)
+    share = np.exp(fit - fit.max(axis=0))
+    weight: Floats = share / share.sum(axis=0)
+    return weight
+
+
+def _walk(
+    logs: Months, season: Floats, pace: SmoothingWeights, grid: Floats, said: Floats | None = None
+) -> _State:
+    """Walk along the months at each point; note what the first one says of each if asked."""
     alpha, beta, gamma = grid
-    turning = np.repeat(season[:, None, :], len(alpha), axis=1)
     early = logs.known & (logs.age < START_MONTHS)
-    start = mean_where(logs.values - season[np.arange(len(logs.values)) % len(season)], early)
-    level = np.tile(start, (len(alpha), 1))
-    trend, loss, error, move = (np.zeros_like(level) for _ in range(4))
+    place = np.arange(len(logs.values)) % len(season)
+    level = np.tile(mean_where(logs.values - season[place], early), (len(alpha), 1))
+    trend, loss, error, move, bound = (np.zeros_like(level) for _ in range(5))
+    turning = np.repeat(season[:, None, :], len(alpha), axis=1)
+    usual = np.full_like(level, USUAL_START)
     for at, (row, weight) in enumerate(zip(logs.values, logs.weight, strict=True)):
         own = turning[at % len(season)]
-        trend *= SEASONAL_PHI
+        trend *= pace.phi
         level += trend
         np.add(level, own, out=move)
-        if fitted is not None:
-            fitted[at] = move[0]
+        if said is not None:
+            said[at] = move[0]
         np.subtract(row, move, out=error)
         error *= weight
-        loss += np.abs(error, out=move)
+        if pace.is_robust:
+            loss += np.multiply(error, error, out=move)
+            np.multiply(usual, REACH, out=bound)
+            np.minimum(np.abs(error, out=move), 2.0 * bound, out=move)
+            move -= usual
+            usual += np.multiply(move, USUAL_RATE * weight, out=move)
+            np.minimum(error, bound, out=error)
+            np.maximum(error, np.negative(bound, out=bound), out=error)
+        else:
+            loss += np.abs(error, out=move)
         level += np.multiply(error, alpha, out=move)
         trend += np.multiply(error, beta, out=move)
         own += np.multiply(error, gamma, out=move)
-    return _Turned(level, trend, turning, loss)
+    return _State(level, trend, turning, loss)
 
 
 def mean_where(values: Floats, chosen: Flags) -> Floats:
@@ -245,11 +321,13 @@ def columns_of(points: list[tuple[float, ...]]) -> Floats:
     return np.array(points, dtype=np.float64).T[:, :, None]
 
 
-def best_of(points: Floats, loss: Floats) -> Floats:
-    """Return of each series the point with the least loss, as parameters x 1 x series.
+def best_of(loss: Floats, *parts: Floats) -> list[Floats]:
+    """Return of each part what it is at the point with the least loss, one number a series.
 
     Args:
-        points: Parameters x points x series, or x 1 where all series have the same.
+        loss: Points x series.
+        parts: Points x series, or x 1 where all series have the same.
     """
-    each = np.broadcast_to(points, (len(points), *loss.shape))
-    return np.take_along_axis(each, loss.argmin(axis=0)[None, None, :], axis=1)
+    best = loss.argmin(axis=0)[None]
+    each = (np.broadcast_to(part, loss.shape) for part in parts)
+    return [np.take_along_axis(part, best, axis=0)[0] for part in each]

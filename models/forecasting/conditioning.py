@@ -14,7 +14,7 @@ from scipy.special import ndtr, ndtri
 
 from features.origin import LaterFigures, Origin
 from features.series import series_stats
-from features.statistical.experts import EXPERTS
+from features.statistical.smoothing import errors_within
 from models.forecasting.joint_paths import PATHS, ErrorCopula, sample_paths
 from models.policy import drawing
 from models.reconciliation.reconcile import coherent_factors, reconcile
@@ -56,10 +56,6 @@ def coherent(table: pd.DataFrame, origin: Origin, tree: Tree | None = None) -> p
     return table[[*QUANTILE_COLUMNS, "mean"]].mul(factor, axis=0)
 
 
-ERRORS_OF: Final = "holt_winters"
-"""Expert whose errors show how series err together."""
-
-
 def _reconciled(table: pd.DataFrame, origin: Origin, tree: Tree) -> pd.DataFrame:
     """Return a forecast of the series with a value in the last year, whose sums add up."""
     current = np.flatnonzero(np.isfinite(origin.tonnes[:, -YEAR:]).any(axis=1))
@@ -70,8 +66,7 @@ def _reconciled(table: pd.DataFrame, origin: Origin, tree: Tree) -> pd.DataFrame
         table[list(QUANTILE_COLUMNS)].to_numpy().reshape(len(current), shape[1], -1)
     )
     season = series_stats(origin.tonnes).season
-    errors = EXPERTS[ERRORS_OF](origin.tonnes, season, 1).residual
-    mean, quantiles = reconcile(mean, quantiles, errors, tree)
+    mean, quantiles = reconcile(mean, quantiles, errors_within(origin.tonnes, season), tree)
     found = quantiles[current].reshape(-1, len(QUANTILES))
     made = pd.DataFrame(found, columns=list(QUANTILE_COLUMNS), index=table.index)
     return made.assign(mean=mean[current].reshape(-1))

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from features.series import mean_known
 from features.statistical.experts import EXPERTS
 from features.statistical.pretrained import NAME as PRETRAINED
+from features.statistical.smoothing import errors_within
 from models.engine.forecast import (
     LAST_VALUE,
     MIDDLE,
@@ -98,9 +99,6 @@ def shift_of(values: Floats) -> Floats:
     lowest, highest = np.fmin.reduce(values, axis=1), np.fmax.reduce(values, axis=1)
     return np.asarray(np.where(lowest < 0, highest - 2 * lowest, 0.0))
 
-
-ERRORS_OF: Final = "holt_winters"
-"""Expert whose errors show how series err together, for the reconciliation."""
 
 EVERY_EXPERT: Final = (MIDDLE, *EXPERTS)
 """Baselines of a panel from a file."""
@@ -228,7 +226,7 @@ class FittedPanel:
         values = np.full((count, months, levels), np.nan)
         mean[made.rows], values[made.rows] = made.mean, made.tonnes
         season = self.engine.view.stats(self.engine.view.last).season
-        errors = EXPERTS[ERRORS_OF](history, season, 1).residual
+        errors = errors_within(history, season)
         mean, values = reconcile(mean, values, errors, tree)
         rows = np.flatnonzero(np.isfinite(mean).all(axis=1))
         return Quantiles(rows, values[rows], mean[rows], mean[rows], {})

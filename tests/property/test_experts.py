@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from features.statistical.experts import EXPERTS, ExpertForecast
+from features.statistical.experts import EXPERTS
 from features.statistical.seasonality import season_profiles
+from features.statistical.smoothing import errors_within
 from store.arrays import Floats
 from tests.examples import few
 
@@ -19,7 +20,7 @@ PANELS = st.tuples(SERIES, MONTHS).flatmap(lambda shape: hnp.arrays(float, shape
 quick = few(25)
 
 
-def fit(name: str, values: Floats) -> ExpertForecast:
+def fit(name: str, values: Floats) -> Floats:
     return EXPERTS[name](values, season_profiles(values), 14)
 
 
@@ -33,9 +34,9 @@ class TestEveryExpert:
         fitted = fit(name, values)
 
         is_known = np.isfinite(values).any(axis=1)
-        assert np.isfinite(fitted.forecast[is_known]).all()
-        assert (fitted.forecast[is_known] >= 0).all()
-        assert np.isnan(fitted.forecast[~is_known]).all()
+        assert np.isfinite(fitted[is_known]).all()
+        assert (fitted[is_known] >= 0).all()
+        assert np.isnan(fitted[~is_known]).all()
 
     # A power of two changes no digit; with any other factor two points of a grid that do exactly
     # as well may change places.
@@ -44,10 +45,7 @@ class TestEveryExpert:
     def test_speaks_in_the_unit_of_the_values(self, name: str, values: Floats, power: int) -> None:
         fitted, scaled = fit(name, values), fit(name, values * 2.0**power)
 
-        np.testing.assert_allclose(scaled.forecast, fitted.forecast * 2.0**power, rtol=1e-12)
-        np.testing.assert_allclose(
-            scaled.residual, fitted.residual * 2.0**power, rtol=1e-9, atol=1e-9 * 2.0**power
-        )
+        np.testing.assert_allclose(scaled, fitted * 2.0**power, rtol=1e-12)
 
     @quick
     @given(values=PANELS, share=st.floats(0.0, 1.0))
@@ -59,5 +57,15 @@ class TestEveryExpert:
 
         honest, wild = (fit(name, table[:, :months]) for table in (values, poisoned))
 
-        np.testing.assert_array_equal(honest.forecast, wild.forecast)
-        np.testing.assert_array_equal(honest.residual, wild.residual)
+        np.testing.assert_array_equal(honest, wild)
+
+
+@quick
+@given(values=PANELS, power=st.integers(-30, 30))
+def test_errors_within_are_in_the_unit_of_the_values(values: Floats, power: int) -> None:
+    errors, scaled = (
+        errors_within(table, season_profiles(table)) for table in (values, values * 2.0**power)
+    )
+
+    unit = 2.0**power
+    np.testing.assert_allclose(scaled, errors * unit, rtol=1e-9, atol=1e-9 * unit)

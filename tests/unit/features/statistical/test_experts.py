@@ -6,13 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from features.statistical.experts import (
-    BASELINES,
-    EXPERTS,
-    ExpertForecast,
-    tsb,
-)
-from features.statistical.smoothing import Months
+from features.statistical.experts import BASELINES, EXPERTS, tsb
+from features.statistical.smoothing import Months, errors_within
 from store.arrays import Floats
 from tests.data.builders import make_bare
 
@@ -22,9 +17,7 @@ REFERENCE = Path(__file__).parents[3] / "data" / "reference_experts.json"
 HORIZON = 6
 
 
-def fit(
-    name: str, *rows: list[float], season: Floats | None = None, horizon: int = 3
-) -> ExpertForecast:
+def fit(name: str, *rows: list[float], season: Floats | None = None, horizon: int = 3) -> Floats:
     values = np.array(rows, dtype=float)
     before = values.copy()
     fitted = EXPERTS[name](values, flat(len(rows)) if season is None else season, horizon)
@@ -89,14 +82,14 @@ class TestStatsforecast:
 
     @pytest.mark.parametrize("name", ["seasonal_naive", "drift"])
     def test_states_exactly_the_same_where_nothing_is_chosen(self, name: str) -> None:
-        predicted = EXPERTS[name](self.values(), flat(len(self.cases)), HORIZON).forecast
+        predicted = EXPERTS[name](self.values(), flat(len(self.cases)), HORIZON)
 
         assert self.differences(name, predicted).max() < 1e-9
 
     def test_states_exactly_the_same_of_rare_demand_with_the_same_parameters(self) -> None:
         months = Months.of(self.values())
 
-        result = tsb(months, HORIZON, size_rates=(0.1,), chance_rates=(0.2,))
+        result = tsb(months, HORIZON, grid=((0.1, 0.2),))
 
         assert self.differences("tsb", result[-HORIZON:].T).max() < 1e-9
 
@@ -113,7 +106,7 @@ class TestStatsforecast:
     def test_states_nearly_the_same_where_parameters_are_chosen(
         self, name: str, half: float, most: float, worst: float
     ) -> None:
-        predicted = EXPERTS[name](self.values(), flat(len(self.cases)), HORIZON).forecast
+        predicted = EXPERTS[name](self.values(), flat(len(self.cases)), HORIZON)
 
         apart = self.differences(name, predicted)
         assert np.median(apart) < half
@@ -125,17 +118,17 @@ class TestEachExpert:
     def test_level_is_the_mean_of_the_last_year_over_months_known(self) -> None:
         row = [1_000.0] * 6 + [NAN, 10.0] * 6
 
-        assert fit("level", row).forecast.tolist() == [[10.0] * 3]
+        assert fit("level", row).tolist() == [[10.0] * 3]
 
     def test_ses_finds_the_level_after_a_break(self) -> None:
         row = [100.0] * 24 + [300.0] * 12
 
-        assert fit("ses", row).forecast[0] == pytest.approx([300.0] * 3, rel=1e-6)
+        assert fit("ses", row)[0] == pytest.approx([300.0] * 3, rel=1e-6)
 
     def test_a_damped_trend_goes_on_along_a_line_and_slows_down(self) -> None:
         row = [100.0 + 2.0 * month for month in range(48)]
 
-        steps = np.diff(np.r_[row[-1], fit("damped_trend", row, horizon=6).forecast[0]])
+        steps = np.diff(np.r_[row[-1], fit("damped_trend", row, horizon=6)[0]])
 
         assert 1.0 < steps[0] < 2.0
         assert (np.diff(steps[1:]) < 0).all()
@@ -143,33 +136,38 @@ class TestEachExpert:
     def test_holt_winters_learns_a_season_it_was_not_given(self) -> None:
         row = [100.0 + 50.0 * (month % 12 == 3) for month in range(120)]
 
-        predicted = fit("holt_winters", row, horizon=12).forecast[0]
+        predicted = fit("holt_winters", row, horizon=12)[0]
 
         assert predicted == pytest.approx(row[:12], rel=0.05)
 
     def test_rare_demand_is_its_size_times_its_chance(self) -> None:
         row = [0.0, 12.0] * 30
 
-        assert fit("tsb", row).forecast[0] == pytest.approx([6.0] * 3, rel=0.1)
+        assert fit("tsb", row)[0] == pytest.approx([6.0] * 3, rel=0.1)
 
     @pytest.mark.parametrize("name", ["drift", "ses", "theta", "damped_trend", "level", "tsb"])
     def test_the_season_given_is_taken_out_and_put_back(self, name: str) -> None:
         season = np.linspace(0.5, 1.5, 12)[None, :]
         row = [100.0 * season[0, month % 12] for month in range(50)]
 
-        predicted = fit(name, row, season=season).forecast[0]
+        predicted = fit(name, row, season=season)[0]
 
         assert predicted == pytest.approx(100.0 * season[0, 2:5])
 
 
 class TestErrorsWithin:
-    @pytest.mark.parametrize("name", EXPERTS)
-    def test_are_known_where_a_value_is_and_one_was_before(self, name: str) -> None:
-        row = [NAN, NAN, 3.0, 4.0, NAN, 6.0, 7.0]
+    def test_are_known_where_a_value_is_and_one_was_before(self) -> None:
+        row = np.array([[NAN, NAN, 3.0, 4.0, NAN, 6.0, 7.0], [NAN] * 7])
 
-        found = fit(name, row).residual[0]
+        found = errors_within(row, flat(2))
 
-        assert np.isfinite(found).tolist() == [False] * 3 + [True, False, True, True]
+        assert np.isfinite(found[0]).tolist() == [False] * 3 + [True, False, True, True]
+        assert np.isnan(found[1]).all()
+
+    def test_are_what_a_month_lies_beyond_its_forecast_of_the_month_before(self) -> None:
+        row = np.array([[10.0] * 30 + [30.0]])
+
+        assert errors_within(row, flat(1))[0, 1:] == pytest.approx([0.0] * 29 + [20.0])
 
 
 ODD = {
@@ -192,7 +190,7 @@ ODD = {
 class TestOddSeries:
     @pytest.mark.parametrize("row", ODD.values(), ids=ODD)
     def test_get_a_finite_forecast_of_at_least_zero(self, name: str, row: list[float]) -> None:
-        predicted = fit(name, row, horizon=18).forecast
+        predicted = fit(name, row, horizon=18)
 
         assert np.isfinite(predicted).all()
         assert (predicted >= 0).all()
@@ -203,6 +201,5 @@ class TestOddSeries:
 
         fitted = fit(name, row, [NAN] * 40, ODD["one huge month"])
 
-        assert np.isnan(fitted.forecast[1]).all()
-        assert np.isnan(fitted.residual[1]).all()
-        np.testing.assert_allclose(fitted.forecast[0], fit(name, row).forecast[0], rtol=1e-9)
+        assert np.isnan(fitted[1]).all()
+        np.testing.assert_allclose(fitted[0], fit(name, row)[0], rtol=1e-9)

@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from features.statistical.experts import STEADY, SWIFT, SmoothingWeights, robust
-from features.statistical.smoothing import Months
+from features.statistical.smoothing import STEADY, SWIFT, Months, SmoothingWeights, seasonal
 from store.arrays import Floats
 
 FLAT = np.ones((12, 1))
@@ -12,23 +11,7 @@ def ahead(
     pace: SmoothingWeights, row: list[float], *, horizon: int = 6, season: Floats = FLAT
 ) -> Floats:
     """Return what is said of the months after those of one series."""
-    return robust(Months.of(np.array([row])), season, horizon, pace)[-horizon:, 0]
-
-
-def test_what_is_said_of_a_month_does_not_depend_on_it_or_later_ones_but_for_the_weights() -> None:
-    only = SmoothingWeights((0.3,), (0.1,), 0.9, turns=(0.05,))
-    draw = np.random.default_rng(3)
-    early = draw.gamma(3.0, 10.0, 30)
-    # The mean of all months is the unit of the logs, so later ones only change places.
-    late = draw.gamma(3.0, 10.0, 10)
-
-    one, other = (
-        robust(Months.of(np.concatenate([early, end])[None, :]), FLAT, 3, only)
-        for end in (late, late[::-1])
-    )
-
-    np.testing.assert_allclose(one[:31], other[:31], rtol=1e-12)
-    assert one[-1, 0] != pytest.approx(other[-1, 0], rel=1e-6)
+    return seasonal(Months.of(np.array([row])), season, horizon, pace=pace)[:, 0]
 
 
 def test_a_lump_moves_a_steady_series_only_a_little() -> None:
