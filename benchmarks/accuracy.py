@@ -20,7 +20,7 @@ from features.statistical.pretrained import NAME as PRETRAINED
 from models.engine.forecast import MIDDLE
 from models.evaluation.backtest import backtest_panel
 from models.evaluation.compare import differences
-from models.executor import LocalExecutor
+from models.executor import Executor
 from models.forecasting.forecaster import MODEL
 from models.forecasting.panel_forecaster import PanelForecaster
 from models.forecasting.snapshot import Snapshot
@@ -234,7 +234,7 @@ def case_lines(found: Found) -> list[str]:
 
 def own_forecasts(task: Snapshot, cutoffs: Sequence[int], spec: Spec = DEFAULT) -> pd.DataFrame:
     forecaster = PanelForecaster(spec)
-    rows = backtest_panel(forecaster, task, cutoffs, executor=LocalExecutor(shown)).forecasts
+    rows = backtest_panel(forecaster, task, cutoffs, executor=Executor(shown)).forecasts
     return rows.assign(period=rows["period"].dt.strftime("%Y-%m"))[FORECAST]
 
 

@@ -26,7 +26,7 @@ from models.evaluation.scores import (
     origin_column,
     sum_cells,
 )
-from models.executor import LocalExecutor
+from models.executor import Executor
 from models.forecasting.forecaster import MODEL
 from models.forecasting.joint_paths import ErrorCopula
 from models.forecasting.panel_forecaster import PanelForecaster
@@ -98,7 +98,7 @@ def rows_of(cells: pd.DataFrame, scopes: list[str]) -> Iterator[dict[str, str]]:
 def magnets(as_of: pd.Timestamp) -> pd.DataFrame:
     batch = load_bundled(page.DATA)
     history = EvidenceHistory(*(batch.frame(name) for name in BUNDLED))
-    found = backtest_evidence(history, as_of, spec=MAGNETS_SPEC, executor=LocalExecutor(page.track))
+    found = backtest_evidence(history, as_of, spec=MAGNETS_SPEC, executor=Executor(page.track))
     return found.cells.loc[found.cells["model"] == MODEL]
 
 

@@ -14,7 +14,7 @@ from features.months import month_label, month_number
 from flows.cli.options import moment
 from models.evaluation.backtest import Backtest, backtest_evidence
 from models.evaluation.scores import GROUPED_SCOPES, HORIZON_GROUPS, group_scores, summarise
-from models.executor import LocalExecutor
+from models.executor import Executor
 from models.forecasting.decomposition import stages_of
 from models.forecasting.evidence_forecaster import EvidenceForecaster
 from models.forecasting.forecaster import EXPERTS, MODEL, REFERENCE, UNANSWERED
@@ -177,7 +177,7 @@ def main() -> None:
     spec = MAGNETS_SPEC
     batch = load_bundled(page.DATA)
     history = EvidenceHistory(*(batch.frame(name) for name in BUNDLED))
-    result = backtest_evidence(history, as_of, spec=spec, executor=LocalExecutor(page.track))
+    result = backtest_evidence(history, as_of, spec=spec, executor=Executor(page.track))
     lines = page.heading(
         "Magnet exports: forecasts replayed",
         f"python benchmarks/magnets.py --as-of {chosen.as_of}",

@@ -14,7 +14,7 @@ from magnets import BUNDLED
 from features.history import EvidenceHistory
 from flows.cli.options import moment
 from models.evaluation.backtest import backtest_evidence
-from models.executor import LocalExecutor
+from models.executor import Executor
 from models.forecasting.forecaster import MODEL
 from models.learning.spec import MAGNETS_SPEC
 from sources.bundled.all_tables import load_bundled
@@ -108,7 +108,7 @@ def main() -> None:
     batch = load_bundled(page.DATA)
     history = EvidenceHistory(*(batch.frame(name) for name in BUNDLED))
     result = backtest_evidence(
-        history, moment(chosen.as_of), spec=MAGNETS_SPEC, executor=LocalExecutor(page.track)
+        history, moment(chosen.as_of), spec=MAGNETS_SPEC, executor=Executor(page.track)
     )
     lines = page.heading(
         "How far forecasts move, and why that is news",

@@ -1,6 +1,6 @@
 """The past as a sequence of forecast origins, each with what was known then.
 
-Training and backtest use it. Panels and analogs are cached by the rows known at each moment, the
+Training and backtest use it. Panels are cached by the rows known at each moment, the
 parameters and the version of the code (docs/adr/0046-kept-origins.md).
 """
 
@@ -110,6 +110,7 @@ class EvidenceHistory:
         self._facts = {name: KnownRows(rows) for name, rows in kinds.items() if rows is not None}
         self._panels: dict[pd.Timestamp, EvidencePanel] = {}
         self._origins: dict[pd.Timestamp, Origin] = {}
+        self._analogs: dict[pd.Timestamp, tuple[Analog, ...]] = {}
 
     def key(
         self,
@@ -189,14 +190,11 @@ class EvidenceHistory:
         """Return what was known at a moment of controls on other minerals."""
         if self._analog_events is None:
             return ()
-        events, figures = self._analog_events, self._observations
-        key = self.key(moment, "analogs", of=["analog_events", "observations"])
-        kept = self.cache.fetch(key, lambda: _by_place(analogs_at(events, figures, as_of=moment)))
-        names = [one.name for one in fields(Analog)]
-        return tuple(
-            Analog(**{name: kept[f"{place}.{name}"] for name in names})
-            for place in range(len(kept) // len(names))
-        )
+        if moment not in self._analogs:
+            self._analogs[moment] = analogs_at(
+                self._analog_events, self._observations, as_of=moment
+            )
+        return self._analogs[moment]
 
     def past(self, moment: pd.Timestamp) -> Sequence[Origin]:
         """Return one origin a month before a moment, oldest first."""
@@ -211,14 +209,6 @@ def _solved(observations: pd.DataFrame, prior: PanelPrior, moment: pd.Timestamp)
 
 def _itself(values: Values) -> Values:
     return values
-
-
-def _by_place(analogs: Sequence[Analog]) -> Values:
-    return {
-        f"{place}.{one.name}": getattr(analog, one.name)
-        for place, analog in enumerate(analogs)
-        for one in fields(analog)
-    }
 
 
 def training_moments(moment: pd.Timestamp) -> list[pd.Timestamp]:

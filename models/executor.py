@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, TypeVar
 
 from joblib.externals.loky import ProcessPoolExecutor
 
@@ -14,56 +14,29 @@ _Item = TypeVar("_Item")
 _Found = TypeVar("_Found")
 
 
-class Executor(Protocol):
-    """Does the same work on several items, wherever that may be."""
-
-    def map(
-        self, work: Callable[[_Item], _Found], items: Sequence[_Item], label: str
-    ) -> Iterator[_Found]:
-        """Yield the results, in the order of the items.
-
-        Args:
-            work: Depends on its item alone and changes nothing that is not its own, so that it may
-                be done again after a worker is lost. It, items and results can be pickled.
-        """
-        ...
-
-
 @dataclass(frozen=True, slots=True)
-class LocalExecutor:
-    """Does the work in this process, one item after the other."""
-
-    progress: Progress = untracked
-
-    def map(
-        self, work: Callable[[_Item], _Found], items: Sequence[_Item], label: str
-    ) -> Iterator[_Found]:
-        """Yield the results, in the order of the items."""
-        return map(work, self.progress(items, label))
-
-
-IN_TURN: Final = LocalExecutor()
-"""Shows no progress."""
-
-
-@dataclass(frozen=True, slots=True)
-class SharedExecutor:
+class Executor:
     """Does the work in this process, from the first item on, and in others, from the last.
 
     The others are loky's, which scikit-learn brings: unlike those of ``multiprocessing`` they do
     not run a user's script again.
     """
 
-    processes: int
-    """Most of this machine that work at once, this one among them."""
     progress: Progress = untracked
+    processes: int = 1
+    """Most of this machine that work at once, this one among them."""
     worth: int = 8
     """Items a process; fewer are done sooner than another process loads its libraries."""
 
     def map(
         self, work: Callable[[_Item], _Found], items: Sequence[_Item], label: str
     ) -> Iterator[_Found]:
-        """Yield the results, in the order of the items; a process that is lost costs time alone."""
+        """Yield the results, in the order of the items; a process that is lost costs time alone.
+
+        Args:
+            work: Depends on its item alone and changes nothing that is not its own, so that it may
+                be done again after a process is lost. It, items and results can be pickled.
+        """
         others = min(self.processes, len(items) // self.worth) - 1
         if others < 1:
             yield from map(work, self.progress(items, label))
@@ -80,6 +53,9 @@ class SharedExecutor:
         finally:
             pool.shutdown(kill_workers=True)
 
+
+IN_TURN: Final = Executor()
+"""One item after the other, in this process; shows no progress."""
 
 _TAKEN: Final[list[Callable[[Any], Any]]] = []
 """The work of this process, where it is one of the others: sent once, not with each item."""

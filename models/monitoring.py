@@ -179,16 +179,21 @@ def shift_of(values: Floats, recent: int) -> tuple[float, float]:
     """
     before = values[:-recent]
     weight = np.r_[np.full(len(before), -1.0 / len(before)), np.full(recent, 1.0 / recent)]
-    alike, count = likeness(before), len(before)
-    within = float(_alike(alike, count).mean())
-    square = float(((before - before.mean()) ** 2).sum())
-    variance = square / max(count * (1.0 - within), 1e-12)
+    alike, within, variance = _spread_of(before)
     around = float(weight @ _alike(alike, len(weight)) @ weight)
     freedom = max(1.0 / within - 1.0, LEAST_FREEDOM)
     from scipy import stats  # noqa: PLC0415 - half a second, and status needs none of it
 
     bound = float(stats.t.ppf(1.0 - _LEVEL, freedom) * np.sqrt(variance * around))
     return float(weight @ values), bound
+
+
+def _spread_of(values: Floats) -> tuple[float, float, float]:
+    """Return how alike neighbours are, the mean of all months so, and the variance of one."""
+    alike, count = likeness(values), len(values)
+    within = float(_alike(alike, count).mean())
+    square = float(((values - values.mean()) ** 2).sum())
+    return alike, within, square / max(count * (1.0 - within), 1e-12)
 
 
 def likeness(values: Floats) -> float:
@@ -221,10 +226,7 @@ def worth_of(shares: Floats, cells: Floats, recent: int, expected: float) -> flo
         recent: How many months are the last.
         expected: Share that should be inside.
     """
-    alike, count = likeness(shares), len(shares)
-    within = float(_alike(alike, count).mean())
-    square = float(((shares - shares.mean()) ** 2).sum())
-    variance = square / max(count * (1.0 - within), 1e-12)
+    alike, _, variance = _spread_of(shares)
     around = variance * float(_alike(alike, recent).mean())
     most = float(cells[-recent:].sum())
     return (

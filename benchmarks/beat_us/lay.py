@@ -15,7 +15,7 @@ from benchmarks.page import DATA, ROOT, track
 from features.history import EvidenceHistory
 from features.months import month_label
 from models.evaluation.backtest import SCORED_HORIZONS, Backtest, backtest_evidence, scale_rows
-from models.executor import LocalExecutor
+from models.executor import Executor
 from models.forecasting.forecaster import MODEL
 from models.learning.spec import MAGNETS_SPEC, Spec
 from sources.bundled.all_tables import load_bundled
@@ -44,7 +44,7 @@ def lay(
         days: First and last day that may be asked about.
     """
     history = EvidenceHistory(*(facts[name] for name in FACTS))
-    result = backtest_evidence(history, as_of, spec=spec, executor=LocalExecutor(track))
+    result = backtest_evidence(history, as_of, spec=spec, executor=Executor(track))
     own = said_on(result, days)
     for name in ("facts", "panels"):
         (folder / name).mkdir(parents=True, exist_ok=True)

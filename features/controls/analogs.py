@@ -71,13 +71,14 @@ def analogs_at(
     """
     acts = known_at(events, key=EVENT_KEY, as_of=as_of)
     monthly = _monthly(known_at(figures, key=OBSERVATION_KEY, as_of=as_of))
+    series = [(str(name), rows) for name, rows in monthly.groupby("commodity", sort=True)]
     acts = acts.loc[is_strong_control(acts)].sort_values(["effective_from", "event_id"])
     found: list[Analog] = []
     for act in acts.to_dict("records"):
         candidates = [
             analog
-            for name, rows in monthly.groupby("commodity", sort=True)
-            if _names(act, str(name)) and (analog := _analog(act, str(name), rows))
+            for name, rows in series
+            if _names(act, name) and (analog := _analog(act, name, rows))
         ]
         if candidates and not _is_repeat(act, acts):
             found.append(max(candidates, key=lambda one: (len(one.age), one.before_months)))

@@ -157,14 +157,22 @@ def _lies_within(statement: Statement, first: int, last: int) -> bool:
     return all(first <= side.start and side.end <= last for side in sides)
 
 
+def _equal(
+    figure: KnownFigure, above: CellBlock, below: CellBlock | None, value: float, unit: float = 1.0
+) -> list[Statement]:
+    """Return that two sums have a ratio, known to the figure's rounding in a unit; above 0."""
+    if value <= 0.0:
+        return []
+    scale = math.hypot(PRINTED * figure.half_width / unit / value, REVISION_NOISE)
+    return [Statement(above, below, math.log(value), scale, is_bound=False, row=figure.row)]
+
+
 def _read_level(figure: KnownFigure) -> list[Statement]:
     members = members_of(figure.destination)
     if members is None:
         return _read_region_level(figure)
-    value = max(figure.value, _SMALLEST_TONNES)
-    scale = math.hypot(PRINTED * figure.half_width / value, REVISION_NOISE)
     cells = CellBlock(members, figure.start, figure.end)
-    return [Statement(cells, None, math.log(value), scale, is_bound=False, row=figure.row)]
+    return _equal(figure, cells, None, max(figure.value, _SMALLEST_TONNES))
 
 
 def _read_region_level(figure: KnownFigure) -> list[Statement]:
@@ -192,29 +200,19 @@ def _region_of(name: str) -> tuple[tuple[str, ...], str]:
 
 def _read_growth(figure: KnownFigure, months_back: int) -> list[Statement]:
     members = members_of(figure.destination)
-    ratio = 1.0 + figure.value / 100.0
-    if members is None or ratio <= 0.0:
-        return []
+    if members is None or (months_back == 1 and figure.start != figure.end):
+        return []  # a change "on the month" of a longer period has no defined base
     above = CellBlock(members, figure.start, figure.end)
     below = CellBlock(members, figure.start - months_back, figure.end - months_back)
-    scale = math.hypot(PRINTED * figure.half_width / 100.0 / ratio, REVISION_NOISE)
-    return [Statement(above, below, math.log(ratio), scale, is_bound=False, row=figure.row)]
-
-
-def _read_month_growth(figure: KnownFigure) -> list[Statement]:
-    """Read a change "on the month"; one of a longer period has no defined base and is ignored."""
-    return _read_growth(figure, months_back=1) if figure.start == figure.end else []
+    return _equal(figure, above, below, 1.0 + figure.value / 100.0, unit=100.0)
 
 
 def _read_share(figure: KnownFigure) -> list[Statement]:
     members = members_of(figure.destination)
-    share = figure.value / 100.0
-    if members is None or share <= 0.0:
+    if members is None:
         return []
-    span = (figure.start, figure.end)
-    above, below = CellBlock(members, *span), CellBlock(DESTINATIONS, *span)
-    scale = math.hypot(PRINTED * figure.half_width / 100.0 / share, REVISION_NOISE)
-    return [Statement(above, below, math.log(share), scale, is_bound=False, row=figure.row)]
+    above, below = (CellBlock(one, figure.start, figure.end) for one in (members, DESTINATIONS))
+    return _equal(figure, above, below, figure.value / 100.0, unit=100.0)
 
 
 def _read_lead(figure: KnownFigure) -> list[Statement]:
@@ -229,7 +227,7 @@ def _read_lead(figure: KnownFigure) -> list[Statement]:
 _READERS: Final[dict[str, Callable[[KnownFigure], list[Statement]]]] = {
     "net_weight_t": _read_level,
     "yoy_pct": partial(_read_growth, months_back=12),
-    "mom_pct": _read_month_growth,
+    "mom_pct": partial(_read_growth, months_back=1),
     "share_pct": _read_share,
     "lead_min_t": _read_lead,
 }

@@ -112,7 +112,8 @@ def _trended(months: Months, horizon: int, grid: Floats, start: tuple[Floats, Fl
         if has_trend:
             trend += np.multiply(error, beta, out=move)
     level, trend, phi = best_of(loss, level, trend, phi)
-    return level + np.cumsum(phi ** np.arange(1, horizon + 1)[:, None], axis=0) * trend
+    reach = np.cumsum(phi ** np.arange(1, horizon + 1)[:, None], axis=0)
+    return np.asarray(level + reach * trend)
 
 
 REACH: Final = 1.75
@@ -194,7 +195,7 @@ def seasonal(months: Months, season: Floats, horizon: int, *, pace: SmoothingWei
         (len(logs.values) + ahead - 1) % len(season)
     ]
     fitted += np.cumsum(pace.phi**ahead)[:, None] * (weight * last.trend).sum(axis=0)
-    return (np.exp(np.minimum(fitted, LARGEST_LOG)) - LOG_OFFSET) * size
+    return np.asarray((np.exp(np.minimum(fitted, LARGEST_LOG)) - LOG_OFFSET) * size)
 
 
 def errors_within(values: Floats, season: Floats) -> Floats:
@@ -234,7 +235,7 @@ def _logs_of(months: Months) -> tuple[Months, Floats]:
 def _weights(loss: Floats, count: Ints, pace: SmoothingWeights) -> Floats:
     """Return the weight of each point, points x series; they add up to one."""
     if not pace.is_robust:
-        return (np.arange(len(loss))[:, None] == loss.argmin(axis=0)).astype(np.float64)
+        return np.where(np.arange(len(loss))[:, None] == loss.argmin(axis=0), 1.0, 0.0)
     some = np.maximum(count, 1)
     fit = -FOCUS * some * np.log(loss / some + _LEAST_LOSS)
     share = np.exp(fit - fit.max(axis=0))

@@ -21,7 +21,7 @@ from flows.context.recipes import recipe_of
 from flows.context.run_config import MAGNETS, RunConfig, config_of
 from flows.context.stores import store_of
 from flows.context.tables import other_tables, table_panel
-from models.executor import SharedExecutor
+from models.executor import Executor
 from models.forecasting.forecaster import MODEL
 from models.forecasting.snapshot import Snapshot
 from models.learning.spec import MAGNETS_SPEC, PANEL_SPEC, Spec
@@ -83,8 +83,8 @@ class Workspace:
         return {"evidence": dict(found.tables), "prior": asdict(PRIOR), **parameters}
 
     @property
-    def executor(self) -> SharedExecutor:
-        return SharedExecutor(self.settings.processes, track)
+    def executor(self) -> Executor:
+        return Executor(track, self.settings.processes)
 
     @property
     def snapshot(self) -> Snapshot:

@@ -14,7 +14,7 @@ from flows.context.provenance import git_commit
 from flows.panels.panel_files import PanelFiles, panel_snapshot, say_left_out
 from flows.training.backtest import CELLS, comparison_tables, log_backtest, verdict
 from models.evaluation.backtest import Backtest, backtest_panel
-from models.executor import LocalExecutor
+from models.executor import Executor
 from models.forecasting.forecaster import MODEL
 from models.forecasting.panel_forecaster import PanelForecaster
 from models.forecasting.snapshot import Snapshot
@@ -47,7 +47,7 @@ def replay_panel(
     past = _periods(cutoffs)
     forecaster = PanelForecaster(spec)
     truth = published_months(files, snapshot.published_months)
-    result = backtest_panel(forecaster, snapshot, past, truth=truth, executor=LocalExecutor(track))
+    result = backtest_panel(forecaster, snapshot, past, truth=truth, executor=Executor(track))
     say_left_out(set(snapshot.series) - set(result.forecasts["destination"]))
     if len(result.scores):
         echo(f"backtest  {verdict(result)}")

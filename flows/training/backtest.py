@@ -28,7 +28,7 @@ from models.evaluation.scores import (
     sum_cells,
     together,
 )
-from models.executor import LocalExecutor
+from models.executor import Executor
 from models.forecasting.forecaster import MODEL, REFERENCE
 from models.forecasting.panel_forecaster import PLAIN, PanelForecaster
 from models.forecasting.snapshot import Snapshot
@@ -73,7 +73,7 @@ def backtested(known: Workspace) -> Backtest:
         past = [Snapshot.of_table(table) for table in known.facts.past()]
         forecaster, truth = PanelForecaster(known.spec, PLAIN), known.snapshot.published_months
         return rolling_origin_backtest(
-            forecaster, past, truth, label="past tables", executor=LocalExecutor(track)
+            forecaster, past, truth, label="past tables", executor=Executor(track)
         )
     show_known(known)
     return backtest_evidence(known.history, known.as_of, spec=known.spec, executor=known.executor)

@@ -161,20 +161,25 @@ def carry_over(cells: pd.DataFrame) -> tuple[float, int]:
     Returns:
         Share, 0 to 1, NaN where there are too few pairs; sums of destinations are left out.
     """
-    own = cells.loc[~cells["destination"].isin(list(AGGREGATES))]
-    at = ranks_within(own[list(QUANTILE_COLUMNS)].to_numpy(float), own["tonnes"].to_numpy(float))
-    score = ndtri(np.clip(at, OUTERMOST, 1.0 - OUTERMOST))
+    own = _scored(cells)
     origin = origin_column(own)
-    scored = own[["destination", origin, "horizon"]].assign(score=score)
+    scored = own[["destination", origin, "horizon", "score"]]
     both = scored.merge(scored, on=["destination", origin], suffixes=("", "_later"))
     lag = both["horizon_later"] - both["horizon"]
     pairs = both.loc[lag.between(1, LONGEST_LAG)].assign(lag=lag)
     if len(pairs) < FEWEST_PAIRS:
         return float("nan"), len(pairs)
-    product = pairs["score"] * pairs["score_later"] / float((score**2).mean())
+    product = pairs["score"] * pairs["score_later"] / float((own["score"] ** 2).mean())
     by_lag = product.groupby(pairs["lag"]).agg(["mean", "size"])
     means, weights = (by_lag[name].to_numpy(dtype=float) for name in ("mean", "size"))
     return _fitted(means, weights, by_lag.index.to_numpy(dtype=float)), len(pairs)
+
+
+def _scored(cells: pd.DataFrame) -> pd.DataFrame:
+    """Return the cells of single destinations with ``score``, normal within their quantiles."""
+    own = cells.loc[~cells["destination"].isin(list(AGGREGATES))]
+    at = ranks_within(own[list(QUANTILE_COLUMNS)].to_numpy(float), own["tonnes"].to_numpy(float))
+    return own.assign(score=ndtri(np.clip(at, OUTERMOST, 1.0 - OUTERMOST)))
 
 
 def _fitted(means: Floats, weights: Floats, lags: Floats) -> float:
@@ -214,12 +219,9 @@ def together(cells: pd.DataFrame) -> tuple[float, int]:
 
     Sums are left out. 0 to 1, NaN where there are too few pairs; ``cells`` as ``error_copula``.
     """
-    cells = cells.loc[~cells["destination"].isin(list(AGGREGATES))]
-    at = ranks_within(
-        cells[list(QUANTILE_COLUMNS)].to_numpy(float), cells["tonnes"].to_numpy(float)
-    )
-    score = pd.Series(ndtri(np.clip(at, OUTERMOST, 1.0 - OUTERMOST)), index=cells.index)
-    months = score.groupby([cells[origin_column(cells)], cells["period"]])
+    own = _scored(cells)
+    score = own["score"]
+    months = score.groupby([own[origin_column(own)], own["period"]])
     count = months.size()
     pairs = int((count * (count - 1)).sum()) // 2
     if pairs < FEWEST_PAIRS:

@@ -346,35 +346,21 @@ def effect_at(
     *,
     count: int = DRAWS,
     exposure: Floats | None = None,
+    rate: float | None = None,
 ) -> PolicyEffect:
-    """Return what the policies known at an origin do to its targets."""
-    rate = 0.0 if origin.record is None else first_control_rate(origin.record)
-    return effect_of(
-        origin, controls_at(origin), analogs, rate=rate, count=count, exposure=exposure
-    )
-
-
-def effect_of(
-    origin: Origin,
-    controls: Sequence[Control],
-    analogs: tuple[Analog, ...],
-    *,
-    rate: float = 0.0,
-    count: int = DRAWS,
-    exposure: Floats | None = None,
-) -> PolicyEffect:
-    """Return what some controls, with the other policies known at an origin, do to its targets.
+    """Return what the policies known at an origin do to its targets.
 
     Args:
-        analogs: As in ``effect_at``.
-        rate: Chance that a control nobody has announced begins in a month, 0 to 1.
-        count: As in ``effect_at``.
         exposure: What each series loses by what is to come beside all of them; alike if None.
+        rate: Chance that a control nobody has announced begins in a month, 0 to 1; as known of
+            other minerals if None.
     """
+    if rate is None:
+        rate = 0.0 if origin.record is None else first_control_rate(origin.record)
     # What a scenario assumes to pass needs no analog.
     known = tuple(
         one
-        for one in controls
+        for one in controls_at(origin)
         if analogs or one.strictness or (one.passing is not None and not one.seen(origin))
     )
     draw = DrawSettings(Response(analogs), count, SEED)
@@ -508,15 +494,15 @@ def ranks_under(effect: PolicyEffect) -> Floats:
     return found
 
 
-def drawn_tonnes(plain: Floats, effect: PolicyEffect, ranks: Floats | None = None) -> Floats:
+def drawn_tonnes(plain: Floats, effect: PolicyEffect, ranks: Floats) -> Floats:
     """Return draws of tonnes under an effect, draws x series x targets; those of sums mean nothing.
 
     Ordinary forecast and the curve of what was felt are mixed in logs, at equal ranks.
 
     Args:
-        ranks: Where the draws lie in it; ``ranks_under`` the effect if None.
+        ranks: Where the draws lie in the ordinary forecast, by ``ranks_under``.
     """
-    drawn = drawing.drawn(plain, ranks_under(effect) if ranks is None else ranks)
+    drawn = drawing.drawn(plain, ranks)
     middle = plain[..., QUANTILES.index(0.5)]
     gap = np.log(np.maximum(effect.without, LEAST) / np.maximum(middle, LEAST))
     drawn *= np.exp(effect.freed * np.maximum(gap, 0.0))

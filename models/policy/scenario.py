@@ -218,7 +218,7 @@ def _is_stop(act: Act) -> bool:
 def _note_on_precedent(control: Control, past: Precedents) -> Message:
     """Say what the licence is as strict as, and what that one left."""
     months = np.arange(MONTHS_SHOWN, dtype=np.float64) + 0.5
-    left = past.kept(control.strictness, months, FEW_DRAWS, SEED)[:, past.world].mean(axis=0)
+    left = past.kept(control.strictness, months, _FEW_DRAWS, SEED)[:, past.world].mean(axis=0)
     low = int(left.argmin())
     back = np.flatnonzero(left[low:] >= BACK)
     words = {
@@ -246,6 +246,9 @@ def _note_on_precedent(control: Control, past: Precedents) -> Message:
 
 MONTHS_SHOWN: Final = 12
 """Months in which a precedent is described."""
+
+_FEW_DRAWS: Final = 1000
+"""Enough for a mean of one sum."""
 
 
 def _chances(control: Control) -> Message:
@@ -312,10 +315,6 @@ _BANDS: Final = tuple(
 
 _MIDDLE: Final = QUANTILES.index(0.5)
 
-FEW_DRAWS: Final = 1000
-MANY_SERIES: Final = 50
-"""Series from which fewer draws are made."""
-
 
 @dataclass(frozen=True, slots=True)
 class PairedForecast:
@@ -330,15 +329,8 @@ class PairedForecast:
     """``_BANDS`` of the same rows: the quantiles of both, in tonnes."""
 
 
-def paired(
-    snapshot: ScenarioSnapshot, scenario: Scenario, *, draws: int | None = None
-) -> PairedForecast:
-    """Return what ``paired_with`` returns, of draws made for this scenario alone.
-
-    Args:
-        snapshot: Where it is asked.
-        draws: How many; enough for smooth bands if None.
-    """
+def paired(snapshot: ScenarioSnapshot, scenario: Scenario, *, draws: int = DRAWS) -> PairedForecast:
+    """Return what ``paired_with`` returns, of draws made for this scenario alone."""
     return paired_with(PublishedDraws.of(snapshot, draws), scenario)
 
 
@@ -406,13 +398,11 @@ class PublishedDraws:
     """What each series loses by controls to come beside all of them."""
 
     @classmethod
-    def of(cls, snapshot: ScenarioSnapshot, draws: int | None = None) -> "PublishedDraws":
-        """Return the draws of a snapshot; enough for smooth bands if ``draws`` is None."""
+    def of(cls, snapshot: ScenarioSnapshot, draws: int = DRAWS) -> "PublishedDraws":
+        """Return the draws of a snapshot."""
         origin = snapshot.origin
-        usual = FEW_DRAWS if len(origin.series) > MANY_SERIES else DRAWS
-        count = usual if draws is None else draws
         exposure = Precedents.at(origin, controls_at(origin), ()).exposure
-        known = effect_at(origin, snapshot.analogs, count=count, exposure=exposure)
+        known = effect_at(origin, snapshot.analogs, count=draws, exposure=exposure)
         ranks = ranks_under(known)
         plain = _cells(snapshot.ordinary, origin)
         ordinary = drawing.summed(drawn_tonnes(plain, known, ranks), origin.groups)

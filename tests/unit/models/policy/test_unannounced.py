@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.policy.policy_effect import effect_of, respond
+from models.policy.policy_effect import effect_at, respond
 from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
 from tests.data.builders import make_origin
 from tests.data.why_builders import halted_analog
@@ -15,7 +15,7 @@ RATE = 0.04
 def test_as_many_paths_are_hit_by_each_month_as_the_rate_states() -> None:
     origin = make_origin()
 
-    kept = effect_of(origin, (), (halted_analog(),), rate=RATE, count=4000).kept[:, 0]
+    kept = effect_at(origin, (halted_analog(),), rate=RATE, count=4000).kept[:, 0]
 
     ahead = np.maximum(origin.targets - origin.today, 0)
     np.testing.assert_allclose((kept != 1.0).mean(axis=0), 1.0 - (1.0 - RATE) ** ahead, atol=0.002)
@@ -27,7 +27,7 @@ def test_as_many_paths_are_hit_by_each_month_as_the_rate_states() -> None:
 def test_without_a_rate_or_an_analog_nothing_bears_on_the_forecast(
     rate: float, analogs: tuple[object, ...]
 ) -> None:
-    assert effect_of(make_origin(), (), analogs, rate=rate).is_none
+    assert effect_at(make_origin(), analogs, rate=rate).is_none
 
 
 @pytest.mark.parametrize("name", ["WLD", "EU27"])
@@ -40,7 +40,7 @@ def test_the_total_that_no_known_control_reaches_keeps_its_own_band(name: str) -
     plain = level[:, None] * np.exp(width[:, None] * steps)
     rows = np.repeat(plain, len(origin.targets), axis=0)
     table = pd.DataFrame(rows, columns=list(QUANTILE_COLUMNS)).assign(mean=1.0)
-    effect = effect_of(origin, (), (halted_analog(),), rate=0.002)
+    effect = effect_at(origin, (halted_analog(),), rate=0.002)
 
     answer = respond(table, effect, origin)
 
