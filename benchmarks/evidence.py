@@ -6,7 +6,7 @@ and the panel is solved again from the others. Writes evidence.md.
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import page
@@ -100,9 +100,10 @@ def left_out(
     known: Known, system: LinearSystem, cells: CellBlock, places: list[int]
 ) -> dict[str, object]:
     """Return the row of one month, solved from scratch without its statements."""
-    keep = np.ones(len(system.target), dtype=bool)
-    keep[places] = False
-    estimate, stderr = total_of(solve(system, keep=keep), cells, known.first)
+    scale, firm_scale = system.scale.copy(), system.firm_scale.copy()
+    scale[places] = firm_scale[places] = np.inf
+    without = replace(system, scale=scale, firm_scale=firm_scale)
+    estimate, stderr = total_of(solve(without), cells, known.first)
     hidden = [known.statements[i] for i in places]
     truth = float(np.median([np.exp(s.target) for s in hidden]))
     name = NAMES[cells.destinations]

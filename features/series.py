@@ -5,15 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from features.statistical.seasonality import (
-    BLOCK,
-    LEAST_YEARS,
-    carried,
-    measured_profiles,
-    season_profiles,
-    seasonal_scale,
-    steadied_profiles,
-)
+from features.statistical.seasonality import BLOCK, carried, season_profiles
 from store.arrays import Flags, Floats, Ints, join
 from store.months import YEAR
 
@@ -72,13 +64,10 @@ def series_stats(values: Floats, profile: Floats | None = None) -> SeriesStats:
 
     Args:
         values: Series x months up to the origin, NaN where missing; not modified.
-        profile: The panel's season, by ``seasonality.panel_profile``, where these are some of its
+        profile: The panel's season, by ``seasonality.common_profile``, where these are some of its
             series; None where they are all.
     """
-    if profile is None or values.shape[1] < LEAST_YEARS * YEAR:
-        season = season_profiles(values)
-    else:
-        season = steadied_profiles(measured_profiles(values), profile)
+    season = season_profiles(values, profile)
     places = range(0, max(len(values), 1), BLOCK)
     return join([_measured(values[at : at + BLOCK], season[at : at + BLOCK]) for at in places])
 
@@ -120,6 +109,14 @@ def _usual_move(flat: Floats) -> Floats:
 def _mean_of_late(moves: Floats) -> Floats:
     late = moves[:, -SPREAD_YEARS * YEAR :]
     return mean_known(late, 0.5 ** (np.arange(late.shape[1])[::-1] / YEAR))
+
+
+def seasonal_scale(values: Floats) -> Floats:
+    """Return the mean absolute difference to the year before of each series, NaN without any.
+
+    Errors in this unit are what MASE averages.
+    """
+    return mean_known(np.abs(values[:, YEAR:] - values[:, :-YEAR]))
 
 
 def mean_known(window: Floats, weight: Floats | None = None) -> Floats:

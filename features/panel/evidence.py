@@ -27,6 +27,7 @@ from features.panel.mirror import (
 )
 from features.panel.partner_table import LEAST_PARTNERS
 from features.panel.statements import (
+    CellBlock,
     Statement,
     evidence_figures,
     is_cell_level,
@@ -119,6 +120,15 @@ SUSPICIOUS_Z: Final = 5.0
 DERIVED_STDERR: Final = 0.03
 """A month without a level of its own is derived where the figures pin it to three percent, else
 estimated."""
+
+
+_ROWS: Final = {members_of(name): row for row, name in enumerate(PANEL_DESTINATIONS)}
+"""Row of the panel by the destinations that it adds up."""
+
+_MEMBERS: Final = np.array(
+    [[one in (members_of(name) or ()) for one in DESTINATIONS] for name in PANEL_DESTINATIONS]
+)
+"""Which destinations each row of the panel adds up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,10 +241,8 @@ def _cells(solution: Solution, *, months: int) -> tuple[Floats, Floats]:
     at = np.arange(months)
     size = months * WIDTH
     blocks = solution.covariance[:size, :size].reshape(months, WIDTH, months, WIDTH)[at, :, at, :]
-    tonnes = [cells[:, i] for i in range(WIDTH)]
-    variance = [blocks[:, i, i] for i in range(WIDTH)]
-    for members in AGGREGATES.values():
-        inside = [DESTINATIONS.index(name) for name in members]
+    tonnes, variance = [], []
+    for inside in map(np.flatnonzero, _MEMBERS):
         part = cells[:, inside]
         total = part.sum(axis=1)
         share = part / total[:, None]
@@ -247,12 +255,15 @@ def _cells(solution: Solution, *, months: int) -> tuple[Floats, Floats]:
 def _position(statement: Statement, first: int) -> tuple[int, int] | None:
     """Return row and column of the published cell a statement fixes, or None."""
     cells = statement.above
-    if cells is None or not is_cell_level(statement):
+    if cells is None or not is_cell_level(statement) or cells.destinations not in _ROWS:
         return None
-    for row, name in enumerate(PANEL_DESTINATIONS):
-        if cells.destinations == members_of(name):
-            return row, cells.start - first
-    return None
+    return _ROWS[cells.destinations], cells.start - first
+
+
+def _block(cells: CellBlock, first: int) -> tuple[NDArray[np.signedinteger], ...]:
+    """Return the index of a block of cells in a table of destinations x months."""
+    rows = [DESTINATIONS.index(name) for name in cells.destinations]
+    return np.ix_(rows, range(cells.start - first, cells.end - first + 1))
 
 
 def _kinds(
@@ -282,19 +293,14 @@ def _availability(
         for cells in (statement.above, statement.below):
             if cells is None:
                 continue
-            rows = [DESTINATIONS.index(name) for name in cells.destinations]
-            block = np.ix_(rows, range(cells.start - first, cells.end - first + 1))
+            block = _block(cells, first)
             touched[block] = np.maximum(touched[block], moment)
         place = _position(statement, first)
         if place is not None:
             levels[place] = min(moment, levels.get(place, moment))
     newest = max(moments[s.row] for s in statements)
     touched[touched == np.datetime64("1970-01-01", "s")] = newest
-    sums = [
-        touched[[DESTINATIONS.index(name) for name in members]].max(axis=0)
-        for members in AGGREGATES.values()
-    ]
-    available = np.vstack([touched, *sums])
+    available = np.stack([touched[members].max(axis=0) for members in _MEMBERS])
     for place, moment in levels.items():
         available[place] = moment
     return available
@@ -326,8 +332,7 @@ def _residual_tonnes(statement: Statement, z: float, tonnes: Floats, first: int)
     cells = statement.above or statement.below
     if cells is None:
         return 0.0
-    rows = [DESTINATIONS.index(name) for name in cells.destinations]
-    months = tonnes[rows, cells.start - first : cells.end - first + 1]
+    months = tonnes[_block(cells, first)]
     total = (months * cells.shares if cells.weights else months).sum()
     sign = -1.0 if statement.above is None else 1.0
     return float(total * np.expm1(sign * z * statement.scale))
@@ -340,12 +345,6 @@ def _describe(figures: pd.DataFrame, row: int) -> str:
     period = start if start == end else f"{start}..{end}"
     destination, measure = figures["destination"][row], figures["measure"][row]
     return f"{destination} {period} {measure} {figures['value'][row]:g}"
-
-
-_MEMBERS: Final = np.array(
-    [[one in (members_of(name) or ()) for one in DESTINATIONS] for name in PANEL_DESTINATIONS]
-)
-"""Which destinations each row of the panel adds up."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -288,27 +288,22 @@ class Solution:
     others."""
 
 
-def solve(system: LinearSystem, *, keep: Flags | None = None) -> Solution:
-    """Return the cells that fit the rows best.
-
-    Args:
-        system: The rows.
-        keep: Rows to use, all if None (a benchmark leaves some out).
+def solve(system: LinearSystem) -> Solution:
+    """Return the cells that fit the rows best; a row of infinite scale counts for nothing.
 
     Raises:
         DataError: The steps do not converge.
     """
-    used = np.ones(len(system.target)) if keep is None else keep.astype(float)
-    state = _rough_table(system, used)
+    state = _rough_table(system)
     for step in range(MAX_STEPS):
         slope, residual = _linearise(system, state)
         z = _misfit(system, residual / system.scale)
         weight = _weights(z, system.tail)
-        active = used * ~(system.is_bound & (z == 0)) / system.scale**2
+        active = ~(system.is_bound & (z == 0)) / system.scale**2
         precision = active * weight
         curvature = precision if step < WEIGHTED_STEPS else active * _curvature(z, system.tail)
         move = _newton_step(slope, precision, residual, curvature)
-        moved = _damped(system, state, move, used)
+        moved = _damped(system, state, move)
         settled = np.abs(moved - state).max() < _TOLERANCE
         state = moved
         if settled:
@@ -323,7 +318,7 @@ def solve(system: LinearSystem, *, keep: Flags | None = None) -> Solution:
     )
 
 
-def _rough_table(system: LinearSystem, used: Floats) -> Floats:
+def _rough_table(system: LinearSystem) -> Floats:
     """Return a table near the best one, found with tight shares, which identifies most outliers."""
     even = float(np.log(START_WORLD_T / WIDTH))
     state = np.concatenate([np.full(system.cells, even), np.zeros(SEASON_TERMS)])
@@ -333,7 +328,7 @@ def _rough_table(system: LinearSystem, used: Floats) -> Floats:
         weight = np.ones_like(z) if step < GAUSSIAN_STEPS else _weights(z, system.tail)
         # The world keeps to its walk: one destination's fall must not be taken for everyone's.
         weight[system.statements : system.statements + system.months - 1] = 1.0
-        precision = used * weight * ~(system.is_bound & (z == 0)) / system.firm_scale**2
+        precision = weight * ~(system.is_bound & (z == 0)) / system.firm_scale**2
         move = _newton_step(slope, precision, residual, precision)
         state += np.clip(move, -RISE, RISE)
     return state
@@ -353,24 +348,24 @@ def _misfit(system: LinearSystem, z: Floats) -> Floats:
     return np.where(system.is_bound & (z <= 0), 0.0, z)
 
 
-def _loss(system: LinearSystem, state: Floats, used: Floats) -> float:
+def _loss(system: LinearSystem, state: Floats) -> float:
     """Return the negative log likelihood of all rows but for a constant."""
     z = _misfit(system, _residual(system, state)[0] / system.scale)
-    return float(np.sum(used * 0.5 * (system.tail + 1) * np.log1p(z * z / system.tail)))
+    return float(np.sum(0.5 * (system.tail + 1) * np.log1p(z * z / system.tail)))
 
 
-def _damped(system: LinearSystem, state: Floats, move: Floats, used: Floats) -> Floats:
+def _damped(system: LinearSystem, state: Floats, move: Floats) -> Floats:
     """Return the state after a step, shortened until the loss falls.
 
     Cells move in tonnes, not in logs, so that sums already met stay met.
     """
-    before = _loss(system, state, used)
+    before = _loss(system, state)
     moved = state
     for halving in range(HALVINGS):
         step = move / 2**halving
         cells = np.log1p(np.clip(step[: system.cells], FALL, RISE))
         moved = state + np.concatenate([cells, step[system.cells :]])
-        if _loss(system, moved, used) <= before:
+        if _loss(system, moved) <= before:
             break
     return moved
 

@@ -39,7 +39,7 @@ class SeasonalProfiles:
     """Whether each month of the year was measured at least once."""
 
 
-def season_profiles(values: Floats) -> Floats:
+def season_profiles(values: Floats, panel: Floats | None = None) -> Floats:
     """Return what each month of the year is, as a multiple of the year's middle.
 
     Ratios to a centred year's moving average, averaged with recent years counting more, then drawn
@@ -49,6 +49,7 @@ def season_profiles(values: Floats) -> Floats:
 
     Args:
         values: Series x months, NaN where missing; not modified.
+        panel: The panel's own profile, by ``common_profile``, where these are some of its series.
 
     Returns:
         Series x months of the year, at least 0.3; column k is for the matrix columns k, k + 12, ...
@@ -58,7 +59,7 @@ def season_profiles(values: Floats) -> Floats:
     if values.shape[1] < LEAST_YEARS * YEAR or not len(values):
         return np.ones((len(values), YEAR))
     raw = measured_profiles(values)
-    return steadied_profiles(raw, panel_profile(raw))
+    return steadied_profiles(raw, panel_profile(raw) if panel is None else panel)
 
 
 def common_profile(values: Floats) -> Floats:
@@ -99,18 +100,6 @@ def steadied_profiles(raw: SeasonalProfiles, panel: Floats) -> Floats:
     noise = NOISE_WEIGHT * raw.variance
     kept = np.clip(1.0 - noise / np.maximum(between, 1e-12), 0.0, 1.0)
     return np.maximum(panel + apart * np.where(raw.is_whole, kept, 0.0)[:, None], _LOWEST)
-
-
-def seasonal_scale(values: Floats) -> Floats:
-    """Return the mean absolute difference to the year before of each series, NaN without any.
-
-    Errors in this unit are what MASE averages.
-    """
-    step = np.abs(values[:, YEAR:] - values[:, :-YEAR])
-    known = np.isfinite(step)
-    count = known.sum(axis=1)
-    total = np.where(known, step, 0.0).sum(axis=1)
-    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
 def carried(months: Floats, *, step: int = 1) -> Floats:

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from features.history import EvidenceHistory, training_moments
-from features.statistical.seasonality import seasonal_scale
+from features.series import seasonal_scale
 from models.evaluation.scores import cell_scores, summarise
 from models.executor import IN_TURN, Executor
 from models.forecasting.evidence_forecaster import EvidenceForecaster, past_moments
