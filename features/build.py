@@ -17,39 +17,6 @@ from features.origin import Feature, Origin
 from features.series import SeriesStats, panel_momentum, series_stats
 from store.arrays import Floats
 
-
-def as_markdown(families: "dict[str, tuple[Feature, ...]]") -> str:
-    """Return the catalogue as a page of Markdown, one table a family."""
-    parts = [
-        "# Features",
-        "",
-        (
-            "Generated from the catalogue by `make docs`; do not edit. "
-            "One row of the model frame is one destination at one"
-        ),
-        (
-            "forecast origin and one target month. "
-            "A dash means the forecast may move either way with the feature, `falls`"
-        ),
-        "that a higher value never raises it. `magnetcast explain` counts it to what it is",
-        "shown as. Panels have all but tariffs, policy and what rests on a total of the world.",
-    ]
-    for family, entries in families.items():
-        parts += [
-            "",
-            f"## {family}",
-            "",
-            "| feature | unit | meaning | source | knowable | shown as | effect |",
-        ]
-        parts.append("| --- | --- | --- | --- | --- | --- | --- |")
-        parts += [
-            f"| `{e.name}` | {e.unit} | {e.meaning} | {e.source} | {e.knowable} | {e.explains} | "
-            f"{'falls' if e.monotone < 0 else '-'} |"
-            for e in entries
-        ]
-    return "\n".join(parts) + "\n"
-
-
 _FAMILIES: Final[dict[str, tuple[Feature, ...]]] = {
     "trade": trade.FEATURES,
     "experts": experts.FEATURES,
@@ -117,9 +84,6 @@ def features_of(origin: Origin, stats: SeriesStats, momentum: float) -> OriginFe
     return OriginFeatures(base, forecasts, stats, names, block)
 
 
-SEASON_STEPS: Final = ("season_step_mean_log", "season_step_spread_log")
-"""Features that carry the season."""
-
 SEASON_NOISE: Final = 0.05
 """Season steps smaller than this (log units) are mostly noise."""
 
@@ -134,19 +98,9 @@ def base_of(origin: Origin) -> Floats:
     That is the recent level in the target's season. The mean season step is shrunk by its own
     spread over the years.
     """
-    found = features_at(origin)
-    steps = (found.features[:, :, found.names.index(name)] for name in SEASON_STEPS)
-    return _in_season(origin, *steps)
-
-
-def level_in_season(origin: Origin) -> Floats:
-    """Return ``base_of`` without computing the other features."""
-    values = trade.compute(origin)
-    return _in_season(origin, *(values[name] for name in SEASON_STEPS))
-
-
-def _in_season(origin: Origin, step: Floats, spread: Floats) -> Floats:
-    step = np.nan_to_num(step)
+    steps = trade.season_of(origin)
+    step = np.nan_to_num(steps["season_step_mean_log"])
+    spread = steps["season_step_spread_log"]
     noise = np.where(np.isfinite(spread), spread, ONE_YEAR_SPREAD) ** 2 / 2 + SEASON_NOISE**2
     return origin.level[:, None] * np.exp(step * step**2 / (step**2 + noise))
 
@@ -183,5 +137,27 @@ def catalogue_digest(names: frozenset[str] | None = None) -> str:
 
 
 def catalogue_page() -> str:
-    """Return docs/features.md."""
-    return as_markdown(_FAMILIES)
+    """Return docs/features.md: the catalogue, one table a family."""
+    parts = [
+        "# Features",
+        "",
+        (
+            "Generated from the catalogue by `make docs`; do not edit. "
+            "One row of the model frame is one destination at one"
+        ),
+        (
+            "forecast origin and one target month. "
+            "A dash means the forecast may move either way with the feature, `falls`"
+        ),
+        "that a higher value never raises it. `magnetcast explain` counts it to what it is",
+        "shown as. Panels have all but tariffs, policy and what rests on a total of the world.",
+    ]
+    head = "| feature | unit | meaning | source | knowable | shown as | effect |"
+    for family, entries in _FAMILIES.items():
+        parts += ["", f"## {family}", "", head, "| --- | --- | --- | --- | --- | --- | --- |"]
+        parts += [
+            f"| `{e.name}` | {e.unit} | {e.meaning} | {e.source} | {e.knowable} | {e.explains} | "
+            f"{'falls' if e.monotone < 0 else '-'} |"
+            for e in entries
+        ]
+    return "\n".join(parts) + "\n"

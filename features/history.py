@@ -154,7 +154,7 @@ class EvidenceHistory:
         }
         found = solved(partial(_solved, self._observations, self._prior), list(missing))
         for (moment, key), values in zip(missing.items(), found, strict=True):
-            kept = self.cache.fetch(key, partial(_itself, values))
+            kept = self.cache.fetch(key, partial(dict, values))
             self._panels[moment] = EvidencePanel(as_of=moment, **kept)
 
     def keep(self, panel: EvidencePanel) -> None:
@@ -205,10 +205,6 @@ def _solved(observations: pd.DataFrame, prior: PanelPrior, moment: pd.Timestamp)
     panel = evidence_panel(observations, as_of=moment, prior=prior)
     kept = {one.name for one in fields(panel)} - {"as_of", "gaps"}
     return {name: getattr(panel, name) for name in sorted(kept)}
-
-
-def _itself(values: Values) -> Values:
-    return values
 
 
 def training_moments(moment: pd.Timestamp) -> list[pd.Timestamp]:

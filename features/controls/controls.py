@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from features.build import level_in_season
+from features.build import base_of
 from features.families.policy import INSTRUMENT_STRENGTH, STRONG, act_strength, product_share
 from features.months import Months, month_number, months_since
 from features.origin import Origin
@@ -83,6 +83,11 @@ EPISODE_MONTHS: Final = 18
 months after which the ordinary model has learned its effect."""
 
 
+def _since(day: pd.Timestamp | None, months: Months) -> Floats:
+    """Return months from a day to the middle of each month, 0 before it or without one."""
+    return np.zeros(len(months)) if day is None else np.maximum(months_since(day, months), 0.0)
+
+
 @dataclass(frozen=True, slots=True)
 class Control:
     """One control as known at an origin."""
@@ -118,9 +123,7 @@ class Control:
 
     def since_end(self, months: Months) -> Floats:
         """Return months from its end to the middle of each month, 0 before it."""
-        if self.ends is None:
-            return np.zeros(len(months))
-        return np.maximum(months_since(self.ends, months), 0.0)
+        return _since(self.ends, months)
 
     def seen(self, origin: Origin) -> int:
         """Return the number of months up to the cutoff in which it was in force."""
@@ -245,7 +248,7 @@ def tonnes_without(origin: Origin, control: Control) -> Floats:
         is_observed=origin.is_observed[:, :kept],
         targets=np.arange(control.month, origin.targets[-1] + 1),
     )
-    return level_in_season(before)
+    return base_of(before)
 
 
 RELAXATION: Final = "export_licence_relaxation"
@@ -269,13 +272,11 @@ class Easing:
 
     def since_end(self, months: Months) -> Floats:
         """Return months from its last day to the middle of each month, 0 before it."""
-        if self.ends is None:
-            return np.zeros(len(months))
-        return np.maximum(months_since(self.ends, months), 0.0)
+        return _since(self.ends, months)
 
     def age(self, months: Months) -> Floats:
         """Return months from its first day to the middle of each month, at least 0."""
-        return np.maximum(months_since(self.starts, months), 0.0)
+        return _since(self.starts, months)
 
 
 def easings_at(origin: Origin, controls: Sequence[Control]) -> tuple[Easing, ...]:

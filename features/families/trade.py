@@ -106,8 +106,7 @@ _YEARS: Final = 5
 
 def compute(origin: Origin) -> dict[str, Floats]:
     """Return the trade features, each series x targets or series x 1."""
-    history = _Logs(origin)
-    season = _season(history, origin)
+    history, season = _Logs(origin), season_of(origin)
     values = {"horizon": origin.horizons[None, :].astype(float)}
     values |= {name: value[:, None] for name, value in _recent(history).items()}
     values |= season
@@ -161,13 +160,13 @@ def _recent(history: _Logs) -> dict[str, Floats]:
     return values
 
 
-def _season(history: _Logs, origin: Origin) -> dict[str, Floats]:
+def season_of(origin: Origin) -> dict[str, Floats]:
     """Return season steps and what they are made of.
 
     A season step is the log ratio of the target's calendar month to the level's months, in an
     earlier year.
     """
-    horizons = origin.horizons
+    history, horizons = _Logs(origin), origin.horizons
     lag = 12 * -(-horizons // 12)
     steps = np.stack([_step(history, horizons, lag + 12 * year) for year in range(_YEARS)], axis=-1)
     rows, targets, years = steps.shape
