@@ -18,12 +18,12 @@ from features.controls.controls import (
     controls_at,
 )
 from features.families.policy import STRONG, act_strength
-from features.families.tariffs import importer_rate, importer_rates
+from features.families.tariffs import importer_of, importer_rate, importer_rates
 from features.months import month_label, month_number
 from features.origin import Origin
 from store.messages import Message, message
 from store.schema.scenario import Act, Levers, TariffLever
-from store.vocabulary import EU27, EU27_MEMBERS, HISTORY_START
+from store.vocabulary import HISTORY_START
 
 LAST_DAY: Final = pd.Timestamp("2099-12-31")
 
@@ -191,8 +191,7 @@ def charged_by(origin: Origin) -> dict[str, tuple[str, ...]]:
     found: dict[str, list[str]] = {}
     for name, is_sum in zip(origin.series, origin.is_sum, strict=True):
         if not is_sum:
-            is_member = name in EU27_MEMBERS or name in origin.affected_by(EU27)
-            found.setdefault(EU27 if is_member else name, []).append(name)
+            found.setdefault(importer_of(name), []).append(name)
     return {name: tuple(hit) for name, hit in found.items()}
 
 

@@ -78,6 +78,11 @@ def compute(origin: Origin) -> dict[str, Floats]:
     }
 
 
+def importer_of(destination: str) -> str:
+    """Return whose tariff a destination's imports are charged."""
+    return EU27 if destination in _CHARGED_BY_EU else destination
+
+
 def monthly_rates(origin: Origin, months: Months) -> Floats:
     """Return the mean daily rate of each series and month in percent, NaN where none is known.
 
@@ -113,7 +118,7 @@ def _series_rates(origin: Origin, days: Ints) -> Floats:
     """Return the daily rate of each series; aggregates weight their members by level."""
     tariffs = origin.tariffs
     assert tariffs is not None  # noqa: S101 - compute() returns before
-    charged = [EU27 if name in _CHARGED_BY_EU else name for name in origin.series]
+    charged = [importer_of(name) for name in origin.series]
     unknown = np.full(len(days), np.nan)
     rate_of = importer_rates(tariffs.loc[tariffs["importer"].isin(charged)], days)
     own = np.stack([rate_of.get(name, unknown) for name in charged])

@@ -17,7 +17,7 @@ import pandas as pd
 
 from features.months import Months, month_numbers, month_starts
 from features.panel.statements import CellBlock, Statement, members_of
-from store.arrays import Flags, Floats, Ints, take
+from store.arrays import Flags, Floats, take
 from store.facts.evidence import MAGNETS
 from store.vocabulary import COMMODITY, ORIGIN
 
@@ -108,8 +108,6 @@ class ReportingPattern:
 
     def _predict(self, months: Months) -> tuple[Floats, Floats]:
         prior = self.bias_prior.partner**2 + self.bias_prior.drift**2
-        if len(self.months) == 0:
-            return np.full(len(months), self.bias_prior.bias), np.full(len(months), prior)
         across = _bias_covariance(months, self.months, self.bias_prior)
         inverse = _inverse(self)
         bias = self.bias_prior.bias + across @ inverse @ (self.log_ratio - self.bias_prior.bias)
@@ -172,7 +170,7 @@ def _fitted(
     pattern = ReportingPattern(
         same_month, compared.months, log_ratio, stderr, weight, usual_spread, bias_prior
     )
-    for _ in range(ROUNDS if len(log_ratio) else 0):
+    for _ in range(ROUNDS):
         z = _residuals(pattern)[0]
         weight = (_TAIL + 1.0) / (_TAIL + z * z)
         seen = float(weight @ (z * z)) + PSEUDO_MONTHS * (usual_spread / pattern.spread) ** 2
@@ -188,8 +186,6 @@ def _residuals(pattern: ReportingPattern) -> tuple[Floats, Floats]:
 
 
 def _log_likelihood(pattern: ReportingPattern) -> float:
-    if len(pattern.months) == 0:
-        return 0.0
     z, scale = _residuals(pattern)
     return float(-np.sum(np.log(scale) + 0.5 * (_TAIL + 1.0) * np.log1p(z * z / _TAIL)))
 
@@ -295,18 +291,18 @@ class Exports:
 class Mirror:
     """One series of partner records and its reporting pattern."""
 
-    destination: str
-    source: str
-    series: str
-    measure: str
-    rows: Ints
-    """Index labels of the records in the frame they were read from."""
+    records: pd.DataFrame
+    """As ``partner_figures`` returns."""
     compared: ComparedMonths
     pattern: ReportingPattern
 
     @property
     def months(self) -> Months:
         return self.compared.months
+
+    @property
+    def destination(self) -> str:
+        return str(self.records["destination"].iloc[0])
 
 
 def partner_figures(figures: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
@@ -334,11 +330,10 @@ def partner_figures(figures: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame
 
 
 def _summed(lines: pd.DataFrame) -> pd.DataFrame:
-    sizes = lines.groupby([*_SERIES, "commodity"])["value"].sum().reset_index()
-    main = sizes.sort_values(["value", "commodity"]).drop_duplicates(list(_SERIES), keep="last")
-    is_main = pd.MultiIndex.from_frame(lines[[*_SERIES, "commodity"]]).isin(
-        pd.MultiIndex.from_frame(main[[*_SERIES, "commodity"]])
-    )
+    """Return the months of the largest line of each series, with what all its lines add up to."""
+    size = lines.groupby([*_SERIES, "commodity"])["value"].transform("sum")
+    ranked = lines.assign(size=size).sort_values(["size", "commodity"])
+    is_main = lines["commodity"].eq(ranked.groupby(list(_SERIES))["commodity"].transform("last"))
     groups = lines.groupby([*_SERIES, "period_from"])
     whole = lines.assign(
         value=groups["value"].transform("sum"), available_at=groups["available_at"].transform("max")
@@ -370,7 +365,7 @@ def fit_mirrors(records: pd.DataFrame, exports: Exports) -> list[Mirror]:
             [bias_prior] * len(parts),
             [_usual_lag(str(part["destination"].iloc[0])) for part in parts],
         )
-        found += map(_mirror, parts, everything, patterns)
+        found += map(Mirror, parts, everything, patterns)
     return found
 
 
@@ -399,12 +394,6 @@ def _usual_lag(destination: str) -> float:
     return SAME_MONTH_NEAR if destination in NEAR else SAME_MONTH_FAR
 
 
-def _mirror(part: pd.DataFrame, compared: ComparedMonths, pattern: ReportingPattern) -> Mirror:
-    destination, source, series, measure = (str(part[name].iloc[0]) for name in _SERIES)
-    rows = part.index.to_numpy()
-    return Mirror(destination, source, series, measure, rows, compared, pattern)
-
-
 def mirror_statements(mirrors: Sequence[Mirror], *, first: int, last: int) -> list[Statement]:
     """Return the statements of partner records about exports from ``first`` to ``last``.
 
@@ -429,7 +418,7 @@ def mirror_statements(mirrors: Sequence[Mirror], *, first: int, last: int) -> li
                         float(targets[place]),
                         float(scale[place]) * math.sqrt(count),
                         is_bound=False,
-                        row=int(mirror.rows[place]),
+                        row=int(mirror.records.index[place]),
                     )
                 )
     return found
@@ -461,22 +450,15 @@ def _gaps(mirror: Mirror) -> pd.DataFrame:
     expected, scale = mirror.pattern.at(mirror.months)
     reach = LIMIT * np.hypot(scale, stderr)
     state = np.where(np.abs(log_gap - expected) <= reach, "in", "out")
-    frame = pd.DataFrame(
-        {
-            "destination": mirror.destination,
-            "period": month_starts(mirror.months),
-            "source": mirror.source,
-            "series": mirror.series,
-            "measure": mirror.measure,
-            "exports_t": compared.same,
-            "arriving_t": arriving,
-            "imports": compared.imports,
-            "log_gap": log_gap,
-            "expected": expected,
-            "lower": expected - reach,
-            "upper": expected + reach,
-            "state": np.where(_is_known(compared), state, "estimated"),
-        },
-        columns=list(GAP_COLUMNS),
+    frame = mirror.records[list(_SERIES)].assign(
+        period=month_starts(mirror.months),
+        exports_t=compared.same,
+        arriving_t=arriving,
+        imports=compared.imports,
+        log_gap=log_gap,
+        expected=expected,
+        lower=expected - reach,
+        upper=expected + reach,
+        state=np.where(_is_known(compared), state, "estimated"),
     )
-    return frame.loc[np.isfinite(arriving)]
+    return frame.loc[np.isfinite(arriving), list(GAP_COLUMNS)]

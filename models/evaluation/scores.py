@@ -20,11 +20,6 @@ from store.vocabulary import AGGREGATES, ALL, MAX_HORIZON, QUANTILE_COLUMNS, QUA
 CUTS: Final = ("horizon", "destination", "cutoff")
 """Columns of cells that a scoreboard is cut by."""
 
-_SUMMED: Final = [
-    "tonnes", "absolute_error", "scaled_error", "scaled_quantile_loss", "symmetric_error",
-    "is_covered",
-]  # fmt: skip
-
 SCOREBOARD_COLUMNS: Final = (
     "model", "kind", "value", "wape", "mase", "sql", "smape", "coverage80", "cells",
 )  # fmt: skip
@@ -73,18 +68,9 @@ def summarise(cells: pd.DataFrame, *, horizons: tuple[int, int]) -> pd.DataFrame
     """
     low, high = horizons
     counted = cells.loc[cells["horizon"].between(low, high)]
-    everything = counted.assign(scope=ALL)
     each = counted.assign(scope=counted["destination"])
-    groups = pd.concat([everything, each]).groupby(["model", "scope"], sort=True)
-    table = pd.DataFrame(
-        {
-            "wape": groups["absolute_error"].sum() / groups["tonnes"].sum(),
-            "mase": groups["scaled_error"].mean(),
-            "sql": groups["scaled_quantile_loss"].mean(),
-            "coverage80": groups["is_covered"].mean(),
-            "cells": groups.size(),
-        }
-    ).reset_index()
+    table = _scores_by(pd.concat([counted.assign(scope=ALL), each]), ["model", "scope"])
+    table = table.drop(columns="smape")
     naive = table.loc[table["model"] == REFERENCE].set_index("scope")["wape"]
     table["value_added"] = 1.0 - table["wape"] / table["scope"].map(naive)
     long = table.melt(["model", "scope", "cells"], var_name="metric", value_name="value")
@@ -105,31 +91,31 @@ def scoreboard(cells: pd.DataFrame) -> pd.DataFrame:
         |median|), 0 where both are 0; a share, so a hundredth of M3's figure), coverage80 and the
         number of cells. NaN where there is nothing to divide by.
     """
+    parts = [
+        _scores_by(cells.assign(all="all"), [kind, "model"])
+        .rename(columns={kind: "value"})
+        .assign(kind=kind)
+        .astype({"value": str})
+        for kind in ("all", *CUTS)
+    ]
+    return pd.concat(parts, ignore_index=True)[list(SCOREBOARD_COLUMNS)]
+
+
+def _scores_by(cells: pd.DataFrame, key: list[str]) -> pd.DataFrame:
+    """Return wape, mase, sql, smape, coverage80 and the number of cells, one row a group."""
     size = (cells["tonnes"].abs() + cells["p50"].abs()) / 2.0
     symmetric = (cells["absolute_error"] / size.where(size > 0)).mask(size == 0, 0.0)
-    counted = cells.assign(all="all", symmetric_error=symmetric)
-    return pd.concat([_cut(counted, kind) for kind in ("all", *CUTS)], ignore_index=True)
-
-
-def _cut(counted: pd.DataFrame, kind: str) -> pd.DataFrame:
-    groups = counted.groupby([kind, "model"], sort=True, observed=True)
-    counts = {"cells": groups.size(), "scaled_cells": groups["scaled_error"].count()}
-    sums = groups[_SUMMED].sum().assign(**counts).reset_index()
-    tonnes, cells, scaled = sums["tonnes"], sums["cells"], sums["scaled_cells"]
-    table = pd.DataFrame(
-        {
-            "model": sums["model"],
-            "kind": kind,
-            "value": sums[kind].astype(str),
-            "wape": sums["absolute_error"] / tonnes.where(tonnes > 0),
-            "mase": sums["scaled_error"] / scaled,
-            "sql": sums["scaled_quantile_loss"] / scaled,
-            "smape": sums["symmetric_error"] / cells,
-            "coverage80": sums["is_covered"] / cells,
-            "cells": cells,
-        }
-    )
-    return table[list(SCOREBOARD_COLUMNS)]
+    groups = cells.assign(symmetric_error=symmetric).groupby(key, sort=True, observed=True)
+    tonnes = groups["tonnes"].sum()
+    table = {
+        "wape": groups["absolute_error"].sum() / tonnes.where(tonnes > 0),
+        "mase": groups["scaled_error"].mean(),
+        "sql": groups["scaled_quantile_loss"].mean(),
+        "smape": groups["symmetric_error"].mean(),
+        "coverage80": groups["is_covered"].mean(),
+        "cells": groups.size(),
+    }
+    return pd.DataFrame(table).reset_index()
 
 
 LONGEST_LAG: Final = 6
