@@ -117,11 +117,12 @@ class Origin:
             found[place[there]] = own["value"].to_numpy(dtype=float)[there]
         return found
 
-    def affected_by(self, name: str) -> tuple[str, ...]:
-        """Return the destinations affected by an act on ``name``, which may be a sum."""
-        if name in self.series:
-            return tuple(self.series[row] for row in self.groups[self.series.index(name)])
-        return (name,)
+    def affected_by(self, places: str) -> frozenset[str]:
+        """Return the destinations affected by an act on ``A;B``, sums replaced by their members."""
+        names = set(places.split(";"))
+        sums = (self.groups[self.series.index(name)] for name in names.intersection(self.series))
+        members = {self.series[row] for group in sums for row in group}
+        return frozenset(members | names.difference(self.series))
 
     @property
     def level(self) -> Floats:

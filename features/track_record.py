@@ -171,7 +171,12 @@ def outcomes_of_tariffs(steps: pd.DataFrame) -> list[Outcome]:
                 later = 0.0 if following is None else following["rate_pct"]
                 is_short = end <= due + EARLY and later < rate
                 short = _SOFTENED if later > before else _SUSPENDED
-                found.append(Outcome(_rise(step), short if is_short else _CAME))
+                hit = str(step["importer"])
+                rise = Announcement(
+                    hit[:2], frozenset({hit}), is_tariff=True, is_return=False,
+                    known_since=step["announced_on"], due=due,
+                )  # fmt: skip
+                found.append(Outcome(rise, short if is_short else _CAME))
             before = rate
     return found
 
@@ -179,14 +184,6 @@ def outcomes_of_tariffs(steps: pd.DataFrame) -> list[Outcome]:
 def rises_of(steps: pd.DataFrame) -> list[Announcement]:
     """Return the rises announced ahead among known tariff steps."""
     return [one.of for one in outcomes_of_tariffs(steps)]
-
-
-def _rise(step: Act) -> Announcement:
-    hit = str(step["importer"])
-    return Announcement(
-        hit[:2], frozenset({hit}), is_tariff=True, is_return=False,
-        known_since=step["announced_on"], due=step["effective_from"],
-    )  # fmt: skip
 
 
 def is_talking(act: Act, destinations: frozenset[str], day: pd.Timestamp) -> bool:

@@ -468,9 +468,13 @@ def attribute(
     dates = [*comparable_dates(history, act, months=count), act.announced]
     *earlier, path = paths_foreseen(history, dates, months=count, spec=spec, track=track)
     calm = [one for one in earlier if is_calm(act, one.first, months=count)]
-    names, parts = _series(act)
-    compared = dict(zip(names, _compared([*calm, path], panel, parts, count), strict=True))
-    whole = names[_whole(act, parts)]
+    whole, series = _series(act)
+    compared = {
+        name: SeriesComparison(
+            _window(path, panel, rows, count), [_window(one, panel, rows, count) for one in calm]
+        )
+        for name, rows in series.items()
+    }
     own, fakes = compared[whole].own, compared[whole].fakes
     least = least_ratios(fakes, count)
     fall = fall_months(own, least)
@@ -499,51 +503,22 @@ def _companions(act: StudiedEvent, months: int) -> tuple[str, ...]:
     return tuple(inside.loc[days.sort_values(kind="stable").index, "event_id"])
 
 
-def _series(act: StudiedEvent) -> tuple[list[str], list[list[int]]]:
-    """Return the series reported and the rows of the panel that add up to each."""
-    names = list(PANEL_DESTINATIONS)
-    parts = [[place] for place in range(len(names))]
-    hit = [DESTINATIONS.index(name) for name in act.hit]
-    rest = [place for place in range(len(DESTINATIONS)) if place not in hit]
-    if len(hit) > 1 and act.hit not in _sums():
-        names, parts = [*names, HIT], [*parts, hit]
-    if rest:
-        names, parts = [*names, OTHERS], [*parts, rest]
-    return names, parts
-
-
-def _sums() -> dict[tuple[str, ...], str]:
-    return {
-        tuple(name for name in DESTINATIONS if name in members): total
-        for total, members in AGGREGATES.items()
-    }
-
-
-def _whole(act: StudiedEvent, parts: list[list[int]]) -> int:
-    if (total := _sums().get(act.hit)) is not None:
-        return PANEL_DESTINATIONS.index(total)
-    return parts.index([DESTINATIONS.index(name) for name in act.hit])
-
-
-def _compared(
-    paths: Sequence[CounterfactualForecast],
-    panel: EvidencePanel,
-    parts: list[list[int]],
-    months: int,
-) -> Iterator[SeriesComparison]:
-    """Yield each series against what was foreseen; the event's own path is the last one."""
-    factors = [revision(path, panel) for path in paths]
-    for rows in parts:
-        *fakes, own = (
-            _window(path, factor, panel, rows, months)
-            for path, factor in zip(paths, factors, strict=True)
-        )
-        yield SeriesComparison(own, fakes)
+def _series(act: StudiedEvent) -> tuple[str, dict[str, list[int]]]:
+    """Return the series that is all an event touches, and all series with their rows' numbers."""
+    rows = {name: [row] for row, name in enumerate(PANEL_DESTINATIONS)}
+    sums = {frozenset(members): total for total, members in AGGREGATES.items()}
+    whole = sums.get(frozenset(act.hit)) or (HIT if len(act.hit) > 1 else act.hit[0])
+    if whole == HIT:
+        rows[HIT] = [DESTINATIONS.index(name) for name in act.hit]
+    if rest := [row for row, name in enumerate(DESTINATIONS) if name not in act.hit]:
+        rows[OTHERS] = rest
+    return whole, rows
 
 
 def _window(
-    path: CounterfactualForecast, factor: Floats, panel: EvidencePanel, rows: list[int], months: int
+    path: CounterfactualForecast, panel: EvidencePanel, rows: list[int], months: int
 ) -> PlaceboWindow:
+    factor = revision(path, panel)
     start = path.first - panel.first
     actual = panel.tonnes[rows, start : start + months]
     middle = (path.middle[rows, :months] * factor[rows, None]).sum(axis=0)

@@ -1,6 +1,6 @@
 """Controls on magnets as known at an origin, and what eases them."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -178,7 +178,7 @@ def control_episodes(controls: Sequence[Control], series: int, origin: Origin) -
 
 
 def _spells(act: Mapping[Hashable, Any], events: pd.DataFrame, origin: Origin) -> list[Control]:
-    names = affected(str(act["destinations"]), origin)
+    names = origin.affected_by(str(act["destinations"]))
     paused, resumed = act["suspended_from"], act["suspended_to"]
     first = Control(
         event_id=str(act["event_id"]),
@@ -203,7 +203,7 @@ def _spells(act: Mapping[Hashable, Any], events: pd.DataFrame, origin: Origin) -
 
 
 def _after_truces(
-    day: pd.Timestamp, hit: set[str], events: pd.DataFrame, origin: Origin
+    day: pd.Timestamp, hit: Set[str], events: pd.DataFrame, origin: Origin
 ) -> pd.Timestamp:
     """Return the first day from ``day`` on not covered by a known truce for all affected."""
     truces = events.loc[
@@ -214,17 +214,12 @@ def _after_truces(
     ].sort_values("effective_to")
     for truce in truces.to_dict("records"):
         in_force = truce["effective_from"] <= day <= truce["effective_to"]
-        if in_force and hit <= affected(str(truce["destinations"]), origin):
+        if in_force and hit <= origin.affected_by(str(truce["destinations"])):
             day = truce["effective_to"] + _ONE_DAY
     return day
 
 
-def affected(destinations: str, origin: Origin) -> set[str]:
-    """Return the destinations in a list of places, with sums replaced by their members."""
-    return {member for name in destinations.split(";") for member in origin.affected_by(name)}
-
-
-def hit_series(names: set[str], origin: Origin) -> Flags:
+def hit_series(names: Set[str], origin: Origin) -> Flags:
     """Return which series an act affects; a sum only if it affects all members."""
     members = np.array([name in names for name in origin.series])
     return np.array([bool(members[group].all()) for group in origin.groups])
@@ -309,7 +304,7 @@ def _relaxations(origin: Origin) -> list[Easing]:
             str(act["event_id"]),
             act["effective_from"],
             float(act["strength"]),
-            hit_series(affected(str(act["destinations"]), origin), origin),
+            hit_series(origin.affected_by(str(act["destinations"])), origin),
             None if pd.isna(act["effective_to"]) else act["effective_to"],
         )
         for act in events.assign(strength=strength).loc[chosen].to_dict("records")

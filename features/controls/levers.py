@@ -266,8 +266,7 @@ def _of_act(origin: Origin, act: Act) -> list[ScenarioWarning]:
     assert changed is not None  # noqa: S101 - a scenario needs events
     row = changed.loc[changed["event_id"] == act.event_id]
     instrument, direction = row["instrument"].iloc[0], row["direction"].iloc[0]
-    places = row["destinations"].iloc[0].split(";")
-    hit = tuple(member for place in places for member in origin.affected_by(place))
+    hit = tuple(origin.affected_by(row["destinations"].iloc[0]))
     is_control = instrument in INSTRUMENTS and direction == "restrictive"
     if is_control and float(act_strength(row)[0]) < STRONG:
         weak = message("%(act)s is worded too weakly to count as a control.", act=act.event_id)

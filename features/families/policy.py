@@ -196,8 +196,8 @@ class _Acts:
 def _reach(events: pd.DataFrame, origin: Origin) -> Floats:
     """Return which series each act affects, series x acts; aggregates by their members' weight."""
     affected = np.zeros((len(origin.series), len(events)))
-    for act, names in enumerate(events["destinations"].str.split(";")):
-        inside = {m for name in names for m in origin.affected_by(name)}
+    for act, places in enumerate(events["destinations"]):
+        inside = origin.affected_by(places)
         affected[:, act] = [float(series in inside) for series in origin.series]
     reach = affected.copy()
     for row, members in enumerate(origin.groups):

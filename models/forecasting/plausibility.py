@@ -69,8 +69,7 @@ def explained_series(origin: Origin) -> Flags:
         dates = ["announced_on", "effective_from", "effective_to", "suspended_from", "suspended_to"]
         near = (events[dates].apply(pd.to_datetime) >= start).any(axis=1)
         strong = events.loc[near & (act_strength(events) >= STRONG), "destinations"]
-        named = {name for names in strong.str.split(";") for name in names}
-        touched |= {member for name in named for member in origin.affected_by(name)}
+        touched = touched.union(*map(origin.affected_by, strong))
     if origin.tariffs is not None:
         steps = origin.tariffs
         importers = set(steps.loc[pd.to_datetime(steps["effective_from"]) >= start, "importer"])

@@ -260,17 +260,15 @@ def _left(origin: Origin, control: Control, known: Sequence[Control], draw: Draw
         count=draw.count,
         seed=draw.seed,
     )
-    left = left ** (np.exp(-control.since_end(origin.targets) / FADING) * _foreseen(origin))
+    left = left ** (
+        np.exp(-control.since_end(origin.targets) / FADING) * 0.5 ** _half_lives_ahead(origin)
+    )
     covered = _share_draws(control, _already(control, known), draw)
     return np.asarray(1.0 - covered[:, :, None] * (1.0 - left))
 
 
-def _foreseen(origin: Origin) -> Floats:
-    """Return by target how far what a control holds back is foreseen at all, 1 in this month."""
-    return np.asarray(0.5 ** _half_lives_ahead(origin))
-
-
 def _half_lives_ahead(origin: Origin) -> Floats:
+    """Return by target how often what a control holds back has halved, 0 in this month."""
     return np.asarray(np.maximum(origin.targets - origin.today, 0) / HALF_AHEAD)
 
 
@@ -429,7 +427,7 @@ def _instead(
         seed=draw.seed,
     )
     held = np.minimum(1.0 - freed, np.exp(-control.since_end(origin.targets) / FADING))
-    held = held * _foreseen(origin)
+    held = held * 0.5 ** _half_lives_ahead(origin)
     # More than the level before is a backlog being shipped: that goes on for months, not for years.
     backlog = 0.5 ** _half_lives_ahead(origin) ** 2
     left = left ** np.where(left < 1.0, held, backlog)
