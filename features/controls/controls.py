@@ -1,6 +1,6 @@
 """Controls on magnets as known at an origin, and what eases them."""
 
-from collections.abc import Hashable, Mapping, Sequence, Set
+from collections.abc import Callable, Hashable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -177,6 +177,17 @@ def control_episodes(controls: Sequence[Control], series: int, origin: Origin) -
     return begun
 
 
+def rows_by_control(
+    origin: Origin, control_of: Callable[[int], Control | None]
+) -> list[tuple[Control, list[int]]]:
+    """Return the controls that series of destinations have, each with the rows of its series."""
+    found: dict[str, tuple[Control, list[int]]] = {}
+    for row in np.flatnonzero(~origin.is_sum).tolist():
+        if (control := control_of(row)) is not None:
+            found.setdefault(control.event_id, (control, []))[1].append(row)
+    return list(found.values())
+
+
 def _spells(act: Mapping[Hashable, Any], events: pd.DataFrame, origin: Origin) -> list[Control]:
     names = origin.affected_by(str(act["destinations"]))
     paused, resumed = act["suspended_from"], act["suspended_to"]
@@ -321,15 +332,13 @@ def levels_without(origin: Origin, controls: Sequence[Control]) -> Floats:
 
     In tonnes and each target's season, series x targets; 0 where no observed control is in force.
     """
+
+    def oldest(row: int) -> Control | None:
+        begun = control_episodes(controls, row, origin)
+        return next((one for one in begun if _is_in_force(one, origin)), None)
+
     levels = np.zeros((len(origin.series), len(origin.targets)))
-    under_control: dict[str, tuple[Control, list[int]]] = {}
-    for row in np.flatnonzero(~origin.is_sum):
-        open_ones = [
-            one for one in control_episodes(controls, int(row), origin) if _is_in_force(one, origin)
-        ]
-        if open_ones:
-            under_control.setdefault(open_ones[0].event_id, (open_ones[0], []))[1].append(int(row))
-    for control, rows in under_control.values():
+    for control, rows in rows_by_control(origin, oldest):
         levels[rows] = tonnes_without(origin, control)[rows, -len(origin.targets) :]
     return levels
 

@@ -265,37 +265,37 @@ def _of_act(origin: Origin, act: Act) -> list[ScenarioWarning]:
     changed = _with_acts(origin, [act])
     assert changed is not None  # noqa: S101 - a scenario needs events
     row = changed.loc[changed["event_id"] == act.event_id]
-    instrument, direction = row["instrument"].iloc[0], row["direction"].iloc[0]
+    text = _limit_of(replace(origin, events=changed), act, row)
     hit = tuple(origin.affected_by(row["destinations"].iloc[0]))
+    return [] if text is None else [ScenarioWarning(hit, text)]
+
+
+def _limit_of(then: Origin, act: Act, row: pd.DataFrame) -> Message | None:
+    """Return in what an act, as a row of the events then known, goes beyond the data, if at all."""
+    instrument, direction = row["instrument"].iloc[0], row["direction"].iloc[0]
     is_control = instrument in INSTRUMENTS and direction == "restrictive"
     if is_control and float(act_strength(row)[0]) < STRONG:
-        weak = message("%(act)s is worded too weakly to count as a control.", act=act.event_id)
-        return [ScenarioWarning(hit, weak)]
+        return message("%(act)s is worded too weakly to count as a control.", act=act.event_id)
     if (passing := row[KEPT_PCT].iloc[0]) == passing:
-        then = replace(origin, events=changed)
         spells = [one for one in controls_at(then) if one.event_id == act.event_id]
-        if spells and all(one.seen(origin) for one in spells):
-            text = message(
+        if spells and all(one.seen(then) for one in spells):
+            return message(
                 "%(act)s shows in past months; the share assumed to pass is ignored.",
                 act=act.event_id,
             )
-            return [ScenarioWarning(hit, text)]
-        text = message(
+        return message(
             "That %(share)s still pass is assumed, not estimated.", share=f"{passing:g}%"
         )
-        return [ScenarioWarning(hit, text)]
     needs_end = instrument in TRUCES and instrument != RELAXATION
     is_easing = act.is_new and act.given.get("direction") == "easing"
     if is_easing and needs_end and pd.isna(row["effective_to"].iloc[0]):
-        text = message(
+        return message(
             "%(act)s has no effect without an end (effective_to), as a truce needs one.",
             act=act.event_id,
         )
-        return [ScenarioWarning(hit, text)]
     if not is_control and instrument not in TRUCES and act.is_new:
-        text = message(
+        return message(
             "Little is known of acts of the kind %(instrument)s; their effect may be larger.",
             instrument=instrument,
         )
-        return [ScenarioWarning(hit, text)]
-    return []
+    return None

@@ -124,7 +124,7 @@ def mixed(compared: ComparedMonths, same_month: float) -> tuple[Floats, Floats]:
 
 
 def fit_patterns(
-    series: Sequence[ComparedMonths], bias_priors: Sequence[BiasPrior], usual_lags: Sequence[float]
+    series: Sequence[ComparedMonths], bias_prior: BiasPrior, usual_lags: Sequence[float]
 ) -> list[ReportingPattern]:
     """Return the reporting patterns of the series of one measure, partially pooled.
 
@@ -133,13 +133,10 @@ def fit_patterns(
 
     Args:
         series: Data of each series; may be empty.
-        bias_priors: Prior of each series.
+        bias_prior: Of the measure.
         usual_lags: Usual share of exports that arrives in the same month, for each.
     """
-    rough = [
-        _with_lag(one, bias_prior, lag)
-        for one, bias_prior, lag in zip(series, bias_priors, usual_lags, strict=True)
-    ]
+    rough = [_with_lag(one, bias_prior, lag) for one, lag in zip(series, usual_lags, strict=True)]
     known = [pattern for pattern in rough if len(pattern.months)]
     if not known:
         return rough
@@ -359,10 +356,9 @@ def fit_mirrors(records: pd.DataFrame, exports: Exports) -> list[Mirror]:
     for measure, group in records.groupby("measure", sort=True):
         parts = [part for _, part in group.groupby(list(_SERIES), sort=True)]
         everything = [_compared(part, exports) for part in parts]
-        bias_prior = BIAS_PRIORS[str(measure)]
         patterns = fit_patterns(
             [_usable_months(compared) for compared in everything],
-            [bias_prior] * len(parts),
+            BIAS_PRIORS[str(measure)],
             [_usual_lag(str(part["destination"].iloc[0])) for part in parts],
         )
         found += map(Mirror, parts, everything, patterns)

@@ -7,11 +7,10 @@ Source: docs/adr/0019-champion-and-challenger.md.
 from dataclasses import asdict, dataclass, field, replace
 from typing import Final, Literal
 
-import numpy as np
 import pandas as pd
-from scipy import stats
 
 from models.evaluation.compare import CHALLENGER, CHAMPION, differences
+from models.monitoring import binomial_limits
 
 _BAND: Final = 0.8
 """What the band between p10 and p90 promises."""
@@ -232,8 +231,7 @@ def _calibration(trial: Challenge) -> PromotionRule:
     if trial.own.empty:
         return _rule(name, "no month scored", "months to score", False, waived=waived)  # noqa: FBT003
     months = int(trial.own["period"].nunique())
-    tail = (1.0 - _CALIBRATED) / 2.0
-    low, high = np.asarray(stats.binom.ppf([tail, 1.0 - tail], months, _BAND)) / months
+    low, high = binomial_limits(months, _BAND, level=1.0 - _CALIBRATED)
     share = float(trial.own["is_covered"].mean())
     wording = f"held {share:.0%} of {months} months"
     expected = f"{low:.0%} to {high:.0%}"

@@ -25,6 +25,7 @@ from features.controls.controls import (
     current_control,
     easings_at,
     levels_without,
+    rows_by_control,
     tonnes_without,
 )
 from features.controls.levers import charged_by
@@ -362,7 +363,7 @@ def effect_at(
         if analogs or one.strictness or (one.passing is not None and not one.seen(origin))
     )
     draw = DrawSettings(Response(analogs), count, SEED)
-    stories = _stories(origin, known)
+    stories = rows_by_control(origin, lambda row: current_control(known, row, origin))
     easings = easings_at(origin, known)
     freed = _freed(origin, easings, draw)
     shape = (count, len(origin.series), len(origin.targets))
@@ -386,15 +387,6 @@ def effect_at(
         freed=freed,
         without=levels_without(origin, known) if easings else np.zeros(shape[1:]),
     )
-
-
-def _stories(origin: Origin, known: Sequence[Control]) -> list[tuple[Control, list[int]]]:
-    """Return the controls that destinations are in the story of, each with its series."""
-    stories: dict[str, tuple[Control, list[int]]] = {}
-    for row in np.flatnonzero(~origin.is_sum):
-        if (story := current_control(known, int(row), origin)) is not None:
-            stories.setdefault(story.event_id, (story, []))[1].append(int(row))
-    return list(stories.values())
 
 
 def _freed(origin: Origin, easings: Sequence[Easing], draw: DrawSettings) -> Floats:

@@ -339,10 +339,8 @@ def paired_with(view: "PublishedDraws", scenario: Scenario) -> PairedForecast:
 
     Means add up to those of their sums. No difference is exactly zero where nothing changes.
     """
-    snapshot = view.snapshot
-    cells = _cells(snapshot.published, snapshot.origin)
-    published = _Drawn(view.published, cells, view.numbers("mean"))
-    other = view.under(scenario.levers, published)
+    snapshot, published = view.snapshot, view.published
+    other = view.under(scenario.levers)
     low, high = np.quantile(other.tonnes - published.tonnes, (0.1, 0.9), axis=0)
     numbers = {
         "base_p50": published.p50,
@@ -392,8 +390,7 @@ class PublishedDraws:
     ranks: Floats
     ordinary: Floats
     """Draws under what is known, sums added up: only their ratios to others matter."""
-    published: Floats
-    """Draws of what is published."""
+    published: _Drawn
     exposure: Floats
     """What each series loses by controls to come beside all of them."""
 
@@ -406,20 +403,17 @@ class PublishedDraws:
         ranks = ranks_under(known)
         plain = _cells(snapshot.ordinary, origin)
         ordinary = drawing.summed(drawn_tonnes(plain, known, ranks), origin.groups)
-        published = drawing.drawn(_cells(snapshot.published, origin), drawing.ranks_of(ordinary))
+        cells = _cells(snapshot.published, origin)
+        mean = snapshot.published["mean"].to_numpy(dtype=float).reshape(cells.shape[:2])
+        published = _Drawn(drawing.drawn(cells, drawing.ranks_of(ordinary)), cells, mean)
         return cls(snapshot, known, ranks, ordinary, published, exposure)
 
-    def numbers(self, name: str) -> Floats:
-        """Return a published column, series x targets."""
-        shape = self.published.shape[1:]
-        return np.asarray(self.snapshot.published[name].to_numpy().reshape(shape))
-
-    def under(self, levers: Levers, published: "_Drawn") -> "_Drawn":
+    def under(self, levers: Levers) -> _Drawn:
         """Return the distribution under levers; the published one exactly where they do nothing."""
-        origin = self.snapshot.origin
+        origin, published = self.snapshot.origin, self.published
         ordinary = drawing.summed(self._ordinary(levers), origin.groups)
-        tonnes = self._diverted(self.published * _ratio(ordinary, self.ordinary), levers)
-        growth = _ratio(tonnes.mean(axis=0), self.published.mean(axis=0))
+        tonnes = self._diverted(published.tonnes * _ratio(ordinary, self.ordinary), levers)
+        growth = _ratio(tonnes.mean(axis=0), published.tonnes.mean(axis=0))
         added_up = growth.copy()
         for row in np.flatnonzero(origin.is_sum):
             members = published.mean[origin.groups[row]]
@@ -427,7 +421,7 @@ class PublishedDraws:
             added_up[row] = _ratio(new, members.sum(axis=0))
         tonnes = tonnes * _ratio(added_up, growth)
         levels = published.quantiles * _ratio(
-            drawing.quantiles_of_draws(tonnes), drawing.quantiles_of_draws(self.published)
+            drawing.quantiles_of_draws(tonnes), drawing.quantiles_of_draws(published.tonnes)
         )
         return _Drawn(tonnes, _ascending(levels), published.mean * added_up)
 
@@ -462,8 +456,8 @@ class PublishedDraws:
             others = ~control.hit & ~origin.is_sum
             if not (shares.get(control.event_id, 0.0) > 0.0 and others.any()):
                 continue
-            lost = (self.published - tonnes)[:, control.hit & ~origin.is_sum].sum(axis=1)
-            weight = self.published[:, others].mean(axis=0)
+            lost = (self.published.tonnes - tonnes)[:, control.hit & ~origin.is_sum].sum(axis=1)
+            weight = self.published.tonnes[:, others].mean(axis=0)
             part = shares[control.event_id] * weight / weight.sum(axis=0)
             found[:, others] += np.maximum(lost, 0.0)[:, None] * part
         return found
