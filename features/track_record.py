@@ -23,8 +23,9 @@ _CAME, POSTPONED, _SOFTENED, _SUSPENDED = range(len(OUTCOMES))
 
 BINDING: Final = ("export_ban", "export_control", "tariff_increase")
 _TARIFF: Final = "tariff_increase"
-_RELAXATION: Final = "export_licence_relaxation"
-_TRUCES: Final = ("truce", _RELAXATION)
+RELAXATION: Final = "export_licence_relaxation"
+TRUCES: Final = ("truce", RELAXATION)
+"""Acts that, while in force, keep a suspended control from resuming."""
 
 EARLY: Final = pd.Timedelta(days=60)
 """An act that ends, or is eased, this soon after its first day did not come as announced."""
@@ -87,7 +88,7 @@ def outcomes_of_act(
     if pd.isna(begin):
         return []
     if act["direction"] == "easing":
-        is_truce = act["instrument"] in _TRUCES and pd.notna(end)
+        is_truce = act["instrument"] in TRUCES and pd.notna(end)
         is_first = act["available_at"].tz_localize(None).normalize() <= act["announced_on"]
         if not (is_truce and is_first):
             return []
@@ -131,7 +132,7 @@ def _is_eased(act: Act, due: pd.Timestamp, easings: Sequence[Act]) -> bool:
     """Return whether its issuer eases an act on all whom it hits soon after its first day."""
     hit = set(str(act["destinations"]).split(";"))
     return any(
-        easing["instrument"] == _RELAXATION
+        easing["instrument"] == RELAXATION
         and str(easing["issuer"])[:2] == str(act["issuer"])[:2]
         and act["announced_on"] < easing["announced_on"] <= due + EARLY
         and (WORLD in (named := str(easing["destinations"]).split(";")) or hit <= {*named})
@@ -143,7 +144,7 @@ def _returned(one: Announcement, resumes: pd.Timestamp | None, easings: Sequence
     ends = [
         easing["effective_to"]
         for easing in easings
-        if easing["instrument"] in _TRUCES
+        if easing["instrument"] in TRUCES
         and one.known_since < easing["announced_on"] <= one.due
         and easing["effective_from"] <= one.due
         and not easing["effective_to"] < one.due
@@ -275,7 +276,7 @@ class TrackRecord:
 
     @cached_property
     def _easings(self) -> tuple[Act, ...]:
-        kinds = (*_TRUCES, "trade_talks")
+        kinds = (*TRUCES, "trade_talks")
         return tuple(
             act
             for act in self._newest

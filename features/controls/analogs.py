@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from features.controls.controls import Control, control_episodes, tonnes_without
+from features.controls.controls import INSTRUMENTS, Control, control_episodes, tonnes_without
 from features.families.policy import STRONG, mineral_strength
 from features.months import month_number, month_numbers, months_since
 from features.origin import LEVEL_MONTHS, Origin
@@ -37,7 +37,6 @@ _SPARED: Final = re.compile(r"(\w+) is free")
 """Goods of the material that an act exempts by its wording."""
 
 LICENCE: Final = "export_control"
-_BAN: Final = "export_ban"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +89,7 @@ def is_strong_control(acts: pd.DataFrame) -> "pd.Series[bool]":
     whole = acts["destinations"].str.split(";").map(lambda names: WORLD in names)
     return (
         whole
-        & acts["instrument"].isin((LICENCE, _BAN))
+        & acts["instrument"].isin(INSTRUMENTS)
         & acts["direction"].eq("restrictive")
         & (mineral_strength(acts) >= STRONG)
         & acts["evidence"].ne("scheduled")

@@ -11,7 +11,14 @@ from features.build import base_of
 from features.families.policy import INSTRUMENT_STRENGTH, STRONG, act_strength, product_share
 from features.months import Months, month_number, months_since
 from features.origin import Origin
-from features.track_record import CERTAIN, TrackRecord, announcement_of, rises_of
+from features.track_record import (
+    CERTAIN,
+    RELAXATION,
+    TRUCES,
+    TrackRecord,
+    announcement_of,
+    rises_of,
+)
 from store.arrays import Flags, Floats
 
 SCENARIO: Final = "SCENARIO"
@@ -69,9 +76,6 @@ def chances_of_rises(tariffs: pd.DataFrame, record: TrackRecord) -> dict[str, tu
 BAN: Final = "export_ban"
 INSTRUMENTS: Final = (BAN, "export_control")
 """Acts that stop goods at the border unless a licence is granted."""
-
-TRUCES: Final = ("truce", "export_licence_relaxation")
-"""Acts that, while in force, keep a suspended control from resuming."""
 
 _ONE_DAY: Final = pd.Timedelta(days=1)
 
@@ -256,8 +260,6 @@ def tonnes_without(origin: Origin, control: Control) -> Floats:
     )
     return base_of(before)
 
-
-RELAXATION: Final = "export_licence_relaxation"
 
 _LONGEST_MONTHS: Final = 2 * EPISODE_MONTHS
 """Months after a control from which the earlier level is no longer a valid counterfactual."""

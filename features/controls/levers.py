@@ -12,15 +12,14 @@ from features.controls.controls import (
     INSTRUMENTS,
     KEPT_PCT,
     PROBABILITY,
-    RELAXATION,
     SCENARIO,
-    TRUCES,
     controls_at,
 )
 from features.families.policy import STRONG, act_strength
 from features.families.tariffs import importer_of, importer_rate, importer_rates
 from features.months import month_label, month_number
 from features.origin import Origin
+from features.track_record import RELAXATION, TRUCES
 from store.messages import Message, message
 from store.schema.scenario import Act, Levers, TariffLever
 from store.vocabulary import HISTORY_START

@@ -144,53 +144,32 @@ def compute(origin: Origin) -> dict[str, Floats]:
     """Return the policy features, each series x targets or series x 1; nothing for a bare panel."""
     if origin.events is None:
         return {}
-    acts = _Acts(origin.events, origin)
-    control = acts.chosen(CONTROLS, "restrictive")
-    tariff = acts.chosen(TARIFF_ACTS, "restrictive")
-    easing = acts.chosen(tuple(INSTRUMENT_STRENGTH), "easing")
+    events = origin.events
+    strength, reach = act_strength(events), _reach(events, origin)
+    months = np.arange(origin.cutoff - LEVEL_MONTHS + 1, origin.targets[-1] + 1)
+    force = _months_in_force(events, months)
+
+    def chosen(instruments: tuple[str, ...], direction: str) -> Flags:
+        is_kind = events["instrument"].isin(instruments) & events["direction"].eq(direction)
+        return is_kind.to_numpy()
+
+    def exposure(acts: Flags) -> tuple[Floats, Floats]:
+        """Return strength in force in each target month, and that less the level's months'."""
+        by_month = reach[:, acts] @ (strength[acts, None] * force[acts])
+        ahead = by_month[:, origin.targets - months[0]]
+        return ahead, ahead - by_month[:, :LEVEL_MONTHS].mean(axis=1, keepdims=True)
+
+    control, control_change = exposure(chosen(CONTROLS, "restrictive"))
+    easing, easing_change = exposure(chosen(tuple(INSTRUMENT_STRENGTH), "easing"))
+    start = month_numbers(events["effective_from"].fillna(_OPEN))
+    threats = np.where(chosen((*CONTROLS, *TARIFF_ACTS), "restrictive"), strength, 0.0)
     return {
-        "policy_control_exposure": acts.exposure(control),
-        "policy_easing_exposure": acts.exposure(easing),
-        "policy_control_change": acts.change(control),
-        "policy_easing_change": acts.change(easing),
-        "policy_threat": acts.threat(control | tariff),
+        "policy_control_exposure": control,
+        "policy_easing_exposure": easing,
+        "policy_control_change": control_change,
+        "policy_easing_change": easing_change,
+        "policy_threat": reach @ (threats[:, None] * (start[:, None] > origin.targets)),
     }
-
-
-class _Acts:
-    def __init__(self, events: pd.DataFrame, origin: Origin) -> None:
-        self.events = events
-        self.origin = origin
-        self.strength = act_strength(events)
-        self.reach = _reach(events, origin)
-        self.start = month_numbers(events["effective_from"].fillna(_OPEN))
-        self.months = np.arange(origin.cutoff - LEVEL_MONTHS + 1, origin.targets[-1] + 1)
-        self.force = _months_in_force(events, self.months)
-        self.column = origin.targets - self.months[0]
-
-    def chosen(self, instruments: tuple[str, ...], direction: str) -> Flags:
-        """Return which acts are of these instruments and this direction."""
-        kind = self.events["instrument"].isin(instruments)
-        return (kind & (self.events["direction"] == direction)).to_numpy()
-
-    def exposure(self, acts: Flags) -> Floats:
-        """Return strength in force in each target month, series x targets."""
-        return self._by_month(acts)[:, self.column]
-
-    def change(self, acts: Flags) -> Floats:
-        """Return exposure of each target month less that of the level's months."""
-        months = self._by_month(acts)
-        level: Floats = months[:, :LEVEL_MONTHS].mean(axis=1, keepdims=True)
-        return months[:, self.column] - level
-
-    def _by_month(self, acts: Flags) -> Floats:
-        return self.reach[:, acts] @ (self.strength[acts, None] * self.force[acts])
-
-    def threat(self, acts: Flags) -> Floats:
-        """Return strength announced but not in force yet in each target month."""
-        waiting = self.start[:, None] > self.origin.targets[None, :]
-        weight = np.where(acts, self.strength, 0.0)[:, None] * waiting
-        return np.asarray(self.reach @ weight)
 
 
 def _reach(events: pd.DataFrame, origin: Origin) -> Floats:

@@ -60,21 +60,17 @@ def compute(origin: Origin) -> dict[str, Floats]:
     if origin.tariffs is None:
         return {}
     months = np.arange(origin.cutoff - LOOK_BACK - 2, origin.targets[-1] + LOOK_AHEAD + 1)
-    rates = _Rates(origin, months)
-    column = origin.targets - months[0]
-    rate = rates.mean[:, column]
-    recent = rates.mean[:, origin.cutoff - months[0] - 2 : origin.cutoff - months[0] + 1].mean(
-        axis=1
-    )
-    others = _others(rate)
+    mean, peak, peak_share = _rates(origin, months)
+    column, now = origin.targets - months[0], origin.cutoff - months[0]
+    rate, recent = mean[:, column], mean[:, now - 2 : now + 1].mean(axis=1)
     return {
         "tariff_rate_pct": rate,
-        "tariff_peak_pct": rates.peak[:, column],
-        "tariff_peak_days_share": rates.peak_share[:, column],
-        **{f"tariff_change_{lag}m_pct": rate - rates.mean[:, column - lag] for lag in (1, 3, 12)},
+        "tariff_peak_pct": peak[:, column],
+        "tariff_peak_days_share": peak_share[:, column],
+        **{f"tariff_change_{lag}m_pct": rate - mean[:, column - lag] for lag in (1, 3, 12)},
         "tariff_change_level_pct": rate - recent[:, None],
-        "tariff_gap_pct": rate - others,
-        "tariff_next_change_months": _wait(rates.mean, column),
+        "tariff_gap_pct": rate - _others(rate),
+        "tariff_next_change_months": _wait(mean, column),
     }
 
 
@@ -90,24 +86,21 @@ def monthly_rates(origin: Origin, months: Months) -> Floats:
         origin: The forecast origin; it must have tariffs.
         months: Consecutive month numbers.
     """
-    return _Rates(origin, months).mean
+    return _rates(origin, months)[0]
 
 
-class _Rates:
-    """Monthly rates of every series: mean, peak and the share of days at the peak."""
-
-    def __init__(self, origin: Origin, months: Months) -> None:
-        bounds = _day_numbers(month_starts(np.append(months, months[-1] + 1)))
-        days = np.arange(bounds[0], bounds[-1])
-        daily = _series_rates(origin, days)
-        month = np.searchsorted(bounds, days, side="right") - 1
-        starts = np.searchsorted(month, np.arange(len(months)))
-        length = np.diff(bounds)
-        self.mean = np.add.reduceat(daily, starts, axis=1) / length
-        self.peak = np.maximum.reduceat(daily, starts, axis=1)
-        at_peak = daily >= self.peak[:, month] - 1e-9
-        self.peak_share = np.add.reduceat(at_peak.astype(float), starts, axis=1) / length
-        self.peak_share[np.isnan(self.peak)] = np.nan
+def _rates(origin: Origin, months: Months) -> tuple[Floats, Floats, Floats]:
+    """Return mean and peak rate of each series and month, and the share of days at the peak."""
+    bounds = _day_numbers(month_starts(np.append(months, months[-1] + 1)))
+    days = np.arange(bounds[0], bounds[-1])
+    daily = _series_rates(origin, days)
+    month = np.searchsorted(bounds, days, side="right") - 1
+    starts, length = bounds[:-1] - bounds[0], np.diff(bounds)
+    peak = np.maximum.reduceat(daily, starts, axis=1)
+    at_peak = (daily >= peak[:, month] - 1e-9).astype(float)
+    share = np.add.reduceat(at_peak, starts, axis=1) / length
+    share[np.isnan(peak)] = np.nan
+    return np.add.reduceat(daily, starts, axis=1) / length, peak, share
 
 
 def _day_numbers(dates: pd.DatetimeIndex) -> Ints:

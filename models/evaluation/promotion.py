@@ -122,23 +122,18 @@ class PromotionDecision:
 
 def judge(trial: Challenge) -> PromotionDecision:
     """Return what becomes of each rule; ``is_passed`` tells whether the challenger may publish."""
-    return PromotionDecision(
-        (
-            _rule("is newer", "older" if trial.is_older else "newer", "newer", not trial.is_older),
-            _rule(
-                "was not rolled back",
-                trial.rolled_back or "no",
-                "no",
-                not trial.rolled_back,
-            ),
-            *_same_recipe(trial),
-            _origins(trial),
-            _loss(trial),
-            *_loss_against_best(trial),
-            _destinations(trial),
-            _calibration(trial),
-        )
-    )
+    back = trial.rolled_back
+    rules = [
+        _rule("is newer", "older" if trial.is_older else "newer", "newer", not trial.is_older),
+        _rule("was not rolled back", back or "no", "no", not back),
+    ]
+    if trial.is_refit:  # the backtest refits the recipe at every origin
+        rules.append(PromotionRule("same recipe", "fitted again", "the champion's", "held"))
+    rules += [_origins(trial), _loss(trial)]
+    if trial.is_refit and len(trial.best):
+        against_best = replace(trial, cells=trial.best)
+        rules.append(_loss(against_best, "loss against the best champion of a year"))
+    return PromotionDecision((*rules, _destinations(trial), _calibration(trial)))
 
 
 def _rule(
@@ -167,13 +162,6 @@ def _no_need(trial: Challenge) -> str:
     return NO_CHAMPION if trial.is_first else SAME_RECIPE if trial.is_refit else ""
 
 
-def _same_recipe(trial: Challenge) -> list[PromotionRule]:
-    """Return the rule that a refit passes by: the backtest refits the recipe at every origin."""
-    if not trial.is_refit:
-        return []
-    return [PromotionRule("same recipe", "fitted again", "the champion's", "held")]
-
-
 def _origins(trial: Challenge) -> PromotionRule:
     name, expected = "paired origins", f"at least {trial.fewest}"
     if trial.cells.empty:
@@ -181,14 +169,6 @@ def _origins(trial: Challenge) -> PromotionRule:
     count = trial.cells["cutoff"].nunique()
     is_held = count >= trial.fewest
     return _rule(name, str(count), expected, is_held, waived=_no_need(trial))
-
-
-def _loss_against_best(trial: Challenge) -> list[PromotionRule]:
-    """Hold a refit to the margin of the year's best champion too, where there is another."""
-    if not trial.is_refit or trial.best.empty:
-        return []
-    against_best = replace(trial, cells=trial.best)
-    return [_loss(against_best, "loss against the best champion of a year")]
 
 
 def _loss(trial: Challenge, name: str = "loss against the champion") -> PromotionRule:

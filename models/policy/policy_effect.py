@@ -409,12 +409,11 @@ def _instead(
 ) -> Floats:
     """Return tonnes by the curve of a control that months have felt, draws x rows x targets."""
     level = tonnes_without(origin, control)[rows]
-    own = own_months(origin, control, rows, level)
     left = draw.response.draws(
         control.age(origin.targets),
         instrument=control.instrument,
         destinations=len(rows),
-        own=own,
+        own=own_months(origin, control, rows),
         count=draw.count,
         seed=draw.seed,
     )

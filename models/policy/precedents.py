@@ -112,7 +112,7 @@ def _left_by(felt: Control, origin: Origin) -> tuple[Floats, Floats]:
     Once trade is on its way back from its lowest month, a later fall is not the control's.
     """
     rows = [int(row) for row in np.flatnonzero(felt.hit & ~origin.is_sum)]
-    own = own_months(origin, felt, rows, tonnes_without(origin, felt)[rows])
+    own = own_months(origin, felt, rows)
     shares = np.tile(own.world, (len(origin.series), 1))
     shares[rows] = np.where(np.isfinite(own.kept), own.kept, own.world)
     for row in shares:
@@ -121,14 +121,9 @@ def _left_by(felt: Control, origin: Origin) -> tuple[Floats, Floats]:
     return own.age, np.minimum(shares, 1.0)
 
 
-def own_months(origin: Origin, control: Control, rows: Sequence[int], level: Floats) -> OwnMonths:
-    """Return what the months that have felt a control kept of the level without it.
-
-    Args:
-        control: One that months have felt.
-        level: Of those series without it, from its first month on, in tonnes.
-    """
-    seen = control.seen(origin)
+def own_months(origin: Origin, control: Control, rows: Sequence[int]) -> OwnMonths:
+    """Return what the months that have felt a control kept of the level without it."""
+    seen, level = control.seen(origin), tonnes_without(origin, control)[rows]
     age = control.age(origin.cutoff - seen + 1 + np.arange(seen))
     is_felt = age > 0
     before = np.maximum(level[:, :seen][:, is_felt], LEAST)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from features.controls.analogs import Analog, own_analogs
-from features.controls.controls import Control, controls_at, tonnes_without
+from features.controls.controls import Control, controls_at
 from features.origin import Origin
 from models.policy.precedents import own_months
 from models.policy.response import OwnMonths, Response
@@ -96,7 +96,7 @@ def _row(
     rows = np.flatnonzero(control.hit & ~origin.is_sum)
     months = None
     if control.seen(origin) > 0 and len(rows):
-        months = own_months(origin, control, list(rows), tonnes_without(origin, control)[rows])
+        months = own_months(origin, control, list(rows))
     found = recovery_of(Response(examples), instrument=control.instrument, own=months)
     felt = months is not None and len(months.world) > 0
     return {
