@@ -37,10 +37,10 @@ PROBABILITY: Final = "probability"
 """Column of events added by scenarios: the chance assumed that an act comes as announced."""
 
 
-def passing_of(act: Mapping[Hashable, Any]) -> float | None:
-    """Return the share of trade a scenario assumes to continue, or None."""
-    assumed = act.get(KEPT_PCT)
-    return None if assumed is None or pd.isna(assumed) else float(assumed) / 100.0
+def _assumed(act: Mapping[Hashable, Any], name: str) -> float | None:
+    """Return a number that a scenario assumes of an act, or None."""
+    found = act.get(name)
+    return None if found is None or pd.isna(found) else float(found)
 
 
 def chances_of(act: Mapping[Hashable, Any], due: pd.Timestamp, origin: Origin) -> tuple[float, ...]:
@@ -48,15 +48,15 @@ def chances_of(act: Mapping[Hashable, Any], due: pd.Timestamp, origin: Origin) -
 
     What a scenario assumes takes the place of the first; the others keep their proportions.
     """
-    record, assumed = origin.record, act.get(PROBABILITY)
+    record, assumed = origin.record, _assumed(act, PROBABILITY)
     if record is not None and due <= record.day:
         return CERTAIN
     known = CERTAIN if record is None else record.chances(announcement_of(act, due))
-    if assumed is None or pd.isna(assumed):
+    if assumed is None:
         return known
     others = np.array(known[1:])
     others = others / others.sum() if others.any() else np.array([0.0, 0.0, 1.0])
-    return (float(assumed), *((1.0 - float(assumed)) * others).tolist())
+    return (assumed, *((1.0 - assumed) * others).tolist())
 
 
 def chances_of_rises(tariffs: pd.DataFrame, record: TrackRecord) -> dict[str, tuple[float, ...]]:
@@ -194,7 +194,7 @@ def rows_by_control(
 
 def _spells(act: Mapping[Hashable, Any], events: pd.DataFrame, origin: Origin) -> list[Control]:
     names = origin.affected_by(str(act["destinations"]))
-    paused, resumed = act["suspended_from"], act["suspended_to"]
+    paused, resumed, kept = act["suspended_from"], act["suspended_to"], _assumed(act, KEPT_PCT)
     first = Control(
         event_id=str(act["event_id"]),
         instrument=str(act["instrument"]),
@@ -202,7 +202,7 @@ def _spells(act: Mapping[Hashable, Any], events: pd.DataFrame, origin: Origin) -
         ends=_first_of(act["effective_to"], paused),
         share=float(act["share"]),
         hit=hit_series(names, origin),
-        passing=passing_of(act),
+        passing=None if kept is None else kept / 100.0,
         strictness=found if isinstance(found := act.get(STRICT_AS), str) else "",
         package=f"{act['issuer']} {act['announced_on']:%Y-%m-%d}",
         delay=0.0 if origin.record is None else origin.record.delay,

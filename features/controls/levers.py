@@ -15,7 +15,7 @@ from features.controls.controls import (
     SCENARIO,
     controls_at,
 )
-from features.families.policy import STRONG, act_strength
+from features.families.policy import ACT_DAYS, STRONG, act_strength
 from features.families.tariffs import importer_of, importer_rate, importer_rates
 from features.months import month_label, month_number
 from features.origin import Origin
@@ -111,18 +111,7 @@ def _is_assumed(known: Mapping[Hashable, Any], act: Act) -> bool:
     )
 
 
-ACT_DTYPES: Final = frozenset(
-    [
-        "announced_on",
-        "effective_from",
-        "effective_to",
-        "suspended_from",
-        "suspended_to",
-        KEPT_PCT,
-        PROBABILITY,
-        DIVERTED_PCT,
-    ]
-)
+ACT_DTYPES: Final = frozenset((*ACT_DAYS, KEPT_PCT, PROBABILITY, DIVERTED_PCT))
 """Columns of acts that keep their type where a new act leaves them empty."""
 
 

@@ -73,6 +73,12 @@ STRONG: Final = 0.5
 """Strength from which a control counts as a shock."""
 
 
+ACT_DAYS: Final = (
+    "announced_on", "effective_from", "effective_to", "suspended_from", "suspended_to",
+)  # fmt: skip
+"""Columns of acts that hold days."""
+
+
 def act_strength(events: pd.DataFrame) -> Floats:
     """Return the strength of each act on magnet exports, 0 to 1, from instrument and products."""
     nature = events["instrument"].map(INSTRUMENT_STRENGTH).astype(float)
@@ -188,8 +194,7 @@ def _reach(events: pd.DataFrame, origin: Origin) -> Floats:
 
 def _months_in_force(events: pd.DataFrame, months: Months) -> Floats:
     start, end, paused, resumed = (
-        events[bound].fillna(_OPEN).to_numpy().astype("datetime64[D]")
-        for bound in ("effective_from", "effective_to", "suspended_from", "suspended_to")
+        events[bound].fillna(_OPEN).to_numpy().astype("datetime64[D]") for bound in ACT_DAYS[1:]
     )
     in_force = _overlap(start, end, months)
     suspended = _overlap(np.maximum(start, paused), np.minimum(end, resumed), months)

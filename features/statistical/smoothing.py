@@ -168,17 +168,6 @@ SWIFT: Final = SmoothingWeights((0.1, 0.25, 0.5, 0.75), (0.05, 0.2), 0.95)
 """For series whose moves mostly last."""
 
 
-@dataclass(slots=True)
-class _State:
-    """What a walk leaves, points x series."""
-
-    level: Floats
-    trend: Floats
-    turning: Floats
-    """Months of the year x points x series."""
-    loss: Floats
-
-
 def seasonal(months: Months, season: Floats, horizon: int, *, pace: SmoothingWeights) -> Floats:
     """Return damped smoothing of logs with a season that moves.
 
@@ -187,14 +176,12 @@ def seasonal(months: Months, season: Floats, horizon: int, *, pace: SmoothingWei
         season: Months of the year x series: what each is a multiple of to start with.
     """
     logs, size = _logs_of(months)
-    last = _walk(logs, np.log(season), pace, pace.grid)
-    weight = _weights(last.loss, months.known.sum(axis=0), pace)
+    level, trend, turning, loss = _walk(logs, np.log(season), pace, pace.grid)
+    weight = _weights(loss, months.known.sum(axis=0), pace)
     ahead = np.arange(1, horizon + 1)
-    turned = np.einsum("gn,mgn->mn", weight, last.turning)
-    fitted = (weight * last.level).sum(axis=0) + turned[
-        (len(logs.values) + ahead - 1) % len(season)
-    ]
-    fitted += np.cumsum(pace.phi**ahead)[:, None] * (weight * last.trend).sum(axis=0)
+    turned = np.einsum("gn,mgn->mn", weight, turning)
+    fitted = (weight * level).sum(axis=0) + turned[(len(logs.values) + ahead - 1) % len(season)]
+    fitted += np.cumsum(pace.phi**ahead)[:, None] * (weight * trend).sum(axis=0)
     return np.asarray((np.exp(np.minimum(fitted, LARGEST_LOG)) - LOG_OFFSET) * size)
 
 
@@ -215,7 +202,7 @@ def errors_within(values: Floats, season: Floats) -> Floats:
         part = slice(at, at + BLOCK)
         months, turning = Months.of(values[part]), np.log(np.ascontiguousarray(season[part].T))
         logs, size = _logs_of(months)
-        loss = _walk(logs, turning, HOLT_WINTERS, HOLT_WINTERS.grid).loss
+        *_, loss = _walk(logs, turning, HOLT_WINTERS, HOLT_WINTERS.grid)
         best = np.stack(best_of(loss, *HOLT_WINTERS.grid))[:, None]
         said = np.empty(months.values.shape)
         _walk(logs, turning, HOLT_WINTERS, best, said)
@@ -245,8 +232,13 @@ def _weights(loss: Floats, count: Ints, pace: SmoothingWeights) -> Floats:
 
 def _walk(
     logs: Months, season: Floats, pace: SmoothingWeights, grid: Floats, said: Floats | None = None
-) -> _State:
-    """Walk along the months at each point; note what the first one says of each if asked."""
+) -> tuple[Floats, Floats, Floats, Floats]:
+    """Walk along the months at each point; note what the first one says of each if asked.
+
+    Returns:
+        Level and trend after the last month, points x series; the season, months of the year x
+        points x series; and the errors added up.
+    """
     alpha, beta, gamma = grid
     early = logs.known & (logs.age < START_MONTHS)
     place = np.arange(len(logs.values)) % len(season)
@@ -276,7 +268,7 @@ def _walk(
         level += np.multiply(error, alpha, out=move)
         trend += np.multiply(error, beta, out=move)
         own += np.multiply(error, gamma, out=move)
-    return _State(level, trend, turning, loss)
+    return level, trend, turning, loss
 
 
 def mean_where(values: Floats, chosen: Flags) -> Floats:

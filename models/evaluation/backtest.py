@@ -56,13 +56,8 @@ class Backtest:
         return forecast_file(self.forecasts.loc[own], status=status)
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """Forecasts of one table at one origin by all models, and what their errors are scaled by."""
-
-    forecasts: pd.DataFrame
-    scale: pd.DataFrame
-    """destination, cutoff, scale."""
+Comparison = tuple[pd.DataFrame, pd.DataFrame]
+"""Forecasts of one table at one origin by all models, and ``scale_rows`` of it."""
 
 
 def rolling_origin_backtest(
@@ -88,7 +83,7 @@ def rolling_origin_backtest(
 def compared(forecaster: SnapshotForecaster, known: Snapshot) -> Comparison:
     """Return the forecasts of a snapshot by all models."""
     scale = scale_rows(known.series, known.cutoff, known.tonnes)
-    return Comparison(forecaster.fit(known).compare(), scale)
+    return forecaster.fit(known).compare(), scale
 
 
 def scored(comparisons: Sequence[Comparison], truth: pd.DataFrame) -> Backtest:
@@ -101,8 +96,9 @@ def scored(comparisons: Sequence[Comparison], truth: pd.DataFrame) -> Backtest:
     """
     if not comparisons:
         return Backtest.none()
-    forecasts = pd.concat([one.forecasts for one in comparisons], ignore_index=True)
-    scale = pd.concat([one.scale for one in comparisons], ignore_index=True)
+    forecasts, scale = (
+        pd.concat(tables, ignore_index=True) for tables in zip(*comparisons, strict=True)
+    )
     scale = scale.drop_duplicates(["destination", "cutoff"])
     cells = cell_scores(forecasts, truth, scale)
     if not len(cells):

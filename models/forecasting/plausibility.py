@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from features.controls.levers import charged_by
-from features.families.policy import STRONG, act_strength
+from features.families.policy import ACT_DAYS, STRONG, act_strength
 from features.months import month_label, month_start
 from features.origin import Origin
 from store.arrays import Flags, Floats
@@ -51,12 +51,7 @@ def absurdities(values: Floats, origin: Origin) -> list[Message | None]:
         if not known.any():
             found.append(None)
             continue
-        low, high = float(recent[row, known].min()), float(recent[row, known].max())
-        most = max(high, 1.0) * (EXPLAINED if explained[row] else _HIGHEST)
-        name, is_low_fine = origin.series[row], bool(explained[row])
-        found.append(
-            _worded(name, median[row], origin, low, high, most=most, is_low_fine=is_low_fine)
-        )
+        found.append(_worded(row, median[row], recent[row, known], origin, explained[row]))
     return found
 
 
@@ -66,8 +61,7 @@ def explained_series(origin: Origin) -> Flags:
     touched: set[str] = set()
     if origin.events is not None:
         events = origin.events
-        dates = ["announced_on", "effective_from", "effective_to", "suspended_from", "suspended_to"]
-        near = (events[dates].apply(pd.to_datetime) >= start).any(axis=1)
+        near = (events[list(ACT_DAYS)].apply(pd.to_datetime) >= start).any(axis=1)
         strong = events.loc[near & (act_strength(events) >= STRONG), "destinations"]
         touched = touched.union(*map(origin.affected_by, strong))
     if origin.tariffs is not None:
@@ -81,15 +75,11 @@ def explained_series(origin: Origin) -> Flags:
 
 
 def _worded(
-    name: str,
-    median: Floats,
-    origin: Origin,
-    low: float,
-    high: float,
-    *,
-    most: float,
-    is_low_fine: bool,
+    row: int, median: Floats, known: Floats, origin: Origin, is_explained: np.bool_
 ) -> Message | None:
+    """Say what is absurd of one series' medians beside the months known of it."""
+    name, low, high = origin.series[row], float(known.min()), float(known.max())
+    most = max(high, 1.0) * (EXPLAINED if is_explained else _HIGHEST)
     top, bottom = int(median.argmax()), int(median.argmin())
     if median[top] > most:
         return message(
@@ -101,7 +91,7 @@ def _worded(
             years=_YEARS,
             most=f"{high:,.0f}",
         )
-    if median[bottom] < _LOWEST * low and not is_low_fine:
+    if median[bottom] < _LOWEST * low and not is_explained:
         return message(
             "%(destination)s: absurd median %(tonnes)s t in %(month)s, the smallest of %(years)s "
             "years is %(least)s t.",

@@ -122,10 +122,8 @@ class Response:
         """
         if not self.analogs:
             return {}
-        points = _Points.of_analogs(self.analogs)
-        known = self._kernel(points, points) + np.diag(
-            np.full(len(points.age), self.prior.month**2)
-        )
+        points, _, noise = self._evidence(instrument, None)
+        known = self._kernel(points, points) + np.diag(noise**2)
         across = self._kernel(points, _Points.of_act(np.maximum(age, 0.0), instrument))
         share = np.abs(np.linalg.solve(known, across)).sum(axis=1)
         total = pd.Series(share).groupby(points.act).sum()

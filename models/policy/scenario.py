@@ -90,22 +90,15 @@ def _bound(before: Floats, after: Floats, names: list[str]) -> Floats:
     """Return features that in months of another rate hold nothing against its own effect."""
     if RATE not in names:
         return after
-    place = names.index(RATE)
-    higher, lower = (after[..., place] > before[..., place], after[..., place] < before[..., place])
+    old, new = (block[..., names.index(RATE), None] for block in (before, after))
+    higher, lower = new > old, new < old
+    falling, free = (np.isin(names, list(kind)) for kind in (FALLING, FREE))
+    bounded = np.where(higher, np.fmax(before, after), after)
+    bounded = np.where(lower, np.fmin(before, after), bounded)
+    kept = np.where(higher | lower, before, after)
+    found = np.where(falling, bounded, np.where(free, kept, after))
     # Trees have seen no rate of such an importer: what they make of its first one is no answer.
-    unknown = np.isnan(before[..., place])
-    found = after.copy()
-    for column, name in enumerate(names):
-        old, new = before[..., column], after[..., column]
-        if name in FALLING:
-            found[..., column] = np.where(
-                higher, np.fmax(old, new), np.where(lower, np.fmin(old, new), new)
-            )
-        elif name in FREE:
-            found[..., column] = np.where(higher | lower, old, new)
-        if name in FALLING | FREE:
-            found[..., column] = np.where(unknown, old, found[..., column])
-    return found
+    return np.where((falling | free) & np.isnan(old), before, found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -497,9 +490,5 @@ def _cells(table: pd.DataFrame, origin: Origin) -> Floats:
 
 def _keys(origin: Origin) -> pd.DataFrame:
     months = [month_label(int(month)) for month in origin.targets]
-    return pd.DataFrame(
-        {
-            "destination": np.repeat(np.array(origin.series, dtype=object), len(months)),
-            "period": np.tile(np.array(months, dtype=object), len(origin.series)),
-        }
-    )
+    keys = pd.MultiIndex.from_product([origin.series, months], names=["destination", "period"])
+    return keys.to_frame(index=False)
