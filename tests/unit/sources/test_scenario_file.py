@@ -105,7 +105,7 @@ UNKNOWN = "is not a known act"
         ("name: n\nevents:\n  - {event_id: {a: 1}}", "line 3, event_id: {'a': '1'}"),
         (with_act("effective_from: 2021-01-01"), "line 2, name 'effective_from': given twice"),
         ("name: n\nevents: " + "[" * 3000, "what.yaml is not YAML: maximum recursion"),
-        ("name: n\nevents: &a []\ntariffs: *a", "line 2, an alias stands for it; write the values"),
+        ("name: n\nevents: &a []\ntariffs: *a", "line 3, an alias stands for it; write the values"),
         (f"name: n\nevents: [{ACT.replace('new', '=cmd()')}]",
          "line 2, event_id: '=cmd()' is not a name"),
         ('name: "a\\e[31m"\nevents: []', "name: Not printable text"),
