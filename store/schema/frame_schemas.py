@@ -92,14 +92,15 @@ _EVENT: Final = {
     "severity": Column(int, Check.in_range(0, 3), coerce=True),
 }
 
-_EVENT_CHECKS: Final = [
+_ACT_CHECKS: Final = [
     _not_after("effective_from", "effective_to"),
-    _not_after("suspended_from", "suspended_to"),
     Check(
-        lambda f: f["available_at"].dt.tz_localize(None) >= f["announced_on"],
+        lambda f: ~(f["available_at"].dt.tz_localize(None) < f["announced_on"]),
         error="known before it was announced",
     ),
 ]
+
+_EVENT_CHECKS: Final = [*_ACT_CHECKS, _not_after("suspended_from", "suspended_to")]
 
 _QUANTILES: Final = list(QUANTILE_COLUMNS)
 
@@ -136,7 +137,7 @@ SCHEMAS: Final[dict[str, DataFrameSchema]] = {
         tariff_steps,
         filled=("importer", "origin", "component", "product_scope"),
         rate_pct=Column(float, Check.in_range(0, 1000), nullable=True, coerce=True),
-        checks=[_not_after("effective_from", "effective_to")],
+        checks=_ACT_CHECKS,
     ),
     "proposals": DataFrameSchema(
         {

@@ -56,7 +56,7 @@ def test_a_page_delivered_twice_is_objected_to() -> None:
     [
         pytest.param(
             {"period_from": "2026-11-01", "period_to": "2026-11-01", "available_at": "2026-12-01"},
-            "lie in months not over yet: USA net_weight_t period_from 2026-11-01",
+            "lie in months not over yet: 850511 CHN USA net_weight_t 2026-11-01",
             id="future month"),
         pytest.param({"period_from": "1987-12-01", "period_to": "1987-12-01"}, "lie before 1988-01",
             id="before the Harmonized System"),
@@ -83,7 +83,7 @@ def test_a_rate_known_before_it_was_announced_is_objected_to() -> None:
 
     (only,) = objections(file, known=NOTHING, now=NOW)
 
-    assert "known before they were announced: USA IEEPA announced_on 2025-02-01" in only
+    assert "known before it was announced" in only
 
 
 def test_another_magnets_code_is_refused_by_name() -> None:
