@@ -15,7 +15,7 @@ from flows.context.provenance import actor
 from flows.context.stores import single_writer, store_of
 from store.errors import DataError, counted
 from store.facts.reading import diff_vintages, read_vintages
-from store.facts.reviews import read_quarantine, read_reviews, release
+from store.facts.reviews import decide, read_quarantine, read_reviews, release
 from store.settings import Settings
 from store.vocabulary import EU27, WORLD
 
@@ -204,9 +204,14 @@ def reject(number: int, /, *, reason: Reason = "") -> None:
     Args:
         number: Its number; see `magnetcast review list`.
     """
-    from flows.ingest.reviews import reject as decide
-
     settings = Settings()
     with single_writer(settings):
-        decide(settings, number, reason)
+        decide(
+            store_of(settings),
+            number,
+            decision="rejected",
+            at=utc_now(),
+            actor=actor(),
+            note=reason,
+        )
     echo(f"review    item {number} rejected")

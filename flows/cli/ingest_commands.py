@@ -19,13 +19,12 @@ from flows.ingest.sources import (
     IngestRequest,
     Past,
     by_hand,
-    downloaded,
     live,
     months_to_fetch,
     preview,
 )
 from sources.bundled.policy_events import PolicyEvents, TariffRates
-from sources.bundled.published_figures import PublishedFigures, TypedFigure
+from sources.bundled.published_figures import PublishedFigures, typed_figure
 from sources.bundled.release_calendar import ReleaseCalendar
 from sources.files.csv_table import parse_day
 from sources.providers.customs import CustomsDownload, Flow, refuse_other_table
@@ -99,7 +98,7 @@ def figure(
     _ingest(
         settings,
         by_hand(
-            lambda now: TypedFigure(
+            lambda now: typed_figure(
                 period=period,
                 destination=destination,
                 tonnes=tonnes,
@@ -108,7 +107,7 @@ def figure(
                 note=note,
                 calendar=calendar,
                 now=now,
-            ).load(),
+            ),
             f"in the figure of {destination} in {period}",
             past="magnets",
         ),
@@ -217,10 +216,11 @@ def _unnamed(
             f"{str(file)!r} is no file and no source. Expected a downloaded file, one of "
             f"{', '.join(names)}, or none for the bundled tables. Take one of those."
         )
-    elif download(file, utc_now()) is None:
+    elif (found := download(file, utc_now())) is None:
         customs(file, flow=flow, dry_run=dry_run)
     else:
-        _ingest(Settings(), downloaded(file), dry_run=dry_run)
+        order = by_hand(lambda _: found, f"in {file.name}", past="source")
+        _ingest(Settings(), order, dry_run=dry_run)
 
 
 @ingest.command

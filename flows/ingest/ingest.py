@@ -17,13 +17,11 @@ from flows.context.stores import has_store, made_store, single_writer, store_of
 from flows.ingest.side_effects import side_effects_of_ingests
 from flows.ingest.sources import (
     IngestRequest,
-    Past,
     bundled,
     is_known,
-    known_rows,
+    objected,
     show_received,
 )
-from sources.checks import objections
 from store.errors import DataError, counted
 from store.facts.batch import Batch, FileRows, WriteReport
 from store.facts.new_rows import check_clock
@@ -34,18 +32,6 @@ from store.schema.tables import vintages
 from store.settings import Settings
 
 Refused = tuple[FileRows, tuple[str, ...]]
-
-
-def guard(
-    engine: Engine, received: Sequence[FileRows], *, past: Past, now: pd.Timestamp
-) -> list[Refused]:
-    """Return the files that a check refuses, with the reasons."""
-    found = []
-    for file in received:
-        known = known_rows(engine, file.source, past)
-        if reasons := objections(file, known=known, now=now):
-            found.append((file, reasons))
-    return found
 
 
 @prefect_step("ingest")
@@ -89,7 +75,8 @@ def _stored(settings: Settings, wanted: IngestRequest, *, is_shown: bool) -> Wri
     fresh = [file for file in received if not is_known(engine, file, wanted)]
     if is_shown:
         show_received(wanted.place, fresh)
-    if refused := guard(engine, fresh, past=wanted.past, now=now):
+    found = [(file, objected(engine, file, wanted, now)) for file in fresh]
+    if refused := [(file, reasons) for file, reasons in found if reasons]:
         raise _refusal(engine, refused, wanted, now=now, who=who)
     return write_batch(
         engine,

@@ -62,11 +62,6 @@ def accept(settings: Settings, number: int, event: Path, note: str = "") -> Writ
     return report
 
 
-def reject(settings: Settings, number: int, note: str = "") -> None:
-    """Note that a document is no event."""
-    decide(store_of(settings), number, decision="rejected", at=utc_now(), actor=actor(), note=note)
-
-
 def known_from(file: FileRows, now: pd.Timestamp) -> FileRows:
     """Return events as the store learns of them now: their last version, known from now on.
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final, Literal
 
 import pandas as pd
@@ -18,7 +17,6 @@ from sources.bundled.all_tables import load_bundled
 from sources.bundled.wording import parse_period
 from sources.checks import CELL, mark_new, month_cells, objections
 from sources.providers.customs import SUM_NOTE
-from sources.providers.downloads import download
 from sources.providers.registry import BY_CODE, live_source
 from store.errors import DataError, counted, first_few
 from store.facts.batch import Batch, FileRows
@@ -97,16 +95,6 @@ def by_hand(load: Callable[[pd.Timestamp], FileRows], place: str, *, past: Past)
     return IngestRequest(place=place, receive=lambda now: [load(now)], past=past)
 
 
-def downloaded(path: Path) -> IngestRequest:
-    """Return the request for a file whose headings say what it is."""
-
-    def receive(now: pd.Timestamp) -> list[FileRows]:
-        found = download(path, now)
-        return [found] if found else []
-
-    return IngestRequest(place=f"in {path.name}", receive=receive)
-
-
 def months_to_fetch(
     settings: Settings,
     name: str,
@@ -167,8 +155,7 @@ def preview(settings: Settings, request: IngestRequest | None) -> None:
         if engine is not None and is_known(engine, file, wanted):
             lines.append((file.file_name, "ingested before: nothing would be written"))
             continue
-        known = known_rows(engine, file.source, wanted.past)
-        reasons = objections(file, known=known, now=now)
+        reasons = objected(engine, file, wanted, now)
         refused += bool(reasons)
         lines += _lines(wanted.place, file, reasons)
         if "observations" in file.tables:
@@ -191,13 +178,16 @@ def is_known(engine: Engine, file: FileRows, request: IngestRequest) -> bool:
         return ingested_before(connection, file, revises=request.revises)
 
 
-def known_rows(engine: Engine | None, source: str, past: Past) -> pd.DataFrame:
-    """Read what a batch is compared with; nothing where there is no store."""
-    if past == "nothing" or engine is None:
-        return typed_frame([], "observations")
-    if past == "source":
-        return read_observations(engine, source=source)
-    return read_observations(engine, commodity=COMMODITY)
+def objected(
+    engine: Engine | None, file: FileRows, request: IngestRequest, now: pd.Timestamp
+) -> tuple[str, ...]:
+    """Return what a check objects to in a file, beside what the store knows."""
+    known = typed_frame([], "observations")
+    if request.past != "nothing" and engine is not None:
+        is_own = request.past == "source"
+        of = (file.source, None) if is_own else (None, COMMODITY)
+        known = read_observations(engine, source=of[0], commodity=of[1])
+    return objections(file, known=known, now=now)
 
 
 def _lines(place: str, file: FileRows, reasons: Sequence[str]) -> list[tuple[str, str]]:
@@ -239,7 +229,7 @@ def _came(file: FileRows) -> str:
 
 def _changes(engine: Engine | None, rows: pd.DataFrame) -> str:
     """Count the monthly amounts that are new and those that differ, and name the first of these."""
-    stored = known_rows(None, "", "nothing")
+    stored = typed_frame([], "observations")
     if engine is not None:
         stored = read_observations(engine, commodities=set(rows["commodity"]))
     known = month_cells(stored)

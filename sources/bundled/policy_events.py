@@ -44,13 +44,8 @@ class PolicyEvents:
         table = read_rows(
             self.path, (*EVENT_COLUMNS, "material") if self.materials else EVENT_COLUMNS
         )
-        first_lines: dict[str, int] = {}
-        versions: list[Record] = []
-        for row in table.rows:
-            name = row.text("event_id", required=True)
-            if (earlier := first_lines.setdefault(name, row.line)) != row.line:
-                row.bad("event_id", f"new, for line {earlier} has it")
-            versions += _act_versions(row)
+        table.note_repeats(["event_id"])
+        versions = [version for row in table.rows for version in _act_versions(row)]
         table.problems.raise_if_any()
         tables = {self.id: typed_frame(versions, self.id)}
         return FileRows(self.id, self.path.name, table.sha256, tables)
@@ -112,7 +107,7 @@ def _act(row: Row) -> Record:
         words["material"] = row.text("material", required=True)
     severity = row.choice("severity", ("0", "1", "2", "3"))
     return {
-        "event_id": row.text("event_id"),
+        "event_id": row.text("event_id", required=True),
         "instrument": row.choice("instrument", INSTRUMENTS),
         "direction": row.choice("direction", ("restrictive", "easing", "neutral")),
         "severity": int(severity) if severity.isdigit() else -1,
@@ -149,15 +144,10 @@ class TariffRates:
     def load(self) -> FileRows:
         """Read the components, one row per version; sums are skipped."""
         table = read_rows(self.path, TARIFF_COLUMNS)
-        first_lines: dict[tuple[str, ...], int] = {}
-        versions: list[Record] = []
-        sums = 0
-        for row in table.rows:
-            if row.text("component", required=True).startswith(TOTAL):
-                sums += 1
-                continue
-            _refuse_twice(row, first_lines)
-            versions += _step_versions(row)
+        table.note_repeats(_TARIFF_KEY)
+        own = [row for row in table.rows if not row.text("component").startswith(TOTAL)]
+        versions = [version for row in own for version in _step_versions(row)]
+        sums = len(table.rows) - len(own)
         table.problems.raise_if_any()
         frame = typed_frame(versions, "tariff_steps")
         ignored = (f"{sums} lines {TOTAL}*: sums of other lines",) if sums else ()
@@ -175,7 +165,7 @@ def _step_versions(row: Row) -> list[Record]:
     step = {
         "importer": row.choice("importer", _IMPORTERS),
         "origin": row.choice("origin", COUNTRIES),
-        "component": row.text("component"),
+        "component": row.text("component", required=True),
         "product_scope": row.text("product_scope", required=True),
         "rate_pct": row.number("rate_pct", low=0, high=HIGHEST_RATE_PCT, empty=True),
         "confidence": row.choice("confidence", ("high", "medium", "low")),
@@ -188,9 +178,3 @@ def _step_versions(row: Row) -> list[Record]:
     return _versions(
         {**step, **dates}, known, {"effective_to": (end, latest_of(known, end_known, end))}
     )
-
-
-def _refuse_twice(row: Row, first_lines: dict[tuple[str, ...], int]) -> None:
-    step = tuple(row.text(name) for name in _TARIFF_KEY)
-    if (earlier := first_lines.setdefault(step, row.line)) != row.line:
-        row.bad("effective_from", f"new for this component and scope, for line {earlier} has it")

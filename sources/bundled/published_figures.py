@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 import pandas as pd
@@ -186,48 +186,43 @@ WHERE: Final = "the figure typed in"
 """Used in messages in place of a file name."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TypedFigure:
-    """Tonnes to a destination in a month, from a published source."""
+def typed_figure(
+    *,
+    period: str,
+    destination: str,
+    tonnes: str,
+    source: str,
+    calendar: ReleaseCalendar,
+    now: pd.Timestamp,
+    published_on: str = "",
+    note: str = "",
+) -> FileRows:
+    """Return tonnes to a destination in a month, from a published source, as one observation.
 
-    id: ClassVar = "figures"
-    period: str
-    destination: str
-    tonnes: str
-    """As printed: the digits determine its rounding error."""
-    source: str
-    """Address of the page, or the name of the source."""
-    published_on: str = ""
-    """``YYYY-MM-DD``; empty means the day of entry."""
-    note: str = ""
-    calendar: ReleaseCalendar
-    now: pd.Timestamp
-
-    def load(self) -> FileRows:
-        """Read the figure as one observation."""
-        cells = self._cells()
-        content = json.dumps({**cells, "published_on": self.published_on}, ensure_ascii=False)
-        digest = hashlib.sha256(content.encode()).hexdigest()
-        row = Row(1, cells, Problems(WHERE), plain_number)
-        table = CsvTable(Path(WHERE), digest, (row,), row.problems)
-        frame = PublishedFigures(Path(WHERE), self.calendar).rows_of(table)
-        name = f"figure {self.period} {self.destination}"
-        return FileRows(self.id, name, digest, {"observations": frame})
-
-    def _cells(self) -> dict[str, str]:
-        site = _site(self.source)
-        return {
-            **dict.fromkeys(COLUMNS, ""),
-            "period": self.period,
-            "destination": self.destination,
-            "measure": "net_weight_t",
-            "value": self.tonnes,
-            "kind": "reported",
-            "published_on": self.published_on or f"{self.now:%Y-%m-%d}",
-            "source_url": self.source if site else "",
-            "source_name": site or self.source,
-            "note": self.note,
-        }
+    Args:
+        tonnes: As printed: the digits determine its rounding error.
+        source: Address of the page, or the name of the source.
+        published_on: ``YYYY-MM-DD``; empty means the day of ``now``.
+    """
+    site = _site(source)
+    cells = {
+        **dict.fromkeys(COLUMNS, ""),
+        "period": period,
+        "destination": destination,
+        "measure": "net_weight_t",
+        "value": tonnes,
+        "kind": "reported",
+        "published_on": published_on or f"{now:%Y-%m-%d}",
+        "source_url": source if site else "",
+        "source_name": site or source,
+        "note": note,
+    }
+    content = json.dumps({**cells, "published_on": published_on}, ensure_ascii=False)
+    digest = hashlib.sha256(content.encode()).hexdigest()
+    row = Row(1, cells, Problems(WHERE), plain_number)
+    table = CsvTable(Path(WHERE), digest, (row,), row.problems)
+    frame = PublishedFigures(Path(WHERE), calendar).rows_of(table)
+    return FileRows("figures", f"figure {period} {destination}", digest, {"observations": frame})
 
 
 def _site(source: str) -> str:

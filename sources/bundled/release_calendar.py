@@ -98,20 +98,13 @@ def _kind(text: str) -> str:
     return word if word in {"headline", "detail"} else "supplement"
 
 
-_MONTH: Final = re.compile(r"\d{4}-(0[1-9]|1[0-2])", re.ASCII)
-_YEAR: Final = re.compile(r"\d{4}", re.ASCII)
-
-
 def stated_day(published_on: str) -> pd.Timestamp | None:
     """Return the last day ``published_on`` can mean; None where it is empty."""
     if not published_on:
         return None
-    if _YEAR.fullmatch(published_on):
-        return end_of_month(month(f"{published_on}-12"))
-    if _MONTH.fullmatch(published_on):
-        return end_of_month(month(published_on))
     try:
-        return parse_day(published_on)
+        is_day = len(published_on) > len("2025-07")
+        return parse_day(published_on) if is_day else parse_period(published_on).end
     except ValueError as err:
         raise ValueError("a day, a month, a year or empty") from err
 

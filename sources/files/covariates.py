@@ -11,7 +11,7 @@ import pandas as pd
 from sources.files.panel import PART_OF, months_in, named, numbers_of, read_rows
 from store.arrays import Flags, Floats, Ints
 from store.errors import SHOWN, DataError, counted, first_few, shown
-from store.months import YEAR, month_label, month_numbers
+from store.months import month_label, month_numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +47,6 @@ class Covariates:
             names x series x months from ``first`` to ``cutoff + horizon``; NaN in the past, and in
             the future of series not needed, where nothing was known.
         """
-        if cutoff < self.first:
-            raise DataError(
-                f"{self.source} begins with the panel in {month_label(self.first)}, after "
-                f"the cutoff {month_label(cutoff)}. Expected a cutoff in the panel. Take "
-                "a later one."
-            )
         view = self.view(cutoff, horizon)
         missing = np.isnan(view[:, :, -horizon:])
         if needed is not None:
@@ -97,9 +91,6 @@ _KEY: Final = ("destination", "period")
 LONG: Final = ("name", "value")
 AVAILABLE_AT: Final = "available_at"
 
-_FURTHEST: Final = 10
-"""Years read beyond the panel's last; a typing error must not make the arrays huge."""
-
 _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}(?:[T ].+)?", re.ASCII)
 _CELL: Final = ["name", "series", "month"]
 
@@ -124,7 +115,7 @@ def read_covariates(source: Path | pd.DataFrame, *, table: pd.DataFrame) -> Cova
     unknown = sorted(rows.loc[~known, "destination"].dropna().astype(str).unique())
     entries = _entries(rows.loc[known], table, what)
     first, last = int(table.columns[0]), int(table.columns[-1])
-    inside = (entries["month"] >= first) & (entries["month"] <= last + _FURTHEST * YEAR)
+    inside = entries["month"] >= first
     outside = int((~inside).sum())
     entries = entries.loc[inside & entries["value"].notna()]
     if entries.empty:
@@ -137,10 +128,7 @@ def read_covariates(source: Path | pd.DataFrame, *, table: pd.DataFrame) -> Cova
     once = _each_once(entries, table, what)
     notes = (
         f"destinations not in the panel, left out: {first_few(unknown)}" if unknown else "",
-        f"{counted(outside, 'row')} before the panel's first month or over {_FURTHEST} years after "
-        "its last left out"
-        if outside
-        else "",
+        f"{counted(outside, 'row')} before the panel's first month left out" if outside else "",
     )
     months = max(int(once["month"].max()), last) - first + 1
     where = (pd.Index(names).get_indexer(once["name"]), once["series"], once["month"] - first)

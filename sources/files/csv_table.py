@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import pandas as pd
 
@@ -43,6 +43,19 @@ class Problems:
         """Note one problem of a line."""
         self.found.append((line, text))
         self.lines.add(line)
+
+    def parsed(
+        self, title: str, texts: "pd.Series[str]", parse: Callable[[str], object]
+    ) -> "pd.Series[Any]":
+        """Return the results of ``parse`` on cells by line, None for what it refuses."""
+        found: list[object] = []
+        for line, text in zip(texts.index.tolist(), texts, strict=True):
+            try:
+                found.append(parse(text))
+            except ValueError as err:
+                found.append(None)
+                self.add(line, f"column {title!r}: {text!r} is not {err}")
+        return pd.Series(found, texts.index, dtype="object")
 
     def raise_if_any(self) -> None:
         """Raise one error for all problems, in line order."""
@@ -133,6 +146,14 @@ class CsvTable:
     rows: tuple[Row, ...]
     problems: Problems
 
+    def note_repeats(self, key: Sequence[str]) -> None:
+        """Note lines whose key an earlier line has."""
+        first: dict[tuple[str, ...], int] = {}
+        for row in self.rows:
+            own = tuple(row.text(name) for name in key)
+            if (earlier := first.setdefault(own, row.line)) != row.line:
+                row.bad(key[-1], f"new, for line {earlier} has the same {', '.join(key)}")
+
 
 FIRST_YEAR: Final = "1900"
 LAST_YEAR: Final = "2199"
@@ -165,7 +186,7 @@ def read_table(path: Path, columns: Sequence[str]) -> CsvTable:
     content = content_of(path)
     text = decoded(path.name, content)
     problems = Problems(path.name)
-    lines = records(path.name, text, remedy="Correct the quoting")
+    lines = records(path.name, text)
     _, first = next(lines, (1, []))
     header = fitted(first, len(columns))
     _check_header(path, header, columns)
@@ -203,9 +224,7 @@ def decoded(name: str, content: bytes) -> str:
         ) from err
 
 
-def records(
-    name: str, text: str, *, mark: str = ",", remedy: str
-) -> Iterator[tuple[int, list[str]]]:
+def records(name: str, text: str, *, mark: str = ",") -> Iterator[tuple[int, list[str]]]:
     """Yield each record with the number of the line it starts on."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=mark, strict=True)
     start = 1
@@ -216,7 +235,7 @@ def records(
     except csv.Error as err:
         raise DataError(
             f"{name} is not CSV from line {start} on: {err}. Expected commas between cells and "
-            f"paired double quotes. {remedy}; nothing was taken over."
+            "paired double quotes. Correct the quoting; nothing was taken over."
         ) from err
 
 

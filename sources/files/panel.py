@@ -96,7 +96,7 @@ def _read(path: Path, name: str) -> tuple[pd.DataFrame, int]:
         raise DataError(f"{name} cannot be read: it is a folder. {expected}. Check the path.")
     try:
         if path.suffix.lower() in PARQUET:
-            return _read_parquet(path), 1
+            return pd.read_parquet(path), 1
         return _read_csv(path, name), 2
     except DataError:
         raise
@@ -108,17 +108,6 @@ def _read(path: Path, name: str) -> tuple[pd.DataFrame, int]:
         ) from err
     except (OSError, ValueError, EOFError, zlib.error) as err:
         raise DataError(f"{name} cannot be read: {err}. {expected}. Write it anew.") from err
-
-
-def _read_parquet(path: Path) -> pd.DataFrame:
-    import pyarrow as pa  # noqa: PLC0415 - of magnetcast[ops], for Parquet alone
-    import pyarrow.parquet as pq  # noqa: PLC0415
-
-    try:
-        table: pd.DataFrame = pq.read_table(path).to_pandas()
-    except pa.ArrowException as err:
-        raise ValueError(str(err)) from err
-    return table
 
 
 def _read_csv(path: Path, name: str) -> pd.DataFrame:
@@ -137,10 +126,6 @@ def _read_csv(path: Path, name: str) -> pd.DataFrame:
         content = path.read_bytes()
         decoded(name, gzip.decompress(content) if path.suffix.lower() == ".gz" else content)
         raise
-    except pd.errors.EmptyDataError as err:
-        raise DataError(
-            f"{name} is empty. Expected a line of column names and rows below it. Fill it."
-        ) from err
 
 
 def numbers_of(column: "pd.Series[str] | pd.Series[float]") -> tuple[Floats, Flags]:

@@ -54,22 +54,10 @@ def read_yaml(path: Path, columns: Sequence[str]) -> CsvTable:
     return CsvTable(path, hashlib.sha256(content).hexdigest(), tuple(rows), problems)
 
 
-def composed(name: str, content: bytes) -> yaml.Node | None:
-    """Return the YAML tree of a file, None where it is empty; nothing in it is executed."""
-    try:
-        node: yaml.Node | None = yaml.compose(decoded(name, content), Loader=yaml.SafeLoader)
-    except (yaml.YAMLError, RecursionError) as err:
-        reason = " ".join(str(err).split())
-        raise DataError(
-            f"{name} is not YAML: {reason}. Expected names and values in UTF-8. "
-            "Correct it; nothing was taken over."
-        ) from err
-    return node
-
-
 def plain_values(name: str, content: bytes, problems: Problems) -> tuple[Any, dict[Place, int]]:
     """Return a YAML tree as texts in lists and dicts, and the line of each of its parts.
 
+    Nothing in it is executed.
     A name that is given twice is noted, and so is an alias, which can make much of a small file.
     """
     lines: dict[Place, int] = {(): 1}
@@ -95,7 +83,19 @@ def plain_values(name: str, content: bytes, problems: Problems) -> tuple[Any, di
             return found
         return None if node is None or node.tag == _NOTHING else str(node.value)
 
-    return built(composed(name, content), ()), lines
+    return built(_composed(name, content), ()), lines
+
+
+def _composed(name: str, content: bytes) -> yaml.Node | None:
+    try:
+        node: yaml.Node | None = yaml.compose(decoded(name, content), Loader=yaml.SafeLoader)
+    except (yaml.YAMLError, RecursionError) as err:
+        reason = " ".join(str(err).split())
+        raise DataError(
+            f"{name} is not YAML: {reason}. Expected names and values in UTF-8. "
+            "Correct it; nothing was taken over."
+        ) from err
+    return node
 
 
 MOST_BYTES: Final = 64_000

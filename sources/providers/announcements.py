@@ -112,31 +112,27 @@ class _Page(HTMLParser):
 @dataclass(frozen=True, slots=True)
 class _Announcements(HttpSource):
     whose: ClassVar[str]
+    by_year: ClassVar[bool] = True
+    """Whether each year has a list of its own."""
 
     def fetch(self, span: MonthRange, *, now: pd.Timestamp) -> FileRows:
         """Fetch the announcements on watched goods; as ``HttpSource.fetch``."""
+        years = [f"/{year.first.year}" for year in span.years()] if self.by_year else [""]
         with self.client() as http:
-            lists = {begin: self._listed(http, path) for path, begin in self._lists(span)}
+            lists = [self._listed(http, f"{year}/index.html") for year in years[-MOST_YEARS:]]
             opened = [
                 one
-                for one in dict.fromkeys(chain(*lists.values()))
+                for one in dict.fromkeys(chain(*lists))
                 if span.begin <= one.listed <= span.end and _WATCHED.search(one.title)
             ]
             items = [self._proposal(http, one) for one in opened if self._is_here(one)]
-        if not any(lists.values()):
+        if not any(lists):
             raise self._refused(f"has no list of {span}", self.url)
         away = [f"{one.name} ({one.url})" for one in opened if not self._is_here(one)]
-        reach = [
-            (begin, min(one.listed for one in found)) for begin, found in lists.items() if found
-        ]
-        notes = [
-            f"announcements from {begin:%Y-%m-%d} to {first:%Y-%m-%d}: not on the list"
-            for begin, first in reach
-            if first - begin > _LATE
-        ]
-        notes += [f"announcements of {begin:%Y}: no list" for begin in lists if not lists[begin]]
-        if span.begin < min(lists):
-            notes.append(f"announcements before {min(lists):%Y-%m-%d}: not read")
+        first = min(one.listed for one in chain(*lists))
+        notes = []
+        if first - span.begin > _LATE:
+            notes.append(f"announcements before {first:%Y-%m-%d}: not on a list that is read")
         if away:
             notes.append(f"announcements on other sites, to be read there: {first_few(away)}")
         found = [item for item in items if item is not None]
@@ -147,11 +143,6 @@ class _Announcements(HttpSource):
             wanted=f"announcements of {self.whose} on rare earths, magnets and other minerals",
             ignored=tuple(notes),
         )
-
-    def _lists(self, span: MonthRange) -> list[tuple[str, pd.Timestamp]]:
-        """Return the paths of the lists that hold some months, each with their first day."""
-        years = [(f"/{year.first.year}/index.html", year.begin) for year in span.years()]
-        return years[-MOST_YEARS:]
 
     def _is_here(self, one: _Announcement) -> bool:
         return urlsplit(one.url).hostname == urlsplit(self.url).hostname
@@ -218,9 +209,7 @@ class CustomsAdministration(_Announcements):
 
     id = provider = "gacc"
     whose = "China's customs"
-
-    def _lists(self, span: MonthRange) -> list[tuple[str, pd.Timestamp]]:
-        return [("/index.html", span.begin)]
+    by_year = False
 
 
 def _facts(one: _Announcement, body: str, announced: pd.Timestamp) -> Mapping[str, str | list[str]]:

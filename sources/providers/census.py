@@ -84,7 +84,10 @@ def _ask(http: HttpClient, line: str, span: MonthRange) -> tuple[pd.DataFrame, i
 
 
 def _read(body: bytes, line: str, span: MonthRange) -> tuple[pd.DataFrame, int]:
-    table = _table(json.loads(body))
+    answer = json.loads(body)
+    if not isinstance(answer, list) or not answer:
+        raise ValueError("it is no array of arrays")
+    table = pd.DataFrame(answer[1:], columns=answer[0])
     refuse_missing(table.columns, (*_ASKED, "time"))
     rows = table.loc[:, ~table.columns.duplicated()]
     others = ~rows["I_COMMODITY"].eq(line.removeprefix("US")) | ~rows["CTY_CODE"].eq(CHINA)
@@ -96,19 +99,6 @@ def _read(body: bytes, line: str, span: MonthRange) -> tuple[pd.DataFrame, int]:
     counted, broken = readable(rows, _NUMBERS)
     months = pd.to_datetime(counted["time"], format="%Y-%m").astype("datetime64[us]")
     return counted[list(_NUMBERS)].assign(line=line, period=months), broken
-
-
-def _table(answer: object) -> pd.DataFrame:
-    if (
-        not isinstance(answer, list)
-        or not all(isinstance(row, list) for row in answer)
-        or not answer
-    ):
-        raise ValueError("it is no array of arrays")
-    head, *rows = answer
-    if any(len(row) != len(head) for row in rows):
-        raise ValueError("its rows are not all as long as its first")
-    return pd.DataFrame(rows, columns=head)
 
 
 def _refuse_units(rows: pd.DataFrame, line: str) -> None:

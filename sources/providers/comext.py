@@ -186,15 +186,11 @@ _TEXT: Final = re.compile(r"<faultstring>(.*?)</faultstring>", re.DOTALL)
 _TICKET: Final = re.compile(r"<queued>.*?<id>\s*([\w-]+)\s*</id>", re.DOTALL)
 _STATUS: Final = re.compile(r"<(?:\w+:)?status>\s*([A-Z_]+)\s*</(?:\w+:)?status>")
 
-_NOT_FOUND: Final = "100"
-_TOO_BIG: Final = "413"
-_REMEDIES: Final = {
-    "not available for dissemination": "It has no data for these months, or the data set has a new "
-    "code: ask for earlier months, then look it up at Eurostat and set MAGNETCAST_COMEXT_DATASET.",
-    "UNKNOWN_REQUEST": "Run the ingest again.",
-    "NOT_YET_AVAILABLE": "Run the ingest again later.",
-}
-"""What to do about a fault 100 that is not about an empty result, by its words."""
+_REMEDY: Final = (
+    "It has no data for these months, they are too many at once, or the data set has a new code: "
+    "ask for earlier or fewer months, run the ingest again later, or look the data set up at "
+    "Eurostat and set MAGNETCAST_COMEXT_DATASET."
+)
 
 
 def fault_in(body: bytes) -> Refusal | None:
@@ -204,12 +200,7 @@ def fault_in(body: bytes) -> Refusal | None:
         return None
     found = _TEXT.search(soap)
     text = f"fault {code[1]}: {html.unescape(' '.join(found[1].split())) if found else 'no text'}"
-    if code[1] == _TOO_BIG or "EXTRACTION_TOO_BIG" in text:
-        return Refusal(text, remedy="Ask for fewer months at once.")
-    if code[1] != _NOT_FOUND:
-        return Refusal(text, remedy="The provider may have changed the data set; see its list.")
-    remedy = next((do for words, do in _REMEDIES.items() if words in text), "")
-    return Refusal(text, remedy=remedy, is_empty=not remedy)
+    return Refusal(text, _REMEDY, is_empty="result from the query is empty" in text)
 
 
 def ticket_in(body: bytes) -> str | None:

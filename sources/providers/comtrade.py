@@ -62,16 +62,9 @@ _COLUMNS: Final = (
 _CELL: Final = ["period", "reporterCode", "partnerCode"]
 
 
-@dataclass(frozen=True, slots=True)
-class TradeRows:
-    """The rows of one answer."""
-
-    rows: pd.DataFrame
-    """One row a month, reporter and partner."""
-    splits: int
-    """Rows left out because they repeat others by mode, procedure or second partner."""
-    broken: int
-    """Rows left out because their numbers cannot be read."""
+_Rows = tuple[pd.DataFrame, int, int]
+"""One row a month, reporter and partner; how many rows are left out as they repeat others by mode,
+procedure or second partner, and how many as their numbers cannot be read."""
 
 
 def _coded(records: list[dict[str, object]], *names: str) -> pd.DataFrame:
@@ -210,25 +203,25 @@ class _Comtrade(HttpSource):
     def _fixed(self) -> dict[str, str]:
         return {**self.side, "cmdCode": self.commodity}
 
-    def _trades(self, http: HttpClient, span: MonthRange) -> list[TradeRows]:
+    def _trades(self, http: HttpClient, span: MonthRange) -> list[_Rows]:
         """Return all rows over months, in as many requests as needed."""
         parts = list(span.pieces(MOST_MONTHS if self._key else 1))
         shown = parts if self._key else self.progress(parts, "months")
         answers = [self._answer(http, part) for part in shown]
         return [answer for answer in answers if answer is not None]
 
-    def _answer(self, http: HttpClient, span: MonthRange) -> TradeRows | None:
+    def _answer(self, http: HttpClient, span: MonthRange) -> _Rows | None:
         path = WITH_KEY if self._key else PREVIEW
         params = [*self._fixed.items(), ("period", _periods(span)), *NO_SPLIT.items()]
         return http.get(path, params, read=lambda body: self._read(body, span, LIMITS[path]))
 
-    def _read(self, body: bytes, span: MonthRange, limit: int) -> TradeRows:
+    def _read(self, body: bytes, span: MonthRange, limit: int) -> _Rows:
         answer = json.loads(body)
         if isinstance(answer, dict) and answer.get("error"):
             raise ValueError(f"the answer is {str(answer['error'])[:80]!r}")
         records = records_in(answer, "data", _COLUMNS)
         if not records:
-            return TradeRows(pd.DataFrame(), 0, 0)
+            return pd.DataFrame(), 0, 0
         if len(records) >= limit or _announced(answer) > len(records):
             raise ValueError(f"it is cut at {len(records)} rows")
         codes = [name for name in _COLUMNS if name.endswith("Code")]
@@ -243,7 +236,7 @@ class _Comtrade(HttpSource):
         _refuse_doubt(named, plain)
         typed, broken = readable(plain, ("netWgt", "primaryValue"))
         splits, broken = len(named) - len(plain), broken + len(rows) - len(named)
-        return TradeRows(_numbered(typed), splits, broken)
+        return _numbered(typed), splits, broken
 
     def _releases(self, http: HttpClient, span: MonthRange) -> pd.DataFrame:
         """Return when each reporter's month was last released: ``period, reporterCode, released``.
@@ -325,11 +318,9 @@ def _released(body: bytes) -> pd.DataFrame:
     return frame.dropna().astype({"reporterCode": "int64"})
 
 
-def _dated(
-    trades: Sequence[TradeRows], releases: pd.DataFrame, *, now: pd.Timestamp
-) -> pd.DataFrame:
+def _dated(trades: Sequence[_Rows], releases: pd.DataFrame, *, now: pd.Timestamp) -> pd.DataFrame:
     columns = ["period", "reporterCode", "partnerCode", "kilograms", "usd", "estimated"]
-    parts = [trade.rows for trade in trades if len(trade.rows)]
+    parts = [part for part, _, _ in trades if len(part)]
     rows = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
     rows = rows.merge(releases, on=["period", "reporterCode"], how="left")
     month = pd.to_datetime(rows["period"], format="%Y%m").astype("datetime64[us]")
@@ -348,13 +339,13 @@ def _lacks_weight(rows: pd.DataFrame) -> pd.Series:
     return rows["kilograms"].isna() | (rows["kilograms"].eq(0) & rows["usd"].ge(_WEIGHTLESS_USD))
 
 
-def _ignored(trades: Sequence[TradeRows], rows: pd.DataFrame, *, groups: int) -> tuple[str, ...]:
+def _ignored(trades: Sequence[_Rows], rows: pd.DataFrame, *, groups: int) -> tuple[str, ...]:
     counts = {
         "by mode, procedure or second partner: included in the totals": sum(
-            trade.splits for trade in trades
+            splits for _, splits, _ in trades
         ),
         f"of groups of countries ({', '.join(COMTRADE_GROUPS.values())}): sums of others": groups,
-        "whose numbers cannot be read: left out": sum(trade.broken for trade in trades),
+        "whose numbers cannot be read: left out": sum(broken for _, _, broken in trades),
         "without a weight: their value alone is taken": int(_lacks_weight(rows).sum()),
     }
     return tuple(f"{count} rows {what}" for what, count in counts.items() if count)

@@ -1,25 +1,22 @@
 """China Customs: tables of exports by partner, downloaded by hand as CSV."""
 
 import codecs
-import csv
 import gettext
 import hashlib
-import io
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any, ClassVar, Final, Literal, TypeVar, cast
+from typing import Any, ClassVar, Final, Literal, cast
 
 import pandas as pd
 import pycountry
 import yaml
 
 from sources.bundled.release_calendar import ReleaseCalendar
-from sources.bundled.wording import half_width, month
+from sources.bundled.wording import half_width
 from sources.files.csv_table import Problems, content_of, records
 from sources.files.workbook import WORKBOOK, mark_of, workbook_cells
 from sources.providers.rows import not_after, observations
@@ -28,8 +25,6 @@ from store.facts.batch import FileRows
 from store.partner_codes import partner_codes
 from store.schema.frames import MOMENT_DTYPE
 from store.vocabulary import COMMODITY, EU27, WORLD
-
-T = TypeVar("T")
 
 LEADING: Final = 15
 """Lines, such as titles and query terms, that may precede the headings."""
@@ -56,11 +51,6 @@ _NEEDED: Final = ("commodity", "partner", "quantity")
 _MEASURES: Final = {"quantity": "net_weight_t", "usd": "value_musd"}
 """Measure of each kind of amount."""
 
-_SCALES: Final = {
-    "百万": 1e6, "万": 1e4, "千": 1e3, "million": 1e6, "thousand": 1e3, "1000": 1e3,
-}  # fmt: skip
-"""Multipliers of a unit of money, the longer first."""
-
 _CELL: Final = ["destination", "period", "measure"]
 _PART: Final = ["partner", "parts", "period", "measure"]
 """Columns that name one amount of a download: parts are the texts of the columns that split a
@@ -77,52 +67,52 @@ _CODE: Final = re.compile(r"\d{3}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class Heading:
-    """What a column holds."""
+class Column:
+    """One column, by its heading."""
 
+    place: int
+    title: str
     meaning: str
     """A heading of ``customs_words.yaml``, or empty where it is not known."""
     month: str = ""
     """``YYYY-MM`` in a table with one column per month."""
     unit: str = ""
     """Unit of weight within the heading, if any."""
-    scale: float = 1.0
-    """Multiplier of the currency."""
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
-    """One column."""
-
-    place: int
-    title: str
-    heading: Heading
-
-
-@dataclass(frozen=True, slots=True)
-class CustomsLine:
-    """One line; cells are found by their meaning."""
+class CustomsTable:
+    """The lines below the headings, by their number, as text."""
 
     columns: tuple[Column, ...]
-    number: int
-    cells: tuple[str, ...]
+    cells: pd.DataFrame
+    """One column a place."""
 
-    def of(self, meaning: str) -> tuple[Column, ...]:
+    def of(self, meaning: str) -> list[Column]:
         """Return the columns of a meaning."""
-        return tuple(column for column in self.columns if column.heading.meaning == meaning)
+        return [column for column in self.columns if column.meaning == meaning]
 
-    def text(self, meaning: str) -> str:
-        """Return the first cell of a meaning that is filled, empty if there is none."""
-        cells = (self.cells[column.place] for column in self.of(meaning))
-        return next((cell for cell in cells if cell), "")
+    def text(self, meaning: str) -> pd.Series:
+        """Return the first cell of a meaning that is filled on each line, empty if there is none.
+
+        Where totals lack their code, unit or month they have that of all others, if it is one.
+        """
+        found = pd.Series("", index=self.cells.index, dtype="str")
+        for column in self.of(meaning):
+            found = found.mask(found.eq(""), self.cells[column.place])
+        is_open = self.is_total & (found.eq("") | found.str.lower().isin(TOTALS))
+        shared = set(found[~self.is_total]) - {""}
+        is_one = meaning in {"commodity", "unit", "period"} and len(shared) == 1
+        return found.mask(is_open, next(iter(shared))) if is_one else found
 
     def title(self, meaning: str) -> str:
         """Return the heading of the first column of a meaning, empty if there is none."""
         return next((column.title for column in self.of(meaning)), "")
 
     @property
-    def is_total(self) -> bool:
-        return any(cell.lower() in TOTALS for cell in self.cells)
+    def is_total(self) -> pd.Series:
+        found: pd.Series = self.cells.map(str.lower).isin(TOTALS).any(axis=1)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,20 +136,17 @@ class CustomsDownload:
 
     def load(self) -> FileRows:
         """Read weights in tonnes and values in dollars by partner and month."""
-        content = content_of(self.path)
-        text, encoding = decoded(self.path.name, content)
-        problems = Problems(self.path.name)
-        lines = _lines(self.path.name, text, problems)
-        self._check(lines)
-        reasons = {line.number: _left_out(line) for line in lines}
-        ignored = Counter(filter(None, reasons.values()))
-        ours = [line for line in lines if not reasons[line.number]]
-        _refuse_other_goods(self.path.name, lines, ours)
-        _refuse_yuan(self.path.name, lines)
-        amounts = _amounts(ours, self.unit, problems)
+        content, problems = content_of(self.path), Problems(self.path.name)
+        raw, encoding = _cells(self.path.name, content)
+        table = _table(self.path.name, raw, problems)
+        self._check(table)
+        why = _left_out(table)
+        _refuse_others(self.path.name, table, why)
+        amounts = _amounts(table, why.index[why.eq("")], self.unit, problems)
         _note_contradictions(amounts, problems)
         problems.raise_if_any()
         again = amounts.duplicated([*_PART, "value"])
+        ignored = Counter(why[why.ne("")])
         ignored["repeated in the file"] = amounts.loc[again, "line"].nunique()
         return FileRows(
             self.id,
@@ -181,7 +168,7 @@ class CustomsDownload:
         ]
         return ", ".join([f"{self.flow}s in {self.path.name}", *filter(None, stated)])
 
-    def _check(self, lines: list[CustomsLine]) -> None:
+    def _check(self, table: CustomsTable) -> None:
         if self.flow != "export":
             raise DataError(
                 f"{self.path.name} holds imports, as --flow states. Expected exports of China, "
@@ -193,8 +180,8 @@ class CustomsDownload:
                 f"--published-on {self.published_on:%Y-%m-%d} lies in the future, for "
                 f"{self.path.name}. Expected {self.now:%Y-%m-%d} or earlier. Correct it."
             )
-        weights = lines[0].of("quantity") if lines and not lines[0].of("unit") else ()
-        if not self.unit and (bare := [c.title for c in weights if not c.heading.unit]):
+        weights = [] if table.of("unit") else table.of("quantity")
+        if not self.unit and (bare := [c.title for c in weights if not c.unit]):
             raise DataError(
                 f"No unit of weight in {self.path.name}: column {bare[0]!r} names none. "
                 "Expected a column of units (千克, kg, 吨, t) or a heading as 'Quantity (kg)'. "
@@ -217,16 +204,23 @@ class CustomsDownload:
         return cells.assign(commodity=COMMODITY, available_at=not_after(moments, self.now))
 
 
-def decoded(name: str, content: bytes) -> tuple[str, str]:
-    """Return the text and its encoding: UTF-16, UTF-8 or GB18030; of a workbook its first sheet."""
+def _cells(name: str, content: bytes) -> tuple[list[tuple[int, list[str]]], str]:
+    """Return the cells of each line with its number, and the encoding.
+
+    UTF-16, UTF-8 or GB18030; of a workbook the first sheet.
+    """
     if content.startswith(WORKBOOK):
-        out = io.StringIO()
-        csv.writer(out).writerows(workbook_cells(name, content))
-        return out.getvalue(), "xlsx"
-    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        likely: tuple[str, ...] = ("utf-16",)
+        lines, encoding = list(enumerate(workbook_cells(name, content), start=1)), "xlsx"
     else:
-        likely = ("utf-16-le",) if b"\0" in content else ("utf-8", "gb18030")
+        text, encoding = _decoded(name, content)
+        lines = list(records(name, text, mark=mark_of(text)))
+    return [(number, [cell.strip() for cell in cells]) for number, cells in lines], encoding
+
+
+def _decoded(name: str, content: bytes) -> tuple[str, str]:
+    likely = ["utf-16-le"] if b"\0" in content else ["utf-8", "gb18030"]
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        likely = ["utf-16"]
     faults = []
     for encoding in likely:
         try:
@@ -240,14 +234,13 @@ def decoded(name: str, content: bytes) -> tuple[str, str]:
     )
 
 
-def _lines(name: str, text: str, problems: Problems) -> list[CustomsLine]:
+def _table(name: str, raw: list[tuple[int, list[str]]], problems: Problems) -> CustomsTable:
     """Return the lines below the headings; one of another width is noted as a problem."""
-    raw = _cells(name, text)
     start, columns = _headings(name, raw)
     _refuse_imports(name, [cells for n, cells in raw if n <= start or sum(map(bool, cells)) == 1])
-    least = 1 + max(one.place for one in columns if one.heading.meaning in _MEASURES)
+    least = 1 + max(one.place for one in columns if one.meaning in _MEASURES)
     width = 1 + max(one.place for one in columns if one.title)
-    lines = []
+    lines = {}
     for number, cells in raw:
         filled = sum(map(bool, cells))
         if number <= start or not filled:
@@ -255,24 +248,17 @@ def _lines(name: str, text: str, problems: Problems) -> list[CustomsLine]:
         if any(cells[width:]) or (len(cells) < least and filled > 1):
             problems.add(number, f"row: {len(cells)} cells are not {width}, as in the headings")
         else:
-            empty = [""] * (len(columns) - len(cells))
-            lines.append(CustomsLine(columns, number, (*cells, *empty)))
-    return _with_totals_completed(lines)
-
-
-def _cells(name: str, text: str) -> list[tuple[int, tuple[str, ...]]]:
-    return [
-        (number, tuple(cell.strip() for cell in cells))
-        for number, cells in records(name, text, mark=mark_of(text), remedy="Correct the quoting")
-    ]
+            lines[number] = [*cells[:width], *[""] * (width - len(cells))]
+    texts = pd.DataFrame.from_dict(lines, orient="index", columns=range(width), dtype="str")
+    return CustomsTable(columns[:width], texts)
 
 
 def refuse_other_table(path: Path) -> None:
     """Refuse a file without headings of customs."""
-    _headings(path.name, _cells(path.name, decoded(path.name, content_of(path))[0]))
+    _headings(path.name, _cells(path.name, content_of(path))[0])
 
 
-def _refuse_imports(name: str, lines: list[tuple[str, ...]]) -> None:
+def _refuse_imports(name: str, lines: list[list[str]]) -> None:
     """Refuse a file whose titles, headings or notes, or else its name, tell of imports alone."""
     for said, where in (
         (" ".join(map(" ".join, lines)), "titles, headings or notes"),
@@ -289,16 +275,14 @@ def _refuse_imports(name: str, lines: list[tuple[str, ...]]) -> None:
             )
 
 
-def _headings(
-    name: str, lines: list[tuple[int, tuple[str, ...]]]
-) -> tuple[int, tuple[Column, ...]]:
+def _headings(name: str, lines: list[tuple[int, list[str]]]) -> tuple[int, tuple[Column, ...]]:
     best: list[str] = []
     for number, cells in lines[:LEADING]:
-        columns = tuple(Column(place, cell, heading_of(cell)) for place, cell in enumerate(cells))
-        meanings = {column.heading.meaning for column in columns}
+        columns = tuple(_column(place, title) for place, title in enumerate(cells))
+        meanings = {column.meaning for column in columns}
         if "partner_code" in meanings:
             meanings.add("partner")
-        if any(column.heading.month for column in columns):
+        if any(column.month for column in columns):
             meanings.add("period")
         if meanings.issuperset((*_NEEDED, "period")):
             return number, _without_names(columns)
@@ -315,112 +299,103 @@ def _headings(
 
 def _without_names(columns: tuple[Column, ...]) -> tuple[Column, ...]:
     """Keep one column of codes: next to "Commodity code", a column "Commodity" holds names."""
-    codes = [column for column in columns if column.heading.meaning == "commodity"]
+    codes = [column for column in columns if column.meaning == "commodity"]
     kept = next((c for c in codes if "code" in c.title.lower() or "编码" in c.title), codes[0])
-    unread = Heading("commodity_name")
-    return tuple(replace(c, heading=unread) if c in codes and c is not kept else c for c in columns)
+    return tuple(replace(c, meaning="") if c in codes and c is not kept else c for c in columns)
 
 
-def _with_totals_completed(lines: list[CustomsLine]) -> list[CustomsLine]:
-    """Fill the empty cells of lines of totals with the values that all others share."""
-    shared: dict[int, str] = {}
-    for meaning in ("commodity", "unit", "period"):
-        for column in lines[0].of(meaning)[:1] if lines else ():
-            texts = {line.cells[column.place] for line in lines if not line.is_total} - {""}
-            if len(texts) == 1:
-                shared[column.place] = texts.pop()
-    return [
-        replace(line, cells=(*_completed(line.cells, shared), next(iter(TOTALS))))
-        if line.is_total
-        else line
-        for line in lines
-    ]
+def _left_out(table: CustomsTable) -> pd.Series:
+    """Return by line why it is no amount of exports of magnets; empty if it is one."""
+    is_month = pd.Series(bool(table.of("period")), index=table.cells.index)
+    is_month &= table.text("period").map(folded).str.fullmatch(_MONTH)
+    titles = [column.title for column in table.columns]
+    reasons = {
+        "headings once more": table.cells.eq(titles).all(axis=1),
+        "totals over several months": table.is_total & bool(table.of("period")) & ~is_month,
+        "notes below the table": (table.cells != "").sum(axis=1).eq(1),
+        f"other goods than {COMMODITY}": _codes_of(table).ne(COMMODITY),
+        "imports": table.text("flow").str.lower().str.contains("进口|import"),
+    }
+    found = pd.Series("", index=table.cells.index, dtype="str")
+    for why, is_so in reasons.items():
+        found = found.mask(found.eq("") & is_so, why)
+    return found
 
 
-def _completed(cells: tuple[str, ...], shared: Mapping[int, str]) -> Iterator[str]:
-    for place, cell in enumerate(cells):
-        is_open = not cell or cell.lower() in TOTALS
-        yield shared.get(place, cell) if is_open else cell
+def _codes_of(table: CustomsTable) -> pd.Series:
+    return table.text("commodity").str.replace(r"\s", "", regex=True)
 
 
-def _left_out(line: CustomsLine) -> str:
-    """Return why a line is no amount of exports of magnets; empty if it is one."""
-    titles = tuple(column.title for column in line.columns)
-    flow = line.text("flow").lower()
-    if line.cells[: len(titles)] == titles:
-        return "headings once more"
-    if line.is_total and line.of("period") and not _is_month(line.text("period")):
-        return "totals over several months"
-    if sum(map(bool, line.cells)) == 1:
-        return "notes below the table"
-    if _code_of(line) != COMMODITY:
-        return f"other goods than {COMMODITY}"
-    return "imports" if "进口" in flow or "import" in flow else ""
-
-
-def _code_of(line: CustomsLine) -> str:
-    return "".join(line.text("commodity").split())
-
-
-def _is_month(text: str) -> bool:
-    try:
-        month_of(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _refuse_other_goods(name: str, lines: list[CustomsLine], ours: list[CustomsLine]) -> None:
-    codes = sorted({code for line in lines if (code := _code_of(line)).isdigit()})
-    if codes and not ours:
+def _refuse_others(name: str, table: CustomsTable, why: pd.Series) -> None:
+    codes = sorted({code for code in _codes_of(table) if code.isdigit()})
+    if codes and why.ne("").all():
         raise DataError(
             f"{name} holds no line of exports of {COMMODITY}; its codes are {first_few(codes)}. "
             f"Expected China's exports of {COMMODITY} alone: the weight of other goods, such as "
             f"{_OTHERS} (other metal magnets), must not be mixed in. Ask the site for that code; "
             "nothing was taken over."
         )
-
-
-def _refuse_yuan(name: str, lines: list[CustomsLine]) -> None:
-    if lines and lines[0].of("cny") and not lines[0].of("usd"):
+    if table.of("cny") and not table.of("usd"):
         raise DataError(
             f"{name} has values in yuan alone. Expected dollars, in which prices are checked. Ask "
             "the site for US dollars (美元); nothing was taken over."
         )
 
 
-def _amounts(lines: list[CustomsLine], unit: str, problems: Problems) -> pd.DataFrame:
-    """Return line, destination, ``_PART``, value and half_width of every amount.
+def _amounts(table: CustomsTable, ours: pd.Index, unit: str, problems: Problems) -> pd.DataFrame:
+    """Return line, destination, ``_PART``, value and half_width of every amount on our lines.
 
     What cannot be read is noted as a problem. An unknown partner with a code is a residual place.
     """
-    found: list[tuple[object, ...]] = []
-    for line in lines:
-        name, code = line.text("partner"), line.text("partner_code")
+    places = _places(table, ours, problems)
+    names, codes = (table.text(meaning)[places.index] for meaning in ("partner", "partner_code"))
+    parts = table.cells.loc[places.index, [one.place for one in table.of("split")]]
+    lines = pd.DataFrame(
+        {
+            "line": places.index,
+            "destination": places,
+            "partner": codes.mask(codes.eq(""), names).mask(codes.eq("") & names.eq(""), places),
+            "parts": [tuple(texts) for texts in parts.to_numpy().tolist()],
+        }
+    )
+    frames = []
+    for column in (one for one in table.columns if one.meaning in _MEASURES):
+        cells = table.cells.loc[places.index, column.place]
+        numbers = problems.parsed(column.title, cells, amount_of).dropna()
+        stated = pd.Series(column.month, numbers.index, dtype="str")
+        months = stated if column.month else table.text("period")[numbers.index]
+        factors = pd.Series(1e-6, numbers.index)
+        if column.meaning == "quantity":
+            units = pd.Series(column.unit, numbers.index, dtype="str")
+            units = units.mask(units.eq(""), table.text("unit")).mask(lambda own: own.eq(""), unit)
+            # Nothing is nothing in any unit, and the customs write "?" for some.
+            units = units.mask(numbers.eq(0), "kg")
+            factors = problems.parsed(table.title("unit") or column.title, units, tonnes_of)
+        texts = cells[numbers.index].str.replace(r"[,\s]", "", regex=True)
+        widths = pd.Series([half_width(one, "pct") for one in texts], texts.index, dtype="float64")
+        amounts = lines.assign(
+            measure=_MEASURES[column.meaning],
+            period=problems.parsed(table.title("period"), months, month_of),
+            value=numbers.astype("float64") * factors.astype("float64"),
+            half_width=widths * factors.astype("float64"),
+        )
+        frames.append(amounts.dropna())
+    amounts = pd.concat(frames, ignore_index=True)
+    return amounts.assign(period=pd.to_datetime(amounts["period"], format="%Y-%m"))
+
+
+def _places(table: CustomsTable, ours: pd.Index, problems: Problems) -> pd.Series:
+    """Return the place of each of our lines but those of sums of others."""
+    found: dict[int, str | None] = {}
+    names, codes, is_total = table.text("partner"), table.text("partner_code"), table.is_total
+    for line in ours.tolist():
+        name, code = names[line], codes[line]
         try:
-            place = WORLD if line.is_total else partner_place(name, code)
+            found[line] = WORLD if is_total[line] else partner_place(name, code)
         except ValueError as err:
             shown = f"{code} {name}".strip()
-            problems.add(line.number, f"column {line.title('partner')!r}: {shown!r} is not {err}")
-            continue
-        if place is None:  # a sum of others
-            continue
-        parts = tuple(line.cells[column.place] for column in line.of("split"))
-        for column in line.columns:
-            if (measure := _MEASURES.get(column.heading.meaning)) is None:
-                continue
-            try:
-                amount = _amount(line, column, unit)
-            except ValueError as err:
-                problems.add(line.number, str(err))
-                continue
-            if amount is not None:
-                period, *values = amount
-                named = (line.number, place, code or name or place, parts, period, measure)
-                found.append((*named, *values))
-    columns = ["line", "destination", *_PART, "value", "half_width"]
-    amounts = pd.DataFrame(found, columns=columns)
-    return amounts.assign(period=pd.to_datetime(amounts["period"]))
+            problems.add(line, f"column {table.title('partner')!r}: {shown!r} is not {err}")
+    return pd.Series(found, dtype="object").dropna()
 
 
 def _note_contradictions(amounts: pd.DataFrame, problems: Problems) -> None:
@@ -429,50 +404,26 @@ def _note_contradictions(amounts: pd.DataFrame, problems: Problems) -> None:
     Their amounts differ, or a month is split on some lines and not, or otherwise, on more.
     """
     distinct = amounts.drop_duplicates([*_PART, "value"])
-    several = set(distinct.loc[distinct.duplicated(_PART, keep=False), "line"])
+    several = distinct[distinct.duplicated(_PART, keep=False)]
     filled = amounts["parts"].map(lambda parts: tuple(map(bool, parts)))
     kinds = amounts.assign(filled=filled).groupby(["partner", "period"])["filled"]
-    mixed = set(amounts.loc[kinds.transform("nunique") > 1, "line"])
-    for number in several | mixed:
-        row = amounts[amounts["line"].eq(number)].iloc[0]
+    mixed = amounts[kinds.transform("nunique") > 1]
+    for row in pd.concat([several, mixed]).drop_duplicates("line").to_dict("records"):
         problems.add(
-            number,
+            row["line"],
             f"{row['partner']} has several amounts for {row['period']:%Y-%m}, in the same columns "
             "or split by others; load each download for itself",
         )
 
 
-def _amount(line: CustomsLine, column: Column, unit: str) -> tuple[str, float, float] | None:
-    text = line.cells[column.place]
-    number = _parsed(column.title, text, amount_of)
-    if number is None:
-        return None
-    period = column.heading.month or _parsed(line.title("period"), line.text("period"), month_of)
-    if column.heading.meaning == "quantity" and number == 0:
-        factor = 0.001  # nothing is nothing in any unit, and the customs write "?" for some
-    elif column.heading.meaning == "quantity":
-        named = column.heading.unit or line.text("unit") or unit
-        factor = _parsed(line.title("unit") or column.title, named, tonnes_of)
-    else:
-        factor = column.heading.scale / 1e6
-    plain = "".join(text.replace(",", "").split())
-    return str(month(period).date()), number * factor, half_width(plain, "pct") * factor
-
-
-def _parsed(title: str, text: str, parse: Callable[[str], T]) -> T:
-    try:
-        return parse(text)
-    except ValueError as err:
-        raise ValueError(f"column {title!r}: {text!r} is not {err}") from err
-
-
 def _worlds(cells: pd.DataFrame) -> pd.DataFrame:
     """Return the world of the months that list all partners and state no total."""
     months = cells[~cells["destination"].isin([WORLD, EU27])].groupby(["period", "measure"])
-    total = (
-        months[["value", "half_width"]]
-        .sum()
-        .assign(partners=months.size(), smallest=months["value"].min())
+    total = months.agg(
+        value=("value", "sum"),
+        half_width=("half_width", "sum"),
+        partners=("value", "size"),
+        smallest=("value", "min"),
     )
     total = total.loc[total["smallest"] <= SMALL_SHARE * total["value"]].reset_index()
     stated = cells.loc[cells["destination"].eq(WORLD), "period"]
@@ -499,32 +450,19 @@ def _units() -> dict[str, float]:
     return {unit: float(t) for t, units in customs_words()["tonnes"].items() for unit in units}
 
 
-def heading_of(text: str) -> Heading:
-    """Parse a heading."""
-    plain = folded(text)
+def _column(place: int, title: str) -> Column:
+    plain = folded(title)
     month = _MONTH.search(plain)
     rest = plain if month is None else (plain[: month.start()] + plain[month.end() :])
     rest = rest.strip(" -_/:,")
     period = f"{month['year']}-{int(month['month']):02d}" if month else ""
-    meaning, unit, scale = _meaning(rest, wide=bool(period))
-    return Heading(meaning, period, unit, scale)
-
-
-def _meaning(rest: str, *, wide: bool) -> tuple[str, str, float]:
-    if wide and (not rest or rest in _units()):
-        return "quantity", rest, 1.0
-    if (found := _meanings().get(rest)) is not None:
-        return found, "", 1.0
     inside = " ".join(_BRACKETS.findall(rest))
-    outside = _BRACKETS.sub("", rest).strip()
-    if inside in _units():
-        return _meanings().get(outside) or "", inside, 1.0
-    scale = next((words for words in _SCALES if words in rest), "")
-    bare = (rest.replace(scale, ""), inside.replace(scale, ""), outside.replace(scale, ""))
-    money = next(
-        (name for text in bare if (name := _meanings().get(text.strip())) in {"usd", "cny"}), None
-    )
-    return money or "", "", _SCALES.get(scale, 1.0)
+    if period and (not rest or rest in _units()):
+        return Column(place, title, "quantity", period, rest)
+    if rest not in _meanings() and inside in _units():
+        meaning = _meanings().get(_BRACKETS.sub("", rest).strip(), "")
+        return Column(place, title, meaning, period, inside)
+    return Column(place, title, _meanings().get(rest, ""), period)
 
 
 def month_of(text: str) -> str:

@@ -92,17 +92,13 @@ class Layout:
         heading = next((one for one in units if one in ours), None)
         if heading is None:
             return pd.DataFrame()
-        for line, text in zip(ours["line"], ours[heading], strict=True):
-            try:
-                amount_of(text)
-            except ValueError as err:
-                problems.add(line, f"column {heading!r}: {text!r} is not {err}")
+        texts = ours.set_index("line")[heading]
+        values = problems.parsed(heading, texts, amount_of).astype("float64")
         problems.raise_if_any()
-        values = ours[heading].map(amount_of).astype("float64")
-        widths = ours[heading].map(lambda text: half_width(text.replace(",", "").strip(), "pct"))
+        widths = texts.map(lambda text: half_width(text.replace(",", "").strip(), "pct"))
         amounts = pd.DataFrame({"value": values, "half_width": widths}) * units[heading]
-        cells = pd.concat([ours[_PART], amounts], axis=1)
-        summed = cells[values > 0].groupby(_PART, as_index=False)
+        cells = pd.concat([ours.set_index("line")[_PART], amounts], axis=1)
+        summed = cells[cells["value"] > 0].groupby(_PART, as_index=False)
         return summed.agg({"value": "sum", "half_width": "max"}).assign(measure=measure)
 
 

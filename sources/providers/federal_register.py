@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import ClassVar, Final
 
 import pandas as pd
@@ -52,8 +53,7 @@ class FederalRegister(HttpSource):
         terms: dict[str, list[str]] = {}
         with self.client() as http:
             for term in TERMS:
-                queries = [_Query(term, year.begin, year.end) for year in span.years()]
-                for document in (one for query in queries for one in _documents(http, query)):
+                for document in chain(*(_documents(http, term, year) for year in span.years())):
                     number = str(document["document_number"])
                     found.setdefault(number, document)
                     terms.setdefault(number, []).append(term)
@@ -62,48 +62,41 @@ class FederalRegister(HttpSource):
         return self.file(span, http, tables, wanted=f"documents with {', '.join(TERMS)}")
 
 
-@dataclass(frozen=True, slots=True)
-class _Query:
-    term: str
-    first: pd.Timestamp
-    last: pd.Timestamp
-
-    def params(self, page: int) -> Params:
-        """Return the parameters of a page."""
-        return [
-            ("conditions[term]", self.term),
-            *(("conditions[type][]", kind) for kind in TYPES),
-            ("conditions[publication_date][gte]", f"{self.first:%Y-%m-%d}"),
-            ("conditions[publication_date][lte]", f"{self.last:%Y-%m-%d}"),
-            ("order", "oldest"),
-            ("per_page", str(PER_PAGE)),
-            ("page", str(page)),
-            *(("fields[]", name) for name in _FIELDS),
-        ]
+def _params(term: str, span: MonthRange, page: int) -> Params:
+    return [
+        ("conditions[term]", term),
+        *(("conditions[type][]", kind) for kind in TYPES),
+        ("conditions[publication_date][gte]", f"{span.begin:%Y-%m-%d}"),
+        ("conditions[publication_date][lte]", f"{span.end:%Y-%m-%d}"),
+        ("order", "oldest"),
+        ("per_page", str(PER_PAGE)),
+        ("page", str(page)),
+        *(("fields[]", name) for name in _FIELDS),
+    ]
 
 
-def _documents(http: HttpClient, query: _Query) -> list[Document]:
-    count, found = _page(http, query, 1)
+def _documents(http: HttpClient, term: str, span: MonthRange) -> list[Document]:
+    count, found = _page(http, _params(term, span, 1))
     if count > MOST_RESULTS:
         raise SourceError(
-            f"federal_register has {count} documents on {query.term} for one year. "
+            f"federal_register has {count} documents on {term} for one year. "
             f"Expected no more than {MOST_RESULTS}. Watch a narrower term."
         )
     for page in range(2, -(-count // PER_PAGE) + 1):
-        found += _page(http, query, page)[1]
+        found += _page(http, _params(term, span, page))[1]
     numbers = {str(document["document_number"]) for document in found}
     if len(numbers) != count:
         raise SourceError(
-            f"federal_register announces {count} documents on {query.term} and lists "
+            f"federal_register announces {count} documents on {term} and lists "
             f"{len(numbers)} different ones in {len(found)}. Expected each once. Try "
             "again later; nothing was taken over."
         )
     return found
 
 
-def _page(http: HttpClient, query: _Query, page: int) -> tuple[int, list[Document]]:
+def _page(http: HttpClient, params: Params) -> tuple[int, list[Document]]:
     """Return how many documents there are, and those of a page."""
-    return http.get("/documents.json", query.params(page), read=_read) or (0, [])
+    return http.get("/documents.json", params, read=_read) or (0, [])
 
 
 def _read(body: bytes) -> tuple[int, list[Document]]:

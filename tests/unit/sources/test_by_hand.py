@@ -4,21 +4,22 @@ import pandas as pd
 import pytest
 
 from sources.bundled.policy_events import PolicyEvents
-from sources.bundled.published_figures import TypedFigure
+from sources.bundled.published_figures import typed_figure
 from sources.bundled.release_calendar import ReleaseCalendar
 from store.errors import DataError
+from store.facts.batch import FileRows
 from store.schema.frame_schemas import validate
 from tests.data.store_builders import EVENT, write_csv
 
 NOW = pd.Timestamp("2026-11-25T08:00:00Z")
 
 
-def typed(**changes: str) -> TypedFigure:
+def typed(**changes: str) -> FileRows:
     result = {
         "period": "2026-08", "destination": "USA", "tonnes": "512",
         "source": "https://example.org/august", **changes,
     }  # fmt: skip
-    return TypedFigure(**result, calendar=ReleaseCalendar({}), now=NOW)  # type: ignore[arg-type]
+    return typed_figure(**result, calendar=ReleaseCalendar({}), now=NOW)
 
 
 def as_yaml(path: Path, *entries: dict[str, str]) -> Path:
@@ -31,7 +32,7 @@ def as_yaml(path: Path, *entries: dict[str, str]) -> Path:
 
 
 def test_a_typed_figure_is_an_observation_known_from_its_day() -> None:
-    frame = typed(published_on="2026-09-20").load().tables["observations"]
+    frame = typed(published_on="2026-09-20").tables["observations"]
 
     (row,) = validate(frame, "observations", where="test").to_dict("records")
     assert (row["destination"], row["value"], row["unit"]) == ("USA", 512.0, "t")
@@ -41,14 +42,14 @@ def test_a_typed_figure_is_an_observation_known_from_its_day() -> None:
 
 
 def test_a_typed_figure_without_a_day_counts_from_today() -> None:
-    result = typed().load().tables["observations"]["available_at"].tolist()
+    result = typed().tables["observations"]["available_at"].tolist()
 
     assert result == [pd.Timestamp("2026-11-25", tz="UTC")]
 
 
 def test_everything_wrong_with_a_typed_figure_is_reported_at_once() -> None:
     with pytest.raises(DataError) as caught:
-        typed(period="August", destination="Germany", tonnes="many").load()
+        typed(period="August", destination="Germany", tonnes="many")
 
     message = str(caught.value)
     assert "in the figure typed in" in message
@@ -58,7 +59,7 @@ def test_everything_wrong_with_a_typed_figure_is_reported_at_once() -> None:
 
 def test_typed_tonnes_that_may_be_two_numbers_are_asked_about() -> None:
     with pytest.raises(DataError, match=r"'1.000' is not clear: it may be 1000 or 1.000"):
-        typed(tonnes="1.000").load()
+        typed(tonnes="1.000")
 
 
 def test_events_in_yaml_say_the_same_as_in_csv(tmp_path: Path) -> None:

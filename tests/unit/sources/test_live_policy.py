@@ -192,7 +192,7 @@ class TestAnnouncements:
         file = CustomsAdministration(live_settings, at_once).fetch(SPAN, now=NOW)
 
         assert len(file.tables["proposals"]) == 4
-        assert file.ignored == ("announcements from 2024-01-01 to 2024-08-15: not on the list",)
+        assert file.ignored == ("announcements before 2024-08-15: not on a list that is read",)
 
     def test_a_year_without_a_list_yet_is_passed_over(self, live_settings: Settings) -> None:
         source = CommerceMinistry(live_settings, at_once)

@@ -267,7 +267,7 @@ def test_a_panel_that_is_not_monthly_is_refused(
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        pytest.param("empty.csv", b"", "is empty. Expected a line of column names", id="empty"),
+        pytest.param("empty.csv", b"", "cannot be read: No columns to parse", id="empty"),
         pytest.param("rows.csv", HEADER.encode(), "has no rows. Expected a row", id="no rows"),
         pytest.param("ragged.parquet", b"PAR1 no", "cannot be read: ", id="ragged parquet"),
         pytest.param("plain.csv.gz", HEADER.encode(), "cannot be read: ", id="not gzipped"),

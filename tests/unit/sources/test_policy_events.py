@@ -67,7 +67,7 @@ def test_nothing_is_known_before_the_announcement(tmp_path: Path) -> None:
             {"suspended_from": "2025-11-07", "suspended_to": "2025-11-06"},
             "column 'suspended_to': '2025-11-06' is not on or after suspended_from 2025-11-07",
         ),
-        ({"event_id": "first"}, "column 'event_id': 'first' is not new, for line 2 has it"),
+        ({"event_id": "first"}, "column 'event_id': 'first' is not new, for line 2 has the same"),
         ({"evidence": "rumour"}, "column 'evidence': 'rumour' is not one of "),
     ],
     ids=lambda value: "-".join(value) if isinstance(value, dict) else "",

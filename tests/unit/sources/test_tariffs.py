@@ -53,7 +53,7 @@ def test_sums_are_left_out_and_counted(tmp_path: Path) -> None:
         ),
         (
             {"component": "first"},
-            "column 'effective_from': '2025-02-04' is not new for this component and scope",
+            "column 'effective_from': '2025-02-04' is not new, for line",
         ),
     ],
     ids=lambda value: "-".join(value.values()) if isinstance(value, dict) else "",
