@@ -17,10 +17,10 @@ from scoring import FORECAST, heaviest, measured, scores_of, shared
 
 from features.statistical.experts import EXPERTS
 from features.statistical.pretrained import NAME as PRETRAINED
-from models.engine.forecast import MIDDLE
 from models.evaluation.backtest import backtest_panel
 from models.evaluation.compare import differences
 from models.executor import Executor
+from models.forecasting.forecaster import EXPERTS as MIDDLE
 from models.forecasting.forecaster import MODEL
 from models.forecasting.panel_forecaster import PanelForecaster
 from models.forecasting.snapshot import Snapshot

@@ -14,11 +14,10 @@ import numpy as np
 import pandas as pd
 
 from features.families.trade import compute
-from features.origin import bare_origin
 from features.panel.evidence import evidence_panel
 from features.statistical.experts import EXPERTS
 from features.statistical.seasonality import season_profiles
-from models.engine.forecast import engine_at
+from models.engine.training import trained
 from models.engine.training_set import PanelView
 from service.http.responses import csv_answer, json_answer
 from service.live.documents import FILE_COLUMNS, flat_rows, forecast_document
@@ -30,7 +29,7 @@ from store.facts.writing import write_batch
 from store.publications.publishing import publish_forecasts
 from store.vocabulary import FORECAST_COLUMNS, QUANTILE_COLUMNS
 from tests.data.builders import at, make_levels, make_origin
-from tests.data.engine_builders import BRIEF, make_values
+from tests.data.engine_builders import BRIEF, make_engine, make_values
 from tests.data.partner_builders import make_partner_world
 
 ZERO: Final = 0x43540001
@@ -93,14 +92,14 @@ def _engine_paths() -> Iterator[tuple[str, Path]]:
         return PanelView(values, 0, 6).at(last, slice(None))
 
     def train() -> object:
-        return engine_at(bare_origin(values[:16], 0, 3), small)
+        return trained(PanelView(values[:16], 0, 3), small)
 
     small = replace(BRIEF, pairs=60, rows=200, num_iterations=2, num_leaves=3)
     season = season_profiles(values)
     yield "engine features", features
     yield "experts", lambda: [one(values, season, 6) for one in EXPERTS.values()]
     yield "train", train
-    engine = engine_at(bare_origin(values, 0, 6), BRIEF)
+    engine = make_engine(values)
     rows = np.arange(len(values))
     yield "predict", lambda: engine.forecast(rows)
 

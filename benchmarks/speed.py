@@ -88,8 +88,7 @@ def engine_round(task: Snapshot, cutoffs: Sequence[int]) -> Round:
     cells = 0
     for cutoff in cutoffs:
         fitted = FORECASTER.fit(task.at(cutoff))
-        for found in fitted.engine.forecasts():
-            cells += found.mean.size
+        cells += sum(map(len, fitted.predict()))
     return Round(time.perf_counter() - started, FORECASTER.spec.threads, cells)
 
 

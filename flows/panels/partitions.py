@@ -18,7 +18,7 @@ import pyarrow.dataset as pads
 from features.statistical.pretrained import marked
 from flows.context.console import echo
 from flows.panels.panel_files import PanelFiles, months_ahead
-from models.engine.forecast import training_series
+from models.engine.training import training_series
 from models.forecasting.forecaster import forecast_file
 from models.forecasting.panel_forecaster import FittedPanel, PanelForecaster
 from models.forecasting.snapshot import Snapshot
@@ -64,7 +64,7 @@ def predict_folder(
         with _scheduler(settings.dask):
             rows, known = _opened(files)
             fitted = _trained(rows, known, files.options, horizon=horizon, spec=spec)
-            status = marked("panel", is_used=fitted.engine.is_pretrained)
+            status = marked("panel", is_used=bool(spec.pretrained))
             meta = _texts(forecast_file(fitted.nothing(), status=status))
             made = rows.map_partitions(
                 forecast_rows, fitted.on_none(), files.options, status, meta=meta

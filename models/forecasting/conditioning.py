@@ -48,7 +48,7 @@ def coherent(table: pd.DataFrame, origin: Origin, tree: Tree | None = None) -> p
             the few of the evidence, by the spread of each month's forecast.
     """
     if not origin.groups:
-        return table if tree is None else _reconciled(table, origin, tree)
+        return table if tree is None else reconciled(table, origin, tree)[1].set_axis(table.index)
     shape = (len(origin.series), len(origin.targets))
     mean = table["mean"].to_numpy().reshape(shape)
     spread = (table["p90"] - table["p10"]).to_numpy().reshape(shape) / NORMAL_80
@@ -56,8 +56,12 @@ def coherent(table: pd.DataFrame, origin: Origin, tree: Tree | None = None) -> p
     return table[[*QUANTILE_COLUMNS, "mean"]].mul(factor, axis=0)
 
 
-def _reconciled(table: pd.DataFrame, origin: Origin, tree: Tree) -> pd.DataFrame:
-    """Return a forecast of the series with a value in the last year, whose sums add up."""
+def reconciled(table: pd.DataFrame, origin: Origin, tree: Tree) -> tuple[Ints, pd.DataFrame]:
+    """Return a forecast whose sums add up, and the series that it is of: sums of given parts too.
+
+    Args:
+        table: Of the series with a value in the last year.
+    """
     current = np.flatnonzero(np.isfinite(origin.tonnes[:, -YEAR:]).any(axis=1))
     shape = (len(origin.series), len(origin.targets))
     mean, quantiles = np.full(shape, np.nan), np.full((*shape, len(QUANTILES)), np.nan)
@@ -67,9 +71,10 @@ def _reconciled(table: pd.DataFrame, origin: Origin, tree: Tree) -> pd.DataFrame
     )
     season = series_stats(origin.tonnes).season
     mean, quantiles = reconcile(mean, quantiles, errors_within(origin.tonnes, season), tree)
-    found = quantiles[current].reshape(-1, len(QUANTILES))
-    made = pd.DataFrame(found, columns=list(QUANTILE_COLUMNS), index=table.index)
-    return made.assign(mean=mean[current].reshape(-1))
+    rows = np.flatnonzero(np.isfinite(mean).all(axis=1))
+    found = quantiles[rows].reshape(-1, len(QUANTILES))
+    made = pd.DataFrame(found, columns=list(QUANTILE_COLUMNS))
+    return rows, made.assign(mean=mean[rows].reshape(-1))
 
 
 def conditioned(table: pd.DataFrame, origin: Origin) -> pd.DataFrame:

@@ -1,6 +1,6 @@
 """The panel engine as a forecaster of any panel: from a file, or a partner table."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -8,29 +8,28 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from features.build import OriginFeatures
 from features.series import mean_known
-from features.statistical.experts import EXPERTS
+from features.statistical.experts import BASELINES, EXPERTS
 from features.statistical.pretrained import NAME as PRETRAINED
-from features.statistical.smoothing import errors_within
-from models.engine.forecast import (
-    LAST_VALUE,
-    MIDDLE,
-    Engine,
-    Quantiles,
-    engine_at,
-    expert_quantiles,
-)
+from models.engine.training import trained
+from models.engine.training_set import PanelView
+from models.forecasting.conditioning import reconciled
+from models.forecasting.forecaster import EXPERTS as MIDDLE
 from models.forecasting.forecaster import MODEL, REFERENCE
+from models.forecasting.residual_history import PLAIN_SIDE, plain_heads
 from models.forecasting.snapshot import Snapshot
-from models.learning.heads import too_few
+from models.learning.calibration import PastErrors, card_of
+from models.learning.heads import Heads, TrainingSet, too_few
 from models.learning.spec import PANEL_SPEC, Spec
-from models.reconciliation.reconcile import reconcile
-from models.registry.served import TrainedModel
+from models.registry import served
+from models.registry.served import TrainedModel, quantiles_of
 from sources.files.covariates import Covariates
 from store.arrays import Flags, Floats, Ints
-from store.months import YEAR
+from store.errors import DataError
+from store.months import YEAR, month_label, month_starts
 from store.progress import Progress, untracked
-from store.vocabulary import QUANTILES
+from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
 
 VIEWS: Final = ("there", "less_year", "less_now", "later_less_there")
 """Of each covariate: its value in the target month, less the mean of the last year, less the last
@@ -100,16 +99,25 @@ def shift_of(values: Floats) -> Floats:
     return np.asarray(np.where(lowest < 0, highest - 2 * lowest, 0.0))
 
 
+LAST_VALUE: Final = "last_value"
+"""Name of the last known month said of all months ahead."""
+
 EVERY_EXPERT: Final = (MIDDLE, *EXPERTS)
 """Baselines of a panel from a file."""
 
 PLAIN: Final = (REFERENCE, LAST_VALUE)
 """Baselines of partner tables."""
 
+CHUNK: Final = 4096
+"""Series forecast at a time; bounds the memory."""
+
+MOST_CELLS: Final = 20_000
+"""Past errors that a band is read from, at most."""
+
 
 @dataclass(frozen=True, slots=True)
 class PanelForecaster:
-    """The recipe: one engine a panel."""
+    """The recipe: one model a panel."""
 
     spec: Spec = field(default=PANEL_SPEC)
     baselines: Sequence[str] = EVERY_EXPERT
@@ -119,7 +127,7 @@ class PanelForecaster:
     forecasts moved back; not together with a tree."""
 
     def fit(self, snapshot: Snapshot) -> "FittedPanel":
-        """Return the engine trained on a panel."""
+        """Return the model trained on a panel."""
         values, shift = snapshot.tonnes, None
         if self.shifts_negative:
             shift = shift_of(values)
@@ -132,31 +140,36 @@ class PanelForecaster:
                 horizon=snapshot.horizon,
                 needed=np.asarray(np.isfinite(values[:, -YEAR:]).any(axis=1)),
             )
-        engine = engine_at(
-            replace(snapshot.origin, tonnes=values),
-            self.spec,
-            extra=planned,
-            extra_names=() if planned is None else planned.names,
-        )
+        names = () if planned is None else planned.names
+        view = PanelView(values, snapshot.first, snapshot.horizon, planned, names)
+        heads, card, known = trained(view, self.spec)
         further = (PRETRAINED,) if self.spec.pretrained else ()
-        return FittedPanel(snapshot, engine, self.spec, (*self.baselines, *further), shift=shift)
+        return FittedPanel(
+            snapshot, view, self.spec, heads, card, known, (*self.baselines, *further), shift
+        )
 
     def train(self, snapshot: Snapshot) -> TrainedModel:
         """Return the model trained on a panel."""
-        engine = self.fit(snapshot).engine
-        if engine.heads is None:
+        fitted = self.fit(snapshot)
+        if fitted.heads is None:
             raise too_few(snapshot.cutoff)
-        return TrainedModel(engine.heads, engine.card)
+        return TrainedModel(fitted.heads, fitted.card)
 
 
 @dataclass(frozen=True, slots=True)
 class FittedPanel:
-    """A panel and the engine trained on it."""
+    """A panel and the model trained on it."""
 
     snapshot: Snapshot
-    engine: Engine = field(repr=False)
+    view: PanelView = field(repr=False)
     spec: Spec
-    baselines: Sequence[str]
+    heads: Heads | None = field(repr=False)
+    """None with too little to train on."""
+    card: Mapping[str, object] = field(repr=False)
+    """How head values become quantiles (see ``models.registry.served``)."""
+    known: TrainingSet | None = field(repr=False)
+    """Training rows of past origins; None where it is not compared."""
+    baselines: Sequence[str] = ()
     shift: Floats | None = field(default=None, repr=False)
     """What was added to each series of the panel."""
 
@@ -169,23 +182,41 @@ class FittedPanel:
             destination, cutoff, period, horizon, quantiles, mean.
         """
         if self.snapshot.tree is not None:
-            yield self._table(self._final(self._raw()))
+            yield self._coherent(self.view.current, self.forecast(self.view.current))
             return
-        for rows in track(self.engine.chunks(), "series"):
-            yield self._table(self.engine.forecast(rows))
+        for rows in track(self.chunks(), "series"):
+            yield self._labelled(rows, self.forecast(rows))
+
+    def forecast(self, rows: Ints) -> pd.DataFrame:
+        """Return quantiles and means of some series, by series, then month, before any sums."""
+        return self._model(*self._asked(rows))
+
+    def chunks(self) -> list[Ints]:
+        """Return the series with a value in the last year, some at a time."""
+        rows = self.view.current
+        return [rows[at : at + CHUNK] for at in range(0, len(rows), CHUNK)]
 
     def compare(self) -> pd.DataFrame:
         """Return the forecasts of the product and of the baselines, with a column ``model``."""
-        raw = self._raw()
-        forecasts = {MODEL: self._final(raw)}
+        if not len(self.view.current):
+            raise DataError(
+                "No series has a value in the year before the cutoff. Expected at least one. "
+                "Take an earlier cutoff."
+            )
+        rows = self.view.current
+        point, asked = self._asked(rows)
+        tables = [self._coherent(rows, self._model(point, asked)).assign(model=MODEL)]
+        plain = replace(self.spec, shift=0.0)
         for name in self.baselines:
-            values = expert_quantiles(self.engine, raw, name, self.spec)
-            forecasts[name] = raw.with_tonnes(values)
-        tables = [self._table(made).assign(model=model) for model, made in forecasts.items()]
+            values = plain_heads(self._tonnes(name, rows, point).reshape(-1), asked)
+            made = quantiles_of(
+                values, card_of((), self._errors(name), plain, self.view.horizon), asked
+            )
+            tables.append(self._labelled(rows, made).assign(model=name))
         return pd.concat(tables, ignore_index=True)
 
     def on(self, table: pd.DataFrame) -> "FittedPanel":
-        """Return the trained engine on other series of the panel that it was trained on a part of.
+        """Return the trained model on other series of the panel that it was trained on a part of.
 
         Args:
             table: Series x months; months outside those of the training are left out.
@@ -195,43 +226,72 @@ class FittedPanel:
         if self.shift is not None:
             shift = shift_of(values)
             values = values + shift[:, None]
-        view = self.engine.view
-        common = {view.last: view.common_at(view.last)}
-        engine = replace(self.engine, view=replace(view, tonnes=values, common=common))
-        snapshot = Snapshot.of_panel(table, self.snapshot.horizon)
-        return replace(self, snapshot=snapshot, engine=engine, shift=shift)
+        common = {self.view.last: self.view.common_at(self.view.last)}
+        view = replace(self.view, tonnes=values, common=common)
+        return replace(
+            self, snapshot=Snapshot.of_panel(table, self.snapshot.horizon), view=view, shift=shift
+        )
 
     def nothing(self) -> pd.DataFrame:
         """Return the table of ``predict`` without rows."""
-        horizon = self.engine.view.horizon
-        none = np.empty((0, horizon))
-        rows, tonnes = np.empty(0, dtype=np.int64), np.empty((0, horizon, len(QUANTILES)))
-        return self._table(Quantiles(rows, tonnes, none, none, {}))
+        made = pd.DataFrame(np.empty((0, len(QUANTILES) + 1)), columns=[*QUANTILE_COLUMNS, "mean"])
+        return self._labelled(np.empty(0, dtype=np.int64), made)
 
     def on_none(self) -> "FittedPanel":
-        """Return the trained engine without series and training rows, small enough to send."""
-        empty = self.on(self.snapshot.table.iloc[:0])
-        return replace(empty, engine=replace(empty.engine, known=None))
+        """Return the trained model without series and training rows, small enough to send."""
+        return replace(self.on(self.snapshot.table.iloc[:0]), known=None)
 
-    def _raw(self) -> Quantiles:
-        return Quantiles.joined(self.engine.forecasts())
+    def _asked(self, rows: Ints) -> tuple[OriginFeatures, pd.DataFrame]:
+        return self.view.asked(rows, pretrained=bool(self.spec.pretrained))
 
-    def _final(self, made: Quantiles) -> Quantiles:
-        """Return the product's forecasts; with a tree means add up, in the order of its series."""
-        history, tree = self.snapshot.tonnes, self.snapshot.tree
-        if tree is None:
-            return made
-        count, (months, levels) = len(history), made.tonnes.shape[1:]
-        mean = np.full((count, months), np.nan)
-        values = np.full((count, months, levels), np.nan)
-        mean[made.rows], values[made.rows] = made.mean, made.tonnes
-        season = self.engine.view.stats(self.engine.view.last).season
-        errors = errors_within(history, season)
-        mean, values = reconcile(mean, values, errors, tree)
-        rows = np.flatnonzero(np.isfinite(mean).all(axis=1))
-        return Quantiles(rows, values[rows], mean[rows], mean[rows], {})
+    def _model(self, point: OriginFeatures, asked: pd.DataFrame) -> pd.DataFrame:
+        """Return the quantiles and means of the product's own model."""
+        if self.heads is None:
+            values = plain_heads(point.base.reshape(-1), asked)
+        else:
+            values = served.head_values(self.heads, self.card, asked)
+        return quantiles_of(served.combined(values, self.card, asked), self.card, asked)
 
-    def _table(self, found: Quantiles) -> pd.DataFrame:
+    def _tonnes(self, name: str, rows: Ints, point: OriginFeatures) -> Floats:
+        if name == LAST_VALUE:
+            return BASELINES[name](self.view.tonnes[rows], self.view.horizon)
+        return point.base if name == MIDDLE else point.experts[name]
+
+    def _errors(self, name: str) -> PastErrors:
+        """Return the errors of a baseline at past origins; the last value has the naive's."""
+        known = self.known
+        assert known is not None  # noqa: S101 - only what was trained here is compared
+        of = REFERENCE if name == LAST_VALUE else name
+        error = known.target if name == MIDDLE else known.target - known.experts[of]
+        scored = np.flatnonzero(np.isfinite(error))
+        scored = scored[:: max(1, len(scored) // MOST_CELLS)]
+        return PastErrors(
+            horizon=known.horizon[scored].astype(float),
+            age=(self.view.last - known.origin[scored]).astype(float),
+            distance=error[scored],
+            spread=np.full(len(scored), PLAIN_SIDE),
+        )
+
+    def _coherent(self, rows: Ints, made: pd.DataFrame) -> pd.DataFrame:
+        """Return a forecast whose means add up where there is a tree, in the order of series."""
+        if self.snapshot.tree is None:
+            return self._labelled(rows, made)
+        found = reconciled(made, self.snapshot.origin, self.snapshot.tree)
+        return self._labelled(*found)
+
+    def _labelled(self, rows: Ints, made: pd.DataFrame) -> pd.DataFrame:
+        """Return the forecasts of some series with their names and months."""
+        months, targets = self.view.horizon, month_starts(self.snapshot.origin.targets).to_numpy()
         if self.shift is not None:
-            found = found.lowered(self.shift)
-        return found.table(self.snapshot.series, self.snapshot.cutoff)
+            made = made.sub(np.repeat(self.shift[rows], months), axis=0)
+        labels = pd.DataFrame(
+            {
+                "destination": np.repeat(
+                    np.array(self.snapshot.series, dtype=object)[rows], months
+                ),
+                "cutoff": month_label(self.snapshot.cutoff),
+                "period": np.tile(targets, len(rows)),
+                "horizon": np.tile(np.arange(1, months + 1), len(rows)),
+            }
+        )
+        return pd.concat([labels, made.reset_index(drop=True)], axis=1)

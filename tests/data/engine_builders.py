@@ -1,16 +1,19 @@
 """Small seeded panels for the engine, and a spec that learns from them in a moment."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
+import pandas as pd
 
 from features.origin import bare_origin
-from models.engine.forecast import Engine, Quantiles, engine_at
 from models.engine.training_set import PanelView
+from models.forecasting.panel_forecaster import FittedPanel, PanelForecaster
+from models.forecasting.snapshot import Snapshot
 from models.learning.heads import TrainingSet
 from models.learning.spec import PANEL_SPEC, Spec
-from store.arrays import Floats
+from store.arrays import Floats, Ints
+from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
 
 BRIEF: Final = replace(
     PANEL_SPEC,
@@ -34,27 +37,43 @@ def make_values(*, series: int = 40, months: int = 60, seed: int = 1) -> Floats:
     return size * season * np.exp(wander + draw.normal(0.0, 0.15, (series, months)))
 
 
+@dataclass(frozen=True, slots=True)
+class Forecasts:
+    """What a model forecasts of the current series of a panel."""
+
+    rows: Ints
+    """Which series."""
+    tonnes: Floats
+    """Series x months x quantiles."""
+    mean: Floats
+    """Series x months."""
+
+
 def make_engine(
     values: Floats, *, last: int | None = None, horizon: int = 6, spec: Spec = BRIEF
-) -> Engine:
-    """Build the engine of a panel at a column, the last one unless given."""
+) -> FittedPanel:
+    """Build the model of a panel at a column, the last one unless given."""
     at = values.shape[1] - 1 if last is None else last
-    return engine_at(bare_origin(values[:, : at + 1], 0, horizon), spec)
+    return PanelForecaster(spec, ()).fit(make_snapshot(values[:, : at + 1], horizon=horizon))
 
 
-def said_of(engine: Engine) -> Quantiles:
-    """Return the forecast of an engine for all current series at once."""
-    parts = list(engine.forecasts())
-    rows, tonnes, mean, middle = (
-        np.concatenate([getattr(part, name) for part in parts])
-        for name in ("rows", "tonnes", "mean", "middle")
+def make_snapshot(values: Floats, *, horizon: int = 6) -> Snapshot:
+    """Build a panel whose series are named by their rows."""
+    return Snapshot(bare_origin(values, 0, horizon, tuple(map(str, range(len(values))))))
+
+
+def said_of(engine: FittedPanel) -> Forecasts:
+    """Return the forecast of a model for all current series at once."""
+    table = pd.concat([engine.nothing(), *engine.predict()], ignore_index=True)
+    months = engine.view.horizon
+    return Forecasts(
+        table["destination"].to_numpy(dtype=np.int64)[::months],
+        table[list(QUANTILE_COLUMNS)].to_numpy(dtype=float).reshape(-1, months, len(QUANTILES)),
+        table["mean"].to_numpy(dtype=float).reshape(-1, months),
     )
-    names = parts[0].experts
-    experts = {name: np.concatenate([part.experts[name] for part in parts]) for name in names}
-    return Quantiles(rows, tonnes, mean, middle, experts)
 
 
-def said(values: Floats, *, last: int | None = None, horizon: int = 6) -> Quantiles:
+def said(values: Floats, *, last: int | None = None, horizon: int = 6) -> Forecasts:
     """Return the forecast of the brief engine for a panel."""
     return said_of(make_engine(values, last=last, horizon=horizon))
 

@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 
 from features.statistical.experts import EXPERTS
-from models.engine.forecast import MIDDLE
+from models.forecasting.forecaster import EXPERTS as MIDDLE
 from models.forecasting.forecaster import MODEL
 from tests.golden.rewrite import KEY, PANEL, SCORES, panel, scores
 

@@ -7,11 +7,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from features.origin import bare_origin
-from models.engine.forecast import Quantiles, engine_at
 from models.learning.spec import PANEL_SPEC
 from store.arrays import Floats
-from tests.data.engine_builders import said_of
+from tests.data.engine_builders import Forecasts, make_engine, said_of
 from tests.examples import few
 
 SPEC = replace(
@@ -25,9 +23,9 @@ HORIZON = st.integers(1, 14)
 quick = few(15)
 
 
-def forecast(values: Floats, horizon: int, *, last: int | None = None) -> Quantiles | None:
+def forecast(values: Floats, horizon: int, *, last: int | None = None) -> Forecasts | None:
     at = values.shape[1] - 1 if last is None else last
-    engine = engine_at(bare_origin(values[:, : at + 1], 0, horizon), SPEC)
+    engine = make_engine(values, last=at, horizon=horizon, spec=SPEC)
     return said_of(engine) if engine.chunks() else None
 
 

@@ -4,13 +4,22 @@ from functools import cache
 import numpy as np
 import pytest
 
-from features.origin import bare_origin
-from models.engine import forecast
-from models.engine.forecast import Quantiles, engine_at
+from models.engine.training import trained
+from models.engine.training_set import PanelView
+from models.forecasting import panel_forecaster
+from models.forecasting.panel_forecaster import FittedPanel
 from models.learning.spec import PANEL_SPEC
 from store.arrays import Floats
-from store.vocabulary import QUANTILES
-from tests.data.engine_builders import BRIEF, make_engine, make_values, said, said_of
+from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
+from tests.data.engine_builders import (
+    BRIEF,
+    Forecasts,
+    make_engine,
+    make_snapshot,
+    make_values,
+    said,
+    said_of,
+)
 
 NAN = float("nan")
 MONTHS = 60
@@ -25,13 +34,13 @@ def with_last(row: Floats | list[float] | float) -> Floats:
 
 
 @cache
-def plain() -> Quantiles:
+def plain() -> Forecasts:
     """Return what is said of the panel as it is."""
     return said(make_values())
 
 
 @cache
-def beside_others(name: str) -> Quantiles:
+def beside_others(name: str) -> Forecasts:
     """Return what is said of the panel with an odd series in its last row."""
     return said(with_last(ODD[name]))
 
@@ -100,7 +109,7 @@ class TestEngine:
         engine = make_engine(make_values())
         whole = plain()
 
-        monkeypatch.setattr(forecast, "CHUNK", 7)
+        monkeypatch.setattr(panel_forecaster, "CHUNK", 7)
 
         chunked = said_of(engine)
         assert [len(rows) for rows in engine.chunks()] == [7, 7, 7, 7, 7, 5]
@@ -110,10 +119,10 @@ class TestEngine:
     def test_of_one_series_it_states_what_it_states_of_all(self) -> None:
         engine = make_engine(make_values())
 
-        alone = engine.forecast(np.array([5])).tonnes
+        alone = engine.forecast(np.array([5]))[list(QUANTILE_COLUMNS)].to_numpy()
 
         # numpy adds up a single column in another order than many.
-        np.testing.assert_allclose(alone, plain().tonnes[[5]], rtol=1e-9)
+        np.testing.assert_allclose(alone, plain().tonnes[5], rtol=1e-9)
 
     def test_speaks_in_the_unit_of_each_series(self) -> None:
         values = make_values()
@@ -134,8 +143,10 @@ class TestEngine:
             return shock[rows, origin + 1 : origin + 7, None].astype(np.float32)
 
         spec = replace(BRIEF, num_iterations=40, pairs=900, rows=5_000)
-        origin = bare_origin((values * shock)[:, :66], 0, 6)
-        engine = engine_at(origin, spec, extra=extra, extra_names=("shock",))
+        known = (values * shock)[:, :66]
+        view = PanelView(known, 0, 6, extra, ("shock",))
+        heads, card, _ = trained(view, spec)
+        engine = FittedPanel(make_snapshot(known), view, spec, heads, card, None)
 
         tonnes = said_of(engine).tonnes[:, :, P50]
         blind = said_of(make_engine(values * shock, last=65, spec=spec)).tonnes[:, :, P50]

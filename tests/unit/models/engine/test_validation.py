@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from models.engine.forecast import before_validation, past_errors, validation_start
+from models.engine.training import before_validation, past_errors, validation_start
 from models.learning.calibration import PastErrors
 from models.learning.heads import Heads, TrainingSet, fitted
 from models.learning.spec import PANEL_SPEC

@@ -7,8 +7,8 @@ import pytest
 
 from features.months import month_number
 from features.statistical.experts import EXPERTS
-from models.engine.forecast import MIDDLE
 from models.evaluation.backtest import Backtest, backtest_panel
+from models.forecasting.forecaster import EXPERTS as MIDDLE
 from models.forecasting.forecaster import MODEL
 from models.forecasting.panel_forecaster import PanelForecaster
 from models.forecasting.snapshot import Snapshot

@@ -1,0 +1,63 @@
+"""Train on a panel at a cutoff: heads on past origins, bands on the errors of a window."""
+
+import numpy as np
+
+from features.statistical.pretrained import NAME as PRETRAINED
+from models.engine.training_set import PanelView, training_set, validation_start
+from models.learning.calibration import PastErrors, card_of, trees_weight
+from models.learning.heads import Heads, TrainingSet, fitted
+from models.learning.spec import Spec
+from models.registry import served
+from models.registry.served import moved_to
+from store.arrays import Flags, Ints, take
+
+
+def before_validation(known: TrainingSet, start: int) -> Flags:
+    """Tell which training rows were known when the validation window began."""
+    return known.origin + known.horizon <= start
+
+
+def past_errors(
+    heads: Heads | None, known: TrainingSet, *, horizon: int, last: int, spec: Spec
+) -> PastErrors:
+    """Return the errors of the validation window, in spreads.
+
+    Args:
+        heads: Fitted to the cells of ``before_validation``.
+        known: All training rows.
+        last: Column of the last month known.
+    """
+    window = take(known, known.origin >= validation_start(last, horizon, spec))
+    if heads is None or not len(window):
+        return PastErrors.none()
+    values = served.in_order(served.predicted(heads, window.features, 1))
+    weight = trees_weight(window.horizon, spec)
+    network = np.nan_to_num(window.experts.get(PRETRAINED, np.zeros(1)))
+    low, middle, high = moved_to(values, weight, network / 2.0)
+    return PastErrors(
+        horizon=window.horizon.astype(float),
+        age=(last - window.origin).astype(float),
+        distance=window.target - np.maximum(middle, window.least),
+        spread=(high - low) / 2.0,
+    )
+
+
+def trained(view: PanelView, spec: Spec) -> tuple[Heads | None, dict[str, object], TrainingSet]:
+    """Return the heads that learn from a panel, their card, and the training rows.
+
+    With too little to train on there are no heads, and the card's bands are the default's.
+    """
+    rows, last = training_series(len(view.tonnes), spec), view.last
+    known = training_set(view if rows is None else view.part(rows), last, spec)
+    before = before_validation(known, validation_start(last, view.horizon, spec))
+    before_window, final = fitted(known, [before, np.ones(len(known), dtype=bool)], last, spec)
+    errors = past_errors(before_window, known, horizon=view.horizon, last=last, spec=spec)
+    return final, card_of(known.names, errors, spec, view.horizon), known
+
+
+def training_series(count: int, spec: Spec) -> Ints | None:
+    """Return which of some series are trained on, ascending; None for all."""
+    if count <= spec.most_series:
+        return None
+    draw = np.random.default_rng(spec.seed)
+    return np.sort(draw.choice(count, spec.most_series, replace=False))
