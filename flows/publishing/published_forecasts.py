@@ -1,6 +1,5 @@
 """Published forecasts as they are asked for, and the models that made them."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
@@ -21,7 +20,7 @@ from models.registry.served import TrainedModel
 from store.errors import DataError, StoreError
 from store.facts.evidence import evidence_digests
 from store.facts.reading import latest_forecast, read_forecasts, read_publication
-from store.publications.integrity import recorded_digest
+from store.publications.integrity import made_with
 from store.settings import Settings
 from store.vocabulary import COMMODITY, NOT_REPRODUCED
 
@@ -94,9 +93,7 @@ def facts_until(engine: Engine, rows: pd.DataFrame) -> int | None:
 
 def record_of(engine: Engine, rows: pd.DataFrame) -> dict[str, Any]:
     """Return what a publication was made with, empty where that was not recorded."""
-    kept = recorded_digest(engine, int(rows["publication"].iloc[0]))
-    found: dict[str, Any] = json.loads(kept.made_with) if kept and kept.made_with else {}
-    return found
+    return made_with(engine, int(rows["publication"].iloc[0]))
 
 
 def prior_behind(made_with: Mapping[str, Any]) -> PanelPrior:

@@ -5,14 +5,14 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Final
+from typing import Any, Final
 
 import pandas as pd
 from sqlalchemy import Connection, Engine, select
 
 from store.facts.reading import fetch
 from store.messages import Message, message
-from store.publications.panels import StoredPanel, fetch_panel
+from store.publications.panels import StoredPanel, is_intact
 from store.schema.frames import tables_from_json
 from store.schema.tables import forecasts, publications
 from store.vocabulary import QUANTILE_COLUMNS
@@ -90,40 +90,16 @@ def rows_of(connection: Connection, number: int) -> pd.DataFrame:
     return fetch(connection, forecasts, wanted=wanted, columns=list(HASHED))
 
 
-@dataclass(frozen=True, slots=True)
-class RecordedDigest:
-    """The recorded circumstances of a publication, and whether its rows still match."""
-
-    number: int
-    made_with: str
-    wrong: tuple[str, ...]
-    """What no longer matches the record."""
-
-
-def recorded_digest(engine: Engine, number: int) -> RecordedDigest | None:
-    """Return the record of a publication, by number; None where there is none."""
+def made_with(engine: Engine, number: int) -> dict[str, Any]:
+    """Return what a publication was made with; empty where that was not recorded."""
+    query = select(publications.c.made_with).where(publications.c.id == number)
     with engine.begin() as connection:
-        entry = connection.execute(select(publications).where(publications.c.id == number)).first()
-        if entry is None:
-            return None
-        wrong = []
-        if content_hash(rows_of(connection, entry.id)) != entry.sha256:
-            wrong.append(f"its rows as they were frozen (SHA-256 {entry.sha256[:12]})")
-        if not _is_intact(connection, entry.panel):
-            wrong.append(f"its panel as it was stored (SHA-256 {entry.panel[:12]})")
-    return RecordedDigest(int(entry.id), str(entry.made_with), tuple(wrong))
+        found: dict[str, Any] = json.loads(connection.scalar(query) or "{}")
+    return found
 
 
-def tampered(engine: Engine, *, every_panel: bool = False) -> tuple[Message, ...]:
-    """Describe the publications whose rows or panel were changed.
-
-    Args:
-        every_panel: Check the panels of all publications, which takes longer the more there are;
-            otherwise only those of the newest publication of each commodity.
-
-    Returns:
-        Empty where everything matches.
-    """
+def tampered(engine: Engine) -> tuple[Message, ...]:
+    """Describe the publications whose rows or panel were changed; none where all match."""
     with engine.begin() as connection:
         known = fetch_publications(connection)
         rows = fetch(connection, forecasts, columns=[*HASHED, "publication"])
@@ -134,32 +110,22 @@ def tampered(engine: Engine, *, every_panel: bool = False) -> tuple[Message, ...
                 )
             ).all()
         )
-        newest = known.sort_values("as_of", kind="stable").drop_duplicates("commodity", keep="last")
-        named = known if every_panel else newest
-        panels = [*_changed_panels(connection, named)]
+        panels = [*_changed_panels(connection, known)]
     return (*_differences(known, rows, payloads), *panels)
 
 
-def _changed_panels(connection: Connection, named: pd.DataFrame) -> Iterator[Message]:
+def _changed_panels(connection: Connection, known: pd.DataFrame) -> Iterator[Message]:
     """Describe the panels of publications that were changed; each is read once."""
-    for digest, part in named.groupby("panel"):
-        if not _is_intact(connection, str(digest)):
-            one = part.iloc[0]
+    for one in known.drop_duplicates("panel").to_dict("records"):
+        if not is_intact(connection, one["panel"]):
             yield message(
                 "The panel behind publication %(number)s as of %(day)s (%(goods)s) is not what "
                 "was stored (SHA-256 %(model)s).",
                 number=int(one["id"]),
                 day=f"{one['as_of']:%Y-%m-%d}",
                 goods=one["commodity"],
-                model=str(digest)[:12],
+                model=one["panel"][:12],
             )
-
-
-def _is_intact(connection: Connection, digest: str) -> bool:
-    if not digest:
-        return True
-    panel = fetch_panel(connection, digest)
-    return panel is not None and panel.digest == digest
 
 
 def _differences(

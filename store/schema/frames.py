@@ -97,14 +97,15 @@ def _plain(series: pd.Series) -> list[Scalar]:
     return [texts[code] for code in codes]
 
 
-_ISO: Final = "%Y-%m-%dT%H:%M:%S.%f%z"
-
-
 def tables_to_json(tables: Mapping[str, pd.DataFrame]) -> str:
     """Write frames as JSON text, column by column with their types."""
     content = {
         name: [
-            {"name": column, "dtype": str(values.dtype), "values": _values_out(values)}
+            {
+                "name": column,
+                "dtype": str(values.dtype),
+                "values": values.astype(object).where(values.notna(), None).tolist(),
+            }
             for column, values in frame.items()
         ]
         for name, frame in tables.items()
@@ -115,23 +116,6 @@ def tables_to_json(tables: Mapping[str, pd.DataFrame]) -> str:
 def tables_from_json(text: str) -> dict[str, pd.DataFrame]:
     """Read frames back; values and types are as they were."""
     return {
-        name: pd.DataFrame({c["name"]: _values_in(c["values"], c["dtype"]) for c in columns})
+        name: pd.DataFrame({c["name"]: pd.Series(c["values"], dtype=c["dtype"]) for c in columns})
         for name, columns in json.loads(text).items()
     }
-
-
-def _values_out(series: pd.Series) -> list[Any]:
-    if pd.api.types.is_datetime64_any_dtype(series):
-        series = series.dt.strftime(_ISO)
-    return [
-        None if gone else value for gone, value in zip(series.isna(), series.tolist(), strict=True)
-    ]
-
-
-def _values_in(values: list[Any], dtype: str) -> pd.Series:
-    kind = pd.api.types.pandas_dtype(dtype)
-    if not pd.api.types.is_datetime64_any_dtype(kind):
-        return pd.Series(values, dtype=kind)
-    aware = isinstance(kind, pd.DatetimeTZDtype)
-    moments = pd.to_datetime(pd.Series(values, dtype=object), format="ISO8601", utc=aware)
-    return pd.Series(moments, dtype=kind)

@@ -21,6 +21,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     PrimaryKeyConstraint,
     String,
@@ -376,40 +377,10 @@ labels: Final = Table(
 panels: Final = Table(
     "panels",
     metadata,
-    serial(),
-    Column("sha256", Text, nullable=False),
-    Column("rows", Integer, nullable=False),
-    UniqueConstraint("sha256"),
+    # Of the content: packed JSON, so that a panel of the partner tables takes 0.2 MB.
+    Column("sha256", Text, primary_key=True),
+    Column("content", LargeBinary, nullable=False),
 )
-
-panel_months: Final = Table(
-    "panel_months",
-    metadata,
-    Column("panel", Integer, nullable=False),
-    Column("destination", Text, nullable=False),
-    Column("period", Date, nullable=False),
-    Column("tonnes", Float, nullable=False),
-    # Of the logarithm: times the tonnes it is exactly the standard error in tonnes.
-    Column("stderr_log", Float, nullable=False),
-    Column("kind", Text, nullable=False),
-    Column("available_at", UtcMoment, nullable=False),
-    PrimaryKeyConstraint("panel", "destination", "period"),
-    # Rows of a panel are adjacent.
-    sqlite_with_rowid=False,
-)
-
-panel_contradictions: Final = Table(
-    "panel_contradictions",
-    metadata,
-    Column("panel", Integer, nullable=False),
-    # The worst comes first.
-    Column("place", Integer, nullable=False),
-    Column("statement", Text, nullable=False),
-    *columns(Float, "residual_t", "z", "weight"),
-    Column("source_url", Text, nullable=False),
-    PrimaryKeyConstraint("panel", "place"),
-)
-
 
 needs: Final = Table(
     "needs",

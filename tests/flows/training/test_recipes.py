@@ -17,7 +17,7 @@ from models.learning.spec import MAGNETS_SPEC
 from models.registry import registry
 from models.registry.runs import find_runs
 from store.facts.reading import latest_forecast, read_scores
-from store.publications.integrity import recorded_digest
+from store.publications.integrity import made_with
 from store.settings import Settings
 from tests.data.builders import at
 from tests.flows.conftest import AS_OF, LATER
@@ -67,9 +67,8 @@ def test_another_recipe_at_the_same_as_of_stays_beside_the_first_and_is_kept_onc
     assert (new.version, new.parameters) == (3, second.parameters)
     rows = latest_forecast(store_of(home))
     assert set(rows["model"]) == {new.model_version}
-    kept = recorded_digest(store_of(home), int(rows["publication"].iloc[0]))
-    assert kept is not None
-    assert json.loads(kept.made_with)["parameters"] == OTHER.changed
+    made = made_with(store_of(home), int(rows["publication"].iloc[0]))
+    assert made["parameters"] == OTHER.changed
     assert replayed(home, publication(home, at(LATER))).difference == ""
 
 

@@ -55,7 +55,7 @@ def test_a_panel_is_read_once_and_outlives_figures_that_come_in_later(engine: En
 
     with writing(engine) as connection:
         connection.execute(text("DELETE FROM observations WHERE destination = 'USA'"))
-        connection.execute(text("DELETE FROM panel_months"))
+        connection.execute(text("DELETE FROM panels"))
     publish(engine, LATER, cutoff="2026-07", panel=NO_PANEL)
     live.refresh()
 
