@@ -33,9 +33,10 @@ from store.facts.reading import (
     read_calendar,
 )
 from store.messages import Message, from_json, sentences
-from store.publications.integrity import NUMBERS, PublicationContext, read_publications
+from store.publications.integrity import NUMBERS, read_publications
 from store.publications.panels import StoredPanel
 from store.publications.publishing import (
+    PublicationContext,
     RunRecord,
     finish_run,
     hold_forecasts,

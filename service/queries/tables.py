@@ -24,7 +24,7 @@ from service.queries.models import (
     columns_of,
 )
 from service.wording import label_of
-from store.publications.published import read_newest
+from store.facts.reading import latest_forecast
 from store.vocabulary import COMMODITY
 
 SUSPICIOUS_COLUMNS: Final = ("statement", "residual_t", "z", "source_url")
@@ -92,16 +92,12 @@ def publication_words(publication: Publication, rows: pd.DataFrame) -> str:
 
 
 def _summary(publication: Publication, rows: pd.DataFrame) -> Record:
-    moment, ended = pd.Timestamp(rows["as_of"].iloc[0]), published_at(publication, rows)
+    extent, ended = _extent(rows), published_at(publication, rows)
     return {
+        **extent,
         "publication": int(rows["publication"].iloc[0]),
-        "as_of": moment,
         "published_at": ended,
-        "afterwards": ended is not None and ended - moment > AFTERWARDS,
-        "cutoff": rows["cutoff"].max(),
-        "first_period": rows["period"].min(),
-        "last_period": rows["period"].max(),
-        "destinations": rows["destination"].nunique(),
+        "afterwards": ended is not None and ended - extent["as_of"] > AFTERWARDS,
         "models": "; ".join(sorted(set(rows["model"]))),
         "statuses": "; ".join(sorted(set(rows["status"]))),
         "data_vintage": "; ".join(sorted(set(rows["data_vintage"]))),
@@ -112,9 +108,6 @@ def _newest_first(rows: pd.DataFrame, row: type[ResponseModel]) -> list[Record]:
     return records(rows.sort_values("id", ascending=False)[columns_of(row)])
 
 
-_MONTHS: Final = ("cutoff", "first_period", "last_period")
-
-
 def listing(publication: Publication, engine: Engine) -> list[Record]:
     """Return one row a commodity, the magnets first; read once a publication."""
     rows: list[Record] = publication.memo.make("commodities", lambda: _rows(publication, engine))
@@ -122,17 +115,30 @@ def listing(publication: Publication, engine: Engine) -> list[Record]:
 
 
 def _rows(publication: Publication, engine: Engine) -> list[Record]:
-    newest = read_newest(engine)
-    labels = publication.published.labels
-    newest = newest.assign(
-        label=[label_of(str(code), labels) for code in newest["commodity"]],
-        **{name: newest[name].dt.strftime("%Y-%m") for name in _MONTHS},
-        **{name: newest[name].astype("int64") for name in ("months", "destinations")},
-    )
-    magnets_first = newest.assign(other=newest["commodity"] != COMMODITY).sort_values(
-        ["other", "commodity"]
-    )
-    return records(magnets_first[columns_of(CommodityResponse)])
+    known = publication.published
+    found = []
+    for code in sorted(known.commodities, key=lambda code: (code != COMMODITY, code)):
+        rows = latest_forecast(engine, commodity=code)
+        found.append(
+            {
+                **_extent(rows),
+                "commodity": code,
+                "label": label_of(code, known.labels),
+                "months": rows["period"].nunique(),
+                "status": rows["status"].max(),
+            }
+        )
+    return records(pd.DataFrame(found, columns=columns_of(CommodityResponse)))
+
+
+def _extent(rows: pd.DataFrame) -> Record:
+    return {
+        "as_of": rows["as_of"].iloc[0],
+        "cutoff": rows["cutoff"].max(),
+        "first_period": rows["period"].min(),
+        "last_period": rows["period"].max(),
+        "destinations": rows["destination"].nunique(),
+    }
 
 
 _SEARCHED: Final = ("event_id", "issuer", "summary", "legal_reference", "products", "note")

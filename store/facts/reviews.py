@@ -62,7 +62,6 @@ def quarantine_file(
             "payload": _payload(file, revised_at),
             "quarantined_at": at,
             "actor": actor,
-            "released_by": "",
         }
         return insert_row(connection, quarantine, row)
 

@@ -233,8 +233,8 @@ def save_findings(
         for found in findings:
             if (found.rule_id, found.as_of) in known:
                 continue
-            status = {"evaluated_at": at, "attempts": 0, "trouble": ""}
-            connection.execute(insert(alerts).values(**asdict(found), **status))
+            values = {**asdict(found), "evaluated_at": at, "attempts": 0}
+            connection.execute(insert(alerts).values(values))
             new.append(found)
     return new
 

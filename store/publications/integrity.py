@@ -3,8 +3,6 @@
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from datetime import date, datetime
 from typing import Any, Final
 
 import pandas as pd
@@ -12,7 +10,7 @@ from sqlalchemy import Connection, Engine, select
 
 from store.facts.reading import fetch
 from store.messages import Message, message
-from store.publications.panels import StoredPanel, is_intact
+from store.publications.panels import is_intact
 from store.schema.frames import tables_from_json
 from store.schema.tables import forecasts, publications
 from store.vocabulary import QUANTILE_COLUMNS
@@ -24,20 +22,6 @@ FORECAST_KEY: Final = ("commodity", "as_of", "destination", "period", "model_ver
 
 HASHED: Final = (*FORECAST_KEY, "cutoff", "horizon", *NUMBERS, "status", "data_vintage")
 """Columns the digest covers: the forecast and the data it was made from, not the explanations."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PublicationContext:
-    """The circumstances of a publication."""
-
-    at: datetime | None = None
-    """The moment; without it nothing proves that the forecast was made before its figures."""
-    ahead_from: date | None = None
-    """First month not yet released at that moment."""
-    made_with: str = ""
-    """JSON: packages, platform, threads, code and evidence."""
-    panel: StoredPanel | None = field(default=None, repr=False)
-    """What was known of past months; kept in the publication's own transaction."""
 
 
 def content_hash(rows: pd.DataFrame) -> str:
@@ -82,12 +66,6 @@ def fetch_publications(connection: Connection, *, commodity: str | None = None) 
     return fetch(connection, publications, wanted=wanted, columns=_SHOWN).sort_values(
         "id", ignore_index=True
     )
-
-
-def rows_of(connection: Connection, number: int) -> pd.DataFrame:
-    """Return the rows of a publication, columns ``HASHED``."""
-    wanted = [forecasts.c.publication == number]
-    return fetch(connection, forecasts, wanted=wanted, columns=list(HASHED))
 
 
 def made_with(engine: Engine, number: int) -> dict[str, Any]:

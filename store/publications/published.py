@@ -1,6 +1,6 @@
 """What the service shows: all rows of a commodity, a cheap mark of whether they changed.
 
-Beside them the newest publication of each commodity and the measurements of the monitors.
+Beside them the measurements of the monitors.
 """
 
 import json
@@ -10,19 +10,7 @@ from datetime import datetime
 from typing import Any, Final
 
 import pandas as pd
-from sqlalchemy import (
-    Column,
-    ColumnElement,
-    Connection,
-    Date,
-    Engine,
-    Integer,
-    and_,
-    exists,
-    func,
-    insert,
-    select,
-)
+from sqlalchemy import ColumnElement, Connection, Engine, exists, func, insert, select
 
 from store.database import Mark, mark_of, writing
 from store.facts.evidence import fetch_labels
@@ -38,8 +26,7 @@ from store.facts.reviews import with_sentences
 from store.publications.explanations import DIGITS, StoredExplanation, fetch_explanation
 from store.publications.integrity import fetch_publications
 from store.schema import tables
-from store.schema.frames import frame_of
-from store.schema.tables import backtests, forecasts, readings, scores
+from store.schema.tables import backtests, readings, scores
 from store.vocabulary import COMMODITY, figures_of
 
 CELL_COLUMNS: Final = ("destination", "cutoff", "period", "p10", "p50", "p90", "tonnes")
@@ -106,43 +93,6 @@ def newest_readings() -> ColumnElement[bool]:
 def latest_readings(engine: Engine) -> pd.DataFrame:
     """Read the newest measurement, one row per monitor, ``READING_COLUMNS``; empty before one."""
     return read_table(engine, readings, wanted=[newest_readings()], columns=READING_COLUMNS)
-
-
-_NEWEST: Final = (
-    forecasts.c.commodity,
-    forecasts.c.as_of,
-    forecasts.c.cutoff,
-    Column("first_period", Date),
-    Column("last_period", Date),
-    Column("months", Integer),
-    Column("destinations", Integer),
-    forecasts.c.status,
-)
-"""Names and types of the columns aggregated from forecasts."""
-
-
-def read_newest(engine: Engine) -> pd.DataFrame:
-    """Return the newest forecast of each commodity, sorted by it, one row each.
-
-    ``as_of`` is UTC, ``cutoff``, ``first_period`` and ``last_period`` are first days, ``months``
-    and ``destinations`` are counts.
-    """
-    row = forecasts.c
-    newest = select(row.commodity, func.max(row.as_of).label("as_of")).group_by(row.commodity)
-    of = newest.subquery("newest")
-    same = and_(row.commodity == of.c.commodity, row.as_of == of.c.as_of)
-    summary = (
-        select(
-            row.commodity, row.as_of, func.max(row.cutoff), func.min(row.period),
-            func.max(row.period), func.count(row.period.distinct()),
-            func.count(row.destination.distinct()), func.max(row.status),
-        )
-        .join(of, same)
-        .group_by(row.commodity, row.as_of)
-        .order_by(row.commodity)
-    )  # fmt: skip
-    with engine.begin() as connection:
-        return frame_of(connection.execute(summary), _NEWEST)
 
 
 _COUNTED: Final = (

@@ -3,16 +3,23 @@
 The rows of a held publication are JSON in its own row, so that readers of forecasts never see them.
 """
 
-from dataclasses import asdict, dataclass
-from datetime import datetime
-from typing import Final, Literal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import date, datetime
 
 import pandas as pd
 from sqlalchemy import Connection, Engine, Row, case, exists, func, insert, select, update
 
 from store.database import insert_row, writing
-from store.errors import DataError, StoreError
-from store.facts.new_rows import IncomingRows, check_clock, drop_duplicate_rows, repeats
+from store.errors import DataError
+from store.facts.new_rows import (
+    IncomingRows,
+    check_clock,
+    drop_duplicate_rows,
+    insert_rows,
+    repeats,
+)
 from store.facts.reading import fetch, published_columns
 from store.facts.writing import insert_new
 from store.messages import Message, from_json, message, to_json
@@ -20,50 +27,28 @@ from store.planning.audit import Actor, AuditTrail, audited
 from store.publications.integrity import (
     FORECAST_KEY,
     HELD_ROWS,
-    PublicationContext,
     content_hash,
     read_publications,
-    rows_of,
 )
-from store.publications.panels import save_panel
+from store.publications.panels import StoredPanel, save_panel
 from store.publications.published import add_cells
 from store.schema.frames import as_table, tables_from_json, tables_to_json
 from store.schema.tables import SCORE, forecasts, publications, runs, scores, source_columns
 from store.vocabulary import COMMODITY
 
-State = Literal["published", "held", "rejected", "superseded"]
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublicationContext:
+    """The circumstances of a publication."""
 
-@dataclass(frozen=True, slots=True)
-class PublicationHeader:
-    """What identifies a publication."""
-
-    commodity: str
-    as_of: datetime
-    data_vintage: str
-    models: str
-
-
-def repeated(connection: Connection, rows: pd.DataFrame, header: PublicationHeader) -> int | None:
-    """Return the newest publication of a moment if rows say the same of the same facts."""
-    own = (forecasts.c.commodity == header.commodity, forecasts.c.as_of == header.as_of)
-    newest = connection.scalar(select(func.max(forecasts.c.publication)).where(*own))
-    stored = fetch(connection, forecasts, wanted=[*own, forecasts.c.publication == newest])
-    if set(stored["data_vintage"]) != {header.data_vintage}:
-        return None
-    incoming = IncomingRows(forecasts, rows, "the published forecasts")
-    return newest if repeats(incoming, stored, on=FORECAST_KEY) else None
-
-
-def supersede(connection: Connection, header: PublicationHeader) -> None:
-    """Mark held publications of the same commodity that are no later as superseded."""
-    table = publications.c
-    waiting = (
-        table.commodity == header.commodity,
-        table.state == "held",
-        table.as_of <= header.as_of,
-    )
-    connection.execute(update(publications).where(*waiting).values(state="superseded"))
+    at: datetime | None = None
+    """The moment; without it nothing proves that the forecast was made before its figures."""
+    ahead_from: date | None = None
+    """First month not yet released at that moment."""
+    made_with: str = ""
+    """JSON: packages, platform, threads, code and evidence."""
+    panel: StoredPanel | None = field(default=None, repr=False)
+    """What was known of past months; kept in the publication's own transaction."""
 
 
 def approve(
@@ -85,15 +70,13 @@ def approve(
                 f"published. Reject it with `magnetcast publications reject {number}` and run "
                 "again."
             )
-        new = insert_new(
-            connection, forecasts, rows.assign(publication=number), where="what is held"
-        )
+        _insert(connection, rows, number)
         decided = {"decided_by": trail.actor, "note": reason, "payload": ""}
         _set(
             connection, number, state="published", published_at=at, ahead_from=ahead_from, **decided
         )
         _record_decision(trail, "approve", entry, reason)
-        return new
+        return len(rows)
 
 
 def reject(engine: Engine, number: int, *, at: datetime, actor: str, reason: str) -> None:
@@ -135,38 +118,30 @@ def held_publications(engine: Engine) -> tuple[Message, ...]:
     )
 
 
-_EMPTY: Final = ("held_because", "decided_by", "note", "panel", "payload", "explanation")
-"""Columns of a publication that are filled in later, if ever."""
-
-
 def _add(
-    connection: Connection,
-    header: PublicationHeader,
-    context: PublicationContext,
-    *,
-    state: State,
-    published_at: datetime | None,
+    connection: Connection, rows: pd.DataFrame, context: PublicationContext, **more: object
 ) -> int:
+    """Add a publication of rows; held ones of its commodity that are no later are superseded."""
+    table, commodity, as_of = publications.c, rows["commodity"].iloc[0], rows["as_of"].iloc[0]
+    waiting = (table.commodity == commodity, table.state == "held", table.as_of <= as_of)
+    connection.execute(update(publications).where(*waiting).values(state="superseded"))
     row = {
-        "commodity": header.commodity,
-        "as_of": header.as_of,
-        "data_vintage": header.data_vintage,
-        "models": header.models,
-        "sha256": "",
-        "rows": 0,
-        "state": state,
+        "commodity": commodity,
+        "as_of": as_of.to_pydatetime(),
+        "data_vintage": rows["data_vintage"].iloc[0],
+        "models": "; ".join(dict.fromkeys(rows["model_version"])),
+        "sha256": content_hash(rows),
+        "rows": len(rows),
         "frozen_at": context.at,
-        "published_at": published_at,
         "ahead_from": context.ahead_from,
         "made_with": context.made_with,
-        **dict.fromkeys(_EMPTY, ""),
+        "panel": "" if context.panel is None else save_panel(connection, context.panel),
     }
-    return insert_row(connection, publications, row)
+    return insert_row(connection, publications, {**row, **more})
 
 
-def _panel(connection: Connection, context: PublicationContext) -> dict[str, str]:
-    """Return what names the panel behind a publication, which is kept; nothing without one."""
-    return {} if context.panel is None else {"panel": save_panel(connection, context.panel)}
+def _insert(connection: Connection, rows: pd.DataFrame, number: int) -> None:
+    insert_rows(connection, forecasts, as_table(rows.assign(publication=number), forecasts))
 
 
 def _set(connection: Connection, number: int, **values: object) -> None:
@@ -228,22 +203,14 @@ def publish_forecasts(
             and ``contributions`` (JSON) and ``reason`` (why the fallback chain went past earlier
             models) if there are any. Not modified.
     """
-    header, rows = _prepared(frame, as_of, data_vintage, commodity)
+    rows = _prepared(frame, as_of, data_vintage, commodity)
     context = context or PublicationContext()
-    where = "the published forecasts"
-    with writing(engine) as connection:
-        _check_clock(connection, context)
-        incoming = drop_duplicate_rows(
-            IncomingRows(forecasts, rows.assign(publication=0), where)
-        ).rows
-        if repeated(connection, incoming, header) is not None:
+    with _publishing(engine, context) as connection:
+        if _repeated(connection, rows) is not None:
             return 0
-        number = _add(connection, header, context, state="published", published_at=context.at)
-        new = insert_new(connection, forecasts, incoming.assign(publication=number), where=where)
-        digest = content_hash(rows_of(connection, number))
-        _set(connection, number, sha256=digest, rows=new, **_panel(connection, context))
-        supersede(connection, header)
-        return new
+        number = _add(connection, rows, context, state="published", published_at=context.at)
+        _insert(connection, rows, number)
+    return len(rows)
 
 
 def published_number(
@@ -258,9 +225,9 @@ def published_number(
 
     Arguments as for ``publish_forecasts``; None where they would be a publication of their own.
     """
-    header, rows = _prepared(frame, as_of, data_vintage, commodity)
+    rows = _prepared(frame, as_of, data_vintage, commodity)
     with engine.begin() as connection:
-        return repeated(connection, rows.assign(publication=0), header)
+        return _repeated(connection, rows)
 
 
 def hold_forecasts(
@@ -280,33 +247,30 @@ def hold_forecasts(
     Args:
         frame: as for ``publish_forecasts``; not modified.
     """
-    header, rows = _prepared(frame, as_of, data_vintage, commodity)
+    rows = _prepared(frame, as_of, data_vintage, commodity)
     context = context or PublicationContext()
-    digest, payload = content_hash(rows), tables_to_json({HELD_ROWS: rows})
-    held = {"sha256": digest, "rows": len(rows), "payload": payload}
+    held = {"payload": tables_to_json({HELD_ROWS: rows}), "held_because": to_json(because)}
     table = publications.c
-    own = (table.commodity == commodity, table.as_of == header.as_of)
+    own = (table.commodity == commodity, table.as_of == as_of)
     newest = select(table.id, table.sha256).where(*own).order_by(table.id.desc()).limit(1)
-    with writing(engine) as connection:
-        _check_clock(connection, context)
+    with _publishing(engine, context) as connection:
         found = connection.execute(newest).first()
-        if found is not None and found.sha256 == digest:
+        if found is not None and found.sha256 == content_hash(rows):
             return int(found.id)
-        supersede(connection, header)
-        number = _add(connection, header, context, state="held", published_at=None)
-        panel = _panel(connection, context)
-        _set(connection, number, **held, held_because=to_json(because), **panel)
-        return number
+        return _add(connection, rows, context, state="held", **held)
 
 
-def _check_clock(connection: Connection, context: PublicationContext) -> None:
-    if context.at is not None:
-        check_clock(connection, publications.c.published_at, context.at)
+@contextmanager
+def _publishing(engine: Engine, context: PublicationContext) -> Iterator[Connection]:
+    with writing(engine) as connection:
+        if context.at is not None:
+            check_clock(connection, publications.c.published_at, context.at)
+        yield connection
 
 
 def _prepared(
     frame: pd.DataFrame, as_of: datetime, data_vintage: str, commodity: str
-) -> tuple[PublicationHeader, pd.DataFrame]:
+) -> pd.DataFrame:
     from store.schema.frame_schemas import validate  # noqa: PLC0415 - pandera: half a second
 
     checked = validate(frame, "forecasts", where=f"the forecasts of {as_of:%Y-%m-%d}")
@@ -317,8 +281,19 @@ def _prepared(
         cutoff=pd.to_datetime(checked["cutoff"], format="%Y-%m"),
         period=pd.to_datetime(checked["period"], format="%Y-%m"),
     )
-    models = "; ".join(dict.fromkeys(checked["model"]))
-    return PublicationHeader(commodity, as_of, data_vintage, models), as_table(rows, forecasts)
+    return as_table(rows, forecasts)
+
+
+def _repeated(connection: Connection, rows: pd.DataFrame) -> int | None:
+    """Return the newest publication of a moment if rows say the same of the same facts."""
+    one, of = rows.iloc[0], forecasts.c
+    own = (of.commodity == one["commodity"], of.as_of == one["as_of"].to_pydatetime())
+    newest = connection.scalar(select(func.max(of.publication)).where(*own))
+    stored = fetch(connection, forecasts, wanted=[*own, of.publication == newest])
+    if set(stored["data_vintage"]) != {one["data_vintage"]}:
+        return None
+    incoming = IncomingRows(forecasts, rows, "the published forecasts")
+    return newest if repeats(incoming, stored, on=FORECAST_KEY) else None
 
 
 def write_scores(
@@ -397,12 +372,7 @@ def finish_run(
         ended["model_version"] = model_version
     change = update(runs).where(runs.c.run_id == run_id)
     with writing(engine) as connection:
-        done = connection.execute(change.values(ended))
-        if done.rowcount == 0:
-            raise StoreError(
-                f"No run {run_id!r} in table runs. Expected one noted by start_run. "
-                "Start the run first."
-            )
+        connection.execute(change.values(ended))
 
 
 def settle_runs(engine: Engine, *, at: datetime) -> int:

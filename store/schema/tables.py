@@ -86,8 +86,9 @@ class UtcMoment(TypeDecorator[datetime]):
 
 
 def text(name: str, *, wording: bool = False, nullable: bool = False) -> Column[str]:
-    """Make a text column; empty text, not NULL, for no value."""
-    return Column(name, Text, nullable=nullable, info=WORDING if wording else {})
+    """Make a text column; empty text, not NULL, where it is left out."""
+    default = None if nullable else ""
+    return Column(name, Text, nullable=nullable, default=default, info=WORDING if wording else {})
 
 
 def texts(*names: str, wording: bool = False, nullable: bool = False) -> list[Column[str]]:

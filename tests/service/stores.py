@@ -22,9 +22,9 @@ from store.database import open_store
 from store.facts.evidence import read_evidence
 from store.facts.writing import write_batch
 from store.messages import message
-from store.publications.integrity import PublicationContext
 from store.publications.panels import NO_PANEL, StoredPanel
 from store.publications.publishing import (
+    PublicationContext,
     RunRecord,
     finish_run,
     publish_forecasts,

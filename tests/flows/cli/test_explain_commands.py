@@ -18,8 +18,7 @@ from store.facts.batch import Batch, FileRows
 from store.facts.evidence import evidence_digests
 from store.facts.reading import read_forecasts, read_observations
 from store.facts.writing import write_batch
-from store.publications.integrity import PublicationContext
-from store.publications.publishing import publish_forecasts
+from store.publications.publishing import PublicationContext, publish_forecasts
 from store.settings import Settings
 from store.vocabulary import CHANGES, CONTRIBUTIONS, NOT_REPRODUCED
 from tests.data.builders import at

@@ -28,8 +28,7 @@ from store.planning.entries import (
     note_delivery,
     read_planning,
 )
-from store.publications.integrity import PublicationContext
-from store.publications.publishing import hold_forecasts
+from store.publications.publishing import PublicationContext, hold_forecasts
 from store.settings import Settings
 from tests.service.builders import make_forecasts
 from tests.service.planning.conftest import KEY, LATER

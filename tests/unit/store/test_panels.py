@@ -5,12 +5,16 @@ from sqlalchemy import Engine, func, select, text
 
 from store.database import writing
 from store.publications.integrity import (
-    PublicationContext,
     read_publications,
     tampered,
 )
 from store.publications.panels import StoredPanel, read_panels
-from store.publications.publishing import approve, hold_forecasts, publish_forecasts
+from store.publications.publishing import (
+    PublicationContext,
+    approve,
+    hold_forecasts,
+    publish_forecasts,
+)
 from store.schema.tables import panels
 from store.vocabulary import PANEL_COLUMNS
 from tests.data.store_builders import make_forecasts, make_panel

@@ -6,12 +6,12 @@ from store.database import writing
 from store.errors import DataError
 from store.facts.reading import latest_forecast, read_forecasts
 from store.publications.integrity import (
-    PublicationContext,
     content_hash,
     read_publications,
     tampered,
 )
 from store.publications.publishing import (
+    PublicationContext,
     approve,
     held_forecasts,
     hold_forecasts,
