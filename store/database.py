@@ -3,7 +3,7 @@
 import errno
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -112,31 +112,25 @@ def open_store(url: str) -> Engine:
         An engine whose readers see one consistent state each. It cannot write where the folder of a
         SQLite file cannot be written.
     """
-    engine: Engine | None = None
     try:
-        engine = _engine(url)
-        try:
-            with _opening_lock(engine):
-                _make_schema(engine)
-        except OSError as err:
-            reader = _reader_instead(engine, err)
-            engine.dispose()
-            return reader
-        event.listen(engine, "handle_error", _as_our_error)
+        with ExitStack() as unless_opened:
+            engine = _engine(url)
+            unless_opened.callback(engine.dispose)
+            try:
+                with _opening_lock(engine):
+                    _make_schema(engine)
+            except OSError as err:
+                return _reader_instead(engine, err)
+            event.listen(engine, "handle_error", _as_our_error)
+            unless_opened.pop_all()
+            return engine
     except (SQLAlchemyError, sqlite3.Error, OSError, ImportError, Timeout) as err:
-        if engine is not None:
-            engine.dispose()
         reason = getattr(err, "orig", None) or err
         raise StoreError(
             f"Cannot open the database ({reason}) at {shown_address(url)}. Expected a SQLite or "
             "PostgreSQL database that can be reached, with rights to read and write it and room on "
             "its disk. Check MAGNETCAST_DATABASE_URL and MAGNETCAST_HOME."
         ) from err
-    except StoreError:
-        if engine is not None:
-            engine.dispose()
-        raise
-    return engine
 
 
 @contextmanager

@@ -89,7 +89,7 @@ MEASURES: Final = tuple(UNITS)
 """``lead_min_t`` of destination ``A-B`` is the least lead of A over B in tonnes (a ranking); an
 ``index`` is any other monthly number, such as an exchange rate."""
 
-INSTRUMENTS: Final[tuple[str, ...]] = (
+Instrument = Literal[
     "tariff_increase",
     "tariff_decrease",
     "export_control",
@@ -105,7 +105,10 @@ INSTRUMENTS: Final[tuple[str, ...]] = (
     "subsidy",
     "stockpile",
     "other",
-)
+]
+INSTRUMENTS: Final[tuple[str, ...]] = get_args(Instrument)
+
+Direction = Literal["restrictive", "easing", "neutral"]
 
 Family = Literal["season", "momentum", "tariffs", "policy", "world"]
 FAMILIES: Final[tuple[str, ...]] = get_args(Family)

@@ -83,8 +83,7 @@ def _stored(settings: Settings, wanted: IngestRequest, *, is_shown: bool) -> Wri
         Batch(tuple(received)),
         ingested_at=now,
         actor=who,
-        skip_unchanged=wanted.revises,
-        revised_at=now if wanted.revises else None,
+        revises=wanted.revises,
     )
 
 
@@ -142,7 +141,7 @@ def _refusal(
             reasons=reasons,
             at=now,
             actor=who,
-            revised_at=now if request.revises else None,
+            revises=request.revises,
         )
         listed = "\n".join(f"  - {reason}" for reason in reasons)
         messages.append(

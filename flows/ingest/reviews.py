@@ -45,9 +45,7 @@ def accept(settings: Settings, number: int, event: Path, note: str = "") -> Writ
     file = known_from(PolicyEvents(event).load(), now)
     if reasons := objections(file, known=typed_frame([], "observations"), now=now):
         raise DataError("\n".join(reasons))
-    report = write_batch(
-        engine, Batch((file,)), ingested_at=now, actor=who, skip_unchanged=True, revised_at=now
-    )
+    report = write_batch(engine, Batch((file,)), ingested_at=now, actor=who, revises=True)
     names = ", ".join(sorted(set(file.tables[EVENTS]["event_id"])))
     decide(
         engine,

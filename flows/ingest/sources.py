@@ -250,13 +250,11 @@ def _new_rows(
     """Count the rows of each table that an ingest would add."""
     new: Mapping[str, int] = {name: len(frame) for name, frame in file.tables.items()}
     if engine is not None:
-        revised_at = now if request.revises else None
         new = write_batch(
             engine,
             Batch((file,)),
             ingested_at=now,
-            skip_unchanged=request.revises,
-            revised_at=revised_at,
+            revises=request.revises,
             is_trial=True,
         ).rows_written
     return ", ".join(f"{rows:,} new {name}" for name, rows in new.items())

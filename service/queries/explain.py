@@ -17,7 +17,7 @@ from service.live.publication import Publication
 from service.queries.history import known_destination
 from service.wording import MINUS, measure_words, name_of, signed_tonnes
 from store.publications.explanations import NewFigure
-from store.vocabulary import CHANGES, CONTRIBUTIONS, NOT_REPRODUCED
+from store.vocabulary import NOT_REPRODUCED
 
 MAIN: Final = 3
 """Causes in the first sentence."""
@@ -61,13 +61,6 @@ CHANGE_CAUSES: Final[dict[str, str]] = {
     NOT_REPRODUCED: marked("no longer reproducible"),
 }
 """Parts of a change in words."""
-
-if {*CAUSES, "level"} != {*CONTRIBUTIONS, _ADJUSTMENT} - _ADJUSTING or {*CHANGE_CAUSES} != {
-    *CHANGES
-}:
-    raise RuntimeError(
-        "service.queries.explain and store.vocabulary disagree; word the missing part."
-    )
 
 
 def forecast_sentences(destination: str, period: str, parts: Mapping[str, float]) -> list[str]:

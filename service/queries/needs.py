@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -19,6 +18,7 @@ from service.language.phrases import gettext
 from service.live.documents import KILOGRAMS
 from service.live.live import PlanningState
 from service.live.publication import Publication
+from service.queries.sums import newest_score
 from service.wording import chance_below, name_of
 from store.arrays import Floats
 from store.errors import DataError
@@ -123,7 +123,7 @@ def firm_outlook(
     return outlook_of(
         firm, list(own["period"]), own[list(QUANTILE_COLUMNS)].to_numpy(float),
         normal_month(publication, destination),
-        carry=autocorrelation_of(publication).share, as_of=publication.as_of,
+        carry=carry_over_of(publication)[0], as_of=publication.as_of,
     )  # fmt: skip
 
 
@@ -136,31 +136,17 @@ NEED_COLUMNS: Final = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class ErrorAutocorrelation:
-    """The share of one month's error that carries into the next, and its source."""
-
-    share: float
-    source: str
-
-
-def autocorrelation_of(publication: Publication) -> ErrorAutocorrelation:
-    """Return the figure of the newest published backtest, else the usual one."""
-    scores = publication.published.scores
-    own = scores.loc[
-        scores["metric"].eq(ERROR_AUTOCORRELATION) & (scores["as_of"] <= publication.as_of)
-    ]
-    if own.empty:
-        return ErrorAutocorrelation(USUAL_CARRY, gettext("default, no backtest published"))
-    newest = own.sort_values("as_of", kind="stable").iloc[-1]
-    return ErrorAutocorrelation(
-        float(newest["value"]),
-        gettext(
-            "backtest as of %(day)s, %(pairs)s pairs of months",
-            day=dated(newest["as_of"], "day"),
-            pairs=newest["cells"],
-        ),
+def carry_over_of(publication: Publication) -> tuple[float, str]:
+    """Return the share of one month's error that carries into the next, and its source."""
+    found = newest_score(publication, ERROR_AUTOCORRELATION)
+    if found is None:
+        return USUAL_CARRY, gettext("default, no backtest published")
+    source = gettext(
+        "backtest as of %(day)s, %(pairs)s pairs of months",
+        day=dated(found["as_of"], "day"),
+        pairs=found["cells"],
     )
+    return float(found["value"]), source
 
 
 Of = Callable[[str], Publication]
@@ -202,12 +188,12 @@ def need_of(of: Of, planning: PlanningState, number: int) -> Record:
 def need_document(publication: Publication, need: Record) -> Record:
     """Return a need with its months; numbers are tonnes, chances are shares."""
     rows = months_needed(publication, need)
-    autocorrelation = autocorrelation_of(publication)
+    carry_over, carry_over_source = carry_over_of(publication)
     ahead = rows.loc[rows["period"] >= _month_of(publication.as_of)]
     quantiles = ahead[list(QUANTILE_COLUMNS)].to_numpy(float)
     paths = np.zeros((1, 0))
     if len(ahead):
-        paths = sample_paths(quantiles[None], ErrorCopula(autocorrelation.share))[:, 0]
+        paths = sample_paths(quantiles[None], ErrorCopula(carry_over))[:, 0]
     full = met_at(publication, need)
     got = paths * need["tonnes"] / full
     buffers = [
@@ -230,8 +216,8 @@ def need_document(publication: Publication, need: Record) -> Record:
         "buffer_95_t": buffers[1],
         "first_month": months[0] if months else None,
         "last_month": months[-1] if months else None,
-        "carry_over": round(autocorrelation.share, 4),
-        "carry_over_source": autocorrelation.source,
+        "carry_over": round(carry_over, 4),
+        "carry_over_source": carry_over_source,
         "as_of": f"{publication.as_of:%Y-%m-%dT%H:%M:%SZ}",
         "destination_name": name_of(need["destination"]),
         "met_in_full_at_t": round(full, KILOGRAMS),

@@ -5,7 +5,7 @@ Every band comes from joint simulated paths; months that are known enter with th
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -65,21 +65,23 @@ class Sum:
         }
 
 
-def copula_of(scores: pd.DataFrame) -> ErrorCopula:
-    """Return how errors went together in a backtest, the usual where it does not tell."""
-    usual = ErrorCopula()
-    if scores.empty:
-        return usual
-    values = scores.drop_duplicates("metric", keep="last").set_index("metric")["value"]
-    return ErrorCopula(
-        float(values.get(ERROR_AUTOCORRELATION, usual.carry)),
-        float(values.get(ERROR_CORRELATION, usual.together)),
-    )
+def newest_score(publication: Publication, metric: str) -> "pd.Series[Any] | None":
+    """Return the newest score of all destinations by a metric; None where no backtest has it."""
+    scores = publication.published.scores
+    own = scores.loc[scores["metric"].eq(metric) & (scores["as_of"] <= publication.as_of)]
+    return None if own.empty else own.sort_values("as_of", kind="stable").iloc[-1]
 
 
 def copula_at(publication: Publication) -> ErrorCopula:
-    """Return how errors went together in the newest backtest."""
-    return copula_of(publication.scores_at(publication.as_of))
+    """Return how errors went together in the newest backtest, the usual where none tells."""
+    usual = ErrorCopula()
+    carry, together = (
+        newest_score(publication, metric) for metric in (ERROR_AUTOCORRELATION, ERROR_CORRELATION)
+    )
+    return ErrorCopula(
+        usual.carry if carry is None else float(carry["value"]),
+        usual.together if together is None else float(together["value"]),
+    )
 
 
 def sums_of(publication: Publication, destinations: Sequence[str]) -> list[Sum]:

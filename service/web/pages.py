@@ -20,7 +20,7 @@ from service.planning.entries import value_added
 from service.planning.firm import FirmAnswer
 from service.queries import history, tables, track
 from service.queries.backtest import losses
-from service.queries.needs import Days, all_needs, arrival_months, autocorrelation_of
+from service.queries.needs import Days, all_needs, arrival_months, carry_over_of
 from service.state import State
 from service.web.drawn import drawn
 from service.web.render import FormErrors, bare_page, page
@@ -143,7 +143,7 @@ def needs_page(
         ended=_ended(planning, ended),
         rules=entries.rules(planning),
         alerts=alerts_in_words(planning, publication.published.labels),
-        autocorrelation=autocorrelation_of(publication),
+        carry_over=carry_over_of(publication),
         destinations=[(code, name_of(code)) for code in publication.destinations],
         picked=picked,
         month=month,

@@ -4,13 +4,13 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 import pandas as pd
-from sqlalchemy import ColumnElement, Connection, Engine, Select, func, insert, select
+from sqlalchemy import ColumnElement, Connection, Engine, func, select
 
-from store.database import writing
+from store.database import insert_row, writing
 from store.facts.reading import fetch, known_by, read_commodities, read_table
 from store.schema import tables
 from store.schema.tables import labels, observations
@@ -86,35 +86,25 @@ def save_label(engine: Engine, commodity: str, label: str, *, at: datetime) -> b
 
     Returns: whether it is new.
     """
-    if not label:
-        return False
     with writing(engine) as connection:
-        before = connection.execute(_newest_label(commodity)).first()
-        if before is not None and before.label == label:
-            return False
-        # Later than the one before, whatever the clock did since.
-        moment = at if before is None else max(at, before.available_at + timedelta(microseconds=1))
-        row = {"commodity": commodity, "available_at": moment, "label": label}
-        connection.execute(insert(labels).values(**row))
-    return True
+        is_new = bool(label) and fetch_labels(connection).get(commodity) != label
+        if is_new:
+            insert_row(
+                connection, labels, {"commodity": commodity, "label": label, "available_at": at}
+            )
+    return is_new
 
 
 def read_label(engine: Engine, commodity: str) -> str:
     """Read the newest label of a commodity; empty where it has none."""
     with engine.begin() as connection:
-        found = connection.execute(_newest_label(commodity)).first()
-    return "" if found is None else str(found.label)
+        return fetch_labels(connection).get(commodity, "")
 
 
 def fetch_labels(connection: Connection) -> dict[str, str]:
     """Fetch the newest label of each commodity."""
-    rows = connection.execute(select(labels).order_by(labels.c.available_at))
+    rows = connection.execute(select(labels).order_by(labels.c.id))
     return {str(row.commodity): str(row.label) for row in rows}
-
-
-def _newest_label(commodity: str) -> Select[tuple[object, ...]]:
-    own = labels.c.commodity == commodity
-    return select(labels).where(own).order_by(labels.c.available_at.desc()).limit(1)
 
 
 MEASURE: Final = "net_weight_t"

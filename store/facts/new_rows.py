@@ -152,7 +152,7 @@ def repeats(incoming: IncomingRows, stored: pd.DataFrame, *, on: Sequence[str]) 
 
 
 def new_versions(
-    incoming: IncomingRows, stored: pd.DataFrame, *, revised_at: datetime | None
+    incoming: IncomingRows, stored: pd.DataFrame, *, revised_at: datetime
 ) -> pd.DataFrame:
     """Return the rows that change the value of their cell, or the wording of an event.
 
@@ -162,19 +162,13 @@ def new_versions(
     Args:
         incoming: rows, each key once.
         revised_at: date given to a cell's last row where it differs from the newest stored version
-            but is not dated later: the provider changed a figure and did not say when. None
-            leaves such a row as it is.
+            but is not dated later: the provider changed a figure and did not say when.
 
     Raises:
         DataError: a row contradicts the stored row of its key.
     """
     newest = _newest(incoming.table, stored)
-    rows = (
-        incoming.rows
-        if revised_at is None
-        else _redated(incoming, newest, pd.Timestamp(revised_at))
-    )
-    incoming = incoming.with_rows(rows)
+    incoming = incoming.with_rows(_redated(incoming, newest, pd.Timestamp(revised_at)))
     left = incoming.with_rows(new_rows(incoming, stored))
     return left.rows[~_repeats_previous(left, stored) & ~_is_unchanged(left, newest)]
 

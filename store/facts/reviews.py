@@ -11,12 +11,12 @@ from sqlalchemy import Connection, Engine, Row, select, update
 from store.database import insert_row, writing
 from store.errors import DataError, first_few
 from store.facts.batch import FileRows, WriteReport
-from store.facts.reading import read_table
+from store.facts.reading import fetch, read_table
 from store.facts.writing import Ingest, checked_tables, write_within
 from store.schema.frames import tables_from_json, tables_to_json
 from store.schema.tables import quarantine, reviews
 
-SHOWN_COLUMNS: Final = (
+_SHOWN: Final = (
     "id", "source", "file_name", "asked", "sha256", "reasons", "quarantined_at", "actor",
     "released_at", "released_by",
 )  # fmt: skip
@@ -29,7 +29,7 @@ def quarantine_file(
     reasons: Sequence[str],
     at: datetime,
     actor: str,
-    revised_at: datetime | None = None,
+    revises: bool = False,
 ) -> int:
     """Store a refused file and return the number to release it by.
 
@@ -38,7 +38,7 @@ def quarantine_file(
     Args:
         file: the refused file, whatever is wrong with its rows; not modified.
         reasons: why, one sentence each.
-        revised_at: as for ``write_batch``, kept for the release.
+        revises: as for ``write_batch``, kept for the release.
     """
     values = {"reasons": json.dumps(list(reasons), ensure_ascii=False)}
     table = quarantine.c
@@ -59,7 +59,7 @@ def quarantine_file(
             "file_name": file.file_name,
             "asked": file.asked,
             "sha256": file.sha256,
-            "payload": _payload(file, revised_at),
+            "payload": _payload(file, revises=revises),
             "quarantined_at": at,
             "actor": actor,
         }
@@ -68,11 +68,13 @@ def quarantine_file(
 
 def read_quarantine(engine: Engine) -> pd.DataFrame:
     """Read the refused files, oldest first, without rows; reasons are joined by semicolons."""
-    return with_sentences(read_table(engine, quarantine, columns=SHOWN_COLUMNS))
+    with engine.begin() as connection:
+        return fetch_quarantine(connection)
 
 
-def with_sentences(refused: pd.DataFrame) -> pd.DataFrame:
-    """Return rows of the quarantine with their reasons as text, joined by semicolons."""
+def fetch_quarantine(connection: Connection) -> pd.DataFrame:
+    """Read them within a transaction; as ``read_quarantine``."""
+    refused = fetch(connection, quarantine, columns=_SHOWN)
     return refused.assign(reasons=["; ".join(json.loads(text)) for text in refused["reasons"]])
 
 
@@ -85,7 +87,7 @@ def release(
 ) -> WriteReport:
     """Write a refused file after all and record who decided it, in one transaction.
 
-    Rows that repeat known values are left out, as in any ingest.
+    What is new of it, and since when, is as if it had been ingested when it was refused.
     """
     with writing(engine) as connection:
         entry = _entry(connection, id)
@@ -96,20 +98,18 @@ def release(
                 f"Expected one that waits: {_waiting(connection)}. "
                 "Choose another; see `magnetcast quarantine list`."
             )
-        file = _file(entry)
-        moment = json.loads(entry.payload)["revised_at"]
-        revised_at = None if moment is None else datetime.fromisoformat(moment)
-        ingest = Ingest(at=at, actor=actor, skip_unchanged=True, revised_at=revised_at)
+        file, revises = _file(entry), json.loads(entry.payload)["revises"]
+        ingest = Ingest(at=at, actor=actor, revised_at=entry.quarantined_at if revises else None)
         report = write_within(connection, [(file, checked_tables(file))], ingest)
         change = update(quarantine).where(quarantine.c.id == id)
         connection.execute(change.values(released_at=at, released_by=actor))
     return report
 
 
-def _payload(file: FileRows, revised_at: datetime | None) -> str:
+def _payload(file: FileRows, *, revises: bool) -> str:
     content = {
         "ignored": list(file.ignored),
-        "revised_at": None if revised_at is None else revised_at.isoformat(),
+        "revises": revises,
         "tables": tables_to_json(file.tables),
     }
     return json.dumps(content, ensure_ascii=False)

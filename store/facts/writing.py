@@ -45,8 +45,9 @@ class Ingest:
 
     at: datetime | None = None
     actor: str = ""
-    skip_unchanged: bool = False
     revised_at: datetime | None = None
+    """Of a provider that changes figures without saying when: the date of a change; None for rows
+    that all count."""
 
 
 def write_batch(
@@ -55,8 +56,7 @@ def write_batch(
     *,
     ingested_at: datetime | None = None,
     actor: str = "",
-    skip_unchanged: bool = False,
-    revised_at: datetime | None = None,
+    revises: bool = False,
     is_trial: bool = False,
 ) -> WriteReport:
     """Write a batch and one vintage row per file, in one transaction.
@@ -68,19 +68,18 @@ def write_batch(
     Args:
         batch: rows as the sources made them; not modified.
         ingested_at: moment to record in the vintages, if the caller has a clock.
-        skip_unchanged: leave out a row that repeats the known value of its cell, whatever its date.
-        revised_at: with ``skip_unchanged``, for providers that change figures without saying when:
-            the date of a row that differs from the known value and is dated no later. A file then
-            counts as known only if its newest version has the same bytes, because a provider may
-            return to an earlier answer.
+        revises: of providers that change figures without saying when: leave out a row that repeats
+            the known value of its cell, whatever its date, and date one that differs and is dated
+            no later by ``ingested_at``, which must be given. A file then counts as known only if
+            its newest version has the same bytes, because a provider may return to an earlier
+            answer.
         is_trial: take it all back, so that only the report remains.
 
     Returns:
         New rows by table, and the vintages made.
     """
-    ingest = Ingest(
-        at=ingested_at, actor=actor, skip_unchanged=skip_unchanged, revised_at=revised_at
-    )
+    revised_at = ingested_at if revises else None
+    ingest = Ingest(at=ingested_at, actor=actor, revised_at=revised_at)
     checked = [(file, checked_tables(file)) for file in batch.files]
     with writing(engine) as connection:
         report = write_within(connection, checked, ingest)
@@ -134,7 +133,7 @@ def insert_new(
     incoming = drop_duplicate_rows(IncomingRows(table, as_table(frame, table), where))
     key = natural_key(table)
     wanted = [*key, *(c for c in version_columns(table) if c in incoming.rows)]
-    if ingest is not None and ingest.skip_unchanged and MOMENT in key:
+    if ingest is not None and ingest.revised_at is not None and MOMENT in key:
         cells = incoming.rows[list(cell_of(table))].drop_duplicates()
         stored = stored_like(connection, table, cells, wanted=wanted)
         new = new_versions(incoming, stored, revised_at=ingest.revised_at)

@@ -22,7 +22,7 @@ from store.facts.reading import (
     published_columns,
     read_table,
 )
-from store.facts.reviews import with_sentences
+from store.facts.reviews import fetch_quarantine
 from store.publications.explanations import DIGITS, StoredExplanation, fetch_explanation
 from store.publications.integrity import fetch_publications
 from store.schema import tables
@@ -113,12 +113,6 @@ _COUNTED: Final = (
 )
 """Counts and ids that only grow; the newest ids are found without reading the tables."""
 
-_REFUSED: Final = (
-    "id", "source", "file_name", "asked", "reasons", "quarantined_at", "actor", "released_at",
-    "released_by",
-)  # fmt: skip
-"""Columns of the quarantine that are shown, without the payload."""
-
 _OF_MAGNETS: Final = ("events", "tariffs", "calendar")
 """Rows stored for magnets alone: other commodities have none."""
 
@@ -180,7 +174,7 @@ def read_published(engine: Engine, *, commodity: str = COMMODITY) -> Published:
             tariffs=fetch(connection, tables.tariff_steps),
             calendar=fetch(connection, tables.release_calendar),
             vintages=fetch(connection, tables.vintages),
-            quarantine=with_sentences(fetch(connection, tables.quarantine, columns=_REFUSED)),
+            quarantine=fetch_quarantine(connection),
             readings=fetch(connection, tables.readings, wanted=[newest_readings()]),
             commodities=tuple(fetch_commodities(connection, tables.forecasts)),
             labels=fetch_labels(connection),

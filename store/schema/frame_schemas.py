@@ -1,7 +1,7 @@
 """Schemas of every frame that crosses a boundary, and the one function that checks them."""
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import pandas as pd
 from pandera.errors import SchemaErrors
@@ -20,7 +20,14 @@ from store.schema.tables import (
     source_columns,
     tariff_steps,
 )
-from store.vocabulary import INSTRUMENTS, MEASURES, MONTH_PATTERN, QUANTILE_COLUMNS, UNITS
+from store.vocabulary import (
+    INSTRUMENTS,
+    MEASURES,
+    MONTH_PATTERN,
+    QUANTILE_COLUMNS,
+    UNITS,
+    Direction,
+)
 
 
 def _text(*checks: Check, filled: bool = False) -> Column:
@@ -88,7 +95,7 @@ def _by_type(column: "TableColumn[Any]", *, filled: bool) -> Column:
 
 _EVENT: Final = {
     "instrument": _one_of(INSTRUMENTS),
-    "direction": _one_of(("restrictive", "easing", "neutral")),
+    "direction": _one_of(get_args(Direction)),
     "severity": Column(int, Check.in_range(0, 3), coerce=True),
 }
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Any, Final, Literal, Self, get_args
 
 import pandas as pd
 from pydantic import (
@@ -23,7 +23,7 @@ from pydantic_core import ErrorDetails
 
 from store.errors import shown
 from store.messages import Message, Value, message
-from store.vocabulary import INSTRUMENTS
+from store.vocabulary import Direction, Instrument
 
 _MOST_ENTRIES: Final = 50
 """Acts and tariff steps that one scenario may hold."""
@@ -39,15 +39,14 @@ ACT_DAYS: Final = (
 
 _ACT_WORDS: Final = ("instrument", "direction", "destinations", "products")
 
-_DIRECTIONS: Final = ("restrictive", "easing", "neutral")
-
 _EASING: Final = frozenset(
     {"tariff_decrease", "export_licence_relaxation", "truce", "trade_talks", "supply_deal"}
 )
 
 _STOPPING: Final = frozenset({"export_ban", "export_control"})
 
-STRICTNESS: Final = ("hardest", "minerals", "april_2025")
+Strictness = Literal["hardest", "minerals", "april_2025"]
+STRICTNESS: Final[tuple[str, ...]] = get_args(Strictness)
 """How a licensing requirement is applied, strictest first: what is on record of others."""
 
 _NEW_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}", re.ASCII)
@@ -63,18 +62,6 @@ class WrongFieldError(ValueError):
     def __init__(self, text: Message) -> None:
         super().__init__(text)
         self.text = text
-
-
-def _one_of(value: str | None, allowed: Collection[str]) -> str | None:
-    if value is not None and value not in allowed:
-        raise WrongFieldError(
-            message(
-                "%(value)s is not in the list. Choose one of %(allowed)s.",
-                value=shown(repr(value)),
-                allowed=", ".join(sorted(allowed)),
-            )
-        )
-    return value
 
 
 def _printable(text: str) -> str:
@@ -107,36 +94,20 @@ _MONTH_LENGTH: Final = len("2027-01")
 
 Text = Annotated[str, AfterValidator(_printable)]
 Day = Annotated[date, BeforeValidator(_day)]
-Instrument = Annotated[
-    str,
-    AfterValidator(lambda value: _one_of(value, INSTRUMENTS)),
-    Field(json_schema_extra={"enum": sorted(INSTRUMENTS)}),
-]
-Strictness = Annotated[
-    str,
-    AfterValidator(lambda value: _one_of(value, STRICTNESS)),
-    Field(json_schema_extra={"enum": list(STRICTNESS)}),
-]
-Direction = Annotated[
-    str,
-    AfterValidator(lambda value: _one_of(value, _DIRECTIONS)),
-    Field(json_schema_extra={"enum": list(_DIRECTIONS)}),
-]
 
 
 class _Part(BaseModel):
     """Part of a scenario; what is left empty is not given."""
 
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, str_strip_whitespace=True, allow_inf_nan=False
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     @model_validator(mode="before")
     @classmethod
     def _without_empty(cls, data: Any) -> Any:  # noqa: ANN401 - as the file has it
         if not isinstance(data, dict):
             return data
-        return {name: value for name, value in data.items() if value is not None and value != ""}
+        given = {n: one.strip() if isinstance(one, str) else one for n, one in data.items()}
+        return {name: value for name, value in given.items() if value is not None and value != ""}
 
 
 class ScenarioAct(_Part):
@@ -315,6 +286,8 @@ def words_of(error: ErrorDetails) -> Message:
     context = error.get("ctx", {})
     if isinstance(wrong := context.get("error"), WrongFieldError):
         return wrong.text
+    if error["type"] == "literal_error":
+        return _not_listed(error["input"], re.findall("'(.+?)'", context["expected"]))
     key = _TEXTS[error["type"]].key if error["type"] in _TEXTS else "%(value)s: %(other)s."
     bounds: dict[str, Value] = {n: f"{context[n]:g}" for n in ("ge", "le") if n in context}
     value = shown(repr(error["input"]))
@@ -455,11 +428,17 @@ def _days_of(
 
 
 def _check_in(name: str, values: Sequence[str], allowed: Collection[str], bad: _Bad) -> None:
-    try:
-        for value in values:
-            _one_of(value, allowed)
-    except WrongFieldError as err:
-        bad(name, err.text)
+    for value in values:
+        if value not in allowed:
+            bad(name, _not_listed(value, allowed))
+
+
+def _not_listed(value: object, allowed: Collection[str]) -> Message:
+    return message(
+        "%(value)s is not in the list. Choose one of %(allowed)s.",
+        value=shown(repr(value)),
+        allowed=", ".join(sorted(allowed)),
+    )
 
 
 def _check_follows(name: str, day: object, first: object, bad: _Bad) -> None:

@@ -368,10 +368,9 @@ readings: Final = Table(
 labels: Final = Table(
     "labels",
     metadata,
-    text("commodity"),
+    serial(),
+    *texts("commodity", "label"),
     Column("available_at", UtcMoment, nullable=False),
-    text("label"),
-    PrimaryKeyConstraint("commodity", "available_at"),
 )
 
 

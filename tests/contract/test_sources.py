@@ -129,7 +129,7 @@ class TestEveryLiveSource:
         self, live: HttpSource, tmp_path: Path
     ) -> None:
         engine = open_store(f"sqlite:///{tmp_path / 'store.db'}")
-        result = {"ingested_at": NOW, "skip_unchanged": True, "revised_at": NOW}
+        result = {"ingested_at": NOW, "revises": True}
         span, later = MonthRange.of("2025-01", "2025-06"), NOW + pd.Timedelta(days=1)
 
         first, again, next_day = (

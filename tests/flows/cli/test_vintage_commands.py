@@ -40,7 +40,7 @@ def two_fetches(engine: Engine) -> None:
     world = {"destination": "WLD"}
     for sha, changes in (("a", ({}, world)), ("b", (REVISED, new, REVISED | world))):
         batch = Batch((fetched(*changes, sha=sha),))
-        write_batch(engine, batch, ingested_at=AUGUST, actor="timer", skip_unchanged=True)
+        write_batch(engine, batch, ingested_at=AUGUST, actor="timer", revises=True)
 
 
 @pytest.fixture

@@ -1,6 +1,11 @@
 import pytest
 
-from service.queries.explain import change_sentences, forecast_sentences
+from service.queries.explain import (
+    CAUSES,
+    CHANGE_CAUSES,
+    change_sentences,
+    forecast_sentences,
+)
 from service.wording import MINUS
 from store.vocabulary import CHANGES, CONTRIBUTIONS
 
@@ -11,6 +16,13 @@ def parts(**changes: float) -> dict[str, float]:
 
 def changed(**changes: float) -> dict[str, float]:
     return dict.fromkeys(CHANGES, 0.0) | changes
+
+
+def test_every_part_has_its_words() -> None:
+    own = {"past_errors", "reconciliation", "level"}  # shown as adjustment, or as the first part
+
+    assert {*CAUSES} - {"adjustment"} == {*CONTRIBUTIONS} - own
+    assert {*CHANGE_CAUSES} == {*CHANGES}
 
 
 def test_a_forecast_is_reported_in_three_sentences_whose_numbers_add_up() -> None:

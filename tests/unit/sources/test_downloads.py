@@ -117,7 +117,7 @@ def test_the_same_figures_a_day_later_add_nothing(tmp_path: Path, name: str) -> 
         file = download(save(tmp_path / saved, FILES[name][0]), now)
         assert file is not None
         batch = Batch((replace(file, sha256=saved),))
-        result = {"ingested_at": now, "skip_unchanged": True, "revised_at": now}
+        result = {"ingested_at": now, "revises": True}
         written.append(write_batch(engine, batch, **result).total)
 
     assert written[0] > 0

@@ -17,7 +17,7 @@ def ingest(engine: Engine, *changes: Mapping[str, object], source: str = "comtra
     result = [{"source": source, **change} for change in changes]
     digest = str(abs(hash((source, str(result)))))
     file = FileRows(source, source, digest, {"observations": make_observations(*result)})
-    return write_batch(engine, Batch((file,)), skip_unchanged=True).vintage_ids[0]
+    return write_batch(engine, Batch((file,))).vintage_ids[0]
 
 
 def listed(frame: pd.DataFrame) -> list[tuple[object, ...]]:

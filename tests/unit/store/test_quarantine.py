@@ -71,9 +71,7 @@ def test_a_release_writes_the_rows_as_an_ingest_and_notes_who(engine: Engine) ->
 def test_a_silent_revision_in_quarantine_counts_from_its_fetch(engine: Engine) -> None:
     write_batch(engine, make_batch(make_observations(), sha256="b" * 64))
     file = make_file(make_observations({"value": 354.0}))
-    number = quarantine_file(
-        engine, file, reasons=REASONS, at=AUGUST, actor="timer", revised_at=AUGUST
-    )
+    number = quarantine_file(engine, file, reasons=REASONS, at=AUGUST, actor="timer", revises=True)
 
     release(engine, number, at=SEPTEMBER, actor="ada")
 

@@ -140,7 +140,8 @@ def test_looking_up_stored_rows_searches_by_key_and_reads_no_whole_table() -> No
     write_batch(
         engine,
         make_batch(make_observations({"value": 1.0, "destination": "DEU"}), sha256="b" * 64),
-        skip_unchanged=True,
+        revises=True,
+        ingested_at=pd.Timestamp("2025-09-01", tz="UTC"),
     )
 
     [query] = [statement for statement in asked if "CROSS JOIN observations" in statement]
