@@ -23,10 +23,10 @@ from store.facts.reading import (
     read_calendar,
     read_events,
     read_publication,
-    read_scores,
     read_tariffs,
 )
 from store.messages import Message
+from store.publications.backtests import read_scores
 from store.publications.integrity import read_publications
 from store.publications.panels import StoredPanel, read_panels
 from store.publications.publishing import held_forecasts

@@ -35,8 +35,7 @@ from models.forecasting.snapshot import Snapshot
 from models.learning.spec import Spec
 from models.registry.runs import find_runs, log_panel, log_table, open_run, read_text
 from store.errors import StoreError
-from store.publications.published import CELL_COLUMNS
-from store.publications.publishing import write_scores
+from store.publications.backtests import CELL_COLUMNS, write_scores
 from store.settings import Settings
 from store.vocabulary import (
     ALL,
@@ -117,7 +116,8 @@ def keep_scores(known: Workspace, result: Backtest) -> None:
     named = kept["model"].where(kept["model"] != MODEL, known.model_version)
     write_scores(
         store_of(known.settings),
-        kept.assign(as_of=known.as_of, model=named),
+        kept.assign(model=named),
+        as_of=known.as_of,
         data_vintage=known.data_vintage,
         commodity=known.config.published_as,
         cells=kept_cells(result),

@@ -222,7 +222,7 @@ def replay(destination: str, cells: pd.DataFrame, as_of: pd.Timestamp) -> Chart 
     """Return the forecasts of one destination at past origins, and the figures.
 
     Args:
-        cells: As ``store.publications.published.CELL_COLUMNS``; not modified.
+        cells: As ``store.publications.backtests.CELL_COLUMNS``; not modified.
     """
     own = cells.loc[cells["destination"] == destination]
     if own.empty:

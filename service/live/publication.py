@@ -17,9 +17,10 @@ from service.wording import in_reading_order, words_of
 from store.asof import EVENT_KEY, TARIFF_KEY, known_at
 from store.database import Mark
 from store.messages import message
+from store.publications.backtests import CELL_COLUMNS
 from store.publications.basis import Basis, bases_of
 from store.publications.panels import NO_PANEL, StoredPanel, read_panels
-from store.publications.published import CELL_COLUMNS, Published
+from store.publications.published import Published
 from store.schema import tables
 from store.schema.frames import frame_of
 

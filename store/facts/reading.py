@@ -108,18 +108,6 @@ def read_runs(engine: Engine) -> pd.DataFrame:
     return read_table(engine, tables.runs)
 
 
-def read_scores(engine: Engine, *, commodity: str | None = COMMODITY) -> pd.DataFrame:
-    """Read the newest backtest of each moment of a commodity, of all commodities if None."""
-    wanted = [] if commodity is None else [tables.scores.c.commodity == commodity]
-    return newest_backtests(read_table(engine, tables.scores, wanted=wanted))
-
-
-def newest_backtests(scores: pd.DataFrame) -> pd.DataFrame:
-    """Return of stored scores those of the newest backtest of each commodity and moment."""
-    newest = scores.groupby(["commodity", "as_of"])["backtest"].transform("max")
-    return scores.loc[scores["backtest"] == newest].reset_index(drop=True)
-
-
 def read_forecasts(
     engine: Engine,
     *,

@@ -4,7 +4,7 @@ import math
 import uuid
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Final, Literal, get_args
 
 import pandas as pd
@@ -292,13 +292,6 @@ def _check_alert_rules(rule: AlertRule) -> None:
         )
 
 
-TARGET: Final = "forecast"
-FIELD: Final = "p50"
-_OVERRIDE_COLUMNS: Final = (
-    "commodity", "destination", "period", "as_of", "tonnes", "author", "reason", "available_at",
-)  # fmt: skip
-
-
 @dataclass(frozen=True, slots=True)
 class OverrideRow:
     """A planner's estimate for one published month."""
@@ -315,76 +308,32 @@ class OverrideRow:
 def add_override(engine: Engine, override: OverrideRow, *, who: Actor, at: datetime) -> None:
     """Save an override with its audit row; the published median and earlier overrides stay."""
     _check_overrides(override)
-    key = f"{override.destination}|{override.period:%Y-%m}|{override.as_of:%Y-%m-%dT%H:%M:%SZ}"
+    cell = {
+        "commodity": override.commodity,
+        "destination": override.destination,
+        "period": override.period.date(),
+        "as_of": override.as_of,
+    }
+    stated = {"tonnes": override.tonnes, "reason": override.reason.strip()}
     with audited(engine, who, at=at) as trail:
-        check_place(trail.connection, override.commodity, override.destination)
-        _find(trail.connection, override)
-        before, last = _newest(trail, override.commodity, key)
-        row = {"value": repr(override.tonnes), "reason": override.reason.strip()}
-        named = {
-            "commodity": override.commodity, "target": TARGET, "target_key": key, "field": FIELD
-        }  # fmt: skip
-        trail.connection.execute(
-            insert(overrides).values(
-                **named, **row, author=trail.actor, available_at=_after(last, at)
+        run = trail.connection
+        own = [forecasts.c[name] == value for name, value in cell.items()]
+        if not run.scalar(select(func.count()).select_from(forecasts).where(*own)):
+            raise MissingError(
+                f"No forecast of {override.destination} in {override.period:%Y-%m} as of "
+                f"{override.as_of:%Y-%m-%d}, commodity {override.commodity}. Expected a published "
+                "one. See /api/v1/publications."
             )
+        same = [overrides.c[name] == value for name, value in cell.items()]
+        earlier = select(overrides.c.tonnes, overrides.c.reason).where(*same)
+        last = run.execute(earlier.order_by(overrides.c.id.desc()).limit(1)).mappings().first()
+        before = None if last is None else {**last}
+        insert_row(run, overrides, {**cell, **stated, "author": trail.actor, "available_at": at})
+        thing = (
+            f"forecast {override.commodity}|{override.destination}|{override.period:%Y-%m}|"
+            f"{override.as_of:%Y-%m-%dT%H:%M:%SZ}"
         )
-        thing = f"{TARGET} {override.commodity}|{key}"
-        trail.note("override", thing, before=before, after=row)
-
-
-def override_rows(connection: Connection) -> pd.DataFrame:
-    """Fetch all overrides of forecasts: ``_OVERRIDE_COLUMNS``, oldest first.
-
-    ``period`` is the first day of the month, ``tonnes`` the planner's estimate.
-    """
-    rows = fetch(connection, overrides, wanted=[overrides.c.target == TARGET])
-    parts = rows["target_key"].str.split("|", expand=True).reindex(columns=range(3))
-    estimates = rows.assign(
-        destination=parts[0],
-        period=pd.to_datetime(parts[1], format="%Y-%m"),
-        as_of=pd.to_datetime(parts[2], utc=True),
-        tonnes=rows["value"].astype(float),
-    )
-    return estimates[list(_OVERRIDE_COLUMNS)].sort_values("available_at", ignore_index=True)
-
-
-def _find(connection: Connection, override: OverrideRow) -> None:
-    own = (
-        (forecasts.c.commodity == override.commodity)
-        & (forecasts.c.destination == override.destination)
-        & (forecasts.c.period == override.period.date())
-        & (forecasts.c.as_of == override.as_of)
-    )
-    if not connection.scalar(select(func.count()).select_from(forecasts).where(own)):
-        raise MissingError(
-            f"No forecast of {override.destination} in {override.period:%Y-%m} as of "
-            f"{override.as_of:%Y-%m-%d}, commodity {override.commodity}. Expected a published one. "
-            "See /api/v1/publications."
-        )
-
-
-def _newest(
-    trail: AuditTrail, commodity: str, key: str
-) -> tuple[dict[str, str] | None, datetime | None]:
-    """Return the values and moment of the newest earlier override, if any."""
-    of = overrides.c
-    own = (of.commodity == commodity) & (of.target == TARGET) & (of.target_key == key)
-    newest = (
-        select(overrides.c.value, overrides.c.reason, overrides.c.available_at)
-        .where(own & (overrides.c.field == FIELD))
-        .order_by(overrides.c.available_at.desc())
-        .limit(1)
-    )
-    row = trail.connection.execute(newest).first()
-    if row is None:
-        return None, None
-    return {"value": row.value, "reason": row.reason}, row.available_at
-
-
-def _after(last: datetime | None, at: datetime) -> datetime:
-    """Return a moment later than the last one, even if the clock went backwards."""
-    return at if last is None else max(at, last + timedelta(microseconds=1))
+        trail.note("override", thing, before=before, after=stated)
 
 
 def _check_overrides(override: OverrideRow) -> None:
@@ -416,7 +365,7 @@ class PlanningRows:
     rules: pd.DataFrame
     alerts: pd.DataFrame
     overrides: pd.DataFrame
-    """As ``override_rows``."""
+    """Oldest first; ``period`` is the first day of the month."""
     audit: pd.DataFrame
 
 
@@ -428,7 +377,7 @@ def read_planning(engine: Engine) -> PlanningRows:
             needs=fetch(connection, needs),
             rules=fetch(connection, alert_rules),
             alerts=fetch(connection, alerts),
-            overrides=override_rows(connection),
+            overrides=fetch(connection, overrides),
             audit=fetch(connection, audit),
         )
 

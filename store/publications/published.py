@@ -3,67 +3,30 @@
 Beside them the measurements of the monitors.
 """
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
 import pandas as pd
-from sqlalchemy import ColumnElement, Connection, Engine, exists, func, insert, select
+from sqlalchemy import ColumnElement, Connection, Engine, func, insert, select
 
 from store.database import Mark, mark_of, writing
 from store.facts.evidence import fetch_labels
 from store.facts.reading import (
     fetch,
     fetch_commodities,
-    newest_backtests,
     newest_publications,
     published_columns,
     read_table,
 )
 from store.facts.reviews import fetch_quarantine
-from store.publications.explanations import DIGITS, StoredExplanation, fetch_explanation
+from store.publications.backtests import fetch_backtests
+from store.publications.explanations import StoredExplanation, fetch_explanation
 from store.publications.integrity import fetch_publications
 from store.schema import tables
-from store.schema.tables import backtests, readings, scores
+from store.schema.tables import readings
 from store.vocabulary import COMMODITY, figures_of
-
-CELL_COLUMNS: Final = ("destination", "cutoff", "period", "p10", "p50", "p90", "tonnes")
-"""Of a forecast made at a past origin and its actual; months are ``YYYY-MM``."""
-
-
-def add_cells(
-    connection: Connection, cells: pd.DataFrame, *, commodity: str, as_of: datetime, backtest: int
-) -> None:
-    """Keep the forecasts of a backtest, unless they are there.
-
-    Args:
-        cells: ``CELL_COLUMNS``; not modified.
-    """
-    key = {"commodity": commodity, "as_of": as_of, "backtest": backtest}
-    same = [backtests.c[name] == value for name, value in key.items()]
-    if not connection.scalar(select(exists().where(*same))):
-        text = cells[list(CELL_COLUMNS)].to_json(
-            orient="values", double_precision=DIGITS, force_ascii=False
-        )
-        connection.execute(insert(backtests).values(**key, cells=text))
-
-
-def fetch_cells(connection: Connection, commodity: str) -> pd.DataFrame:
-    """Return ``CELL_COLUMNS`` of the newest backtest; empty where only its scores were kept."""
-    key = ("commodity", "as_of", "backtest")
-    newest = (
-        select(*(scores.c[name] for name in key))
-        .where(scores.c.commodity == commodity)
-        .order_by(scores.c.as_of.desc(), scores.c.backtest.desc())
-        .limit(1)
-        .subquery()
-    )
-    same = [backtests.c[name] == newest.c[name] for name in key]
-    text = connection.scalar(select(backtests.c.cells).join(newest, onclause=same[0]).where(*same))
-    return pd.DataFrame(json.loads(text or "[]"), columns=list(CELL_COLUMNS))
-
 
 READING_COLUMNS: Final = (
     "measured_at", "as_of", "monitor", "value", "bound", "size", "fired", "words",
@@ -100,8 +63,7 @@ _COUNTED: Final = (
     func.max(tables.vintages.c.id),
     func.max(tables.quarantine.c.id),
     func.count(tables.quarantine.c.released_at),
-    func.count(tables.scores.c.model),
-    func.count(tables.backtests.c.backtest),
+    func.max(tables.backtests.c.id),
     func.count(tables.runs.c.run_id),
     func.count(tables.runs.c.finished_at),
     func.max(tables.readings.c.id),
@@ -132,7 +94,7 @@ class Published:
     """The forecasts of all publications, those of one as_of too."""
     scores: pd.DataFrame
     cells: pd.DataFrame
-    """Forecasts of the newest backtest, as ``store.publications.published.fetch_cells``."""
+    """Forecasts of the newest backtest: ``store.publications.backtests.CELL_COLUMNS``."""
     runs: pd.DataFrame
     observations: pd.DataFrame
     events: pd.DataFrame
@@ -196,7 +158,7 @@ def read_other(engine: Engine, magnets: Published, *, commodity: str) -> Publish
 
 def _own_rows(connection: Connection, commodity: str) -> dict[str, Any]:
     own = [tables.forecasts.c.commodity == commodity]
-    scored = [tables.scores.c.commodity == commodity]
+    scores, cells = fetch_backtests(connection, commodity)
     figures = [tables.observations.c.commodity == figures_of(commodity)]
     rows = fetch(connection, tables.forecasts, wanted=own)
     newest = rows.loc[rows["as_of"] == rows["as_of"].max(), "publication"].max()
@@ -204,8 +166,8 @@ def _own_rows(connection: Connection, commodity: str) -> dict[str, Any]:
         "commodity": commodity,
         "forecasts": published_columns(newest_publications(rows)),
         "every": published_columns(rows),
-        "scores": newest_backtests(fetch(connection, tables.scores, wanted=scored)),
-        "cells": fetch_cells(connection, commodity),
+        "scores": scores,
+        "cells": cells,
         "observations": fetch(connection, tables.observations, wanted=figures, columns=_FIGURE),
         "publications": fetch_publications(connection, commodity=commodity),
         "explanation": None if rows.empty else fetch_explanation(connection, int(newest)),

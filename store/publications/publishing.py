@@ -16,12 +16,10 @@ from store.errors import DataError
 from store.facts.new_rows import (
     IncomingRows,
     check_clock,
-    drop_duplicate_rows,
     insert_rows,
     repeats,
 )
 from store.facts.reading import fetch, published_columns
-from store.facts.writing import insert_new
 from store.messages import Message, from_json, message, to_json
 from store.planning.audit import Actor, AuditTrail, audited
 from store.publications.integrity import (
@@ -31,9 +29,8 @@ from store.publications.integrity import (
     read_publications,
 )
 from store.publications.panels import StoredPanel, save_panel
-from store.publications.published import add_cells
 from store.schema.frames import as_table, tables_from_json, tables_to_json
-from store.schema.tables import SCORE, forecasts, publications, runs, scores, source_columns
+from store.schema.tables import forecasts, publications, runs, source_columns
 from store.vocabulary import COMMODITY
 
 
@@ -294,47 +291,6 @@ def _repeated(connection: Connection, rows: pd.DataFrame) -> int | None:
         return None
     incoming = IncomingRows(forecasts, rows, "the published forecasts")
     return newest if repeats(incoming, stored, on=FORECAST_KEY) else None
-
-
-def write_scores(
-    engine: Engine,
-    frame: pd.DataFrame,
-    *,
-    data_vintage: str = "",
-    commodity: str = COMMODITY,
-    cells: pd.DataFrame | None = None,
-) -> int:
-    """Save the scores of backtests and return how many rows are new.
-
-    Each moment may have several backtests, numbered in their order; one that only repeats the
-    newest of its moment is not written.
-
-    Args:
-        frame: ``as_of, model, scope, horizon_from, horizon_to, metric, value, cells``; not
-            modified.
-        cells: the forecasts scored (``backtests.CELL_COLUMNS``), kept to be drawn.
-    """
-    rows = frame.assign(commodity=commodity, data_vintage=data_vintage)
-    with writing(engine) as connection:
-        return sum(_add_backtest(connection, one, cells) for _, one in rows.groupby("as_of"))
-
-
-def _add_backtest(connection: Connection, frame: pd.DataFrame, cells: pd.DataFrame | None) -> int:
-    """Write one backtest unless it repeats the newest of its moment; return how many rows."""
-    table, as_of = scores.c, frame["as_of"].iloc[0].to_pydatetime()
-    commodity = frame["commodity"].iloc[0]
-    own = (table.commodity == commodity, table.as_of == as_of)
-    newest = connection.scalar(select(func.max(table.backtest)).where(*own)) or 0
-    typed = as_table(frame.assign(backtest=newest), scores)
-    incoming = drop_duplicate_rows(IncomingRows(scores, typed, "the scores"))
-    stored = fetch(connection, scores, wanted=[*own, table.backtest == newest])
-    number = newest if repeats(incoming, stored, on=SCORE) else newest + 1
-    if cells is not None:
-        add_cells(connection, cells, commodity=commodity, as_of=as_of, backtest=number)
-    if number == newest:
-        return 0
-    rows = incoming.rows.assign(backtest=number)
-    return insert_new(connection, scores, rows, where="the scores")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -309,34 +309,14 @@ publications: Final = Table(
     text("explanation"),
 )
 
-SCORE: Final = ("model", "scope", "horizon_from", "horizon_to", "metric")
-"""Columns that name a score within a backtest."""
-
-scores: Final = Table(
-    "scores",
-    metadata,
-    text("commodity"),
-    Column("as_of", UtcMoment, nullable=False),
-    # Number of the backtest among those of this moment: 1, 2, ...
-    Column("backtest", Integer, nullable=False),
-    *texts("data_vintage", "model", "scope"),
-    *columns(Integer, "horizon_from", "horizon_to"),
-    text("metric"),
-    Column("value", Float, nullable=False),
-    Column("cells", Integer, nullable=False),
-    PrimaryKeyConstraint("commodity", "as_of", "backtest", *SCORE),
-)
-
 backtests: Final = Table(
     "backtests",
     metadata,
+    serial(),
     text("commodity"),
     Column("as_of", UtcMoment, nullable=False),
-    # As in the scores.
-    Column("backtest", Integer, nullable=False),
-    # The forecasts behind the scores, as JSON.
-    text("cells"),
-    PrimaryKeyConstraint("commodity", "as_of", "backtest"),
+    # Scores, and the forecasts behind them, as JSON.
+    *texts("data_vintage", "scores", "cells"),
 )
 
 runs: Final = Table(
@@ -469,11 +449,13 @@ event.listen(
 overrides: Final = Table(
     "overrides",
     metadata,
-    *texts("commodity", "target", "target_key", "field"),
+    serial(),
+    *texts("commodity", "destination"),
+    Column("period", Date, nullable=False),
+    Column("as_of", UtcMoment, nullable=False),
+    Column("tonnes", Float, nullable=False),
+    *texts("author", "reason"),
     Column("available_at", UtcMoment, nullable=False),
-    *texts("value", "author"),
-    text("reason", wording=True),
-    PrimaryKeyConstraint("commodity", "target", "target_key", "field", "available_at"),
 )
 
 tokens: Final = Table(

@@ -22,6 +22,7 @@ from store.database import open_store
 from store.facts.evidence import read_evidence
 from store.facts.writing import write_batch
 from store.messages import message
+from store.publications.backtests import write_scores
 from store.publications.panels import NO_PANEL, StoredPanel
 from store.publications.publishing import (
     PublicationContext,
@@ -29,7 +30,6 @@ from store.publications.publishing import (
     finish_run,
     publish_forecasts,
     start_run,
-    write_scores,
 )
 from store.settings import PROJECT_ROOT
 from tests.service.builders import make_cells, make_drivers, make_forecasts, make_scores
@@ -57,7 +57,7 @@ def fill_store(url: str) -> None:
             model_version="magnetcast-7",
         )
         start_run(engine, run)
-    write_scores(engine, make_scores().assign(as_of=pd.Timestamp(NEWEST)), cells=make_cells())
+    write_scores(engine, make_scores(), as_of=NEWEST, cells=make_cells())
     publish(engine, NEWEST, cutoff="2026-07")
     ended = datetime(2026, 11, 25, 3, tzinfo=UTC)
     for run_id in ("202508", "202611"):

@@ -14,7 +14,8 @@ from flows.publishing.published_forecasts import ExplainRequest, publication
 from flows.publishing.replay import replayed
 from flows.run import run
 from models.registry import registry
-from store.facts.reading import latest_forecast, read_publication, read_scores
+from store.facts.reading import latest_forecast, read_publication
+from store.publications.backtests import read_scores
 from store.publications.explanations import read_explanation
 from store.publications.integrity import read_publications, tampered
 from store.settings import Settings
@@ -57,7 +58,7 @@ def test_a_late_figure_makes_a_second_publication_and_the_first_stays(
     assert tampered(engine) == ()
     assert outcome.report.parent.name == f"{AS_OF}.2"
     assert (home.reports_dir / AS_OF / "index.html").exists()
-    assert set(read_scores(engine)["backtest"]) == {2}
+    assert set(read_scores(engine)["data_vintage"]) == {known["data_vintage"].iloc[1]}
 
     for number in (one, two):
         assert replayed(home, publication(home, int(number))).difference == ""

@@ -16,7 +16,8 @@ from flows.run import run
 from models.learning.spec import MAGNETS_SPEC
 from models.registry import registry
 from models.registry.runs import find_runs
-from store.facts.reading import latest_forecast, read_scores
+from store.facts.reading import latest_forecast
+from store.publications.backtests import read_scores
 from store.publications.integrity import made_with
 from store.settings import Settings
 from tests.data.builders import at

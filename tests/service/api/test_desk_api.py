@@ -19,7 +19,7 @@ from service.web import planning as planning_routes
 from service.wording import chance_below
 from store.planning.audit import Actor, create_token, revoke_token
 from store.planning.entries import OverrideRow, PlanningRows, add_override, end_need, read_planning
-from store.publications.publishing import write_scores
+from store.publications.backtests import write_scores
 from store.vocabulary import ERROR_AUTOCORRELATION, QUANTILE_COLUMNS
 from tests.service.desks import HOOKED, desk_of, desk_over
 from tests.service.stores import EARLIER, NEWEST, make_app, make_live
@@ -123,9 +123,9 @@ def test_how_much_carries_over_comes_from_the_published_backtest(
     engine: Engine, desk: TestClient
 ) -> None:
     usual = posted(desk, "needs", NEED)
-    row = {"as_of": pd.Timestamp(NEWEST), "model": "m", "scope": "ALL", "horizon_from": 1,
+    row = {"model": "m", "scope": "ALL", "horizon_from": 1,
            "horizon_to": 6, "metric": ERROR_AUTOCORRELATION, "value": 0.0, "cells": 99}  # fmt: skip
-    write_scores(engine, pd.DataFrame([row]))
+    write_scores(engine, pd.DataFrame([row]), as_of=NEWEST)
     desk.app.state.shared.live.refresh()
     answer = desk.get(f"{API}/needs/1").json()
 

@@ -100,7 +100,7 @@ def test_a_state_that_cannot_be_made_leaves_the_one_before(
         before = client.get("/api/v1/forecasts/USA").content
         with writing(engine) as connection:
             connection.execute(text("UPDATE forecasts SET drivers = '{broken' WHERE id > 180"))
-            connection.execute(text("DELETE FROM scores"))
+            connection.execute(text("DELETE FROM backtests"))
         wait_until(lambda: bool(live.trouble))
 
         assert "could not be read" in live.trouble

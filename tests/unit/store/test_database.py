@@ -29,15 +29,11 @@ def test_processes_that_open_one_fresh_store_at_once_all_succeed(empty_url: str)
 
 
 def test_a_reader_keeps_its_state_while_a_writer_commits(engine: Engine) -> None:
-    count = text("SELECT count(*) FROM overrides")
+    count = text("SELECT count(*) FROM labels")
     with engine.begin() as reader:
         before = reader.execute(count).scalar()
         with writing(engine) as writer:
-            writer.execute(
-                text(
-                    "INSERT INTO overrides VALUES ('a', 'b', 'c', 'd', '2025-01-01', 'e', 'f', 'g')"
-                )
-            )
+            writer.execute(text("INSERT INTO labels VALUES (1, 'a', 'b', '2025-01-01')"))
         during = reader.execute(count).scalar()
 
     with engine.begin() as later:

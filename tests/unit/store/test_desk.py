@@ -190,7 +190,7 @@ def test_earlier_overrides_stay(engine: Engine) -> None:
     assert desk.overrides["author"].tolist() == ["ann", "bob"]
     assert set(desk.overrides["period"]) == {month("2026-12")}
     assert set(desk.overrides["as_of"]) == {pd.Timestamp(AS_OF)}
-    assert '"value": "450.0"' in desk.audit["before"].iloc[1]
+    assert '"tonnes": 450.0' in desk.audit["before"].iloc[1]
 
 
 GOODS = "811292"

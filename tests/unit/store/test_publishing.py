@@ -1,3 +1,4 @@
+import json
 from datetime import UTC, datetime
 
 import pandas as pd
@@ -10,10 +11,10 @@ from store.facts.reading import (
     read_forecasts,
     read_publication,
     read_runs,
-    read_scores,
 )
+from store.publications.backtests import CELL_COLUMNS, read_scores, write_scores
 from store.publications.integrity import tampered
-from store.publications.published import CELL_COLUMNS, read_published
+from store.publications.published import read_published
 from store.publications.publishing import (
     RunRecord,
     finish_run,
@@ -21,7 +22,6 @@ from store.publications.publishing import (
     read_publications,
     settle_runs,
     start_run,
-    write_scores,
 )
 from store.vocabulary import FORECAST_COLUMNS
 from tests.data.store_builders import make_forecasts
@@ -29,7 +29,7 @@ from tests.data.store_builders import make_forecasts
 APRIL = pd.Timestamp("2025-04-10", tz="UTC")
 MAY = pd.Timestamp("2025-05-10", tz="UTC")
 SCORE = {
-    "as_of": APRIL, "model": "m", "scope": "ALL", "horizon_from": 1, "horizon_to": 6,
+    "model": "m", "scope": "ALL", "horizon_from": 1, "horizon_to": 6,
     "metric": "mae", "value": 12.5, "cells": 60,
 }  # fmt: skip
 
@@ -106,17 +106,21 @@ def test_the_latest_forecast_is_the_newest_no_later_than_asked(engine: Engine) -
     assert latest_forecast(engine, as_of=APRIL - pd.Timedelta("1s")).empty
 
 
+def keep(engine: Engine, frame: pd.DataFrame, **more: object) -> bool:
+    return write_scores(engine, frame, as_of=APRIL, **more)
+
+
 def test_each_backtest_of_a_moment_keeps_its_scores(engine: Engine) -> None:
     score = pd.DataFrame([SCORE])
 
-    assert (write_scores(engine, score), write_scores(engine, score)) == (1, 0)
+    assert (keep(engine, score), keep(engine, score)) == (True, False)
     again = score.assign(value=13.0)
-    assert write_scores(engine, again, data_vintage="beef") == 1
-    newest = again.assign(commodity="85051110", backtest=2, data_vintage="beef")
+    assert keep(engine, again, data_vintage="beef")
+    newest = again.assign(commodity="85051110", as_of=APRIL, data_vintage="beef")
     pd.testing.assert_frame_equal(read_scores(engine), newest, check_dtype=False, check_like=True)
     with engine.begin() as connection:
-        kept = connection.scalars(text("SELECT value FROM scores ORDER BY backtest")).all()
-    assert kept == [12.5, 13.0]
+        kept = connection.scalars(text("SELECT scores FROM backtests ORDER BY id")).all()
+    assert [json.loads(scores)[0][5] for scores in kept] == [12.5, 13.0]
 
 
 def test_the_forecasts_of_the_newest_backtest_are_kept_even_where_its_scores_are_there(
@@ -126,30 +130,23 @@ def test_the_forecasts_of_the_newest_backtest_are_kept_even_where_its_scores_are
     cell = ("USA", "2024-12", "2025-02", 10.25, 20.5, 30.125, 31.0)
     cells = pd.DataFrame([cell], columns=list(CELL_COLUMNS))
 
-    write_scores(engine, score)
+    keep(engine, score)
     assert read_published(engine).cells.empty
-    assert write_scores(engine, score, cells=cells) == 0
+    assert keep(engine, score, cells=cells)
     pd.testing.assert_frame_equal(read_published(engine).cells, cells)
-    assert write_scores(engine, score.assign(value=13.0)) == 1
+    assert keep(engine, score.assign(value=13.0))
     assert read_published(engine).cells.empty
     assert read_published(engine, commodity="850511").cells.empty
 
 
-def test_a_score_that_contradicts_itself_is_refused(engine: Engine) -> None:
-    with pytest.raises(DataError, match=r"value 12\.5 against 13\.0"):
-        write_scores(engine, pd.DataFrame([SCORE, {**SCORE, "value": 13.0}]))
-    assert read_scores(engine).empty
-
-
 def test_scores_of_another_commodity_stay_beside_them(engine: Engine) -> None:
     score = pd.DataFrame([SCORE])
-    write_scores(engine, score)
+    keep(engine, score)
 
-    assert write_scores(engine, score.assign(value=1.0), commodity="850511") == 1
+    assert keep(engine, score.assign(value=1.0), commodity="850511")
 
     assert read_scores(engine)["value"].tolist() == [12.5]
     assert read_scores(engine, commodity="850511")["value"].tolist() == [1.0]
-    assert len(read_scores(engine, commodity=None)) == 2
 
 
 def test_forecasts_of_another_commodity_stay_beside_them(engine: Engine) -> None:

@@ -1,0 +1,83 @@
+"""Backtests: their scores, and the forecasts at past origins that they rest on."""
+
+import json
+from datetime import datetime
+from typing import Final
+
+import pandas as pd
+from sqlalchemy import Connection, Engine, select
+
+from store.database import insert_row, writing
+from store.facts.reading import fetch
+from store.publications.explanations import DIGITS
+from store.schema.frames import MOMENT_DTYPE
+from store.schema.tables import backtests
+from store.vocabulary import COMMODITY
+
+_SCORES: Final = ("model", "scope", "horizon_from", "horizon_to", "metric", "value", "cells")
+
+CELL_COLUMNS: Final = ("destination", "cutoff", "period", "p10", "p50", "p90", "tonnes")
+"""Of a forecast made at a past origin and its actual; months are ``YYYY-MM``."""
+
+
+def write_scores(
+    engine: Engine,
+    frame: pd.DataFrame,
+    *,
+    as_of: datetime,
+    data_vintage: str = "",
+    commodity: str = COMMODITY,
+    cells: pd.DataFrame | None = None,
+) -> bool:
+    """Save the scores of a backtest and tell whether it is new.
+
+    A moment may have several backtests; one that only repeats the newest of its moment is not
+    written.
+
+    Args:
+        frame: ``model, scope, horizon_from, horizon_to, metric, value, cells``; not modified.
+        cells: the forecasts scored (``CELL_COLUMNS``), kept to be drawn.
+    """
+    drawn = pd.DataFrame(columns=list(CELL_COLUMNS)) if cells is None else cells
+    scores = frame[list(_SCORES)].sort_values(list(_SCORES)).to_numpy(dtype=object)
+    row = {
+        "commodity": commodity,
+        "as_of": as_of,
+        "data_vintage": data_vintage,
+        "scores": json.dumps(scores.tolist()),
+        "cells": drawn[list(CELL_COLUMNS)].to_json(orient="values", double_precision=DIGITS),
+    }
+    of = backtests.c
+    newest = select(of.scores, of.cells).where(of.commodity == commodity, of.as_of == as_of)
+    with writing(engine) as connection:
+        found = connection.execute(newest.order_by(of.id.desc()).limit(1)).first()
+        is_new = found is None or (found.scores, found.cells) != (row["scores"], row["cells"])
+        if is_new:
+            insert_row(connection, backtests, row)
+    return is_new
+
+
+def read_scores(engine: Engine, *, commodity: str = COMMODITY) -> pd.DataFrame:
+    """Read the newest backtest of each moment of a commodity; as ``fetch_backtests``."""
+    with engine.begin() as connection:
+        return fetch_backtests(connection, commodity)[0]
+
+
+def fetch_backtests(connection: Connection, commodity: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Fetch the newest backtest of each moment.
+
+    Returns:
+        Scores with ``as_of``, ``commodity`` and ``data_vintage``, by moment; ``CELL_COLUMNS`` of
+        the newest moment, none where only its scores were kept.
+    """
+    own = fetch(connection, backtests, wanted=[backtests.c.commodity == commodity])
+    kept = own.drop_duplicates("as_of", keep="last").sort_values("as_of")
+    rows = [
+        (commodity, one["as_of"], one["data_vintage"], *score)
+        for one in kept.to_dict("records")
+        for score in json.loads(one["scores"])
+    ]
+    scores = pd.DataFrame(rows, columns=["commodity", "as_of", "data_vintage", *_SCORES])
+    cells = json.loads(kept["cells"].iloc[-1]) if len(kept) else []
+    typed = scores.astype({"as_of": MOMENT_DTYPE, "value": "float64"})
+    return typed, pd.DataFrame(cells, columns=list(CELL_COLUMNS))
