@@ -18,9 +18,6 @@ from numpy.typing import NDArray
 Values = dict[str, Any]
 """By name numbers, texts, arrays and tables."""
 
-ROOM_LEFT: Final = 0.9
-"""Share of the bound that is filled after the oldest files were removed."""
-
 _TABLE: Final = ".feather"
 """Ends the name of a table, as the bytes of an Arrow file, which keeps units of moments."""
 
@@ -32,15 +29,11 @@ class DigestCache:
         """Take the folder, which need not exist."""
         self._folder = folder if most_bytes > 0 else None
         self._most_bytes = most_bytes
-        self._room = 0
-        self.computed = 0
-        """How often something was not stored and had to be computed."""
 
     def fetch(self, key: str, make: Callable[[], Values]) -> Values:
         """Return the values of a key, computed only if they are not stored."""
         found = None if self._folder is None else _read(self._folder / key)
         if found is None:
-            self.computed += 1
             found = make()
             if self._folder is not None:
                 # A full or read-only disk, or no pyarrow, costs time, never a forecast.
@@ -63,9 +56,7 @@ class DigestCache:
             unfinished.replace(folder / key)
         finally:
             unfinished.unlink(missing_ok=True)
-        self._room -= len(content.getvalue())
-        if self._room < 0:
-            self._room = self._most_bytes - _trimmed(folder, self._most_bytes)
+        _trim(folder, self._most_bytes)
 
 
 NOTHING_KEPT: Final = DigestCache()
@@ -82,20 +73,13 @@ def _read(path: Path) -> Values | None:
     return values
 
 
-def _trimmed(folder: Path, most_bytes: int) -> int:
-    found = []
-    for path in folder.iterdir():
-        with suppress(OSError):  # another process may remove it meanwhile
-            found.append((path.stat().st_mtime_ns, path.stat().st_size, path))
-    total = sum(size for _, size, _ in found)
-    if total <= most_bytes:
-        return total
-    for _, size, path in sorted(found):
-        if total <= most_bytes * ROOM_LEFT:
-            break
-        path.unlink(missing_ok=True)
-        total -= size
-    return total
+def _trim(folder: Path, most_bytes: int) -> None:
+    """Remove the files used least recently beyond a bound."""
+    total = 0
+    for path in sorted(folder.iterdir(), key=lambda path: -path.stat().st_mtime_ns):
+        total += path.stat().st_size
+        if total > most_bytes:
+            path.unlink(missing_ok=True)
 
 
 def _packed(name: str, value: object) -> tuple[str, NDArray[Any]]:

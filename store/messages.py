@@ -28,15 +28,6 @@ class Message:
         """Equal messages read alike."""
         return hash(str(self))
 
-    def as_data(self) -> dict[str, Any]:
-        """Return the message as JSON has it."""
-        return {"key": self.key, "values": {n: _plain(one) for n, one in self.values.items()}}
-
-    @classmethod
-    def from_data(cls, data: Mapping[str, Any]) -> "Message":
-        """Return a message from JSON."""
-        return cls(data["key"], {name: _value(one) for name, one in data["values"].items()})
-
 
 def message(key: str, /, **values: Value) -> Message:
     """Return a message; ``make catalogues`` finds its English sentence here.
@@ -70,7 +61,8 @@ def from_json(text: str) -> Message | str:
         data = json.loads(text)
     except ValueError:
         return text
-    return data if isinstance(data, str) else Message.from_data(data)
+    found: Message | str = data if isinstance(data, str) else _value(data)
+    return found
 
 
 def _english(name: str, value: Value) -> str:
@@ -83,11 +75,11 @@ def _english(name: str, value: Value) -> str:
 
 def _plain(value: Value) -> object:
     if isinstance(value, Message):
-        return value.as_data()
+        return {"key": value.key, "values": {n: _plain(one) for n, one in value.values.items()}}
     return [_plain(one) for one in value] if isinstance(value, tuple) else value
 
 
-def _value(data: Any) -> Value:  # noqa: ANN401 - as JSON was read
+def _value(data: Any) -> Any:  # noqa: ANN401 - as JSON was read
     if isinstance(data, dict):
-        return Message.from_data(data)
+        return Message(data["key"], {name: _value(one) for name, one in data["values"].items()})
     return tuple(map(_value, data)) if isinstance(data, list) else data

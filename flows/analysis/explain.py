@@ -45,7 +45,7 @@ from models.forecasting.changes import (
 from models.forecasting.decomposition import explained
 from models.registry.served import TrainedModel
 from store.errors import DataError
-from store.facts.reading import latest_forecast, publication_before
+from store.facts.reading import latest_forecast
 from store.publications.explanations import (
     DIGITS,
     Announced,
@@ -54,6 +54,7 @@ from store.publications.explanations import (
     read_explanation,
     save_explanation,
 )
+from store.publications.integrity import publication_before
 from store.settings import Settings
 from store.vocabulary import CHANGES, COMMODITY, CONTRIBUTIONS, NOT_REPRODUCED
 

@@ -208,11 +208,6 @@ def instruments(publication: Publication) -> list[str]:
     return sorted(set(publication.ledger.events["instrument"]))
 
 
-def importers(publication: Publication) -> list[str]:
-    """Return the importers whose tariffs are known."""
-    return sorted(set(publication.ledger.tariffs["importer"]))
-
-
 def _matching(rows: pd.DataFrame, columns: Sequence[str], text: str) -> pd.DataFrame:
     words = text.casefold().split()
     cells = rows[list(columns)].astype(str).to_numpy()

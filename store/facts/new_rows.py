@@ -147,8 +147,8 @@ def repeats(incoming: IncomingRows, stored: pd.DataFrame, *, on: Sequence[str]) 
     """Tell whether rows, matched by ``on``, are the stored ones again, numbers within ``SAME``."""
     if len(incoming.rows) != len(stored):
         return False
-    matched = _match_stored(incoming, stored, on=on)
-    return bool(matched.found.all() and not matched.differs.to_numpy().any())
+    _, found, differs = _matched(incoming, stored, on=on)
+    return bool(found.all() and not differs.to_numpy().any())
 
 
 def new_versions(
@@ -167,40 +167,19 @@ def new_versions(
     Raises:
         DataError: a row contradicts the stored row of its key.
     """
-    newest = _newest(incoming.table, stored)
-    incoming = incoming.with_rows(_redated(incoming, newest, pd.Timestamp(revised_at)))
-    left = incoming.with_rows(new_rows(incoming, stored))
-    return left.rows[~_repeats_previous(left, stored) & ~_is_unchanged(left, newest)]
-
-
-def _newest(table: Table, rows: pd.DataFrame) -> pd.DataFrame:
-    return rows.sort_values(MOMENT, kind="stable").drop_duplicates(cell_of(table), keep="last")
-
-
-def _redated(
-    incoming: IncomingRows, newest: pd.DataFrame, revised_at: pd.Timestamp
-) -> pd.DataFrame:
-    """Date the silent revisions: the last row of a cell, with another value and no later date."""
-    matched = _match_versions(incoming, newest)
-    last = ~incoming.rows.sort_values(MOMENT, kind="stable").duplicated(
-        cell_of(incoming.table), keep="last"
+    table, moment = incoming.table, incoming.rows[MOMENT]
+    cell = list(cell_of(table))
+    newest = stored.sort_values(MOMENT, kind="stable").drop_duplicates(cell, keep="last")
+    known, found, differs = _matched(incoming, newest, on=cell, stated=version_columns(table))
+    no_later = found & (moment.to_numpy() <= known[MOMENT].to_numpy())
+    is_last = ~incoming.rows.sort_values(MOMENT, kind="stable").duplicated(cell, keep="last")
+    silent = no_later & differs.any(axis=1) & is_last & known[MOMENT].lt(revised_at)
+    dated = incoming.with_rows(
+        incoming.rows.assign(**{MOMENT: moment.mask(silent, pd.Timestamp(revised_at))})
     )
-    moment = incoming.rows[MOMENT]
-    silent = (
-        matched.found
-        & matched.differs.any(axis=1)
-        & last.reindex(incoming.rows.index).to_numpy()
-        & (moment.to_numpy() <= matched.rows[MOMENT].to_numpy())
-        & (matched.rows[MOMENT] < revised_at).to_numpy()
-    )
-    return incoming.rows.assign(**{MOMENT: moment.mask(silent, revised_at)})
-
-
-def _is_unchanged(incoming: IncomingRows, newest: pd.DataFrame) -> Flags:
-    """Flag rows that repeat the newest stored version and are dated no later."""
-    matched = _match_versions(incoming, newest)
-    earlier = incoming.rows[MOMENT].to_numpy() <= matched.rows[MOMENT].to_numpy()
-    return matched.found & ~matched.differs.any(axis=1).to_numpy() & earlier
+    unchanged = no_later & ~differs.any(axis=1)
+    left = dated.with_rows(new_rows(dated, stored))
+    return left.rows[~_repeats_previous(left, stored) & ~unchanged[left.rows.index]]
 
 
 def _repeats_previous(incoming: IncomingRows, stored: pd.DataFrame) -> Flags:
@@ -214,34 +193,19 @@ def _repeats_previous(incoming: IncomingRows, stored: pd.DataFrame) -> Flags:
     return repeats.sort_index().to_numpy()[len(stored) :]
 
 
-@dataclass(frozen=True, slots=True)
-class _MatchedRows:
-    """The stored row of the same key for each incoming row, line by line."""
-
-    rows: pd.DataFrame
-    """The stored rows; empty where there is none."""
-    found: Flags
-    differs: pd.DataFrame
-
-
-def _match_versions(incoming: IncomingRows, newest: pd.DataFrame) -> _MatchedRows:
-    table = incoming.table
-    return _match_stored(incoming, newest, on=cell_of(table), stated=version_columns(table))
-
-
-def _match_stored(
+def _matched(
     incoming: IncomingRows,
     stored: pd.DataFrame,
     *,
     on: Sequence[str],
     stated: Sequence[str] | None = None,
-) -> _MatchedRows:
+) -> tuple[pd.DataFrame, Flags, pd.DataFrame]:
+    """Return, line by line, the stored row of the same ``on``, if it is there, and what differs."""
     stated = list(value_columns(incoming.table) if stated is None else stated)
     names = incoming.rows[list(on)]
     rows = names.merge(stored, on=list(on), how="left", indicator=True, validate="many_to_one")
     rows.index = incoming.rows.index
-    found = (rows["_merge"] == "both").to_numpy()
-    return _MatchedRows(rows, found, _differing(rows, incoming.rows, stated))
+    return rows, (rows["_merge"] == "both").to_numpy(), _differing(rows, incoming.rows, stated)
 
 
 def _differing(earlier: pd.DataFrame, later: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
@@ -269,26 +233,29 @@ def _same(one: pd.Series, other: pd.Series) -> Flags:
 def _refuse_clashes(incoming: IncomingRows, stored: pd.DataFrame) -> Flags:
     """Flag the rows whose key is stored, and refuse those that contradict it."""
     key = natural_key(incoming.table)
-    matched = _match_stored(incoming, stored, on=key)
-    clashing = np.flatnonzero(matched.found & matched.differs.any(axis=1).to_numpy())
+    rows, found, differs = _matched(incoming, stored, on=key)
+    clashing = np.flatnonzero(found & differs.any(axis=1).to_numpy())
     if len(clashing):
-        shown = [_clash(incoming, matched, line) for line in clashing[: SHOWN + 1]]
+        shown = [
+            _clash(key, rows.iloc[line], incoming.rows.iloc[line], differs.iloc[line])
+            for line in clashing[: SHOWN + 1]
+        ]
         raise DataError(
             f"Rows of {incoming.table.name} contradict rows already stored, in {incoming.where}: "
             f"{first_few(shown, total=len(clashing))}. "
             "Expected one value per key that never changes. A revision is a new row: give it the "
             "day it became known. Nothing was written."
         )
-    return matched.found
+    return found
 
 
-def _clash(incoming: IncomingRows, matched: _MatchedRows, line: int) -> str:
-    earlier, later = matched.rows.iloc[line], incoming.rows.iloc[line]
-    named = ", ".join(f"{name}={_plain(later[name])}" for name in natural_key(incoming.table))
-    flags = matched.differs.iloc[line]
+def _clash(
+    key: Sequence[str], earlier: pd.Series, later: pd.Series, differs: "pd.Series[bool]"
+) -> str:
+    named = ", ".join(f"{name}={_plain(later[name])}" for name in key)
     differing = [
         f"{name} {_value(earlier.get(name))} against {_value(later.get(name))}"
-        for name in flags.index[flags.to_numpy()]
+        for name in differs.index[differs.to_numpy()]
     ]
     return f"{named}: {', '.join(differing)}"
 

@@ -146,27 +146,6 @@ def read_publication(engine: Engine, number: int) -> pd.DataFrame:
     return published_columns(read_table(engine, tables.forecasts, wanted=wanted))
 
 
-def publication_before(engine: Engine, rows: pd.DataFrame) -> pd.DataFrame:
-    """Read the publication of the same commodity that stood before one; empty for the first.
-
-    Args:
-        rows: The later one's, as ``read_publication``; an earlier one of its day counts.
-    """
-    table, one = tables.forecasts, rows.iloc[0]
-    is_before = (table.c.as_of < one["as_of"]) | (
-        (table.c.as_of == one["as_of"]) & (table.c.publication < int(one["publication"]))
-    )
-    newest = (
-        select(table.c.publication)
-        .where(table.c.commodity == one["commodity"], is_before)
-        .order_by(table.c.as_of.desc(), table.c.publication.desc())
-        .limit(1)
-    )
-    with engine.begin() as connection:
-        number = connection.scalar(newest)
-    return rows.iloc[:0] if number is None else read_publication(engine, int(number))
-
-
 def latest_forecast(
     engine: Engine, *, as_of: datetime | None = None, commodity: str = COMMODITY
 ) -> pd.DataFrame:
@@ -266,41 +245,15 @@ def published_columns(rows: pd.DataFrame) -> pd.DataFrame:
     return frame[["as_of", *FORECAST_COLUMNS, *extra]].reset_index(drop=True)
 
 
-def event_changes(
-    connection: Connection, between: ColumnElement[bool], low: int, high: int
-) -> pd.DataFrame:
-    """Return the fields of events that differ between two ingests, one row each.
-
-    Args:
-        between: Condition for rows of ``policy_events`` that were added in between.
-
-    Returns:
-        Columns event_id, field (``event`` for a new one), announced_on, before, after (text),
-        what (``new`` or ``revised``), destinations.
-    """
-    ids = fetch(connection, policy_events, wanted=[between], columns=["event_id"])["event_id"]
-    columns = ["event_id", MOMENT, *version_columns(policy_events), "vintage"]
-    wanted = [policy_events.c.event_id.in_(ids.unique().tolist())]
-    versions = fetch(connection, policy_events, wanted=wanted, columns=columns)
-    before, after = (_newest(versions, number) for number in (low, high))
-    return pd.DataFrame(
-        _rows(before, after),
-        columns=["origin", "measure", "period", "before", "after", "what", "destination"],
-    )
-
-
-def _newest(versions: pd.DataFrame, vintage: int) -> pd.DataFrame:
-    there = versions.loc[versions["vintage"].fillna(0) <= vintage].sort_values(MOMENT)
-    return there.drop_duplicates("event_id", keep="last").set_index("event_id")
-
-
-def _rows(before: pd.DataFrame, after: pd.DataFrame) -> Iterator[tuple[str, ...]]:
-    for event_id, now in after.iterrows():
+def _event_changes(before: pd.DataFrame, after: pd.DataFrame) -> Iterator[tuple[str, ...]]:
+    """Yield the fields of events that differ, ``event`` for a new one; as in ``diff_vintages``."""
+    known = before.set_index("event_id")
+    for event_id, now in after.set_index("event_id").iterrows():
         period, places = f"{now['announced_on']:%Y-%m-%d}", str(now["destinations"])
-        if event_id not in before.index:
+        if event_id not in known.index:
             yield str(event_id), "event", period, "", str(now["summary"]), "new", places
             continue
-        then = before.loc[str(event_id)]
+        then = known.loc[str(event_id)]
         for name in version_columns(policy_events):
             old, new = _text(then[name]), _text(now[name])
             if old != new:
@@ -334,16 +287,23 @@ def diff_vintages(engine: Engine, first: int, second: int) -> pd.DataFrame:
     low, high = sorted((first, second))
     with engine.begin() as connection:
         one, other = _vintage(connection, low), _vintage(connection, high)
-        between = _came_between(observations, one, other)
-        events = event_changes(connection, _came_between(policy_events, one, other), low, high)
-        cells = fetch(connection, observations, wanted=[between], columns=cell_of(observations))
-        wanted = [*cell_of(observations), MOMENT, "value", "vintage"]
-        versions = stored_like(connection, observations, cells.drop_duplicates(), wanted=wanted)
-    changed = _changes(_newest_vintage_diff(versions, low), _newest_vintage_diff(versions, high))
-    listed = _listed(changed)
-    if events.empty:
+        between = vintages.c.id.between(one.id + 1, other.id)
+        if one.source == other.source:
+            between &= vintages.c.source == one.source
+        figures, events = (
+            [_newest(versions, table, number) for number in (low, high)]
+            for table, stated in (
+                (observations, ["value"]),
+                (policy_events, version_columns(policy_events)),
+            )
+            for versions in [_versions(connection, table, between, stated)]
+        )
+    listed = _listed(_changes(*figures))
+    names = ["origin", "measure", "period", "before", "after", "what", "destination"]
+    changed = pd.DataFrame(_event_changes(*events), columns=names)
+    if changed.empty:
         return listed
-    return pd.concat([listed.astype(object), events], ignore_index=True)[list(_COLUMNS)].fillna("")
+    return pd.concat([listed.astype(object), changed], ignore_index=True)[list(_COLUMNS)].fillna("")
 
 
 def _vintage(connection: Connection, number: int) -> Row[Any]:
@@ -358,18 +318,22 @@ def _vintage(connection: Connection, number: int) -> Row[Any]:
     return row
 
 
-def _came_between(table: Table, one: Row[Any], other: Row[Any]) -> ColumnElement[bool]:
-    between = vintages.c.id.between(one.id + 1, other.id)
-    if one.source == other.source:
-        between &= vintages.c.source == one.source
-    return table.c.vintage.in_(select(vintages.c.id).where(between))
+def _versions(
+    connection: Connection, table: Table, between: ColumnElement[bool], stated: Sequence[str]
+) -> pd.DataFrame:
+    """Fetch all versions of the cells of which some ingests added one."""
+    added = [table.c.vintage.in_(select(vintages.c.id).where(between))]
+    cells = fetch(connection, table, wanted=added, columns=cell_of(table)).drop_duplicates()
+    wanted = [*cell_of(table), MOMENT, *stated, "vintage"]
+    return stored_like(connection, table, cells, wanted=wanted)
 
 
-def _newest_vintage_diff(versions: pd.DataFrame, vintage: int) -> pd.DataFrame:
+def _newest(versions: pd.DataFrame, table: Table, vintage: int) -> pd.DataFrame:
     """Return, by cell, the newest version that was stored after an ingest."""
     # Rows stored before ingests were numbered have no vintage: they count as the first.
     there = versions.loc[versions["vintage"].fillna(0) <= vintage]
-    newest = there.sort_values(MOMENT).drop_duplicates(cell_of(observations), keep="last")
+    ordered = there.sort_values([*cell_of(table), MOMENT])
+    newest = ordered.drop_duplicates(cell_of(table), keep="last")
     return newest.drop(columns=[MOMENT, "vintage"])
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Final
 
 import pandas as pd
-from sqlalchemy import Connection, Engine, Table, select
+from sqlalchemy import Connection, Engine, select
 
 from store.database import insert_row, writing
 from store.errors import DataError, StoreError
@@ -19,7 +19,7 @@ from store.facts.new_rows import (
     new_versions,
     stored_like,
 )
-from store.schema.frames import as_table
+from store.schema.frames import DATE_DTYPE, as_table
 from store.schema.tables import (
     MOMENT,
     cell_of,
@@ -33,7 +33,7 @@ from store.schema.tables import (
 PROPOSALS: Final = "proposals"
 """Name under which a source hands items for review to the store."""
 
-_PERIODS: Final = (("period_from", "period_to"), ("period", "period"))
+_PERIODS: Final = ("period_from", "period_to")
 """Columns that hold the first and the last month a row covers."""
 
 Tables = dict[str, pd.DataFrame]
@@ -121,30 +121,6 @@ def write_within(
     )
 
 
-def insert_new(
-    connection: Connection,
-    table: Table,
-    frame: pd.DataFrame,
-    *,
-    where: str,
-    ingest: Ingest | None = None,
-) -> int:
-    """Insert the rows that are new and return how many there were."""
-    incoming = drop_duplicate_rows(IncomingRows(table, as_table(frame, table), where))
-    key = natural_key(table)
-    wanted = [*key, *(c for c in version_columns(table) if c in incoming.rows)]
-    if ingest is not None and ingest.revised_at is not None and MOMENT in key:
-        cells = incoming.rows[list(cell_of(table))].drop_duplicates()
-        stored = stored_like(connection, table, cells, wanted=wanted)
-        new = new_versions(incoming, stored, revised_at=ingest.revised_at)
-    else:
-        stored = stored_like(connection, table, incoming.rows[list(key)], wanted=wanted)
-        new = new_rows(incoming, stored)
-    if len(new):
-        insert_rows(connection, table, new)
-    return len(new)
-
-
 def add_proposals(connection: Connection, items: pd.DataFrame, *, at: datetime | None) -> int:
     """Add items to the review queue and return how many are new; known ones stay as they are."""
     if at is None:
@@ -164,10 +140,23 @@ def add_proposals(connection: Connection, items: pd.DataFrame, *, at: datetime |
 def _write_table(
     connection: Connection, name: str, frame: pd.DataFrame, file: FileRows, ingest: Ingest
 ) -> int:
+    """Insert the rows that are new and return how many there were."""
     if name == PROPOSALS:
         return add_proposals(connection, frame, at=ingest.at)
     table = metadata.tables[name]
-    return insert_new(connection, table, frame, where=file.file_name, ingest=ingest)
+    incoming = drop_duplicate_rows(IncomingRows(table, as_table(frame, table), file.file_name))
+    key = natural_key(table)
+    wanted = [*key, *(c for c in version_columns(table) if c in incoming.rows)]
+    if ingest.revised_at is not None and MOMENT in key:
+        cells = incoming.rows[list(cell_of(table))].drop_duplicates()
+        stored = stored_like(connection, table, cells, wanted=wanted)
+        new = new_versions(incoming, stored, revised_at=ingest.revised_at)
+    else:
+        stored = stored_like(connection, table, incoming.rows[list(key)], wanted=wanted)
+        new = new_rows(incoming, stored)
+    if len(new):
+        insert_rows(connection, table, new)
+    return len(new)
 
 
 def is_known(connection: Connection, file: FileRows, *, revises: bool) -> bool:
@@ -186,14 +175,9 @@ def is_known(connection: Connection, file: FileRows, *, revises: bool) -> bool:
 
 
 def _add_vintage(connection: Connection, file: FileRows, tables: Tables, ingest: Ingest) -> int:
-    spans = [
-        frame[column]
-        for frame in tables.values()
-        for pair in _PERIODS
-        for column in pair
-        if column in frame
-    ]
-    months = _extent(spans)
+    days = [frame[name] for frame in tables.values() for name in _PERIODS if name in frame]
+    known = pd.concat(days).dropna() if days else pd.Series(dtype=DATE_DTYPE)
+    months = (known.min(), known.max()) if len(known) else (None, None)
     row = {
         "source": file.source,
         "file_name": file.file_name,
@@ -206,11 +190,3 @@ def _add_vintage(connection: Connection, file: FileRows, tables: Tables, ingest:
         "actor": ingest.actor,
     }
     return insert_row(connection, vintages, row)
-
-
-def _extent(columns: list[pd.Series]) -> tuple[datetime | None, datetime | None]:
-    moments = [
-        moment for column in columns if len(column) for moment in (column.min(), column.max())
-    ]
-    known = [moment for moment in moments if not pd.isna(moment)]
-    return (min(known).to_pydatetime(), max(known).to_pydatetime()) if known else (None, None)

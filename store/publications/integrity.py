@@ -8,7 +8,7 @@ from typing import Any, Final
 import pandas as pd
 from sqlalchemy import Connection, Engine, select
 
-from store.facts.reading import fetch
+from store.facts.reading import fetch, read_publication
 from store.messages import Message, message
 from store.publications.panels import is_intact
 from store.schema.frames import tables_from_json
@@ -66,6 +66,21 @@ def fetch_publications(connection: Connection, *, commodity: str | None = None) 
     return fetch(connection, publications, wanted=wanted, columns=_SHOWN).sort_values(
         "id", ignore_index=True
     )
+
+
+def publication_before(engine: Engine, rows: pd.DataFrame) -> pd.DataFrame:
+    """Read the publication of the same commodity that stood before one; empty for the first.
+
+    Args:
+        rows: The later one's, as ``read_publication``; an earlier one of its day counts.
+    """
+    one = rows.iloc[0]
+    known = read_publications(engine, commodity=str(one["commodity"]))
+    is_before = known["as_of"].lt(one["as_of"]) | (
+        known["as_of"].eq(one["as_of"]) & known["id"].lt(one["publication"])
+    )
+    before = known.loc[is_before & known["state"].eq("published")].sort_values(["as_of", "id"])
+    return rows.iloc[:0] if before.empty else read_publication(engine, int(before["id"].iloc[-1]))
 
 
 def made_with(engine: Engine, number: int) -> dict[str, Any]:

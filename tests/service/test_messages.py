@@ -1,12 +1,10 @@
 """Messages: English as text, the reader's language on pages, JSON in between."""
 
-import json
-
 import pytest
 
 from service.language.choice import in_language
 from service.messages import rendered
-from store.messages import Message, message
+from store.messages import Message, from_json, message, to_json
 
 STARTS = message(
     "%(act)s starts after %(month)s, the last month forecast, and shows no effect.",
@@ -18,7 +16,7 @@ STARTS = message(
 def test_a_message_survives_json_and_reads_as_english() -> None:
     whole = message("Held: %(why)s %(rows)s", why=STARTS, rows=("1,200", 7))
 
-    read = Message.from_data(json.loads(json.dumps(whole.as_data())))
+    read = from_json(to_json(whole))
 
     assert read == whole
     assert str(read) == (

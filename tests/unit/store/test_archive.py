@@ -64,7 +64,7 @@ def test_links_and_devices_are_refused(tmp_path: Path, kind: bytes) -> None:
 def test_a_copy_holds_what_is_only_in_the_log(tmp_path: Path) -> None:
     engine = open_store(f"sqlite:///{tmp_path / 'store.db'}")
     with engine.begin() as connection:
-        connection.exec_driver_sql("INSERT INTO labels VALUES ('850511', '2025-01-01', 'x')")
+        connection.exec_driver_sql("INSERT INTO labels VALUES (1, '850511', 'x', '2025-01-01')")
 
     copy_sqlite(f"sqlite:///{tmp_path / 'store.db'}", tmp_path / "copy.db")
 
