@@ -186,6 +186,16 @@ def is_made(url: str) -> bool:
 
 
 @contextmanager
+def reading(where: Engine | Connection) -> Iterator[Connection]:
+    """Open a transaction that sees one state, or go on within one."""
+    if isinstance(where, Connection):
+        yield where
+    else:
+        with where.begin() as connection:
+            yield connection
+
+
+@contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
     """Open the one write transaction: the whole block is committed, or nothing."""
     options = {"isolation_level": "READ COMMITTED"} if engine.name == "postgresql" else {}

@@ -28,7 +28,7 @@ from models.learning.spec import MAGNETS_SPEC, PANEL_SPEC, Spec
 from store.asof import require_time_zone
 from store.digest_cache import DigestCache
 from store.errors import DataError
-from store.facts.evidence import evidence_digests, read_evidence, read_label
+from store.facts.evidence import evidence_digests, read_evidence, read_labels
 from store.facts.reading import read_events, read_observations, read_table, read_tariffs
 from store.messages import Message
 from store.publications.panels import StoredPanel, panel_behind
@@ -163,7 +163,7 @@ def open_workspace(
     if not config.is_main:
         facts = _partner_history(settings, as_of, config.commodity, until)
         key = config_of(config.commodity).published_as
-        named = RunConfig(key, read_label(engine, key))
+        named = RunConfig(key, read_labels(engine).get(key, ""))
         return Workspace(
             settings, as_of, facts.now.digest, spec or PANEL_SPEC, engine, facts, named
         )

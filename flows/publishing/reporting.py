@@ -18,7 +18,7 @@ from models.evaluation.backtest import Backtest
 from service.language.choice import in_language
 from service.live.publication import Publication, newest_scores, of_one_forecast
 from store.errors import DataError
-from store.facts.evidence import read_label
+from store.facts.evidence import read_labels
 from store.facts.reading import (
     read_calendar,
     read_events,
@@ -144,7 +144,7 @@ def _past(
     """Return the state of a publication by itself, and what was odd about its figures."""
     key, as_of = str(one["commodity"]), one["as_of"]
     until = json.loads(one["made_with"] or "{}").get("ingest")
-    config = RunConfig(key, read_label(engine, key))
+    config = RunConfig(key, read_labels(engine).get(key, ""))
     panel = read_panels(engine, [one["panel"]]).get(one["panel"])
     if panel is None:
         raise DataError(

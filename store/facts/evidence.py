@@ -10,8 +10,8 @@ from typing import Final
 import pandas as pd
 from sqlalchemy import ColumnElement, Connection, Engine, func, select
 
-from store.database import insert_row, writing
-from store.facts.reading import fetch, known_by, read_commodities, read_table
+from store.database import insert_row, reading, writing
+from store.facts.reading import known_by, read_commodities, read_table
 from store.schema import tables
 from store.schema.tables import labels, observations
 from store.vocabulary import COMMODITY, ORIGIN
@@ -34,7 +34,7 @@ _CODE: Final = re.compile(r"[A-Z]{0,2}\d+")
 def read_evidence(
     engine: Engine, *, as_of: datetime | None = None, until: int | None = None
 ) -> pd.DataFrame:
-    """Read the figures that magnet forecasts are computed from, all versions, as ``fetch`` does."""
+    """Read the figures that magnet forecasts are computed from, all versions; as ``read_table``."""
     wanted = [_is_evidence(engine)]
     return read_table(engine, tables.observations, as_of=as_of, until=until, wanted=wanted)
 
@@ -70,7 +70,7 @@ def evidence_digests(
     with engine.begin() as connection:
         for table in _EVIDENCE:
             wanted = [own] if table is tables.observations else []
-            frame = fetch(connection, table, as_of=as_of, until=until, wanted=wanted)
+            frame = read_table(connection, table, as_of=as_of, until=until, wanted=wanted)
             text = frame.to_csv(index=False, lineterminator="\n").encode()
             digest.update(table.name.encode())
             digest.update(text)
@@ -87,7 +87,7 @@ def save_label(engine: Engine, commodity: str, label: str, *, at: datetime) -> b
     Returns: whether it is new.
     """
     with writing(engine) as connection:
-        is_new = bool(label) and fetch_labels(connection).get(commodity) != label
+        is_new = bool(label) and read_labels(connection).get(commodity) != label
         if is_new:
             insert_row(
                 connection, labels, {"commodity": commodity, "label": label, "available_at": at}
@@ -95,15 +95,10 @@ def save_label(engine: Engine, commodity: str, label: str, *, at: datetime) -> b
     return is_new
 
 
-def read_label(engine: Engine, commodity: str) -> str:
-    """Read the newest label of a commodity; empty where it has none."""
-    with engine.begin() as connection:
-        return fetch_labels(connection).get(commodity, "")
-
-
-def fetch_labels(connection: Connection) -> dict[str, str]:
-    """Fetch the newest label of each commodity."""
-    rows = connection.execute(select(labels).order_by(labels.c.id))
+def read_labels(where: Engine | Connection) -> dict[str, str]:
+    """Read the newest label of each commodity that has one."""
+    with reading(where) as connection:
+        rows = connection.execute(select(labels).order_by(labels.c.id)).all()
     return {str(row.commodity): str(row.label) for row in rows}
 
 

@@ -18,6 +18,7 @@ from sqlalchemy import (
     select,
 )
 
+from store.database import reading
 from store.errors import DataError, first_few
 from store.facts.new_rows import SAME, stored_like
 from store.schema import tables
@@ -61,21 +62,16 @@ def read_observations(
     return read_table(engine, table, as_of=as_of, until=until, wanted=wanted)
 
 
-def read_commodities(engine: Engine) -> list[str]:
-    """Read which commodities and materials have rows, sorted, without reading the rows."""
-    with engine.begin() as connection:
-        return fetch_commodities(connection, tables.observations)
-
-
-def fetch_commodities(connection: Connection, table: Table) -> list[str]:
-    """Fetch the commodities of a table, sorted, without reading its rows."""
+def read_commodities(where: Engine | Connection, table: Table = observations) -> list[str]:
+    """Read which commodities and materials have rows in a table, sorted, without reading those."""
     column = table.c.commodity
     found: list[str] = []
     # One index lookup per commodity: DISTINCT would read every row.
     query = select(func.min(column))
-    while (name := connection.scalar(query)) is not None:
-        found.append(str(name))
-        query = select(func.min(column)).where(column > name)
+    with reading(where) as connection:
+        while (name := connection.scalar(query)) is not None:
+            found.append(str(name))
+            query = select(func.min(column)).where(column > name)
     return sorted(found)
 
 
@@ -198,7 +194,7 @@ def ingested_until(table: Table, until: int | None) -> list[ColumnElement[bool]]
 
 
 def read_table(
-    engine: Engine,
+    where: Engine | Connection,
     table: Table,
     *,
     as_of: datetime | None = None,
@@ -206,21 +202,7 @@ def read_table(
     wanted: Sequence[ColumnElement[bool]] = (),
     columns: Sequence[str] | None = None,
 ) -> pd.DataFrame:
-    """Read rows of a table in one transaction; as ``fetch``."""
-    with engine.begin() as connection:
-        return fetch(connection, table, as_of=as_of, until=until, wanted=wanted, columns=columns)
-
-
-def fetch(
-    connection: Connection,
-    table: Table,
-    *,
-    as_of: datetime | None = None,
-    until: int | None = None,
-    wanted: Sequence[ColumnElement[bool]] = (),
-    columns: Sequence[str] | None = None,
-) -> pd.DataFrame:
-    """Fetch rows known at ``as_of`` and sort them by natural key, the same on every database.
+    """Read rows known at ``as_of`` and sort them by natural key, the same on every database.
 
     Args:
         as_of: leave out rows that became known later; None reads all.
@@ -232,7 +214,8 @@ def fetch(
     plain: list[ColumnElement[Any]] = [literal_column(column.name) for column in listed]
     known = (*known_by(table, as_of), *ingested_until(table, until))
     query = select(*plain).select_from(table).where(*wanted, *known)
-    frame = frame_of(connection.execute(query), listed)
+    with reading(where) as connection:
+        frame = frame_of(connection.execute(query), listed)
     order = [name for name in natural_key(table) if name in frame.columns]
     return frame.sort_values(order, ignore_index=True)
 
@@ -323,7 +306,7 @@ def _versions(
 ) -> pd.DataFrame:
     """Fetch all versions of the cells of which some ingests added one."""
     added = [table.c.vintage.in_(select(vintages.c.id).where(between))]
-    cells = fetch(connection, table, wanted=added, columns=cell_of(table)).drop_duplicates()
+    cells = read_table(connection, table, wanted=added, columns=cell_of(table)).drop_duplicates()
     wanted = [*cell_of(table), MOMENT, *stated, "vintage"]
     return stored_like(connection, table, cells, wanted=wanted)
 

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, Row, select, update
 from store.database import insert_row, writing
 from store.errors import DataError, first_few
 from store.facts.batch import FileRows, WriteReport
-from store.facts.reading import fetch, read_table
+from store.facts.reading import read_table
 from store.facts.writing import Ingest, checked_tables, write_within
 from store.schema.frames import tables_from_json, tables_to_json
 from store.schema.tables import quarantine, reviews
@@ -66,15 +66,9 @@ def quarantine_file(
         return insert_row(connection, quarantine, row)
 
 
-def read_quarantine(engine: Engine) -> pd.DataFrame:
+def read_quarantine(where: Engine | Connection) -> pd.DataFrame:
     """Read the refused files, oldest first, without rows; reasons are joined by semicolons."""
-    with engine.begin() as connection:
-        return fetch_quarantine(connection)
-
-
-def fetch_quarantine(connection: Connection) -> pd.DataFrame:
-    """Read them within a transaction; as ``read_quarantine``."""
-    refused = fetch(connection, quarantine, columns=_SHOWN)
+    refused = read_table(where, quarantine, columns=_SHOWN)
     return refused.assign(reasons=["; ".join(json.loads(text)) for text in refused["reasons"]])
 
 

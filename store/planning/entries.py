@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, Table, func, insert, select, update
 
 from store.database import Mark, insert_row, mark_of, writing
 from store.errors import DataError, MissingError, first_few
-from store.facts.reading import fetch, fetch_commodities
+from store.facts.reading import read_commodities, read_table
 from store.messages import Message, message
 from store.planning.audit import LONGEST_REASON, THINGS, Actor, AuditTrail, audited, checked_name
 from store.schema.tables import alert_rules, alerts, audit, forecasts, needs, overrides
@@ -102,7 +102,7 @@ def _forecast_of(connection: Connection, commodity: str) -> tuple[str, ...]:
     own = select(forecasts.c.destination).where(forecasts.c.commodity == commodity).distinct()
     found = tuple(sorted(connection.scalars(own)))
     if not found:
-        published = first_few(fetch_commodities(connection, forecasts)) or "there is none"
+        published = first_few(read_commodities(connection, forecasts)) or "there is none"
         raise MissingError(
             f"No forecasts of commodity {commodity!r}. Expected one of those published: "
             f"{published}. See /api/v1/commodities."
@@ -374,11 +374,11 @@ def read_planning(engine: Engine) -> PlanningRows:
     with engine.begin() as connection:
         return PlanningRows(
             mark=mark_of(connection, _COUNTED),
-            needs=fetch(connection, needs),
-            rules=fetch(connection, alert_rules),
-            alerts=fetch(connection, alerts),
-            overrides=fetch(connection, overrides),
-            audit=fetch(connection, audit),
+            needs=read_table(connection, needs),
+            rules=read_table(connection, alert_rules),
+            alerts=read_table(connection, alerts),
+            overrides=read_table(connection, overrides),
+            audit=read_table(connection, audit),
         )
 
 

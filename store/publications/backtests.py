@@ -8,7 +8,7 @@ import pandas as pd
 from sqlalchemy import Connection, Engine, select
 
 from store.database import insert_row, writing
-from store.facts.reading import fetch
+from store.facts.reading import read_table
 from store.publications.explanations import DIGITS
 from store.schema.frames import MOMENT_DTYPE
 from store.schema.tables import backtests
@@ -58,19 +58,18 @@ def write_scores(
 
 
 def read_scores(engine: Engine, *, commodity: str = COMMODITY) -> pd.DataFrame:
-    """Read the newest backtest of each moment of a commodity; as ``fetch_backtests``."""
-    with engine.begin() as connection:
-        return fetch_backtests(connection, commodity)[0]
+    """Read the newest backtest of each moment of a commodity; as ``read_backtests``."""
+    return read_backtests(engine, commodity)[0]
 
 
-def fetch_backtests(connection: Connection, commodity: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Fetch the newest backtest of each moment.
+def read_backtests(where: Engine | Connection, commodity: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Read the newest backtest of each moment.
 
     Returns:
         Scores with ``as_of``, ``commodity`` and ``data_vintage``, by moment; ``CELL_COLUMNS`` of
         the newest moment, none where only its scores were kept.
     """
-    own = fetch(connection, backtests, wanted=[backtests.c.commodity == commodity])
+    own = read_table(where, backtests, wanted=[backtests.c.commodity == commodity])
     kept = own.drop_duplicates("as_of", keep="last").sort_values("as_of")
     rows = [
         (commodity, one["as_of"], one["data_vintage"], *score)

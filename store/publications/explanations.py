@@ -8,7 +8,7 @@ from typing import Final
 
 from sqlalchemy import Connection, Engine, select, update
 
-from store.database import writing
+from store.database import reading, writing
 from store.schema.tables import publications
 
 DIGITS: Final = 3
@@ -88,16 +88,11 @@ def save_explanation(engine: Engine, number: int, found: StoredExplanation) -> N
         connection.execute(change.values(explanation=text))
 
 
-def read_explanation(engine: Engine, number: int) -> StoredExplanation | None:
+def read_explanation(where: Engine | Connection, number: int) -> StoredExplanation | None:
     """Read the explanation of a publication; None where there is none."""
-    with engine.begin() as connection:
-        return fetch_explanation(connection, number)
-
-
-def fetch_explanation(connection: Connection, number: int) -> StoredExplanation | None:
-    """Read it within a transaction; as ``read_explanation``."""
     query = select(publications.c.explanation).where(publications.c.id == number)
-    text = connection.scalar(query)
+    with reading(where) as connection:
+        text = connection.scalar(query)
     if not text:
         return None
     kept = json.loads(text)

@@ -8,7 +8,7 @@ from typing import Any, Final
 import pandas as pd
 from sqlalchemy import Connection, Engine, select
 
-from store.facts.reading import fetch, read_publication
+from store.facts.reading import read_publication, read_table
 from store.messages import Message, message
 from store.publications.panels import is_intact
 from store.schema.frames import tables_from_json
@@ -54,16 +54,10 @@ HELD_ROWS: Final = "forecasts"
 """Name of the table within the payload of a held publication."""
 
 
-def read_publications(engine: Engine, *, commodity: str | None = None) -> pd.DataFrame:
+def read_publications(where: Engine | Connection, *, commodity: str | None = None) -> pd.DataFrame:
     """Read the publications, oldest first, without held rows; of all commodities if None."""
-    with engine.begin() as connection:
-        return fetch_publications(connection, commodity=commodity)
-
-
-def fetch_publications(connection: Connection, *, commodity: str | None = None) -> pd.DataFrame:
-    """Read them within a transaction; as ``read_publications``."""
     wanted = [] if commodity is None else [publications.c.commodity == commodity]
-    return fetch(connection, publications, wanted=wanted, columns=_SHOWN).sort_values(
+    return read_table(where, publications, wanted=wanted, columns=_SHOWN).sort_values(
         "id", ignore_index=True
     )
 
@@ -94,8 +88,8 @@ def made_with(engine: Engine, number: int) -> dict[str, Any]:
 def tampered(engine: Engine) -> tuple[Message, ...]:
     """Describe the publications whose rows or panel were changed; none where all match."""
     with engine.begin() as connection:
-        known = fetch_publications(connection)
-        rows = fetch(connection, forecasts, columns=[*HASHED, "publication"])
+        known = read_publications(connection)
+        rows = read_table(connection, forecasts, columns=[*HASHED, "publication"])
         payloads = dict(
             connection.execute(
                 select(publications.c.id, publications.c.payload).where(

@@ -12,18 +12,17 @@ import pandas as pd
 from sqlalchemy import ColumnElement, Connection, Engine, func, insert, select
 
 from store.database import Mark, mark_of, writing
-from store.facts.evidence import fetch_labels
+from store.facts.evidence import read_labels
 from store.facts.reading import (
-    fetch,
-    fetch_commodities,
     newest_publications,
     published_columns,
+    read_commodities,
     read_table,
 )
-from store.facts.reviews import fetch_quarantine
-from store.publications.backtests import fetch_backtests
-from store.publications.explanations import StoredExplanation, fetch_explanation
-from store.publications.integrity import fetch_publications
+from store.facts.reviews import read_quarantine
+from store.publications.backtests import read_backtests
+from store.publications.explanations import StoredExplanation, read_explanation
+from store.publications.integrity import read_publications
 from store.schema import tables
 from store.schema.tables import readings
 from store.vocabulary import COMMODITY, figures_of
@@ -131,15 +130,15 @@ def read_published(engine: Engine, *, commodity: str = COMMODITY) -> Published:
         return Published(
             **_own_rows(connection, commodity),
             mark=mark_of(connection, _COUNTED),
-            runs=fetch(connection, tables.runs),
-            events=fetch(connection, tables.policy_events),
-            tariffs=fetch(connection, tables.tariff_steps),
-            calendar=fetch(connection, tables.release_calendar),
-            vintages=fetch(connection, tables.vintages),
-            quarantine=fetch_quarantine(connection),
-            readings=fetch(connection, tables.readings, wanted=[newest_readings()]),
-            commodities=tuple(fetch_commodities(connection, tables.forecasts)),
-            labels=fetch_labels(connection),
+            runs=read_table(connection, tables.runs),
+            events=read_table(connection, tables.policy_events),
+            tariffs=read_table(connection, tables.tariff_steps),
+            calendar=read_table(connection, tables.release_calendar),
+            vintages=read_table(connection, tables.vintages),
+            quarantine=read_quarantine(connection),
+            readings=read_table(connection, tables.readings, wanted=[newest_readings()]),
+            commodities=tuple(read_commodities(connection, tables.forecasts)),
+            labels=read_labels(connection),
         )
 
 
@@ -158,9 +157,10 @@ def read_other(engine: Engine, magnets: Published, *, commodity: str) -> Publish
 
 def _own_rows(connection: Connection, commodity: str) -> dict[str, Any]:
     own = [tables.forecasts.c.commodity == commodity]
-    scores, cells = fetch_backtests(connection, commodity)
-    figures = [tables.observations.c.commodity == figures_of(commodity)]
-    rows = fetch(connection, tables.forecasts, wanted=own)
+    scores, cells = read_backtests(connection, commodity)
+    facts = tables.observations
+    figures = [facts.c.commodity == figures_of(commodity)]
+    rows = read_table(connection, tables.forecasts, wanted=own)
     newest = rows.loc[rows["as_of"] == rows["as_of"].max(), "publication"].max()
     return {
         "commodity": commodity,
@@ -168,9 +168,11 @@ def _own_rows(connection: Connection, commodity: str) -> dict[str, Any]:
         "every": published_columns(rows),
         "scores": scores,
         "cells": cells,
-        "observations": fetch(connection, tables.observations, wanted=figures, columns=_FIGURE),
-        "publications": fetch_publications(connection, commodity=commodity),
-        "explanation": None if rows.empty else fetch_explanation(connection, int(newest)),
+        "observations": read_table(
+            connection, tables.observations, wanted=figures, columns=_FIGURE
+        ),
+        "publications": read_publications(connection, commodity=commodity),
+        "explanation": None if rows.empty else read_explanation(connection, int(newest)),
     }
 
 

@@ -19,7 +19,7 @@ from store.facts.new_rows import (
     insert_rows,
     repeats,
 )
-from store.facts.reading import fetch, published_columns
+from store.facts.reading import published_columns, read_table
 from store.messages import Message, from_json, message, to_json
 from store.planning.audit import Actor, AuditTrail, audited
 from store.publications.integrity import (
@@ -286,7 +286,7 @@ def _repeated(connection: Connection, rows: pd.DataFrame) -> int | None:
     one, of = rows.iloc[0], forecasts.c
     own = (of.commodity == one["commodity"], of.as_of == one["as_of"].to_pydatetime())
     newest = connection.scalar(select(func.max(of.publication)).where(*own))
-    stored = fetch(connection, forecasts, wanted=[*own, of.publication == newest])
+    stored = read_table(connection, forecasts, wanted=[*own, of.publication == newest])
     if set(stored["data_vintage"]) != {one["data_vintage"]}:
         return None
     incoming = IncomingRows(forecasts, rows, "the published forecasts")

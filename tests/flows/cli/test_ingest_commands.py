@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from flows.context.stores import has_store, store_of
-from store.facts.evidence import read_label
+from store.facts.evidence import read_labels
 from store.facts.reading import latest_forecast, read_events, read_observations
 from store.facts.reviews import read_reviews
 from store.settings import Settings
@@ -158,11 +158,11 @@ def test_other_goods_are_ingested_by_their_code_and_forecast(magnetcast: Call) -
     for refused in (("--label", "gallium"), ("--commodity", "811293", "--label", "gallium")):
         code, _, output = magnetcast("run", *refused)
         assert code == 1, output
-    assert read_label(store_of(Settings()), "811293") == ""
+    assert "811293" not in read_labels(store_of(Settings()))
     code, _, output = magnetcast("run", "--commodity", "811292", "--label", "gallium")
     assert code == 0, output
     assert "publish   811292: " in output
-    assert read_label(store_of(Settings()), "811292") == "gallium"
+    assert read_labels(store_of(Settings()))["811292"] == "gallium"
     assert not latest_forecast(store_of(Settings()), commodity="811292").empty
 
 

@@ -33,7 +33,6 @@ from store.errors import DataError
 from store.facts.batch import Batch, FileRows
 from store.facts.reading import read_forecasts
 from store.facts.writing import write_batch
-from store.publications.backtests import read_scores
 from store.settings import Settings
 from store.vocabulary import CONTRIBUTIONS
 from tests.data.builders import at

@@ -1,6 +1,6 @@
 from sqlalchemy import Engine, func, select
 
-from store.facts.evidence import fetch_labels, read_label, save_label
+from store.facts.evidence import read_labels, save_label
 from store.schema.tables import labels
 from tests.data.builders import at
 
@@ -12,7 +12,7 @@ def test_the_label_reported_last_counts_and_an_empty_one_states_nothing(engine: 
     ]
 
     with engine.connect() as connection:
-        assert fetch_labels(connection) == {"811292": "unwrought gallium"}
+        assert read_labels(connection) == {"811292": "unwrought gallium"}
         assert connection.scalar(select(func.count()).select_from(labels)) == 2
     assert result == [True, False, False, True]
-    assert [read_label(engine, code) for code in ("811292", "999999")] == ["unwrought gallium", ""]
+    assert read_labels(engine) == {"811292": "unwrought gallium"}
