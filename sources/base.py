@@ -6,6 +6,8 @@ from typing import Self
 
 import pandas as pd
 
+from store.errors import DataError
+
 
 @dataclass(frozen=True, slots=True)
 class MonthRange:
@@ -16,7 +18,7 @@ class MonthRange:
 
     def __post_init__(self) -> None:
         if self.first.freqstr != "M" or self.last.freqstr != "M" or self.last < self.first:
-            raise ValueError(
+            raise DataError(
                 f"Span {self.first}..{self.last} is no range of months. Expected two monthly "
                 "periods, the last not before the first. Check --since and --until."
             )

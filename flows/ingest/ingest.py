@@ -31,8 +31,6 @@ from store.facts.writing import write_batch
 from store.schema.tables import vintages
 from store.settings import Settings
 
-Refused = tuple[FileRows, tuple[str, ...]]
-
 
 @prefect_step("ingest")
 def ingest(settings: Settings, request: IngestRequest | None = None) -> WriteReport:
@@ -126,7 +124,7 @@ def describe(report: WriteReport, place: str, engine: Engine) -> str:
 
 def _refusal(
     engine: Engine,
-    refused: Sequence[Refused],
+    refused: Sequence[tuple[FileRows, tuple[str, ...]]],
     request: IngestRequest,
     *,
     now: pd.Timestamp,

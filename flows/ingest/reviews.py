@@ -1,6 +1,7 @@
 """Decide on documents that watchers found: one that is accepted becomes a policy event."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -71,9 +72,7 @@ def known_from(file: FileRows, now: pd.Timestamp) -> FileRows:
     moments = announced.where(announced == now.normalize(), now)
     ahead = newest["available_at"] > now
     dated = newest["available_at"].where(ahead, moments.astype(newest["available_at"].dtype))
-    return FileRows(
-        file.source, file.file_name, file.sha256, {EVENTS: newest.assign(available_at=dated)}
-    )
+    return replace(file, tables={EVENTS: newest.assign(available_at=dated)})
 
 
 def open_item(engine: Engine, number: int) -> pd.Series:

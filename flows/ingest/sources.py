@@ -1,5 +1,6 @@
 """What can be ingested: where the rows come from, and how they are taken."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -14,7 +15,6 @@ from flows.context.console import CONSOLE, echo, track
 from flows.context.stores import has_store, store_of
 from sources.base import MonthRange
 from sources.bundled.all_tables import load_bundled
-from sources.bundled.wording import parse_period
 from sources.checks import CELL, mark_new, month_cells, objections
 from sources.providers.customs import SUM_NOTE
 from sources.providers.registry import BY_CODE, live_source
@@ -27,14 +27,13 @@ from store.schema.frames import typed_frame
 from store.settings import Settings
 from store.vocabulary import COMMODITY, EU27, HS6, WORLD
 
-BUNDLED: Final = "in the bundled tables"
-"""Place of the bundled tables, for messages."""
-
 FIRST_MONTH: Final = "2017-01"
 """First month fetched while the store holds nothing of a source."""
 
 REVISED_MONTHS: Final = 24
 """Months fetched again each time, because providers revise them."""
+
+_MONTH: Final = re.compile(r"(19|20|21)\d{2}-(0[1-9]|1[0-2])", re.ASCII)
 
 Past = Literal["nothing", "source", "magnets"]
 """Which observations of the store a batch is held against: those of its source, all on magnets."""
@@ -60,7 +59,9 @@ def bundled(settings: Settings) -> IngestRequest:
     def receive(_: pd.Timestamp) -> Sequence[FileRows]:
         return load_bundled(settings.data_dir).files
 
-    return IngestRequest(place=BUNDLED, receive=receive, past="nothing", revises=False)
+    return IngestRequest(
+        place="in the bundled tables", receive=receive, past="nothing", revises=False
+    )
 
 
 def live(
@@ -111,10 +112,7 @@ def months_to_fetch(
         raise DataError(
             f"--since {first} lies in the future. Expected {this} or earlier. Correct it."
         )
-    try:
-        return MonthRange(min(first, last) if since is None else first, last)
-    except ValueError as err:
-        raise DataError(str(err)) from err
+    return MonthRange(min(first, last) if since is None else first, last)
 
 
 def _usual_first(settings: Settings, name: str, codes: Sequence[str], this: pd.Period) -> pd.Period:
@@ -131,13 +129,9 @@ def _usual_first(settings: Settings, name: str, codes: Sequence[str], this: pd.P
 
 
 def _month(option: str, text: str) -> pd.Period:
-    try:
-        period = parse_period(text)
-    except ValueError:
-        period = None
-    if period is None or period.first != period.last:
+    if not _MONTH.fullmatch(text):
         raise DataError(f"{option} {text!r} is no month. Expected YYYY-MM, e.g. 2026-08.")
-    return pd.Period(period.first, "M")
+    return pd.Period(text, "M")
 
 
 def show_received(place: str, files: Iterable[FileRows]) -> None:

@@ -220,8 +220,7 @@ def typed_figure(
     content = json.dumps({**cells, "published_on": published_on}, ensure_ascii=False)
     digest = hashlib.sha256(content.encode()).hexdigest()
     row = Row(1, cells, Problems(WHERE), plain_number)
-    table = CsvTable(Path(WHERE), digest, (row,), row.problems)
-    frame = PublishedFigures(Path(WHERE), calendar).rows_of(table)
+    frame = PublishedFigures(Path(WHERE), calendar).rows_of(CsvTable(digest, (row,), row.problems))
     return FileRows("figures", f"figure {period} {destination}", digest, {"observations": frame})
 
 

@@ -141,7 +141,6 @@ class Row:
 class CsvTable:
     """A CSV file read as text."""
 
-    path: Path
     sha256: str
     rows: tuple[Row, ...]
     problems: Problems
@@ -197,7 +196,7 @@ def read_table(path: Path, columns: Sequence[str]) -> CsvTable:
             rows.append(Row(line, dict(zip(header, cells, strict=True)), problems))
         elif cells:
             problems.add(line, f"row: {len(cells)} cells are not {len(header)}, as in the header")
-    return CsvTable(path, hashlib.sha256(content).hexdigest(), tuple(rows), problems)
+    return CsvTable(hashlib.sha256(content).hexdigest(), tuple(rows), problems)
 
 
 def content_of(path: Path) -> bytes:

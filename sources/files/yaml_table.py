@@ -51,7 +51,7 @@ def read_yaml(path: Path, columns: Sequence[str]) -> CsvTable:
             else:
                 cells[name] = ";".join(filter(None, parts))
         rows.append(Row(lines[(number,)], cells, problems))
-    return CsvTable(path, hashlib.sha256(content).hexdigest(), tuple(rows), problems)
+    return CsvTable(hashlib.sha256(content).hexdigest(), tuple(rows), problems)
 
 
 def plain_values(name: str, content: bytes, problems: Problems) -> tuple[Any, dict[Place, int]]:

@@ -125,10 +125,12 @@ class _Announcements(HttpSource):
                 for one in dict.fromkeys(chain(*lists))
                 if span.begin <= one.listed <= span.end and _WATCHED.search(one.title)
             ]
-            items = [self._proposal(http, one) for one in opened if self._is_here(one)]
+            host = urlsplit(self.url).hostname
+            here = [one for one in opened if urlsplit(one.url).hostname == host]
+            items = [self._proposal(http, one) for one in here]
         if not any(lists):
             raise self._refused(f"has no list of {span}", self.url)
-        away = [f"{one.name} ({one.url})" for one in opened if not self._is_here(one)]
+        away = [f"{one.name} ({one.url})" for one in opened if one not in here]
         first = min(one.listed for one in chain(*lists))
         notes = []
         if first - span.begin > _LATE:
@@ -143,9 +145,6 @@ class _Announcements(HttpSource):
             wanted=f"announcements of {self.whose} on rare earths, magnets and other minerals",
             ignored=tuple(notes),
         )
-
-    def _is_here(self, one: _Announcement) -> bool:
-        return urlsplit(one.url).hostname == urlsplit(self.url).hostname
 
     def _listed(self, http: HttpClient, path: str) -> list[_Announcement]:
         page, url = http.get(path, read=_Page, accept=PAGE_TYPE), f"{self.url}{path}"

@@ -70,11 +70,7 @@ procedure or second partner, and how many as their numbers cannot be read."""
 def _coded(records: list[dict[str, object]], *names: str) -> pd.DataFrame:
     """Return records as a table with codes as text, empty where there is none."""
     rows = pd.DataFrame(records, dtype="object")
-    return rows.assign(**{name: rows[name].map(_text).astype("str") for name in names})
-
-
-def _text(code: object) -> str:
-    return "" if code is None else str(code)
+    return rows.assign(**{name: rows[name].map(str).replace("None", "") for name in names})
 
 
 def _unsplit(rows: pd.DataFrame) -> pd.DataFrame:

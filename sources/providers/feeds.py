@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET
 import pandas as pd
 
 from sources.base import MonthRange
-from sources.http import HttpClient, HttpSource, Params
+from sources.http import HttpClient, HttpSource
 from sources.providers.rows import Proposal, proposals
 from store.errors import SourceError
 from store.facts.batch import FileRows
@@ -81,20 +81,18 @@ class _Feed(HttpSource):
     def _items(self, http: HttpClient, span: MonthRange) -> list[_Item]:
         found: list[_Item] = []
         for page in range(1, self.pages + 1):
-            found += self._page(http, [("paged", str(page))] if self.pages > 1 else [])
+            params = [("paged", str(page))] if self.pages > 1 else []
+            items = http.get(self.path, params, read=_read, accept=_TYPE)
+            if not items:
+                raise SourceError(
+                    f"{self.id} answers without entries, at {self.url}{self.path}. Expected "
+                    f"{self.wanted}. Open the address in a browser: it may have moved; enter an "
+                    "act with `magnetcast ingest events FILE`. Nothing was taken over."
+                )
+            found += items
             if min(one.published for one in found) < span.begin:
                 break
         return found
-
-    def _page(self, http: HttpClient, params: Params) -> list[_Item]:
-        items = http.get(self.path, params, read=_read, accept=_TYPE)
-        if not items:
-            raise SourceError(
-                f"{self.id} answers without entries, at {self.url}{self.path}. Expected "
-                f"{self.wanted}. Open the address in a browser: it may have moved; enter an act "
-                "with `magnetcast ingest events FILE`. Nothing was taken over."
-            )
-        return items
 
     def _facts(self, one: _Item) -> Mapping[str, object]:
         return {

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Collection, Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Final
 
 import numpy as np
@@ -133,14 +133,11 @@ def proposals(items: Sequence[Proposal], *, source: str, now: pd.Timestamp) -> p
     """Return typed rows of ``proposals``, ordered by key; what is shown ahead of its day waits."""
     today = now.tz_convert("UTC").tz_localize(None)
     rows = [
-        (
-            source,
-            item.item_key,
-            item.title,
-            item.url,
-            item.published_on,
-            json.dumps(item.payload, ensure_ascii=False, sort_keys=True),
-        )
+        {
+            **asdict(item),
+            "source": source,
+            "payload": json.dumps(item.payload, ensure_ascii=False, sort_keys=True),
+        }
         for item in sorted(items, key=lambda item: item.item_key)
         if item.published_on is None or item.published_on <= today
     ]
