@@ -247,16 +247,13 @@ def _unknown_codes(file: FileRows, frame: pd.DataFrame) -> list[str]:
     is_ours = keys.str.fullmatch(_OURS) | ~keys.str.fullmatch(r"[A-Z]{0,2}\d+")
     if file.source in BY_CODE:
         is_ours |= keys.str.fullmatch(r"\d{6}")  # requested by their code
-    if not (others := sorted(keys[~is_ours])):
-        return []
-    return [
-        _reason(
-            f"Commodity {first_few(others)} is not rare-earth magnets",
-            file,
-            "85051110, 850511, or a line of 850511 of an importer, such as US85051100xx",
-            "Request these codes only; the weight of other magnets must not be mixed in.",
-        )
-    ]
+    return _objection(
+        "Commodities are not rare-earth magnets",
+        keys[~is_ours],
+        file,
+        expected="85051110, 850511, or a line of 850511 of an importer, such as US85051100xx",
+        remedy="Request these codes only; the weight of other magnets must not be mixed in.",
+    )
 
 
 def _unknown_partners(file: FileRows, frame: pd.DataFrame) -> list[str]:

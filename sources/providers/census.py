@@ -56,8 +56,8 @@ class CensusImports(HttpSource):
             answers = [_ask(http, line, span) for line in US_LINES]
         parts = [answer for answer in answers if answer is not None]
         columns = ["line", "period", *_NUMBERS]
-        rows = pd.concat([part for part, _ in parts] or [pd.DataFrame(columns=columns)])
-        rows = rows.reset_index(drop=True)
+        frames = [part for part, _ in parts] or [pd.DataFrame(columns=columns)]
+        rows = pd.concat(frames, ignore_index=True)
         broken = sum(count for _, count in parts)
         frame = observations(
             _measured(rows, now=now),

@@ -89,7 +89,7 @@ def test_a_rate_known_before_it_was_announced_is_objected_to() -> None:
 def test_another_magnets_code_is_refused_by_name() -> None:
     (only,) = objected(make_trade(months=1, partners=5, commodity="85051190"))
 
-    assert only.startswith("Commodity 85051190 is not rare-earth magnets, in comtrade 2026-01")
+    assert only.startswith("Commodities are not rare-earth magnets: 85051190, in comtrade 2026-01")
 
 
 def test_kilograms_reported_as_tonnes_show_in_the_price() -> None:
