@@ -145,7 +145,7 @@ def check() -> None:
     watch_if_possible(settings, now)
     health = examine(settings, now)
     if health.code:
-        raise DataError("\n".join(f"{one.alarm}: {one.message}" for one in health.alarms))
+        raise DataError("\n".join(f"{one.name}: {one.words}" for one in health.alarms))
 
 
 @flow(name="scheduled-backtest", retries=1, retry_delay_seconds=900, **OFTEN)

@@ -4,7 +4,7 @@ Series here are short (a dozen to some dozens of months) and their neighbours ar
 each test allows for that; false alarm rates are measured in docs/adr/0024-monitoring.md.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal
 
 import numpy as np
@@ -16,6 +16,49 @@ from store.messages import Message, message
 from store.vocabulary import AGGREGATES, QUANTILE_COLUMNS
 
 Monitor = Literal["score-drift", "coverage-drift"]
+
+AlarmName = Literal[
+    "database", "tampered", "held", "forecast", "late-data", "stale", "failed",
+    "stuck", "champion", "quarantine", "disk", "backup", "unwatched",
+    "score-drift", "coverage-drift",
+]  # fmt: skip
+"""Sections of docs/operations.md."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """A problem; docs/operations.md has its remedy."""
+
+    name: AlarmName
+    words: Message | str
+    is_broken: bool = field(default=False, kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class HealthReport:
+    """Result of a check of the installation at one moment (UTC)."""
+
+    at: pd.Timestamp
+    lines: tuple[Message, ...]
+    """The facts."""
+    alarms: tuple[Alarm, ...]
+
+    @property
+    def code(self) -> int:
+        """Exit code of ``magnetcast status``: 0 fine, 1 stale or degraded, 2 broken."""
+        return max((1 + one.is_broken for one in self.alarms), default=0)
+
+    @property
+    def headline(self) -> Message:
+        return _HEADLINES[self.code]
+
+
+_HEADLINES: Final = (
+    message("magnetcast is fine."),
+    message("Something needs attention."),
+    message("magnetcast is broken."),
+)
+
 
 _LEVEL: Final = 0.01
 """Significance level of the test of errors."""

@@ -9,12 +9,13 @@ import pandas as pd
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.concurrency import run_in_threadpool
 
+from models.monitoring import HealthReport
 from service.charts.drawer import Drawer
 from service.errors import NoAnswerError
 from service.http.access import Access, from_own_page
 from service.http.limits import ServiceMetrics
 from service.http.replies import PROBLEM
-from service.live.health import HealthCache, HealthReport
+from service.live.health import HealthCache
 from service.live.live import LivePublication, PlanningState
 from service.live.publication import Publication, Recent
 from service.queries.history import known_moment

@@ -25,7 +25,7 @@ from store.settings import Settings
 if TYPE_CHECKING:
     import pandas as pd
 
-    from service.live.health import HealthReport
+    from models.monitoring import HealthReport
 
 
 def up() -> None:
@@ -40,8 +40,7 @@ def up() -> None:
 
 def status() -> None:
     """Show system status; exit code 0 if fine, 1 if stale or degraded, 2 if broken."""
-    from flows.monitoring.health import examine
-    from flows.monitoring.status import status_lines
+    from flows.monitoring.health import examine, status_lines
 
     settings = Settings()
     health = examine(settings, utc_now())
@@ -170,9 +169,9 @@ def serve(
 
 
 def _health(settings: Settings, now: "pd.Timestamp") -> "HealthReport":
-    from flows.monitoring.status import health_report
+    from flows.monitoring.health import examine
 
-    return health_report(settings, now)
+    return examine(settings, now)
 
 
 @token.command

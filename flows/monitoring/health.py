@@ -1,13 +1,13 @@
-"""System health: the facts, what is wrong, and one code for both.
+"""System health: the facts, what is wrong, and both in sentences.
 
-:func:`examine` collects the facts, :mod:`flows.monitoring.health` decides what they mean and
-docs/operations.md has the remedies.
+:func:`examine` collects the facts, :func:`report_of` says what they mean and docs/operations.md has
+the remedies.
 """
 
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
-from typing import Final, Literal
+from typing import Final
 
 import pandas as pd
 from sqlalchemy import Engine
@@ -17,8 +17,9 @@ from features.panel.statements import last_evidence_month
 from flows.backup import last_backup
 from flows.context.recipes import champion_of
 from flows.context.stores import has_store, is_writing, store_to_read, was_lost
-from models.monitoring import Reading
+from models.monitoring import Alarm, HealthReport, Reading
 from sources.bundled.release_calendar import ReleaseCalendar
+from sources.http import KEY_PAGES
 from sources.providers.registry import without_key
 from store.archive import sqlite_damage
 from store.asof import OBSERVATION_KEY, known_at
@@ -33,22 +34,8 @@ from store.publications.publishing import held_publications
 from store.settings import Settings
 from store.vocabulary import COMMODITY, WORLD
 
-Alarm = Literal[
-    "database", "tampered", "held", "forecast", "late-data", "stale", "failed",
-    "stuck", "champion", "quarantine", "disk", "backup", "unwatched",
-    "score-drift", "coverage-drift",
-]  # fmt: skip
-
-BROKEN: Final = 2
-DEGRADED: Final = 1
-FINE: Final = 0
-
-LEVELS: Final = {
-    FINE: message("magnetcast is fine."),
-    DEGRADED: message("Something needs attention."),
-    BROKEN: message("magnetcast is broken."),
-}
-
+GRACE_DAYS: Final = 2
+"""Days after a release that figures and forecast may take."""
 STUCK_HOURS: Final = 6
 BACKUP_DAYS: Final = 8
 """A weekly backup, and a day for it to be late."""
@@ -63,14 +50,7 @@ class HealthFacts:
     now: pd.Timestamp
     unreadable: str = ""
     """Why the database cannot be read; empty if it can."""
-    due: pd.Timestamp | None = None
-    """First day of the last month whose detail was due."""
-    due_on: pd.Timestamp | None = None
-    owed: pd.Timestamp | None = None
-    """First day of the last month whose days of grace are over."""
-    owed_on: pd.Timestamp | None = None
-    next_month: pd.Timestamp | None = None
-    next_on: pd.Timestamp | None = None
+    calendar: ReleaseCalendar | None = None
     newest: pd.Timestamp | None = None
     """First day of the last month for which a figure of China's exports to the world is known."""
     forecast_as_of: pd.Timestamp | None = None
@@ -98,161 +78,175 @@ class HealthFacts:
     """Sources that the schedule passes over, as their key is not set."""
 
 
-@dataclass(frozen=True, slots=True)
-class HealthFinding:
-    """An alarm, how bad it is and what is wrong."""
-
-    alarm: Alarm
-    code: int
-    message: Message | str
+def report_of(facts: HealthFacts) -> HealthReport:
+    """Return what is known, in sentences, and an alarm for everything that is wrong."""
+    return HealthReport(facts.now, tuple(_lines(facts)), tuple(_alarms(facts)))
 
 
-Found = tuple[Alarm, int, Message | str]
-
-
-def health_findings(facts: HealthFacts) -> Iterator[HealthFinding]:
-    """Yield an alarm for everything that is wrong."""
-    for found in _found(facts):
-        yield HealthFinding(*found)
-
-
-def _found(facts: HealthFacts) -> Iterator[Found]:
+def _alarms(facts: HealthFacts) -> Iterator[Alarm]:
     if facts.unreadable:
-        yield "database", BROKEN, facts.unreadable
+        yield Alarm("database", facts.unreadable, is_broken=True)
     else:
         if facts.tampered:
-            yield "tampered", BROKEN, sentences(*facts.tampered[:SHOWN])
+            yield Alarm("tampered", sentences(*facts.tampered[:SHOWN]), is_broken=True)
         if facts.held:
-            yield "held", DEGRADED, sentences(*facts.held[:SHOWN])
+            yield Alarm("held", sentences(*facts.held[:SHOWN]))
         yield from _freshness(facts)
         yield from _last_run(facts)
         yield from _models(facts)
-        yield from _drift(facts)
         if facts.quarantined:
             waiting = message("%(files)s refused files wait for review.", files=facts.quarantined)
-            yield "quarantine", DEGRADED, waiting
+            yield Alarm("quarantine", waiting)
     yield from _machine(facts)
 
 
-def _freshness(facts: HealthFacts) -> Iterator[Found]:
-    if facts.forecast_as_of is None:
-        yield "forecast", BROKEN, message("No forecast was ever published.")
-    if facts.owed is None or facts.owed_on is None:
+def _freshness(facts: HealthFacts) -> Iterator[Alarm]:
+    forecast = facts.forecast_as_of
+    if forecast is None:
+        yield Alarm("forecast", message("No forecast was ever published."), is_broken=True)
+    if facts.calendar is None:
         return
-    owed_on, forecast = facts.owed_on.tz_localize("UTC"), facts.forecast_as_of
+    owed = facts.calendar.last_released(facts.now - pd.Timedelta(days=GRACE_DAYS + 1))
+    owed_on = facts.calendar.released_on(owed).tz_localize("UTC")
     day, late = f"{owed_on:%Y-%m-%d}", (facts.now - owed_on).days
-    if facts.newest is None or facts.newest < facts.owed:
-        yield (
-            "late-data",
-            DEGRADED,
-            message(
-                "The figures of %(month)s were due on %(day)s and are %(late)s days late.",
-                month=f"{facts.owed:%Y-%m}",
-                day=day,
-                late=late,
-            ),
+    if facts.newest is None or facts.newest < owed:
+        words = message(
+            "The figures of %(month)s were due on %(day)s and are %(late)s days late.",
+            month=f"{owed:%Y-%m}",
+            day=day,
+            late=late,
         )
+        yield Alarm("late-data", words)
     if forecast is not None and forecast < owed_on:
-        yield (
-            "stale",
-            DEGRADED,
-            message(
-                "The forecast of %(day)s is older than the release of %(last_day)s, %(late)s days "
-                "ago.",
-                day=f"{forecast:%Y-%m-%d}",
-                last_day=day,
-                late=late,
-            ),
+        words = message(
+            "The forecast of %(day)s is older than the release of %(last_day)s, %(late)s days ago.",
+            day=f"{forecast:%Y-%m-%d}",
+            last_day=day,
+            late=late,
         )
+        yield Alarm("stale", words)
 
 
-def _last_run(facts: HealthFacts) -> Iterator[Found]:
+def _last_run(facts: HealthFacts) -> Iterator[Alarm]:
     if facts.failed:
         what = message("The last run of %(name)s failed.", name=first_few(facts.failed))
-        yield "failed", DEGRADED, what
+        yield Alarm("failed", what)
     if facts.last_run_at is None:
         return
-    when = day_and_time(facts.last_run_at)
+    when = _day_and_time(facts.last_run_at)
     hours = (facts.now - facts.last_run_at) / pd.Timedelta(hours=1)
     if facts.last_run == "failed":
-        yield "failed", DEGRADED, message("The last run, of %(day)s %(time)s UTC, failed.", **when)
+        yield Alarm("failed", message("The last run, of %(day)s %(time)s UTC, failed.", **when))
     elif facts.last_run == "running" and not facts.is_busy:
         what = message("The last run, of %(day)s %(time)s UTC, was cut off.", **when)
-        yield "failed", DEGRADED, what
+        yield Alarm("failed", what)
     elif facts.last_run == "running" and hours > STUCK_HOURS:
-        yield (
-            "stuck",
-            DEGRADED,
-            message(
-                "The run of %(day)s %(time)s UTC has not ended for %(hours)s hours.",
-                hours=round(hours),
-                **when,
-            ),
+        what = message(
+            "The run of %(day)s %(time)s UTC has not ended for %(hours)s hours.",
+            hours=round(hours),
+            **when,
         )
+        yield Alarm("stuck", what)
 
 
-def _models(facts: HealthFacts) -> Iterator[Found]:
+def _models(facts: HealthFacts) -> Iterator[Alarm]:
+    """Yield what is wrong with the champion and what the monitors found, or that they did not."""
     if facts.champion_trouble:
         what = message("It cannot answer: %(error)s.", error=facts.champion_trouble.rstrip("."))
-        yield "champion", DEGRADED, what
+        yield Alarm("champion", what)
     elif facts.champion is None:
-        yield "champion", DEGRADED, message("No model is champion.")
-
-
-def _drift(facts: HealthFacts) -> Iterator[Found]:
-    """Report the monitors' alarms, or that they have not measured the newest forecast."""
+        yield Alarm("champion", message("No model is champion."))
     newest = facts.forecast_as_of
     if newest is not None and (facts.watched is None or facts.watched < newest):
-        yield (
-            "unwatched",
-            DEGRADED,
-            message(
-                "The forecast of %(day)s was not measured for drift.", day=f"{newest:%Y-%m-%d}"
-            ),
-        )
-    for one in facts.readings:
-        if one.fired:
-            yield one.monitor, DEGRADED, one.words
+        day = f"{newest:%Y-%m-%d}"
+        what = message("The forecast of %(day)s was not measured for drift.", day=day)
+        yield Alarm("unwatched", what)
+    yield from (Alarm(one.monitor, one.words) for one in facts.readings if one.fired)
 
 
-def _machine(facts: HealthFacts) -> Iterator[Found]:
+def _machine(facts: HealthFacts) -> Iterator[Alarm]:
     if (free := facts.free_bytes) < LOW_BYTES:
-        code = BROKEN if free < NO_BYTES else DEGRADED
         size = f"{free / 1e9:.1f}"
-        yield (
-            "disk",
-            code,
-            message("%(size)s GB are free on the disk of %(name)s.", size=size, name="home"),
+        what = message("%(size)s GB are free on the disk of %(name)s.", size=size, name="home")
+        yield Alarm("disk", what, is_broken=free < NO_BYTES)
+    if facts.backup_at is None:
+        yield Alarm("backup", message("There is no backup."))
+    elif (age := facts.now - facts.backup_at) > pd.Timedelta(days=BACKUP_DAYS):
+        yield Alarm("backup", message("The last backup is %(late)s days old.", late=age.days))
+
+
+def _lines(facts: HealthFacts) -> Iterator[Message]:
+    """Yield the facts, one or two sentences a line."""
+    if facts.calendar is not None:
+        yield from _releases(facts, facts.calendar)
+    if facts.forecast_as_of is not None:
+        when = _day_and_time(facts.forecast_as_of)
+        yield message("The newest forecast is as of %(day)s %(time)s UTC.", **when)
+    if facts.last_run_at is not None:
+        when = _day_and_time(facts.last_run_at)
+        yield message(
+            "The last run began %(day)s %(time)s UTC: %(state)s.", state=facts.last_run, **when
+        )
+    for name in facts.unasked:
+        yield message(
+            "%(source)s is not asked: MAGNETCAST_%(name)s_KEY is not set, free at %(page)s.",
+            source=name,
+            name=name.upper(),
+            page=KEY_PAGES[name],
+        )
+    yield facts.champion or message("Champion: none.")
+    if facts.champion_trouble:
+        yield message("The champion cannot forecast; the next run falls back to other models.")
+    yield message(
+        "Quarantine: %(files)s files wait. Free disk: %(size)s GB.",
+        files=facts.quarantined,
+        size=f"{facts.free_bytes / 1e9:.1f}",
+    )
+    for one in facts.readings:
+        yield message(
+            "Measured, %(monitor)s: %(sentences)s", monitor=one.monitor, sentences=one.words
         )
     if facts.backup_at is None:
-        yield "backup", DEGRADED, message("There is no backup.")
-    elif (age := facts.now - facts.backup_at) > pd.Timedelta(days=BACKUP_DAYS):
-        old = message("The last backup is %(late)s days old.", late=age.days)
-        yield "backup", DEGRADED, old
+        yield message("Last backup: never.")
+    else:
+        yield message("Last backup: %(day)s %(time)s UTC.", **_day_and_time(facts.backup_at))
 
 
-def day_and_time(moment: pd.Timestamp) -> dict[str, Value]:
+def _releases(facts: HealthFacts, calendar: ReleaseCalendar) -> Iterator[Message]:
+    due = calendar.last_released(facts.now)
+    yield message(
+        "Figures of %(month)s were due on %(day)s; the newest known of the world are of "
+        "%(newest)s.",
+        month=f"{due:%Y-%m}",
+        day=f"{calendar.released_on(due):%Y-%m-%d}",
+        newest=message("none") if facts.newest is None else f"{facts.newest:%Y-%m}",
+    )
+    coming = due + pd.DateOffset(months=1)
+    if coming.month == 1:
+        coming += pd.DateOffset(months=1)
+    yield message(
+        "The next, of %(month)s, are due on %(day)s.",
+        month=f"{coming:%Y-%m}",
+        day=f"{calendar.released_on(coming):%Y-%m-%d}",
+    )
+
+
+def _day_and_time(moment: pd.Timestamp) -> dict[str, Value]:
     """Return a moment as the values of a message."""
     return {"day": f"{moment:%Y-%m-%d}", "time": f"{moment:%H:%M}"}
 
 
-GRACE_DAYS: Final = 2
-"""Days after a release that figures and forecast may take."""
+def status_lines(report: HealthReport) -> list[str]:
+    """Return the status, then what is wrong, each with the page of its remedy."""
+    alarms = [
+        f"{'BROKEN' if one.is_broken else 'WARNING'} {one.name}: {one.words} "
+        f"(docs/operations.md#{one.name})"
+        for one in report.alarms
+    ]
+    return [str(report.headline), *map(str, report.lines), *alarms]
 
 
-@dataclass(frozen=True, slots=True)
-class SystemHealth:
-    """The facts, and what is wrong."""
-
-    facts: HealthFacts
-    alarms: tuple[HealthFinding, ...]
-
-    @property
-    def code(self) -> int:
-        return max((one.code for one in self.alarms), default=FINE)
-
-
-def examine(settings: Settings, now: pd.Timestamp) -> SystemHealth:
+def examine(settings: Settings, now: pd.Timestamp) -> HealthReport:
     """Collect the facts and check them; no finding is raised but that there is nothing yet."""
     if not (has_store(settings) or was_lost(settings)):
         with store_to_read(settings):
@@ -260,23 +254,20 @@ def examine(settings: Settings, now: pd.Timestamp) -> SystemHealth:
     settings.home.mkdir(parents=True, exist_ok=True)
     facts = HealthFacts(
         now=now,
+        unreadable=sqlite_damage(settings.url) or "",
         free_bytes=shutil.disk_usage(settings.home).free,
         backup_at=last_backup(settings),
         is_busy=sqlite_file(settings.url) is None or is_writing(settings),
         unasked=without_key(settings),
     )
-    if wrong := sqlite_damage(settings.url):
-        return _health(replace(facts, unreadable=wrong))
+    if facts.unreadable:
+        return report_of(facts)
     try:
         with store_to_read(settings) as engine:
             facts = _with_database(engine, facts)
-            return _health(_with_champion(settings, facts))
+            return report_of(_with_champion(settings, facts))
     except StoreError as err:
-        return _health(replace(facts, unreadable=str(err)))
-
-
-def _health(facts: HealthFacts) -> SystemHealth:
-    return SystemHealth(facts, tuple(health_findings(facts)))
+        return report_of(replace(facts, unreadable=str(err)))
 
 
 def _with_champion(settings: Settings, facts: HealthFacts) -> HealthFacts:
@@ -284,14 +275,9 @@ def _with_champion(settings: Settings, facts: HealthFacts) -> HealthFacts:
         if (found := champion_of(settings)) is None:
             return facts
         champion, verify = found
-        facts = replace(
-            facts,
-            champion=message(
-                "Champion: version %(number)s, %(model)s.",
-                number=champion.version,
-                model=champion.model_version,
-            ),
-        )
+        name, number = champion.model_version, champion.version
+        words = message("Champion: version %(number)s, %(model)s.", number=number, model=name)
+        facts = replace(facts, champion=words)
         verify()
     except StoreError as err:
         return replace(facts, champion_trouble=str(err))
@@ -300,12 +286,6 @@ def _with_champion(settings: Settings, facts: HealthFacts) -> HealthFacts:
 
 def _with_database(engine: Engine, facts: HealthFacts) -> HealthFacts:
     now = facts.now
-    calendar = ReleaseCalendar.from_frame(read_calendar(engine, as_of=now))
-    due = calendar.last_released(now)
-    owed = calendar.last_released(now - pd.Timedelta(days=GRACE_DAYS + 1))
-    coming = due + pd.DateOffset(months=1)
-    if coming.month == 1:
-        coming += pd.DateOffset(months=1)
     observations = read_observations(engine, as_of=now, commodity=COMMODITY)
     latest, runs = latest_forecast(engine), read_runs(engine).sort_values("started_at")
     kept = latest_readings(engine)
@@ -314,12 +294,7 @@ def _with_database(engine: Engine, facts: HealthFacts) -> HealthFacts:
     runs = runs.loc[runs["commodity"] == COMMODITY]
     return replace(
         facts,
-        due=due,
-        due_on=calendar.released_on(due),
-        owed=owed,
-        owed_on=calendar.released_on(owed),
-        next_month=coming,
-        next_on=calendar.released_on(coming),
+        calendar=ReleaseCalendar.from_frame(read_calendar(engine, as_of=now)),
         newest=_newest_month(observations, now),
         forecast_as_of=latest["as_of"].max() if len(latest) else None,
         last_run=str(runs["status"].iloc[-1]) if len(runs) else "",

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Final
 
 import pandas as pd
@@ -10,34 +9,12 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from starlette.concurrency import run_in_threadpool
 
+from models.monitoring import HealthReport
 from service.errors import NothingPublishedError
 from service.live.publication import Publication
-from store.messages import Message
 
 KEPT_FOR: Final = pd.Timedelta(minutes=1)
 """A check loads the champion and all figures, which takes seconds."""
-
-
-@dataclass(frozen=True, slots=True)
-class Alarm:
-    """A problem; docs/operations.md has its remedy."""
-
-    name: str
-    """Its section in docs/operations.md."""
-    is_broken: bool
-    words: Message | str
-
-
-@dataclass(frozen=True, slots=True)
-class HealthReport:
-    """Result of a check at one moment (UTC)."""
-
-    at: pd.Timestamp
-    code: int
-    """Exit code of ``magnetcast status``: 0 fine, 1 stale or degraded, 2 broken."""
-    headline: Message
-    lines: tuple[Message, ...]
-    alarms: tuple[Alarm, ...]
 
 
 Examine = Callable[[pd.Timestamp], HealthReport]

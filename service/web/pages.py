@@ -8,9 +8,9 @@ from urllib.parse import urlencode
 
 import pandas as pd
 
+from models.monitoring import HealthReport
 from service.charts.fan import fan_of
 from service.http.responses import HTML, Answer, Record, answer_of, records
-from service.live.health import HealthReport
 from service.live.live import PlanningState
 from service.live.publication import Publication
 from service.messages import rendered

@@ -85,7 +85,7 @@ def test_what_was_restored_is_what_was_backed_up(
     assert dict(champion_model(here).card) == dict(champion_model(there).card)
     pd.testing.assert_frame_equal(predict(here, at(AS_OF)), predict(there, at(AS_OF)))
     (sqlite_file(here.tracking_uri) or Path()).unlink()
-    alarms = {one.alarm: str(one.message) for one in examine(here, at(AS_OF)).alarms}
+    alarms = {one.name: str(one.words) for one in examine(here, at(AS_OF)).alarms}
     assert alarms["champion"] == "No model is champion."
 
 

@@ -13,8 +13,9 @@ from sqlalchemy import Engine
 
 from features.build import DRIVER_MEANINGS
 from features.panel.evidence import evidence_panel
+from models.monitoring import Alarm, HealthReport
 from service.app import Rules, create_app
-from service.live.health import Alarm, Examine, HealthReport
+from service.live.health import Examine
 from service.live.live import LivePublication
 from service.scenarios import ScenarioEngine
 from sources.bundled.all_tables import load_bundled
@@ -115,8 +116,7 @@ def condition_at(now: pd.Timestamp) -> HealthReport:
                 time="00:00", state="finished"),
         message("Champion: version %(number)s, %(model)s.", number=1, model="magnetcast-7"),
     )  # fmt: skip
-    headline = message("Something needs attention.")
-    return HealthReport(now, 1, headline, lines, (alarm,))
+    return HealthReport(now, lines, (alarm,))
 
 
 def make_app(

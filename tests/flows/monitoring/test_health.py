@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 
 from flows.context.stores import made_store, single_writer
-from flows.monitoring.health import HealthFacts, SystemHealth, examine, health_findings
-from flows.monitoring.status import lines_of, status_lines
+from flows.monitoring.health import HealthFacts, examine, report_of, status_lines
 from models.forecasting.plausibility import MedianShift, too_far
 from models.monitoring import Monitor, Reading, coverage_drift, score_drift
 from service.language.choice import in_language
 from service.messages import rendered
+from sources.bundled.release_calendar import ReleaseCalendar
 from store.database import open_store
 from store.facts.writing import write_batch
 from store.messages import message
@@ -26,12 +26,7 @@ Call = Callable[..., tuple[int, str, str]]
 
 FINE = HealthFacts(
     now=at("2026-11-25"),
-    due=pd.Timestamp("2026-10-01"),
-    due_on=pd.Timestamp("2026-11-20"),
-    owed=pd.Timestamp("2026-10-01"),
-    owed_on=pd.Timestamp("2026-11-20"),
-    next_month=pd.Timestamp("2026-11-01"),
-    next_on=pd.Timestamp("2026-12-20"),
+    calendar=ReleaseCalendar({}),
     newest=pd.Timestamp("2026-10-01"),
     forecast_as_of=at("2026-11-20"),
     last_run="finished",
@@ -41,13 +36,6 @@ FINE = HealthFacts(
     backup_at=at("2026-11-22"),
     watched=at("2026-11-20"),
 )
-
-
-OCTOBER: dict[str, Any] = {
-    "owed": pd.Timestamp("2026-09-01"),
-    "owed_on": pd.Timestamp("2026-10-20"),
-}
-"""What is owed while the release of November has its days of grace."""
 
 
 def found(monitor: Monitor, *, fired: bool = True) -> Reading:
@@ -81,9 +69,9 @@ def found(monitor: Monitor, *, fired: bool = True) -> Reading:
 def test_each_thing_that_is_wrong_raises_its_own_alarm(
     change: dict[str, Any], alarm: str, code: int
 ) -> None:
-    (found,) = health_findings(replace(FINE, **change))
+    (found,) = report_of(replace(FINE, **change)).alarms
 
-    assert (found.alarm, found.code) == (alarm, code)
+    assert (found.name, 1 + found.is_broken) == (alarm, code)
 
 
 def test_every_alarm_and_line_is_known_in_the_languages_of_pages() -> None:
@@ -104,8 +92,9 @@ def test_every_alarm_and_line_is_known_in_the_languages_of_pages() -> None:
         {"readings": tuple(replace(one, fired=True) for one in readings)},
     ]  # fmt: skip
     facts = [replace(FINE, **change) for change in changes]
-    alarms = {one.message for case in facts for one in health_findings(case)}
-    lines = {line for case in facts for line in lines_of(SystemHealth(case, ()))}
+    reports = [report_of(case) for case in facts]
+    alarms = {one.words for report in reports for one in report.alarms}
+    lines = {line for report in reports for line in (report.headline, *report.lines)}
 
     with in_language("ja"):
         unknown = [one for one in alarms | lines if rendered(one) == str(one)]
@@ -116,9 +105,9 @@ def test_every_alarm_and_line_is_known_in_the_languages_of_pages() -> None:
 
 @pytest.mark.parametrize("day", ["2026-11-20", "2026-11-22"])
 def test_figures_and_forecast_have_some_days_after_a_release(day: str) -> None:
-    facts = replace(FINE, now=at(day), newest=pd.Timestamp("2026-09-01"), **OCTOBER)
+    facts = replace(FINE, now=at(day), newest=pd.Timestamp("2026-09-01"))
 
-    assert list(health_findings(replace(facts, forecast_as_of=at("2026-10-21")))) == []
+    assert report_of(replace(facts, forecast_as_of=at("2026-10-21"))).alarms == ()
 
 
 @pytest.mark.usefixtures("place")
@@ -155,7 +144,6 @@ def test_a_later_month_of_one_destination_is_not_the_newest_of_the_world(tmp_pat
 
     health = examine(settings, at("2025-08-25"))
 
-    assert health.facts.newest == pd.Timestamp("2025-06-01")
     assert "the newest known of the world are of 2025-06." in "\n".join(status_lines(health))
 
 
@@ -176,8 +164,8 @@ def test_a_run_that_was_killed_is_told_by_its_row_and_the_free_lock(tmp_path: Pa
 
     after = examine(settings, begun)
 
-    assert "failed" not in {one.alarm for one in during.alarms}
-    assert [str(one.message) for one in after.alarms if one.alarm == "failed"] == [
+    assert "failed" not in {one.name for one in during.alarms}
+    assert [str(one.words) for one in after.alarms if one.name == "failed"] == [
         "The last run of 250410 failed.",
         "The last run, of 2026-11-25 00:00 UTC, was cut off.",
     ]

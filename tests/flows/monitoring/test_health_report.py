@@ -3,8 +3,8 @@ from typing import get_args
 
 import pytest
 
-from flows.monitoring.health import Alarm, examine
-from flows.monitoring.status import health_report, status_lines
+from flows.monitoring.health import examine, status_lines
+from models.monitoring import AlarmName
 from store.settings import PROJECT_ROOT
 from tests.data.builders import at
 from tests.flows.conftest import Published
@@ -20,7 +20,7 @@ def test_the_service_is_reported_what_status_tells(
     monkeypatch.setattr(shutil, "disk_usage", lambda _: now)  # other tests write meanwhile
     output = status_lines(examine(published.settings, LATER))
 
-    found = health_report(published.settings, LATER)
+    found = examine(published.settings, LATER)
 
     assert [str(found.headline), *map(str, found.lines)] == output[: 1 + len(found.lines)]
     alarms = [
@@ -35,4 +35,4 @@ def test_the_service_is_reported_what_status_tells(
 def test_the_runbook_has_a_section_for_each_alarm() -> None:
     text = (PROJECT_ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
 
-    assert [name for name in get_args(Alarm) if f"\n### {name}\n" not in text] == []
+    assert [name for name in get_args(AlarmName) if f"\n### {name}\n" not in text] == []

@@ -74,7 +74,7 @@ def draft(settings: Settings, factor: float, *, limit: float | None = 30.0) -> P
 
 
 def alarms(settings: Settings) -> set[str]:
-    return {one.alarm for one in examine(settings, at(LATER)).alarms}
+    return {one.name for one in examine(settings, at(LATER)).alarms}
 
 
 def test_a_run_freezes_what_it_publishes_with_what_it_was_made_with(published: Published) -> None:

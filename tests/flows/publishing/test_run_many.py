@@ -97,7 +97,7 @@ def test_a_table_that_cannot_be_published_takes_no_other_down(
     assert isinstance(result["811292"], str)
     assert outcomes(result).keys() == {"250410"}
     alarms = examine(settings, at("2024-03-01")).alarms
-    failed = [str(one.message) for one in alarms if one.alarm == "failed"]
+    failed = [str(one.words) for one in alarms if one.name == "failed"]
     assert failed == ["The last run of 811292 failed."]
     runs = read_runs(store_of(settings)).set_index("commodity")["status"]
     assert runs.to_dict() == {"811292": "failed", "250410": "finished"}

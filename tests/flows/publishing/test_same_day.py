@@ -82,7 +82,7 @@ def test_a_late_figure_makes_a_second_publication_and_the_first_stays(
     assert not again.is_new
     assert again.report == outcome.report
     assert not examine(home, at(AS_OF)).alarms or "integrity" not in {
-        one.alarm for one in examine(home, at(AS_OF)).alarms
+        one.name for one in examine(home, at(AS_OF)).alarms
     }
     champion = registry.champion(home)
     assert champion is not None

@@ -9,7 +9,6 @@ from mlflow import MlflowClient
 
 from features.build import ALL_FEATURES
 from flows.monitoring.health import examine
-from flows.monitoring.status import lines_of
 from flows.run import run
 from flows.training.predict import predict
 from flows.training.promote import promote, rollback
@@ -168,7 +167,7 @@ def test_after_a_rollback_all_agree_on_who_answers(released: Published) -> None:
 
     rollback(own, at(LATER), "bands too narrow")
 
-    output = [str(line) for line in lines_of(examine(own, at(LATER)))]
+    output = [str(line) for line in examine(own, at(LATER)).lines]
     assert f"Champion: version 1, {one}." in output
     assert set(predict(own, at(LATER))["model"]) == {one}
 

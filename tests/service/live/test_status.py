@@ -7,7 +7,8 @@ from sqlalchemy import Engine
 from starlette.concurrency import run_in_threadpool
 from starlette.testclient import TestClient
 
-from service.live.health import KEPT_FOR, HealthCache, HealthReport
+from models.monitoring import HealthReport
+from service.live.health import KEPT_FOR, HealthCache
 from store.database import open_store
 from tests.service.stores import NOW, condition_at, make_app, plain
 
