@@ -7,7 +7,7 @@ from cyclopts import Parameter
 
 from flows.cli.options import AsOf, Commodity, Form, Out, RecipeFile, Sets, moment
 from flows.context.console import track
-from flows.context.output import write_parts, write_result
+from flows.context.output import write_result
 from flows.context.prefect_runs import in_prefect
 from flows.context.recipes import panel_recipe, recipe_of
 from flows.context.run_config import config_of
@@ -110,8 +110,9 @@ def predict(
 
         predict_folder(settings, files, horizon=horizon, out=out, spec=spec)
         return
-    parts = forecast_panel(files, horizon=horizon, track=track, spec=spec)
-    write_parts(parts, out=out, form=format)
+    write_result(
+        forecast_panel(files, horizon=horizon, track=track, spec=spec), out=out, form=format
+    )
 
 
 def backtest(

@@ -1,7 +1,6 @@
 """Results of commands: a table for people, CSV or JSON for programs."""
 
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Final, Literal
 
@@ -50,25 +49,6 @@ def show(table: Table) -> None:
         needed = console.measure(table, options=console.options.update(max_width=NO_EDGE))
         console.width = max(console.width, needed.maximum)
     console.print(table)
-
-
-def write_parts(parts: Iterable[pd.DataFrame], *, out: Path | None, form: Format) -> None:
-    """Write a table that comes in parts; as CSV only one part is held at a time.
-
-    The file is there only when it is whole.
-    """
-    if form == "json" or out is None:
-        write_result(pd.concat(parts, ignore_index=True), out=out, form=form)
-        return
-    out.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = out.with_name(f".{out.name}.part")
-    try:
-        with unfinished.open("w", encoding="utf-8", newline="") as file:
-            for number, part in enumerate(parts):
-                part.to_csv(file, index=False, header=number == 0, lineterminator="\n")
-        unfinished.replace(out)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def readable(frame: pd.DataFrame, form: Format, out: Path | None) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +23,25 @@ from store.errors import DataError, first_few
 from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class Forecaster(BaseEstimator):  # type: ignore[misc]
     """Forecasts every series of a panel with quantiles, by one model of all of them.
 
     Takes and returns Nixtla's long format (``unique_id``, ``ds``, ``y``), or ours (``destination``,
-    ``period``, ``tonnes``). Parameters are those of the engine (docs/adr/0005).
+    ``period``, ``tonnes``). Parameters are those of the engine (docs/adr/0005); nothing is computed
+    or checked before ``fit``.
+
+    Args:
+        learning_rate: Share of a tree's correction that is taken.
+        num_leaves: Leaves of a tree, at most.
+        min_data_in_leaf: Rows in a leaf, at least.
+        feature_fraction: Share of the features that a tree sees.
+        half_life_months: Age at which a past origin counts half, in months.
+        span: Months back to the earliest past origin, besides the horizon.
+        step: Months between past origins.
+        trees_weight: Weight of the trees, 0 to 1; the experts have the rest.
+        pretrained: 1 adds a pretrained network to the experts, which needs
+            ``magnetcast[pretrained]`` and warns that public panels may have trained it.
 
     Attributes:
         table_: The panel, series x numbers of months, sums of a tree among them.
@@ -35,52 +50,20 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
             months, as those of the panel.
     """
 
-    def __init__(
-        self,
-        *,
-        num_iterations: int = PANEL_SPEC.num_iterations,
-        learning_rate: float = PANEL_SPEC.learning_rate,
-        num_leaves: int = PANEL_SPEC.num_leaves,
-        min_data_in_leaf: int = PANEL_SPEC.min_data_in_leaf,
-        lambda_l2: float = PANEL_SPEC.lambda_l2,
-        feature_fraction: float = PANEL_SPEC.feature_fraction,
-        half_life_months: float = PANEL_SPEC.half_life_months,
-        span: int = PANEL_SPEC.span,
-        step: int = PANEL_SPEC.step,
-        trees_weight: float = PANEL_SPEC.trees_weight,
-        pretrained: int = PANEL_SPEC.pretrained,
-        seed: int = PANEL_SPEC.seed,
-        threads: int = PANEL_SPEC.threads,
-        allow_negative: bool = False,
-    ) -> None:
-        """Keep the parameters; nothing is computed or checked before ``fit``.
-
-        Args:
-            learning_rate: Share of a tree's correction that is taken.
-            num_leaves: Leaves of a tree, at most.
-            min_data_in_leaf: Rows in a leaf, at least.
-            feature_fraction: Share of the features that a tree sees.
-            half_life_months: Age at which a past origin counts half, in months.
-            span: Months back to the earliest past origin, besides the horizon.
-            step: Months between past origins.
-            trees_weight: Weight of the trees, 0 to 1; the experts have the rest.
-            pretrained: 1 adds a pretrained network to the experts, which needs
-                ``magnetcast[pretrained]`` and warns that public panels may have trained it.
-        """
-        self.num_iterations = num_iterations
-        self.learning_rate = learning_rate
-        self.num_leaves = num_leaves
-        self.min_data_in_leaf = min_data_in_leaf
-        self.lambda_l2 = lambda_l2
-        self.feature_fraction = feature_fraction
-        self.half_life_months = half_life_months
-        self.span = span
-        self.step = step
-        self.trees_weight = trees_weight
-        self.pretrained = pretrained
-        self.seed = seed
-        self.threads = threads
-        self.allow_negative = allow_negative
+    num_iterations: int = PANEL_SPEC.num_iterations
+    learning_rate: float = PANEL_SPEC.learning_rate
+    num_leaves: int = PANEL_SPEC.num_leaves
+    min_data_in_leaf: int = PANEL_SPEC.min_data_in_leaf
+    lambda_l2: float = PANEL_SPEC.lambda_l2
+    feature_fraction: float = PANEL_SPEC.feature_fraction
+    half_life_months: float = PANEL_SPEC.half_life_months
+    span: int = PANEL_SPEC.span
+    step: int = PANEL_SPEC.step
+    trees_weight: float = PANEL_SPEC.trees_weight
+    pretrained: int = PANEL_SPEC.pretrained
+    seed: int = PANEL_SPEC.seed
+    threads: int = PANEL_SPEC.threads
+    allow_negative: bool = False
 
     def fit(
         self,
@@ -193,7 +176,9 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
         made = made.assign(destination=[self.ids_.get(one, one) for one in made["destination"]])
         if self.freq_ == "ME":
             made = made.assign(period=made["period"] + pd.offsets.MonthEnd(0))
-        asked = {level: _at_level(made, level) for level in levels}
+        rows = made[list(QUANTILE_COLUMNS)].to_numpy()
+        between = np.array([np.interp(levels, QUANTILES, row) for row in rows])
+        asked = dict(zip(levels, between.T, strict=True))
         if self.columns_ == OURS:
             named = {f"p{100 * level:02g}": values for level, values in asked.items()}
             labels = made[["destination", "cutoff", "period", "horizon"]]
@@ -238,17 +223,6 @@ def _levels(quantiles: Sequence[float]) -> list[float]:
             f"{QUANTILES[-1]}, which the model's bands are checked for. Leave others out."
         )
     return levels
-
-
-def _at_level(made: pd.DataFrame, level: float) -> "pd.Series[float]":
-    """Return a quantile, between those of the model on the line from one to the next."""
-    above = int(np.searchsorted(QUANTILES, level))
-    high = made[QUANTILE_COLUMNS[above]]
-    if QUANTILES[above] == level:
-        return high
-    low = made[QUANTILE_COLUMNS[above - 1]]
-    share = (level - QUANTILES[above - 1]) / (QUANTILES[above] - QUANTILES[above - 1])
-    return low + share * (high - low)
 
 
 def _warn(notes: Sequence[str]) -> None:

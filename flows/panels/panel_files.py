@@ -3,7 +3,7 @@
 Loads no Prefect, which take longer to start than a panel to forecast.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -123,16 +123,14 @@ def panel_snapshot(files: PanelFiles, horizon: int | None) -> Snapshot:
 
 def forecast_panel(
     files: PanelFiles, *, horizon: int | None, track: Progress, spec: Spec
-) -> Iterator[pd.DataFrame]:
-    """Yield the forecasts of the months after a panel, some series at a time."""
+) -> pd.DataFrame:
+    """Return the forecasts of the months after a panel, in the columns of a forecast file."""
     snapshot = panel_snapshot(files, horizon)
-    forecast: set[str] = set()
-    forecaster = PanelForecaster(spec, shifts_negative=files.options.allow_negative)
+    fitted = PanelForecaster(spec, shifts_negative=files.options.allow_negative).fit(snapshot)
     status = marked("panel", is_used=bool(spec.pretrained))
-    for part in forecaster.fit(snapshot).predict(track):
-        forecast |= set(part["destination"])
-        yield forecast_file(part, status=status)
-    say_left_out(set(snapshot.series) - forecast)
+    made = pd.concat(list(fitted.predict(track)) or [fitted.nothing()], ignore_index=True)
+    say_left_out(set(snapshot.series) - set(made["destination"]))
+    return forecast_file(made, status=status)
 
 
 def months_ahead(given: int | None, option: str = "--horizon") -> int:

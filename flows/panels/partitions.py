@@ -3,13 +3,12 @@
 The engine is trained on a sample of the series and forecasts all of them, a partition at a time.
 """
 
-import os
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pandas as pd
@@ -159,7 +158,7 @@ def _target(files: PanelFiles, out: Path | None) -> Path:
 
 
 @contextmanager
-def _scheduler(dask: str | None) -> Iterator[Any]:
+def _scheduler(dask: str | None) -> Iterator[None]:
     """Have Dask work in this process, on a local cluster, or at the scheduler that is named."""
     try:
         import dask as library  # noqa: PLC0415 - loaded for folders only
@@ -169,27 +168,25 @@ def _scheduler(dask: str | None) -> Iterator[Any]:
             "A folder is forecast by Dask, which is not here. Expected it. Install it with pip "
             "install 'magnetcast[dask]', or forecast the panel as one file."
         ) from err
-    if dask is None:
-        with library.config.set(scheduler="synchronous"):
-            yield
-        return
-    if not dask.startswith(LOCAL):
-        try:
-            client = Client(dask, timeout="10s")
-        except OSError as err:
-            raise DataError(
-                f"Dask's scheduler at {dask} cannot be reached: {err}. Expected one that runs. "
-                "Start it, or unset MAGNETCAST_DASK."
-            ) from err
-        with client:
-            yield
-        return
-    _, _, count = dask.partition(":")
-    workers = int(count) if count else os.cpu_count()
-    with (
-        LocalCluster(
-            n_workers=workers, threads_per_worker=1, host=HOST, dashboard_address=None
-        ) as cluster,
-        Client(cluster),
-    ):
+    with ExitStack() as opened:
+        if dask is None:
+            opened.enter_context(library.config.set(scheduler="synchronous"))
+        else:
+            place: str | LocalCluster = dask
+            if dask.startswith(LOCAL):
+                count = dask.partition(":")[2]
+                place = LocalCluster(
+                    n_workers=int(count) if count else None,
+                    threads_per_worker=1,
+                    host=HOST,
+                    dashboard_address=None,
+                )
+                opened.enter_context(place)
+            try:
+                opened.enter_context(Client(place, timeout="10s"))
+            except OSError as err:
+                raise DataError(
+                    f"Dask's scheduler at {dask} cannot be reached: {err}. Expected one that runs. "
+                    "Start it, or unset MAGNETCAST_DASK."
+                ) from err
         yield

@@ -51,8 +51,7 @@ def whole(home: Path, panel: pd.DataFrame) -> pd.DataFrame:
     """Return the forecasts of the same panel in one file."""
     panel.to_csv(home / "panel.csv", index=False)
     files = PanelFiles(home / "panel.csv")
-    parts = forecast_panel(files, horizon=3, track=untracked, spec=BRIEF)
-    return pd.concat(parts, ignore_index=True)
+    return forecast_panel(files, horizon=3, track=untracked, spec=BRIEF)
 
 
 def apart(made: pd.DataFrame, expected: pd.DataFrame) -> float:

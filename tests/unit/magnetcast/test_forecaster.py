@@ -54,8 +54,7 @@ def test_the_numbers_are_those_of_predict_on_the_same_file(
     frame.to_csv(tmp_path / "panel.csv", index=False)
     files = PanelFiles(tmp_path / "panel.csv")
 
-    parts = forecast_panel(files, horizon=3, track=untracked, spec=PANEL_SPEC)
-    expected = pd.concat(parts, ignore_index=True)
+    expected = forecast_panel(files, horizon=3, track=untracked, spec=PANEL_SPEC)
 
     np.testing.assert_array_equal(forecasts["magnetcast"], expected["p50"])
     np.testing.assert_array_equal(forecasts["magnetcast-q-90"], expected["p90"])
