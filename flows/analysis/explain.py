@@ -6,7 +6,6 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
-from sqlalchemy import Engine
 
 from features.controls.controls import controls_at
 from features.controls.levers import EPOCH, charged_by
@@ -36,14 +35,12 @@ from models.forecasting.changes import (
     ChangeReplay,
     ForecastSnapshot,
     KnownFacts,
-    NewRows,
     new_figures,
     news_of,
     split,
     words_of,
 )
 from models.forecasting.decomposition import explained
-from models.registry.served import TrainedModel
 from store.errors import DataError
 from store.facts.reading import latest_forecast
 from store.publications.explanations import (
@@ -58,9 +55,6 @@ from store.publications.integrity import publication_before
 from store.settings import Settings
 from store.vocabulary import CHANGES, COMMODITY, CONTRIBUTIONS, NOT_REPRODUCED
 
-_SAME: Final = 1e-6
-"""Difference up to which a number counts as reproduced: relative, and in tonnes."""
-
 PART_COLUMNS: Final = (
     "destination", "period", "as_of", "model", "p50", *CONTRIBUTIONS, NOT_REPRODUCED,
 )  # fmt: skip
@@ -69,62 +63,44 @@ PART_COLUMNS: Final = (
 def why(settings: Settings, asked: ExplainRequest) -> pd.DataFrame:
     """Return why published medians are what they are.
 
-    Where nothing was published by then, the forecast is computed as ``predict`` does. A published
-    number is computed anew with the model that made it. Where that gives another number, the parts
-    stored on publication are returned; without these the difference is ``not_reproduced``.
+    Of the magnets the parts are those stored on publication; where nothing was published by then,
+    the forecast is computed as ``predict`` does. Of a table they are computed by the model that
+    made the forecast; what that leaves is ``not_reproduced``.
 
     Returns:
         One row per month, ``PART_COLUMNS``: p50 and the parts that add up to it, in tonnes.
     """
-    which, engine = asked.as_of, store_of(settings)
-    if isinstance(which, int) or asked.commodity != COMMODITY:
-        published = publication(settings, which, commodity=asked.commodity)
+    which, is_magnets = asked.as_of, asked.commodity == COMMODITY
+    if (
+        is_magnets
+        and not isinstance(which, int)
+        and latest_forecast(store_of(settings), as_of=which).empty
+    ):
+        echo(f"explain   nothing was published by {which:%Y-%m-%d}: forecasting as of that day")
+        rows = chosen(forecast(open_workspace(settings, which)).assign(as_of=which), asked)
     else:
-        published = latest_forecast(engine, as_of=which)
-        if published.empty:
-            echo(f"explain   nothing was published by {which:%Y-%m-%d}: forecasting as of that day")
-            made = forecast(open_workspace(settings, which))
-            rows = chosen(made.assign(as_of=which), asked)
-            return _table(rows, _stored(rows))
-    echo(f"explain   the forecast of {name_of(published)}")
-    rows = chosen(published, asked)
-    anew = _computed(settings, rows)
-    if np.allclose(anew["p50"], rows["p50"], rtol=_SAME, atol=_SAME):
-        return _table(rows, anew)
-    far = (anew["p50"] - rows["p50"]).abs().max()
-    if far > 0:  # not so without the model, which model_of reports
-        echo(
-            f"explain   the forecast of {rows['as_of'].iloc[0]:%Y-%m-%d} computed anew is up to "
-            f"{far:,.1f} t off: rows known by then were ingested later, or the program changed"
-        )
-    if rows["contributions"].isna().any():
-        return _table(rows, anew)
-    echo("explain   the parts are those stored on publication")
-    return _table(rows, _stored(rows))
+        published = publication(settings, which, commodity=asked.commodity)
+        echo(f"explain   the forecast of {name_of(published)}")
+        rows = chosen(published, asked)
+    known = _stored(rows) if is_magnets else _computed(settings, rows)
+    table = pd.concat([rows[["destination", "period", "as_of", "model", "p50"]], known], axis=1)
+    return table.assign(**{NOT_REPRODUCED: rows["p50"] - known.sum(axis=1)})[list(PART_COLUMNS)]
 
 
 def _computed(settings: Settings, rows: pd.DataFrame) -> pd.DataFrame:
-    """Return published rows computed anew; without their model only the level, p50 missing."""
+    """Return the parts of published rows of a table; without their model only the level."""
     known, model = known_behind(settings, rows), model_of(settings, rows)
     if model is None:
         origin = known.snapshot.origin
-        level = dict(zip(origin.series, origin.level.tolist(), strict=True))
-        parts = dict.fromkeys(CONTRIBUTIONS, 0.0)
-        left = rows[["destination"]].assign(p50=np.nan, **parts)
-        return left.assign(level=rows["destination"].map(level))
-    return rows[["destination", "period"]].merge(explained(model, known.snapshot), how="left")
+        level = rows["destination"].map(dict(zip(origin.series, origin.level, strict=True)))
+        return pd.DataFrame(0.0, index=rows.index, columns=list(CONTRIBUTIONS)).assign(level=level)
+    parts = rows[["destination", "period"]].merge(explained(model, known.snapshot), how="left")
+    return parts[list(CONTRIBUTIONS)]
 
 
 def _stored(rows: pd.DataFrame) -> pd.DataFrame:
     parts = [json.loads(text) for text in rows["contributions"]]
     return pd.DataFrame(parts, index=rows.index, columns=list(CONTRIBUTIONS))
-
-
-def _table(rows: pd.DataFrame, parts: pd.DataFrame) -> pd.DataFrame:
-    """Return forecast rows with their parts; what these leave out is ``not_reproduced``."""
-    known = parts[list(CONTRIBUTIONS)]
-    table = pd.concat([rows[["destination", "period", "as_of", "model", "p50"]], known], axis=1)
-    return table.assign(**{NOT_REPRODUCED: rows["p50"] - known.sum(axis=1)})[list(PART_COLUMNS)]
 
 
 CHANGE_COLUMNS: Final = (
@@ -154,8 +130,14 @@ def changes(
             "Leave one of them out."
         )
     before = publication(settings, since)
-    after = publication(settings, asked.as_of)
-    return split_change(settings, before, *_pair_of(before, after, asked))
+    old, new = common(before, publication(settings, asked.as_of), asked)
+    first, last = ((one["as_of"].iloc[0], one["publication"].iloc[0]) for one in (old, new))
+    if first > last:
+        raise DataError(
+            f"--since is {name_of(old)}, which is later than {name_of(new)}. "
+            "Expected the earlier publication in --since. Exchange them."
+        )
+    return split_change(settings, before, old, new)
 
 
 def split_change(
@@ -184,24 +166,6 @@ def split_change(
     return new.assign(**earlier, **medians, **parts)[list(CHANGE_COLUMNS)], figures
 
 
-def _pair_of(
-    before: pd.DataFrame, after: pd.DataFrame, asked: ExplainRequest
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    old, new = common(before, after, asked)
-    first, last = ((one["as_of"].iloc[0], one["publication"].iloc[0]) for one in (old, new))
-    if first > last:
-        raise DataError(
-            f"--since is {name_of(old)}, which is later than {name_of(new)}. "
-            "Expected the earlier publication in --since. Exchange them."
-        )
-    if first == last:
-        echo(
-            f"explain   --since and --as-of are one publication, {name_of(new)}. For another, name "
-            "a day before, or a number of `magnetcast publications list`"
-        )
-    return old, new
-
-
 def evidence_replay(
     settings: Settings, old: pd.DataFrame, new: pd.DataFrame
 ) -> ChangeReplay | None:
@@ -214,52 +178,30 @@ def evidence_replay(
     Returns:
         None where neither's model is left; one model stands in for one that is gone.
     """
-    earlier, later = old["as_of"].iloc[0], new["as_of"].iloc[0]
-    facts, news = _facts(settings, old, new)
-    echo(f"explain   news since {name_of(old)}: {words_of(news, facts)}")
-    snapshots = _snapshots(settings, old, new)
-    if snapshots is None:
-        return None
-    cells = list(zip(new["destination"], new["period"], strict=True))
-    replay = ChangeReplay(facts, *snapshots, cells, news)
-    is_new, is_revised = (name in replay.changed for name in ("new_actuals", "revised_actuals"))
-    # The stored panels: the facts are those of then.
-    before, after = (snapshot.prior for snapshot in snapshots)
-    stored = (
-        (old, (earlier, False, False, before)),
-        (new, (later, is_new, is_revised, after)),
-    )
-    for rows, key in stored:
-        replay.panels[key] = workspace_behind(settings, rows).history.panel(key[0])
-    return replay
-
-
-def _facts(settings: Settings, old: pd.DataFrame, new: pd.DataFrame) -> tuple[KnownFacts, NewRows]:
-    """Return what the later publication knew, and what of it the earlier one did not."""
-    engine = store_of(settings)
-    then, now = (
+    engine, both = store_of(settings), (old, new)
+    then, facts = (
         KnownFacts(*known_facts(engine, rows["as_of"].iloc[0], until=facts_until(engine, rows)))
-        for rows in (old, new)
+        for rows in both
     )
-    return now, news_of(now, then)
-
-
-def _snapshots(
-    settings: Settings, old: pd.DataFrame, new: pd.DataFrame
-) -> tuple[ForecastSnapshot, ForecastSnapshot] | None:
-    earlier = model_of(settings, old)
+    news = news_of(facts, then)
+    echo(f"explain   news since {name_of(old)}: {words_of(news, facts)}")
+    first = model_of(settings, old)
     is_one = old["model"].iloc[0] == new["model"].iloc[0]
-    later = earlier if is_one else model_of(settings, new)
-    first, last = earlier or later, later or earlier
-    if first is None or last is None:
+    last = (None if is_one else model_of(settings, new)) or first
+    if last is None:
         return None
-    engine = store_of(settings)
-    return _snapshot(engine, old, first), _snapshot(engine, new, last)
-
-
-def _snapshot(engine: Engine, rows: pd.DataFrame, model: TrainedModel) -> ForecastSnapshot:
-    prior = prior_behind(record_of(engine, rows))
-    return ForecastSnapshot(rows["as_of"].iloc[0], model, prior)
+    before, after = (
+        ForecastSnapshot(rows["as_of"].iloc[0], model, prior_behind(record_of(engine, rows)))
+        for rows, model in ((old, first or last), (new, last))
+    )
+    cells = list(zip(new["destination"], new["period"], strict=True))
+    replay = ChangeReplay(facts, before, after, cells, news)
+    seen = (name in replay.changed for name in ("new_actuals", "revised_actuals"))
+    # The stored panels: the facts are those of then.
+    for rows, snapshot, known in ((old, before, (False, False)), (new, after, seen)):
+        key = (snapshot.moment, *known, snapshot.prior)
+        replay.panels[key] = workspace_behind(settings, rows).history.panel(snapshot.moment)
+    return replay
 
 
 _CELL: Final = ["destination", "period"]

@@ -24,7 +24,7 @@ from store.vocabulary import (
 )
 
 if TYPE_CHECKING:
-    from flows.publishing.published_forecasts import ExplainRequest, Which
+    from flows.publishing.published_forecasts import Which
 
 _NUMBERS: Final = ["since_publication", "publication"]
 
@@ -54,6 +54,7 @@ def explain(
     The parts add up to the median, or to its change. Sentences go to stderr. With --commodity the
     forecast of its partner table is explained.
     """
+    from flows.analysis.explain import changes, why
     from flows.context.run_config import config_of
     from flows.publishing.published_forecasts import ExplainRequest
 
@@ -61,7 +62,11 @@ def explain(
         raise DataError("--as-of and --publication both name the publication. Give one of them.")
     which = moment(as_of) if publication is None else publication
     asked = ExplainRequest(destination, period, which, config_of(commodity).published_as)
-    frame, figures = _explained(Settings(), asked, since)
+    figures: tuple[NewFigure, ...] = ()
+    if since is None:
+        frame = why(Settings(), asked)
+    else:
+        frame, figures = changes(Settings(), asked, _earlier(since))
     for row in frame.to_dict("records"):
         echo(" ".join(_why(row) if since is None else _change(row)))
     for figure in figures:
@@ -141,25 +146,10 @@ def gaps(*, as_of: AsOf = None, out: Out = None, format: Form = "table") -> None
             f"out of control: {row.destination} {row.period:%Y-%m} ({row.source}), "
             f"log gap {row.log_gap:+.2f} beyond {row.lower:+.2f}..{row.upper:+.2f}"
         )
-    tonnes = ["exports_t", "arriving_t", "imports"]
-    logs = ["log_gap", "expected", "lower", "upper"]
-    frame = found.assign(
-        period=[f"{period:%Y-%m}" for period in found["period"]],
-        **{name: found[name].astype(float).round(3) for name in tonnes},
-        **{name: found[name].astype(float).round(4) for name in logs},
-    )
-    write_result(frame, out=out, form=format)
-
-
-def _explained(
-    settings: Settings, asked: "ExplainRequest", since: str | None
-) -> tuple[pd.DataFrame, tuple[NewFigure, ...]]:
-    """Return the parts of medians, or of their changes since a day and the figures since then."""
-    from flows.analysis.explain import changes, why
-
-    if since is not None:
-        return changes(settings, asked, _earlier(since))
-    return why(settings, asked), ()
+    digits = dict.fromkeys(("exports_t", "arriving_t", "imports"), 3)
+    digits |= dict.fromkeys(("log_gap", "expected", "lower", "upper"), 4)
+    frame = found.assign(period=[f"{period:%Y-%m}" for period in found["period"]])
+    write_result(frame.astype(dict.fromkeys(digits, float)).round(digits), out=out, form=format)
 
 
 def readable(frame: pd.DataFrame) -> pd.DataFrame:
