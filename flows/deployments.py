@@ -23,7 +23,7 @@ from flows.cli.options import moment
 from flows.cli.run_commands import run_tables_and_tell
 from flows.clock import utc_now
 from flows.context.console import echo
-from flows.context.prefect_runs import show_messages
+from flows.context.library_defaults import set_defaults
 from flows.context.stores import single_writer
 from flows.context.workspace import known_with
 from flows.ingest.ingest import ingest_exclusively
@@ -222,7 +222,5 @@ def deployments() -> list[RunnerDeployment]:
 
 def main() -> None:
     """Register all with Prefect's server and start what is due, one run at a time."""
+    set_defaults()  # Prefect starts each run as a process of its own, which reads them
     serve(*deployments(), pause_on_shutdown=False, print_starting_message=False, limit=1)
-
-
-show_messages()

@@ -110,7 +110,7 @@ def environment(settings: Settings) -> Mapping[str, str]:
         "PREFECT_API_URL": f"http://{LOOPBACK}:{port}/api",
         "PREFECT_HOME": str(prefect_folder(settings.home)),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        "PREFECT_LOGGING_LEVEL": "INFO",
+        "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "INFO",
         "PYTHONPATH": os.pathsep.join(
             [str(IMPORT_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
         ),
@@ -171,19 +171,14 @@ def listening_socket(host: str, port: int) -> socket.socket:
         DataError: It is no address of this machine, or it is taken.
     """
     try:
-        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        with contextlib.ExitStack() as opened:
-            listener = opened.enter_context(socket.socket(family, socket.SOCK_STREAM))
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind(address)
-            listener.listen(512)  # callers that may wait for an answer
-            opened.pop_all()
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        # As many callers may wait for an answer.
+        return socket.create_server((host, port), family=family, backlog=512)
     except OSError as err:
         raise DataError(
             f"Cannot bind to {host}:{port} ({err}). Expected an address of this machine with a "
             "free port. Choose another --port, or end what uses it."
         ) from err
-    return listener
 
 
 def shown(listener: socket.socket) -> str:

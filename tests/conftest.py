@@ -14,6 +14,7 @@ import pytest
 from hypothesis import settings as examples
 from sqlalchemy import URL, create_engine, make_url, text
 
+from flows.context.library_defaults import set_defaults
 from store.database import open_store
 from store.settings import Settings
 from tests.made_once import made_once
@@ -25,6 +26,7 @@ POSTGRES = "MAGNETCAST_TEST_POSTGRES"
 SAMPLES = "MAGNETCAST_SAMPLES"
 """Names the variable with the folder of recorded answers, which are not part of the project."""
 
+set_defaults()  # before a test loads Prefect or MLflow
 os.environ.setdefault("MAGNETCAST_PROCESSES", "1")  # the workers of a test run fill the machine
 
 examples.register_profile("full", max_examples=50, derandomize=True, deadline=None)

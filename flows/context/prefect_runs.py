@@ -4,19 +4,16 @@ Prefect takes seconds to load, so it is loaded by the jobs that it records and b
 """
 
 import functools
-import logging
 import os
 import secrets
 import sys
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Final, ParamSpec, TypeVar
 
 import pandas as pd
 from filelock import FileLock, Timeout
 
-from flows.context.console import LOG
 from store.vocabulary import COMMODITY
 
 _P = ParamSpec("_P")
@@ -31,9 +28,6 @@ EPHEMERAL: Final = "ephemeral"
 
 USER: Final = "magnetcast"
 """Who signs in to Prefect's pages."""
-
-RUN_LOGS: Final = ("prefect.flow_runs", "prefect.task_runs")
-"""Loggers of Prefect whose messages its pages show beside a run."""
 
 
 def prefect_folder(home: Path) -> Path:
@@ -117,7 +111,6 @@ def in_prefect(
     def run() -> _R:
         return work()
 
-    show_messages()
     day = [] if as_of is None else [f"{as_of:%Y-%m-%d}"]
     made = flow(name=job, flow_run_name=" ".join([job, about, *day]), validate_parameters=False)
     with tags(f"job:{job}", f"about:{about}", *(f"as_of:{one}" for one in day)):
@@ -143,26 +136,3 @@ def prefect_step(name: str) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:
         return called
 
     return decorated
-
-
-class _OfRun(logging.Handler):
-    """Copies messages on the terminal to the log of the Prefect run in progress."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        from prefect import get_run_logger  # noqa: PLC0415 - loaded already
-        from prefect.exceptions import MissingContextError  # noqa: PLC0415 - loaded already
-
-        with suppress(MissingContextError):
-            get_run_logger().log(record.levelno, record.getMessage())
-
-
-_HANDLER: Final = _OfRun()
-
-
-def show_messages() -> None:
-    """Send messages to Prefect's page of the run; the terminal has them already."""
-    LOG.addHandler(_HANDLER)
-    for name in RUN_LOGS:
-        logger = logging.getLogger(name)
-        logger.setLevel(logging.INFO)
-        logger.propagate = False
