@@ -42,6 +42,12 @@ class Dispatched:
     """Messages that receivers took."""
     failed: int
 
+    def __str__(self) -> str:
+        return (
+            f"{self.fired} of {self.looked} rules fired; {self.taken} delivered, "
+            f"{self.failed} to be retried"
+        )
+
 
 def alert(settings: Settings, now: pd.Timestamp) -> Dispatched:
     """Let every rule look at the newest publication once, and send what is due.
@@ -74,10 +80,7 @@ def alert_if_possible(settings: Settings, now: pd.Timestamp) -> None:
         echo(f"alerts    not sent ({type(err).__name__}: {err}). Run `magnetcast alerts`")
         return
     if sent.looked or sent.taken or sent.failed:
-        echo(
-            f"alerts    {sent.fired} of {sent.looked} rules fired; {sent.taken} delivered, "
-            f"{sent.failed} to be retried"
-        )
+        echo(f"alerts    {sent}")
 
 
 def _look(engine: Engine, desk: PlanningState, now: pd.Timestamp) -> list[AlertFinding]:
@@ -91,11 +94,8 @@ def _look(engine: Engine, desk: PlanningState, now: pd.Timestamp) -> list[AlertF
     magnets = read_published(engine)
     for commodity in desk.rules["commodity"].unique():
         try:
-            own = (
-                magnets
-                if commodity == magnets.commodity
-                else read_other(engine, magnets, commodity=commodity)
-            )
+            is_main = commodity == magnets.commodity
+            own = magnets if is_main else read_other(engine, magnets, commodity=commodity)
             new += save_findings(engine, _found(engine, own, desk, now), at=now)
         except DataError as err:
             echo(f"alerts    rules on {commodity} did not look. {err}")
@@ -118,9 +118,7 @@ def _found(
         return []
     parts = [_only(engine, published, moment, now) for moment in (newest, before)]
     needs = {row["id"]: row for row in records(desk.needs)}
-    return [
-        finding_of(rule, needs.get(rule["need_id"]), parts[0], parts[1]) for rule in records(rules)
-    ]
+    return [finding_of(rule, needs.get(rule["need_id"]), *parts) for rule in records(rules)]
 
 
 def _only(
@@ -151,7 +149,7 @@ def _send(
 ) -> bool:
     rule, row = due
     as_of = pd.Timestamp(row["as_of"])
-    message = alert_id(rule["uid"], as_of)
+    message, key = alert_id(rule["uid"], as_of), settings.alert_key.get_secret_value()
     content = {
         "type": "alert",
         "id": message,
@@ -161,7 +159,13 @@ def _send(
         "message": row["message"],
     }
     body = json.dumps(content, ensure_ascii=False, allow_nan=False)
-    headers = {"Content-Type": "application/json", **_signed(settings, message, now, body)}
+    headers = {
+        "Content-Type": "application/json",
+        "webhook-id": message,
+        "webhook-timestamp": str(int(now.timestamp())),
+    }
+    if key:
+        headers["webhook-signature"] = Webhook(key).sign(message, now.to_pydatetime(), body)
     hooks = settings.alert_hooks.get_secret_value().split()
     trouble = "; ".join(filter(None, (_post(client, hook, body, headers) for hook in hooks)))
     place = (int(rule["id"]), as_of.to_pydatetime())
@@ -169,15 +173,6 @@ def _send(
     if trouble:
         echo(f"alerts    rule {rule['id']}: {trouble}")
     return not trouble
-
-
-def _signed(settings: Settings, message: str, at: pd.Timestamp, body: str) -> dict[str, str]:
-    """Return the headers that identify, date and, with a key, sign a message."""
-    headers = {"webhook-id": message, "webhook-timestamp": str(int(at.timestamp()))}
-    if key := settings.alert_key.get_secret_value():
-        signature = Webhook(key).sign(message, at.to_pydatetime(), body)
-        headers["webhook-signature"] = signature
-    return headers
 
 
 def _post(client: httpx.Client, hook: str, body: str, headers: Mapping[str, str]) -> str:

@@ -209,30 +209,11 @@ def prune(
     settings: Settings, now: pd.Timestamp, *, keep_days: int = KEEP_DAYS, dry_run: bool = False
 ) -> tuple[list[Path], int]:
     """Delete old raw answers, while no run is in progress, and return them with their bytes."""
+    before = (now - pd.Timedelta(days=keep_days)).timestamp()
     with single_writer(settings):
-        answers = old_answers(settings.http_cache_dir, now - pd.Timedelta(days=keep_days))
-        size = sum(file.stat().st_size for file in answers)
+        files = {one: one.stat() for one in settings.http_cache_dir.rglob("*") if one.is_file()}
+        old = {one: found.st_size for one, found in files.items() if found.st_mtime < before}
         if not dry_run:
-            for file in answers:
-                file.unlink()
-    return answers, size
-
-
-def old_answers(cache: Path, before: pd.Timestamp) -> list[Path]:
-    """Return the notes last written before a moment, and the bodies that no younger note names."""
-    moment = before.timestamp()
-    notes = {file: file.stat().st_mtime < moment for file in cache.rglob("*.json")}
-    named = {_body_of(file) for file, is_old in notes.items() if not is_old}
-    bodies = [
-        file
-        for file in cache.rglob("*.body")
-        if file not in named and file.stat().st_mtime < moment
-    ]
-    return sorted([*(file for file, is_old in notes.items() if is_old), *bodies])
-
-
-def _body_of(note: Path) -> Path | None:
-    try:
-        return note.with_name(f"{json.loads(note.read_text(encoding='utf-8'))['sha256']}.body")
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+            for one in old:
+                one.unlink()
+    return sorted(old), sum(old.values())

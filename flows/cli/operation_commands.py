@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 from cyclopts import App, Parameter
+from cyclopts.validators import Number
 
 from flows.backup import KEEP_DAYS
 from flows.cli.options import Form, Out
@@ -83,7 +84,10 @@ def restore(
 
 def prune(
     *,
-    keep_days: Annotated[int, Parameter(help="Keep raw answers younger than this.")] = KEEP_DAYS,
+    keep_days: Annotated[
+        int,
+        Parameter(help="Keep raw answers younger than this.", validator=Number(gte=0, lte=36_500)),
+    ] = KEEP_DAYS,
     dry_run: Annotated[
         bool, Parameter(help="Only show what would be deleted.", negative=())
     ] = False,
@@ -94,16 +98,10 @@ def prune(
     """
     from flows.backup import prune as let_go
 
-    if not 0 <= keep_days <= _MOST_DAYS:
-        raise DataError(
-            f"--keep-days {keep_days} is out of range. Expected 0 to {_MOST_DAYS}. Correct it."
-        )
     answers, size = let_go(Settings(), utc_now(), keep_days=keep_days, dry_run=dry_run)
     word = "would be deleted" if dry_run else "deleted"
     echo(f"prune     {len(answers)} files of raw answers ({size:,} bytes): {word}")
 
-
-_MOST_DAYS: Final = 36_500
 
 SWITCH_S: Final = 0.0005
 """Seconds a thread that draws may keep the loop that answers waiting."""
