@@ -1,6 +1,5 @@
 """The run-and-publish path: facts in, a published forecast and its report out, once."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,10 +17,7 @@ from flows.context.workspace import Workspace
 from flows.monitoring.monitors import watch_if_possible
 from flows.publishing.pipeline import forecast, is_current, open_known
 from flows.publishing.publish import (
-    PublicationDraft,
-    draft_folder,
     held_folder,
-    held_like,
     objections,
     publish,
     report_folder,
@@ -33,7 +29,9 @@ from flows.training.promote import report_promoted
 from models.evaluation.backtest import Backtest
 from models.forecasting.fallback import FAULTS
 from service.queries.unknowns import unknowns
-from store.facts.reading import latest_forecast
+from store.facts.reading import read_publication
+from store.messages import from_json
+from store.publications.integrity import read_publications
 from store.publications.publishing import held_forecasts, settle_runs
 from store.settings import Settings
 from store.vocabulary import COMMODITY
@@ -54,51 +52,34 @@ class RunOutcome:
     held: str = ""
     """Why the forecast waits for a person; the one before it still stands."""
 
-    @property
-    def is_main(self) -> bool:
-        return self.commodity == COMMODITY
-
 
 def unchanged(known: Workspace) -> RunOutcome | None:
-    """Return the forecast that the same facts, months and choices made already; None if new."""
-    return _published_already(known) or _held_already(known)
+    """Return the forecast, published or held, that the same facts, months and choices made already.
 
-
-def _published_already(known: Workspace) -> RunOutcome | None:
-    config = known.config
-    latest = latest_forecast(known.engine, as_of=known.as_of, commodity=config.published_as)
-    if latest.empty or set(latest["data_vintage"]) != {known.data_vintage}:
-        return None
-    as_of, number = latest["as_of"].iloc[0], int(latest["publication"].iloc[0])
-    page = report_folder(known.settings, config, as_of, number) / "index.html"
-    if not page.exists() or not _is_like(known, latest):
-        return None
-    news = f"nothing new since the forecast of {as_of:%Y-%m-%d}; nothing was published"
-    echo(f"run       {config.prefix}{news}")
-    return RunOutcome(commodity=config.published_as, forecasts=latest, report=page)
-
-
-def _held_already(known: Workspace) -> RunOutcome | None:
-    config = known.config
-    key = config.published_as
-    found = held_like(known.engine, known.as_of, known.data_vintage, published_as=key)
-    if found is None:
-        return None
-    table = held_forecasts(known.engine, found.number)
-    if not _is_like(known, table):
-        return None
-    echo(f"run       {config.prefix}nothing new; publication {found.number} is {found.note}")
-    folder = held_folder(report_folder(known.settings, config, found.as_of, found.number))
-    return RunOutcome(commodity=key, forecasts=table, report=folder / "index.html", held=found.note)
-
-
-def _is_like(known: Workspace, rows: pd.DataFrame) -> bool:
-    reaches = rows["period"].max() == known.last_period
-    return reaches and is_current(known, set(rows["model"]))
-
-
-Result = RunOutcome | str
-"""What a run left behind, or why it left nothing."""
+    None if something is new.
+    """
+    key = known.config.published_as
+    listed = read_publications(known.engine, commodity=key).sort_values(["as_of", "id"])
+    listed = listed.loc[listed["as_of"] <= known.as_of]
+    newest = [listed.loc[listed["state"] == "published"].tail(1), listed.tail(1)]
+    for one in pd.concat(newest).to_dict("records"):
+        is_published, number = one["state"] == "published", int(one["id"])
+        if one["data_vintage"] != known.data_vintage:
+            continue
+        rows = (read_publication if is_published else held_forecasts)(known.engine, number)
+        if rows["period"].max() != known.last_period or not is_current(known, set(rows["model"])):
+            continue
+        folder = report_folder(known.settings, known.config, one["as_of"], number)
+        if is_published:
+            held, day = "", f"{one['as_of']:%Y-%m-%d}"
+            news = f"nothing new since the forecast of {day}; nothing was published"
+        else:
+            held = f"{one['state']}: {one['note'] or from_json(one['held_because'])}"
+            folder, news = held_folder(folder), f"nothing new; publication {number} is {held}"
+        echo(f"run       {known.config.prefix}{news}")
+        page = folder / "index.html"
+        return RunOutcome(commodity=key, forecasts=rows, report=page, held=held)
+    return None
 
 
 def run(settings: Settings, as_of: pd.Timestamp, config: RunConfig = MAGNETS) -> RunOutcome:
@@ -111,31 +92,8 @@ def run(settings: Settings, as_of: pd.Timestamp, config: RunConfig = MAGNETS) ->
     with single_writer(settings):
         settle_runs(store_of(settings), at=utc_now())
         outcome = run_known(open_known(settings, as_of, config))
-    _follow_up(settings, [outcome])
+    _follow_up(settings, outcome)
     return outcome
-
-
-def run_each(
-    settings: Settings, as_of: pd.Timestamp, configs: Sequence[RunConfig]
-) -> dict[str, Result]:
-    """Run several configurations, one after the other; one that fails stops no other.
-
-    Each is published by itself, in one transaction.
-
-    Returns:
-        By key what became of it.
-    """
-    results: dict[str, Result] = {}
-    with single_writer(settings):
-        settle_runs(store_of(settings), at=utc_now())
-        for config in configs:
-            key = config.published_as
-            try:
-                results[key] = run_known(open_known(settings, as_of, config))
-            except FAULTS as err:
-                results[key] = str(err)
-    _follow_up(settings, [one for one in results.values() if isinstance(one, RunOutcome)])
-    return results
 
 
 def run_known(known: Workspace) -> RunOutcome:
@@ -165,19 +123,8 @@ def _recorded(known: Workspace) -> RunOutcome:
 
 def _publish(known: Workspace, table: pd.DataFrame, seen: Backtest) -> RunOutcome:
     """Write the report, then publish: whoever reads the new numbers finds their report."""
-    draft = PublicationDraft(
-        settings=known.settings,
-        engine=known.engine,
-        as_of=known.as_of,
-        data_vintage=known.data_vintage,
-        table=table,
-        origin=known.origin,
-        config=known.config,
-        made_with=known.made_with,
-        panel=known.panel,
-    )
-    held = objections(draft)
-    folder = draft_folder(draft)
+    held = objections(known, table)
+    folder = report_folder(known.settings, known.config, known.as_of)
     state, notes = run_report(known, table, seen)
     return RunOutcome(
         commodity=known.config.published_as,
@@ -185,7 +132,7 @@ def _publish(known: Workspace, table: pd.DataFrame, seen: Backtest) -> RunOutcom
         report=write_run_report(
             known.settings, state, notes, held_folder(folder) if held else folder
         ),
-        rows_published=publish(draft, held),
+        rows_published=publish(known, table, held),
         verdict=verdict(seen) if len(seen.scores) else "no past origin could be scored",
         unknowns=[*unknowns(state), *map(str, notes)],
         is_new=True,
@@ -193,10 +140,11 @@ def _publish(known: Workspace, table: pd.DataFrame, seen: Backtest) -> RunOutcom
     )
 
 
-def _follow_up(settings: Settings, outcomes: Sequence[RunOutcome]) -> None:
+def _follow_up(settings: Settings, outcome: RunOutcome) -> None:
     """Explain, tell whoever waits, and measure drift; no trouble here undoes a publication."""
-    if any(one.is_main and not one.held for one in outcomes):
+    is_shown = outcome.commodity == COMMODITY and not outcome.held
+    if is_shown:
         explain_if_possible(settings)
     alert_if_possible(settings, utc_now())
-    if any(one.is_main and one.is_new and not one.held for one in outcomes):
+    if is_shown and outcome.is_new:
         watch_if_possible(settings, utc_now())

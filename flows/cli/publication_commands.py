@@ -49,12 +49,14 @@ def show(number: Number, /, *, out: Out = None, format: Form = "table") -> None:
 def approve(number: Number, /, *, reason: Reason) -> None:
     """Publish a held publication exactly as it is."""
     from flows.alerts import alert_if_possible
-    from flows.publishing.publish import ahead_from, held_folder
+    from flows.publishing.publish import ahead_from, held_folder, report_folder
 
     settings = Settings()
     engine, now = store_of(settings), utc_now()
     with single_writer(settings):
-        config, folder = _place(settings, number)
+        held = held_forecasts(engine, number).iloc[0]
+        config = RunConfig(str(held["commodity"]))
+        folder = report_folder(settings, config, held["as_of"], number)
         first = ahead_from(engine, figures=config.commodity, now=now)
         rows = publish_held(
             engine, number, at=now, ahead_from=first, actor=actor(), reason=_checked(reason)
@@ -159,27 +161,10 @@ def alerts() -> None:
     """
     from flows.alerts import alert
 
-    sent = alert(Settings(), utc_now())
-    echo(
-        f"alerts    {sent.looked} rules checked, {sent.fired} fired; {sent.taken} delivered, "
-        f"{sent.failed} to be retried"
-    )
+    echo(f"alerts    {alert(Settings(), utc_now())}")
 
 
 def _checked(reason: str) -> str:
     if not reason.strip():
         raise DataError("--reason is empty. Expected why, for the audit trail. Give a reason.")
     return reason.strip()
-
-
-def _place(settings: Settings, number: int) -> tuple[RunConfig, Path]:
-    known = read_publications(store_of(settings))
-    own = known.loc[known["id"] == number]
-    if own.empty:
-        raise DataError(
-            f"No publication {number}. Expected one of `magnetcast publications list`. Take one."
-        )
-    config = RunConfig(str(own["commodity"].iloc[0]))
-    from flows.publishing.publish import report_folder
-
-    return config, report_folder(settings, config, own["as_of"].iloc[0], number)

@@ -19,14 +19,13 @@ from store.settings import Settings
 from store.vocabulary import EU27, WORLD
 
 if TYPE_CHECKING:
-    from flows.run import Result
+    from flows.run import RunOutcome
 
 
 SHOWN_QUANTILES: Final = ("p90", "p50", "p10")
 """Three lines a month, high above low as in a chart."""
 
 _CHAMPION: Final = "champion"
-_MISSING: Final = "-"
 
 
 def forecast_table(forecasts: pd.DataFrame) -> Table:
@@ -54,24 +53,18 @@ def forecast_table(forecasts: pd.DataFrame) -> Table:
     for destination in destinations:
         head = SHORT_NAMES.get(destination, destination) + "*" * (destination in other)
         table.add_column(Text(head), justify="right", overflow="fold")
-    _add_rows(table, forecasts, destinations)
-    return table
-
-
-def _add_rows(table: Table, forecasts: pd.DataFrame, destinations: list[str]) -> None:
-    """Add three lines a month, the median in bold."""
-    cells = forecasts.set_index(["period", "destination"])[list(SHOWN_QUANTILES)]
+    cells = forecasts.pivot_table(list(SHOWN_QUANTILES), "destination", "period", dropna=False)
     for period in sorted(forecasts["period"].astype(str).unique()):
         for quantile in SHOWN_QUANTILES:
+            figures = cells.loc[destinations, (quantile, period)].to_numpy()
             median = quantile == "p50"
-            known = cells[quantile].xs(period, level="period")
-            figures = [_figure(known.get(destination)) for destination in destinations]
             table.add_row(
                 period if median else f"{quantile:>7}",
-                *figures,
+                *("-" if math.isnan(one) else f"{one:,.0f}" for one in figures),
                 style="bold" if median else "dim",
                 end_section=quantile == SHOWN_QUANTILES[-1],
             )
+    return table
 
 
 def _exceptions(forecasts: pd.DataFrame) -> dict[str, str]:
@@ -79,10 +72,6 @@ def _exceptions(forecasts: pd.DataFrame) -> dict[str, str]:
     why = other["reason"].fillna("") if "reason" in other else pd.Series("", index=other.index)
     status = other["status"].astype(str).where(why == "", other["status"] + " (" + why + ")")
     return {str(d): str(s) for d, s in zip(other["destination"], status, strict=True)}
-
-
-def _figure(value: float | None) -> str:
-    return _MISSING if value is None or math.isnan(value) else f"{value:,.0f}"
 
 
 _SHOWN: Final = 10
@@ -126,25 +115,28 @@ def run_tables_and_tell(settings: Settings, as_of: pd.Timestamp) -> None:
     """Run every full partner table in the store and tell a line of each; a bad one stops none."""
     from flows.context.run_config import config_of
     from flows.context.tables import full_commodities
-    from flows.run import run_each
+    from flows.run import run as run_flow
+    from models.forecasting.fallback import FAULTS
 
     made_store(settings)  # the main job, which follows, fills it
-    configs = [config_of(code) for code in full_commodities(settings, as_of)]
-    if configs:
-        for key, result in run_each(settings, as_of, configs).items():
-            echo(summary(result, key))
+    for code in full_commodities(settings, as_of):
+        config = config_of(code)
+        try:
+            outcome = run_flow(settings, as_of, config)
+        except FAULTS as err:
+            echo(f"table     {config.published_as}: not forecast. {err}")
+        else:
+            echo(f"table     {config.published_as}: {summary(outcome)}")
 
 
-def summary(result: "Result", name: str) -> str:
-    """Say in one line what a run did, or why it did nothing."""
-    if isinstance(result, str):
-        return f"table     {name}: not forecast. {result}"
-    made = result.forecasts
+def summary(outcome: "RunOutcome") -> str:
+    """Say in one line what a run did."""
+    made = outcome.forecasts
     places = set(made["destination"]) - {WORLD, EU27}
-    verdict = f"; {result.verdict}" if result.verdict else ""
+    verdict = f"; {outcome.verdict}" if outcome.verdict else ""
     return (
-        f"table     {name}: {len(places)} destinations, {made['period'].min()} to "
-        f"{made['period'].max()}, {result.rows_published} rows published{verdict}; {result.report}"
+        f"{len(places)} destinations, {made['period'].min()} to {made['period'].max()}, "
+        f"{outcome.rows_published} rows published{verdict}; {outcome.report}"
     )
 
 

@@ -1,13 +1,9 @@
 """Which forecast a run makes and where it publishes it."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
-import pandas as pd
-
 from models.forecasting.forecaster import MODEL
-from store.settings import Settings
 from store.vocabulary import BY_PARTNER, COMMODITY, figures_of
 
 
@@ -48,20 +44,6 @@ class RunConfig:
     @property
     def prefix(self) -> str:
         return "" if self.is_main else f"{self.published_as}: "
-
-    def dated(self, as_of: pd.Timestamp) -> str:
-        """Return the name of its publication as of a day."""
-        day = f"{as_of:%Y-%m-%d}"
-        return day if self.is_main else f"{day}-{self.published_as}"
-
-    def report_folder(self, settings: Settings, as_of: pd.Timestamp, place: int = 1) -> Path:
-        """Return where its report as of a day lies.
-
-        Args:
-            place: 1 for the first publication of that day, 2 for the second.
-        """
-        name = self.dated(as_of)
-        return settings.reports_dir / (name if place == 1 else f"{name}.{place}")
 
 
 MAGNETS: Final = RunConfig(COMMODITY)

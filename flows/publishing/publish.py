@@ -2,9 +2,8 @@
 
 import json
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Final
@@ -14,11 +13,10 @@ import pandas as pd
 from sqlalchemy import Engine
 
 from features.months import month_label
-from features.origin import Origin
 from flows.clock import utc_now
 from flows.context.console import echo
 from flows.context.provenance import environment
-from flows.context.run_config import MAGNETS, RunConfig
+from flows.context.run_config import RunConfig
 from flows.context.stores import store_of
 from flows.context.workspace import Workspace
 from flows.ingest.side_effects import side_effects_of_ingests
@@ -32,81 +30,64 @@ from store.facts.reading import (
     newest_ingest,
     read_calendar,
 )
-from store.messages import Message, from_json, sentences
+from store.messages import Message, sentences
 from store.publications.integrity import NUMBERS, read_publications
-from store.publications.panels import StoredPanel
 from store.publications.publishing import (
     PublicationContext,
     RunRecord,
     finish_run,
     hold_forecasts,
     publish_forecasts,
-    published_number,
     start_run,
 )
 from store.settings import Settings
-from store.vocabulary import COMMODITY
 
 MONTH: Final = pd.DateOffset(months=1)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PublicationDraft:
-    """A forecast about to be published."""
+def objections(known: Workspace, table: pd.DataFrame) -> Message | None:
+    """Return what a person must look at before a forecast is published; None if nothing.
 
-    settings: Settings
-    engine: Engine = field(repr=False)
-    as_of: pd.Timestamp
-    data_vintage: str
-    table: pd.DataFrame = field(repr=False)
-    """As ``flows.training.predict.predict`` returns it."""
-    origin: Origin | None = field(default=None, repr=False)
-    """Its snapshot; None where absurd numbers cannot be recognised."""
-    config: RunConfig = MAGNETS
-    made_with: Mapping[str, object] = field(default_factory=dict)
-    """The publication's own record of its facts."""
-    panel: StoredPanel | None = field(default=None, repr=False)
-    """What was known of past months."""
-
-
-def objections(draft: PublicationDraft) -> Message | None:
-    """Return what a person must look at before this is published; None if nothing."""
-    if wrong := broken_sums(draft.table):
+    Args:
+        table: As ``flows.training.predict.forecast`` returns it; not modified.
+    """
+    if wrong := broken_sums(table):
         raise DataError(
-            f"The forecast as of {draft.as_of:%Y-%m-%d} does not add up: {first_few(wrong)}. "
+            f"The forecast as of {known.as_of:%Y-%m-%d} does not add up: {first_few(wrong)}. "
             "Expected means of members that add up to their sums; nothing was published. "
             "This is a fault of the program: keep its log, and report it."
         )
-    found = tuple(one for one in (*_absurd(draft), _moved(draft), _side_effects(draft)) if one)
+    checks = (*_absurd(known, table), _moved(known, table), _side_effects(known))
+    found = tuple(one for one in checks if one)
     return sentences(*found) if found else None
 
 
-def publish(draft: PublicationDraft, because: Message | None) -> int:
+def publish(known: Workspace, table: pd.DataFrame, because: Message | None) -> int:
     """Publish in one transaction, or hold where a check objects; return rows published."""
-    frozen, day = _freezing(draft), f"{draft.as_of:%Y-%m-%d}"
+    frozen, day, config = _freezing(known), f"{known.as_of:%Y-%m-%d}", known.config
     if because:
         number = hold_forecasts(
-            draft.engine,
-            draft.table,
-            as_of=draft.as_of,
-            data_vintage=draft.data_vintage,
+            known.engine,
+            table,
+            as_of=known.as_of,
+            data_vintage=known.data_vintage,
             because=because,
-            commodity=draft.config.published_as,
+            commodity=config.published_as,
             context=frozen,
         )
-        name = draft.config.published_as
+        name = config.published_as
         echo(f"publish   {name} as of {day} is HELD as number {number}: {because}")
         echo(f"          `magnetcast publications approve {number} --reason ...`, or reject it")
         return 0
     rows = publish_forecasts(
-        draft.engine,
-        draft.table,
-        as_of=draft.as_of,
-        data_vintage=draft.data_vintage,
-        commodity=draft.config.published_as,
+        known.engine,
+        table,
+        as_of=known.as_of,
+        data_vintage=known.data_vintage,
+        commodity=config.published_as,
         context=frozen,
     )
-    echo(f"publish   {draft.config.prefix}{rows} rows as of {day}")
+    echo(f"publish   {config.prefix}{rows} rows as of {day}")
     return rows
 
 
@@ -122,31 +103,6 @@ def ahead_from(engine: Engine, *, figures: str, now: pd.Timestamp) -> date:
     return (last + MONTH).date()
 
 
-@dataclass(frozen=True, slots=True)
-class HeldPublication:
-    """A publication that was held back."""
-
-    number: int
-    as_of: pd.Timestamp
-    note: str
-    """Its state and why."""
-
-
-def held_like(
-    engine: Engine, as_of: pd.Timestamp, data_vintage: str, *, published_as: str = COMMODITY
-) -> HeldPublication | None:
-    """Return the newest publication up to a moment if it was held or rejected on these facts."""
-    known = read_publications(engine, commodity=published_as)
-    known = known.loc[known["as_of"] <= as_of]
-    if known.empty:
-        return None
-    last = known.iloc[-1]
-    if last["state"] not in {"held", "rejected"} or last["data_vintage"] != data_vintage:
-        return None
-    note = f"{last['state']}: {last['note'] or from_json(last['held_because'])}"
-    return HeldPublication(int(last["id"]), pd.Timestamp(last["as_of"]), note)
-
-
 def report_folder(
     settings: Settings, config: RunConfig, as_of: pd.Timestamp, number: int | None = None
 ) -> Path:
@@ -157,21 +113,9 @@ def report_folder(
     """
     known = read_publications(store_of(settings), commodity=config.published_as)
     numbers = known.loc[known["as_of"].dt.floor("D") == as_of.floor("D"), "id"]
-    before = numbers if number is None else numbers[numbers < number]
-    return config.report_folder(settings, as_of, len(before) + 1)
-
-
-def draft_folder(draft: PublicationDraft) -> Path:
-    """Return where the report of a draft belongs; of numbers published before, beside them."""
-    config = draft.config
-    number = published_number(
-        draft.engine,
-        draft.table,
-        as_of=draft.as_of,
-        data_vintage=draft.data_vintage,
-        commodity=config.published_as,
-    )
-    return report_folder(draft.settings, config, draft.as_of, number)
+    before = len(numbers if number is None else numbers[numbers < number])
+    day = f"{as_of:%Y-%m-%d}" if config.is_main else f"{as_of:%Y-%m-%d}-{config.published_as}"
+    return settings.reports_dir / (f"{day}.{before + 1}" if before else day)
 
 
 def held_folder(folder: Path) -> Path:
@@ -179,47 +123,49 @@ def held_folder(folder: Path) -> Path:
     return folder.with_name(f"{folder.name}-held")
 
 
-def _freezing(draft: PublicationDraft) -> PublicationContext:
+def _freezing(known: Workspace) -> PublicationContext:
     now = utc_now()
-    made_with = {**environment(), "ingest": newest_ingest(draft.engine), **draft.made_with}
+    made_with = {**environment(), "ingest": newest_ingest(known.engine), **known.made_with}
     return PublicationContext(
         at=now,
-        ahead_from=ahead_from(draft.engine, figures=draft.config.commodity, now=now),
+        ahead_from=ahead_from(known.engine, figures=known.config.commodity, now=now),
         made_with=json.dumps(made_with, sort_keys=True),
-        panel=draft.panel,
+        panel=known.panel,
     )
 
 
-def _absurd(draft: PublicationDraft) -> list[Message | None]:
+def _absurd(known: Workspace, table: pd.DataFrame) -> list[Message | None]:
     """Say which series are absurd as they would be published: sums and controls come in last."""
-    if draft.origin is None:
+    if not known.config.is_main:  # a series of a few tonnes in a table jumps as it likes
         return []
-    origin = draft.origin
+    origin = known.origin
     months = [month_label(int(month)) for month in origin.targets]
     keys = pd.MultiIndex.from_product([origin.series, months])
-    rows = draft.table.set_index(["destination", "period"])[list(NUMBERS)].reindex(keys)
+    rows = table.set_index(["destination", "period"])[list(NUMBERS)].reindex(keys)
     values = rows.to_numpy(dtype=np.float64).reshape(len(origin.series), len(months), -1)
     return absurdities(values, origin)
 
 
-def _moved(draft: PublicationDraft) -> Message | None:
-    limit = draft.settings.gate_pct
+def _moved(known: Workspace, table: pd.DataFrame) -> Message | None:
+    limit = known.settings.gate_pct
     if limit is None:
         return None
-    latest = latest_forecast(draft.engine, as_of=draft.as_of, commodity=draft.config.published_as)
-    return too_far(moves(draft.table, latest), limit)
+    key = known.config.published_as
+    return too_far(
+        moves(table, latest_forecast(known.engine, as_of=known.as_of, commodity=key)), limit
+    )
 
 
-def _side_effects(draft: PublicationDraft) -> Message | None:
+def _side_effects(known: Workspace) -> Message | None:
     """Say which other destinations figures since the last publication move beyond their band."""
-    known = read_publications(draft.engine, commodity=draft.config.published_as)
-    stands = known["state"].eq("published") & known["as_of"].le(draft.as_of)
-    if draft.panel is None or not stands.any():
+    listed = read_publications(known.engine, commodity=known.config.published_as)
+    stands = listed["state"].eq("published") & listed["as_of"].le(known.as_of)
+    if not known.config.is_main or not stands.any():
         return None
-    since = json.loads(known.loc[stands, "made_with"].iloc[-1] or "{}").get("ingest")
+    since = json.loads(listed.loc[stands, "made_with"].iloc[-1] or "{}").get("ingest")
     if not since:
         return None
-    return side_effects_of_ingests(draft.engine, as_of=draft.as_of, since=int(since))
+    return side_effects_of_ingests(known.engine, as_of=known.as_of, since=int(since))
 
 
 @contextmanager

@@ -115,12 +115,27 @@ def write_past_report(
     """
     engine = store_of(settings)
     one = _publication(engine, number, commodity)
+    key, as_of, which = str(one["commodity"]), one["as_of"], int(one["id"])
+    is_published = one["state"] == "published"
+    config = RunConfig(key, read_labels(engine).get(key, ""))
     if folder is None:
-        config = RunConfig(str(one["commodity"]))
-        own = report_folder(settings, config, one["as_of"], int(one["id"]))
-        own = own if one["state"] == "published" else held_folder(own)
+        own = report_folder(settings, config, as_of, which)
+        own = own if is_published else held_folder(own)
         folder = own.with_name(f"{own.name}.{language}")
-    return write_run_report(settings, *_past(settings, engine, one), folder, language)
+    until = json.loads(one["made_with"] or "{}").get("ingest")
+    notes = list[Message]()
+    if not config.is_main:
+        notes = open_workspace(settings, as_of, config, until=until).notes
+    panel = read_panels(engine, [one["panel"]]).get(one["panel"])
+    if panel is None:
+        raise DataError(
+            f"The panel behind publication {which} is not stored. Expected one, which the "
+            "service stores when it starts. Run `magnetcast serve`, then again."
+        )
+    rows = (read_publication if is_published else held_forecasts)(engine, which)
+    scores = newest_scores(read_scores(engine, commodity=key), as_of)[list(SCORE_COLUMNS)]
+    state = _state(engine, config, rows, panel, scores, until=until)
+    return write_run_report(settings, state, notes, folder, language)
 
 
 def _publication(engine: Engine, number: int | None, commodity: str) -> Mapping[str, Any]:
@@ -136,29 +151,3 @@ def _publication(engine: Engine, number: int | None, commodity: str) -> Mapping[
             "Take one of those, or publish with `magnetcast run`."
         )
     return {str(name): value for name, value in own.iloc[-1].items()}
-
-
-def _past(
-    settings: Settings, engine: Engine, one: Mapping[str, Any]
-) -> tuple[Publication, list[Message]]:
-    """Return the state of a publication by itself, and what was odd about its figures."""
-    key, as_of = str(one["commodity"]), one["as_of"]
-    until = json.loads(one["made_with"] or "{}").get("ingest")
-    config = RunConfig(key, read_labels(engine).get(key, ""))
-    panel = read_panels(engine, [one["panel"]]).get(one["panel"])
-    if panel is None:
-        raise DataError(
-            f"The panel behind publication {one['id']} is not stored. Expected one, which the "
-            "service stores when it starts. Run `magnetcast serve`, then again."
-        )
-    scores = newest_scores(read_scores(engine, commodity=key), as_of)[list(SCORE_COLUMNS)]
-    report = _state(engine, config, _rows(engine, one), panel, scores, until=until)
-    if config.is_main:
-        return report, []
-    return report, open_workspace(settings, as_of, config, until=until).notes
-
-
-def _rows(engine: Engine, one: Mapping[str, Any]) -> pd.DataFrame:
-    number = int(one["id"])
-    found = read_publication(engine, number)
-    return held_forecasts(engine, number) if found.empty else found

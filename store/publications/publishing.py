@@ -210,23 +210,6 @@ def publish_forecasts(
     return len(rows)
 
 
-def published_number(
-    engine: Engine,
-    frame: pd.DataFrame,
-    *,
-    as_of: datetime,
-    data_vintage: str,
-    commodity: str = COMMODITY,
-) -> int | None:
-    """Return the number of the newest publication of a moment if these forecasts repeat it.
-
-    Arguments as for ``publish_forecasts``; None where they would be a publication of their own.
-    """
-    rows = _prepared(frame, as_of, data_vintage, commodity)
-    with engine.begin() as connection:
-        return _repeated(connection, rows)
-
-
 def hold_forecasts(
     engine: Engine,
     frame: pd.DataFrame,

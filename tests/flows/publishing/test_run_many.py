@@ -1,16 +1,16 @@
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from flows.cli.run_commands import run_tables_and_tell
 from flows.clock import utc_now
-from flows.context.run_config import config_of
 from flows.context.stores import made_store, store_of
 from flows.context.workspace import open_workspace
 from flows.monitoring.health import examine
-from flows.run import Result, RunOutcome, run_each, run_known
+from flows.run import RunOutcome, run_known
 from store.facts.batch import Batch, FileRows
 from store.facts.evidence import save_label
 from store.facts.reading import latest_forecast, read_forecasts, read_runs
@@ -29,9 +29,6 @@ NOW = "2024-02-26"
 pytestmark = pytest.mark.slow
 GRAPHITE = "=cmd()<b>graphite</b>{{7*7}}[/x]&\"'"
 """A label that would do harm as a formula, markup, a template or a colour of the terminal."""
-MINERALS = (config_of("811292"), config_of("250410"))
-OTHERS = (config_of("392690"), config_of("999999"))
-ALL = (*MINERALS, *OTHERS)
 CODES = ("811292", "250410", "392690")
 
 
@@ -54,57 +51,48 @@ def filled_settings(settings: Settings) -> Settings:
     return settings
 
 
-@dataclass(frozen=True, slots=True)
-class Filled:
-    """A store with three commodities, and what the first run on four did."""
-
-    settings: Settings
-    results: dict[str, Result]
-
-
 @pytest.fixture(scope="module")
-def filled(new_folder: Callable[[], Path], data_dir: Path) -> Filled:
+def filled(new_folder: Callable[[], Path], data_dir: Path) -> Settings:
+    """Return the settings of a store with three commodities, all of them forecast."""
     settings = filled_settings(settings_of(environment(new_folder(), data_dir)))
     save_label(store_of(settings), "250410", GRAPHITE, at=utc_now())
-    return Filled(settings, run_each(settings, at(NOW), ALL))
+    run_tables_and_tell(settings, at(NOW))
+    return settings
 
 
-def outcomes(results: dict[str, Result]) -> dict[str, RunOutcome]:
-    return {code: one for code, one in results.items() if isinstance(one, RunOutcome)}
-
-
-def test_each_commodity_is_published_under_its_key_by_its_own_model(filled: Filled) -> None:
-    rows = read_forecasts(store_of(filled.settings), commodity=None)
+def test_each_commodity_is_published_under_its_key_by_its_own_model(filled: Settings) -> None:
+    rows = read_forecasts(store_of(filled), commodity=None)
 
     assert rows.groupby("commodity")["destination"].nunique().to_dict() == dict.fromkeys(CODES, 26)
     models = rows.groupby("commodity")["model"].unique().map(list).to_dict()
     assert len({name for (name,) in models.values()}) == 3
     assert models["811292"][0].startswith("partners-")
-    assert {code: one.rows_published for code, one in outcomes(filled.results).items()} == {
+    assert rows["commodity"].value_counts().to_dict() == {
         "811292": 26 * 12, "250410": 26 * 12, "392690": 26 * 14,
     }  # fmt: skip
 
 
 def test_a_table_that_cannot_be_published_takes_no_other_down(
-    new_folder: Callable[[], Path], data_dir: Path
+    new_folder: Callable[[], Path], data_dir: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     settings = filled_settings(settings_of(environment(new_folder(), data_dir)))
     (settings.reports_dir).mkdir(parents=True)
     (settings.reports_dir / "2024-02-26-811292").write_text("a file where its report should go")
 
-    result = run_each(settings, at(NOW), MINERALS)
+    run_tables_and_tell(settings, at(NOW))
 
-    assert isinstance(result["811292"], str)
-    assert outcomes(result).keys() == {"250410"}
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("table ")]
+    assert lines[0].startswith("table     250410: 24 destinations, 2024-02 to 2025-01, 312 rows")
+    assert lines[2].startswith("table     811292: not forecast. ")
     alarms = examine(settings, at("2024-03-01")).alarms
     failed = [str(one.words) for one in alarms if one.name == "failed"]
     assert failed == ["The last run of 811292 failed."]
     runs = read_runs(store_of(settings)).set_index("commodity")["status"]
-    assert runs.to_dict() == {"811292": "failed", "250410": "finished"}
+    assert runs.to_dict() == dict.fromkeys(CODES, "finished") | {"811292": "failed"}
 
 
-def test_rules_on_goods_look_after_a_run_on_them(filled: Filled) -> None:
-    engine = store_of(filled.settings)
+def test_rules_on_goods_look_after_a_run_on_them(filled: Settings) -> None:
+    engine = store_of(filled)
     rows = latest_forecast(engine, commodity="250410")[list(FORECAST_COLUMNS)]
     numbers = [*QUANTILE_COLUMNS, "mean"]
     rows = rows.assign(**{name: rows[name] / 2 for name in numbers})
@@ -114,7 +102,7 @@ def test_rules_on_goods_look_after_a_run_on_them(filled: Filled) -> None:
     rule = AlertRule("moved", "median", 5.0, destination="USA", commodity="250410")
     add_rule(engine, rule, who=Actor("ann"), at=utc_now(), since=None)
 
-    run_each(filled.settings, at(NOW) + pd.Timedelta(days=1), MINERALS)
+    run_tables_and_tell(filled, at(NOW) + pd.Timedelta(days=1))
 
     (result,) = read_planning(engine).alerts.to_dict("records")
     assert result["fired"]
