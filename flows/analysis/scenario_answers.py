@@ -3,7 +3,7 @@
 It does not import Prefect, which takes as long to load as all the rest.
 """
 
-from dataclasses import dataclass, field
+from functools import partial
 
 import pandas as pd
 
@@ -12,17 +12,15 @@ from models.forecasting.decomposition import stages_of
 from models.forecasting.model_frame import rows_of
 from models.policy.policy_effect import effect_at
 from models.policy.scenario import (
-    PairedForecast,
     PublishedDraws,
     ScenarioSnapshot,
     learned_shift,
     paired_with,
 )
 from models.registry import registry
-from service.scenarios import ANSWER_COLUMNS, ScenarioResult
+from service.scenarios import ANSWER_COLUMNS, Compute, ScenarioResult
 from sources.files.yaml_table import read_scenario
 from store.errors import DataError
-from store.schema.scenario import Scenario
 from store.settings import Settings
 
 
@@ -51,34 +49,24 @@ def published_scenario_snapshot(settings: Settings, rows: pd.DataFrame) -> Scena
     return ScenarioSnapshot(as_of, origin, analogs, published, stages.coherent, learned)
 
 
-@dataclass(slots=True)
-class ScenarioAnswerer:
-    """Answers scenarios on one publication's snapshot."""
-
-    snapshot: ScenarioSnapshot
-    base: PublishedDraws = field(init=False)
-    """Drawn once for all scenarios."""
-
-    def __post_init__(self) -> None:
-        self.base = PublishedDraws.of(self.snapshot)
-
-    def __call__(self, text: bytes) -> ScenarioResult:
-        """Return the answer to a scenario written as YAML or JSON."""
-        asked = read_scenario("the scenario", text, self.snapshot.context)
-        return result_of(asked, paired_with(self.base, asked))
+def answers_on(settings: Settings, rows: pd.DataFrame) -> Compute:
+    """Return who answers scenarios on a publication; arguments as above."""
+    return partial(answered, PublishedDraws.of(published_scenario_snapshot(settings, rows)))
 
 
-def result_of(scenario: Scenario, found: PairedForecast) -> ScenarioResult:
-    """Return an answer as the service gives it, rounded to the kilogram."""
+def answered(base: PublishedDraws, text: bytes) -> ScenarioResult:
+    """Return the answer to a scenario written as YAML or JSON, rounded to the kilogram.
+
+    Args:
+        base: Of a publication, drawn once for all scenarios.
+    """
+    scenario = read_scenario("the scenario", text, base.snapshot.context)
+    found = paired_with(base, scenario)
     table = pd.concat([found.table, found.bands.drop(columns=["base_p50", "scenario_p50"])], axis=1)
-    tonnes = table.select_dtypes("number").columns
-    table = table.assign(
-        **{str(name): table[name].round(3) for name in tonnes},
-    )
     return ScenarioResult(
         name=scenario.name,
         description=scenario.description,
-        table=table[list(ANSWER_COLUMNS)],
+        table=table[list(ANSWER_COLUMNS)].round(3),
         notes=found.notes,
         warnings=found.warnings,
     )

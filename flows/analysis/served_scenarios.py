@@ -27,12 +27,9 @@ def what_if(settings: Settings) -> ScenarioEngine:
 
 def open_published(settings: Settings, rows: pd.DataFrame) -> Compute:
     """Return who answers about a publication, in the process that calls this; takes seconds."""
-    from flows.analysis.scenario_answers import (  # noqa: PLC0415
-        ScenarioAnswerer,
-        published_scenario_snapshot,
-    )
+    from flows.analysis.scenario_answers import answers_on  # noqa: PLC0415
 
-    return ScenarioAnswerer(published_scenario_snapshot(settings, rows))
+    return answers_on(settings, rows)
 
 
 def worked_scenarios(folder: Path) -> tuple[WorkedScenario, ...]:

@@ -4,8 +4,8 @@ import logging
 from collections.abc import Iterable, Sequence
 from typing import Final, TypeVar
 
+from rich import progress
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from store.numbers import visible
 
@@ -31,18 +31,9 @@ def echo(message: str) -> None:
 
 def track(items: Sequence[_Item], label: str) -> Iterable[_Item]:
     """Yield the items and show how far the loop got."""
-    return _live(items, label) if CONSOLE.is_terminal else _plain(items, label)
-
-
-def _live(items: Sequence[_Item], label: str) -> Iterable[_Item]:
-    columns = (
-        TextColumn("  {task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=CONSOLE) as progress:
-        yield from progress.track(items, description=label)
+    if CONSOLE.is_terminal:
+        return progress.track(items, f"  {label}", console=CONSOLE)
+    return _plain(items, label)
 
 
 def _plain(items: Sequence[_Item], label: str) -> Iterable[_Item]:

@@ -24,37 +24,28 @@ from store.vocabulary import COMMODITY
 @prefect_step("watch")
 def watch(settings: Settings, now: pd.Timestamp) -> list[Reading]:
     """Measure drift and coverage, store and return it; empty before a publication or a backtest."""
-    engine = store_of(settings)
+    engine, found = store_of(settings), list[Reading]()
     forecasts = read_forecasts(engine)
     if forecasts.empty:
-        return []
-    found = measured(settings, forecasts)
+        return found
+    for run in find_runs(settings, {"flow": "backtest", "commodity": COMMODITY})[:1]:
+        replayed = read_cells(settings, run.info.run_id)
+        if len(replayed):
+            by_period = forecasts.assign(period=pd.to_datetime(forecasts["period"]))
+            found = error_readings(published_cells(replayed, by_period.sort_values("as_of")))
     as_of = pd.Timestamp(forecasts["as_of"].max())
     save_readings(engine, [_row(one) for one in found], at=now, as_of=as_of)
     return found
 
 
-def watch_if_possible(settings: Settings, now: pd.Timestamp) -> list[Reading]:
+def watch_if_possible(settings: Settings, now: pd.Timestamp) -> None:
     """As ``watch``, with messages; an error here fails no publication, which is stored already."""
     try:
-        found = watch(settings, now)
+        for one in watch(settings, now):
+            if one.fired:
+                echo(f"watch     ALARM {one.monitor}: {one.words}")
     except Exception as err:  # noqa: BLE001 - `status` reports that nothing was measured
         echo(f"watch     not measured ({type(err).__name__}: {err})")
-        return []
-    for one in found:
-        if one.fired:
-            echo(f"watch     ALARM {one.monitor}: {one.words}")
-    return found
-
-
-def measured(settings: Settings, forecasts: pd.DataFrame) -> list[Reading]:
-    """Return what published and replayed errors show; nothing before the first backtest."""
-    for run in find_runs(settings, {"flow": "backtest", "commodity": COMMODITY})[:1]:
-        replayed = read_cells(settings, run.info.run_id)
-        if len(replayed):
-            by_period = forecasts.assign(period=pd.to_datetime(forecasts["period"]))
-            return error_readings(published_cells(replayed, by_period.sort_values("as_of")))
-    return []
 
 
 def _row(one: Reading) -> dict[str, object]:

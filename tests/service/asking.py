@@ -16,16 +16,16 @@ import pandas as pd
 import uvicorn
 from fastapi import FastAPI
 
-from flows.analysis.scenario_answers import ScenarioAnswerer
+from flows.analysis.scenario_answers import answered
 from flows.analysis.served_scenarios import what_if
 from flows.context.workspace import open_workspace
 from flows.publishing.published_forecasts import in_order
 from flows.up import listening_socket, shown
 from models.forecasting.model_frame import rows_of
-from models.policy.scenario import ScenarioSnapshot, nothing_learned
+from models.policy.scenario import PublishedDraws, ScenarioSnapshot, nothing_learned
 from service.app import Rules
 from service.live.live import LivePublication
-from service.scenarios import ScenarioEngine, ScenarioPool
+from service.scenarios import Compute, ScenarioEngine, ScenarioPool
 from store.database import open_store
 from store.settings import Settings
 from tests.service.stores import copied, make_app
@@ -44,16 +44,15 @@ def tariff(rate: float) -> str:
     return TARIFF.format(rate=rate)
 
 
-def open_without_trees(settings: Settings, rows: pd.DataFrame) -> ScenarioAnswerer:
+def open_without_trees(settings: Settings, rows: pd.DataFrame) -> Compute:
     """Return who answers about a publication if the trees say nothing of policies."""
     as_of = pd.Timestamp(rows["as_of"].iloc[0])
     history = open_workspace(settings, as_of).history
     origin = history.origin(as_of)
     numbers = in_order(rows, rows_of(origin))
     analogs = history.analogs(as_of)
-    return ScenarioAnswerer(
-        ScenarioSnapshot(as_of, origin, analogs, numbers, numbers, nothing_learned)
-    )
+    snapshot = ScenarioSnapshot(as_of, origin, analogs, numbers, numbers, nothing_learned)
+    return partial(answered, PublishedDraws.of(snapshot))
 
 
 def answers(home: Path, *, waiting: int = 256, seconds: float = 600.0) -> ScenarioEngine:
@@ -78,7 +77,7 @@ class Asked:
         result = {**YAML, **headers}
         return self.client.post(f"/api/v1/scenarios{path}", content=text, headers=result)
 
-    def asker(self) -> ScenarioAnswerer:
+    def asker(self) -> Compute:
         """Return the same answers made here."""
         return open_without_trees(Settings(home=self.home), self.publication_rows())
 

@@ -1,9 +1,9 @@
 import pytest
 
-from flows.analysis.scenario_answers import ScenarioAnswerer, published_scenario_snapshot
+from flows.analysis.scenario_answers import answered, published_scenario_snapshot
 from flows.analysis.scenarios import scenario_snapshot
 from flows.context.stores import store_of
-from models.policy.scenario import COLUMNS, paired
+from models.policy.scenario import COLUMNS, PublishedDraws, paired
 from sources.files.yaml_table import read_scenario
 from store.errors import DataError
 from store.facts.reading import latest_forecast
@@ -19,7 +19,7 @@ def test_the_service_stays_on_the_published_rows_and_answers_as_the_command(
     rows = latest_forecast(store_of(published.settings), as_of=at(AS_OF))
 
     answer = published_scenario_snapshot(published.settings, rows)
-    result = ScenarioAnswerer(answer)(TARIFF.encode()).table
+    result = answered(PublishedDraws.of(answer), TARIFF.encode()).table
 
     stored = rows.set_index(["destination", "period"])["p50"]
     assert sorted(answer.published["p50"]) == sorted(stored)
