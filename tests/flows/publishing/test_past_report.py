@@ -1,7 +1,6 @@
 """The report on a publication written again: the same, and in other languages one after another."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
@@ -9,8 +8,6 @@ import pytest
 
 from flows.publishing.publish import objections, publish
 from flows.publishing.reporting import write_past_report
-from store.publications.integrity import read_publications
-from store.publications.panels import read_panels
 from store.settings import Settings
 from store.vocabulary import COMMODITY, Language
 from tests.flows.conftest import Published
@@ -46,15 +43,13 @@ def test_it_is_what_the_run_wrote_after_one_in_another_language_too(
 
 @pytest.mark.slow
 def test_a_held_forecast_is_reported_on_before_it_is_decided(copy: Settings) -> None:
-    held = draft(copy, 2.0)
-    *_, panel = read_panels(held.engine, read_publications(held.engine)["panel"]).values()
-    held = replace(held, panel=panel)
-    publish(held, objections(held))
+    known, table = draft(copy, 2.0)
+    publish(known, table, objections(known, table))
 
     page = write_past_report(copy, 2, commodity="", language="de", folder=None)
 
     assert page.parent == copy.reports_dir / f"{LATER}-held.de"
-    assert "Stand 22. Mai 2020" in page.read_text(encoding="utf-8")
+    assert "Stand 10. Mai 2020" in page.read_text(encoding="utf-8")
 
 
 def test_the_verb_refuses_another_language_and_names_the_five(magnetcast: Call) -> None:
