@@ -7,6 +7,7 @@ import pytest
 
 from flows.cli.run_commands import run_tables_and_tell
 from flows.clock import utc_now
+from flows.context.run_config import config_of
 from flows.context.stores import made_store, store_of
 from flows.context.workspace import open_workspace
 from flows.monitoring.health import examine
