@@ -117,17 +117,8 @@ def _monthly(figures: pd.DataFrame) -> pd.DataFrame:
     usable = figures["usable"] & figures["destination"].eq(WORLD)
     rows = figures.loc[usable & figures["measure"].eq("net_weight_t")]
     first, last = month_numbers(rows["period_from"]), month_numbers(rows["period_to"])
-    count = last - first + 1
-    table = pd.DataFrame(
-        {
-            "commodity": rows["commodity"],
-            "first": first,
-            "last": last,
-            "months": count,
-            "tonnes": rows["value"] / count,
-            "available_at": rows["available_at"],
-        }
-    )
+    months = last - first + 1
+    table = rows.assign(first=first, last=last, months=months, tonnes=rows["value"] / months)
     key = ["commodity", "first", "last"]
     order = table.sort_values([*key, "available_at", "tonnes"], kind="stable")
     return order.drop_duplicates(key, keep="last")
