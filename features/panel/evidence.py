@@ -21,7 +21,6 @@ from features.panel.mirror import (
     Exports,
     fit_mirrors,
     gap_table,
-    last_mirror_month,
     mirror_statements,
     partner_figures,
 )
@@ -230,7 +229,8 @@ def _mirrored(
     with threadpool_limits(limits=1, user_api="blas"):
         exports = Exports(PANEL_DESTINATIONS, first, plain.tonnes, plain.stderr)
         mirrors = fit_mirrors(records, exports)
-    last = min(max(last_mirror_month(mirrors), cutoff), cutoff + 1)
+    newest = max(int(mirror.months.max()) for mirror in mirrors)
+    last = min(max(newest, cutoff), cutoff + 1)
     more = mirror_statements(mirrors, first=first, last=last)
     return _solved([*plain.statements, *more], first, last, prior), gap_table(mirrors)
 

@@ -356,11 +356,10 @@ def fit_mirrors(records: pd.DataFrame, exports: Exports) -> list[Mirror]:
     for measure, group in records.groupby("measure", sort=True):
         parts = [part for _, part in group.groupby(list(_SERIES), sort=True)]
         everything = [_compared(part, exports) for part in parts]
-        patterns = fit_patterns(
-            [_usable_months(compared) for compared in everything],
-            BIAS_PRIORS[str(measure)],
-            [_usual_lag(str(part["destination"].iloc[0])) for part in parts],
-        )
+        learnt = [take(one, np.flatnonzero(_is_known(one))[-MEMORY_MONTHS:]) for one in everything]
+        is_near = [part["destination"].isin(NEAR).all() for part in parts]
+        lags = [SAME_MONTH_NEAR if near else SAME_MONTH_FAR for near in is_near]
+        patterns = fit_patterns(learnt, BIAS_PRIORS[str(measure)], lags)
         found += map(Mirror, parts, everything, patterns)
     return found
 
@@ -374,20 +373,11 @@ def _compared(part: pd.DataFrame, exports: Exports) -> ComparedMonths:
     return ComparedMonths(months, imports, same, before, same_stderr, before_stderr)
 
 
-def _usable_months(compared: ComparedMonths) -> ComparedMonths:
-    sure = _is_known(compared)
-    return take(compared, np.flatnonzero(sure)[-MEMORY_MONTHS:])
-
-
 def _is_known(compared: ComparedMonths) -> Flags:
     return np.asarray(
         (compared.same_stderr <= MAX_LEARNING_STDERR)
         & (compared.before_stderr <= MAX_LEARNING_STDERR)
     )
-
-
-def _usual_lag(destination: str) -> float:
-    return SAME_MONTH_NEAR if destination in NEAR else SAME_MONTH_FAR
 
 
 def mirror_statements(mirrors: Sequence[Mirror], *, first: int, last: int) -> list[Statement]:
@@ -418,11 +408,6 @@ def mirror_statements(mirrors: Sequence[Mirror], *, first: int, last: int) -> li
                     )
                 )
     return found
-
-
-def last_mirror_month(mirrors: Sequence[Mirror]) -> int:
-    """Return the last month covered by partner records, as a month number."""
-    return max(int(mirror.months.max()) for mirror in mirrors)
 
 
 def gap_table(mirrors: Sequence[Mirror]) -> pd.DataFrame:
