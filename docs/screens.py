@@ -28,7 +28,12 @@ class Screen:
 
 SCREENS: Final = (
     Screen("page_overview.png", "/", "light", 1000),
-    Screen("page_what_if_dark.png", "/what-if?destination=USA&worked=us-tariff-60", "dark", 1000),
+    Screen(
+        "page_what_if_dark.png",
+        "/what-if?destination=USA&tariff_importer=USA&tariff_rate=60&tariff_from=2027-01",
+        "dark",
+        1000,
+    ),
 )
 
 

@@ -18,7 +18,6 @@ from service.charts.chart import (
     instant,
     layer,
     line,
-    on_axes,
     rows_of,
     time_axis,
     tonnes_axis,
@@ -230,7 +229,8 @@ def _panel(found: Attribution, layers: list[Spec], x: Spec, title: str, height: 
         "title": {"text": title, "fontSize": 12},
         "width": 210,
         "height": height,
-        "layer": on_axes([one for one in shown if one["data"]["values"]], x=x, y=tonnes_axis(4)),
+        "encoding": {"x": x, "y": tonnes_axis(4)},
+        "layer": [one for one in shown if one["data"]["values"]],
     }
 
 

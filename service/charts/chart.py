@@ -81,18 +81,8 @@ class Chart:
 
     @property
     def document(self) -> str:
-        return _json(self.description)
-
-    @property
-    def still(self) -> str:
-        """Return the description without the layers that only answer the pointer."""
-        layers = [one for one in self.description["layer"] if "params" not in one]
-        return _json({**self.description, "layer": layers})
-
-
-def _json(description: Spec) -> str:
-    text = json.dumps(description, ensure_ascii=False, separators=(",", ":"))
-    return text.replace("<", r"\u003c")  # of data nothing may look like a tag
+        text = json.dumps(self.description, ensure_ascii=False, separators=(",", ":"))
+        return text.replace("<", r"\u003c")  # of data nothing may look like a tag
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +101,7 @@ def chart(
     layers: Iterable[Spec],
     *,
     title: str,
-    as_of: pd.Timestamp | None,
+    as_of: pd.Timestamp,
     label: str,
     rows: Iterable[Record],
     height: float,
@@ -124,14 +114,13 @@ def chart(
     """Return a chart as wide as what holds it.
 
     Args:
-        as_of: Day of its figures, which its last line names beside their source; None has none.
+        title: Empty for one among others, which names no source either.
+        as_of: Day of its figures, which the last line below the title names beside their source.
         columns: Of ``rows`` as a table; none are all.
         about: Sentences below the title.
         axes: Encodings of all layers.
     """
     drawn = [one for one in layers if one["data"]["values"]]
-    datasets, shown = _by_name([*on_axes(drawn, **axes), *([explained(legend)] if legend else [])])
-    lines = [*about, *([] if as_of is None else [_source(as_of)])]
     description = {
         "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
         "description": label,
@@ -139,39 +128,14 @@ def chart(
         "height": height,
         "autosize": {"type": "fit-x", "contains": "padding"},
         "padding": {"left": 2, "top": 2, "right": 6, "bottom": 2},
-        **({"title": _title(title, lines)} if title else {}),
-        "datasets": datasets,
+        **({"title": _title(title, [*about, _source(as_of)])} if title else {}),
         "params": list(params),
-        "layer": shown,
+        "encoding": axes,
+        "layer": [*drawn, *([explained(legend)] if legend else [])],
         "config": config(),
     }
     wanted = [{name: one[name] for name in columns or one} for one in rows]
     return Chart(description, tuple(wanted))
-
-
-def on_axes(layers: Iterable[Spec], **axes: Spec) -> list[Spec]:
-    """Return layers whose fields have the axes and scales of the chart."""
-    return [
-        {
-            **one,
-            "encoding": {
-                name: {**axes.get(name, {}), **own} if "field" in own else own
-                for name, own in one["encoding"].items()
-            },
-        }
-        for one in layers
-    ]
-
-
-def _by_name(layers: Sequence[Spec]) -> tuple[Spec, list[Spec]]:
-    """Return rows by name and the layers with these names: rows of several stand there once."""
-    found: dict[int, tuple[str, object]] = {}
-    named = []
-    for one in layers:
-        rows = one["data"]["values"]
-        name, _ = found.setdefault(id(rows), (f"rows{len(found)}", rows))
-        named.append({**one, "data": {"name": name}})
-    return dict(found.values()), named
 
 
 def config() -> Spec:
@@ -296,8 +260,10 @@ def wrapped(text: str, letters: int) -> list[str]:
 
 def _title(title: str, about: Sequence[str]) -> Spec:
     """Return title and subtitle, on shorter lines where they would not fit whole."""
-    found = {"text": _by_width([title], letters=_TITLE_LETTERS)}
-    return found | ({"subtitle": _by_width(about, letters=_LETTERS)} if about else {})
+    return {
+        "text": _by_width([title], letters=_TITLE_LETTERS),
+        "subtitle": _by_width(about, letters=_LETTERS),
+    }
 
 
 def _by_width(sentences: Sequence[str], *, letters: tuple[int, int]) -> Spec:

@@ -30,8 +30,8 @@ class Drawer:
     def picture(self, chart: Chart, form: Form, width: int, *, is_themed: bool = False) -> bytes:
         """Return a picture of a chart; a themed one is for pages, light or dark."""
         palettes = (COLOURS, DARK_COLOURS) if is_themed else (COLOURS,)
-        asked = chart.still, form, palettes, width
-        key = chart.still, form, is_themed, width
+        asked = chart.document, form, palettes, width
+        key = chart.document, form, is_themed, width
         found: bytes | None = self._recent.get(key)
         if found is None:
             found = self._done(still, *asked)

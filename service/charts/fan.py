@@ -2,7 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 import pandas as pd
@@ -13,16 +14,20 @@ from service.language.choice import language
 from service.language.formats import dated
 from service.language.phrases import gettext, ngettext
 from service.live.publication import Publication
-from service.wording import MAGNETS, name_of, tonnes
+from service.wording import name_of, tonnes
 
 HISTORY_MONTHS: Final = 30
 """Months of history shown at first before the end of the cutoff month."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Fan:
-    """What one chart shows of one destination; dates are naive, rows in order of ``period``."""
+    """What one chart shows of one destination; dates are naive, rows in order of ``period``.
 
+    Events, rates and earlier forecasts are gathered when they are asked for.
+    """
+
+    publication: Publication
     destination: str
     as_of: pd.Timestamp
     cutoff_end: pd.Timestamp
@@ -30,20 +35,49 @@ class Fan:
     forecast: pd.DataFrame
     later: pd.DataFrame
     """Months after the cutoff that figures of the destination settle, as ``history``."""
-    markers: tuple[Marker, ...] = ()
-    left_out: int = 0
-    earlier: tuple[pd.DataFrame, ...] = ()
-    """Medians published before, oldest first: as_of, period, p50."""
-    steps: tuple[RateStep, ...] = ()
-    goods: str = MAGNETS
-    """What it is of, in words."""
-    coverage: tuple[Coverage, ...] = ()
-    """How often the band held in the backtest, by horizon group; none without one."""
+
+    @cached_property
+    def coverage(self) -> tuple[Coverage, ...]:
+        """Return how often the band held in the backtest, by horizon group; none without one."""
+        scores = self.publication.scores_at(self.publication.as_of)
+        return coverage_of(scores, self.destination, self.status)
+
+    @cached_property
+    def _marked(self) -> tuple[list[Marker], int]:
+        return pick_markers(self.publication.snapshot.ledger.events, **self._shown)
+
+    @property
+    def markers(self) -> list[Marker]:
+        return self._marked[0]
+
+    @property
+    def left_out(self) -> int:
+        return self._marked[1]
+
+    @cached_property
+    def steps(self) -> tuple[RateStep, ...]:
+        return pick_steps(self.publication.snapshot.ledger.tariffs, **self._shown)
+
+    @property
+    def _shown(self) -> dict[str, Any]:
+        span = {"start": self.start, "end": self.end, "as_of": self.as_of}
+        return {"destination": self.destination, **span}
+
+    @cached_property
+    def earlier(self) -> list[pd.DataFrame]:
+        """Return the medians published before the newest forecast, oldest first."""
+        rows = self.publication.published.forecasts
+        own = rows.loc[rows["destination"] == self.destination, ["as_of", "period", "p50"]]
+        own = own.assign(period=pd.to_datetime(own["period"]))
+        is_shown = own["period"].between(self.start, self.end)
+        before = own.loc[own["as_of"].lt(self.publication.as_of) & is_shown]
+        parts = [part.sort_values("period") for _, part in before.groupby("as_of")]
+        return parts[-MOST_EARLIER:]
 
     @property
     def status(self) -> str:
         """Return the status of the months; several are joined."""
-        return status_of(self.forecast)
+        return "; ".join(dict.fromkeys(self.forecast["status"].astype(str)))
 
     @property
     def ahead(self) -> pd.DataFrame:
@@ -75,11 +109,6 @@ class Fan:
     @property
     def end(self) -> pd.Timestamp:
         return pd.Timestamp(self.forecast["period"].max()) + pd.DateOffset(months=1)
-
-
-def status_of(forecast: pd.DataFrame) -> str:
-    """Return the status of a destination's months; several are joined."""
-    return "; ".join(dict.fromkeys(forecast["status"].astype(str)))
 
 
 def _by_destination(frame: pd.DataFrame) -> defaultdict[str, pd.DataFrame]:
@@ -130,24 +159,16 @@ MOST_EARLIER: Final = 12
 
 
 def fan_of(publication: Publication, destination: str) -> Fan:
-    """Return what the chart of one destination shows; gathered once."""
-    return publication.memo.make(
-        ("fan", destination, language()),
-        lambda: _marked(publication, plain_fan(publication, destination)),
-    )
-
-
-def plain_fan(publication: Publication, destination: str) -> Fan:
-    """Return what a small chart shows: no events, rates and earlier forecasts.
+    """Return what the chart of one destination shows; gathered once.
 
     A destination that is not forecast has no months ahead.
     """
     return publication.memo.make(
-        ("plain fan", destination, language()), lambda: _plain_fan(publication, destination)
+        ("fan", destination, language()), lambda: _fan(publication, destination)
     )
 
 
-def _plain_fan(publication: Publication, destination: str) -> Fan:
+def _fan(publication: Publication, destination: str) -> Fan:
     past, forecasts = publication.memo.make(
         ("months by destination",),
         lambda: (_by_destination(publication.snapshot.panel), _by_destination(publication.latest)),
@@ -155,42 +176,12 @@ def _plain_fan(publication: Publication, destination: str) -> Fan:
     cutoff_end = pd.Timestamp(f"{publication.snapshot.cutoff}-01") + pd.DateOffset(months=1)
     history, forecast = past[destination], forecasts[destination]
     is_later = history["period"] >= cutoff_end
-    scores = publication.scores_at(publication.as_of)
     return Fan(
+        publication=publication,
         destination=destination,
         as_of=publication.as_of.tz_convert("UTC").tz_localize(None),
         cutoff_end=cutoff_end,
         history=history[~is_later],
         forecast=forecast,
         later=history[is_later],
-        goods=publication.goods,
-        coverage=coverage_of(scores, destination, status_of(forecast)),
     )
-
-
-def _marked(publication: Publication, fan: Fan) -> Fan:
-    ledger = publication.snapshot.ledger
-    shown: dict[str, Any] = {
-        "destination": fan.destination,
-        "start": fan.start,
-        "end": fan.end,
-        "as_of": fan.as_of,
-    }
-    markers, left_out = pick_markers(ledger.events, **shown)
-    return replace(
-        fan,
-        markers=tuple(markers),
-        left_out=left_out,
-        steps=pick_steps(ledger.tariffs, **shown),
-        earlier=_earlier(publication, fan),
-    )
-
-
-def _earlier(publication: Publication, fan: Fan) -> tuple[pd.DataFrame, ...]:
-    """Return the medians published before the newest forecast, oldest first."""
-    rows = publication.published.forecasts
-    own = rows.loc[rows["destination"] == fan.destination, ["as_of", "period", "p50"]]
-    own = own.assign(period=pd.to_datetime(own["period"]))
-    shown = own.loc[own["as_of"].lt(publication.as_of) & own["period"].between(fan.start, fan.end)]
-    parts = [part.sort_values("period") for _, part in shown.groupby("as_of")]
-    return tuple(parts[-MOST_EARLIER:])

@@ -41,10 +41,9 @@ _NARROW_MONTHS: Final = 9
 """Months before the forecast on a phone."""
 
 _FAR_MONTHS: Final = 60
-_MARKER_PX: Final = 24
-_LETTER_PX: Final = 15
+_MARKER_PX: Final = 30
+_LETTER_PX: Final = 18
 _WIDE_PX: Final = 700
-_NARROW_PX: Final = 280
 """Usual width of the plot, by which marks are kept apart."""
 
 _CUTOFF: Final = (5, 3)
@@ -92,7 +91,9 @@ def small_chart(fan: Fan) -> Chart:
 
 def title_of(fan: Fan) -> str:
     """Return the goods and where they go to."""
-    return gettext("%(name)s: %(goods)s from China", name=name_of(fan.destination), goods=fan.goods)
+    return gettext(
+        "%(name)s: %(goods)s from China", name=name_of(fan.destination), goods=fan.publication.goods
+    )
 
 
 def over_months(
@@ -108,8 +109,7 @@ def over_months(
     window: Spec = {"domainMin": {"expr": "start"}, "domainMax": {"expr": str(instant(fan.end))}}
     x = time_axis({"expr": f"width / {every_px}"}, **window)
     clipped = [{**one, "mark": {"clip": True, **one["mark"]}} for one in layers]
-    as_of = fan.as_of if given["title"] else None
-    return chart(clipped, as_of=as_of, x=x, y=y or tonnes_axis(), **given)
+    return chart(clipped, as_of=fan.as_of, x=x, y=y or tonnes_axis(), **given)
 
 
 def window(fan: Fan) -> Spec:
@@ -226,13 +226,12 @@ def _sayings(fan: Fan) -> Iterator[tuple[pd.Timestamp, str]]:
 
 def _markers(fan: Fan) -> list[Spec]:
     """Return numbered shapes in a lane above the plot, tied to their days."""
-    places = _places(fan, [marker.when for marker in fan.markers], _MARKER_PX)
+    places = _apart(fan, [marker.when for marker in fan.markers], _MARKER_PX)
     rows = [
         {
             "t": instant(marker.when),
+            "place": place,
             "number": str(marker.number),
-            "wide": wide,
-            "narrow": narrow,
             "says": f"{dated(marker.when, 'day')}, {marker.state}: {act_words(marker.title)}",
             "shape": _SHAPES[marker.direction],
             "stroke": ink(marker.direction),
@@ -240,7 +239,7 @@ def _markers(fan: Fan) -> list[Spec]:
             "ink": ink("paper" if marker.in_force else "ink"),
             "lift": -18 if marker.direction == "restrictive" else -13,
         }
-        for marker, (wide, narrow) in zip(fan.markers, places, strict=True)
+        for marker, place in zip(fan.markers, places, strict=True)
     ]
     lane: Spec = {"x": "place:T", "clip": False, "tooltip": "says:N"}
     lift = {"field": "lift", "type": "quantitative", "scale": None}
@@ -257,13 +256,13 @@ def _markers(fan: Fan) -> list[Spec]:
 
 def _steps(fan: Fan) -> list[Spec]:
     """Return a letter on the time axis for each day on which a tariff changed."""
-    places = _places(fan, [step.when for step in fan.steps], _LETTER_PX)
+    places = _apart(fan, [step.when for step in fan.steps], _LETTER_PX)
     rows = [
         {
-            "t": instant(step.when), "wide": wide, "narrow": narrow, "letter": step.letter,
+            "t": instant(step.when), "place": place, "letter": step.letter,
             "says": "; ".join([dated(step.when, "day"), *step.changes]),
         }
-        for step, (wide, narrow) in zip(fan.steps, places, strict=True)
+        for step, place in zip(fan.steps, places, strict=True)
     ]  # fmt: skip
     lane: Spec = {"x": "place:T", "y": _at({"expr": "height - 8"}), "tooltip": "says:N"}
     return _shown([
@@ -278,38 +277,16 @@ def _at(place: object) -> Spec:
 
 
 def _shown(layers: Sequence[Spec]) -> list[Spec]:
-    """Leave out the days before the first month shown, and keep the others apart."""
-    place = f"since ? datum.t : {NARROW} ? datum.narrow : datum.wide"
-    steps = [{"filter": "datum.t >= start"}, {"calculate": place, "as": "place"}]
-    return [{**one, "transform": steps} for one in layers]
+    """Leave out the days before the first month shown."""
+    return [{**one, "transform": [{"filter": "datum.t >= start"}]} for one in layers]
 
 
-def _places(fan: Fan, days: Sequence[pd.Timestamp], gap_px: float) -> list[tuple[float, float]]:
-    """Return where marks of some days stand apart from each other: wide, and on a phone."""
-    narrow = fan.cutoff_end - pd.DateOffset(months=_NARROW_MONTHS)
-    return list(
-        zip(
-            _apart(days, fan.start, fan.end, gap_px / _WIDE_PX),
-            _apart(days, narrow, fan.end, gap_px / _NARROW_PX),
-            strict=True,
-        )
-    )
-
-
-def _apart(
-    days: Sequence[pd.Timestamp], first: pd.Timestamp, end: pd.Timestamp, gap: float
-) -> list[float]:
-    """Return places of sorted days; those before the first shown stay where they are.
-
-    Args:
-        gap: Distance of neighbours as a share of the axis.
-    """
-    low, high = instant(first), instant(end)
-    gap *= high - low
+def _apart(fan: Fan, days: Sequence[pd.Timestamp], gap_px: float) -> list[float]:
+    """Return where marks of sorted days stand apart from each other."""
+    low, high = instant(fan.start), instant(fan.end)
+    gap = (high - low) * gap_px / _WIDE_PX
     places = [float(instant(day)) for day in days]
-    hidden = sum(place < low for place in places)
-    shown = spread(places[hidden:], gap=gap, low=low + gap / 2, high=high - gap / 2)
-    return [*places[:hidden], *shown]
+    return spread(places, gap=gap, low=low + gap / 2, high=high - gap / 2)
 
 
 def spread(positions: Sequence[float], *, gap: float, low: float, high: float) -> list[float]:

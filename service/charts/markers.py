@@ -40,25 +40,22 @@ class Marker:
 
     @property
     def state(self) -> str:
-        return gettext(_STATES[self.direction, "in force" if self.in_force else self._not_in_force])
-
-    @property
-    def _not_in_force(self) -> str:
-        return "ahead" if self.ahead else "never"
+        if self.in_force:
+            return gettext(self.direction)
+        return gettext(_NOT_IN_FORCE[self.direction, self.ahead])
 
     @property
     def symbol(self) -> str:
         return SYMBOLS[self.direction][0 if self.in_force else 1]
 
 
-_STATES: Final = {
-    ("restrictive", "in force"): marked("restrictive"),
-    ("restrictive", "ahead"): marked("restrictive, scheduled"),
-    ("restrictive", "never"): marked("restrictive, did not take effect"),
-    ("easing", "in force"): marked("easing"),
-    ("easing", "ahead"): marked("easing, scheduled"),
-    ("easing", "never"): marked("easing, did not take effect"),
+_NOT_IN_FORCE: Final = {
+    ("restrictive", True): marked("restrictive, scheduled"),
+    ("restrictive", False): marked("restrictive, did not take effect"),
+    ("easing", True): marked("easing, scheduled"),
+    ("easing", False): marked("easing, did not take effect"),
 }
+"""By direction, and whether its date is yet to come."""
 
 
 def pick_markers(

@@ -25,8 +25,8 @@ from service.charts.chart import (
 from service.charts.fan import Fan
 from service.charts.fan_chart import dot_layers, month_layers, title_of
 from service.http.responses import Record
-from service.language.formats import dated, percentage, separated
-from service.language.phrases import gettext, ngettext
+from service.language.formats import Form, dated, percentage, separated
+from service.language.phrases import full_stop, gettext, ngettext
 from service.wording import name_of, signed_tonnes, tonnes
 from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
 
@@ -37,9 +37,6 @@ _MONTHS: Final = 3
 
 _FEWEST: Final = 2
 """Publications that can be compared."""
-
-MOST_PATHS: Final = 12
-"""Publications drawn over the months with figures; more hide each other."""
 
 BEFORE: Final = 6
 """Known months drawn before the first one scored."""
@@ -155,38 +152,61 @@ def _moments_named(moments: pd.Series) -> dict[pd.Timestamp, str]:
     }
 
 
+_Origin = tuple[str, Form, int]
+"""Column that names a forecast, how words write it, and the leads shown at first: 0 are all."""
+
+_BY_DAY: Final[_Origin] = ("as_of", "day", 0)
+_BY_MONTH: Final[_Origin] = ("cutoff", "month", 1)
+
+
 def outcome(
     destination: str, cells: pd.DataFrame, panel: pd.DataFrame, as_of: pd.Timestamp
 ) -> Chart | None:
     """Return forecasts and outcomes of one destination; None where nothing is scored.
 
     Args:
-        cells: As ``service.queries.track.cells_of``, those to be drawn; not modified.
+        cells: As ``service.queries.track.cells_of``, those to be drawn; or of a backtest, as
+            ``store.publications.backtests.CELL_COLUMNS``: it is drawn a few months ahead at first.
         panel: All months, estimates among them.
     """
     own = cells.loc[cells["destination"] == destination]
     if own.empty:
         return None
-    start = own["period"].min() - pd.DateOffset(months=BEFORE)
-    known = panel.loc[panel["destination"].eq(destination) & panel["period"].ge(start)]
-    shown = own.loc[own["as_of"].isin(sorted(own["as_of"].unique())[-MOST_PATHS:])]
-    paths = rows_of(
-        shown,
+    origin, form, begin = _BY_DAY
+    if "cutoff" in own:
+        origin, form, begin = _BY_MONTH
+        own = own.assign(period=pd.to_datetime(own["period"]))
+        period, cutoff = own["period"].dt, pd.to_datetime(own["cutoff"]).dt
+        own["horizon"] = 12 * (period.year - cutoff.year) + period.month - cutoff.month
+        own["inside80"] = own["tonnes"].between(own["p10"], own["p90"])
+    own = own.sort_values(["period", origin], kind="stable")
+    first = own["period"].min() - pd.DateOffset(months=BEFORE)
+    known = panel.loc[panel["destination"].eq(destination) & panel["period"].ge(first)]
+    rows = rows_of(
+        own,
         *_LEVELS,
         "tonnes",
-        as_of=lambda row: f"{row['as_of']:%Y-%m-%d}",
+        **{origin: lambda row: str(row[origin])[:10]},
+        ahead=lambda row: row["horizon"],
         missed=lambda row: not row["inside80"],
-        says=lambda row: _said(row, dated(row["as_of"], "day")),
+        says=lambda row: _said(row, dated(pd.Timestamp(row[origin]), form)),
     )
-    missed = [row for row in paths if row["missed"]]
-    layers = [
-        layer("rule", paths, y="p10:Q", y2="p90", stroke="band80", strokeWidth=5),
-        line(paths, "p50", "median", 1, detail="as_of:N"),
-        *month_layers(known),
-        *dot_layers(known),
-        dots(missed, "tonnes", 130, shape="cross", angle=45, fill="restrictive"),
-        dots(paths, "p50", 150, says=True, opacity=0),
-    ]
+    found = [
+        layer("rule", rows, y="p10:Q", y2="p90", stroke="band80", strokeWidth=5),
+        line(rows, "p50", "median", 1, detail=f"{origin}:N"),
+        dots(rows, "tonnes", 130, shape="cross", angle=45, fill="restrictive",
+             opacity={"condition": {"test": "datum.missed", "value": 1}, "value": 0}),
+        dots(rows, "p50", 150, says=True, opacity=0),
+    ]  # fmt: skip
+    last = int(own["horizon"].max())
+    groups = [(low, min(high, last)) for low, high in ((1, last), *HORIZON_GROUPS) if low <= last]
+    shares = {group: _share(*group, own.loc[own["horizon"].between(*group)]) for group in groups}
+    within = [{"filter": f"inrange(datum.ahead, {[list(one) for one in shares]}[lead])"}]
+    bars, paths, crosses, pointed = ({**one, "transform": within} for one in found)
+    choice = {
+        "input": "select", "name": gettext("Months ahead") + " ",
+        "options": list(range(len(shares))), "labels": list(shares.values()),
+    }  # fmt: skip
     label = gettext(
         "%(name)s: %(count)s forecasts of published months, %(inside)s of them within the 80%% "
         "band. The tables below have the numbers.",
@@ -194,10 +214,13 @@ def outcome(
         count=len(own),
         inside=int(own["inside80"].sum()),
     )
+    label += f" {gettext('; ').join(shares.values())}{full_stop()}"
     return chart(
-        layers, title=_title(destination), as_of=as_of, label=label, rows=paths,
-        columns=("as_of", "period", *_LEVELS, "tonnes"), height=170, x=time_axis(),
+        [bars, paths, *month_layers(known), *dot_layers(known), crosses, pointed],
+        title=_title(destination), as_of=as_of, label=label, rows=rows,
+        columns=(origin, "period", *_LEVELS, "tonnes"), height=170, x=time_axis(),
         y=tonnes_axis(),
+        params=[{"name": "lead", "value": min(begin, len(shares) - 1), "bind": choice}],
     )  # fmt: skip
 
 
@@ -216,63 +239,6 @@ def _said(row: Any, of: str) -> str:  # noqa: ANN401 - of a frame
         day=of,
         **{name: tonnes(row[name]) for name in ("tonnes", "p10", "p90")},
     )
-
-
-def replay(destination: str, cells: pd.DataFrame, as_of: pd.Timestamp) -> Chart | None:
-    """Return the forecasts of one destination at past origins, and the figures.
-
-    Args:
-        cells: As ``store.publications.backtests.CELL_COLUMNS``; not modified.
-    """
-    own = cells.loc[cells["destination"] == destination]
-    if own.empty:
-        return None
-    cutoffs, periods = (pd.DatetimeIndex(own[name]) for name in ("cutoff", "period"))
-    own = own.assign(
-        horizon=12 * (periods.year - cutoffs.year) + periods.month - cutoffs.month,
-        inside80=own["tonnes"].between(own["p10"], own["p90"]),
-    ).sort_values(["period", "cutoff"], kind="stable")
-    parts = [
-        (first, min(last, int(own["horizon"].max())), own.loc[own["horizon"].between(first, last)])
-        for first, last in HORIZON_GROUPS
-    ]
-    leads = {_share(first, last, part): part for first, last, part in parts if len(part)}
-    rows = [
-        {"lead": lead, **row}
-        for lead, part in leads.items()
-        for row in rows_of(
-            part,
-            *_LEVELS,
-            "tonnes",
-            cutoff=lambda row: str(row["cutoff"])[:7],
-            ink=lambda row: ink("median" if row["inside80"] else "restrictive"),
-            says=lambda row: _said(row, dated(pd.Timestamp(str(row["cutoff"])), "month")),
-        )
-    ]
-    of: Record = {"x": "period:O", "xOffset": "cutoff:O"}
-    layers = [
-        layer("bar", rows, y="p10:Q", y2="p90", fill="band80", tooltip="says:N", **of),
-        layer("tick", rows, y="p50:Q", color="ink:raw", thickness=2, says=True, **of),
-        layer(
-            "point", rows, x="period:O", y="tonnes:Q", tooltip="says:N", size=34, **_dot("history")
-        ),
-    ]
-    label = gettext(
-        "Backtest, %(name)s. Forecasts of published months within the 80%% band: %(shares)s.",
-        name=name_of(destination),
-        shares=gettext("; ").join(leads),
-    )
-    day = "utcParse(datum.label, '%Y-%m')"
-    months = f"[utcFormat({day}, '%b'), utcFormat({day}, '%Y')]"
-    axis = {"title": None, "labelAngle": 0, "labelOverlap": True, "labelExpr": months}
-    choice = {"input": "select", "options": list(leads), "name": " "}
-    return chart(
-        [{**one, "transform": [{"filter": "datum.lead == lead"}]} for one in layers],
-        title=_title(destination), as_of=as_of, label=label, rows=rows,
-        columns=("cutoff", "period", *_LEVELS, "tonnes"), height=170,
-        params=[{"name": "lead", "value": next(iter(leads)), "bind": choice}],
-        x={"axis": axis, "scale": {"paddingInner": 0.2}}, y=tonnes_axis(),
-    )  # fmt: skip
 
 
 def _dot(fill: str) -> Record:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from models.forecasting.firm_needs import Firm, FirmOutlook, outlook_of, running_gap
 from models.forecasting.joint_paths import USUAL_CARRY, ErrorCopula, sample_paths
-from service.charts.fan import plain_fan
+from service.charts.fan import fan_of
 from service.errors import UnknownError
 from service.http.responses import Record, records
 from service.language.choice import language
@@ -98,7 +98,7 @@ SMALL: Final = 0.2
 
 def normal_month(publication: Publication, destination: str) -> float:
     """Return the mean tonnes of the last twelve months of a destination, estimates among them."""
-    fan = plain_fan(publication, destination)
+    fan = fan_of(publication, destination)
     tonnes = pd.concat([fan.history["tonnes"], fan.later["tonnes"]])
     return float(tonnes.tail(_NORMAL_MONTHS).mean())
 

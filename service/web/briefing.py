@@ -1,13 +1,17 @@
-"""The answer of a page above the fold: the next month, what changed it, what may break it."""
+"""The answer of a page above the fold: the next month, what changed it, what may break it.
 
-from collections.abc import Mapping, Sequence
+Its dates are a calendar too (iCalendar, RFC 5545).
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlencode
 
 import pandas as pd
 
-from service.charts.fan import Fan
+from service.charts.fan import Fan, fan_of
 from service.charts.markers import scheduled_title, touches
 from service.language.acts import act_words
 from service.language.formats import dated, percentage
@@ -319,3 +323,59 @@ def _scheduled(publication: Publication, fan: Fan) -> list[Risk]:
         for row in rows.sort_values("effective_from").to_dict("records")
         if fan.destination == WORLD or touches(fan.destination, str(row["destinations"]).split(";"))
     ]
+
+
+_LINE: Final = 73
+"""Bytes of a line; longer ones are folded. Source: RFC 5545, 3.1, with room for the fold."""
+
+
+def calendar_of(publication: Publication, destination: str, now: pd.Timestamp) -> bytes:
+    """Return the releases expected next and what is announced or scheduled, one day each."""
+    name = gettext("Rare-earth magnets: dates for %(name)s", name=name_of(destination))
+    lines = [
+        "BEGIN:VCALENDAR",
+        "VERSION:2.0",
+        "PRODID:-//magnetcast//EN",
+        f"X-WR-CALNAME:{_text(name)}",
+    ]
+    for day, title in _all_dates(publication, destination, now):
+        sign = hashlib.sha256(f"{day:%Y%m%d}{title}".encode()).hexdigest()[:16]
+        lines += [
+            "BEGIN:VEVENT",
+            f"UID:{sign}@magnetcast",
+            f"DTSTAMP:{publication.as_of:%Y%m%dT%H%M%SZ}",
+            f"DTSTART;VALUE=DATE:{day:%Y%m%d}",
+            f"SUMMARY:{_text(title)}",
+            "END:VEVENT",
+        ]
+    return "".join(f"{_folded(line)}\r\n" for line in [*lines, "END:VCALENDAR"]).encode()
+
+
+def _all_dates(
+    publication: Publication, destination: str, now: pd.Timestamp
+) -> Iterator[tuple[pd.Timestamp, str]]:
+    found = briefing_of(publication, fan_of(publication, destination), now)
+    for month, day in releases_ahead(publication, now=now).items():
+        month_words = dated(month, "long month")
+        yield day, gettext("China Customs is expected to publish %(month)s", month=month_words)
+    for risk in found.risks:
+        acts = gettext("; ").join(act_words(one) for one in risk.acts)
+        yield risk.when, ": ".join(part for part in (risk.title, acts) if part)
+
+
+def _text(words: str) -> str:
+    """Return words with what has a meaning of its own escaped."""
+    for sign in ("\\", ";", ","):
+        words = words.replace(sign, f"\\{sign}")
+    return words.replace("\n", "\\n")
+
+
+def _folded(line: str) -> str:
+    """Return a line in parts of at most ``_LINE`` bytes, never within a character."""
+    parts, size = [""], 0
+    for sign in line:
+        size += len(sign.encode())
+        if size > _LINE:
+            parts, size = [*parts, ""], len(sign.encode())
+        parts[-1] += sign
+    return "\r\n ".join(parts)

@@ -22,7 +22,6 @@ from service.state import Goods, Shared, may_read
 from service.web.drawn import KINDS, chart_of, drawn
 from service.web.render import bare_page
 from service.web.scripts import (
-    CHARTS_ADDRESS,
     JAVASCRIPT,
     LIBRARY_ADDRESS,
     SCRIPTED_CSP,
@@ -107,20 +106,17 @@ async def embed_route(request: Request, *, goods: Goods, kind: Kind, destination
     return scripted(answer, _EMBEDDED_CSP)
 
 
-@files.get(CHARTS_ADDRESS)
-async def script_route(request: Request) -> Response:
-    """Return our script, which draws what comes into view."""
-    return script_reply(request, "charts")
-
-
 @files.get(LIBRARY_ADDRESS)
 async def library_route(request: Request, shared: Shared) -> Response:
     """Return Vega's script."""
-    return kept_for_good(request, await run_in_threadpool(_library, shared.drawer))
+    script = await run_in_threadpool(shared.drawer.library)
+    return kept_for_good(request, answer_of(script, JAVASCRIPT))
 
 
-def _library(drawer: Drawer) -> Answer:
-    return answer_of(drawer.library(), JAVASCRIPT)
+@files.get("/static/{name}-{digest}.js")
+async def script_route(request: Request, name: Literal["charts", "levers"]) -> Response:
+    """Return a script of ours; the digest only names its content."""
+    return script_reply(request, name)
 
 
 def _known(publication: Publication, kind: str, destination: str) -> Chart:

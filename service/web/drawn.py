@@ -1,22 +1,157 @@
 """The charts of a publication by kind and destination, and where a page finds them."""
 
 import json
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from service.charts.chart import Chart
-from service.charts.fan import Fan, alt_text, fan_of, month_start, plain_fan
+import pandas as pd
+
+from service.charts.chart import SERIES, Chart, Spec, chart, ink, layer, share_axis
+from service.charts.fan import Fan, alt_text, fan_of, month_start
 from service.charts.fan_chart import fan_chart, small_chart
-from service.charts.record_charts import calibration, outcome, replay, revisions, waterfall
+from service.charts.record_charts import calibration, outcome, revisions, waterfall
 from service.charts.stills import WIDTH
+from service.http.responses import Record
 from service.language.choice import language
-from service.language.formats import dated
-from service.language.phrases import gettext
+from service.language.formats import dated, percentage
+from service.language.phrases import gettext, marked, ngettext
 from service.live.publication import MOST_IN_ORDER, Publication
+from service.queries import track
+from service.queries.backtest import YARDSTICKS, ScoreRow, score_rows, without_components
 from service.queries.explain import steps_of
-from service.web.track_charts import OVER_ALL, Make, counted_cells
-from service.wording import home_of
+from service.queries.track import TrackScore
+from service.wording import home_of, name_of, scope_name
+
+Make = Callable[[Publication, str], Chart | None]
+"""Makes the chart of a destination; None where there is nothing to draw."""
+
+_SERIES: Final = ("magnetcast", marked("seasonal naive"), marked("last value"))
+_SHAPES: Final = ("circle", "diamond", "square")
+_INKS: Final = ("median", "earlier", "tariff")
+_LINE_PX: Final = 22
+
+
+_Row = tuple[str, Sequence[float], int]
+"""What is scored, its shares by series (NaN where there is none), and months."""
+
+
+def counted_cells(publication: Publication) -> pd.DataFrame:
+    """Return the scored months that are shown: published ahead, or else afterwards."""
+    cells = publication.memo.make("cells", lambda: track.cells_of(publication))
+    live = track.live(cells)
+    return live if len(live) else track.afterwards(cells)
+
+
+def replay_rows(publication: Publication) -> list[ScoreRow]:
+    """Return the newest backtest of our model and the simple rules, without its components."""
+    shown = without_components(publication.published.scores)
+    return score_rows(shown.loc[shown["as_of"] == shown["as_of"].max()])
+
+
+def _largest(publication: Publication) -> list[str]:
+    """Return the destinations; where there are too many to draw, the largest."""
+    if not publication.is_wide:
+        return publication.destinations
+    size = publication.latest.groupby("destination")["p50"].sum()
+    return [str(name) for name in size.nlargest(MOST_IN_ORDER).index]
+
+
+def _errors_by_lead(publication: Publication, _: str) -> Chart | None:
+    scores = track.by_horizon(counted_cells(publication))
+    rows = [
+        (gettext("month %(number)s", number=one.what), _shares(one), one.cells) for one in scores
+    ]
+    return _dots(publication, gettext("Error by months ahead"), rows)
+
+
+def _errors_by_destination(publication: Publication, _: str) -> Chart | None:
+    scores = track.by_destination(counted_cells(publication), _largest(publication))
+    rows = [(name_of(one.what), _shares(one), one.cells) for one in scores]
+    return _dots(publication, gettext("Error by destination"), rows)
+
+
+def _shares(one: TrackScore) -> Sequence[float]:
+    return one.wape, one.seasonal_naive, one.last_value
+
+
+def _backtest_errors(publication: Publication, _: str) -> Chart | None:
+    replay = replay_rows(publication)
+    scopes: dict[str, dict[str, ScoreRow]] = {}
+    for one in replay:
+        name = YARDSTICKS[one.model] if one.yardstick else _SERIES[0]
+        scopes.setdefault(one.scope, {}).setdefault(name, one)
+    rows = [
+        (
+            scope_name(scope),
+            [models[name].wape if name in models else float("nan") for name in _SERIES],
+            max(one.cells for one in models.values()),
+        )
+        for scope, models in scopes.items()
+    ]
+    months = next((one.months for one in replay), "")
+    return _dots(
+        publication, gettext("Error, months %(months)s ahead together", months=months), rows
+    )
+
+
+def _dots(publication: Publication, title: str, rows: Sequence[_Row]) -> Chart | None:
+    """Return shares of some rows side by side; None without scored months."""
+    series = [gettext(name) for name in _SERIES]
+    values: list[Record] = []
+    for label, shares, months in rows:
+        known = {name: one for name, one in zip(series, shares, strict=True) if math.isfinite(one)}
+        says = ngettext(
+            "%(label)s: %(shares)s (%(n)s month)",
+            "%(label)s: %(shares)s (%(n)s months)",
+            months,
+            label=label,
+            shares=", ".join(
+                f"{name} {percentage(f'{100 * one:.0f}')}" for name, one in known.items()
+            ),
+        )
+        values += [
+            {"what": label, "series": name, "share": round(one, 4), "months": months, "says": says}
+            for name, one in known.items()
+            if months
+        ]
+    if not values:
+        return None
+    words = dict.fromkeys(row["says"] for row in values)
+    span = {"field": "share", "type": "quantitative", "aggregate": "min"}
+    end = {"field": "share", "aggregate": "max"}
+    layers = [
+        layer("rule", values, x=span, x2=end, y="what:N", stroke="faint"),
+        layer("point", values, x="share:Q", y="what:N", color="series:N", shape="series:N",
+              filled=True, size=65, says=True),
+    ]  # fmt: skip
+    names = {"title": None, "domain": False, "ticks": False, "labelLimit": 130}
+    return chart(
+        layers,
+        title=title,
+        as_of=publication.as_of,
+        label=f"{title}. {gettext('; ').join(words)}.",
+        rows=values,
+        columns=("what", "series", "share", "months"),
+        height=_LINE_PX * (len(words) + 1),
+        x=share_axis(),
+        y={"sort": None, "axis": names},
+        color=_scaled(series, [ink(name) for name in _INKS]),
+        shape=_scaled(series, _SHAPES),
+    )
+
+
+def _scaled(series: Sequence[str], values: Sequence[str]) -> Spec:
+    return {"legend": SERIES, "scale": {"domain": series, "range": values}}
+
+
+OVER_ALL: Final[Mapping[str, Make]] = {
+    "errors-by-lead": _errors_by_lead,
+    "errors-by-destination": _errors_by_destination,
+    "backtest-errors": _backtest_errors,
+}
+"""Kinds of charts that are of no one destination."""
 
 
 def _parts(fan: Fan) -> Chart | None:
@@ -33,7 +168,7 @@ def _parts(fan: Fan) -> Chart | None:
 
 KINDS: Final[Mapping[str, Make]] = {
     "fan": lambda publication, destination: fan_chart(fan_of(publication, destination)),
-    "small": lambda publication, destination: small_chart(plain_fan(publication, destination)),
+    "small": lambda publication, destination: small_chart(fan_of(publication, destination)),
     "parts": lambda publication, destination: _parts(fan_of(publication, destination)),
     "revisions": lambda publication, destination: revisions(
         fan_of(publication, destination), publication.published.forecasts
@@ -41,8 +176,8 @@ KINDS: Final[Mapping[str, Make]] = {
     "outcome": lambda publication, destination: outcome(
         destination, counted_cells(publication), publication.snapshot.panel, publication.as_of
     ),
-    "replay": lambda publication, destination: replay(
-        destination, publication.published.cells, publication.as_of
+    "replay": lambda publication, destination: outcome(
+        destination, publication.published.cells, publication.snapshot.panel, publication.as_of
     ),
     "calibration": lambda publication, _: calibration(
         counted_cells(publication), publication.as_of
@@ -106,18 +241,13 @@ def drawn(publication: Publication, kind: str, destination: str) -> Drawn | None
     """Return where a page finds a chart; None where there is nothing to draw."""
     path = f"{home_of(publication.commodity)}/charts/{kind}/{destination}"
     if kind in {"fan", "small"}:  # always there; drawn when it comes into view
-        is_small = kind == "small"
-        fan = (plain_fan if is_small else fan_of)(publication, destination)
-        return Drawn(path, alt_text(fan, is_marked=not is_small), kind)
+        fan = fan_of(publication, destination)
+        return Drawn(path, alt_text(fan, is_marked=kind == "fan"), kind)
     made = chart_of(publication, kind, destination)
     return None if made is None else Drawn(path, made.label, kind)
 
 
 def small_charts(publication: Publication) -> Iterator[tuple[str, Drawn | None]]:
     """Yield the small charts by destination: all of them, or the largest of many."""
-    names = publication.destinations
-    if publication.is_wide:
-        size = publication.latest.groupby("destination")["p50"].sum()
-        names = [str(name) for name in size.nlargest(MOST_IN_ORDER).index]
-    for name in names:
+    for name in _largest(publication):
         yield name, drawn(publication, "small", name)

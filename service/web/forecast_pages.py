@@ -2,14 +2,14 @@
 
 import io
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Final
 
 import pandas as pd
 
 from service.api.forecasts import EXPLAINED_COLUMNS, flat_parts
-from service.charts.fan import Fan, fan_of, plain_fan
+from service.charts.fan import Fan, fan_of
 from service.http.responses import TEXT, Answer, Record, answer_of
 from service.live.documents import FILE_COLUMNS, flat_rows, forecast_document, with_overrides
 from service.live.live import PlanningState
@@ -20,25 +20,13 @@ from service.queries.history import known_destination, months_of, titles
 from service.queries.models import HistoryMonth, columns_of
 from service.queries.months import MonthRow, month_rows
 from service.queries.sums import sums_of
-from service.web.briefing import Briefing, Slump, briefing_of, slump_of
+from service.web.briefing import Briefing, briefing_of, slump_of
 from service.web.drawn import Drawn, drawn, small_charts
 from service.web.render import OTHERS, FormErrors, as_text, page
 from service.wording import home_of, name_of
 
-if TYPE_CHECKING:
-    import xlsxwriter
-
 HISTORY_SHOWN: Final = 36
 """Months of history in the table; the CSV has all."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """Why the median of one month is what it is, in sentences."""
-
-    sentences: tuple[str, ...]
-    picture: Drawn | None
-    """The parts as a waterfall."""
 
 
 def destination_page(
@@ -107,7 +95,8 @@ def forecast_values(
         "chart": drawn(publication, "fan", destination),
         "rows": month_rows(fan),
         "sums": sums_of(publication, (destination,)),
-        "reason": reason_of(publication, fan, briefing.month),
+        "causes": causes_of(fan, briefing.month),
+        "parts": _parts(publication, fan, briefing.month),
         "lines": _lines(publication, now) if has_all else [],
         "charts": list(small_charts(publication)) if has_all else [],
     }
@@ -117,53 +106,42 @@ HOME: Final = "/"
 """The first page as it opens by itself."""
 
 
-def reason_of(publication: Publication, fan: Fan, month: MonthRow | None) -> Reason | None:
-    """Explain the median of a month by the parts that add up to it; None without published ones."""
+def causes_of(fan: Fan, month: MonthRow | None) -> list[str]:
+    """Explain the median of a month by the parts that add up to it, as far as published."""
     if month is None:
-        return None
+        return []
     records = fan.forecast.to_dict("records")
     stored = next(one for one in records if f"{one['period']:%Y-%m}" == month.period)
     if not isinstance(parts := stored.get("contributions"), str) or not parts:
-        return None
+        return []
     # The heading has the median.
-    _median, *causes = forecast_sentences(fan.destination, month.period, json.loads(parts))
-    # The picture has no reader's day: it is of the month after that of the forecast.
-    is_drawn = month.period == f"{publication.as_of + pd.offsets.MonthBegin():%Y-%m}"
-    picture = drawn(publication, "parts", fan.destination) if is_drawn else None
-    return Reason(tuple(causes), picture)
+    return forecast_sentences(fan.destination, month.period, json.loads(parts))[1:]
 
 
-@dataclass(frozen=True, slots=True)
-class OverviewLine:
-    """What the first page shows of one destination."""
-
-    destination: str
-    name: str
-    months: tuple[MonthRow, ...]
-    status: str
-    slump: Slump | None
-    basis: str
-    """To which month it is published, in a few words; empty for tables of other commodities."""
+def _parts(publication: Publication, fan: Fan, month: MonthRow | None) -> Drawn | None:
+    """Return the picture of the parts, which has no reader's day: of the month after ``as_of``."""
+    if month is None or month.period != f"{publication.as_of + pd.offsets.MonthBegin():%Y-%m}":
+        return None
+    return drawn(publication, "parts", fan.destination)
 
 
-def _lines(publication: Publication, now: pd.Timestamp) -> list[OverviewLine]:
-    """Return all destinations; of many the largest come first."""
+def _lines(publication: Publication, now: pd.Timestamp) -> list[Record]:
+    """Return what is shown of all destinations; of many the largest come first."""
     today, bases = f"{now:%Y-%m}", publication.snapshot.bases if publication.is_magnets else {}
-    lines = [
-        OverviewLine(
-            name,
-            name_of(name),
-            month_rows(replace(fan, forecast=ahead.iloc[:MONTHS_LISTED])),
-            fan.status,
-            slump_of(publication, fan, today),
-            basis_words(bases.get(name)),
-        )
+    lines: list[Record] = [
+        {
+            "destination": name,
+            "months": month_rows(replace(fan, forecast=ahead.iloc[:MONTHS_LISTED])),
+            "status": fan.status,
+            "slump": slump_of(publication, fan, today),
+            "basis": basis_words(bases.get(name)),
+        }
         for name in publication.destinations
-        for fan in [plain_fan(publication, name)]
+        for fan in [fan_of(publication, name)]
         for ahead in [fan.forecast[fan.forecast["period"] > today]]
     ]
     if publication.is_wide:
-        lines.sort(key=lambda line: -sum(row.p50 for row in line.months))
+        lines.sort(key=lambda line: -sum(row.p50 for row in line["months"]))
     return lines
 
 
@@ -205,8 +183,6 @@ def workbook(publication: Publication, destination: str, planning: PlanningState
     Raises:
         UnknownError: It is not forecast.
     """
-    import xlsxwriter  # noqa: PLC0415 - the service starts without it
-
     known_destination(publication, destination)
     scores = publication.scores_at(publication.as_of)
     basis = publication.snapshot.bases.get(destination)
@@ -215,15 +191,28 @@ def workbook(publication: Publication, destination: str, planning: PlanningState
     )
     overrides = planning.newest_overrides(publication.commodity, destination, publication.as_of)
     document = with_overrides(document, overrides)
+    past = months_of(publication, destination, moment=publication.as_of)
+    parts = flat_parts(explanation(publication, destination, publication.as_of, None))
+    sheets: list[tuple[str, Iterable[Record], Sequence[str]]] = [
+        ("Forecast", flat_rows(document), FILE_COLUMNS),
+        ("History", past, columns_of(HistoryMonth)),
+        ("Drivers", parts, EXPLAINED_COLUMNS),
+        ("About", _about(document), ("what", "value")),
+    ]
     buffer = io.BytesIO()
-    with xlsxwriter.Workbook(buffer, _OPTIONS) as book:
-        book.set_properties({"created": publication.as_of.to_pydatetime().replace(tzinfo=None)})
-        _fill(book, "Forecast", flat_rows(document), FILE_COLUMNS)
-        past = months_of(publication, destination, moment=publication.as_of)
-        _fill(book, "History", past, columns_of(HistoryMonth))
-        parts = explanation(publication, destination, publication.as_of, None)
-        _fill(book, "Drivers", flat_parts(parts), EXPLAINED_COLUMNS)
-        _fill(book, "About", _about(document), ("what", "value"))
+    with pd.ExcelWriter(
+        buffer, engine="xlsxwriter", date_format="yyyy-mm", datetime_format="yyyy-mm-dd hh:mm",
+        engine_kwargs={"options": _OPTIONS},
+    ) as writer:  # fmt: skip
+        created = publication.as_of.to_pydatetime().replace(tzinfo=None)
+        writer.book.set_properties({"created": created})
+        for name, rows, columns in sheets:
+            table = pd.DataFrame(rows, columns=list(columns))
+            for column in {*_MONTHS, *_MOMENTS} & {*columns}:
+                moments = pd.to_datetime(table[column]).dt.tz_localize(None)
+                table[column] = moments.dt.date if column in _MONTHS else moments
+            table.to_excel(writer, sheet_name=name, index=False, freeze_panes=(1, 0))
+            writer.sheets[name].set_column(0, len(columns) - 1, _WIDTH)
     return buffer.getvalue()
 
 
@@ -232,35 +221,6 @@ def _about(document: Record) -> list[Record]:
     return [{"what": name, "value": document[name]} for name in names]
 
 
-def _fill(
-    book: "xlsxwriter.Workbook",
-    name: str,
-    rows: Iterable[Mapping[str, object]],
-    columns: Sequence[str],
-) -> None:
-    """Write rows below a frozen header; months and moments are dates."""
-    sheet = book.add_worksheet(name)
-    forms = {column: book.add_format({"num_format": form}) for column, form in _DATES.items()}
-    sheet.set_column(0, len(columns) - 1, _WIDTH)
-    sheet.freeze_panes(1, 0)
-    for place, column in enumerate(columns):
-        sheet.write_string(0, place, column)
-    for line, row in enumerate(rows, start=1):
-        for place, column in enumerate(columns):
-            value = row[column]
-            if column in forms and value is not None:
-                moment = pd.Timestamp(str(value)).tz_localize(None)
-                sheet.write_datetime(line, place, moment, forms[column])
-            elif isinstance(value, int | float):
-                sheet.write_number(line, place, value)
-            elif value is not None:
-                sheet.write_string(line, place, str(value))
-
-
-_DATES: Final = {
-    "period": "yyyy-mm",
-    "cutoff": "yyyy-mm",
-    "as_of": "yyyy-mm-dd hh:mm",
-    "available_at": "yyyy-mm-dd hh:mm",
-}
-"""Columns of dates and their format."""
+_MONTHS: Final = ("period", "cutoff")
+_MOMENTS: Final = ("as_of", "available_at")
+"""Columns that are dates in a spreadsheet."""

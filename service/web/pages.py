@@ -22,13 +22,8 @@ from service.queries import history, tables, track
 from service.queries.backtest import losses
 from service.queries.needs import Days, all_needs, arrival_months, carry_over_of
 from service.state import State
-from service.web.drawn import drawn
+from service.web.drawn import OVER_ALL, counted_cells, drawn, replay_rows
 from service.web.render import FormErrors, bare_page, page
-from service.web.track_charts import (
-    OVER_ALL,
-    counted_cells,
-    replay_rows,
-)
 from service.wording import home_of, name_of, query_of, words_of
 from store.vocabulary import ALL, COMMODITY, WORLD
 
@@ -77,36 +72,16 @@ def _of_installation(found: HealthReport) -> dict[str, object]:
 def models_in_use(publication: Publication) -> list[Record]:
     """Return the model of each destination in the newest forecast, and why not the champion."""
     rows = publication.latest.fillna({"reason": ""})
-    parts = rows.drop_duplicates(["destination", "status", "reason"])
+    parts = rows[["destination", "status", "model", "reason"]].drop_duplicates()
     place = {code: number for number, code in enumerate(publication.destinations)}
-    parts = parts.sort_values("destination", key=lambda own: own.map(place), kind="stable")
-    return [
-        {
-            "destination": row["destination"],
-            "name": name_of(row["destination"]),
-            "status": row["status"],
-            "model": row["model"],
-            "reason": row["reason"],
-        }
-        for row in parts.to_dict("records")
-    ]
+    return records(parts.sort_values("destination", key=lambda own: own.map(place), kind="stable"))
 
 
 def recent_runs(publication: Publication) -> list[Record]:
     """Return the last runs of any flow, newest first; minutes are None where one has not ended."""
     runs = publication.published.runs.sort_values("started_at", ascending=False).head(RUNS)
-    return [
-        {
-            "started": f"{row['started_at']:%Y-%m-%d %H:%M}",
-            "flow": row["flow"],
-            "commodity": row["commodity"],
-            "status": row["status"],
-            "minutes": None
-            if pd.isna(row["finished_at"])
-            else (row["finished_at"] - row["started_at"]).total_seconds() / 60,
-        }
-        for row in runs.to_dict("records")
-    ]
+    ended, begun = (pd.to_datetime(runs[name], utc=True) for name in ("finished_at", "started_at"))
+    return records(runs.assign(minutes=(ended - begun).dt.total_seconds() / 60))
 
 
 PLACE: Final = "/needs"
@@ -150,7 +125,6 @@ def needs_page(
         first=ahead[0],
         last=ahead[-1],
         commodities={code: words_of(code, publication.published.labels) for code in codes},
-        listed=[code for code in codes if _is_shown(code, publication, planning)],
         magnets=COMMODITY,
         refused=refused,
         firm=firm,
@@ -190,17 +164,6 @@ def _for_page(need: Record, shipping: Mapping[str, Days]) -> Record:
     months = {row["period"] for row in need["months"]} if days else set()
     arrivals = {period: arrival_months(period, days) for period in months} if days else {}
     return {**need, "home": home_of(need["commodity"]), "days": days, "arrivals": arrivals}
-
-
-def _is_shown(commodity: str, publication: Publication, planning: PlanningState) -> bool:
-    """Tell whether the page has anything of a commodity that a file could hold."""
-    own = {
-        publication.commodity,
-        COMMODITY,
-        *planning.needs["commodity"],
-        *planning.rows.rules["commodity"],
-    }
-    return commodity in own
 
 
 _FIGURES: Final = 40

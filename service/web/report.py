@@ -3,8 +3,7 @@
 import base64
 import re
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, cast
 
@@ -32,53 +31,6 @@ from store.vocabulary import AGGREGATES, FORECAST_COLUMNS
 
 _PAGE: Final = "index.html"
 
-_FILE: Final = re.compile(
-    r"index\.html|(forecasts|scores|destinations)\.csv|(overview|fan_[A-Za-z0-9_-]+)\.png"
-)
-"""Every file of a report, now or before."""
-
-
-@contextmanager
-def fresh_folder(folder: Path) -> Iterator[Path]:
-    """Yield an empty folder that takes the place of ``folder`` at the end.
-
-    The old one stays when anything fails.
-    """
-    _check_folder(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as scratch:
-        fresh = Path(scratch) / "fresh"
-        fresh.mkdir()
-        yield fresh
-        _swap(fresh, folder, aside=Path(scratch) / "previous")
-
-
-def _check_folder(folder: Path) -> None:
-    """Refuse to replace a folder that holds more than a report, for its files would be lost."""
-    if folder.exists() and not (folder.is_dir() and _is_report(folder)):
-        raise DataError(
-            f"{folder} exists and is no report, and would be replaced. Expected a new or empty "
-            "folder, or one written before to which nothing was added. Choose another folder."
-        )
-
-
-def _is_report(folder: Path) -> bool:
-    """Tell whether a folder is empty or holds what is written for a report alone."""
-    names = {path.name for path in folder.iterdir()}
-    return not names or ({_PAGE, "forecasts.csv"} <= names and all(map(_FILE.fullmatch, names)))
-
-
-def _swap(fresh: Path, folder: Path, *, aside: Path) -> None:
-    if not folder.exists():
-        fresh.rename(folder)
-        return
-    folder.rename(aside)
-    try:
-        fresh.rename(folder)
-    except OSError:
-        aside.rename(folder)
-        raise
-
 
 def write_report(
     publication: Publication,
@@ -89,9 +41,8 @@ def write_report(
 ) -> Path:
     """Write the report and return the path of its page.
 
-    The whole is made beside ``folder`` and put in its place at the end, so readers find the old
-    report or the new one, and the old one stays when anything fails. The same input gives the
-    same bytes.
+    Each file takes the place of an old one when all are made, the page last; other files in
+    ``folder`` stay. The same input gives the same bytes.
 
     Args:
         notes: What is odd about the figures.
@@ -100,23 +51,33 @@ def write_report(
         The path of ``index.html``; beside it lie ``forecasts.csv``, ``scores.csv`` and, of the
         magnets, ``destinations.csv``, how far each is published.
     """
-    with fresh_folder(folder) as fresh:
-        table = publication.latest[list(FORECAST_COLUMNS)]
-        table.to_csv(fresh / "forecasts.csv", index=False, lineterminator="\n")
-        scores = publication.published.scores.drop(columns="as_of")
-        scores.to_csv(fresh / "scores.csv", index=False, lineterminator="\n")
-        if publication.is_magnets:
-            bases = _table_of(publication.snapshot.bases)
-            bases.to_csv(fresh / "destinations.csv", lineterminator="\n")
-        page = render_page(publication, notes=notes, pictures=pictures)
-        (fresh / _PAGE).write_text(page, encoding="utf-8")
+    tables = {
+        "forecasts": publication.latest[list(FORECAST_COLUMNS)],
+        "scores": publication.published.scores.drop(columns="as_of"),
+    }
+    if publication.is_magnets:
+        tables["destinations"] = _table_of(publication.snapshot.bases)
+    page = render_page(publication, notes=notes, pictures=pictures)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as err:
+        raise DataError(
+            f"{folder} is a file. Expected a folder for the report. Choose another place."
+        ) from err
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".") as scratch:
+        for name, table in tables.items():
+            table.to_csv(Path(scratch) / f"{name}.csv", index=False, lineterminator="\n")
+        (Path(scratch) / _PAGE).write_text(page, encoding="utf-8")
+        for name in (*(f"{name}.csv" for name in tables), _PAGE):
+            (Path(scratch) / name).replace(folder / name)
     return folder / _PAGE
 
 
 def _table_of(bases: Mapping[str, Basis]) -> pd.DataFrame:
-    names = pd.Index(in_reading_order(bases), name="destination")
-    rows = [bases[name].record for name in names]
-    return pd.DataFrame(rows, names, columns=list(BASIS_COLUMNS))
+    names = in_reading_order(bases)
+    rows = pd.DataFrame([bases[name].record for name in names], columns=list(BASIS_COLUMNS))
+    rows.insert(0, "destination", names)
+    return rows
 
 
 def render_page(
@@ -167,7 +128,7 @@ def render_page(
 def _picture(publication: Publication, drawn: Drawn, width: int) -> str:
     """Return a chart as an address that is the picture itself, for a light and for a dark page."""
     chart = cast("Chart", chart_of(publication, drawn.kind, drawn.path.rpartition("/")[2]))
-    made = still(chart.still, "svg", (COLOURS, DARK_COLOURS), width)
+    made = still(chart.document, "svg", (COLOURS, DARK_COLOURS), width)
     return f"data:image/svg+xml;base64,{base64.b64encode(made).decode()}"
 
 

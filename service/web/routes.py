@@ -26,13 +26,12 @@ from service.queries.tables import LedgerQuery, listing
 from service.state import Current, Goods, Health, Planning, Shared, State, may_read
 from service.web import charts, forecast_pages, what_if
 from service.web import planning as planning_routes
-from service.web.calendar import calendar_of
+from service.web.briefing import calendar_of
 from service.web.forecast_pages import HOME, destination_page, goods_page
 from service.web.pages import data_page, policy_page, status_page, track_page
 from service.web.planning import form_page
 from service.web.render import bare_page, stylesheet
-from service.web.scripts import script_reply, scripted
-from service.web.what_if import SCRIPT_ADDRESS
+from service.web.scripts import scripted
 from service.wording import file_of, full_words_of, in_reading_order, name_of, query_of
 from store.facts.reading import read_publication
 from store.publications.basis import bases_of
@@ -350,12 +349,6 @@ async def style_route(request: Request) -> Response:
 async def icon_route(request: Request) -> Response:
     """Return the icon."""
     return reply(request, answer_of(ICON, "image/svg+xml"))
-
-
-@files.get(SCRIPT_ADDRESS)
-async def lever_script_route(request: Request) -> Response:
-    """Return the script of the levers."""
-    return script_reply(request, "levers")
 
 
 @files.get("/robots.txt")

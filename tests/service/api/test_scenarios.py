@@ -133,7 +133,9 @@ def test_without_the_model_scenarios_are_refused_and_all_else_works(
     )
     with asking(published_store, tmp_path, what_if(settings)) as service:
         answer = service.post(tariff(60))
-        shown = service.client.get("/what-if?destination=USA&worked=us-tariff-60")
+        shown = service.client.get(
+            "/what-if?destination=USA&tariff_importer=USA&tariff_rate=60&tariff_from=2027-01"
+        )
         others = [service.client.get(path).status_code for path in ("/", "/what-if")]
 
     assert (answer.status_code, answer.headers["content-type"]) == (503, PROBLEM)

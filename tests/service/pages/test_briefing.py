@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
 from service.web.briefing import chances_in_words
-from service.web.lever_form import check, form_of
+from service.web.lever_form import CheckedForm, form_of
 from store.publications.explanations import (
     Announced,
     NewFigure,
@@ -146,7 +146,7 @@ def test_an_announced_rise_of_a_tariff_has_a_scenario_without_it_and_one_of_a_mo
     shown = page_of(engine, "/destinations/USA")
 
     asked = [
-        check(form_of(parse_qsl(urlsplit(str(link["href"])).query)), GROUND)
+        CheckedForm(form_of(parse_qsl(urlsplit(str(link["href"])).query)), GROUND)
         for link in shown.all("a")
         if "tariff_from" in str(link["href"])
     ]
@@ -195,9 +195,9 @@ def test_the_backtest_is_drawn_by_months_ahead_apart_from_the_record(client: Tes
     drawn = Outline(page[page.index('id="replay-head"') :])
     labels = [str(one.get("alt")) for one in drawn.all("img")]
     assert (
-        "Backtest, United States. Forecasts of published months within the 80% band: 1 to 3 months "
-        "ahead: 3 of 3 inside; 4 to 6 months ahead: 3 of 3 inside; 7 to 8 months ahead: 0 of 3 "
-        "inside."
+        "United States: 9 forecasts of published months, 6 of them within the 80% band. The tables "
+        "below have the numbers. 1 to 8 months ahead: 6 of 9 inside; 1 to 3 months ahead: 3 of 3 "
+        "inside; 4 to 6 months ahead: 3 of 3 inside; 7 to 8 months ahead: 0 of 3 inside."
     ) in labels
     assert "/replay/" not in page[: page.index('id="replay-head"')]
     assert "/replay/WLD" not in page

@@ -10,7 +10,10 @@ from tests.service.serving import ENDING_S
 
 pytestmark = pytest.mark.slow
 
-ANSWERED = "/what-if?destination=USA&worked=us-truce-ends"
+ANSWERED = (
+    "/what-if?destination=USA&tariff_importer=USA&tariff_points=34&tariff_from=2027-01-11"
+    "&licence_kind=april_2025&licence_for=USA&licence_from=2027-01-11"
+)
 PATIENT_MS = 1000.0 * ENDING_S
 WRONG = "/what-if?destination=USA&tariff_importer=USA&tariff_rate=soon"
 

@@ -56,7 +56,7 @@ def drawn(code: str, **changes: object) -> dict[str, Any]:
 def marks(description: dict[str, Any], kind: str) -> list[tuple[dict[str, Any], list[Any]]]:
     """Return marks of a kind and the rows that each draws."""
     return [
-        (one["mark"], description["datasets"][one["data"]["name"]])
+        (one["mark"], one["data"]["values"])
         for one in description["layer"]
         if one["mark"]["type"] == kind
     ]
@@ -195,11 +195,11 @@ def test_pictures_are_the_same_twice_and_take_any_text() -> None:
     chart: Chart = fan_chart(fan_of(make_report(events=odd), "USA"))
     bare = fan_chart(fan_of(make_report(panel=make_panel().iloc[:0]), "THA"))
 
-    first, second = (still(chart.still, "png", (COLOURS,)) for _ in range(2))
+    first, second = (still(chart.document, "png", (COLOURS,)) for _ in range(2))
 
     assert first == second
     assert first.startswith(PNG_HEAD)
-    svg = still(bare.still, "svg", (COLOURS,)).decode()
+    svg = still(bare.document, "svg", (COLOURS,)).decode()
     assert COLOURS["history"] in svg
     assert "var(" not in svg
     assert has_glyphs("A")

@@ -181,7 +181,7 @@ def test_hostile_text_is_escaped_everywhere_and_only_web_addresses_become_links(
 def test_new_report_replaces_the_old_one(tmp_path: Path) -> None:
     target = tmp_path / "report"
     target.mkdir()
-    for name in ("index.html", "forecasts.csv", "fan_OLD.png"):
+    for name in ("index.html", "forecasts.csv"):
         (target / name).write_text("old", encoding="utf-8")
 
     returned = write_report(make_report(kept=TWO), target, pictures=False)
@@ -192,32 +192,29 @@ def test_new_report_replaces_the_old_one(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["report"]
 
 
-def test_old_report_comes_back_when_the_swap_fails(
+def test_the_old_report_stays_where_a_new_one_fails(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    target = tmp_path / "report"
-    target.mkdir()
     for name in ("index.html", "forecasts.csv"):
-        (target / name).write_text("old", encoding="utf-8")
-    rename = Path.rename
+        (tmp_path / name).write_text("old", encoding="utf-8")
 
-    def refuse(self: Path, destination: Path) -> Path:
-        if self.name == "fresh":
-            raise OSError("disk is full")
-        return rename(self, destination)
+    def fail(*_: object, **__: object) -> str:
+        raise OSError("disk is full")
 
-    monkeypatch.setattr(report_module, "render_page", lambda *_, **__: "new")
-    monkeypatch.setattr(Path, "rename", refuse)
+    monkeypatch.setattr(report_module, "render_page", fail)
     with pytest.raises(OSError, match="disk is full"):
-        write_report(make_report(kept=TWO), target)
-
-    assert (target / "index.html").read_text(encoding="utf-8") == "old"
-
-
-def test_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:
-    (tmp_path / "thesis.txt").write_text("years of work", encoding="utf-8")
-
-    with pytest.raises(DataError, match="is no report"):
         write_report(make_report(kept=TWO), tmp_path)
 
-    assert (tmp_path / "thesis.txt").read_text(encoding="utf-8") == "years of work"
+    assert {path.read_text(encoding="utf-8") for path in tmp_path.iterdir()} == {"old"}
+
+
+def test_other_files_in_the_folder_stay(tmp_path: Path) -> None:
+    thesis = tmp_path / "thesis.txt"
+    thesis.write_text("years of work", encoding="utf-8")
+
+    write_report(make_report(kept=TWO), tmp_path, pictures=False)
+
+    assert {path.name for path in tmp_path.iterdir()} == {*FILES, "thesis.txt"}
+    assert thesis.read_text(encoding="utf-8") == "years of work"
+    with pytest.raises(DataError, match="is a file"):
+        write_report(make_report(kept=TWO), thesis, pictures=False)
