@@ -14,7 +14,7 @@ from flows.context.stores import store_of
 from flows.context.workspace import Workspace, open_workspace
 from flows.publishing.publish import held_folder, report_folder
 from flows.training.backtest import kept_scores
-from models.evaluation.backtest import Backtest
+from models.evaluation.backtest import SCORE_COLUMNS, Backtest
 from service.language.choice import in_language
 from service.live.publication import Publication, newest_scores, of_one_forecast
 from store.errors import DataError
@@ -93,9 +93,6 @@ def _state(
 
 _OPTIONAL: Final = {"reason", "drivers", "contributions"}
 """Columns that a forecast has where its model tells."""
-
-SCORE_COLUMNS: Final = ("model", "scope", "cells", "metric", "value", "horizon_from", "horizon_to")
-"""Of a run's own file of scores, in which the model that publishes has no version."""
 
 
 def write_past_report(

@@ -32,6 +32,12 @@ SCORED_HORIZONS: Final = (1, PANEL_HORIZON)
 """Of months, first and last."""
 
 
+SCORE_COLUMNS: Final = ("model", "scope", "cells", "metric", "value", "horizon_from", "horizon_to")
+"""Of the scores of a run, in which the model that publishes has no version."""
+
+NO_SCORES: Final = pd.DataFrame(columns=list(SCORE_COLUMNS))
+
+
 @dataclass(frozen=True, slots=True)
 class Backtest:
     """Forecasts made at past origins and how they turned out."""
@@ -48,7 +54,7 @@ class Backtest:
     @classmethod
     def none(cls) -> "Backtest":
         """Return the backtest that scored nothing."""
-        return cls(pd.DataFrame(), pd.DataFrame(), pd.DataFrame())
+        return cls(pd.DataFrame(), pd.DataFrame(), NO_SCORES)
 
     def own_forecasts(self, *, status: str) -> pd.DataFrame:
         """Return the product's own forecasts in the columns of a forecast file."""
@@ -102,7 +108,7 @@ def scored(comparisons: Sequence[Comparison], truth: pd.DataFrame) -> Backtest:
     scale = scale.drop_duplicates(["destination", "cutoff"])
     cells = cell_scores(forecasts, truth, scale)
     if not len(cells):
-        return Backtest(forecasts, cells, pd.DataFrame())
+        return Backtest(forecasts, cells, NO_SCORES)
     scores = summarise(cells, horizons=SCORED_HORIZONS)
     return Backtest(forecasts, cells, scores.loc[np.isfinite(scores["value"])])
 
