@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from features.months import Months, month_numbers, month_starts
 from features.origin import LEVEL_MONTHS, Feature, Origin
 from store.arrays import Flags, Floats
+from store.schema.scenario import ACT_DAYS
 
 INSTRUMENT_STRENGTH: Final = {
     "export_ban": 1.0,
@@ -71,12 +72,6 @@ TARIFF_ACTS: Final = ("tariff_increase",)
 
 STRONG: Final = 0.5
 """Strength from which a control counts as a shock."""
-
-
-ACT_DAYS: Final = (
-    "announced_on", "effective_from", "effective_to", "suspended_from", "suspended_to",
-)  # fmt: skip
-"""Columns of acts that hold days."""
 
 
 def act_strength(events: pd.DataFrame) -> Floats:

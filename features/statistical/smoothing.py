@@ -149,7 +149,7 @@ class SmoothingWeights:
     """Rates of the season, as shares of what alpha leaves."""
     is_robust: bool = True
     """Whether large errors are cut and the points of the grid mixed by their squared errors; else
-    the point with the least absolute errors speaks."""
+    the point with the least absolute errors is taken."""
 
     @property
     def grid(self) -> Floats:

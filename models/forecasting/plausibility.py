@@ -7,11 +7,12 @@ import numpy as np
 import pandas as pd
 
 from features.controls.levers import charged_by
-from features.families.policy import ACT_DAYS, STRONG, act_strength
+from features.families.policy import STRONG, act_strength
 from features.months import month_label, month_start
 from features.origin import Origin
 from store.arrays import Flags, Floats
 from store.messages import Message, message
+from store.schema.scenario import ACT_DAYS
 from store.vocabulary import WORLD
 
 _YEARS: Final = 5
