@@ -25,7 +25,6 @@ from flows.publishing.publish import (
 )
 from flows.publishing.reporting import run_report, write_run_report
 from flows.training.backtest import verdict
-from flows.training.promote import report_promoted
 from models.evaluation.backtest import Backtest
 from models.forecasting.fallback import FAULTS
 from service.queries.unknowns import unknowns
@@ -110,15 +109,11 @@ def run_known(known: Workspace) -> RunOutcome:
 
 
 def _recorded(known: Workspace) -> RunOutcome:
-    try:
-        with recorded_job(known, known.config.flow), run_entry(known) as models:
-            table, seen = forecast(known)
-            if not known.config.is_main:  # of the magnets another destination may have another
-                models.extend(table["model"].unique())
-            return _publish(known, table, seen)
-    except FAULTS:
-        report_promoted(known)
-        raise
+    with recorded_job(known, known.config.flow), run_entry(known) as models:
+        table, seen = forecast(known)
+        if not known.config.is_main:  # of the magnets another destination may have another
+            models.extend(table["model"].unique())
+        return _publish(known, table, seen)
 
 
 def _publish(known: Workspace, table: pd.DataFrame, seen: Backtest) -> RunOutcome:

@@ -33,7 +33,7 @@ from models.forecasting.forecaster import MODEL, REFERENCE
 from models.forecasting.panel_forecaster import PLAIN, PanelForecaster
 from models.forecasting.snapshot import Snapshot
 from models.learning.spec import Spec
-from models.registry.runs import find_runs, log_panel, log_table, open_run, read_text
+from models.registry.runs import find_runs, log_months, log_table, open_run, read_text
 from store.errors import StoreError
 from store.publications.backtests import CELL_COLUMNS, write_scores
 from store.settings import Settings
@@ -196,12 +196,14 @@ def log_dataset(known: Workspace) -> None:
     """Keep what was known of past months as the dataset of MLflow's active run."""
     config = known.config
     of = config.option
-    log_panel(
-        known.panel,
+    log_months(
+        known.panel.months[["destination", "period", "tonnes", "kind"]],
         "evidence panel" if config.is_main else f"partner table {config.published_as}",
-        as_of=known.as_of,
-        data_vintage=known.data_vintage,
         source=f"magnetcast panel{of} --as-of {known.as_of:%Y-%m-%d}",
+        digest=known.panel.digest[:12],
+        as_of=known.as_of.isoformat(),
+        data_vintage=known.data_vintage,
+        sha256=known.panel.digest,
     )
 
 

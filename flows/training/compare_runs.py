@@ -16,7 +16,7 @@ from flows.training.backtest import CELLS, read_cells
 from models.evaluation.compare import A, B, own_cells, paired_cells, score_differences
 from models.registry import registry
 from models.registry.runs import find_runs
-from store.errors import DataError, StoreError, first_few
+from store.errors import DataError, StoreError
 from store.settings import Settings
 from store.vocabulary import COMMODITY
 
@@ -94,22 +94,21 @@ def compare_runs(
             f"{one} forecasts {first.commodity}, {other} forecasts {second.commodity}. Expected "
             "runs on the same goods. Name two of them."
         )
-    cells = _shared_cells(first, second)
+    one_cells, other_cells = own_cells(first.cells), own_cells(second.cells)
+    if second.as_of >= first.as_of:
+        cells = paired_cells(other_cells, one_cells, (B, A))
+    else:
+        cells = paired_cells(one_cells, other_cells, (A, B))
     if cells.empty:
+        cutoffs = (side.cells["cutoff"].agg(["min", "max"]) for side in sides)
+        reach = ", ".join(f"cutoffs {earliest} to {latest}" for earliest, latest in cutoffs)
         raise DataError(
-            f"{one} and {other} have no scored cell in common: {_reach(first)}, {_reach(second)}. "
+            f"{one} and {other} have no scored cell in common: {reach}. "
             "Expected backtests with origins, destinations and months that both forecast. Run "
             "`magnetcast backtest` with the --as-of of the other."
         )
     labels = (first.label, second.label)
     return RunComparison(labels, _choices(first, second), score_differences(cells))
-
-
-def _shared_cells(first: _Side, second: _Side) -> pd.DataFrame:
-    one, other = own_cells(first.cells), own_cells(second.cells)
-    if second.as_of >= first.as_of:
-        return paired_cells(other, one, (B, A))
-    return paired_cells(one, other, (A, B))
 
 
 def _side(settings: Settings, runs: Sequence[Run], text: str, model: str) -> _Side:
@@ -133,16 +132,9 @@ def _named(settings: Settings, runs: Sequence[Run], text: str, model: str) -> tu
     if len(found) == 1:
         run = found[0]
         return run, f"{words}run {run.info.run_id[:_SHOWN]} ({run.info.run_name})"
-    where = f"in {settings.tracking_uri}"
-    if found:
-        raise StoreError(
-            f"{len(found)} runs {where} begin with {text!r}: "
-            f"{first_few([run.info.run_id[:_SHOWN] for run in found])}. "
-            "Expected one. Type more of it."
-        )
     raise StoreError(
-        f"No run {where} begins with {text!r}. Expected the identifier of a run, how it begins, or "
-        "the number of a version. `mlflow ui` shows them."
+        f"{len(found)} runs in {settings.tracking_uri} begin with {text!r}. Expected one: the "
+        "identifier of a run, how it begins, or the number of a version. `mlflow ui` shows them."
     )
 
 
@@ -160,15 +152,6 @@ def _near(runs: Sequence[Run], run: Run) -> list[Run]:
 
 
 def _choices(one: _Side, other: _Side) -> pd.DataFrame:
-    mine, theirs = one.params, other.params
-    rows = [
-        {"choice": name, A: mine.get(name, ""), B: theirs.get(name, "")}
-        for name in {**mine, **theirs}
-        if mine.get(name, "") != theirs.get(name, "")
-    ]
-    return pd.DataFrame(rows, columns=["choice", A, B])
-
-
-def _reach(side: _Side) -> str:
-    cutoffs = side.cells["cutoff"]
-    return f"cutoffs {cutoffs.min()} to {cutoffs.max()}"
+    sides = {A: pd.Series(one.params, dtype=object), B: pd.Series(other.params, dtype=object)}
+    both = pd.DataFrame(sides).fillna("")
+    return both.loc[both[A] != both[B]].rename_axis("choice").reset_index()

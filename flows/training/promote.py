@@ -1,6 +1,6 @@
 """Make a challenger champion if the gate allows it, or go back to the champion before."""
 
-from contextlib import suppress
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -24,9 +24,6 @@ from models.registry.record import RegisteredVersion
 from models.registry.runs import log_table, open_run
 from store.errors import DataError, StoreError, first_few
 from store.settings import Settings
-
-NOT_COMPARED: Final = "not compared"
-"""Decision on a challenger that no rule refused and that nothing could be compared with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +64,18 @@ def promote(
         check_forecasts(known_of(settings, as_of, config), challenger)
     decision = judge(_challenge(settings, challenger, champion, result, config))
     is_champion = decision.is_passed or accept is not None
-    _record(settings, as_of, (challenger, champion), decision, accept, config=config)
+    decided = {
+        "decision": _word(decision, accept),
+        "decision_reason": accept or decision.reasons or decision.summary,
+        "decision_rules": decision.summary,
+    }
+    about = {
+        "as_of": as_of.isoformat(),
+        "data_vintage": challenger.data_vintage,
+        "model_version": challenger.model_version,
+        "champion": "none" if champion is None else str(champion.version),
+    }
+    _record(settings, "promote", challenger, decided, about, config=config, rules=decision.table)
     LOG.info("gate      %sversion %s: %s", config.prefix, challenger.version, decision.summary)
     if is_champion:
         registry.promote(settings, challenger.version, config.model)
@@ -88,14 +96,6 @@ def tell(outcome: PromotionOutcome, name: str, config: RunConfig) -> None:
         )
 
 
-def report_promoted(known: Workspace) -> None:
-    """Report that a model is champion already, where the run that trained it failed later."""
-    with suppress(StoreError):
-        champion = registry.champion(known.settings, known.config.model)
-        if champion is not None and champion.model_version == known.model_version:
-            echo(f"run       version {champion.version}, trained on these facts, is champion")
-
-
 def rollback(
     settings: Settings, as_of: pd.Timestamp, reason: str, config: RunConfig = MAGNETS
 ) -> tuple[RegisteredVersion, RegisteredVersion]:
@@ -105,12 +105,7 @@ def rollback(
         check_forecasts(known_of(settings, as_of, config), before)
     now, bad = registry.roll_back(settings, name, reason=reason)
     decided = {"decision": "rolled back", "decision_reason": reason}
-    tags = {**_tags("rollback", as_of, config), **decided, "version": str(bad.version)}
-    with open_run(
-        settings, name=f"rollback {config.prefix}version {bad.version}", tags=tags
-    ) as run:
-        tags = {**decided, "decision_run": run.info.run_id}
-        registry.set_tags(settings, bad.version, tags, name)
+    _record(settings, "rollback", bad, decided, {"as_of": as_of.isoformat()}, config=config)
     return now, bad
 
 
@@ -231,33 +226,30 @@ def _taken_back(
 
 def _record(
     settings: Settings,
-    as_of: pd.Timestamp,
-    pair: tuple[RegisteredVersion, RegisteredVersion | None],
-    decision: PromotionDecision,
-    accept: str | None,
+    flow: str,
+    judged: RegisteredVersion,
+    decided: Mapping[str, str],
+    about: Mapping[str, str],
     *,
     config: RunConfig,
+    rules: pd.DataFrame | None = None,
 ) -> None:
-    challenger, champion = pair
-    decided = {
-        "decision": _word(decision, accept),
-        "decision_reason": accept or decision.reasons or decision.summary,
-        "decision_rules": decision.summary,
-    }
+    """Keep a decision on a version as a run of MLflow, and as tags of the version."""
     tags = {
-        **_tags("promote", as_of, config),
+        "flow": flow,
+        "commodity": config.published_as,
+        "git_commit": git_commit(),
+        "actor": actor(),
+        "version": str(judged.version),
+        **about,
         **decided,
-        "data_vintage": challenger.data_vintage,
-        "version": str(challenger.version),
-        "model_version": challenger.model_version,
-        "champion": "none" if champion is None else str(champion.version),
     }
-    with open_run(
-        settings, name=f"gate {config.prefix}version {challenger.version}", tags=tags
-    ) as run:
-        log_table(decision.table, "rules.csv")
-    decided["decision_run"] = run.info.run_id
-    registry.set_tags(settings, challenger.version, decided, config.model)
+    name = f"{flow} {config.prefix}version {judged.version}"
+    with open_run(settings, name=name, tags=tags) as run:
+        if rules is not None:
+            log_table(rules, "rules.csv")
+    own = {**decided, "decision_run": run.info.run_id}
+    registry.set_tags(settings, judged.version, own, config.model)
 
 
 def _word(decision: PromotionDecision, accept: str | None) -> str:
@@ -265,14 +257,4 @@ def _word(decision: PromotionDecision, accept: str | None) -> str:
         return "promoted"
     if accept is not None:
         return "accepted"
-    return "refused" if decision.broken else NOT_COMPARED
-
-
-def _tags(name: str, as_of: pd.Timestamp, config: RunConfig) -> dict[str, str]:
-    return {
-        "flow": name,
-        "as_of": as_of.isoformat(),
-        "commodity": config.published_as,
-        "git_commit": git_commit(),
-        "actor": actor(),
-    }
+    return "refused" if decision.broken else "not compared"

@@ -24,7 +24,6 @@ from models.registry.served import (
     LEVEL,
     MOVE,
     OFFSET,
-    TREES_WEIGHT,
     UNIT,
     TrainedModel,
     experts_ratio,
@@ -49,12 +48,11 @@ def log_shares(model: TrainedModel, rows: pd.DataFrame) -> pd.DataFrame:
     """Return what adds up to the log ratio of the combined middle to the base.
 
     Args:
-        model: One whose card has no ``trees_weight`` has no experts.
         rows: The rows of the origin.
 
     Returns:
         One row per row of ``rows``: TreeSHAP contributions by feature and their ``mean``, times the
-        trees' weight, and ``experts_tonnes`` if the card weighs the experts.
+        trees' weight, and ``experts_tonnes``.
     """
     middle, card = model.heads["p50"], model.card
     names = middle.feature_name()
@@ -62,8 +60,7 @@ def log_shares(model: TrainedModel, rows: pd.DataFrame) -> pd.DataFrame:
     weight = trees_weight(card, rows)[:, None]
     found = weight * np.asarray(middle.predict(matrix, pred_contrib=True))
     shares = pd.DataFrame(found, columns=[*names, MEAN], index=rows.index)
-    if TREES_WEIGHT in card:
-        shares[EXPERTS_TONNES] = (1.0 - weight[:, 0]) * experts_ratio(card, rows)
+    shares[EXPERTS_TONNES] = (1.0 - weight[:, 0]) * experts_ratio(card, rows)
     return shares
 
 

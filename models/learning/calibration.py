@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from models.learning.spec import OF_PANELS, Spec
-from models.registry.served import CARD_FORMAT, HISTORY_WEIGHT, TREES_WEIGHT, UNIT
+from models.registry.served import HISTORY_WEIGHT, TREES_WEIGHT, UNIT
 from store.arrays import Floats, Ints
 from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
 
@@ -79,7 +79,6 @@ def card_of(names: Sequence[str], errors: PastErrors, spec: Spec, months: int) -
     shift, scores = calibrate(errors, spec, months)
     is_panel = spec.model == OF_PANELS
     return {
-        "format": CARD_FORMAT,
         "features": list(names),
         "floor_spread": spec.floor_spread,
         **({UNIT: "usual moves"} if is_panel else {HISTORY_WEIGHT: spec.history_weight}),

@@ -56,14 +56,8 @@ CARD_TAGS: Final = tuple(one.name for one in fields(RegisteredVersion))[2:]
 
 
 MODEL_SCHEMA: Final = 1
-"""Raised when what a row means changes in a way that no entry of the catalogue tells: the target,
-the level that forecasts are ratios to, the destinations."""
-
-DIGEST_TAG: Final = "sha256"
-"""Tag of a version: digest of its boosters and card."""
-
-READ_FORMAT: Final = 2
-"""``served.CARD_FORMAT``, which is not imported, for LightGBM takes a second."""
+"""Raised when a card or what a row means changes in a way that no entry of the catalogue tells: the
+layout of the card, the target, the level that forecasts are ratios to, the destinations."""
 
 MODEL_FILES: Final = "model"
 """Folder of boosters and card, below ``artifacts`` in the logged model."""
@@ -160,9 +154,7 @@ def features_of(card: Mapping[str, object]) -> list[str]:
 def _check_rows(card: Mapping[str, object]) -> None:
     features = features_of(card)
     remedy = "Train it anew, or promote a version that was trained with this code."
-    if card.get("format") != READ_FORMAT:
-        why = f"its card has format {card.get('format', 'none')}. Expected {READ_FORMAT}"
-    elif card.get("schema") != MODEL_SCHEMA:
+    if card.get("schema") != MODEL_SCHEMA:
         why = f"it was trained on schema {card.get('schema', 'none')}. Expected {MODEL_SCHEMA}"
     elif unknown := sorted(set(features) - {feature.name for feature in ALL_FEATURES}):
         why = f"it was trained on features that are no more: {first_few(unknown)}"

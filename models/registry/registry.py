@@ -15,7 +15,7 @@ import mlflow
 import numpy as np
 import pandas as pd
 from mlflow import MlflowClient
-from mlflow.entities.model_registry import ModelVersion
+from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature, infer_signature
 from mlflow.types import ColSpec, DataType, Schema, TensorSpec
@@ -26,7 +26,6 @@ from models.registry import served
 from models.registry.record import (
     CARD_TAGS,
     CHAMPION,
-    DIGEST_TAG,
     MODEL,
     MODEL_FILES,
     MODEL_SCHEMA,
@@ -58,14 +57,20 @@ def champion(settings: Settings, name: str = MODEL) -> RegisteredVersion | None:
     return by_alias(settings, CHAMPION, name)
 
 
-@worded
 def by_alias(settings: Settings, alias: str, name: str = MODEL) -> RegisteredVersion | None:
     """Return the version that holds an alias, or None; never makes a database."""
+    model = _model(settings, name)
+    version = model and model.aliases.get(alias)
+    return at_version(settings, int(version), name) if version else None
+
+
+@worded
+def _model(settings: Settings, name: str) -> RegisteredModel | None:
+    """Return what MLflow keeps of a name, or None; never makes a database."""
     if not is_kept(settings):
         return None
     client, _ = connect(settings)
-    version = _aliases(client, name).get(alias)
-    return None if version is None else at_version(settings, version, name)
+    return next(iter(client.search_registered_models(f"name = '{name}'")), None)
 
 
 def at_version(settings: Settings, version: int, name: str = MODEL) -> RegisteredVersion:
@@ -110,19 +115,18 @@ def promote(settings: Settings, version: int, name: str = MODEL) -> None:
     at_version(settings, version, name)
     past = [one.version for one in champions(settings, name) if one.version != version]
     _keep_champions(client, name, [*past, version])
-    if _aliases(client, name).get(CHALLENGER) == version:
+    on_trial = by_alias(settings, CHALLENGER, name)
+    if on_trial is not None and on_trial.version == version:
         client.delete_registered_model_alias(name, CHALLENGER)
 
 
-@worded
 def champions(settings: Settings, name: str = MODEL) -> list[RegisteredVersion]:
     """Return the versions that were promoted and not taken back since, the one in force last."""
-    client, _ = connect(settings)
-    aliases = _aliases(client, name)
-    if CHAMPION not in aliases:
+    model = _model(settings, name)
+    if model is None or CHAMPION not in model.aliases:
         return []
-    [model] = client.search_registered_models(f"name = '{name}'")
-    now, there = aliases[CHAMPION], {one.version: one for one in versions(settings, name)}
+    now = int(model.aliases[CHAMPION])
+    there = {one.version: one for one in versions(settings, name)}
     past = json.loads(model.tags.get(CHAMPIONS_TAG, "[]"))
     return [there[one] for one in (*(one for one in past if one != now), now) if one in there]
 
@@ -133,7 +137,7 @@ def _keep_champions(client: MlflowClient, name: str, past: Sequence[int]) -> Non
     client.set_registered_model_alias(name, CHAMPION, str(past[-1]))
     if len(past) > 1:
         client.set_registered_model_alias(name, PREVIOUS, str(past[-2]))
-    elif PREVIOUS in _aliases(client, name):
+    else:
         client.delete_registered_model_alias(name, PREVIOUS)
 
 
@@ -168,11 +172,6 @@ def set_tags(settings: Settings, version: int, tags: Mapping[str, str], name: st
     client, _ = connect(settings)
     for tag, value in tags.items():
         client.set_model_version_tag(name, str(version), tag, value)
-
-
-def _aliases(client: MlflowClient, name: str) -> dict[str, int]:
-    found = client.search_registered_models(f"name = '{name}'")
-    return {alias: int(version) for alias, version in found[0].aliases.items()} if found else {}
 
 
 def _registered(found: ModelVersion) -> RegisteredVersion:
@@ -220,17 +219,18 @@ def register(
         tags: As the fields of ``registry.RegisteredVersion``.
 
     Raises:
-        ValueError: A head is missing, or the example lacks a column.
+        ValueError: The example lacks a column.
     """
     client, _ = connect(settings)
-    texts = _texts(heads, card)
+    texts = {f"{head}.txt": text for head, text in heads.items()}
+    texts[served.CARD] = json.dumps(card, allow_nan=False, indent=1)
     loaded, card = served.parsed(texts)
-    served.check_columns(card, example)
-    some = example.head(EXAMPLE_ROWS)
-    inputs = served.names_of(some).join(_inputs(card, some)).reset_index(drop=True)
-    outputs = served.names_of(inputs).join(served.predict_quantiles(loaded, card, inputs))
-    tags = {**tags, DIGEST_TAG: digest_of(texts)}
-    alike = (tags[DIGEST_TAG], tags.get("data_vintage", ""))
+    some = example.head(EXAMPLE_ROWS).reset_index(drop=True)
+    outputs = served.names_of(some).join(served.predict_quantiles(loaded, card, some))
+    # As floats: an integer column could not hold a missing value.
+    inputs = served.names_of(some).join(some[served.needed_columns(card)].astype(np.float64))
+    tags = {**tags, "sha256": digest_of(texts)}
+    alike = (tags["sha256"], tags.get("data_vintage", ""))
     twins = [one for one in versions(settings, name) if (one.sha256, one.data_vintage) == alike]
     if twins:
         return twins[-1].version
@@ -270,16 +270,6 @@ def load(settings: Settings, version: int, name: str = MODEL) -> served.TrainedM
     return served.TrainedModel(heads, card)
 
 
-def _texts(heads: Mapping[str, str], card: Mapping[str, object]) -> dict[str, str]:
-    if set(heads) != set(served.HEADS):
-        raise ValueError(
-            f"A model of heads {sorted(heads)} was to be registered. "
-            f"Expected exactly {list(served.HEADS)}. Train one booster for each."
-        )
-    boosters = {f"{name}.txt": text for name, text in heads.items()}
-    return {**boosters, served.CARD: json.dumps(card, allow_nan=False, indent=1)}
-
-
 def _signature(inputs: pd.DataFrame, outputs: pd.DataFrame) -> ModelSignature:
     """Return what goes in and what comes out.
 
@@ -292,11 +282,6 @@ def _signature(inputs: pd.DataFrame, outputs: pd.DataFrame) -> ModelSignature:
     by_moment = [name for name in (served.AS_OF, *served.NAMES) if name not in inputs]
     columns += [ColSpec(DataType.string, name, required=False) for name in by_moment]
     return ModelSignature(Schema(columns), found.outputs)
-
-
-def _inputs(card: Mapping[str, object], rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the model's inputs as floats: an integer column could not hold a missing value."""
-    return rows[served.needed_columns(card)].astype(np.float64)
 
 
 def _next_version(

@@ -1,7 +1,6 @@
 """The record of every run in MLflow: what is recorded goes by ``mlflow.log_*`` to the open run."""
 
 import errno
-import hashlib
 import logging
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -20,13 +19,11 @@ from mlflow.data.pandas_dataset import from_pandas
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_SOURCE_NAME
-from pandas.util import hash_pandas_object
 from sqlalchemy.exc import SQLAlchemyError
 
 from models.registry.record import is_kept, record_file
 from store.database import make_private, shown_address
 from store.errors import StoreError
-from store.publications.panels import StoredPanel
 from store.settings import Settings
 
 EXPERIMENT: Final = "magnetcast"
@@ -79,7 +76,7 @@ def connect(settings: Settings) -> tuple[MlflowClient, str]:
     _hush()
     uri = settings.tracking_uri
     try:
-        with answering(settings), _opening(settings):
+        with _opening(settings):
             if (database := record_file(settings)) is not None:
                 make_private(database)
             client = MlflowClient(tracking_uri=uri, registry_uri=uri)
@@ -113,12 +110,17 @@ def _hush() -> None:
     os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
-    for name in ("mlflow", "alembic"):
-        logger = logging.getLogger(name)
-        logger.setLevel(max(logger.level, logging.WARNING))
+    for name, level in _LEVELS.items():
+        logging.getLogger(name).setLevel(level)
+
+
+_LEVELS: Final = {
+    "mlflow": logging.WARNING,
+    "alembic": logging.WARNING,
     # Warn of an environment without pip, and of a database that our own error tells in words.
-    logging.getLogger("mlflow.utils.environment").setLevel(logging.ERROR)
-    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
+    "mlflow.utils.environment": logging.ERROR,
+    "mlflow.store.db.utils": logging.CRITICAL,
+}
 
 
 ERROR_TAG: Final = "error"
@@ -143,8 +145,8 @@ def open_run(settings: Settings, *, name: str, tags: Mapping[str, str]) -> Itera
         tags: What the run is found by: ``as_of``, ``data_vintage``, ``git_commit``,
             ``model_version``, ``flow``.
     """
-    _, experiment = connect(settings)
     with answering(settings), _tracking(settings):
+        _, experiment = connect(settings)
         run = mlflow.start_run(
             experiment_id=experiment, run_name=name, nested=True, tags=dict(tags)
         )
@@ -171,20 +173,16 @@ def open_job(settings: Settings, *, name: str, tags: Mapping[str, str]) -> Itera
         yield
 
 
+@worded
 def find_runs(settings: Settings, tags: Mapping[str, str]) -> list[Run]:
     """Return the finished runs that carry all these tags, newest first; never makes a database."""
-    named = [f"tags.`{name}` = '{value}'" for name, value in tags.items()]
-    return search_runs(settings, " and ".join(["attributes.status = 'FINISHED'", *named]))
-
-
-@worded
-def search_runs(settings: Settings, condition: str = "") -> list[Run]:
-    """Return the runs that a condition of MLflow's holds for, newest first."""
     if not is_kept(settings):
         return []
     client, experiment = connect(settings)
+    named = [f"tags.`{name}` = '{value}'" for name, value in tags.items()]
+    wanted = " and ".join(["attributes.status = 'FINISHED'", *named])
     order = ["attributes.start_time DESC"]
-    return list(client.search_runs([experiment], condition, max_results=_MOST, order_by=order))
+    return list(client.search_runs([experiment], wanted, max_results=_MOST, order_by=order))
 
 
 def read_text(settings: Settings, run_id: str, name: str) -> str | None:
@@ -203,33 +201,17 @@ def log_table(table: pd.DataFrame, name: str) -> None:
     mlflow.log_text(table.to_csv(index=False), name)
 
 
-def log_panel(
-    panel: StoredPanel, name: str, *, as_of: pd.Timestamp, data_vintage: str, source: str
-) -> None:
-    """Keep what the active run was made from: a panel, by its digest."""
-    months = panel.months[["destination", "period", "tonnes", "kind"]]
-    about = {"as_of": as_of.isoformat(), "data_vintage": data_vintage, "sha256": panel.digest}
-    log_months(months, name, source=source, digest=panel.digest[:12], tags=about)
-
-
 def log_months(
-    months: pd.DataFrame,
-    name: str,
-    *,
-    source: str,
-    digest: str | None = None,
-    tags: Mapping[str, str] | None = None,
+    months: pd.DataFrame, name: str, *, source: str, digest: str | None = None, **tags: str
 ) -> None:
     """Keep a table of months, with a column tonnes, as the dataset of the active run.
 
     Args:
-        digest: Made of the table if left out.
+        digest: MLflow's own of the table if left out.
     """
-    made = hash_pandas_object(months, index=False).to_numpy().tobytes()
-    digest = digest or hashlib.sha256(made).hexdigest()[:12]
     origin = CodeDatasetSource({MLFLOW_SOURCE_NAME: source})
     data = from_pandas(months, origin, targets="tonnes", name=name, digest=digest)
-    mlflow.log_input(data, context="training", tags=dict(tags or {}))
+    mlflow.log_input(data, context="training", tags=tags)
 
 
 @contextmanager

@@ -30,9 +30,6 @@ CARD: Final = "card.json"
 FILES: Final = (*(f"{name}.txt" for name in HEADS), CARD)
 """What a stored model is."""
 
-CARD_FORMAT: Final = 2
-"""Layout of ``card.json`` that training writes and this script reads."""
-
 HORIZON: Final = "horizon"
 LEVEL: Final = "level_tonnes"
 OFFSET: Final = "offset_tonnes"
@@ -120,10 +117,10 @@ def predict_quantiles(
     Args:
         heads: Boosters by the names in ``HEADS``.
         card: What training measured: ``features``, ``floor_spread``, ``shift``, ``threads``,
-            ``score_quantiles``, ``quantiles``, ``trees_weight`` (without, the trees speak alone),
+            ``score_quantiles``, ``quantiles``, ``trees_weight``,
             ``history_weight`` (without, months count as published), ``unit`` (without, logs).
         rows: One row per forecast, with the features (NaN allowed), ``horizon`` in months,
-            ``level_tonnes``, ``offset_tonnes`` and, as the card asks, ``experts_tonnes``,
+            ``level_tonnes``, ``offset_tonnes``, ``experts_tonnes`` and, as the card asks,
             ``recent_stderr_log`` and ``usual_move_tonnes``; further columns are ignored; not
             modified.
 
@@ -149,8 +146,6 @@ def combined(values: HeadValues, card: Mapping[str, object], rows: pd.DataFrame)
     Raises:
         ValueError: Horizon, level, offset or what the experts say is not a finite number.
     """
-    if TREES_WEIGHT not in card:
-        return values
     return moved_to(values, trees_weight(card, rows), experts_ratio(card, rows))
 
 
@@ -164,8 +159,6 @@ def moved_to(values: HeadValues, weight: _Floats, experts: _Floats) -> HeadValue
 
 def trees_weight(card: Mapping[str, object], rows: pd.DataFrame) -> _Floats:
     """Return what the trees' middle counts in each row, 0 to 1; needs a finite horizon."""
-    if TREES_WEIGHT not in card:
-        return np.ones(len(rows))
     weights = _vector(card[TREES_WEIGHT])
     return weights[_places(_finite(rows, HORIZON), len(weights))]
 
@@ -264,8 +257,9 @@ def in_order(values: HeadValues) -> HeadValues:
 
 
 def _further(card: Mapping[str, object]) -> list[str]:
-    weighed = {TREES_WEIGHT: EXPERTS_TONNES, HISTORY_WEIGHT: HISTORY_STDERR, UNIT: MOVE}
-    return [HORIZON, LEVEL, OFFSET, *(name for entry, name in weighed.items() if entry in card)]
+    scaled = {HISTORY_WEIGHT: HISTORY_STDERR, UNIT: MOVE}
+    own = (name for entry, name in scaled.items() if entry in card)
+    return [HORIZON, LEVEL, OFFSET, EXPERTS_TONNES, *own]
 
 
 def _places(horizon: _Floats, count: int) -> npt.NDArray[np.intp]:
@@ -302,11 +296,6 @@ def _widening(apart: _Floats, card: Mapping[str, object], rows: pd.DataFrame) ->
 def parsed(texts: Mapping[str, str]) -> tuple[dict[str, lgb.Booster], dict[str, object]]:
     """Return the heads and the card, given the texts of ``FILES`` by name."""
     card: dict[str, object] = json.loads(texts[CARD])
-    if card.get("format") != CARD_FORMAT:
-        raise ValueError(
-            f"The card has format {card.get('format')!r}. Expected {CARD_FORMAT}. "
-            "Serve the model with the script stored beside it, or train a new one."
-        )
     return {name: lgb.Booster(model_str=texts[f"{name}.txt"]) for name in HEADS}, card
 
 

@@ -55,8 +55,8 @@ def taught_heads(seed: int = 1) -> dict[str, lgb.Booster]:
     return heads
 
 
-def taught_card(weight: Sequence[float] | None = (0.7, 0.5, 0.6)) -> dict[str, object]:
-    """Return a card with a shift from past errors; without a weight it knows no experts."""
+def taught_card(weight: Sequence[float] = (0.7, 0.5, 0.6)) -> dict[str, object]:
+    """Return a card with a shift from past errors."""
     errors = PastErrors(
         horizon=np.arange(1.0, 13.0),
         age=np.ones(12),
@@ -64,8 +64,7 @@ def taught_card(weight: Sequence[float] | None = (0.7, 0.5, 0.6)) -> dict[str, o
         spread=np.full(12, 0.2),
     )
     card = card_of(NAMES, errors, MAGNETS_SPEC, MAX_HORIZON)
-    del card[TREES_WEIGHT]
-    return card if weight is None else {**card, TREES_WEIGHT: list(weight)}
+    return {**card, TREES_WEIGHT: list(weight)}
 
 
 def halted_analog() -> Analog:

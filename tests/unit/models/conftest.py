@@ -96,7 +96,6 @@ def mlflow_heads(mlflow_rows: pd.DataFrame) -> dict[str, str]:
 def mlflow_card() -> dict[str, object]:
     widening = np.linspace(1.0, 2.0, HORIZONS)
     return {
-        "format": 2,
         "trees_weight": np.linspace(1.0, 0.5, HORIZONS).tolist(),
         "features": FEATURES,
         "floor_spread": 0.05,

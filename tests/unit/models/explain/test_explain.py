@@ -19,7 +19,8 @@ def heads() -> dict[str, lgb.Booster]:
     return {"p50": lgb.train(options, table, num_boost_round=40)}
 
 
-ALONE: dict[str, object] = {}
+ALONE: dict[str, object] = {"trees_weight": [1.0]}
+SCALE = {"horizon": 1.0, "level_tonnes": 100.0, "offset_tonnes": 0.0, "experts_tonnes": 100.0}
 
 
 def test_the_three_features_that_moved_a_forecast_most_come_first(
@@ -27,7 +28,7 @@ def test_the_three_features_that_moved_a_forecast_most_come_first(
 ) -> None:
     rows = pd.DataFrame({"none": [0.0], "tiny": [0.0], "small": [1.5], "big": [1.5]})
 
-    [text] = drivers(TrainedModel(heads, ALONE), rows, pd.Series([100.0]))
+    [text] = drivers(TrainedModel(heads, ALONE), rows.assign(**SCALE), pd.Series([100.0]))
 
     names = [name for name, _ in json.loads(text)]
     assert len(names) == 3
@@ -40,7 +41,7 @@ def test_tonnes_are_what_the_median_would_lose_without_the_feature(
     rows = pd.DataFrame({"big": [1.5, -1.5], "small": [0.0, 0.0], "tiny": 0.0, "none": 0.0})
     share = np.asarray(heads["p50"].predict(rows, pred_contrib=True))[:, 0]
 
-    texts = drivers(TrainedModel(heads, ALONE), rows, pd.Series([100.0, 100.0]))
+    texts = drivers(TrainedModel(heads, ALONE), rows.assign(**SCALE), pd.Series([100.0, 100.0]))
     raised, lowered = (json.loads(text)[0][1] for text in texts)
 
     assert raised == pytest.approx(100 * (1 - np.exp(-share[0])), abs=0.05)

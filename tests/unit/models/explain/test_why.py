@@ -54,9 +54,9 @@ def test_every_feature_is_reported_as_one_family_and_every_family_has_one() -> N
 
 @pytest.mark.slow
 @pytest.mark.parametrize("analogs", [(), (halted_analog(),)], ids=["calm", "control"])
-@pytest.mark.parametrize("weight", [None, (0.7, 0.5), (1.0,)], ids=["no-experts", "both", "trees"])
+@pytest.mark.parametrize("weight", [(0.7, 0.5), (1.0,)], ids=["both", "trees"])
 def test_parts_add_up_to_the_published_median(
-    weight: tuple[float, ...] | None, analogs: tuple[Analog, ...]
+    weight: tuple[float, ...], analogs: tuple[Analog, ...]
 ) -> None:
     parts, stages, _ = parts_of(taught_card(weight), control=bool(analogs), analogs=analogs)
 
@@ -75,7 +75,7 @@ def test_only_a_control_without_own_months_has_a_response() -> None:
 
 
 def test_each_part_is_its_log_share_times_one_number_of_its_row() -> None:
-    card = taught_card(None)
+    card = taught_card((1.0,))
     parts, stages, rows = parts_of(card)
     names = taught_heads()["p50"].feature_name()
     tree = np.asarray(taught_heads()["p50"].predict(rows[names].to_numpy(), pred_contrib=True))

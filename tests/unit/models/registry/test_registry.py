@@ -197,13 +197,12 @@ def test_boosters_or_a_card_changed_after_training_are_refused(
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"format": 1}, rf"has format 1. Expected {served.CARD_FORMAT}\. Train"),
         ({"schema": 0}, "trained on schema 0. Expected 1"),
         ({"meanings": "old"}, "features had other meanings .old"),
         ({"features": ["tonnes_lag_9m"]}, "features that are no more: tonnes_lag_9m"),
     ],
 )
-def test_a_card_of_another_layout_or_of_other_rows_is_refused_before_lightgbm_is_loaded(
+def test_a_card_of_other_rows_is_refused_before_lightgbm_is_loaded(
     mlflow_card: Mapping[str, object], change: Mapping[str, object], message: str
 ) -> None:
     texts = {served.CARD: json.dumps({**mlflow_card, **change})}

@@ -14,12 +14,12 @@ from mlflow.entities import Run
 from models.registry import registry
 from models.registry import runs as mlflow_client
 from models.registry.runs import (
+    connect,
     find_runs,
-    log_panel,
+    log_months,
     log_table,
     open_job,
     open_run,
-    search_runs,
 )
 from store.errors import StoreError
 from store.publications.panels import NO_PANEL, StoredPanel
@@ -37,7 +37,8 @@ PARENT = "mlflow.parentRunId"
 
 
 def kept(settings: Settings) -> dict[str, Run]:
-    return {str(run.info.run_name): run for run in search_runs(settings)}
+    client, experiment = connect(settings)
+    return {str(run.info.run_name): run for run in client.search_runs([experiment])}
 
 
 @pytest.mark.slow
@@ -149,7 +150,11 @@ def test_a_run_names_the_panel_it_was_made_from(mlflow_settings: Settings) -> No
     command = "magnetcast panel --as-of 2020-04-22"
 
     with open_run(mlflow_settings, name="backtest", tags={}):
-        log_panel(panel, "evidence panel", as_of=moment, data_vintage="v1", source=command)
+        log_months(
+            months[["destination", "tonnes"]], "evidence panel", source=command,
+            digest=panel.digest[:12],
+            as_of=moment.isoformat(), data_vintage="v1", sha256=panel.digest,
+        )  # fmt: skip
 
     [used] = kept(mlflow_settings)["backtest"].inputs.dataset_inputs
     tags = {tag.key: tag.value for tag in used.tags}

@@ -29,7 +29,6 @@ def make_card(
     weight: tuple[float, ...] = (0.75, 0.25),
 ) -> dict[str, object]:
     return {
-        "format": 2,
         "trees_weight": list(weight),
         "features": ["tonnes_lag_1m"],
         "floor_spread": floor,
