@@ -26,7 +26,6 @@ from flows.publishing.publish import (
 from flows.publishing.reporting import run_report, write_run_report
 from flows.training.backtest import verdict
 from models.evaluation.backtest import Backtest
-from models.forecasting.fallback import FAULTS
 from service.queries.unknowns import unknowns
 from store.facts.reading import read_publication
 from store.messages import from_json

@@ -1,32 +1,27 @@
 """The app: API and pages over one live publication."""
 
-import asyncio
 import threading
 from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import CancelledError
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 from fastapi import FastAPI
-from fastapi.openapi.utils import get_openapi
 from starlette.middleware.gzip import GZipMiddleware
 
-from service.api import scenarios
 from service.api.models import Problem
 from service.api.routes import api_routes
 from service.api.scenarios import PARTS
 from service.charts.drawer import Drawer
-from service.http.access import Access
+from service.errors import NothingPublishedError
 from service.http.limits import RequestLimits, ServiceMetrics
 from service.http.replies import add_problem_handlers
 from service.language.addresses import LanguageOfRequests
 from service.live.health import Examine, HealthCache, StoreMetrics
 from service.live.live import LivePublication
-from service.live.publication import Recent
-from service.queries.needs import SHIPPING_DAYS, Days
+from service.live.publication import Memo
 from service.scenarios import ScenarioEngine, ScenarioPool
-from service.state import API_PREFIX, State
+from service.state import API_PREFIX, Rules, State
 from service.web.render import compile_templates, error_page
 from service.web.routes import page_routes
 
@@ -45,50 +40,32 @@ _ABOUT: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """Who may read, and the limits of the service."""
-
-    open_reads: bool
-    max_body_bytes: int
-    names: frozenset[str] = frozenset()
-    """Host names it answers to besides those of the loopback, lower case."""
-    shipping: Mapping[str, Days] = field(default_factory=lambda: SHIPPING_DAYS)
-    """Days from clearance in China to arrival, by destination."""
-    contact: str = ""
-    """Whom readers may ask: an address or a name."""
-
-
 def create_app(
     live: LivePublication,
     rules: Rules,
     *,
-    what_if: ScenarioEngine | None = None,
-    examine: Examine | None = None,
+    what_if: ScenarioEngine,
+    examine: Examine,
     prepare: bool = True,
 ) -> FastAPI:
     """Return the app; it reads the store at the start and follows its changes until the end.
 
     Args:
-        examine: Checks the health of the installation; None turns the status off.
+        what_if: Computes scenarios.
+        examine: Checks the health of the installation.
         prepare: Does ahead what the first reader would wait for.
     """
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         live.start()
-        ahead = threading.Timer(_FIRST_PAGE_S, _prepare, [drawer])
+        ahead = threading.Timer(_FIRST_PAGE_S, _prepare, [live, pool, drawer])
         ahead.daemon = True
         if prepare:
             ahead.start()
-        if pool is not None:
-            begin = asyncio.get_running_loop().call_later
-            opening = begin(_FIRST_PAGE_S, pool.start, lambda: live.publication)
         yield
         ahead.cancel()
-        if pool is not None:
-            opening.cancel()
-            pool.stop()
+        pool.stop()
         drawer.stop()
         live.stop()
 
@@ -104,15 +81,11 @@ def create_app(
         redoc_url=None,
     )
     drawer = Drawer()
-    pool = None if what_if is None else ScenarioPool(what_if)
-    metrics = ServiceMetrics(lambda: 0 if pool is None else pool.waiting)
+    pool = ScenarioPool(what_if)
+    metrics = ServiceMetrics(lambda: pool.waiting)
     metrics.registry.register(StoreMetrics(lambda: live.publication, live.clock))
-    access = Access(lambda: live.tokens, open_reads=rules.open_reads)
-    health = None if examine is None else HealthCache(examine, live.clock)
-    app.state.shared = State(
-        live, access, metrics, pool, Recent(RECENT_PAGES), health,
-        rules.shipping, rules.contact, drawer,
-    )  # fmt: skip
+    health = HealthCache(examine, live.clock)
+    app.state.shared = State(live, rules, metrics, pool, Memo(RECENT_PAGES), health, drawer)
     add_problem_handlers(app, error_page)
     app.add_middleware(GZipMiddleware, minimum_size=1_000, compresslevel=5)
     app.add_middleware(LanguageOfRequests)
@@ -126,7 +99,9 @@ def create_app(
     return app
 
 
-def _prepare(drawer: Drawer) -> None:
+def _prepare(live: LivePublication, pool: ScenarioPool, drawer: Drawer) -> None:
+    with suppress(NothingPublishedError):
+        pool.open(live.publication)
     compile_templates()
     with suppress(CancelledError):  # where the service ends before
         drawer.library()
@@ -135,20 +110,14 @@ def _prepare(drawer: Drawer) -> None:
 def _documentation(app: FastAPI, rules: Rules) -> dict[str, Any]:
     """Return the OpenAPI document, built once, with the schemas it refers to."""
     if app.openapi_schema is None:
-        made = get_openapi(
-            title=app.title, version=app.version, description=app.description, routes=app.routes
-        )
+        made = FastAPI.openapi(app)
         parts: dict[str, Any] = made.setdefault("components", {})
         schemas: dict[str, Any] = parts.setdefault("schemas", {})
         schemas["Problem"] = Problem.model_json_schema()
         parts["securitySchemes"] = _SECURITY
         made["security"] = [*([{}] if rules.open_reads else []), {"token": []}]
-        pool = app.state.shared.scenarios
-        worked = () if pool is None else pool.what_if.worked
         schemas |= PARTS
-        made["paths"][f"{API_PREFIX}/scenarios"]["post"]["requestBody"] = scenarios.body_of(worked)
-        app.openapi_schema = made
-    return app.openapi_schema
+    return FastAPI.openapi(app)
 
 
 _SECURITY: Final[Mapping[str, object]] = {"token": {"type": "http", "scheme": "bearer"}}

@@ -18,11 +18,12 @@ from typing import Any, Final
 
 import pandas as pd
 from pebble import ProcessExpired, ProcessPool
+from pydantic import BaseModel, ConfigDict, Field
 from threadpoolctl import threadpool_limits
 
-from service.errors import NoAnswerError, NothingPublishedError, ScenarioRefusedError
+from service.errors import NoAnswerError, ScenarioRefusedError
 from service.http.responses import Answer, csv_answer, json_answer, records
-from service.live.publication import Publication, PublicationKey, Recent
+from service.live.publication import Memo, Publication, PublicationKey
 from service.wording import in_reading_order
 from store.errors import DataError, StoreError
 from store.messages import Message, message
@@ -72,15 +73,15 @@ Opener = Callable[[pd.DataFrame], Compute]
 """Prepares the computation for a publication, from its rows; can be sent to another process."""
 
 
-@dataclass(frozen=True, slots=True)
-class WorkedScenario:
+class WorkedScenario(BaseModel):
     """An example scenario."""
 
-    key: str
-    name: str
+    model_config = ConfigDict(extra="forbid")
+
+    key: str = Field(examples=["us-tariff-60"])
+    name: str = Field(examples=["US tariff to 60 percent"])
     description: str
-    text: str
-    """YAML."""
+    text: str = Field(description="YAML, ready to be posted.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,7 @@ class ScenarioPool:
     def __init__(self, what_if: ScenarioEngine) -> None:
         self.what_if = what_if
         self._pool: Any = _new_pool()
-        self._recent = Recent(CACHED)
+        self._recent = Memo(CACHED)
         self._pending: set[Future[ScenarioResult]] = set()
         self._opened: PublicationKey | None = None
 
@@ -109,17 +110,8 @@ class ScenarioPool:
     def waiting(self) -> int:
         return len(self._pending)
 
-    def start(self, newest: Callable[[], Publication]) -> None:
-        """Load the model of the newest publication ahead of the first scenario."""
-        try:
-            self._open(newest())
-        except NothingPublishedError:
-            return
-
     def stop(self) -> None:
-        """End the process; requests that still wait get an error."""
-        for future in tuple(self._pending):
-            future.cancel()
+        """End the process."""
         self._pool.stop()
         self._pool.join()
 
@@ -131,10 +123,6 @@ class ScenarioPool:
             return await asyncio.shield(asyncio.wrap_future(future))
         except (ScenarioRefusedError, NoAnswerError):
             raise
-        except asyncio.CancelledError:
-            if not future.cancelled():
-                raise
-            raise NoAnswerError("The service is shutting down. Try again later.") from None
         except TimeoutError as err:
             self._opened = None
             raise NoAnswerError(
@@ -173,14 +161,14 @@ class ScenarioPool:
                 ),
                 retry_s=wait,
             )
-        self._open(publication)
+        self.open(publication)
         future = self._schedule(publication, text, self.what_if.seconds)
         self._pending.add(future)
         future.add_done_callback(self._pending.discard)
         self._recent.keep(key, future)
         return future
 
-    def _open(self, publication: Publication) -> None:
+    def open(self, publication: Publication) -> None:
         """Load the model of a publication, which on a busy machine takes long, before scenarios."""
         if publication.key != self._opened:
             self._opened = publication.key
@@ -234,20 +222,21 @@ def _computed(
             raise ScenarioRefusedError(*err.args) from None
 
 
-def rows_about(result: ScenarioResult, destinations: Collection[str] | None) -> pd.DataFrame:
-    """Return the rows of some destinations, all if None, in reading order."""
-    order = in_reading_order(result.table["destination"])
-    place = result.table["destination"].map(order.index)
-    table = result.table.loc[place.sort_values(kind="stable").index]
-    if destinations is None:
-        return table
-    return table.loc[table["destination"].isin(list(destinations))]
-
-
-def scenario_json(
-    result: ScenarioResult, as_of: pd.Timestamp, destinations: Collection[str] | None = None
+def scenario_answer(
+    result: ScenarioResult,
+    as_of: pd.Timestamp,
+    destinations: Collection[str] | None = None,
+    *,
+    as_csv: bool = False,
 ) -> Answer:
-    """Return a result as JSON."""
+    """Return a result as JSON or its months as CSV, of some destinations, all if None."""
+    order = in_reading_order(result.table["destination"])
+    table = result.table.sort_values("destination", key=lambda c: c.map(order.index), kind="stable")
+    months = records(
+        table[table["destination"].isin(order if destinations is None else destinations)]
+    )
+    if as_csv:
+        return csv_answer(months, ANSWER_COLUMNS)
     return json_answer(
         {
             "name": result.name,
@@ -256,15 +245,6 @@ def scenario_json(
             "unit": "t",
             "notes": [str(note) for note in result.notes],
             "warnings": [text for text in result.table["warning"].unique() if text],
-            "months": records(rows_about(result, destinations)),
+            "months": months,
         }
     )
-
-
-def scenario_csv(
-    result: ScenarioResult,
-    as_of: pd.Timestamp,  # noqa: ARG001 - same signature as JSON
-    destinations: Collection[str] | None = None,
-) -> Answer:
-    """Return the months of a result as CSV."""
-    return csv_answer(records(rows_about(result, destinations)), ANSWER_COLUMNS)

@@ -9,22 +9,33 @@ import pandas as pd
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.concurrency import run_in_threadpool
 
-from models.monitoring import HealthReport
 from service.charts.drawer import Drawer
-from service.errors import NoAnswerError
-from service.http.access import Access, from_own_page
+from service.http.access import demand
 from service.http.limits import ServiceMetrics
 from service.http.replies import PROBLEM
 from service.live.health import HealthCache
 from service.live.live import LivePublication, PlanningState
-from service.live.publication import Publication, Recent
+from service.live.publication import Memo, Publication
 from service.queries.history import known_moment
-from service.queries.needs import Days
+from service.queries.needs import SHIPPING_DAYS, Days
 from service.scenarios import ScenarioPool
-from service.wording import known_commodity
 from store.asof import MOMENT
 from store.planning.audit import Actor
 from store.vocabulary import COMMODITY
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Who may read, and the limits of the service."""
+
+    open_reads: bool
+    max_body_bytes: int
+    names: frozenset[str] = frozenset()
+    """Host names it answers to besides those of the loopback, lower case."""
+    shipping: Mapping[str, Days] = field(default_factory=lambda: SHIPPING_DAYS)
+    """Days from clearance in China to arrival, by destination."""
+    contact: str = ""
+    """Whom readers may ask: an address or a name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,17 +43,13 @@ class State:
     """What all requests of one app share."""
 
     live: LivePublication
-    access: Access
+    rules: Rules
     metrics: ServiceMetrics
-    scenarios: ScenarioPool | None = None
-    recent_pages: Recent = field(default_factory=lambda: Recent(0))
+    scenarios: ScenarioPool
+    recent_pages: Memo
     """Pages rendered last of those that addresses have without end: scenarios, needs."""
-    health: HealthCache | None = None
-    shipping: Mapping[str, Days] = field(default_factory=dict)
-    """Days from clearance in China to arrival, by destination."""
-    contact: str = ""
-    """Whom readers may ask; empty where the operator named nobody."""
-    drawer: Drawer = field(default_factory=Drawer)
+    health: HealthCache
+    drawer: Drawer
 
 
 async def state_of(request: Request) -> State:
@@ -52,32 +59,6 @@ async def state_of(request: Request) -> State:
 
 
 Shared = Annotated[State, Depends(state_of)]
-
-
-async def scenario_pool_of(shared: Shared) -> ScenarioPool:
-    """Return what computes scenarios."""
-    if shared.scenarios is None:
-        raise NoAnswerError(
-            "This service computes no scenarios. Expected one started by `magnetcast serve`. "
-            "Use `magnetcast scenario`."
-        )
-    return shared.scenarios
-
-
-Scenarios = Annotated[ScenarioPool, Depends(scenario_pool_of)]
-
-
-async def health_of(shared: Shared) -> HealthReport:
-    """Return the health of the installation."""
-    if shared.health is None:
-        raise NoAnswerError(
-            "This service does not check the health of the installation. Expected one started by "
-            "`magnetcast serve`. Use `magnetcast status`."
-        )
-    return await shared.health.newest()
-
-
-Health = Annotated[HealthReport, Depends(health_of)]
 
 
 async def publication_of(shared: Shared) -> Publication:
@@ -140,24 +121,15 @@ async def _newest_of(shared: State, commodity: str) -> Publication:
 Goods = Annotated[Publication, Depends(goods_of)]
 
 
-async def named_of(shared: Shared, commodity: Commodity = COMMODITY) -> str:
-    """Return the requested commodity; the magnets need no publication yet."""
-    if commodity == COMMODITY:
-        return commodity
-    return known_commodity(commodity, shared.live.publication.published.commodities)
-
-
-Named = Annotated[str, Depends(named_of)]
-
-
 async def may_read(request: Request, shared: Shared) -> None:
-    """Let a reader pass."""
-    shared.access.read(request)
+    """Let a reader pass, with a token unless reading is open."""
+    if not shared.rules.open_reads:
+        demand(request, "read", shared.live.tokens)
 
 
 async def may_write(request: Request, shared: Shared) -> Actor:
     """Let a writer pass and return who it is."""
-    return Actor(digest=shared.access.demand(request, "write"))
+    return Actor(digest=demand(request, "write", shared.live.tokens))
 
 
 Writer = Annotated[Actor, Depends(may_write)]
@@ -165,12 +137,7 @@ Writer = Annotated[Actor, Depends(may_write)]
 
 async def may_audit(request: Request, shared: Shared) -> None:
     """Let a reader with a token pass."""
-    shared.access.demand(request, "read")
-
-
-async def own_form(request: Request) -> None:
-    """Let a form of this service's own pages pass."""
-    from_own_page(request)
+    demand(request, "read", shared.live.tokens)
 
 
 async def planning_of(shared: Shared) -> PlanningState:

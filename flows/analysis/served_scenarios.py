@@ -40,4 +40,5 @@ def worked_scenarios(folder: Path) -> tuple[WorkedScenario, ...]:
 def _worked(path: Path) -> WorkedScenario:
     text = content_of(path).decode("utf-8")
     top = yaml.safe_load(text)
-    return WorkedScenario(path.stem, str(top["name"]), str(top.get("description", "")), text)
+    about = {"name": str(top["name"]), "description": str(top.get("description", ""))}
+    return WorkedScenario(key=path.stem, text=text, **about)

@@ -126,10 +126,11 @@ def serve(
     from features.build import DRIVER_MEANINGS
     from flows.analysis.served_scenarios import what_if
     from flows.up import listening_socket, shown
-    from service.app import Rules, create_app
+    from service.app import create_app
     from service.http.limits import server_config
     from service.live.live import LivePublication
     from service.queries.needs import shipping_days
+    from service.state import Rules
     from store.planning.audit import scopes_in_force
 
     settings = Settings()

@@ -8,7 +8,7 @@ from pydantic import AfterValidator
 from starlette.responses import Response
 
 from service.api.models import Explanation, ForecastResponse, Page
-from service.http.replies import FormQuery, Shown, reply, wants_csv
+from service.http.replies import FormQuery, Shown, reply
 from service.http.responses import Record, csv_answer, json_answer
 from service.live.documents import (
     FILE_COLUMNS,
@@ -58,16 +58,13 @@ async def forecast(
     moment: Moment,
     horizon: Horizons = None,
     quantile: Quantiles = None,
-    form: FormQuery = None,
+    form: FormQuery = "json",
 ) -> Response:
     """Return the published forecast of one destination."""
-    plain = moment == current.as_of and horizon is None and quantile is None
-    plain = plain and not planning.is_overridden(current.commodity, destination, current.as_of)
-    if plain and destination in current.answers and not wants_csv(request, form):
-        return reply(request, current.answers[destination])
-    document = _document(current, planning, moment, destination)
+    known_destination(current, destination, moment)
+    document = document_of(current, planning, moment, destination)
     chosen = narrowed(document, horizons=horizon, quantiles=quantile)
-    if wants_csv(request, form):
+    if form == "csv":
         return reply(request, csv_answer(flat_rows(chosen), _columns(quantile)))
     return reply(request, json_answer(chosen))
 
@@ -88,33 +85,27 @@ def forecasts(
     """
     names = in_reading_order(current.forecasts_at(moment)["destination"])
     documents = [
-        narrowed(_document(current, planning, moment, name), horizons=horizon, quantiles=quantile)
+        narrowed(document_of(current, planning, moment, name), horizons=horizon, quantiles=quantile)
         for name in names
     ]
-    if not shown.wants_csv:
+    if shown.form == "json":
         return shown.reply(documents, ())
     rows = [row for document in documents for row in flat_rows(document)]
     return shown.reply(rows, _columns(quantile))
 
 
-def _document(
+def document_of(
     current: Publication, planning: PlanningState, moment: pd.Timestamp, destination: str
 ) -> Record:
-    key = ("document", moment, destination)
-    made: Record | None = current.memo.get(key)
-    if made is None:
-        rows = current.forecasts_at(moment)
-        if destination not in set(rows["destination"]):
-            known_destination(current, destination)
-        scores, bases = current.scores_at(moment), current.snapshots[moment].bases
-        made = current.memo.make(
-            key,
-            lambda: forecast_document(
-                rows, destination, current.meanings, scores, bases.get(destination)
-            ),
-        )
-    if not planning.is_overridden(current.commodity, destination, moment):
-        return made
+    """Return the forecast made of a destination at a moment, with overrides beside its medians."""
+    scores, bases = current.scores_at(moment), current.snapshots[moment].bases
+    made = current.memo.make(
+        ("document", moment, destination),
+        lambda: forecast_document(
+            current.forecasts_at(moment), destination, current.meanings, scores,
+            bases.get(destination),
+        ),
+    )  # fmt: skip
     return with_overrides(made, planning.newest_overrides(current.commodity, destination, moment))
 
 
@@ -139,11 +130,11 @@ def explain(
     destination: Code,
     moment: Moment,
     period: Month = None,
-    form: FormQuery = None,
+    form: FormQuery = "json",
 ) -> Response:
     """Return the parts of the published medians of one destination, in tonnes and words."""
     document = explanation(current, destination, moment, period)
-    if wants_csv(request, form):
+    if form == "csv":
         return reply(request, csv_answer(flat_parts(document), EXPLAINED_COLUMNS))
     return reply(request, json_answer(document))
 

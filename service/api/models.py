@@ -101,15 +101,6 @@ class ForecastResponse(ResponseModel):
     months: list[ForecastMonth]
 
 
-class WorkedScenarioResponse(ResponseModel):
-    """An example scenario."""
-
-    key: str = Field(examples=["us-tariff-60"])
-    name: str = Field(examples=["US tariff to 60 percent"])
-    description: str
-    text: str = Field(description="YAML, ready to be posted.")
-
-
 class ScenarioMonth(ResponseModel):
     """One month of one destination with and without a scenario, in tonnes."""
 
@@ -211,12 +202,6 @@ class Explanation(ResponseModel):
     change: ChangeResponse | None = Field(
         description="Of the newest publication; missing for others, and where it was not computed."
     )
-
-
-class HealthResponse(ResponseModel):
-    """Whether the process is alive."""
-
-    status: str = Field(examples=["ok"])
 
 
 class Ready(ResponseModel):

@@ -18,7 +18,7 @@ from service.planning import entries
 from service.planning.firm import PARAMETERS, FirmAnswer, firm_answer, question_in
 from service.queries.models import columns_of
 from service.queries.needs import NEED_COLUMNS, need_documents, need_of
-from service.state import Chosen, Named, Planning, Shared, Writer, api_router, may_audit, may_read
+from service.state import Chosen, Planning, Shared, Writer, api_router, may_audit, may_read
 from store.planning import entries as stored
 from store.planning.entries import AlertRule, NeedRow
 
@@ -57,16 +57,16 @@ def need(request: Request, shared: Shared, planning: Planning, number: Number) -
 
 
 @router.get("/alert-rules", response_model=Page[entries.RuleResponse], responses=CSV_TOO)
-def alert_rules(named: Named, planning: Planning, shown: Shown) -> Response:
+def alert_rules(current: Chosen, planning: Planning, shown: Shown) -> Response:
     """Return the active alert rules, newest first."""
-    rows = entries.rules(planning, named)
+    rows = entries.rules(planning, current.commodity)
     return shown.reply(rows, columns_of(entries.RuleResponse))
 
 
 @router.get("/alerts", response_model=Page[entries.AlertResponse], responses=CSV_TOO)
-def alerts(named: Named, planning: Planning, shown: Shown) -> Response:
+def alerts(current: Chosen, planning: Planning, shown: Shown) -> Response:
     """Return the alerts, newest first."""
-    rows = entries.alerts(planning, named)
+    rows = entries.alerts(planning, current.commodity)
     return shown.reply(rows, columns_of(entries.AlertResponse))
 
 
@@ -89,22 +89,22 @@ def audit(planning: Planning, shown: Shown) -> Response:
 def add_need(body: entries.NewNeed, *, who: Writer, shared: Shared) -> Record:
     """Record a need."""
     current = shared.live.of(body.commodity)
-    months = (month_start(body.period_from), month_start(body.period_to))
+    months = (pd.Timestamp(body.period_from), pd.Timestamp(body.period_to))
     made = NeedRow(body.name, body.destination, *months, body.tonnes, current.commodity)
-    number = entries.write(shared.live, stored.add_need, made, who=who, at=shared.live.clock())
+    number = entries.write(shared.live, stored.add_need, made, who=who)
     return need_of(lambda _: current, shared.live.planning, number)
 
 
 @writing.delete("/needs/{number}", **_GONE)
 def end_need(number: Number, *, who: Writer, shared: Shared) -> None:
     """End a need and the alert rules on it; the audit trail keeps what it was."""
-    entries.write(shared.live, stored.end_need, number, who=who, at=shared.live.clock())
+    entries.write(shared.live, stored.end_need, number, who=who)
 
 
 @writing.post("/needs/{number}/restore", **_GONE)
 def restore_need(number: Number, *, who: Writer, shared: Shared) -> None:
     """Take back the end of a need and of the alert rules that ended with it."""
-    entries.write(shared.live, stored.restore_need, number, who=who, at=shared.live.clock())
+    entries.write(shared.live, stored.restore_need, number, who=who)
 
 
 @writing.post("/alert-rules", response_model=entries.RuleResponse, **_MADE)
@@ -118,7 +118,7 @@ def add_rule(body: entries.NewRule, *, who: Writer, shared: Shared) -> Record:
 @writing.delete("/alert-rules/{number}", **_GONE)
 def end_rule(number: Number, *, who: Writer, shared: Shared) -> None:
     """End an alert rule."""
-    entries.write(shared.live, stored.end_rule, number, who=who, at=shared.live.clock())
+    entries.write(shared.live, stored.end_rule, number, who=who)
 
 
 @writing.post("/overrides", response_model=entries.OverrideResponse, **_MADE)
@@ -128,7 +128,7 @@ def add_override(body: entries.NewOverride, *, who: Writer, shared: Shared) -> R
         shared.live,
         who,
         body.destination,
-        month_start(body.period),
+        pd.Timestamp(body.period),
         body.as_of,
         tonnes=body.tonnes,
         reason=body.reason,
@@ -137,8 +137,3 @@ def add_override(body: entries.NewOverride, *, who: Writer, shared: Shared) -> R
     key = (made.destination, f"{made.period:%Y-%m}", f"{made.as_of:%Y-%m-%dT%H:%M:%SZ}")
     rows = entries.overrides(shared.live.of(body.commodity), shared.live.planning)
     return next(r for r in rows if (r["destination"], r["period"], r["as_of"]) == key)
-
-
-def month_start(text: str) -> pd.Timestamp:
-    """Return the first day of a month ``YYYY-MM``."""
-    return pd.Timestamp(f"{text}-01")

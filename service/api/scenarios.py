@@ -1,24 +1,19 @@
 """Scenarios over the API: the forecast with and without a scenario; nothing is stored."""
 
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Annotated, Any, Final
 
-import yaml
 from fastapi import HTTPException, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from service.api.forecasts import CSV_TOO
 from service.api.models import Page, ScenarioAnswer
-from service.api.models import WorkedScenarioResponse as WorkedModel
-from service.http.replies import PROBLEM, FormQuery, Shown, reply, wants_csv
-from service.http.responses import Answer
+from service.http.replies import PROBLEM, FormQuery, Shown, reply
 from service.queries.history import known_destination
-from service.scenarios import WorkedScenario, scenario_csv, scenario_json
-from service.state import Current, Scenarios, api_router, may_read
+from service.scenarios import WorkedScenario, scenario_answer
+from service.state import Current, Shared, api_router, may_read
 from store.schema.scenario import ScenarioText
 
 _SCENARIO: Final[dict[str, Any]] = ScenarioText.model_json_schema(
@@ -27,12 +22,21 @@ _SCENARIO: Final[dict[str, Any]] = ScenarioText.model_json_schema(
 PARTS: Final[Mapping[str, Any]] = _SCENARIO.pop("$defs")
 """Schemas that the scenario refers to, by name."""
 
+_EXAMPLE: Final = {
+    "name": "US tariff to 60 percent",
+    "tariffs": [{"importer": "USA", "rate_pct": 60, "effective_from": "2027-01-01"}],
+}
+_CONTENT: Final = {"schema": _SCENARIO, "example": _EXAMPLE}
+_BODY: Final = {
+    "required": True,
+    "description": "Measures and tariff steps, like those that GET returns.",
+    "content": {"application/json": _CONTENT, "application/yaml": _CONTENT},
+}
+
 router = api_router(may_read, tag="scenarios")
 
 _KINDS: Final = ("application/json", "application/yaml", "application/x-yaml", "text/yaml")
 """Accepted bodies. No form of another site can send one without a preflight request."""
-
-WORKED_COLUMNS: Final = ("key", "name", "description", "text")
 
 Wanted = Annotated[
     list[str] | None,
@@ -42,16 +46,17 @@ Wanted = Annotated[
 _PROBLEM: Final = {"content": {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}}
 
 
-@router.get("/scenarios", response_model=Page[WorkedModel], responses=CSV_TOO)
-def worked(pool: Scenarios, shown: Shown) -> Response:
+@router.get("/scenarios", response_model=Page[WorkedScenario], responses=CSV_TOO)
+def worked(shared: Shared, shown: Shown) -> Response:
     """Return example scenarios, ready to be posted."""
-    rows = [asdict(one) for one in pool.what_if.worked]
-    return shown.reply(rows, WORKED_COLUMNS)
+    rows = [one.model_dump() for one in shared.scenarios.what_if.worked]
+    return shown.reply(rows, tuple(WorkedScenario.model_fields))
 
 
 @router.post(
     "/scenarios",
     response_model=ScenarioAnswer,
+    openapi_extra={"requestBody": _BODY},
     responses={
         200: CSV_TOO[200],
         413: {"description": "The scenario is too large.", **_PROBLEM},
@@ -62,9 +67,9 @@ async def ask(
     request: Request,
     *,
     current: Current,
-    pool: Scenarios,
+    shared: Shared,
     destinations: Wanted = None,
-    form: FormQuery = None,
+    form: FormQuery = "json",
 ) -> Response:
     """Return forecasts with and without a scenario, and the difference with its own band.
 
@@ -74,9 +79,10 @@ async def ask(
     for name in destinations or []:
         known_destination(current, name)
     text = await body_text(request)
-    result = await pool.answer(current, text)
-    make = scenario_csv if wants_csv(request, form) else scenario_json
-    answer: Answer = await run_in_threadpool(make, result, current.as_of, destinations)
+    result = await shared.scenarios.answer(current, text)
+    answer = await run_in_threadpool(
+        scenario_answer, result, current.as_of, destinations, as_csv=form == "csv"
+    )
     return reply(request, answer)
 
 
@@ -90,21 +96,3 @@ async def body_text(request: Request) -> bytes:
             "Send a scenario like the files in scenarios/ with its content type.",
         )
     return await request.body()
-
-
-def body_of(worked: Sequence[WorkedScenario]) -> dict[str, Any]:
-    """Return the documentation of the body, with example scenarios."""
-    # JSON has no dates: they are texts.
-    examples = {
-        one.key: {
-            "summary": one.name,
-            "value": json.loads(json.dumps(yaml.safe_load(one.text), default=str)),
-        }
-        for one in worked
-    }
-    content = {"schema": _SCENARIO, "examples": examples}
-    return {
-        "required": True,
-        "description": "Measures and tariff steps, like the files in scenarios/.",
-        "content": {"application/json": content, "application/yaml": content},
-    }

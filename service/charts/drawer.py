@@ -9,7 +9,7 @@ from pebble import ProcessPool
 from service.charts.chart import COLOURS, DARK_COLOURS, Chart
 from service.charts.stills import Form, bundle, has_glyphs, still
 from service.language.choice import DEFAULT
-from service.live.publication import Memo, Recent
+from service.live.publication import Memo
 
 _LIMIT_S: Final = 120
 _MOST: Final = 128
@@ -25,7 +25,7 @@ class Drawer:
     def __init__(self) -> None:
         self._pool: Any = ProcessPool(max_workers=1, context=get_context("spawn"))
         self._memo = Memo()
-        self._recent = Recent(_MOST)
+        self._recent = Memo(_MOST)
 
     def picture(self, chart: Chart, form: Form, width: int, *, is_themed: bool = False) -> bytes:
         """Return a picture of a chart; a themed one is for pages, light or dark."""

@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import urlsplit
@@ -13,61 +13,48 @@ from service.http.replies import API
 from service.language.phrases import gettext
 from store.planning.audit import Scope, digest_of
 
-Tokens = Callable[[], Mapping[str, frozenset[str]]]
-"""Returns the scopes of each valid token by its digest."""
-
 _REALM: Final = 'realm="magnetcast"'
 
 
-class Access:
-    """Requires a token where one is needed.
+def demand(request: Request, scope: Scope, tokens: Mapping[str, frozenset[str]]) -> str:
+    """Return the digest of a request's token, which must allow a scope.
 
     A program sends it as ``Authorization: Bearer TOKEN``; a browser as the password of any user
     name, so that no cookie is needed.
+
+    Args:
+        tokens: The scopes of each valid token by its digest.
+
+    Raises:
+        HTTPException: 401 without a valid token, 403 with one that does not allow it.
     """
-
-    def __init__(self, tokens: Tokens, *, open_reads: bool) -> None:
-        self._tokens = tokens
-        self._open_reads = open_reads
-
-    def read(self, request: Request) -> None:
-        """Let a reader pass, with a token unless reading is open."""
-        if not self._open_reads:
-            self.demand(request, "read")
-
-    def demand(self, request: Request, scope: Scope) -> str:
-        """Return the digest of a token that allows a scope.
-
-        Raises:
-            HTTPException: 401 without a valid token, 403 with one that does not allow it.
-        """
-        token = _token_of(request.headers.get("authorization", ""))
-        digest = digest_of(token)
-        allowed = self._tokens().get(digest) if token else None
-        if allowed is None:
-            scheme = "Bearer" if request.url.path.startswith(API) else "Basic"
-            raise HTTPException(
-                HTTPStatus.UNAUTHORIZED,
-                gettext(
-                    "The request has no valid token. Expected one as Authorization: Bearer, or as "
-                    "the password in a browser. Create one with `magnetcast token create`."
-                ),
-                headers={"WWW-Authenticate": f"{scheme} {_REALM}"},
-            )
-        if scope not in allowed and "write" not in allowed:
-            raise HTTPException(
-                HTTPStatus.FORBIDDEN,
-                gettext(
-                    "The token has %(allowed)s access. Expected %(scope)s access. Create a token "
-                    "with `magnetcast token create --scope %(scope)s`.",
-                    allowed=", ".join(sorted(allowed)),
-                    scope=scope,
-                ),
-            )
-        return digest
+    token = _token_of(request.headers.get("authorization", ""))
+    digest = digest_of(token)
+    allowed = tokens.get(digest) if token else None
+    if allowed is None:
+        scheme = "Bearer" if request.url.path.startswith(API) else "Basic"
+        raise HTTPException(
+            HTTPStatus.UNAUTHORIZED,
+            gettext(
+                "The request has no valid token. Expected one as Authorization: Bearer, or as "
+                "the password in a browser. Create one with `magnetcast token create`."
+            ),
+            headers={"WWW-Authenticate": f"{scheme} {_REALM}"},
+        )
+    if scope not in allowed and "write" not in allowed:
+        raise HTTPException(
+            HTTPStatus.FORBIDDEN,
+            gettext(
+                "The token has %(allowed)s access. Expected %(scope)s access. Create a token "
+                "with `magnetcast token create --scope %(scope)s`.",
+                allowed=", ".join(sorted(allowed)),
+                scope=scope,
+            ),
+        )
+    return digest
 
 
-def from_own_page(request: Request) -> None:
+async def from_own_page(request: Request) -> None:
     """Let a form pass that a page of this service sent.
 
     A browser sends a password to its host whoever wrote the page, so a form of another site could

@@ -1,9 +1,9 @@
 """The outer layer of the service: Host check, body limit, headers, metrics; uvicorn's limits."""
 
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Final
 
 import uvicorn
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -105,43 +105,26 @@ class RequestLimits:
             scope = {**scope, "method": "GET"}  # the server itself sends no body
         try:
             refused = self._refusal(scope)
-            if refused is not None:
-                await refused(scope, receive, answer)
-            else:
-                await self._app(scope, self._counted(receive), answer)
+            await (refused or self._app)(scope, self._counted(receive), answer)
         finally:
-            route = _route_of(scope)
+            # The path with its parameters by name, so that there is one label a route.
+            route = getattr(scope.get("route"), "path", UNROUTED)
             self._metrics.requests.labels(route, method, str(status[0])).inc()
             self._metrics.seconds.labels(route).observe(time.perf_counter() - begun)
 
     def _refusal(self, scope: Scope) -> ASGIApp | None:
-        """Return the response to a request over a limit, else None."""
-        headers = Headers(scope=scope)
-        if not is_own_name(host := ", ".join(headers.getlist("host")), self._names):
-            return problem(
-                HTTPStatus.MISDIRECTED_REQUEST,
-                f"Host {host[:100]!r} is not a name of this service. Expected localhost or "
-                "one of MAGNETCAST_PUBLIC_NAMES. Use such a name.",
-                instance=scope["path"],
-            )
-        length = headers.get("content-length", "0")
-        if length.isdigit() and int(length) > self._most:
-            return problem(
-                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-                self._too_large(),
-                instance=scope["path"],
-                headers={"Connection": "close"},
-            )
-        return None
-
-    def _too_large(self) -> str:
-        return (
-            f"The body has more than {self._most} bytes. Expected a smaller one. Send less, or "
-            "raise MAGNETCAST_MAX_BODY_BYTES."
+        """Return the response to a request by a foreign name, else None."""
+        if is_own_name(host := ", ".join(Headers(scope=scope).getlist("host")), self._names):
+            return None
+        return problem(
+            HTTPStatus.MISDIRECTED_REQUEST,
+            f"Host {host[:100]!r} is not a name of this service. Expected localhost or "
+            "one of MAGNETCAST_PUBLIC_NAMES. Use such a name.",
+            instance=scope["path"],
         )
 
     def _counted(self, receive: Receive) -> Receive:
-        """Stop a body that grows beyond the limit without a Content-Length."""
+        """Stop a body that grows beyond the limit."""
         seen = 0
 
         async def counted() -> Message:
@@ -149,18 +132,14 @@ class RequestLimits:
             message = await receive()
             seen += len(message.get("body", b""))
             if seen > self._most:
-                raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, self._too_large())
+                raise HTTPException(
+                    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+                    f"The body has more than {self._most} bytes. Expected a smaller one. Send "
+                    "less, or raise MAGNETCAST_MAX_BODY_BYTES.",
+                )
             return message
 
         return counted
-
-
-def _route_of(scope: MutableMapping[str, Any]) -> str:
-    """Return the path with parameters by name, so that there is one label a route."""
-    if "route" not in scope:
-        return UNROUTED
-    named = {str(value): f"{{{name}}}" for name, value in scope.get("path_params", {}).items()}
-    return "/".join(named.get(part, part) for part in scope["path"].split("/"))
 
 
 def _with_headers(send: Send, status: list[int]) -> Callable[[Message], Awaitable[None]]:

@@ -1,24 +1,20 @@
 """Replies to requests: entity tags, paged lists, JSON or CSV, and errors as problem documents.
 
-Errors follow RFC 9457 for programs and are a page for people; HEAD and OPTIONS are answered on
-every path besides its own methods.
+Errors follow RFC 9457 for programs and are a page for people.
 """
 
 import html
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from http import HTTPStatus
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import Depends, FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
-from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match
-from starlette.types import Scope
 
 from service.errors import NoAnswerError, NothingPublishedError, UnknownError
 from service.http.responses import (
@@ -36,24 +32,6 @@ from service.language.addresses import other_fields
 from service.language.phrases import gettext, marked
 from service.messages import message_of
 from store.errors import DataError, MissingError, StoreError, TokenError
-
-METHODS: Final = ("GET", "POST", "DELETE")
-"""Methods that routes of this service have; HEAD goes with GET, OPTIONS with all."""
-
-
-def allowed(app: Starlette, scope: Scope) -> str:
-    """Return the methods of the requested path for the ``Allow`` header."""
-    own = [
-        method
-        for method in METHODS
-        if any(
-            route.matches({**scope, "method": method})[0] is Match.FULL
-            for route in app.router.routes
-        )
-    ]
-    heads = ["HEAD"] if "GET" in own else []
-    return ", ".join([*own, *heads, "OPTIONS"])
-
 
 PROBLEM: Final = "application/problem+json"
 API: Final = "/api/"
@@ -101,9 +79,7 @@ def _handler(
         if code == HTTPStatus.UNAUTHORIZED:
             headers.setdefault("WWW-Authenticate", 'Bearer realm="magnetcast"')
         if code == HTTPStatus.METHOD_NOT_ALLOWED:
-            headers["Allow"] = allowed(request.app, request.scope)
-            if request.method == "OPTIONS":
-                return Response(status_code=HTTPStatus.NO_CONTENT, headers=headers)
+            headers["Allow"] = _allowed(request)
         path = request.url.path
         if path.startswith(API):
             return problem(code, detail_of(err), instance=path, headers=headers)
@@ -112,6 +88,12 @@ def _handler(
         return Response(text, code, headers, media_type="text/html")
 
     return answer
+
+
+def _allowed(request: Request) -> str:
+    """Return the methods of all routes of a path."""
+    routes = (one for one in request.app.routes if one.matches(request.scope)[0] is not Match.NONE)
+    return ", ".join(sorted({method for one in routes for method in one.methods}))
 
 
 TITLES: Final = (
@@ -185,12 +167,7 @@ _KINDS: Final[dict[type[Exception], tuple[HTTPStatus, Callable[[Any], str]]]] = 
 
 MOST_ROWS: Final = 1000
 
-Form = Literal["json", "csv"]
-
-FormQuery = Annotated[
-    Form | None,
-    Query(alias="format", description="json or csv; by default what the Accept header prefers."),
-]
+FormQuery = Annotated[Literal["json", "csv"], Query(alias="format", description="json or csv.")]
 
 
 def reply(request: Request, answer: Answer, headers: dict[str, str] | None = None) -> Response:
@@ -198,8 +175,8 @@ def reply(request: Request, answer: Answer, headers: dict[str, str] | None = Non
 
     The tag is weak, as the compressed answer has the same.
     """
-    answer = addressed(request, answer)
-    headers = {"ETag": f"W/{answer.etag}", "Vary": "Accept, Authorization", **(headers or {})}
+    answer = _addressed(request, answer)
+    headers = {"ETag": f"W/{answer.etag}", "Vary": "Authorization", **(headers or {})}
     named = request.headers.get("if-none-match", "").split(",")
     if request.method == "GET" and answer.etag in {tag.strip().removeprefix("W/") for tag in named}:
         found = Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
@@ -212,19 +189,15 @@ def refusal(
     request: Request, answer: Answer, status: HTTPStatus, headers: dict[str, str] | None = None
 ) -> Response:
     """Return a page that says what was refused; it has no tag, for nothing keeps it."""
-    shown = addressed(request, answer)
+    shown = _addressed(request, answer)
     return Response(shown.body, status, headers, media_type=shown.media)
 
 
-def addressed(request: Request, answer: Answer) -> Answer:
+def _addressed(request: Request, answer: Answer) -> Answer:
     """Return a page with the address of this service where ``ORIGIN`` stands for it."""
     if answer.media not in {HTML, TEXT, ATOM}:
         return answer
-    return _addressed(answer, html.escape(str(request.base_url)).rstrip("/"))
-
-
-@lru_cache(maxsize=64)
-def _addressed(answer: Answer, origin: str) -> Answer:
+    origin = html.escape(str(request.base_url)).rstrip("/")
     return answer_of(answer.body.replace(ORIGIN.encode(), origin.encode()), answer.media)
 
 
@@ -235,27 +208,16 @@ class ListReply:
     request: Request
     limit: Annotated[int, Query(ge=1, le=MOST_ROWS, description="Most rows of a page.")] = MOST_ROWS
     offset: Annotated[int, Query(ge=0, description="Rows to skip.")] = 0
-    form: FormQuery = None
-
-    @property
-    def wants_csv(self) -> bool:
-        return wants_csv(self.request, self.form)
+    form: FormQuery = "json"
 
     def reply(self, rows: Sequence[Record], columns: Sequence[str]) -> Response:
         """Return one page of a list; of CSV the header ``X-Total-Count`` counts all rows."""
         part = rows[self.offset : self.offset + self.limit]
         headers = {"X-Total-Count": str(len(rows))}
-        if self.wants_csv:
+        if self.form == "csv":
             return reply(self.request, csv_answer(part, columns), headers)
         about = {"total": len(rows), "limit": self.limit, "offset": self.offset}
         return reply(self.request, json_answer({**about, "items": part}), headers)
 
 
 Shown = Annotated[ListReply, Depends()]
-
-
-def wants_csv(request: Request, form: Form | None) -> bool:
-    """Tell whether CSV is requested, by ``format`` or first in the Accept header."""
-    if form is not None:
-        return form == "csv"
-    return request.headers.get("accept", "").startswith("text/csv")

@@ -105,13 +105,6 @@ def _override_columns(override: Record | None) -> Record:
     return dict(zip(OVERRIDE_COLUMNS, values, strict=True))
 
 
-def drivers_of(text: object) -> tuple[tuple[str, float], ...]:
-    """Read the drivers of a forecast; no text means that none are known."""
-    if not isinstance(text, str) or not text:
-        return ()
-    return tuple((str(name), float(tonnes)) for name, tonnes in json.loads(text))
-
-
 def _coverage(found: Coverage) -> Record:
     fields = asdict(found)
     shares = {
@@ -122,13 +115,15 @@ def _coverage(found: Coverage) -> Record:
 
 
 def _month(row: Mapping[object, object], meanings: Mapping[str, str]) -> Record:
+    drivers = row["drivers"]
+    named = json.loads(drivers) if isinstance(drivers, str) and drivers else []
     return {
         "period": str(row["period"]),
         "horizon": int(str(row["horizon"])),
         **{name: round(float(str(row[name])), KILOGRAMS) for name in NUMBERS},
         "status": str(row["status"]),
         "drivers": [
-            {"name": name, "meaning": meanings.get(name, name), "tonnes": tonnes}
-            for name, tonnes in drivers_of(row["drivers"])
+            {"name": name, "meaning": meanings.get(name, name), "tonnes": float(tonnes)}
+            for name, tonnes in named
         ],
     }

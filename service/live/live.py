@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
@@ -14,19 +15,12 @@ from sqlalchemy import Engine
 
 from service.errors import NothingPublishedError
 from service.http.responses import Record, records
-from service.live.publication import (
-    Memo,
-    Panels,
-    Publication,
-    Recent,
-    make_publication,
-    read_new_panels,
-)
+from service.live.publication import Memo, Panels, Publication, make_publication, read_new_panels
 from service.wording import known_commodity
 from store.database import Mark
 from store.planning.audit import scopes_in_force
 from store.planning.entries import PlanningRows, read_planning, read_planning_mark
-from store.publications.published import read_mark, read_other, read_published
+from store.publications.published import Published, read_mark, read_other, read_published
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +38,6 @@ class PlanningState:
     def rules(self) -> pd.DataFrame:
         return _active(self.rows.rules)
 
-    def is_overridden(self, commodity: str, destination: str, as_of: pd.Timestamp) -> bool:
-        """Tell whether a published forecast has an override; called for every response."""
-        rows = self.rows.overrides
-        known: set[tuple[str, str, pd.Timestamp]] = self.memo.make(
-            "overridden",
-            lambda: set(zip(rows["commodity"], rows["destination"], rows["as_of"], strict=True)),
-        )
-        return (commodity, destination, as_of) in known
-
     def overrides_of(self, commodity: str) -> pd.DataFrame:
         """Return all overrides of a commodity, oldest first."""
         rows = self.rows.overrides
@@ -61,17 +46,25 @@ class PlanningState:
     def newest_overrides(
         self, commodity: str, destination: str, as_of: pd.Timestamp
     ) -> dict[str, Record]:
-        """Return the newest override of each month of a published forecast; every page asks.
+        """Return the newest override of each month of a published forecast.
 
         Returns:
             By month, ``YYYY-MM``: tonnes, author, reason and available_at of the newest.
         """
-        if not self.is_overridden(commodity, destination, as_of):
-            return {}
-        rows = self.overrides_of(commodity)
-        own = rows.loc[(rows["destination"] == destination) & (rows["as_of"] == as_of)]
-        shown = own[["period", "tonnes", "author", "reason", "available_at"]]
-        return {row.pop("period")[:7]: row for row in records(shown.sort_values("available_at"))}
+        newest = self.memo.make("overrides", lambda: _newest_overrides(self.rows.overrides))
+        return newest.get((commodity, destination, as_of), {})
+
+
+def _newest_overrides(
+    rows: pd.DataFrame,
+) -> dict[tuple[str, str, pd.Timestamp], dict[str, Record]]:
+    """Return the newest override of each month by commodity, destination and moment."""
+    shown = ["period", "tonnes", "author", "reason", "available_at"]
+    keys = zip(rows["commodity"], rows["destination"], rows["as_of"], strict=True)
+    found: dict[tuple[str, str, pd.Timestamp], dict[str, Record]] = {}
+    for key, row in zip(keys, records(rows[shown]), strict=True):  # the oldest come first
+        found.setdefault(key, {})[row.pop("period")[:7]] = row
+    return found
 
 
 def _active(rows: pd.DataFrame) -> pd.DataFrame:
@@ -80,47 +73,6 @@ def _active(rows: pd.DataFrame) -> pd.DataFrame:
 
 _MOST: Final = 16
 """Commodities kept; docs/service.md has what one takes."""
-
-
-class CommodityCache:
-    """Makes the publication of another commodity beside that of the magnets."""
-
-    def __init__(self, engine: Engine, meanings: Mapping[str, str]) -> None:
-        self._engine = engine
-        self._meanings = meanings
-        self._made = Recent(_MOST)
-        self._making = threading.Lock()
-
-    def beside(self, magnets: Publication, commodity: str, *, clock: pd.Timestamp) -> Publication:
-        """Return what is published of a commodity, made now if the store changed since.
-
-        Args:
-            commodity: A code; the magnets' own gives ``magnets``.
-        """
-        if commodity == magnets.commodity:
-            return magnets
-        known_commodity(commodity, magnets.published.commodities)
-        found = self._fresh(magnets, commodity)
-        if found is None:
-            # One at a time: who asks for the same waits for it.
-            with self._making:
-                found = self._fresh(magnets, commodity) or self._make(magnets, commodity, clock)
-        return found
-
-    def _fresh(self, magnets: Publication, commodity: str) -> Publication | None:
-        kept: tuple[Publication, Panels] | None = self._made.get(commodity)
-        if kept is None or kept[0].published.mark != magnets.published.mark:
-            return None
-        return kept[0]
-
-    def _make(self, magnets: Publication, commodity: str, clock: pd.Timestamp) -> Publication:
-        published = read_other(self._engine, magnets.published, commodity=commodity)
-        before: tuple[Publication, Panels] | None = self._made.get(commodity)
-        panels = read_new_panels(self._engine, published, {} if before is None else before[1])
-        made = make_publication(published, panels, meanings=self._meanings, now=clock)
-        self._made.keep(commodity, (made, panels))
-        return made
-
 
 _LOG: Final = logging.getLogger("magnetcast.service")
 
@@ -147,7 +99,7 @@ class LivePublication:
         self.engine = engine
         self.meanings = meanings
         self._refresh_s = refresh_s
-        self._others = CommodityCache(engine, meanings)
+        self._other = lru_cache(maxsize=_MOST)(self._read_other)
         self._panels: Panels = {}
         self._seen: tuple[Mark, date] | None = None
         self._publication: Publication | None = None
@@ -180,7 +132,19 @@ class LivePublication:
             NothingPublishedError: The magnets have no forecast yet.
             UnknownError: The commodity has no forecast.
         """
-        return self._others.beside(self.publication, commodity, clock=self.clock())
+        magnets = self.publication
+        if commodity == magnets.commodity:
+            return magnets
+        known_commodity(commodity, magnets.published.commodities)
+        return self._other(magnets.published.mark, commodity)
+
+    def _read_other(self, _: Mark, commodity: str) -> Publication:
+        """Read another commodity; the mark tells one state of the store from the next."""
+        published = read_other(self.engine, self.publication.published, commodity=commodity)
+        return self._made(published, read_new_panels(self.engine, published, {}))
+
+    def _made(self, published: Published, panels: Panels) -> Publication:
+        return make_publication(published, panels, meanings=self.meanings, now=self.clock())
 
     @property
     def planning(self) -> PlanningState:
@@ -217,7 +181,7 @@ class LivePublication:
         seen = (published.mark, now.date())
         try:
             panels = read_new_panels(self.engine, published, self._panels)
-            made = make_publication(published, panels, meanings=self.meanings, now=now)
+            made = self._made(published, panels)
         except NothingPublishedError as err:
             self._seen, self.trouble, self._missing = seen, str(err), err
             return False

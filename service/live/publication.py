@@ -1,7 +1,6 @@
 """One state of all that the service shows: made whole, then put in place of the one before."""
 
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -11,8 +10,6 @@ import pandas as pd
 from sqlalchemy import Engine
 
 from service.errors import NothingPublishedError
-from service.http.responses import Answer, json_answer
-from service.live.documents import forecast_document
 from service.wording import in_reading_order, words_of
 from store.asof import EVENT_KEY, TARIFF_KEY, known_at
 from store.database import Mark
@@ -28,54 +25,43 @@ _Made = TypeVar("_Made")
 
 
 class Memo:
-    """Values computed on demand, each once even under concurrent requests.
+    """Values kept by key, each computed once even under concurrent requests.
 
-    Keys come from the closed sets of a publication, so its size is bounded.
+    Without a limit its keys come from a closed set, as those of a publication.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, most: int | None = None) -> None:
+        """Begin empty; of more than ``most`` values those used last are kept, all if None."""
+        self._most = most
         self._values: dict[Hashable, Any] = {}
         self._locks: dict[Hashable, threading.Lock] = {}
         self._guard = threading.Lock()
 
     def get(self, key: Hashable) -> Any | None:  # noqa: ANN401 - values of any type
-        """Return the value of a key, None where there is none yet."""
-        return self._values.get(key)
+        """Return the value of a key, None where there is none."""
+        with self._guard:
+            if (found := self._values.pop(key, None)) is not None:
+                self._values[key] = found
+            return found
+
+    def keep(self, key: Hashable, value: object) -> None:
+        """Keep a value, and drop the one used least recently where there are too many."""
+        with self._guard:
+            self._values.pop(key, None)
+            self._values[key] = value
+            if self._most is not None and len(self._values) > self._most:
+                del self._values[next(iter(self._values))]
 
     def make(self, key: Hashable, build: Callable[[], _Made]) -> _Made:
         """Return the value of a key, computed now if it is not there."""
         with self._guard:
             lock = self._locks.setdefault(key, threading.Lock())
         with lock:
-            if key not in self._values:
-                self._values[key] = build()
-            made: _Made = self._values[key]
+            if (found := self.get(key)) is None:
+                found = build()
+                self.keep(key, found)
+            made: _Made = found
             return made
-
-
-class Recent:
-    """The values used last, for unbounded keys."""
-
-    def __init__(self, most: int) -> None:
-        """Begin empty; ``most`` values are kept."""
-        self._most = most
-        self._values: OrderedDict[Hashable, Any] = OrderedDict()
-        self._guard = threading.Lock()
-
-    def get(self, key: Hashable) -> Any | None:  # noqa: ANN401 - values of any type
-        """Return the value of a key, None where there is none."""
-        with self._guard:
-            if key in self._values:
-                self._values.move_to_end(key)
-            return self._values.get(key)
-
-    def keep(self, key: Hashable, value: object) -> None:
-        """Keep a value and drop the least recently used one."""
-        with self._guard:
-            self._values[key] = value
-            self._values.move_to_end(key)
-            if len(self._values) > self._most:
-                self._values.popitem(last=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +133,8 @@ class Publication:
     """Policy as known when this state was read."""
     meanings: Mapping[str, str]
     """What the name of a driver means, in words."""
-    answers: Mapping[str, Answer]
-    """The newest forecast of each destination, ready to send."""
+    destinations: list[str]
+    """What the newest forecast is of, in reading order."""
     memo: Memo = field(default_factory=Memo, repr=False, compare=False)
 
     @property
@@ -161,7 +147,7 @@ class Publication:
 
     @property
     def is_wide(self) -> bool:
-        return len(self.answers) > MOST_IN_ORDER
+        return len(self.destinations) > MOST_IN_ORDER
 
     @property
     def is_magnets(self) -> bool:
@@ -178,10 +164,6 @@ class Publication:
     @property
     def latest(self) -> pd.DataFrame:
         return self.forecasts_at(self.as_of)
-
-    @property
-    def destinations(self) -> list[str]:
-        return list(self.answers)
 
     @property
     def moments(self) -> list[pd.Timestamp]:
@@ -236,14 +218,8 @@ def make_publication(
     behind = {moment: panels.get(digest) for moment, digest in published.panels.items()}
     newest = max(moments)
     rows = published.forecasts.loc[published.forecasts["as_of"] == newest]
-    scores = newest_scores(published.scores, newest)
     snapshots = {
         moment: state_at(published, moment, behind.get(moment) or NO_PANEL) for moment in moments
-    }
-    bases = snapshots[newest].bases
-    answers = {
-        name: json_answer(forecast_document(rows, name, meanings, scores, bases.get(name)))
-        for name in in_reading_order(rows["destination"])
     }
     return Publication(
         published=published,
@@ -251,7 +227,7 @@ def make_publication(
         snapshots=MappingProxyType(snapshots),
         ledger=ledger_at(published, now),
         meanings=meanings,
-        answers=MappingProxyType(answers),
+        destinations=in_reading_order(rows["destination"]),
     )
 
 

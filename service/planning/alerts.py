@@ -1,8 +1,8 @@
 """Alert rules on a new publication, and the alerts in words."""
 
+import math
 import uuid
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, replace
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 from xml.etree import ElementTree as ET
@@ -52,71 +52,38 @@ def finding_of(
     rule: Record, need: Record | None, newest: Publication, before: Publication
 ) -> AlertFinding:
     """Return the finding of one rule: the future month that moved most between publications."""
-    new_values, old_values = (
-        _WATCHED[rule["measure"]](rule, need, part) for part in (newest, before)
-    )
+    new, old = (_watched(rule, need, part) for part in (newest, before))
     start = newest.as_of.tz_localize(None).normalize().replace(day=1)
-    common = sorted(
-        m
-        for m in set(new_values) & set(old_values)
-        if m >= start and _known(new_values[m], old_values[m])
-    )
+    moves = {
+        month: round(abs(_points(rule, old[month], new[month])), ROUNDING)
+        for month in sorted(set(new) & set(old))
+        if month >= start and not math.isnan(new[month] + old[month])
+    }
     about = {"rule_id": rule["id"], "as_of": newest.as_of, "against": before.as_of}
-    if not common:
+    if not moves:
         text = "The two publications have no month in common for this rule."
         return AlertFinding(
             **about, fired=False, period=None, before=None, after=None, message=text
         )
-    # Of equal moves the earliest month counts.
-    moves = {m: round(abs(_points(rule, old_values[m], new_values[m])), ROUNDING) for m in common}
-    month = max(common, key=lambda m: (moves[m], -m.value))
-    found = AlertFinding(
-        **about,
-        fired=moves[month] >= rule["points"],
-        period=month.date(),
-        before=old_values[month],
-        after=new_values[month],
-        message="",
-    )
-    message = _message(rule, need, asdict(found), newest.published.labels)
-    return replace(found, message=message)
+    month = max(moves, key=moves.__getitem__)  # of equal moves the earliest
+    about |= {"period": month.date(), "before": old[month], "after": new[month]}
+    text = _message(rule, need, about, newest.published.labels)
+    return AlertFinding(**about, fired=moves[month] >= rule["points"], message=text)
 
 
-def _shortfall(rule: Record, need: Record | None, publication: Publication) -> Months:  # noqa: ARG001 - one signature for all
-    if need is None:
-        return {}
-    rows, full = months_needed(publication, need).to_dict("records"), met_at(publication, need)
-    return {
-        row["period"]: chance_below([float(row[n]) for n in QUANTILE_COLUMNS], full) for row in rows
-    }
-
-
-def _below_last_year(rule: Record, need: Record | None, publication: Publication) -> Months:  # noqa: ARG001 - one signature for all
+def _watched(rule: Record, need: Record | None, publication: Publication) -> Months:
+    """Return by month what a rule watches: a chance, or the median in tonnes."""
+    if need is not None:
+        rows, full = months_needed(publication, need).to_dict("records"), met_at(publication, need)
+        return {
+            row["period"]: chance_below([float(row[n]) for n in QUANTILE_COLUMNS], full)
+            for row in rows
+        }
     fan = fan_of(publication, rule["destination"])
-    rows = month_rows(fan)
-    return {
-        pd.Timestamp(period): row.chance_below
-        for period, row in zip(fan.forecast["period"], rows, strict=True)
-    }
-
-
-def _median(rule: Record, need: Record | None, publication: Publication) -> Months:  # noqa: ARG001 - one signature for all
-    forecast = fan_of(publication, rule["destination"]).forecast
-    return {
-        pd.Timestamp(period): float(median)
-        for period, median in zip(forecast["period"], forecast["p50"], strict=True)
-    }
-
-
-_WATCHED: Final[Mapping[str, Callable[[Record, Record | None, Publication], Months]]] = {
-    "shortfall": _shortfall,
-    "below_last_year": _below_last_year,
-    "median": _median,
-}
-
-
-def _known(*values: float) -> bool:
-    return all(value == value for value in values)  # noqa: PLR0124 - false for NaN alone
+    values = fan.forecast["p50"].tolist()
+    if rule["measure"] == "below_last_year":
+        values = [row.chance_below for row in month_rows(fan)]
+    return dict(zip(pd.to_datetime(fan.forecast["period"]), values, strict=True))
 
 
 def _points(rule: Record, old: float, new: float) -> float:
@@ -165,9 +132,6 @@ def plain_day(moment: datetime | str) -> str:
 
 def alerts_in_words(planning: PlanningState, labels: Mapping[str, str]) -> list[Record]:
     """Return the alerts as ``entries.alerts``, in the language in use."""
-    found = entries.alerts(planning)
-    if language() == DEFAULT:
-        return found
     rules, needs = (
         {row["id"]: row for row in records(rows)}
         for rows in (planning.rows.rules, planning.rows.needs)
@@ -177,7 +141,7 @@ def alerts_in_words(planning: PlanningState, labels: Mapping[str, str]) -> list[
             **alert,
             "message": _message(rule, needs.get(rule["need_id"]), alert, labels),
         }
-        for alert in found
+        for alert in entries.alerts(planning)
         for rule in [rules[alert["rule_id"]]]
     ]
 
@@ -205,7 +169,10 @@ def atom(planning: PlanningState, *, began: pd.Timestamp, labels: Mapping[str, s
     changed = max((row["evaluated_at"] for row in alerts), default=f"{began:%Y-%m-%dT%H:%M:%SZ}")
     feed = _feed(FEED_ID, gettext("magnetcast alerts"), changed, ADDRESS)
     for row in alerts:
-        _entry(feed, row, uids[row["rule_id"]])
+        name = alert_id(uids[row["rule_id"]], pd.Timestamp(row["as_of"]))
+        texts = {"title": row["rule"], "updated": row["evaluated_at"], "content": row["message"]}
+        entry = _entry(feed, "/needs#alerts", id=name, **texts)
+        ET.SubElement(entry, "category", term=row["commodity"])
     return answer_of(ET.tostring(feed, encoding="utf-8", xml_declaration=True), ATOM)
 
 
@@ -218,45 +185,33 @@ def digest_feed(digest: Answer, publication: Publication, destination: str) -> A
     page = f"{home_of(publication.commodity)}/destinations/{destination}"
     name = f"urn:magnetcast:digest:{publication.commodity}:{destination}"
     feed = _feed(name, f"magnetcast: {name_of(destination)}", moment, f"{page}/digest.atom")
-    entry = ET.SubElement(feed, "entry")
-    _add(entry, "id", f"{name}:{number}")
-    _add(entry, "title", title)
-    _add(entry, "updated", moment)
-    _add(entry, "content", text).set("type", "text")
-    _link(entry, "alternate", page)
+    texts = {"title": title, "updated": moment, "content": text}
+    _entry(feed, page, id=f"{name}:{number}", **texts)
     return answer_of(ET.tostring(feed, encoding="utf-8", xml_declaration=True), ATOM)
 
 
 def _feed(name: str, title: str, changed: str, address: str) -> ET.Element:
     feed = ET.Element("feed", xmlns=_SPACE)
-    _add(feed, "id", name)
-    _add(feed, "title", title)
-    _add(feed, "updated", changed)
-    ET.SubElement(_add(feed, "author", ""), "name").text = "magnetcast"
-    _link(feed, "self", address).set("type", "application/atom+xml")
     if language() != DEFAULT:
         feed.set("xml:lang", chosen().tag)
+    for tag, text in {"id": name, "title": title, "updated": changed}.items():
+        ET.SubElement(feed, tag).text = text
+    ET.SubElement(ET.SubElement(feed, "author"), "name").text = "magnetcast"
+    ET.SubElement(feed, "link", rel="self", href=_in_language(address))
     return feed
 
 
-def _entry(feed: ET.Element, alert: Record, uid: str) -> None:
+def _entry(feed: ET.Element, page: str, **texts: str) -> ET.Element:
+    """Add an entry to a feed: its texts by tag, and a link to its page."""
     entry = ET.SubElement(feed, "entry")
-    _add(entry, "id", alert_id(uid, pd.Timestamp(alert["as_of"])))
-    _add(entry, "title", alert["rule"])
-    _add(entry, "updated", alert["evaluated_at"])
-    _add(entry, "content", alert["message"]).set("type", "text")
-    ET.SubElement(entry, "category", term=alert["commodity"])
-    _link(entry, "alternate", "/needs", "#alerts")
+    for tag, text in texts.items():
+        ET.SubElement(entry, tag).text = text
+    ET.SubElement(entry, "link", rel="alternate", href=_in_language(page))
+    return entry
 
 
-def _link(parent: ET.Element, rel: str, path: str, part: str = "") -> ET.Element:
-    """Add a link to a page in the language that the feed's own address names."""
+def _in_language(address: str) -> str:
+    """Return an address in the language that the feed's own address names."""
+    path, mark, part = address.partition("#")
     named = chosen().named
-    place = f"{path}?{PARAMETER}={named}" if named else path
-    return ET.SubElement(parent, "link", rel=rel, href=f"{place}{part}")
-
-
-def _add(parent: ET.Element, name: str, text: str) -> ET.Element:
-    made = ET.SubElement(parent, name)
-    made.text = text or None
-    return made
+    return f"{path}?{PARAMETER}={named}{mark}{part}" if named else address

@@ -2,14 +2,11 @@
 
 from collections.abc import Callable
 from datetime import date, datetime
-from typing import Annotated, Concatenate, Final, ParamSpec, TypeVar
+from typing import Annotated, Final, TypeVar
 
-import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
-from sqlalchemy import Engine
 
-from service.errors import NothingPublishedError
 from service.http.responses import Record, records
 from service.live.live import LivePublication, PlanningState
 from service.live.publication import Publication
@@ -277,15 +274,14 @@ def value_added(publication: Publication, planning: PlanningState) -> dict[str, 
     actual = float(scored["actual"].sum())
     if scored.empty or actual <= 0:
         return None
-    override = (scored["tonnes"] - scored["actual"]).abs().to_numpy(float)
-    model = (scored["p50"] - scored["actual"]).abs().to_numpy(float)
-    ratio = override.sum() / model.sum() if model.sum() > 0 else float("nan")
+    errors = scored[["tonnes", "p50"]].sub(scored["actual"], axis=0).abs()
+    override, model = (errors.sum() / actual).astype(float)
     return {
         "cells": len(scored),
-        "override": float(override.sum() / actual),
-        "model": float(model.sum() / actual),
-        "better": float(np.mean(override < model)),
-        "value_added": float(1 - ratio),
+        "override": override,
+        "model": model,
+        "better": float((errors["tonnes"] < errors["p50"]).mean()),
+        "value_added": 1 - override / model if model > 0 else float("nan"),
     }
 
 
@@ -293,26 +289,24 @@ def _of(rows: pd.DataFrame, commodity: str | None) -> pd.DataFrame:
     return rows if commodity is None else rows.loc[rows["commodity"] == commodity]
 
 
-_Given = ParamSpec("_Given")
 _Made = TypeVar("_Made")
 
 
 def write(
-    live: LivePublication,
-    act: Callable[Concatenate[Engine, _Given], _Made],
-    *given: _Given.args,
-    **named: _Given.kwargs,
+    live: LivePublication, act: Callable[..., _Made], *given: object, who: Actor, **named: object
 ) -> _Made:
-    """Do what writes planning rows, and show it at once."""
-    made = act(live.engine, *given, **named)
+    """Do now what writes planning rows (``store.planning.entries``), and show it at once."""
+    made = act(live.engine, *given, who=who, at=live.clock(), **named)
     live.refresh_planning()
     return made
 
 
 def create_rule(live: LivePublication, who: Actor, rule: AlertRule) -> int:
     """Record an alert rule and return its number; as ``store.planning.entries.add_rule``."""
-    since = _newest(live, _watched(live, rule))
-    return write(live, add_rule, rule, who=who, at=live.clock(), since=since)
+    needs = live.planning.needs
+    of_need = needs.loc[needs["id"].isin([rule.need_id]), "commodity"]
+    newest = live.of(rule.commodity or next(iter(of_need), COMMODITY)).as_of.to_pydatetime()
+    return write(live, add_rule, rule, who=who, since=newest)
 
 
 def record_override(
@@ -344,18 +338,5 @@ def record_override(
             )
         )
     made = OverrideRow(destination, period, moment, tonnes, reason, commodity)
-    write(live, add_override, made, who=who, at=live.clock())
+    write(live, add_override, made, who=who)
     return made
-
-
-def _watched(live: LivePublication, rule: AlertRule) -> str:
-    needs = live.planning.needs
-    own = needs.loc[needs["id"].isin([rule.need_id]), "commodity"]
-    return rule.commodity or next(iter(own.astype(str)), COMMODITY)
-
-
-def _newest(live: LivePublication, commodity: str) -> datetime | None:
-    try:
-        return live.of(commodity).as_of.to_pydatetime()
-    except NothingPublishedError:
-        return None

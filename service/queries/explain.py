@@ -291,9 +291,8 @@ def explanation(
         period: ``YYYY-MM``; None for all months.
     """
     rows = publication.forecasts_at(moment)
+    known_destination(publication, destination, moment)
     own = rows.loc[rows["destination"] == destination].sort_values("period")
-    if own.empty:
-        known_destination(publication, destination)
     chosen = own if period is None else own.loc[own["period"] == period]
     if chosen.empty:
         raise UnknownError(

@@ -7,7 +7,7 @@ from service.http.responses import Record, records
 from service.language.phrases import gettext
 from service.live.publication import Publication
 from service.queries.models import FigureResponse, HistoryMonth, columns_of
-from service.wording import name_of, query_of
+from service.wording import in_reading_order, name_of, query_of
 from store.asof import until
 
 
@@ -54,15 +54,20 @@ def figures(
     return records(shown.assign(**months))
 
 
-def known_destination(publication: Publication, destination: str) -> str:
-    """Return a code that is forecast."""
-    if destination not in publication.answers:
+def known_destination(
+    publication: Publication, destination: str, moment: pd.Timestamp | None = None
+) -> str:
+    """Return a code that is forecast, or was at the moment of a published forecast."""
+    names = publication.destinations
+    if moment not in {None, publication.as_of}:
+        names = in_reading_order(publication.forecasts_at(moment)["destination"])
+    if destination not in names:
         raise UnknownError(
             gettext(
                 "No destination %(destination)s in the published forecasts. Expected one of "
                 "%(published)s. See /api/v1/forecasts%(query)s.",
                 destination=repr(destination),
-                published=", ".join(publication.destinations),
+                published=", ".join(names),
                 query=_query(publication),
             )
         )

@@ -8,10 +8,10 @@ from typing import Final
 
 import pandas as pd
 
-from service.api.forecasts import EXPLAINED_COLUMNS, flat_parts
+from service.api.forecasts import EXPLAINED_COLUMNS, document_of, flat_parts
 from service.charts.fan import Fan, fan_of
 from service.http.responses import TEXT, Answer, Record, answer_of
-from service.live.documents import FILE_COLUMNS, flat_rows, forecast_document, with_overrides
+from service.live.documents import FILE_COLUMNS, flat_rows
 from service.live.live import PlanningState
 from service.live.publication import Publication
 from service.queries.basis import basis_words
@@ -184,13 +184,7 @@ def workbook(publication: Publication, destination: str, planning: PlanningState
         UnknownError: It is not forecast.
     """
     known_destination(publication, destination)
-    scores = publication.scores_at(publication.as_of)
-    basis = publication.snapshot.bases.get(destination)
-    document = forecast_document(
-        publication.latest, destination, publication.meanings, scores, basis
-    )
-    overrides = planning.newest_overrides(publication.commodity, destination, publication.as_of)
-    document = with_overrides(document, overrides)
+    document = document_of(publication, planning, publication.as_of, destination)
     past = months_of(publication, destination, moment=publication.as_of)
     parts = flat_parts(explanation(publication, destination, publication.as_of, None))
     sheets: list[tuple[str, Iterable[Record], Sequence[str]]] = [

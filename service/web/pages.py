@@ -114,7 +114,9 @@ def needs_page(
         publication,
         now=shared.live.clock(),
         here=PLACE,
-        needs=[_for_page(need, shared.shipping) for need in all_needs(shared.live.of, planning)],
+        needs=[
+            _for_page(need, shared.rules.shipping) for need in all_needs(shared.live.of, planning)
+        ],
         ended=_ended(planning, ended),
         rules=entries.rules(planning),
         alerts=alerts_in_words(planning, publication.published.labels),

@@ -16,6 +16,7 @@ from starlette.responses import RedirectResponse, Response
 
 from service.api.planning import MOST
 from service.errors import NoAnswerError
+from service.http.access import from_own_page
 from service.http.replies import refusal, reply
 from service.http.responses import Answer
 from service.language.addresses import PARAMETER
@@ -35,7 +36,6 @@ from service.state import (
     Writer,
     may_audit,
     may_read,
-    own_form,
 )
 from service.web.forecast_pages import destination_page
 from service.web.pages import needs_at, needs_page
@@ -51,7 +51,7 @@ ENTRIES: Final = 200
 
 reading = [Depends(may_read)]
 # Checked first: a form of another site must not lead to a password prompt.
-sending = [Depends(own_form)]
+sending = [Depends(from_own_page)]
 
 router = APIRouter(include_in_schema=False)
 
@@ -140,7 +140,7 @@ def add_need(request: Request, *, fields: Fields, who: Writer, shared: Shared) -
             tonnes=number_in(fields, "tonnes"),
             commodity=current.commodity,
         )
-        number = entries.write(shared.live, stored.add_need, need, who=who, at=shared.live.clock())
+        number = entries.write(shared.live, stored.add_need, need, who=who)
     except TokenError:
         raise
     except DataError as err:
@@ -151,14 +151,14 @@ def add_need(request: Request, *, fields: Fields, who: Writer, shared: Shared) -
 @router.post("/needs/{number}/end", dependencies=sending)
 def end_need(number: Number, who: Writer, shared: Shared) -> Response:
     """End a need; the page then offers to take that back."""
-    entries.write(shared.live, stored.end_need, number, who=who, at=shared.live.clock())
+    entries.write(shared.live, stored.end_need, number, who=who)
     return _see(f"/needs?ended={number}#needs-head")
 
 
 @router.post("/needs/{number}/restore", dependencies=sending)
 def restore_need(number: Number, who: Writer, shared: Shared) -> Response:
     """Take back the end of a need."""
-    entries.write(shared.live, stored.restore_need, number, who=who, at=shared.live.clock())
+    entries.write(shared.live, stored.restore_need, number, who=who)
     return _see(f"/needs#need-{number}")
 
 
@@ -178,7 +178,7 @@ def add_rule(request: Request, *, fields: Fields, who: Writer, shared: Shared) -
 @router.post("/alert-rules/{number}/end", dependencies=sending)
 def end_rule(number: Number, who: Writer, shared: Shared) -> Response:
     """End an alert rule."""
-    entries.write(shared.live, stored.end_rule, number, who=who, at=shared.live.clock())
+    entries.write(shared.live, stored.end_rule, number, who=who)
     return _see("/needs#rules")
 
 

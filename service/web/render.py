@@ -13,7 +13,6 @@ from fastapi import Depends, Request
 from jinja2 import Environment, Template
 from markupsafe import Markup
 
-from service.api.planning import month_start
 from service.charts.chart import COLOURS, DARK_COLOURS
 from service.http.responses import HTML, ORIGIN, Answer, answer_of
 from service.language.addresses import keep_language
@@ -257,7 +256,7 @@ def month_in(fields: Mapping[str, str], name: str) -> pd.Timestamp:
                 name=name,
             )
         )
-    return month_start(text)
+    return pd.Timestamp(text)
 
 
 def error_page(status: int, title: str, detail: str, kept: str) -> str:

@@ -23,7 +23,7 @@ from service.planning.alerts import digest_feed
 from service.queries.basis import data_through
 from service.queries.history import known_destination
 from service.queries.tables import LedgerQuery, listing
-from service.state import Current, Goods, Health, Planning, Shared, State, may_read
+from service.state import Current, Goods, Planning, Shared, State, may_read
 from service.web import charts, forecast_pages, what_if
 from service.web import planning as planning_routes
 from service.web.briefing import calendar_of
@@ -124,7 +124,7 @@ async def docs_route(request: Request) -> Response:
 @pages.get("/method")
 async def method_route(request: Request, shared: Shared) -> Response:
     """Show how the forecast is made, whose data it uses and whom to ask."""
-    shown = bare_page("method.html.j2", here="/method", contact=shared.contact)
+    shown = bare_page("method.html.j2", here="/method", contact=shared.rules.contact)
     return reply(request, answer_of(shown.encode(), HTML))
 
 
@@ -200,7 +200,7 @@ def _chosen(request: Request, goods: Publication, country: str) -> str:
     if country:
         return known_destination(goods, country)
     usual = (request.cookies.get(COOKIE, ""), COUNTRY_OF_LANGUAGE.get(language(), ""), WORLD)
-    return next((code for code in usual if code in goods.answers), goods.destinations[0])
+    return next((code for code in usual if code in goods.destinations), goods.destinations[0])
 
 
 def _remembering(found: Response, destination: str, country: str) -> Response:
@@ -298,12 +298,13 @@ async def data_route(request: Request, current: Current, shared: Shared) -> Resp
 
 
 @pages.get("/status")
-async def status_route(request: Request, shared: Shared, found: Health) -> Response:
+async def status_route(request: Request, shared: Shared) -> Response:
     """Show the system status, also without a forecast."""
     try:
         current = shared.live.publication
     except NothingPublishedError:
         current = None
+    found = await shared.health.newest()
     return reply(request, await run_in_threadpool(status_page, found, current, shared.live.clock()))
 
 

@@ -30,9 +30,9 @@ from service.scenarios import (
     ScenarioPool,
     ScenarioResult,
     WorkedScenario,
-    scenario_csv,
+    scenario_answer,
 )
-from service.state import Current, Scenarios, Shared, may_read
+from service.state import Current, Shared, may_read
 from service.web.charts import Form, Looked, in_form
 from service.web.drawn import Drawn
 from service.web.lever_form import (
@@ -340,7 +340,7 @@ async def what_if_route(
     found: Answer | None = shared.recent_pages.get(key)
     if found is not None:
         return scripted(reply(request, found))
-    worked = () if shared.scenarios is None else shared.scenarios.what_if.worked
+    worked = shared.scenarios.what_if.worked
     make = partial(what_if_page, current, now, view, worked=worked)
     try:
         results = await _results(current, shared.scenarios, view)
@@ -358,27 +358,22 @@ async def what_if_route(
     return scripted(reply(request, answer))
 
 
-async def _results(
-    current: Publication, pool: ScenarioPool | None, view: WhatIfView
-) -> list[Result]:
+async def _results(current: Publication, pool: ScenarioPool, view: WhatIfView) -> list[Result]:
     """Return the result of a scenario, if there is one, and of those kept beside it."""
     asked = [one for one in (view, *view.beside) if one.text]
-    if asked and pool is None:
-        raise NoAnswerError("This service computes no scenarios. Use `magnetcast scenario`.")
     return [
         await run_in_threadpool(
             result_of, current, one, await pool.answer(current, one.text.encode())
         )
         for one in asked
-        if pool is not None
     ]
 
 
 @router.get("/what-if/answer.csv")
-async def csv_route(request: Request, current: Current, pool: Scenarios, view: Viewed) -> Response:
+async def csv_route(request: Request, current: Current, shared: Shared, view: Viewed) -> Response:
     """Return the months of all destinations with and without the scenario as CSV."""
-    result = await pool.answer(current, _text_of(view))
-    made = await run_in_threadpool(scenario_csv, result, current.as_of)
+    result = await shared.scenarios.answer(current, _text_of(view))
+    made = await run_in_threadpool(scenario_answer, result, current.as_of, as_csv=True)
     return reply(request, made, _named(f"what_if_{current.as_of:%Y-%m-%d}.csv"))
 
 

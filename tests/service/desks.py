@@ -7,7 +7,7 @@ from pathlib import Path
 from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
-from service.app import Rules
+from service.state import Rules
 from store.database import open_store
 from store.planning.audit import create_token
 from tests.service.stores import NEWEST, copied, make_app

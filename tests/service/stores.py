@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Final
 
 import pandas as pd
 from fastapi import FastAPI
@@ -14,10 +15,11 @@ from sqlalchemy import Engine
 from features.build import DRIVER_MEANINGS
 from features.panel.evidence import evidence_panel
 from models.monitoring import Alarm, HealthReport
-from service.app import Rules, create_app
+from service.app import create_app
 from service.live.health import Examine
 from service.live.live import LivePublication
-from service.scenarios import ScenarioEngine
+from service.scenarios import Compute, ScenarioEngine
+from service.state import Rules
 from sources.bundled.all_tables import load_bundled
 from store.database import open_store
 from store.facts.evidence import read_evidence
@@ -119,11 +121,18 @@ def condition_at(now: pd.Timestamp) -> HealthReport:
     return HealthReport(now, lines, (alarm,))
 
 
+def _no_scenarios(_: pd.DataFrame) -> Compute:
+    raise AssertionError
+
+
+NO_SCENARIOS: Final = ScenarioEngine(_no_scenarios, worked=(), waiting=0, seconds=1.0)
+
+
 def make_app(
     engine: Engine,
     rules: Rules = OPEN,
-    what_if: ScenarioEngine | None = None,
-    examine: Examine | None = condition_at,
+    what_if: ScenarioEngine = NO_SCENARIOS,
+    examine: Examine = condition_at,
 ) -> FastAPI:
     """Return the app over a store, not started, that draws nothing ahead."""
     rules = replace(rules, names=rules.names | {"testserver"})

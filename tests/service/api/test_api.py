@@ -65,7 +65,7 @@ def test_a_forecast_of_an_earlier_day_stays_as_it_was(client: TestClient) -> Non
 
 
 def test_all_forecasts_come_as_a_forecast_file(client: TestClient) -> None:
-    answer = client.get(f"{API}/forecasts?limit=1000", headers={"Accept": "text/csv"})
+    answer = client.get(f"{API}/forecasts?limit=1000&format=csv")
 
     rows = rows_of(answer.text)
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"

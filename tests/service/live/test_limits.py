@@ -5,9 +5,8 @@ from fastapi import Body, Depends
 from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
-from service.app import Rules
 from service.http.access import is_own_name
-from service.state import may_write
+from service.state import Rules, may_write
 from store.planning.audit import create_token, read_tokens, revoke_token
 from tests.service.stores import NEWEST, make_app
 
@@ -141,19 +140,17 @@ def test_head_has_the_headers_of_get_and_no_body(client: TestClient, path: str) 
 @pytest.mark.parametrize(
     ("path", "methods"),
     [
-        ("/", "GET, HEAD, OPTIONS"),
-        ("/needs", "GET, POST, HEAD, OPTIONS"),
-        ("/needs/1/end", "POST, OPTIONS"),
-        ("/api/v1/forecasts/USA", "GET, HEAD, OPTIONS"),
-        ("/api/v1/needs", "GET, POST, HEAD, OPTIONS"),
-        ("/api/v1/needs/1", "GET, DELETE, HEAD, OPTIONS"),
-        ("/api/v1/scenarios", "GET, POST, HEAD, OPTIONS"),
+        ("/", "GET"),
+        ("/needs", "GET, POST"),
+        ("/needs/1/end", "POST"),
+        ("/api/v1/forecasts/USA", "GET"),
+        ("/api/v1/needs", "GET, POST"),
+        ("/api/v1/needs/1", "DELETE, GET"),
+        ("/api/v1/scenarios", "GET, POST"),
     ],
 )
 def test_a_path_tells_its_methods(client: TestClient, path: str, methods: str) -> None:
-    answer, refused = client.options(path), client.patch(path)
-
-    assert (answer.status_code, answer.content, answer.headers["allow"]) == (204, b"", methods)
-    assert (refused.status_code, refused.headers["allow"]) == (405, methods)
-    assert not any(name.startswith("access-control") for name in answer.headers)
+    for refused in (client.patch(path), client.options(path)):
+        assert (refused.status_code, refused.headers["allow"]) == (405, methods)
+        assert not any(name.startswith("access-control") for name in refused.headers)
     assert client.options("/nothing").status_code == 404

@@ -43,7 +43,7 @@ def pool(
     opener: Opener = opened, *, waiting: int = 8, seconds: float = 30.0
 ) -> Iterator[ScenarioPool]:
     found = ScenarioPool(ScenarioEngine(opener, (), waiting, seconds))
-    found.start(lambda: PUBLISHED)
+    found.open(PUBLISHED)
     yield found
     found.stop()
 

@@ -3,7 +3,6 @@ import threading
 from pathlib import Path
 
 import pandas as pd
-from sqlalchemy import Engine
 from starlette.concurrency import run_in_threadpool
 from starlette.testclient import TestClient
 
@@ -67,14 +66,6 @@ def test_it_is_reported_where_nothing_was_ever_published(tmp_path: Path) -> None
     assert "<code>magnetcast run</code> erstellt und veröffentlicht sie" in first.text
     assert 'href="/status?lang=de">Systemstatus</a> zeigt, was fehlt' in first.text
     assert "Something needs attention." in page.text
-
-
-def test_a_service_that_looks_after_nothing_states_so(engine: Engine) -> None:
-    with TestClient(make_app(engine, examine=None), raise_server_exceptions=False) as client:
-        answer = client.get("/api/v1/status")
-
-    assert answer.status_code == 503
-    assert "Use `magnetcast status`" in answer.json()["detail"]
 
 
 def test_it_is_looked_at_once_a_minute_and_again_where_the_clock_was_set_back() -> None:
