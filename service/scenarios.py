@@ -76,7 +76,7 @@ Opener = Callable[[pd.DataFrame], Compute]
 class WorkedScenario(BaseModel):
     """An example scenario."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     key: str = Field(examples=["us-tariff-60"])
     name: str = Field(examples=["US tariff to 60 percent"])
