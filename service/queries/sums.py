@@ -68,6 +68,8 @@ class Sum:
 def newest_score(publication: Publication, metric: str) -> "pd.Series[Any] | None":
     """Return the newest score of all destinations by a metric; None where no backtest has it."""
     scores = publication.published.scores
+    if scores.empty:
+        return None
     own = scores.loc[scores["metric"].eq(metric) & (scores["as_of"] <= publication.as_of)]
     return None if own.empty else own.sort_values("as_of", kind="stable").iloc[-1]
 

@@ -109,6 +109,8 @@ def needs_page(
     """
     ahead = sorted(set(publication.latest["period"]))
     codes = sorted(publication.published.commodities, key=lambda code: (code != COMMODITY, code))
+    asked_for = {*planning.needs["commodity"], *planning.rows.rules["commodity"]}
+    listed = {COMMODITY, publication.commodity} | asked_for
     return page(
         "needs.html.j2",
         publication,
@@ -127,6 +129,7 @@ def needs_page(
         first=ahead[0],
         last=ahead[-1],
         commodities={code: words_of(code, publication.published.labels) for code in codes},
+        listed=[code for code in codes if code in listed],
         magnets=COMMODITY,
         refused=refused,
         firm=firm,
