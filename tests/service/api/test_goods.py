@@ -126,6 +126,8 @@ def test_the_first_page_of_the_magnets_is_but_a_link_longer(
     shop: TestClient, client: TestClient
 ) -> None:
     link = '<li><a href="/goods">Other goods</a></li>\n'
+    for one in (shop, client):
+        one.cookies.clear()  # the first destination of another test
 
     page = shop.get("/").text
 
