@@ -110,8 +110,8 @@ def run_known(known: Workspace) -> RunOutcome:
 def _recorded(known: Workspace) -> RunOutcome:
     with recorded_job(known, known.config.flow), run_entry(known) as models:
         table, seen = forecast(known)
-        if not known.config.is_main:  # of the magnets another destination may have another
-            models.extend(table["model"].unique())
+        if not known.config.is_main:  # a run of the magnets is named by what it trained
+            models.append(table["model"].mode()[0])
         return _publish(known, table, seen)
 
 

@@ -10,7 +10,7 @@ from flows.context.workspace import Workspace
 from flows.publishing.published_forecasts import in_order, known_behind, model_of
 from models.forecasting.decomposition import stages_from
 from models.forecasting.fallback import NUMBERS, modelled, plain
-from models.forecasting.forecaster import STATISTICAL
+from models.forecasting.forecaster import NAIVE, STATISTICAL
 from models.forecasting.model_frame import rows_of
 from models.forecasting.residual_history import ResidualHistory
 from models.registry.served import TrainedModel
@@ -70,10 +70,11 @@ def replayed(settings: Settings, rows: pd.DataFrame) -> Replay:
 
 
 def _answer(known: Workspace, name: str, own: pd.DataFrame, features: pd.DataFrame) -> pd.DataFrame:
-    """Return what a model says of each row; the experts' of a table rest on no past errors."""
-    if name.startswith("statistical-") and not known.config.is_main:
-        memory = ResidualHistory()
-        return plain(STATISTICAL, known.origin, features, memory, known.spec).table
+    """Return what a model says of each row; without one a table's rest on no past errors."""
+    for prefix, status in (("statistical-", STATISTICAL), ("seasonal-naive-", NAIVE)):
+        if name.startswith(prefix) and not known.config.is_main:
+            memory = ResidualHistory()
+            return plain(status, known.origin, features, memory, known.spec).table
     return modelled(_model(known, own), features).table
 
 

@@ -182,7 +182,8 @@ class FittedPanel:
             destination, cutoff, period, horizon, quantiles, mean.
         """
         if self.snapshot.tree is not None:
-            yield self._coherent(self.view.current, self.forecast(self.view.current))
+            parts = [self.forecast(rows) for rows in self._some()]
+            yield self._coherent(self.view.current, pd.concat(parts, ignore_index=True))
             return
         for rows in track(self.chunks(), "series"):
             yield self._labelled(rows, self.forecast(rows))
@@ -196,24 +197,30 @@ class FittedPanel:
         rows = self.view.current
         return [rows[at : at + CHUNK] for at in range(0, len(rows), CHUNK)]
 
+    def _some(self) -> list[Ints]:
+        if found := self.chunks():
+            return found
+        raise DataError(
+            "No series has a value in the year before the cutoff. Expected at least one. "
+            "Take an earlier cutoff."
+        )
+
     def compare(self) -> pd.DataFrame:
         """Return the forecasts of the product and of the baselines, with a column ``model``."""
-        if not len(self.view.current):
-            raise DataError(
-                "No series has a value in the year before the cutoff. Expected at least one. "
-                "Take an earlier cutoff."
-            )
+        plain, months = replace(self.spec, shift=0.0), self.view.horizon
+        cards = {name: card_of((), self._errors(name), plain, months) for name in self.baselines}
+        made: dict[str, list[pd.DataFrame]] = {name: [] for name in (MODEL, *cards)}
+        for rows in self._some():
+            point, asked = self._asked(rows)
+            made[MODEL].append(self._model(point, asked))
+            for name, card in cards.items():
+                values = plain_heads(self._tonnes(name, rows, point).reshape(-1), asked)
+                made[name].append(quantiles_of(values, card, asked))
+        tables = {name: pd.concat(parts, ignore_index=True) for name, parts in made.items()}
         rows = self.view.current
-        point, asked = self._asked(rows)
-        tables = [self._coherent(rows, self._model(point, asked)).assign(model=MODEL)]
-        plain = replace(self.spec, shift=0.0)
-        for name in self.baselines:
-            values = plain_heads(self._tonnes(name, rows, point).reshape(-1), asked)
-            made = quantiles_of(
-                values, card_of((), self._errors(name), plain, self.view.horizon), asked
-            )
-            tables.append(self._labelled(rows, made).assign(model=name))
-        return pd.concat(tables, ignore_index=True)
+        own = self._coherent(rows, tables.pop(MODEL)).assign(model=MODEL)
+        others = [self._labelled(rows, one).assign(model=name) for name, one in tables.items()]
+        return pd.concat([own, *others], ignore_index=True)
 
     def on(self, table: pd.DataFrame) -> "FittedPanel":
         """Return the trained model on other series of the panel that it was trained on a part of.

@@ -19,7 +19,7 @@ from models.reconciliation.tree import Tree, add_sums, tree_of
 from sources.files.covariates import Covariates
 from store.arrays import Floats
 from store.errors import DataError
-from store.months import month_label, month_starts
+from store.months import YEAR, month_label, month_starts
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,10 +41,18 @@ class Snapshot:
 
     @classmethod
     def of_table(cls, table: PartnerTable) -> "Snapshot":
-        """Return a partner table: all destinations, and their sums."""
+        """Return a partner table: all destinations, and their sums.
+
+        A sum without a value in the last year is forecast from what its parts add up to, which is
+        no published month.
+        """
         tree = tree_of(table.parts, table.tonnes.index)
         made = cls.of_panel(add_sums(table.tonnes, tree), table.horizon, tree=tree)
-        return replace(made, origin=replace(made.origin, late_months=table.late_months))
+        own, parts = made.tonnes, table.tonnes.drop(index=[*tree.sum_names], errors="ignore")
+        is_silent = np.isnan(own[:, -YEAR:]).all(axis=1, keepdims=True)
+        tonnes = np.where(is_silent & np.isnan(own), add_sums(parts, tree).to_numpy(), own)
+        origin = replace(made.origin, tonnes=tonnes, late_months=table.late_months)
+        return replace(made, origin=origin)
 
     @classmethod
     def of_panel(

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -63,6 +65,20 @@ def test_destinations_add_up_to_the_world_and_members_to_the_union(forecast: pd.
 
     np.testing.assert_allclose(parts.sum(axis=1), mean["WLD"], rtol=1e-9)
     np.testing.assert_allclose(parts[members].sum(axis=1), mean["EU27"], rtol=1e-9)
+
+
+def test_a_sum_unknown_for_a_year_is_forecast_by_its_parts_and_no_published_month() -> None:
+    table = table_at(NOW)
+    tonnes = table.tonnes.copy()
+    tonnes.loc["WLD", tonnes.columns[-12:]] = np.nan
+
+    silent = replace(table, tonnes=tonnes)
+
+    mean = forecast_at(silent).pivot_table(index="period", columns="destination", values="mean")
+    np.testing.assert_allclose(mean.drop(columns=["WLD", "EU27"]).sum(axis=1), mean["WLD"])
+    months = Snapshot.of_table(silent).published_months
+    world = months.loc[months["destination"] == "WLD", "period"]
+    assert world.max() == pd.Timestamp("2022-12-01")
 
 
 def test_rows_known_later_change_no_bit_of_a_forecast(forecast: pd.DataFrame) -> None:
