@@ -226,7 +226,8 @@ class HttpClient:
 
         Args:
             params: Names and values of the query, without keys.
-            read: Reads a body; a ValueError of its shape or content is retried, then an error.
+            read: Reads a body; a ValueError or TypeError of its shape or content is retried, then
+                an error.
             may_be_empty: Whether "no content" (204) is a valid answer, as few providers document;
                 otherwise it is retried.
             explain: Finds the provider's own refusal in a body.
@@ -305,7 +306,7 @@ class HttpClient:
             )
         try:
             value = None if empty else call.read(body)
-        except ValueError as err:
+        except (ValueError, TypeError) as err:
             reason = self._keys.redact(str(err))
             raise _TransientError(f"the body cannot be used ({reason})") from err
         self._answers.update(body)
@@ -333,9 +334,9 @@ class HttpClient:
             entry = json.loads((self._folder / call.file_name).read_bytes())
             body = (self._folder / f"{entry['sha256']}.body").read_bytes()
             return entry["status"], entry["content_type"], body
-        except OSError as err:
+        except (OSError, ValueError, KeyError, TypeError) as err:  # missing, or torn
             raise SourceError(
-                f"Offline, and no answer of {self._provider} to {call.address} is kept in "
+                f"Offline, and no whole answer of {self._provider} to {call.address} is kept in "
                 f"{self._folder}. Expected one from an earlier run over the same months. Run once "
                 "without MAGNETCAST_OFFLINE."
             ) from err
@@ -350,7 +351,7 @@ class HttpClient:
         remedy = (
             "Look at the address: the provider may have changed what it sends; nothing was taken "
             "over."
-            if isinstance(cause, ValueError)
+            if isinstance(cause, ValueError | TypeError)
             else "Try again later; nothing was taken over. MAGNETCAST_HTTP_ATTEMPTS and "
             "MAGNETCAST_HTTP_TIMEOUT_S set how patient to be."
         )

@@ -90,7 +90,8 @@ def _composed(name: str, content: bytes) -> yaml.Node | None:
     try:
         node: yaml.Node | None = yaml.compose(decoded(name, content), Loader=yaml.SafeLoader)
     except (yaml.YAMLError, RecursionError) as err:
-        reason = " ".join(str(err).split())
+        is_deep = isinstance(err, RecursionError)
+        reason = "it is nested too deeply" if is_deep else " ".join(str(err).split())
         raise DataError(
             f"{name} is not YAML: {reason}. Expected names and values in UTF-8. "
             "Correct it; nothing was taken over."

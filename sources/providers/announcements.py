@@ -117,9 +117,10 @@ class _Announcements(HttpSource):
 
     def fetch(self, span: MonthRange, *, now: pd.Timestamp) -> FileRows:
         """Fetch the announcements on watched goods; as ``HttpSource.fetch``."""
-        years = [f"/{year.first.year}" for year in span.years()] if self.by_year else [""]
+        spans = [*span.years()][-MOST_YEARS:] if self.by_year else [span]
+        folders = [f"/{part.first.year}" if self.by_year else "" for part in spans]
         with self.client() as http:
-            lists = [self._listed(http, f"{year}/index.html") for year in years[-MOST_YEARS:]]
+            lists = [self._listed(http, f"{folder}/index.html") for folder in folders]
             opened = [
                 one
                 for one in dict.fromkeys(chain(*lists))
@@ -131,10 +132,17 @@ class _Announcements(HttpSource):
         if not any(lists):
             raise self._refused(f"has no list of {span}", self.url)
         away = [f"{one.name} ({one.url})" for one in opened if one not in here]
-        first = min(one.listed for one in chain(*lists))
         notes = []
-        if first - span.begin > _LATE:
-            notes.append(f"announcements before {first:%Y-%m-%d}: not on a list that is read")
+        if span.begin < spans[0].begin:
+            notes.append(f"announcements before {spans[0].begin:%Y-%m-%d}: not read")
+        for part, listed in zip(spans, lists, strict=True):
+            first = min((one.listed for one in listed), default=None)
+            if first is None:
+                notes.append(f"announcements of {part}: no list")
+            elif first - part.begin > _LATE:
+                notes.append(
+                    f"announcements from {part.begin:%Y-%m-%d} to {first:%Y-%m-%d}: not on the list"
+                )
         if away:
             notes.append(f"announcements on other sites, to be read there: {first_few(away)}")
         found = [item for item in items if item is not None]

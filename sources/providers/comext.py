@@ -69,8 +69,12 @@ class ComextImports(HttpSource):
 
     def fetch(self, span: MonthRange, *, now: pd.Timestamp) -> FileRows:
         """Fetch all members; as ``HttpSource.fetch``."""
+        *earlier, last = span.years()
+        due = last.first.end_time.tz_localize("UTC") + pd.Timedelta(days=_LAG_DAYS)
+        if earlier and due > now:  # Eurostat may refuse months of which it has none yet
+            last = MonthRange(earlier.pop().first, last.last)
         with self.client() as http:
-            parts = [self._ask(http, year) for year in span.years()]
+            parts = [self._ask(http, year) for year in (*earlier, last)]
         filled = [rows for rows, _ in parts if len(rows)] or [parts[0][0]]
         rows, broken = pd.concat(filled, ignore_index=True), sum(count for _, count in parts)
         frame = observations(

@@ -456,13 +456,14 @@ def _column(place: int, title: str) -> Column:
     rest = plain if month is None else (plain[: month.start()] + plain[month.end() :])
     rest = rest.strip(" -_/:,")
     period = f"{month['year']}-{int(month['month']):02d}" if month else ""
-    inside = " ".join(_BRACKETS.findall(rest))
+    inside, outside = " ".join(_BRACKETS.findall(rest)), _BRACKETS.sub("", rest).strip()
     if period and (not rest or rest in _units()):
         return Column(place, title, "quantity", period, rest)
     if rest not in _meanings() and inside in _units():
-        meaning = _meanings().get(_BRACKETS.sub("", rest).strip(), "")
-        return Column(place, title, meaning, period, inside)
-    return Column(place, title, _meanings().get(rest, ""), period)
+        return Column(place, title, _meanings().get(outside, ""), period, inside)
+    money = (_meanings().get(part, "") for part in (inside, outside))
+    known = next((meaning for meaning in money if meaning in {"usd", "cny"}), "")
+    return Column(place, title, _meanings().get(rest, known), period)
 
 
 def month_of(text: str) -> str:

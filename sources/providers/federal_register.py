@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from itertools import chain
 from typing import ClassVar, Final
 
@@ -103,7 +104,10 @@ def _read(body: bytes) -> tuple[int, list[Document]]:
     answer = json.loads(body)
     refuse_missing(answer, ("count",))
     count = int(answer["count"])
-    return count, [*records_in(answer, "results", _NEEDED)] if count else []
+    found = records_in(answer, "results", _NEEDED) if count else []
+    for document in found:
+        date.fromisoformat(str(document["publication_date"]))
+    return count, [*found]
 
 
 def _proposal(document: Document, terms: list[str]) -> Proposal:

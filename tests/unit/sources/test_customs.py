@@ -60,6 +60,22 @@ def test_a_chinese_download_is_read_in_kilograms_and_dollars(tmp_path: Path, enc
     assert result["TWN", "2026-08", "net_weight_t"] == 0.012
 
 
+@pytest.mark.parametrize("heading", ["出口额(美元)", "美元 (FOB)", "FOB value (USD)"])
+def test_a_currency_is_known_inside_and_outside_brackets(tmp_path: Path, heading: str) -> None:
+    result = cells(download(tmp_path, CHINESE.replace("美元", heading)))
+
+    assert result["DEU", "2026-08", "value_musd"] == 20.0501
+
+
+def test_a_column_a_month_may_be_of_dollars(tmp_path: Path) -> None:
+    wide = "商品编码,贸易伙伴名称,2026年8月 千克,2026年8月(美元)\n85051110,德国,401002,20050100\n"
+
+    result = cells(download(tmp_path, wide))
+
+    assert result["DEU", "2026-08", "net_weight_t"] == 401.002
+    assert result["DEU", "2026-08", "value_musd"] == 20.0501
+
+
 @pytest.mark.parametrize("line", [",,合计,,,", "202608,85051110,,,合计,", "合计,,,,,"])
 def test_a_line_of_totals_is_the_world(tmp_path: Path, line: str) -> None:
     result = cells(download(tmp_path, CHINESE.replace(",,合计,,,", line)))
@@ -184,6 +200,7 @@ def test_what_is_called_imports_alone_is_refused_whatever_the_flow_says(
         source.load()
 
 
-def test_a_file_with_values_in_yuan_alone_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("heading", ["人民币", "出口额(人民币)"])
+def test_a_file_with_values_in_yuan_alone_is_refused(tmp_path: Path, heading: str) -> None:
     with pytest.raises(DataError, match=r"values in yuan alone.*Ask the site for US dollars"):
-        download(tmp_path, CHINESE.replace("美元", "人民币")).load()
+        download(tmp_path, CHINESE.replace("美元", heading)).load()

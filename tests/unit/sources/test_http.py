@@ -148,6 +148,34 @@ class TestCache:
         ):
             rows_of(http)
 
+    @pytest.mark.parametrize("torn", ["", "{}", "[]", '{"status": 200'])
+    def test_offline_a_torn_note_is_no_answer(
+        self, live_settings: Settings, waits: Waits, torn: str
+    ) -> None:
+        with client(live_settings, waits) as http:
+            rows_of(http)
+        [note] = (live_settings.http_cache_dir / "comtrade").glob("*.json")
+        note.write_text(torn, encoding="utf-8")
+        offline = live_settings.model_copy(update={"offline": True})
+
+        with (
+            client(offline, waits) as http,
+            pytest.raises(SourceError, match=r"Offline, and no whole answer of comtrade"),
+        ):
+            rows_of(http)
+
+
+def test_an_answer_of_another_shape_is_asked_for_again_and_then_refused(
+    live_settings: Settings, waits: Waits
+) -> None:
+    with (
+        client(live_settings, waits) as http,
+        pytest.raises(SourceError, match=r"cannot be used .* provider may have changed what it"),
+    ):
+        http.get(PREVIEW, ASKED, read=lambda body: json.loads(body)["data"]["count"])
+
+    assert len(waits.seconds) == live_settings.http_attempts - 1
+
 
 class TestKeys:
     HEADER: ClassVar = ApiKeys(headers={"Ocp-Apim-Subscription-Key": SecretStr(KEY)})

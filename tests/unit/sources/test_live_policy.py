@@ -104,6 +104,20 @@ class TestRegister:
         with pytest.raises(SourceError, match=r"2001 documents.*for one year.*narrower term"):
             register(live_settings, MonthRange.of("2026-01"))
 
+    @pytest.mark.parametrize("day", ["", "2026-01-05 or so", "January 5, 2026"])
+    def test_a_day_that_is_none_is_asked_for_again_and_then_refused(
+        self, providers: Providers, live_settings: Settings, day: str
+    ) -> None:
+        served = providers.providers["federal_register"]
+        answer = {"count": 1, "results": [document(1, day)]}
+        body = json.dumps(answer).encode()
+        providers.providers["federal_register"] = replace(
+            served, answer=lambda call: replace(served.answer(call), body=body)
+        )
+
+        with pytest.raises(SourceError, match=r"federal_register failed .* cannot be used"):
+            register(live_settings, MonthRange.of("2026-01"))
+
     def test_what_is_shown_ahead_of_its_day_waits(
         self, providers: Providers, live_settings: Settings
     ) -> None:
@@ -192,15 +206,33 @@ class TestAnnouncements:
         file = CustomsAdministration(live_settings, at_once).fetch(SPAN, now=NOW)
 
         assert len(file.tables["proposals"]) == 4
-        assert file.ignored == ("announcements before 2024-08-15: not on a list that is read",)
+        assert file.ignored == ("announcements from 2024-01-01 to 2024-08-15: not on the list",)
 
     def test_a_year_without_a_list_yet_is_passed_over(self, live_settings: Settings) -> None:
         source = CommerceMinistry(live_settings, at_once)
         span = MonthRange.of("2025-04", "2026-01")
 
         assert len(source.fetch(span, now=NOW).tables["proposals"]) == 3
+        assert source.fetch(span, now=NOW).ignored == ("announcements of 2026-01: no list",)
         with pytest.raises(SourceError, match=r"has no list of 2026-01, at .*ingest events FILE"):
             source.fetch(MonthRange.of("2026-01"), now=NOW)
+
+    def test_each_year_without_a_list_or_with_a_late_one_is_noted(
+        self, providers: Providers, live_settings: Settings
+    ) -> None:
+        known = providers.world.policy.announcements
+        providers.world.policy.announcements = [
+            replace(known[2], day=day) for day in ("2026-03-02", "2024-01-08")
+        ]
+        span = MonthRange.of("2023-05", "2026-08")
+
+        file = CommerceMinistry(live_settings, at_once).fetch(span, now=NOW)
+
+        assert file.ignored == (
+            "announcements before 2024-01-01: not read",
+            "announcements of 2025-01..2025-12: no list",
+            "announcements from 2026-01-01 to 2026-03-02: not on the list",
+        )
 
     def test_a_link_to_another_site_is_named_and_not_followed(
         self, providers: Providers, live_settings: Settings

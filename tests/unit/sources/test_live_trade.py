@@ -108,6 +108,21 @@ class TestComext:
         asked = [call.one("startPeriod") for call in providers.asked("comext") if call.params]
         assert asked == ["2024-11", "2025-01"]
 
+    @pytest.mark.parametrize(
+        ("now", "asked"),
+        [("2027-04-16", ["2025-11", "2026-01"]), ("2027-04-17", ["2025-11", "2026-01", "2027-01"])],
+    )
+    def test_a_year_whose_months_are_not_due_is_asked_for_with_the_one_before(
+        self, providers: Providers, live_settings: Settings, now: str, asked: list[str]
+    ) -> None:
+        span = MonthRange.of("2025-11", "2027-03")
+
+        ComextImports(live_settings, at_once).fetch(span, now=pd.Timestamp(now, tz="UTC"))
+
+        calls = [call for call in providers.asked("comext") if call.params]
+        assert [call.one("startPeriod") for call in calls] == asked
+        assert calls[-1].one("endPeriod") == "2027-03"
+
     def test_an_answer_prepared_later_is_waited_for_and_replays_offline(
         self, providers: Providers, live_settings: Settings
     ) -> None:
