@@ -230,9 +230,9 @@ def audit(planning: PlanningState) -> list[Record]:
 def override_cells(publication: Publication, planning: PlanningState) -> pd.DataFrame:
     """Return every override of a commodity beside median and actual: ``OverrideResponse``.
 
-    Of each month and publication the newest counts. The newest of those made before the month's
-    figure was published is scored. Newest first; ``period`` is the
-    first day of the month.
+    Of each month and publication the newest, the last written, counts. The newest of those made
+    before the month's figure was published is scored. Newest first; ``period`` is the first day of
+    the month.
     """
     rows = planning.overrides_of(publication.commodity)
     medians = publication.published.forecasts
@@ -247,7 +247,7 @@ def override_cells(publication: Publication, planning: PlanningState) -> pd.Data
     found = found.merge(
         truth[["destination", "period", "actual", "out_at"]],
         on=["destination", "period"], how="left", validate="many_to_one",
-    ).sort_values("available_at", kind="stable")  # fmt: skip
+    )  # fmt: skip
     in_time = found["out_at"].notna() & (found["available_at"] < found["out_at"])
     newest = ~found.duplicated(_KEY, keep="last")
     last_in_time = found.loc[in_time].drop_duplicates(_KEY, keep="last").index

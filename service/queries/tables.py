@@ -118,7 +118,7 @@ def _rows(publication: Publication, engine: Engine) -> list[Record]:
     known = publication.published
     found = []
     for code in sorted(known.commodities, key=lambda code: (code != COMMODITY, code)):
-        rows = latest_forecast(engine, commodity=code)
+        rows = latest_forecast(engine, commodity=code, columns=["destination", "status"])
         found.append(
             {
                 **_extent(rows),

@@ -243,9 +243,8 @@ async def _destination(
         return destination_page(publication, destination, now, planning, home=home)
 
     # One page more for each override, and no more.
-    overrides = planning.newest_overrides(goods.commodity, destination, goods.as_of)
-    newest = max((row["available_at"] for row in overrides.values()), default="")
-    key = ("destination", destination, newest, home)
+    written = int(planning.overrides_of(goods.commodity)["destination"].eq(destination).sum())
+    key = ("destination", destination, written, home)
     return scripted(form_page(await _page(request, goods, shared.live.clock(), key, make)))
 
 

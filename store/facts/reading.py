@@ -143,19 +143,32 @@ def read_publication(engine: Engine, number: int) -> pd.DataFrame:
 
 
 def latest_forecast(
-    engine: Engine, *, as_of: datetime | None = None, commodity: str = COMMODITY
+    engine: Engine,
+    *,
+    as_of: datetime | None = None,
+    commodity: str = COMMODITY,
+    columns: Sequence[str] = (),
 ) -> pd.DataFrame:
     """Read the newest publication of a commodity, magnets by default, up to ``as_of``.
 
     A moment with several publications shows the last. Empty when nothing was published yet;
     columns as ``read_forecasts``.
+
+    Args:
+        columns: read only these beside those that name a publication and its months; all if empty.
     """
     table = tables.forecasts
     own = table.c.commodity == commodity
     newest = select(table.c.as_of).where(own).order_by(table.c.as_of.desc()).limit(1)
     if as_of is not None:
         newest = newest.where(table.c.as_of <= as_of)
-    rows = read_table(engine, table, wanted=[own, table.c.as_of.in_(newest)])
+    named = ["commodity", "as_of", "publication", "cutoff", "period", *columns]
+    rows = read_table(
+        engine,
+        table,
+        wanted=[own, table.c.as_of.in_(newest)],
+        columns=named if columns else None,
+    )
     return published_columns(newest_publications(rows))
 
 
@@ -225,7 +238,7 @@ def published_columns(rows: pd.DataFrame) -> pd.DataFrame:
     months = {name: rows[name].dt.strftime("%Y-%m") for name in ("cutoff", "period")}
     frame = rows.assign(**months).rename(columns={"model_version": "model"})
     extra = ["drivers", "contributions", "reason", "data_vintage", "commodity", "publication"]
-    return frame[["as_of", *FORECAST_COLUMNS, *extra]].reset_index(drop=True)
+    return frame.filter(["as_of", *FORECAST_COLUMNS, *extra]).reset_index(drop=True)
 
 
 def _event_changes(before: pd.DataFrame, after: pd.DataFrame) -> Iterator[tuple[str, ...]]:

@@ -1,13 +1,14 @@
 """Backtests: their scores, and the forecasts at past origins that they rest on."""
 
 import json
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import pandas as pd
 from sqlalchemy import Connection, Engine, select
 
-from store.database import insert_row, writing
+from store.database import insert_row, reading, writing
 from store.facts.reading import read_table
 from store.publications.explanations import DIGITS
 from store.schema.frames import MOMENT_DTYPE
@@ -31,8 +32,8 @@ def write_scores(
 ) -> bool:
     """Save the scores of a backtest and tell whether it is new.
 
-    A moment may have several backtests; one that only repeats the newest of its moment is not
-    written.
+    A moment may have several backtests; one that only repeats the newest of its moment, to nine
+    digits and of the same data, is not written.
 
     Args:
         frame: ``model, scope, horizon_from, horizon_to, metric, value, cells``; not modified.
@@ -48,13 +49,19 @@ def write_scores(
         "cells": drawn[list(CELL_COLUMNS)].to_json(orient="values", double_precision=DIGITS),
     }
     of = backtests.c
-    newest = select(of.scores, of.cells).where(of.commodity == commodity, of.as_of == as_of)
+    newest = select(backtests).where(of.commodity == commodity, of.as_of == as_of)
     with writing(engine) as connection:
         found = connection.execute(newest.order_by(of.id.desc()).limit(1)).first()
-        is_new = found is None or (found.scores, found.cells) != (row["scores"], row["cells"])
+        is_new = found is None or _compared(found._asdict()) != _compared(row)
         if is_new:
             insert_row(connection, backtests, row)
     return is_new
+
+
+def _compared(row: Mapping[str, Any]) -> tuple[object, ...]:
+    """Return what two backtests of one moment are compared by: values to nine digits."""
+    scores = [(*key, f"{value:.9g}", cells) for *key, value, cells in json.loads(row["scores"])]
+    return row["data_vintage"], row["cells"], scores
 
 
 def read_scores(engine: Engine, *, commodity: str = COMMODITY) -> pd.DataFrame:
@@ -69,14 +76,18 @@ def read_backtests(where: Engine | Connection, commodity: str) -> tuple[pd.DataF
         Scores with ``as_of``, ``commodity`` and ``data_vintage``, by moment; ``CELL_COLUMNS`` of
         the newest moment, none where only its scores were kept.
     """
-    own = read_table(where, backtests, wanted=[backtests.c.commodity == commodity])
-    kept = own.drop_duplicates("as_of", keep="last").sort_values("as_of")
+    of = backtests.c
+    columns = ["id", "as_of", "data_vintage", "scores"]
+    with reading(where) as connection:
+        own = read_table(connection, backtests, wanted=[of.commodity == commodity], columns=columns)
+        kept = own.drop_duplicates("as_of", keep="last").sort_values("as_of")
+        last = select(of.cells).where(of.id.in_(kept["id"].tail(1).tolist()))
+        cells = json.loads(connection.scalar(last) or "[]")
     rows = [
         (commodity, one["as_of"], one["data_vintage"], *score)
         for one in kept.to_dict("records")
         for score in json.loads(one["scores"])
     ]
     scores = pd.DataFrame(rows, columns=["commodity", "as_of", "data_vintage", *_SCORES])
-    cells = json.loads(kept["cells"].iloc[-1]) if len(kept) else []
     typed = scores.astype({"as_of": MOMENT_DTYPE, "value": "float64"})
     return typed, pd.DataFrame(cells, columns=list(CELL_COLUMNS))

@@ -16,6 +16,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    StringConstraints,
     ValidationError,
     model_validator,
 )
@@ -86,13 +87,13 @@ def _day(value: object) -> date:
 
 
 def _listed(value: object) -> object:
-    return [name.strip() for name in value.split(";")] if isinstance(value, str) else value
+    return value.split(";") if isinstance(value, str) else value
 
 
 _DAY: Final = re.compile(r"(19|2[01])\d{2}-\d{2}(-\d{2})?", re.ASCII)
 _MONTH_LENGTH: Final = len("2027-01")
 
-Text = Annotated[str, AfterValidator(_printable)]
+Text = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_printable)]
 Day = Annotated[date, BeforeValidator(_day)]
 
 

@@ -2,7 +2,7 @@ import csv
 import io
 import re
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pandas as pd
@@ -238,6 +238,27 @@ def test_an_override_stays_beside_the_median_and_never_in_its_place(desk: TestCl
     Page[entries.OverrideResponse].model_validate(rows)
     found = [(row["tonnes"], row["counts"]) for row in rows["items"]]
     assert found == [(450.5, True), (1.0, False)]
+
+
+def test_the_override_written_last_is_the_newest_though_the_clock_went_back(
+    desk: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live = desk.app.state.shared.live
+    posted(desk, "overrides", {**OVERRIDE, "period": "2027-01", "reason": "another month"})
+    now = live.clock()
+    for seconds in (10, 30, 20):
+        monkeypatch.setattr(live, "clock", lambda back=seconds: now - timedelta(seconds=back))
+        reason = f"written {seconds} s back"
+        made = posted(desk, "overrides", {**OVERRIDE, "reason": reason})
+        months = desk.get(f"{API}/forecasts/USA").json()["months"]
+        assert (made["reason"], made["counts"]) == (reason, True)
+        shown = [month["override"]["reason"] for month in months if "override" in month]
+        assert shown == [reason, "another month"]
+        assert reason in desk.get("/destinations/USA").text
+
+    rows = desk.get(f"{API}/overrides").json()["items"]
+    assert [row["reason"][8:10] for row in rows] == ["20", "30", "10", "mo"]
+    assert [row["counts"] for row in rows] == [True, False, False, True]
 
 
 def test_exports_have_overrides_in_columns_of_their_own(desk: TestClient) -> None:

@@ -41,6 +41,12 @@ def test_a_new_act_gets_what_is_not_reported() -> None:
     assert act.given["destinations"] == "JPN"
 
 
+def test_spaces_around_the_names_of_a_list_do_not_count() -> None:
+    for listed in ("['USA ', ' JPN']", "'USA ; JPN '"):
+        (act,) = read(f"name: n\nevents: [{ACT.replace('[JPN]', listed)}]").levers.acts
+        assert act.given["destinations"] == "USA;JPN"
+
+
 def test_a_known_act_keeps_all_but_what_is_reported() -> None:
     text = "name: n\nevents: [{event_id: 2018-09-control, suspended_to: 2021-06-30}]"
 

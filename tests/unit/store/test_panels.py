@@ -1,7 +1,9 @@
+import zlib
+
 import numpy as np
 import pandas as pd
 import pytest
-from sqlalchemy import Engine, func, select, text
+from sqlalchemy import Engine, func, select, text, update
 
 from store.database import writing
 from store.publications.integrity import (
@@ -69,6 +71,22 @@ def test_the_digest_hangs_on_every_value_and_on_no_order() -> None:
                | {StoredPanel(panel.months, panel.contradictions[::-1]).digest}) == 8  # fmt: skip
 
 
+def test_a_panel_packed_by_another_program_is_what_was_stored(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(engine, make_panel())
+    [digest] = named(engine)
+    with writing(engine) as connection:
+        plain = zlib.decompress(connection.scalar(select(panels.c.content)))
+        connection.execute(update(panels).values(content=zlib.compress(plain, 0)))
+    monkeypatch.setattr("zlib.compress", lambda content: b"packed in another way: " + content)
+
+    assert make_panel().digest == digest
+    assert tampered(engine) == ()
+    publish(engine, make_panel(), as_of=MAY)
+    assert count(engine) == 1
+
+
 def test_a_panel_that_two_publications_rest_on_is_written_once(engine: Engine) -> None:
     publish(engine, make_panel())
 
@@ -118,7 +136,7 @@ def test_what_is_held_names_its_panel_and_keeps_it_when_approved(engine: Engine)
 def test_a_panel_that_is_not_what_was_stored_is_found(engine: Engine, statement: str) -> None:
     publish(engine, make_panel({}, {"destination": "DEU", "kind": "estimated"}))
 
-    other = make_panel({}, {"destination": "DEU", "kind": "observed"}).content
+    other = zlib.compress(make_panel({}, {"destination": "DEU", "kind": "observed"}).content)
     with writing(engine) as connection:
         connection.execute(text(statement), {"other": other, "no_panel": b""})
 

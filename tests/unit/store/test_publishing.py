@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 
 import pandas as pd
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, event, text
 
 from store.errors import DataError
 from store.facts.reading import (
@@ -12,7 +12,12 @@ from store.facts.reading import (
     read_publication,
     read_runs,
 )
-from store.publications.backtests import CELL_COLUMNS, read_scores, write_scores
+from store.publications.backtests import (
+    CELL_COLUMNS,
+    read_backtests,
+    read_scores,
+    write_scores,
+)
 from store.publications.integrity import tampered
 from store.publications.published import read_published
 from store.publications.publishing import (
@@ -23,7 +28,7 @@ from store.publications.publishing import (
     settle_runs,
     start_run,
 )
-from store.vocabulary import FORECAST_COLUMNS
+from store.vocabulary import COMMODITY, FORECAST_COLUMNS
 from tests.data.store_builders import make_forecasts
 
 APRIL = pd.Timestamp("2025-04-10", tz="UTC")
@@ -137,6 +142,36 @@ def test_the_forecasts_of_the_newest_backtest_are_kept_even_where_its_scores_are
     assert keep(engine, score.assign(value=13.0))
     assert read_published(engine).cells.empty
     assert read_published(engine, commodity="850511").cells.empty
+
+
+def test_a_backtest_that_repeats_the_newest_to_nine_digits_is_not_written(engine: Engine) -> None:
+    score = pd.DataFrame([SCORE, {**SCORE, "metric": "loss", "value": float("nan")}])
+    keep(engine, score, data_vintage="f00d")
+
+    assert not keep(
+        engine, score.assign(value=[12.5 * (1 + 1e-13), float("nan")]), data_vintage="f00d"
+    )
+    assert keep(engine, score.assign(value=[12.5 * (1 + 1e-7), float("nan")]), data_vintage="f00d")
+    assert keep(engine, score, data_vintage="f00d")
+    assert keep(engine, score, data_vintage="beef")
+    assert set(read_scores(engine)["data_vintage"]) == {"beef"}
+
+
+def test_of_all_backtests_only_the_forecasts_of_the_newest_are_read(engine: Engine) -> None:
+    cell = ("USA", "2024-12", "2025-02", 10.25, 20.5, 30.125, 31.0)
+    cells = pd.DataFrame([cell], columns=list(CELL_COLUMNS))
+    score = pd.DataFrame([SCORE])
+    write_scores(engine, score, as_of=MAY, cells=cells)
+    keep(engine, score, cells=cells.assign(p50=21.0))
+    asked: list[str] = []
+    event.listen(engine, "before_cursor_execute", lambda *call: asked.append(call[2]))
+
+    scores, newest = read_backtests(engine, COMMODITY)
+
+    assert scores["as_of"].tolist() == [APRIL, MAY]
+    pd.testing.assert_frame_equal(newest, cells)
+    [of_cells] = [statement for statement in asked if "cells" in statement]
+    assert "backtests.id IN" in of_cells
 
 
 def test_scores_of_another_commodity_stay_beside_them(engine: Engine) -> None:
