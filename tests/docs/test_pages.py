@@ -118,9 +118,9 @@ def test_the_model_of_the_page_is_one() -> None:
     expert: Expert = executed("how-to/add-a-model.md")["HALFWAY"]
     values = np.array([[1.0, 2.0, 4.0, np.nan, 8.0]])
 
-    fitted = expert(values, np.ones((1, 12)), 3)
+    forecast = expert(values, np.ones((1, 12)), 3)
 
-    np.testing.assert_allclose(fitted.forecast, [[6.0, 6.0, 6.0]])
+    np.testing.assert_allclose(forecast, [[6.0, 6.0, 6.0]])
     assert season_profiles(values).shape == (1, 12)
 
 
