@@ -121,6 +121,7 @@ def chart(
         axes: Encodings of all layers.
     """
     drawn = [one for one in layers if one["data"]["values"]]
+    datasets, shown = _by_name([*drawn, *([explained(legend)] if legend else [])])
     description = {
         "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
         "description": label,
@@ -131,11 +132,20 @@ def chart(
         **({"title": _title(title, [*about, _source(as_of)])} if title else {}),
         "params": list(params),
         "encoding": axes,
-        "layer": [*drawn, *([explained(legend)] if legend else [])],
+        "datasets": datasets,
+        "layer": shown,
         "config": config(),
     }
     wanted = [{name: one[name] for name in columns or one} for one in rows]
     return Chart(description, tuple(wanted))
+
+
+def _by_name(layers: Sequence[Spec]) -> tuple[Spec, list[Spec]]:
+    """Return rows by name and the layers with these names: rows of several stand there once."""
+    rows = {id(one["data"]["values"]): one["data"]["values"] for one in layers}
+    names = {key: f"rows{number}" for number, key in enumerate(rows)}
+    named = [{**one, "data": {"name": names[id(one["data"]["values"])]}} for one in layers]
+    return {names[key]: values for key, values in rows.items()}, named
 
 
 def config() -> Spec:

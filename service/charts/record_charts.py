@@ -38,6 +38,9 @@ _MONTHS: Final = 3
 _FEWEST: Final = 2
 """Publications that can be compared."""
 
+_MOST_PATHS: Final = 12
+"""Publications drawn over the months with figures; more hide each other."""
+
 BEFORE: Final = 6
 """Known months drawn before the first one scored."""
 
@@ -173,12 +176,16 @@ def outcome(
     if own.empty:
         return None
     origin, form, begin = _BY_DAY
+    about = []
     if "cutoff" in own:
         origin, form, begin = _BY_MONTH
         own = own.assign(period=pd.to_datetime(own["period"]))
         period, cutoff = own["period"].dt, pd.to_datetime(own["cutoff"]).dt
         own["horizon"] = 12 * (period.year - cutoff.year) + period.month - cutoff.month
         own["inside80"] = own["tonnes"].between(own["p10"], own["p90"])
+    elif own["as_of"].nunique() > _MOST_PATHS:
+        own = own.loc[own["as_of"].isin(sorted(own["as_of"].unique())[-_MOST_PATHS:])]
+        about = [gettext("Only the newest %(count)s forecasts are drawn.", count=_MOST_PATHS)]
     own = own.sort_values(["period", origin], kind="stable")
     first = own["period"].min() - pd.DateOffset(months=BEFORE)
     known = panel.loc[panel["destination"].eq(destination) & panel["period"].ge(first)]
@@ -199,8 +206,11 @@ def outcome(
         dots(rows, "p50", 150, says=True, opacity=0),
     ]  # fmt: skip
     last = int(own["horizon"].max())
-    groups = [(low, min(high, last)) for low, high in ((1, last), *HORIZON_GROUPS) if low <= last]
-    shares = {group: _share(*group, own.loc[own["horizon"].between(*group)]) for group in groups}
+    parts = {
+        (low, min(high, last)): own.loc[own["horizon"].between(low, high)]
+        for low, high in ((1, last), *HORIZON_GROUPS)
+    }
+    shares = {group: _share(*group, part) for group, part in parts.items() if len(part)}
     within = [{"filter": f"inrange(datum.ahead, {[list(one) for one in shares]}[lead])"}]
     bars, paths, crosses, pointed = ({**one, "transform": within} for one in found)
     choice = {
@@ -214,10 +224,10 @@ def outcome(
         count=len(own),
         inside=int(own["inside80"].sum()),
     )
-    label += f" {gettext('; ').join(shares.values())}{full_stop()}"
+    label = " ".join([label, f"{gettext('; ').join(shares.values())}{full_stop()}", *about])
     return chart(
         [bars, paths, *month_layers(known), *dot_layers(known), crosses, pointed],
-        title=_title(destination), as_of=as_of, label=label, rows=rows,
+        title=_title(destination), about=about, as_of=as_of, label=label, rows=rows,
         columns=(origin, "period", *_LEVELS, "tonnes"), height=170, x=time_axis(),
         y=tonnes_axis(),
         params=[{"name": "lead", "value": min(begin, len(shares) - 1), "bind": choice}],

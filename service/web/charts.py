@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Final, Literal
 
-from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi import APIRouter, Depends, HTTPException, Path, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
@@ -26,7 +26,8 @@ from service.web.scripts import (
     LIBRARY_ADDRESS,
     SCRIPTED_CSP,
     kept_for_good,
-    script_reply,
+    script,
+    script_address,
     scripted,
 )
 from service.wording import file_of, home_of, name_of
@@ -109,14 +110,16 @@ async def embed_route(request: Request, *, goods: Goods, kind: Kind, destination
 @files.get(LIBRARY_ADDRESS)
 async def library_route(request: Request, shared: Shared) -> Response:
     """Return Vega's script."""
-    script = await run_in_threadpool(shared.drawer.library)
-    return kept_for_good(request, answer_of(script, JAVASCRIPT))
+    library = await run_in_threadpool(shared.drawer.library)
+    return kept_for_good(request, answer_of(library, JAVASCRIPT))
 
 
 @files.get("/static/{name}-{digest}.js")
 async def script_route(request: Request, name: Literal["charts", "levers"]) -> Response:
-    """Return a script of ours; the digest only names its content."""
-    return script_reply(request, name)
+    """Return a script of ours; what is kept for good is never another file than was asked for."""
+    if not request.url.path.endswith(script_address(name)):
+        raise HTTPException(404)
+    return kept_for_good(request, answer_of(script(name), JAVASCRIPT))
 
 
 def _known(publication: Publication, kind: str, destination: str) -> Chart:

@@ -252,6 +252,10 @@ class CheckedForm:
             self._add("tariffs", {}, _TARIFF)
         if form.has(_LICENCE):
             kind, begins = texts["licence_kind"], texts["licence_from"]
+            if kind not in LICENCE_KINDS:
+                self.errors["licence_kind"] = gettext(
+                    "%(value)s is not in the list. Choose one of the list.", value=repr(kind)
+                )
             if not begins:
                 self.errors["licence_from"] = gettext("Missing. Fill it in.")
             event_id = f"{begins[:7]}-what-if-{kind.replace('_', '-')}"
@@ -278,7 +282,12 @@ class CheckedForm:
         if acts and not is_dated:
             self.errors["suspension_to"] = gettext("Missing. Fill it in.")
         for act in acts:
-            self._add("events", {"event_id": act}, SUSPENSION)
+            if act in self.choices.suspended:
+                self._add("events", {"event_id": act}, SUSPENSION)
+            else:
+                self.errors[ACTS] = gettext(
+                    "%(act)s is not a suspended measure. Choose one of those shown.", act=repr(act)
+                )
 
     def _field_at(self, place: Place) -> str:
         """Return the field that a part of the scenario is of."""
@@ -295,8 +304,7 @@ class CheckedForm:
             yield gettext(sentence, place=place, rate=f"{rate:g}", day=step.effective_from)
         for act in asked.events:
             if act.instrument:
-                kind = act.strictness or act.instrument
-                measure = gettext(LICENCE_KINDS.get(kind, kind))
+                measure = gettext(LICENCE_KINDS[act.strictness or act.instrument])
                 if language() == DEFAULT:
                     measure = measure[:1].lower() + measure[1:]
                 yield gettext(

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from service.http.limits import CSP
 from service.http.replies import reply
-from service.http.responses import Answer, answer_of
+from service.http.responses import Answer
 
 _SITE: Final = Path(__file__).parents[1] / "templates" / "site"
 LIBRARY_ADDRESS: Final = f"/static/vega-{version('vl-convert-python')}.js"
@@ -27,13 +27,8 @@ SCRIPTED_CSP: Final = CSP.replace("script-src 'none'", "script-src 'self'; conne
 @cache
 def script_address(name: str) -> str:
     """Return the address of a script; it changes with the file, so that it may be kept."""
-    digest = hashlib.sha256(_content(name)).hexdigest()
+    digest = hashlib.sha256(script(name)).hexdigest()
     return f"/static/{name}-{digest[:12]}.js"
-
-
-def script_reply(request: Request, name: str) -> Response:
-    """Return a script."""
-    return kept_for_good(request, answer_of(_content(name), JAVASCRIPT))
 
 
 def kept_for_good(request: Request, answer: Answer) -> Response:
@@ -47,7 +42,8 @@ def scripted(answer: Response, policy: str = SCRIPTED_CSP) -> Response:
     return answer
 
 
-def _content(name: str) -> bytes:
+def script(name: str) -> bytes:
+    """Return the content of a script."""
     return (_SITE / f"{name}.js").read_bytes()
 
 

@@ -19,13 +19,14 @@ from sqlalchemy import Engine
 from service.charts.chart import COLOURS, Chart, instant
 from service.charts.fan import Fan, fan_of
 from service.charts.fan_chart import fan_chart, spread
+from service.charts.record_charts import outcome
 from service.charts.stills import has_glyphs, still
 from service.language.choice import in_language
 from service.queries.months import month_rows
 from service.queries.sums import sums_of
 from service.web.drawn import KINDS
 from service.web.scripts import CHARTS_ADDRESS, FOR_GOOD, LIBRARY_ADDRESS
-from tests.service.builders import make_events, make_forecasts, make_panel, make_report
+from tests.service.builders import make_cells, make_events, make_forecasts, make_panel, make_report
 from tests.service.stores import make_app
 
 MOST_LIBRARY_BYTES = 320_000
@@ -56,7 +57,7 @@ def drawn(code: str, **changes: object) -> dict[str, Any]:
 def marks(description: dict[str, Any], kind: str) -> list[tuple[dict[str, Any], list[Any]]]:
     """Return marks of a kind and the rows that each draws."""
     return [
-        (one["mark"], one["data"]["values"])
+        (one["mark"], description["datasets"][one["data"]["name"]])
         for one in description["layer"]
         if one["mark"]["type"] == kind
     ]
@@ -182,6 +183,57 @@ def test_fallback_is_named_on_its_own_chart_only() -> None:
     assert "fallback" not in drawn("JPN")["title"]["subtitle"]["expr"]
 
 
+def test_rows_that_layers_share_stand_once() -> None:
+    description = drawn("DEU")
+
+    named = [one["data"]["name"] for one in description["layer"]]
+    assert set(named) == set(description["datasets"])
+    assert len(named) > len(set(named))
+    texts = [json.dumps(rows) for rows in description["datasets"].values()]
+    assert len(texts) == len(set(texts))
+
+
+def recorded(moments: int, horizons: list[int]) -> Chart:
+    """Return the chart of a record of monthly publications."""
+    rows = [
+        ("USA", moment, moment.tz_localize(None) + pd.DateOffset(months=horizon), horizon)
+        for moment in pd.date_range("2016-01-01", periods=moments, freq="MS", tz="UTC")
+        for horizon in horizons
+    ]
+    cells = pd.DataFrame(rows, columns=["destination", "as_of", "period", "horizon"])
+    levels = {"p10": 80.0, "p50": 100.0, "p90": 120.0, "tonnes": 115.0, "inside80": True}
+    made = outcome("USA", cells.assign(**levels), make_panel(), pd.Timestamp("2026-11-24"))
+    assert made is not None
+    return made
+
+
+def test_a_long_track_record_draws_its_newest_publications_and_says_so() -> None:
+    short, long = recorded(12, [1, 2, 3]), recorded(100, [1, 2, 3])
+
+    kept = {row["as_of"] for row in long.rows}
+    assert (len(kept), min(kept), max(kept)) == (12, "2023-05-01", "2024-04-01")
+    said = "Only the newest 12 forecasts are drawn."
+    assert said not in short.label
+    assert "36 forecasts of published months, 36 of them" in long.label
+    assert long.label.endswith(said)
+    assert said in long.description["title"]["subtitle"]["expr"]
+
+
+def test_a_choice_of_months_ahead_has_forecasts() -> None:
+    live = recorded(2, [4, 14])
+    [choice] = live.description["params"]
+    late = make_cells().query("p90 == 112")  # those of eight months ahead
+    replay = outcome("USA", late, make_panel(), pd.Timestamp("2026-11-24"))
+    assert replay is not None
+    [begun] = replay.description["params"]
+
+    assert [label.split(":")[0] for label in choice["bind"]["labels"]] == [
+        "1 to 14 months ahead", "4 to 6 months ahead", "13 to 14 months ahead"
+    ]  # fmt: skip
+    assert "0 of 0" not in live.label
+    assert begun["bind"]["labels"][begun["value"]] == "7 to 8 months ahead: 0 of 3 inside"
+
+
 def test_crowded_markers_keep_their_distance_and_their_order() -> None:
     places = spread([10.0, 10.0, 11.0, 50.0], gap=5.0, low=0.0, high=100.0)
 
@@ -216,6 +268,9 @@ def test_scripts_are_kept_for_good_and_small_on_the_wire(client: TestClient) -> 
     assert len(sent) < MOST_LIBRARY_BYTES
     scripts = Path(__file__).parents[3] / "service/templates/site"
     assert sum(path.stat().st_size for path in scripts.glob("*.js")) < MOST_SCRIPT_BYTES
+    old = client.get(re.sub("-[0-9a-f]+", "-0123456789ab", CHARTS_ADDRESS))
+    assert old.status_code == 404
+    assert old.headers.get("Cache-Control") != FOR_GOOD
 
 
 def test_pages_with_charts_run_own_scripts_only_and_one_may_be_framed(client: TestClient) -> None:

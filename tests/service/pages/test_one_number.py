@@ -66,9 +66,7 @@ def test_pages_and_api_have_one_value_for_one_quantity(client: TestClient, code:
         assert usual in digest
         assert digest.startswith(headline[1].replace("\xa0", " "))
         chart = client.get(f"/charts/fan/{forecast['destination']}.json?lang={code}").json()
-        told = [
-            row["says"] for one in chart["layer"] for row in one["data"]["values"] if "says" in row
-        ]
+        told = [row["says"] for rows in chart["datasets"].values() for row in rows if "says" in row]
         past = client.get(f"/api/v1/history/{forecast['destination']}").json()["items"]
         with in_language(code):
             for month in past:

@@ -120,9 +120,11 @@ def test_announced_acts_get_the_probability_typed() -> None:
         ({**BAN, "licence_kind": "export_licence_relaxation"}, "licence_kept",
          "A relaxation blocks nothing"),
         ({**BAN, "licence_kind": "9%(a"}, "licence_kind", "'9%(a' is not in the list"),
+        ({**BAN, "licence_kind": "quota", "licence_kept": ""}, "licence_kind",
+         "'quota' is not in the list. Choose one of the list"),
         ({"suspension_to": "2027-01"}, ACTS, "No measure selected"),
         ({ACTS: "unknown", "suspension_to": "2027-01"}, ACTS,
-         "'unknown' is not a known act"),
+         "'unknown' is not a suspended measure. Choose one of those shown"),
         ({ACTS: "2025-10-duty"}, "suspension_to", "Missing"),
         ({"chance.2025-10-duty": "2"}, "chance.2025-10-duty", "'2' is out of range"),
         ({"chance.none": "1"}, "chance.none", "'none' is not a known act"),
@@ -135,6 +137,12 @@ def test_what_is_wrong_is_reported_beside_its_field(
     fields: dict[str, str], name: str, said: str
 ) -> None:
     assert said in checked(**fields).errors[name]
+
+
+def test_what_is_chosen_beyond_the_form_is_refused_in_its_words_alone() -> None:
+    found = checked(**{ACTS: "unknown", "suspension_to": "2027-01"})
+
+    assert list(found.errors) == [ACTS]
 
 
 def test_an_address_holds_the_form() -> None:
