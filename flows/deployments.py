@@ -33,7 +33,7 @@ from flows.monitoring.monitors import watch_if_possible
 from flows.run import run
 from flows.training.backtest import backtest
 from flows.training.train import train
-from models.learning.spec import MAGNETS_SPEC
+from models.learning.spec import MAGNETS_SPEC, PANEL_SPEC
 from sources.http import KEY_PAGES
 from sources.providers.registry import without_key
 from store.asof import MOMENT
@@ -90,16 +90,16 @@ def _checked(text: str) -> str:
 
 
 def _parameter_schema() -> dict[str, Any]:
-    """Return what the server checks parameters of the magnets' model by, and its form shows."""
-    whole = {name for name, one in MAGNETS_SPEC.choices.items() if isinstance(one, int)}
+    """Return what the server checks both models' parameters by; a run refuses the other's."""
+    choices = {**PANEL_SPEC.choices, **MAGNETS_SPEC.choices}
     known = {
         name: {
-            "type": "integer" if name in whole else "number",
+            "type": "integer" if isinstance(choices[name], int) else "number",
             "minimum": one.low,
             "maximum": one.high,
             "description": one.meaning,
         }
-        for name, one in MAGNETS_SPEC.bounds().items()
+        for name, one in {**PANEL_SPEC.bounds(), **MAGNETS_SPEC.bounds()}.items()
     }
     return {"properties": known, "additionalProperties": False}
 

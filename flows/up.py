@@ -172,8 +172,9 @@ def listening_socket(host: str, port: int) -> socket.socket:
     """
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        both = family == socket.AF_INET6 and socket.has_dualstack_ipv6()  # `::` answers IPv4 too
         # As many callers may wait for an answer.
-        return socket.create_server((host, port), family=family, backlog=512)
+        return socket.create_server((host, port), family=family, backlog=512, dualstack_ipv6=both)
     except OSError as err:
         raise DataError(
             f"Cannot bind to {host}:{port} ({err}). Expected an address of this machine with a "

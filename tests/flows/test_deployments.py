@@ -71,6 +71,8 @@ def test_the_server_refuses_what_a_flow_does_not_take(
     schemas = {one: it._parameter_openapi_schema.model_dump() for one, it in made.items()}
 
     validate(taken, schemas["on-demand"], raise_on_error=True)
+    of_table = {"commodity": "811292", "set": {"step": 1}}
+    validate(of_table, schemas["weekly"], raise_on_error=True)
     with pytest.raises(ValidationError, match=message):
         validate({**made[name].parameters, **given}, schemas[name], raise_on_error=True)
 

@@ -195,6 +195,12 @@ def test_a_port_that_a_stranger_has_is_refused() -> None:
         listening_socket(LOOPBACK, stranger.getsockname()[1])
 
 
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="no IPv6 here")
+def test_all_addresses_are_those_of_ipv4_too() -> None:
+    with listening_socket("::", 0) as listener:
+        socket.create_connection((LOOPBACK, listener.getsockname()[1]), timeout=5).close()
+
+
 def test_no_password_is_an_argument_and_the_login_is_made_once(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path, tracking_uri="postgresql://me:hunter2@db/mlflow")
     first, second = environment(settings), environment(settings)
