@@ -11,10 +11,11 @@ from rich.text import Text
 from flows.clock import utc_now
 from flows.context.console import echo
 from flows.context.output import show
-from flows.context.stores import made_store, store_of
+from flows.context.stores import made_store, single_writer, store_of
 from service.wording import SHORT_NAMES, in_reading_order
 from store.facts.evidence import save_label
 from store.planning.audit import checked_name
+from store.publications.publishing import settle_runs
 from store.settings import Settings
 from store.vocabulary import EU27, WORLD
 
@@ -112,21 +113,27 @@ def run_and_tell(
 
 
 def run_tables_and_tell(settings: Settings, as_of: pd.Timestamp) -> None:
-    """Run every full partner table in the store and tell a line of each; a bad one stops none."""
+    """Run all full partner tables as one job and tell a line of each; a bad one stops none."""
+    from flows.alerts import alert_if_possible
     from flows.context.run_config import config_of
     from flows.context.tables import full_commodities
-    from flows.run import run as run_flow
+    from flows.publishing.pipeline import open_known
+    from flows.run import run_known
     from models.forecasting.fallback import FAULTS
 
     made_store(settings)  # the main job, which follows, fills it
-    for code in full_commodities(settings, as_of):
-        config = config_of(code)
-        try:
-            outcome = run_flow(settings, as_of, config)
-        except FAULTS as err:
-            echo(f"table     {config.published_as}: not forecast. {err}")
-        else:
-            echo(f"table     {config.published_as}: {summary(outcome)}")
+    configs = [config_of(code) for code in full_commodities(settings, as_of)]
+    if not configs:
+        return
+    with single_writer(settings):
+        settle_runs(store_of(settings), at=utc_now())
+        for config in configs:
+            try:
+                words = summary(run_known(open_known(settings, as_of, config)))
+            except FAULTS as err:
+                words = f"not forecast. {err}"
+            echo(f"table     {config.published_as}: {words}")
+    alert_if_possible(settings, utc_now())
 
 
 def summary(outcome: "RunOutcome") -> str:

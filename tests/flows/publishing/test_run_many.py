@@ -1,17 +1,20 @@
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from pydantic import SecretStr
 
 from flows.cli.run_commands import run_tables_and_tell
 from flows.clock import utc_now
 from flows.context.run_config import config_of
-from flows.context.stores import made_store, store_of
+from flows.context.stores import made_store, single_writer, store_of
 from flows.context.workspace import open_workspace
 from flows.monitoring.health import examine
 from flows.run import RunOutcome, run_known
+from store.errors import StoreError
 from store.facts.batch import Batch, FileRows
 from store.facts.evidence import save_label
 from store.facts.reading import latest_forecast, read_forecasts, read_runs
@@ -92,7 +95,16 @@ def test_a_table_that_cannot_be_published_takes_no_other_down(
     assert runs.to_dict() == dict.fromkeys(CODES, "finished") | {"811292": "failed"}
 
 
-def test_rules_on_goods_look_after_a_run_on_them(filled: Settings) -> None:
+def test_another_writer_is_waited_for_once(filled: Settings) -> None:
+    hasty = filled.model_copy(update={"lock_timeout_s": 0.1})
+
+    with ThreadPoolExecutor(1) as another, single_writer(filled):
+        done = another.submit(run_tables_and_tell, hasty, at(NOW))
+        with pytest.raises(StoreError, match="Another run holds"):
+            done.result()
+
+
+def test_rules_on_goods_look_after_a_run_on_them_and_are_sent_once(filled: Settings) -> None:
     engine = store_of(filled)
     rows = latest_forecast(engine, commodity="250410")[list(FORECAST_COLUMNS)]
     numbers = [*QUANTILE_COLUMNS, "mean"]
@@ -103,10 +115,11 @@ def test_rules_on_goods_look_after_a_run_on_them(filled: Settings) -> None:
     rule = AlertRule("moved", "median", 5.0, destination="USA", commodity="250410")
     add_rule(engine, rule, who=Actor("ann"), at=utc_now(), since=None)
 
-    run_tables_and_tell(filled, at(NOW) + pd.Timedelta(days=1))
+    nobody = filled.model_copy(update={"alert_hooks": SecretStr("http://127.0.0.1:9/")})
+    run_tables_and_tell(nobody, at(NOW) + pd.Timedelta(days=1))
 
     (result,) = read_planning(engine).alerts.to_dict("records")
-    assert result["fired"]
+    assert (result["fired"], result["attempts"]) == (True, 1)
     assert result["after"] == pytest.approx(2 * result["before"])
     assert f"{GRAPHITE} (250410), United States: median in" in result["message"]
 
