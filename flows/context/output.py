@@ -34,12 +34,21 @@ def write_result(frame: pd.DataFrame, *, out: Path | None, form: Format) -> None
 
 
 def write_text(text: str, *, out: Path | None) -> None:
-    """Write a text to a file (its folder is made) or to stdout."""
+    """Write a text to stdout or a file, which is there when it is whole; its folder is made."""
     if out is None:
         sys.stdout.write(text)
         return
+    if out.exists() and not out.is_file():  # a pipe or a device, which nothing may replace
+        out.write_text(text, encoding="utf-8")
+        return
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(text, encoding="utf-8")
+    whole = out.resolve()  # a link stays one
+    unfinished = whole.with_name(f".{whole.name}.part")
+    try:
+        unfinished.write_text(text, encoding="utf-8")
+        unfinished.replace(whole)
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def show(table: Table) -> None:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from features.statistical import pretrained
 from flows.context.console import echo, track
-from flows.context.output import write_result
+from flows.context.output import write_result, write_text
 from flows.context.provenance import git_commit
 from flows.panels.panel_files import PanelFiles, panel_snapshot, say_left_out
 from flows.training.backtest import CELLS, comparison_tables, log_backtest, verdict
@@ -111,7 +111,7 @@ def write_files(result: Backtest, folder: Path, *, status: str = REPLAYED) -> No
     for name, table in tables.items():
         write_result(table, out=folder / name, form="csv")
     scores = result.scores.to_dict(orient="records")
-    (folder / "scores.json").write_text(json.dumps(scores, indent=1) + "\n", encoding="utf-8")
+    write_text(json.dumps(scores, indent=1) + "\n", out=folder / "scores.json")
     echo(f"wrote {folder / 'forecasts.csv'}, {', '.join([*list(tables)[1:], 'scores.json'])}")
 
 
