@@ -30,7 +30,7 @@ from service.queries.unknowns import unknowns
 from store.facts.reading import read_publication
 from store.messages import from_json
 from store.publications.integrity import read_publications
-from store.publications.publishing import held_forecasts, settle_runs
+from store.publications.publishing import held_forecasts, published_number, settle_runs
 from store.settings import Settings
 from store.vocabulary import COMMODITY
 
@@ -117,11 +117,12 @@ def _recorded(known: Workspace) -> RunOutcome:
 
 def _publish(known: Workspace, table: pd.DataFrame, seen: Backtest) -> RunOutcome:
     """Write the report, then publish: whoever reads the new numbers finds their report."""
-    held = objections(known, table)
-    folder = report_folder(known.settings, known.config, known.as_of)
+    held, key = objections(known, table), known.config.published_as
+    number = published_number(known.engine, table, known.as_of, known.data_vintage, key)
+    folder = report_folder(known.settings, known.config, known.as_of, number)
     state, notes = run_report(known, table, seen)
     return RunOutcome(
-        commodity=known.config.published_as,
+        commodity=key,
         forecasts=table,
         report=write_run_report(
             known.settings, state, notes, held_folder(folder) if held else folder

@@ -3,7 +3,7 @@
 import json
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date
 from pathlib import Path
 from typing import Final
@@ -22,8 +22,9 @@ from flows.context.workspace import Workspace
 from flows.ingest.side_effects import side_effects_of_ingests
 from models.forecasting.plausibility import absurdities, moves, too_far
 from models.reconciliation.tree import broken_sums
+from models.registry import registry
 from sources.bundled.release_calendar import ReleaseCalendar
-from store.errors import DataError, first_few
+from store.errors import DataError, StoreError, first_few
 from store.facts.reading import (
     last_reported_month,
     latest_forecast,
@@ -170,7 +171,7 @@ def _side_effects(known: Workspace) -> Message | None:
 
 @contextmanager
 def run_entry(known: Workspace) -> Iterator[list[str]]:
-    """Keep in the store that a run began, and whether it failed.
+    """Keep in the store that a run began, and whether it failed; say whom it had made champion.
 
     Yields:
         Where to put the name of the model that forecast, where ``known`` fell back to another.
@@ -192,6 +193,12 @@ def run_entry(known: Workspace) -> Iterator[list[str]]:
     try:
         yield models
         status = "finished"
+    except Exception:
+        with suppress(StoreError):
+            one = registry.champion(known.settings, known.config.model)
+            if one is not None and one.model_version == known.model_version:
+                echo(f"run       version {one.version}, trained on these facts, is champion")
+        raise
     finally:
         name = models[0] if models else None
         finish_run(known.engine, run_id, status=status, finished_at=utc_now(), model_version=name)

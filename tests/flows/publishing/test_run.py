@@ -6,6 +6,8 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from flows.context.stores import store_of
+from flows.context.workspace import open_workspace
+from flows.publishing.publish import run_entry
 from flows.run import run
 from models.registry import registry
 from models.registry import runs as mlflow_client
@@ -55,6 +57,17 @@ def test_the_champion_is_tagged_with_day_data_and_commit(published: Published) -
     fingerprint = evidence_digests(store_of(published.settings), as_of=at(AS_OF)).digest
     assert tags["data_vintage"] == fingerprint
     assert len(tags["git_commit"].removesuffix("-dirty")) in {40, len("unknown")}
+
+
+def test_a_run_that_fails_later_says_whom_it_made_champion(
+    home: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for day in (AS_OF, "2020-04-23"):
+        with pytest.raises(DataError, match="full"), run_entry(open_workspace(home, at(day))):
+            raise DataError("The disk is full.")
+
+    output = capsys.readouterr().err
+    assert output == "run       version 1, trained on these facts, is champion\n"
 
 
 @pytest.mark.parametrize("flow", ["backtest", "train"])

@@ -1,6 +1,8 @@
 """A second publication of one day, after a figure ingested since the first."""
 
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -21,7 +23,7 @@ from store.publications.integrity import read_publications, tampered
 from store.settings import Settings
 from store.vocabulary import CHANGES
 from tests.data.builders import at
-from tests.flows.conftest import AS_OF
+from tests.flows.conftest import AS_OF, with_mlflow
 
 Call = Callable[..., tuple[int, str, str]]
 
@@ -87,3 +89,17 @@ def test_a_late_figure_makes_a_second_publication_and_the_first_stays(
     champion = registry.champion(home)
     assert champion is not None
     assert set(second["model"]) == {champion.model_version}
+
+
+@pytest.mark.slow
+def test_numbers_that_are_published_already_have_their_report_where_it_was(
+    home: Settings, mlflow_template: Path
+) -> None:
+    shutil.rmtree(home.artifact_dir)
+    with_mlflow(mlflow_template, home.home.parent)
+
+    outcome = run(home, at(AS_OF))
+
+    assert (outcome.is_new, outcome.rows_published) == (True, 0)
+    assert outcome.report == home.reports_dir / AS_OF / "index.html"
+    assert [one.name for one in home.reports_dir.iterdir()] == [AS_OF]
