@@ -203,10 +203,6 @@ class PartnerTable:
         return last_complete_month(self.as_of) - self.cutoff
 
     @property
-    def is_late(self) -> bool:
-        return self.late_months > MAX_HORIZON - MONTHS_AHEAD
-
-    @property
     def horizon(self) -> int:
         return min(max(self.late_months, 0) + MONTHS_AHEAD, MAX_HORIZON)
 

@@ -16,7 +16,7 @@ from flows.training.backtest import CELLS, read_cells
 from models.evaluation.compare import A, B, own_cells, paired_cells, score_differences
 from models.registry import registry
 from models.registry.runs import find_runs
-from store.errors import DataError, StoreError
+from store.errors import DataError, StoreError, first_few
 from store.settings import Settings
 from store.vocabulary import COMMODITY
 
@@ -132,9 +132,10 @@ def _named(settings: Settings, runs: Sequence[Run], text: str, model: str) -> tu
     if len(found) == 1:
         run = found[0]
         return run, f"{words}run {run.info.run_id[:_SHOWN]} ({run.info.run_name})"
+    which = first_few([run.info.run_id[:_SHOWN] for run in found]) or "none"
     raise StoreError(
-        f"{len(found)} runs in {settings.tracking_uri} begin with {text!r}. Expected one: the "
-        "identifier of a run, how it begins, or the number of a version. `mlflow ui` shows them."
+        f"{len(found)} runs in {settings.tracking_uri} begin with {text!r}: {which}. Expected one: "
+        "the identifier of a run, how it begins, or the number of a version. `mlflow ui` shows all."
     )
 
 

@@ -6,9 +6,11 @@ import mlflow
 import pandas as pd
 import pytest
 
+from flows.training.compare_runs import compare_runs
 from models.evaluation.scores import cell_scores
 from models.registry import registry
 from models.registry.runs import find_runs, log_table, open_run, read_text
+from store.errors import StoreError
 from store.settings import Settings
 from store.vocabulary import QUANTILE_COLUMNS
 from tests.flows.conftest import Published, copied, point_at
@@ -87,3 +89,9 @@ def test_a_version_and_a_run_are_distinguished_by_choices_and_scores(
     assert whole["B"] == pytest.approx(whole["A"] / 2.0)
     assert whole["difference"] == pytest.approx(-whole["A"] / 2.0)
     assert {"ALL", "WLD", "USA", "1 ahead"} <= set(scores.index.get_level_values("scope"))
+
+
+@pytest.mark.slow
+def test_runs_that_begin_alike_are_listed(compared: Published) -> None:
+    with pytest.raises(StoreError, match=r"runs in .* begin with '': [0-9a-f]{12}; [0-9a-f]{12}; "):
+        compare_runs(compared.settings, "1", "")
