@@ -1,5 +1,6 @@
 """The app: API and pages over one live publication."""
 
+import asyncio
 import threading
 from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import CancelledError
@@ -59,10 +60,9 @@ def create_app(
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         live.start()
-        ahead = threading.Timer(_FIRST_PAGE_S, _prepare, [live, pool, drawer])
-        ahead.daemon = True
-        if prepare:
-            ahead.start()
+        ahead = asyncio.get_running_loop().call_later(_FIRST_PAGE_S, _prepare, live, pool, drawer)
+        if not prepare:
+            ahead.cancel()
         yield
         ahead.cancel()
         pool.stop()
@@ -100,8 +100,13 @@ def create_app(
 
 
 def _prepare(live: LivePublication, pool: ScenarioPool, drawer: Drawer) -> None:
+    """Open the pool in the thread that stops it, and draw in another."""
     with suppress(NothingPublishedError):
         pool.open(live.publication)
+    threading.Thread(target=_draw, args=[drawer], daemon=True).start()
+
+
+def _draw(drawer: Drawer) -> None:
     compile_templates()
     with suppress(CancelledError):  # where the service ends before
         drawer.library()

@@ -19,6 +19,7 @@ from service.live.publication import Memo, Publication
 from service.queries.history import known_moment
 from service.queries.needs import SHIPPING_DAYS, Days
 from service.scenarios import ScenarioPool
+from service.wording import known_commodity
 from store.asof import MOMENT
 from store.planning.audit import Actor
 from store.vocabulary import COMMODITY
@@ -119,6 +120,16 @@ async def _newest_of(shared: State, commodity: str) -> Publication:
 
 
 Goods = Annotated[Publication, Depends(goods_of)]
+
+
+async def named_of(shared: Shared, commodity: Commodity = COMMODITY) -> str:
+    """Return the requested commodity; the magnets need no publication yet."""
+    if commodity == COMMODITY:
+        return commodity
+    return known_commodity(commodity, shared.live.publication.published.commodities)
+
+
+Named = Annotated[str, Depends(named_of)]
 
 
 async def may_read(request: Request, shared: Shared) -> None:

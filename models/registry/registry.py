@@ -219,8 +219,10 @@ def register(
         tags: As the fields of ``registry.RegisteredVersion``.
 
     Raises:
-        ValueError: The example lacks a column.
+        ValueError: A head is missing, or the example lacks a column.
     """
+    if missing := set(served.HEADS) - set(heads):
+        raise ValueError(f"No booster of {sorted(missing)}. Expected {served.HEADS}. Train each.")
     client, _ = connect(settings)
     texts = {f"{head}.txt": text for head, text in heads.items()}
     texts[served.CARD] = json.dumps(card, allow_nan=False, indent=1)

@@ -10,13 +10,7 @@ from starlette.responses import Response
 from service.api.models import Explanation, ForecastResponse, Page
 from service.http.replies import FormQuery, Shown, reply
 from service.http.responses import Record, csv_answer, json_answer
-from service.live.documents import (
-    FILE_COLUMNS,
-    flat_rows,
-    forecast_document,
-    narrowed,
-    with_overrides,
-)
+from service.live.documents import FILE_COLUMNS, flat_rows, narrowed, with_overrides
 from service.live.live import PlanningState
 from service.live.publication import Publication
 from service.queries.explain import explanation
@@ -98,14 +92,7 @@ def document_of(
     current: Publication, planning: PlanningState, moment: pd.Timestamp, destination: str
 ) -> Record:
     """Return the forecast made of a destination at a moment, with overrides beside its medians."""
-    scores, bases = current.scores_at(moment), current.snapshots[moment].bases
-    made = current.memo.make(
-        ("document", moment, destination),
-        lambda: forecast_document(
-            current.forecasts_at(moment), destination, current.meanings, scores,
-            bases.get(destination),
-        ),
-    )  # fmt: skip
+    made = current.document_at(moment, destination)
     return with_overrides(made, planning.newest_overrides(current.commodity, destination, moment))
 
 

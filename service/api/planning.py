@@ -18,7 +18,7 @@ from service.planning import entries
 from service.planning.firm import PARAMETERS, FirmAnswer, firm_answer, question_in
 from service.queries.models import columns_of
 from service.queries.needs import NEED_COLUMNS, need_documents, need_of
-from service.state import Chosen, Planning, Shared, Writer, api_router, may_audit, may_read
+from service.state import Chosen, Named, Planning, Shared, Writer, api_router, may_audit, may_read
 from store.planning import entries as stored
 from store.planning.entries import AlertRule, NeedRow
 
@@ -57,16 +57,16 @@ def need(request: Request, shared: Shared, planning: Planning, number: Number) -
 
 
 @router.get("/alert-rules", response_model=Page[entries.RuleResponse], responses=CSV_TOO)
-def alert_rules(current: Chosen, planning: Planning, shown: Shown) -> Response:
+def alert_rules(named: Named, planning: Planning, shown: Shown) -> Response:
     """Return the active alert rules, newest first."""
-    rows = entries.rules(planning, current.commodity)
+    rows = entries.rules(planning, named)
     return shown.reply(rows, columns_of(entries.RuleResponse))
 
 
 @router.get("/alerts", response_model=Page[entries.AlertResponse], responses=CSV_TOO)
-def alerts(current: Chosen, planning: Planning, shown: Shown) -> Response:
+def alerts(named: Named, planning: Planning, shown: Shown) -> Response:
     """Return the alerts, newest first."""
-    rows = entries.alerts(planning, current.commodity)
+    rows = entries.alerts(planning, named)
     return shown.reply(rows, columns_of(entries.AlertResponse))
 
 

@@ -92,6 +92,10 @@ class RequestLimits:
         self._metrics = metrics
         self._names = names
         self._most = max_body_bytes
+        self._too_large = (
+            f"The body has more than {max_body_bytes} bytes. Expected a smaller one. Send less, or "
+            "raise MAGNETCAST_MAX_BODY_BYTES."
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request within the limits, add the headers and count it."""
@@ -113,18 +117,27 @@ class RequestLimits:
             self._metrics.seconds.labels(route).observe(time.perf_counter() - begun)
 
     def _refusal(self, scope: Scope) -> ASGIApp | None:
-        """Return the response to a request by a foreign name, else None."""
-        if is_own_name(host := ", ".join(Headers(scope=scope).getlist("host")), self._names):
-            return None
-        return problem(
-            HTTPStatus.MISDIRECTED_REQUEST,
-            f"Host {host[:100]!r} is not a name of this service. Expected localhost or "
-            "one of MAGNETCAST_PUBLIC_NAMES. Use such a name.",
-            instance=scope["path"],
-        )
+        """Return the response to a request by a foreign name or over the limit, else None."""
+        headers = Headers(scope=scope)
+        if not is_own_name(host := ", ".join(headers.getlist("host")), self._names):
+            return problem(
+                HTTPStatus.MISDIRECTED_REQUEST,
+                f"Host {host[:100]!r} is not a name of this service. Expected localhost or "
+                "one of MAGNETCAST_PUBLIC_NAMES. Use such a name.",
+                instance=scope["path"],
+            )
+        length = headers.get("content-length", "0")
+        if length.isdigit() and int(length) > self._most:
+            return problem(
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+                self._too_large,
+                instance=scope["path"],
+                headers={"Connection": "close"},
+            )
+        return None
 
     def _counted(self, receive: Receive) -> Receive:
-        """Stop a body that grows beyond the limit."""
+        """Stop a body that grows beyond the limit without a Content-Length."""
         seen = 0
 
         async def counted() -> Message:
@@ -132,11 +145,7 @@ class RequestLimits:
             message = await receive()
             seen += len(message.get("body", b""))
             if seen > self._most:
-                raise HTTPException(
-                    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-                    f"The body has more than {self._most} bytes. Expected a smaller one. Send "
-                    "less, or raise MAGNETCAST_MAX_BODY_BYTES.",
-                )
+                raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, self._too_large)
             return message
 
         return counted

@@ -91,9 +91,10 @@ def _handler(
 
 
 def _allowed(request: Request) -> str:
-    """Return the methods of all routes of a path."""
+    """Return the methods of all routes of a path; HEAD goes with GET."""
     routes = (one for one in request.app.routes if one.matches(request.scope)[0] is not Match.NONE)
-    return ", ".join(sorted({method for one in routes for method in one.methods}))
+    methods = {method for one in routes for method in one.methods}
+    return ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set())))
 
 
 TITLES: Final = (

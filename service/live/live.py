@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
@@ -20,7 +19,7 @@ from service.wording import known_commodity
 from store.database import Mark
 from store.planning.audit import scopes_in_force
 from store.planning.entries import PlanningRows, read_planning, read_planning_mark
-from store.publications.published import Published, read_mark, read_other, read_published
+from store.publications.published import read_mark, read_other, read_published
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +98,8 @@ class LivePublication:
         self.engine = engine
         self.meanings = meanings
         self._refresh_s = refresh_s
-        self._other = lru_cache(maxsize=_MOST)(self._read_other)
+        self._others = Memo(_MOST)
+        self._panels_of_others = Memo(_MOST)
         self._panels: Panels = {}
         self._seen: tuple[Mark, date] | None = None
         self._publication: Publication | None = None
@@ -136,14 +136,14 @@ class LivePublication:
         if commodity == magnets.commodity:
             return magnets
         known_commodity(commodity, magnets.published.commodities)
-        return self._other(magnets.published.mark, commodity)
+        key = magnets.published.mark, commodity
+        return self._others.make(key, lambda: self._read_other(magnets, commodity))
 
-    def _read_other(self, _: Mark, commodity: str) -> Publication:
-        """Read another commodity; the mark tells one state of the store from the next."""
-        published = read_other(self.engine, self.publication.published, commodity=commodity)
-        return self._made(published, read_new_panels(self.engine, published, {}))
-
-    def _made(self, published: Published, panels: Panels) -> Publication:
+    def _read_other(self, magnets: Publication, commodity: str) -> Publication:
+        published = read_other(self.engine, magnets.published, commodity=commodity)
+        kept = self._panels_of_others.get(commodity, {})
+        panels = read_new_panels(self.engine, published, kept)
+        self._panels_of_others.keep(commodity, panels)
         return make_publication(published, panels, meanings=self.meanings, now=self.clock())
 
     @property
@@ -181,7 +181,7 @@ class LivePublication:
         seen = (published.mark, now.date())
         try:
             panels = read_new_panels(self.engine, published, self._panels)
-            made = self._made(published, panels)
+            made = make_publication(published, panels, meanings=self.meanings, now=now)
         except NothingPublishedError as err:
             self._seen, self.trouble, self._missing = seen, str(err), err
             return False

@@ -10,6 +10,8 @@ import pandas as pd
 from sqlalchemy import Engine
 
 from service.errors import NothingPublishedError
+from service.http.responses import Record
+from service.live.documents import forecast_document
 from service.wording import in_reading_order, words_of
 from store.asof import EVENT_KEY, TARIFF_KEY, known_at
 from store.database import Mark
@@ -22,6 +24,7 @@ from store.schema import tables
 from store.schema.frames import frame_of
 
 _Made = TypeVar("_Made")
+_MISSING: Final = object()
 
 
 class Memo:
@@ -37,11 +40,12 @@ class Memo:
         self._locks: dict[Hashable, threading.Lock] = {}
         self._guard = threading.Lock()
 
-    def get(self, key: Hashable) -> Any | None:  # noqa: ANN401 - values of any type
-        """Return the value of a key, None where there is none."""
+    def get(self, key: Hashable, default: object = None) -> Any:  # noqa: ANN401 - values of any type
+        """Return the value of a key, ``default`` where there is none."""
         with self._guard:
-            if (found := self._values.pop(key, None)) is not None:
-                self._values[key] = found
+            if (found := self._values.pop(key, _MISSING)) is _MISSING:
+                return default
+            self._values[key] = found
             return found
 
     def keep(self, key: Hashable, value: object) -> None:
@@ -50,18 +54,20 @@ class Memo:
             self._values.pop(key, None)
             self._values[key] = value
             if self._most is not None and len(self._values) > self._most:
-                del self._values[next(iter(self._values))]
+                oldest = next(iter(self._values))
+                del self._values[oldest]
+                self._locks.pop(oldest, None)
 
     def make(self, key: Hashable, build: Callable[[], _Made]) -> _Made:
         """Return the value of a key, computed now if it is not there."""
         with self._guard:
             lock = self._locks.setdefault(key, threading.Lock())
         with lock:
-            if (found := self.get(key)) is None:
+            found: _Made = self.get(key, _MISSING)
+            if found is _MISSING:
                 found = build()
                 self.keep(key, found)
-            made: _Made = found
-            return made
+            return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +184,16 @@ class Publication:
         rows = self.published.forecasts
         return rows.loc[rows["as_of"] == as_of]
 
+    def document_at(self, as_of: pd.Timestamp, destination: str) -> Record:
+        """Return the forecast made of a destination at a moment, without overrides."""
+        scores, bases = self.scores_at(as_of), self.snapshots[as_of].bases
+        return self.memo.make(
+            ("document", as_of, destination),
+            lambda: forecast_document(
+                self.forecasts_at(as_of), destination, self.meanings, scores, bases.get(destination)
+            ),
+        )
+
 
 def newest_scores(scores: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
     """Return the scores of the newest backtest up to a moment."""
@@ -221,7 +237,7 @@ def make_publication(
     snapshots = {
         moment: state_at(published, moment, behind.get(moment) or NO_PANEL) for moment in moments
     }
-    return Publication(
+    made = Publication(
         published=published,
         as_of=newest,
         snapshots=MappingProxyType(snapshots),
@@ -229,6 +245,9 @@ def make_publication(
         meanings=meanings,
         destinations=in_reading_order(rows["destination"]),
     )
+    for name in made.destinations:  # now, so that rows that cannot be read are never shown
+        made.document_at(newest, name)
+    return made
 
 
 def of_one_forecast(

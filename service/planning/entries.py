@@ -1,12 +1,14 @@
 """Needs, alert rules, alerts and overrides: what is shown of them, and how planners write them."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import date, datetime
 from typing import Annotated, Final, TypeVar
 
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from service.errors import NothingPublishedError
 from service.http.responses import Record, records
 from service.live.live import LivePublication, PlanningState
 from service.live.publication import Publication
@@ -305,7 +307,9 @@ def create_rule(live: LivePublication, who: Actor, rule: AlertRule) -> int:
     """Record an alert rule and return its number; as ``store.planning.entries.add_rule``."""
     needs = live.planning.needs
     of_need = needs.loc[needs["id"].isin([rule.need_id]), "commodity"]
-    newest = live.of(rule.commodity or next(iter(of_need), COMMODITY)).as_of.to_pydatetime()
+    newest = None
+    with suppress(NothingPublishedError):
+        newest = live.of(rule.commodity or next(iter(of_need), COMMODITY)).as_of.to_pydatetime()
     return write(live, add_rule, rule, who=who, since=newest)
 
 

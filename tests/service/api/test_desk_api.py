@@ -17,6 +17,7 @@ from service.planning import entries
 from service.planning.entries import override_cells, value_added
 from service.web import planning as planning_routes
 from service.wording import chance_below
+from store.database import open_store
 from store.planning.audit import Actor, create_token, revoke_token
 from store.planning.entries import OverrideRow, PlanningRows, add_override, end_need, read_planning
 from store.publications.backtests import write_scores
@@ -100,6 +101,22 @@ def test_a_firm_is_told_when_it_runs_out_and_nothing_is_stored(untouched: TestCl
     assert "Your 24" in page
     assert (wrong.status_code, "by_month: " in wrong.json()["detail"]) == (400, True)
     assert len(planned(untouched).needs) == 0
+
+
+def test_rules_are_made_and_listed_before_anything_is_published(tmp_path: Path) -> None:
+    engine = open_store(f"sqlite:///{tmp_path / 'empty.db'}")
+    writer = create_token(engine, name="desk", scopes=["write"], at=NEWEST)
+    with desk_of(engine, writer) as empty:
+        made = posted(empty, "alert-rules", RULE)
+        listed = [empty.get(f"{API}/{path}") for path in ("alert-rules", "alerts")]
+        other = empty.get(f"{API}/alerts?commodity=811292")
+    engine.dispose()
+
+    assert made["since"] is None
+    assert [answer.status_code for answer in listed] == [200, 200]
+    assert [row["name"] for row in listed[0].json()["items"]] == ["down"]
+    assert listed[1].json()["items"] == []
+    assert other.status_code == 503
 
 
 def test_past_months_have_a_chance_and_no_part_in_the_buffer(desk: TestClient) -> None:

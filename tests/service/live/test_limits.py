@@ -39,6 +39,17 @@ def test_a_body_that_is_too_large_is_refused_however_it_comes(guarded: TestClien
         assert "MAGNETCAST_MAX_BODY_BYTES" in answer.json()["detail"]
 
 
+@pytest.mark.parametrize("path", ["/api/v1/health", "/", "/nothing"])
+def test_a_length_over_the_limit_is_refused_before_anything_is_read(
+    guarded: TestClient, path: str
+) -> None:
+    answer = guarded.request("GET", path, content=b"x" * 1001)
+
+    assert (answer.status_code, answer.headers["content-type"]) == (413, PROBLEM)
+    assert answer.headers["connection"] == "close"
+    assert "MAGNETCAST_MAX_BODY_BYTES" in answer.json()["detail"]
+
+
 def test_without_a_token_nothing_is_read_but_probes_and_styles(guarded: TestClient) -> None:
     assert guarded.get("/api/v1/health").status_code == 200
     assert guarded.get("/static/style.css").status_code == 200
@@ -140,13 +151,13 @@ def test_head_has_the_headers_of_get_and_no_body(client: TestClient, path: str) 
 @pytest.mark.parametrize(
     ("path", "methods"),
     [
-        ("/", "GET"),
-        ("/needs", "GET, POST"),
+        ("/", "GET, HEAD"),
+        ("/needs", "GET, HEAD, POST"),
         ("/needs/1/end", "POST"),
-        ("/api/v1/forecasts/USA", "GET"),
-        ("/api/v1/needs", "GET, POST"),
-        ("/api/v1/needs/1", "DELETE, GET"),
-        ("/api/v1/scenarios", "GET, POST"),
+        ("/api/v1/forecasts/USA", "GET, HEAD"),
+        ("/api/v1/needs", "GET, HEAD, POST"),
+        ("/api/v1/needs/1", "DELETE, GET, HEAD"),
+        ("/api/v1/scenarios", "GET, HEAD, POST"),
     ],
 )
 def test_a_path_tells_its_methods(client: TestClient, path: str, methods: str) -> None:

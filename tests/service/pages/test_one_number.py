@@ -66,12 +66,12 @@ def test_pages_and_api_have_one_value_for_one_quantity(client: TestClient, code:
         assert usual in digest
         assert digest.startswith(headline[1].replace("\xa0", " "))
         chart = client.get(f"/charts/fan/{forecast['destination']}.json?lang={code}").json()
-        told = [row["says"] for rows in chart["datasets"].values() for row in rows if "says" in row]
+        said = [row["says"] for rows in chart["datasets"].values() for row in rows if "says" in row]
         past = client.get(f"/api/v1/history/{forecast['destination']}").json()["items"]
         with in_language(code):
             for month in past:
                 name = dated(pd.Timestamp(month["period"]), "long month")
-                own = [one for one in told if name in one and tonnes(month["tonnes"]) in one]
+                own = [one for one in said if name in one and tonnes(month["tonnes"]) in one]
                 is_estimated = month["kind"] == "estimated"
                 assert own
                 assert [

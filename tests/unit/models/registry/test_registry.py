@@ -80,6 +80,20 @@ def register(
     return registered
 
 
+def test_a_model_without_one_of_its_heads_is_refused(
+    mlflow_settings: Settings,
+    mlflow_heads: Mapping[str, str],
+    mlflow_card: Mapping[str, object],
+    mlflow_rows: pd.DataFrame,
+) -> None:
+    heads = {name: text for name, text in mlflow_heads.items() if name != "p90"}
+
+    with pytest.raises(ValueError, match=r"No booster of \['p90'\]\. Expected .* Train each\."):
+        registry.register(
+            mlflow_settings, heads=heads, card=mlflow_card, example=mlflow_rows, tags=TAGS
+        )
+
+
 def run_alone(arguments: list[str], folder: Path) -> None:
     done = subprocess.run(  # noqa: S603 - our own interpreter and script
         [sys.executable, *arguments],

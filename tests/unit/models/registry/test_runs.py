@@ -165,6 +165,31 @@ def test_a_run_names_the_panel_it_was_made_from(mlflow_settings: Settings) -> No
     assert '"tonnes"' in used.dataset.schema
 
 
+def test_a_table_without_a_digest_is_known_by_all_of_its_rows(mlflow_settings: Settings) -> None:
+    rows = 12_000
+    months = pd.DataFrame(
+        {
+            "series": [f"s{number}" for number in range(rows)],
+            "period": pd.date_range("2020-01-01", periods=rows, freq="D"),
+            "tonnes": 1.0,
+        }
+    )
+    last = months.assign(tonnes=[1.0] * (rows - 1) + [2.0])
+    later = months.assign(period=months["period"] + pd.DateOffset(years=1))
+    tables = {"same": months.copy(), "a last row": last, "other dates": later, "first": months}
+
+    for name, table in tables.items():
+        with open_run(mlflow_settings, name=name, tags={}):
+            log_months(table, "panel file", source="panel.csv")
+
+    digests = {
+        name: run.inputs.dataset_inputs[0].dataset.digest
+        for name, run in kept(mlflow_settings).items()
+    }
+    assert digests["same"] == digests["first"]
+    assert len(set(digests.values())) == 3
+
+
 def test_finished_runs_with_all_tags_are_found_newest_first(mlflow_settings: Settings) -> None:
     runs = []
     for tags in (TAGS, TAGS, {**TAGS, "flow": "backtest"}):
