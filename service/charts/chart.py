@@ -281,7 +281,9 @@ def _by_width(sentences: Sequence[str], *, letters: tuple[int, int]) -> Spec:
         [line for sentence in sentences for line in wrapped(sentence, most)] for most in letters
     )
     lines = (json.dumps(one, ensure_ascii=False) for one in (narrow, wide))
-    return {"expr": f"width < 640 ? {' : '.join(lines)}"}
+    # By what holds the chart: lines that the plot's width changed would have no room above it.
+    narrowed = "(containerSize()[0] ? containerSize()[0] < 720 : width < 640)"
+    return {"expr": f"{narrowed} ? {' : '.join(lines)}"}
 
 
 def explained(marks: Sequence[Mark]) -> Spec:

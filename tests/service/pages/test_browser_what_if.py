@@ -53,6 +53,20 @@ def test_the_answer_needs_no_script_and_a_phone_no_sideways_scroll(
     assert widths == [360, 360]
 
 
+@pytest.mark.parametrize("width", [800, 1100, 1300])
+def test_titles_stay_within_their_charts(browser: Browser, asked: Asked, width: int) -> None:
+    watch = opened(browser, asked.address, viewport={"width": width, "height": 1000})
+    watch.page.goto(ANSWERED)
+    watch.page.locator("figure.paired[data-drawn]").wait_for()
+    above, beside = watch.page.evaluate(
+        "[...document.querySelectorAll('figure.paired :is(svg, .role-title)')]"
+        ".map(e => e.getBoundingClientRect())"
+        ".reduce((svg, title) => [svg.top - title.top, title.right - svg.right])"
+    )
+    watch.page.context.close()
+    assert max(above, beside) <= 1
+
+
 def test_the_keyboard_alone_asks_what_if(browser: Browser, asked: Asked) -> None:
     watch = opened(browser, asked.address)
     page = watch.page
