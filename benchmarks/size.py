@@ -96,16 +96,16 @@ def counts() -> Iterator[tuple[str, int, int | None, str]]:
 
 
 BUDGET: Final = {
-    "product lines": 48_510,
-    "product modules": 287,
+    "product lines": 45_500,
+    "product modules": 285,
     "classes": 0,
     "constants": 20,
     "words": 0,
-    "tests": 32_310,
+    "tests": 32_450,
     "benchmarks": 4_720,
 }
-"""The figures reached; 48,000 lines of product are the aim. Those were raised once, by 760, for
-readers of files that a browser gives, levers that hold their order, and the stock of a firm."""
+"""The figures reached; 45,500 lines of product were the aim. That of the tests was raised once, by
+140, for what readers found broken where much was taken away."""
 
 
 def first_few(found: dict[str, int], most: int = 5) -> str:
