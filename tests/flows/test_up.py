@@ -116,7 +116,11 @@ def by_hand(up: Up, verb: str) -> "subprocess.CompletedProcess[str]":
 def ended(up: Up, deployment: str, **asked: object) -> str:
     """Return how a run of a deployment ends that is started over the server."""
     found = up.ask("GET", f"/deployments/name/{deployment}").json()
-    answer = up.ask("POST", f"/deployments/{found['id']}/create_flow_run", name="now", **asked)
+    place = f"/deployments/{found['id']}/create_flow_run"
+    answer = up.ask("POST", place, name="now", **asked)
+    while answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:  # its database is written to
+        time.sleep(1.0)
+        answer = up.ask("POST", place, name="now", **asked)
     assert answer.is_success, answer.text
     run = answer.json()
 
