@@ -1,9 +1,7 @@
 """Training rows: statistics of series at past origins and the outcomes known by now."""
 
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from itertools import repeat
 from typing import Any, Final
 
 import numpy as np
@@ -170,10 +168,8 @@ def training_set(view: PanelView, last: int, spec: Spec) -> TrainingSet:
     draw = np.random.default_rng(spec.seed)
     each = -(-spec.pairs // len(origins))
     rows = [_drawn(view.stats(origin), each, draw) for origin in origins]
-    with ThreadPoolExecutor(spec.threads) as pool:
-        return join(
-            list(pool.map(_of_origin, repeat(view), origins, rows, repeat(last), repeat(spec)))
-        )
+    pairs = zip(origins, rows, strict=True)
+    return join([_of_origin(view, origin, some, last, spec) for origin, some in pairs])
 
 
 def _drawn(stats: SeriesStats, count: int, draw: np.random.Generator) -> Ints:
