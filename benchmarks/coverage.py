@@ -31,7 +31,7 @@ from models.forecasting.forecaster import MODEL
 from models.forecasting.joint_paths import ErrorCopula
 from models.forecasting.panel_forecaster import PanelForecaster
 from models.learning.spec import MAGNETS_SPEC, PANEL_SPEC
-from service.wording import in_reading_order
+from service.words import in_reading_order
 from sources.bundled.all_tables import load_bundled
 from store.vocabulary import ALL
 

@@ -14,17 +14,17 @@ from service.api.models import Problem
 from service.api.routes import api_routes
 from service.api.scenarios import PARTS
 from service.charts.drawer import Drawer
-from service.errors import NothingPublishedError
 from service.http.limits import RequestLimits, ServiceMetrics
 from service.http.replies import add_problem_handlers
 from service.language.addresses import LanguageOfRequests
 from service.live.health import Examine, HealthCache, StoreMetrics
 from service.live.live import LivePublication
 from service.live.publication import Memo
-from service.scenarios import ScenarioEngine, ScenarioPool
+from service.request_errors import NothingPublishedError
+from service.scenario_pool import ScenarioEngine, ScenarioPool
 from service.state import API_PREFIX, Rules, State
+from service.web.page_routes import page_routes
 from service.web.render import compile_templates, error_page
-from service.web.routes import page_routes
 
 VERSION: Final = "1"
 

@@ -18,8 +18,8 @@ from service.live.live import LivePublication, PlanningState
 from service.live.publication import Memo, Publication
 from service.queries.history import known_moment
 from service.queries.needs import SHIPPING_DAYS, Days
-from service.scenarios import ScenarioPool
-from service.wording import known_commodity
+from service.scenario_pool import ScenarioPool
+from service.words import known_commodity
 from store.asof import MOMENT
 from store.planning.audit import Actor
 from store.vocabulary import COMMODITY

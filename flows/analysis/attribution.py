@@ -25,7 +25,7 @@ from service.charts.chart import (
 )
 from service.charts.fan_chart import dot_layers, month_layers
 from service.charts.stills import still
-from service.wording import name_of, percent, signed_tonnes, tonnes
+from service.words import name_of, percent, signed_tonnes, tonnes
 from store.errors import first_few
 from store.publications.basis import STDERR_BAND
 from store.vocabulary import DESTINATIONS, WORLD

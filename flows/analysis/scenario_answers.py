@@ -18,7 +18,7 @@ from models.policy.scenario import (
     paired_with,
 )
 from models.registry import registry
-from service.scenarios import ANSWER_COLUMNS, Compute, ScenarioResult
+from service.scenario_pool import ANSWER_COLUMNS, Compute, ScenarioResult
 from sources.files.yaml_table import read_scenario
 from store.errors import DataError
 from store.settings import Settings

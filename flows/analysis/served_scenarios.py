@@ -7,7 +7,7 @@ from typing import Final
 import pandas as pd
 import yaml
 
-from service.scenarios import Compute, ScenarioEngine, WorkedScenario
+from service.scenario_pool import Compute, ScenarioEngine, WorkedScenario
 from sources.files.csv_table import content_of
 from store.settings import PROJECT_ROOT, Settings
 

@@ -12,7 +12,7 @@ from flows.clock import utc_now
 from flows.context.console import echo
 from flows.context.output import show
 from flows.context.stores import made_store, single_writer, store_of
-from service.wording import SHORT_NAMES, in_reading_order
+from service.words import SHORT_NAMES, in_reading_order
 from store.facts.evidence import save_label
 from store.planning.audit import checked_name
 from store.publications.publishing import settle_runs

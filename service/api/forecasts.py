@@ -16,7 +16,7 @@ from service.live.publication import Publication
 from service.queries.explain import explanation
 from service.queries.history import known_destination
 from service.state import Chosen, Moment, Planning, api_router, may_read
-from service.wording import in_reading_order
+from service.words import in_reading_order
 from store.vocabulary import CONTRIBUTIONS, MONTH_PATTERN, QUANTILE_COLUMNS
 
 router = api_router(may_read, tag="forecasts")

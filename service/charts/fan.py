@@ -14,7 +14,7 @@ from service.language.choice import language
 from service.language.formats import dated
 from service.language.phrases import gettext, ngettext
 from service.live.publication import Publication
-from service.wording import name_of, tonnes
+from service.words import name_of, tonnes
 
 HISTORY_MONTHS: Final = 30
 """Months of history shown at first before the end of the cutoff month."""

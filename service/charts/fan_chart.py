@@ -30,7 +30,7 @@ from service.http.responses import Record
 from service.language.acts import act_words
 from service.language.formats import dated, separated
 from service.language.phrases import gettext, marked
-from service.wording import model_words, name_of, tonnes
+from service.words import model_words, name_of, tonnes
 from store.publications.basis import STDERR_BAND
 from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
 

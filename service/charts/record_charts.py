@@ -27,7 +27,7 @@ from service.charts.fan_chart import dot_layers, month_layers, title_of
 from service.http.responses import Record
 from service.language.formats import Form, dated, percentage, separated
 from service.language.phrases import full_stop, gettext, ngettext
-from service.wording import name_of, signed_tonnes, tonnes
+from service.words import name_of, signed_tonnes, tonnes
 from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
 
 _LINE_PX: Final = 30

@@ -32,8 +32,8 @@ from service.charts.fan_chart import (
 from service.http.responses import Record
 from service.language.formats import dated
 from service.language.phrases import gettext
-from service.scenarios import SIDES
-from service.wording import signed_tonnes, tonnes
+from service.scenario_pool import SIDES
+from service.words import signed_tonnes, tonnes
 
 _COLOURS: Final = {"base": ("median", "band80"), "scenario": ("scenario", "scenario80")}
 """Of the median and of the band."""

@@ -16,7 +16,6 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match
 
-from service.errors import NoAnswerError, NothingPublishedError, UnknownError
 from service.http.responses import (
     ATOM,
     HTML,
@@ -30,7 +29,8 @@ from service.http.responses import (
 )
 from service.language.addresses import other_fields
 from service.language.phrases import gettext, marked
-from service.messages import message_of
+from service.request_errors import NoAnswerError, NothingPublishedError, UnknownError
+from service.words import message_of
 from store.errors import DataError, MissingError, StoreError, TokenError
 
 PROBLEM: Final = "application/problem+json"

@@ -10,7 +10,7 @@ import pandas as pd
 
 from models.evaluation.scores import Coverage, coverage_of
 from service.http.responses import Record
-from service.wording import name_of
+from service.words import name_of
 from store.publications.basis import BASIS_COLUMNS, Basis
 from store.publications.integrity import NUMBERS
 from store.vocabulary import FORECAST_COLUMNS, QUANTILE_COLUMNS

@@ -10,8 +10,8 @@ from prometheus_client.registry import Collector
 from starlette.concurrency import run_in_threadpool
 
 from models.monitoring import HealthReport
-from service.errors import NothingPublishedError
 from service.live.publication import Publication
+from service.request_errors import NothingPublishedError
 
 KEPT_FOR: Final = pd.Timedelta(minutes=1)
 """A check loads the champion and all figures, which takes seconds."""

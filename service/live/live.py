@@ -12,10 +12,10 @@ from typing import Final
 import pandas as pd
 from sqlalchemy import Engine
 
-from service.errors import NothingPublishedError
 from service.http.responses import Record, records
 from service.live.publication import Memo, Panels, Publication, make_publication, read_new_panels
-from service.wording import known_commodity
+from service.request_errors import NothingPublishedError
+from service.words import known_commodity
 from store.database import Mark
 from store.planning.audit import scopes_in_force
 from store.planning.entries import PlanningRows, read_planning, read_planning_mark

@@ -9,10 +9,10 @@ from typing import Any, Final, TypeVar
 import pandas as pd
 from sqlalchemy import Engine
 
-from service.errors import NothingPublishedError
 from service.http.responses import Record
 from service.live.documents import forecast_document
-from service.wording import in_reading_order, words_of
+from service.request_errors import NothingPublishedError
+from service.words import in_reading_order, words_of
 from store.asof import EVENT_KEY, TARIFF_KEY, known_at
 from store.database import Mark
 from store.messages import message

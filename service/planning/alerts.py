@@ -21,7 +21,7 @@ from service.planning import entries
 from service.queries.months import month_rows
 from service.queries.needs import met_at, months_needed
 from service.queries.tables import published_at
-from service.wording import chance_below, chance_words, home_of, name_of, tonnes, words_of
+from service.words import chance_below, chance_words, home_of, name_of, tonnes, words_of
 from store.planning.entries import AlertFinding
 from store.vocabulary import COMMODITY, QUANTILE_COLUMNS
 

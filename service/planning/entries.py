@@ -8,13 +8,13 @@ from typing import Annotated, Final, TypeVar
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from service.errors import NothingPublishedError
 from service.http.responses import Record, records
 from service.live.live import LivePublication, PlanningState
 from service.live.publication import Publication
 from service.queries.history import known_moment
 from service.queries.models import ResponseModel, columns_of
 from service.queries.track import TRUTH
+from service.request_errors import NothingPublishedError
 from store.errors import DataError
 from store.messages import message
 from store.planning.audit import LONGEST_NAME, LONGEST_REASON, Actor

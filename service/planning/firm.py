@@ -13,8 +13,8 @@ from service.language.acts import act_words
 from service.live.publication import Publication
 from service.queries.history import known_destination
 from service.queries.needs import SMALL, bounded, firm_outlook, normal_month
-from service.scenarios import ScenarioPool, ScenarioResult
-from service.wording import name_of
+from service.scenario_pool import ScenarioPool, ScenarioResult
+from service.words import name_of
 from store.errors import DataError
 from store.messages import message
 from store.numbers import plain_number

@@ -7,7 +7,7 @@ from typing import Any, Final
 import pandas as pd
 
 from service.language.phrases import gettext, marked
-from service.wording import DESTINATION_NAMES, percent, scope_name
+from service.words import DESTINATION_NAMES, percent, scope_name
 from store.vocabulary import ALL
 
 YARDSTICKS: Final[dict[str, str]] = {

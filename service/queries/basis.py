@@ -9,7 +9,7 @@ from service.http.responses import Record
 from service.language.formats import dated, listed, percentage
 from service.language.phrases import gettext
 from service.live.publication import Publication
-from service.wording import in_reading_order, name_of
+from service.words import in_reading_order, name_of
 from store.publications.basis import Basis
 from store.vocabulary import WORLD
 

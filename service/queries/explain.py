@@ -8,14 +8,14 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from service.errors import UnknownError
 from service.http.responses import Record
 from service.language.formats import dated, months_between, separated
 from service.language.phrases import gettext, marked
 from service.live.documents import KILOGRAMS
 from service.live.publication import Publication
 from service.queries.history import known_destination
-from service.wording import MINUS, measure_words, name_of, signed_tonnes
+from service.request_errors import UnknownError
+from service.words import MINUS, measure_words, name_of, signed_tonnes
 from store.publications.explanations import NewFigure
 from store.vocabulary import NOT_REPRODUCED
 

@@ -8,10 +8,9 @@ import pandas as pd
 from service.language.formats import dated
 from service.language.phrases import gettext, ngettext
 from service.live.publication import Publication
-from service.messages import as_clause, rendered
 from service.queries.basis import data_through, published_later
 from service.queries.tables import published_at
-from service.wording import model_words, name_of
+from service.words import as_clause, model_words, name_of, rendered
 from store.messages import from_json
 
 AGED_DAYS: Final = 35

@@ -2,12 +2,12 @@
 
 import pandas as pd
 
-from service.errors import UnknownError
 from service.http.responses import Record, records
 from service.language.phrases import gettext
 from service.live.publication import Publication
 from service.queries.models import FigureResponse, HistoryMonth, columns_of
-from service.wording import in_reading_order, name_of, query_of
+from service.request_errors import UnknownError
+from service.words import in_reading_order, name_of, query_of
 from store.asof import until
 
 

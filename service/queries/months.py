@@ -8,7 +8,7 @@ import pandas as pd
 
 from service.charts.fan import Fan, month_start
 from service.language.formats import dated
-from service.wording import chance_below, coverage_words
+from service.words import chance_below, coverage_words
 from store.vocabulary import QUANTILE_COLUMNS
 
 

@@ -10,7 +10,6 @@ import pandas as pd
 from models.forecasting.firm_needs import Firm, FirmOutlook, outlook_of, running_gap
 from models.forecasting.joint_paths import USUAL_CARRY, ErrorCopula, sample_paths
 from service.charts.fan import fan_of
-from service.errors import UnknownError
 from service.http.responses import Record, records
 from service.language.choice import language
 from service.language.formats import dated
@@ -19,7 +18,8 @@ from service.live.documents import KILOGRAMS
 from service.live.live import PlanningState
 from service.live.publication import Publication
 from service.queries.sums import newest_score
-from service.wording import chance_below, name_of
+from service.request_errors import UnknownError
+from service.words import chance_below, name_of
 from store.arrays import Floats
 from store.errors import DataError
 from store.vocabulary import ERROR_AUTOCORRELATION, QUANTILE_COLUMNS, QUANTILES

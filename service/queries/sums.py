@@ -16,7 +16,7 @@ from service.language.phrases import gettext
 from service.live.documents import KILOGRAMS
 from service.live.publication import Publication
 from service.queries.history import known_destination
-from service.wording import chance_below
+from service.words import chance_below
 from store.arrays import Floats
 from store.errors import DataError
 from store.vocabulary import (

@@ -23,7 +23,7 @@ from service.queries.models import (
     Vintage,
     columns_of,
 )
-from service.wording import label_of
+from service.words import label_of
 from store.facts.reading import latest_forecast
 from store.vocabulary import COMMODITY
 

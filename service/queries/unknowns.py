@@ -8,7 +8,7 @@ from service.language.formats import dated, listed, months_between
 from service.language.phrases import Sentence, gettext, ngettext
 from service.live.publication import Publication
 from service.queries.basis import published_later
-from service.wording import in_reading_order, name_of
+from service.words import in_reading_order, name_of
 from store.vocabulary import MONTHS_AHEAD, WORLD
 
 _RECENT_MONTHS: Final = 12

@@ -23,7 +23,7 @@ from service.queries.months import MonthRow, month_rows
 from service.queries.needs import normal_month
 from service.queries.tables import publication_words, scheduled
 from service.web.lever_form import CHANCE
-from service.wording import chance_below, name_of, signed_percent, tonnes
+from service.words import chance_below, name_of, signed_percent, tonnes
 from store.publications.explanations import Announced, NewFigure, StoredExplanation
 from store.vocabulary import CHANGES, QUANTILE_COLUMNS, WORLD
 

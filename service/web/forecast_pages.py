@@ -21,9 +21,9 @@ from service.queries.models import HistoryMonth, columns_of
 from service.queries.months import MonthRow, month_rows
 from service.queries.sums import sums_of
 from service.web.briefing import Briefing, briefing_of, slump_of
-from service.web.drawn import Drawn, drawn, small_charts
+from service.web.page_charts import Drawn, drawn, small_charts
 from service.web.render import OTHERS, FormErrors, as_text, page
-from service.wording import home_of, name_of
+from service.words import home_of, name_of
 
 HISTORY_SHOWN: Final = 36
 """Months of history in the table; the CSV has all."""

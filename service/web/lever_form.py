@@ -16,9 +16,8 @@ from service.language.choice import DEFAULT, in_language, language
 from service.language.formats import listed, percentage
 from service.language.phrases import Sentence, gettext, marked
 from service.live.publication import Publication
-from service.messages import as_clause, rendered
-from service.scenarios import WorkedScenario
-from service.wording import in_reading_order, name_of
+from service.scenario_pool import WorkedScenario
+from service.words import as_clause, in_reading_order, name_of, rendered
 from store.numbers import plain_number
 from store.publications.explanations import Announced, StoredExplanation
 from store.schema.scenario import (

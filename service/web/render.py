@@ -1,33 +1,170 @@
-"""Templates and forms of the site, and what every page of it has."""
+"""Templates, styles and scripts of the site, and what every page of it has.
 
+Everything in a template is escaped, nothing undefined passes, nothing is loaded from elsewhere.
+"""
+
+import hashlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from http import HTTPStatus
-from typing import Annotated, Any, Final
-from urllib.parse import parse_qsl
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final, get_args
+from urllib.parse import urlsplit
 
 import pandas as pd
-from fastapi import Depends, Request
-from jinja2 import Environment, Template
+from fastapi import Request
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
+from starlette.responses import Response
 
+from service import words
 from service.charts.chart import COLOURS, DARK_COLOURS
+from service.http.limits import CSP
+from service.http.replies import reply
 from service.http.responses import HTML, ORIGIN, Answer, answer_of
+from service.language.acts import act_words
 from service.language.addresses import keep_language
-from service.language.choice import DEFAULT, LANGUAGES, TAGS, chosen, language
-from service.language.formats import decimal_sign, separated
-from service.language.phrases import gettext, is_shown, marked
+from service.language.choice import LANGUAGES, TAGS, chosen
+from service.language.formats import Form, dated, percentage, separated
+from service.language.phrases import (
+    full_stop,
+    gettext,
+    is_shown,
+    marked,
+    translated,
+    translated_many,
+)
 from service.live.publication import Publication
 from service.queries.freshness import freshness_of
-from service.templating import environment
-from service.web.drawn import Drawn, still_at
-from service.web.scripts import CHARTS_ADDRESS, LIBRARY_ADDRESS
-from service.wording import file_of, home_of, query_of
-from store.errors import DataError
-from store.numbers import as_entered, plain_number
-from store.vocabulary import MONTH_PATTERN
+from service.web.page_charts import Drawn, still_at
+from service.words import file_of, home_of, query_of
+from store.numbers import as_entered, visible
+
+TEMPLATES: Final = Path(__file__).parents[1] / "templates"
+
+
+def web_address(text: object) -> str:
+    """Return an http(s) address unchanged, and nothing for any other text."""
+    address = text if isinstance(text, str) else ""
+    try:
+        is_web = urlsplit(address).scheme in {"http", "https"}
+    except ValueError:  # as for http://[::1
+        is_web = False
+    return address if is_web else ""
+
+
+def _dated(moment: object, *, form: Form) -> str:
+    """Format a day or month, from a date or ISO text; a dash where there is none."""
+    if moment is None or pd.isna(moment):  # type: ignore[call-overload]
+        return words.MISSING
+    return dated(pd.Timestamp(moment), form)  # type: ignore[arg-type]
+
+
+def english_mark(text: str) -> Markup:
+    """Return the attribute of an element whose text is not in the page's language but English."""
+    return Markup("" if is_shown(text) else ' lang="en"')  # noqa: S704
+
+
+_FILTERS: Final = (
+    words.tonnes,
+    words.signed_tonnes,
+    words.percent,
+    words.signed_percent,
+    words.number,
+    web_address,
+    english_mark,
+    act_words,
+    words.chance_words,
+    words.name_of,
+    words.scope_name,
+    words.model_words,
+    words.code_words,
+    separated,
+    percentage,
+    words.coverage_words,
+    words.measure_words,
+    words.statement_words,
+    words.months_in_words,
+)
+
+
+def environment() -> Environment:
+    """Return the template environment: everything escaped, nothing undefined passes."""
+    made = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_visible,
+        extensions=["jinja2.ext.i18n"],
+    )
+    made.policies["ext.i18n.trimmed"] = True
+    made.newstyle_gettext = True  # type: ignore[attr-defined]  # of the extension
+    made.globals |= {"stop": full_stop, "_": _gettext, "gettext": _gettext, "ngettext": _ngettext}
+    made.filters.update({filter_.__name__: filter_ for filter_ in _FILTERS})
+    for form in get_args(Form):
+        made.filters[form.replace(" ", "_")] = partial(_dated, form=form)
+    return made
+
+
+def _visible(value: object) -> object:
+    """Write hidden characters of a text out: a note could turn what stands beside it around."""
+    return visible(value) if type(value) is str and not value.isascii() else value
+
+
+def _gettext(sentence: str, /, **values: object) -> Markup:
+    """Return a sentence of a catalogue, whose markup is ours, with its values escaped."""
+    return Markup(translated(sentence)) % _shown(values)  # noqa: S704
+
+
+def _ngettext(one: str, many: str, n: int, /, **values: object) -> Markup:
+    return Markup(translated_many(one, many, n)) % _shown({"n": n, **values})  # noqa: S704
+
+
+def _shown(values: Mapping[str, object]) -> dict[str, object]:
+    return {name: _visible(value) for name, value in values.items()}
+
+
+LIBRARY_ADDRESS: Final = f"/static/vega-{version('vl-convert-python')}.js"
+"""Of the script that draws charts; it names its version, so that browsers may keep it."""
+
+JAVASCRIPT: Final = "text/javascript; charset=utf-8"
+FOR_GOOD: Final = "public, max-age=31536000, immutable"
+
+SCRIPTED_CSP: Final = CSP.replace("script-src 'none'", "script-src 'self'; connect-src 'self'")
+"""Of a page with a script: those of this service alone, none inline, no eval."""
+
+
+@cache
+def script_address(name: str) -> str:
+    """Return the address of a script; it changes with the file, so that it may be kept."""
+    digest = hashlib.sha256(script(name)).hexdigest()
+    return f"/static/{name}-{digest[:12]}.js"
+
+
+def kept_for_good(request: Request, answer: Answer) -> Response:
+    """Return what a browser need not ask for again."""
+    return reply(request, answer, {"Cache-Control": FOR_GOOD})
+
+
+def scripted(answer: Response, policy: str = SCRIPTED_CSP) -> Response:
+    """Let a page run the scripts of this service."""
+    answer.headers["Content-Security-Policy"] = policy
+    return answer
+
+
+def script(name: str) -> bytes:
+    """Return the content of a script."""
+    return (TEMPLATES / "site" / f"{name}.js").read_bytes()
+
+
+CHARTS_ADDRESS: Final = script_address("charts")
+"""Of our script, which draws the charts that come into view."""
+
 
 _TABLE: Final = re.compile(r'<table class="cards">.*?</table>', re.DOTALL)
 _ROW: Final = re.compile(r"<tr\b.*?</tr>", re.DOTALL)
@@ -184,10 +321,6 @@ def _as_entered(value: float) -> str:
     return separated(as_entered(value))
 
 
-MOST_FIELDS: Final = 20
-FORM: Final = "application/x-www-form-urlencoded"
-
-
 @dataclass(frozen=True, slots=True)
 class FormErrors:
     """A form that was not accepted."""
@@ -201,62 +334,6 @@ class FormErrors:
     @property
     def is_translated(self) -> bool:
         return is_shown(self.message)
-
-
-async def form_of(request: Request) -> Mapping[str, str]:
-    """Return the fields of a form; each occurs once."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip()
-    try:
-        text = (await request.body()).decode()
-        fields = parse_qsl(text, keep_blank_values=True, max_num_fields=MOST_FIELDS)
-    except (UnicodeDecodeError, ValueError) as err:
-        raise DataError(
-            f"The form cannot be read ({err}). Expected {FORM}. Send it again."
-        ) from err
-    if kind != FORM:
-        raise DataError(f"The body is {kind!r}. Expected {FORM}. Programs use /api/v1.")
-    return dict(fields)
-
-
-Fields = Annotated[Mapping[str, str], Depends(form_of)]
-
-
-def text_in(fields: Mapping[str, str], name: str) -> str:
-    """Return a field of a form."""
-    if name not in fields:
-        raise DataError(f"The form has no field {name!r}. Expected one. Use the form of the page.")
-    return fields[name].strip()
-
-
-def number_in(fields: Mapping[str, str], name: str) -> float:
-    """Return a field that is a number."""
-    text = text_in(fields, name)
-    try:
-        return float(plain_number(text, decimal=decimal_sign()))
-    except ValueError as err:
-        if language() != DEFAULT:
-            raise DataError(
-                gettext(
-                    "“%(text)s” is not a plain number. Write it as %(example)s.",
-                    text=text[:40],
-                    example=separated("1,000.5"),
-                )
-            ) from err
-        raise DataError(f'{name.capitalize()}: "{text[:40]}" is not {err}.') from err
-
-
-def month_in(fields: Mapping[str, str], name: str) -> pd.Timestamp:
-    """Return a field that is a month, as its first day."""
-    text = text_in(fields, name)
-    if not re.fullmatch(MONTH_PATTERN, text):
-        raise DataError(
-            gettext(
-                '"%(text)s" is not a month. Write %(name)s as YYYY-MM, e.g. 2026-12.',
-                text=text[:40],
-                name=name,
-            )
-        )
-    return pd.Timestamp(text)
 
 
 def error_page(status: int, title: str, detail: str, kept: str) -> str:

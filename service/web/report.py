@@ -16,14 +16,13 @@ from service.language.choice import chosen
 from service.language.formats import dated
 from service.language.phrases import gettext
 from service.live.publication import Publication
-from service.messages import rendered
 from service.queries.tables import suspicious
 from service.queries.unknowns import unknowns
-from service.web.drawn import Drawn, chart_of
 from service.web.forecast_pages import forecast_values
-from service.web.pages import backtest_values
+from service.web.page_charts import Drawn, chart_of
+from service.web.record_pages import backtest_values
 from service.web.render import main_part, template_of
-from service.wording import full_words_of, in_reading_order, name_of
+from service.words import full_words_of, in_reading_order, name_of, rendered
 from store.errors import DataError
 from store.messages import Message
 from store.publications.basis import BASIS_COLUMNS, Basis

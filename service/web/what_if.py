@@ -15,7 +15,6 @@ from starlette.responses import Response
 from service.charts.chart import Chart
 from service.charts.fan import fan_of
 from service.charts.scenario_chart import Pair, difference_chart, paired_chart
-from service.errors import NoAnswerError, ScenarioRefusedError
 from service.http.replies import refusal, reply
 from service.http.responses import Answer
 from service.language.acts import act_words
@@ -23,9 +22,9 @@ from service.language.choice import chosen
 from service.language.formats import dated, listed, percentage, separated
 from service.language.phrases import gettext
 from service.live.publication import Publication
-from service.messages import message_of, rendered
 from service.queries.history import known_destination
-from service.scenarios import (
+from service.request_errors import NoAnswerError, ScenarioRefusedError
+from service.scenario_pool import (
     SIDES,
     ScenarioPool,
     ScenarioResult,
@@ -33,8 +32,7 @@ from service.scenarios import (
     scenario_answer,
 )
 from service.state import Current, Shared, may_read
-from service.web.charts import Form, Looked, in_form
-from service.web.drawn import Drawn
+from service.web.chart_routes import Form, Looked, in_form
 from service.web.lever_form import (
     BESIDE,
     LICENCE_KINDS,
@@ -47,9 +45,9 @@ from service.web.lever_form import (
     form_like,
     form_of,
 )
-from service.web.render import page
-from service.web.scripts import script_address, scripted
-from service.wording import in_reading_order, name_of, signed_percent, tonnes
+from service.web.page_charts import Drawn
+from service.web.render import page, script_address, scripted
+from service.words import in_reading_order, message_of, name_of, rendered, signed_percent, tonnes
 from store.errors import DataError
 from store.messages import Message
 from store.numbers import plain_number

@@ -18,7 +18,7 @@ from features.history import EvidenceHistory
 from features.series import series_stats
 from features.statistical.experts import EXPERTS, IN_MEDIAN
 from flows.context.stores import made_store
-from service.wording import DESTINATION_NAMES
+from service.words import DESTINATION_NAMES
 from sources.base import MonthRange
 from sources.bundled.published_figures import PublishedFigures
 from sources.bundled.release_calendar import ReleaseCalendar

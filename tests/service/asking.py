@@ -24,7 +24,7 @@ from flows.up import listening_socket, shown
 from models.forecasting.model_frame import rows_of
 from models.policy.scenario import PublishedDraws, ScenarioSnapshot, nothing_learned
 from service.live.live import LivePublication
-from service.scenarios import Compute, ScenarioEngine, ScenarioPool
+from service.scenario_pool import Compute, ScenarioEngine, ScenarioPool
 from service.state import Rules
 from store.database import open_store
 from store.settings import Settings

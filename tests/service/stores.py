@@ -18,7 +18,7 @@ from models.monitoring import Alarm, HealthReport
 from service.app import create_app
 from service.live.health import Examine
 from service.live.live import LivePublication
-from service.scenarios import Compute, ScenarioEngine
+from service.scenario_pool import Compute, ScenarioEngine
 from service.state import Rules
 from sources.bundled.all_tables import load_bundled
 from store.database import open_store

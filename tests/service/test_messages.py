@@ -3,7 +3,7 @@
 import pytest
 
 from service.language.choice import in_language
-from service.messages import rendered
+from service.words import rendered
 from store.messages import Message, from_json, message, to_json
 
 STARTS = message(

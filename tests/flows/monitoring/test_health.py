@@ -11,7 +11,7 @@ from flows.monitoring.health import HealthFacts, examine, report_of, status_line
 from models.forecasting.plausibility import MedianShift, too_far
 from models.monitoring import Monitor, Reading, coverage_drift, score_drift
 from service.language.choice import in_language
-from service.messages import rendered
+from service.words import rendered
 from sources.bundled.release_calendar import ReleaseCalendar
 from store.database import open_store
 from store.facts.writing import write_batch

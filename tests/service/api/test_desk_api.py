@@ -15,8 +15,8 @@ from models.forecasting.joint_paths import USUAL_CARRY
 from service.api.models import Page, Problem
 from service.planning import entries
 from service.planning.entries import override_cells, value_added
-from service.web import planning as planning_routes
-from service.wording import chance_below
+from service.web import planning_pages
+from service.words import chance_below
 from store.database import open_store
 from store.planning.audit import Actor, create_token, revoke_token
 from store.planning.entries import OverrideRow, PlanningRows, add_override, end_need, read_planning
@@ -384,9 +384,9 @@ def test_a_page_of_needs_is_rendered_once_and_anew_after_each_write(
     desk: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rendered: list[str] = []
-    real = planning_routes.needs_page
+    real = planning_pages.needs_page
     monkeypatch.setattr(
-        planning_routes, "needs_page", lambda *a, **k: rendered.append("") or real(*a, **k)
+        planning_pages, "needs_page", lambda *a, **k: rendered.append("") or real(*a, **k)
     )
     live, addresses = desk.app.state.shared.live, ("/needs", "/needs?destination=USA")
 

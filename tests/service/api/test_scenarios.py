@@ -7,7 +7,7 @@ import pytest
 from flows.analysis.served_scenarios import what_if
 from models.policy.scenario import COLUMNS
 from service.api import models
-from service.scenarios import ANSWER_COLUMNS, WorkedScenario
+from service.scenario_pool import ANSWER_COLUMNS, WorkedScenario
 from store.settings import Settings
 from tests.service.api.test_api import rows_of
 from tests.service.asking import Asked, asking, tariff

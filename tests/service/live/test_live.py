@@ -11,9 +11,9 @@ from sqlalchemy import Engine, text
 from starlette.testclient import TestClient
 
 from service.api.forecasts import document_of
-from service.errors import NothingPublishedError
 from service.live import live as module
 from service.live.publication import Memo, Panels
+from service.request_errors import NothingPublishedError
 from store.database import open_store, writing
 from store.publications.panels import NO_PANEL
 from store.publications.published import Published, read_mark

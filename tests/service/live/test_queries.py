@@ -13,7 +13,7 @@ from service.live.publication import Publication
 from service.queries import tables, track
 from service.queries.freshness import freshness_of
 from service.queries.history import months_of
-from service.wording import chance_below, chance_words
+from service.words import chance_below, chance_words
 from tests.service.stores import EARLIER, NOW
 
 QUANTILES = [10.0, 20.0, 30.0, 40.0, 50.0, 60.0, 70.0]

@@ -14,8 +14,8 @@ from starlette.testclient import TestClient
 
 from service import app
 from service.charts.drawer import Drawer
-from service.errors import NoAnswerError, ScenarioRefusedError
-from service.scenarios import Compute, Opener, ScenarioEngine, ScenarioPool, ScenarioResult
+from service.request_errors import NoAnswerError, ScenarioRefusedError
+from service.scenario_pool import Compute, Opener, ScenarioEngine, ScenarioPool, ScenarioResult
 from store.errors import DataError
 from tests.service.stores import NO_SCENARIOS, OPEN, condition_at, make_live
 

@@ -24,8 +24,8 @@ from service.charts.stills import has_glyphs, still
 from service.language.choice import in_language
 from service.queries.months import month_rows
 from service.queries.sums import sums_of
-from service.web.drawn import KINDS
-from service.web.scripts import CHARTS_ADDRESS, FOR_GOOD, LIBRARY_ADDRESS
+from service.web.page_charts import KINDS
+from service.web.render import CHARTS_ADDRESS, FOR_GOOD, LIBRARY_ADDRESS
 from tests.service.builders import make_cells, make_events, make_forecasts, make_panel, make_report
 from tests.service.stores import make_app
 

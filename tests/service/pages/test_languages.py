@@ -22,7 +22,7 @@ from features.panel.partner_table import Listing, PartnerTable, hindsight
 from service.language.choice import LANGUAGES, choice_for, in_language
 from service.language.phrases import catalogue_of
 from service.web.report import render_page
-from service.wording import name_of, percent, signed_percent, tonnes
+from service.words import name_of, percent, signed_percent, tonnes
 from store.database import open_store
 from store.planning.audit import create_token
 from store.settings import PROJECT_ROOT

@@ -10,8 +10,8 @@ from starlette.testclient import TestClient
 from service.language.choice import in_language
 from service.language.formats import dated
 from service.language.phrases import translated
-from service.web.drawn import KINDS
-from service.wording import name_of, tonnes
+from service.web.page_charts import KINDS
+from service.words import name_of, tonnes
 from tests.service.pages.test_web_pages import PAGES, WITHOUT_STAMP, Outline
 
 EVERYWHERE = (

@@ -9,8 +9,7 @@ import yaml
 from service.language.acts import act_words
 from service.language.choice import in_language
 from service.language.phrases import is_shown
-from service.messages import rendered
-from service.scenarios import WorkedScenario
+from service.scenario_pool import WorkedScenario
 from service.web.lever_form import (
     ACTS,
     CheckedForm,
@@ -20,6 +19,7 @@ from service.web.lever_form import (
     form_of,
 )
 from service.web.what_if import SCRIPT_ADDRESS
+from service.words import rendered
 from store.publications.explanations import Announced
 from store.schema.scenario import ScenarioContext
 from tests.data.builders import at, make_events

@@ -6,7 +6,7 @@ from service.queries.explain import (
     change_sentences,
     forecast_sentences,
 )
-from service.wording import MINUS
+from service.words import MINUS
 from store.vocabulary import CHANGES, CONTRIBUTIONS
 
 

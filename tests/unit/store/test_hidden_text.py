@@ -6,7 +6,7 @@ import pytest
 
 from flows.context.output import write_result
 from service.http.responses import harmless
-from service.templating import environment
+from service.web.render import environment
 from store.numbers import visible
 
 NOTE = "paid \u202e000,1\u202c EUR\u200b"

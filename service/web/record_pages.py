@@ -13,7 +13,6 @@ from service.charts.fan import fan_of
 from service.http.responses import HTML, Answer, Record, answer_of, records
 from service.live.live import PlanningState
 from service.live.publication import Publication
-from service.messages import rendered
 from service.planning import entries
 from service.planning.alerts import alerts_in_words
 from service.planning.entries import value_added
@@ -22,9 +21,9 @@ from service.queries import history, tables, track
 from service.queries.backtest import losses
 from service.queries.needs import Days, all_needs, arrival_months, carry_over_of
 from service.state import State
-from service.web.drawn import OVER_ALL, counted_cells, drawn, replay_rows
+from service.web.page_charts import OVER_ALL, counted_cells, drawn, replay_rows
 from service.web.render import FormErrors, bare_page, page
-from service.wording import home_of, name_of, query_of, words_of
+from service.words import home_of, name_of, query_of, rendered, words_of
 from store.vocabulary import ALL, COMMODITY, WORLD
 
 _ADDRESS: Final = "/status"

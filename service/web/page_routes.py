@@ -12,7 +12,6 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from service.errors import NothingPublishedError, UnknownError
 from service.http.replies import reply
 from service.http.responses import HTML, Answer, Record, answer_of, csv_answer, records
 from service.language.choice import DEFAULT, chosen, in_language, language
@@ -23,16 +22,15 @@ from service.planning.alerts import digest_feed
 from service.queries.basis import data_through
 from service.queries.history import known_destination
 from service.queries.tables import LedgerQuery, listing
+from service.request_errors import NothingPublishedError, UnknownError
 from service.state import Current, Goods, Planning, Shared, State, may_read
-from service.web import charts, forecast_pages, what_if
-from service.web import planning as planning_routes
+from service.web import chart_routes, forecast_pages, planning_pages, what_if
 from service.web.briefing import calendar_of
 from service.web.forecast_pages import HOME, destination_page, goods_page
-from service.web.pages import data_page, policy_page, status_page, track_page
-from service.web.planning import form_page
-from service.web.render import bare_page, stylesheet
-from service.web.scripts import scripted
-from service.wording import file_of, full_words_of, in_reading_order, name_of, query_of
+from service.web.planning_pages import form_page
+from service.web.record_pages import data_page, policy_page, status_page, track_page
+from service.web.render import bare_page, scripted, stylesheet
+from service.words import file_of, full_words_of, in_reading_order, name_of, query_of
 from store.facts.reading import read_publication
 from store.publications.basis import bases_of
 from store.publications.integrity import read_publications
@@ -179,7 +177,14 @@ files = APIRouter(include_in_schema=False)
 
 def page_routes() -> list[BaseRoute]:
     """Return the routes of the pages; styles and icon need no token."""
-    parts = pages, charts.pages, what_if.router, planning_routes.router, files, charts.files
+    parts = (
+        pages,
+        chart_routes.pages,
+        what_if.router,
+        planning_pages.router,
+        files,
+        chart_routes.files,
+    )
     return [route for part in parts for route in part.routes]
 
 

@@ -11,26 +11,26 @@ from starlette.responses import Response
 from service.charts.chart import Chart
 from service.charts.drawer import Drawer
 from service.charts.stills import WIDTH
-from service.errors import UnknownError
 from service.http.replies import reply
 from service.http.responses import HTML, Answer, answer_of, csv_answer
 from service.language.choice import in_language, language
 from service.language.phrases import gettext
 from service.live.publication import Publication
 from service.queries.history import known_destination
+from service.request_errors import UnknownError
 from service.state import Goods, Shared, may_read
-from service.web.drawn import KINDS, chart_of, drawn
-from service.web.render import bare_page
-from service.web.scripts import (
+from service.web.page_charts import KINDS, chart_of, drawn
+from service.web.render import (
     JAVASCRIPT,
     LIBRARY_ADDRESS,
     SCRIPTED_CSP,
+    bare_page,
     kept_for_good,
     script,
     script_address,
     scripted,
 )
-from service.wording import file_of, home_of, name_of
+from service.words import file_of, home_of, name_of
 
 _EMBEDDED_CSP: Final = SCRIPTED_CSP.replace("frame-ancestors 'none'", "frame-ancestors *")
 _MEDIA: Final = {"svg": "image/svg+xml", "png": "image/png"}

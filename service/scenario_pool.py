@@ -21,10 +21,10 @@ from pebble import ProcessExpired, ProcessPool
 from pydantic import BaseModel, ConfigDict, Field
 from threadpoolctl import threadpool_limits
 
-from service.errors import NoAnswerError, ScenarioRefusedError
 from service.http.responses import Answer, csv_answer, json_answer, records
 from service.live.publication import Memo, Publication, PublicationKey
-from service.wording import in_reading_order
+from service.request_errors import NoAnswerError, ScenarioRefusedError
+from service.words import in_reading_order
 from store.errors import DataError, StoreError
 from store.messages import Message, message
 from store.vocabulary import QUANTILE_COLUMNS

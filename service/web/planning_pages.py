@@ -9,24 +9,27 @@ from collections.abc import Mapping
 from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Final
+from urllib.parse import parse_qsl
 
+import pandas as pd
 from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
 
 from service.api.planning import MOST
-from service.errors import NoAnswerError
 from service.http.access import from_own_page
 from service.http.replies import refusal, reply
 from service.http.responses import Answer
 from service.language.addresses import PARAMETER
-from service.language.choice import chosen
+from service.language.choice import DEFAULT, chosen, language
+from service.language.formats import decimal_sign, separated
+from service.language.phrases import gettext
 from service.live.publication import Publication
-from service.messages import message_of
 from service.planning import entries
 from service.planning.alerts import ADDRESS, atom
 from service.planning.firm import FirmAnswer, firm_answer, question_in
 from service.queries.history import known_destination
+from service.request_errors import NoAnswerError
 from service.state import (
     Chosen,
     Current,
@@ -38,10 +41,11 @@ from service.state import (
     may_read,
 )
 from service.web.forecast_pages import destination_page
-from service.web.pages import needs_at, needs_page
-from service.web.render import Fields, FormErrors, month_in, number_in, page, text_in
-from service.wording import home_of
+from service.web.record_pages import needs_at, needs_page
+from service.web.render import FormErrors, page
+from service.words import home_of, message_of
 from store.errors import DataError, TokenError
+from store.numbers import plain_number
 from store.planning import entries as stored
 from store.planning.entries import AlertRule, NeedRow
 from store.vocabulary import COMMODITY, MONTH_PATTERN
@@ -52,6 +56,66 @@ ENTRIES: Final = 200
 reading = [Depends(may_read)]
 # Checked first: a form of another site must not lead to a password prompt.
 sending = [Depends(from_own_page)]
+
+MOST_FIELDS: Final = 20
+FORM: Final = "application/x-www-form-urlencoded"
+
+
+async def form_of(request: Request) -> Mapping[str, str]:
+    """Return the fields of a form; each occurs once."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip()
+    try:
+        text = (await request.body()).decode()
+        fields = parse_qsl(text, keep_blank_values=True, max_num_fields=MOST_FIELDS)
+    except (UnicodeDecodeError, ValueError) as err:
+        raise DataError(
+            f"The form cannot be read ({err}). Expected {FORM}. Send it again."
+        ) from err
+    if kind != FORM:
+        raise DataError(f"The body is {kind!r}. Expected {FORM}. Programs use /api/v1.")
+    return dict(fields)
+
+
+Fields = Annotated[Mapping[str, str], Depends(form_of)]
+
+
+def text_in(fields: Mapping[str, str], name: str) -> str:
+    """Return a field of a form."""
+    if name not in fields:
+        raise DataError(f"The form has no field {name!r}. Expected one. Use the form of the page.")
+    return fields[name].strip()
+
+
+def number_in(fields: Mapping[str, str], name: str) -> float:
+    """Return a field that is a number."""
+    text = text_in(fields, name)
+    try:
+        return float(plain_number(text, decimal=decimal_sign()))
+    except ValueError as err:
+        if language() != DEFAULT:
+            raise DataError(
+                gettext(
+                    "“%(text)s” is not a plain number. Write it as %(example)s.",
+                    text=text[:40],
+                    example=separated("1,000.5"),
+                )
+            ) from err
+        raise DataError(f'{name.capitalize()}: "{text[:40]}" is not {err}.') from err
+
+
+def month_in(fields: Mapping[str, str], name: str) -> pd.Timestamp:
+    """Return a field that is a month, as its first day."""
+    text = text_in(fields, name)
+    if not re.fullmatch(MONTH_PATTERN, text):
+        raise DataError(
+            gettext(
+                '"%(text)s" is not a month. Write %(name)s as YYYY-MM, e.g. 2026-12.',
+                text=text[:40],
+                name=name,
+            )
+        )
+    return pd.Timestamp(text)
+
 
 router = APIRouter(include_in_schema=False)
 

@@ -22,7 +22,7 @@ from service.queries import track
 from service.queries.backtest import YARDSTICKS, ScoreRow, score_rows, without_components
 from service.queries.explain import steps_of
 from service.queries.track import TrackScore
-from service.wording import home_of, name_of, scope_name
+from service.words import home_of, name_of, scope_name
 
 Make = Callable[[Publication, str], Chart | None]
 """Makes the chart of a destination; None where there is nothing to draw."""
