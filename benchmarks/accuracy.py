@@ -15,13 +15,12 @@ import pandas as pd
 from cases import BAND_AIM, CASES, VARIABLE, Case, panels_folder
 from scoring import FORECAST, heaviest, measured, scores_of, shared
 
-from features.statistical.experts import EXPERTS
+from features.statistical.base_forecasts import BASE_FORECASTS
 from features.statistical.pretrained import NAME as PRETRAINED
 from models.evaluation.backtest import backtest_panel
 from models.evaluation.compare import differences
 from models.executor import Executor
-from models.forecasting.forecaster import EXPERTS as MIDDLE
-from models.forecasting.forecaster import MODEL
+from models.forecasting.forecaster import BASE_MEDIAN, MODEL
 from models.forecasting.panel_forecaster import PanelForecaster
 from models.forecasting.snapshot import Snapshot
 from models.learning.spec import PANEL_SPEC, Spec
@@ -29,7 +28,7 @@ from models.learning.spec import PANEL_SPEC, Spec
 Item = TypeVar("Item")
 Made = TypeVar("Made")
 DEFAULT = PANEL_SPEC
-OWN = {MODEL, MIDDLE, PRETRAINED, *EXPERTS}
+OWN = {MODEL, BASE_MEDIAN, PRETRAINED, *BASE_FORECASTS}
 """All that is ours; the others are peers."""
 
 RATIOS = {"mase": "MASE", "sql": "SQL"}
@@ -192,10 +191,10 @@ def heavy_text(found: Found) -> str:
 
 def parts_text(found: Found) -> pd.DataFrame:
     scores = found.scores
-    experts = [name for name in scores.index if name in EXPERTS]
+    experts = [name for name in scores.index if name in BASE_FORECASTS]
     named = {
         **{f"expert {name}": name for name in reversed(experts)},
-        "experts' median, the band of its past errors": MIDDLE,
+        "experts' median, the band of its past errors": BASE_MEDIAN,
         f"**{MODEL}**": MODEL,
     }
     rows = [

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from features.months import month_number
 from models.forecasting.snapshot import Snapshot
 from sources.files.panel import read_panel
+from store.months import month_number
 
 VARIABLE = "MAGNETCAST_PANELS"
 SKIPPED = f"Skipped: {VARIABLE} is not set. Expected a folder of panels and peers' forecasts."

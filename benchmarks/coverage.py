@@ -13,7 +13,7 @@ import pandas as pd
 from cases import GRAPHITE, IMPORTS, Case, panels_folder
 from magnets import BUNDLED
 
-from features.history import EvidenceHistory
+from features.evidence_history import EvidenceHistory
 from flows.cli.options import moment
 from models.evaluation.backtest import backtest_evidence, backtest_panel
 from models.evaluation.scores import (

@@ -13,8 +13,7 @@ import page
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from features.months import last_complete_month, month_label, month_number
-from features.panel.evidence import evidence_panel
+from features.panel.estimation import evidence_panel
 from features.panel.evidence_panel import PANEL_DESTINATIONS
 from features.panel.statements import (
     CellBlock,
@@ -28,6 +27,7 @@ from features.panel.system import WIDTH, LinearSystem, PanelPrior, Solution, bui
 from flows.cli.options import moment
 from sources.bundled.all_tables import load_bundled
 from store.asof import OBSERVATION_KEY, known_at
+from store.months import last_complete_month, month_label, month_number
 from store.vocabulary import COMMODITY, DESTINATIONS, HISTORY_START
 
 BAND = 1.2816

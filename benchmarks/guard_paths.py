@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 
 from features.families.trade import compute
-from features.panel.evidence import evidence_panel
-from features.statistical.experts import EXPERTS
+from features.panel.estimation import evidence_panel
+from features.statistical.base_forecasts import BASE_FORECASTS
 from features.statistical.seasonality import season_profiles
 from models.engine.training import trained
 from models.engine.training_set import PanelView
@@ -97,7 +97,7 @@ def _engine_paths() -> Iterator[tuple[str, Path]]:
     small = replace(BRIEF, pairs=60, rows=200, num_iterations=2, num_leaves=3)
     season = season_profiles(values)
     yield "engine features", features
-    yield "experts", lambda: [one(values, season, 6) for one in EXPERTS.values()]
+    yield "experts", lambda: [one(values, season, 6) for one in BASE_FORECASTS.values()]
     yield "train", train
     engine = make_engine(values)
     rows = np.arange(len(values))

@@ -9,24 +9,24 @@ import argparse
 import page
 import pandas as pd
 
-from features.history import EvidenceHistory
-from features.months import month_label, month_number
+from features.evidence_history import EvidenceHistory
 from flows.cli.options import moment
 from models.evaluation.backtest import Backtest, backtest_evidence
 from models.evaluation.scores import GROUPED_SCOPES, HORIZON_GROUPS, group_scores, summarise
 from models.executor import Executor
 from models.forecasting.decomposition import stages_of
 from models.forecasting.evidence_forecaster import EvidenceForecaster
-from models.forecasting.forecaster import EXPERTS, MODEL, REFERENCE, UNANSWERED
+from models.forecasting.forecaster import BASE_MEDIAN, MODEL, REFERENCE, UNANSWERED
 from models.forecasting.model_frame import rows_of
 from models.forecasting.residual_history import TREES
 from models.forecasting.snapshot import Snapshot
 from models.learning.spec import MAGNETS_SPEC, Spec
 from models.policy.policy_effect import effect_at
 from sources.bundled.all_tables import load_bundled
+from store.months import month_label, month_number
 
 SCOPES = ("WLD", "USA", "ALL")
-ORDER = (MODEL, UNANSWERED, TREES, EXPERTS, REFERENCE, "last_value", "drift")
+ORDER = (MODEL, UNANSWERED, TREES, BASE_MEDIAN, REFERENCE, "last_value", "drift")
 PERIODS = {
     "all origins": ("2024-06", "2026-02"),
     "before the shock": ("2024-06", "2025-01"),

@@ -16,9 +16,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from features.months import month_number, month_start, month_starts
-from features.panel.evidence import evidence_panel
+from features.panel.estimation import evidence_panel
 from features.panel.evidence_panel import PANEL_DESTINATIONS
+from store.months import month_number, month_start, month_starts
 from store.vocabulary import COMMODITY, DESTINATIONS, EU27, ORIGIN, WORLD
 
 FIRST, TARGET, LAST = (month_number(m) for m in ("2016-01", "2019-06", "2019-07"))

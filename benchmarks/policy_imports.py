@@ -15,13 +15,13 @@ import pandas as pd
 from cases import IMPORTS
 from numpy.typing import NDArray
 
-from features.months import month_label, month_number, month_start, month_starts
 from models.evaluation.backtest import scale_rows
 from models.evaluation.scores import cell_scores
 from models.forecasting.panel_forecaster import PanelForecaster
 from models.forecasting.snapshot import Snapshot
 from models.learning.spec import PANEL_SPEC, Spec
 from sources.files.covariates import Covariates, read_covariates
+from store.months import month_label, month_number, month_start, month_starts
 
 DEFAULT = PANEL_SPEC
 

@@ -18,7 +18,7 @@ from cases import VARIABLE, panels_folder
 from magnets import BUNDLED
 from policy_imports import Found, Window, import_cells
 
-from features.history import EvidenceHistory
+from features.evidence_history import EvidenceHistory
 from features.origin import Origin
 from flows.cli.options import moment
 from models.evaluation.backtest import backtest_evidence

@@ -11,7 +11,7 @@ import page
 import pandas as pd
 from magnets import BUNDLED
 
-from features.history import EvidenceHistory
+from features.evidence_history import EvidenceHistory
 from flows.cli.options import moment
 from models.evaluation.backtest import backtest_evidence
 from models.executor import Executor

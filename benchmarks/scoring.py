@@ -6,7 +6,7 @@ difference to the year before up to the cutoff; a series without any is left out
 
 import pandas as pd
 
-from features.months import month_number
+from store.months import month_number
 
 LEVELS = {"p10": 0.1, "p50": 0.5, "p90": 0.9}
 CELL = ["cutoff", "destination", "period"]

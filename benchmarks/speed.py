@@ -21,7 +21,7 @@ import pandas as pd
 from cases import IMPORTS, VARIABLE, Case, panels_folder
 from watch import CLI, Measured, home_below, measure
 
-from features.statistical.experts import EXPERTS
+from features.statistical.base_forecasts import BASE_FORECASTS
 from features.statistical.seasonality import season_profiles
 from flows.context.library_defaults import DEFAULTS
 from models.evaluation.backtest import backtest_panel
@@ -99,7 +99,7 @@ def experts_round(task: Snapshot, cutoffs: Sequence[int]) -> Round:
     for cutoff in cutoffs:
         known = values[:, : cutoff - task.first + 1]
         season = season_profiles(known)
-        for expert in EXPERTS.values():
+        for expert in BASE_FORECASTS.values():
             predicted = expert(known, season, task.horizon)
         cells += int(np.isfinite(predicted).sum())
     return Round(time.perf_counter() - started, 1, cells)
@@ -108,7 +108,9 @@ def experts_round(task: Snapshot, cutoffs: Sequence[int]) -> Round:
 def backtest_round(task: Snapshot, cutoffs: Sequence[int]) -> Round:
     started = time.perf_counter()
     rows = len(backtest_panel(FORECASTER, task, cutoffs).forecasts)
-    return Round(time.perf_counter() - started, FORECASTER.spec.threads, rows // (len(EXPERTS) + 2))
+    return Round(
+        time.perf_counter() - started, FORECASTER.spec.threads, rows // (len(BASE_FORECASTS) + 2)
+    )
 
 
 def peer_round(python: str, name: str, case: Case, folder: Path) -> tuple[Round, dict[str, str]]:

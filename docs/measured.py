@@ -8,7 +8,7 @@ import pandas as pd
 
 from docs.attribution import attribution_page
 from docs.screens import draw
-from features.history import EvidenceHistory
+from features.evidence_history import EvidenceHistory
 from flows.analysis.attribution import attribution_png
 from flows.context.console import echo, track
 from models.event_study import Attribution, act_of, attribute

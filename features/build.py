@@ -11,15 +11,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from features.families import calendar, experts, policy, tariffs, trade
-from features.months import month_starts
+from features.families import calendar, dynamics, policy, tariffs, trade
 from features.origin import Feature, Origin
 from features.series import SeriesStats, panel_momentum, series_stats
 from store.arrays import Floats
+from store.months import month_starts
 
 _FAMILIES: Final[dict[str, tuple[Feature, ...]]] = {
     "trade": trade.FEATURES,
-    "experts": experts.FEATURES,
+    "dynamics": dynamics.FEATURES,
     "calendar": calendar.FEATURES,
     "tariffs": tariffs.FEATURES,
     "policy": policy.FEATURES,
@@ -35,7 +35,7 @@ ALL_FEATURES: Final = tuple(feature for family in _FAMILIES.values() for feature
 DRIVER_MEANINGS: Final = {
     **{feature.name: feature.meaning for feature in ALL_FEATURES},
     "policy_response": "the answer to a control that no month has felt yet",
-    "experts_tonnes": "what smoothing of the past months gives",
+    "experts_tonnes": "statistical extrapolation of past months",
 }
 """What the name of a driver of a forecast means: features, and what
 ``models.forecasting.decomposition`` names beside them."""
@@ -48,9 +48,9 @@ class OriginFeatures:
     """What is computed of the series of an origin; arrays are by series, then target."""
 
     base: Floats
-    """Median of the experts, in tonnes."""
-    experts: dict[str, Floats]
-    """What each forecasts, in tonnes."""
+    """Median of the base forecasts, in tonnes."""
+    base_forecasts: dict[str, Floats]
+    """By name, in tonnes."""
     stats: SeriesStats
     names: tuple[str, ...]
     features: NDArray[Any]
@@ -72,9 +72,9 @@ def features_of(origin: Origin, stats: SeriesStats, momentum: float) -> OriginFe
     Args:
         momentum: Of the whole panel, by ``features.series.panel_momentum``.
     """
-    forecasts = experts.forecasts_of(origin.tonnes, stats.season, len(origin.targets))
-    base = experts.middle_of(forecasts)
-    values = experts.compute(origin, stats, forecasts, base, momentum)
+    forecasts = dynamics.base_forecasts(origin.tonnes, stats.season, len(origin.targets))
+    base = dynamics.median_forecast(forecasts)
+    values = dynamics.compute(origin, stats, forecasts, base, momentum)
     for compute in _COMPUTE:
         values |= compute(origin)
     names = tuple(sorted(values, key=_PLACE.__getitem__))

@@ -6,12 +6,12 @@ from typing import Final, Literal
 import numpy as np
 import pandas as pd
 
-from features.months import Months, last_complete_month, month_numbers
 from features.panel.evidence_panel import KINDS, PANEL_DESTINATIONS, EvidencePanel
 from features.series import mean_known
 from features.track_record import TrackRecord
 from store.arrays import Flags, Floats, Ints
 from store.asof import EVENT_KEY, OBSERVATION_KEY, TARIFF_KEY, known_at
+from store.months import Months, last_complete_month, month_numbers
 from store.vocabulary import AGGREGATES, MONTHS_AHEAD, WORLD, Family
 
 

@@ -182,7 +182,7 @@ def outcomes_of_tariffs(steps: pd.DataFrame) -> list[Outcome]:
     return found
 
 
-def rises_of(steps: pd.DataFrame) -> list[Announcement]:
+def announced_rises(steps: pd.DataFrame) -> list[Announcement]:
     """Return the rises announced ahead among known tariff steps."""
     return [one.of for one in outcomes_of_tariffs(steps)]
 
@@ -207,7 +207,7 @@ def _months(first: pd.Timestamp, last: pd.Timestamp) -> float:
 CERTAIN: Final = (1.0, 0.0, 0.0, 0.0)
 """Chances of the outcomes of what has begun."""
 
-BASE: Final = (0.85, 0.07, 0.04, 0.04)
+BASE_RATES: Final = (0.85, 0.07, 0.04, 0.04)
 """Chances of the outcomes without any record."""
 
 _SPREAD: Final = 0.5
@@ -286,7 +286,7 @@ class TrackRecord:
     @cached_property
     def _weights(self) -> Floats:
         prior = np.zeros((6, len(OUTCOMES)))
-        prior[0] = np.log(BASE)
+        prior[0] = np.log(BASE_RATES)
         if not self.past:
             return prior
         rows = np.stack([self._features(one.of, one.of.known_since) for one in self.past])

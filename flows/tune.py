@@ -11,7 +11,7 @@ from flows.context.jobs import made_tags
 from flows.context.output import write_text
 from flows.context.workspace import open_workspace
 from models.evaluation.backtest import backtest_evidence
-from models.evaluation.compare import own_cells
+from models.evaluation.compare import model_cells
 from models.evaluation.tuning import HELD_OUT, TuningResult, tune
 from models.learning.spec import FORMAT, Spec, sought
 from models.registry.runs import log_table, open_run
@@ -36,7 +36,7 @@ def tune_magnets(
     def backtested(spec: Spec) -> pd.DataFrame:
         executor = workspace.executor
         made = backtest_evidence(workspace.history, as_of, spec=spec, executor=executor)
-        return own_cells(made.cells)
+        return model_cells(made.cells)
 
     def tell(number: int, tried: Spec, ratio: float) -> None:
         of_trial = {**tags, "flow": "trial", "spec": tried.digest}

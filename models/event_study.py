@@ -14,15 +14,8 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtri
 
+from features.evidence_history import EvidenceHistory
 from features.families.policy import STRONG, act_strength
-from features.history import EvidenceHistory
-from features.months import (
-    last_complete_month,
-    month_label,
-    month_number,
-    month_numbers,
-    month_start,
-)
 from features.origin import LEVEL_MONTHS
 from features.panel.evidence_panel import KINDS, PANEL_DESTINATIONS, EvidencePanel
 from models.forecasting.evidence_forecaster import FIRST_REPLAY, EvidenceForecaster
@@ -31,6 +24,7 @@ from models.learning.spec import Spec
 from store.arrays import Floats
 from store.asof import EVENT_KEY, known_at
 from store.errors import DataError, first_few
+from store.months import last_complete_month, month_label, month_number, month_numbers, month_start
 from store.progress import Progress, untracked
 from store.vocabulary import AGGREGATES, DESTINATIONS, EU27_MEMBERS, MONTHS_AHEAD, WORLD
 

@@ -25,7 +25,7 @@ class Executor:
     progress: Progress = untracked
     processes: int = 1
     """Most of this machine that work at once, this one among them."""
-    worth: int = 8
+    items_per_process: int = 8
     """Items a process; fewer are done sooner than another process loads its libraries."""
 
     def map(
@@ -37,7 +37,7 @@ class Executor:
             work: Depends on its item alone and changes nothing that is not its own, so that it may
                 be done again after a process is lost. It, items and results can be pickled.
         """
-        others = min(self.processes, len(items) // self.worth) - 1
+        others = min(self.processes, len(items) // self.items_per_process) - 1
         if others < 1:
             yield from map(work, self.progress(items, label))
             return

@@ -63,7 +63,7 @@ _HEADLINES: Final = (
 _LEVEL: Final = 0.01
 """Significance level of the test of errors."""
 
-MOST_ALIKE: Final = 0.8
+MAX_AUTOCORRELATION: Final = 0.8
 """Largest correlation of neighbouring months that is believed of so few."""
 
 LEAST_FREEDOM: Final = 3.0
@@ -168,7 +168,7 @@ def score_drift(months: pd.DataFrame) -> Reading:
     count = len(months)
     if count < _FEWEST + RECENT:
         return _unknown("score-drift", count, _FEWEST + RECENT)
-    value, bound = shift_of(months["own"].to_numpy(dtype=float), RECENT)
+    value, bound = mean_shift(months["own"].to_numpy(dtype=float), RECENT)
     return Reading(
         "score-drift", value, bound, count, value > bound,
         message(
@@ -188,7 +188,7 @@ def coverage_drift(months: pd.DataFrame) -> Reading:
         return _unknown("coverage-drift", len(months), _YEAR)
     shares, cells = (months[name].to_numpy(dtype=float) for name in ("covered", "cells"))
     last = slice(-_YEAR, None)
-    worth = round(worth_of(shares, cells, _YEAR, _BAND))
+    worth = round(effective_sample_size(shares, cells, _YEAR, _BAND))
     low, high = binomial_limits(worth, _BAND, level=BAND_LEVEL)
     share = float(np.average(shares[last], weights=cells[last]))
     return Reading(
@@ -214,7 +214,7 @@ def _unknown(monitor: Monitor, count: int, needed: int) -> Reading:
     return Reading(monitor, np.nan, np.nan, count, fired=False, words=words)
 
 
-def shift_of(values: Floats, recent: int) -> tuple[float, float]:
+def mean_shift(values: Floats, recent: int) -> tuple[float, float]:
     """Return how far the mean of the last values exceeds that of all before, and chance's bound.
 
     Args:
@@ -223,7 +223,7 @@ def shift_of(values: Floats, recent: int) -> tuple[float, float]:
     before = values[:-recent]
     weight = np.r_[np.full(len(before), -1.0 / len(before)), np.full(recent, 1.0 / recent)]
     alike, within, variance = _spread_of(before)
-    around = float(weight @ _alike(alike, len(weight)) @ weight)
+    around = float(weight @ _correlation_matrix(alike, len(weight)) @ weight)
     freedom = max(1.0 / within - 1.0, LEAST_FREEDOM)
     from scipy import stats  # noqa: PLC0415 - half a second, and status needs none of it
 
@@ -233,14 +233,14 @@ def shift_of(values: Floats, recent: int) -> tuple[float, float]:
 
 def _spread_of(values: Floats) -> tuple[float, float, float]:
     """Return how alike neighbours are, the mean of all months so, and the variance of one."""
-    alike, count = likeness(values), len(values)
-    within = float(_alike(alike, count).mean())
+    alike, count = lag_one_autocorrelation(values), len(values)
+    within = float(_correlation_matrix(alike, count).mean())
     square = float(((values - values.mean()) ** 2).sum())
     return alike, within, square / max(count * (1.0 - within), 1e-12)
 
 
-def likeness(values: Floats) -> float:
-    """Return the correlation of neighbours, 0 to ``MOST_ALIKE``, mended for a short series."""
+def lag_one_autocorrelation(values: Floats) -> float:
+    """Lag-1 autocorrelation, corrected for short series, 0 to ``MAX_AUTOCORRELATION``."""
     own = values - values.mean()
     square = float(own @ own)
     if square == 0.0:
@@ -248,16 +248,16 @@ def likeness(values: Floats) -> float:
     found = float(own[1:] @ own[:-1]) / square
     count = len(values)
     # Source: Kendall 1954; the estimate is too low by (1 + 4 rho) / n.
-    return float(np.clip((found * count + 1.0) / max(count - 4.0, 1.0), 0.0, MOST_ALIKE))
+    return float(np.clip((found * count + 1.0) / max(count - 4.0, 1.0), 0.0, MAX_AUTOCORRELATION))
 
 
-def _alike(alike: float, count: int) -> Floats:
+def _correlation_matrix(alike: float, count: int) -> Floats:
     """Return how alike months are that lie apart: ``alike`` to the power of their distance."""
     month = np.arange(count)
     return np.asarray(alike ** np.abs(np.subtract.outer(month, month)))
 
 
-def worth_of(shares: Floats, cells: Floats, recent: int, expected: float) -> float:
+def effective_sample_size(shares: Floats, cells: Floats, recent: int, expected: float) -> float:
     """Return how many independent cells those of the last months count for.
 
     A shock hits all destinations at once and goes on for months, so hits go together: the spread
@@ -270,7 +270,7 @@ def worth_of(shares: Floats, cells: Floats, recent: int, expected: float) -> flo
         expected: Share that should be inside.
     """
     alike, _, variance = _spread_of(shares)
-    around = variance * float(_alike(alike, recent).mean())
+    around = variance * float(_correlation_matrix(alike, recent).mean())
     most = float(cells[-recent:].sum())
     return (
         most if around == 0.0 else float(np.clip(expected * (1.0 - expected) / around, 1.0, most))

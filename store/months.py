@@ -5,10 +5,17 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from store.arrays import Ints
+from store.arrays import Floats, Ints
+
+Months = Ints
+"""Month numbers."""
 
 YEAR: Final = 12
 """Months of a year: the length of a season."""
+
+DAYS_A_MONTH: Final = 30.44
+
+_MID_MONTH_DAYS: Final = 15
 
 
 def month_starts(numbers: Ints) -> pd.DatetimeIndex:
@@ -26,3 +33,25 @@ def month_numbers(dates: "pd.Series[pd.Timestamp] | pd.DatetimeIndex") -> Ints:
 def month_label(number: int) -> str:
     """Return a numbered month as ``YYYY-MM``."""
     return f"{number // YEAR:04d}-{number % YEAR + 1:02d}"
+
+
+def month_number(moment: pd.Timestamp | str) -> int:
+    """Return the month as year * 12 + month - 1 (2025-04 is 24303)."""
+    stamp = pd.Timestamp(moment)
+    return int(stamp.year * YEAR + stamp.month - 1)
+
+
+def month_start(number: int) -> pd.Timestamp:
+    """Return the first day of a numbered month."""
+    return pd.Timestamp(year=number // YEAR, month=number % YEAR + 1, day=1)
+
+
+def months_since(day: pd.Timestamp, numbers: Months) -> Floats:
+    """Return the months from a day to the middle of each numbered month, below 0 before it."""
+    middle = month_starts(numbers) + pd.Timedelta(days=_MID_MONTH_DAYS)
+    return np.asarray((middle - day) / pd.Timedelta(days=DAYS_A_MONTH), dtype=np.float64)
+
+
+def last_complete_month(as_of: pd.Timestamp) -> int:
+    """Return the month before the one ``as_of`` lies in."""
+    return month_number(as_of) - 1

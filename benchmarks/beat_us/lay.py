@@ -12,13 +12,13 @@ import pandas as pd
 
 from benchmarks.beat_us.task import FACTS, KEY, LEVELS
 from benchmarks.page import DATA, ROOT, track
-from features.history import EvidenceHistory
-from features.months import month_label
+from features.evidence_history import EvidenceHistory
 from models.evaluation.backtest import SCORED_HORIZONS, Backtest, backtest_evidence, scale_rows
 from models.executor import Executor
 from models.forecasting.forecaster import MODEL
 from models.learning.spec import MAGNETS_SPEC, Spec
 from sources.bundled.all_tables import load_bundled
+from store.months import month_label
 
 AS_OF = pd.Timestamp("2026-11-24", tz="UTC")
 """The truth is what was known on this day."""

@@ -15,11 +15,11 @@ import pandas as pd
 
 from features.controls.controls import INSTRUMENTS, Control, control_episodes, tonnes_without
 from features.families.policy import STRONG, mineral_strength
-from features.months import month_number, month_numbers, months_since
 from features.origin import LEVEL_MONTHS, Origin
 from features.track_record import TrackRecord
 from store.arrays import Floats
 from store.asof import EVENT_KEY, OBSERVATION_KEY, known_at
+from store.months import month_number, month_numbers, months_since
 from store.vocabulary import WORLD
 
 Act = Mapping[Hashable, Any]

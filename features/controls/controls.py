@@ -9,17 +9,17 @@ import pandas as pd
 
 from features.build import base_of
 from features.families.policy import INSTRUMENT_STRENGTH, STRONG, act_strength, product_share
-from features.months import Months, month_number, months_since
 from features.origin import Origin
 from features.track_record import (
     CERTAIN,
     RELAXATION,
     TRUCES,
     TrackRecord,
+    announced_rises,
     announcement_of,
-    rises_of,
 )
 from store.arrays import Flags, Floats
+from store.months import Months, month_number, months_since
 
 SCENARIO: Final = "SCENARIO"
 """Component of tariff steps added by a scenario."""
@@ -66,7 +66,7 @@ def chances_of_rises(tariffs: pd.DataFrame, record: TrackRecord) -> dict[str, tu
     """
     assumed = set(tariffs.loc[tariffs["product_scope"].eq(SCENARIO), "importer"])
     found: dict[str, tuple[float, ...]] = {}
-    for one in sorted(rises_of(tariffs), key=lambda rise: rise.due):
+    for one in sorted(announced_rises(tariffs), key=lambda rise: rise.due):
         (importer,) = one.destinations
         if one.due > record.day and importer not in assumed:
             found.setdefault(importer, record.chances(one))

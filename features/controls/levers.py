@@ -17,10 +17,10 @@ from features.controls.controls import (
 )
 from features.families.policy import STRONG, act_strength
 from features.families.tariffs import importer_of, importer_rate, importer_rates
-from features.months import month_label, month_number
 from features.origin import Origin
 from features.track_record import RELAXATION, TRUCES
 from store.messages import Message, message
+from store.months import month_label, month_number
 from store.schema.scenario import ACT_DAYS, Act, Levers, TariffLever
 from store.vocabulary import HISTORY_START
 

@@ -4,9 +4,10 @@ from typing import Final
 
 import numpy as np
 
-from features.months import Months, lunar_new_year_days, month_starts
+from features.lunar_new_year import lunar_new_year_days
 from features.origin import Feature, Origin
 from store.arrays import Floats
+from store.months import Months, month_starts
 
 
 def _entry(name: str, unit: str, meaning: str) -> Feature:

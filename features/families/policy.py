@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from features.months import Months, month_numbers, month_starts
 from features.origin import LEVEL_MONTHS, Feature, Origin
 from store.arrays import Flags, Floats
+from store.months import Months, month_numbers, month_starts
 from store.schema.scenario import ACT_DAYS
 
 INSTRUMENT_STRENGTH: Final = {

@@ -8,9 +8,9 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from features.months import Months, month_starts
 from features.origin import Feature, Origin
 from store.arrays import Floats, Ints
+from store.months import Months, month_starts
 from store.vocabulary import AGGREGATES, EU27, EU27_MEMBERS, NOT_A_TARIFF, OTHER_SUFFIXES
 
 _STEPS: Final = "tariff steps in force or announced"

@@ -7,10 +7,10 @@ from typing import Final
 
 import numpy as np
 
-from features.months import Months
 from features.origin import LEVEL_MONTHS, RECENT_MONTHS, Feature, Origin
 from features.series import mean_known
 from store.arrays import Floats
+from store.months import Months
 from store.vocabulary import Family
 
 _PANEL: Final = "evidence panel"

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from features.months import month_number, month_start, month_starts
 from features.panel.mirror import GAP_COLUMNS
 from store.arrays import Floats
+from store.months import month_number, month_start, month_starts
 from store.publications.panels import MONTH_COLUMNS, StoredPanel
 from store.vocabulary import AGGREGATES, DESTINATIONS, WORLD
 

@@ -15,10 +15,10 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from features.months import Months, month_numbers, month_starts
 from features.panel.statements import CellBlock, Statement, members_of
 from store.arrays import Flags, Floats, take
 from store.facts.evidence import MAGNETS
+from store.months import Months, month_numbers, month_starts
 from store.vocabulary import COMMODITY, ORIGIN
 
 _TAIL: Final = 3.0

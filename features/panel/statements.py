@@ -14,8 +14,8 @@ from typing import Final, NamedTuple
 
 import pandas as pd
 
-from features.months import month_number, month_numbers
 from store.errors import DataError
+from store.months import month_number, month_numbers
 from store.vocabulary import AGGREGATES, CONTINENTS, DESTINATIONS, EU27_MEMBERS
 
 REVISION_NOISE: Final = 1e-4

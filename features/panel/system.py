@@ -2,7 +2,7 @@
 
 ``x`` holds the cells (month-major), ``M`` the sums that statements speak of, ``s`` the twelve
 months of the world's season and its loss per day of Lunar New Year. Private to
-``features.panel.evidence``.
+``features.panel.estimation``.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 from scipy import linalg, sparse
 
-from features.months import lunar_new_year_days
+from features.lunar_new_year import lunar_new_year_days
 from features.panel.statements import CellBlock, Statement
 from store.arrays import Flags, Floats, Ints
 from store.errors import DataError

@@ -1,6 +1,6 @@
-"""A pretrained network as one more expert: fracast, whose weights lie in its package.
+"""A pretrained network as one more base forecast: fracast, whose weights come with its package.
 
-Off unless the engine's choices ask for it. Neither it nor torch is imported before it forecasts;
+Used only if the parameters ask for it. It and torch are imported when it first forecasts, and
 nothing is downloaded. Source: docs/adr/0063-a-pretrained-expert.md.
 """
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from fracast import FracastModel
 
 NAME: Final = "pretrained"
-"""Of the expert."""
+"""Name of the base forecast."""
 
 PACKAGE: Final = "fracast"
 

@@ -10,9 +10,8 @@ import pandas as pd
 from features.controls.controls import controls_at
 from features.controls.levers import EPOCH, charged_by
 from features.families.tariffs import importer_rate
-from features.months import month_number
 from features.origin import Origin
-from features.track_record import CERTAIN, rises_of
+from features.track_record import CERTAIN, announced_rises
 from flows.context.console import echo
 from flows.context.stores import store_of
 from flows.context.workspace import known_facts, open_workspace
@@ -43,6 +42,7 @@ from models.forecasting.changes import (
 from models.forecasting.decomposition import explained
 from store.errors import DataError
 from store.facts.reading import latest_forecast
+from store.months import month_number
 from store.publications.explanations import (
     DIGITS,
     Announced,
@@ -268,7 +268,7 @@ def announced_at(origin: Origin) -> Iterator[Announced]:
             day = f"{control.bound:%Y-%m-%d}"
             yield Announced(control.event_id, day, is_return, control.chances, hit)
     charged = charged_by(origin)
-    for rise in rises_of(tariffs):
+    for rise in announced_rises(tariffs):
         (importer,) = rise.destinations
         hit = charged.get(importer, ())
         if hit and record.day < rise.due and month_number(rise.due) <= origin.targets[-1]:

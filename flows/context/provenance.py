@@ -13,7 +13,7 @@ from store.settings import PROJECT_ROOT
 
 def environment() -> dict[str, object]:
     """Return what a number may depend on beside rows: code and versions."""
-    from features.history import PACKAGES  # noqa: PLC0415 - what computes takes a second
+    from features.evidence_history import PACKAGES  # noqa: PLC0415 - what computes takes a second
 
     packages = {name: version(name) for name in PACKAGES}
     return {"code": git_commit(), "packages": {"python": platform.python_version(), **packages}}

@@ -10,8 +10,7 @@ import pandas as pd
 from sqlalchemy import Engine
 
 from features.build import catalogue_digest
-from features.history import EvidenceHistory
-from features.months import last_complete_month, month_label
+from features.evidence_history import EvidenceHistory
 from features.origin import Origin
 from features.panel.evidence_panel import EvidencePanel
 from features.panel.partner_table import PartnerHistory, PartnerTable, partner_table
@@ -31,6 +30,7 @@ from store.errors import DataError
 from store.facts.evidence import evidence_digests, read_evidence, read_labels
 from store.facts.reading import read_events, read_observations, read_table, read_tariffs
 from store.messages import Message
+from store.months import last_complete_month, month_label
 from store.publications.panels import StoredPanel, panel_behind
 from store.schema.tables import analog_events
 from store.settings import Settings
@@ -215,5 +215,5 @@ def _history(
     stored = panel_behind(engine, as_of=as_of, data_vintage=data_vintage)
     if stored is not None:
         # Published from these very facts: the panel is the one that was solved then.
-        history.keep(EvidencePanel.from_stored(stored, as_of))
+        history.add_panel(EvidencePanel.from_stored(stored, as_of))
     return history

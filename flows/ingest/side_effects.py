@@ -3,7 +3,7 @@
 import pandas as pd
 from sqlalchemy import Engine
 
-from features.panel.evidence import side_effects
+from features.panel.estimation import side_effects
 from store.errors import SHOWN
 from store.facts.evidence import read_evidence
 from store.messages import Message, few, message

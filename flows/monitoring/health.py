@@ -12,7 +12,6 @@ from typing import Final
 import pandas as pd
 from sqlalchemy import Engine
 
-from features.months import last_complete_month, month_start
 from features.panel.statements import last_evidence_month
 from flows.backup import last_backup
 from flows.context.recipes import champion_of
@@ -28,6 +27,7 @@ from store.errors import SHOWN, StoreError, first_few
 from store.facts.reading import latest_forecast, read_calendar, read_observations, read_runs
 from store.facts.reviews import read_quarantine
 from store.messages import Message, Value, from_json, message, sentences
+from store.months import last_complete_month, month_start
 from store.publications.integrity import tampered
 from store.publications.published import latest_readings
 from store.publications.publishing import held_publications

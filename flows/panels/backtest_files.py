@@ -104,7 +104,7 @@ def write_files(result: Backtest, folder: Path, *, status: str = REPLAYED) -> No
             and ``differences.csv`` go; made when absent.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    tables = {"forecasts.csv": result.own_forecasts(status=status)}
+    tables = {"forecasts.csv": result.model_forecasts(status=status)}
     if len(result.cells):
         tables[CELLS] = result.cells.loc[result.cells["model"].eq(MODEL)]
         tables |= comparison_tables(result)

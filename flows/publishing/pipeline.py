@@ -4,7 +4,6 @@ from typing import Final
 
 import pandas as pd
 
-from features.months import last_complete_month, month_label
 from flows.context.console import echo
 from flows.context.run_config import RunConfig
 from flows.context.workspace import Workspace, known_of
@@ -17,6 +16,7 @@ from models.forecasting.fallback import FAULTS, reason_of
 from models.registry import registry
 from store.errors import DataError, StoreError
 from store.facts.reading import read_runs
+from store.months import last_complete_month, month_label
 from store.settings import Settings
 
 _MOST_LATE: Final = 12

@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 from sqlalchemy import Engine
 
-from features.months import month_label
 from flows.clock import utc_now
 from flows.context.console import echo
 from flows.context.provenance import environment
@@ -32,6 +31,7 @@ from store.facts.reading import (
     read_calendar,
 )
 from store.messages import Message, sentences
+from store.months import month_label
 from store.publications.integrity import NUMBERS, read_publications
 from store.publications.publishing import (
     PublicationContext,

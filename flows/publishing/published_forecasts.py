@@ -7,7 +7,6 @@ from typing import Any, TypeAlias
 import pandas as pd
 from sqlalchemy import Engine
 
-from features.months import month_label, month_number
 from features.panel.system import PRIOR, PanelPrior
 from flows.context.console import echo
 from flows.context.run_config import RunConfig
@@ -20,6 +19,7 @@ from models.registry.served import TrainedModel
 from store.errors import DataError, StoreError
 from store.facts.evidence import evidence_digests
 from store.facts.reading import latest_forecast, read_forecasts, read_publication
+from store.months import month_label, month_number
 from store.publications.integrity import made_with
 from store.settings import Settings
 from store.vocabulary import COMMODITY, NOT_REPRODUCED

@@ -20,13 +20,13 @@ from models.evaluation.compare import differences
 from models.evaluation.scores import (
     LONGEST_LAG,
     SUM_COVERAGE,
-    carry_over,
     coverage_scores,
+    error_autocorrelation,
     error_copula,
+    error_correlation,
     group_scores,
     scoreboard,
     sum_cells,
-    together,
 )
 from models.executor import Executor
 from models.forecasting.forecaster import MODEL, REFERENCE
@@ -160,7 +160,10 @@ def carried(cells: pd.DataFrame) -> pd.DataFrame:
         cells: Those of the product's model in a backtest; not modified.
     """
     reach = {"model": MODEL, "scope": ALL, "horizon_from": 1, "horizon_to": LONGEST_LAG}
-    found = {ERROR_AUTOCORRELATION: carry_over(cells), ERROR_CORRELATION: together(cells)}
+    found = {
+        ERROR_AUTOCORRELATION: error_autocorrelation(cells),
+        ERROR_CORRELATION: error_correlation(cells),
+    }
     rows = [
         {**reach, "metric": metric, "value": share, "cells": pairs}
         for metric, (share, pairs) in found.items()

@@ -13,7 +13,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
 from flows.context.run_config import MAGNETS, RunConfig
 from flows.training.backtest import CELLS, read_cells
-from models.evaluation.compare import A, B, own_cells, paired_cells, score_differences
+from models.evaluation.compare import A, B, model_cells, paired_cells, score_differences
 from models.registry import registry
 from models.registry.runs import find_runs
 from store.errors import DataError, StoreError, first_few
@@ -94,7 +94,7 @@ def compare_runs(
             f"{one} forecasts {first.commodity}, {other} forecasts {second.commodity}. Expected "
             "runs on the same goods. Name two of them."
         )
-    one_cells, other_cells = own_cells(first.cells), own_cells(second.cells)
+    one_cells, other_cells = model_cells(first.cells), model_cells(second.cells)
     if second.as_of >= first.as_of:
         cells = paired_cells(other_cells, one_cells, (B, A))
     else:

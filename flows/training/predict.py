@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 
 from features.controls.analogs import Analog
-from features.months import month_label
 from features.origin import Origin
 from features.panel.evidence_panel import KINDS, EvidencePanel
 from flows.context.console import LOG, echo
@@ -44,6 +43,7 @@ from models.registry import registry
 from models.registry.record import RegisteredVersion
 from models.registry.served import TrainedModel
 from store.errors import StoreError
+from store.months import month_label
 from store.settings import Settings
 from store.vocabulary import FORECAST_COLUMNS, MAX_HORIZON, MONTHS_AHEAD
 

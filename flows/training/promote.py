@@ -14,7 +14,7 @@ from flows.context.run_config import MAGNETS, RunConfig
 from flows.context.workspace import Workspace, known_of
 from flows.training.backtest import cells_of
 from models.evaluation.backtest import Backtest
-from models.evaluation.compare import CHALLENGER, own_cells, paired_cells
+from models.evaluation.compare import CHALLENGER, model_cells, paired_cells
 from models.evaluation.compare import CHAMPION as PAST_CHAMPION
 from models.evaluation.promotion import FEWEST_ORIGINS, Challenge, PromotionDecision, judge
 from models.forecasting.fallback import FAULTS, NUMBERS, faults_of, modelled, reason_of
@@ -171,12 +171,12 @@ def _challenge(
     """Return what both backtests scored; a model is never compared with itself."""
     name = config.model
     backtested = cells_of(settings, challenger.model_version) if result is None else result.cells
-    own = own_cells(backtested)
+    own = model_cells(backtested)
     if champion is None:
         return Challenge(pd.DataFrame(), own, is_first=True, is_refit=False, is_older=False)
     pairs = pd.DataFrame()
     if challenger.model_version != champion.model_version:
-        pairs = paired_cells(own, own_cells(cells_of(settings, champion.model_version)))
+        pairs = paired_cells(own, model_cells(cells_of(settings, champion.model_version)))
     return Challenge(
         pairs,
         own,
@@ -200,7 +200,7 @@ def _against_best(
     since = pd.Timestamp(challenger.as_of) - pd.DateOffset(years=1)
     past = registry.champions(settings, name)[:-1]
     late = [one for one in past if pd.Timestamp(one.as_of) >= since][-_CHAMPIONS:]
-    pairs = (paired_cells(own, own_cells(cells_of(settings, one.model_version))) for one in late)
+    pairs = (paired_cells(own, model_cells(cells_of(settings, one.model_version))) for one in late)
     return max((one for one in pairs if len(one)), key=_loss_ratio, default=pd.DataFrame())
 
 

@@ -32,7 +32,7 @@ def past_errors(
         return PastErrors.none()
     values = served.in_order(served.predicted(heads, window.features, 1))
     weight = trees_weight(window.horizon, spec)
-    network = np.nan_to_num(window.experts.get(PRETRAINED, np.zeros(1)))
+    network = np.nan_to_num(window.base_forecasts.get(PRETRAINED, np.zeros(1)))
     low, middle, high = moved_to(values, weight, network / 2.0)
     return PastErrors(
         horizon=window.horizon.astype(float),

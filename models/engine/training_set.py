@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from features.build import OriginFeatures, features_of
-from features.families.experts import ceiling_of
+from features.families.dynamics import forecast_ceiling
 from features.origin import Origin, bare_origin
 from features.series import PanelStats, SeriesStats, panel_momentum, series_stats
 from features.statistical.pretrained import NAME as PRETRAINED
@@ -32,8 +32,8 @@ def with_pretrained(found: OriginFeatures, values: Floats | None) -> OriginFeatu
         said = np.full_like(found.base, np.nan)
     else:
         said = medians(values, found.base.shape[1])
-        said = np.clip(np.where(np.isfinite(said), said, found.base), 0.0, ceiling_of(values))
-    return replace(found, experts={**found.experts, PRETRAINED: said})
+        said = np.clip(np.where(np.isfinite(said), said, found.base), 0.0, forecast_ceiling(values))
+    return replace(found, base_forecasts={**found.base_forecasts, PRETRAINED: said})
 
 
 LEAST_SCALE: Final = 0.3
@@ -127,7 +127,7 @@ class PanelView:
         experts = point.base
         if pretrained:
             point = with_pretrained(point, self.tonnes[rows])
-            experts = (experts + point.experts[PRETRAINED]) / 2.0
+            experts = (experts + point.base_forecasts[PRETRAINED]) / 2.0
         columns = point.features.reshape(-1, len(point.names))
         scales: dict[str, Any] = {
             served.LEVEL: point.base.reshape(-1),
@@ -205,5 +205,7 @@ def _of_origin(view: PanelView, origin: int, rows: Ints, last: int, spec: Spec) 
         origin=np.full(int(known.sum()), origin),
         horizon=1 + np.nonzero(known)[1],
         least=cells(-point.base / spread),
-        experts={name: cells((one - point.base) / spread) for name, one in point.experts.items()},
+        base_forecasts={
+            name: cells((one - point.base) / spread) for name, one in point.base_forecasts.items()
+        },
     )

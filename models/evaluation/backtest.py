@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from features.history import EvidenceHistory, training_moments
+from features.evidence_history import EvidenceHistory, training_moments
 from features.series import seasonal_scale
 from models.evaluation.scores import cell_scores, summarise
 from models.executor import IN_TURN, Executor
@@ -56,7 +56,7 @@ class Backtest:
         """Return the backtest that scored nothing."""
         return cls(pd.DataFrame(), pd.DataFrame(), NO_SCORES)
 
-    def own_forecasts(self, *, status: str) -> pd.DataFrame:
+    def model_forecasts(self, *, status: str) -> pd.DataFrame:
         """Return the product's own forecasts in the columns of a forecast file."""
         own = self.forecasts["model"] == MODEL
         return forecast_file(self.forecasts.loc[own], status=status)

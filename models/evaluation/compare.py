@@ -156,7 +156,7 @@ def _autocorrelated(sums: Floats, run: int) -> float:
     return max(found, 0.0)
 
 
-def own_cells(cells: pd.DataFrame) -> pd.DataFrame:
+def model_cells(cells: pd.DataFrame) -> pd.DataFrame:
     """Return the product's own cells of a backtest within the horizons that are scored."""
     if cells.empty:
         return cells
@@ -170,7 +170,7 @@ def paired_cells(
     """Return the cells both forecast, both scored on the months as the later one knew them.
 
     Args:
-        later: Cells of a backtest (``own_cells``).
+        later: Cells of a backtest (``model_cells``).
         earlier: Those of one made before: its months may have been revised since.
         names: What ``model`` calls the two.
     """

@@ -45,7 +45,7 @@ class Challenge:
 
     cells: pd.DataFrame
     """As ``compare.paired_cells``; model is ``challenger`` or ``champion``."""
-    own: pd.DataFrame
+    challenger_cells: pd.DataFrame
     """All cells of the challenger's backtest, horizons as scored."""
     is_first: bool
     """There is no champion yet."""
@@ -69,7 +69,7 @@ class PromotionRule:
     measured: str
     expected: str
     verdict: Verdict
-    why: str = ""
+    reason: str = ""
     """Why it was waived or not compared."""
 
 
@@ -98,7 +98,7 @@ class PromotionDecision:
     @property
     def reasons(self) -> str:
         wording = [f"{one.rule}: {one.measured}, expected {one.expected}" for one in self.broken]
-        wording += [f"{one.rule}: not compared, {one.why}" for one in self.of("not compared")]
+        wording += [f"{one.rule}: not compared, {one.reason}" for one in self.of("not compared")]
         return "; ".join(wording)
 
     @property
@@ -110,7 +110,7 @@ class PromotionDecision:
         for verdict in ("broken", "not compared", "waived"):
             by_reason: dict[str, list[str]] = {}
             for one in self.of(verdict):
-                by_reason.setdefault(one.why or one.measured, []).append(one.rule)
+                by_reason.setdefault(one.reason or one.measured, []).append(one.rule)
             named = [f"{', '.join(rules)} ({why})" for why, rules in by_reason.items()]
             parts += [f"{verdict}: {', '.join(named)}"] if named else []
         return "; ".join(parts)
@@ -208,11 +208,11 @@ def _destinations(trial: Challenge) -> PromotionRule:
 def _calibration(trial: Challenge) -> PromotionRule:
     name = "80% band"
     waived = NO_CHAMPION if trial.is_first else ""
-    if trial.own.empty:
+    if trial.challenger_cells.empty:
         return _rule(name, "no month scored", "months to score", False, waived=waived)  # noqa: FBT003
-    months = int(trial.own["period"].nunique())
+    months = int(trial.challenger_cells["period"].nunique())
     low, high = binomial_limits(months, _BAND, level=1.0 - _CALIBRATED)
-    share = float(trial.own["is_covered"].mean())
+    share = float(trial.challenger_cells["is_covered"].mean())
     wording = f"held {share:.0%} of {months} months"
     expected = f"{low:.0%} to {high:.0%}"
     return _rule(name, wording, expected, low <= share <= high, waived=waived)

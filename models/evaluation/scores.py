@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtri
 
-from models.forecasting.forecaster import MODEL, REFERENCE, SPEAKER
+from models.forecasting.forecaster import FALLBACK_MODELS, MODEL, REFERENCE
 from models.forecasting.joint_paths import ErrorCopula, quantiles_of_sums
 from models.policy.drawing import ranks_within
 from store.arrays import Floats
@@ -133,7 +133,7 @@ def origin_column(cells: pd.DataFrame) -> str:
     return "as_of" if "as_of" in cells else "cutoff"
 
 
-def carry_over(cells: pd.DataFrame) -> tuple[float, int]:
+def error_autocorrelation(cells: pd.DataFrame) -> tuple[float, int]:
     """Return the share of an error that carries into the next month, and the number of pairs.
 
     Misses are normal scores of the truth within the published quantiles. Two months of one forecast
@@ -193,14 +193,14 @@ def error_copula(cells: pd.DataFrame) -> ErrorCopula:
             modified.
     """
     usual = ErrorCopula()
-    (carry, _), (share, _) = carry_over(cells), together(cells)
+    (carry, _), (share, _) = error_autocorrelation(cells), error_correlation(cells)
     return ErrorCopula(
         usual.carry if np.isnan(carry) else carry,
         usual.together if np.isnan(share) else share,
     )
 
 
-def together(cells: pd.DataFrame) -> tuple[float, int]:
+def error_correlation(cells: pd.DataFrame) -> tuple[float, int]:
     """Return the correlation of two destinations' errors in one month, and the number of pairs.
 
     Sums are left out. 0 to 1, NaN where there are too few pairs; ``cells`` as ``error_copula``.
@@ -315,7 +315,7 @@ def coverage_scores(cells: pd.DataFrame, metric: str = BAND_COVERAGE) -> pd.Data
         One row per model, scope (a destination or ``ALL``) and group with a scored forecast:
         model, scope, horizon_from, horizon_to, metric, value, cells.
     """
-    spoke = cells["model"].isin([MODEL, *SPEAKER.values()])
+    spoke = cells["model"].isin([MODEL, *FALLBACK_MODELS.values()])
     own = cells.loc[spoke & (cells["horizon"] <= MAX_HORIZON)]
     lasts = np.array([last for _, last in HORIZON_GROUPS])
     place = np.searchsorted(lasts, own["horizon"])
@@ -340,9 +340,9 @@ def coverage_of(scores: pd.DataFrame, destination: str, status: str) -> tuple[Co
     if scores.empty:
         return ()
     held = scores.loc[scores["metric"] == BAND_COVERAGE]
-    speaker = next((name for step, name in SPEAKER.items() if status.endswith(step)), None)
+    speaker = next((name for step, name in FALLBACK_MODELS.items() if status.endswith(step)), None)
     spoke = held["model"] == speaker
-    table = held.loc[spoke if spoke.any() else ~held["model"].isin(list(SPEAKER.values()))]
+    table = held.loc[spoke if spoke.any() else ~held["model"].isin(list(FALLBACK_MODELS.values()))]
     columns = (table[name] for name in ("scope", "horizon_from", "horizon_to", "value", "cells"))
     known = {
         (scope, first, last): (float(share), int(count))

@@ -12,9 +12,8 @@ import numpy as np
 import pandas as pd
 
 from features.controls.analogs import Analog, analogs_at
-from features.months import month_number
 from features.origin import Origin, origin_of
-from features.panel.evidence import evidence_panel
+from features.panel.estimation import evidence_panel
 from features.panel.evidence_panel import EvidencePanel
 from features.panel.mirror import PARTNER_KEY
 from features.panel.statements import evidence_figures
@@ -26,6 +25,7 @@ from models.policy.policy_effect import effect_at
 from models.registry.served import OFFSET, TrainedModel
 from store.arrays import Flags, Floats
 from store.asof import EVENT_KEY, OBSERVATION_KEY, TARIFF_KEY
+from store.months import month_number
 from store.publications.explanations import DIGITS, NewFigure
 from store.vocabulary import CHANGED_INPUTS, COMMODITY, NOT_REPRODUCED, WORLD
 

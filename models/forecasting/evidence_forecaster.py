@@ -12,14 +12,13 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from features.history import EvidenceHistory, release_moments
-from features.months import month_label
+from features.evidence_history import EvidenceHistory, release_moments
 from features.origin import Origin
-from features.statistical.experts import BASELINES
+from features.statistical.base_forecasts import BASELINES
 from models.executor import Executor
 from models.forecasting.conditioning import coherent
 from models.forecasting.decomposition import stages_from, stages_of
-from models.forecasting.forecaster import EXPERTS, MODEL, UNANSWERED
+from models.forecasting.forecaster import BASE_MEDIAN, MODEL, UNANSWERED
 from models.forecasting.model_frame import heads_of, rows_of, training_set
 from models.forecasting.residual_history import (
     TREES,
@@ -37,6 +36,7 @@ from models.registry.served import HeadValues, TrainedModel
 from store.arrays import Flags
 from store.digest_cache import Values
 from store.errors import DataError
+from store.months import month_label
 from store.vocabulary import MAX_HORIZON
 
 WARM_UP_FROM: Final = "2023-06-25"
@@ -182,7 +182,7 @@ class FittedEvidence:
         """Return what the model, its parts and the baselines predict, before calibration."""
         trees = served.head_values(self.model.heads, self.model.card, rows)
         origin = self.snapshot.origin
-        others = {name: statistical_heads(name, origin, rows) for name in (EXPERTS, *BASELINES)}
+        others = {name: statistical_heads(name, origin, rows) for name in (BASE_MEDIAN, *BASELINES)}
         return {MODEL: served.combined(trees, self.model.card, rows), TREES: trees, **others}
 
     def _card(self, model: str) -> Mapping[str, object]:

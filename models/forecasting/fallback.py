@@ -14,10 +14,10 @@ import lightgbm as lgb
 import numpy as np
 import pandas as pd
 
-from features.history import EvidenceHistory
+from features.evidence_history import EvidenceHistory
 from features.origin import Origin
 from models.forecasting.evidence_forecaster import past_moments
-from models.forecasting.forecaster import SPEAKER
+from models.forecasting.forecaster import FALLBACK_MODELS
 from models.forecasting.model_frame import rows_of
 from models.forecasting.plausibility import absurdities
 from models.forecasting.residual_history import (
@@ -228,7 +228,7 @@ def plain(
         status: ``STATISTICAL`` or ``NAIVE``.
         rows: As ``models.forecasting.model_frame.rows_of`` of the origin.
     """
-    name = SPEAKER[status]
+    name = FALLBACK_MODELS[status]
     card = card_of((), memory.residuals(name, origin), spec, MAX_HORIZON)
     heads = statistical_heads(name, origin, rows)
     return FallbackForecast(quantiles_of(heads, card, answerable(rows)), None)
@@ -246,6 +246,6 @@ def remembered(history: EvidenceHistory, as_of: pd.Timestamp) -> ResidualHistory
     memory = ResidualHistory()
     for origin in map(history.origin, moments):
         rows = rows_of(origin)
-        for name in SPEAKER.values():
+        for name in FALLBACK_MODELS.values():
             memory.add(name, RawPrediction(origin, statistical_heads(name, origin, rows)))
     return memory

@@ -15,15 +15,15 @@ UNANSWERED: Final = "no_response"
 REFERENCE: Final = "seasonal_naive"
 """The baseline that every model is measured against."""
 
-EXPERTS: Final = "experts"
-"""The statistical experts together, without trees."""
+BASE_MEDIAN: Final = "experts"
+"""Median of the base forecasts, without trees."""
 
 STATISTICAL: Final = "statistical ensemble"
 NAIVE: Final = "seasonal naive"
 """Status of a forecast by a step of the fallback chain without a trained model."""
 
-SPEAKER: Final = {STATISTICAL: EXPERTS, NAIVE: REFERENCE}
-"""Name in the backtest of each of these steps."""
+FALLBACK_MODELS: Final = {STATISTICAL: BASE_MEDIAN, NAIVE: REFERENCE}
+"""Name of the model of each of these steps in a backtest."""
 
 
 def forecast_file(forecasts: pd.DataFrame, *, status: str) -> pd.DataFrame:

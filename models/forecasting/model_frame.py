@@ -88,7 +88,7 @@ def _rows_of(origin: Origin, now: Origin, spec: Spec) -> TrainingSet | None:
         origin=np.full(len(row), origin.cutoff),
         horizon=origin.horizons[column],
         least=np.log(offset / (base_of(origin)[usable] + offset)),
-        experts={},
+        base_forecasts={},
     )
 
 

@@ -10,13 +10,12 @@ from numpy.typing import NDArray
 
 from features.build import OriginFeatures
 from features.series import mean_known
-from features.statistical.experts import BASELINES, EXPERTS
+from features.statistical.base_forecasts import BASE_FORECASTS, BASELINES
 from features.statistical.pretrained import NAME as PRETRAINED
 from models.engine.training import trained
 from models.engine.training_set import PanelView
 from models.forecasting.conditioning import reconciled
-from models.forecasting.forecaster import EXPERTS as MIDDLE
-from models.forecasting.forecaster import MODEL, REFERENCE
+from models.forecasting.forecaster import BASE_MEDIAN, MODEL, REFERENCE
 from models.forecasting.residual_history import PLAIN_SIDE, plain_heads
 from models.forecasting.snapshot import Snapshot
 from models.learning.calibration import PastErrors, card_of
@@ -102,7 +101,7 @@ def shift_of(values: Floats) -> Floats:
 LAST_VALUE: Final = "last_value"
 """Name of the last known month said of all months ahead."""
 
-EVERY_EXPERT: Final = (MIDDLE, *EXPERTS)
+ALL_BASE_FORECASTS: Final = (BASE_MEDIAN, *BASE_FORECASTS)
 """Baselines of a panel from a file."""
 
 PLAIN: Final = (REFERENCE, LAST_VALUE)
@@ -120,8 +119,8 @@ class PanelForecaster:
     """The recipe: one model a panel."""
 
     spec: Spec = field(default=PANEL_SPEC)
-    baselines: Sequence[str] = EVERY_EXPERT
-    """Experts that it is compared with, ``MIDDLE`` or ``LAST_VALUE``."""
+    baselines: Sequence[str] = ALL_BASE_FORECASTS
+    """Experts that it is compared with, ``BASE_MEDIAN`` or ``LAST_VALUE``."""
     shifts_negative: bool = False
     """Whether series with values below zero are forecast above zero, by ``shift_of``, and the
     forecasts moved back; not together with a tree."""
@@ -262,14 +261,14 @@ class FittedPanel:
     def _tonnes(self, name: str, rows: Ints, point: OriginFeatures) -> Floats:
         if name == LAST_VALUE:
             return BASELINES[name](self.view.tonnes[rows], self.view.horizon)
-        return point.base if name == MIDDLE else point.experts[name]
+        return point.base if name == BASE_MEDIAN else point.base_forecasts[name]
 
     def _errors(self, name: str) -> PastErrors:
         """Return the errors of a baseline at past origins; the last value has the naive's."""
         known = self.known
         assert known is not None  # noqa: S101 - only what was trained here is compared
         of = REFERENCE if name == LAST_VALUE else name
-        error = known.target if name == MIDDLE else known.target - known.experts[of]
+        error = known.target if name == BASE_MEDIAN else known.target - known.base_forecasts[of]
         scored = np.flatnonzero(np.isfinite(error))
         scored = scored[:: max(1, len(scored) // MOST_CELLS)]
         return PastErrors(

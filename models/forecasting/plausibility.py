@@ -8,10 +8,10 @@ import pandas as pd
 
 from features.controls.levers import charged_by
 from features.families.policy import STRONG, act_strength
-from features.months import month_label, month_start
 from features.origin import Origin
 from store.arrays import Flags, Floats
 from store.messages import Message, message
+from store.months import month_label, month_start
 from store.schema.scenario import ACT_DAYS
 from store.vocabulary import WORLD
 

@@ -8,8 +8,8 @@ import pandas as pd
 
 from features.origin import Origin
 from features.series import ratio
-from features.statistical.experts import BASELINES
-from models.forecasting.forecaster import EXPERTS
+from features.statistical.base_forecasts import BASELINES
+from models.forecasting.forecaster import BASE_MEDIAN
 from models.forecasting.model_frame import outcome
 from models.learning.calibration import PastErrors
 from models.registry import served
@@ -17,7 +17,7 @@ from models.registry.served import HeadValues
 from store.arrays import Floats, join
 
 TREES: Final = "lightgbm"
-"""Name of the trees alone; the other part of the model is ``EXPERTS``."""
+"""Name of the trees alone; the other part of the model is ``BASE_MEDIAN``."""
 
 BASELINE_SPREAD: Final = 0.25
 """Spread that a forecast without heads is scored in, log units; calibration finds the true one."""
@@ -64,10 +64,10 @@ def statistical_heads(model: str, origin: Origin, rows: pd.DataFrame) -> HeadVal
     """Return the forecast of the experts or of a baseline at an origin; NaN of an empty series.
 
     Args:
-        model: ``EXPERTS`` or a name of ``BASELINES``.
+        model: ``BASE_MEDIAN`` or a name of ``BASELINES``.
         rows: As ``models.forecasting.model_frame.rows_of`` of the origin.
     """
-    if model == EXPERTS:
+    if model == BASE_MEDIAN:
         tonnes = rows[served.EXPERTS_TONNES].to_numpy()
     else:
         made = BASELINES[model](origin.tonnes, len(origin.targets))

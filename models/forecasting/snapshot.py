@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from features.controls.analogs import Analog
-from features.history import EvidenceHistory
+from features.evidence_history import EvidenceHistory
 from features.origin import Origin, bare_origin
 from features.panel.partner_table import PartnerTable
 from models.policy.policy_effect import PolicyEffect, effect_at

@@ -51,7 +51,7 @@ class TrainingSet:
     horizon: Ints
     least: Floats
     """The distance of an outcome of 0."""
-    experts: dict[str, Floats]
+    base_forecasts: dict[str, Floats]
     """Distance of each expert from the base."""
 
     def __len__(self) -> int:

@@ -30,7 +30,6 @@ from features.controls.controls import (
 )
 from features.controls.levers import charged_by
 from features.families.tariffs import monthly_rates
-from features.months import month_number, month_start
 from features.origin import LEVEL_MONTHS, Origin
 from features.track_record import CERTAIN
 from models.policy import drawing
@@ -39,6 +38,7 @@ from models.policy.precedents import Precedents, own_months
 from models.policy.response import DRAWS, SEED, Response
 from models.registry.served import mean_of_quantiles
 from store.arrays import Flags, Floats, Ints
+from store.months import month_number, month_start
 from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
 
 ELASTICITY: Final = 1.2

@@ -25,7 +25,6 @@ from features.controls.levers import (
 )
 from features.families import policy, tariffs
 from features.families.tariffs import monthly_rates
-from features.months import month_label, month_start
 from features.origin import Origin
 from features.track_record import CERTAIN
 from models.policy import drawing
@@ -38,6 +37,7 @@ from models.registry.served import HORIZON, TrainedModel, needed_columns, trees_
 from store.arrays import Floats
 from store.errors import DataError
 from store.messages import Message, Value, message
+from store.months import month_label, month_start
 from store.schema.scenario import Act, Levers, Scenario, ScenarioContext
 from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
 

@@ -36,11 +36,11 @@ TINY, HUGE = 1e-100, 1e100
 
 @dataclass(frozen=True, slots=True)
 class Covariance:
-    """Covariance ``diag(own) + common common'`` of the errors of a row of series."""
+    """Covariance ``diag(specific) + loadings loadings'`` of the errors of a row of series."""
 
-    own: Floats
-    """Variance that a series has for itself, in tonnes squared, above zero."""
-    common: Floats
+    specific: Floats
+    """Variance of each series beside the factors, in tonnes squared, above zero."""
+    loadings: Floats
     """Series x factors, in tonnes."""
 
 
@@ -125,9 +125,9 @@ def coherent_leaves(
         leaves: Means of the leaves, leaves x months, in tonnes, at least 0.
         structure: Sums x leaves, 1 where a leaf counts in a sum.
     """
-    unit = np.sqrt(covariance.own + (covariance.common**2).sum(axis=1))
-    common = covariance.common / unit[:, None]
-    correlation = np.diag(covariance.own / unit**2) + common @ common.T
+    unit = np.sqrt(covariance.specific + (covariance.loadings**2).sum(axis=1))
+    common = covariance.loadings / unit[:, None]
+    correlation = np.diag(covariance.specific / unit**2) + common @ common.T
     root = linalg.cholesky(correlation, lower=True)
     own = unit[len(sums) :]
     whole = np.concatenate([structure.toarray(), np.eye(len(leaves))]) * own / unit[:, None]

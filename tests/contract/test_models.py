@@ -9,13 +9,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features.history import EvidenceHistory, release_moments
-from features.months import month_number
-from features.statistical import experts as statistical
-from features.statistical.experts import BASELINES
+from features.evidence_history import EvidenceHistory, release_moments
+from features.statistical import base_forecasts
+from features.statistical.base_forecasts import BASELINES
 from models.evaluation.backtest import backtest_panel
 from models.forecasting.evidence_forecaster import EvidenceForecaster
-from models.forecasting.forecaster import EXPERTS, MODEL
+from models.forecasting.forecaster import BASE_MEDIAN, MODEL
 from models.forecasting.model_frame import rows_of
 from models.forecasting.panel_forecaster import PanelForecaster
 from models.forecasting.residual_history import TREES
@@ -23,6 +22,7 @@ from models.forecasting.snapshot import Snapshot
 from models.learning.heads import texts_of
 from models.learning.spec import PANEL_SPEC
 from models.registry import served
+from store.months import month_number
 from store.vocabulary import QUANTILE_COLUMNS
 from tests.data.builders import QUICK, at, compare_at, make_table, make_world
 
@@ -47,8 +47,8 @@ def table_forecasts() -> pd.DataFrame:
 MAKERS = {"evidence panel": panel_forecasts, "table": table_forecasts}
 RUNS = {name: cache(make) for name, make in MAKERS.items()}
 SPEAKERS = [
-    *(("evidence panel", name) for name in (MODEL, TREES, EXPERTS, *BASELINES)),
-    *(("table", name) for name in (MODEL, EXPERTS, *statistical.EXPERTS)),
+    *(("evidence panel", name) for name in (MODEL, TREES, BASE_MEDIAN, *BASELINES)),
+    *(("table", name) for name in (MODEL, BASE_MEDIAN, *base_forecasts.BASE_FORECASTS)),
 ]
 
 

@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 
 from features.build import frame_of
-from features.history import EvidenceHistory
-from features.months import month_number
+from features.evidence_history import EvidenceHistory
 from features.origin import Origin, bare_origin
 from models.forecasting.evidence_forecaster import EvidenceForecaster
 from models.forecasting.snapshot import Snapshot
 from models.learning.spec import MAGNETS_SPEC
 from sources.bundled.all_tables import load_bundled
+from store.months import month_number
 from store.schema.frames import DATE_DTYPE, MOMENT_DTYPE
 from store.settings import PROJECT_ROOT
 from tests.data.store_builders import make_observations

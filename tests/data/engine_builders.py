@@ -94,6 +94,6 @@ def make_training_set(features: Floats, target: Floats, **changes: Floats) -> Tr
         origin=np.full(count, 40),
         horizon=np.ones(count, dtype=np.int64),
         least=np.full(count, -1e9),
-        experts={},
+        base_forecasts={},
     )
     return replace(plain, **changes)

@@ -13,10 +13,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features.families import experts as experts_family
-from features.history import EvidenceHistory
+from features.evidence_history import EvidenceHistory
+from features.families import dynamics
 from features.series import series_stats
-from features.statistical.experts import EXPERTS, IN_MEDIAN
+from features.statistical.base_forecasts import BASE_FORECASTS, IN_MEDIAN
 from flows.context.stores import made_store
 from service.words import DESTINATION_NAMES
 from sources.base import MonthRange
@@ -119,14 +119,14 @@ def test_the_source_of_the_page_can_be_stored_and_replayed(ports: str, tmp_path:
 
 def test_the_expert_of_the_page_reaches_the_magnets(monkeypatch: pytest.MonkeyPatch) -> None:
     origin = make_world().history().origin(at("2020-06-26"))
-    monkeypatch.setitem(EXPERTS, "halfway", written("add-a-model")["HALFWAY"])
+    monkeypatch.setitem(BASE_FORECASTS, "halfway", written("add-a-model")["HALFWAY"])
     season = series_stats(origin.tonnes).season
-    forecasts = experts_family.forecasts_of(origin.tonnes, season, len(origin.targets))
-    before = experts_family.middle_of(forecasts)
+    forecasts = dynamics.base_forecasts(origin.tonnes, season, len(origin.targets))
+    before = dynamics.median_forecast(forecasts)
 
-    monkeypatch.setattr(experts_family, "IN_MEDIAN", (*IN_MEDIAN, "halfway"))
+    monkeypatch.setattr(dynamics, "IN_MEDIAN", (*IN_MEDIAN, "halfway"))
 
-    assert (experts_family.middle_of(forecasts) != before).mean() > 0.5
+    assert (dynamics.median_forecast(forecasts) != before).mean() > 0.5
 
 
 def test_the_index_of_the_page_is_known_from_the_day_it_was_published(tmp_path: Path) -> None:

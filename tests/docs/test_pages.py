@@ -11,7 +11,7 @@ import pytest
 from cyclopts import CycloptsError
 
 from features.origin import Origin
-from features.statistical.experts import Expert
+from features.statistical.base_forecasts import BaseForecast
 from features.statistical.seasonality import season_profiles
 from flows.cli.app import VERBS, app
 from store.settings import PROJECT_ROOT
@@ -115,7 +115,7 @@ def test_the_features_of_the_page_are_some() -> None:
 
 
 def test_the_model_of_the_page_is_one() -> None:
-    expert: Expert = executed("how-to/add-a-model.md")["HALFWAY"]
+    expert: BaseForecast = executed("how-to/add-a-model.md")["HALFWAY"]
     values = np.array([[1.0, 2.0, 4.0, np.nan, 8.0]])
 
     forecast = expert(values, np.ones((1, 12)), 3)

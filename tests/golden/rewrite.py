@@ -7,12 +7,12 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from features.months import month_number, month_starts
 from models.evaluation.backtest import backtest_panel
 from models.forecasting.panel_forecaster import PanelForecaster
 from models.forecasting.snapshot import Snapshot
 from models.learning.spec import PANEL_SPEC
 from sources.files.panel import read_panel
+from store.months import month_number, month_starts
 
 FOLDER: Final = Path(__file__).parent
 PANEL: Final = FOLDER / "panel.csv"

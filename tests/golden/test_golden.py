@@ -1,9 +1,8 @@
 import pandas as pd
 import pytest
 
-from features.statistical.experts import EXPERTS
-from models.forecasting.forecaster import EXPERTS as MIDDLE
-from models.forecasting.forecaster import MODEL
+from features.statistical.base_forecasts import BASE_FORECASTS
+from models.forecasting.forecaster import BASE_MEDIAN, MODEL
 from tests.golden.rewrite import KEY, PANEL, SCORES, panel, scores
 
 
@@ -33,5 +32,5 @@ def test_the_frozen_panel_is_the_one_its_builder_makes() -> None:
 def test_the_committed_scores_hold_every_model_and_series() -> None:
     committed = pd.read_csv(SCORES)
 
-    assert set(committed["model"]) == {MODEL, MIDDLE, *EXPERTS}
+    assert set(committed["model"]) == {MODEL, BASE_MEDIAN, *BASE_FORECASTS}
     assert set(committed["scope"]) == {"ALL", "steady", "growing", "hit", "rare", "flat"}

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.panel.evidence import evidence_panel
+from features.panel.estimation import evidence_panel
 from features.panel.evidence_panel import EvidencePanel
 from tests.data.builders import World, at, only_known, poisoned, revised
 from tests.data.mirror_builders import mirror_world, with_records

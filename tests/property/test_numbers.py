@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from features.panel.evidence import evidence_panel
-from features.statistical.experts import BASELINES
+from features.panel.estimation import evidence_panel
+from features.statistical.base_forecasts import BASELINES
 from models.learning.calibration import PastErrors, calibrate, card_of
 from models.reconciliation.reconcile import coherent_factors
 from models.registry.served import quantiles_of

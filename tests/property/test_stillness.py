@@ -7,7 +7,7 @@ import pandas as pd
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.panel.evidence import evidence_panel
+from features.panel.estimation import evidence_panel
 from features.panel.evidence_panel import PANEL_DESTINATIONS, EvidencePanel
 from store.vocabulary import DESTINATIONS, WORLD
 from tests.data.builders import at, bundled_world

@@ -14,10 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.build import frame_of
-from features.history import release_moments
-from features.months import month_number
+from features.evidence_history import release_moments
 from features.origin import Origin, origin_of
-from features.panel.evidence import evidence_panel
+from features.panel.estimation import evidence_panel
 from features.panel.evidence_panel import EvidencePanel
 from models.evaluation.backtest import backtest_panel
 from models.forecasting.evidence_forecaster import EvidenceForecaster
@@ -27,6 +26,7 @@ from models.learning.heads import texts_of
 from models.learning.spec import PANEL_SPEC
 from models.policy.policy_effect import PolicyEffect, effect_at
 from store.asof import OBSERVATION_KEY, known_at
+from store.months import month_number
 from tests.data.builders import (
     QUICK,
     World,

@@ -7,8 +7,7 @@ import pandas as pd
 import pytest
 
 from features.controls.controls import tonnes_without
-from features.history import EvidenceHistory
-from features.months import month_number
+from features.evidence_history import EvidenceHistory
 from models.forecasting.decomposition import stages_of
 from models.forecasting.evidence_forecaster import EvidenceForecaster
 from models.forecasting.firm_needs import WEEKS_A_MONTH, Firm, outlook_of, running_gap
@@ -16,6 +15,7 @@ from models.forecasting.model_frame import rows_of
 from models.forecasting.snapshot import Snapshot
 from models.learning.spec import MAGNETS_SPEC
 from models.policy.policy_effect import effect_at
+from store.months import month_number
 from store.vocabulary import QUANTILE_COLUMNS
 from tests.data.builders import at, bundled_world
 

@@ -5,8 +5,8 @@ import re
 import pytest
 
 from docs.measured import AS_OF, PICTURE
-from features.months import month_number
 from features.panel.evidence_panel import KINDS, PANEL_DESTINATIONS
+from store.months import month_number
 from store.settings import PROJECT_ROOT
 from tests.data.builders import bundled_world
 

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from features.build import frame_of
-from features.history import release_moments
+from features.evidence_history import release_moments
 from models.evaluation.backtest import backtest_evidence
 from models.forecasting.decomposition import stages_of
 from models.forecasting.evidence_forecaster import EvidenceForecaster

@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from sqlalchemy import Engine
 
 from features.build import DRIVER_MEANINGS
-from features.panel.evidence import evidence_panel
+from features.panel.estimation import evidence_panel
 from models.monitoring import Alarm, HealthReport
 from service.app import create_app
 from service.live.health import Examine

@@ -29,10 +29,10 @@ import sys
 import uvicorn
 from starlette.testclient import TestClient
 
-import features.panel.evidence
+import features.panel.estimation
 from flows.cli.app import app
 
-features.panel.evidence.solve = None  # whatever solves a panel fails
+features.panel.estimation.solve = None  # whatever solves a panel fails
 
 
 def ask(server, sockets=None):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from features.statistical.experts import EXPERTS
+from features.statistical.base_forecasts import BASE_FORECASTS
 from flows.cli.app import VERBS as BY_HEADING
 from flows.cli.options import moment
 from models.evaluation.compare import DIFFERENCE_COLUMNS
@@ -230,7 +230,7 @@ def test_backtest_of_a_panel_writes_forecasts_scores_and_plots(
     keys = {"model", "scope", "cells", "metric", "value", "horizon_from", "horizon_to"}
     assert all(set(row) == keys for row in scores)
     assert {row["metric"] for row in scores} == {"wape", "mase", "sql", "coverage80", "value_added"}
-    assert {row["model"] for row in scores} == {MODEL, "experts", *EXPERTS}
+    assert {row["model"] for row in scores} == {MODEL, "experts", *BASE_FORECASTS}
     board = pd.read_csv(folder / "scoreboard.csv")
     assert tuple(board.columns) == SCOREBOARD_COLUMNS
     assert set(board["kind"]) == {"all", *CUTS}

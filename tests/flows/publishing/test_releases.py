@@ -75,7 +75,7 @@ class World:
         simulated = SimpleNamespace(Timestamp=read, Timedelta=pd.Timedelta)
         self.monkeypatch.setattr("flows.clock.pd", simulated)
         for name, months in (
-            ("features.history.FIRST_TRAINING", 9),
+            ("features.evidence_history.FIRST_TRAINING", 9),
             ("models.forecasting.evidence_forecaster.FIRST_REPLAY", 2),
         ):
             self.monkeypatch.setattr(name, f"{moment - pd.DateOffset(months=months):%Y-%m-%d}")

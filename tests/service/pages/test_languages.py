@@ -17,13 +17,13 @@ from babel.messages.frontend import _parse_mapping_toml, parse_keywords
 from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
-from features.months import month_number
 from features.panel.partner_table import Listing, PartnerTable, hindsight
 from service.language.choice import LANGUAGES, choice_for, in_language
 from service.language.phrases import catalogue_of
 from service.web.report import render_page
 from service.words import name_of, percent, signed_percent, tonnes
 from store.database import open_store
+from store.months import month_number
 from store.planning.audit import create_token
 from store.settings import PROJECT_ROOT
 from tests.service.builders import AS_OF, make_panel, make_report

@@ -21,8 +21,8 @@ from policy_imports import (
     rise_of,
 )
 
-from features.months import month_number
 from models.learning.spec import PANEL_SPEC
+from store.months import month_number
 from tests.data.builders import make_table
 
 SERIES = ["China|333", "China|334", "Germany|333", "Korea, South|336", "Mexico|311"]

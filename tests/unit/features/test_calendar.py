@@ -2,14 +2,8 @@ import numpy as np
 import pytest
 
 from features.build import frame_of
-from features.months import (
-    last_complete_month,
-    lunar_new_year_days,
-    month_label,
-    month_number,
-    month_start,
-    month_starts,
-)
+from features.lunar_new_year import lunar_new_year_days
+from store.months import last_complete_month, month_label, month_number, month_start, month_starts
 from tests.data.builders import at, make_bare
 
 

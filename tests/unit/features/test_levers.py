@@ -8,7 +8,7 @@ from features.controls.levers import (
     with_levers,
 )
 from features.families.tariffs import monthly_rates
-from features.months import month_number
+from store.months import month_number
 from store.schema.scenario import Levers
 from tests.data.builders import make_events
 from tests.data.scenario_builders import make_scenario, make_standing

@@ -5,8 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features.months import month_number
-from features.panel.evidence import evidence_panel
+from features.panel.estimation import evidence_panel
 from features.panel.evidence_panel import PANEL_DESTINATIONS, EvidencePanel
 from features.panel.mirror import (
     GAP_COLUMNS,
@@ -17,6 +16,7 @@ from features.panel.mirror import (
     mirror_statements,
     partner_figures,
 )
+from store.months import month_number
 from tests.data.builders import at, make_levels, true_tonnes
 from tests.data.mirror_builders import (
     PARTNERS,

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features.months import month_number
 from features.panel.partner_table import PartnerTable, partner_table
 from store.errors import DataError
+from store.months import month_number
 from tests.data.builders import at
 from tests.data.partner_builders import (
     COMMODITY,

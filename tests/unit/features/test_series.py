@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from features.build import ALL_FEATURES
-from features.families.experts import CEILING, middle_of
+from features.families.dynamics import CEILING, median_forecast
 from features.series import MOVE_TO_SPREAD, SeriesStats, series_stats
-from features.statistical.experts import EXPERTS, IN_MEDIAN
+from features.statistical.base_forecasts import BASE_FORECASTS, IN_MEDIAN
 from tests.data.engine_builders import make_values, make_view
 
 NAN = float("nan")
@@ -43,24 +43,26 @@ class TestOriginFeatures:
     def test_base_is_the_median_of_the_trusted_experts(self) -> None:
         found = make_view(make_values(series=5)).at(59, slice(None))
 
-        expected = np.median([found.experts[name] for name in IN_MEDIAN], axis=0)
+        expected = np.median([found.base_forecasts[name] for name in IN_MEDIAN], axis=0)
         np.testing.assert_array_equal(found.base, expected)
-        assert list(found.experts) == list(EXPERTS)
+        assert list(found.base_forecasts) == list(BASE_FORECASTS)
 
     def test_no_expert_goes_beyond_a_multiple_of_the_highest_month(self) -> None:
         grown = np.concatenate([np.ones(10), 2.0 ** np.arange(1.0, 13.0)])
 
         found = make_view(grown[None, :], horizon=24).at(21, slice(None))
 
-        for one in found.experts.values():
+        for one in found.base_forecasts.values():
             assert one.max() <= CEILING * grown[-1]
-        assert found.experts["swift"].max() == CEILING * grown[-1]
+        assert found.base_forecasts["swift"].max() == CEILING * grown[-1]
 
     def test_a_distance_is_from_the_median_in_usual_moves(self) -> None:
         found = make_view(np.array([[10.0, 12.0] * 10])).at(19, slice(None))
 
         place = found.names.index("drift_distance")
-        expected = (found.experts["drift"] - middle_of(found.experts)) / found.stats.spread[0]
+        expected = (
+            found.base_forecasts["drift"] - median_forecast(found.base_forecasts)
+        ) / found.stats.spread[0]
         assert found.features[:, :, place] == pytest.approx(expected, rel=1e-6)
 
     def test_a_panel_has_every_feature_but_those_of_the_world_policy_and_tariffs(self) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from features.panel.evidence import SideEffect, side_effects
+from features.panel.estimation import SideEffect, side_effects
 from tests.data.builders import at, bundled_world
 from tests.data.store_builders import make_observations
 

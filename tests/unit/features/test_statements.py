@@ -2,8 +2,8 @@ import math
 
 import pytest
 
-from features.months import month_number
 from features.panel.statements import CellBlock, members_of, read_statements
+from store.months import month_number
 from store.vocabulary import DESTINATIONS
 from tests.data.store_builders import make_observations
 

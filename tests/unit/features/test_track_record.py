@@ -3,7 +3,7 @@ from collections.abc import Mapping
 import pandas as pd
 import pytest
 
-from features.track_record import BASE, OUTCOMES, Announcement, TrackRecord
+from features.track_record import BASE_RATES, OUTCOMES, Announcement, TrackRecord
 from tests.data.builders import at, bundled_world, make_events, poisoned
 
 NOTICE: dict[str, object] = {
@@ -62,7 +62,7 @@ def test_a_relaxation_for_all_soon_after_softens_an_act() -> None:
 def test_without_a_record_the_chances_are_those_of_any_law() -> None:
     record = record_of({"direction": "neutral"})
 
-    assert record.chances(announced(record)) == pytest.approx(BASE)
+    assert record.chances(announced(record)) == pytest.approx(BASE_RATES)
 
 
 def test_a_truce_prolonged_makes_the_next_end_less_probable() -> None:

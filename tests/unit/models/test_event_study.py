@@ -4,7 +4,6 @@ from functools import cache
 import pandas as pd
 import pytest
 
-from features.months import month_number
 from features.panel.evidence_panel import PANEL_DESTINATIONS
 from models.event_study import (
     Attribution,
@@ -18,6 +17,7 @@ from models.event_study import (
     paths_foreseen,
 )
 from store.errors import DataError
+from store.months import month_number
 from tests.data.attribution_builders import EVENT, control, planted_loss, world_with_a_fall
 from tests.data.builders import QUICK, World, at, make_events, poisoned
 

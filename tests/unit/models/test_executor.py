@@ -37,7 +37,11 @@ def lost(own: int, item: int) -> int:
 def test_results_come_in_the_order_of_the_items_from_this_process_and_others(
     tmp_path: Path,
 ) -> None:
-    found = list(Executor(processes=2, worth=1).map(partial(squared, tmp_path), range(20), "items"))
+    found = list(
+        Executor(processes=2, items_per_process=1).map(
+            partial(squared, tmp_path), range(20), "items"
+        )
+    )
 
     assert [square for square, _ in found] == [item**2 for item in range(20)]
     makers = [maker for _, maker in found]
@@ -46,10 +50,12 @@ def test_results_come_in_the_order_of_the_items_from_this_process_and_others(
 
 def test_what_another_process_refuses_is_refused_here() -> None:
     with pytest.raises(DataError, match="three"):
-        list(Executor(processes=2, worth=1).map(refused, range(4), "items"))
+        list(Executor(processes=2, items_per_process=1).map(refused, range(4), "items"))
 
 
 def test_a_process_that_is_lost_costs_its_work_alone() -> None:
-    found = Executor(processes=2, worth=1).map(partial(lost, os.getpid()), range(8), "items")
+    found = Executor(processes=2, items_per_process=1).map(
+        partial(lost, os.getpid()), range(8), "items"
+    )
 
     assert list(found) == list(range(8))

@@ -6,16 +6,16 @@ from models.forecasting.forecaster import MODEL, REFERENCE
 from models.monitoring import (
     RECENT,
     coverage_drift,
+    effective_sample_size,
     error_readings,
+    mean_shift,
     published_cells,
-    shift_of,
-    worth_of,
 )
 from store.vocabulary import QUANTILE_COLUMNS
 
 
 def is_beyond(values: np.ndarray) -> bool:
-    value, bound = shift_of(values, RECENT)
+    value, bound = mean_shift(values, RECENT)
     return value > bound
 
 
@@ -46,8 +46,8 @@ def test_cells_that_hit_and_miss_together_count_for_few() -> None:
     cells = np.full(24, 10.0)
     apart, together = np.tile([0.8, 0.79], 12), np.tile([1.0, 1.0, 1.0, 1.0, 0.0, 1.0], 4)
 
-    assert worth_of(apart, cells, 12, 0.8) == 120.0
-    assert worth_of(together, cells, 12, 0.8) < 15.0
+    assert effective_sample_size(apart, cells, 12, 0.8) == 120.0
+    assert effective_sample_size(together, cells, 12, 0.8) < 15.0
 
 
 def months(own: float, *, last: float = 0.0, covered: float = 0.8, count: int = 24) -> pd.DataFrame:

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.months import month_number
 from sources.files.covariates import Covariates, read_covariates
 from store.arrays import Floats
 from store.errors import DataError
+from store.months import month_number
 from tests.examples import few
 
 FIRST = month_number("2020-01")

@@ -8,10 +8,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from features.months import month_number
 from sources.files.panel import Panel, read_panel
 from sources.files.tree import sums_in
 from store.errors import DataError
+from store.months import month_number
 
 HEADER = "destination,period,tonnes\n"
 GOOD = HEADER + "B,2020-01,2.5\nA,2019-11,1\nA,2020-02,3\n"

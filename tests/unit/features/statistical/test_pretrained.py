@@ -115,5 +115,5 @@ class TestEngine:
             said_of(make_engine(one, last=50, spec=ASKED)) for one in (values, poisoned)
         )
 
-        np.testing.assert_array_equal(honest.experts[NAME], other.experts[NAME])
+        np.testing.assert_array_equal(honest.base_forecasts[NAME], other.base_forecasts[NAME])
         np.testing.assert_array_equal(honest.tonnes, other.tonnes)

@@ -51,8 +51,8 @@ class TestTrainingRows:
         spread, base = point.stats.spread[4], point.base[4, 2]
         assert found.target[cell] == pytest.approx((view.tonnes[4, 53] - base) / spread)
         assert found.least[cell] == pytest.approx(-base / spread)
-        distance = (point.experts["theta"][4, 2] - base) / spread
-        assert found.experts["theta"][cell] == pytest.approx(distance)
+        distance = (point.base_forecasts["theta"][4, 2] - base) / spread
+        assert found.base_forecasts["theta"][cell] == pytest.approx(distance)
         np.testing.assert_array_equal(found.features[cell], point.features[4, 2])
 
     def test_know_no_outcome_after_the_last_month(self) -> None:

@@ -3,9 +3,9 @@ from functools import cache
 import pandas as pd
 import pytest
 
-from features.statistical.experts import BASELINES
+from features.statistical.base_forecasts import BASELINES
 from models.evaluation.backtest import Backtest, backtest_evidence
-from models.forecasting.forecaster import EXPERTS, MODEL, UNANSWERED
+from models.forecasting.forecaster import BASE_MEDIAN, MODEL, UNANSWERED
 from models.forecasting.residual_history import TREES
 from store.errors import DataError
 from tests.data.builders import QUICK, at, make_world
@@ -36,7 +36,7 @@ def test_origins_of_a_replay_are_older_than_the_as_of() -> None:
 def test_all_models_are_scored_on_the_same_cells() -> None:
     scores = world_result().scores.query("scope == 'ALL' and metric == 'wape'")
 
-    assert set(scores["model"]) == {MODEL, UNANSWERED, TREES, EXPERTS, *BASELINES}
+    assert set(scores["model"]) == {MODEL, UNANSWERED, TREES, BASE_MEDIAN, *BASELINES}
     assert scores["cells"].min() == scores["cells"].max() > 0
 
 

@@ -1,7 +1,7 @@
 import pandas as pd
 
 from models.evaluation.scores import BAND_COVERAGE, Coverage, coverage_of, coverage_scores
-from models.forecasting.forecaster import EXPERTS, MODEL, STATISTICAL
+from models.forecasting.forecaster import BASE_MEDIAN, MODEL, STATISTICAL
 
 
 def cells_of(destination: str, model: str, horizons: list[int], held: list[bool]) -> pd.DataFrame:
@@ -36,7 +36,7 @@ def test_few_forecasts_are_quoted_by_number_alone() -> None:
 
 
 def test_where_a_fallback_answered_the_coverage_is_the_fallbacks() -> None:
-    experts = cells_of("USA", EXPERTS, [1] * 20, [True] * 20)
+    experts = cells_of("USA", BASE_MEDIAN, [1] * 20, [True] * 20)
     scores = coverage_scores(pd.concat([USA, experts]))
 
     [own, _] = coverage_of(scores, "USA", "champion")

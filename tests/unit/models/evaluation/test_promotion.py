@@ -137,7 +137,7 @@ def test_the_champion_is_scored_on_the_months_as_known_now() -> None:
 
 def test_margins_of_refits_do_not_add_up_over_a_year() -> None:
     a_bit_worse = trial_of(make_cells(bias=0.21), make_cells(bias=0.2), is_refit=True)
-    best = paired_cells(a_bit_worse.own, make_cells())
+    best = paired_cells(a_bit_worse.challenger_cells, make_cells())
 
     assert judge(a_bit_worse).is_passed
     ratcheted = judge(replace(a_bit_worse, best=best))

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.evaluation.compare import own_cells, paired_cells, score_differences
+from models.evaluation.compare import model_cells, paired_cells, score_differences
 from models.evaluation.scores import cell_scores
 from models.forecasting.forecaster import MODEL
 from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
@@ -39,7 +39,7 @@ def make_backtest(bias: float, *, first: int = 0, truth: float = 100.0) -> pd.Da
 
 def shared(one: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
     """Return the cells of backtest A and, made later, B."""
-    return paired_cells(own_cells(other), own_cells(one), ("B", "A"))
+    return paired_cells(model_cells(other), model_cells(one), ("B", "A"))
 
 
 def test_both_are_scored_on_the_months_as_the_later_one_knew_them() -> None:

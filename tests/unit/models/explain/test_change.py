@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features.panel.evidence import evidence_panel
+from features.panel.estimation import evidence_panel
 from models.forecasting.changes import MedianForecast, new_figures, news_of, split, words_of
 from store.vocabulary import CHANGED_INPUTS, CHANGES
 from tests.data.builders import at, make_events, make_tariffs

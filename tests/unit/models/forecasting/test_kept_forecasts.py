@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features.history import EvidenceHistory
+from features.evidence_history import EvidenceHistory
 from models.evaluation.backtest import Backtest, backtest_evidence
 from models.executor import IN_TURN, Executor
 from models.learning.spec import Spec
@@ -90,7 +90,7 @@ def test_kept_or_not_in_one_process_or_in_two_the_bits_are_the_same(
 
     assert names(kept) == made  # whatever is computed is kept: nothing was
     check_same(warm, cold)
-    check_same(warm, backtested(world(), None, executor=Executor(processes=2, worth=1)))
+    check_same(warm, backtested(world(), None, executor=Executor(processes=2, items_per_process=1)))
     assert len(cold.cells) > 0
 
 

@@ -5,14 +5,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features.months import month_number
-from features.statistical.experts import EXPERTS
+from features.statistical.base_forecasts import BASE_FORECASTS
 from models.evaluation.backtest import Backtest, backtest_panel
-from models.forecasting.forecaster import EXPERTS as MIDDLE
-from models.forecasting.forecaster import MODEL
+from models.forecasting.forecaster import BASE_MEDIAN, MODEL
 from models.forecasting.panel_forecaster import PanelForecaster
 from models.forecasting.snapshot import Snapshot
 from models.learning.spec import PANEL_SPEC
+from store.months import month_number
 from tests.data.builders import make_table
 
 SPEC = replace(PANEL_SPEC, num_iterations=12, min_data_in_leaf=20, threads=1)
@@ -42,7 +41,7 @@ def test_a_panel_is_forecast_from_each_cutoff_once_by_every_model() -> None:
     assert sorted(forecasts["cutoff"].unique()) == ["2021-06", "2021-12"]
     assert not forecasts.duplicated(["model", "cutoff", "destination", "period"]).any()
     counts = forecasts.groupby("model").size().to_dict()
-    assert counts == dict.fromkeys([MODEL, MIDDLE, *EXPERTS], 2 * 4 * 3)
+    assert counts == dict.fromkeys([MODEL, BASE_MEDIAN, *BASE_FORECASTS], 2 * 4 * 3)
     assert sorted(forecasts["horizon"].unique()) == [1, 2, 3]
 
 

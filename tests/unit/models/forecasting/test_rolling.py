@@ -6,11 +6,11 @@ import pandas as pd
 import pytest
 
 from features.build import ALL_FEATURES
-from features.history import EvidenceHistory, release_moments
+from features.evidence_history import EvidenceHistory, release_moments
 from features.origin import LaterFigures, Origin
-from features.statistical.experts import BASELINES
+from features.statistical.base_forecasts import BASELINES
 from models.forecasting.evidence_forecaster import EvidenceForecaster
-from models.forecasting.forecaster import EXPERTS, MODEL, UNANSWERED
+from models.forecasting.forecaster import BASE_MEDIAN, MODEL, UNANSWERED
 from models.forecasting.model_frame import rows_of
 from models.forecasting.residual_history import TREES, ResidualHistory
 from models.forecasting.snapshot import Snapshot
@@ -55,9 +55,9 @@ def test_every_model_speaks_of_every_series_and_month_at_every_moment() -> None:
         counts = forecasts.groupby("model").size().to_dict()
         origin = origin_at(place)
         rows = len(origin.series) * len(origin.targets)
-        assert counts == dict.fromkeys([MODEL, UNANSWERED, TREES, EXPERTS, *BASELINES], rows)
+        assert counts == dict.fromkeys([MODEL, UNANSWERED, TREES, BASE_MEDIAN, *BASELINES], rows)
     remembered = {name: len(made) for name, made in memory.predictions.items()}
-    assert remembered == dict.fromkeys([MODEL, TREES, EXPERTS, *BASELINES], 4)
+    assert remembered == dict.fromkeys([MODEL, TREES, BASE_MEDIAN, *BASELINES], 4)
 
 
 @pytest.mark.slow
@@ -121,7 +121,8 @@ def test_the_model_is_trees_and_experts_in_the_weights_of_its_horizons(place: in
     _, memory = backtested()
     origin = origin_at(place)
     low, middle, high = zip(
-        *(memory.predictions[name][place].heads for name in (MODEL, TREES, EXPERTS)), strict=True
+        *(memory.predictions[name][place].heads for name in (MODEL, TREES, BASE_MEDIAN)),
+        strict=True,
     )
     weight = QUICK.trees_weight * 0.5 ** (
         np.tile(origin.horizons, len(origin.series)) / QUICK.trees_half_life

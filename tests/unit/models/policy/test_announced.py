@@ -8,7 +8,7 @@ import pytest
 
 from features.controls.controls import controls_at
 from features.controls.levers import with_levers
-from features.track_record import BASE, TrackRecord
+from features.track_record import BASE_RATES, TrackRecord
 from models.policy.policy_effect import effect_at, kept_under_tariffs
 from models.policy.scenario import ScenarioSnapshot, paired
 from tests.data.builders import at, make_events, make_origin, make_tariffs
@@ -39,7 +39,7 @@ def kept_at(probability: float | None) -> np.ndarray:
 def test_the_chances_of_an_act_to_come_are_those_of_the_record() -> None:
     (control,) = controls_at(snapshot().origin)
 
-    assert control.chances == pytest.approx(BASE)
+    assert control.chances == pytest.approx(BASE_RATES)
 
 
 def test_as_many_draws_feel_an_act_as_it_is_probable() -> None:
@@ -78,5 +78,5 @@ def test_an_announced_rise_of_a_tariff_comes_in_as_many_draws_as_probable() -> N
 
     all_of_it, some = (kept_under_tariffs(one, count=1000)[:, 0, 6] for one in (sure, likely))
 
-    assert (some == all_of_it).mean() == pytest.approx(BASE[0], abs=0.02)
+    assert (some == all_of_it).mean() == pytest.approx(BASE_RATES[0], abs=0.02)
     assert (some >= all_of_it).all()

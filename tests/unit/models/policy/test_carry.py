@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from scipy.special import ndtri
 
-from models.evaluation.scores import carry_over
+from models.evaluation.scores import error_autocorrelation
 from models.policy.drawing import month_ranks
 from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
 
@@ -25,7 +25,7 @@ def cells_of(share: float, *, months: int = 6, forecasts: int = 400) -> pd.DataF
 
 @pytest.mark.parametrize("share", [0.0, 0.4, 0.8])
 def test_the_share_that_made_the_misses_is_found(share: float) -> None:
-    found, pairs = carry_over(cells_of(share))
+    found, pairs = error_autocorrelation(cells_of(share))
 
     assert found == pytest.approx(share, abs=0.05)
     assert pairs == 400 * (5 + 4 + 3 + 2 + 1)

@@ -14,7 +14,7 @@ LEVEL = np.full(3, 50.0)
 
 
 def formed(covariance: Covariance) -> np.ndarray:
-    return np.diag(covariance.own) + covariance.common @ covariance.common.T
+    return np.diag(covariance.specific) + covariance.loadings @ covariance.loadings.T
 
 
 def test_the_shrinkage_is_that_of_schaefer_and_strimmer() -> None:

@@ -16,7 +16,7 @@ def test_leaves_are_the_nearest_that_are_not_negative(seed: int) -> None:
     errors = rng.normal(size=(38, 24)) * mean.mean(axis=1, keepdims=True) / 2
     covariance = shrunk_covariance(errors + errors[:1] * 0.3, mean.mean(axis=1))
     root = linalg.cholesky(
-        np.diag(covariance.own) + covariance.common @ covariance.common.T, lower=True
+        np.diag(covariance.specific) + covariance.loadings @ covariance.loadings.T, lower=True
     )
     design, target = (
         linalg.solve_triangular(root, side, lower=True)

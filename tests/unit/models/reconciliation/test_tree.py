@@ -2,9 +2,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features.months import month_number
 from models.reconciliation.tree import add_sums, contradictions, tree_of
 from store.errors import DataError
+from store.months import month_number
 
 NAN = np.nan
 PARTS = {"WLD": ("EU27", "USA"), "EU27": ("DEU", "ITA")}

@@ -1,4 +1,4 @@
-"""Baselines and experts; statsforecast's numbers come from benchmarks/reference_experts.py."""
+"""Numbers of statsforecast come from benchmarks/reference_base_forecasts.py."""
 
 import json
 from pathlib import Path
@@ -6,21 +6,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from features.statistical.experts import BASELINES, EXPERTS, tsb
+from features.statistical.base_forecasts import BASE_FORECASTS, BASELINES, tsb
 from features.statistical.smoothing import Months, errors_within
 from store.arrays import Floats
 from tests.data.builders import make_bare
 
 NAN = float("nan")
 YEAR = [float(month) for month in range(1, 13)]
-REFERENCE = Path(__file__).parents[3] / "data" / "reference_experts.json"
+REFERENCE = Path(__file__).parents[3] / "data" / "reference_base_forecasts.json"
 HORIZON = 6
 
 
 def fit(name: str, *rows: list[float], season: Floats | None = None, horizon: int = 3) -> Floats:
     values = np.array(rows, dtype=float)
     before = values.copy()
-    fitted = EXPERTS[name](values, flat(len(rows)) if season is None else season, horizon)
+    fitted = BASE_FORECASTS[name](values, flat(len(rows)) if season is None else season, horizon)
     np.testing.assert_array_equal(values, before)
     return fitted
 
@@ -70,19 +70,19 @@ class TestStatsforecast:
     cases = json.loads(REFERENCE.read_text(encoding="utf-8"))["cases"]
 
     def differences(self, name: str, said: Floats) -> Floats:
-        """Mean absolute difference of the forecasts, as a share of each series' mean."""
+        """Numbers of statsforecast come from benchmarks/reference_base_forecasts.py."""
         theirs = np.maximum([case["forecasts"][name] for case in self.cases], 0.0)
         size = np.array([np.mean(case["values"]) for case in self.cases])
         return np.abs(said - theirs).mean(axis=1) / size
 
     def values(self) -> Floats:
-        """The series as the rows of one panel, each ending in its last month."""
+        """Numbers of statsforecast come from benchmarks/reference_base_forecasts.py."""
         width = max(len(case["values"]) for case in self.cases)
         return np.array([[NAN] * (width - len(c["values"])) + c["values"] for c in self.cases])
 
     @pytest.mark.parametrize("name", ["seasonal_naive", "drift"])
     def test_states_exactly_the_same_where_nothing_is_chosen(self, name: str) -> None:
-        predicted = EXPERTS[name](self.values(), flat(len(self.cases)), HORIZON)
+        predicted = BASE_FORECASTS[name](self.values(), flat(len(self.cases)), HORIZON)
 
         assert self.differences(name, predicted).max() < 1e-9
 
@@ -106,7 +106,7 @@ class TestStatsforecast:
     def test_states_nearly_the_same_where_parameters_are_chosen(
         self, name: str, half: float, most: float, worst: float
     ) -> None:
-        predicted = EXPERTS[name](self.values(), flat(len(self.cases)), HORIZON)
+        predicted = BASE_FORECASTS[name](self.values(), flat(len(self.cases)), HORIZON)
 
         apart = self.differences(name, predicted)
         assert np.median(apart) < half
@@ -186,7 +186,7 @@ ODD = {
 }
 
 
-@pytest.mark.parametrize("name", EXPERTS)
+@pytest.mark.parametrize("name", BASE_FORECASTS)
 class TestOddSeries:
     @pytest.mark.parametrize("row", ODD.values(), ids=ODD)
     def test_get_a_finite_forecast_of_at_least_zero(self, name: str, row: list[float]) -> None:

@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features.months import month_number
-from features.panel.evidence import evidence_panel
+from features.panel.estimation import evidence_panel
 from features.panel.evidence_panel import EvidencePanel
 from store.errors import DataError
+from store.months import month_number
 from store.vocabulary import AGGREGATES, DESTINATIONS, PANEL_COLUMNS
 from tests.data.builders import at, bundled_world, make_levels
 from tests.data.store_builders import make_observations

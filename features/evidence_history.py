@@ -15,14 +15,14 @@ from typing import Final
 import pandas as pd
 
 from features.controls.analogs import Analog, analogs_at
-from features.months import last_complete_month
 from features.origin import Origin, origin_of
-from features.panel.evidence import evidence_panel
+from features.panel.estimation import evidence_panel
 from features.panel.evidence_panel import EvidencePanel
 from features.panel.system import PRIOR, PanelPrior
 from features.track_record import TrackRecord
 from store.asof import require_time_zone
 from store.digest_cache import NOTHING_KEPT, DigestCache, Values
+from store.months import last_complete_month
 from store.settings import PROJECT_ROOT
 
 FIRST_TRAINING: Final = "2019-06-25"
@@ -37,13 +37,11 @@ ROOMS: Final = ("store", "features", "models")
 PACKAGES: Final = ("lightgbm", "numpy", "pandas", "scipy", "scikit-learn")
 """Packages whose version may change a forecast."""
 
-SolvedInTurn = Callable[
-    [Callable[[pd.Timestamp], Values], Sequence[pd.Timestamp]], Iterable[Values]
-]
+PanelSolver = Callable[[Callable[[pd.Timestamp], Values], Sequence[pd.Timestamp]], Iterable[Values]]
 """Does work on each of several moments and returns what was found, in their order."""
 
 
-class KnownRows:
+class FactDigests:
     """All versions of one kind of fact, digested as they were known at any moment."""
 
     def __init__(self, rows: pd.DataFrame) -> None:
@@ -107,7 +105,7 @@ class EvidenceHistory:
             "tariffs": tariffs,
             "analog_events": analog_events,
         }
-        self._facts = {name: KnownRows(rows) for name, rows in kinds.items() if rows is not None}
+        self._facts = {name: FactDigests(rows) for name, rows in kinds.items() if rows is not None}
         self._panels: dict[pd.Timestamp, EvidencePanel] = {}
         self._origins: dict[pd.Timestamp, Origin] = {}
         self._analogs: dict[pd.Timestamp, tuple[Analog, ...]] = {}
@@ -141,7 +139,7 @@ class EvidenceHistory:
         month = last_complete_month(moment)
         return self.key(moment, "panel", of=["observations"], when=month)
 
-    def solve(self, moments: Sequence[pd.Timestamp], solved: SolvedInTurn) -> None:
+    def solve(self, moments: Sequence[pd.Timestamp], solved: PanelSolver) -> None:
         """Have the panels of several moments at hand.
 
         Args:
@@ -157,7 +155,7 @@ class EvidenceHistory:
             kept = self.cache.fetch(key, partial(dict, values))
             self._panels[moment] = EvidencePanel(as_of=moment, **kept)
 
-    def keep(self, panel: EvidencePanel) -> None:
+    def add_panel(self, panel: EvidencePanel) -> None:
         """Take a panel that was solved from these very facts before, so that it is not again."""
         self._panels[panel.as_of] = panel
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from features.statistical.experts import EXPERTS
+from features.statistical.base_forecasts import BASE_FORECASTS
 from features.statistical.seasonality import season_profiles
 from features.statistical.smoothing import errors_within
 from store.arrays import Floats
@@ -21,10 +21,10 @@ quick = few(25)
 
 
 def fit(name: str, values: Floats) -> Floats:
-    return EXPERTS[name](values, season_profiles(values), 14)
+    return BASE_FORECASTS[name](values, season_profiles(values), 14)
 
 
-@pytest.mark.parametrize("name", EXPERTS)
+@pytest.mark.parametrize("name", BASE_FORECASTS)
 class TestEveryExpert:
     @quick
     @given(values=PANELS)

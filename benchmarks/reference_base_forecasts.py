@@ -1,11 +1,11 @@
-"""Forecasts of statsforecast for 24 made-up series, that tests hold our experts to.
+"""Forecasts of statsforecast for 24 made-up series, that tests hold our base forecasts to.
 
 Run with a Python that has statsforecast, which this project does not need:
 
-    python benchmarks/reference_experts.py
+    python benchmarks/reference_base_forecasts.py
 
-Writes tests/data/reference_experts.json. Series are seeded: a new run changes nothing but the
-version of statsforecast.
+Writes tests/data/reference_base_forecasts.json. Series are
+seeded: a new run changes nothing but the version of statsforecast.
 """
 
 import json
@@ -23,7 +23,7 @@ from statsforecast.models import (
     SimpleExponentialSmoothingOptimized,
 )
 
-OUT = Path(__file__).resolve().parent.parent / "tests" / "data" / "reference_experts.json"
+OUT = Path(__file__).resolve().parent.parent / "tests" / "data" / "reference_base_forecasts.json"
 HORIZON = 6
 DRIFT_VALUES = 25
 """Our drift looks at the steps between this many values."""
@@ -84,7 +84,7 @@ def series() -> dict[str, list[float]]:
 
 
 def forecasts(values: list[float]) -> dict[str, list[float]]:
-    """What statsforecast forecasts for one series, by the name of our expert."""
+    """What statsforecast forecasts for one series, by the name of our base forecast."""
     known = np.array(values)
     models = {
         "seasonal_naive": (SeasonalNaive(season_length=12), known),
@@ -105,7 +105,10 @@ def main() -> None:
         json.dumps({"series": name, "values": values, "forecasts": forecasts(values)})
         for name, values in series().items()
     ]
-    head = {"made_by": "benchmarks/reference_experts.py", "statsforecast": version("statsforecast")}
+    head = {
+        "made_by": "benchmarks/reference_base_forecasts.py",
+        "statsforecast": version("statsforecast"),
+    }
     lines = ",\n".join(cases)
     OUT.write_text(f'{json.dumps(head)[:-1]}, "cases": [\n{lines}\n]}}\n', encoding="utf-8")
     print(f"wrote {OUT.name}: {len(cases)} series")

@@ -1,4 +1,4 @@
-"""Plain forecasts of all series at once: experts to combine, and baselines a model must beat."""
+"""Statistical forecasts of all series at once: some to combine, some as baselines to beat."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -157,15 +157,15 @@ SeasonalMethod = Callable[[Months, Floats, int], Floats]
 
 
 @dataclass(frozen=True, slots=True)
-class Expert:
-    """One way to forecast; call it with the series."""
+class BaseForecast:
+    """A statistical method; call it with the series."""
 
     method: SeasonalMethod
 
     def __call__(self, values: Floats, season: Floats, horizon: int) -> Floats:
         """Return the forecast of the months after ``values``.
 
-        No series has a say in another's forecast. Works through a thousand series at a time, so
+        No series affects another's forecast. Works through a thousand series at a time, so
         that memory beyond the result does not grow with their number.
 
         Args:
@@ -229,33 +229,33 @@ BASELINES: Final = {
 """By name; of series x months each returns series x months ahead."""
 
 
-def _plain(method: Method) -> Expert:
-    return Expert(lambda months, _, horizon: method(months, horizon))
+def _plain(method: Method) -> BaseForecast:
+    return BaseForecast(lambda months, _, horizon: method(months, horizon))
 
 
-def _adjusted(method: Method) -> Expert:
+def _adjusted(method: Method) -> BaseForecast:
     def seasonally_adjusted(months: Months, season: Floats, horizon: int) -> Floats:
         height = len(months.values)
         factor = season[np.arange(height + horizon) % YEAR]
         flat = replace(months, values=months.values / factor[:height])
         return method(flat, horizon) * factor[height:]
 
-    return Expert(seasonally_adjusted)
+    return BaseForecast(seasonally_adjusted)
 
 
-EXPERTS: Final[dict[str, Expert]] = {
+BASE_FORECASTS: Final[dict[str, BaseForecast]] = {
     "seasonal_naive": _plain(_same_month),
     "drift": _adjusted(_moved_on),
     "ses": _adjusted(ses),
     "theta": _adjusted(theta),
     "damped_trend": _adjusted(damped_trend),
-    "holt_winters": Expert(partial(seasonal, pace=HOLT_WINTERS)),
+    "holt_winters": BaseForecast(partial(seasonal, pace=HOLT_WINTERS)),
     "level": _adjusted(_year_mean),
     "tsb": _adjusted(tsb),
-    "steady": Expert(partial(seasonal, pace=STEADY)),
-    "swift": Expert(partial(seasonal, pace=SWIFT)),
+    "steady": BaseForecast(partial(seasonal, pace=STEADY)),
+    "swift": BaseForecast(partial(seasonal, pace=SWIFT)),
 }
 """By name; ``seasonality.season_profiles`` gives the season they take."""
 
 IN_MEDIAN: Final = ("seasonal_naive", "theta", "damped_trend", "holt_winters", "steady", "swift")
-"""Experts whose median the magnets' model hears, and from which the engine's trees start."""
+"""Base forecasts in the median that the magnets' model uses and the engine's trees start from."""

@@ -4,12 +4,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-import features.history as history_of
-from features.history import EvidenceHistory, KnownRows, release_moments
-from features.months import month_label
+import features.evidence_history as history_of
+from features.evidence_history import EvidenceHistory, FactDigests, release_moments
 from models.forecasting.evidence_forecaster import FACTS
 from store.asof import LeakError
 from store.digest_cache import DigestCache
+from store.months import month_label
 from tests.data.builders import (
     World,
     at,
@@ -85,9 +85,9 @@ def test_a_cache_key_changes_with_what_was_known_and_with_parameters_alone(
 def test_the_last_bit_of_a_number_changes_the_digest_and_no_row_of_later_does() -> None:
     moments = [MOMENT, MOMENT + pd.Timedelta(days=1)]
     rows = pd.DataFrame({"available_at": moments, "value": [0.3, 1.0]})
-    before = KnownRows(rows).digest(MOMENT)
+    before = FactDigests(rows).digest(MOMENT)
 
-    assert KnownRows(rows.assign(value=[0.1 + 0.2, 1.0])).digest(MOMENT) != before
-    assert KnownRows(rows.assign(value=[0.3, 2.0])).digest(MOMENT) == before
+    assert FactDigests(rows.assign(value=[0.1 + 0.2, 1.0])).digest(MOMENT) != before
+    assert FactDigests(rows.assign(value=[0.3, 2.0])).digest(MOMENT) == before
     with pytest.raises(LeakError):
-        KnownRows(rows).digest(pd.Timestamp("2025-04-25"))
+        FactDigests(rows).digest(pd.Timestamp("2025-04-25"))

@@ -15,7 +15,6 @@ import pandas as pd
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from features.months import last_complete_month, month_label, month_number
 from features.panel.evidence_panel import KINDS, PANEL_DESTINATIONS, EvidencePanel
 from features.panel.mirror import (
     Exports,
@@ -39,7 +38,7 @@ from store.arrays import Flags, Floats
 from store.asof import OBSERVATION_KEY, known_at
 from store.errors import DataError
 from store.facts.evidence import MEASURE
-from store.months import YEAR
+from store.months import YEAR, last_complete_month, month_label, month_number
 from store.publications.basis import STDERR_BAND
 from store.publications.panels import CONTRADICTION_COLUMNS
 from store.vocabulary import (

@@ -9,7 +9,7 @@ import numpy as np
 
 from features.origin import Feature, Origin
 from features.series import SPREAD_YEARS, SeriesStats, log_ratio, mean_known, ratio
-from features.statistical.experts import EXPERTS, IN_MEDIAN
+from features.statistical.base_forecasts import BASE_FORECASTS, IN_MEDIAN
 from store.arrays import Floats
 from store.months import YEAR
 from store.vocabulary import Family
@@ -42,7 +42,7 @@ FEATURES: Final = (
             "usual moves",
             f"what {_WORDS.get(name, name.replace('_', ' '))} forecasts less the experts' median",
         )
-        for name in EXPERTS
+        for name in BASE_FORECASTS
     ),
     _entry("experts_apart", "usual moves", "standard deviation of what the experts forecast"),
     _entry("experts_level_log", "log ratio", "the experts' median, to the level"),
@@ -57,7 +57,7 @@ FEATURES: Final = (
 )
 
 
-def forecasts_of(values: Floats, season: Floats, horizon: int) -> dict[str, Floats]:
+def base_forecasts(values: Floats, season: Floats, horizon: int) -> dict[str, Floats]:
     """Return what each expert forecasts, series x months ahead, by name; 0 of an empty series.
 
     They see nothing but the months up to the origin, estimates among them.
@@ -65,19 +65,20 @@ def forecasts_of(values: Floats, season: Floats, horizon: int) -> dict[str, Floa
     Args:
         values: Series x months up to the origin, NaN where missing; not modified.
     """
-    ceiling = ceiling_of(values)
+    ceiling = forecast_ceiling(values)
     return {
-        name: np.fmin(expert(values, season, horizon), ceiling) for name, expert in EXPERTS.items()
+        name: np.fmin(expert(values, season, horizon), ceiling)
+        for name, expert in BASE_FORECASTS.items()
     }
 
 
-def ceiling_of(values: Floats) -> Floats:
+def forecast_ceiling(values: Floats) -> Floats:
     """Return the most that an expert may say of each series, as a column."""
     highest: Floats = np.where(np.isfinite(values), values, 0.0).max(axis=1)
     return CEILING * highest[:, None]
 
 
-def middle_of(forecasts: dict[str, Floats]) -> Floats:
+def median_forecast(forecasts: dict[str, Floats]) -> Floats:
     """Return the median of the experts."""
     return np.asarray(np.median(np.stack([forecasts[name] for name in IN_MEDIAN]), axis=0))
 

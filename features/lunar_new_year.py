@@ -1,42 +1,12 @@
-"""Months as whole numbers, so that lags are calendar months, and the days of Lunar New Year."""
+"""Days of the standstill around Lunar New Year, by month."""
 
 from typing import Final
 
 import numpy as np
 import pandas as pd
 
-from store.arrays import Floats, Ints
-from store.months import month_label as month_label  # noqa: PLC0414 - the same, from here
-from store.months import month_numbers as month_numbers  # noqa: PLC0414 - the same, from here
-from store.months import month_starts as month_starts  # noqa: PLC0414 - the same, from here
-
-Months = Ints
-
-_MID_MONTH_DAYS: Final = 15
-DAYS_A_MONTH: Final = 30.44
-
-
-def month_number(moment: pd.Timestamp | str) -> int:
-    """Return the month as year * 12 + month - 1 (2025-04 is 24303)."""
-    stamp = pd.Timestamp(moment)
-    return int(stamp.year * 12 + stamp.month - 1)
-
-
-def month_start(number: int) -> pd.Timestamp:
-    """Return the first day of a numbered month."""
-    return pd.Timestamp(year=number // 12, month=number % 12 + 1, day=1)
-
-
-def months_since(day: pd.Timestamp, numbers: Months) -> Floats:
-    """Return how many months lie between a day and the middle of each numbered month."""
-    middle = month_starts(numbers) + pd.Timedelta(days=_MID_MONTH_DAYS)
-    return np.asarray((middle - day) / pd.Timedelta(days=DAYS_A_MONTH), dtype=np.float64)
-
-
-def last_complete_month(as_of: pd.Timestamp) -> int:
-    """Return the month before the one ``as_of`` lies in."""
-    return month_number(as_of) - 1
-
+from store.arrays import Floats
+from store.months import Months, month_starts
 
 NEW_YEARS: Final = pd.DatetimeIndex(
     [
@@ -66,10 +36,7 @@ _YEARS: Final = NEW_YEARS.year.to_numpy()
 
 
 def lunar_new_year_days(months: Months) -> Floats:
-    """Return how many days of each month fall into the standstill around Lunar New Year.
-
-    NaN outside the years of ``NEW_YEARS``.
-    """
+    """Days of each month within the standstill around Lunar New Year; NaN outside ``NEW_YEARS``."""
     starts = month_starts(months)
     ends = month_starts(months + 1)
     first = np.maximum(starts.to_numpy()[:, None], _OPENS)
