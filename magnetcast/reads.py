@@ -10,74 +10,26 @@ day of a month.
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import lightgbm as lgb
 import pandas as pd
 import yaml
 
 from flows.analysis.explain import changes, why
 from flows.analysis.scenarios import scenario_snapshot
 from flows.cli.options import moment
-from flows.context.run_config import RunConfig, config_of
-from flows.context.workspace import known_of, known_with
+from flows.context.run_config import config_of
+from flows.context.workspace import known_with
 from flows.ingest.ingest import ingest_if_empty
 from flows.publishing.published_forecasts import ExplainRequest
 from flows.training.backtest import backtested
 from flows.training.predict import forecast as forecast_in
-from flows.training.predict import forecast_with, trial_forecast
+from flows.training.predict import trial_forecast
 from magnetcast.known import Moment, opened
 from models.policy.scenario import paired
-from models.registry.served import GOODS, LEARNED_UNTIL, TrainedModel
 from sources.files.csv_table import content_of
 from sources.files.yaml_table import read_scenario
 from store.errors import DataError, first_few
 from store.settings import Settings
-from store.vocabulary import COMMODITY, FORECAST_COLUMNS, QUANTILE_COLUMNS, WORLD
-
-
-def forecast_by(
-    heads: Mapping[str, lgb.Booster], card: Mapping[str, object], asked: pd.DataFrame
-) -> pd.DataFrame:
-    """Return what a stored model forecasts at some moments, as it would be published.
-
-    Args:
-        heads: Its boosters.
-        card: Its card.
-        asked: ``as_of``, and ``destination`` and ``period`` (first day of a month) unless all are
-            meant.
-
-    Returns:
-        One row a destination and month: destination, period, quantiles and mean in tonnes.
-    """
-    model = TrainedModel(heads, card)
-    moments = asked.groupby("as_of", sort=False)
-    return pd.concat([_named(model, str(at), rows) for at, rows in moments], ignore_index=True)
-
-
-def _named(model: TrainedModel, as_of: str, asked: pd.DataFrame) -> pd.DataFrame:
-    columns, at = ["destination", "period", *QUANTILE_COLUMNS, "mean"], opened(as_of)
-    if at.as_of < (learned := pd.Timestamp(str(model.card[LEARNED_UNTIL]))):
-        raise DataError(
-            f"The model learned from figures published until {learned:%Y-%m-%d}, which nobody had "
-            f"at {as_of}. Expected a moment from then on. `magnetcast predict --as-of` trains on "
-            "what was known then."
-        )
-    goods = RunConfig(str(model.card.get(GOODS, COMMODITY)))
-    known = at if goods.is_main else known_of(at.settings, at.as_of, goods)
-    made = _of_months(forecast_with(known, model)[columns])
-    names = [one for one in ("destination", "period") if one in asked and asked[one].notna().all()]
-    if not names:
-        return made
-    named = asked[names].drop_duplicates()
-    if "period" in named:
-        named = named.assign(period=pd.to_datetime(named["period"]).astype(made["period"].dtype))
-    found = named.merge(made, on=names, how="left")
-    unknown = found.loc[found["p50"].isna(), names].astype(str).to_numpy().tolist()
-    if unknown:
-        raise DataError(
-            f"{' '.join(unknown[0])} is not forecast at {as_of}. Expected a code such as USA and "
-            "the first day of a month within the horizon. Leave the column out for all."
-        )
-    return found[columns]
+from store.vocabulary import FORECAST_COLUMNS, WORLD
 
 
 def forecast(

@@ -14,8 +14,8 @@ from flows.context.stores import store_of
 from flows.context.workspace import Workspace, open_workspace
 from models.forecasting.fallback import NUMBERS
 from models.learning.spec import PANEL_SPEC, with_parameters
+from models.quantile_model import TrainedModel
 from models.registry import registry
-from models.registry.served import TrainedModel
 from store.errors import DataError, StoreError
 from store.facts.evidence import evidence_digests
 from store.facts.reading import latest_forecast, read_forecasts, read_publication

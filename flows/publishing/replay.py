@@ -13,7 +13,7 @@ from models.forecasting.fallback import NUMBERS, modelled, plain
 from models.forecasting.forecaster import NAIVE, STATISTICAL
 from models.forecasting.model_frame import rows_of
 from models.forecasting.residual_history import ResidualHistory
-from models.registry.served import TrainedModel
+from models.quantile_model import TrainedModel
 from store.errors import DataError
 from store.settings import Settings
 

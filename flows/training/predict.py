@@ -39,9 +39,9 @@ from models.forecasting.panel_forecaster import PanelForecaster
 from models.forecasting.residual_history import ResidualHistory
 from models.forecasting.snapshot import Snapshot
 from models.policy.policy_effect import PolicyEffect, words_of
+from models.quantile_model import TrainedModel
 from models.registry import registry
 from models.registry.record import RegisteredVersion
-from models.registry.served import TrainedModel
 from store.errors import StoreError
 from store.months import month_label
 from store.settings import Settings

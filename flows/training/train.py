@@ -1,6 +1,8 @@
 """Train a model of what was known, register it as challenger, promote it if it may publish."""
 
 import json
+from pathlib import Path
+from typing import Final
 
 import mlflow
 import pandas as pd
@@ -15,9 +17,12 @@ from flows.training.promote import promote, tell
 from models.evaluation.backtest import Backtest
 from models.forecasting.model_frame import rows_of
 from models.learning.heads import importances, texts_of
+from models.quantile_model import GOODS, LEARNED_UNTIL, TrainedModel
 from models.registry import registry
 from models.registry.runs import log_table, open_run
-from models.registry.served import GOODS, LEARNED_UNTIL, TrainedModel
+
+SERVED_MODEL: Final = Path(__file__).with_name("served_model.py")
+"""The script that MLflow runs to serve a model."""
 
 
 @prefect_step("train")
@@ -78,6 +83,7 @@ def record(known: Workspace, trained: TrainedModel, seen: Backtest) -> int:
             card=card,
             example=example,
             tags={**tags, "recipe": known.recipe, "parameters": parameters},
+            script=SERVED_MODEL,
             description=f"{config.label or config.commodity} by destination, recipe {known.recipe}"
             f", data to {until:%Y-%m} as known on {known.as_of:%Y-%m-%d}. "
             f"Backtest: {verdict(seen) if len(seen.scores) else 'no month scored'}.",

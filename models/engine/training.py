@@ -3,12 +3,12 @@
 import numpy as np
 
 from features.statistical.pretrained import NAME as PRETRAINED
+from models import quantile_model
 from models.engine.training_set import PanelView, training_set, validation_start
 from models.learning.calibration import PastErrors, card_of, trees_weight
 from models.learning.heads import Heads, TrainingSet, fitted
 from models.learning.spec import Spec
-from models.registry import served
-from models.registry.served import moved_to
+from models.quantile_model import moved_to
 from store.arrays import Flags, Ints, take
 
 
@@ -30,7 +30,7 @@ def past_errors(
     window = take(known, known.origin >= validation_start(last, horizon, spec))
     if heads is None or not len(window):
         return PastErrors.none()
-    values = served.in_order(served.predicted(heads, window.features, 1))
+    values = quantile_model.in_order(quantile_model.predicted(heads, window.features, 1))
     weight = trees_weight(window.horizon, spec)
     network = np.nan_to_num(window.base_forecasts.get(PRETRAINED, np.zeros(1)))
     low, middle, high = moved_to(values, weight, network / 2.0)

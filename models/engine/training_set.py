@@ -15,9 +15,9 @@ from features.series import PanelStats, SeriesStats, panel_momentum, series_stat
 from features.statistical.pretrained import NAME as PRETRAINED
 from features.statistical.pretrained import medians
 from features.statistical.seasonality import common_profile
+from models import quantile_model
 from models.learning.heads import TrainingSet
 from models.learning.spec import Spec
-from models.registry import served
 from store.arrays import Floats, Ints, join, take
 
 
@@ -130,10 +130,10 @@ class PanelView:
             experts = (experts + point.base_forecasts[PRETRAINED]) / 2.0
         columns = point.features.reshape(-1, len(point.names))
         scales: dict[str, Any] = {
-            served.LEVEL: point.base.reshape(-1),
-            served.OFFSET: 0.0,
-            served.EXPERTS_TONNES: experts.reshape(-1),
-            served.MOVE: np.repeat(point.stats.spread, self.horizon),
+            quantile_model.LEVEL: point.base.reshape(-1),
+            quantile_model.OFFSET: 0.0,
+            quantile_model.EXPERTS_TONNES: experts.reshape(-1),
+            quantile_model.MOVE: np.repeat(point.stats.spread, self.horizon),
         }
         return point, pd.DataFrame(columns, columns=list(point.names)).assign(**scales)
 

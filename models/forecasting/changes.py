@@ -22,7 +22,7 @@ from features.track_record import TrackRecord
 from models.forecasting.decomposition import Stages, in_tonnes, log_ratio, stage_shares, stages_of
 from models.forecasting.model_frame import rows_of
 from models.policy.policy_effect import effect_at
-from models.registry.served import OFFSET, TrainedModel
+from models.quantile_model import OFFSET, TrainedModel
 from store.arrays import Flags, Floats
 from store.asof import EVENT_KEY, OBSERVATION_KEY, TARIFF_KEY
 from store.months import month_number

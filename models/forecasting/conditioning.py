@@ -17,9 +17,9 @@ from features.series import series_stats
 from features.statistical.smoothing import errors_within
 from models.forecasting.joint_paths import PATHS, ErrorCopula, sample_paths
 from models.policy import drawing
+from models.quantile_model import NORMAL_80
 from models.reconciliation.reconcile import coherent_factors, reconcile
 from models.reconciliation.tree import Tree
-from models.registry.served import NORMAL_80
 from store.arrays import Floats, Ints
 from store.months import YEAR
 from store.vocabulary import QUANTILE_COLUMNS, QUANTILES

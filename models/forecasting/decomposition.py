@@ -18,8 +18,7 @@ from models.forecasting.conditioning import coherent, conditioned
 from models.forecasting.model_frame import rows_of
 from models.forecasting.snapshot import Snapshot
 from models.policy.policy_effect import PolicyEffect, respond
-from models.reconciliation.tree import Tree
-from models.registry.served import (
+from models.quantile_model import (
     EXPERTS_TONNES,
     LEVEL,
     MOVE,
@@ -30,6 +29,7 @@ from models.registry.served import (
     predict_quantiles,
     trees_weight,
 )
+from models.reconciliation.tree import Tree
 from store.arrays import Floats
 from store.vocabulary import CONTRIBUTIONS, FAMILIES
 
@@ -137,7 +137,7 @@ def stages_of(
         tree: As ``models.forecasting.conditioning.coherent``.
 
     Raises:
-        ValueError: As ``models.registry.served.predict_quantiles``.
+        ValueError: As ``models.quantile_model.predict_quantiles``.
     """
     return stages_from(predict_quantiles(model.heads, model.card, rows), origin, effect, tree)
 
@@ -166,7 +166,7 @@ def explained(model: TrainedModel, snapshot: Snapshot) -> pd.DataFrame:
         add up to it (``CONTRIBUTIONS``), in tonnes.
 
     Raises:
-        ValueError: As ``models.registry.served.predict_quantiles``.
+        ValueError: As ``models.quantile_model.predict_quantiles``.
     """
     origin = snapshot.origin
     rows = rows_of(origin)

@@ -15,6 +15,7 @@ import pandas as pd
 from features.evidence_history import EvidenceHistory, release_moments
 from features.origin import Origin
 from features.statistical.base_forecasts import BASELINES
+from models import quantile_model
 from models.executor import Executor
 from models.forecasting.conditioning import coherent
 from models.forecasting.decomposition import stages_from, stages_of
@@ -31,8 +32,7 @@ from models.learning.calibration import card_of
 from models.learning.heads import Heads
 from models.learning.spec import Spec
 from models.policy.policy_effect import PolicyEffect, effect_at
-from models.registry import served
-from models.registry.served import HeadValues, TrainedModel
+from models.quantile_model import HeadValues, TrainedModel
 from store.arrays import Flags
 from store.digest_cache import Values
 from store.errors import DataError
@@ -165,7 +165,7 @@ class FittedEvidence:
         rows, found = rows_of(origin), dict[str, pd.DataFrame]()
         predicted = self._predictions(rows)
         for model, values in predicted.items():
-            made = served.quantiles_of(values, self._card(model), rows)
+            made = quantile_model.quantiles_of(values, self._card(model), rows)
             if model == MODEL:
                 stages = stages_from(made, origin, self._effect)
                 found |= {MODEL: stages.published, UNANSWERED: stages.coherent}
@@ -180,10 +180,14 @@ class FittedEvidence:
 
     def _predictions(self, rows: pd.DataFrame) -> dict[str, HeadValues]:
         """Return what the model, its parts and the baselines predict, before calibration."""
-        trees = served.head_values(self.model.heads, self.model.card, rows)
+        trees = quantile_model.head_values(self.model.heads, self.model.card, rows)
         origin = self.snapshot.origin
         others = {name: statistical_heads(name, origin, rows) for name in (BASE_MEDIAN, *BASELINES)}
-        return {MODEL: served.combined(trees, self.model.card, rows), TREES: trees, **others}
+        return {
+            MODEL: quantile_model.combined(trees, self.model.card, rows),
+            TREES: trees,
+            **others,
+        }
 
     def _card(self, model: str) -> Mapping[str, object]:
         if model == MODEL:

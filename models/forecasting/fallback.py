@@ -28,7 +28,7 @@ from models.forecasting.residual_history import (
 )
 from models.learning.calibration import card_of
 from models.learning.spec import Spec
-from models.registry.served import (
+from models.quantile_model import (
     EXPERTS_TONNES,
     HORIZON,
     LEVEL,

@@ -14,7 +14,7 @@ from features.origin import Origin
 from models.engine.training_set import PanelView
 from models.learning.heads import Heads, TrainingSet, fitted, too_few
 from models.learning.spec import Spec
-from models.registry.served import EXPERTS_TONNES
+from models.quantile_model import EXPERTS_TONNES
 from store.arrays import Floats, join
 from store.months import month_starts
 
@@ -24,7 +24,7 @@ def rows_of(origin: Origin) -> pd.DataFrame:
 
     Returns:
         One row per series and target, by series: destination, period, the features and what
-        ``models.registry.served`` scales them by. Of a panel without a world total those of series
+        ``models.quantile_model`` scales them by. Of a panel without a world total those of series
         with a value in the last year.
     """
     if origin.world is not None:

@@ -12,6 +12,7 @@ from features.build import OriginFeatures
 from features.series import mean_known
 from features.statistical.base_forecasts import BASE_FORECASTS, BASELINES
 from features.statistical.pretrained import NAME as PRETRAINED
+from models import quantile_model
 from models.engine.training import trained
 from models.engine.training_set import PanelView
 from models.forecasting.conditioning import reconciled
@@ -21,8 +22,7 @@ from models.forecasting.snapshot import Snapshot
 from models.learning.calibration import PastErrors, card_of
 from models.learning.heads import Heads, TrainingSet, too_few
 from models.learning.spec import PANEL_SPEC, Spec
-from models.registry import served
-from models.registry.served import TrainedModel, quantiles_of
+from models.quantile_model import TrainedModel, quantiles_of
 from sources.files.covariates import Covariates
 from store.arrays import Flags, Floats, Ints
 from store.errors import DataError
@@ -165,7 +165,7 @@ class FittedPanel:
     heads: Heads | None = field(repr=False)
     """None with too little to train on."""
     card: Mapping[str, object] = field(repr=False)
-    """How head values become quantiles (see ``models.registry.served``)."""
+    """How head values become quantiles (see ``models.quantile_model``)."""
     known: TrainingSet | None = field(repr=False)
     """Training rows of past origins; None where it is not compared."""
     baselines: Sequence[str] = ()
@@ -255,8 +255,8 @@ class FittedPanel:
         if self.heads is None:
             values = plain_heads(point.base.reshape(-1), asked)
         else:
-            values = served.head_values(self.heads, self.card, asked)
-        return quantiles_of(served.combined(values, self.card, asked), self.card, asked)
+            values = quantile_model.head_values(self.heads, self.card, asked)
+        return quantiles_of(quantile_model.combined(values, self.card, asked), self.card, asked)
 
     def _tonnes(self, name: str, rows: Ints, point: OriginFeatures) -> Floats:
         if name == LAST_VALUE:

@@ -9,11 +9,11 @@ import pandas as pd
 from features.origin import Origin
 from features.series import ratio
 from features.statistical.base_forecasts import BASELINES
+from models import quantile_model
 from models.forecasting.forecaster import BASE_MEDIAN
 from models.forecasting.model_frame import outcome
 from models.learning.calibration import PastErrors
-from models.registry import served
-from models.registry.served import HeadValues
+from models.quantile_model import HeadValues
 from store.arrays import Floats, join
 
 TREES: Final = "lightgbm"
@@ -68,7 +68,7 @@ def statistical_heads(model: str, origin: Origin, rows: pd.DataFrame) -> HeadVal
         rows: As ``models.forecasting.model_frame.rows_of`` of the origin.
     """
     if model == BASE_MEDIAN:
-        tonnes = rows[served.EXPERTS_TONNES].to_numpy()
+        tonnes = rows[quantile_model.EXPERTS_TONNES].to_numpy()
     else:
         made = BASELINES[model](origin.tonnes, len(origin.targets))
         own = [origin.series.index(name) for name in rows["destination"].unique()]
@@ -83,11 +83,11 @@ def plain_heads(tonnes: Floats, rows: pd.DataFrame) -> HeadValues:
         tonnes: One number a row.
         rows: As ``models.forecasting.model_frame.rows_of``.
     """
-    level = rows[served.LEVEL].fillna(ANY_LEVEL).to_numpy()
-    if served.MOVE in rows:
-        middle, side = ratio(tonnes - level, rows[served.MOVE].to_numpy()), PLAIN_SIDE
+    level = rows[quantile_model.LEVEL].fillna(ANY_LEVEL).to_numpy()
+    if quantile_model.MOVE in rows:
+        middle, side = ratio(tonnes - level, rows[quantile_model.MOVE].to_numpy()), PLAIN_SIDE
     else:
-        offset = rows[served.OFFSET].to_numpy()
+        offset = rows[quantile_model.OFFSET].to_numpy()
         middle, side = np.log((tonnes + offset) / (level + offset)), BASELINE_SPREAD
     return middle - side, middle, middle + side
 

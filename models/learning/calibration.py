@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from models.learning.spec import OF_PANELS, Spec
-from models.registry.served import HISTORY_WEIGHT, TREES_WEIGHT, UNIT
+from models.quantile_model import HISTORY_WEIGHT, TREES_WEIGHT, UNIT
 from store.arrays import Floats, Ints
 from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
 
@@ -75,7 +75,7 @@ def calibrate(errors: PastErrors, spec: Spec, months: int) -> tuple[Floats, Floa
 
 
 def card_of(names: Sequence[str], errors: PastErrors, spec: Spec, months: int) -> dict[str, object]:
-    """Return the card that turns head values into quantiles (see ``models.registry.served``)."""
+    """Return the card that turns head values into quantiles (see ``models.quantile_model``)."""
     shift, scores = calibrate(errors, spec, months)
     is_panel = spec.model == OF_PANELS
     return {

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from features.build import ALL_FEATURES
 from models.learning.spec import Spec
-from models.registry.served import HEADS
+from models.quantile_model import HEADS
 from store.arrays import Flags, Floats, Ints
 from store.errors import DataError
 from store.months import month_label

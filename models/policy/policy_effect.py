@@ -36,7 +36,7 @@ from models.policy import drawing
 from models.policy.drawing import LEAST, SOFTENED, outcome_draws
 from models.policy.precedents import Precedents, own_months
 from models.policy.response import DRAWS, SEED, Response
-from models.registry.served import mean_of_quantiles
+from models.quantile_model import mean_of_quantiles
 from store.arrays import Flags, Floats, Ints
 from store.months import month_number, month_start
 from store.vocabulary import QUANTILE_COLUMNS, QUANTILES

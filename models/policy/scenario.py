@@ -33,7 +33,7 @@ from models.policy.policy_effect import PolicyEffect, drawn_tonnes, effect_at, r
 from models.policy.precedents import APRIL_2025, HARDEST, MINERALS, Precedents
 from models.policy.recovery import BACK, recovery_of
 from models.policy.response import DRAWS, SEED, Response
-from models.registry.served import HORIZON, TrainedModel, needed_columns, trees_weight
+from models.quantile_model import HORIZON, TrainedModel, needed_columns, trees_weight
 from store.arrays import Floats
 from store.errors import DataError
 from store.messages import Message, Value, message

@@ -1,13 +1,14 @@
 """Models in MLflow: versions and their aliases, logged with the script that serves them.
 
 A stored model is boosters as text and a card as JSON. We load just those with our own code and only
-if they are what training stored; nothing here executes the script beside them.
+if they are what training stored; nothing here executes the code beside them.
 """
 
 import json
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version as installed
 from pathlib import Path
+from shutil import copy
 from tempfile import TemporaryDirectory
 from typing import Final
 
@@ -22,7 +23,18 @@ from mlflow.types import ColSpec, DataType, Schema, TensorSpec
 from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
 
 from features.build import catalogue_digest
-from models.registry import served
+from models import quantile_model
+from models.quantile_model import (
+    CARD,
+    FILES,
+    HEADS,
+    NAMES,
+    TrainedModel,
+    names_of,
+    needed_columns,
+    parsed,
+    predict_quantiles,
+)
 from models.registry.record import (
     CARD_TAGS,
     CHAMPION,
@@ -189,7 +201,7 @@ _ABOUT: Final = (
 )
 
 REQUIREMENTS: Final = ("lightgbm", "mlflow", "numpy", "pandas")
-"""Packages that ``served.py`` imports; a stored model names their installed versions."""
+"""Packages that a stored model imports; it names their installed versions."""
 
 
 def stamp(card: Mapping[str, object]) -> dict[str, object]:
@@ -206,6 +218,7 @@ def register(
     card: Mapping[str, object],
     example: pd.DataFrame,
     tags: Mapping[str, str],
+    script: Path,
     description: str = "",
 ) -> int:
     """Log a trained model to MLflow's active run and return its number as the next version.
@@ -213,24 +226,26 @@ def register(
     A model that is there already, trained on the same facts, gets no further version.
 
     Args:
-        heads: Boosters in LightGBM's text form by the names in ``served.HEADS``.
-        card: As for :func:`models.registry.served.predict_quantiles`; must survive JSON.
+        heads: Boosters in LightGBM's text form by the names in ``quantile_model.HEADS``.
+        card: As for :func:`models.quantile_model.predict_quantiles`; must survive JSON.
         example: Rows the model can predict; the first few are kept; not modified.
         tags: As the fields of ``registry.RegisteredVersion``.
+        script: Sets a pyfunc that finds boosters, card and ``quantile_model.py`` in the artifact
+            folder ``model``.
 
     Raises:
         ValueError: A head is missing, or the example lacks a column.
     """
-    if missing := set(served.HEADS) - set(heads):
-        raise ValueError(f"No booster of {sorted(missing)}. Expected {served.HEADS}. Train each.")
+    if missing := set(HEADS) - set(heads):
+        raise ValueError(f"No booster of {sorted(missing)}. Expected {HEADS}. Train each.")
     client, _ = connect(settings)
     texts = {f"{head}.txt": text for head, text in heads.items()}
-    texts[served.CARD] = json.dumps(card, allow_nan=False, indent=1)
-    loaded, card = served.parsed(texts)
+    texts[CARD] = json.dumps(card, allow_nan=False, indent=1)
+    model = parsed(texts)
     some = example.head(EXAMPLE_ROWS).reset_index(drop=True)
-    outputs = served.names_of(some).join(served.predict_quantiles(loaded, card, some))
+    outputs = names_of(some).join(predict_quantiles(*model, some))
     # As floats: an integer column could not hold a missing value.
-    inputs = served.names_of(some).join(some[served.needed_columns(card)].astype(np.float64))
+    inputs = names_of(some).join(some[needed_columns(model.card)].astype(np.float64))
     tags = {**tags, "sha256": digest_of(texts)}
     alike = (tags["sha256"], tags.get("data_vintage", ""))
     twins = [one for one in versions(settings, name) if (one.sha256, one.data_vintage) == alike]
@@ -241,9 +256,10 @@ def register(
         folder.mkdir()
         for file, text in texts.items():
             (folder / file).write_text(text, encoding="utf-8", newline="\n")
+        copy(quantile_model.__file__, folder)
         logged = mlflow.pyfunc.log_model(
             name=name,
-            python_model=served.__file__,
+            python_model=str(script),
             artifacts={MODEL_FILES: str(folder)},
             # Without the gaps: MLflow would take a feature with a gap for one to be left out.
             signature=_signature(inputs.fillna(0.0), outputs),
@@ -255,7 +271,7 @@ def register(
 
 
 @worded
-def load(settings: Settings, version: int, name: str = MODEL) -> served.TrainedModel:
+def load(settings: Settings, version: int, name: str = MODEL) -> TrainedModel:
     """Return a registered version; no code of it is executed."""
     client, _ = connect(settings)
     expected = at_version(settings, version, name).sha256 or "none"
@@ -264,12 +280,11 @@ def load(settings: Settings, version: int, name: str = MODEL) -> served.TrainedM
         folder = mlflow.artifacts.download_artifacts(
             artifact_uri=f"{source}/artifacts/{MODEL_FILES}", tracking_uri=client.tracking_uri
         )
-        texts = {file: (Path(folder) / file).read_text(encoding="utf-8") for file in served.FILES}
+        texts = {file: (Path(folder) / file).read_text(encoding="utf-8") for file in FILES}
         check(texts, expected)
-        heads, card = served.parsed(texts)
+        return parsed(texts)
     except (MlflowException, OSError, ValueError) as err:
         raise unreadable(name, version, source, err) from err
-    return served.TrainedModel(heads, card)
 
 
 def _signature(inputs: pd.DataFrame, outputs: pd.DataFrame) -> ModelSignature:
@@ -281,7 +296,7 @@ def _signature(inputs: pd.DataFrame, outputs: pd.DataFrame) -> ModelSignature:
     columns: list[ColSpec | TensorSpec] = [
         ColSpec(one.type, one.name, required=False) for one in found.inputs.inputs
     ]
-    by_moment = [name for name in (served.AS_OF, *served.NAMES) if name not in inputs]
+    by_moment = [name for name in ("as_of", *NAMES) if name not in inputs]
     columns += [ColSpec(DataType.string, name, required=False) for name in by_moment]
     return ModelSignature(Schema(columns), found.outputs)
 

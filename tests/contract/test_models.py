@@ -12,6 +12,7 @@ import pytest
 from features.evidence_history import EvidenceHistory, release_moments
 from features.statistical import base_forecasts
 from features.statistical.base_forecasts import BASELINES
+from models import quantile_model
 from models.evaluation.backtest import backtest_panel
 from models.forecasting.evidence_forecaster import EvidenceForecaster
 from models.forecasting.forecaster import BASE_MEDIAN, MODEL
@@ -21,7 +22,6 @@ from models.forecasting.residual_history import TREES
 from models.forecasting.snapshot import Snapshot
 from models.learning.heads import texts_of
 from models.learning.spec import PANEL_SPEC
-from models.registry import served
 from store.months import month_number
 from store.vocabulary import QUANTILE_COLUMNS
 from tests.data.builders import QUICK, at, compare_at, make_table, make_world
@@ -101,11 +101,11 @@ class TestOwnModel:
 
         loaded = {
             name: lgb.Booster(model_str=(tmp_path / f"{name}.txt").read_text(encoding="utf-8"))
-            for name in served.HEADS
+            for name in quantile_model.HEADS
         }
 
         pd.testing.assert_frame_equal(
-            served.predict_quantiles(loaded, trained.card, rows),
-            served.predict_quantiles(trained.heads, trained.card, rows),
+            quantile_model.predict_quantiles(loaded, trained.card, rows),
+            quantile_model.predict_quantiles(trained.heads, trained.card, rows),
             check_exact=True,
         )

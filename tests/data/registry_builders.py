@@ -1,7 +1,7 @@
 """The model that publishes, read back from the registry."""
 
+from models.quantile_model import TrainedModel
 from models.registry import registry
-from models.registry.served import TrainedModel
 from store.settings import Settings
 
 

@@ -13,7 +13,7 @@ from features.controls.analogs import Analog
 from models.forecasting.changes import ChangeReplay, ForecastSnapshot, KnownFacts, news_of
 from models.learning.calibration import PastErrors, card_of
 from models.learning.spec import MAGNETS_SPEC
-from models.registry.served import HEADS, TREES_WEIGHT, TrainedModel
+from models.quantile_model import HEADS, TREES_WEIGHT, TrainedModel
 from store.vocabulary import MAX_HORIZON
 from tests.data.builders import at, make_events, make_levels, make_tariffs
 from tests.data.store_builders import make_observations

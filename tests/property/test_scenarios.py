@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from models.forecasting.model_frame import heads_of, training_set
 from models.policy.scenario import ScenarioSnapshot, learned_shift, paired
-from models.registry.served import TREES_WEIGHT, TrainedModel
+from models.quantile_model import TREES_WEIGHT, TrainedModel
 from store.schema.scenario import STRICTNESS
 from tests.data.builders import QUICK, at, make_events, make_world
 from tests.data.scenario_builders import make_scenario, make_standing

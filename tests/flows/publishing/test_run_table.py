@@ -27,8 +27,8 @@ from flows.training.train import train
 from models.forecasting.fallback import NUMBERS
 from models.forecasting.model_frame import rows_of
 from models.learning.spec import PANEL_SPEC
+from models.quantile_model import predict_quantiles
 from models.registry import registry
-from models.registry.served import predict_quantiles
 from store.errors import DataError
 from store.facts.batch import Batch, FileRows
 from store.facts.reading import read_forecasts

@@ -6,7 +6,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from models.forecasting.decomposition import RESPONSE
-from models.registry.served import EXPERTS_TONNES
+from models.quantile_model import EXPERTS_TONNES
 from service.charts.markers import pick_steps
 from service.http.responses import csv_answer, records
 from service.live.publication import Publication

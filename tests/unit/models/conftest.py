@@ -10,10 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.registry import registry, runs, served
+from models import quantile_model
+from models.registry import registry, runs
 from models.registry.runs import open_run
-from store.settings import Settings
+from store.settings import PROJECT_ROOT, Settings
 
+SERVED_MODEL = PROJECT_ROOT / "flows" / "training" / "served_model.py"
 HORIZONS = 18
 LEVELS = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
 FEATURES = ["tonnes_lag_1m_log", "tariff_rate_pct", "horizon"]
@@ -88,7 +90,7 @@ def mlflow_heads(mlflow_rows: pd.DataFrame) -> dict[str, str]:
             lgb.Dataset(mlflow_rows[FEATURES].astype(float), target),
             num_boost_round=20,
         ).model_to_string()
-        for name, alpha in zip(served.HEADS, (0.1, 0.5, 0.9), strict=True)
+        for name, alpha in zip(quantile_model.HEADS, (0.1, 0.5, 0.9), strict=True)
     }
 
 
@@ -127,6 +129,7 @@ def mlflow_stored(
             heads=mlflow_heads,
             card=mlflow_card,
             example=mlflow_rows,
+            script=SERVED_MODEL,
             tags={
                 "as_of": "2026-02-25",
                 **dict.fromkeys(("model_version", "data_vintage", "commodity"), "m1"),

@@ -5,7 +5,7 @@ import pytest
 
 from models.learning.heads import LEAST_CELLS, Heads, TrainingSet, fitted
 from models.learning.spec import Spec
-from models.registry.served import predicted
+from models.quantile_model import predicted
 from tests.data.engine_builders import BRIEF, make_training_set
 
 LAST = 41

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from models.forecasting.decomposition import drivers
-from models.registry.served import TrainedModel, combined
+from models.quantile_model import TrainedModel, combined
 
 
 @pytest.fixture

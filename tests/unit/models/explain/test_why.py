@@ -16,7 +16,7 @@ from models.forecasting.decomposition import (
 )
 from models.forecasting.model_frame import rows_of
 from models.policy.policy_effect import PolicyEffect, effect_at
-from models.registry.served import OFFSET, TrainedModel
+from models.quantile_model import OFFSET, TrainedModel
 from store.vocabulary import CONTRIBUTIONS, FAMILIES
 from tests.data.builders import make_events, make_origin
 from tests.data.why_builders import halted_analog, taught_card, taught_heads

@@ -25,7 +25,7 @@ from models.forecasting.plausibility import absurdities, explained_series
 from models.forecasting.residual_history import ResidualHistory
 from models.forecasting.snapshot import Snapshot
 from models.policy.policy_effect import effect_at
-from models.registry.served import TrainedModel
+from models.quantile_model import TrainedModel
 from store.errors import DataError
 from tests.data.builders import QUICK, at, make_world
 

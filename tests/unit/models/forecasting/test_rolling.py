@@ -14,7 +14,7 @@ from models.forecasting.forecaster import BASE_MEDIAN, MODEL, UNANSWERED
 from models.forecasting.model_frame import rows_of
 from models.forecasting.residual_history import TREES, ResidualHistory
 from models.forecasting.snapshot import Snapshot
-from models.registry.served import TrainedModel, predict_quantiles
+from models.quantile_model import TrainedModel, predict_quantiles
 from tests.data.builders import QUICK, at, compare_at, make_world
 
 AS_OF = at("2020-10-25")

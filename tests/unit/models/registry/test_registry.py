@@ -10,11 +10,13 @@ import mlflow.pyfunc
 import pandas as pd
 import pytest
 
-from models.registry import registry, runs, served
+from models import quantile_model
+from models.registry import registry, runs
 from models.registry.record import check, digest_of, stored_champion
 from models.registry.runs import open_run
 from store.errors import StoreError
 from store.settings import Settings
+from tests.unit.models.conftest import SERVED_MODEL
 
 TAGS = {
     "model_version": "m1",
@@ -51,7 +53,7 @@ def expected(
     mlflow_heads: Mapping[str, str], mlflow_card: Mapping[str, object], mlflow_rows: pd.DataFrame
 ) -> pd.DataFrame:
     heads = {name: lgb.Booster(model_str=text) for name, text in mlflow_heads.items()}
-    return served.predict_quantiles(heads, mlflow_card, mlflow_rows)
+    return quantile_model.predict_quantiles(heads, mlflow_card, mlflow_rows)
 
 
 @pytest.fixture
@@ -74,6 +76,7 @@ def register(
                 heads=mlflow_heads,
                 card=mlflow_card,
                 example=example,
+                script=SERVED_MODEL,
                 tags={**TAGS, **tags},
             )
 
@@ -90,7 +93,12 @@ def test_a_model_without_one_of_its_heads_is_refused(
 
     with pytest.raises(ValueError, match=r"No booster of \['p90'\]\. Expected .* Train each\."):
         registry.register(
-            mlflow_settings, heads=heads, card=mlflow_card, example=mlflow_rows, tags=TAGS
+            mlflow_settings,
+            heads=heads,
+            card=mlflow_card,
+            example=mlflow_rows,
+            tags=TAGS,
+            script=SERVED_MODEL,
         )
 
 
@@ -110,7 +118,7 @@ def test_a_stored_model_predicts_exactly_what_training_predicts(
     mlflow_stored: Settings, mlflow_rows: pd.DataFrame, expected: pd.DataFrame
 ) -> None:
     model = registry.load(mlflow_stored, 1)
-    found = served.predict_quantiles(model.heads, model.card, mlflow_rows)
+    found = quantile_model.predict_quantiles(model.heads, model.card, mlflow_rows)
 
     pd.testing.assert_frame_equal(found, expected, check_exact=True)
 
@@ -147,8 +155,11 @@ def test_nothing_in_a_stored_model_is_a_pickle(mlflow_stored_folder: Path) -> No
     }
 
     assert {
-        "served.py",
-        *(f"artifacts/model/{name}" for name in ("card.json", "p10.txt", "p50.txt", "p90.txt")),
+        "served_model.py",
+        *(
+            f"artifacts/model/{name}"
+            for name in ("card.json", "p10.txt", "p50.txt", "p90.txt", "quantile_model.py")
+        ),
     } < files
     assert {Path(name).suffix for name in files} == {"", ".json", ".py", ".txt", ".yaml"}
 
@@ -219,7 +230,7 @@ def test_boosters_or_a_card_changed_after_training_are_refused(
 def test_a_card_of_other_rows_is_refused_before_lightgbm_is_loaded(
     mlflow_card: Mapping[str, object], change: Mapping[str, object], message: str
 ) -> None:
-    texts = {served.CARD: json.dumps({**mlflow_card, **change})}
+    texts = {quantile_model.CARD: json.dumps({**mlflow_card, **change})}
 
     with pytest.raises(ValueError, match=message):
         check(texts, digest_of(texts))
@@ -233,13 +244,14 @@ def test_code_in_a_stored_model_is_not_executed_whatever_its_digest(
 ) -> None:
     version = register()
     ran = mlflow_settings.artifact_dir.parent / "ran"
-    [script] = mlflow_settings.artifact_dir.rglob("served.py")
-    script.write_text(f"__import__('pathlib').Path({str(ran)!r}).touch()\n{script.read_text()}")
+    for name in ("served_model.py", "quantile_model.py"):
+        [script] = mlflow_settings.artifact_dir.rglob(name)
+        script.write_text(f"__import__('pathlib').Path({str(ran)!r}).touch()\n{script.read_text()}")
     (script.parent / "python_model.pkl").write_bytes(b"cos\nsystem\n(S'false'\ntR.")
 
     model = registry.load(mlflow_settings, version)
 
-    found = served.predict_quantiles(model.heads, model.card, mlflow_rows)
+    found = quantile_model.predict_quantiles(model.heads, model.card, mlflow_rows)
     pd.testing.assert_frame_equal(found, expected, check_exact=True)
     assert not ran.exists()
 

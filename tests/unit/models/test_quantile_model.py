@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.registry import served
+from models import quantile_model
 
 LEVELS = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
 NAMES = ["p05", "p10", "p25", "p50", "p75", "p90", "p95"]
@@ -63,7 +63,7 @@ def make_rows(
 
 
 def test_quantiles_are_the_level_times_the_exponent_of_the_scaled_scores() -> None:
-    forecast = served.predict_quantiles(HEADS, make_card(), make_rows(offset=10.0))
+    forecast = quantile_model.predict_quantiles(HEADS, make_card(), make_rows(offset=10.0))
 
     expected = [110.0 * np.exp(score) - 10.0 for score in SCORES]
     assert list(forecast.columns) == [*NAMES, "mean"]
@@ -78,7 +78,7 @@ def test_quantiles_are_the_level_times_the_exponent_of_the_scaled_scores() -> No
 def test_each_horizon_has_its_own_shift_and_far_ones_take_the_nearest(
     horizon: float, median: float
 ) -> None:
-    forecast = served.predict_quantiles(HEADS, make_card(), make_rows(horizon=horizon))
+    forecast = quantile_model.predict_quantiles(HEADS, make_card(), make_rows(horizon=horizon))
 
     assert forecast["p50"].iloc[0] == pytest.approx(median)
 
@@ -92,7 +92,7 @@ def test_trees_and_experts_meet_in_their_weights_at_each_horizon(
     card = make_card(shift=(0.0, 0.0))
     rows = make_rows(horizon=horizon, offset=10.0, experts=430.0)
 
-    forecast = served.predict_quantiles(HEADS, card, rows).iloc[0]
+    forecast = quantile_model.predict_quantiles(HEADS, card, rows).iloc[0]
 
     centre = (1.0 - weight) * np.log(440.0 / 110.0)
     assert forecast["p50"] == pytest.approx(110.0 * np.exp(centre) - 10.0)
@@ -106,11 +106,11 @@ def test_months_that_are_estimates_widen_the_band_in_squares(stderr: float) -> N
     rows = make_rows().assign(recent_stderr_log=stderr)
 
     plain, wide = (
-        np.log(served.predict_quantiles(HEADS, one, rows)[NAMES].iloc[0] / 100.0)
+        np.log(quantile_model.predict_quantiles(HEADS, one, rows)[NAMES].iloc[0] / 100.0)
         for one in (make_card(shift=(0.0, 0.0)), card)
     )
 
-    own = (plain["p90"] - plain["p10"]) / served.NORMAL_80
+    own = (plain["p90"] - plain["p10"]) / quantile_model.NORMAL_80
     assert wide["p50"] == pytest.approx(0.0)
     np.testing.assert_allclose(wide, plain * np.hypot(own, 0.5 * stderr) / own, atol=1e-12)
 
@@ -127,7 +127,7 @@ def test_months_that_are_estimates_widen_the_band_in_squares(stderr: float) -> N
 def test_mean_integrates_the_piecewise_linear_quantile_function(
     values: list[float], levels: list[float], mean: float
 ) -> None:
-    found = served.mean_of_quantiles(np.array([values]), np.array(levels))
+    found = quantile_model.mean_of_quantiles(np.array([values]), np.array(levels))
 
     assert found.tolist() == pytest.approx([mean])
 
@@ -145,7 +145,7 @@ def test_quantiles_never_cross_and_never_turn_negative(
     card["score_quantiles"] = {name: [score] * 2 for name, score in zip(NAMES, scores, strict=True)}
     rows = make_rows(horizon=horizon, level=level, offset=offset)
 
-    forecast = served.predict_quantiles(HEADS, card, rows).iloc[0]
+    forecast = quantile_model.predict_quantiles(HEADS, card, rows).iloc[0]
 
     assert (forecast[NAMES].diff().dropna() >= 0.0).all()
     assert (forecast >= 0.0).all()
@@ -158,9 +158,9 @@ def test_a_row_alone_is_forecast_exactly_as_among_others(
 ) -> None:
     heads = {name: lgb.Booster(model_str=text) for name, text in mlflow_heads.items()}
 
-    together = served.predict_quantiles(heads, mlflow_card, mlflow_rows)
+    together = quantile_model.predict_quantiles(heads, mlflow_card, mlflow_rows)
     alone = [
-        served.predict_quantiles(heads, mlflow_card, mlflow_rows.iloc[[place]])
+        quantile_model.predict_quantiles(heads, mlflow_card, mlflow_rows.iloc[[place]])
         for place in range(40)
     ]
 
@@ -171,7 +171,7 @@ def test_missing_columns_are_named() -> None:
     rows = make_rows().drop(columns=["tonnes_lag_1m", "level_tonnes"])
 
     with pytest.raises(ValueError, match=r"^2 columns are missing .*: level_tonnes, tonnes_lag_1m"):
-        served.predict_quantiles(HEADS, make_card(), rows)
+        quantile_model.predict_quantiles(HEADS, make_card(), rows)
 
 
 @pytest.mark.parametrize("column", ["horizon", "level_tonnes", "offset_tonnes", "experts_tonnes"])
@@ -179,4 +179,4 @@ def test_what_scales_a_row_must_be_finite(column: str) -> None:
     rows = make_rows().assign(**{column: np.nan})
 
     with pytest.raises(ValueError, match=rf"^1 of 1 rows to predict have no finite {column}"):
-        served.predict_quantiles(HEADS, make_card(), rows)
+        quantile_model.predict_quantiles(HEADS, make_card(), rows)

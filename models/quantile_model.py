@@ -1,26 +1,18 @@
-"""The script that MLflow stores beside a model and reruns to serve it; imports no project module.
+"""The arithmetic of a model: from the outputs of three boosters to a distribution in tonnes.
 
-A stored model is three LightGBM heads as text and one card as JSON; the rows bring what the
-statistical experts say. Training, backtest and live prediction call :func:`predict_quantiles` of
-this file, a stored model runs its copy of it.
+A model is three LightGBM boosters as text and one card as JSON; the rows bring what the statistical
+experts say. Training, backtest and live prediction call :func:`predict_quantiles`; a stored model
+runs its own copy of this file, which therefore imports no module of the project.
 """
 
 import json
 from collections.abc import Iterable, Mapping
-from importlib import import_module
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+from typing import Any, Final, NamedTuple, cast
 
 import lightgbm as lgb
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-
-if TYPE_CHECKING or not __package__:  # MLflow runs this file; who imports it needs no MLflow
-    from mlflow.models import set_model
-    from mlflow.pyfunc.model import PythonModel, PythonModelContext
-else:
-    PythonModel = PythonModelContext = object
 
 HEADS: Final = ("p10", "p50", "p90")
 """Names of the boosters; each learned that quantile of the distance from the level."""
@@ -62,10 +54,6 @@ NORMAL_80: Final = 2.563
 
 NAMES: Final = ("destination", "period")
 """Columns of the rows that tell what is forecast; they may be left out."""
-
-AS_OF: Final = "as_of"
-"""Column that may take the place of all features where magnetcast and its store are at hand; the
-answer is then the whole forecast."""
 
 _SMALLEST_TONNES: Final = 1e-9
 """Keeps the logarithm of a series without trade finite."""
@@ -293,53 +281,7 @@ def _widening(apart: _Floats, card: Mapping[str, object], rows: pd.DataFrame) ->
     return np.asarray(np.hypot(1.0, cast("float", card[HISTORY_WEIGHT]) * stderr / own))
 
 
-def parsed(texts: Mapping[str, str]) -> tuple[dict[str, lgb.Booster], dict[str, object]]:
-    """Return the heads and the card, given the texts of ``FILES`` by name."""
-    card: dict[str, object] = json.loads(texts[CARD])
-    return {name: lgb.Booster(model_str=texts[f"{name}.txt"]) for name in HEADS}, card
-
-
-def forecast_at(
-    heads: Mapping[str, lgb.Booster], card: Mapping[str, object], asked: pd.DataFrame
-) -> pd.DataFrame:
-    """Return the whole forecast of moments and destinations, by magnetcast if it is here."""
-    try:
-        made = import_module("magnetcast.reads").forecast_by(heads, card, asked)
-        return cast("pd.DataFrame", made)
-    except ImportError as err:
-        raise ValueError(
-            f"{AS_OF} needs magnetcast and its home where the model runs. Expected the features "
-            "instead. Install it and set MAGNETCAST_HOME, or give `magnetcast.features(as_of)`."
-        ) from err
-
-
-class ServedModel(PythonModel):
-    """A stored model: moments in, the product's forecast out; or rows in, its own quantiles out."""
-
-    heads: Mapping[str, lgb.Booster]
-    card: Mapping[str, object]
-
-    def load_context(self, context: PythonModelContext) -> None:
-        """Read the heads and the card from the artifact folder ``model``."""
-        folder = Path(context.artifacts["model"])
-        texts = {name: (folder / name).read_text(encoding="utf-8") for name in FILES}
-        self.heads, self.card = parsed(texts)
-
-    def predict(
-        self,
-        context: PythonModelContext,  # noqa: ARG002 - MLflow passes it by name
-        model_input: pd.DataFrame,
-        params: dict[str, object] | None = None,  # noqa: ARG002 - MLflow passes it by name
-    ) -> pd.DataFrame:
-        """Return names, quantiles and mean in tonnes.
-
-        With a column ``as_of`` they are those of :func:`forecast_at`: coherent, with the response
-        to policies. Rows of features get the model's own distribution, before either.
-        """
-        if AS_OF in model_input and model_input[AS_OF].notna().all():
-            return forecast_at(self.heads, self.card, model_input)
-        return names_of(model_input).join(predict_quantiles(self.heads, self.card, model_input))
-
-
-if not __package__:
-    set_model(ServedModel())
+def parsed(texts: Mapping[str, str]) -> TrainedModel:
+    """Return the model whose texts of ``FILES`` are given by name."""
+    heads = {name: lgb.Booster(model_str=texts[f"{name}.txt"]) for name in HEADS}
+    return TrainedModel(heads, json.loads(texts[CARD]))

@@ -1,0 +1,71 @@
+"""The whole forecast of a model that MLflow serves, as magnetcast would publish it."""
+
+from collections.abc import Mapping
+
+import lightgbm as lgb
+import pandas as pd
+
+from flows.clock import utc_now
+from flows.context.run_config import RunConfig
+from flows.context.workspace import known_of
+from flows.ingest.ingest import ingest_if_empty
+from flows.training.predict import forecast_with
+from models.quantile_model import GOODS, LEARNED_UNTIL, NAMES, TrainedModel
+from store.asof import until
+from store.errors import DataError
+from store.settings import Settings
+from store.vocabulary import COMMODITY, QUANTILE_COLUMNS
+
+
+def served_forecast(
+    heads: Mapping[str, lgb.Booster], card: Mapping[str, object], asked: pd.DataFrame
+) -> pd.DataFrame:
+    """Return what a stored model forecasts at some moments, as it would be published.
+
+    Args:
+        heads: Its boosters.
+        card: Its card.
+        asked: ``as_of``, and ``destination`` and ``period`` (first day of a month) unless all are
+            meant.
+
+    Returns:
+        One row a destination and month: destination, period, quantiles and mean in tonnes.
+    """
+    settings, model = Settings(), TrainedModel(heads, card)
+    ingest_if_empty(settings)
+    rows = [
+        _rows_at(settings, model, str(as_of), names)
+        for as_of, names in asked.groupby("as_of", sort=False)
+    ]
+    return pd.concat(rows, ignore_index=True)
+
+
+def _rows_at(
+    settings: Settings, model: TrainedModel, as_of: str, asked: pd.DataFrame
+) -> pd.DataFrame:
+    moment = until(as_of, now=utc_now())
+    if moment < (learned := pd.Timestamp(str(model.card[LEARNED_UNTIL]))):
+        raise DataError(
+            f"The model learned from figures published until {learned:%Y-%m-%d}, which nobody had "
+            f"at {as_of}. Expected a moment from then on. `magnetcast predict --as-of` trains on "
+            "what was known then."
+        )
+    config = RunConfig(str(model.card.get(GOODS, COMMODITY)))
+    workspace = known_of(settings, moment, config)
+    columns = [*NAMES, *QUANTILE_COLUMNS, "mean"]
+    forecast = forecast_with(workspace, model)[columns]
+    forecast = forecast.assign(period=pd.to_datetime(forecast["period"]))
+    names = [name for name in NAMES if name in asked and asked[name].notna().all()]
+    if not names:
+        return forecast
+    rows = asked[names].drop_duplicates()
+    if "period" in names:
+        rows = rows.assign(period=pd.to_datetime(rows["period"]).astype(forecast["period"].dtype))
+    rows = rows.merge(forecast, on=names, how="left")
+    missing = rows.loc[rows["p50"].isna(), names].astype(str).to_numpy().tolist()
+    if missing:
+        raise DataError(
+            f"{' '.join(missing[0])} is not forecast at {as_of}. Expected a code such as USA and "
+            "the first day of a month within the horizon. Leave the column out for all."
+        )
+    return rows[columns]
