@@ -49,7 +49,7 @@ def create_app(
     examine: Examine,
     prepare: bool = True,
 ) -> FastAPI:
-    """Return the app; it reads the store at the start and follows its changes until the end.
+    """App that reads the store at its start and follows its changes until its end.
 
     Args:
         what_if: Computes scenarios.
@@ -113,14 +113,14 @@ def _draw(drawer: Drawer) -> None:
 
 
 def _documentation(app: FastAPI, rules: Rules) -> dict[str, Any]:
-    """Return the OpenAPI document, built once, with the schemas it refers to."""
+    """OpenAPI document, built once, with the schemas it refers to."""
     if app.openapi_schema is None:
-        made = FastAPI.openapi(app)
-        parts: dict[str, Any] = made.setdefault("components", {})
+        document = FastAPI.openapi(app)
+        parts: dict[str, Any] = document.setdefault("components", {})
         schemas: dict[str, Any] = parts.setdefault("schemas", {})
         schemas["Problem"] = Problem.model_json_schema()
         parts["securitySchemes"] = _SECURITY
-        made["security"] = [*([{}] if rules.open_reads else []), {"token": []}]
+        document["security"] = [*([{}] if rules.open_reads else []), {"token": []}]
         schemas |= PARTS
     return FastAPI.openapi(app)
 

@@ -116,7 +116,7 @@ class ScenarioPool:
         self._pool.join()
 
     async def answer(self, publication: Publication, text: bytes) -> ScenarioResult:
-        """Return the result of a scenario on a publication."""
+        """Result of a scenario on a publication."""
         future = self.submit(publication, text)
         try:
             # Others may wait for the same result: a request that ends must not cancel it.
@@ -146,9 +146,9 @@ class ScenarioPool:
     def submit(self, publication: Publication, text: bytes) -> "Future[ScenarioResult]":
         """Put a scenario into the pool and return the future of its result."""
         key = (publication.key, hashlib.sha256(text).digest())
-        known: Future[ScenarioResult] | None = self._recent.get(key)
-        if known is not None and not _has_failed(known):
-            return known
+        cached: Future[ScenarioResult] | None = self._recent.get(key)
+        if cached is not None and not _has_failed(cached):
+            return cached
         if self.waiting >= self.what_if.waiting:
             wait = math.ceil(USUAL_S * (1 + self.waiting))
             raise NoAnswerError(
@@ -229,7 +229,7 @@ def scenario_answer(
     *,
     as_csv: bool = False,
 ) -> Answer:
-    """Return a result as JSON or its months as CSV, of some destinations, all if None."""
+    """Result as JSON or its months as CSV, of some destinations, all if None."""
     order = in_reading_order(result.table["destination"])
     table = result.table.sort_values("destination", key=lambda c: c.map(order.index), kind="stable")
     months = records(

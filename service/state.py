@@ -54,7 +54,7 @@ class State:
 
 
 async def state_of(request: Request) -> State:
-    """Return what the requests of this app share."""
+    """State shared by the requests of this app."""
     state: State = request.app.state.shared
     return state
 
@@ -63,7 +63,7 @@ Shared = Annotated[State, Depends(state_of)]
 
 
 async def publication_of(shared: Shared) -> Publication:
-    """Return the newest publication; a request keeps the one it started with."""
+    """Newest publication; a request keeps the one it started with."""
     return shared.live.publication
 
 
@@ -81,7 +81,7 @@ Commodity = Annotated[
 
 
 async def chosen_of(shared: Shared, commodity: Commodity = COMMODITY) -> Publication:
-    """Return the newest publication of the requested commodity."""
+    """Newest publication of the requested commodity."""
     return await _newest_of(shared, commodity)
 
 
@@ -101,7 +101,7 @@ AsOf = Annotated[
 
 
 async def moment_of(shared: Shared, current: Chosen, as_of: AsOf = None) -> pd.Timestamp:
-    """Return the moment of the forecast that is asked for."""
+    """Moment of the requested forecast (UTC)."""
     return known_moment(current, as_of, now=shared.live.clock())
 
 
@@ -109,7 +109,7 @@ Moment = Annotated[pd.Timestamp, Depends(moment_of)]
 
 
 async def goods_of(request: Request, shared: Shared) -> Publication:
-    """Return the newest publication of the commodity in the address, by default the magnets."""
+    """Newest publication of the commodity in the address, by default the magnets."""
     return await _newest_of(shared, request.path_params.get("commodity", COMMODITY))
 
 
@@ -123,7 +123,7 @@ Goods = Annotated[Publication, Depends(goods_of)]
 
 
 async def named_of(shared: Shared, commodity: Commodity = COMMODITY) -> str:
-    """Return the requested commodity; the magnets need no publication yet."""
+    """Requested commodity; the magnets need no publication yet."""
     if commodity == COMMODITY:
         return commodity
     return known_commodity(commodity, shared.live.publication.published.commodities)
@@ -152,7 +152,7 @@ async def may_audit(request: Request, shared: Shared) -> None:
 
 
 async def planning_of(shared: Shared) -> PlanningState:
-    """Return the newest state of planning; a request keeps the one it started with."""
+    """Newest state of planning; a request keeps the one it started with."""
     return shared.live.planning
 
 
@@ -178,7 +178,7 @@ def api_router(
     tag: str = "",
     responses: Mapping[int | str, Mapping[str, Any]] = MappingProxyType({}),
 ) -> APIRouter:
-    """Return a part of the API with its checks of the reader and the documented errors.
+    """Part of the API with its checks of the reader and the documented errors.
 
     Its routes are taken as they are: FastAPI builds those of an included router once more.
     """
@@ -190,5 +190,5 @@ def api_router(
         prefix=API_PREFIX,
         tags=[tag] if tag else [],
         dependencies=[Depends(check) for check in checks],
-        responses=problems | {status: dict(one) for status, one in responses.items()},
+        responses=problems | {status: dict(response) for status, response in responses.items()},
     )

@@ -83,16 +83,16 @@ if set(DESTINATION_NAMES) != {WORLD, EU27, *DESTINATIONS}:
 
 
 def name_of(destination: str) -> str:
-    """Return the destination in words, or its code when it has no name."""
-    found = pycountry.countries.get(alpha_3=destination)
-    if found is not None and language() != DEFAULT and (local := territory(found.alpha_2)):
+    """Destination in words, or its code when it has no name."""
+    country = pycountry.countries.get(alpha_3=destination)
+    if country is not None and language() != DEFAULT and (local := territory(country.alpha_2)):
         return local
-    own = DESTINATION_NAMES.get(destination) or residual_names().get(destination)
-    return gettext(own) if own else _country(destination)
+    name = DESTINATION_NAMES.get(destination) or residual_names().get(destination)
+    return gettext(name) if name else _country(destination)
 
 
 def scope_name(scope: str) -> str:
-    """Return the scope of a score in words: all destinations, or one."""
+    """Scope of a score in words: all destinations, or one."""
     return gettext("All destinations") if scope == ALL else name_of(scope)
 
 
@@ -110,26 +110,26 @@ _AREAS: Final = {
 
 
 def _area(code: str) -> str:
-    """Return a group of countries, a part of one or a sum in words, or the code when it is none."""
-    whole, _, part = code.partition("_EX_")
+    """Group of countries, part of one or sum in words; the code if it is none."""
+    area, _, part = code.partition("_EX_")
     if part:
-        return gettext("%(area)s without %(part)s", area=name_of(whole), part=name_of(part))
+        return gettext("%(area)s without %(part)s", area=name_of(area), part=name_of(part))
     if "+" in code:
-        return listed([name_of(one) for one in code.split("+")])
+        return listed([name_of(member) for member in code.split("+")])
     return gettext(_AREAS[code]) if code in _AREAS else code
 
 
 def _country(code: str) -> str:
-    """Return the name of a country by its ISO alpha-3 code, or the code when it is none."""
-    found = pycountry.countries.get(alpha_3=code)
-    return _area(code) if found is None else str(getattr(found, "common_name", found.name))
+    """Name of a country by its ISO alpha-3 code, or the code when it is none."""
+    country = pycountry.countries.get(alpha_3=code)
+    return _area(code) if country is None else str(getattr(country, "common_name", country.name))
 
 
 def in_reading_order(destinations: Iterable[str]) -> list[str]:
-    """Return destinations once each, those named here first and in their order."""
-    found = set(destinations)
-    known = [destination for destination in DESTINATION_NAMES if destination in found]
-    return known + sorted(found - set(known))
+    """Distinct destinations: those named here first and in their order, then by code."""
+    codes = set(destinations)
+    named = [destination for destination in DESTINATION_NAMES if destination in codes]
+    return named + sorted(codes - set(named))
 
 
 _LOWEST: Final = QUANTILES[0]
@@ -137,7 +137,7 @@ _HIGHEST: Final = QUANTILES[-1]
 
 
 def chance_below(values: Sequence[float], level: float) -> float:
-    """Return the chance that a month is below a level, interpolated between the quantiles.
+    """Probability that a month is below a level, interpolated between the quantiles.
 
     Args:
         values: The quantiles of ``QUANTILES`` in tonnes, not falling.
@@ -149,18 +149,18 @@ def chance_below(values: Sequence[float], level: float) -> float:
     """
     if np.isnan(level):
         return float("nan")
-    known = np.asarray(values, dtype=float)
-    if level < known[0]:
+    quantiles = np.asarray(values, dtype=float)
+    if level < quantiles[0]:
         return _LOWEST
-    if level > known[-1]:
+    if level > quantiles[-1]:
         return _HIGHEST
     # Of equal quantiles the highest counts: so much lies at or below them.
-    steps = np.append(np.diff(known) > 0, True)
-    return float(np.interp(level, known[steps], np.asarray(QUANTILES)[steps]))
+    steps = np.append(np.diff(quantiles) > 0, True)
+    return float(np.interp(level, quantiles[steps], np.asarray(QUANTILES)[steps]))
 
 
 def chance_words(chance: float) -> str:
-    """Return a chance in whole percent, or as a bound beyond the published quantiles."""
+    """Probability in whole percent, or as a bound beyond the published quantiles."""
     if np.isnan(chance):
         return MISSING
     if chance <= _LOWEST:
@@ -170,22 +170,22 @@ def chance_words(chance: float) -> str:
     return percentage(f"{100 * chance:.0f}")
 
 
-def coverage_words(found: Coverage) -> str:
-    """Return how often a band held, with the number of forecasts, as ``Coverage.words``."""
-    if not found.forecasts:
+def coverage_words(coverage: Coverage) -> str:
+    """Coverage of a band with the number of forecasts, as ``Coverage.words``."""
+    if not coverage.forecasts:
         return gettext("none scored")
     values = {
-        "inside": separated(f"{round(found.share * found.forecasts):,}"),
-        "count": separated(f"{found.forecasts:,}"),
+        "inside": separated(f"{round(coverage.share * coverage.forecasts):,}"),
+        "count": separated(f"{coverage.forecasts:,}"),
     }
-    if not found.is_judged:
+    if not coverage.is_judged:
         return gettext("%(inside)s of %(count)s", **values)
-    share = percentage(f"{100 * found.share:.0f}")
+    share = percentage(f"{100 * coverage.share:.0f}")
     return gettext("%(inside)s of %(count)s (%(share)s)", share=share, **values)
 
 
 def model_words(status: str) -> str:
-    """Return which model made a forecast, as a planner calls it; ``status`` as published."""
+    """Model of a forecast as a planner calls it; ``status`` as published."""
     return gettext(_MODELS[status]) if status in _MODELS else status.replace("champion", "model")
 
 
@@ -207,12 +207,12 @@ LABELS: Final = {
 
 
 def label_of(commodity: str, labels: Mapping[str, str]) -> str:
-    """Return the label of a commodity, empty where none is known; ``labels`` as published."""
+    """Label of a commodity, empty where none is known; ``labels`` as published."""
     return gettext(LABELS[commodity]) if commodity in LABELS else labels.get(commodity, "")
 
 
 def words_of(commodity: str, labels: Mapping[str, str]) -> str:
-    """Return a commodity in words, with its code, since labels may be alike."""
+    """Commodity in words, with its code, since labels may be alike."""
     if commodity in LABELS:
         return gettext(LABELS[commodity])
     label = labels.get(commodity)
@@ -220,29 +220,29 @@ def words_of(commodity: str, labels: Mapping[str, str]) -> str:
 
 
 def full_words_of(commodity: str, labels: Mapping[str, str]) -> str:
-    """Return a commodity in words as a title has them, with the code of the magnets too."""
+    """Commodity in words as a title has them, with the code of the magnets too."""
     if commodity == COMMODITY:
         return gettext("rare-earth permanent magnets (HS %(code)s)", code=COMMODITY)
     return words_of(commodity, labels)
 
 
 def home_of(commodity: str) -> str:
-    """Return the prefix of the addresses of a commodity's pages; none for the magnets."""
+    """Prefix of the addresses of a commodity's pages; none for the magnets."""
     return "" if commodity == COMMODITY else f"/goods/{quote(commodity, safe='')}"
 
 
 def file_of(commodity: str) -> str:
-    """Return the prefix of the names of a commodity's files."""
+    """Prefix of the names of a commodity's files."""
     return "magnets" if commodity == COMMODITY else re.sub(r"[^A-Za-z0-9]+", "_", commodity)
 
 
 def query_of(commodity: str) -> str:
-    """Return the query that asks the API for a commodity; the magnets need none."""
+    """Query that asks the API for a commodity; the magnets need none."""
     return "" if commodity == COMMODITY else f"commodity={quote(commodity, safe='')}"
 
 
 def known_commodity(commodity: str, published: tuple[str, ...]) -> str:
-    """Return a commodity that is published."""
+    """Commodity that is published."""
     if commodity not in published:
         raise UnknownError(
             gettext(
@@ -275,7 +275,7 @@ CODES: Final = frozenset({
 
 
 def code_words(code: str) -> str:
-    """Return a code of the data in words; one without is shown by its name."""
+    """Code of the data in words; one without is shown by its name."""
     words = code.replace("_", " ")
     return gettext(words) if words in CODES else words
 
@@ -296,12 +296,12 @@ _MEASURES: Final = {
 
 
 def measure_words(measure: str) -> str:
-    """Return a measure in words, with its unit; one without is shown by its name."""
+    """Measure in words, with its unit; one without is shown by its name."""
     return gettext(_MEASURES[measure]) if measure in _MEASURES else measure.replace("_", " ")
 
 
 def statement_words(statement: str) -> str:
-    """Return a figure named by place, months, measure and value as a reader would write it."""
+    """Statement (place, months, measure and value) in words."""
     parts = statement.split(" ")
     if len(parts) != 4:  # noqa: PLR2004 - place, months, measure, value
         return statement
@@ -317,14 +317,14 @@ def statement_words(statement: str) -> str:
 
 
 def months_in_words(first: str, last: str) -> str:
-    """Return a run of months as figures name them, ``YYYY-MM``."""
+    """Run of months as figures name them, ``YYYY-MM``."""
     return first if first == last else gettext("%(first)s to %(last)s", first=first, last=last)
 
 
 def material_words(material: str) -> str:
-    """Return a mineral in words, before a colon where a part of its trade is named."""
-    whole, colon, part = material.partition(":")
-    return f"{code_words(whole)}{colon}{part}"
+    """Mineral in words, before a colon where a part of its trade is named."""
+    mineral, colon, part = material.partition(":")
+    return f"{code_words(mineral)}{colon}{part}"
 
 
 _NAMES: Final[Mapping[str, Callable[[str], str]]] = {
@@ -346,29 +346,29 @@ _NUMBER: Final = re.compile(r"[+-]?[\d.,]*\d%?", re.ASCII)
 
 
 def rendered(text: Message | str) -> str:
-    """Return a message in the language in use; a text that is none stays as it is."""
+    """Message in the language in use; a text that is none stays as it is."""
     if not isinstance(text, Message):
         return text
     if language() == DEFAULT:
         return Sentence(text)
-    return gettext(text.key, **{name: _word(name, one) for name, one in text.values.items()})
+    return gettext(text.key, **{name: _word(name, value) for name, value in text.values.items()})
 
 
 def as_clause(sentence: str) -> str:
-    """Return a sentence as a part of another: without the stop at its end."""
+    """Sentence without its full stop, as part of another."""
     return sentence.rstrip(".。")
 
 
 def message_of(err: Exception) -> str:
-    """Return what an error says, in the language in use as far as it can be."""
-    said = err.args[0] if err.args else None
-    return rendered(said) if isinstance(said, Message | str) else str(err)
+    """Message of an error, in the language in use if it is translated."""
+    text = err.args[0] if err.args else None
+    return rendered(text) if isinstance(text, Message | str) else str(err)
 
 
 def _word(name: str, value: Value) -> str:
-    """Return a value as the language writes it: by the name of its placeholder, else its form."""
+    """Value in the language in use, by the name of its placeholder or else its form."""
     if isinstance(value, tuple):
-        parts = [_word(name, one) for one in value]
+        parts = [_word(name, part) for part in value]
         return " ".join(parts) if name == "sentences" else gettext("; ").join(parts)
     if isinstance(value, Message):
         return rendered(value) if name == "sentences" else as_clause(rendered(value))
@@ -376,7 +376,7 @@ def _word(name: str, value: Value) -> str:
 
 
 def _written(text: str) -> str:
-    """Return a day, a month or a number as the language writes it; other texts as they are."""
+    """Day, month or number in the format of the language; other texts unchanged."""
     if _DAY.fullmatch(text):
         return dated(date.fromisoformat(text), "day")
     if _MONTH.fullmatch(text):

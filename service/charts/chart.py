@@ -76,7 +76,7 @@ class Chart:
 
     @property
     def label(self) -> str:
-        """Return what it shows, for those who cannot see it."""
+        """Description for readers who cannot see it."""
         return str(self.description["description"])
 
     @property
@@ -111,7 +111,7 @@ def chart(
     params: Sequence[Spec] = (),
     **axes: Spec,
 ) -> Chart:
-    """Return a chart as wide as what holds it.
+    """Chart as wide as the element that holds it.
 
     Args:
         title: Empty for one among others, which names no source either.
@@ -120,8 +120,8 @@ def chart(
         about: Sentences below the title.
         axes: Encodings of all layers.
     """
-    drawn = [one for one in layers if one["data"]["values"]]
-    datasets, shown = _by_name([*drawn, *([explained(legend)] if legend else [])])
+    filled = [spec for spec in layers if spec["data"]["values"]]
+    datasets, named_layers = _by_name([*filled, *([explained(legend)] if legend else [])])
     description = {
         "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
         "description": label,
@@ -133,23 +133,25 @@ def chart(
         "params": list(params),
         "encoding": axes,
         "datasets": datasets,
-        "layer": shown,
+        "layer": named_layers,
         "config": config(),
     }
-    wanted = [{name: one[name] for name in columns or one} for one in rows]
-    return Chart(description, tuple(wanted))
+    table = [{name: row[name] for name in columns or row} for row in rows]
+    return Chart(description, tuple(table))
 
 
 def _by_name(layers: Sequence[Spec]) -> tuple[Spec, list[Spec]]:
-    """Return rows by name and the layers with these names: rows of several stand there once."""
-    rows = {id(one["data"]["values"]): one["data"]["values"] for one in layers}
+    """Datasets by name, and layers that refer to them; shared rows are stored once."""
+    rows = {id(spec["data"]["values"]): spec["data"]["values"] for spec in layers}
     names = {key: f"rows{number}" for number, key in enumerate(rows)}
-    named = [{**one, "data": {"name": names[id(one["data"]["values"])]}} for one in layers]
-    return {names[key]: values for key, values in rows.items()}, named
+    named_layers = [
+        {**spec, "data": {"name": names[id(spec["data"]["values"])]}} for spec in layers
+    ]
+    return {names[key]: values for key, values in rows.items()}, named_layers
 
 
 def config() -> Spec:
-    """Return the looks that all charts have, and how the language writes numbers and months."""
+    """Looks that all charts have, and how the language writes numbers and months."""
     return {**_CONFIG, "locale": _locale(language())}
 
 
@@ -162,27 +164,29 @@ def _source(as_of: pd.Timestamp) -> str:
 
 
 def ink(name: str) -> str:
-    """Return a colour by its name, as the page defines it."""
+    """Colour by its name, as the page defines it."""
     return f"var(--c-{name})" if name in COLOURS else name
 
 
-def layer(mark: str, rows: Sequence[Record], *, says: bool = False, **given: Any) -> Spec:  # noqa: ANN401 - of Vega-Lite
-    """Return marks over rows.
+def layer(mark: str, rows: Sequence[Record], *, says: bool = False, **channels: Any) -> Spec:  # noqa: ANN401 - of Vega-Lite
+    """Layer of marks over rows.
 
     Args:
         says: Whether the rows' ``says`` is what a mark tells a pointer and a screen reader.
         given: ``FIELD:T`` (or Q, N, O) is read from the rows, ``FIELD:raw`` is what they have as it
             stands, an object is an encoding; all else are properties of the marks, colours by name.
     """
-    asked = {"x": "t:T", **given, **(_SAYS if says else {})}
-    encoding = {name: one for name, value in asked.items() if (one := _encoding(name, value))}
+    values = {"x": "t:T", **channels, **(_SAYS if says else {})}
+    encoding = {
+        name: channel for name, value in values.items() if (channel := _encoding(name, value))
+    }
     looks = {
         name: ink(value) if isinstance(value, str) else value
-        for name, value in asked.items()
+        for name, value in values.items()
         if name not in encoding and value is not None
     }
-    drawn = {"aria": says, "type": mark, **looks}
-    return {"data": {"values": rows}, "mark": drawn, "encoding": encoding}
+    properties = {"aria": says, "type": mark, **looks}
+    return {"data": {"values": rows}, "mark": properties, "encoding": encoding}
 
 
 def _encoding(name: str, value: object) -> Spec | None:
@@ -197,22 +201,22 @@ def _encoding(name: str, value: object) -> Spec | None:
 
 
 def line(rows: Sequence[Record], y: str, stroke: str, width: float = 2, **looks: Any) -> Spec:  # noqa: ANN401
-    """Return a line through the months of rows."""
+    """Line through the months of rows."""
     return layer("line", rows, y=f"{y}:Q", stroke=stroke, strokeWidth=width, **looks)
 
 
 def band(rows: Sequence[Record], low: str, high: str, fill: str, **looks: Any) -> Spec:  # noqa: ANN401
-    """Return the area between two levels of months."""
+    """Area between two levels of months."""
     return layer("area", rows, y=f"{low}:Q", y2=high, fill=fill, **looks)
 
 
 def dots(rows: Sequence[Record], y: str, size: float, **looks: Any) -> Spec:  # noqa: ANN401
-    """Return a point for each row."""
+    """Point for each row."""
     return layer("point", rows, y=f"{y}:Q", filled=True, size=size, **looks)
 
 
 def time_axis(ticks: int | Spec | None = None, **scale: Any) -> Spec:  # noqa: ANN401
-    """Return an axis of months, named with the year beneath January."""
+    """Axis of months, named with the year beneath January."""
     month = "utcFormat(datum.value, '%b')"
     named = f"utcmonth(datum.value) == 0 ? [{month}, utcFormat(datum.value, '%Y')] : {month}"
     axis: Spec = {"title": None, "grid": False, "labelExpr": named}
@@ -222,29 +226,29 @@ def time_axis(ticks: int | Spec | None = None, **scale: Any) -> Spec:  # noqa: A
 
 
 def tonnes_axis(ticks: int | None = None, **scale: Any) -> Spec:  # noqa: ANN401
-    """Return an axis of tonnes from zero; one of several charts in a sheet needs ``ticks``."""
+    """Axis of tonnes from zero; one of several charts in a sheet needs ``ticks``."""
     count = ticks or {"expr": "height / 50"}
     return {"scale": scale, "axis": {"title": None, "format": ",.0f", "tickCount": count}}
 
 
 def share_axis(title: str | None = None, **scale: Any) -> Spec:  # noqa: ANN401
-    """Return an axis of shares of one."""
+    """Axis of shares of one."""
     return {"scale": scale, "axis": {"title": title, "format": ".0%", "tickCount": 5}}
 
 
 def instant(moment: pd.Timestamp) -> int:
-    """Return a moment as Vega counts time."""
+    """Moment in milliseconds since 1970 (UTC), as Vega counts time."""
     plain = moment.tz_convert("UTC").tz_localize(None) if moment.tzinfo else moment
     return int((plain - pd.Timestamp("1970-01-01")) // pd.Timedelta(milliseconds=1))
 
 
 def amount(tonnes: float) -> float | None:
-    """Return tonnes to the kilogram, None where they are not known."""
+    """Tonnes rounded to the kilogram, None if missing."""
     return None if pd.isna(tonnes) else round(float(tonnes), 3)
 
 
-def rows_of(months: pd.DataFrame, *names: str, **made: Callable[[Any], object]) -> list[Record]:
-    """Return rows of months: when, the tonnes of some columns, and what is made of a record.
+def rows_of(months: pd.DataFrame, *names: str, **computed: Callable[[Any], object]) -> list[Record]:
+    """One row per month: time, tonnes of some columns, and values computed from its record.
 
     A month's tonnes are drawn in its middle, so an event of the 4th stands before them.
     """
@@ -253,7 +257,7 @@ def rows_of(months: pd.DataFrame, *names: str, **made: Callable[[Any], object]) 
             "t": instant(month + pd.Timedelta(days=15)),
             "period": f"{month:%Y-%m}",
             **{name: amount(row[name]) for name in names},
-            **{name: make(row) for name, make in made.items()},
+            **{name: make(row) for name, make in computed.items()},
         }
         for row in months.to_dict("records")
         for month in [pd.Timestamp(row["period"])]
@@ -261,7 +265,7 @@ def rows_of(months: pd.DataFrame, *names: str, **made: Callable[[Any], object]) 
 
 
 def wrapped(text: str, letters: int) -> list[str]:
-    """Return text on lines; characters of Chinese, Japanese and Korean are twice as wide."""
+    """Text wrapped into lines; Chinese, Japanese and Korean characters count double."""
     if language() in ("ja", "zh"):
         letters //= 2
         return [text[at : at + letters] for at in range(0, len(text), letters)]
@@ -269,7 +273,7 @@ def wrapped(text: str, letters: int) -> list[str]:
 
 
 def _title(title: str, about: Sequence[str]) -> Spec:
-    """Return title and subtitle, on shorter lines where they would not fit whole."""
+    """Title and subtitle, wrapped into shorter lines on narrow charts."""
     return {
         "text": _by_width([title], letters=_TITLE_LETTERS),
         "subtitle": _by_width(about, letters=_LETTERS),
@@ -280,14 +284,14 @@ def _by_width(sentences: Sequence[str], *, letters: tuple[int, int]) -> Spec:
     wide, narrow = (
         [line for sentence in sentences for line in wrapped(sentence, most)] for most in letters
     )
-    lines = (json.dumps(one, ensure_ascii=False) for one in (narrow, wide))
+    lines = (json.dumps(rows, ensure_ascii=False) for rows in (narrow, wide))
     # By what holds the chart: lines that the plot's width changed would have no room above it.
     narrowed = "(containerSize()[0] ? containerSize()[0] < 720 : width < 640)"
     return {"expr": f"{narrowed} ? {' : '.join(lines)}"}
 
 
 def explained(marks: Sequence[Mark]) -> Spec:
-    """Return a layer that draws nothing and explains the marks of the others."""
+    """Layer that draws nothing and explains the marks of the others."""
     words = [mark.words for mark in marks]
     columns = {"expr": f"{NARROW} ? 1 : width < 800 ? 2 : 4"}
     legend = {"orient": "bottom", "direction": "vertical", "title": None, "columns": columns}
@@ -310,10 +314,10 @@ def explained(marks: Sequence[Mark]) -> Spec:
 
 @cache
 def _locale(code: str) -> Spec:
-    """Return how Vega writes numbers and months in a language."""
-    found = locale_of(code)
-    symbols = found.number_symbols["latn"]
-    months, days = found.months["stand-alone"], found.days["stand-alone"]
+    """Vega's number and month formats of a language."""
+    locale = locale_of(code)
+    symbols = locale.number_symbols["latn"]
+    months, days = locale.months["stand-alone"], locale.days["stand-alone"]
     return {
         "number": {
             "decimal": symbols["decimal"],

@@ -28,32 +28,32 @@ class Drawer:
         self._recent = Memo(_MOST)
 
     def picture(self, chart: Chart, form: Form, width: int, *, is_themed: bool = False) -> bytes:
-        """Return a picture of a chart; a themed one is for pages, light or dark."""
+        """Picture of a chart; a themed one is for pages, light or dark."""
         palettes = (COLOURS, DARK_COLOURS) if is_themed else (COLOURS,)
-        asked = chart.document, form, palettes, width
+        arguments = chart.document, form, palettes, width
         key = chart.document, form, is_themed, width
-        found: bytes | None = self._recent.get(key)
-        if found is None:
-            found = self._done(still, *asked)
-            self._recent.keep(key, found)
-        return found
+        picture: bytes | None = self._recent.get(key)
+        if picture is None:
+            picture = self._done(still, *arguments)
+            self._recent.keep(key, picture)
+        return picture
 
     def language_of_png(self, code: str) -> str:
-        """Return a language, or English where no installed font has its characters."""
+        """Language, or English where no installed font has its characters."""
         sample = _SAMPLE.get(code, "")
         has_font = self._memo.make(("font", code), lambda: self._done(has_glyphs, sample))
         return code if has_font else DEFAULT
 
     def library(self) -> bytes:
-        """Return Vega's script."""
-        made: bytes = self._memo.make("library", lambda: self._done(bundle))
-        return made
+        """Vega's script."""
+        script: bytes = self._memo.make("library", lambda: self._done(bundle))
+        return script
 
     def stop(self) -> None:
         """End the process."""
         self._pool.stop()
         self._pool.join()
 
-    def _done(self, work: Callable[..., Any], *given: object) -> Any:  # noqa: ANN401 - of any work
-        """Return what the process makes; it is ended where it takes too long."""
-        return self._pool.schedule(work, args=given, timeout=_LIMIT_S).result()
+    def _done(self, work: Callable[..., Any], *arguments: object) -> Any:  # noqa: ANN401 - of any work
+        """Result of the process, which is stopped after ``_LIMIT_S``."""
+        return self._pool.schedule(work, args=arguments, timeout=_LIMIT_S).result()

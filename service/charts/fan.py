@@ -38,7 +38,7 @@ class Fan:
 
     @cached_property
     def coverage(self) -> tuple[Coverage, ...]:
-        """Return how often the band held in the backtest, by horizon group; none without one."""
+        """Coverage of the 80% band in the backtest by horizon group; empty without a backtest."""
         scores = self.publication.scores_at(self.publication.as_of)
         return coverage_of(scores, self.destination, self.status)
 
@@ -65,28 +65,28 @@ class Fan:
 
     @cached_property
     def earlier(self) -> list[pd.DataFrame]:
-        """Return the medians published before the newest forecast, oldest first."""
+        """Medians published before the newest forecast, oldest first."""
         rows = self.publication.published.forecasts
-        own = rows.loc[rows["destination"] == self.destination, ["as_of", "period", "p50"]]
-        own = own.assign(period=pd.to_datetime(own["period"]))
-        is_shown = own["period"].between(self.start, self.end)
-        before = own.loc[own["as_of"].lt(self.publication.as_of) & is_shown]
+        medians = rows.loc[rows["destination"] == self.destination, ["as_of", "period", "p50"]]
+        medians = medians.assign(period=pd.to_datetime(medians["period"]))
+        is_shown = medians["period"].between(self.start, self.end)
+        before = medians.loc[medians["as_of"].lt(self.publication.as_of) & is_shown]
         parts = [part.sort_values("period") for _, part in before.groupby("as_of")]
         return parts[-MOST_EARLIER:]
 
     @property
     def status(self) -> str:
-        """Return the status of the months; several are joined."""
+        """Status of the months; several are joined."""
         return "; ".join(dict.fromkeys(self.forecast["status"].astype(str)))
 
     @property
     def ahead(self) -> pd.DataFrame:
-        """Return the forecast from the month of ``as_of`` on."""
+        """Forecast from the month of ``as_of`` on."""
         return self.forecast[self.forecast["period"] >= month_start(self.as_of)]
 
     @property
     def left_out_note(self) -> str:
-        """Return the sentence on events that matter less than those marked, empty without any."""
+        """Number of further events that are not marked, as a sentence; empty without any."""
         if not self.left_out:
             return ""
         return ngettext(
@@ -98,7 +98,7 @@ class Fan:
 
     @property
     def published_later(self) -> "pd.Series[float]":
-        """Return the tonnes of the months published after the cutoff, by month."""
+        """Tonnes of the months published after the cutoff, by month."""
         rows = self.later.loc[self.later["kind"] == "observed"]
         return rows.set_index("period")["tonnes"]
 
@@ -112,7 +112,7 @@ class Fan:
 
 
 def _by_destination(frame: pd.DataFrame) -> defaultdict[str, pd.DataFrame]:
-    """Return each destination's rows in order, ``period`` as a naive first of the month.
+    """Rows by destination, ordered by ``period`` as a naive first of the month.
 
     One without rows has an empty table.
     """
@@ -141,7 +141,7 @@ def alt_text(fan: Fan, *, is_marked: bool = True) -> str:
 
 
 def forecast_words(row: Mapping[Any, Any]) -> str:
-    """Return what is forecast of a month."""
+    """Sentence with the median and 80% band of a month, in tonnes."""
     return gettext(
         "%(month)s: median %(p50)s t, 80%% band %(p10)s to %(p90)s t.",
         month=dated(row["period"], "long month"),
@@ -150,7 +150,7 @@ def forecast_words(row: Mapping[Any, Any]) -> str:
 
 
 def month_start(moment: pd.Timestamp) -> pd.Timestamp:
-    """Return the first day of the month of ``moment``."""
+    """First day of the month of ``moment``."""
     return moment.normalize().replace(day=1)
 
 
@@ -159,7 +159,7 @@ MOST_EARLIER: Final = 12
 
 
 def fan_of(publication: Publication, destination: str) -> Fan:
-    """Return what the chart of one destination shows; gathered once.
+    """Contents of the chart of one destination, computed once per publication and language.
 
     A destination that is not forecast has no months ahead.
     """

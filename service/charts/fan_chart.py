@@ -57,7 +57,7 @@ _BASES: Final = {
 
 
 def fan_chart(fan: Fan) -> Chart:
-    """Return the chart of one destination, which can be moved back to its first month."""
+    """Chart of one destination, which can be moved back to its first month."""
     layers = [
         *backdrop(fan),
         *_forecast(fan),
@@ -80,7 +80,7 @@ def fan_chart(fan: Fan) -> Chart:
 
 
 def small_chart(fan: Fan) -> Chart:
-    """Return a small chart of one destination, to stand among others."""
+    """Small chart of one destination, to stand among others."""
     layers = [*backdrop(fan), *_forecast(fan), *history_layers(fan, size=8), _months(fan)]
     start = [{"name": "start", "value": instant(fan.start)}]
     return over_months(
@@ -90,7 +90,7 @@ def small_chart(fan: Fan) -> Chart:
 
 
 def title_of(fan: Fan) -> str:
-    """Return the goods and where they go to."""
+    """Title of a chart: commodity and destination."""
     return gettext(
         "%(name)s: %(goods)s from China", name=name_of(fan.destination), goods=fan.publication.goods
     )
@@ -102,24 +102,24 @@ def over_months(
     *,
     every_px: int = 55,
     y: Spec | None = None,
-    **given: Any,  # noqa: ANN401
+    **options: Any,  # noqa: ANN401
 ) -> Chart:
-    """Return a chart of the months from the parameter ``start`` to the last one forecast."""
+    """Chart of the months from the parameter ``start`` to the last one forecast."""
     # As an expression: of a plain number Vega's interpreter makes no date.
     window: Spec = {"domainMin": {"expr": "start"}, "domainMax": {"expr": str(instant(fan.end))}}
     x = time_axis({"expr": f"width / {every_px}"}, **window)
-    clipped = [{**one, "mark": {"clip": True, **one["mark"]}} for one in layers]
-    return chart(clipped, as_of=fan.as_of, x=x, y=y or tonnes_axis(), **given)
+    clipped = [{**spec, "mark": {"clip": True, **spec["mark"]}} for spec in layers]
+    return chart(clipped, as_of=fan.as_of, x=x, y=y or tonnes_axis(), **options)
 
 
 def window(fan: Fan) -> Spec:
-    """Return the first month shown, which fits the width of the chart."""
+    """First month shown, which fits the width of the chart."""
     narrow = fan.cutoff_end - pd.DateOffset(months=_NARROW_MONTHS)
     return {"name": "start", "expr": f"{NARROW} ? {instant(narrow)} : {instant(fan.start)}"}
 
 
 def _chosen_window(fan: Fan) -> list[Spec]:
-    """Return the first month shown: the usual one, or as the reader chooses."""
+    """First month shown: the usual one, or as the reader chooses."""
     first = fan.history["period"].min() if len(fan.history) else fan.start
     far = max(first, fan.cutoff_end - pd.DateOffset(months=_FAR_MONTHS))
     choice = {
@@ -136,7 +136,7 @@ def _chosen_window(fan: Fan) -> list[Spec]:
 
 
 def backdrop(fan: Fan) -> list[Spec]:
-    """Return the shading of what had passed but was not published, and the last month known."""
+    """Shading of past months without published figures, and a line at the cutoff."""
     passed: list[Record] = []
     for month in pd.date_range(fan.cutoff_end, fan.as_of, freq="MS", inclusive="left"):
         if month in fan.published_later.index:
@@ -153,13 +153,13 @@ def backdrop(fan: Fan) -> list[Spec]:
 
 
 def _forecast(fan: Fan) -> list[Spec]:
-    """Return the bands, widest first, and the median; they grow out of the last known month."""
+    """Bands, widest first, and the median, joined to the last month of the history."""
     rows = rows_of(with_bridge(fan), *QUANTILE_COLUMNS)
-    return [*(band(rows, *one) for one in BANDS), line(rows, "p50", "median")]
+    return [*(band(rows, *columns) for columns in BANDS), line(rows, "p50", "median")]
 
 
 def _earlier(fan: Fan) -> list[Spec]:
-    """Return the medians published before, thin lines behind everything that is known now."""
+    """Medians published before, as thin lines in the background."""
     rows = [
         {**row, "of": str(number)}
         for number, part in enumerate(fan.earlier)
@@ -169,27 +169,27 @@ def _earlier(fan: Fan) -> list[Spec]:
 
 
 def history_layers(fan: Fan, size: int = 32) -> list[Spec]:
-    """Return the months up to the cutoff; of later ones those that figures settle, as dots."""
-    found = month_layers(_every_month(fan.history)) if len(fan.history) else []
-    return [*found, *dot_layers(pd.concat([fan.history, fan.later]), size)]
+    """Months up to the cutoff as a line; observed and derived months as dots, also later ones."""
+    line_layers = month_layers(_every_month(fan.history)) if len(fan.history) else []
+    return [*line_layers, *dot_layers(pd.concat([fan.history, fan.later]), size)]
 
 
 def month_layers(months: pd.DataFrame) -> list[Spec]:
-    """Return a line through months, dashed to and from estimated ones, with their doubt."""
+    """Line through months, dashed to and from estimated ones, with their error band."""
     error = STDERR_BAND * months["stderr_t"].fillna(0.0)
     low = (months["tonnes"] - error).clip(lower=0.0)
-    settled = months["tonnes"].where(months["kind"] != "estimated")
-    levels = months.assign(low=low, high=months["tonnes"] + error, settled=settled)
+    fixed = months["tonnes"].where(months["kind"] != "estimated")
+    levels = months.assign(low=low, high=months["tonnes"] + error, settled=fixed)
     rows = rows_of(levels, "tonnes", "low", "high", "settled")
-    found = [
+    layers = [
         band(rows, "low", "high", "doubt"),
         line(rows, "tonnes", "faint", 1.4, strokeDash=DASHED),
     ]
-    return [*found, line(rows, "settled", "faint", 1.4)] if settled.notna().any() else found
+    return [*layers, line(rows, "settled", "faint", 1.4)] if fixed.notna().any() else layers
 
 
 def dot_layers(months: pd.DataFrame, size: int = 32) -> list[Spec]:
-    """Return a dot for each month that figures settle, hollow where they do so together."""
+    """Dot for each observed month, hollow for derived months."""
     return [
         dots(rows_of(months.loc[months["kind"] == kind], "tonnes"), "tonnes", size, fill=fill,
              stroke="history", strokeWidth=1.2, opacity=1)
@@ -198,21 +198,21 @@ def dot_layers(months: pd.DataFrame, size: int = 32) -> list[Spec]:
 
 
 def _months(fan: Fan) -> Spec:
-    """Return what each month says under the pointer, and to a screen reader."""
+    """Invisible marks with the sentence of each month, for pointers and screen readers."""
     rows = [
         {"t": instant(month), "to": instant(month + pd.DateOffset(months=1)), "says": says}
         for month, says in _sayings(fan)
     ]
     shade = {"condition": {"param": "pointed", "value": 0.1, "empty": False}, "value": 0}
     pointed = {"type": "point", "on": "pointerover", "clear": "pointerout"}
-    found = layer("rect", rows, x2="to", says=True, fill="ink", opacity=shade)
-    return {**found, "params": [{"name": "pointed", "select": pointed}]}
+    shades = layer("rect", rows, x2="to", says=True, fill="ink", opacity=shade)
+    return {**shades, "params": [{"name": "pointed", "select": pointed}]}
 
 
 def _sayings(fan: Fan) -> Iterator[tuple[pd.Timestamp, str]]:
-    """Yield each month with what is known or forecast of it, in words."""
-    settled = fan.later.loc[fan.later["kind"] == "observed"]
-    for row in pd.concat([fan.history, settled]).to_dict("records"):
+    """Each month with its figure or forecast in words."""
+    observed = fan.later.loc[fan.later["kind"] == "observed"]
+    for row in pd.concat([fan.history, observed]).to_dict("records"):
         says = gettext(
             "%(month)s: %(tonnes)s t, %(basis)s",
             month=dated(row["period"], "long month"),
@@ -220,12 +220,14 @@ def _sayings(fan: Fan) -> Iterator[tuple[pd.Timestamp, str]]:
             basis=gettext(_BASES[str(row["kind"])]),
         )
         yield row["period"], says
-    for row in fan.forecast.loc[~fan.forecast["period"].isin(settled["period"])].to_dict("records"):
+    for row in fan.forecast.loc[~fan.forecast["period"].isin(observed["period"])].to_dict(
+        "records"
+    ):
         yield row["period"], forecast_words(row)
 
 
 def _markers(fan: Fan) -> list[Spec]:
-    """Return numbered shapes in a lane above the plot, tied to their days."""
+    """Numbered event markers in a lane above the plot, tied to their days."""
     places = _apart(fan, [marker.when for marker in fan.markers], _MARKER_PX)
     rows = [
         {
@@ -255,7 +257,7 @@ def _markers(fan: Fan) -> list[Spec]:
 
 
 def _steps(fan: Fan) -> list[Spec]:
-    """Return a letter on the time axis for each day on which a tariff changed."""
+    """Letter on the time axis for each day on which a tariff changed."""
     places = _apart(fan, [step.when for step in fan.steps], _LETTER_PX)
     rows = [
         {
@@ -278,11 +280,11 @@ def _at(place: object) -> Spec:
 
 def _shown(layers: Sequence[Spec]) -> list[Spec]:
     """Leave out the days before the first month shown."""
-    return [{**one, "transform": [{"filter": "datum.t >= start"}]} for one in layers]
+    return [{**spec, "transform": [{"filter": "datum.t >= start"}]} for spec in layers]
 
 
 def _apart(fan: Fan, days: Sequence[pd.Timestamp], gap_px: float) -> list[float]:
-    """Return where marks of sorted days stand apart from each other."""
+    """Horizontal positions of sorted days (milliseconds), moved apart where marks overlap."""
     low, high = instant(fan.start), instant(fan.end)
     gap = (high - low) * gap_px / _WIDE_PX
     places = [float(instant(day)) for day in days]
@@ -299,8 +301,8 @@ def spread(positions: Sequence[float], *, gap: float, low: float, high: float) -
         return []
     offsets = np.arange(len(positions)) * min(gap, (high - low) / max(len(positions) - 1, 1))
     bare = np.asarray(positions) - offsets
-    right, left = np.maximum.accumulate(bare), np.minimum.accumulate(bare[::-1])[::-1]
-    return list(np.clip((right + left) / 2, low, high - offsets[-1]) + offsets)
+    rightward, leftward = np.maximum.accumulate(bare), np.minimum.accumulate(bare[::-1])[::-1]
+    return list(np.clip((rightward + leftward) / 2, low, high - offsets[-1]) + offsets)
 
 
 def with_bridge(fan: Fan) -> pd.DataFrame:
@@ -325,29 +327,29 @@ def _every_month(history: pd.DataFrame) -> pd.DataFrame:
 
 
 def _legend(fan: Fan) -> list[Mark]:
-    """Return what the marks mean, as far as there are any."""
-    found = [Mark(gettext("forecast, median"), "line", "median")]
+    """Legend of the marks that occur in a fan chart."""
+    marks = [Mark(gettext("forecast, median"), "line", "median")]
     for (low, high, colour), share in zip(BANDS[::-1], ("50%", "80%"), strict=True):
         words = gettext("%(share)s band (%(low)s-%(high)s)", share=share, low=low, high=high)
-        found.append(Mark(words, "square", fill=colour))
-    found += known_marks()
+        marks.append(Mark(words, "square", fill=colour))
+    marks += known_marks()
     if fan.earlier:
-        found.append(Mark(gettext("medians published before"), "line", "earlier", dash=DASHED))
+        marks.append(Mark(gettext("medians published before"), "line", "earlier", dash=DASHED))
     last = dated(fan.cutoff_end - pd.DateOffset(months=1), "month")
     end = gettext("cutoff, end of %(month)s", month=last)
-    found += [Mark(end, "line", "muted", dash=_CUTOFF), *passed_mark(fan)]
+    marks += [Mark(end, "line", "muted", dash=_CUTOFF), *passed_mark(fan)]
     states = sorted({(marker.direction, marker.in_force) for marker in fan.markers}, reverse=True)
     for direction, in_force in states:
         fill = direction if in_force else "paper"
         words = gettext(_EVENTS[direction, in_force])
-        found.append(Mark(words, _SHAPES[direction], direction, fill))
+        marks.append(Mark(words, _SHAPES[direction], direction, fill))
     if fan.steps:
-        found.append(Mark(gettext("tariff step (listed on the page)"), "square", fill="tariff"))
-    return found
+        marks.append(Mark(gettext("tariff step (listed on the page)"), "square", fill="tariff"))
+    return marks
 
 
 def known_marks() -> list[Mark]:
-    """Return what the marks of past months mean."""
+    """Legend of the marks of past months."""
     doubt = gettext("estimated month (±%(errors)s std. errors)", errors=separated(str(STDERR_BAND)))
     return [
         Mark(gettext("observed month"), "circle", "history", "history"),
@@ -357,7 +359,7 @@ def known_marks() -> list[Mark]:
 
 
 def passed_mark(fan: Fan) -> list[Mark]:
-    """Return what the shading behind a chart means, where there is any."""
+    """Legend of the shading of unpublished past months, empty if there are none."""
     words = gettext("past, not yet published")
     return [Mark(words, "square", fill="past")] if fan.as_of > fan.cutoff_end else []
 
@@ -371,7 +373,7 @@ _EVENTS: Final = {
 
 
 def _rows(fan: Fan) -> Iterator[Record]:
-    """Yield the months drawn: how each is known, or its forecast."""
+    """Months drawn: how each is known, or its forecast."""
     names = ("tonnes", "stderr_t", "p10", "p25", "p50", "p75", "p90")
     months = pd.concat([fan.history, fan.later, fan.forecast.assign(kind="forecast")])
     for row in months.reindex(columns=["period", "kind", *names]).to_dict("records"):

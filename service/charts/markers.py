@@ -66,18 +66,18 @@ def pick_markers(
     end: pd.Timestamp,
     as_of: pd.Timestamp,
 ) -> tuple[list[Marker], int]:
-    """Return the markers of one chart in date order, and how many more would have qualified."""
+    """Markers of one chart in date order, and how many more would have qualified."""
     records = events.to_dict("records")
-    found = [_marker(row, destination=destination, as_of=as_of) for row in records]
-    fitting = [m for m in found if m is not None and start <= m.when <= end and _qualifies(m)]
-    kept = sorted(fitting, key=_weight, reverse=True)[:MOST_MARKERS]
-    in_order = sorted(kept, key=lambda marker: (marker.when, marker.event_id))
+    candidates = [_marker(row, destination=destination, as_of=as_of) for row in records]
+    fitting = [m for m in candidates if m is not None and start <= m.when <= end and _qualifies(m)]
+    heaviest = sorted(fitting, key=_weight, reverse=True)[:MOST_MARKERS]
+    in_order = sorted(heaviest, key=lambda marker: (marker.when, marker.event_id))
     numbered = [replace(marker, number=n) for n, marker in enumerate(in_order, start=1)]
-    return numbered, len(fitting) - len(kept)
+    return numbered, len(fitting) - len(heaviest)
 
 
 def touches(destination: str, codes: Iterable[str]) -> bool:
-    """Tell whether an event for ``codes`` is directly about ``destination``."""
+    """Whether an event for ``codes`` is directly about ``destination``."""
     named = set(codes)
     if WORLD in named or destination in named:
         return True
@@ -113,13 +113,13 @@ def _marker(row: dict[Any, Any], *, destination: str, as_of: pd.Timestamp) -> Ma
 
 
 def scheduled_title(summary: object) -> str:
-    """Return the summary of an event as a title; that it is scheduled is not repeated in it."""
+    """Summary of an event as a title, without the prefix of scheduled events."""
     title = str(summary).removeprefix("SCHEDULED: ")
     return title[:1].upper() + title[1:]
 
 
 def _took_effect(row: dict[Any, Any], *, as_of: pd.Timestamp) -> bool:
-    """Tell whether an event began by ``as_of`` and was not suspended before it began."""
+    """Whether an event began by ``as_of`` and was not suspended before it began."""
     effective, suspended = row["effective_from"], row["suspended_from"]
     if pd.isna(effective) or effective > as_of:
         return False
@@ -127,7 +127,7 @@ def _took_effect(row: dict[Any, Any], *, as_of: pd.Timestamp) -> bool:
 
 
 def _placed_on(row: dict[Any, Any], *, scheduled: bool, as_of: pd.Timestamp) -> pd.Timestamp | None:
-    """Return the effective date, else the announcement; a schedule counts only while ahead."""
+    """Effective date, else the announcement; scheduled events count only before their date."""
     effective = row["effective_from"]
     if scheduled:
         ahead = pd.notna(effective) and effective > as_of
@@ -177,7 +177,7 @@ def pick_steps(
     end: pd.Timestamp,
     as_of: pd.Timestamp,
 ) -> tuple[RateStep, ...]:
-    """Return the days on which a rate changed or will, oldest first.
+    """Days on which a rate changed or will, oldest first.
 
     Args:
         tariffs: Newest version of each step known at ``as_of``; not modified.
@@ -185,8 +185,8 @@ def pick_steps(
     """
     importer = importer_of(destination)
     within = tariffs["effective_from"].between(start, end)
-    own = tariffs.loc[tariffs["importer"].eq(importer) & within & tariffs["rate_pct"].notna()]
-    days = list(own.groupby("effective_from"))[-len(LETTERS) :]
+    steps = tariffs.loc[tariffs["importer"].eq(importer) & within & tariffs["rate_pct"].notna()]
+    days = list(steps.groupby("effective_from"))[-len(LETTERS) :]
     return tuple(
         _step(letter, pd.Timestamp(str(day)), rows, as_of)
         for letter, (day, rows) in zip(LETTERS, days, strict=False)
@@ -194,7 +194,7 @@ def pick_steps(
 
 
 def importer_of(destination: str) -> str:
-    """Return who charges tariffs on what a destination imports."""
+    """Importer that sets the tariffs of a destination."""
     return EU27 if destination in {*EU27_MEMBERS, "EU27_REST"} else destination
 
 

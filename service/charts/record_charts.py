@@ -50,7 +50,7 @@ _LEVELS: Final = ("p10", "p50", "p90")
 def waterfall(
     fan: Fan, start: tuple[str, float], steps: Sequence[tuple[str, float]], end: str
 ) -> Chart:
-    """Return the parts of a month's median as a sum, in words and tonnes."""
+    """Parts of a month's median as a sum, in words and tonnes."""
     rows, reached = [_bar(start[0], 0.0, start[1])], start[1]
     for words, moved in steps:
         rows.append(_bar(words, reached, reached + moved))
@@ -74,7 +74,7 @@ def waterfall(
     )
     y = {"field": "label", "type": "ordinal", "sort": None, "axis": _LABELS}
     return chart(
-        [{**one, "encoding": {**one["encoding"], "y": y}} for one in layers],
+        [{**spec, "encoding": {**spec["encoding"], "y": y}} for spec in layers],
         title=title_of(fan), as_of=fan.as_of, label=label, rows=rows, columns=("what", "tonnes"),
         height=_LINE_PX * len(rows), x=tonnes_axis(zero=False, padding=24),
     )  # fmt: skip
@@ -102,18 +102,20 @@ def _bar(words: str, low: float, high: float) -> Record:
 
 
 def revisions(fan: Fan, forecasts: pd.DataFrame) -> Chart | None:
-    """Return what each publication forecast for the next months; None where only one did.
+    """Chart of what each publication forecast for the next months; None for fewer than two.
 
     Publications stand side by side, however close in time: their days are names.
     """
     periods = [f"{period:%Y-%m}" for period in fan.ahead["period"][:_MONTHS]]
-    own = forecasts.loc[forecasts["destination"].eq(fan.destination)]
-    own = own.loc[own["period"].isin(periods)].sort_values(["period", "as_of"], ignore_index=True)
-    if own["as_of"].nunique() < _FEWEST:
+    earlier = forecasts.loc[forecasts["destination"].eq(fan.destination)]
+    earlier = earlier.loc[earlier["period"].isin(periods)].sort_values(
+        ["period", "as_of"], ignore_index=True
+    )
+    if earlier["as_of"].nunique() < _FEWEST:
         return None
-    names = _moments_named(own["as_of"])
+    names = _moments_named(earlier["as_of"])
     rows = rows_of(
-        own,
+        earlier,
         *_LEVELS,
         of=lambda row: names[row["as_of"]],
         as_of=lambda row: f"{row['as_of']:%Y-%m-%dT%H:%M:%SZ}",
@@ -146,12 +148,12 @@ def revisions(fan: Fan, forecasts: pd.DataFrame) -> Chart | None:
 
 
 def _moments_named(moments: pd.Series) -> dict[pd.Timestamp, str]:
-    """Return days as names, with the time where several are of one day."""
-    found = sorted(moments.unique())
-    days = [dated(moment, "day") for moment in found]
+    """Names of moments: the day, with the time if several fall on one day."""
+    distinct = sorted(moments.unique())
+    days = [dated(moment, "day") for moment in distinct]
     return {
         moment: day if days.count(day) == 1 else f"{day}, {moment:%H:%M} UTC"
-        for moment, day in zip(found, days, strict=True)
+        for moment, day in zip(distinct, days, strict=True)
     }
 
 
@@ -165,32 +167,32 @@ _BY_MONTH: Final[_Origin] = ("cutoff", "month", 1)
 def outcome(
     destination: str, cells: pd.DataFrame, panel: pd.DataFrame, as_of: pd.Timestamp
 ) -> Chart | None:
-    """Return forecasts and outcomes of one destination; None where nothing is scored.
+    """Chart of forecasts and outcomes of one destination; None if nothing is scored.
 
     Args:
         cells: As ``service.queries.track.cells_of``, those to be drawn; or of a backtest, as
             ``store.publications.backtests.CELL_COLUMNS``: it is drawn a few months ahead at first.
         panel: All months, estimates among them.
     """
-    own = cells.loc[cells["destination"] == destination]
-    if own.empty:
+    scored = cells.loc[cells["destination"] == destination]
+    if scored.empty:
         return None
     origin, form, begin = _BY_DAY
     about = []
-    if "cutoff" in own:
+    if "cutoff" in scored:
         origin, form, begin = _BY_MONTH
-        own = own.assign(period=pd.to_datetime(own["period"]))
-        period, cutoff = own["period"].dt, pd.to_datetime(own["cutoff"]).dt
-        own["horizon"] = 12 * (period.year - cutoff.year) + period.month - cutoff.month
-        own["inside80"] = own["tonnes"].between(own["p10"], own["p90"])
-    elif own["as_of"].nunique() > _MOST_PATHS:
-        own = own.loc[own["as_of"].isin(sorted(own["as_of"].unique())[-_MOST_PATHS:])]
+        scored = scored.assign(period=pd.to_datetime(scored["period"]))
+        period, cutoff = scored["period"].dt, pd.to_datetime(scored["cutoff"]).dt
+        scored["horizon"] = 12 * (period.year - cutoff.year) + period.month - cutoff.month
+        scored["inside80"] = scored["tonnes"].between(scored["p10"], scored["p90"])
+    elif scored["as_of"].nunique() > _MOST_PATHS:
+        scored = scored.loc[scored["as_of"].isin(sorted(scored["as_of"].unique())[-_MOST_PATHS:])]
         about = [gettext("Only the newest %(count)s forecasts are drawn.", count=_MOST_PATHS)]
-    own = own.sort_values(["period", origin], kind="stable")
-    first = own["period"].min() - pd.DateOffset(months=BEFORE)
-    known = panel.loc[panel["destination"].eq(destination) & panel["period"].ge(first)]
+    scored = scored.sort_values(["period", origin], kind="stable")
+    first = scored["period"].min() - pd.DateOffset(months=BEFORE)
+    months = panel.loc[panel["destination"].eq(destination) & panel["period"].ge(first)]
     rows = rows_of(
-        own,
+        scored,
         *_LEVELS,
         "tonnes",
         **{origin: lambda row: str(row[origin])[:10]},
@@ -198,21 +200,21 @@ def outcome(
         missed=lambda row: not row["inside80"],
         says=lambda row: _said(row, dated(pd.Timestamp(row[origin]), form)),
     )
-    found = [
+    layers = [
         layer("rule", rows, y="p10:Q", y2="p90", stroke="band80", strokeWidth=5),
         line(rows, "p50", "median", 1, detail=f"{origin}:N"),
         dots(rows, "tonnes", 130, shape="cross", angle=45, fill="restrictive",
              opacity={"condition": {"test": "datum.missed", "value": 1}, "value": 0}),
         dots(rows, "p50", 150, says=True, opacity=0),
     ]  # fmt: skip
-    last = int(own["horizon"].max())
+    last = int(scored["horizon"].max())
     parts = {
-        (low, min(high, last)): own.loc[own["horizon"].between(low, high)]
+        (low, min(high, last)): scored.loc[scored["horizon"].between(low, high)]
         for low, high in ((1, last), *HORIZON_GROUPS)
     }
     shares = {group: _share(*group, part) for group, part in parts.items() if len(part)}
-    within = [{"filter": f"inrange(datum.ahead, {[list(one) for one in shares]}[lead])"}]
-    bars, paths, crosses, pointed = ({**one, "transform": within} for one in found)
+    within = [{"filter": f"inrange(datum.ahead, {[list(group) for group in shares]}[lead])"}]
+    bars, paths, crosses, pointed = ({**spec, "transform": within} for spec in layers)
     choice = {
         "input": "select", "name": gettext("Months ahead") + " ",
         "options": list(range(len(shares))), "labels": list(shares.values()),
@@ -221,12 +223,12 @@ def outcome(
         "%(name)s: %(count)s forecasts of published months, %(inside)s of them within the 80%% "
         "band. The tables below have the numbers.",
         name=name_of(destination),
-        count=len(own),
-        inside=int(own["inside80"].sum()),
+        count=len(scored),
+        inside=int(scored["inside80"].sum()),
     )
     label = " ".join([label, f"{gettext('; ').join(shares.values())}{full_stop()}", *about])
     return chart(
-        [bars, paths, *month_layers(known), *dot_layers(known), crosses, pointed],
+        [bars, paths, *month_layers(months), *dot_layers(months), crosses, pointed],
         title=_title(destination), about=about, as_of=as_of, label=label, rows=rows,
         columns=(origin, "period", *_LEVELS, "tonnes"), height=170, x=time_axis(),
         y=tonnes_axis(),
@@ -255,18 +257,18 @@ def _dot(fill: str) -> Record:
     return {"filled": True, "fill": fill, "stroke": "history"}
 
 
-def _share(first: int, last: int, own: pd.DataFrame) -> str:
+def _share(first: int, last: int, cells: pd.DataFrame) -> str:
     return gettext(
         "%(first)s to %(last)s months ahead: %(inside)s of %(count)s inside",
         first=first,
         last=last,
-        inside=separated(f"{int(own['inside80'].sum()):,}"),
-        count=separated(f"{len(own):,}"),
+        inside=separated(f"{int(cells['inside80'].sum()):,}"),
+        count=separated(f"{len(cells):,}"),
     )
 
 
 def calibration(cells: pd.DataFrame, as_of: pd.Timestamp) -> Chart | None:
-    """Return how often months fell below each published quantile; None for too few to judge.
+    """Calibration chart: share of months below each published quantile; None for too few months.
 
     Args:
         cells: As ``service.queries.track.cells_of``; not modified.
@@ -276,7 +278,7 @@ def calibration(cells: pd.DataFrame, as_of: pd.Timestamp) -> Chart | None:
     rows: list[Record] = []
     for name, level in zip(QUANTILE_COLUMNS, QUANTILES, strict=True):
         share = round(float((cells["tonnes"] <= cells[name]).mean()), 4)
-        below, of = (percentage(f"{100 * one:.0f}") for one in (share, level))
+        below, of = (percentage(f"{100 * ratio:.0f}") for ratio in (share, level))
         says = gettext("%(share)s below the %(level)s quantile", share=below, level=of)
         rows.append({"level": level, "share": share, "says": says})
     perfect: Record = {"stroke": "muted", "strokeDash": (4, 2)}

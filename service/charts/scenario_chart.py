@@ -53,7 +53,7 @@ class Pair:
 
 
 def paired_chart(pair: Pair, label: str) -> Chart:
-    """Return both forecasts over the history; ``label`` says it in words."""
+    """Chart of both forecasts over the history; ``label`` describes it in words."""
     rows = _rows(pair)
     layers = [*backdrop(pair.fan), *history_layers(pair.fan)]
     for side in SIDES:
@@ -65,7 +65,7 @@ def paired_chart(pair: Pair, label: str) -> Chart:
 
 
 def difference_chart(pair: Pair, label: str) -> Chart:
-    """Return the difference with its own band around zero."""
+    """Difference with its own band around zero."""
     rows = _rows(pair)
     layers = [
         band(rows, "difference_p10", "difference_p90", "scenario80", opacity=_SEEN_THROUGH),
@@ -87,17 +87,17 @@ def _chart(
     layers: Sequence[Spec],
     label: str,
     rows: list[Record],
-    **given: Any,  # noqa: ANN401
+    **options: Any,  # noqa: ANN401
 ) -> Chart:
     columns = [name for name in rows[0] if name not in ("t", "says")]
     return over_months(
         pair.fan, layers, label=label, rows=rows, columns=columns, params=[window(pair.fan)],
-        **given,
+        **options,
     )  # fmt: skip
 
 
 def _side(rows: list[Record], side: str) -> list[Spec]:
-    """Return the 80% band and the median of one of the two."""
+    """80% band and the median of one of the two."""
     low, middle, high = (f"{side}_{level}" for level in ("p10", "p50", "p90"))
     colour, fill = _COLOURS[side]
     return [
@@ -108,7 +108,7 @@ def _side(rows: list[Record], side: str) -> list[Spec]:
 
 
 def _pointed(rows: list[Record], at: str) -> Spec:
-    """Return what each month says under the pointer and to a screen reader."""
+    """Invisible marks with the sentence of each month, for pointers and screen readers."""
     return dots(rows, at, 300, says=True, opacity=0)
 
 
@@ -130,14 +130,14 @@ def _rows(pair: Pair) -> list[Record]:
 
 
 def _legend(pair: Pair) -> list[Mark]:
-    found = []
+    marks = []
     for side, words, dash in (
         ("base", pair.base_label, DASHED),
         ("scenario", gettext("scenario"), (1, 0)),
     ):
         colour, fill = _COLOURS[side]
-        found += [
+        marks += [
             Mark(gettext("%(side)s, median", side=words), "line", colour, dash=dash),
             Mark(gettext("%(side)s, 80%% band", side=words), "square", colour, fill),
         ]
-    return [*found, *known_marks(), *passed_mark(pair.fan)]
+    return [*marks, *known_marks(), *passed_mark(pair.fan)]

@@ -24,7 +24,7 @@ _LIBRARY: Final = "window.vegaEmbed=vegaEmbed;"
 
 
 def still(description: str, form: Form, palettes: Sequence[Palette], width: int = WIDTH) -> bytes:
-    """Return the picture of a description.
+    """Picture of a description.
 
     Args:
         palettes: Colours of the page's variables; two are for a light and for a dark page, and an
@@ -36,7 +36,7 @@ def still(description: str, form: Form, palettes: Sequence[Palette], width: int 
     light = palettes[0]
     if form == "svg" and palettes[1:]:
         return _themed(_counted(vl_convert.vegalite_to_svg(text)), palettes).encode()
-    text = _VARIABLE.sub(lambda found: light[found[1]], text)
+    text = _VARIABLE.sub(lambda variable: light[variable[1]], text)
     if form == "svg":
         return _counted(vl_convert.vegalite_to_svg(text)).encode()
     return bytes(vl_convert.vegalite_to_png(text, scale=_SHARPNESS))
@@ -45,7 +45,7 @@ def still(description: str, form: Form, palettes: Sequence[Palette], width: int 
 def _counted(svg: str) -> str:
     """Count the clips of a drawing from one, which vl-convert counts on from drawing to drawing."""
     names = {name: f"clip{number}" for number, name in enumerate(dict.fromkeys(_CLIP.findall(svg)))}
-    return _CLIP.sub(lambda found: names[found[0]], svg)
+    return _CLIP.sub(lambda clip: names[clip[0]], svg)
 
 
 def _themed(svg: str, palettes: Sequence[Palette]) -> str:
@@ -58,7 +58,7 @@ def _themed(svg: str, palettes: Sequence[Palette]) -> str:
 
 
 def has_glyphs(characters: str) -> bool:
-    """Tell whether an installed font has some characters: none is drawn as what no font has."""
+    """Whether an installed font has some characters, compared with the glyph of a missing one."""
     import vl_convert  # noqa: PLC0415 - as above
 
     def drawn(character: str) -> bytes:
@@ -73,7 +73,7 @@ def has_glyphs(characters: str) -> bool:
 
 
 def bundle() -> bytes:
-    """Return Vega, Vega-Lite and vega-embed as one script."""
+    """Vega, Vega-Lite and vega-embed as one script."""
     import vl_convert  # noqa: PLC0415 - as above
 
     return vl_convert.javascript_bundle(_LIBRARY).encode()

@@ -17,22 +17,22 @@ _PENDING: Final = {
 
 
 def act_words(summary: str) -> str:
-    """Return a summary in the language in use; one that the catalogue has not stays English.
+    """Summary in the language in use; one that the catalogue has not stays English.
 
     Names and descriptions of example scenarios are looked up alike.
     """
     name = catalogued(summary)
     if not name or translated(name) == name:
         return summary
-    own = gettext(name)
+    words = gettext(name)
     if summary.endswith("."):
-        own += full_stop()
-    whole = next((form for start, form in _PENDING.items() if summary.startswith(start)), None)
-    return gettext(whole, act=own) if whole else Sentence(own)
+        words += full_stop()
+    prefixed = next((form for start, form in _PENDING.items() if summary.startswith(start)), None)
+    return gettext(prefixed, act=words) if prefixed else Sentence(words)
 
 
 def catalogued(summary: str) -> str:
-    """Return a summary as the catalogues have it: bare, a percent sign written twice."""
+    """Summary as the catalogues have it: bare, a percent sign written twice."""
     for start in _PENDING:
         summary = summary.removeprefix(start)
     return f"{summary[:1].upper()}{summary[1:]}".rstrip(".").replace("%", "%%")
@@ -43,7 +43,7 @@ def summaries(
     *_: object,
     options: object = None,  # noqa: ARG001 - as Babel calls it
 ) -> Iterator[tuple[int, str, str, tuple[str, ...]]]:
-    """Yield the summaries of the bundled ledger for the catalogues: an extractor of Babel."""
+    """Summaries of the bundled ledger for the catalogues: an extractor of Babel."""
     rows = csv.DictReader(io.StringIO(fileobj.read().decode(), newline=""))
     for line, row in enumerate(rows, start=2):
         yield line, "marked", catalogued(row["summary"]), ()
@@ -54,7 +54,7 @@ def examples(
     *_: object,
     options: object = None,  # noqa: ARG001 - as Babel calls it
 ) -> Iterator[tuple[int, str, str, tuple[str, ...]]]:
-    """Yield name and description of an example scenario: an extractor of Babel."""
+    """Name and description of an example scenario: an extractor of Babel."""
     top = yaml.safe_load(fileobj)
     for name in ("name", "description"):
         yield 1, "marked", catalogued(top[name]), ()

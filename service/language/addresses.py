@@ -66,7 +66,7 @@ def _name(headers: MutableHeaders, choice: LanguageChoice) -> None:
 
 
 def keep_language(page: str, choice: LanguageChoice) -> str:
-    """Return a page whose links and forms keep the language that its address names."""
+    """Page whose links and forms keep the language that its address names."""
     if not choice.named:
         return page
     field = f'<input type="hidden" name="{PARAMETER}" value="{choice.named}">'
@@ -75,9 +75,9 @@ def keep_language(page: str, choice: LanguageChoice) -> str:
 
 
 def other_fields(query: str) -> str:
-    """Return the fields of a query but the language, with what joins it to them."""
-    others = [pair for pair in parse_qsl(query, keep_blank_values=True) if pair[0] != PARAMETER]
-    return f"{urlencode(others)}&" if others else ""
+    """Fields of a query without the language, with a trailing ``&``."""
+    fields = [pair for pair in parse_qsl(query, keep_blank_values=True) if pair[0] != PARAMETER]
+    return f"{urlencode(fields)}&" if fields else ""
 
 
 def _field(address: str, code: str) -> str:

@@ -45,12 +45,12 @@ _CHOICE: ContextVar[LanguageChoice] = ContextVar("language", default=LanguageCho
 
 
 def chosen() -> LanguageChoice:
-    """Return the choice of this request, or English outside of one."""
+    """Choice of this request, or English outside of one."""
     return _CHOICE.get()
 
 
 def language() -> str:
-    """Return the code of the language in use."""
+    """Code of the language in use."""
     return _CHOICE.get().language
 
 
@@ -70,7 +70,7 @@ def in_language(code: str) -> Iterator[None]:
 
 
 def choice_for(named: str, accepted: str) -> LanguageChoice:
-    """Return the choice for an address and an ``Accept-Language`` header.
+    """Choice for an address and an ``Accept-Language`` header.
 
     Args:
         named: The language in the address; one that is not offered counts as none.
@@ -81,7 +81,7 @@ def choice_for(named: str, accepted: str) -> LanguageChoice:
 
 
 def _offered(accepted: str) -> Iterator[str]:
-    """Yield the offered languages of a header, the most wanted first."""
+    """Offered languages of a header, the most wanted first."""
     wanted = []
     for part in accepted.lower().split(","):
         tag, _, weight = part.strip().partition(";q=")
@@ -89,7 +89,7 @@ def _offered(accepted: str) -> Iterator[str]:
             wanted.append((-float(weight or 1), tag.strip()))
         except ValueError:
             continue
-    for order, tag in sorted(wanted, key=lambda one: one[0]):
+    for order, tag in sorted(wanted, key=lambda entry: entry[0]):
         code = tag.partition("-")[0]
         if order < 0 and code in LANGUAGES and not tag.startswith(_TRADITIONAL):
             yield code

@@ -34,12 +34,12 @@ _ENGLISH: Final[dict[Form, str]] = {
 
 @cache
 def locale_of(code: str) -> Locale:
-    """Return the locale of a language."""
+    """Locale of a language."""
     return Locale.parse(LOCALES.get(code, code))
 
 
 def separated(digits: str) -> str:
-    """Return a number written with English separators with those of the language."""
+    """Number written with English separators with those of the language."""
     return digits.translate(_separators(language()))
 
 
@@ -50,13 +50,13 @@ def _separators(code: str) -> dict[int, str]:
 
 
 def decimal_sign() -> str:
-    """Return the sign before the decimals; empty in English, whose readers come from anywhere."""
+    """Decimal sign of the language; empty in English, whose readers use both."""
     code = language()
     return "" if code == DEFAULT else str(locale_of(code).number_symbols["latn"]["decimal"])
 
 
 def percentage(digits: str) -> str:
-    """Return a percentage with its sign as the language puts it."""
+    """Percentage with its sign as the language puts it."""
     return f"{separated(digits)}{_percent_sign(language())}"
 
 
@@ -66,7 +66,7 @@ def _percent_sign(code: str) -> str:
 
 
 def dated(moment: date, form: Form) -> str:
-    """Return a day, a month or a year."""
+    """Day, a month or a year."""
     code = language()
     if code == DEFAULT:
         return format_date(moment, _ENGLISH[form], locale_of(code))
@@ -76,7 +76,7 @@ def dated(moment: date, form: Form) -> str:
 
 
 def months_between(first: date, last: date) -> str:
-    """Return a run of months by its first and last; a year that both share is written once."""
+    """Run of months by its first and last; a year that both share is written once."""
     code = language()
     if (first.year, first.month) == (last.year, last.month):
         return dated(last, "long month")
@@ -87,13 +87,13 @@ def months_between(first: date, last: date) -> str:
 
 
 def territory(alpha_2: str) -> str | None:
-    """Return the name of a country or area by its code of two letters or three digits."""
-    found = locale_of(language()).territories.get(alpha_2)
-    return None if found is None else str(found)
+    """Name of a country or area by its code of two letters or three digits."""
+    name = locale_of(language()).territories.get(alpha_2)
+    return None if name is None else str(name)
 
 
 def listed(parts: Sequence[str]) -> str:
-    """Return parts as a list in a sentence: ``A, B and C``."""
+    """Parts as a list in a sentence: ``A, B and C``."""
     return format_list(parts, locale=locale_of(_COMMAS.get(language(), language())))
 
 

@@ -22,7 +22,7 @@ class Sentence(str):
 
 
 def gettext(sentence: str, /, **values: object) -> str:
-    """Return an English sentence in the language in use.
+    """English sentence in the language in use.
 
     Args:
         sentence: As in the catalogues; ``%`` is written ``%%``, placeholders ``%(name)s``.
@@ -30,39 +30,39 @@ def gettext(sentence: str, /, **values: object) -> str:
     return Sentence(translated(sentence) % values)
 
 
-def ngettext(one: str, many: str, n: int, /, **values: object) -> str:
-    """Return the sentence for a number of things; ``n`` is a placeholder of it."""
-    return Sentence(translated_many(one, many, n) % {"n": n, **values})
+def ngettext(singular: str, plural: str, n: int, /, **values: object) -> str:
+    """Sentence for a number of things; ``n`` is a placeholder of it."""
+    return Sentence(translated_many(singular, plural, n) % {"n": n, **values})
 
 
 def translated(sentence: str) -> str:
-    """Return a sentence in the language in use, its placeholders open."""
+    """Sentence in the language in use, its placeholders open."""
     return translations_of(language()).gettext(sentence)
 
 
-def translated_many(one: str, many: str, n: int) -> str:
-    """Return the sentence for a number of things, its placeholders open."""
-    return translations_of(language()).ngettext(one, many, n)
+def translated_many(singular: str, plural: str, n: int) -> str:
+    """Sentence for a number of things, its placeholders open."""
+    return translations_of(language()).ngettext(singular, plural, n)
 
 
 def is_shown(text: str) -> bool:
-    """Tell whether a text is in the language in use."""
+    """Whether a text is in the language in use."""
     return language() == DEFAULT or isinstance(text, Sentence)
 
 
 def full_stop() -> str:
-    """Return what ends a sentence in the language in use."""
+    """Full stop of the language in use."""
     return "。" if language() in {"ja", "zh"} else "."
 
 
 def marked(sentence: str) -> str:
-    """Return a sentence unchanged; the catalogues have it, and ``gettext`` translates it later."""
+    """Sentence unchanged, marked for extraction; ``gettext`` translates it later."""
     return sentence
 
 
 @cache
 def translations_of(code: str) -> NullTranslations:
-    """Return the catalogue of a language, read once; English needs none."""
+    """Catalogue of a language, read once; English needs none."""
     if code == DEFAULT:
         return NullTranslations()
     compiled = io.BytesIO()

@@ -83,25 +83,28 @@ class Briefing:
     """None where no usual amount is known."""
 
 
-def briefing_of(publication: Publication, fan: Fan, now: pd.Timestamp) -> Briefing:
-    """Return the briefing of one destination for a reader of a moment (UTC)."""
-    today = f"{now:%Y-%m}"
+def briefing_of(publication: Publication, fan: Fan, read_at: pd.Timestamp) -> Briefing:
+    """Briefing on one destination for a reader at a moment (UTC)."""
+    today = f"{read_at:%Y-%m}"
     month = next((row for row in month_rows(fan) if row.period > today), None)
     period = "" if month is None else month.period
-    found = publication.published.explanation or StoredExplanation()
+    explanation = publication.published.explanation or StoredExplanation()
     risks = sorted(
         (
             risk
             for risk in (*_announced(publication, fan), *_scheduled(publication, fan))
-            if risk.when >= now.tz_localize(None).normalize()
+            if risk.when >= read_at.tz_localize(None).normalize()
         ),
         key=lambda risk: risk.when,
     )
     # Those that moved most here first.
     moving = sorted(
-        found.figures, key=lambda one: -abs(moved_by(one, fan.destination, [period]) or 0.0)
+        explanation.figures,
+        key=lambda figure: -abs(moved_by(figure, fan.destination, [period]) or 0.0),
     )
-    figures = [(figure_sentence(one, fan.destination, [period]), one.source_url) for one in moving]
+    figures = [
+        (figure_sentence(figure, fan.destination, [period]), figure.source_url) for figure in moving
+    ]
     change = _change(publication, fan.destination, period)
     return Briefing(
         headline=_headline(fan, month),
@@ -111,20 +114,20 @@ def briefing_of(publication: Publication, fan: Fan, now: pd.Timestamp) -> Briefi
         figures=tuple(figures[:_SHOWN]),
         further=len(figures[_SHOWN:]),
         risks=tuple(risks[:_SHOWN]),
-        dates=_dates(publication, risks, now),
+        dates=_dates(publication, risks, read_at),
         slump=slump_of(publication, fan, today),
     )
 
 
 def _dates(
-    publication: Publication, risks: Sequence[Risk], now: pd.Timestamp
+    publication: Publication, risks: Sequence[Risk], read_at: pd.Timestamp
 ) -> tuple[tuple[pd.Timestamp, str], ...]:
     if not publication.is_magnets:
         return ()
     coming = {risk.when: risk.title or act_words(risk.acts[0]) for risk in reversed(risks)}
     releases = {
         day: gettext("figures of %(month)s", month=dated(month, "long month"))
-        for month, day in releases_ahead(publication, now=now).items()
+        for month, day in releases_ahead(publication, now=read_at).items()
     }
     return tuple(sorted((coming | releases).items())[:_DATES])
 
@@ -144,7 +147,7 @@ def _headline(fan: Fan, month: MonthRow | None) -> str:
 
 
 def slump_of(publication: Publication, fan: Fan, today: str) -> Slump | None:
-    """Return the month after ``today`` most likely to stay below half of what is usual."""
+    """Month after ``today`` with the highest chance of less than half a normal month."""
     usual = normal_month(publication, fan.destination)
     chances = {
         month: chance_below([float(row[name]) for name in QUANTILE_COLUMNS], usual / 2)
@@ -158,50 +161,50 @@ def slump_of(publication: Publication, fan: Fan, today: str) -> Slump | None:
 
 
 def _last_change(figures: Sequence[NewFigure], destination: str, month: str) -> str:
-    """Return the figure with the largest effect on a month, in one line; empty without any.
+    """Figure with the largest effect on a month, in one line; empty without any.
 
     One that was expected goes before others.
     """
-    moving = [one for one in figures if moved_by(one, destination, [month])]
-    moving.sort(key=lambda one: one.expected_t is None)
-    return next((in_brief(one, destination, month) for one in moving), "")
+    moving = [figure for figure in figures if moved_by(figure, destination, [month])]
+    moving.sort(key=lambda figure: figure.expected_t is None)
+    return next((in_brief(figure, destination, month) for figure in moving), "")
 
 
 def _change(publication: Publication, destination: str, month: str) -> tuple[str, str]:
-    """Return how far the median of a month moved since the publication before, and why."""
+    """Change of a month's median since the previous publication and its causes, two sentences."""
     rows = publication.published.every
     order = rows[["as_of", "publication"]].drop_duplicates().sort_values(["as_of", "publication"])
     if len(order) < 2:  # noqa: PLR2004 - it and the one before
         return gettext("This is the first publication; there is none to compare it with."), ""
-    then, now = (
-        rows[rows["as_of"].eq(moment) & rows["publication"].eq(one)]
-        for moment, one in order.tail(2).itertuples(index=False)
+    previous, newest = (
+        rows[rows["as_of"].eq(as_of) & rows["publication"].eq(number)]
+        for as_of, number in order.tail(2).itertuples(index=False)
     )
-    whose = publication_words(publication, then)
+    forecast = publication_words(publication, previous)
     before, median = (
         part.loc[part["destination"].eq(destination) & part["period"].eq(month), "p50"].sum()
-        for part in (then, now)
+        for part in (previous, newest)
     )
     if not before:
         return gettext(
-            "Compared with %(forecast)s: it did not reach this month.", forecast=whose
+            "Compared with %(forecast)s: it did not reach this month.", forecast=forecast
         ), ""
-    why = _why(publication, destination, int(then["publication"].iloc[0]), median, month)
-    return _moved(whose, month, median - before, before), why
+    causes = _why(publication, destination, int(previous["publication"].iloc[0]), median, month)
+    return _moved(forecast, month, median - before, before), causes
 
 
 def _why(publication: Publication, destination: str, before: int, median: float, month: str) -> str:
-    """Return the causes of a change as far as they were computed for it."""
-    found = publication.published.explanation
-    if found is None or found.since != before or not publication.is_magnets:
+    """Causes of a change, if they were computed for it."""
+    explanation = publication.published.explanation
+    if explanation is None or explanation.since != before or not publication.is_magnets:
         return gettext(NOT_COMPUTED) if publication.is_magnets else ""
-    own = found.changes.get(destination, {}).get(month, {})
-    return causes_of_change({name: own.get(name, 0.0) for name in CHANGES}, median)
+    changes = explanation.changes.get(destination, {}).get(month, {})
+    return causes_of_change({name: changes.get(name, 0.0) for name in CHANGES}, median)
 
 
-def _moved(whose: str, month: str, moved: float, before: float) -> str:
+def _moved(forecast: str, month: str, moved: float, before: float) -> str:
     values = {
-        "forecast": whose,
+        "forecast": forecast,
         "month": dated(pd.Timestamp(month), "long month"),
         "tonnes": tonnes(abs(moved)),
         "share": signed_percent(moved / before),
@@ -223,25 +226,27 @@ def _moved(whose: str, month: str, moved: float, before: float) -> str:
 
 
 def _announced(publication: Publication, fan: Fan) -> list[Risk]:
-    """Return the announced acts that affect a destination; those that share their fate once."""
-    found = publication.published.explanation or StoredExplanation()
-    together: dict[object, list[Announced]] = {}
-    for one in found.announced:
-        if fan.destination in (WORLD, *one.destinations):
-            key = (one.due, one.is_return, one.chances, not one.event_id, one.importer)
-            together.setdefault(key, []).append(one)
+    """Announced acts that affect a destination; acts with the same dates and chances are one."""
+    explanation = publication.published.explanation or StoredExplanation()
+    groups: dict[object, list[Announced]] = {}
+    for act in explanation.announced:
+        if fan.destination in (WORLD, *act.destinations):
+            key = (act.due, act.is_return, act.chances, not act.event_id, act.importer)
+            groups.setdefault(key, []).append(act)
     titles = publication.snapshot.ledger.events.set_index("event_id")["summary"].to_dict()
-    return [_risk(acts, titles, fan.destination) for acts in together.values()]
+    return [_risk(acts, titles, fan.destination) for acts in groups.values()]
 
 
 def _risk(acts: Sequence[Announced], titles: Mapping[Any, Any], destination: str) -> Risk:
     first = acts[0]
-    names = [titles[one.event_id].rstrip(".") for one in acts if one.event_id in titles]
-    hit = "" if WORLD in first.destinations else ", ".join(map(name_of, first.destinations))
+    names = [titles[act.event_id].rstrip(".") for act in acts if act.event_id in titles]
+    destinations = (
+        "" if WORLD in first.destinations else ", ".join(map(name_of, first.destinations))
+    )
     if not first.event_id:
-        title, names = gettext("Tariff increase in %(destinations)s", destinations=hit), []
+        title, names = gettext("Tariff increase in %(destinations)s", destinations=destinations), []
     else:
-        title = _control(hit if destination == WORLD else "", is_return=first.is_return)
+        title = _control(destinations if destination == WORLD else "", is_return=first.is_return)
     queries = _if_they_come(acts) if first.event_id else _if_it_stays(first)
     links = tuple(
         (f"/what-if?{urlencode([('destination', destination), *fields])}", label)
@@ -264,7 +269,7 @@ def _if_they_come(acts: Sequence[Announced]) -> list[_Query]:
             gettext("Forecast if they never start"),
         )
     return [
-        ([(f"{CHANCE}{one.event_id}", chance) for one in acts], label)
+        ([(f"{CHANCE}{act.event_id}", chance) for act in acts], label)
         for chance, label in zip(("1", "0"), labels, strict=True)
     ]
 
@@ -278,15 +283,15 @@ def _if_it_stays(rise: Announced) -> list[_Query]:
         ("tariff_rate", f"{rise.rate_before_pct:g}"),
         ("tariff_from", rise.due),
     ]
-    found = [([*fields, ("tariff_to", rise.until)], gettext("Forecast if it does not come"))]
+    scenarios = [([*fields, ("tariff_to", rise.until)], gettext("Forecast if it does not come"))]
     if not rise.until or late < pd.Timestamp(rise.until):
         fields.append(("tariff_to", f"{late:%Y-%m-%d}"))
-        found.append((fields, gettext("Forecast if it comes a month later")))
-    return found
+        scenarios.append((fields, gettext("Forecast if it comes a month later")))
+    return scenarios
 
 
 def _control(hit: str, *, is_return: bool) -> str:
-    """Return what is announced, and for whom where that is not clear from the page."""
+    """Title of an announced control, with the destinations if the page does not name them."""
     if is_return and hit:
         return gettext(
             "Return of suspended controls on exports to %(destinations)s", destinations=hit
@@ -299,7 +304,7 @@ def _control(hit: str, *, is_return: bool) -> str:
 
 
 def chances_in_words(chances: Sequence[float]) -> str:
-    """Return the chances of what is announced: as announced, later, weaker, not at all."""
+    """Probabilities of the outcomes of an announcement: as announced, later, weaker, not at all."""
     shares = rounded({str(n): 100 * chance for n, chance in enumerate(chances)}, 100.0)
     announced, late, softened, never = (percentage(f"{share:.0f}") for share in shares.values())
     return gettext(
@@ -313,7 +318,7 @@ def chances_in_words(chances: Sequence[float]) -> str:
 
 
 def _scheduled(publication: Publication, fan: Fan) -> list[Risk]:
-    """Return the scheduled days within the horizon that concern a destination."""
+    """Scheduled days within the horizon that concern a destination."""
     days = scheduled(publication.snapshot.ledger.events)
     rows = days.loc[days["effective_from"].gt(fan.as_of) & days["effective_from"].lt(fan.end)]
     return [
@@ -329,8 +334,8 @@ _LINE: Final = 73
 """Bytes of a line; longer ones are folded. Source: RFC 5545, 3.1, with room for the fold."""
 
 
-def calendar_of(publication: Publication, destination: str, now: pd.Timestamp) -> bytes:
-    """Return the releases expected next and what is announced or scheduled, one day each."""
+def calendar_of(publication: Publication, destination: str, read_at: pd.Timestamp) -> bytes:
+    """Releases expected next and what is announced or scheduled, one day each."""
     name = gettext("Rare-earth magnets: dates for %(name)s", name=name_of(destination))
     lines = [
         "BEGIN:VCALENDAR",
@@ -338,7 +343,7 @@ def calendar_of(publication: Publication, destination: str, now: pd.Timestamp) -
         "PRODID:-//magnetcast//EN",
         f"X-WR-CALNAME:{_text(name)}",
     ]
-    for day, title in _all_dates(publication, destination, now):
+    for day, title in _all_dates(publication, destination, read_at):
         sign = hashlib.sha256(f"{day:%Y%m%d}{title}".encode()).hexdigest()[:16]
         lines += [
             "BEGIN:VEVENT",
@@ -352,26 +357,26 @@ def calendar_of(publication: Publication, destination: str, now: pd.Timestamp) -
 
 
 def _all_dates(
-    publication: Publication, destination: str, now: pd.Timestamp
+    publication: Publication, destination: str, read_at: pd.Timestamp
 ) -> Iterator[tuple[pd.Timestamp, str]]:
-    found = briefing_of(publication, fan_of(publication, destination), now)
-    for month, day in releases_ahead(publication, now=now).items():
+    briefing = briefing_of(publication, fan_of(publication, destination), read_at)
+    for month, day in releases_ahead(publication, now=read_at).items():
         month_words = dated(month, "long month")
         yield day, gettext("China Customs is expected to publish %(month)s", month=month_words)
-    for risk in found.risks:
-        acts = gettext("; ").join(act_words(one) for one in risk.acts)
+    for risk in briefing.risks:
+        acts = gettext("; ").join(act_words(act) for act in risk.acts)
         yield risk.when, ": ".join(part for part in (risk.title, acts) if part)
 
 
 def _text(words: str) -> str:
-    """Return words with what has a meaning of its own escaped."""
+    """Text with the special characters of iCalendar escaped."""
     for sign in ("\\", ";", ","):
         words = words.replace(sign, f"\\{sign}")
     return words.replace("\n", "\\n")
 
 
 def _folded(line: str) -> str:
-    """Return a line in parts of at most ``_LINE`` bytes, never within a character."""
+    """Line in parts of at most ``_LINE`` bytes, never within a character."""
     parts, size = [""], 0
     for sign in line:
         size += len(sign.encode())

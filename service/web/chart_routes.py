@@ -19,7 +19,7 @@ from service.live.publication import Publication
 from service.queries.history import known_destination
 from service.request_errors import UnknownError
 from service.state import Goods, Shared, may_read
-from service.web.page_charts import KINDS, chart_of, drawn
+from service.web.page_charts import KINDS, chart_of, page_chart
 from service.web.render import (
     JAVASCRIPT,
     LIBRARY_ADDRESS,
@@ -66,16 +66,16 @@ async def chart_route(
     form: Form,
     look: Looked,
 ) -> Response:
-    """Return a chart: for a browser to draw, as a picture, or its rows."""
-    made = await run_in_threadpool(
+    """Chart: for a browser to draw, as a picture, or its rows."""
+    answer = await run_in_threadpool(
         in_form, lambda: _known(goods, kind, destination), form, shared.drawer, look
     )
     name = f"{file_of(goods.commodity)}_{kind}_{destination}_{goods.as_of:%Y-%m-%d}.{form}"
-    return reply(request, made, {"Content-Disposition": f'inline; filename="{name}"'})
+    return reply(request, answer, {"Content-Disposition": f'inline; filename="{name}"'})
 
 
 def in_form(make: Callable[[], Chart], form: Form, drawer: Drawer, look: Look) -> Answer:
-    """Return a chart in one of its forms; a PNG is English where no font has another language."""
+    """Chart in one of its forms; a PNG is English where no font has another language."""
     if form == "csv":
         rows = make().rows
         return csv_answer(rows, list(rows[0]) if rows else [])
@@ -90,13 +90,13 @@ def in_form(make: Callable[[], Chart], form: Form, drawer: Drawer, look: Look) -
 @pages.get("/embed/charts/{kind}/{destination}")
 @pages.get("/embed/goods/{commodity}/charts/{kind}/{destination}")
 async def embed_route(request: Request, *, goods: Goods, kind: Kind, destination: Code) -> Response:
-    """Return a chart as a page that others may frame."""
+    """Chart as a page that others may frame."""
 
     def make() -> Answer:
         _known(goods, kind, destination)
         shown = bare_page(
             "embed.html.j2",
-            drawn=drawn(goods, kind, destination),
+            chart=page_chart(goods, kind, destination),
             name=name_of(destination),
             home=f"{home_of(goods.commodity)}/destinations/{destination}",
         )
@@ -109,14 +109,14 @@ async def embed_route(request: Request, *, goods: Goods, kind: Kind, destination
 
 @files.get(LIBRARY_ADDRESS)
 async def library_route(request: Request, shared: Shared) -> Response:
-    """Return Vega's script."""
+    """Vega's script."""
     library = await run_in_threadpool(shared.drawer.library)
     return kept_for_good(request, answer_of(library, JAVASCRIPT))
 
 
 @files.get("/static/{name}-{digest}.js")
 async def script_route(request: Request, name: Literal["charts", "levers"]) -> Response:
-    """Return a script of ours; what is kept for good is never another file than was asked for."""
+    """Script of the site; 404 if the digest in the address is not that of its content."""
     if not request.url.path.endswith(script_address(name)):
         raise HTTPException(404)
     return kept_for_good(request, answer_of(script(name), JAVASCRIPT))
@@ -124,8 +124,8 @@ async def script_route(request: Request, name: Literal["charts", "levers"]) -> R
 
 def _known(publication: Publication, kind: str, destination: str) -> Chart:
     known_destination(publication, destination)
-    found = chart_of(publication, kind, destination) if kind in KINDS else None
-    if found is None:
+    chart = chart_of(publication, kind, destination) if kind in KINDS else None
+    if chart is None:
         raise UnknownError(
             gettext(
                 "No chart %(kind)s of %(name)s. Expected one of %(kinds)s with something to draw. "
@@ -135,4 +135,4 @@ def _known(publication: Publication, kind: str, destination: str) -> Chart:
                 kinds=", ".join(KINDS),
             )
         )
-    return found
+    return chart

@@ -21,7 +21,7 @@ from service.queries.models import HistoryMonth, columns_of
 from service.queries.months import MonthRow, month_rows
 from service.queries.sums import sums_of
 from service.web.briefing import Briefing, briefing_of, slump_of
-from service.web.page_charts import Drawn, drawn, small_charts
+from service.web.page_charts import PageChart, page_chart, small_charts
 from service.web.render import OTHERS, FormErrors, as_text, page
 from service.words import home_of, name_of
 
@@ -32,13 +32,13 @@ HISTORY_SHOWN: Final = 36
 def destination_page(
     publication: Publication,
     destination: str,
-    now: pd.Timestamp,
+    read_at: pd.Timestamp,
     planning: PlanningState,
     refused: FormErrors | None = None,
     *,
     home: str = "",
 ) -> Answer:
-    """Return the page of one destination, with overrides beside the medians.
+    """Page of one destination, with overrides beside the medians.
 
     Args:
         refused: An override that was not accepted, to be shown again.
@@ -53,11 +53,11 @@ def destination_page(
     return page(
         "destination.html.j2",
         publication,
-        now=now,
-        here=f"{start}/" if home else f"{start}/destinations/{destination}",
+        read_at=read_at,
+        address=f"{start}/" if home else f"{start}/destinations/{destination}",
         kept="" if home == HOME else home,
-        **forecast_values(publication, destination, now, has_all=bool(home)),
-        revisions=drawn(publication, "revisions", destination),
+        **forecast_values(publication, destination, read_at, has_all=bool(home)),
+        revisions=page_chart(publication, "revisions", destination),
         overrides=planning.newest_overrides(publication.commodity, destination, publication.as_of),
         history=history[::-1],
         others=titles(publication),
@@ -65,12 +65,12 @@ def destination_page(
     )
 
 
-def digest(publication: Publication, destination: str, now: pd.Timestamp) -> Answer:
-    """Return what the page of a destination answers first, as text to be sent by mail."""
-    briefing = briefing_of(publication, fan_of(publication, destination), now)
+def digest(publication: Publication, destination: str, read_at: pd.Timestamp) -> Answer:
+    """First answer of a destination's page as plain text for e-mail."""
+    briefing = briefing_of(publication, fan_of(publication, destination), read_at)
     values = _answer_of(publication, destination, briefing)
-    shown = page("digest.html.j2", publication, now=now, here="", chart=None, **values)
-    return answer_of(as_text(shown.body.decode()).encode(), TEXT)
+    html = page("digest.html.j2", publication, read_at=read_at, address="", chart=None, **values)
+    return answer_of(as_text(html.body.decode()).encode(), TEXT)
 
 
 def _answer_of(publication: Publication, destination: str, briefing: Briefing) -> dict[str, object]:
@@ -79,25 +79,25 @@ def _answer_of(publication: Publication, destination: str, briefing: Briefing) -
 
 
 def forecast_values(
-    publication: Publication, destination: str, now: pd.Timestamp, *, has_all: bool
+    publication: Publication, destination: str, read_at: pd.Timestamp, *, has_all: bool
 ) -> dict[str, object]:
-    """Return what a page or a report says of the forecast of one destination.
+    """Template values of a page or report about the forecast of one destination.
 
     Args:
         has_all: Whether all destinations are listed too.
     """
     fan = fan_of(publication, destination)
-    briefing = briefing_of(publication, fan, now)
+    briefing = briefing_of(publication, fan, read_at)
     return {
         **_answer_of(publication, destination, briefing),
         "name": name_of(destination),
         "fan": fan,
-        "chart": drawn(publication, "fan", destination),
+        "chart": page_chart(publication, "fan", destination),
         "rows": month_rows(fan),
         "sums": sums_of(publication, (destination,)),
         "causes": causes_of(fan, briefing.month),
         "parts": _parts(publication, fan, briefing.month),
-        "lines": _lines(publication, now) if has_all else [],
+        "lines": _lines(publication, read_at) if has_all else [],
         "charts": list(small_charts(publication)) if has_all else [],
     }
 
@@ -111,23 +111,23 @@ def causes_of(fan: Fan, month: MonthRow | None) -> list[str]:
     if month is None:
         return []
     records = fan.forecast.to_dict("records")
-    stored = next(one for one in records if f"{one['period']:%Y-%m}" == month.period)
+    stored = next(row for row in records if f"{row['period']:%Y-%m}" == month.period)
     if not isinstance(parts := stored.get("contributions"), str) or not parts:
         return []
     # The heading has the median.
     return forecast_sentences(fan.destination, month.period, json.loads(parts))[1:]
 
 
-def _parts(publication: Publication, fan: Fan, month: MonthRow | None) -> Drawn | None:
-    """Return the picture of the parts, which has no reader's day: of the month after ``as_of``."""
+def _parts(publication: Publication, fan: Fan, month: MonthRow | None) -> PageChart | None:
+    """Waterfall of the median, drawn for the month after ``as_of`` only."""
     if month is None or month.period != f"{publication.as_of + pd.offsets.MonthBegin():%Y-%m}":
         return None
-    return drawn(publication, "parts", fan.destination)
+    return page_chart(publication, "parts", fan.destination)
 
 
-def _lines(publication: Publication, now: pd.Timestamp) -> list[Record]:
-    """Return what is shown of all destinations; of many the largest come first."""
-    today, bases = f"{now:%Y-%m}", publication.snapshot.bases if publication.is_magnets else {}
+def _lines(publication: Publication, read_at: pd.Timestamp) -> list[Record]:
+    """One row per destination of the table of all; the largest first if there are many."""
+    today, bases = f"{read_at:%Y-%m}", publication.snapshot.bases if publication.is_magnets else {}
     lines: list[Record] = [
         {
             "destination": name,
@@ -148,19 +148,21 @@ def _lines(publication: Publication, now: pd.Timestamp) -> list[Record]:
 MONTHS_LISTED: Final = 3
 
 
-def goods_page(publication: Publication, now: pd.Timestamp, rows: list[Record]) -> Answer:
-    """Return the list, each commodity with the address of its pages.
+def goods_page(publication: Publication, read_at: pd.Timestamp, rows: list[Record]) -> Answer:
+    """List, each commodity with the address of its pages.
 
     Args:
         publication: The newest publication of the magnets.
         rows: As ``queries.commodities.listing``.
     """
-    others = [
+    commodities = [
         {**row, "home": home_of(row["commodity"])}
         for row in rows
         if row["commodity"] != publication.commodity
     ]
-    return page("goods.html.j2", publication, now=now, here=OTHERS[0], others=others)
+    return page(
+        "goods.html.j2", publication, read_at=read_at, address=OTHERS[0], others=commodities
+    )
 
 
 XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -175,7 +177,7 @@ _WIDTH: Final = 12
 
 
 def workbook(publication: Publication, destination: str, planning: PlanningState) -> bytes:
-    """Return the forecast and the history of one destination as a spreadsheet.
+    """Forecast and the history of one destination as a spreadsheet.
 
     Overrides have columns of their own. No text in it is read as a formula or a link. The same
     publication and overrides give the same bytes.

@@ -95,13 +95,13 @@ class LeverChoices:
         return f"{self.context.day:%Y-%m-%d}"
 
     def rate_of(self, importer: str) -> float | None:
-        """Return the whole rate in force of an importer, None where none is known."""
+        """The whole rate in force of an importer, None where none is known."""
         steps = self.rates.get(importer)
         return None if steps is None else round(float(steps["rate_pct"].sum()), 6)
 
 
 def choices_of(publication: Publication) -> LeverChoices:
-    """Return what the fields may be set to."""
+    """Choices of the form's fields at one publication."""
     destinations = publication.destinations
     importers = in_reading_order(importer_of(name) for name in destinations if name != WORLD)
     context = ScenarioContext(
@@ -113,8 +113,8 @@ def choices_of(publication: Publication) -> LeverChoices:
     )
     day = context.day
     explained = publication.published.explanation or StoredExplanation()
-    controls = [one for one in explained.announced if one.event_id]
-    announced = sorted(controls, key=lambda one: (one.due, one.event_id))
+    controls = [act for act in explained.announced if act.event_id]
+    announced = sorted(controls, key=lambda act: (act.due, act.event_id))
     periods = pd.to_datetime(publication.latest["period"]).drop_duplicates().sort_values()
     return LeverChoices(
         context=context,
@@ -127,29 +127,31 @@ def choices_of(publication: Publication) -> LeverChoices:
 
 
 def _rates(publication: Publication, importer: str, day: pd.Timestamp) -> pd.DataFrame:
-    """Return the tariff steps that make up an importer's whole rate on a day, oldest first."""
+    """Tariff steps that make up an importer's whole rate on a day, oldest first."""
     steps = publication.snapshot.ledger.tariffs.sort_values(["effective_from", "rate_pct"])
-    others = steps["product_scope"].str.contains(OTHER_SUFFIXES, regex=False)
-    own = steps["importer"].eq(importer) & steps["effective_from"].le(day) & ~others
-    own &= ~steps["component"].isin(NOT_A_TARIFF) & steps["rate_pct"].notna()
-    newest = steps.loc[own].drop_duplicates("component", keep="last")
+    is_other_product = steps["product_scope"].str.contains(OTHER_SUFFIXES, regex=False)
+    is_counted = (
+        steps["importer"].eq(importer) & steps["effective_from"].le(day) & ~is_other_product
+    )
+    is_counted &= ~steps["component"].isin(NOT_A_TARIFF) & steps["rate_pct"].notna()
+    newest = steps.loc[is_counted].drop_duplicates("component", keep="last")
     in_force = newest["effective_to"].isna() | newest["effective_to"].ge(day)
     return newest.loc[in_force].sort_values("effective_from")
 
 
 def _suspended(context: ScenarioContext, announced: Iterable[Announced]) -> dict[str, str]:
-    """Return the last day of measures known to be suspended, most severe first.
+    """Last day of measures known to be suspended, most severe first.
 
     A truce may hold off a measure beyond the end of its own suspension.
     """
-    back = {one.event_id: one.last for one in announced if one.is_return}
+    returns = {act.event_id: act.last for act in announced if act.is_return}
     events = context.events
-    beyond = events["suspended_to"].ge(context.day) | events["event_id"].isin(list(back))
-    suspended = events.loc[beyond & events["direction"].eq("restrictive")]
+    is_suspended = events["suspended_to"].ge(context.day) | events["event_id"].isin(list(returns))
+    suspended = events.loc[is_suspended & events["direction"].eq("restrictive")]
     rows = suspended.sort_values(["severity", "event_id"], ascending=[False, True])
     ends = rows["suspended_to"].dt.strftime("%Y-%m-%d")
     return dict(zip(rows["event_id"], ends, strict=True)) | {
-        name: day for name, day in back.items() if name in set(rows["event_id"])
+        name: day for name, day in returns.items() if name in set(rows["event_id"])
     }
 
 
@@ -167,11 +169,11 @@ class LeverForm:
         return not (self.acts or self.chances or self.has(TEXTS))
 
     def has(self, names: Iterable[str]) -> bool:
-        """Tell whether one of some fields is filled that has no preset value."""
+        """Whether any of some fields without a preset value is filled."""
         return any(self.texts.get(name) for name in names if name not in CHOICES)
 
     def query(self) -> str:
-        """Return the form as the query of an address, without empty fields."""
+        """Form as the query of an address, without empty fields."""
         filled = [(name, self.texts[name]) for name in TEXTS if self.texts.get(name)]
         acts = [(ACTS, act) for act in self.acts]
         chances = [(f"{CHANCE}{act}", chance) for act, chance in self.chances]
@@ -179,7 +181,7 @@ class LeverForm:
 
 
 def form_of(pairs: Sequence[tuple[str, str]]) -> LeverForm:
-    """Return the form in a query; other parameters are ignored."""
+    """Form in a query; other parameters are ignored."""
     cut = [(name, value.strip()) for name, value in pairs]
     texts = dict.fromkeys(TEXTS, "") | {name: value for name, value in cut if name in TEXTS}
     acts = dict.fromkeys(value for name, value in cut if name == ACTS)
@@ -189,20 +191,20 @@ def form_of(pairs: Sequence[tuple[str, str]]) -> LeverForm:
 
 @cache
 def form_like(worked: WorkedScenario) -> LeverForm:
-    """Return an example scenario as a form: a tariff step, a new act, other dates of known ones."""
+    """Example scenario as a form: a tariff step, a new act, other dates of known ones."""
     top = yaml.safe_load(worked.text)
     texts = dict.fromkeys(TEXTS, "")
     events = top.get("events") or []
     for step in (top.get("tariffs") or [])[:1]:
         texts |= _texts_of(step, _TARIFF)
-    for act in [one for one in events if "instrument" in one][:1]:
+    for act in [event for event in events if "instrument" in event][:1]:
         kind = act.get("strictness", act["instrument"])
         shown = {**act, "instrument": kind, "destinations": act["destinations"][0]}
         texts |= _texts_of(shown, _LICENCE)
-    changed = [one for one in events if "instrument" not in one]
+    changed = [event for event in events if "instrument" not in event]
     for act in changed[:1]:
         texts |= _texts_of(act, SUSPENSION)
-    return LeverForm(texts, tuple(str(one["event_id"]) for one in changed))
+    return LeverForm(texts, tuple(str(event["event_id"]) for event in changed))
 
 
 def _texts_of(entry: Mapping[str, Any], fields: Mapping[str, str]) -> dict[str, str]:
@@ -231,18 +233,20 @@ class CheckedForm:
 
     @property
     def title(self) -> str:
-        """Return the scenario in words; empty without a sound one."""
+        """Scenario in words; empty without a sound one."""
         title = gettext("; ").join(self._titles(self._asked) if self._asked else ())
         return Sentence(title[:1].upper() + title[1:])
 
     @property
     def text(self) -> str:
-        """Return the scenario as YAML, the same in all languages; empty without a sound one."""
+        """Scenario as YAML, the same in all languages; empty without a sound one."""
         if self._asked is None:
             return ""
         with in_language(DEFAULT):
-            whole = {**self._asked.model_dump(exclude_unset=True), "name": str(self.title)}
-        return yaml.safe_dump(whole, sort_keys=False, allow_unicode=True, default_flow_style=None)
+            scenario = {**self._asked.model_dump(exclude_unset=True), "name": str(self.title)}
+        return yaml.safe_dump(
+            scenario, sort_keys=False, allow_unicode=True, default_flow_style=None
+        )
 
     def _build(self) -> None:
         """Take over what is filled in; a scenario has its own words for most of what is wrong."""
@@ -262,7 +266,11 @@ class CheckedForm:
             if kind in STRICTNESS:
                 self.top["events"][-1] |= {"instrument": "export_control", "strictness": kind}
         self._add_suspension()
-        ends = {one.event_id: one.last for one in self.choices.announced if one.is_return}
+        ends = {
+            announced.event_id: announced.last
+            for announced in self.choices.announced
+            if announced.is_return
+        }
         for act, chance in form.chances:
             field = f"{CHANCE}{act}"
             entry = {
@@ -289,19 +297,19 @@ class CheckedForm:
                 )
 
     def _field_at(self, place: Place) -> str:
-        """Return the field that a part of the scenario is of."""
+        """Field that a part of the scenario is of."""
         kind, number, name = (*place, "", 0, "")[:3]
         fields = self._fields.get((kind, number), {})
         return fields.get(str(name)) or fields.get("", ACTS)
 
-    def _titles(self, asked: ScenarioText) -> Iterator[str]:
-        for step in asked.tariffs:
+    def _titles(self, scenario: ScenarioText) -> Iterator[str]:
+        for step in scenario.tariffs:
             rate, sentence = (
                 (step.add_points, _POINTS) if step.rate_pct is None else (step.rate_pct, _RATE)
             )
             place = name_of(step.importer)
             yield gettext(sentence, place=place, rate=f"{rate:g}", day=step.effective_from)
-        for act in asked.events:
+        for act in scenario.events:
             if act.instrument:
                 measure = gettext(LICENCE_KINDS[act.strictness or act.instrument])
                 if language() == DEFAULT:
@@ -309,15 +317,15 @@ class CheckedForm:
                 yield gettext(
                     "%(measure)s for %(place)s from %(day)s",
                     measure=measure,
-                    place=listed([name_of(one) for one in act.destinations or ()]),
+                    place=listed([name_of(code) for code in act.destinations or ()]),
                     day=act.effective_from,
                 )
-        changed = [act for act in asked.events if act.event_id in self.form.acts]
+        changed = [act for act in scenario.events if act.event_id in self.form.acts]
         for act in changed[:1]:
             end, chance = act.suspended_to, act.probability
             yield gettext(
                 _SUSPENSIONS[end is not None, chance is not None],
-                acts=listed([self._named(one.event_id) for one in changed]),
+                acts=listed([self._named(act.event_id) for act in changed]),
                 day=end,
                 chance=percentage(f"{100 * (chance or 0.0):g}"),
             )
@@ -326,7 +334,7 @@ class CheckedForm:
             yield gettext("%(act)s, probability %(chance)s", act=self._named(name), chance=odds)
 
     def _named(self, act: str) -> str:
-        """Return what an act is about, in the language in use."""
+        """Subject of an act in the language in use."""
         return as_clause(act_words(self.choices.titles.get(act, act)))
 
     def _add(self, kind: str, entry: Mapping[str, str], fields: Mapping[str, str]) -> None:
@@ -339,8 +347,8 @@ class CheckedForm:
             for name, field in filled.items()
         }
         places = {name: field for field, name in fields.items()}
-        others = {"": places.get("effective_from", ACTS)}
-        self._append(kind, {**entry, **texts}, places | others)
+        remaining = {"": places.get("effective_from", ACTS)}
+        self._append(kind, {**entry, **texts}, places | remaining)
 
     def _append(self, kind: str, entry: dict[str, str], places: dict[str, str]) -> None:
         entries = self.top.setdefault(kind, [])
@@ -348,7 +356,7 @@ class CheckedForm:
         entries.append(entry)
 
     def _number(self, field: str, text: str) -> str:
-        """Return a number as plain digits; as typed where it is none, with its error.
+        """Number as plain digits; as typed where it is none, with its error.
 
         A scenario is shared by its address: a number in it is read alike in all languages.
         """

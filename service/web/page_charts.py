@@ -38,20 +38,20 @@ _Row = tuple[str, Sequence[float], int]
 
 
 def counted_cells(publication: Publication) -> pd.DataFrame:
-    """Return the scored months that are shown: published ahead, or else afterwards."""
+    """Scored months shown: forecast ahead, or else afterwards."""
     cells = publication.memo.make("cells", lambda: track.cells_of(publication))
     live = track.live(cells)
     return live if len(live) else track.afterwards(cells)
 
 
 def replay_rows(publication: Publication) -> list[ScoreRow]:
-    """Return the newest backtest of our model and the simple rules, without its components."""
+    """Newest backtest of our model and the simple rules, without its components."""
     shown = without_components(publication.published.scores)
     return score_rows(shown.loc[shown["as_of"] == shown["as_of"].max()])
 
 
 def _largest(publication: Publication) -> list[str]:
-    """Return the destinations; where there are too many to draw, the largest."""
+    """Destinations; where there are too many to draw, the largest."""
     if not publication.is_wide:
         return publication.destinations
     size = publication.latest.groupby("destination")["p50"].sum()
@@ -61,59 +61,68 @@ def _largest(publication: Publication) -> list[str]:
 def _errors_by_lead(publication: Publication, _: str) -> Chart | None:
     scores = track.by_horizon(counted_cells(publication))
     rows = [
-        (gettext("month %(number)s", number=one.what), _shares(one), one.cells) for one in scores
+        (gettext("month %(number)s", number=score.what), _shares(score), score.cells)
+        for score in scores
     ]
     return _dots(publication, gettext("Error by months ahead"), rows)
 
 
 def _errors_by_destination(publication: Publication, _: str) -> Chart | None:
     scores = track.by_destination(counted_cells(publication), _largest(publication))
-    rows = [(name_of(one.what), _shares(one), one.cells) for one in scores]
+    rows = [(name_of(score.what), _shares(score), score.cells) for score in scores]
     return _dots(publication, gettext("Error by destination"), rows)
 
 
-def _shares(one: TrackScore) -> Sequence[float]:
-    return one.wape, one.seasonal_naive, one.last_value
+def _shares(score: TrackScore) -> Sequence[float]:
+    return score.wape, score.seasonal_naive, score.last_value
 
 
 def _backtest_errors(publication: Publication, _: str) -> Chart | None:
     replay = replay_rows(publication)
     scopes: dict[str, dict[str, ScoreRow]] = {}
-    for one in replay:
-        name = YARDSTICKS[one.model] if one.yardstick else _SERIES[0]
-        scopes.setdefault(one.scope, {}).setdefault(name, one)
+    for row in replay:
+        name = YARDSTICKS[row.model] if row.yardstick else _SERIES[0]
+        scopes.setdefault(row.scope, {}).setdefault(name, row)
     rows = [
         (
             scope_name(scope),
             [models[name].wape if name in models else float("nan") for name in _SERIES],
-            max(one.cells for one in models.values()),
+            max(row.cells for row in models.values()),
         )
         for scope, models in scopes.items()
     ]
-    months = next((one.months for one in replay), "")
+    months = next((row.months for row in replay), "")
     return _dots(
         publication, gettext("Error, months %(months)s ahead together", months=months), rows
     )
 
 
 def _dots(publication: Publication, title: str, rows: Sequence[_Row]) -> Chart | None:
-    """Return shares of some rows side by side; None without scored months."""
+    """Chart of error shares by row and series; None without scored months."""
     series = [gettext(name) for name in _SERIES]
     values: list[Record] = []
     for label, shares, months in rows:
-        known = {name: one for name, one in zip(series, shares, strict=True) if math.isfinite(one)}
+        errors = {
+            name: error for name, error in zip(series, shares, strict=True) if math.isfinite(error)
+        }
         says = ngettext(
             "%(label)s: %(shares)s (%(n)s month)",
             "%(label)s: %(shares)s (%(n)s months)",
             months,
             label=label,
             shares=", ".join(
-                f"{name} {percentage(f'{100 * one:.0f}')}" for name, one in known.items()
+                f"{name} {percentage(f'{100 * error:.0f}')}" for name, error in errors.items()
             ),
         )
         values += [
-            {"what": label, "series": name, "share": round(one, 4), "months": months, "says": says}
-            for name, one in known.items()
+            {
+                "what": label,
+                "series": name,
+                "share": round(error, 4),
+                "months": months,
+                "says": says,
+            }
+            for name, error in errors.items()
             if months
         ]
     if not values:
@@ -155,7 +164,7 @@ OVER_ALL: Final[Mapping[str, Make]] = {
 
 
 def _parts(fan: Fan) -> Chart | None:
-    """Return the parts of the next month's median; None where none were published."""
+    """Parts of the next month's median; None where none were published."""
     ahead = fan.ahead
     ahead = ahead[ahead["period"] > month_start(fan.as_of)]
     parts = ahead["contributions"].iloc[0] if len(ahead) and "contributions" in ahead else None
@@ -195,7 +204,7 @@ _SMALL_PX: Final = 280
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
+class PageChart:
     """A chart on a page: where it is, and what it says to those who cannot see it."""
 
     path: str
@@ -204,9 +213,9 @@ class Drawn:
     query: str = ""
 
     def at(self, form: str, field: str = "") -> str:
-        """Return the address of one form of it."""
-        asked = "&".join(filter(None, (self.query, field)))
-        return f"{self.path}.{form}{asked and '?'}{asked}"
+        """Address of one form of it."""
+        query = "&".join(filter(None, (self.query, field)))
+        return f"{self.path}.{form}{query and '?'}{query}"
 
     @property
     def is_wide(self) -> bool:
@@ -214,40 +223,40 @@ class Drawn:
 
     @property
     def width(self) -> int:
-        """Return the pixels of its picture on a page."""
+        """Width of its picture on a page, in pixels."""
         if self.is_wide:
             return WIDTH
         return _SMALL_PX if self.kind == "small" else _NARROW_PX
 
     @property
     def embed(self) -> str:
-        """Return the address of a page that others may frame; empty where there is none."""
+        """Address of a page that others may frame; empty where there is none."""
         return "" if self.query else f"/embed{self.path}"
 
 
-def still_at(drawn: Drawn, width: int) -> str:
-    """Return the address of the picture of a chart, light or dark."""
-    return drawn.at("svg", f"themed=1&width={width}")
+def still_at(chart: PageChart, width: int) -> str:
+    """Address of the picture of a chart, light or dark."""
+    return chart.at("svg", f"themed=1&width={width}")
 
 
 def chart_of(publication: Publication, kind: str, destination: str) -> Chart | None:
-    """Return a chart, made once; None where there is nothing to draw."""
+    """Chart, made once; None where there is nothing to draw."""
     return publication.memo.make(
         ("chart", kind, destination, language()), lambda: KINDS[kind](publication, destination)
     )
 
 
-def drawn(publication: Publication, kind: str, destination: str) -> Drawn | None:
-    """Return where a page finds a chart; None where there is nothing to draw."""
+def page_chart(publication: Publication, kind: str, destination: str) -> PageChart | None:
+    """Chart with its address on a page; None if there is nothing to draw."""
     path = f"{home_of(publication.commodity)}/charts/{kind}/{destination}"
     if kind in {"fan", "small"}:  # always there; drawn when it comes into view
         fan = fan_of(publication, destination)
-        return Drawn(path, alt_text(fan, is_marked=kind == "fan"), kind)
-    made = chart_of(publication, kind, destination)
-    return None if made is None else Drawn(path, made.label, kind)
+        return PageChart(path, alt_text(fan, is_marked=kind == "fan"), kind)
+    chart = chart_of(publication, kind, destination)
+    return None if chart is None else PageChart(path, chart.label, kind)
 
 
-def small_charts(publication: Publication) -> Iterator[tuple[str, Drawn | None]]:
-    """Yield the small charts by destination: all of them, or the largest of many."""
+def small_charts(publication: Publication) -> Iterator[tuple[str, PageChart | None]]:
+    """Small charts by destination: all of them, or the largest of many."""
     for name in _largest(publication):
-        yield name, drawn(publication, "small", name)
+        yield name, page_chart(publication, "small", name)

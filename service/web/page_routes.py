@@ -54,7 +54,7 @@ async def publication_route(request: Request, shared: Shared, number: Number) ->
 
 @pages.get("/publications/{number}/forecasts.csv")
 async def numbers_route(request: Request, shared: Shared, number: Number) -> Response:
-    """Return the numbers of one publication, the same bytes for good."""
+    """Numbers of one publication, the same bytes for good."""
     rows, _ = await run_in_threadpool(_publication, shared.live.engine, number)
     name = f"{file_of(rows['commodity'].iloc[0])}_publication_{number}.csv"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
@@ -71,32 +71,32 @@ def _publication(engine: Engine, number: int) -> tuple[pd.DataFrame, Record]:
                 number=number,
             )
         )
-    known = read_publications(engine)
-    (record,) = known.loc[known["id"] == number].to_dict("records")
-    own = rows.sort_values(["destination", "period"], ignore_index=True)
-    return own, {str(name): value for name, value in record.items()}
+    publications = read_publications(engine)
+    (record,) = publications.loc[publications["id"] == number].to_dict("records")
+    sorted_rows = rows.sort_values(["destination", "period"], ignore_index=True)
+    return sorted_rows, {str(name): value for name, value in record.items()}
 
 
 def _reach(engine: Engine, cutoff: str, record: Record) -> str:
-    """Say to which months the data of a publication reach."""
+    """Months that the data of a publication reach, in words."""
     panels = read_panels(engine, {record["panel"]} if record["commodity"] == COMMODITY else ())
     bases = (bases_of(panel.frame, cutoff) for panel in panels.values())
     return data_through(cutoff, next(bases, {}))
 
 
 def publication_page(engine: Engine, number: int) -> Answer:
-    """Return the page of one publication, which is cited by its whole address."""
+    """Page of one publication, which is cited by its whole address."""
     rows, record = _publication(engine, number)
     commodity = str(record["commodity"])
     months = {
-        str(name): own.set_index("period")[["p10", "p50", "p90"]].to_dict("index")
-        for name, own in rows.groupby("destination")
+        str(name): group.set_index("period")[["p10", "p50", "p90"]].to_dict("index")
+        for name, group in rows.groupby("destination")
     }
     with in_language(DEFAULT):
         english = full_words_of(commodity, {})
-    shown = bare_page(
+    html = bare_page(
         "publication.html.j2",
-        here=f"/publications/{number}",
+        address=f"/publications/{number}",
         number=number,
         record=record,
         goods_in_english=english,
@@ -106,46 +106,46 @@ def publication_page(engine: Engine, number: int) -> Answer:
         periods=sorted(set(rows["period"])),
         lines=[(name_of(name), months[name]) for name in in_reading_order(months)],
     )
-    return answer_of(shown.encode(), HTML)
+    return answer_of(html.encode(), HTML)
 
 
 @pages.get("/docs")
 async def docs_route(request: Request) -> Response:
     """Show what the API answers, for people."""
     document = request.app.openapi()
-    shown = bare_page(
-        "docs.html.j2", here="/docs", about=document["info"], groups=operations(document)
+    html = bare_page(
+        "docs.html.j2", address="/docs", about=document["info"], groups=operations(document)
     )
-    return reply(request, answer_of(shown.encode(), HTML))
+    return reply(request, answer_of(html.encode(), HTML))
 
 
 @pages.get("/method")
 async def method_route(request: Request, shared: Shared) -> Response:
     """Show how the forecast is made, whose data it uses and whom to ask."""
-    shown = bare_page("method.html.j2", here="/method", contact=shared.rules.contact)
-    return reply(request, answer_of(shown.encode(), HTML))
+    html = bare_page("method.html.j2", address="/method", contact=shared.rules.contact)
+    return reply(request, answer_of(html.encode(), HTML))
 
 
 def operations(document: Mapping[str, Any]) -> dict[str, list[Record]]:
-    """Return the operations of an OpenAPI document by their group, in its order."""
+    """Operations of an OpenAPI document by their group, in its order."""
     groups: dict[str, list[Record]] = {}
     for address, methods in document["paths"].items():
-        for method, one in methods.items():
+        for method, operation in methods.items():
             fields = [
                 {
-                    "name": part["name"],
-                    "needed": part.get("required", False),
-                    "meaning": part.get("description", ""),
+                    "name": parameter["name"],
+                    "needed": parameter.get("required", False),
+                    "meaning": parameter.get("description", ""),
                 }
-                for part in one.get("parameters", [])
+                for parameter in operation.get("parameters", [])
             ]
-            groups.setdefault(one["tags"][0], []).append(
+            groups.setdefault(operation["tags"][0], []).append(
                 {
                     "method": method.upper(),
                     "address": address,
-                    "about": one.get("description", ""),
+                    "about": operation.get("description", ""),
                     "fields": fields,
-                    "has_body": "requestBody" in one,
+                    "has_body": "requestBody" in operation,
                 }
             )
     return groups
@@ -176,7 +176,7 @@ files = APIRouter(include_in_schema=False)
 
 
 def page_routes() -> list[BaseRoute]:
-    """Return the routes of the pages; styles and icon need no token."""
+    """Routes of the pages; styles and icon need no token."""
     parts = (
         pages,
         chart_routes.pages,
@@ -195,32 +195,32 @@ async def home_route(
 ) -> Response:
     """Show the destination of the reader."""
     destination = _chosen(request, goods, country)
-    kept = f"country={destination}&" if country else HOME
-    found = await _destination(request, goods, shared, planning, destination, home=kept)
-    return _remembering(found, destination, country)
+    query = f"country={destination}&" if country else HOME
+    page = await _destination(request, goods, shared, planning, destination, home=query)
+    return _remembering(page, destination, country)
 
 
 def _chosen(request: Request, goods: Publication, country: str) -> str:
-    """Return the destination asked for, else the one picked before, else that of the language."""
+    """Destination requested, else the one chosen before, else that of the language."""
     if country:
         return known_destination(goods, country)
     usual = (request.cookies.get(COOKIE, ""), COUNTRY_OF_LANGUAGE.get(language(), ""), WORLD)
     return next((code for code in usual if code in goods.destinations), goods.destinations[0])
 
 
-def _remembering(found: Response, destination: str, country: str) -> Response:
-    found.headers.add_vary_header("Cookie")
+def _remembering(page: Response, destination: str, country: str) -> Response:
+    page.headers.add_vary_header("Cookie")
     if country:
-        found.set_cookie(COOKIE, destination, max_age=COOKIE_S, httponly=True, samesite="lax")
-    return found
+        page.set_cookie(COOKIE, destination, max_age=COOKIE_S, httponly=True, samesite="lax")
+    return page
 
 
 @pages.get("/goods")
 async def goods_list_route(request: Request, current: Current, shared: Shared) -> Response:
     """Show the other commodities."""
 
-    def make(publication: Publication, now: pd.Timestamp) -> Answer:
-        return goods_page(publication, now, listing(publication, shared.live.engine))
+    def make(publication: Publication, read_at: pd.Timestamp) -> Answer:
+        return goods_page(publication, read_at, listing(publication, shared.live.engine))
 
     return await _page(request, current, shared.live.clock(), "goods", make)
 
@@ -244,8 +244,8 @@ async def _destination(
     *,
     home: str = "",
 ) -> Response:
-    def make(publication: Publication, now: pd.Timestamp) -> Answer:
-        return destination_page(publication, destination, now, planning, home=home)
+    def make(publication: Publication, read_at: pd.Timestamp) -> Answer:
+        return destination_page(publication, destination, read_at, planning, home=home)
 
     # One page more for each override, and no more.
     written = int(planning.overrides_of(goods.commodity)["destination"].eq(destination).sum())
@@ -258,7 +258,7 @@ async def _destination(
 async def dates_route(
     request: Request, *, goods: Goods, shared: Shared, destination: Code
 ) -> Response:
-    """Return the dates that matter to a destination as a calendar to subscribe to."""
+    """Dates that matter to a destination as a calendar to subscribe to."""
     known_destination(goods, destination)
     body = await run_in_threadpool(calendar_of, goods, destination, shared.live.clock())
     return reply(request, answer_of(body, "text/calendar; charset=utf-8"))
@@ -269,11 +269,11 @@ async def dates_route(
 async def digest_route(
     request: Request, *, goods: Goods, shared: Shared, destination: Code, form: Digest
 ) -> Response:
-    """Return the answer for a destination as text to be sent by mail, or as a feed of it."""
+    """Answer for a destination as text to be sent by mail, or as a feed of it."""
     known_destination(goods, destination)
 
-    def make(publication: Publication, now: pd.Timestamp) -> Answer:
-        text = forecast_pages.digest(publication, destination, now)
+    def make(publication: Publication, read_at: pd.Timestamp) -> Answer:
+        text = forecast_pages.digest(publication, destination, read_at)
         return text if form == "txt" else digest_feed(text, publication, destination)
 
     return await _page(request, goods, shared.live.clock(), ("digest", destination, form), make)
@@ -287,12 +287,12 @@ async def track_route(
     """Show the track record, with the panels of the reader's destination."""
     destination = _chosen(request, goods, country)
 
-    def make(publication: Publication, now: pd.Timestamp) -> Answer:
-        return track_page(publication, now, planning, destination)
+    def make(publication: Publication, read_at: pd.Timestamp) -> Answer:
+        return track_page(publication, read_at, planning, destination)
 
     key = ("track", destination, len(planning.overrides_of(goods.commodity)))
-    found = scripted(await _page(request, goods, shared.live.clock(), key, make))
-    return _remembering(found, destination, country)
+    page = scripted(await _page(request, goods, shared.live.clock(), key, make))
+    return _remembering(page, destination, country)
 
 
 @pages.get("/data")
@@ -308,8 +308,10 @@ async def status_route(request: Request, shared: Shared) -> Response:
         current = shared.live.publication
     except NothingPublishedError:
         current = None
-    found = await shared.health.newest()
-    return reply(request, await run_in_threadpool(status_page, found, current, shared.live.clock()))
+    health = await shared.health.newest()
+    return reply(
+        request, await run_in_threadpool(status_page, health, current, shared.live.clock())
+    )
 
 
 @pages.get("/policy")
@@ -324,14 +326,14 @@ async def policy_route(
     page: Annotated[int, Query(ge=1, le=MOST_PAGES)] = 1,
 ) -> Response:
     """Show the policy ledger."""
-    search, now = LedgerQuery(q, destination, instrument), shared.live.clock()
+    search, read_at = LedgerQuery(q, destination, instrument), shared.live.clock()
 
-    def make(publication: Publication, now: pd.Timestamp) -> Answer:
-        return policy_page(publication, now, search, page)
+    def make(publication: Publication, read_at: pd.Timestamp) -> Answer:
+        return policy_page(publication, read_at, search, page)
 
     if search == LedgerQuery() and page == 1:  # only the page without a search is cached
-        return await _page(request, current, now, "policy", make)
-    return reply(request, await run_in_threadpool(make, current, now))
+        return await _page(request, current, read_at, "policy", make)
+    return reply(request, await run_in_threadpool(make, current, read_at))
 
 
 @pages.get("/destinations/{destination}/forecast.xlsx")
@@ -339,20 +341,20 @@ async def policy_route(
 async def workbook_route(
     request: Request, goods: Goods, planning: Planning, destination: Code
 ) -> Response:
-    """Return the forecast and the history of one destination as a spreadsheet."""
+    """Forecast and the history of one destination as a spreadsheet."""
     body = await run_in_threadpool(forecast_pages.workbook, goods, destination, planning)
     return reply(request, answer_of(body, forecast_pages.XLSX), _named(goods, destination, "xlsx"))
 
 
 @files.get("/static/style.css")
 async def style_route(request: Request) -> Response:
-    """Return the styles."""
+    """Styles."""
     return reply(request, stylesheet())
 
 
 @files.get("/static/icon.svg")
 async def icon_route(request: Request) -> Response:
-    """Return the icon."""
+    """Icon."""
     return reply(request, answer_of(ICON, "image/svg+xml"))
 
 
@@ -363,13 +365,13 @@ async def robots_route() -> Response:
 
 
 async def _page(
-    request: Request, current: Publication, now: pd.Timestamp, key: object, make: Make
+    request: Request, current: Publication, read_at: pd.Timestamp, key: object, make: Make
 ) -> Response:
-    place = ("page", key, now.date(), chosen())
-    found: Answer | None = current.memo.get(place)
-    if found is None:
-        found = await run_in_threadpool(current.memo.make, place, lambda: make(current, now))
-    return reply(request, found)
+    place = ("page", key, read_at.date(), chosen())
+    answer: Answer | None = current.memo.get(place)
+    if answer is None:
+        answer = await run_in_threadpool(current.memo.make, place, lambda: make(current, read_at))
+    return reply(request, answer)
 
 
 def _named(current: Publication, destination: str, ending: str) -> dict[str, str]:

@@ -62,7 +62,7 @@ FORM: Final = "application/x-www-form-urlencoded"
 
 
 async def form_of(request: Request) -> Mapping[str, str]:
-    """Return the fields of a form; each occurs once."""
+    """Fields of a form; each occurs once."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip()
     try:
         text = (await request.body()).decode()
@@ -80,14 +80,14 @@ Fields = Annotated[Mapping[str, str], Depends(form_of)]
 
 
 def text_in(fields: Mapping[str, str], name: str) -> str:
-    """Return a field of a form."""
+    """Field of a form."""
     if name not in fields:
         raise DataError(f"The form has no field {name!r}. Expected one. Use the form of the page.")
     return fields[name].strip()
 
 
 def number_in(fields: Mapping[str, str], name: str) -> float:
-    """Return a field that is a number."""
+    """Field that is a number."""
     text = text_in(fields, name)
     try:
         return float(plain_number(text, decimal=decimal_sign()))
@@ -104,7 +104,7 @@ def number_in(fields: Mapping[str, str], name: str) -> float:
 
 
 def month_in(fields: Mapping[str, str], name: str) -> pd.Timestamp:
-    """Return a field that is a month, as its first day."""
+    """Field that is a month, as its first day."""
     text = text_in(fields, name)
     if not re.fullmatch(MONTH_PATTERN, text):
         raise DataError(
@@ -143,24 +143,24 @@ async def needs_route(
     """Show needs, alert rules and alerts, with forms for a commodity."""
     fields = request.query_params.items()
     typed = {name: text for name, text in fields if text and name != PARAMETER}
-    asked = (current.commodity, *sorted(typed.items()), chosen())
-    key = ("needs", current.key, planning.rows.mark, shared.live.clock().date(), asked)
-    found: Answer | None = shared.recent_pages.get(key)
-    if found is None:
+    request_key = (current.commodity, *sorted(typed.items()), chosen())
+    key = ("needs", current.key, planning.rows.mark, shared.live.clock().date(), request_key)
+    answer: Answer | None = shared.recent_pages.get(key)
+    if answer is None:
         firm, refused = await _firm_of(typed, current, shared)
         make = partial(
             needs_page, shared, current, planning, picked=destination, month=month,
             ended=ended, firm=firm, refused=refused, typed=typed,
         )  # fmt: skip
-        found = await run_in_threadpool(make)
-        shared.recent_pages.keep(key, found)
-    return form_page(reply(request, found))
+        answer = await run_in_threadpool(make)
+        shared.recent_pages.keep(key, answer)
+    return form_page(reply(request, answer))
 
 
 async def _firm_of(
     typed: Mapping[str, str], current: Publication, shared: State
 ) -> tuple[FirmAnswer | None, FormErrors | None]:
-    """Return the answers to the firm of an address, or what is wrong with it."""
+    """Answers for the firm of an address, or the errors of its form."""
     if "tonnes" not in typed:
         return None, None
     try:
@@ -174,25 +174,25 @@ async def _firm_of(
 def audit_route(request: Request, current: Current, shared: Shared, planning: Planning) -> Response:
     """Show the audit trail; it always needs a token."""
     rows = entries.audit(planning)
-    shown = page(
+    answer = page(
         "audit.html.j2",
         current,
-        now=shared.live.clock(),
-        here="/audit",
+        read_at=shared.live.clock(),
+        address="/audit",
         entries=rows[:ENTRIES],
         in_all=len(rows),
     )
-    return reply(request, shown, {"Cache-Control": "no-store"})
+    return reply(request, answer, {"Cache-Control": "no-store"})
 
 
 @router.get(ADDRESS, dependencies=reading)
 def feed_route(request: Request, current: Current, planning: Planning) -> Response:
-    """Return the alerts of all commodities as a feed."""
+    """Alerts of all commodities as a feed."""
     return reply(request, atom(planning, began=current.as_of, labels=current.published.labels))
 
 
 @router.post("/needs", dependencies=sending)
-def add_need(request: Request, *, fields: Fields, who: Writer, shared: Shared) -> Response:
+def add_need(request: Request, *, fields: Fields, actor: Writer, shared: Shared) -> Response:
     """Record a need; an invalid one is shown again with a message."""
     current = _chosen(shared, fields)
     try:
@@ -204,7 +204,7 @@ def add_need(request: Request, *, fields: Fields, who: Writer, shared: Shared) -
             tonnes=number_in(fields, "tonnes"),
             commodity=current.commodity,
         )
-        number = entries.write(shared.live, stored.add_need, need, who=who)
+        number = entries.write(shared.live, stored.add_need, need, who=actor)
     except TokenError:
         raise
     except DataError as err:
@@ -213,25 +213,25 @@ def add_need(request: Request, *, fields: Fields, who: Writer, shared: Shared) -
 
 
 @router.post("/needs/{number}/end", dependencies=sending)
-def end_need(number: Number, who: Writer, shared: Shared) -> Response:
+def end_need(number: Number, actor: Writer, shared: Shared) -> Response:
     """End a need; the page then offers to take that back."""
-    entries.write(shared.live, stored.end_need, number, who=who)
+    entries.write(shared.live, stored.end_need, number, who=actor)
     return _see(f"/needs?ended={number}#needs-head")
 
 
 @router.post("/needs/{number}/restore", dependencies=sending)
-def restore_need(number: Number, who: Writer, shared: Shared) -> Response:
+def restore_need(number: Number, actor: Writer, shared: Shared) -> Response:
     """Take back the end of a need."""
-    entries.write(shared.live, stored.restore_need, number, who=who)
+    entries.write(shared.live, stored.restore_need, number, who=actor)
     return _see(f"/needs#need-{number}")
 
 
 @router.post("/alert-rules", dependencies=sending)
-def add_rule(request: Request, *, fields: Fields, who: Writer, shared: Shared) -> Response:
+def add_rule(request: Request, *, fields: Fields, actor: Writer, shared: Shared) -> Response:
     """Create an alert rule; an invalid one is shown again."""
     current = _chosen(shared, fields)
     try:
-        entries.create_rule(shared.live, who, _rule(fields))
+        entries.create_rule(shared.live, actor, _rule(fields))
     except TokenError:
         raise
     except DataError as err:
@@ -240,21 +240,21 @@ def add_rule(request: Request, *, fields: Fields, who: Writer, shared: Shared) -
 
 
 @router.post("/alert-rules/{number}/end", dependencies=sending)
-def end_rule(number: Number, who: Writer, shared: Shared) -> Response:
+def end_rule(number: Number, actor: Writer, shared: Shared) -> Response:
     """End an alert rule."""
-    entries.write(shared.live, stored.end_rule, number, who=who)
+    entries.write(shared.live, stored.end_rule, number, who=actor)
     return _see("/needs#rules")
 
 
 @router.post("/overrides", dependencies=sending)
-def add_override(request: Request, fields: Fields, who: Writer, shared: Shared) -> Response:
+def add_override(request: Request, fields: Fields, actor: Writer, shared: Shared) -> Response:
     """Record an override beside a median; an invalid one is shown again."""
     current = _chosen(shared, fields)
     destination = known_destination(current, text_in(fields, "destination"))
     try:
         entries.record_override(
             shared.live,
-            who,
+            actor,
             destination,
             month_in(fields, "period"),
             text_in(fields, "as_of"),
@@ -266,21 +266,21 @@ def add_override(request: Request, fields: Fields, who: Writer, shared: Shared) 
         raise
     except DataError as err:
         refused = FormErrors("override", fields, message_of(err))
-        now, planning = shared.live.clock(), shared.live.planning
-        shown = destination_page(current, destination, now, planning, refused)
-        return form_page(refusal(request, shown, HTTPStatus.BAD_REQUEST))
+        read_at, planning = shared.live.clock(), shared.live.planning
+        answer = destination_page(current, destination, read_at, planning, refused)
+        return form_page(refusal(request, answer, HTTPStatus.BAD_REQUEST))
     return _see(f"{home_of(current.commodity)}/destinations/{destination}#months-head")
 
 
 def _chosen(shared: State, fields: Mapping[str, str]) -> Publication:
-    """Return the newest publication of a form's commodity; the magnets by default."""
+    """Newest publication of a form's commodity; the magnets by default."""
     return shared.live.of(fields.get("commodity", COMMODITY))
 
 
 def _again(request: Request, current: Publication, shared: State, refused: FormErrors) -> Response:
     """Show the page of needs again, with a form that was not accepted."""
-    shown = needs_page(shared, current, shared.live.planning, refused=refused)
-    return form_page(refusal(request, shown, HTTPStatus.BAD_REQUEST))
+    answer = needs_page(shared, current, shared.live.planning, refused=refused)
+    return form_page(refusal(request, answer, HTTPStatus.BAD_REQUEST))
 
 
 def _rule(fields: Mapping[str, str]) -> AlertRule:

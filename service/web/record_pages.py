@@ -21,7 +21,7 @@ from service.queries import history, tables, track
 from service.queries.backtest import losses
 from service.queries.needs import Days, all_needs, arrival_months, carry_over_of
 from service.state import State
-from service.web.page_charts import OVER_ALL, counted_cells, drawn, replay_rows
+from service.web.page_charts import OVER_ALL, counted_cells, page_chart, replay_rows
 from service.web.render import FormErrors, bare_page, page
 from service.words import home_of, name_of, query_of, rendered, words_of
 from store.vocabulary import ALL, COMMODITY, WORLD
@@ -34,22 +34,24 @@ ROWS: Final = 50
 """Rows of a long table on one page."""
 
 
-def status_page(found: HealthReport, publication: Publication | None, now: pd.Timestamp) -> Answer:
-    """Return the page; without a publication it shows the installation only.
+def status_page(
+    health: HealthReport, publication: Publication | None, read_at: pd.Timestamp
+) -> Answer:
+    """System status; without a publication it shows the installation only.
 
     Args:
         publication: The newest publication, None if there is none.
     """
     if publication is None:
-        shown = bare_page(TEMPLATE, here=_ADDRESS, **_of_installation(found), models=(), runs=())
-        return answer_of(shown.encode(), HTML)
+        html = bare_page(TEMPLATE, address=_ADDRESS, **_of_installation(health), models=(), runs=())
+        return answer_of(html.encode(), HTML)
     rejected = tables.quarantine(publication)
     return page(
         TEMPLATE,
         publication,
-        now=now,
-        here=_ADDRESS,
-        **_of_installation(found),
+        read_at=read_at,
+        address=_ADDRESS,
+        **_of_installation(health),
         models=models_in_use(publication),
         runs=recent_runs(publication),
         vintages=tables.vintages(publication)[:ROWS],
@@ -59,28 +61,32 @@ def status_page(found: HealthReport, publication: Publication | None, now: pd.Ti
     )
 
 
-def _of_installation(found: HealthReport) -> dict[str, object]:
+def _of_installation(health: HealthReport) -> dict[str, object]:
     return {
-        "found": found,
-        "headline": rendered(found.headline),
-        "lines": [rendered(line) for line in found.lines],
-        "alarms": [replace(one, words=rendered(one.words)) for one in found.alarms],
+        "found": health,
+        "headline": rendered(health.headline),
+        "lines": [rendered(line) for line in health.lines],
+        "alarms": [replace(alarm, words=rendered(alarm.words)) for alarm in health.alarms],
     }
 
 
 def models_in_use(publication: Publication) -> list[Record]:
-    """Return the model of each destination in the newest forecast, and why not the champion."""
+    """Model of each destination in the newest forecast, and why not the champion."""
     rows = publication.latest.fillna({"reason": ""})
     parts = rows[["destination", "status", "model", "reason"]].drop_duplicates()
     place = {code: number for number, code in enumerate(publication.destinations)}
-    return records(parts.sort_values("destination", key=lambda own: own.map(place), kind="stable"))
+    return records(
+        parts.sort_values("destination", key=lambda codes: codes.map(place), kind="stable")
+    )
 
 
 def recent_runs(publication: Publication) -> list[Record]:
-    """Return the last runs of any flow, newest first; minutes are None where one has not ended."""
+    """Last runs of any flow, newest first; minutes are None for a run in progress."""
     runs = publication.published.runs.sort_values("started_at", ascending=False).head(RUNS)
-    ended, begun = (pd.to_datetime(runs[name], utc=True) for name in ("finished_at", "started_at"))
-    return records(runs.assign(minutes=(ended - begun).dt.total_seconds() / 60))
+    ended, started = (
+        pd.to_datetime(runs[name], utc=True) for name in ("finished_at", "started_at")
+    )
+    return records(runs.assign(minutes=(ended - started).dt.total_seconds() / 60))
 
 
 PLACE: Final = "/needs"
@@ -98,7 +104,7 @@ def needs_page(
     firm: FirmAnswer | None = None,
     typed: Mapping[str, str] = MappingProxyType({}),
 ) -> Answer:
-    """Return the page of needs, alert rules and alerts.
+    """Page of needs, alert rules and alerts.
 
     Args:
         publication: The newest publication of the commodity that the forms are for.
@@ -108,13 +114,13 @@ def needs_page(
     """
     ahead = sorted(set(publication.latest["period"]))
     codes = sorted(publication.published.commodities, key=lambda code: (code != COMMODITY, code))
-    asked_for = {*planning.needs["commodity"], *planning.rows.rules["commodity"]}
-    listed = {COMMODITY, publication.commodity} | asked_for
+    planned = {*planning.needs["commodity"], *planning.rows.rules["commodity"]}
+    in_use = {COMMODITY, publication.commodity} | planned
     return page(
         "needs.html.j2",
         publication,
-        now=shared.live.clock(),
-        here=PLACE,
+        read_at=shared.live.clock(),
+        address=PLACE,
         needs=[
             _for_page(need, shared.rules.shipping) for need in all_needs(shared.live.of, planning)
         ],
@@ -128,7 +134,7 @@ def needs_page(
         first=ahead[0],
         last=ahead[-1],
         commodities={code: words_of(code, publication.published.labels) for code in codes},
-        listed=[code for code in codes if code in listed],
+        listed=[code for code in codes if code in in_use],
         magnets=COMMODITY,
         refused=refused,
         firm=firm,
@@ -146,24 +152,24 @@ def needs_page(
 
 def _ended(planning: PlanningState, number: int) -> Record | None:
     rows = planning.rows.needs
-    found = rows.loc[rows["id"].eq(number) & rows["ended_at"].notna(), ["id", "name"]]
-    return next(iter(records(found)), None)
+    need = rows.loc[rows["id"].eq(number) & rows["ended_at"].notna(), ["id", "name"]]
+    return next(iter(records(need)), None)
 
 
 def _kept(**fields: object) -> str:
-    """Return the fields of an address that a switch of the language keeps."""
-    found = urlencode({name: value for name, value in fields.items() if value})
-    return f"{found}&" if found else ""
+    """Fields of an address that a switch of the language keeps."""
+    query = urlencode({name: value for name, value in fields.items() if value})
+    return f"{query}&" if query else ""
 
 
 def needs_at(commodity: str, part: str = "") -> str:
-    """Return the address of the page with forms of a commodity, or of a part of it."""
-    asked = query_of(commodity)
-    return f"{PLACE}{f'?{asked}' if asked else ''}{f'#{part}' if part else ''}"
+    """Address of the page with forms of a commodity, or of a part of it."""
+    query = query_of(commodity)
+    return f"{PLACE}{f'?{query}' if query else ''}{f'#{part}' if part else ''}"
 
 
 def _for_page(need: Record, shipping: Mapping[str, Days]) -> Record:
-    """Return a need with the address of its pages and when its months arrive."""
+    """Need with the address of its pages and when its months arrive."""
     days = shipping.get(need["destination"])
     months = {row["period"] for row in need["months"]} if days else set()
     arrivals = {period: arrival_months(period, days) for period in months} if days else {}
@@ -174,30 +180,30 @@ _FIGURES: Final = 40
 
 
 def track_page(
-    publication: Publication, now: pd.Timestamp, planning: PlanningState, destination: str
+    publication: Publication, read_at: pd.Timestamp, planning: PlanningState, destination: str
 ) -> Answer:
-    """Return the track record, with the panels of a destination and the value of overrides."""
+    """Track record, with the panels of a destination and the value of overrides."""
     cells = publication.memo.make("cells", lambda: track.cells_of(publication))
     live, later = track.live(cells), track.afterwards(cells)
-    counted = counted_cells(publication)
+    scored = counted_cells(publication)
     first = publication.destinations[0]
     return page(
         "track.html.j2",
         publication,
-        now=now,
-        here=f"{home_of(publication.commodity)}/track-record",
+        read_at=read_at,
+        address=f"{home_of(publication.commodity)}/track-record",
         overall=track.score(track.without_sums(live), "Published ahead"),
         later=track.score(track.without_sums(later), "Afterwards"),
-        by_horizon=track.by_horizon(counted),
-        by_destination=track.by_destination(counted, publication.destinations),
-        held=track.coverage(counted, publication.destinations),
+        by_horizon=track.by_horizon(scored),
+        by_destination=track.by_destination(scored, publication.destinations),
+        held=track.coverage(scored, publication.destinations),
         kept=f"country={destination}&",
         destination=destination,
         others=history.titles(publication),
-        outcome=drawn(publication, "outcome", destination),
+        outcome=page_chart(publication, "outcome", destination),
         **backtest_values(publication, destination),
-        calibration=drawn(publication, "calibration", first),
-        errors=track.largest_errors(publication, counted),
+        calibration=page_chart(publication, "calibration", first),
+        errors=track.largest_errors(publication, scored),
         published=tables.publications(publication),
         overridden=len(planning.overrides_of(publication.commodity)),
         added=value_added(publication, planning),
@@ -205,13 +211,13 @@ def track_page(
 
 
 def backtest_values(publication: Publication, destination: str) -> dict[str, object]:
-    """Return what a page or a report says of the newest backtest."""
+    """Template values of a page or report about the newest backtest."""
     rows = replay_rows(publication)
     fans = [fan_of(publication, name) for name in publication.destinations]
     first = publication.destinations[0]
     return {
-        "charts": {kind: drawn(publication, kind, first) for kind in OVER_ALL},
-        "replayed": drawn(publication, "replay", destination),
+        "charts": {kind: page_chart(publication, kind, first) for kind in OVER_ALL},
+        "replayed": page_chart(publication, "replay", destination),
         "replay": [row for row in rows if row.scope in {ALL, WORLD}],
         "losses": losses(rows),
         "held_before": track.backtest_coverage(publication.scores_at(publication.as_of), fans),
@@ -219,16 +225,16 @@ def backtest_values(publication: Publication, destination: str) -> dict[str, obj
 
 
 def policy_page(
-    publication: Publication, now: pd.Timestamp, search: tables.LedgerQuery, number: int
+    publication: Publication, read_at: pd.Timestamp, search: tables.LedgerQuery, number: int
 ) -> Answer:
-    """Return one page of the policy ledger, filtered by a search."""
-    found = tables.events(publication, search)
+    """Page ``number`` of the policy ledger, filtered by a search."""
+    events = tables.events(publication, search)
     first = (number - 1) * ROWS
     return page(
         "policy.html.j2",
         publication,
-        now=now,
-        here="/policy",
+        read_at=read_at,
+        address="/policy",
         search=search,
         kept=_kept(
             q=search.text,
@@ -236,32 +242,32 @@ def policy_page(
             instrument=search.instrument,
             page=number if number > 1 else "",
         ),
-        found=len(found),
-        events=found[first : first + ROWS],
+        found=len(events),
+        events=events[first : first + ROWS],
         number=number,
-        pages=max(1, -(-len(found) // ROWS)),
+        pages=max(1, -(-len(events) // ROWS)),
         tariffs=_tariffs(publication, search),
         destinations=history.titles(publication),
         instruments=tables.instruments(publication),
         newest=tables.newest_act(publication),
-        unreported=tables.unreported(publication, now),
+        unreported=tables.unreported(publication, read_at),
     )
 
 
-def data_page(publication: Publication, now: pd.Timestamp) -> Answer:
-    """Return the newest figures and those inconsistent with the others."""
+def data_page(publication: Publication, read_at: pd.Timestamp) -> Answer:
+    """Newest figures and those inconsistent with the others."""
     return page(
         "data.html.j2",
         publication,
-        now=now,
-        here="/data",
+        read_at=read_at,
+        address="/data",
         suspicious=tables.suspicious(publication),
         figures=history.figures(publication)[:_FIGURES],
     )
 
 
 def _tariffs(publication: Publication, search: tables.LedgerQuery) -> list[Record]:
-    """Return the tariff steps that match a search; none for instruments besides tariffs."""
+    """Tariff steps that match a search; none for instruments besides tariffs."""
     if search.instrument and not search.instrument.startswith("tariff"):
         return []
     rows = tables.tariffs(publication, importer=search.destination, text=search.text)

@@ -39,7 +39,7 @@ from service.language.phrases import (
 )
 from service.live.publication import Publication
 from service.queries.freshness import freshness_of
-from service.web.page_charts import Drawn, still_at
+from service.web.page_charts import PageChart, still_at
 from service.words import file_of, home_of, query_of
 from store.numbers import as_entered, visible
 
@@ -47,7 +47,7 @@ TEMPLATES: Final = Path(__file__).parents[1] / "templates"
 
 
 def web_address(text: object) -> str:
-    """Return an http(s) address unchanged, and nothing for any other text."""
+    """Http(s) address unchanged, and nothing for any other text."""
     address = text if isinstance(text, str) else ""
     try:
         is_web = urlsplit(address).scheme in {"http", "https"}
@@ -64,7 +64,7 @@ def _dated(moment: object, *, form: Form) -> str:
 
 
 def english_mark(text: str) -> Markup:
-    """Return the attribute of an element whose text is not in the page's language but English."""
+    """``lang`` attribute of an element whose text is English on a page of another language."""
     return Markup("" if is_shown(text) else ' lang="en"')  # noqa: S704
 
 
@@ -92,8 +92,8 @@ _FILTERS: Final = (
 
 
 def environment() -> Environment:
-    """Return the template environment: everything escaped, nothing undefined passes."""
-    made = Environment(
+    """Template environment: everything escaped, nothing undefined passes."""
+    site = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
@@ -102,13 +102,13 @@ def environment() -> Environment:
         finalize=_visible,
         extensions=["jinja2.ext.i18n"],
     )
-    made.policies["ext.i18n.trimmed"] = True
-    made.newstyle_gettext = True  # type: ignore[attr-defined]  # of the extension
-    made.globals |= {"stop": full_stop, "_": _gettext, "gettext": _gettext, "ngettext": _ngettext}
-    made.filters.update({filter_.__name__: filter_ for filter_ in _FILTERS})
+    site.policies["ext.i18n.trimmed"] = True
+    site.newstyle_gettext = True  # type: ignore[attr-defined]  # of the extension
+    site.globals |= {"stop": full_stop, "_": _gettext, "gettext": _gettext, "ngettext": _ngettext}
+    site.filters.update({filter_.__name__: filter_ for filter_ in _FILTERS})
     for form in get_args(Form):
-        made.filters[form.replace(" ", "_")] = partial(_dated, form=form)
-    return made
+        site.filters[form.replace(" ", "_")] = partial(_dated, form=form)
+    return site
 
 
 def _visible(value: object) -> object:
@@ -117,12 +117,12 @@ def _visible(value: object) -> object:
 
 
 def _gettext(sentence: str, /, **values: object) -> Markup:
-    """Return a sentence of a catalogue, whose markup is ours, with its values escaped."""
+    """Sentence of a catalogue, whose markup is ours, with its values escaped."""
     return Markup(translated(sentence)) % _shown(values)  # noqa: S704
 
 
-def _ngettext(one: str, many: str, n: int, /, **values: object) -> Markup:
-    return Markup(translated_many(one, many, n)) % _shown({"n": n, **values})  # noqa: S704
+def _ngettext(singular: str, plural: str, n: int, /, **values: object) -> Markup:
+    return Markup(translated_many(singular, plural, n)) % _shown({"n": n, **values})  # noqa: S704
 
 
 def _shown(values: Mapping[str, object]) -> dict[str, object]:
@@ -141,13 +141,13 @@ SCRIPTED_CSP: Final = CSP.replace("script-src 'none'", "script-src 'self'; conne
 
 @cache
 def script_address(name: str) -> str:
-    """Return the address of a script; it changes with the file, so that it may be kept."""
+    """Address of a script; it changes with the file, so that it may be kept."""
     digest = hashlib.sha256(script(name)).hexdigest()
     return f"/static/{name}-{digest[:12]}.js"
 
 
 def kept_for_good(request: Request, answer: Answer) -> Response:
-    """Return what a browser need not ask for again."""
+    """Response that browsers may cache forever."""
     return reply(request, answer, {"Cache-Control": FOR_GOOD})
 
 
@@ -158,7 +158,7 @@ def scripted(answer: Response, policy: str = SCRIPTED_CSP) -> Response:
 
 
 def script(name: str) -> bytes:
-    """Return the content of a script."""
+    """Content of a script."""
     return (TEMPLATES / "site" / f"{name}.js").read_bytes()
 
 
@@ -174,16 +174,16 @@ _TAG: Final = re.compile(r"<[^>]*>")
 
 
 def with_heads(page: str) -> str:
-    """Return a page whose tables of class ``cards`` have each cell's column in ``data-head``."""
-    return _TABLE.sub(lambda found: _named(found[0]), page)
+    """Page whose tables of class ``cards`` have each cell's column in ``data-head``."""
+    return _TABLE.sub(lambda table: _named(table[0]), page)
 
 
 def _named(table: str) -> str:
     heads = [_TAG.sub(" ", head).strip().replace('"', "&quot;") for head in _HEAD.findall(table)]
 
     def named(row: re.Match[str]) -> str:
-        left = iter(heads)
-        return _CELL.sub(lambda cell: f'{cell[0]} data-head="{next(left, "")}"', row[0])
+        remaining = iter(heads)
+        return _CELL.sub(lambda cell: f'{cell[0]} data-head="{next(remaining, "")}"', row[0])
 
     head, body = table.split("<tbody>", 1)
     return f"{head}<tbody>{_ROW.sub(named, body)}"
@@ -207,19 +207,24 @@ OTHERS: Final = ("/goods", marked("Other goods"))
 
 
 def page(
-    template: str, publication: Publication, *, now: pd.Timestamp, here: str, **values: object
+    template: str,
+    publication: Publication,
+    *,
+    read_at: pd.Timestamp,
+    address: str,
+    **values: object,
 ) -> Answer:
-    """Return a page with its stamp.
+    """Page with its stamp.
 
     Args:
         template: File below ``templates/site``.
     """
-    others = len(publication.published.commodities) > 1
+    has_others = len(publication.published.commodities) > 1
     shown = _rendered(
         template,
-        here=here,
-        navigation=(*NAVIGATION, OTHERS) if others else NAVIGATION,
-        **_about(publication, now),
+        page_address=address,
+        navigation=(*NAVIGATION, OTHERS) if has_others else NAVIGATION,
+        **_about(publication, read_at),
         **values,
     )
     return answer_of(shown.encode(), HTML)
@@ -228,10 +233,10 @@ def page(
 def main_part(
     template: str,
     publication: Publication,
-    still: Callable[[Drawn, int], str] | None,
+    still: Callable[[PageChart, int], str] | None,
     **values: object,
 ) -> str:
-    """Return what a page says of a publication, to be read without the service.
+    """Main part of a page, to be read without the service.
 
     Args:
         still: Returns the picture of a chart as an address; None draws none.
@@ -242,10 +247,10 @@ def main_part(
     return with_heads("".join(page.blocks["main"](context)))
 
 
-def _about(publication: Publication, now: pd.Timestamp) -> dict[str, object]:
+def _about(publication: Publication, read_at: pd.Timestamp) -> dict[str, object]:
     commodity = publication.commodity
     return {
-        "fresh": freshness_of(publication, now=now),
+        "fresh": freshness_of(publication, now=read_at),
         "publication": publication,
         "goods": publication.goods,
         "is_magnets": publication.is_magnets,
@@ -255,10 +260,10 @@ def _about(publication: Publication, now: pd.Timestamp) -> dict[str, object]:
     }
 
 
-def bare_page(template: str, *, here: str = "", **values: object) -> str:
-    """Return a page that needs no publication."""
+def bare_page(template: str, *, address: str = "", **values: object) -> str:
+    """Page that needs no publication."""
     return _rendered(
-        template, here=here, navigation=NAVIGATION, is_magnets=True, query="", **values
+        template, page_address=address, navigation=NAVIGATION, is_magnets=True, query="", **values
     )
 
 
@@ -266,7 +271,7 @@ _LINKED: Final = re.compile(r'<a href="(/[^"]*)"[^>]*>(.*?)</a>')
 
 
 def as_text(page: str) -> str:
-    """Return the paragraphs of a page as plain text, the address of a link behind its words."""
+    """Paragraphs of a page as plain text, the address of a link behind its words."""
     linked = _LINKED.sub(lambda link: _spelled(*link.groups()), page)
     lines = (Markup(part).striptags() for part in re.split("</p>|</h1>", linked))  # noqa: S704 - our own page
     return "".join(f"{line}\n\n" for line in lines if line)
@@ -278,7 +283,7 @@ def _spelled(address: str, words: str) -> str:
 
 @cache
 def stylesheet() -> Answer:
-    """Return the styles of all pages."""
+    """Styles of all pages."""
     body = template_of("style.css.j2").render(colours=COLOURS, dark_colours=DARK_COLOURS)
     return answer_of(body.encode(), CSS)
 
@@ -299,22 +304,22 @@ def _rendered(template: str, **values: Any) -> str:  # noqa: ANN401 - values of 
 
 
 def template_of(name: str) -> Template:
-    """Return a template of the site."""
+    """Template of the site."""
     return _templates().get_template(f"{_SITE}{name}")
 
 
 @cache
 def _templates() -> Environment:
-    made = environment()
-    made.filters["as_entered"] = _as_entered
-    made.globals |= {
+    site = environment()
+    site.filters["as_entered"] = _as_entered
+    site.globals |= {
         "charts_script": CHARTS_ADDRESS,
         "library": LIBRARY_ADDRESS,
         "origin": ORIGIN,
         "saved": False,
         "still": still_at,
     }
-    return made
+    return site
 
 
 def _as_entered(value: float) -> str:
@@ -336,13 +341,13 @@ class FormErrors:
         return is_shown(self.message)
 
 
-def error_page(status: int, title: str, detail: str, kept: str) -> str:
-    """Return the page of an error; ``kept`` are the fields that a switch of the language keeps."""
+def error_page(status: int, title: str, detail: str, query: str) -> str:
+    """Page of an error; ``kept`` are the fields that a switch of the language keeps."""
     return bare_page(
         "error.html.j2",
         status=status,
         title=gettext(title),
         detail=detail,
         is_waiting=status == HTTPStatus.SERVICE_UNAVAILABLE,
-        kept=kept,
+        kept=query,
     )

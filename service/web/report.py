@@ -19,7 +19,7 @@ from service.live.publication import Publication
 from service.queries.tables import suspicious
 from service.queries.unknowns import unknowns
 from service.web.forecast_pages import forecast_values
-from service.web.page_charts import Drawn, chart_of
+from service.web.page_charts import PageChart, chart_of
 from service.web.record_pages import backtest_values
 from service.web.render import main_part, template_of
 from service.words import full_words_of, in_reading_order, name_of, rendered
@@ -82,17 +82,17 @@ def _table_of(bases: Mapping[str, Basis]) -> pd.DataFrame:
 def render_page(
     publication: Publication, *, notes: Sequence[Message] = (), pictures: bool = True
 ) -> str:
-    """Return the page, whole in itself: styles and pictures inside, nothing to load.
+    """Self-contained page: styles and pictures inside, nothing to load.
 
     Every section is that of a page of the service: the first page, those of the destinations, the
     backtest of the track record and the inconsistent figures.
     """
 
-    def picture(drawn: Drawn, width: int) -> str:
-        return _picture(publication, drawn, width)
+    def picture(chart: PageChart, width: int) -> str:
+        return _picture(publication, chart, width)
 
     names = publication.destinations
-    shown = names if publication.is_magnets else names[:1]
+    destinations = names if publication.is_magnets else names[:1]
 
     def part(template: str, **values: object) -> str:
         return main_part(template, publication, picture if pictures else None, **values)
@@ -101,7 +101,7 @@ def render_page(
         values = forecast_values(publication, name, publication.as_of, has_all=name == names[0])
         return part("destination.html.j2", overrides={}, **values)
 
-    parts = {name: (name_of(name), forecast(name)) for name in shown}
+    parts = {name: (name_of(name), forecast(name)) for name in destinations}
     replayed = part("track.html.j2", **backtest_values(publication, names[0]))
     parts["backtest"] = gettext("Backtest"), replayed
     if publication.is_magnets:
@@ -114,7 +114,7 @@ def render_page(
         count=len(set(names) - set(AGGREGATES)),
         day=dated(publication.as_of, "long day"),
         parts=[
-            (name, title, Markup(_saved(text, name, shown)))  # noqa: S704 - of our templates
+            (name, title, Markup(_saved(text, name, destinations)))  # noqa: S704 - of our templates
             for name, (title, text) in parts.items()
         ],
         unknowns=unknowns(publication),
@@ -124,11 +124,13 @@ def render_page(
     )
 
 
-def _picture(publication: Publication, drawn: Drawn, width: int) -> str:
-    """Return a chart as an address that is the picture itself, for a light and for a dark page."""
-    chart = cast("Chart", chart_of(publication, drawn.kind, drawn.path.rpartition("/")[2]))
-    made = still(chart.document, "svg", (COLOURS, DARK_COLOURS), width)
-    return f"data:image/svg+xml;base64,{base64.b64encode(made).decode()}"
+def _picture(publication: Publication, page_chart: PageChart, width: int) -> str:
+    """Picture of a chart as a data address, for light and dark pages."""
+    chart = cast(
+        "Chart", chart_of(publication, page_chart.kind, page_chart.path.rpartition("/")[2])
+    )
+    svg = still(chart.document, "svg", (COLOURS, DARK_COLOURS), width)
+    return f"data:image/svg+xml;base64,{base64.b64encode(svg).decode()}"
 
 
 _LINK: Final = re.compile(r'<a href="(/[^"]*)"[^>]*>(.*?)</a>', re.DOTALL)
@@ -137,7 +139,7 @@ _HEADING: Final = re.compile(r"(</?h)([1-4])")
 
 
 def _saved(part: str, name: str, shown: Sequence[str]) -> str:
-    """Return part of a page as part of the report: its names are its own, its links lead within."""
+    """Part of a page as a section of the report, with unique ids and internal links."""
 
     def linked(link: re.Match[str]) -> str:
         code = link[1].rpartition("/")[2]
@@ -145,4 +147,4 @@ def _saved(part: str, name: str, shown: Sequence[str]) -> str:
 
     part = _ID.sub(rf'\1="{name}-\2"', _LINK.sub(linked, part))
     deeper = int(name in shown)  # a page has a title of its own
-    return _HEADING.sub(lambda found: f"{found[1]}{int(found[2]) + deeper}", part)
+    return _HEADING.sub(lambda heading: f"{heading[1]}{int(heading[2]) + deeper}", part)

@@ -45,7 +45,7 @@ from service.web.lever_form import (
     form_like,
     form_of,
 )
-from service.web.page_charts import Drawn
+from service.web.page_charts import PageChart
 from service.web.render import page, script_address, scripted
 from service.words import in_reading_order, message_of, name_of, rendered, signed_percent, tonnes
 from store.errors import DataError
@@ -80,24 +80,26 @@ class WhatIfView:
 
     @property
     def keeping(self) -> str:
-        """Return the query that keeps this result; empty where it is kept or no more can be."""
-        kept = self.form in [one.form for one in self.beside]
-        if kept or len(self.beside) == MOST_BESIDE:
+        """Query that keeps this result; empty if it is kept or the limit is reached."""
+        is_kept = self.form in [view.form for view in self.beside]
+        if is_kept or len(self.beside) == MOST_BESIDE:
             return ""
         return self.query_of(self.form, (*self.beside, self))
 
-    def without(self, kept: "WhatIfView") -> str:
-        """Return the query of the same page without a kept result."""
-        return self.query_of(self.form, [one for one in self.beside if one is not kept])
+    def without(self, dropped: "WhatIfView") -> str:
+        """Query of the same page without a kept result."""
+        return self.query_of(self.form, [view for view in self.beside if view is not dropped])
 
     def instead(self, form: LeverForm) -> str:
-        """Return the query of another form beside the results that are kept."""
+        """Query of another form beside the results that are kept."""
         return self.query_of(form, self.beside)
 
     def query_of(self, form: LeverForm, beside: Sequence["WhatIfView"]) -> str:
-        """Return the query of a form beside some results."""
-        kept = [(BESIDE, one.form.query()) for one in beside]
-        return f"{urlencode([('destination', self.destination), *kept])}&{form.query()}".rstrip("&")
+        """Query of a form beside some results."""
+        fields = [(BESIDE, view.form.query()) for view in beside]
+        return f"{urlencode([('destination', self.destination), *fields])}&{form.query()}".rstrip(
+            "&"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +129,10 @@ class Result:
         return self.view.query_of(self.view.form, ())
 
     @property
-    def charts(self) -> list[Drawn]:
-        return [Drawn(f"{_ADDRESS}/charts/{kind}", self.label, kind, self.query) for kind in CHARTS]
+    def charts(self) -> list[PageChart]:
+        return [
+            PageChart(f"{_ADDRESS}/charts/{kind}", self.label, kind, self.query) for kind in CHARTS
+        ]
 
 
 CHARTS: Final[Mapping[str, Callable[[Pair, str], Chart]]] = {
@@ -140,7 +144,7 @@ CHARTS: Final[Mapping[str, Callable[[Pair, str], Chart]]] = {
 
 def what_if_page(
     publication: Publication,
-    now: pd.Timestamp,
+    read_at: pd.Timestamp,
     view: WhatIfView,
     result: Result | None = None,
     *,
@@ -148,7 +152,7 @@ def what_if_page(
     trouble: str = "",
     beside: Sequence[Result] = (),
 ) -> Answer:
-    """Return the page; ``trouble`` explains why there is no result, ``beside`` are those kept.
+    """Page; ``trouble`` explains why there is no result, ``beside`` are those kept.
 
     Args:
         worked: Example scenarios.
@@ -156,10 +160,10 @@ def what_if_page(
     return page(
         "what_if.html.j2",
         publication,
-        now=now,
-        here=_ADDRESS,
+        read_at=read_at,
+        address=_ADDRESS,
         view=view,
-        worked=[(one, form_like(one)) for one in worked],
+        worked=[(scenario, form_like(scenario)) for scenario in worked],
         cleared=view.instead(LeverForm({})),
         name=name_of(view.destination),
         result=result,
@@ -179,12 +183,12 @@ def what_if_page(
 
 
 def _note_words(note: Message, choices: LeverChoices) -> str:
-    """Return a note in which a known act is called what it is about."""
-    events, given = choices.context.events, dict(note.values)
-    own = events.loc[events["event_id"] == given.get("act"), "summary"]
-    if len(own):
-        given["act"] = act_words(str(own.iloc[0])).rstrip(".。")
-    return rendered(Message(note.key, given))
+    """Note in words, with the subject of an act in place of its code."""
+    events, values = choices.context.events, dict(note.values)
+    summary = events.loc[events["event_id"] == values.get("act"), "summary"]
+    if len(summary):
+        values["act"] = act_words(str(summary.iloc[0])).rstrip(".。")
+    return rendered(Message(note.key, values))
 
 
 def _with_rate(importer: str, choices: LeverChoices) -> str:
@@ -197,7 +201,7 @@ def _percent(rate: float) -> str:
 
 
 def _laws_of(view: WhatIfView) -> str:
-    """Say what the importer of the form charges, law by law."""
+    """Tariff rate in force of the form's importer, by law, as a sentence."""
     importer = view.form.texts.get("tariff_importer") or next(
         iter(view.choices.context.importers), ""
     )
@@ -224,27 +228,27 @@ def _laws_of(view: WhatIfView) -> str:
 
 
 def _other_of(view: WhatIfView) -> dict[str, str]:
-    """Return what the empty one of new rate and points would be, by its field."""
+    """New rate implied by the points typed, or the points implied by the rate, by field."""
     texts = view.form.texts
-    now = view.choices.rate_of(texts.get("tariff_importer", ""))
+    rate = view.choices.rate_of(texts.get("tariff_importer", ""))
     try:
         typed = {name: float(plain_number(texts[name])) for name in _PAIR if texts.get(name)}
     except ValueError:
         return {}
-    if now is None or len(typed) != 1:
+    if rate is None or len(typed) != 1:
         return {}
     if "tariff_rate" in typed:
-        return {"tariff_points": separated(f"{typed['tariff_rate'] - now:+g}")}
-    return {"tariff_rate": separated(f"{max(now + typed['tariff_points'], 0.0):g}")}
+        return {"tariff_points": separated(f"{typed['tariff_rate'] - rate:+g}")}
+    return {"tariff_rate": separated(f"{max(rate + typed['tariff_points'], 0.0):g}")}
 
 
 _PAIR: Final = ("tariff_rate", "tariff_points")
 
 
 def result_of(publication: Publication, view: WhatIfView, answer: ScenarioResult) -> Result:
-    """Return what the page shows of a result for the destination chosen."""
+    """Result as shown on the page for the chosen destination."""
     table = answer.table.assign(period=pd.to_datetime(answer.table["period"]))
-    own = table.loc[table["destination"] == view.destination].reset_index(drop=True)
+    months = table.loc[table["destination"] == view.destination].reset_index(drop=True)
     ahead = table.loc[table["period"] >= view.choices.context.day.replace(day=1)]
     effects = _effects(ahead)
     span = gettext(
@@ -259,15 +263,15 @@ def result_of(publication: Publication, view: WhatIfView, answer: ScenarioResult
         headline=_headline(view.destination, effects.get(view.destination), span),
         span=span,
         effects=effects,
-        rows=own.to_dict("records"),
+        rows=months.to_dict("records"),
         notes=tuple(_note_words(note, view.choices) for note in answer.notes),
         warnings=tuple(map(rendered, answer.warnings.get(view.destination, ()))),
-        pair=Pair(fan_of(publication, view.destination), own, base_label),
+        pair=Pair(fan_of(publication, view.destination), months, base_label),
     )
 
 
 def unchanged(publication: Publication, view: WhatIfView) -> Result:
-    """Return the published forecast as the result of a scenario that changes nothing."""
+    """Published forecast as the result of a scenario that changes nothing."""
     rows = publication.latest
     table = rows[["destination", "period"]].assign(
         **{f"{side}_{name}": rows[name] for side in SIDES for name in (*QUANTILE_COLUMNS, "mean")},
@@ -278,7 +282,7 @@ def unchanged(publication: Publication, view: WhatIfView) -> Result:
 
 
 def _effects(ahead: pd.DataFrame) -> Mapping[Any, Mapping[Any, float]]:
-    """Return the effects on the world and on all affected destinations, over all months ahead."""
+    """Effects on the world and on all affected destinations, over all months ahead."""
     sums = ahead.groupby("destination")[["base_mean", "scenario_mean"]].sum()
     sums = sums.set_axis(["base", "scenario"], axis="columns")
     sums["difference"] = sums["scenario"] - sums["base"]
@@ -308,21 +312,23 @@ Code = Annotated[str, Query(max_length=20)]
 
 
 async def view_of(request: Request, current: Current, destination: Code = WORLD) -> WhatIfView:
-    """Return the scenario of an address, and those kept beside it."""
+    """Scenario of an address, and those kept beside it."""
     known_destination(current, destination)
     pairs, choices = request.query_params.multi_items(), choices_of(current)
-    kept = [form_of(parse_qsl(text[:LONGEST_QUERY])) for name, text in pairs if name == BESIDE]
-    forms = {form.query(): form for form in kept if not form.is_empty}
+    kept_forms = [
+        form_of(parse_qsl(text[:LONGEST_QUERY])) for name, text in pairs if name == BESIDE
+    ]
+    forms = {form.query(): form for form in kept_forms if not form.is_empty}
     beside = [_view(form, destination, choices) for form in [*forms.values()][:MOST_BESIDE]]
-    for one in beside:
-        _text_of(one)
+    for view in beside:
+        _text_of(view)
     return replace(_view(form_of(pairs), destination, choices), beside=tuple(beside))
 
 
 def _view(form: LeverForm, destination: str, choices: LeverChoices) -> WhatIfView:
-    found = CheckedForm(form, choices)
-    title = found.title if found.text else ""
-    return WhatIfView(destination, form, choices, found.errors, title, found.text)
+    checked = CheckedForm(form, choices)
+    title = checked.title if checked.text else ""
+    return WhatIfView(destination, form, choices, checked.errors, title, checked.text)
 
 
 Viewed = Annotated[WhatIfView, Depends(view_of)]
@@ -333,23 +339,23 @@ async def what_if_route(
     request: Request, current: Current, shared: Shared, view: Viewed
 ) -> Response:
     """Show a scenario, or the form to define one."""
-    now = shared.live.clock()
-    key = (current.key, now.date(), view.query, chosen())
-    found: Answer | None = shared.recent_pages.get(key)
-    if found is not None:
-        return scripted(reply(request, found))
+    read_at = shared.live.clock()
+    key = (current.key, read_at.date(), view.query, chosen())
+    cached: Answer | None = shared.recent_pages.get(key)
+    if cached is not None:
+        return scripted(reply(request, cached))
     worked = shared.scenarios.what_if.worked
-    make = partial(what_if_page, current, now, view, worked=worked)
+    make = partial(what_if_page, current, read_at, view, worked=worked)
     try:
         results = await _results(current, shared.scenarios, view)
     except (ScenarioRefusedError, NoAnswerError) as err:
-        made = await run_in_threadpool(make, trouble=message_of(err))
+        answer = await run_in_threadpool(make, trouble=message_of(err))
         if isinstance(err, ScenarioRefusedError):
-            return scripted(refusal(request, made, HTTPStatus.BAD_REQUEST))
+            return scripted(refusal(request, answer, HTTPStatus.BAD_REQUEST))
         headers = {"Retry-After": "5", **err.headers}
-        return scripted(refusal(request, made, HTTPStatus.SERVICE_UNAVAILABLE, headers))
-    own = results.pop(0) if view.text else None
-    answer = await run_in_threadpool(make, own, beside=results)
+        return scripted(refusal(request, answer, HTTPStatus.SERVICE_UNAVAILABLE, headers))
+    result = results.pop(0) if view.text else None
+    answer = await run_in_threadpool(make, result, beside=results)
     if view.errors:
         return scripted(refusal(request, answer, HTTPStatus.BAD_REQUEST))
     shared.recent_pages.keep(key, answer)
@@ -357,22 +363,22 @@ async def what_if_route(
 
 
 async def _results(current: Publication, pool: ScenarioPool, view: WhatIfView) -> list[Result]:
-    """Return the result of a scenario, if there is one, and of those kept beside it."""
-    asked = [one for one in (view, *view.beside) if one.text]
+    """Results of the scenario, if there is one, and of those kept beside it."""
+    views = [scenario for scenario in (view, *view.beside) if scenario.text]
     return [
         await run_in_threadpool(
-            result_of, current, one, await pool.answer(current, one.text.encode())
+            result_of, current, scenario, await pool.answer(current, scenario.text.encode())
         )
-        for one in asked
+        for scenario in views
     ]
 
 
 @router.get("/what-if/answer.csv")
 async def csv_route(request: Request, current: Current, shared: Shared, view: Viewed) -> Response:
-    """Return the months of all destinations with and without the scenario as CSV."""
+    """Months of all destinations with and without the scenario as CSV."""
     result = await shared.scenarios.answer(current, _text_of(view))
-    made = await run_in_threadpool(scenario_answer, result, current.as_of, as_csv=True)
-    return reply(request, made, _named(f"what_if_{current.as_of:%Y-%m-%d}.csv"))
+    answer = await run_in_threadpool(scenario_answer, result, current.as_of, as_csv=True)
+    return reply(request, answer, _named(f"what_if_{current.as_of:%Y-%m-%d}.csv"))
 
 
 @router.get("/what-if/charts/{kind}.{form}")
@@ -386,12 +392,12 @@ async def chart_route(
     form: Form,
     look: Looked,
 ) -> Response:
-    """Return a chart of the scenario of an address; of none, of the published forecast."""
-    found = await _results(current, shared.scenarios, replace(view, beside=()))
-    shown = found[0] if found else await run_in_threadpool(unchanged, current, view)
+    """Chart of the scenario of an address; without one, of the published forecast."""
+    results = await _results(current, shared.scenarios, replace(view, beside=()))
+    shown = results[0] if results else await run_in_threadpool(unchanged, current, view)
     make = partial(CHARTS[kind], shown.pair, shown.label)
-    made = await run_in_threadpool(in_form, make, form, shared.drawer, look)
-    return reply(request, made, _named(f"what_if_{kind}.{form}"))
+    answer = await run_in_threadpool(in_form, make, form, shared.drawer, look)
+    return reply(request, answer, _named(f"what_if_{kind}.{form}"))
 
 
 def _text_of(view: WhatIfView) -> bytes:
