@@ -16,7 +16,7 @@ from service.http.replies import PROBLEM
 from service.live.health import HealthCache
 from service.live.live import LivePublication, PlanningState
 from service.live.publication import Memo, Publication
-from service.queries.history import known_moment
+from service.queries.destination_months import known_moment
 from service.queries.needs import SHIPPING_DAYS, Days
 from service.scenario_pool import ScenarioPool
 from service.words import known_commodity

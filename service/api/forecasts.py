@@ -13,8 +13,8 @@ from service.http.responses import Record, csv_answer, json_answer
 from service.live.documents import FILE_COLUMNS, flat_rows, narrowed, with_overrides
 from service.live.live import PlanningState
 from service.live.publication import Publication
+from service.queries.destination_months import known_destination
 from service.queries.explain import explanation
-from service.queries.history import known_destination
 from service.state import Chosen, Moment, Planning, api_router, may_read
 from service.words import in_reading_order
 from store.vocabulary import CONTRIBUTIONS, MONTH_PATTERN, QUANTILE_COLUMNS

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from service.api.forecasts import CSV_TOO
 from service.api.models import Page, ScenarioAnswer
 from service.http.replies import PROBLEM, FormQuery, Shown, reply
-from service.queries.history import known_destination
+from service.queries.destination_months import known_destination
 from service.scenario_pool import WorkedScenario, scenario_answer
 from service.state import Current, Shared, api_router, may_read
 from store.schema.scenario import ScenarioText

@@ -13,7 +13,8 @@ from service.api.forecasts import CSV_TOO, Code, Month
 from service.api.models import Page
 from service.http.replies import Shown
 from service.http.responses import records
-from service.queries import basis, history, tables, track
+from service.queries import destination_months, freshness, tables, track
+from service.queries.destination_months import sums_of
 from service.queries.models import (
     CommodityResponse,
     DestinationResponse,
@@ -29,7 +30,6 @@ from service.queries.models import (
     Vintage,
     columns_of,
 )
-from service.queries.sums import sums_of
 from service.state import Chosen, Current, Moment, Shared, api_router, may_read
 from store.publications.basis import BASIS_COLUMNS
 
@@ -57,7 +57,7 @@ def published_commodities(current: Current, shared: Shared, shown: Shown) -> Res
 @router.get("/destinations", response_model=Page[DestinationResponse], tags=["forecasts"])
 def destinations(*, current: Chosen, shown: Shown, moment: Moment) -> Response:
     """Return what is forecast, and how far each destination is published."""
-    rows = basis.destinations(current, moment=moment)
+    rows = freshness.destinations(current, moment=moment)
     return shown.reply(rows, ("destination", "name", *BASIS_COLUMNS))
 
 
@@ -68,7 +68,7 @@ def destinations(*, current: Chosen, shown: Shown, moment: Moment) -> Response:
 )
 def months(*, current: Chosen, destination: Code, shown: Shown, moment: Moment) -> Response:
     """Return past months as known at a published forecast, oldest first, with their basis."""
-    rows = history.months_of(current, destination, moment=moment)
+    rows = destination_months.months_of(current, destination, moment=moment)
     return shown.reply(rows, columns_of(HistoryMonth))
 
 
@@ -81,7 +81,7 @@ def figures(
     period: Month = None,
 ) -> Response:
     """Return published figures, newest first; revisions of one figure are rows of their own."""
-    rows = history.figures(current, destination=destination or None, period=period)
+    rows = tables.figures(current, destination=destination or None, period=period)
     return shown.reply(rows, columns_of(FigureResponse))
 
 

@@ -18,9 +18,9 @@ from service.language.phrases import gettext, marked
 from service.live.live import PlanningState
 from service.live.publication import Publication
 from service.planning import entries
-from service.queries.months import month_rows
+from service.queries.destination_months import month_rows
+from service.queries.freshness import published_at
 from service.queries.needs import met_at, months_needed
-from service.queries.tables import published_at
 from service.words import chance_below, chance_words, home_of, name_of, tonnes, words_of
 from store.planning.entries import AlertFinding
 from store.vocabulary import COMMODITY, QUANTILE_COLUMNS

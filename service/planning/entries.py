@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from service.http.responses import Record, records
 from service.live.live import LivePublication, PlanningState
 from service.live.publication import Publication
-from service.queries.history import known_moment
+from service.queries.destination_months import known_moment
 from service.queries.models import ResponseModel, columns_of
 from service.queries.track import TRUTH
 from service.request_errors import NothingPublishedError

@@ -11,8 +11,8 @@ from models.forecasting.firm_needs import Firm, FirmOutlook
 from service.http.responses import Record
 from service.language.acts import act_words
 from service.live.publication import Publication
-from service.queries.history import known_destination
-from service.queries.needs import SMALL, bounded, firm_outlook, normal_month
+from service.queries.destination_months import known_destination, normal_month
+from service.queries.needs import SMALL, bounded, firm_outlook
 from service.scenario_pool import ScenarioPool, ScenarioResult
 from service.words import name_of
 from store.errors import DataError

@@ -13,7 +13,7 @@ from service.language.formats import dated, months_between, separated
 from service.language.phrases import gettext, marked
 from service.live.documents import KILOGRAMS
 from service.live.publication import Publication
-from service.queries.history import known_destination
+from service.queries.destination_months import known_destination
 from service.request_errors import UnknownError
 from service.words import MINUS, measure_words, name_of, signed_tonnes
 from store.publications.explanations import NewFigure

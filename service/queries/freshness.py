@@ -1,17 +1,19 @@
-"""How fresh the numbers are: newest data, its release, the next release, notices."""
+"""How fresh the numbers are: data published by destination, the next release, notices."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 import pandas as pd
 
-from service.language.formats import dated
+from service.http.responses import Record
+from service.language.formats import dated, listed, percentage
 from service.language.phrases import gettext, ngettext
 from service.live.publication import Publication
-from service.queries.basis import data_through, published_later
-from service.queries.tables import published_at
-from service.words import as_clause, model_words, name_of, rendered
+from service.words import as_clause, in_reading_order, model_words, name_of, rendered
 from store.messages import from_json
+from store.publications.basis import Basis
+from store.vocabulary import WORLD
 
 AGED_DAYS: Final = 35
 """A forecast older than this has missed a monthly release of the customs statistics."""
@@ -196,3 +198,104 @@ def _statuses(publication: Publication) -> list[str]:
             )
         )
     return found
+
+
+def published_at(publication: Publication, rows: pd.DataFrame) -> pd.Timestamp | None:
+    """Return when a forecast was published, or its run ended; None where neither is recorded."""
+    known = publication.published.publications
+    moments = known.loc[known["id"] == rows["publication"].iloc[0], "published_at"]
+    if moments.notna().any():
+        return pd.Timestamp(moments.iloc[0])
+    runs = publication.published.runs
+    own = runs["commodity"].eq(publication.commodity) & runs["as_of"].eq(rows["as_of"].iloc[0])
+    ended = runs.loc[own & runs["status"].eq("finished"), "finished_at"]
+    return None if ended.isna().all() else pd.Timestamp(ended.max())
+
+
+def publication_words(publication: Publication, rows: pd.DataFrame) -> str:
+    """Name a publication by number, day and time of day, for there may be several a day."""
+    moment, at = pd.Timestamp(rows["as_of"].iloc[0]), published_at(publication, rows)
+    if at is None:
+        return gettext("the forecast of %(day)s", day=dated(moment, "day"))
+    return gettext(
+        "publication %(number)s (%(day)s, %(time)s UTC)",
+        number=int(rows["publication"].iloc[0]),
+        day=dated(at, "day"),
+        time=f"{at:%H:%M}",
+    )
+
+
+def basis_words(basis: Basis | None) -> str:
+    """Return in a few words to which month a destination is published; empty where unknown."""
+    if basis is None:
+        return ""
+    error = "" if not basis.estimated else percentage(f"{100 * basis.error:.0f}")
+    if not basis.published_to and not basis.estimated:
+        return gettext("never published, derived from other figures")
+    if not basis.published_to:
+        return gettext("never published; estimated, ±%(band)s", band=error)
+    month = dated(pd.Timestamp(basis.published_to), "month")
+    if basis.since:
+        return gettext(
+            "last published month %(month)s; estimated since, ±%(band)s", month=month, band=error
+        )
+    if not basis.estimated:
+        return gettext("last published month %(month)s", month=month)
+    return gettext(
+        "last published month %(month)s; %(estimated)s of twelve months estimated, ±%(band)s",
+        month=month,
+        estimated=basis.estimated,
+        band=error,
+    )
+
+
+_MOST_NAMED: Final = 3
+
+
+def data_through(cutoff: str, bases: Mapping[str, Basis]) -> str:
+    """Say to which month the data reach: those of the world and of the newest destinations.
+
+    Args:
+        cutoff: Last month of the world, ``YYYY-MM``.
+        bases: Of all destinations; empty for a table, in which all end together.
+    """
+    month = dated(pd.Timestamp(cutoff), "long month")
+    months = {name: basis.published_to for name, basis in bases.items() if name != WORLD}
+    newest = max(months.values(), default="")
+    if not newest or set(months.values()) == {cutoff}:
+        return gettext("Data through %(month)s.", month=month)
+    names = in_reading_order(name for name, to in months.items() if to == newest)[:_MOST_NAMED]
+    return gettext(
+        "Data: world to %(month)s; %(names)s to %(newest)s; others by destination.",
+        month=month,
+        names=listed([name_of(name) for name in names]),
+        newest=dated(pd.Timestamp(newest), "long month"),
+    )
+
+
+def published_later(panel: pd.DataFrame, cutoff: str) -> str:
+    """Name the months after the world's that are published of destinations; empty without any.
+
+    Args:
+        panel: ``PANEL_COLUMNS``; not modified.
+        cutoff: Last month of the world, ``YYYY-MM``.
+    """
+    is_later = panel["period"].gt(pd.Timestamp(cutoff)) & panel["kind"].eq("observed")
+    months = {str(name): rows for name, rows in panel.loc[is_later].groupby("destination")}
+    if not months:
+        return ""
+    found = [
+        f"{name_of(name)}: {listed([dated(one, 'long month') for one in months[name]['period']])}"
+        for name in in_reading_order(months)
+    ]
+    named = gettext("; ").join(found)
+    return gettext("Published of single destinations meanwhile: %(months)s.", months=named)
+
+
+def destinations(publication: Publication, *, moment: pd.Timestamp) -> list[Record]:
+    """Return the destinations of the forecast of a moment whose past months are stored."""
+    bases = publication.snapshots[moment].bases
+    return [
+        {"destination": name, "name": name_of(name), **bases[name].record}
+        for name in in_reading_order(bases)
+    ]

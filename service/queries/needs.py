@@ -9,7 +9,6 @@ import pandas as pd
 
 from models.forecasting.firm_needs import Firm, FirmOutlook, outlook_of, running_gap
 from models.forecasting.joint_paths import USUAL_CARRY, ErrorCopula, sample_paths
-from service.charts.fan import fan_of
 from service.http.responses import Record, records
 from service.language.choice import language
 from service.language.formats import dated
@@ -17,7 +16,7 @@ from service.language.phrases import gettext
 from service.live.documents import KILOGRAMS
 from service.live.live import PlanningState
 from service.live.publication import Publication
-from service.queries.sums import newest_score
+from service.queries.destination_months import newest_score, normal_month
 from service.request_errors import UnknownError
 from service.words import chance_below, name_of
 from store.arrays import Floats
@@ -90,17 +89,8 @@ def any_short(paths: Floats, tonnes: float) -> float:
     return float((paths < tonnes).any(axis=1).mean())
 
 
-_NORMAL_MONTHS: Final = 12
-
 SMALL: Final = 0.2
 """Share of a country's median below which a need is a firm's, of which a rule must be assumed."""
-
-
-def normal_month(publication: Publication, destination: str) -> float:
-    """Return the mean tonnes of the last twelve months of a destination, estimates among them."""
-    fan = fan_of(publication, destination)
-    tonnes = pd.concat([fan.history["tonnes"], fan.later["tonnes"]])
-    return float(tonnes.tail(_NORMAL_MONTHS).mean())
 
 
 def met_at(publication: Publication, need: Record) -> float:

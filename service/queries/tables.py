@@ -7,14 +7,14 @@ from typing import Final
 import pandas as pd
 from sqlalchemy import Engine
 
-from service.charts.markers import SCHEDULED_PREFIX, touches
+from service.charts.fan import SCHEDULED_PREFIX, scheduled, touches
 from service.http.responses import Record, records
-from service.language.formats import dated
-from service.language.phrases import gettext
 from service.live.publication import Publication
+from service.queries.freshness import published_at
 from service.queries.models import (
     CommodityResponse,
     Event,
+    FigureResponse,
     PublicationResponse,
     RefusedFileResponse,
     ResponseModel,
@@ -64,31 +64,6 @@ def publications(publication: Publication) -> list[Record]:
     own = rows.groupby(["as_of", "publication"], sort=True)
     known = [_summary(publication, part) for _, part in own]
     return records(pd.DataFrame(known[::-1], columns=columns_of(PublicationResponse)))
-
-
-def published_at(publication: Publication, rows: pd.DataFrame) -> pd.Timestamp | None:
-    """Return when a forecast was published, or its run ended; None where neither is recorded."""
-    known = publication.published.publications
-    moments = known.loc[known["id"] == rows["publication"].iloc[0], "published_at"]
-    if moments.notna().any():
-        return pd.Timestamp(moments.iloc[0])
-    runs = publication.published.runs
-    own = runs["commodity"].eq(publication.commodity) & runs["as_of"].eq(rows["as_of"].iloc[0])
-    ended = runs.loc[own & runs["status"].eq("finished"), "finished_at"]
-    return None if ended.isna().all() else pd.Timestamp(ended.max())
-
-
-def publication_words(publication: Publication, rows: pd.DataFrame) -> str:
-    """Name a publication by number, day and time of day, for there may be several a day."""
-    moment, at = pd.Timestamp(rows["as_of"].iloc[0]), published_at(publication, rows)
-    if at is None:
-        return gettext("the forecast of %(day)s", day=dated(moment, "day"))
-    return gettext(
-        "publication %(number)s (%(day)s, %(time)s UTC)",
-        number=int(rows["publication"].iloc[0]),
-        day=dated(at, "day"),
-        time=f"{at:%H:%M}",
-    )
 
 
 def _summary(publication: Publication, rows: pd.DataFrame) -> Record:
@@ -174,15 +149,6 @@ def newest_act(publication: Publication) -> pd.Timestamp | None:
     return None if announced.empty else announced.max()
 
 
-def scheduled(events: pd.DataFrame) -> pd.DataFrame:
-    """Return the scheduled days but those for which a later act takes effect that day."""
-    is_day = events["event_id"].str.startswith(SCHEDULED_PREFIX)
-    acts = events.loc[~is_day].groupby("effective_from")["announced_on"].max().to_dict()
-    days = events.loc[is_day]
-    settled = pd.to_datetime(days["effective_from"].map(acts)) > days["announced_on"]
-    return days.loc[~settled]
-
-
 def unreported(publication: Publication, now: pd.Timestamp) -> list[Record]:
     """Return scheduled events whose day is after the newest announcement."""
     rows, newest = scheduled(publication.ledger.events), newest_act(publication)
@@ -217,3 +183,24 @@ def _matching(rows: pd.DataFrame, columns: Sequence[str], text: str) -> pd.DataF
 
 def _codes(cell: object) -> list[str]:
     return [] if pd.isna(cell) else [code.strip() for code in str(cell).split(";")]  # type: ignore[call-overload]
+
+
+def figures(
+    publication: Publication, *, destination: str | None = None, period: str | None = None
+) -> list[Record]:
+    """Return the published figures, newest first: a revision is one more row.
+
+    Args:
+        destination: Only those about this code (also regions and rankings); None means all.
+        period: Only those whose months include this one, ``YYYY-MM``; None means all.
+    """
+    rows = publication.published.observations
+    if destination is not None:
+        rows = rows.loc[rows["destination"] == destination]
+    if period is not None:
+        month = pd.Timestamp(f"{period}-01")
+        rows = rows.loc[(rows["period_from"] <= month) & (rows["period_to"] >= month)]
+    newest = rows.sort_values("available_at", ascending=False, kind="stable")
+    shown = newest[columns_of(FigureResponse)]
+    months = {n: shown[n].dt.strftime("%Y-%m") for n in ("period_from", "period_to")}
+    return records(shown.assign(**months))

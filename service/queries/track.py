@@ -9,8 +9,7 @@ import pandas as pd
 
 from models.evaluation.scores import Coverage, coverage_of, coverage_scores
 from models.forecasting.forecaster import MODEL
-from service.charts.fan import Fan
-from service.charts.markers import SCHEDULED_PREFIX, touches
+from service.charts.fan import SCHEDULED_PREFIX, Fan, touches
 from service.live.publication import Publication
 from service.queries.models import TrackCell, columns_of
 from store.vocabulary import AGGREGATES, ALL, QUANTILE_COLUMNS, QUANTILES

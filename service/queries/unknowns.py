@@ -7,7 +7,7 @@ import pandas as pd
 from service.language.formats import dated, listed, months_between
 from service.language.phrases import Sentence, gettext, ngettext
 from service.live.publication import Publication
-from service.queries.basis import published_later
+from service.queries.freshness import published_later
 from service.words import in_reading_order, name_of
 from store.vocabulary import MONTHS_AHEAD, WORLD
 

@@ -11,17 +11,14 @@ from urllib.parse import urlencode
 
 import pandas as pd
 
-from service.charts.fan import Fan, fan_of
-from service.charts.markers import scheduled_title, touches
+from service.charts.fan import Fan, fan_of, scheduled, scheduled_title, touches
 from service.language.acts import act_words
 from service.language.formats import dated, percentage
 from service.language.phrases import gettext, marked
 from service.live.publication import Publication
+from service.queries.destination_months import MonthRow, month_rows, normal_month
 from service.queries.explain import causes_of_change, figure_sentence, in_brief, moved_by, rounded
-from service.queries.freshness import releases_ahead
-from service.queries.months import MonthRow, month_rows
-from service.queries.needs import normal_month
-from service.queries.tables import publication_words, scheduled
+from service.queries.freshness import publication_words, releases_ahead
 from service.web.lever_form import CHANCE
 from service.words import chance_below, name_of, signed_percent, tonnes
 from store.publications.explanations import Announced, NewFigure, StoredExplanation

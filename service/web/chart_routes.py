@@ -16,7 +16,7 @@ from service.http.responses import HTML, Answer, answer_of, csv_answer
 from service.language.choice import in_language, language
 from service.language.phrases import gettext
 from service.live.publication import Publication
-from service.queries.history import known_destination
+from service.queries.destination_months import known_destination
 from service.request_errors import UnknownError
 from service.state import Goods, Shared, may_read
 from service.web.page_charts import KINDS, chart_of, page_chart

@@ -14,15 +14,20 @@ from service.http.responses import TEXT, Answer, Record, answer_of
 from service.live.documents import FILE_COLUMNS, flat_rows
 from service.live.live import PlanningState
 from service.live.publication import Publication
-from service.queries.basis import basis_words
+from service.queries.destination_months import (
+    MonthRow,
+    known_destination,
+    month_rows,
+    months_of,
+    sums_of,
+    titles,
+)
 from service.queries.explain import explanation, forecast_sentences
-from service.queries.history import known_destination, months_of, titles
+from service.queries.freshness import basis_words
 from service.queries.models import HistoryMonth, columns_of
-from service.queries.months import MonthRow, month_rows
-from service.queries.sums import sums_of
 from service.web.briefing import Briefing, briefing_of, slump_of
 from service.web.page_charts import PageChart, page_chart, small_charts
-from service.web.render import OTHERS, FormErrors, as_text, page
+from service.web.render import OTHERS, FormErrors, as_text, block_of, page
 from service.words import home_of, name_of
 
 HISTORY_SHOWN: Final = 36
@@ -69,7 +74,8 @@ def digest(publication: Publication, destination: str, read_at: pd.Timestamp) ->
     """First answer of a destination's page as plain text for e-mail."""
     briefing = briefing_of(publication, fan_of(publication, destination), read_at)
     values = _answer_of(publication, destination, briefing)
-    html = page("digest.html.j2", publication, read_at=read_at, address="", chart=None, **values)
+    answer = block_of("destination.html.j2", "answer", publication, chart=None, **values)
+    html = page("digest.html.j2", publication, read_at=read_at, address="", answer=answer)
     return answer_of(as_text(html.body.decode()).encode(), TEXT)
 
 

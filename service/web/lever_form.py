@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 import pandas as pd
 import yaml
 
-from service.charts.markers import importer_of
+from service.charts.fan import importer_of
 from service.language.acts import act_words
 from service.language.choice import DEFAULT, in_language, language
 from service.language.formats import listed, percentage

@@ -19,8 +19,8 @@ from service.language.phrases import gettext
 from service.live.live import PlanningState
 from service.live.publication import Publication
 from service.planning.alerts import digest_feed
-from service.queries.basis import data_through
-from service.queries.history import known_destination
+from service.queries.destination_months import known_destination
+from service.queries.freshness import data_through
 from service.queries.tables import LedgerQuery, listing
 from service.request_errors import NothingPublishedError, UnknownError
 from service.state import Current, Goods, Planning, Shared, State, may_read

@@ -28,7 +28,7 @@ from service.live.publication import Publication
 from service.planning import entries
 from service.planning.alerts import ADDRESS, atom
 from service.planning.firm import FirmAnswer, firm_answer, question_in
-from service.queries.history import known_destination
+from service.queries.destination_months import known_destination
 from service.request_errors import NoAnswerError
 from service.state import (
     Chosen,

@@ -17,8 +17,9 @@ from service.planning import entries
 from service.planning.alerts import alerts_in_words
 from service.planning.entries import value_added
 from service.planning.firm import FirmAnswer
-from service.queries import history, tables, track
+from service.queries import tables, track
 from service.queries.backtest import losses
+from service.queries.destination_months import titles
 from service.queries.needs import Days, all_needs, arrival_months, carry_over_of
 from service.state import State
 from service.web.page_charts import OVER_ALL, counted_cells, page_chart, replay_rows
@@ -199,7 +200,7 @@ def track_page(
         held=track.coverage(scored, publication.destinations),
         kept=f"country={destination}&",
         destination=destination,
-        others=history.titles(publication),
+        others=titles(publication),
         outcome=page_chart(publication, "outcome", destination),
         **backtest_values(publication, destination),
         calibration=page_chart(publication, "calibration", first),
@@ -247,7 +248,7 @@ def policy_page(
         number=number,
         pages=max(1, -(-len(events) // ROWS)),
         tariffs=_tariffs(publication, search),
-        destinations=history.titles(publication),
+        destinations=titles(publication),
         instruments=tables.instruments(publication),
         newest=tables.newest_act(publication),
         unreported=tables.unreported(publication, read_at),
@@ -262,7 +263,7 @@ def data_page(publication: Publication, read_at: pd.Timestamp) -> Answer:
         read_at=read_at,
         address="/data",
         suspicious=tables.suspicious(publication),
-        figures=history.figures(publication)[:_FIGURES],
+        figures=tables.figures(publication)[:_FIGURES],
     )
 
 

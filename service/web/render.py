@@ -5,7 +5,7 @@ Everything in a template is escaped, nothing undefined passes, nothing is loaded
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 from http import HTTPStatus
@@ -39,7 +39,7 @@ from service.language.phrases import (
 )
 from service.live.publication import Publication
 from service.queries.freshness import freshness_of
-from service.web.page_charts import PageChart, still_at
+from service.web.page_charts import still_at
 from service.words import file_of, home_of, query_of
 from store.numbers import as_entered, visible
 
@@ -230,21 +230,16 @@ def page(
     return answer_of(shown.encode(), HTML)
 
 
-def main_part(
-    template: str,
-    publication: Publication,
-    still: Callable[[PageChart, int], str] | None,
-    **values: object,
-) -> str:
-    """Main part of a page, to be read without the service.
+def block_of(template: str, block: str, publication: Publication, **values: object) -> Markup:
+    """One block of a page.
 
     Args:
-        still: Returns the picture of a chart as an address; None draws none.
+        values: ``saved`` is true for a reader without the service; ``still`` returns the picture
+            of a chart as an address, None draws none.
     """
     page = template_of(template)
-    about = _about(publication, publication.as_of)
-    context = page.new_context({"saved": True, "still": still, **about, **values})
-    return with_heads("".join(page.blocks["main"](context)))
+    context = page.new_context({**_about(publication, publication.as_of), **values})
+    return Markup(with_heads("".join(page.blocks[block](context))))  # noqa: S704 - of our templates
 
 
 def _about(publication: Publication, read_at: pd.Timestamp) -> dict[str, object]:

@@ -21,7 +21,7 @@ from service.queries.unknowns import unknowns
 from service.web.forecast_pages import forecast_values
 from service.web.page_charts import PageChart, chart_of
 from service.web.record_pages import backtest_values
-from service.web.render import main_part, template_of
+from service.web.render import block_of, template_of
 from service.words import full_words_of, in_reading_order, name_of, rendered
 from store.errors import DataError
 from store.messages import Message
@@ -95,7 +95,8 @@ def render_page(
     destinations = names if publication.is_magnets else names[:1]
 
     def part(template: str, **values: object) -> str:
-        return main_part(template, publication, picture if pictures else None, **values)
+        still = picture if pictures else None
+        return block_of(template, "main", publication, saved=True, still=still, **values)
 
     def forecast(name: str) -> str:
         values = forecast_values(publication, name, publication.as_of, has_all=name == names[0])

@@ -22,7 +22,7 @@ from service.language.choice import chosen
 from service.language.formats import dated, listed, percentage, separated
 from service.language.phrases import gettext
 from service.live.publication import Publication
-from service.queries.history import known_destination
+from service.queries.destination_months import known_destination
 from service.request_errors import NoAnswerError, ScenarioRefusedError
 from service.scenario_pool import (
     SIDES,

@@ -7,12 +7,12 @@ from starlette.testclient import TestClient
 
 from models.forecasting.decomposition import RESPONSE
 from models.quantile_model import EXPERTS_TONNES
-from service.charts.markers import pick_steps
+from service.charts.fan import pick_steps
 from service.http.responses import csv_answer, records
 from service.live.publication import Publication
 from service.queries import tables, track
+from service.queries.destination_months import months_of
 from service.queries.freshness import freshness_of
-from service.queries.history import months_of
 from service.words import chance_below, chance_words
 from tests.service.stores import EARLIER, NOW
 

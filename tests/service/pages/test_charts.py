@@ -22,8 +22,7 @@ from service.charts.fan_chart import fan_chart, spread
 from service.charts.record_charts import outcome
 from service.charts.stills import has_glyphs, still
 from service.language.choice import in_language
-from service.queries.months import month_rows
-from service.queries.sums import sums_of
+from service.queries.destination_months import month_rows, sums_of
 from service.web.page_charts import KINDS
 from service.web.render import CHARTS_ADDRESS, FOR_GOOD, LIBRARY_ADDRESS
 from tests.service.builders import make_cells, make_events, make_forecasts, make_panel, make_report

@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from service.charts.markers import MOST_MARKERS, Marker, pick_markers, touches
+from service.charts.fan import MOST_MARKERS, Marker, pick_markers, touches
 from tests.service.builders import make_events
 
 AS_OF = pd.Timestamp("2026-11-24")

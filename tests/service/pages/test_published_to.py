@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
-from service.queries.basis import basis_words, data_through
+from service.queries.freshness import basis_words, data_through
 from service.queries.unknowns import unknowns
 from store.publications.basis import Basis, bases_of
 from tests.service.builders import make_panel, make_report

@@ -1,9 +1,9 @@
-"""Months and destinations taken together: quarters, the year, twelve months, with their own bands.
+"""Months of a destination: past ones as known, forecast ones, and sums with bands of their own.
 
-Every band comes from joint simulated paths; months that are known enter with their standard error.
+Bands of sums come from joint simulated paths; known months enter with their standard error.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -11,13 +11,17 @@ import numpy as np
 import pandas as pd
 
 from models.forecasting.joint_paths import PATHS, SEED, ErrorCopula, sample_paths
-from service.http.responses import Record
+from service.charts.fan import Fan, fan_of, month_start
+from service.http.responses import Record, records
+from service.language.formats import dated
 from service.language.phrases import gettext
 from service.live.documents import KILOGRAMS
 from service.live.publication import Publication
-from service.queries.history import known_destination
-from service.words import chance_below
+from service.queries.models import HistoryMonth, columns_of
+from service.request_errors import UnknownError
+from service.words import chance_below, coverage_words, in_reading_order, name_of, query_of
 from store.arrays import Floats
+from store.asof import until
 from store.errors import DataError
 from store.vocabulary import (
     AGGREGATES,
@@ -26,6 +30,138 @@ from store.vocabulary import (
     QUANTILE_COLUMNS,
     QUANTILES,
 )
+
+
+def months_of(publication: Publication, destination: str, *, moment: pd.Timestamp) -> list[Record]:
+    """Return the months of a destination, oldest first, as known at a published forecast.
+
+    Args:
+        moment: Of a published forecast.
+
+    Returns:
+        ``HistoryMonth``; tonnes and standard error in t, kind observed, derived or estimated.
+    """
+    known_destination(publication, destination)
+    panel = publication.snapshots[moment].panel
+    if moment != publication.as_of:  # kept for the newest alone: moments are many
+        return _months(panel, destination)
+    return publication.memo.make(("months", destination), lambda: _months(panel, destination))
+
+
+def _months(panel: pd.DataFrame, destination: str) -> list[Record]:
+    own = panel.loc[panel["destination"] == destination]
+    named = own.assign(period=own["period"].dt.strftime("%Y-%m"))
+    return records(named[columns_of(HistoryMonth)].sort_values("period"))
+
+
+def known_destination(
+    publication: Publication, destination: str, moment: pd.Timestamp | None = None
+) -> str:
+    """Return a code that is forecast, or was at the moment of a published forecast."""
+    names = publication.destinations
+    if moment not in {None, publication.as_of}:
+        names = in_reading_order(publication.forecasts_at(moment)["destination"])
+    if destination not in names:
+        raise UnknownError(
+            gettext(
+                "No destination %(destination)s in the published forecasts. Expected one of "
+                "%(published)s. See /api/v1/forecasts%(query)s.",
+                destination=repr(destination),
+                published=", ".join(names),
+                query=_query(publication),
+            )
+        )
+    return destination
+
+
+def known_moment(publication: Publication, as_of: str | None, *, now: pd.Timestamp) -> pd.Timestamp:
+    """Return the moment of the newest forecast as of a moment or earlier; of all if None."""
+    if as_of is None:
+        return publication.as_of
+    limit, moments = until(as_of, now=now), publication.moments
+    if found := [moment for moment in moments if moment <= limit]:
+        return found[0]
+    raise UnknownError(
+        f"No forecast is as of {as_of} or earlier. Expected {moments[-1]:%Y-%m-%d} or later, the "
+        f"first. See /api/v1/publications{_query(publication)}."
+    )
+
+
+def _query(publication: Publication) -> str:
+    query = query_of(publication.commodity)
+    return f"?{query}" if query else ""
+
+
+def titles(publication: Publication) -> list[tuple[str, str]]:
+    """Return code and name of every destination forecast, in reading order."""
+    return [(code, name_of(code)) for code in publication.destinations]
+
+
+@dataclass(frozen=True, slots=True)
+class MonthRow:
+    """One forecast month."""
+
+    month: str
+    """In words."""
+    period: str
+    """``YYYY-MM``."""
+    past: bool
+    published: float | None
+    """Tonnes, where the destination's month is published before that of the world."""
+    p10: float
+    p50: float
+    p90: float
+    year_ago: float
+    coverage: str
+    """How often the 80% band held at its horizon; empty where that is not known."""
+    chance_below: float
+    """Chance that the month stays below the year before; NaN of a published one."""
+
+
+def month_rows(fan: Fan) -> tuple[MonthRow, ...]:
+    """Return the forecast months of one destination as its table shows them."""
+    past = {
+        month: tonnes
+        for part in (fan.history, fan.later)
+        for month, tonnes in zip(part["period"], part["tonnes"], strict=True)
+    }
+    later = fan.published_later.to_dict()
+    return tuple(_month_row(fan, row, past, later) for row in fan.forecast.to_dict("records"))
+
+
+def _month_row(
+    fan: Fan, row: Mapping[Any, Any], past: Mapping[Any, float], later: Mapping[Any, float]
+) -> MonthRow:
+    """Return what the table shows of a forecast row, from the months before and ``later``."""
+    period = pd.Timestamp(row["period"])
+    published = later.get(period)
+    year_ago = past.get(period - pd.DateOffset(years=1), float("nan"))
+    held = (coverage_words(one) for one in fan.coverage if one.holds(int(row["horizon"])))
+    return MonthRow(
+        month=dated(period, "month"),
+        period=f"{period:%Y-%m}",
+        past=period < month_start(fan.as_of),
+        published=published,
+        p10=float(row["p10"]),
+        p50=float(row["p50"]),
+        p90=float(row["p90"]),
+        year_ago=year_ago,
+        coverage=next(held, ""),
+        chance_below=float("nan")
+        if published is not None
+        else chance_below([float(row[name]) for name in QUANTILE_COLUMNS], year_ago),
+    )
+
+
+_NORMAL_MONTHS: Final = 12
+
+
+def normal_month(publication: Publication, destination: str) -> float:
+    """Return the mean tonnes of the last twelve months of a destination, estimates among them."""
+    fan = fan_of(publication, destination)
+    tonnes = pd.concat([fan.history["tonnes"], fan.later["tonnes"]])
+    return float(tonnes.tail(_NORMAL_MONTHS).mean())
+
 
 _YEAR: Final = 12
 _BASES: Final = ("observed", "derived", "estimated")
