@@ -1,16 +1,20 @@
 """Sentences in the language in use, from the catalogues of gettext."""
 
 import io
+import logging
 from functools import cache
 from gettext import GNUTranslations, NullTranslations
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
 from service.language.choice import DEFAULT, language
+
+_LOG: Final = logging.getLogger("magnetcast.service")
+_Text = TypeVar("_Text", bound=str)
 
 CATALOGUES: Final = Path(__file__).parent / "catalogues"
 
@@ -27,12 +31,31 @@ def gettext(sentence: str, /, **values: object) -> str:
     Args:
         sentence: As in the catalogues; ``%`` is written ``%%``, placeholders ``%(name)s``.
     """
-    return Sentence(translated(sentence) % values)
+    return phrased(Sentence, sentence, **values)
 
 
 def ngettext(singular: str, plural: str, n: int, /, **values: object) -> str:
     """Sentence for a number of things; ``n`` is a placeholder of it."""
-    return Sentence(translated_many(singular, plural, n) % {"n": n, **values})
+    return phrased(Sentence, singular, plural, n, **values)
+
+
+def phrased(
+    form: type[_Text], sentence: str, plural: str = "", n: int = 1, /, **values: object
+) -> _Text:
+    """A sentence in the language in use with its values, as text or as markup.
+
+    A translation that cannot be formatted is logged; the sentence is then English.
+    """
+    if plural:
+        translation, values = translated_many(sentence, plural, n), {"n": n, **values}
+    else:
+        translation = translated(sentence)
+    try:
+        return form(form(translation) % values)
+    except (KeyError, TypeError, ValueError):
+        english = plural if plural and n != 1 else sentence
+        _LOG.exception("Translation of %r into %r has wrong placeholders", english, language())
+        return form(form(english) % values)
 
 
 def translated(sentence: str) -> str:

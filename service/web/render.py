@@ -34,8 +34,7 @@ from service.language.phrases import (
     gettext,
     is_shown,
     marked,
-    translated,
-    translated_many,
+    phrased,
 )
 from service.live.publication import Publication
 from service.queries.freshness import freshness_of
@@ -118,11 +117,11 @@ def _visible(value: object) -> object:
 
 def _gettext(sentence: str, /, **values: object) -> Markup:
     """Sentence of a catalogue, whose markup is ours, with its values escaped."""
-    return Markup(translated(sentence)) % _shown(values)  # noqa: S704
+    return phrased(Markup, sentence, **_shown(values))
 
 
 def _ngettext(singular: str, plural: str, n: int, /, **values: object) -> Markup:
-    return Markup(translated_many(singular, plural, n)) % _shown({"n": n, **values})  # noqa: S704
+    return phrased(Markup, singular, plural, n, **_shown(values))
 
 
 def _shown(values: Mapping[str, object]) -> dict[str, object]:

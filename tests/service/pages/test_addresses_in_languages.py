@@ -1,0 +1,175 @@
+"""Every address of the app answers in every language, with every sentence formatted."""
+
+import logging
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import create_engine
+
+from flows.alerts import alert
+from flows.context.stores import store_of
+from service.language.choice import LANGUAGES, in_language
+from service.language.phrases import CATALOGUES, catalogue_of, gettext, translations_of
+from service.web.page_charts import KINDS
+from service.web.render import environment
+from service.web.report import render_page
+from service.web.what_if import CHARTS
+from store.planning.audit import Actor, create_token
+from store.planning.entries import AlertRule, NeedRow, add_need, add_rule
+from store.settings import Settings
+from tests.service.asking import Asked, asking
+from tests.service.builders import make_panel, make_report
+from tests.service.other_goods import GOODS
+from tests.service.planning.conftest import LATER
+from tests.service.report.test_table_report import make_table_report
+from tests.service.stores import NEWEST, NOW, copied, make_app, publish
+
+PLACEHOLDER: Final = re.compile(r"%(?:%|\((\w+)\)s)")
+LEVERS: Final = (
+    "tariff_importer=USA&tariff_rate=60&tariff_from=2027-01",
+    "licence_kind=export_ban&licence_for=JPN&licence_from=2027-02-10&licence_kept=0",
+)
+QUERIES: Final = {
+    "/needs": ("tonnes=12&destination=USA", "tonnes=x", f"commodity={GOODS}"),
+    "/policy": ("q=magnet", "page=99"),
+    "/what-if": (*LEVERS, "tariff_rate=x&licence_kept=5&chance.a=2"),
+    "/what-if/answer.csv": LEVERS,
+    "/what-if/charts/{kind}.{form}": LEVERS,
+}
+"""What addresses are asked beside their bare form."""
+
+PARTS: Final = {
+    "commodity": (GOODS, "999999"),
+    "destination": ("USA", "WLD", "XYZ"),
+    "number": ("1", "99"),
+    "kind": (*KINDS, *CHARTS, "nothing"),
+    "form": ("json", "svg", "txt", "atom", "tiff"),
+}
+"""Values of each part of a path: the first of all parts together, then each other one alone."""
+
+ENTRY: Final = {
+    "name": "Plant", "destination": "USA", "period_from": "2027-01", "period_to": "2027-02",
+    "period": "2027-01", "as_of": f"{LATER:%Y-%m-%d}", "tonnes": "9", "reason": "Tender",
+    "watched": "median", "points": "5",
+}  # fmt: skip
+FORMS: Final = ({}, ENTRY, ENTRY | {"tonnes": "x", "points": "x"})
+"""What is sent to each address of a form: nothing, what is taken, what is refused."""
+
+
+@pytest.mark.parametrize("code", sorted(path.stem for path in CATALOGUES.glob("*.po")))
+def test_translations_have_just_the_placeholders_of_their_sentences(code: str) -> None:
+    messages = [message for message in catalogue_of(code) if message.id]
+
+    wrong = [
+        text
+        for message in messages
+        for text in _forms(message.string)
+        if not _parses(text) or _names(text) not in [_names(one) for one in _forms(message.id)]
+    ]
+
+    assert len(messages) > 1000
+    assert wrong == []
+
+
+def _forms(text: str | tuple[str, ...]) -> tuple[str, ...]:
+    return (text,) if isinstance(text, str) else tuple(text)
+
+
+def _parses(text: str) -> bool:
+    return "%" not in PLACEHOLDER.sub("", text)
+
+
+def _names(text: str) -> set[str]:
+    return set(PLACEHOLDER.findall(text)) - {""}
+
+
+def test_a_translation_that_cannot_be_formatted_is_logged_and_english(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sentence, many = "%(name)s: no change in any month.", "%(n)s months"
+    catalogue = vars(translations_of("ko"))["_catalog"]
+    monkeypatch.setitem(catalogue, sentence, "%(country)s: 5% 변화")
+    monkeypatch.setitem(catalogue, (many, 0), "5%(개월")
+    template = environment().from_string("{{ _(text, name=name) }} {{ ngettext('', many, 2) }}")
+
+    with in_language("ko"):
+        said = gettext(sentence, name="Chad")
+        shown = template.render(text=sentence, many=many, name="<b>")
+
+    assert said == "Chad: no change in any month."
+    assert shown.startswith("&lt;b&gt;: no change in any month.")
+    assert {record.levelname for record in caplog.records} == {"ERROR"}
+    assert "'ko'" in caplog.text
+
+
+@pytest.fixture(scope="module")
+def full(two_goods: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
+    """A service over two commodities, with a need, a rule and an alert."""
+    home = tmp_path_factory.mktemp("full")
+    copied(two_goods, home)
+    settings = Settings(home=home)
+    engine, who = store_of(settings), Actor("ann")
+    months = (NOW.normalize().replace(day=1, month=12).tz_localize(None),) * 2
+    need = add_need(engine, NeedRow("plant", "USA", *months, 900.0), who=who, at=NOW)
+    for rule in (
+        AlertRule("doubled", "median", 50.0, destination="USA"),
+        AlertRule("short", "shortfall", 1.0, need_id=need),
+    ):
+        add_rule(engine, rule, who=who, at=NOW, since=NEWEST)
+    publish(engine, LATER, cutoff="2026-07", factor=2.0)
+    alert(settings, NOW)
+    token = create_token(engine, name="ann", scopes=["write", "read"], at=NOW)
+    engine.dispose()
+    with asking(home / two_goods.name, tmp_path_factory.mktemp("served")) as opened:
+        opened.client.headers.update({"Authorization": f"Bearer {token}", "Origin": opened.address})
+        yield opened
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_every_address_answers_with_every_sentence_formatted(
+    full: Asked, code: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = make_app(create_engine("sqlite://"))
+    statuses = {
+        address: full.client.get(in_words(address, code)).status_code
+        for address in addresses(app, "GET")
+    } | {
+        f"POST {address} {number}": full.client.post(
+            in_words(address, code), data=fields
+        ).status_code
+        for address in addresses(app, "POST")
+        for number, fields in enumerate(FORMS)
+    }
+    with in_language(code):
+        render_page(make_report(panel=make_panel().assign(kind="estimated"), kept=["WLD", "THA"]))
+        render_page(make_table_report())
+
+    assert {200, 303, 400, 404} <= {*statuses.values()}
+    assert {address: status for address, status in statuses.items() if status >= 500} == {}
+    assert [
+        record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR
+    ] == []
+
+
+def in_words(address: str, code: str) -> str:
+    """Return an address that names a language."""
+    return f"{address}{'&' if '?' in address else '?'}lang={code}"
+
+
+def addresses(app: FastAPI, method: str) -> Iterator[str]:
+    """Yield the addresses of the pages, asked with all values of their parts and queries."""
+    for route in app.routes:
+        path = getattr(route, "path", "")
+        if method not in getattr(route, "methods", ()) or path.startswith(("/api/", "/static/")):
+            continue
+        values = {part: PARTS[part] for part in re.findall(r"\{(\w+)\}", path)}
+        first = {part: every[0] for part, every in values.items()}
+        yield from {
+            path.format(**first | {part: value}) for part in values for value in values[part]
+        } or {path}
+        yield from (f"{path.format(**first)}?{query}" for query in QUERIES.get(path, ()))
