@@ -23,11 +23,11 @@ from models.executor import Executor
 from models.forecasting.forecaster import BASE_MEDIAN, MODEL
 from models.forecasting.panel_forecaster import PanelForecaster
 from models.forecasting.snapshot import Snapshot
-from models.learning.spec import PANEL_SPEC, Spec
+from models.learning.parameters import PANEL_PRESET, ModelParameters
 
 Item = TypeVar("Item")
 Made = TypeVar("Made")
-DEFAULT = PANEL_SPEC
+DEFAULT = PANEL_PRESET
 OWN = {MODEL, BASE_MEDIAN, PRETRAINED, *BASE_FORECASTS}
 """All that is ours; the others are peers."""
 
@@ -231,8 +231,10 @@ def case_lines(found: Found) -> list[str]:
     return [*lines, *page.prose(PARTS_TEXT), *page.table(parts_text(found))]
 
 
-def own_forecasts(task: Snapshot, cutoffs: Sequence[int], spec: Spec = DEFAULT) -> pd.DataFrame:
-    forecaster = PanelForecaster(spec)
+def own_forecasts(
+    task: Snapshot, cutoffs: Sequence[int], parameters: ModelParameters = DEFAULT
+) -> pd.DataFrame:
+    forecaster = PanelForecaster(parameters)
     rows = backtest_panel(forecaster, task, cutoffs, executor=Executor(shown)).forecasts
     return rows.assign(period=rows["period"].dt.strftime("%Y-%m"))[FORECAST]
 
@@ -259,9 +261,9 @@ What was tried where an aim is missed, and what would be next:
 """
 
 
-def find(case: Case, folder: Path, keep: Path | None, spec: Spec) -> Found:
+def find(case: Case, folder: Path, keep: Path | None, parameters: ModelParameters) -> Found:
     task = case.task(folder)
-    own = own_forecasts(task, case.months, spec)
+    own = own_forecasts(task, case.months, parameters)
     peers = case.peer_forecasts(folder)
     if keep is not None:
         keep.mkdir(parents=True, exist_ok=True)
@@ -301,8 +303,10 @@ def aim_row(panel: str, what: str, aim: str, value: str, *, met: bool) -> dict[s
     }  # fmt: skip
 
 
-def lines_of(cases: Sequence[Case], folder: Path, keep: Path | None, spec: Spec) -> list[str]:
-    every = [find(case, folder, keep, spec) for case in cases]
+def lines_of(
+    cases: Sequence[Case], folder: Path, keep: Path | None, parameters: ModelParameters
+) -> list[str]:
+    every = [find(case, folder, keep, parameters) for case in cases]
     lines = [line for found in every for line in case_lines(found)]
     aims = page.table(aims_text(every))
     return ["## Aims", *aims, *page.prose(AIMS_TEXT), "", *lines]
@@ -316,16 +320,16 @@ def main() -> None:
         "--pretrained", action="store_true", help="with the pretrained network; printed"
     )
     chosen = parser.parse_args()
-    spec = replace(PANEL_SPEC, pretrained=int(chosen.pretrained))
+    parameters = replace(PANEL_PRESET, pretrained=int(chosen.pretrained))
     folder = panels_folder()
     if folder is None:
         return
     cases = [case for case in CASES if chosen.only in {None, case.panel}]
-    lines = lines_of(cases, folder, chosen.keep, spec)
+    lines = lines_of(cases, folder, chosen.keep, parameters)
     if chosen.only is not None or chosen.pretrained:
         print("\n".join(lines))
         return
-    facts = f"Data: the panels named below. Choices of the engine: {spec.digest}."
+    facts = f"Data: the panels named below. Parameters of the engine: {parameters.digest}."
     head = page.heading("Accuracy on other panels", f"{VARIABLE}=FOLDER make bench-accuracy", facts)
     page.write("accuracy.md", [*head, *page.prose(INTRODUCTION), "", *lines])
 

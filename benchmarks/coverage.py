@@ -30,7 +30,7 @@ from models.executor import Executor
 from models.forecasting.forecaster import MODEL
 from models.forecasting.joint_paths import ErrorCopula
 from models.forecasting.panel_forecaster import PanelForecaster
-from models.learning.spec import MAGNETS_SPEC, PANEL_SPEC
+from models.learning.parameters import MAGNETS_PRESET, PANEL_PRESET
 from service.words import in_reading_order
 from sources.bundled.all_tables import load_bundled
 from store.vocabulary import ALL
@@ -98,7 +98,9 @@ def rows_of(cells: pd.DataFrame, scopes: list[str]) -> Iterator[dict[str, str]]:
 def magnets(as_of: pd.Timestamp) -> pd.DataFrame:
     batch = load_bundled(page.DATA)
     history = EvidenceHistory(*(batch.frame(name) for name in BUNDLED))
-    found = backtest_evidence(history, as_of, spec=MAGNETS_SPEC, executor=Executor(page.track))
+    found = backtest_evidence(
+        history, as_of, parameters=MAGNETS_PRESET, executor=Executor(page.track)
+    )
     return found.cells.loc[found.cells["model"] == MODEL]
 
 
@@ -118,7 +120,7 @@ def panel_rows(case: Case) -> Iterator[dict[str, str]]:
     folder = panels_folder()
     if folder is None:
         return
-    found = backtest_panel(PanelForecaster(PANEL_SPEC), case.task(folder), case.months)
+    found = backtest_panel(PanelForecaster(PANEL_PRESET), case.task(folder), case.months)
     cells = found.cells.loc[(found.cells["model"] == MODEL) & (found.cells["scale"] > 0)]
     for what, part in (("single months", cells), ("three months together", scored_sums(cells))):
         [row] = rows_of(part, [ALL])

@@ -20,7 +20,7 @@ from models.forecasting.forecaster import BASE_MEDIAN, MODEL, REFERENCE, UNANSWE
 from models.forecasting.model_frame import rows_of
 from models.forecasting.residual_history import TREES
 from models.forecasting.snapshot import Snapshot
-from models.learning.spec import MAGNETS_SPEC, Spec
+from models.learning.parameters import MAGNETS_PRESET, ModelParameters
 from models.policy.policy_effect import effect_at
 from sources.bundled.all_tables import load_bundled
 from store.months import month_label, month_number
@@ -126,20 +126,24 @@ def group_lines(result: Backtest) -> list[str]:
     return ["", "## By months ahead", *page.prose(note), *page.table(pd.DataFrame(rows))]
 
 
-def forecast(history: EvidenceHistory, as_of: pd.Timestamp, spec: Spec) -> pd.DataFrame:
+def forecast(
+    history: EvidenceHistory, as_of: pd.Timestamp, parameters: ModelParameters
+) -> pd.DataFrame:
     """Return features and forecast of every series and month, as `magnetcast predict` does."""
     origin = history.origin(as_of)
     rows = rows_of(origin)
-    residuals = backtest_evidence(history, as_of, spec=spec).residuals
-    trained = EvidenceForecaster(spec, residuals).train(Snapshot.of_evidence(history, as_of))
+    residuals = backtest_evidence(history, as_of, parameters=parameters).residuals
+    trained = EvidenceForecaster(parameters, residuals).train(Snapshot.of_evidence(history, as_of))
     stages = stages_of(trained, rows, origin, effect_at(origin, history.analogs(as_of)))
     before = stages.coherent["p50"].rename("p50 before")
     cutoff = pd.Series(month_label(origin.cutoff), index=rows.index, name="cutoff")
     return pd.concat([rows, cutoff, before, stages.published], axis=1)
 
 
-def shock_text(history: EvidenceHistory, now: pd.Timestamp, spec: Spec) -> pd.DataFrame:
-    made = {day: forecast(history, moment(day), spec) for day in SHOCK_VIEWS}
+def shock_text(
+    history: EvidenceHistory, now: pd.Timestamp, parameters: ModelParameters
+) -> pd.DataFrame:
+    made = {day: forecast(history, moment(day), parameters) for day in SHOCK_VIEWS}
     rows = [
         shock_row(history, now, made[day].assign(day=day), name=name, month=month)
         for name in SHOCK_SERIES
@@ -174,19 +178,20 @@ def main() -> None:
     parser.add_argument("--as-of", default="2026-11-24", help="day whose facts are known (UTC)")
     chosen = parser.parse_args()
     as_of = moment(chosen.as_of)
-    spec = MAGNETS_SPEC
+    parameters = MAGNETS_PRESET
     batch = load_bundled(page.DATA)
     history = EvidenceHistory(*(batch.frame(name) for name in BUNDLED))
-    result = backtest_evidence(history, as_of, spec=spec, executor=Executor(page.track))
+    result = backtest_evidence(history, as_of, parameters=parameters, executor=Executor(page.track))
     lines = page.heading(
         "Magnet exports: forecasts replayed",
         f"python benchmarks/magnets.py --as-of {chosen.as_of}",
-        f"Data: the bundled facts as known on {chosen.as_of}. Choices of the model: {spec.digest}.",
+        f"Data: the bundled facts as known on {chosen.as_of}. "
+        f"Parameters of the model: {parameters.digest}.",
     )
     lines += page.prose(INTRODUCTION)
     lines += score_lines(result) + group_lines(result)
     lines += ["", "## The shock of 2025", *page.prose(SHOCK_TEXT)]
-    lines += page.table(shock_text(history, as_of, spec))
+    lines += page.table(shock_text(history, as_of, parameters))
     page.write("magnets.md", lines)
 
 

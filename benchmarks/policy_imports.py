@@ -19,11 +19,11 @@ from models.evaluation.backtest import scale_rows
 from models.evaluation.scores import cell_scores
 from models.forecasting.panel_forecaster import PanelForecaster
 from models.forecasting.snapshot import Snapshot
-from models.learning.spec import PANEL_SPEC, Spec
+from models.learning.parameters import PANEL_PRESET, ModelParameters
 from sources.files.covariates import Covariates, read_covariates
 from store.months import month_label, month_number, month_start, month_starts
 
-DEFAULT = PANEL_SPEC
+DEFAULT = PANEL_PRESET
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +47,11 @@ class Found:
     detail: Sequence[Window]
 
 
-def forecasts_at(task: Snapshot, cutoff: int, *, spec: Spec = DEFAULT) -> pd.DataFrame:
+def forecasts_at(
+    task: Snapshot, cutoff: int, *, parameters: ModelParameters = DEFAULT
+) -> pd.DataFrame:
     """Return the product's forecasts at a cutoff, with and without a response to controls."""
-    fitted = PanelForecaster(spec, baselines=()).fit(task.at(cutoff))
+    fitted = PanelForecaster(parameters, baselines=()).fit(task.at(cutoff))
     return fitted.compare()
 
 

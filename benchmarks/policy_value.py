@@ -24,7 +24,7 @@ from flows.cli.options import moment
 from models.evaluation.backtest import backtest_evidence
 from models.evaluation.compare import differences
 from models.forecasting.forecaster import MODEL, UNANSWERED
-from models.learning.spec import MAGNETS_SPEC, PANEL_SPEC, Spec
+from models.learning.parameters import MAGNETS_PRESET, PANEL_PRESET, ModelParameters
 from sources.bundled.all_tables import load_bundled
 from store.vocabulary import AGGREGATES, WORLD
 
@@ -65,12 +65,12 @@ class Blind(EvidenceHistory):
         return self._origins[moment]
 
 
-def magnet_cells(as_of: str, spec: Spec) -> Found:
+def magnet_cells(as_of: str, parameters: ModelParameters) -> Found:
     batch = load_bundled(page.DATA)
     frames = [batch.frame(name) for name in BUNDLED]
     answer = moment(as_of)
-    seeing = backtest_evidence(EvidenceHistory(*frames), answer, spec=spec).cells
-    blind = backtest_evidence(Blind(*frames[:3]), answer, spec=spec).cells
+    seeing = backtest_evidence(EvidenceHistory(*frames), answer, parameters=parameters).cells
+    blind = backtest_evidence(Blind(*frames[:3]), answer, parameters=parameters).cells
     ways = {UNANSWERED: "features", MODEL: "response"}
     result = seeing.loc[seeing["model"].isin(ways)]
     cells = pd.concat(
@@ -208,7 +208,7 @@ def measured(as_of: str, folder: Path | None) -> list[Found]:
         tempfile.TemporaryDirectory(prefix="magnetcast-") as name,
         ProcessPoolExecutor(3, mp_context=context) as pool,
     ):
-        runs = [pool.submit(magnet_cells, as_of, MAGNETS_SPEC)]
+        runs = [pool.submit(magnet_cells, as_of, MAGNETS_PRESET)]
         if folder is not None:
             runs.append(pool.submit(import_cells, folder, Path(name)))
         return [run.result() for run in runs]
@@ -219,12 +219,12 @@ def main() -> None:
     parser.add_argument("--as-of", default="2026-11-24", help="day the magnets are scored at (UTC)")
     chosen = parser.parse_args()
     folder = panels_folder()
-    spec = PANEL_SPEC
+    parameters = PANEL_PRESET
     found = measured(chosen.as_of, folder)
     facts = (
         f"Data: the bundled facts as known on {chosen.as_of}, the panels named below, "
         "us_tariff_steps.csv. "
-        f"Choices: {MAGNETS_SPEC.digest} (magnets), {spec.digest} (engine)."
+        f"Parameters: {MAGNETS_PRESET.digest} (magnets), {parameters.digest} (engine)."
     )
     head = page.heading(
         "Does policy knowledge pay?", f"{VARIABLE}=FOLDER make bench-policy-value", facts

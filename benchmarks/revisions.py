@@ -16,7 +16,7 @@ from flows.cli.options import moment
 from models.evaluation.backtest import backtest_evidence
 from models.executor import Executor
 from models.forecasting.forecaster import MODEL
-from models.learning.spec import MAGNETS_SPEC
+from models.learning.parameters import MAGNETS_PRESET
 from sources.bundled.all_tables import load_bundled
 from store.vocabulary import AGGREGATES, WORLD
 
@@ -108,7 +108,7 @@ def main() -> None:
     batch = load_bundled(page.DATA)
     history = EvidenceHistory(*(batch.frame(name) for name in BUNDLED))
     result = backtest_evidence(
-        history, moment(chosen.as_of), spec=MAGNETS_SPEC, executor=Executor(page.track)
+        history, moment(chosen.as_of), parameters=MAGNETS_PRESET, executor=Executor(page.track)
     )
     lines = page.heading(
         "How far forecasts move, and why that is news",

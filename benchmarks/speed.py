@@ -89,7 +89,7 @@ def engine_round(task: Snapshot, cutoffs: Sequence[int]) -> Round:
     for cutoff in cutoffs:
         fitted = FORECASTER.fit(task.at(cutoff))
         cells += sum(map(len, fitted.predict()))
-    return Round(time.perf_counter() - started, FORECASTER.spec.threads, cells)
+    return Round(time.perf_counter() - started, FORECASTER.parameters.threads, cells)
 
 
 def experts_round(task: Snapshot, cutoffs: Sequence[int]) -> Round:
@@ -109,7 +109,9 @@ def backtest_round(task: Snapshot, cutoffs: Sequence[int]) -> Round:
     started = time.perf_counter()
     rows = len(backtest_panel(FORECASTER, task, cutoffs).forecasts)
     return Round(
-        time.perf_counter() - started, FORECASTER.spec.threads, rows // (len(BASE_FORECASTS) + 2)
+        time.perf_counter() - started,
+        FORECASTER.parameters.threads,
+        rows // (len(BASE_FORECASTS) + 2),
     )
 
 

@@ -12,7 +12,7 @@ from features.evidence_history import EvidenceHistory
 from flows.analysis.attribution import attribution_png
 from flows.context.console import echo, track
 from models.event_study import Attribution, act_of, attribute
-from models.learning.spec import MAGNETS_SPEC
+from models.learning.parameters import MAGNETS_PRESET
 from sources.bundled.all_tables import load_bundled
 from store.settings import PROJECT_ROOT
 
@@ -29,7 +29,7 @@ def april_2025() -> Attribution:
     observations, events, tariffs, analogs = (batch.frame(name) for name in names)
     history = EvidenceHistory(observations, events, tariffs, analogs)
     act = act_of(events, APRIL_2025, as_of=AS_OF)
-    return attribute(history, act, as_of=AS_OF, spec=MAGNETS_SPEC, track=track)
+    return attribute(history, act, as_of=AS_OF, parameters=MAGNETS_PRESET, track=track)
 
 
 def write_april_2025(found: Attribution) -> None:

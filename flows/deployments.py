@@ -33,7 +33,7 @@ from flows.monitoring.monitors import watch_if_possible
 from flows.run import run
 from flows.training.backtest import backtest
 from flows.training.train import train
-from models.learning.spec import MAGNETS_SPEC, PANEL_SPEC
+from models.learning.parameters import MAGNETS_PRESET, PANEL_PRESET
 from sources.http import KEY_PAGES
 from sources.providers.registry import without_key
 from store.asof import MOMENT
@@ -91,22 +91,22 @@ def _checked(text: str) -> str:
 
 def _parameter_schema() -> dict[str, Any]:
     """Return what the server checks both models' parameters by; a run refuses the other's."""
-    choices = {**PANEL_SPEC.choices, **MAGNETS_SPEC.choices}
+    defaults = {**PANEL_PRESET.by_name, **MAGNETS_PRESET.by_name}
     known = {
         name: {
-            "type": "integer" if isinstance(choices[name], int) else "number",
+            "type": "integer" if isinstance(defaults[name], int) else "number",
             "minimum": one.low,
             "maximum": one.high,
             "description": one.meaning,
         }
-        for name, one in {**PANEL_SPEC.bounds(), **MAGNETS_SPEC.bounds()}.items()
+        for name, one in {**PANEL_PRESET.bounds(), **MAGNETS_PRESET.bounds()}.items()
     }
     return {"properties": known, "additionalProperties": False}
 
 
 Day = Annotated[str, Field(pattern=MOMENT), AfterValidator(_checked)]
 Parameters = Annotated[dict[str, float], Field(json_schema_extra=_parameter_schema())]
-RecipePath = Annotated[str, Field(pattern=r"^default$|\.(toml|json)$")]
+ParametersPath = Annotated[str, Field(pattern=r"^default$|\.(toml|json)$")]
 
 
 @flow(name="scheduled-ingest", retries=3, retry_delay_seconds=600, **OFTEN)
@@ -153,12 +153,12 @@ def backtest_week(
     as_of: Day | None = None,
     commodity: str | None = None,
     set: Parameters | None = None,  # noqa: A002 - as the verb's option
-    recipe: RecipePath | None = None,
+    parameters: ParametersPath | None = None,
 ) -> None:
     """Backtest on what is known, and keep the scores; parameters are those of the verb."""
     settings, known_by = Settings(), moment(as_of)
     with single_writer(settings):
-        backtest(known_with(settings, known_by, commodity, set or {}, recipe))
+        backtest(known_with(settings, known_by, commodity, set or {}, parameters))
 
 
 @flow(name="training", **OFTEN)
@@ -166,12 +166,12 @@ def train_model(
     as_of: Day | None = None,
     commodity: str | None = None,
     set: Parameters | None = None,  # noqa: A002 - as the verb's option
-    recipe: RecipePath | None = None,
+    parameters: ParametersPath | None = None,
 ) -> None:
     """Train, register and promote by the gate, as the verb does; whenever a person asks."""
     settings, known_by = Settings(), moment(as_of)
     with single_writer(settings):
-        train(known_with(settings, known_by, commodity, set or {}, recipe))
+        train(known_with(settings, known_by, commodity, set or {}, parameters))
 
 
 @flow(name="scheduled-backup", retries=2, retry_delay_seconds=900, **OFTEN)

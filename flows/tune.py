@@ -1,4 +1,4 @@
-"""Search for the parameters of the magnets' recipe, and keep what the search saw."""
+"""Search for better parameters of the magnets' model, with each trial recorded."""
 
 import json
 from pathlib import Path
@@ -13,16 +13,21 @@ from flows.context.workspace import open_workspace
 from models.evaluation.backtest import backtest_evidence
 from models.evaluation.compare import model_cells
 from models.evaluation.tuning import HELD_OUT, TuningResult, tune
-from models.learning.spec import FORMAT, Spec, sought
+from models.learning.parameters import FORMAT, ModelParameters, search_values
 from models.registry.runs import log_table, open_run
 from store.errors import DataError
 from store.settings import Settings
 
 
 def tune_magnets(
-    settings: Settings, as_of: pd.Timestamp, trials: int, start: Spec, *, out: Path | None
+    settings: Settings,
+    as_of: pd.Timestamp,
+    trials: int,
+    start: ModelParameters,
+    *,
+    out: Path | None,
 ) -> None:
-    """Search the magnets' recipe from the present one on and write what was found as JSON.
+    """Search from the present parameters of the magnets' model, and write the best as JSON.
 
     Origins of the last year before the as_of are left out of the search. A trial is one backtest.
     """
@@ -30,27 +35,27 @@ def tune_magnets(
         raise DataError(
             f"--tune {trials} is no number of trials. Expected 1 or more. Take another."
         )
-    workspace = open_workspace(settings, as_of, spec=start)
+    workspace = open_workspace(settings, as_of, parameters=start)
     tags = made_tags(workspace)
 
-    def backtested(spec: Spec) -> pd.DataFrame:
+    def backtested(parameters: ModelParameters) -> pd.DataFrame:
         executor = workspace.executor
-        made = backtest_evidence(workspace.history, as_of, spec=spec, executor=executor)
+        made = backtest_evidence(workspace.history, as_of, parameters=parameters, executor=executor)
         return model_cells(made.cells)
 
-    def tell(number: int, tried: Spec, ratio: float) -> None:
+    def tell(number: int, tried: ModelParameters, ratio: float) -> None:
         of_trial = {**tags, "flow": "trial", "spec": tried.digest}
         with open_run(settings, name=f"trial {number}", tags=of_trial):
-            mlflow.log_params(sought(tried))
+            mlflow.log_params(search_values(tried))
             mlflow.log_metrics({"ratio": ratio})
 
     with open_run(settings, name="tune", tags={**tags, "flow": "tune", "spec": start.digest}):
-        found = tune(backtested, as_of, trials=trials, spec=start, track=track, tell=tell)
+        found = tune(backtested, as_of, trials=trials, parameters=start, track=track, tell=tell)
         text = json.dumps(report_of(found, as_of), indent=1) + "\n"
-        mlflow.log_params({**found.spec.choices, "trials": trials, "best_trial": found.best})
+        mlflow.log_params({**found.parameters.by_name, "trials": trials, "best_trial": found.best})
         mlflow.log_metrics({"searched": found.searched, "held_out": found.held_out})
         log_table(found.trials, "trials.csv")
-        mlflow.log_text(text, "recipe.json")
+        mlflow.log_text(text, "parameters.json")
     _tell(found)
     write_text(text, out=out)
     if out is not None:
@@ -58,10 +63,10 @@ def tune_magnets(
 
 
 def report_of(found: TuningResult, as_of: pd.Timestamp) -> dict[str, object]:
-    """Return what was found as a recipe, and how far to trust it."""
-    spec = found.spec
+    """The best parameters as a parameter file, with how far to trust them under ``found``."""
+    parameters = found.parameters
     searched = {
-        "digest": spec.digest,
+        "digest": parameters.digest,
         "untuned_digest": found.untuned.digest,
         "changed": {name: list(pair) for name, pair in found.changed.items()},
         "trials": len(found.trials),
@@ -70,15 +75,15 @@ def report_of(found: TuningResult, as_of: pd.Timestamp) -> dict[str, object]:
         "held_out": round(found.held_out, 4),
         "held_out_from": f"{as_of - HELD_OUT:%Y-%m-%d}",
     }
-    recipe = {"format": FORMAT, "model": spec.model, "parameters": spec.changed}
-    return {**recipe, "found": searched}
+    file = {"format": FORMAT, "model": parameters.model, "parameters": parameters.changed}
+    return {**file, "found": searched}
 
 
 def _tell(found: TuningResult) -> None:
     for name, (old, new) in found.changed.items():
         echo(f"tune      {name}: {old:g} -> {new:g}")
     if not found.changed:
-        echo(f"tune      none of {len(found.trials)} trials beat the present recipe")
+        echo(f"tune      none of {len(found.trials)} trials beat the present parameters")
         return
     word = "holds" if found.held_out < 1 else "DOES NOT HOLD"
     echo(

@@ -45,8 +45,8 @@ def forecast(
         as_of: Day or UTC moment.
         destinations: Code or codes, e.g. ``["USA", "DEU"]``; all if left out.
         commodity: Code of a full partner table, e.g. ``"250410"``; the magnets if left out.
-        parameters: E.g. ``num_leaves=8``: a model trained by the champion's recipe with these
-            forecasts, and is not kept.
+        parameters: E.g. ``num_leaves=8``: a model trained with the champion's
+            parameters, changed by these, forecasts, and is not kept.
 
     Returns:
         One row a destination and month: destination, cutoff, period, horizon, quantiles ``p05`` to
@@ -75,7 +75,7 @@ def backtest(
         as_of: Day or UTC moment: what is known by then is scored on.
         destinations: Code or codes; all if left out.
         commodity: As of ``forecast``.
-        parameters: As of ``forecast``; the champion's recipe without.
+        parameters: As of ``forecast``; those of the champion without.
 
     Returns:
         One row a model, destination, cutoff and month that is known by now, with quantiles, the

@@ -24,7 +24,7 @@ def train(
 
     Args:
         commodity: Code of a full partner table, e.g. ``"250410"``; the magnets if left out.
-        parameters: As ``--set`` takes them, laid over the champion's recipe.
+        parameters: As ``--set`` takes them, laid over those of the champion.
 
     Raises:
         DataError: A parameter is none, or out of its range.

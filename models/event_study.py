@@ -20,7 +20,7 @@ from features.origin import LEVEL_MONTHS
 from features.panel.evidence_panel import KINDS, PANEL_DESTINATIONS, EvidencePanel
 from models.forecasting.evidence_forecaster import FIRST_REPLAY, EvidenceForecaster
 from models.forecasting.snapshot import Snapshot
-from models.learning.spec import Spec
+from models.learning.parameters import ModelParameters
 from store.arrays import Floats
 from store.asof import EVENT_KEY, known_at
 from store.errors import DataError, first_few
@@ -329,7 +329,7 @@ def paths_foreseen(
     dates: Sequence[pd.Timestamp],
     *,
     months: int,
-    spec: Spec,
+    parameters: ModelParameters,
     track: Progress = untracked,
 ) -> list[CounterfactualForecast]:
     """Return what was foreseen the moment before each date.
@@ -341,7 +341,7 @@ def paths_foreseen(
         dates: First moments of days (UTC), ascending.
         months: How many months from that of the date on.
     """
-    forecaster = EvidenceForecaster(spec)
+    forecaster = EvidenceForecaster(parameters)
     label = "paths foreseen at placebo dates and before the event"
     return [
         _foreseen(forecaster, Snapshot.of_evidence(history, date - JUST_BEFORE), date, months)
@@ -442,7 +442,7 @@ def attribute(
     act: StudiedEvent,
     *,
     as_of: pd.Timestamp,
-    spec: Spec,
+    parameters: ModelParameters,
     months: int = MONTHS_AHEAD,
     track: Progress = untracked,
 ) -> Attribution:
@@ -460,7 +460,9 @@ def attribute(
     panel = history.panel(as_of)
     count = months_known(act, panel.cutoff, months=months)
     dates = [*comparable_dates(history, act, months=count), act.announced]
-    *earlier, path = paths_foreseen(history, dates, months=count, spec=spec, track=track)
+    *earlier, path = paths_foreseen(
+        history, dates, months=count, parameters=parameters, track=track
+    )
     calm = [one for one in earlier if is_calm(act, one.first, months=count)]
     whole, series = _series(act)
     compared = {

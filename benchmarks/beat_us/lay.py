@@ -16,7 +16,7 @@ from features.evidence_history import EvidenceHistory
 from models.evaluation.backtest import SCORED_HORIZONS, Backtest, backtest_evidence, scale_rows
 from models.executor import Executor
 from models.forecasting.forecaster import MODEL
-from models.learning.spec import MAGNETS_SPEC, Spec
+from models.learning.parameters import MAGNETS_PRESET, ModelParameters
 from sources.bundled.all_tables import load_bundled
 from store.months import month_label
 
@@ -31,7 +31,7 @@ def lay(
     folder: Path,
     *,
     as_of: pd.Timestamp,
-    spec: Spec,
+    parameters: ModelParameters,
     days: tuple[str, str],
 ) -> None:
     """Write the task of some facts.
@@ -40,11 +40,11 @@ def lay(
         facts: By name of ``FACTS``, rows of all times.
         folder: Where to; made if missing.
         as_of: The truth is what was known then.
-        spec: Choices of our own entry.
+        parameters: Of our own entry.
         days: First and last day that may be asked about.
     """
     history = EvidenceHistory(*(facts[name] for name in FACTS))
-    result = backtest_evidence(history, as_of, spec=spec, executor=Executor(track))
+    result = backtest_evidence(history, as_of, parameters=parameters, executor=Executor(track))
     own = said_on(result, days)
     for name in ("facts", "panels"):
         (folder / name).mkdir(parents=True, exist_ok=True)
@@ -93,7 +93,7 @@ def main() -> None:
     chosen = parser.parse_args()
     batch = load_bundled(DATA)
     facts = {name: batch.frame(name) for name in FACTS}
-    lay(facts, chosen.folder, as_of=AS_OF, spec=MAGNETS_SPEC, days=(FIRST, LAST))
+    lay(facts, chosen.folder, as_of=AS_OF, parameters=MAGNETS_PRESET, days=(FIRST, LAST))
     print(f"the task is in {chosen.folder}")
 
 

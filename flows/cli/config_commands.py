@@ -7,10 +7,10 @@ import pandas as pd
 from cyclopts import App, Parameter
 from pydantic import SecretStr
 
-from flows.cli.options import AsOf, Form, Out, RecipeFile, Sets, moment
+from flows.cli.options import AsOf, Form, Out, ParametersFile, Sets, moment
 from flows.context.output import write_result
-from flows.context.recipes import Recipe, panel_recipe, recipe_of
-from models.learning.spec import PRESETS
+from flows.context.parameter_sources import SourcedParameters, panel_parameters, parameters_for
+from models.learning.parameters import PRESETS
 from store.database import shown_address
 from store.errors import DataError
 from store.settings import Settings
@@ -40,25 +40,25 @@ def show_config(
     ] = None,
     as_of: AsOf = None,
     set: Sets = None,
-    recipe: RecipeFile = None,
+    parameters: ParametersFile = None,
     out: Out = None,
     format: Form = "table",
 ) -> None:
     """List every setting and parameter with its value, unit, source and meaning.
 
-    A source is `default`, an environment variable, the champion, a recipe file or --set. With --set
-    or --recipe it shows what `train` would use, or `predict --panel` with --model panel.
+    A source is `default`, an environment variable, the champion, a parameter file or --set. With
+    --set or --parameters it shows what `train` would use, or `predict --panel` with --model panel.
     """
-    settings, asked = Settings(), (recipe, set or ())
+    settings, asked = Settings(), (parameters, set or ())
     if model not in {None, *PRESETS}:
         raise DataError(
             f"--model {model!r} is no model. Expected {' or '.join(PRESETS)}. Take one of those."
         )
     rows = list(_settings(settings)) if model is None else []
     if model != "panel":
-        rows += _parameters(recipe_of(settings, moment(as_of), *asked))
+        rows += _parameters(parameters_for(settings, moment(as_of), *asked))
     if model == "panel" or (model is None and not any(asked)):
-        rows += _parameters(panel_recipe(settings, *asked))
+        rows += _parameters(panel_parameters(settings, *asked))
     write_result(pd.DataFrame(rows, columns=list(_COLUMNS)), out=out, form=format)
 
 
@@ -78,8 +78,8 @@ def _settings(settings: Settings) -> Iterator[Row]:
         yield name, "" if value is None else str(value), unit, source, field.description or ""
 
 
-def _parameters(recipe: Recipe) -> Iterator[Row]:
-    for name, value in recipe.spec.choices.items():
-        bounds = recipe.spec.bounds()[name]
-        source = recipe.sources.get(name, "default")
-        yield f"{recipe.spec.model}.{name}", str(value), bounds.unit, source, bounds.meaning
+def _parameters(sourced: SourcedParameters) -> Iterator[Row]:
+    parameters = sourced.parameters
+    for name, value in parameters.by_name.items():
+        bounds, source = parameters.bounds()[name], sourced.sources.get(name, "default")
+        yield f"{parameters.model}.{name}", str(value), bounds.unit, source, bounds.meaning

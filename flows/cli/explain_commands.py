@@ -113,7 +113,7 @@ def attribute(
         workspace.history,
         act_of(events, event_id, as_of=as_of_time),
         as_of=as_of_time,
-        spec=workspace.spec,
+        parameters=workspace.parameters,
         months=months,
         track=track,
     )

@@ -5,11 +5,11 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from flows.cli.options import AsOf, Commodity, Form, Out, RecipeFile, Sets, moment
+from flows.cli.options import AsOf, Commodity, Form, Out, ParametersFile, Sets, moment
 from flows.context.console import track
 from flows.context.output import write_result
+from flows.context.parameter_sources import panel_parameters, parameters_for
 from flows.context.prefect_runs import in_prefect
-from flows.context.recipes import panel_recipe, recipe_of
 from flows.context.run_config import config_of
 from store.errors import DataError
 from store.settings import Settings
@@ -73,7 +73,7 @@ def predict(
     covariates: Covariates = None,
     tree: Sums = None,
     set: Sets = None,
-    recipe: RecipeFile = None,
+    parameters: ParametersFile = None,
     out: Out = None,
     format: Form = "table",
 ) -> None:
@@ -81,26 +81,26 @@ def predict(
 
     With --commodity the partner table of that commodity is forecast, else the magnets.
 
-    With --set or --recipe a model trained by that recipe forecasts, whoever is champion. A panel
+    With --set or --parameters a model trained with them forecasts, whoever is champion. A panel
     that is a folder of Parquet files is forecast by Dask into a folder of Parquet files.
     """
-    settings, asked = Settings(), (recipe, set or ())
+    settings, changes = Settings(), (parameters, set or ())
     if panel is None:
         as_of_time, config = moment(as_of), config_of(commodity)
-        spec = recipe_of(settings, as_of_time, *asked, config=config).spec
+        chosen = parameters_for(settings, as_of_time, *changes, config=config).parameters
         from flows.context.workspace import known_of
         from flows.ingest.ingest import ingest_if_empty
         from flows.training.predict import predict as flow
         from flows.training.predict import trial_forecast
 
         ingest_if_empty(settings)
-        if any(asked):
-            made = trial_forecast(known_of(settings, as_of_time, config, spec=spec))
+        if any(changes):
+            made = trial_forecast(known_of(settings, as_of_time, config, parameters=chosen))
         else:
             made = flow(settings, as_of_time, config)
         write_result(made[list(FORECAST_COLUMNS)], out=out, form=format)
         return
-    spec = panel_recipe(settings, *asked).spec
+    chosen = panel_parameters(settings, *changes).parameters
     from flows.panels.panel_files import PanelFiles, forecast_panel
     from sources.files.panel import PanelOptions, names_of
 
@@ -108,10 +108,10 @@ def predict(
     if panel.is_dir():
         from flows.panels.partitions import predict_folder
 
-        predict_folder(settings, files, horizon=horizon, out=out, spec=spec)
+        predict_folder(settings, files, horizon=horizon, out=out, parameters=chosen)
         return
     write_result(
-        forecast_panel(files, horizon=horizon, track=track, spec=spec), out=out, form=format
+        forecast_panel(files, horizon=horizon, track=track, parameters=chosen), out=out, form=format
     )
 
 
@@ -134,25 +134,27 @@ def backtest(
     covariates: Covariates = None,
     tree: Sums = None,
     set: Sets = None,
-    recipe: RecipeFile = None,
+    parameters: ParametersFile = None,
     out: Annotated[
         Path | None, Parameter(help="Folder for forecasts, scores and differences.")
     ] = None,
 ) -> None:
     """Forecast past months from what was known then and score them: magnets, a table, any panel.
 
-    Of magnets and of the table of a --commodity the model has the champion's recipe, changed by
-    --set, unless --recipe names another.
+    The model of magnets or of the table of a --commodity has the parameters of the champion,
+    changed by --set, unless --parameters names a file.
     """
-    settings, asked = Settings(), (recipe, set or ())
+    settings, changes = Settings(), (parameters, set or ())
     if panel is None:
         as_of_time, config = moment(as_of), config_of(commodity)
-        spec = recipe_of(settings, as_of_time, *asked, config=config).spec
+        chosen = parameters_for(settings, as_of_time, *changes, config=config).parameters
         from flows.context.workspace import known_of
         from flows.panels.backtest_files import write_files
         from flows.training.backtest import backtest as flow
 
-        known = known_of(settings, as_of_time, config, spec=spec)  # Prefect keeps no run without
+        known = known_of(
+            settings, as_of_time, config, parameters=chosen
+        )  # Prefect keeps no run without
         found = in_prefect(
             "backtest",
             lambda: flow(known),
@@ -163,10 +165,10 @@ def backtest(
         if out is not None:
             write_files(found, out)
         return
-    spec = panel_recipe(settings, *asked).spec
+    chosen = panel_parameters(settings, *changes).parameters
     from flows.panels.backtest_files import replay_panel
     from flows.panels.panel_files import PanelFiles
     from sources.files.panel import PanelOptions, names_of
 
     files = PanelFiles(panel, covariates, tree, PanelOptions(names_of(columns)))
-    replay_panel(settings, files, horizon=horizon, cutoffs=cutoffs, out=out, spec=spec)
+    replay_panel(settings, files, horizon=horizon, cutoffs=cutoffs, out=out, parameters=chosen)

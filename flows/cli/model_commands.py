@@ -6,11 +6,11 @@ from typing import Annotated, Final
 import pandas as pd
 from cyclopts import Parameter
 
-from flows.cli.options import AsOf, Commodity, Form, Out, RecipeFile, Sets, moment
+from flows.cli.options import AsOf, Commodity, Form, Out, ParametersFile, Sets, moment
 from flows.context.console import echo
 from flows.context.output import write_result
+from flows.context.parameter_sources import parameters_for
 from flows.context.prefect_runs import in_prefect
-from flows.context.recipes import recipe_of
 from flows.context.run_config import config_of
 from flows.context.stores import single_writer
 from store.errors import DataError
@@ -22,22 +22,22 @@ def train(
     as_of: AsOf = None,
     commodity: Commodity = None,
     set: Sets = None,
-    recipe: RecipeFile = None,
+    parameters: ParametersFile = None,
     tune: Annotated[
         int | None, Parameter(help="Instead search for better parameters, with this many trials.")
     ] = None,
     out: Annotated[
-        Path | None, Parameter(help="JSON file for the tuned choices; stdout if left out.")
+        Path | None, Parameter(help="JSON file for the tuned parameters; stdout if left out.")
     ] = None,
 ) -> None:
     """Train a model, register it and promote it to champion if it passes the gate.
 
-    The champion's recipe is used, changed by --set, unless --recipe names another. --tune searches
-    for a better one instead, on the origins of the backtest up to a year ago, and registers
-    nothing.
+    It has the parameters of the champion, changed by --set, unless --parameters names a file.
+    --tune searches for better ones instead, on the origins of the backtest up to a year ago, and
+    registers nothing.
     """
     settings, as_of_time, config = Settings(), moment(as_of), config_of(commodity)
-    chosen = recipe_of(settings, as_of_time, recipe, set or (), config=config).spec
+    chosen = parameters_for(settings, as_of_time, parameters, set or (), config=config).parameters
     if tune is not None:
         if commodity is not None:
             raise DataError(
@@ -50,7 +50,9 @@ def train(
     from flows.context.workspace import known_of
     from flows.training.train import train as flow
 
-    known = known_of(settings, as_of_time, config, spec=chosen)  # Prefect keeps no run without data
+    known = known_of(
+        settings, as_of_time, config, parameters=chosen
+    )  # Prefect keeps no run without data
 
     def work() -> int:
         with single_writer(settings):

@@ -41,11 +41,11 @@ Sets = Annotated[
         help="A parameter of the model, NAME=VALUE, e.g. learning_rate=0.1; repeat for more.",
     ),
 ]
-RecipeFile = Annotated[
+ParametersFile = Annotated[
     str | None,
     Parameter(
-        name="--recipe",
-        help="Parameters from a TOML file or from what --tune found; `default` for the defaults.",
+        name=("--parameters", "--recipe"),
+        help="File of parameters, TOML or as --tune wrote it; `default` for the preset.",
     ),
 ]
 

@@ -1,4 +1,4 @@
-"""How a job is recorded in MLflow: one run, named by job, as_of and recipe (docs/adr/0041)."""
+"""How a job is recorded in MLflow: one run, named by job, as_of and parameters (docs/adr/0041)."""
 
 from contextlib import AbstractContextManager
 
@@ -23,5 +23,5 @@ def recorded_job(known: Workspace, job: str) -> AbstractContextManager[None]:
     tags = {JOB_TAG: job, "actor": actor(), **made_tags(known)}
     config = known.config
     about = "" if config.is_main else f" {config.published_as}"
-    name = f"{job}{about} {known.as_of:%Y-%m-%d} {known.recipe}"
+    name = f"{job}{about} {known.as_of:%Y-%m-%d} {known.parameters_digest}"
     return open_job(known.settings, name=name, tags=tags)

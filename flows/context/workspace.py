@@ -16,14 +16,14 @@ from features.panel.evidence_panel import EvidencePanel
 from features.panel.partner_table import PartnerHistory, PartnerTable, partner_table
 from features.panel.system import PRIOR, PanelPrior
 from flows.context.console import track
-from flows.context.recipes import recipe_of
+from flows.context.parameter_sources import parameters_for
 from flows.context.run_config import MAGNETS, RunConfig, config_of
 from flows.context.stores import store_of
 from flows.context.tables import other_tables, table_panel
 from models.executor import Executor
 from models.forecasting.forecaster import MODEL
 from models.forecasting.snapshot import Snapshot
-from models.learning.spec import MAGNETS_SPEC, PANEL_SPEC, Spec
+from models.learning.parameters import MAGNETS_PRESET, PANEL_PRESET, ModelParameters
 from store.asof import require_time_zone
 from store.digest_cache import DigestCache
 from store.errors import DataError
@@ -47,7 +47,7 @@ class Workspace:
     as_of: pd.Timestamp
     data_vintage: str
     """Digest of every row that counts and was known at as_of."""
-    spec: Spec
+    parameters: ModelParameters
     engine: Engine = field(repr=False)
     facts: EvidenceHistory | PartnerHistory = field(repr=False)
     config: RunConfig
@@ -76,11 +76,11 @@ class Workspace:
     @property
     def made_with(self) -> Mapping[str, object]:
         """What a forecast rests on: facts, prior, parameters not at their default."""
-        parameters = {"parameters": self.spec.changed} if self.spec.changed else {}
+        changed = {"parameters": self.parameters.changed} if self.parameters.changed else {}
         if not self.config.is_main:
-            return parameters
+            return changed
         found = evidence_digests(self.engine, as_of=self.as_of)
-        return {"evidence": dict(found.tables), "prior": asdict(PRIOR), **parameters}
+        return {"evidence": dict(found.tables), "prior": asdict(PRIOR), **changed}
 
     @property
     def executor(self) -> Executor:
@@ -93,13 +93,13 @@ class Workspace:
         return Snapshot.of_evidence(self.facts, self.as_of)
 
     @property
-    def recipe(self) -> str:
-        return f"{self.spec.digest}-{catalogue_digest()[:6]}"
+    def parameters_digest(self) -> str:
+        return f"{self.parameters.digest}-{catalogue_digest()[:6]}"
 
     @property
     def model_version(self) -> str:
         kind = MODEL if self.config.is_main else "partners"
-        return f"{kind}-{self.recipe}-{self.data_vintage[:8]}-{self.as_of:%Y%m%d}"
+        return f"{kind}-{self.parameters_digest}-{self.data_vintage[:8]}-{self.as_of:%Y%m%d}"
 
     @property
     def last_period(self) -> str:
@@ -114,15 +114,18 @@ class Workspace:
 
 
 def known_of(
-    settings: Settings, as_of: pd.Timestamp, config: RunConfig = MAGNETS, spec: Spec | None = None
+    settings: Settings,
+    as_of: pd.Timestamp,
+    config: RunConfig = MAGNETS,
+    parameters: ModelParameters | None = None,
 ) -> Workspace:
     """Return what was known of the goods of a configuration.
 
     Args:
-        spec: Choices of a model trained on it; the champion's recipe if left out.
+        parameters: Of a model trained on it; those of the champion if left out.
     """
-    spec = spec or recipe_of(settings, as_of, config=config).spec
-    return open_workspace(settings, as_of, config, spec=spec)
+    parameters = parameters or parameters_for(settings, as_of, config=config).parameters
+    return open_workspace(settings, as_of, config, parameters=parameters)
 
 
 def known_with(
@@ -132,14 +135,14 @@ def known_with(
     given: Mapping[str, float],
     file: str | None = None,
 ) -> Workspace:
-    """Return what was known of the magnets, or of the table of a commodity, and a recipe.
+    """Return what was known of the magnets, or of the table of a commodity, with parameters.
 
     Args:
-        given: Parameters by name, laid over the recipe of ``file``, else of the champion.
+        given: Parameters by name, laid over those of ``file``, else of the champion.
     """
     config, changes = config_of(commodity), [f"{name}={value}" for name, value in given.items()]
-    spec = recipe_of(settings, as_of, file, changes, config=config).spec
-    return open_workspace(settings, as_of, config, spec=spec)
+    parameters = parameters_for(settings, as_of, file, changes, config=config).parameters
+    return open_workspace(settings, as_of, config, parameters=parameters)
 
 
 def open_workspace(
@@ -148,14 +151,14 @@ def open_workspace(
     config: RunConfig = MAGNETS,
     *,
     until: int | None = None,
-    spec: Spec | None = None,
+    parameters: ModelParameters | None = None,
     prior: PanelPrior = PRIOR,
 ) -> Workspace:
     """Return the workspace of an as_of; rows that became known later are not even read.
 
     Args:
         until: Leave out what later ingests than this one brought; None takes all.
-        spec: The preset of the goods if left out.
+        parameters: The preset of the commodity if left out.
         prior: Of the evidence panel's months that no figure fixes.
     """
     require_time_zone(as_of)
@@ -165,12 +168,14 @@ def open_workspace(
         key = config_of(config.commodity).published_as
         named = RunConfig(key, read_labels(engine).get(key, ""))
         return Workspace(
-            settings, as_of, facts.now.digest, spec or PANEL_SPEC, engine, facts, named
+            settings, as_of, facts.now.digest, parameters or PANEL_PRESET, engine, facts, named
         )
     data_vintage = evidence_digests(engine, as_of=as_of, until=until).digest
     kept = settings.origins_dir, settings.origins_cache_mb
     history = _history(as_of, data_vintage, engine, until, (*kept, prior))
-    return Workspace(settings, as_of, data_vintage, spec or MAGNETS_SPEC, engine, history, config)
+    return Workspace(
+        settings, as_of, data_vintage, parameters or MAGNETS_PRESET, engine, history, config
+    )
 
 
 def _partner_history(

@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 
 from features.panel.statements import last_evidence_month
 from flows.backup import last_backup
-from flows.context.recipes import champion_of
+from flows.context.parameter_sources import champion_of
 from flows.context.stores import has_store, is_writing, store_to_read, was_lost
 from models.monitoring import Alarm, HealthReport, Reading
 from sources.bundled.release_calendar import ReleaseCalendar

@@ -18,7 +18,7 @@ from models.executor import Executor
 from models.forecasting.forecaster import MODEL
 from models.forecasting.panel_forecaster import PanelForecaster
 from models.forecasting.snapshot import Snapshot
-from models.learning.spec import Spec
+from models.learning.parameters import ModelParameters
 from models.registry.runs import log_months, open_run
 from sources.files.panel import months_in, read_month, read_rows
 from store.errors import DataError
@@ -36,7 +36,7 @@ def replay_panel(
     horizon: int | None,
     cutoffs: str | None,
     out: Path | None,
-    spec: Spec,
+    parameters: ModelParameters,
 ) -> None:
     """Backtest any panel at given cutoffs, log the scores to MLflow and write its files."""
     if not cutoffs:
@@ -45,15 +45,15 @@ def replay_panel(
         )
     snapshot = panel_snapshot(files, horizon)
     past = _periods(cutoffs)
-    forecaster = PanelForecaster(spec)
+    forecaster = PanelForecaster(parameters)
     truth = published_months(files, snapshot.published_months)
     result = backtest_panel(forecaster, snapshot, past, truth=truth, executor=Executor(track))
     say_left_out(set(snapshot.series) - set(result.forecasts["destination"]))
     if len(result.scores):
         echo(f"backtest  {verdict(result)}")
-        _record(settings, files, snapshot, cutoffs=past, result=result, spec=spec)
+        _record(settings, files, snapshot, cutoffs=past, result=result, parameters=parameters)
     if out is not None:
-        status = pretrained.marked(REPLAYED, is_used=bool(spec.pretrained))
+        status = pretrained.marked(REPLAYED, is_used=bool(parameters.pretrained))
         write_files(result, out, status=status)
 
 
@@ -78,7 +78,7 @@ def _record(
     *,
     cutoffs: Sequence[int],
     result: Backtest,
-    spec: Spec,
+    parameters: ModelParameters,
 ) -> None:
     """Keep a panel's backtest in MLflow; of the panel its digest and schema go there."""
     tags = {
@@ -86,13 +86,13 @@ def _record(
         "panel": files.panel.name,
         "cutoffs": ",".join(month_label(cutoff) for cutoff in cutoffs),
         "horizon": str(known.horizon),
-        "spec": spec.digest,
+        "spec": parameters.digest,
         "git_commit": git_commit(),
-        **pretrained.tags(is_used=bool(spec.pretrained)),
+        **pretrained.tags(is_used=bool(parameters.pretrained)),
     }
     with open_run(settings, name=f"backtest {files.panel.name}", tags=tags):
         log_months(known.published_months, files.panel.name, source=str(files.panel))
-        log_backtest(result, spec)
+        log_backtest(result, parameters)
 
 
 def write_files(result: Backtest, folder: Path, *, status: str = REPLAYED) -> None:

@@ -17,7 +17,7 @@ from models.evaluation.backtest import backtest_panel, rolling_origin_backtest
 from models.forecasting.forecaster import MODEL
 from models.forecasting.panel_forecaster import PanelForecaster
 from models.forecasting.snapshot import Snapshot
-from models.learning.spec import PANEL_SPEC, Spec, with_parameters
+from models.learning.parameters import PANEL_PRESET, ModelParameters, with_changes
 from sources.files.panel import NIXTLA, OURS, PART_OF, PanelOptions, our_names, read_panel
 from store.errors import DataError, first_few
 from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
@@ -39,7 +39,7 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
         half_life_months: Age at which a past origin counts half, in months.
         span: Months back to the earliest past origin, besides the horizon.
         step: Months between past origins.
-        trees_weight: Weight of the trees, 0 to 1; the experts have the rest.
+        ensemble_weight: Weight of the trees, 0 to 1; the base forecasts have the rest.
         pretrained: 1 adds a pretrained network to the experts, which needs
             ``magnetcast[pretrained]`` and warns that public panels may have trained it.
 
@@ -50,19 +50,19 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
             months, as those of the panel.
     """
 
-    num_iterations: int = PANEL_SPEC.num_iterations
-    learning_rate: float = PANEL_SPEC.learning_rate
-    num_leaves: int = PANEL_SPEC.num_leaves
-    min_data_in_leaf: int = PANEL_SPEC.min_data_in_leaf
-    lambda_l2: float = PANEL_SPEC.lambda_l2
-    feature_fraction: float = PANEL_SPEC.feature_fraction
-    half_life_months: float = PANEL_SPEC.half_life_months
-    span: int = PANEL_SPEC.span
-    step: int = PANEL_SPEC.step
-    trees_weight: float = PANEL_SPEC.trees_weight
-    pretrained: int = PANEL_SPEC.pretrained
-    seed: int = PANEL_SPEC.seed
-    threads: int = PANEL_SPEC.threads
+    num_iterations: int = PANEL_PRESET.num_iterations
+    learning_rate: float = PANEL_PRESET.learning_rate
+    num_leaves: int = PANEL_PRESET.num_leaves
+    min_data_in_leaf: int = PANEL_PRESET.min_data_in_leaf
+    lambda_l2: float = PANEL_PRESET.lambda_l2
+    feature_fraction: float = PANEL_PRESET.feature_fraction
+    half_life_months: float = PANEL_PRESET.half_life_months
+    span: int = PANEL_PRESET.span
+    step: int = PANEL_PRESET.step
+    ensemble_weight: float = PANEL_PRESET.ensemble_weight
+    pretrained: int = PANEL_PRESET.pretrained
+    seed: int = PANEL_PRESET.seed
+    threads: int = PANEL_PRESET.threads
     allow_negative: bool = False
 
     def fit(
@@ -88,15 +88,15 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
         Raises:
             DataError: The panel or what goes with it cannot be used; nothing is kept.
         """
-        spec = self._spec()
+        parameters = self._parameters()
         options = PanelOptions(columns, self.allow_negative)
         _check_used(df, columns)
         found = opened(df, covariates=covariates, tree=tree, options=options)
-        used = pretrained.tags(is_used=bool(spec.pretrained)).values()
+        used = pretrained.tags(is_used=bool(parameters.pretrained)).values()
         _warn([*found.notes, refusal(found.panel), *used])
         self.freq_ = "ME" if _ends_months(df, columns) else "MS"
         self.columns_ = columns or (OURS if OURS[0] in df.columns else NIXTLA)
-        self.spec_, self.snapshot_, self.options_ = spec, found.snapshot, options
+        self.parameters_, self.snapshot_, self.options_ = parameters, found.snapshot, options
         names = df.iloc[:, _place(df, columns, OURS[0])].dropna().unique()
         self.ids_ = {str(one): one for one in names}
         self.table_, self.refused_ = found.snapshot.table, found.panel.refused
@@ -123,7 +123,7 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self, "table_")
         levels = _levels(quantiles)
         snapshot = self.snapshot_.ahead(months_ahead(h, "h"))
-        made = pd.concat(self._recipe.fit(snapshot).predict(), ignore_index=True)
+        made = pd.concat(self._forecaster.fit(snapshot).predict(), ignore_index=True)
         if silent := sorted(set(snapshot.series) - set(made["destination"])):
             _warn([f"no value in the last year, not forecast: {first_few(silent)}"])
         return self._as_asked(made, levels)
@@ -150,7 +150,7 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
         known = self.snapshot_.ahead(months_ahead(h, "h"))
         last = known.cutoff - known.horizon
         cutoffs = [last - place * step_size for place in reversed(range(n_windows))]
-        cells = backtest_panel(self._recipe, known, cutoffs).cells
+        cells = backtest_panel(self._forecaster, known, cutoffs).cells
         own = cells.loc[cells["model"].eq(MODEL)].reset_index(drop=True)
         made = self._as_asked(own, _levels(quantiles))
         made = made.assign(**{self.columns_[2]: own["tonnes"]})
@@ -165,12 +165,12 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
         truth = Snapshot.of_panel(read_panel(df, self.options_).table, 1)
         known = self.snapshot_.ahead(months_ahead(truth.cutoff - self.snapshot_.cutoff, "h"))
         months = truth.published_months
-        cells = rolling_origin_backtest(self._recipe, [known], months, label="score").cells
+        cells = rolling_origin_backtest(self._forecaster, [known], months, label="score").cells
         return -float(cells.loc[cells["model"].eq(MODEL), "scaled_error"].mean())
 
     @property
-    def _recipe(self) -> PanelForecaster:
-        return PanelForecaster(self.spec_, baselines=(), shifts_negative=self.allow_negative)
+    def _forecaster(self) -> PanelForecaster:
+        return PanelForecaster(self.parameters_, baselines=(), shifts_negative=self.allow_negative)
 
     def _as_asked(self, made: pd.DataFrame, levels: Sequence[float]) -> pd.DataFrame:
         made = made.assign(destination=[self.ids_.get(one, one) for one in made["destination"]])
@@ -188,11 +188,11 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
         labels = made[["destination", "period"]].rename(columns=names)
         return labels.assign(magnetcast=made["p50"], **named)
 
-    def _spec(self) -> Spec:
-        """Return the engine's choices."""
+    def _parameters(self) -> ModelParameters:
+        """Parameters of the engine."""
         given: dict[str, Any] = self.get_params(deep=False)
         del given["allow_negative"]
-        return with_parameters(PANEL_SPEC, given, where="Forecaster")
+        return with_changes(PANEL_PRESET, given, where="Forecaster")
 
 
 def _place(df: pd.DataFrame, columns: tuple[str, str, str] | None, name: str) -> int:

@@ -15,7 +15,7 @@ from flows.context.console import echo
 from models.forecasting.forecaster import forecast_file
 from models.forecasting.panel_forecaster import PanelForecaster
 from models.forecasting.snapshot import Snapshot
-from models.learning.spec import Spec
+from models.learning.parameters import ModelParameters
 from models.reconciliation.tree import add_sums, contradictions, tree_of
 from sources.files.covariates import read_covariates
 from sources.files.panel import READ_AS_IS, Panel, PanelOptions, named, read_panel, read_rows
@@ -122,12 +122,12 @@ def panel_snapshot(files: PanelFiles, horizon: int | None) -> Snapshot:
 
 
 def forecast_panel(
-    files: PanelFiles, *, horizon: int | None, track: Progress, spec: Spec
+    files: PanelFiles, *, horizon: int | None, track: Progress, parameters: ModelParameters
 ) -> pd.DataFrame:
     """Return the forecasts of the months after a panel, in the columns of a forecast file."""
     snapshot = panel_snapshot(files, horizon)
-    fitted = PanelForecaster(spec, shifts_negative=files.options.allow_negative).fit(snapshot)
-    status = marked("panel", is_used=bool(spec.pretrained))
+    fitted = PanelForecaster(parameters, shifts_negative=files.options.allow_negative).fit(snapshot)
+    status = marked("panel", is_used=bool(parameters.pretrained))
     made = pd.concat(list(fitted.predict(track)) or [fitted.nothing()], ignore_index=True)
     say_left_out(set(snapshot.series) - set(made["destination"]))
     return forecast_file(made, status=status)

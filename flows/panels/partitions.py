@@ -21,7 +21,7 @@ from models.engine.training import training_series
 from models.forecasting.forecaster import forecast_file
 from models.forecasting.panel_forecaster import FittedPanel, PanelForecaster
 from models.forecasting.snapshot import Snapshot
-from models.learning.spec import Spec
+from models.learning.parameters import ModelParameters
 from sources.files.panel import OURS, PanelOptions, our_names, read_panel
 from store.errors import DataError, first_few
 from store.settings import Settings
@@ -50,7 +50,7 @@ def predict_folder(
     *,
     horizon: int | None,
     out: Path | None,
-    spec: Spec,
+    parameters: ModelParameters,
 ) -> None:
     """Write the forecasts of a folder of Parquet files to a new folder of Parquet files.
 
@@ -62,8 +62,8 @@ def predict_folder(
     try:
         with _scheduler(settings.dask):
             rows, known = _opened(files)
-            fitted = _trained(rows, known, files.options, horizon=horizon, spec=spec)
-            status = marked("panel", is_used=bool(spec.pretrained))
+            fitted = _trained(rows, known, files.options, horizon=horizon, parameters=parameters)
+            status = marked("panel", is_used=bool(parameters.pretrained))
             meta = _texts(forecast_file(fitted.nothing(), status=status))
             made = rows.map_partitions(
                 forecast_rows, fitted.on_none(), files.options, status, meta=meta
@@ -129,11 +129,11 @@ def _trained(
     options: PanelOptions,
     *,
     horizon: int | None,
-    spec: Spec,
+    parameters: ModelParameters,
 ) -> FittedPanel:
-    forecaster = PanelForecaster(spec, baselines=(), shifts_negative=options.allow_negative)
+    forecaster = PanelForecaster(parameters, baselines=(), shifts_negative=options.allow_negative)
     names = np.array(sorted(name for one in known for name in one.names), dtype=object)
-    drawn = training_series(len(names), spec)
+    drawn = training_series(len(names), parameters)
     some = names if drawn is None else names[drawn]
     theirs = our_names([str(name) for name in rows.columns], options.columns).index(OURS[0])
     sample = rows[rows[rows.columns[theirs]].isin(list(some))].compute()

@@ -40,7 +40,7 @@ def is_current(known: Workspace, models: set[str]) -> bool:
     except StoreError:
         return True  # nobody else could be asked
     if champion is None:  # of a table there may be too little to train on
-        return not known.config.is_main and all(known.recipe in one for one in models)
+        return not known.config.is_main and all(known.parameters_digest in one for one in models)
     if not _was_trained(known):
         return False
     return pd.Timestamp(champion.as_of) > known.as_of or champion.model_version in models
@@ -75,13 +75,13 @@ def _check_not_ancient(workspace: Workspace) -> None:
 def _was_trained(known: Workspace) -> bool:
     """Return whether a run with these facts and choices ended well, whoever it made champion."""
     versions = registry.versions(known.settings, known.config.model)
-    made = (known.recipe, known.data_vintage)
+    made = (known.parameters_digest, known.data_vintage)
     if any((one.recipe, one.data_vintage) == made for one in versions):
         return True  # a table's run is named after the model that forecast
     runs = read_runs(known.engine)
     alike = runs["status"].eq("finished") & runs["data_vintage"].eq(known.data_vintage)
     trained = runs.loc[alike, "model_version"].fillna("")
-    return bool(trained.str.contains(known.recipe, regex=False).any())
+    return bool(trained.str.contains(known.parameters_digest, regex=False).any())
 
 
 def _trained(known: Workspace, seen: Backtest) -> int | None:

@@ -13,7 +13,7 @@ from flows.context.run_config import RunConfig
 from flows.context.stores import store_of
 from flows.context.workspace import Workspace, open_workspace
 from models.forecasting.fallback import NUMBERS
-from models.learning.spec import PANEL_SPEC, with_parameters
+from models.learning.parameters import PANEL_PRESET, with_changes
 from models.quantile_model import TrainedModel
 from models.registry import registry
 from store.errors import DataError, StoreError
@@ -118,9 +118,9 @@ def known_behind(settings: Settings, rows: pd.DataFrame) -> Workspace:
     if config.is_main:
         return workspace_behind(settings, rows)
     record = record_of(store_of(settings), rows)
-    spec = with_parameters(PANEL_SPEC, record.get("parameters", {}), where="Publication")
+    parameters = with_changes(PANEL_PRESET, record.get("parameters", {}), where="Publication")
     as_of, until = rows["as_of"].iloc[0], record.get("ingest")
-    return open_workspace(settings, as_of, config, until=until, spec=spec)
+    return open_workspace(settings, as_of, config, until=until, parameters=parameters)
 
 
 def chosen(table: pd.DataFrame, asked: ExplainRequest) -> pd.DataFrame:

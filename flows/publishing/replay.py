@@ -74,7 +74,7 @@ def _answer(known: Workspace, name: str, own: pd.DataFrame, features: pd.DataFra
     for prefix, status in (("statistical-", STATISTICAL), ("seasonal-naive-", NAIVE)):
         if name.startswith(prefix) and not known.config.is_main:
             memory = ResidualHistory()
-            return plain(status, known.origin, features, memory, known.spec).table
+            return plain(status, known.origin, features, memory, known.parameters).table
     return modelled(_model(known, own), features).table
 
 

@@ -10,8 +10,8 @@ from features.panel.evidence_panel import PANEL_DESTINATIONS
 from features.panel.partner_table import PartnerHistory
 from flows.context.console import LOG, echo, track
 from flows.context.jobs import made_tags, recorded_job
+from flows.context.parameter_sources import parameters_for
 from flows.context.prefect_runs import prefect_step
-from flows.context.recipes import recipe_of
 from flows.context.stores import store_of
 from flows.context.workspace import Workspace
 from flows.training.predict import show_known
@@ -32,7 +32,7 @@ from models.executor import Executor
 from models.forecasting.forecaster import MODEL, REFERENCE
 from models.forecasting.panel_forecaster import PLAIN, PanelForecaster
 from models.forecasting.snapshot import Snapshot
-from models.learning.spec import Spec
+from models.learning.parameters import ModelParameters
 from models.registry.runs import find_runs, log_months, log_table, open_run, read_text
 from store.errors import StoreError
 from store.publications.backtests import CELL_COLUMNS, write_scores
@@ -70,25 +70,30 @@ def backtested(known: Workspace) -> Backtest:
         for note in known.notes:
             echo(f"table     {note}")
         past = [Snapshot.of_table(table) for table in known.facts.past()]
-        forecaster, truth = PanelForecaster(known.spec, PLAIN), known.snapshot.published_months
+        forecaster, truth = (
+            PanelForecaster(known.parameters, PLAIN),
+            known.snapshot.published_months,
+        )
         return rolling_origin_backtest(
             forecaster, past, truth, label="past tables", executor=Executor(track)
         )
     show_known(known)
-    return backtest_evidence(known.history, known.as_of, spec=known.spec, executor=known.executor)
+    return backtest_evidence(
+        known.history, known.as_of, parameters=known.parameters, executor=known.executor
+    )
 
 
 def record(known: Workspace, result: Backtest) -> None:
-    """Keep what a backtest found in MLflow, and the scores of the recipe in force in the store."""
-    in_force = recipe_of(known.settings, known.as_of, config=known.config).spec
-    if known.spec.digest == in_force.digest:
+    """Keep what a backtest found in MLflow, and scores of the parameters in force in the store."""
+    in_force = parameters_for(known.settings, known.as_of, config=known.config).parameters
+    if known.parameters.digest == in_force.digest:
         keep_scores(known, result)
     tags = {"flow": "backtest", **made_tags(known)}
     name = f"backtest {known.config.prefix}".rstrip(": ")
     try:
         with open_run(known.settings, name=name, tags=tags):
             log_dataset(known)
-            log_backtest(result, known.spec)
+            log_backtest(result, known.parameters)
     except StoreError as err:
         echo(f"backtest  {known.config.prefix}its record is incomplete: {err}")
 
@@ -240,12 +245,12 @@ SHOWN_SCOPES: Final = (ALL, *PANEL_DESTINATIONS)
 """Scopes whose scores MLflow keeps as metrics; all are in its table."""
 
 
-def log_backtest(result: Backtest, spec: Spec) -> None:
+def log_backtest(result: Backtest, parameters: ModelParameters) -> None:
     """Keep in MLflow's active run what was backtested, and what it found.
 
     Cells are those of the product's model and of the seasonal naive.
     """
-    mlflow.log_params(spec.choices)
+    mlflow.log_params(parameters.by_name)
     shown = result.scores.loc[result.scores["scope"].isin(SHOWN_SCOPES)]
     mlflow.log_metrics(own_metrics(shown) | group_metrics(result))
     tables = comparison_tables(result)

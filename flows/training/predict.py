@@ -84,7 +84,7 @@ def _analogs(workspace: Workspace) -> None:
 
 
 def trial_forecast(known: Workspace) -> pd.DataFrame:
-    """Return what a model trained by a recipe forecasts alone; nothing is registered."""
+    """Forecast of a model trained on what was known alone; nothing is registered."""
     made, rows = trained_on(known), rows_of(known.origin)
     steps = [FallbackStep(REPLAY, known.model_version, partial(modelled, made, rows))]
     return forecast_of(known, made_on(known, steps))
@@ -197,10 +197,12 @@ def trained_on(known: Workspace, seen: Backtest | None = None) -> TrainedModel:
         seen: A backtest of it, whose errors set the bands of the magnets; made here if left out.
     """
     if not known.config.is_main:
-        return PanelForecaster(known.spec).train(known.snapshot)
-    history, moment, spec = known.history, known.as_of, known.spec
-    seen = seen or backtest_evidence(history, moment, spec=spec, executor=known.executor)
-    return EvidenceForecaster(spec, seen.residuals).train(known.snapshot)
+        return PanelForecaster(known.parameters).train(known.snapshot)
+    history, moment, parameters = known.history, known.as_of, known.parameters
+    seen = seen or backtest_evidence(
+        history, moment, parameters=parameters, executor=known.executor
+    )
+    return EvidenceForecaster(parameters, seen.residuals).train(known.snapshot)
 
 
 def fallback_chain(
@@ -230,8 +232,8 @@ def _without_model(
         origin = snapshot.origin
         return FallbackStep(
             status,
-            f"{name}-{known.recipe}",
-            lambda: plain(status, origin, rows_of(origin), memory(), known.spec),
+            f"{name}-{known.parameters_digest}",
+            lambda: plain(status, origin, rows_of(origin), memory(), known.parameters),
         )
 
     return [without_model(STATISTICAL, "statistical"), without_model(NAIVE, "seasonal-naive")]

@@ -212,9 +212,9 @@ def _loss_ratio(pairs: pd.DataFrame) -> float:
 def _taken_back(
     settings: Settings, name: str, challenger: RegisteredVersion, champion: RegisteredVersion
 ) -> str:
-    """Return why this version, its recipe or its twin was taken back; empty if none was.
+    """Return why this version, its parameters or its duplicate was taken back; empty if none was.
 
-    Another fit of the champion's own recipe is no twin unless it learned from the same facts.
+    Another fit of the champion's parameters is no duplicate unless it learned from the same facts.
     """
     for bad in registry.versions(settings, name):
         is_twin = (bad.recipe, bad.data_vintage) == (challenger.recipe, challenger.data_vintage)

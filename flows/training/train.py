@@ -55,14 +55,14 @@ def _trained(known: Workspace, seen: Backtest) -> int:
         return version
     outcome = promote(settings, as_of, version, result=seen, config=known.config)
     tell(outcome, known.model_version, known.config)
-    if not outcome.is_champion:  # one that is leaves another recipe on trial where it is
+    if not outcome.is_champion:  # a new champion leaves another challenger on trial
         registry.nominate(settings, version, name)
     return version
 
 
 def record(known: Workspace, trained: TrainedModel, seen: Backtest) -> int:
     """Log and register a trained model and return its version."""
-    config, parameters = known.config, json.dumps(known.spec.changed, sort_keys=True)
+    config, changed = known.config, json.dumps(known.parameters.changed, sort_keys=True)
     tags = {"flow": "train", **made_tags(known)}
     example = rows_of(known.origin)
     until = example["period"].min() - pd.DateOffset(months=1)
@@ -73,7 +73,7 @@ def record(known: Workspace, trained: TrainedModel, seen: Backtest) -> int:
         LEARNED_UNTIL: known.panel.frame["available_at"].max().isoformat(),
     }
     with open_run(known.settings, name=f"train {config.prefix}".rstrip(": "), tags=tags):
-        mlflow.log_params(known.spec.choices)
+        mlflow.log_params(known.parameters.by_name)
         log_dataset(known)
         log_table(importances(trained.heads), "importances.csv")
         return registry.register(
@@ -82,9 +82,10 @@ def record(known: Workspace, trained: TrainedModel, seen: Backtest) -> int:
             heads=texts_of(trained.heads),
             card=card,
             example=example,
-            tags={**tags, "recipe": known.recipe, "parameters": parameters},
+            tags={**tags, "recipe": known.parameters_digest, "parameters": changed},
             script=SERVED_MODEL,
-            description=f"{config.label or config.commodity} by destination, recipe {known.recipe}"
-            f", data to {until:%Y-%m} as known on {known.as_of:%Y-%m-%d}. "
+            description=f"{config.label or config.commodity} by destination, "
+            f"parameters {known.parameters_digest}, data to {until:%Y-%m} as known on "
+            f"{known.as_of:%Y-%m-%d}. "
             f"Backtest: {verdict(seen) if len(seen.scores) else 'no month scored'}.",
         )

@@ -17,7 +17,7 @@ from features.statistical.pretrained import medians
 from features.statistical.seasonality import common_profile
 from models import quantile_model
 from models.learning.heads import TrainingSet
-from models.learning.spec import Spec
+from models.learning.parameters import ModelParameters
 from store.arrays import Floats, Ints, join, take
 
 
@@ -145,31 +145,31 @@ class PanelView:
         return found
 
 
-def validation_start(last: int, horizon: int, spec: Spec) -> int:
+def validation_start(last: int, horizon: int, parameters: ModelParameters) -> int:
     """Return the column of the first origin of the validation window."""
-    return last - spec.validation_length(horizon)
+    return last - parameters.validation_length(horizon)
 
 
-def past_origins(last: int, horizon: int, spec: Spec) -> list[int]:
+def past_origins(last: int, horizon: int, parameters: ModelParameters) -> list[int]:
     """Return columns of past origins before the column ``last``, newest first."""
-    earliest = max(spec.least_history - 1, last - spec.span - horizon)
-    return list(range(last - 1, earliest - 1, -spec.step))
+    earliest = max(parameters.least_history - 1, last - parameters.span - horizon)
+    return list(range(last - 1, earliest - 1, -parameters.step))
 
 
-def training_set(view: PanelView, last: int, spec: Spec) -> TrainingSet:
+def training_set(view: PanelView, last: int, parameters: ModelParameters) -> TrainingSet:
     """Return the training rows known at the column ``last``; may be empty.
 
-    At most ``spec.pairs`` pairs of series and origin are looked at, as many at each origin, drawn
-    without regard to size.
+    At most ``parameters.pairs`` pairs of series and origin are looked at, as many at each origin,
+    drawn without regard to size.
     """
-    origins = past_origins(last, view.horizon, spec)
+    origins = past_origins(last, view.horizon, parameters)
     if not origins:
-        return _of_origin(view, last, np.empty(0, dtype=np.int64), last, spec)
-    draw = np.random.default_rng(spec.seed)
-    each = -(-spec.pairs // len(origins))
+        return _of_origin(view, last, np.empty(0, dtype=np.int64), last, parameters)
+    draw = np.random.default_rng(parameters.seed)
+    each = -(-parameters.pairs // len(origins))
     rows = [_drawn(view.stats(origin), each, draw) for origin in origins]
     pairs = zip(origins, rows, strict=True)
-    return join([_of_origin(view, origin, some, last, spec) for origin, some in pairs])
+    return join([_of_origin(view, origin, some, last, parameters) for origin, some in pairs])
 
 
 def _drawn(stats: SeriesStats, count: int, draw: np.random.Generator) -> Ints:
@@ -179,7 +179,9 @@ def _drawn(stats: SeriesStats, count: int, draw: np.random.Generator) -> Ints:
     return np.sort(draw.choice(able, count, replace=False))
 
 
-def _of_origin(view: PanelView, origin: int, rows: Ints, last: int, spec: Spec) -> TrainingSet:
+def _of_origin(
+    view: PanelView, origin: int, rows: Ints, last: int, parameters: ModelParameters
+) -> TrainingSet:
     """Return the training rows of some series at an origin, as known at column ``last``.
 
     The pretrained network is asked at the origins of the validation window only, whose errors set
@@ -188,8 +190,8 @@ def _of_origin(view: PanelView, origin: int, rows: Ints, last: int, spec: Spec) 
     outcome = view.after(origin, rows, last)
     known = np.isfinite(outcome)
     point = view.at(origin, rows)
-    if spec.pretrained:
-        is_asked = origin >= validation_start(last, view.horizon, spec)
+    if parameters.pretrained:
+        is_asked = origin >= validation_start(last, view.horizon, parameters)
         point = with_pretrained(point, view.tonnes[rows, : origin + 1] if is_asked else None)
     spread = point.stats.spread[:, None]
     worth = spread / np.maximum(point.stats.scale[:, None], LEAST_SCALE * spread)

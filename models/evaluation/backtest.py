@@ -20,7 +20,7 @@ from models.forecasting.forecaster import MODEL, forecast_file
 from models.forecasting.panel_forecaster import PanelForecaster
 from models.forecasting.residual_history import ResidualHistory
 from models.forecasting.snapshot import Snapshot, SnapshotForecaster
-from models.learning.spec import Spec
+from models.learning.parameters import ModelParameters
 from store.arrays import Floats
 from store.months import month_label
 from store.vocabulary import PANEL_HORIZON
@@ -117,7 +117,7 @@ def backtest_evidence(
     history: EvidenceHistory,
     as_of: pd.Timestamp,
     *,
-    spec: Spec,
+    parameters: ModelParameters,
     executor: Executor = IN_TURN,
 ) -> Backtest:
     """Return the backtest of the evidence panel: one origin a month up to ``as_of``.
@@ -134,7 +134,7 @@ def backtest_evidence(
         training_moments(as_of),
         lambda solved, missing: executor.map(solved, missing, "evidence of past origins"),
     )
-    forecaster, first = EvidenceForecaster(spec), min(SCORED_FROM, moments[-1])
+    forecaster, first = EvidenceForecaster(parameters), min(SCORED_FROM, moments[-1])
     past = forecaster.train_ahead(history, moments, executor)
     made = [compared(forecaster, known) for known in past]
     counted = made[sum(moment < first for moment in moments) :]

@@ -19,15 +19,15 @@ Verdict = Literal["held", "broken", "waived", "not compared"]
 """A waived rule has a reason; one that could not be compared leaves the decision to a person."""
 
 NO_CHAMPION: Final = "there is no champion yet"
-SAME_RECIPE: Final = "same recipe as the champion"
+SAME_PARAMETERS: Final = "same parameters as the champion"
 
 
 FEWEST_ORIGINS: Final = 12
-"""Paired origins, at least, before a new recipe is distinguishable from the champion's."""
+"""Paired origins, at least, before new parameters are distinguishable from the champion's."""
 
 _MARGIN: Final = 0.05
 """By how much the scaled quantile loss of a refit may be higher, as a share of the champion's:
-months differ that much by chance. A new recipe has to be better."""
+months differ that much by chance. New parameters have to be better."""
 
 _DESTINATION_MARGIN: Final = 0.15
 """The same for the worst destination."""
@@ -50,7 +50,7 @@ class Challenge:
     is_first: bool
     """There is no champion yet."""
     is_refit: bool
-    """Of the champion's recipe, from other months."""
+    """With the champion's parameters, from other months."""
     is_older: bool
     """Trained at an earlier moment than the champion."""
     rolled_back: str = ""
@@ -127,8 +127,8 @@ def judge(trial: Challenge) -> PromotionDecision:
         _rule("is newer", "older" if trial.is_older else "newer", "newer", not trial.is_older),
         _rule("was not rolled back", back or "no", "no", not back),
     ]
-    if trial.is_refit:  # the backtest refits the recipe at every origin
-        rules.append(PromotionRule("same recipe", "fitted again", "the champion's", "held"))
+    if trial.is_refit:  # the backtest refits the parameters at every origin
+        rules.append(PromotionRule("same parameters", "fitted again", "the champion's", "held"))
     rules += [_origins(trial), _loss(trial)]
     if trial.is_refit and len(trial.best):
         against_best = replace(trial, cells=trial.best)
@@ -159,7 +159,7 @@ def _nothing_to_compare(trial: Challenge, name: str, expected: str) -> Promotion
 
 
 def _no_need(trial: Challenge) -> str:
-    return NO_CHAMPION if trial.is_first else SAME_RECIPE if trial.is_refit else ""
+    return NO_CHAMPION if trial.is_first else SAME_PARAMETERS if trial.is_refit else ""
 
 
 def _origins(trial: Challenge) -> PromotionRule:
@@ -172,7 +172,7 @@ def _origins(trial: Challenge) -> PromotionRule:
 
 
 def _loss(trial: Challenge, name: str = "loss against the champion") -> PromotionRule:
-    """Hold a refit to the margin, a new recipe to a difference that is surely below zero."""
+    """Hold a refit to the margin, new parameters to a difference that is surely below zero."""
     expected = f"at most {_MARGIN:+.0%}" if trial.is_refit else "95% below +0.0%"
     if trial.cells.empty:
         return _nothing_to_compare(trial, name, expected)

@@ -12,7 +12,7 @@ import optuna
 import pandas as pd
 from optuna.samplers import TPESampler
 
-from models.learning.spec import Spec, sought, suggested
+from models.learning.parameters import ModelParameters, search_values, suggested
 from store.arrays import Floats
 from store.errors import DataError
 from store.progress import Progress, untracked
@@ -23,23 +23,23 @@ METRICS: Final = ("mase", "sql")
 HELD_OUT: Final = pd.DateOffset(years=1)
 """Origins of the last year are not searched; they check what was found."""
 
-Backtested = Callable[[Spec], pd.DataFrame]
-"""Returns the model's own cells of a backtest by a spec, within the horizons that are scored."""
+Backtested = Callable[[ModelParameters], pd.DataFrame]
+"""The model's own cells of a backtest by its parameters, within the horizons that are scored."""
 
 
 @dataclass(frozen=True, slots=True)
 class TuningResult:
     """What a search found and what it is worth."""
 
-    untuned: Spec
-    spec: Spec
+    untuned: ModelParameters
+    parameters: ModelParameters
     """The best: ``untuned`` itself where nothing beat it."""
     best: int
     """Its trial."""
     trials: pd.DataFrame
-    """One row a trial in order: trial, the choices sought, ratio, held_out, mase and sql. ``ratio``
-    and ``held_out`` are means of both errors over those of ``untuned``, below 1 where better, at
-    the origins searched and at those held out."""
+    """One row a trial in order: trial, the parameters searched, ratio, held_out, mase and sql.
+    ``ratio`` and ``held_out`` are means of both errors over those of ``untuned``, below 1 where
+    better, at the origins searched and at those held out."""
 
     @property
     def searched(self) -> float:
@@ -51,7 +51,7 @@ class TuningResult:
 
     @property
     def changed(self) -> dict[str, tuple[int | float, int | float]]:
-        old, new = self.untuned.choices, self.spec.choices
+        old, new = self.untuned.by_name, self.parameters.by_name
         return {name: (old[name], new[name]) for name in old if old[name] != new[name]}
 
 
@@ -60,41 +60,43 @@ def tune(
     as_of: pd.Timestamp,
     *,
     trials: int,
-    spec: Spec,
+    parameters: ModelParameters,
     track: Progress = untracked,
-    tell: Callable[[int, Spec, float], Any] = lambda *_: None,
+    tell: Callable[[int, ModelParameters, float], Any] = lambda *_: None,
 ) -> TuningResult:
-    """Return the best of some trials; the first is the present spec.
+    """Return the best of some trials; the first has the present parameters.
 
-    The objective is the mean of both errors, each as a ratio to the present spec's. The same
-    cells, trials and spec find the same.
+    The objective is the mean of both errors, each as a ratio to that of the present
+    parameters. The same cells, trials and parameters find the same.
 
     Args:
         as_of: The moment of the backtests (UTC).
-        tell: Called as each trial ends, with its number, its spec and its objective.
+        tell: Called as each trial ends, with its number, parameters and objective.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    study = optuna.create_study(sampler=TPESampler(seed=spec.seed))
-    study.enqueue_trial(dict(sought(spec)))
-    specs: list[Spec] = []
+    study = optuna.create_study(sampler=TPESampler(seed=parameters.seed))
+    study.enqueue_trial(dict(search_values(parameters)))
+    tried_parameters: list[ModelParameters] = []
     early: list[Floats] = []
     late: list[Floats] = []
     for number in track(range(trials), "trials"):
         trial = study.ask()
-        specs.append(suggested(trial, spec))
-        cells = backtested(specs[-1])
+        tried_parameters.append(suggested(trial, parameters))
+        cells = backtested(tried_parameters[-1])
         early.append(_errors(cells, as_of, is_late=False))
         late.append(_errors(cells, as_of, is_late=True))
         ratio = float((early[-1] / early[0]).mean())
         study.tell(trial, ratio)
-        tell(number, specs[-1], ratio)
-    table = pd.DataFrame([sought(one) for one in specs]).assign(
+        tell(number, tried_parameters[-1], ratio)
+    table = pd.DataFrame([search_values(one) for one in tried_parameters]).assign(
         ratio=[float((error / early[0]).mean()) for error in early],
         held_out=[float((error / late[0]).mean()) for error in late],
         **dict(zip(METRICS, zip(*early, strict=True), strict=True)),
     )
     best = int(table["ratio"].to_numpy().argmin())
-    return TuningResult(spec, specs[best], best, table.rename_axis("trial").reset_index())
+    return TuningResult(
+        parameters, tried_parameters[best], best, table.rename_axis("trial").reset_index()
+    )
 
 
 def _errors(cells: pd.DataFrame, as_of: pd.Timestamp, *, is_late: bool) -> Floats:

@@ -30,7 +30,7 @@ from models.forecasting.residual_history import (
 from models.forecasting.snapshot import Snapshot
 from models.learning.calibration import card_of
 from models.learning.heads import Heads
-from models.learning.spec import Spec
+from models.learning.parameters import ModelParameters
 from models.policy.policy_effect import PolicyEffect, effect_at
 from models.quantile_model import HeadValues, TrainedModel
 from store.arrays import Flags
@@ -73,17 +73,19 @@ def _settled(origin: Origin) -> Flags:
     return found.reshape(-1)
 
 
-def trained_heads(history: EvidenceHistory, spec: Spec, moment: pd.Timestamp) -> Heads:
+def trained_heads(
+    history: EvidenceHistory, parameters: ModelParameters, moment: pd.Timestamp
+) -> Heads:
     """Return what a model learns from a snapshot alone, whatever the errors of its forecasts."""
     now = history.origin(moment)
-    return heads_of(training_set(history.past(moment), now, spec), now, spec)
+    return heads_of(training_set(history.past(moment), now, parameters), now, parameters)
 
 
 @dataclass(frozen=True, slots=True)
 class EvidenceForecaster:
-    """The recipe; later fits are calibrated by the errors of earlier comparisons."""
+    """The magnets' forecaster; earlier comparisons calibrate later fits."""
 
-    spec: Spec
+    parameters: ModelParameters
     residuals: ResidualHistory = field(default_factory=ResidualHistory, repr=False)
     trained: dict[pd.Timestamp, Heads] = field(default_factory=dict, init=False, repr=False)
     """Heads that were trained ahead, by moment."""
@@ -95,10 +97,10 @@ class EvidenceForecaster:
     def train(self, snapshot: Snapshot) -> TrainedModel:
         """Return the model trained on a snapshot."""
         history, moment = snapshot.evidence
-        heads = self.trained.get(moment) or trained_heads(history, self.spec, moment)
+        heads = self.trained.get(moment) or trained_heads(history, self.parameters, moment)
         known = self.residuals.residuals(MODEL, snapshot.origin)
         names = heads["p50"].feature_name()
-        return TrainedModel(heads, card_of(names, known, self.spec, MAX_HORIZON))
+        return TrainedModel(heads, card_of(names, known, self.parameters, MAX_HORIZON))
 
     def key(self, history: EvidenceHistory, moments: Sequence[pd.Timestamp]) -> str:
         """Return the key of the forecasts from the last of some origins.
@@ -106,7 +108,7 @@ class EvidenceForecaster:
         They are calibrated by the errors of those before it.
         """
         past = [one.isoformat() for one in moments]
-        return history.key(moments[-1], "forecast", self.spec.choices, past, of=FACTS)
+        return history.key(moments[-1], "forecast", self.parameters.by_name, past, of=FACTS)
 
     def train_ahead(
         self, history: EvidenceHistory, moments: Sequence[pd.Timestamp], executor: Executor
@@ -118,7 +120,7 @@ class EvidenceForecaster:
         """
         keys = {one: self.key(history, moments[: place + 1]) for place, one in enumerate(moments)}
         fresh = [moment for moment, key in keys.items() if not history.cache.holds(key)]
-        found = executor.map(partial(trained_heads, history, self.spec), fresh, "backtest")
+        found = executor.map(partial(trained_heads, history, self.parameters), fresh, "backtest")
         for moment in moments:
             if moment in fresh:
                 self.trained.clear()
@@ -193,7 +195,7 @@ class FittedEvidence:
         if model == MODEL:
             return self.model.card
         known = self.forecaster.residuals.residuals(model, self.snapshot.origin)
-        return card_of((), known, self.forecaster.spec, MAX_HORIZON)
+        return card_of((), known, self.forecaster.parameters, MAX_HORIZON)
 
     @property
     def _effect(self) -> PolicyEffect:

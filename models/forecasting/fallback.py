@@ -27,7 +27,7 @@ from models.forecasting.residual_history import (
     statistical_heads,
 )
 from models.learning.calibration import card_of
-from models.learning.spec import Spec
+from models.learning.parameters import ModelParameters
 from models.quantile_model import (
     EXPERTS_TONNES,
     HORIZON,
@@ -220,7 +220,11 @@ def answerable(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def plain(
-    status: str, origin: Origin, rows: pd.DataFrame, memory: ResidualHistory, spec: Spec
+    status: str,
+    origin: Origin,
+    rows: pd.DataFrame,
+    memory: ResidualHistory,
+    parameters: ModelParameters,
 ) -> FallbackForecast:
     """Return the forecast of the experts or the seasonal naive, with bands from their past errors.
 
@@ -229,7 +233,7 @@ def plain(
         rows: As ``models.forecasting.model_frame.rows_of`` of the origin.
     """
     name = FALLBACK_MODELS[status]
-    card = card_of((), memory.residuals(name, origin), spec, MAX_HORIZON)
+    card = card_of((), memory.residuals(name, origin), parameters, MAX_HORIZON)
     heads = statistical_heads(name, origin, rows)
     return FallbackForecast(quantiles_of(heads, card, answerable(rows)), None)
 

@@ -13,7 +13,7 @@ from features.build import base_of, features_at, frame_of
 from features.origin import Origin
 from models.engine.training_set import PanelView
 from models.learning.heads import Heads, TrainingSet, fitted, too_few
-from models.learning.spec import Spec
+from models.learning.parameters import ModelParameters
 from models.quantile_model import EXPERTS_TONNES
 from store.arrays import Floats, join
 from store.months import month_starts
@@ -37,13 +37,13 @@ def rows_of(origin: Origin) -> pd.DataFrame:
     )
 
 
-def training_set(past: Sequence[Origin], now: Origin, spec: Spec) -> TrainingSet:
+def training_set(past: Sequence[Origin], now: Origin, parameters: ModelParameters) -> TrainingSet:
     """Return the rows that past origins teach at ``now``.
 
     Args:
         past: Origins at earlier moments, with the series of ``now``.
     """
-    parts = [part for origin in past if (part := _rows_of(origin, now, spec)) is not None]
+    parts = [part for origin in past if (part := _rows_of(origin, now, parameters)) is not None]
     if not parts:
         raise too_few(now.cutoff)
     return join(parts)
@@ -66,25 +66,25 @@ def outcome(origin: Origin, now: Origin) -> tuple[Floats, Floats]:
     return ratio, stderr
 
 
-def _rows_of(origin: Origin, now: Origin, spec: Spec) -> TrainingSet | None:
+def _rows_of(origin: Origin, now: Origin, parameters: ModelParameters) -> TrainingSet | None:
     """Return what one past origin teaches.
 
     Of an estimated month the target is a draw within its standard error, so that heads learn how
     far months lie apart, not how smooth estimates are; uncertain cells count less.
     """
     ratio, stderr = outcome(origin, now)
-    usable = np.isfinite(ratio) & (stderr <= spec.stderr_limit)
+    usable = np.isfinite(ratio) & (stderr <= parameters.stderr_limit)
     if not usable.any():
         return None
     found = features_at(origin)
-    drawn = np.random.default_rng([spec.seed, origin.cutoff]).standard_normal(ratio.shape)
+    drawn = np.random.default_rng([parameters.seed, origin.cutoff]).standard_normal(ratio.shape)
     row, column = np.nonzero(usable)
     offset = origin.offset[row]
     return TrainingSet(
         names=found.names,
         features=found.features[usable],
         target=(ratio + stderr * drawn)[usable],
-        weight=spec.cell_noise**2 / (spec.cell_noise**2 + stderr[usable] ** 2),
+        weight=parameters.cell_noise**2 / (parameters.cell_noise**2 + stderr[usable] ** 2),
         origin=np.full(len(row), origin.cutoff),
         horizon=origin.horizons[column],
         least=np.log(offset / (base_of(origin)[usable] + offset)),
@@ -92,9 +92,9 @@ def _rows_of(origin: Origin, now: Origin, spec: Spec) -> TrainingSet | None:
     )
 
 
-def heads_of(data: TrainingSet, now: Origin, spec: Spec) -> Heads:
+def heads_of(data: TrainingSet, now: Origin, parameters: ModelParameters) -> Heads:
     """Return the heads that learn from some cells at an origin."""
-    [heads] = fitted(data, [np.ones(len(data), dtype=bool)], now.cutoff, spec)
+    [heads] = fitted(data, [np.ones(len(data), dtype=bool)], now.cutoff, parameters)
     if heads is None:
         raise too_few(now.cutoff)
     return heads

@@ -21,7 +21,7 @@ from models.forecasting.residual_history import PLAIN_SIDE, plain_heads
 from models.forecasting.snapshot import Snapshot
 from models.learning.calibration import PastErrors, card_of
 from models.learning.heads import Heads, TrainingSet, too_few
-from models.learning.spec import PANEL_SPEC, Spec
+from models.learning.parameters import PANEL_PRESET, ModelParameters
 from models.quantile_model import TrainedModel, quantiles_of
 from sources.files.covariates import Covariates
 from store.arrays import Flags, Floats, Ints
@@ -116,9 +116,9 @@ MOST_CELLS: Final = 20_000
 
 @dataclass(frozen=True, slots=True)
 class PanelForecaster:
-    """The recipe: one model a panel."""
+    """The panel engine's forecaster: one model a panel."""
 
-    spec: Spec = field(default=PANEL_SPEC)
+    parameters: ModelParameters = field(default=PANEL_PRESET)
     baselines: Sequence[str] = ALL_BASE_FORECASTS
     """Experts that it is compared with, ``BASE_MEDIAN`` or ``LAST_VALUE``."""
     shifts_negative: bool = False
@@ -141,10 +141,10 @@ class PanelForecaster:
             )
         names = () if planned is None else planned.names
         view = PanelView(values, snapshot.first, snapshot.horizon, planned, names)
-        heads, card, known = trained(view, self.spec)
-        further = (PRETRAINED,) if self.spec.pretrained else ()
+        heads, card, known = trained(view, self.parameters)
+        further = (PRETRAINED,) if self.parameters.pretrained else ()
         return FittedPanel(
-            snapshot, view, self.spec, heads, card, known, (*self.baselines, *further), shift
+            snapshot, view, self.parameters, heads, card, known, (*self.baselines, *further), shift
         )
 
     def train(self, snapshot: Snapshot) -> TrainedModel:
@@ -161,7 +161,7 @@ class FittedPanel:
 
     snapshot: Snapshot
     view: PanelView = field(repr=False)
-    spec: Spec
+    parameters: ModelParameters
     heads: Heads | None = field(repr=False)
     """None with too little to train on."""
     card: Mapping[str, object] = field(repr=False)
@@ -206,7 +206,7 @@ class FittedPanel:
 
     def compare(self) -> pd.DataFrame:
         """Return the forecasts of the product and of the baselines, with a column ``model``."""
-        plain, months = replace(self.spec, shift=0.0), self.view.horizon
+        plain, months = replace(self.parameters, bias_correction=0.0), self.view.horizon
         cards = {name: card_of((), self._errors(name), plain, months) for name in self.baselines}
         made: dict[str, list[pd.DataFrame]] = {name: [] for name in (MODEL, *cards)}
         for rows in self._some():
@@ -248,7 +248,7 @@ class FittedPanel:
         return replace(self.on(self.snapshot.table.iloc[:0]), known=None)
 
     def _asked(self, rows: Ints) -> tuple[OriginFeatures, pd.DataFrame]:
-        return self.view.asked(rows, pretrained=bool(self.spec.pretrained))
+        return self.view.asked(rows, pretrained=bool(self.parameters.pretrained))
 
     def _model(self, point: OriginFeatures, asked: pd.DataFrame) -> pd.DataFrame:
         """Return the quantiles and means of the product's own model."""

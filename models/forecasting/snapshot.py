@@ -1,6 +1,6 @@
 """What every forecaster is fitted to: a panel at one moment, and what it carries.
 
-A recipe of the product (``evidence_forecaster``, ``panel_forecaster``) implements
+A forecaster (``evidence_forecaster``, ``panel_forecaster``) implements
 :class:`SnapshotForecaster`; backtests, runs and pages know nothing else of it.
 """
 
@@ -154,7 +154,7 @@ class FittedForecaster(Protocol):
 
 
 class SnapshotForecaster(Protocol):
-    """One recipe: features, trees, experts, bands."""
+    """A way to forecast: features, trees, base forecasts, bands."""
 
     def fit(self, snapshot: Snapshot) -> FittedForecaster:
         """Return the forecaster fitted to a snapshot, on nothing later than its moment."""

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from models.learning.spec import OF_PANELS, Spec
+from models.learning.parameters import OF_PANELS, ModelParameters
 from models.quantile_model import HISTORY_WEIGHT, TREES_WEIGHT, UNIT
 from store.arrays import Floats, Ints
 from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
@@ -47,7 +47,9 @@ class PastErrors:
         return cls(*(np.empty(0) for _ in range(4)))
 
 
-def calibrate(errors: PastErrors, spec: Spec, months: int) -> tuple[Floats, Floats]:
+def calibrate(
+    errors: PastErrors, parameters: ModelParameters, months: int
+) -> tuple[Floats, Floats]:
     """Return what to add to the middle and the scores of each quantile, by month ahead.
 
     Scores are in spreads of the heads and of one size on either side: errors of one time share its
@@ -57,46 +59,51 @@ def calibrate(errors: PastErrors, spec: Spec, months: int) -> tuple[Floats, Floa
         Shift, one number a month; scores, months x ``QUANTILES``, zero at the median.
     """
     shift, scores = np.zeros(months), np.zeros((months, len(QUANTILES)))
-    recency = 0.5 ** (errors.age / spec.calibration_half_life_months)
-    spread = np.maximum(errors.spread, spec.floor_spread) * errors.horizon**spec.horizon_growth
+    recency = 0.5 ** (errors.age / parameters.calibration_half_life_months)
+    spread = (
+        np.maximum(errors.spread, parameters.floor_spread)
+        * errors.horizon**parameters.horizon_growth
+    )
     for row in range(months):
         weight = recency * horizon_weight(errors.horizon, row + 1)
-        worth = spec.calibration_prior + weight.sum()
-        if spec.shift and weight.sum() > 0:
+        worth = parameters.calibration_prior + weight.sum()
+        if parameters.bias_correction and weight.sum() > 0:
             middle = weighted_quantiles(errors.distance, weight, np.array([0.5]))[0]
-            shift[row] = spec.shift * middle * weight.sum() / worth
+            shift[row] = parameters.bias_correction * middle * weight.sum() / worth
         sizes = np.concatenate([np.abs(errors.distance - shift[row]) / spread, _DEFAULT])
-        prior = np.full(len(_DEFAULT), spec.calibration_prior / len(_DEFAULT))
+        prior = np.full(len(_DEFAULT), parameters.calibration_prior / len(_DEFAULT))
         found = weighted_quantiles(
             sizes, np.concatenate([weight, prior]), np.abs(2.0 * _LEVELS - 1.0)
         )
-        scores[row] = np.sign(_LEVELS - 0.5) * found * (row + 1) ** spec.horizon_growth
+        scores[row] = np.sign(_LEVELS - 0.5) * found * (row + 1) ** parameters.horizon_growth
     return shift, scores
 
 
-def card_of(names: Sequence[str], errors: PastErrors, spec: Spec, months: int) -> dict[str, object]:
+def card_of(
+    names: Sequence[str], errors: PastErrors, parameters: ModelParameters, months: int
+) -> dict[str, object]:
     """Return the card that turns head values into quantiles (see ``models.quantile_model``)."""
-    shift, scores = calibrate(errors, spec, months)
-    is_panel = spec.model == OF_PANELS
+    shift, scores = calibrate(errors, parameters, months)
+    is_panel = parameters.model == OF_PANELS
     return {
         "features": list(names),
-        "floor_spread": spec.floor_spread,
-        **({UNIT: "usual moves"} if is_panel else {HISTORY_WEIGHT: spec.history_weight}),
-        TREES_WEIGHT: trees_weight(np.arange(1, months + 1), spec).tolist(),
+        "floor_spread": parameters.floor_spread,
+        **({UNIT: "usual moves"} if is_panel else {HISTORY_WEIGHT: parameters.history_weight}),
+        TREES_WEIGHT: trees_weight(np.arange(1, months + 1), parameters).tolist(),
         "shift": shift.tolist(),
         "score_quantiles": {
             column: scores[:, i].tolist() for i, column in enumerate(QUANTILE_COLUMNS)
         },
         "quantiles": list(QUANTILES),
-        "spec": spec.digest,
-        "parameters": spec.choices,
-        "threads": spec.threads,
+        "spec": parameters.digest,
+        "parameters": parameters.by_name,
+        "threads": parameters.threads,
     }
 
 
-def trees_weight(horizon: Ints, spec: Spec) -> Floats:
+def trees_weight(horizon: Ints, parameters: ModelParameters) -> Floats:
     """Return what the trees' middle counts some months ahead, 0 to 1; the experts' is the rest."""
-    return np.asarray(spec.trees_weight * 0.5 ** (horizon / spec.trees_half_life))
+    return np.asarray(parameters.ensemble_weight * 0.5 ** (horizon / parameters.ensemble_half_life))
 
 
 def horizon_weight(horizon: NDArray[Any], ahead: int) -> Floats:

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from features.build import ALL_FEATURES
-from models.learning.spec import Spec
+from models.learning.parameters import ModelParameters
 from models.quantile_model import HEADS
 from store.arrays import Flags, Floats, Ints
 from store.errors import DataError
@@ -58,18 +58,20 @@ class TrainingSet:
         return len(self.target)
 
 
-def fitted(known: TrainingSet, parts: Sequence[Flags], last: int, spec: Spec) -> list[Heads | None]:
+def fitted(
+    known: TrainingSet, parts: Sequence[Flags], last: int, parameters: ModelParameters
+) -> list[Heads | None]:
     """Return the heads of each part of the cells, fitted at once; None where cells are too few.
 
     What all of them see is binned once.
 
     Args:
-        parts: Which cells; at most ``spec.rows`` of each part are seen.
+        parts: Which cells; at most ``parameters.rows`` of each part are seen.
         last: Origin of the newest month known.
     """
-    chosen = [_chosen(part, spec) for part in parts]
+    chosen = [_chosen(part, parameters) for part in parts]
     seen = np.unique(np.concatenate(chosen))
-    weight = known.weight[seen] * 0.5 ** ((last - known.origin[seen]) / spec.half_life_months)
+    weight = known.weight[seen] * 0.5 ** ((last - known.origin[seen]) / parameters.half_life_months)
     names = [name if name in _MONOTONE else f"covariate_{i}" for i, name in enumerate(known.names)]
     whole = lgb.Dataset(
         known.features[seen],
@@ -77,8 +79,8 @@ def fitted(known: TrainingSet, parts: Sequence[Flags], last: int, spec: Spec) ->
         weight=weight,
         feature_name=names,
         params={
-            "max_bin": spec.max_bin,
-            "min_data_in_leaf": spec.min_data_in_leaf,
+            "max_bin": parameters.max_bin,
+            "min_data_in_leaf": parameters.min_data_in_leaf,
             "feature_pre_filter": False,
             "verbosity": -1,
         },
@@ -87,10 +89,10 @@ def fitted(known: TrainingSet, parts: Sequence[Flags], last: int, spec: Spec) ->
     monotone = [_MONOTONE.get(name, 0) for name in known.names]
 
     def fit(cells: NDArray[np.intp], table: lgb.Dataset | None) -> Heads | None:
-        return None if table is None else _heads(table, spec, len(cells), monotone)
+        return None if table is None else _heads(table, parameters, len(cells), monotone)
 
     tables = [_part_of(whole, np.searchsorted(seen, cells)) for cells in chosen]
-    with ThreadPoolExecutor(spec.threads) as pool:
+    with ThreadPoolExecutor(parameters.threads) as pool:
         return list(pool.map(fit, chosen, tables))
 
 
@@ -103,42 +105,44 @@ def too_few(cutoff: int) -> DataError:
     )
 
 
-def _chosen(part: Flags, spec: Spec) -> NDArray[np.intp]:
+def _chosen(part: Flags, parameters: ModelParameters) -> NDArray[np.intp]:
     cells = np.flatnonzero(part)
-    if len(cells) <= spec.rows:
+    if len(cells) <= parameters.rows:
         return cells
-    draw = np.random.default_rng(spec.seed)
-    return np.sort(draw.choice(cells, spec.rows, replace=False))
+    draw = np.random.default_rng(parameters.seed)
+    return np.sort(draw.choice(cells, parameters.rows, replace=False))
 
 
 def _part_of(whole: lgb.Dataset, cells: NDArray[np.intp]) -> lgb.Dataset | None:
     return None if len(cells) < LEAST_CELLS else whole.subset(cells.tolist()).construct()
 
 
-def _heads(table: lgb.Dataset, spec: Spec, rows: int, monotone: Sequence[int]) -> Heads:
+def _heads(
+    table: lgb.Dataset, parameters: ModelParameters, rows: int, monotone: Sequence[int]
+) -> Heads:
     """Return one booster a head; the same table and parameters give the same bits.
 
     Args:
         rows: Of the table; few of them make smaller leaves.
         monotone: By feature -1 where a higher value may never raise the forecast, 0 elsewhere; left
-            out without ``spec.smoothing``, for LightGBM's own quantile loss takes none.
+            out without ``parameters.smoothing``, for LightGBM's own quantile loss takes none.
     """
     shared: dict[str, object] = {
-        **spec.boosting,
-        "min_data_in_leaf": min(spec.min_data_in_leaf, rows // 20),
+        **parameters.boosting,
+        "min_data_in_leaf": min(parameters.min_data_in_leaf, rows // 20),
         "bagging_freq": 1,
         "deterministic": True,
         "force_col_wise": True,
         "num_threads": 1,
         "verbosity": -1,
     }
-    if spec.smoothing and any(monotone):
+    if parameters.smoothing and any(monotone):
         shared |= {"monotone_constraints": monotone, "monotone_constraints_method": "advanced"}
     return {
         name: lgb.train(
-            {**shared, **_objective(level, spec.smoothing)},
+            {**shared, **_objective(level, parameters.smoothing)},
             table,
-            num_boost_round=spec.num_iterations,
+            num_boost_round=parameters.num_iterations,
         )
         for name, level in HEAD_LEVELS.items()
     }

@@ -21,7 +21,7 @@ from models.forecasting.panel_forecaster import PanelForecaster
 from models.forecasting.residual_history import TREES
 from models.forecasting.snapshot import Snapshot
 from models.learning.heads import texts_of
-from models.learning.spec import PANEL_SPEC
+from models.learning.parameters import PANEL_PRESET
 from store.months import month_number
 from store.vocabulary import QUANTILE_COLUMNS
 from tests.data.builders import QUICK, at, compare_at, make_table, make_world
@@ -29,7 +29,7 @@ from tests.data.builders import QUICK, at, compare_at, make_table, make_world
 NUMBERS = [*QUANTILE_COLUMNS, "mean"]
 MOMENTS = release_moments("2020-04-25", at("2020-06-26"))
 CUTOFFS = (month_number("2021-05"), month_number("2021-06"))
-SMALL = replace(PANEL_SPEC, num_iterations=12, min_data_in_leaf=20, threads=1)
+SMALL = replace(PANEL_PRESET, num_iterations=12, min_data_in_leaf=20, threads=1)
 
 
 def panel_forecasts() -> pd.DataFrame:

@@ -13,14 +13,14 @@ from features.evidence_history import EvidenceHistory
 from features.origin import Origin, bare_origin
 from models.forecasting.evidence_forecaster import EvidenceForecaster
 from models.forecasting.snapshot import Snapshot
-from models.learning.spec import MAGNETS_SPEC
+from models.learning.parameters import MAGNETS_PRESET
 from sources.bundled.all_tables import load_bundled
 from store.months import month_number
 from store.schema.frames import DATE_DTYPE, MOMENT_DTYPE
 from store.settings import PROJECT_ROOT
 from tests.data.store_builders import make_observations
 
-QUICK: Final = replace(MAGNETS_SPEC, num_iterations=12, min_data_in_leaf=20, threads=1)
+QUICK: Final = replace(MAGNETS_PRESET, num_iterations=12, min_data_in_leaf=20, threads=1)
 """A model of a few small trees on one thread."""
 
 SHARES: Final = {

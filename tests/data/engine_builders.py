@@ -1,4 +1,4 @@
-"""Small seeded panels for the engine, and a spec that learns from them in a moment."""
+"""Small seeded panels for the engine, and parameters that learn from them in a moment."""
 
 from dataclasses import dataclass, replace
 from typing import Final
@@ -11,12 +11,12 @@ from models.engine.training_set import PanelView
 from models.forecasting.panel_forecaster import FittedPanel, PanelForecaster
 from models.forecasting.snapshot import Snapshot
 from models.learning.heads import TrainingSet
-from models.learning.spec import PANEL_SPEC, Spec
+from models.learning.parameters import PANEL_PRESET, ModelParameters
 from store.arrays import Floats, Ints
 from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
 
 BRIEF: Final = replace(
-    PANEL_SPEC,
+    PANEL_PRESET,
     pairs=400,
     rows=1_500,
     num_iterations=6,
@@ -50,11 +50,15 @@ class Forecasts:
 
 
 def make_engine(
-    values: Floats, *, last: int | None = None, horizon: int = 6, spec: Spec = BRIEF
+    values: Floats,
+    *,
+    last: int | None = None,
+    horizon: int = 6,
+    parameters: ModelParameters = BRIEF,
 ) -> FittedPanel:
     """Build the model of a panel at a column, the last one unless given."""
     at = values.shape[1] - 1 if last is None else last
-    return PanelForecaster(spec, ()).fit(make_snapshot(values[:, : at + 1], horizon=horizon))
+    return PanelForecaster(parameters, ()).fit(make_snapshot(values[:, : at + 1], horizon=horizon))
 
 
 def make_snapshot(values: Floats, *, horizon: int = 6) -> Snapshot:

@@ -12,7 +12,7 @@ from features.build import ALL_FEATURES
 from features.controls.analogs import Analog
 from models.forecasting.changes import ChangeReplay, ForecastSnapshot, KnownFacts, news_of
 from models.learning.calibration import PastErrors, card_of
-from models.learning.spec import MAGNETS_SPEC
+from models.learning.parameters import MAGNETS_PRESET
 from models.quantile_model import HEADS, TREES_WEIGHT, TrainedModel
 from store.vocabulary import MAX_HORIZON
 from tests.data.builders import at, make_events, make_levels, make_tariffs
@@ -63,7 +63,7 @@ def taught_card(weight: Sequence[float] = (0.7, 0.5, 0.6)) -> dict[str, object]:
         distance=np.linspace(-0.3, 0.1, 12),
         spread=np.full(12, 0.2),
     )
-    card = card_of(NAMES, errors, MAGNETS_SPEC, MAX_HORIZON)
+    card = card_of(NAMES, errors, MAGNETS_PRESET, MAX_HORIZON)
     return {**card, TREES_WEIGHT: list(weight)}
 
 

@@ -67,7 +67,7 @@ WRONG = [
 def test_the_server_refuses_what_a_flow_does_not_take(
     made: dict[str, RunnerDeployment], name: str, given: dict[str, object], message: str
 ) -> None:
-    taken = {"as_of": "2026-11-25", "set": {"num_leaves": 8}, "recipe": "default"}
+    taken = {"as_of": "2026-11-25", "set": {"num_leaves": 8}, "parameters": "default"}
     schemas = {one: it._parameter_openapi_schema.model_dump() for one, it in made.items()}
 
     validate(taken, schemas["on-demand"], raise_on_error=True)

@@ -164,7 +164,7 @@ class TestUp:
         assert (up.settings.home / "magnetcast.db").exists()
 
     def test_a_run_of_the_training_registers_what_its_parameters_ask(self, up: Up) -> None:
-        asked = {"as_of": "2020-04-22", "set": {"num_leaves": 8}, "recipe": "default"}
+        asked = {"as_of": "2020-04-22", "set": {"num_leaves": 8}, "parameters": "default"}
 
         assert ended(up, "training/on-demand", parameters=asked) == "COMPLETED"
 

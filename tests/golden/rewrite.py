@@ -10,7 +10,7 @@ import pandas as pd
 from models.evaluation.backtest import backtest_panel
 from models.forecasting.panel_forecaster import PanelForecaster
 from models.forecasting.snapshot import Snapshot
-from models.learning.spec import PANEL_SPEC
+from models.learning.parameters import PANEL_PRESET
 from sources.files.panel import read_panel
 from store.months import month_number, month_starts
 
@@ -18,7 +18,7 @@ FOLDER: Final = Path(__file__).parent
 PANEL: Final = FOLDER / "panel.csv"
 SCORES: Final = FOLDER / "scores.csv"
 
-SPEC: Final = replace(PANEL_SPEC, num_iterations=40, min_data_in_leaf=30, threads=1)
+SPEC: Final = replace(PANEL_PRESET, num_iterations=40, min_data_in_leaf=30, threads=1)
 CUTOFFS: Final = ("2021-06", "2021-12", "2022-06")
 HORIZON: Final = 6
 KEY: Final = ["model", "scope", "metric"]

@@ -7,13 +7,19 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from models.learning.spec import PANEL_SPEC
+from models.learning.parameters import PANEL_PRESET
 from store.arrays import Floats
 from tests.data.engine_builders import Forecasts, make_engine, said_of
 from tests.examples import few
 
 SPEC = replace(
-    PANEL_SPEC, pairs=120, rows=400, num_iterations=2, num_leaves=4, min_data_in_leaf=20, threads=1
+    PANEL_PRESET,
+    pairs=120,
+    rows=400,
+    num_iterations=2,
+    num_leaves=4,
+    min_data_in_leaf=20,
+    threads=1,
 )
 VALUE = st.one_of(st.just(float("nan")), st.just(0.0), st.floats(0.01, 1e4, allow_subnormal=False))
 PANELS = st.tuples(st.integers(2, 12), st.integers(14, 40)).flatmap(
@@ -25,7 +31,7 @@ quick = few(15)
 
 def forecast(values: Floats, horizon: int, *, last: int | None = None) -> Forecasts | None:
     at = values.shape[1] - 1 if last is None else last
-    engine = make_engine(values, last=at, horizon=horizon, spec=SPEC)
+    engine = make_engine(values, last=at, horizon=horizon, parameters=SPEC)
     return said_of(engine) if engine.chunks() else None
 
 

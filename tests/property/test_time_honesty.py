@@ -23,7 +23,7 @@ from models.forecasting.evidence_forecaster import EvidenceForecaster
 from models.forecasting.panel_forecaster import PanelForecaster
 from models.forecasting.snapshot import Snapshot
 from models.learning.heads import texts_of
-from models.learning.spec import PANEL_SPEC
+from models.learning.parameters import PANEL_PRESET
 from models.policy.policy_effect import PolicyEffect, effect_at
 from store.asof import OBSERVATION_KEY, known_at
 from store.months import month_number
@@ -195,9 +195,9 @@ def test_forecast_of_a_table_is_the_same_whatever_its_later_months_hold() -> Non
 
 
 def forecast_of_table(table: pd.DataFrame, cutoff: int) -> pd.DataFrame:
-    spec = replace(PANEL_SPEC, num_iterations=12, min_data_in_leaf=20, threads=1)
+    parameters = replace(PANEL_PRESET, num_iterations=12, min_data_in_leaf=20, threads=1)
     return backtest_panel(
-        PanelForecaster(spec), Snapshot.of_panel(table, 3), [cutoff - 1, cutoff]
+        PanelForecaster(parameters), Snapshot.of_panel(table, 3), [cutoff - 1, cutoff]
     ).forecasts
 
 

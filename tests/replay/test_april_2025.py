@@ -13,7 +13,7 @@ from models.forecasting.evidence_forecaster import EvidenceForecaster
 from models.forecasting.firm_needs import WEEKS_A_MONTH, Firm, outlook_of, running_gap
 from models.forecasting.model_frame import rows_of
 from models.forecasting.snapshot import Snapshot
-from models.learning.spec import MAGNETS_SPEC
+from models.learning.parameters import MAGNETS_PRESET
 from models.policy.policy_effect import effect_at
 from store.months import month_number
 from store.vocabulary import QUANTILE_COLUMNS
@@ -36,7 +36,7 @@ def history() -> EvidenceHistory:
 def forecast(day: str) -> pd.DataFrame:
     """Return quantiles by destination and month, and p50 before controls are answered."""
     origin = history().origin(at(day))
-    model = EvidenceForecaster(MAGNETS_SPEC).train(Snapshot.of_evidence(history(), at(day)))
+    model = EvidenceForecaster(MAGNETS_PRESET).train(Snapshot.of_evidence(history(), at(day)))
     rows = rows_of(origin)
     effect = effect_at(origin, history().analogs(at(day)))
     stages = stages_of(model, rows, origin, effect)

@@ -66,7 +66,7 @@ def test_forecast_of_the_backtest_equals_that_of_a_live_run(place: int) -> None:
 
 @pytest.mark.slow
 def test_the_replay_is_the_walk_over_its_moments() -> None:
-    result = backtest_evidence(make_world().history(), at("2020-04-22"), spec=QUICK)
+    result = backtest_evidence(make_world().history(), at("2020-04-22"), parameters=QUICK)
 
     last = result.forecasts.loc[result.forecasts["as_of"] == MOMENTS[-1]]
     expected = backtested()[-1][0]

@@ -53,7 +53,7 @@ REFUSED = {
     "predict --as-of 2200-01-01": "--as-of 2200-01-01 lies in the future",
     "predict --set fancy=1": "there is no parameter 'fancy'",
     "predict --set num_leaves=many": "num_leaves=many does not fit",
-    "predict --recipe old.toml": "old.toml has format 0. Expected 1",
+    "predict --parameters old.toml": "old.toml has format 0. Expected 1",
     "restore none.tar.gz": "none.tar.gz is refused: [Errno 2]",
     "restore old.toml": "old.toml is refused: not a gzip file",
     "run --as-of soon": "--as-of 'soon' is no date",

@@ -10,7 +10,12 @@ from flows import tune
 from models.evaluation.backtest import Backtest
 from models.forecasting.forecaster import MODEL
 from models.forecasting.residual_history import ResidualHistory
-from models.learning.spec import MAGNETS_SPEC, SPACE, Spec, read_recipe
+from models.learning.parameters import (
+    MAGNETS_PRESET,
+    SEARCH_SPACE,
+    ModelParameters,
+    read_parameters,
+)
 from models.registry import runs
 from store.settings import Settings
 from tests.flows.conftest import AS_OF
@@ -18,26 +23,26 @@ from tests.flows.conftest import AS_OF
 Call = Callable[..., tuple[int, str, str]]
 
 
-def backtested(*_: object, spec: Spec, **__: object) -> Backtest:
+def backtested(*_: object, parameters: ModelParameters, **__: object) -> Backtest:
     """Stand in for a backtest: errors fall with the number of leaves."""
     moments = pd.to_datetime(["2018-12-01", "2019-12-01"], utc=True)
     cells = pd.DataFrame({"as_of": moments, "model": MODEL, "horizon": 1})
-    cells = cells.assign(scaled_error=1 / spec.num_leaves, scaled_quantile_loss=1.0)
+    cells = cells.assign(scaled_error=1 / parameters.num_leaves, scaled_quantile_loss=1.0)
     return Backtest(pd.DataFrame(), cells, pd.DataFrame(), ResidualHistory())
 
 
-def test_a_search_writes_a_recipe_and_each_trial_is_a_run(
+def test_a_search_writes_parameters_and_each_trial_is_a_run(
     magnetcast: Call, home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tune, "backtest_evidence", backtested)
-    out = tmp_path / "new" / "recipe.json"
+    out = tmp_path / "new" / "parameters.json"
 
     code, output, err = magnetcast("train", "--tune", "3", "--as-of", AS_OF, "--out", str(out))
 
     assert (code, output) == (0, "")
     assert f"wrote {out}" in err
     found = json.loads(out.read_text(encoding="utf-8"))["found"]
-    assert read_recipe(out, MAGNETS_SPEC).digest == found["digest"]
+    assert read_parameters(out, MAGNETS_PRESET).digest == found["digest"]
     assert (found["trials"], found["held_out_from"]) == (3, "2019-04-22")
     client = MlflowClient(home.tracking_uri)
     experiment = client.get_experiment_by_name(runs.EXPERIMENT)
@@ -50,9 +55,9 @@ def test_a_search_writes_a_recipe_and_each_trial_is_a_run(
     assert search.data.metrics["searched"] == pytest.approx(found["searched"], abs=1e-4)
     assert first.data.tags["mlflow.parentRunId"] == search.info.run_id
     assert first.data.metrics == {"ratio": 1.0}
-    assert set(first.data.params) == {choice.name for choice in SPACE}
+    assert set(first.data.params) == {choice.name for choice in SEARCH_SPACE}
     kept = {item.path for item in client.list_artifacts(search.info.run_id)}
-    assert kept == {"trials.csv", "recipe.json"}
+    assert kept == {"trials.csv", "parameters.json"}
 
 
 @pytest.mark.usefixtures("home")

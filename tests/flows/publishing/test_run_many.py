@@ -130,7 +130,7 @@ def test_where_no_model_can_be_trained_the_experts_answer_with_the_reason(
     settings = filled_settings(settings_of(environment(new_folder(), data_dir)))
     own = open_workspace(settings, at(NOW), config_of("811292"))
     broken = replace(
-        own, spec=replace(own.spec, num_leaves=1)
+        own, parameters=replace(own.parameters, num_leaves=1)
     )  # LightGBM refuses a tree of one leaf
 
     found = run_known(broken)

@@ -13,7 +13,7 @@ from lightgbm.basic import LightGBMError
 import magnetcast as mc
 from features.panel.partner_table import PartnerHistory, PartnerTable, hindsight
 from flows.analysis.explain import why
-from flows.context.recipes import recipe_of
+from flows.context.parameter_sources import parameters_for
 from flows.context.run_config import config_of
 from flows.context.stores import made_store, store_of
 from flows.context.workspace import known_of, open_workspace
@@ -26,7 +26,7 @@ from flows.training.promote import check_forecasts
 from flows.training.train import train
 from models.forecasting.fallback import NUMBERS
 from models.forecasting.model_frame import rows_of
-from models.learning.spec import PANEL_SPEC
+from models.learning.parameters import PANEL_PRESET
 from models.quantile_model import predict_quantiles
 from models.registry import registry
 from store.errors import DataError
@@ -105,7 +105,7 @@ def test_a_table_is_forecast_explained_and_trained_by_what_the_registry_holds(
 
 def test_where_the_backtest_fails_the_champion_answers_without_new_scores(filled: Filled) -> None:
     known = open_workspace(filled.settings, at(NOW), TABLE)
-    refused = replace(known, spec=replace(known.spec, num_leaves=1))  # by LightGBM
+    refused = replace(known, parameters=replace(known.parameters, num_leaves=1))  # by LightGBM
     champion = registry.champion(filled.settings, TABLE.model)
 
     rows, seen = pipeline.forecast(refused)
@@ -148,7 +148,7 @@ def test_experts_answer_where_the_numbers_of_a_version_are_unusable(
     assert set(forecast(known)["status"]) == {"statistical ensemble"}
 
 
-def test_what_experts_publish_by_a_recipe_after_a_failed_training_is_recomputed(
+def test_what_experts_publish_with_parameters_of_their_own_after_a_failed_training_is_recomputed(
     new_folder: Callable[[], Path], data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = settings_of(environment(new_folder(), data_dir))
@@ -158,8 +158,8 @@ def test_what_experts_publish_by_a_recipe_after_a_failed_training_is_recomputed(
         raise LightGBMError("no memory is left")
 
     monkeypatch.setattr("flows.training.train.trained_on", fails)
-    spec = replace(PANEL_SPEC, pairs=0, horizon_growth=0.5)
-    outcome = run_known(known_of(settings, at(NOW), TABLE, spec=spec))
+    parameters = replace(PANEL_PRESET, pairs=0, horizon_growth=0.5)
+    outcome = run_known(known_of(settings, at(NOW), TABLE, parameters=parameters))
 
     assert isinstance(outcome, RunOutcome)
     assert set(outcome.forecasts["status"]) == {"statistical ensemble"}
@@ -176,14 +176,16 @@ def test_nothing_that_is_published_takes_the_pretrained_network(
     file.write_text('format = 1\nmodel = "panel"\n[parameters]\npretrained = 1\n')
     for asked in ((str(file), ()), (None, ("pretrained=1",))):
         with pytest.raises(DataError, match="pretrained=1 is for panel files only"):
-            recipe_of(settings, at(NOW), *asked, config=TABLE)
+            parameters_for(settings, at(NOW), *asked, config=TABLE)
 
     champion = registry.champion(settings, TABLE.model)
     assert champion is not None
     by_network = replace(champion, parameters='{"pretrained": 1}')
-    monkeypatch.setattr("flows.context.recipes.champion_of", lambda *_: (by_network, None))
+    monkeypatch.setattr(
+        "flows.context.parameter_sources.champion_of", lambda *_: (by_network, None)
+    )
 
-    assert recipe_of(settings, at(NOW), config=TABLE).spec.changed == {}
+    assert parameters_for(settings, at(NOW), config=TABLE).parameters.changed == {}
     assert "pretrained=1 is for panel files only" in capsys.readouterr().err
 
 

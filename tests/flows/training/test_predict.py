@@ -60,7 +60,7 @@ def test_rows_that_came_out_later_leave_the_file_of_a_forecast_the_same_to_the_b
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("flows.context.workspace.MAGNETS_SPEC", QUICK)
+    monkeypatch.setattr("flows.context.workspace.MAGNETS_PRESET", QUICK)
     batch = load_bundled(data_dir)
     texts = []
     for name, part in (("all", batch), ("known", known_part(batch, at(AS_OF)))):

@@ -47,7 +47,7 @@ def tags_of_version(settings: Settings, version: int) -> dict[str, str]:
     return dict(client.get_model_version(MODEL, str(version)).tags)
 
 
-def on_trial_as_another_recipe(settings: Settings) -> None:
+def on_trial_with_other_parameters(settings: Settings) -> None:
     """Put version 1 on trial as if trained today with one more feature."""
     tags = {"recipe": "one feature more", "model_version": "magnetcast-more"}
     registry.set_tags(settings, 1, {**tags, "as_of": at(LATER).isoformat()})
@@ -92,7 +92,7 @@ def test_a_harmful_feature_is_refused_by_its_measured_loss(released: Published) 
     champion = registry.champion(own)
     assert champion is not None
     keep_cells(own, champion.model_version, make_cells())
-    on_trial_as_another_recipe(own)
+    on_trial_with_other_parameters(own)
     before = aliases(own)
 
     outcome = promote(own, at(LATER), 1, result=result_of(make_cells(bias=0.25)))

@@ -27,7 +27,7 @@ def task(tmp_path_factory: pytest.TempPathFactory) -> Task:
     facts = dict(zip(FACTS, frames, strict=True))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(backtest, "SCORED_FROM", at(DAYS[0]))
-        lay(facts, folder, as_of=at("2021-02-25"), spec=QUICK, days=DAYS)
+        lay(facts, folder, as_of=at("2021-02-25"), parameters=QUICK, days=DAYS)
     return Task(folder)
 
 

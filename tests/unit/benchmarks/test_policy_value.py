@@ -21,13 +21,13 @@ from policy_imports import (
     rise_of,
 )
 
-from models.learning.spec import PANEL_SPEC
+from models.learning.parameters import PANEL_PRESET
 from store.months import month_number
 from tests.data.builders import make_table
 
 SERIES = ["China|333", "China|334", "Germany|333", "Korea, South|336", "Mexico|311"]
 CUTOFF = month_number("2018-08")
-QUICK = replace(PANEL_SPEC, num_iterations=12, min_data_in_leaf=20, threads=1)
+QUICK = replace(PANEL_PRESET, num_iterations=12, min_data_in_leaf=20, threads=1)
 
 
 def imports(last: str = "2019-06") -> pd.DataFrame:
@@ -80,7 +80,7 @@ def test_months_and_acts_after_the_cutoff_change_no_forecast(tmp_path: Path) -> 
     poisoned = steps.assign(points=steps["points"].where(~late, 900.0))
 
     true, false = (
-        forecasts_at(informed(one, tmp_path, result), CUTOFF, spec=QUICK)
+        forecasts_at(informed(one, tmp_path, result), CUTOFF, parameters=QUICK)
         for one, result in ((table, steps), (wild, poisoned))
     )
 

@@ -25,7 +25,7 @@ def take_in(settings: Settings, rows: pd.DataFrame, name: str) -> None:
 
 
 def backtested(settings: Settings) -> Backtest:
-    return backtest_evidence(open_workspace(settings, AS_OF).history, AS_OF, spec=QUICK)
+    return backtest_evidence(open_workspace(settings, AS_OF).history, AS_OF, parameters=QUICK)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 
 from flows.panels.panel_files import PanelFiles, forecast_panel
 from flows.panels.partitions import predict_folder
-from models.learning.spec import PANEL_SPEC
+from models.learning.parameters import PANEL_PRESET
 from store.errors import DataError
 from store.progress import untracked
 from store.settings import Settings
@@ -18,7 +18,7 @@ pytest.importorskip("dask.dataframe")
 pytestmark = pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning")  # of Dask
 
 MONTHS = pd.period_range("2019-01", periods=60, freq="M").strftime("%Y-%m")
-BRIEF = replace(PANEL_SPEC, pairs=400, num_iterations=5)
+BRIEF = replace(PANEL_PRESET, pairs=400, num_iterations=5)
 KEY = ["destination", "period"]
 
 
@@ -51,7 +51,7 @@ def whole(home: Path, panel: pd.DataFrame) -> pd.DataFrame:
     """Return the forecasts of the same panel in one file."""
     panel.to_csv(home / "panel.csv", index=False)
     files = PanelFiles(home / "panel.csv")
-    return forecast_panel(files, horizon=3, track=untracked, spec=BRIEF)
+    return forecast_panel(files, horizon=3, track=untracked, parameters=BRIEF)
 
 
 def apart(made: pd.DataFrame, expected: pd.DataFrame) -> float:
@@ -66,7 +66,9 @@ def test_a_folder_is_forecast_as_its_series_in_one_file(tmp_path: Path) -> None:
     panel = rows()
     files = written(tmp_path / "in", panel.iloc[: 7 * 60], panel.iloc[7 * 60 :])
 
-    predict_folder(Settings(home=tmp_path), files, horizon=3, out=tmp_path / "out", spec=BRIEF)
+    predict_folder(
+        Settings(home=tmp_path), files, horizon=3, out=tmp_path / "out", parameters=BRIEF
+    )
 
     assert apart(pd.read_parquet(tmp_path / "out"), whole(tmp_path, panel)) < 1e-9
 
@@ -76,16 +78,20 @@ def test_a_series_in_several_files_is_brought_together(tmp_path: Path) -> None:
     panel = rows()
     files = written(tmp_path / "in", panel.iloc[::2], panel.iloc[1::2])
 
-    predict_folder(Settings(home=tmp_path), files, horizon=3, out=tmp_path / "out", spec=BRIEF)
+    predict_folder(
+        Settings(home=tmp_path), files, horizon=3, out=tmp_path / "out", parameters=BRIEF
+    )
 
     assert apart(pd.read_parquet(tmp_path / "out"), whole(tmp_path, panel)) < 1e-9
 
 
 def test_a_series_that_was_not_drawn_is_forecast_too(tmp_path: Path) -> None:
     files = written(tmp_path / "in", rows())
-    spec = replace(PANEL_SPEC, pairs=400, num_iterations=5, most_series=8)
+    parameters = replace(PANEL_PRESET, pairs=400, num_iterations=5, most_series=8)
 
-    predict_folder(Settings(home=tmp_path), files, horizon=3, out=tmp_path / "out", spec=spec)
+    predict_folder(
+        Settings(home=tmp_path), files, horizon=3, out=tmp_path / "out", parameters=parameters
+    )
 
     assert pd.read_parquet(tmp_path / "out")["destination"].nunique() == 12
 
@@ -96,7 +102,7 @@ def test_workers_of_a_local_cluster_forecast_the_same(tmp_path: Path) -> None:
     files = written(tmp_path / "in", panel.iloc[: 7 * 60], panel.iloc[7 * 60 :])
     settings = Settings(home=tmp_path, dask="local:2")
 
-    predict_folder(settings, files, horizon=3, out=tmp_path / "out", spec=BRIEF)
+    predict_folder(settings, files, horizon=3, out=tmp_path / "out", parameters=BRIEF)
 
     assert apart(pd.read_parquet(tmp_path / "out"), whole(tmp_path, panel)) < 1e-9
 
@@ -106,8 +112,8 @@ def test_forecasts_go_into_a_new_folder_that_a_failure_does_not_leave(tmp_path: 
     files = written(tmp_path / "in", rows(2).assign(tonnes="many"))
 
     with pytest.raises(DataError, match="Expected a new folder"):
-        predict_folder(settings, files, horizon=3, out=tmp_path / "in", spec=BRIEF)
+        predict_folder(settings, files, horizon=3, out=tmp_path / "in", parameters=BRIEF)
     with pytest.raises(DataError, match="no series that can be used"):
-        predict_folder(settings, files, horizon=3, out=tmp_path / "out", spec=BRIEF)
+        predict_folder(settings, files, horizon=3, out=tmp_path / "out", parameters=BRIEF)
 
     assert sorted(path.name for path in tmp_path.iterdir() if "out" in path.name) == []

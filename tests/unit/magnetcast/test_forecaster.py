@@ -10,7 +10,7 @@ from sklearn.model_selection import GridSearchCV
 
 import magnetcast as mc
 from flows.panels.panel_files import PanelFiles, forecast_panel
-from models.learning.spec import PANEL_SPEC
+from models.learning.parameters import PANEL_PRESET
 from store.errors import DataError
 from store.progress import untracked
 
@@ -54,7 +54,7 @@ def test_the_numbers_are_those_of_predict_on_the_same_file(
     frame.to_csv(tmp_path / "panel.csv", index=False)
     files = PanelFiles(tmp_path / "panel.csv")
 
-    expected = forecast_panel(files, horizon=3, track=untracked, spec=PANEL_SPEC)
+    expected = forecast_panel(files, horizon=3, track=untracked, parameters=PANEL_PRESET)
 
     np.testing.assert_array_equal(forecasts["magnetcast"], expected["p50"])
     np.testing.assert_array_equal(forecasts["magnetcast-q-90"], expected["p90"])
@@ -118,7 +118,7 @@ def test_a_search_of_scikit_learn_compares_parameters_by_months_kept_back(
     late = (frame["ds"] > "2023-06-01").to_numpy()
     split = [(np.flatnonzero(~late), np.flatnonzero(late))]
 
-    found = GridSearchCV(mc.Forecaster(), {"trees_weight": [0.0, 1.0]}, cv=split).fit(frame)
+    found = GridSearchCV(mc.Forecaster(), {"ensemble_weight": [0.0, 1.0]}, cv=split).fit(frame)
 
     one, other = found.cv_results_["mean_test_score"]
     assert -1.0 < one < 0.0

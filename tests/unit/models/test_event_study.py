@@ -85,7 +85,7 @@ def test_an_event_without_a_past_is_refused() -> None:
 
 def attributed(world: World) -> Attribution:
     act = act_of(world.events, EVENT, as_of=AS_OF)
-    return attribute(world.history(), act, as_of=AS_OF, spec=QUICK, months=MONTHS)
+    return attribute(world.history(), act, as_of=AS_OF, parameters=QUICK, months=MONTHS)
 
 
 @cache
@@ -129,7 +129,7 @@ def test_a_path_has_all_months_where_a_figure_after_the_world_is_known() -> None
     early = rows["available_at"].mask(is_early, at("2021-05-05"))
     history = replace(world, observations=rows.assign(available_at=early)).history()
 
-    [path] = paths_foreseen(history, [at("2021-05-10")], months=MONTHS, spec=QUICK)
+    [path] = paths_foreseen(history, [at("2021-05-10")], months=MONTHS, parameters=QUICK)
 
     assert history.origin(at("2021-05-09")).later is not None
     assert path.middle.shape == (len(PANEL_DESTINATIONS), MONTHS)

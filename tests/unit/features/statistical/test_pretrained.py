@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from features.statistical.pretrained import LEAST_VALUES, NAME, medians, notice
-from models.learning.spec import PANEL_SPEC
+from models.learning.parameters import PANEL_PRESET
 from store.errors import DataError
 from tests.data.engine_builders import BRIEF, make_engine, make_values, said_of
 
@@ -44,7 +44,7 @@ def test_other_weights_than_those_recorded_are_refused(
 
 
 def test_it_changes_the_digest_of_the_choices() -> None:
-    assert replace(PANEL_SPEC, pretrained=1).digest != PANEL_SPEC.digest
+    assert replace(PANEL_PRESET, pretrained=1).digest != PANEL_PRESET.digest
 
 
 UNASKED = """
@@ -101,7 +101,10 @@ class TestEngine:
     def test_it_moves_the_forecast(self) -> None:
         values = make_values(series=30)
 
-        plain, engine = make_engine(values), make_engine(values, spec=replace(ASKED, pairs=400))
+        plain, engine = (
+            make_engine(values),
+            make_engine(values, parameters=replace(ASKED, pairs=400)),
+        )
 
         found = said_of(engine)
         assert np.isfinite(found.tonnes).all()
@@ -112,7 +115,7 @@ class TestEngine:
         poisoned = np.where(np.arange(60) > 50, 1e9, values)
 
         honest, other = (
-            said_of(make_engine(one, last=50, spec=ASKED)) for one in (values, poisoned)
+            said_of(make_engine(one, last=50, parameters=ASKED)) for one in (values, poisoned)
         )
 
         np.testing.assert_array_equal(honest.base_forecasts[NAME], other.base_forecasts[NAME])

@@ -8,7 +8,7 @@ from models.engine.training import trained
 from models.engine.training_set import PanelView
 from models.forecasting import panel_forecaster
 from models.forecasting.panel_forecaster import FittedPanel
-from models.learning.spec import PANEL_SPEC
+from models.learning.parameters import PANEL_PRESET
 from store.arrays import Floats
 from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
 from tests.data.engine_builders import (
@@ -101,7 +101,7 @@ class TestEngine:
         np.testing.assert_array_equal(wild.mean, honest.mean)
 
     def test_states_the_same_with_any_number_of_threads(self) -> None:
-        two = said_of(make_engine(make_values(), spec=replace(BRIEF, threads=2)))
+        two = said_of(make_engine(make_values(), parameters=replace(BRIEF, threads=2)))
 
         np.testing.assert_array_equal(two.tonnes, plain().tonnes)
 
@@ -142,14 +142,16 @@ class TestEngine:
         def extra(origin: int, rows: Floats) -> Floats:
             return shock[rows, origin + 1 : origin + 7, None].astype(np.float32)
 
-        spec = replace(BRIEF, num_iterations=40, pairs=900, rows=5_000)
+        parameters = replace(BRIEF, num_iterations=40, pairs=900, rows=5_000)
         known = (values * shock)[:, :66]
         view = PanelView(known, 0, 6, extra, ("shock",))
-        heads, card, _ = trained(view, spec)
-        engine = FittedPanel(make_snapshot(known), view, spec, heads, card, None)
+        heads, card, _ = trained(view, parameters)
+        engine = FittedPanel(make_snapshot(known), view, parameters, heads, card, None)
 
         tonnes = said_of(engine).tonnes[:, :, P50]
-        blind = said_of(make_engine(values * shock, last=65, spec=spec)).tonnes[:, :, P50]
+        blind = said_of(make_engine(values * shock, last=65, parameters=parameters)).tonnes[
+            :, :, P50
+        ]
         ratio = tonnes / blind
         assert np.median(ratio[shock[:, 66:] > 1.0]) > 1.2 * np.median(ratio[shock[:, 66:] == 1.0])
 
@@ -159,7 +161,7 @@ class TestManySeries:
         values = make_values()
         some = replace(BRIEF, most_series=15)
 
-        engine = make_engine(values, spec=some)
+        engine = make_engine(values, parameters=some)
 
         newest = (engine.known.origin == 58) & (engine.known.horizon == 1)
         assert newest.sum() == 15
@@ -173,7 +175,7 @@ class TestTooLittleToLearn:
 
         assert engine.heads is None
         up = tonnes[:, :, P90] - tonnes[:, :, P50]
-        np.testing.assert_allclose(up[:, 7], 8**PANEL_SPEC.horizon_growth * up[:, 0])
+        np.testing.assert_allclose(up[:, 7], 8**PANEL_PRESET.horizon_growth * up[:, 0])
 
     @pytest.mark.parametrize("wander", [0.0, 1.0])
     def test_bands_hold_what_moves_as_before(self, wander: float) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from models.learning.heads import LEAST_CELLS, Heads, TrainingSet, fitted
-from models.learning.spec import Spec
+from models.learning.parameters import ModelParameters
 from models.quantile_model import predicted
 from tests.data.engine_builders import BRIEF, make_training_set
 
@@ -18,8 +18,8 @@ def drawn(count: int = 2_000) -> TrainingSet:
     return make_training_set(features, features[:, 1] + draw.normal(size=count))
 
 
-def heads_of(known: TrainingSet, spec: Spec = BRIEF) -> Heads:
-    [found] = fitted(known, [np.ones(len(known), dtype=bool)], LAST, spec)
+def heads_of(known: TrainingSet, parameters: ModelParameters = BRIEF) -> Heads:
+    [found] = fitted(known, [np.ones(len(known), dtype=bool)], LAST, parameters)
     assert found is not None
     return found
 

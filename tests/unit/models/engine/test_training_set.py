@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from models.engine.training_set import past_origins, training_set
-from models.learning.spec import PANEL_SPEC
+from models.learning.parameters import PANEL_PRESET
 from tests.data.engine_builders import BRIEF, make_values, make_view
 
 NAN = float("nan")
@@ -32,13 +32,13 @@ class TestPanelView:
 
 class TestPastOrigins:
     def test_go_back_in_steps_from_the_month_before(self) -> None:
-        spec = replace(PANEL_SPEC, step=3, span=12, least_history=14)
+        parameters = replace(PANEL_PRESET, step=3, span=12, least_history=14)
 
-        assert past_origins(50, 6, spec) == [49, 46, 43, 40, 37, 34]
+        assert past_origins(50, 6, parameters) == [49, 46, 43, 40, 37, 34]
 
     def test_need_a_history(self) -> None:
-        assert past_origins(16, 6, replace(PANEL_SPEC, step=1, least_history=14)) == [15, 14, 13]
-        assert past_origins(13, 6, replace(PANEL_SPEC, least_history=14)) == []
+        assert past_origins(16, 6, replace(PANEL_PRESET, step=1, least_history=14)) == [15, 14, 13]
+        assert past_origins(13, 6, replace(PANEL_PRESET, least_history=14)) == []
 
 
 class TestTrainingRows:

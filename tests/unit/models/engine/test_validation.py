@@ -5,7 +5,7 @@ import numpy as np
 from models.engine.training import before_validation, past_errors, validation_start
 from models.learning.calibration import PastErrors
 from models.learning.heads import Heads, TrainingSet, fitted
-from models.learning.spec import PANEL_SPEC
+from models.learning.parameters import PANEL_PRESET
 from store.arrays import take
 from tests.data.engine_builders import BRIEF, make_training_set
 
@@ -32,12 +32,12 @@ def heads_before(known: TrainingSet) -> Heads:
 
 
 def errors(heads: Heads | None, known: TrainingSet) -> PastErrors:
-    return past_errors(heads, known, horizon=6, last=LAST, spec=BRIEF)
+    return past_errors(heads, known, horizon=6, last=LAST, parameters=BRIEF)
 
 
 def test_the_window_is_as_long_as_its_choice_or_as_the_horizon() -> None:
-    assert validation_start(60, 6, replace(PANEL_SPEC, validation_months=12)) == 48
-    assert validation_start(60, 24, replace(PANEL_SPEC, validation_months=12)) == 36
+    assert validation_start(60, 6, replace(PANEL_PRESET, validation_months=12)) == 48
+    assert validation_start(60, 24, replace(PANEL_PRESET, validation_months=12)) == 36
 
 
 def test_the_heads_of_the_window_know_no_outcome_within_it() -> None:

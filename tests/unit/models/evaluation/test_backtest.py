@@ -13,7 +13,7 @@ from tests.data.builders import QUICK, at, make_world
 
 @cache
 def world_result() -> Backtest:
-    return backtest_evidence(make_world().history(), at("2020-04-22"), spec=QUICK)
+    return backtest_evidence(make_world().history(), at("2020-04-22"), parameters=QUICK)
 
 
 def test_only_months_with_a_published_level_are_scored() -> None:
@@ -42,4 +42,4 @@ def test_all_models_are_scored_on_the_same_cells() -> None:
 
 def test_an_as_of_without_a_past_origin_is_refused() -> None:
     with pytest.raises(DataError, match="2019-06-25"):
-        backtest_evidence(make_world().history(), at("2019-06-25"), spec=QUICK)
+        backtest_evidence(make_world().history(), at("2019-06-25"), parameters=QUICK)

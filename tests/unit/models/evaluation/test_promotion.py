@@ -38,7 +38,7 @@ def test_a_worse_challenger_is_refused_by_loss_and_by_its_worst_destination() ->
     assert "worse" in decision.reasons
 
 
-def test_a_new_recipe_that_is_as_good_is_refused_and_a_refit_passes() -> None:
+def test_new_parameters_that_is_as_good_is_refused_and_a_refit_passes() -> None:
     cells = make_cells()
 
     assert broken(judge(trial_of(cells, cells))) == ["loss against the champion"]
@@ -64,7 +64,7 @@ def test_a_band_far_too_narrow_is_refused() -> None:
     assert broken(decision) == ["80% band"]
 
 
-def test_a_refit_of_the_champions_recipe_needs_no_many_origins() -> None:
+def test_a_refit_of_the_champions_parameters_needs_no_many_origins() -> None:
     same = make_cells(origins=4)
 
     trial = trial_of(same, same, is_refit=True)
@@ -112,16 +112,16 @@ def test_a_pair_without_a_common_month_waits_for_a_person() -> None:
     assert "not compared: paired origins" in decision.summary
 
 
-def test_a_refit_passes_by_its_recipe_where_nothing_is_kept_to_compare_with() -> None:
+def test_a_refit_passes_by_its_parameters_where_nothing_is_kept_to_compare_with() -> None:
     decision = judge(trial_of(make_cells(), pd.DataFrame(), is_refit=True))
 
     assert decision.is_passed
     verdicts = decision.table.set_index("rule")["verdict"]
-    assert verdicts["same recipe"] == "held"
+    assert verdicts["same parameters"] == "held"
     assert verdicts["loss against the champion"] == "waived"
     assert decision.summary == (
-        "held: is newer, was not rolled back, same recipe, 80% band; waived: paired origins, loss "
-        "against the champion, worst destination (same recipe as the champion)"
+        "held: is newer, was not rolled back, same parameters, 80% band; waived: paired origins, "
+        "loss against the champion, worst destination (same parameters as the champion)"
     )
 
 

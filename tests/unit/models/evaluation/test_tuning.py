@@ -6,18 +6,18 @@ import pandas as pd
 import pytest
 
 from models.evaluation.tuning import METRICS, TuningResult, tune
-from models.learning.spec import MAGNETS_SPEC, SPACE, Spec, sought
+from models.learning.parameters import MAGNETS_PRESET, SEARCH_SPACE, ModelParameters, search_values
 from store.errors import DataError
 from tests.data.builders import at
 
 AS_OF = at("2026-01-15")
-SPEC = replace(MAGNETS_SPEC, num_leaves=4)
+SPEC = replace(MAGNETS_PRESET, num_leaves=4)
 EARLY, LATE = at("2024-10-01"), at("2025-10-01")
 
 
-def cells_of(spec: Spec, *, late: float = 1.0) -> pd.DataFrame:
+def cells_of(parameters: ModelParameters, *, late: float = 1.0) -> pd.DataFrame:
     """Build two cells whose errors fall with the leaves, one searched, one held out."""
-    error = 10.0 / spec.num_leaves
+    error = 10.0 / parameters.num_leaves
     return pd.DataFrame(
         {
             "as_of": [EARLY, LATE],
@@ -28,16 +28,16 @@ def cells_of(spec: Spec, *, late: float = 1.0) -> pd.DataFrame:
 
 
 def searched(
-    backtested: Callable[[Spec], pd.DataFrame] = cells_of, trials: int = 6
+    backtested: Callable[[ModelParameters], pd.DataFrame] = cells_of, trials: int = 6
 ) -> TuningResult:
-    return tune(backtested, AS_OF, trials=trials, spec=SPEC)
+    return tune(backtested, AS_OF, trials=trials, parameters=SPEC)
 
 
 def test_the_first_trial_is_the_present_spec_and_all_others_are_measured_by_it() -> None:
     trials = searched().trials
 
     assert trials["trial"].tolist() == list(range(6))
-    assert trials.loc[0, list(sought(SPEC))].to_dict() == sought(SPEC)
+    assert trials.loc[0, list(search_values(SPEC))].to_dict() == search_values(SPEC)
     assert (trials.loc[0, "ratio"], trials.loc[0, "held_out"]) == (1.0, 1.0)
     errors = trials[list(METRICS)].to_numpy()
     assert trials["ratio"].to_numpy() == pytest.approx((errors / errors[0]).mean(axis=1))
@@ -49,14 +49,14 @@ def test_the_best_trial_is_the_spec_found_and_only_what_is_sought_differs() -> N
     row = result.trials.loc[result.trials["ratio"].idxmin()]
     assert result.best == row["trial"] > 0
     assert result.searched == pytest.approx(row["ratio"])
-    assert sought(result.spec) == row[list(sought(SPEC))].to_dict()
-    assert replace(result.spec, **sought(SPEC)) == SPEC
-    assert set(result.changed) <= {choice.name for choice in SPACE}
+    assert search_values(result.parameters) == row[list(search_values(SPEC))].to_dict()
+    assert replace(result.parameters, **search_values(SPEC)) == SPEC
+    assert set(result.changed) <= {choice.name for choice in SEARCH_SPACE}
 
 
 def test_the_origins_held_out_do_not_change_the_search() -> None:
-    def wild(spec: Spec) -> pd.DataFrame:
-        return cells_of(spec, late=float(spec.num_leaves) ** 3)
+    def wild(parameters: ModelParameters) -> pd.DataFrame:
+        return cells_of(parameters, late=float(parameters.num_leaves) ** 3)
 
     usual, other = searched(), searched(wild)
 
@@ -68,7 +68,7 @@ def test_the_origins_held_out_do_not_change_the_search() -> None:
 def test_each_trial_is_told_as_it_ends() -> None:
     told = []
 
-    tune(cells_of, AS_OF, trials=2, spec=SPEC, tell=lambda *one: told.append(one))
+    tune(cells_of, AS_OF, trials=2, parameters=SPEC, tell=lambda *one: told.append(one))
 
     assert [number for number, _, _ in told] == [0, 1]
     assert told[0][1:] == (SPEC, 1.0)
@@ -81,4 +81,4 @@ def test_without_origins_to_search_or_to_check_nothing_is_sought(
     moment: pd.Timestamp, words: str
 ) -> None:
     with pytest.raises(DataError, match=f"No month is scored {words} 2025-01-15"):
-        searched(lambda spec: cells_of(spec).assign(as_of=np.full(2, moment)))
+        searched(lambda parameters: cells_of(parameters).assign(as_of=np.full(2, moment)))

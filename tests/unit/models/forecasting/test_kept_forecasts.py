@@ -12,7 +12,7 @@ import pytest
 from features.evidence_history import EvidenceHistory
 from models.evaluation.backtest import Backtest, backtest_evidence
 from models.executor import IN_TURN, Executor
-from models.learning.spec import Spec
+from models.learning.parameters import ModelParameters
 from store.digest_cache import DigestCache
 from tests.data.builders import QUICK, World, at, bundled_world, make_world
 
@@ -40,11 +40,15 @@ def world() -> World:
 
 
 def backtested(
-    facts: World, folder: Path | None, spec: Spec = QUICK, *, executor: Executor = IN_TURN
+    facts: World,
+    folder: Path | None,
+    parameters: ModelParameters = QUICK,
+    *,
+    executor: Executor = IN_TURN,
 ) -> Backtest:
     frames = facts.observations, facts.events, facts.tariffs, facts.analog_events
     history = EvidenceHistory(*frames, cache=DigestCache(folder, 10**8))
-    return backtest_evidence(history, AS_OF, spec=spec, executor=executor)
+    return backtest_evidence(history, AS_OF, parameters=parameters, executor=executor)
 
 
 def check_same(left: Backtest, right: Backtest) -> None:

@@ -10,11 +10,11 @@ from models.evaluation.backtest import Backtest, backtest_panel
 from models.forecasting.forecaster import BASE_MEDIAN, MODEL
 from models.forecasting.panel_forecaster import PanelForecaster
 from models.forecasting.snapshot import Snapshot
-from models.learning.spec import PANEL_SPEC
+from models.learning.parameters import PANEL_PRESET
 from store.months import month_number
 from tests.data.builders import make_table
 
-SPEC = replace(PANEL_SPEC, num_iterations=12, min_data_in_leaf=20, threads=1)
+SPEC = replace(PANEL_PRESET, num_iterations=12, min_data_in_leaf=20, threads=1)
 CUTOFFS = (month_number("2021-06"), month_number("2021-12"))
 
 

@@ -124,8 +124,8 @@ def test_the_model_is_trees_and_experts_in_the_weights_of_its_horizons(place: in
         *(memory.predictions[name][place].heads for name in (MODEL, TREES, BASE_MEDIAN)),
         strict=True,
     )
-    weight = QUICK.trees_weight * 0.5 ** (
-        np.tile(origin.horizons, len(origin.series)) / QUICK.trees_half_life
+    weight = QUICK.ensemble_weight * 0.5 ** (
+        np.tile(origin.horizons, len(origin.series)) / QUICK.ensemble_half_life
     )
 
     expected = weight * middle[1] + (1.0 - weight) * middle[2]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from models.learning.calibration import PastErrors, calibrate
-from models.learning.spec import PANEL_SPEC, Spec
+from models.learning.parameters import PANEL_PRESET, ModelParameters
 from store.arrays import Floats
 from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
 from tests.data.builders import QUICK
@@ -21,12 +21,14 @@ def errors_of(
     return PastErrors(horizon * same, age * same, distance, spread * same)
 
 
-@pytest.mark.parametrize("spec", [QUICK, PANEL_SPEC], ids=["magnets", "panel"])
-def test_without_errors_the_heads_are_believed_and_nothing_is_shifted(spec: Spec) -> None:
-    shift, scores = calibrate(PastErrors.none(), spec, MONTHS)
+@pytest.mark.parametrize("parameters", [QUICK, PANEL_PRESET], ids=["magnets", "panel"])
+def test_without_errors_the_heads_are_believed_and_nothing_is_shifted(
+    parameters: ModelParameters,
+) -> None:
+    shift, scores = calibrate(PastErrors.none(), parameters, MONTHS)
 
     assert (shift == 0).all()
-    grown = np.arange(1, MONTHS + 1)[:, None] ** spec.horizon_growth
+    grown = np.arange(1, MONTHS + 1)[:, None] ** parameters.horizon_growth
     np.testing.assert_allclose(scores, grown * scores[0])
     assert scores[0, P90] == pytest.approx(1.0, abs=0.05)
 
@@ -63,7 +65,7 @@ def test_errors_on_one_side_shift_the_middle_but_not_all_the_way() -> None:
 
 
 def test_the_middle_of_a_panel_is_not_shifted() -> None:
-    assert not calibrate(errors_of(np.full(500, 0.4)), PANEL_SPEC, MONTHS)[0].any()
+    assert not calibrate(errors_of(np.full(500, 0.4)), PANEL_PRESET, MONTHS)[0].any()
 
 
 def test_errors_of_one_horizon_count_as_grown_at_a_farther_one() -> None:

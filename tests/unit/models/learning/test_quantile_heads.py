@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from models.learning.heads import Heads, TrainingSet, fitted
-from models.learning.spec import Spec
+from models.learning.parameters import ModelParameters
 from tests.data.builders import QUICK
 from tests.data.engine_builders import make_training_set
 
@@ -30,8 +30,8 @@ def rising() -> TrainingSet:
     return replace(plain, names=NAMES)
 
 
-def heads_of(data: TrainingSet, spec: Spec) -> Heads:
-    [found] = fitted(data, [np.ones(len(data), dtype=bool)], 40, spec)
+def heads_of(data: TrainingSet, parameters: ModelParameters) -> Heads:
+    [found] = fitted(data, [np.ones(len(data), dtype=bool)], 40, parameters)
     assert found is not None
     return found
 

@@ -1,4 +1,4 @@
-"""Recipes: another parameter at the same as_of, and which one the schedule uses."""
+"""Another parameter at the same as_of, and which parameters the schedule uses."""
 
 import json
 from collections.abc import Callable
@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from flows.context.recipes import recipe_of
+from flows.context.parameter_sources import parameters_for
 from flows.context.stores import store_of
 from flows.publishing.published_forecasts import publication
 from flows.publishing.replay import replayed
 from flows.run import run
-from models.learning.spec import MAGNETS_SPEC
+from models.learning.parameters import MAGNETS_PRESET
 from models.registry import registry
 from models.registry.runs import find_runs
 from store.facts.reading import latest_forecast
@@ -24,12 +24,12 @@ from tests.data.builders import at
 from tests.flows.conftest import AS_OF, LATER
 
 Call = Callable[..., tuple[int, str, str]]
-OTHER = replace(MAGNETS_SPEC, learning_rate=0.1, num_leaves=7)
+OTHER = replace(MAGNETS_PRESET, learning_rate=0.1, num_leaves=7)
 SET = ("--set", "learning_rate=0.1", "--set", "num_leaves=7")
 
 
 @pytest.mark.slow
-def test_another_recipe_at_the_same_as_of_stays_beside_the_first_and_is_kept_once_promoted(
+def test_other_parameters_at_the_same_as_of_stays_beside_the_first_and_is_kept_once_promoted(
     home: Settings, magnetcast: Call
 ) -> None:
     code, _, err = magnetcast("train", "--as-of", AS_OF, *SET)
@@ -43,23 +43,23 @@ def test_another_recipe_at_the_same_as_of_stays_beside_the_first_and_is_kept_onc
     params = [client.get_run(one.run_id).data.params for one in (first, second)]
     assert [one["learning_rate"] for one in params] == ["0.05", "0.1"]
     assert len(find_runs(home, {"flow": "train"})) == 2
-    # Pages show how the recipe in force did, not one on trial.
+    # Pages show how the parameters in force did, not one on trial.
     shown = set(read_scores(store_of(home))["model"])
     assert first.model_version in shown
     assert second.model_version not in shown
 
-    # Too few origins show that it is better: the schedule keeps the champion and its recipe.
+    # Too few origins show that it is better: the schedule keeps the champion and its parameters.
     champion = registry.champion(home)
     assert champion is not None
     assert champion.version == 1
     assert not run(home, at(AS_OF)).is_new
-    assert recipe_of(home, at(LATER)).spec == MAGNETS_SPEC
+    assert parameters_for(home, at(LATER)).parameters == MAGNETS_PRESET
 
-    # Once a person promotes it, the schedule trains by its recipe, and reports it.
+    # Once a person promotes it, the schedule trains by its parameters, and reports it.
     code, _, err = magnetcast("promote", "2", "--as-of", AS_OF, "--accept", "a trial")
     assert code == 0, err
-    assert recipe_of(home, at("2020-04-21")).spec == MAGNETS_SPEC
-    assert recipe_of(home, at(LATER)).spec == OTHER
+    assert parameters_for(home, at("2020-04-21")).parameters == MAGNETS_PRESET
+    assert parameters_for(home, at(LATER)).parameters == OTHER
     _, out, _ = magnetcast("config", "show", "--as-of", LATER, "--format", "csv")
     assert 'magnets.num_leaves,7,leaves,"champion, version 2"' in out
     assert run(home, at(LATER)).is_new
@@ -73,17 +73,17 @@ def test_another_recipe_at_the_same_as_of_stays_beside_the_first_and_is_kept_onc
     assert replayed(home, publication(home, at(LATER))).difference == ""
 
 
-def test_wrong_recipes_change_nothing(home: Settings, magnetcast: Call, tmp_path: Path) -> None:
+def test_wrong_parameters_change_nothing(home: Settings, magnetcast: Call, tmp_path: Path) -> None:
     path = tmp_path / "old.toml"
     path.write_text("format = 0\n")
     before = len(find_runs(home, {}))
 
     for words, message in (
         (("--set", "learning_rat=0.1"), "Did you mean 'learning_rate'?"),
-        (("--set", "num_leaves=1", "--recipe", "default"), "num_leaves=1 does not fit"),
+        (("--set", "num_leaves=1", "--parameters", "default"), "num_leaves=1 does not fit"),
         (("--set", "num_leaves=3", "--set", "num_leaves=4"), "--set num_leaves is given twice"),
-        (("--recipe", str(path)), "has format 0. Expected 1"),
-        (("--recipe", str(tmp_path / "none.toml")), "cannot be read"),
+        (("--parameters", str(path)), "has format 0. Expected 1"),
+        (("--parameters", str(tmp_path / "none.toml")), "cannot be read"),
     ):
         for verb in ("train", "backtest", "predict") if "learning_rat=0.1" in words else ("train",):
             code, out, err = magnetcast(verb, "--as-of", AS_OF, *words)

@@ -4,21 +4,21 @@ from pathlib import Path
 
 import pytest
 
-from models.learning.spec import (
-    MAGNETS_SPEC,
-    PANEL_SPEC,
+from models.learning.parameters import (
+    MAGNETS_PRESET,
+    PANEL_PRESET,
     PRESETS,
-    Spec,
-    parameters_of,
-    read_recipe,
-    with_parameters,
+    ModelParameters,
+    parse_assignment,
+    read_parameters,
+    with_changes,
 )
 from store.errors import DataError
 
 
 @pytest.mark.parametrize("preset", PRESETS.values(), ids=PRESETS)
-def test_every_value_of_a_preset_lies_within_its_bounds(preset: Spec) -> None:
-    for name, value in preset.choices.items():
+def test_every_value_of_a_preset_lies_within_its_bounds(preset: ModelParameters) -> None:
+    for name, value in preset.by_name.items():
         bounds = preset.bounds()[name]
         assert bounds.low <= value <= bounds.high, name
         assert bounds.meaning
@@ -28,15 +28,16 @@ def test_parameters_have_the_names_of_lightgbm() -> None:
     given = {"num_leaves": "15", "learning_rate": "1e-1", "lambda_l2": 2}
     given_numbers = {"num_leaves": 15, "learning_rate": 0.1, "lambda_l2": 2.0}
 
-    spec = with_parameters(MAGNETS_SPEC, given, where="--set")
+    parameters = with_changes(MAGNETS_PRESET, given, where="--set")
 
-    assert spec == replace(MAGNETS_SPEC, num_leaves=15, learning_rate=0.1, lambda_l2=2.0)
+    assert parameters == replace(MAGNETS_PRESET, num_leaves=15, learning_rate=0.1, lambda_l2=2.0)
     assert (
-        spec.digest == replace(MAGNETS_SPEC, num_leaves=15, learning_rate=0.1, lambda_l2=2.0).digest
+        parameters.digest
+        == replace(MAGNETS_PRESET, num_leaves=15, learning_rate=0.1, lambda_l2=2.0).digest
     )
-    assert spec.changed == given_numbers
-    assert given_numbers.items() <= spec.boosting.items()
-    assert replace(spec, threads=8).changed == given_numbers  # of the machine, not of the recipe
+    assert parameters.changed == given_numbers
+    assert given_numbers.items() <= parameters.boosting.items()
+    assert replace(parameters, threads=8).changed == given_numbers  # of the machine
 
 
 @pytest.mark.parametrize(
@@ -56,20 +57,20 @@ def test_parameters_have_the_names_of_lightgbm() -> None:
 )
 def test_a_wrong_parameter_is_refused(given: dict[str, object], words: str) -> None:
     with pytest.raises(DataError, match=words):
-        with_parameters(MAGNETS_SPEC, given, where="--set")
+        with_changes(MAGNETS_PRESET, given, where="--set")
 
 
 @pytest.mark.parametrize("text", ["learning_rate", "=3", "num_leaves="])
 def test_a_text_that_sets_nothing_is_refused(text: str) -> None:
     with pytest.raises(DataError, match=r"sets nothing. Expected NAME=VALUE"):
-        parameters_of(text)
+        parse_assignment(text)
 
 
-def test_a_recipe_file_names_what_is_not_at_its_default(tmp_path: Path) -> None:
+def test_a_parameter_file_names_what_is_not_at_its_default(tmp_path: Path) -> None:
     path = tmp_path / "slow.toml"
     path.write_text('format = 1\nmodel = "magnets"\n[parameters]\nnum_leaves = 7\n')
 
-    assert read_recipe(path, MAGNETS_SPEC) == replace(MAGNETS_SPEC, num_leaves=7)
+    assert read_parameters(path, MAGNETS_PRESET) == replace(MAGNETS_PRESET, num_leaves=7)
 
 
 @pytest.mark.parametrize(
@@ -84,20 +85,20 @@ def test_a_recipe_file_names_what_is_not_at_its_default(tmp_path: Path) -> None:
     ],
     ids=["format", "model", "stray", "table", "range", "toml"],
 )
-def test_a_wrong_recipe_file_is_refused(tmp_path: Path, text: str, words: str) -> None:
+def test_a_wrong_parameter_file_is_refused(tmp_path: Path, text: str, words: str) -> None:
     path = tmp_path / "wrong.toml"
     path.write_text(text)
 
     with pytest.raises(DataError, match=words):
-        read_recipe(path, MAGNETS_SPEC)
+        read_parameters(path, MAGNETS_PRESET)
 
 
-def test_a_recipe_of_one_model_is_none_of_the_other(tmp_path: Path) -> None:
+def test_a_parameter_file_of_one_model_is_refused_by_the_other(tmp_path: Path) -> None:
     path = tmp_path / "found.json"
-    made = replace(PANEL_SPEC, learning_rate=0.06, span=36)
+    made = replace(PANEL_PRESET, learning_rate=0.06, span=36)
     content = {"format": 1, "model": "panel", "parameters": made.changed, "found": {"trials": 2}}
     path.write_text(json.dumps(content))
 
-    assert read_recipe(path, PANEL_SPEC) == made
+    assert read_parameters(path, PANEL_PRESET) == made
     with pytest.raises(DataError, match="is for the model 'panel'"):
-        read_recipe(path, MAGNETS_SPEC)
+        read_parameters(path, MAGNETS_PRESET)

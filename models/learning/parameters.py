@@ -1,4 +1,4 @@
-"""Every choice of the models in frozen, printable places, and which of them a search may change."""
+"""Parameters of the models: presets, bounds, files, and the ranges that a search covers."""
 
 import hashlib
 import json
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """The range a parameter may have, its unit, what it does, and the one model that reads it."""
+    """Range, unit and meaning of a parameter, and the one model that reads it."""
 
     low: float
     high: float
@@ -30,19 +30,19 @@ class Bounds:
 
 OF_MAGNETS: Final = "magnets"
 OF_PANELS: Final = "panel"
-"""The models' names in recipes: of the evidence panel, and of partner tables and panel files."""
+"""Names of the models: of the evidence panel, and of partner tables and panel files."""
 
 
 @dataclass(frozen=True, slots=True)
-class Spec:
-    """Choices of a model; the presets ``MAGNETS_SPEC`` and ``PANEL_SPEC`` differ in values alone.
+class ModelParameters:
+    """Parameters of a model; ``MAGNETS_PRESET`` and ``PANEL_PRESET`` differ in values alone.
 
     Source: docs/adr/0002-direct-global-model.md, docs/adr/0005-panel-engine.md,
     docs/adr/0067-one-engine-measured.md.
     """
 
     model: str = OF_PANELS
-    num_iterations: Annotated[int, Bounds(1, 5_000, "trees", "trees of each head")] = 40
+    num_iterations: Annotated[int, Bounds(1, 5_000, "trees", "trees of each quantile model")] = 40
     learning_rate: Annotated[float, Bounds(1e-4, 1, "share", "step of each tree")] = 0.1
     num_leaves: Annotated[int, Bounds(2, 1_024, "leaves", "leaves of a tree, at most")] = 15
     min_data_in_leaf: Annotated[int, Bounds(1, 100_000, "rows", "rows in a leaf, at least")] = 100
@@ -58,26 +58,29 @@ class Spec:
     half_life_months: Annotated[
         float, Bounds(0.1, 1_200, "months", "age at which a past origin counts half")
     ] = 60.0
-    trees_weight: Annotated[
-        float, Bounds(0, 1, "share", "weight of the trees a month ahead; the experts have the rest")
+    ensemble_weight: Annotated[
+        float,
+        Bounds(
+            0, 1, "share", "weight of the trees a month ahead; the base forecasts have the rest"
+        ),
     ] = 0.7
-    trees_half_life: Annotated[
+    ensemble_half_life: Annotated[
         float, Bounds(0.1, 1e6, "months ahead", "horizon at which that weight is halved")
     ] = 1e6
-    shift: Annotated[
-        float, Bounds(0, 1, "share", "how far the median of past errors moves a forecast")
+    bias_correction: Annotated[
+        float, Bounds(0, 1, "share", "share of the median past error that corrects a forecast")
     ] = 0.0
     calibration_half_life_months: Annotated[
         float, Bounds(0.1, 1_200, "months", "age at which an error counts half in the bands")
     ] = 12.0
     calibration_prior: Annotated[
-        float, Bounds(0.01, 1e6, "forecasts", "worth of the heads' own quantiles")
+        float, Bounds(0.01, 1e6, "forecasts", "weight of the quantile models' own bands")
     ] = 300.0
     horizon_growth: Annotated[
         float, Bounds(0, 1, "", "power of the horizon that bands grow with, as errors do")
     ] = 0.25
     floor_spread: Annotated[
-        float, Bounds(1e-3, 5, "", "least spread of the heads that errors are scaled by")
+        float, Bounds(1e-3, 5, "", "least spread of the quantile models that errors are scaled by")
     ] = 0.05
     cell_noise: Annotated[
         float,
@@ -155,41 +158,55 @@ class Spec:
     """The numbers are the same with any number of them."""
 
     @property
-    def choices(self) -> dict[str, int | float]:
-        known = self.bounds()
-        return {name: one for name, one in asdict(self).items() if name in known}
+    def by_name(self) -> dict[str, int | float]:
+        names = self.bounds()
+        return {name: value for name, value in asdict(self).items() if name in names}
 
     @property
     def boosting(self) -> dict[str, int | float]:
-        return {name: one for name, one in self.choices.items() if name in _LIGHTGBM}
+        return {name: value for name, value in self.by_name.items() if name in _LIGHTGBM}
 
     @property
     def digest(self) -> str:
-        """Of all choices but ``threads``, which changes no number."""
-        counted = {name: one for name, one in self.choices.items() if name != "threads"}
-        return hashlib.sha256(json.dumps(counted, sort_keys=True).encode()).hexdigest()[:8]
+        """Digest of all parameters but ``threads``, which changes no number; under first names."""
+        values = {_FIRST_NAMES.get(name, name): value for name, value in self.by_name.items()}
+        del values["threads"]
+        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:8]
 
     @property
     def changed(self) -> dict[str, int | float]:
-        """What differs from the preset, without ``threads`` as in the digest."""
-        return {n: one for n, one in self.differing(PRESETS[self.model]).items() if n != "threads"}
+        """Parameters that differ from the preset, without ``threads`` as in the digest."""
+        differing = self.differing(PRESETS[self.model])
+        return {name: value for name, value in differing.items() if name != "threads"}
 
-    def differing(self, other: "Spec") -> dict[str, int | float]:
-        """Return by name what differs from another spec of the same model."""
-        return {name: one for name, one in self.choices.items() if one != other.choices[name]}
+    def differing(self, other: "ModelParameters") -> dict[str, int | float]:
+        """Parameters, by name, that differ from others of the same model."""
+        base = other.by_name
+        return {name: value for name, value in self.by_name.items() if value != base[name]}
 
     def bounds(self) -> dict[str, Bounds]:
-        """Return what is known of each choice of this model, by name."""
-        return {name: one for name, one in _BOUNDS.items() if one.model in {"", self.model}}
+        """Bounds of each parameter of this model, by name."""
+        return {
+            name: bounds for name, bounds in _BOUNDS.items() if bounds.model in {"", self.model}
+        }
 
     def validation_length(self, horizon: int) -> int:
-        """Return the months of the validation window."""
+        """Months of the validation window."""
         return max(self.validation_months, horizon)
 
 
+_FIRST_NAMES: Final = {
+    "ensemble_weight": "trees_weight",
+    "ensemble_half_life": "trees_half_life",
+    "bias_correction": "shift",
+}
+"""Names that renamed parameters keep in digests, and have in what was stored before."""
+
+_RENAMED: Final = {first: name for name, first in _FIRST_NAMES.items()}
+
 _BOUNDS: Final[dict[str, Bounds]] = {
     name: hint.__metadata__[0]
-    for name, hint in get_type_hints(Spec, include_extras=True).items()
+    for name, hint in get_type_hints(ModelParameters, include_extras=True).items()
     if hasattr(hint, "__metadata__")
 }
 
@@ -199,11 +216,11 @@ _LIGHTGBM: Final = frozenset(
         "bagging_fraction", "max_bin", "seed",
     }
 )  # fmt: skip
-"""Choices that LightGBM takes as they are; ``num_iterations`` is an argument of its training."""
+"""Parameters that LightGBM takes as they are; ``num_iterations`` is an argument of its training."""
 
-PANEL_SPEC: Final = Spec()
+PANEL_PRESET: Final = ModelParameters()
 
-MAGNETS_SPEC: Final = Spec(
+MAGNETS_PRESET: Final = ModelParameters(
     OF_MAGNETS,
     num_iterations=80,
     learning_rate=0.05,
@@ -213,9 +230,9 @@ MAGNETS_SPEC: Final = Spec(
     bagging_fraction=1.0,
     smoothing=0.08,
     half_life_months=48.0,
-    trees_weight=1.0,
-    trees_half_life=12.0,
-    shift=1.0,
+    ensemble_weight=1.0,
+    ensemble_half_life=12.0,
+    bias_correction=1.0,
     calibration_half_life_months=18.0,
     calibration_prior=50.0,
     history_weight=0.6,
@@ -223,83 +240,89 @@ MAGNETS_SPEC: Final = Spec(
     threads=1,
 )
 
-PRESETS: Final[Mapping[str, Spec]] = {OF_MAGNETS: MAGNETS_SPEC, OF_PANELS: PANEL_SPEC}
+PRESETS: Final[Mapping[str, ModelParameters]] = {
+    OF_MAGNETS: MAGNETS_PRESET,
+    OF_PANELS: PANEL_PRESET,
+}
 
 _DIGITS: Final = 3
-"""Significant digits of a found number: more would tell of the panel's noise."""
+"""Significant digits of a tuned parameter: more would fit the panel's noise."""
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
-    """A number of a spec and the range it is sought in."""
+class SearchRange:
+    """A parameter and the range in which a search draws it."""
 
     name: str
     low: float
     high: float
     log: bool = False
-    """Whether a step is a share of the number, not an amount."""
+    """Whether it is drawn on a logarithmic scale."""
 
-    def suggested(self, trial: "Trial", now: float) -> int | float:
-        """Return what a trial asks for, in the range made wide enough for the present number."""
-        low, high = min(self.low, now), max(self.high, now)
-        if isinstance(now, int):
+    def suggested(self, trial: "Trial", start: float) -> int | float:
+        """Value that a trial draws, from a range widened to hold the start."""
+        low, high = min(self.low, start), max(self.high, start)
+        if isinstance(start, int):
             return trial.suggest_int(self.name, int(low), int(high), log=self.log)
         number = trial.suggest_float(self.name, low, high, log=self.log)
         return float(f"{number:.{_DIGITS}g}")
 
 
-SPACE: Final = (
-    Choice("num_iterations", 40, 160, log=True),
-    Choice("learning_rate", 0.02, 0.2, log=True),
-    Choice("num_leaves", 3, 15, log=True),
-    Choice("min_data_in_leaf", 30, 300, log=True),
-    Choice("lambda_l2", 0.5, 50.0, log=True),
-    Choice("feature_fraction", 0.2, 0.9),
-    Choice("half_life_months", 12.0, 120.0, log=True),
-    Choice("cell_noise", 0.05, 1.0, log=True),
-    Choice("trees_half_life", 4.0, 48.0, log=True),
-    Choice("calibration_half_life_months", 4.0, 48.0, log=True),
-    Choice("calibration_prior", 10.0, 200.0, log=True),
+SEARCH_SPACE: Final = (
+    SearchRange("num_iterations", 40, 160, log=True),
+    SearchRange("learning_rate", 0.02, 0.2, log=True),
+    SearchRange("num_leaves", 3, 15, log=True),
+    SearchRange("min_data_in_leaf", 30, 300, log=True),
+    SearchRange("lambda_l2", 0.5, 50.0, log=True),
+    SearchRange("feature_fraction", 0.2, 0.9),
+    SearchRange("half_life_months", 12.0, 120.0, log=True),
+    SearchRange("cell_noise", 0.05, 1.0, log=True),
+    SearchRange("ensemble_half_life", 4.0, 48.0, log=True),
+    SearchRange("calibration_half_life_months", 4.0, 48.0, log=True),
+    SearchRange("calibration_prior", 10.0, 200.0, log=True),
 )
 
 
-def suggested(trial: "Trial", spec: Spec) -> Spec:
-    """Return the spec that a trial asks for; what is not sought stays as it is."""
-    now = spec.choices
-    asked: dict[str, Any] = {one.name: one.suggested(trial, now[one.name]) for one in SPACE}
-    return replace(spec, **asked)
+def suggested(trial: "Trial", parameters: ModelParameters) -> ModelParameters:
+    """Parameters that a trial draws; those outside the search space stay."""
+    start = parameters.by_name
+    drawn: dict[str, Any] = {
+        searched.name: searched.suggested(trial, start[searched.name]) for searched in SEARCH_SPACE
+    }
+    return replace(parameters, **drawn)
 
 
-def sought(spec: Spec) -> dict[str, int | float]:
-    """Return what a search may change, by name."""
-    return {choice.name: spec.choices[choice.name] for choice in SPACE}
+def search_values(parameters: ModelParameters) -> dict[str, int | float]:
+    """Values of the parameters in the search space, by name."""
+    return {searched.name: parameters.by_name[searched.name] for searched in SEARCH_SPACE}
 
 
 FORMAT: Final = 1
-"""Of recipe files; raised when what is written in one means something else."""
+"""Format of parameter files; raised when the meaning of an entry changes."""
 
 _LIST: Final = "`magnetcast config show` lists them"
 
-Given = Mapping[str, object]
+Changes = Mapping[str, object]
 
 
-def with_parameters(spec: Spec, given: Given, *, where: str) -> Spec:
-    """Return a spec with some parameters changed."""
-    found: dict[str, int | float] = {}
-    for name, value in given.items():
-        _check_known(spec, name, where=where)
-        found[name] = _number(spec, name, value, where=where)
-    return replace(spec, **found)  # type: ignore[arg-type]
+def with_changes(parameters: ModelParameters, changes: Changes, *, where: str) -> ModelParameters:
+    """Parameters with some values changed; first names of renamed ones are understood."""
+    values: dict[str, int | float] = {}
+    for key, value in changes.items():
+        name = _RENAMED.get(key, key)
+        _check_known(parameters, name, where=where)
+        values[name] = _number(parameters, name, value, where=where)
+    return replace(parameters, **values)  # type: ignore[arg-type]
 
 
-def _check_known(spec: Spec, name: str, *, where: str) -> None:
-    names = spec.bounds()
+def _check_known(parameters: ModelParameters, name: str, *, where: str) -> None:
+    names = parameters.bounds()
     if name in names:
         return
     if name in _BOUNDS:
         raise DataError(
             f"{where}: {name!r} is a parameter of the model {_BOUNDS[name].model!r} only. Expected "
-            f"one of the model {spec.model!r}; {_LIST}. Leave it out."
+            f"one of the model {parameters.model!r}; {_LIST}. Leave it out."
         )
     near = get_close_matches(name, names, n=1, cutoff=0.5)
     hint = f" Did you mean {near[0]!r}?" if near else ""
@@ -308,8 +331,8 @@ def _check_known(spec: Spec, name: str, *, where: str) -> None:
     )
 
 
-def _number(spec: Spec, name: str, value: object, *, where: str) -> int | float:
-    bounds, is_whole = spec.bounds()[name], isinstance(spec.choices[name], int)
+def _number(parameters: ModelParameters, name: str, value: object, *, where: str) -> int | float:
+    bounds, is_whole = parameters.bounds()[name], isinstance(parameters.by_name[name], int)
     try:
         number = math.nan if isinstance(value, bool) else float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError):
@@ -323,24 +346,23 @@ def _number(spec: Spec, name: str, value: object, *, where: str) -> int | float:
     return int(number) if is_whole else number
 
 
-def parameters_of(text: str) -> dict[str, str]:
-    """Return name and value of ``name=value``."""
+def parse_assignment(text: str) -> tuple[str, str]:
+    """Name and value of ``name=value``."""
     name, equals, value = (part.strip() for part in text.partition("="))
     if not (name and equals and value):
         raise DataError(
             f"--set {text!r} sets nothing. Expected NAME=VALUE, e.g. learning_rate=0.1. Correct it."
         )
-    return {name: value}
+    return _RENAMED.get(name, name), value
 
 
-def read_recipe(path: Path, preset: Spec) -> Spec:
-    """Return the spec that a file describes.
+def read_parameters(path: Path, preset: ModelParameters) -> ModelParameters:
+    """Parameters in a file, over the preset of its model.
 
     A TOML file, or JSON as ``train --tune --out`` writes it, has ``model``, ``format`` and a table
-    ``parameters``; what it leaves out has its default. What a search noted in ``found`` is not
-    read.
+    ``parameters``. ``found``, what a search noted, is not read.
     """
-    where = f"Recipe {path}"
+    where = f"Parameter file {path}"
     content = _content(path, where)
     if content.get("format", FORMAT) != FORMAT:
         raise DataError(
@@ -348,8 +370,8 @@ def read_recipe(path: Path, preset: Spec) -> Spec:
             "version. Write it anew."
         )
     unknown = sorted(set(content) - {"format", "model", "parameters", "found"})
-    given = content.get("parameters", {})
-    if unknown or not isinstance(given, dict):
+    changes = content.get("parameters", {})
+    if unknown or not isinstance(changes, dict):
         what = f"{unknown[0]!r}" if unknown else "parameters that are no table"
         raise DataError(
             f"{where} has {what}. Expected format, model and a table [parameters]. Correct it."
@@ -357,9 +379,9 @@ def read_recipe(path: Path, preset: Spec) -> Spec:
     if (model := content.get("model", preset.model)) != preset.model:
         raise DataError(
             f"{where} is for the model {model!r}. Expected one for {preset.model!r}. "
-            "Take another recipe."
+            "Take another file."
         )
-    return with_parameters(preset, given, where=where)
+    return with_changes(preset, changes, where=where)
 
 
 def _content(path: Path, where: str) -> dict[str, Any]:

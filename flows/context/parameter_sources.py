@@ -1,0 +1,147 @@
+"""Parameters that a job uses: those of the champion, a file or a preset, and changes by hand."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import pandas as pd
+
+from flows.context.console import echo
+from flows.context.run_config import MAGNETS, RunConfig
+from models.learning.parameters import (
+    MAGNETS_PRESET,
+    PANEL_PRESET,
+    ModelParameters,
+    parse_assignment,
+    read_parameters,
+    with_changes,
+)
+from store.asof import require_time_zone
+from store.errors import DataError, StoreError
+from store.settings import Settings
+
+if TYPE_CHECKING:
+    from models.registry.record import Champion
+
+_DEFAULT: Final = "default"
+"""Value of ``--parameters`` for the preset, whatever the champion has."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourcedParameters:
+    """Parameters, and where each of them comes from."""
+
+    parameters: ModelParameters
+    sources: Mapping[str, str] = field(default_factory=dict)
+    """By name of a parameter that differs from the preset."""
+
+
+def parameters_for(
+    settings: Settings,
+    as_of: pd.Timestamp,
+    file: str | None = None,
+    changes: Sequence[str] = (),
+    *,
+    config: RunConfig = MAGNETS,
+) -> SourcedParameters:
+    """Parameters of the model of a commodity at a moment.
+
+    Args:
+        file: Parameter file, or ``default`` for the preset; None takes the champion's parameters.
+        changes: ``name=value`` each, laid over them.
+    """
+    start = MAGNETS_PRESET if config.is_main else replace(PANEL_PRESET, threads=settings.threads)
+    if file is not None:
+        sourced = _changed(_of_file(file, start), changes)
+        _check_publishable(sourced.parameters)
+        return sourced
+    # A slip is reported before the registry is read.
+    _check_publishable(_changed(SourcedParameters(start), changes).parameters)
+    return _changed(_of_champion(settings, as_of, config.model, start), changes)
+
+
+def panel_parameters(
+    settings: Settings, file: str | None = None, changes: Sequence[str] = ()
+) -> SourcedParameters:
+    """Parameters of the panel engine; arguments as of ``parameters_for``, the preset if None."""
+    is_given = "threads" in settings.model_fields_set
+    preset = replace(PANEL_PRESET, threads=settings.threads)
+    sourced = SourcedParameters(preset, {"threads": "MAGNETCAST_THREADS"})
+    if file is not None or not is_given:
+        sourced = _of_file(file or _DEFAULT, preset)
+    sourced = _changed(sourced, changes)
+    if sourced.parameters.pretrained:
+        from features.statistical import pretrained  # noqa: PLC0415 - needed then
+
+        echo(f"model     pretrained: {pretrained.notice()}")
+    return sourced
+
+
+def champion_of(settings: Settings, name: str = MAGNETS.model) -> "Champion | None":
+    """The champion, and a function that loads it, from MLflow's file or server."""
+    from models.registry.record import record_file, stored_champion  # noqa: PLC0415 - what computes
+
+    if record_file(settings) is not None:
+        return stored_champion(settings, name)
+    from models.registry import registry  # noqa: PLC0415 - MLflow takes seconds to import
+
+    champion = registry.champion(settings, name)
+    if champion is None:
+        return None
+    return champion, partial(registry.load, settings, champion.version, name)
+
+
+def _of_champion(
+    settings: Settings, as_of: pd.Timestamp, name: str, start: ModelParameters
+) -> SourcedParameters:
+    """Parameters of the champion if it existed by then, else the preset.
+
+    What differed from the preset when it was trained is laid over the preset of today.
+    """
+    require_time_zone(as_of)
+    try:
+        stored = champion_of(settings, name)
+    except StoreError:
+        return SourcedParameters(start)  # loading or storing a model reports it
+    champion = stored and stored[0]
+    if champion is None or not champion.parameters or pd.Timestamp(champion.as_of) > as_of:
+        return SourcedParameters(start)
+    where = f"champion, version {champion.version}"
+    try:
+        parameters = with_changes(start, json.loads(champion.parameters), where=where)
+        _check_publishable(parameters)
+    except (DataError, ValueError) as err:
+        echo(
+            f"model     the default parameters are used, as those of the champion cannot be: {err}"
+        )
+        return SourcedParameters(start)
+    return SourcedParameters(parameters, dict.fromkeys(parameters.changed, where))
+
+
+def _of_file(file: str, start: ModelParameters) -> SourcedParameters:
+    if file == _DEFAULT:
+        return SourcedParameters(start)
+    parameters = read_parameters(Path(file), start)
+    return SourcedParameters(parameters, dict.fromkeys(parameters.differing(start), file))
+
+
+def _check_publishable(parameters: ModelParameters) -> None:
+    """Refuse the pretrained network, which no publication uses (ADR 63)."""
+    if parameters.pretrained:
+        raise DataError(
+            "pretrained=1 is for panel files only, because nothing that is published uses the "
+            "network. Expected 0. Leave it out."
+        )
+
+
+def _changed(sourced: SourcedParameters, changes: Sequence[str]) -> SourcedParameters:
+    values: dict[str, str] = {}
+    for name, value in map(parse_assignment, changes):
+        if name in values:
+            raise DataError(f"--set {name} is given twice. Expected it once. Leave one out.")
+        values[name] = value
+    parameters = with_changes(sourced.parameters, values, where="--set")
+    return SourcedParameters(parameters, {**sourced.sources, **dict.fromkeys(values, "--set")})
