@@ -35,7 +35,7 @@ from flows.training.backtest import backtest
 from flows.training.train import train
 from models.learning.parameters import MAGNETS_PRESET, PANEL_PRESET
 from sources.http import KEY_PAGES
-from sources.providers.registry import without_key
+from sources.providers.live_sources import without_key
 from store.asof import MOMENT
 from store.errors import DataError
 from store.settings import Settings

@@ -25,8 +25,8 @@ from flows.training.predict import forecast as forecast_in
 from flows.training.predict import trial_forecast
 from magnetcast.known import Moment, opened
 from models.policy.scenario import paired
-from sources.files.csv_table import content_of
-from sources.files.yaml_table import read_scenario
+from sources.files.file_reader import content_of
+from sources.files.handwritten import read_scenario
 from store.errors import DataError, first_few
 from store.settings import Settings
 from store.vocabulary import FORECAST_COLUMNS, WORLD

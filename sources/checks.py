@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from sources.bundled.wording import COUNTRIES
-from sources.providers.registry import BY_CODE
+from sources.providers.live_sources import BY_CODE
 from store.errors import DataError, first_few
 from store.facts.batch import FileRows
 from store.facts.writing import PROPOSALS

@@ -19,7 +19,7 @@ from models.policy.scenario import (
 )
 from models.registry import registry
 from service.scenario_pool import ANSWER_COLUMNS, Compute, ScenarioResult
-from sources.files.yaml_table import read_scenario
+from sources.files.handwritten import read_scenario
 from store.errors import DataError
 from store.settings import Settings
 

@@ -8,7 +8,7 @@ import pandas as pd
 import yaml
 
 from service.scenario_pool import Compute, ScenarioEngine, WorkedScenario
-from sources.files.csv_table import content_of
+from sources.files.file_reader import content_of
 from store.settings import PROJECT_ROOT, Settings
 
 SCENARIOS: Final = PROJECT_ROOT / "scenarios"

@@ -26,10 +26,10 @@ from flows.ingest.sources import (
 from sources.bundled.policy_events import PolicyEvents, TariffRates
 from sources.bundled.published_figures import PublishedFigures, typed_figure
 from sources.bundled.release_calendar import ReleaseCalendar
-from sources.files.csv_table import parse_day
+from sources.files.handwritten import parse_day
 from sources.providers.customs import CustomsDownload, Flow, refuse_other_table
 from sources.providers.downloads import download
-from sources.providers.registry import BY_CODE, LIVE
+from sources.providers.live_sources import BY_CODE, LIVE
 from store.errors import DataError, first_few
 from store.facts.reading import read_calendar
 from store.settings import Settings

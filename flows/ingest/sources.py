@@ -17,7 +17,7 @@ from sources.base import MonthRange
 from sources.bundled.all_tables import load_bundled
 from sources.checks import CELL, mark_new, month_cells, objections
 from sources.providers.customs import SUM_NOTE
-from sources.providers.registry import BY_CODE, live_source
+from sources.providers.live_sources import BY_CODE, live_source
 from store.errors import DataError, counted, first_few
 from store.facts.batch import Batch, FileRows
 from store.facts.reading import read_observations, read_vintages

@@ -18,8 +18,8 @@ from models.forecasting.snapshot import Snapshot
 from models.learning.parameters import ModelParameters
 from models.reconciliation.tree import add_sums, contradictions, tree_of
 from sources.files.covariates import read_covariates
+from sources.files.hierarchy import sums_in
 from sources.files.panel import READ_AS_IS, Panel, PanelOptions, named, read_panel, read_rows
-from sources.files.tree import sums_in
 from store.errors import DataError, first_few
 from store.progress import Progress
 from store.vocabulary import PANEL_HORIZON

@@ -46,8 +46,8 @@ def tree_of(parts: Mapping[str, Sequence[str]], series: Iterable[str]) -> Tree:
     Its rows do not depend on the order of either argument.
 
     Args:
-        parts: By sum its parts, without circles (``sources.files.tree``); a leaf reached by several
-            ways counts once.
+        parts: By sum its parts, without circles (``sources.files.hierarchy``); a leaf reached by
+            several ways counts once.
     """
     given = set(series)
     named = {part for names in parts.values() for part in names}

@@ -19,7 +19,7 @@ from sources.bundled.published_figures import (
 )
 from sources.bundled.release_calendar import ReleaseCalendar, ReleaseDates, latest_plausible_day
 from sources.bundled.wording import COUNTRIES, parse_period
-from sources.files.csv_table import Row, read_table
+from sources.files.handwritten import Row, read_table
 from store.facts.batch import Batch, FileRows
 from store.schema.frames import typed_frame
 from store.vocabulary import COMMODITY, ORIGIN, UNITS

@@ -8,8 +8,7 @@ from typing import ClassVar, Final
 import pandas as pd
 
 from sources.bundled.wording import COUNTRIES, parse_areas
-from sources.files.csv_table import Row
-from sources.files.yaml_table import read_rows
+from sources.files.handwritten import Row, read_table
 from store.facts.batch import FileRows
 from store.schema.frames import typed_frame
 from store.schema.scenario import HIGHEST_RATE_PCT
@@ -41,7 +40,7 @@ class PolicyEvents:
 
     def load(self) -> FileRows:
         """Read the events, one row per version."""
-        table = read_rows(
+        table = read_table(
             self.path, (*EVENT_COLUMNS, "material") if self.materials else EVENT_COLUMNS
         )
         table.note_repeats(["event_id"])
@@ -143,7 +142,7 @@ class TariffRates:
 
     def load(self) -> FileRows:
         """Read the components, one row per version; sums are skipped."""
-        table = read_rows(self.path, TARIFF_COLUMNS)
+        table = read_table(self.path, TARIFF_COLUMNS)
         table.note_repeats(_TARIFF_KEY)
         own = [row for row in table.rows if not row.text("component").startswith(TOTAL)]
         versions = [version for row in own for version in _step_versions(row)]

@@ -12,8 +12,8 @@ import pandas as pd
 
 from sources.bundled.release_calendar import ReleaseCalendar, latest_plausible_day, stated_day
 from sources.bundled.wording import Period, half_width, parse_destination, parse_period
-from sources.files.csv_table import CsvTable, Problems, Row
-from sources.files.yaml_table import read_rows
+from sources.files.file_reader import Problems
+from sources.files.handwritten import Row, Table, read_table
 from store.facts.batch import FileRows
 from store.numbers import plain_number
 from store.schema.frames import typed_frame
@@ -70,16 +70,16 @@ class PublishedFigures:
 
     def load(self) -> FileRows:
         """Read the figures as observations."""
-        table = read_rows(self.path, (*COLUMNS, "material") if self.materials else COLUMNS)
+        table = read_table(self.path, (*COLUMNS, "material") if self.materials else COLUMNS)
         frame = self.rows_of(table)
         return FileRows(self.id, self.path.name, table.sha256, {"observations": frame})
 
-    def rows_of(self, table: CsvTable) -> pd.DataFrame:
+    def rows_of(self, table: Table) -> pd.DataFrame:
         """Return a table of figures as observations."""
         return _observations(read_figures(table), self.calendar)
 
 
-def read_figures(table: CsvTable) -> list[Figure]:
+def read_figures(table: Table) -> list[Figure]:
     """Parse every line of a table of figures; duplicate lines count once."""
     found: dict[tuple[object, ...], Figure] = {}
     for row in table.rows:
@@ -220,7 +220,7 @@ def typed_figure(
     content = json.dumps({**cells, "published_on": published_on}, ensure_ascii=False)
     digest = hashlib.sha256(content.encode()).hexdigest()
     row = Row(1, cells, Problems(WHERE), plain_number)
-    frame = PublishedFigures(Path(WHERE), calendar).rows_of(CsvTable(digest, (row,), row.problems))
+    frame = PublishedFigures(Path(WHERE), calendar).rows_of(Table(digest, (row,), row.problems))
     return FileRows("figures", f"figure {period} {destination}", digest, {"observations": frame})
 
 

@@ -3,9 +3,7 @@
 A series with a bad row is refused by name; the others are used.
 """
 
-import gzip
 import re
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +12,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from sources.files.csv_table import decoded
+from sources.files.file_reader import columns_of
 from store.arrays import Flags, Floats, Ints
 from store.errors import SHOWN, DataError, counted, first_few, shown
 from store.months import YEAR, month_label
@@ -24,8 +22,6 @@ OURS: Final = ("destination", "period", "tonnes")
 
 NIXTLA: Final = ("unique_id", "ds", "y")
 """What Nixtla's tools call them."""
-
-PARQUET: Final = (".parquet", ".pq")
 
 MISSING_MARKS: Final = ("nan", "na", "n/a", "#n/a", "null", "none")
 """Words, in any case, that tools write for a missing number."""
@@ -79,7 +75,7 @@ def read_rows(
     if isinstance(source, pd.DataFrame):
         frame, first = source.reset_index(drop=True), 0
     else:
-        frame, first = _read(source, name)
+        frame, first = columns_of(source, name)
     frame = frame.set_axis(our_names([str(one) for one in frame.columns], given), axis=1)
     if twice := sorted(set(frame.columns[frame.columns.duplicated()])):
         raise DataError(
@@ -88,44 +84,6 @@ def read_rows(
     if frame.empty:
         raise DataError(f"{name} has no rows. Expected a row a series and month. Fill it.")
     return frame.set_axis(pd.RangeIndex(first, first + len(frame)))
-
-
-def _read(path: Path, name: str) -> tuple[pd.DataFrame, int]:
-    expected = "Expected CSV, CSV.gz or Parquet"
-    if path.is_dir():
-        raise DataError(f"{name} cannot be read: it is a folder. {expected}. Check the path.")
-    try:
-        if path.suffix.lower() in PARQUET:
-            return pd.read_parquet(path), 1
-        return _read_csv(path, name), 2
-    except DataError:
-        raise
-    except FileNotFoundError as err:
-        raise DataError(f"{name} does not exist. {expected}. Check the path.") from err
-    except ImportError as err:
-        raise DataError(
-            f'{name} needs pyarrow. Expected `pip install "magnetcast[ops]"`. Or write CSV.'
-        ) from err
-    except (OSError, ValueError, EOFError, zlib.error) as err:
-        raise DataError(f"{name} cannot be read: {err}. {expected}. Write it anew.") from err
-
-
-def _read_csv(path: Path, name: str) -> pd.DataFrame:
-    try:
-        rows = pd.read_csv(
-            path,
-            header=None,
-            dtype="str",
-            keep_default_na=False,
-            na_values=[""],
-            skip_blank_lines=False,
-            encoding="utf-8-sig",
-        )
-        return rows.iloc[1:].set_axis(rows.iloc[0], axis=1)
-    except UnicodeDecodeError:
-        content = path.read_bytes()
-        decoded(name, gzip.decompress(content) if path.suffix.lower() == ".gz" else content)
-        raise
 
 
 def numbers_of(column: "pd.Series[str] | pd.Series[float]") -> tuple[Floats, Flags]:

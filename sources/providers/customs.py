@@ -1,11 +1,9 @@
 """China Customs: tables of exports by partner, downloaded by hand as CSV."""
 
-import codecs
 import gettext
 import hashlib
 import re
 import unicodedata
-from collections import Counter
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -16,18 +14,21 @@ import pycountry
 import yaml
 
 from sources.bundled.release_calendar import ReleaseCalendar
-from sources.bundled.wording import half_width
-from sources.files.csv_table import Problems, content_of, records
-from sources.files.workbook import WORKBOOK, mark_of, workbook_cells
+from sources.files.file_reader import Line, Problems, content_of, tables_of
+from sources.providers.downloads import (
+    LEADING,
+    amounts_of,
+    counts_of,
+    first_reason,
+    folded,
+    lines_below,
+)
 from sources.providers.rows import not_after, observations
 from store.errors import DataError, first_few
 from store.facts.batch import FileRows
 from store.partner_codes import partner_codes
 from store.schema.frames import MOMENT_DTYPE
 from store.vocabulary import COMMODITY, EU27, WORLD
-
-LEADING: Final = 15
-"""Lines, such as titles and query terms, that may precede the headings."""
 
 TOTALS: Final = frozenset({"合计", "总计", "总值", "total", "grand total"})
 
@@ -43,6 +44,7 @@ SMALL_SHARE: Final = 1e-3
 Flow = Literal["export", "import"]
 
 _COMPLETENESS: Final = 0.6
+_ENCODINGS: Final = ("utf-16", "utf-16-le", "utf-8-sig", "gb18030")
 _SITE: Final = "http://stats.customs.gov.cn/"
 _OTHERS: Final = "85051190"
 """Other metal magnets."""
@@ -137,8 +139,8 @@ class CustomsDownload:
     def load(self) -> FileRows:
         """Read weights in tonnes and values in dollars by partner and month."""
         content, problems = content_of(self.path), Problems(self.path.name)
-        raw, encoding = _cells(self.path.name, content)
-        table = _table(self.path.name, raw, problems)
+        lines, encoding = _lines(self.path.name, content)
+        table = _table(self.path.name, lines, problems)
         self._check(table)
         why = _left_out(table)
         _refuse_others(self.path.name, table, why)
@@ -146,14 +148,14 @@ class CustomsDownload:
         _note_contradictions(amounts, problems)
         problems.raise_if_any()
         again = amounts.duplicated([*_PART, "value"])
-        ignored = Counter(why[why.ne("")])
-        ignored["repeated in the file"] = amounts.loc[again, "line"].nunique()
+        repeats = amounts.loc[again, "line"].nunique()
+        ignored = (f"{repeats} lines: repeated in the file",) if repeats else ()
         return FileRows(
             self.id,
             self.path.name,
             hashlib.sha256(content).hexdigest(),
             {"observations": self._rows(amounts[~again])},
-            tuple(f"{count} lines: {why}" for why, count in ignored.items() if count),
+            (*counts_of(why), *ignored),
             encoding=encoding,
             asked=self._asked(),
             completeness=_COMPLETENESS,
@@ -204,58 +206,23 @@ class CustomsDownload:
         return cells.assign(commodity=COMMODITY, available_at=not_after(moments, self.now))
 
 
-def _cells(name: str, content: bytes) -> tuple[list[tuple[int, list[str]]], str]:
-    """Return the cells of each line with its number, and the encoding.
-
-    UTF-16, UTF-8 or GB18030; of a workbook the first sheet.
-    """
-    if content.startswith(WORKBOOK):
-        lines, encoding = list(enumerate(workbook_cells(name, content), start=1)), "xlsx"
-    else:
-        text, encoding = _decoded(name, content)
-        lines = list(records(name, text, mark=mark_of(text)))
-    return [(number, [cell.strip() for cell in cells]) for number, cells in lines], encoding
+def _lines(name: str, content: bytes) -> tuple[list[Line], str]:
+    return next(tables_of(name, content, _ENCODINGS))
 
 
-def _decoded(name: str, content: bytes) -> tuple[str, str]:
-    likely = ["utf-16-le"] if b"\0" in content else ["utf-8", "gb18030"]
-    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        likely = ["utf-16"]
-    faults = []
-    for encoding in likely:
-        try:
-            return content.decode(encoding).removeprefix("\ufeff"), encoding
-        except UnicodeDecodeError as err:
-            faults.append(content[: err.start].count(b"\n") + 1)
-    raise DataError(
-        f"{name} is neither UTF-8, UTF-16 nor GB18030: line {max(faults)} holds bytes that are no "
-        "text. Expected a CSV download of China's customs. Download it anew, or save it as UTF-8; "
-        "nothing was taken over."
-    )
-
-
-def _table(name: str, raw: list[tuple[int, list[str]]], problems: Problems) -> CustomsTable:
-    """Return the lines below the headings; one of another width is noted as a problem."""
-    start, columns = _headings(name, raw)
-    _refuse_imports(name, [cells for n, cells in raw if n <= start or sum(map(bool, cells)) == 1])
-    least = 1 + max(one.place for one in columns if one.meaning in _MEASURES)
-    width = 1 + max(one.place for one in columns if one.title)
-    lines = {}
-    for number, cells in raw:
-        filled = sum(map(bool, cells))
-        if number <= start or not filled:
-            continue
-        if any(cells[width:]) or (len(cells) < least and filled > 1):
-            problems.add(number, f"row: {len(cells)} cells are not {width}, as in the headings")
-        else:
-            lines[number] = [*cells[:width], *[""] * (width - len(cells))]
-    texts = pd.DataFrame.from_dict(lines, orient="index", columns=range(width), dtype="str")
-    return CustomsTable(columns[:width], texts)
+def _table(name: str, lines: list[Line], problems: Problems) -> CustomsTable:
+    """The lines below the headings; one of another width is noted as a problem."""
+    start, columns = _headings(name, lines)
+    _refuse_imports(name, [cells for n, cells in lines if n <= start or sum(map(bool, cells)) == 1])
+    least = 1 + max(column.place for column in columns if column.meaning in _MEASURES)
+    width = 1 + max(column.place for column in columns if column.title)
+    cells = lines_below(lines, start, problems, width=width, least=least)
+    return CustomsTable(columns[:width], cells)
 
 
 def refuse_other_table(path: Path) -> None:
     """Refuse a file without headings of customs."""
-    _headings(path.name, _cells(path.name, content_of(path))[0])
+    _headings(path.name, _lines(path.name, content_of(path))[0])
 
 
 def _refuse_imports(name: str, lines: list[list[str]]) -> None:
@@ -316,10 +283,7 @@ def _left_out(table: CustomsTable) -> pd.Series:
         f"other goods than {COMMODITY}": _codes_of(table).ne(COMMODITY),
         "imports": table.text("flow").str.lower().str.contains("进口|import"),
     }
-    found = pd.Series("", index=table.cells.index, dtype="str")
-    for why, is_so in reasons.items():
-        found = found.mask(found.eq("") & is_so, why)
-    return found
+    return first_reason(reasons)
 
 
 def _codes_of(table: CustomsTable) -> pd.Series:
@@ -360,24 +324,20 @@ def _amounts(table: CustomsTable, ours: pd.Index, unit: str, problems: Problems)
     )
     frames = []
     for column in (one for one in table.columns if one.meaning in _MEASURES):
-        cells = table.cells.loc[places.index, column.place]
-        numbers = problems.parsed(column.title, cells, amount_of).dropna()
+        texts = table.cells.loc[places.index, column.place]
+        numbers = amounts_of(column.title, texts, problems).dropna()
         stated = pd.Series(column.month, numbers.index, dtype="str")
         months = stated if column.month else table.text("period")[numbers.index]
         factors = pd.Series(1e-6, numbers.index)
         if column.meaning == "quantity":
             units = pd.Series(column.unit, numbers.index, dtype="str")
-            units = units.mask(units.eq(""), table.text("unit")).mask(lambda own: own.eq(""), unit)
+            units = units.where(units.ne(""), table.text("unit")).replace("", unit)
             # Nothing is nothing in any unit, and the customs write "?" for some.
-            units = units.mask(numbers.eq(0), "kg")
+            units = units.mask(numbers["value"].eq(0), "kg")
             factors = problems.parsed(table.title("unit") or column.title, units, tonnes_of)
-        texts = cells[numbers.index].str.replace(r"[,\s]", "", regex=True)
-        widths = pd.Series([half_width(one, "pct") for one in texts], texts.index, dtype="float64")
-        amounts = lines.assign(
+        amounts = lines.join(numbers.mul(factors.astype("float64"), axis=0)).assign(
             measure=_MEASURES[column.meaning],
             period=problems.parsed(table.title("period"), months, month_of),
-            value=numbers.astype("float64") * factors.astype("float64"),
-            half_width=widths * factors.astype("float64"),
         )
         frames.append(amounts.dropna())
     amounts = pd.concat(frames, ignore_index=True)
@@ -474,26 +434,11 @@ def month_of(text: str) -> str:
     return f"{match['year']}-{int(match['month']):02d}"
 
 
-def amount_of(text: str) -> float | None:
-    """Return a number with or without thousands separators; None where there is none."""
-    plain = folded(text).replace(" ", "")
-    if plain in {"", "-", "--", "—", "..", "n/a"}:
-        return None
-    if re.fullmatch(r"\d{1,3}(,\d{3})+(\.\d+)?|\d+(\.\d+)?", plain, re.ASCII) is None:
-        raise ValueError("a plain number, with or without thousands separators")
-    return float(plain.replace(",", ""))
-
-
 def tonnes_of(unit: str) -> float:
     """Return the tonnes of a unit of weight."""
     if (tonnes := _units().get(folded(unit))) is None:
         raise ValueError("a unit of weight (千克, kg, 吨, t)")
     return tonnes
-
-
-def folded(text: str) -> str:
-    """Return a text normalised for comparison: lower case, plain brackets, commas and spaces."""
-    return " ".join(unicodedata.normalize("NFKC", text).split()).lower()
 
 
 def partner_place(name: str, code: str = "") -> str | None:

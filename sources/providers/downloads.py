@@ -1,39 +1,49 @@
 """Files that a browser gives, known by their headings; ``downloads.yaml`` has their layouts."""
 
 import hashlib
-import json
 import re
+import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Final
-from xml.etree import ElementTree as ET
 
 import pandas as pd
 import yaml
 
 from sources.bundled.wording import half_width
-from sources.files.csv_table import Problems, content_of
-from sources.files.workbook import cells_of
+from sources.files.file_reader import Line, Problems, content_of, tables_of
 from sources.providers.countries import comext_place, comtrade_place
-from sources.providers.customs import LEADING, amount_of, folded
 from sources.providers.rows import USUAL_LAG, observations, usual_moment
 from store.errors import DataError, first_few
 from store.facts.batch import FileRows
 
+LEADING: Final = 15
+"""Lines, such as titles and query terms, that may precede the headings."""
+
+_ENCODINGS: Final = ("utf-16", "utf-8-sig", "cp949", "big5", "latin-1")
+_INDICATORS: Final = ["quantity_in_100kg", "value_in_euros"]
 _MONTHS: Final = "jan feb mar apr may jun jul aug sep oct nov dec".split()  # noqa: SIM905
-_PLACES: Final = {
-    "comtrade": lambda code: comtrade_place(int(code)),
+
+_NUMERIC: Final = re.compile(r"((?:19|20)\d{2})[-./年]?(1[0-2]|0[1-9])月?", re.ASCII)
+_ROC: Final = re.compile(r"(\d{3})年(1[0-2]|0?[1-9])月", re.ASCII)
+_NAMED: Final = re.compile(r"([a-z]{3})[a-z]*\.? ((?:19|20)\d{2})", re.ASCII)
+_PART: Final = ["commodity", "destination", "period"]
+
+
+def _comtrade_place(code: str) -> str:
+    if not re.fullmatch(r"\d{1,3}", code, re.ASCII):
+        raise ValueError("the code of a country (digits)")
+    return comtrade_place(int(code))
+
+
+_PLACES: Final[Mapping[str, Callable[[str], str]]] = {
+    "comtrade": _comtrade_place,
     "comext": lambda code: comext_place(code.partition(":")[0].upper()),
 }
 """Destinations by the code of a column."""
-
-_NUMERIC: Final = re.compile(r"((?:19|20)\d{2})[-./年]?(1[0-2]|0[1-9])月?")
-_ROC: Final = re.compile(r"(\d{3})年(1[0-2]|0?[1-9])月")
-_NAMED: Final = re.compile(r"([a-z]{3})[a-z]*\.? ((?:19|20)\d{2})")
-_PART: Final = ["commodity", "destination", "period"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +66,8 @@ class Layout:
     def fits(self, headings: Iterable[str]) -> bool:
         """Tell whether a table has a weight and every column that must be there."""
         weight = "/".join(next(iter(self.measures.values())))
-        wanted = (*self.says, self.period, self.goods, weight)
+        place = self.place if isinstance(self.place, Mapping) else ()
+        wanted = (*self.says, self.period, self.goods, weight, *place)
         return all(set(headings).intersection(names.split("/")) for names in wanted)
 
     def lines(self, table: pd.DataFrame) -> pd.DataFrame:
@@ -64,40 +75,39 @@ class Layout:
         codes = _column(self.goods, table).str.extract(r"^\W*([\d.]+)")[0].fillna("")
         codes = codes.str.replace(".", "").str[:10]
         months = _column(self.period, table).map(month_in)
-        why = pd.Series("", index=table.index).mask(~codes.str.fullmatch(self.codes), "other goods")
+        reasons = {"other goods": ~codes.str.fullmatch(self.codes)}
         for names, pattern in self.says.items():
             cells = _column(names, table)
             is_ours = cells.map(folded).str.strip("'\" ").str.fullmatch(pattern)
-            why = why.mask(why.eq("") & ~is_ours, f"another {cells.name}")
-        why = why.mask(why.eq("") & months.eq(""), "no single month")
-        why = why.mask(why.eq("") & table.drop(columns="line").duplicated(), "repeated")
+            reasons[f"another {cells.name}"] = ~is_ours
+        reasons |= {"no single month": months.eq(""), "repeated": table.duplicated()}
         period = pd.to_datetime(months, format="%Y-%m", errors="coerce").astype("datetime64[us]")
+        why = first_reason(reasons)
         return table.assign(commodity=self.prefix + codes, period=period, why=why)
 
-    def read(self, ours: pd.DataFrame, name: str, now: pd.Timestamp) -> pd.DataFrame:
-        """Return the observations in lines of ours, added up by code and month."""
+    def read(self, ours: pd.DataFrame, problems: Problems, now: pd.Timestamp) -> pd.DataFrame:
+        """The observations in lines of ours, added up by code and month."""
         if isinstance(self.place, str):
             ours = ours.assign(destination=self.place)
         else:
             ((column, kind),) = self.place.items()
-            ours = ours.assign(destination=ours[column].map(_PLACES[kind]))
-        rows = pd.concat([self._amounts(ours, measure, name) for measure in self.measures])
-        known = usual_moment(rows["period"], lag_days=self.lag_days, now=now)
-        rows = rows.assign(available_at=known, note=USUAL_LAG)
+            ours = ours.assign(
+                destination=problems.parsed(column, ours[column], _PLACES[kind])
+            ).dropna(subset="destination")
+        rows = pd.concat([self._amounts(ours, measure, problems) for measure in self.measures])
+        problems.raise_if_any()
+        moments = usual_moment(rows["period"], lag_days=self.lag_days, now=now)
+        rows = rows.assign(available_at=moments, note=USUAL_LAG)
         return observations([rows], source=self.source, source_url=self.url)
 
-    def _amounts(self, ours: pd.DataFrame, measure: str, name: str) -> pd.DataFrame:
-        """Return the amounts of a measure; zero is none, for a weight may be missing."""
-        units, problems = self.measures[measure], Problems(name)
-        heading = next((one for one in units if one in ours), None)
+    def _amounts(self, ours: pd.DataFrame, measure: str, problems: Problems) -> pd.DataFrame:
+        """The amounts of a measure; zero is none, for a weight may be missing."""
+        units = self.measures[measure]
+        heading = next((heading for heading in units if heading in ours), None)
         if heading is None:
             return pd.DataFrame()
-        texts = ours.set_index("line")[heading]
-        values = problems.parsed(heading, texts, amount_of).astype("float64")
-        problems.raise_if_any()
-        widths = texts.map(lambda text: half_width(text.replace(",", "").strip(), "pct"))
-        amounts = pd.DataFrame({"value": values, "half_width": widths}) * units[heading]
-        cells = pd.concat([ours.set_index("line")[_PART], amounts], axis=1)
+        amounts = amounts_of(heading, ours[heading], problems) * units[heading]
+        cells = pd.concat([ours[_PART], amounts], axis=1)
         summed = cells[cells["value"] > 0].groupby(_PART, as_index=False)
         return summed.agg({"value": "sum", "half_width": "max"}).assign(measure=measure)
 
@@ -110,73 +120,107 @@ def layouts() -> tuple[Layout, ...]:
 
 
 def download(path: Path, now: pd.Timestamp) -> FileRows | None:
-    """Read a file by the layout of its headings; None if they are of none."""
+    """The rows of a file by the layout of its headings; None if they are of none."""
     content, name = content_of(path), path.name
-    found = (_table(name, lines) for lines in _readings(name, content))
-    table = next((one for one in found if one is not None), None)
-    if table is None:
+    problems = Problems(name)
+    readings = (_table(lines, problems) for lines, _ in tables_of(name, content, _ENCODINGS))
+    if (table := next((table for table in readings if table is not None), None)) is None:
         return None
-    fitting = [(one, one.lines(table)) for one in layouts() if one.fits(table.columns)]
+    problems.raise_if_any()
+    fitting = [(layout, layout.lines(table)) for layout in layouts() if layout.fits(table.columns)]
     layout, lines = max(fitting, key=lambda pair: pair[1]["why"].eq("").sum())
-    ours, others = lines[lines["why"].eq("")], Counter(lines.loc[lines["why"].ne(""), "why"])
-    left_out = tuple(f"{count} lines: {why}" for why, count in others.items())
+    ours, left_out = lines[lines["why"].eq("")], counts_of(lines["why"])
     if ours.empty:
         raise DataError(
             f"{name} has the headings of {layout.name}, and no such line: {first_few(left_out)}. "
             f"Expected codes {layout.codes}, and lines that say {dict(layout.says)}. Ask the site "
             "for those; nothing was taken over."
         )
-    tables = {"observations": layout.read(ours, name, now)}
+    tables = {"observations": layout.read(ours, problems, now)}
     sha256, asked = hashlib.sha256(content).hexdigest(), f"{layout.name}, in {name}"
     return FileRows(layout.source, name, sha256, tables, left_out, asked=asked)
 
 
-def _readings(name: str, content: bytes) -> Iterator[list[list[str]]]:
-    if b"<item>" not in content and not content.lstrip().startswith(b"{"):
-        yield from cells_of(name, content)
-        return
-    try:
-        if b"<item>" in content:
-            items = ET.fromstring(content).iter("item")  # noqa: S314  # expat caps entities
-            records = [{part.tag: part.text or "" for part in item} for item in items]
+def lines_below(
+    lines: Sequence[Line], start: int, problems: Problems, *, width: int, least: int
+) -> pd.DataFrame:
+    """The cells below a line of headings as text, by line number, a column a place.
+
+    Args:
+        lines: All lines of a file.
+        start: Line of the headings.
+        problems: Where lines that are shorter or longer are noted, unless they hold one note.
+        width: Columns with a heading.
+        least: Columns that each line of amounts fills or leaves empty.
+    """
+    rows = {}
+    for number, cells in lines:
+        filled = sum(map(bool, cells))
+        if number <= start or not filled:
+            continue
+        if any(cells[width:]) or (len(cells) < least and filled > 1):
+            problems.add(
+                number,
+                f"row: {len(cells)} cells are not {width}, as in the headings: it may be cut",
+            )
         else:
-            records = json.loads(content)["value"]
-        frame = pd.DataFrame(records).astype("str")
-    except (ValueError, TypeError, KeyError, ET.ParseError) as err:
-        raise DataError(
-            f"{name} cannot be read: {err}. Expected a whole file. Download it anew; nothing was "
-            "taken over."
-        ) from err
-    yield [list(frame.columns), *frame.to_numpy().tolist()]
+            rows[number] = [*cells[:width], *[""] * (width - len(cells))]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=range(width), dtype="str")
 
 
-def _table(name: str, lines: list[list[str]]) -> pd.DataFrame | None:
-    """Return the lines below headings that are known, as text; None where there are none."""
-    for number, cells in enumerate(lines[:LEADING], start=1):
+def first_reason(reasons: Mapping[str, "pd.Series[bool]"]) -> "pd.Series[str]":
+    """Why each line is left out: the first reason that holds; empty if it is not."""
+    why = pd.Series("", index=next(iter(reasons.values())).index, dtype="str")
+    for reason, holds in reasons.items():
+        why = why.mask(why.eq("") & holds, reason)
+    return why
+
+
+def counts_of(why: "pd.Series[str]") -> tuple[str, ...]:
+    """How many lines were left out for each reason."""
+    return tuple(f"{count} lines: {reason}" for reason, count in Counter(why[why.ne("")]).items())
+
+
+def amounts_of(title: str, texts: "pd.Series[str]", problems: Problems) -> pd.DataFrame:
+    """Amounts of a column, NaN where there is none, and half their last digit, by line."""
+    values = problems.parsed(title, texts, amount_of).astype("float64")
+    plain = texts.str.replace(r"[,\s]", "", regex=True)
+    widths = [half_width(text, "pct") for text in plain]
+    return pd.DataFrame({"value": values, "half_width": widths}, dtype="float64")
+
+
+def amount_of(text: str) -> float | None:
+    """A number with or without thousands separators; None where there is none."""
+    plain = folded(text).replace(" ", "")
+    if plain in {"", "-", "--", "—", "..", "n/a"}:
+        return None
+    if re.fullmatch(r"\d{1,3}(,\d{3})+(\.\d+)?|\d+(\.\d+)?", plain, re.ASCII) is None:
+        raise ValueError("a plain number, with or without thousands separators")
+    return float(plain.replace(",", ""))
+
+
+def folded(text: str) -> str:
+    """A text normalised for comparison: lower case, plain brackets, commas and spaces."""
+    return " ".join(unicodedata.normalize("NFKC", text).split()).lower()
+
+
+def _table(lines: Sequence[Line], problems: Problems) -> pd.DataFrame | None:
+    """The lines below headings of a layout, as text; None where there are none."""
+    for start, cells in lines[:LEADING]:
         headings = [folded(cell) for cell in cells]
         wide = [f"quantity2-{month}" for month in _MONTHS]
-        added = ["line", *(["month", "quantity2"] if wide[0] in headings else [])]
-        if "obs_value" in headings:
-            added += ["quantity_in_100kg", "value_in_euros"]
+        added = ["month", "quantity2"] if {"year", *wide}.issubset(headings) else []
+        if {"obs_value", "indicators"}.issubset(headings):
+            added += _INDICATORS
         if not any(layout.fits([*headings, *added]) for layout in layouts()):
             continue
-        for place, row in enumerate(lines[number:], start=number + 1):
-            if sum(map(bool, row)) > 1 and len(row) < len(headings):
-                raise DataError(
-                    f"{name} has {len(row)} cells on line {place}. Expected {len(headings)}, as in "
-                    "the headings: it may be cut. Download it anew; nothing was taken over."
-                )
-        rows = [
-            (*cells[: len(headings)], place)
-            for place, cells in enumerate(lines[number:], start=number + 1)
-            if len(cells) >= len(headings) and any(cells)
-        ]
-        table = pd.DataFrame(rows, columns=[*headings, "line"])
-        table = table.loc[:, ~table.columns.duplicated()]
+        width = len(headings)
+        table = lines_below(lines, start, problems, width=width, least=width)
+        table = table.set_axis(headings, axis=1).loc[:, ~pd.Index(headings).duplicated()]
         if "month" in added:
             return _long(table, wide)
-        for measure in added[1:]:
-            is_it = table["indicators"].str.upper().str.partition(":")[0].eq(measure.upper())
+        for measure in added:
+            is_it = table["indicators"].str.lower().str.replace(r":.*", "", regex=True).eq(measure)
             table[measure] = table["obs_value"].where(is_it, "")
         return table
     return None
@@ -189,7 +233,7 @@ def _long(table: pd.DataFrame, wide: list[str]) -> pd.DataFrame:
         for n, name in enumerate(wide, start=1)
         if table[name].str.strip("0 ").ne("").any()
     ]
-    return pd.concat(parts or [table.assign(month="", quantity2="")], ignore_index=True)
+    return pd.concat(parts or [table.assign(month="", quantity2="")])
 
 
 def month_in(text: str) -> str:

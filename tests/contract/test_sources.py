@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from sources.base import MonthRange
 from sources.bundled.all_tables import Bundled, bundled_sources
 from sources.http import HttpSource
-from sources.providers.registry import LIVE, live_source
+from sources.providers.live_sources import LIVE, live_source
 from store.database import open_store
 from store.facts.batch import Batch, FileRows
 from store.facts.writing import write_batch

@@ -7,6 +7,7 @@
 import os
 import sys
 import warnings
+import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from io import StringIO
@@ -23,10 +24,11 @@ from sources.bundled.policy_events import PolicyEvents, TariffRates
 from sources.bundled.published_figures import PublishedFigures
 from sources.bundled.release_calendar import ReleaseCalendar, ReleaseDates
 from sources.files.covariates import read_covariates
+from sources.files.handwritten import read_scenario
+from sources.files.hierarchy import sums_in
 from sources.files.panel import read_panel, read_rows
-from sources.files.tree import sums_in
-from sources.files.yaml_table import read_scenario
 from sources.providers.customs import CustomsDownload
+from sources.providers.downloads import download
 from store.archive import extract_archive
 from store.errors import DataError, SourceError, StoreError
 from store.facts.batch import FileRows
@@ -80,6 +82,42 @@ CUSTOMS = "商品编码,贸易伙伴名称,日期,第一数量,第一计量单�
     f"85051110,{name},202401,{number * 1000},千克,{number * 50000}\n"
     for number, name in enumerate(("美国", "德国", "韩国"), 2)
 )
+RECORDS = (
+    '{"value": ['
+    + ", ".join(
+        f'{{"MonthId": {month}, "FlowTypeId": 3, "CommodityId": 85051110, "CountryId": 720, "NetMass": 5}}'
+        for month in (202607, 202608)
+    )
+    + "]}"
+)
+ITEMS = (
+    "<items>"
+    + "".join(
+        f"<item><year>2026.{month}</year><hsCd>8505111000</hsCd><statCd>CN</statCd><impWgt>9</impWgt></item>\n"
+        for month in ("07", "08")
+    )
+    + "</items>"
+)
+SHEET = (
+    '<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>\n'
+    + "".join(
+        "<row>"
+        + "".join(
+            f'<c r="{place}{row}" t="inlineStr"><is><t>{text}</t></is></c>\n'
+            for place, text in zip("ABCDE", cells, strict=True)
+        )
+        + "</row>"
+        for row, cells in enumerate(
+            (["year", "hscd", "statcd", "impwgt", "x"], ["2026.08", "8505111000", "CN", "9", ""]), 1
+        )
+    )
+    + "</sheetData></worksheet>"
+)
+SDMX_CSV = (
+    "DATAFLOW,freq,reporter,partner,product,flow,indicators,TIME_PERIOD,OBS_VALUE\n"
+    "x,M,DE,CN,85051110,1,QUANTITY_IN_100KG,2026-08,4010.02\n"
+    "x,M,DE,CN,85051110,1,VALUE_IN_EUROS,2026-08,20050100\n"
+)
 COVARIATES = "destination,period,name,value,available_at\n" + "".join(
     f"USA,2024-{month:02},rate,{month},2024-01-01\n" for month in range(1, 13)
 )
@@ -100,6 +138,15 @@ def head(name: str) -> str:
 
 def loaded(rows: FileRows) -> None:
     checked_tables(rows)
+
+
+def downloaded(path: Path) -> None:
+    if path.suffix == ".xlsx":
+        with zipfile.ZipFile(path.with_suffix(".zip"), "w") as book:
+            book.writestr("xl/worksheets/sheet1.xml", path.read_bytes())
+        path = path.with_suffix(".zip")
+    if (rows := download(path, NOW)) is not None:
+        loaded(rows)
 
 
 READERS: dict[str, tuple[str, Callable[[Path], object]]] = {
@@ -125,6 +172,15 @@ READERS: dict[str, tuple[str, Callable[[Path], object]]] = {
         CUSTOMS,
         lambda path: loaded(CustomsDownload(path, ReleaseCalendar({}), NOW, "export").load()),
     ),
+    **{
+        name: (text, downloaded)
+        for name, text in {
+            "d.json": RECORDS,
+            "d.xml": ITEMS,
+            "d.csv": SDMX_CSV,
+            "d.xlsx": SHEET,
+        }.items()
+    },
     "covariates.csv": (
         COVARIATES,
         lambda path: read_covariates(path, table=PANEL_TABLE),

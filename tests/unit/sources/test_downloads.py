@@ -158,6 +158,27 @@ def test_a_cut_file_is_refused(tmp_path: Path, name: str) -> None:
         download(path, NOW)
 
 
+BROKEN = {
+    "numbers": b'{"value": [1, 2]}', "one number": b'{"value": 5}', "no value": b"{}",
+    "deep": b'{"value":' * 9_000, "XML": b"<item>", "workbook": b"PK\x03\x04",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("content", BROKEN.values(), ids=BROKEN)
+def test_what_has_no_records_is_refused(tmp_path: Path, content: bytes) -> None:
+    with pytest.raises(DataError, match=r"cannot be read: |is no workbook that can be read: "):
+        download(save(tmp_path / "a", content), NOW)
+
+
+def test_records_need_not_have_the_same_fields(tmp_path: Path) -> None:
+    file = download(
+        save(tmp_path / "uk.json", UK.replace(' "NetMass": 1500', ' "a": null').encode()), NOW
+    )
+
+    assert file is not None
+    assert file.tables["observations"]["value"].tolist() == [2.0]
+
+
 def test_a_number_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     path = save(tmp_path / "census.csv", CENSUS.replace('"512,345"', "many").encode())
 

@@ -8,7 +8,7 @@ import pytest
 
 from sources.base import MonthRange
 from sources.http import HttpSource
-from sources.providers.registry import LIVE, live_source
+from sources.providers.live_sources import LIVE, live_source
 from store.errors import SourceError
 from store.facts.batch import FileRows
 from store.settings import Settings

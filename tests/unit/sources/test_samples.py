@@ -10,7 +10,7 @@ import pytest
 
 from sources.base import MonthRange
 from sources.providers.countries import COMTRADE_GROUPS, comtrade_place
-from sources.providers.registry import live_source
+from sources.providers.live_sources import live_source
 from store.errors import SourceError
 from store.facts.batch import FileRows
 from store.settings import Settings

@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from sources.files.tree import sums_in
+from sources.files.hierarchy import sums_in
 from store.errors import DataError
 
 

@@ -1,0 +1,306 @@
+"""The reader of files: text cells and values with their lines, whatever the format.
+
+Here: encodings, CSV, workbooks, records of JSON and XML, YAML, Parquet. Not here: the layouts of
+tables, which say what the cells mean.
+"""
+
+import codecs
+import csv
+import gzip
+import io
+import json
+import re
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+from xml.etree import ElementTree as ET
+
+import pandas as pd
+import yaml
+
+from store.errors import DataError, counted, first_few
+from store.schema.scenario import Place
+
+Line = tuple[int, list[str]]
+"""The number of a line and its cells."""
+
+__PARQUET: Final = (".parquet", ".pq")
+
+_UTF8: Final = ("utf-8-sig",)
+_SHEET: Final = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
+_STRINGS: Final = "xl/sharedStrings.xml"
+_WORKBOOK: Final = b"PK\x03\x04"
+_MOST_COLUMNS: Final = 1_000
+_NULL: Final = "tag:yaml.org,2002:null"
+
+
+@dataclass(slots=True)
+class Problems:
+    """Bad cells of one file, collected so that one error names them all."""
+
+    file: str
+    texts: list[tuple[int, str]] = field(default_factory=list)
+    lines: set[int] = field(default_factory=set)
+
+    def add(self, line: int, text: str) -> None:
+        """Note one problem of a line."""
+        self.texts.append((line, text))
+        self.lines.add(line)
+
+    def parsed(
+        self, title: str, texts: "pd.Series[str]", parse: Callable[[str], object]
+    ) -> "pd.Series[Any]":
+        """Results of ``parse`` on cells by line; None, and a problem, where it raises ValueError.
+
+        Its error is worded to follow "is not".
+        """
+        results: list[object] = []
+        for line, text in zip(texts.index.tolist(), texts, strict=True):
+            try:
+                results.append(parse(text))
+            except ValueError as err:
+                results.append(None)
+                self.add(line, f"column {title!r}: {text!r} is not {err}")
+        return pd.Series(results, texts.index, dtype="object")
+
+    def raise_if_any(self) -> None:
+        """Raise one error for all problems, in line order."""
+        if self.texts:
+            messages = [f"line {line}, {text}" for line, text in sorted(self.texts)]
+            raise DataError(
+                f"{counted(len(self.lines), 'bad row')} in {self.file}: "
+                f"{first_few(messages)}. Correct these lines; nothing was taken over."
+            )
+
+
+def content_of(path: Path) -> bytes:
+    """The bytes of a file."""
+    try:
+        return path.read_bytes()
+    except OSError as err:
+        raise DataError(
+            f"Cannot read {path.name} ({err.strerror}) in {path.parent}. Expected a file there. "
+            "Correct the path; for a bundled table restore it, or point MAGNETCAST_DATA_DIR at the "
+            "folder that holds it."
+        ) from err
+
+
+def texts_of(
+    name: str, content: bytes, encodings: Sequence[str] = _UTF8
+) -> Iterator[tuple[str, str]]:
+    """Yield the text of a file with its encoding, once in each encoding that its bytes allow.
+
+    Args:
+        name: Names the file in messages.
+        encodings: Those to try; UTF-16 is the only one tried where the bytes show it.
+    """
+    has_mark = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    wide = "utf-16" if has_mark else "utf-16-le"
+    is_wide = wide in encodings and (has_mark or b"\0" in content)
+    likely = [wide] if is_wide else [one for one in encodings if not one.startswith("utf-16")]
+    faults = []
+    for encoding in likely:
+        try:
+            text = content.decode(encoding)
+        except UnicodeDecodeError as err:
+            faults.append(err.start)
+        else:
+            yield text.removeprefix("\ufeff"), encoding.removesuffix("-sig")
+    if len(faults) == len(likely):
+        place = max(faults)
+        line = content[:place].count(b"\n") + 1
+        kinds = " or ".join(one.removesuffix("-sig").upper() for one in encodings)
+        raise DataError(
+            f"{name} is not {kinds}: byte 0x{content[place]:02x} on line {line}. Expected text in "
+            f"{'that encoding' if len(encodings) == 1 else 'one of these'}. Save the file as "
+            "UTF-8; nothing was taken over."
+        )
+
+
+@contextmanager
+def _readable(name: str, expected: str, fault: str = "cannot be read") -> Iterator[None]:
+    """Turn whatever goes wrong in reading a file into a sentence."""
+    remedy = f"Expected {expected}."
+    try:
+        yield
+    except FileNotFoundError as err:
+        raise DataError(f"{name} does not exist. {remedy} Check the path.") from err
+    except ImportError as err:
+        remedy = 'Expected `pip install "magnetcast[ops]"`. Or write CSV.'
+        raise DataError(f"{name} needs pyarrow. {remedy}") from err
+    except (  # RuntimeError: a workbook that is encrypted
+        OSError, EOFError, ValueError, LookupError, RuntimeError, csv.Error, zlib.error,
+        yaml.YAMLError, ET.ParseError, zipfile.BadZipFile,
+    ) as err:  # fmt: skip
+        is_deep = isinstance(err, RecursionError)
+        reason = "it is nested too deeply" if is_deep else " ".join(str(err).split())
+        raise DataError(
+            f"{name} {fault}: {reason}. {remedy} Correct it or download it anew; nothing was "
+            "taken over."
+        ) from err
+
+
+def csv_lines(name: str, text: str, *, mark: str = ",") -> Iterator[Line]:
+    """Yield each record of a CSV text with the number of the line it starts on."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=mark, strict=True)
+    start = 1
+    while True:
+        with _readable(name, "paired double quotes", f"is not CSV from line {start} on"):
+            if (cells := next(reader, None)) is None:
+                return
+        yield start, cells
+        start = reader.line_num + 1
+
+
+def tables_of(
+    name: str, content: bytes, encodings: Sequence[str]
+) -> Iterator[tuple[list[Line], str]]:
+    """Yield the stripped cells of a downloaded table with its format.
+
+    CSV with commas, semicolons or tabs is read once in each encoding that its bytes allow; a
+    workbook, or records in JSON or XML, whose names become the first line, once.
+    """
+    readings: Iterable[tuple[Iterable[Line], str]]
+    if content.startswith(_WORKBOOK):
+        readings = [(enumerate(_sheet(name, content), start=1), "xlsx")]
+    elif b"<item>" in content or content.lstrip().startswith(b"{"):
+        readings = [(enumerate(_records(name, content), start=1), "")]
+    else:
+        readings = (
+            (csv_lines(name, text, mark=max(",;\t", key=_start(text).count)), encoding)
+            for text, encoding in texts_of(name, content, encodings)
+        )
+    for lines, kind in readings:
+        yield [(number, [cell.strip() for cell in cells]) for number, cells in lines], kind
+
+
+def _start(text: str) -> str:
+    return "\n".join(text.split("\n", 15)[:15])
+
+
+def _records(name: str, content: bytes) -> list[list[str]]:
+    with _readable(name, "a whole file"):
+        records = _entries(content)
+    names = list(dict.fromkeys(key for record in records for key in record))
+    cells = [[record.get(key) for key in names] for record in records]
+    return [names, *(["" if cell is None else str(cell) for cell in row] for row in cells)]
+
+
+def _entries(content: bytes) -> list[dict[str, object]]:
+    if b"<item>" in content:
+        items = ET.fromstring(content).iter("item")  # noqa: S314  # expat caps what entities grow to
+        return [{part.tag: part.text for part in item} for item in items]
+    records = json.loads(content).get("value")
+    if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
+        raise ValueError("it has no list of records called value")
+    return records
+
+
+def _sheet(name: str, content: bytes) -> list[list[str]]:
+    """The cells of a workbook's first sheet as they are written in it."""
+    with (
+        _readable(name, "a table as .xlsx or CSV", "is no workbook that can be read"),
+        zipfile.ZipFile(io.BytesIO(content)) as book,
+    ):
+        parts = book.namelist()
+        shared = _xml(book, _STRINGS).iter(f"{_SHEET}si") if _STRINGS in parts else ()
+        texts = [_text(entry) for entry in shared]
+        sheet = min(part for part in parts if part.startswith("xl/worksheets/sheet"))
+        rows = [_row(row, texts) for row in _xml(book, sheet).iter(f"{_SHEET}row")]
+        width = max(map(len, rows), default=0)  # Excel writes no empty cells at the end
+        return [row + [""] * (width - len(row)) for row in rows]
+
+
+def _xml(book: zipfile.ZipFile, name: str) -> ET.Element:
+    return ET.fromstring(book.read(name))  # noqa: S314  # expat caps what entities grow to
+
+
+def _text(part: ET.Element) -> str:
+    return "".join(text.text or "" for text in part.iter(f"{_SHEET}t"))
+
+
+def _row(row: ET.Element, texts: list[str]) -> list[str]:
+    cells: list[str] = []
+    for cell in row.iter(f"{_SHEET}c"):
+        place = 0
+        for letter in re.sub(r"[^A-Z]", "", cell.get("r", "")):
+            place = 26 * place + ord(letter) - 64
+        if place > _MOST_COLUMNS:
+            raise ValueError(f"it has a cell {cell.get('r')}, far from the others")
+        cells += [""] * (place - 1 - len(cells))
+        value, kind = cell.findtext(f"{_SHEET}v") or "", cell.get("t", "n")
+        if kind == "s":
+            value = texts[int(value)]
+        elif kind == "inlineStr":
+            value = _text(cell)
+        cells.append(value)
+    return cells
+
+
+def yaml_values(name: str, content: bytes, problems: Problems) -> tuple[Any, dict[Place, int]]:
+    """A YAML tree as texts in lists and dicts, and the line of each of its parts.
+
+    Nothing in it is executed. Values are texts, so that 2.10 keeps its digits. A name that occurs
+    twice is noted as a problem, and so is an alias, which can make much of a small file.
+    """
+    lines: dict[Place, int] = {(): 1}
+    nodes: set[int] = set()
+
+    def built(node: yaml.Node | None, place: Place) -> object:
+        if node is not None:
+            lines.setdefault(place, node.start_mark.line + 1)
+            if id(node) in nodes:
+                problems.add(lines[place], "an alias stands for it; write the values out")
+                return None
+            nodes.add(id(node))
+        if isinstance(node, yaml.SequenceNode):
+            return [built(part, (*place, number)) for number, part in enumerate(node.value)]
+        if isinstance(node, yaml.MappingNode):
+            values: dict[str, object] = {}
+            for key, value in node.value:
+                label, line = str(key.value), key.start_mark.line + 1
+                if label in values:
+                    problems.add(line, f"name {label!r}: given twice")
+                lines[*place, label] = line
+                values[label] = built(value, (*place, label))
+            return values
+        return None if node is None or node.tag == _NULL else str(node.value)
+
+    ((text, _),) = texts_of(name, content)
+    with _readable(name, "names and values in UTF-8", "is not YAML"):
+        return built(yaml.compose(text, Loader=yaml.SafeLoader), ()), lines
+
+
+def columns_of(path: Path, name: str) -> tuple[pd.DataFrame, int]:
+    """The rows of a large table, and the number of the first as an editor shows it.
+
+    Cells of CSV, perhaps compressed, are text, empty ones missing; those of Parquet are as stored.
+    """
+    is_text = path.suffix.lower() not in __PARQUET
+    with _readable(name, "CSV, CSV.gz or Parquet"):
+        if path.is_dir():
+            raise ValueError("it is a folder")
+        return (_text_columns(path, name), 2) if is_text else (pd.read_parquet(path), 1)
+
+
+def _text_columns(path: Path, name: str) -> pd.DataFrame:
+    try:
+        rows = pd.read_csv(
+            path,
+            header=None,
+            dtype="str",
+            keep_default_na=False,
+            na_values=[""],
+            skip_blank_lines=False,
+            encoding="utf-8-sig",
+        )
+        return rows.iloc[1:].set_axis(rows.iloc[0], axis=1)
+    except UnicodeDecodeError:
+        content = path.read_bytes()
+        is_packed = path.suffix.lower() == ".gz"
+        list(texts_of(name, gzip.decompress(content) if is_packed else content))
+        raise
