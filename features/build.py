@@ -1,4 +1,4 @@
-"""The only entry to the model frame: features of one forecast origin as one pure function."""
+"""The only entry to the model frame: features of one forecast origin, as a pure function."""
 
 import hashlib
 import json
@@ -34,18 +34,18 @@ _COMPUTE: Final[tuple[Callable[[Origin], dict[str, Floats]], ...]] = (
 ALL_FEATURES: Final = tuple(feature for family in _FAMILIES.values() for feature in family)
 DRIVER_MEANINGS: Final = {
     **{feature.name: feature.meaning for feature in ALL_FEATURES},
-    "policy_response": "the answer to a control that no month has felt yet",
+    "policy_response": "response to a control that no published month shows yet",
     "experts_tonnes": "statistical extrapolation of past months",
 }
-"""What the name of a driver of a forecast means: features, and what
-``models.forecasting.decomposition`` names beside them."""
+"""Meaning of each driver of a forecast: the features, and what
+``models.forecasting.decomposition`` adds to them."""
 
 _PLACE: Final = {feature.name: i for i, feature in enumerate(ALL_FEATURES)}
 
 
 @dataclass(frozen=True, slots=True)
 class OriginFeatures:
-    """What is computed of the series of an origin; arrays are by series, then target."""
+    """Features of an origin and the forecasts they rest on; arrays are series x targets."""
 
     base: Floats
     """Median of the base forecasts, in tonnes."""
@@ -59,15 +59,15 @@ class OriginFeatures:
 
 @lru_cache(maxsize=128)
 def features_at(origin: Origin) -> OriginFeatures:
-    """Return the features of an origin whose series are all there are."""
+    """Return the features of an origin that holds the whole panel."""
     stats = series_stats(origin.tonnes)
     return features_of(origin, stats, panel_momentum(stats.momentum))
 
 
 def features_of(origin: Origin, stats: SeriesStats, momentum: float) -> OriginFeatures:
-    """Return the features of one origin, computed from the months up to it.
+    """Return the features of an origin, from the months up to it.
 
-    A bare panel has no tariffs, policy or world, so those features are left out of the names.
+    A bare panel lacks the features of tariffs, policy and the world.
 
     Args:
         momentum: Of the whole panel, by ``features.series.panel_momentum``.
@@ -88,15 +88,14 @@ SEASON_NOISE: Final = 0.05
 """Season steps smaller than this (log units) are mostly noise."""
 
 ONE_YEAR_SPREAD: Final = 0.2
-"""Spread of a season step known from one year only (log units)."""
+"""Spread of a season step observed in one year only (log units)."""
 
 
 @lru_cache(maxsize=128)
 def base_of(origin: Origin) -> Floats:
     """Return the base of the forecasts' log ratios, series x targets, in tonnes.
 
-    That is the recent level in the target's season. The mean season step is shrunk by its own
-    spread over the years.
+    It is the recent level times the season of the target month, shrunk by its spread over years.
     """
     steps = trade.season_of(origin)
     step = np.nan_to_num(steps["season_step_mean_log"])
@@ -112,23 +111,23 @@ def frame_of(origin: Origin) -> pd.DataFrame:
         One row per series and target month, by series, then month: destination, period,
         level_tonnes, offset_tonnes and one float column a feature.
     """
-    found = features_at(origin)
-    series, targets = found.base.shape
-    values = found.features.reshape(-1, len(found.names))
-    frame = pd.DataFrame(values, columns=list(found.names))
-    frame.insert(0, "destination", np.repeat(np.array(origin.series, dtype=object), targets))
-    frame.insert(1, "period", np.tile(month_starts(origin.targets).to_numpy(), series))
+    origin_features = features_at(origin)
+    series_count, target_count = origin_features.base.shape
+    values = origin_features.features.reshape(-1, len(origin_features.names))
+    frame = pd.DataFrame(values, columns=list(origin_features.names))
+    frame.insert(0, "destination", np.repeat(np.array(origin.series, dtype=object), target_count))
+    frame.insert(1, "period", np.tile(month_starts(origin.targets).to_numpy(), series_count))
     frame.insert(2, "level_tonnes", base_of(origin).reshape(-1))
-    frame.insert(3, "offset_tonnes", np.repeat(origin.offset, targets))
+    frame.insert(3, "offset_tonnes", np.repeat(origin.offset, target_count))
     return frame
 
 
 @cache
 def catalogue_digest(names: frozenset[str] | None = None) -> str:
-    """Return a digest of what every feature is: name, unit, meaning, when knowable, monotone.
+    """Return a digest of name, unit, meaning, availability and sign of every feature.
 
     Args:
-        names: Of these features alone, whatever their order; all if left out.
+        names: Features to include, in any order; all if left out.
     """
     entries = [[f.name, f.unit, f.meaning, f.knowable, f.monotone] for f in ALL_FEATURES]
     if names is not None:

@@ -1,7 +1,7 @@
-"""The past as a sequence of forecast origins, each with what was known then.
+"""Past forecast origins of the evidence panel, each from the rows available then.
 
-Training and backtest use it. Panels are cached by the rows known at each moment, the
-parameters and the version of the code (docs/adr/0046-kept-origins.md).
+Panels are cached by these rows, the parameters and the version of the code
+(docs/adr/0046-kept-origins.md).
 """
 
 import hashlib
@@ -29,20 +29,20 @@ FIRST_TRAINING: Final = "2019-06-25"
 """First past origin: the first release of detail by destination in the bundled figures."""
 
 _RELEASE_DAY: Final = 25
-"""Day of the month of past origins: the detail of the previous month is published."""
+"""Day of the month of past origins, when the detail of the previous month is published."""
 
 ROOMS: Final = ("store", "features", "models")
-"""Folders of the code that computes."""
+"""Folders of the code that forecasts depend on."""
 
 PACKAGES: Final = ("lightgbm", "numpy", "pandas", "scipy", "scikit-learn")
 """Packages whose version may change a forecast."""
 
 PanelSolver = Callable[[Callable[[pd.Timestamp], Values], Sequence[pd.Timestamp]], Iterable[Values]]
-"""Does work on each of several moments and returns what was found, in their order."""
+"""Applies a function to several moments, perhaps in other processes; results in their order."""
 
 
 class FactDigests:
-    """All versions of one kind of fact, digested as they were known at any moment."""
+    """Digests of the rows of a table of facts that were available at any moment."""
 
     def __init__(self, rows: pd.DataFrame) -> None:
         """Take rows with a UTC ``available_at``; not modified."""
@@ -51,19 +51,19 @@ class FactDigests:
         self._hashes = pd.util.hash_pandas_object(rows, index=False).to_numpy()
 
     def digest(self, as_of: pd.Timestamp) -> str:
-        """Return the SHA-256 of the rows known at a moment, in their order.
+        """Return the SHA-256 of the rows available at a moment, in their order.
 
         Raises:
             LeakError: ``as_of`` has no time zone.
         """
         require_time_zone(as_of)
-        known = self._hashes[self._available_at <= as_of].tobytes()
-        return hashlib.sha256(self._columns.encode() + known).hexdigest()
+        known_hashes = self._hashes[self._available_at <= as_of].tobytes()
+        return hashlib.sha256(self._columns.encode() + known_hashes).hexdigest()
 
 
 @cache
 def code_version() -> str:
-    """Return a digest of our source that computes, and of the versions of the packages it uses."""
+    """Return a digest of the source code and package versions that forecasts depend on."""
     paths = (path for room in ROOMS for path in sorted((PROJECT_ROOT / room).rglob("*.py")))
     versions = "\n".join(version(name) for name in PACKAGES)
     source = b"".join(path.read_bytes() for path in paths)
@@ -71,7 +71,7 @@ def code_version() -> str:
 
 
 class EvidenceHistory:
-    """Past evidence panels, each solved from what was published by then."""
+    """Evidence panels of past moments, each solved from the figures published by then."""
 
     def __init__(
         self,
@@ -89,8 +89,8 @@ class EvidenceHistory:
             observations: Published figures, all versions (store contract); not modified.
             events: Policy events, all versions; not modified.
             tariffs: Tariff steps, all versions; not modified.
-            cache: Where what is computed of past moments is kept.
-            prior: Of the panels' months that no figure fixes.
+            cache: Cache of results for past moments.
+            prior: Prior of months that no figure fixes.
         """
         self.cache = cache
         self._prior = prior
@@ -113,61 +113,67 @@ class EvidenceHistory:
     def key(
         self,
         moment: pd.Timestamp,
-        what: str,
-        *more: object,
-        of: Sequence[str],
-        when: object = None,
+        computation: str,
+        *parameters: object,
+        fact_names: Sequence[str],
+        moment_key: object = None,
     ) -> str:
-        """Return the cache key of what is computed at a moment.
+        """Return the cache key of a computation at a moment.
 
         Args:
-            when: What of the moment counts beside these facts; all of it if left out.
+            moment_key: Part of the moment that the result depends on; the moment if left out.
         """
-        facts = {name: rows.digest(moment) for name, rows in self._facts.items() if name in of}
-        parts = (when or moment.isoformat(), facts, what, repr(self._prior), code_version(), *more)
+        facts = {
+            name: rows.digest(moment) for name, rows in self._facts.items() if name in fact_names
+        }
+        parts = (
+            moment_key or moment.isoformat(),
+            facts,
+            computation,
+            repr(self._prior),
+            code_version(),
+            *parameters,
+        )
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
     def panel(self, moment: pd.Timestamp) -> EvidencePanel:
         """Return the evidence panel at a moment, without its gaps; solved once."""
         if moment not in self._panels:
             key = self._panel_key(moment)
-            kept = self.cache.fetch(key, lambda: _solved(self._observations, self._prior, moment))
-            self._panels[moment] = EvidencePanel(as_of=moment, **kept)
+            cached = self.cache.fetch(key, lambda: _solved(self._observations, self._prior, moment))
+            self._panels[moment] = EvidencePanel(as_of=moment, **cached)
         return self._panels[moment]
 
     def _panel_key(self, moment: pd.Timestamp) -> str:
         month = last_complete_month(moment)
-        return self.key(moment, "panel", of=["observations"], when=month)
+        return self.key(moment, "panel", fact_names=["observations"], moment_key=month)
 
-    def solve(self, moments: Sequence[pd.Timestamp], solved: PanelSolver) -> None:
-        """Have the panels of several moments at hand.
+    def solve(self, moments: Sequence[pd.Timestamp], solver: PanelSolver) -> None:
+        """Solve the panels of several moments ahead of their use.
 
         Args:
-            solved: Solves those that are not kept, wherever that may be.
+            solver: Solves those that are not cached.
         """
         missing = {
             moment: key
             for moment in moments
             if moment not in self._panels and not self.cache.holds(key := self._panel_key(moment))
         }
-        found = solved(partial(_solved, self._observations, self._prior), list(missing))
-        for (moment, key), values in zip(missing.items(), found, strict=True):
-            kept = self.cache.fetch(key, partial(dict, values))
-            self._panels[moment] = EvidencePanel(as_of=moment, **kept)
+        panels = solver(partial(_solved, self._observations, self._prior), list(missing))
+        for (moment, key), values in zip(missing.items(), panels, strict=True):
+            cached = self.cache.fetch(key, partial(dict, values))
+            self._panels[moment] = EvidencePanel(as_of=moment, **cached)
 
     def add_panel(self, panel: EvidencePanel) -> None:
-        """Take a panel that was solved from these very facts before, so that it is not again."""
+        """Add a panel solved from the same facts, so that it is not solved again."""
         self._panels[panel.as_of] = panel
 
     def gaps(self, moment: pd.Timestamp) -> pd.DataFrame:
-        """Return partner imports beside exports at a moment, ``mirror.GAP_COLUMNS``.
-
-        Solved for: no kept panel holds them.
-        """
+        """Return partner imports beside exports (``mirror.GAP_COLUMNS``), always solved anew."""
         return evidence_panel(self._observations, as_of=moment, prior=self._prior).gaps
 
     def origin(self, moment: pd.Timestamp) -> Origin:
-        """Return the origin at a moment; made once."""
+        """Return the origin at a moment, built once."""
         if moment not in self._origins:
             self._origins[moment] = origin_of(
                 self.panel(moment),
@@ -179,13 +185,13 @@ class EvidenceHistory:
         return self._origins[moment]
 
     def record(self, moment: pd.Timestamp) -> TrackRecord:
-        """Return how announced acts, on magnets and other minerals, turned out by a moment."""
-        others = self._analog_events
-        acts = (self._events,) if others is None else (self._events, others)
+        """Return the track record, at a moment, of acts on magnets and other minerals."""
+        other_events = self._analog_events
+        acts = (self._events,) if other_events is None else (self._events, other_events)
         return TrackRecord(moment, acts, self._tariffs)
 
     def analogs(self, moment: pd.Timestamp) -> tuple[Analog, ...]:
-        """Return what was known at a moment of controls on other minerals."""
+        """Return the analogs at a moment: controls on other minerals."""
         if self._analog_events is None:
             return ()
         if moment not in self._analogs:
@@ -195,14 +201,14 @@ class EvidenceHistory:
         return self._analogs[moment]
 
     def past(self, moment: pd.Timestamp) -> Sequence[Origin]:
-        """Return one origin a month before a moment, oldest first."""
+        """Return the monthly origins before a moment, oldest first."""
         return [self.origin(earlier) for earlier in training_moments(moment)]
 
 
 def _solved(observations: pd.DataFrame, prior: PanelPrior, moment: pd.Timestamp) -> Values:
     panel = evidence_panel(observations, as_of=moment, prior=prior)
-    kept = {one.name for one in fields(panel)} - {"as_of", "gaps"}
-    return {name: getattr(panel, name) for name in sorted(kept)}
+    names = {column.name for column in fields(panel)} - {"as_of", "gaps"}
+    return {name: getattr(panel, name) for name in sorted(names)}
 
 
 def training_moments(moment: pd.Timestamp) -> list[pd.Timestamp]:

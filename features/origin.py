@@ -1,4 +1,4 @@
-"""Everything known at one forecast origin, as dense arrays: the only input of feature families."""
+"""All data available at one forecast origin, as dense arrays: the only input of features."""
 
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -26,7 +26,7 @@ class Feature:
     knowable: str
     """From when the value of a row is known, in words."""
     explains: Family
-    """The cause named to planners when the feature moves a forecast."""
+    """Cause that planners are shown for the feature's contribution."""
     monotone: Literal[-1, 0, 1] = 0
     """-1 where a higher value may never raise the forecast."""
 
@@ -39,13 +39,13 @@ RECENT_MONTHS: Final = 3
 """Months in the current level of a series."""
 
 OFFSET_SHARE: Final = 0.01
-"""Added to both sides of a log ratio, as a share of the last year's mean (of all months where that
-is 0), so that it exists for zeros."""
+"""Added to both sides of a log ratio so that it is defined for zeros: a share of the last year's
+mean, or of the mean of all months where that is 0."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LaterFigures:
-    """Months after the cutoff that figures settle, one number a cell."""
+    """Months after the cutoff that figures fix, one entry a cell."""
 
     row: Ints
     """Of the series."""
@@ -77,19 +77,19 @@ class Origin:
     is_observed: Flags
     groups: tuple[Ints, ...] = ()
     """For each series the rows that add up to it: itself, or the members of an aggregate. Empty
-    where that is of no matter."""
+    if not applicable."""
     world: int | None = None
     """Row of the world total, if there is one."""
     events: pd.DataFrame | None = None
-    """Policy events as known, None for a bare panel."""
+    """Policy events, None for a bare panel."""
     tariffs: pd.DataFrame | None = None
-    """Tariff steps as known, None for a bare panel."""
+    """Tariff steps, None for a bare panel."""
     record: TrackRecord | None = None
-    """How announced acts turned out so far; without it all come as announced."""
+    """Outcomes of announced acts so far; without it all are expected as announced."""
     later: LaterFigures | None = None
-    """What conditions the forecast; None if nothing of the targets is known."""
+    """Figures of target months, which condition the forecast; None without any."""
     indices: pd.DataFrame | None = None
-    """Monthly numbers that are no trade, such as exchange rates, as known."""
+    """Monthly covariates such as exchange rates."""
 
     @property
     def horizons(self) -> Months:
@@ -104,21 +104,21 @@ class Origin:
         return np.array([len(group) > 1 for group in self.groups])
 
     def index(self, name: str) -> Floats:
-        """Return a monthly number that is no trade, from ``first`` to the last target.
+        """Return a monthly covariate from ``first`` to the last target, NaN where unpublished.
 
-        NaN where none was known. Bring such numbers in by ``magnetcast ingest figures``.
+        ``magnetcast ingest figures`` loads covariates.
         """
-        found = np.full(int(self.targets[-1]) - self.first + 1, np.nan)
+        values = np.full(int(self.targets[-1]) - self.first + 1, np.nan)
         if self.indices is not None:
-            is_own = self.indices[["commodity", "destination"]].eq([name, WORLD]).all(axis=1)
-            own = self.indices.loc[is_own]
-            place = month_numbers(own["period_from"]) - self.first
-            there = (place >= 0) & (place < len(found))
-            found[place[there]] = own["value"].to_numpy(dtype=float)[there]
-        return found
+            is_match = self.indices[["commodity", "destination"]].eq([name, WORLD]).all(axis=1)
+            rows = self.indices.loc[is_match]
+            columns = month_numbers(rows["period_from"]) - self.first
+            is_inside = (columns >= 0) & (columns < len(values))
+            values[columns[is_inside]] = rows["value"].to_numpy(dtype=float)[is_inside]
+        return values
 
     def affected_by(self, places: str) -> frozenset[str]:
-        """Return the destinations affected by an act on ``A;B``, sums replaced by their members."""
+        """Return the destinations of an act on ``A;B``, sums replaced by their members."""
         names = set(places.split(";"))
         sums = (self.groups[self.series.index(name)] for name in names.intersection(self.series))
         members = {self.series[row] for group in sums for row in group}
@@ -134,13 +134,13 @@ class Origin:
 
     @property
     def offset(self) -> Floats:
-        late, whole = mean_known(self.tonnes[:, -12:]), mean_known(self.tonnes)
-        usual = np.where(late > 0.0, late, whole)
+        last_year, all_months = mean_known(self.tonnes[:, -12:]), mean_known(self.tonnes)
+        usual = np.where(last_year > 0.0, last_year, all_months)
         return np.where(usual > 0.0, OFFSET_SHARE * usual, 1e-9)
 
 
 def announced(events: pd.DataFrame) -> pd.DataFrame:
-    """Return the known acts without scheduled ones."""
+    """Return the acts that are announced, not merely scheduled."""
     return events.loc[events["evidence"] != "scheduled"].reset_index(drop=True)
 
 
@@ -160,8 +160,8 @@ def origin_of(
 
     Returns:
         Destinations and aggregates; targets from the month after the cutoff to the twelfth after
-        the last complete month at as_of; events and tariffs as known then, scheduled dates left
-        out.
+        the last complete month at as_of; events and tariffs as available then, without scheduled
+        dates.
     """
     complete = last_complete_month(panel.as_of)
     known_events = known_at(events, key=EVENT_KEY, as_of=panel.as_of)
@@ -194,7 +194,7 @@ def bare_origin(tonnes: Floats, first: int, horizon: int, series: tuple[str, ...
     Args:
         tonnes: Series x months, NaN where missing.
         first: Number of the first month.
-        series: Their names; no feature looks at them.
+        series: Their names, which no feature uses.
     """
     cutoff = first + tonnes.shape[1] - 1
     return Origin(
@@ -210,8 +210,8 @@ def bare_origin(tonnes: Floats, first: int, horizon: int, series: tuple[str, ...
 
 
 def _usable(indices: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
-    known = known_at(indices, key=OBSERVATION_KEY, as_of=as_of)
-    return known.loc[known["usable"]]
+    known_rows = known_at(indices, key=OBSERVATION_KEY, as_of=as_of)
+    return known_rows.loc[known_rows["usable"]]
 
 
 def _later_figures(panel: EvidencePanel) -> LaterFigures:

@@ -1,4 +1,4 @@
-"""What series are like at an origin: season, level, usual move, and what a panel says together."""
+"""Statistics of series at an origin: season, level, monthly scale, momentum; and of a panel."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -12,19 +12,19 @@ from store.months import YEAR
 _QUARTER: Final = YEAR // 4
 
 SPREAD_YEARS: Final = 2
-"""Years whose moves make the spread; those of a year ago count half."""
+"""Years of monthly changes in the spread; those of a year ago have half the weight."""
 
-MOVE_TO_SPREAD: Final = 0.8
-"""Spread as a share of the mean absolute move."""
+SPREAD_PER_CHANGE: Final = 0.8
+"""Spread as a share of the mean absolute monthly change."""
 
 LEAST_SPREAD: Final = 0.003
-"""Spread of the calmest series, as a share of its level."""
+"""Smallest spread, as a share of the level."""
 
 UNSEEN_SPREAD: Final = 0.3
-"""Spread of a series that was never seen to move or stay, as a share of its level."""
+"""Spread of a series without two months to compare, as a share of its level."""
 
 LEAST_LEVEL: Final = 0.1
-"""Level of a series that has all but ended, as a share of its mean."""
+"""Smallest level, as a share of the series' mean."""
 
 LEAST_RATIO: Final = 1e-6
 """Added to ratios before logs are taken."""
@@ -32,18 +32,18 @@ LEAST_RATIO: Final = 1e-6
 
 @dataclass(frozen=True, slots=True)
 class SeriesStats:
-    """Size and temper of series at an origin; one number a series but for the season."""
+    """Level, spread and seasonality of series at an origin; one number a series except season."""
 
     season: Floats
     """Series x months of the year, by place in the table's columns modulo 12."""
     level: Floats
     spread: Floats
-    """Usual move from month to month; 0 where all are zero."""
+    """Scale of seasonally adjusted monthly changes, in tonnes; 0 where all are zero."""
     scale: Floats
-    """Mean absolute difference to the year before: what errors are scored in; NaN unknown."""
+    """Mean absolute difference to the year before, the unit of scored errors; NaN if unknown."""
     momentum: Floats
-    """Last quarter to the year before, in spreads; NaN unknown."""
-    known: Ints
+    """Last quarter less the same of the year before, in spreads; NaN if unknown."""
+    known_months: Ints
     """Months with a value."""
     current: Flags
     """Whether there is one in the last year."""
@@ -51,21 +51,21 @@ class SeriesStats:
 
 @dataclass(frozen=True, slots=True)
 class PanelStats:
-    """What all series of a panel say together at one origin."""
+    """Statistics over all series of a panel at one origin."""
 
     profile: Floats
     """Season, by month of the year."""
     momentum: float
-    """What the middle series does, in spreads."""
+    """Median momentum, in spreads."""
 
 
 def series_stats(values: Floats, profile: Floats | None = None) -> SeriesStats:
-    """Return size and temper of series; draws their season towards the panel's.
+    """Return level, spread and seasonality, the season shrunk towards the panel's.
 
     Args:
         values: Series x months up to the origin, NaN where missing; not modified.
-        profile: The panel's season, by ``seasonality.common_profile``, where these are some of its
-            series; None where they are all.
+        profile: The panel's season, by ``seasonality.common_profile``, if these are some of its
+            series; None if they are all.
     """
     season = season_profiles(values, profile)
     places = range(0, max(len(values), 1), BLOCK)
@@ -73,37 +73,37 @@ def series_stats(values: Floats, profile: Floats | None = None) -> SeriesStats:
 
 
 def panel_momentum(momentum: Floats) -> float:
-    """Return what the middle series of a panel does, given what each does, in spreads."""
-    known = momentum[np.isfinite(momentum)]
-    return float(np.median(known)) if known.size else 0.0
+    """Return the median momentum, in spreads; 0 if none is finite."""
+    finite = momentum[np.isfinite(momentum)]
+    return float(np.median(finite)) if finite.size else 0.0
 
 
 def _measured(values: Floats, season: Floats) -> SeriesStats:
-    known = np.isfinite(values)
+    is_known = np.isfinite(values)
     level = np.fmax(mean_known(values[:, -YEAR:]), LEAST_LEVEL * mean_known(values))
     level = np.where(np.isfinite(level), level, 0.0)
-    flat = values / season[:, np.arange(values.shape[1]) % YEAR]
-    usual = _usual_move(flat)
-    spread = np.fmax(MOVE_TO_SPREAD * usual, LEAST_SPREAD * level)
-    spread = np.where(np.isfinite(usual), spread, UNSEEN_SPREAD * level)
+    adjusted = values / season[:, np.arange(values.shape[1]) % YEAR]
+    monthly_change = _monthly_change(adjusted)
+    spread = np.fmax(SPREAD_PER_CHANGE * monthly_change, LEAST_SPREAD * level)
+    spread = np.where(np.isfinite(monthly_change), spread, UNSEEN_SPREAD * level)
     momentum = np.full(len(values), np.nan)
     if values.shape[1] >= _QUARTER + YEAR:
-        before = mean_known(flat[:, -_QUARTER - YEAR : -_QUARTER])
-        momentum = ratio(mean_known(flat[:, -_QUARTER:]) - before, spread)
-    current = np.asarray(known[:, -YEAR:].any(axis=1))
+        before = mean_known(adjusted[:, -_QUARTER - YEAR : -_QUARTER])
+        momentum = ratio(mean_known(adjusted[:, -_QUARTER:]) - before, spread)
+    current = np.asarray(is_known[:, -YEAR:].any(axis=1))
     scale = seasonal_scale(values)
-    return SeriesStats(season, level, spread, scale, momentum, known.sum(axis=1), current)
+    return SeriesStats(season, level, spread, scale, momentum, is_known.sum(axis=1), current)
 
 
-def _usual_move(flat: Floats) -> Floats:
-    """Return the mean absolute move of late, over gaps where no two months meet, or NaN."""
-    usual = _mean_of_late(np.abs(np.diff(flat[:, -SPREAD_YEARS * YEAR - 1 :], axis=1)))
-    apart = np.isnan(usual)
-    if apart.any():
-        lone = flat[apart]
-        steps = np.abs(np.diff(carried(lone.T).T, axis=1))
-        usual[apart] = _mean_of_late(np.where(np.isfinite(lone[:, 1:]), steps, np.nan))
-    return usual
+def _monthly_change(adjusted: Floats) -> Floats:
+    """Return the mean absolute monthly change; across gaps where no two months are adjacent."""
+    change = _mean_of_late(np.abs(np.diff(adjusted[:, -SPREAD_YEARS * YEAR - 1 :], axis=1)))
+    is_isolated = np.isnan(change)
+    if is_isolated.any():
+        isolated = adjusted[is_isolated]
+        steps = np.abs(np.diff(carried(isolated.T).T, axis=1))
+        change[is_isolated] = _mean_of_late(np.where(np.isfinite(isolated[:, 1:]), steps, np.nan))
+    return change
 
 
 def _mean_of_late(moves: Floats) -> Floats:
@@ -112,15 +112,12 @@ def _mean_of_late(moves: Floats) -> Floats:
 
 
 def seasonal_scale(values: Floats) -> Floats:
-    """Return the mean absolute difference to the year before of each series, NaN without any.
-
-    Errors in this unit are what MASE averages.
-    """
+    """Return each series' mean absolute difference to the year before, the unit of MASE, or NaN."""
     return mean_known(np.abs(values[:, YEAR:] - values[:, :-YEAR]))
 
 
 def mean_known(window: Floats, weight: Floats | None = None) -> Floats:
-    """Return the mean of each row over what is known, NaN where nothing is."""
+    """Return the mean of each row over its finite values, NaN without any."""
     counts = np.isfinite(window) * (1.0 if weight is None else weight)
     total = (np.nan_to_num(window) * counts).sum(axis=1)
     count = counts.sum(axis=1)
@@ -129,7 +126,7 @@ def mean_known(window: Floats, weight: Floats | None = None) -> Floats:
 
 
 def ratio(value: Floats, unit: Floats) -> Floats:
-    """Return values in a unit, 0 where there is none."""
+    """Return values divided by a unit, 0 where the unit is 0."""
     value, unit = np.broadcast_arrays(value, unit)
     return np.divide(value, unit, out=np.zeros(value.shape), where=unit > 0)
 

@@ -1,4 +1,4 @@
-"""Where a group of tasks runs: in this process, in several, or on workers that a flow hands in."""
+"""Runs a group of tasks in this process or in several."""
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
@@ -11,43 +11,43 @@ from joblib.externals.loky import ProcessPoolExecutor
 from store.progress import Progress, untracked
 
 _Item = TypeVar("_Item")
-_Found = TypeVar("_Found")
+_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True, slots=True)
 class Executor:
-    """Does the work in this process, from the first item on, and in others, from the last.
+    """Works through items from the first in this process, from the last in worker processes.
 
-    The others are loky's, which scikit-learn brings: unlike those of ``multiprocessing`` they do
+    Workers are loky's, which comes with scikit-learn: unlike those of ``multiprocessing`` they do
     not run a user's script again.
     """
 
     progress: Progress = untracked
     processes: int = 1
-    """Most of this machine that work at once, this one among them."""
+    """Largest number of processes, this one included."""
     items_per_process: int = 8
-    """Items a process; fewer are done sooner than another process loads its libraries."""
+    """Items that justify another process, which takes a while to load its libraries."""
 
     def map(
-        self, work: Callable[[_Item], _Found], items: Sequence[_Item], label: str
-    ) -> Iterator[_Found]:
-        """Yield the results, in the order of the items; a process that is lost costs time alone.
+        self, work: Callable[[_Item], _Result], items: Sequence[_Item], label: str
+    ) -> Iterator[_Result]:
+        """Yield the results in the order of the items; a lost process only costs time.
 
         Args:
-            work: Depends on its item alone and changes nothing that is not its own, so that it may
-                be done again after a process is lost. It, items and results can be pickled.
+            work: Pure function of an item, repeated if a process is lost; it, items and results
+                can be pickled.
         """
-        others = min(self.processes, len(items) // self.items_per_process) - 1
-        if others < 1:
+        workers = min(self.processes, len(items) // self.items_per_process) - 1
+        if workers < 1:
             yield from map(work, self.progress(items, label))
             return
-        pool = ProcessPoolExecutor(others, initializer=_take, initargs=(work,))
+        pool = ProcessPoolExecutor(workers, initializer=_take, initargs=(work,))
         try:
-            waiting: list[Future[Any]] = [pool.submit(_do, item) for item in reversed(items)]
+            futures: list[Future[Any]] = [pool.submit(_do, item) for item in reversed(items)]
             for item in self.progress(items, label):
-                found = waiting.pop()
+                future = futures.pop()
                 try:
-                    yield work(item) if found.cancel() else found.result()
+                    yield work(item) if future.cancel() else future.result()
                 except BrokenProcessPool:
                     yield work(item)
         finally:
@@ -55,10 +55,10 @@ class Executor:
 
 
 IN_TURN: Final = Executor()
-"""One item after the other, in this process; shows no progress."""
+"""One item after the other, in this process, without progress."""
 
 _TAKEN: Final[list[Callable[[Any], Any]]] = []
-"""The work of this process, where it is one of the others: sent once, not with each item."""
+"""The work of a worker process, sent once and not with each item."""
 
 
 def _take(work: Callable[[Any], Any]) -> None:

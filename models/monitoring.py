@@ -1,7 +1,7 @@
-"""Whether published forecasts err more than they did, or outside their band.
+"""Drift of published forecasts: larger errors, or a coverage that chance does not explain.
 
-Series here are short (a dozen to some dozens of months) and their neighbours are correlated, so
-each test allows for that; false alarm rates are measured in docs/adr/0024-monitoring.md.
+Series here are short (a dozen to some dozens of months) and autocorrelated, which each test allows
+for; docs/adr/0024-monitoring.md measures the false alarm rates.
 """
 
 from dataclasses import dataclass, field
@@ -46,7 +46,7 @@ class HealthReport:
     @property
     def code(self) -> int:
         """Exit code of ``magnetcast status``: 0 fine, 1 stale or degraded, 2 broken."""
-        return max((1 + one.is_broken for one in self.alarms), default=0)
+        return max((1 + alarm.is_broken for alarm in self.alarms), default=0)
 
     @property
     def headline(self) -> Message:
@@ -64,43 +64,43 @@ _LEVEL: Final = 0.01
 """Significance level of the test of errors."""
 
 MAX_AUTOCORRELATION: Final = 0.8
-"""Largest correlation of neighbouring months that is believed of so few."""
+"""Upper bound of the autocorrelation estimated from so few months."""
 
 LEAST_FREEDOM: Final = 3.0
 
 HORIZONS: Final = 3
-"""Months ahead that are watched: every scored month has them, and they are what planners use."""
+"""Monitored months ahead: every scored month has them, and planners use them."""
 
 RECENT: Final = 3
-"""Scored months that are held against those before."""
+"""Scored months that are compared with those before."""
 
 _FEWEST: Final = 9
-"""Scored months before that: a year in all. Of fewer the chance of an alarm was not measured."""
+"""Scored months needed before those: false alarm rates are measured from a year on."""
 
 _YEAR: Final = 12
-"""Scored months over which the band is judged."""
+"""Scored months over which coverage is judged."""
 
 _BAND: Final = 0.8
 BAND_LEVEL: Final = 0.002
-"""Chance the limits of the band are built for; how much hits go together is itself an estimate, so
-the chance measured is larger (ADR 24)."""
+"""Nominal false alarm rate of the limits; the measured rate is larger, as the effective sample size
+is itself estimated (ADR 24)."""
 
 _KEY: Final = ["destination", "cutoff", "period"]
 
 LEAST_ERROR: Final = 1e-6
-"""Scaled errors below count as this, so that a hit to the tonne has a logarithm."""
+"""Floor of scaled errors, so that an exact forecast has a logarithm."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One thing that was measured: above (or outside) its bound it is an alarm."""
+    """A monitored value and its bound, beyond which it is an alarm."""
 
     monitor: Monitor
     value: float
     bound: float
-    """NaN where too little is known to judge."""
+    """NaN with too few months to judge."""
     size: int
-    """How many months or cells the value rests on."""
+    """Number of months or cells behind the value."""
     fired: bool
     words: Message
 
@@ -123,19 +123,21 @@ def published_cells(replayed: pd.DataFrame, published: pd.DataFrame) -> pd.DataF
     # Where a release is late, two origins know the same months; the later one knows more of them.
     cells = cells.sort_values("as_of").drop_duplicates(["model", *_KEY], keep="last")
     last = published.drop_duplicates(_KEY, keep="last")[[*_KEY, *QUANTILE_COLUMNS]]
-    own = cells.loc[cells["model"] == MODEL]
-    both = own.merge(last, on=_KEY, how="left", suffixes=("", "_published"), validate="one_to_one")
-    is_published = both["p50_published"].notna()
+    model_cells = cells.loc[cells["model"] == MODEL]
+    merged = model_cells.merge(
+        last, on=_KEY, how="left", suffixes=("", "_published"), validate="one_to_one"
+    )
+    is_published = merged["p50_published"].notna()
     for name in QUANTILE_COLUMNS:
-        both[name] = both[f"{name}_published"].where(is_published, both[name])
-    both = both.assign(
+        merged[name] = merged[f"{name}_published"].where(is_published, merged[name])
+    merged = merged.assign(
         is_published=is_published,
-        absolute_error=(both["tonnes"] - both["p50"]).abs(),
-        is_covered=both["tonnes"].between(both["p10"], both["p90"]),
+        absolute_error=(merged["tonnes"] - merged["p50"]).abs(),
+        is_covered=merged["tonnes"].between(merged["p10"], merged["p90"]),
     )
     naive = cells.loc[cells["model"] == REFERENCE].assign(is_published=False)
     columns = [*cells.columns, "is_published"]
-    return pd.concat([both[columns], naive[columns]], ignore_index=True)
+    return pd.concat([merged[columns], naive[columns]], ignore_index=True)
 
 
 def error_readings(cells: pd.DataFrame) -> list[Reading]:
@@ -145,30 +147,30 @@ def error_readings(cells: pd.DataFrame) -> list[Reading]:
 
 
 def monthly(cells: pd.DataFrame) -> pd.DataFrame:
-    """Return one row a scored month, oldest first.
+    """Return errors and coverage of each scored month, oldest first.
 
     Returns:
-        own (log of the mean scaled error), covered (share), cells; by period. Only cells that the
-        seasonal naive answers too and that have a scale.
+        log_error (log of the mean scaled error), covered (share), cells; by period. Only cells with
+        a scale and a forecast of the seasonal naive.
     """
-    own = cells.loc[cells["model"] == MODEL]
+    model_cells = cells.loc[cells["model"] == MODEL]
     naive = cells.loc[cells["model"] == REFERENCE, _KEY]
-    both = own.merge(naive, on=_KEY, validate="one_to_one")
-    both = both.loc[both["scale"] > 0]
-    scaled = both.assign(
-        own=both["absolute_error"] / both["scale"], covered=both["is_covered"].astype(float)
+    paired = model_cells.merge(naive, on=_KEY, validate="one_to_one")
+    paired = paired.loc[paired["scale"] > 0]
+    scaled = paired.assign(
+        error=paired["absolute_error"] / paired["scale"], covered=paired["is_covered"].astype(float)
     ).groupby("period")
-    means = scaled[["own", "covered"]].mean()
-    log = np.log(np.maximum(means["own"], LEAST_ERROR))
-    return means.assign(own=log, cells=scaled.size()).sort_index()
+    log_error = np.log(np.maximum(scaled["error"].mean(), LEAST_ERROR))
+    months = {"log_error": log_error, "covered": scaled["covered"].mean(), "cells": scaled.size()}
+    return pd.DataFrame(months).sort_index()
 
 
 def score_drift(months: pd.DataFrame) -> Reading:
-    """Compare the errors of the last scored months with those of the months before."""
+    """Return the test of recent errors against those of the months before."""
     count = len(months)
     if count < _FEWEST + RECENT:
         return _unknown("score-drift", count, _FEWEST + RECENT)
-    value, bound = mean_shift(months["own"].to_numpy(dtype=float), RECENT)
+    value, bound = mean_shift(months["log_error"].to_numpy(dtype=float), RECENT)
     return Reading(
         "score-drift", value, bound, count, value > bound,
         message(
@@ -183,13 +185,13 @@ def score_drift(months: pd.DataFrame) -> Reading:
 
 
 def coverage_drift(months: pd.DataFrame) -> Reading:
-    """Compare the share of cells in the 80% band with what chance allows."""
+    """Return the test of the 80% band's coverage against binomial limits."""
     if len(months) < _YEAR:
         return _unknown("coverage-drift", len(months), _YEAR)
     shares, cells = (months[name].to_numpy(dtype=float) for name in ("covered", "cells"))
     last = slice(-_YEAR, None)
-    worth = round(effective_sample_size(shares, cells, _YEAR, _BAND))
-    low, high = binomial_limits(worth, _BAND, level=BAND_LEVEL)
+    sample_size = round(effective_sample_size(shares, cells, _YEAR, _BAND))
+    low, high = binomial_limits(sample_size, _BAND, level=BAND_LEVEL)
     share = float(np.average(shares[last], weights=cells[last]))
     return Reading(
         "coverage-drift", share, low if share < _BAND else high, int(cells[last].sum()),
@@ -200,7 +202,7 @@ def coverage_drift(months: pd.DataFrame) -> Reading:
             share=f"{share:.0%}",
             cells=int(cells[last].sum()),
             recent=_YEAR,
-            count=worth,
+            count=sample_size,
             low=f"{low:.0%}",
             high=f"{high:.0%}",
         ),
@@ -215,72 +217,76 @@ def _unknown(monitor: Monitor, count: int, needed: int) -> Reading:
 
 
 def mean_shift(values: Floats, recent: int) -> tuple[float, float]:
-    """Return how far the mean of the last values exceeds that of all before, and chance's bound.
+    """Return the rise of the mean of the last values over those before, and its upper bound.
 
     Args:
         values: Oldest first, finite; more than ``recent`` of them.
     """
     before = values[:-recent]
     weight = np.r_[np.full(len(before), -1.0 / len(before)), np.full(recent, 1.0 / recent)]
-    alike, within, variance = _spread_of(before)
-    around = float(weight @ _correlation_matrix(alike, len(weight)) @ weight)
-    freedom = max(1.0 / within - 1.0, LEAST_FREEDOM)
+    autocorrelation, mean_correlation, variance = _spread_of(before)
+    variance_factor = float(weight @ _correlation_matrix(autocorrelation, len(weight)) @ weight)
+    degrees = max(1.0 / mean_correlation - 1.0, LEAST_FREEDOM)
     from scipy import stats  # noqa: PLC0415 - half a second, and status needs none of it
 
-    bound = float(stats.t.ppf(1.0 - _LEVEL, freedom) * np.sqrt(variance * around))
+    bound = float(stats.t.ppf(1.0 - _LEVEL, degrees) * np.sqrt(variance * variance_factor))
     return float(weight @ values), bound
 
 
 def _spread_of(values: Floats) -> tuple[float, float, float]:
-    """Return how alike neighbours are, the mean of all months so, and the variance of one."""
-    alike, count = lag_one_autocorrelation(values), len(values)
-    within = float(_correlation_matrix(alike, count).mean())
-    square = float(((values - values.mean()) ** 2).sum())
-    return alike, within, square / max(count * (1.0 - within), 1e-12)
+    """Return lag-1 autocorrelation, mean correlation of all pairs, and variance of a value."""
+    autocorrelation, count = lag_one_autocorrelation(values), len(values)
+    mean_correlation = float(_correlation_matrix(autocorrelation, count).mean())
+    squares = float(((values - values.mean()) ** 2).sum())
+    return autocorrelation, mean_correlation, squares / max(count * (1.0 - mean_correlation), 1e-12)
 
 
 def lag_one_autocorrelation(values: Floats) -> float:
     """Lag-1 autocorrelation, corrected for short series, 0 to ``MAX_AUTOCORRELATION``."""
-    own = values - values.mean()
-    square = float(own @ own)
-    if square == 0.0:
+    deviations = values - values.mean()
+    squares = float(deviations @ deviations)
+    if squares == 0.0:
         return 0.0
-    found = float(own[1:] @ own[:-1]) / square
+    estimate = float(deviations[1:] @ deviations[:-1]) / squares
     count = len(values)
     # Source: Kendall 1954; the estimate is too low by (1 + 4 rho) / n.
-    return float(np.clip((found * count + 1.0) / max(count - 4.0, 1.0), 0.0, MAX_AUTOCORRELATION))
+    return float(
+        np.clip((estimate * count + 1.0) / max(count - 4.0, 1.0), 0.0, MAX_AUTOCORRELATION)
+    )
 
 
-def _correlation_matrix(alike: float, count: int) -> Floats:
-    """Return how alike months are that lie apart: ``alike`` to the power of their distance."""
+def _correlation_matrix(autocorrelation: float, count: int) -> Floats:
+    """Return the AR(1) correlation matrix of consecutive months."""
     month = np.arange(count)
-    return np.asarray(alike ** np.abs(np.subtract.outer(month, month)))
+    return np.asarray(autocorrelation ** np.abs(np.subtract.outer(month, month)))
 
 
 def effective_sample_size(shares: Floats, cells: Floats, recent: int, expected: float) -> float:
-    """Return how many independent cells those of the last months count for.
+    """Return the effective sample size of the cells of the last months.
 
-    A shock hits all destinations at once and goes on for months, so hits go together: the spread
-    and the likeness of all months tell how much.
+    A shock hits all destinations at once and lasts for months, so hits correlate; variance and
+    autocorrelation of the monthly shares measure it.
 
     Args:
         shares: Share of each month's cells inside the band, oldest first.
         cells: Cells of each month.
-        recent: How many months are the last.
-        expected: Share that should be inside.
+        recent: Number of last months.
+        expected: Nominal coverage.
     """
-    alike, _, variance = _spread_of(shares)
-    around = variance * float(_correlation_matrix(alike, recent).mean())
-    most = float(cells[-recent:].sum())
+    autocorrelation, _, variance = _spread_of(shares)
+    variance_of_mean = variance * float(_correlation_matrix(autocorrelation, recent).mean())
+    total = float(cells[-recent:].sum())
     return (
-        most if around == 0.0 else float(np.clip(expected * (1.0 - expected) / around, 1.0, most))
+        total
+        if variance_of_mean == 0.0
+        else float(np.clip(expected * (1.0 - expected) / variance_of_mean, 1.0, total))
     )
 
 
-def binomial_limits(worth: int, expected: float, *, level: float) -> tuple[float, float]:
-    """Return between which shares chance keeps ``worth`` independent cells."""
+def binomial_limits(sample_size: int, expected: float, *, level: float) -> tuple[float, float]:
+    """Return the binomial limits of the share of hits among independent cells."""
     tails = np.array([level / 2.0, 1.0 - level / 2.0])
     from scipy import stats  # noqa: PLC0415
 
-    low, high = np.asarray(stats.binom.ppf(tails, worth, expected)) / worth
+    low, high = np.asarray(stats.binom.ppf(tails, sample_size, expected)) / sample_size
     return float(low), float(high)

@@ -1,4 +1,4 @@
-"""Calendar features of the target month, which are always known."""
+"""Calendar features of the target month, available at any origin."""
 
 from typing import Final
 

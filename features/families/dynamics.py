@@ -1,6 +1,6 @@
-"""Features of the statistical experts, and of how a series moves: alike for magnets and panels.
+"""Features of the base forecasts and of a series' volatility, for magnets and panels alike.
 
-Distances are in usual moves of the series from month to month.
+Distances are in spreads of the series (``SeriesStats.spread``).
 """
 
 from typing import Final
@@ -15,8 +15,8 @@ from store.months import YEAR
 from store.vocabulary import Family
 
 CEILING: Final = 50.0
-"""Times its highest month that an expert may say of a series, at most. A fast trend goes astray
-where a series explodes; on panels of trade no expert forecasts more than 36."""
+"""Largest base forecast, as a multiple of the series' highest month: fast trends overshoot after a
+surge. On panels of trade no base forecast exceeds 36."""
 
 
 _WORDS: Final = {
@@ -58,9 +58,7 @@ FEATURES: Final = (
 
 
 def base_forecasts(values: Floats, season: Floats, horizon: int) -> dict[str, Floats]:
-    """Return what each expert forecasts, series x months ahead, by name; 0 of an empty series.
-
-    They see nothing but the months up to the origin, estimates among them.
+    """Return the base forecasts by name, series x months ahead, in tonnes; 0 for empty series.
 
     Args:
         values: Series x months up to the origin, NaN where missing; not modified.
@@ -73,13 +71,13 @@ def base_forecasts(values: Floats, season: Floats, horizon: int) -> dict[str, Fl
 
 
 def forecast_ceiling(values: Floats) -> Floats:
-    """Return the most that an expert may say of each series, as a column."""
+    """Return the largest base forecast allowed for each series, series x 1, in tonnes."""
     highest: Floats = np.where(np.isfinite(values), values, 0.0).max(axis=1)
     return CEILING * highest[:, None]
 
 
 def median_forecast(forecasts: dict[str, Floats]) -> Floats:
-    """Return the median of the experts."""
+    """Return the median of the base forecasts in ``IN_MEDIAN``."""
     return np.asarray(np.median(np.stack([forecasts[name] for name in IN_MEDIAN]), axis=0))
 
 
@@ -87,23 +85,26 @@ def compute(
     origin: Origin,
     stats: SeriesStats,
     forecasts: dict[str, Floats],
-    middle: Floats,
+    median: Floats,
     momentum: float,
 ) -> dict[str, Floats]:
-    """Return the features, each series x targets or what is broadcast to it."""
+    """Return the features, each broadcastable to series x targets."""
     spread, offset = stats.spread[:, None], origin.offset[:, None]
-    here = stats.season[:, (origin.targets - origin.first) % YEAR]
-    late = (origin.tonnes[:, -SPREAD_YEARS * YEAR :] <= 0).astype(np.float64)
+    target_season = stats.season[:, (origin.targets - origin.first) % YEAR]
+    recent_absence = (origin.tonnes[:, -SPREAD_YEARS * YEAR :] <= 0).astype(np.float64)
     return {
-        **{f"{name}_distance": ratio(one - middle, spread) for name, one in forecasts.items()},
+        **{
+            f"{name}_distance": ratio(forecast - median, spread)
+            for name, forecast in forecasts.items()
+        },
         "experts_apart": ratio(np.std(list(forecasts.values()), axis=0), spread),
-        "experts_level_log": np.log((middle + offset) / (origin.level[:, None] + offset)),
+        "experts_level_log": np.log((median + offset) / (origin.level[:, None] + offset)),
         "spread_log": log_ratio(stats.spread, stats.level),
         "scale_log": log_ratio(stats.scale, stats.level),
         "spread_to_scale_log": log_ratio(stats.spread, stats.scale),
-        "zero_share": mean_known(late)[:, None],
-        "known_months": stats.known[:, None].astype(np.float64),
+        "zero_share": mean_known(recent_absence)[:, None],
+        "known_months": stats.known_months[:, None].astype(np.float64),
         "panel_momentum": np.full((1, 1), momentum),
-        "season_here": here - 1.0,
+        "season_here": target_season - 1.0,
         "season_strength": stats.season.std(axis=1)[:, None],
     }

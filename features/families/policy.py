@@ -1,8 +1,7 @@
-"""Policy features: acts on a destination in the target month.
+"""Policy features: acts on a destination in the target month, as announced at the origin.
 
-All as known at the origin. The strength of an act follows from the act itself by
-``features.families.policy``, never from ``severity``, which was rated afterwards. See
-docs/features.md.
+The strength of an act follows from its instrument and wording, never from ``severity``, which was
+rated afterwards. See docs/features.md.
 """
 
 import re
@@ -96,7 +95,7 @@ def product_share(events: pd.DataFrame) -> Floats:
 
 @lru_cache(maxsize=4096)
 def _covered(wording: str) -> float:
-    return next((share for found, share in PRODUCT_STRENGTH if re.search(found, wording)), 0.1)
+    return next((share for pattern, share in PRODUCT_STRENGTH if re.search(pattern, wording)), 0.1)
 
 
 Dates = NDArray[np.datetime64]
@@ -150,9 +149,9 @@ def compute(origin: Origin) -> dict[str, Floats]:
     months = np.arange(origin.cutoff - LEVEL_MONTHS + 1, origin.targets[-1] + 1)
     force = _months_in_force(events, months)
 
-    def chosen(instruments: tuple[str, ...], direction: str) -> Flags:
-        is_kind = events["instrument"].isin(instruments) & events["direction"].eq(direction)
-        return is_kind.to_numpy()
+    def acts_of(instruments: tuple[str, ...], direction: str) -> Flags:
+        is_match = events["instrument"].isin(instruments) & events["direction"].eq(direction)
+        return is_match.to_numpy()
 
     def exposure(acts: Flags) -> tuple[Floats, Floats]:
         """Return strength in force in each target month, and that less the level's months'."""
@@ -160,10 +159,10 @@ def compute(origin: Origin) -> dict[str, Floats]:
         ahead = by_month[:, origin.targets - months[0]]
         return ahead, ahead - by_month[:, :LEVEL_MONTHS].mean(axis=1, keepdims=True)
 
-    control, control_change = exposure(chosen(CONTROLS, "restrictive"))
-    easing, easing_change = exposure(chosen(tuple(INSTRUMENT_STRENGTH), "easing"))
+    control, control_change = exposure(acts_of(CONTROLS, "restrictive"))
+    easing, easing_change = exposure(acts_of(tuple(INSTRUMENT_STRENGTH), "easing"))
     start = month_numbers(events["effective_from"].fillna(_OPEN))
-    threats = np.where(chosen((*CONTROLS, *TARIFF_ACTS), "restrictive"), strength, 0.0)
+    threats = np.where(acts_of((*CONTROLS, *TARIFF_ACTS), "restrictive"), strength, 0.0)
     return {
         "policy_control_exposure": control,
         "policy_easing_exposure": easing,
@@ -174,7 +173,7 @@ def compute(origin: Origin) -> dict[str, Floats]:
 
 
 def _reach(events: pd.DataFrame, origin: Origin) -> Floats:
-    """Return which series each act affects, series x acts; aggregates by their members' weight."""
+    """Return the share of each series that each act affects, series x acts."""
     affected = np.zeros((len(origin.series), len(events)))
     for act, places in enumerate(events["destinations"]):
         inside = origin.affected_by(places)
@@ -197,7 +196,7 @@ def _months_in_force(events: pd.DataFrame, months: Months) -> Floats:
 
 
 def _overlap(start: Dates, end: Dates, months: Months) -> Floats:
-    """Return the part of each month within closed date ranges, ranges x months."""
+    """Return the share of each month within closed date ranges, ranges x months."""
     first = month_starts(months).to_numpy().astype("datetime64[D]")
     after = month_starts(months + 1).to_numpy().astype("datetime64[D]")
     low = np.maximum(start[:, None], first)

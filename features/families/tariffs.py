@@ -1,7 +1,4 @@
-"""Tariff features: what an importer charges on Chinese magnets in the target month.
-
-Rates are as announced by the origin.
-"""
+"""Tariff features: an importer's rates on Chinese magnets, as announced by the origin."""
 
 from typing import Final
 
@@ -43,8 +40,7 @@ FEATURES: Final = (
         falls=False,
     ),
 )
-"""What is announced for after the target month is left free: a coming rise may raise the months
-before it."""
+"""Changes after the target month have no fixed sign: a coming rise may raise the months before."""
 
 _CHARGED_BY_EU: Final = EU27_MEMBERS.union(AGGREGATES[EU27])
 
@@ -52,7 +48,7 @@ LOOK_BACK: Final = 12
 LOOK_AHEAD: Final = 12
 
 SMALLEST_CHANGE: Final = 0.05
-"""A rate that moves by no more than this (percentage points) does not change."""
+"""Percentage points below which a rate counts as unchanged."""
 
 
 def compute(origin: Origin) -> dict[str, Floats]:
@@ -61,8 +57,8 @@ def compute(origin: Origin) -> dict[str, Floats]:
         return {}
     months = np.arange(origin.cutoff - LOOK_BACK - 2, origin.targets[-1] + LOOK_AHEAD + 1)
     mean, peak, peak_share = _rates(origin, months)
-    column, now = origin.targets - months[0], origin.cutoff - months[0]
-    rate, recent = mean[:, column], mean[:, now - 2 : now + 1].mean(axis=1)
+    column, cutoff_column = origin.targets - months[0], origin.cutoff - months[0]
+    rate, recent = mean[:, column], mean[:, cutoff_column - 2 : cutoff_column + 1].mean(axis=1)
     return {
         "tariff_rate_pct": rate,
         "tariff_peak_pct": peak[:, column],
@@ -75,12 +71,12 @@ def compute(origin: Origin) -> dict[str, Floats]:
 
 
 def importer_of(destination: str) -> str:
-    """Return whose tariff a destination's imports are charged."""
+    """Return the customs union or country whose tariff applies to a destination."""
     return EU27 if destination in _CHARGED_BY_EU else destination
 
 
 def monthly_rates(origin: Origin, months: Months) -> Floats:
-    """Return the mean daily rate of each series and month in percent, NaN where none is known.
+    """Return the mean daily rate, series x months, in percent, NaN where unpublished.
 
     Args:
         origin: The forecast origin; it must have tariffs.
@@ -90,7 +86,7 @@ def monthly_rates(origin: Origin, months: Months) -> Floats:
 
 
 def _rates(origin: Origin, months: Months) -> tuple[Floats, Floats, Floats]:
-    """Return mean and peak rate of each series and month, and the share of days at the peak."""
+    """Return mean rate, peak rate and share of days at the peak, each series x months."""
     bounds = _day_numbers(month_starts(np.append(months, months[-1] + 1)))
     days = np.arange(bounds[0], bounds[-1])
     daily = _series_rates(origin, days)
@@ -114,32 +110,35 @@ def _series_rates(origin: Origin, days: Ints) -> Floats:
     charged = [importer_of(name) for name in origin.series]
     unknown = np.full(len(days), np.nan)
     rate_of = importer_rates(tariffs.loc[tariffs["importer"].isin(charged)], days)
-    own = np.stack([rate_of.get(name, unknown) for name in charged])
-    rates = own.copy()
+    importer_daily = np.stack([rate_of.get(name, unknown) for name in charged])
+    rates = importer_daily.copy()
     for row, members in enumerate(origin.groups):
         if len(members) > 1:
-            known = members[np.isfinite(own[members, -1])]
-            weight = origin.level[known]
-            rates[row] = weight @ own[known] / weight.sum() if len(known) else unknown
+            known_members = members[np.isfinite(importer_daily[members, -1])]
+            weight = origin.level[known_members]
+            rates[row] = (
+                weight @ importer_daily[known_members] / weight.sum()
+                if len(known_members)
+                else unknown
+            )
     return rates
 
 
 def importer_rate(tariffs: pd.DataFrame, importer: str, days: Ints) -> Floats:
-    """Return an importer's daily rate on sintered NdFeB from China.
+    """Return an importer's daily rate on sintered NdFeB from China, NaN before its first step.
 
-    It is NaN before the first known component. Components add up; within one, a later step takes
-    the place of an earlier one from its first day.
+    Components add up; within one, a later step replaces an earlier one from its first day.
 
     Args:
-        tariffs: Tariff steps as known at one moment, one row a step.
-        days: Ints since 1970-01-01, ascending.
+        tariffs: Tariff steps available at one moment, one row a step.
+        days: Days since 1970-01-01, ascending.
     """
-    own = tariffs.loc[tariffs["importer"] == importer]
-    return importer_rates(own, days).get(importer, np.full(len(days), np.nan))
+    importer_steps = tariffs.loc[tariffs["importer"] == importer]
+    return importer_rates(importer_steps, days).get(importer, np.full(len(days), np.nan))
 
 
 def importer_rates(tariffs: pd.DataFrame, days: Ints) -> dict[str, Floats]:
-    """Return the daily rate, as of :func:`importer_rate`, of each importer that has one."""
+    """Return the daily rate (:func:`importer_rate`) of each importer with a step."""
     wanted = tariffs["rate_pct"].notna() & ~tariffs["component"].isin(NOT_A_TARIFF)
     wanted &= ~tariffs["product_scope"].str.contains(OTHER_SUFFIXES, regex=False)
     steps = tariffs.loc[wanted].sort_values(["component", "effective_from", "rate_pct"])
@@ -162,14 +161,14 @@ def _sum_of(components: list[Floats]) -> Floats:
 
 
 def _others(rate: Floats) -> Floats:
-    known = np.isfinite(rate)
-    total = np.where(known, rate, 0.0).sum(axis=0) - np.where(known, rate, 0.0)
-    count = known.sum(axis=0) - known
+    is_known = np.isfinite(rate)
+    total = np.where(is_known, rate, 0.0).sum(axis=0) - np.where(is_known, rate, 0.0)
+    count = is_known.sum(axis=0) - is_known
     return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
 def _wait(mean: Floats, column: Ints) -> Floats:
-    """Return the months from each target to the first change after it."""
+    """Return the months from each target to the next change of the rate."""
     ahead = np.stack([mean[:, column + k] for k in range(LOOK_AHEAD + 1)], axis=-1)
     moved = np.abs(np.diff(ahead, axis=-1)) > SMALLEST_CHANGE
     return np.where(moved.any(axis=-1), moved.argmax(axis=-1) + 1.0, float(LOOK_AHEAD))

@@ -141,7 +141,7 @@ class _Logs:
 
 
 def _spread_of(window: Floats, *, least: int) -> Floats:
-    """Return row standard deviations over known values, NaN with fewer than ``least``."""
+    """Return row standard deviations over finite values, NaN with fewer than ``least``."""
     squares = mean_known((window - mean_known(window)[:, None]) ** 2)
     return np.where(np.isfinite(window).sum(axis=1) >= least, np.sqrt(squares), np.nan)
 
@@ -161,10 +161,10 @@ def _recent(history: _Logs) -> dict[str, Floats]:
 
 
 def season_of(origin: Origin) -> dict[str, Floats]:
-    """Return season steps and what they are made of.
+    """Return the season steps of each target, series x targets, and their mean and spread.
 
-    A season step is the log ratio of the target's calendar month to the level's months, in an
-    earlier year.
+    A season step is the log ratio, in an earlier year, of the target's calendar month to the mean
+    of the level's months.
     """
     history, horizons = _Logs(origin), origin.horizons
     lag = 12 * -(-horizons // 12)
@@ -192,23 +192,23 @@ def _step(history: _Logs, horizons: Months, lag: Months) -> Floats:
 
 
 def _world(history: _Logs, origin: Origin, season_step: Floats) -> dict[str, Floats]:
-    """Return size, share and movement beside the world total; empty without one, in any unit."""
+    """Return level, world share and momentum relative to the world; empty without a world row."""
     if origin.world is None:
         return {}
     world = origin.world
-    now, before = (
+    recent, before = (
         np.exp(history.mean(back, RECENT_MONTHS)) - history.offset for back in (0, RECENT_MONTHS)
     )
     year, floor = origin.level, history.offset[world]
-    rest_now, rest_before = now[world] - now + floor, before[world] - before + floor
-    share_now, share_year = now / now[world], year / year[world]
+    rest_recent, rest_before = recent[world] - recent + floor, before[world] - before + floor
+    share_recent, share_year = recent / recent[world], year / year[world]
     columns = {
         "level_log": history.level,
         "world_share": share_year,
-        "world_share_change_log": np.log((share_now + 1e-3) / (share_year + 1e-3)),
-        "world_momentum_3m_log": np.full(len(year), np.log(now[world] / before[world])),
+        "world_share_change_log": np.log((share_recent + 1e-3) / (share_year + 1e-3)),
+        "world_momentum_3m_log": np.full(len(year), np.log(recent[world] / before[world])),
         "others_momentum_3m_log": np.log(
-            np.maximum(rest_now, floor) / np.maximum(rest_before, floor)
+            np.maximum(rest_recent, floor) / np.maximum(rest_before, floor)
         ),
     }
     values = {name: column[:, None] for name, column in columns.items()}
@@ -218,10 +218,10 @@ def _world(history: _Logs, origin: Origin, season_step: Floats) -> dict[str, Flo
 
 def _quality(origin: Origin) -> dict[str, Floats]:
     months = origin.tonnes.shape[1]
-    seen = np.where(origin.is_observed, np.arange(months), -1).max(axis=1)
+    last_observed = np.where(origin.is_observed, np.arange(months), -1).max(axis=1)
     return {
-        "late_months": np.full(len(seen), float(origin.late_months)),
+        "late_months": np.full(len(last_observed), float(origin.late_months)),
         "recent_stderr_log": origin.recent_stderr,
         "observed_share_12m": origin.is_observed[:, -12:].mean(axis=1),
-        "months_since_observed": np.minimum(months - 1 - seen, 36).astype(float),
+        "months_since_observed": np.minimum(months - 1 - last_observed, 36).astype(float),
     }

@@ -2,8 +2,7 @@
 
 Figures become statements (``features.panel.statements``), statements and a prior become one sparse
 system that is solved (``features.panel.system``), and its solution becomes a table with a standard
-error, a kind and an ``available_at`` for each cell. See docs/adr/0001-evidence-panel.md. The same
-solution, made without new figures, shows which months of other destinations they move.
+error, a kind and an ``available_at`` for each cell. See docs/adr/0001-evidence-panel.md.
 """
 
 from collections.abc import Sequence
@@ -56,17 +55,17 @@ from store.vocabulary import (
 RESTS: Final = ("EU27_REST", "ROW")
 
 MISSED: Final = 1e-3
-"""Share of the world that a complete list may miss besides rounding."""
+"""Largest share of the world, besides rounding, that a complete list may leave out."""
 
 _NO_PARTNERS: Final = (WORLD, EU27, *CONTINENTS)
 _MONTH: Final = ["source", "period_from"]
 
 
 def with_rests(figures: pd.DataFrame) -> pd.DataFrame:
-    """Return figures with one more for each rest of each complete list, known with its last part.
+    """Return figures plus one for each rest of a complete list, available with its last part.
 
     Args:
-        figures: Known observations of magnets (store contract), any order; not modified.
+        figures: Available observations of magnets (store contract), any order; not modified.
     """
     levels = evidence_figures(figures)
     is_month = levels["period_from"].eq(levels["period_to"]) & levels["measure"].eq(MEASURE)
@@ -95,15 +94,15 @@ def _rests(parts: pd.DataFrame, worlds: pd.DataFrame) -> pd.DataFrame:
     parts = parts.assign(square=parts["half_width"] ** 2, missed=missed)
     names = parts["destination"]
     rest = np.where(names.isin(EU27_MEMBERS), *RESTS)
-    own = parts.assign(destination=names.where(names.isin(DESTINATIONS), rest))
-    own = own.loc[own["destination"].isin(RESTS)]
-    moments = [own["available_at"], world.loc[own.index, "available_at"]]
-    known = pd.concat(moments, axis=1).max(axis=1)
-    sums = own.assign(available_at=known).groupby([*_MONTH, "destination"])
+    grouped_parts = parts.assign(destination=names.where(names.isin(DESTINATIONS), rest))
+    grouped_parts = grouped_parts.loc[grouped_parts["destination"].isin(RESTS)]
+    moments = [grouped_parts["available_at"], world.loc[grouped_parts.index, "available_at"]]
+    available_at = pd.concat(moments, axis=1).max(axis=1)
+    sums = grouped_parts.assign(available_at=available_at).groupby([*_MONTH, "destination"])
     return (
-        own.assign(
+        grouped_parts.assign(
             value=sums["value"].transform("sum"),
-            half_width=np.sqrt(sums["square"].transform("sum") + own["missed"] ** 2),
+            half_width=np.sqrt(sums["square"].transform("sum") + grouped_parts["missed"] ** 2),
             available_at=sums["available_at"].transform("max"),
             note="sum of the partners listed",
         )
@@ -116,22 +115,22 @@ SUSPICIOUS_Z: Final = 5.0
 """A figure further than this many scales from the panel contradicts the others."""
 
 DERIVED_STDERR: Final = 0.03
-"""A month without a level of its own is derived where the figures pin it to three percent, else
+"""Largest log standard error at which a month without a published level is derived, not
 estimated."""
 
 
 _ROWS: Final = {members_of(name): row for row, name in enumerate(PANEL_DESTINATIONS)}
-"""Row of the panel by the destinations that it adds up."""
+"""Row of the panel by its member destinations."""
 
 _MEMBERS: Final = np.array(
-    [[one in (members_of(name) or ()) for one in DESTINATIONS] for name in PANEL_DESTINATIONS]
+    [[member in (members_of(name) or ()) for member in DESTINATIONS] for name in PANEL_DESTINATIONS]
 )
-"""Which destinations each row of the panel adds up."""
+"""Members of each row of the panel, rows x destinations."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Solved:
-    """Statements and where they meet; tonnes and log standard errors are destinations x months."""
+    """Statements and their solution; tonnes and log standard errors are destinations x months."""
 
     statements: list[Statement]
     solution: Solution
@@ -146,42 +145,44 @@ def evidence_panel(
     reach: int | None = None,
     prior: PanelPrior = PRIOR,
 ) -> EvidencePanel:
-    """Return the panel as known at ``as_of``.
+    """Return the panel from the figures available at ``as_of``.
 
     Args:
         observations: Published figures of all times (store contract), any order; not modified.
         as_of: The forecast origin as a UTC moment, 2019-01-01 or later.
-        reach: Month number that the panel covers at least, however little is known of it.
-        prior: Of months that no figure fixes.
+        reach: Month number that the panel covers at least, even without figures.
+        prior: Prior of months that no figure fixes.
 
     Returns:
-        All destinations and sums from 2016-01 to the last month for which a figure of the world is
-        known; never a later one than the last complete month. Partners' records improve these
-        months and add none. Of later months those that figures settle are in ``later``.
+        All destinations and sums from 2016-01 to the last month with a figure of the world, at
+        most the last complete month. Partners' records improve these months and add none.
+        ``later`` holds the later months that figures fix.
 
     Raises:
-        DataError: ``as_of`` is too early, nothing is known, or the figures cannot be reconciled.
+        DataError: ``as_of`` is too early, there is no figure, or the figures do not converge.
         LeakError: ``as_of`` has no time zone.
     """
-    known = known_at(observations, key=OBSERVATION_KEY, as_of=as_of)
+    known_rows = known_at(observations, key=OBSERVATION_KEY, as_of=as_of)
     if as_of < pd.Timestamp(EARLIEST_AS_OF, tz="UTC"):
         raise DataError(
             f"as_of={as_of:%Y-%m-%d} is too early for the evidence panel. "
             f"Expected {EARLIEST_AS_OF} or later, because too few figures were published before. "
             "Take a later --as-of."
         )
-    figures = with_rests(known.loc[known["commodity"] == COMMODITY].reset_index(drop=True))
+    figures = with_rests(
+        known_rows.loc[known_rows["commodity"] == COMMODITY].reset_index(drop=True)
+    )
     first = month_number(HISTORY_START)
     last = min(max(last_evidence_month(figures), reach or first), last_complete_month(as_of))
     statements = read_statements(figures, first=first, last=last)
     if not statements:
         raise DataError(
-            f"No figure known on {as_of:%Y-%m-%d} says anything of the months from {HISTORY_START} "
-            "on. Expected some. `magnetcast ingest` loads the bundled ones."
+            f"No figure available on {as_of:%Y-%m-%d} covers a month from {HISTORY_START} on. "
+            "Expected at least one. `magnetcast ingest` loads the bundled ones."
         )
     solved = _solved(statements, first, last, prior)
     gaps = gap_table([])
-    records = partner_figures(known, PANEL_DESTINATIONS)
+    records = partner_figures(known_rows, PANEL_DESTINATIONS)
     if len(records):
         figures = pd.concat([figures, records], ignore_index=True)
         solved, gaps = _mirrored(solved, figures.iloc[-len(records) :], first, last, prior)
@@ -204,8 +205,12 @@ def evidence_panel(
 
 
 def _last_of_world(statements: Sequence[Statement], last: int) -> int:
-    """Return the last month that a level or a growth rate of the world covers, else ``last``."""
-    sides = [one.above for one in statements if one.above is not None and not one.is_bound]
+    """Return the last month of a level or growth rate of the world, else ``last``."""
+    sides = [
+        statement.above
+        for statement in statements
+        if statement.above is not None and not statement.is_bound
+    ]
     ends = [cells.end for cells in sides if cells.destinations == AGGREGATES[WORLD]]
     return max(ends, default=last)
 
@@ -220,18 +225,17 @@ def _solved(statements: list[Statement], first: int, last: int, prior: PanelPrio
 def _mirrored(
     plain: _Solved, records: pd.DataFrame, first: int, cutoff: int, prior: PanelPrior
 ) -> tuple[_Solved, pd.DataFrame]:
-    """Solve again with partners' records, whose patterns are fitted to the table without them.
+    """Return the solution with partners' records, whose patterns are fitted to the one without.
 
-    Imports of the month after the cutoff are related to exports within it, so the table gets that
-    month too.
+    The table gains the month after the cutoff, whose imports include exports of the cutoff's month.
     """
     with threadpool_limits(limits=1, user_api="blas"):
         exports = Exports(PANEL_DESTINATIONS, first, plain.tonnes, plain.stderr)
         mirrors = fit_mirrors(records, exports)
     newest = max(int(mirror.months.max()) for mirror in mirrors)
     last = min(max(newest, cutoff), cutoff + 1)
-    more = mirror_statements(mirrors, first=first, last=last)
-    return _solved([*plain.statements, *more], first, last, prior), gap_table(mirrors)
+    partner_statements = mirror_statements(mirrors, first=first, last=last)
+    return _solved([*plain.statements, *partner_statements], first, last, prior), gap_table(mirrors)
 
 
 def _cells(solution: Solution, *, months: int) -> tuple[Floats, Floats]:
@@ -280,9 +284,9 @@ def _kinds(
 def _availability(
     statements: list[Statement], figures: pd.DataFrame, first: int, months: int
 ) -> "NDArray[np.datetime64]":
-    """Return when each cell was known.
+    """Return when each cell became available, destinations x months.
 
-    An observed month is known from its first level, any other from its last figure.
+    That is the moment of the first level for an observed month, of the last figure for any other.
     """
     moments = figures["available_at"].dt.tz_localize(None).to_numpy().astype("datetime64[s]")
     touched = np.full((WIDTH, months), np.datetime64("1970-01-01", "s"))
@@ -348,7 +352,7 @@ def _describe(figures: pd.DataFrame, row: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class SideEffect:
-    """A month of a destination or sum without and with the new figures, in tonnes."""
+    """A month of a destination or sum before and after new figures, in tonnes."""
 
     destination: str
     month: str
@@ -360,37 +364,39 @@ class SideEffect:
 
 
 def side_effects(
-    known: pd.DataFrame, new: pd.DataFrame, *, as_of: pd.Timestamp
+    observations: pd.DataFrame, new: pd.DataFrame, *, as_of: pd.Timestamp
 ) -> list[SideEffect]:
-    """Return the worst month of each destination and sum that new figures move beyond its band.
+    """Return the most changed month of each destination and sum that leaves its 80% band.
 
-    Of the last year alone, which forecasts start from; older estimates move as more is published.
-    A sum may move besides by those of its members that the figures are about.
+    Only the last year counts, from which forecasts start; older estimates change as more is
+    published. A sum may also change by those of its members that the figures are about.
 
     Args:
-        known: Observations without the new ones (store contract); not modified.
+        observations: Observations without the new ones (store contract); not modified.
         new: Further observations; not modified.
         as_of: The moment (UTC).
 
     Returns:
-        The largest first; nothing where there was no panel yet.
+        The largest change first; empty if there was no panel before.
     """
     figures = evidence_figures(new[new["commodity"].eq(COMMODITY)])
-    if figures.empty or evidence_figures(known).empty:
+    if figures.empty or evidence_figures(observations).empty:
         return []
-    every = pd.concat([known, new], ignore_index=True)
+    every = pd.concat([observations, new], ignore_index=True)
     reach = last_evidence_month(every[every["commodity"].eq(COMMODITY)])
-    before, after = (evidence_panel(rows, as_of=as_of, reach=reach) for rows in (known, every))
+    before, after = (
+        evidence_panel(rows, as_of=as_of, reach=reach) for rows in (observations, every)
+    )
     named = _named(read_statements(figures, first=before.first, last=reach), before.tonnes.shape[1])
-    moved = after.tonnes - before.tonnes
-    own = _MEMBERS @ np.where(named, moved[: len(named)], 0.0)
+    change = after.tonnes - before.tonnes
+    own_change = _MEMBERS @ np.where(named, change[: len(named)], 0.0)
     spread = STDERR_BAND * before.stderr
-    room = before.tonnes * np.abs(np.expm1(np.copysign(spread, moved)))
-    beyond = np.where(_MEMBERS @ ~named > 0, (np.abs(moved) - np.abs(own)) / room, 0.0)
-    beyond[:, :-YEAR] = 0.0
-    worst = beyond.argmax(axis=1)
-    rows = np.flatnonzero(beyond.max(axis=1) > 1)
-    ordered = sorted(rows, key=lambda row: -abs(moved[row, worst[row]]))
+    room = before.tonnes * np.abs(np.expm1(np.copysign(spread, change)))
+    excess = np.where(_MEMBERS @ ~named > 0, (np.abs(change) - np.abs(own_change)) / room, 0.0)
+    excess[:, :-YEAR] = 0.0
+    worst = excess.argmax(axis=1)
+    rows = np.flatnonzero(excess.max(axis=1) > 1)
+    ordered = sorted(rows, key=lambda row: -abs(change[row, worst[row]]))
     return [
         SideEffect(
             PANEL_DESTINATIONS[row],
@@ -403,10 +409,12 @@ def side_effects(
 
 
 def _named(statements: Sequence[Statement], months: int) -> Flags:
-    """Tell which cells figures are about: a destination at all times, a sum in its months."""
+    """Return the mask of cells that figures are about; of a destination it covers all months."""
     first = month_number(HISTORY_START)
     named = np.zeros((len(DESTINATIONS), months), dtype=bool)
-    for cells in (side for one in statements for side in (one.above, one.below) if side):
+    for cells in (
+        side for statement in statements for side in (statement.above, statement.below) if side
+    ):
         rows = [DESTINATIONS.index(name) for name in cells.destinations]
         span = slice(cells.start - first, cells.end - first + 1) if len(rows) > 1 else slice(None)
         named[rows, span] = True

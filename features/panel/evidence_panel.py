@@ -1,4 +1,4 @@
-"""What the evidence panel holds, solved or read from the store; nothing here solves one."""
+"""The evidence panel as a type, solved or read from the store; nothing here solves one."""
 
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -21,15 +21,15 @@ KINDS: Final = ("observed", "derived", "estimated")
 
 @dataclass(frozen=True, slots=True)
 class EvidencePanel:
-    """Every month up to the cutoff as known at one moment; arrays are destinations x months.
+    """Every month up to the cutoff as of one moment; arrays are destinations x months.
 
-    Of later months it holds only what figures settle, and no estimate.
+    Of later months it holds those that figures fix, and no estimate.
     """
 
     as_of: pd.Timestamp
     first: int
     cutoff: int
-    """Last month for which a figure of the world is known, as a month number."""
+    """Last month with a figure of the world, as a month number."""
     tonnes: Floats
     stderr: Floats
     """Standard error of the logarithm of tonnes, about the relative standard error."""
@@ -48,7 +48,7 @@ class EvidencePanel:
 
     @classmethod
     def from_stored(cls, stored: StoredPanel, as_of: pd.Timestamp) -> "EvidencePanel":
-        """Return a stored panel as it was solved, bit for bit, but for its gaps.
+        """Return a stored panel, bit for bit as solved except for its gaps.
 
         Args:
             as_of: The moment of the publication (UTC).
@@ -72,10 +72,10 @@ class EvidencePanel:
         )
 
     def cut(self, cutoff: int) -> "EvidencePanel":
-        """Return the panel up to a month; of later ones it keeps what is observed or derived."""
+        """Return the panel up to a month, with the observed and derived months after it."""
         months = cutoff - self.first + 1
-        found = self._months
-        settled = found["kind"].ne("estimated")
+        months_table = self._months
+        is_fixed = months_table["kind"].ne("estimated")
         return replace(
             self,
             cutoff=cutoff,
@@ -83,9 +83,9 @@ class EvidencePanel:
             stderr=self.stderr[:, :months],
             kind=self.kind[:, :months],
             available_at=self.available_at[:, :months],
-            later=found.loc[settled & (found["period"] > month_start(cutoff))].reset_index(
-                drop=True
-            ),
+            later=months_table.loc[
+                is_fixed & (months_table["period"] > month_start(cutoff))
+            ].reset_index(drop=True),
         )
 
     @property

@@ -1,6 +1,6 @@
 """Partners' import records as uncertain statements about the exports behind them.
 
-Importers do not count what China counts: ships take weeks, goods enter through another country, and
+Importers' records differ from China's: ships take weeks, goods enter through another country, and
 codes differ in scope. A record is therefore related to a mix of this month's and last month's
 exports with a bias and a spread, fitted for each series on months with published exports. See
 docs/adr/0007-mirror-nowcast.md.
@@ -25,7 +25,7 @@ _TAIL: Final = 3.0
 """Degrees of freedom of the noise, as for all figures (``system.PanelPrior.figure_tail``)."""
 
 MEMORY_MONTHS: Final = 60
-"""Newest months used; older ones say little about a drifting bias."""
+"""Newest months used, as the bias drifts."""
 
 DRIFT_MONTHS: Final = 12.0
 """Correlation time of the drifting part of a bias, in months."""
@@ -35,7 +35,7 @@ USUAL_SPREAD: Final = 0.15
 offices after bias and lag are removed."""
 
 PSEUDO_MONTHS: Final = 6.0
-"""Number of months at which a series' own spread has the same weight as that of the others."""
+"""Months at which a series' own spread and the pooled one have equal weight."""
 
 _SAME_MONTH: Final = np.linspace(0.0, 1.0, 11)
 """Shares of a month's exports that may arrive within it; the rest arrives a month later."""
@@ -94,16 +94,16 @@ class ReportingPattern:
         return self.spread**2 / self.weight + self.stderr**2
 
     def at(self, months: Months) -> tuple[Floats, Floats]:
-        """Return the expected log ratio of months and its scale, each without the month itself.
+        """Return the leave-one-out expectation of the log ratio of months and its scale.
 
         Both approach the prior of all partners with growing distance from the fitted months.
         """
-        own = np.isin(months, self.months)
+        is_fitted = np.isin(months, self.months)
         bias, variance = self._predict(months)
-        if own.any():
-            place = np.searchsorted(self.months, months[own])
+        if is_fitted.any():
+            place = np.searchsorted(self.months, months[is_fitted])
             mean, left_out = _leave_one_out(self)
-            bias[own], variance[own] = mean[place], left_out[place]
+            bias[is_fitted], variance[is_fitted] = mean[place], left_out[place]
         return bias, np.sqrt(variance + self.spread**2)
 
     def _predict(self, months: Months) -> tuple[Floats, Floats]:
@@ -116,7 +116,7 @@ class ReportingPattern:
 
 
 def mixed(compared: ComparedMonths, same_month: float) -> tuple[Floats, Floats]:
-    """Return the exports that should arrive in each month and their log standard error."""
+    """Return the exports expected to arrive in each month, in tonnes, and their log stderr."""
     parts = (same_month * compared.same, (1.0 - same_month) * compared.before)
     total = parts[0] + parts[1]
     stderr = np.hypot(parts[0] * compared.same_stderr, parts[1] * compared.before_stderr) / total
@@ -128,22 +128,25 @@ def fit_patterns(
 ) -> list[ReportingPattern]:
     """Return the reporting patterns of the series of one measure, partially pooled.
 
-    Each series is first fitted alone for its lag and a rough bias and spread; the pooled bias and
-    spread then serve as the prior of each, with more weight the fewer months a series has.
+    Each series is first fitted alone for lag, bias and spread; the pooled bias and spread are then
+    its prior, with more weight the fewer months a series has.
 
     Args:
         series: Data of each series; may be empty.
         bias_prior: Of the measure.
-        usual_lags: Usual share of exports that arrives in the same month, for each.
+        usual_lags: Prior mean, for each, of the share of exports that arrives in the same month.
     """
-    rough = [_with_lag(one, bias_prior, lag) for one, lag in zip(series, usual_lags, strict=True)]
-    known = [pattern for pattern in rough if len(pattern.months)]
-    if not known:
+    rough = [
+        _with_lag(compared, bias_prior, lag)
+        for compared, lag in zip(series, usual_lags, strict=True)
+    ]
+    with_months = [pattern for pattern in rough if len(pattern.months)]
+    if not with_months:
         return rough
-    pooled, spread = _pooled_bias(known), _pooled_spread(known)
+    pooled, spread = _pooled_bias(with_months), _pooled_spread(with_months)
     return [
-        _fitted(one, pattern.same_month, pooled, spread)
-        for one, pattern in zip(series, rough, strict=True)
+        _fitted(compared, pattern.same_month, pooled, spread)
+        for compared, pattern in zip(series, rough, strict=True)
     ]
 
 
@@ -160,7 +163,7 @@ def _with_lag(compared: ComparedMonths, bias_prior: BiasPrior, usual: float) -> 
 def _fitted(
     compared: ComparedMonths, same_month: float, bias_prior: BiasPrior, usual_spread: float
 ) -> ReportingPattern:
-    """Return the pattern at one lag, with the spread matched to leave-one-out residuals."""
+    """Return the pattern at one lag, its spread matched to leave-one-out residuals."""
     exports, stderr = mixed(compared, same_month)
     log_ratio = np.log(compared.imports / exports)
     weight = np.ones(len(log_ratio))
@@ -170,8 +173,8 @@ def _fitted(
     for _ in range(ROUNDS):
         z = _residuals(pattern)[0]
         weight = (_TAIL + 1.0) / (_TAIL + z * z)
-        seen = float(weight @ (z * z)) + PSEUDO_MONTHS * (usual_spread / pattern.spread) ** 2
-        spread = pattern.spread * math.sqrt(seen / (len(z) + PSEUDO_MONTHS))
+        squares = float(weight @ (z * z)) + PSEUDO_MONTHS * (usual_spread / pattern.spread) ** 2
+        spread = pattern.spread * math.sqrt(squares / (len(z) + PSEUDO_MONTHS))
         pattern = replace(pattern, weight=weight, spread=spread)
     return pattern
 
@@ -188,11 +191,11 @@ def _log_likelihood(pattern: ReportingPattern) -> float:
 
 
 def _leave_one_out(pattern: ReportingPattern) -> tuple[Floats, Floats]:
-    """Return the bias of each month and its variance, estimated from the other months."""
+    """Return the leave-one-out estimate of each month's bias and its variance."""
     inverse = _inverse(pattern)
-    own = np.diag(inverse)
-    bias = pattern.log_ratio - inverse @ (pattern.log_ratio - pattern.bias_prior.bias) / own
-    return bias, np.maximum(1.0 / own - pattern.noise, 0.0)
+    diagonal = np.diag(inverse)
+    bias = pattern.log_ratio - inverse @ (pattern.log_ratio - pattern.bias_prior.bias) / diagonal
+    return bias, np.maximum(1.0 / diagonal - pattern.noise, 0.0)
 
 
 def _inverse(pattern: ReportingPattern) -> Floats:
@@ -202,22 +205,22 @@ def _inverse(pattern: ReportingPattern) -> Floats:
     return np.asarray(np.linalg.inv(covariance))
 
 
-def _bias_covariance(left: Months, right: Months, bias_prior: BiasPrior) -> Floats:
-    """Return the covariance of the biases of months: a constant part and a drifting one."""
-    apart = np.abs(left[:, None] - right[None, :])
-    covariance = bias_prior.partner**2 + bias_prior.drift**2 * np.exp(-apart / DRIFT_MONTHS)
+def _bias_covariance(row_months: Months, column_months: Months, bias_prior: BiasPrior) -> Floats:
+    """Return the covariance of the biases of months: a constant and a drifting component."""
+    distance = np.abs(row_months[:, None] - column_months[None, :])
+    covariance = bias_prior.partner**2 + bias_prior.drift**2 * np.exp(-distance / DRIFT_MONTHS)
     return np.asarray(covariance, dtype=float)
 
 
 def _pooled_bias(patterns: Sequence[ReportingPattern]) -> BiasPrior:
     bias_prior = patterns[0].bias_prior
-    own = np.array(
+    biases = np.array(
         [np.average(pattern.log_ratio, weights=1.0 / pattern.noise) for pattern in patterns]
     )
     variance = np.array([1.0 / np.sum(1.0 / pattern.noise) for pattern in patterns])
     precision = 1.0 / (variance + bias_prior.partner**2 + bias_prior.drift**2)
     prior = 1.0 / bias_prior.bias_stderr**2
-    bias = (prior * bias_prior.bias + precision @ own) / (prior + precision.sum())
+    bias = (prior * bias_prior.bias + precision @ biases) / (prior + precision.sum())
     return BiasPrior(float(bias), bias_prior.bias_stderr, bias_prior.partner, bias_prior.drift)
 
 
@@ -248,7 +251,7 @@ PARTNER_KEY: Final = MAGNETS.pattern
 """Commodity keys of importers: six digits, or the nomenclature and its own line."""
 
 LINE_DIGITS: Final = 8
-"""Lines that share so many digits are summed: the five American ones are one series."""
+"""Lines that share these leading digits are summed: the five American ones are one series."""
 
 LIMIT: Final = 4.0
 """Control limits in scales. A scale of wide tails is about 0.8 of a standard deviation."""
@@ -259,14 +262,14 @@ GAP_COLUMNS: Final = (
     "destination", "period", "source", "series", "measure", "exports_t", "arriving_t", "imports",
     "log_gap", "expected", "lower", "upper", "state",
 )  # fmt: skip
-"""``arriving_t``: exports that should arrive in the month at the learned lag. ``imports`` are in
+"""``arriving_t``: exports expected to arrive in the month at the fitted lag. ``imports`` are in
 the unit of ``measure``. ``log_gap`` is the log of imports per tonne arriving, ``expected`` its
-usual size, ``lower`` and ``upper`` its control limits."""
+expectation, ``lower`` and ``upper`` its control limits."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Exports:
-    """Exports as known without partners' records: arrays are names x months."""
+    """Exports estimated without partners' records; arrays are names x months."""
 
     names: tuple[str, ...]
     first: int
@@ -278,10 +281,10 @@ class Exports:
         """Return tonnes and log standard errors of months, NaN outside the table."""
         row, column = self.names.index(name), months - self.first
         inside = (column >= 0) & (column < self.tonnes.shape[1])
-        found = np.full((2, len(months)), np.nan)
-        found[0, inside] = self.tonnes[row, column[inside]]
-        found[1, inside] = self.stderr[row, column[inside]]
-        return found[0], found[1]
+        values = np.full((2, len(months)), np.nan)
+        values[0, inside] = self.tonnes[row, column[inside]]
+        values[1, inside] = self.stderr[row, column[inside]]
+        return values[0], values[1]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -309,10 +312,10 @@ def partner_figures(figures: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame
     preferred to values; lines of one tariff heading are summed.
 
     Args:
-        figures: Known observations of all commodities (store contract); not modified.
+        figures: Available observations of all commodities (store contract); not modified.
 
     Returns:
-        Rows by series and month with a fresh index; empty if there are none.
+        Rows by series and month with a new index; may be empty.
     """
     fit = figures["usable"] & (figures["kind"] == "reported") & (figures["origin"] == ORIGIN)
     fit &= figures["measure"].isin(list(BIAS_PRIORS)) & figures["destination"].isin(list(names))
@@ -327,23 +330,23 @@ def partner_figures(figures: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame
 
 
 def _summed(lines: pd.DataFrame) -> pd.DataFrame:
-    """Return the months of the largest line of each series, with what all its lines add up to."""
+    """Return the months of the largest line of each series, with the sum of all its lines."""
     size = lines.groupby([*_SERIES, "commodity"])["value"].transform("sum")
     ranked = lines.assign(size=size).sort_values(["size", "commodity"])
     is_main = lines["commodity"].eq(ranked.groupby(list(_SERIES))["commodity"].transform("last"))
     groups = lines.groupby([*_SERIES, "period_from"])
-    whole = lines.assign(
+    summed = lines.assign(
         value=groups["value"].transform("sum"), available_at=groups["available_at"].transform("max")
     )
-    return whole.loc[is_main]
+    return summed.loc[is_main]
 
 
 def _weight_first(rows: pd.DataFrame) -> pd.DataFrame:
-    """Keep one measure a month of an importer, source and series."""
+    """Return one measure, weight before value, for each month of an importer, source and series."""
     rank = rows["measure"].map(list(BIAS_PRIORS).index)
     month = ["destination", "source", "series", "period_from"]
-    kept = rows.assign(rank=rank).sort_values([*month, "rank"]).drop_duplicates(month)
-    return kept.drop(columns="rank").sort_values([*_SERIES, "period_from"])
+    preferred = rows.assign(rank=rank).sort_values([*month, "rank"]).drop_duplicates(month)
+    return preferred.drop(columns="rank").sort_values([*_SERIES, "period_from"])
 
 
 def fit_mirrors(records: pd.DataFrame, exports: Exports) -> list[Mirror]:
@@ -352,16 +355,19 @@ def fit_mirrors(records: pd.DataFrame, exports: Exports) -> list[Mirror]:
     Args:
         records: As ``partner_figures`` returns, any index; not modified.
     """
-    found: list[Mirror] = []
+    mirrors: list[Mirror] = []
     for measure, group in records.groupby("measure", sort=True):
         parts = [part for _, part in group.groupby(list(_SERIES), sort=True)]
-        everything = [_compared(part, exports) for part in parts]
-        learnt = [take(one, np.flatnonzero(_is_known(one))[-MEMORY_MONTHS:]) for one in everything]
+        all_months = [_compared(part, exports) for part in parts]
+        fitted_months = [
+            take(compared, np.flatnonzero(_is_known(compared))[-MEMORY_MONTHS:])
+            for compared in all_months
+        ]
         is_near = [part["destination"].isin(NEAR).all() for part in parts]
         lags = [SAME_MONTH_NEAR if near else SAME_MONTH_FAR for near in is_near]
-        patterns = fit_patterns(learnt, BIAS_PRIORS[str(measure)], lags)
-        found += map(Mirror, parts, everything, patterns)
-    return found
+        patterns = fit_patterns(fitted_months, BIAS_PRIORS[str(measure)], lags)
+        mirrors += map(Mirror, parts, all_months, patterns)
+    return mirrors
 
 
 def _compared(part: pd.DataFrame, exports: Exports) -> ComparedMonths:
@@ -383,11 +389,10 @@ def _is_known(compared: ComparedMonths) -> Flags:
 def mirror_statements(mirrors: Sequence[Mirror], *, first: int, last: int) -> list[Statement]:
     """Return the statements of partner records about exports from ``first`` to ``last``.
 
-    Several series of one importer and month come from the same customs records, so together they
-    have the weight of one.
+    Series of one importer and month come from the same customs records and share one weight.
     """
     copies = Counter((mirror.destination, int(t)) for mirror in mirrors for t in mirror.months)
-    found: list[Statement] = []
+    statements: list[Statement] = []
     for mirror in mirrors:
         bias, scale = mirror.pattern.at(mirror.months)
         targets = np.log(mirror.compared.imports) - bias
@@ -397,7 +402,7 @@ def mirror_statements(mirrors: Sequence[Mirror], *, first: int, last: int) -> li
             if first < month <= last:
                 count = copies[mirror.destination, month]
                 cells = CellBlock(members, month - 1, month, weights=(1.0 - share, share))
-                found.append(
+                statements.append(
                     Statement(
                         cells,
                         None,
@@ -407,11 +412,11 @@ def mirror_statements(mirrors: Sequence[Mirror], *, first: int, last: int) -> li
                         row=int(mirror.records.index[place]),
                     )
                 )
-    return found
+    return statements
 
 
 def gap_table(mirrors: Sequence[Mirror]) -> pd.DataFrame:
-    """Return partners' imports and the exports that should have arrived, with control limits.
+    """Return partners' imports and the exports expected to arrive, with control limits.
 
     Each month is compared with the other months of its series and the other partners.
 

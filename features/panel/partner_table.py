@@ -1,4 +1,4 @@
-"""The full table of a commodity by partner, as it could be known at one moment."""
+"""The full table of a commodity by partner, from what was published at one moment."""
 
 import hashlib
 from collections.abc import Sequence
@@ -18,12 +18,12 @@ from store.months import Months, last_complete_month, month_label, month_numbers
 from store.vocabulary import EU27, EU27_MEMBERS, MAX_HORIZON, MONTHS_AHEAD, ORIGIN, WORLD
 
 REMAINDER: Final = "ROW"
-"""The part of the stated total beyond the partners: unlisted areas and confidential partners."""
+"""Part of the stated total beyond the listed partners: unlisted areas, confidential partners."""
 
 SUMS: Final = (WORLD, EU27)
 
 PART_LISTED: Final = 0.5
-"""Share of the usual number of partners below which a month is incomplete."""
+"""Share of the median number of partners below which a month is incomplete."""
 
 USUAL_MONTHS: Final = 12
 
@@ -31,38 +31,37 @@ REGULAR_MONTHS: Final = 10
 """Months of the last twelve with a shipment that make a partner regular."""
 
 _TOLERANCE: Final = 0.005
-"""Gap between the stated total and the partners, as a share of the total, attributed to
-rounding."""
+"""Largest gap between stated total and partners attributed to rounding, as a share of the total."""
 
 
 @dataclass(frozen=True)
 class Listing:
-    """Partners x consecutive months, the last one listed."""
+    """Reported figures, partners x consecutive months; the last month is complete."""
 
     names: tuple[str, ...]
     months: Months
     reported: Floats
     """Tonnes, NaN where nothing is reported."""
-    valued: Flags
-    """Where a value is reported: something was shipped."""
+    has_value: Flags
+    """Whether a value in money is reported, so something was shipped."""
     total: Floats
-    """Stated total by month, NaN where there is none."""
+    """Stated total by month, NaN if missing."""
     rest: Floats
-    """Stated remainder by month, NaN where there is none."""
-    listed: Flags
+    """Stated remainder by month, NaN if missing."""
+    is_complete: Flags
 
     @cached_property
     def late(self) -> Flags:
-        late = np.zeros_like(self.listed, shape=self.reported.shape)
+        late = np.zeros_like(self.is_complete, shape=self.reported.shape)
         gap = np.maximum(self.total - np.nansum(self.reported, axis=0), 0.0)
-        for month in np.flatnonzero(self.listed & (gap > _TOLERANCE * self.total)):
-            before = np.flatnonzero(self.listed[:month])[-USUAL_MONTHS:]
+        for month in np.flatnonzero(self.is_complete & (gap > _TOLERANCE * self.total)):
+            before = np.flatnonzero(self.is_complete[:month])[-USUAL_MONTHS:]
             if len(before) < USUAL_MONTHS:
                 continue
             shipped = (self.reported[:, before] > 0).sum(axis=1)
             size = np.nansum(self.reported[:, before], axis=1) / np.maximum(shipped, 1)
-            known = gap[before][np.isfinite(gap[before])]
-            room = gap[month] - (np.median(known) if known.size else 0.0)
+            known_gaps = gap[before][np.isfinite(gap[before])]
+            room = gap[month] - (np.median(known_gaps) if known_gaps.size else 0.0)
             if room > _TOLERANCE * self.total[month]:
                 is_regular = (shipped >= REGULAR_MONTHS) & (size / 2.0 <= room)
                 late[:, month] = np.isnan(self.reported[:, month]) & is_regular
@@ -70,44 +69,46 @@ class Listing:
 
     @cached_property
     def tonnes(self) -> Floats:
-        nothing = np.isnan(self.reported) & self.listed & ~self.late & ~self.valued
+        nothing = np.isnan(self.reported) & self.is_complete & ~self.late & ~self.has_value
         return np.where(nothing, 0.0, self.reported)
 
     @cached_property
     def world(self) -> tuple[Floats, Floats | None]:
         """Return the world and the remainder by month; no remainder if the partners are complete.
 
-        A total below its partners is outdated and replaced by their sum. Where a partner is late or
-        the month is not listed, the remainder is unknown.
+        A total below its partners is outdated and replaced by their sum. The remainder of a month
+        with a late partner, or of an incomplete month, is NaN.
         """
-        whole = self.listed & np.isfinite(self.tonnes).all(axis=0)
-        together = np.nansum(self.tonnes, axis=0)
-        total = np.where(np.isnan(self.total), together + self.rest, self.total)
-        left = np.where(whole, np.maximum(total - together, 0.0), np.nan)
-        if not (left > _TOLERANCE * total).any():
-            return np.where(whole, together, self.total), None
-        return np.where(whole, together + left, self.total), left
+        is_summable = self.is_complete & np.isfinite(self.tonnes).all(axis=0)
+        partner_sum = np.nansum(self.tonnes, axis=0)
+        total = np.where(np.isnan(self.total), partner_sum + self.rest, self.total)
+        remainder = np.where(is_summable, np.maximum(total - partner_sum, 0.0), np.nan)
+        if not (remainder > _TOLERANCE * total).any():
+            return np.where(is_summable, partner_sum, self.total), None
+        return np.where(is_summable, partner_sum + remainder, self.total), remainder
 
     def notes(self) -> tuple[Message, ...]:
-        """Return notes on irregularities."""
-        found = []
+        """Return notes on irregularities of the sources."""
+        notes = []
         labels = np.array([month_label(int(month)) for month in self.months])
-        if not self.listed.all():
-            holes = few(labels[~self.listed].tolist())
-            found.append(
+        if not self.is_complete.all():
+            holes = few(labels[~self.is_complete].tolist())
+            notes.append(
                 message("months not listed in full, taken as missing: %(months)s", months=holes)
             )
         for month in np.flatnonzero(self.late.any(axis=0)):
-            who = [name for name, late in zip(self.names, self.late[:, month], strict=True) if late]
-            found.append(
+            late_partners = [
+                name for name, late in zip(self.names, self.late[:, month], strict=True) if late
+            ]
+            notes.append(
                 message(
                     "%(month)s: late, so missing and not zero: %(names)s",
                     month=str(labels[month]),
-                    names=few(who),
+                    names=few(late_partners),
                 )
             )
-        if count := np.count_nonzero(self.valued & np.isnan(self.reported)):
-            found.append(
+        if count := np.count_nonzero(self.has_value & np.isnan(self.reported)):
+            notes.append(
                 message(
                     "%(count)s cells have a value and no weight, taken as missing",
                     count=int(count),
@@ -116,24 +117,24 @@ class Listing:
         over = np.nansum(self.reported, axis=0) > (1 + _TOLERANCE) * self.total
         if over.any():
             months = few(labels[over].tolist())
-            found.append(
+            notes.append(
                 message(
                     "stated total below the partners, which are kept: %(months)s", months=months
                 )
             )
-        return tuple(found)
+        return tuple(notes)
 
 
 def listing_of(
     weights: pd.DataFrame, values: pd.DataFrame, *, lacking: Sequence[pd.Timestamp] = ()
 ) -> Listing:
-    """Return the listing of figures of one month each, using the newest version of each.
+    """Return the listing of the newest versions of monthly figures.
 
     Args:
         weights: Newest versions of the tonnes of full sources (store contract), at least one of a
             partner; not modified.
-        values: The same for their values in money, if any; not modified.
-        lacking: First days of months of which refused lines are missing, so not listed in full.
+        values: The same in money, may be empty; not modified.
+        lacking: First days of months with refused lines, which are incomplete.
     """
     cells = _cells(weights)
     names = cells.index.difference([*SUMS, REMAINDER])
@@ -150,15 +151,15 @@ def listing_of(
         names=tuple(str(name) for name in names),
         months=months,
         reported=cells.loc[names].to_numpy(dtype=float),
-        valued=money.to_numpy(dtype=float) > 0,
+        has_value=money.to_numpy(dtype=float) > 0,
         total=total,
         rest=rest,
-        listed=is_listed.reindex(months, fill_value=False).to_numpy(dtype=bool),
+        is_complete=is_listed.reindex(months, fill_value=False).to_numpy(dtype=bool),
     )
 
 
 def _cells(figures: pd.DataFrame) -> pd.DataFrame:
-    """Return destinations x months, NaN where nothing is reported."""
+    """Return reported figures, destinations x months, NaN where nothing is reported."""
     newest = figures.sort_values(["available_at", "source", "source_url"], kind="stable")
     newest = newest.drop_duplicates(["destination", "period_from"], keep="last")
     return newest.assign(month=month_numbers(newest["period_from"])).pivot(  # noqa: PD010 - no doubles left
@@ -169,30 +170,28 @@ def _cells(figures: pd.DataFrame) -> pd.DataFrame:
 MONEY: Final = "value_musd"
 
 LEAST_PARTNERS: Final = 20
-"""Partners that a source must list in one month to count as full: press reports name a dozen at
-most."""
+"""Partners that a full source lists in one month; press reports name a dozen at most."""
 
 LEAST_MONTHS: Final = 24
-"""Months a table needs: fewer give no season and no validation."""
+"""Months that a table needs for a season and a validation."""
 
 
 @dataclass(frozen=True, slots=True)
 class PartnerTable:
-    """Tonnes of every destination by month, and the sums they add up to."""
+    """Tonnes of every destination by month, and their sums."""
 
     commodity: str
     as_of: pd.Timestamp
     tonnes: pd.DataFrame
     """Series x consecutive month numbers up to the cutoff, sorted by name; the world is a row."""
     parts: dict[str, tuple[str, ...]]
-    """The parts of each sum: the world, and EU27 where at least two members are destinations."""
-    listed: "pd.Series[pd.Timestamp]"
-    """By destination and period when the newest figure of a source was published."""
+    """Parts of each sum: the world, and EU27 if at least two members are destinations."""
+    released_at: "pd.Series[pd.Timestamp]"
+    """Publication moment of the newest figure, by destination and period."""
     notes: tuple[Message, ...]
     """Irregularities of the sources."""
     is_revised: bool = False
-    """Whether it contains figures published or revised after ``as_of``: it may be used for scoring
-    and never for publication."""
+    """Whether it contains figures published after ``as_of``, so that it serves scoring only."""
 
     @property
     def cutoff(self) -> int:
@@ -216,11 +215,7 @@ class PartnerTable:
         return hashlib.sha256(f"{self.commodity}\n{text}".encode()).hexdigest()
 
     def shortened(self, months: int, *, as_of: pd.Timestamp) -> "PartnerTable | None":
-        """Return the table, as revised, without its last months; None if it becomes too short.
-
-        Args:
-            months: Number of months to leave out.
-        """
+        """Return the table, as revised, without its last ``months``; None if it gets too short."""
         if self.tonnes.shape[1] - months < LEAST_MONTHS:
             return None
         return replace(self, as_of=as_of, tonnes=self.tonnes.iloc[:, :-months], is_revised=True)
@@ -229,12 +224,12 @@ class PartnerTable:
 def partner_table(
     observations: pd.DataFrame, *, commodity: str, as_of: pd.Timestamp
 ) -> PartnerTable:
-    """Return the table of a commodity from what was known at ``as_of``.
+    """Return the table of a commodity from the figures available at ``as_of``.
 
     Only sources that list partners in full are used, and the newest figure of each cell. A partner
-    absent from a listed month is zero, unless it has a value without a weight, or is a regular one
-    that would fit into the stated total: then it is missing. In partly listed months only reported
-    cells are known; the table ends with the last month listed in full.
+    absent from a complete month is zero; it is missing if it has a value without a weight, or is a
+    regular partner that fits into the stated total. Incomplete months have reported cells only; the
+    table ends with the last complete month.
 
     Args:
         observations: Published figures, all versions, any commodity and order (store contract); not
@@ -246,10 +241,10 @@ def partner_table(
         LeakError: ``as_of`` has no time zone.
     """
     cells = observations.loc[is_cell(observations, commodity)]
-    known = known_at(cells.loc[cells["usable"]], key=OBSERVATION_KEY, as_of=as_of)
-    is_weight = known["measure"] == MEASURE
-    of_full = known["source"].isin(full_sources(known.loc[is_weight]))
-    weights = known.loc[of_full & is_weight]
+    known_cells = known_at(cells.loc[cells["usable"]], key=OBSERVATION_KEY, as_of=as_of)
+    is_weight = known_cells["measure"] == MEASURE
+    of_full = known_cells["source"].isin(full_sources(known_cells.loc[is_weight]))
+    weights = known_cells.loc[of_full & is_weight]
     lacking = _lacking_months(cells.loc[cells["source"].isin(set(weights["source"]))], as_of)
     if weights["period_from"].isin(lacking).all():
         raise DataError(
@@ -257,7 +252,7 @@ def partner_table(
             f"source that lists at least {LEAST_PARTNERS} destinations in a month. Load one, e.g. "
             "by `magnetcast ingest comtrade`, or take a later --as-of."
         )
-    listing = listing_of(weights, known.loc[of_full & ~is_weight], lacking=tuple(lacking))
+    listing = listing_of(weights, known_cells.loc[of_full & ~is_weight], lacking=tuple(lacking))
     if (months := len(listing.months)) < LEAST_MONTHS:
         first, last = (month_label(int(listing.months[place])) for place in (0, -1))
         raise DataError(
@@ -266,19 +261,19 @@ def partner_table(
             "Load an earlier start, or take a later --as-of."
         )
     dated = weights.rename(columns={"period_from": "period"})
-    listed = dated.groupby(["destination", "period"])["available_at"].max()
-    return _table_of(listing, listed, commodity, as_of)
+    released_at = dated.groupby(["destination", "period"])["available_at"].max()
+    return _table_of(listing, released_at, commodity, as_of)
 
 
 def full_sources(figures: pd.DataFrame) -> list[str]:
     """Return the sources that listed a month in full, sorted."""
-    own = figures.loc[~figures["destination"].isin(SUMS)]
-    count = own.groupby(["source", "period_from"])["destination"].nunique()
+    partners = figures.loc[~figures["destination"].isin(SUMS)]
+    count = partners.groupby(["source", "period_from"])["destination"].nunique()
     return sorted(set(count.index[count >= LEAST_PARTNERS].get_level_values("source")))
 
 
 def _lacking_months(cells: pd.DataFrame, as_of: pd.Timestamp) -> "pd.Index[pd.Timestamp]":
-    """Return the months whose world is known only as not usable, for lines of them are refused."""
+    """Return the months whose only world figure is unusable because lines were refused."""
     world = cells.loc[cells["destination"].eq(WORLD) & cells["measure"].eq(MEASURE)]
     newest = known_at(world, key=OBSERVATION_KEY, as_of=as_of)
     is_usable = newest.groupby("period_from")["usable"].any()
@@ -286,7 +281,7 @@ def _lacking_months(cells: pd.DataFrame, as_of: pd.Timestamp) -> "pd.Index[pd.Ti
 
 
 def is_cell(observations: pd.DataFrame, commodity: str) -> "pd.Series[bool]":
-    """Return which figures are weights or values of Chinese exports in one month."""
+    """Return the mask of monthly weights and values of Chinese exports of a commodity."""
     return (
         observations["commodity"].eq(commodity)
         & observations["origin"].eq(ORIGIN)
@@ -296,9 +291,9 @@ def is_cell(observations: pd.DataFrame, commodity: str) -> "pd.Series[bool]":
 
 
 def _table_of(
-    listing: Listing, listed: "pd.Series[pd.Timestamp]", commodity: str, as_of: pd.Timestamp
+    listing: Listing, released_at: "pd.Series[pd.Timestamp]", commodity: str, as_of: pd.Timestamp
 ) -> PartnerTable:
-    """Return a listing as a table; partners without any shipment are left out."""
+    """Return the table of a listing, without partners that never shipped."""
     active = np.nansum(listing.tonnes, axis=1) > 0
     names = [name for name, is_active in zip(listing.names, active, strict=True) if is_active]
     world, rest = listing.world
@@ -312,55 +307,57 @@ def _table_of(
         parts[EU27] = members
     rows[WORLD] = world
     tonnes = pd.DataFrame.from_dict(rows, orient="index", columns=list(listing.months))
-    return PartnerTable(commodity, as_of, tonnes.sort_index(), parts, listed, listing.notes())
+    return PartnerTable(commodity, as_of, tonnes.sort_index(), parts, released_at, listing.notes())
 
 
 MONTHS_BACK: Final = (12, 9, 6, 3)
-"""Months before the as_of of the past origins that a table is backtested from."""
+"""Months from past origins to the as_of, for backtests."""
 
 
 @dataclass(frozen=True, slots=True)
 class PartnerHistory:
-    """A full partner table as it was known at one moment, and at those before it."""
+    """A full partner table at one moment, and at past ones."""
 
-    now: PartnerTable
+    current: PartnerTable
     observations: pd.DataFrame = field(repr=False)
-    """All versions of the commodity's figures known at the moment."""
+    """All versions of the commodity's figures available at the moment."""
 
     def past(self) -> list[PartnerTable]:
-        """Return the table as it was known at past moments (``MONTHS_BACK``), oldest first.
+        """Return the tables of past moments (``MONTHS_BACK``), oldest first.
 
-        Where nothing tells what was known then (a history loaded at once has one release day,
-        months released anew have the last one), the table of now ends as many months earlier.
+        If no versions of then are stored (a history loaded at once has one release day), the
+        current table is shortened by as many months.
         """
-        found = {}
+        by_cutoff = {}
         for months in MONTHS_BACK:
-            table = self._at(self.now.as_of - pd.DateOffset(months=months), months)
-            if table is not None and table.cutoff < self.now.cutoff:
-                found[table.cutoff] = table
-        return [found[cutoff] for cutoff in sorted(found)]
+            table = self._at(self.current.as_of - pd.DateOffset(months=months), months)
+            if table is not None and table.cutoff < self.current.cutoff:
+                by_cutoff[table.cutoff] = table
+        return [by_cutoff[cutoff] for cutoff in sorted(by_cutoff)]
 
     def _at(self, moment: pd.Timestamp, months: int) -> PartnerTable | None:
         try:
-            then = partner_table(self.observations, commodity=self.now.commodity, as_of=moment)
+            past_table = partner_table(
+                self.observations, commodity=self.current.commodity, as_of=moment
+            )
         except DataError:
-            then = None
-        if then is None or then.late_months > max(self.now.late_months, _MOST_LATE):
-            return self.now.shortened(months, as_of=moment)
-        return then
+            past_table = None
+        if past_table is None or past_table.late_months > max(self.current.late_months, _MOST_LATE):
+            return self.current.shortened(months, as_of=moment)
+        return past_table
 
     @property
     def notes(self) -> list[Message]:
-        """What is odd about the table and its past, in sentences."""
-        return [*self.now.notes, *hindsight(self.past())]
+        """Irregularities of the current and the past tables."""
+        return [*self.current.notes, *hindsight(self.past())]
 
 
 _MOST_LATE: Final = MAX_HORIZON - MONTHS_AHEAD
-"""Months a table of then may have been late to count as what was known then."""
+"""Largest lag in months of a past table that is used as it was."""
 
 
 def hindsight(past: Sequence[PartnerTable]) -> tuple[Message, ...]:
-    """Say how many of the past tables are not as they were known then."""
+    """Return a note on past tables that contain later revisions; empty if there are none."""
     revised = sum(table.is_revised for table in past)
     if not revised:
         return ()

@@ -46,7 +46,7 @@ class CellBlock(NamedTuple):
     start: int
     end: int
     weights: tuple[float, ...] = ()
-    """How much of each month counts, all of it if empty."""
+    """Weight of each month; ones if empty."""
 
     @property
     def shares(self) -> tuple[float, ...]:
@@ -72,7 +72,7 @@ class Statement:
     above: CellBlock | None
     below: CellBlock | None
     target: float
-    """Log of the ratio, or of the tonnes where one side is empty."""
+    """Log of the ratio, or of the tonnes if one side is empty."""
     scale: float
     """Standard deviation of the target from rounding and small revisions (log units)."""
     is_bound: bool
@@ -82,7 +82,7 @@ class Statement:
 
 
 def members_of(destination: str) -> tuple[str, ...] | None:
-    """Return the modelled destinations a published name adds up to, None if it is no such sum."""
+    """Return the modelled destinations in a published name, None if it covers others too."""
     if destination in AGGREGATES:
         return AGGREGATES[destination]
     if destination == "WLD_EX_USA":
@@ -92,10 +92,9 @@ def members_of(destination: str) -> tuple[str, ...] | None:
 
 
 def evidence_figures(figures: pd.DataFrame) -> pd.DataFrame:
-    """Return the figures that may serve as evidence.
+    """Return the reported, usable figures of China's export weight.
 
-    They are reported, usable and about China's own export weight. Derived figures are left out,
-    because they add nothing to the reported ones.
+    Derived figures add nothing to the reported ones and are left out.
     """
     fit = figures["usable"] & (figures["kind"] == "reported")
     return figures.loc[fit & figures["measure"].isin(EVIDENCE_MEASURES)]
@@ -124,7 +123,7 @@ def read_statements(figures: pd.DataFrame, *, first: int, last: int) -> list[Sta
     Equal figures of several outlets are one statement, because they come from the same release.
 
     Args:
-        figures: Known observations (store contract), any order; not modified.
+        figures: Available observations (store contract), any order; not modified.
         first: First month of the table as a month number.
         last: Last month of the table.
 
@@ -133,23 +132,23 @@ def read_statements(figures: pd.DataFrame, *, first: int, last: int) -> list[Sta
         period.
     """
     key = ["destination", "measure", "period_from", "period_to", "value"]
-    kept = evidence_figures(figures).sort_values([*key, "available_at", "source_url"])
-    kept = kept.drop_duplicates(key)
+    evidence = evidence_figures(figures).sort_values([*key, "available_at", "source_url"])
+    evidence = evidence.drop_duplicates(key)
     columns = (
-        kept.index,
-        kept["destination"],
-        kept["measure"],
-        month_numbers(kept["period_from"]),
-        month_numbers(kept["period_to"]),
-        kept["value"],
-        kept["half_width"],
+        evidence.index,
+        evidence["destination"],
+        evidence["measure"],
+        month_numbers(evidence["period_from"]),
+        month_numbers(evidence["period_to"]),
+        evidence["value"],
+        evidence["half_width"],
     )
-    found = [
+    statements = [
         statement
         for figure in map(KnownFigure, *columns)
         for statement in _READERS[figure.measure](figure)
     ]
-    return [s for s in found if _lies_within(s, first, last)]
+    return [s for s in statements if _lies_within(s, first, last)]
 
 
 def _lies_within(statement: Statement, first: int, last: int) -> bool:
@@ -160,7 +159,7 @@ def _lies_within(statement: Statement, first: int, last: int) -> bool:
 def _equal(
     figure: KnownFigure, above: CellBlock, below: CellBlock | None, value: float, unit: float = 1.0
 ) -> list[Statement]:
-    """Return that two sums have a ratio, known to the figure's rounding in a unit; above 0."""
+    """Return the statement that two sums have a ratio, within rounding; none unless positive."""
     if value <= 0.0:
         return []
     scale = math.hypot(PRINTED * figure.half_width / unit / value, REVISION_NOISE)
@@ -176,7 +175,7 @@ def _read_level(figure: KnownFigure) -> list[Statement]:
 
 
 def _read_region_level(figure: KnownFigure) -> list[Statement]:
-    """Bound the modelled destinations by a region with some of them and other countries."""
+    """Return bounds on the modelled destinations in a region that has other countries too."""
     inside, container = _region_of(figure.destination)
     span = (figure.start, figure.end)
     log_value = math.log(max(figure.value, _SMALLEST_TONNES))
@@ -191,7 +190,7 @@ def _read_region_level(figure: KnownFigure) -> list[Statement]:
 
 
 def _region_of(name: str) -> tuple[tuple[str, ...], str]:
-    """Return the modelled destinations inside a region and the one that holds the rest of it."""
+    """Return the modelled destinations in a region, and the rest that its others belong to."""
     if name in EU27_MEMBERS:
         return (), "EU27_REST"
     named = CONTINENTS.get(name, ())
@@ -211,7 +210,10 @@ def _read_share(figure: KnownFigure) -> list[Statement]:
     members = members_of(figure.destination)
     if members is None:
         return []
-    above, below = (CellBlock(one, figure.start, figure.end) for one in (members, DESTINATIONS))
+    above, below = (
+        CellBlock(members_of_side, figure.start, figure.end)
+        for members_of_side in (members, DESTINATIONS)
+    )
     return _equal(figure, above, below, figure.value / 100.0, unit=100.0)
 
 

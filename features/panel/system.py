@@ -1,7 +1,7 @@
 """The sparse system behind the evidence panel, rows of ``C log(M x) + E s = target``, solved.
 
-``x`` holds the cells (month-major), ``M`` the sums that statements speak of, ``s`` the twelve
-months of the world's season and its loss per day of Lunar New Year. Private to
+``x`` holds the cells (month-major), ``M`` the sums in statements, ``s`` the twelve months of the
+world's season and its loss per day of Lunar New Year. Private to
 ``features.panel.estimation``.
 """
 
@@ -42,9 +42,9 @@ class PanelPrior:
 
     world_step: float = 0.06
     share_step: float = 0.22
-    """Of a share around what the month before and the month a year before lead to expect."""
+    """Of a share around its expectation from the month before and the month a year before."""
     share_month: float = 0.6
-    """Weight of the month before; the month a year before has the rest."""
+    """Weight of the month before in that expectation; the month a year before has the rest."""
     step_tail: float = 4.0
     """Degrees of freedom of the steps: low enough to follow a collapse."""
     figure_tail: float = 3.0
@@ -174,11 +174,11 @@ class _CellBlocks:
                 self._known[CellBlock(members, first + t, first + t)] = int(numbers[t])
 
     def number(self, cells: CellBlock | None) -> int:
-        """Return the number of a block, a new one where it is new, -1 for none."""
+        """Return the number of a block, assigned at first use; -1 for None."""
         return -1 if cells is None else self._known.setdefault(cells, len(self._known))
 
     def matrix(self) -> sparse.csr_array:
-        """Return M, with a one (or its weight) where a cell belongs to a sum."""
+        """Return M, sums x cells, with the weight of each cell in each sum."""
         rows: list[int] = []
         columns: list[int] = []
         values: list[float] = []
@@ -238,18 +238,20 @@ def _add_world(rows: _Rows, blocks: _CellBlocks, first: int, prior: PanelPrior) 
 
 
 def _add_shares(rows: _Rows, blocks: _CellBlocks, prior: PanelPrior) -> None:
-    """Add, for each share, one row given those of earlier months; of the first year, the last.
+    """Add one row for each share and month, given earlier months; in the first year the last.
 
-    One row a month, and not one for each earlier month, so that a month without figures says
-    nothing about those before it.
+    A row for each earlier month instead would make a month without figures inform those before it.
     """
     cell, world = blocks.cell, np.broadcast_to(blocks.world[:, None], blocks.cell.shape)
     year = min(YEAR, blocks.months)
     add = partial(rows.add, scale=prior.share_step, tail=prior.step_tail, firm=FIRM)
     first = np.stack([cell[1:year], world[1:year], cell[: year - 1], world[: year - 1]], axis=-1)
     add(first.reshape(-1, 4), (1.0, -1.0, -1.0, 1.0))
-    now, before, ago = (slice(YEAR, None), slice(YEAR - 1, -1), slice(0, -YEAR))
-    later = np.stack([one[at] for at in (now, before, ago) for one in (cell, world)], axis=-1)
+    month_rows, earlier, year_earlier = (slice(YEAR, None), slice(YEAR - 1, -1), slice(0, -YEAR))
+    later = np.stack(
+        [table[at] for at in (month_rows, earlier, year_earlier) for table in (cell, world)],
+        axis=-1,
+    )
     month = prior.share_month
     add(later.reshape(-1, 6), (1.0, -1.0, -month, month, month - 1.0, 1.0 - month))
     start = np.column_stack([cell[0], world[0]])
@@ -260,17 +262,17 @@ def _add_shares(rows: _Rows, blocks: _CellBlocks, prior: PanelPrior) -> None:
 
 START_STEPS: Final = 8
 GAUSSIAN_STEPS: Final = 3
-"""Steps of the start with Gaussian weights, so that no figure is dropped for a bad start."""
+"""Steps of the start with Gaussian weights, so that a bad start drops no figure."""
 WEIGHTED_STEPS: Final = 12
-"""Steps by weights, which find the table; steps by the curvature of the tails then end it fast."""
+"""Steps with weights as curvature, which are robust; true curvature then converges fast."""
 LEAST_CURVATURE: Final = 0.1
-"""Of a tail, as a share of its weight."""
+"""Floor of a tail's curvature, as a share of its weight."""
 MAX_STEPS: Final = 100
 HALVINGS: Final = 10
 FALL, RISE = -0.7, 1.5
 """Limits of one step of a cell, as a share of it."""
 _TOLERANCE: Final = 1e-3
-"""Largest last step: a tenth of a percent of a cell that nothing pins down."""
+"""Largest last step in log units: a tenth of a percent of a cell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,14 +284,13 @@ class Solution:
     covariance: Floats
     """Of the log cells and the season terms."""
     z: Floats
-    """Residual of each row in scales; for a bound, zero where it holds."""
+    """Residual of each row in scales; zero for a satisfied bound."""
     weight: Floats
-    """Student-t weight of each row, about one where it fits and near zero where it contradicts the
-    others."""
+    """Student-t weight of each row: about one if it fits, near zero if it contradicts others."""
 
 
 def solve(system: LinearSystem) -> Solution:
-    """Return the cells that fit the rows best; a row of infinite scale counts for nothing.
+    """Return the maximum-likelihood cells; a row of infinite scale has no effect.
 
     Raises:
         DataError: The steps do not converge.
@@ -302,35 +303,35 @@ def solve(system: LinearSystem) -> Solution:
         active = ~(system.is_bound & (z == 0)) / system.scale**2
         precision = active * weight
         curvature = precision if step < WEIGHTED_STEPS else active * _curvature(z, system.tail)
-        move = _newton_step(slope, precision, residual, curvature)
-        moved = _damped(system, state, move)
-        settled = np.abs(moved - state).max() < _TOLERANCE
-        state = moved
-        if settled:
+        step_vector = _newton_step(slope, precision, residual, curvature)
+        next_state = _damped(system, state, step_vector)
+        is_converged = np.abs(next_state - state).max() < _TOLERANCE
+        state = next_state
+        if is_converged:
             certain = np.where(system.is_bound, 0.0, precision)
             covariance = _inverse(_normal(slope, certain))
             cells, season = state[: system.cells], state[system.cells :]
             return Solution(cells, season, covariance, z, weight)
     raise DataError(
-        f"The evidence panel did not settle in {MAX_STEPS} steps ({system.statements} figures, "
+        f"The evidence panel did not converge in {MAX_STEPS} steps ({system.statements} figures, "
         f"{system.months} months). Expected the figures to agree on one table. Look for figures "
         "far apart for one month, e.g. with `magnetcast panel --as-of` an earlier date."
     )
 
 
 def _rough_table(system: LinearSystem) -> Floats:
-    """Return a table near the best one, found with tight shares, which identifies most outliers."""
+    """Return a starting state, fitted with tight shares, which identifies most outliers."""
     even = float(np.log(START_WORLD_T / WIDTH))
     state = np.concatenate([np.full(system.cells, even), np.zeros(SEASON_TERMS)])
     for step in range(START_STEPS):
         slope, residual = _linearise(system, state)
         z = _misfit(system, residual / system.firm_scale)
         weight = np.ones_like(z) if step < GAUSSIAN_STEPS else _weights(z, system.tail)
-        # The world keeps to its walk: one destination's fall must not be taken for everyone's.
+        # The world's walk keeps full weight: one destination's fall must not become everyone's.
         weight[system.statements : system.statements + system.months - 1] = 1.0
         precision = weight * ~(system.is_bound & (z == 0)) / system.firm_scale**2
-        move = _newton_step(slope, precision, residual, precision)
-        state += np.clip(move, -RISE, RISE)
+        step_vector = _newton_step(slope, precision, residual, precision)
+        state += np.clip(step_vector, -RISE, RISE)
     return state
 
 
@@ -339,7 +340,7 @@ def _weights(z: Floats, tail: Floats) -> Floats:
 
 
 def _curvature(z: Floats, tail: Floats) -> Floats:
-    """Return the second derivative of each tail, which is negative far out, kept positive."""
+    """Return the second derivative of each tail, with a positive floor."""
     weight = _weights(z, tail)
     return np.maximum(weight * (tail - z * z) / (tail + z * z), LEAST_CURVATURE * weight)
 
@@ -349,29 +350,29 @@ def _misfit(system: LinearSystem, z: Floats) -> Floats:
 
 
 def _loss(system: LinearSystem, state: Floats) -> float:
-    """Return the negative log likelihood of all rows but for a constant."""
+    """Return the negative log likelihood of all rows up to a constant."""
     z = _misfit(system, _residual(system, state)[0] / system.scale)
     return float(np.sum(0.5 * (system.tail + 1) * np.log1p(z * z / system.tail)))
 
 
-def _damped(system: LinearSystem, state: Floats, move: Floats) -> Floats:
-    """Return the state after a step, shortened until the loss falls.
+def _damped(system: LinearSystem, state: Floats, step_vector: Floats) -> Floats:
+    """Return the state after a step, halved until the loss falls.
 
-    Cells move in tonnes, not in logs, so that sums already met stay met.
+    Cells change in tonnes, not in logs, so that satisfied sums stay satisfied.
     """
     before = _loss(system, state)
-    moved = state
+    next_state = state
     for halving in range(HALVINGS):
-        step = move / 2**halving
+        step = step_vector / 2**halving
         cells = np.log1p(np.clip(step[: system.cells], FALL, RISE))
-        moved = state + np.concatenate([cells, step[system.cells :]])
-        if _loss(system, moved) <= before:
+        next_state = state + np.concatenate([cells, step[system.cells :]])
+        if _loss(system, next_state) <= before:
             break
-    return moved
+    return next_state
 
 
 def _residual(system: LinearSystem, state: Floats) -> tuple[Floats, Floats, Floats]:
-    """Return each row's distance from its target, the tonnes of the cells and of the sums."""
+    """Return the residual of each row, the tonnes of the cells and those of the sums."""
     cells, season = state[: system.cells], state[system.cells :]
     tonnes = np.exp(cells)
     totals = system.sums @ tonnes
@@ -380,7 +381,7 @@ def _residual(system: LinearSystem, state: Floats) -> tuple[Floats, Floats, Floa
 
 
 def _linearise(system: LinearSystem, state: Floats) -> tuple[sparse.csr_array, Floats]:
-    """Return the slope of every row and its distance from its target."""
+    """Return the Jacobian of the rows and their residuals."""
     residual, tonnes, totals = _residual(system, state)
     share = sparse.diags_array(1.0 / totals) @ system.sums @ sparse.diags_array(tonnes)
     slope = sparse.hstack([system.contrast @ share, system.season], format="csr")

@@ -13,7 +13,7 @@ from features.statistical.smoothing import (
     HOLT_WINTERS,
     STEADY,
     SWIFT,
-    Months,
+    SeriesBlock,
     best_of,
     columns_of,
     damped_trend,
@@ -28,26 +28,26 @@ from store.months import YEAR
 ALPHAS: Final = (0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.99)
 
 LARGEST_SHARE: Final = 0.98
-"""Most of its line that is added to a level: a theta of 50."""
+"""Largest share of the line that is added to the level: a theta of 50."""
 
 SETTLING_MONTHS: Final = 3
-"""First months whose errors do not count, as no line has settled."""
+"""First months whose errors are ignored, as the line is still unstable."""
 
 SETTLED_MONTHS: Final = 12
-"""Known months that a series needs to leave those out; else only the very first."""
+"""Months with a value from which ``SETTLING_MONTHS`` are ignored; else only the first is."""
 
 LINE_MONTHS: Final = 6
-"""Known months that a series needs for any of its line to be added."""
+"""Months with a value that a series needs for any of its line to be added."""
 
 SLOPE_MONTHS: Final = 2
-"""Known months that a line needs to slope."""
+"""Months with a value that a line needs to have a slope."""
 
 
-def theta(months: Months, horizon: int) -> Floats:
-    """Return the dynamic optimised theta method: a level, and a share of the line so far.
+def theta(months: SeriesBlock, horizon: int) -> Floats:
+    """Return forecasts of the dynamic optimised theta method: a level plus a share of a line.
 
-    The line through a series is drawn anew with each month, beyond the last one through the
-    forecasts. Alpha comes from a grid, the share of the line in closed form.
+    The line is fitted anew each month, beyond the last one through the forecasts. Alpha comes
+    from a grid, the share of the line in closed form.
 
     Source: Fiorucci et al. (2016), Models for optimising the theta method.
     """
@@ -55,105 +55,108 @@ def theta(months: Months, horizon: int) -> Floats:
     intercept, slope = line_of([term.cumsum(axis=0) for term in terms], least=SLOPE_MONTHS)
     alpha, share, level, fade, reach = _followed(months, intercept + base, slope)
     terms = [term.sum(axis=0) for term in terms]
-    found = np.empty((horizon, len(base)))
+    forecast = np.empty((horizon, len(base)))
     for ahead in range(horizon):
         start, rise = line_of(terms, least=SLOPE_MONTHS)
-        found[ahead] = level + share * (fade * (start + base) + reach * rise)
-        level = level + alpha * (found[ahead] - level)
+        forecast[ahead] = level + share * (fade * (start + base) + reach * rise)
+        level = level + alpha * (forecast[ahead] - level)
         fade, reach = fade * (1.0 - alpha), reach * (1.0 - alpha) + 1.0
-        number, value = months.age[-1] + ahead + 2.0, found[ahead] - base
-        added = (1.0, number, value, number * number, number * value)
-        terms = [term + more for term, more in zip(terms, added, strict=True)]
-    return found
+        number, value = months.age[-1] + ahead + 2.0, forecast[ahead] - base
+        new_terms = (1.0, number, value, number * number, number * value)
+        terms = [term + new_term for term, new_term in zip(terms, new_terms, strict=True)]
+    return forecast
 
 
-def _followed(months: Months, intercept: Floats, slope: Floats) -> list[Floats]:
-    """Walk along the months; return alpha, share of the line, level, fade and reach by series.
+def _followed(months: SeriesBlock, intercept: Floats, slope: Floats) -> list[Floats]:
+    """Return alpha, share of the line, level, fade and reach of each series after the last month.
 
     The line adds ``fade`` of its intercept, (1 - alpha) to the power of the months passed, and
     ``reach`` of its slope, those powers so far added up.
 
     Args:
-        intercept: Of the lines as known after each month, months x series.
+        intercept: Of the lines fitted up to each month, months x series.
     """
     [alphas] = columns_of([(alpha,) for alpha in ALPHAS])
     level = np.tile(months.first_value, (len(alphas), 1))
     fade, reach = np.ones_like(level), np.ones_like(level)
-    errors, both, lines, error, line, move = (np.zeros_like(level) for _ in range(6))
-    is_long = months.known.sum(axis=0) >= SETTLED_MONTHS
-    counted = months.known & (months.age >= np.where(is_long, SETTLING_MONTHS, 1))
-    walk = zip(months.values, months.weight, months.beginning(), counted, strict=True)
-    for at, (row, weight, new, counts) in enumerate(walk):
-        if new.size:
-            fade[:, new] = reach[:, new] = 1.0
-        if at > 0:
-            np.multiply(fade, intercept[at - 1], out=line)
-            line += np.multiply(reach, slope[at - 1], out=move)
+    error_squares, error_line, line_squares, error, line, product = (
+        np.zeros_like(level) for _ in range(6)
+    )
+    is_long = months.is_known.sum(axis=0) >= SETTLED_MONTHS
+    is_scored = months.is_known & (months.age >= np.where(is_long, SETTLING_MONTHS, 1))
+    walk = zip(months.values, months.weight, months.beginning(), is_scored, strict=True)
+    for month, (row, weight, started, scored) in enumerate(walk):
+        if started.size:
+            fade[:, started] = reach[:, started] = 1.0
+        if month > 0:
+            np.multiply(fade, intercept[month - 1], out=line)
+            line += np.multiply(reach, slope[month - 1], out=product)
         np.subtract(row, level, out=error)
         error *= weight
-        level += np.multiply(error, alphas, out=move)
+        level += np.multiply(error, alphas, out=product)
         fade *= 1.0 - alphas
         reach *= 1.0 - alphas
         reach += 1.0
-        error *= counts
-        line *= counts
-        errors += np.multiply(error, error, out=move)
-        both += np.multiply(error, line, out=move)
-        lines += np.multiply(line, line, out=move)
-    has_line = (lines > 0) & (months.known.sum(axis=0) >= LINE_MONTHS)
-    share = np.divide(both, lines, out=np.zeros_like(both), where=has_line)
+        error *= scored
+        line *= scored
+        error_squares += np.multiply(error, error, out=product)
+        error_line += np.multiply(error, line, out=product)
+        line_squares += np.multiply(line, line, out=product)
+    has_line = (line_squares > 0) & (months.is_known.sum(axis=0) >= LINE_MONTHS)
+    share = np.divide(error_line, line_squares, out=np.zeros_like(error_line), where=has_line)
     share = share.clip(0.0, LARGEST_SHARE)
-    loss = errors - 2.0 * share * both + share**2 * lines
+    loss = error_squares - 2.0 * share * error_line + share**2 * line_squares
     return best_of(loss, alphas, share, level, fade, reach)
 
 
 DEMAND_RATES: Final = (0.1, 0.2, 0.3)
-"""Smoothing parameters tried for the size of a demand and for its chance alike."""
+"""Smoothing parameters tried for both the size and the probability of a demand."""
 
 DEMAND_GRID: Final = tuple(product(DEMAND_RATES, DEMAND_RATES))
 
 
 def tsb(
-    months: Months, horizon: int, *, grid: tuple[tuple[float, float], ...] = DEMAND_GRID
+    months: SeriesBlock, horizon: int, *, grid: tuple[tuple[float, float], ...] = DEMAND_GRID
 ) -> Floats:
-    """Return the chance of a demand times its size, each smoothed on its own.
+    """Return the probability of a demand times its size, each smoothed on its own.
 
     Source: Teunter, Syntetos and Babai (2011), Intermittent demand: linking forecasting to
     inventory obsolescence.
 
     Args:
         months: Values; above 0 is a demand.
-        horizon: Months ahead; all get the same.
-        grid: Smoothing parameters to try: of the size, which moves with each demand, and of the
-            chance, which moves with each known month.
+        horizon: Months ahead, all with the same forecast.
+        grid: Smoothing parameters to try: of the size, updated by each demand, and of the
+            probability, updated by each month with a value.
     """
     size_rate, chance_rate = columns_of(list(grid))
     demand = (months.values > 0).astype(np.float64)
     columns = np.arange(demand.shape[1])
     size = np.tile(months.values[demand.argmax(axis=0), columns], (len(grid), 1))
     chance = np.tile(demand[months.first, columns], (len(grid), 1))
-    loss, error, move = (np.zeros_like(size) for _ in range(3))
-    for row, is_demand, known in zip(months.values, demand, months.known, strict=True):
-        np.subtract(row, np.multiply(size, chance, out=move), out=error)
-        error *= known
+    loss, error, change = (np.zeros_like(size) for _ in range(3))
+    for row, is_demand, is_known in zip(months.values, demand, months.is_known, strict=True):
+        np.subtract(row, np.multiply(size, chance, out=change), out=error)
+        error *= is_known
         loss += np.abs(error, out=error)
-        np.subtract(row, size, out=move)
-        move *= size_rate
-        size += np.multiply(move, is_demand, out=move)
-        np.subtract(is_demand, chance, out=move)
-        move *= chance_rate
-        chance += np.multiply(move, known, out=move)
+        np.subtract(row, size, out=change)
+        change *= size_rate
+        size += np.multiply(change, is_demand, out=change)
+        np.subtract(is_demand, chance, out=change)
+        change *= chance_rate
+        chance += np.multiply(change, is_known, out=change)
     size, chance = best_of(loss, size, chance)
     return np.tile(size * chance, (horizon, 1))
 
 
 DRIFT_YEARS: Final = 2
 
-Method = Callable[[Months, int], Floats]
-"""Forecasts of as many months after those given, which have no season: months x series."""
+Method = Callable[[SeriesBlock, int], Floats]
+"""Forecasts of deseasonalised months, horizon x series."""
 
-SeasonalMethod = Callable[[Months, Floats, int], Floats]
-"""The same of months as they are, given what each month of the year is a multiple of."""
+SeasonalMethod = Callable[[SeriesBlock, Floats, int], Floats]
+"""Forecasts of months with their season, given the seasonal factors (months of the year x series),
+horizon x series."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,55 +173,55 @@ class BaseForecast:
 
         Args:
             values: Series x months, NaN where missing; not modified.
-            season: Series x months of the year, what each is a multiple of, as ``season_profiles``
-                returns; ones for a forecast without season.
+            season: Seasonal factors, series x months of the year, as ``season_profiles`` returns;
+                ones for a forecast without season.
             horizon: Months ahead, at least 1.
 
         Returns:
             Series x horizon, at least 0; NaN for series without any value.
         """
-        found = np.empty((len(values), horizon))
-        for at in range(0, len(values), BLOCK):
-            part = slice(at, at + BLOCK)
-            months = Months.of(values[part])
+        forecast = np.empty((len(values), horizon))
+        for start in range(0, len(values), BLOCK):
+            part = slice(start, start + BLOCK)
+            months = SeriesBlock.of(values[part])
             ahead = self.method(months, np.ascontiguousarray(season[part].T), horizon)
-            found[part] = np.where(months.known.any(axis=0), np.maximum(ahead, 0.0), np.nan).T
-        return found
+            forecast[part] = np.where(months.is_known.any(axis=0), np.maximum(ahead, 0.0), np.nan).T
+        return forecast
 
 
-def _last(months: Months, horizon: int) -> Floats:
+def _last(months: SeriesBlock, horizon: int) -> Floats:
     return np.repeat(carried(months.gapped)[-1:], horizon, axis=0)
 
 
-def _same_month(months: Months, horizon: int) -> Floats:
+def _same_month(months: SeriesBlock, horizon: int) -> Floats:
     place = len(months.values) + np.arange(horizon) % YEAR - YEAR
     same = carried(months.gapped, step=YEAR)[np.maximum(place, 0)]
     is_same = (place >= 0)[:, None] & np.isfinite(same)
     return np.where(is_same, same, _last(months, horizon))
 
 
-def _moved_on(months: Months, horizon: int) -> Floats:
+def _moved_on(months: SeriesBlock, horizon: int) -> Floats:
     steps = np.diff(months.gapped, axis=0)
     slope, _ = _mean_of_last(np.nan_to_num(steps), np.isfinite(steps), DRIFT_YEARS * YEAR)
     return _last(months, horizon) + slope * np.arange(1, horizon + 1)[:, None]
 
 
-def _year_mean(months: Months, horizon: int) -> Floats:
-    mean, count = _mean_of_last(months.values, months.known, YEAR)
+def _year_mean(months: SeriesBlock, horizon: int) -> Floats:
+    mean, count = _mean_of_last(months.values, months.is_known, YEAR)
     return np.where(count > 0, mean, _last(months, horizon))
 
 
-def _mean_of_last(values: Floats, known: Flags, width: int) -> tuple[Floats, Floats]:
-    """Return mean and count of the known of the last ``width`` rows, by column."""
-    tables = (values, known.astype(np.float64))
+def _mean_of_last(values: Floats, is_known: Flags, width: int) -> tuple[Floats, Floats]:
+    """Return mean and count of the values of the last ``width`` rows, by column."""
+    tables = (values, is_known.astype(np.float64))
     total, count = (
-        moving_sums(np.pad(one, ((width, 0), (0, 0)))[-width:], width)[0] for one in tables
+        moving_sums(np.pad(table, ((width, 0), (0, 0)))[-width:], width)[0] for table in tables
     )
     return total / np.maximum(count, 1.0), count
 
 
 def _baseline(method: Method) -> Callable[[Floats, int], Floats]:
-    return lambda values, horizon: np.maximum(method(Months.of(values), horizon).T, 0.0)
+    return lambda values, horizon: np.maximum(method(SeriesBlock.of(values), horizon).T, 0.0)
 
 
 BASELINES: Final = {
@@ -226,7 +229,7 @@ BASELINES: Final = {
     "last_value": _baseline(_last),
     "drift": _baseline(_moved_on),
 }
-"""By name; of series x months each returns series x months ahead."""
+"""By name: functions from series x months to series x months ahead."""
 
 
 def _plain(method: Method) -> BaseForecast:
@@ -234,7 +237,7 @@ def _plain(method: Method) -> BaseForecast:
 
 
 def _adjusted(method: Method) -> BaseForecast:
-    def seasonally_adjusted(months: Months, season: Floats, horizon: int) -> Floats:
+    def seasonally_adjusted(months: SeriesBlock, season: Floats, horizon: int) -> Floats:
         height = len(months.values)
         factor = season[np.arange(height + horizon) % YEAR]
         flat = replace(months, values=months.values / factor[:height])
@@ -255,7 +258,7 @@ BASE_FORECASTS: Final[dict[str, BaseForecast]] = {
     "steady": BaseForecast(partial(seasonal, pace=STEADY)),
     "swift": BaseForecast(partial(seasonal, pace=SWIFT)),
 }
-"""By name; ``seasonality.season_profiles`` gives the season they take."""
+"""By name; their seasonal factors come from ``seasonality.season_profiles``."""
 
 IN_MEDIAN: Final = ("seasonal_naive", "theta", "damped_trend", "holt_winters", "steady", "swift")
 """Base forecasts in the median that the magnets' model uses and the engine's trees start from."""

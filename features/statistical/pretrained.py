@@ -26,21 +26,21 @@ NAME: Final = "pretrained"
 PACKAGE: Final = "fracast"
 
 WEIGHTS: Final = "0d678f123f3d1f91c5065cca2b5d40eccc469360afc2381b27290486011ded2c"
-"""SHA-256 of the weights: what was forecast with them is forecast again by no others."""
+"""SHA-256 of the weights, without which earlier forecasts cannot be reproduced."""
 
 LEAST_VALUES: Final = 8
-"""Known values that the network needs of a series."""
+"""Values that the network needs of a series."""
 
 
 def notice() -> str:
-    """Return package, versions and digest of the network, and why its scores may flatter it."""
-    found = find_spec(PACKAGE)
-    if found is None or found.origin is None or find_spec("torch") is None:
+    """Return package, versions and digest of the network, and the caveat about its scores."""
+    module = find_spec(PACKAGE)
+    if module is None or module.origin is None or find_spec("torch") is None:
         raise DataError(
             f"{NAME}=1 asks for a pretrained network, and {PACKAGE} and torch are not installed "
             "here. Expected both. Install magnetcast[pretrained], or leave it out."
         )
-    file = Path(found.origin).with_name("weights") / "model.safetensors"
+    file = Path(module.origin).with_name("weights") / "model.safetensors"
     digest = hashlib.sha256(file.read_bytes()).hexdigest() if file.exists() else "missing"
     if digest != WEIGHTS:
         raise DataError(
@@ -54,18 +54,18 @@ def notice() -> str:
 
 
 def tags(*, is_used: bool) -> dict[str, str]:
-    """Return what a run records of the network beside its choices: nothing where it is not used."""
+    """Return the tags of a run that uses the network; none otherwise."""
     return {NAME: notice()} if is_used else {}
 
 
 def marked(status: str, *, is_used: bool) -> str:
-    """Return the status of forecasts, which tells whether the network is among their experts."""
+    """Return the status of forecasts, with the network's name if it is used."""
     return f"{status}, {NAME}" if is_used else status
 
 
 @cache
 def _network() -> "FracastModel":
-    """Return the network, which computes in one thread: the same bits wherever it is called."""
+    """Return the network, on one thread for the same bits everywhere."""
     notice()
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     import torch  # noqa: PLC0415 - takes seconds, and is rarely installed
@@ -82,16 +82,16 @@ def medians(values: Floats, horizon: int) -> Floats:
         values: Series x months, NaN where missing; not modified.
 
     Returns:
-        Series x horizon; NaN for series with fewer than ``LEAST_VALUES`` known.
+        Series x horizon; NaN for series with fewer than ``LEAST_VALUES`` values.
     """
     network = _network()
     middle = network.quantiles.index(0.5)
-    seen = values[:, -network.context_length :]
-    found = np.full((len(seen), horizon), np.nan)
-    for row in np.flatnonzero(np.isfinite(seen).sum(axis=1) >= LEAST_VALUES):
-        # It reads single precision: between 0 and 1 small moves of large numbers are kept.
-        low, high = np.nanmin(seen[row]), np.nanmax(seen[row])
+    context = values[:, -network.context_length :]
+    forecast = np.full((len(context), horizon), np.nan)
+    for row in np.flatnonzero(np.isfinite(context).sum(axis=1) >= LEAST_VALUES):
+        # It computes in single precision: scaled to 0..1, small changes of large numbers survive.
+        low, high = np.nanmin(context[row]), np.nanmax(context[row])
         unit = high - low if high > low else 1.0
-        ahead = network.forecast((seen[row] - low) / unit, horizon=horizon)
-        found[row] = low + unit * ahead[:, middle].astype(np.float64)
-    return found
+        ahead = network.forecast((context[row] - low) / unit, horizon=horizon)
+        forecast[row] = low + unit * ahead[:, middle].astype(np.float64)
+    return forecast

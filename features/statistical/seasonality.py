@@ -1,4 +1,4 @@
-"""How the months of a year differ in each series, steadied by the panel it belongs to."""
+"""Seasonal factors of each series, shrunk towards those of its panel."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -9,27 +9,27 @@ from store.arrays import Flags, Floats, join
 from store.months import YEAR
 
 BLOCK: Final = 1024
-"""Series worked on at a time: bounds memory, and keeps the arrays near the processor."""
+"""Series processed at a time, which bounds memory and keeps arrays in the processor's cache."""
 
 LEAST_YEARS: Final = 2
-"""Years a panel must have before any profile is read from it."""
+"""Years of data that a panel needs for a seasonal profile."""
 
 _HALF_LIFE: Final = 2.5
-"""Years after which a ratio counts half."""
+"""Years after which a ratio has half the weight."""
 
 NOISE_WEIGHT: Final = 1.25
-"""Caution of the shrinkage: how many times its measured noise a profile is held to have."""
+"""Factor on the measured noise of a profile: above one shrinks more."""
 
 _LOWEST: Final = 0.3
-"""Least factor of a month: values are divided by it, and a smaller one would blow up a stray."""
+"""Smallest seasonal factor: values are divided by it, and a smaller one inflates outliers."""
 
 LEAST_PANEL: Final = 10
-"""Series with a profile of their own that a panel needs before it has a profile for all."""
+"""Series with a complete profile that a panel needs for a common one."""
 
 
 @dataclass(frozen=True, slots=True)
 class SeasonalProfiles:
-    """Profiles of series as measured, before they are steadied."""
+    """Seasonal profiles of series before shrinkage."""
 
     profile: Floats
     """Series x months of the year, mean 1."""
@@ -40,21 +40,21 @@ class SeasonalProfiles:
 
 
 def season_profiles(values: Floats, panel: Floats | None = None) -> Floats:
-    """Return what each month of the year is, as a multiple of the year's middle.
+    """Return the seasonal factors, as multiples of the year's mean.
 
-    Ratios to a centred year's moving average, averaged with recent years counting more, then drawn
-    towards the panel's own profile: the more, the noisier a series is beside how much its profile
-    stands out (empirical Bayes). All series together make the panel's profile, so pass the whole
-    panel at once; nothing else depends on the other series or on their order.
+    Ratios to a centred yearly moving average, averaged with more weight on recent years, then
+    shrunk towards the panel's profile in proportion to their noise (empirical Bayes). The panel's
+    profile comes from all series, so pass the whole panel at once; nothing else depends on the
+    other series or on their order.
 
     Args:
         values: Series x months, NaN where missing; not modified.
-        panel: The panel's own profile, by ``common_profile``, where these are some of its series.
+        panel: The panel's profile, by ``common_profile``, if these are some of its series.
 
     Returns:
         Series x months of the year, at least 0.3; column k is for the matrix columns k, k + 12, ...
-        All ones for panels under two years. Series without a whole year of ratios get the panel's
-        profile, which is ones where fewer than ten series have one.
+        Ones for panels under two years. Series without a full year of ratios get the panel's
+        profile, which is ones if fewer than ten series have a profile.
     """
     if values.shape[1] < LEAST_YEARS * YEAR or not len(values):
         return np.ones((len(values), YEAR))
@@ -63,14 +63,14 @@ def season_profiles(values: Floats, panel: Floats | None = None) -> Floats:
 
 
 def common_profile(values: Floats) -> Floats:
-    """Return the panel's own profile, as ``season_profiles`` draws its series towards."""
+    """Return the panel's profile, towards which ``season_profiles`` shrinks each series."""
     if values.shape[1] < LEAST_YEARS * YEAR or not len(values):
         return np.ones(YEAR)
     return panel_profile(measured_profiles(values))
 
 
 def measured_profiles(values: Floats) -> SeasonalProfiles:
-    """Return what each series shows on its own, without regard to the others.
+    """Return the profile of each series on its own, without shrinkage.
 
     Args:
         values: Series x months, NaN where missing, at least ``LEAST_YEARS``; not modified.
@@ -80,30 +80,30 @@ def measured_profiles(values: Floats) -> SeasonalProfiles:
 
 
 def panel_profile(raw: SeasonalProfiles) -> Floats:
-    """Return the profile of a panel, given those of all its series: calm ones count for more."""
-    whole = raw.is_whole
-    if whole.sum() < LEAST_PANEL:
+    """Return the mean profile of a panel, weighted by the precision of each series' profile."""
+    is_whole = raw.is_whole
+    if is_whole.sum() < LEAST_PANEL:
         return np.ones(YEAR)
-    variance = raw.variance[whole]
+    variance = raw.variance[is_whole]
     trust = 1.0 / np.maximum(variance + np.median(variance), 1e-12)
-    return np.asarray(trust @ raw.profile[whole] / trust.sum())
+    return np.asarray(trust @ raw.profile[is_whole] / trust.sum())
 
 
 def steadied_profiles(raw: SeasonalProfiles, panel: Floats) -> Floats:
-    """Return profiles drawn towards the panel's as far as noise explains their difference.
+    """Return profiles shrunk towards the panel's by the share of noise in their difference.
 
     Returns:
         Series x months of the year, at least 0.3.
     """
-    apart = raw.profile - panel
-    between = (apart**2).sum(axis=1) / (YEAR - 1)
+    deviation = raw.profile - panel
+    between = (deviation**2).sum(axis=1) / (YEAR - 1)
     noise = NOISE_WEIGHT * raw.variance
-    kept = np.clip(1.0 - noise / np.maximum(between, 1e-12), 0.0, 1.0)
-    return np.maximum(panel + apart * np.where(raw.is_whole, kept, 0.0)[:, None], _LOWEST)
+    kept_share = np.clip(1.0 - noise / np.maximum(between, 1e-12), 0.0, 1.0)
+    return np.maximum(panel + deviation * np.where(raw.is_whole, kept_share, 0.0)[:, None], _LOWEST)
 
 
 def carried(months: Floats, *, step: int = 1) -> Floats:
-    """Return months x series with each gap filled from ``step`` months before, if that is known."""
+    """Return months x series, each gap filled with the value ``step`` months before if any."""
     filled = months.copy()
     for at in np.flatnonzero(np.isnan(months).any(axis=1)):
         if at >= step:
@@ -112,9 +112,9 @@ def carried(months: Floats, *, step: int = 1) -> Floats:
 
 
 def moving_sums(months: Floats, width: int) -> Floats:
-    """Return sums over ``width`` consecutive rows, one row for each place the window fits in.
+    """Return sums over all windows of ``width`` rows.
 
-    Each is added up from its own rows: a huge month leaves no rounding behind in later sums.
+    Each is added up from its own rows, so a huge month leaves no rounding error in later sums.
     """
     if width == 1:
         return months
@@ -125,14 +125,14 @@ def moving_sums(months: Floats, width: int) -> Floats:
 
 
 def _profiles_of(ratio: Floats, usable: Flags) -> SeasonalProfiles:
-    """Return the profiles that the ratios of some series, by ``_ratios``, add up to."""
+    """Return the profiles of series from their ratios (``_ratios``)."""
     mean, scatter, count = np.empty((3, YEAR, ratio.shape[1]))
     for place in range(YEAR):
-        own = slice((place - YEAR // 2) % YEAR, None, YEAR)
-        # By themselves: how old the newest ratio is makes no difference to any of them.
-        age = np.arange(len(ratio[own]))[::-1, None]
+        rows = slice((place - YEAR // 2) % YEAR, None, YEAR)
+        # Ages count from the newest ratio of the same calendar month.
+        age = np.arange(len(ratio[rows]))[::-1, None]
         mean[place], scatter[place], count[place] = _weighted(
-            ratio[own], usable[own] * 0.5 ** (1.0 / _HALF_LIFE * age)
+            ratio[rows], usable[rows] * 0.5 ** (1.0 / _HALF_LIFE * age)
         )
     middle = mean.mean(axis=0)
     is_whole = (count > 0).all(axis=0) & (middle > 0)
@@ -142,10 +142,10 @@ def _profiles_of(ratio: Floats, usable: Flags) -> SeasonalProfiles:
 
 
 def _ratios(months: Floats) -> tuple[Floats, Flags]:
-    """Return months over their centred yearly average from half a year on, and which count.
+    """Return ratios of months to their centred yearly average, from month seven, and a usable mask.
 
-    Gaps inside a series count in the average as the last value before them. No ratio changes with
-    months later than half a year after it.
+    The average takes a gap as the last value before it. A ratio depends on no month more than half
+    a year after it.
 
     Args:
         months: Months x series, NaN where missing; not modified.
@@ -161,7 +161,7 @@ def _ratios(months: Floats) -> tuple[Floats, Flags]:
 
 
 def _weighted(ratio: Floats, weight: Floats) -> tuple[Floats, Floats, Floats]:
-    """Return weighted mean, scatter (squares added up) and effective count of each column."""
+    """Return weighted mean, sum of squared deviations and effective count of each column."""
     total = weight.sum(axis=0)
     some = np.where(total > 0, total, 1.0)
     mean = (weight * ratio).sum(axis=0) / some

@@ -21,8 +21,8 @@ def table_panel(table: PartnerTable) -> StoredPanel:
     """
     cells = Snapshot.of_table(table).published_months
     keys = pd.MultiIndex.from_frame(cells[["destination", "period"]])
-    own = table.listed.reindex(keys).set_axis(cells.index)
-    of_month = cells["period"].map(table.listed.groupby("period").max())
+    own = table.released_at.reindex(keys).set_axis(cells.index)
+    of_month = cells["period"].map(table.released_at.groupby("period").max())
     return StoredPanel(
         cells.assign(
             stderr_log=0.0,

@@ -60,7 +60,7 @@ class Workspace:
     @property
     def table(self) -> PartnerTable:
         assert isinstance(self.facts, PartnerHistory)  # noqa: S101 - only goods in tables are asked
-        return self.facts.now
+        return self.facts.current
 
     @property
     def origin(self) -> Origin:
@@ -70,7 +70,7 @@ class Workspace:
     def panel(self) -> StoredPanel:
         """What was known of past months, as it is kept beside a publication."""
         if isinstance(self.facts, PartnerHistory):
-            return table_panel(self.facts.now)
+            return table_panel(self.facts.current)
         return self.facts.panel(self.as_of).stored
 
     @property
@@ -89,7 +89,7 @@ class Workspace:
     @property
     def snapshot(self) -> Snapshot:
         if isinstance(self.facts, PartnerHistory):
-            return Snapshot.of_table(self.facts.now)
+            return Snapshot.of_table(self.facts.current)
         return Snapshot.of_evidence(self.facts, self.as_of)
 
     @property
@@ -104,7 +104,7 @@ class Workspace:
     @property
     def last_period(self) -> str:
         if isinstance(self.facts, PartnerHistory):
-            return month_label(self.facts.now.cutoff + self.facts.now.horizon)
+            return month_label(self.facts.current.cutoff + self.facts.current.horizon)
         return month_label(last_complete_month(self.as_of) + MONTHS_AHEAD)
 
     @property
@@ -168,7 +168,7 @@ def open_workspace(
         key = config_of(config.commodity).published_as
         named = RunConfig(key, read_labels(engine).get(key, ""))
         return Workspace(
-            settings, as_of, facts.now.digest, parameters or PANEL_PRESET, engine, facts, named
+            settings, as_of, facts.current.digest, parameters or PANEL_PRESET, engine, facts, named
         )
     data_vintage = evidence_digests(engine, as_of=as_of, until=until).digest
     kept = settings.origins_dir, settings.origins_cache_mb

@@ -1,4 +1,4 @@
-"""How good forecasts were: rolling-origin backtests, scores, comparisons.
+"""Rolling-origin backtests, scores, comparisons, the promotion gate and tuning.
 
-Not here: choosing what publishes (``models.evaluation.promotion``).
+Not here: what a registered version is (``models.registry``).
 """

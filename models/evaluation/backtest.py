@@ -1,6 +1,6 @@
-"""Rolling-origin backtest: fitted at past origins to what was known then, scored on what is known.
+"""Rolling-origin backtest: fitted to past snapshots, scored on months published since.
 
-The one loop behind every score: of the magnets, a partner table, a panel file.
+Every score of magnets, partner tables and panel files comes from it.
 """
 
 from collections.abc import Iterable, Sequence
@@ -26,44 +26,44 @@ from store.months import month_label
 from store.vocabulary import PANEL_HORIZON
 
 SCORED_FROM: Final = pd.Timestamp("2024-06-01", tz="UTC")
-"""Origins from here on are scored. Before, hardly any month had a published level to score on."""
+"""First scored origin; hardly any month before had a published level to score on."""
 
 SCORED_HORIZONS: Final = (1, PANEL_HORIZON)
-"""Of months, first and last."""
+"""First and last scored month ahead."""
 
 
 SCORE_COLUMNS: Final = ("model", "scope", "cells", "metric", "value", "horizon_from", "horizon_to")
-"""Of the scores of a run, in which the model that publishes has no version."""
+"""Columns of the scores of a run, where the published model has no version yet."""
 
 NO_SCORES: Final = pd.DataFrame(columns=list(SCORE_COLUMNS))
 
 
 @dataclass(frozen=True, slots=True)
 class Backtest:
-    """Forecasts made at past origins and how they turned out."""
+    """Forecasts from past origins, their errors and scores."""
 
     forecasts: pd.DataFrame
     """All models: model, destination, cutoff, period, horizon, quantiles, mean."""
     cells: pd.DataFrame
-    """The forecasts of known months with their errors."""
+    """The forecasts of published months with their errors."""
     scores: pd.DataFrame
     """As ``models.evaluation.scores.summarise``."""
     residuals: ResidualHistory = field(default_factory=ResidualHistory, repr=False)
-    """Forecasts of the magnets' model at past origins, by which the next bands are calibrated."""
+    """Past errors of the magnets' model, which calibrate the next bands."""
 
     @classmethod
     def none(cls) -> "Backtest":
-        """Return the backtest that scored nothing."""
+        """Return a backtest without scores."""
         return cls(pd.DataFrame(), pd.DataFrame(), NO_SCORES)
 
     def model_forecasts(self, *, status: str) -> pd.DataFrame:
-        """Return the product's own forecasts in the columns of a forecast file."""
-        own = self.forecasts["model"] == MODEL
-        return forecast_file(self.forecasts.loc[own], status=status)
+        """Return the forecasts of the product's model in the columns of a forecast file."""
+        is_own = self.forecasts["model"] == MODEL
+        return forecast_file(self.forecasts.loc[is_own], status=status)
 
 
 Comparison = tuple[pd.DataFrame, pd.DataFrame]
-"""Forecasts of one table at one origin by all models, and ``scale_rows`` of it."""
+"""Forecasts by all models at one origin, and ``scale_rows`` of its table."""
 
 
 def rolling_origin_backtest(
@@ -74,31 +74,30 @@ def rolling_origin_backtest(
     label: str,
     executor: Executor = IN_TURN,
 ) -> Backtest:
-    """Return how forecasts from past origins turned out.
+    """Return the backtest of a forecaster.
 
     Args:
         forecaster: Fitted anew at each origin.
-        past: What was known at each, oldest first.
-        truth: destination, period, tonnes as known now.
-        executor: Who runs the origins. A forecaster that learns from its own past errors needs one
-            that takes them one after the other.
+        past: Snapshots of past origins, oldest first.
+        truth: destination, period, tonnes to score on.
+        executor: Runs the origins; sequential if the forecaster learns from its own past errors.
     """
     return scored(list(executor.map(partial(compared, forecaster), past, label)), truth)
 
 
-def compared(forecaster: SnapshotForecaster, known: Snapshot) -> Comparison:
+def compared(forecaster: SnapshotForecaster, snapshot: Snapshot) -> Comparison:
     """Return the forecasts of a snapshot by all models."""
-    scale = scale_rows(known.series, known.cutoff, known.tonnes)
-    return forecaster.fit(known).compare(), scale
+    scale = scale_rows(snapshot.series, snapshot.cutoff, snapshot.tonnes)
+    return forecaster.fit(snapshot).compare(), scale
 
 
 def scored(comparisons: Sequence[Comparison], truth: pd.DataFrame) -> Backtest:
-    """Return the backtest of one table; empty without an origin.
+    """Return the scored backtest of one table; empty without an origin.
 
-    An error is no share of tonnes where nothing was shipped: such scores are left out.
+    Scores that would divide by zero tonnes are left out.
 
     Args:
-        truth: destination, period, tonnes as known now.
+        truth: destination, period, tonnes to score on.
     """
     if not comparisons:
         return Backtest.none()
@@ -125,9 +124,9 @@ def backtest_evidence(
     The model is trained at each. Only months with a published level at ``as_of`` are scored.
 
     Args:
-        as_of: The moment whose levels are the truth (UTC).
-        executor: Who solves panels and trains heads; forecasts, which are calibrated by the errors
-            of earlier ones, are made here, one origin after the other.
+        as_of: Moment whose published levels are the truth (UTC).
+        executor: Solves panels and trains quantile models. Forecasts are calibrated by the errors
+            of earlier ones and run one origin after the other.
     """
     moments = past_moments(as_of)
     history.solve(
@@ -136,10 +135,10 @@ def backtest_evidence(
     )
     forecaster, first = EvidenceForecaster(parameters), min(SCORED_FROM, moments[-1])
     past = forecaster.train_ahead(history, moments, executor)
-    made = [compared(forecaster, known) for known in past]
-    counted = made[sum(moment < first for moment in moments) :]
-    found = scored(counted, Snapshot.of_evidence(history, as_of).published_months)
-    return replace(found, residuals=forecaster.residuals)
+    comparisons = [compared(forecaster, snapshot) for snapshot in past]
+    scored_comparisons = comparisons[sum(moment < first for moment in moments) :]
+    backtest = scored(scored_comparisons, Snapshot.of_evidence(history, as_of).published_months)
+    return replace(backtest, residuals=forecaster.residuals)
 
 
 def backtest_panel(
@@ -150,10 +149,10 @@ def backtest_panel(
     truth: pd.DataFrame | None = None,
     executor: Executor = IN_TURN,
 ) -> Backtest:
-    """Return the backtest of a panel: from the months up to each cutoff, scored on the rest.
+    """Return the backtest of a panel, fitted up to each cutoff and scored on later months.
 
     Args:
-        truth: destination, period, tonnes that are scored on; all months if left out.
+        truth: destination, period, tonnes to score on; all months if left out.
     """
     return rolling_origin_backtest(
         forecaster,

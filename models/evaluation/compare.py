@@ -1,7 +1,7 @@
-"""How sure a lead over a baseline is: differences of scores with intervals.
+"""Differences of scores between models, with confidence intervals.
 
 Public: :func:`differences`, of any two models; :func:`paired_cells` and :func:`score_differences`,
-of two backtests. The gate, ``magnetcast compare`` and scoreboards all use these.
+of two backtests. The gate, ``magnetcast compare`` and scoreboards use these.
 """
 
 from collections.abc import Iterator, Sequence
@@ -23,11 +23,11 @@ LOSSES: Final = {
     "sql": "scaled_quantile_loss",
     "wape": "absolute_error",
 }
-"""Metrics and the errors of a cell they are made of: means of the first two, the sum of the third
-over the sum of tonnes."""
+"""Error of a cell behind each metric: means for the first two, for wape the sum over the sum of
+tonnes."""
 
 _CELL: Final = ("as_of", "cutoff", "destination", "period")
-"""What two models' forecasts are paired by; as_of where there is one."""
+"""Columns by which two models' forecasts are paired; as_of if both have it."""
 
 _LEVEL: Final = 0.95
 """Probability that the difference lies below the upper end of its interval: p05 to p95."""
@@ -58,11 +58,10 @@ SCOPE_COLUMNS: Final = [
 def differences(cells: pd.DataFrame, model: str, baselines: Sequence[str]) -> pd.DataFrame:
     """Return the scores of a model less those of each baseline, with 90% intervals.
 
-    Standard errors are clustered by cutoff and by destination, as errors of one month are alike
-    across destinations and those of one destination across months; cutoffs closer than the longest
-    horizon count as autocorrelated. Student's t has as many degrees of freedom as the fewer of
-    independent cutoffs and destinations leave, so that few of either tell little apart. One cutoff
-    is no evidence for other times: the interval is then over destinations alone.
+    Standard errors are clustered by cutoff and by destination, as errors correlate across the
+    destinations of a month and the months of a destination; cutoffs closer than the longest
+    horizon count as autocorrelated. The degrees of freedom of Student's t come from the smaller
+    number of independent clusters. With one cutoff the interval is over destinations alone.
 
     Args:
         cells: As ``models.evaluation.scores.cell_scores`` returns; not modified.
@@ -78,37 +77,43 @@ def differences(cells: pd.DataFrame, model: str, baselines: Sequence[str]) -> pd
     Journal of Business & Economic Statistics 29 (2011) 238-249; W. K. Newey, K. D. West,
     Econometrica 55 (1987) 703-708.
     """
-    own = cells.loc[cells["model"] == model]
+    model_rows = cells.loc[cells["model"] == model]
     parts = []
     for baseline in baselines:
-        pairs = _pairs(own, cells.loc[cells["model"] == baseline])
+        pairs = _pairs(model_rows, cells.loc[cells["model"] == baseline])
         rows = [_difference(pairs, metric) for metric in LOSSES]
         parts.append(pd.DataFrame(rows).assign(model=model, baseline=baseline))
     columns = list(DIFFERENCE_COLUMNS)
     return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
 
 
-def _pairs(own: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
-    keys = [name for name in _CELL if name in own]
-    theirs = other[[*keys, *LOSSES.values()]]
-    pairs = own.merge(theirs, on=keys, suffixes=("", "_other"), validate="one_to_one")
+def _pairs(model_rows: pd.DataFrame, baseline_rows: pd.DataFrame) -> pd.DataFrame:
+    keys = [name for name in _CELL if name in model_rows]
+    baseline_errors = baseline_rows[[*keys, *LOSSES.values()]]
+    pairs = model_rows.merge(
+        baseline_errors, on=keys, suffixes=("", "_other"), validate="one_to_one"
+    )
     return pairs.sort_values(keys, ignore_index=True)
 
 
 def _difference(pairs: pd.DataFrame, metric: str) -> dict[str, object]:
     column = LOSSES[metric]
-    known = pairs.dropna(subset=[column, f"{column}_other"])
-    own, other = (known[name].to_numpy(dtype=float) for name in (column, f"{column}_other"))
-    weight = known["tonnes"].to_numpy(dtype=float) if metric == "wape" else np.ones(len(known))
+    complete = pairs.dropna(subset=[column, f"{column}_other"])
+    model_errors, baseline_errors = (
+        complete[name].to_numpy(dtype=float) for name in (column, f"{column}_other")
+    )
+    weight = (
+        complete["tonnes"].to_numpy(dtype=float) if metric == "wape" else np.ones(len(complete))
+    )
     total = float(weight.sum())
     if total <= 0:
         nothing = dict.fromkeys(("score", "baseline_score", "difference", "p05", "p95"), np.nan)
-        return {"metric": metric, **nothing, "verdict": UNSURE, "cells": len(known)}
-    difference = float((own - other).sum() / total)
-    score = float(own.sum() / total)
-    beyond = (own - other - difference * weight) / total
-    reach = _half_width(beyond, known)
-    low, high = difference - reach, difference + reach
+        return {"metric": metric, **nothing, "verdict": UNSURE, "cells": len(complete)}
+    difference = float((model_errors - baseline_errors).sum() / total)
+    score = float(model_errors.sum() / total)
+    deviation = (model_errors - baseline_errors - difference * weight) / total
+    half_width = _half_width(deviation, complete)
+    low, high = difference - half_width, difference + half_width
     return {
         "metric": metric,
         "score": score,
@@ -117,47 +122,47 @@ def _difference(pairs: pd.DataFrame, metric: str) -> dict[str, object]:
         "p05": low,
         "p95": high,
         "verdict": BETTER if high < 0 else WORSE if low > 0 else UNSURE,
-        "cells": len(known),
+        "cells": len(complete),
     }
 
 
-def _half_width(beyond: Floats, pairs: pd.DataFrame) -> float:
+def _half_width(deviation: Floats, pairs: pd.DataFrame) -> float:
     row, cutoffs = pd.factorize(pairs["cutoff"], sort=True)
     column, destinations = pd.factorize(pairs["destination"])
     table = np.zeros((len(cutoffs), len(destinations)))
-    np.add.at(table, (row, column), beyond)
+    np.add.at(table, (row, column), deviation)
     numbers = np.array([read_month(cutoff) for cutoff in cutoffs])
-    run = _run(numbers, int(pairs["horizon"].max()))
-    independent = (len(cutoffs) / run, float(len(destinations)))
-    sums = (_autocorrelated(table.sum(axis=1), run), float((table.sum(axis=0) ** 2).sum()))
-    found = [
+    lags = _overlapping_cutoffs(numbers, int(pairs["horizon"].max()))
+    independent = (len(cutoffs) / lags, float(len(destinations)))
+    sums = (_autocorrelated(table.sum(axis=1), lags), float((table.sum(axis=0) ** 2).sum()))
+    terms = [
         (variance * count / (count - 1), count - 1)
         for variance, count in zip(sums, independent, strict=True)
         if count > 1
     ]
-    if not found:
+    if not terms:
         return float("nan")
-    variances, freedom = zip(*found, strict=True)
-    both = sum(variances) - float((table**2).sum()) if len(found) > 1 else 0.0
-    return float(stats.t.ppf(_LEVEL, min(freedom)) * np.sqrt(max(both, *variances)))
+    variances, freedom = zip(*terms, strict=True)
+    two_way = sum(variances) - float((table**2).sum()) if len(terms) > 1 else 0.0
+    return float(stats.t.ppf(_LEVEL, min(freedom)) * np.sqrt(max(two_way, *variances)))
 
 
-def _run(cutoffs: Ints, horizon: int) -> int:
-    """Return how many cutoffs the longest horizon spans, at most a quarter of all."""
-    spanned = np.searchsorted(cutoffs, cutoffs + horizon) - np.arange(len(cutoffs))
-    return min(int(spanned.max()), max(1, len(cutoffs) // 4))
+def _overlapping_cutoffs(cutoffs: Ints, horizon: int) -> int:
+    """Return the number of cutoffs within the longest horizon, at most a quarter of all."""
+    in_horizon = np.searchsorted(cutoffs, cutoffs + horizon) - np.arange(len(cutoffs))
+    return min(int(in_horizon.max()), max(1, len(cutoffs) // 4))
 
 
-def _autocorrelated(sums: Floats, run: int) -> float:
-    """Return the sum of squares and products of sums fewer than ``run`` places apart, weighted."""
-    found = float((sums**2).sum())
-    for lag in range(1, run):
-        found += 2.0 * (1.0 - lag / run) * float((sums[lag:] * sums[:-lag]).sum())
-    return max(found, 0.0)
+def _autocorrelated(sums: Floats, lags: int) -> float:
+    """Return the Bartlett-weighted variance of a total of autocorrelated terms (Newey, West)."""
+    total = float((sums**2).sum())
+    for lag in range(1, lags):
+        total += 2.0 * (1.0 - lag / lags) * float((sums[lag:] * sums[:-lag]).sum())
+    return max(total, 0.0)
 
 
 def model_cells(cells: pd.DataFrame) -> pd.DataFrame:
-    """Return the product's own cells of a backtest within the horizons that are scored."""
+    """Return the cells of the product's model within the scored horizons of a backtest."""
     if cells.empty:
         return cells
     low, high = SCORED_HORIZONS
@@ -167,12 +172,12 @@ def model_cells(cells: pd.DataFrame) -> pd.DataFrame:
 def paired_cells(
     later: pd.DataFrame, earlier: pd.DataFrame, names: tuple[str, str] = (CHALLENGER, CHAMPION)
 ) -> pd.DataFrame:
-    """Return the cells both forecast, both scored on the months as the later one knew them.
+    """Return the cells that both backtests forecast, scored on the later one's actuals.
 
     Args:
         later: Cells of a backtest (``model_cells``).
-        earlier: Those of one made before: its months may have been revised since.
-        names: What ``model`` calls the two.
+        earlier: Those of an earlier one, whose actuals may have been revised since.
+        names: Names of the two in the column ``model``.
     """
     if later.empty or earlier.empty:
         return pd.DataFrame()
@@ -180,9 +185,9 @@ def paired_cells(
     scale = later[["destination", "cutoff", "scale"]].drop_duplicates()
     key = [name for name in (*_CELL, "horizon") if name in later and name in earlier]
     paired = earlier[[*key, *QUANTILE_COLUMNS, "mean"]].merge(later[key], on=key)
-    theirs = cell_scores(paired.assign(model=names[1]), truth, scale)
-    ours = later.merge(paired[key], on=key).assign(model=names[0])
-    return pd.concat([ours, theirs], ignore_index=True)
+    earlier_cells = cell_scores(paired.assign(model=names[1]), truth, scale)
+    later_cells = later.merge(paired[key], on=key).assign(model=names[0])
+    return pd.concat([later_cells, earlier_cells], ignore_index=True)
 
 
 def score_differences(cells: pd.DataFrame) -> pd.DataFrame:
@@ -210,7 +215,7 @@ def _scopes(cells: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
 
 
 def _of_scope(cells: pd.DataFrame) -> pd.DataFrame:
-    found = differences(cells, B, [A]).rename(columns={"baseline_score": A, "score": B})
+    table = differences(cells, B, [A]).rename(columns={"baseline_score": A, "score": B})
     share = cells.groupby("model")["is_covered"].mean()
     covered = {
         "metric": COVERAGE,
@@ -220,5 +225,7 @@ def _of_scope(cells: pd.DataFrame) -> pd.DataFrame:
         "verdict": "",
         "cells": len(cells) // 2,
     }
-    table = pd.concat([found, pd.DataFrame([covered])], ignore_index=True)
-    return table.assign(verdict=table["verdict"].replace({BETTER: "B better", WORSE: "A better"}))
+    all_metrics = pd.concat([table, pd.DataFrame([covered])], ignore_index=True)
+    return all_metrics.assign(
+        verdict=all_metrics["verdict"].replace({BETTER: "B better", WORSE: "A better"})
+    )

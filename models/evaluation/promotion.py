@@ -1,4 +1,4 @@
-"""Whether a challenger may publish: rules on evidence from forecasts both made of the same months.
+"""The promotion gate: rules on a challenger's forecasts of months that the champion forecast too.
 
 Public: :func:`judge`, :class:`Challenge`, :class:`PromotionDecision`.
 Source: docs/adr/0019-champion-and-challenger.md.
@@ -13,27 +13,27 @@ from models.evaluation.compare import CHALLENGER, CHAMPION, differences
 from models.monitoring import binomial_limits
 
 _BAND: Final = 0.8
-"""What the band between p10 and p90 promises."""
+"""Nominal coverage of the band between p10 and p90."""
 
 Verdict = Literal["held", "broken", "waived", "not compared"]
-"""A waived rule has a reason; one that could not be compared leaves the decision to a person."""
+"""A waived rule has a reason; one not compared leaves the decision to a person."""
 
 NO_CHAMPION: Final = "there is no champion yet"
 SAME_PARAMETERS: Final = "same parameters as the champion"
 
 
 FEWEST_ORIGINS: Final = 12
-"""Paired origins, at least, before new parameters are distinguishable from the champion's."""
+"""Paired origins needed to tell new parameters from the champion's."""
 
 _MARGIN: Final = 0.05
-"""By how much the scaled quantile loss of a refit may be higher, as a share of the champion's:
-months differ that much by chance. New parameters have to be better."""
+"""Largest excess of a refit's scaled quantile loss, as a share of the champion's, which chance
+explains. New parameters have to be better."""
 
 _DESTINATION_MARGIN: Final = 0.15
 """The same for the worst destination."""
 
 _FEWEST_CELLS: Final = 12
-"""Cells below which a destination is too thin to be held against a model."""
+"""Cells that a destination needs to be judged."""
 
 _CALIBRATED: Final = 0.99
 """Probability that a calibrated band passes."""
@@ -41,41 +41,41 @@ _CALIBRATED: Final = 0.99
 
 @dataclass(frozen=True, slots=True)
 class Challenge:
-    """What is known of a challenger and of the champion it is compared with."""
+    """Scored cells of a challenger and of the champion it is compared with."""
 
     cells: pd.DataFrame
     """As ``compare.paired_cells``; model is ``challenger`` or ``champion``."""
     challenger_cells: pd.DataFrame
-    """All cells of the challenger's backtest, horizons as scored."""
+    """All cells of the challenger's backtest within the scored horizons."""
     is_first: bool
-    """There is no champion yet."""
+    """Whether there is no champion yet."""
     is_refit: bool
-    """With the champion's parameters, from other months."""
+    """Whether it has the champion's parameters, fitted to other months."""
     is_older: bool
-    """Trained at an earlier moment than the champion."""
+    """Whether it was trained at an earlier moment than the champion."""
     rolled_back: str = ""
-    """Why one like it was taken back; empty if none was."""
+    """Reason why a version like it was rolled back; empty if none was."""
     best: pd.DataFrame = field(default_factory=pd.DataFrame)
-    """Cells as above with the best champion of the year before, so that margins do not add up."""
+    """``cells`` with the best champion of the last year instead, so that margins do not add up."""
     fewest: int = FEWEST_ORIGINS
-    """Paired origins that are expected."""
+    """Expected number of paired origins."""
 
 
 @dataclass(frozen=True, slots=True)
 class PromotionRule:
-    """One rule and what became of it."""
+    """A rule of the gate and its verdict."""
 
     rule: str
     measured: str
     expected: str
     verdict: Verdict
     reason: str = ""
-    """Why it was waived or not compared."""
+    """Of a rule waived or not compared."""
 
 
 @dataclass(frozen=True, slots=True)
 class PromotionDecision:
-    """All rules of a trial."""
+    """The verdicts of all rules."""
 
     rules: tuple[PromotionRule, ...]
 
@@ -97,8 +97,10 @@ class PromotionDecision:
 
     @property
     def reasons(self) -> str:
-        wording = [f"{one.rule}: {one.measured}, expected {one.expected}" for one in self.broken]
-        wording += [f"{one.rule}: not compared, {one.reason}" for one in self.of("not compared")]
+        wording = [
+            f"{rule.rule}: {rule.measured}, expected {rule.expected}" for rule in self.broken
+        ]
+        wording += [f"{rule.rule}: not compared, {rule.reason}" for rule in self.of("not compared")]
         return "; ".join(wording)
 
     @property
@@ -106,12 +108,12 @@ class PromotionDecision:
         held = self.of("held")
         if len(held) == len(self.rules):
             return "all rules held"
-        parts = [f"held: {', '.join(one.rule for one in held)}"]
+        parts = [f"held: {', '.join(rule.rule for rule in held)}"]
         for verdict in ("broken", "not compared", "waived"):
             by_reason: dict[str, list[str]] = {}
-            for one in self.of(verdict):
-                by_reason.setdefault(one.reason or one.measured, []).append(one.rule)
-            named = [f"{', '.join(rules)} ({why})" for why, rules in by_reason.items()]
+            for rule in self.of(verdict):
+                by_reason.setdefault(rule.reason or rule.measured, []).append(rule.rule)
+            named = [f"{', '.join(rules)} ({reason})" for reason, rules in by_reason.items()]
             parts += [f"{verdict}: {', '.join(named)}"] if named else []
         return "; ".join(parts)
 
@@ -121,7 +123,7 @@ class PromotionDecision:
 
 
 def judge(trial: Challenge) -> PromotionDecision:
-    """Return what becomes of each rule; ``is_passed`` tells whether the challenger may publish."""
+    """Return the verdict of each rule; the challenger may publish if ``is_passed``."""
     back = trial.rolled_back
     rules = [
         _rule("is newer", "older" if trial.is_older else "newer", "newer", not trial.is_older),
@@ -150,12 +152,12 @@ def _rule(
 
 
 def _nothing_to_compare(trial: Challenge, name: str, expected: str) -> PromotionRule:
-    """Return the rule where the champion has no forecast of the challenger's cells."""
+    """Return the rule if the champion has no forecast of the challenger's cells."""
     measured = "no month scored for both"
     if waived := _no_need(trial):
         return PromotionRule(name, measured, expected, "waived", waived)
-    why = "no backtest of the champion covers the scored months"
-    return PromotionRule(name, measured, expected, "not compared", why)
+    reason = "no backtest of the champion covers the scored months"
+    return PromotionRule(name, measured, expected, "not compared", reason)
 
 
 def _no_need(trial: Challenge) -> str:
@@ -172,18 +174,18 @@ def _origins(trial: Challenge) -> PromotionRule:
 
 
 def _loss(trial: Challenge, name: str = "loss against the champion") -> PromotionRule:
-    """Hold a refit to the margin, new parameters to a difference that is surely below zero."""
+    """Return the rule on loss: a margin for a refit, for new parameters a 95% bound below zero."""
     expected = f"at most {_MARGIN:+.0%}" if trial.is_refit else "95% below +0.0%"
     if trial.cells.empty:
         return _nothing_to_compare(trial, name, expected)
     table = differences(trial.cells, CHALLENGER, [CHAMPION])
     row = table.set_index("metric").loc["sql"]
     numbers = row[["difference", "p95", "score", "baseline_score"]].to_numpy(dtype=float)
-    own, theirs = numbers[2:].tolist()
+    challenger_loss, champion_loss = numbers[2:].tolist()
     ratio, high = (numbers[:2] / numbers[3]).tolist()
     wording = (
         f"{ratio:+.1%}, with 95% below {high:+.1%}, {row['verdict']} "
-        f"({own:.3f} against {theirs:.3f})"
+        f"({challenger_loss:.3f} against {champion_loss:.3f})"
     )
     return _rule(name, wording, expected, ratio <= _MARGIN if trial.is_refit else high < 0)
 
@@ -198,8 +200,8 @@ def _destinations(trial: Challenge) -> PromotionRule:
     ratio = (mean[CHALLENGER] / mean[CHAMPION] - 1.0).where(count >= _FEWEST_CELLS)
     ratio = ratio.mask(mean[CHALLENGER] == mean[CHAMPION], 0.0).dropna()
     if ratio.empty:
-        why = f"none has {_FEWEST_CELLS} scored months"
-        return PromotionRule(name, "not judged", expected, "waived", why)
+        reason = f"none has {_FEWEST_CELLS} scored months"
+        return PromotionRule(name, "not judged", expected, "waived", reason)
     worst = str(ratio.idxmax())
     wording = f"{worst} {ratio[worst]:+.1%}"
     return _rule(name, wording, expected, bool(ratio[worst] <= _DESTINATION_MARGIN))

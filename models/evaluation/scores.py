@@ -1,7 +1,4 @@
-"""How good forecasts were: errors of the median, of the quantiles and of the band.
-
-All against published months. Also how much of a miss carries over to the next months.
-"""
+"""Scores of medians, quantiles and bands against published months, and error correlations."""
 
 import math
 from dataclasses import dataclass
@@ -18,7 +15,7 @@ from store.arrays import Floats
 from store.vocabulary import AGGREGATES, ALL, MAX_HORIZON, QUANTILE_COLUMNS, QUANTILES, WORLD
 
 CUTS: Final = ("horizon", "destination", "cutoff")
-"""Columns of cells that a scoreboard is cut by."""
+"""Columns that a scoreboard groups cells by."""
 
 SCOREBOARD_COLUMNS: Final = (
     "model", "kind", "value", "wape", "mase", "sql", "smape", "coverage80", "cells",
@@ -30,7 +27,7 @@ def cell_scores(forecasts: pd.DataFrame, truth: pd.DataFrame, scale: pd.DataFram
 
     Args:
         forecasts: model, destination, cutoff, period, horizon and the quantiles; not modified.
-        truth: destination, period, tonnes: the months to score on; those without tonnes are none.
+        truth: destination, period, tonnes: the months to score on; rows without tonnes are ignored.
         scale: destination, cutoff, scale: mean absolute seasonal difference up to the cutoff, in
             tonnes.
 
@@ -39,8 +36,8 @@ def cell_scores(forecasts: pd.DataFrame, truth: pd.DataFrame, scale: pd.DataFram
         scaled_quantile_loss, is_covered (within p10 and p90). Scaled numbers are NaN where the
         scale is 0 or unknown.
     """
-    known = truth.dropna(subset=["tonnes"])
-    cells = forecasts.merge(known, on=["destination", "period"], validate="many_to_one")
+    published = truth.dropna(subset=["tonnes"])
+    cells = forecasts.merge(published, on=["destination", "period"], validate="many_to_one")
     cells = cells.merge(scale, on=["destination", "cutoff"], how="left", validate="many_to_one")
     error = cells["tonnes"] - cells["p50"]
     size = cells["scale"].where(cells["scale"] > 0)
@@ -67,9 +64,9 @@ def summarise(cells: pd.DataFrame, *, horizons: tuple[int, int]) -> pd.DataFrame
         WAPE of the seasonal naive on the same cells), with the number of cells.
     """
     low, high = horizons
-    counted = cells.loc[cells["horizon"].between(low, high)]
-    each = counted.assign(scope=counted["destination"])
-    table = _scores_by(pd.concat([counted.assign(scope=ALL), each]), ["model", "scope"])
+    scored = cells.loc[cells["horizon"].between(low, high)]
+    by_destination = scored.assign(scope=scored["destination"])
+    table = _scores_by(pd.concat([scored.assign(scope=ALL), by_destination]), ["model", "scope"])
     table = table.drop(columns="smape")
     naive = table.loc[table["model"] == REFERENCE].set_index("scope")["wape"]
     table["value_added"] = 1.0 - table["wape"] / table["scope"].map(naive)
@@ -78,7 +75,7 @@ def summarise(cells: pd.DataFrame, *, horizons: tuple[int, int]) -> pd.DataFrame
 
 
 def scoreboard(cells: pd.DataFrame) -> pd.DataFrame:
-    """Return the scores of each model over all cells, whatever their horizon, and by each cut.
+    """Return the scores of each model over all cells of any horizon, and by each of ``CUTS``.
 
     Args:
         cells: As ``cell_scores`` returns; not modified.
@@ -89,7 +86,7 @@ def scoreboard(cells: pd.DataFrame) -> pd.DataFrame:
         (sum of absolute errors over sum of tonnes), mase and sql (means of the scaled errors and
         quantile losses; cells without a scale left out), smape (mean of 2 |error| / (|tonnes| +
         |median|), 0 where both are 0; a share, so a hundredth of M3's figure), coverage80 and the
-        number of cells. NaN where there is nothing to divide by.
+        number of cells. NaN where the divisor is 0.
     """
     parts = [
         _scores_by(cells.assign(all="all"), [kind, "model"])
@@ -119,57 +116,58 @@ def _scores_by(cells: pd.DataFrame, key: list[str]) -> pd.DataFrame:
 
 
 LONGEST_LAG: Final = 6
-"""Months apart that are compared; the backtest has few pairs that lie farther apart."""
+"""Longest lag in months of the error autocorrelation; backtests have few pairs beyond."""
 
 FEWEST_PAIRS: Final = 60
-"""Fewer tell nothing."""
+"""Pairs of errors that a correlation needs."""
 
 OUTERMOST: Final = 0.01
-"""Ranks are kept so far from 0 and 1: nothing is published of the tails beyond."""
+"""Distance of ranks from 0 and 1, as no quantile is published beyond."""
 
 
 def origin_column(cells: pd.DataFrame) -> str:
-    """Return the column that tells origins apart: several may share a cutoff."""
+    """Return the column that identifies origins: ``as_of`` if given, as several share a cutoff."""
     return "as_of" if "as_of" in cells else "cutoff"
 
 
 def error_autocorrelation(cells: pd.DataFrame) -> tuple[float, int]:
-    """Return the share of an error that carries into the next month, and the number of pairs.
+    """Return the lag-1 autocorrelation of a forecast's errors, and the number of pairs.
 
-    Misses are normal scores of the truth within the published quantiles. Two months of one forecast
-    that lie k months apart are taken to correlate as the share to the power of k; it is fitted to
-    the mean products by lag, weighed by pairs. Products are not centred: a model that always
-    errs one way errs together.
+    Errors are normal scores of the actuals within the published quantiles. Two months of one
+    forecast correlate as autocorrelation ** lag, fitted to the mean products by lag, weighted by
+    pairs. Products are not centred, so that a constant bias counts as correlation.
 
     Args:
         cells: destination, cutoff, horizon, tonnes and the quantiles, of one model; not modified.
 
     Returns:
-        Share, 0 to 1, NaN where there are too few pairs; sums of destinations are left out.
+        0 to 1, NaN with too few pairs; sums of destinations are left out.
     """
-    own = _scored(cells)
-    origin = origin_column(own)
-    scored = own[["destination", origin, "horizon", "score"]]
-    both = scored.merge(scored, on=["destination", origin], suffixes=("", "_later"))
-    lag = both["horizon_later"] - both["horizon"]
-    pairs = both.loc[lag.between(1, LONGEST_LAG)].assign(lag=lag)
+    scored_cells = _scored(cells)
+    origin = origin_column(scored_cells)
+    scored = scored_cells[["destination", origin, "horizon", "score"]]
+    pairs_of_months = scored.merge(scored, on=["destination", origin], suffixes=("", "_later"))
+    lag = pairs_of_months["horizon_later"] - pairs_of_months["horizon"]
+    pairs = pairs_of_months.loc[lag.between(1, LONGEST_LAG)].assign(lag=lag)
     if len(pairs) < FEWEST_PAIRS:
         return float("nan"), len(pairs)
-    product = pairs["score"] * pairs["score_later"] / float((own["score"] ** 2).mean())
+    product = pairs["score"] * pairs["score_later"] / float((scored_cells["score"] ** 2).mean())
     by_lag = product.groupby(pairs["lag"]).agg(["mean", "size"])
     means, weights = (by_lag[name].to_numpy(dtype=float) for name in ("mean", "size"))
     return _fitted(means, weights, by_lag.index.to_numpy(dtype=float)), len(pairs)
 
 
 def _scored(cells: pd.DataFrame) -> pd.DataFrame:
-    """Return the cells of single destinations with ``score``, normal within their quantiles."""
-    own = cells.loc[~cells["destination"].isin(list(AGGREGATES))]
-    at = ranks_within(own[list(QUANTILE_COLUMNS)].to_numpy(float), own["tonnes"].to_numpy(float))
-    return own.assign(score=ndtri(np.clip(at, OUTERMOST, 1.0 - OUTERMOST)))
+    """Return the cells of single destinations with ``score``, the normal score of the actual."""
+    destinations = cells.loc[~cells["destination"].isin(list(AGGREGATES))]
+    ranks = ranks_within(
+        destinations[list(QUANTILE_COLUMNS)].to_numpy(float), destinations["tonnes"].to_numpy(float)
+    )
+    return destinations.assign(score=ndtri(np.clip(ranks, OUTERMOST, 1.0 - OUTERMOST)))
 
 
 def _fitted(means: Floats, weights: Floats, lags: Floats) -> float:
-    """Return the share whose powers lie nearest to the means."""
+    """Return the autocorrelation whose powers fit the means by weighted least squares."""
     from scipy.optimize import minimize_scalar  # noqa: PLC0415 - the service starts without it
 
     def missed(share: float) -> float:
@@ -179,14 +177,14 @@ def _fitted(means: Floats, weights: Floats, lags: Floats) -> float:
 
 
 SPAN: Final = 3
-"""Months of a sum: a quarter, and what headlines speak of."""
+"""Months of a scored sum: a quarter, which headlines quote."""
 
 _PATHS: Final = 1_000
-"""Of each scored sum."""
+"""Simulated paths of each scored sum."""
 
 
 def error_copula(cells: pd.DataFrame) -> ErrorCopula:
-    """Return how errors of months and destinations went together; the usual where few are known.
+    """Return the correlation of errors across months and destinations; defaults with few pairs.
 
     Args:
         cells: destination, cutoff, period, horizon, tonnes and the quantiles, of one model; not
@@ -203,11 +201,11 @@ def error_copula(cells: pd.DataFrame) -> ErrorCopula:
 def error_correlation(cells: pd.DataFrame) -> tuple[float, int]:
     """Return the correlation of two destinations' errors in one month, and the number of pairs.
 
-    Sums are left out. 0 to 1, NaN where there are too few pairs; ``cells`` as ``error_copula``.
+    It is 0 to 1, NaN with too few pairs; sums are left out. ``cells`` as for ``error_copula``.
     """
-    own = _scored(cells)
-    score = own["score"]
-    months = score.groupby([own[origin_column(own)], own["period"]])
+    scored_cells = _scored(cells)
+    score = scored_cells["score"]
+    months = score.groupby([scored_cells[origin_column(scored_cells)], scored_cells["period"]])
     count = months.size()
     pairs = int((count * (count - 1)).sum()) // 2
     if pairs < FEWEST_PAIRS:
@@ -218,70 +216,67 @@ def error_correlation(cells: pd.DataFrame) -> tuple[float, int]:
 
 
 def sum_cells(cells: pd.DataFrame, carry: float) -> pd.DataFrame:
-    """Return forecasts of three months taken together beside their actuals.
+    """Return forecasts of three-month sums beside their actuals.
 
     Args:
-        cells: As ``models.evaluation.scores.cell_scores`` returns; not modified. Months 1-3, 4-6
-            and so on are taken together where all three are scored.
-        carry: Share of one month's error that carries into the next, 0 to 1.
+        cells: As ``cell_scores`` returns; not modified. Months 1-3, 4-6 and so on are summed where
+            all three are scored.
+        carry: Lag-1 autocorrelation of errors, 0 to 1.
 
     Returns:
-        model, destination, the origin, horizon (of the last month), tonnes, quantiles, scale (of
-        the three months), is_covered.
+        model, destination, the origin, horizon (of the last month), tonnes, quantiles, scale (sum
+        of the three months), is_covered.
     """
     key = ["model", "destination", origin_column(cells), "window"]
     windows = cells.assign(window=(cells["horizon"] - 1) // SPAN)
     complete = windows.groupby(key)["horizon"].transform("size") == SPAN
     months = windows.loc[complete].sort_values([*key, "horizon"], kind="stable")
-    found = months.groupby(key, sort=True).agg(
+    sums = months.groupby(key, sort=True).agg(
         horizon=("horizon", "max"), tonnes=("tonnes", "sum"), scale=("scale", "sum")
     )
     quantiles = months[list(QUANTILE_COLUMNS)].to_numpy(float)
     total = quantiles_of_sums(quantiles.reshape(-1, SPAN, len(QUANTILE_COLUMNS)), carry, _PATHS)
-    found = found.reset_index().drop(columns="window")
-    found = found.assign(**dict(zip(QUANTILE_COLUMNS, total.T, strict=True)))
-    return found.assign(is_covered=found["tonnes"].between(found["p10"], found["p90"]))
+    sums = sums.reset_index().drop(columns="window")
+    sums = sums.assign(**dict(zip(QUANTILE_COLUMNS, total.T, strict=True)))
+    return sums.assign(is_covered=sums["tonnes"].between(sums["p10"], sums["p90"]))
 
 
 HORIZON_GROUPS: Final = ((1, 3), (4, 6), (7, 12), (13, MAX_HORIZON))
 """First and last month ahead of each group."""
 
 GROUPED_SCOPES: Final = (ALL, WORLD, "USA")
-"""Scopes that are scored by group too: of others too few months are published."""
+"""Scopes scored by horizon group; others have too few published months."""
 
 
 def group_scores(cells: pd.DataFrame) -> pd.DataFrame:
-    """Return ``summarise`` by horizon group, of all destinations together, the world and the USA.
-
-    Without the share within the band, which ``coverage_scores`` has.
-    """
+    """Return ``summarise`` by horizon group for ``GROUPED_SCOPES``, without coverage."""
     if cells.empty:
         return cells
-    groups = [one for one in HORIZON_GROUPS if cells["horizon"].between(*one).any()]
-    found = pd.concat([summarise(cells, horizons=group) for group in groups])
-    return found.loc[found["scope"].isin(GROUPED_SCOPES) & found["metric"].ne("coverage80")]
+    groups = [group for group in HORIZON_GROUPS if cells["horizon"].between(*group).any()]
+    scores = pd.concat([summarise(cells, horizons=group) for group in groups])
+    return scores.loc[scores["scope"].isin(GROUPED_SCOPES) & scores["metric"].ne("coverage80")]
 
 
 FEWEST: Final = 20
 """Scored forecasts below which a destination is not judged alone."""
 
 BAND_COVERAGE: Final = "band_coverage"
-"""Name of the metric in stored scores; its cells are the forecasts counted."""
+"""Name of the metric in stored scores; its cells are the forecasts scored."""
 
 SUM_COVERAGE: Final = "sum_coverage"
-"""The same for three months taken together, by the horizon of the last."""
+"""The same for three-month sums, by the horizon of the last month."""
 
 _KEY: Final = ["model", "scope", "horizon_from", "horizon_to"]
 
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """How often the 80% band of one destination held in one group of horizons."""
+    """Coverage of one destination's 80% band in one group of horizons."""
 
     horizon_from: int
     horizon_to: int
     share: float
-    """NaN where nothing was scored."""
+    """NaN without scored forecasts."""
     forecasts: int
     pooled_share: float
     """The same over all destinations."""
@@ -299,57 +294,60 @@ class Coverage:
         return f"{inside} ({self.share:.0%})" if self.is_judged else inside
 
     def holds(self, horizon: int) -> bool:
-        """Tell whether a horizon is one of the group."""
+        """Return whether the group includes a horizon."""
         return self.horizon_from <= horizon <= self.horizon_to
 
 
 def coverage_scores(cells: pd.DataFrame, metric: str = BAND_COVERAGE) -> pd.DataFrame:
-    """Return the coverage of each model that may be published, by destination and horizon group.
+    """Return the coverage of each publishable model, by destination and horizon group.
 
     Args:
-        cells: As ``models.evaluation.scores.cell_scores`` returns, of months, or of sums; not
-            modified.
-        metric: What they are, ``BAND_COVERAGE`` or ``SUM_COVERAGE``.
+        cells: As ``cell_scores`` returns of months, or ``sum_cells`` of sums; not modified.
+        metric: ``BAND_COVERAGE`` or ``SUM_COVERAGE``.
 
     Returns:
         One row per model, scope (a destination or ``ALL``) and group with a scored forecast:
         model, scope, horizon_from, horizon_to, metric, value, cells.
     """
-    spoke = cells["model"].isin([MODEL, *FALLBACK_MODELS.values()])
-    own = cells.loc[spoke & (cells["horizon"] <= MAX_HORIZON)]
+    is_model = cells["model"].isin([MODEL, *FALLBACK_MODELS.values()])
+    scored = cells.loc[is_model & (cells["horizon"] <= MAX_HORIZON)]
     lasts = np.array([last for _, last in HORIZON_GROUPS])
-    place = np.searchsorted(lasts, own["horizon"])
+    place = np.searchsorted(lasts, scored["horizon"])
     edges = np.array(HORIZON_GROUPS)[place].reshape(-1, 2)
-    grouped = own.assign(horizon_from=edges[:, 0], horizon_to=edges[:, 1])
-    each = grouped.assign(scope=grouped["destination"])
-    groups = pd.concat([grouped.assign(scope=ALL), each]).groupby(_KEY)["is_covered"]
-    found = groups.agg(value="mean", cells="size").reset_index()
-    return found.assign(metric=metric)[[*_KEY, "metric", "value", "cells"]]
+    grouped = scored.assign(horizon_from=edges[:, 0], horizon_to=edges[:, 1])
+    by_destination = grouped.assign(scope=grouped["destination"])
+    groups = pd.concat([grouped.assign(scope=ALL), by_destination]).groupby(_KEY)["is_covered"]
+    coverage = groups.agg(value="mean", cells="size").reset_index()
+    return coverage.assign(metric=metric)[[*_KEY, "metric", "value", "cells"]]
 
 
 def coverage_of(scores: pd.DataFrame, destination: str, status: str) -> tuple[Coverage, ...]:
     """Return the coverage of a destination's published band, by horizon group.
 
     Args:
-        scores: Of one backtest, the product's own model under any name; not modified.
-        status: Of its forecast: where a fallback answered, the coverage is the fallback's.
+        scores: Of one backtest, the product's model under any name; not modified.
+        status: Of its forecast, which names the fallback model if one was used.
 
     Returns:
-        The groups in which any destination was scored, nearest first; none without a backtest.
+        The groups with a scored destination, nearest first; empty without a backtest.
     """
     if scores.empty:
         return ()
-    held = scores.loc[scores["metric"] == BAND_COVERAGE]
-    speaker = next((name for step, name in FALLBACK_MODELS.items() if status.endswith(step)), None)
-    spoke = held["model"] == speaker
-    table = held.loc[spoke if spoke.any() else ~held["model"].isin(list(FALLBACK_MODELS.values()))]
+    rows = scores.loc[scores["metric"] == BAND_COVERAGE]
+    fallback = next((name for step, name in FALLBACK_MODELS.items() if status.endswith(step)), None)
+    is_fallback = rows["model"] == fallback
+    table = rows.loc[
+        is_fallback if is_fallback.any() else ~rows["model"].isin(list(FALLBACK_MODELS.values()))
+    ]
     columns = (table[name] for name in ("scope", "horizon_from", "horizon_to", "value", "cells"))
-    known = {
+    coverage = {
         (scope, first, last): (float(share), int(count))
         for scope, first, last, share, count in zip(*columns, strict=True)
     }
     return tuple(
-        Coverage(*group, *known.get((destination, *group), (math.nan, 0)), *known[ALL, *group])
+        Coverage(
+            *group, *coverage.get((destination, *group), (math.nan, 0)), *coverage[ALL, *group]
+        )
         for group in HORIZON_GROUPS
-        if (ALL, *group) in known
+        if (ALL, *group) in coverage
     )

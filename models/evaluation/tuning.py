@@ -1,8 +1,4 @@
-"""Search for the magnets' parameters at past origins, and check at later ones what was found.
-
-A search only looks at the origins that it searches; those held out tell, once it is over, whether
-its gain is more than luck.
-"""
+"""Search for the magnets' parameters at past origins, checked on later, held-out origins."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,25 +17,25 @@ METRICS: Final = ("mase", "sql")
 """Mean scaled error of the median, and mean scaled quantile loss."""
 
 HELD_OUT: Final = pd.DateOffset(years=1)
-"""Origins of the last year are not searched; they check what was found."""
+"""Origins of the last year are held out from the search."""
 
 Backtested = Callable[[ModelParameters], pd.DataFrame]
-"""The model's own cells of a backtest by its parameters, within the horizons that are scored."""
+"""Returns ``compare.model_cells`` of a backtest with some parameters."""
 
 
 @dataclass(frozen=True, slots=True)
 class TuningResult:
-    """What a search found and what it is worth."""
+    """The best parameters of a search and the errors of all its trials."""
 
     untuned: ModelParameters
     parameters: ModelParameters
-    """The best: ``untuned`` itself where nothing beat it."""
+    """The best parameters: ``untuned`` if no trial beat it."""
     best: int
-    """Its trial."""
+    """Number of the best trial."""
     trials: pd.DataFrame
-    """One row a trial in order: trial, the parameters searched, ratio, held_out, mase and sql.
-    ``ratio`` and ``held_out`` are means of both errors over those of ``untuned``, below 1 where
-    better, at the origins searched and at those held out."""
+    """One row a trial in order: trial, its parameters, ratio, held_out, mase and sql. ``ratio`` and
+    ``held_out`` are the mean of both errors relative to ``untuned``, below 1 if better, at the
+    origins searched and held out."""
 
     @property
     def searched(self) -> float:
@@ -64,14 +60,13 @@ def tune(
     track: Progress = untracked,
     tell: Callable[[int, ModelParameters, float], Any] = lambda *_: None,
 ) -> TuningResult:
-    """Return the best of some trials; the first has the present parameters.
+    """Return the best of some trials, the first with the current parameters; deterministic.
 
-    The objective is the mean of both errors, each as a ratio to that of the present
-    parameters. The same cells, trials and parameters find the same.
+    The objective is the mean of both errors, each relative to that of the current parameters.
 
     Args:
         as_of: The moment of the backtests (UTC).
-        tell: Called as each trial ends, with its number, parameters and objective.
+        tell: Called after each trial with its number, parameters and objective.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(sampler=TPESampler(seed=parameters.seed))
@@ -88,7 +83,7 @@ def tune(
         ratio = float((early[-1] / early[0]).mean())
         study.tell(trial, ratio)
         tell(number, tried_parameters[-1], ratio)
-    table = pd.DataFrame([search_values(one) for one in tried_parameters]).assign(
+    table = pd.DataFrame([search_values(each) for each in tried_parameters]).assign(
         ratio=[float((error / early[0]).mean()) for error in early],
         held_out=[float((error / late[0]).mean()) for error in late],
         **dict(zip(METRICS, zip(*early, strict=True), strict=True)),

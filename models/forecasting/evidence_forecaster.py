@@ -108,7 +108,7 @@ class EvidenceForecaster:
         They are calibrated by the errors of those before it.
         """
         past = [one.isoformat() for one in moments]
-        return history.key(moments[-1], "forecast", self.parameters.by_name, past, of=FACTS)
+        return history.key(moments[-1], "forecast", self.parameters.by_name, past, fact_names=FACTS)
 
     def train_ahead(
         self, history: EvidenceHistory, moments: Sequence[pd.Timestamp], executor: Executor

@@ -169,10 +169,10 @@ def odd_listing() -> Listing:
         names=("FRA", "MEX"),
         months=month_number(pd.Timestamp("2025-01-01")) + np.arange(15),
         reported=reported,
-        valued=np.isnan(reported) & (np.arange(15) == 0),
+        has_value=np.isnan(reported) & (np.arange(15) == 0),
         total=np.r_[np.full(14, 15.0), 10.0],
         rest=np.zeros(15),
-        listed=np.arange(15) != 1,
+        is_complete=np.arange(15) != 1,
     )
 
 

@@ -3,7 +3,7 @@ import pytest
 
 from features.build import ALL_FEATURES
 from features.families.dynamics import CEILING, median_forecast
-from features.series import MOVE_TO_SPREAD, SeriesStats, series_stats
+from features.series import SPREAD_PER_CHANGE, SeriesStats, series_stats
 from features.statistical.base_forecasts import BASE_FORECASTS, IN_MEDIAN
 from tests.data.engine_builders import make_values, make_view
 
@@ -19,7 +19,7 @@ class TestSeriesStats:
         assert measured([100.0] * 8 + [40.0, NAN, 60.0] * 4).level.tolist() == [50.0]
 
     def test_spread_is_a_share_of_the_usual_move(self) -> None:
-        assert measured([10.0, 12.0] * 10).spread == pytest.approx([2.0 * MOVE_TO_SPREAD])
+        assert measured([10.0, 12.0] * 10).spread == pytest.approx([2.0 * SPREAD_PER_CHANGE])
 
     def test_scale_and_momentum_of_a_short_series_are_unknown(self) -> None:
         found = measured([5.0, 6.0] * 6)
@@ -36,7 +36,7 @@ class TestSeriesStats:
         found = measured([1.0, 2.0] + [NAN] * 11, [1.0, NAN] + [NAN] * 11)
 
         assert found.current.tolist() == [True, False]
-        assert found.known.tolist() == [2, 1]
+        assert found.known_months.tolist() == [2, 1]
 
 
 class TestOriginFeatures:

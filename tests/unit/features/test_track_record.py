@@ -44,8 +44,8 @@ def test_the_newest_version_tells_how_an_act_turned_out(
 ) -> None:
     record = record_of(NOTICE, {**NOTICE, **later, "available_at": "2019-05-01"})
 
-    begun = [one for one in record.past if not one.of.is_return]
-    assert [OUTCOMES[one.place] for one in begun] == [outcome]
+    begun = [one for one in record.past if not one.announcement.is_return]
+    assert [OUTCOMES[one.index] for one in begun] == [outcome]
 
 
 def test_a_relaxation_for_all_soon_after_softens_an_act() -> None:
@@ -56,7 +56,7 @@ def test_a_relaxation_for_all_soon_after_softens_an_act() -> None:
 
     (softened,) = record_of(NOTICE, eased).past
 
-    assert OUTCOMES[softened.place] == "softened"
+    assert OUTCOMES[softened.index] == "softened"
 
 
 def test_without_a_record_the_chances_are_those_of_any_law() -> None:
@@ -75,11 +75,13 @@ def test_a_truce_prolonged_makes_the_next_end_less_probable() -> None:
 
 
 def test_controls_came_as_announced_until_those_of_october_2025() -> None:
-    past = [one for one in bundled_record("2026-01-10").past if one.of.country == "CN"]
+    past = [one for one in bundled_record("2026-01-10").past if one.announcement.country == "CN"]
 
-    controls = [one for one in past if not one.of.is_tariff and not one.of.is_return]
-    assert {OUTCOMES[one.place] for one in controls[:-1]} == {"as announced"}
-    assert (controls[-1].of.due, OUTCOMES[controls[-1].place]) == (
+    controls = [
+        one for one in past if not one.announcement.is_tariff and not one.announcement.is_return
+    ]
+    assert {OUTCOMES[one.index] for one in controls[:-1]} == {"as announced"}
+    assert (controls[-1].announcement.due, OUTCOMES[controls[-1].index]) == (
         pd.Timestamp("2025-11-08"),
         "postponed",
     )

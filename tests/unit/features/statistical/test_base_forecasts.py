@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from features.statistical.base_forecasts import BASE_FORECASTS, BASELINES, tsb
-from features.statistical.smoothing import Months, errors_within
+from features.statistical.smoothing import SeriesBlock, errors_within
 from store.arrays import Floats
 from tests.data.builders import make_bare
 
@@ -87,7 +87,7 @@ class TestStatsforecast:
         assert self.differences(name, predicted).max() < 1e-9
 
     def test_states_exactly_the_same_of_rare_demand_with_the_same_parameters(self) -> None:
-        months = Months.of(self.values())
+        months = SeriesBlock.of(self.values())
 
         result = tsb(months, HORIZON, grid=((0.1, 0.2),))
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from features.statistical.smoothing import STEADY, SWIFT, Months, SmoothingWeights, seasonal
+from features.statistical.smoothing import STEADY, SWIFT, SeriesBlock, SmoothingWeights, seasonal
 from store.arrays import Floats
 
 FLAT = np.ones((12, 1))
@@ -11,7 +11,7 @@ def ahead(
     pace: SmoothingWeights, row: list[float], *, horizon: int = 6, season: Floats = FLAT
 ) -> Floats:
     """Return what is said of the months after those of one series."""
-    return seasonal(Months.of(np.array([row])), season, horizon, pace=pace)[:, 0]
+    return seasonal(SeriesBlock.of(np.array([row])), season, horizon, pace=pace)[:, 0]
 
 
 def test_a_lump_moves_a_steady_series_only_a_little() -> None:
