@@ -39,6 +39,10 @@ STATED = {
     "wape": "{:.1%}", "mase": "{:.2f}", "sql": "{:.2f}", "coverage80": "{:.0%}",
     "value_added": "{:+.0%}",
 }  # fmt: skip
+LEADS = {"months over": (-18, 0), "1-3": (1, 3), "4-6": (4, 6), "7-12": (7, 12)}
+"""First and last lead of each group."""
+
+LEAD_SCOPES = ("ALL", "WLD", "USA", "DEU", "EU27")
 SHOCK_MONTHS = ("2025-04", "2025-05", "2025-06", "2025-07", "2025-08", "2025-09")
 SHOCK_VIEWS = ("2025-04-01", "2025-04-10", "2025-06-25")
 BUNDLED = ("observations", "policy_events", "tariff_steps", "analog_events")
@@ -55,6 +59,12 @@ magnetcast without the answer to controls that few months have felt
 (docs/adr/0010-policy-response.md), made of the next two: lightgbm, the trees alone, and experts,
 the middle of six statistical ones (docs/adr/0006-combination-for-magnets.md). Experts and baselines
 get bands calibrated in the same way; all are made coherent like the model.
+"""
+LEAD_TEXT = """
+Origins from June 2024 on, by *lead*: the months from that of the forecast to that forecast. A
+horizon counts from the last month of the world that was published, so the first ones were over on
+the day of the forecast: nowcasts. Error and loss; share of outcomes within the 80% band and number
+of cells; bias (sum of medians to sum of tonnes).
 """
 LOSS_TEXT = """
 Where a baseline, or a part of the model alone, had the smaller error (WAPE) or quantile loss (SQL);
@@ -109,21 +119,52 @@ def score_lines(result: Backtest) -> list[str]:
 
 
 def group_lines(result: Backtest) -> list[str]:
-    """Return error and loss by months ahead, a row a scope and model."""
-    found = group_scores(result.cells)
+    """Return error and loss by horizon, a row a scope and model."""
+    scores = group_scores(result.cells)
     rows = []
     for scope in GROUPED_SCOPES:
         for model in ORDER:
-            part = found.loc[found["scope"].eq(scope) & found["model"].eq(model)]
+            part = scores.loc[scores["scope"].eq(scope) & scores["model"].eq(model)]
             value = part.set_index(["horizon_from", "metric"])["value"]
             row = {"scope": scope, "model": model}
             for low, high in HORIZON_GROUPS:
                 row[f"{low}-{high}"] = f"{value[low, 'wape']:.1%}, {value[low, 'sql']:.2f}"
             rows.append(row)
-    counts = found.loc[found["scope"].eq("ALL") & found["model"].eq(MODEL)]
+    counts = scores.loc[scores["scope"].eq("ALL") & scores["model"].eq(MODEL)]
     cells = counts.groupby("horizon_from")["cells"].max().tolist()
-    note = f"Error and loss by months ahead; of all, {cells} cells."
-    return ["", "## By months ahead", *page.prose(note), *page.table(pd.DataFrame(rows))]
+    note = f"Error and loss by horizon; of all, {cells} cells."
+    return ["", "## By horizon", *page.prose(note), *page.table(pd.DataFrame(rows))]
+
+
+def lead_lines(result: Backtest) -> list[str]:
+    """Return error, loss and coverage by lead, a row a scope and model."""
+    cells = result.cells.assign(lead=lead_of(result.cells))
+    cells = pd.concat([cells.assign(scope="ALL"), cells.assign(scope=cells["destination"])])
+    rows = [
+        {"scope": scope, "model": model}
+        | {
+            group: lead_text(part.loc[part["lead"].between(*leads)])
+            for group, leads in LEADS.items()
+        }
+        for (scope, model), part in cells.groupby(["scope", "model"])
+        if scope in LEAD_SCOPES and model in ORDER
+    ]
+    table = pd.DataFrame(rows).set_index(["scope", "model"])
+    table = table.loc[[(scope, model) for scope in LEAD_SCOPES for model in ORDER]].reset_index()
+    return ["", "## By lead", *page.prose(LEAD_TEXT), *page.table(table)]
+
+
+def lead_of(cells: pd.DataFrame) -> pd.Series:
+    """Return the months from that of the forecast to that forecast; 0 and less were over then."""
+    made, target = cells["as_of"].dt, cells["period"].dt
+    return 12 * (target.year - made.year) + target.month - made.month
+
+
+def lead_text(cells: pd.DataFrame) -> str:
+    error = cells["absolute_error"].sum() / cells["tonnes"].sum()
+    bias = cells["p50"].sum() / cells["tonnes"].sum() - 1.0
+    loss, covered = cells["scaled_quantile_loss"].mean(), cells["is_covered"].mean()
+    return f"{error:.1%}, {loss:.2f}; {covered:.0%} of {len(cells)}; {bias:+.0%}"
 
 
 def forecast(
@@ -189,7 +230,7 @@ def main() -> None:
         f"Parameters of the model: {parameters.digest}.",
     )
     lines += page.prose(INTRODUCTION)
-    lines += score_lines(result) + group_lines(result)
+    lines += lead_lines(result) + score_lines(result) + group_lines(result)
     lines += ["", "## The shock of 2025", *page.prose(SHOCK_TEXT)]
     lines += page.table(shock_text(history, as_of, parameters))
     page.write("magnets.md", lines)
