@@ -87,8 +87,11 @@ def name_of(destination: str) -> str:
     country = pycountry.countries.get(alpha_3=destination)
     if country is not None and language() != DEFAULT and (local := territory(country.alpha_2)):
         return local
-    name = DESTINATION_NAMES.get(destination) or residual_names().get(destination)
-    return gettext(name) if name else _country(destination)
+    if name := DESTINATION_NAMES.get(destination) or residual_names().get(destination):
+        return gettext(name)
+    if country is None:
+        return _area(destination)
+    return str(getattr(country, "common_name", country.name))
 
 
 def scope_name(scope: str) -> str:
@@ -117,12 +120,6 @@ def _area(code: str) -> str:
     if "+" in code:
         return listed([name_of(member) for member in code.split("+")])
     return gettext(_AREAS[code]) if code in _AREAS else code
-
-
-def _country(code: str) -> str:
-    """Name of a country by its ISO alpha-3 code, or the code when it is none."""
-    country = pycountry.countries.get(alpha_3=code)
-    return _area(code) if country is None else str(getattr(country, "common_name", country.name))
 
 
 def in_reading_order(destinations: Iterable[str]) -> list[str]:

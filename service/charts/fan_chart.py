@@ -170,8 +170,13 @@ def _earlier(fan: Fan) -> list[Spec]:
 
 def history_layers(fan: Fan, size: int = 32) -> list[Spec]:
     """Months up to the cutoff as a line; observed and derived months as dots, also later ones."""
-    line_layers = month_layers(_every_month(fan.history)) if len(fan.history) else []
-    return [*line_layers, *dot_layers(pd.concat([fan.history, fan.later]), size)]
+    dots_of_months = dot_layers(pd.concat([fan.history, fan.later]), size)
+    if fan.history.empty:
+        return dots_of_months
+    # A missing month has an empty row, so that the line breaks there.
+    by_month = fan.history.set_index("period")
+    months = pd.date_range(by_month.index.min(), by_month.index.max(), freq="MS", name="period")
+    return [*month_layers(by_month.reindex(months).reset_index()), *dots_of_months]
 
 
 def month_layers(months: pd.DataFrame) -> list[Spec]:
@@ -318,12 +323,6 @@ def with_bridge(fan: Fan) -> pd.DataFrame:
     levels = np.maximum(float(last["tonnes"]) + error * ndtri(QUANTILES), 0.0)
     bridge = pd.DataFrame([[last["period"], *levels]], columns=columns)
     return pd.concat([bridge, rows], ignore_index=True)
-
-
-def _every_month(history: pd.DataFrame) -> pd.DataFrame:
-    """Give a missing month an empty row, so that the line breaks there."""
-    months = pd.date_range(history["period"].min(), history["period"].max(), freq="MS")
-    return history.set_index("period").reindex(months).rename_axis("period").reset_index()
 
 
 def _legend(fan: Fan) -> list[Mark]:

@@ -253,10 +253,6 @@ def _said(row: Any, of: str) -> str:  # noqa: ANN401 - of a frame
     )
 
 
-def _dot(fill: str) -> Record:
-    return {"filled": True, "fill": fill, "stroke": "history"}
-
-
 def _share(first: int, last: int, cells: pd.DataFrame) -> str:
     return gettext(
         "%(first)s to %(last)s months ahead: %(inside)s of %(count)s inside",
@@ -286,7 +282,9 @@ def calibration(cells: pd.DataFrame, as_of: pd.Timestamp) -> Chart | None:
     layers = [
         layer("line", [{"level": 0, "share": 0}, {"level": 1, "share": 1}], **xy, **perfect),
         layer("line", rows, stroke="median", **xy),
-        layer("point", rows, says=True, size=50, **_dot("median"), **xy),
+        layer(
+            "point", rows, says=True, size=50, filled=True, fill="median", stroke="history", **xy
+        ),
     ]
     count = len(cells)
     label = ngettext(

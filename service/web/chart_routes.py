@@ -12,7 +12,7 @@ from service.charts.chart import Chart
 from service.charts.drawer import Drawer
 from service.charts.stills import WIDTH
 from service.http.replies import reply
-from service.http.responses import HTML, Answer, answer_of, csv_answer
+from service.http.responses import Answer, answer_of, csv_answer
 from service.language.choice import in_language, language
 from service.language.phrases import gettext
 from service.live.publication import Publication
@@ -94,13 +94,12 @@ async def embed_route(request: Request, *, goods: Goods, kind: Kind, destination
 
     def make() -> Answer:
         _known(goods, kind, destination)
-        shown = bare_page(
+        return bare_page(
             "embed.html.j2",
             chart=page_chart(goods, kind, destination),
             name=name_of(destination),
             home=f"{home_of(goods.commodity)}/destinations/{destination}",
         )
-        return answer_of(shown.encode(), HTML)
 
     answer = reply(request, await run_in_threadpool(make))
     answer.headers["Cross-Origin-Resource-Policy"] = "cross-origin"

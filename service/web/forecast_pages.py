@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 import pandas as pd
+from sqlalchemy import Engine
 
 from service.api.forecasts import EXPLAINED_COLUMNS, document_of, flat_parts
 from service.charts.fan import Fan, fan_of
@@ -14,6 +15,7 @@ from service.http.responses import TEXT, Answer, Record, answer_of
 from service.live.documents import FILE_COLUMNS, flat_rows
 from service.live.live import PlanningState
 from service.live.publication import Publication
+from service.planning.alerts import digest_feed
 from service.queries.destination_months import (
     MonthRow,
     known_destination,
@@ -25,6 +27,7 @@ from service.queries.destination_months import (
 from service.queries.explain import explanation, forecast_sentences
 from service.queries.freshness import basis_words
 from service.queries.models import HistoryMonth, columns_of
+from service.queries.tables import listing
 from service.web.briefing import Briefing, briefing_of, slump_of
 from service.web.page_charts import PageChart, page_chart, small_charts
 from service.web.render import OTHERS, FormErrors, as_text, block_of, page
@@ -36,9 +39,9 @@ HISTORY_SHOWN: Final = 36
 
 def destination_page(
     publication: Publication,
-    destination: str,
     read_at: pd.Timestamp,
     planning: PlanningState,
+    destination: str,
     refused: FormErrors | None = None,
     *,
     home: str = "",
@@ -70,13 +73,14 @@ def destination_page(
     )
 
 
-def digest(publication: Publication, destination: str, read_at: pd.Timestamp) -> Answer:
-    """First answer of a destination's page as plain text for e-mail."""
+def digest(publication: Publication, read_at: pd.Timestamp, destination: str, form: str) -> Answer:
+    """First answer of a destination's page as plain text for e-mail, or as a feed of it."""
     briefing = briefing_of(publication, fan_of(publication, destination), read_at)
     values = _answer_of(publication, destination, briefing)
     answer = block_of("destination.html.j2", "answer", publication, chart=None, **values)
     html = page("digest.html.j2", publication, read_at=read_at, address="", answer=answer)
-    return answer_of(as_text(html.body.decode()).encode(), TEXT)
+    text = answer_of(as_text(html.body.decode()).encode(), TEXT)
+    return text if form == "txt" else digest_feed(text, publication, destination)
 
 
 def _answer_of(publication: Publication, destination: str, briefing: Briefing) -> dict[str, object]:
@@ -154,16 +158,15 @@ def _lines(publication: Publication, read_at: pd.Timestamp) -> list[Record]:
 MONTHS_LISTED: Final = 3
 
 
-def goods_page(publication: Publication, read_at: pd.Timestamp, rows: list[Record]) -> Answer:
-    """List, each commodity with the address of its pages.
+def goods_page(publication: Publication, read_at: pd.Timestamp, engine: Engine) -> Answer:
+    """Page of the other commodities, each with the address of its pages.
 
     Args:
         publication: The newest publication of the magnets.
-        rows: As ``queries.commodities.listing``.
     """
     commodities = [
         {**row, "home": home_of(row["commodity"])}
-        for row in rows
+        for row in listing(publication, engine)
         if row["commodity"] != publication.commodity
     ]
     return page(

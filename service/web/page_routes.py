@@ -1,6 +1,7 @@
 """The routes of the pages, the same for all commodities; a page is rendered once a day."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Any, Final, Literal
 
@@ -13,15 +14,14 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from service.http.replies import reply
-from service.http.responses import HTML, Answer, Record, answer_of, csv_answer, records
+from service.http.responses import Answer, Record, answer_of, csv_answer, records
 from service.language.choice import DEFAULT, chosen, in_language, language
 from service.language.phrases import gettext
 from service.live.live import PlanningState
 from service.live.publication import Publication
-from service.planning.alerts import digest_feed
 from service.queries.destination_months import known_destination
 from service.queries.freshness import data_through
-from service.queries.tables import LedgerQuery, listing
+from service.queries.tables import LedgerQuery
 from service.request_errors import NothingPublishedError, UnknownError
 from service.state import Current, Goods, Planning, Shared, State, may_read
 from service.web import chart_routes, forecast_pages, planning_pages, what_if
@@ -29,7 +29,7 @@ from service.web.briefing import calendar_of
 from service.web.forecast_pages import HOME, destination_page, goods_page
 from service.web.planning_pages import form_page
 from service.web.record_pages import data_page, policy_page, status_page, track_page
-from service.web.render import bare_page, scripted, stylesheet
+from service.web.render import bare_page, download, scripted, stylesheet
 from service.words import file_of, full_words_of, in_reading_order, name_of, query_of
 from store.facts.reading import read_publication
 from store.publications.basis import bases_of
@@ -57,8 +57,7 @@ async def numbers_route(request: Request, shared: Shared, number: Number) -> Res
     """Numbers of one publication, the same bytes for good."""
     rows, _ = await run_in_threadpool(_publication, shared.live.engine, number)
     name = f"{file_of(rows['commodity'].iloc[0])}_publication_{number}.csv"
-    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return reply(request, csv_answer(records(rows[list(_COLUMNS)]), _COLUMNS), headers)
+    return reply(request, csv_answer(records(rows[list(_COLUMNS)]), _COLUMNS), download(name))
 
 
 def _publication(engine: Engine, number: int) -> tuple[pd.DataFrame, Record]:
@@ -94,7 +93,7 @@ def publication_page(engine: Engine, number: int) -> Answer:
     }
     with in_language(DEFAULT):
         english = full_words_of(commodity, {})
-    html = bare_page(
+    return bare_page(
         "publication.html.j2",
         address=f"/publications/{number}",
         number=number,
@@ -106,24 +105,22 @@ def publication_page(engine: Engine, number: int) -> Answer:
         periods=sorted(set(rows["period"])),
         lines=[(name_of(name), months[name]) for name in in_reading_order(months)],
     )
-    return answer_of(html.encode(), HTML)
 
 
 @pages.get("/docs")
 async def docs_route(request: Request) -> Response:
     """Show what the API answers, for people."""
     document = request.app.openapi()
-    html = bare_page(
-        "docs.html.j2", address="/docs", about=document["info"], groups=operations(document)
-    )
-    return reply(request, answer_of(html.encode(), HTML))
+    groups = operations(document)
+    page = bare_page("docs.html.j2", address="/docs", about=document["info"], groups=groups)
+    return reply(request, page)
 
 
 @pages.get("/method")
 async def method_route(request: Request, shared: Shared) -> Response:
     """Show how the forecast is made, whose data it uses and whom to ask."""
-    html = bare_page("method.html.j2", address="/method", contact=shared.rules.contact)
-    return reply(request, answer_of(html.encode(), HTML))
+    page = bare_page("method.html.j2", address="/method", contact=shared.rules.contact)
+    return reply(request, page)
 
 
 def operations(document: Mapping[str, Any]) -> dict[str, list[Record]]:
@@ -163,7 +160,6 @@ Digest = Literal["txt", "atom"]
 Words = Annotated[str, Query(max_length=100)]
 Choice = Annotated[str, Query(max_length=40)]
 Country = Annotated[Choice, AfterValidator(str.upper)]
-Make = Callable[[Publication, pd.Timestamp], Answer]
 
 
 ICON: Final = (
@@ -177,15 +173,8 @@ files = APIRouter(include_in_schema=False)
 
 def page_routes() -> list[BaseRoute]:
     """Routes of the pages; styles and icon need no token."""
-    parts = (
-        pages,
-        chart_routes.pages,
-        what_if.router,
-        planning_pages.router,
-        files,
-        chart_routes.files,
-    )
-    return [route for part in parts for route in part.routes]
+    routers = what_if.router, planning_pages.router, chart_routes.files
+    return [route for part in (pages, files, chart_routes.pages, *routers) for route in part.routes]
 
 
 @pages.get("/")
@@ -218,11 +207,7 @@ def _remembering(page: Response, destination: str, country: str) -> Response:
 @pages.get("/goods")
 async def goods_list_route(request: Request, current: Current, shared: Shared) -> Response:
     """Show the other commodities."""
-
-    def make(publication: Publication, read_at: pd.Timestamp) -> Answer:
-        return goods_page(publication, read_at, listing(publication, shared.live.engine))
-
-    return await _page(request, current, shared.live.clock(), "goods", make)
+    return await _page(request, shared, current, "goods", goods_page, shared.live.engine)
 
 
 @pages.get("/destinations/{destination}")
@@ -244,13 +229,12 @@ async def _destination(
     *,
     home: str = "",
 ) -> Response:
-    def make(publication: Publication, read_at: pd.Timestamp) -> Answer:
-        return destination_page(publication, destination, read_at, planning, home=home)
-
     # One page more for each override, and no more.
     written = int(planning.overrides_of(goods.commodity)["destination"].eq(destination).sum())
     key = ("destination", destination, written, home)
-    return scripted(form_page(await _page(request, goods, shared.live.clock(), key, make)))
+    make = partial(destination_page, home=home)
+    page = await _page(request, shared, goods, key, make, planning, destination)
+    return scripted(form_page(page))
 
 
 @pages.get("/destinations/{destination}/dates.ics")
@@ -271,12 +255,8 @@ async def digest_route(
 ) -> Response:
     """Answer for a destination as text to be sent by mail, or as a feed of it."""
     known_destination(goods, destination)
-
-    def make(publication: Publication, read_at: pd.Timestamp) -> Answer:
-        text = forecast_pages.digest(publication, destination, read_at)
-        return text if form == "txt" else digest_feed(text, publication, destination)
-
-    return await _page(request, goods, shared.live.clock(), ("digest", destination, form), make)
+    key = ("digest", destination, form)
+    return await _page(request, shared, goods, key, forecast_pages.digest, destination, form)
 
 
 @pages.get("/track-record")
@@ -286,19 +266,15 @@ async def track_route(
 ) -> Response:
     """Show the track record, with the panels of the reader's destination."""
     destination = _chosen(request, goods, country)
-
-    def make(publication: Publication, read_at: pd.Timestamp) -> Answer:
-        return track_page(publication, read_at, planning, destination)
-
     key = ("track", destination, len(planning.overrides_of(goods.commodity)))
-    page = scripted(await _page(request, goods, shared.live.clock(), key, make))
-    return _remembering(page, destination, country)
+    page = await _page(request, shared, goods, key, track_page, planning, destination)
+    return _remembering(scripted(page), destination, country)
 
 
 @pages.get("/data")
 async def data_route(request: Request, current: Current, shared: Shared) -> Response:
     """Show ingested files and figures."""
-    return await _page(request, current, shared.live.clock(), "data", data_page)
+    return await _page(request, shared, current, "data", data_page)
 
 
 @pages.get("/status")
@@ -327,13 +303,9 @@ async def policy_route(
 ) -> Response:
     """Show the policy ledger."""
     search, read_at = LedgerQuery(q, destination, instrument), shared.live.clock()
-
-    def make(publication: Publication, read_at: pd.Timestamp) -> Answer:
-        return policy_page(publication, read_at, search, page)
-
     if search == LedgerQuery() and page == 1:  # only the page without a search is cached
-        return await _page(request, current, read_at, "policy", make)
-    return reply(request, await run_in_threadpool(make, current, read_at))
+        return await _page(request, shared, current, "policy", policy_page, search, page)
+    return reply(request, await run_in_threadpool(policy_page, current, read_at, search, page))
 
 
 @pages.get("/destinations/{destination}/forecast.xlsx")
@@ -343,7 +315,8 @@ async def workbook_route(
 ) -> Response:
     """Forecast and the history of one destination as a spreadsheet."""
     body = await run_in_threadpool(forecast_pages.workbook, goods, destination, planning)
-    return reply(request, answer_of(body, forecast_pages.XLSX), _named(goods, destination, "xlsx"))
+    name = f"{file_of(goods.commodity)}_{destination}_{goods.as_of:%Y-%m-%d}.xlsx"
+    return reply(request, answer_of(body, forecast_pages.XLSX), download(name))
 
 
 @files.get("/static/style.css")
@@ -365,15 +338,18 @@ async def robots_route() -> Response:
 
 
 async def _page(
-    request: Request, current: Publication, read_at: pd.Timestamp, key: object, make: Make
+    request: Request,
+    shared: State,
+    current: Publication,
+    key: object,
+    make: Callable[..., Answer],
+    *arguments: object,
 ) -> Response:
+    """Page of a publication, rendered once a day and language by its function."""
+    read_at = shared.live.clock()
     place = ("page", key, read_at.date(), chosen())
     answer: Answer | None = current.memo.get(place)
     if answer is None:
-        answer = await run_in_threadpool(current.memo.make, place, lambda: make(current, read_at))
+        render = partial(make, current, read_at, *arguments)
+        answer = await run_in_threadpool(current.memo.make, place, render)
     return reply(request, answer)
-
-
-def _named(current: Publication, destination: str, ending: str) -> dict[str, str]:
-    name = f"{file_of(current.commodity)}_{destination}_{current.as_of:%Y-%m-%d}.{ending}"
-    return {"Content-Disposition": f'attachment; filename="{name}"'}

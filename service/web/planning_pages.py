@@ -267,7 +267,7 @@ def add_override(request: Request, fields: Fields, actor: Writer, shared: Shared
     except DataError as err:
         refused = FormErrors("override", fields, message_of(err))
         read_at, planning = shared.live.clock(), shared.live.planning
-        answer = destination_page(current, destination, read_at, planning, refused)
+        answer = destination_page(current, read_at, planning, destination, refused)
         return form_page(refusal(request, answer, HTTPStatus.BAD_REQUEST))
     return _see(f"{home_of(current.commodity)}/destinations/{destination}#months-head")
 

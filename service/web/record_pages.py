@@ -10,7 +10,7 @@ import pandas as pd
 
 from models.monitoring import HealthReport
 from service.charts.fan import fan_of
-from service.http.responses import HTML, Answer, Record, answer_of, records
+from service.http.responses import Answer, Record, records
 from service.live.live import PlanningState
 from service.live.publication import Publication
 from service.planning import entries
@@ -44,8 +44,7 @@ def status_page(
         publication: The newest publication, None if there is none.
     """
     if publication is None:
-        html = bare_page(TEMPLATE, address=_ADDRESS, **_of_installation(health), models=(), runs=())
-        return answer_of(html.encode(), HTML)
+        return bare_page(TEMPLATE, address=_ADDRESS, **_of_installation(health), models=(), runs=())
     rejected = tables.quarantine(publication)
     return page(
         TEMPLATE,

@@ -90,6 +90,7 @@ _FILTERS: Final = (
 )
 
 
+@cache
 def environment() -> Environment:
     """Template environment: everything escaped, nothing undefined passes."""
     site = Environment(
@@ -103,8 +104,13 @@ def environment() -> Environment:
     )
     site.policies["ext.i18n.trimmed"] = True
     site.newstyle_gettext = True  # type: ignore[attr-defined]  # of the extension
-    site.globals |= {"stop": full_stop, "_": _gettext, "gettext": _gettext, "ngettext": _ngettext}
+    site.globals |= {
+        "stop": full_stop, "_": _gettext, "gettext": _gettext, "ngettext": _ngettext,
+        "charts_script": CHARTS_ADDRESS, "library": LIBRARY_ADDRESS, "origin": ORIGIN,
+        "saved": False, "still": still_at,
+    }  # fmt: skip
     site.filters.update({filter_.__name__: filter_ for filter_ in _FILTERS})
+    site.filters["as_entered"] = lambda value: separated(as_entered(value))
     for form in get_args(Form):
         site.filters[form.replace(" ", "_")] = partial(_dated, form=form)
     return site
@@ -219,14 +225,13 @@ def page(
         template: File below ``templates/site``.
     """
     has_others = len(publication.published.commodities) > 1
-    shown = _rendered(
+    return _rendered(
         template,
         page_address=address,
         navigation=(*NAVIGATION, OTHERS) if has_others else NAVIGATION,
         **_about(publication, read_at),
         **values,
     )
-    return answer_of(shown.encode(), HTML)
 
 
 def block_of(template: str, block: str, publication: Publication, **values: object) -> Markup:
@@ -254,11 +259,16 @@ def _about(publication: Publication, read_at: pd.Timestamp) -> dict[str, object]
     }
 
 
-def bare_page(template: str, *, address: str = "", **values: object) -> str:
+def bare_page(template: str, *, address: str = "", **values: object) -> Answer:
     """Page that needs no publication."""
     return _rendered(
         template, page_address=address, navigation=NAVIGATION, is_magnets=True, query="", **values
     )
+
+
+def download(name: str) -> dict[str, str]:
+    """Headers by which a browser saves an answer under a name."""
+    return {"Content-Disposition": f'attachment; filename="{name}"'}
 
 
 _LINKED: Final = re.compile(r'<a href="(/[^"]*)"[^>]*>(.*?)</a>')
@@ -266,13 +276,12 @@ _LINKED: Final = re.compile(r'<a href="(/[^"]*)"[^>]*>(.*?)</a>')
 
 def as_text(page: str) -> str:
     """Paragraphs of a page as plain text, the address of a link behind its words."""
-    linked = _LINKED.sub(lambda link: _spelled(*link.groups()), page)
+    linked = _LINKED.sub(
+        lambda link: link[2] if link[2].startswith(ORIGIN) else f"{link[2]} ({ORIGIN}{link[1]})",
+        page,
+    )
     lines = (Markup(part).striptags() for part in re.split("</p>|</h1>", linked))  # noqa: S704 - our own page
     return "".join(f"{line}\n\n" for line in lines if line)
-
-
-def _spelled(address: str, words: str) -> str:
-    return words if words.startswith(ORIGIN) else f"{words} ({ORIGIN}{address})"
 
 
 @cache
@@ -284,40 +293,22 @@ def stylesheet() -> Answer:
 
 def compile_templates() -> None:
     """Compile the templates of the pages, so that no first reader waits for it."""
-    for name in _templates().list_templates(extensions=["j2"]):
+    for name in environment().list_templates(extensions=["j2"]):
         if name.startswith(_SITE):
-            _templates().get_template(name)
+            environment().get_template(name)
 
 
-def _rendered(template: str, **values: Any) -> str:  # noqa: ANN401 - values of any type
+def _rendered(template: str, **values: Any) -> Answer:  # noqa: ANN401 - values of any type
     choice = chosen()
     text = template_of(template).render(
         page_language=choice, languages=LANGUAGES, tags=TAGS, **values
     )
-    return keep_language(with_heads(text), choice)
+    return answer_of(keep_language(with_heads(text), choice).encode(), HTML)
 
 
 def template_of(name: str) -> Template:
     """Template of the site."""
-    return _templates().get_template(f"{_SITE}{name}")
-
-
-@cache
-def _templates() -> Environment:
-    site = environment()
-    site.filters["as_entered"] = _as_entered
-    site.globals |= {
-        "charts_script": CHARTS_ADDRESS,
-        "library": LIBRARY_ADDRESS,
-        "origin": ORIGIN,
-        "saved": False,
-        "still": still_at,
-    }
-    return site
-
-
-def _as_entered(value: float) -> str:
-    return separated(as_entered(value))
+    return environment().get_template(f"{_SITE}{name}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,7 +328,7 @@ class FormErrors:
 
 def error_page(status: int, title: str, detail: str, query: str) -> str:
     """Page of an error; ``kept`` are the fields that a switch of the language keeps."""
-    return bare_page(
+    page = bare_page(
         "error.html.j2",
         status=status,
         title=gettext(title),
@@ -345,3 +336,4 @@ def error_page(status: int, title: str, detail: str, query: str) -> str:
         is_waiting=status == HTTPStatus.SERVICE_UNAVAILABLE,
         kept=query,
     )
+    return page.body.decode()

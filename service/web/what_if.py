@@ -46,7 +46,7 @@ from service.web.lever_form import (
     form_of,
 )
 from service.web.page_charts import PageChart
-from service.web.render import page, script_address, scripted
+from service.web.render import download, page, script_address, scripted
 from service.words import in_reading_order, message_of, name_of, rendered, signed_percent, tonnes
 from store.errors import DataError
 from store.messages import Message
@@ -173,7 +173,9 @@ def what_if_page(
         unchanged=None if result or trouble or view.errors else unchanged(publication, view),
         script=SCRIPT_ADDRESS,
         importers=[
-            (code, _with_rate(code, view.choices)) for code in view.choices.context.importers
+            (code, name_of(code) if rate is None else f"{name_of(code)}, {_percent(rate)}")
+            for code in view.choices.context.importers
+            for rate in [view.choices.rate_of(code)]
         ],
         laws=_laws_of(view),
         other=_other_of(view),
@@ -189,11 +191,6 @@ def _note_words(note: Message, choices: LeverChoices) -> str:
     if len(summary):
         values["act"] = act_words(str(summary.iloc[0])).rstrip(".。")
     return rendered(Message(note.key, values))
-
-
-def _with_rate(importer: str, choices: LeverChoices) -> str:
-    rate = choices.rate_of(importer)
-    return name_of(importer) if rate is None else f"{name_of(importer)}, {_percent(rate)}"
 
 
 def _percent(rate: float) -> str:
@@ -378,7 +375,7 @@ async def csv_route(request: Request, current: Current, shared: Shared, view: Vi
     """Months of all destinations with and without the scenario as CSV."""
     result = await shared.scenarios.answer(current, _text_of(view))
     answer = await run_in_threadpool(scenario_answer, result, current.as_of, as_csv=True)
-    return reply(request, answer, _named(f"what_if_{current.as_of:%Y-%m-%d}.csv"))
+    return reply(request, answer, download(f"what_if_{current.as_of:%Y-%m-%d}.csv"))
 
 
 @router.get("/what-if/charts/{kind}.{form}")
@@ -397,7 +394,7 @@ async def chart_route(
     shown = results[0] if results else await run_in_threadpool(unchanged, current, view)
     make = partial(CHARTS[kind], shown.pair, shown.label)
     answer = await run_in_threadpool(in_form, make, form, shared.drawer, look)
-    return reply(request, answer, _named(f"what_if_{kind}.{form}"))
+    return reply(request, answer, download(f"what_if_{kind}.{form}"))
 
 
 def _text_of(view: WhatIfView) -> bytes:
@@ -411,7 +408,3 @@ def _text_of(view: WhatIfView) -> bytes:
             )
         )
     return view.text.encode()
-
-
-def _named(name: str) -> dict[str, str]:
-    return {"Content-Disposition": f'attachment; filename="{name}"'}
