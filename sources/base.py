@@ -1,4 +1,4 @@
-"""The range of months that a provider is asked for."""
+"""A closed range of months, as requested from a provider."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,13 +19,13 @@ class MonthRange:
     def __post_init__(self) -> None:
         if self.first.freqstr != "M" or self.last.freqstr != "M" or self.last < self.first:
             raise DataError(
-                f"Span {self.first}..{self.last} is no range of months. Expected two monthly "
+                f"Span {self.first}..{self.last} is not a range of months. Expected two monthly "
                 "periods, the last not before the first. Check --since and --until."
             )
 
     @classmethod
     def of(cls, first: str, last: str | None = None) -> Self:
-        """Return the months from ``YYYY-MM`` to ``YYYY-MM``; one month without ``last``."""
+        """Months from ``YYYY-MM`` to ``YYYY-MM``; one month without ``last``."""
         return cls(pd.Period(first, "M"), pd.Period(last or first, "M"))
 
     @property

@@ -22,10 +22,10 @@ from store.schema.tables import metadata, natural_key
 from store.vocabulary import COMMODITY, EU27, ORIGIN, UNITS, WORLD
 
 _FIRST_MONTH: Final = pd.Timestamp("1988-01-01")
-"""The Harmonized System started then; no code used here is older."""
+"""First month of the Harmonized System; no code used here is older."""
 
 LATENESS: Final = pd.Timedelta(days=1)
-"""How far a provider's clock may run ahead of ours."""
+"""Lead that a provider's clock may have over ours."""
 
 _LEVELS: Final = tuple(
     name for name, unit in UNITS.items() if unit != "pct" and name not in {"lead_min_t", "index"}
@@ -104,37 +104,37 @@ _FLOW_REMEDY: Final = (
 )
 
 
-def objections(file: FileRows, *, known: pd.DataFrame, now: pd.Timestamp) -> tuple[str, ...]:
-    """Return the objections to a batch; empty if there are none.
+def objections(file: FileRows, *, stored: pd.DataFrame, now: pd.Timestamp) -> tuple[str, ...]:
+    """Objections to a batch; empty if there are none.
 
     Args:
         file: Rows as the source made them; not modified.
-        known: Stored observations of that source, all versions; not modified.
+        stored: Observations of that source in the store, all versions; not modified.
         now: The moment of the ingest (UTC).
     """
     if broken := _broken_schemas(file):
         return tuple(broken)
-    found = [*_duplicates(file), *_impossible_dates(file, now)]
+    reasons = [*_duplicates(file), *_impossible_dates(file, now)]
     rows = file.tables.get("observations")
     if rows is None:
-        return tuple(found)
-    found += [*_unknown_codes(file, rows), *_unknown_partners(file, rows)]
+        return tuple(reasons)
+    reasons += [*_unknown_codes(file, rows), *_unknown_partners(file, rows)]
     if len(rows):
-        old = month_cells(known)
+        old = month_cells(stored)
         new = mark_new(old, month_cells(rows))
         priced = _with_new(new, ["source", *_FLOW, "period_from"])
-        found += _prices(file, priced)
-        found += _weights(file, priced, old)
-        found += _world_mismatch(file, new)
+        reasons += _prices(file, priced)
+        reasons += _weights(file, priced, old)
+        reasons += _world_mismatch(file, new)
         if file.completeness is not None:
-            found += _missing_cells(file, new, old, file.completeness)
-            found += _direction(file, new, old)
-            found += _unusual_prices(file, priced, known)
-    return tuple(found)
+            reasons += _missing_cells(file, new, old, file.completeness)
+            reasons += _direction(file, new, old)
+            reasons += _unusual_prices(file, priced, stored)
+    return tuple(reasons)
 
 
 def month_cells(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the usable reported amounts of single months, one row per cell: the newest version.
+    """Usable reported amounts of single months, one row per cell: the newest version.
 
     Args:
         frame: Observations; not modified.
@@ -149,9 +149,9 @@ def month_cells(frame: pd.DataFrame) -> pd.DataFrame:
     return rows.drop_duplicates(CELL, keep="last", ignore_index=True)
 
 
-def mark_new(known: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
-    """Return the new cells with ``is_new``: false where the store holds the same amount."""
-    before = known[[*CELL, "value"]].rename(columns={"value": "before"})
+def mark_new(stored: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
+    """New cells with ``is_new``: false where the store holds the same amount."""
+    before = stored[[*CELL, "value"]].rename(columns={"value": "before"})
     rows = new.merge(before, on=CELL, how="left")
     is_new = ~(rows["value"] - rows["before"]).abs().lt(1e-9)
     return rows.assign(is_new=is_new).drop(columns="before")
@@ -161,16 +161,16 @@ def _with_new(cells: pd.DataFrame, key: list[str]) -> pd.DataFrame:
     return cells[cells.groupby(key)["is_new"].transform("any").astype(bool)]
 
 
-def _reason(what: str, file: FileRows, expected: str, remedy: str) -> str:
-    return f"{what}, in {file.file_name} of {file.source}. Expected {expected}. {remedy}"
+def _reason(fault: str, file: FileRows, expected: str, remedy: str) -> str:
+    return f"{fault}, in {file.file_name} of {file.source}. Expected {expected}. {remedy}"
 
 
 def _objection(
-    what: str, rows: Iterable[str], file: FileRows, *, expected: str, remedy: str
+    fault: str, rows: Iterable[str], file: FileRows, *, expected: str, remedy: str
 ) -> list[str]:
     if not (names := sorted(rows)):
         return []
-    return [_reason(f"{what}: {first_few(names)}", file, expected, remedy)]
+    return [_reason(f"{fault}: {first_few(names)}", file, expected, remedy)]
 
 
 def _places(rows: pd.DataFrame) -> list[str]:
@@ -179,27 +179,27 @@ def _places(rows: pd.DataFrame) -> list[str]:
 
 
 def _named(frame: pd.DataFrame, name: str) -> list[str]:
-    """Return the key of each row of a table in words."""
+    """Key of each row of a table in words."""
     key = ["source", "item_key"] if name == PROPOSALS else [*natural_key(metadata.tables[name])]
     return [" ".join(row) for row in frame[key].astype("str").to_numpy().tolist()]
 
 
 def _broken_schemas(file: FileRows) -> list[str]:
-    found = []
+    reasons = []
     for name, frame in file.tables.items():
         try:
             validate(frame, name, where=f"{file.file_name} of {file.source}")
         except DataError as err:
-            found.append(str(err))
-    return found
+            reasons.append(str(err))
+    return reasons
 
 
 def _duplicates(file: FileRows) -> list[str]:
-    found = []
+    reasons = []
     for name, frame in file.tables.items():
         names = pd.Series(_named(frame, name), dtype="str")
         twice = names[names.duplicated()]
-        found += _objection(
+        reasons += _objection(
             f"{len(twice)} of {len(frame)} rows of {name} are duplicates",
             twice,
             file,
@@ -207,23 +207,23 @@ def _duplicates(file: FileRows) -> list[str]:
             remedy="Check for a page delivered twice, or rows split by transport or customs "
             "regime, which would be counted twice.",
         )
-    return found
+    return reasons
 
 
 def _impossible_dates(file: FileRows, now: pd.Timestamp) -> list[str]:
-    found = []
+    reasons = []
     for name, frame in file.tables.items():
-        for what, bad in _date_faults(frame, now):
-            found += _objection(
-                f"{int(bad.sum())} of {len(frame)} rows of {name} {what}",
+        for fault, bad in _date_faults(frame, now):
+            reasons += _objection(
+                f"{int(bad.sum())} of {len(frame)} rows of {name} {fault}",
                 _named(frame[bad], name),
                 file,
-                expected=f"ended months since {_FIRST_MONTH:%Y-%m}, known after their end and no "
+                expected=f"ended months since {_FIRST_MONTH:%Y-%m}, dated after their end and no "
                 f"later than {now + LATENESS:%Y-%m-%d}",
                 remedy="Correct the dates at their source (an end that is announced ahead needs "
                 "its end_known_on), or this machine's clock.",
             )
-    return found
+    return reasons
 
 
 def _date_faults(frame: pd.DataFrame, now: pd.Timestamp) -> list[tuple[str, pd.Series]]:
@@ -234,11 +234,11 @@ def _date_faults(frame: pd.DataFrame, now: pd.Timestamp) -> list[tuple[str, pd.S
     if "period_to" in frame.columns and "released_on" not in frame.columns:
         ended = (frame["period_to"] + pd.offsets.MonthBegin(1)).dt.tz_localize("UTC")
         faults += [
-            ("lie in months not over yet", ended > now),
+            ("lie in months that have not ended", ended > now),
             (f"lie before {_FIRST_MONTH:%Y-%m}", frame["period_from"] < _FIRST_MONTH),
-            ("are known before their month was over", (known_at < ended) & (ended <= now)),
+            ("are dated before the end of their month", (known_at < ended) & (ended <= now)),
         ]
-    faults.append(("are known only in the future", known_at > now + LATENESS))
+    faults.append(("are dated in the future", known_at > now + LATENESS))
     return faults
 
 
@@ -259,7 +259,7 @@ def _unknown_codes(file: FileRows, frame: pd.DataFrame) -> list[str]:
 def _unknown_partners(file: FileRows, frame: pd.DataFrame) -> list[str]:
     places = frame.loc[frame["destination"].str.fullmatch(RESIDUAL), "destination"]
     return _objection(
-        "Partner codes of customs are not known",
+        "Partner codes of customs are unknown",
         {place[1:] for place in places if place not in residual_names()},
         file,
         expected="those of data/customs_partners.csv",
@@ -335,13 +335,13 @@ def _world_mismatch(file: FileRows, new: pd.DataFrame) -> list[str]:
     parts = new[new["destination"].isin(COUNTRIES) | unnamed].groupby(_TABLE)
     sums = parts.agg(total=("value", "sum"), cells=("value", "count"), widths=("half_width", "sum"))
     world = new[new["destination"].eq(WORLD)].set_index(_TABLE)[["value", "half_width"]]
-    both = world.join(sums, how="inner")
-    slack = _TOLERANCE * both["value"] + both["half_width"] + both["widths"]
-    is_full = both["cells"].ge(FULL_TABLE) | (file.completeness is not None)
-    beyond = both["total"] - both["value"]
-    wrong = both[(beyond > slack) | (is_full & (-beyond > slack))]
+    tables = world.join(sums, how="inner")
+    slack = _TOLERANCE * tables["value"] + tables["half_width"] + tables["widths"]
+    is_full = tables["cells"].ge(FULL_TABLE) | (file.completeness is not None)
+    beyond = tables["total"] - tables["value"]
+    wrong = tables[(beyond > slack) | (is_full & (-beyond > slack))]
     return _objection(
-        f"In {len(wrong)} of {len(both)} months the world is not the sum of its destinations",
+        f"In {len(wrong)} of {len(tables)} months the world is not the sum of its destinations",
         [
             f"{row.period_from:%Y-%m} {row.measure}: total {row.value:,.6g}, sum {row.total:,.6g}"
             for row in wrong.reset_index().itertuples()
@@ -366,8 +366,8 @@ def _missing_cells(file: FileRows, new: pd.DataFrame, old: pd.DataFrame, share: 
         old, new = (c[~c["measure"].str.startswith("mirror_")] for c in (old, new))
         per_month = old.groupby("period_from").size()
         usual = float(per_month.tail(6).median()) if len(per_month) else 0.0
-        fresh = new[~new["period_from"].isin(per_month.index)].groupby("period_from").size()
-        thin = fresh[(fresh < share * usual) & (usual >= FULL_TABLE)]
+        new_months = new[~new["period_from"].isin(per_month.index)].groupby("period_from").size()
+        thin = new_months[(new_months < share * usual) & (usual >= FULL_TABLE)]
         short = [(n, round(usual), f"the month {month:%Y-%m}") for month, n in thin.items()]
     return [
         _reason(
@@ -385,31 +385,32 @@ def _direction(file: FileRows, new: pd.DataFrame, old: pd.DataFrame) -> list[str
 
     A table of imports has the headings of one of exports.
     """
-    fresh, known = (
+    new_weights, stored_weights = (
         cells[cells["commodity"].eq(COMMODITY) & cells["measure"].eq("net_weight_t")]
         for cells in (new[new["is_new"]], old)
     )
-    own = fresh[fresh["destination"].eq(ORIGIN)]
-    others = known[known["source"].ne(file.source)]
-    pairs = fresh.merge(others, on=[*_WEIGHT, "period_from"], suffixes=("", "_known"))
+    to_china = new_weights[new_weights["destination"].eq(ORIGIN)]
+    other_sources = stored_weights[stored_weights["source"].ne(file.source)]
+    pairs = new_weights.merge(other_sources, on=[*_WEIGHT, "period_from"], suffixes=("", "_known"))
     factor, when = _SAME_MONTH, "in the same months, from other sources"
     has_values = new["measure"].eq("value_musd").any()  # whose prices tell more
     if not has_values and not (pairs[["value", "value_known"]].max(axis=1) >= SIZE_T).any():
-        pairs = _usual_month(fresh).merge(_usual_month(known), on=_WEIGHT, suffixes=("", "_known"))
+        usual, stored = _usual_month(new_weights), _usual_month(stored_weights)
+        pairs = usual.merge(stored, on=_WEIGHT, suffixes=("", "_known"))
         factor, when = USUAL, "in a usual month"
     large = pairs[pairs[["value", "value_known"]].max(axis=1) >= SIZE_T]
-    here, there = (large[name].clip(lower=0.001) for name in ("value", "value_known"))
-    apart = len(large) > 0 and np.median(np.maximum(here / there, there / here)) > factor
+    ratios = large["value"].clip(lower=0.001) / large["value_known"].clip(lower=0.001)
+    apart = len(large) > 0 and np.median(np.maximum(ratios, 1 / ratios)) > factor
     return [
         *_objection(
-            f"China is its own partner in {len(own)} months, which is so of imports only",
-            [f"{month:%Y-%m}" for month in own["period_from"]],
+            f"China is its own partner in {len(to_china)} months, as in tables of imports only",
+            [f"{month:%Y-%m}" for month in to_china["period_from"]],
             file,
             expected="exports",
             remedy=_FLOW_REMEDY,
         ),
         *_objection(
-            f"Weights are far from those known of China's exports {when}",
+            f"Weights differ from those stored of China's exports {when}",
             [
                 f"{row.destination} {row.value:,.1f} t against {row.value_known:,.1f} t"
                 for row in (large if apart else large.iloc[:0]).itertuples()
@@ -425,13 +426,13 @@ def _usual_month(cells: pd.DataFrame) -> pd.DataFrame:
     return cells[cells["value"].gt(0)].groupby(_WEIGHT)["value"].median().reset_index()
 
 
-def _unusual_prices(file: FileRows, priced: pd.DataFrame, known: pd.DataFrame) -> list[str]:
+def _unusual_prices(file: FileRows, priced: pd.DataFrame, stored: pd.DataFrame) -> list[str]:
     """Object where most of a table's value has prices that its partners do not pay for exports."""
-    fresh = _monthly_prices(priced)
-    usual = _usual_prices(_monthly_prices(known))
-    if fresh.empty or usual.empty:
+    prices = _monthly_prices(priced)
+    usual = _usual_prices(_monthly_prices(stored))
+    if prices.empty or usual.empty:
         return []
-    flows = fresh.groupby("destination").agg(price=("price", "median"), musd=("value_musd", "sum"))
+    flows = prices.groupby("destination").agg(price=("price", "median"), musd=("value_musd", "sum"))
     partners = flows.drop(index=[WORLD, EU27], errors="ignore")
     flows = (partners if len(partners) else flows).join(usual)
     world = usual.reindex([WORLD]).iloc[0]
@@ -461,18 +462,18 @@ def _monthly_prices(cells: pd.DataFrame) -> pd.DataFrame:
     amounts = cells[ours & is_month & cells["value"].gt(0)].pivot_table(
         index=["destination", "period_from"], columns="measure", values="value", aggfunc="median"
     )
-    both = amounts.reindex(columns=measures).dropna()
-    return both.assign(price=1e3 * both["value_musd"] / both["net_weight_t"])
+    complete = amounts.reindex(columns=measures).dropna()
+    return complete.assign(price=1e3 * complete["value_musd"] / complete["net_weight_t"])
 
 
 def _usual_prices(prices: pd.DataFrame) -> pd.DataFrame:
-    """Return median and spread of the logs of each destination's prices in its last two years."""
+    """Median and spread of the logs of each destination's prices in its last two years."""
     logs = np.log(prices["price"]).reset_index("period_from")
     newest = logs.groupby("destination")["period_from"].transform("max")
     recent = logs[logs["period_from"] > newest - pd.DateOffset(months=24)].groupby("destination")
     usual: pd.DataFrame = recent["price"].agg(
         middle="median",
-        spread=lambda own: max(1.4826 * (own - own.median()).abs().median(), LEAST_PRICE_SPREAD),
+        spread=lambda logs: max(1.4826 * (logs - logs.median()).abs().median(), LEAST_PRICE_SPREAD),
         months="size",
     )
     return usual[usual["months"] >= LEAST_PRICED].drop(columns="months")

@@ -32,7 +32,7 @@ Params = Sequence[tuple[str, str]]
 
 _JSON: Final = "application/json"
 PAGE_TYPE: Final = "text/html"
-"""What a call for a page accepts; others refuse one."""
+"""Accepted type of a call for a page; other calls refuse one."""
 
 MAX_WAIT_S: Final = 30.0
 """Longest wait between attempts unless the provider asks for more."""
@@ -50,11 +50,11 @@ KEY_PAGES: Final[Mapping[str, str]] = {
     "comtrade": "https://comtradedeveloper.un.org",
     "census": "https://api.census.gov/data/key_signup.html",
 }
-"""Where a provider's key is had."""
+"""Sign-up page for a provider's key."""
 
 _REFUSED: Final[Mapping[int, tuple[str, str]]] = {
     400: (
-        "does not understand the call",
+        "rejects the call as malformed",
         "Compare the call with the provider's documentation; it may have changed.",
     ),
     401: ("does not accept the key", "{key}"),
@@ -76,7 +76,7 @@ class ApiKeys:
     params: Mapping[str, SecretStr] = field(default_factory=dict)
 
     def redact(self, text: str) -> str:
-        """Return ``text`` with every key hidden, however an address encodes it."""
+        """Text with every key hidden, in each encoding of addresses."""
         keys = [key.get_secret_value() for key in (*self.headers.values(), *self.params.values())]
         written = [[key, quote(key, safe=""), quote_plus(key)] for key in keys if key]
         for form in sorted(chain(*written), key=len, reverse=True):
@@ -85,7 +85,7 @@ class ApiKeys:
 
 
 def sent_as(name: str, key: SecretStr | None) -> Mapping[str, SecretStr]:
-    """Return the header or parameter for a key; none if the key is missing or empty."""
+    """Header or parameter for a key; none if the key is missing or empty."""
     return {} if key is None or not key.get_secret_value() else {name: key}
 
 
@@ -101,7 +101,7 @@ class Refusal:
 
 
 Explain = Callable[[bytes], Refusal | None]
-"""Returns the refusal in a body, None if there is none."""
+"""Refusal in a body; None if there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +191,7 @@ class HttpClient:
             self._unfinished.unlink(missing_ok=True)
 
     def _answers_before(self) -> frozenset[str]:
-        """Return the answers that the same fetch archived before it was cut off."""
+        """Answers that the same fetch archived before it was cut off."""
         if self._long is None or not self._unfinished.is_file():
             return frozenset()
         lines = self._unfinished.read_text(encoding="utf-8").splitlines()
@@ -222,7 +222,7 @@ class HttpClient:
         explain: Explain | None = None,
         base_url: str = "",
     ) -> Read | None:
-        """Request until a complete answer arrives; return it read, None where there are no data.
+        """Complete answer as ``read``, after retries; None if there are no data.
 
         Args:
             params: Names and values of the query, without keys.
@@ -266,8 +266,8 @@ class HttpClient:
         if self._keys.headers or keys:  # a provider may echo them
             body = self._keys.redact(body.decode("latin-1")).encode("latin-1")
         if status in TRANSIENT or (status == httpx.codes.NO_CONTENT and not call.may_be_empty):
-            stated = response.headers.get("Retry-After", "")
-            wait = float(stated) if stated.isdigit() else 0.0  # a date waits as usual
+            pause = response.headers.get("Retry-After", "")
+            wait = float(pause) if pause.isdigit() else 0.0  # a date waits as usual
             if wait > MAX_RETRY_AFTER_S:
                 raise SourceError(
                     f"{self._provider} asks to wait {wait:,.0f} s, at {call.address}. Expected no "
@@ -275,9 +275,9 @@ class HttpClient:
                 )
             raise _TransientError(f"HTTP {status}", wait)
         kind = response.headers.get("Content-Type", "")
-        found = self._read(call, status, kind, body)
+        value = self._read(call, status, kind, body)
         self._save(call, status, kind, body)
-        return found
+        return value
 
     def _refuse_other_host(self, request: httpx.Request) -> None:
         """Refuse a redirect that would send the keys elsewhere, or in the clear."""
@@ -336,16 +336,16 @@ class HttpClient:
             return entry["status"], entry["content_type"], body
         except (OSError, ValueError, KeyError, TypeError) as err:  # missing, or torn
             raise SourceError(
-                f"Offline, and no whole answer of {self._provider} to {call.address} is kept in "
-                f"{self._folder}. Expected one from an earlier run over the same months. Run once "
+                f"Offline, and {self._folder} has no complete answer of {self._provider} to "
+                f"{call.address}. Expected one from an earlier run over the same months. Run once "
                 "without MAGNETCAST_OFFLINE."
             ) from err
 
     def _given_up(self, call: _Call[Read], reason: str, cause: BaseException | None) -> SourceError:
         if self._settings.offline:
             return SourceError(
-                f"The answer of {self._provider} kept for {call.address} cannot be read: {reason}. "
-                f"Expected data as documented. Remove {self._folder} and run again."
+                f"The archived answer of {self._provider} to {call.address} cannot be read: "
+                f"{reason}. Expected data as documented. Remove {self._folder} and run again."
             )
         tries = self._settings.http_attempts
         remedy = (
@@ -357,32 +357,32 @@ class HttpClient:
         )
         return SourceError(
             f"{self._provider} failed {'once' if tries == 1 else f'{tries} times'}: {reason}, at "
-            f"{call.address}. Expected a whole answer. {remedy}"
+            f"{call.address}. Expected a complete answer. {remedy}"
         )
 
     def _refused(
-        self, call: _Call[Read], status: int, body: bytes, own: Refusal | None
+        self, call: _Call[Read], status: int, body: bytes, refusal: Refusal | None
     ) -> SourceError:
-        """Return an error for an answer without data that another attempt will not change."""
-        what, remedy = _REFUSED.get(
+        """Error for an answer without data that another attempt will not change."""
+        fault, remedy = _REFUSED.get(
             status, ("answers with an unforeseen status", "Look at the address in a browser.")
         )
         setting = f"MAGNETCAST_{self._provider.upper()}_URL"
         remedy = remedy.format(key=key_hint(self._provider), url=setting)
         text = "" if _is_html("", body) else shown(body.decode("utf-8", "replace"))
-        if own is not None:
-            what, text, remedy = "sends no data", own.text, own.remedy or remedy
+        if refusal is not None:
+            fault, text, remedy = "sends no data", refusal.text, refusal.remedy or remedy
         quoted = f" with the text {text!r}" if text else ""
         return SourceError(
-            f"{self._provider} {what} (HTTP {status}){quoted}, at {call.address}. Expected HTTP "
+            f"{self._provider} {fault} (HTTP {status}){quoted}, at {call.address}. Expected HTTP "
             f"200 with data. {remedy}"
         )
 
 
 def key_hint(provider: str) -> str:
-    """Return what to do about the key of a provider."""
+    """Advice on the key of a provider."""
     if provider not in KEY_PAGES:
-        return "It takes no key."
+        return "It needs no key."
     page = KEY_PAGES[provider]
     return f"Set MAGNETCAST_{provider.upper()}_KEY to a valid key, free at {page}."
 
@@ -416,11 +416,11 @@ class HttpSource:
         return str(getattr(self.settings, f"{self.provider}_url"))
 
     def notice(self, span: MonthRange) -> str:  # noqa: ARG002 - of sources that have one
-        """Return what to say before months are fetched; empty if nothing."""
+        """Notice to show before months are fetched; empty if there is none."""
         return ""
 
     def fetch(self, span: MonthRange, *, now: pd.Timestamp) -> FileRows:
-        """Fetch the months of ``span``.
+        """Rows of the months of ``span``.
 
         Args:
             span: months wanted; what is not published yet is simply absent.
@@ -432,7 +432,7 @@ class HttpSource:
         raise NotImplementedError
 
     def client(self, keys: ApiKeys | None = None, long: LongFetch | None = None) -> HttpClient:
-        """Return a client for its address, to be used within ``with``."""
+        """Client for its address, to be used within ``with``."""
         return HttpClient(
             self.settings,
             provider=self.provider,
@@ -451,10 +451,10 @@ class HttpSource:
         wanted: str,
         ignored: tuple[str, ...] = (),
     ) -> FileRows:
-        """Return the rows of some months with the hash over all answers.
+        """Rows of some months with the hash over all answers.
 
         Args:
-            wanted: What was asked for besides the months, in words.
+            wanted: Request without the months, in words.
         """
         return FileRows(
             self.id,

@@ -181,7 +181,7 @@ def objected(
         is_own = request.past == "source"
         of = (file.source, None) if is_own else (None, COMMODITY)
         known = read_observations(engine, source=of[0], commodity=of[1])
-    return objections(file, known=known, now=now)
+    return objections(file, stored=known, now=now)
 
 
 def _lines(place: str, file: FileRows, reasons: Sequence[str]) -> list[tuple[str, str]]:

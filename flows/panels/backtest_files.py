@@ -59,7 +59,7 @@ def replay_panel(
 
 def published_months(files: PanelFiles, months: pd.DataFrame) -> pd.DataFrame:
     """Return the months to score on: where a panel tells their kind, those not estimated."""
-    rows = read_rows(files.panel, "Panel", given=files.options.columns)
+    rows = read_rows(files.panel, "Panel", called=files.options.columns)
     if "kind" not in rows:
         return months
     rows = rows.loc[rows["kind"].eq("estimated")]

@@ -97,7 +97,7 @@ Bundled = ReleaseDates | PublishedFigures | Rankings | PolicyEvents | TariffRate
 
 
 def bundled_sources(data_dir: Path) -> tuple[Bundled, ...]:
-    """Return every bundled source below ``data_dir``, ready to load."""
+    """Every bundled source below ``data_dir``, ready to load."""
     releases = ReleaseDates(data_dir / "release_dates.csv")
     calendar = ReleaseCalendar.from_frame(releases.load().tables["release_calendar"])
     figures = data_dir / "published_figures.csv"
@@ -114,5 +114,5 @@ def bundled_sources(data_dir: Path) -> tuple[Bundled, ...]:
 
 
 def load_bundled(data_dir: Path) -> Batch:
-    """Read all bundled tables; nothing is written."""
+    """Rows of all bundled tables; nothing is written."""
     return Batch(tuple(source.load() for source in bundled_sources(data_dir)))

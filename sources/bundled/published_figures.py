@@ -69,31 +69,31 @@ class PublishedFigures:
         return "analog_figures" if self.materials else "published_figures"
 
     def load(self) -> FileRows:
-        """Read the figures as observations."""
+        """Observations of the figures."""
         table = read_table(self.path, (*COLUMNS, "material") if self.materials else COLUMNS)
         frame = self.rows_of(table)
         return FileRows(self.id, self.path.name, table.sha256, {"observations": frame})
 
     def rows_of(self, table: Table) -> pd.DataFrame:
-        """Return a table of figures as observations."""
+        """Observations of a table of figures."""
         return _observations(read_figures(table), self.calendar)
 
 
 def read_figures(table: Table) -> list[Figure]:
     """Parse every line of a table of figures; duplicate lines count once."""
-    found: dict[tuple[object, ...], Figure] = {}
+    figures: dict[tuple[object, ...], Figure] = {}
     for row in table.rows:
         if (figure := _figure(row)) is None:
             continue
-        first = found.setdefault(figure.identity, figure)
+        first = figures.setdefault(figure.identity, figure)
         if first.value != figure.value:
             row.bad("value", f"{first.row.cells['value']!r}, as line {first.row.line} has it")
     table.problems.raise_if_any()
-    return list(found.values())
+    return list(figures.values())
 
 
 def latest_by_address(figures: Iterable[Figure]) -> dict[str, pd.Timestamp]:
-    """Return, by source address, the latest day stated for any of its figures."""
+    """By source address, the latest day stated for any of its figures."""
     latest: dict[str, pd.Timestamp] = {}
     for figure in figures:
         day = stated_day(figure.published_on)
@@ -127,8 +127,8 @@ def _observations(figures: list[Figure], calendar: ReleaseCalendar) -> pd.DataFr
     rows = []
     for figure in figures:
         if figure.kind == "derived":
-            known = [inputs[place] for place in _places(figure) if place in inputs]
-            otherwise = max(known, default=None)
+            days = [inputs[place] for place in _places(figure) if place in inputs]
+            otherwise = max(days, default=None)
         else:
             otherwise = addresses.get(figure.source_url)
         day = latest_plausible_day(
@@ -146,7 +146,7 @@ def _places(figure: Figure) -> list[tuple[str, str, int]]:
 def _latest_inputs(
     figures: list[Figure], calendar: ReleaseCalendar
 ) -> dict[tuple[str, str, int], pd.Timestamp]:
-    """Return when the last dated figure on each series and year was known.
+    """Day of the last dated figure on each series and year.
 
     An undated derived figure was computed from figures on the same series: it cannot be known
     before the last of them.
@@ -197,7 +197,7 @@ def typed_figure(
     published_on: str = "",
     note: str = "",
 ) -> FileRows:
-    """Return tonnes to a destination in a month, from a published source, as one observation.
+    """Tonnes to a destination in a month, from a published source, as one observation.
 
     Args:
         tonnes: As printed: the digits determine its rounding error.

@@ -40,14 +40,14 @@ class ReleaseCalendar:
         return cls(recorded)
 
     def released_on(self, described: pd.Timestamp) -> pd.Timestamp:
-        """Return the day a month was published; January and February are published together."""
+        """Day a month was published; January and February are published together."""
         if (day := self.recorded.get(described)) is not None:
             return day
         joint = month(f"{described:%Y}-02") if described.month == 1 else described
         return joint + pd.DateOffset(months=1, days=_RELEASE_DAY - 1)
 
     def last_released(self, as_of: pd.Timestamp) -> pd.Timestamp:
-        """Return the last month whose detail was published at ``as_of`` (aware)."""
+        """Last month whose detail was published at ``as_of`` (aware)."""
         today = as_of.tz_convert("UTC").tz_localize(None)
         described = today.normalize().replace(day=1)
         while self.released_on(described) > today:
@@ -57,7 +57,7 @@ class ReleaseCalendar:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseDates:
-    """The table of releases on record."""
+    """Table of releases on record."""
 
     id: ClassVar = "release_dates"
     path: Path
@@ -72,7 +72,7 @@ class ReleaseDates:
 
 
 def latest_named_day(text: str) -> pd.Timestamp:
-    """Return the latest day written YYYY-MM-DD within a text."""
+    """Latest day written YYYY-MM-DD within a text."""
     if not (days := _ANY_DAY.findall(text)):
         raise ValueError("a text with a day YYYY-MM-DD")
     return max(parse_day(day) for day in days)
@@ -99,7 +99,7 @@ def _kind(text: str) -> str:
 
 
 def stated_day(published_on: str) -> pd.Timestamp | None:
-    """Return the last day ``published_on`` can mean; None where it is empty."""
+    """Last day ``published_on`` can mean; None where it is empty."""
     if not published_on:
         return None
     try:
@@ -116,7 +116,7 @@ def latest_plausible_day(
     *,
     otherwise: pd.Timestamp | None = None,
 ) -> pd.Timestamp:
-    """Return the latest day on which a figure can have become known.
+    """Latest day on which a figure can have become known.
 
     A stated day after the end of the figure's last month is used. An earlier one cannot be right,
     because nobody knows a month before it ends: then the customs release is used. The result is
@@ -128,7 +128,7 @@ def latest_plausible_day(
         otherwise: a day to use where ``published_on`` is empty, if there is one.
     """
     released = calendar.released_on(last_period)
-    stated = stated_day(published_on) or otherwise
-    if stated is None:
+    day = stated_day(published_on) or otherwise
+    if day is None:
         return released
-    return stated if stated > end_of_month(last_period) else released
+    return day if day > end_of_month(last_period) else released

@@ -1,4 +1,4 @@
-"""Covariates by series and month, as they were known at a cutoff."""
+"""Covariates by series and month, as available at a cutoff."""
 
 import re
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ class Covariates:
     notes: tuple[str, ...]
 
     def at(self, cutoff: int, horizon: int, *, needed: Flags | None = None) -> Floats:
-        """Return the values known at the end of a month, up to the last month to forecast.
+        """Values available at the end of a month, up to the last month to forecast.
 
         Args:
             cutoff: Month number; what became available after its last day is not used.
@@ -45,7 +45,7 @@ class Covariates:
 
         Returns:
             names x series x months from ``first`` to ``cutoff + horizon``; NaN in the past, and in
-            the future of series not needed, where nothing was known.
+            the future of series not needed, where no value was available.
         """
         view = self.view(cutoff, horizon)
         missing = np.isnan(view[:, :, -horizon:])
@@ -56,22 +56,22 @@ class Covariates:
         return view
 
     def view(self, cutoff: int, horizon: int) -> Floats:
-        """Return the values known at the end of a month, NaN where there were none.
+        """Values available at the end of a month; NaN where there were none.
 
         Returns:
             names x series x months from ``first`` to ``cutoff + horizon``.
         """
         months = cutoff + horizon - self.first + 1
-        known = self._filled(slice(None) if self.known_by is None else self.known_by <= cutoff)
-        view = np.full((*known.shape[:2], months), np.nan)
+        values = self._filled(slice(None) if self.known_by is None else self.known_by <= cutoff)
+        view = np.full((*values.shape[:2], months), np.nan)
         shared = min(months, self.months)
-        view[:, :, :shared] = known[:, :, :shared]
+        view[:, :, :shared] = values[:, :, :shared]
         return view
 
-    def _filled(self, counted: Flags | slice) -> Floats:
-        found = np.full((len(self.names), len(self.series), self.months), np.nan)
-        found.flat[self.cells[counted]] = self.values[counted]
-        return found
+    def _filled(self, rows: Flags | slice) -> Floats:
+        filled = np.full((len(self.names), len(self.series), self.months), np.nan)
+        filled.flat[self.cells[rows]] = self.values[rows]
+        return filled
 
     def _lacking(self, missing: Flags, cutoff: int) -> DataError:
         cells = np.argwhere(missing)
@@ -96,7 +96,7 @@ _CELL: Final = ["name", "series", "month"]
 
 
 def read_covariates(source: Path | pd.DataFrame, *, table: pd.DataFrame) -> Covariates:
-    """Return the covariates of a panel's series.
+    """Covariates of a panel's series.
 
     Args:
         source: File or frame with ``destination, period`` and either ``name, value`` or, without
@@ -109,23 +109,23 @@ def read_covariates(source: Path | pd.DataFrame, *, table: pd.DataFrame) -> Cova
     Returns:
         Values from the panel's first month to its last or, if that is later, the file's last.
     """
-    what = named(source, WHAT)
-    rows = _long(read_rows(source, WHAT), what)
-    known = rows["destination"].isin(table.index)
-    unknown = sorted(rows.loc[~known, "destination"].dropna().astype(str).unique())
-    entries = _entries(rows.loc[known], table, what)
+    name = named(source, WHAT)
+    rows = _long(read_rows(source, WHAT), name)
+    is_series = rows["destination"].isin(table.index)
+    unknown = sorted(rows.loc[~is_series, "destination"].dropna().astype(str).unique())
+    entries = _entries(rows.loc[is_series], table, name)
     first, last = int(table.columns[0]), int(table.columns[-1])
     inside = entries["month"] >= first
     outside = int((~inside).sum())
     entries = entries.loc[inside & entries["value"].notna()]
     if entries.empty:
         raise DataError(
-            f"{what} has no value of the panel's series in its months. Expected rows of "
+            f"{name} has no value of the panel's series in its months. Expected rows of "
             f"{first_few([str(name) for name in table.index])}; destinations not in the panel: "
             f"{first_few(unknown) or 'none'}. Compare the names and months of both files."
         )
     names = tuple(sorted(rows["name"].dropna().unique()))
-    once = _each_once(entries, table, what)
+    once = _each_once(entries, table, name)
     notes = (
         f"destinations not in the panel, left out: {first_few(unknown)}" if unknown else "",
         f"{counted(outside, 'row')} before the panel's first month left out" if outside else "",
@@ -133,7 +133,7 @@ def read_covariates(source: Path | pd.DataFrame, *, table: pd.DataFrame) -> Cova
     months = max(int(once["month"].max()), last) - first + 1
     where = (pd.Index(names).get_indexer(once["name"]), once["series"], once["month"] - first)
     return Covariates(
-        what,
+        name,
         names,
         tuple(map(str, table.index)),
         first,
@@ -145,8 +145,8 @@ def read_covariates(source: Path | pd.DataFrame, *, table: pd.DataFrame) -> Cova
     )
 
 
-def _long(rows: pd.DataFrame, what: str) -> pd.DataFrame:
-    """Return destination, period, name, value and perhaps available_at, a row a value."""
+def _long(rows: pd.DataFrame, source: str) -> pd.DataFrame:
+    """One row per value: destination, period, name, value and, if dated, available_at."""
     needed = [*_KEY, *(LONG if "name" in rows else ())]
     missing = [name for name in needed if name not in rows]
     dated = [AVAILABLE_AT] if AVAILABLE_AT in rows else []
@@ -154,7 +154,7 @@ def _long(rows: pd.DataFrame, what: str) -> pd.DataFrame:
     if missing or not further:
         lacking = f"has no column {', '.join(missing)}" if missing else "has no column of values"
         raise DataError(
-            f"{what} {lacking}. Expected {', '.join((*_KEY, *LONG))} and perhaps {AVAILABLE_AT}, "
+            f"{source} {lacking}. Expected {', '.join((*_KEY, *LONG))} and perhaps {AVAILABLE_AT}, "
             "or, without name, a column a covariate. It has "
             f"{', '.join(map(str, rows.columns[:8]))}. Rename or add the column."
         )
@@ -164,13 +164,13 @@ def _long(rows: pd.DataFrame, what: str) -> pd.DataFrame:
     return melted.sort_index(kind="stable")
 
 
-def _entries(rows: pd.DataFrame, table: pd.DataFrame, what: str) -> pd.DataFrame:
-    """Return name, series (row of the table), month, value, moment (UTC) of checked rows."""
-    months, why = months_in(rows["period"], rows["destination"], what)
+def _entries(rows: pd.DataFrame, table: pd.DataFrame, source: str) -> pd.DataFrame:
+    """Name, series (row of the table), month, value and moment (UTC) of checked rows."""
+    months, month_faults = months_in(rows["period"], rows["destination"], source)
     values, wrong = numbers_of(rows["value"])
     cells = [shown(str(cell)) for cell in rows["value"]] if (wrong | np.isinf(values)).any() else []
     names = rows["name"].astype("str")
-    faults = [*why.items()]
+    faults = [*month_faults.items()]
     for bad_cells, words in ((wrong, "is no number"), (np.isinf(values), "is not finite")):
         where = np.flatnonzero(bad_cells).tolist()
         faults += [(at, f"{names.iloc[at]} {cells[at]!r} {words}") for at in where]
@@ -188,9 +188,10 @@ def _entries(rows: pd.DataFrame, table: pd.DataFrame, what: str) -> pd.DataFrame
     if faults:
         bad = [f"row {rows.index[at]}: {text}" for at, text in sorted(faults)[:SHOWN]]
         raise DataError(
-            f"{what} has {counted(len(faults), 'bad cell')}: {first_few(bad, total=len(faults))}. "
-            "Expected a series name, a month as YYYY-MM, finite numbers and, if there is a column "
-            f"{AVAILABLE_AT}, a UTC moment. Correct or remove those rows; nothing was used."
+            f"{source} has {counted(len(faults), 'bad cell')}: "
+            f"{first_few(bad, total=len(faults))}. Expected a series name, a month as YYYY-MM, "
+            f"finite numbers and, if there is a column {AVAILABLE_AT}, a UTC moment. Correct or "
+            "remove those rows; nothing was used."
         )
     places = table.index.get_indexer(pd.Index(rows["destination"], dtype="str"))
     return pd.DataFrame(
@@ -205,7 +206,7 @@ def _entries(rows: pd.DataFrame, table: pd.DataFrame, what: str) -> pd.DataFrame
     )
 
 
-def _each_once(entries: pd.DataFrame, table: pd.DataFrame, what: str) -> pd.DataFrame:
+def _each_once(entries: pd.DataFrame, table: pd.DataFrame, source: str) -> pd.DataFrame:
     keys = [*_CELL, "moment"]
     ordered = entries.sort_values([*keys, "row"], ignore_index=True)
     again = ordered.duplicated(keys).to_numpy()
@@ -213,14 +214,15 @@ def _each_once(entries: pd.DataFrame, table: pd.DataFrame, what: str) -> pd.Data
     differ = np.flatnonzero(again & (ordered["value"] != before["value"]).to_numpy())
     if len(differ):
         bad = [
-            f"{one['name']} of {table.index[one['series']]} in {month_label(int(one['month']))} is "
+            f"{cell['name']} of {table.index[cell['series']]} in "
+            f"{month_label(int(cell['month']))} is "
             f"{ordered.loc[at - 1, 'value']} in row {ordered.loc[at - 1, 'row']} and "
-            f"{one['value']} in row {one['row']}"
+            f"{cell['value']} in row {cell['row']}"
             for at in differ[:SHOWN].tolist()
-            for one in [ordered.loc[at]]
+            for cell in [ordered.loc[at]]
         ]
         raise DataError(
-            f"{what} has two values for one cell: {first_few(bad, total=len(differ))}. Expected "
+            f"{source} has two values for one cell: {first_few(bad, total=len(differ))}. Expected "
             "one value per series, month and name, or a later available_at with the newer one. "
             "Remove the wrong row."
         )

@@ -26,7 +26,7 @@ from store.errors import DataError, counted, first_few
 from store.schema.scenario import Place
 
 Line = tuple[int, list[str]]
-"""The number of a line and its cells."""
+"""Line number and cells."""
 
 __PARQUET: Final = (".parquet", ".pq")
 
@@ -78,7 +78,7 @@ class Problems:
 
 
 def content_of(path: Path) -> bytes:
-    """The bytes of a file."""
+    """Bytes of a file."""
     try:
         return path.read_bytes()
     except OSError as err:
@@ -101,7 +101,7 @@ def texts_of(
     has_mark = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     wide = "utf-16" if has_mark else "utf-16-le"
     is_wide = wide in encodings and (has_mark or b"\0" in content)
-    likely = [wide] if is_wide else [one for one in encodings if not one.startswith("utf-16")]
+    likely = [wide] if is_wide else [code for code in encodings if not code.startswith("utf-16")]
     faults = []
     for encoding in likely:
         try:
@@ -113,7 +113,7 @@ def texts_of(
     if len(faults) == len(likely):
         place = max(faults)
         line = content[:place].count(b"\n") + 1
-        kinds = " or ".join(one.removesuffix("-sig").upper() for one in encodings)
+        kinds = " or ".join(encoding.removesuffix("-sig").upper() for encoding in encodings)
         raise DataError(
             f"{name} is not {kinds}: byte 0x{content[place]:02x} on line {line}. Expected text in "
             f"{'that encoding' if len(encodings) == 1 else 'one of these'}. Save the file as "
@@ -123,7 +123,7 @@ def texts_of(
 
 @contextmanager
 def _readable(name: str, expected: str, fault: str = "cannot be read") -> Iterator[None]:
-    """Turn whatever goes wrong in reading a file into a sentence."""
+    """Turn every error of reading a file into one sentence."""
     remedy = f"Expected {expected}."
     try:
         yield
@@ -201,7 +201,7 @@ def _entries(content: bytes) -> list[dict[str, object]]:
 
 
 def _sheet(name: str, content: bytes) -> list[list[str]]:
-    """The cells of a workbook's first sheet as they are written in it."""
+    """Cells of a workbook's first sheet as they are written in it."""
     with (
         _readable(name, "a table as .xlsx or CSV", "is no workbook that can be read"),
         zipfile.ZipFile(io.BytesIO(content)) as book,
@@ -276,7 +276,7 @@ def yaml_values(name: str, content: bytes, problems: Problems) -> tuple[Any, dic
 
 
 def columns_of(path: Path, name: str) -> tuple[pd.DataFrame, int]:
-    """The rows of a large table, and the number of the first as an editor shows it.
+    """Rows of a large table, and the number of the first as an editor shows it.
 
     Cells of CSV, perhaps compressed, are text, empty ones missing; those of Parquet are as stored.
     """

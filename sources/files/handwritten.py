@@ -56,20 +56,20 @@ class Row:
         return self.line not in self.problems.lines
 
     def text(self, column: str, *, required: bool = False) -> str:
-        """Return a cell's text."""
+        """Text of a cell."""
         value = self.cells[column].strip()
         if required and not value:
             self.bad(column, "filled")
         return value
 
     def choice(self, column: str, allowed: Collection[str]) -> str:
-        """Return a cell that must be one of a closed set."""
+        """Text of a cell, one of a closed set."""
         if (value := self.text(column)) not in allowed:
             self.bad(column, f"one of {', '.join(sorted(allowed))}")
         return value
 
     def parsed(self, column: str, parse: Callable[[str], T]) -> T | None:
-        """Return the result of ``parse`` on a cell, None where it raises ValueError."""
+        """Result of ``parse`` on a cell, None where it raises ValueError."""
         try:
             return parse(self.text(column))
         except ValueError as err:
@@ -79,7 +79,7 @@ class Row:
     def number(
         self, column: str, *, low: float = -math.inf, high: float = math.inf, empty: bool = False
     ) -> float:
-        """Return a number within bounds, its cell in plain digits; NaN for an allowed empty one."""
+        """Number within bounds, its cell in plain digits; NaN for an allowed empty one."""
         if empty and not self.text(column):
             return math.nan
         digits = self.parsed(column, self.digits_of)
@@ -93,13 +93,13 @@ class Row:
         return number
 
     def day(self, column: str, *, required: bool = False) -> pd.Timestamp | None:
-        """Return a day written YYYY-MM-DD; None where the cell is empty."""
+        """Day written YYYY-MM-DD; None where the cell is empty."""
         if not self.text(column, required=required):
             return None
         return self.parsed(column, parse_day)
 
     def interval(self, first: str, last: str) -> tuple[pd.Timestamp | None, pd.Timestamp | None]:
-        """Return two days, of which the second must not be before the first."""
+        """First and last day, None where empty; the last must not be before the first."""
         begin, end = self.day(first), self.day(last)
         if begin is not None and end is not None and end < begin:
             self.bad(last, f"on or after {first} {begin:%Y-%m-%d}")
@@ -117,7 +117,7 @@ def check_year(text: str) -> None:
 
 
 def parse_day(text: str) -> pd.Timestamp:
-    """Return the day of ``YYYY-MM-DD``."""
+    """Day of ``YYYY-MM-DD``."""
     if not _DAY.fullmatch(text):
         raise ValueError("a day YYYY-MM-DD")
     check_year(text)
@@ -129,7 +129,7 @@ def parse_day(text: str) -> pd.Timestamp:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """The rows of a hand-written file, as text."""
+    """Rows of a hand-written file, as text."""
 
     sha256: str
     rows: tuple[Row, ...]
@@ -145,7 +145,7 @@ class Table:
 
 
 def read_table(path: Path, columns: Sequence[str]) -> Table:
-    """The rows of a CSV file or, by its suffix, of a YAML list of entries.
+    """Rows of a CSV file or, by its suffix, of a YAML list of entries.
 
     CSV has exactly these columns, in any order; lines with a wrong number of cells are noted as
     problems, empty lines and commas at the end of lines are skipped. In YAML a column left out is
@@ -175,7 +175,7 @@ def _lines(content: bytes, columns: Sequence[str], problems: Problems) -> _Rows:
 
 
 def _fitted(cells: list[str], width: int) -> list[str]:
-    """The cells of a line without empty ones beyond a width, as a comma at its end makes."""
+    """Cells of a line without empty ones beyond a width, as a comma at its end makes."""
     return cells if any(cell.strip() for cell in cells[width:]) else cells[:width]
 
 

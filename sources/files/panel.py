@@ -29,19 +29,19 @@ MISSING_MARKS: Final = ("nan", "na", "n/a", "#n/a", "null", "none")
 _NUMBER: Final = r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|(?i:inf(?:inity)?))"
 
 
-def our_names(header: Sequence[str], given: Sequence[str] | None = None) -> list[str]:
-    """Return a header in our own names.
+def our_names(header: Sequence[str], called: Sequence[str] | None = None) -> list[str]:
+    """Header in our own names.
 
     Args:
-        given: What the file calls ``OURS``; where None, names of ``NIXTLA`` are ours too.
+        called: What the file calls ``OURS``; where None, names of ``NIXTLA`` are ours too.
     """
-    pairs = zip(given or NIXTLA, OURS, strict=True)
-    ours = {their: our for their, our in pairs if given or our not in header}
+    pairs = zip(called or NIXTLA, OURS, strict=True)
+    ours = {their: our for their, our in pairs if called or our not in header}
     return [ours.get(name, name) for name in header]
 
 
 def names_of(text: str | None) -> tuple[str, str, str] | None:
-    """Return the names of series, date and value in ``--columns``."""
+    """Names of series, date and value in ``--columns``."""
     if text is None:
         return None
     names = [name.strip() for name in text.split(",")]
@@ -53,30 +53,30 @@ def names_of(text: str | None) -> tuple[str, str, str] | None:
     return names[0], names[1], names[2]
 
 
-def named(source: Path | pd.DataFrame, what: str) -> str:
-    """Return what to call a table in messages."""
-    return f"{what} {source}" if isinstance(source, Path) else what
+def named(source: Path | pd.DataFrame, kind: str) -> str:
+    """Name of a table in messages."""
+    return f"{kind} {source}" if isinstance(source, Path) else kind
 
 
 def read_rows(
-    source: Path | pd.DataFrame, what: str, *, given: Sequence[str] | None = None
+    source: Path | pd.DataFrame, kind: str, *, called: Sequence[str] | None = None
 ) -> pd.DataFrame:
-    """Return a table with columns in our own names and rows numbered as an editor shows them.
+    """Table with columns in our own names and rows numbered as an editor shows them.
 
     The header of a CSV file is row 1, the first row of Parquet row 1, that of a frame row 0. Cells
     of a CSV file are text, empty ones missing.
 
     Args:
         source: File or frame; not modified.
-        what: Kind of table, to begin a message with, e.g. ``Panel``.
-        given: What it calls ``OURS``, as ``our_names`` takes it.
+        kind: Kind of table, to begin a message with, e.g. ``Panel``.
+        called: What it calls ``OURS``, as ``our_names`` takes it.
     """
-    name = named(source, what)
+    name = named(source, kind)
     if isinstance(source, pd.DataFrame):
         frame, first = source.reset_index(drop=True), 0
     else:
         frame, first = columns_of(source, name)
-    frame = frame.set_axis(our_names([str(one) for one in frame.columns], given), axis=1)
+    frame = frame.set_axis(our_names([str(column) for column in frame.columns], called), axis=1)
     if twice := sorted(set(frame.columns[frame.columns.duplicated()])):
         raise DataError(
             f"{name} has column {', '.join(twice)} twice. Expected it once. Rename or remove one."
@@ -87,7 +87,7 @@ def read_rows(
 
 
 def numbers_of(column: "pd.Series[str] | pd.Series[float]") -> tuple[Floats, Flags]:
-    """Return a column as numbers, NaN where there is none, and which cells are wrong."""
+    """Numbers of a column, NaN where there is none, and a mask of the wrong cells."""
     if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
         plain = np.asarray(column.to_numpy(dtype=np.float64, na_value=np.nan))
         return plain, np.zeros(len(plain), dtype=np.bool_)
@@ -122,15 +122,15 @@ MOST_DATES: Final = 1.5
 
 
 def read_month(text: str) -> int:
-    """Return the number of the month that a text stands for: YYYY-MM, or a day in it.
+    """Number of the month that a text stands for: YYYY-MM, or a day in it.
 
     Raises:
         ValueError: It stands for none; describes why.
     """
-    found = _MONTH.fullmatch(text.strip().removesuffix(".0"))
-    if not found:
+    match = _MONTH.fullmatch(text.strip().removesuffix(".0"))
+    if not match:
         raise ValueError(f"{shown(text)} is no month" if text.strip() else "period is empty")
-    year, month = int(found["year"]), int(found["month"] or found["solid"])
+    year, month = int(match["year"]), int(match["month"] or match["solid"])
     if not 1 <= month <= YEAR:
         raise ValueError(f"{shown(text)} is no month")
     if not _YEARS[0] <= year <= _YEARS[1]:
@@ -141,18 +141,18 @@ def read_month(text: str) -> int:
 def months_in(
     column: "pd.Series[str]", series: "pd.Series[str]", name: str
 ) -> tuple[Ints, dict[int, str]]:
-    """Return the number of the month of each row, -1 where it is none, and why by place."""
+    """Number of the month of each row, -1 where it is none, and why by place."""
     codes, distinct = pd.factorize(column)
-    texts = [str(one) for one in distinct]
+    texts = [str(label) for label in distinct]
     if 2 * sum(bool(_OTHER.fullmatch(text)) for text in texts) > len(texts):
         raise DataError(f"{name} has quarters or weeks, such as {texts[0]}. {_MONTHLY}.")
-    known, faults = np.full(len(texts) + 1, -1, dtype=np.int64), {-1: "period is empty"}
+    numbers, faults = np.full(len(texts) + 1, -1, dtype=np.int64), {-1: "period is empty"}
     for place, text in enumerate(texts):
         try:
-            known[place] = read_month(text)
+            numbers[place] = read_month(text)
         except ValueError as err:
             faults[place] = str(err)
-    months = known[codes]
+    months = numbers[codes]
     _check_monthly(months, codes, series, name)
     return months, {int(row): faults[codes[row]] for row in np.flatnonzero(months < 0)}
 
@@ -166,8 +166,8 @@ def _check_monthly(months: Ints, codes: Ints, series: "pd.Series[str]", name: st
     )
     if dates > MOST_DATES * places:
         raise DataError(f"{name} has several dates a month, as weeks and days do. {_MONTHLY}.")
-    there = np.unique(rows["month"].to_numpy())
-    if len(there) >= _LEAST and (step := int(np.gcd.reduce(np.diff(there)))) > 1:
+    present = np.unique(rows["month"].to_numpy())
+    if len(present) >= _LEAST and (step := int(np.gcd.reduce(np.diff(present)))) > 1:
         raise DataError(f"{name} has dates that are {step} months apart. {_MONTHLY}.")
 
 
@@ -182,7 +182,7 @@ _LARGEST: Final = 1e100
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """The usable content of a panel file."""
+    """Usable content of a panel file."""
 
     table: pd.DataFrame
     """One row a series (index: destination, sorted), one column a month from the first to the last
@@ -218,22 +218,22 @@ class _Faults:
         """Note bad rows; the first few of a series are described."""
         names = self.rows["destination"]
         places = np.flatnonzero(wrong & names.notna().to_numpy())
-        for name, own in pd.Series(places).groupby(names.iloc[places].to_numpy()):
+        for name, rows in pd.Series(places).groupby(names.iloc[places].to_numpy()):
             texts = self.messages.setdefault(str(name), [])
-            few = own.tolist()[: SHOWN - len(texts)]
+            few = rows.tolist()[: SHOWN - len(texts)]
             texts += [f"row {self.rows.index[place]}: {describe(place)}" for place in few]
-            self.counts[str(name)] = self.counts.get(str(name), 0) + len(own)
+            self.counts[str(name)] = self.counts.get(str(name), 0) + len(rows)
 
     def reasons(self) -> Iterator[tuple[str, str]]:
         """Yield each series with a fault, and its faults in words."""
         for name in sorted(self.messages):
             few = "; ".join(self.messages[name])
-            more = self.counts[name] > len(self.messages[name])
-            yield name, f"{few}; ... ({self.counts[name]} in all)" if more else few
+            is_cut = self.counts[name] > len(self.messages[name])
+            yield name, f"{few}; ... ({self.counts[name]} in all)" if is_cut else few
 
 
 def read_panel(source: Path | pd.DataFrame, options: PanelOptions = READ_AS_IS) -> Panel:
-    """Return the valid series of a panel as a dense table, with refused series and notes.
+    """Valid series of a panel as a dense table, with refused series and notes.
 
     Args:
         source: File or frame with ``destination, period, tonnes`` and perhaps ``part_of``; further
@@ -243,25 +243,25 @@ def read_panel(source: Path | pd.DataFrame, options: PanelOptions = READ_AS_IS) 
     """
     name = named(source, "Panel")
     called = _called(source, options)
-    rows = read_rows(source, "Panel", given=options.columns)
+    rows = read_rows(source, "Panel", called=options.columns)
     _check_columns(name, rows, called)
     has_tree = PART_OF in rows
     rows = rows[[*OURS, PART_OF] if has_tree else list(OURS)]
     labels = rows["destination"].astype("str")
     rows = rows.assign(destination=labels.where(labels.str.strip() != ""))
     faults = _Faults(rows)
-    known, again = _known(rows, faults, name, options, called[2])
+    values, again = _known(rows, faults, name, options, called[2])
     if has_tree:
         _check_parents(rows, faults)
     reasons = dict(faults.reasons())
-    known = known.loc[~known["destination"].isin(list(reasons))]
-    if known.empty:
+    values = values.loc[~values["destination"].isin(list(reasons))]
+    if values.empty:
         few = first_few([f"{series}: {reason}" for series, reason in reasons.items()])
         raise DataError(
             f"{name} has no series that can be used. {few}. Expected a series name, a month as "
             "YYYY-MM and one number of at least 0 a row. Correct or remove the rows."
         )
-    table = _dense(known)
+    table = _dense(values)
     notes = (_unnamed_note(rows), _again_note(again), _gap_note(table), *_short_notes(table))
     tree = _tree_rows(rows, table) if has_tree else None
     return Panel(table, reasons, tuple(note for note in notes if note), tree)
@@ -277,7 +277,7 @@ def _check_columns(name: str, rows: pd.DataFrame, called: tuple[str, str, str]) 
     if missing := [their for our, their in expected.items() if our not in rows]:
         raise DataError(
             f"{name} has no column {', '.join(missing)}. Expected {', '.join(expected.values())}. "
-            f"It has {', '.join(expected.get(one, one) for one in rows.columns[:8])}. "
+            f"It has {', '.join(expected.get(column, column) for column in rows.columns[:8])}. "
             "Rename or add the column."
         )
 
@@ -285,9 +285,9 @@ def _check_columns(name: str, rows: pd.DataFrame, called: tuple[str, str, str]) 
 def _known(
     rows: pd.DataFrame, faults: _Faults, name: str, options: PanelOptions, called: str
 ) -> tuple[pd.DataFrame, int]:
-    """Return destination, month, tonnes of the rows with a value, and how many stand twice."""
-    months, why = months_in(rows["period"], rows["destination"], name)
-    faults.note(months < 0, lambda place: why[place])
+    """Destination, month and tonnes of the rows with a value, and the count of repeated rows."""
+    months, month_faults = months_in(rows["period"], rows["destination"], name)
+    faults.note(months < 0, lambda place: month_faults[place])
     values, wrong = numbers_of(rows["tonnes"])
     cells = rows["tonnes"].astype("str").fillna("").tolist() if wrong.any() else []
     faults.note(wrong, lambda place: f"{called} {shown(cells[place])!r} is no number")
@@ -300,29 +300,29 @@ def _known(
     filled = rows["destination"].where(finite | wrong | np.isinf(values))
     empty = ~rows["destination"].isin(filled.dropna().unique()).to_numpy()
     faults.note(empty, lambda _: f"{called} is empty, as in all rows of the series")
-    known = pd.DataFrame(
+    filled_rows = pd.DataFrame(
         {"destination": rows["destination"], "month": months, "tonnes": values + 0.0}
     )
-    known = known.loc[finite & (months >= 0) & rows["destination"].notna().to_numpy()]
-    return known, _note_repeats(known, faults)
+    filled_rows = filled_rows.loc[finite & (months >= 0) & rows["destination"].notna().to_numpy()]
+    return filled_rows, _note_repeats(filled_rows, faults)
 
 
-def _note_repeats(known: pd.DataFrame, faults: _Faults) -> int:
+def _note_repeats(values: pd.DataFrame, faults: _Faults) -> int:
     """Note rows that differ from the first of the same series and month; return how many do not."""
     keys = ["destination", "month"]
-    again = known.loc[known.duplicated(keys)]
+    again = values.loc[values.duplicated(keys)]
     if again.empty:
         return 0
-    first = known.reset_index().drop_duplicates(keys).set_index(keys)
+    first = values.reset_index().drop_duplicates(keys).set_index(keys)
     earlier = first.loc[pd.MultiIndex.from_frame(again[keys])].set_axis(again.index)
     differ = again.index[again["tonnes"] != earlier["tonnes"]]
 
     def describe(place: int) -> str:
-        row = faults.rows.index[place]
-        one, other = again.loc[row], earlier.loc[row]
+        number = faults.rows.index[place]
+        row_here, other = again.loc[number], earlier.loc[number]
         return (
-            f"{month_label(int(one['month']))} stands twice with different tonnes, "
-            f"{one['tonnes']} here and {other['tonnes']} in row {int(other['index'])}"
+            f"{month_label(int(row_here['month']))} stands twice with different tonnes, "
+            f"{row_here['tonnes']} here and {other['tonnes']} in row {int(other['index'])}"
         )
 
     faults.note(faults.rows.index.isin(differ), describe)
@@ -331,22 +331,22 @@ def _note_repeats(known: pd.DataFrame, faults: _Faults) -> int:
 
 def _check_parents(rows: pd.DataFrame, faults: _Faults) -> None:
     """Note rows that give a series other sums than its first row with any does."""
-    own = rows[PART_OF].astype("str")
-    first = own.groupby(rows["destination"]).transform("first")
-    differ = own.notna() & (own != first)
-    texts, expected = own.tolist(), first.tolist()
+    parents = rows[PART_OF].astype("str")
+    first = parents.groupby(rows["destination"]).transform("first")
+    differ = parents.notna() & (parents != first)
+    texts, expected = parents.tolist(), first.tolist()
     faults.note(
         differ.to_numpy(dtype=bool),
         lambda place: f"part_of is {texts[place]!r}, in the first row {expected[place]!r}",
     )
 
 
-def _dense(known: pd.DataFrame) -> pd.DataFrame:
-    codes, names = pd.factorize(known["destination"], sort=True)
-    months = known["month"].to_numpy()
+def _dense(values: pd.DataFrame) -> pd.DataFrame:
+    codes, names = pd.factorize(values["destination"], sort=True)
+    months = values["month"].to_numpy()
     first = int(months.min())
     grid = np.full((len(names), int(months.max()) - first + 1), np.nan)
-    grid[codes[::-1], months[::-1] - first] = known["tonnes"].to_numpy()[::-1]
+    grid[codes[::-1], months[::-1] - first] = values["tonnes"].to_numpy()[::-1]
     return pd.DataFrame(
         grid,
         index=pd.Index(names, name="destination", dtype="str"),
@@ -368,9 +368,9 @@ def _again_note(again: int) -> str:
 
 
 def _gap_note(table: pd.DataFrame) -> str:
-    there = np.isfinite(table.to_numpy())
-    span = there.shape[1] - there.argmax(axis=1) - there[:, ::-1].argmax(axis=1)
-    gaps = span - there.sum(axis=1)
+    is_there = np.isfinite(table.to_numpy())
+    span = is_there.shape[1] - is_there.argmax(axis=1) - is_there[:, ::-1].argmax(axis=1)
+    gaps = span - is_there.sum(axis=1)
     if not gaps.any():
         return ""
     missing = counted(int(gaps.sum()), "month")
@@ -378,14 +378,14 @@ def _gap_note(table: pd.DataFrame) -> str:
 
 
 def _short_notes(table: pd.DataFrame) -> Iterator[str]:
-    there = np.isfinite(table.to_numpy())
-    if (single := there.sum(axis=1) == 1).any():
+    is_there = np.isfinite(table.to_numpy())
+    if (single := is_there.sum(axis=1) == 1).any():
         yield f"one value only: {first_few(table.index[single])}"
-    last, reach = month_label(int(table.columns[-1])), int(there[:, -1].sum())
+    last, reach = month_label(int(table.columns[-1])), int(is_there[:, -1].sum())
     if reach < SPARSE_END * len(table):
         yield f"the last month, {last}, has a value of {reach} of {len(table)} series only"
     elif reach < len(table):
-        yield f"no value in the last month, {last}: {first_few(table.index[~there[:, -1]])}"
+        yield f"no value in the last month, {last}: {first_few(table.index[~is_there[:, -1]])}"
 
 
 def _tree_rows(rows: pd.DataFrame, table: pd.DataFrame) -> "pd.Series[str]":

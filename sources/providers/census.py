@@ -45,12 +45,12 @@ class CensusImports(HttpSource):
     provider: ClassVar = _PROVIDER
 
     def fetch(self, span: MonthRange, *, now: pd.Timestamp) -> FileRows:
-        """Fetch every line; as ``HttpSource.fetch``."""
+        """Rows of every line; as ``HttpSource.fetch``."""
         key = sent_as("key", self.settings.census_key)
         if not key and not self.settings.offline:
             raise SourceError(
-                "census answers nobody without a key. Expected one in MAGNETCAST_CENSUS_KEY. Get "
-                f"it, free, at {KEY_PAGES[_PROVIDER]}; nothing was taken over."
+                "Census requires an API key. Expected one in MAGNETCAST_CENSUS_KEY. Sign up, free, "
+                f"at {KEY_PAGES[_PROVIDER]}; nothing was taken over."
             )
         with self.client(ApiKeys(params=key)) as http:
             answers = [_ask(http, line, span) for line in US_LINES]
@@ -72,7 +72,7 @@ class CensusImports(HttpSource):
 
 
 def _ask(http: HttpClient, line: str, span: MonthRange) -> tuple[pd.DataFrame, int] | None:
-    """Return one line's months and its broken rows; None where there was no trade in any."""
+    """Months of one line and the count of unreadable rows; None if there was no trade."""
     params = [
         ("get", ",".join(_ASKED)),
         ("COMM_LVL", "HS10"),
@@ -90,21 +90,21 @@ def _read(body: bytes, line: str, span: MonthRange) -> tuple[pd.DataFrame, int]:
     table = pd.DataFrame(answer[1:], columns=answer[0])
     refuse_missing(table.columns, (*_ASKED, "time"))
     rows = table.loc[:, ~table.columns.duplicated()]
-    others = ~rows["I_COMMODITY"].eq(line.removeprefix("US")) | ~rows["CTY_CODE"].eq(CHINA)
-    if others.any() or not set(rows["time"]) <= {str(month) for month in span.months}:
+    is_other = ~rows["I_COMMODITY"].eq(line.removeprefix("US")) | ~rows["CTY_CODE"].eq(CHINA)
+    if is_other.any() or not set(rows["time"]) <= {str(month) for month in span.months}:
         raise ValueError("it is for another line, country or month than requested")
     if rows.duplicated("time").any():
         raise ValueError("it has a month twice")
     _refuse_units(rows, line)
-    counted, broken = readable(rows, _NUMBERS)
-    months = pd.to_datetime(counted["time"], format="%Y-%m").astype("datetime64[us]")
-    return counted[list(_NUMBERS)].assign(line=line, period=months), broken
+    readable_rows, broken = readable(rows, _NUMBERS)
+    months = pd.to_datetime(readable_rows["time"], format="%Y-%m").astype("datetime64[us]")
+    return readable_rows[list(_NUMBERS)].assign(line=line, period=months), broken
 
 
 def _refuse_units(rows: pd.DataFrame, line: str) -> None:
-    if others := sorted(set(rows["UNIT_QY1"].fillna("").str.strip().str.upper()) - {"KG", "-", ""}):
+    if units := sorted(set(rows["UNIT_QY1"].fillna("").str.strip().str.upper()) - {"KG", "-", ""}):
         raise SourceError(
-            f"census counts {line} in {first_few(others)}. Expected kilograms (KG). See whether "
+            f"census counts {line} in {first_few(units)}. Expected kilograms (KG). See whether "
             "the line's unit has changed; nothing was taken over."
         )
 

@@ -1,6 +1,6 @@
 """Eurostat Comext: imports of magnets from China by member of the EU, as SDMX messages.
 
-Large answers are prepared later: a ticket comes instead, whose status is asked for until they are.
+Large answers are prepared later: a ticket comes first, whose status is polled until they are ready.
 """
 
 import gzip
@@ -68,7 +68,7 @@ class ComextImports(HttpSource):
     provider: ClassVar = _PROVIDER
 
     def fetch(self, span: MonthRange, *, now: pd.Timestamp) -> FileRows:
-        """Fetch all members; as ``HttpSource.fetch``."""
+        """Rows of all members; as ``HttpSource.fetch``."""
         *earlier, last = span.years()
         due = last.first.end_time.tz_localize("UTC") + pd.Timedelta(days=_LAG_DAYS)
         if earlier and due > now:  # Eurostat may refuse months of which it has none yet
@@ -138,12 +138,12 @@ def _read(body: bytes, span: MonthRange) -> _Rows:
     _refuse_others(named, span)
     rows, broken = readable(named, ("value",))
     months = pd.to_datetime(rows["time_period"].astype("str"), format="%Y-%m")
-    kept = rows[["reporter", "product", "indicators", "value"]]
-    return kept.assign(period=months.astype("datetime64[us]")), broken
+    columns = rows[["reporter", "product", "indicators", "value"]]
+    return columns.assign(period=months.astype("datetime64[us]")), broken
 
 
 def _refuse_others(rows: pd.DataFrame, span: MonthRange) -> None:
-    asked: Mapping[str, set[str]] = {
+    requested: Mapping[str, set[str]] = {
         "reporter": {_EU, *comext_members()},
         "partner": {"CN"},
         "product": {line.removeprefix("CN") for line in EU_LINES},
@@ -151,9 +151,9 @@ def _refuse_others(rows: pd.DataFrame, span: MonthRange) -> None:
         "indicators": {_WEIGHT, _VALUE},
         "time_period": {str(month) for month in span.months},
     }
-    for name, allowed in asked.items():
-        if others := sorted(set(rows[name].astype("str")) - allowed):
-            raise ValueError(f"{name} {first_few(others)} was not asked for")
+    for name, allowed in requested.items():
+        if extra := sorted(set(rows[name].astype("str")) - allowed):
+            raise ValueError(f"{name} {first_few(extra)} was not asked for")
 
 
 def _nothing() -> pd.DataFrame:
@@ -198,26 +198,26 @@ _REMEDY: Final = (
 
 
 def fault_in(body: bytes) -> Refusal | None:
-    """Return the fault a body holds, in the provider's own words; None if it holds none."""
+    """Fault in a body, in the provider's own words; None if there is none."""
     soap = _soap(body)
     if (code := _CODE.search(soap)) is None:
         return None
-    found = _TEXT.search(soap)
-    text = f"fault {code[1]}: {html.unescape(' '.join(found[1].split())) if found else 'no text'}"
+    match = _TEXT.search(soap)
+    text = f"fault {code[1]}: {html.unescape(' '.join(match[1].split())) if match else 'no text'}"
     return Refusal(text, _REMEDY, is_empty="result from the query is empty" in text)
 
 
 def ticket_in(body: bytes) -> str | None:
-    """Return the ticket of an answer that is prepared later; None for any other body."""
-    found = _TICKET.search(_soap(body))
-    return None if found is None else found[1]
+    """Ticket of an answer that is prepared later; None for any other body."""
+    match = _TICKET.search(_soap(body))
+    return None if match is None else match[1]
 
 
 def read_status(body: bytes) -> str:
-    """Return the state of a ticket: SUBMITTED, PROCESSING, AVAILABLE or EXPIRED."""
-    if (found := _STATUS.search(_soap(body))) is None:
+    """State of a ticket: SUBMITTED, PROCESSING, AVAILABLE or EXPIRED."""
+    if (match := _STATUS.search(_soap(body))) is None:
         raise ValueError("it has no status of the request")
-    return found[1]
+    return match[1]
 
 
 def _soap(body: bytes) -> str:
@@ -225,7 +225,7 @@ def _soap(body: bytes) -> str:
 
 
 def read_data(body: bytes) -> pd.DataFrame:
-    """Return observations: one column per dimension, and ``value``, as text."""
+    """Observations as text: one column per dimension, and ``value``."""
     message = _message(body)
     rows = [
         dict(_key(series), TIME_PERIOD=_stated(obs, "Dimension"), value=_stated(obs, "Value"))
@@ -248,8 +248,8 @@ def _key(series: ET.Element) -> Iterator[tuple[str, str]]:
         yield part.get("id", ""), part.get("value", "")
 
 
-def _stated(observation: ET.Element, what: str) -> str | None:
-    part = observation.find(f"{{*}}Obs{what}")
+def _stated(observation: ET.Element, part_name: str) -> str | None:
+    part = observation.find(f"{{*}}Obs{part_name}")
     return None if part is None else part.get("value")
 
 

@@ -68,23 +68,23 @@ procedure or second partner, and how many as their numbers cannot be read."""
 
 
 def _coded(records: list[dict[str, object]], *names: str) -> pd.DataFrame:
-    """Return records as a table with codes as text, empty where there is none."""
+    """Records as a table with codes as text, empty if missing."""
     rows = pd.DataFrame(records, dtype="object")
     return rows.assign(**{name: rows[name].map(str).replace("None", "") for name in names})
 
 
 def _unsplit(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the total of each cell; a row without a code is one where no other is."""
+    """Total of each cell; a row without a code is used where no other row exists."""
     codes = rows[list(NO_SPLIT)]
     is_total = codes == pd.Series(NO_SPLIT)
     plain = is_total.all(axis=1)
     unsaid = (is_total | (codes == "")).all(axis=1) & ~plain
-    known = pd.MultiIndex.from_frame(rows.loc[plain, _CELL])
-    return rows[plain | (unsaid & ~pd.MultiIndex.from_frame(rows[_CELL]).isin(known))]
+    totals = pd.MultiIndex.from_frame(rows.loc[plain, _CELL])
+    return rows[plain | (unsaid & ~pd.MultiIndex.from_frame(rows[_CELL]).isin(totals))]
 
 
 def _weighed(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows with a missing weight taken from a quantity in kilograms."""
+    """Rows with a missing weight taken from a quantity in kilograms."""
     if not {"qty", "qtyUnitCode"}.issubset(rows.columns):
         return rows
     in_kilograms = rows["qtyUnitCode"].astype("str").eq(KILOGRAMS) & rows["netWgt"].isna()
@@ -154,19 +154,19 @@ class _Comtrade(HttpSource):
     commodity: str = HS6
 
     def notice(self, span: MonthRange) -> str:
-        """Return what months cost without a key; nothing with one."""
+        """Calls and minutes that months take without a key; empty with one."""
         if self._key or self.settings.offline:
             return ""
         years = len(list(span.pieces(MOST_MONTHS)))
         calls = years + len(span.months)
         return (
-            f"comtrade answers one month a call without a key: {span} is {calls} calls in "
-            f"{calls * PACE_S / 60:,.0f} min; what is cut off goes on where it was. With the free "
-            f"key of {KEY_PAGES[_PROVIDER]} in MAGNETCAST_COMTRADE_KEY it is {2 * years} calls."
+            f"comtrade answers one month a call without a key: {span} takes {calls} calls in "
+            f"{calls * PACE_S / 60:,.0f} min; a run that is cut off resumes. With the free key of "
+            f"{KEY_PAGES[_PROVIDER]} in MAGNETCAST_COMTRADE_KEY it takes {2 * years} calls."
         )
 
     def fetch(self, span: MonthRange, *, now: pd.Timestamp) -> FileRows:
-        """Fetch the side's records; as ``HttpSource.fetch``."""
+        """Rows of the reporting side; as ``HttpSource.fetch``."""
         long = None if self._key else LongFetch(f"{self.id}-{self.commodity}", now, PACE_S)
         with self.client(ApiKeys(headers=self._key), long) as http:
             releases = self._releases(http, span)
@@ -200,7 +200,7 @@ class _Comtrade(HttpSource):
         return {**self.side, "cmdCode": self.commodity}
 
     def _trades(self, http: HttpClient, span: MonthRange) -> list[_Rows]:
-        """Return all rows over months, in as many requests as needed."""
+        """Rows of all months, in as many requests as needed."""
         parts = list(span.pieces(MOST_MONTHS if self._key else 1))
         shown = parts if self._key else self.progress(parts, "months")
         answers = [self._answer(http, part) for part in shown]
@@ -224,10 +224,10 @@ class _Comtrade(HttpSource):
         rows = _coded(records, "period", *codes)
         is_number = rows[_CELL].apply(lambda cells: cells.str.fullmatch(r"\d+")).all(axis=1)
         named = rows[is_number]
-        asked = {**self._fixed, "period": _periods(span)}
-        for name, allowed in asked.items():
-            if others := sorted(set(named[name]) - set(allowed.split(","))):
-                raise ValueError(f"{name} {', '.join(others[:5])} was not asked for")
+        requested = {**self._fixed, "period": _periods(span)}
+        for name, allowed in requested.items():
+            if extra := sorted(set(named[name]) - set(allowed.split(","))):
+                raise ValueError(f"{name} {', '.join(extra[:5])} was not asked for")
         plain = _weighed(_unsplit(named))
         _refuse_doubt(named, plain)
         typed, broken = readable(plain, ("netWgt", "primaryValue"))
@@ -235,13 +235,13 @@ class _Comtrade(HttpSource):
         return _numbered(typed), splits, broken
 
     def _releases(self, http: HttpClient, span: MonthRange) -> pd.DataFrame:
-        """Return when each reporter's month was last released: ``period, reporterCode, released``.
+        """Last release of each reporter's month: ``period, reporterCode, released``.
 
         ``released`` is aware (UTC). Months that are not available have no row.
         """
-        own = [(name, code) for name, code in self.side.items() if name == "reporterCode"]
+        reporter = [(name, code) for name, code in self.side.items() if name == "reporterCode"]
         parts = [
-            http.get(AVAILABILITY, [*own, ("period", _periods(part))], read=_released)
+            http.get(AVAILABILITY, [*reporter, ("period", _periods(part))], read=_released)
             for part in span.pieces(MOST_MONTHS)
         ]
         rows = pd.concat(parts, ignore_index=True).sort_values("released")
@@ -249,8 +249,8 @@ class _Comtrade(HttpSource):
 
     def _refuse_gaps(self, rows: pd.DataFrame, releases: pd.DataFrame) -> None:
         reporters = releases.groupby("period")["reporterCode"].nunique()
-        listed = set(reporters.index[reporters >= self.least])
-        if gaps := sorted(listed - set(rows["period"].dt.strftime("%Y%m"))):
+        available = set(reporters.index[reporters >= self.least])
+        if gaps := sorted(available - set(rows["period"].dt.strftime("%Y%m"))):
             raise SourceError(
                 f"comtrade lists {first_few(gaps)} as available and has no rows of "
                 f"{self.commodity} for it. Expected rows for every month listed. Try again "
@@ -258,7 +258,7 @@ class _Comtrade(HttpSource):
             )
 
     def _measured(self, rows: pd.DataFrame) -> list[pd.DataFrame]:
-        """Return weights and values; a missing weight is not a weight of zero."""
+        """Weights and values; a missing weight is not a weight of zero."""
         base = rows[["period", "available_at", "note"]].assign(
             commodity=self.commodity, destination=rows[self.other].map(comtrade_place)
         )
@@ -344,4 +344,4 @@ def _ignored(trades: Sequence[_Rows], rows: pd.DataFrame, *, groups: int) -> tup
         "whose numbers cannot be read: left out": sum(broken for _, _, broken in trades),
         "without a weight: their value alone is taken": int(_lacks_weight(rows).sum()),
     }
-    return tuple(f"{count} rows {what}" for what, count in counts.items() if count)
+    return tuple(f"{count} rows {kind}" for kind, count in counts.items() if count)

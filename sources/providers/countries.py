@@ -31,13 +31,13 @@ _COMEXT: Final = {"EU27_2020": EU27, "EL": "GRC", "UK": "GBR"}
 
 @cache
 def comtrade_places() -> dict[int, str]:
-    """Return the destination of each UN Comtrade code for a country or sum."""
+    """Destination of each UN Comtrade code for a country or sum."""
     iso = {int(country.numeric): str(country.alpha_3) for country in pycountry.countries}
     return {**iso, **{int(code): name for code, name in _COMTRADE.items()}}
 
 
 def comtrade_place(code: int) -> str:
-    """Return the destination for a code of UN Comtrade.
+    """Destination for a code of UN Comtrade.
 
     A code that is not a country ("Areas, not elsewhere specified" is 899) gets its own name,
     ``X899``, so that destinations still add up to the world.
@@ -46,7 +46,7 @@ def comtrade_place(code: int) -> str:
 
 
 def comext_place(code: str) -> str:
-    """Return the destination for a reporter of Eurostat."""
+    """Destination for a reporter of Eurostat."""
     if (place := _COMEXT.get(code)) is not None:
         return place
     country = pycountry.countries.get(alpha_2=code)
@@ -56,6 +56,6 @@ def comext_place(code: str) -> str:
 
 
 def comext_members() -> tuple[str, ...]:
-    """Return the EU's present members as Eurostat writes them, sorted."""
+    """Present members of the EU as Eurostat writes them, sorted."""
     from_iso = {country.alpha_3: country.alpha_2 for country in pycountry.countries}
     return tuple(sorted(from_iso[member] for member in EU27_MEMBERS))

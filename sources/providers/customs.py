@@ -84,37 +84,37 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class CustomsTable:
-    """The lines below the headings, by their number, as text."""
+    """Lines below the headings, by their number, as text."""
 
     columns: tuple[Column, ...]
     cells: pd.DataFrame
     """One column a place."""
 
     def of(self, meaning: str) -> list[Column]:
-        """Return the columns of a meaning."""
+        """Columns of a meaning."""
         return [column for column in self.columns if column.meaning == meaning]
 
     def text(self, meaning: str) -> pd.Series:
-        """Return the first cell of a meaning that is filled on each line, empty if there is none.
+        """First cell of a meaning that is filled on each line, empty if there is none.
 
         Where totals lack their code, unit or month they have that of all others, if it is one.
         """
-        found = pd.Series("", index=self.cells.index, dtype="str")
+        cells = pd.Series("", index=self.cells.index, dtype="str")
         for column in self.of(meaning):
-            found = found.mask(found.eq(""), self.cells[column.place])
-        is_open = self.is_total & (found.eq("") | found.str.lower().isin(TOTALS))
-        shared = set(found[~self.is_total]) - {""}
+            cells = cells.mask(cells.eq(""), self.cells[column.place])
+        is_open = self.is_total & (cells.eq("") | cells.str.lower().isin(TOTALS))
+        shared = set(cells[~self.is_total]) - {""}
         is_one = meaning in {"commodity", "unit", "period"} and len(shared) == 1
-        return found.mask(is_open, next(iter(shared))) if is_one else found
+        return cells.mask(is_open, next(iter(shared))) if is_one else cells
 
     def title(self, meaning: str) -> str:
-        """Return the heading of the first column of a meaning, empty if there is none."""
+        """Heading of the first column of a meaning, empty if there is none."""
         return next((column.title for column in self.of(meaning)), "")
 
     @property
     def is_total(self) -> pd.Series:
-        found: pd.Series = self.cells.map(str.lower).isin(TOTALS).any(axis=1)
-        return found
+        is_word: pd.Series = self.cells.map(str.lower).isin(TOTALS).any(axis=1)
+        return is_word
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,15 +126,15 @@ class CustomsDownload:
     path: Path
     calendar: ReleaseCalendar
     now: pd.Timestamp
-    """The moment of the ingest: no row is dated later."""
+    """Moment of the ingest: no row is dated later."""
     flow: Flow
-    """What was asked of the site; its files do not say."""
+    """Direction of trade requested from the site; its files do not say."""
     published_on: pd.Timestamp | None = None
-    """The day all of it was published; without it the release calendar is used."""
+    """Day all of it was published; without it the release calendar is used."""
     unit: str = ""
     """Unit of weight if the file has none."""
     is_partial: bool = False
-    """Some partners were asked for, however many: their sum is not the world."""
+    """Whether only some partners were requested: their sum is not the world."""
 
     def load(self) -> FileRows:
         """Read weights in tonnes and values in dollars by partner and month."""
@@ -142,9 +142,9 @@ class CustomsDownload:
         lines, encoding = _lines(self.path.name, content)
         table = _table(self.path.name, lines, problems)
         self._check(table)
-        why = _left_out(table)
-        _refuse_others(self.path.name, table, why)
-        amounts = _amounts(table, why.index[why.eq("")], self.unit, problems)
+        reasons = _left_out(table)
+        _refuse_others(self.path.name, table, reasons)
+        amounts = _amounts(table, reasons.index[reasons.eq("")], self.unit, problems)
         _note_contradictions(amounts, problems)
         problems.raise_if_any()
         again = amounts.duplicated([*_PART, "value"])
@@ -155,7 +155,7 @@ class CustomsDownload:
             self.path.name,
             hashlib.sha256(content).hexdigest(),
             {"observations": self._rows(amounts[~again])},
-            (*counts_of(why), *ignored),
+            (*counts_of(reasons), *ignored),
             encoding=encoding,
             asked=self._asked(),
             completeness=_COMPLETENESS,
@@ -163,12 +163,12 @@ class CustomsDownload:
 
     def _asked(self) -> str:
         published = self.published_on
-        stated = [
+        options = [
             f"all of it published on {published:%Y-%m-%d}" if published is not None else "",
             f"weights in {self.unit}" if self.unit else "",
             "some partners" if self.is_partial else "",
         ]
-        return ", ".join([f"{self.flow}s in {self.path.name}", *filter(None, stated)])
+        return ", ".join([f"{self.flow}s in {self.path.name}", *filter(None, options)])
 
     def _check(self, table: CustomsTable) -> None:
         if self.flow != "export":
@@ -211,7 +211,7 @@ def _lines(name: str, content: bytes) -> tuple[list[Line], str]:
 
 
 def _table(name: str, lines: list[Line], problems: Problems) -> CustomsTable:
-    """The lines below the headings; one of another width is noted as a problem."""
+    """Lines below the headings; one of another width is noted as a problem."""
     start, columns = _headings(name, lines)
     _refuse_imports(name, [cells for n, cells in lines if n <= start or sum(map(bool, cells)) == 1])
     least = 1 + max(column.place for column in columns if column.meaning in _MEASURES)
@@ -227,16 +227,16 @@ def refuse_other_table(path: Path) -> None:
 
 def _refuse_imports(name: str, lines: list[list[str]]) -> None:
     """Refuse a file whose titles, headings or notes, or else its name, tell of imports alone."""
-    for said, where in (
+    for text, where in (
         (" ".join(map(" ".join, lines)), "titles, headings or notes"),
         (name, "name"),
     ):
-        words = _BOTH.sub("", folded(said))
+        words = _BOTH.sub("", folded(text))
         if _EXPORTS.search(words):
             return
-        if found := _IMPORTS.search(words):
+        if match := _IMPORTS.search(words):
             raise DataError(
-                f"{name} says {found[0]!r} in its {where}. Expected exports of China (出口), as "
+                f"{name} says {match[0]!r} in its {where}. Expected exports of China (出口), as "
                 "--flow states. Ask the site for exports and load that file, or correct the word; "
                 "nothing was taken over."
             )
@@ -267,12 +267,12 @@ def _headings(name: str, lines: list[tuple[int, list[str]]]) -> tuple[int, tuple
 def _without_names(columns: tuple[Column, ...]) -> tuple[Column, ...]:
     """Keep one column of codes: next to "Commodity code", a column "Commodity" holds names."""
     codes = [column for column in columns if column.meaning == "commodity"]
-    kept = next((c for c in codes if "code" in c.title.lower() or "编码" in c.title), codes[0])
-    return tuple(replace(c, meaning="") if c in codes and c is not kept else c for c in columns)
+    named = next((c for c in codes if "code" in c.title.lower() or "编码" in c.title), codes[0])
+    return tuple(replace(c, meaning="") if c in codes and c is not named else c for c in columns)
 
 
 def _left_out(table: CustomsTable) -> pd.Series:
-    """Return by line why it is no amount of exports of magnets; empty if it is one."""
+    """Why each line is left out; empty if it is an amount of exports of magnets."""
     is_month = pd.Series(bool(table.of("period")), index=table.cells.index)
     is_month &= table.text("period").map(folded).str.fullmatch(_MONTH)
     titles = [column.title for column in table.columns]
@@ -290,9 +290,9 @@ def _codes_of(table: CustomsTable) -> pd.Series:
     return table.text("commodity").str.replace(r"\s", "", regex=True)
 
 
-def _refuse_others(name: str, table: CustomsTable, why: pd.Series) -> None:
+def _refuse_others(name: str, table: CustomsTable, reasons: pd.Series) -> None:
     codes = sorted({code for code in _codes_of(table) if code.isdigit()})
-    if codes and why.ne("").all():
+    if codes and reasons.ne("").all():
         raise DataError(
             f"{name} holds no line of exports of {COMMODITY}; its codes are {first_few(codes)}. "
             f"Expected China's exports of {COMMODITY} alone: the weight of other goods, such as "
@@ -307,13 +307,13 @@ def _refuse_others(name: str, table: CustomsTable, why: pd.Series) -> None:
 
 
 def _amounts(table: CustomsTable, ours: pd.Index, unit: str, problems: Problems) -> pd.DataFrame:
-    """Return line, destination, ``_PART``, value and half_width of every amount on our lines.
+    """Line, destination, ``_PART``, value and half_width of every amount on our lines.
 
-    What cannot be read is noted as a problem. An unknown partner with a code is a residual place.
+    Unreadable cells are noted as problems. An unknown partner with a code is a residual place.
     """
     places = _places(table, ours, problems)
     names, codes = (table.text(meaning)[places.index] for meaning in ("partner", "partner_code"))
-    parts = table.cells.loc[places.index, [one.place for one in table.of("split")]]
+    parts = table.cells.loc[places.index, [column.place for column in table.of("split")]]
     lines = pd.DataFrame(
         {
             "line": places.index,
@@ -323,11 +323,11 @@ def _amounts(table: CustomsTable, ours: pd.Index, unit: str, problems: Problems)
         }
     )
     frames = []
-    for column in (one for one in table.columns if one.meaning in _MEASURES):
+    for column in (column for column in table.columns if column.meaning in _MEASURES):
         texts = table.cells.loc[places.index, column.place]
         numbers = amounts_of(column.title, texts, problems).dropna()
-        stated = pd.Series(column.month, numbers.index, dtype="str")
-        months = stated if column.month else table.text("period")[numbers.index]
+        month = pd.Series(column.month, numbers.index, dtype="str")
+        months = month if column.month else table.text("period")[numbers.index]
         factors = pd.Series(1e-6, numbers.index)
         if column.meaning == "quantity":
             units = pd.Series(column.unit, numbers.index, dtype="str")
@@ -345,17 +345,17 @@ def _amounts(table: CustomsTable, ours: pd.Index, unit: str, problems: Problems)
 
 
 def _places(table: CustomsTable, ours: pd.Index, problems: Problems) -> pd.Series:
-    """Return the place of each of our lines but those of sums of others."""
-    found: dict[int, str | None] = {}
+    """Destination of each of our lines; sums of places have none."""
+    places: dict[int, str | None] = {}
     names, codes, is_total = table.text("partner"), table.text("partner_code"), table.is_total
     for line in ours.tolist():
         name, code = names[line], codes[line]
         try:
-            found[line] = WORLD if is_total[line] else partner_place(name, code)
+            places[line] = WORLD if is_total[line] else partner_place(name, code)
         except ValueError as err:
             shown = f"{code} {name}".strip()
             problems.add(line, f"column {table.title('partner')!r}: {shown!r} is not {err}")
-    return pd.Series(found, dtype="object").dropna()
+    return pd.Series(places, dtype="object").dropna()
 
 
 def _note_contradictions(amounts: pd.DataFrame, problems: Problems) -> None:
@@ -377,7 +377,7 @@ def _note_contradictions(amounts: pd.DataFrame, problems: Problems) -> None:
 
 
 def _worlds(cells: pd.DataFrame) -> pd.DataFrame:
-    """Return the world of the months that list all partners and state no total."""
+    """World total of the months that list all partners and state none."""
     months = cells[~cells["destination"].isin([WORLD, EU27])].groupby(["period", "measure"])
     total = months.agg(
         value=("value", "sum"),
@@ -386,15 +386,15 @@ def _worlds(cells: pd.DataFrame) -> pd.DataFrame:
         smallest=("value", "min"),
     )
     total = total.loc[total["smallest"] <= SMALL_SHARE * total["value"]].reset_index()
-    stated = cells.loc[cells["destination"].eq(WORLD), "period"]
-    full = total[total["partners"].ge(FULL_LIST) & ~total["period"].isin(stated)]
+    has_total = cells.loc[cells["destination"].eq(WORLD), "period"]
+    full = total[total["partners"].ge(FULL_LIST) & ~total["period"].isin(has_total)]
     notes = [f"{SUM_NOTE} {count} partners" for count in full["partners"]]
     return full.drop(columns=["partners", "smallest"]).assign(destination=WORLD, note=notes)
 
 
 @cache
 def customs_words() -> dict[str, Any]:
-    """Return the words of customs: headings by meaning, units by tonnes, partners and regions."""
+    """Words of customs: headings by meaning, units by tonnes, partners and regions."""
     text = Path(__file__).with_name("customs_words.yaml").read_text(encoding="utf-8")
     return cast("dict[str, Any]", yaml.safe_load(text))
 
@@ -422,12 +422,12 @@ def _column(place: int, title: str) -> Column:
     if rest not in _meanings() and inside in _units():
         return Column(place, title, _meanings().get(outside, ""), period, inside)
     money = (_meanings().get(part, "") for part in (inside, outside))
-    known = next((meaning for meaning in money if meaning in {"usd", "cny"}), "")
-    return Column(place, title, _meanings().get(rest, known), period)
+    currency = next((meaning for meaning in money if meaning in {"usd", "cny"}), "")
+    return Column(place, title, _meanings().get(rest, currency), period)
 
 
 def month_of(text: str) -> str:
-    """Return ``YYYY-MM`` of a cell such as 202608, 2026-08 or 2026年8月."""
+    """``YYYY-MM`` of a cell such as 202608, 2026-08 or 2026年8月."""
     match = _MONTH.fullmatch(folded(text))
     if match is None:
         raise ValueError("one month (202608, 2026-08, 2026年8月)")
@@ -435,14 +435,14 @@ def month_of(text: str) -> str:
 
 
 def tonnes_of(unit: str) -> float:
-    """Return the tonnes of a unit of weight."""
+    """Tonnes of a unit of weight."""
     if (tonnes := _units().get(folded(unit))) is None:
         raise ValueError("a unit of weight (千克, kg, 吨, t)")
     return tonnes
 
 
 def partner_place(name: str, code: str = "") -> str | None:
-    """Return the place of a partner, by its code or else by its name; None for a sum of places.
+    """Place of a partner, by its code or else by its name; None for a sum of places.
 
     A code of three digits that is in no table is a residual place of its own, ``C987``, which the
     checks of a batch hold for a person.
@@ -477,17 +477,17 @@ def _regions() -> frozenset[str]:
 @cache
 def _names() -> dict[str, str]:
     chinese = gettext.translation("iso3166-1", pycountry.LOCALES_DIR, languages=["zh_CN"])
-    found: dict[str, str] = {}
+    places: dict[str, str] = {}
     for country in pycountry.countries:
         english = {getattr(country, n, country.name) for n in ("common_name", "official_name")}
         english |= {country.alpha_3, country.name}
         for name in [*english, *(chinese.gettext(name) for name in english)]:
-            found[_letters(name)] = country.alpha_3
+            places[_letters(name)] = country.alpha_3
     for partner in partner_codes():
-        found |= {_letters(n): partner.destination for n in (partner.name_zh, partner.name_en)}
+        places |= {_letters(n): partner.destination for n in (partner.name_zh, partner.name_en)}
     for place, words in customs_words()["partners"].items():
-        found |= {_letters(name): place for name in words}
-    return found
+        places |= {_letters(name): place for name in words}
+    return places
 
 
 def _letters(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Files that a browser gives, known by their headings; ``downloads.yaml`` has their layouts."""
+"""Files downloaded in a browser, recognised by their headings; layouts: ``downloads.yaml``."""
 
 import hashlib
 import re
@@ -64,14 +64,14 @@ class Layout:
     """Begins the commodity of a line, whose code follows."""
 
     def fits(self, headings: Iterable[str]) -> bool:
-        """Tell whether a table has a weight and every column that must be there."""
+        """Whether a table has a weight and every required column."""
         weight = "/".join(next(iter(self.measures.values())))
         place = self.place if isinstance(self.place, Mapping) else ()
         wanted = (*self.says, self.period, self.goods, weight, *place)
         return all(set(headings).intersection(names.split("/")) for names in wanted)
 
     def lines(self, table: pd.DataFrame) -> pd.DataFrame:
-        """Return a table with commodity and month of each line, and why it is not ours."""
+        """Table with commodity and month of each line, and why it is not ours."""
         codes = _column(self.goods, table).str.extract(r"^\W*([\d.]+)")[0].fillna("")
         codes = codes.str.replace(".", "").str[:10]
         months = _column(self.period, table).map(month_in)
@@ -82,11 +82,11 @@ class Layout:
             reasons[f"another {cells.name}"] = ~is_ours
         reasons |= {"no single month": months.eq(""), "repeated": table.duplicated()}
         period = pd.to_datetime(months, format="%Y-%m", errors="coerce").astype("datetime64[us]")
-        why = first_reason(reasons)
-        return table.assign(commodity=self.prefix + codes, period=period, why=why)
+        reason = first_reason(reasons)
+        return table.assign(commodity=self.prefix + codes, period=period, why=reason)
 
     def read(self, ours: pd.DataFrame, problems: Problems, now: pd.Timestamp) -> pd.DataFrame:
-        """The observations in lines of ours, added up by code and month."""
+        """Observations in lines of ours, added up by code and month."""
         if isinstance(self.place, str):
             ours = ours.assign(destination=self.place)
         else:
@@ -101,7 +101,7 @@ class Layout:
         return observations([rows], source=self.source, source_url=self.url)
 
     def _amounts(self, ours: pd.DataFrame, measure: str, problems: Problems) -> pd.DataFrame:
-        """The amounts of a measure; zero is none, for a weight may be missing."""
+        """Amounts of a measure; zero is none, for a weight may be missing."""
         units = self.measures[measure]
         heading = next((heading for heading in units if heading in ours), None)
         if heading is None:
@@ -114,13 +114,13 @@ class Layout:
 
 @cache
 def layouts() -> tuple[Layout, ...]:
-    """Return all layouts."""
+    """Layouts of ``downloads.yaml``."""
     text = Path(__file__).with_name("downloads.yaml").read_text(encoding="utf-8")
     return tuple(Layout(**entry) for entry in yaml.safe_load(text))
 
 
 def download(path: Path, now: pd.Timestamp) -> FileRows | None:
-    """The rows of a file by the layout of its headings; None if they are of none."""
+    """Rows of a file by the layout of its headings; None if no layout fits."""
     content, name = content_of(path), path.name
     problems = Problems(name)
     readings = (_table(lines, problems) for lines, _ in tables_of(name, content, _ENCODINGS))
@@ -132,19 +132,19 @@ def download(path: Path, now: pd.Timestamp) -> FileRows | None:
     ours, left_out = lines[lines["why"].eq("")], counts_of(lines["why"])
     if ours.empty:
         raise DataError(
-            f"{name} has the headings of {layout.name}, and no such line: {first_few(left_out)}. "
+            f"{name} has the headings of {layout.name} and no such line: {first_few(left_out)}. "
             f"Expected codes {layout.codes}, and lines that say {dict(layout.says)}. Ask the site "
             "for those; nothing was taken over."
         )
     tables = {"observations": layout.read(ours, problems, now)}
-    sha256, asked = hashlib.sha256(content).hexdigest(), f"{layout.name}, in {name}"
-    return FileRows(layout.source, name, sha256, tables, left_out, asked=asked)
+    sha256, request = hashlib.sha256(content).hexdigest(), f"{layout.name}, in {name}"
+    return FileRows(layout.source, name, sha256, tables, left_out, asked=request)
 
 
 def lines_below(
     lines: Sequence[Line], start: int, problems: Problems, *, width: int, least: int
 ) -> pd.DataFrame:
-    """The cells below a line of headings as text, by line number, a column a place.
+    """Cells below a line of headings as text, by line number, a column a place.
 
     Args:
         lines: All lines of a file.
@@ -170,15 +170,16 @@ def lines_below(
 
 def first_reason(reasons: Mapping[str, "pd.Series[bool]"]) -> "pd.Series[str]":
     """Why each line is left out: the first reason that holds; empty if it is not."""
-    why = pd.Series("", index=next(iter(reasons.values())).index, dtype="str")
+    first = pd.Series("", index=next(iter(reasons.values())).index, dtype="str")
     for reason, holds in reasons.items():
-        why = why.mask(why.eq("") & holds, reason)
-    return why
+        first = first.mask(first.eq("") & holds, reason)
+    return first
 
 
-def counts_of(why: "pd.Series[str]") -> tuple[str, ...]:
+def counts_of(reasons: "pd.Series[str]") -> tuple[str, ...]:
     """How many lines were left out for each reason."""
-    return tuple(f"{count} lines: {reason}" for reason, count in Counter(why[why.ne("")]).items())
+    counts = Counter(reasons[reasons.ne("")])
+    return tuple(f"{count} lines: {reason}" for reason, count in counts.items())
 
 
 def amounts_of(title: str, texts: "pd.Series[str]", problems: Problems) -> pd.DataFrame:
@@ -205,7 +206,7 @@ def folded(text: str) -> str:
 
 
 def _table(lines: Sequence[Line], problems: Problems) -> pd.DataFrame | None:
-    """The lines below headings of a layout, as text; None where there are none."""
+    """Lines below headings of a layout, as text; None where there are none."""
     for start, cells in lines[:LEADING]:
         headings = [folded(cell) for cell in cells]
         wide = [f"quantity2-{month}" for month in _MONTHS]
@@ -227,7 +228,7 @@ def _table(lines: Sequence[Line], problems: Problems) -> pd.DataFrame | None:
 
 
 def _long(table: pd.DataFrame, wide: list[str]) -> pd.DataFrame:
-    """Return a line a month; a month of zeros alone is still to come."""
+    """One line per month; a month of zeros alone is not published yet."""
     parts = [
         table.drop(columns=wide).assign(month=table["year"] + f"-{n:02d}", quantity2=table[name])
         for n, name in enumerate(wide, start=1)
@@ -237,14 +238,14 @@ def _long(table: pd.DataFrame, wide: list[str]) -> pd.DataFrame:
 
 
 def month_in(text: str) -> str:
-    """Return ``YYYY-MM`` of a cell such as 202608, August 2026 or 115年08月, else nothing."""
+    """``YYYY-MM`` of a cell such as 202608, August 2026 or 115年08月, else an empty text."""
     words = folded(text)
-    if found := _NUMERIC.fullmatch(words):
-        return f"{found[1]}-{found[2]}"
-    if found := _ROC.fullmatch(words):
-        return f"{int(found[1]) + 1911}-{int(found[2]):02d}"
-    if (found := _NAMED.fullmatch(words)) and found[1] in _MONTHS:
-        return f"{found[2]}-{_MONTHS.index(found[1]) + 1:02d}"
+    if match := _NUMERIC.fullmatch(words):
+        return f"{match[1]}-{match[2]}"
+    if match := _ROC.fullmatch(words):
+        return f"{int(match[1]) + 1911}-{int(match[2]):02d}"
+    if (match := _NAMED.fullmatch(words)) and match[1] in _MONTHS:
+        return f"{match[2]}-{_MONTHS.index(match[1]) + 1:02d}"
     return ""
 
 

@@ -28,7 +28,7 @@ Line = Mapping[str, object]
 
 @dataclass(frozen=True, slots=True)
 class TariffSchedule(HttpSource):
-    """The current rate of the line in the schedule, and its references to additional rates.
+    """Current rate of the line in the schedule, and its references to additional rates.
 
     The schedule gives neither the start of a rate nor the countries affected, so nothing enters
     the ledger automatically: each new statement is proposed for review.
@@ -96,7 +96,7 @@ def _added_rate(number: str, line: Line | None, base: str) -> Proposal:
 def _payload(
     component: str, scope: str, rate: re.Match[str] | None, line: Line | None
 ) -> dict[str, object]:
-    """Return the values of a ledger row; countries and dates are left open."""
+    """Values of a ledger row; countries and dates are left open."""
     return {
         "importer": "USA",
         "origin": ORIGIN,

@@ -1,4 +1,4 @@
-"""The providers queried over HTTP, by name."""
+"""The sources queried over HTTP, by name."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -28,14 +28,14 @@ LIVE: Final = tuple(_MAKERS)
 """Ids of all live sources."""
 
 KEYED: Final = ("census",)
-"""Ids of the sources that answer nobody without a key."""
+"""Ids of the sources that require an API key."""
 
 BY_CODE: Final = ("comtrade", "comtrade_mirror")
 """Ids of the sources that cover any six-digit code."""
 
 
 def without_key(settings: Settings) -> tuple[str, ...]:
-    """Return the sources that would not answer, as their key is not set."""
+    """Sources that require an API key that is not set."""
     return tuple(name for name in KEYED if not getattr(settings, f"{name}_key"))
 
 
@@ -46,7 +46,7 @@ def live_source(
     progress: Progress = untracked,
     commodity: str = HS6,
 ) -> HttpSource:
-    """Return the source called ``name``; one of ``BY_CODE`` takes a six-digit ``commodity``."""
+    """Source called ``name``; one of ``BY_CODE`` takes a six-digit ``commodity``."""
     if name not in _MAKERS:
         raise ValueError(f"a live source ({', '.join(LIVE)})")
     module, kind = _MAKERS[name]

@@ -20,7 +20,7 @@ ORDER: Final = ("commodity", "measure", "destination", "period_from")
 
 
 def usual_moment(months: pd.Series, *, lag_days: int, now: pd.Timestamp) -> pd.Series:
-    """Return when figures of months become known, by the usual lag but never after ``now``.
+    """Moments at which figures of months become available, by the usual lag, never after ``now``.
 
     Args:
         months: first days.
@@ -31,13 +31,13 @@ def usual_moment(months: pd.Series, *, lag_days: int, now: pd.Timestamp) -> pd.S
 
 
 def not_after(moments: pd.Series, now: pd.Timestamp) -> pd.Series:
-    """Return the moments, none later than ``now``."""
+    """Moments, none later than ``now``."""
     limit = now.tz_convert("UTC")
     return moments.where(moments <= limit, limit).astype(MOMENT_DTYPE)
 
 
 def observations(parts: Sequence[pd.DataFrame], *, source: str, source_url: str) -> pd.DataFrame:
-    """Join measurements to typed rows of ``observations``, in one order.
+    """Typed rows of ``observations`` from measurements, in one order.
 
     Args:
         parts: frames of ``commodity, destination, measure, period, value, half_width,
@@ -45,7 +45,7 @@ def observations(parts: Sequence[pd.DataFrame], *, source: str, source_url: str)
             value makes no row.
         source_url: address without key and without parameters that vary between requests.
     """
-    if not (filled := [kept for part in parts if len(kept := part.dropna(subset="value"))]):
+    if not (filled := [rows for part in parts if len(rows := part.dropna(subset="value"))]):
         return typed_frame([], "observations")
     rows = pd.concat(filled, ignore_index=True)
     note = rows["note"].fillna("") if "note" in rows else ""
@@ -64,36 +64,36 @@ def observations(parts: Sequence[pd.DataFrame], *, source: str, source_url: str)
 
 
 def records_in(answer: object, name: str, needed: Sequence[str]) -> list[dict[str, object]]:
-    """Return the records that an answer keeps under ``name``, each with what is needed.
+    """Records that an answer keeps under ``name``, each with what is needed.
 
     Raises:
         ValueError: It is of another shape.
     """
     held = answer.get(name) if isinstance(answer, Mapping) else None
     if not isinstance(held, list) or not all(isinstance(record, dict) for record in held):
-        raise ValueError(f"it answers without a list of records {name!r}")
+        raise ValueError(f"it has no list of records {name!r}")
     for record in held:
         refuse_missing(record, needed)
     return held
 
 
 def left_out(broken: int) -> tuple[str, ...]:
-    """Return the note on what ``readable`` left out; none if that is nothing."""
+    """Note on the rows that ``readable`` left out, if any."""
     return (f"{broken} rows whose numbers cannot be read: left out",) if broken else ()
 
 
 def refuse_missing(has: Collection[Hashable], needed: Sequence[str]) -> None:
     """Refuse an answer that lacks a column, with a ValueError."""
     if missing := [name for name in needed if name not in has]:
-        raise ValueError(f"it answers without {first_few(missing)}; it has {first_few([*has])}")
+        raise ValueError(f"it lacks {first_few(missing)}; it has {first_few([*has])}")
 
 
 _MISSING: Final = frozenset({"", ".", ":", *MISSING_MARKS})
-"""What providers write where there is no number, in lower case."""
+"""Words of providers for a missing number, in lower case."""
 
 
 def readable(frame: pd.DataFrame, names: Sequence[str]) -> tuple[pd.DataFrame, int]:
-    """Return the rows whose numbers can be read, as floats, and how many others there are.
+    """Rows whose numbers can be read, as floats, and how many others there are.
 
     A cell without a number is NaN; one that is filled with anything else breaks its row alone.
 
@@ -108,7 +108,7 @@ def readable(frame: pd.DataFrame, names: Sequence[str]) -> tuple[pd.DataFrame, i
         wrong = ~np.isfinite(values) & ~is_missing
         if 2 * wrong.sum() > len(frame):
             text = shown(str(cells[wrong].iloc[0]))
-            raise ValueError(f"it has {name!r} that is no number ({text!r})")
+            raise ValueError(f"it has {name!r} that is not a number ({text!r})")
         read[name], broken = values, broken | wrong
     return read[~broken], int(broken.sum())
 
@@ -130,7 +130,7 @@ class Proposal:
 
 
 def proposals(items: Sequence[Proposal], *, source: str, now: pd.Timestamp) -> pd.DataFrame:
-    """Return typed rows of ``proposals``, ordered by key; what is shown ahead of its day waits."""
+    """Typed rows of ``proposals``, ordered by key; items dated in the future are left out."""
     today = now.tz_convert("UTC").tz_localize(None)
     rows = [
         {

@@ -108,7 +108,7 @@ def test_the_source_of_the_page_can_be_stored_and_replayed(ports: str, tmp_path:
 
     frame = file.tables["observations"]
     pd.testing.assert_frame_equal(validate(frame, "observations", where="test"), frame)
-    assert objections(file, known=frame.iloc[:0], now=now) == ()
+    assert objections(file, stored=frame.iloc[:0], now=now) == ()
     engine = made_store(settings)
     assert write_batch(engine, Batch((file,))).total == len(ROWS)
     assert read_observations(engine, as_of=at("2026-09-29")).empty

@@ -261,7 +261,7 @@ class TestDoubt:
             ({"cmdCode": "8505"}, "cmdCode 8505 was not asked for"),
             ({"motCode": 2100}, "25 cells come in splits only"),
             ({"netWgt": "many"}, "'netWgt' that is no number"),
-            ({"data": {}}, "without a list of records 'data'"),
+            ({"data": {}}, "no list of records 'data'"),
         ],
         ids=lambda value: str(value) if isinstance(value, dict) else "",
     )

@@ -102,8 +102,8 @@ def test_a_partner_of_an_unknown_code_has_a_place_that_the_checks_hold(tmp_path:
     file = load(tmp_path, text_of(line_of(), line_of("987", "某国", kg="7000", usd="350000")))
 
     assert weights(file) == {"USA": 1.0, "C987": 7.0}
-    (reason,) = objections(file, known=typed_frame([], "observations"), now=NOW)
-    assert reason.startswith("Partner codes of customs are not known: 987, in export.csv")
+    (reason,) = objections(file, stored=typed_frame([], "observations"), now=NOW)
+    assert reason.startswith("Partner codes of customs are unknown: 987, in export.csv")
 
 
 def test_the_world_is_the_sum_of_a_full_list(tmp_path: Path) -> None:

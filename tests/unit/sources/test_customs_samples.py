@@ -89,10 +89,10 @@ def test_a_relabelled_table_of_imports_is_refused_by_its_weights_at_the_price_of
     source = samples / "customs" / "harukaworks_2024in.csv"
     path = relabelled(source, tmp_path / "soya.csv", size)
 
-    found = objections(load(path), known=known, now=NOW)
+    found = objections(load(path), stored=known, now=NOW)
 
     assert any(
-        "Weights are far from those known of China's exports in the same" in f for f in found
+        "Weights differ from those stored of China's exports in the same" in f for f in found
     )
 
 

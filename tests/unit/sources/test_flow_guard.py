@@ -28,7 +28,7 @@ def rows(tonnes: dict[str, float], month: str, source: str) -> pd.DataFrame:
 def found(tonnes: dict[str, float], known: pd.DataFrame) -> tuple[str, ...]:
     tables = {"observations": rows(tonnes, "2026-08-01", "customs")}
     file = FileRows("customs", "a.csv", "0", tables, completeness=0.6)
-    return objections(file, known=known, now=NOW)
+    return objections(file, stored=known, now=NOW)
 
 
 @pytest.mark.slow
@@ -39,7 +39,7 @@ def test_imports_are_reported_from_exports_by_what_is_known(month: str) -> None:
 
     (objection,) = found(imports, known)
 
-    assert objection.startswith("Weights are far from those known of China's exports in ")
+    assert objection.startswith("Weights differ from those stored of China's exports in ")
     assert "USA 9.0 t against 600.0 t" in objection
 
 
@@ -56,7 +56,7 @@ def test_exports_pass_beside_what_is_known_and_a_control_that_halves_them_too() 
 def test_china_is_no_partner_of_its_own_exports() -> None:
     (objection,) = found({**EXPORTS, "CHN": 80.0}, rows(EXPORTS, "2026-08-01", "published_figures"))
 
-    assert objection.startswith("China is its own partner in 1 months, which is so of imports only")
+    assert objection.startswith("China is its own partner in 1 months, as in tables of")
 
 
 def priced(*flows: tuple[str, str, float, float]) -> pd.DataFrame:
@@ -79,7 +79,7 @@ def priced(*flows: tuple[str, str, float, float]) -> pd.DataFrame:
 def unusual(new: pd.DataFrame, known: pd.DataFrame) -> list[str]:
     """Return what is objected to prices."""
     file = FileRows("customs", "japan.csv", "0", {"observations": new}, completeness=0.6)
-    reasons = objections(file, known=known, now=NOW)
+    reasons = objections(file, stored=known, now=NOW)
     return [reason for reason in reasons if reason.startswith("Unit values are not")]
 
 

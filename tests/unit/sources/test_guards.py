@@ -15,7 +15,7 @@ NOTHING = typed_frame([], "observations")
 def objected(
     frame: pd.DataFrame, known: pd.DataFrame = NOTHING, completeness: float | None = 0.8
 ) -> tuple[str, ...]:
-    return objections(as_file(frame, completeness=completeness), known=known, now=NOW)
+    return objections(as_file(frame, completeness=completeness), stored=known, now=NOW)
 
 
 def where(frame: pd.DataFrame, **wanted: str) -> pd.Series:
@@ -36,8 +36,8 @@ def test_the_bundled_tables_raise_no_objection(source: object) -> None:
     file = source.load()  # type: ignore[attr-defined]
     known = file.tables.get("observations", NOTHING)
 
-    assert objections(file, known=known, now=NOW) == ()
-    assert objections(file, known=NOTHING, now=NOW) == ()
+    assert objections(file, stored=known, now=NOW) == ()
+    assert objections(file, stored=NOTHING, now=NOW) == ()
 
 
 def test_a_page_delivered_twice_is_objected_to() -> None:
@@ -56,13 +56,13 @@ def test_a_page_delivered_twice_is_objected_to() -> None:
     [
         pytest.param(
             {"period_from": "2026-11-01", "period_to": "2026-11-01", "available_at": "2026-12-01"},
-            "lie in months not over yet: 850511 CHN USA net_weight_t 2026-11-01",
+            "lie in months that have not ended: 850511 CHN USA net_weight_t 2026-11-01",
             id="future month"),
         pytest.param({"period_from": "1987-12-01", "period_to": "1987-12-01"}, "lie before 1988-01",
             id="before the Harmonized System"),
         pytest.param({"available_at": "2025-06-30T23:59:59Z"},
             "are known before their month was over", id="known too early"),
-        pytest.param({"available_at": "2026-11-26T08:00:01Z"}, "are known only in the future",
+        pytest.param({"available_at": "2026-11-26T08:00:01Z"}, "are dated in the future",
             id="tomorrow"),
     ],
 )  # fmt: skip
@@ -81,7 +81,7 @@ def test_a_rate_known_before_it_was_announced_is_objected_to() -> None:
     }  # fmt: skip
     file = FileRows("hts", "f", "c" * 64, {"tariff_steps": typed_frame([step], "tariff_steps")})
 
-    (only,) = objections(file, known=NOTHING, now=NOW)
+    (only,) = objections(file, stored=NOTHING, now=NOW)
 
     assert "known before it was announced" in only
 

@@ -160,7 +160,7 @@ class TestCache:
 
         with (
             client(offline, waits) as http,
-            pytest.raises(SourceError, match=r"Offline, and no whole answer of comtrade"),
+            pytest.raises(SourceError, match=r"has no complete answer of comtrade"),
         ):
             rows_of(http)
 

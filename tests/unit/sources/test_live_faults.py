@@ -22,7 +22,7 @@ SPAN = MonthRange.of("2024-05", "2024-08")
 PASSING = (Fault.TRUNCATED, Fault.DOUBLED)
 REFUSED = {
     Fault.HTML: "sent an HTML page",
-    Fault.RENAMED: "answers without",
+    Fault.RENAMED: "lacks",
     Fault.DOUBLED: r"twice|each once|failed 2 times",
 }
 """Those of the connection alone are the client's: ``test_http.py``."""

@@ -48,11 +48,15 @@ class TestCensus:
     @pytest.mark.parametrize(
         ("key", "message", "calls"),
         [
-            ("", r"nobody without a key\. Expected one in MAGNETCAST_CENSUS_KEY.*key_signup", 0),
+            (
+                "",
+                r"Census requires an API key\. Expected one in MAGNETCAST_CENSUS_KEY.*key_signup",
+                0,
+            ),
             ("wrong", r"HTML page.* Set MAGNETCAST_CENSUS_KEY to a valid key, free at http", 2),
         ],
     )
-    def test_without_its_key_it_says_where_one_is_had(
+    def test_without_a_valid_key_the_sign_up_page_is_named(
         self, providers: Providers, live_settings: Settings, key: str, message: str, calls: int
     ) -> None:
         settings = live_settings.model_copy(update={"census_key": SecretStr(key) if key else None})

@@ -32,5 +32,5 @@ def test_pieces_cover_it_without_overlap_and_years_end_in_december() -> None:
     ids=["backwards", "days"],
 )
 def test_what_is_no_range_of_months_is_refused(first: str, last: str, frequency: str) -> None:
-    with pytest.raises(ValueError, match=r"no range of months.*--since and --until"):
+    with pytest.raises(ValueError, match=r"not a range of months.*--since and --until"):
         MonthRange(pd.Period(first, frequency), pd.Period(last, frequency))
