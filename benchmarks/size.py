@@ -25,6 +25,16 @@ DIALECT: Final = re.compile(
 )
 """Home-made words; docs/glossary.md has those of the field."""
 
+VAGUE_NAMES: Final = re.compile(
+    r"found|known|own|made|one|seen|kept|said|given|asked|left|came|told|begun|drawn|chosen|counted|"
+    r"settled|fresh|whole|others|more|listed|now|then|taken|stated|done|ready|there|here|both|"
+    r"all_of|what|whom?|how|why|these|those|them|it|that|this"
+)
+"""Participles, pronouns and adverbs, which as names of variables say nothing of what they hold."""
+
+VAGUEST: Final = re.compile(r"found|known|own|made|one")
+"""Those that the core does without."""
+
 
 @dataclass(frozen=True)
 class Module:
@@ -76,12 +86,25 @@ def dialect_words(modules: Sequence[Module]) -> Counter[str]:
     return Counter(word.lower() for one in modules for word in DIALECT.findall(one.text))
 
 
+def vague_names(modules: Sequence[Module], vague: re.Pattern[str]) -> Counter[str]:
+    """Return how often each vague name is assigned, looped over or taken as a parameter."""
+    nodes = [node for module in modules for node in module.nodes(ast.Name, ast.arg)]
+    names = (
+        node.arg if isinstance(node, ast.arg) else node.id
+        for node in nodes
+        if isinstance(node, ast.arg) or isinstance(node.ctx, ast.Store)
+    )
+    return Counter(name for name in names if vague.fullmatch(name))
+
+
 def counts() -> Iterator[tuple[str, int, int | None, str]]:
     """Yield what is counted, its count, its budget if it has one, and what is behind it."""
     product = modules_below(*PRODUCT)
     classes = repeated(node.name for one in product for node in one.nodes(ast.ClassDef))
     constants = repeated(name for one in product for name in one.public_constants())
     words = dialect_words(product)
+    vague = vague_names(product, VAGUE_NAMES)
+    vaguest = vague_names(modules_below("models", "features"), VAGUEST)
     lengths = function_lengths(product)
     yield "product lines", sum(one.lines for one in product), BUDGET["product lines"], ""
     yield "product modules", len(product), BUDGET["product modules"], ""
@@ -90,6 +113,8 @@ def counts() -> Iterator[tuple[str, int, int | None, str]]:
     yield "class names used for two things", len(classes), BUDGET["classes"], first_few(classes)
     yield "constants with two homes", len(constants), BUDGET["constants"], first_few(constants)
     yield "home-made words", words.total(), BUDGET["words"], first_few(words)
+    yield "vague names", vague.total(), BUDGET["vague names"], first_few(dict(vague.most_common()))
+    yield "the vaguest in models and features", vaguest.total(), BUDGET["vaguest"], ""
     for folder in ("tests", "benchmarks"):
         total = sum(one.lines for one in modules_below(folder))
         yield f"{folder} lines", total, BUDGET[folder], ""
@@ -101,6 +126,8 @@ BUDGET: Final = {
     "classes": 0,
     "constants": 20,
     "words": 0,
+    "vague names": 1_225,
+    "vaguest": 239,
     "tests": 32_450,
     "benchmarks": 4_720,
 }

@@ -17,3 +17,9 @@ def test_what_is_counted_is_what_is_there() -> None:
     assert size.repeated(name for one in modules for name in one.public_constants()) == {"BAND": 2}
     assert size.function_lengths(modules) == [2]
     assert size.dialect_words(modules) == {"told": 1}
+
+
+def test_names_that_say_nothing_are_counted_where_they_are_bound() -> None:
+    module = made("a/one.py", "def total(found, rows):", "    own = [one for one in rows]", "own")
+
+    assert size.vague_names([module], size.VAGUEST) == {"found": 1, "own": 1, "one": 1}
