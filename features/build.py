@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any, Final
@@ -17,21 +16,16 @@ from features.series import SeriesStats, panel_momentum, series_stats
 from store.arrays import Floats
 from store.months import month_starts
 
-_FAMILIES: Final[dict[str, tuple[Feature, ...]]] = {
+FAMILIES: Final[dict[str, tuple[Feature, ...]]] = {
     "trade": trade.FEATURES,
     "dynamics": dynamics.FEATURES,
     "calendar": calendar.FEATURES,
     "tariffs": tariffs.FEATURES,
     "policy": policy.FEATURES,
 }
-_COMPUTE: Final[tuple[Callable[[Origin], dict[str, Floats]], ...]] = (
-    trade.compute,
-    calendar.compute,
-    tariffs.compute,
-    policy.compute,
-)
+_COMPUTE: Final = (trade.compute, calendar.compute, tariffs.compute, policy.compute)
 
-ALL_FEATURES: Final = tuple(feature for family in _FAMILIES.values() for feature in family)
+ALL_FEATURES: Final = tuple(feature for family in FAMILIES.values() for feature in family)
 DRIVER_MEANINGS: Final = {
     **{feature.name: feature.meaning for feature in ALL_FEATURES},
     "policy_response": "response to a control that no published month shows yet",
@@ -133,30 +127,3 @@ def catalogue_digest(names: frozenset[str] | None = None) -> str:
     if names is not None:
         entries = sorted(entry for entry in entries if entry[0] in names)
     return hashlib.sha256(json.dumps(entries, sort_keys=True).encode()).hexdigest()[:12]
-
-
-def catalogue_page() -> str:
-    """Return docs/features.md: the catalogue, one table a family."""
-    parts = [
-        "# Features",
-        "",
-        (
-            "Generated from the catalogue by `make docs`; do not edit. "
-            "One row of the model frame is one destination at one"
-        ),
-        (
-            "forecast origin and one target month. "
-            "A dash means the forecast may move either way with the feature, `falls`"
-        ),
-        "that a higher value never raises it. `magnetcast explain` counts it to what it is",
-        "shown as. Panels have all but tariffs, policy and what rests on a total of the world.",
-    ]
-    head = "| feature | unit | meaning | source | knowable | shown as | effect |"
-    for family, entries in _FAMILIES.items():
-        parts += ["", f"## {family}", "", head, "| --- | --- | --- | --- | --- | --- | --- |"]
-        parts += [
-            f"| `{e.name}` | {e.unit} | {e.meaning} | {e.source} | {e.knowable} | {e.explains} | "
-            f"{'falls' if e.monotone < 0 else '-'} |"
-            for e in entries
-        ]
-    return "\n".join(parts) + "\n"

@@ -37,13 +37,8 @@ INSTRUMENT_STRENGTH: Final = {
 """Strength of an instrument by its nature: a stop, a licence, a price, a list, an announcement."""
 
 PRODUCT_STRENGTH: Final = (
-    (
-        (
-            r"not 8505\.11|8505\.11 dropped|no 8505|not magnets|not product-specific|"
-            r"technology|equipment"
-        ),
-        0.1,
-    ),
+    (r"not 8505\.11|8505\.11 dropped|no 8505|not magnets|not product-specific", 0.1),
+    (r"technology|equipment", 0.1),
     (r"no magnet|magnets not named|recoverable|end-of-life", 0.1),
     (r"magnets with|foreign-made goods", 0.9),
     (r"8505\.11|magnet|all goods|nearly all goods", 1.0),
@@ -104,36 +99,24 @@ _LEDGER: Final = "policy events"
 _ANNOUNCED: Final = "from the day the act (or its end, or its suspension) was announced"
 
 
-def _entry(name: str, unit: str, meaning: str) -> Feature:
-    return Feature(name, unit, meaning, _LEDGER, _ANNOUNCED, "policy")
+def _entry(name: str, meaning: str) -> Feature:
+    return Feature(name, "strength", meaning, _LEDGER, _ANNOUNCED, "policy")
 
 
 FEATURES: Final = (
     _entry(
-        "policy_control_exposure",
-        "strength",
-        "export controls, bans and lists in force in the target month",
+        "policy_control_exposure", "export controls, bans and lists in force in the target month"
     ),
-    _entry(
-        "policy_easing_exposure",
-        "strength",
-        "licence relaxations, truces and other easing in force then",
-    ),
+    _entry("policy_easing_exposure", "licence relaxations, truces and other easing in force then"),
     _entry(
         "policy_control_change",
-        "strength",
         "control exposure of the target month less that of the level's months",
     ),
     _entry(
         "policy_easing_change",
-        "strength",
         "easing exposure of the target month less that of the level's months",
     ),
-    _entry(
-        "policy_threat",
-        "strength",
-        "restrictive acts announced but not in force in the target month",
-    ),
+    _entry("policy_threat", "restrictive acts announced but not in force in the target month"),
 )
 
 

@@ -17,7 +17,9 @@ _PANEL: Final = "evidence panel"
 _CUTOFF: Final = "with the last month of the panel"
 
 
-def _entry(name: str, unit: str, meaning: str, explains: Family = "momentum") -> Feature:
+def _entry(
+    name: str, meaning: str, explains: Family = "momentum", unit: str = "log ratio"
+) -> Feature:
     return Feature(name, unit, meaning, _PANEL, _CUTOFF, explains)
 
 
@@ -25,79 +27,53 @@ _LAGS: Final = (1, 2, 3, 4, 6, 12)
 _MEANS: Final = (3, 6, 24)
 
 FEATURES: Final = (
-    _entry("horizon", "months", "target month less cutoff"),
+    _entry("horizon", "target month less cutoff", unit="months"),
     *(
-        _entry(
-            f"tonnes_lag_{lag}m_log",
-            "log ratio",
-            f"month {lag} counted back from the cutoff, to the level",
-        )
+        _entry(f"tonnes_lag_{lag}m_log", f"month {lag} counted back from the cutoff, to the level")
         for lag in _LAGS
     ),
     *(
-        _entry(f"tonnes_mean_{months}m_log", "log ratio", f"mean of {months} months, to the level")
+        _entry(f"tonnes_mean_{months}m_log", f"mean of {months} months, to the level")
         for months in _MEANS
     ),
-    _entry("tonnes_spread_12m_log", "log", "standard deviation of the log over twelve months"),
-    _entry("tonnes_momentum_3m_log", "log ratio", "last three months to the three before them"),
-    _entry("tonnes_year_growth_3m_log", "log ratio", "last three months to the same a year before"),
+    _entry("tonnes_spread_12m_log", "standard deviation of the log over twelve months", unit="log"),
+    _entry("tonnes_momentum_3m_log", "last three months to the three before them"),
+    _entry("tonnes_year_growth_3m_log", "last three months to the same a year before"),
     _entry(
-        "tonnes_drawdown_24m_log",
-        "log ratio",
-        "last three months to the highest three-month mean of two years",
+        "tonnes_drawdown_24m_log", "last three months to the highest three-month mean of two years"
     ),
     _entry(
         "tonnes_same_month_1y_log",
-        "log ratio",
         "newest known same month of an earlier year, to the level",
         "season",
     ),
-    _entry(
-        "tonnes_same_month_2y_log",
-        "log ratio",
-        "the same month a year before that, to the level",
-        "season",
-    ),
+    _entry("tonnes_same_month_2y_log", "the same month a year before that, to the level", "season"),
     _entry(
         "season_step_1y_log",
-        "log ratio",
         "that same month to its year: the twelve months a year (or two) before the level's",
         "season",
     ),
-    _entry(
-        "season_step_mean_log",
-        "log ratio",
-        "mean of that step over up to five earlier years",
-        "season",
-    ),
+    _entry("season_step_mean_log", "mean of that step over up to five earlier years", "season"),
     _entry(
         "season_step_spread_log",
-        "log",
         "standard deviation of that step over those years",
         "season",
+        unit="log",
     ),
-    _entry("world_share", "share", "level as a share of the world's", "world"),
+    _entry("world_share", "level as a share of the world's", "world", unit="share"),
     _entry(
         "world_share_change_log",
-        "log ratio",
         "share of the world in the last three months to that in twelve",
         "world",
     ),
-    _entry(
-        "world_momentum_3m_log",
-        "log ratio",
-        "the world's last three months to the three before",
-        "world",
-    ),
-    _entry("world_season_step_mean_log", "log ratio", "the world's mean season step", "season"),
-    _entry(
-        "others_momentum_3m_log", "log ratio", "the same for the world without the series", "world"
-    ),
-    _entry("level_log", "log tonnes", "size of the series"),
-    _entry("late_months", "months", "complete months the evidence does not reach yet"),
-    _entry("recent_stderr_log", "log", "mean standard error of the last three months"),
-    _entry("observed_share_12m", "share", "months of the last twelve with a published level"),
-    _entry("months_since_observed", "months", "months since the last published level"),
+    _entry("world_momentum_3m_log", "the world's last three months to the three before", "world"),
+    _entry("world_season_step_mean_log", "the world's mean season step", "season"),
+    _entry("others_momentum_3m_log", "the same for the world without the series", "world"),
+    _entry("level_log", "size of the series", unit="log tonnes"),
+    _entry("late_months", "complete months the evidence does not reach yet", unit="months"),
+    _entry("recent_stderr_log", "mean standard error of the last three months", unit="log"),
+    _entry("observed_share_12m", "months of the last twelve with a published level", unit="share"),
+    _entry("months_since_observed", "months since the last published level", unit="months"),
 )
 
 _YEARS: Final = 5

@@ -206,11 +206,7 @@ def evidence_panel(
 
 def _last_of_world(statements: Sequence[Statement], last: int) -> int:
     """Return the last month of a level or growth rate of the world, else ``last``."""
-    sides = [
-        statement.above
-        for statement in statements
-        if statement.above is not None and not statement.is_bound
-    ]
+    sides = [s.above for s in statements if s.above is not None and not s.is_bound]
     ends = [cells.end for cells in sides if cells.destinations == AGGREGATES[WORLD]]
     return max(ends, default=last)
 
@@ -412,9 +408,7 @@ def _named(statements: Sequence[Statement], months: int) -> Flags:
     """Return the mask of cells that figures are about; of a destination it covers all months."""
     first = month_number(HISTORY_START)
     named = np.zeros((len(DESTINATIONS), months), dtype=bool)
-    for cells in (
-        side for statement in statements for side in (statement.above, statement.below) if side
-    ):
+    for cells in (side for s in statements for side in (s.above, s.below) if side):
         rows = [DESTINATIONS.index(name) for name in cells.destinations]
         span = slice(cells.start - first, cells.end - first + 1) if len(rows) > 1 else slice(None)
         named[rows, span] = True

@@ -281,10 +281,11 @@ class Exports:
         """Return tonnes and log standard errors of months, NaN outside the table."""
         row, column = self.names.index(name), months - self.first
         inside = (column >= 0) & (column < self.tonnes.shape[1])
-        values = np.full((2, len(months)), np.nan)
-        values[0, inside] = self.tonnes[row, column[inside]]
-        values[1, inside] = self.stderr[row, column[inside]]
-        return values[0], values[1]
+        tonnes, stderr = np.full((2, len(months)), np.nan)
+        tonnes[inside], stderr[inside] = (
+            x[row, column[inside]] for x in (self.tonnes, self.stderr)
+        )
+        return tonnes, stderr
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -396,22 +397,13 @@ def mirror_statements(mirrors: Sequence[Mirror], *, first: int, last: int) -> li
     for mirror in mirrors:
         bias, scale = mirror.pattern.at(mirror.months)
         targets = np.log(mirror.compared.imports) - bias
-        members = members_of(mirror.destination) or ()
-        share = mirror.pattern.same_month
-        for place, month in enumerate(mirror.months.tolist()):
+        members, share = members_of(mirror.destination) or (), mirror.pattern.same_month
+        columns = (array.tolist() for array in (mirror.months, targets, scale))
+        for month, target, stderr, row in zip(*columns, mirror.records.index, strict=True):
             if first < month <= last:
-                count = copies[mirror.destination, month]
                 cells = CellBlock(members, month - 1, month, weights=(1.0 - share, share))
-                statements.append(
-                    Statement(
-                        cells,
-                        None,
-                        float(targets[place]),
-                        float(scale[place]) * math.sqrt(count),
-                        is_bound=False,
-                        row=int(mirror.records.index[place]),
-                    )
-                )
+                wide = stderr * math.sqrt(copies[mirror.destination, month])
+                statements.append(Statement(cells, None, target, wide, is_bound=False, row=row))
     return statements
 
 

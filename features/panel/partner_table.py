@@ -97,30 +97,22 @@ class Listing:
                 message("months not listed in full, taken as missing: %(months)s", months=holes)
             )
         for month in np.flatnonzero(self.late.any(axis=0)):
-            late_partners = [
-                name for name, late in zip(self.names, self.late[:, month], strict=True) if late
-            ]
-            notes.append(
-                message(
-                    "%(month)s: late, so missing and not zero: %(names)s",
-                    month=str(labels[month]),
-                    names=few(late_partners),
-                )
+            late = few([self.names[row] for row in np.flatnonzero(self.late[:, month])])
+            text = message(
+                "%(month)s: late, so missing and not zero: %(names)s",
+                month=str(labels[month]),
+                names=late,
             )
-        if count := np.count_nonzero(self.has_value & np.isnan(self.reported)):
+            notes.append(text)
+        if count := int(np.count_nonzero(self.has_value & np.isnan(self.reported))):
             notes.append(
-                message(
-                    "%(count)s cells have a value and no weight, taken as missing",
-                    count=int(count),
-                )
+                message("%(count)s cells have a value and no weight, taken as missing", count=count)
             )
         over = np.nansum(self.reported, axis=0) > (1 + _TOLERANCE) * self.total
         if over.any():
-            months = few(labels[over].tolist())
+            low = few(labels[over].tolist())
             notes.append(
-                message(
-                    "stated total below the partners, which are kept: %(months)s", months=months
-                )
+                message("stated total below the partners, which are kept: %(months)s", months=low)
             )
         return tuple(notes)
 

@@ -53,7 +53,7 @@ class CellBlock(NamedTuple):
         return self.weights or (1.0,) * (self.end - self.start + 1)
 
 
-class KnownFigure(NamedTuple):
+class Figure(NamedTuple):
     """One published figure, months as numbers."""
 
     row: int
@@ -134,21 +134,14 @@ def read_statements(figures: pd.DataFrame, *, first: int, last: int) -> list[Sta
     key = ["destination", "measure", "period_from", "period_to", "value"]
     evidence = evidence_figures(figures).sort_values([*key, "available_at", "source_url"])
     evidence = evidence.drop_duplicates(key)
-    columns = (
-        evidence.index,
-        evidence["destination"],
-        evidence["measure"],
-        month_numbers(evidence["period_from"]),
-        month_numbers(evidence["period_to"]),
-        evidence["value"],
-        evidence["half_width"],
-    )
-    statements = [
+    start, end = (month_numbers(evidence[bound]) for bound in ("period_from", "period_to"))
+    columns = evidence.assign(row=evidence.index, start=start, end=end)[list(Figure._fields)]
+    statements = (
         statement
-        for figure in map(KnownFigure, *columns)
+        for figure in map(Figure._make, columns.itertuples(index=False))
         for statement in _READERS[figure.measure](figure)
-    ]
-    return [s for s in statements if _lies_within(s, first, last)]
+    )
+    return [statement for statement in statements if _lies_within(statement, first, last)]
 
 
 def _lies_within(statement: Statement, first: int, last: int) -> bool:
@@ -157,7 +150,7 @@ def _lies_within(statement: Statement, first: int, last: int) -> bool:
 
 
 def _equal(
-    figure: KnownFigure, above: CellBlock, below: CellBlock | None, value: float, unit: float = 1.0
+    figure: Figure, above: CellBlock, below: CellBlock | None, value: float, unit: float = 1.0
 ) -> list[Statement]:
     """Return the statement that two sums have a ratio, within rounding; none unless positive."""
     if value <= 0.0:
@@ -166,7 +159,7 @@ def _equal(
     return [Statement(above, below, math.log(value), scale, is_bound=False, row=figure.row)]
 
 
-def _read_level(figure: KnownFigure) -> list[Statement]:
+def _read_level(figure: Figure) -> list[Statement]:
     members = members_of(figure.destination)
     if members is None:
         return _read_region_level(figure)
@@ -174,7 +167,7 @@ def _read_level(figure: KnownFigure) -> list[Statement]:
     return _equal(figure, cells, None, max(figure.value, _SMALLEST_TONNES))
 
 
-def _read_region_level(figure: KnownFigure) -> list[Statement]:
+def _read_region_level(figure: Figure) -> list[Statement]:
     """Return bounds on the modelled destinations in a region that has other countries too."""
     inside, container = _region_of(figure.destination)
     span = (figure.start, figure.end)
@@ -197,7 +190,7 @@ def _region_of(name: str) -> tuple[tuple[str, ...], str]:
     return tuple(d for part in named for d in (members_of(part) or ())), "ROW"
 
 
-def _read_growth(figure: KnownFigure, months_back: int) -> list[Statement]:
+def _read_growth(figure: Figure, months_back: int) -> list[Statement]:
     members = members_of(figure.destination)
     if members is None or (months_back == 1 and figure.start != figure.end):
         return []  # a change "on the month" of a longer period has no defined base
@@ -206,7 +199,7 @@ def _read_growth(figure: KnownFigure, months_back: int) -> list[Statement]:
     return _equal(figure, above, below, 1.0 + figure.value / 100.0, unit=100.0)
 
 
-def _read_share(figure: KnownFigure) -> list[Statement]:
+def _read_share(figure: Figure) -> list[Statement]:
     members = members_of(figure.destination)
     if members is None:
         return []
@@ -217,7 +210,7 @@ def _read_share(figure: KnownFigure) -> list[Statement]:
     return _equal(figure, above, below, figure.value / 100.0, unit=100.0)
 
 
-def _read_lead(figure: KnownFigure) -> list[Statement]:
+def _read_lead(figure: Figure) -> list[Statement]:
     ahead, _, behind = figure.destination.partition("-")
     if ahead not in DESTINATIONS or behind not in DESTINATIONS:
         return []
@@ -226,7 +219,7 @@ def _read_lead(figure: KnownFigure) -> list[Statement]:
     return [Statement(above, below, 0.0, BOUND_SCALE, is_bound=True, row=figure.row)]
 
 
-_READERS: Final[dict[str, Callable[[KnownFigure], list[Statement]]]] = {
+_READERS: Final[dict[str, Callable[[Figure], list[Statement]]]] = {
     "net_weight_t": _read_level,
     "yoy_pct": partial(_read_growth, months_back=12),
     "mom_pct": partial(_read_growth, months_back=1),

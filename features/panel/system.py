@@ -8,9 +8,10 @@ world's season and its loss per day of Lunar New Year. Private to
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import linalg, sparse
 
 from features.lunar_new_year import lunar_new_year_days
@@ -66,7 +67,7 @@ PRIOR: Final = PanelPrior()
 class _Rows:
     contrast: list[tuple[Ints, Ints, Floats]] = field(default_factory=list)
     season: list[tuple[Ints, Ints, Floats]] = field(default_factory=list)
-    parts: list[tuple[Floats, Floats, Floats, Floats, Flags]] = field(default_factory=list)
+    parts: list[list[NDArray[Any]]] = field(default_factory=list)
     count: int = 0
 
     def add(
@@ -88,15 +89,8 @@ class _Rows:
         values = np.broadcast_to(np.asarray(signs, dtype=float), sums.shape)
         used = sums >= 0
         self.contrast.append((at[used], sums[used], values[used]))
-        self.parts.append(
-            (
-                np.broadcast_to(np.asarray(target, dtype=float), size),
-                np.broadcast_to(np.asarray(scale, dtype=float), size),
-                np.broadcast_to(np.asarray(scale, dtype=float) * firm, size),
-                np.full(size, tail),
-                np.broadcast_to(np.asarray(is_bound, dtype=bool), size),
-            )
-        )
+        columns = (target, scale, np.multiply(scale, firm), tail, is_bound)
+        self.parts.append([np.broadcast_to(column, size) for column in columns])
         return rows
 
 
@@ -163,14 +157,11 @@ class _CellBlocks:
         self.eu27 = self.world + months
         self._position = {name: i for i, name in enumerate(DESTINATIONS)}
         self._known: dict[CellBlock, int] = {}
-        everything = [
-            (AGGREGATES[WORLD], self.world),
-            (AGGREGATES[EU27], self.eu27),
-        ]
+        sums = ((AGGREGATES[WORLD], self.world), (AGGREGATES[EU27], self.eu27))
         for t in range(months):
             for i, name in enumerate(DESTINATIONS):
                 self._known[CellBlock((name,), first + t, first + t)] = int(self.cell[t, i])
-            for members, numbers in everything:
+            for members, numbers in sums:
                 self._known[CellBlock(members, first + t, first + t)] = int(numbers[t])
 
     def number(self, cells: CellBlock | None) -> int:

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from docs.catalogue import catalogue_page
 from features.build import (
     ALL_FEATURES,
-    catalogue_page,
     frame_of,
 )
 from store.errors import LeakError
