@@ -53,6 +53,9 @@ LEAP: Final = 50.0
 SIZE_T: Final = 10.0
 """Tonnes a month from which a destination's weights are compared."""
 
+_STEADY: Final = 6
+"""Months known, all of some size, after which a zero is implausible."""
+
 _TOLERANCE: Final = 0.02
 """Share by which a world total may differ from the sum of its destinations."""
 
@@ -304,10 +307,13 @@ def _weights(file: FileRows, new: pd.DataFrame, old: pd.DataFrame) -> list[str]:
     new, old = (cells[cells["measure"].isin(list(_VALUES))] for cells in (new, old))
     ours = new["commodity"].str.contains(COMMODITY[:6], regex=False)
     impossible = new[ours & new["value"].gt(LARGEST_T)]
-    history = old.groupby(_WEIGHT)["value"].agg(["max", "size"])
-    history = history[(history["size"] >= _HISTORY) & (history["max"] >= SIZE_T)]
+    history = old.groupby(_WEIGHT)["value"].agg(["min", "max", "size"])
     cells = new.join(history, on=_WEIGHT, how="inner")
-    leaps = cells[cells["value"] > LEAP * cells["max"]]
+    is_long = (cells["size"] >= _HISTORY) & (cells["max"] >= SIZE_T)
+    leaps = cells[is_long & (cells["value"] > LEAP * cells["max"])]
+    # A list of partners may well have zeros under a control.
+    is_steady = (cells["size"] >= _STEADY) & (cells["min"] >= SIZE_T) & (file.completeness is None)
+    zeros = cells[is_steady & cells["is_new"] & cells["value"].eq(0)]
     return [
         *_objection(
             f"{len(impossible)} weights are impossible",
@@ -323,6 +329,13 @@ def _weights(file: FileRows, new: pd.DataFrame, old: pd.DataFrame) -> list[str]:
             expected=f"at most {LEAP:.0f} times the largest month known of the destination; a "
             "thousand times means kilograms",
             remedy=_UNIT_REMEDY,
+        ),
+        *_objection(
+            f"{len(zeros)} weights are zero",
+            _places(zeros),
+            file,
+            expected=f"some trade: no month known of the destination was below {SIZE_T:.0f} t",
+            remedy="If nothing was printed, leave the month out; if trade stopped, release it.",
         ),
     ]
 

@@ -268,11 +268,15 @@ def _block(cells: CellBlock, first: int) -> tuple[NDArray[np.signedinteger], ...
 def _kinds(
     statements: list[Statement], solution: Solution, stderr: Floats, first: int
 ) -> NDArray[np.int8]:
-    """Return observed where a level agrees with the panel, derived where others fix it."""
+    """Kind of each cell: observed where it equals its published level, derived where others fix it.
+
+    Compared in tonnes: a log scale of half a figure's size would take a tenth of it for equal.
+    """
     kind = np.where(stderr <= DERIVED_STDERR, KINDS.index("derived"), KINDS.index("estimated"))
     for statement, z in zip(statements, solution.z, strict=False):
         place = _position(statement, first)
-        if place is not None and abs(z) <= SUSPICIOUS_Z:
+        is_equal = np.expm1(abs(z) * statement.scale) <= SUSPICIOUS_Z * statement.scale
+        if place is not None and is_equal:
             kind[place] = KINDS.index("observed")
     return kind.astype(np.int8)
 

@@ -28,7 +28,7 @@ EVIDENCE_MEASURES: Final = ("net_weight_t", "yoy_pct", "mom_pct", "share_pct", "
 in ``features.panel.mirror``."""
 
 _SMALLEST_TONNES: Final = 0.05
-"""Replaces a published zero, which has no logarithm."""
+"""Replaces a published zero, which has no logarithm, and is the most that its rounding counts."""
 
 PRINTED: Final = 0.91
 """Standard deviation of a printed figure, in halves of its last digit: outlets round or cut off,
@@ -164,6 +164,9 @@ def _read_level(figure: Figure) -> list[Statement]:
     if members is None:
         return _read_region_level(figure)
     cells = CellBlock(members, figure.start, figure.end)
+    if figure.value < _SMALLEST_TONNES:
+        # "0" of whole tonnes would have a scale of nine in logs, and agree with any amount.
+        figure = figure._replace(half_width=min(figure.half_width, _SMALLEST_TONNES))
     return _equal(figure, cells, None, max(figure.value, _SMALLEST_TONNES))
 
 

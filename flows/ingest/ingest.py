@@ -14,7 +14,7 @@ from flows.context.console import echo
 from flows.context.prefect_runs import in_prefect, prefect_step
 from flows.context.provenance import actor
 from flows.context.stores import has_store, made_store, single_writer, store_of
-from flows.ingest.side_effects import side_effects_of_ingests
+from flows.ingest.doubts import doubts_about_ingests
 from flows.ingest.sources import (
     IngestRequest,
     bundled,
@@ -40,7 +40,7 @@ def ingest(settings: Settings, request: IngestRequest | None = None) -> WriteRep
     echo(f"ingest    {describe(report, wanted.place, engine)}")
     if report.rows_written.get("observations"):
         try:
-            moved = str(side_effects_of_ingests(engine, as_of=utc_now(), since=since) or "")
+            moved = str(doubts_about_ingests(engine, as_of=utc_now(), since=since) or "")
         except DataError as err:  # no panel comes of these figures: so says every run
             moved = str(err)
         if moved:

@@ -18,7 +18,7 @@ from flows.context.provenance import environment
 from flows.context.run_config import RunConfig
 from flows.context.stores import store_of
 from flows.context.workspace import Workspace
-from flows.ingest.side_effects import side_effects_of_ingests
+from flows.ingest.doubts import doubts_about_ingests
 from models.forecasting.plausibility import absurdities, moves, too_far
 from models.reconciliation.tree import broken_sums
 from models.registry import registry
@@ -58,7 +58,7 @@ def objections(known: Workspace, table: pd.DataFrame) -> Message | None:
             "Expected means of members that add up to their sums; nothing was published. "
             "This is a fault of the program: keep its log, and report it."
         )
-    checks = (*_absurd(known, table), _moved(known, table), _side_effects(known))
+    checks = (*_absurd(known, table), _moved(known, table), _doubts(known))
     found = tuple(one for one in checks if one)
     return sentences(*found) if found else None
 
@@ -157,8 +157,8 @@ def _moved(known: Workspace, table: pd.DataFrame) -> Message | None:
     )
 
 
-def _side_effects(known: Workspace) -> Message | None:
-    """Say which other destinations figures since the last publication move beyond their band."""
+def _doubts(known: Workspace) -> Message | None:
+    """Doubts about the figures that came since the last publication."""
     listed = read_publications(known.engine, commodity=known.config.published_as)
     stands = listed["state"].eq("published") & listed["as_of"].le(known.as_of)
     if not known.config.is_main or not stands.any():
@@ -166,7 +166,7 @@ def _side_effects(known: Workspace) -> Message | None:
     since = json.loads(listed.loc[stands, "made_with"].iloc[-1] or "{}").get("ingest")
     if not since:
         return None
-    return side_effects_of_ingests(known.engine, as_of=known.as_of, since=int(since))
+    return doubts_about_ingests(known.engine, as_of=known.as_of, since=int(since))
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Forecasts that no history and no event explains, and moves that need a person."""
 
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Final
 
 import numpy as np
@@ -29,6 +30,12 @@ _LOWEST: Final = 0.2
 
 EXPLAINED: Final = 10.0
 """The first with an event; the second then has no bound, as a ban may stop all trade."""
+
+_OUTER: Final = NormalDist().inv_cdf(0.9995) / NormalDist().inv_cdf(0.95)
+"""Distance from the median, in logs, of the ends of the 99.9% band to those of the 90% band."""
+
+_OPEN: Final = 1.05
+"""Ratio of p95 to p05 below which a month was not forecast, but already fixed by a figure."""
 
 _MEDIAN: Final = 3
 """Place of p50 among the quantiles."""
@@ -177,3 +184,24 @@ def too_far(found: list[MedianShift], limit_pct: float) -> Message | None:
         if far
         else None
     )
+
+
+def outside_bands(figures: pd.DataFrame, bands: pd.DataFrame) -> pd.DataFrame:
+    """Figures outside the 99.9% band of the newest forecast of their destination and month.
+
+    Its ends lie 2.0 times as far from the median as p05 and p95 do, in logs: as for a normal error.
+    Months whose forecast already rested on a figure of their own are no forecasts.
+
+    Args:
+        figures: destination, period_from and value in tonnes; not modified.
+        bands: destination, period, p05, p50 and p95, newest last; not modified.
+
+    Returns:
+        The figures with the ends of the band, ``low`` and ``high``, in tonnes.
+    """
+    is_forecast = bands["p95"] > _OPEN * bands["p05"]
+    newest = bands[is_forecast].drop_duplicates(["destination", "period"], keep="last")
+    rows = figures.merge(newest.rename(columns={"period": "period_from"}))
+    low, high = (rows["p50"] * (rows[end] / rows["p50"]) ** _OUTER for end in ("p05", "p95"))
+    is_far = ~rows["value"].between(low, high) & rows["p50"].gt(0)
+    return rows.assign(low=low, high=high)[is_far].reset_index(drop=True)

@@ -130,6 +130,18 @@ def test_a_contradicting_figure_is_listed_with_its_residual_and_moves_nothing_el
     assert np.abs(cells(panel) / cells(small()) - 1).max(axis=None) < 2e-3
 
 
+def test_a_zero_that_contradicts_the_others_is_no_observed_month() -> None:
+    without = levels().query("destination != 'USA' or period_from != '2019-05-01'")
+    month = {"period_from": "2019-05-01", "period_to": "2019-05-01"}
+    zero = make_observations({**month, "value": 0.0, "available_at": "2019-06-20T00:00:00Z"})
+
+    panel = evidence_panel(pd.concat([without, zero], ignore_index=True), as_of=AS_OF)
+
+    assert cell(panel, "USA", "2019-05")["kind"] != "observed"
+    assert cell(panel, "USA", "2019-05")["tonnes"] > 100
+    assert panel.suspicious["statement"].tolist() == ["USA 2019-05 net_weight_t 0"]
+
+
 @pytest.mark.parametrize(
     "change",
     [

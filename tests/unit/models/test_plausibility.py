@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from models.forecasting.plausibility import moves, too_far
+from models.forecasting.plausibility import moves, outside_bands, too_far
 from models.reconciliation.tree import broken_sums
 
 
@@ -34,6 +34,33 @@ def test_a_large_destination_that_moves_beyond_the_limit_is_reported(
     result = too_far(found, limit)
 
     assert ("USA 1,800 to 900 t (-50%)" in str(result)) is shown
+
+
+@pytest.mark.parametrize(
+    ("tonnes", "is_outside"),
+    [(99.0, True), (102.0, False), (980.0, False), (1_002.0, True)],
+)
+def test_a_figure_is_held_against_the_newest_forecast_of_its_month(
+    tonnes: float, *, is_outside: bool
+) -> None:
+    months = {"destination": "USA", "period": pd.Timestamp("2026-09-01")}
+    bands = pd.DataFrame(
+        {
+            "p05": [1.0, 178.0, 299.0],
+            "p50": [2.0, 316.0, 300.0],
+            "p95": [3.0, 562.0, 301.0],  # the last already rests on a figure of the month
+            **{name: [value] * 3 for name, value in months.items()},
+        }
+    )
+    figures = pd.DataFrame(
+        {"destination": ["USA"], "period_from": [months["period"]], "value": [tonnes]}
+    )
+
+    outside = outside_bands(figures, bands)
+
+    assert len(outside) == is_outside
+    assert outside["low"].round().tolist() == [100.0] * is_outside
+    assert outside["high"].round().tolist() == [1_000.0] * is_outside
 
 
 def test_sums_that_add_up_are_not_reported() -> None:

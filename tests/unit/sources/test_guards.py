@@ -120,6 +120,24 @@ def test_a_month_of_more_than_the_world_makes_is_impossible() -> None:
     assert only.startswith("1 weights are impossible: WLD 2025-06 6,357,000 t")
 
 
+@pytest.mark.parametrize("months", [5, 6])
+def test_a_single_zero_is_refused_where_every_month_known_had_trade(months: int) -> None:
+    known = make_observations(
+        *(
+            {"period_from": f"2026-0{month}-01", "period_to": f"2026-0{month}-01"}
+            for month in range(1, months + 1)
+        )
+    )
+    zero = make_observations(
+        {"period_from": "2026-09-01", "period_to": "2026-09-01", "value": 0.0, "available_at": NOW}
+    )
+
+    reasons = objected(zero, known, completeness=None)
+
+    assert [reason[:30] for reason in reasons] == ["1 weights are zero: USA 2026-0"] * (months > 5)
+    assert not any("zero" in reason for reason in objected(zero, known))
+
+
 def test_a_collapse_under_an_export_control_is_believed() -> None:
     known = make_trade(first="2024-01", months=15)
     new = make_trade(first="2025-04", months=1, seed=3, scale=9.0, zeros=0.3)
