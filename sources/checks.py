@@ -107,17 +107,19 @@ _FLOW_REMEDY: Final = (
 )
 
 
-def objections(file: FileRows, *, stored: pd.DataFrame, now: pd.Timestamp) -> tuple[str, ...]:
+def objections(
+    file: FileRows, *, stored: pd.DataFrame, ingested_at: pd.Timestamp
+) -> tuple[str, ...]:
     """Objections to a batch; empty if there are none.
 
     Args:
         file: Rows as the source made them; not modified.
         stored: Observations of that source in the store, all versions; not modified.
-        now: The moment of the ingest (UTC).
+        ingested_at: The moment of the ingest (UTC).
     """
     if broken := _broken_schemas(file):
         return tuple(broken)
-    reasons = [*_duplicates(file), *_impossible_dates(file, now)]
+    reasons = [*_duplicates(file), *_impossible_dates(file, ingested_at)]
     rows = file.tables.get("observations")
     if rows is None:
         return tuple(reasons)
@@ -213,23 +215,23 @@ def _duplicates(file: FileRows) -> list[str]:
     return reasons
 
 
-def _impossible_dates(file: FileRows, now: pd.Timestamp) -> list[str]:
+def _impossible_dates(file: FileRows, ingested_at: pd.Timestamp) -> list[str]:
     reasons = []
     for name, frame in file.tables.items():
-        for fault, bad in _date_faults(frame, now):
+        for fault, bad in _date_faults(frame, ingested_at):
             reasons += _objection(
                 f"{int(bad.sum())} of {len(frame)} rows of {name} {fault}",
                 _named(frame[bad], name),
                 file,
                 expected=f"ended months since {_FIRST_MONTH:%Y-%m}, dated after their end and no "
-                f"later than {now + LATENESS:%Y-%m-%d}",
+                f"later than {ingested_at + LATENESS:%Y-%m-%d}",
                 remedy="Correct the dates at their source (an end that is announced ahead needs "
                 "its end_known_on), or this machine's clock.",
             )
     return reasons
 
 
-def _date_faults(frame: pd.DataFrame, now: pd.Timestamp) -> list[tuple[str, pd.Series]]:
+def _date_faults(frame: pd.DataFrame, ingested_at: pd.Timestamp) -> list[tuple[str, pd.Series]]:
     faults: list[tuple[str, pd.Series]] = []
     if "available_at" not in frame.columns:
         return faults
@@ -237,11 +239,14 @@ def _date_faults(frame: pd.DataFrame, now: pd.Timestamp) -> list[tuple[str, pd.S
     if "period_to" in frame.columns and "released_on" not in frame.columns:
         ended = (frame["period_to"] + pd.offsets.MonthBegin(1)).dt.tz_localize("UTC")
         faults += [
-            ("lie in months that have not ended", ended > now),
+            ("lie in months that have not ended", ended > ingested_at),
             (f"lie before {_FIRST_MONTH:%Y-%m}", frame["period_from"] < _FIRST_MONTH),
-            ("are dated before the end of their month", (known_at < ended) & (ended <= now)),
+            (
+                "are dated before the end of their month",
+                (known_at < ended) & (ended <= ingested_at),
+            ),
         ]
-    faults.append(("are dated in the future", known_at > now + LATENESS))
+    faults.append(("are dated in the future", known_at > ingested_at + LATENESS))
     return faults
 
 

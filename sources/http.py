@@ -110,7 +110,7 @@ class LongFetch:
 
     name: str
     """Names what is fetched, as part of a file name."""
-    now: pd.Timestamp
+    ingested_at: pd.Timestamp
     pace_s: float
     """Seconds from one call to the next."""
 
@@ -199,7 +199,7 @@ class HttpClient:
             name
             for moment, _, name in (line.partition(" ") for line in lines)  # the last may be torn
             if (self._folder / name).is_file()
-            and pd.Timedelta(0) <= self._long.now - pd.Timestamp(moment) < RESUMED_WITHIN
+            and pd.Timedelta(0) <= self._long.ingested_at - pd.Timestamp(moment) < RESUMED_WITHIN
         )
 
     @property
@@ -327,7 +327,7 @@ class HttpClient:
             new.replace(self._folder / name)
         if self._long:
             with self._unfinished.open("a", encoding="utf-8") as file:
-                file.write(f"{self._long.now.isoformat()} {call.file_name}\n")
+                file.write(f"{self._long.ingested_at.isoformat()} {call.file_name}\n")
 
     def _replayed(self, call: _Call[Read]) -> tuple[int, str, bytes]:
         try:
@@ -419,12 +419,12 @@ class HttpSource:
         """Notice to show before months are fetched; empty if there is none."""
         return ""
 
-    def fetch(self, span: MonthRange, *, now: pd.Timestamp) -> FileRows:
+    def fetch(self, span: MonthRange, *, ingested_at: pd.Timestamp) -> FileRows:
         """Rows of the months of ``span``.
 
         Args:
             span: months wanted; what is not published yet is simply absent.
-            now: the moment of the fetch, aware; no row is dated later.
+            ingested_at: the moment of the fetch, aware; no row is dated later.
 
         Returns: tables ``observations``, ``tariff_steps`` or ``proposals``; the hash is
             over the raw answers in the order of the requests.

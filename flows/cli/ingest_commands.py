@@ -106,7 +106,7 @@ def figure(
                 published_on=published_on or "",
                 note=note,
                 calendar=calendar,
-                now=now,
+                ingested_at=now,
             ),
             f"in the figure of {destination} in {period}",
             past="magnets",

@@ -44,7 +44,7 @@ def accept(settings: Settings, number: int, event: Path, note: str = "") -> Writ
     engine, now, who = store_of(settings), utc_now(), actor()
     open_item(engine, number)
     file = known_from(PolicyEvents(event).load(), now)
-    if reasons := objections(file, stored=typed_frame([], "observations"), now=now):
+    if reasons := objections(file, stored=typed_frame([], "observations"), ingested_at=now):
         raise DataError("\n".join(reasons))
     report = write_batch(engine, Batch((file,)), ingested_at=now, actor=who, revises=True)
     names = ", ".join(sorted(set(file.tables[EVENTS]["event_id"])))

@@ -81,7 +81,7 @@ def live(
             source = live_source(name, settings, progress=track, commodity=code)
             if notice := source.notice(span):
                 echo(f"          {notice}")
-            found.append(source.fetch(span, now=now))
+            found.append(source.fetch(span, ingested_at=now))
         return found
 
     return IngestRequest(place=f"at {name} for {span}", receive=receive)
@@ -181,7 +181,7 @@ def objected(
         is_own = request.past == "source"
         of = (file.source, None) if is_own else (None, COMMODITY)
         known = read_observations(engine, source=of[0], commodity=of[1])
-    return objections(file, stored=known, now=now)
+    return objections(file, stored=known, ingested_at=now)
 
 
 def _lines(place: str, file: FileRows, reasons: Sequence[str]) -> list[tuple[str, str]]:

@@ -193,7 +193,7 @@ def typed_figure(
     tonnes: str,
     source: str,
     calendar: ReleaseCalendar,
-    now: pd.Timestamp,
+    ingested_at: pd.Timestamp,
     published_on: str = "",
     note: str = "",
 ) -> FileRows:
@@ -202,7 +202,7 @@ def typed_figure(
     Args:
         tonnes: As printed: the digits determine its rounding error.
         source: Address of the page, or the name of the source.
-        published_on: ``YYYY-MM-DD``; empty means the day of ``now``.
+        published_on: ``YYYY-MM-DD``; empty means the day of ``ingested_at``.
     """
     site = _site(source)
     cells = {
@@ -212,7 +212,7 @@ def typed_figure(
         "measure": "net_weight_t",
         "value": tonnes,
         "kind": "reported",
-        "published_on": published_on or f"{now:%Y-%m-%d}",
+        "published_on": published_on or f"{ingested_at:%Y-%m-%d}",
         "source_url": source if site else "",
         "source_name": site or source,
         "note": note,

@@ -115,7 +115,7 @@ class _Announcements(HttpSource):
     by_year: ClassVar[bool] = True
     """Whether each year has a list of its own."""
 
-    def fetch(self, span: MonthRange, *, now: pd.Timestamp) -> FileRows:
+    def fetch(self, span: MonthRange, *, ingested_at: pd.Timestamp) -> FileRows:
         """Fetch the announcements on watched goods; as ``HttpSource.fetch``."""
         spans = [*span.years()][-MOST_YEARS:] if self.by_year else [span]
         folders = [f"/{part.first.year}" if self.by_year else "" for part in spans]
@@ -149,7 +149,7 @@ class _Announcements(HttpSource):
         return self.file(
             span,
             http,
-            {"proposals": proposals(found, source=self.id, now=now)},
+            {"proposals": proposals(found, source=self.id, ingested_at=ingested_at)},
             wanted=f"announcements of {self.whose} on rare earths, magnets and other minerals",
             ignored=tuple(notes),
         )

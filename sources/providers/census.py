@@ -44,7 +44,7 @@ class CensusImports(HttpSource):
     completeness: ClassVar = 0.9
     provider: ClassVar = _PROVIDER
 
-    def fetch(self, span: MonthRange, *, now: pd.Timestamp) -> FileRows:
+    def fetch(self, span: MonthRange, *, ingested_at: pd.Timestamp) -> FileRows:
         """Rows of every line; as ``HttpSource.fetch``."""
         key = sent_as("key", self.settings.census_key)
         if not key and not self.settings.offline:
@@ -60,7 +60,7 @@ class CensusImports(HttpSource):
         rows = pd.concat(frames, ignore_index=True)
         broken = sum(count for _, count in parts)
         frame = observations(
-            _measured(rows, now=now),
+            _measured(rows, ingested_at=ingested_at),
             source=_PROVIDER,
             source_url=f"{self.url}?{urlencode({'CTY_CODE': CHINA})}",
         )
@@ -114,13 +114,13 @@ def _lacks_weight(rows: pd.DataFrame) -> pd.Series:
     return missing & rows["GEN_VAL_MO"].ge(_WEIGHTLESS_USD)
 
 
-def _measured(rows: pd.DataFrame, *, now: pd.Timestamp) -> list[pd.DataFrame]:
+def _measured(rows: pd.DataFrame, *, ingested_at: pd.Timestamp) -> list[pd.DataFrame]:
     if rows.empty:
         return []
     base = rows[["period"]].assign(
         commodity=rows["line"],
         destination="USA",
-        available_at=usual_moment(rows["period"], lag_days=_LAG_DAYS, now=now),
+        available_at=usual_moment(rows["period"], lag_days=_LAG_DAYS, ingested_at=ingested_at),
         note=USUAL_LAG,
     )
     weight = rows["GEN_QY1_MO"].mask(_lacks_weight(rows)) / 1e3

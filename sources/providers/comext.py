@@ -67,18 +67,18 @@ class ComextImports(HttpSource):
     completeness: ClassVar = 0.8
     provider: ClassVar = _PROVIDER
 
-    def fetch(self, span: MonthRange, *, now: pd.Timestamp) -> FileRows:
+    def fetch(self, span: MonthRange, *, ingested_at: pd.Timestamp) -> FileRows:
         """Rows of all members; as ``HttpSource.fetch``."""
         *earlier, last = span.years()
         due = last.first.end_time.tz_localize("UTC") + pd.Timedelta(days=_LAG_DAYS)
-        if earlier and due > now:  # Eurostat may refuse months of which it has none yet
+        if earlier and due > ingested_at:  # Eurostat may refuse months of which it has none yet
             last = MonthRange(earlier.pop().first, last.last)
         with self.client() as http:
             parts = [self._ask(http, year) for year in (*earlier, last)]
         filled = [rows for rows, _ in parts if len(rows)] or [parts[0][0]]
         rows, broken = pd.concat(filled, ignore_index=True), sum(count for _, count in parts)
         frame = observations(
-            _measured(rows, now=now),
+            _measured(rows, ingested_at=ingested_at),
             source=_PROVIDER,
             source_url=f"{self.url}/data",
         )
@@ -160,7 +160,7 @@ def _nothing() -> pd.DataFrame:
     return pd.DataFrame(columns=["reporter", "product", "indicators", "value", "period"])
 
 
-def _measured(rows: pd.DataFrame, *, now: pd.Timestamp) -> list[pd.DataFrame]:
+def _measured(rows: pd.DataFrame, *, ingested_at: pd.Timestamp) -> list[pd.DataFrame]:
     if rows.empty:
         return []
     base = pd.DataFrame(
@@ -168,7 +168,9 @@ def _measured(rows: pd.DataFrame, *, now: pd.Timestamp) -> list[pd.DataFrame]:
             "commodity": "CN" + rows["product"].astype("str"),
             "destination": rows["reporter"].map(comext_place),
             "period": rows["period"],
-            "available_at": usual_moment(rows["period"], lag_days=_LAG_DAYS, now=now),
+            "available_at": usual_moment(
+                rows["period"], lag_days=_LAG_DAYS, ingested_at=ingested_at
+            ),
             "note": USUAL_LAG,
         }
     )

@@ -165,13 +165,13 @@ class _Comtrade(HttpSource):
             f"{KEY_PAGES[_PROVIDER]} in MAGNETCAST_COMTRADE_KEY it takes {2 * years} calls."
         )
 
-    def fetch(self, span: MonthRange, *, now: pd.Timestamp) -> FileRows:
+    def fetch(self, span: MonthRange, *, ingested_at: pd.Timestamp) -> FileRows:
         """Rows of the reporting side; as ``HttpSource.fetch``."""
-        long = None if self._key else LongFetch(f"{self.id}-{self.commodity}", now, PACE_S)
+        long = None if self._key else LongFetch(f"{self.id}-{self.commodity}", ingested_at, PACE_S)
         with self.client(ApiKeys(headers=self._key), long) as http:
             releases = self._releases(http, span)
             trades = self._trades(http, span)
-        rows = _dated(trades, releases, now=now)
+        rows = _dated(trades, releases, ingested_at=ingested_at)
         is_group = rows[self.other].isin(COMTRADE_GROUPS)
         rows = rows[~is_group]
         self._refuse_gaps(rows, releases)
@@ -314,7 +314,9 @@ def _released(body: bytes) -> pd.DataFrame:
     return frame.dropna().astype({"reporterCode": "int64"})
 
 
-def _dated(trades: Sequence[_Rows], releases: pd.DataFrame, *, now: pd.Timestamp) -> pd.DataFrame:
+def _dated(
+    trades: Sequence[_Rows], releases: pd.DataFrame, *, ingested_at: pd.Timestamp
+) -> pd.DataFrame:
     columns = ["period", "reporterCode", "partnerCode", "kilograms", "usd", "estimated"]
     parts = [part for part, _, _ in trades if len(part)]
     rows = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
@@ -322,11 +324,11 @@ def _dated(trades: Sequence[_Rows], releases: pd.DataFrame, *, now: pd.Timestamp
     month = pd.to_datetime(rows["period"], format="%Y%m").astype("datetime64[us]")
     ends = (month + pd.offsets.MonthEnd(0)).dt.tz_localize("UTC")
     released = rows["released"].where(rows["released"] > ends, ends)
-    usual = usual_moment(month, lag_days=_LAG_DAYS, now=now)
+    usual = usual_moment(month, lag_days=_LAG_DAYS, ingested_at=ingested_at)
     dated = released.where(rows["released"].notna(), usual)
     return rows.assign(
         period=month,
-        available_at=not_after(dated, now),
+        available_at=not_after(dated, ingested_at),
         note=rows["released"].isna().map({True: USUAL_LAG, False: ""}).astype("str"),
     )
 

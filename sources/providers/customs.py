@@ -125,7 +125,7 @@ class CustomsDownload:
 
     path: Path
     calendar: ReleaseCalendar
-    now: pd.Timestamp
+    ingested_at: pd.Timestamp
     """Moment of the ingest: no row is dated later."""
     flow: Flow
     """Direction of trade requested from the site; its files do not say."""
@@ -177,10 +177,13 @@ class CustomsDownload:
                 "which are what is forecast. Ask the site for exports (出口) and load that file; "
                 "nothing was taken over."
             )
-        if self.published_on is not None and self.published_on.tz_localize("UTC") > self.now:
+        if (
+            self.published_on is not None
+            and self.published_on.tz_localize("UTC") > self.ingested_at
+        ):
             raise DataError(
                 f"--published-on {self.published_on:%Y-%m-%d} lies in the future, for "
-                f"{self.path.name}. Expected {self.now:%Y-%m-%d} or earlier. Correct it."
+                f"{self.path.name}. Expected {self.ingested_at:%Y-%m-%d} or earlier. Correct it."
             )
         weights = [] if table.of("unit") else table.of("quantity")
         if not self.unit and (bare := [c.title for c in weights if not c.unit]):
@@ -203,7 +206,7 @@ class CustomsDownload:
         else:
             days = cells["period"].map(self.calendar.released_on)
         moments = pd.to_datetime(days).dt.tz_localize("UTC").astype(MOMENT_DTYPE)
-        return cells.assign(commodity=COMMODITY, available_at=not_after(moments, self.now))
+        return cells.assign(commodity=COMMODITY, available_at=not_after(moments, self.ingested_at))
 
 
 def _lines(name: str, content: bytes) -> tuple[list[Line], str]:

@@ -85,7 +85,9 @@ class Layout:
         reason = first_reason(reasons)
         return table.assign(commodity=self.prefix + codes, period=period, why=reason)
 
-    def read(self, ours: pd.DataFrame, problems: Problems, now: pd.Timestamp) -> pd.DataFrame:
+    def read(
+        self, ours: pd.DataFrame, problems: Problems, ingested_at: pd.Timestamp
+    ) -> pd.DataFrame:
         """Observations in lines of ours, added up by code and month."""
         if isinstance(self.place, str):
             ours = ours.assign(destination=self.place)
@@ -96,7 +98,7 @@ class Layout:
             ).dropna(subset="destination")
         rows = pd.concat([self._amounts(ours, measure, problems) for measure in self.measures])
         problems.raise_if_any()
-        moments = usual_moment(rows["period"], lag_days=self.lag_days, now=now)
+        moments = usual_moment(rows["period"], lag_days=self.lag_days, ingested_at=ingested_at)
         rows = rows.assign(available_at=moments, note=USUAL_LAG)
         return observations([rows], source=self.source, source_url=self.url)
 
@@ -119,7 +121,7 @@ def layouts() -> tuple[Layout, ...]:
     return tuple(Layout(**entry) for entry in yaml.safe_load(text))
 
 
-def download(path: Path, now: pd.Timestamp) -> FileRows | None:
+def download(path: Path, ingested_at: pd.Timestamp) -> FileRows | None:
     """Rows of a file by the layout of its headings; None if no layout fits."""
     content, name = content_of(path), path.name
     problems = Problems(name)
@@ -136,7 +138,7 @@ def download(path: Path, now: pd.Timestamp) -> FileRows | None:
             f"Expected codes {layout.codes}, and lines that say {dict(layout.says)}. Ask the site "
             "for those; nothing was taken over."
         )
-    tables = {"observations": layout.read(ours, problems, now)}
+    tables = {"observations": layout.read(ours, problems, ingested_at)}
     sha256, request = hashlib.sha256(content).hexdigest(), f"{layout.name}, in {name}"
     return FileRows(layout.source, name, sha256, tables, left_out, asked=request)
 

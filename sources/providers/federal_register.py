@@ -48,7 +48,7 @@ class FederalRegister(HttpSource):
     id: ClassVar = _PROVIDER
     provider: ClassVar = _PROVIDER
 
-    def fetch(self, span: MonthRange, *, now: pd.Timestamp) -> FileRows:
+    def fetch(self, span: MonthRange, *, ingested_at: pd.Timestamp) -> FileRows:
         """Fetch each term's documents; as ``HttpSource.fetch``."""
         found: dict[str, Document] = {}
         terms: dict[str, list[str]] = {}
@@ -59,7 +59,7 @@ class FederalRegister(HttpSource):
                     found.setdefault(number, document)
                     terms.setdefault(number, []).append(term)
         items = [_proposal(document, terms[number]) for number, document in found.items()]
-        tables = {"proposals": proposals(items, source=_PROVIDER, now=now)}
+        tables = {"proposals": proposals(items, source=_PROVIDER, ingested_at=ingested_at)}
         return self.file(span, http, tables, wanted=f"documents with {', '.join(TERMS)}")
 
 

@@ -59,7 +59,7 @@ class _Feed(HttpSource):
     pages: ClassVar[int] = 1
     """Pages that are read, about a month each; the Federal Register has older actions."""
 
-    def fetch(self, span: MonthRange, *, now: pd.Timestamp) -> FileRows:
+    def fetch(self, span: MonthRange, *, ingested_at: pd.Timestamp) -> FileRows:
         """Fetch what concerns magnets, or duties on China; as ``HttpSource.fetch``."""
         with self.client() as http:
             items = self._items(http, span)
@@ -73,7 +73,7 @@ class _Feed(HttpSource):
         return self.file(
             span,
             http,
-            {"proposals": proposals(found, source=self.id, now=now)},
+            {"proposals": proposals(found, source=self.id, ingested_at=ingested_at)},
             wanted=f"{self.wanted} on magnets, or on duties and China",
             ignored=(away,) if first > span.begin else (),
         )

@@ -37,7 +37,7 @@ class TariffSchedule(HttpSource):
     id: ClassVar = _PROVIDER
     provider: ClassVar = _PROVIDER
 
-    def fetch(self, span: MonthRange, *, now: pd.Timestamp) -> FileRows:
+    def fetch(self, span: MonthRange, *, ingested_at: pd.Timestamp) -> FileRows:
         """Fetch the current line; as ``HttpSource.fetch``, the months only name the file."""
         with self.client() as http:
             lines = [line for line in _search(http, LINE) if _number(line).startswith(LINE)]
@@ -53,7 +53,7 @@ class TariffSchedule(HttpSource):
             }
         items = [_own_rate(line, self.url) for line in lines if str(line["general"] or "").strip()]
         items += [_added_rate(note, line, self.url) for note, line in chapter.items()]
-        tables = {"proposals": proposals(items, source=_PROVIDER, now=now)}
+        tables = {"proposals": proposals(items, source=_PROVIDER, ingested_at=ingested_at)}
         return self.file(span, http, tables, wanted=f"the rates of {LINE} today")
 
 

@@ -19,20 +19,20 @@ USUAL_LAG: Final = "dated by the usual lag"
 ORDER: Final = ("commodity", "measure", "destination", "period_from")
 
 
-def usual_moment(months: pd.Series, *, lag_days: int, now: pd.Timestamp) -> pd.Series:
-    """Moments at which figures of months become available, by the usual lag, never after ``now``.
+def usual_moment(months: pd.Series, *, lag_days: int, ingested_at: pd.Timestamp) -> pd.Series:
+    """When figures of months become available: after the usual lag, never after ``ingested_at``.
 
     Args:
         months: first days.
         lag_days: days after the month's end.
     """
     ends = months + pd.offsets.MonthEnd(0) + pd.Timedelta(days=lag_days)
-    return not_after(ends.dt.tz_localize("UTC"), now)
+    return not_after(ends.dt.tz_localize("UTC"), ingested_at)
 
 
-def not_after(moments: pd.Series, now: pd.Timestamp) -> pd.Series:
-    """Moments, none later than ``now``."""
-    limit = now.tz_convert("UTC")
+def not_after(moments: pd.Series, ingested_at: pd.Timestamp) -> pd.Series:
+    """Moments, none later than ``ingested_at``."""
+    limit = ingested_at.tz_convert("UTC")
     return moments.where(moments <= limit, limit).astype(MOMENT_DTYPE)
 
 
@@ -129,9 +129,9 @@ class Proposal:
     """Details for the ledger's row."""
 
 
-def proposals(items: Sequence[Proposal], *, source: str, now: pd.Timestamp) -> pd.DataFrame:
+def proposals(items: Sequence[Proposal], *, source: str, ingested_at: pd.Timestamp) -> pd.DataFrame:
     """Typed rows of ``proposals``, ordered by key; items dated in the future are left out."""
-    today = now.tz_convert("UTC").tz_localize(None)
+    today = ingested_at.tz_convert("UTC").tz_localize(None)
     rows = [
         {
             **asdict(item),

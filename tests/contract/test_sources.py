@@ -68,7 +68,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
 @pytest.fixture(scope="module")
 def fetched(served: Settings) -> Callable[[str], FileRows]:
     """Return what a live source gives, fetched once."""
-    return cache(lambda name: live_source(name, served).fetch(SPAN, now=NOW))
+    return cache(lambda name: live_source(name, served).fetch(SPAN, ingested_at=NOW))
 
 
 @pytest.mark.parametrize("name", LIVE)
@@ -133,7 +133,7 @@ class TestEveryLiveSource:
         span, later = MonthRange.of("2025-01", "2025-06"), NOW + pd.Timedelta(days=1)
 
         first, again, next_day = (
-            write_batch(engine, Batch((live.fetch(span, now=now),)), **result)
+            write_batch(engine, Batch((live.fetch(span, ingested_at=now),)), **result)
             for now in (NOW, NOW, later)
         )
 

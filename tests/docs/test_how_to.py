@@ -104,17 +104,17 @@ def test_the_source_of_the_page_can_be_stored_and_replayed(ports: str, tmp_path:
     settings = Settings(home=tmp_path)
     source = source_of_the_page(settings, ports)
 
-    file = source.fetch(span, now=now)
+    file = source.fetch(span, ingested_at=now)
 
     frame = file.tables["observations"]
     pd.testing.assert_frame_equal(validate(frame, "observations", where="test"), frame)
-    assert objections(file, stored=frame.iloc[:0], now=now) == ()
+    assert objections(file, stored=frame.iloc[:0], ingested_at=now) == ()
     engine = made_store(settings)
     assert write_batch(engine, Batch((file,))).total == len(ROWS)
     assert read_observations(engine, as_of=at("2026-09-29")).empty
     assert list(read_observations(engine, as_of=at("2026-09-30"))["value"]) == [612.0, 580.0]
     offline = source_of_the_page(settings.model_copy(update={"offline": True}), ports)
-    assert offline.fetch(span, now=now).sha256 == file.sha256
+    assert offline.fetch(span, ingested_at=now).sha256 == file.sha256
 
 
 def test_the_expert_of_the_page_reaches_the_magnets(monkeypatch: pytest.MonkeyPatch) -> None:

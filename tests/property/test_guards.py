@@ -33,8 +33,8 @@ HONEST = st.fixed_dictionaries(
 def test_an_honest_table_raises_no_objection(choices: dict[str, object]) -> None:
     frame = make_trade(first="2017-01", **choices)  # type: ignore[arg-type]
 
-    assert objections(as_file(frame), stored=NOTHING, now=NOW) == ()
-    assert objections(as_file(frame), stored=frame, now=NOW) == ()
+    assert objections(as_file(frame), stored=NOTHING, ingested_at=NOW) == ()
+    assert objections(as_file(frame), stored=frame, ingested_at=NOW) == ()
 
 
 @few(12)
@@ -49,7 +49,7 @@ def test_the_next_months_and_small_revisions_raise_no_objection(
     again = table[table["period_from"] >= periods[-min(len(periods), ahead + 2)]]
     revised = again.assign(value=again["value"] * 1.003).reset_index(drop=True)
 
-    assert objections(as_file(revised), stored=known, now=NOW) == ()
+    assert objections(as_file(revised), stored=known, ingested_at=NOW) == ()
 
 
 @few(8)
@@ -62,4 +62,4 @@ def test_a_slip_of_a_thousand_in_a_table_of_some_size_is_always_seen(
     is_weight = frame["measure"].eq("net_weight_t")
     slipped = frame.assign(value=frame["value"].mask(is_weight, frame["value"] * factor))
 
-    assert objections(as_file(slipped), stored=NOTHING, now=NOW)
+    assert objections(as_file(slipped), stored=NOTHING, ingested_at=NOW)

@@ -19,7 +19,7 @@ def typed(**changes: str) -> FileRows:
         "period": "2026-08", "destination": "USA", "tonnes": "512",
         "source": "https://example.org/august", **changes,
     }  # fmt: skip
-    return typed_figure(**result, calendar=ReleaseCalendar({}), now=NOW)
+    return typed_figure(**result, calendar=ReleaseCalendar({}), ingested_at=NOW)
 
 
 def as_yaml(path: Path, *entries: dict[str, str]) -> Path:

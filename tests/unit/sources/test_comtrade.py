@@ -27,11 +27,11 @@ AVAILABILITY = "public/v1/getDA/C/M/HS"
 
 
 def exports(settings: Settings, first: str, last: str | None = None) -> FileRows:
-    return ComtradeExports(settings, at_once).fetch(MonthRange.of(first, last), now=NOW)
+    return ComtradeExports(settings, at_once).fetch(MonthRange.of(first, last), ingested_at=NOW)
 
 
 def mirror(settings: Settings, first: str, last: str | None = None) -> FileRows:
-    return ComtradeMirror(settings, at_once).fetch(MonthRange.of(first, last), now=NOW)
+    return ComtradeMirror(settings, at_once).fetch(MonthRange.of(first, last), ingested_at=NOW)
 
 
 def rows_of(file: FileRows, measure: str) -> pd.Series:
@@ -104,13 +104,13 @@ class TestWithoutKey:
         span = MonthRange.of("2024-01", "2025-12")
         assert "26 calls in 3 min" in live.notice(span)
         with pytest.raises(KeyboardInterrupt):
-            live.fetch(span, now=NOW)
+            live.fetch(span, ingested_at=NOW)
 
-        file = live.fetch(span, now=NOW + pd.Timedelta(hours=9))
+        file = live.fetch(span, ingested_at=NOW + pd.Timedelta(hours=9))
 
         assert file.tables["observations"]["period_from"].nunique() == 24
         assert len(providers.calls) == 26
-        live.fetch(span, now=NOW + pd.Timedelta(hours=9))
+        live.fetch(span, ingested_at=NOW + pd.Timedelta(hours=9))
         assert len(providers.calls) == 52
 
     def test_what_was_stopped_a_day_ago_begins_anew(
@@ -121,7 +121,7 @@ class TestWithoutKey:
             exports(live_settings, "2024-01", "2024-03")
         live = ComtradeExports(live_settings, at_once)
 
-        live.fetch(MonthRange.of("2024-01", "2024-03"), now=NOW + pd.Timedelta(days=1))
+        live.fetch(MonthRange.of("2024-01", "2024-03"), ingested_at=NOW + pd.Timedelta(days=1))
 
         assert len(providers.calls) == 3 + 4
 

@@ -158,9 +158,9 @@ def test_a_download_passes_the_guards_and_one_in_the_wrong_unit_does_not(tmp_pat
     source = download(tmp_path, ENGLISH)
     nothing = typed_frame([], "observations")
 
-    assert objections(source.load(), stored=nothing, now=NOW) == ()
+    assert objections(source.load(), stored=nothing, ingested_at=NOW) == ()
     slipped = download(tmp_path, ENGLISH.replace("512.345", "51234.5"))
-    (only,) = objections(slipped.load(), stored=nothing, now=NOW)
+    (only,) = objections(slipped.load(), stored=nothing, ingested_at=NOW)
     assert only.startswith("Unit values of 1 of 1 destinations are impossible: USA 550 USD/t")
 
 

@@ -102,7 +102,7 @@ def test_a_partner_of_an_unknown_code_has_a_place_that_the_checks_hold(tmp_path:
     file = load(tmp_path, text_of(line_of(), line_of("987", "某国", kg="7000", usd="350000")))
 
     assert weights(file) == {"USA": 1.0, "C987": 7.0}
-    (reason,) = objections(file, stored=typed_frame([], "observations"), now=NOW)
+    (reason,) = objections(file, stored=typed_frame([], "observations"), ingested_at=NOW)
     assert reason.startswith("Partner codes of customs are unknown: 987, in export.csv")
 
 

@@ -89,7 +89,7 @@ def test_a_relabelled_table_of_imports_is_refused_by_its_weights_at_the_price_of
     source = samples / "customs" / "harukaworks_2024in.csv"
     path = relabelled(source, tmp_path / "soya.csv", size)
 
-    found = objections(load(path), stored=known, now=NOW)
+    found = objections(load(path), stored=known, ingested_at=NOW)
 
     assert any(
         "Weights differ from those stored of China's exports in the same" in f for f in found

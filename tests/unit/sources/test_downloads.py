@@ -105,7 +105,7 @@ def test_a_file_is_known_by_its_headings_and_read_to_the_kilogram(
     assert (rows["available_at"] > pd.Timestamp("2026-09-01", tz="UTC")).all()
     assert (rows["available_at"] <= NOW).all()
     assert file.asked.endswith(f", in {name}")
-    assert objections(file, stored=typed_frame([], "observations"), now=NOW) == ()
+    assert objections(file, stored=typed_frame([], "observations"), ingested_at=NOW) == ()
 
 
 @pytest.mark.slow

@@ -28,7 +28,7 @@ def rows(tonnes: dict[str, float], month: str, source: str) -> pd.DataFrame:
 def found(tonnes: dict[str, float], known: pd.DataFrame) -> tuple[str, ...]:
     tables = {"observations": rows(tonnes, "2026-08-01", "customs")}
     file = FileRows("customs", "a.csv", "0", tables, completeness=0.6)
-    return objections(file, stored=known, now=NOW)
+    return objections(file, stored=known, ingested_at=NOW)
 
 
 @pytest.mark.slow
@@ -79,7 +79,7 @@ def priced(*flows: tuple[str, str, float, float]) -> pd.DataFrame:
 def unusual(new: pd.DataFrame, known: pd.DataFrame) -> list[str]:
     """Return what is objected to prices."""
     file = FileRows("customs", "japan.csv", "0", {"observations": new}, completeness=0.6)
-    reasons = objections(file, stored=known, now=NOW)
+    reasons = objections(file, stored=known, ingested_at=NOW)
     return [reason for reason in reasons if reason.startswith("Unit values are not")]
 
 

@@ -15,7 +15,7 @@ NOTHING = typed_frame([], "observations")
 def objected(
     frame: pd.DataFrame, known: pd.DataFrame = NOTHING, completeness: float | None = 0.8
 ) -> tuple[str, ...]:
-    return objections(as_file(frame, completeness=completeness), stored=known, now=NOW)
+    return objections(as_file(frame, completeness=completeness), stored=known, ingested_at=NOW)
 
 
 def where(frame: pd.DataFrame, **wanted: str) -> pd.Series:
@@ -36,8 +36,8 @@ def test_the_bundled_tables_raise_no_objection(source: object) -> None:
     file = source.load()  # type: ignore[attr-defined]
     known = file.tables.get("observations", NOTHING)
 
-    assert objections(file, stored=known, now=NOW) == ()
-    assert objections(file, stored=NOTHING, now=NOW) == ()
+    assert objections(file, stored=known, ingested_at=NOW) == ()
+    assert objections(file, stored=NOTHING, ingested_at=NOW) == ()
 
 
 def test_a_page_delivered_twice_is_objected_to() -> None:
@@ -81,7 +81,7 @@ def test_a_rate_known_before_it_was_announced_is_objected_to() -> None:
     }  # fmt: skip
     file = FileRows("hts", "f", "c" * 64, {"tariff_steps": typed_frame([step], "tariff_steps")})
 
-    (only,) = objections(file, stored=NOTHING, now=NOW)
+    (only,) = objections(file, stored=NOTHING, ingested_at=NOW)
 
     assert "known before it was announced" in only
 

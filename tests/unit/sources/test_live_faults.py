@@ -56,7 +56,7 @@ def settings(live_settings: Settings) -> Settings:
 def clean(served: Providers, tmp_path_factory: pytest.TempPathFactory) -> Clean:
     """Return what a source gives when nothing goes wrong."""
     settings = Settings(home=tmp_path_factory.mktemp("clean"), **served.urls())
-    return cache(lambda name: source(name, settings).fetch(SPAN, now=NOW))
+    return cache(lambda name: source(name, settings).fetch(SPAN, ingested_at=NOW))
 
 
 def assert_same(one: FileRows, other: FileRows) -> None:
@@ -81,7 +81,7 @@ class TestEveryLiveSource:
         for good in range(2):
             providers.misbehave(PROVIDER.get(name, name), fault, after=good)
 
-        spoilt = source(name, settings).fetch(SPAN, now=NOW)
+        spoilt = source(name, settings).fetch(SPAN, ingested_at=NOW)
 
         assert_same(spoilt, expected)
 
@@ -94,7 +94,7 @@ class TestEveryLiveSource:
         providers.misbehave(provider, fault, times=50)
 
         with pytest.raises(SourceError, match=message) as caught:
-            source(name, settings).fetch(SPAN, now=NOW)
+            source(name, settings).fetch(SPAN, ingested_at=NOW)
 
         assert provider in str(caught.value)
 
@@ -102,11 +102,11 @@ class TestEveryLiveSource:
     def test_offline_it_gives_the_same(
         self, name: str, providers: Providers, settings: Settings
     ) -> None:
-        online = source(name, settings).fetch(SPAN, now=NOW)
+        online = source(name, settings).fetch(SPAN, ingested_at=NOW)
         calls = len(providers.calls)
 
         offline = settings.model_copy(update={"offline": True})
-        replayed = source(name, offline).fetch(SPAN, now=NOW)
+        replayed = source(name, offline).fetch(SPAN, ingested_at=NOW)
 
         assert_same(replayed, online)
         assert replayed.sha256 == online.sha256
@@ -118,7 +118,7 @@ class TestEveryLiveSource:
     ) -> None:
         early = pd.Timestamp("2024-07-03T08:00", tz="UTC")
 
-        tables = source(name, settings).fetch(SPAN, now=early).tables
+        tables = source(name, settings).fetch(SPAN, ingested_at=early).tables
 
         dated = [frame["available_at"] for frame in tables.values() if "available_at" in frame]
         assert all((moments <= early).all() for moments in dated)

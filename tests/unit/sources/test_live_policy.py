@@ -21,11 +21,11 @@ SPAN = MonthRange.of("2024-01", "2025-12")
 
 
 def schedule(settings: Settings) -> pd.DataFrame:
-    return TariffSchedule(settings, at_once).fetch(SPAN, now=NOW).tables["proposals"]
+    return TariffSchedule(settings, at_once).fetch(SPAN, ingested_at=NOW).tables["proposals"]
 
 
 def register(settings: Settings, span: MonthRange = SPAN, now: pd.Timestamp = NOW) -> pd.DataFrame:
-    return FederalRegister(settings, at_once).fetch(span, now=now).tables["proposals"]
+    return FederalRegister(settings, at_once).fetch(span, ingested_at=now).tables["proposals"]
 
 
 def document(number: int, day: str, title: str = "Duties under 8505.11") -> dict[str, object]:
@@ -135,7 +135,7 @@ class TestFeeds:
         self, live_settings: Settings
     ) -> None:
         first, second = (
-            source(live_settings, at_once).fetch(SPAN, now=NOW)
+            source(live_settings, at_once).fetch(SPAN, ingested_at=NOW)
             for source in (WhiteHouse, CustomsMessages)
         )
 
@@ -158,21 +158,25 @@ class TestFeeds:
         providers.world.policy.feed = providers.world.policy.feed[:3]
         source = CustomsMessages(live_settings, at_once)
 
-        assert source.fetch(SPAN, now=NOW).ignored == (
+        assert source.fetch(SPAN, ingested_at=NOW).ignored == (
             "messages of US customs before 2024-07-15: not read",
         )
         providers.world.policy.feed = []
         with pytest.raises(
             SourceError, match=r"answers without entries.*messages of US customs.*events FILE"
         ):
-            source.fetch(SPAN, now=NOW)
+            source.fetch(SPAN, ingested_at=NOW)
 
 
 class TestAnnouncements:
     def test_what_is_recognised_is_proposed_with_its_link_from_its_own_day(
         self, live_settings: Settings
     ) -> None:
-        rows = CommerceMinistry(live_settings, at_once).fetch(SPAN, now=NOW).tables["proposals"]
+        rows = (
+            CommerceMinistry(live_settings, at_once)
+            .fetch(SPAN, ingested_at=NOW)
+            .tables["proposals"]
+        )
 
         found = {row.item_key: (row, json.loads(row.payload)) for row in rows.itertuples()}
         assert list(found) == [
@@ -198,12 +202,12 @@ class TestAnnouncements:
         source = CommerceMinistry(live_settings, at_once)
         early = pd.Timestamp("2025-04-06T12:00", tz="UTC")
 
-        rows = source.fetch(SPAN, now=NOW).tables["proposals"]
+        rows = source.fetch(SPAN, ingested_at=NOW).tables["proposals"]
         assert rows["published_on"].iloc[3] == pd.Timestamp("2025-04-07")
-        assert len(source.fetch(SPAN, now=early).tables["proposals"]) == 1
+        assert len(source.fetch(SPAN, ingested_at=early).tables["proposals"]) == 1
 
     def test_the_customs_have_one_list_which_may_begin_later(self, live_settings: Settings) -> None:
-        file = CustomsAdministration(live_settings, at_once).fetch(SPAN, now=NOW)
+        file = CustomsAdministration(live_settings, at_once).fetch(SPAN, ingested_at=NOW)
 
         assert len(file.tables["proposals"]) == 4
         assert file.ignored == ("announcements from 2024-01-01 to 2024-08-15: not on the list",)
@@ -212,10 +216,10 @@ class TestAnnouncements:
         source = CommerceMinistry(live_settings, at_once)
         span = MonthRange.of("2025-04", "2026-01")
 
-        assert len(source.fetch(span, now=NOW).tables["proposals"]) == 3
-        assert source.fetch(span, now=NOW).ignored == ("announcements of 2026-01: no list",)
+        assert len(source.fetch(span, ingested_at=NOW).tables["proposals"]) == 3
+        assert source.fetch(span, ingested_at=NOW).ignored == ("announcements of 2026-01: no list",)
         with pytest.raises(SourceError, match=r"has no list of 2026-01, at .*ingest events FILE"):
-            source.fetch(MonthRange.of("2026-01"), now=NOW)
+            source.fetch(MonthRange.of("2026-01"), ingested_at=NOW)
 
     def test_each_year_without_a_list_or_with_a_late_one_is_noted(
         self, providers: Providers, live_settings: Settings
@@ -226,7 +230,7 @@ class TestAnnouncements:
         ]
         span = MonthRange.of("2023-05", "2026-08")
 
-        file = CommerceMinistry(live_settings, at_once).fetch(span, now=NOW)
+        file = CommerceMinistry(live_settings, at_once).fetch(span, ingested_at=NOW)
 
         assert file.ignored == (
             "announcements before 2024-01-01: not read",
@@ -239,7 +243,9 @@ class TestAnnouncements:
     ) -> None:
         providers.world.policy.announcements[1].href = "http://other.example.org/a.html"
 
-        file = CommerceMinistry(live_settings, at_once).fetch(MonthRange.of("2025-10"), now=NOW)
+        file = CommerceMinistry(live_settings, at_once).fetch(
+            MonthRange.of("2025-10"), ingested_at=NOW
+        )
 
         assert file.tables["proposals"].empty
         assert "on other sites, to be read there: 商务部公告2025年第61号" in file.ignored[0]
@@ -268,4 +274,4 @@ class TestAnnouncements:
         known[1] = replace(known[1], **change)
 
         with pytest.raises(SourceError, match=message):
-            CommerceMinistry(live_settings, at_once).fetch(SPAN, now=NOW)
+            CommerceMinistry(live_settings, at_once).fetch(SPAN, ingested_at=NOW)

@@ -19,11 +19,11 @@ NOW = pd.Timestamp("2026-11-25T12:00", tz="UTC")
 
 
 def census(settings: Settings, first: str, last: str | None = None) -> FileRows:
-    return CensusImports(settings, at_once).fetch(MonthRange.of(first, last), now=NOW)
+    return CensusImports(settings, at_once).fetch(MonthRange.of(first, last), ingested_at=NOW)
 
 
 def comext(settings: Settings, first: str, last: str | None = None) -> FileRows:
-    return ComextImports(settings, at_once).fetch(MonthRange.of(first, last), now=NOW)
+    return ComextImports(settings, at_once).fetch(MonthRange.of(first, last), ingested_at=NOW)
 
 
 def cells(file: FileRows) -> pd.Series:
@@ -121,7 +121,7 @@ class TestComext:
     ) -> None:
         span = MonthRange.of("2025-11", "2027-03")
 
-        ComextImports(live_settings, at_once).fetch(span, now=pd.Timestamp(now, tz="UTC"))
+        ComextImports(live_settings, at_once).fetch(span, ingested_at=pd.Timestamp(now, tz="UTC"))
 
         calls = [call for call in providers.asked("comext") if call.params]
         assert [call.one("startPeriod") for call in calls] == asked

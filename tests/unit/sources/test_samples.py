@@ -45,7 +45,7 @@ def fetch(providers: Providers, live_settings: Settings) -> Fetch:
 
         providers.providers[source] = replace(provider, answer=recorded)
         live = live_source(source, live_settings.model_copy(update=settings), at_once)
-        return live.fetch(MonthRange.of(*months), now=NOW)
+        return live.fetch(MonthRange.of(*months), ingested_at=NOW)
 
     return fetched
 
