@@ -5,10 +5,7 @@ import pandas as pd
 import pytest
 
 from docs.catalogue import catalogue_page
-from features.build import (
-    ALL_FEATURES,
-    frame_of,
-)
+from features.build import ALL_FEATURES, frame_of
 from store.errors import LeakError
 from store.settings import PROJECT_ROOT
 from tests.data.builders import at, make_world

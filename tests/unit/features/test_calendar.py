@@ -3,8 +3,8 @@ import pytest
 
 from features.build import frame_of
 from features.lunar_new_year import lunar_new_year_days
-from store.months import last_complete_month, month_label, month_number, month_start, month_starts
-from tests.data.builders import at, make_bare
+from store.months import month_number
+from tests.data.builders import make_bare
 
 
 @pytest.mark.parametrize(
@@ -34,19 +34,3 @@ def test_calendar_features_of_a_february() -> None:
     assert february["weekdays"] == 20.0
     assert february["lunar_new_year_days"] == 10.0
     assert february["lunar_new_year_shift_days"] == 10.0 - 16.0
-
-
-def test_months_are_numbered_without_gaps() -> None:
-    assert month_number("2025-04-30") == 24303
-    assert month_label(24303) == "2025-04"
-    assert month_label(month_number("2025-12") + 1) == "2026-01"
-    assert str(month_start(24303).date()) == "2025-04-01"
-    assert list(month_starts(np.array([24299, 24300])).strftime("%Y-%m")) == ["2024-12", "2025-01"]
-
-
-@pytest.mark.parametrize(
-    ("day", "month"),
-    [("2025-04-01", "2025-03"), ("2025-04-30", "2025-03"), ("2025-01-01", "2024-12")],
-)
-def test_the_last_complete_month_is_the_one_before(day: str, month: str) -> None:
-    assert month_label(last_complete_month(at(day))) == month

@@ -66,7 +66,7 @@ def test_a_panel_is_kept_for_a_month_that_brings_no_figure(
 
 
 def key(history: EvidenceHistory, moment: pd.Timestamp, **choices: int) -> str:
-    return history.key(moment, "forecast", choices, of=FACTS)
+    return history.key(moment, "forecast", choices, fact_names=FACTS)
 
 
 @pytest.mark.slow

@@ -56,9 +56,6 @@ def newest(panel: EvidencePanel, destination: str) -> pd.Series:
     return frame.loc[(frame["destination"] == destination) & (frame["period"] == NEWEST)].iloc[0]
 
 
-# --- which rows count ---------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     "change",
     [
@@ -112,9 +109,6 @@ def test_of_two_addresses_the_newer_record_counts() -> None:
     np.testing.assert_allclose(rows["value"], old["value"] * 2)
 
 
-# --- what is learned ----------------------------------------------------------------------------
-
-
 def test_bias_lag_and_spread_of_a_partner_are_learned() -> None:
     [mirror] = learned(make_records(DEU))
 
@@ -133,9 +127,6 @@ def test_learning_a_month_leaves_that_month_out() -> None:
         bias = mirror.pattern.at(np.array([month]))[0][0]
 
         assert bias == pytest.approx(-0.1, abs=0.05)
-
-
-# --- what it shows -------------------------------------------------------------------------------
 
 
 def test_a_record_speaks_of_a_mix_of_its_month_and_the_month_before() -> None:
@@ -187,9 +178,6 @@ def test_a_record_that_contradicts_the_published_month_is_listed_and_moves_nothi
     assert row["weight"] < 0.02
     assert row["residual_t"] > 5_000.0
     assert np.abs(panel.tonnes / calm.tonnes - 1).max() < 2e-3
-
-
-# --- gaps -----------------------------------------------------------------------------------------
 
 
 def test_the_gap_table_has_both_sides_and_control_limits() -> None:

@@ -69,20 +69,17 @@ def test_a_month_listed_in_part_waits_for_the_rest() -> None:
     assert table.cutoff == month_number("2021-11")
 
 
-def test_the_stated_total_of_the_partners_is_the_world_without_a_remainder() -> None:
-    table = table_of(steady(total=230.4))
+@pytest.mark.parametrize(
+    ("total", "world", "rest"), [(230.4, 230.0, ()), (240.0, 240.0, ("ROW",))], ids=["none", "some"]
+)
+def test_the_remainder_is_what_the_stated_total_holds_beyond_the_partners_and_rounding(
+    total: float, world: float, rest: tuple[str, ...]
+) -> None:
+    table = table_of(steady(total=total))
 
-    assert "ROW" not in table.tonnes.index
-    assert cell(table, "WLD", "2021-05") == 230.0
-    assert table.parts["WLD"] == tuple(sorted(NAMES))
-
-
-def test_what_the_total_holds_beyond_the_partners_is_the_remainder() -> None:
-    table = table_of(steady(total=240.0))
-
-    assert cell(table, "ROW", "2021-05") == 10.0
-    assert cell(table, "WLD", "2021-05") == 240.0
-    assert table.parts["WLD"] == (*sorted(NAMES), "ROW")
+    assert cell(table, "WLD", "2021-05") == world
+    assert table.parts["WLD"] == (*sorted(NAMES), *rest)
+    assert ("ROW" in table.tonnes.index) == bool(rest)
 
 
 def test_a_regular_partner_that_the_total_has_room_for_is_late_and_not_zero() -> None:

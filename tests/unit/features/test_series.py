@@ -18,7 +18,7 @@ class TestSeriesStats:
     def test_level_is_the_mean_of_the_last_year(self) -> None:
         assert measured([100.0] * 8 + [40.0, NAN, 60.0] * 4).level.tolist() == [50.0]
 
-    def test_spread_is_a_share_of_the_usual_move(self) -> None:
+    def test_spread_is_a_share_of_the_mean_monthly_change(self) -> None:
         assert measured([10.0, 12.0] * 10).spread == pytest.approx([2.0 * SPREAD_PER_CHANGE])
 
     def test_scale_and_momentum_of_a_short_series_are_unknown(self) -> None:
@@ -40,14 +40,14 @@ class TestSeriesStats:
 
 
 class TestOriginFeatures:
-    def test_base_is_the_median_of_the_trusted_experts(self) -> None:
+    def test_base_is_the_median_of_the_base_forecasts_in_it(self) -> None:
         found = make_view(make_values(series=5)).at(59, slice(None))
 
         expected = np.median([found.base_forecasts[name] for name in IN_MEDIAN], axis=0)
         np.testing.assert_array_equal(found.base, expected)
         assert list(found.base_forecasts) == list(BASE_FORECASTS)
 
-    def test_no_expert_goes_beyond_a_multiple_of_the_highest_month(self) -> None:
+    def test_no_base_forecast_exceeds_a_multiple_of_the_highest_month(self) -> None:
         grown = np.concatenate([np.ones(10), 2.0 ** np.arange(1.0, 13.0)])
 
         found = make_view(grown[None, :], horizon=24).at(21, slice(None))
@@ -56,7 +56,7 @@ class TestOriginFeatures:
             assert one.max() <= CEILING * grown[-1]
         assert found.base_forecasts["swift"].max() == CEILING * grown[-1]
 
-    def test_a_distance_is_from_the_median_in_usual_moves(self) -> None:
+    def test_a_distance_is_from_the_median_in_spreads(self) -> None:
         found = make_view(np.array([[10.0, 12.0] * 10])).at(19, slice(None))
 
         place = found.names.index("drift_distance")

@@ -24,26 +24,21 @@ def test_a_level_fixes_its_cell_with_the_scale_of_its_rounding() -> None:
     assert statement.scale == pytest.approx(math.hypot(0.91 * 0.5 / 353.0, 1e-4))
 
 
-def test_growth_on_the_year_compares_with_twelve_months_earlier() -> None:
-    [statement] = read(measure="yoy_pct", value=25.0, half_width=0.05)
+@pytest.mark.parametrize(
+    ("measure", "value", "below", "ratio"),
+    [
+        ("yoy_pct", 25.0, CellBlock(("USA",), JUNE - 12, JUNE - 12), 1.25),
+        ("mom_pct", -50.0, CellBlock(("USA",), JUNE - 1, JUNE - 1), 0.5),
+        ("share_pct", 12.5, CellBlock(DESTINATIONS, JUNE, JUNE), 0.125),
+    ],
+)
+def test_growth_compares_with_earlier_months_and_a_share_with_the_world(
+    measure: str, value: float, below: CellBlock, ratio: float
+) -> None:
+    [statement] = read(measure=measure, value=value, half_width=0.05)
 
-    assert statement.above == CellBlock(("USA",), JUNE, JUNE)
-    assert statement.below == CellBlock(("USA",), JUNE - 12, JUNE - 12)
-    assert statement.target == pytest.approx(math.log(1.25))
-
-
-def test_growth_on_the_month_compares_with_the_month_before() -> None:
-    [statement] = read(measure="mom_pct", value=-50.0)
-
-    assert statement.below == CellBlock(("USA",), JUNE - 1, JUNE - 1)
-    assert statement.target == pytest.approx(math.log(0.5))
-
-
-def test_a_share_compares_with_the_world() -> None:
-    [statement] = read(measure="share_pct", value=12.5)
-
-    assert statement.below == CellBlock(DESTINATIONS, JUNE, JUNE)
-    assert statement.target == pytest.approx(math.log(0.125))
+    assert (statement.above, statement.below) == (CellBlock(("USA",), JUNE, JUNE), below)
+    assert statement.target == pytest.approx(math.log(ratio))
 
 
 def test_a_ranking_is_a_bound() -> None:

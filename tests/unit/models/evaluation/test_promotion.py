@@ -38,7 +38,7 @@ def test_a_worse_challenger_is_refused_by_loss_and_by_its_worst_destination() ->
     assert "worse" in decision.reasons
 
 
-def test_new_parameters_that_is_as_good_is_refused_and_a_refit_passes() -> None:
+def test_new_parameters_as_good_as_the_champions_are_refused_and_a_refit_passes() -> None:
     cells = make_cells()
 
     assert broken(judge(trial_of(cells, cells))) == ["loss against the champion"]
@@ -94,10 +94,6 @@ def test_the_first_champion_needs_no_predecessor_and_no_month_to_score() -> None
 
     assert decision.is_passed
     assert set(decision.table["verdict"]) == {"held", "waived"}
-    assert decision.summary == (
-        "held: is newer, was not rolled back; waived: paired origins, loss against the champion, "
-        "worst destination, 80% band (there is no champion yet)"
-    )
 
 
 def test_a_pair_without_a_common_month_waits_for_a_person() -> None:
@@ -109,7 +105,6 @@ def test_a_pair_without_a_common_month_waits_for_a_person() -> None:
     open_rules = [rule.rule for rule in decision.of("not compared")]
     assert open_rules == ["paired origins", "loss against the champion", "worst destination"]
     assert "loss against the champion: not compared" in decision.reasons
-    assert "not compared: paired origins" in decision.summary
 
 
 def test_a_refit_passes_by_its_parameters_where_nothing_is_kept_to_compare_with() -> None:

@@ -71,14 +71,6 @@ def test_scores_are_those_worked_out_by_hand(cells: pd.DataFrame) -> None:
     assert set(table["cells"]) == {2}
 
 
-def test_a_scale_of_zero_leaves_scaled_scores_out() -> None:
-    cells = cell_scores(FORECASTS, TRUTH, SCALE.assign(scale=0.0))
-
-    table = summarise(cells, horizons=(1, 6))
-
-    assert set(table["metric"]) == {"wape", "coverage80", "value_added"}
-
-
 def row_of(board: pd.DataFrame, model: str, kind: str, value: str) -> "pd.Series[float]":
     chosen = (board["model"] == model) & (board["kind"] == kind) & (board["value"] == value)
     [found] = board.loc[chosen].to_dict("records")
