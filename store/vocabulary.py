@@ -1,5 +1,6 @@
 """Closed sets, codes and column names used across the product."""
 
+import re
 from typing import Final, Literal, get_args
 
 COMMODITY: Final = "85051110"
@@ -107,6 +108,24 @@ Instrument = Literal[
     "other",
 ]
 INSTRUMENTS: Final[tuple[str, ...]] = get_args(Instrument)
+
+COVERED: Final = (
+    "magnets", "ndfeb_magnets", "smco_magnets", "heavy_magnets", "rare_earths", "other_minerals",
+    "dual_use", "technology", "equipment", "all_goods", "other",
+)  # fmt: skip
+"""What an act may cover, besides HS codes; magnets with terbium, dysprosium, holmium and the like
+are heavy."""
+
+UNKNOWN: Final = "unknown"
+"""Coverage of an act that nobody has determined yet: it has no effect on a forecast."""
+
+_HS_CODE: Final = re.compile(r"\d{4}(\d\d){0,3}", re.ASCII)
+
+
+def is_covered(text: str) -> bool:
+    """Whether a text names something that an act may cover: an HS code or one of ``COVERED``."""
+    return text in COVERED or _HS_CODE.fullmatch(text) is not None
+
 
 Direction = Literal["restrictive", "easing", "neutral"]
 

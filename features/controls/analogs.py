@@ -5,7 +5,6 @@ gallium, germanium, graphite, antimony and others, as published by the as_of. On
 a control on magnets, it is an analog of the next.
 """
 
-import re
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -14,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from features.controls.controls import INSTRUMENTS, Control, control_episodes, tonnes_without
-from features.families.policy import STRONG, mineral_strength
+from features.families.policy import STRONG, act_strength
 from features.origin import LEVEL_MONTHS, Origin
 from features.track_record import TrackRecord
 from store.arrays import Floats
@@ -32,9 +31,6 @@ LEAST_BEFORE: Final = 1
 
 AFTER_MONTHS: Final = 18
 """Months after a control took effect that are used."""
-
-_SPARED: Final = re.compile(r"(\w+) is free")
-"""Goods of the material that an act exempts by its wording."""
 
 LICENCE: Final = "export_control"
 
@@ -77,7 +73,7 @@ def analogs_at(
         candidates = [
             analog
             for name, rows in series
-            if _names(act, name) and (analog := _analog(act, name, rows))
+            if _is_about(act, name) and (analog := _analog(act, name, rows))
         ]
         if candidates and not _is_repeat(act, acts):
             found.append(max(candidates, key=lambda one: (len(one.age), one.before_months)))
@@ -91,7 +87,7 @@ def is_strong_control(acts: pd.DataFrame) -> "pd.Series[bool]":
         whole
         & acts["instrument"].isin(INSTRUMENTS)
         & acts["direction"].eq("restrictive")
-        & (mineral_strength(acts) >= STRONG)
+        & (act_strength(acts) >= STRONG)
         & acts["evidence"].ne("scheduled")
         & acts["effective_from"].notna()
     )
@@ -106,11 +102,11 @@ def _is_repeat(act: Act, acts: pd.DataFrame) -> bool:
     return bool((same & earlier).any())
 
 
-def _names(act: Act, figures: str) -> bool:
-    """Return whether figures of this name are about what an act controls."""
-    material, goods = str(act["material"]), str(act["products"])
-    spared = any(word in figures.lower() for word in _SPARED.findall(goods.lower()))
-    return figures.lower().startswith(material.lower()) and not spared
+def _is_about(act: Act, figures: str) -> bool:
+    """Whether figures of this name are of what an act controls."""
+    name = figures.lower()
+    is_exempt = any(form in name for form in str(act["exempt"]).split(";") if form)
+    return name.startswith(str(act["material"]).lower()) and not is_exempt
 
 
 def _monthly(figures: pd.DataFrame) -> pd.DataFrame:

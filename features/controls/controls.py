@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from features.build import base_of
-from features.families.policy import INSTRUMENT_STRENGTH, STRONG, act_strength, product_share
+from features.families.policy import INSTRUMENT_STRENGTH, STRONG, act_strength, covered_share
 from features.origin import Origin
 from features.track_record import (
     CERTAIN,
@@ -80,7 +80,7 @@ INSTRUMENTS: Final = (BAN, "export_control")
 _ONE_DAY: Final = pd.Timedelta(days=1)
 
 _COVERS: Final = 0.5
-"""Least share of magnet trade that the wording of a truce must cover."""
+"""Least share of magnet trade that a truce must cover."""
 
 EPISODE_MONTHS: Final = 18
 """Months after a control in which a further licence belongs to the same episode, and observed
@@ -103,7 +103,7 @@ class Control:
     ends: pd.Timestamp | None
     """Day it ends or is suspended, as announced."""
     share: float
-    """Share of magnet trade its wording covers."""
+    """Share of magnet trade that it covers."""
     hit: Flags
     """Which series of the origin it affects; a sum only if it affects all members."""
     passing: float | None = None
@@ -149,7 +149,7 @@ def controls_at(origin: Origin) -> tuple[Control, ...]:
         & events["effective_from"].notna()
         & (act_strength(events) >= STRONG)
     )
-    acts = events.assign(share=product_share(events))
+    acts = events.assign(share=covered_share(events))
     found = [
         control
         for act in acts.loc[strong].to_dict("records")
@@ -311,7 +311,7 @@ def _relaxations(origin: Origin) -> list[Easing]:
         & events["effective_from"].notna()
         & ~events["effective_from"].isin(events["suspended_from"].dropna())
     )
-    strength = product_share(events) * INSTRUMENT_STRENGTH[RELAXATION]
+    strength = covered_share(events) * INSTRUMENT_STRENGTH[RELAXATION]
     return [
         Easing(
             str(act["event_id"]),

@@ -30,7 +30,7 @@ EPOCH: Final = pd.Timestamp("1970-01-01")
 
 _EMPTY_ACT: Final = {
     "issuer": "scenario", "legal_reference": "", "severity": 0, "summary": "", "source_urls": "",
-    "confidence": "low", "evidence": "primary", "note": "",
+    "confidence": "low", "evidence": "primary", "note": "", "products": "",
 }  # fmt: skip
 
 
@@ -111,7 +111,7 @@ def _is_assumed(known: Mapping[Hashable, Any], act: Act) -> bool:
     )
 
 
-ACT_DTYPES: Final = frozenset((*ACT_DAYS, KEPT_PCT, PROBABILITY, DIVERTED_PCT))
+ACT_DTYPES: Final = frozenset((*ACT_DAYS, KEPT_PCT, PROBABILITY, DIVERTED_PCT, "covered_share"))
 """Columns of acts that keep their type where a new act leaves them empty."""
 
 
@@ -263,7 +263,9 @@ def _limit_of(then: Origin, act: Act, row: pd.DataFrame) -> Message | None:
     instrument, direction = row["instrument"].iloc[0], row["direction"].iloc[0]
     is_control = instrument in INSTRUMENTS and direction == "restrictive"
     if is_control and float(act_strength(row)[0]) < STRONG:
-        return message("%(act)s is worded too weakly to count as a control.", act=act.event_id)
+        return message(
+            "%(act)s covers too little of the trade to count as a control.", act=act.event_id
+        )
     if (passing := row[KEPT_PCT].iloc[0]) == passing:
         spells = [one for one in controls_at(then) if one.event_id == act.event_id]
         if spells and all(one.seen(then) for one in spells):

@@ -13,13 +13,13 @@ from flows.context.console import echo
 from flows.context.provenance import actor
 from flows.context.stores import store_of
 from flows.ingest.ingest import describe
-from sources.bundled.policy_events import EVENT_COLUMNS, PolicyEvents
+from sources.bundled.policy_events import COVERAGE, EVENT_COLUMNS, PolicyEvents
 from sources.checks import objections
 from store.errors import DataError
 from store.facts.batch import Batch, FileRows, WriteReport
 from store.facts.reviews import decide, read_reviews
 from store.facts.writing import write_batch
-from store.schema.frames import typed_frame
+from store.schema.frames import MOMENT_DTYPE, typed_frame
 from store.settings import Settings
 
 EVENTS: Final = "policy_events"
@@ -27,7 +27,7 @@ EVENTS: Final = "policy_events"
 
 NEEDED: Final = (
     "event_id", "announced_on", "effective_from", "instrument", "direction", "severity",
-    "destinations", "confidence", "evidence",
+    "destinations", "confidence", "evidence", *COVERAGE,
 )  # fmt: skip
 """What an event must say; the other columns of data/policy_events.csv may."""
 
@@ -58,21 +58,23 @@ def accept(settings: Settings, number: int, event: Path, note: str = "") -> Writ
     )
     written = describe(report, f"in {event.name}", engine)
     echo(f"review    item {number} accepted as {names}: {written}")
+    for omission in file.ignored:
+        echo(f"          left out: {omission}")
     return report
 
 
 def known_from(file: FileRows, now: pd.Timestamp) -> FileRows:
-    """Return events as the store learns of them now: their last version, known from now on.
+    """Events as the store learns of them now: the version of today and those of days to come.
 
     What was announced today counts from the first moment of today.
     """
-    frame = file.tables[EVENTS].sort_values("available_at", kind="stable")
-    newest = frame.drop_duplicates("event_id", keep="last", ignore_index=True)
+    frame = file.tables[EVENTS].sort_values("available_at", kind="stable", ignore_index=True)
+    is_later = frame["available_at"] > now
+    newest = frame[~is_later].drop_duplicates("event_id", keep="last")
     announced = newest["announced_on"].dt.tz_localize("UTC")
-    moments = announced.where(announced == now.normalize(), now)
-    ahead = newest["available_at"] > now
-    dated = newest["available_at"].where(ahead, moments.astype(newest["available_at"].dtype))
-    return replace(file, tables={EVENTS: newest.assign(available_at=dated)})
+    moments = announced.where(announced == now.normalize(), now).astype(MOMENT_DTYPE)
+    versions = pd.concat([newest.assign(available_at=moments), frame[is_later]], ignore_index=True)
+    return replace(file, tables={EVENTS: versions})
 
 
 def open_item(engine: Engine, number: int) -> pd.Series:
@@ -89,19 +91,29 @@ def open_item(engine: Engine, number: int) -> pd.Series:
 
 
 def template(item: pd.Series) -> str:
-    """Return an event to be filled in, with the facts of the document."""
+    """YAML of an event to be filled in, with what was recognised in the document."""
     facts = json.loads(item["payload"])
     day = "" if pd.isna(item["published_on"]) else f"{item['published_on']:%Y-%m-%d}"
-    known = {
+    cells = {
         "announced_on": day,
-        "effective_from": str(facts.get("effective_on") or ""),
-        "legal_reference": str(facts.get("citation") or item["item_key"]),
-        "issuer": str(facts.get("issuer") or ""),
-        "products": str(facts.get("products") or ""),
+        "effective_from": facts.get("effective_on"),
+        "legal_reference": facts.get("citation") or item["item_key"],
         "summary": item["title"],
         "source_urls": item["url"],
         "evidence": "primary",
+        **{name: facts.get(name) for name in ("issuer", "products", *COVERAGE)},
     }
+    end, lines = facts.get("suspended_to"), ["-"]
+    if end:
+        acts, begin = ", ".join(facts["suspends"]), facts["suspended_from"]
+        cells |= {"instrument": "export_licence_relaxation", "direction": "easing"}
+        cells |= {"effective_from": begin, "effective_to": end, "end_known_on": day}
+        lines = [
+            f"# It suspends {acts}. Enter those acts again as well, with suspended_from {begin},",
+            f"# suspended_to {end}, suspension_known_on {day}.",
+            "-",
+        ]
     names = [*NEEDED, *(name for name in EVENT_COLUMNS if name not in NEEDED)]
-    lines = [f"  {name}: {json.dumps(known.get(name, ''), ensure_ascii=False)}" for name in names]
-    return "\n".join(["-", *lines, ""])
+    for name in names:
+        lines.append(f"  {name}: {json.dumps(str(cells.get(name) or ''), ensure_ascii=False)}")
+    return "\n".join([*lines, ""])

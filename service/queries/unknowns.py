@@ -24,6 +24,7 @@ def unknowns(publication: Publication) -> list[str]:
     found = [
         _late_months(panel, cutoff, today),
         _thin_destinations(panel.loc[panel["period"] <= cutoff], cutoff),
+        _uncovered_acts(events),
         _coming_ends(events, today),
         gettext("No act announced after this day and no unpublished licence decision is in it."),
         gettext(
@@ -60,6 +61,20 @@ def _thin_destinations(panel: pd.DataFrame, cutoff: pd.Timestamp) -> str:
         "their history is itself an estimate.",
         count=_RECENT_MONTHS,
         names=listed([name_of(name) for name in thin]),
+    )
+
+
+def _uncovered_acts(events: pd.DataFrame) -> str:
+    acts = events.loc[events["covered_share"].isna(), "event_id"]
+    if acts.empty:
+        return ""
+    return ngettext(
+        "What %(n)s act covers (%(acts)s): the share of the trade has not been entered, so it has "
+        "no effect on this forecast.",
+        "What %(n)s acts cover (%(acts)s): the shares of the trade have not been entered, so they "
+        "have no effect on this forecast.",
+        len(acts),
+        acts=", ".join(sorted(acts)),
     )
 
 

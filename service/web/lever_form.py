@@ -21,7 +21,7 @@ from service.words import as_clause, in_reading_order, name_of, rendered
 from store.numbers import plain_number
 from store.publications.explanations import Announced, StoredExplanation
 from store.schema.scenario import (
-    DEFAULT_PRODUCTS,
+    ALL_MAGNETS,
     STRICTNESS,
     Place,
     ScenarioContext,
@@ -262,7 +262,7 @@ class CheckedForm:
             if not begins:
                 self.errors["licence_from"] = gettext("Missing. Fill it in.")
             event_id = f"{begins[:7]}-what-if-{kind.replace('_', '-')}"
-            self._add("events", {"event_id": event_id, "products": DEFAULT_PRODUCTS}, _LICENCE)
+            self._add("events", {"event_id": event_id, **ALL_MAGNETS}, _LICENCE)
             if kind in STRICTNESS:
                 self.top["events"][-1] |= {"instrument": "export_control", "strictness": kind}
         self._add_suspension()

@@ -7,12 +7,15 @@ from typing import ClassVar, Final
 
 import pandas as pd
 
-from sources.bundled.wording import COUNTRIES, parse_areas
+from sources.bundled.wording import COUNTRIES, parse_areas, parse_covers
 from sources.files.handwritten import Row, read_table
 from store.facts.batch import FileRows
 from store.schema.frames import typed_frame
 from store.schema.scenario import HIGHEST_RATE_PCT
-from store.vocabulary import EU27, INSTRUMENTS
+from store.vocabulary import EU27, INSTRUMENTS, UNKNOWN
+
+COVERAGE: Final = ("covers", "covered_share", "covered_because")
+"""What an act covers: HS codes or names of ``COVERED``, the share of trade, and its reason."""
 
 _EVENT_WORDS: Final = (
     "issuer", "legal_reference", "products", "summary", "source_urls", "note",
@@ -21,7 +24,7 @@ _EVENT_WORDS: Final = (
 EVENT_COLUMNS: Final = (
     "event_id", "announced_on", "effective_from", "effective_to", "suspended_from", "suspended_to",
     "end_known_on", "suspension_known_on", "instrument", "direction", "severity", "destinations",
-    "confidence", "evidence", *_EVENT_WORDS,
+    "confidence", "evidence", *COVERAGE, *_EVENT_WORDS,
 )  # fmt: skip
 
 Record = dict[str, object]
@@ -40,14 +43,17 @@ class PolicyEvents:
 
     def load(self) -> FileRows:
         """Read the events, one row per version."""
-        table = read_table(
-            self.path, (*EVENT_COLUMNS, "material") if self.materials else EVENT_COLUMNS
-        )
+        other = ("material", "exempt", *(name for name in EVENT_COLUMNS if name != "covers"))
+        table = read_table(self.path, other if self.materials else EVENT_COLUMNS)
         table.note_repeats(["event_id"])
         versions = [version for row in table.rows for version in _act_versions(row)]
         table.problems.raise_if_any()
         tables = {self.id: typed_frame(versions, self.id)}
-        return FileRows(self.id, self.path.name, table.sha256, tables)
+        open_acts = {str(act["event_id"]) for act in versions if act.get("covers") == UNKNOWN}
+        notes = tuple(
+            f"{act} from the forecast: what it covers is unknown" for act in sorted(open_acts)
+        )
+        return FileRows(self.id, self.path.name, table.sha256, tables, notes)
 
 
 def latest_of(
@@ -103,7 +109,8 @@ def _versions(
 def _act(row: Row) -> Record:
     words = {name: row.text(name) for name in _EVENT_WORDS}
     if "material" in row.cells:
-        words["material"] = row.text("material", required=True)
+        words |= {"material": row.text("material", required=True), "exempt": row.text("exempt")}
+    covers = row.parsed("covers", parse_covers) if "covers" in row.cells else ""
     severity = row.choice("severity", ("0", "1", "2", "3"))
     return {
         "event_id": row.text("event_id", required=True),
@@ -113,6 +120,9 @@ def _act(row: Row) -> Record:
         "destinations": row.parsed("destinations", parse_areas),
         "confidence": row.choice("confidence", ("high", "medium", "low")),
         "evidence": row.choice("evidence", ("primary", "secondary", "background", "scheduled")),
+        "covers": covers,
+        "covered_share": row.number("covered_share", low=0, high=1, empty=covers == UNKNOWN),
+        "covered_because": row.text("covered_because", required=covers != UNKNOWN),
         **words,
     }
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pycountry
 
 from sources.files.handwritten import check_year
-from store.vocabulary import CONTINENTS, EU27, WORLD
+from store.vocabulary import CONTINENTS, COVERED, EU27, UNKNOWN, WORLD, is_covered
 
 COUNTRIES: Final = frozenset(str(country.alpha_3) for country in pycountry.countries)
 """ISO 3166-1 alpha-3."""
@@ -33,6 +33,13 @@ def parse_areas(text: str) -> str:
     if all(part in _AREAS for part in text.split(";")):
         return text
     raise ValueError("a list of destinations (ISO alpha-3, WLD or EU27, with ; between)")
+
+
+def parse_covers(text: str) -> str:
+    """Check what an act covers, such as ``magnets;85051110``."""
+    if text == UNKNOWN or all(is_covered(part) for part in text.split(";")):
+        return text
+    raise ValueError(f"HS codes or {', '.join(COVERED)}, with ; between, or {UNKNOWN}")
 
 
 _MONTH: Final = r"\d{4}-(?:0[1-9]|1[0-2])"

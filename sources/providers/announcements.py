@@ -12,14 +12,12 @@ import pandas as pd
 
 from sources.base import MonthRange
 from sources.http import PAGE_TYPE, HttpClient, HttpSource
+from sources.providers.coverage import ELEMENTS, MINERALS, proposed_coverage
 from sources.providers.rows import Proposal, proposals
 from store.errors import SourceError, first_few
 from store.facts.batch import FileRows
 
-GOODS: Final = (
-    "稀土", "永磁", "钕", "镨", "钐", "钴", "钆", "铽", "镝", "镥", "钪", "钇", "钬", "铒", "铥",
-    "铕", "镱", "镓", "锗", "锑", "石墨", "钨", "碲", "铋", "钼", "铟",
-)  # fmt: skip
+GOODS: Final = ("稀土", "永磁", *ELEMENTS, *MINERALS)
 """Goods that are watched: rare earths, magnets, and the minerals of ``analog_events``."""
 
 MOST_YEARS: Final = 3
@@ -234,6 +232,7 @@ def _facts(one: _Announcement, body: str, announced: pd.Timestamp) -> Mapping[st
         "citation": one.name,
         "issuer": one.name.partition("公告")[0],
         "products": "; ".join(word for word in GOODS if word in one.title + body),
+        **proposed_coverage(one.title, body),
         "effective_on": f"{begins[0]:%Y-%m-%d}" if begins else "",
         "effective_days": [f"{day:%Y-%m-%d}" for day in begins],
         "suspends": [f"{of}年第{n}号" for of, n in dict.fromkeys(cited) if (of, n) != one.number],

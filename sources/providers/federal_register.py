@@ -11,6 +11,7 @@ import pandas as pd
 
 from sources.base import MonthRange
 from sources.http import HttpClient, HttpSource, Params
+from sources.providers.coverage import proposed_coverage
 from sources.providers.rows import Proposal, proposals, records_in, refuse_missing
 from store.errors import SourceError
 from store.facts.batch import FileRows
@@ -111,10 +112,12 @@ def _read(body: bytes) -> tuple[int, list[Document]]:
 
 
 def _proposal(document: Document, terms: list[str]) -> Proposal:
+    title = str(document["title"] or "")
+    facts = {**{name: document.get(name) for name in _FIELDS}, "terms": sorted(set(terms))}
     return Proposal(
         item_key=str(document["document_number"]),
-        title=str(document["title"] or ""),
+        title=title,
         url=str(document["html_url"] or ""),
         published_on=pd.Timestamp(str(document["publication_date"])).as_unit("us"),
-        payload={**{name: document.get(name) for name in _FIELDS}, "terms": sorted(set(terms))},
+        payload={**facts, **proposed_coverage(title, " ".join(terms))},
     )

@@ -12,6 +12,7 @@ import pandas as pd
 
 from sources.base import MonthRange
 from sources.http import HttpClient, HttpSource
+from sources.providers.coverage import proposed_coverage
 from sources.providers.rows import Proposal, proposals
 from store.errors import SourceError
 from store.facts.batch import FileRows
@@ -99,6 +100,7 @@ class _Feed(HttpSource):
             "citation": one.key if one.key != one.url else one.title,
             "issuer": self.issuer,
             "products": "; ".join(one.goods),
+            **proposed_coverage(one.title, one.text),
             "headings": sorted(set(_HEADING.findall(one.text))),
         }
 

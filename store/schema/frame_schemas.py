@@ -97,6 +97,7 @@ _EVENT: Final = {
     "instrument": _one_of(INSTRUMENTS),
     "direction": _one_of(get_args(Direction)),
     "severity": Column(int, Check.in_range(0, 3), coerce=True),
+    "covered_share": Column(float, Check.in_range(0, 1), nullable=True, coerce=True),
 }
 
 _ACT_CHECKS: Final = [

@@ -24,12 +24,15 @@ from pydantic_core import ErrorDetails
 
 from store.errors import shown
 from store.messages import Message, Value, message
-from store.vocabulary import Direction, Instrument
+from store.vocabulary import COVERED, Direction, Instrument, is_covered
 
 _MOST_ENTRIES: Final = 50
 """Acts and tariff steps that one scenario may hold."""
 
-DEFAULT_PRODUCTS: Final = "magnets"
+ALL_MAGNETS: Final = {
+    "covers": "magnets", "covered_share": "1", "covered_because": "assumed of all magnets",
+}  # fmt: skip
+"""What an act covers that a form adds."""
 
 HIGHEST_RATE_PCT: Final = 1000.0
 """A tariff above this is taken for a typing error."""
@@ -38,7 +41,13 @@ ACT_DAYS: Final = (
     "announced_on", "effective_from", "effective_to", "suspended_from", "suspended_to",
 )  # fmt: skip
 
-_ACT_WORDS: Final = ("instrument", "direction", "destinations", "products")
+_ACT_WORDS: Final = (
+    "instrument", "direction", "destinations", "covers", "covered_share", "covered_because",
+)  # fmt: skip
+
+_NEW_NEEDS: Final = (
+    "instrument", "destinations", "effective_from", "covers", "covered_share", "covered_because",
+)  # fmt: skip
 
 _EASING: Final = frozenset(
     {"tariff_decrease", "export_licence_relaxation", "truce", "trade_talks", "supply_deal"}
@@ -93,6 +102,13 @@ def _listed(value: object) -> object:
 _DAY: Final = re.compile(r"(19|2[01])\d{2}-\d{2}(-\d{2})?", re.ASCII)
 _MONTH_LENGTH: Final = len("2027-01")
 
+
+def _covered(text: str) -> str:
+    if not is_covered(text):
+        raise WrongFieldError(_not_listed(text, ("HS codes", *COVERED)))
+    return text
+
+
 Text = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_printable)]
 Day = Annotated[date, BeforeValidator(_day)]
 
@@ -115,8 +131,7 @@ class ScenarioAct(_Part):
     """A new act, or other dates of a known one."""
 
     event_id: Text = Field(
-        description="Of a known measure; a new one needs instrument, destinations and "
-        "effective_from."
+        description=f"Of a known measure; a new one needs {', '.join(_NEW_NEEDS)}."
     )
     announced_on: Day | None = Field(None, description="The day of the forecast by default.")
     effective_from: Day | None = None
@@ -126,7 +141,13 @@ class ScenarioAct(_Part):
     instrument: Instrument | None = None
     direction: Direction | None = None
     destinations: Annotated[list[Text] | None, BeforeValidator(_listed)] = Field(None, min_length=1)
-    products: Text | None = None
+    covers: Annotated[
+        list[Annotated[str, AfterValidator(_covered)]] | None, BeforeValidator(_listed)
+    ] = Field(None, min_length=1, description=f"HS codes or {', '.join(COVERED)}.")
+    covered_share: float | None = Field(
+        None, ge=0, le=1, description="Share of the trade in magnets that it covers."
+    )
+    covered_because: Text | None = Field(None, description="Why that share.")
     kept_pct: float | None = Field(
         None,
         ge=0,
@@ -323,9 +344,12 @@ def _act(act: ScenarioAct, context: ScenarioContext, bad: _Bad) -> Act:
     match = context.events.loc[context.events["event_id"] == act.event_id]
     known = {str(name): value for name, value in match.iloc[0].items()} if len(match) else {}
     given = _days_of(act, ACT_DAYS, known, context, bad)
-    words = {name: getattr(act, name) for name in _ACT_WORDS if getattr(act, name)}
-    if act.destinations:
-        words["destinations"] = ";".join(act.destinations)
+    given_words = {name: getattr(act, name) for name in _ACT_WORDS}
+    words = {
+        name: ";".join(value) if isinstance(value, list) else value
+        for name, value in given_words.items()
+        if value is not None
+    }
     announced = given.get("announced_on", context.day)
     if known:
         # The act keeps its own announcement; the given day is that of its new dates.
@@ -338,7 +362,7 @@ def _act(act: ScenarioAct, context: ScenarioContext, bad: _Bad) -> Act:
         _check_new(act, bad)
         easing = words.get("instrument") in _EASING
         direction = "easing" if easing else "restrictive"
-        words = {"products": DEFAULT_PRODUCTS, "direction": direction, **words}
+        words = {"direction": direction, **words}
         given["announced_on"] = announced
     whole: dict[str, object] = {**known, **words, **given}
     if act.destinations and words["destinations"] != known.get("destinations"):
@@ -471,11 +495,11 @@ def _check_past(
 
 
 def _check_new(act: ScenarioAct, bad: _Bad) -> None:
-    if not (act.instrument and act.destinations and act.effective_from):
+    if any(getattr(act, name) is None for name in _NEW_NEEDS):
         text = message(
-            "%(act)s is not a known act. Choose one that is, or give instrument, destinations and "
-            "effective_from of a new one.",
+            "%(act)s is not a known act. Choose one that is; a new one needs %(fields)s.",
             act=repr(act.event_id),
+            fields=", ".join(_NEW_NEEDS),
         )
         bad("event_id", text)
     elif not _NEW_NAME.fullmatch(act.event_id):

@@ -130,10 +130,20 @@ def _event_columns() -> list[Column[Any]]:
         text("legal_reference", wording=True),
         text("direction"),
         Column("severity", Integer, nullable=False),
-        text("destinations"),
+        *texts("destinations", "covers"),
+        # Share of the trade in magnets, or in the act's own mineral; NULL where it is not known.
+        Column("covered_share", Float),
         *(
             text(name, wording=True)
-            for name in ("products", "summary", "source_urls", "confidence", "evidence", "note")
+            for name in (
+                "products",
+                "covered_because",
+                "summary",
+                "source_urls",
+                "confidence",
+                "evidence",
+                "note",
+            )
         ),
         Column("vintage", Integer, info=BOOKKEEPING),
     ]
@@ -170,7 +180,8 @@ analog_events: Final = Table(
     "analog_events",
     metadata,
     *_event_columns(),
-    text("material"),
+    # Forms of the material that the act leaves free, with semicolons between.
+    *texts("material", "exempt"),
     PrimaryKeyConstraint("event_id", "available_at"),
 )
 

@@ -51,7 +51,8 @@ def make_events(*changes: Mapping[str, object]) -> pd.DataFrame:
         "effective_from": "2018-09-04", "effective_to": None, "suspended_from": None,
         "suspended_to": None, "issuer": "CN-MOFCOM", "instrument": "export_control",
         "legal_reference": "No. 1", "direction": "restrictive", "severity": 3,
-        "destinations": "WLD", "products": "magnets", "summary": "Licences.",
+        "destinations": "WLD", "products": "magnets", "covers": "magnets",
+        "covered_share": 1.0, "covered_because": "named", "exempt": "", "summary": "Licences.",
         "source_urls": "https://example.org/act", "confidence": "high", "evidence": "primary",
         "note": "",
     }  # fmt: skip

@@ -26,7 +26,8 @@ EVENT = {
     "effective_to": "", "suspended_from": "", "suspended_to": "", "end_known_on": "",
     "suspension_known_on": "", "issuer": "CN-MOFCOM", "instrument": "export_control",
     "legal_reference": "No. 18", "direction": "restrictive", "severity": "3",
-    "destinations": "WLD", "products": "magnets", "summary": "Licences.",
+    "destinations": "WLD", "products": "magnets", "covers": "magnets",
+        "covered_share": "1", "covered_because": "named", "summary": "Licences.",
     "source_urls": "https://example.org/act", "confidence": "high", "evidence": "primary",
     "note": "",
 }  # fmt: skip

@@ -76,6 +76,7 @@ PANEL = "destination,period,tonnes,part_of\n" + "".join(
 ACT = (
     "- event_id: 2026-11-cn-test\n  announced_on: 2026-11-02\n  instrument: quota\n"
     "  direction: easing\n  severity: 1\n  destinations: [USA]\n"
+    "  covers: [magnets]\n  covered_share: 1\n  covered_because: all\n"
 )
 TREE = "destination,part_of\nUSA,all\nDEU,EU;all\n"
 CUSTOMS = "商品编码,贸易伙伴名称,日期,第一数量,第一计量单位,美元\n" + "".join(

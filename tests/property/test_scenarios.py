@@ -88,6 +88,7 @@ def test_the_stricter_never_leaves_more_and_all_adds_up(
         strict = f", strictness: {level}" if level in STRICTNESS else ""
         text = "events: []" if not level else (
             f"events: [{{event_id: new, instrument: {kind}, destinations: [{place}], "
+            "covers: magnets, covered_share: 1, covered_because: all, "
             f"effective_from: {day}, diverted_pct: {diverted}{strict}}}]"
         )  # fmt: skip
         table = paired(asked, make_scenario(text, asked), draws=100).table
@@ -114,6 +115,7 @@ def test_a_restriction_raises_no_sum_above_its_members(kind: str, place: str, mo
     asked = snapshot()
     text = (
         f"events: [{{event_id: new, instrument: {kind}, destinations: [{place}], "
+        "covers: magnets, covered_share: 1, covered_because: all, "
         f"effective_from: {month}-01}}]"
     )
 

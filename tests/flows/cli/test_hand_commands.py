@@ -27,7 +27,9 @@ EVENT = """
   destinations: [USA]
   confidence: high
   evidence: primary
-  products: magnets
+  covers: [magnets]
+  covered_share: 1
+  covered_because: all licences
 """
 
 

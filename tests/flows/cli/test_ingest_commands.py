@@ -4,12 +4,17 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from flows.clock import utc_now
 from flows.context.stores import has_store, store_of
+from flows.context.workspace import open_workspace
+from models.policy.policy_effect import effect_at
 from store.facts.evidence import read_labels
 from store.facts.reading import latest_forecast, read_events, read_observations
 from store.facts.reviews import read_reviews
 from store.settings import Settings
+from tests.data.scenario_builders import halted
 from tests.data.store_builders import EVENT, write_csv
+from tests.flows.cli.conftest import copy_home
 from tests.providers.answers import Fault
 from tests.providers.server import Providers
 
@@ -143,6 +148,65 @@ def test_documents_are_reviewed_and_an_accepted_one_is_an_event_known_from_now(
     (event,) = read_events(store_of(Settings())).to_dict("records")
     assert event["announced_on"] == pd.Timestamp("2025-04-04")
     assert event["available_at"] >= begun
+
+
+@pytest.mark.usefixtures("at_providers")
+@pytest.mark.parametrize(
+    ("source", "key"), [("mofcom", "商务部公告2025年第61号"), ("white-house", "ensuring-supply")]
+)
+def test_an_accepted_act_on_magnets_moves_the_forecast_that_is_known_next(
+    magnetcast: Call, filled: Path, tmp_path: Path, source: str, key: str
+) -> None:
+    copy_home(filled / "var" / "magnetcast.db")
+    magnetcast("ingest", source, "--since", "2024-01", "--until", "2025-12")
+    items = read_reviews(store_of(Settings()))
+    number = str(items.loc[items["item_key"].str.endswith(key), "id"].item())
+    draft = tmp_path / "draft.yaml"
+    magnetcast("review", "show", number, "--event", "--out", str(draft))
+    filled_in = {
+        "event_id": "2020-control", "effective_from": "2020-11-01", "severity": "3",
+        "instrument": "export_control", "direction": "restrictive", "destinations": "WLD",
+        "confidence": "high",
+    }  # fmt: skip
+    lines = draft.read_text(encoding="utf-8").splitlines()
+    names = [line.strip().partition(":")[0] for line in lines]
+    draft.write_text(
+        "\n".join(
+            f"  {name}: {filled_in[name]}" if name in filled_in else line
+            for name, line in zip(names, lines, strict=True)
+        ),
+        encoding="utf-8",
+    )
+    before = share_let_through()
+
+    code, _, output = magnetcast("review", "accept", number, "--event", str(draft))
+
+    assert code == 0, output
+    assert 'covers: "magnets;' in draft.read_text(encoding="utf-8")
+    assert share_let_through() < before - 0.1
+
+
+def share_let_through() -> float:
+    origin = open_workspace(Settings(), utc_now()).origin
+    return float(effect_at(origin, (halted("ga"),), rate=0.0).kept.mean())
+
+
+def test_an_act_of_unknown_coverage_is_taken_with_a_warning(
+    magnetcast: Call, place: Path, tmp_path: Path
+) -> None:
+    coverage = {"covers": "unknown", "covered_share": "", "covered_because": ""}
+    for name, change in (("open", coverage), ("empty", {**coverage, "covers": ""})):
+        write_csv(tmp_path / f"{name}.csv", EVENT, change)
+
+    accepted, refused = (
+        magnetcast("ingest", "events", str(tmp_path / f"{name}.csv")) for name in ("open", "empty")
+    )
+
+    assert place.is_dir()
+    assert accepted[0] == 0
+    assert "2025-04-control from the forecast: what it covers is unknown" in accepted[2]
+    assert refused[0] == 1
+    assert "column 'covers': '' is not HS codes or magnets" in refused[2]
 
 
 @pytest.mark.slow

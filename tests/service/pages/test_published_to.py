@@ -9,6 +9,7 @@ from starlette.testclient import TestClient
 from service.queries.freshness import basis_words, data_through
 from service.queries.unknowns import unknowns
 from store.publications.basis import Basis, bases_of
+from tests.data.builders import make_events
 from tests.service.builders import make_panel, make_report
 from tests.service.stores import NEWEST, make_app, panel_at, publish
 
@@ -97,3 +98,11 @@ def test_a_report_does_not_say_that_nothing_is_published_of_such_a_month() -> No
         "published; they are forecasts too. Published of single destinations meanwhile: United "
         "States: August 2026."
     )
+
+
+def test_an_act_of_unknown_coverage_is_listed_among_what_the_forecast_could_not_know() -> None:
+    act = {"event_id": "2026-11-open", "covers": "unknown", "covered_share": None}
+
+    lines = unknowns(make_report(events=make_events(act)))
+
+    assert any(line.startswith("What 1 act covers (2026-11-open)") for line in lines)

@@ -82,7 +82,8 @@ def test_levers_make_the_scenario_they_say() -> None:
         tariffs: [{importer: USA, rate_pct: 60, effective_from: 2027-01-01}]
         events:
           - {event_id: 2027-02-what-if-export-ban, instrument: export_ban, destinations: [JPN],
-             products: magnets, effective_from: 2027-02-10, kept_pct: 0}
+             effective_from: 2027-02-10, kept_pct: 0, covers: [magnets], covered_share: 1,
+             covered_because: assumed of all magnets}
           - {event_id: 2025-10-duty, suspended_to: 2027-01-10}
         """
     )
@@ -300,18 +301,22 @@ tariffs:
   - {importer: USA, rate_pct: 900, effective_from: 2027-01-01}
   - {importer: JPN, add_points: -90, effective_from: 2027-02-01}
 events:
-  - {event_id: 2027-01-ban, instrument: export_ban, destinations: [JPN], products: magnets,
-     effective_from: 2027-01-01}
-  - {event_id: 2027-02-late, instrument: export_control, destinations: [KOR], products: magnets,
-     effective_from: 2029-01-01}
-  - {event_id: 2027-03-ban, instrument: export_ban, destinations: [DEU], products: magnets,
+  - {event_id: 2027-01-ban, instrument: export_ban, destinations: [JPN],
+     covers: magnets, covered_share: 1, covered_because: all, effective_from: 2027-01-01}
+  - {event_id: 2027-02-late, instrument: export_control, destinations: [KOR],
+     covers: magnets, covered_share: 1, covered_because: all, effective_from: 2029-01-01}
+  - {event_id: 2027-03-ban, instrument: export_ban, destinations: [DEU],
+     covers: magnets, covered_share: 1, covered_because: all,
      effective_from: 2027-03-01, kept_pct: 7, diverted_pct: 50}
-  - {event_id: 2027-04-hard, instrument: export_control, destinations: [IND], products: magnets,
+  - {event_id: 2027-04-hard, instrument: export_control, destinations: [IND],
+     covers: magnets, covered_share: 1, covered_because: all,
      effective_from: 2027-04-01, strictness: hardest}
   - {event_id: 2027-04-minerals, instrument: export_control, destinations: [VNM],
-     products: magnets, effective_from: 2027-04-01, strictness: minerals}
+     covers: magnets, covered_share: 1, covered_because: all,
+     effective_from: 2027-04-01, strictness: minerals}
   - {event_id: 2027-04-magnets, instrument: export_control, destinations: [ITA],
-     products: magnets, effective_from: 2027-04-01, strictness: april_2025}
+     covers: magnets, covered_share: 1, covered_because: all,
+     effective_from: 2027-04-01, strictness: april_2025}
 """
 
 

@@ -18,11 +18,11 @@ def minerals(*acts: dict[str, object]) -> pd.DataFrame:
 
 QUOTA: dict[str, object] = {
     "event_id": "quota", "announced_on": "2019-01-10", "effective_from": "2019-01-10",
-    "instrument": "quota", "material": "tin; silver", "products": "tin",
+    "instrument": "quota", "material": "tin; silver",
 }  # fmt: skip
 LICENCE: dict[str, object] = {
     "event_id": "licence", "announced_on": "2019-07-10", "effective_from": "2019-08-10",
-    "instrument": "export_control", "material": "tin", "products": "tin",
+    "instrument": "export_control", "material": "tin",
 }  # fmt: skip
 
 

@@ -37,7 +37,8 @@ def test_a_licence_duty_on_magnets_hits_everyone_and_the_sums() -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        pytest.param({"products": "magnet-making technology (not magnets)"}, id="other goods"),
+        pytest.param({"covered_share": 0.1}, id="little of the trade"),
+        pytest.param({"covered_share": None}, id="unknown coverage"),
         pytest.param({"instrument": "entity_list"}, id="weak instrument"),
         pytest.param({"direction": "easing"}, id="easing"),
         pytest.param({"effective_from": None}, id="not dated"),
@@ -66,7 +67,7 @@ def test_a_suspended_control_comes_back_the_day_after() -> None:
 
 
 TRUCE = {
-    "event_id": "truce", "instrument": "truce", "direction": "easing", "products": "magnets",
+    "event_id": "truce", "instrument": "truce", "direction": "easing",
     "announced_on": "2020-05-01", "effective_from": "2020-11-11", "effective_to": "2021-01-10",
 }  # fmt: skip
 
@@ -76,7 +77,7 @@ TRUCE = {
     [
         pytest.param({}, "2021-01-11", id="covers it"),
         pytest.param({"destinations": "USA"}, "2020-11-11", id="covers one destination"),
-        pytest.param({"products": "soy beans"}, "2020-11-11", id="covers other goods"),
+        pytest.param({"covered_share": 0.1}, "2020-11-11", id="covers other goods"),
         pytest.param({"effective_from": "2020-12-01"}, "2020-11-11", id="begins too late"),
         pytest.param({"effective_to": None}, "2020-11-11", id="tells no end"),
     ],

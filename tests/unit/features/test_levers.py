@@ -42,6 +42,7 @@ def test_points_come_on_top() -> None:
 def test_a_new_act_is_a_control_like_any_other() -> None:
     text = (
         "events: [{event_id: new, instrument: export_ban, destinations: [JPN], "
+        "covers: magnets, covered_share: 1, covered_because: all, "
         "effective_from: 2020-10-01, kept_pct: 25}]"
     )
 
@@ -69,7 +70,10 @@ def test_a_known_act_gets_its_new_dates_alone() -> None:
 
 def test_news_come_in_the_months_they_are_announced_in() -> None:
     later = "{importer: USA, rate_pct: 9, announced_on: 2020-09-03, effective_from: 2020-10-01}"
-    act = "{event_id: n, instrument: quota, destinations: [JPN], effective_from: 2020-10-01}"
+    act = (
+        "{event_id: n, instrument: quota, destinations: [JPN], effective_from: 2020-10-01, "
+        "covers: magnets, covered_share: 1, covered_because: all}"
+    )
     asked = levers(f"tariffs: [{later}]\nevents: [{act}]")
 
     assert announcement_months(asked, ORIGIN) == [month_number("2020-07"), month_number("2020-09")]
@@ -93,14 +97,18 @@ def test_news_come_in_the_months_they_are_announced_in() -> None:
         pytest.param("tariffs: [{importer: USA, rate_pct: 9, effective_from: 2022-10-01}]",
             "The tariff of USA starts after 2021-06", id="too late"),
         pytest.param("events: [{event_id: n, instrument: export_control, destinations: [JPN], "
-            "products: dual-use items, effective_from: 2020-10-01}]", "n is worded too weakly",
+            "covers: dual_use, covered_share: 0.3, covered_because: few, "
+            "effective_from: 2020-10-01}]", "n covers too little of the trade",
             id="weak wording"),
         pytest.param("events: [{event_id: n, instrument: export_control, destinations: [JPN], "
-            "products: dual-use items, effective_from: 2020-10-01, kept_pct: 0}]",
-            "n is worded too weakly", id="weak wording with a share assumed"),
+            "covers: dual_use, covered_share: 0.3, covered_because: few, "
+            "effective_from: 2020-10-01, kept_pct: 0}]",
+            "n covers too little of the trade", id="weak wording with a share assumed"),
         pytest.param("events: [{event_id: n, instrument: export_ban, destinations: [JPN], "
+            "covers: magnets, covered_share: 1, covered_because: all, "
             "effective_from: 2022-10-01}]", "n starts after 2021-06", id="act too late"),
         pytest.param("events: [{event_id: n, instrument: truce, destinations: [JPN], "
+            "covers: magnets, covered_share: 1, covered_because: all, "
             "effective_from: 2020-10-01}]", "as a truce needs one", id="truce without end"),
     ],
 )  # fmt: skip

@@ -4,12 +4,12 @@ import pandas as pd
 import pytest
 
 from features.build import frame_of
-from features.families.policy import act_strength, mineral_strength
+from features.families.policy import act_strength
 from tests.data.builders import at, bundled_world, frame_at, make_events, make_origin
 
 CONTROL = {
     "event_id": "control", "announced_on": "2020-05-20", "effective_from": "2020-08-01",
-    "instrument": "export_control", "products": "magnets",
+    "instrument": "export_control",
 }  # fmt: skip
 
 
@@ -27,24 +27,13 @@ def bundled(day: str) -> pd.DataFrame:
 
 
 @pytest.mark.parametrize(
-    ("instrument", "products", "strength"),
-    [
-        ("export_ban", "magnets", 1.0),
-        ("export_control", "all goods", 0.8),
-        ("export_control", "Sm;Gd;Tb", 0.48),
-        ("export_control", "RE equipment", 0.08),
-        ("export_control", "RE technology, not magnets", 0.08),
-        ("export_control", "magnets with 0.1 % of Chinese RE", 0.72),
-        ("tariff_increase", "HTS 8505.11", 0.6),
-        ("entity_list", "dual-use", 0.09),
-        ("truce", "RE controls", 0.45),
-        ("investigation", "steel", 0.01),
-    ],
+    ("instrument", "share", "strength"),
+    [("export_control", 0.6, 0.48), ("truce", 0.9, 0.45), ("export_ban", None, 0.0)],
 )
-def test_strength_is_read_from_instrument_and_products(
-    instrument: str, products: str, strength: float
+def test_strength_is_that_of_the_instrument_times_the_share_covered(
+    instrument: str, share: float | None, strength: float
 ) -> None:
-    events = make_events({"instrument": instrument, "products": products})
+    events = make_events({"instrument": instrument, "covered_share": share})
 
     assert act_strength(events)[0] == pytest.approx(strength)
 
@@ -116,19 +105,3 @@ def test_the_suspension_of_the_october_controls_is_not_known_before_its_day() ->
     before, after = (bundled(day).loc["2025-12-01"] for day in ("2025-10-20", "2025-11-07"))
 
     assert before["policy_control_exposure"] > after["policy_control_exposure"] + 1.0
-
-
-@pytest.mark.parametrize(
-    ("wording", "strength"),
-    [
-        ({"products": "metal and products, listed compounds"}, 0.8),
-        ({"products": "extraction and metal technology"}, 0.08),
-        ({"products": "gallium", "legal_reference": "Operation against smuggling"}, 0.08),
-        ({"products": "fine high-grade powder only"}, 0.24),
-        ({"products": "grades at once >99.9% pure and >30 MPa", "severity": 0}, 0.24),
-    ],
-)
-def test_strength_on_a_mineral_is_read_from_what_the_act_states_of_its_goods(
-    wording: dict[str, object], strength: float
-) -> None:
-    assert mineral_strength(make_events({**CONTROL, **wording}))[0] == pytest.approx(strength)

@@ -9,6 +9,7 @@ import pytest
 from flows.ingest.reviews import template
 from sources.base import MonthRange
 from sources.providers.announcements import CommerceMinistry, CustomsAdministration
+from sources.providers.coverage import proposed_coverage
 from sources.providers.federal_register import FederalRegister
 from sources.providers.feeds import CustomsMessages, WhiteHouse
 from sources.providers.hts import TariffSchedule
@@ -33,6 +34,29 @@ def document(number: int, day: str, title: str = "Duties under 8505.11") -> dict
         "document_number": f"2026-{number:05d}", "title": title, "type": "Notice",
         "publication_date": day, "html_url": f"https://www.federalregister.gov/d/2026-{number}",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("title", "text", "covers", "share", "sure"),
+    [
+        ("稀土; 永磁; 钕", "", "magnets;rare_earths", "1", "high"),
+        ("Magnets", "", "magnets", "1", "high"),
+        ("NdFeB", "", "magnets", "1", "high"),
+        ("Permanent Magnets (NdFeB)", "", "magnets", "1", "high"),
+        ("对稀土实施出口管制", "钐钴永磁材料", "magnets;rare_earths", "1", "medium"),
+        ("All imports of China", "", "all_goods", "1", "high"),
+        ("两用物项", "", "dual_use", "0.3", "low"),
+        ("稀土相关技术", "永磁材料制造", "rare_earths;technology", "0.1", "low"),
+        ("关于苯酚的公告", "苯酚", "", "", ""),
+    ],
+)
+def test_coverage_is_proposed_from_chinese_and_english_wording(
+    title: str, text: str, covers: str, share: str, sure: str
+) -> None:
+    proposal = proposed_coverage(title, text)
+
+    assert (proposal["covers"], proposal["covered_share"]) == (covers, share)
+    assert proposal["covered_because"].startswith(f"confidence {sure}: " if sure else "")
 
 
 class TestSchedule:
@@ -194,6 +218,10 @@ class TestAnnouncements:
         halt = found["商务部公告2025年第70号"][1]
         assert halt["suspends"] == ["2025年第61号", "2025年第62号"]
         assert (halt["suspended_from"], halt["suspended_to"]) == ("2025-11-07", "2026-11-10")
+        draft = template(rows.iloc[1])
+        assert '  effective_to: "2026-11-10"\n' in draft
+        assert '  end_known_on: "2025-11-07"\n' in draft
+        assert "suspended_to 2026-11-10" in draft
 
     def test_the_latest_of_its_dates_counts_and_one_ahead_waits(
         self, providers: Providers, live_settings: Settings

@@ -82,7 +82,9 @@ def test_a_bad_act_is_named_with_line_column_and_value(
 
 
 def test_an_act_on_another_mineral_names_it(tmp_path: Path) -> None:
-    path = write_csv(tmp_path / "analog_events.csv", {**EVENT, "material": "gallium"}, {})
+    act = {name: value for name, value in EVENT.items() if name != "covers"}
+    mineral = {**act, "material": "gallium", "exempt": ""}
+    path = write_csv(tmp_path / "analog_events.csv", mineral, {})
 
     loaded = PolicyEvents(path, materials=True).load()
 

@@ -15,7 +15,10 @@ GROUND = ScenarioContext(
     felt_before=pd.Timestamp("2020-07-01"),
 )  # fmt: skip
 
-ACT = "{event_id: new, instrument: export_ban, destinations: [JPN], effective_from: 2020-10-01}"
+ACT = (
+    "{event_id: new, instrument: export_ban, destinations: [JPN], effective_from: 2020-10-01, "
+    "covers: [magnets, '85051110'], covered_share: 0.9, covered_because: most}"
+)
 TARIFF = "{importer: USA, rate_pct: 60, effective_from: 2020-10-01}"
 
 
@@ -37,7 +40,7 @@ def test_a_new_act_gets_what_is_not_reported() -> None:
     assert act.is_new
     assert act.announced_on == pd.Timestamp("2020-07-15")
     assert act.given["direction"] == "restrictive"
-    assert act.given["products"] == "magnets"
+    assert (act.given["covers"], act.given["covered_share"]) == ("magnets;85051110", 0.9)
     assert act.given["destinations"] == "JPN"
 
 

@@ -39,7 +39,8 @@ def test_a_change_of_severity_beyond_three_is_refused() -> None:
         "announced_on": "2025-04-05", "effective_from": None, "effective_to": None,
         "suspended_from": None, "suspended_to": None, "issuer": "", "instrument": "quota",
         "legal_reference": "", "direction": "restrictive", "severity": 4, "destinations": "WLD",
-        "products": "", "summary": "", "source_urls": "", "confidence": "", "evidence": "",
+        "products": "", "covers": "", "covered_share": None, "covered_because": "", "exempt": "",
+        "summary": "", "source_urls": "", "confidence": "", "evidence": "",
         "note": "",
     }  # fmt: skip
 

@@ -12,12 +12,13 @@ MEMBERS = ["USA", "DEU", "JPN", "KOR", "VNM", "IND", "THA", "ITA", "EU27_REST", 
 
 BAN = """
 events:
-  - {event_id: 2020-10-ban, instrument: export_ban, destinations: [JPN], effective_from: 2020-10-01}
+  - {event_id: 2020-10-ban, instrument: export_ban, destinations: [JPN], effective_from: 2020-10-01,
+     covers: magnets, covered_share: 1, covered_because: all}
 """
 DUTY = """
 events:
   - {event_id: 2020-10-duty, instrument: export_control, destinations: [WLD],
-     effective_from: 2020-10-01}
+     effective_from: 2020-10-01, covers: magnets, covered_share: 1, covered_because: all}
 """
 NO_POINTS = "tariffs: [{importer: USA, add_points: 0, effective_from: 2020-09-01}]"
 TARIFF = "tariffs: [{importer: USA, rate_pct: %s, effective_from: %s}]"
@@ -187,7 +188,7 @@ def test_a_relaxation_that_ends_frees_no_more() -> None:
     low = replace(asked, published=asked.published * 0.4, ordinary=asked.ordinary * 0.4)
     act = (
         "event_id: eased, instrument: export_licence_relaxation, destinations: [WLD], "
-        "effective_from: 2020-09-01"
+        "effective_from: 2020-09-01, covers: magnets, covered_share: 1, covered_because: all"
     )
 
     lasting, passing = (
