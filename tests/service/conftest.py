@@ -10,8 +10,8 @@ from starlette.testclient import TestClient
 
 from store.database import open_store
 from tests.made_once import made_once
-from tests.service.asking import Asked, asking
-from tests.service.other_goods import add_goods
+from tests.service.scenario_service import WhatIf, what_if_over
+from tests.service.second_commodity import add_commodity
 from tests.service.stores import copied, fill_store, make_app
 
 if TYPE_CHECKING:
@@ -51,22 +51,33 @@ def two_goods(published_store: Path, tmp_path_factory: pytest.TempPathFactory) -
     """File of a store with forecasts of two commodities; copied, never written."""
     folder = tmp_path_factory.mktemp("goods")
     engine = open_store(copied(published_store, folder))
-    add_goods(engine)
+    add_commodity(engine)
     engine.dispose()
     return folder / published_store.name
+
+
+@pytest.fixture(scope="session")
+def commodity_client(
+    two_goods: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[TestClient]:
+    """Client of the app over forecasts of two commodities; tests do not write to it."""
+    engine = open_store(copied(two_goods, tmp_path_factory.mktemp("commodities")))
+    with TestClient(make_app(engine), raise_server_exceptions=False) as opened:
+        yield opened
+    engine.dispose()
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator["Browser"]:
     """Debian's Chromium; skips where there is none."""
-    from tests.service.browsing import chromium  # noqa: PLC0415 - takes a second
+    from tests.service.chromium_pages import chromium  # noqa: PLC0415 - takes a second
 
     with chromium() as opened:
         yield opened
 
 
 @pytest.fixture(scope="session")
-def asked(published_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
+def what_if(published_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WhatIf]:
     """A service that answers scenarios; its worker may be killed, the next answers."""
-    with asking(published_store, tmp_path_factory.mktemp("asked")) as opened:
+    with what_if_over(published_store, tmp_path_factory.mktemp("what-if")) as opened:
         yield opened

@@ -17,7 +17,7 @@ from store.facts.reading import latest_forecast
 from store.facts.writing import write_batch
 from store.settings import PROJECT_ROOT, Settings
 from tests.data.store_builders import make_batch, make_observations
-from tests.service.desks import desk_of
+from tests.service.planning_clients import planning_client_of
 
 Call = Callable[..., tuple[int, str, str]]
 
@@ -52,7 +52,7 @@ def test_moments_of_the_clock_are_found_again_by_page_api_verb_and_python(magnet
     assert rows["as_of"].iloc[0] == pd.Timestamp(SHOWN)
     period = str(rows["period"].max())
 
-    with desk_of(engine) as desk:
+    with planning_client_of(engine) as desk:
         newest = desk.get("/api/v1/forecasts/USA").json()
         assert newest["as_of"] == SHOWN
         before = desk.get("/api/v1/forecasts/USA", params={"as_of": EARLY}).json()

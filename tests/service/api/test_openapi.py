@@ -18,7 +18,7 @@ from sqlalchemy import create_engine
 
 from store.database import open_store
 from store.planning.audit import create_token
-from tests.service.asking import RULES, answers, online
+from tests.service.scenario_service import RULES, answers, online
 from tests.service.stores import NEWEST, copied, make_app
 
 pytestmark = pytest.mark.slow

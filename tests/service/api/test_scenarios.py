@@ -10,7 +10,7 @@ from service.api import models
 from service.scenario_pool import ANSWER_COLUMNS, WorkedScenario
 from store.settings import Settings
 from tests.service.api.test_api import rows_of
-from tests.service.asking import Asked, asking, tariff
+from tests.service.scenario_service import WhatIf, tariff, what_if_over
 
 PROBLEM = "application/problem+json"
 NO_TEXT = tariff(60).replace("Rate of 60", '"\\ud800 \\u0007"')
@@ -25,25 +25,25 @@ BOMB = "\n".join(
 
 
 @pytest.mark.slow
-def test_a_scenario_is_answered_as_the_command_answers_it(asked: Asked) -> None:
-    answer = asked.post(tariff(60)).json()
+def test_a_scenario_is_answered_as_the_command_answers_it(what_if: WhatIf) -> None:
+    answer = what_if.post(tariff(60)).json()
 
-    expected = asked.asker()(tariff(60).encode()).table
+    expected = what_if.compute()(tariff(60).encode()).table
     assert set(COLUMNS) <= set(ANSWER_COLUMNS)
     models.ScenarioAnswer.model_validate(answer)
     found = {(row["destination"], row["period"]): row for row in answer["months"]}
     assert len(found) == len(expected) == 12 * 15
     for row in expected.to_dict("records"):
         assert found[row["destination"], row["period"]] == row
-    published = asked.publication_rows().query("destination == 'USA'").set_index("period")["p50"]
+    published = what_if.publication_rows().query("destination == 'USA'").set_index("period")["p50"]
     for period, tonnes in published.items():
         assert found["USA", period]["base_p50"] == pytest.approx(tonnes, abs=5e-4)
     assert found["USA", "2027-02"]["difference_p90"] < 0
 
 
 @pytest.mark.slow
-def test_destinations_and_csv_can_be_chosen(asked: Asked) -> None:
-    answer = asked.post(tariff(60), "?destination=USA&destination=WLD&format=csv")
+def test_destinations_and_csv_can_be_chosen(what_if: WhatIf) -> None:
+    answer = what_if.post(tariff(60), "?destination=USA&destination=WLD&format=csv")
 
     rows = rows_of(answer.text)
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"
@@ -52,12 +52,14 @@ def test_destinations_and_csv_can_be_chosen(asked: Asked) -> None:
 
 
 @pytest.mark.slow
-def test_equal_questions_have_equal_answers_however_they_are_spelled(asked: Asked) -> None:
+def test_equal_questions_have_equal_answers_however_they_are_spelled(
+    what_if: WhatIf,
+) -> None:
     spelled = '{"name": "Rate of 60", "tariffs": [{"importer": "USA", "rate_pct": 60, '
     spelled += '"effective_from": "2027-01-01"}]}'
 
-    first = asked.post(tariff(60))
-    second = asked.post(spelled, **{"Content-Type": "application/json"})
+    first = what_if.post(tariff(60))
+    second = what_if.post(spelled, **{"Content-Type": "application/json"})
 
     assert first.headers["etag"] == second.headers["etag"]
     assert first.content == second.content
@@ -82,9 +84,9 @@ def test_equal_questions_have_equal_answers_however_they_are_spelled(asked: Aske
     ],
 )  # fmt: skip
 def test_what_is_no_scenario_is_refused_with_its_lines(
-    asked: Asked, text: str | bytes, status: int, said: str
+    what_if: WhatIf, text: str | bytes, status: int, said: str
 ) -> None:
-    answer = asked.post(text)
+    answer = what_if.post(text)
 
     assert (answer.status_code, answer.headers["content-type"]) == (status, PROBLEM)
     assert said in models.Problem.model_validate(answer.json()).detail
@@ -94,29 +96,31 @@ def test_what_is_no_scenario_is_refused_with_its_lines(
 @pytest.mark.parametrize(
     "kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""]
 )
-def test_what_a_form_of_another_site_can_send_is_not_taken(asked: Asked, kind: str) -> None:
-    answer = asked.post(tariff(60), **{"Content-Type": kind})
+def test_what_a_form_of_another_site_can_send_is_not_taken(what_if: WhatIf, kind: str) -> None:
+    answer = what_if.post(tariff(60), **{"Content-Type": kind})
 
     assert (answer.status_code, answer.headers["content-type"]) == (415, PROBLEM)
 
 
-def test_an_unknown_destination_is_reported_before_anything_is_computed(asked: Asked) -> None:
-    answer = asked.post(tariff(61), "?destination=XXX")
+def test_an_unknown_destination_is_reported_before_anything_is_computed(
+    what_if: WhatIf,
+) -> None:
+    answer = what_if.post(tariff(61), "?destination=XXX")
 
     assert answer.status_code == 404
     assert "No destination 'XXX'" in answer.json()["detail"]
 
 
-def test_worked_scenarios_are_listed_and_documented(asked: Asked) -> None:
-    answer = asked.client.get("/api/v1/scenarios").json()
-    document = asked.client.get("/api/v1/openapi.json").json()
+def test_worked_scenarios_are_listed_and_documented(what_if: WhatIf) -> None:
+    answer = what_if.client.get("/api/v1/scenarios").json()
+    document = what_if.client.get("/api/v1/openapi.json").json()
 
     models.Page[WorkedScenario].model_validate(answer)
     keys = [row["key"] for row in answer["items"]]
     body = document["paths"]["/api/v1/scenarios"]["post"]["requestBody"]["content"]
     assert "us-tariff-60" in keys
     for kind in ("application/json", "application/yaml"):
-        assert asked.post(json.dumps(body[kind]["example"])).status_code == 200
+        assert what_if.post(json.dumps(body[kind]["example"])).status_code == 200
 
 
 @pytest.mark.slow
@@ -128,7 +132,7 @@ def test_without_the_model_scenarios_are_refused_and_all_else_works(
         tracking_uri=f"sqlite:///{tmp_path / 'mlflow.db'}",
         artifact_dir=tmp_path / "artifacts",
     )
-    with asking(published_store, tmp_path, what_if(settings)) as service:
+    with what_if_over(published_store, tmp_path, what_if(settings)) as service:
         answer = service.post(tariff(60))
         shown = service.client.get(
             "/what-if?destination=USA&tariff_importer=USA&tariff_rate=60&tariff_from=2027-01"

@@ -102,6 +102,10 @@ def test_data_on_time_by_the_champion_need_no_notice(publication: Publication) -
     assert fresh.next_month == pd.Timestamp("2026-11-01")
 
 
+def test_a_forecast_published_for_a_past_day_is_listed_as_such(publication: Publication) -> None:
+    assert [row["afterwards"] for row in tables.publications(publication)] == [False, True]
+
+
 def test_forecasts_are_scored_on_observed_months_only(publication: Publication) -> None:
     cells = track.cells_of(publication)
 

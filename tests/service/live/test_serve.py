@@ -12,7 +12,7 @@ from flows.cli.operation_commands import is_loopback
 from flows.up import listening_socket
 from store.database import open_store
 from store.errors import DataError
-from tests.service.serving import ENDING_S, serving
+from tests.service.serve_process import ENDING_S, serving
 from tests.service.stores import copied, publish
 
 pytestmark = pytest.mark.slow

@@ -26,17 +26,6 @@ def test_the_page_tells_what_is_wrong_and_what_to_do_about_it(client: TestClient
     assert 'href="/destinations/USA"' in page
 
 
-def test_the_page_tells_who_answers_for_each_destination_and_the_last_runs(
-    client: TestClient,
-) -> None:
-    page = words(client.get("/status").text)
-    answers = client.get("/api/v1/forecasts?limit=1000").json()["items"]
-
-    names = {row["destination"] for row in answers}
-    assert all(f'href="/destinations/{name}"' in page for name in names)
-    assert page.count('scope="row"') >= len(names)
-
-
 def test_programs_are_reported_the_same(client: TestClient) -> None:
     answer = client.get("/api/v1/status").json()
 

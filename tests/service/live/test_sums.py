@@ -67,10 +67,3 @@ def test_what_cannot_be_summed_is_refused_by_name(
     answer = client.get(f"{API}?{query}")
 
     assert (answer.status_code, message in answer.text) == (status, True)
-
-
-def test_a_page_shows_the_sums(client: TestClient) -> None:
-    text = client.get("/destinations/USA").text
-
-    assert "Months taken together" in text
-    assert "Quarter 1 of 2027" in text

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.service.serving import serving
+from tests.service.serve_process import serving
 from tests.service.stores import copied
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-    from tests.service.browsing import Watch
+    from tests.service.chromium_pages import Watch
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def address(published_store: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 @pytest.fixture
 def watch(browser: "Browser", address: str) -> "Iterator[Watch]":
     """A browser whose complaints and hosts are noted."""
-    from tests.service.browsing import opened  # noqa: PLC0415 - Playwright takes a second
+    from tests.service.chromium_pages import opened  # noqa: PLC0415 - Playwright takes a second
 
     watch = opened(browser, address)
     yield watch

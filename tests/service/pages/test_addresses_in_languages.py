@@ -21,11 +21,11 @@ from service.web.what_if import CHARTS
 from store.planning.audit import Actor, create_token
 from store.planning.entries import AlertRule, NeedRow, add_need, add_rule
 from store.settings import Settings
-from tests.service.asking import Asked, asking
 from tests.service.builders import make_panel, make_report
-from tests.service.other_goods import GOODS
 from tests.service.planning.conftest import LATER
 from tests.service.report.test_table_report import make_table_report
+from tests.service.scenario_service import WhatIf, what_if_over
+from tests.service.second_commodity import GOODS
 from tests.service.stores import NEWEST, NOW, copied, make_app, publish
 
 PLACEHOLDER: Final = re.compile(r"%(?:%|\((\w+)\)s)")
@@ -107,7 +107,7 @@ def test_a_translation_that_cannot_be_formatted_is_logged_and_english(
 
 
 @pytest.fixture(scope="module")
-def full(two_goods: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
+def full(two_goods: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WhatIf]:
     """A service over two commodities, with a need, a rule and an alert."""
     home = tmp_path_factory.mktemp("full")
     copied(two_goods, home)
@@ -124,7 +124,7 @@ def full(two_goods: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     alert(settings, NOW)
     token = create_token(engine, name="ann", scopes=["write", "read"], at=NOW)
     engine.dispose()
-    with asking(home / two_goods.name, tmp_path_factory.mktemp("served")) as opened:
+    with what_if_over(home / two_goods.name, tmp_path_factory.mktemp("served")) as opened:
         opened.client.headers.update({"Authorization": f"Bearer {token}", "Origin": opened.address})
         yield opened
 
@@ -132,7 +132,7 @@ def full(two_goods: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 @pytest.mark.slow
 @pytest.mark.parametrize("code", LANGUAGES)
 def test_every_address_answers_with_every_sentence_formatted(
-    full: Asked, code: str, caplog: pytest.LogCaptureFixture
+    full: WhatIf, code: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     app = make_app(create_engine("sqlite://"))
     statuses = {

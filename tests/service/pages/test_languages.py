@@ -1,11 +1,9 @@
 """Pages in five languages: which one, that nothing of another is left, and that links keep it."""
 
 import re
-from collections.abc import Iterator
 from functools import cache
 from html import unescape
 from html.parser import HTMLParser
-from pathlib import Path
 from urllib.parse import parse_qsl
 
 import numpy as np
@@ -22,14 +20,13 @@ from service.language.choice import LANGUAGES, choice_for, in_language
 from service.language.phrases import catalogue_of
 from service.web.report import render_page
 from service.words import name_of, percent, signed_percent, tonnes
-from store.database import open_store
 from store.months import month_number
 from store.planning.audit import create_token
 from store.settings import PROJECT_ROOT
 from tests.service.builders import AS_OF, make_panel, make_report
-from tests.service.other_goods import GOODS
 from tests.service.report.test_table_report import make_table_report
-from tests.service.stores import NEWEST, copied, make_app
+from tests.service.second_commodity import GOODS
+from tests.service.stores import NEWEST, make_app
 
 TRANSLATED = [code for code in LANGUAGES if code != "en"]
 PAGES = [
@@ -124,21 +121,12 @@ class Text(HTMLParser):
             self.found.append(data)
 
 
-@pytest.fixture(scope="module")
-def goods_client(two_goods: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
-    """Client of the app over forecasts of two commodities."""
-    engine = open_store(copied(two_goods, tmp_path_factory.mktemp("languages")))
-    with TestClient(make_app(engine), raise_server_exceptions=False) as opened:
-        yield opened
-    engine.dispose()
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("address", PAGES)
 def test_a_japanese_page_has_no_word_of_another_language(
-    goods_client: TestClient, address: str
+    commodity_client: TestClient, address: str
 ) -> None:
-    page = goods_client.get(f"{address}{'&' if '?' in address else '?'}lang=ja")
+    page = commodity_client.get(f"{address}{'&' if '?' in address else '?'}lang=ja")
 
     assert page.headers["Content-Language"] == "ja"
     assert words_in(page.text) - set(FALLBACK.split()) == set()

@@ -178,20 +178,6 @@ def test_hostile_text_is_escaped_everywhere_and_only_web_addresses_become_links(
     assert 'href="https://example.org/act"' in text
 
 
-def test_new_report_replaces_the_old_one(tmp_path: Path) -> None:
-    target = tmp_path / "report"
-    target.mkdir()
-    for name in ("index.html", "forecasts.csv"):
-        (target / name).write_text("old", encoding="utf-8")
-
-    returned = write_report(make_report(kept=TWO), target, pictures=False)
-
-    assert returned == target / "index.html"
-    assert "magnetcast-7" in returned.read_text(encoding="utf-8")
-    assert {path.name for path in target.iterdir()} == FILES
-    assert [path.name for path in tmp_path.iterdir()] == ["report"]
-
-
 def test_the_old_report_stays_where_a_new_one_fails(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -22,16 +22,21 @@ from store.planning.audit import Actor, create_token, revoke_token
 from store.planning.entries import OverrideRow, PlanningRows, add_override, end_need, read_planning
 from store.publications.backtests import write_scores
 from store.vocabulary import ERROR_AUTOCORRELATION, QUANTILE_COLUMNS
-from tests.service.desks import HOOKED, desk_of, desk_over
+from tests.service.planning_clients import (
+    API,
+    HOOKED,
+    form,
+    planning_client_of,
+    planning_client_over,
+    posted,
+)
 from tests.service.stores import EARLIER, NEWEST, make_app, make_live
 
-API = "/api/v1"
 AT = datetime(2026, 11, 25, tzinfo=UTC)
 NEED = {"name": "Motor plant", "destination": "USA", "period_from": "2026-12",
         "period_to": "2027-03", "tonnes": 600.0}  # fmt: skip
 RULE = {"name": "down", "measure": "median", "destination": "USA", "points": 5.0}
 OVERRIDE = {"destination": "USA", "period": "2026-12", "tonnes": 450.5, "reason": "two licences"}
-SAME = {"Sec-Fetch-Site": "same-origin"}
 ATTACK = "=<script>alert(1)</script>\"'"
 
 
@@ -43,7 +48,7 @@ def token(engine: Engine) -> str:
 @pytest.fixture
 def desk(engine: Engine, token: str) -> Iterator[TestClient]:
     """Client of the app, with a token that may write."""
-    with desk_of(engine, token) as client:
+    with planning_client_of(engine, token) as client:
         yield client
 
 
@@ -52,19 +57,13 @@ def untouched(
     published_store: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[TestClient]:
     """Client as ``desk``, of all tests after which nothing is written."""
-    with desk_over(published_store, tmp_path_factory.mktemp("untouched")) as client:
+    with planning_client_over(published_store, tmp_path_factory.mktemp("untouched")) as client:
         yield client
 
 
 def planned(client: TestClient) -> PlanningRows:
     """Return what planners wrote into the store of a client's app."""
     return read_planning(client.app.state.shared.live.engine)
-
-
-def posted(client: TestClient, path: str, sent: object, **options: object) -> dict:
-    answer = client.post(f"{API}/{path}", json=sent, **options)
-    assert answer.status_code == 201, answer.text
-    return answer.json()
 
 
 def test_a_need_has_the_chance_of_a_shortfall_and_the_buffer(desk: TestClient) -> None:
@@ -106,7 +105,7 @@ def test_a_firm_is_told_when_it_runs_out_and_nothing_is_stored(untouched: TestCl
 def test_rules_are_made_and_listed_before_anything_is_published(tmp_path: Path) -> None:
     engine = open_store(f"sqlite:///{tmp_path / 'empty.db'}")
     writer = create_token(engine, name="desk", scopes=["write"], at=NEWEST)
-    with desk_of(engine, writer) as empty:
+    with planning_client_of(engine, writer) as empty:
         made = posted(empty, "alert-rules", RULE)
         listed = [empty.get(f"{API}/{path}") for path in ("alert-rules", "alerts")]
         other = empty.get(f"{API}/alerts?commodity=811292")
@@ -337,10 +336,6 @@ def test_overrides_are_scored_against_the_model_by_what_came(
         page = " ".join(client.get("/track-record").text.split())
     assert "For 1 overridden month with a published figure" in page
     assert "+75.0%</strong> of the model's error" in page
-
-
-def form(client: TestClient, path: str, sent: dict, headers: dict | None = None) -> object:
-    return client.post(path, data=sent, headers=headers or SAME, follow_redirects=False)
 
 
 RULE_FORM = {"name": "down", "watched": "median:USA", "points": "5"}

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from service.language.choice import DEFAULT, LANGUAGES
-from tests.service.browsing import PATIENCE_S, Watch, opened, serious_faults
+from tests.service.chromium_pages import PATIENCE_S, Watch, opened, serious_faults
 
 pytestmark = pytest.mark.slow
 

@@ -22,7 +22,7 @@ CUTOFF = "2026-09"
 MONTHS = 14
 
 
-def add_goods(
+def add_commodity(
     engine: Engine,
     *,
     commodity: str = GOODS,

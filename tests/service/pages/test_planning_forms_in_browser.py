@@ -9,9 +9,9 @@ from playwright.sync_api import Browser, Page
 from flows.clock import utc_now
 from store.database import open_store
 from store.planning.audit import create_token
-from tests.service.browsing import Watch, opened, serious_faults
-from tests.service.other_goods import GOODS
-from tests.service.serving import serving
+from tests.service.chromium_pages import Watch, opened, serious_faults
+from tests.service.second_commodity import GOODS
+from tests.service.serve_process import serving
 from tests.service.stores import copied
 
 pytestmark = pytest.mark.slow

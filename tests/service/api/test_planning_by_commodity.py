@@ -22,11 +22,16 @@ from store.facts.evidence import save_label
 from store.planning.audit import Actor
 from store.planning.entries import AlertRule, add_rule, read_planning
 from store.settings import Settings
-from tests.service.desks import desk_of, desk_over
-from tests.service.other_goods import GOODS, add_goods
+from tests.service.planning_clients import (
+    API,
+    form,
+    planning_client_of,
+    planning_client_over,
+    posted,
+)
+from tests.service.second_commodity import GOODS, add_commodity
 from tests.service.stores import NEWEST, copied, publish
 
-API = "/api/v1"
 OTHER = f"commodity={GOODS}"
 LATER = datetime(2026, 11, 25, tzinfo=UTC)
 NOW = pd.Timestamp("2026-11-25T12:00", tz="UTC")
@@ -36,7 +41,6 @@ RULE = {"name": "down", "commodity": GOODS, "measure": "median", "destination": 
 OVERRIDE = {"commodity": GOODS, "destination": "USA", "period": "2026-12", "tonnes": 77.5,
             "reason": "a new licence"}  # fmt: skip
 SPACE = "{http://www.w3.org/2005/Atom}"
-SAME = {"Sec-Fetch-Site": "same-origin"}
 
 
 @pytest.fixture
@@ -50,25 +54,15 @@ def store(two_goods: Path, tmp_path: Path) -> Iterator[Engine]:
 @pytest.fixture
 def desk(store: Engine) -> Iterator[TestClient]:
     """Client of the app, with a token that may write."""
-    with desk_of(store) as client:
+    with planning_client_of(store) as client:
         yield client
 
 
 @pytest.fixture(scope="module")
 def untouched(two_goods: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     """Client as ``desk``, of all tests after which nothing is written."""
-    with desk_over(two_goods, tmp_path_factory.mktemp("untouched")) as client:
+    with planning_client_over(two_goods, tmp_path_factory.mktemp("untouched")) as client:
         yield client
-
-
-def posted(client: TestClient, path: str, sent: object) -> dict:
-    answer = client.post(f"{API}/{path}", json=sent)
-    assert answer.status_code == 201, answer.text
-    return answer.json()
-
-
-def form(client: TestClient, path: str, sent: dict) -> object:
-    return client.post(path, data=sent, headers=SAME, follow_redirects=False)
 
 
 @pytest.mark.slow
@@ -150,7 +144,7 @@ def test_a_rule_looks_at_the_publications_of_its_commodity_alone(settings: Setti
         add_rule(engine, rule, who=Actor("ann"), at=NOW, since=NEWEST)
     save_label(engine, GOODS, "gallium", at=NOW)
 
-    add_goods(engine, as_of=LATER, factor=2.0)
+    add_commodity(engine, as_of=LATER, factor=2.0)
     first = alert(settings, NOW)
     publish(engine, LATER, cutoff="2026-07", factor=3.0)
     second, third = alert(settings, NOW), alert(settings, NOW)
@@ -165,7 +159,7 @@ def test_a_rule_looks_at_the_publications_of_its_commodity_alone(settings: Setti
 @pytest.mark.slow
 def test_feed_and_messages_name_the_commodity(store: Engine, desk: TestClient) -> None:
     posted(desk, "alert-rules", RULE)
-    add_goods(store, as_of=LATER, factor=2.0)
+    add_commodity(store, as_of=LATER, factor=2.0)
     home = Path(str(store.url.database)).parent
     settings = Settings(home=home)
     alert(settings, NOW)

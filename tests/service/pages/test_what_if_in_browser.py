@@ -4,9 +4,9 @@ import pandas as pd
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.service.asking import Asked
-from tests.service.browsing import opened, serious_faults
-from tests.service.serving import ENDING_S
+from tests.service.chromium_pages import opened, serious_faults
+from tests.service.scenario_service import WhatIf
+from tests.service.serve_process import ENDING_S
 
 pytestmark = pytest.mark.slow
 
@@ -20,9 +20,9 @@ WRONG = "/what-if?destination=USA&tariff_importer=USA&tariff_rate=soon"
 
 @pytest.mark.parametrize("path", [ANSWERED, WRONG])
 def test_the_page_has_no_serious_fault_of_accessibility(
-    browser: Browser, asked: Asked, path: str
+    browser: Browser, what_if: WhatIf, path: str
 ) -> None:
-    watch = opened(browser, asked.address)
+    watch = opened(browser, what_if.address)
     watch.page.goto(path)
 
     faults = serious_faults(watch.page)
@@ -33,10 +33,10 @@ def test_the_page_has_no_serious_fault_of_accessibility(
 
 
 def test_the_answer_needs_no_script_and_a_phone_no_sideways_scroll(
-    browser: Browser, asked: Asked
+    browser: Browser, what_if: WhatIf
 ) -> None:
     size = {"width": 360, "height": 740}
-    watch = opened(browser, asked.address, java_script_enabled=False, viewport=size)
+    watch = opened(browser, what_if.address, java_script_enabled=False, viewport=size)
     watch.page.goto(ANSWERED)
 
     assert watch.page.locator("figure.paired img").is_visible()
@@ -46,7 +46,7 @@ def test_the_answer_needs_no_script_and_a_phone_no_sideways_scroll(
     assert width == 360
     assert watch.complaints == []
 
-    watch = opened(browser, asked.address, viewport=size)
+    watch = opened(browser, what_if.address, viewport=size)
     watch.page.goto(ANSWERED)
     widths = watch.page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
     watch.page.context.close()
@@ -54,8 +54,8 @@ def test_the_answer_needs_no_script_and_a_phone_no_sideways_scroll(
 
 
 @pytest.mark.parametrize("width", [800, 1100, 1300])
-def test_titles_stay_within_their_charts(browser: Browser, asked: Asked, width: int) -> None:
-    watch = opened(browser, asked.address, viewport={"width": width, "height": 1000})
+def test_titles_stay_within_their_charts(browser: Browser, what_if: WhatIf, width: int) -> None:
+    watch = opened(browser, what_if.address, viewport={"width": width, "height": 1000})
     watch.page.goto(ANSWERED)
     watch.page.locator("figure.paired[data-drawn]").wait_for()
     above, beside = watch.page.evaluate(
@@ -67,8 +67,8 @@ def test_titles_stay_within_their_charts(browser: Browser, asked: Asked, width: 
     assert max(above, beside) <= 1
 
 
-def test_the_keyboard_alone_asks_what_if(browser: Browser, asked: Asked) -> None:
-    watch = opened(browser, asked.address)
+def test_the_keyboard_alone_asks_what_if(browser: Browser, what_if: WhatIf) -> None:
+    watch = opened(browser, what_if.address)
     page = watch.page
     page.goto("/what-if")
     page.get_by_label("New rate, percent", exact=True).focus()
@@ -86,8 +86,10 @@ def test_the_keyboard_alone_asks_what_if(browser: Browser, asked: Asked) -> None
     assert watch.complaints == []
 
 
-def test_a_slider_moves_its_number_and_the_result_follows(browser: Browser, asked: Asked) -> None:
-    watch = opened(browser, asked.address)
+def test_a_slider_moves_its_number_and_the_result_follows(
+    browser: Browser, what_if: WhatIf
+) -> None:
+    watch = opened(browser, what_if.address)
     page = watch.page
     page.goto("/what-if?destination=USA&tariff_importer=USA")
     percent = page.get_by_label("New rate, percent (slider)", exact=True)

@@ -17,7 +17,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from flows.analysis.scenario_answers import answered
-from flows.analysis.served_scenarios import what_if
+from flows.analysis.served_scenarios import what_if as scenario_engine
 from flows.context.workspace import open_workspace
 from flows.publishing.published_forecasts import in_order
 from flows.up import listening_socket, shown
@@ -59,16 +59,16 @@ def answers(home: Path, *, waiting: int = 256, seconds: float = 600.0) -> Scenar
     """Return who answers scenarios about the store in a folder."""
     settings = Settings(home=home)
     opener = partial(open_without_trees, settings)
-    return replace(what_if(settings), opener=opener, waiting=waiting, seconds=seconds)
+    return replace(scenario_engine(settings), opener=opener, waiting=waiting, seconds=seconds)
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class WhatIf:
     """A service under way."""
 
     home: Path
     address: str
-    desk: ScenarioPool
+    pool: ScenarioPool
     live: LivePublication
     client: httpx.Client
 
@@ -77,7 +77,7 @@ class Asked:
         result = {**YAML, **headers}
         return self.client.post(f"/api/v1/scenarios{path}", content=text, headers=result)
 
-    def asker(self) -> Compute:
+    def compute(self) -> Compute:
         """Return the same answers made here."""
         return open_without_trees(Settings(home=self.home), self.publication_rows())
 
@@ -87,7 +87,7 @@ class Asked:
 
 
 @contextmanager
-def asking(store: Path, home: Path, what: ScenarioEngine | None = None) -> Iterator[Asked]:
+def what_if_over(store: Path, home: Path, what: ScenarioEngine | None = None) -> Iterator[WhatIf]:
     """Serve a copy of a store in a thread of this process."""
     engine = open_store(copied(store, home))
     app = make_app(engine, RULES, answers(home) if what is None else what)
@@ -97,7 +97,7 @@ def asking(store: Path, home: Path, what: ScenarioEngine | None = None) -> Itera
         httpx.Client(base_url=address, timeout=600, limits=many, trust_env=False) as client,
     ):
         shared = app.state.shared
-        yield Asked(home, address, shared.scenarios, shared.live, client)
+        yield WhatIf(home, address, shared.scenarios, shared.live, client)
     engine.dispose()
 
 
