@@ -187,7 +187,7 @@ def model_words(status: str) -> str:
 
 
 _MODELS: Final = {
-    "champion": marked("usual"),
+    "champion": marked("main model"),
     "statistical ensemble": marked("statistical ensemble"),
     "seasonal naive": marked("seasonal naive"),
     "no forecast": marked("no forecast"),

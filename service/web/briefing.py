@@ -280,10 +280,10 @@ def _if_it_stays(rise: Announced) -> list[_Query]:
         ("tariff_rate", f"{rise.rate_before_pct:g}"),
         ("tariff_from", rise.due),
     ]
-    scenarios = [([*fields, ("tariff_to", rise.until)], gettext("Forecast if it does not come"))]
+    scenarios = [([*fields, ("tariff_to", rise.until)], gettext("Forecast without the increase"))]
     if not rise.until or late < pd.Timestamp(rise.until):
         fields.append(("tariff_to", f"{late:%Y-%m-%d}"))
-        scenarios.append((fields, gettext("Forecast if it comes a month later")))
+        scenarios.append((fields, gettext("Forecast if the increase starts a month later")))
     return scenarios
 
 

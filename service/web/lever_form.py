@@ -47,10 +47,10 @@ CHOICES: Final = ("tariff_importer", "licence_kind", "licence_for")
 
 LICENCE_KINDS: Final = {
     "export_ban": marked("Export ban"),
-    "hardest": marked("Licensing at its hardest, month by month the lowest on record"),
+    "hardest": marked("Strictest licensing: the lowest share on record, month by month"),
     "minerals": marked("Licensing as on gallium, germanium, graphite and others since 2023"),
     "april_2025": marked("Licensing as on magnets in April 2025"),
-    "export_control": marked("Licensing beside the present one, estimated"),
+    "export_control": marked("Additional licensing requirement, estimated effect"),
     "export_licence_relaxation": marked("Relaxation of licensing"),
 }
 
