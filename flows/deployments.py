@@ -25,7 +25,7 @@ from flows.clock import utc_now
 from flows.context.console import echo
 from flows.context.library_defaults import set_defaults
 from flows.context.stores import single_writer
-from flows.context.workspace import known_with
+from flows.context.workspace import workspace_with
 from flows.ingest.ingest import ingest_exclusively
 from flows.ingest.sources import live, months_to_fetch
 from flows.monitoring.health import examine
@@ -158,7 +158,7 @@ def backtest_week(
     """Backtest on what is known, and keep the scores; parameters are those of the verb."""
     settings, known_by = Settings(), moment(as_of)
     with single_writer(settings):
-        backtest(known_with(settings, known_by, commodity, set or {}, parameters))
+        backtest(workspace_with(settings, known_by, commodity, set or {}, parameters))
 
 
 @flow(name="training", **OFTEN)
@@ -171,7 +171,7 @@ def train_model(
     """Train, register and promote by the gate, as the verb does; whenever a person asks."""
     settings, known_by = Settings(), moment(as_of)
     with single_writer(settings):
-        train(known_with(settings, known_by, commodity, set or {}, parameters))
+        train(workspace_with(settings, known_by, commodity, set or {}, parameters))
 
 
 @flow(name="scheduled-backup", retries=2, retry_delay_seconds=900, **OFTEN)

@@ -85,7 +85,7 @@ def run(settings: Settings, as_of: pd.Timestamp, config: RunConfig = MAGNETS) ->
 
     What is new is looked for first: a repeat without news starts no run of Prefect.
     """
-    if config.is_main:
+    if config == MAGNETS:
         made_store(settings)
     with single_writer(settings):
         settle_runs(store_of(settings), at=utc_now())
@@ -110,7 +110,7 @@ def run_known(known: Workspace) -> RunOutcome:
 def _recorded(known: Workspace) -> RunOutcome:
     with recorded_job(known, known.config.flow), run_entry(known) as models:
         table, seen = forecast(known)
-        if not known.config.is_main:  # a run of the magnets is named by what it trained
+        if not known.is_always_trained:  # a run is named by the model that it trains
             models.append(table["model"].mode()[0])
         return _publish(known, table, seen)
 

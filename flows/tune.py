@@ -9,7 +9,7 @@ import pandas as pd
 from flows.context.console import echo, track
 from flows.context.jobs import made_tags
 from flows.context.output import write_text
-from flows.context.workspace import open_workspace
+from flows.context.workspace import open_evidence
 from models.evaluation.backtest import backtest_evidence
 from models.evaluation.compare import model_cells
 from models.evaluation.tuning import HELD_OUT, TuningResult, tune
@@ -35,7 +35,7 @@ def tune_magnets(
         raise DataError(
             f"--tune {trials} is no number of trials. Expected 1 or more. Take another."
         )
-    workspace = open_workspace(settings, as_of, parameters=start)
+    workspace = open_evidence(settings, as_of, parameters=start)
     tags = made_tags(workspace)
 
     def backtested(parameters: ModelParameters) -> pd.DataFrame:

@@ -7,7 +7,7 @@ import pandas as pd
 
 from flows.cli.options import moment
 from flows.context.stores import store_of
-from flows.context.workspace import Workspace, open_workspace
+from flows.context.workspace import EvidenceWorkspace, open_evidence
 from flows.ingest.ingest import ingest_if_empty
 from models.forecasting.model_frame import rows_of
 from store.facts.evidence import evidence_digests
@@ -38,15 +38,15 @@ def features(as_of: Moment = None) -> pd.DataFrame:
     return rows_of(workspace.origin)
 
 
-def opened(as_of: Moment) -> Workspace:
+def opened(as_of: Moment) -> EvidenceWorkspace:
     """Return what was known at a moment."""
     settings = Settings()
     ingest_if_empty(settings)
     if as_of is not None:
-        return open_workspace(settings, moment(as_of, option="as_of"))
+        return open_evidence(settings, moment(as_of, option="as_of"))
     now = moment(None)
     known = evidence_digests(store_of(settings), as_of=now).digest
-    return open_workspace(settings, _first_asked(known, now.date()))
+    return open_evidence(settings, _first_asked(known, now.date()))
 
 
 @lru_cache(maxsize=1)

@@ -17,10 +17,9 @@ from flows.analysis.explain import changes, why
 from flows.analysis.scenarios import scenario_snapshot
 from flows.cli.options import moment
 from flows.context.run_config import config_of
-from flows.context.workspace import known_with
+from flows.context.workspace import workspace_with
 from flows.ingest.ingest import ingest_if_empty
 from flows.publishing.published_forecasts import ExplainRequest
-from flows.training.backtest import backtested
 from flows.training.predict import forecast as forecast_in
 from flows.training.predict import trial_forecast
 from magnetcast.known import Moment, opened
@@ -56,7 +55,7 @@ def forecast(
         DataError: A destination is not forecast, or a parameter is none or out of its range.
     """
     at = opened(as_of)
-    known = known_with(at.settings, at.as_of, commodity, parameters)
+    known = workspace_with(at.settings, at.as_of, commodity, parameters)
     made = trial_forecast(known) if parameters else forecast_in(known)
     rows = _of_destinations(made[list(FORECAST_COLUMNS)], destinations)
     return _of_months(rows, "cutoff", "period")
@@ -85,7 +84,7 @@ def backtest(
         DataError: A destination is not forecast.
     """
     at = opened(as_of)
-    found = backtested(known_with(at.settings, at.as_of, commodity, parameters))
+    found = workspace_with(at.settings, at.as_of, commodity, parameters).backtest()
     return _of_destinations(found.cells, destinations)
 
 

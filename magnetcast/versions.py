@@ -8,7 +8,7 @@ import pandas as pd
 from flows.cli.options import moment
 from flows.context.run_config import config_of
 from flows.context.stores import single_writer
-from flows.context.workspace import known_with
+from flows.context.workspace import workspace_with
 from flows.ingest.ingest import ingest_if_empty
 from flows.training.compare_runs import compare_runs
 from flows.training.promote import PromotionOutcome
@@ -32,7 +32,7 @@ def train(
     settings, known_by = Settings(), moment(as_of, option="as_of")
     ingest_if_empty(settings)
     with single_writer(settings):
-        return train_in(known_with(settings, known_by, commodity, parameters))
+        return train_in(workspace_with(settings, known_by, commodity, parameters))
 
 
 def compare(a: int | str, b: int | str, *, commodity: str | None = None) -> pd.DataFrame:

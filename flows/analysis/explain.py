@@ -13,15 +13,16 @@ from features.families.tariffs import importer_rate
 from features.origin import Origin
 from features.track_record import CERTAIN, announced_rises
 from flows.context.console import echo
+from flows.context.run_config import MAGNETS, RunConfig
 from flows.context.stores import store_of
-from flows.context.workspace import known_facts, open_workspace
+from flows.context.workspace import known_facts, open_evidence
 from flows.publishing.published_forecasts import (
     ExplainRequest,
     Which,
     chosen,
     common,
+    evidence_behind,
     facts_until,
-    known_behind,
     model_of,
     name_of,
     prior_behind,
@@ -53,7 +54,7 @@ from store.publications.explanations import (
 )
 from store.publications.integrity import publication_before
 from store.settings import Settings
-from store.vocabulary import CHANGES, COMMODITY, CONTRIBUTIONS, NOT_REPRODUCED
+from store.vocabulary import CHANGES, CONTRIBUTIONS, NOT_REPRODUCED
 
 PART_COLUMNS: Final = (
     "destination", "period", "as_of", "model", "p50", *CONTRIBUTIONS, NOT_REPRODUCED,
@@ -70,26 +71,27 @@ def why(settings: Settings, asked: ExplainRequest) -> pd.DataFrame:
     Returns:
         One row per month, ``PART_COLUMNS``: p50 and the parts that add up to it, in tonnes.
     """
-    which, is_magnets = asked.as_of, asked.commodity == COMMODITY
+    which, config = asked.as_of, RunConfig(asked.commodity)
     if (
-        is_magnets
+        config == MAGNETS
         and not isinstance(which, int)
         and latest_forecast(store_of(settings), as_of=which).empty
     ):
         echo(f"explain   nothing was published by {which:%Y-%m-%d}: forecasting as of that day")
-        rows = chosen(forecast(open_workspace(settings, which)).assign(as_of=which), asked)
+        rows = chosen(forecast(open_evidence(settings, which)).assign(as_of=which), asked)
     else:
         published = publication(settings, which, commodity=asked.commodity)
         echo(f"explain   the forecast of {name_of(published)}")
         rows = chosen(published, asked)
-    known = _stored(rows) if is_magnets else _computed(settings, rows)
-    table = pd.concat([rows[["destination", "period", "as_of", "model", "p50"]], known], axis=1)
-    return table.assign(**{NOT_REPRODUCED: rows["p50"] - known.sum(axis=1)})[list(PART_COLUMNS)]
+    is_stored = rows["contributions"].fillna("").ne("").all()
+    parts = _stored(rows) if is_stored else _computed(settings, rows)
+    table = pd.concat([rows[["destination", "period", "as_of", "model", "p50"]], parts], axis=1)
+    return table.assign(**{NOT_REPRODUCED: rows["p50"] - parts.sum(axis=1)})[list(PART_COLUMNS)]
 
 
 def _computed(settings: Settings, rows: pd.DataFrame) -> pd.DataFrame:
     """Return the parts of published rows of a table; without their model only the level."""
-    known, model = known_behind(settings, rows), model_of(settings, rows)
+    known, model = workspace_behind(settings, rows), model_of(settings, rows)
     if model is None:
         origin = known.snapshot.origin
         level = rows["destination"].map(dict(zip(origin.series, origin.level, strict=True)))
@@ -124,7 +126,7 @@ def changes(
         One row per month that both tell, ``CHANGE_COLUMNS``: both medians, the change and the parts
         that add up to it, in tonnes. Then the figures that became known meanwhile.
     """
-    if asked.commodity != COMMODITY:
+    if RunConfig(asked.commodity) != MAGNETS:
         raise DataError(
             "--since explains changes of the magnets' forecast. Expected no --commodity beside it. "
             "Leave one of them out."
@@ -159,7 +161,7 @@ def split_change(
         parts = split(then, now, recomputed.value, changed=recomputed.changed)
         rows = zip(before["destination"], before["period"], before["p50"], strict=True)
         expected = {(name, month): float(p50) for name, month, p50 in rows}
-        panel = workspace_behind(settings, new).history.panel(recomputed.after.moment)
+        panel = evidence_behind(settings, new).history.panel(recomputed.after.moment)
         figures = new_figures(recomputed, panel, expected)
     medians = {"before_p50": then, "after_p50": now, "change": now - then}
     earlier = {"since": old["as_of"].iloc[0], "since_publication": old["publication"].iloc[0]}
@@ -200,7 +202,7 @@ def evidence_replay(
     # The stored panels: the facts are those of then.
     for rows, snapshot, known in ((old, before, (False, False)), (new, after, seen)):
         key = (snapshot.moment, *known, snapshot.prior)
-        replay.panels[key] = workspace_behind(settings, rows).history.panel(snapshot.moment)
+        replay.panels[key] = evidence_behind(settings, rows).history.panel(snapshot.moment)
     return replay
 
 
@@ -229,7 +231,7 @@ def explanation_of(settings: Settings, new: pd.DataFrame) -> StoredExplanation:
         new: Rows of a publication of the magnets; not modified.
     """
     as_of = pd.Timestamp(new["as_of"].iloc[0])
-    origin = workspace_behind(settings, new).history.origin(as_of)
+    origin = evidence_behind(settings, new).history.origin(as_of)
     announced = tuple(sorted(announced_at(origin), key=lambda one: (one.due, one.event_id)))
     old = publication_before(store_of(settings), new)
     if old.empty or not set(old["period"]) & set(new["period"]):

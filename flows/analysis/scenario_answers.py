@@ -7,7 +7,7 @@ from functools import partial
 
 import pandas as pd
 
-from flows.publishing.published_forecasts import in_order, workspace_behind
+from flows.publishing.published_forecasts import evidence_behind, in_order
 from models.forecasting.decomposition import stages_of
 from models.forecasting.model_frame import rows_of
 from models.policy.policy_effect import effect_at
@@ -39,7 +39,7 @@ def published_scenario_snapshot(settings: Settings, rows: pd.DataFrame) -> Scena
             "registry. Expected it there. Restore the registry, or publish with `magnetcast run`."
         )
     model = registry.load(settings, version.version)
-    history = workspace_behind(settings, rows).history
+    history = evidence_behind(settings, rows).history
     origin, analogs = history.origin(as_of), history.analogs(as_of)
     features = rows_of(origin)
     effect = effect_at(origin, analogs)

@@ -5,7 +5,7 @@ import pandas as pd
 from flows.analysis.scenario_answers import published_scenario_snapshot
 from flows.context.console import echo
 from flows.context.stores import store_of
-from flows.context.workspace import open_workspace
+from flows.context.workspace import open_evidence
 from flows.publishing.published_forecasts import name_of
 from flows.training.predict import made_at
 from models.policy.scenario import ScenarioSnapshot, learned_shift, nothing_learned
@@ -33,7 +33,7 @@ def scenario_snapshot(settings: Settings, as_of: pd.Timestamp) -> ScenarioSnapsh
 
 
 def _of_evidence(settings: Settings, as_of: pd.Timestamp) -> ScenarioSnapshot:
-    made = made_at(open_workspace(settings, as_of))
+    made = made_at(open_evidence(settings, as_of))
     model = made.chain.model
     learned = nothing_learned if model is None else learned_shift(model)
     published, ordinary = made.stages.published, made.stages.coherent

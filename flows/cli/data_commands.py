@@ -87,11 +87,11 @@ def panel(
     partner table of that commodity instead: destination, period, tonnes.
     """
     from flows.context.run_config import config_of
-    from flows.context.workspace import open_workspace
+    from flows.context.workspace import open_evidence, open_table
 
     as_of_time = moment(as_of)
     if commodity is not None:
-        known = open_workspace(Settings(), as_of_time, config_of(commodity))
+        known = open_table(Settings(), as_of_time, config_of(commodity))
         for note in known.table.notes:
             echo(f"table     {note}")
         rows = known.snapshot.published_months.sort_values(
@@ -100,7 +100,7 @@ def panel(
         months = rows["period"].dt.strftime("%Y-%m")
         write_result(rows.assign(period=months), out=out, form=format)
         return
-    found = open_workspace(Settings(), as_of_time).history.panel(as_of_time)
+    found = open_evidence(Settings(), as_of_time).history.panel(as_of_time)
     for row in found.suspicious.itertuples(index=False):
         echo(
             f"suspicious: {row.statement}, {row.residual_t:+,.0f} t from the rest; {row.source_url}"

@@ -101,13 +101,13 @@ def attribute(
     """
     from flows.analysis.attribution import sentences, write_attribution
     from flows.context.stores import store_of
-    from flows.context.workspace import open_workspace
+    from flows.context.workspace import open_evidence
     from models.event_study import act_of
     from models.event_study import attribute as attributed
     from store.facts.reading import read_events
 
     settings, as_of_time = Settings(), moment(as_of)
-    workspace = open_workspace(settings, as_of_time)
+    workspace = open_evidence(settings, as_of_time)
     events = read_events(store_of(settings), as_of=utc_now())
     found = attributed(
         workspace.history,
@@ -131,10 +131,10 @@ def gaps(*, as_of: AsOf = None, out: Out = None, format: Form = "table") -> None
     Each month of a series is compared with its other months: within the limits, outside them, or
     estimated where the exports are not published yet.
     """
-    from flows.context.workspace import open_workspace
+    from flows.context.workspace import open_evidence
 
     as_of_time = moment(as_of)
-    found = open_workspace(Settings(), as_of_time).history.gaps(as_of_time)
+    found = open_evidence(Settings(), as_of_time).history.gaps(as_of_time)
     if found.empty:
         echo(
             f"no partner import records are known on {as_of_time:%Y-%m-%d}; the table is empty. "

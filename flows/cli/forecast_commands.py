@@ -88,14 +88,14 @@ def predict(
     if panel is None:
         as_of_time, config = moment(as_of), config_of(commodity)
         chosen = parameters_for(settings, as_of_time, *changes, config=config).parameters
-        from flows.context.workspace import known_of
+        from flows.context.workspace import workspace_of
         from flows.ingest.ingest import ingest_if_empty
         from flows.training.predict import predict as flow
         from flows.training.predict import trial_forecast
 
         ingest_if_empty(settings)
         if any(changes):
-            made = trial_forecast(known_of(settings, as_of_time, config, parameters=chosen))
+            made = trial_forecast(workspace_of(settings, as_of_time, config, parameters=chosen))
         else:
             made = flow(settings, as_of_time, config)
         write_result(made[list(FORECAST_COLUMNS)], out=out, form=format)
@@ -148,11 +148,11 @@ def backtest(
     if panel is None:
         as_of_time, config = moment(as_of), config_of(commodity)
         chosen = parameters_for(settings, as_of_time, *changes, config=config).parameters
-        from flows.context.workspace import known_of
+        from flows.context.workspace import workspace_of
         from flows.panels.backtest_files import write_files
         from flows.training.backtest import backtest as flow
 
-        known = known_of(
+        known = workspace_of(
             settings, as_of_time, config, parameters=chosen
         )  # Prefect keeps no run without
         found = in_prefect(

@@ -47,10 +47,10 @@ def train(
 
         tune_magnets(settings, as_of_time, tune, chosen, out=out)
         return
-    from flows.context.workspace import known_of
+    from flows.context.workspace import workspace_of
     from flows.training.train import train as flow
 
-    known = known_of(
+    known = workspace_of(
         settings, as_of_time, config, parameters=chosen
     )  # Prefect keeps no run without data
 

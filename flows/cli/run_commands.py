@@ -96,7 +96,7 @@ def run_and_tell(
         open_workspace(settings, as_of, config)  # no name for what is not there
         name = checked_name(label, "label")
         save_label(store_of(settings), config.published_as, name, at=utc_now())
-    of = "" if config.is_main else f", commodity {commodity}"
+    of = f", commodity {commodity}" if commodity else ""
     echo(f"magnetcast as of {as_of:%Y-%m-%d}{of}")
     outcome = run_flow(settings, as_of, config)
     show(forecast_table(largest(outcome.forecasts)))

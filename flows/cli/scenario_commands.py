@@ -57,10 +57,10 @@ def recovery(
 
     Counted from the day a control takes effect, from months observed so far and past controls.
     """
-    from flows.context.workspace import open_workspace
+    from flows.context.workspace import open_evidence
     from models.policy.recovery import recoveries_at, recovery_words
 
-    workspace = open_workspace(Settings(), moment(as_of))
+    workspace = open_evidence(Settings(), moment(as_of))
     origin = workspace.origin
     found = recoveries_at(origin, workspace.history.analogs(workspace.as_of))
     for row in found.to_dict("records"):

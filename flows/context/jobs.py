@@ -22,6 +22,5 @@ def recorded_job(known: Workspace, job: str) -> AbstractContextManager[None]:
     """Make the MLflow runs opened meanwhile children of one; within another job, of that."""
     tags = {JOB_TAG: job, "actor": actor(), **made_tags(known)}
     config = known.config
-    about = "" if config.is_main else f" {config.published_as}"
-    name = f"{job}{about} {known.as_of:%Y-%m-%d} {known.parameters_digest}"
-    return open_job(known.settings, name=name, tags=tags)
+    parts = [job, config.table_key, f"{known.as_of:%Y-%m-%d}", known.parameters_digest]
+    return open_job(known.settings, name=" ".join(filter(None, parts)), tags=tags)

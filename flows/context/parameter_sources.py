@@ -12,7 +12,6 @@ import pandas as pd
 from flows.context.console import echo
 from flows.context.run_config import MAGNETS, RunConfig
 from models.learning.parameters import (
-    MAGNETS_PRESET,
     PANEL_PRESET,
     ModelParameters,
     parse_assignment,
@@ -53,7 +52,7 @@ def parameters_for(
         file: Parameter file, or ``default`` for the preset; None takes the champion's parameters.
         changes: ``name=value`` each, laid over them.
     """
-    start = MAGNETS_PRESET if config.is_main else replace(PANEL_PRESET, threads=settings.threads)
+    start = config.preset(settings.threads)
     if file is not None:
         sourced = _changed(_of_file(file, start), changes)
         _check_publishable(sourced.parameters)

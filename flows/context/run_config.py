@@ -1,9 +1,10 @@
 """Which forecast a run makes and where it publishes it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from models.forecasting.forecaster import MODEL
+from models.learning.parameters import MAGNETS_PRESET, PANEL_PRESET, ModelParameters
 from store.vocabulary import BY_PARTNER, COMMODITY, figures_of
 
 
@@ -17,33 +18,38 @@ class RunConfig:
     published_as: str
     """Key of its forecasts, scores and runs in the store."""
     label: str = ""
-    """What the commodity is called; empty where nobody said."""
+    """Name of the commodity; empty if nobody gave one."""
 
     @property
     def commodity(self) -> str:
         return figures_of(self.published_as)
 
     @property
-    def is_main(self) -> bool:
-        return self.published_as == COMMODITY
+    def table_key(self) -> str:
+        """Key of a partner table, which its names and messages carry; empty for the magnets."""
+        return "" if self.published_as == COMMODITY else self.published_as
 
     @property
     def model(self) -> str:
         """Name of its registered model."""
-        return MODEL if self.is_main else f"{MODEL}-{self.published_as}"
+        return f"{MODEL}-{self.table_key}".rstrip("-")
 
     @property
     def option(self) -> str:
-        """How a verb is asked about it, after the verb."""
-        return "" if self.is_main else f" --commodity {self.commodity}"
+        """Option of a verb that names it, after a space."""
+        return f" --commodity {self.commodity}" if self.table_key else ""
 
     @property
     def flow(self) -> str:
-        return "run" if self.is_main else "run-table"
+        return "run-table" if self.table_key else "run"
 
     @property
     def prefix(self) -> str:
-        return "" if self.is_main else f"{self.published_as}: "
+        return f"{self.table_key}: " if self.table_key else ""
+
+    def preset(self, threads: int) -> ModelParameters:
+        """Default parameters of its model; the magnets' is too small for more than one thread."""
+        return replace(PANEL_PRESET, threads=threads) if self.table_key else MAGNETS_PRESET
 
 
 MAGNETS: Final = RunConfig(COMMODITY)
@@ -51,7 +57,7 @@ MAGNETS: Final = RunConfig(COMMODITY)
 
 
 def config_of(commodity: str | None) -> RunConfig:
-    """Return the configuration of a commodity's full partner table; of the magnets if None.
+    """Configuration of a commodity's full partner table; of the magnets if None.
 
     The magnets' own table has another key than their forecast from the evidence, so that no reader
     mixes the two.

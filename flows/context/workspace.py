@@ -1,10 +1,14 @@
-"""The store and the history of one as_of, shared by the flows of a process."""
+"""What is known of a commodity at one moment, and how its model learns from it.
 
-from collections.abc import Mapping
+Of the magnets it is the evidence panel and its past, of any other commodity a full partner table.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Final
+from typing import ClassVar, Final
 
 import pandas as pd
 from sqlalchemy import Engine
@@ -12,36 +16,51 @@ from sqlalchemy import Engine
 from features.build import catalogue_digest
 from features.evidence_history import EvidenceHistory
 from features.origin import Origin
-from features.panel.evidence_panel import EvidencePanel
+from features.panel.evidence_panel import KINDS, EvidencePanel
 from features.panel.partner_table import PartnerHistory, PartnerTable, partner_table
 from features.panel.system import PRIOR, PanelPrior
-from flows.context.console import track
+from flows.context.console import LOG, echo, track
 from flows.context.parameter_sources import parameters_for
 from flows.context.run_config import MAGNETS, RunConfig, config_of
 from flows.context.stores import store_of
 from flows.context.tables import other_tables, table_panel
+from models.evaluation.backtest import Backtest, backtest_evidence, rolling_origin_backtest
 from models.executor import Executor
+from models.forecasting.evidence_forecaster import EvidenceForecaster
+from models.forecasting.fallback import remembered
 from models.forecasting.forecaster import MODEL
+from models.forecasting.panel_forecaster import PLAIN, PanelForecaster
+from models.forecasting.residual_history import ResidualHistory
 from models.forecasting.snapshot import Snapshot
-from models.learning.parameters import MAGNETS_PRESET, PANEL_PRESET, ModelParameters
+from models.learning.parameters import ModelParameters
+from models.quantile_model import TrainedModel
 from store.asof import require_time_zone
 from store.digest_cache import DigestCache
 from store.errors import DataError
 from store.facts.evidence import evidence_digests, read_evidence, read_labels
-from store.facts.reading import read_events, read_observations, read_table, read_tariffs
+from store.facts.reading import (
+    read_calendar,
+    read_events,
+    read_observations,
+    read_table,
+    read_tariffs,
+)
 from store.messages import Message
 from store.months import last_complete_month, month_label
 from store.publications.panels import StoredPanel, panel_behind
 from store.schema.tables import analog_events
 from store.settings import Settings
-from store.vocabulary import MONTHS_AHEAD
+from store.vocabulary import COMMODITY, MONTHS_AHEAD
 
 MEGABYTE: Final = 1_000_000
 
+MOST_LATE: Final = 12
+"""Months without figures of the world after which no forecast is published."""
+
 
 @dataclass(frozen=True, slots=True)
-class Workspace:
-    """Everything known of some goods at one as_of, and how to model it."""
+class Workspace(ABC):
+    """Everything known of a commodity at one as_of, and how to model it."""
 
     settings: Settings
     as_of: pd.Timestamp
@@ -49,133 +68,327 @@ class Workspace:
     """Digest of every row that counts and was known at as_of."""
     parameters: ModelParameters
     engine: Engine = field(repr=False)
-    facts: EvidenceHistory | PartnerHistory = field(repr=False)
     config: RunConfig
 
-    @property
-    def history(self) -> EvidenceHistory:
-        assert isinstance(self.facts, EvidenceHistory)  # noqa: S101 - only the magnets are asked
-        return self.facts
+    model_kind: ClassVar[str]
+    """First part of the names of its models."""
+    is_always_trained: ClassVar[bool]
+    """Whether each run trains a model; a short partner table may have too few months for one."""
+    is_explained: ClassVar[bool]
+    """Whether each published row stores its drivers and contributions."""
+    calibrates_fallback: ClassVar[bool]
+    """Whether past errors, which are not stored, set the bands of forecasts without a model."""
 
     @property
-    def table(self) -> PartnerTable:
-        assert isinstance(self.facts, PartnerHistory)  # noqa: S101 - only goods in tables are asked
-        return self.facts.current
+    @abstractmethod
+    def snapshot(self) -> Snapshot: ...
+
+    @property
+    @abstractmethod
+    def panel(self) -> StoredPanel:
+        """Past months as known at as_of, as they are stored beside a publication."""
+
+    @property
+    @abstractmethod
+    def dataset(self) -> str:
+        """Name of the panel in MLflow."""
+
+    @property
+    @abstractmethod
+    def last_period(self) -> str:
+        """Last month that is forecast, ``YYYY-MM``."""
+
+    @abstractmethod
+    def backtest(self) -> Backtest:
+        """Forecasts from past origins, scored on what was known at as_of; nothing is stored."""
+
+    @abstractmethod
+    def train(self, backtest: Backtest | None = None) -> TrainedModel:
+        """Model that learned from what was known at as_of.
+
+        Args:
+            backtest: Its errors set the bands of the magnets' model; made here if left out.
+        """
+
+    @property
+    def steps(self) -> Mapping[str, Callable[[], None]]:
+        """Computations before a forecast, unless they are cached, by name; each logs its result."""
+        return {}
+
+    @property
+    def notes(self) -> list[Message]:
+        """Oddities of its figures, in sentences."""
+        return []
+
+    @property
+    def reported_facts(self) -> Mapping[str, pd.DataFrame]:
+        """Tables that a report shows beside the forecast."""
+        return {}
+
+    @abstractmethod
+    def check_recent(self) -> None:
+        """Refuse figures so old that a forecast from them would be nonsense."""
+
+    def fallback_residuals(self, backtest: Backtest | None) -> ResidualHistory:  # noqa: ARG002
+        """Past errors of the forecasts without a trained model."""
+        return ResidualHistory()
 
     @property
     def origin(self) -> Origin:
         return self.snapshot.origin
 
     @property
-    def panel(self) -> StoredPanel:
-        """What was known of past months, as it is kept beside a publication."""
-        if isinstance(self.facts, PartnerHistory):
-            return table_panel(self.facts.current)
-        return self.facts.panel(self.as_of).stored
+    def digests(self) -> Mapping[str, object]:
+        """Digests and priors of the figures, which a publication's record keeps."""
+        return {}
 
     @property
-    def made_with(self) -> Mapping[str, object]:
-        """What a forecast rests on: facts, prior, parameters not at their default."""
+    def provenance(self) -> Mapping[str, object]:
+        """What a forecast rests on: figures, and parameters that differ from the preset."""
         changed = {"parameters": self.parameters.changed} if self.parameters.changed else {}
-        if not self.config.is_main:
-            return changed
-        found = evidence_digests(self.engine, as_of=self.as_of)
-        return {"evidence": dict(found.tables), "prior": asdict(PRIOR), **changed}
+        return {**self.digests, **changed}
 
     @property
     def executor(self) -> Executor:
         return Executor(track, self.settings.processes)
 
     @property
-    def snapshot(self) -> Snapshot:
-        if isinstance(self.facts, PartnerHistory):
-            return Snapshot.of_table(self.facts.current)
-        return Snapshot.of_evidence(self.facts, self.as_of)
-
-    @property
     def parameters_digest(self) -> str:
+        """Digest of parameters and features, which names of models carry."""
         return f"{self.parameters.digest}-{catalogue_digest()[:6]}"
 
     @property
     def model_version(self) -> str:
-        kind = MODEL if self.config.is_main else "partners"
-        return f"{kind}-{self.parameters_digest}-{self.data_vintage[:8]}-{self.as_of:%Y%m%d}"
+        facts = f"{self.data_vintage[:8]}-{self.as_of:%Y%m%d}"
+        return f"{self.model_kind}-{self.parameters_digest}-{facts}"
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceWorkspace(Workspace):
+    """The magnets: an evidence panel from all figures, with acts, tariffs and its own past."""
+
+    history: EvidenceHistory = field(repr=False)
+    until: int | None = None
+    """Last ingest whose rows are read; None reads all."""
+
+    model_kind = MODEL
+    is_always_trained = True
+    is_explained = True
+    calibrates_fallback = True
+    dataset = "evidence panel"
+
+    @property
+    def snapshot(self) -> Snapshot:
+        return Snapshot.of_evidence(self.history, self.as_of)
+
+    @property
+    def panel(self) -> StoredPanel:
+        return self.history.panel(self.as_of).stored
 
     @property
     def last_period(self) -> str:
-        if isinstance(self.facts, PartnerHistory):
-            return month_label(self.facts.current.cutoff + self.facts.current.horizon)
         return month_label(last_complete_month(self.as_of) + MONTHS_AHEAD)
 
     @property
+    def digests(self) -> Mapping[str, object]:
+        digests = evidence_digests(self.engine, as_of=self.as_of)
+        return {"evidence": dict(digests.tables), "prior": asdict(PRIOR)}
+
+    @property
+    def reported_facts(self) -> Mapping[str, pd.DataFrame]:
+        return {
+            "events": read_events(self.engine, as_of=self.as_of, until=self.until),
+            "tariffs": read_tariffs(self.engine, as_of=self.as_of, until=self.until),
+            "calendar": read_calendar(self.engine, as_of=self.as_of),
+        }
+
+    @property
+    def steps(self) -> Mapping[str, Callable[[], None]]:
+        return {"evidence-panel": self._show_panel, "analogs": self._show_analogs}
+
+    def _show_panel(self) -> None:
+        panel = self.history.panel(self.as_of)
+        counts = [f"{(panel.kind == place).sum()} {kind}" for place, kind in enumerate(KINDS)]
+        LOG.info(
+            "panel     %s destinations, the world to %s: %s; %s suspicious statements",
+            *(len(panel.kind), month_label(panel.cutoff)),
+            *(", ".join(counts), len(panel.suspicious)),
+        )
+
+    def _show_analogs(self) -> None:
+        count = len(self.history.analogs(self.as_of))
+        LOG.info("analogs   %s controls on other minerals", count)
+
+    def backtest(self) -> Backtest:
+        """One origin a month, from the evidence panel as it was known then."""
+        return backtest_evidence(
+            self.history, self.as_of, parameters=self.parameters, executor=self.executor
+        )
+
+    def train(self, backtest: Backtest | None = None) -> TrainedModel:
+        """Quantile models with bands from the errors of the backtest."""
+        residuals = (backtest or self.backtest()).residuals
+        return EvidenceForecaster(self.parameters, residuals).train(self.snapshot)
+
+    def check_recent(self) -> None:
+        """Refuse a world that ends more than ``MOST_LATE`` months ago."""
+        cutoff = self.origin.cutoff
+        late = last_complete_month(self.as_of) - cutoff
+        if late > MOST_LATE:
+            raise DataError(
+                f"The newest figures are of {month_label(cutoff)}, {late} months before "
+                f"{self.as_of:%Y-%m-%d}. Expected at most {MOST_LATE}: beyond, a forecast would "
+                "be nonsense. Look at this machine's clock, then at the ingests; nothing was "
+                "published."
+            )
+
+    def fallback_residuals(self, backtest: Backtest | None) -> ResidualHistory:
+        """Errors of the backtest, or of the two years before, forecast anew."""
+        if backtest is not None:
+            return backtest.residuals
+        echo("predict   the fallback must forecast: learning its bands from the past")
+        return remembered(self.history, self.as_of)
+
+
+@dataclass(frozen=True, slots=True)
+class PartnerTableWorkspace(Workspace):
+    """Any other commodity: its full partner table, and how it looked at earlier moments."""
+
+    tables: PartnerHistory = field(repr=False)
+
+    model_kind = "partners"
+    is_always_trained = False
+    is_explained = False
+    calibrates_fallback = False
+
+    @property
+    def table(self) -> PartnerTable:
+        return self.tables.current
+
+    @property
+    def snapshot(self) -> Snapshot:
+        return Snapshot.of_table(self.table)
+
+    @property
+    def panel(self) -> StoredPanel:
+        return table_panel(self.table)
+
+    @property
+    def dataset(self) -> str:
+        return f"partner table {self.config.published_as}"
+
+    @property
+    def last_period(self) -> str:
+        return month_label(self.table.cutoff + self.table.horizon)
+
+    @property
     def notes(self) -> list[Message]:
-        """What is odd about a table and its past, in sentences."""
-        return self.facts.notes if isinstance(self.facts, PartnerHistory) else []
+        return self.tables.notes
+
+    def check_recent(self) -> None:
+        """Nothing is refused: the forecast of an old table has the status ``stale``."""
+
+    def backtest(self) -> Backtest:
+        """The table as it was known a few months apart."""
+        for note in self.notes:
+            echo(f"table     {note}")
+        return rolling_origin_backtest(
+            PanelForecaster(self.parameters, PLAIN),
+            [Snapshot.of_table(table) for table in self.tables.past()],
+            self.snapshot.published_months,
+            label="past tables",
+            executor=Executor(track),
+        )
+
+    def train(self, backtest: Backtest | None = None) -> TrainedModel:  # noqa: ARG002 - no errors
+        """Quantile models with bands from a validation window of the table."""
+        return PanelForecaster(self.parameters).train(self.snapshot)
 
 
-def known_of(
+def workspace_of(
     settings: Settings,
     as_of: pd.Timestamp,
     config: RunConfig = MAGNETS,
     parameters: ModelParameters | None = None,
 ) -> Workspace:
-    """Return what was known of the goods of a configuration.
-
-    Args:
-        parameters: Of a model trained on it; those of the champion if left out.
-    """
+    """Workspace of a configuration whose model has the champion's parameters, if none are given."""
     parameters = parameters or parameters_for(settings, as_of, config=config).parameters
     return open_workspace(settings, as_of, config, parameters=parameters)
 
 
-def known_with(
+def workspace_with(
     settings: Settings,
     as_of: pd.Timestamp,
     commodity: str | None,
-    given: Mapping[str, float],
+    changes: Mapping[str, float],
     file: str | None = None,
 ) -> Workspace:
-    """Return what was known of the magnets, or of the table of a commodity, with parameters.
+    """Workspace of the magnets, or of the table of a commodity, with parameters by hand.
 
     Args:
-        given: Parameters by name, laid over those of ``file``, else of the champion.
+        changes: Parameters by name, laid over those of ``file``, else of the champion.
     """
-    config, changes = config_of(commodity), [f"{name}={value}" for name, value in given.items()]
-    parameters = parameters_for(settings, as_of, file, changes, config=config).parameters
+    config, texts = config_of(commodity), [f"{name}={value}" for name, value in changes.items()]
+    parameters = parameters_for(settings, as_of, file, texts, config=config).parameters
     return open_workspace(settings, as_of, config, parameters=parameters)
 
 
 def open_workspace(
     settings: Settings,
     as_of: pd.Timestamp,
-    config: RunConfig = MAGNETS,
+    config: RunConfig,
     *,
     until: int | None = None,
     parameters: ModelParameters | None = None,
     prior: PanelPrior = PRIOR,
 ) -> Workspace:
-    """Return the workspace of an as_of; rows that became known later are not even read.
+    """Workspace of a commodity at an as_of; rows that became known later are not even read.
 
     Args:
         until: Leave out what later ingests than this one brought; None takes all.
         parameters: The preset of the commodity if left out.
         prior: Of the evidence panel's months that no figure fixes.
     """
+    if config.published_as == COMMODITY:  # only of magnets are there figures beside a table
+        return open_evidence(settings, as_of, until=until, parameters=parameters, prior=prior)
+    return open_table(settings, as_of, config, until=until, parameters=parameters)
+
+
+def open_evidence(
+    settings: Settings,
+    as_of: pd.Timestamp,
+    *,
+    until: int | None = None,
+    parameters: ModelParameters | None = None,
+    prior: PanelPrior = PRIOR,
+) -> EvidenceWorkspace:
+    """Workspace of the magnets; arguments as of ``open_workspace``."""
     require_time_zone(as_of)
     engine = store_of(settings)
-    if not config.is_main:
-        facts = _partner_history(settings, as_of, config.commodity, until)
-        key = config_of(config.commodity).published_as
-        named = RunConfig(key, read_labels(engine).get(key, ""))
-        return Workspace(
-            settings, as_of, facts.current.digest, parameters or PANEL_PRESET, engine, facts, named
-        )
+    parameters = parameters or MAGNETS.preset(settings.threads)
     data_vintage = evidence_digests(engine, as_of=as_of, until=until).digest
-    kept = settings.origins_dir, settings.origins_cache_mb
-    history = _history(as_of, data_vintage, engine, until, (*kept, prior))
-    return Workspace(
-        settings, as_of, data_vintage, parameters or MAGNETS_PRESET, engine, history, config
+    cache = settings.origins_dir, settings.origins_cache_mb
+    history = _history(as_of, data_vintage, engine, until, (*cache, prior))
+    return EvidenceWorkspace(
+        settings, as_of, data_vintage, parameters, engine, MAGNETS, history, until
     )
+
+
+def open_table(
+    settings: Settings,
+    as_of: pd.Timestamp,
+    config: RunConfig,
+    *,
+    until: int | None = None,
+    parameters: ModelParameters | None = None,
+) -> PartnerTableWorkspace:
+    """Workspace of a full partner table; arguments as of ``open_workspace``."""
+    require_time_zone(as_of)
+    engine, key = store_of(settings), config_of(config.commodity).published_as
+    tables = _partner_history(settings, as_of, config.commodity, until)
+    named = RunConfig(key, read_labels(engine).get(key, ""))
+    parameters, digest = parameters or config.preset(settings.threads), tables.current.digest
+    return PartnerTableWorkspace(settings, as_of, digest, parameters, engine, named, tables)
 
 
 def _partner_history(
@@ -192,7 +405,7 @@ def _partner_history(
 def known_facts(
     engine: Engine, as_of: pd.Timestamp, *, until: int | None = None
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Return all versions known at a moment of figures, acts, tariffs, and acts on other minerals.
+    """All versions known at a moment of figures, acts, tariffs, and acts on other minerals.
 
     Args:
         until: Leave out what later ingests than this one brought; None takes all.

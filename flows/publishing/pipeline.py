@@ -1,12 +1,10 @@
 """The steps of a run that differ by how its goods are known: by the evidence, or in a table."""
 
-from typing import Final
-
 import pandas as pd
 
 from flows.context.console import echo
-from flows.context.run_config import RunConfig
-from flows.context.workspace import Workspace, known_of
+from flows.context.run_config import MAGNETS, RunConfig
+from flows.context.workspace import Workspace, workspace_of
 from flows.ingest.ingest import ingest
 from flows.training.backtest import backtest
 from flows.training.predict import forecast as forecast_known
@@ -14,22 +12,17 @@ from flows.training.train import train
 from models.evaluation.backtest import Backtest
 from models.forecasting.fallback import FAULTS, reason_of
 from models.registry import registry
-from store.errors import DataError, StoreError
+from store.errors import StoreError
 from store.facts.reading import read_runs
-from store.months import last_complete_month, month_label
 from store.settings import Settings
-
-_MOST_LATE: Final = 12
-"""Months without figures after which nothing is published any more."""
 
 
 def open_known(settings: Settings, as_of: pd.Timestamp, config: RunConfig) -> Workspace:
     """Return what was known of the goods of a configuration."""
-    if config.is_main:
+    if config == MAGNETS:  # tables are ingested by hand, figures of magnets come with the product
         ingest(settings)
-    known = known_of(settings, as_of, config)
-    if config.is_main:
-        _check_not_ancient(known)
+    known = workspace_of(settings, as_of, config)
+    known.check_recent()
     return known
 
 
@@ -39,8 +32,8 @@ def is_current(known: Workspace, models: set[str]) -> bool:
         champion = registry.champion(known.settings, known.config.model)
     except StoreError:
         return True  # nobody else could be asked
-    if champion is None:  # of a table there may be too little to train on
-        return not known.config.is_main and all(known.parameters_digest in one for one in models)
+    if champion is None:
+        return not known.is_always_trained and all(known.parameters_digest in one for one in models)
     if not _was_trained(known):
         return False
     return pd.Timestamp(champion.as_of) > known.as_of or champion.model_version in models
@@ -54,22 +47,11 @@ def forecast(known: Workspace) -> tuple[pd.DataFrame, Backtest]:
     try:
         seen = backtest(known)
     except FAULTS as err:
-        if known.config.is_main:
+        if known.is_always_trained:
             raise
         echo(f"run       {known.config.prefix}nothing was scored: {reason_of(err).strip()}")
         return forecast_known(known), Backtest.none()
     return forecast_known(known, seen, _trained(known, seen)), seen
-
-
-def _check_not_ancient(workspace: Workspace) -> None:
-    cutoff = workspace.origin.cutoff
-    late = last_complete_month(workspace.as_of) - cutoff
-    if late > _MOST_LATE:
-        raise DataError(
-            f"The newest figures are of {month_label(cutoff)}, {late} months before "
-            f"{workspace.as_of:%Y-%m-%d}. Expected at most {_MOST_LATE}: beyond, a forecast would "
-            "be nonsense. Look at this machine's clock, then at the ingests; nothing was published."
-        )
 
 
 def _was_trained(known: Workspace) -> bool:

@@ -115,7 +115,7 @@ def report_folder(
     known = read_publications(store_of(settings), commodity=config.published_as)
     numbers = known.loc[known["as_of"].dt.floor("D") == as_of.floor("D"), "id"]
     before = len(numbers if number is None else numbers[numbers < number])
-    day = f"{as_of:%Y-%m-%d}" if config.is_main else f"{as_of:%Y-%m-%d}-{config.published_as}"
+    day = f"{as_of:%Y-%m-%d}-{config.table_key}".rstrip("-")
     return settings.reports_dir / (f"{day}.{before + 1}" if before else day)
 
 
@@ -126,7 +126,7 @@ def held_folder(folder: Path) -> Path:
 
 def _freezing(known: Workspace) -> PublicationContext:
     now = utc_now()
-    made_with = {**environment(), "ingest": newest_ingest(known.engine), **known.made_with}
+    made_with = {**environment(), "ingest": newest_ingest(known.engine), **known.provenance}
     return PublicationContext(
         at=now,
         ahead_from=ahead_from(known.engine, figures=known.config.commodity, now=now),
@@ -137,8 +137,6 @@ def _freezing(known: Workspace) -> PublicationContext:
 
 def _absurd(known: Workspace, table: pd.DataFrame) -> list[Message | None]:
     """Say which series are absurd as they would be published: sums and controls come in last."""
-    if not known.config.is_main:  # a series of a few tonnes in a table jumps as it likes
-        return []
     origin = known.origin
     months = [month_label(int(month)) for month in origin.targets]
     keys = pd.MultiIndex.from_product([origin.series, months])
@@ -161,10 +159,9 @@ def _doubts(known: Workspace) -> Message | None:
     """Doubts about the figures that came since the last publication."""
     listed = read_publications(known.engine, commodity=known.config.published_as)
     stands = listed["state"].eq("published") & listed["as_of"].le(known.as_of)
-    if not known.config.is_main or not stands.any():
-        return None
-    since = json.loads(listed.loc[stands, "made_with"].iloc[-1] or "{}").get("ingest")
-    if not since:
+    record = json.loads(listed.loc[stands, "made_with"].iloc[-1] or "{}") if stands.any() else {}
+    since = record.get("ingest")
+    if not since or "evidence" not in record:
         return None
     return doubts_about_ingests(known.engine, as_of=known.as_of, since=int(since))
 

@@ -11,9 +11,9 @@ from features.panel.system import PRIOR, PanelPrior
 from flows.context.console import echo
 from flows.context.run_config import RunConfig
 from flows.context.stores import store_of
-from flows.context.workspace import Workspace, open_workspace
+from flows.context.workspace import EvidenceWorkspace, Workspace, open_evidence, open_workspace
 from models.forecasting.fallback import NUMBERS
-from models.learning.parameters import PANEL_PRESET, with_changes
+from models.learning.parameters import with_changes
 from models.quantile_model import TrainedModel
 from models.registry import registry
 from store.errors import DataError, StoreError
@@ -54,7 +54,8 @@ def publication(settings: Settings, which: Which, *, commodity: str = COMMODITY)
             if len(known)
             else "Expected a published forecast, and there is none"
         )
-        of = "" if commodity == COMMODITY else f" of {commodity}"
+        key = RunConfig(commodity).table_key
+        of = f" of {key}" if key else ""
         raise DataError(
             f"Nothing{of} was published by {which:%Y-%m-%d}. {expected}. "
             "Take a later day, or publish with `magnetcast run --as-of`."
@@ -101,26 +102,31 @@ def prior_behind(made_with: Mapping[str, Any]) -> PanelPrior:
     return replace(PRIOR, **made_with.get("prior", {}))
 
 
-def workspace_behind(settings: Settings, rows: pd.DataFrame) -> Workspace:
-    """Return what was known to a publication, whatever was ingested later on its day.
+def evidence_behind(settings: Settings, rows: pd.DataFrame) -> EvidenceWorkspace:
+    """Workspace of a publication, without what was ingested later on its day.
 
     Args:
-        rows: Rows of one publication made from the evidence panel; not modified.
+        rows: Rows of one publication of the magnets; not modified.
     """
     engine = store_of(settings)
     until, prior = facts_until(engine, rows), prior_behind(record_of(engine, rows))
-    return open_workspace(settings, rows["as_of"].iloc[0], until=until, prior=prior)
+    return open_evidence(settings, rows["as_of"].iloc[0], until=until, prior=prior)
 
 
-def known_behind(settings: Settings, rows: pd.DataFrame) -> Workspace:
-    """Return what was known to a publication of any goods; as ``workspace_behind``."""
-    config = RunConfig(str(rows["commodity"].iloc[0]))
-    if config.is_main:
-        return workspace_behind(settings, rows)
-    record = record_of(store_of(settings), rows)
-    parameters = with_changes(PANEL_PRESET, record.get("parameters", {}), where="Publication")
-    as_of, until = rows["as_of"].iloc[0], record.get("ingest")
-    return open_workspace(settings, as_of, config, until=until, parameters=parameters)
+def workspace_behind(settings: Settings, rows: pd.DataFrame) -> Workspace:
+    """Workspace of a publication of any commodity; as ``evidence_behind``."""
+    engine, config = store_of(settings), RunConfig(str(rows["commodity"].iloc[0]))
+    record = record_of(engine, rows)
+    changed = record.get("parameters", {})
+    preset = config.preset(settings.threads)
+    return open_workspace(
+        settings,
+        rows["as_of"].iloc[0],
+        config,
+        until=facts_until(engine, rows),
+        parameters=with_changes(preset, changed, where="Publication"),
+        prior=prior_behind(record),
+    )
 
 
 def chosen(table: pd.DataFrame, asked: ExplainRequest) -> pd.DataFrame:

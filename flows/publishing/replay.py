@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from flows.context.workspace import Workspace
-from flows.publishing.published_forecasts import in_order, known_behind, model_of
+from flows.publishing.published_forecasts import in_order, model_of, workspace_behind
 from models.forecasting.decomposition import stages_from
 from models.forecasting.fallback import NUMBERS, modelled, plain
 from models.forecasting.forecaster import NAIVE, STATISTICAL
@@ -53,7 +53,7 @@ def replayed(settings: Settings, rows: pd.DataFrame) -> Replay:
     Args:
         rows: All rows of one publication; not modified.
     """
-    known = known_behind(settings, rows)
+    known = workspace_behind(settings, rows)
     snapshot = known.snapshot
     features = rows_of(snapshot.origin)
     in_order(rows, features)
@@ -72,7 +72,7 @@ def replayed(settings: Settings, rows: pd.DataFrame) -> Replay:
 def _answer(known: Workspace, name: str, own: pd.DataFrame, features: pd.DataFrame) -> pd.DataFrame:
     """Return what a model says of each row; without one a table's rest on no past errors."""
     for prefix, status in (("statistical-", STATISTICAL), ("seasonal-naive-", NAIVE)):
-        if name.startswith(prefix) and not known.config.is_main:
+        if name.startswith(prefix) and not known.calibrates_fallback:
             memory = ResidualHistory()
             return plain(status, known.origin, features, memory, known.parameters).table
     return modelled(_model(known, own), features).table

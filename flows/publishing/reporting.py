@@ -20,10 +20,7 @@ from service.live.publication import Publication, newest_scores, of_one_forecast
 from store.errors import DataError
 from store.facts.evidence import read_labels
 from store.facts.reading import (
-    read_calendar,
-    read_events,
     read_publication,
-    read_tariffs,
 )
 from store.messages import Message
 from store.publications.backtests import read_scores
@@ -39,8 +36,7 @@ def run_report(
 ) -> tuple[Publication, list[Message]]:
     """Return what the report on a forecast just made shows, and what is odd about its figures."""
     rows = table.assign(as_of=known.as_of, data_vintage=known.data_vintage)
-    state = _state(known.engine, known.config, rows, known.panel, kept_scores(seen))
-    return state, known.notes
+    return _state(known, rows, known.panel, kept_scores(seen)), known.notes
 
 
 def write_run_report(
@@ -58,36 +54,22 @@ def write_run_report(
 
 
 def _state(
-    engine: Engine,
-    config: RunConfig,
-    rows: pd.DataFrame,
-    panel: StoredPanel,
-    scores: pd.DataFrame,
-    *,
-    until: int | None = None,
+    workspace: Workspace, rows: pd.DataFrame, panel: StoredPanel, scores: pd.DataFrame
 ) -> Publication:
-    """Return the state of one forecast, and the policy known then; nothing given is modified.
+    """State of one forecast, with the policy known then; arguments are not modified.
 
     Args:
         rows: The forecast, with ``as_of`` and ``data_vintage``.
-        until: Leave out what later ingests than this one brought; None takes all.
     """
-    as_of = pd.Timestamp(rows["as_of"].iloc[0])
-    whole = rows.assign(**dict.fromkeys(_OPTIONAL - {*rows}))
-    facts = {}
-    if config.is_main:
-        facts = {
-            "events": read_events(engine, as_of=as_of, until=until),
-            "tariffs": read_tariffs(engine, as_of=as_of, until=until),
-            "calendar": read_calendar(engine, as_of=as_of),
-        }
+    config = workspace.config
+    rows = rows.assign(**dict.fromkeys(_OPTIONAL - {*rows}))
     return of_one_forecast(
-        whole.assign(commodity=config.published_as, publication=0),
+        rows.assign(commodity=config.published_as, publication=0),
         panel,
         scores,
         meanings=DRIVER_MEANINGS,
         label=config.label,
-        **facts,
+        **workspace.reported_facts,
     )
 
 
@@ -120,9 +102,7 @@ def write_past_report(
         own = own if is_published else held_folder(own)
         folder = own.with_name(f"{own.name}.{language}")
     until = json.loads(one["made_with"] or "{}").get("ingest")
-    notes = list[Message]()
-    if not config.is_main:
-        notes = open_workspace(settings, as_of, config, until=until).notes
+    workspace = open_workspace(settings, as_of, config, until=until)
     panel = read_panels(engine, [one["panel"]]).get(one["panel"])
     if panel is None:
         raise DataError(
@@ -131,8 +111,8 @@ def write_past_report(
         )
     rows = (read_publication if is_published else held_forecasts)(engine, which)
     scores = newest_scores(read_scores(engine, commodity=key), as_of)[list(SCORE_COLUMNS)]
-    state = _state(engine, config, rows, panel, scores, until=until)
-    return write_run_report(settings, state, notes, folder, language)
+    state = _state(workspace, rows, panel, scores)
+    return write_run_report(settings, state, workspace.notes, folder, language)
 
 
 def _publication(engine: Engine, number: int | None, commodity: str) -> Mapping[str, Any]:

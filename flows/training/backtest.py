@@ -7,15 +7,14 @@ import mlflow
 import pandas as pd
 
 from features.panel.evidence_panel import PANEL_DESTINATIONS
-from features.panel.partner_table import PartnerHistory
-from flows.context.console import LOG, echo, track
+from flows.context.console import LOG, echo
 from flows.context.jobs import made_tags, recorded_job
 from flows.context.parameter_sources import parameters_for
 from flows.context.prefect_runs import prefect_step
 from flows.context.stores import store_of
 from flows.context.workspace import Workspace
-from flows.training.predict import show_known
-from models.evaluation.backtest import Backtest, backtest_evidence, rolling_origin_backtest
+from flows.training.predict import show
+from models.evaluation.backtest import Backtest
 from models.evaluation.compare import differences
 from models.evaluation.scores import (
     LONGEST_LAG,
@@ -28,10 +27,7 @@ from models.evaluation.scores import (
     scoreboard,
     sum_cells,
 )
-from models.executor import Executor
 from models.forecasting.forecaster import MODEL, REFERENCE
-from models.forecasting.panel_forecaster import PLAIN, PanelForecaster
-from models.forecasting.snapshot import Snapshot
 from models.learning.parameters import ModelParameters
 from models.registry.runs import find_runs, log_months, log_table, open_run, read_text
 from store.errors import StoreError
@@ -50,37 +46,19 @@ CELLS: Final = "cells.csv"
 
 @prefect_step("backtest")
 def backtest(known: Workspace) -> Backtest:
-    """Forecast from every past origin as it was then, score, and log the scores to MLflow.
+    """Forecasts from every past origin as it was then, with scores logged to MLflow.
 
     Args:
-        known: What was known at the moment whose levels are the truth.
+        workspace: At the moment whose levels are the truth.
     """
     with recorded_job(known, "backtest"):
-        result = backtested(known)
+        show(known)
+        result = known.backtest()
         LOG.info("backtest  %s%s cells", known.config.prefix, len(result.cells))
         if len(result.scores):
             record(known, result)
             echo(f"backtest  {known.config.prefix}{verdict(result)}")
     return result
-
-
-def backtested(known: Workspace) -> Backtest:
-    """Return the backtest of what was known; nothing is kept."""
-    if isinstance(known.facts, PartnerHistory):
-        for note in known.notes:
-            echo(f"table     {note}")
-        past = [Snapshot.of_table(table) for table in known.facts.past()]
-        forecaster, truth = (
-            PanelForecaster(known.parameters, PLAIN),
-            known.snapshot.published_months,
-        )
-        return rolling_origin_backtest(
-            forecaster, past, truth, label="past tables", executor=Executor(track)
-        )
-    show_known(known)
-    return backtest_evidence(
-        known.history, known.as_of, parameters=known.parameters, executor=known.executor
-    )
 
 
 def record(known: Workspace, result: Backtest) -> None:
@@ -202,12 +180,10 @@ def _group_metrics(scores: pd.DataFrame, suffix: str) -> dict[str, float]:
 
 def log_dataset(known: Workspace) -> None:
     """Keep what was known of past months as the dataset of MLflow's active run."""
-    config = known.config
-    of = config.option
     log_months(
         known.panel.months[["destination", "period", "tonnes", "kind"]],
-        "evidence panel" if config.is_main else f"partner table {config.published_as}",
-        source=f"magnetcast panel{of} --as-of {known.as_of:%Y-%m-%d}",
+        known.dataset,
+        source=f"magnetcast panel{known.config.option} --as-of {known.as_of:%Y-%m-%d}",
         digest=known.panel.digest[:12],
         as_of=known.as_of.isoformat(),
         data_vintage=known.data_vintage,

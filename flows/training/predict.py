@@ -10,15 +10,13 @@ import pandas as pd
 
 from features.controls.analogs import Analog
 from features.origin import Origin
-from features.panel.evidence_panel import KINDS, EvidencePanel
 from flows.context.console import LOG, echo
 from flows.context.prefect_runs import prefect_step
 from flows.context.run_config import MAGNETS, RunConfig
-from flows.context.workspace import Workspace, known_of
-from models.evaluation.backtest import Backtest, backtest_evidence
+from flows.context.workspace import Workspace, workspace_of
+from models.evaluation.backtest import Backtest
 from models.forecasting import decomposition
 from models.forecasting.decomposition import Stages
-from models.forecasting.evidence_forecaster import EvidenceForecaster
 from models.forecasting.fallback import (
     CHAMPION,
     PREVIOUS,
@@ -29,14 +27,11 @@ from models.forecasting.fallback import (
     answerable,
     modelled,
     plain,
-    remembered,
     run_fallback_chain,
     status_of,
 )
 from models.forecasting.forecaster import NAIVE, STATISTICAL
 from models.forecasting.model_frame import rows_of
-from models.forecasting.panel_forecaster import PanelForecaster
-from models.forecasting.residual_history import ResidualHistory
 from models.forecasting.snapshot import Snapshot
 from models.policy.policy_effect import PolicyEffect, words_of
 from models.quantile_model import TrainedModel
@@ -54,38 +49,20 @@ def predict(settings: Settings, as_of: pd.Timestamp, config: RunConfig = MAGNETS
     Returns:
         ``FORECAST_COLUMNS`` and reason, of the magnets drivers and contributions: ready to publish.
     """
-    known = known_of(settings, as_of, config)
-    show_known(known)
+    known = workspace_of(settings, as_of, config)
+    show(known)
     return forecast(known)
 
 
-def show_known(known: Workspace) -> None:
-    """Compute what is known at the moment of a workspace, unless it is kept, and log it."""
-    if known.config.is_main:
-        _panel(known)
-        _analogs(known)
-
-
-@prefect_step("evidence-panel")
-def _panel(workspace: Workspace) -> EvidencePanel:
-    panel = workspace.history.panel(workspace.as_of)
-    cells = ", ".join(f"{(panel.kind == place).sum()} {kind}" for place, kind in enumerate(KINDS))
-    LOG.info(
-        "panel     %s destinations, the world to %s: %s; %s suspicious statements",
-        *(len(panel.kind), month_label(panel.cutoff), cells, len(panel.suspicious)),
-    )
-    return panel
-
-
-@prefect_step("analogs")
-def _analogs(workspace: Workspace) -> None:
-    found = workspace.history.analogs(workspace.as_of)
-    LOG.info("analogs   %s controls on other minerals", len(found))
+def show(workspace: Workspace) -> None:
+    """Run the workspace's steps, each a task of the Prefect flow in progress."""
+    for name, step in workspace.steps.items():
+        prefect_step(name)(step)()
 
 
 def trial_forecast(known: Workspace) -> pd.DataFrame:
     """Forecast of a model trained on what was known alone; nothing is registered."""
-    made, rows = trained_on(known), rows_of(known.origin)
+    made, rows = known.train(), rows_of(known.origin)
     steps = [FallbackStep(REPLAY, known.model_version, partial(modelled, made, rows))]
     return forecast_of(known, made_on(known, steps))
 
@@ -164,7 +141,7 @@ def forecast_of(known: Workspace, made: TrainedForecast) -> pd.DataFrame:
     )
     published = pd.concat([labels, made.stages.published], axis=1)[list(FORECAST_COLUMNS)]
     published["reason"] = np.repeat(made.chain.reasons, count)
-    if known.config.is_main:
+    if known.is_explained:
         published["drivers"], published["contributions"] = why_of(made)
     for line in _exceptions(made):
         echo(f"predict   {known.config.prefix}{line}")
@@ -190,21 +167,6 @@ def why_of(made: TrainedForecast) -> tuple[list[str], list[str]]:
     return drivers_of.tolist(), [json.dumps(row) for row in together.to_dict("records")]
 
 
-def trained_on(known: Workspace, seen: Backtest | None = None) -> TrainedModel:
-    """Return a model that learned from what was known.
-
-    Args:
-        seen: A backtest of it, whose errors set the bands of the magnets; made here if left out.
-    """
-    if not known.config.is_main:
-        return PanelForecaster(known.parameters).train(known.snapshot)
-    history, moment, parameters = known.history, known.as_of, known.parameters
-    seen = seen or backtest_evidence(
-        history, moment, parameters=parameters, executor=known.executor
-    )
-    return EvidenceForecaster(parameters, seen.residuals).train(known.snapshot)
-
-
 def fallback_chain(
     known: Workspace,
     snapshot: Snapshot,
@@ -219,21 +181,14 @@ def fallback_chain(
 def _without_model(
     known: Workspace, snapshot: Snapshot, result: Backtest | None = None
 ) -> list[FallbackStep]:
-    @cache
-    def memory() -> ResidualHistory:
-        if not known.config.is_main:
-            return ResidualHistory()
-        if result is not None:
-            return result.residuals
-        echo("predict   the fallback must forecast: learning its bands from the past")
-        return remembered(known.history, known.as_of)
+    residuals = cache(partial(known.fallback_residuals, result))
 
     def without_model(status: str, name: str) -> FallbackStep:
         origin = snapshot.origin
         return FallbackStep(
             status,
             f"{name}-{known.parameters_digest}",
-            lambda: plain(status, origin, rows_of(origin), memory(), known.parameters),
+            lambda: plain(status, origin, rows_of(origin), residuals(), known.parameters),
         )
 
     return [without_model(STATISTICAL, "statistical"), without_model(NAIVE, "seasonal-naive")]
@@ -279,7 +234,7 @@ def _stored(
 def _trained_now(known: Workspace, asked: pd.DataFrame, result: Backtest | None) -> FallbackStep:
     """Return a model trained as of that day as one that may answer."""
     echo(f"predict   {known.config.prefix}training as of that day: no champion existed by then")
-    train = partial(trained_on, known, result)
+    train = partial(known.train, result)
     return FallbackStep(REPLAY, known.model_version, lambda: modelled(train(), asked))
 
 

@@ -11,7 +11,7 @@ from flows.context.console import LOG, echo
 from flows.context.prefect_runs import prefect_step
 from flows.context.provenance import actor, git_commit
 from flows.context.run_config import MAGNETS, RunConfig
-from flows.context.workspace import Workspace, known_of
+from flows.context.workspace import Workspace, workspace_of
 from flows.training.backtest import cells_of
 from models.evaluation.backtest import Backtest
 from models.evaluation.compare import CHALLENGER, model_cells, paired_cells
@@ -61,7 +61,7 @@ def promote(
     challenger = _challenger(settings, version, config)
     champion = registry.champion(settings, config.model)
     if result is None:
-        check_forecasts(known_of(settings, as_of, config), challenger)
+        check_forecasts(workspace_of(settings, as_of, config), challenger)
     decision = judge(_challenge(settings, challenger, champion, result, config))
     is_champion = decision.is_passed or accept is not None
     decided = {
@@ -102,7 +102,7 @@ def rollback(
     """Let the previous champion publish again; return it and the one taken back."""
     name = config.model
     for before in registry.champions(settings, name)[-2:-1]:
-        check_forecasts(known_of(settings, as_of, config), before)
+        check_forecasts(workspace_of(settings, as_of, config), before)
     now, bad = registry.roll_back(settings, name, reason=reason)
     decided = {"decision": "rolled back", "decision_reason": reason}
     _record(settings, "rollback", bad, decided, {"as_of": as_of.isoformat()}, config=config)
@@ -185,7 +185,7 @@ def _challenge(
         is_older=pd.Timestamp(challenger.as_of) < pd.Timestamp(champion.as_of),
         rolled_back=_taken_back(settings, name, challenger, champion),
         best=_against_best(settings, name, challenger, own),
-        fewest=FEWEST_ORIGINS if config.is_main else len(MONTHS_BACK),
+        fewest=len(MONTHS_BACK) if config.table_key else FEWEST_ORIGINS,
     )
 
 

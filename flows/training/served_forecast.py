@@ -7,7 +7,7 @@ import pandas as pd
 
 from flows.clock import utc_now
 from flows.context.run_config import RunConfig
-from flows.context.workspace import known_of
+from flows.context.workspace import workspace_of
 from flows.ingest.ingest import ingest_if_empty
 from flows.training.predict import forecast_with
 from models.quantile_model import GOODS, LEARNED_UNTIL, NAMES, TrainedModel
@@ -51,7 +51,7 @@ def _rows_at(
             "what was known then."
         )
     config = RunConfig(str(model.card.get(GOODS, COMMODITY)))
-    workspace = known_of(settings, moment, config)
+    workspace = workspace_of(settings, moment, config)
     columns = [*NAMES, *QUANTILE_COLUMNS, "mean"]
     forecast = forecast_with(workspace, model)[columns]
     forecast = forecast.assign(period=pd.to_datetime(forecast["period"]))

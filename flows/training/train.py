@@ -12,7 +12,6 @@ from flows.context.jobs import made_tags, recorded_job
 from flows.context.prefect_runs import prefect_step
 from flows.context.workspace import Workspace
 from flows.training.backtest import backtest, log_dataset, verdict
-from flows.training.predict import trained_on
 from flows.training.promote import promote, tell
 from models.evaluation.backtest import Backtest
 from models.forecasting.model_frame import rows_of
@@ -38,7 +37,7 @@ def train(known: Workspace, result: Backtest | None = None) -> int:
 
 def _trained(known: Workspace, seen: Backtest) -> int:
     settings, as_of, name = known.settings, known.as_of, known.config.model
-    trained, of = trained_on(known, seen), known.config.prefix
+    trained, of = known.train(seen), known.config.prefix
     LOG.info("train     %s%s quantile models", of, len(trained.heads))
     before = {one.version for one in registry.versions(settings, name)}
     version = record(known, trained, seen)

@@ -6,7 +6,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from flows.context.stores import store_of
-from flows.context.workspace import open_workspace
+from flows.context.workspace import open_evidence
 from flows.publishing.publish import run_entry
 from flows.run import run
 from models.registry import registry
@@ -63,7 +63,7 @@ def test_a_run_that_fails_later_says_whom_it_made_champion(
     home: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for day in (AS_OF, "2020-04-23"):
-        with pytest.raises(DataError, match="full"), run_entry(open_workspace(home, at(day))):
+        with pytest.raises(DataError, match="full"), run_entry(open_evidence(home, at(day))):
             raise DataError("The disk is full.")
 
     output = capsys.readouterr().err

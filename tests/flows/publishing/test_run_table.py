@@ -11,12 +11,12 @@ from lightgbm import Booster
 from lightgbm.basic import LightGBMError
 
 import magnetcast as mc
-from features.panel.partner_table import PartnerHistory, PartnerTable, hindsight
+from features.panel.partner_table import PartnerTable, hindsight
 from flows.analysis.explain import why
 from flows.context.parameter_sources import parameters_for
 from flows.context.run_config import config_of
 from flows.context.stores import made_store, store_of
-from flows.context.workspace import known_of, open_workspace
+from flows.context.workspace import PartnerTableWorkspace, open_table, open_workspace, workspace_of
 from flows.publishing import pipeline
 from flows.publishing.published_forecasts import ExplainRequest, publication
 from flows.publishing.replay import replayed
@@ -100,7 +100,7 @@ def test_a_table_is_forecast_explained_and_trained_by_what_the_registry_holds(
     np.testing.assert_allclose(made[NUMBERS], rows[NUMBERS].astype(float), rtol=1e-9)
     np.testing.assert_allclose(parts[list(CONTRIBUTIONS)].sum(axis=1), parts["p50"], rtol=1e-9)
     assert parts["p50"].tolist() == pytest.approx(rows.loc["USA", "p50"].tolist())
-    assert train(known_of(settings, at(NOW), TABLE)) == champion.version
+    assert train(workspace_of(settings, at(NOW), TABLE)) == champion.version
 
 
 def test_where_the_backtest_fails_the_champion_answers_without_new_scores(filled: Filled) -> None:
@@ -157,9 +157,9 @@ def test_what_experts_publish_with_parameters_of_their_own_after_a_failed_traini
     def fails(*_: object) -> None:
         raise LightGBMError("no memory is left")
 
-    monkeypatch.setattr("flows.training.train.trained_on", fails)
+    monkeypatch.setattr(PartnerTableWorkspace, "train", fails)
     parameters = replace(PANEL_PRESET, pairs=0, horizon_growth=0.5)
-    outcome = run_known(known_of(settings, at(NOW), TABLE, parameters=parameters))
+    outcome = run_known(workspace_of(settings, at(NOW), TABLE, parameters=parameters))
 
     assert isinstance(outcome, RunOutcome)
     assert set(outcome.forecasts["status"]) == {"statistical ensemble"}
@@ -214,9 +214,7 @@ def test_report_and_published_rows_are_the_same(filled: Filled) -> None:
 
 
 def past_tables(settings: Settings) -> list[PartnerTable]:
-    facts = open_workspace(settings, at(NOW), TABLE).facts
-    assert isinstance(facts, PartnerHistory)
-    return facts.past()
+    return open_table(settings, at(NOW), TABLE).tables.past()
 
 
 def test_past_tables_hold_only_what_was_known_then(filled: Filled) -> None:

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from flows.context.stores import made_store
-from flows.context.workspace import open_workspace
+from flows.context.workspace import open_evidence
 from models.evaluation.backtest import Backtest, backtest_evidence
 from store.facts.batch import Batch, FileRows
 from store.facts.writing import write_batch
@@ -25,7 +25,7 @@ def take_in(settings: Settings, rows: pd.DataFrame, name: str) -> None:
 
 
 def backtested(settings: Settings) -> Backtest:
-    return backtest_evidence(open_workspace(settings, AS_OF).history, AS_OF, parameters=QUICK)
+    return backtest_evidence(open_evidence(settings, AS_OF).history, AS_OF, parameters=QUICK)
 
 
 @pytest.fixture
