@@ -1,6 +1,7 @@
 """What every source promises, checked on each bundled one and on each live one."""
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -13,11 +14,13 @@ from sources.bundled.all_tables import Bundled, bundled_sources
 from sources.http import HttpSource
 from sources.providers.live_sources import LIVE, live_source
 from store.database import open_store
+from store.errors import SourceError
 from store.facts.batch import Batch, FileRows
 from store.facts.writing import write_batch
 from store.schema.frame_schemas import SCHEMAS, validate
 from store.schema.tables import metadata, natural_key
 from store.settings import PROJECT_ROOT, Settings
+from tests.providers.answers import Fault
 from tests.providers.server import Providers, at_once, small_world
 
 SOURCES = bundled_sources(PROJECT_ROOT / "data")
@@ -42,6 +45,7 @@ class TestEverySource:
 LIVE_TABLES = {"observations", "tariff_steps", "proposals"}
 NOW = pd.Timestamp("2026-11-25T12:00", tz="UTC")
 SPAN = MonthRange.of("2024-01", "2025-06")
+FEW = MonthRange.of("2024-05", "2024-08")
 ASKED = {
     "comtrade": "exports of 850511, reported by China",
     "comtrade_mirror": "imports of 850511 from China, reported by every importer",
@@ -57,12 +61,41 @@ ASKED = {
 """What the months follow, or how it ends."""
 
 
+PASSING = (Fault.TRUNCATED, Fault.DOUBLED)
+REFUSED = {
+    Fault.HTML: "sent an HTML page",
+    Fault.RENAMED: "lacks|answers without",
+    Fault.DOUBLED: r"twice|each once|failed 2 times",
+}
+"""Faults that last; those of the connection alone are the client's: ``test_http.py``."""
+
+
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     """Settings of providers that nobody spoils."""
     with Providers(small_world()) as providers:
         home = tmp_path_factory.mktemp("served")
         yield Settings(home=home, comtrade_key=SecretStr("comtrade-4711"), **providers.urls())
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Providers]:
+    with Providers(small_world()) as providers:
+        yield providers
+
+
+@pytest.fixture(scope="module")
+def clean(shared: Providers, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], FileRows]:
+    """Return what a live source gives in four months when nothing goes wrong."""
+    settings = Settings(home=tmp_path_factory.mktemp("clean"), **shared.urls())
+    return cache(lambda name: live_source(name, settings, at_once).fetch(FEW, ingested_at=NOW))
+
+
+def assert_same(file: FileRows, other: FileRows) -> None:
+    assert replace(file, sha256="", tables={}) == replace(other, sha256="", tables={})
+    for name, frame in file.tables.items():
+        pd.testing.assert_frame_equal(frame, other.tables[name])
+    assert sum(map(len, file.tables.values())) > 0
 
 
 @pytest.fixture(scope="module")
@@ -140,3 +173,59 @@ class TestEveryLiveSource:
         assert first.total > 0
         assert (again.total, again.already_known, next_day.total) == (0, True, 0)
         engine.dispose()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", LIVE)
+class TestEveryLiveSourceInTrouble:
+    @pytest.fixture
+    def providers(self, shared: Providers) -> Providers:
+        shared.behave()
+        shared.calls.clear()
+        return shared
+
+    @pytest.fixture
+    def live(self, name: str, providers: Providers, tmp_path: Path) -> HttpSource:
+        settings = Settings(home=tmp_path, http_timeout_s=1, http_attempts=2, **providers.urls())
+        return live_source(name, settings, at_once)
+
+    @pytest.mark.parametrize("fault", PASSING)
+    def test_a_passing_fault_of_any_answer_changes_nothing(
+        self, live: HttpSource, fault: Fault, providers: Providers, clean: Callable[[str], FileRows]
+    ) -> None:
+        expected = clean(live.id)
+        for good in range(2):
+            providers.misbehave(live.provider, fault, after=good)
+
+        assert_same(live.fetch(FEW, ingested_at=NOW), expected)
+
+    @pytest.mark.parametrize(("fault", "message"), REFUSED.items())
+    def test_a_lasting_fault_is_refused_by_name(
+        self, live: HttpSource, fault: Fault, message: str, providers: Providers
+    ) -> None:
+        providers.misbehave(live.provider, fault, times=50)
+
+        with pytest.raises(SourceError, match=message) as caught:
+            live.fetch(FEW, ingested_at=NOW)
+
+        assert live.provider in str(caught.value)
+
+    def test_offline_it_gives_the_same(self, live: HttpSource, providers: Providers) -> None:
+        online = live.fetch(FEW, ingested_at=NOW)
+        calls = len(providers.calls)
+
+        offline = replace(live, settings=live.settings.model_copy(update={"offline": True}))
+        replayed = offline.fetch(FEW, ingested_at=NOW)
+
+        assert_same(replayed, online)
+        assert replayed.sha256 == online.sha256
+        assert len(providers.calls) == calls
+
+    def test_no_row_is_known_after_the_fetch(self, live: HttpSource, providers: Providers) -> None:
+        early = pd.Timestamp("2024-07-03T08:00", tz="UTC")
+
+        tables = live.fetch(FEW, ingested_at=early).tables
+
+        dated = [frame["available_at"] for frame in tables.values() if "available_at" in frame]
+        assert all((moments <= early).all() for moments in dated)
+        assert providers.calls

@@ -1,32 +1,23 @@
 """Tariff schedule and Federal Register: what is put up for review."""
 
 import json
-from dataclasses import replace
+from collections.abc import Callable
 
 import pandas as pd
 import pytest
 
 from flows.ingest.reviews import template
-from sources.base import MonthRange
-from sources.providers.announcements import CommerceMinistry, CustomsAdministration
 from sources.providers.coverage import proposed_coverage
-from sources.providers.federal_register import FederalRegister
-from sources.providers.feeds import CustomsMessages, WhiteHouse
-from sources.providers.hts import TariffSchedule
-from store.errors import SourceError
-from store.settings import Settings
-from tests.providers.server import Providers, at_once
+from tests.providers.server import Providers
+from tests.unit.sources.conftest import Fetch
 
-NOW = pd.Timestamp("2026-11-25T12:00", tz="UTC")
-SPAN = MonthRange.of("2024-01", "2025-12")
+Proposed = Callable[[str], pd.DataFrame]
 
 
-def schedule(settings: Settings) -> pd.DataFrame:
-    return TariffSchedule(settings, at_once).fetch(SPAN, ingested_at=NOW).tables["proposals"]
-
-
-def register(settings: Settings, span: MonthRange = SPAN, now: pd.Timestamp = NOW) -> pd.DataFrame:
-    return FederalRegister(settings, at_once).fetch(span, ingested_at=now).tables["proposals"]
+@pytest.fixture
+def proposed(fetch: Fetch) -> Proposed:
+    """Return a function that fetches the proposals of two years."""
+    return lambda name: fetch(name, "2024-01", "2025-12").tables["proposals"]
 
 
 def document(number: int, day: str, title: str = "Duties under 8505.11") -> dict[str, object]:
@@ -60,8 +51,8 @@ def test_coverage_is_proposed_from_chinese_and_english_wording(
 
 
 class TestSchedule:
-    def test_the_lines_rate_and_its_footnote_are_proposed(self, live_settings: Settings) -> None:
-        rows = schedule(live_settings)
+    def test_the_lines_rate_and_its_footnote_are_proposed(self, proposed: Proposed) -> None:
+        rows = proposed("hts")
 
         added = "The duty provided in the applicable subheading + 25%"
         assert rows["title"].tolist() == [
@@ -83,34 +74,30 @@ class TestSchedule:
         ],
     )
     def test_an_added_rate_is_read_however_it_is_worded(
-        self, providers: Providers, live_settings: Settings, words: str, rate: float | None
+        self, providers: Providers, proposed: Proposed, words: str, rate: float | None
     ) -> None:
         for line in providers.world.policy.lines:
             if line["htsno"] == "9903.91.06":
                 line["general"] = words
 
-        payload = [json.loads(text) for text in schedule(live_settings)["payload"]]
+        payload = [json.loads(text) for text in proposed("hts")["payload"]]
 
         assert [row["rate_pct"] for row in payload if row["component"] == "9903.91.06"] == [rate]
 
-    def test_a_new_footnote_is_a_new_item(
-        self, providers: Providers, live_settings: Settings
-    ) -> None:
-        before = set(schedule(live_settings)["item_key"])
+    def test_a_new_footnote_is_a_new_item(self, providers: Providers, proposed: Proposed) -> None:
+        before = set(proposed("hts")["item_key"])
         providers.world.policy.lines[1]["footnotes"] = [
             {"columns": ["general"], "value": "See 9903.91.06 and 9903.03.01.", "type": "endnote"}
         ]
 
-        after = set(schedule(live_settings)["item_key"])
+        after = set(proposed("hts")["item_key"])
 
         assert after - before == {"8505.11.00|9903.03.01|not found"}
 
 
 class TestRegister:
-    def test_documents_on_the_watched_terms_are_proposed_once(
-        self, live_settings: Settings
-    ) -> None:
-        rows = register(live_settings)
+    def test_documents_on_the_watched_terms_are_proposed_once(self, proposed: Proposed) -> None:
+        rows = proposed("federal_register")
 
         assert rows["item_key"].tolist() == [
             "2024-11193", "2024-21217", "2025-00517", "2025-06378",
@@ -120,48 +107,19 @@ class TestRegister:
         assert third["terms"] == ['"8505.11"', '"neodymium-iron-boron"', '"rare earth magnets"']
         assert third["effective_on"] == "2025-02-01"
 
-    def test_a_year_of_too_many_is_refused(
-        self, providers: Providers, live_settings: Settings
-    ) -> None:
-        providers.world.policy.documents = [document(i, "2026-01-05") for i in range(2_001)]
-
-        with pytest.raises(SourceError, match=r"2001 documents.*for one year.*narrower term"):
-            register(live_settings, MonthRange.of("2026-01"))
-
-    @pytest.mark.parametrize("day", ["", "2026-01-05 or so", "January 5, 2026"])
-    def test_a_day_that_is_none_is_asked_for_again_and_then_refused(
-        self, providers: Providers, live_settings: Settings, day: str
-    ) -> None:
-        served = providers.providers["federal_register"]
-        answer = {"count": 1, "results": [document(1, day)]}
-        body = json.dumps(answer).encode()
-        providers.providers["federal_register"] = replace(
-            served, answer=lambda call: replace(served.answer(call), body=body)
-        )
-
-        with pytest.raises(SourceError, match=r"federal_register failed .* cannot be used"):
-            register(live_settings, MonthRange.of("2026-01"))
-
-    def test_what_is_shown_ahead_of_its_day_waits(
-        self, providers: Providers, live_settings: Settings
-    ) -> None:
+    def test_what_is_shown_ahead_of_its_day_waits(self, providers: Providers, fetch: Fetch) -> None:
         providers.world.policy.documents = [document(1, "2026-01-05"), document(2, "2026-01-07")]
 
-        rows = register(
-            live_settings, MonthRange.of("2026-01"), pd.Timestamp("2026-01-06T12:00", tz="UTC")
-        )
+        rows = fetch("federal_register", "2026-01", at="2026-01-06T12:00").tables["proposals"]
 
         assert rows["item_key"].tolist() == ["2026-00001"]
 
 
 class TestFeeds:
     def test_what_concerns_magnets_or_duties_on_china_is_proposed_from_its_day(
-        self, live_settings: Settings
+        self, fetch: Fetch
     ) -> None:
-        first, second = (
-            source(live_settings, at_once).fetch(SPAN, ingested_at=NOW)
-            for source in (WhiteHouse, CustomsMessages)
-        )
+        first, second = (fetch(name, "2024-01", "2025-12") for name in ("white_house", "cbp"))
 
         duties, supply = first.tables["proposals"].itertuples()
         assert (duties.item_key, duties.published_on) == (
@@ -176,31 +134,12 @@ class TestFeeds:
         )
         assert (first.ignored, second.ignored) == ((), ())
 
-    def test_a_feed_that_begins_late_says_so_and_one_that_ends_is_no_fault(
-        self, providers: Providers, live_settings: Settings
-    ) -> None:
-        providers.world.policy.feed = providers.world.policy.feed[:3]
-        source = CustomsMessages(live_settings, at_once)
-
-        assert source.fetch(SPAN, ingested_at=NOW).ignored == (
-            "messages of US customs before 2024-07-15: not read",
-        )
-        providers.world.policy.feed = []
-        with pytest.raises(
-            SourceError, match=r"answers without entries.*messages of US customs.*events FILE"
-        ):
-            source.fetch(SPAN, ingested_at=NOW)
-
 
 class TestAnnouncements:
     def test_what_is_recognised_is_proposed_with_its_link_from_its_own_day(
-        self, live_settings: Settings
+        self, proposed: Proposed
     ) -> None:
-        rows = (
-            CommerceMinistry(live_settings, at_once)
-            .fetch(SPAN, ingested_at=NOW)
-            .tables["proposals"]
-        )
+        rows = proposed("mofcom")
 
         found = {row.item_key: (row, json.loads(row.payload)) for row in rows.itertuples()}
         assert list(found) == [
@@ -224,82 +163,22 @@ class TestAnnouncements:
         assert "suspended_to 2026-11-10" in draft
 
     def test_the_latest_of_its_dates_counts_and_one_ahead_waits(
-        self, providers: Providers, live_settings: Settings
+        self, providers: Providers, fetch: Fetch
     ) -> None:
         providers.world.policy.announcements[3].body += "<p>商务部 2025年4月7日</p>"
-        source = CommerceMinistry(live_settings, at_once)
-        early = pd.Timestamp("2025-04-06T12:00", tz="UTC")
 
-        rows = source.fetch(SPAN, ingested_at=NOW).tables["proposals"]
+        early = fetch("mofcom", "2024-01", "2025-12", at="2025-04-06T12:00")
+
+        rows = fetch("mofcom", "2024-01", "2025-12").tables["proposals"]
         assert rows["published_on"].iloc[3] == pd.Timestamp("2025-04-07")
-        assert len(source.fetch(SPAN, ingested_at=early).tables["proposals"]) == 1
-
-    def test_the_customs_have_one_list_which_may_begin_later(self, live_settings: Settings) -> None:
-        file = CustomsAdministration(live_settings, at_once).fetch(SPAN, ingested_at=NOW)
-
-        assert len(file.tables["proposals"]) == 4
-        assert file.ignored == ("announcements from 2024-01-01 to 2024-08-15: not on the list",)
-
-    def test_a_year_without_a_list_yet_is_passed_over(self, live_settings: Settings) -> None:
-        source = CommerceMinistry(live_settings, at_once)
-        span = MonthRange.of("2025-04", "2026-01")
-
-        assert len(source.fetch(span, ingested_at=NOW).tables["proposals"]) == 3
-        assert source.fetch(span, ingested_at=NOW).ignored == ("announcements of 2026-01: no list",)
-        with pytest.raises(SourceError, match=r"has no list of 2026-01, at .*ingest events FILE"):
-            source.fetch(MonthRange.of("2026-01"), ingested_at=NOW)
-
-    def test_each_year_without_a_list_or_with_a_late_one_is_noted(
-        self, providers: Providers, live_settings: Settings
-    ) -> None:
-        known = providers.world.policy.announcements
-        providers.world.policy.announcements = [
-            replace(known[2], day=day) for day in ("2026-03-02", "2024-01-08")
-        ]
-        span = MonthRange.of("2023-05", "2026-08")
-
-        file = CommerceMinistry(live_settings, at_once).fetch(span, ingested_at=NOW)
-
-        assert file.ignored == (
-            "announcements before 2024-01-01: not read",
-            "announcements of 2025-01..2025-12: no list",
-            "announcements from 2026-01-01 to 2026-03-02: not on the list",
-        )
+        assert len(early.tables["proposals"]) == 1
 
     def test_a_link_to_another_site_is_named_and_not_followed(
-        self, providers: Providers, live_settings: Settings
+        self, providers: Providers, fetch: Fetch
     ) -> None:
         providers.world.policy.announcements[1].href = "http://other.example.org/a.html"
 
-        file = CommerceMinistry(live_settings, at_once).fetch(
-            MonthRange.of("2025-10"), ingested_at=NOW
-        )
+        file = fetch("mofcom", "2025-10")
 
         assert file.tables["proposals"].empty
         assert "on other sites, to be read there: 商务部公告2025年第61号" in file.ignored[0]
-
-    @pytest.mark.parametrize(
-        ("change", "message"),
-        [
-            ({"shown": ""}, "lists '商务部公告2025第61号.* without a date.*ingest events FILE"),
-            ({"whole": "<p>关于苯酚</p></html>"}, "answers without 商务部公告2025年第61号"),
-            (
-                {"whole": "<p>公告2025年第61号</p></html>"},
-                "gives no date of 商务部公告2025年第61号",
-            ),
-            ({"whole": "<p>商务部公告2025年第61号"}, "no whole page"),
-        ],
-        ids=["no date on the list", "a foreign page", "no date on the page", "a cut page"],
-    )
-    def test_a_page_that_is_no_announcement_is_refused_with_what_to_do(
-        self,
-        providers: Providers,
-        live_settings: Settings,
-        change: dict[str, str],
-        message: str,
-    ) -> None:
-        known = providers.world.policy.announcements
-        known[1] = replace(known[1], **change)
-
-        with pytest.raises(SourceError, match=message):
-            CommerceMinistry(live_settings, at_once).fetch(SPAN, ingested_at=NOW)

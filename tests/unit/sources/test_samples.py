@@ -69,7 +69,7 @@ def fetch(providers: Providers, live_settings: Settings) -> Fetch:
         (
             "sdmxtest_NAMA_10_GDP-ss.xml",
             200,
-            "without reporter; partner; .*may have changed",
+            "lacks reporter; partner; .*may have changed",
         ),
     ],
 )
@@ -128,5 +128,5 @@ def test_a_table_of_the_census_without_quantities_names_what_it_lacks(
 ) -> None:
     body = (samples / "census" / "probe_58577917292.json").read_bytes()
 
-    with pytest.raises(SourceError, match=r"without CTY_CODE; GEN_QY1_MO; .* may have changed"):
+    with pytest.raises(SourceError, match=r"lacks CTY_CODE; GEN_QY1_MO; .* may have changed"):
         fetch("census", ("2013-01", "2013-06"), body)
