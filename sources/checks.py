@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from sources.bundled.wording import COUNTRIES
+from sources.bundled.notation import COUNTRIES
 from sources.providers.live_sources import BY_CODE
 from store.errors import DataError, first_few
 from store.facts.batch import FileRows

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import pandas as pd
 
+from sources.bundled.notation import COUNTRIES, parse_period
 from sources.bundled.policy_events import PolicyEvents, TariffRates
 from sources.bundled.published_figures import (
     COLUMNS,
@@ -18,7 +19,6 @@ from sources.bundled.published_figures import (
     read_figures,
 )
 from sources.bundled.release_calendar import ReleaseCalendar, ReleaseDates, latest_plausible_day
-from sources.bundled.wording import COUNTRIES, parse_period
 from sources.files.handwritten import Row, read_table
 from store.facts.batch import Batch, FileRows
 from store.schema.frames import typed_frame

@@ -1,4 +1,4 @@
-"""Policy events and tariffs as versions: what was known of each act or rate, and from when."""
+"""Policy events and tariffs as versions: the known facts of each act or rate, and since when."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import ClassVar, Final
 
 import pandas as pd
 
-from sources.bundled.wording import COUNTRIES, parse_areas, parse_covers
+from sources.bundled.notation import COUNTRIES, parse_areas, parse_covers
 from sources.files.handwritten import Row, read_table
 from store.facts.batch import FileRows
 from store.schema.frames import typed_frame
@@ -42,7 +42,7 @@ class PolicyEvents:
         return "analog_events" if self.materials else "policy_events"
 
     def load(self) -> FileRows:
-        """Read the events, one row per version."""
+        """Events, one row per version."""
         other = ("material", "exempt", *(name for name in EVENT_COLUMNS if name != "covers"))
         table = read_table(self.path, other if self.materials else EVENT_COLUMNS)
         table.note_repeats(["event_id"])
@@ -57,15 +57,15 @@ class PolicyEvents:
 
 
 def latest_of(
-    announced: pd.Timestamp, known: pd.Timestamp | None, last_day: pd.Timestamp | None
+    announced: pd.Timestamp, stated_day: pd.Timestamp | None, last_day: pd.Timestamp | None
 ) -> pd.Timestamp | None:
-    """Return when an end was known: as stated, else on its last day, never before announcement."""
-    day = known if known is not None else last_day
+    """Day an end became known: as stated, else its last day, never before the announcement."""
+    day = stated_day if stated_day is not None else last_day
     return None if day is None else max(day, announced)
 
 
 def _act_versions(row: Row) -> list[Record]:
-    """Build the versions of one act: its announcement, then each later change of its dates."""
+    """Versions of one act: its announcement, then each later change of its dates."""
     announced = row.day("announced_on", required=True)
     begin, end = row.interval("effective_from", "effective_to")
     suspended, resumed = row.interval("suspended_from", "suspended_to")
@@ -85,14 +85,14 @@ def _act_versions(row: Row) -> list[Record]:
 
 
 def _versions(
-    fixed: Record, known: pd.Timestamp, later: Mapping[str, tuple[object, pd.Timestamp | None]]
+    fixed: Record, first_day: pd.Timestamp, later: Mapping[str, tuple[object, pd.Timestamp | None]]
 ) -> list[Record]:
-    """Build a version as known first, and one from each day on which more became known.
+    """Version at first knowledge, and one from each day on which more became known.
 
     Args:
         later: values by column, each with the day it became known.
     """
-    moments = sorted({known, *(day for _, day in later.values() if day is not None)})
+    moments = sorted({first_day, *(day for _, day in later.values() if day is not None)})
     return [
         {
             **fixed,
@@ -151,12 +151,12 @@ class TariffRates:
     path: Path
 
     def load(self) -> FileRows:
-        """Read the components, one row per version; sums are skipped."""
+        """Components, one row per version; sums are left out."""
         table = read_table(self.path, TARIFF_COLUMNS)
         table.note_repeats(_TARIFF_KEY)
-        own = [row for row in table.rows if not row.text("component").startswith(TOTAL)]
-        versions = [version for row in own for version in _step_versions(row)]
-        sums = len(table.rows) - len(own)
+        steps = [row for row in table.rows if not row.text("component").startswith(TOTAL)]
+        versions = [version for row in steps for version in _step_versions(row)]
+        sums = len(table.rows) - len(steps)
         table.problems.raise_if_any()
         frame = typed_frame(versions, "tariff_steps")
         ignored = (f"{sums} lines {TOTAL}*: sums of other lines",) if sums else ()
@@ -164,7 +164,7 @@ class TariffRates:
 
 
 def _step_versions(row: Row) -> list[Record]:
-    """Build the versions of one step: its announcement and, if later, the one with its end.
+    """Versions of one step: its announcement and, if later, the one with its end.
 
     A step without an announcement is known from its first day.
     """
@@ -180,10 +180,10 @@ def _step_versions(row: Row) -> list[Record]:
         "confidence": row.choice("confidence", ("high", "medium", "low")),
         **{name: row.text(name) for name in _TARIFF_WORDS},
     }
-    known = announced if announced is not None else begin
-    if known is None or begin is None:
+    first_day = announced if announced is not None else begin
+    if first_day is None or begin is None:
         return []
     dates = {"effective_from": begin, "announced_on": announced}
     return _versions(
-        {**step, **dates}, known, {"effective_to": (end, latest_of(known, end_known, end))}
+        {**step, **dates}, first_day, {"effective_to": (end, latest_of(first_day, end_known, end))}
     )

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 import pandas as pd
 
+from sources.bundled.notation import Period, half_width, parse_destination, parse_period
 from sources.bundled.release_calendar import ReleaseCalendar, latest_plausible_day, stated_day
-from sources.bundled.wording import Period, half_width, parse_destination, parse_period
 from sources.files.file_reader import Problems
 from sources.files.handwritten import Row, Table, read_table
 from store.facts.batch import FileRows

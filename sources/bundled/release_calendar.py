@@ -8,7 +8,7 @@ from typing import ClassVar, Final, Self
 
 import pandas as pd
 
-from sources.bundled.wording import end_of_month, month, parse_period
+from sources.bundled.notation import end_of_month, month, parse_period
 from sources.files.handwritten import Row, parse_day, read_table
 from store.facts.batch import FileRows
 from store.schema.frames import typed_frame

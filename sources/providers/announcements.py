@@ -30,13 +30,13 @@ _DATE: Final = r"(20\d\d)\s*[-/.年]\s*(\d{1,2})\s*[-/.月]\s*(\d{1,2})\s*日?"
 _NUMBER: Final = re.compile(r"公告\s*(20\d\d)\s*年?\s*第\s*(\d+)\s*号")
 _CITED: Final = re.compile(r"(20\d\d)\s*年\s*第\s*(\d+)\s*号|第\s*(\d+)\s*号")
 _SIGNED: Final = re.compile(r"^[^\d自至起]{0,40}(20\d\d)年(\d{1,2})月(\d{1,2})日$", re.MULTILINE)
-"""The line below an announcement, and the one above it that gives the day of issue."""
+"""Line below an announcement, and the one above it that gives the day of issue."""
 _HALT: Final = re.compile(r"(?:暂停|停止)(?:实施|施行|执行)")
 _AT_ONCE: Final = re.compile(r"自(?:本?公告)?(?:公布|发布|印发)之日起|即日起")
 _FROM: Final = re.compile(rf"自\s*{_DATE}起(?:正式)?(?:实施|施行|执行|生效)")
 _UNTIL: Final = re.compile(rf"(?:自\s*{_DATE}\s*起?\s*)?至\s*{_DATE}")
 _LATE: Final = pd.Timedelta(days=31)
-"""From which a list begins late, and after which a date is none of publication."""
+"""Delay from which a list begins late, and after which a date is not one of publication."""
 _BLOCKS: Final = frozenset({"p", "div", "br", "li", "tr", "td", "h1", "h2", "h3", "section"})
 
 
@@ -58,11 +58,11 @@ class _Announcement:
     number: tuple[str, str]
     title: str
     url: str
-    listed: pd.Timestamp
+    listed_on: pd.Timestamp
 
 
 class _Page(HTMLParser):
-    """The text of a page, the lines of its lists, and the dates in its head."""
+    """Text of a page, the lines of its lists, and the dates in its head."""
 
     def __init__(self, body: bytes) -> None:
         super().__init__()
@@ -79,15 +79,15 @@ class _Page(HTMLParser):
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = {name: value or "" for name, value in attrs}
+        values = {name: value or "" for name, value in attrs}
         self._mutes = tag in {"script", "style"}
-        if tag == "meta" and given.get("name", "").lower() == "pubdate":
-            self.head = given.get("content", "")
+        if tag == "meta" and values.get("name", "").lower() == "pubdate":
+            self.head = values.get("content", "")
         if tag == "li":
             self._entry = _Entry()
             self.entries.append(self._entry)
         if tag == "a" and self._entry is not None and not self._entry.href:
-            self._entry.href, self._entry.title = given.get("href", ""), given.get("title", "")
+            self._entry.href, self._entry.title = values.get("href", ""), values.get("title", "")
             self._names = not self._entry.title
         self.text += "\n" if tag in _BLOCKS else ""
 
@@ -114,27 +114,27 @@ class _Announcements(HttpSource):
     """Whether each year has a list of its own."""
 
     def fetch(self, span: MonthRange, *, ingested_at: pd.Timestamp) -> FileRows:
-        """Fetch the announcements on watched goods; as ``HttpSource.fetch``."""
+        """Announcements on watched goods; as ``HttpSource.fetch``."""
         spans = [*span.years()][-MOST_YEARS:] if self.by_year else [span]
         folders = [f"/{part.first.year}" if self.by_year else "" for part in spans]
         with self.client() as http:
             lists = [self._listed(http, f"{folder}/index.html") for folder in folders]
             opened = [
-                one
-                for one in dict.fromkeys(chain(*lists))
-                if span.begin <= one.listed <= span.end and _WATCHED.search(one.title)
+                item
+                for item in dict.fromkeys(chain(*lists))
+                if span.begin <= item.listed_on <= span.end and _WATCHED.search(item.title)
             ]
             host = urlsplit(self.url).hostname
-            here = [one for one in opened if urlsplit(one.url).hostname == host]
-            items = [self._proposal(http, one) for one in here]
+            on_site = [item for item in opened if urlsplit(item.url).hostname == host]
+            items = [self._proposal(http, item) for item in on_site]
         if not any(lists):
             raise self._refused(f"has no list of {span}", self.url)
-        away = [f"{one.name} ({one.url})" for one in opened if one not in here]
+        away = [f"{item.name} ({item.url})" for item in opened if item not in on_site]
         notes = []
         if span.begin < spans[0].begin:
             notes.append(f"announcements before {spans[0].begin:%Y-%m-%d}: not read")
-        for part, listed in zip(spans, lists, strict=True):
-            first = min((one.listed for one in listed), default=None)
+        for part, entries in zip(spans, lists, strict=True):
+            first = min((item.listed_on for item in entries), default=None)
             if first is None:
                 notes.append(f"announcements of {part}: no list")
             elif first - part.begin > _LATE:
@@ -143,11 +143,11 @@ class _Announcements(HttpSource):
                 )
         if away:
             notes.append(f"announcements on other sites, to be read there: {first_few(away)}")
-        found = [item for item in items if item is not None]
+        recognised = [item for item in items if item is not None]
         return self.file(
             span,
             http,
-            {"proposals": proposals(found, source=self.id, ingested_at=ingested_at)},
+            {"proposals": proposals(recognised, source=self.id, ingested_at=ingested_at)},
             wanted=f"announcements of {self.whose} on rare earths, magnets and other minerals",
             ignored=tuple(notes),
         )
@@ -156,7 +156,7 @@ class _Announcements(HttpSource):
         page, url = http.get(path, read=_Page, accept=PAGE_TYPE), f"{self.url}{path}"
         if page is None:
             return []
-        found = []
+        announcements = []
         for entry in page.entries:
             title = " ".join(entry.title.split())
             if (number := _NUMBER.search(title)) is None or not entry.href:
@@ -165,38 +165,40 @@ class _Announcements(HttpSource):
                 raise self._refused(f"lists {title[:40]!r} without a date", url)
             issuer = "".join(title[: number.start()].split())
             name = f"{issuer}公告{number[1]}年第{number[2]}号"
-            here, link = urlsplit(self.url), urlsplit(urljoin(url, entry.href))
-            if link.hostname == here.hostname:
-                link = link._replace(scheme=here.scheme)
-            found.append(_Announcement(name, (number[1], number[2]), title, link.geturl(), day))
-        if not found:
+            site, link = urlsplit(self.url), urlsplit(urljoin(url, entry.href))
+            if link.hostname == site.hostname:
+                link = link._replace(scheme=site.scheme)
+            numbers = (number[1], number[2])
+            announcements.append(_Announcement(name, numbers, title, link.geturl(), day))
+        if not announcements:
             raise self._refused("answers without announcements: it sent an HTML page", url)
-        return found
+        return announcements
 
-    def _proposal(self, http: HttpClient, one: _Announcement) -> Proposal | None:
-        """Return what is recognised in an announcement; None where it is of other goods."""
-        page = http.get("", read=_Page, accept=PAGE_TYPE, base_url=one.url)
+    def _proposal(self, http: HttpClient, item: _Announcement) -> Proposal | None:
+        """Proposal of a recognised act; None where the announcement is on other goods."""
+        page = http.get("", read=_Page, accept=PAGE_TYPE, base_url=item.url)
         text = page.text if page else ""
-        begin = next((n.start() for n in _NUMBER.finditer(text) if n.groups() == one.number), None)
+        begin = next((n.start() for n in _NUMBER.finditer(text) if n.groups() == item.number), None)
         if begin is None:
-            raise self._refused(f"answers without {one.name}: it sent an HTML page", one.url)
+            raise self._refused(f"answers without {item.name}: it sent an HTML page", item.url)
         signed = [*_SIGNED.finditer(text, begin)]
         dates = [re.search(_DATE, page.head if page else ""), *signed]
-        known = [day for found in dates if (day := _day(found)) is not None]
-        days = [day for day in known if day <= one.listed + _LATE]  # one of effect is no signature
+        stated_days = [day for match in dates if (day := _day(match)) is not None]
+        # A later day is one of effect, not of signature.
+        days = [day for day in stated_days if day <= item.listed_on + _LATE]
         if not days:
-            raise self._refused(f"gives no date of {one.name}", one.url)
+            raise self._refused(f"gives no date of {item.name}", item.url)
         # The latest: nobody can have read it before.
-        announced = max(*days, one.listed)
+        announced = max(*days, item.listed_on)
         body = text[begin : signed[-1].end() if signed else None]
-        facts = _facts(one, body, announced)
+        facts = _facts(item, body, announced)
         if not facts["products"] and not facts["suspends"]:
             return None
-        return Proposal(one.name, one.title, one.url, announced, facts)
+        return Proposal(item.name, item.title, item.url, announced, facts)
 
-    def _refused(self, what: str, url: str) -> SourceError:
+    def _refused(self, fault: str, url: str) -> SourceError:
         return SourceError(
-            f"{self.id} {what}, at {url}. Expected {self.whose}'s announcements, each with number "
+            f"{self.id} {fault}, at {url}. Expected {self.whose}'s announcements, each with number "
             "and date. Open the address in a browser: it may be of another site or rebuilt; enter "
             "the act with `magnetcast ingest events FILE`. Nothing was taken over."
         )
@@ -217,35 +219,37 @@ class CustomsAdministration(_Announcements):
     by_year = False
 
 
-def _facts(one: _Announcement, body: str, announced: pd.Timestamp) -> Mapping[str, str | list[str]]:
-    """Return the values of a ledger row that an announcement gives, and whose acts it suspends."""
+def _facts(
+    item: _Announcement, body: str, announced: pd.Timestamp
+) -> Mapping[str, str | list[str]]:
+    """Values of a ledger row that an announcement gives, and whose acts it suspends."""
     at_once = [announced] if _AT_ONCE.search(body) else []
     begins = sorted({*at_once, *filter(None, map(_day, _FROM.finditer(body)))})
     is_halt = _HALT.search(body) is not None
     until = _UNTIL.search(body) if is_halt else None
-    year, cited = one.number[0], []
-    for found in _CITED.finditer(one.title + body if is_halt else ""):
-        year = found[1] or year
-        cited.append((year, found[2] or found[3]))
+    year, cited = item.number[0], []
+    for match in _CITED.finditer(item.title + body if is_halt else ""):
+        year = match[1] or year
+        cited.append((year, match[2] or match[3]))
     halted = _day(until, first=4)
     return {
-        "citation": one.name,
-        "issuer": one.name.partition("公告")[0],
-        "products": "; ".join(word for word in GOODS if word in one.title + body),
-        **proposed_coverage(one.title, body),
+        "citation": item.name,
+        "issuer": item.name.partition("公告")[0],
+        "products": "; ".join(word for word in GOODS if word in item.title + body),
+        **proposed_coverage(item.title, body),
         "effective_on": f"{begins[0]:%Y-%m-%d}" if begins else "",
         "effective_days": [f"{day:%Y-%m-%d}" for day in begins],
-        "suspends": [f"{of}年第{n}号" for of, n in dict.fromkeys(cited) if (of, n) != one.number],
+        "suspends": [f"{of}年第{n}号" for of, n in dict.fromkeys(cited) if (of, n) != item.number],
         "suspended_from": f"{_day(until) or announced:%Y-%m-%d}" if halted else "",
         "suspended_to": f"{halted:%Y-%m-%d}" if halted else "",
     }
 
 
-def _day(found: re.Match[str] | None, *, first: int = 1) -> pd.Timestamp | None:
-    """Return the day of a match of ``_DATE``, whose year is group ``first``; None without one."""
-    if found is None or found[first] is None:
+def _day(match: re.Match[str] | None, *, first: int = 1) -> pd.Timestamp | None:
+    """Day of a match of ``_DATE``, whose year is group ``first``; None without one."""
+    if match is None or match[first] is None:
         return None
-    year, month, day = (int(found[first + place]) for place in range(3))
+    year, month, day = (int(match[first + place]) for place in range(3))
     try:
         return pd.Timestamp(year, month, day).as_unit("us")
     except ValueError:

@@ -13,7 +13,7 @@ from typing import Final
 import pandas as pd
 import yaml
 
-from sources.bundled.wording import half_width
+from sources.bundled.notation import half_width
 from sources.files.file_reader import Line, Problems, content_of, tables_of
 from sources.providers.countries import comext_place, comtrade_place
 from sources.providers.rows import USUAL_LAG, observations, usual_moment

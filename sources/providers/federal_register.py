@@ -24,7 +24,7 @@ TERMS: Final = (
     '"neodymium-iron-boron"',
     '"permanent magnets" China',
 )
-"""What is watched: in quotes as one phrase."""
+"""Watched terms: in quotes as one phrase."""
 
 TYPES: Final = ("PRESDOCU", "NOTICE", "RULE", "PRORULE")
 
@@ -50,16 +50,16 @@ class FederalRegister(HttpSource):
     provider: ClassVar = _PROVIDER
 
     def fetch(self, span: MonthRange, *, ingested_at: pd.Timestamp) -> FileRows:
-        """Fetch each term's documents; as ``HttpSource.fetch``."""
-        found: dict[str, Document] = {}
+        """Documents of each watched term; as ``HttpSource.fetch``."""
+        documents: dict[str, Document] = {}
         terms: dict[str, list[str]] = {}
         with self.client() as http:
             for term in TERMS:
                 for document in chain(*(_documents(http, term, year) for year in span.years())):
                     number = str(document["document_number"])
-                    found.setdefault(number, document)
+                    documents.setdefault(number, document)
                     terms.setdefault(number, []).append(term)
-        items = [_proposal(document, terms[number]) for number, document in found.items()]
+        items = [_proposal(document, terms[number]) for number, document in documents.items()]
         tables = {"proposals": proposals(items, source=_PROVIDER, ingested_at=ingested_at)}
         return self.file(span, http, tables, wanted=f"documents with {', '.join(TERMS)}")
 
@@ -78,26 +78,26 @@ def _params(term: str, span: MonthRange, page: int) -> Params:
 
 
 def _documents(http: HttpClient, term: str, span: MonthRange) -> list[Document]:
-    count, found = _page(http, _params(term, span, 1))
+    count, documents = _page(http, _params(term, span, 1))
     if count > MOST_RESULTS:
         raise SourceError(
             f"federal_register has {count} documents on {term} for one year. "
             f"Expected no more than {MOST_RESULTS}. Watch a narrower term."
         )
     for page in range(2, -(-count // PER_PAGE) + 1):
-        found += _page(http, _params(term, span, page))[1]
-    numbers = {str(document["document_number"]) for document in found}
+        documents += _page(http, _params(term, span, page))[1]
+    numbers = {str(document["document_number"]) for document in documents}
     if len(numbers) != count:
         raise SourceError(
             f"federal_register announces {count} documents on {term} and lists "
-            f"{len(numbers)} different ones in {len(found)}. Expected each once. Try "
+            f"{len(numbers)} different ones in {len(documents)}. Expected each once. Try "
             "again later; nothing was taken over."
         )
-    return found
+    return documents
 
 
 def _page(http: HttpClient, params: Params) -> tuple[int, list[Document]]:
-    """Return how many documents there are, and those of a page."""
+    """Count of all documents, and those of one page."""
     return http.get("/documents.json", params, read=_read) or (0, [])
 
 
@@ -105,10 +105,10 @@ def _read(body: bytes) -> tuple[int, list[Document]]:
     answer = json.loads(body)
     refuse_missing(answer, ("count",))
     count = int(answer["count"])
-    found = records_in(answer, "results", _NEEDED) if count else []
-    for document in found:
+    documents = records_in(answer, "results", _NEEDED) if count else []
+    for document in documents:
         date.fromisoformat(str(document["publication_date"]))
-    return count, [*found]
+    return count, [*documents]
 
 
 def _proposal(document: Document, terms: list[str]) -> Proposal:

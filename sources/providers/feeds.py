@@ -44,7 +44,7 @@ class _Item:
 
     @property
     def goods(self) -> list[str]:
-        return sorted({found.lower() for found in _GOODS.findall(self.text)})
+        return sorted({match.lower() for match in _GOODS.findall(self.text)})
 
     @property
     def is_watched(self) -> bool:
@@ -61,47 +61,47 @@ class _Feed(HttpSource):
     """Pages that are read, about a month each; the Federal Register has older actions."""
 
     def fetch(self, span: MonthRange, *, ingested_at: pd.Timestamp) -> FileRows:
-        """Fetch what concerns magnets, or duties on China; as ``HttpSource.fetch``."""
+        """Entries on magnets, or on duties and China; as ``HttpSource.fetch``."""
         with self.client() as http:
             items = self._items(http, span)
-        first = min(one.published for one in items)
+        first = min(item.published for item in items)
         away = f"{self.wanted} before {first:%Y-%m-%d}: not read"
-        found = [
-            Proposal(one.key, one.title, one.url, one.published, self._facts(one))
-            for one in {one.key: one for one in items}.values()
-            if span.begin <= one.published <= span.end and one.is_watched
+        watched = [
+            Proposal(item.key, item.title, item.url, item.published, self._facts(item))
+            for item in {item.key: item for item in items}.values()
+            if span.begin <= item.published <= span.end and item.is_watched
         ]
         return self.file(
             span,
             http,
-            {"proposals": proposals(found, source=self.id, ingested_at=ingested_at)},
+            {"proposals": proposals(watched, source=self.id, ingested_at=ingested_at)},
             wanted=f"{self.wanted} on magnets, or on duties and China",
             ignored=(away,) if first > span.begin else (),
         )
 
     def _items(self, http: HttpClient, span: MonthRange) -> list[_Item]:
-        found: list[_Item] = []
+        items: list[_Item] = []
         for page in range(1, self.pages + 1):
             params = [("paged", str(page))] if self.pages > 1 else []
-            items = http.get(self.path, params, read=_read, accept=_TYPE)
-            if not items:
+            page_items = http.get(self.path, params, read=_read, accept=_TYPE)
+            if not page_items:
                 raise SourceError(
                     f"{self.id} answers without entries, at {self.url}{self.path}. Expected "
                     f"{self.wanted}. Open the address in a browser: it may have moved; enter an "
                     "act with `magnetcast ingest events FILE`. Nothing was taken over."
                 )
-            found += items
-            if min(one.published for one in found) < span.begin:
+            items += page_items
+            if min(item.published for item in items) < span.begin:
                 break
-        return found
+        return items
 
-    def _facts(self, one: _Item) -> Mapping[str, object]:
+    def _facts(self, item: _Item) -> Mapping[str, object]:
         return {
-            "citation": one.key if one.key != one.url else one.title,
+            "citation": item.key if item.key != item.url else item.title,
             "issuer": self.issuer,
-            "products": "; ".join(one.goods),
-            **proposed_coverage(one.title, one.text),
-            "headings": sorted(set(_HEADING.findall(one.text))),
+            "products": "; ".join(item.goods),
+            **proposed_coverage(item.title, item.text),
+            "headings": sorted(set(_HEADING.findall(item.text))),
         }
 
 
@@ -123,8 +123,8 @@ class CustomsMessages(_Feed):
 
 def _read(body: bytes) -> list[_Item]:
     try:
-        found = ET.fromstring(body).iter("item")  # noqa: S314 - expat refuses entities that grow
-        return [_item(entry) for entry in found]
+        entries = ET.fromstring(body).iter("item")  # noqa: S314 - expat refuses entities that grow
+        return [_item(entry) for entry in entries]
     except ET.ParseError as err:
         raise ValueError(f"it is no whole feed: {err}") from err
 

@@ -38,7 +38,7 @@ class TariffSchedule(HttpSource):
     provider: ClassVar = _PROVIDER
 
     def fetch(self, span: MonthRange, *, ingested_at: pd.Timestamp) -> FileRows:
-        """Fetch the current line; as ``HttpSource.fetch``, the months only name the file."""
+        """Current line; as ``HttpSource.fetch``, the months only name the file."""
         with self.client() as http:
             lines = [line for line in _search(http, LINE) if _number(line).startswith(LINE)]
             if not any(_number(line) == LINE for line in lines):

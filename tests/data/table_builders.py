@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from sources.bundled.wording import COUNTRIES
+from sources.bundled.notation import COUNTRIES
 from store.facts.batch import FileRows
 from tests.data.store_builders import make_observations
 

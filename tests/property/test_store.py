@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sources.bundled.notation import end_of_month
 from sources.bundled.release_calendar import ReleaseCalendar, latest_plausible_day, stated_day
-from sources.bundled.wording import end_of_month
 from store.database import open_store
 from store.facts.evidence import evidence_digests
 from store.facts.reading import read_observations

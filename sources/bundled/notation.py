@@ -59,18 +59,18 @@ class Period(NamedTuple):
 
 
 def month(text: str) -> pd.Timestamp:
-    """Return the first day of ``YYYY-MM``."""
+    """First day of ``YYYY-MM``."""
     check_year(text)
     return pd.Timestamp(f"{text}-01").as_unit("us")
 
 
 def end_of_month(day: pd.Timestamp) -> pd.Timestamp:
-    """Return the last day of the month ``day`` lies in."""
+    """Last day of the month ``day`` lies in."""
     return day + pd.offsets.MonthEnd(0)
 
 
 def parse_period(text: str) -> Period:
-    """Return the months of ``YYYY-MM``, ``YYYY`` or ``YYYY-MM..YYYY-MM``."""
+    """Months of ``YYYY-MM``, ``YYYY`` or ``YYYY-MM..YYYY-MM``."""
     if _YEAR.fullmatch(text):
         return Period(month(f"{text}-01"), month(f"{text}-12"))
     if not (match := _RANGE.fullmatch(text)):
@@ -100,7 +100,7 @@ _TRAILING_ZEROS: Final = re.compile(r"[1-9]\d*?(0{3,})")
 
 
 def half_width(value: str, unit: str, note: str = "") -> float:
-    """Return half the last meaningful digit of a printed number, in the number's unit.
+    """Half the last meaningful digit of a printed number, in the number's unit.
 
     A whole number with three or more trailing zeros counts as rounded at its last other digit,
     unless it is a percentage. Approximate wording triples the width. A tolerance stated in the
@@ -117,15 +117,15 @@ def half_width(value: str, unit: str, note: str = "") -> float:
 
 
 def _digit(value: str, *, rounds: bool) -> float:
-    whole, _, decimals = value.lstrip("+-").partition(".")
+    digits, _, decimals = value.lstrip("+-").partition(".")
     if decimals:
         return float(f"1e-{len(decimals)}")
-    zeros = _TRAILING_ZEROS.fullmatch(whole) if rounds else None
+    zeros = _TRAILING_ZEROS.fullmatch(digits) if rounds else None
     return float(f"1e{len(zeros[1])}") if zeros else 1.0
 
 
 def _stated(value: str, unit: str, note: str) -> float:
-    """Return the widest tolerance the note states in the row's unit or, for levels, in percent."""
+    """Widest tolerance the note states in the row's unit or, for levels, in percent."""
     widths = [0.0]
     for amount, of in _STATED.findall(note):
         if of == unit:

@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from sources.bundled.wording import (
+from sources.bundled.notation import (
     COUNTRIES,
     half_width,
     parse_areas,
