@@ -28,7 +28,7 @@ import httpx
 import page
 import pandas as pd
 
-from models.registry.record import CHAMPION, MODEL
+from models.registry.stored_model import CHAMPION, MODEL
 from store.settings import Settings
 
 LOAD: Final = page.HERE / "load.py"

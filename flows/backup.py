@@ -19,7 +19,7 @@ import pandas as pd
 
 from flows.clock import utc_now
 from flows.context.stores import close_stores, single_writer, store_of
-from models.registry.record import is_kept
+from models.registry.stored_model import is_kept
 from store.archive import copy_sqlite, extract_archive, sqlite_damage, write_archive
 from store.database import open_store, shown_address, sqlite_file
 from store.errors import DataError, StoreError, first_few

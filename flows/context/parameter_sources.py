@@ -3,14 +3,14 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import pandas as pd
 
 from flows.context.console import echo
 from flows.context.run_config import MAGNETS, RunConfig
+from flows.context.stores import store_of
 from models.learning.parameters import (
     PANEL_PRESET,
     ModelParameters,
@@ -20,10 +20,8 @@ from models.learning.parameters import (
 )
 from store.asof import require_time_zone
 from store.errors import DataError, StoreError
+from store.publications.champions import read_champion
 from store.settings import Settings
-
-if TYPE_CHECKING:
-    from models.registry.record import Champion
 
 _DEFAULT: Final = "default"
 """Value of ``--parameters`` for the preset, whatever the champion has."""
@@ -79,20 +77,6 @@ def panel_parameters(
     return sourced
 
 
-def champion_of(settings: Settings, name: str = MAGNETS.model) -> "Champion | None":
-    """The champion, and a function that loads it, from MLflow's file or server."""
-    from models.registry.record import record_file, stored_champion  # noqa: PLC0415 - what computes
-
-    if record_file(settings) is not None:
-        return stored_champion(settings, name)
-    from models.registry import registry  # noqa: PLC0415 - MLflow takes seconds to import
-
-    champion = registry.champion(settings, name)
-    if champion is None:
-        return None
-    return champion, partial(registry.load, settings, champion.version, name)
-
-
 def _of_champion(
     settings: Settings, as_of: pd.Timestamp, name: str, start: ModelParameters
 ) -> SourcedParameters:
@@ -102,10 +86,9 @@ def _of_champion(
     """
     require_time_zone(as_of)
     try:
-        stored = champion_of(settings, name)
+        champion = read_champion(store_of(settings), name)
     except StoreError:
         return SourcedParameters(start)  # loading or storing a model reports it
-    champion = stored and stored[0]
     if champion is None or not champion.parameters or pd.Timestamp(champion.as_of) > as_of:
         return SourcedParameters(start)
     where = f"champion, version {champion.version}"

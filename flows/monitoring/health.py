@@ -14,9 +14,9 @@ from sqlalchemy import Engine
 
 from features.panel.statements import last_evidence_month
 from flows.backup import last_backup
-from flows.context.parameter_sources import champion_of
 from flows.context.stores import has_store, is_writing, store_to_read, was_lost
 from models.monitoring import Alarm, HealthReport, Reading
+from models.registry.stored_model import MODEL, verify
 from sources.bundled.release_calendar import ReleaseCalendar
 from sources.http import KEY_PAGES
 from sources.providers.live_sources import without_key
@@ -28,6 +28,7 @@ from store.facts.reading import latest_forecast, read_calendar, read_observation
 from store.facts.reviews import read_quarantine
 from store.messages import Message, Value, from_json, message, sentences
 from store.months import last_complete_month, month_start
+from store.publications.champions import read_champion
 from store.publications.integrity import tampered
 from store.publications.published import latest_readings
 from store.publications.publishing import held_publications
@@ -265,20 +266,24 @@ def examine(settings: Settings, now: pd.Timestamp) -> HealthReport:
     try:
         with store_to_read(settings) as engine:
             facts = _with_database(engine, facts)
-            return report_of(_with_champion(settings, facts))
+            return report_of(_with_champion(settings, engine, facts))
     except StoreError as err:
         return report_of(replace(facts, unreadable=str(err)))
 
 
-def _with_champion(settings: Settings, facts: HealthFacts) -> HealthFacts:
+def _with_champion(settings: Settings, engine: Engine, facts: HealthFacts) -> HealthFacts:
+    if (champion := read_champion(engine, MODEL)) is None:
+        return facts
+    name, number = champion.model_version, champion.version
+    words = message("Champion: version %(number)s, %(model)s.", number=number, model=name)
+    facts = replace(facts, champion=words)
     try:
-        if (found := champion_of(settings)) is None:
-            return facts
-        champion, verify = found
-        name, number = champion.model_version, champion.version
-        words = message("Champion: version %(number)s, %(model)s.", number=number, model=name)
-        facts = replace(facts, champion=words)
-        verify()
+        if champion.folder:
+            verify(settings, champion)
+        else:
+            from models.registry.registry import load  # noqa: PLC0415 - MLflow takes seconds
+
+            load(settings, number)
     except StoreError as err:
         return replace(facts, champion_trouble=str(err))
     return facts

@@ -36,9 +36,9 @@ from models.forecasting.snapshot import Snapshot
 from models.policy.policy_effect import PolicyEffect, words_of
 from models.quantile_model import TrainedModel
 from models.registry import registry
-from models.registry.record import RegisteredVersion
 from store.errors import StoreError
 from store.months import month_label
+from store.publications.champions import RegisteredVersion
 from store.settings import Settings
 from store.vocabulary import FORECAST_COLUMNS, MAX_HORIZON, MONTHS_AHEAD
 

@@ -20,9 +20,9 @@ from models.evaluation.promotion import FEWEST_ORIGINS, Challenge, PromotionDeci
 from models.forecasting.fallback import FAULTS, NUMBERS, faults_of, modelled, reason_of
 from models.forecasting.model_frame import rows_of
 from models.registry import registry
-from models.registry.record import RegisteredVersion
 from models.registry.runs import log_table, open_run
 from store.errors import DataError, StoreError, first_few
+from store.publications.champions import RegisteredVersion
 from store.settings import Settings
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from shutil import copy
 from tempfile import TemporaryDirectory
 from typing import Final
+from urllib.parse import unquote, urlsplit
 
 import mlflow
 import numpy as np
@@ -35,23 +36,23 @@ from models.quantile_model import (
     parsed,
     predict_quantiles,
 )
-from models.registry.record import (
+from models.registry.runs import connect, worded
+from models.registry.stored_model import (
     CARD_TAGS,
     CHAMPION,
     MODEL,
     MODEL_FILES,
     MODEL_SCHEMA,
     ROLLED_BACK_TAG,
-    RegisteredVersion,
     check,
     digest_of,
     features_of,
     is_kept,
     unreadable,
 )
-from models.registry.runs import connect, worded
-from store.database import shown_address
+from store.database import open_store, shown_address
 from store.errors import StoreError
+from store.publications.champions import RegisteredVersion, write_champion
 from store.settings import Settings
 
 CHALLENGER: Final = "challenger"
@@ -104,7 +105,8 @@ def versions(settings: Settings, name: str = MODEL) -> list[RegisteredVersion]:
         return []
     client, _ = connect(settings)
     found = client.search_model_versions(f"name = '{name}'")
-    return sorted(map(_registered, found), key=lambda one: one.version)
+    known = (_registered(settings, version) for version in found)
+    return sorted(known, key=lambda version: version.version)
 
 
 def named(settings: Settings, model_version: str, name: str = MODEL) -> RegisteredVersion | None:
@@ -124,9 +126,8 @@ def nominate(settings: Settings, version: int, name: str = MODEL) -> None:
 def promote(settings: Settings, version: int, name: str = MODEL) -> None:
     """Let a version publish; the one that did until now gets the alias ``previous``."""
     client, _ = connect(settings)
-    at_version(settings, version, name)
     past = [one.version for one in champions(settings, name) if one.version != version]
-    _keep_champions(client, name, [*past, version])
+    _keep_champions(settings, name, [*past, version])
     on_trial = by_alias(settings, CHALLENGER, name)
     if on_trial is not None and on_trial.version == version:
         client.delete_registered_model_alias(name, CHALLENGER)
@@ -143,14 +144,21 @@ def champions(settings: Settings, name: str = MODEL) -> list[RegisteredVersion]:
     return [there[one] for one in (*(one for one in past if one != now), now) if one in there]
 
 
-def _keep_champions(client: MlflowClient, name: str, past: Sequence[int]) -> None:
-    """Keep who published, one after the other; aliases name the last two."""
+def _keep_champions(settings: Settings, name: str, past: Sequence[int]) -> None:
+    """Keep who published, one after the other; aliases name the last two, the store the last."""
+    champion = at_version(settings, past[-1], name)
+    client, _ = connect(settings)
     client.set_registered_model_tag(name, CHAMPIONS_TAG, json.dumps(past))
     client.set_registered_model_alias(name, CHAMPION, str(past[-1]))
     if len(past) > 1:
         client.set_registered_model_alias(name, PREVIOUS, str(past[-2]))
     else:
         client.delete_registered_model_alias(name, PREVIOUS)
+    engine = open_store(settings.url)
+    try:
+        write_champion(engine, name, champion)
+    finally:
+        engine.dispose()
 
 
 @worded
@@ -174,7 +182,7 @@ def roll_back(
     client, _ = connect(settings)
     bad = past[-1].version
     client.set_model_version_tag(name, str(bad), ROLLED_BACK_TAG, reason)
-    _keep_champions(client, name, [one.version for one in past[:-1]])
+    _keep_champions(settings, name, [one.version for one in past[:-1]])
     return past[-2], at_version(settings, bad, name)
 
 
@@ -186,9 +194,12 @@ def set_tags(settings: Settings, version: int, tags: Mapping[str, str], name: st
         client.set_model_version_tag(name, str(version), tag, value)
 
 
-def _registered(found: ModelVersion) -> RegisteredVersion:
-    tags = {name: found.tags.get(name, "") for name in CARD_TAGS}
-    return RegisteredVersion(int(found.version), found.run_id or "", **tags)
+def _registered(settings: Settings, version: ModelVersion) -> RegisteredVersion:
+    artifacts = settings.artifact_dir.resolve()
+    source = Path(unquote(urlsplit(version.source).path))
+    folder = str(source.relative_to(artifacts)) if source.is_relative_to(artifacts) else ""
+    tags = {name: version.tags.get(name, "") for name in CARD_TAGS}
+    return RegisteredVersion(int(version.version), version.run_id or "", folder, **tags)
 
 
 EXAMPLE_ROWS: Final = 5
@@ -229,7 +240,7 @@ def register(
         heads: Boosters in LightGBM's text form by the names in ``quantile_model.HEADS``.
         card: As for :func:`models.quantile_model.predict_quantiles`; must survive JSON.
         example: Rows the model can predict; the first few are kept; not modified.
-        tags: As the fields of ``registry.RegisteredVersion``.
+        tags: As the fields of ``RegisteredVersion``.
         script: Sets a pyfunc that finds boosters, card and ``quantile_model.py`` in the artifact
             folder ``model``.
 

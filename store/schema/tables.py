@@ -457,6 +457,15 @@ event.listen(
     ).execute_if(dialect="postgresql"),
 )
 
+champions: Final = Table(
+    "champions",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("version", Integer, nullable=False),
+    *texts("run_id", "folder", "model_version", "as_of", "data_vintage", "recipe", "rolled_back"),
+    *texts("git_commit", "parameters", "sha256"),
+)
+
 overrides: Final = Table(
     "overrides",
     metadata,

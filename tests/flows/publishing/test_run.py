@@ -11,7 +11,7 @@ from flows.publishing.publish import run_entry
 from flows.run import run
 from models.registry import registry
 from models.registry import runs as mlflow_client
-from models.registry.record import MODEL
+from models.registry.stored_model import MODEL
 from store.errors import DataError
 from store.facts.evidence import evidence_digests
 from store.facts.reading import latest_forecast, read_forecasts, read_runs

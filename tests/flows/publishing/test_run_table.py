@@ -33,6 +33,7 @@ from store.errors import DataError
 from store.facts.batch import Batch, FileRows
 from store.facts.reading import read_forecasts
 from store.facts.writing import write_batch
+from store.publications.champions import write_champion
 from store.settings import Settings
 from store.vocabulary import CONTRIBUTIONS
 from tests.data.builders import at
@@ -169,7 +170,6 @@ def test_what_experts_publish_with_parameters_of_their_own_after_a_failed_traini
 def test_nothing_that_is_published_takes_the_pretrained_network(
     filled: Filled,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     settings, file = filled.settings, tmp_path / "network.toml"
@@ -181,11 +181,10 @@ def test_nothing_that_is_published_takes_the_pretrained_network(
     champion = registry.champion(settings, TABLE.model)
     assert champion is not None
     by_network = replace(champion, parameters='{"pretrained": 1}')
-    monkeypatch.setattr(
-        "flows.context.parameter_sources.champion_of", lambda *_: (by_network, None)
-    )
+    write_champion(store_of(settings), TABLE.model, by_network)
 
     assert parameters_for(settings, at(NOW), config=TABLE).parameters.changed == {}
+    write_champion(store_of(settings), TABLE.model, champion)
     assert "pretrained=1 is for panel files only" in capsys.readouterr().err
 
 

@@ -14,8 +14,8 @@ from flows.training.predict import predict
 from flows.training.promote import promote, rollback
 from models.evaluation.backtest import Backtest
 from models.registry import registry
-from models.registry.record import MODEL
 from models.registry.runs import log_table, open_run
+from models.registry.stored_model import MODEL
 from store.errors import DataError
 from store.settings import Settings
 from tests.data.builders import at
@@ -149,7 +149,7 @@ def test_a_version_whose_features_are_gone_is_refused_and_the_aliases_stay(
     own = released.settings
     before = aliases(own)
     gone = ALL_FEATURES[0].name
-    monkeypatch.setattr("models.registry.record.ALL_FEATURES", ALL_FEATURES[1:])
+    monkeypatch.setattr("models.registry.stored_model.ALL_FEATURES", ALL_FEATURES[1:])
 
     refused = f"Version 1 .*cannot forecast as of 2020-05-22: .*are no more: {gone}.*--accept"
     with pytest.raises(DataError, match=refused):

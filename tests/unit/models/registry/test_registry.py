@@ -12,9 +12,11 @@ import pytest
 
 from models import quantile_model
 from models.registry import registry, runs
-from models.registry.record import check, digest_of, stored_champion
 from models.registry.runs import open_run
+from models.registry.stored_model import MODEL, check, digest_of, verify
+from store.database import open_to_read
 from store.errors import StoreError
+from store.publications.champions import RegisteredVersion, read_champion
 from store.settings import Settings
 from tests.unit.models.conftest import SERVED_MODEL
 
@@ -81,6 +83,11 @@ def register(
             )
 
     return registered
+
+
+def kept_champion(settings: Settings) -> RegisteredVersion | None:
+    with open_to_read(settings.url) as engine:
+        return read_champion(engine, MODEL)
 
 
 def test_a_model_without_one_of_its_heads_is_refused(
@@ -180,10 +187,8 @@ def test_the_champion_moves_and_leaves_a_way_back(
     previous = registry.by_alias(mlflow_settings, registry.PREVIOUS)
     assert champion is not None
     assert previous is not None
-    stored = stored_champion(mlflow_settings)
-    assert stored is not None
-    assert stored[0] == champion
-    stored[1]()
+    assert kept_champion(mlflow_settings) == champion
+    verify(mlflow_settings, champion)
     assert (champion.version, champion.model_version) == (2, "m2")
     assert (champion.as_of, champion.data_vintage) == ("2026-02-25", "def")
     assert (previous.version, previous.model_version) == (1, "m1")
@@ -211,9 +216,12 @@ def test_boosters_or_a_card_changed_after_training_are_refused(
         text = file.read_text(encoding="utf-8")
         file.write_text(text[:-9], encoding="utf-8")
 
-        stored = stored_champion(mlflow_settings)
-        assert stored is not None
-        for read in (partial(registry.load, mlflow_settings, version), stored[1]):
+        champion = kept_champion(mlflow_settings)
+        assert champion is not None
+        for read in (
+            partial(registry.load, mlflow_settings, version),
+            partial(verify, mlflow_settings, champion),
+        ):
             with pytest.raises(StoreError, match="its boosters and card have SHA-256"):
                 read()
         file.write_text(text, encoding="utf-8")
@@ -270,6 +278,7 @@ def test_a_rollback_brings_the_previous_champion_back_and_states_why(
     assert (now.version, bad.version, bad.rolled_back) == (1, 2, "bands too narrow")
     champion = registry.champion(mlflow_settings)
     assert champion is not None
+    assert kept_champion(mlflow_settings) == champion
     assert champion.version == 1
     assert registry.by_alias(mlflow_settings, registry.PREVIOUS) is None
     assert [one.version for one in registry.versions(mlflow_settings) if one.rolled_back] == [2, 3]

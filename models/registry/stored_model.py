@@ -1,22 +1,19 @@
-"""What MLflow's SQLite file says of the champion, read without MLflow, whose import takes seconds.
+"""A stored model, checked without MLflow, whose import takes seconds.
 
-A stored model is boosters as text and a card as JSON; they are checked as plain files.
+It is boosters as text and a card as JSON, plain files.
 """
 
 import hashlib
 import json
-import sqlite3
-from collections.abc import Callable, Mapping
-from contextlib import closing
-from dataclasses import dataclass, fields
-from functools import partial
+from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Final, cast
-from urllib.parse import unquote, urlsplit
 
 from features.build import ALL_FEATURES, catalogue_digest
-from store.database import shown_address, sqlite_file, sqlite_to_read
+from store.database import sqlite_file
 from store.errors import StoreError, first_few
+from store.publications.champions import RegisteredVersion
 from store.settings import Settings
 
 MODEL: Final = "magnetcast"
@@ -29,31 +26,8 @@ ROLLED_BACK_TAG: Final = "rolled_back"
 """Tag of a version that was taken back as champion: the reason."""
 
 
-@dataclass(frozen=True, slots=True)
-class RegisteredVersion:
-    """A registered version, and what it was trained on."""
-
-    version: int
-    run_id: str
-    model_version: str
-    """Its name, as published forecasts carry it."""
-    as_of: str
-    data_vintage: str
-    recipe: str = ""
-    """Digest of its parameters and features."""
-    rolled_back: str = ""
-    """Why it was taken back as champion; empty if it was not."""
-    git_commit: str = ""
-    """Commit of the code that trained it."""
-    parameters: str = ""
-    """Parameters that were not at their defaults, as JSON."""
-    sha256: str = ""
-    """Digest of its boosters and card."""
-
-
-CARD_TAGS: Final = tuple(one.name for one in fields(RegisteredVersion))[2:]
+CARD_TAGS: Final = tuple(field.name for field in fields(RegisteredVersion))[3:]
 """Tags of a version, fields of ``RegisteredVersion``."""
-
 
 MODEL_SCHEMA: Final = 1
 """Raised when a card or what a row means changes in a way that no entry of the catalogue tells: the
@@ -76,50 +50,15 @@ def is_kept(settings: Settings) -> bool:
     return database is None or database.exists()
 
 
-_VERSION: Final = """
-SELECT version.version, run_id, COALESCE(storage_location, source) FROM model_versions AS version
-JOIN registered_model_aliases AS alias USING (name, version) WHERE name = ? AND alias.alias = ?
-"""
-
-_TAGS_OF: Final = "SELECT key, value FROM model_version_tags WHERE name = ? AND version = ?"
-
-
-Champion = tuple[RegisteredVersion, Callable[[], object]]
-"""The version that publishes, and what checks that it can be read."""
-
-
-def stored_champion(settings: Settings, name: str = MODEL) -> Champion | None:
-    """Return the champion of MLflow's SQLite file."""
-    file = record_file(settings)
-    if file is None or not file.exists():
-        return None
-    try:
-        with closing(sqlite_to_read(file)) as connection:
-            found = connection.execute(_VERSION, (name, CHAMPION)).fetchone()
-            tags = dict(connection.execute(_TAGS_OF, (name, found[0]))) if found else {}
-    except sqlite3.Error as err:
-        raise StoreError(
-            f"MLflow's database {shown_address(settings.tracking_uri)} cannot be opened: {err}. "
-            "Expected one that is intact. Restore the file from a backup."
-        ) from err
-    if found is None:
-        return None
-    version, run_id, source = found
-    known = RegisteredVersion(
-        int(version), run_id or "", **{tag: tags.get(tag, "") for tag in CARD_TAGS}
-    )
-    return known, partial(_verify, name, known, source)
-
-
-def _verify(name: str, champion: RegisteredVersion, source: str) -> None:
+def verify(settings: Settings, champion: RegisteredVersion, name: str = MODEL) -> None:
     """Refuse files that are not what training stored, or that this code cannot ask."""
-    folder = Path(unquote(urlsplit(source).path)) / "artifacts" / MODEL_FILES
+    folder = settings.artifact_dir / champion.folder / "artifacts" / MODEL_FILES
     try:
         files = [*folder.glob("*.txt"), folder / "card.json"]
         texts = {file.name: file.read_text(encoding="utf-8") for file in files}
         check(texts, champion.sha256)
     except (OSError, ValueError) as err:
-        raise unreadable(name, champion.version, source, err) from err
+        raise unreadable(name, champion.version, str(folder), err) from err
 
 
 def unreadable(name: str, version: int, source: str, err: Exception) -> StoreError:
