@@ -42,7 +42,7 @@ WARM_UP_SERIES = 20
 
 INTRODUCTION = """
 One after the other on one machine, each six times refitted and asked for the forecasts of every
-series. *Engine with seven quantiles* is all that a forecast takes: experts, training, heads,
+series. *Engine with seven quantiles* is all that a forecast takes: experts, training, boosters,
 validation, bands and quantiles from the panel's table on; the scoreboard of a backtest, bands
 for each of the ten experts and scores, is not in it and is separate. *mlforecast* is one
 LightGBM of 300 rounds on log differences with its conformal band of two windows;

@@ -1,7 +1,7 @@
 """The arithmetic of a model: from the outputs of three boosters to a distribution in tonnes.
 
-A model is three LightGBM boosters as text and one card as JSON; the rows bring what the statistical
-experts say. Training, backtest and live prediction call :func:`predict_quantiles`; a stored model
+A model is three LightGBM boosters as text and its metadata as JSON; the rows bring the base
+forecasts. Training, backtest and live prediction call :func:`predict_quantiles`; a stored model
 runs its own copy of this file, which therefore imports no module of the project.
 """
 
@@ -14,101 +14,111 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-HEADS: Final = ("p10", "p50", "p90")
+BOOSTERS: Final = ("p10", "p50", "p90")
 """Names of the boosters; each learned that quantile of the distance from the level."""
 
-CARD: Final = "card.json"
+METADATA: Final = "metadata.json"
 
-FILES: Final = (*(f"{name}.txt" for name in HEADS), CARD)
-"""What a stored model is."""
+FILES: Final = (*(f"{name}.txt" for name in BOOSTERS), METADATA)
+"""Files of a stored model."""
 
 HORIZON: Final = "horizon"
 LEVEL: Final = "level_tonnes"
 OFFSET: Final = "offset_tonnes"
-EXPERTS_TONNES: Final = "experts_tonnes"
-"""Column of the rows: the middle of the statistical experts."""
+BASE_TONNES: Final = "experts_tonnes"
+"""Column of the rows: median of the base forecasts."""
 
-TREES_WEIGHT: Final = "trees_weight"
-"""Entry of the card: what the trees' middle counts by horizon, 0 to 1; the experts' is the rest."""
+ENSEMBLE_WEIGHT: Final = "ensemble_weight"
+"""Key of the metadata: weight of the boosters' median by horizon, 0 to 1; the base forecasts have
+the rest."""
+
+BIAS_CORRECTION: Final = "bias_correction"
+"""Key of the metadata: distance added to the median, by horizon."""
 
 HISTORY_WEIGHT: Final = "history_weight"
-"""Entry of the card: what share of ``HISTORY_STDERR`` enters the bands; none without it."""
+"""Key of the metadata: share of ``HISTORY_STDERR`` that widens the bands; none without it."""
 
 HISTORY_STDERR: Final = "recent_stderr_log"
 """Column of the rows: standard error of the log of the last months, 0 where they are published."""
 
 UNIT: Final = "unit"
-"""Entry of the card: what heads count distances from the level in, where these are no logs."""
+"""Key of the metadata: unit of distances from the level, where they are no logs."""
 
-MOVE: Final = "usual_move_tonnes"
-"""Column of the rows: the usual move of a series from month to month, 0 where it never moved."""
+SCALE: Final = "usual_move_tonnes"
+"""Column of the rows: usual change of a series from month to month, 0 where it never changed."""
 
-GOODS: Final = "commodity"
-"""Entry of the card: what its forecasts are published as."""
+PUBLISHED_AS: Final = "commodity"
+"""Key of the metadata: code under which its forecasts are published."""
 
 LEARNED_UNTIL: Final = "learned_until"
-"""Entry of the card: when the newest figure behind it was published; no earlier moment is asked."""
+"""Key of the metadata: when the newest figure behind it was published; no earlier moment is
+forecast."""
 
 NORMAL_80: Final = 2.563
 """Width of a normal's 80 percent band in standard deviations."""
 
 NAMES: Final = ("destination", "period")
-"""Columns of the rows that tell what is forecast; they may be left out."""
+"""Columns of the rows that name a forecast; they may be left out."""
 
 _SMALLEST_TONNES: Final = 1e-9
 """Keeps the logarithm of a series without trade finite."""
 
 _Floats = npt.NDArray[np.float64]
 
-HeadValues = tuple[_Floats, _Floats, _Floats]
-"""Distances from the level, low, middle and high, one number a row each: logs, or in the card's
-unit."""
+Distances = tuple[_Floats, _Floats, _Floats]
+"""Distances from the level, low, median and high, one number a row each: logs, or in the unit of
+the metadata."""
 
 
 class TrainedModel(NamedTuple):
-    """Trained heads and their calibration."""
+    """Trained boosters and their calibration."""
 
-    heads: Mapping[str, lgb.Booster]
-    card: Mapping[str, object]
-
-
-def quantile_names(card: Mapping[str, object]) -> list[str]:
-    """Return the names of the quantile columns, ``p05`` for 0.05, in the order of the card."""
-    return [f"p{round(level * 100):02d}" for level in cast("Iterable[float]", card["quantiles"])]
+    boosters: Mapping[str, lgb.Booster]
+    metadata: Mapping[str, object]
 
 
-def needed_columns(card: Mapping[str, object]) -> list[str]:
-    """Return the columns that a row must have: features in order, what scales them, experts."""
-    features = [str(name) for name in cast("Iterable[object]", card["features"])]
-    return list(dict.fromkeys([*features, *_further(card)]))
+def quantile_names(metadata: Mapping[str, object]) -> list[str]:
+    """Names of the quantile columns, ``p05`` for 0.05, in the order of the metadata."""
+    levels = cast("Iterable[float]", metadata["quantiles"])
+    return [f"p{round(level * 100):02d}" for level in levels]
 
 
-def check_columns(card: Mapping[str, object], rows: pd.DataFrame) -> None:
+def feature_names(metadata: Mapping[str, object]) -> list[str]:
+    """Names of the features of a model, in the order of its boosters."""
+    return [str(name) for name in cast("Iterable[object]", metadata.get("features", ()))]
+
+
+def needed_columns(metadata: Mapping[str, object]) -> list[str]:
+    """Columns that a row must have: features in order, scales and base forecasts."""
+    return list(dict.fromkeys([*feature_names(metadata), *_scale_columns(metadata)]))
+
+
+def check_columns(metadata: Mapping[str, object], rows: pd.DataFrame) -> None:
     """Refuse rows that lack a column; arguments as for :func:`predict_quantiles`."""
-    if missing := sorted(set(needed_columns(card)) - set(rows.columns)):
+    if missing := sorted(set(needed_columns(metadata)) - set(rows.columns)):
         shown = ", ".join([*missing[:5], *(["..."] if len(missing) > 5 else [])])  # noqa: PLR2004
         raise ValueError(
-            f"{len(missing)} columns are missing from the rows to predict: {shown}. "
-            f"Expected the features on the model's card and {', '.join(_further(card))}. "
+            f"{len(missing)} columns are missing from the rows to predict: {shown}. Expected the "
+            f"features in the model's metadata and {', '.join(_scale_columns(metadata))}. "
             "Build the rows with the features this model was trained on, or train a new model."
         )
 
 
 def predict_quantiles(
-    heads: Mapping[str, lgb.Booster], card: Mapping[str, object], rows: pd.DataFrame
+    boosters: Mapping[str, lgb.Booster], metadata: Mapping[str, object], rows: pd.DataFrame
 ) -> pd.DataFrame:
-    """Return the forecast distribution of each row in tonnes.
+    """Forecast distribution of each row in tonnes.
 
     Quantiles of a row neither cross nor fall below 0. A row's forecast does not depend on others.
-    Horizons beyond those of the card are treated as the nearest one on it.
+    Horizons beyond those of the metadata take the values of the nearest one in it.
 
     Args:
-        heads: Boosters by the names in ``HEADS``.
-        card: What training measured: ``features``, ``floor_spread``, ``shift``, ``threads``,
-            ``score_quantiles``, ``quantiles``, ``trees_weight``,
-            ``history_weight`` (without, months count as published), ``unit`` (without, logs).
+        boosters: By the names in ``BOOSTERS``.
+        metadata: Calibration from training: ``features``, ``floor_spread``, ``bias_correction``,
+            ``threads``, ``score_quantiles``, ``quantiles``, ``ensemble_weight``, ``history_weight``
+            (without, months count as published), ``unit`` (without, logs).
         rows: One row per forecast, with the features (NaN allowed), ``horizon`` in months,
-            ``level_tonnes``, ``offset_tonnes``, ``experts_tonnes`` and, as the card asks,
+            ``level_tonnes``, ``offset_tonnes``, ``experts_tonnes`` and, as the metadata require,
             ``recent_stderr_log`` and ``usual_move_tonnes``; further columns are ignored; not
             modified.
 
@@ -116,74 +126,77 @@ def predict_quantiles(
         One row per input row, in its order and with its index: ``p05`` to ``p95`` and ``mean``.
 
     Raises:
-        ValueError: A column is missing, or horizon, level, offset or what the experts say is not a
+        ValueError: A column is missing, or horizon, level, offset or the base forecast is not a
             finite number.
     """
-    check_columns(card, rows)
-    return quantiles_of(combined(head_values(heads, card, rows), card, rows), card, rows)
+    check_columns(metadata, rows)
+    distances = booster_distances(boosters, metadata, rows)
+    return quantiles_of(combined(distances, metadata, rows), metadata, rows)
 
 
 def names_of(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the columns that tell what is forecast, as far as there are any."""
+    """Columns that name a forecast, if there are any."""
     return rows[[name for name in NAMES if name in rows]]
 
 
-def combined(values: HeadValues, card: Mapping[str, object], rows: pd.DataFrame) -> HeadValues:
-    """Return what the trees say, moved so that its middle is that of trees and experts together.
+def combined(distances: Distances, metadata: Mapping[str, object], rows: pd.DataFrame) -> Distances:
+    """Distances of the boosters, centred on the weighted mean of boosters and base forecasts.
 
     Raises:
-        ValueError: Horizon, level, offset or what the experts say is not a finite number.
+        ValueError: Horizon, level, offset or the base forecast is not a finite number.
     """
-    return moved_to(values, trees_weight(card, rows), experts_ratio(card, rows))
+    return recentred(distances, ensemble_weight(metadata, rows), base_distance(metadata, rows))
 
 
-def moved_to(values: HeadValues, weight: _Floats, experts: _Floats) -> HeadValues:
-    """Return heads moved so that their middle is that of trees and experts together."""
-    low, middle, high = values
-    # Two products, not one step: a middle that falls never rises by rounding.
-    together = weight * middle + (1.0 - weight) * experts
-    return low + (together - middle), together, high + (together - middle)
+def recentred(distances: Distances, weight: _Floats, base: _Floats) -> Distances:
+    """Distances centred on the weighted mean of their median and that of the base forecasts."""
+    low, median, high = distances
+    # Two products, not one step: a median that falls never rises by rounding.
+    centre = weight * median + (1.0 - weight) * base
+    return low + (centre - median), centre, high + (centre - median)
 
 
-def trees_weight(card: Mapping[str, object], rows: pd.DataFrame) -> _Floats:
-    """Return what the trees' middle counts in each row, 0 to 1; needs a finite horizon."""
-    weights = _vector(card[TREES_WEIGHT])
+def ensemble_weight(metadata: Mapping[str, object], rows: pd.DataFrame) -> _Floats:
+    """Weight of the boosters' median in each row, 0 to 1; needs a finite horizon."""
+    weights = _vector(metadata[ENSEMBLE_WEIGHT])
     return weights[_places(_finite(rows, HORIZON), len(weights))]
 
 
-def experts_ratio(card: Mapping[str, object], rows: pd.DataFrame) -> _Floats:
-    """Return how far the experts' finite middle is from the level, as the heads count it."""
-    experts, level, offset = (_finite(rows, name) for name in (EXPERTS_TONNES, LEVEL, OFFSET))
-    if UNIT in card:
-        move = _finite(rows, MOVE)
-        return np.divide(experts - level, move, out=np.zeros(len(rows)), where=move > 0)
-    answer, usual = (np.maximum(tonnes + offset, _SMALLEST_TONNES) for tonnes in (experts, level))
-    return np.asarray(np.log(answer / usual))
+def base_distance(metadata: Mapping[str, object], rows: pd.DataFrame) -> _Floats:
+    """Distance of the base forecasts' finite median from the level, in the model's unit."""
+    base, level, offset = (_finite(rows, name) for name in (BASE_TONNES, LEVEL, OFFSET))
+    if UNIT in metadata:
+        scale = _finite(rows, SCALE)
+        return np.divide(base - level, scale, out=np.zeros(len(rows)), where=scale > 0)
+    shifted_base, shifted_level = (
+        np.maximum(tonnes + offset, _SMALLEST_TONNES) for tonnes in (base, level)
+    )
+    return np.asarray(np.log(shifted_base / shifted_level))
 
 
 def quantiles_of(
-    values: HeadValues, card: Mapping[str, object], rows: pd.DataFrame
+    distances: Distances, metadata: Mapping[str, object], rows: pd.DataFrame
 ) -> pd.DataFrame:
-    """Return the distribution in tonnes that head values mean, as :func:`predict_quantiles`.
+    """Distribution in tonnes at some distances from the level, as :func:`predict_quantiles`.
 
-    Card and rows are as there, rows without features. A horizon, level or offset that is not a
+    Metadata and rows are as there, rows without features. A horizon, level or offset that is not a
     finite number raises ``ValueError``.
     """
-    names = quantile_names(card)
+    names = quantile_names(metadata)
     level, offset = (_finite(rows, column) for column in (LEVEL, OFFSET))
-    distances, start = _distances(values, card, rows), (level + offset)[:, np.newaxis]
-    if UNIT in card:
-        reached = start + distances * _finite(rows, MOVE)[:, np.newaxis]
+    quantiles, start = _quantile_distances(distances, metadata, rows), level + offset
+    if UNIT in metadata:
+        shifted = start[:, np.newaxis] + quantiles * _finite(rows, SCALE)[:, np.newaxis]
     else:
-        reached = start * np.exp(distances)
-    tonnes = np.maximum(reached - offset[:, np.newaxis], 0.0)
+        shifted = start[:, np.newaxis] * np.exp(quantiles)
+    tonnes = np.maximum(shifted - offset[:, np.newaxis], 0.0)
     forecast = pd.DataFrame(tonnes, columns=names, index=rows.index)
-    forecast["mean"] = mean_of_quantiles(tonnes, _vector(card["quantiles"]))
+    forecast["mean"] = mean_of_quantiles(tonnes, _vector(metadata["quantiles"]))
     return forecast
 
 
 def mean_of_quantiles(values: _Floats, levels: _Floats) -> _Floats:
-    """Return the mean of each distribution that quantiles imply, in their unit.
+    """Mean of each distribution that quantiles imply, in their unit.
 
     The quantile function is taken as linear between the levels and flat beyond the outer two, and
     integrated exactly.
@@ -215,73 +228,79 @@ def _finite(rows: pd.DataFrame, column: str) -> _Floats:
     return values
 
 
-def head_values(
-    heads: Mapping[str, lgb.Booster], card: Mapping[str, object], rows: pd.DataFrame
-) -> HeadValues:
-    """Return what the low, middle and high head say about each row."""
-    features = [str(name) for name in cast("Iterable[object]", card["features"])]
-    matrix = np.ascontiguousarray(rows[features].to_numpy(dtype=np.float64))
-    values = predicted(heads, matrix, cast("int", card["threads"]))
-    return in_order(values) if UNIT in card else values
+def booster_distances(
+    boosters: Mapping[str, lgb.Booster], metadata: Mapping[str, object], rows: pd.DataFrame
+) -> Distances:
+    """Outputs of the boosters for each row."""
+    matrix = np.ascontiguousarray(rows[feature_names(metadata)].to_numpy(dtype=np.float64))
+    distances = predicted(boosters, matrix, cast("int", metadata["threads"]))
+    return in_order(distances) if UNIT in metadata else distances
 
 
 def predicted(
-    heads: Mapping[str, lgb.Booster], matrix: npt.NDArray[Any], threads: int
-) -> HeadValues:
-    """Return what the low, middle and high head say about rows x features."""
+    boosters: Mapping[str, lgb.Booster], matrix: npt.NDArray[Any], threads: int
+) -> Distances:
+    """Outputs of the boosters for a matrix of rows x features."""
     if not len(matrix):  # LightGBM refuses a matrix without rows
         return np.empty(0), np.empty(0), np.empty(0)
-    low, middle, high = (
-        np.asarray(heads[name].predict(matrix, num_threads=threads), dtype=np.float64)
-        for name in HEADS
+    low, median, high = (
+        np.asarray(boosters[name].predict(matrix, num_threads=threads), dtype=np.float64)
+        for name in BOOSTERS
     )
-    return low, middle, high
+    return low, median, high
 
 
-def in_order(values: HeadValues) -> HeadValues:
-    """Return head values whose low is at most, and whose high at least the middle."""
-    low, middle, high = values
-    return np.minimum(low, middle), middle, np.maximum(high, middle)
+def in_order(distances: Distances) -> Distances:
+    """Distances whose low is at most, and whose high at least the median."""
+    low, median, high = distances
+    return np.minimum(low, median), median, np.maximum(high, median)
 
 
-def _further(card: Mapping[str, object]) -> list[str]:
-    scaled = {HISTORY_WEIGHT: HISTORY_STDERR, UNIT: MOVE}
-    own = (name for entry, name in scaled.items() if entry in card)
-    return [HORIZON, LEVEL, OFFSET, EXPERTS_TONNES, *own]
+def _scale_columns(metadata: Mapping[str, object]) -> list[str]:
+    optional = {HISTORY_WEIGHT: HISTORY_STDERR, UNIT: SCALE}
+    needed = (column for key, column in optional.items() if key in metadata)
+    return [HORIZON, LEVEL, OFFSET, BASE_TONNES, *needed]
 
 
 def _places(horizon: _Floats, count: int) -> npt.NDArray[np.intp]:
     return np.clip(horizon, 1, count).astype(np.intp) - 1
 
 
-def _distances(values: HeadValues, card: Mapping[str, object], rows: pd.DataFrame) -> _Floats:
-    """Return the quantiles as the heads count, one row per forecast, non-decreasing along a row."""
-    centre, apart = spread_of(values, card, _finite(rows, HORIZON))
-    if HISTORY_WEIGHT in card:
-        apart = apart * _widening(apart, card, rows)[:, np.newaxis]
+def _quantile_distances(
+    distances: Distances, metadata: Mapping[str, object], rows: pd.DataFrame
+) -> _Floats:
+    """Distances of the quantiles from the level, rows x quantiles, non-decreasing along a row."""
+    centre, apart = spread_of(distances, metadata, _finite(rows, HORIZON))
+    if HISTORY_WEIGHT in metadata:
+        apart = apart * _widening(apart, metadata, rows)[:, np.newaxis]
     return np.sort(centre[:, np.newaxis] + apart, axis=1)
 
 
 def spread_of(
-    values: HeadValues, card: Mapping[str, object], horizon: _Floats
+    distances: Distances, metadata: Mapping[str, object], horizon: _Floats
 ) -> tuple[_Floats, _Floats]:
-    """Return the middle of each row and how far its quantiles lie from it, rows x quantiles."""
-    (low, middle, high), shift = values, _vector(card["shift"])
-    by_name = cast("Mapping[str, object]", card["score_quantiles"])
-    scores = np.column_stack([_vector(by_name[name]) for name in quantile_names(card)])
-    place = _places(horizon, len(shift))
-    spread = np.maximum((high - low) / 2.0, cast("float", card["floor_spread"]))
-    return middle + shift[place], spread[:, np.newaxis] * scores[place]
+    """Median of each row, and distances of its quantiles from it, rows x quantiles."""
+    (low, median, high), bias_correction = distances, _vector(metadata[BIAS_CORRECTION])
+    by_name = cast("Mapping[str, object]", metadata["score_quantiles"])
+    scores = np.column_stack([_vector(by_name[name]) for name in quantile_names(metadata)])
+    place = _places(horizon, len(bias_correction))
+    spread = np.maximum((high - low) / 2.0, cast("float", metadata["floor_spread"]))
+    return median + bias_correction[place], spread[:, np.newaxis] * scores[place]
 
 
-def _widening(apart: _Floats, card: Mapping[str, object], rows: pd.DataFrame) -> _Floats:
-    """Return what bands grow by as past months' standard errors enter in squares, one a row."""
+def _widening(apart: _Floats, metadata: Mapping[str, object], rows: pd.DataFrame) -> _Floats:
+    """Factor by which the standard errors of past months widen the bands, one a row.
+
+    Both enter in squares.
+    """
     stderr = np.nan_to_num(rows[HISTORY_STDERR].to_numpy(dtype=np.float64))
-    own = np.maximum((apart[:, -2] - apart[:, 1]) / NORMAL_80, cast("float", card["floor_spread"]))
-    return np.asarray(np.hypot(1.0, cast("float", card[HISTORY_WEIGHT]) * stderr / own))
+    floor = cast("float", metadata["floor_spread"])
+    deviation = np.maximum((apart[:, -2] - apart[:, 1]) / NORMAL_80, floor)
+    weight = cast("float", metadata[HISTORY_WEIGHT])
+    return np.asarray(np.hypot(1.0, weight * stderr / deviation))
 
 
 def parsed(texts: Mapping[str, str]) -> TrainedModel:
-    """Return the model whose texts of ``FILES`` are given by name."""
-    heads = {name: lgb.Booster(model_str=texts[f"{name}.txt"]) for name in HEADS}
-    return TrainedModel(heads, json.loads(texts[CARD]))
+    """Model of the texts of ``FILES``, by name."""
+    boosters = {name: lgb.Booster(model_str=texts[f"{name}.txt"]) for name in BOOSTERS}
+    return TrainedModel(boosters, json.loads(texts[METADATA]))

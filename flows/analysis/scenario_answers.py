@@ -17,7 +17,7 @@ from models.policy.scenario import (
     learned_shift,
     paired_with,
 )
-from models.registry import registry
+from models.registry import model_registry
 from service.scenario_pool import ANSWER_COLUMNS, Compute, ScenarioResult
 from sources.files.handwritten import read_scenario
 from store.errors import DataError
@@ -32,7 +32,7 @@ def published_scenario_snapshot(settings: Settings, rows: pd.DataFrame) -> Scena
     """
     as_of = pd.Timestamp(rows["as_of"].iloc[0])
     name = str(rows["model"].iloc[0])
-    version = registry.named(settings, name)
+    version = model_registry.named(settings, name)
     if version is None:
         raise DataError(
             f"Model {name}, which made the forecast as of {as_of:%Y-%m-%d}, is not in the "

@@ -281,7 +281,7 @@ def _with_champion(settings: Settings, engine: Engine, facts: HealthFacts) -> He
         if champion.folder:
             verify(settings, champion)
         else:
-            from models.registry.registry import load  # noqa: PLC0415 - MLflow takes seconds
+            from models.registry.model_registry import load  # noqa: PLC0415 - MLflow takes seconds
 
             load(settings, number)
     except StoreError as err:

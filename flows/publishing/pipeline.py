@@ -11,7 +11,7 @@ from flows.training.predict import forecast as forecast_known
 from flows.training.train import train
 from models.evaluation.backtest import Backtest
 from models.forecasting.fallback import FAULTS, reason_of
-from models.registry import registry
+from models.registry import model_registry
 from store.errors import StoreError
 from store.facts.reading import read_runs
 from store.settings import Settings
@@ -29,7 +29,7 @@ def open_known(settings: Settings, as_of: pd.Timestamp, config: RunConfig) -> Wo
 def is_current(known: Workspace, models: set[str]) -> bool:
     """Tell whether these models are who would publish now: not so after a rollback, say."""
     try:
-        champion = registry.champion(known.settings, known.config.model)
+        champion = model_registry.champion(known.settings, known.config.model)
     except StoreError:
         return True  # nobody else could be asked
     if champion is None:
@@ -56,7 +56,7 @@ def forecast(known: Workspace) -> tuple[pd.DataFrame, Backtest]:
 
 def _was_trained(known: Workspace) -> bool:
     """Return whether a run with these facts and choices ended well, whoever it made champion."""
-    versions = registry.versions(known.settings, known.config.model)
+    versions = model_registry.versions(known.settings, known.config.model)
     made = (known.parameters_digest, known.data_vintage)
     if any((one.recipe, one.data_vintage) == made for one in versions):
         return True  # a table's run is named after the model that forecast

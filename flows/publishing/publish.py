@@ -21,7 +21,7 @@ from flows.context.workspace import Workspace
 from flows.ingest.doubts import doubts_about_ingests
 from models.forecasting.plausibility import absurdities, moves, too_far
 from models.reconciliation.tree import broken_sums
-from models.registry import registry
+from models.registry import model_registry
 from sources.bundled.release_calendar import ReleaseCalendar
 from store.errors import DataError, StoreError, first_few
 from store.facts.reading import (
@@ -192,7 +192,7 @@ def run_entry(known: Workspace) -> Iterator[list[str]]:
         status = "finished"
     except Exception:
         with suppress(StoreError):
-            one = registry.champion(known.settings, known.config.model)
+            one = model_registry.champion(known.settings, known.config.model)
             if one is not None and one.model_version == known.model_version:
                 echo(f"run       version {one.version}, trained on these facts, is champion")
         raise

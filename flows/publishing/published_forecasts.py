@@ -15,7 +15,7 @@ from flows.context.workspace import EvidenceWorkspace, Workspace, open_evidence,
 from models.forecasting.fallback import NUMBERS
 from models.learning.parameters import with_changes
 from models.quantile_model import TrainedModel
-from models.registry import registry
+from models.registry import model_registry
 from store.errors import DataError, StoreError
 from store.facts.evidence import evidence_digests
 from store.facts.reading import latest_forecast, read_forecasts, read_publication
@@ -192,9 +192,9 @@ def model_of(settings: Settings, rows: pd.DataFrame) -> TrainedModel | None:
     """Return the model that made published rows; None, and a message, where it is gone."""
     name, kind = str(rows["model"].iloc[0]), RunConfig(str(rows["commodity"].iloc[0])).model
     try:
-        found = registry.named(settings, name, kind)
+        found = model_registry.named(settings, name, kind)
         if found is not None:
-            return registry.load(settings, found.version, kind)
+            return model_registry.load(settings, found.version, kind)
         problem = f"Model {name} is not in the registry {settings.tracking_uri}."
     except StoreError as err:
         problem = str(err)

@@ -14,7 +14,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 from flows.context.run_config import MAGNETS, RunConfig
 from flows.training.backtest import CELLS, read_cells
 from models.evaluation.compare import A, B, model_cells, paired_cells, score_differences
-from models.registry import registry
+from models.registry import model_registry
 from models.registry.runs import find_runs
 from store.errors import DataError, StoreError, first_few
 from store.settings import Settings
@@ -125,7 +125,10 @@ def _side(settings: Settings, runs: Sequence[Run], text: str, model: str) -> _Si
 
 def _named(settings: Settings, runs: Sequence[Run], text: str, model: str) -> tuple[Run, str]:
     if text.isdigit() and len(text) <= LONGEST_NUMBER:
-        run_id, words = registry.at_version(settings, int(text), model).run_id, f"version {text}, "
+        run_id, words = (
+            model_registry.at_version(settings, int(text), model).run_id,
+            f"version {text}, ",
+        )
     else:
         run_id, words = text.lower(), ""
     found = [run for run in runs if run.info.run_id.startswith(run_id)]

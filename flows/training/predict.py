@@ -35,7 +35,7 @@ from models.forecasting.model_frame import rows_of
 from models.forecasting.snapshot import Snapshot
 from models.policy.policy_effect import PolicyEffect, words_of
 from models.quantile_model import TrainedModel
-from models.registry import registry
+from models.registry import model_registry
 from store.errors import StoreError
 from store.months import month_label
 from store.publications.champions import RegisteredVersion
@@ -203,8 +203,8 @@ def _models(
     """
     try:
         holders = [
-            registry.champion(known.settings, known.config.model),
-            registry.by_alias(known.settings, registry.PREVIOUS, known.config.model),
+            model_registry.champion(known.settings, known.config.model),
+            model_registry.by_alias(known.settings, model_registry.PREVIOUS, known.config.model),
         ]
     except StoreError as err:
         return [FallbackStep(CHAMPION, "none", partial(_raise, err))]
@@ -215,7 +215,7 @@ def _models(
     if champion is not None:
         steps.append(_stored(known, asked, CHAMPION, champion))
     elif version is not None:
-        model = registry.at_version(known.settings, version, known.config.model)
+        model = model_registry.at_version(known.settings, version, known.config.model)
         steps.append(_stored(known, asked, REPLAY, model))
     else:
         steps.append(_trained_now(known, asked, result))
@@ -227,7 +227,7 @@ def _models(
 def _stored(
     known: Workspace, asked: pd.DataFrame, status: str, model: RegisteredVersion
 ) -> FallbackStep:
-    load = partial(registry.load, known.settings, model.version, known.config.model)
+    load = partial(model_registry.load, known.settings, model.version, known.config.model)
     return FallbackStep(status, model.model_version, lambda: modelled(load(), asked))
 
 

@@ -19,7 +19,7 @@ from models.evaluation.compare import CHAMPION as PAST_CHAMPION
 from models.evaluation.promotion import FEWEST_ORIGINS, Challenge, PromotionDecision, judge
 from models.forecasting.fallback import FAULTS, NUMBERS, faults_of, modelled, reason_of
 from models.forecasting.model_frame import rows_of
-from models.registry import registry
+from models.registry import model_registry
 from models.registry.runs import log_table, open_run
 from store.errors import DataError, StoreError, first_few
 from store.publications.champions import RegisteredVersion
@@ -59,7 +59,7 @@ def promote(
             'the rules refuse or cannot judge. Add it: --accept "...".'
         )
     challenger = _challenger(settings, version, config)
-    champion = registry.champion(settings, config.model)
+    champion = model_registry.champion(settings, config.model)
     if result is None:
         check_forecasts(workspace_of(settings, as_of, config), challenger)
     decision = judge(_challenge(settings, challenger, champion, result, config))
@@ -78,7 +78,7 @@ def promote(
     _record(settings, "promote", challenger, decided, about, config=config, rules=decision.table)
     LOG.info("gate      %sversion %s: %s", config.prefix, challenger.version, decision.summary)
     if is_champion:
-        registry.promote(settings, challenger.version, config.model)
+        model_registry.promote(settings, challenger.version, config.model)
     return PromotionOutcome(challenger.version, decision, is_champion)
 
 
@@ -127,7 +127,7 @@ def _trouble(known: Workspace, model: RegisteredVersion) -> str:
     origin = known.origin
     rows = rows_of(origin)
     try:
-        loaded = registry.load(known.settings, model.version, known.config.model)
+        loaded = model_registry.load(known.settings, model.version, known.config.model)
         made = modelled(loaded, rows).table
     except FAULTS as err:
         return reason_of(err)
@@ -142,9 +142,9 @@ def _trouble(known: Workspace, model: RegisteredVersion) -> str:
 def _challenger(settings: Settings, version: int | None, config: RunConfig) -> RegisteredVersion:
     name = config.model
     found = (
-        registry.by_alias(settings, registry.CHALLENGER, name)
+        model_registry.by_alias(settings, model_registry.CHALLENGER, name)
         if version is None
-        else registry.at_version(settings, version, name)
+        else model_registry.at_version(settings, version, name)
     )
     if found is None:
         raise StoreError(
@@ -152,7 +152,7 @@ def _challenger(settings: Settings, version: int | None, config: RunConfig) -> R
             "Expected one, which the last training leaves where it did not pass at once. "
             f"Run `magnetcast train{config.option}`, or name a version."
         )
-    champion = registry.champion(settings, name)
+    champion = model_registry.champion(settings, name)
     if champion is not None and champion.version == found.version:
         raise DataError(
             f"Version {found.version} is champion already. Expected another. "
@@ -198,7 +198,7 @@ def _against_best(
 ) -> pd.DataFrame:
     """Return the pairs with the champion of the last year that was best on the same months."""
     since = pd.Timestamp(challenger.as_of) - pd.DateOffset(years=1)
-    past = registry.champions(settings, name)[:-1]
+    past = model_registry.champions(settings, name)[:-1]
     late = [one for one in past if pd.Timestamp(one.as_of) >= since][-_CHAMPIONS:]
     pairs = (paired_cells(own, model_cells(cells_of(settings, one.model_version))) for one in late)
     return max((one for one in pairs if len(one)), key=_loss_ratio, default=pd.DataFrame())
@@ -216,7 +216,7 @@ def _taken_back(
 
     Another fit of the champion's parameters is no duplicate unless it learned from the same facts.
     """
-    for bad in registry.versions(settings, name):
+    for bad in model_registry.versions(settings, name):
         is_twin = (bad.recipe, bad.data_vintage) == (challenger.recipe, challenger.data_vintage)
         is_kind = bad.recipe == challenger.recipe != champion.recipe
         if bad.rolled_back and (bad.version == challenger.version or is_twin or is_kind):
@@ -249,7 +249,7 @@ def _record(
         if rules is not None:
             log_table(rules, "rules.csv")
     own = {**decided, "decision_run": run.info.run_id}
-    registry.set_tags(settings, judged.version, own, config.model)
+    model_registry.set_tags(settings, judged.version, own, config.model)
 
 
 def _word(decision: PromotionDecision, accept: str | None) -> str:

@@ -10,7 +10,7 @@ from flows.context.run_config import RunConfig
 from flows.context.workspace import workspace_of
 from flows.ingest.ingest import ingest_if_empty
 from flows.training.predict import forecast_with
-from models.quantile_model import GOODS, LEARNED_UNTIL, NAMES, TrainedModel
+from models.quantile_model import LEARNED_UNTIL, NAMES, PUBLISHED_AS, TrainedModel
 from store.asof import until
 from store.errors import DataError
 from store.settings import Settings
@@ -18,20 +18,20 @@ from store.vocabulary import COMMODITY, QUANTILE_COLUMNS
 
 
 def served_forecast(
-    heads: Mapping[str, lgb.Booster], card: Mapping[str, object], asked: pd.DataFrame
+    boosters: Mapping[str, lgb.Booster], metadata: Mapping[str, object], asked: pd.DataFrame
 ) -> pd.DataFrame:
     """Return what a stored model forecasts at some moments, as it would be published.
 
     Args:
-        heads: Its boosters.
-        card: Its card.
+        boosters: Its boosters.
+        metadata: Its metadata.
         asked: ``as_of``, and ``destination`` and ``period`` (first day of a month) unless all are
             meant.
 
     Returns:
         One row a destination and month: destination, period, quantiles and mean in tonnes.
     """
-    settings, model = Settings(), TrainedModel(heads, card)
+    settings, model = Settings(), TrainedModel(boosters, metadata)
     ingest_if_empty(settings)
     rows = [
         _rows_at(settings, model, str(as_of), names)
@@ -44,13 +44,13 @@ def _rows_at(
     settings: Settings, model: TrainedModel, as_of: str, asked: pd.DataFrame
 ) -> pd.DataFrame:
     moment = until(as_of, now=utc_now())
-    if moment < (learned := pd.Timestamp(str(model.card[LEARNED_UNTIL]))):
+    if moment < (learned := pd.Timestamp(str(model.metadata[LEARNED_UNTIL]))):
         raise DataError(
             f"The model learned from figures published until {learned:%Y-%m-%d}, which nobody had "
             f"at {as_of}. Expected a moment from then on. `magnetcast predict --as-of` trains on "
             "what was known then."
         )
-    config = RunConfig(str(model.card.get(GOODS, COMMODITY)))
+    config = RunConfig(str(model.metadata.get(PUBLISHED_AS, COMMODITY)))
     workspace = workspace_of(settings, moment, config)
     columns = [*NAMES, *QUANTILE_COLUMNS, "mean"]
     forecast = forecast_with(workspace, model)[columns]

@@ -1,6 +1,6 @@
 """The script that MLflow stores beside a model and runs to serve it, where magnetcast is or is not.
 
-Beside boosters and card lies a copy of ``models/quantile_model.py``, which answers for features.
+A copy of ``models/quantile_model.py`` lies beside boosters and metadata and answers for features.
 """
 
 from pathlib import Path
@@ -16,12 +16,12 @@ class ServedModel(PythonModel):
     """A stored model: moments in, the product's forecast out; or rows in, its own quantiles out."""
 
     def load_context(self, context: PythonModelContext) -> None:
-        """Read boosters and card, and run the arithmetic beside them."""
+        """Read boosters and metadata, and run the arithmetic beside them."""
         folder = Path(context.artifacts["model"])
         self.arithmetic = SimpleNamespace(**run_path(str(folder / "quantile_model.py")))
         files = {name: folder / name for name in self.arithmetic.FILES}
         texts = {name: file.read_text(encoding="utf-8") for name, file in files.items()}
-        self.heads, self.card = self.arithmetic.parsed(texts)
+        self.boosters, self.metadata = self.arithmetic.parsed(texts)
 
     def predict(
         self,
@@ -37,7 +37,9 @@ class ServedModel(PythonModel):
         if "as_of" in model_input and model_input["as_of"].notna().all():
             return self._forecast(model_input)
         names: pd.DataFrame = self.arithmetic.names_of(model_input)
-        return names.join(self.arithmetic.predict_quantiles(self.heads, self.card, model_input))
+        return names.join(
+            self.arithmetic.predict_quantiles(self.boosters, self.metadata, model_input)
+        )
 
     def _forecast(self, asked: pd.DataFrame) -> pd.DataFrame:
         try:
@@ -47,7 +49,7 @@ class ServedModel(PythonModel):
                 "as_of needs magnetcast and its home where the model runs. Expected the features "
                 "instead. Install it and set MAGNETCAST_HOME, or give `magnetcast.features(as_of)`."
             ) from err
-        return served_forecast(self.heads, self.card, asked)
+        return served_forecast(self.boosters, self.metadata, asked)
 
 
 set_model(ServedModel())

@@ -15,9 +15,9 @@ from flows.training.backtest import backtest, log_dataset, verdict
 from flows.training.promote import promote, tell
 from models.evaluation.backtest import Backtest
 from models.forecasting.model_frame import rows_of
-from models.learning.heads import importances, texts_of
-from models.quantile_model import GOODS, LEARNED_UNTIL, TrainedModel
-from models.registry import registry
+from models.learning.boosters import importances, texts_of
+from models.quantile_model import LEARNED_UNTIL, PUBLISHED_AS, TrainedModel
+from models.registry import model_registry
 from models.registry.runs import log_table, open_run
 
 SERVED_MODEL: Final = Path(__file__).with_name("served_model.py")
@@ -38,10 +38,10 @@ def train(known: Workspace, result: Backtest | None = None) -> int:
 def _trained(known: Workspace, seen: Backtest) -> int:
     settings, as_of, name = known.settings, known.as_of, known.config.model
     trained, of = known.train(seen), known.config.prefix
-    LOG.info("train     %s%s quantile models", of, len(trained.heads))
+    LOG.info("train     %s%s quantile models", of, len(trained.boosters))
     before = {one.version for one in registry.versions(settings, name)}
     version = record(known, trained, seen)
-    champion = registry.champion(settings, name)
+    champion = model_registry.champion(settings, name)
     if version in before:
         word = "champion" if champion is not None and champion.version == version else "registered"
         echo(
@@ -55,7 +55,7 @@ def _trained(known: Workspace, seen: Backtest) -> int:
     outcome = promote(settings, as_of, version, result=seen, config=known.config)
     tell(outcome, known.model_version, known.config)
     if not outcome.is_champion:  # a new champion leaves another challenger on trial
-        registry.nominate(settings, version, name)
+        model_registry.nominate(settings, version, name)
     return version
 
 
@@ -65,21 +65,21 @@ def record(known: Workspace, trained: TrainedModel, seen: Backtest) -> int:
     tags = {"flow": "train", **made_tags(known)}
     example = rows_of(known.origin)
     until = example["period"].min() - pd.DateOffset(months=1)
-    card = {
-        **trained.card,
-        **registry.stamp(trained.card),
-        GOODS: config.published_as,
+    metadata = {
+        **trained.metadata,
+        **model_registry.stamp(trained.metadata),
+        PUBLISHED_AS: config.published_as,
         LEARNED_UNTIL: known.panel.frame["available_at"].max().isoformat(),
     }
     with open_run(known.settings, name=f"train {config.prefix}".rstrip(": "), tags=tags):
         mlflow.log_params(known.parameters.by_name)
         log_dataset(known)
-        log_table(importances(trained.heads), "importances.csv")
-        return registry.register(
+        log_table(importances(trained.boosters), "importances.csv")
+        return model_registry.register(
             known.settings,
             config.model,
-            heads=texts_of(trained.heads),
-            card=card,
+            boosters=texts_of(trained.boosters),
+            metadata=metadata,
             example=example,
             tags={**tags, "recipe": known.parameters_digest, "parameters": changed},
             script=SERVED_MODEL,

@@ -19,15 +19,15 @@ from models.forecasting.model_frame import rows_of
 from models.forecasting.snapshot import Snapshot
 from models.policy.policy_effect import PolicyEffect, respond
 from models.quantile_model import (
-    EXPERTS_TONNES,
+    BASE_TONNES,
     LEVEL,
-    MOVE,
     OFFSET,
+    SCALE,
     UNIT,
     TrainedModel,
-    experts_ratio,
+    base_distance,
+    ensemble_weight,
     predict_quantiles,
-    trees_weight,
 )
 from models.reconciliation.tree import Tree
 from store.arrays import Floats
@@ -54,13 +54,13 @@ def log_shares(model: TrainedModel, rows: pd.DataFrame) -> pd.DataFrame:
         One row per row of ``rows``: TreeSHAP contributions by feature and their ``mean``, times the
         trees' weight, and ``experts_tonnes``.
     """
-    middle, card = model.heads["p50"], model.card
+    middle, metadata = model.boosters["p50"], model.metadata
     names = middle.feature_name()
     matrix = np.ascontiguousarray(rows[names].to_numpy(dtype=float))
-    weight = trees_weight(card, rows)[:, None]
+    weight = ensemble_weight(metadata, rows)[:, None]
     found = weight * np.asarray(middle.predict(matrix, pred_contrib=True))
     shares = pd.DataFrame(found, columns=[*names, MEAN], index=rows.index)
-    shares[EXPERTS_TONNES] = (1.0 - weight[:, 0]) * experts_ratio(card, rows)
+    shares[BASE_TONNES] = (1.0 - weight[:, 0]) * base_distance(metadata, rows)
     return shares
 
 
@@ -73,7 +73,7 @@ def drivers(
     """Return the three things that moved each forecast most away from its level, as JSON.
 
     The log ratio of the median to the level is the weighed sum of what the trees and the experts
-    say. Of the trees' part each feature has its contribution to the middle head, times the trees'
+    say. Of the trees' part each feature has its contribution to the median booster, times the
     weight. The experts see past months only and are one thing, ``experts_tonnes``: their log ratio
     times their weight. What no feature moves is left out: the mean of the trees' targets, the shift
     from past errors, and the factor that makes the sums add up.
@@ -105,7 +105,7 @@ def drivers(
 EXPLAINS: Final[dict[str, str]] = {feature.name: feature.explains for feature in ALL_FEATURES}
 """Family that each feature is reported under."""
 
-_FAMILY_OF: Final = EXPLAINS | {EXPERTS_TONNES: "experts", MEAN: "past_mean"}
+_FAMILY_OF: Final = EXPLAINS | {BASE_TONNES: "experts", MEAN: "past_mean"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +139,9 @@ def stages_of(
     Raises:
         ValueError: As ``models.quantile_model.predict_quantiles``.
     """
-    return stages_from(predict_quantiles(model.heads, model.card, rows), origin, effect, tree)
+    return stages_from(
+        predict_quantiles(model.boosters, model.metadata, rows), origin, effect, tree
+    )
 
 
 def stages_from(
@@ -191,7 +193,7 @@ def contributions(
     shares = _no_shares(rows)
     for name, share in log_shares(model, rows).items():
         shares[_FAMILY_OF[str(name)]] += share.to_numpy()
-    if UNIT in model.card:
+    if UNIT in model.metadata:
         return _parts_in_moves(shares, rows, origin, stages)
     return _parts(shares, rows, origin, stages)
 
@@ -199,8 +201,8 @@ def contributions(
 def _parts_in_moves(
     shares: dict[str, Floats], rows: pd.DataFrame, origin: Origin, stages: Stages
 ) -> pd.DataFrame:
-    """Return the parts of a model whose heads count in usual moves: tonnes, which need no logs."""
-    parts = {name: share * rows[MOVE].to_numpy() for name, share in shares.items()}
+    """Parts of a model whose boosters count in scales of the series: tonnes, which need no logs."""
+    parts = {name: share * rows[SCALE].to_numpy() for name, share in shares.items()}
     level = rows["destination"].map(dict(zip(origin.series, origin.level, strict=True))).to_numpy()
     own, published = (stage["p50"].to_numpy() for stage in (stages.model, stages.published))
     parts["experts"] += rows[LEVEL].to_numpy() - level

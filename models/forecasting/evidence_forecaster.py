@@ -1,4 +1,4 @@
-"""The magnets' model: LightGBM heads and experts combined, calibrated by its own past errors.
+"""The magnets' model: LightGBM boosters and experts combined, calibrated by its own past errors.
 
 What it forecast at past origins is cached by all that it depends on: whatever did not change since
 is not fitted again. Source: docs/adr/0046-kept-origins.md.
@@ -20,19 +20,19 @@ from models.executor import Executor
 from models.forecasting.conditioning import coherent
 from models.forecasting.decomposition import stages_from, stages_of
 from models.forecasting.forecaster import BASE_MEDIAN, MODEL, UNANSWERED
-from models.forecasting.model_frame import heads_of, rows_of, training_set
+from models.forecasting.model_frame import boosters_of, rows_of, training_set
 from models.forecasting.residual_history import (
     TREES,
     RawPrediction,
     ResidualHistory,
-    statistical_heads,
+    statistical_distances,
 )
 from models.forecasting.snapshot import Snapshot
-from models.learning.calibration import card_of
-from models.learning.heads import Heads
+from models.learning.boosters import Boosters
+from models.learning.calibration import metadata_of
 from models.learning.parameters import ModelParameters
 from models.policy.policy_effect import PolicyEffect, effect_at
-from models.quantile_model import HeadValues, TrainedModel
+from models.quantile_model import Distances, TrainedModel
 from store.arrays import Flags
 from store.digest_cache import Values
 from store.errors import DataError
@@ -73,12 +73,12 @@ def _settled(origin: Origin) -> Flags:
     return found.reshape(-1)
 
 
-def trained_heads(
+def trained_boosters(
     history: EvidenceHistory, parameters: ModelParameters, moment: pd.Timestamp
-) -> Heads:
+) -> Boosters:
     """Return what a model learns from a snapshot alone, whatever the errors of its forecasts."""
     now = history.origin(moment)
-    return heads_of(training_set(history.past(moment), now, parameters), now, parameters)
+    return boosters_of(training_set(history.past(moment), now, parameters), now, parameters)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +87,8 @@ class EvidenceForecaster:
 
     parameters: ModelParameters
     residuals: ResidualHistory = field(default_factory=ResidualHistory, repr=False)
-    trained: dict[pd.Timestamp, Heads] = field(default_factory=dict, init=False, repr=False)
-    """Heads that were trained ahead, by moment."""
+    trained: dict[pd.Timestamp, Boosters] = field(default_factory=dict, init=False, repr=False)
+    """Boosters that were trained ahead, by moment."""
 
     def fit(self, snapshot: Snapshot) -> "FittedEvidence":
         """Return the model of a snapshot, which learns once something is asked that is not kept."""
@@ -97,10 +97,10 @@ class EvidenceForecaster:
     def train(self, snapshot: Snapshot) -> TrainedModel:
         """Return the model trained on a snapshot."""
         history, moment = snapshot.evidence
-        heads = self.trained.get(moment) or trained_heads(history, self.parameters, moment)
+        boosters = self.trained.get(moment) or trained_boosters(history, self.parameters, moment)
         known = self.residuals.residuals(MODEL, snapshot.origin)
-        names = heads["p50"].feature_name()
-        return TrainedModel(heads, card_of(names, known, self.parameters, MAX_HORIZON))
+        names = boosters["p50"].feature_name()
+        return TrainedModel(boosters, metadata_of(names, known, self.parameters, MAX_HORIZON))
 
     def key(self, history: EvidenceHistory, moments: Sequence[pd.Timestamp]) -> str:
         """Return the key of the forecasts from the last of some origins.
@@ -115,12 +115,12 @@ class EvidenceForecaster:
     ) -> Iterator[Snapshot]:
         """Yield what was known at some moments, oldest first.
 
-        Each comes once its heads are at hand or its forecasts are kept; it has to be compared
+        Each comes once its boosters are at hand or its forecasts are kept; it has to be compared
         before the next, and no other.
         """
         keys = {one: self.key(history, moments[: place + 1]) for place, one in enumerate(moments)}
         fresh = [moment for moment, key in keys.items() if not history.cache.holds(key)]
-        found = executor.map(partial(trained_heads, history, self.parameters), fresh, "backtest")
+        found = executor.map(partial(trained_boosters, history, self.parameters), fresh, "backtest")
         for moment in moments:
             if moment in fresh:
                 self.trained.clear()
@@ -162,12 +162,12 @@ class FittedEvidence:
         return table
 
     def _values(self) -> Values:
-        """Return the forecasts, and by model what its heads predict."""
+        """Return the forecasts, and by model what its boosters predict."""
         origin = self.snapshot.origin
         rows, found = rows_of(origin), dict[str, pd.DataFrame]()
         predicted = self._predictions(rows)
         for model, values in predicted.items():
-            made = quantile_model.quantiles_of(values, self._card(model), rows)
+            made = quantile_model.quantiles_of(values, self._metadata(model), rows)
             if model == MODEL:
                 stages = stages_from(made, origin, self._effect)
                 found |= {MODEL: stages.published, UNANSWERED: stages.coherent}
@@ -180,22 +180,24 @@ class FittedEvidence:
         )
         return {_TABLE: table, **predicted}
 
-    def _predictions(self, rows: pd.DataFrame) -> dict[str, HeadValues]:
+    def _predictions(self, rows: pd.DataFrame) -> dict[str, Distances]:
         """Return what the model, its parts and the baselines predict, before calibration."""
-        trees = quantile_model.head_values(self.model.heads, self.model.card, rows)
+        trees = quantile_model.booster_distances(self.model.boosters, self.model.metadata, rows)
         origin = self.snapshot.origin
-        others = {name: statistical_heads(name, origin, rows) for name in (BASE_MEDIAN, *BASELINES)}
+        others = {
+            name: statistical_distances(name, origin, rows) for name in (BASE_MEDIAN, *BASELINES)
+        }
         return {
-            MODEL: quantile_model.combined(trees, self.model.card, rows),
+            MODEL: quantile_model.combined(trees, self.model.metadata, rows),
             TREES: trees,
             **others,
         }
 
-    def _card(self, model: str) -> Mapping[str, object]:
+    def _metadata(self, model: str) -> Mapping[str, object]:
         if model == MODEL:
-            return self.model.card
+            return self.model.metadata
         known = self.forecaster.residuals.residuals(model, self.snapshot.origin)
-        return card_of((), known, self.forecaster.parameters, MAX_HORIZON)
+        return metadata_of((), known, self.forecaster.parameters, MAX_HORIZON)
 
     @property
     def _effect(self) -> PolicyEffect:

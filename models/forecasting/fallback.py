@@ -24,12 +24,12 @@ from models.forecasting.residual_history import (
     ANY_LEVEL,
     RawPrediction,
     ResidualHistory,
-    statistical_heads,
+    statistical_distances,
 )
-from models.learning.calibration import card_of
+from models.learning.calibration import metadata_of
 from models.learning.parameters import ModelParameters
 from models.quantile_model import (
-    EXPERTS_TONNES,
+    BASE_TONNES,
     HORIZON,
     LEVEL,
     OFFSET,
@@ -52,7 +52,7 @@ STALE: Final = "stale"
 REMEMBERED: Final = 24
 """Past origins that calibrate the bands where no backtest was made: two years."""
 
-_NEEDED: Final = (HORIZON, LEVEL, OFFSET, EXPERTS_TONNES)
+_NEEDED: Final = (HORIZON, LEVEL, OFFSET, BASE_TONNES)
 """Columns without which a model cannot predict; all others may be missing."""
 
 FAULTS: Final = (StoreError, ValueError, KeyError, OSError, lgb.basic.LightGBMError)
@@ -198,7 +198,7 @@ def modelled(model: TrainedModel, rows: pd.DataFrame) -> FallbackForecast:
     Args:
         rows: As ``models.forecasting.model_frame.rows_of``.
     """
-    predicted = predict_quantiles(model.heads, model.card, answerable(rows))
+    predicted = predict_quantiles(model.boosters, model.metadata, answerable(rows))
     predicted.loc[~is_answerable(rows)] = np.nan
     return FallbackForecast(predicted, model)
 
@@ -233,9 +233,9 @@ def plain(
         rows: As ``models.forecasting.model_frame.rows_of`` of the origin.
     """
     name = FALLBACK_MODELS[status]
-    card = card_of((), memory.residuals(name, origin), parameters, MAX_HORIZON)
-    heads = statistical_heads(name, origin, rows)
-    return FallbackForecast(quantiles_of(heads, card, answerable(rows)), None)
+    metadata = metadata_of((), memory.residuals(name, origin), parameters, MAX_HORIZON)
+    boosters = statistical_distances(name, origin, rows)
+    return FallbackForecast(quantiles_of(boosters, metadata, answerable(rows)), None)
 
 
 def remembered(history: EvidenceHistory, as_of: pd.Timestamp) -> ResidualHistory:
@@ -251,5 +251,5 @@ def remembered(history: EvidenceHistory, as_of: pd.Timestamp) -> ResidualHistory
     for origin in map(history.origin, moments):
         rows = rows_of(origin)
         for name in FALLBACK_MODELS.values():
-            memory.add(name, RawPrediction(origin, statistical_heads(name, origin, rows)))
+            memory.add(name, RawPrediction(origin, statistical_distances(name, origin, rows)))
     return memory

@@ -1,4 +1,4 @@
-"""Rows to ask the magnets' model about, past origins as rows to learn from, and fitted heads.
+"""Rows to ask the magnets' model about, past origins as rows to learn from, and fitted boosters.
 
 Features are as known then, targets as known now.
 """
@@ -12,9 +12,9 @@ import pandas as pd
 from features.build import base_of, features_at, frame_of
 from features.origin import Origin
 from models.engine.training_set import PanelView
-from models.learning.heads import Heads, TrainingSet, fitted, too_few
+from models.learning.boosters import Boosters, TrainingSet, fitted, too_few
 from models.learning.parameters import ModelParameters
-from models.quantile_model import EXPERTS_TONNES
+from models.quantile_model import BASE_TONNES
 from store.arrays import Floats, join
 from store.months import month_starts
 
@@ -28,10 +28,10 @@ def rows_of(origin: Origin) -> pd.DataFrame:
         with a value in the last year.
     """
     if origin.world is not None:
-        return frame_of(origin).assign(**{EXPERTS_TONNES: features_at(origin).base.reshape(-1)})
+        return frame_of(origin).assign(**{BASE_TONNES: features_at(origin).base.reshape(-1)})
     view = PanelView.of(origin)
     names = np.array(origin.series, dtype=object)[view.current]
-    return view.asked(view.current, pretrained=False)[1].assign(
+    return view.prediction_rows(view.current, pretrained=False)[1].assign(
         destination=np.repeat(names, view.horizon),
         period=np.tile(month_starts(origin.targets).to_numpy(), len(names)),
     )
@@ -69,7 +69,7 @@ def outcome(origin: Origin, now: Origin) -> tuple[Floats, Floats]:
 def _rows_of(origin: Origin, now: Origin, parameters: ModelParameters) -> TrainingSet | None:
     """Return what one past origin teaches.
 
-    Of an estimated month the target is a draw within its standard error, so that heads learn how
+    Of an estimated month the target is a draw within its standard error, so that boosters learn how
     far months lie apart, not how smooth estimates are; uncertain cells count less.
     """
     ratio, stderr = outcome(origin, now)
@@ -87,14 +87,14 @@ def _rows_of(origin: Origin, now: Origin, parameters: ModelParameters) -> Traini
         weight=parameters.cell_noise**2 / (parameters.cell_noise**2 + stderr[usable] ** 2),
         origin=np.full(len(row), origin.cutoff),
         horizon=origin.horizons[column],
-        least=np.log(offset / (base_of(origin)[usable] + offset)),
+        lower_bound=np.log(offset / (base_of(origin)[usable] + offset)),
         base_forecasts={},
     )
 
 
-def heads_of(data: TrainingSet, now: Origin, parameters: ModelParameters) -> Heads:
-    """Return the heads that learn from some cells at an origin."""
-    [heads] = fitted(data, [np.ones(len(data), dtype=bool)], now.cutoff, parameters)
-    if heads is None:
+def boosters_of(data: TrainingSet, now: Origin, parameters: ModelParameters) -> Boosters:
+    """Return the boosters that learn from some cells at an origin."""
+    [boosters] = fitted(data, [np.ones(len(data), dtype=bool)], now.cutoff, parameters)
+    if boosters is None:
         raise too_few(now.cutoff)
-    return heads
+    return boosters

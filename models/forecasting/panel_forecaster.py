@@ -17,10 +17,10 @@ from models.engine.training import trained
 from models.engine.training_set import PanelView
 from models.forecasting.conditioning import reconciled
 from models.forecasting.forecaster import BASE_MEDIAN, MODEL, REFERENCE
-from models.forecasting.residual_history import PLAIN_SIDE, plain_heads
+from models.forecasting.residual_history import PLAIN_SIDE, plain_distances
 from models.forecasting.snapshot import Snapshot
-from models.learning.calibration import PastErrors, card_of
-from models.learning.heads import Heads, TrainingSet, too_few
+from models.learning.boosters import Boosters, TrainingSet, too_few
+from models.learning.calibration import PastErrors, metadata_of
 from models.learning.parameters import PANEL_PRESET, ModelParameters
 from models.quantile_model import TrainedModel, quantiles_of
 from sources.files.covariates import Covariates
@@ -141,18 +141,25 @@ class PanelForecaster:
             )
         names = () if planned is None else planned.names
         view = PanelView(values, snapshot.first, snapshot.horizon, planned, names)
-        heads, card, known = trained(view, self.parameters)
+        boosters, metadata, known = trained(view, self.parameters)
         further = (PRETRAINED,) if self.parameters.pretrained else ()
         return FittedPanel(
-            snapshot, view, self.parameters, heads, card, known, (*self.baselines, *further), shift
+            snapshot,
+            view,
+            self.parameters,
+            boosters,
+            metadata,
+            known,
+            (*self.baselines, *further),
+            shift,
         )
 
     def train(self, snapshot: Snapshot) -> TrainedModel:
         """Return the model trained on a panel."""
         fitted = self.fit(snapshot)
-        if fitted.heads is None:
+        if fitted.boosters is None:
             raise too_few(snapshot.cutoff)
-        return TrainedModel(fitted.heads, fitted.card)
+        return TrainedModel(fitted.boosters, fitted.metadata)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,10 +169,10 @@ class FittedPanel:
     snapshot: Snapshot
     view: PanelView = field(repr=False)
     parameters: ModelParameters
-    heads: Heads | None = field(repr=False)
+    boosters: Boosters | None = field(repr=False)
     """None with too little to train on."""
-    card: Mapping[str, object] = field(repr=False)
-    """How head values become quantiles (see ``models.quantile_model``)."""
+    metadata: Mapping[str, object] = field(repr=False)
+    """Metadata by which distances become quantiles (see ``models.quantile_model``)."""
     known: TrainingSet | None = field(repr=False)
     """Training rows of past origins; None where it is not compared."""
     baselines: Sequence[str] = ()
@@ -207,14 +214,16 @@ class FittedPanel:
     def compare(self) -> pd.DataFrame:
         """Return the forecasts of the product and of the baselines, with a column ``model``."""
         plain, months = replace(self.parameters, bias_correction=0.0), self.view.horizon
-        cards = {name: card_of((), self._errors(name), plain, months) for name in self.baselines}
-        made: dict[str, list[pd.DataFrame]] = {name: [] for name in (MODEL, *cards)}
+        metadata_by_model = {
+            name: metadata_of((), self._errors(name), plain, months) for name in self.baselines
+        }
+        made: dict[str, list[pd.DataFrame]] = {name: [] for name in (MODEL, *metadata_by_model)}
         for rows in self._some():
             point, asked = self._asked(rows)
             made[MODEL].append(self._model(point, asked))
-            for name, card in cards.items():
-                values = plain_heads(self._tonnes(name, rows, point).reshape(-1), asked)
-                made[name].append(quantiles_of(values, card, asked))
+            for name, metadata in metadata_by_model.items():
+                values = plain_distances(self._tonnes(name, rows, point).reshape(-1), asked)
+                made[name].append(quantiles_of(values, metadata, asked))
         tables = {name: pd.concat(parts, ignore_index=True) for name, parts in made.items()}
         rows = self.view.current
         own = self._coherent(rows, tables.pop(MODEL)).assign(model=MODEL)
@@ -248,15 +257,17 @@ class FittedPanel:
         return replace(self.on(self.snapshot.table.iloc[:0]), known=None)
 
     def _asked(self, rows: Ints) -> tuple[OriginFeatures, pd.DataFrame]:
-        return self.view.asked(rows, pretrained=bool(self.parameters.pretrained))
+        return self.view.prediction_rows(rows, pretrained=bool(self.parameters.pretrained))
 
     def _model(self, point: OriginFeatures, asked: pd.DataFrame) -> pd.DataFrame:
         """Return the quantiles and means of the product's own model."""
-        if self.heads is None:
-            values = plain_heads(point.base.reshape(-1), asked)
+        if self.boosters is None:
+            values = plain_distances(point.base.reshape(-1), asked)
         else:
-            values = quantile_model.head_values(self.heads, self.card, asked)
-        return quantiles_of(quantile_model.combined(values, self.card, asked), self.card, asked)
+            values = quantile_model.booster_distances(self.boosters, self.metadata, asked)
+        return quantiles_of(
+            quantile_model.combined(values, self.metadata, asked), self.metadata, asked
+        )
 
     def _tonnes(self, name: str, rows: Ints, point: OriginFeatures) -> Floats:
         if name == LAST_VALUE:

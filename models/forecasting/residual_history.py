@@ -13,14 +13,14 @@ from models import quantile_model
 from models.forecasting.forecaster import BASE_MEDIAN
 from models.forecasting.model_frame import outcome
 from models.learning.calibration import PastErrors
-from models.quantile_model import HeadValues
+from models.quantile_model import Distances
 from store.arrays import Floats, join
 
 TREES: Final = "lightgbm"
 """Name of the trees alone; the other part of the model is ``BASE_MEDIAN``."""
 
 BASELINE_SPREAD: Final = 0.25
-"""Spread that a forecast without heads is scored in, log units; calibration finds the true one."""
+"""Spread by which errors of a forecast without boosters are scaled, log units."""
 
 PLAIN_SIDE: Final = 1.8
 """The same in usual moves: a month ahead it covers 80 percent on young panels of trade."""
@@ -38,8 +38,8 @@ class RawPrediction:
     """One model's forecast at one origin, before calibration."""
 
     origin: Origin
-    heads: HeadValues
-    """Log ratios of the low, middle and high head, by series, then target."""
+    boosters: Distances
+    """Log ratios, low, median and high, by series, then target."""
 
 
 @dataclass(slots=True)
@@ -60,7 +60,7 @@ class ResidualHistory:
         return join(parts) if parts else PastErrors.none()
 
 
-def statistical_heads(model: str, origin: Origin, rows: pd.DataFrame) -> HeadValues:
+def statistical_distances(model: str, origin: Origin, rows: pd.DataFrame) -> Distances:
     """Return the forecast of the experts or of a baseline at an origin; NaN of an empty series.
 
     Args:
@@ -68,24 +68,24 @@ def statistical_heads(model: str, origin: Origin, rows: pd.DataFrame) -> HeadVal
         rows: As ``models.forecasting.model_frame.rows_of`` of the origin.
     """
     if model == BASE_MEDIAN:
-        tonnes = rows[quantile_model.EXPERTS_TONNES].to_numpy()
+        tonnes = rows[quantile_model.BASE_TONNES].to_numpy()
     else:
         made = BASELINES[model](origin.tonnes, len(origin.targets))
         own = [origin.series.index(name) for name in rows["destination"].unique()]
         tonnes = np.maximum(made[own], 0.0).reshape(-1)
-    return plain_heads(np.where(rows["known_months"] > 0, tonnes, np.nan), rows)
+    return plain_distances(np.where(rows["known_months"] > 0, tonnes, np.nan), rows)
 
 
-def plain_heads(tonnes: Floats, rows: pd.DataFrame) -> HeadValues:
-    """Return a forecast without heads as if it had some: all bands of one width.
+def plain_distances(tonnes: Floats, rows: pd.DataFrame) -> Distances:
+    """Return a forecast without boosters as if it had some: all bands of one width.
 
     Args:
         tonnes: One number a row.
         rows: As ``models.forecasting.model_frame.rows_of``.
     """
     level = rows[quantile_model.LEVEL].fillna(ANY_LEVEL).to_numpy()
-    if quantile_model.MOVE in rows:
-        middle, side = ratio(tonnes - level, rows[quantile_model.MOVE].to_numpy()), PLAIN_SIDE
+    if quantile_model.SCALE in rows:
+        middle, side = ratio(tonnes - level, rows[quantile_model.SCALE].to_numpy()), PLAIN_SIDE
     else:
         offset = rows[quantile_model.OFFSET].to_numpy()
         middle, side = np.log((tonnes + offset) / (level + offset)), BASELINE_SPREAD
@@ -96,7 +96,7 @@ def _errors(made: RawPrediction, now: Origin) -> PastErrors:
     ratio, stderr = outcome(made.origin, now)
     horizon = np.broadcast_to(made.origin.horizons.astype(float), ratio.shape)
     sure = (np.isfinite(ratio) & (stderr <= SURE_STDERR)).reshape(-1)
-    low, middle, high = made.heads
+    low, middle, high = made.boosters
     age = np.full(int(sure.sum()), float(now.cutoff - made.origin.cutoff))
     return PastErrors(
         horizon=horizon.reshape(-1)[sure],

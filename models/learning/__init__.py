@@ -1,5 +1,5 @@
-"""What every model learns with: parameters, quantile models, bands, weights.
+"""Learning of every model: parameters, quantile models, bands, weights.
 
-Here: the training set, LightGBM training and calibration. Not here: how rows are got from past
-origins (``models.forecasting``, ``models.engine``).
+Here: the training set, LightGBM training and calibration. Not here: features of past origins
+(``models.forecasting``, ``models.engine``).
 """

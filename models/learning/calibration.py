@@ -1,4 +1,4 @@
-"""The conformal bands that past errors of the heads ask for.
+"""Conformal bands from the past errors of the boosters.
 
 Errors are pooled over series, weighted by how near their horizon and how recent their forecast is,
 and mixed with a default so that few forecasts make no overconfident band.
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from models.learning.parameters import OF_PANELS, ModelParameters
-from models.quantile_model import HISTORY_WEIGHT, TREES_WEIGHT, UNIT
+from models.quantile_model import BIAS_CORRECTION, ENSEMBLE_WEIGHT, HISTORY_WEIGHT, UNIT
 from store.arrays import Floats, Ints
 from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
 
@@ -24,7 +24,7 @@ TAILS: Final = stats.t(df=4)
 """Distribution of scores before any is known: heavier tails than a normal's."""
 
 _DEFAULT: Final = np.abs(TAILS.ppf((np.arange(40) + 0.5) / 40)) / TAILS.ppf(0.9)
-"""Sizes of scores before any forecast was checked: heads of 10 and 90 percent that are right."""
+"""Sizes of scores before any forecast was scored: those of boosters that are calibrated."""
 
 _LEVELS: Final = np.asarray(QUANTILES)
 
@@ -37,28 +37,29 @@ class PastErrors:
     age: Floats
     """Months since the forecast was made."""
     distance: Floats
-    """Outcome less the middle, in the unit of the heads."""
+    """Outcome less the median, in the unit of the model."""
     spread: Floats
-    """Half the distance of the outer heads, in that unit."""
+    """Half the distance of the outer quantiles, in that unit."""
 
     @classmethod
     def none(cls) -> "PastErrors":
-        """Return no errors: the bands are then the default's."""
+        """No errors, which give the default's bands."""
         return cls(*(np.empty(0) for _ in range(4)))
 
 
 def calibrate(
     errors: PastErrors, parameters: ModelParameters, months: int
 ) -> tuple[Floats, Floats]:
-    """Return what to add to the middle and the scores of each quantile, by month ahead.
+    """Bias correction and scores of the quantiles, by month ahead.
 
-    Scores are in spreads of the heads and of one size on either side: errors of one time share its
-    last shock, which tells little about the side of the next.
+    Scores are in spreads of the boosters and symmetric, because errors of one time share its last
+    shock, which tells little about the side of the next.
 
     Returns:
-        Shift, one number a month; scores, months x ``QUANTILES``, zero at the median.
+        Correction of the median, one number a month; scores, months x ``QUANTILES``, zero at the
+        median.
     """
-    shift, scores = np.zeros(months), np.zeros((months, len(QUANTILES)))
+    bias, scores = np.zeros(months), np.zeros((months, len(QUANTILES)))
     recency = 0.5 ** (errors.age / parameters.calibration_half_life_months)
     spread = (
         np.maximum(errors.spread, parameters.floor_spread)
@@ -66,54 +67,57 @@ def calibrate(
     )
     for row in range(months):
         weight = recency * horizon_weight(errors.horizon, row + 1)
-        worth = parameters.calibration_prior + weight.sum()
+        total_weight = parameters.calibration_prior + weight.sum()
         if parameters.bias_correction and weight.sum() > 0:
-            middle = weighted_quantiles(errors.distance, weight, np.array([0.5]))[0]
-            shift[row] = parameters.bias_correction * middle * weight.sum() / worth
-        sizes = np.concatenate([np.abs(errors.distance - shift[row]) / spread, _DEFAULT])
+            median = weighted_quantiles(errors.distance, weight, np.array([0.5]))[0]
+            bias[row] = parameters.bias_correction * median * weight.sum() / total_weight
+        sizes = np.concatenate([np.abs(errors.distance - bias[row]) / spread, _DEFAULT])
         prior = np.full(len(_DEFAULT), parameters.calibration_prior / len(_DEFAULT))
-        found = weighted_quantiles(
+        score_sizes = weighted_quantiles(
             sizes, np.concatenate([weight, prior]), np.abs(2.0 * _LEVELS - 1.0)
         )
-        scores[row] = np.sign(_LEVELS - 0.5) * found * (row + 1) ** parameters.horizon_growth
-    return shift, scores
+        scores[row] = np.sign(_LEVELS - 0.5) * score_sizes * (row + 1) ** parameters.horizon_growth
+    return bias, scores
 
 
-def card_of(
+def metadata_of(
     names: Sequence[str], errors: PastErrors, parameters: ModelParameters, months: int
 ) -> dict[str, object]:
-    """Return the card that turns head values into quantiles (see ``models.quantile_model``)."""
-    shift, scores = calibrate(errors, parameters, months)
+    """Metadata of a model, which turn outputs of boosters into quantiles."""
+    bias, scores = calibrate(errors, parameters, months)
     is_panel = parameters.model == OF_PANELS
     return {
         "features": list(names),
         "floor_spread": parameters.floor_spread,
-        **({UNIT: "usual moves"} if is_panel else {HISTORY_WEIGHT: parameters.history_weight}),
-        TREES_WEIGHT: trees_weight(np.arange(1, months + 1), parameters).tolist(),
-        "shift": shift.tolist(),
+        **(
+            {UNIT: "scales of the series"}
+            if is_panel
+            else {HISTORY_WEIGHT: parameters.history_weight}
+        ),
+        ENSEMBLE_WEIGHT: ensemble_weight(np.arange(1, months + 1), parameters).tolist(),
+        BIAS_CORRECTION: bias.tolist(),
         "score_quantiles": {
             column: scores[:, i].tolist() for i, column in enumerate(QUANTILE_COLUMNS)
         },
         "quantiles": list(QUANTILES),
-        "spec": parameters.digest,
         "parameters": parameters.by_name,
         "threads": parameters.threads,
     }
 
 
-def trees_weight(horizon: Ints, parameters: ModelParameters) -> Floats:
-    """Return what the trees' middle counts some months ahead, 0 to 1; the experts' is the rest."""
+def ensemble_weight(horizon: Ints, parameters: ModelParameters) -> Floats:
+    """Weight of the boosters' median some months ahead, 0 to 1; base forecasts have the rest."""
     return np.asarray(parameters.ensemble_weight * 0.5 ** (horizon / parameters.ensemble_half_life))
 
 
 def horizon_weight(horizon: NDArray[Any], ahead: int) -> Floats:
-    """Return how much errors at some horizons count for another, by their log distance."""
+    """Weights of errors at some horizons for another horizon, by their log distance."""
     gap = np.log(horizon / ahead)
     return np.asarray(np.exp(-0.5 * (gap / HORIZON_REACH) ** 2))
 
 
 def weighted_quantiles(values: Floats, weights: Floats, levels: Floats) -> Floats:
-    """Return quantiles of weighted values, interpolated between the middles of their weights."""
+    """Quantiles of weighted values, interpolated between the middles of their weights."""
     order = np.argsort(values, kind="stable")
     ordered = weights[order]
     place = (np.cumsum(ordered) - 0.5 * ordered) / ordered.sum()

@@ -33,7 +33,7 @@ from models.policy.policy_effect import PolicyEffect, drawn_tonnes, effect_at, r
 from models.policy.precedents import APRIL_2025, HARDEST, MINERALS, Precedents
 from models.policy.recovery import BACK, recovery_of
 from models.policy.response import DRAWS, SEED, Response
-from models.quantile_model import HORIZON, TrainedModel, needed_columns, trees_weight
+from models.quantile_model import HORIZON, TrainedModel, ensemble_weight, needed_columns
 from store.arrays import Floats
 from store.errors import DataError
 from store.messages import Message, Value, message
@@ -55,8 +55,8 @@ def learned_shift(model: TrainedModel) -> Callable[[Origin, Origin], Floats]:
     Returns:
         A function of two origins: log shift, series x targets.
     """
-    middle, card = model.heads["p50"], model.card
-    wanted = [name for name in needed_columns(card) if name in middle.feature_name()]
+    middle, metadata = model.boosters["p50"], model.metadata
+    wanted = [name for name in needed_columns(metadata) if name in middle.feature_name()]
 
     def shift(base: Origin, then: Origin) -> Floats:
         found = features_at(base)
@@ -73,9 +73,9 @@ def learned_shift(model: TrainedModel) -> Callable[[Origin, Origin], Floats]:
             for block in (before, after)
         ]
         rows = pd.DataFrame({HORIZON: np.tile(base.horizons, shape[0])})
-        moved: Floats = (trees_weight(card, rows) * (predictions[1] - predictions[0])).reshape(
-            shape
-        )
+        moved: Floats = (
+            ensemble_weight(metadata, rows) * (predictions[1] - predictions[0])
+        ).reshape(shape)
         return moved
 
     return shift

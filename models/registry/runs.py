@@ -34,7 +34,7 @@ EXPERIMENT: Final = "magnetcast"
 FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 
 _Args = ParamSpec("_Args")
-_Found = TypeVar("_Found")
+_Answer = TypeVar("_Answer")
 
 
 @contextmanager
@@ -58,12 +58,12 @@ def answering(settings: Settings) -> Iterator[None]:
 
 
 def worded(
-    ask: Callable[Concatenate[Settings, _Args], _Found],
-) -> Callable[Concatenate[Settings, _Args], _Found]:
+    ask: Callable[Concatenate[Settings, _Args], _Answer],
+) -> Callable[Concatenate[Settings, _Args], _Answer]:
     """Let what asks MLflow raise a StoreError where MLflow does not answer, at whatever call."""
 
     @wraps(ask)
-    def asked(settings: Settings, /, *args: _Args.args, **kwargs: _Args.kwargs) -> _Found:
+    def asked(settings: Settings, /, *args: _Args.args, **kwargs: _Args.kwargs) -> _Answer:
         with answering(settings):
             return ask(settings, *args, **kwargs)
 
@@ -71,7 +71,7 @@ def worded(
 
 
 def connect(settings: Settings) -> tuple[MlflowClient, str]:
-    """Return a client and the experiment's identifier; the database is made when absent.
+    """Client and identifier of the experiment; the database is made when absent.
 
     MLflow migrates a new SQLite file without a lock of its own, hence ours.
     """
@@ -177,7 +177,7 @@ def open_job(settings: Settings, *, name: str, tags: Mapping[str, str]) -> Itera
 
 @worded
 def find_runs(settings: Settings, tags: Mapping[str, str]) -> list[Run]:
-    """Return the finished runs that carry all these tags, newest first; never makes a database."""
+    """Finished runs with all these tags, newest first; never makes a database."""
     if not is_kept(settings):
         return []
     client, experiment = connect(settings)
@@ -188,7 +188,7 @@ def find_runs(settings: Settings, tags: Mapping[str, str]) -> list[Run]:
 
 
 def read_text(settings: Settings, run_id: str, name: str) -> str | None:
-    """Return a text that a run kept as the file ``name``; None where it is gone."""
+    """Text of the file ``name`` of a run; None where it is gone."""
     client, _ = connect(settings)
     with TemporaryDirectory() as scratch:
         try:
@@ -209,10 +209,10 @@ def log_months(
     """Keep a table of months, with a column tonnes, as the dataset of the active run.
 
     Args:
-        digest: Made of all rows if left out; MLflow's own leaves out dates and most rows.
+        digest: Of all rows if left out; MLflow's own leaves out dates and most rows.
     """
-    made = hash_pandas_object(months, index=False).to_numpy().tobytes()
-    digest = digest or hashlib.sha256(made).hexdigest()[:12]
+    row_hashes = hash_pandas_object(months, index=False).to_numpy().tobytes()
+    digest = digest or hashlib.sha256(row_hashes).hexdigest()[:12]
     origin = CodeDatasetSource({MLFLOW_SOURCE_NAME: source})
     data = from_pandas(months, origin, targets="tonnes", name=name, digest=digest)
     mlflow.log_input(data, context="training", tags=tags)

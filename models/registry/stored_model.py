@@ -1,6 +1,6 @@
 """A stored model, checked without MLflow, whose import takes seconds.
 
-It is boosters as text and a card as JSON, plain files.
+It is boosters as text and metadata as JSON, plain files.
 """
 
 import hashlib
@@ -26,35 +26,35 @@ ROLLED_BACK_TAG: Final = "rolled_back"
 """Tag of a version that was taken back as champion: the reason."""
 
 
-CARD_TAGS: Final = tuple(field.name for field in fields(RegisteredVersion))[3:]
+VERSION_TAGS: Final = tuple(field.name for field in fields(RegisteredVersion))[3:]
 """Tags of a version, fields of ``RegisteredVersion``."""
 
-MODEL_SCHEMA: Final = 1
-"""Raised when a card or what a row means changes in a way that no entry of the catalogue tells: the
-layout of the card, the target, the level that forecasts are ratios to, the destinations."""
+MODEL_SCHEMA: Final = 2
+"""Raised when metadata or rows change in a way that no entry of the catalogue tells: the layout of
+the metadata, the target, the level that forecasts are ratios to, the destinations."""
 
 MODEL_FILES: Final = "model"
-"""Folder of boosters and card, below ``artifacts`` in the logged model."""
+"""Folder of boosters and metadata, below ``artifacts`` in the logged model."""
 
 
 def record_file(settings: Settings) -> Path | None:
-    """Return MLflow's SQLite file; None where a server keeps its record."""
+    """MLflow's SQLite file; None where a server keeps its records."""
     uri = settings.tracking_uri
     file = sqlite_file(uri) if uri.startswith("sqlite") else None
     return file and file.resolve()
 
 
 def is_kept(settings: Settings) -> bool:
-    """Return whether there may be a record at all: a SQLite file that is absent holds none."""
+    """Whether MLflow may hold any record: an absent SQLite file holds none."""
     database = record_file(settings)
     return database is None or database.exists()
 
 
 def verify(settings: Settings, champion: RegisteredVersion, name: str = MODEL) -> None:
-    """Refuse files that are not what training stored, or that this code cannot ask."""
+    """Refuse files that are not those that training stored, or that this code cannot use."""
     folder = settings.artifact_dir / champion.folder / "artifacts" / MODEL_FILES
     try:
-        files = [*folder.glob("*.txt"), folder / "card.json"]
+        files = [*folder.glob("*.txt"), folder / "metadata.json"]
         texts = {file.name: file.read_text(encoding="utf-8") for file in files}
         check(texts, champion.sha256)
     except (OSError, ValueError) as err:
@@ -62,7 +62,7 @@ def verify(settings: Settings, champion: RegisteredVersion, name: str = MODEL) -
 
 
 def unreadable(name: str, version: int, source: str, err: Exception) -> StoreError:
-    """Return the error of a version whose files are not what training stored."""
+    """Error of a version whose files are not those that training stored."""
     return StoreError(
         f"Version {version} of model {name!r} cannot be read from {source}: {err} "
         "Expected the files that training stored. Restore the artifact folder from a backup, "
@@ -71,34 +71,34 @@ def unreadable(name: str, version: int, source: str, err: Exception) -> StoreErr
 
 
 def digest_of(texts: Mapping[str, str]) -> str:
-    """Return the SHA-256 of boosters and card."""
+    """SHA-256 of boosters and metadata."""
     return hashlib.sha256(json.dumps(texts, sort_keys=True).encode()).hexdigest()
 
 
 def check(texts: Mapping[str, str], expected: str) -> None:
-    """Refuse boosters and card that are not those of training, or ask for other rows."""
-    if (found := digest_of(texts)) != expected:
+    """Refuse boosters and metadata that differ from those of training, or take other rows."""
+    if (digest := digest_of(texts)) != expected:
         raise ValueError(
-            f"its boosters and card have SHA-256 {found[:12]}, and {expected[:12]} was "
+            f"its boosters and metadata have SHA-256 {digest[:12]}, and {expected[:12]} was "
             "recorded when it was registered."
         )
-    _check_rows(json.loads(texts["card.json"]))
+    _check_rows(json.loads(texts["metadata.json"]))
 
 
-def features_of(card: Mapping[str, object]) -> list[str]:
-    """Return the names of the features that a model is asked with."""
-    return [str(name) for name in cast("list[object]", card.get("features", []))]
+def features_of(metadata: Mapping[str, object]) -> list[str]:
+    """Names of the features of a model."""
+    return [str(name) for name in cast("list[object]", metadata.get("features", []))]
 
 
-def _check_rows(card: Mapping[str, object]) -> None:
-    features = features_of(card)
+def _check_rows(metadata: Mapping[str, object]) -> None:
+    features = features_of(metadata)
     remedy = "Train it anew, or promote a version that was trained with this code."
-    if card.get("schema") != MODEL_SCHEMA:
-        why = f"it was trained on schema {card.get('schema', 'none')}. Expected {MODEL_SCHEMA}"
+    if metadata.get("schema") != MODEL_SCHEMA:
+        why = f"it was trained on schema {metadata.get('schema', 'none')}. Expected {MODEL_SCHEMA}"
     elif unknown := sorted(set(features) - {feature.name for feature in ALL_FEATURES}):
         why = f"it was trained on features that are no more: {first_few(unknown)}"
-    elif card.get("meanings") != (today := catalogue_digest(frozenset(features))):
-        why = f"its features had other meanings ({card.get('meanings')}). Expected {today}"
+    elif metadata.get("meanings") != (today := catalogue_digest(frozenset(features))):
+        why = f"its features had other meanings ({metadata.get('meanings')}). Expected {today}"
     else:
         return
     raise ValueError(f"{why}. {remedy}")

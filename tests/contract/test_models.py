@@ -20,7 +20,7 @@ from models.forecasting.model_frame import rows_of
 from models.forecasting.panel_forecaster import PanelForecaster
 from models.forecasting.residual_history import TREES
 from models.forecasting.snapshot import Snapshot
-from models.learning.heads import texts_of
+from models.learning.boosters import texts_of
 from models.learning.parameters import PANEL_PRESET
 from store.months import month_number
 from store.vocabulary import QUANTILE_COLUMNS
@@ -96,16 +96,16 @@ class TestOwnModel:
         history: EvidenceHistory = make_world().history()
         trained = EvidenceForecaster(QUICK).train(Snapshot.of_evidence(history, MOMENTS[-1]))
         rows = rows_of(history.origin(MOMENTS[-1]))
-        for name, text in texts_of(trained.heads).items():
+        for name, text in texts_of(trained.boosters).items():
             (tmp_path / f"{name}.txt").write_text(text, encoding="utf-8")
 
         loaded = {
             name: lgb.Booster(model_str=(tmp_path / f"{name}.txt").read_text(encoding="utf-8"))
-            for name in quantile_model.HEADS
+            for name in quantile_model.BOOSTERS
         }
 
         pd.testing.assert_frame_equal(
-            quantile_model.predict_quantiles(loaded, trained.card, rows),
-            quantile_model.predict_quantiles(trained.heads, trained.card, rows),
+            quantile_model.predict_quantiles(loaded, trained.metadata, rows),
+            quantile_model.predict_quantiles(trained.boosters, trained.metadata, rows),
             check_exact=True,
         )

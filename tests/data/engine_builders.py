@@ -10,7 +10,7 @@ from features.origin import bare_origin
 from models.engine.training_set import PanelView
 from models.forecasting.panel_forecaster import FittedPanel, PanelForecaster
 from models.forecasting.snapshot import Snapshot
-from models.learning.heads import TrainingSet
+from models.learning.boosters import TrainingSet
 from models.learning.parameters import PANEL_PRESET, ModelParameters
 from store.arrays import Floats, Ints
 from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
@@ -97,7 +97,7 @@ def make_training_set(features: Floats, target: Floats, **changes: Floats) -> Tr
         weight=np.ones(count),
         origin=np.full(count, 40),
         horizon=np.ones(count, dtype=np.int64),
-        least=np.full(count, -1e9),
+        lower_bound=np.full(count, -1e9),
         base_forecasts={},
     )
     return replace(plain, **changes)

@@ -11,9 +11,9 @@ import pandas as pd
 from features.build import ALL_FEATURES
 from features.controls.analogs import Analog
 from models.forecasting.changes import ChangeReplay, ForecastSnapshot, KnownFacts, news_of
-from models.learning.calibration import PastErrors, card_of
+from models.learning.calibration import PastErrors, metadata_of
 from models.learning.parameters import MAGNETS_PRESET
-from models.quantile_model import HEADS, TREES_WEIGHT, TrainedModel
+from models.quantile_model import BOOSTERS, ENSEMBLE_WEIGHT, TrainedModel
 from store.vocabulary import MAX_HORIZON
 from tests.data.builders import at, make_events, make_levels, make_tariffs
 from tests.data.store_builders import make_observations
@@ -40,31 +40,31 @@ def known_by(facts: KnownFacts, moment: pd.Timestamp) -> KnownFacts:
 
 
 @cache
-def taught_heads(seed: int = 1) -> dict[str, lgb.Booster]:
-    """Return heads that learned from wild rows; another seed learned something else."""
+def taught_boosters(seed: int = 1) -> dict[str, lgb.Booster]:
+    """Return boosters that learned from wild rows; another seed learned something else."""
     rng = np.random.default_rng(seed)
     scale = np.array([TAUGHT_BY.get(name, 1.0) for name in NAMES])
     rows = rng.normal(size=(3000, len(NAMES))) * scale
     places = [NAMES.index(name) for name in TAUGHT_BY]
     result = (rows[:, places] / scale[places]) @ rng.uniform(0.05, 0.2, len(places)) + 0.1
-    heads = {}
-    for head, shift in zip(HEADS, (-0.3, 0.0, 0.3), strict=True):
+    boosters = {}
+    for head, shift in zip(BOOSTERS, (-0.3, 0.0, 0.3), strict=True):
         table = lgb.Dataset(rows, result + shift, feature_name=list(NAMES))
         options = {"num_leaves": 15, "num_threads": 1, "verbosity": -1, "seed": seed}
-        heads[head] = lgb.train(options, table, num_boost_round=30)
-    return heads
+        boosters[head] = lgb.train(options, table, num_boost_round=30)
+    return boosters
 
 
-def taught_card(weight: Sequence[float] = (0.7, 0.5, 0.6)) -> dict[str, object]:
-    """Return a card with a shift from past errors."""
+def taught_metadata(weight: Sequence[float] = (0.7, 0.5, 0.6)) -> dict[str, object]:
+    """Metadata with a bias correction."""
     errors = PastErrors(
         horizon=np.arange(1.0, 13.0),
         age=np.ones(12),
         distance=np.linspace(-0.3, 0.1, 12),
         spread=np.full(12, 0.2),
     )
-    card = card_of(NAMES, errors, MAGNETS_PRESET, MAX_HORIZON)
-    return {**card, TREES_WEIGHT: list(weight)}
+    metadata = metadata_of(NAMES, errors, MAGNETS_PRESET, MAX_HORIZON)
+    return {**metadata, ENSEMBLE_WEIGHT: list(weight)}
 
 
 def halted_analog() -> Analog:
@@ -78,7 +78,7 @@ def halted_analog() -> Analog:
 
 def snapshot_at(moment: pd.Timestamp, *, version: int = 1) -> ForecastSnapshot:
     """Return where a model stands; each version learned something else."""
-    return ForecastSnapshot(moment, TrainedModel(taught_heads(version), taught_card()))
+    return ForecastSnapshot(moment, TrainedModel(taught_boosters(version), taught_metadata()))
 
 
 @cache

@@ -9,7 +9,7 @@ import pytest
 from prefect.server.api.server import SubprocessASGIServer
 
 import magnetcast as mc
-from models.registry import registry
+from models.registry import model_registry
 from store.errors import DataError
 from store.settings import PROJECT_ROOT
 from store.vocabulary import QUANTILE_COLUMNS
@@ -130,14 +130,14 @@ def test_an_unknown_parameter_is_named() -> None:
 def test_a_version_is_trained_compared_and_promoted_as_by_the_verbs(
     later_home: Published,
 ) -> None:
-    before = registry.champion(later_home.settings)
+    before = model_registry.champion(later_home.settings)
     assert before is not None
 
     version = mc.train(LATER, num_leaves=16)
 
     scores = mc.compare(before.version, version)
     assert {"A", "B", "difference"} <= set(scores.columns)
-    assert json.loads(registry.at_version(later_home.settings, version).parameters) == {
+    assert json.loads(model_registry.at_version(later_home.settings, version).parameters) == {
         "num_leaves": 16
     }
     assert mc.promote(version, accept="a test").is_champion

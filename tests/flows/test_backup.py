@@ -13,7 +13,7 @@ from flows.backup import MLFLOW, back_up, last_backup, restore
 from flows.context.stores import made_store, store_of
 from flows.monitoring.health import examine
 from flows.training.predict import predict
-from models.registry import registry
+from models.registry import model_registry
 from store.archive import extract_archive, write_archive
 from store.database import sqlite_file
 from store.errors import DataError, StoreError
@@ -81,8 +81,8 @@ def test_what_was_restored_is_what_was_backed_up(
         assert kept
         assert kept.keys() == {f.relative_to(second) for f in second.rglob("*") if f.is_file()}
         assert all((second / file).read_bytes() == content for file, content in kept.items())
-    assert registry.champion(here) == registry.champion(there)
-    assert dict(champion_model(here).card) == dict(champion_model(there).card)
+    assert model_registry.champion(here) == model_registry.champion(there)
+    assert dict(champion_model(here).metadata) == dict(champion_model(there).metadata)
     pd.testing.assert_frame_equal(predict(here, at(AS_OF)), predict(there, at(AS_OF)))
     (sqlite_file(here.tracking_uri) or Path()).unlink()
     alarms = {one.name: str(one.words) for one in examine(here, at(AS_OF)).alarms}

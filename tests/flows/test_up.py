@@ -17,7 +17,7 @@ import pytest
 from flows.cli.app import _of_prefect
 from flows.context.prefect_runs import auth_string, is_up
 from flows.up import LOOPBACK, environment, listening_socket
-from models.registry import registry
+from models.registry import model_registry
 from store.errors import DataError
 from store.settings import PROJECT_ROOT, Settings
 
@@ -168,7 +168,7 @@ class TestUp:
 
         assert ended(up, "training/on-demand", parameters=asked) == "COMPLETED"
 
-        [made] = registry.versions(up.settings)
+        [made] = model_registry.versions(up.settings)
         assert (made.as_of, made.parameters) == ("2020-04-22T23:59:59+00:00", '{"num_leaves": 8}')
 
     def test_a_job_by_hand_is_recorded_there(self, up: Up) -> None:

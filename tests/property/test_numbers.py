@@ -9,7 +9,7 @@ from hypothesis.extra import numpy as hnp
 
 from features.panel.estimation import evidence_panel
 from features.statistical.base_forecasts import BASELINES
-from models.learning.calibration import PastErrors, calibrate, card_of
+from models.learning.calibration import PastErrors, calibrate, metadata_of
 from models.quantile_model import quantiles_of
 from models.reconciliation.reconcile import coherent_factors
 from store.vocabulary import AGGREGATES, DESTINATIONS, MAX_HORIZON, QUANTILE_COLUMNS
@@ -62,9 +62,9 @@ def test_calibrated_quantiles_never_cross_and_the_median_score_is_zero(
 
 @given(ERRORS, hnp.arrays(float, (3, 5), elements=st.floats(-3, 3)))
 def test_published_quantiles_are_ordered_tonnes_around_their_mean(
-    errors: tuple[np.ndarray, ...], heads: np.ndarray
+    errors: tuple[np.ndarray, ...], boosters: np.ndarray
 ) -> None:
-    card = card_of(("horizon",), PastErrors(*errors), QUICK, MAX_HORIZON)
+    metadata = metadata_of(("horizon",), PastErrors(*errors), QUICK, MAX_HORIZON)
     rows = pd.DataFrame(
         {
             "horizon": [1.0, 2.0, 6.0, 12.0, 18.0],
@@ -74,7 +74,7 @@ def test_published_quantiles_are_ordered_tonnes_around_their_mean(
         }
     )
 
-    table = quantiles_of(tuple(heads), card, rows)  # type: ignore[arg-type]
+    table = quantiles_of(tuple(boosters), metadata, rows)  # type: ignore[arg-type]
 
     assert (np.diff(table[list(QUANTILE_COLUMNS)], axis=1) >= 0).all()
     assert (table >= 0).all(axis=None)

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.forecasting.model_frame import heads_of, training_set
+from models.forecasting.model_frame import boosters_of, training_set
 from models.policy.scenario import ScenarioSnapshot, learned_shift, paired
-from models.quantile_model import TREES_WEIGHT, TrainedModel
+from models.quantile_model import ENSEMBLE_WEIGHT, TrainedModel
 from store.schema.scenario import STRICTNESS
 from tests.data.builders import QUICK, at, make_events, make_world
 from tests.data.scenario_builders import make_scenario, make_standing
@@ -28,8 +28,10 @@ def snapshot() -> ScenarioSnapshot:
     history = make_world().history()
     now = history.origin(at("2020-07-25"))
     data = training_set(history.past(at("2020-07-25")), now, QUICK)
-    card = {"features": data.names, TREES_WEIGHT: [1.0] * 18, "threads": 1}
-    return make_standing(learned=learned_shift(TrainedModel(heads_of(data, now, QUICK), card)))
+    metadata = {"features": data.names, ENSEMBLE_WEIGHT: [1.0] * 18, "threads": 1}
+    return make_standing(
+        learned=learned_shift(TrainedModel(boosters_of(data, now, QUICK), metadata))
+    )
 
 
 def usa(text: str) -> pd.DataFrame:

@@ -22,7 +22,7 @@ from models.evaluation.backtest import backtest_panel
 from models.forecasting.evidence_forecaster import EvidenceForecaster
 from models.forecasting.panel_forecaster import PanelForecaster
 from models.forecasting.snapshot import Snapshot
-from models.learning.heads import texts_of
+from models.learning.boosters import texts_of
 from models.learning.parameters import PANEL_PRESET
 from models.policy.policy_effect import PolicyEffect, effect_at
 from store.asof import OBSERVATION_KEY, known_at
@@ -66,13 +66,13 @@ def assert_same_panel(left: EvidencePanel, right: EvidencePanel) -> None:
 
 
 def forecast_of(world: World, as_of: pd.Timestamp) -> tuple[pd.DataFrame, dict[str, str], object]:
-    """Walk two months up to an as_of, then train there: all forecasts, the trees and the card."""
+    """Walk two months up to an as_of, then train there: forecasts, trees and metadata."""
     history = world.history()
     moments = [*release_moments("2019-06-25", as_of)[-2:], as_of]
     forecaster = EvidenceForecaster(QUICK)
     forecasts = pd.concat(compare_at(forecaster, history, *moments), ignore_index=True)
     trained = forecaster.train(Snapshot.of_evidence(history, as_of))
-    return forecasts, texts_of(trained.heads), trained.card
+    return forecasts, texts_of(trained.boosters), trained.metadata
 
 
 @cache
@@ -156,12 +156,12 @@ def test_a_feature_that_reads_a_file_is_found(monkeypatch: pytest.MonkeyPatch) -
 def test_whole_forecast_is_the_same_whatever_came_out_later(
     make: Callable[[], World], day: str
 ) -> None:
-    forecasts, trees, card = forecast_of(spoiled(make(), at(day)), at(day))
+    forecasts, trees, metadata = forecast_of(spoiled(make(), at(day)), at(day))
 
-    expected, expected_trees, expected_card = forecast_of(only_known(make(), at(day)), at(day))
+    expected, expected_trees, expected_metadata = forecast_of(only_known(make(), at(day)), at(day))
     pd.testing.assert_frame_equal(forecasts, expected, check_exact=True)
     assert trees == expected_trees
-    assert card == expected_card
+    assert metadata == expected_metadata
 
 
 @pytest.mark.parametrize(

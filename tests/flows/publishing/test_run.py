@@ -9,7 +9,7 @@ from flows.context.stores import store_of
 from flows.context.workspace import open_evidence
 from flows.publishing.publish import run_entry
 from flows.run import run
-from models.registry import registry
+from models.registry import model_registry
 from models.registry import runs as mlflow_client
 from models.registry.stored_model import MODEL
 from store.errors import DataError
@@ -37,7 +37,7 @@ def test_every_destination_and_month_is_published_once(published: Published) -> 
 def test_what_is_published_is_the_champions_and_states_what_moved_it(published: Published) -> None:
     rows = read_forecasts(store_of(published.settings))
 
-    champion = registry.champion(published.settings)
+    champion = model_registry.champion(published.settings)
     assert champion is not None
     assert set(rows["model"]) == {champion.model_version}
     assert set(rows["status"]) == {"champion"}
@@ -48,7 +48,7 @@ def test_what_is_published_is_the_champions_and_states_what_moved_it(published: 
 
 def test_the_champion_is_tagged_with_day_data_and_commit(published: Published) -> None:
     client = MlflowClient(published.settings.tracking_uri)
-    champion = registry.champion(published.settings)
+    champion = model_registry.champion(published.settings)
     assert champion is not None
 
     tags = client.get_model_version(MODEL, str(champion.version)).tags

@@ -28,7 +28,7 @@ from models.forecasting.fallback import NUMBERS
 from models.forecasting.model_frame import rows_of
 from models.learning.parameters import PANEL_PRESET
 from models.quantile_model import predict_quantiles
-from models.registry import registry
+from models.registry import model_registry
 from store.errors import DataError
 from store.facts.batch import Batch, FileRows
 from store.facts.reading import read_forecasts
@@ -92,7 +92,7 @@ def test_a_table_is_forecast_explained_and_trained_by_what_the_registry_holds(
     settings, keys = filled.settings, ["destination", "period"]
     rows = publication(settings, at(NOW), commodity="850511").set_index(keys)
 
-    champion = registry.champion(settings, TABLE.model)
+    champion = model_registry.champion(settings, TABLE.model)
     made = predict(settings, at(NOW), TABLE).set_index(keys).loc[rows.index]
     parts = why(settings, ExplainRequest("USA", None, at(NOW), "850511"))
 
@@ -107,7 +107,7 @@ def test_a_table_is_forecast_explained_and_trained_by_what_the_registry_holds(
 def test_where_the_backtest_fails_the_champion_answers_without_new_scores(filled: Filled) -> None:
     known = open_workspace(filled.settings, at(NOW), TABLE)
     refused = replace(known, parameters=replace(known.parameters, num_leaves=1))  # by LightGBM
-    champion = registry.champion(filled.settings, TABLE.model)
+    champion = model_registry.champion(filled.settings, TABLE.model)
 
     rows, seen = pipeline.forecast(refused)
 
@@ -121,14 +121,14 @@ def test_where_the_backtest_fails_the_champion_answers_without_new_scores(filled
 def test_experts_answer_where_the_numbers_of_a_version_are_unusable(
     filled: Filled, monkeypatch: pytest.MonkeyPatch, spoil: float, fault: str
 ) -> None:
-    champion = registry.champion(filled.settings, TABLE.model)
+    champion = model_registry.champion(filled.settings, TABLE.model)
     assert champion is not None
     known, rows = open_workspace(filled.settings, at(NOW), TABLE), slice(0, 1)
 
     def spoiled(
-        heads: Mapping[str, Booster], card: Mapping[str, object], asked: pd.DataFrame
+        boosters: Mapping[str, Booster], metadata: Mapping[str, object], asked: pd.DataFrame
     ) -> pd.DataFrame:
-        made = predict_quantiles(heads, card, asked)
+        made = predict_quantiles(boosters, metadata, asked)
         made.iloc[rows, 0] = spoil
         return made
 
@@ -178,7 +178,7 @@ def test_nothing_that_is_published_takes_the_pretrained_network(
         with pytest.raises(DataError, match="pretrained=1 is for panel files only"):
             parameters_for(settings, at(NOW), *asked, config=TABLE)
 
-    champion = registry.champion(settings, TABLE.model)
+    champion = model_registry.champion(settings, TABLE.model)
     assert champion is not None
     by_network = replace(champion, parameters='{"pretrained": 1}')
     write_champion(store_of(settings), TABLE.model, by_network)
@@ -190,13 +190,16 @@ def test_nothing_that_is_published_takes_the_pretrained_network(
 
 def test_mlflow_serves_a_table_as_it_is_forecast_before_its_sums(filled: Filled) -> None:
     settings = filled.settings
-    known, model = open_workspace(settings, at(NOW), TABLE), registry.load(settings, 1, TABLE.model)
+    known, model = (
+        open_workspace(settings, at(NOW), TABLE),
+        model_registry.load(settings, 1, TABLE.model),
+    )
     asked = rows_of(known.origin)
     mlflow.set_tracking_uri(settings.tracking_uri)
 
     served = mlflow.pyfunc.load_model(f"models:/{TABLE.model}@champion").predict(asked)
 
-    own = predict_quantiles(model.heads, model.card, asked)
+    own = predict_quantiles(model.boosters, model.metadata, asked)
     np.testing.assert_allclose(served[NUMBERS], own[NUMBERS], rtol=1e-12)
 
 
@@ -256,7 +259,7 @@ def test_python_forecasts_scores_and_trains_a_table_as_the_verbs_do(place: Path)
     made = mc.forecast(NOW, "USA", commodity="850511")
     cells = mc.backtest(NOW, "USA", commodity="850511", num_leaves=7)
 
-    champion = registry.champion(Settings(), TABLE.model)
+    champion = model_registry.champion(Settings(), TABLE.model)
     assert champion is not None
     assert champion.version == version
     assert json.loads(champion.parameters) == {"num_leaves": 7}

@@ -15,7 +15,7 @@ from flows.monitoring.health import examine
 from flows.publishing.published_forecasts import ExplainRequest, publication
 from flows.publishing.replay import replayed
 from flows.run import run
-from models.registry import registry
+from models.registry import model_registry
 from store.facts.reading import latest_forecast, read_publication
 from store.publications.backtests import read_scores
 from store.publications.explanations import read_explanation
@@ -86,7 +86,7 @@ def test_a_late_figure_makes_a_second_publication_and_the_first_stays(
     assert not examine(home, at(AS_OF)).alarms or "integrity" not in {
         one.name for one in examine(home, at(AS_OF)).alarms
     }
-    champion = registry.champion(home)
+    champion = model_registry.champion(home)
     assert champion is not None
     assert set(second["model"]) == {champion.model_version}
 

@@ -8,7 +8,7 @@ import pytest
 
 from flows.training.compare_runs import compare_runs
 from models.evaluation.scores import cell_scores
-from models.registry import registry
+from models.registry import model_registry
 from models.registry.runs import find_runs, log_table, open_run, read_text
 from store.errors import StoreError
 from store.settings import Settings
@@ -54,7 +54,7 @@ def keep(settings: Settings, cells: pd.DataFrame, **params: float) -> str:
 
 
 def version(settings: Settings) -> str:
-    return registry.at_version(settings, 1).model_version
+    return model_registry.at_version(settings, 1).model_version
 
 
 def other(settings: Settings) -> str:

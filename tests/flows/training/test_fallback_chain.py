@@ -11,7 +11,7 @@ import pytest
 from flows.context.stores import store_of
 from flows.context.workspace import open_evidence
 from flows.training.predict import fallback_chain, forecast_of, made_on, predict
-from models.registry import registry
+from models.registry import model_registry
 from store.facts.reading import latest_forecast
 from store.publications.publishing import publish_forecasts
 from store.settings import Settings
@@ -31,13 +31,13 @@ def twice(
 
 
 def folder_of(settings: Settings, version: int) -> Path:
-    """Return the folder of a version's heads."""
-    name = registry.at_version(settings, version).model_version
+    """Return the folder of a version's boosters."""
+    name = model_registry.at_version(settings, version).model_version
     wanted = [
         path.parent
         for path in settings.artifact_dir.rglob("p50.txt")
         if name in (path.parents[2] / "MLmodel").read_text(encoding="utf-8")
-        or registry.load(settings, version).heads["p50"].model_to_string()
+        or model_registry.load(settings, version).boosters["p50"].model_to_string()
         == path.read_text(encoding="utf-8")
     ]
     assert len(wanted) == 1

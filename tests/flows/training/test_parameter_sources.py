@@ -14,7 +14,7 @@ from flows.publishing.published_forecasts import publication
 from flows.publishing.replay import replayed
 from flows.run import run
 from models.learning.parameters import MAGNETS_PRESET
-from models.registry import registry
+from models.registry import model_registry
 from models.registry.runs import find_runs
 from store.facts.reading import latest_forecast
 from store.publications.backtests import read_scores
@@ -35,7 +35,7 @@ def test_other_parameters_at_the_same_as_of_stays_beside_the_first_and_is_kept_o
     code, _, err = magnetcast("train", "--as-of", AS_OF, *SET)
 
     assert code == 0, err
-    first, second = (registry.at_version(home, version) for version in (1, 2))
+    first, second = (model_registry.at_version(home, version) for version in (1, 2))
     assert first.model_version != second.model_version
     assert OTHER.digest in second.model_version
     assert json.loads(second.parameters) == OTHER.changed
@@ -49,7 +49,7 @@ def test_other_parameters_at_the_same_as_of_stays_beside_the_first_and_is_kept_o
     assert second.model_version not in shown
 
     # Too few origins show that it is better: the schedule keeps the champion and its parameters.
-    champion = registry.champion(home)
+    champion = model_registry.champion(home)
     assert champion is not None
     assert champion.version == 1
     assert not run(home, at(AS_OF)).is_new
@@ -63,7 +63,7 @@ def test_other_parameters_at_the_same_as_of_stays_beside_the_first_and_is_kept_o
     _, out, _ = magnetcast("config", "show", "--as-of", LATER, "--format", "csv")
     assert 'magnets.num_leaves,7,leaves,"champion, version 2"' in out
     assert run(home, at(LATER)).is_new
-    new = registry.champion(home)
+    new = model_registry.champion(home)
     assert new is not None
     assert (new.version, new.parameters) == (3, second.parameters)
     rows = latest_forecast(store_of(home))

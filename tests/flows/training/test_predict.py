@@ -9,7 +9,6 @@ from flows.context.output import write_result
 from flows.context.stores import made_store, store_of
 from flows.context.workspace import open_evidence
 from flows.training.predict import predict
-from models.registry import registry
 from sources.bundled.all_tables import load_bundled
 from store.facts.batch import Batch, FileRows
 from store.facts.reading import read_forecasts

@@ -13,7 +13,7 @@ from flows.run import run
 from flows.training.predict import predict
 from flows.training.promote import promote, rollback
 from models.evaluation.backtest import Backtest
-from models.registry import registry
+from models.registry import model_registry
 from models.registry.runs import log_table, open_run
 from models.registry.stored_model import MODEL
 from store.errors import DataError
@@ -50,8 +50,8 @@ def tags_of_version(settings: Settings, version: int) -> dict[str, str]:
 def on_trial_with_other_parameters(settings: Settings) -> None:
     """Put version 1 on trial as if trained today with one more feature."""
     tags = {"recipe": "one feature more", "model_version": "magnetcast-more"}
-    registry.set_tags(settings, 1, {**tags, "as_of": at(LATER).isoformat()})
-    registry.nominate(settings, 1)
+    model_registry.set_tags(settings, 1, {**tags, "as_of": at(LATER).isoformat()})
+    model_registry.nominate(settings, 1)
 
 
 def result_of(cells: pd.DataFrame) -> Backtest:
@@ -89,7 +89,7 @@ def test_a_broken_champion_is_replaced_by_the_next_training(own: Settings) -> No
 
 def test_a_harmful_feature_is_refused_by_its_measured_loss(released: Published) -> None:
     own = released.settings
-    champion = registry.champion(own)
+    champion = model_registry.champion(own)
     assert champion is not None
     keep_cells(own, champion.model_version, make_cells())
     on_trial_with_other_parameters(own)
@@ -113,7 +113,7 @@ def test_a_model_that_nothing_compares_stays_challenger_until_a_person_accepts_i
     home: Settings, magnetcast: Callable[..., tuple[int, str, str]]
 ) -> None:
     own = home
-    registry.set_tags(own, 1, {"recipe": "another", "model_version": "magnetcast-gone"})
+    model_registry.set_tags(own, 1, {"recipe": "another", "model_version": "magnetcast-gone"})
     for text in own.artifact_dir.rglob("p50.txt"):
         text.write_text("tree\n", encoding="utf-8")
 
@@ -130,7 +130,7 @@ def test_a_model_that_nothing_compares_stays_challenger_until_a_person_accepts_i
     assert "--accept without a reason promotes nothing" in err
     code, out, err = magnetcast("promote", "--as-of", LATER, "--format", "csv")
     assert code == 1
-    assert out.startswith("rule,measured,expected,verdict,why")
+    assert out.startswith("rule,measured,expected,verdict,reason")
 
     code, _, err = magnetcast("promote", "--as-of", LATER, "--accept", "looked at its errors")
     assert code == 0, err
@@ -163,7 +163,7 @@ def test_a_version_whose_features_are_gone_is_refused_and_the_aliases_stay(
 
 def test_after_a_rollback_all_agree_on_who_answers(released: Published) -> None:
     own = released.settings
-    one = registry.at_version(own, 1).model_version
+    one = model_registry.at_version(own, 1).model_version
 
     rollback(own, at(LATER), "bands too narrow")
 

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from models import quantile_model
-from models.registry import registry, runs
+from models.registry import model_registry, runs
 from models.registry.runs import open_run
 from store.settings import PROJECT_ROOT, Settings
 
@@ -71,7 +71,7 @@ def mlflow_rows() -> pd.DataFrame:
 
 
 @pytest.fixture(scope="session")
-def mlflow_heads(mlflow_rows: pd.DataFrame) -> dict[str, str]:
+def mlflow_boosters(mlflow_rows: pd.DataFrame) -> dict[str, str]:
     """Three small boosters in text form, trained for real."""
     rng = np.random.default_rng(8)
     target = mlflow_rows["tonnes_lag_1m_log"].fillna(0.0) * 0.3 + rng.normal(size=len(mlflow_rows))
@@ -90,44 +90,43 @@ def mlflow_heads(mlflow_rows: pd.DataFrame) -> dict[str, str]:
             lgb.Dataset(mlflow_rows[FEATURES].astype(float), target),
             num_boost_round=20,
         ).model_to_string()
-        for name, alpha in zip(quantile_model.HEADS, (0.1, 0.5, 0.9), strict=True)
+        for name, alpha in zip(quantile_model.BOOSTERS, (0.1, 0.5, 0.9), strict=True)
     }
 
 
 @pytest.fixture(scope="session")
-def mlflow_card() -> dict[str, object]:
+def mlflow_metadata() -> dict[str, object]:
     widening = np.linspace(1.0, 2.0, HORIZONS)
     return {
-        "trees_weight": np.linspace(1.0, 0.5, HORIZONS).tolist(),
+        "ensemble_weight": np.linspace(1.0, 0.5, HORIZONS).tolist(),
         "features": FEATURES,
         "floor_spread": 0.05,
-        "shift": np.linspace(0.0, 0.1, HORIZONS).tolist(),
+        "bias_correction": np.linspace(0.0, 0.1, HORIZONS).tolist(),
         "score_quantiles": {
             f"p{round(level * 100):02d}": (3.0 * (level - 0.5) * widening).tolist()
             for level in LEVELS
         },
         "quantiles": list(LEVELS),
-        "spec": {"leaves": 7},
         "threads": 1,
-        **registry.stamp({"features": FEATURES}),
+        **model_registry.stamp({"features": FEATURES}),
     }
 
 
 @pytest.fixture(scope="session")
 def mlflow_stored(
     mlflow_template: Path,
-    mlflow_heads: Mapping[str, str],
-    mlflow_card: Mapping[str, object],
+    mlflow_boosters: Mapping[str, str],
+    mlflow_metadata: Mapping[str, object],
     mlflow_rows: pd.DataFrame,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Settings:
     """Settings of a database with one registered version; only read."""
     settings = copied(mlflow_template, tmp_path_factory.mktemp("stored"))
     with open_run(settings, name="train", tags={"flow": "train"}):
-        registry.register(
+        model_registry.register(
             settings,
-            heads=mlflow_heads,
-            card=mlflow_card,
+            boosters=mlflow_boosters,
+            metadata=mlflow_metadata,
             example=mlflow_rows,
             script=SERVED_MODEL,
             tags={

@@ -12,32 +12,35 @@ NAMES = ["p05", "p10", "p25", "p50", "p75", "p90", "p95"]
 SCORES = (-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0)
 
 
-def constant_head(value: float) -> lgb.Booster:
+def constant_booster(value: float) -> lgb.Booster:
     data = lgb.Dataset(np.zeros((40, 1)), np.full(40, value))
     return lgb.train(
         {"objective": "l2", "verbosity": -1, "num_threads": 1, "deterministic": True}, data, 1
     )
 
 
-HEADS = {"p10": constant_head(-1.0), "p50": constant_head(0.0), "p90": constant_head(1.0)}
+BOOSTERS = {
+    "p10": constant_booster(-1.0),
+    "p50": constant_booster(0.0),
+    "p90": constant_booster(1.0),
+}
 
 
-def make_card(
+def make_metadata(
     *,
-    shift: tuple[float, ...] = (0.0, 0.5),
+    bias_correction: tuple[float, ...] = (0.0, 0.5),
     floor: float = 0.05,
     weight: tuple[float, ...] = (0.75, 0.25),
 ) -> dict[str, object]:
     return {
-        "trees_weight": list(weight),
+        "ensemble_weight": list(weight),
         "features": ["tonnes_lag_1m"],
         "floor_spread": floor,
-        "shift": list(shift),
+        "bias_correction": list(bias_correction),
         "score_quantiles": {
-            name: [score] * len(shift) for name, score in zip(NAMES, SCORES, strict=True)
+            name: [score] * len(bias_correction) for name, score in zip(NAMES, SCORES, strict=True)
         },
         "quantiles": list(LEVELS),
-        "spec": {},
         "threads": 1,
     }
 
@@ -50,7 +53,7 @@ def make_rows(
     lag: float = 0.0,
     experts: float | None = None,
 ) -> pd.DataFrame:
-    """Build one row; experts that are not given say what the trees of ``HEADS`` say."""
+    """Build one row; experts that are not given say what the trees of ``BOOSTERS`` say."""
     return pd.DataFrame(
         {
             "tonnes_lag_1m": [lag],
@@ -63,7 +66,7 @@ def make_rows(
 
 
 def test_quantiles_are_the_level_times_the_exponent_of_the_scaled_scores() -> None:
-    forecast = quantile_model.predict_quantiles(HEADS, make_card(), make_rows(offset=10.0))
+    forecast = quantile_model.predict_quantiles(BOOSTERS, make_metadata(), make_rows(offset=10.0))
 
     expected = [110.0 * np.exp(score) - 10.0 for score in SCORES]
     assert list(forecast.columns) == [*NAMES, "mean"]
@@ -78,7 +81,9 @@ def test_quantiles_are_the_level_times_the_exponent_of_the_scaled_scores() -> No
 def test_each_horizon_has_its_own_shift_and_far_ones_take_the_nearest(
     horizon: float, median: float
 ) -> None:
-    forecast = quantile_model.predict_quantiles(HEADS, make_card(), make_rows(horizon=horizon))
+    forecast = quantile_model.predict_quantiles(
+        BOOSTERS, make_metadata(), make_rows(horizon=horizon)
+    )
 
     assert forecast["p50"].iloc[0] == pytest.approx(median)
 
@@ -89,10 +94,10 @@ def test_each_horizon_has_its_own_shift_and_far_ones_take_the_nearest(
 def test_trees_and_experts_meet_in_their_weights_at_each_horizon(
     horizon: float, weight: float
 ) -> None:
-    card = make_card(shift=(0.0, 0.0))
+    metadata = make_metadata(bias_correction=(0.0, 0.0))
     rows = make_rows(horizon=horizon, offset=10.0, experts=430.0)
 
-    forecast = quantile_model.predict_quantiles(HEADS, card, rows).iloc[0]
+    forecast = quantile_model.predict_quantiles(BOOSTERS, metadata, rows).iloc[0]
 
     centre = (1.0 - weight) * np.log(440.0 / 110.0)
     assert forecast["p50"] == pytest.approx(110.0 * np.exp(centre) - 10.0)
@@ -102,12 +107,12 @@ def test_trees_and_experts_meet_in_their_weights_at_each_horizon(
 
 @pytest.mark.parametrize("stderr", [0.0, 0.4, 3.0])
 def test_months_that_are_estimates_widen_the_band_in_squares(stderr: float) -> None:
-    card = {**make_card(shift=(0.0, 0.0)), "history_weight": 0.5}
+    metadata = {**make_metadata(bias_correction=(0.0, 0.0)), "history_weight": 0.5}
     rows = make_rows().assign(recent_stderr_log=stderr)
 
     plain, wide = (
-        np.log(quantile_model.predict_quantiles(HEADS, one, rows)[NAMES].iloc[0] / 100.0)
-        for one in (make_card(shift=(0.0, 0.0)), card)
+        np.log(quantile_model.predict_quantiles(BOOSTERS, one, rows)[NAMES].iloc[0] / 100.0)
+        for one in (make_metadata(bias_correction=(0.0, 0.0)), metadata)
     )
 
     own = (plain["p90"] - plain["p10"]) / quantile_model.NORMAL_80
@@ -141,11 +146,13 @@ def test_mean_integrates_the_piecewise_linear_quantile_function(
 def test_quantiles_never_cross_and_never_turn_negative(
     scores: list[float], level: float, offset: float, horizon: int
 ) -> None:
-    card = make_card()
-    card["score_quantiles"] = {name: [score] * 2 for name, score in zip(NAMES, scores, strict=True)}
+    metadata = make_metadata()
+    metadata["score_quantiles"] = {
+        name: [score] * 2 for name, score in zip(NAMES, scores, strict=True)
+    }
     rows = make_rows(horizon=horizon, level=level, offset=offset)
 
-    forecast = quantile_model.predict_quantiles(HEADS, card, rows).iloc[0]
+    forecast = quantile_model.predict_quantiles(BOOSTERS, metadata, rows).iloc[0]
 
     assert (forecast[NAMES].diff().dropna() >= 0.0).all()
     assert (forecast >= 0.0).all()
@@ -154,13 +161,13 @@ def test_quantiles_never_cross_and_never_turn_negative(
 
 
 def test_a_row_alone_is_forecast_exactly_as_among_others(
-    mlflow_heads: dict[str, str], mlflow_card: dict[str, object], mlflow_rows: pd.DataFrame
+    mlflow_boosters: dict[str, str], mlflow_metadata: dict[str, object], mlflow_rows: pd.DataFrame
 ) -> None:
-    heads = {name: lgb.Booster(model_str=text) for name, text in mlflow_heads.items()}
+    boosters = {name: lgb.Booster(model_str=text) for name, text in mlflow_boosters.items()}
 
-    together = quantile_model.predict_quantiles(heads, mlflow_card, mlflow_rows)
+    together = quantile_model.predict_quantiles(boosters, mlflow_metadata, mlflow_rows)
     alone = [
-        quantile_model.predict_quantiles(heads, mlflow_card, mlflow_rows.iloc[[place]])
+        quantile_model.predict_quantiles(boosters, mlflow_metadata, mlflow_rows.iloc[[place]])
         for place in range(40)
     ]
 
@@ -171,7 +178,7 @@ def test_missing_columns_are_named() -> None:
     rows = make_rows().drop(columns=["tonnes_lag_1m", "level_tonnes"])
 
     with pytest.raises(ValueError, match=r"^2 columns are missing .*: level_tonnes, tonnes_lag_1m"):
-        quantile_model.predict_quantiles(HEADS, make_card(), rows)
+        quantile_model.predict_quantiles(BOOSTERS, make_metadata(), rows)
 
 
 @pytest.mark.parametrize("column", ["horizon", "level_tonnes", "offset_tonnes", "experts_tonnes"])
@@ -179,4 +186,4 @@ def test_what_scales_a_row_must_be_finite(column: str) -> None:
     rows = make_rows().assign(**{column: np.nan})
 
     with pytest.raises(ValueError, match=rf"^1 of 1 rows to predict have no finite {column}"):
-        quantile_model.predict_quantiles(HEADS, make_card(), rows)
+        quantile_model.predict_quantiles(BOOSTERS, make_metadata(), rows)

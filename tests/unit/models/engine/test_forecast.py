@@ -145,8 +145,8 @@ class TestEngine:
         parameters = replace(BRIEF, num_iterations=40, pairs=900, rows=5_000)
         known = (values * shock)[:, :66]
         view = PanelView(known, 0, 6, extra, ("shock",))
-        heads, card, _ = trained(view, parameters)
-        engine = FittedPanel(make_snapshot(known), view, parameters, heads, card, None)
+        boosters, metadata, _ = trained(view, parameters)
+        engine = FittedPanel(make_snapshot(known), view, parameters, boosters, metadata, None)
 
         tonnes = said_of(engine).tonnes[:, :, P50]
         blind = said_of(make_engine(values * shock, last=65, parameters=parameters)).tonnes[
@@ -173,7 +173,7 @@ class TestTooLittleToLearn:
         engine = make_engine(make_values(months=13), horizon=8)
         tonnes = said_of(engine).tonnes
 
-        assert engine.heads is None
+        assert engine.boosters is None
         up = tonnes[:, :, P90] - tonnes[:, :, P50]
         np.testing.assert_allclose(up[:, 7], 8**PANEL_PRESET.horizon_growth * up[:, 0])
 

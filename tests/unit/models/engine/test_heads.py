@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models.learning.heads import LEAST_CELLS, Heads, TrainingSet, fitted
+from models.learning.boosters import LEAST_CELLS, Boosters, TrainingSet, fitted
 from models.learning.parameters import ModelParameters
 from models.quantile_model import predicted
 from tests.data.engine_builders import BRIEF, make_training_set
@@ -18,7 +18,7 @@ def drawn(count: int = 2_000) -> TrainingSet:
     return make_training_set(features, features[:, 1] + draw.normal(size=count))
 
 
-def heads_of(known: TrainingSet, parameters: ModelParameters = BRIEF) -> Heads:
+def boosters_of(known: TrainingSet, parameters: ModelParameters = BRIEF) -> Boosters:
     [found] = fitted(known, [np.ones(len(known), dtype=bool)], LAST, parameters)
     assert found is not None
     return found
@@ -27,10 +27,10 @@ def heads_of(known: TrainingSet, parameters: ModelParameters = BRIEF) -> Heads:
 def test_heads_lie_near_their_levels_in_sample() -> None:
     known = drawn()
 
-    values = predicted(heads_of(known, replace(BRIEF, num_iterations=60)), known.features, 1)
+    values = predicted(boosters_of(known, replace(BRIEF, num_iterations=60)), known.features, 1)
 
-    for head, level in zip(values, (0.1, 0.5, 0.9), strict=True):
-        assert (known.target <= head).mean() == pytest.approx(level, abs=0.03)
+    for quantile, level in zip(values, (0.1, 0.5, 0.9), strict=True):
+        assert (known.target <= quantile).mean() == pytest.approx(level, abs=0.03)
 
 
 def test_too_few_cells_teach_nothing() -> None:
@@ -39,7 +39,7 @@ def test_too_few_cells_teach_nothing() -> None:
 
     found = fitted(known, [~few, few, few | True], LAST, BRIEF)
 
-    assert [heads is None for heads in found] == [True, True, False]
+    assert [boosters is None for boosters in found] == [True, True, False]
 
 
 def test_older_rows_count_less() -> None:
@@ -48,7 +48,7 @@ def test_older_rows_count_less() -> None:
     target, origin = np.where(old, 10.0, -10.0), np.where(old, 0, LAST - 1)
     aged = replace(known, target=target, origin=origin)
 
-    heads = heads_of(aged, replace(BRIEF, half_life_months=12.0))
-    _, middle, _ = predicted(heads, known.features, 1)
+    boosters = boosters_of(aged, replace(BRIEF, half_life_months=12.0))
+    _, middle, _ = predicted(boosters, known.features, 1)
 
     assert np.median(middle) < -9.0

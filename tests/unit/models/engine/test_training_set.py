@@ -50,7 +50,7 @@ class TestTrainingRows:
         point = view.at(50, ALL)
         spread, base = point.stats.spread[4], point.base[4, 2]
         assert found.target[cell] == pytest.approx((view.tonnes[4, 53] - base) / spread)
-        assert found.least[cell] == pytest.approx(-base / spread)
+        assert found.lower_bound[cell] == pytest.approx(-base / spread)
         distance = (point.base_forecasts["theta"][4, 2] - base) / spread
         assert found.base_forecasts["theta"][cell] == pytest.approx(distance)
         np.testing.assert_array_equal(found.features[cell], point.features[4, 2])

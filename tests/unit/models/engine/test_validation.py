@@ -3,8 +3,8 @@ from dataclasses import replace
 import numpy as np
 
 from models.engine.training import before_validation, past_errors, validation_start
+from models.learning.boosters import Boosters, TrainingSet, fitted
 from models.learning.calibration import PastErrors
-from models.learning.heads import Heads, TrainingSet, fitted
 from models.learning.parameters import PANEL_PRESET
 from store.arrays import take
 from tests.data.engine_builders import BRIEF, make_training_set
@@ -24,15 +24,15 @@ def drawn(count: int = 2_400) -> TrainingSet:
     return take(known, origin + horizon <= LAST)
 
 
-def heads_before(known: TrainingSet) -> Heads:
+def boosters_before(known: TrainingSet) -> Boosters:
     before = before_validation(known, validation_start(LAST, 6, BRIEF))
     [found] = fitted(known, [before], LAST, BRIEF)
     assert found is not None
     return found
 
 
-def errors(heads: Heads | None, known: TrainingSet) -> PastErrors:
-    return past_errors(heads, known, horizon=6, last=LAST, parameters=BRIEF)
+def errors(boosters: Boosters | None, known: TrainingSet) -> PastErrors:
+    return past_errors(boosters, known, horizon=6, last=LAST, parameters=BRIEF)
 
 
 def test_the_window_is_as_long_as_its_choice_or_as_the_horizon() -> None:
@@ -57,7 +57,7 @@ def test_errors_are_those_of_the_window_alone() -> None:
     noise = np.random.default_rng(6).normal(scale=5.0, size=len(known))
     wild = replace(known, target=known.target + np.where(known.origin >= 48, noise, 0.0))
 
-    calm, wide = (errors(heads_before(known), part) for part in (known, wild))
+    calm, wide = (errors(boosters_before(known), part) for part in (known, wild))
 
     assert len(calm.distance) == (known.origin >= 48).sum()
     assert np.abs(wide.distance).mean() > 3.0 * np.abs(calm.distance).mean()

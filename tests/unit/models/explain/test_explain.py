@@ -10,7 +10,7 @@ from models.quantile_model import TrainedModel, combined
 
 
 @pytest.fixture
-def heads() -> dict[str, lgb.Booster]:
+def boosters() -> dict[str, lgb.Booster]:
     rng = np.random.default_rng(6)
     rows = rng.normal(size=(400, 4))
     target = 1.0 * rows[:, 0] - 0.3 * rows[:, 1] + 0.05 * rows[:, 2]
@@ -19,16 +19,16 @@ def heads() -> dict[str, lgb.Booster]:
     return {"p50": lgb.train(options, table, num_boost_round=40)}
 
 
-ALONE: dict[str, object] = {"trees_weight": [1.0]}
+ALONE: dict[str, object] = {"ensemble_weight": [1.0]}
 SCALE = {"horizon": 1.0, "level_tonnes": 100.0, "offset_tonnes": 0.0, "experts_tonnes": 100.0}
 
 
 def test_the_three_features_that_moved_a_forecast_most_come_first(
-    heads: dict[str, lgb.Booster],
+    boosters: dict[str, lgb.Booster],
 ) -> None:
     rows = pd.DataFrame({"none": [0.0], "tiny": [0.0], "small": [1.5], "big": [1.5]})
 
-    [text] = drivers(TrainedModel(heads, ALONE), rows.assign(**SCALE), pd.Series([100.0]))
+    [text] = drivers(TrainedModel(boosters, ALONE), rows.assign(**SCALE), pd.Series([100.0]))
 
     names = [name for name, _ in json.loads(text)]
     assert len(names) == 3
@@ -36,12 +36,12 @@ def test_the_three_features_that_moved_a_forecast_most_come_first(
 
 
 def test_tonnes_are_what_the_median_would_lose_without_the_feature(
-    heads: dict[str, lgb.Booster],
+    boosters: dict[str, lgb.Booster],
 ) -> None:
     rows = pd.DataFrame({"big": [1.5, -1.5], "small": [0.0, 0.0], "tiny": 0.0, "none": 0.0})
-    share = np.asarray(heads["p50"].predict(rows, pred_contrib=True))[:, 0]
+    share = np.asarray(boosters["p50"].predict(rows, pred_contrib=True))[:, 0]
 
-    texts = drivers(TrainedModel(heads, ALONE), rows.assign(**SCALE), pd.Series([100.0, 100.0]))
+    texts = drivers(TrainedModel(boosters, ALONE), rows.assign(**SCALE), pd.Series([100.0, 100.0]))
     raised, lowered = (json.loads(text)[0][1] for text in texts)
 
     assert raised == pytest.approx(100 * (1 - np.exp(-share[0])), abs=0.05)
@@ -50,27 +50,27 @@ def test_tonnes_are_what_the_median_would_lose_without_the_feature(
 
 
 def weighed(weight: float, *, experts: float) -> tuple[dict[str, object], pd.DataFrame]:
-    """Return a card and rows whose trees count ``weight`` and whose experts say so many tonnes."""
+    """Metadata and rows of an ensemble weight and a base forecast in tonnes."""
     rows = pd.DataFrame({"big": [1.5], "small": [0.0], "tiny": 0.0, "none": 0.0, "horizon": 1.0})
     scaling = {"level_tonnes": 100.0, "offset_tonnes": 0.0, "experts_tonnes": experts}
-    return {"trees_weight": [weight]}, rows.assign(**scaling)
+    return {"ensemble_weight": [weight]}, rows.assign(**scaling)
 
 
-def test_the_experts_are_one_thing_that_moves_a_forecast(heads: dict[str, lgb.Booster]) -> None:
-    card, rows = weighed(0.25, experts=800.0)
+def test_the_experts_are_one_thing_that_moves_a_forecast(boosters: dict[str, lgb.Booster]) -> None:
+    metadata, rows = weighed(0.25, experts=800.0)
 
-    [text] = drivers(TrainedModel(heads, card), rows, pd.Series([100.0]))
+    [text] = drivers(TrainedModel(boosters, metadata), rows, pd.Series([100.0]))
 
     name, tonnes = json.loads(text)[0]
     assert name == "experts_tonnes"
     assert tonnes == pytest.approx(100 * (1 - 8.0**-0.75), abs=0.05)
 
 
-def test_contributions_add_up_to_the_middle(heads: dict[str, lgb.Booster]) -> None:
-    card, rows = weighed(0.6, experts=150.0)
-    whole = np.asarray(heads["p50"].predict(rows.iloc[:, :4], pred_contrib=True))[0]
+def test_contributions_add_up_to_the_middle(boosters: dict[str, lgb.Booster]) -> None:
+    metadata, rows = weighed(0.6, experts=150.0)
+    whole = np.asarray(boosters["p50"].predict(rows.iloc[:, :4], pred_contrib=True))[0]
     middle = 0.6 * whole.sum() + 0.4 * np.log(1.5)
 
-    together = combined((whole[:1], np.array([whole.sum()]), whole[:1]), card, rows)[1]
+    together = combined((whole[:1], np.array([whole.sum()]), whole[:1]), metadata, rows)[1]
 
     assert together[0] == pytest.approx(middle)

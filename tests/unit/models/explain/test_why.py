@@ -19,7 +19,7 @@ from models.policy.policy_effect import PolicyEffect, effect_at
 from models.quantile_model import OFFSET, TrainedModel
 from store.vocabulary import CONTRIBUTIONS, FAMILIES
 from tests.data.builders import make_events, make_origin
-from tests.data.why_builders import halted_analog, taught_card, taught_heads
+from tests.data.why_builders import halted_analog, taught_boosters, taught_metadata
 
 
 @cache
@@ -39,9 +39,9 @@ def effect_on(origin: Origin, *analogs: Analog) -> PolicyEffect:
 
 
 def parts_of(
-    card: dict[str, object], *, control: bool = False, analogs: tuple[Analog, ...] = ()
+    metadata: dict[str, object], *, control: bool = False, analogs: tuple[Analog, ...] = ()
 ) -> tuple[pd.DataFrame, Stages, pd.DataFrame]:
-    origin, model = origin_with(control=control), TrainedModel(taught_heads(), card)
+    origin, model = origin_with(control=control), TrainedModel(taught_boosters(), metadata)
     rows = rows_of(origin)
     stages = stages_of(model, rows, origin, effect_on(origin, *analogs))
     return contributions(model, rows, origin, stages), stages, rows
@@ -58,15 +58,15 @@ def test_every_feature_is_reported_as_one_family_and_every_family_has_one() -> N
 def test_parts_add_up_to_the_published_median(
     weight: tuple[float, ...], analogs: tuple[Analog, ...]
 ) -> None:
-    parts, stages, _ = parts_of(taught_card(weight), control=bool(analogs), analogs=analogs)
+    parts, stages, _ = parts_of(taught_metadata(weight), control=bool(analogs), analogs=analogs)
 
     assert list(parts) == list(CONTRIBUTIONS)
     np.testing.assert_allclose(parts.sum(axis=1), stages.published["p50"], rtol=1e-9)
 
 
 def test_only_a_control_without_own_months_has_a_response() -> None:
-    calm, _, _ = parts_of(taught_card(), control=True)
-    hit, stages, rows = parts_of(taught_card(), control=True, analogs=(halted_analog(),))
+    calm, _, _ = parts_of(taught_metadata(), control=True)
+    hit, stages, rows = parts_of(taught_metadata(), control=True, analogs=(halted_analog(),))
 
     assert (calm["policy_response"] == 0.0).all()
     august = (rows["destination"] == "USA") & (rows["period"] == pd.Timestamp("2020-09-01"))
@@ -75,11 +75,11 @@ def test_only_a_control_without_own_months_has_a_response() -> None:
 
 
 def test_each_part_is_its_log_share_times_one_number_of_its_row() -> None:
-    card = taught_card((1.0,))
-    parts, stages, rows = parts_of(card)
-    names = taught_heads()["p50"].feature_name()
-    tree = np.asarray(taught_heads()["p50"].predict(rows[names].to_numpy(), pred_contrib=True))
-    shift = np.asarray(card["shift"])[rows["horizon"].astype(int) - 1]
+    metadata = taught_metadata((1.0,))
+    parts, stages, rows = parts_of(metadata)
+    names = taught_boosters()["p50"].feature_name()
+    tree = np.asarray(taught_boosters()["p50"].predict(rows[names].to_numpy(), pred_contrib=True))
+    shift = np.asarray(metadata["bias_correction"])[rows["horizon"].astype(int) - 1]
     moved = stages.published["p50"] + rows[OFFSET]
     start = parts["level"] + rows[OFFSET]
     mean = (moved - start) / np.log(moved / start)
@@ -93,7 +93,7 @@ def test_each_part_is_its_log_share_times_one_number_of_its_row() -> None:
 
 def test_sums_that_are_made_to_agree_are_reported_the_same_alone() -> None:
     origin = origin_with(control=True)
-    parts, stages, rows = parts_of(taught_card(), control=True, analogs=(halted_analog(),))
+    parts, stages, rows = parts_of(taught_metadata(), control=True, analogs=(halted_analog(),))
 
     alone = reconciled_tonnes(stages, rows, origin)
 

@@ -48,7 +48,7 @@ def memory() -> ResidualHistory:
 
 
 def chain(origin: Origin, *above: FallbackStep) -> list[FallbackStep]:
-    model, rows = TrainedModel(trained().heads, trained().card), rows_of(origin)
+    model, rows = TrainedModel(trained().boosters, trained().metadata), rows_of(origin)
     return [
         *above,
         FallbackStep(PREVIOUS, "m1", lambda: modelled(model, rows)),
@@ -103,7 +103,7 @@ def test_a_destination_that_no_rung_can_forecast_is_named() -> None:
 
 def test_an_absurd_forecast_of_one_destination_falls_to_the_next_rung() -> None:
     origin = replace(origin_at(), events=None, tariffs=None)
-    model = TrainedModel(trained().heads, trained().card)
+    model = TrainedModel(trained().boosters, trained().metadata)
     wild = modelled(model, rows_of(origin_at())).table.copy()
     row = origin.series.index("ITA")
     count = len(origin.targets)

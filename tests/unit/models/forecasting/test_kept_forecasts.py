@@ -58,7 +58,7 @@ def check_same(left: Backtest, right: Backtest) -> None:
     assert left.residuals.predictions.keys() == right.residuals.predictions.keys()
     for name, made in left.residuals.predictions.items():
         for one, two in zip(made, right.residuals.predictions[name], strict=True):
-            assert np.array(one.heads).tobytes() == np.array(two.heads).tobytes()
+            assert np.array(one.boosters).tobytes() == np.array(two.boosters).tobytes()
             assert one.origin.tonnes.tobytes() == two.origin.tonnes.tobytes()
 
 

@@ -109,7 +109,8 @@ def test_a_higher_rate_in_the_target_month_never_raises_the_median(
     raised.loc[own, FALLING] += points
 
     before, after = (
-        predict_quantiles(trained().heads, trained().card, frame)["p50"] for frame in (rows, raised)
+        predict_quantiles(trained().boosters, trained().metadata, frame)["p50"]
+        for frame in (rows, raised)
     )
 
     assert (after <= before).all()
@@ -121,7 +122,7 @@ def test_the_model_is_trees_and_experts_in_the_weights_of_its_horizons(place: in
     _, memory = backtested()
     origin = origin_at(place)
     low, middle, high = zip(
-        *(memory.predictions[name][place].heads for name in (MODEL, TREES, BASE_MEDIAN)),
+        *(memory.predictions[name][place].boosters for name in (MODEL, TREES, BASE_MEDIAN)),
         strict=True,
     )
     weight = QUICK.ensemble_weight * 0.5 ** (

@@ -4,7 +4,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from models.learning.heads import Heads, TrainingSet, fitted
+from models.learning.boosters import Boosters, TrainingSet, fitted
 from models.learning.parameters import ModelParameters
 from tests.data.builders import QUICK
 from tests.data.engine_builders import make_training_set
@@ -30,21 +30,21 @@ def rising() -> TrainingSet:
     return replace(plain, names=NAMES)
 
 
-def heads_of(data: TrainingSet, parameters: ModelParameters) -> Heads:
+def boosters_of(data: TrainingSet, parameters: ModelParameters) -> Boosters:
     [found] = fitted(data, [np.ones(len(data), dtype=bool)], 40, parameters)
     assert found is not None
     return found
 
 
 @cache
-def heads() -> Heads:
-    return heads_of(rising(), replace(QUICK, num_iterations=60))
+def boosters() -> Boosters:
+    return boosters_of(rising(), replace(QUICK, num_iterations=60))
 
 
 def said(column: str, values: np.ndarray, head: str = "p50") -> np.ndarray:
     rows = np.tile(np.nanmean(rising().features, axis=0), (len(values), 1))
     rows[:, NAMES.index(column)] = values
-    return np.asarray(heads()[head].predict(rows))
+    return np.asarray(boosters()[head].predict(rows))
 
 
 @pytest.mark.parametrize("head", ["p10", "p50", "p90"])
@@ -58,7 +58,7 @@ def test_heads_lie_at_their_quantiles() -> None:
     data = rising()
     plain = replace(data, target=_noise())
 
-    found = heads_of(plain, replace(QUICK, num_iterations=200, feature_fraction=1.0))
+    found = boosters_of(plain, replace(QUICK, num_iterations=200, feature_fraction=1.0))
 
     for name, level in (("p10", 0.1), ("p50", 0.5), ("p90", 0.9)):
         below = (plain.target < found[name].predict(plain.features)).mean()
@@ -70,4 +70,4 @@ def _noise() -> np.ndarray:
 
 
 def test_a_loss_that_is_not_rounded_off_takes_no_monotone_features() -> None:
-    assert set(heads_of(rising(), replace(QUICK, smoothing=0.0))) == {"p10", "p50", "p90"}
+    assert set(boosters_of(rising(), replace(QUICK, smoothing=0.0))) == {"p10", "p50", "p90"}

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from models import quantile_model
-from models.registry import registry, runs
+from models.registry import model_registry, runs
 from models.registry.runs import open_run
 from models.registry.stored_model import MODEL, check, digest_of, verify
 from store.database import open_to_read
@@ -52,17 +52,19 @@ mlflow.pyfunc.load_model(sys.argv[1]).predict(rows).to_parquet(sys.argv[3])
 
 @pytest.fixture
 def expected(
-    mlflow_heads: Mapping[str, str], mlflow_card: Mapping[str, object], mlflow_rows: pd.DataFrame
+    mlflow_boosters: Mapping[str, str],
+    mlflow_metadata: Mapping[str, object],
+    mlflow_rows: pd.DataFrame,
 ) -> pd.DataFrame:
-    heads = {name: lgb.Booster(model_str=text) for name, text in mlflow_heads.items()}
-    return quantile_model.predict_quantiles(heads, mlflow_card, mlflow_rows)
+    boosters = {name: lgb.Booster(model_str=text) for name, text in mlflow_boosters.items()}
+    return quantile_model.predict_quantiles(boosters, mlflow_metadata, mlflow_rows)
 
 
 @pytest.fixture
 def register(
     mlflow_settings: Settings,
-    mlflow_heads: Mapping[str, str],
-    mlflow_card: Mapping[str, object],
+    mlflow_boosters: Mapping[str, str],
+    mlflow_metadata: Mapping[str, object],
     mlflow_rows: pd.DataFrame,
 ) -> Register:
     """Register a sound model; returns its version."""
@@ -73,10 +75,10 @@ def register(
         **tags: str,
     ) -> int:
         with open_run(mlflow_settings, name="train", tags={"flow": "train"}):
-            return registry.register(
+            return model_registry.register(
                 mlflow_settings,
-                heads=mlflow_heads,
-                card=mlflow_card,
+                boosters=mlflow_boosters,
+                metadata=mlflow_metadata,
                 example=example,
                 script=SERVED_MODEL,
                 tags={**TAGS, **tags},
@@ -92,17 +94,17 @@ def kept_champion(settings: Settings) -> RegisteredVersion | None:
 
 def test_a_model_without_one_of_its_heads_is_refused(
     mlflow_settings: Settings,
-    mlflow_heads: Mapping[str, str],
-    mlflow_card: Mapping[str, object],
+    mlflow_boosters: Mapping[str, str],
+    mlflow_metadata: Mapping[str, object],
     mlflow_rows: pd.DataFrame,
 ) -> None:
-    heads = {name: text for name, text in mlflow_heads.items() if name != "p90"}
+    boosters = {name: text for name, text in mlflow_boosters.items() if name != "p90"}
 
     with pytest.raises(ValueError, match=r"No booster of \['p90'\]\. Expected .* Train each\."):
-        registry.register(
+        model_registry.register(
             mlflow_settings,
-            heads=heads,
-            card=mlflow_card,
+            boosters=boosters,
+            metadata=mlflow_metadata,
             example=mlflow_rows,
             tags=TAGS,
             script=SERVED_MODEL,
@@ -124,8 +126,8 @@ def run_alone(arguments: list[str], folder: Path) -> None:
 def test_a_stored_model_predicts_exactly_what_training_predicts(
     mlflow_stored: Settings, mlflow_rows: pd.DataFrame, expected: pd.DataFrame
 ) -> None:
-    model = registry.load(mlflow_stored, 1)
-    found = quantile_model.predict_quantiles(model.heads, model.card, mlflow_rows)
+    model = model_registry.load(mlflow_stored, 1)
+    found = quantile_model.predict_quantiles(model.boosters, model.metadata, mlflow_rows)
 
     pd.testing.assert_frame_equal(found, expected, check_exact=True)
 
@@ -165,7 +167,7 @@ def test_nothing_in_a_stored_model_is_a_pickle(mlflow_stored_folder: Path) -> No
         "served_model.py",
         *(
             f"artifacts/model/{name}"
-            for name in ("card.json", "p10.txt", "p50.txt", "p90.txt", "quantile_model.py")
+            for name in ("metadata.json", "p10.txt", "p50.txt", "p90.txt", "quantile_model.py")
         ),
     } < files
     assert {Path(name).suffix for name in files} == {"", ".json", ".py", ".txt", ".yaml"}
@@ -177,14 +179,14 @@ def test_the_champion_moves_and_leaves_a_way_back(
 ) -> None:
     first = register()
     second = register(model_version="m2", data_vintage="def")
-    assert registry.champion(mlflow_settings) is None
+    assert model_registry.champion(mlflow_settings) is None
 
-    registry.promote(mlflow_settings, first)
-    registry.promote(mlflow_settings, second)
-    registry.promote(mlflow_settings, second)
+    model_registry.promote(mlflow_settings, first)
+    model_registry.promote(mlflow_settings, second)
+    model_registry.promote(mlflow_settings, second)
 
-    champion = registry.champion(mlflow_settings)
-    previous = registry.by_alias(mlflow_settings, registry.PREVIOUS)
+    champion = model_registry.champion(mlflow_settings)
+    previous = model_registry.by_alias(mlflow_settings, model_registry.PREVIOUS)
     assert champion is not None
     assert previous is not None
     assert kept_champion(mlflow_settings) == champion
@@ -210,8 +212,8 @@ def test_boosters_or_a_card_changed_after_training_are_refused(
     register: Register, mlflow_settings: Settings
 ) -> None:
     version = register()
-    registry.promote(mlflow_settings, version)
-    for name in ("p50.txt", "card.json"):
+    model_registry.promote(mlflow_settings, version)
+    for name in ("p50.txt", "metadata.json"):
         [file] = mlflow_settings.artifact_dir.rglob(name)
         text = file.read_text(encoding="utf-8")
         file.write_text(text[:-9], encoding="utf-8")
@@ -219,10 +221,10 @@ def test_boosters_or_a_card_changed_after_training_are_refused(
         champion = kept_champion(mlflow_settings)
         assert champion is not None
         for read in (
-            partial(registry.load, mlflow_settings, version),
+            partial(model_registry.load, mlflow_settings, version),
             partial(verify, mlflow_settings, champion),
         ):
-            with pytest.raises(StoreError, match="its boosters and card have SHA-256"):
+            with pytest.raises(StoreError, match="its boosters and metadata have SHA-256"):
                 read()
         file.write_text(text, encoding="utf-8")
 
@@ -230,15 +232,15 @@ def test_boosters_or_a_card_changed_after_training_are_refused(
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"schema": 0}, "trained on schema 0. Expected 1"),
+        ({"schema": 0}, "trained on schema 0. Expected 2"),
         ({"meanings": "old"}, "features had other meanings .old"),
         ({"features": ["tonnes_lag_9m"]}, "features that are no more: tonnes_lag_9m"),
     ],
 )
 def test_a_card_of_other_rows_is_refused_before_lightgbm_is_loaded(
-    mlflow_card: Mapping[str, object], change: Mapping[str, object], message: str
+    mlflow_metadata: Mapping[str, object], change: Mapping[str, object], message: str
 ) -> None:
-    texts = {quantile_model.CARD: json.dumps({**mlflow_card, **change})}
+    texts = {quantile_model.METADATA: json.dumps({**mlflow_metadata, **change})}
 
     with pytest.raises(ValueError, match=message):
         check(texts, digest_of(texts))
@@ -257,9 +259,9 @@ def test_code_in_a_stored_model_is_not_executed_whatever_its_digest(
         script.write_text(f"__import__('pathlib').Path({str(ran)!r}).touch()\n{script.read_text()}")
     (script.parent / "python_model.pkl").write_bytes(b"cos\nsystem\n(S'false'\ntR.")
 
-    model = registry.load(mlflow_settings, version)
+    model = model_registry.load(mlflow_settings, version)
 
-    found = quantile_model.predict_quantiles(model.heads, model.card, mlflow_rows)
+    found = quantile_model.predict_quantiles(model.boosters, model.metadata, mlflow_rows)
     pd.testing.assert_frame_equal(found, expected, check_exact=True)
     assert not ran.exists()
 
@@ -269,21 +271,24 @@ def test_a_rollback_brings_the_previous_champion_back_and_states_why(
 ) -> None:
     for facts in ("may", "june", "july"):
         version = register(data_vintage=facts)
-        registry.promote(mlflow_settings, version)
+        model_registry.promote(mlflow_settings, version)
 
-    before, _ = registry.roll_back(mlflow_settings, reason="worse")
-    now, bad = registry.roll_back(mlflow_settings, reason="bands too narrow")
+    before, _ = model_registry.roll_back(mlflow_settings, reason="worse")
+    now, bad = model_registry.roll_back(mlflow_settings, reason="bands too narrow")
 
     assert before.version == 2
     assert (now.version, bad.version, bad.rolled_back) == (1, 2, "bands too narrow")
-    champion = registry.champion(mlflow_settings)
+    champion = model_registry.champion(mlflow_settings)
     assert champion is not None
     assert kept_champion(mlflow_settings) == champion
     assert champion.version == 1
-    assert registry.by_alias(mlflow_settings, registry.PREVIOUS) is None
-    assert [one.version for one in registry.versions(mlflow_settings) if one.rolled_back] == [2, 3]
+    assert model_registry.by_alias(mlflow_settings, model_registry.PREVIOUS) is None
+    assert [one.version for one in model_registry.versions(mlflow_settings) if one.rolled_back] == [
+        2,
+        3,
+    ]
     with pytest.raises(StoreError, match="has one champion that was not taken back"):
-        registry.roll_back(mlflow_settings, reason="again")
+        model_registry.roll_back(mlflow_settings, reason="again")
 
 
 def test_the_same_model_from_the_same_facts_is_no_new_version(
@@ -292,4 +297,4 @@ def test_the_same_model_from_the_same_facts_is_no_new_version(
     versions = [register(), register(model_version="m2"), register(data_vintage="later facts")]
 
     assert versions == [1, 1, 2]
-    assert [one.version for one in registry.versions(mlflow_settings)] == [1, 2]
+    assert [one.version for one in model_registry.versions(mlflow_settings)] == [1, 2]

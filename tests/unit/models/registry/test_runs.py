@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from mlflow.entities import Run
 
-from models.registry import registry
+from models.registry import model_registry
 from models.registry import runs as mlflow_client
 from models.registry.runs import (
     connect,
@@ -205,8 +205,8 @@ def test_finished_runs_with_all_tags_are_found_newest_first(mlflow_settings: Set
     "ask",
     [
         lambda settings: find_runs(settings, {"flow": "train"}),
-        registry.champion,
-        lambda settings: registry.promote(settings, 1),
+        model_registry.champion,
+        lambda settings: model_registry.promote(settings, 1),
         lambda settings: open_run(settings, name="train", tags=TAGS).__enter__(),
     ],
     ids=["find_runs", "champion", "promote", "open_run"],

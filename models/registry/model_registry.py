@@ -1,7 +1,7 @@
 """Models in MLflow: versions and their aliases, logged with the script that serves them.
 
-A stored model is boosters as text and a card as JSON. We load just those with our own code and only
-if they are what training stored; nothing here executes the code beside them.
+A stored model is boosters as text and metadata as JSON. We load just those with our own code and
+only if they are what training stored; nothing here executes the code beside them.
 """
 
 import json
@@ -26,9 +26,9 @@ from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
 from features.build import catalogue_digest
 from models import quantile_model
 from models.quantile_model import (
-    CARD,
+    BOOSTERS,
     FILES,
-    HEADS,
+    METADATA,
     NAMES,
     TrainedModel,
     names_of,
@@ -38,12 +38,12 @@ from models.quantile_model import (
 )
 from models.registry.runs import connect, worded
 from models.registry.stored_model import (
-    CARD_TAGS,
     CHAMPION,
     MODEL,
     MODEL_FILES,
     MODEL_SCHEMA,
     ROLLED_BACK_TAG,
+    VERSION_TAGS,
     check,
     digest_of,
     features_of,
@@ -66,12 +66,12 @@ CHAMPIONS_TAG: Final = "champions"
 
 
 def champion(settings: Settings, name: str = MODEL) -> RegisteredVersion | None:
-    """Return the version that publishes, or None before the first promotion."""
+    """Version that publishes, or None before the first promotion."""
     return by_alias(settings, CHAMPION, name)
 
 
 def by_alias(settings: Settings, alias: str, name: str = MODEL) -> RegisteredVersion | None:
-    """Return the version that holds an alias, or None; never makes a database."""
+    """Version with an alias, or None; never makes a database."""
     model = _model(settings, name)
     version = model and model.aliases.get(alias)
     return at_version(settings, int(version), name) if version else None
@@ -79,7 +79,7 @@ def by_alias(settings: Settings, alias: str, name: str = MODEL) -> RegisteredVer
 
 @worded
 def _model(settings: Settings, name: str) -> RegisteredModel | None:
-    """Return what MLflow keeps of a name, or None; never makes a database."""
+    """MLflow's entry of a registered model, or None; never makes a database."""
     if not is_kept(settings):
         return None
     client, _ = connect(settings)
@@ -87,10 +87,10 @@ def _model(settings: Settings, name: str) -> RegisteredModel | None:
 
 
 def at_version(settings: Settings, version: int, name: str = MODEL) -> RegisteredVersion:
-    """Return what is known of a registered version."""
-    for one in versions(settings, name):
-        if one.version == version:
-            return one
+    """Registered version of a number."""
+    for registered in versions(settings, name):
+        if registered.version == version:
+            return registered
     raise StoreError(
         f"Model {name!r} in {shown_address(settings.tracking_uri)} has no version {version}. "
         "Expected a version that training registered. Train one, or choose one shown by `mlflow "
@@ -100,19 +100,21 @@ def at_version(settings: Settings, version: int, name: str = MODEL) -> Registere
 
 @worded
 def versions(settings: Settings, name: str = MODEL) -> list[RegisteredVersion]:
-    """Return what is known of every version, oldest first; never makes a database."""
+    """All versions, oldest first; never makes a database."""
     if not is_kept(settings):
         return []
     client, _ = connect(settings)
-    found = client.search_model_versions(f"name = '{name}'")
-    known = (_registered(settings, version) for version in found)
-    return sorted(known, key=lambda version: version.version)
+    entries = client.search_model_versions(f"name = '{name}'")
+    return sorted(
+        (_registered(settings, entry) for entry in entries),
+        key=lambda registered: registered.version,
+    )
 
 
 def named(settings: Settings, model_version: str, name: str = MODEL) -> RegisteredVersion | None:
-    """Return the newest version of a name that published forecasts carry, or None."""
-    found = [one for one in versions(settings, name) if one.model_version == model_version]
-    return found[-1] if found else None
+    """Newest version whose name published forecasts carry, or None."""
+    matches = [each for each in versions(settings, name) if each.model_version == model_version]
+    return matches[-1] if matches else None
 
 
 @worded
@@ -126,26 +128,27 @@ def nominate(settings: Settings, version: int, name: str = MODEL) -> None:
 def promote(settings: Settings, version: int, name: str = MODEL) -> None:
     """Let a version publish; the one that did until now gets the alias ``previous``."""
     client, _ = connect(settings)
-    past = [one.version for one in champions(settings, name) if one.version != version]
-    _keep_champions(settings, name, [*past, version])
-    on_trial = by_alias(settings, CHALLENGER, name)
-    if on_trial is not None and on_trial.version == version:
+    past = [each.version for each in champions(settings, name) if each.version != version]
+    _set_champions(settings, name, [*past, version])
+    challenger = by_alias(settings, CHALLENGER, name)
+    if challenger is not None and challenger.version == version:
         client.delete_registered_model_alias(name, CHALLENGER)
 
 
 def champions(settings: Settings, name: str = MODEL) -> list[RegisteredVersion]:
-    """Return the versions that were promoted and not taken back since, the one in force last."""
+    """Versions that were promoted and not taken back since, the champion last."""
     model = _model(settings, name)
     if model is None or CHAMPION not in model.aliases:
         return []
-    now = int(model.aliases[CHAMPION])
-    there = {one.version: one for one in versions(settings, name)}
+    current = int(model.aliases[CHAMPION])
+    by_number = {each.version: each for each in versions(settings, name)}
     past = json.loads(model.tags.get(CHAMPIONS_TAG, "[]"))
-    return [there[one] for one in (*(one for one in past if one != now), now) if one in there]
+    numbers = [*(number for number in past if number != current), current]
+    return [by_number[number] for number in numbers if number in by_number]
 
 
-def _keep_champions(settings: Settings, name: str, past: Sequence[int]) -> None:
-    """Keep who published, one after the other; aliases name the last two, the store the last."""
+def _set_champions(settings: Settings, name: str, past: Sequence[int]) -> None:
+    """Keep the champions in order; aliases name the last two, the store the last."""
     champion = at_version(settings, past[-1], name)
     client, _ = connect(settings)
     client.set_registered_model_tag(name, CHAMPIONS_TAG, json.dumps(past))
@@ -180,10 +183,10 @@ def roll_back(
             "champion and one before it to go back to. Promote another version of this model."
         )
     client, _ = connect(settings)
-    bad = past[-1].version
-    client.set_model_version_tag(name, str(bad), ROLLED_BACK_TAG, reason)
-    _keep_champions(settings, name, [one.version for one in past[:-1]])
-    return past[-2], at_version(settings, bad, name)
+    rolled_back = past[-1].version
+    client.set_model_version_tag(name, str(rolled_back), ROLLED_BACK_TAG, reason)
+    _set_champions(settings, name, [each.version for each in past[:-1]])
+    return past[-2], at_version(settings, rolled_back, name)
 
 
 @worded
@@ -198,7 +201,7 @@ def _registered(settings: Settings, version: ModelVersion) -> RegisteredVersion:
     artifacts = settings.artifact_dir.resolve()
     source = Path(unquote(urlsplit(version.source).path))
     folder = str(source.relative_to(artifacts)) if source.is_relative_to(artifacts) else ""
-    tags = {name: version.tags.get(name, "") for name in CARD_TAGS}
+    tags = {name: version.tags.get(name, "") for name in VERSION_TAGS}
     return RegisteredVersion(int(version.version), version.run_id or "", folder, **tags)
 
 
@@ -215,9 +218,9 @@ REQUIREMENTS: Final = ("lightgbm", "mlflow", "numpy", "pandas")
 """Packages that a stored model imports; it names their installed versions."""
 
 
-def stamp(card: Mapping[str, object]) -> dict[str, object]:
-    """Return what training adds to a card so that a model of other rows can be refused."""
-    return {"schema": MODEL_SCHEMA, "meanings": catalogue_digest(frozenset(features_of(card)))}
+def stamp(metadata: Mapping[str, object]) -> dict[str, object]:
+    """Further metadata, by which a model that takes other rows can be refused."""
+    return {"schema": MODEL_SCHEMA, "meanings": catalogue_digest(frozenset(features_of(metadata)))}
 
 
 @worded
@@ -225,8 +228,8 @@ def register(
     settings: Settings,
     name: str = MODEL,
     *,
-    heads: Mapping[str, str],
-    card: Mapping[str, object],
+    boosters: Mapping[str, str],
+    metadata: Mapping[str, object],
     example: pd.DataFrame,
     tags: Mapping[str, str],
     script: Path,
@@ -237,31 +240,35 @@ def register(
     A model that is there already, trained on the same facts, gets no further version.
 
     Args:
-        heads: Boosters in LightGBM's text form by the names in ``quantile_model.HEADS``.
-        card: As for :func:`models.quantile_model.predict_quantiles`; must survive JSON.
+        boosters: Boosters in LightGBM's text form by the names in ``quantile_model.BOOSTERS``.
+        metadata: As for :func:`models.quantile_model.predict_quantiles`; must survive JSON.
         example: Rows the model can predict; the first few are kept; not modified.
         tags: As the fields of ``RegisteredVersion``.
-        script: Sets a pyfunc that finds boosters, card and ``quantile_model.py`` in the artifact
-            folder ``model``.
+        script: Sets a pyfunc that reads boosters, metadata and ``quantile_model.py`` from the
+            artifact folder ``model``.
 
     Raises:
-        ValueError: A head is missing, or the example lacks a column.
+        ValueError: A booster is missing, or the example lacks a column.
     """
-    if missing := set(HEADS) - set(heads):
-        raise ValueError(f"No booster of {sorted(missing)}. Expected {HEADS}. Train each.")
+    if missing := set(BOOSTERS) - set(boosters):
+        raise ValueError(f"No booster of {sorted(missing)}. Expected {BOOSTERS}. Train each.")
     client, _ = connect(settings)
-    texts = {f"{head}.txt": text for head, text in heads.items()}
-    texts[CARD] = json.dumps(card, allow_nan=False, indent=1)
+    texts = {f"{booster}.txt": text for booster, text in boosters.items()}
+    texts[METADATA] = json.dumps(metadata, allow_nan=False, indent=1)
     model = parsed(texts)
-    some = example.head(EXAMPLE_ROWS).reset_index(drop=True)
-    outputs = names_of(some).join(predict_quantiles(*model, some))
+    rows = example.head(EXAMPLE_ROWS).reset_index(drop=True)
+    outputs = names_of(rows).join(predict_quantiles(*model, rows))
     # As floats: an integer column could not hold a missing value.
-    inputs = names_of(some).join(some[needed_columns(model.card)].astype(np.float64))
+    inputs = names_of(rows).join(rows[needed_columns(model.metadata)].astype(np.float64))
     tags = {**tags, "sha256": digest_of(texts)}
-    alike = (tags["sha256"], tags.get("data_vintage", ""))
-    twins = [one for one in versions(settings, name) if (one.sha256, one.data_vintage) == alike]
-    if twins:
-        return twins[-1].version
+    identity = (tags["sha256"], tags.get("data_vintage", ""))
+    duplicates = [
+        each.version
+        for each in versions(settings, name)
+        if (each.sha256, each.data_vintage) == identity
+    ]
+    if duplicates:
+        return duplicates[-1]
     with TemporaryDirectory() as scratch:
         folder = Path(scratch) / MODEL_FILES
         folder.mkdir()
@@ -283,7 +290,7 @@ def register(
 
 @worded
 def load(settings: Settings, version: int, name: str = MODEL) -> TrainedModel:
-    """Return a registered version; no code of it is executed."""
+    """Model of a registered version; none of its code is executed."""
     client, _ = connect(settings)
     expected = at_version(settings, version, name).sha256 or "none"
     source = client.get_model_version_download_uri(name, str(version))
@@ -299,27 +306,27 @@ def load(settings: Settings, version: int, name: str = MODEL) -> TrainedModel:
 
 
 def _signature(inputs: pd.DataFrame, outputs: pd.DataFrame) -> ModelSignature:
-    """Return what goes in and what comes out.
+    """Columns of inputs and outputs.
 
     No column is required: rows bring the features or ``as_of``. An error names what is missing.
     """
-    found = infer_signature(inputs, outputs)
+    inferred = infer_signature(inputs, outputs)
     columns: list[ColSpec | TensorSpec] = [
-        ColSpec(one.type, one.name, required=False) for one in found.inputs.inputs
+        ColSpec(column.type, column.name, required=False) for column in inferred.inputs.inputs
     ]
     by_moment = [name for name in ("as_of", *NAMES) if name not in inputs]
     columns += [ColSpec(DataType.string, name, required=False) for name in by_moment]
-    return ModelSignature(Schema(columns), found.outputs)
+    return ModelSignature(Schema(columns), inferred.outputs)
 
 
 def _next_version(
     client: MlflowClient, name: str, model_id: str, tags: Mapping[str, str], description: str
 ) -> int:
-    """Register a logged model and return the number it got."""
+    """Number of the version as which a logged model is registered here."""
     if not client.search_registered_models(f"name = '{name}'"):
         client.create_registered_model(name, description=_ABOUT % tags["commodity"])
     logged = client.get_logged_model(model_id)
-    made = client.create_model_version(
+    entry = client.create_model_version(
         name,
         logged.artifact_location,
         run_id=logged.source_run_id,
@@ -327,6 +334,6 @@ def _next_version(
         description=description,
         model_id=model_id,
     )
-    link = json.dumps([{"name": name, "version": made.version}])
+    link = json.dumps([{"name": name, "version": entry.version}])
     client.set_logged_model_tags(model_id, {MLFLOW_MODEL_VERSIONS: link})
-    return int(made.version)
+    return int(entry.version)
