@@ -36,7 +36,7 @@ from models.quantile_model import (
     parsed,
     predict_quantiles,
 )
-from models.registry.runs import connect, worded
+from models.registry.runs import connect, with_mlflow_errors
 from models.registry.stored_model import (
     CHAMPION,
     MODEL,
@@ -77,7 +77,7 @@ def by_alias(settings: Settings, alias: str, name: str = MODEL) -> RegisteredVer
     return at_version(settings, int(version), name) if version else None
 
 
-@worded
+@with_mlflow_errors
 def _model(settings: Settings, name: str) -> RegisteredModel | None:
     """MLflow's entry of a registered model, or None; never makes a database."""
     if not is_kept(settings):
@@ -98,7 +98,7 @@ def at_version(settings: Settings, version: int, name: str = MODEL) -> Registere
     )
 
 
-@worded
+@with_mlflow_errors
 def versions(settings: Settings, name: str = MODEL) -> list[RegisteredVersion]:
     """All versions, oldest first; never makes a database."""
     if not is_kept(settings):
@@ -117,14 +117,14 @@ def named(settings: Settings, model_version: str, name: str = MODEL) -> Register
     return matches[-1] if matches else None
 
 
-@worded
+@with_mlflow_errors
 def nominate(settings: Settings, version: int, name: str = MODEL) -> None:
     """Make a version the challenger, in the place of the one before it."""
     client, _ = connect(settings)
     client.set_registered_model_alias(name, CHALLENGER, str(version))
 
 
-@worded
+@with_mlflow_errors
 def promote(settings: Settings, version: int, name: str = MODEL) -> None:
     """Let a version publish; the one that did until now gets the alias ``previous``."""
     client, _ = connect(settings)
@@ -164,7 +164,7 @@ def _set_champions(settings: Settings, name: str, past: Sequence[int]) -> None:
         engine.dispose()
 
 
-@worded
+@with_mlflow_errors
 def roll_back(
     settings: Settings, name: str = MODEL, *, reason: str
 ) -> tuple[RegisteredVersion, RegisteredVersion]:
@@ -189,7 +189,7 @@ def roll_back(
     return past[-2], at_version(settings, rolled_back, name)
 
 
-@worded
+@with_mlflow_errors
 def set_tags(settings: Settings, version: int, tags: Mapping[str, str], name: str = MODEL) -> None:
     """Keep further tags with a version."""
     client, _ = connect(settings)
@@ -223,7 +223,7 @@ def stamp(metadata: Mapping[str, object]) -> dict[str, object]:
     return {"schema": MODEL_SCHEMA, "meanings": catalogue_digest(frozenset(features_of(metadata)))}
 
 
-@worded
+@with_mlflow_errors
 def register(
     settings: Settings,
     name: str = MODEL,
@@ -288,7 +288,7 @@ def register(
     return _next_version(client, name, str(logged.model_id), tags, description)
 
 
-@worded
+@with_mlflow_errors
 def load(settings: Settings, version: int, name: str = MODEL) -> TrainedModel:
     """Model of a registered version; none of its code is executed."""
     client, _ = connect(settings)

@@ -1,4 +1,4 @@
-"""The record of every run in MLflow: what is recorded goes by ``mlflow.log_*`` to the open run."""
+"""Runs in MLflow; ``mlflow.log_*`` writes to the open one."""
 
 import errno
 import hashlib
@@ -38,8 +38,8 @@ _Answer = TypeVar("_Answer")
 
 
 @contextmanager
-def answering(settings: Settings) -> Iterator[None]:
-    """Word MLflow's error when its database, server or artifact disk fails."""
+def mlflow_errors(settings: Settings) -> Iterator[None]:
+    """Turn errors of MLflow's database, server or artifact disk into a ``StoreError``."""
     try:
         yield
     except (MlflowException, SQLAlchemyError) as err:
@@ -57,17 +57,17 @@ def answering(settings: Settings) -> Iterator[None]:
         ) from err
 
 
-def worded(
-    ask: Callable[Concatenate[Settings, _Args], _Answer],
+def with_mlflow_errors(
+    call: Callable[Concatenate[Settings, _Args], _Answer],
 ) -> Callable[Concatenate[Settings, _Args], _Answer]:
-    """Let what asks MLflow raise a StoreError where MLflow does not answer, at whatever call."""
+    """Function that raises a ``StoreError`` where MLflow fails."""
 
-    @wraps(ask)
-    def asked(settings: Settings, /, *args: _Args.args, **kwargs: _Args.kwargs) -> _Answer:
-        with answering(settings):
-            return ask(settings, *args, **kwargs)
+    @wraps(call)
+    def wrapped(settings: Settings, /, *args: _Args.args, **kwargs: _Args.kwargs) -> _Answer:
+        with mlflow_errors(settings):
+            return call(settings, *args, **kwargs)
 
-    return asked
+    return wrapped
 
 
 def connect(settings: Settings) -> tuple[MlflowClient, str]:
@@ -144,10 +144,10 @@ def open_run(settings: Settings, *, name: str, tags: Mapping[str, str]) -> Itera
 
     Args:
         settings: Where MLflow's database and artifacts are; made when absent.
-        tags: What the run is found by: ``as_of``, ``data_vintage``, ``git_commit``,
+        tags: For searches: ``as_of``, ``data_vintage``, ``git_commit``,
             ``model_version``, ``flow``.
     """
-    with answering(settings), _tracking(settings):
+    with mlflow_errors(settings), _tracking(settings):
         _, experiment = connect(settings)
         run = mlflow.start_run(
             experiment_id=experiment, run_name=name, nested=True, tags=dict(tags)
@@ -167,7 +167,7 @@ def open_run(settings: Settings, *, name: str, tags: Mapping[str, str]) -> Itera
 
 @contextmanager
 def open_job(settings: Settings, *, name: str, tags: Mapping[str, str]) -> Iterator[None]:
-    """Open the run of a job, which goes on where MLflow cannot keep it; within another, nothing."""
+    """Open the run of a job, unless one is open; the job goes on where MLflow fails."""
     with ExitStack() as stack:
         if mlflow.active_run() is None:
             with suppress(StoreError):  # whatever records first reports that MLflow is away
@@ -175,7 +175,7 @@ def open_job(settings: Settings, *, name: str, tags: Mapping[str, str]) -> Itera
         yield
 
 
-@worded
+@with_mlflow_errors
 def find_runs(settings: Settings, tags: Mapping[str, str]) -> list[Run]:
     """Finished runs with all these tags, newest first; never makes a database."""
     if not is_kept(settings):
@@ -199,14 +199,14 @@ def read_text(settings: Settings, run_id: str, name: str) -> str | None:
 
 
 def log_table(table: pd.DataFrame, name: str) -> None:
-    """Keep a table, without its index, as the CSV file ``name`` of the active run."""
+    """Write a table, without its index, as the CSV file ``name`` of the active run."""
     mlflow.log_text(table.to_csv(index=False), name)
 
 
 def log_months(
     months: pd.DataFrame, name: str, *, source: str, digest: str | None = None, **tags: str
 ) -> None:
-    """Keep a table of months, with a column tonnes, as the dataset of the active run.
+    """Log a table of months, with a column tonnes, as the dataset of the active run.
 
     Args:
         digest: Of all rows if left out; MLflow's own leaves out dates and most rows.
@@ -220,7 +220,7 @@ def log_months(
 
 @contextmanager
 def _tracking(settings: Settings) -> Iterator[None]:
-    """Let ``mlflow.log_*`` write into our database, and leave the process's own as it was."""
+    """Point ``mlflow.log_*`` to our database, then back to that of the process."""
     before = mlflow.get_tracking_uri()
     mlflow.set_tracking_uri(settings.tracking_uri)
     try:

@@ -94,11 +94,13 @@ def _check_rows(metadata: Mapping[str, object]) -> None:
     features = features_of(metadata)
     remedy = "Train it anew, or promote a version that was trained with this code."
     if metadata.get("schema") != MODEL_SCHEMA:
-        why = f"it was trained on schema {metadata.get('schema', 'none')}. Expected {MODEL_SCHEMA}"
+        fault = (
+            f"it was trained on schema {metadata.get('schema', 'none')}. Expected {MODEL_SCHEMA}"
+        )
     elif unknown := sorted(set(features) - {feature.name for feature in ALL_FEATURES}):
-        why = f"it was trained on features that are no more: {first_few(unknown)}"
+        fault = f"it was trained on features that are no more: {first_few(unknown)}"
     elif metadata.get("meanings") != (today := catalogue_digest(frozenset(features))):
-        why = f"its features had other meanings ({metadata.get('meanings')}). Expected {today}"
+        fault = f"its features had other meanings ({metadata.get('meanings')}). Expected {today}"
     else:
         return
-    raise ValueError(f"{why}. {remedy}")
+    raise ValueError(f"{fault}. {remedy}")
