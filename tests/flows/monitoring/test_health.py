@@ -75,7 +75,7 @@ def test_each_thing_that_is_wrong_raises_its_own_alarm(
 
 
 def test_every_alarm_and_line_is_known_in_the_languages_of_pages() -> None:
-    months = pd.DataFrame({"own": 1.0, "covered": 0.5, "cells": 8}, index=range(12))
+    months = pd.DataFrame({"log_error": 1.0, "covered": 0.5, "cells": 8}, index=range(12))
     readings = [score_drift(months), coverage_drift(months), score_drift(months.head(3))]
     move = MedianShift("WLD", 100.0, 200.0)
     held = message(
