@@ -38,7 +38,7 @@ def published_scenario_snapshot(settings: Settings, rows: pd.DataFrame) -> Scena
             f"Model {name}, which made the forecast as of {as_of:%Y-%m-%d}, is not in the "
             "registry. Expected it there. Restore the registry, or publish with `magnetcast run`."
         )
-    model = registry.load(settings, version.version)
+    model = model_registry.load(settings, version.version)
     history = evidence_behind(settings, rows).history
     origin, analogs = history.origin(as_of), history.analogs(as_of)
     features = rows_of(origin)

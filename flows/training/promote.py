@@ -101,9 +101,9 @@ def rollback(
 ) -> tuple[RegisteredVersion, RegisteredVersion]:
     """Let the previous champion publish again; return it and the one taken back."""
     name = config.model
-    for before in registry.champions(settings, name)[-2:-1]:
+    for before in model_registry.champions(settings, name)[-2:-1]:
         check_forecasts(workspace_of(settings, as_of, config), before)
-    now, bad = registry.roll_back(settings, name, reason=reason)
+    now, bad = model_registry.roll_back(settings, name, reason=reason)
     decided = {"decision": "rolled back", "decision_reason": reason}
     _record(settings, "rollback", bad, decided, {"as_of": as_of.isoformat()}, config=config)
     return now, bad

@@ -39,7 +39,7 @@ def _trained(known: Workspace, seen: Backtest) -> int:
     settings, as_of, name = known.settings, known.as_of, known.config.model
     trained, of = known.train(seen), known.config.prefix
     LOG.info("train     %s%s quantile models", of, len(trained.boosters))
-    before = {one.version for one in registry.versions(settings, name)}
+    before = {one.version for one in model_registry.versions(settings, name)}
     version = record(known, trained, seen)
     champion = model_registry.champion(settings, name)
     if version in before:
