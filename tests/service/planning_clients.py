@@ -32,7 +32,7 @@ def form(client: TestClient, path: str, sent: dict, headers: dict | None = None)
 @contextmanager
 def planning_client_of(engine: Engine, token: str = "") -> Iterator[TestClient]:
     """Open a client of the app over a store, with a token that may write."""
-    token = token or create_token(engine, name="desk", scopes=["write"], at=NEWEST)
+    token = token or create_token(engine, name="planner", scopes=["write"], at=NEWEST)
     with TestClient(make_app(engine, HOOKED), raise_server_exceptions=False) as client:
         client.headers["Authorization"] = f"Bearer {token}"
         yield client

@@ -42,11 +42,11 @@ ATTACK = "=<script>alert(1)</script>\"'"
 
 @pytest.fixture
 def token(engine: Engine) -> str:
-    return create_token(engine, name="desk", scopes=["write"], at=NEWEST)
+    return create_token(engine, name="planner", scopes=["write"], at=NEWEST)
 
 
 @pytest.fixture
-def desk(engine: Engine, token: str) -> Iterator[TestClient]:
+def planner(engine: Engine, token: str) -> Iterator[TestClient]:
     """Client of the app, with a token that may write."""
     with planning_client_of(engine, token) as client:
         yield client
@@ -56,7 +56,7 @@ def desk(engine: Engine, token: str) -> Iterator[TestClient]:
 def untouched(
     published_store: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[TestClient]:
-    """Client as ``desk``, of all tests after which nothing is written."""
+    """Client as ``planner``, of all tests after which nothing is written."""
     with planning_client_over(published_store, tmp_path_factory.mktemp("untouched")) as client:
         yield client
 
@@ -66,11 +66,11 @@ def planned(client: TestClient) -> PlanningRows:
     return read_planning(client.app.state.shared.live.engine)
 
 
-def test_a_need_has_the_chance_of_a_shortfall_and_the_buffer(desk: TestClient) -> None:
-    made = posted(desk, "needs", NEED)
+def test_a_need_has_the_chance_of_a_shortfall_and_the_buffer(planner: TestClient) -> None:
+    made = posted(planner, "needs", NEED)
 
     entries.NeedResponse.model_validate(made)
-    forecast = desk.get(f"{API}/forecasts/USA").json()["months"]
+    forecast = planner.get(f"{API}/forecasts/USA").json()["months"]
     own = [m for m in forecast if "2026-12" <= m["period"] <= "2027-03"]
     wanted = [chance_below([m[name] for name in QUANTILE_COLUMNS], 600.0) for m in own]
     assert [m["period"] for m in made["months"]] == [m["period"] for m in own]
@@ -79,8 +79,8 @@ def test_a_need_has_the_chance_of_a_shortfall_and_the_buffer(desk: TestClient) -
     assert max(found) <= made["chance_any_month"] <= min(1, sum(found)) + 0.05
     assert 0 < made["buffer_90_t"] <= made["buffer_95_t"]
     assert (made["first_month"], made["last_month"]) == ("2026-12", "2027-03")
-    assert desk.get(f"{API}/needs/{made['id']}").json() == made
-    Page[entries.NeedResponse].model_validate(desk.get(f"{API}/needs").json())
+    assert planner.get(f"{API}/needs/{made['id']}").json() == made
+    Page[entries.NeedResponse].model_validate(planner.get(f"{API}/needs").json())
 
 
 def test_a_firm_is_told_when_it_runs_out_and_nothing_is_stored(untouched: TestClient) -> None:
@@ -104,7 +104,7 @@ def test_a_firm_is_told_when_it_runs_out_and_nothing_is_stored(untouched: TestCl
 
 def test_rules_are_made_and_listed_before_anything_is_published(tmp_path: Path) -> None:
     engine = open_store(f"sqlite:///{tmp_path / 'empty.db'}")
-    writer = create_token(engine, name="desk", scopes=["write"], at=NEWEST)
+    writer = create_token(engine, name="planner", scopes=["write"], at=NEWEST)
     with planning_client_of(engine, writer) as empty:
         made = posted(empty, "alert-rules", RULE)
         listed = [empty.get(f"{API}/{path}") for path in ("alert-rules", "alerts")]
@@ -118,8 +118,8 @@ def test_rules_are_made_and_listed_before_anything_is_published(tmp_path: Path) 
     assert other.status_code == 503
 
 
-def test_past_months_have_a_chance_and_no_part_in_the_buffer(desk: TestClient) -> None:
-    made = posted(desk, "needs", {**NEED, "period_from": "2026-07", "period_to": "2026-12"})
+def test_past_months_have_a_chance_and_no_part_in_the_buffer(planner: TestClient) -> None:
+    made = posted(planner, "needs", {**NEED, "period_from": "2026-07", "period_to": "2026-12"})
 
     past = {m["period"]: m["past"] for m in made["months"]}
     assert past == {"2026-08": True, "2026-09": True, "2026-10": True, "2026-11": False,
@@ -127,30 +127,30 @@ def test_past_months_have_a_chance_and_no_part_in_the_buffer(desk: TestClient) -
     assert (made["first_month"], made["last_month"]) == ("2026-11", "2026-12")
 
 
-def test_a_need_beyond_the_forecast_has_no_buffer(desk: TestClient) -> None:
-    made = posted(desk, "needs", {**NEED, "period_from": "2028-01", "period_to": "2028-03"})
+def test_a_need_beyond_the_forecast_has_no_buffer(planner: TestClient) -> None:
+    made = posted(planner, "needs", {**NEED, "period_from": "2028-01", "period_to": "2028-03"})
 
     assert (made["months"], made["buffer_90_t"], made["chance_any_month"]) == ([], None, None)
-    assert "there is no safety stock to compute" in desk.get("/needs").text
+    assert "there is no safety stock to compute" in planner.get("/needs").text
 
 
 @pytest.mark.slow
 def test_how_much_carries_over_comes_from_the_published_backtest(
-    engine: Engine, desk: TestClient
+    engine: Engine, planner: TestClient
 ) -> None:
-    usual = posted(desk, "needs", NEED)
+    usual = posted(planner, "needs", NEED)
     row = {"model": "m", "scope": "ALL", "horizon_from": 1,
            "horizon_to": 6, "metric": ERROR_AUTOCORRELATION, "value": 0.0, "cells": 99}  # fmt: skip
     write_scores(engine, pd.DataFrame([row]), as_of=NEWEST)
-    desk.app.state.shared.live.refresh()
-    answer = desk.get(f"{API}/needs/1").json()
+    planner.app.state.shared.live.refresh()
+    answer = planner.get(f"{API}/needs/1").json()
 
     assert usual["carry_over"] == USUAL_CARRY
     assert "no backtest published" in usual["carry_over_source"]
     assert answer["carry_over"] == 0.0
     assert answer["carry_over_source"] == "backtest as of 24 Nov 2026, 99 pairs of months"
     assert answer["buffer_95_t"] < usual["buffer_95_t"]
-    assert "carry_over" not in desk.get("/track-record").text
+    assert "carry_over" not in planner.get("/track-record").text
 
 
 @pytest.mark.parametrize("path", ["needs", "alert-rules", "overrides"])
@@ -174,7 +174,7 @@ def test_writing_needs_a_token_that_may_write(untouched: TestClient, path: str) 
 
 @pytest.mark.slow
 def test_a_token_revoked_a_moment_ago_writes_nothing(engine: Engine) -> None:
-    token = create_token(engine, name="desk", scopes=["write"], at=NEWEST)
+    token = create_token(engine, name="planner", scopes=["write"], at=NEWEST)
     live = make_live(engine)
     live.refresh()
     app = make_app(engine)
@@ -202,25 +202,25 @@ def test_only_json_is_taken(untouched: TestClient) -> None:
     assert untouched.get(f"{API}/needs").json()["total"] == 0
 
 
-def test_what_ended_is_gone_and_its_trail_stays(desk: TestClient) -> None:
-    need = posted(desk, "needs", NEED)["id"]
+def test_what_ended_is_gone_and_its_trail_stays(planner: TestClient) -> None:
+    need = posted(planner, "needs", NEED)["id"]
     own = {"name": "short", "measure": "shortfall", "need_id": need, "points": 10.0}
-    rule = posted(desk, "alert-rules", own)
-    other = posted(desk, "alert-rules", RULE)
+    rule = posted(planner, "alert-rules", own)
+    other = posted(planner, "alert-rules", RULE)
 
-    gone = [desk.delete(f"{API}/{p}").status_code for p in (f"needs/{need}", f"needs/{need}")]
-    ended = desk.delete(f"{API}/alert-rules/{other['id']}").status_code
+    gone = [planner.delete(f"{API}/{p}").status_code for p in (f"needs/{need}", f"needs/{need}")]
+    ended = planner.delete(f"{API}/alert-rules/{other['id']}").status_code
 
     assert (gone, ended) == ([204, 404], 204)
     assert rule["destination"] == "USA"
-    assert desk.get(f"{API}/needs/{need}").status_code == 404
-    assert desk.get(f"{API}/alert-rules").json()["total"] == 0
-    trail = desk.get(f"{API}/audit").json()
+    assert planner.get(f"{API}/needs/{need}").status_code == 404
+    assert planner.get(f"{API}/alert-rules").json()["total"] == 0
+    trail = planner.get(f"{API}/audit").json()
     Page[entries.AuditEntryResponse].model_validate(trail)
     assert [(row["actor"], row["action"], row["object"]) for row in trail["items"][:3]] == [
-        ("desk", "end", "alert rule 2"),
-        ("desk", "end", "alert rule 1"),
-        ("desk", "end", "need 1"),
+        ("planner", "end", "alert rule 2"),
+        ("planner", "end", "alert rule 1"),
+        ("planner", "end", "need 1"),
     ]
 
 
@@ -229,66 +229,70 @@ def test_the_audit_trail_is_kept_by_no_cache(untouched: TestClient) -> None:
         assert untouched.get(path).headers["cache-control"] == "no-store"
 
 
-def test_the_audit_trail_needs_a_token_where_reading_needs_none(desk: TestClient) -> None:
-    del desk.headers["Authorization"]
+def test_the_audit_trail_needs_a_token_where_reading_needs_none(planner: TestClient) -> None:
+    del planner.headers["Authorization"]
 
-    assert desk.get("/needs").status_code == 200
+    assert planner.get("/needs").status_code == 200
     for path, scheme in (("/audit", "Basic"), (f"{API}/audit", "Bearer")):
-        answer = desk.get(path)
+        answer = planner.get(path)
         assert answer.status_code == 401
         assert answer.headers["www-authenticate"].startswith(scheme)
 
 
-def test_an_override_stays_beside_the_median_and_never_in_its_place(desk: TestClient) -> None:
-    before = desk.get(f"{API}/forecasts/USA").json()
-    posted(desk, "overrides", {**OVERRIDE, "tonnes": 1.0})
-    made = posted(desk, "overrides", OVERRIDE)
+def test_an_override_stays_beside_the_median_and_never_in_its_place(planner: TestClient) -> None:
+    before = planner.get(f"{API}/forecasts/USA").json()
+    posted(planner, "overrides", {**OVERRIDE, "tonnes": 1.0})
+    made = posted(planner, "overrides", OVERRIDE)
 
-    after = desk.get(f"{API}/forecasts/USA").json()
+    after = planner.get(f"{API}/forecasts/USA").json()
     month = next(m for m in after["months"] if m["period"] == "2026-12")
     result = month.pop("override")
     assert after == before
-    assert (result["tonnes"], result["author"], result["reason"]) == (450.5, "desk", "two licences")
+    assert (result["tonnes"], result["author"], result["reason"]) == (
+        450.5,
+        "planner",
+        "two licences",
+    )
     assert made["p50"] == pytest.approx(month["p50"], abs=1e-3)
-    rows = desk.get(f"{API}/overrides").json()
+    rows = planner.get(f"{API}/overrides").json()
     Page[entries.OverrideResponse].model_validate(rows)
     found = [(row["tonnes"], row["counts"]) for row in rows["items"]]
     assert found == [(450.5, True), (1.0, False)]
 
 
 def test_the_override_written_last_is_the_newest_though_the_clock_went_back(
-    desk: TestClient, monkeypatch: pytest.MonkeyPatch
+    planner: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    live = desk.app.state.shared.live
-    posted(desk, "overrides", {**OVERRIDE, "period": "2027-01", "reason": "another month"})
+    live = planner.app.state.shared.live
+    posted(planner, "overrides", {**OVERRIDE, "period": "2027-01", "reason": "another month"})
     now = live.clock()
     for seconds in (10, 30, 20):
         monkeypatch.setattr(live, "clock", lambda back=seconds: now - timedelta(seconds=back))
         reason = f"written {seconds} s back"
-        made = posted(desk, "overrides", {**OVERRIDE, "reason": reason})
-        months = desk.get(f"{API}/forecasts/USA").json()["months"]
+        made = posted(planner, "overrides", {**OVERRIDE, "reason": reason})
+        months = planner.get(f"{API}/forecasts/USA").json()["months"]
         assert (made["reason"], made["counts"]) == (reason, True)
         shown = [month["override"]["reason"] for month in months if "override" in month]
         assert shown == [reason, "another month"]
-        assert reason in desk.get("/destinations/USA").text
+        assert reason in planner.get("/destinations/USA").text
 
-    rows = desk.get(f"{API}/overrides").json()["items"]
+    rows = planner.get(f"{API}/overrides").json()["items"]
     assert [row["reason"][8:10] for row in rows] == ["20", "30", "10", "mo"]
     assert [row["counts"] for row in rows] == [True, False, False, True]
 
 
-def test_exports_have_overrides_in_columns_of_their_own(desk: TestClient) -> None:
-    posted(desk, "overrides", {**OVERRIDE, "reason": "=cmd|' /C calc'!A0"})
+def test_exports_have_overrides_in_columns_of_their_own(planner: TestClient) -> None:
+    posted(planner, "overrides", {**OVERRIDE, "reason": "=cmd|' /C calc'!A0"})
 
     for path in ("forecasts/USA?format=csv", "forecasts?format=csv&limit=1000"):
-        rows = list(csv.DictReader(io.StringIO(desk.get(f"{API}/{path}").text)))
+        rows = list(csv.DictReader(io.StringIO(planner.get(f"{API}/{path}").text)))
         own = {r["period"]: r for r in rows if r["destination"] == "USA"}
         assert own["2026-12"]["override_t"] == "450.5"
-        assert own["2026-12"]["override_by"] == "desk"
+        assert own["2026-12"]["override_by"] == "planner"
         assert own["2026-12"]["override_reason"] == "'=cmd|' /C calc'!A0"
         assert own["2027-01"]["override_t"] == ""
     book = CalamineWorkbook.from_filelike(
-        io.BytesIO(desk.get("/destinations/USA/forecast.xlsx").content)
+        io.BytesIO(planner.get("/destinations/USA/forecast.xlsx").content)
     )
     head, *lines = book.get_sheet_by_name("Forecast").to_python()
     line = next(line for line in lines if date(2026, 12, 1) in line)
@@ -321,9 +325,9 @@ def test_overrides_are_scored_against_the_model_by_what_came(
     # Who knows the actual figure expects nothing: it counts as the newest and is not scored.
     tell(actual, truth["available_at"] + pd.Timedelta(days=1))
 
-    desk = live.refresh_planning()
-    cells = override_cells(publication, desk)
-    added = value_added(publication, desk)
+    planning = live.refresh_planning()
+    cells = override_cells(publication, planning)
+    added = value_added(publication, planning)
     assert cells["scored"].tolist() == [False, True, False]
     assert cells["counts"].tolist() == [True, False, False]
     assert added is not None
@@ -342,54 +346,54 @@ RULE_FORM = {"name": "down", "watched": "median:USA", "points": "5"}
 
 
 @pytest.mark.slow
-def test_forms_write_and_lead_to_what_was_written(desk: TestClient, token: str) -> None:
-    del desk.headers["Authorization"]
-    desk.auth = ("any", token)
+def test_forms_write_and_lead_to_what_was_written(planner: TestClient, token: str) -> None:
+    del planner.headers["Authorization"]
+    planner.auth = ("any", token)
     overridden = {**OVERRIDE, "tonnes": "450.5", "as_of": "2026-11-24T00:00:00Z"}
 
     answers = [
-        form(desk, "/needs", {**NEED, "tonnes": "600"}),
-        form(desk, "/alert-rules", {**RULE_FORM, "watched": "shortfall:1"}),
-        form(desk, "/overrides", overridden),
+        form(planner, "/needs", {**NEED, "tonnes": "600"}),
+        form(planner, "/alert-rules", {**RULE_FORM, "watched": "shortfall:1"}),
+        form(planner, "/overrides", overridden),
     ]
 
     places = [(answer.status_code, answer.headers["location"]) for answer in answers]
     assert places == [(303, "/needs#need-1"), (303, "/needs#rules"),
                       (303, "/destinations/USA#months-head")]  # fmt: skip
-    page = desk.get("/needs").text
+    page = planner.get("/needs").text
     assert "Motor plant: 600&nbsp;t a month for" in page
     assert "need 1</a>" in page
-    assert "two licences" in desk.get("/destinations/USA").text
-    assert "two licences" not in desk.get("/destinations/DEU").text
-    ended = form(desk, "/needs/1/end", {})
+    assert "two licences" in planner.get("/destinations/USA").text
+    assert "two licences" not in planner.get("/destinations/DEU").text
+    ended = form(planner, "/needs/1/end", {})
     assert (ended.status_code, ended.headers["location"]) == (303, "/needs?ended=1#needs-head")
-    assert desk.get(f"{API}/alert-rules").json()["total"] == 0
-    assert 'action="/needs/1/restore"' in desk.get("/needs?ended=1").text
+    assert planner.get(f"{API}/alert-rules").json()["total"] == 0
+    assert 'action="/needs/1/restore"' in planner.get("/needs?ended=1").text
 
-    undone = form(desk, "/needs/1/restore", {})
+    undone = form(planner, "/needs/1/restore", {})
 
     assert (undone.status_code, undone.headers["location"]) == (303, "/needs#need-1")
-    assert desk.get("/needs?ended=1").text.count("/needs/1/restore") == 0
-    assert [row["need_id"] for row in desk.get(f"{API}/alert-rules").json()["items"]] == [1]
-    assert desk.get(f"{API}/needs/1").json()["name"] == NEED["name"]
-    assert desk.post(f"{API}/needs/1/restore").status_code == 404
+    assert planner.get("/needs?ended=1").text.count("/needs/1/restore") == 0
+    assert [row["need_id"] for row in planner.get(f"{API}/alert-rules").json()["items"]] == [1]
+    assert planner.get(f"{API}/needs/1").json()["name"] == NEED["name"]
+    assert planner.post(f"{API}/needs/1/restore").status_code == 404
 
 
 def test_a_page_of_needs_is_rendered_once_and_anew_after_each_write(
-    desk: TestClient, monkeypatch: pytest.MonkeyPatch
+    planner: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rendered: list[str] = []
     real = planning_pages.needs_page
     monkeypatch.setattr(
         planning_pages, "needs_page", lambda *a, **k: rendered.append("") or real(*a, **k)
     )
-    live, addresses = desk.app.state.shared.live, ("/needs", "/needs?destination=USA")
+    live, addresses = planner.app.state.shared.live, ("/needs", "/needs?destination=USA")
 
     def shown() -> list[str]:
-        return [desk.get(path).text for path in (*addresses, *addresses)]
+        return [planner.get(path).text for path in (*addresses, *addresses)]
 
     empty = shown()
-    posted(desk, "needs", NEED)
+    posted(planner, "needs", NEED)
     needed = shown()
     end_need(live.engine, 1, who=Actor("another process"), at=live.clock())
     live.refresh()
@@ -423,12 +427,12 @@ def test_a_form_from_elsewhere_is_refused_whoever_sends_it(
     assert planned(untouched).needs.empty
 
 
-def test_where_a_browser_sends_no_site_its_origin_counts(desk: TestClient) -> None:
+def test_where_a_browser_sends_no_site_its_origin_counts(planner: TestClient) -> None:
     result = {**NEED, "tonnes": "600"}
 
-    assert form(desk, "/needs", result, {"Origin": "http://testserver"}).status_code == 303
-    assert desk.get("/needs").headers["referrer-policy"] == "same-origin"
-    assert desk.get("/destinations/USA").headers["referrer-policy"] == "same-origin"
+    assert form(planner, "/needs", result, {"Origin": "http://testserver"}).status_code == 303
+    assert planner.get("/needs").headers["referrer-policy"] == "same-origin"
+    assert planner.get("/destinations/USA").headers["referrer-policy"] == "same-origin"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The planners' desk on other goods than magnets: needs, rules, overrides, alerts and labels."""
+"""Planning on other commodities than magnets: needs, rules, overrides, alerts and labels."""
 
 import csv
 import io
@@ -52,7 +52,7 @@ def store(two_goods: Path, tmp_path: Path) -> Iterator[Engine]:
 
 
 @pytest.fixture
-def desk(store: Engine) -> Iterator[TestClient]:
+def planner(store: Engine) -> Iterator[TestClient]:
     """Client of the app, with a token that may write."""
     with planning_client_of(store) as client:
         yield client
@@ -60,68 +60,72 @@ def desk(store: Engine) -> Iterator[TestClient]:
 
 @pytest.fixture(scope="module")
 def untouched(two_goods: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
-    """Client as ``desk``, of all tests after which nothing is written."""
+    """Client as ``planner``, of all tests after which nothing is written."""
     with planning_client_over(two_goods, tmp_path_factory.mktemp("untouched")) as client:
         yield client
 
 
 @pytest.mark.slow
-def test_lists_are_of_the_magnets_unless_others_are_named(desk: TestClient) -> None:
+def test_lists_are_of_the_magnets_unless_others_are_named(planner: TestClient) -> None:
     written = {
         "needs": (NEED, entries.NeedResponse),
         "alert-rules": (RULE, entries.RuleResponse),
         "overrides": (OVERRIDE, entries.OverrideResponse),
     }
     for path, (row, model) in written.items():
-        posted(desk, path, row)
+        posted(planner, path, row)
 
-        plain, named = (desk.get(f"{API}/{path}{ending}").json() for ending in ("", f"?{OTHER}"))
+        plain, named = (planner.get(f"{API}/{path}{ending}").json() for ending in ("", f"?{OTHER}"))
 
         assert plain["total"] == 0
         Page[model].model_validate(named)
         assert [row["commodity"] for row in named["items"]] == [GOODS]
-        rows = list(csv.DictReader(io.StringIO(desk.get(f"{API}/{path}?{OTHER}&format=csv").text)))
+        rows = list(
+            csv.DictReader(io.StringIO(planner.get(f"{API}/{path}?{OTHER}&format=csv").text))
+        )
         assert [row["commodity"] for row in rows] == [GOODS]
 
 
 @pytest.mark.slow
-def test_an_override_stays_beside_the_median_of_its_goods_alone(desk: TestClient) -> None:
-    made = posted(desk, "overrides", OVERRIDE)
+def test_an_override_stays_beside_the_median_of_its_goods_alone(planner: TestClient) -> None:
+    made = posted(planner, "overrides", OVERRIDE)
 
     assert (made["commodity"], made["tonnes"], made["counts"]) == (GOODS, 77.5, True)
-    magnets, other = (desk.get(f"{API}/forecasts/USA{ending}").text for ending in ("", f"?{OTHER}"))
+    magnets, other = (
+        planner.get(f"{API}/forecasts/USA{ending}").text for ending in ("", f"?{OTHER}")
+    )
     assert ("a new licence" in magnets, "a new licence" in other) == (False, True)
-    pages = {place: desk.get(place).text for place in (
+    pages = {place: planner.get(place).text for place in (
         "/destinations/USA", f"/goods/{GOODS}/destinations/USA", "/track-record",
         f"/goods/{GOODS}/track-record",
     )}  # fmt: skip
     result = {place: "a new licence" in text or "no figure has been published yet" in text
             for place, text in pages.items()}  # fmt: skip
     assert list(result.values()) == [False, True, False, True]
-    trail = desk.get(f"{API}/audit").json()["items"][0]
+    trail = planner.get(f"{API}/audit").json()["items"][0]
     assert trail["object"] == f"forecast {GOODS}|USA|2026-12|2026-11-24T00:00:00Z"
-    posted(desk, "overrides", {**OVERRIDE, "commodity": "85051110", "reason": "a large order"})
-    shown = [desk.get(place).text for place in list(pages)[:2]]
+    posted(planner, "overrides", {**OVERRIDE, "commodity": "85051110", "reason": "a large order"})
+    shown = [planner.get(place).text for place in list(pages)[:2]]
     assert ["a large order" in text for text in shown] == [True, False]
-    assert "a large order" not in desk.get(f"{API}/forecasts/USA?{OTHER}").text
+    assert "a large order" not in planner.get(f"{API}/forecasts/USA?{OTHER}").text
 
 
 @pytest.mark.slow
-def test_forms_of_other_goods_write_and_lead_back_to_them(desk: TestClient) -> None:
+def test_forms_of_other_goods_write_and_lead_back_to_them(planner: TestClient) -> None:
     overridden = {**OVERRIDE, "tonnes": "77.5", "as_of": "2026-11-24T00:00:00Z"}
     rule = {"name": "down", "commodity": GOODS, "watched": "median:FRA", "points": "5"}
 
     answers = [
-        form(desk, "/needs", {**NEED, "tonnes": "50"}),
-        form(desk, "/alert-rules", rule),
-        form(desk, "/overrides", overridden),
+        form(planner, "/needs", {**NEED, "tonnes": "50"}),
+        form(planner, "/alert-rules", rule),
+        form(planner, "/overrides", overridden),
     ]
 
     assert [(answer.status_code, answer.headers["location"]) for answer in answers] == [
         (303, f"/needs?{OTHER}#need-1"), (303, f"/needs?{OTHER}#rules"),
         (303, f"/goods/{GOODS}/destinations/USA#months-head"),
     ]  # fmt: skip
-    page = desk.get("/needs").text
+    page = planner.get("/needs").text
     assert f"commodity {GOODS}, 50&nbsp;t a month for" in page
     assert f'<a href="/goods/{GOODS}/destinations/FRA">France</a>' in page
     assert f"commodity {GOODS}, France" in page
@@ -157,18 +161,18 @@ def test_a_rule_looks_at_the_publications_of_its_commodity_alone(settings: Setti
 
 
 @pytest.mark.slow
-def test_feed_and_messages_name_the_commodity(store: Engine, desk: TestClient) -> None:
-    posted(desk, "alert-rules", RULE)
+def test_feed_and_messages_name_the_commodity(store: Engine, planner: TestClient) -> None:
+    posted(planner, "alert-rules", RULE)
     add_commodity(store, as_of=LATER, factor=2.0)
     home = Path(str(store.url.database)).parent
     settings = Settings(home=home)
     alert(settings, NOW)
     store_of(settings).dispose()
-    desk.app.state.shared.live.refresh()
+    planner.app.state.shared.live.refresh()
 
-    feed = ET.fromstring(desk.get("/alerts.atom").text)  # noqa: S314 - our own feed
+    feed = ET.fromstring(planner.get("/alerts.atom").text)  # noqa: S314 - our own feed
     terms = [found.attrib["term"] for found in feed.findall(f"{SPACE}entry/{SPACE}category")]
-    rows = {e: desk.get(f"{API}/alerts{e}").json()["items"] for e in ("", f"?{OTHER}")}
+    rows = {e: planner.get(f"{API}/alerts{e}").json()["items"] for e in ("", f"?{OTHER}")}
     assert terms == [GOODS]
     assert [[row["commodity"] for row in result] for result in rows.values()] == [[], [GOODS]]
     assert f"commodity {GOODS}, France" in json.dumps(rows[f"?{OTHER}"])

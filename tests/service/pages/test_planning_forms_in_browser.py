@@ -1,4 +1,4 @@
-"""The planners' desk in Debian's Chromium: forms by keyboard, with the token as password."""
+"""Planning forms in Debian's Chromium: forms by keyboard, with the token as password."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -133,7 +133,7 @@ def test_a_need_that_makes_no_sense_stays_in_its_form_with_what_is_wrong_in_sigh
         "/needs", "/audit", "/track-record", f"/goods/{GOODS}/destinations/USA",
     ],
 )  # fmt: skip
-def test_a_written_desk_has_no_serious_fault_and_fits_a_phone(
+def test_a_page_of_needs_has_no_serious_fault_and_fits_a_phone(
     browser: Browser,
     place: tuple[str, str],
     path: str,

@@ -44,8 +44,8 @@ class Outline(HTMLParser):
     def handle_data(self, data: str) -> None:
         self.text += data
 
-    def all(self, tag: str) -> list[dict[str, str | None]]:
-        return [attributes for name, attributes in self.elements if name == tag]
+    def all(self, *tags: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.elements if name in tags]
 
 
 @pytest.fixture(params=[*PAGES, *WITHOUT_STAMP])

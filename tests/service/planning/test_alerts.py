@@ -178,10 +178,10 @@ def test_a_need_and_a_year_before_are_watched(settings: Settings) -> None:
     assert "plant (United States" in short["message"]
     assert "chance of a shortfall in" in short["message"]
     assert "below the same month a year before" in rows.iloc[1]["message"]
-    desk = PlanningState(read_planning(engine))
+    planning = PlanningState(read_planning(engine))
     with in_language("ja"):
-        found = [row["message"] for row in alerts_in_words(desk, {})]
-    assert [row["message"] for row in alerts_in_words(desk, {})] == list(rows["message"])
+        found = [row["message"] for row in alerts_in_words(planning, {})]
+    assert [row["message"] for row in alerts_in_words(planning, {})] == list(rows["message"])
     assert set(re.findall("[A-Za-z]+", "".join(found))) == {"plant"}
 
 

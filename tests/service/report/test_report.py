@@ -2,8 +2,6 @@
 
 import base64
 import re
-from collections.abc import Iterator
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pandas as pd
@@ -24,24 +22,12 @@ from tests.service.builders import (
     make_report,
     make_suspicious,
 )
+from tests.service.pages.test_web_pages import Outline
 from tests.service.stores import make_live, plain
 
 LOADING = ("data", "poster", "background", "action")
 TWO = ("WLD", "THA")
 FILES = {"index.html", "forecasts.csv", "scores.csv", "destinations.csv"}
-
-
-class _Page(HTMLParser):
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-
-    def named(self, *names: str) -> Iterator[dict[str, str | None]]:
-        return (attrs for tag, attrs in self.tags if tag in names)
 
 
 @pytest.fixture(scope="module")
@@ -84,32 +70,32 @@ def test_the_folder_has_the_forecast_as_files_and_how_far_each_destination_is_pu
 
 
 def test_the_page_loads_nothing_and_leads_nowhere_in_the_service(page: str) -> None:
-    parsed = _Page(page)
+    parsed = Outline(page)
 
-    assert not list(parsed.named("script", "link", "iframe", "object", "embed", "image", "form"))
-    pictures = [str(attrs["src"]) for attrs in parsed.named("img")]
-    pictures += [str(attrs["srcset"]) for attrs in parsed.named("source")]
+    assert not list(parsed.all("script", "link", "iframe", "object", "embed", "image", "form"))
+    pictures = [str(attrs["src"]) for attrs in parsed.all("img")]
+    pictures += [str(attrs["srcset"]) for attrs in parsed.all("source")]
     assert all(address.startswith("data:image/svg+xml;base64,") for address in pictures)
     drawn = [base64.b64decode(one.partition(",")[2]).decode() for one in pictures]
     assert all("http" not in svg.replace("http://www.w3.org/", "") for svg in drawn)
-    assert not [tag for tag, attrs in parsed.tags if set(attrs) & set(LOADING)]
+    assert not [tag for tag, attrs in parsed.elements if set(attrs) & set(LOADING)]
     assert not re.search(r"url\((?!#)|@import", page)
-    assert not [attrs for attrs in parsed.named("a") if str(attrs["href"]).startswith("/")]
+    assert not [attrs for attrs in parsed.all("a") if str(attrs["href"]).startswith("/")]
 
 
 def test_ids_are_unique_references_resolve_and_pictures_have_alternative_text(page: str) -> None:
-    parsed = _Page(page)
-    ids = [str(attrs["id"]) for _, attrs in parsed.tags if "id" in attrs]
+    parsed = Outline(page)
+    ids = [str(attrs["id"]) for _, attrs in parsed.elements if "id" in attrs]
     references = re.findall(r'(?:url\(#|href="#|aria-labelledby=")([^")]+)', page)
-    labels = [attrs.get("alt") for attrs in parsed.named("img")]
+    labels = [attrs.get("alt") for attrs in parsed.all("img")]
 
     assert len(ids) == len(set(ids))
     assert set(references) <= set(ids)
     assert len(labels) == 5
     assert all(labels)
     assert any("Fan chart for Thailand" in str(label) for label in labels)
-    assert {attrs.get("scope") for attrs in parsed.named("th")} == {"row", "col"}
-    assert len(list(parsed.named("h1"))) == 1
+    assert {attrs.get("scope") for attrs in parsed.all("th")} == {"row", "col"}
+    assert len(parsed.all("h1")) == 1
 
 
 @pytest.mark.slow
