@@ -123,17 +123,11 @@ class EvidenceHistory:
         Args:
             moment_key: Part of the moment that the result depends on; the moment if left out.
         """
-        facts = {
-            name: rows.digest(moment) for name, rows in self._facts.items() if name in fact_names
+        digests = {
+            name: self._facts[name].digest(moment) for name in fact_names if name in self._facts
         }
-        parts = (
-            moment_key or moment.isoformat(),
-            facts,
-            computation,
-            repr(self._prior),
-            code_version(),
-            *parameters,
-        )
+        at, prior = moment_key or moment.isoformat(), repr(self._prior)
+        parts = (at, digests, computation, prior, code_version(), *parameters)
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
     def panel(self, moment: pd.Timestamp) -> EvidencePanel:

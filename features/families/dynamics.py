@@ -64,10 +64,8 @@ def base_forecasts(values: Floats, season: Floats, horizon: int) -> dict[str, Fl
         values: Series x months up to the origin, NaN where missing; not modified.
     """
     ceiling = forecast_ceiling(values)
-    return {
-        name: np.fmin(expert(values, season, horizon), ceiling)
-        for name, expert in BASE_FORECASTS.items()
-    }
+    methods = BASE_FORECASTS.items()
+    return {name: np.fmin(method(values, season, horizon), ceiling) for name, method in methods}
 
 
 def forecast_ceiling(values: Floats) -> Floats:

@@ -110,17 +110,13 @@ def _series_rates(origin: Origin, days: Ints) -> Floats:
     charged = [importer_of(name) for name in origin.series]
     unknown = np.full(len(days), np.nan)
     rate_of = importer_rates(tariffs.loc[tariffs["importer"].isin(charged)], days)
-    importer_daily = np.stack([rate_of.get(name, unknown) for name in charged])
-    rates = importer_daily.copy()
+    daily = np.stack([rate_of.get(name, unknown) for name in charged])
+    rates = daily.copy()
     for row, members in enumerate(origin.groups):
         if len(members) > 1:
-            known_members = members[np.isfinite(importer_daily[members, -1])]
-            weight = origin.level[known_members]
-            rates[row] = (
-                weight @ importer_daily[known_members] / weight.sum()
-                if len(known_members)
-                else unknown
-            )
+            rated = members[np.isfinite(daily[members, -1])]
+            weight = origin.level[rated]
+            rates[row] = weight @ daily[rated] / weight.sum() if len(rated) else unknown
     return rates
 
 

@@ -289,20 +289,17 @@ def _availability(
     That is the moment of the first level for an observed month, of the last figure for any other.
     """
     moments = figures["available_at"].dt.tz_localize(None).to_numpy().astype("datetime64[s]")
-    touched = np.full((WIDTH, months), np.datetime64("1970-01-01", "s"))
+    never = np.datetime64("1970-01-01", "s")
+    touched = np.full((WIDTH, months), never)
     levels: dict[tuple[int, int], np.datetime64] = {}
     for statement in statements:
         moment = moments[statement.row]
-        for cells in (statement.above, statement.below):
-            if cells is None:
-                continue
+        for cells in filter(None, (statement.above, statement.below)):
             block = _block(cells, first)
             touched[block] = np.maximum(touched[block], moment)
-        place = _position(statement, first)
-        if place is not None:
+        if (place := _position(statement, first)) is not None:
             levels[place] = min(moment, levels.get(place, moment))
-    newest = max(moments[s.row] for s in statements)
-    touched[touched == np.datetime64("1970-01-01", "s")] = newest
+    touched[touched == never] = max(moments[s.row] for s in statements)
     available = np.stack([touched[members].max(axis=0) for members in _MEMBERS])
     for place, moment in levels.items():
         available[place] = moment

@@ -74,8 +74,8 @@ class EvidencePanel:
     def cut(self, cutoff: int) -> "EvidencePanel":
         """Return the panel up to a month, with the observed and derived months after it."""
         months = cutoff - self.first + 1
-        months_table = self._months
-        is_fixed = months_table["kind"].ne("estimated")
+        table = self._months
+        later = table["kind"].ne("estimated") & (table["period"] > month_start(cutoff))
         return replace(
             self,
             cutoff=cutoff,
@@ -83,9 +83,7 @@ class EvidencePanel:
             stderr=self.stderr[:, :months],
             kind=self.kind[:, :months],
             available_at=self.available_at[:, :months],
-            later=months_table.loc[
-                is_fixed & (months_table["period"] > month_start(cutoff))
-            ].reset_index(drop=True),
+            later=table.loc[later].reset_index(drop=True),
         )
 
     @property

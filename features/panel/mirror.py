@@ -136,17 +136,14 @@ def fit_patterns(
         bias_prior: Of the measure.
         usual_lags: Prior mean, for each, of the share of exports that arrives in the same month.
     """
-    rough = [
-        _with_lag(compared, bias_prior, lag)
-        for compared, lag in zip(series, usual_lags, strict=True)
-    ]
+    rough = [_with_lag(part, bias_prior, lag) for part, lag in zip(series, usual_lags, strict=True)]
     with_months = [pattern for pattern in rough if len(pattern.months)]
     if not with_months:
         return rough
     pooled, spread = _pooled_bias(with_months), _pooled_spread(with_months)
     return [
-        _fitted(compared, pattern.same_month, pooled, spread)
-        for compared, pattern in zip(series, rough, strict=True)
+        _fitted(part, pattern.same_month, pooled, spread)
+        for part, pattern in zip(series, rough, strict=True)
     ]
 
 
@@ -359,15 +356,12 @@ def fit_mirrors(records: pd.DataFrame, exports: Exports) -> list[Mirror]:
     mirrors: list[Mirror] = []
     for measure, group in records.groupby("measure", sort=True):
         parts = [part for _, part in group.groupby(list(_SERIES), sort=True)]
-        all_months = [_compared(part, exports) for part in parts]
-        fitted_months = [
-            take(compared, np.flatnonzero(_is_known(compared))[-MEMORY_MONTHS:])
-            for compared in all_months
-        ]
+        compared = [_compared(part, exports) for part in parts]
+        recent = [take(each, np.flatnonzero(_is_known(each))[-MEMORY_MONTHS:]) for each in compared]
         is_near = [part["destination"].isin(NEAR).all() for part in parts]
         lags = [SAME_MONTH_NEAR if near else SAME_MONTH_FAR for near in is_near]
-        patterns = fit_patterns(fitted_months, BIAS_PRIORS[str(measure)], lags)
-        mirrors += map(Mirror, parts, all_months, patterns)
+        patterns = fit_patterns(recent, BIAS_PRIORS[str(measure)], lags)
+        mirrors += map(Mirror, parts, compared, patterns)
     return mirrors
 
 

@@ -328,15 +328,13 @@ class PartnerHistory:
         return [by_cutoff[cutoff] for cutoff in sorted(by_cutoff)]
 
     def _at(self, moment: pd.Timestamp, months: int) -> PartnerTable | None:
+        current = self.current
         try:
-            past_table = partner_table(
-                self.observations, commodity=self.current.commodity, as_of=moment
-            )
+            table = partner_table(self.observations, commodity=current.commodity, as_of=moment)
         except DataError:
-            past_table = None
-        if past_table is None or past_table.late_months > max(self.current.late_months, _MOST_LATE):
-            return self.current.shortened(months, as_of=moment)
-        return past_table
+            return current.shortened(months, as_of=moment)
+        is_late = table.late_months > max(current.late_months, _MOST_LATE)
+        return current.shortened(months, as_of=moment) if is_late else table
 
     @property
     def notes(self) -> list[Message]:

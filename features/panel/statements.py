@@ -206,10 +206,7 @@ def _read_share(figure: Figure) -> list[Statement]:
     members = members_of(figure.destination)
     if members is None:
         return []
-    above, below = (
-        CellBlock(members_of_side, figure.start, figure.end)
-        for members_of_side in (members, DESTINATIONS)
-    )
+    above, below = (CellBlock(side, figure.start, figure.end) for side in (members, DESTINATIONS))
     return _equal(figure, above, below, figure.value / 100.0, unit=100.0)
 
 

@@ -238,11 +238,8 @@ def _add_shares(rows: _Rows, blocks: _CellBlocks, prior: PanelPrior) -> None:
     add = partial(rows.add, scale=prior.share_step, tail=prior.step_tail, firm=FIRM)
     first = np.stack([cell[1:year], world[1:year], cell[: year - 1], world[: year - 1]], axis=-1)
     add(first.reshape(-1, 4), (1.0, -1.0, -1.0, 1.0))
-    month_rows, earlier, year_earlier = (slice(YEAR, None), slice(YEAR - 1, -1), slice(0, -YEAR))
-    later = np.stack(
-        [table[at] for at in (month_rows, earlier, year_earlier) for table in (cell, world)],
-        axis=-1,
-    )
+    lags = (slice(YEAR, None), slice(YEAR - 1, -1), slice(0, -YEAR))
+    later = np.stack([table[lag] for lag in lags for table in (cell, world)], axis=-1)
     month = prior.share_month
     add(later.reshape(-1, 6), (1.0, -1.0, -month, month, month - 1.0, 1.0 - month))
     start = np.column_stack([cell[0], world[0]])

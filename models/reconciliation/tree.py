@@ -167,10 +167,10 @@ def broken_sums(table: pd.DataFrame) -> list[str]:
     if WORLD in mean:
         parts = mean[[name for name in mean if name not in AGGREGATES]].sum(axis=1)
         messages += _apart(WORLD, mean[WORLD], parts)
-    members = [name for name in AGGREGATES[EU27] if name in mean]
-    if EU27 in mean and len(members) == len(AGGREGATES[EU27]):
-        messages += _apart(EU27, mean[EU27], mean[members].sum(axis=1))
     if EU27 in mean:
+        members = [name for name in AGGREGATES[EU27] if name in mean]
+        if len(members) == len(AGGREGATES[EU27]):
+            messages += _apart(EU27, mean[EU27], mean[members].sum(axis=1))
         slack = mean[EU27] * (1 + MEANS_TOLERANCE)
         messages += [
             f"{EU27} is below {name} in {period}"
