@@ -1,6 +1,6 @@
 """Rewrite docs/features.md from the catalogue of features, in seconds."""
 
-from features.build import FAMILIES
+from features.build import FEATURE_FAMILIES
 from store.settings import PROJECT_ROOT
 
 
@@ -21,7 +21,7 @@ def catalogue_page() -> str:
         "shown as. Panels have all but tariffs, policy and what rests on a total of the world.",
     ]
     head = "| feature | unit | meaning | source | knowable | shown as | effect |"
-    for family, entries in FAMILIES.items():
+    for family, entries in FEATURE_FAMILIES.items():
         parts += ["", f"## {family}", "", head, "| --- | --- | --- | --- | --- | --- | --- |"]
         parts += [
             f"| `{e.name}` | {e.unit} | {e.meaning} | {e.source} | {e.knowable} | {e.explains} | "

@@ -16,7 +16,7 @@ from features.series import SeriesStats, panel_momentum, series_stats
 from store.arrays import Floats
 from store.months import month_starts
 
-FAMILIES: Final[dict[str, tuple[Feature, ...]]] = {
+FEATURE_FAMILIES: Final[dict[str, tuple[Feature, ...]]] = {
     "trade": trade.FEATURES,
     "dynamics": dynamics.FEATURES,
     "calendar": calendar.FEATURES,
@@ -25,7 +25,7 @@ FAMILIES: Final[dict[str, tuple[Feature, ...]]] = {
 }
 _COMPUTE: Final = (trade.compute, calendar.compute, tariffs.compute, policy.compute)
 
-ALL_FEATURES: Final = tuple(feature for family in FAMILIES.values() for feature in family)
+ALL_FEATURES: Final = tuple(feature for family in FEATURE_FAMILIES.values() for feature in family)
 DRIVER_MEANINGS: Final = {
     **{feature.name: feature.meaning for feature in ALL_FEATURES},
     "policy_response": "response to a control that no published month shows yet",

@@ -53,7 +53,7 @@ class CellBlock(NamedTuple):
         return self.weights or (1.0,) * (self.end - self.start + 1)
 
 
-class Figure(NamedTuple):
+class PublishedFigure(NamedTuple):
     """One published figure, months as numbers."""
 
     row: int
@@ -135,10 +135,12 @@ def read_statements(figures: pd.DataFrame, *, first: int, last: int) -> list[Sta
     evidence = evidence_figures(figures).sort_values([*key, "available_at", "source_url"])
     evidence = evidence.drop_duplicates(key)
     start, end = (month_numbers(evidence[bound]) for bound in ("period_from", "period_to"))
-    columns = evidence.assign(row=evidence.index, start=start, end=end)[list(Figure._fields)]
+    columns = evidence.assign(row=evidence.index, start=start, end=end)[
+        list(PublishedFigure._fields)
+    ]
     statements = (
         statement
-        for figure in map(Figure._make, columns.itertuples(index=False))
+        for figure in map(PublishedFigure._make, columns.itertuples(index=False))
         for statement in _READERS[figure.measure](figure)
     )
     return [statement for statement in statements if _lies_within(statement, first, last)]
@@ -150,7 +152,11 @@ def _lies_within(statement: Statement, first: int, last: int) -> bool:
 
 
 def _equal(
-    figure: Figure, above: CellBlock, below: CellBlock | None, value: float, unit: float = 1.0
+    figure: PublishedFigure,
+    above: CellBlock,
+    below: CellBlock | None,
+    value: float,
+    unit: float = 1.0,
 ) -> list[Statement]:
     """Return the statement that two sums have a ratio, within rounding; none unless positive."""
     if value <= 0.0:
@@ -159,7 +165,7 @@ def _equal(
     return [Statement(above, below, math.log(value), scale, is_bound=False, row=figure.row)]
 
 
-def _read_level(figure: Figure) -> list[Statement]:
+def _read_level(figure: PublishedFigure) -> list[Statement]:
     members = members_of(figure.destination)
     if members is None:
         return _read_region_level(figure)
@@ -170,7 +176,7 @@ def _read_level(figure: Figure) -> list[Statement]:
     return _equal(figure, cells, None, max(figure.value, _SMALLEST_TONNES))
 
 
-def _read_region_level(figure: Figure) -> list[Statement]:
+def _read_region_level(figure: PublishedFigure) -> list[Statement]:
     """Return bounds on the modelled destinations in a region that has other countries too."""
     inside, container = _region_of(figure.destination)
     span = (figure.start, figure.end)
@@ -193,7 +199,7 @@ def _region_of(name: str) -> tuple[tuple[str, ...], str]:
     return tuple(d for part in named for d in (members_of(part) or ())), "ROW"
 
 
-def _read_growth(figure: Figure, months_back: int) -> list[Statement]:
+def _read_growth(figure: PublishedFigure, months_back: int) -> list[Statement]:
     members = members_of(figure.destination)
     if members is None or (months_back == 1 and figure.start != figure.end):
         return []  # a change "on the month" of a longer period has no defined base
@@ -202,7 +208,7 @@ def _read_growth(figure: Figure, months_back: int) -> list[Statement]:
     return _equal(figure, above, below, 1.0 + figure.value / 100.0, unit=100.0)
 
 
-def _read_share(figure: Figure) -> list[Statement]:
+def _read_share(figure: PublishedFigure) -> list[Statement]:
     members = members_of(figure.destination)
     if members is None:
         return []
@@ -210,7 +216,7 @@ def _read_share(figure: Figure) -> list[Statement]:
     return _equal(figure, above, below, figure.value / 100.0, unit=100.0)
 
 
-def _read_lead(figure: Figure) -> list[Statement]:
+def _read_lead(figure: PublishedFigure) -> list[Statement]:
     ahead, _, behind = figure.destination.partition("-")
     if ahead not in DESTINATIONS or behind not in DESTINATIONS:
         return []
@@ -219,7 +225,7 @@ def _read_lead(figure: Figure) -> list[Statement]:
     return [Statement(above, below, 0.0, BOUND_SCALE, is_bound=True, row=figure.row)]
 
 
-_READERS: Final[dict[str, Callable[[Figure], list[Statement]]]] = {
+_READERS: Final[dict[str, Callable[[PublishedFigure], list[Statement]]]] = {
     "net_weight_t": _read_level,
     "yoy_pct": partial(_read_growth, months_back=12),
     "mom_pct": partial(_read_growth, months_back=1),
