@@ -3,8 +3,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from sources.bundled.release_calendar import ReleaseCalendar, ReleaseDates, latest_named_day
-from store.errors import DataError
+from sources.bundled.release_calendar import (
+    ReleaseCalendar,
+    ReleaseDates,
+    latest_named_day,
+    latest_plausible_day,
+    stated_day,
+)
 from tests.data.store_builders import RELEASE, write_csv
 
 
@@ -84,15 +89,47 @@ def test_the_last_released_month_moves_on_release_day(as_of: str, month: str) ->
     assert ReleaseCalendar({}).last_released(moment) == pd.Timestamp(month)
 
 
+RULE = ReleaseCalendar({})
+
+
 @pytest.mark.parametrize(
-    ("change", "message"),
+    ("published_on", "period", "day"),
     [
-        ({"release_date": "the 20th"}, "'the 20th' is not a text with a day"),
-        ({"release_date": "2025-06-20"}, "'2025-06-20' is not after the period's end 2025-06-30"),
-        ({"period": "June"}, "column 'period': 'June' is not a period"),
-        ({"what": ""}, "column 'what': '' is not filled"),
+        ("2025-07-21", "2025-06-01", "2025-07-21"),
+        ("2025-07-07", "2025-06-01", "2025-07-07"),
+        ("2025-08", "2025-06-01", "2025-08-31"),
+        ("2025-07", "2025-06-01", "2025-07-31"),
+        ("2025", "2025-03-01", "2025-12-31"),
+        ("", "2025-06-01", "2025-07-20"),
+        ("", "2026-01-01", "2026-03-20"),
+        ("2025-10-20", "2026-07-01", "2026-08-20"),
+        ("2025-06-30", "2025-06-01", "2025-07-20"),
+        ("2025-06", "2025-06-01", "2025-07-20"),
+        ("2025", "2025-12-01", "2026-01-20"),
+        ("2024", "2025-03-01", "2025-04-20"),
     ],
-)
-def test_a_bad_release_is_named(tmp_path: Path, change: dict[str, str], message: str) -> None:
-    with pytest.raises(DataError, match=f"1 bad row in release_dates.csv: line 2, .*{message}"):
-        calendar(tmp_path, change)
+    ids=[
+        "day", "day before the 20th", "later month", "month", "year", "nothing stated",
+        "nothing stated, joint release", "day before the period", "last day of the period",
+        "month of the period", "year of the period", "earlier year",
+    ],
+)  # fmt: skip
+def test_the_latest_day_a_figure_can_have_become_known(
+    published_on: str, period: str, day: str
+) -> None:
+    assert latest_plausible_day(published_on, pd.Timestamp(period), RULE) == pd.Timestamp(day)
+
+
+def test_another_day_serves_only_where_none_is_stated() -> None:
+    june, august = pd.Timestamp("2025-06-01"), pd.Timestamp("2025-08-15")
+
+    assert latest_plausible_day("", june, RULE, otherwise=august) == august
+    assert latest_plausible_day("2025-07-21", june, RULE, otherwise=august) == pd.Timestamp(
+        "2025-07-21"
+    )
+
+
+@pytest.mark.parametrize("text", ["soon", "2025-13", "2025-02-30", "July 2025"])
+def test_other_texts_are_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="a day, a month, a year or empty"):
+        stated_day(text)

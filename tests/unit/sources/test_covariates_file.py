@@ -22,11 +22,6 @@ TABLE = pd.DataFrame(
 LONG = "destination,period,name,value\n"
 DATED = "destination,period,name,value,available_at\n"
 WIDE = "destination,period,rate\n"
-END = "Correct or remove those rows; nothing was used."
-EXPECTED = (
-    "Expected a series name, a month as YYYY-MM, finite numbers and, if there is a column "
-    f"available_at, a UTC moment. {END}"
-)
 
 
 def write(folder: Path, text: str, name: str = "rates.csv") -> Path:
@@ -121,74 +116,44 @@ def test_of_several_values_of_a_cell_the_newest_known_is_used(tmp_path: Path) ->
 def test_a_missing_value_of_a_month_to_forecast_is_named(tmp_path: Path) -> None:
     found = read(tmp_path, WIDE + full(8).replace("USA,2020-07,1.0", "USA,2020-07,"))
 
-    with pytest.raises(DataError) as caught:
+    with pytest.raises(
+        DataError, match="lacks values to forecast after 2020-06: rate of USA in 20"
+    ):
         found.at(FIRST + 5, 2)
 
-    assert str(caught.value) == (
-        f"Covariate file {tmp_path / 'rates.csv'} lacks values to forecast after 2020-06: "
-        "rate of USA in 2020-07. Expected a value known by then of each series in each month to "
-        "forecast. Add the rows, or leave the covariate or these series out."
-    )
-
 
 @pytest.mark.parametrize(
-    ("line", "message"),
+    ("text", "message"),
     [
-        pytest.param("USA,2020-13,rate,1,2020-01-01", "2020-13 is no month", id="no month"),
-        pytest.param("USA,,rate,1,2020-01-01", "period is empty", id="no period"),
-        pytest.param("USA,2020-02,rate,x,2020-01-01", "rate 'x' is no number", id="a word"),
-        pytest.param("USA,2020-02,rate,inf,2020-01-01", "rate 'inf' is not finite", id="infinite"),
-        pytest.param("USA,2020-02,,1,2020-01-01", "name is empty", id="no name"),
-        pytest.param(
-            "USA,2020-02,rate,1,2020-01", "available_at '2020-01' is no day or moment", id="month"
+        *(
+            (f"{DATED}USA,2020-01,rate,1,2020-01-01\n{line}\n", f"1 bad cell: row 3: {fault}")
+            for line, fault in {
+                "USA,2020-13,rate,1,2020-01-01": "2020-13 is no month",
+                "USA,,rate,1,2020-01-01": "period is empty",
+                "USA,2020-02,rate,x,2020-01-01": "rate 'x' is no number",
+                "USA,2020-02,rate,inf,2020-01-01": "rate 'inf' is not finite",
+                "USA,2020-02,,1,2020-01-01": "name is empty",
+                "USA,2020-02,rate,1,2020-01": "available_at '2020-01' is no day or moment",
+            }.items()
         ),
+        (
+            f"{WIDE}{full(2)}USA,2020-01-15,7\n",
+            "rate of USA in 2020-01 is 1.0 in row 4 and 7.0 in row 6",
+        ),
+        ("destination,name,value\nUSA,rate,1\n", "has no column period"),
+        ("destination,period,name,rate\nUSA,2020-01,x,1\n", "has no column value"),
+        ("destination,period,tonnes\nUSA,2020-01,1\n", "has no column of values"),
     ],
 )
-def test_a_bad_cell_is_named_and_nothing_is_used(tmp_path: Path, line: str, message: str) -> None:
-    path = write(tmp_path, f"{DATED}USA,2020-01,rate,1,2020-01-01\n{line}\n")
-
-    with pytest.raises(DataError) as caught:
-        read_covariates(path, table=TABLE)
-
-    assert (
-        str(caught.value) == f"Covariate file {path} has 1 bad cell: row 3: {message}. {EXPECTED}"
-    )
-
-
-def test_a_cell_with_two_values_is_refused(tmp_path: Path) -> None:
-    path = write(tmp_path, f"{WIDE}{full(2)}USA,2020-01-15,7\n")
-
-    with pytest.raises(DataError) as caught:
-        read_covariates(path, table=TABLE)
-
-    assert str(caught.value) == (
-        f"Covariate file {path} has two values for one cell: rate of USA in 2020-01 is 1.0 in row "
-        "4 and 7.0 in row 6. Expected one value per series, month and name, or a later "
-        "available_at with the newer one. Remove the wrong row."
-    )
-
-
-@pytest.mark.parametrize(
-    ("header", "lacking"),
-    [
-        pytest.param("destination,name,value", "has no column period", id="no period"),
-        pytest.param("destination,period,name,rate", "has no column value", id="no value"),
-        pytest.param("destination,period,tonnes", "has no column of values", id="nothing else"),
-    ],
-)
-def test_a_missing_column_is_named_with_those_there_are(
-    tmp_path: Path, header: str, lacking: str
+def test_a_file_in_doubt_is_refused_and_nothing_is_used(
+    tmp_path: Path, text: str, message: str
 ) -> None:
-    path = write(tmp_path, f"{header}\n{header}\n")
+    path = write(tmp_path, text)
 
-    with pytest.raises(DataError) as caught:
+    with pytest.raises(DataError, match=message) as caught:
         read_covariates(path, table=TABLE)
 
-    assert str(caught.value) == (
-        f"Covariate file {path} {lacking}. Expected destination, period, name, value and perhaps "
-        f"available_at, or, without name, a column a covariate. It has "
-        f"{header.replace(',', ', ')}. Rename or add the column."
-    )
+    assert str(caught.value).startswith(f"Covariate file {path} ")
 
 
 QUANTITIES = ("quota", "rate")

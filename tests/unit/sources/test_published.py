@@ -6,7 +6,6 @@ import pytest
 from sources.bundled.all_tables import Rankings
 from sources.bundled.published_figures import PublishedFigures
 from sources.bundled.release_calendar import ReleaseCalendar
-from store.errors import DataError
 from tests.data.store_builders import FIGURE, RANKING, write_csv
 
 RULE = ReleaseCalendar({})
@@ -80,43 +79,6 @@ def test_an_undated_derived_figure_is_no_older_than_its_inputs(tmp_path: Path) -
     assert rows["available_at"][0] == pd.Timestamp("2026-01-21", tz="UTC")
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"measure": "tons"}, "column 'measure': 'tons' is not one of "),
-        ({"measure": "lead_min_t"}, "column 'measure': 'lead_min_t' is not one of "),
-        ({"destination": "ZZZ"}, "column 'destination': 'ZZZ' is not a destination "),
-        ({"kind": "guess"}, "column 'kind': 'guess' is not one of derived, reported"),
-        ({"period": "2025-06..2025-01"}, "column 'period': '2025-06..2025-01' is not a period "),
-        ({"value": "-353"}, "column 'value': '-353' is not at least 0"),
-        ({"value": "nan"}, "column 'value': 'nan' is not a plain number"),
-        ({"value": ""}, "column 'value': '' is not a plain number"),
-        ({"value": "many"}, "column 'value': 'many' is not a plain number"),
-        (
-            {"measure": "yoy_pct", "value": "-100.5"},
-            "column 'value': '-100.5' is not at least -100",
-        ),
-        ({"measure": "share_pct", "value": "101"}, "column 'value': '101' is not within 0 and 100"),
-        ({"published_on": "July"}, "column 'published_on': 'July' is not a day, a month, a year"),
-    ],
-    ids=lambda value: "-".join(value.values()) if isinstance(value, dict) else "",
-)
-def test_a_bad_cell_is_named_with_line_column_and_value(
-    tmp_path: Path, change: dict[str, str], message: str
-) -> None:
-    with pytest.raises(DataError) as caught:
-        load(tmp_path, {}, change)
-
-    assert str(caught.value).startswith(f"1 bad row in published_figures.csv: line 3, {message}")
-
-
-def test_one_report_cannot_give_a_figure_two_values(tmp_path: Path) -> None:
-    with pytest.raises(
-        DataError, match="line 3, column 'value': '354' is not '353', as line 2 has it"
-    ):
-        load(tmp_path, {}, {"value": "354"})
-
-
 def ranked(tmp_path: Path, *changes: dict[str, str]) -> Rankings:
     dated = {"https://example.org/dated": pd.Timestamp("2025-08-02")}
     return Rankings(write_csv(tmp_path / "rankings.csv", RANKING, *changes), RULE, dated)
@@ -144,9 +106,3 @@ def test_a_free_text_is_left_out_and_said_so(tmp_path: Path, text: str) -> None:
 
     assert loaded.tables["observations"].empty
     assert loaded.ignored == (f"line 2: {text!r} is not an order such as DEU>USA>KOR",)
-
-
-@pytest.mark.parametrize("order", ["DEU>XXX", "DEU>USA>DEU"])
-def test_an_order_of_unknown_or_repeated_countries_is_refused(tmp_path: Path, order: str) -> None:
-    with pytest.raises(DataError, match="line 2, column 'rank_order'"):
-        ranked(tmp_path, {"rank_order": order}).load()
