@@ -262,8 +262,8 @@ EU27, in calm worlds.
 READING = {
     BREAK: """
 Where partners change how they count, their records mislead until China's detail of such a month is
-out, and the band does not tell of it. Then the bias adapts within some months; `magnetcast gaps`
-shows the larger breaks beyond its limits, not all of them.
+out, and the band does not tell of it. Then the bias adapts within some months;
+`magnetcast data gaps` shows the larger breaks beyond its limits, not all of them.
 """
 }
 

@@ -32,7 +32,7 @@ from models.registry.stored_model import CHAMPION, MODEL
 from store.settings import Settings
 
 LOAD: Final = page.HERE / "load.py"
-START: Final = "from flows.cli.app import main; main()"
+START: Final = "from flows.cli.command_line import main; main()"
 CHROMIUM: Final = "chromium"
 
 RATE: Final = 500

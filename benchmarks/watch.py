@@ -11,7 +11,7 @@ from pathlib import Path
 
 import page
 
-CLI = (sys.executable, "-c", "from flows.cli.app import main; main()")
+CLI = (sys.executable, "-c", "from flows.cli.command_line import main; main()")
 """The command line of this checkout, with ``home_below`` as its environment."""
 
 POLL_S = 0.1

@@ -100,7 +100,10 @@ def _reference(room: str) -> str:
 
 def _commands() -> str:
     """Return the help of every verb, from a process of its own: Prefect logs as it is imported."""
-    code = "from flows.cli.app import app; print(app.generate_docs('markdown', recursive=True))"
+    code = (
+        "from flows.cli.command_line import app; "
+        "print(app.generate_docs('markdown', recursive=True))"
+    )
     done = subprocess.run(  # noqa: S603 - our own words
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )

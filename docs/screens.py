@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 CHROMIUM: Final = "chromium"
-START: Final = "from flows.cli.app import main; main()"
+START: Final = "from flows.cli.command_line import main; main()"
 PATIENCE_MS: Final = 600_000
 
 

@@ -1,5 +1,5 @@
-"""When things run: Prefect flows over plain functions, the clock and the command line.
+"""Jobs: Prefect flows over plain functions, the clock and the command line.
 
-Here: the main job (``run``), deployments, and one package a purpose. Not here: how anything is
+Here: the main job (``run``), deployments, and one package per purpose. Not here: how numbers are
 computed or shown.
 """

@@ -1,7 +1,7 @@
-"""Everything kept in one archive, of one state though runs go on, and back into an empty home.
+"""Backup of a home into one consistent archive, and restore into an empty home.
 
-A database on PostgreSQL is not in it: ``pg_dump`` and ``pg_restore`` copy it (docs/operations.md).
-Here too: deletion of old raw answers of providers.
+A PostgreSQL database is not included: ``pg_dump`` and ``pg_restore`` copy it (docs/operations.md).
+Also here: deletion of old raw answers of providers.
 """
 
 import json
@@ -37,33 +37,33 @@ LOCATIONS: Final = (
     ("experiments", "artifact_location"), ("runs", "artifact_uri"), ("model_versions", "source"),
     ("model_versions", "storage_location"), ("logged_models", "artifact_location"),
 )  # fmt: skip
-"""Columns of MLflow's database that say where files lie."""
+"""Columns of MLflow's database with locations of files."""
 
 DELETED: Final = "REDACTED-SOURCE-PATH"
-"""What MLflow writes there of a deleted version."""
+"""Location that MLflow writes for a deleted version."""
 
 
 def back_up(settings: Settings, path: Path) -> tuple[str, int]:
-    """Copy database, MLflow and reports into one archive; return its SHA-256 and count of files.
+    """Copy database, MLflow and reports into one archive; its SHA-256 and number of files.
 
-    Runs wait until the databases are copied. MLflow's is copied before its files: a run that had
-    ended by then has all of them, and files of runs that began later do no harm.
+    Runs wait until the databases are copied. MLflow's database is copied before its files: all
+    files of runs that have ended are there, and files of later runs are harmless.
 
     Args:
-        path: The archive, ``.tar.gz``; an older one is replaced when this is complete.
+        path: Archive to write, ``.tar.gz``; an older one is replaced when this one is complete.
     """
     engine = store_of(settings)
     with TemporaryDirectory(prefix=".backup-", dir=settings.home) as scratch:
         staged = Path(scratch)
         with single_writer(settings):
-            now, published = utc_now(), latest_forecast(engine)
+            created_at, published = utc_now(), latest_forecast(engine)
             if sqlite_file(settings.url) is not None:
                 copy_sqlite(settings.url, staged / DATABASE)
             if is_kept(settings) and sqlite_file(settings.tracking_uri) is not None:
                 copy_sqlite(settings.tracking_uri, staged / MLFLOW)
                 move_locations(staged / MLFLOW, settings.artifact_dir, settings.artifact_dir)
             about = {
-                "created_at": now.isoformat(),
+                "created_at": created_at.isoformat(),
                 "as_of": None if published.empty else published["as_of"].max().isoformat(),
                 "version": version("magnetcast"),
                 "database": shown_address(settings.url),
@@ -80,7 +80,7 @@ def back_up(settings: Settings, path: Path) -> tuple[str, int]:
                     and "/." not in f"/{file.relative_to(folder).as_posix()}"  # of a killed run
                 }
             digest = write_archive(path, files)
-    record = {"path": str(path.resolve()), "sha256": digest, "created_at": now.isoformat()}
+    record = {"path": str(path.resolve()), "sha256": digest, "created_at": created_at.isoformat()}
     unfinished = settings.home / f".{RECORD}.part"
     unfinished.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     unfinished.replace(settings.home / RECORD)
@@ -88,7 +88,7 @@ def back_up(settings: Settings, path: Path) -> tuple[str, int]:
 
 
 def restore(settings: Settings, path: Path) -> Mapping[str, Any]:
-    """Put everything of an archive of one's own into an empty home, and return its manifest."""
+    """Unpack an archive of one's own into an empty home; its manifest."""
     targets = {DATABASE: sqlite_file(settings.url), MLFLOW: sqlite_file(settings.tracking_uri)}
     targets |= _folders(settings)
     _check_empty(settings, targets)
@@ -102,7 +102,7 @@ def restore(settings: Settings, path: Path) -> Mapping[str, Any]:
             staged = Path(scratch)
             extract_archive(path, staged)
             manifest = _checked(path, staged, settings)
-            # The database comes last: a home without it is not taken for a restored one.
+            # The database comes last: a home without it does not count as restored.
             for name, target in reversed(targets.items()):
                 if (staged / name).exists() and target is not None:
                     target.parent.mkdir(parents=True, exist_ok=True)
@@ -116,7 +116,7 @@ def restore(settings: Settings, path: Path) -> Mapping[str, Any]:
 
 
 def last_backup(settings: Settings) -> pd.Timestamp | None:
-    """Return when the last backup that still lies where it was put was made, or None."""
+    """Moment of the last backup if its file still exists, else None."""
     try:
         record = json.loads((settings.home / RECORD).read_text(encoding="utf-8"))
         return pd.Timestamp(record["created_at"]) if Path(record["path"]).is_file() else None
@@ -130,16 +130,16 @@ def _folders(settings: Settings) -> dict[str, Path]:
 
 def _check_empty(settings: Settings, targets: Mapping[str, Path | None]) -> None:
     inside = settings.home.iterdir() if settings.home.is_dir() else ()
-    found = [str(file) for file in inside if file.name != settings.lock_path.name]
-    found += [
+    obstacles = [str(file) for file in inside if file.name != settings.lock_path.name]
+    obstacles += [
         str(target)
         for target in targets.values()
         if target is not None and (any(target.iterdir()) if target.is_dir() else target.exists())
     ]
-    if found:
+    if obstacles:
         raise DataError(
-            f"There is something where the backup would go: {first_few(sorted(set(found)))}. "
-            "Expected an empty home. Name another with --home FOLDER, or move this one away."
+            f"The home is not empty: {first_few(sorted(set(obstacles)))}. "
+            "Expected an empty home. Name another with --home FOLDER, or move this one."
         )
 
 
@@ -149,18 +149,18 @@ def _checked(path: Path, staged: Path, settings: Settings) -> Mapping[str, Any]:
         before = Path(manifest["artifact_dir"])
     except (OSError, ValueError, KeyError, TypeError) as err:
         raise DataError(
-            f"{path} holds no manifest of a backup ({err}). Expected an archive that `magnetcast "
-            "backup` wrote. Use another; nothing was restored."
+            f"{path} has no manifest of a backup ({err}). Expected an archive written by "
+            "`magnetcast backup`. Use another; nothing was restored."
         ) from err
     if (staged / DATABASE).exists() == (sqlite_file(settings.url) is None):
         raise DataError(
-            f"The archive is of {manifest.get('database')}, and this home's database is "
+            f"The archive was made from {manifest.get('database')}, and this home's database is "
             f"{shown_address(settings.url)}. Expected the same kind: SQLite is restored from the "
             "archive, PostgreSQL by pg_restore. Set MAGNETCAST_DATABASE_URL; nothing was restored."
         )
     for name in (DATABASE, MLFLOW):
         if wrong := sqlite_damage(f"sqlite:///{staged / name}"):
-            raise StoreError(f"{wrong}. Expected the copy that the backup made. Use another one.")
+            raise StoreError(f"{wrong}. Expected the copy made by the backup. Use another archive.")
         if (staged / name).exists():
             (staged / name).chmod(0o600)
     if (staged / DATABASE).exists():
@@ -171,11 +171,11 @@ def _checked(path: Path, staged: Path, settings: Settings) -> Mapping[str, Any]:
 
 
 def move_locations(file: Path, before: Path, after: Path) -> None:
-    """Let MLflow's database name files below the folder of artifacts, and nothing elsewhere."""
+    """Move the locations in MLflow's database to another folder; others are an error."""
     old, new = before.resolve().as_uri(), after.resolve().as_uri()
     with closing(sqlite3.connect(file)) as connection, connection:
         alien = list[str]()
-        # The experiment that MLflow makes for itself holds none of our runs.
+        # MLflow's own default experiment has none of our runs.
         connection.execute(
             "UPDATE experiments SET artifact_location = ? WHERE experiment_id = 0", (new,)
         )
@@ -185,12 +185,16 @@ def move_locations(file: Path, before: Path, after: Path) -> None:
                 f"WHERE {column} = ? OR substr({column}, 1, ?) = ?",
                 (new, len(old) + 1, old, len(old) + 1, f"{old}/"),
             )
-            found = connection.execute(f"SELECT DISTINCT {column} FROM {table}")  # noqa: S608
-            alien += [f"{one} in {table}" for (one,) in found if not _is_inside(one or "", new)]
+            locations = connection.execute(f"SELECT DISTINCT {column} FROM {table}")  # noqa: S608
+            alien += [
+                f"{location} in {table}"
+                for (location,) in locations
+                if not _is_inside(location or "", new)
+            ]
     if alien:
         raise StoreError(
-            f"MLflow's database names {first_few(alien)}. Expected files below "
-            f"{before} alone. Move them there, or delete these runs and versions in "
+            f"MLflow's database names {first_few(alien)}. Expected only files below "
+            f"{before}. Move them there, or delete these runs and versions in "
             "MLflow. Restore only archives of your own."
         )
 
@@ -202,18 +206,18 @@ def _is_inside(place: str, folder: str) -> bool:
 
 
 KEEP_DAYS: Final = 180
-"""Raw answers of providers younger than this are kept."""
+"""Age in days at which raw answers of providers are deleted."""
 
 
 def prune(
-    settings: Settings, now: pd.Timestamp, *, keep_days: int = KEEP_DAYS, dry_run: bool = False
+    settings: Settings, moment: pd.Timestamp, *, keep_days: int = KEEP_DAYS, dry_run: bool = False
 ) -> tuple[list[Path], int]:
-    """Delete old raw answers, while no run is in progress, and return them with their bytes."""
-    before = (now - pd.Timedelta(days=keep_days)).timestamp()
+    """Delete old raw answers while no run is in progress; the files and their size in bytes."""
+    before = (moment - pd.Timedelta(days=keep_days)).timestamp()
     with single_writer(settings):
-        files = {one: one.stat() for one in settings.http_cache_dir.rglob("*") if one.is_file()}
-        old = {one: found.st_size for one, found in files.items() if found.st_mtime < before}
+        files = {file: file.stat() for file in settings.http_cache_dir.rglob("*") if file.is_file()}
+        old = {file: status.st_size for file, status in files.items() if status.st_mtime < before}
         if not dry_run:
-            for one in old:
-                one.unlink()
+            for file in old:
+                file.unlink()
     return sorted(old), sum(old.values())

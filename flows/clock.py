@@ -4,5 +4,5 @@ import pandas as pd
 
 
 def utc_now() -> pd.Timestamp:
-    """Return the current moment in UTC, in whole seconds as pages and API write moments."""
+    """The current moment in UTC, in whole seconds like moments on pages and in the API."""
     return pd.Timestamp.now(tz="UTC").floor("s")

@@ -1,9 +1,9 @@
-"""What the schedule starts: flows of Prefect, thin over the functions of people's verbs.
+"""Scheduled Prefect flows, thin over the functions of the verbs.
 
-``main`` serves them, one run at a time, to the server that ``PREFECT_API_URL`` names. Each uses
-the moment it starts unless a person names another. The server refuses a run whose parameters are
-not those of its flow. Times are Beijing's: China's customs publish detail by destination on the
-20th, for January and February together on 20 March (data/release_dates.csv).
+``main`` serves them, one run at a time, to the server of ``PREFECT_API_URL``. The as-of of a run is
+its start unless another is given. The server refuses parameters that a flow does not have. Times
+are in Beijing: China Customs publishes detail by destination on the 20th, for January and February
+together on 20 March (data/release_dates.csv).
 """
 
 from typing import Annotated, Any, Final, Literal
@@ -48,9 +48,9 @@ Asked = Literal[
 ]  # fmt: skip
 
 INGESTS: Final[dict[Asked, str]] = {
-    "bundled": "0 5 * * *",  # a new release of the code may bring new tables
-    "comtrade": "0 6 * * *",  # takes China's months in some time after their release
-    "comtrade_mirror": "30 6 * * 1",  # partners report on days of their own
+    "bundled": "0 5 * * *",  # a new release of the code may have new tables
+    "comtrade": "0 6 * * *",  # loads China's months some time after their release
+    "comtrade_mirror": "30 6 * * 1",  # partners report on different days
     "census": "0 7 3-12 * *",  # publishes about the 5th, five weeks after the month
     "comext": "30 7 14-20 * *",  # publishes in mid-month, and revises
     "hts": "30 8 * * 2",  # revised without notice
@@ -60,21 +60,21 @@ INGESTS: Final[dict[Asked, str]] = {
     "white_house": "45 21 * * *",  # often days before the Federal Register
     "cbp": "15 22 * * 1-5",  # on working days
 }
-"""When each source is asked."""
+"""Schedule of each source."""
 
 RELEASES: Final = ("30 19 20 1,3-12 *", "30 9 21-31 1,3-12 *", "30 9 1-9 2 *")
 """The main job: on the evening of each release, and the mornings after for a late one."""
 
 
 def _run_name() -> str:
-    asked = [str(one) for one in flow_run.parameters.values() if one is not None]
-    return " ".join([str(flow_run.flow_name), *asked, f"{utc_now():%Y-%m-%d}"])
+    values = [str(value) for value in flow_run.parameters.values() if value is not None]
+    return " ".join([str(flow_run.flow_name), *values, f"{utc_now():%Y-%m-%d}"])
 
 
-def post(made: Flow[Any, Any], _: FlowRun, state: State[Any]) -> None:
-    """Post that a run failed; where the address does not answer, Prefect's log says so."""
+def post(failed: Flow[Any, Any], _: FlowRun, state: State[Any]) -> None:
+    """Post that a run failed; Prefect logs an address that does not answer."""
     if url := Settings().alarm_url.get_secret_value():
-        text = f"magnetcast: {made.name} failed: {state.message}"
+        text = f"magnetcast: {failed.name} failed: {state.message}"
         httpx.post(url, json={"text": text}, timeout=30).raise_for_status()
 
 
@@ -90,18 +90,18 @@ def _checked(text: str) -> str:
 
 
 def _parameter_schema() -> dict[str, Any]:
-    """Return what the server checks both models' parameters by; a run refuses the other's."""
+    """JSON Schema of both models' parameters; a run refuses those of the other model."""
     defaults = {**PANEL_PRESET.by_name, **MAGNETS_PRESET.by_name}
-    known = {
+    properties = {
         name: {
             "type": "integer" if isinstance(defaults[name], int) else "number",
-            "minimum": one.low,
-            "maximum": one.high,
-            "description": one.meaning,
+            "minimum": bounds.low,
+            "maximum": bounds.high,
+            "description": bounds.meaning,
         }
-        for name, one in {**PANEL_PRESET.bounds(), **MAGNETS_PRESET.bounds()}.items()
+        for name, bounds in {**PANEL_PRESET.bounds(), **MAGNETS_PRESET.bounds()}.items()
     }
-    return {"properties": known, "additionalProperties": False}
+    return {"properties": properties, "additionalProperties": False}
 
 
 Day = Annotated[str, Field(pattern=MOMENT), AfterValidator(_checked)]
@@ -111,9 +111,9 @@ ParametersPath = Annotated[str, Field(pattern=r"^default$|\.(toml|json)$")]
 
 @flow(name="scheduled-ingest", retries=3, retry_delay_seconds=600, **OFTEN)
 def ingest_source(source: Asked) -> None:
-    """Bring one source up to date; a provider that is away is asked again.
+    """Load one source; an unavailable provider is asked again.
 
-    One that needs a key is passed over without; ``magnetcast status`` names it.
+    A provider is skipped if its key is missing; ``magnetcast status`` names it.
     """
     settings = Settings()
     if source == "bundled":
@@ -128,24 +128,24 @@ def ingest_source(source: Asked) -> None:
 
 @flow(name="scheduled-publication", retries=3, retry_delay_seconds=900, **OFTEN)
 def publish(as_of: Day | None = None) -> None:
-    """Run the main job; where nothing is new, or it was done before, nothing is published."""
-    settings, now = Settings(), moment(as_of)
-    run_tables_and_tell(settings, now)
-    run(settings, now)
+    """Run the main job; without new facts nothing is published."""
+    settings, as_of_time = Settings(), moment(as_of)
+    run_tables_and_tell(settings, as_of_time)
+    run(settings, as_of_time)
 
 
 @flow(name="scheduled-check", **OFTEN)
 def check() -> None:
-    """Measure, then fail if anything is stale, degraded or broken: a failed run is what is noticed.
+    """Update the monitors, then fail if anything is stale, degraded or broken.
 
     Raises:
-        DataError: What is wrong.
+        DataError: The alarms.
     """
-    settings, now = Settings(), utc_now()
-    watch_if_possible(settings, now)
-    health = examine(settings, now)
+    settings, checked_at = Settings(), utc_now()
+    watch_if_possible(settings, checked_at)
+    health = examine(settings, checked_at)
     if health.code:
-        raise DataError("\n".join(f"{one.name}: {one.words}" for one in health.alarms))
+        raise DataError("\n".join(f"{alarm.name}: {alarm.words}" for alarm in health.alarms))
 
 
 @flow(name="scheduled-backtest", retries=1, retry_delay_seconds=900, **OFTEN)
@@ -155,7 +155,7 @@ def backtest_week(
     set: Parameters | None = None,  # noqa: A002 - as the verb's option
     parameters: ParametersPath | None = None,
 ) -> None:
-    """Backtest on what is known, and keep the scores; parameters are those of the verb."""
+    """Backtest and store the scores; parameters are those of the verb."""
     settings, known_by = Settings(), moment(as_of)
     with single_writer(settings):
         backtest(workspace_with(settings, known_by, commodity, set or {}, parameters))
@@ -168,7 +168,7 @@ def train_model(
     set: Parameters | None = None,  # noqa: A002 - as the verb's option
     parameters: ParametersPath | None = None,
 ) -> None:
-    """Train, register and promote by the gate, as the verb does; whenever a person asks."""
+    """Train, register and promote by the gate, on demand; parameters are those of the verb."""
     settings, known_by = Settings(), moment(as_of)
     with single_writer(settings):
         train(workspace_with(settings, known_by, commodity, set or {}, parameters))
@@ -176,51 +176,53 @@ def train_model(
 
 @flow(name="scheduled-backup", retries=2, retry_delay_seconds=900, **OFTEN)
 def keep_safe() -> None:
-    """Back up, keep the newest backups, and delete old raw answers."""
-    settings, now = Settings(), utc_now()
-    back_up(settings, settings.backups_dir / f"magnetcast-{now:%Y%m%d-%H%M%S}.tar.gz")
-    made = sorted(settings.backups_dir.glob("magnetcast-*.tar.gz"))
-    for old in made[:-BACKUPS_KEPT]:
+    """Back up; delete old backups and old raw answers."""
+    settings, started_at = Settings(), utc_now()
+    back_up(settings, settings.backups_dir / f"magnetcast-{started_at:%Y%m%d-%H%M%S}.tar.gz")
+    backups = sorted(settings.backups_dir.glob("magnetcast-*.tar.gz"))
+    for old in backups[:-BACKUPS_KEPT]:
         old.unlink()
-    prune(settings, now)
+    prune(settings, started_at)
 
 
 class _Exactly(ParameterSchema):
-    """Prefect's own description of a flow's parameters, which lets others pass; this does not."""
+    """Prefect's schema of a flow's parameters, which refuses unknown ones."""
 
     additionalProperties: bool  # noqa: N815 - JSON Schema's word
 
 
 def deployments() -> list[RunnerDeployment]:
-    """Return each flow with its name and times."""
+    """Deployments of the flows with their names and schedules."""
 
     def at(*crons: str) -> list[Schedule]:
-        return [Cron(one, timezone="Asia/Shanghai") for one in crons]
+        return [Cron(cron, timezone="Asia/Shanghai") for cron in crons]
 
-    def made(of: Flow[Any, Any], name: str, *crons: str, **parameters: str) -> RunnerDeployment:
-        one: RunnerDeployment = of.to_deployment(  # type: ignore[assignment]  # no loop: no coroutine
+    def deployment(
+        of: Flow[Any, Any], name: str, *crons: str, **parameters: str
+    ) -> RunnerDeployment:
+        result: RunnerDeployment = of.to_deployment(  # type: ignore[assignment]  # no loop: no coroutine
             name,
             schedules=at(*crons),
             parameters=parameters,
             entrypoint_type=EntrypointType.MODULE_PATH,
         )
-        one._parameter_openapi_schema = _Exactly(
-            **one._parameter_openapi_schema.model_dump(exclude_unset=True),
+        result._parameter_openapi_schema = _Exactly(
+            **result._parameter_openapi_schema.model_dump(exclude_unset=True),
             additionalProperties=False,
         )
-        return one
+        return result
 
     return [
-        *(made(ingest_source, name, cron, source=name) for name, cron in INGESTS.items()),
-        made(publish, "monthly", *RELEASES),
-        made(check, "daily", "0 10 * * *"),
-        made(backtest_week, "weekly", "0 2 * * 6"),
-        made(train_model, "on-demand"),
-        made(keep_safe, "safe", "0 4 * * 0"),
+        *(deployment(ingest_source, name, cron, source=name) for name, cron in INGESTS.items()),
+        deployment(publish, "monthly", *RELEASES),
+        deployment(check, "daily", "0 10 * * *"),
+        deployment(backtest_week, "weekly", "0 2 * * 6"),
+        deployment(train_model, "on-demand"),
+        deployment(keep_safe, "safe", "0 4 * * 0"),
     ]
 
 
 def main() -> None:
-    """Register all with Prefect's server and start what is due, one run at a time."""
-    set_defaults()  # Prefect starts each run as a process of its own, which reads them
+    """Register all flows with Prefect's server and run them when due, one at a time."""
+    set_defaults()  # read by the process of each run
     serve(*deployments(), pause_on_shutdown=False, print_starting_message=False, limit=1)

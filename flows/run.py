@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from flows.alerts import alert_if_possible
+from flows.alert_delivery import alert_if_possible
 from flows.analysis.explain import explain_if_possible
 from flows.clock import utc_now
 from flows.context.console import echo

@@ -29,19 +29,19 @@ def tune_magnets(
 ) -> None:
     """Search from the present parameters of the magnets' model, and write the best as JSON.
 
-    Origins of the last year before the as_of are left out of the search. A trial is one backtest.
+    The last year of origins before the as_of is held out. A trial is one backtest.
     """
     if trials < 1:
-        raise DataError(
-            f"--tune {trials} is no number of trials. Expected 1 or more. Take another."
-        )
+        raise DataError(f"--tune {trials} is too small. Expected at least 1 trial. Correct it.")
     workspace = open_evidence(settings, as_of, parameters=start)
     tags = made_tags(workspace)
 
     def backtested(parameters: ModelParameters) -> pd.DataFrame:
         executor = workspace.executor
-        made = backtest_evidence(workspace.history, as_of, parameters=parameters, executor=executor)
-        return model_cells(made.cells)
+        backtest = backtest_evidence(
+            workspace.history, as_of, parameters=parameters, executor=executor
+        )
+        return model_cells(backtest.cells)
 
     def tell(number: int, tried: ModelParameters, ratio: float) -> None:
         of_trial = {**tags, "flow": "trial", "spec": tried.digest}
@@ -50,43 +50,45 @@ def tune_magnets(
             mlflow.log_metrics({"ratio": ratio})
 
     with open_run(settings, name="tune", tags={**tags, "flow": "tune", "spec": start.digest}):
-        found = tune(backtested, as_of, trials=trials, parameters=start, track=track, tell=tell)
-        text = json.dumps(report_of(found, as_of), indent=1) + "\n"
-        mlflow.log_params({**found.parameters.by_name, "trials": trials, "best_trial": found.best})
-        mlflow.log_metrics({"searched": found.searched, "held_out": found.held_out})
-        log_table(found.trials, "trials.csv")
+        result = tune(backtested, as_of, trials=trials, parameters=start, track=track, tell=tell)
+        text = json.dumps(report_of(result, as_of), indent=1) + "\n"
+        mlflow.log_params(
+            {**result.parameters.by_name, "trials": trials, "best_trial": result.best}
+        )
+        mlflow.log_metrics({"searched": result.searched, "held_out": result.held_out})
+        log_table(result.trials, "trials.csv")
         mlflow.log_text(text, "parameters.json")
-    _tell(found)
+    _tell(result)
     write_text(text, out=out)
     if out is not None:
         echo(f"wrote {out}")
 
 
-def report_of(found: TuningResult, as_of: pd.Timestamp) -> dict[str, object]:
-    """The best parameters as a parameter file, with how far to trust them under ``found``."""
-    parameters = found.parameters
+def report_of(result: TuningResult, as_of: pd.Timestamp) -> dict[str, object]:
+    """The best parameters as a parameter file, with their errors under ``found``."""
+    parameters = result.parameters
     searched = {
         "digest": parameters.digest,
-        "untuned_digest": found.untuned.digest,
-        "changed": {name: list(pair) for name, pair in found.changed.items()},
-        "trials": len(found.trials),
-        "best_trial": found.best,
-        "searched": round(found.searched, 4),
-        "held_out": round(found.held_out, 4),
+        "untuned_digest": result.untuned.digest,
+        "changed": {name: list(pair) for name, pair in result.changed.items()},
+        "trials": len(result.trials),
+        "best_trial": result.best,
+        "searched": round(result.searched, 4),
+        "held_out": round(result.held_out, 4),
         "held_out_from": f"{as_of - HELD_OUT:%Y-%m-%d}",
     }
     file = {"format": FORMAT, "model": parameters.model, "parameters": parameters.changed}
     return {**file, "found": searched}
 
 
-def _tell(found: TuningResult) -> None:
-    for name, (old, new) in found.changed.items():
+def _tell(result: TuningResult) -> None:
+    for name, (old, new) in result.changed.items():
         echo(f"tune      {name}: {old:g} -> {new:g}")
-    if not found.changed:
-        echo(f"tune      none of {len(found.trials)} trials beat the present parameters")
+    if not result.changed:
+        echo(f"tune      none of {len(result.trials)} trials beat the present parameters")
         return
-    word = "holds" if found.held_out < 1 else "DOES NOT HOLD"
+    word = "holds" if result.held_out < 1 else "DOES NOT HOLD"
     echo(
-        f"tune      trial {found.best} of {len(found.trials)}: errors x {found.searched:.3f}; "
-        f"the gain {word} at the origins left out of the search: x {found.held_out:.3f}"
+        f"tune      trial {result.best} of {len(result.trials)}: errors x {result.searched:.3f}; "
+        f"the gain {word} at the held-out origins: x {result.held_out:.3f}"
     )

@@ -1,6 +1,6 @@
 """``magnetcast up``: Prefect's server, the schedule and the service, started and stopped together.
 
-Nothing is restarted: where one ends the others are stopped, and whoever started ``up`` (systemd,
+Nothing is restarted: if one ends the others are stopped, and the supervisor of ``up`` (systemd,
 docs/operations.md) starts it again.
 """
 
@@ -25,10 +25,10 @@ from store.settings import IMPORT_ROOT, PROJECT_ROOT, Settings
 LOOPBACK: Final = "127.0.0.1"
 
 START_S: Final = 180.0
-"""Seconds a server may take to answer."""
+"""Longest start of a server in seconds."""
 
 END_S: Final = 20.0
-"""Seconds a process may take to stop before it is killed."""
+"""Seconds before a process that does not stop is killed."""
 
 PAUSE_S: Final = 0.5
 
@@ -39,7 +39,7 @@ def up(settings: Settings) -> None:
     """Run until Ctrl-C or SIGTERM.
 
     Raises:
-        DataError: It runs already, or a port is taken.
+        DataError: It is running already, or a port is taken.
         StoreError: One of the processes ended.
     """
     settings.home.mkdir(parents=True, exist_ok=True)
@@ -49,7 +49,7 @@ def up(settings: Settings) -> None:
             signal.signal(signal.SIGTERM, signal.default_int_handler)
             try:
                 _start(settings, processes)
-                while all(one.poll() is None for one in processes.values()):
+                while all(process.poll() is None for process in processes.values()):
                     time.sleep(PAUSE_S)
                 raise _ended(processes)
             except KeyboardInterrupt:
@@ -60,13 +60,13 @@ def up(settings: Settings) -> None:
                     echo(f"up        {name} stopped")
     except Timeout as err:
         raise DataError(
-            f"`magnetcast up` runs already in {settings.home}. Expected one of them. End the other "
-            "by Ctrl-C or SIGTERM."
+            f"`magnetcast up` is already running in {settings.home}. Expected only one. Stop it "
+            "with Ctrl-C or SIGTERM."
         ) from err
 
 
 def _start(settings: Settings, processes: Processes) -> None:
-    """Start all, Prefect's server first: the schedule is registered there."""
+    """Start all processes, Prefect's server first: the schedule is registered there."""
     prefect = f"http://{LOOPBACK}:{settings.prefect_port}"
     service = f"http://{LOOPBACK}:{settings.service_port}"
     for port in (settings.prefect_port, settings.service_port):
@@ -76,7 +76,7 @@ def _start(settings: Settings, processes: Processes) -> None:
 
     def start(name: str, *words: str) -> None:
         command = (sys.executable, *words)
-        # The command is our own list of words; what it starts itself ends with its group.
+        # The words of the command are ours; its own children end with its process group.
         processes[name] = subprocess.Popen(  # noqa: S603
             command, stdin=subprocess.DEVNULL, env=variables, cwd=PROJECT_ROOT, process_group=0
         )
@@ -90,11 +90,11 @@ def _start(settings: Settings, processes: Processes) -> None:
     folder = prefect_folder(settings.home)
     echo(f"up        prefect  {prefect} (sign in with {folder / 'auth'})")
     echo(f"up        service  {service}")
-    echo(f"up        export PREFECT_HOME={folder} for `prefect` itself; end with Ctrl-C")
+    echo(f"up        export PREFECT_HOME={folder} for `prefect` itself; stop with Ctrl-C")
 
 
 def environment(settings: Settings) -> Mapping[str, str]:
-    """Return the environment variables of the processes."""
+    """Environment variables of the processes."""
     tracking = settings.tracking_uri
     if (file := sqlite_file(tracking)) is not None:
         tracking = f"sqlite:///{file.resolve()}"
@@ -118,7 +118,7 @@ def environment(settings: Settings) -> Mapping[str, str]:
 
 
 def _write_profile(settings: Settings, address: str) -> None:
-    """Name the server to every job of a home while ``up`` runs, and to ``prefect`` itself."""
+    """Write Prefect's profile, by which jobs of a home and ``prefect`` itself find the server."""
     file = prefect_folder(settings.home) / "profiles.toml"
     login = auth_string(settings.home)
     file.unlink(missing_ok=True)
@@ -142,16 +142,18 @@ def _wait_for(processes: Processes, name: str, health: str) -> None:
         time.sleep(PAUSE_S)
     if processes[name].poll() is not None:
         raise _ended(processes)
-    raise StoreError(
-        f"{name} did not answer at {health} in {START_S:.0f} s. Expected it to. See its messages."
-    )
+    raise StoreError(f"{name} did not answer at {health} within {START_S:.0f} s. See its messages.")
 
 
 def _ended(processes: Processes) -> StoreError:
-    ended = [f"{name} (exit code {one.poll()})" for name, one in processes.items() if one.poll()]
+    ended = [
+        f"{name} (exit code {process.poll()})"
+        for name, process in processes.items()
+        if process.poll()
+    ]
     return StoreError(
         f"{', '.join(ended) or 'a process'} of `magnetcast up` ended. Expected all to run. "
-        "The others are stopped; see its last messages, and start again."
+        "The others were stopped. See its last messages, then start again."
     )
 
 
@@ -165,24 +167,26 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def listening_socket(host: str, port: int) -> socket.socket:
-    """Return a socket that listens at an address: who calls early waits until there is an answer.
+    """Socket listening at an address; early requests wait in its queue.
 
     Raises:
-        DataError: It is no address of this machine, or it is taken.
+        DataError: The address is not one of this machine, or it is taken.
     """
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        both = family == socket.AF_INET6 and socket.has_dualstack_ipv6()  # `::` answers IPv4 too
-        # As many callers may wait for an answer.
-        return socket.create_server((host, port), family=family, backlog=512, dualstack_ipv6=both)
+        is_dual = family == socket.AF_INET6 and socket.has_dualstack_ipv6()  # `::` answers IPv4 too
+        # 512 requests may wait.
+        return socket.create_server(
+            (host, port), family=family, backlog=512, dualstack_ipv6=is_dual
+        )
     except OSError as err:
         raise DataError(
             f"Cannot bind to {host}:{port} ({err}). Expected an address of this machine with a "
-            "free port. Choose another --port, or end what uses it."
+            "free port. Choose another --port, or stop the program that uses it."
         ) from err
 
 
 def shown(listener: socket.socket) -> str:
-    """Return the address of a socket as part of a web address."""
+    """Host and port of a socket, as written in a web address."""
     host, port = listener.getsockname()[:2]
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -1,6 +1,6 @@
 """The public Python API: ``import magnetcast as mc``.
 
-Public: what ``__all__`` names. Private: everything else. Not here: any computation.
+Public: the names in ``__all__``. Not here: computation.
 """
 
 from importlib import import_module
@@ -11,8 +11,8 @@ from flows.context.library_defaults import set_defaults
 from store.errors import DataError
 
 if TYPE_CHECKING:
-    from flows.panels.forecaster import Forecaster
-    from magnetcast.known import features, panel
+    from flows.panels.frame_forecaster import Forecaster
+    from magnetcast.model_inputs import features, panel
     from magnetcast.reads import backtest, explain, forecast, scenario
     from magnetcast.versions import compare, promote, train
 
@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 _PLACES: Final = {
-    **dict.fromkeys(("panel", "features"), "known"),
+    **dict.fromkeys(("panel", "features"), "model_inputs"),
     **dict.fromkeys(("compare", "promote", "train"), "versions"),
 }
 
@@ -41,14 +41,14 @@ def __dir__() -> list[str]:
 
 
 def __getattr__(name: str) -> object:
-    """Return a public name; its module is imported on first use, because MLflow takes seconds."""
+    """A public name; its module is imported on first use, because MLflow takes seconds."""
     if name == "__version__":
         return version("magnetcast")
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     set_defaults()
     if name == "Forecaster":
-        from flows.panels.forecaster import Forecaster  # noqa: PLC0415 - MLflow takes seconds
+        from flows.panels.frame_forecaster import Forecaster  # noqa: PLC0415 - MLflow takes seconds
 
         return Forecaster
     try:

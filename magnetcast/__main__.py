@@ -5,15 +5,17 @@ import sys
 
 
 def main() -> None:
-    """Run a verb; without the packages it needs, say where they are had."""
-    gc.set_threshold(50_000)  # a start leaves no garbage, and Python's own 700 looks 400 times
+    """Run a verb; if a package is missing, print how to install it."""
+    gc.set_threshold(
+        50_000
+    )  # a start leaves no garbage; Python's default of 700 collects 400 times
     try:
-        from flows.cli.app import main as run  # noqa: PLC0415 - may be missing
+        from flows.cli.command_line import main as run  # noqa: PLC0415 - may be missing
 
         run()
     except ImportError as err:
         missing = getattr(err.__cause__ or err, "name", None)
-        sys.exit(f'error: this needs {missing or err}. Run `pip install "magnetcast[ops]"`.')
+        sys.exit(f'error: {missing or err} is not installed. Run `pip install "magnetcast[ops]"`.')
 
 
 if __name__ == "__main__":

@@ -1,10 +1,9 @@
-"""What was known and forecast, as tidy tables.
+"""Forecasts, backtests, scenarios and explanations as tidy tables.
 
-Each function calls what the command of the same name calls, without Prefect: nothing is published,
-no run is recorded and no server started. A home without data gets the bundled facts first.
-``as_of`` is a day as text or date, which counts whole, or a moment (UTC; a ``pd.Timestamp`` always
-is one), now if left out; only what was known by then is used. Periods are timestamps of the first
-day of a month.
+Each function does the work of the verb of the same name without Prefect: it publishes nothing,
+records no run and starts no server. A home without data gets the bundled facts first. ``as_of`` is
+a day as text or date, counted to its end, or a moment (UTC; always for a ``pd.Timestamp``); now if
+left out. Only data known by then is used. Periods are timestamps of the first day of a month.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,7 +21,7 @@ from flows.ingest.ingest import ingest_if_empty
 from flows.publishing.published_forecasts import ExplainRequest
 from flows.training.predict import forecast as forecast_in
 from flows.training.predict import trial_forecast
-from magnetcast.known import Moment, opened
+from magnetcast.model_inputs import Moment, opened
 from models.policy.scenario import paired
 from sources.files.file_reader import content_of
 from sources.files.handwritten import read_scenario
@@ -38,26 +37,26 @@ def forecast(
     commodity: str | None = None,
     **parameters: float,
 ) -> pd.DataFrame:
-    """Return the forecast of an as_of; nothing is published.
+    """Forecast of an as-of; nothing is published.
 
     Args:
         as_of: Day or UTC moment.
         destinations: Code or codes, e.g. ``["USA", "DEU"]``; all if left out.
         commodity: Code of a full partner table, e.g. ``"250410"``; the magnets if left out.
-        parameters: E.g. ``num_leaves=8``: a model trained with the champion's
-            parameters, changed by these, forecasts, and is not kept.
+        parameters: E.g. ``num_leaves=8``: a model with the champion's parameters, changed by
+            these, is trained for this forecast and not stored.
 
     Returns:
-        One row a destination and month: destination, cutoff, period, horizon, quantiles ``p05`` to
-        ``p95`` and mean in tonnes, model, status.
+        One row per destination and month: destination, cutoff, period, horizon, quantiles ``p05``
+        to ``p95`` and mean in tonnes, model, status.
 
     Raises:
-        DataError: A destination is not forecast, or a parameter is none or out of its range.
+        DataError: A destination is not forecast, or a parameter is unknown or out of range.
     """
     at = opened(as_of)
-    known = workspace_with(at.settings, at.as_of, commodity, parameters)
-    made = trial_forecast(known) if parameters else forecast_in(known)
-    rows = _of_destinations(made[list(FORECAST_COLUMNS)], destinations)
+    workspace = workspace_with(at.settings, at.as_of, commodity, parameters)
+    forecasts = trial_forecast(workspace) if parameters else forecast_in(workspace)
+    rows = _of_destinations(forecasts[list(FORECAST_COLUMNS)], destinations)
     return _of_months(rows, "cutoff", "period")
 
 
@@ -68,35 +67,35 @@ def backtest(
     commodity: str | None = None,
     **parameters: float,
 ) -> pd.DataFrame:
-    """Return forecasts from what was known at past origins beside the actuals; keeps no scores.
+    """Forecasts from past origins beside the actuals; scores are not stored.
 
     Args:
-        as_of: Day or UTC moment: what is known by then is scored on.
+        as_of: Day or UTC moment; figures known by then are the actuals.
         destinations: Code or codes; all if left out.
-        commodity: As of ``forecast``.
-        parameters: As of ``forecast``; those of the champion without.
+        commodity: As in ``forecast``.
+        parameters: As in ``forecast``; the champion's if left out.
 
     Returns:
-        One row a model, destination, cutoff and month that is known by now, with quantiles, the
-        outcome ``tonnes`` and errors.
+        One row per model, destination, cutoff and known month, with quantiles, the actual
+        ``tonnes`` and errors.
 
     Raises:
         DataError: A destination is not forecast.
     """
     at = opened(as_of)
-    found = workspace_with(at.settings, at.as_of, commodity, parameters).backtest()
-    return _of_destinations(found.cells, destinations)
+    result = workspace_with(at.settings, at.as_of, commodity, parameters).backtest()
+    return _of_destinations(result.cells, destinations)
 
 
 def scenario(levers: str | Path | Mapping[str, object], as_of: Moment = None) -> pd.DataFrame:
-    """Return the forecast under a scenario beside the baseline, with bands of the difference.
+    """Forecast under a scenario beside the baseline, with bands of the difference.
 
     Args:
-        levers: A YAML file as in ``scenarios/``, or its content as a dictionary.
+        levers: A YAML file like those in ``scenarios/``, or its content as a dictionary.
         as_of: Day or UTC moment.
 
     Raises:
-        DataError: It is no scenario, or contradicts itself or what is known.
+        DataError: The scenario is invalid or contradicts known facts.
     """
     snapshot = scenario_snapshot(Settings(), opened(as_of).as_of)
     if isinstance(levers, Mapping):
@@ -114,18 +113,18 @@ def explain(
     since: str | pd.Timestamp | int | None = None,
     commodity: str | None = None,
 ) -> pd.DataFrame:
-    """Return why medians are what they are, or what changed them since an earlier publication.
+    """Causes of medians, or of their change since an earlier publication, in tonnes.
 
     Args:
         destination: Code of a destination or sum.
-        as_of: Day or UTC moment: the newest publication by then is explained; without one the
+        as_of: Day or UTC moment: the newest publication by then is explained; if there is none, the
             forecast is computed.
         period: Month, ``YYYY-MM``; all if left out.
         since: Day, moment or number of an earlier publication of the magnets.
-        commodity: As of ``forecast``.
+        commodity: As in ``forecast``.
 
     Returns:
-        One row a month: the median, or its change, and the parts in tonnes that add up to it.
+        One row per month: the median or its change, and the parts that add up to it, in tonnes.
 
     Raises:
         DataError: The destination or month was not forecast, or there is no earlier publication.
@@ -133,22 +132,22 @@ def explain(
     settings = Settings()
     ingest_if_empty(settings)
     key = config_of(commodity).published_as
-    asked = ExplainRequest(destination, period, moment(as_of, option="as_of"), key)
+    request = ExplainRequest(destination, period, moment(as_of, option="as_of"), key)
     if since is None:
-        return _of_months(why(settings, asked))
+        return _of_months(why(settings, request))
     which = since if isinstance(since, int) else moment(since, option="since")
-    return _of_months(changes(settings, asked, which)[0])
+    return _of_months(changes(settings, request, which)[0])
 
 
 def _of_destinations(table: pd.DataFrame, names: str | Sequence[str] | None) -> pd.DataFrame:
     if names is None:
         return table.reset_index(drop=True)
     wanted = [names] if isinstance(names, str) else list(names)
-    known = sorted(set(table["destination"]))
-    if missing := sorted(set(wanted) - set(known)):
+    forecast = sorted(set(table["destination"]))
+    if missing := sorted(set(wanted) - set(forecast)):
         raise DataError(
             f"destinations has {first_few(missing)}, which are not forecast. "
-            f"Expected some of {', '.join(known)}. Correct them."
+            f"Expected some of {', '.join(forecast)}. Correct them."
         )
     return table.loc[table["destination"].isin(wanted)].reset_index(drop=True)
 

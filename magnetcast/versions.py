@@ -1,6 +1,6 @@
-"""Versions of the model: trained, compared and promoted, as the commands of the same names do.
+"""Model versions: trained, compared and promoted, as by the verbs of the same names.
 
-What is written goes to the registry of the home; nothing is published and no server started.
+Results are written to the registry of the home; nothing is published and no server is started.
 """
 
 import pandas as pd
@@ -24,10 +24,10 @@ def train(
 
     Args:
         commodity: Code of a full partner table, e.g. ``"250410"``; the magnets if left out.
-        parameters: As ``--set`` takes them, laid over those of the champion.
+        parameters: Changes of the champion's parameters, as by ``--set``.
 
     Raises:
-        DataError: A parameter is none, or out of its range.
+        DataError: A parameter is unknown or out of range.
     """
     settings, known_by = Settings(), moment(as_of, option="as_of")
     ingest_if_empty(settings)
@@ -36,13 +36,13 @@ def train(
 
 
 def compare(a: int | str, b: int | str, *, commodity: str | None = None) -> pd.DataFrame:
-    """Return the scores of two versions or MLflow runs on the cells they share.
+    """Scores of two versions or MLflow runs on the cells they share.
 
     Args:
-        commodity: Whose versions, as of ``train``.
+        commodity: Commodity of the versions, as in ``train``.
 
     Returns:
-        One row a scope and metric: A, B, the difference B less A, and its bounds p05 and p95.
+        One row per scope and metric: A, B, the difference B minus A, and its bounds p05 and p95.
     """
     return compare_runs(Settings(), str(a), str(b), config_of(commodity)).scores
 
@@ -54,8 +54,8 @@ def promote(
 
     Args:
         version: The challenger if left out.
-        commodity: Whose model, as of ``train``.
-        accept: Why a person promotes what a rule refuses or nothing could be compared with.
+        commodity: Commodity of the model, as in ``train``.
+        accept: Reason to promote a version that a rule refuses or that cannot be compared.
 
     Returns:
         ``is_champion``, and the ``decision`` with its ``table`` of rules.

@@ -4,7 +4,6 @@ import os
 import re
 import shutil
 import sys
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -179,17 +178,13 @@ def magnetcast(
 ) -> Callable[..., tuple[int, str, str]]:
     """Return a caller of the command line: exit code, stdout, stderr."""
 
-    from flows.cli import app  # noqa: PLC0415 - seconds
+    from flows.cli import command_line  # noqa: PLC0415 - seconds
 
     def call(*words: str) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["magnetcast", *words])
         capsys.readouterr()
         try:
-            with warnings.catch_warnings():
-                # cyclopts 4 takes a call without words under pytest for a slip; ours are in
-                # sys.argv. Delete when app() no longer warns.
-                warnings.filterwarnings("ignore", "Cyclopts application invoked without tokens")
-                app.main()
+            command_line.main()
         except SystemExit as end:
             code = int(end.code or 0)
         else:

@@ -303,7 +303,7 @@ def solve(system: LinearSystem) -> Solution:
     raise DataError(
         f"The evidence panel did not converge in {MAX_STEPS} steps ({system.statements} figures, "
         f"{system.months} months). Expected the figures to agree on one table. Look for figures "
-        "far apart for one month, e.g. with `magnetcast panel --as-of` an earlier date."
+        "far apart for one month, e.g. with `magnetcast data panel --as-of` an earlier date."
     )
 
 

@@ -1,4 +1,4 @@
-"""The command line: one verb a function, results to stdout or a file, messages to stderr.
+"""The command line: one function per verb; results go to stdout or a file, messages to stderr.
 
-Here: arguments and output. Not here: what a verb does.
+Here: arguments and output. Not here: the work of a verb.
 """

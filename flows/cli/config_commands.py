@@ -1,4 +1,4 @@
-"""``magnetcast config show``: every setting and parameter, and where its value comes from."""
+"""``magnetcast config show``: settings and parameters with the sources of their values."""
 
 from collections.abc import Iterator
 from typing import Annotated, Final
@@ -25,7 +25,7 @@ _UNITS: Final = {
     "_seconds": "seconds",
     "threads": "threads",
 }
-"""Units of settings by the end of their name."""
+"""Units of settings by the ending of their name."""
 
 config = App(name="config")
 
@@ -49,16 +49,16 @@ def show_config(
     A source is `default`, an environment variable, the champion, a parameter file or --set. With
     --set or --parameters it shows what `train` would use, or `predict --panel` with --model panel.
     """
-    settings, asked = Settings(), (parameters, set or ())
+    settings, changes = Settings(), (parameters, set or ())
     if model not in {None, *PRESETS}:
         raise DataError(
-            f"--model {model!r} is no model. Expected {' or '.join(PRESETS)}. Take one of those."
+            f"--model {model!r} is unknown. Expected {' or '.join(PRESETS)}. Use one of them."
         )
     rows = list(_settings(settings)) if model is None else []
     if model != "panel":
-        rows += _parameters(parameters_for(settings, moment(as_of), *asked))
-    if model == "panel" or (model is None and not any(asked)):
-        rows += _parameters(panel_parameters(settings, *asked))
+        rows += _parameters(parameters_for(settings, moment(as_of), *changes))
+    if model == "panel" or (model is None and not any(changes)):
+        rows += _parameters(panel_parameters(settings, *changes))
     write_result(pd.DataFrame(rows, columns=list(_COLUMNS)), out=out, form=format)
 
 

@@ -1,4 +1,4 @@
-"""What was ingested, what it changed, what waits for a decision, and the panel that comes of it."""
+"""``magnetcast data``: ingests, refused files, documents to review, the panel and partner gaps."""
 
 import json
 from pathlib import Path
@@ -20,21 +20,28 @@ from store.settings import Settings
 from store.vocabulary import EU27, WORLD
 
 Number = Annotated[
-    int, Parameter(help="The file's number; see `magnetcast quarantine list`.", show_default=False)
+    int,
+    Parameter(help="The file's number; see `magnetcast data quarantine list`.", show_default=False),
 ]
 
-quarantine = App(name="quarantine")
+data = App(name="data")
+quarantine = App(name="quarantine", help="List or release files that the data checks refused.")
+review = App(name="review", help="List, accept or reject documents that may be policy events.")
+data.command(quarantine)
+data.command(review)
 
 
+@data.command
 def vintages(*, out: Out = None, format: Form = "table") -> None:
     """List the ingests, oldest first: source, file, rows, months and who ingested."""
     frame = read_vintages(store_of(Settings()))
     write_result(readable(frame, format, out), out=out, form=format)
 
 
+@data.command
 def diff(
     first: Annotated[
-        int, Parameter(help="Number of the ingest to compare from; see `magnetcast vintages`.")
+        int, Parameter(help="Number of the ingest to compare from; see `magnetcast data vintages`.")
     ],
     second: Annotated[int, Parameter(help="Number of the ingest to compare to.")],
     /,
@@ -42,7 +49,7 @@ def diff(
     out: Out = None,
     format: Form = "table",
 ) -> None:
-    """Compare two ingests: which figures changed, in tonnes or the unit of the measure."""
+    """Compare two ingests: figures that changed, in tonnes or the unit of the measure."""
     frame = diff_vintages(store_of(Settings()), first, second)
     echo(f"diff      {_summary(frame)}")
     write_result(readable(frame, format, out), out=out, form=format)
@@ -57,7 +64,7 @@ def list_refused(
     out: Out = None,
     format: Form = "table",
 ) -> None:
-    """List the refused files that wait for a decision, with the reasons."""
+    """List refused files that wait for a decision, with the reasons."""
     frame = read_quarantine(store_of(Settings()))
     shown = frame if everything else frame.loc[frame["released_at"].isna()]
     write_result(readable(shown, format, out), out=out, form=format)
@@ -65,15 +72,16 @@ def list_refused(
 
 @quarantine.command(name="release")
 def release_refused(number: Number, /) -> None:
-    """Write a refused file into the store after all; who decided is recorded."""
+    """Load a refused file after all; the audit trail records who decided."""
     settings = Settings()
     with single_writer(settings):
         report = release(store_of(settings), number, at=utc_now(), actor=actor())
-    made = ", ".join(str(vintage) for vintage in report.vintage_ids)
-    result = f"vintage {made}" if made else "these bytes were ingested before"
+    numbers = ", ".join(str(vintage) for vintage in report.vintage_ids)
+    result = f"vintage {numbers}" if numbers else "the same file was ingested before"
     echo(f"release   file {number}: {counted(report.total, 'new row')}, {result}")
 
 
+@data.command
 def panel(
     *,
     as_of: AsOf = None,
@@ -81,59 +89,86 @@ def panel(
     out: Out = None,
     format: Form = "table",
 ) -> None:
-    """Write the table of every month and destination as it was known on a day.
+    """Write the panel of every month and destination as it was known on a day.
 
-    Columns are destination, period, tonnes, stderr_t, kind and available_at. With --commodity the
-    partner table of that commodity instead: destination, period, tonnes.
+    Columns are destination, period, tonnes, stderr_t, kind and available_at. --commodity writes the
+    partner table of that commodity: destination, period, tonnes.
     """
     from flows.context.run_config import config_of
     from flows.context.workspace import open_evidence, open_table
 
     as_of_time = moment(as_of)
     if commodity is not None:
-        known = open_table(Settings(), as_of_time, config_of(commodity))
-        for note in known.table.notes:
+        workspace = open_table(Settings(), as_of_time, config_of(commodity))
+        for note in workspace.table.notes:
             echo(f"table     {note}")
-        rows = known.snapshot.published_months.sort_values(
+        rows = workspace.snapshot.published_months.sort_values(
             ["destination", "period"], ignore_index=True
         )
         months = rows["period"].dt.strftime("%Y-%m")
         write_result(rows.assign(period=months), out=out, form=format)
         return
-    found = open_evidence(Settings(), as_of_time).history.panel(as_of_time)
-    for row in found.suspicious.itertuples(index=False):
+    estimates = open_evidence(Settings(), as_of_time).history.panel(as_of_time)
+    for row in estimates.suspicious.itertuples(index=False):
         echo(
             f"suspicious: {row.statement}, {row.residual_t:+,.0f} t from the rest; {row.source_url}"
         )
-    frame = found.frame.assign(period=found.frame["period"].dt.strftime("%Y-%m"))
+    frame = estimates.frame.assign(period=estimates.frame["period"].dt.strftime("%Y-%m"))
     write_result(frame.round({"tonnes": 3, "stderr_t": 3}), out=out, form=format)
 
 
+@data.command
+def gaps(*, as_of: AsOf = None, out: Out = None, format: Form = "table") -> None:
+    """Compare China's exports with what partners report importing, with control limits.
+
+    Each month is compared with the other months of its series. Its state is within the limits,
+    outside them, or estimated if the exports are not published yet.
+    """
+    from flows.context.workspace import open_evidence
+
+    as_of_time = moment(as_of)
+    rows = open_evidence(Settings(), as_of_time).history.gaps(as_of_time)
+    if rows.empty:
+        echo(
+            f"no partner import records are known on {as_of_time:%Y-%m-%d}; the table is empty. "
+            "Load some, e.g. with `magnetcast ingest census`."
+        )
+    beyond = rows.loc[rows["state"] == "out"]
+    for row in beyond.itertuples(index=False):
+        echo(
+            f"out of control: {row.destination} {row.period:%Y-%m} ({row.source}), "
+            f"log gap {row.log_gap:+.2f} beyond {row.lower:+.2f}..{row.upper:+.2f}"
+        )
+    digits = dict.fromkeys(("exports_t", "arriving_t", "imports"), 3)
+    digits |= dict.fromkeys(("log_gap", "expected", "lower", "upper"), 4)
+    frame = rows.assign(period=[f"{period:%Y-%m}" for period in rows["period"]])
+    write_result(frame.astype(dict.fromkeys(digits, float)).round(digits), out=out, form=format)
+
+
 def _summary(frame: pd.DataFrame) -> str:
-    """Say in one line how many figures changed, and by how much those in tonnes."""
+    """Line with the number of changed figures and the sum of the revisions in tonnes."""
     if frame.empty:
         return "nothing changed"
-    counts = ", ".join(f"{n} {what}" for what, n in frame["what"].value_counts().items())
+    counts = ", ".join(f"{n} {change}" for change, n in frame["what"].value_counts().items())
     cells = frame[["commodity", "measure", "period", "source"]].apply(tuple, axis=1)
     is_sum = frame["destination"].isin([WORLD, EU27])
-    is_counted = ~is_sum | ~cells.isin(cells[~is_sum])  # a sum beside what moved it counts once
+    is_counted = ~is_sum | ~cells.isin(
+        cells[~is_sum]
+    )  # a sum is skipped if the destinations that changed it are listed
     tonnes = frame.loc[is_counted & frame["measure"].str.endswith("_t"), "change"]
     return f"{counts}; revisions in tonnes add up to {pd.to_numeric(tonnes).sum():+,.1f} t"
-
-
-review = App(name="review")
 
 
 @review.command(name="list")
 def list_items(
     *,
     everything: Annotated[
-        bool, Parameter(name="--all", negative="", help="Include decided ones.")
+        bool, Parameter(name="--all", negative="", help="Include documents decided since.")
     ] = False,
     out: Out = None,
     format: Form = "table",
 ) -> None:
-    """List the documents that wait for a decision, oldest first."""
+    """List documents that wait for a decision, oldest first."""
     frame = read_reviews(store_of(Settings()), open_only=not everything)
     names = ["id", "source", "item_key", "published_on", "title", "url"]
     names += ["decision", "decided_by", "note"] if everything else []
@@ -146,7 +181,7 @@ def show_item(
     /,
     *,
     event: Annotated[
-        bool, Parameter(negative="", help="Write an event to fill in (YAML) instead.")
+        bool, Parameter(negative="", help="Write an event template (YAML) to fill in.")
     ] = False,
     out: Out = None,
     format: Form = "table",
@@ -154,7 +189,7 @@ def show_item(
     """Show a document, or an event template to fill in.
 
     Args:
-        number: Its number; see `magnetcast review list`.
+        number: Number of the document; see `magnetcast data review list`.
     """
     from flows.ingest.reviews import open_item, template
 
@@ -162,8 +197,8 @@ def show_item(
     if event:
         write_text(template(item), out=out)
         return
-    known = {name: item[name] for name in ("id", "source", "item_key", "title", "url")}
-    facts = {**known, **json.loads(item["payload"])}
+    labels = {name: item[name] for name in ("id", "source", "item_key", "title", "url")}
+    facts = {**labels, **json.loads(item["payload"])}
     rows = [(name, "" if value is None else str(value)) for name, value in facts.items()]
     write_result(pd.DataFrame(rows, columns=["fact", "value"]), out=out, form=format)
 
@@ -174,23 +209,24 @@ def accept(
     /,
     *,
     event: Annotated[
-        Path | None, Parameter(help="The event it is: YAML or CSV as data/policy_events.csv.")
+        Path | None,
+        Parameter(help="File with the event: YAML, or CSV like data/policy_events.csv."),
     ] = None,
     reason: Reason = "",
 ) -> None:
     """Add a document to the policy ledger as an event, known from now on.
 
     Args:
-        number: Its number; see `magnetcast review list`.
+        number: Number of the document; see `magnetcast data review list`.
     """
     from flows.ingest.reviews import NEEDED
     from flows.ingest.reviews import accept as flow
 
     if event is None:
         raise DataError(
-            f"Review item {number} needs an event: a document is accepted as an event only. "
-            f"Expected --event FILE with at least {', '.join(NEEDED)}. Write one to fill in with "
-            f"`magnetcast review show {number} --event --out FILE.yaml`."
+            f"Document {number} can be accepted only as an event. "
+            f"Expected --event FILE with at least {', '.join(NEEDED)}. Write a template with "
+            f"`magnetcast data review show {number} --event --out FILE.yaml`."
         )
     settings = Settings()
     with single_writer(settings):
@@ -199,10 +235,10 @@ def accept(
 
 @review.command
 def reject(number: int, /, *, reason: Reason = "") -> None:
-    """Note that a document is no policy event; it is not proposed again.
+    """Record that a document is not a policy event; it is not proposed again.
 
     Args:
-        number: Its number; see `magnetcast review list`.
+        number: Number of the document; see `magnetcast data review list`.
     """
     settings = Settings()
     with single_writer(settings):

@@ -1,4 +1,4 @@
-"""``magnetcast explain``, ``attribute`` and ``gaps``: why a number is what it is."""
+"""``magnetcast explain`` and ``attribute``: causes of a forecast or of a loss, in tonnes."""
 
 from collections.abc import Hashable, Mapping
 from pathlib import Path
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _NUMBERS: Final = ["since_publication", "publication"]
 
 _MONTHS_BESIDE: Final = 6
-"""Months that a terminal has room for side by side."""
+"""Months shown side by side on a terminal."""
 
 
 def explain(
@@ -38,35 +38,35 @@ def explain(
     *,
     since: Annotated[
         str | None,
-        Parameter(help="Day or number of an earlier publication: explain the change since it."),
+        Parameter(help="Day or number of an earlier publication; explain the change since then."),
     ] = None,
     period: Annotated[str | None, Parameter(help="Month, YYYY-MM; all if left out.")] = None,
     as_of: AsOf = None,
     commodity: Commodity = None,
     publication: Annotated[
-        int | None, Parameter(help="Number of the publication, in place of --as-of.")
+        int | None, Parameter(help="Number of the publication, instead of --as-of.")
     ] = None,
     out: Out = None,
     format: Form = "table",
 ) -> None:
     """Explain a published forecast in tonnes by cause, or what changed since an earlier one.
 
-    The parts add up to the median, or to its change. Sentences go to stderr. With --commodity the
-    forecast of its partner table is explained.
+    The parts add up to the median, or to its change. Sentences go to stderr. --commodity explains
+    the forecast of a partner table.
     """
     from flows.analysis.explain import changes, why
     from flows.context.run_config import config_of
     from flows.publishing.published_forecasts import ExplainRequest
 
     if as_of is not None and publication is not None:
-        raise DataError("--as-of and --publication both name the publication. Give one of them.")
+        raise DataError("--as-of and --publication both select the publication. Use one of them.")
     which = moment(as_of) if publication is None else publication
-    asked = ExplainRequest(destination, period, which, config_of(commodity).published_as)
+    request = ExplainRequest(destination, period, which, config_of(commodity).published_as)
     figures: tuple[NewFigure, ...] = ()
     if since is None:
-        frame = why(Settings(), asked)
+        frame = why(Settings(), request)
     else:
-        frame, figures = changes(Settings(), asked, _earlier(since))
+        frame, figures = changes(Settings(), request, _earlier(since))
     for row in frame.to_dict("records"):
         echo(" ".join(_why(row) if since is None else _change(row)))
     for figure in figures:
@@ -87,17 +87,17 @@ def attribute(
     *,
     as_of: AsOf = None,
     months: Annotated[
-        int, Parameter(help="Months shown, from the announcement on; at most 12.")
+        int, Parameter(help="Months after the announcement to show; at most 12.")
     ] = MONTHS_AHEAD,
     out: Annotated[
-        Path | None, Parameter(help="Folder for tables and chart; terminal only if left out.")
+        Path | None, Parameter(help="Folder for tables and chart; only the terminal if left out.")
     ] = None,
     format: Form = "table",
 ) -> None:
-    """Estimate what a past event took: tonnes lost, recovered and displaced, with placebo bands.
+    """Estimate tonnes lost, recovered and displaced after a past event, with placebo bands.
 
-    The path without the event is the forecast of the day before its announcement; the same
-    computation at earlier placebo dates gives the bands.
+    The counterfactual is the forecast of the day before the announcement. The same computation at
+    earlier placebo dates gives the bands.
     """
     from flows.analysis.attribution import sentences, write_attribution
     from flows.context.stores import store_of
@@ -109,7 +109,7 @@ def attribute(
     settings, as_of_time = Settings(), moment(as_of)
     workspace = open_evidence(settings, as_of_time)
     events = read_events(store_of(settings), as_of=utc_now())
-    found = attributed(
+    attribution = attributed(
         workspace.history,
         act_of(events, event_id, as_of=as_of_time),
         as_of=as_of_time,
@@ -117,43 +117,16 @@ def attribute(
         months=months,
         track=track,
     )
-    for sentence in sentences(found):
+    for sentence in sentences(attribution):
         echo(sentence)
     if out is None:
-        write_result(found.table.round(1), out=None, form=format)
+        write_result(attribution.table.round(1), out=None, form=format)
     else:
-        echo(f"wrote {', '.join(write_attribution(found, out))} to {out}")
-
-
-def gaps(*, as_of: AsOf = None, out: Out = None, format: Form = "table") -> None:
-    """Compare China's exports with what partners report importing, with control limits.
-
-    Each month of a series is compared with its other months: within the limits, outside them, or
-    estimated where the exports are not published yet.
-    """
-    from flows.context.workspace import open_evidence
-
-    as_of_time = moment(as_of)
-    found = open_evidence(Settings(), as_of_time).history.gaps(as_of_time)
-    if found.empty:
-        echo(
-            f"no partner import records are known on {as_of_time:%Y-%m-%d}; the table is empty. "
-            "Load some, e.g. with `magnetcast ingest census`."
-        )
-    beyond = found.loc[found["state"] == "out"]
-    for row in beyond.itertuples(index=False):
-        echo(
-            f"out of control: {row.destination} {row.period:%Y-%m} ({row.source}), "
-            f"log gap {row.log_gap:+.2f} beyond {row.lower:+.2f}..{row.upper:+.2f}"
-        )
-    digits = dict.fromkeys(("exports_t", "arriving_t", "imports"), 3)
-    digits |= dict.fromkeys(("log_gap", "expected", "lower", "upper"), 4)
-    frame = found.assign(period=[f"{period:%Y-%m}" for period in found["period"]])
-    write_result(frame.astype(dict.fromkeys(digits, float)).round(digits), out=out, form=format)
+        echo(f"wrote {', '.join(write_attribution(attribution, out))} to {out}")
 
 
 def readable(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return what a terminal has room for: one row a part that counts, one column a month."""
+    """Table for a terminal: one row per part that is not zero, one column per month."""
     parts = (
         frame.set_index("period").select_dtypes("number").drop(columns=_NUMBERS, errors="ignore")
     )
@@ -184,7 +157,7 @@ def _earlier(since: str) -> "Which":
 
 
 def _days(row: Mapping[Hashable, Any]) -> tuple[str, str]:
-    """Return how a sentence names two publications: by their days, or numbers within a day."""
+    """Names of two publications in a sentence: their days, with numbers if it is one day."""
     days = (f"{row['since']:%Y-%m-%d}", f"{row['as_of']:%Y-%m-%d}")
     if days[0] != days[1]:
         return days

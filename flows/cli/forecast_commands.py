@@ -1,4 +1,4 @@
-"""``magnetcast run``, ``predict`` and ``backtest``: forecasts, and how good they were."""
+"""``magnetcast run``, ``predict`` and ``backtest``: forecasts and their past errors."""
 
 from pathlib import Path
 from typing import Annotated
@@ -18,18 +18,18 @@ from store.vocabulary import FORECAST_COLUMNS
 Covariates = Annotated[
     Path | None,
     Parameter(
-        help="Known future values: destination, period, name, value, optionally available_at."
+        help="Values known ahead: destination, period, name, value, optionally available_at."
     ),
 ]
 Sums = Annotated[
-    Path | None, Parameter(help="Which destinations add up to what: destination, part_of.")
+    Path | None, Parameter(help="Table of sums and their parts: destination, part_of.")
 ]
 
 Columns = Annotated[
     str | None,
     Parameter(
-        help="What the panel calls series, date and value, e.g. sku,month,sales; "
-        "destination,period,tonnes and unique_id,ds,y need no naming."
+        help="Names of the columns of series, date and value, e.g. sku,month,sales; not needed for "
+        "destination,period,tonnes or unique_id,ds,y."
     ),
 ]
 
@@ -38,17 +38,19 @@ def run(
     *,
     as_of: AsOf = None,
     commodity: Commodity = None,
-    label: Annotated[str, Parameter(help="What pages call the commodity from now on.")] = "",
+    label: Annotated[
+        str, Parameter(help="Name of the commodity on pages from now on; needs --commodity.")
+    ] = "",
 ) -> None:
     """Run the whole job: ingest, backtest, train, forecast, publish and report.
 
-    Full partner tables in the store are forecast first, then the magnets. With --commodity only the
+    Full partner tables in the store are forecast first, then the magnets; with --commodity only the
     partner table of that commodity.
     """
     from flows.cli.run_commands import run_and_tell, run_tables_and_tell
 
     if label and commodity is None:
-        raise DataError(f"--label {label!r} is of no goods. Expected --commodity CODE. Give both.")
+        raise DataError(f"--label {label!r} needs --commodity. Expected --commodity CODE. Add it.")
     settings, as_of_time = Settings(), moment(as_of)
     if commodity is None:
         run_tables_and_tell(settings, as_of_time)
@@ -64,7 +66,7 @@ def predict(
     ] = None,
     columns: Columns = None,
     allow_negative: Annotated[
-        bool, Parameter(help="Forecast series with values below zero; without, they are refused.")
+        bool, Parameter(help="Forecast series with negative values; they are refused otherwise.")
     ] = False,
     horizon: Annotated[
         int | None,
@@ -77,17 +79,16 @@ def predict(
     out: Out = None,
     format: Form = "table",
 ) -> None:
-    """Forecast without publishing: from what was known on a day, or for any panel file.
+    """Forecast without publishing: from data known on a day, or for any panel file.
 
-    With --commodity the partner table of that commodity is forecast, else the magnets.
-
-    With --set or --parameters a model trained with them forecasts, whoever is champion. A panel
-    that is a folder of Parquet files is forecast by Dask into a folder of Parquet files.
+    --commodity forecasts the partner table of that commodity instead of the magnets. --set or
+    --parameters trains a model with these parameters for this forecast; otherwise the champion is
+    used. Dask forecasts a panel that is a folder of Parquet files into a new folder of such files.
     """
     settings, changes = Settings(), (parameters, set or ())
     if panel is None:
         as_of_time, config = moment(as_of), config_of(commodity)
-        chosen = parameters_for(settings, as_of_time, *changes, config=config).parameters
+        values = parameters_for(settings, as_of_time, *changes, config=config).parameters
         from flows.context.workspace import workspace_of
         from flows.ingest.ingest import ingest_if_empty
         from flows.training.predict import predict as flow
@@ -95,12 +96,14 @@ def predict(
 
         ingest_if_empty(settings)
         if any(changes):
-            made = trial_forecast(workspace_of(settings, as_of_time, config, parameters=chosen))
+            forecasts = trial_forecast(
+                workspace_of(settings, as_of_time, config, parameters=values)
+            )
         else:
-            made = flow(settings, as_of_time, config)
-        write_result(made[list(FORECAST_COLUMNS)], out=out, form=format)
+            forecasts = flow(settings, as_of_time, config)
+        write_result(forecasts[list(FORECAST_COLUMNS)], out=out, form=format)
         return
-    chosen = panel_parameters(settings, *changes).parameters
+    values = panel_parameters(settings, *changes).parameters
     from flows.panels.panel_files import PanelFiles, forecast_panel
     from sources.files.panel import PanelOptions, names_of
 
@@ -108,10 +111,10 @@ def predict(
     if panel.is_dir():
         from flows.panels.partitions import predict_folder
 
-        predict_folder(settings, files, horizon=horizon, out=out, parameters=chosen)
+        predict_folder(settings, files, horizon=horizon, out=out, parameters=values)
         return
     write_result(
-        forecast_panel(files, horizon=horizon, track=track, parameters=chosen), out=out, form=format
+        forecast_panel(files, horizon=horizon, track=track, parameters=values), out=out, form=format
     )
 
 
@@ -129,7 +132,7 @@ def backtest(
     ] = None,
     cutoffs: Annotated[
         str | None,
-        Parameter(help="Last known months, e.g. 2022-06,2022-12."),
+        Parameter(help="Last known months of a panel, e.g. 2022-06,2022-12."),
     ] = None,
     covariates: Covariates = None,
     tree: Sums = None,
@@ -139,36 +142,35 @@ def backtest(
         Path | None, Parameter(help="Folder for forecasts, scores and differences.")
     ] = None,
 ) -> None:
-    """Forecast past months from what was known then and score them: magnets, a table, any panel.
+    """Forecast past months from data known then and score them: magnets, a table or any panel.
 
-    The model of magnets or of the table of a --commodity has the parameters of the champion,
-    changed by --set, unless --parameters names a file.
+    The model of magnets or of a --commodity has the champion's parameters, changed by --set, unless
+    --parameters names a file.
     """
     settings, changes = Settings(), (parameters, set or ())
     if panel is None:
         as_of_time, config = moment(as_of), config_of(commodity)
-        chosen = parameters_for(settings, as_of_time, *changes, config=config).parameters
+        values = parameters_for(settings, as_of_time, *changes, config=config).parameters
         from flows.context.workspace import workspace_of
         from flows.panels.backtest_files import write_files
         from flows.training.backtest import backtest as flow
 
-        known = workspace_of(
-            settings, as_of_time, config, parameters=chosen
-        )  # Prefect keeps no run without
-        found = in_prefect(
+        # Without data this fails before Prefect records a run.
+        workspace = workspace_of(settings, as_of_time, config, parameters=values)
+        result = in_prefect(
             "backtest",
-            lambda: flow(known),
+            lambda: flow(workspace),
             home=settings.home,
             as_of=as_of_time,
             about=config.published_as,
         )
         if out is not None:
-            write_files(found, out)
+            write_files(result, out)
         return
-    chosen = panel_parameters(settings, *changes).parameters
+    values = panel_parameters(settings, *changes).parameters
     from flows.panels.backtest_files import replay_panel
     from flows.panels.panel_files import PanelFiles
     from sources.files.panel import PanelOptions, names_of
 
     files = PanelFiles(panel, covariates, tree, PanelOptions(names_of(columns)))
-    replay_panel(settings, files, horizon=horizon, cutoffs=cutoffs, out=out, parameters=chosen)
+    replay_panel(settings, files, horizon=horizon, cutoffs=cutoffs, out=out, parameters=values)

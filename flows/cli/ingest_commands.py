@@ -1,4 +1,4 @@
-"""``magnetcast ingest ...``: one command a source, and one for what a person enters."""
+"""``magnetcast ingest``: one command per source, file or figure."""
 
 import re
 import sys
@@ -47,20 +47,20 @@ def customs(
     /,
     *,
     flow: Annotated[
-        Flow | None, Parameter(help="What was asked of the site; asked on a terminal.")
+        Flow | None, Parameter(help="Direction of the download; a terminal asks if left out.")
     ] = None,
     published_on: Day = None,
     unit: Annotated[
         Literal["kg", "t"] | None, Parameter(help="Unit of weight, if the file does not say.")
     ] = None,
     partial: Annotated[
-        bool, Parameter(help="Only some partners were asked for; their sum is not the world.")
+        bool, Parameter(help="The file lacks partners; their sum is not the world.")
     ] = False,
     dry_run: DryRun = False,
 ) -> None:
     """Load a download from China Customs, CSV or .xlsx: exports of 85051110 by partner.
 
-    The files of imports look the same, so --flow tells which it is. Without --published-on each
+    Files of imports look the same, so --flow states the direction. Without --published-on each
     month counts as known from the release of detailed figures.
 
     Args:
@@ -69,12 +69,12 @@ def customs(
     """
     settings = Settings()
     refuse_other_table(file)
-    calendar, day, stated = calendar_of(settings), _day(published_on), flow or _asked_flow(file)
+    calendar, day, direction = calendar_of(settings), _day(published_on), flow or _asked_flow(file)
     _ingest(
         settings,
         by_hand(
-            lambda now: CustomsDownload(
-                file, calendar, now, stated, day, unit or "", is_partial=partial
+            lambda ingested_at: CustomsDownload(
+                file, calendar, ingested_at, direction, day, unit or "", is_partial=partial
             ).load(),
             f"in {file.name}",
             past="magnets",
@@ -87,8 +87,8 @@ def figure(
     *,
     period: Annotated[str, Parameter(help="Month, year or range YYYY-MM..YYYY-MM.")],
     destination: Annotated[str, Parameter(help="ISO alpha-3, WLD or EU27.")],
-    tonnes: Annotated[str, Parameter(help="As printed: the number of digits sets its precision.")],
-    source: Annotated[str, Parameter(help="Address of the page, or who said it.")],
+    tonnes: Annotated[str, Parameter(help="Figure as printed; its digits set its precision.")],
+    source: Annotated[str, Parameter(help="Address of the page, or name of the person.")],
     published_on: Day = None,
     note: Annotated[str, Parameter(help="Remark, e.g. 'about'.")] = "",
 ) -> None:
@@ -98,7 +98,7 @@ def figure(
     _ingest(
         settings,
         by_hand(
-            lambda now: typed_figure(
+            lambda ingested_at: typed_figure(
                 period=period,
                 destination=destination,
                 tonnes=tonnes,
@@ -106,7 +106,7 @@ def figure(
                 published_on=published_on or "",
                 note=note,
                 calendar=calendar,
-                ingested_at=now,
+                ingested_at=ingested_at,
             ),
             f"in the figure of {destination} in {period}",
             past="magnets",
@@ -120,7 +120,9 @@ def figures(
     *,
     materials: Annotated[
         bool,
-        Parameter(negative="", help="Of other goods or an index, named in a column `material`."),
+        Parameter(
+            negative="", help="Figures of other commodities or an index, by column `material`."
+        ),
     ] = False,
     dry_run: DryRun = False,
 ) -> None:
@@ -145,12 +147,12 @@ def tariffs(file: Table, /, *, dry_run: DryRun = False) -> None:
 
 
 def _asked_flow(file: Path) -> Flow:
-    """Ask whether a download holds exports or imports."""
+    """Direction of a download, asked on the terminal."""
     if not (CONSOLE.is_terminal and sys.stdin.isatty()):
         raise DataError(
-            f"{file.name} does not say whether it holds exports or imports: the customs write the "
-            "same headings for both. Expected --flow export or --flow import. Look which one was "
-            "asked of the site, and add it."
+            f"{file.name} does not say whether it holds exports or imports: both have the same "
+            "headings. Expected --flow export or --flow import. Check what was downloaded and add "
+            "the option."
         )
     question = f"Does {file.name} hold China's exports or imports? The file does not say."
     answer = Prompt.ask(question, choices=list(get_args(Flow)), console=CONSOLE)
@@ -158,7 +160,7 @@ def _asked_flow(file: Path) -> Flow:
 
 
 def calendar_of(settings: Settings) -> ReleaseCalendar:
-    """Return the releases on record; the rule alone while the store knows none."""
+    """Calendar of the stored releases; of the rule alone if there is no store."""
     if not has_store(settings):
         return ReleaseCalendar({})
     return ReleaseCalendar.from_frame(read_calendar(store_of(settings)))
@@ -194,49 +196,51 @@ Since = Annotated[
         help=f"First month, YYYY-MM; {REVISED_MONTHS} months ago if left out, or {FIRST_MONTH}."
     ),
 ]
-Until = Annotated[
-    str | None, Parameter(help="Last month, YYYY-MM. The newest available if left out.")
-]
+Until = Annotated[str | None, Parameter(help="Last month, YYYY-MM; the newest if left out.")]
 
 
 @ingest.default
 def _unnamed(
-    file: Annotated[Path | None, Parameter(help="A download, known by its headings.")] = None,
+    file: Annotated[
+        Path | None, Parameter(help="Downloaded file, recognised by its headings.")
+    ] = None,
     /,
     *,
-    flow: Annotated[Flow | None, Parameter(help="What was asked of China's customs.")] = None,
+    flow: Annotated[
+        Flow | None, Parameter(help="Direction of a download from China Customs.")
+    ] = None,
     dry_run: DryRun = False,
 ) -> None:
-    """Load a file that a browser gave, known by its headings; the bundled tables without one."""
+    """Load a downloaded file, recognised by its headings; without a file the bundled tables."""
     if file is None:
         bundled(dry_run=dry_run)
     elif not file.is_file():
         names = sorted(name for name in ingest if not name.startswith("-"))
         raise DataError(
-            f"{str(file)!r} is no file and no source. Expected a downloaded file, one of "
-            f"{', '.join(names)}, or none for the bundled tables. Take one of those."
+            f"{str(file)!r} is neither a file nor a source. Expected a downloaded file, one of "
+            f"{', '.join(names)}, or nothing for the bundled tables. Correct it."
         )
-    elif (found := download(file, utc_now())) is None:
+    elif (batch := download(file, utc_now())) is None:
         customs(file, flow=flow, dry_run=dry_run)
     else:
-        order = by_hand(lambda _: found, f"in {file.name}", past="source")
+        order = by_hand(lambda _: batch, f"in {file.name}", past="source")
         _ingest(Settings(), order, dry_run=dry_run)
 
 
 @ingest.command
 def bundled(*, dry_run: DryRun = False) -> None:
-    """Load the bundled tables; files already known are left as they are."""
+    """Load the bundled tables; files loaded before are skipped."""
     _ingest(Settings(), None, source="the bundled tables", dry_run=dry_run)
 
 
 Codes = Annotated[
     str | None,
-    Parameter(name="--commodity", help="Six-digit codes, CODE[,CODE...]; magnets if left out."),
+    Parameter(name="--commodity", help="Six-digit codes, CODE[,CODE...]; the magnets if left out."),
 ]
 
 
 def _add(name: str) -> None:
-    """Add the command of a provider; some have any six-digit code."""
+    """Add the command of a provider; some providers publish any six-digit code."""
 
     def coded(
         *,
@@ -258,19 +262,19 @@ def _add(name: str) -> None:
 
 
 def codes_of(text: str | None) -> tuple[str, ...]:
-    """Return the codes of a list, each of six digits."""
+    """Codes of a comma-separated list, each of six digits."""
     codes = () if text is None else tuple(dict.fromkeys(part.strip() for part in text.split(",")))
     if wrong := [code for code in codes if not _CODE.fullmatch(code)]:
         raise DataError(
-            f"--commodity {first_few(wrong)} is no six-digit code. Expected CODE[,CODE...], e.g. "
-            "811292,250410. Correct it."
+            f"--commodity {first_few(wrong)} is not a six-digit code. Expected CODE[,CODE...], "
+            "e.g. 811292,250410. Correct it."
         )
     return codes
 
 
 _HELP: Final = {
     "comtrade": "Fetch China's exports by partner, magnets or other codes (UN Comtrade).",
-    "comtrade_mirror": "Fetch what partners report importing from China (UN Comtrade).",
+    "comtrade_mirror": "Fetch imports from China as partners report them (UN Comtrade).",
     "census": "Fetch US imports of magnets by ten-digit line (US Census).",
     "comext": "Fetch EU imports of magnets by member state (Eurostat Comext).",
     "hts": "Fetch the US tariff line of magnets with its chapter 99 footnotes (USITC HTS).",

@@ -1,4 +1,4 @@
-"""``magnetcast train``, ``promote``, ``rollback`` and ``compare``: versions of the model."""
+"""``magnetcast train``, ``promote``, ``rollback`` and ``compare``: model versions."""
 
 from pathlib import Path
 from typing import Annotated, Final
@@ -24,7 +24,8 @@ def train(
     set: Sets = None,
     parameters: ParametersFile = None,
     tune: Annotated[
-        int | None, Parameter(help="Instead search for better parameters, with this many trials.")
+        int | None,
+        Parameter(help="Number of trials of a search for better parameters, instead of training."),
     ] = None,
     out: Annotated[
         Path | None, Parameter(help="JSON file for the tuned parameters; stdout if left out.")
@@ -32,31 +33,31 @@ def train(
 ) -> None:
     """Train a model, register it and promote it to champion if it passes the gate.
 
-    It has the parameters of the champion, changed by --set, unless --parameters names a file.
-    --tune searches for better ones instead, on the origins of the backtest up to a year ago, and
+    The model has the champion's parameters, changed by --set, unless --parameters names a file.
+    --tune searches for better ones instead, on backtest origins of more than a year ago, and
     registers nothing.
     """
     settings, as_of_time, config = Settings(), moment(as_of), config_of(commodity)
-    chosen = parameters_for(settings, as_of_time, parameters, set or (), config=config).parameters
+    values = parameters_for(settings, as_of_time, parameters, set or (), config=config).parameters
     if tune is not None:
         if commodity is not None:
             raise DataError(
-                f"--tune does not search for {commodity}. Expected the magnets. Leave one out."
+                f"--tune cannot be combined with --commodity {commodity}. Expected the magnets. "
+                "Leave one of them out."
             )
         from flows.tune import tune_magnets
 
-        tune_magnets(settings, as_of_time, tune, chosen, out=out)
+        tune_magnets(settings, as_of_time, tune, values, out=out)
         return
     from flows.context.workspace import workspace_of
     from flows.training.train import train as flow
 
-    known = workspace_of(
-        settings, as_of_time, config, parameters=chosen
-    )  # Prefect keeps no run without data
+    # Without data this fails before Prefect records a run.
+    workspace = workspace_of(settings, as_of_time, config, parameters=values)
 
     def work() -> int:
         with single_writer(settings):
-            return flow(known)
+            return flow(workspace)
 
     in_prefect("train", work, home=settings.home, as_of=as_of_time, about=config.published_as)
 
@@ -70,26 +71,31 @@ def promote(
     commodity: Commodity = None,
     accept: Annotated[
         str | None,
-        Parameter(help="Promote what a rule refuses or nothing could be compared with; say why."),
+        Parameter(
+            help="Reason to promote a version that a rule refuses or that cannot be compared."
+        ),
     ] = None,
     out: Out = None,
     format: Form = "table",
 ) -> None:
     """Compare a challenger with the champion and promote it if every rule holds.
 
-    Where nothing of the champion is kept to compare with, a person decides with --accept. The
-    decision and its evidence are kept in MLflow. The exit code is 1 if it is refused.
+    The two are compared on the backtest cells they share. A challenger with other parameters must
+    have a lower scaled quantile loss (95% bound of the difference below zero, errors clustered by
+    cutoff and destination), one with the champion's parameters a loss at most 5% higher. If nothing
+    can be compared, a person decides with --accept. MLflow stores the decision and its
+    evidence. The exit code is 1 if the challenger is refused.
     """
     from flows.training.promote import promote as flow
     from flows.training.promote import tell
 
     settings, as_of_time, config = Settings(), moment(as_of), config_of(commodity)
     with single_writer(settings):
-        found = flow(settings, as_of_time, version, accept, config=config)
-    write_result(found.decision.table, out=out, form=format)
-    how = "by the rules" if found.decision.is_passed else f"accepted: {accept}"
-    tell(found, how, config)
-    if not found.is_champion:
+        outcome = flow(settings, as_of_time, version, accept, config=config)
+    write_result(outcome.decision.table, out=out, form=format)
+    reason = "by the rules" if outcome.decision.is_passed else f"accepted: {accept}"
+    tell(outcome, reason, config)
+    if not outcome.is_champion:
         raise SystemExit(1)
 
 
@@ -97,29 +103,35 @@ def rollback(
     *,
     as_of: AsOf = None,
     commodity: Commodity = None,
-    reason: Annotated[str, Parameter(help="Why; kept with the model taken back.")] = "not given",
+    reason: Annotated[
+        str, Parameter(help="Why; stored with the version that is withdrawn.")
+    ] = "not given",
 ) -> None:
     """Make the previous champion publish again, from the next run on.
 
-    It is loaded and asked for a forecast first; if it cannot make one, nothing is changed.
+    It must load and make a forecast first; otherwise nothing is changed.
     """
     from flows.training.promote import rollback as flow
 
     settings, as_of_time, config = Settings(), moment(as_of), config_of(commodity)
     with single_writer(settings):
-        now, bad = flow(settings, as_of_time, reason, config)
-    echo(f"rollback  {config.prefix}version {now.version} ({now.model_version}) is champion again")
-    echo(f"rollback  version {bad.version} was taken back: {bad.rolled_back}")
+        champion, withdrawn = flow(settings, as_of_time, reason, config)
+    echo(
+        f"rollback  {config.prefix}version {champion.version} ({champion.model_version}) is "
+        "champion again"
+    )
+    echo(f"rollback  version {withdrawn.version} was withdrawn: {withdrawn.rolled_back}")
 
 
 _SHOWN: Final = 5
-"""Scopes shown on the terminal; `--out` has all."""
+"""Scopes shown on the terminal; `--out` writes all."""
 
 SHARES: Final = ("wape", "coverage80")
 """Metrics shown in percent."""
 
 Which = Annotated[
-    str, Parameter(help="Identifier of an MLflow run, how it begins, or the number of a version.")
+    str,
+    Parameter(help="Identifier of an MLflow run, its first letters, or the number of a version."),
 ]
 
 
@@ -131,31 +143,33 @@ def compare(
     commodity: Commodity = None,
     out: Annotated[Path | None, Parameter(help="CSV file for the scores of all scopes.")] = None,
 ) -> None:
-    """Compare two runs or model versions: parameters that differ, and scores with significance.
+    """Compare two runs or model versions: parameters that differ, and significance of scores.
 
-    Both backtests are scored on the cells they share. p05 and p95 bound the difference, B less A,
-    by errors clustered by cutoff and destination; where 0 lies between them the difference is not
-    significant.
+    Both backtests are scored on the cells they share. p05 and p95 bound the difference B minus A,
+    from errors clustered by cutoff and destination. The difference is not significant if 0 lies
+    between them.
     """
     from flows.training.compare_runs import compare_runs
 
-    found = compare_runs(Settings(), run_a, run_b, config_of(commodity))
-    for name, label in zip("AB", found.labels, strict=True):
+    comparison = compare_runs(Settings(), run_a, run_b, config_of(commodity))
+    for name, label in zip("AB", comparison.labels, strict=True):
         echo(f"compare   {name} is {label}")
-    if found.choices.empty:
-        echo("compare   no parameter and no fact that is kept differs")
+    if comparison.choices.empty:
+        echo("compare   no parameter or stored fact differs")
     else:
-        write_result(found.choices, out=None, form="table")
-    shown = list(dict.fromkeys(found.scores["scope"]))[:_SHOWN]
+        write_result(comparison.choices, out=None, form="table")
+    shown = list(dict.fromkeys(comparison.scores["scope"]))[:_SHOWN]
     write_result(
-        _readable(found.scores.loc[found.scores["scope"].isin(shown)]), out=None, form="table"
+        _readable(comparison.scores.loc[comparison.scores["scope"].isin(shown)]),
+        out=None,
+        form="table",
     )
     if out is not None:
-        write_result(found.scores, out=out, form="csv")
+        write_result(comparison.scores, out=out, form="csv")
 
 
 def _readable(scores: pd.DataFrame) -> pd.DataFrame:
-    """Return the scores as people read them: shares in percent, the rest to three decimals."""
+    """Scores as text: shares in percent, the rest to three decimals."""
     is_share = scores["metric"].isin(SHARES)
     texts = {
         name: [

@@ -1,4 +1,4 @@
-"""Running magnetcast: its servers, the service and its tokens, status, backup and pruning."""
+"""Verbs that run magnetcast: servers, tokens, status, backup and pruning."""
 
 import contextlib
 import gc
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 def up() -> None:
     """Run Prefect's server, its schedule and the service on this machine until Ctrl-C.
 
-    All listen on the loopback only; ports are settings.
+    All listen on the loopback interface; their ports are settings.
     """
     from flows.up import up as run
 
@@ -45,21 +45,21 @@ def status() -> None:
 
     settings = Settings()
     health = examine(settings, utc_now())
-    first, *others = status_lines(health)
+    first, *lines = status_lines(health)
     home = f"Home: {settings.home} ({settings.home_source})."
     prefect = f"Prefect: {server_of(settings.home)}"
-    sys.stdout.write("\n".join([first, home, prefect, *others]) + "\n")
+    sys.stdout.write("\n".join([first, home, prefect, *lines]) + "\n")
     sys.exit(health.code)
 
 
 def backup(
-    file: Annotated[Path, Parameter(help="The archive: NAME.tar.gz.")],
+    file: Annotated[Path, Parameter(help="Archive to write: NAME.tar.gz.")],
     /,
 ) -> None:
     """Copy database, MLflow and reports into one archive.
 
-    Readers and the service go on; a run in progress is waited for. A database on PostgreSQL is not
-    in it: pg_dump copies it.
+    The service continues; the backup waits for a run in progress. It does not contain a PostgreSQL
+    database, which pg_dump copies.
     """
     from flows.backup import back_up
 
@@ -68,16 +68,16 @@ def backup(
 
 
 def restore(
-    file: Annotated[Path, Parameter(help="An archive that `magnetcast backup` wrote.")],
+    file: Annotated[Path, Parameter(help="Archive written by `magnetcast backup`.")],
     /,
 ) -> None:
-    """Put an archive into an empty home; --home names one. Restore only archives of your own."""
+    """Unpack an archive into an empty home (--home). Restore only archives of your own."""
     from flows.backup import restore as put_back
 
     settings = Settings()
     manifest = put_back(settings, file)
     echo(
-        f"restore   {settings.home}: the state of {manifest['created_at']}, "
+        f"restore   {settings.home}: state of {manifest['created_at']}, "
         f"last forecast {manifest['as_of'] or 'none'}"
     )
 
@@ -86,15 +86,18 @@ def prune(
     *,
     keep_days: Annotated[
         int,
-        Parameter(help="Keep raw answers younger than this.", validator=Number(gte=0, lte=36_500)),
+        Parameter(
+            help="Age in days at which raw answers are deleted.",
+            validator=Number(gte=0, lte=36_500),
+        ),
     ] = KEEP_DAYS,
     dry_run: Annotated[
-        bool, Parameter(help="Only show what would be deleted.", negative=())
+        bool, Parameter(help="Show files without deleting them.", negative=())
     ] = False,
 ) -> None:
     """Delete old raw answers of providers.
 
-    Runs in MLflow stay: a year of them takes some 100 MB.
+    Runs in MLflow are not deleted; a year of them takes about 100 MB.
     """
     from flows.backup import prune as let_go
 
@@ -104,23 +107,22 @@ def prune(
 
 
 SWITCH_S: Final = 0.0005
-"""Seconds a thread that draws may keep the loop that answers waiting."""
+"""Seconds that a thread drawing charts may block the event loop."""
 
 token = App(name="token")
 
 
 def serve(
     *,
-    host: Annotated[str, Parameter(help="Address to bind to.")] = "127.0.0.1",
-    port: Annotated[int, Parameter(help="Port to bind to; 0 takes a free one.")] = 8510,
+    host: Annotated[str, Parameter(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, Parameter(help="Port to listen on; 0 takes a free one.")] = 8510,
 ) -> None:
     """Serve the planners' pages and the API until interrupted.
 
-    A new publication is shown within a second or two, without a restart. An address that other
-    machines can reach is refused unless a proxy is in front (`MAGNETCAST_PROXIES`) and there is a
-    token (`magnetcast token create`).
+    Pages show a new publication within two seconds, without a restart. An address that other
+    machines can reach needs a proxy (`MAGNETCAST_PROXIES`) and a token (`magnetcast token create`).
     """
-    gc.disable()  # a fifth of the start: of what is imported nothing is garbage
+    gc.disable()  # saves a fifth of the start: imports leave no garbage
     import uvicorn
 
     from features.build import DRIVER_MEANINGS
@@ -138,14 +140,14 @@ def serve(
     private = is_loopback(host)
     if not private and not settings.proxies:
         raise DataError(
-            f"--host {host} can be reached by other machines, and no proxy is in front. Expected a "
+            f"--host {host} can be reached by other machines and needs a proxy. Expected a "
             "loopback address, or MAGNETCAST_PROXIES with the address of a proxy as in deploy/, "
-            "which limits connections and ends TLS. Set it up first."
+            "which limits connections and terminates TLS. Set it up first."
         )
     if not private and not scopes_in_force(engine, utc_now()):
         raise DataError(
-            f"--host {host} can be reached by other machines, and there is no token in force. "
-            "Expected a loopback address such as 127.0.0.1, or a token. "
+            f"--host {host} can be reached by other machines and needs a token. "
+            "Expected a loopback address such as 127.0.0.1, or a valid token. "
             "Run `magnetcast token create NAME` first."
         )
     rules = Rules(
@@ -161,51 +163,51 @@ def serve(
     sys.setswitchinterval(SWITCH_S)
     gc.freeze()
     gc.enable()
-    # uvicorn ends well on Ctrl-C and then raises it once more.
+    # uvicorn stops cleanly on Ctrl-C and then raises KeyboardInterrupt again.
     with listening_socket(host, port) as listener, contextlib.suppress(KeyboardInterrupt):
-        echo(f"serve     http://{shown(listener)}/ (API: /api/v1/openapi.json); end with Ctrl-C")
+        echo(f"serve     http://{shown(listener)}/ (API: /api/v1/openapi.json); stop with Ctrl-C")
         uvicorn.Server(server_config(app, settings.proxies)).run(sockets=[listener])
 
 
-def _health(settings: Settings, now: "pd.Timestamp") -> "HealthReport":
+def _health(settings: Settings, moment: "pd.Timestamp") -> "HealthReport":
     from flows.monitoring.health import examine
 
-    return examine(settings, now)
+    return examine(settings, moment)
 
 
 @token.command
 def create(
-    name: Annotated[str, Parameter(help="Owner or purpose.")],
+    name: Annotated[str, Parameter(help="Owner or purpose of the token.")],
     /,
     *,
     scope: Annotated[
-        tuple[Scope, ...], Parameter(help="What it allows; write includes read. Repeatable.")
+        tuple[Scope, ...], Parameter(help="Permission; write includes read. Repeatable.")
     ] = ("read",),
-    days: Annotated[int, Parameter(help="Days until it expires.")] = DAYS,
+    days: Annotated[int, Parameter(help="Days until the token expires.")] = DAYS,
 ) -> None:
-    """Create a token and print it, this once; only its digest is stored."""
+    """Create a token and print it once; only its digest is stored."""
     from flows.context.provenance import actor
 
-    engine, who = made_store(Settings()), actor()
-    made = create_token(engine, name=name, scopes=scope, at=utc_now(), actor=who, days=days)
-    echo(f"token     {name}: keep it now, it cannot be shown again")
-    sys.stdout.write(f"{made}\n")
+    engine, creator = made_store(Settings()), actor()
+    secret = create_token(engine, name=name, scopes=scope, at=utc_now(), actor=creator, days=days)
+    echo(f"token     {name}: save it now, it cannot be shown again")
+    sys.stdout.write(f"{secret}\n")
 
 
 @token.command(name="list")
 def list_tokens(*, out: Out = None, format: Form = "table") -> None:
-    """List all tokens, and when they expire or were revoked."""
+    """List all tokens with the days they expire or were revoked."""
     write_result(readable(read_tokens(store_of(Settings())), format, out), out=out, form=format)
 
 
 @token.command
 def revoke(
     number: Annotated[
-        int, Parameter(help="The token's number; see `magnetcast token list`.", show_default=False)
+        int, Parameter(help="Number of the token; see `magnetcast token list`.", show_default=False)
     ],
     /,
 ) -> None:
-    """Revoke a token; a running service follows within a second or two."""
+    """Revoke a token; a running service refuses it within two seconds."""
     from flows.context.provenance import actor
 
     revoke_token(store_of(Settings()), number, at=utc_now(), actor=actor())
@@ -213,7 +215,7 @@ def revoke(
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether only this machine reaches an address."""
+    """Whether only this machine can reach an address."""
     if host == "localhost":
         return True
     try:

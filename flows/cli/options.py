@@ -1,4 +1,4 @@
-"""Options that many verbs share, and how a moment is read."""
+"""Options shared by verbs, and the reading of moments."""
 
 from pathlib import Path
 from typing import Annotated
@@ -14,8 +14,8 @@ AsOf = Annotated[
     str | None,
     Parameter(
         name="--as-of",
-        help="Day, which counts whole, or UTC moment: only what was known by then is used. Now if "
-        "left out.",
+        help="Day, counted to its end, or UTC moment; only data known by then is used. Now if left "
+        "out.",
     ),
 ]
 Out = Annotated[
@@ -23,14 +23,14 @@ Out = Annotated[
 ]
 Form = Annotated[
     Format,
-    Parameter(name="--format", help="Format of the result; a file gets CSV unless JSON is named."),
+    Parameter(name="--format", help="Format of the result; files are CSV unless it is json."),
 ]
 Commodity = Annotated[
     str | None,
-    Parameter(help="Code of a commodity with a full partner table in the store, e.g. 850511."),
+    Parameter(help="Code of a commodity whose full partner table is in the store, e.g. 850511."),
 ]
 Reason = Annotated[
-    str, Parameter(name=("--reason", "--note"), help="Why; kept in the audit trail.")
+    str, Parameter(name=("--reason", "--note"), help="Reason, stored in the audit trail.")
 ]
 
 Sets = Annotated[
@@ -38,7 +38,7 @@ Sets = Annotated[
     Parameter(
         name="--set",
         negative="",
-        help="A parameter of the model, NAME=VALUE, e.g. learning_rate=0.1; repeat for more.",
+        help="Model parameter, NAME=VALUE, e.g. learning_rate=0.1; repeatable.",
     ),
 ]
 ParametersFile = Annotated[
@@ -51,9 +51,9 @@ ParametersFile = Annotated[
 
 
 def moment(text: object, *, option: str = "--as-of") -> pd.Timestamp:
-    """Return up to which moment (UTC) things count as known: now if None, else ``store.asof``'s."""
-    now = utc_now()
-    return now if text is None else until(str(text), now=now, name=option)
+    """Moment (UTC) up to which data counts as known: now if None, else by ``store.asof``."""
+    present = utc_now()
+    return present if text is None else until(str(text), now=present, name=option)
 
 
-DryRun = Annotated[bool, Parameter(negative="", help="Show what would change, and write nothing.")]
+DryRun = Annotated[bool, Parameter(negative="", help="Show changes without writing them.")]

@@ -1,4 +1,4 @@
-"""Which model publishes, and what was published, held and sent."""
+"""Verbs about publications: decisions, digests, replays, reports and alerts."""
 
 from pathlib import Path
 from typing import Annotated, Final
@@ -21,7 +21,7 @@ from store.settings import Settings
 from store.vocabulary import FORECAST_COLUMNS, Language
 
 _QUIET: Final = ["data_vintage", "made_with", "models", "panel"]
-"""Columns a terminal has no room for; files hold them."""
+"""Columns left out on a terminal; files have them."""
 
 Number = Annotated[int, Parameter(help="See `magnetcast publications list`.", show_default=False)]
 
@@ -47,19 +47,19 @@ def show(number: Number, /, *, out: Out = None, format: Form = "table") -> None:
 
 @publications.command
 def approve(number: Number, /, *, reason: Reason) -> None:
-    """Publish a held publication exactly as it is."""
-    from flows.alerts import alert_if_possible
+    """Publish a held publication unchanged."""
+    from flows.alert_delivery import alert_if_possible
     from flows.publishing.publish import ahead_from, held_folder, report_folder
 
     settings = Settings()
-    engine, now = store_of(settings), utc_now()
+    engine, approved_at = store_of(settings), utc_now()
     with single_writer(settings):
         held = held_forecasts(engine, number).iloc[0]
         config = RunConfig(str(held["commodity"]))
         folder = report_folder(settings, config, held["as_of"], number)
-        first = ahead_from(engine, figures=config.commodity, now=now)
+        first = ahead_from(engine, figures=config.commodity, now=approved_at)
         rows = publish_held(
-            engine, number, at=now, ahead_from=first, actor=actor(), reason=_checked(reason)
+            engine, number, at=approved_at, ahead_from=first, actor=actor(), reason=_checked(reason)
         )
         waits = held_folder(folder)
         if waits.exists() and not folder.exists():
@@ -68,43 +68,45 @@ def approve(number: Number, /, *, reason: Reason) -> None:
     from flows.analysis.explain import explain_if_possible
 
     explain_if_possible(settings)
-    alert_if_possible(settings, now)
+    alert_if_possible(settings, approved_at)
 
 
 @publications.command
 def reject(number: Number, /, *, reason: Reason) -> None:
-    """Reject a held publication; the previous forecast stays until a newer one comes."""
+    """Reject a held publication; the previous forecast stays until the next publication."""
     settings = Settings()
     with single_writer(settings):
         reject_held(
             store_of(settings), number, at=utc_now(), actor=actor(), reason=_checked(reason)
         )
-    echo(f"publish   publication {number} is rejected; it is kept and never published")
+    echo(f"publish   publication {number} is rejected; it is stored and never published")
 
 
 @publications.command
 def verify() -> None:
-    """Check publications and their panels against their digests; exit code 1 if one differs."""
+    """Check publications and their panels against their digests; exit code 1 on a difference."""
     engine = store_of(Settings())
-    wrong = tampered(engine)
-    for one in wrong:
-        echo(f"verify    {one}")
-    if wrong:
+    differences = tampered(engine)
+    for difference in differences:
+        echo(f"verify    {difference}")
+    if differences:
         raise SystemExit(1)
     echo(f"verify    {len(read_publications(engine))} publications match their digests")
 
 
 def replay(
-    number: Annotated[int | None, Parameter(name="--publication", help="Its number.")] = None,
+    number: Annotated[
+        int | None, Parameter(name="--publication", help="Number of the publication.")
+    ] = None,
     *,
     as_of: AsOf = None,
     commodity: Commodity = None,
     out: Out = None,
     format: Form = "table",
 ) -> None:
-    """Recompute an old publication from its data and models and compare it to nine digits.
+    """Recompute an old publication from its data and models, and compare to nine digits.
 
-    Name it by --publication or --as-of. The exit code is 0 only if all numbers are the same. The
+    Select it by --publication or --as-of. The exit code is 0 if all numbers agree, else 1. The
     recomputed rows go to --out.
     """
     from flows.publishing.published_forecasts import publication
@@ -112,13 +114,13 @@ def replay(
 
     settings = Settings()
     which = moment(as_of) if number is None else number
-    found = replayed(
+    outcome = replayed(
         settings, publication(settings, which, commodity=config_of(commodity).published_as)
     )
     if out is not None:
-        write_result(found.again[list(FORECAST_COLUMNS)], out=out, form=format)
-    echo(f"replay    {found.difference or 'every number is the same'}")
-    if found.difference:
+        write_result(outcome.again[list(FORECAST_COLUMNS)], out=out, form=format)
+    echo(f"replay    {outcome.difference or 'every number is the same'}")
+    if outcome.difference:
         raise SystemExit(1)
 
 
@@ -131,15 +133,15 @@ def report(
     commodity: Commodity = None,
     lang: Annotated[
         Language | None,
-        Parameter(help="Language; that of MAGNETCAST_REPORT_LANGUAGE, English, if left out."),
+        Parameter(help="Language; MAGNETCAST_REPORT_LANGUAGE or English if left out."),
     ] = None,
     out: Annotated[
-        Path | None, Parameter(help="Folder for the report; beside that of the run if left out.")
+        Path | None, Parameter(help="Folder for the report; beside the one of the run if left out.")
     ] = None,
 ) -> None:
-    """Write the report on a publication again, in English, German, Japanese, Korean or Chinese.
+    """Write the report on a publication again, in any of five languages.
 
-    Page, charts, numbers and dates are in the language; CSV files are the same in all.
+    Page, charts, numbers and dates are in that language; CSV files are the same in all.
     """
     from flows.publishing.reporting import write_past_report
 
@@ -155,16 +157,16 @@ def report(
 
 
 def alerts() -> None:
-    """Check alert rules against the newest publication and send what is due.
+    """Check alert rules against the newest publication and send alerts.
 
-    `magnetcast run` does this after publishing; run it again to retry messages not delivered yet.
+    `magnetcast run` does this after publishing; this verb also retries undelivered messages.
     """
-    from flows.alerts import alert
+    from flows.alert_delivery import alert
 
     echo(f"alerts    {alert(Settings(), utc_now())}")
 
 
 def _checked(reason: str) -> str:
     if not reason.strip():
-        raise DataError("--reason is empty. Expected why, for the audit trail. Give a reason.")
+        raise DataError("--reason is empty. Expected a reason for the audit trail. Add one.")
     return reason.strip()

@@ -1,4 +1,4 @@
-"""What `magnetcast run` does for the magnets, a table and all tables, and shows of it."""
+"""`magnetcast run` for the magnets, one table and all tables, and its output on a terminal."""
 
 import math
 from typing import TYPE_CHECKING, Final
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
 
 
 SHOWN_QUANTILES: Final = ("p90", "p50", "p10")
-"""Three lines a month, high above low as in a chart."""
+"""Three lines per month, the highest first as in a chart."""
 
 _CHAMPION: Final = "champion"
 
 
 def forecast_table(forecasts: pd.DataFrame) -> Table:
-    """Return months as rows and destinations as columns, three quantiles a month.
+    """Table for a terminal in tonnes: three rows per month, one column per destination.
 
-    Twelve destinations of up to some 999 t fit in 80 characters; longer figures wrap and never lose
-    a digit. Where a fallback made the forecast, the column has a star and the caption the reason.
+    Twelve destinations of up to 999 t fit in 80 characters; longer figures wrap without losing
+    digits. A star marks a destination forecast by a fallback; the caption has the reason.
 
     Args:
         forecasts: ``FORECAST_COLUMNS`` of one ``as_of``; not modified.
@@ -42,7 +42,7 @@ def forecast_table(forecasts: pd.DataFrame) -> Table:
     cutoff = ", ".join(sorted(set(forecasts["cutoff"].astype(str))))
     table = Table(
         title=f"Forecast in tonnes, cutoff {cutoff}: median between p90 and p10",
-        caption=Text("\n".join(f"* {name}: {how}" for name, how in other.items())) or None,
+        caption=Text("\n".join(f"* {name}: {reason}" for name, reason in other.items())) or None,
         box=box.SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
         pad_edge=False,
@@ -61,7 +61,7 @@ def forecast_table(forecasts: pd.DataFrame) -> Table:
             median = quantile == "p50"
             table.add_row(
                 period if median else f"{quantile:>7}",
-                *("-" if math.isnan(one) else f"{one:,.0f}" for one in figures),
+                *("-" if math.isnan(figure) else f"{figure:,.0f}" for figure in figures),
                 style="bold" if median else "dim",
                 end_section=quantile == SHOWN_QUANTILES[-1],
             )
@@ -70,21 +70,23 @@ def forecast_table(forecasts: pd.DataFrame) -> Table:
 
 def _exceptions(forecasts: pd.DataFrame) -> dict[str, str]:
     other = forecasts[forecasts["status"] != _CHAMPION]
-    why = other["reason"].fillna("") if "reason" in other else pd.Series("", index=other.index)
-    status = other["status"].astype(str).where(why == "", other["status"] + " (" + why + ")")
+    reasons = other["reason"].fillna("") if "reason" in other else pd.Series("", index=other.index)
+    status = (
+        other["status"].astype(str).where(reasons == "", other["status"] + " (" + reasons + ")")
+    )
     return {str(d): str(s) for d, s in zip(other["destination"], status, strict=True)}
 
 
 _SHOWN: Final = 10
-"""Destinations shown on the terminal, beside the sums."""
+"""Destinations shown on the terminal besides the sums."""
 
 
 def run_and_tell(
     settings: Settings, as_of: pd.Timestamp, commodity: str | None = None, label: str = ""
 ) -> None:
-    """Run the magnets or one full partner table; its forecast goes to stdout, the rest to stderr.
+    """Run the magnets or one full partner table; print the forecast to stdout, the rest to stderr.
 
-    Of a table the largest destinations are shown.
+    The largest destinations of a table are shown.
     """
     from flows.context.run_config import config_of
     from flows.context.workspace import open_workspace
@@ -93,7 +95,7 @@ def run_and_tell(
 
     config = config_of(commodity)
     if label:
-        open_workspace(settings, as_of, config)  # no name for what is not there
+        open_workspace(settings, as_of, config)  # no name for a table that is not in the store
         name = checked_name(label, "label")
         save_label(store_of(settings), config.published_as, name, at=utc_now())
     of = f", commodity {commodity}" if commodity else ""
@@ -101,27 +103,27 @@ def run_and_tell(
     outcome = run_flow(settings, as_of, config)
     show(forecast_table(largest(outcome.forecasts)))
     if outcome.is_new:
-        echo(f"\nHow good was it?  {outcome.verdict}.")
+        echo(f"\nBacktest: {outcome.verdict}.")
         if outcome.unknowns:
-            echo("What it could not know:")
+            echo("What this forecast could not know:")
         for sentence in outcome.unknowns:
             echo(f"  - {sentence}")
-    echo("\nWhere to look next:")
+    echo("\nResults:")
     echo(f"  report    {outcome.report}")
     echo(f"  runs      .venv/bin/mlflow ui --backend-store-uri {settings.tracking_uri}")
     echo(f"  database  {shown_address(settings.url)}")
 
 
 def run_tables_and_tell(settings: Settings, as_of: pd.Timestamp) -> None:
-    """Run all full partner tables as one job and tell a line of each; a bad one stops none."""
-    from flows.alerts import alert_if_possible
+    """Run all full partner tables as one job, one line each; a failed table stops no other."""
+    from flows.alert_delivery import alert_if_possible
     from flows.context.run_config import config_of
     from flows.context.tables import full_commodities
     from flows.publishing.pipeline import open_known
     from flows.run import run_known
     from models.forecasting.fallback import FAULTS
 
-    made_store(settings)  # the main job, which follows, fills it
+    made_store(settings)  # filled by the main job, which follows
     configs = [config_of(code) for code in full_commodities(settings, as_of)]
     if not configs:
         return
@@ -137,18 +139,18 @@ def run_tables_and_tell(settings: Settings, as_of: pd.Timestamp) -> None:
 
 
 def summary(outcome: "RunOutcome") -> str:
-    """Say in one line what a run did."""
-    made = outcome.forecasts
-    places = set(made["destination"]) - {WORLD, EU27}
+    """Line about a run: destinations, months, rows published, verdict and report."""
+    forecasts = outcome.forecasts
+    places = set(forecasts["destination"]) - {WORLD, EU27}
     verdict = f"; {outcome.verdict}" if outcome.verdict else ""
     return (
-        f"{len(places)} destinations, {made['period'].min()} to {made['period'].max()}, "
+        f"{len(places)} destinations, {forecasts['period'].min()} to {forecasts['period'].max()}, "
         f"{outcome.rows_published} rows published{verdict}; {outcome.report}"
     )
 
 
 def largest(forecasts: pd.DataFrame) -> pd.DataFrame:
-    """Return the forecasts of the sums and the largest destinations."""
+    """Forecasts of the sums and of the largest destinations."""
     size = forecasts.groupby("destination")["p50"].sum().drop([WORLD, EU27], errors="ignore")
     shown = [WORLD, EU27, *size.nlargest(_SHOWN).index]
     return forecasts.loc[forecasts["destination"].isin(shown)]

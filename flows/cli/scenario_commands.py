@@ -1,4 +1,4 @@
-"""``magnetcast scenario`` and ``recovery``: what if, and how long."""
+"""``magnetcast scenario`` and ``recovery``: effects of assumed acts, months until recovery."""
 
 from pathlib import Path
 from typing import Annotated
@@ -14,17 +14,19 @@ from sources.files.handwritten import read_scenario
 from store.settings import Settings
 
 UNSHOWN = ("base_mean", "scenario_mean", "warning")
-"""Columns that a table on the terminal leaves out: warnings are printed beside it."""
+"""Columns left out on a terminal; warnings are printed separately."""
 
 
 def scenario(
-    file: Annotated[Path, Parameter(help="YAML file of acts and tariff steps, as in scenarios/.")],
+    file: Annotated[
+        Path, Parameter(help="YAML file of acts and tariff steps, like those in scenarios/.")
+    ],
     *,
     as_of: AsOf = None,
     out: Out = None,
     format: Form = "table",
 ) -> None:
-    """Forecast under a scenario file, beside the baseline, with a band for the difference.
+    """Forecast under a scenario file beside the baseline, with a band for the difference.
 
     Nothing is stored.
     """
@@ -35,15 +37,17 @@ def scenario(
     settings, content, as_of_time = Settings(), content_of(file), moment(as_of)
     ingest_if_empty(settings)
     snapshot = scenario_snapshot(settings, as_of_time)
-    asked = read_scenario(file.name, content, snapshot.context)
-    found = paired(snapshot, asked)
-    echo(f"scenario  {asked.name}. {asked.description}".rstrip())
-    for note in found.notes:
+    levers = read_scenario(file.name, content, snapshot.context)
+    result = paired(snapshot, levers)
+    echo(f"scenario  {levers.name}. {levers.description}".rstrip())
+    for note in result.notes:
         echo(f"scenario  {note}")
-    for warning in dict.fromkeys(one for own in found.warnings.values() for one in own):
+    for warning in dict.fromkeys(
+        text for warnings in result.warnings.values() for text in warnings
+    ):
         echo(f"warning   {warning}")
     is_shown = format == "table" and out is None
-    table = found.table.drop(columns=list(UNSHOWN)) if is_shown else found.table
+    table = result.table.drop(columns=list(UNSHOWN)) if is_shown else result.table
     write_result(_rounded(table), out=out, form=format)
 
 
@@ -55,19 +59,20 @@ def recovery(
 ) -> None:
     """Estimate months until exports are back at 80% of their level before each export control.
 
-    Counted from the day a control takes effect, from months observed so far and past controls.
+    Months count from the day a control takes effect; the estimate uses the months observed so far
+    and past controls.
     """
     from flows.context.workspace import open_evidence
     from models.policy.recovery import recoveries_at, recovery_words
 
     workspace = open_evidence(Settings(), moment(as_of))
     origin = workspace.origin
-    found = recoveries_at(origin, workspace.history.analogs(workspace.as_of))
-    for row in found.to_dict("records"):
+    estimates = recoveries_at(origin, workspace.history.analogs(workspace.as_of))
+    for row in estimates.to_dict("records"):
         echo(f"recovery  {recovery_words(row)}")
-    if found.empty:
+    if estimates.empty:
         echo("recovery  no export control on magnets was known by then")
-    write_result(_rounded(found), out=out, form=format)
+    write_result(_rounded(estimates), out=out, form=format)
 
 
 def _rounded(table: pd.DataFrame) -> pd.DataFrame:

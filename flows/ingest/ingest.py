@@ -144,7 +144,7 @@ def _refusal(
         listed = "\n".join(f"  - {reason}" for reason in reasons)
         messages.append(
             f"{file.file_name} is refused and waits in quarantine as number {number}; nothing was "
-            f"written:\n{listed}\n  If it is right after all, `magnetcast quarantine release "
+            f"written:\n{listed}\n  If it is right after all, `magnetcast data quarantine release "
             f"{number}`."
         )
     return DataError("\n".join(messages))

@@ -85,7 +85,7 @@ def open_item(engine: Engine, number: int) -> pd.Series:
         numbers = ", ".join(map(str, waiting["id"].head(5))) or "none waits"
         raise DataError(
             f"No open review item {number} in table reviews. Expected one of: {numbers}. "
-            "See `magnetcast review list`."
+            "See `magnetcast data review list`."
         )
     return found.iloc[0]
 

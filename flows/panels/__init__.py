@@ -1,4 +1,4 @@
-"""Panels from files: forecast and backtest, whole or in parts, here or on Dask.
+"""Panels from files or data frames: forecasts and backtests, in this process or on Dask.
 
-Not here: anything that is published.
+Not here: publications.
 """

@@ -1,4 +1,4 @@
-"""Backtests for the command line: of the evidence panel, or of a panel file."""
+"""Backtests of panel files, and the files that a backtest writes."""
 
 import json
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ from store.months import month_label, month_starts
 from store.settings import Settings
 
 REPLAYED: Final = "backtest"
-"""Status of forecasts from past cutoffs."""
+"""Status of forecasts made from past cutoffs."""
 
 
 def replay_panel(
@@ -41,7 +41,7 @@ def replay_panel(
     """Backtest any panel at given cutoffs, log the scores to MLflow and write its files."""
     if not cutoffs:
         raise DataError(
-            "--cutoffs is missing. Expected last known periods, e.g. --cutoffs 2022-06,2022-12."
+            "--cutoffs is missing. Expected last known months, e.g. --cutoffs 2022-06,2022-12."
         )
     snapshot = panel_snapshot(files, horizon)
     past = _periods(cutoffs)
@@ -58,7 +58,7 @@ def replay_panel(
 
 
 def published_months(files: PanelFiles, months: pd.DataFrame) -> pd.DataFrame:
-    """Return the months to score on: where a panel tells their kind, those not estimated."""
+    """Months to score on: all but those that the panel marks as estimated."""
     rows = read_rows(files.panel, "Panel", called=files.options.columns)
     if "kind" not in rows:
         return months
@@ -74,34 +74,34 @@ def published_months(files: PanelFiles, months: pd.DataFrame) -> pd.DataFrame:
 def _record(
     settings: Settings,
     files: PanelFiles,
-    known: Snapshot,
+    snapshot: Snapshot,
     *,
     cutoffs: Sequence[int],
     result: Backtest,
     parameters: ModelParameters,
 ) -> None:
-    """Keep a panel's backtest in MLflow; of the panel its digest and schema go there."""
+    """Log a panel's backtest to MLflow, with the digest and schema of the panel."""
     tags = {
         "flow": "backtest-panel",
         "panel": files.panel.name,
         "cutoffs": ",".join(month_label(cutoff) for cutoff in cutoffs),
-        "horizon": str(known.horizon),
+        "horizon": str(snapshot.horizon),
         "spec": parameters.digest,
         "git_commit": git_commit(),
         **pretrained.tags(is_used=bool(parameters.pretrained)),
     }
     with open_run(settings, name=f"backtest {files.panel.name}", tags=tags):
-        log_months(known.published_months, files.panel.name, source=str(files.panel))
+        log_months(snapshot.published_months, files.panel.name, source=str(files.panel))
         log_backtest(result, parameters)
 
 
 def write_files(result: Backtest, folder: Path, *, status: str = REPLAYED) -> None:
-    """Write what a backtest found; without a scored month only forecasts and empty scores.
+    """Write the tables of a backtest; without scored months only forecasts and empty scores.
 
     Args:
-        folder: Where ``forecasts.csv`` (the product's own), ``cells.csv`` (those of known months
-            with the figures they are scored on), ``scores.json`` (all models), ``scoreboard.csv``
-            and ``differences.csv`` go; made when absent.
+        folder: For ``forecasts.csv`` (of the product's model), ``cells.csv`` (those of known months
+            beside the actuals), ``scores.json`` (all models), ``scoreboard.csv`` and
+            ``differences.csv``; created if absent.
     """
     folder.mkdir(parents=True, exist_ok=True)
     tables = {"forecasts.csv": result.model_forecasts(status=status)}

@@ -1,6 +1,6 @@
-"""Panels from files for the command line: read, reported on and forecast.
+"""Panel files of the command line: read, reported on and forecast.
 
-Loads no Prefect, which take longer to start than a panel to forecast.
+Prefect is not imported: its start takes longer than a forecast.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,18 +25,18 @@ from store.progress import Progress
 from store.vocabulary import PANEL_HORIZON
 
 _NEGATIVE: Final = " is negative"
-"""In the reason why a series is refused."""
+"""Part of the reason for refusing a series."""
 
 MOST_AHEAD: Final = 120
-"""Months that may be forecast."""
+"""Longest horizon, in months."""
 
 Sums = pd.DataFrame | Path | Mapping[str, Sequence[str]]
-"""Which series add up to what: by sum its parts, or a table or file of ``destination, part_of``."""
+"""Sums of series: parts by sum, or a table or file of ``destination, part_of``."""
 
 
 @dataclass(frozen=True, slots=True)
 class PanelFiles:
-    """Where a panel and what goes with it lie."""
+    """Paths of a panel, its covariates and its tree of sums."""
 
     panel: Path
     covariates: Path | None = None
@@ -46,7 +46,7 @@ class PanelFiles:
 
 @dataclass(frozen=True, slots=True)
 class OpenedPanel:
-    """A panel with its sums and covariates, and what was noted of them."""
+    """A panel, its snapshot with sums and covariates, and notes about them."""
 
     panel: Panel
     snapshot: Snapshot
@@ -61,42 +61,42 @@ def opened(
     tree: Sums | None = None,
     options: PanelOptions = READ_AS_IS,
 ) -> OpenedPanel:
-    """Return what to forecast."""
+    """A panel, checked, with its sums and covariates."""
     ahead = months_ahead(horizon)
     panel = read_panel(source, options)
     parts = _parts(panel, tree)
     sums = tree_of(parts, panel.table.index) if parts else None
     if sums is not None and options.allow_negative:
         raise DataError(
-            "Values below zero do not go with sums (tree, part_of), which are about tonnes of at "
+            "Negative values cannot be combined with sums (tree, part_of), which need values of at "
             "least 0. Expected one of them. Leave one out."
         )
     notes = [f"panel: {note}" for note in panel.notes]
-    table, known = panel.table, None
+    table, covariate_values = panel.table, None
     if sums is not None:
         notes += [f"tree: {gap}" for gap in contradictions(table, sums)]
         table = add_sums(table, sums)
     if covariates is not None:
-        known = read_covariates(covariates, table=table)
-        notes += [f"covariates: {note}" for note in known.notes]
-    return OpenedPanel(panel, Snapshot.of_panel(table, ahead, known, sums), tuple(notes))
+        covariate_values = read_covariates(covariates, table=table)
+        notes += [f"covariates: {note}" for note in covariate_values.notes]
+    return OpenedPanel(panel, Snapshot.of_panel(table, ahead, covariate_values, sums), tuple(notes))
 
 
 def _parts(panel: Panel, tree: Sums | None) -> dict[str, tuple[str, ...]]:
     if isinstance(tree, Mapping):
-        pairs = [(part, whole) for whole, parts in tree.items() for part in parts]
-        rows, what = pd.DataFrame(pairs, columns=["destination", "part_of"]), "tree"
+        pairs = [(part, total) for total, parts in tree.items() for part in parts]
+        rows, source = pd.DataFrame(pairs, columns=["destination", "part_of"]), "tree"
     elif tree is not None:
-        rows, what = read_rows(tree, "tree"), named(tree, "tree")
+        rows, source = read_rows(tree, "tree"), named(tree, "tree")
     elif panel.tree_rows is not None:
-        rows, what = panel.tree_rows.reset_index(), "the panel"
+        rows, source = panel.tree_rows.reset_index(), "the panel"
     else:
         return {}
-    return sums_in(rows, what, left_out=panel.refused)
+    return sums_in(rows, source, left_out=panel.refused)
 
 
 def refusal(panel: Panel) -> str:
-    """Say which series were refused; empty where none was."""
+    """Line about refused series; empty if there are none."""
     if not panel.refused:
         return ""
     reasons = [f"{series}: {reason}" for series, reason in panel.refused.items()]
@@ -104,47 +104,46 @@ def refusal(panel: Panel) -> str:
 
 
 def panel_snapshot(files: PanelFiles, horizon: int | None) -> Snapshot:
-    """Return what to forecast, with what was read reported."""
-    found = opened(
+    """Snapshot to forecast; notes about the files go to stderr."""
+    contents = opened(
         files.panel,
         horizon=horizon,
         covariates=files.covariates,
         tree=files.tree,
         options=files.options,
     )
-    for note in found.notes:
+    for note in contents.notes:
         echo(note)
-    if text := refusal(found.panel):
+    if text := refusal(contents.panel):
         echo(f"panel: {text}")
-    if any(_NEGATIVE in reason for reason in found.panel.refused.values()):
-        echo("panel: `magnetcast predict --allow-negative` forecasts values below zero too")
-    return found.snapshot
+    if any(_NEGATIVE in reason for reason in contents.panel.refused.values()):
+        echo("panel: `magnetcast predict --allow-negative` forecasts negative values too")
+    return contents.snapshot
 
 
 def forecast_panel(
     files: PanelFiles, *, horizon: int | None, track: Progress, parameters: ModelParameters
 ) -> pd.DataFrame:
-    """Return the forecasts of the months after a panel, in the columns of a forecast file."""
+    """Forecasts of the months after a panel, with the columns of a forecast file."""
     snapshot = panel_snapshot(files, horizon)
     fitted = PanelForecaster(parameters, shifts_negative=files.options.allow_negative).fit(snapshot)
     status = marked("panel", is_used=bool(parameters.pretrained))
-    made = pd.concat(list(fitted.predict(track)) or [fitted.nothing()], ignore_index=True)
-    say_left_out(set(snapshot.series) - set(made["destination"]))
-    return forecast_file(made, status=status)
+    forecasts = pd.concat(list(fitted.predict(track)) or [fitted.nothing()], ignore_index=True)
+    say_left_out(set(snapshot.series) - set(forecasts["destination"]))
+    return forecast_file(forecasts, status=status)
 
 
-def months_ahead(given: int | None, option: str = "--horizon") -> int:
-    """Return how many months are to be forecast."""
-    ahead = PANEL_HORIZON if given is None else given
+def months_ahead(months: int | None, option: str = "--horizon") -> int:
+    """Number of months to forecast, checked; the default if None."""
+    ahead = PANEL_HORIZON if months is None else months
     if not 1 <= ahead <= MOST_AHEAD:
         raise DataError(
-            f"{option} {ahead} is no number of months to forecast. Expected 1 to "
-            f"{MOST_AHEAD}. Take another."
+            f"{option} {ahead} is out of range. Expected 1 to {MOST_AHEAD} months. Correct it."
         )
     return ahead
 
 
 def say_left_out(names: set[str]) -> None:
-    """Say which series were not forecast, having no value in the year before the cutoff."""
+    """Report series without a value in the year before the cutoff, which are not forecast."""
     if names:
         echo(f"no value in the year before the cutoff, not forecast: {first_few(sorted(names))}")

@@ -1,6 +1,6 @@
-"""A panel of more series than one process should hold: from Parquet to Parquet, through Dask.
+"""Panels too large for one process, from Parquet to Parquet through Dask.
 
-The engine is trained on a sample of the series and forecasts all of them, a partition at a time.
+The engine is trained on a sample of the series and forecasts all series, partition by partition.
 """
 
 import shutil
@@ -35,7 +35,7 @@ HOST: Final = "127.0.0.1"
 
 @dataclass(frozen=True, slots=True)
 class Partition:
-    """What the first pass learns of a partition."""
+    """Series and months of a partition, from the first pass."""
 
     names: tuple[str, ...]
     refused: dict[str, str]
@@ -54,21 +54,23 @@ def predict_folder(
 ) -> None:
     """Write the forecasts of a folder of Parquet files to a new folder of Parquet files.
 
-    The folder is there only when it is whole.
+    The new folder appears only when it is complete.
     """
     target = _target(files, out)
     unfinished = target.absolute().with_name(f".{target.name}.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     try:
         with _scheduler(settings.dask):
-            rows, known = _opened(files)
-            fitted = _trained(rows, known, files.options, horizon=horizon, parameters=parameters)
+            rows, partitions = _opened(files)
+            fitted = _trained(
+                rows, partitions, files.options, horizon=horizon, parameters=parameters
+            )
             status = marked("panel", is_used=bool(parameters.pretrained))
             meta = _texts(forecast_file(fitted.nothing(), status=status))
-            made = rows.map_partitions(
+            forecasts = rows.map_partitions(
                 forecast_rows, fitted.on_none(), files.options, status, meta=meta
             )
-            made.to_parquet(str(unfinished), write_index=False)
+            forecasts.to_parquet(str(unfinished), write_index=False)
         count = pads.dataset(unfinished).count_rows()
         unfinished.replace(target)
     finally:
@@ -79,7 +81,7 @@ def predict_folder(
 def forecast_rows(
     rows: pd.DataFrame, fitted: FittedPanel, options: PanelOptions, status: str
 ) -> pd.DataFrame:
-    """Return the forecasts of a partition in the columns of a forecast file."""
+    """Forecasts of a partition, with the columns of a forecast file."""
     parts = [] if rows.empty else list(fitted.on(read_panel(rows, options).table).predict())
     if not parts:
         return _texts(forecast_file(fitted.nothing(), status=status))
@@ -91,7 +93,7 @@ def _texts(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _opened(files: PanelFiles) -> "tuple[dd.DataFrame, list[Partition]]":
-    """Return a panel whose series are each in one partition, and what is known of these."""
+    """A panel with each series in one partition, and its partitions."""
     import dask.dataframe as dd  # noqa: PLC0415 - loaded for folders only
     from dask.base import compute  # noqa: PLC0415
     from dask.delayed import delayed  # noqa: PLC0415
@@ -104,15 +106,19 @@ def _opened(files: PanelFiles) -> "tuple[dd.DataFrame, list[Partition]]":
     rows = rows[wanted]
     counts = rows.map_partitions(lambda part: part[[series]].drop_duplicates()).compute()
     if counts[series].duplicated().any():
-        echo("panel     series lie in several files: Dask brings each into one partition")
+        echo("panel     series are spread over several files: Dask moves each into one partition")
         rows = rows.shuffle(series)
     look = delayed(_looked_at)
-    found = compute(*[look(part, files.options) for part in rows.to_delayed()])
-    known = [one for one in found if one is not None]
-    refused = [f"{name}: {why}" for one in known for name, why in one.refused.items()]
+    results = compute(*[look(part, files.options) for part in rows.to_delayed()])
+    partitions = [partition for partition in results if partition is not None]
+    refused = [
+        f"{name}: {reason}"
+        for partition in partitions
+        for name, reason in partition.refused.items()
+    ]
     if refused:
         echo(f"panel: {len(refused)} series refused, the others are forecast: {first_few(refused)}")
-    return rows, known
+    return rows, partitions
 
 
 def _looked_at(rows: pd.DataFrame, options: PanelOptions) -> Partition | None:
@@ -125,48 +131,53 @@ def _looked_at(rows: pd.DataFrame, options: PanelOptions) -> Partition | None:
 
 def _trained(
     rows: "dd.DataFrame",
-    known: Sequence[Partition],
+    partitions: Sequence[Partition],
     options: PanelOptions,
     *,
     horizon: int | None,
     parameters: ModelParameters,
 ) -> FittedPanel:
     forecaster = PanelForecaster(parameters, baselines=(), shifts_negative=options.allow_negative)
-    names = np.array(sorted(name for one in known for name in one.names), dtype=object)
-    drawn = training_series(len(names), parameters)
-    some = names if drawn is None else names[drawn]
+    names = np.array(
+        sorted(name for partition in partitions for name in partition.names), dtype=object
+    )
+    sample_places = training_series(len(names), parameters)
+    some = names if sample_places is None else names[sample_places]
     theirs = our_names([str(name) for name in rows.columns], options.columns).index(OURS[0])
     sample = rows[rows[rows.columns[theirs]].isin(list(some))].compute()
-    months = range(min(one.first for one in known), max(one.last for one in known) + 1)
+    months = range(
+        min(partition.first for partition in partitions),
+        max(partition.last for partition in partitions) + 1,
+    )
     table = read_panel(sample, options).table.reindex(columns=months)
     return forecaster.fit(Snapshot.of_panel(table, months_ahead(horizon)))
 
 
 def _target(files: PanelFiles, out: Path | None) -> Path:
     beside = {"--covariates": files.covariates, "--tree": files.tree}
-    if given := [name for name, path in beside.items() if path is not None]:
+    if unsupported := [name for name, path in beside.items() if path is not None]:
         raise DataError(
-            f"Panel {files.panel} is a folder and cannot be forecast with {first_few(given)}, "
-            "which look at all series at once. Expected a panel in one file. Use one, or leave "
-            "them out."
+            f"Panel {files.panel} is a folder and cannot be forecast with "
+            f"{first_few(unsupported)}, which need all series at once. Expected a panel in one "
+            "file. Use one, or leave the options out."
         )
     if out is None or out.exists():
         raise DataError(
-            f"--out {out} cannot take the forecasts of a folder. Expected a new folder. Name one."
+            f"--out {out} cannot hold forecasts of a folder. Expected a new folder. Name one."
         )
     return out
 
 
 @contextmanager
 def _scheduler(dask: str | None) -> Iterator[None]:
-    """Have Dask work in this process, on a local cluster, or at the scheduler that is named."""
+    """Run Dask in this process, on a local cluster, or on the named scheduler."""
     try:
         import dask as library  # noqa: PLC0415 - loaded for folders only
         from distributed import Client, LocalCluster  # noqa: PLC0415
     except ImportError as err:
         raise DataError(
-            "A folder is forecast by Dask, which is not here. Expected it. Install it with pip "
-            "install 'magnetcast[dask]', or forecast the panel as one file."
+            "A folder is forecast by Dask, which is not installed. Install it with pip install "
+            "'magnetcast[dask]', or forecast the panel as one file."
         ) from err
     with ExitStack() as opened:
         if dask is None:
@@ -186,7 +197,7 @@ def _scheduler(dask: str | None) -> Iterator[None]:
                 opened.enter_context(Client(place, timeout="10s"))
             except OSError as err:
                 raise DataError(
-                    f"Dask's scheduler at {dask} cannot be reached: {err}. Expected one that runs. "
+                    f"Dask's scheduler at {dask} cannot be reached: {err}. Expected a running one. "
                     "Start it, or unset MAGNETCAST_DASK."
                 ) from err
         yield

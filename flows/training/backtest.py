@@ -183,7 +183,7 @@ def log_dataset(known: Workspace) -> None:
     log_months(
         known.panel.months[["destination", "period", "tonnes", "kind"]],
         known.dataset,
-        source=f"magnetcast panel{known.config.option} --as-of {known.as_of:%Y-%m-%d}",
+        source=f"magnetcast data panel{known.config.option} --as-of {known.as_of:%Y-%m-%d}",
         digest=known.panel.digest[:12],
         as_of=known.as_of.isoformat(),
         data_vintage=known.data_vintage,

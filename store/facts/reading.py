@@ -322,7 +322,7 @@ def _vintage(connection: Connection, number: int) -> Row[Any]:
         raise DataError(
             f"No vintage {number} in table vintages. Expected one of "
             f"{first_few(known) if known else 'those ingested, and there is none'}. "
-            "See `magnetcast vintages`."
+            "See `magnetcast data vintages`."
         )
     return row
 

@@ -90,7 +90,7 @@ def release(
                 f"Quarantined file {id} ({entry.file_name}) was released at "
                 f"{entry.released_at:%Y-%m-%d %H:%M} UTC by {entry.released_by or 'nobody named'}. "
                 f"Expected one that waits: {_waiting(connection)}. "
-                "Choose another; see `magnetcast quarantine list`."
+                "Choose another; see `magnetcast data quarantine list`."
             )
         file, revises = _file(entry), json.loads(entry.payload)["revises"]
         ingest = Ingest(at=at, actor=actor, revised_at=entry.quarantined_at if revises else None)
@@ -126,7 +126,7 @@ def _entry(connection: Connection, number: int) -> Row[Any]:
     if entry is None:
         raise DataError(
             f"No quarantined file {number} in table quarantine. Expected one that waits: "
-            f"{_waiting(connection)}. See `magnetcast quarantine list`."
+            f"{_waiting(connection)}. See `magnetcast data quarantine list`."
         )
     return entry
 
@@ -170,4 +170,4 @@ def _not_open(connection: Connection, number: int, decision: str | None) -> str:
     ).all()
     what = f"Review item {number} is {decision}" if decision else f"No review item {number}"
     expected = f"one of {first_few(waiting)}" if waiting else "an open item, and there is none"
-    return f"{what} in table reviews. Expected {expected}. See `magnetcast review list`."
+    return f"{what} in table reviews. Expected {expected}. See `magnetcast data review list`."

@@ -13,7 +13,7 @@ from cyclopts import CycloptsError
 from features.origin import Origin
 from features.statistical.base_forecasts import BaseForecast
 from features.statistical.seasonality import season_profiles
-from flows.cli.app import VERBS, app
+from flows.cli.command_line import VERBS, app
 from store.settings import PROJECT_ROOT
 from tests.data.builders import at, make_world
 from tests.docs.pages import DOCS, Page, followed, mentioned

@@ -225,7 +225,7 @@ class Service:
 
     @property
     def address(self) -> str:
-        self.process.wait_for("end with Ctrl-C")
+        self.process.wait_for("stop with Ctrl-C")
         found = [word for word in self.process.err.split() if word.startswith("http://")]
         assert found, f"the service did not come up: {self.process.err[-2000:]}"
         return found[0].rstrip("/")

@@ -13,7 +13,7 @@ def main() -> None:
     now = pd.Timestamp.now  # noqa: TID251 - the clock that is moved
     moment = SimpleNamespace(now=lambda tz: now(tz=tz) + ahead)
     moved: Any = SimpleNamespace(Timestamp=moment, Timedelta=pd.Timedelta)
-    app = import_module("flows.cli.app")  # sets what Prefect reads on import: first
+    app = import_module("flows.cli.command_line")  # sets what Prefect reads on import: first
     import_module("flows.clock").pd = moved
     app.main()
 

@@ -153,7 +153,7 @@ def test_backup_and_restore_say_what_they_did(
     code, _, err = magnetcast("restore", str(path), "--home", str(home))
 
     assert code == 0, err
-    assert f"{home}: the state of" in err
+    assert f"{home}: state of" in err
     assert (home / "mlruns" / "mlflow.db").exists()
     assert last_backup(there) is not None
     path.unlink()

@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from flows.cli.app import _of_prefect
+from flows.cli.command_line import _of_prefect
 from flows.context.prefect_runs import auth_string, is_up
 from flows.up import LOOPBACK, environment, listening_socket
 from models.registry import model_registry
@@ -182,7 +182,7 @@ class TestUp:
         done = by_hand(up, "up")
 
         assert done.returncode == 1
-        assert "`magnetcast up` runs already" in done.stderr
+        assert "`magnetcast up` is already running" in done.stderr
         assert is_up(up.settings.home)
 
     def test_all_end_with_it(self, up: Up) -> None:

@@ -18,7 +18,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from flows.cli import app
+from flows.cli import command_line
 from sources.bundled.all_tables import Rankings
 from sources.bundled.policy_events import PolicyEvents, TariffRates
 from sources.bundled.published_figures import PublishedFigures
@@ -264,7 +264,7 @@ def test_a_name_that_is_no_text_is_refused_in_a_sentence(
 ) -> None:
     call(fuzzed, ["ingest", "figures", "caf\udce9.csv"])
 
-    assert r"'caf\udce9.csv' is no UTF-8 text" in caplog.text
+    assert r"'caf\udce9.csv' is not UTF-8 text" in caplog.text
 
 
 def call(home: Path, words: Sequence[str]) -> None:
@@ -279,4 +279,4 @@ def call(home: Path, words: Sequence[str]) -> None:
         patched.chdir(home)
         patched.setattr(sys, "argv", ["magnetcast", *words])
         with suppress(SystemExit):
-            app.main()
+            command_line.main()

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-START = "from flows.cli.app import main; main()"
+START = "from flows.cli.command_line import main; main()"
 ENDING_S = 300
 """Far more than it takes on a machine under load; a process that hangs is a failure."""
 

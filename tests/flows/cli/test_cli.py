@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from features.statistical.base_forecasts import BASE_FORECASTS
-from flows.cli.app import VERBS as BY_HEADING
+from flows.cli.command_line import VERBS as BY_HEADING
 from flows.cli.options import moment
 from models.evaluation.compare import DIFFERENCE_COLUMNS
 from models.evaluation.scores import CUTS, SCOREBOARD_COLUMNS
@@ -28,20 +28,20 @@ VERBS = [verb for modules in BY_HEADING.values() for names in modules.values() f
 
 HELP = """
 import sys
-from flows.cli.app import app
+from flows.cli.command_line import app
 app(["--help"], result_action="return_value")
 slow = sorted({"pandas", "prefect", "mlflow", "lightgbm"} & set(sys.modules))
 print("slow imports:", ", ".join(slow) or "none")
 """
 
 READING = (
-    "vintages", "publications list", "review list", "status", "config show",
+    "data vintages", "publications list", "data review list", "status", "config show",
     *(f"{verb} --set learing_rate=1" for verb in ("train", "predict", "backtest")),
 )  # fmt: skip
 
 READ = """
 import sys
-from flows.cli.app import main
+from flows.cli.command_line import main
 slow = {"prefect", "mlflow", "lightgbm", "sklearn", "scipy", "pandera", "alembic", "matplotlib"}
 for words in sys.argv[1:]:
     sys.argv = ["magnetcast", *words.split()]
@@ -131,15 +131,15 @@ def test_a_reading_verb_imports_nothing_slow() -> None:
     ("verb", "text", "message"),
     [
         ("run", "yesterday-ish", "--as-of 'yesterday-ish' is no date"),
-        ("panel", "2025-13-01", "--as-of '2025-13-01' is no date"),
+        ("data panel", "2025-13-01", "--as-of '2025-13-01' is no date"),
         *((verb, "2200-01-01", "--as-of 2200-01-01 lies in the future")
-          for verb in ("run", "panel", "train", "backtest", "predict")),
+          for verb in ("run", "data panel", "train", "backtest", "predict")),
     ],
 )  # fmt: skip
 def test_a_bad_as_of_is_one_message_and_no_result(
     magnetcast: Call, verb: str, text: str, message: str
 ) -> None:
-    code, out, err = magnetcast(verb, "--as-of", text)
+    code, out, err = magnetcast(*verb.split(), "--as-of", text)
 
     assert (code, out) == (1, "")
     assert err.startswith(f"error: {message}")
@@ -177,7 +177,9 @@ def test_a_bad_panel_is_one_message_and_no_result(
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        pytest.param(["--horizon", "0", "--cutoffs", "2021-06"], "--horizon 0 is no", id="horizon"),
+        pytest.param(
+            ["--horizon", "0", "--cutoffs", "2021-06"], "--horizon 0 is out of range", id="horizon"
+        ),
         pytest.param([], "--cutoffs is missing", id="no cutoffs"),
         pytest.param(["--cutoffs", "soon"], "has a month that cannot be read", id="no month"),
         pytest.param(["--cutoffs", "2031-01"], "lies outside the panel", id="cutoff outside"),
@@ -262,9 +264,18 @@ def test_estimated_months_of_a_panel_are_not_scored_on(
     assert set(cells["period"]) == {"2022-07-01", "2022-08-01"}
 
 
+@pytest.mark.usefixtures("place")
+def test_the_old_name_of_a_verb_does_what_the_new_one_does(magnetcast: Call) -> None:
+    new = magnetcast("data", "review", "show", "7")
+    old = magnetcast("review", "show", "7")
+
+    note = "note: `magnetcast review` is now called `magnetcast data review`.\n"
+    assert old == (*new[:2], note + new[2])
+
+
 @pytest.mark.usefixtures("at_published")
 def test_panel_writes_its_columns(magnetcast: Call) -> None:
-    code, out, err = magnetcast("panel", "--as-of", "2020-04-22", *CSV)
+    code, out, err = magnetcast("data", "panel", "--as-of", "2020-04-22", *CSV)
 
     table = pd.read_csv(io.StringIO(out))
     assert code == 0

@@ -10,7 +10,7 @@ from store.facts.reading import read_runs
 from store.settings import PROJECT_ROOT
 from tests.flows.conftest import AS_OF, Published, copied, environment
 
-RUN = [sys.executable, "-c", "from flows.cli.app import main; main()", "run", "--as-of"]
+RUN = [sys.executable, "-c", "from flows.cli.command_line import main; main()", "run", "--as-of"]
 
 
 def test_a_repeat_with_nothing_new_states_so_and_publishes_nothing(

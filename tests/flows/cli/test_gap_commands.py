@@ -36,7 +36,7 @@ def test_gaps_are_written_with_limits_and_those_beyond_them_are_reported(
     out = tmp_path / "new" / "gaps.json"
 
     code, text, err = magnetcast(
-        "gaps", "--as-of", "2021-01-25", "--format", "json", "--out", str(out)
+        "data", "gaps", "--as-of", "2021-01-25", "--format", "json", "--out", str(out)
     )
 
     assert (code, text) == (0, "")

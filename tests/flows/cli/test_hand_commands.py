@@ -109,7 +109,7 @@ def test_a_corrected_summary_or_source_is_a_new_version_that_diff_shows(
     assert versions["summary"].tolist() == ["Wrong words.", "Right words."]
     assert versions["available_at"].iloc[-1] > first
     last = str(read_vintages(engine)["id"].max())
-    _, shown, _ = magnetcast("diff", str(int(last) - 1), last, "--format", "csv")
+    _, shown, _ = magnetcast("data", "diff", str(int(last) - 1), last, "--format", "csv")
     assert ",summary,2026-10-02,Wrong words.,Right words.,," in shown
     assert ",source_urls,2026-10-02,,https://example.org/act,," in shown
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from flows.cli.app import VERBS
+from flows.cli.command_line import VERBS
 from flows.context.stores import made_store
 from store.home import VARIABLE
 from store.settings import PROJECT_ROOT, Settings
@@ -21,32 +21,32 @@ READING = [
     "backtest",
     "backup kept.tar.zst",
     "compare 1 2",
-    "diff 1 2",
+    "data diff 1 2",
     "explain USA",
-    "gaps",
-    "panel",
+    "data gaps",
+    "data panel",
     "promote",
     "prune",
     "publications list",
-    "quarantine list",
+    "data quarantine list",
     "recovery",
     "replay --publication 1",
     "report",
-    "review accept 1 --event event.yaml",
+    "data review accept 1 --event event.yaml",
     "rollback",
     "run --commodity 850511",
     "status",
     "token list",
     "train",
     "train --tune 1",
-    "vintages",
+    "data vintages",
 ]
 
 ELSEWHERE = {"config", "ingest", "predict", "restore", "scenario", "serve", "up"}
 """Verbs that read nothing of the home, or bring the first of it."""
 
 REFUSED = {
-    "ingest nothing": "'nothing' is no file and no source. Expected a downloaded file, one of",
+    "ingest nothing": "'nothing' is neither a file nor a source. Expected a downloaded",
     "ingest events none.yaml": "Cannot read none.yaml",
     "ingest figure --period 2026-10 --destination JPN --tonnes many --source x": "'many' is not a",
     "ingest comtrade --since 2150-01": "--since 2150-01 lies in the future",

@@ -111,9 +111,9 @@ def test_a_refused_file_waits_in_quarantine_and_can_be_released(
     assert (code, out) == (1, "")
     assert "august.csv is refused and waits in quarantine as number 1; nothing was written" in err
     assert "Unit values of 1 of 1 destinations are impossible: JPN 55 USD/t" in err
-    assert "magnetcast quarantine release 1" in err
+    assert "magnetcast data quarantine release 1" in err
     assert stored().empty
-    assert magnetcast("quarantine", "release", "1")[0] == 0
+    assert magnetcast("data", "quarantine", "release", "1")[0] == 0
     assert stored(source="customs")["value"].tolist() == [51234.0, 2.8179]
     assert (
         "nothing new in august.csv"
@@ -128,20 +128,20 @@ def test_documents_are_reviewed_and_an_accepted_one_is_an_event_known_from_now(
     magnetcast("ingest", "federal-register", "--since", "2024-01")
     numbers = read_reviews(store_of(Settings()))["id"].tolist()
     first = str(numbers[0])
-    listed = magnetcast("review", "list", "--format", "csv")
+    listed = magnetcast("data", "review", "list", "--format", "csv")
     begun = pd.Timestamp.now(tz="UTC").floor("s")  # noqa: TID251 - the test's own clock
 
-    bare = magnetcast("review", "accept", first)
+    bare = magnetcast("data", "review", "accept", first)
     draft = tmp_path / "draft.yaml"
-    shown = magnetcast("review", "show", first, "--event", "--out", str(draft))
-    bad = magnetcast("review", "accept", first, "--event", str(draft))
+    shown = magnetcast("data", "review", "show", first, "--event", "--out", str(draft))
+    bad = magnetcast("data", "review", "accept", first, "--event", str(draft))
     good = write_csv(tmp_path / "event.csv", EVENT, {})
-    done = magnetcast("review", "accept", first, "--event", str(good), "--note", "agreed")
-    twice = magnetcast("review", "accept", first, "--event", str(good))
+    done = magnetcast("data", "review", "accept", first, "--event", str(good), "--note", "agreed")
+    twice = magnetcast("data", "review", "accept", first, "--event", str(good))
 
     assert listed[1].startswith("id,source,item_key")
     assert (bare[0], shown[0], bad[0], done[0], twice[0]) == (1, 0, 1, 0, 1), done[2]
-    assert "an event only. Expected --event FILE with at least event_id" in bare[2]
+    assert "only as an event. Expected --event FILE with at least event_id" in bare[2]
     assert "bad row in draft.yaml" in bad[2]
     assert f"item {first} accepted as 2025-04-control: 1 new row" in done[2]
     assert f"No open review item {first}" in twice[2]

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.slow
 
 Call = Callable[..., tuple[int, str, str]]
 READING = {
-    "vintages": "published_figures",
+    "data vintages": "published_figures",
     "publications list": "",
     "token list": "",
 }

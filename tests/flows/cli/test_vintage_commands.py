@@ -52,7 +52,7 @@ def refused(engine: Engine) -> int:
 
 @pytest.mark.usefixtures("two_fetches")
 def test_vintages_lists_every_ingest_with_who_and_what(magnetcast: Call) -> None:
-    code, out, err = magnetcast("vintages", "--format", "csv")
+    code, out, err = magnetcast("data", "vintages", "--format", "csv")
 
     listed = pd.read_csv(io.StringIO(out))
     assert (code, err) == (0, "")
@@ -68,7 +68,9 @@ def test_vintages_lists_every_ingest_with_who_and_what(magnetcast: Call) -> None
 def test_diff_tells_what_changed_in_tonnes(magnetcast: Call, tmp_path: Path) -> None:
     out_file = tmp_path / "deep" / "diff.json"
 
-    code, out, err = magnetcast("diff", "1", "2", "--format", "json", "--out", str(out_file))
+    code, out, err = magnetcast(
+        "data", "diff", "1", "2", "--format", "json", "--out", str(out_file)
+    )
 
     rows = json.loads(out_file.read_text(encoding="utf-8"))
     assert (code, out) == (0, "")
@@ -80,7 +82,7 @@ def test_diff_tells_what_changed_in_tonnes(magnetcast: Call, tmp_path: Path) -> 
 
 @pytest.mark.usefixtures("refused")
 def test_the_quarantine_lists_what_waits(magnetcast: Call) -> None:
-    _, listed, _ = magnetcast("quarantine", "list", "--format", "csv")
+    _, listed, _ = magnetcast("data", "quarantine", "list", "--format", "csv")
 
     assert pd.read_csv(io.StringIO(listed))["reasons"].tolist() == ["1 of 652 rows."]
 
@@ -88,13 +90,13 @@ def test_the_quarantine_lists_what_waits(magnetcast: Call) -> None:
 def test_a_release_writes_the_file_and_takes_it_off_the_list(
     magnetcast: Call, engine: Engine, refused: int
 ) -> None:
-    code, out, err = magnetcast("quarantine", "release", str(refused))
+    code, out, err = magnetcast("data", "quarantine", "release", str(refused))
 
     assert (code, out) == (0, "")
     assert err == "release   file 1: 1 new row, vintage 1\n"
     assert read_observations(engine)["value"].tolist() == [353.0]
     assert read_vintages(engine)["actor"].tolist() == [actor()]
     assert read_quarantine(engine)["released_by"].tolist() == [actor()]
-    _, waiting, _ = magnetcast("quarantine", "list", "--format", "csv")
-    _, everything, _ = magnetcast("quarantine", "list", "--all", "--format", "csv")
+    _, waiting, _ = magnetcast("data", "quarantine", "list", "--format", "csv")
+    _, everything, _ = magnetcast("data", "quarantine", "list", "--all", "--format", "csv")
     assert (len(waiting.splitlines()), len(everything.splitlines())) == (1, 2)

@@ -276,7 +276,7 @@ def test_a_table_as_of_a_day_is_a_panel_that_predict_takes(
 ) -> None:
     fill(Settings(), WORLD.rows())
     file, result = str(place / "table.csv"), str(place / "out.csv")
-    table = ("panel", "--commodity", "850511", "--as-of", "2024-06-26", "--out", file)
+    table = ("data", "panel", "--commodity", "850511", "--as-of", "2024-06-26", "--out", file)
 
     assert magnetcast(*table)[0] == 0
     panel = pd.read_csv(file)

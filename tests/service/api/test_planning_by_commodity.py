@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
-from flows.alerts import alert
+from flows.alert_delivery import alert
 from flows.context.stores import store_of
 from service.api.models import Page
 from service.planning import entries

@@ -82,9 +82,9 @@ def test_a_public_address_needs_a_proxy_and_a_token_to_bind_and_a_token_to_read(
     again = magnetcast("serve", "--host", EVERYWHERE, "--port", "0")
 
     for (code, _, message), why in (
-        (bare, "no proxy is in front"),
-        (refused, "there is no token in force"),
-        (again, "there is no token in force"),
+        (bare, "needs a proxy"),
+        (refused, "needs a token"),
+        (again, "needs a token"),
     ):
         assert code == 1
         assert f"--host 0.0.0.0 can be reached by other machines, and {why}" in message

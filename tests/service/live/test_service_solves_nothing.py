@@ -30,7 +30,7 @@ import uvicorn
 from starlette.testclient import TestClient
 
 import features.panel.estimation
-from flows.cli.app import app
+from flows.cli.command_line import app
 
 features.panel.estimation.solve = None  # whatever solves a panel fails
 

@@ -10,7 +10,7 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import create_engine
 
-from flows.alerts import alert
+from flows.alert_delivery import alert
 from flows.context.stores import store_of
 from service.language.choice import LANGUAGES, in_language
 from service.language.phrases import CATALOGUES, catalogue_of, gettext, translations_of

@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 from standardwebhooks import Webhook
 from starlette.testclient import TestClient
 
-from flows.alerts import alert, alert_if_possible
+from flows.alert_delivery import alert, alert_if_possible
 from flows.context.stores import store_of
 from service.language.choice import in_language
 from service.live.live import PlanningState
@@ -211,7 +211,7 @@ def test_a_webhook_gets_a_signed_message_until_it_takes_it(
 
     sent = [alert(hooked, NOW) for _ in range(3)]
 
-    assert [(one.taken, one.failed) for one in sent] == [(0, 1), (1, 0), (0, 0)]
+    assert [(one.delivered, one.failed) for one in sent] == [(0, 1), (1, 0), (0, 0)]
     (first, _), (headers, body) = receiver.taken
     content = json.loads(body)
     assert (content["rule"]["id"], content["as_of"]) == (number, "2026-11-25T00:00:00Z")
@@ -227,7 +227,7 @@ def test_a_webhook_gets_a_signed_message_until_it_takes_it(
 def test_what_nobody_took_is_sent_again_later_but_not_for_ever(
     hooked: Settings, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("flows.alerts.MOST_TRIES", 3)
+    monkeypatch.setattr("flows.alert_delivery.MOST_TRIES", 3)
     receiver.statuses = [302, 500]
     median_rule(store_of(hooked))
 

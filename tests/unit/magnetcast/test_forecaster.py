@@ -213,13 +213,16 @@ def test_negative_values_are_forecast_where_that_is_allowed() -> None:
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda model, df: model.fit(df).predict(0), "h 0 is no number of months"),
+        (lambda model, df: model.fit(df).predict(0), "h 0 is out of range"),
         (lambda model, df: model.fit(df).predict(1, quantiles=[0.99]), "quantiles has 0.99"),
         (
             lambda model, df: model.fit(df.drop(columns="y")),
             "Panel has no column y. Expected unique_id, ds, y",
         ),
-        (lambda model, df: model.fit(df.assign(price=1.0)), "Panel has price, which nothing"),
+        (
+            lambda model, df: model.fit(df.assign(price=1.0)),
+            "Panel has price, which would not be used",
+        ),
         (lambda model, df: model.fit(df.iloc[:0]), "Panel has no rows"),
         (lambda model, df: model.fit(df, tree={"all": ["A", "X"]}), "X"),
     ],

@@ -147,7 +147,7 @@ def test_a_run_names_the_panel_it_was_made_from(mlflow_settings: Settings) -> No
     )
     panel = StoredPanel(months, NO_PANEL.contradictions)
     moment = pd.Timestamp("2020-04-22", tz="UTC")
-    command = "magnetcast panel --as-of 2020-04-22"
+    command = "magnetcast data panel --as-of 2020-04-22"
 
     with open_run(mlflow_settings, name="backtest", tags={}):
         log_months(

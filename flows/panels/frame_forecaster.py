@@ -1,4 +1,4 @@
-"""The panel engine for any table of series, with parameters as scikit-learn's estimators have."""
+"""The panel engine for any data frame, as an estimator of scikit-learn."""
 
 import warnings
 from collections.abc import Sequence
@@ -25,29 +25,29 @@ from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class Forecaster(BaseEstimator):  # type: ignore[misc]
-    """Forecasts every series of a panel with quantiles, by one model of all of them.
+    """Quantile forecasts of every series of a panel by one global model.
 
     Takes and returns Nixtla's long format (``unique_id``, ``ds``, ``y``), or ours (``destination``,
-    ``period``, ``tonnes``). Parameters are those of the engine (docs/adr/0005); nothing is computed
-    or checked before ``fit``.
+    ``period``, ``tonnes``). Parameters are those of the engine (docs/adr/0005) and are checked by
+    ``fit``.
 
     Args:
-        learning_rate: Share of a tree's correction that is taken.
-        num_leaves: Leaves of a tree, at most.
-        min_data_in_leaf: Rows in a leaf, at least.
-        feature_fraction: Share of the features that a tree sees.
-        half_life_months: Age at which a past origin counts half, in months.
-        span: Months back to the earliest past origin, besides the horizon.
+        learning_rate: Share of each tree's correction that is applied.
+        num_leaves: Maximum number of leaves of a tree.
+        min_data_in_leaf: Minimum number of rows in a leaf.
+        feature_fraction: Share of the features available to a tree.
+        half_life_months: Age in months at which the weight of a past origin is halved.
+        span: Months back to the earliest past origin, in addition to the horizon.
         step: Months between past origins.
         ensemble_weight: Weight of the trees, 0 to 1; the base forecasts have the rest.
-        pretrained: 1 adds a pretrained network to the experts, which needs
-            ``magnetcast[pretrained]`` and warns that public panels may have trained it.
+        pretrained: 1 adds a pretrained network to the base forecasts; it needs
+            ``magnetcast[pretrained]`` and warns that it may have been trained on public panels.
 
     Attributes:
-        table_: The panel, series x numbers of months, sums of a tree among them.
-        refused_: Series that cannot be used, and why.
-        freq_: pandas' name of the dates of forecasts: ``MS`` or ``ME`` for the first or last day of
-            months, as those of the panel.
+        table_: The panel with its sums, series x month numbers.
+        refused_: Reasons by series that cannot be used.
+        freq_: pandas' alias of the panel's dates: ``MS`` or ``ME`` for the first or last day of
+            months.
     """
 
     num_iterations: int = PANEL_PRESET.num_iterations
@@ -74,45 +74,44 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
         tree: Sums | None = None,
         columns: tuple[str, str, str] | None = None,
     ) -> "Forecaster":
-        """Check and keep a panel; ``predict`` trains, because the trees depend on the horizon.
+        """Check and store a panel; ``predict`` trains, because the trees depend on the horizon.
 
         Args:
-            df: One row a series and month, no other columns; not modified. A series with a bad row
-                is left out with a warning, see ``refused_``.
-            covariates: What is known ahead: series, date, ``name``, ``value`` and perhaps
-                ``available_at``, or one column a covariate.
-            tree: Which series add up to what: by sum its parts, or a table or file of
-                ``destination, part_of``.
-            columns: Names of the columns of series, date and value, if they are others.
+            df: One row per series and month, no other columns; not modified. A series with a bad
+                row is left out with a warning, see ``refused_``.
+            covariates: Values known ahead: series, date, ``name``, ``value`` and optionally
+                ``available_at``, or one column per covariate.
+            tree: Sums of series: parts by sum, or a table or file of ``destination, part_of``.
+            columns: Names of the columns of series, date and value, if they differ.
 
         Raises:
-            DataError: The panel or what goes with it cannot be used; nothing is kept.
+            DataError: The panel, the covariates or the tree cannot be used; nothing is stored.
         """
         parameters = self._parameters()
         options = PanelOptions(columns, self.allow_negative)
         _check_used(df, columns)
-        found = opened(df, covariates=covariates, tree=tree, options=options)
+        contents = opened(df, covariates=covariates, tree=tree, options=options)
         used = pretrained.tags(is_used=bool(parameters.pretrained)).values()
-        _warn([*found.notes, refusal(found.panel), *used])
+        _warn([*contents.notes, refusal(contents.panel), *used])
         self.freq_ = "ME" if _ends_months(df, columns) else "MS"
         self.columns_ = columns or (OURS if OURS[0] in df.columns else NIXTLA)
-        self.parameters_, self.snapshot_, self.options_ = parameters, found.snapshot, options
+        self.parameters_, self.snapshot_, self.options_ = parameters, contents.snapshot, options
         names = df.iloc[:, _place(df, columns, OURS[0])].dropna().unique()
-        self.ids_ = {str(one): one for one in names}
-        self.table_, self.refused_ = found.snapshot.table, found.panel.refused
+        self.ids_ = {str(name): name for name in names}
+        self.table_, self.refused_ = contents.snapshot.table, contents.panel.refused
         return self
 
     def predict(
         self, h: int | None = None, *, quantiles: Sequence[float] = (0.1, 0.5, 0.9)
     ) -> pd.DataFrame:
-        """Return forecasts of the months after the panel.
+        """Forecasts of the months after the panel.
 
         Args:
-            h: Months to forecast; 6 if left out.
-            quantiles: Levels from 0.05 to 0.95; between those of the model they are interpolated.
+            h: Number of months to forecast; 6 if left out.
+            quantiles: Levels from 0.05 to 0.95; interpolated between those of the model.
 
         Returns:
-            One row a series and month. In Nixtla's format ``unique_id, ds, magnetcast`` (the
+            One row per series and month. In Nixtla's format ``unique_id, ds, magnetcast`` (the
             median) and ``magnetcast-q-10`` for the level 0.1; in ours ``destination, cutoff,
             period, horizon``, ``p10`` for the level 0.1, and ``mean``.
 
@@ -123,10 +122,10 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self, "table_")
         levels = _levels(quantiles)
         snapshot = self.snapshot_.ahead(months_ahead(h, "h"))
-        made = pd.concat(self._forecaster.fit(snapshot).predict(), ignore_index=True)
-        if silent := sorted(set(snapshot.series) - set(made["destination"])):
+        forecasts = pd.concat(self._forecaster.fit(snapshot).predict(), ignore_index=True)
+        if silent := sorted(set(snapshot.series) - set(forecasts["destination"])):
             _warn([f"no value in the last year, not forecast: {first_few(silent)}"])
-        return self._as_asked(made, levels)
+        return self._as_asked(forecasts, levels)
 
     def cross_validation(
         self,
@@ -136,76 +135,80 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
         step_size: int = 1,
         quantiles: Sequence[float] = (0.1, 0.5, 0.9),
     ) -> pd.DataFrame:
-        """Return forecasts of past months, each from the months up to its cutoff alone.
+        """Forecasts of past months, each from the months up to its cutoff.
 
         Args:
-            h: Months to forecast from each cutoff; 6 if left out.
-            n_windows: Cutoffs; the months after the last are the panel's last ``h``.
+            h: Number of months to forecast from each cutoff; 6 if left out.
+            n_windows: Number of cutoffs; the last lies ``h`` months before the end of the panel.
             step_size: Months between cutoffs.
 
         Returns:
-            As ``predict``, with ``cutoff`` and the actual value, ``y``.
+            Rows of ``predict`` with ``cutoff`` and the actual value, ``y``.
         """
         check_is_fitted(self, "table_")
-        known = self.snapshot_.ahead(months_ahead(h, "h"))
-        last = known.cutoff - known.horizon
+        snapshot = self.snapshot_.ahead(months_ahead(h, "h"))
+        last = snapshot.cutoff - snapshot.horizon
         cutoffs = [last - place * step_size for place in reversed(range(n_windows))]
-        cells = backtest_panel(self._forecaster, known, cutoffs).cells
-        own = cells.loc[cells["model"].eq(MODEL)].reset_index(drop=True)
-        made = self._as_asked(own, _levels(quantiles))
-        made = made.assign(**{self.columns_[2]: own["tonnes"]})
+        cells = backtest_panel(self._forecaster, snapshot, cutoffs).cells
+        model_cells = cells.loc[cells["model"].eq(MODEL)].reset_index(drop=True)
+        forecasts = self._as_asked(model_cells, _levels(quantiles))
+        forecasts = forecasts.assign(**{self.columns_[2]: model_cells["tonnes"]})
         if self.columns_ == OURS:
-            return made
-        ends = pd.to_datetime(own["cutoff"])
-        return made.assign(cutoff=ends + pd.offsets.MonthEnd(0) if self.freq_ == "ME" else ends)
+            return forecasts
+        ends = pd.to_datetime(model_cells["cutoff"])
+        return forecasts.assign(
+            cutoff=ends + pd.offsets.MonthEnd(0) if self.freq_ == "ME" else ends
+        )
 
     def score(self, df: pd.DataFrame, y: None = None) -> float:  # noqa: ARG002 - as of ``fit``
-        """Return minus the error (MASE) in the months of a panel after those of ``fit``."""
+        """Negative mean absolute scaled error in the months of ``df`` after those of ``fit``."""
         check_is_fitted(self, "table_")
         truth = Snapshot.of_panel(read_panel(df, self.options_).table, 1)
-        known = self.snapshot_.ahead(months_ahead(truth.cutoff - self.snapshot_.cutoff, "h"))
+        snapshot = self.snapshot_.ahead(months_ahead(truth.cutoff - self.snapshot_.cutoff, "h"))
         months = truth.published_months
-        cells = rolling_origin_backtest(self._forecaster, [known], months, label="score").cells
+        cells = rolling_origin_backtest(self._forecaster, [snapshot], months, label="score").cells
         return -float(cells.loc[cells["model"].eq(MODEL), "scaled_error"].mean())
 
     @property
     def _forecaster(self) -> PanelForecaster:
         return PanelForecaster(self.parameters_, baselines=(), shifts_negative=self.allow_negative)
 
-    def _as_asked(self, made: pd.DataFrame, levels: Sequence[float]) -> pd.DataFrame:
-        made = made.assign(destination=[self.ids_.get(one, one) for one in made["destination"]])
+    def _as_asked(self, forecasts: pd.DataFrame, levels: Sequence[float]) -> pd.DataFrame:
+        forecasts = forecasts.assign(
+            destination=[self.ids_.get(name, name) for name in forecasts["destination"]]
+        )
         if self.freq_ == "ME":
-            made = made.assign(period=made["period"] + pd.offsets.MonthEnd(0))
-        rows = made[list(QUANTILE_COLUMNS)].to_numpy()
+            forecasts = forecasts.assign(period=forecasts["period"] + pd.offsets.MonthEnd(0))
+        rows = forecasts[list(QUANTILE_COLUMNS)].to_numpy()
         between = np.array([np.interp(levels, QUANTILES, row) for row in rows])
-        asked = dict(zip(levels, between.T, strict=True))
+        quantiles = dict(zip(levels, between.T, strict=True))
         if self.columns_ == OURS:
-            named = {f"p{100 * level:02g}": values for level, values in asked.items()}
-            labels = made[["destination", "cutoff", "period", "horizon"]]
-            return labels.assign(**named, mean=made["mean"])
-        named = {f"magnetcast-q-{100 * level:g}": values for level, values in asked.items()}
+            named = {f"p{100 * level:02g}": values for level, values in quantiles.items()}
+            labels = forecasts[["destination", "cutoff", "period", "horizon"]]
+            return labels.assign(**named, mean=forecasts["mean"])
+        named = {f"magnetcast-q-{100 * level:g}": values for level, values in quantiles.items()}
         names = dict(zip(OURS, self.columns_[:2], strict=False))
-        labels = made[["destination", "period"]].rename(columns=names)
-        return labels.assign(magnetcast=made["p50"], **named)
+        labels = forecasts[["destination", "period"]].rename(columns=names)
+        return labels.assign(magnetcast=forecasts["p50"], **named)
 
     def _parameters(self) -> ModelParameters:
         """Parameters of the engine."""
-        given: dict[str, Any] = self.get_params(deep=False)
-        del given["allow_negative"]
-        return with_changes(PANEL_PRESET, given, where="Forecaster")
+        values: dict[str, Any] = self.get_params(deep=False)
+        del values["allow_negative"]
+        return with_changes(PANEL_PRESET, values, where="Forecaster")
 
 
-def _place(df: pd.DataFrame, columns: tuple[str, str, str] | None, name: str) -> int:
-    return our_names([str(one) for one in df.columns], columns).index(name)
+def _place(df: pd.DataFrame, columns: tuple[str, str, str] | None, column: str) -> int:
+    return our_names([str(name) for name in df.columns], columns).index(column)
 
 
 def _check_used(df: pd.DataFrame, columns: tuple[str, str, str] | None) -> None:
-    names = [str(one) for one in df.columns]
+    names = [str(name) for name in df.columns]
     ours = zip(names, our_names(names, columns), strict=True)
-    if more := sorted(their for their, our in ours if our not in {*OURS, PART_OF}):
+    if unused := sorted(their for their, our in ours if our not in {*OURS, PART_OF}):
         raise DataError(
-            f"Panel has {first_few(more)}, which nothing would use. Expected series, date and "
-            "value. Drop it, or give what is known ahead as covariates=."
+            f"Panel has {first_few(unused)}, which would not be used. Expected series, date and "
+            "value. Drop the column, or pass values known ahead as covariates=."
         )
 
 
@@ -220,7 +223,7 @@ def _levels(quantiles: Sequence[float]) -> list[float]:
     if wrong := [level for level in levels if not QUANTILES[0] <= level <= QUANTILES[-1]]:
         raise DataError(
             f"quantiles has {', '.join(map(str, wrong))}. Expected levels from {QUANTILES[0]} to "
-            f"{QUANTILES[-1]}, which the model's bands are checked for. Leave others out."
+            f"{QUANTILES[-1]}, the range of the model's bands. Leave others out."
         )
     return levels
 

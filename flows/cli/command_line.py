@@ -1,7 +1,7 @@
-"""The command line: which verbs there are, under which heading, and how errors are shown.
+"""Verbs by heading, and how their errors are shown.
 
-A verb is imported only when it is called; its line in ``magnetcast --help`` is read from the
-docstring in its file, for Prefect and MLflow take seconds to import.
+A verb is imported only when it is called, because Prefect and MLflow take seconds to import. Its
+line in ``magnetcast --help`` is read from the docstring in its file.
 """
 
 import ast
@@ -30,11 +30,8 @@ VERBS: Final[Mapping[str, Mapping[str, Sequence[str]]]] = {
         "forecast_commands": ("run", "predict", "backtest"),
         "scenario_commands": ("scenario", "recovery"),
     },
-    "Explain": {"explain_commands": ("explain", "attribute", "gaps")},
-    "Data": {
-        "ingest_commands": ("ingest",),
-        "data_commands": ("review", "quarantine", "vintages", "diff", "panel"),
-    },
+    "Explain": {"explain_commands": ("explain", "attribute")},
+    "Data": {"ingest_commands": ("ingest",), "data_commands": ("data",)},
     "Models": {
         "model_commands": ("train", "promote", "rollback", "compare"),
     },
@@ -50,12 +47,14 @@ VERBS: Final[Mapping[str, Mapping[str, Sequence[str]]]] = {
 _FAMILIES: Final = {
     "config": "Show every setting and model parameter, its value, unit and source.",
     "ingest": "Load facts into the store; the bundled tables if no source is named.",
-    "review": "List, accept or reject documents that may be policy events.",
-    "quarantine": "List or release files that the data checks refused.",
+    "data": "Show what was ingested, refused or waits for review, the panel and partner gaps.",
     "publications": "List publications, check their digests, approve or reject held ones.",
     "token": "Create, list or revoke access tokens of the service.",
 }
 """Verbs that have verbs of their own."""
+
+_MOVED: Final = ("diff", "gaps", "panel", "quarantine", "review", "vintages")
+"""Verbs of ``data`` by names that go with 0.2."""
 
 app: Final = App(
     name="magnetcast",
@@ -69,10 +68,10 @@ app: Final = App(
 
 @cache
 def _docstrings(module: str) -> dict[str, str]:
-    """Return the docstring of each function of a module of this package, without importing it."""
+    """Docstrings of a module of this package by function, read without importing it."""
     tree = ast.parse(Path(__file__).with_name(f"{module}.py").read_text(encoding="utf-8"))
     functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
-    return {one.name: ast.get_docstring(one) or "" for one in functions}
+    return {function.name: ast.get_docstring(function) or "" for function in functions}
 
 
 def _register() -> None:
@@ -98,7 +97,7 @@ def _in_home(
     home: Annotated[
         Path | None,
         Parameter(
-            help="Folder of everything that is kept; MAGNETCAST_HOME or the nearest if left out.",
+            help="Folder of all data; MAGNETCAST_HOME or the nearest home if left out.",
             group=OPTIONS,
         ),
     ] = None,
@@ -111,11 +110,11 @@ _register()
 
 
 def main() -> None:
-    """Run a command; a known error becomes one message and exit code 1."""
-    os.umask(0o077)  # what a home holds, logs and reports too, is its owner's alone
+    """Run a command; an expected error becomes one message and exit code 1."""
+    os.umask(0o077)  # everything in a home, logs and reports too, is readable by its owner only
     try:
         _check_words(sys.argv[1:])
-        app.meta()
+        app.meta(_by_new_name(sys.argv[1:]))
     except (DataError, SourceError, StoreError) as err:
         echo(f"error: {err}")
         sys.exit(1)
@@ -134,27 +133,40 @@ def main() -> None:
         sys.exit(1)
 
 
+def _by_new_name(words: list[str]) -> list[str]:
+    """Words of a call, with ``data`` before a verb that is called by its old name."""
+    first = next(iter(words), "")
+    place = 2 if first == "--home" else int(first.startswith("--home="))
+    verb = next(iter(words[place:]), "")
+    if verb not in _MOVED:
+        return words
+    echo(f"note: `magnetcast {verb}` is now called `magnetcast data {verb}`.")
+    return [*words[:place], "data", *words[place:]]
+
+
 def _check_words(words: Sequence[str]) -> None:
     for word in words:
         if word != word.encode(errors="replace").decode():
             raise DataError(
-                f"{word!a} is no UTF-8 text. Expected words and names of files in UTF-8. "
-                "Rename the file, or choose a locale such as C.UTF-8; nothing was done."
+                f"{word!a} is not UTF-8 text. Expected words and file names in UTF-8. "
+                "Rename the file, or choose a locale such as C.UTF-8. Nothing was done."
             )
 
 
 def _of_settings(err: Exception) -> str:
-    """Return in words which settings cannot be used; empty for another error."""
+    """Message about settings that cannot be used; empty for another error."""
     from pydantic import ValidationError
 
     if not isinstance(err, ValidationError) or err.title != "Settings":
         return ""
-    wrong = [f"MAGNETCAST_{one['loc'][0]}".upper() + f": {one['msg']}" for one in err.errors()]
+    wrong = [
+        f"MAGNETCAST_{error['loc'][0]}".upper() + f": {error['msg']}" for error in err.errors()
+    ]
     return f"The environment has settings that cannot be used. {first_few(wrong)}. Correct them."
 
 
 def _of_database(err: Exception) -> str:
-    """Return in words that a database refused, MLflow's too; empty for another error."""
+    """Message that a database, ours or MLflow's, failed; empty for another error."""
     from sqlite3 import Error
 
     from sqlalchemy.exc import DBAPIError
@@ -162,19 +174,19 @@ def _of_database(err: Exception) -> str:
     if not isinstance(err, (Error, DBAPIError)):
         return ""
     return (
-        f"A database refused ({getattr(err, 'orig', None) or err}). Expected one that is intact, "
-        "on a disk with room, that may be written. See `magnetcast status`."
+        f"A database failed ({getattr(err, 'orig', None) or err}). Expected an intact, writable "
+        "database on a disk with room. See `magnetcast status`."
     )
 
 
 def _of_prefect(err: Exception) -> str:
-    """Return in words that Prefect's server does not answer; empty for another error."""
+    """Message that Prefect's server does not answer; empty for another error."""
     is_ephemeral = isinstance(err, RuntimeError) and "ephemeral Prefect API server" in str(err)
     if not (is_ephemeral or _is_of_prefect(err)):
         return ""
     return (
         f"Prefect's server does not answer ({type(err).__name__}: {str(err)[:200]}). "
-        "Expected one that lasts as long as the run. `magnetcast up` starts it; then run again."
+        "Expected one that runs as long as the job. Start it with `magnetcast up` and run again."
     )
 
 

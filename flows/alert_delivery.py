@@ -1,4 +1,4 @@
-"""Alerts: what the rules find of a new publication, kept once and sent to who asked for it."""
+"""Alerts: findings of the rules about new publications, stored once and sent to webhooks."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -25,115 +25,117 @@ from store.settings import Settings
 
 TIMEOUT_S: Final = 10.0
 MOST_TRIES: Final = 20
-"""Tries of one message, one a run; then it stays in the feed alone."""
+"""Delivery attempts of one message, one per run; after that it is only in the feed."""
 
 RULE_FIELDS: Final = ("id", "name", "measure", "points", "commodity", "destination")
-"""What a message contains of its rule."""
+"""Fields of the rule in a message."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dispatched:
-    """The result of one call."""
+    """Counts of one call."""
 
     looked: int
-    """Rules that looked at a publication new to them."""
+    """Rules that checked a publication new to them."""
     fired: int
-    taken: int
-    """Messages that receivers took."""
+    delivered: int
+    """Messages accepted by all receivers."""
     failed: int
 
     def __str__(self) -> str:
         return (
-            f"{self.fired} of {self.looked} rules fired; {self.taken} delivered, "
+            f"{self.fired} of {self.looked} rules fired; {self.delivered} delivered, "
             f"{self.failed} to be retried"
         )
 
 
-def alert(settings: Settings, now: pd.Timestamp) -> Dispatched:
-    """Let every rule look at the newest publication once, and send what is due.
+def alert(settings: Settings, moment: pd.Timestamp) -> Dispatched:
+    """Check every rule against the newest publication once, and send undelivered alerts.
 
-    Calling it again finds nothing new; what a receiver did not take is sent again.
+    A second call checks no rule again; it retries messages that a receiver did not accept.
 
     Args:
-        settings: Where things are kept, and the webhooks of the house.
+        settings: Home and webhooks.
     """
     engine = store_of(settings)
-    new = _look(engine, PlanningState(read_planning(engine)), now)
+    findings = _look(engine, PlanningState(read_planning(engine)), moment)
     hooks = settings.alert_hooks.get_secret_value().split()
-    desk = PlanningState(read_planning(engine))
-    due = list(_due(desk)) if hooks else []
+    planning = PlanningState(read_planning(engine))
+    due = list(_due(planning)) if hooks else []
     with httpx.Client(timeout=TIMEOUT_S, transport=httpx.HTTPTransport(retries=2)) as client:
-        outcomes = [_send(engine, settings, client, one, now) for one in due]
+        outcomes = [_send(engine, settings, client, message, moment) for message in due]
     return Dispatched(
-        looked=len(new),
-        fired=sum(found.fired for found in new),
-        taken=sum(outcomes),
+        looked=len(findings),
+        fired=sum(finding.fired for finding in findings),
+        delivered=sum(outcomes),
         failed=len(outcomes) - sum(outcomes),
     )
 
 
-def alert_if_possible(settings: Settings, now: pd.Timestamp) -> None:
-    """As ``alert``, with messages; an error with alerts never fails a publication."""
+def alert_if_possible(settings: Settings, moment: pd.Timestamp) -> None:
+    """``alert`` with messages on stderr; its errors never fail a publication."""
     try:
-        sent = alert(settings, now)
+        sent = alert(settings, moment)
     except Exception as err:  # noqa: BLE001 - the publication is stored already
         echo(f"alerts    not sent ({type(err).__name__}: {err}). Run `magnetcast alerts`")
         return
-    if sent.looked or sent.taken or sent.failed:
+    if sent.looked or sent.delivered or sent.failed:
         echo(f"alerts    {sent}")
 
 
-def _look(engine: Engine, desk: PlanningState, now: pd.Timestamp) -> list[AlertFinding]:
-    """Let the rules that have not yet seen the newest publication of their commodity look at it.
+def _look(engine: Engine, planning: PlanningState, moment: pd.Timestamp) -> list[AlertFinding]:
+    """Findings of rules that have not yet checked the newest publication of their commodity.
 
-    A commodity whose publications cannot be compared takes no other down.
+    A commodity whose publications cannot be compared does not stop the others.
     """
-    if desk.rules.empty:  # nothing is read for nobody
+    if planning.rules.empty:  # without rules nothing is read
         return []
-    new: list[AlertFinding] = []
+    findings: list[AlertFinding] = []
     magnets = read_published(engine)
-    for commodity in desk.rules["commodity"].unique():
+    for commodity in planning.rules["commodity"].unique():
         try:
             is_main = commodity == magnets.commodity
-            own = magnets if is_main else read_other(engine, magnets, commodity=commodity)
-            new += save_findings(engine, _found(engine, own, desk, now), at=now)
+            published = magnets if is_main else read_other(engine, magnets, commodity=commodity)
+            findings += save_findings(
+                engine, _found(engine, published, planning, moment), at=moment
+            )
         except DataError as err:
-            echo(f"alerts    rules on {commodity} did not look. {err}")
-    return new
+            echo(f"alerts    rules on {commodity} were not checked. {err}")
+    return findings
 
 
 def _found(
-    engine: Engine, published: Published, desk: PlanningState, now: pd.Timestamp
+    engine: Engine, published: Published, planning: PlanningState, moment: pd.Timestamp
 ) -> list[AlertFinding]:
     moments = sorted(pd.Timestamp(moment) for moment in published.forecasts["as_of"].unique())
     if len(moments) < 2:  # noqa: PLR2004 - one publication has nothing to be compared with
         return []
     before, newest = moments[-2:]
-    rows = desk.rows.alerts
-    seen = set(rows.loc[rows["as_of"] == newest, "rule_id"])
-    own = desk.rules["commodity"].eq(published.commodity)
-    rules = desk.rules.loc[own & ~desk.rules["id"].isin(list(seen))]
+    rows = planning.rows.alerts
+    checked_rules = set(rows.loc[rows["as_of"] == newest, "rule_id"])
+    is_of_commodity = planning.rules["commodity"].eq(published.commodity)
+    rules = planning.rules.loc[is_of_commodity & ~planning.rules["id"].isin(list(checked_rules))]
     rules = rules.loc[rules["since"].isna() | (rules["since"] < newest)]
     if rules.empty:
         return []
-    parts = [_only(engine, published, moment, now) for moment in (newest, before)]
-    needs = {row["id"]: row for row in records(desk.needs)}
+    parts = [_only(engine, published, as_of, moment) for as_of in (newest, before)]
+    needs = {row["id"]: row for row in records(planning.needs)}
     return [finding_of(rule, needs.get(rule["need_id"]), *parts) for rule in records(rules)]
 
 
 def _only(
-    engine: Engine, published: Published, moment: pd.Timestamp, now: pd.Timestamp
+    engine: Engine, published: Published, moment: pd.Timestamp, at: pd.Timestamp
 ) -> Publication:
     rows = published.forecasts
     alone = replace(published, forecasts=rows.loc[rows["as_of"] == moment])
     panels = read_new_panels(engine, alone, {})
-    return make_publication(alone, panels, meanings=DRIVER_MEANINGS, now=now)
+    return make_publication(alone, panels, meanings=DRIVER_MEANINGS, now=at)
 
 
-def _due(desk: PlanningState) -> Iterable[tuple[Record, Record]]:
-    """Return rule and alert of every message that is not delivered so far, oldest first."""
-    rules = {row["id"]: row for row in records(desk.rules)}
-    rows = desk.rows.alerts
+def _due(planning: PlanningState) -> Iterable[tuple[Record, Record]]:
+    """Rule and alert of every undelivered message, oldest first."""
+    rules = {row["id"]: row for row in records(planning.rules)}
+    rows = planning.rows.alerts
     open_ = rows["fired"] & rows["delivered_at"].isna() & (rows["attempts"] < MOST_TRIES)
     for row in records(rows.loc[open_].sort_values(["as_of", "rule_id"])):
         if row["rule_id"] in rules:
@@ -145,7 +147,7 @@ def _send(
     settings: Settings,
     client: httpx.Client,
     due: tuple[Record, Record],
-    now: pd.Timestamp,
+    moment: pd.Timestamp,
 ) -> bool:
     rule, row = due
     as_of = pd.Timestamp(row["as_of"])
@@ -162,14 +164,14 @@ def _send(
     headers = {
         "Content-Type": "application/json",
         "webhook-id": message,
-        "webhook-timestamp": str(int(now.timestamp())),
+        "webhook-timestamp": str(int(moment.timestamp())),
     }
     if key:
-        headers["webhook-signature"] = Webhook(key).sign(message, now.to_pydatetime(), body)
+        headers["webhook-signature"] = Webhook(key).sign(message, moment.to_pydatetime(), body)
     hooks = settings.alert_hooks.get_secret_value().split()
     trouble = "; ".join(filter(None, (_post(client, hook, body, headers) for hook in hooks)))
     place = (int(rule["id"]), as_of.to_pydatetime())
-    note_delivery(engine, place, tries=1, at=now, trouble=trouble)
+    note_delivery(engine, place, tries=1, at=moment, trouble=trouble)
     if trouble:
         echo(f"alerts    rule {rule['id']}: {trouble}")
     return not trouble
