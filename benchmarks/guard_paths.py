@@ -26,7 +26,7 @@ from store.database import open_store
 from store.facts.batch import Batch, FileRows
 from store.facts.reading import latest_forecast, read_observations
 from store.facts.writing import write_batch
-from store.publications.publishing import publish_forecasts
+from store.publications.publication_writing import publish_forecasts
 from store.vocabulary import FORECAST_COLUMNS, QUANTILE_COLUMNS
 from tests.data.builders import at, make_levels, make_origin
 from tests.data.engine_builders import BRIEF, make_engine, make_values

@@ -19,8 +19,8 @@ from service.live.live import PlanningState
 from service.live.publication import Publication, make_publication, read_new_panels
 from service.planning.alerts import alert_id, finding_of
 from store.errors import DataError
-from store.planning.entries import AlertFinding, note_delivery, read_planning, save_findings
-from store.publications.published import Published, read_other, read_published
+from store.planning.planning_rows import AlertFinding, note_delivery, read_planning, save_findings
+from store.publications.publication_rows import Published, read_other, read_published
 from store.settings import Settings
 
 TIMEOUT_S: Final = 10.0

@@ -28,8 +28,8 @@ from flows.context.stores import single_writer
 from flows.context.workspace import workspace_with
 from flows.ingest.ingest import ingest_exclusively
 from flows.ingest.sources import live, months_to_fetch
-from flows.monitoring.health import examine
 from flows.monitoring.monitors import watch_if_possible
+from flows.monitoring.system_health import examine
 from flows.run import run
 from flows.training.backtest import backtest
 from flows.training.train import train

@@ -30,7 +30,7 @@ from service.queries.unknowns import unknowns
 from store.facts.reading import read_publication
 from store.messages import from_json
 from store.publications.integrity import read_publications
-from store.publications.publishing import held_forecasts, published_number, settle_runs
+from store.publications.publication_writing import close_runs, held_forecasts, published_number
 from store.settings import Settings
 from store.vocabulary import COMMODITY
 
@@ -88,7 +88,7 @@ def run(settings: Settings, as_of: pd.Timestamp, config: RunConfig = MAGNETS) ->
     if config == MAGNETS:
         made_store(settings)
     with single_writer(settings):
-        settle_runs(store_of(settings), at=utc_now())
+        close_runs(store_of(settings), at=utc_now())
         outcome = run_known(open_known(settings, as_of, config))
     _follow_up(settings, outcome)
     return outcome

@@ -10,7 +10,7 @@ from flows.context.stores import store_of
 from flows.context.workspace import EvidenceWorkspace, open_evidence
 from flows.ingest.ingest import ingest_if_empty
 from models.forecasting.model_frame import rows_of
-from store.facts.evidence import evidence_digests
+from store.facts.commodities import evidence_digests
 from store.settings import Settings
 
 Moment = str | pd.Timestamp | None

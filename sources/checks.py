@@ -17,8 +17,8 @@ from store.errors import DataError, first_few
 from store.facts.batch import FileRows
 from store.facts.writing import PROPOSALS
 from store.partner_codes import RESIDUAL, residual_names
+from store.schema.database_tables import metadata, natural_key
 from store.schema.frame_schemas import validate
-from store.schema.tables import metadata, natural_key
 from store.vocabulary import COMMODITY, EU27, ORIGIN, UNITS, WORLD
 
 _FIRST_MONTH: Final = pd.Timestamp("1988-01-01")

@@ -106,8 +106,8 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _refused(path: Path, why: str) -> DataError:
+def _refused(path: Path, reason: str) -> DataError:
     return DataError(
-        f"{path} is refused: {why}. Expected an archive that `magnetcast backup` wrote. Use "
+        f"{path} is refused: {reason}. Expected an archive that `magnetcast backup` wrote. Use "
         "another backup, and restore only archives of your own; nothing was restored."
     )

@@ -22,14 +22,17 @@ Rows = NDArray[np.integer[Any]] | Flags | slice
 def take(record: _Record, rows: Rows) -> _Record:
     """Return some rows of a dataclass of arrays, of dictionaries of arrays and of names."""
     return replace(
-        record, **{one.name: _taken(getattr(record, one.name), rows) for one in fields(record)}
+        record,
+        **{member.name: _taken(getattr(record, member.name), rows) for member in fields(record)},
     )
 
 
 def join(records: Sequence[_Record]) -> _Record:
     """Return the rows of all records, one after the other; there is at least one."""
     first = records[0]
-    joined = {one.name: _joined([getattr(r, one.name) for r in records]) for one in fields(first)}
+    joined = {
+        member.name: _joined([getattr(r, member.name) for r in records]) for member in fields(first)
+    }
     return replace(first, **joined)
 
 
@@ -41,5 +44,5 @@ def _taken(value: Any, rows: Rows) -> Any:  # noqa: ANN401 - arrays of any type,
 
 def _joined(values: Sequence[Any]) -> Any:  # noqa: ANN401 - arrays of any type, or dictionaries
     if isinstance(values[0], dict):
-        return {name: np.concatenate([one[name] for one in values]) for name in values[0]}
+        return {name: np.concatenate([arrays[name] for arrays in values]) for name in values[0]}
     return values[0] if isinstance(values[0], tuple) else np.concatenate(values)

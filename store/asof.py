@@ -7,7 +7,7 @@ from typing import Final
 import pandas as pd
 
 from store.errors import DataError, LeakError
-from store.schema.tables import cell_of, observations, policy_events, tariff_steps
+from store.schema.database_tables import cell_of, observations, policy_events, tariff_steps
 
 OBSERVATION_KEY: Final = cell_of(observations)
 EVENT_KEY: Final = cell_of(policy_events)
@@ -76,8 +76,8 @@ def known_at(rows: pd.DataFrame, *, key: Sequence[str], as_of: pd.Timestamp) -> 
     """
     require_time_zone(as_of)
     names = list(key)
-    known = rows.loc[rows["available_at"] <= as_of]
-    newest = known.sort_values([*names, "available_at"], kind="stable").drop_duplicates(
+    available = rows.loc[rows["available_at"] <= as_of]
+    newest = available.sort_values([*names, "available_at"], kind="stable").drop_duplicates(
         names, keep="last"
     )
     return newest.reset_index(drop=True)

@@ -32,7 +32,7 @@ from sqlalchemy.exc import (
 )
 
 from store.errors import DataError, StoreError
-from store.schema.tables import REVISION, metadata, schema_mark
+from store.schema.database_tables import REVISION, metadata, schema_mark
 
 FORBIDDEN: Final = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
 """The system's errors where a folder can be read and not written."""
@@ -208,17 +208,17 @@ def writing(engine: Engine) -> Iterator[Connection]:
 
 def insert_row(connection: Connection, table: Table, values: Mapping[str, object]) -> int:
     """Insert a row of a table that numbers its rows, and return its number."""
-    made = connection.execute(insert(table).values(values).returning(table.c.id))
-    return int(made.scalar_one())
+    result = connection.execute(insert(table).values(values).returning(table.c.id))
+    return int(result.scalar_one())
 
 
-def mark_of(connection: Connection, counted: Sequence[ColumnElement[Any]]) -> Mark:
+def mark_of(connection: Connection, counters: Sequence[ColumnElement[Any]]) -> Mark:
     """Return the value of each expression, 0 where its table is empty.
 
     Args:
         counted: Counts, sums or greatest ids of tables that only grow.
     """
-    parts = [select(func.coalesce(value, 0)).scalar_subquery() for value in counted]
+    parts = [select(func.coalesce(value, 0)).scalar_subquery() for value in counters]
     return tuple(connection.execute(select(*parts)).one())
 
 

@@ -32,14 +32,14 @@ class DigestCache:
 
     def fetch(self, key: str, make: Callable[[], Values]) -> Values:
         """Return the values of a key, computed only if they are not stored."""
-        found = None if self._folder is None else _read(self._folder / key)
-        if found is None:
-            found = make()
+        value = None if self._folder is None else _read(self._folder / key)
+        if value is None:
+            value = make()
             if self._folder is not None:
                 # A full or read-only disk, or no pyarrow, costs time, never a forecast.
                 with suppress(OSError, ImportError):
-                    self._write(self._folder, key, found)
-        return found
+                    self._write(self._folder, key, value)
+        return value
 
     def holds(self, key: str) -> bool:
         """Tell whether there is a file of a key; only reading it tells whether it is sound."""

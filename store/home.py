@@ -1,4 +1,4 @@
-"""The home, the folder of everything that is kept, looked up as git looks for a repository.
+"""The home, the folder of everything that is stored, looked up as git looks for a repository.
 
 An option or the environment names it; else it is the nearest folder upwards that is one, else the
 user's own (docs/adr/0044).
@@ -47,8 +47,8 @@ def find_home() -> Home:
     A folder of another user is passed over: a stored model is code, and whoever may write below
     ``/tmp`` could have put it there.
     """
-    here = Path.cwd()
-    for folder in (here, *here.parents):
+    current = Path.cwd()
+    for folder in (current, *current.parents):
         if _is_ours(folder / FOLDER) and (folder / FOLDER).is_dir():
             return Home(folder / FOLDER, "found upwards from the current folder")
         if is_checkout(folder):

@@ -61,25 +61,25 @@ def from_json(text: str) -> Message | str:
         data = json.loads(text)
     except ValueError:
         return text
-    found: Message | str = data if isinstance(data, str) else _value(data)
-    return found
+    stored: Message | str = data if isinstance(data, str) else _value(data)
+    return stored
 
 
 def _english(name: str, value: Value) -> str:
     """Return a value as text; a message within a sentence has no stop of its own."""
     if isinstance(value, tuple):
-        return (" " if name == "sentences" else "; ").join(_english(name, one) for one in value)
+        return (" " if name == "sentences" else "; ").join(_english(name, part) for part in value)
     is_clause = isinstance(value, Message) and name != "sentences"
     return str(value).rstrip(".") if is_clause else str(value)
 
 
 def _plain(value: Value) -> object:
     if isinstance(value, Message):
-        return {"key": value.key, "values": {n: _plain(one) for n, one in value.values.items()}}
-    return [_plain(one) for one in value] if isinstance(value, tuple) else value
+        return {"key": value.key, "values": {n: _plain(part) for n, part in value.values.items()}}
+    return [_plain(part) for part in value] if isinstance(value, tuple) else value
 
 
 def _value(data: Any) -> Any:  # noqa: ANN401 - as JSON was read
     if isinstance(data, dict):
-        return Message(data["key"], {name: _value(one) for name, one in data["values"].items()})
+        return Message(data["key"], {name: _value(part) for name, part in data["values"].items()})
     return tuple(map(_value, data)) if isinstance(data, list) else data

@@ -12,7 +12,7 @@ HIDDEN: Final = re.compile(
 
 def visible(text: str) -> str:
     r"""Return a text with hidden characters written out, such as ``\u202e``."""
-    return HIDDEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return HIDDEN.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 _SAME: Final = str.maketrans(
@@ -35,7 +35,7 @@ def plain_number(text: str, *, decimal: str = "") -> str:
     """Return a number in plain digits: ``1,000.5``, ``1.000,5`` and ``1 000.5`` give ``1000.5``.
 
     ``1,000`` is a thousand, as all pages write it; ``1.000`` may be a thousand or one and is
-    refused. Digits are kept, so that their number still tells the precision.
+    refused. Digits are retained, so that their number still tells the precision.
 
     Args:
         decimal: The sign before the decimals where the writer's language is known, else empty: with
@@ -48,28 +48,28 @@ def plain_number(text: str, *, decimal: str = "") -> str:
     if decimal:
         return _by_sign(digits, decimal)
     if lone := _LONE_POINT.fullmatch(digits):
-        whole, point = f"{lone[1]}{lone[2]}", f"{lone[1]}.{lone[2]}"
-        raise ValueError(f"clear: it may be {whole} or {point}. Write {whole}, or {point}0")
+        units, point = f"{lone[1]}{lone[2]}", f"{lone[1]}.{lone[2]}"
+        raise ValueError(f"clear: it may be {units} or {point}. Write {units}, or {point}0")
     if grouped := _GROUPED.fullmatch(digits):
-        whole, decimals = re.sub(r"[,. ']", "", grouped[1]), grouped[3]
+        units, decimals = re.sub(r"[,. ']", "", grouped[1]), grouped[3]
     elif plain := _PLAIN.fullmatch(digits):
-        whole, decimals = plain.groups()
+        units, decimals = plain.groups()
     else:
         raise ValueError("a plain number. Write it as 1000 or 1000.5")
-    return f"{whole}.{decimals}" if decimals else whole
+    return f"{units}.{decimals}" if decimals else units
 
 
 def _by_sign(digits: str, decimal: str) -> str:
     """Read a number whose decimal sign is known."""
     group = "." if decimal == "," else ","
     pattern = rf"([+-]?\d{{1,3}}(?:[{group} ']\d{{3}})+|[+-]?\d+)(?:[{decimal}](\d+))?"
-    found = re.fullmatch(pattern, digits, re.ASCII)
-    if found is None:
+    match = re.fullmatch(pattern, digits, re.ASCII)
+    if match is None:
         raise ValueError("a plain number. Write it as 1000 or 1000.5")
-    whole = re.sub(r"[,. ']", "", found[1])
-    return f"{whole}.{found[2]}" if found[2] else whole
+    units = re.sub(r"[,. ']", "", match[1])
+    return f"{units}.{match[2]}" if match[2] else units
 
 
 def as_entered(value: float) -> str:
-    """Return a number that a person entered, with all decimals that were kept."""
+    """Return a number that a person entered, with all decimals that were retained."""
     return f"{value:,.6f}".rstrip("0").rstrip(".")

@@ -24,9 +24,9 @@ PLAIN_URLS = (
 )  # fmt: skip
 
 
-def _mlflow_folder(known: dict[str, Any]) -> Path:
+def _mlflow_folder(values: dict[str, Any]) -> Path:
     """Return MLflow's folder: below home; of a checkout, ``mlruns`` beside its ``var``."""
-    home: Path = known["home"]
+    home: Path = values["home"]
     beside = home.parent / "mlruns"
     is_beside = is_checkout(home.parent) or (beside / "mlflow.db").is_file()
     return beside if home.name == IN_CHECKOUT and is_beside else home / "mlruns"
@@ -53,11 +53,11 @@ class Settings(BaseSettings):
     )
     data_dir: Path = Field(default=PROJECT_ROOT / "data", description="The bundled tables.")
     tracking_uri: str = Field(
-        default_factory=lambda known: f"sqlite:///{_mlflow_folder(known) / 'mlflow.db'}",
+        default_factory=lambda fields: f"sqlite:///{_mlflow_folder(fields) / 'mlflow.db'}",
         description="MLflow's tracking database; empty means SQLite in `mlruns`.",
     )
     artifact_dir: Path = Field(
-        default_factory=lambda known: _mlflow_folder(known) / "artifacts",
+        default_factory=lambda fields: _mlflow_folder(fields) / "artifacts",
         description="Where MLflow keeps artifacts; empty means in `mlruns`.",
     )
     threads: int = Field(

@@ -36,7 +36,7 @@ from features.panel.system import PRIOR, WIDTH, PanelPrior, Solution, build_syst
 from store.arrays import Flags, Floats
 from store.asof import OBSERVATION_KEY, known_at
 from store.errors import DataError
-from store.facts.evidence import MEASURE
+from store.facts.commodities import MEASURE
 from store.months import YEAR, last_complete_month, month_label, month_number
 from store.publications.basis import STDERR_BAND
 from store.publications.panels import CONTRADICTION_COLUMNS

@@ -17,7 +17,7 @@ import pandas as pd
 
 from features.panel.statements import CellBlock, Statement, members_of
 from store.arrays import Flags, Floats, take
-from store.facts.evidence import MAGNETS
+from store.facts.commodities import MAGNETS
 from store.months import Months, month_numbers, month_starts
 from store.vocabulary import COMMODITY, ORIGIN
 

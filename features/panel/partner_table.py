@@ -12,7 +12,7 @@ import pandas as pd
 from store.arrays import Flags, Floats
 from store.asof import OBSERVATION_KEY, known_at
 from store.errors import DataError
-from store.facts.evidence import MEASURE
+from store.facts.commodities import MEASURE
 from store.messages import Message, few, message
 from store.months import Months, last_complete_month, month_label, month_numbers
 from store.vocabulary import EU27, EU27_MEMBERS, MAX_HORIZON, MONTHS_AHEAD, ORIGIN, WORLD

@@ -191,7 +191,7 @@ def show_item(
     Args:
         number: Number of the document; see `magnetcast data review list`.
     """
-    from flows.ingest.reviews import open_item, template
+    from flows.ingest.review_decisions import open_item, template
 
     item = open_item(store_of(Settings()), number)
     if event:
@@ -219,8 +219,8 @@ def accept(
     Args:
         number: Number of the document; see `magnetcast data review list`.
     """
-    from flows.ingest.reviews import NEEDED
-    from flows.ingest.reviews import accept as flow
+    from flows.ingest.review_decisions import NEEDED
+    from flows.ingest.review_decisions import accept as flow
 
     if event is None:
         raise DataError(

@@ -41,7 +41,7 @@ def up() -> None:
 
 def status() -> None:
     """Show system status; exit code 0 if fine, 1 if stale or degraded, 2 if broken."""
-    from flows.monitoring.health import examine, status_lines
+    from flows.monitoring.system_health import examine, status_lines
 
     settings = Settings()
     health = examine(settings, utc_now())
@@ -170,7 +170,7 @@ def serve(
 
 
 def _health(settings: Settings, moment: "pd.Timestamp") -> "HealthReport":
-    from flows.monitoring.health import examine
+    from flows.monitoring.system_health import examine
 
     return examine(settings, moment)
 

@@ -14,9 +14,9 @@ from flows.context.run_config import RunConfig, config_of
 from flows.context.stores import single_writer, store_of
 from store.errors import DataError
 from store.publications.integrity import read_publications, tampered
-from store.publications.publishing import approve as publish_held
-from store.publications.publishing import held_forecasts
-from store.publications.publishing import reject as reject_held
+from store.publications.publication_writing import approve as publish_held
+from store.publications.publication_writing import held_forecasts
+from store.publications.publication_writing import reject as reject_held
 from store.settings import Settings
 from store.vocabulary import FORECAST_COLUMNS, Language
 

@@ -13,9 +13,9 @@ from flows.context.console import echo
 from flows.context.output import show
 from flows.context.stores import made_store, single_writer, store_of
 from service.words import SHORT_NAMES, in_reading_order
-from store.facts.evidence import save_label
+from store.facts.commodities import save_label
 from store.planning.audit import checked_name
-from store.publications.publishing import settle_runs
+from store.publications.publication_writing import close_runs
 from store.settings import Settings
 from store.vocabulary import EU27, WORLD
 
@@ -128,7 +128,7 @@ def run_tables_and_tell(settings: Settings, as_of: pd.Timestamp) -> None:
     if not configs:
         return
     with single_writer(settings):
-        settle_runs(store_of(settings), at=utc_now())
+        close_runs(store_of(settings), at=utc_now())
         for config in configs:
             try:
                 words = summary(run_known(open_known(settings, as_of, config)))

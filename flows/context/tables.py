@@ -7,7 +7,7 @@ from features.panel.partner_table import LEAST_PARTNERS, PartnerTable
 from flows.context.stores import store_of
 from models.forecasting.snapshot import Snapshot
 from store.errors import first_few
-from store.facts.evidence import read_partner_counts
+from store.facts.commodities import read_partner_counts
 from store.publications.panels import NO_PANEL, StoredPanel
 from store.settings import Settings
 

@@ -37,7 +37,7 @@ from models.quantile_model import TrainedModel
 from store.asof import require_time_zone
 from store.digest_cache import DigestCache
 from store.errors import DataError
-from store.facts.evidence import evidence_digests, read_evidence, read_labels
+from store.facts.commodities import evidence_digests, read_evidence, read_labels
 from store.facts.reading import (
     read_calendar,
     read_events,
@@ -48,7 +48,7 @@ from store.facts.reading import (
 from store.messages import Message
 from store.months import last_complete_month, month_label
 from store.publications.panels import StoredPanel, panel_behind
-from store.schema.tables import analog_events
+from store.schema.database_tables import analog_events
 from store.settings import Settings
 from store.vocabulary import COMMODITY, MONTHS_AHEAD
 

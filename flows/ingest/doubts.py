@@ -11,7 +11,7 @@ from features.panel.statements import evidence_figures
 from models.forecasting.plausibility import outside_bands
 from store.asof import OBSERVATION_KEY, known_at
 from store.errors import SHOWN
-from store.facts.evidence import MEASURE, read_evidence
+from store.facts.commodities import MEASURE, read_evidence
 from store.facts.reading import read_bands
 from store.messages import Message, few, message, sentences
 from store.vocabulary import COMMODITY
@@ -24,9 +24,9 @@ def doubts_about_ingests(engine: Engine, *, as_of: pd.Timestamp, since: int) -> 
         as_of: The moment (UTC).
         since: Number of the last ingest whose figures are taken as known.
     """
-    known, every = (read_evidence(engine, as_of=as_of, until=until) for until in (since, None))
-    new = pd.concat([every, known]).drop_duplicates(keep=False)
-    doubts = (_far_from_forecast(engine, new, as_of), _moving_others(known, new, as_of))
+    earlier, every = (read_evidence(engine, as_of=as_of, until=until) for until in (since, None))
+    new = pd.concat([every, earlier]).drop_duplicates(keep=False)
+    doubts = (_far_from_forecast(engine, new, as_of), _moving_others(earlier, new, as_of))
     messages = tuple(doubt for doubt in doubts if doubt)
     return sentences(*messages) if messages else None
 
@@ -57,9 +57,9 @@ def _far_from_forecast(engine: Engine, new: pd.DataFrame, as_of: pd.Timestamp) -
     )
 
 
-def _moving_others(known: pd.DataFrame, new: pd.DataFrame, as_of: pd.Timestamp) -> Message | None:
+def _moving_others(earlier: pd.DataFrame, new: pd.DataFrame, as_of: pd.Timestamp) -> Message | None:
     """Months that the figures say nothing about and move beyond their 80% band."""
-    effects = side_effects(known, new, as_of=as_of)
+    effects = side_effects(earlier, new, as_of=as_of)
     if not effects:
         return None
     named = sorted({f"{row.destination} {row.period_from:%Y-%m}" for row in new.itertuples()})

@@ -28,7 +28,7 @@ from store.facts.new_rows import check_clock
 from store.facts.reading import newest_ingest, read_vintages
 from store.facts.reviews import quarantine_file
 from store.facts.writing import write_batch
-from store.schema.tables import vintages
+from store.schema.database_tables import vintages
 from store.settings import Settings
 
 

@@ -75,14 +75,14 @@ def live(
         codes: Six-digit codes, if the provider has any; magnets if none is named.
     """
 
-    def receive(now: pd.Timestamp) -> list[FileRows]:
-        found = []
+    def receive(moment: pd.Timestamp) -> list[FileRows]:
+        files = []
         for code in codes or [HS6]:
             source = live_source(name, settings, progress=track, commodity=code)
             if notice := source.notice(span):
                 echo(f"          {notice}")
-            found.append(source.fetch(span, ingested_at=now))
-        return found
+            files.append(source.fetch(span, ingested_at=moment))
+        return files
 
     return IngestRequest(place=f"at {name} for {span}", receive=receive)
 
@@ -93,7 +93,7 @@ def by_hand(load: Callable[[pd.Timestamp], FileRows], place: str, *, past: Past)
     Args:
         place: Where it comes from, as messages say.
     """
-    return IngestRequest(place=place, receive=lambda now: [load(now)], past=past)
+    return IngestRequest(place=place, receive=lambda moment: [load(moment)], past=past)
 
 
 def months_to_fetch(
@@ -105,27 +105,31 @@ def months_to_fetch(
     codes: Sequence[str] = (),
 ) -> MonthRange:
     """Return the months to fetch; all of them where the store holds nothing of some code."""
-    this = pd.Period(utc_now().tz_localize(None), "M")
-    last = this if until is None else _month("--until", until)
-    first = _usual_first(settings, name, codes, this) if since is None else _month("--since", since)
-    if first > this:
+    current = pd.Period(utc_now().tz_localize(None), "M")
+    last = current if until is None else _month("--until", until)
+    first = (
+        _usual_first(settings, name, codes, current) if since is None else _month("--since", since)
+    )
+    if first > current:
         raise DataError(
-            f"--since {first} lies in the future. Expected {this} or earlier. Correct it."
+            f"--since {first} lies in the future. Expected {current} or earlier. Correct it."
         )
     return MonthRange(min(first, last) if since is None else first, last)
 
 
-def _usual_first(settings: Settings, name: str, codes: Sequence[str], this: pd.Period) -> pd.Period:
+def _usual_first(
+    settings: Settings, name: str, codes: Sequence[str], current: pd.Period
+) -> pd.Period:
     if not has_store(settings):
         return pd.Period(FIRST_MONTH, "M")
     vintages = read_vintages(store_of(settings))
     files = vintages.loc[vintages["source"].eq(name), "file_name"]
     if name in BY_CODE:
         begins = [name if code == HS6 else f"{name} {code}" for code in codes or (HS6,)]
-        known = all(files.str.match(rf"{begin} \d{{4}}-").any() for begin in begins)
+        is_stored = all(files.str.match(rf"{begin} \d{{4}}-").any() for begin in begins)
     else:
-        known = len(files) > 0
-    return this - REVISED_MONTHS if known else pd.Period(FIRST_MONTH, "M")
+        is_stored = len(files) > 0
+    return current - REVISED_MONTHS if is_stored else pd.Period(FIRST_MONTH, "M")
 
 
 def _month(option: str, text: str) -> pd.Period:
@@ -141,21 +145,21 @@ def show_received(place: str, files: Iterable[FileRows]) -> None:
 
 def preview(settings: Settings, request: IngestRequest | None) -> None:
     """Show what an ingest would do, the bundled tables if no request is given."""
-    wanted, now = request or bundled(settings), utc_now()
+    wanted, moment = request or bundled(settings), utc_now()
     engine = store_of(settings) if has_store(settings) else None
     lines: list[tuple[str, str]] = []
     refused = 0
-    for file in wanted.receive(now):
+    for file in wanted.receive(moment):
         if engine is not None and is_known(engine, file, wanted):
             lines.append((file.file_name, "ingested before: nothing would be written"))
             continue
-        reasons = objected(engine, file, wanted, now)
+        reasons = objected(engine, file, wanted, moment)
         refused += bool(reasons)
         lines += _lines(wanted.place, file, reasons)
         if "observations" in file.tables:
             lines.append(("  changes", _changes(engine, file.tables["observations"])))
         elif not reasons:
-            lines.append(("  changes", _new_rows(engine, file, wanted, now)))
+            lines.append(("  changes", _new_rows(engine, file, wanted, moment)))
     _show(lines)
     if refused:
         raise DataError(
@@ -173,23 +177,23 @@ def is_known(engine: Engine, file: FileRows, request: IngestRequest) -> bool:
 
 
 def objected(
-    engine: Engine | None, file: FileRows, request: IngestRequest, now: pd.Timestamp
+    engine: Engine | None, file: FileRows, request: IngestRequest, moment: pd.Timestamp
 ) -> tuple[str, ...]:
     """Return what a check objects to in a file, beside what the store knows."""
-    known = typed_frame([], "observations")
+    stored = typed_frame([], "observations")
     if request.past != "nothing" and engine is not None:
         is_own = request.past == "source"
         of = (file.source, None) if is_own else (None, COMMODITY)
-        known = read_observations(engine, source=of[0], commodity=of[1])
-    return objections(file, stored=known, ingested_at=now)
+        stored = read_observations(engine, source=of[0], commodity=of[1])
+    return objections(file, stored=stored, ingested_at=moment)
 
 
 def _lines(place: str, file: FileRows, reasons: Sequence[str]) -> list[tuple[str, str]]:
     """Return what was asked and received, then what was left out and refused, if anything."""
     named = file.file_name if file.file_name in place else f"{file.file_name} {place}"
-    asked = f"{file.source}: {file.asked}" if file.asked else named
+    label = f"{file.source}: {file.asked}" if file.asked else named
     rest = [("  sums", _sums(file)), ("  left out", file.ignored), ("  refused", reasons)]
-    return [(asked, _came(file)), *((name, first_few(why)) for name, why in rest if why)]
+    return [(label, _came(file)), *((name, first_few(lines)) for name, lines in rest if lines)]
 
 
 def _sums(file: FileRows) -> list[str]:
@@ -198,14 +202,14 @@ def _sums(file: FileRows) -> list[str]:
         return []
     is_part = rows["measure"].eq("net_weight_t") & ~rows["destination"].isin([WORLD, EU27])
     is_part &= rows["source"].eq(file.source)  # a table of reports is none by partner
-    found = []
+    sums = []
     for month, part in list(rows[is_part].groupby("period_from"))[-2:]:
         largest = ", ".join(
-            f"{one.destination} {one.value:,.1f}" for one in part.nlargest(5, "value").itertuples()
+            f"{row.destination} {row.value:,.1f}" for row in part.nlargest(5, "value").itertuples()
         )
         total, count = part["value"].sum(), counted(len(part), "partner")
-        found.append(f"{month:%Y-%m} {total:,.1f} t, {SUM_NOTE} {count}, the largest {largest}")
-    return found
+        sums.append(f"{month:%Y-%m} {total:,.1f} t, {SUM_NOTE} {count}, the largest {largest}")
+    return sums
 
 
 def _came(file: FileRows) -> str:
@@ -226,9 +230,9 @@ def _changes(engine: Engine | None, rows: pd.DataFrame) -> str:
     stored = typed_frame([], "observations")
     if engine is not None:
         stored = read_observations(engine, commodities=set(rows["commodity"]))
-    known = month_cells(stored)
-    cells = mark_new(known, month_cells(rows))
-    before = known[[*CELL, "value"]].rename(columns={"value": "before"})
+    earlier = month_cells(stored)
+    cells = mark_new(earlier, month_cells(rows))
+    before = earlier[[*CELL, "value"]].rename(columns={"value": "before"})
     changed = cells[cells["is_new"]].merge(before, on=CELL)
     named = [
         f"{row.destination} {row.period_from:%Y-%m} {row.before:,.6g} to {row.value:,.6g}"
@@ -239,7 +243,7 @@ def _changes(engine: Engine | None, rows: pd.DataFrame) -> str:
 
 
 def _new_rows(
-    engine: Engine | None, file: FileRows, request: IngestRequest, now: pd.Timestamp
+    engine: Engine | None, file: FileRows, request: IngestRequest, moment: pd.Timestamp
 ) -> str:
     """Count the rows of each table that an ingest would add."""
     new: Mapping[str, int] = {name: len(frame) for name, frame in file.tables.items()}
@@ -247,7 +251,7 @@ def _new_rows(
         new = write_batch(
             engine,
             Batch((file,)),
-            ingested_at=now,
+            ingested_at=moment,
             revises=request.revises,
             is_trial=True,
         ).rows_written

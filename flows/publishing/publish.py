@@ -33,7 +33,7 @@ from store.facts.reading import (
 from store.messages import Message, sentences
 from store.months import month_label
 from store.publications.integrity import NUMBERS, read_publications
-from store.publications.publishing import (
+from store.publications.publication_writing import (
     PublicationContext,
     RunRecord,
     finish_run,

@@ -17,7 +17,7 @@ from models.learning.parameters import with_changes
 from models.quantile_model import TrainedModel
 from models.registry import model_registry
 from store.errors import DataError, StoreError
-from store.facts.evidence import evidence_digests
+from store.facts.commodities import evidence_digests
 from store.facts.reading import latest_forecast, read_forecasts, read_publication
 from store.months import month_label, month_number
 from store.publications.integrity import made_with

@@ -18,7 +18,7 @@ from models.evaluation.backtest import SCORE_COLUMNS, Backtest
 from service.language.choice import in_language
 from service.live.publication import Publication, newest_scores, of_one_forecast
 from store.errors import DataError
-from store.facts.evidence import read_labels
+from store.facts.commodities import read_labels
 from store.facts.reading import (
     read_publication,
 )
@@ -26,7 +26,7 @@ from store.messages import Message
 from store.publications.backtests import read_scores
 from store.publications.integrity import read_publications
 from store.publications.panels import StoredPanel, read_panels
-from store.publications.publishing import held_forecasts
+from store.publications.publication_writing import held_forecasts
 from store.settings import Settings
 from store.vocabulary import Language
 

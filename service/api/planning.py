@@ -19,8 +19,8 @@ from service.planning.firm import PARAMETERS, FirmAnswer, firm_answer, question_
 from service.queries.models import columns_of
 from service.queries.needs import NEED_COLUMNS, need_documents, need_of
 from service.state import Chosen, Named, Planning, Shared, Writer, api_router, may_audit, may_read
-from store.planning import entries as stored
-from store.planning.entries import AlertRule, NeedRow
+from store.planning import planning_rows as stored
+from store.planning.planning_rows import AlertRule, NeedRow
 
 router = api_router(may_read, tag="planning")
 trail = api_router(may_audit, tag="planning")

@@ -18,8 +18,8 @@ from service.request_errors import NothingPublishedError
 from service.words import known_commodity
 from store.database import Mark
 from store.planning.audit import scopes_in_force
-from store.planning.entries import PlanningRows, read_planning, read_planning_mark
-from store.publications.published import read_mark, read_other, read_published
+from store.planning.planning_rows import PlanningRows, read_planning, read_planning_mark
+from store.publications.publication_rows import read_mark, read_other, read_published
 
 
 @dataclass(frozen=True, slots=True)

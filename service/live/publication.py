@@ -19,8 +19,8 @@ from store.messages import message
 from store.publications.backtests import CELL_COLUMNS
 from store.publications.basis import Basis, bases_of
 from store.publications.panels import NO_PANEL, StoredPanel, read_panels
-from store.publications.published import Published
-from store.schema import tables
+from store.publications.publication_rows import Published
+from store.schema import database_tables as tables
 from store.schema.frames import frame_of
 
 _Made = TypeVar("_Made")

@@ -22,7 +22,7 @@ from service.queries.destination_months import month_rows
 from service.queries.freshness import published_at
 from service.queries.needs import met_at, months_needed
 from service.words import chance_below, chance_words, home_of, name_of, tonnes, words_of
-from store.planning.entries import AlertFinding
+from store.planning.planning_rows import AlertFinding
 from store.vocabulary import COMMODITY, QUANTILE_COLUMNS
 
 Months = Mapping[pd.Timestamp, float]

@@ -18,7 +18,7 @@ from service.request_errors import NothingPublishedError
 from store.errors import DataError
 from store.messages import message
 from store.planning.audit import LONGEST_NAME, LONGEST_REASON, Actor
-from store.planning.entries import AlertRule, OverrideRow, Watched, add_override, add_rule
+from store.planning.planning_rows import AlertRule, OverrideRow, Watched, add_override, add_rule
 from store.vocabulary import COMMODITY, MONTH_PATTERN
 
 Month = Annotated[str, StringConstraints(pattern=MONTH_PATTERN)]
@@ -297,14 +297,14 @@ _Made = TypeVar("_Made")
 def write(
     live: LivePublication, act: Callable[..., _Made], *given: object, who: Actor, **named: object
 ) -> _Made:
-    """Do now what writes planning rows (``store.planning.entries``), and show it at once."""
-    made = act(live.engine, *given, who=who, at=live.clock(), **named)
+    """Do now what writes planning rows (``store.planning.planning_rows``), and show it at once."""
+    made = act(live.engine, *given, actor=who, at=live.clock(), **named)
     live.refresh_planning()
     return made
 
 
 def create_rule(live: LivePublication, who: Actor, rule: AlertRule) -> int:
-    """Record an alert rule and return its number; as ``store.planning.entries.add_rule``."""
+    """Record an alert rule and return its number; as ``store.planning.planning_rows.add_rule``."""
     needs = live.planning.needs
     of_need = needs.loc[needs["id"].isin([rule.need_id]), "commodity"]
     newest = None
@@ -324,7 +324,7 @@ def record_override(
     reason: str,
     commodity: str,
 ) -> OverrideRow:
-    """Record an override and return it; as ``store.planning.entries.add_override``.
+    """Record an override and return it; as ``store.planning.planning_rows.add_override``.
 
     Without a moment it is for the newest publication.
     """

@@ -46,8 +46,8 @@ from service.web.render import FormErrors, page
 from service.words import home_of, message_of
 from store.errors import DataError, TokenError
 from store.numbers import plain_number
-from store.planning import entries as stored
-from store.planning.entries import AlertRule, NeedRow
+from store.planning import planning_rows as stored
+from store.planning.planning_rows import AlertRule, NeedRow
 from store.vocabulary import COMMODITY, MONTH_PATTERN
 
 ENTRIES: Final = 200

@@ -1,4 +1,4 @@
-"""Rows from outside, kept as versions: written once, never edited, read as of a moment.
+"""Rows from outside, stored as versions: written once, never edited, read as of a moment.
 
 Here: observations, policies, tariffs, quarantine and reviews. Not here: what was published.
 """

@@ -11,14 +11,14 @@ import pandas as pd
 from sqlalchemy import Column, Connection, Table, func, select
 
 from store.errors import SHOWN, DataError, first_few
-from store.schema.frames import driver_rows, frame_of
-from store.schema.tables import (
+from store.schema.database_tables import (
     MOMENT,
     cell_of,
     natural_key,
     value_columns,
     version_columns,
 )
+from store.schema.frames import driver_rows, frame_of
 from store.settings import Settings
 
 WAITED: Final = timedelta(minutes=1)
@@ -70,13 +70,13 @@ def stored_like(
         frame: distinct values to look for, by column.
         wanted: names of the columns to return.
     """
-    listed = ", ".join(f"t.{name}" for name in wanted)
+    columns = ", ".join(f"t.{name}" for name in wanted)
     same = " AND ".join(f"t.{name} = s.{name}" for name in frame.columns)
     with _staged(connection, target, frame):
         # CROSS makes SQLite look up the staged rows in the table, not the other way round.
-        query = f"SELECT {listed} FROM {_STAGE} AS s CROSS JOIN {target.name} AS t WHERE {same}"  # noqa: S608
-        found = connection.exec_driver_sql(query)
-        return frame_of(found, [target.columns[name] for name in wanted])
+        query = f"SELECT {columns} FROM {_STAGE} AS s CROSS JOIN {target.name} AS t WHERE {same}"  # noqa: S608
+        result = connection.exec_driver_sql(query)
+        return frame_of(result, [target.columns[name] for name in wanted])
 
 
 @contextmanager
@@ -139,16 +139,16 @@ def new_rows(incoming: IncomingRows, stored: pd.DataFrame) -> pd.DataFrame:
     Raises:
         DataError: a row contradicts the stored row of its key.
     """
-    known = _refuse_clashes(incoming, stored)
-    return incoming.rows[~known]
+    is_stored = _refuse_clashes(incoming, stored)
+    return incoming.rows[~is_stored]
 
 
 def repeats(incoming: IncomingRows, stored: pd.DataFrame, *, on: Sequence[str]) -> bool:
     """Tell whether rows, matched by ``on``, are the stored ones again, numbers within ``SAME``."""
     if len(incoming.rows) != len(stored):
         return False
-    _, found, differs = _matched(incoming, stored, on=on)
-    return bool(found.all() and not differs.to_numpy().any())
+    _, is_stored, differs = _matched(incoming, stored, on=on)
+    return bool(is_stored.all() and not differs.to_numpy().any())
 
 
 def new_versions(
@@ -170,26 +170,28 @@ def new_versions(
     table, moment = incoming.table, incoming.rows[MOMENT]
     cell = list(cell_of(table))
     newest = stored.sort_values(MOMENT, kind="stable").drop_duplicates(cell, keep="last")
-    known, found, differs = _matched(incoming, newest, on=cell, stated=version_columns(table))
-    no_later = found & (moment.to_numpy() <= known[MOMENT].to_numpy())
+    pairs, is_stored, differs = _matched(incoming, newest, on=cell, columns=version_columns(table))
+    no_later = is_stored & (moment.to_numpy() <= pairs[MOMENT].to_numpy())
     is_last = ~incoming.rows.sort_values(MOMENT, kind="stable").duplicated(cell, keep="last")
-    silent = no_later & differs.any(axis=1) & is_last & known[MOMENT].lt(revised_at)
+    silent = no_later & differs.any(axis=1) & is_last & pairs[MOMENT].lt(revised_at)
     dated = incoming.with_rows(
         incoming.rows.assign(**{MOMENT: moment.mask(silent, pd.Timestamp(revised_at))})
     )
     unchanged = no_later & ~differs.any(axis=1)
-    left = dated.with_rows(new_rows(dated, stored))
-    return left.rows[~_repeats_previous(left, stored) & ~unchanged[left.rows.index]]
+    remaining = dated.with_rows(new_rows(dated, stored))
+    return remaining.rows[~_repeats_previous(remaining, stored) & ~unchanged[remaining.rows.index]]
 
 
 def _repeats_previous(incoming: IncomingRows, stored: pd.DataFrame) -> Flags:
-    cell, stated = list(cell_of(incoming.table)), list(version_columns(incoming.table))
-    both = pd.concat([stored, incoming.rows], ignore_index=True)[[*cell, MOMENT, *stated]]
-    both["cell"] = both.groupby(cell, sort=False).ngroup()
-    both = both.sort_values(["cell", MOMENT], kind="stable")
-    before = both.shift()
-    same = ~_differing(both, before, stated).any(axis=1)
-    repeats = pd.Series(same & (both["cell"] == before["cell"]).to_numpy(), index=both.index)
+    cell, values = list(cell_of(incoming.table)), list(version_columns(incoming.table))
+    versions = pd.concat([stored, incoming.rows], ignore_index=True)[[*cell, MOMENT, *values]]
+    versions["cell"] = versions.groupby(cell, sort=False).ngroup()
+    versions = versions.sort_values(["cell", MOMENT], kind="stable")
+    before = versions.shift()
+    same = ~_differing(versions, before, values).any(axis=1)
+    repeats = pd.Series(
+        same & (versions["cell"] == before["cell"]).to_numpy(), index=versions.index
+    )
     return repeats.sort_index().to_numpy()[len(stored) :]
 
 
@@ -198,20 +200,20 @@ def _matched(
     stored: pd.DataFrame,
     *,
     on: Sequence[str],
-    stated: Sequence[str] | None = None,
+    columns: Sequence[str] | None = None,
 ) -> tuple[pd.DataFrame, Flags, pd.DataFrame]:
     """Return, line by line, the stored row of the same ``on``, if it is there, and what differs."""
-    stated = list(value_columns(incoming.table) if stated is None else stated)
+    columns = list(value_columns(incoming.table) if columns is None else columns)
     names = incoming.rows[list(on)]
     rows = names.merge(stored, on=list(on), how="left", indicator=True, validate="many_to_one")
     rows.index = incoming.rows.index
-    return rows, (rows["_merge"] == "both").to_numpy(), _differing(rows, incoming.rows, stated)
+    return rows, (rows["_merge"] == "both").to_numpy(), _differing(rows, incoming.rows, columns)
 
 
 def _differing(earlier: pd.DataFrame, later: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     """Flag, by column, the lines in which two frames differ; an absent column counts as empty."""
     columns = {name: (_column(earlier, name), _column(later, name)) for name in names}
-    flags = {name: ~_same(one, other) for name, (one, other) in columns.items()}
+    flags = {name: ~_same(left, other) for name, (left, other) in columns.items()}
     return pd.DataFrame(flags, index=later.index)
 
 
@@ -219,22 +221,22 @@ def _column(frame: pd.DataFrame, name: str) -> pd.Series:
     return frame[name] if name in frame else pd.Series(None, index=frame.index, dtype=object)
 
 
-def _same(one: pd.Series, other: pd.Series) -> Flags:
+def _same(first: pd.Series, second: pd.Series) -> Flags:
     """Compare two columns line by line, numbers with a tolerance."""
-    missing = one.isna() & other.isna()
-    if pd.api.types.is_float_dtype(one) and pd.api.types.is_float_dtype(other):
-        a, b = one.to_numpy(), other.to_numpy()
+    missing = first.isna() & second.isna()
+    if pd.api.types.is_float_dtype(first) and pd.api.types.is_float_dtype(second):
+        a, b = first.to_numpy(), second.to_numpy()
         equal = np.abs(a - b) <= SAME * np.maximum(np.abs(a), np.abs(b))
     else:
-        equal = one.astype(object).to_numpy() == other.astype(object).to_numpy()
+        equal = first.astype(object).to_numpy() == second.astype(object).to_numpy()
     return np.asarray(missing.to_numpy() | equal, dtype=np.bool_)
 
 
 def _refuse_clashes(incoming: IncomingRows, stored: pd.DataFrame) -> Flags:
     """Flag the rows whose key is stored, and refuse those that contradict it."""
     key = natural_key(incoming.table)
-    rows, found, differs = _matched(incoming, stored, on=key)
-    clashing = np.flatnonzero(found & differs.any(axis=1).to_numpy())
+    rows, is_stored, differs = _matched(incoming, stored, on=key)
+    clashing = np.flatnonzero(is_stored & differs.any(axis=1).to_numpy())
     if len(clashing):
         shown = [
             _clash(key, rows.iloc[line], incoming.rows.iloc[line], differs.iloc[line])
@@ -246,7 +248,7 @@ def _refuse_clashes(incoming: IncomingRows, stored: pd.DataFrame) -> Flags:
             "Expected one value per key that never changes. A revision is a new row: give it the "
             "day it became known. Nothing was written."
         )
-    return found
+    return is_stored
 
 
 def _clash(

@@ -21,9 +21,8 @@ from sqlalchemy import (
 from store.database import reading
 from store.errors import DataError, first_few
 from store.facts.new_rows import SAME, stored_like
-from store.schema import tables
-from store.schema.frames import frame_of
-from store.schema.tables import (
+from store.schema import database_tables as tables
+from store.schema.database_tables import (
     MOMENT,
     cell_of,
     natural_key,
@@ -33,6 +32,7 @@ from store.schema.tables import (
     version_columns,
     vintages,
 )
+from store.schema.frames import frame_of
 from store.vocabulary import COMMODITY, FORECAST_COLUMNS, ORIGIN
 
 

@@ -13,8 +13,8 @@ from store.errors import DataError, first_few
 from store.facts.batch import FileRows, WriteReport
 from store.facts.reading import read_table
 from store.facts.writing import Ingest, checked_tables, write_within
+from store.schema.database_tables import quarantine, reviews
 from store.schema.frames import tables_from_json, tables_to_json
-from store.schema.tables import quarantine, reviews
 
 _SHOWN: Final = (
     "id", "source", "file_name", "asked", "sha256", "reasons", "quarantined_at", "actor",

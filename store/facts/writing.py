@@ -19,8 +19,7 @@ from store.facts.new_rows import (
     new_versions,
     stored_like,
 )
-from store.schema.frames import DATE_DTYPE, as_table
-from store.schema.tables import (
+from store.schema.database_tables import (
     MOMENT,
     cell_of,
     metadata,
@@ -29,6 +28,7 @@ from store.schema.tables import (
     version_columns,
     vintages,
 )
+from store.schema.frames import DATE_DTYPE, as_table
 
 PROPOSALS: Final = "proposals"
 """Name under which a source hands items for review to the store."""
@@ -104,20 +104,20 @@ def write_within(
     """Write checked files within a transaction of the caller; as ``write_batch``."""
     if ingest.at is not None:
         check_clock(connection, vintages.c.ingested_at, ingest.at)
-    made: list[int] = []
+    vintage_ids: list[int] = []
     written: dict[str, int] = {}
     for file, tables in files:
         if is_known(connection, file, revises=ingest.revised_at is not None):
             continue
         vintage = _add_vintage(connection, file, tables, ingest)
-        made.append(vintage)
+        vintage_ids.append(vintage)
         for name, frame in tables.items():
             new = _write_table(connection, name, frame.assign(vintage=vintage), file, ingest)
             written[name] = written.get(name, 0) + new
     return WriteReport(
         rows_written=written,
-        already_known=not made,
-        vintage_ids=tuple(made),
+        already_known=not vintage_ids,
+        vintage_ids=tuple(vintage_ids),
     )
 
 
@@ -129,9 +129,11 @@ def add_proposals(connection: Connection, items: pd.DataFrame, *, at: datetime |
             "ingest. Pass ingested_at."
         )
     key = list(natural_key(reviews))
-    known = stored_like(connection, reviews, items[key], wanted=key)
-    found = items[key].merge(known, how="left", indicator=True)["_merge"].to_numpy() == "both"
-    new = items[~found].assign(proposed_at=pd.Timestamp(at), decision="", decided_by="", note="")
+    stored = stored_like(connection, reviews, items[key], wanted=key)
+    is_stored = items[key].merge(stored, how="left", indicator=True)["_merge"].to_numpy() == "both"
+    new = items[~is_stored].assign(
+        proposed_at=pd.Timestamp(at), decision="", decided_by="", note=""
+    )
     if len(new):
         insert_rows(connection, reviews, as_table(new, reviews))
     return len(new)
@@ -167,17 +169,17 @@ def is_known(connection: Connection, file: FileRows, *, revises: bool) -> bool:
             same answer of a provider, else of the source whatever the file is called.
     """
     table = vintages.c
-    own = table.source == file.source
+    is_file = table.source == file.source
     if file.asked or not revises:
-        own &= table.file_name == file.file_name
-    query = select(table.sha256).where(own).order_by(table.id.desc())
+        is_file &= table.file_name == file.file_name
+    query = select(table.sha256).where(is_file).order_by(table.id.desc())
     return file.sha256 in connection.scalars(query.limit(1) if revises else query).all()
 
 
 def _add_vintage(connection: Connection, file: FileRows, tables: Tables, ingest: Ingest) -> int:
     days = [frame[name] for frame in tables.values() for name in _PERIODS if name in frame]
-    known = pd.concat(days).dropna() if days else pd.Series(dtype=DATE_DTYPE)
-    months = (known.min(), known.max()) if len(known) else (None, None)
+    dates = pd.concat(days).dropna() if days else pd.Series(dtype=DATE_DTYPE)
+    months = (dates.min(), dates.max()) if len(dates) else (None, None)
     row = {
         "source": file.source,
         "file_name": file.file_name,

@@ -21,7 +21,7 @@ from store.errors import DataError, StoreError, TokenError, first_few
 from store.facts.new_rows import check_clock
 from store.facts.reading import read_table
 from store.messages import message
-from store.schema.tables import audit, tokens
+from store.schema.database_tables import audit, tokens
 
 AuditValues = Mapping[str, object] | None
 """The values of a row before or after a write, in types JSON has; None where there is no row."""
@@ -39,7 +39,7 @@ THINGS: Final = {
 """What planners write, as a word of a message."""
 
 
-def checked_name(text: str, what: str, *, longest: int = LONGEST_NAME) -> str:
+def checked_name(text: str, thing: str, *, longest: int = LONGEST_NAME) -> str:
     """Return a one-line text without surrounding blanks."""
     name = text.strip()
     if not name or len(name) > longest or not name.isprintable():
@@ -48,7 +48,7 @@ def checked_name(text: str, what: str, *, longest: int = LONGEST_NAME) -> str:
                 "%(text)s as the name of a %(what)s. Expected 1 to %(most)s printable characters "
                 "on one line. Correct it.",
                 text=repr(name[:100]),
-                what=THINGS.get(what, what),
+                what=THINGS.get(thing, thing),
                 most=longest,
             )
         )
@@ -92,7 +92,7 @@ class AuditTrail:
 
 
 @contextmanager
-def audited(engine: Engine, who: Actor, *, at: datetime) -> Iterator[AuditTrail]:
+def audited(engine: Engine, actor: Actor, *, at: datetime) -> Iterator[AuditTrail]:
     """Open the write transaction: the block and its audit rows are stored together or not at all.
 
     Raises:
@@ -102,7 +102,7 @@ def audited(engine: Engine, who: Actor, *, at: datetime) -> Iterator[AuditTrail]
     """
     with writing(engine) as connection:
         check_clock(connection, audit.c.at, at)
-        name, number = _actor(connection, who, at)
+        name, number = _actor(connection, actor, at)
         trail = AuditTrail(connection, at, name, number)
         yield trail
         if not trail.noted:
@@ -112,12 +112,12 @@ def audited(engine: Engine, who: Actor, *, at: datetime) -> Iterator[AuditTrail]
             )
 
 
-def _actor(connection: Connection, who: Actor, at: datetime) -> tuple[str, int | None]:
+def _actor(connection: Connection, actor: Actor, at: datetime) -> tuple[str, int | None]:
     """Return name and number of the writer; a token is checked within the transaction."""
-    if not who.digest:
-        return who.name, None
-    own = (tokens.c.sha256 == who.digest) & _in_force(at)
-    row = connection.execute(select(tokens).where(own)).first()
+    if not actor.digest:
+        return actor.name, None
+    is_token = (tokens.c.sha256 == actor.digest) & _in_force(at)
+    row = connection.execute(select(tokens).where(is_token)).first()
     if row is None or "write" not in row.scopes.split(";"):
         raise TokenError(
             "The token of this request is not active or is read-only. You need a token with write "
@@ -182,12 +182,12 @@ def revoke_token(engine: Engine, number: int, *, at: datetime, actor: str = "") 
     with audited(engine, Actor(actor), at=at) as trail:
         connection = trail.connection
         if not connection.execute(update(tokens).where(live).values(revoked_at=at)).rowcount:
-            known = connection.scalars(
+            numbers = connection.scalars(
                 select(tokens.c.id).where(tokens.c.revoked_at.is_(None))
             ).all()
             raise DataError(
                 f"No token {number} to revoke in table tokens. Expected one of those in force: "
-                f"{first_few(known) if known else 'there is none'}. See `magnetcast token list`."
+                f"{first_few(numbers) or 'there is none'}. See `magnetcast token list`."
             )
         trail.note("revoke", f"token {number}")
 

@@ -11,8 +11,8 @@ from sqlalchemy import Connection, Engine, select
 from store.database import insert_row, reading, writing
 from store.facts.reading import read_table
 from store.publications.explanations import DIGITS
+from store.schema.database_tables import backtests
 from store.schema.frames import MOMENT_DTYPE
-from store.schema.tables import backtests
 from store.vocabulary import COMMODITY
 
 _SCORES: Final = ("model", "scope", "horizon_from", "horizon_to", "metric", "value", "cells")
@@ -37,22 +37,22 @@ def write_scores(
 
     Args:
         frame: ``model, scope, horizon_from, horizon_to, metric, value, cells``; not modified.
-        cells: the forecasts scored (``CELL_COLUMNS``), kept to be drawn.
+        cells: the forecasts scored (``CELL_COLUMNS``), stored to be drawn.
     """
-    drawn = pd.DataFrame(columns=list(CELL_COLUMNS)) if cells is None else cells
+    drawable = pd.DataFrame(columns=list(CELL_COLUMNS)) if cells is None else cells
     scores = frame[list(_SCORES)].sort_values(list(_SCORES)).to_numpy(dtype=object)
     row = {
         "commodity": commodity,
         "as_of": as_of,
         "data_vintage": data_vintage,
         "scores": json.dumps(scores.tolist()),
-        "cells": drawn[list(CELL_COLUMNS)].to_json(orient="values", double_precision=DIGITS),
+        "cells": drawable[list(CELL_COLUMNS)].to_json(orient="values", double_precision=DIGITS),
     }
     of = backtests.c
     newest = select(backtests).where(of.commodity == commodity, of.as_of == as_of)
     with writing(engine) as connection:
-        found = connection.execute(newest.order_by(of.id.desc()).limit(1)).first()
-        is_new = found is None or _compared(found._asdict()) != _compared(row)
+        stored = connection.execute(newest.order_by(of.id.desc()).limit(1)).first()
+        is_new = stored is None or _compared(stored._asdict()) != _compared(row)
         if is_new:
             insert_row(connection, backtests, row)
     return is_new
@@ -74,19 +74,21 @@ def read_backtests(where: Engine | Connection, commodity: str) -> tuple[pd.DataF
 
     Returns:
         Scores with ``as_of``, ``commodity`` and ``data_vintage``, by moment; ``CELL_COLUMNS`` of
-        the newest moment, none where only its scores were kept.
+        the newest moment, none where only its scores were stored.
     """
     of = backtests.c
     columns = ["id", "as_of", "data_vintage", "scores"]
     with reading(where) as connection:
-        own = read_table(connection, backtests, wanted=[of.commodity == commodity], columns=columns)
-        kept = own.drop_duplicates("as_of", keep="last").sort_values("as_of")
-        last = select(of.cells).where(of.id.in_(kept["id"].tail(1).tolist()))
+        stored = read_table(
+            connection, backtests, wanted=[of.commodity == commodity], columns=columns
+        )
+        newest = stored.drop_duplicates("as_of", keep="last").sort_values("as_of")
+        last = select(of.cells).where(of.id.in_(newest["id"].tail(1).tolist()))
         cells = json.loads(connection.scalar(last) or "[]")
     rows = [
-        (commodity, one["as_of"], one["data_vintage"], *score)
-        for one in kept.to_dict("records")
-        for score in json.loads(one["scores"])
+        (commodity, backtest["as_of"], backtest["data_vintage"], *score)
+        for backtest in newest.to_dict("records")
+        for score in json.loads(backtest["scores"])
     ]
     scores = pd.DataFrame(rows, columns=["commodity", "as_of", "data_vintage", *_SCORES])
     typed = scores.astype({"as_of": MOMENT_DTYPE, "value": "float64"})

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from sqlalchemy import Engine, delete, insert, select
 
 from store.database import reading, writing
-from store.schema.tables import champions
+from store.schema.database_tables import champions
 
 
 @dataclass(frozen=True, slots=True)

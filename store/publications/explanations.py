@@ -1,4 +1,4 @@
-"""What is kept beside a publication to explain it: what changed, and what may come."""
+"""What is stored beside a publication to explain it: what changed, and what may come."""
 
 import json
 from collections.abc import Mapping
@@ -9,10 +9,10 @@ from typing import Final
 from sqlalchemy import Connection, Engine, select, update
 
 from store.database import reading, writing
-from store.schema.tables import publications
+from store.schema.database_tables import publications
 
 DIGITS: Final = 3
-"""Decimals of tonnes that are kept."""
+"""Decimals of tonnes that are stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +80,9 @@ class StoredExplanation:
     """In the order in which they became known."""
 
 
-def save_explanation(engine: Engine, number: int, found: StoredExplanation) -> None:
-    """Keep the explanation of a publication; the publication itself stays as it is."""
-    text = json.dumps(asdict(found), allow_nan=False, separators=(",", ":"))
+def save_explanation(engine: Engine, number: int, explanation: StoredExplanation) -> None:
+    """Save the explanation of a publication; the publication itself stays as it is."""
+    text = json.dumps(asdict(explanation), allow_nan=False, separators=(",", ":"))
     change = update(publications).where(publications.c.id == number)
     with writing(engine) as connection:
         connection.execute(change.values(explanation=text))
@@ -95,8 +95,10 @@ def read_explanation(where: Engine | Connection, number: int) -> StoredExplanati
         text = connection.scalar(query)
     if not text:
         return None
-    kept = json.loads(text)
-    acts = [{**one, "chances": tuple(one["chances"])} for one in kept.pop("announced")]
-    announced = (Announced(**{**one, "destinations": tuple(one["destinations"])}) for one in acts)
-    figures = tuple(NewFigure(**one) for one in kept.pop("figures", ()))
-    return StoredExplanation(**kept, announced=tuple(announced), figures=figures)
+    content = json.loads(text)
+    acts = [{**fields, "chances": tuple(fields["chances"])} for fields in content.pop("announced")]
+    announced = (
+        Announced(**{**fields, "destinations": tuple(fields["destinations"])}) for fields in acts
+    )
+    figures = tuple(NewFigure(**fields) for fields in content.pop("figures", ()))
+    return StoredExplanation(**content, announced=tuple(announced), figures=figures)

@@ -11,8 +11,8 @@ from sqlalchemy import Connection, Engine, select
 from store.facts.reading import read_publication, read_table
 from store.messages import Message, message
 from store.publications.panels import is_intact
+from store.schema.database_tables import forecasts, publications
 from store.schema.frames import tables_from_json
-from store.schema.tables import forecasts, publications
 from store.vocabulary import QUANTILE_COLUMNS
 
 NUMBERS: Final = (*QUANTILE_COLUMNS, "mean")
@@ -68,12 +68,14 @@ def publication_before(engine: Engine, rows: pd.DataFrame) -> pd.DataFrame:
     Args:
         rows: The later one's, as ``read_publication``; an earlier one of its day counts.
     """
-    one = rows.iloc[0]
-    known = read_publications(engine, commodity=str(one["commodity"]))
-    is_before = known["as_of"].lt(one["as_of"]) | (
-        known["as_of"].eq(one["as_of"]) & known["id"].lt(one["publication"])
+    later = rows.iloc[0]
+    recorded = read_publications(engine, commodity=str(later["commodity"]))
+    is_before = recorded["as_of"].lt(later["as_of"]) | (
+        recorded["as_of"].eq(later["as_of"]) & recorded["id"].lt(later["publication"])
     )
-    before = known.loc[is_before & known["state"].eq("published")].sort_values(["as_of", "id"])
+    before = recorded.loc[is_before & recorded["state"].eq("published")].sort_values(
+        ["as_of", "id"]
+    )
     return rows.iloc[:0] if before.empty else read_publication(engine, int(before["id"].iloc[-1]))
 
 
@@ -81,14 +83,14 @@ def made_with(engine: Engine, number: int) -> dict[str, Any]:
     """Return what a publication was made with; empty where that was not recorded."""
     query = select(publications.c.made_with).where(publications.c.id == number)
     with engine.begin() as connection:
-        found: dict[str, Any] = json.loads(connection.scalar(query) or "{}")
-    return found
+        record: dict[str, Any] = json.loads(connection.scalar(query) or "{}")
+    return record
 
 
 def tampered(engine: Engine) -> tuple[Message, ...]:
     """Describe the publications whose rows or panel were changed; none where all match."""
     with engine.begin() as connection:
-        known = read_publications(connection)
+        recorded = read_publications(connection)
         rows = read_table(connection, forecasts, columns=[*HASHED, "publication"])
         payloads = dict(
             connection.execute(
@@ -97,42 +99,42 @@ def tampered(engine: Engine) -> tuple[Message, ...]:
                 )
             ).all()
         )
-        panels = [*_changed_panels(connection, known)]
-    return (*_differences(known, rows, payloads), *panels)
+        panels = [*_changed_panels(connection, recorded)]
+    return (*_differences(recorded, rows, payloads), *panels)
 
 
-def _changed_panels(connection: Connection, known: pd.DataFrame) -> Iterator[Message]:
+def _changed_panels(connection: Connection, recorded: pd.DataFrame) -> Iterator[Message]:
     """Describe the panels of publications that were changed; each is read once."""
-    for one in known.drop_duplicates("panel").to_dict("records"):
-        if not is_intact(connection, one["panel"]):
+    for publication in recorded.drop_duplicates("panel").to_dict("records"):
+        if not is_intact(connection, publication["panel"]):
             yield message(
-                "The panel behind publication %(number)s as of %(day)s (%(goods)s) is not what "
+                "The panel behind publication %(number)s as of %(day)s (%(commodity)s) is not what "
                 "was stored (SHA-256 %(model)s).",
-                number=int(one["id"]),
-                day=f"{one['as_of']:%Y-%m-%d}",
-                goods=one["commodity"],
-                model=one["panel"][:12],
+                number=int(publication["id"]),
+                day=f"{publication['as_of']:%Y-%m-%d}",
+                commodity=publication["commodity"],
+                model=publication["panel"][:12],
             )
 
 
 def _differences(
-    known: pd.DataFrame, rows: pd.DataFrame, payloads: dict[int, str]
+    recorded: pd.DataFrame, rows: pd.DataFrame, payloads: dict[int, str]
 ) -> Iterator[Message]:
     groups = {int(str(number)): part for number, part in rows.groupby("publication")}
     empty = rows.iloc[:0]
-    for one in known.to_dict("records"):
-        number = int(one["id"])
+    for publication in recorded.to_dict("records"):
+        number = int(publication["id"])
         waits = payloads.get(number)
-        own = groups.pop(number, empty) if waits is None else tables_from_json(waits)[HELD_ROWS]
-        if content_hash(own) != one["sha256"]:
+        stored = groups.pop(number, empty) if waits is None else tables_from_json(waits)[HELD_ROWS]
+        if content_hash(stored) != publication["sha256"]:
             yield message(
-                "Publication %(number)s as of %(day)s (%(goods)s) is not what was frozen: "
+                "Publication %(number)s as of %(day)s (%(commodity)s) is not what was frozen: "
                 "%(rows)s rows, of %(frozen)s.",
                 number=number,
-                day=f"{one['as_of']:%Y-%m-%d}",
-                goods=one["commodity"],
-                rows=len(own),
-                frozen=int(one["rows"]),
+                day=f"{publication['as_of']:%Y-%m-%d}",
+                commodity=publication["commodity"],
+                rows=len(stored),
+                frozen=int(publication["rows"]),
             )
     unexplained = sum(len(part) for part in groups.values())
     if unexplained:

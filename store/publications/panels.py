@@ -10,8 +10,8 @@ from typing import Final
 import pandas as pd
 from sqlalchemy import Connection, Engine, insert, select
 
+from store.schema.database_tables import panels, publications
 from store.schema.frames import DATE_DTYPE, MOMENT_DTYPE, tables_from_json, tables_to_json
-from store.schema.tables import panels, publications
 from store.vocabulary import COMMODITY, PANEL_COLUMNS
 
 _MONTHS: Final = {
@@ -93,10 +93,10 @@ def read_panels(engine: Engine, digests: Iterable[str]) -> dict[str, StoredPanel
     """Return stored panels by digest; a digest that is not stored is left out."""
     query = select(panels.c.sha256, panels.c.content).where(panels.c.sha256.in_(list(digests)))
     with engine.begin() as connection:
-        found = connection.execute(query).all()
+        result = connection.execute(query).all()
     return {
         row.sha256: StoredPanel(**tables_from_json(zlib.decompress(row.content).decode()))
-        for row in found
+        for row in result
     }
 
 

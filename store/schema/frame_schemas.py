@@ -11,8 +11,7 @@ from sqlalchemy import Table
 
 from store.errors import DataError, first_few
 from store.schema import frames
-from store.schema.frames import DATE_DTYPE, MOMENT_DTYPE, dtype_of
-from store.schema.tables import (
+from store.schema.database_tables import (
     analog_events,
     observations,
     policy_events,
@@ -20,6 +19,7 @@ from store.schema.tables import (
     source_columns,
     tariff_steps,
 )
+from store.schema.frames import DATE_DTYPE, MOMENT_DTYPE, dtype_of
 from store.vocabulary import (
     INSTRUMENTS,
     MEASURES,
@@ -210,9 +210,9 @@ def validate(frame: pd.DataFrame, name: str, *, where: str) -> pd.DataFrame:
 
 
 def _broken(cases: pd.DataFrame) -> list[str]:
-    whole = cases["schema_context"].eq("DataFrameSchema")
+    is_frame_check = cases["schema_context"].eq("DataFrameSchema")
     lines: dict[str, None] = {}
-    for is_whole, case in zip(whole, cases.to_dict("records"), strict=True):
+    for is_whole, case in zip(is_frame_check, cases.to_dict("records"), strict=True):
         lines[_sentence(case, is_whole=bool(is_whole))] = None
     return list(lines)
 

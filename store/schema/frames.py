@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from sqlalchemy import Boolean, Column, CursorResult, Date, Float, Integer, Table
 
-from store.schema.tables import TEXT_FORMAT, UtcMoment, metadata, source_columns
+from store.schema.database_tables import TEXT_FORMAT, UtcMoment, metadata, source_columns
 
 Scalar: TypeAlias = str | float | int | bool | date | datetime | None
 
@@ -82,8 +82,8 @@ def _typed(values: list[Any], dtype: str) -> pd.Series:
         # A column of times has few distinct values.
         codes, distinct = pd.factorize(np.array(values, dtype=object))
         times = pd.DatetimeIndex(pd.to_datetime([*distinct, None], format="ISO8601", utc=True))
-        taken = times.as_unit("us").take(codes)
-        return pd.Series(taken if dtype == MOMENT_DTYPE else taken.tz_localize(None))
+        moments = times.as_unit("us").take(codes)
+        return pd.Series(moments if dtype == MOMENT_DTYPE else moments.tz_localize(None))
     return pd.Series(values, dtype=pd.api.types.pandas_dtype(dtype))
 
 

@@ -17,8 +17,8 @@ from store.database import open_store
 from store.errors import SourceError
 from store.facts.batch import Batch, FileRows
 from store.facts.writing import write_batch
+from store.schema.database_tables import metadata, natural_key
 from store.schema.frame_schemas import SCHEMAS, validate
-from store.schema.tables import metadata, natural_key
 from store.settings import PROJECT_ROOT, Settings
 from tests.providers.answers import Fault
 from tests.providers.server import Providers, at_once, small_world

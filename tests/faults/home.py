@@ -16,8 +16,8 @@ import httpx
 import pandas as pd
 from sqlalchemy import create_engine, text
 
-from store.schema.tables import metadata as kept_tables
-from store.schema.tables import natural_key
+from store.schema.database_tables import metadata as kept_tables
+from store.schema.database_tables import natural_key
 from store.settings import PROJECT_ROOT, Settings
 from tests.flows.conftest import environment, settings_of
 

@@ -11,13 +11,13 @@ import pytest
 
 from flows.backup import MLFLOW, back_up, last_backup, restore
 from flows.context.stores import made_store, store_of
-from flows.monitoring.health import examine
+from flows.monitoring.system_health import examine
 from flows.training.predict import predict
 from models.registry import model_registry
 from store.archive import extract_archive, write_archive
 from store.database import sqlite_file
 from store.errors import DataError, StoreError
-from store.facts.evidence import evidence_digests
+from store.facts.commodities import evidence_digests
 from store.facts.reading import read_forecasts
 from store.settings import Settings
 from tests.data.builders import at

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sources.bundled.notation import end_of_month
 from sources.bundled.release_calendar import ReleaseCalendar, latest_plausible_day, stated_day
 from store.database import open_store
-from store.facts.evidence import evidence_digests
+from store.facts.commodities import evidence_digests
 from store.facts.reading import read_observations
 from store.facts.writing import write_batch
 from tests.data.store_builders import make_batch, make_observations

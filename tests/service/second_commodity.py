@@ -11,7 +11,7 @@ from flows.context.tables import table_panel
 from store.facts.batch import Batch, FileRows
 from store.facts.reading import read_observations
 from store.facts.writing import write_batch
-from store.publications.publishing import PublicationContext, publish_forecasts
+from store.publications.publication_writing import PublicationContext, publish_forecasts
 from store.vocabulary import EU27, EU27_MEMBERS, FORECAST_COLUMNS, QUANTILE_COLUMNS, WORLD
 from tests.data.partner_builders import make_partner_world
 from tests.service.stores import NEWEST

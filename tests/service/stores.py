@@ -22,12 +22,12 @@ from service.scenario_pool import Compute, ScenarioEngine
 from service.state import Rules
 from sources.bundled.all_tables import load_bundled
 from store.database import open_store
-from store.facts.evidence import read_evidence
+from store.facts.commodities import read_evidence
 from store.facts.writing import write_batch
 from store.messages import message
 from store.publications.backtests import write_scores
 from store.publications.panels import NO_PANEL, StoredPanel
-from store.publications.publishing import (
+from store.publications.publication_writing import (
     PublicationContext,
     RunRecord,
     finish_run,

@@ -15,10 +15,10 @@ from flows.clock import utc_now
 from flows.context.stores import store_of
 from flows.training.predict import predict
 from store.facts.batch import Batch, FileRows
-from store.facts.evidence import evidence_digests
+from store.facts.commodities import evidence_digests
 from store.facts.reading import read_forecasts, read_observations
 from store.facts.writing import write_batch
-from store.publications.publishing import PublicationContext, publish_forecasts
+from store.publications.publication_writing import PublicationContext, publish_forecasts
 from store.settings import Settings
 from store.vocabulary import CHANGES, CONTRIBUTIONS, NOT_REPRODUCED
 from tests.data.builders import at

@@ -6,9 +6,9 @@ import pytest
 
 from flows.clock import utc_now
 from flows.context.stores import has_store, store_of
-from flows.context.workspace import open_workspace
+from flows.context.workspace import open_evidence
 from models.policy.policy_effect import effect_at
-from store.facts.evidence import read_labels
+from store.facts.commodities import read_labels
 from store.facts.reading import latest_forecast, read_events, read_observations
 from store.facts.reviews import read_reviews
 from store.settings import Settings
@@ -187,7 +187,7 @@ def test_an_accepted_act_on_magnets_moves_the_forecast_that_is_known_next(
 
 
 def share_let_through() -> float:
-    origin = open_workspace(Settings(), utc_now()).origin
+    origin = open_evidence(Settings(), utc_now()).origin
     return float(effect_at(origin, (halted("ga"),), rate=0.0).kept.mean())
 
 

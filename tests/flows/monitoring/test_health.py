@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from flows.context.stores import made_store, single_writer
-from flows.monitoring.health import HealthFacts, examine, report_of, status_lines
+from flows.monitoring.system_health import HealthFacts, examine, report_of, status_lines
 from models.forecasting.plausibility import MedianShift, too_far
 from models.monitoring import Monitor, Reading, coverage_drift, score_drift
 from service.language.choice import in_language
@@ -16,7 +16,7 @@ from sources.bundled.release_calendar import ReleaseCalendar
 from store.database import open_store
 from store.facts.writing import write_batch
 from store.messages import message
-from store.publications.publishing import RunRecord, start_run
+from store.publications.publication_writing import RunRecord, start_run
 from store.settings import Settings
 from store.vocabulary import COMMODITY
 from tests.data.builders import at
@@ -25,7 +25,7 @@ from tests.data.store_builders import make_batch, make_observations
 Call = Callable[..., tuple[int, str, str]]
 
 FINE = HealthFacts(
-    now=at("2026-11-25"),
+    moment=at("2026-11-25"),
     calendar=ReleaseCalendar({}),
     newest=pd.Timestamp("2026-10-01"),
     forecast_as_of=at("2026-11-20"),
@@ -79,8 +79,8 @@ def test_every_alarm_and_line_is_known_in_the_languages_of_pages() -> None:
     readings = [score_drift(months), coverage_drift(months), score_drift(months.head(3))]
     move = MedianShift("WLD", 100.0, 200.0)
     held = message(
-        "Publication %(number)s as of %(day)s (%(goods)s) is held: %(reason)s.",
-        number=4, day="2026-11-24", goods="85051110", reason=too_far([move], 50.0),
+        "Publication %(number)s as of %(day)s (%(commodity)s) is held: %(reason)s.",
+        number=4, day="2026-11-24", commodity="85051110", reason=too_far([move], 50.0),
     )  # fmt: skip
     changes: list[dict[str, Any]] = [
         {"held": (held,)}, {"newest": pd.Timestamp("2026-09-01")},
@@ -105,7 +105,7 @@ def test_every_alarm_and_line_is_known_in_the_languages_of_pages() -> None:
 
 @pytest.mark.parametrize("day", ["2026-11-20", "2026-11-22"])
 def test_figures_and_forecast_have_some_days_after_a_release(day: str) -> None:
-    facts = replace(FINE, now=at(day), newest=pd.Timestamp("2026-09-01"))
+    facts = replace(FINE, moment=at(day), newest=pd.Timestamp("2026-09-01"))
 
     assert report_of(replace(facts, forecast_as_of=at("2026-10-21"))).alarms == ()
 

@@ -3,7 +3,7 @@ from typing import get_args
 
 import pytest
 
-from flows.monitoring.health import examine, status_lines
+from flows.monitoring.system_health import examine, status_lines
 from models.monitoring import AlarmName
 from store.settings import PROJECT_ROOT
 from tests.data.builders import at

@@ -4,7 +4,7 @@ from typing import get_args
 from flows.context.stores import store_of
 from flows.monitoring.monitors import watch
 from models.monitoring import Monitor
-from store.publications.published import latest_readings
+from store.publications.publication_rows import latest_readings
 from tests.data.builders import at
 from tests.flows.conftest import AS_OF, Published
 

@@ -12,7 +12,7 @@ import pytest
 
 from flows.context.stores import store_of
 from flows.context.workspace import Workspace, open_evidence
-from flows.monitoring.health import examine
+from flows.monitoring.system_health import examine
 from flows.publishing.publish import (
     ahead_from,
     objections,

@@ -13,7 +13,7 @@ from models.registry import model_registry
 from models.registry import runs as mlflow_client
 from models.registry.stored_model import MODEL
 from store.errors import DataError
-from store.facts.evidence import evidence_digests
+from store.facts.commodities import evidence_digests
 from store.facts.reading import latest_forecast, read_forecasts, read_runs
 from store.settings import Settings
 from store.vocabulary import DESTINATIONS

@@ -12,16 +12,16 @@ from flows.clock import utc_now
 from flows.context.run_config import config_of
 from flows.context.stores import made_store, single_writer, store_of
 from flows.context.workspace import open_workspace
-from flows.monitoring.health import examine
+from flows.monitoring.system_health import examine
 from flows.run import RunOutcome, run_known
 from store.errors import StoreError
 from store.facts.batch import Batch, FileRows
-from store.facts.evidence import save_label
+from store.facts.commodities import save_label
 from store.facts.reading import latest_forecast, read_forecasts, read_runs
 from store.facts.writing import write_batch
 from store.planning.audit import Actor
-from store.planning.entries import AlertRule, add_rule, read_planning
-from store.publications.publishing import publish_forecasts
+from store.planning.planning_rows import AlertRule, add_rule, read_planning
+from store.publications.publication_writing import publish_forecasts
 from store.settings import Settings
 from store.vocabulary import FORECAST_COLUMNS, QUANTILE_COLUMNS
 from tests.data.builders import at
@@ -113,7 +113,7 @@ def test_rules_on_goods_look_after_a_run_on_them_and_are_sent_once(filled: Setti
         engine, rows, as_of=at("2023-11-26"), data_vintage="earlier", commodity="250410"
     )
     rule = AlertRule("moved", "median", 5.0, destination="USA", commodity="250410")
-    add_rule(engine, rule, who=Actor("ann"), at=utc_now(), since=None)
+    add_rule(engine, rule, actor=Actor("ann"), at=utc_now(), since=None)
 
     nobody = filled.model_copy(update={"alert_hooks": SecretStr("http://127.0.0.1:9/")})
     run_tables_and_tell(nobody, at(NOW) + pd.Timedelta(days=1))

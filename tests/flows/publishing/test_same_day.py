@@ -11,7 +11,7 @@ from flows.analysis.explain import changes
 from flows.analysis.scenario_answers import published_scenario_snapshot
 from flows.analysis.scenarios import scenario_snapshot
 from flows.context.stores import store_of
-from flows.monitoring.health import examine
+from flows.monitoring.system_health import examine
 from flows.publishing.published_forecasts import ExplainRequest, publication
 from flows.publishing.replay import replayed
 from flows.run import run

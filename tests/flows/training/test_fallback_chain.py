@@ -13,7 +13,7 @@ from flows.context.workspace import open_evidence
 from flows.training.predict import fallback_chain, forecast_of, made_on, predict
 from models.registry import model_registry
 from store.facts.reading import latest_forecast
-from store.publications.publishing import publish_forecasts
+from store.publications.publication_writing import publish_forecasts
 from store.settings import Settings
 from store.vocabulary import AGGREGATES, CONTRIBUTIONS
 from tests.data.builders import at

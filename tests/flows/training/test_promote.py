@@ -8,7 +8,7 @@ import pytest
 from mlflow import MlflowClient
 
 from features.build import ALL_FEATURES
-from flows.monitoring.health import examine
+from flows.monitoring.system_health import examine
 from flows.run import run
 from flows.training.predict import predict
 from flows.training.promote import promote, rollback

@@ -19,7 +19,13 @@ from service.web import planning_pages
 from service.words import chance_below
 from store.database import open_store
 from store.planning.audit import Actor, create_token, revoke_token
-from store.planning.entries import OverrideRow, PlanningRows, add_override, end_need, read_planning
+from store.planning.planning_rows import (
+    OverrideRow,
+    PlanningRows,
+    add_override,
+    end_need,
+    read_planning,
+)
 from store.publications.backtests import write_scores
 from store.vocabulary import ERROR_AUTOCORRELATION, QUANTILE_COLUMNS
 from tests.service.planning_clients import (
@@ -318,7 +324,7 @@ def test_overrides_are_scored_against_the_model_by_what_came(
 
     def tell(tonnes: float, at: pd.Timestamp) -> None:
         made = OverrideRow("USA", truth["period"], pd.Timestamp(EARLIER), tonnes, "why")
-        add_override(engine, made, who=Actor("ann"), at=at)
+        add_override(engine, made, actor=Actor("ann"), at=at)
 
     tell(99_999.0, early)
     tell(nearer, early + pd.Timedelta(days=1))
@@ -395,7 +401,7 @@ def test_a_page_of_needs_is_rendered_once_and_anew_after_each_write(
     empty = shown()
     posted(planner, "needs", NEED)
     needed = shown()
-    end_need(live.engine, 1, who=Actor("another process"), at=live.clock())
+    end_need(live.engine, 1, actor=Actor("another process"), at=live.clock())
     live.refresh()
 
     assert [empty, ["Motor plant" in page for page in needed]] == [shown(), [True] * 4]

@@ -18,9 +18,9 @@ from flows.context.stores import store_of
 from service.api.models import Page
 from service.planning import entries
 from store.database import open_store
-from store.facts.evidence import save_label
+from store.facts.commodities import save_label
 from store.planning.audit import Actor
-from store.planning.entries import AlertRule, add_rule, read_planning
+from store.planning.planning_rows import AlertRule, add_rule, read_planning
 from store.settings import Settings
 from tests.service.planning_clients import (
     API,
@@ -145,7 +145,7 @@ def test_a_rule_looks_at_the_publications_of_its_commodity_alone(settings: Setti
     engine = store_of(settings)
     for commodity, destination in ((GOODS, "FRA"), ("", "USA")):
         rule = AlertRule("doubled", "median", 50.0, destination=destination, commodity=commodity)
-        add_rule(engine, rule, who=Actor("ann"), at=NOW, since=NEWEST)
+        add_rule(engine, rule, actor=Actor("ann"), at=NOW, since=NEWEST)
     save_label(engine, GOODS, "gallium", at=NOW)
 
     add_commodity(engine, as_of=LATER, factor=2.0)

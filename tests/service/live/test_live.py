@@ -16,7 +16,7 @@ from service.live.publication import Memo, Panels
 from service.request_errors import NothingPublishedError
 from store.database import open_store, writing
 from store.publications.panels import NO_PANEL
-from store.publications.published import Published, read_mark
+from store.publications.publication_rows import Published, read_mark
 from tests.service.second_commodity import GOODS
 from tests.service.serve_process import ENDING_S
 from tests.service.stores import (

@@ -3,7 +3,7 @@ import pytest
 from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
-from store.publications.published import save_readings
+from store.publications.publication_rows import save_readings
 from tests.service.stores import NEWEST, NOW, make_app
 
 pytestmark = pytest.mark.slow

@@ -19,7 +19,7 @@ from service.web.render import environment
 from service.web.report import render_page
 from service.web.what_if import CHARTS
 from store.planning.audit import Actor, create_token
-from store.planning.entries import AlertRule, NeedRow, add_need, add_rule
+from store.planning.planning_rows import AlertRule, NeedRow, add_need, add_rule
 from store.settings import Settings
 from tests.service.builders import make_panel, make_report
 from tests.service.planning.conftest import LATER
@@ -114,12 +114,12 @@ def full(two_goods: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     settings = Settings(home=home)
     engine, who = store_of(settings), Actor("ann")
     months = (NOW.normalize().replace(day=1, month=12).tz_localize(None),) * 2
-    need = add_need(engine, NeedRow("plant", "USA", *months, 900.0), who=who, at=NOW)
+    need = add_need(engine, NeedRow("plant", "USA", *months, 900.0), actor=who, at=NOW)
     for rule in (
         AlertRule("doubled", "median", 50.0, destination="USA"),
         AlertRule("short", "shortfall", 1.0, need_id=need),
     ):
-        add_rule(engine, rule, who=who, at=NOW, since=NEWEST)
+        add_rule(engine, rule, actor=who, at=NOW, since=NEWEST)
     publish(engine, LATER, cutoff="2026-07", factor=2.0)
     alert(settings, NOW)
     token = create_token(engine, name="ann", scopes=["write", "read"], at=NOW)

@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 from service.queries.needs import arrival_months, shipping_days
 from store.errors import DataError
 from store.planning.audit import Actor
-from store.planning.entries import NeedRow, add_need
+from store.planning.planning_rows import NeedRow, add_need
 from tests.service.pages.test_web_pages import Outline
 from tests.service.stores import NOW, OPEN, make_app
 
@@ -40,7 +40,7 @@ def test_what_is_set_takes_the_place_of_the_default() -> None:
 def test_a_need_states_when_its_months_arrive(engine: Engine) -> None:
     months = (pd.Timestamp("2026-12-01"), pd.Timestamp("2027-01-01"))
     for place in ("USA", "KOR"):
-        add_need(engine, NeedRow("plant", place, *months, 500.0), who=Actor("test"), at=NOW)
+        add_need(engine, NeedRow("plant", place, *months, 500.0), actor=Actor("test"), at=NOW)
 
     with TestClient(make_app(engine, replace(OPEN, shipping={"USA": (31, 31)}))) as client:
         text = " ".join(Outline(client.get("/needs").text).text.split())

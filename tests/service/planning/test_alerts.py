@@ -20,7 +20,7 @@ from service.language.choice import in_language
 from service.live.live import PlanningState
 from service.planning.alerts import alerts_in_words
 from store.planning.audit import Actor
-from store.planning.entries import (
+from store.planning.planning_rows import (
     AlertRule,
     NeedRow,
     add_need,
@@ -28,7 +28,7 @@ from store.planning.entries import (
     note_delivery,
     read_planning,
 )
-from store.publications.publishing import PublicationContext, hold_forecasts
+from store.publications.publication_writing import PublicationContext, hold_forecasts
 from store.settings import Settings
 from tests.service.builders import make_forecasts
 from tests.service.planning.conftest import KEY, LATER
@@ -81,7 +81,7 @@ def receiver() -> Iterator[Receiver]:
 
 def median_rule(engine: Engine, *, points: float = 50.0) -> int:
     rule = AlertRule("doubled", "median", points, destination="USA")
-    return add_rule(engine, rule, who=WHO, at=NOW, since=NEWEST)
+    return add_rule(engine, rule, actor=WHO, at=NOW, since=NEWEST)
 
 
 @pytest.fixture
@@ -118,13 +118,13 @@ def test_a_rule_speaks_of_the_next_publication_once(settings: Settings) -> None:
 def test_a_destination_no_longer_forecast_stops_no_other_need_and_rule(settings: Settings) -> None:
     engine = store_of(settings)
     months = pd.Timestamp("2026-11-01"), pd.Timestamp("2027-01-01")
-    need = add_need(engine, NeedRow("plant", "VNM", *months, 9.0), who=WHO, at=NOW)
+    need = add_need(engine, NeedRow("plant", "VNM", *months, 9.0), actor=WHO, at=NOW)
     for rule in (
         AlertRule("chance", "shortfall", 50.0, need_id=need),
         AlertRule("year", "below_last_year", 50.0, destination="VNM"),
         AlertRule("level", "median", 50.0, destination="VNM"),
     ):
-        add_rule(engine, rule, who=WHO, at=NOW, since=NEWEST)
+        add_rule(engine, rule, actor=WHO, at=NOW, since=NEWEST)
     median_rule(engine)
     publish(engine, LATER, cutoff="2026-07", factor=2.0, without="VNM")
 
@@ -146,7 +146,7 @@ def test_a_move_of_exactly_so_much_is_reported_and_less_is_not(
 ) -> None:
     engine = store_of(settings)
     rule = AlertRule("half", "median", min(points, 100.0), destination="USA")
-    add_rule(engine, rule, who=WHO, at=NOW, since=NEWEST)
+    add_rule(engine, rule, actor=WHO, at=NOW, since=NEWEST)
     publish(engine, LATER, cutoff="2026-07", factor=2.0 if fires else 1.999)
 
     alert(settings, NOW)
@@ -159,13 +159,13 @@ def test_a_need_and_a_year_before_are_watched(settings: Settings) -> None:
     engine = store_of(settings)
     months = (pd.Timestamp("2026-12-01"), pd.Timestamp("2027-03-01"))
     medians = publish_medians(engine)
-    number = add_need(engine, NeedRow("plant", "USA", *months, medians), who=WHO, at=NOW)
+    number = add_need(engine, NeedRow("plant", "USA", *months, medians), actor=WHO, at=NOW)
     for rule in (
         AlertRule("short", "shortfall", 10.0, need_id=number),
         AlertRule("less", "below_last_year", 10.0, destination="USA"),
         AlertRule("calm", "median", 5.0, destination="DEU"),
     ):
-        add_rule(engine, rule, who=WHO, at=NOW, since=NEWEST)
+        add_rule(engine, rule, actor=WHO, at=NOW, since=NEWEST)
     publish(engine, LATER, cutoff="2026-07", factor=0.6)
 
     result = alert(settings, NOW)
@@ -196,7 +196,7 @@ def publish_medians(engine: Engine) -> float:
 def test_a_rule_made_after_a_publication_leaves_it_alone(doubled: Settings) -> None:
     engine = store_of(doubled)
     rule = AlertRule("late", "median", 1.0, destination="USA")
-    add_rule(engine, rule, who=WHO, at=NOW, since=LATER)
+    add_rule(engine, rule, actor=WHO, at=NOW, since=LATER)
 
     assert alert(doubled, NOW).looked == 0
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pandas as pd
 import pytest
 
-from flows.ingest.reviews import template
+from flows.ingest.review_decisions import template
 from sources.providers.coverage import proposed_coverage
 from tests.providers.server import Providers
 from tests.unit.sources.conftest import Fetch

@@ -3,7 +3,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 from sqlalchemy.dialects import sqlite
 
-from store.schema.tables import UtcMoment
+from store.schema.database_tables import UtcMoment
 
 
 def test_a_moment_becomes_text_in_time_order_on_sqlite() -> None:

@@ -8,7 +8,7 @@ from sqlalchemy import Column, Engine, Integer, MetaData, Text, create_engine, i
 
 from store.database import is_made, open_store, shown_address, writing
 from store.errors import DataError, StoreError
-from store.schema.tables import labels, schema_digest
+from store.schema.database_tables import labels, schema_digest
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ from sqlalchemy.exc import DatabaseError
 from store.database import open_store, writing
 from store.errors import DataError, MissingError, StoreError, TokenError
 from store.planning.audit import Actor, audited, create_token, digest_of, revoke_token
-from store.planning.entries import (
+from store.planning.planning_rows import (
     AlertFinding,
     AlertRule,
     NeedRow,
@@ -26,8 +26,8 @@ from store.planning.entries import (
     restore_need,
     save_findings,
 )
-from store.publications.publishing import publish_forecasts
-from store.schema.tables import needs
+from store.publications.publication_writing import publish_forecasts
+from store.schema.database_tables import needs
 from tests.service.builders import make_forecasts
 
 AT = datetime(2026, 11, 25, tzinfo=UTC)
@@ -67,7 +67,7 @@ def expected(**changes: object) -> OverrideRow:
 
 
 def test_a_need_is_kept_with_who_stated_it_and_its_audit_row(engine: Engine) -> None:
-    number = add_need(engine, make_need(), who=DESK, at=AT)
+    number = add_need(engine, make_need(), actor=DESK, at=AT)
 
     desk = read_planning(engine)
     (need,), (entry,) = desk.needs.to_dict("records"), desk.audit.to_dict("records")
@@ -102,7 +102,7 @@ def test_an_audit_row_without_its_write_is_not_kept(engine: Engine) -> None:
 
 @pytest.mark.parametrize("change", ["UPDATE audit SET actor = 'eve'", "DELETE FROM audit"])
 def test_the_database_itself_keeps_the_audit_trail(engine: Engine, change: str) -> None:
-    add_need(engine, make_need(), who=DESK, at=AT)
+    add_need(engine, make_need(), actor=DESK, at=AT)
 
     with pytest.raises(DatabaseError, match="only grows"), writing(engine) as connection:
         connection.execute(text(change))
@@ -113,11 +113,11 @@ def test_the_database_itself_keeps_the_audit_trail(engine: Engine, change: str) 
 def test_a_token_writes_in_its_name_until_it_is_revoked(engine: Engine) -> None:
     token = create_token(engine, name="desk", scopes=["write"], at=AT, actor="ann")
     who = Actor(digest=digest_of(token))
-    add_need(engine, make_need(), who=who, at=AT)
+    add_need(engine, make_need(), actor=who, at=AT)
     revoke_token(engine, 1, at=AT, actor="bob")
 
     with pytest.raises(TokenError, match="not active"):
-        add_need(engine, make_need(), who=who, at=AT)
+        add_need(engine, make_need(), actor=who, at=AT)
 
     rows = read_planning(engine).audit
     assert rows["actor"].tolist() == ["ann", "desk", "bob"]
@@ -131,18 +131,18 @@ def test_a_token_that_may_only_read_writes_nothing(engine: Engine) -> None:
     token = create_token(engine, name="guest", scopes=["read"], at=AT)
 
     with pytest.raises(TokenError, match="read-only"):
-        add_need(engine, make_need(), who=Actor(digest=digest_of(token)), at=AT)
+        add_need(engine, make_need(), actor=Actor(digest=digest_of(token)), at=AT)
 
     assert read_planning(engine).needs.empty
 
 
 def test_ending_a_need_ends_the_rules_on_it(engine: Engine) -> None:
-    number = add_need(engine, make_need(), who=DESK, at=AT)
+    number = add_need(engine, make_need(), actor=DESK, at=AT)
     own = make_rule(measure="shortfall", need_id=number, destination="")
-    add_rule(engine, own, who=DESK, at=AT, since=None)
-    add_rule(engine, make_rule(), who=DESK, at=AT, since=AS_OF)
+    add_rule(engine, own, actor=DESK, at=AT, since=None)
+    add_rule(engine, make_rule(), actor=DESK, at=AT, since=AS_OF)
 
-    end_need(engine, number, who=DESK, at=AT)
+    end_need(engine, number, actor=DESK, at=AT)
 
     desk = read_planning(engine)
     assert desk.needs["ended_at"].notna().tolist() == [True]
@@ -150,20 +150,20 @@ def test_ending_a_need_ends_the_rules_on_it(engine: Engine) -> None:
     assert desk.rules["destination"].tolist() == ["DEU", "USA"]
     assert desk.audit["object"].tolist()[-2:] == ["need 1", "alert rule 1"]
     with pytest.raises(MissingError, match="No need 1 in force"):
-        end_need(engine, number, who=DESK, at=AT)
+        end_need(engine, number, actor=DESK, at=AT)
 
-    restore_need(engine, number, who=DESK, at=AT)
+    restore_need(engine, number, actor=DESK, at=AT)
 
     desk = read_planning(engine)
     assert desk.needs["ended_at"].isna().all()
     assert desk.rules["ended_at"].isna().all()
     assert desk.audit["action"].tolist()[-2:] == ["restore", "restore"]
     with pytest.raises(MissingError, match="No need 1 has ended"):
-        restore_need(engine, number, who=DESK, at=AT)
+        restore_need(engine, number, actor=DESK, at=AT)
 
 
 def test_a_rule_speaks_once_of_a_publication(engine: Engine) -> None:
-    number = add_rule(engine, make_rule(), who=DESK, at=AT, since=None)
+    number = add_rule(engine, make_rule(), actor=DESK, at=AT, since=None)
     found = make_finding(number)
 
     first = save_findings(engine, [found], at=AT)
@@ -174,16 +174,16 @@ def test_a_rule_speaks_once_of_a_publication(engine: Engine) -> None:
     (row,) = read_planning(engine).alerts.to_dict("records")
     assert (first, again) == ([found], [])
     assert (row["attempts"], row["delivered_at"], row["trouble"]) == (4, AT, "")
-    end_rule(engine, number, who=DESK, at=AT)
+    end_rule(engine, number, actor=DESK, at=AT)
     with pytest.raises(MissingError, match="No alert rule 1 in force"):
-        end_rule(engine, number, who=DESK, at=AT)
+        end_rule(engine, number, actor=DESK, at=AT)
 
 
 def test_earlier_overrides_stay(engine: Engine) -> None:
     publish(engine)
     later = AT.replace(hour=5)
-    add_override(engine, expected(), who=DESK, at=AT)
-    add_override(engine, expected(tonnes=500.0, reason="three"), who=Actor("bob"), at=later)
+    add_override(engine, expected(), actor=DESK, at=AT)
+    add_override(engine, expected(tonnes=500.0, reason="three"), actor=Actor("bob"), at=later)
 
     desk = read_planning(engine)
     assert desk.overrides["tonnes"].tolist() == [450.0, 500.0]
@@ -202,11 +202,11 @@ def publish_goods(engine: Engine) -> None:
 
 
 def need(engine: Engine, **changes: object) -> None:
-    add_need(engine, make_need(**changes), who=DESK, at=AT)
+    add_need(engine, make_need(**changes), actor=DESK, at=AT)
 
 
 def rule(engine: Engine, **changes: object) -> None:
-    add_rule(engine, make_rule(**changes), who=DESK, at=AT, since=None)
+    add_rule(engine, make_rule(**changes), actor=DESK, at=AT, since=None)
 
 
 @pytest.fixture(scope="module")
@@ -221,7 +221,7 @@ def untouched(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -
 
 
 def override(engine: Engine, **changes: object) -> None:
-    add_override(engine, expected(**changes), who=DESK, at=AT)
+    add_override(engine, expected(**changes), actor=DESK, at=AT)
 
 
 @pytest.mark.parametrize(
@@ -275,11 +275,11 @@ def test_what_makes_no_sense_leaves_nothing(
 def test_what_is_written_of_other_goods_states_so_in_row_and_trail(engine: Engine) -> None:
     publish_goods(engine)
     need = make_need(commodity=GOODS, destination="FRA")
-    number = add_need(engine, need, who=DESK, at=AT)
+    number = add_need(engine, need, actor=DESK, at=AT)
     short = make_rule(measure="shortfall", need_id=number, destination="")
-    add_rule(engine, short, who=DESK, at=AT, since=None)
-    add_rule(engine, make_rule(commodity=GOODS), who=DESK, at=AT, since=None)
-    add_rule(engine, make_rule(), who=DESK, at=AT, since=None)
+    add_rule(engine, short, actor=DESK, at=AT, since=None)
+    add_rule(engine, make_rule(commodity=GOODS), actor=DESK, at=AT, since=None)
+    add_rule(engine, make_rule(), actor=DESK, at=AT, since=None)
 
     desk = read_planning(engine)
 
@@ -292,10 +292,10 @@ def test_what_is_written_of_other_goods_states_so_in_row_and_trail(engine: Engin
 
 def test_a_rule_that_states_another_commodity_than_its_need_leaves_nothing(engine: Engine) -> None:
     publish_goods(engine)
-    number = add_need(engine, make_need(), who=DESK, at=AT)
+    number = add_need(engine, make_need(), actor=DESK, at=AT)
     result = make_rule(measure="shortfall", need_id=number, destination="", commodity=GOODS)
 
     with pytest.raises(DataError, match="Expected that of the need, 85051110"):
-        add_rule(engine, result, who=DESK, at=AT, since=None)
+        add_rule(engine, result, actor=DESK, at=AT, since=None)
 
     assert read_planning(engine).rules.empty

@@ -1,7 +1,7 @@
 from sqlalchemy import Engine, func, select
 
-from store.facts.evidence import read_labels, save_label
-from store.schema.tables import labels
+from store.facts.commodities import read_labels, save_label
+from store.schema.database_tables import labels
 from tests.data.builders import at
 
 

@@ -11,13 +11,13 @@ from store.publications.integrity import (
     tampered,
 )
 from store.publications.panels import StoredPanel, read_panels
-from store.publications.publishing import (
+from store.publications.publication_writing import (
     PublicationContext,
     approve,
     hold_forecasts,
     publish_forecasts,
 )
-from store.schema.tables import panels
+from store.schema.database_tables import panels
 from store.vocabulary import PANEL_COLUMNS
 from tests.data.store_builders import make_forecasts, make_panel
 

@@ -1,6 +1,6 @@
 from sqlalchemy import Engine
 
-from store.facts.evidence import read_partner_counts
+from store.facts.commodities import read_partner_counts
 from store.facts.writing import write_batch
 from tests.data.builders import at
 from tests.data.store_builders import make_batch, make_observations

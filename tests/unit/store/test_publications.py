@@ -10,7 +10,7 @@ from store.publications.integrity import (
     read_publications,
     tampered,
 )
-from store.publications.publishing import (
+from store.publications.publication_writing import (
     PublicationContext,
     approve,
     held_forecasts,
@@ -18,7 +18,7 @@ from store.publications.publishing import (
     publish_forecasts,
     reject,
 )
-from store.schema.tables import audit, forecasts
+from store.schema.database_tables import audit, forecasts
 from tests.data.store_builders import make_forecasts
 
 APRIL = pd.Timestamp("2025-04-22T11:30", tz="UTC")

@@ -19,13 +19,13 @@ from store.publications.backtests import (
     write_scores,
 )
 from store.publications.integrity import tampered
-from store.publications.published import read_published
-from store.publications.publishing import (
+from store.publications.publication_rows import read_published
+from store.publications.publication_writing import (
     RunRecord,
+    close_runs,
     finish_run,
     publish_forecasts,
     read_publications,
-    settle_runs,
     start_run,
 )
 from store.vocabulary import COMMODITY, FORECAST_COLUMNS
@@ -224,8 +224,8 @@ def test_a_killed_run_is_settled_by_whether_its_forecast_stays(engine: Engine) -
         )
     publish(engine, make_forecasts({}))
 
-    settled = settle_runs(engine, at=MAY)
+    settled = close_runs(engine, at=MAY)
 
     status = read_runs(engine).set_index("run_id")["status"].to_dict()
     assert (settled, status) == (2, {"published": "finished", "silent": "failed"})
-    assert settle_runs(engine, at=MAY) == 0
+    assert close_runs(engine, at=MAY) == 0

@@ -10,7 +10,7 @@ from store.facts.batch import FileRows
 from store.facts.reading import read_observations, read_tariffs, read_vintages
 from store.facts.reviews import quarantine_file, read_quarantine, release
 from store.facts.writing import write_batch
-from store.publications.published import read_published
+from store.publications.publication_rows import read_published
 from tests.data.store_builders import make_batch, make_file, make_observations, make_steps
 
 AUGUST = pd.Timestamp("2025-08-01T10:00", tz="UTC")

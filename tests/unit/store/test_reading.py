@@ -1,7 +1,7 @@
 import pandas as pd
 from sqlalchemy import Engine
 
-from store.facts.evidence import evidence_digests, read_evidence
+from store.facts.commodities import evidence_digests, read_evidence
 from store.facts.reading import (
     read_observations,
 )

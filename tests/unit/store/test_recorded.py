@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 from store.errors import DataError
 from store.facts.writing import write_batch
 from store.planning.audit import create_token
-from store.publications.publishing import PublicationContext, publish_forecasts
+from store.publications.publication_writing import PublicationContext, publish_forecasts
 from tests.data.builders import at
 from tests.data.store_builders import make_batch, make_forecasts, make_observations
 

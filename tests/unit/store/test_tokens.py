@@ -14,7 +14,7 @@ from store.planning.audit import (
     revoke_token,
     scopes_in_force,
 )
-from store.schema.tables import tokens
+from store.schema.database_tables import tokens
 
 AT = datetime(2026, 11, 25, tzinfo=UTC)
 

@@ -29,8 +29,8 @@ from store.publications.integrity import (
     read_publications,
 )
 from store.publications.panels import StoredPanel, save_panel
+from store.schema.database_tables import forecasts, publications, runs, source_columns
 from store.schema.frames import as_table, tables_from_json, tables_to_json
-from store.schema.tables import forecasts, publications, runs, source_columns
 from store.vocabulary import COMMODITY
 
 
@@ -45,7 +45,7 @@ class PublicationContext:
     made_with: str = ""
     """JSON: packages, platform, threads, code and evidence."""
     panel: StoredPanel | None = field(default=None, repr=False)
-    """What was known of past months; kept in the publication's own transaction."""
+    """What was known of past months; stored in the publication's own transaction."""
 
 
 def approve(
@@ -60,9 +60,9 @@ def approve(
         connection = trail.connection
         entry = _held(connection, number)
         rows = tables_from_json(entry.payload)[HELD_ROWS]
-        if (found := content_hash(rows)) != entry.sha256:
+        if (digest := content_hash(rows)) != entry.sha256:
             raise DataError(
-                f"The rows of held publication {number} have SHA-256 {found[:12]}. Expected "
+                f"The rows of held publication {number} have SHA-256 {digest[:12]}. Expected "
                 f"{entry.sha256[:12]}, as recorded; the rows were changed since, and nothing was "
                 f"published. Reject it with `magnetcast publications reject {number}` and run "
                 "again."
@@ -102,21 +102,21 @@ def held_forecasts(engine: Engine, number: int) -> pd.DataFrame:
 
 def held_publications(engine: Engine) -> tuple[Message, ...]:
     """Describe the publications that wait for approval."""
-    known = read_publications(engine)
+    recorded = read_publications(engine)
     return tuple(
         message(
-            "Publication %(number)s as of %(day)s (%(goods)s) is held: %(reason)s.",
-            number=str(one.id),
-            day=f"{one.as_of:%Y-%m-%d}",
-            goods=str(one.commodity),
-            reason=from_json(str(one.held_because)),
+            "Publication %(number)s as of %(day)s (%(commodity)s) is held: %(reason)s.",
+            number=str(publication.id),
+            day=f"{publication.as_of:%Y-%m-%d}",
+            commodity=str(publication.commodity),
+            reason=from_json(str(publication.held_because)),
         )
-        for one in known.loc[known["state"] == "held"].itertuples(index=False)
+        for publication in recorded.loc[recorded["state"] == "held"].itertuples(index=False)
     )
 
 
 def _add(
-    connection: Connection, rows: pd.DataFrame, context: PublicationContext, **more: object
+    connection: Connection, rows: pd.DataFrame, context: PublicationContext, **values: object
 ) -> int:
     """Add a publication of rows; held ones of its commodity that are no later are superseded."""
     table, commodity, as_of = publications.c, rows["commodity"].iloc[0], rows["as_of"].iloc[0]
@@ -134,7 +134,7 @@ def _add(
         "made_with": context.made_with,
         "panel": "" if context.panel is None else save_panel(connection, context.panel),
     }
-    return insert_row(connection, publications, {**row, **more})
+    return insert_row(connection, publications, {**row, **values})
 
 
 def _insert(connection: Connection, rows: pd.DataFrame, number: int) -> None:
@@ -240,12 +240,12 @@ def hold_forecasts(
     context = context or PublicationContext()
     held = {"payload": tables_to_json({HELD_ROWS: rows}), "held_because": to_json(because)}
     table = publications.c
-    own = (table.commodity == commodity, table.as_of == as_of)
-    newest = select(table.id, table.sha256).where(*own).order_by(table.id.desc()).limit(1)
+    same_moment = (table.commodity == commodity, table.as_of == as_of)
+    newest = select(table.id, table.sha256).where(*same_moment).order_by(table.id.desc()).limit(1)
     with _publishing(engine, context) as connection:
-        found = connection.execute(newest).first()
-        if found is not None and found.sha256 == content_hash(rows):
-            return int(found.id)
+        stored = connection.execute(newest).first()
+        if stored is not None and stored.sha256 == content_hash(rows):
+            return int(stored.id)
         return _add(connection, rows, context, state="held", **held)
 
 
@@ -275,11 +275,11 @@ def _prepared(
 
 def _repeated(connection: Connection, rows: pd.DataFrame) -> int | None:
     """Return the newest publication of a moment if rows say the same of the same facts."""
-    one, of = rows.iloc[0], forecasts.c
-    own = (of.commodity == one["commodity"], of.as_of == one["as_of"].to_pydatetime())
-    newest = connection.scalar(select(func.max(of.publication)).where(*own))
-    stored = read_table(connection, forecasts, wanted=[*own, of.publication == newest])
-    if set(stored["data_vintage"]) != {one["data_vintage"]}:
+    first, of = rows.iloc[0], forecasts.c
+    same_moment = (of.commodity == first["commodity"], of.as_of == first["as_of"].to_pydatetime())
+    newest = connection.scalar(select(func.max(of.publication)).where(*same_moment))
+    stored = read_table(connection, forecasts, wanted=[*same_moment, of.publication == newest])
+    if set(stored["data_vintage"]) != {first["data_vintage"]}:
         return None
     incoming = IncomingRows(forecasts, rows, "the published forecasts")
     return newest if repeats(incoming, stored, on=FORECAST_KEY) else None
@@ -323,7 +323,7 @@ def finish_run(
         connection.execute(change.values(ended))
 
 
-def settle_runs(engine: Engine, *, at: datetime) -> int:
+def close_runs(engine: Engine, *, at: datetime) -> int:
     """Close the records of runs that were killed, and return how many there were.
 
     A run that had published counts as finished, others as failed. No run may be active.

@@ -12,7 +12,7 @@ import pandas as pd
 from sqlalchemy import ColumnElement, Connection, Engine, func, insert, select
 
 from store.database import Mark, mark_of, writing
-from store.facts.evidence import read_labels
+from store.facts.commodities import read_labels
 from store.facts.reading import (
     newest_publications,
     published_columns,
@@ -23,8 +23,8 @@ from store.facts.reviews import read_quarantine
 from store.publications.backtests import read_backtests
 from store.publications.explanations import StoredExplanation, read_explanation
 from store.publications.integrity import read_publications
-from store.schema import tables
-from store.schema.tables import readings
+from store.schema import database_tables as tables
+from store.schema.database_tables import readings
 from store.vocabulary import COMMODITY, figures_of
 
 READING_COLUMNS: Final = (
@@ -114,9 +114,11 @@ class Published:
 
     @property
     def panels(self) -> dict[pd.Timestamp, str]:
-        known = self.publications.loc[self.publications["state"] == "published"]
-        own = known.loc[known["as_of"].isin(self.forecasts["as_of"]) & known["panel"].ne("")]
-        last = own.drop_duplicates("as_of", keep="last")
+        published = self.publications.loc[self.publications["state"] == "published"]
+        with_panel = published.loc[
+            published["as_of"].isin(self.forecasts["as_of"]) & published["panel"].ne("")
+        ]
+        last = with_panel.drop_duplicates("as_of", keep="last")
         return dict(zip(last["as_of"], last["panel"], strict=True))
 
     @property
@@ -150,17 +152,17 @@ def read_other(engine: Engine, magnets: Published, *, commodity: str) -> Publish
         commodity: One of ``magnets.commodities``.
     """
     with engine.begin() as connection:
-        own = _own_rows(connection, commodity)
+        rows = _own_rows(connection, commodity)
     empty = {name: getattr(magnets, name).iloc[:0] for name in _OF_MAGNETS}
-    return replace(magnets, **own, **empty)
+    return replace(magnets, **rows, **empty)
 
 
 def _own_rows(connection: Connection, commodity: str) -> dict[str, Any]:
-    own = [tables.forecasts.c.commodity == commodity]
+    is_commodity = [tables.forecasts.c.commodity == commodity]
     scores, cells = read_backtests(connection, commodity)
     facts = tables.observations
     figures = [facts.c.commodity == figures_of(commodity)]
-    rows = read_table(connection, tables.forecasts, wanted=own)
+    rows = read_table(connection, tables.forecasts, wanted=is_commodity)
     newest = rows.loc[rows["as_of"] == rows["as_of"].max(), "publication"].max()
     return {
         "commodity": commodity,

@@ -30,8 +30,8 @@ from store.messages import Message, Value, from_json, message, sentences
 from store.months import last_complete_month, month_start
 from store.publications.champions import read_champion
 from store.publications.integrity import tampered
-from store.publications.published import latest_readings
-from store.publications.publishing import held_publications
+from store.publications.publication_rows import latest_readings
+from store.publications.publication_writing import held_publications
 from store.settings import Settings
 from store.vocabulary import COMMODITY, WORLD
 
@@ -48,7 +48,7 @@ NO_BYTES: Final = 200 << 20
 class HealthFacts:
     """What is known of the system at one moment; days are naive, moments are UTC."""
 
-    now: pd.Timestamp
+    moment: pd.Timestamp
     unreadable: str = ""
     """Why the database cannot be read; empty if it can."""
     calendar: ReleaseCalendar | None = None
@@ -81,7 +81,7 @@ class HealthFacts:
 
 def report_of(facts: HealthFacts) -> HealthReport:
     """Return what is known, in sentences, and an alarm for everything that is wrong."""
-    return HealthReport(facts.now, tuple(_lines(facts)), tuple(_alarms(facts)))
+    return HealthReport(facts.moment, tuple(_lines(facts)), tuple(_alarms(facts)))
 
 
 def _alarms(facts: HealthFacts) -> Iterator[Alarm]:
@@ -107,9 +107,9 @@ def _freshness(facts: HealthFacts) -> Iterator[Alarm]:
         yield Alarm("forecast", message("No forecast was ever published."), is_broken=True)
     if facts.calendar is None:
         return
-    owed = facts.calendar.last_released(facts.now - pd.Timedelta(days=GRACE_DAYS + 1))
+    owed = facts.calendar.last_released(facts.moment - pd.Timedelta(days=GRACE_DAYS + 1))
     owed_on = facts.calendar.released_on(owed).tz_localize("UTC")
-    day, late = f"{owed_on:%Y-%m-%d}", (facts.now - owed_on).days
+    day, late = f"{owed_on:%Y-%m-%d}", (facts.moment - owed_on).days
     if facts.newest is None or facts.newest < owed:
         words = message(
             "The figures of %(month)s were due on %(day)s and are %(late)s days late.",
@@ -130,49 +130,51 @@ def _freshness(facts: HealthFacts) -> Iterator[Alarm]:
 
 def _last_run(facts: HealthFacts) -> Iterator[Alarm]:
     if facts.failed:
-        what = message("The last run of %(name)s failed.", name=first_few(facts.failed))
-        yield Alarm("failed", what)
+        words = message("The last run of %(name)s failed.", name=first_few(facts.failed))
+        yield Alarm("failed", words)
     if facts.last_run_at is None:
         return
     when = _day_and_time(facts.last_run_at)
-    hours = (facts.now - facts.last_run_at) / pd.Timedelta(hours=1)
+    hours = (facts.moment - facts.last_run_at) / pd.Timedelta(hours=1)
     if facts.last_run == "failed":
         yield Alarm("failed", message("The last run, of %(day)s %(time)s UTC, failed.", **when))
     elif facts.last_run == "running" and not facts.is_busy:
-        what = message("The last run, of %(day)s %(time)s UTC, was cut off.", **when)
-        yield Alarm("failed", what)
+        words = message("The last run, of %(day)s %(time)s UTC, was cut off.", **when)
+        yield Alarm("failed", words)
     elif facts.last_run == "running" and hours > STUCK_HOURS:
-        what = message(
+        words = message(
             "The run of %(day)s %(time)s UTC has not ended for %(hours)s hours.",
             hours=round(hours),
             **when,
         )
-        yield Alarm("stuck", what)
+        yield Alarm("stuck", words)
 
 
 def _models(facts: HealthFacts) -> Iterator[Alarm]:
     """Yield what is wrong with the champion and what the monitors found, or that they did not."""
     if facts.champion_trouble:
-        what = message("It cannot answer: %(error)s.", error=facts.champion_trouble.rstrip("."))
-        yield Alarm("champion", what)
+        words = message("It cannot answer: %(error)s.", error=facts.champion_trouble.rstrip("."))
+        yield Alarm("champion", words)
     elif facts.champion is None:
         yield Alarm("champion", message("No model is champion."))
     newest = facts.forecast_as_of
     if newest is not None and (facts.watched is None or facts.watched < newest):
         day = f"{newest:%Y-%m-%d}"
-        what = message("The forecast of %(day)s was not measured for drift.", day=day)
-        yield Alarm("unwatched", what)
-    yield from (Alarm(one.monitor, one.words) for one in facts.readings if one.fired)
+        words = message("The forecast of %(day)s was not measured for drift.", day=day)
+        yield Alarm("unwatched", words)
+    yield from (
+        Alarm(reading.monitor, reading.words) for reading in facts.readings if reading.fired
+    )
 
 
 def _machine(facts: HealthFacts) -> Iterator[Alarm]:
     if (free := facts.free_bytes) < LOW_BYTES:
         size = f"{free / 1e9:.1f}"
-        what = message("%(size)s GB are free on the disk of %(name)s.", size=size, name="home")
-        yield Alarm("disk", what, is_broken=free < NO_BYTES)
+        words = message("%(size)s GB are free on the disk of %(name)s.", size=size, name="home")
+        yield Alarm("disk", words, is_broken=free < NO_BYTES)
     if facts.backup_at is None:
         yield Alarm("backup", message("There is no backup."))
-    elif (age := facts.now - facts.backup_at) > pd.Timedelta(days=BACKUP_DAYS):
+    elif (age := facts.moment - facts.backup_at) > pd.Timedelta(days=BACKUP_DAYS):
         yield Alarm("backup", message("The last backup is %(late)s days old.", late=age.days))
 
 
@@ -203,9 +205,9 @@ def _lines(facts: HealthFacts) -> Iterator[Message]:
         files=facts.quarantined,
         size=f"{facts.free_bytes / 1e9:.1f}",
     )
-    for one in facts.readings:
+    for reading in facts.readings:
         yield message(
-            "Measured, %(monitor)s: %(sentences)s", monitor=one.monitor, sentences=one.words
+            "Measured, %(monitor)s: %(sentences)s", monitor=reading.monitor, sentences=reading.words
         )
     if facts.backup_at is None:
         yield message("Last backup: never.")
@@ -214,7 +216,7 @@ def _lines(facts: HealthFacts) -> Iterator[Message]:
 
 
 def _releases(facts: HealthFacts, calendar: ReleaseCalendar) -> Iterator[Message]:
-    due = calendar.last_released(facts.now)
+    due = calendar.last_released(facts.moment)
     yield message(
         "Figures of %(month)s were due on %(day)s; the newest known of the world are of "
         "%(newest)s.",
@@ -240,21 +242,21 @@ def _day_and_time(moment: pd.Timestamp) -> dict[str, Value]:
 def status_lines(report: HealthReport) -> list[str]:
     """Return the status, then what is wrong, each with the page of its remedy."""
     alarms = [
-        f"{'BROKEN' if one.is_broken else 'WARNING'} {one.name}: {one.words} "
-        f"(docs/operations.md#{one.name})"
-        for one in report.alarms
+        f"{'BROKEN' if alarm.is_broken else 'WARNING'} {alarm.name}: {alarm.words} "
+        f"(docs/operations.md#{alarm.name})"
+        for alarm in report.alarms
     ]
     return [str(report.headline), *map(str, report.lines), *alarms]
 
 
-def examine(settings: Settings, now: pd.Timestamp) -> HealthReport:
+def examine(settings: Settings, moment: pd.Timestamp) -> HealthReport:
     """Collect the facts and check them; no finding is raised but that there is nothing yet."""
     if not (has_store(settings) or was_lost(settings)):
         with store_to_read(settings):
             pass
     settings.home.mkdir(parents=True, exist_ok=True)
     facts = HealthFacts(
-        now=now,
+        moment=moment,
         unreadable=sqlite_damage(settings.url) or "",
         free_bytes=shutil.disk_usage(settings.home).free,
         backup_at=last_backup(settings),
@@ -290,38 +292,38 @@ def _with_champion(settings: Settings, engine: Engine, facts: HealthFacts) -> He
 
 
 def _with_database(engine: Engine, facts: HealthFacts) -> HealthFacts:
-    now = facts.now
-    observations = read_observations(engine, as_of=now, commodity=COMMODITY)
+    moment = facts.moment
+    observations = read_observations(engine, as_of=moment, commodity=COMMODITY)
     latest, runs = latest_forecast(engine), read_runs(engine).sort_values("started_at")
-    kept = latest_readings(engine)
-    others = runs.loc[runs["commodity"] != COMMODITY].drop_duplicates("commodity", keep="last")
-    ill = others["status"].isin(["failed", *([] if facts.is_busy else ["running"])])
+    stored = latest_readings(engine)
+    tables = runs.loc[runs["commodity"] != COMMODITY].drop_duplicates("commodity", keep="last")
+    ill = tables["status"].isin(["failed", *([] if facts.is_busy else ["running"])])
     runs = runs.loc[runs["commodity"] == COMMODITY]
     return replace(
         facts,
-        calendar=ReleaseCalendar.from_frame(read_calendar(engine, as_of=now)),
-        newest=_newest_month(observations, now),
+        calendar=ReleaseCalendar.from_frame(read_calendar(engine, as_of=moment)),
+        newest=_newest_month(observations, moment),
         forecast_as_of=latest["as_of"].max() if len(latest) else None,
         last_run=str(runs["status"].iloc[-1]) if len(runs) else "",
         last_run_at=runs["started_at"].iloc[-1] if len(runs) else None,
-        readings=_stored_readings(kept),
-        watched=kept["as_of"].max() if len(kept) else None,
+        readings=_stored_readings(stored),
+        watched=stored["as_of"].max() if len(stored) else None,
         tampered=tampered(engine),
         held=held_publications(engine),
         quarantined=int(read_quarantine(engine)["released_at"].isna().sum()),
-        failed=tuple(sorted(others.loc[ill, "commodity"])),
+        failed=tuple(sorted(tables.loc[ill, "commodity"])),
     )
 
 
-def _newest_month(observations: pd.DataFrame, now: pd.Timestamp) -> pd.Timestamp | None:
-    known = known_at(observations, key=OBSERVATION_KEY, as_of=now)
-    known = known.loc[known["destination"] == WORLD]
-    if known.empty:
+def _newest_month(observations: pd.DataFrame, moment: pd.Timestamp) -> pd.Timestamp | None:
+    figures = known_at(observations, key=OBSERVATION_KEY, as_of=moment)
+    figures = figures.loc[figures["destination"] == WORLD]
+    if figures.empty:
         return None
-    return month_start(min(last_evidence_month(known), last_complete_month(now)))
+    return month_start(min(last_evidence_month(figures), last_complete_month(moment)))
 
 
 def _stored_readings(rows: pd.DataFrame) -> tuple[Reading, ...]:
     names = [field.name for field in fields(Reading)]
-    found = rows.assign(words=rows["words"].map(from_json))[names].to_dict("records")
-    return tuple(Reading(**{str(name): value for name, value in row.items()}) for row in found)
+    records = rows.assign(words=rows["words"].map(from_json))[names].to_dict("records")
+    return tuple(Reading(**{str(name): value for name, value in row.items()}) for row in records)

@@ -15,7 +15,7 @@ from store.errors import DataError, MissingError, first_few
 from store.facts.reading import read_commodities, read_table
 from store.messages import Message, message
 from store.planning.audit import LONGEST_REASON, THINGS, Actor, AuditTrail, audited, checked_name
-from store.schema.tables import alert_rules, alerts, audit, forecasts, needs, overrides
+from store.schema.database_tables import alert_rules, alerts, audit, forecasts, needs, overrides
 from store.vocabulary import AGGREGATES, COMMODITY, DESTINATIONS
 
 _LONGEST_MONTHS: Final = 36
@@ -38,35 +38,35 @@ class NeedRow:
     commodity: str = COMMODITY
 
 
-def add_need(engine: Engine, need: NeedRow, *, who: Actor, at: datetime) -> int:
+def add_need(engine: Engine, need: NeedRow, *, actor: Actor, at: datetime) -> int:
     """Save a need with its audit row and return its number."""
     checked_name(need.name, "need")
     _check(need)
     row = {**asdict(need), "name": need.name.strip()}
     days = {name: row[name].date() for name in ("period_from", "period_to")}
-    with audited(engine, who, at=at) as trail:
+    with audited(engine, actor, at=at) as trail:
         check_place(trail.connection, need.commodity, need.destination)
-        made = {**row, **days, "author": trail.actor, "created_at": at}
-        number = insert_row(trail.connection, needs, made)
+        values = {**row, **days, "author": trail.actor, "created_at": at}
+        number = insert_row(trail.connection, needs, values)
         months = {name: f"{day:%Y-%m}" for name, day in days.items()}
         trail.note("create", f"need {number}", after={**row, **months})
     return number
 
 
-def end_need(engine: Engine, number: int, *, who: Actor, at: datetime) -> None:
+def end_need(engine: Engine, number: int, *, actor: Actor, at: datetime) -> None:
     """End a need, and the alert rules on it, with their audit rows."""
-    with audited(engine, who, at=at) as trail:
+    with audited(engine, actor, at=at) as trail:
         end_row(trail, needs, number, "need")
-        own = alert_rules.c.ended_at.is_(None) & (alert_rules.c.need_id == number)
-        rules = trail.connection.scalars(select(alert_rules.c.id).where(own)).all()
-        trail.connection.execute(update(alert_rules).where(own).values(ended_at=at))
+        is_dependent = alert_rules.c.ended_at.is_(None) & (alert_rules.c.need_id == number)
+        rules = trail.connection.scalars(select(alert_rules.c.id).where(is_dependent)).all()
+        trail.connection.execute(update(alert_rules).where(is_dependent).values(ended_at=at))
         for rule in rules:
             trail.note("end", f"alert rule {rule}")
 
 
-def restore_need(engine: Engine, number: int, *, who: Actor, at: datetime) -> None:
+def restore_need(engine: Engine, number: int, *, actor: Actor, at: datetime) -> None:
     """Take back the end of a need and of the alert rules that ended with it."""
-    with audited(engine, who, at=at) as trail:
+    with audited(engine, actor, at=at) as trail:
         run = trail.connection
         ended = run.scalar(select(needs.c.ended_at).where(needs.c.id == number))
         if ended is None:
@@ -76,9 +76,9 @@ def restore_need(engine: Engine, number: int, *, who: Actor, at: datetime) -> No
                     number=number,
                 )
             )
-        own = (alert_rules.c.need_id == number) & (alert_rules.c.ended_at == ended)
-        rules = run.scalars(select(alert_rules.c.id).where(own)).all()
-        run.execute(update(alert_rules).where(own).values(ended_at=None))
+        is_dependent = (alert_rules.c.need_id == number) & (alert_rules.c.ended_at == ended)
+        rules = run.scalars(select(alert_rules.c.id).where(is_dependent)).all()
+        run.execute(update(alert_rules).where(is_dependent).values(ended_at=None))
         run.execute(update(needs).where(needs.c.id == number).values(ended_at=None))
         for thing in (f"need {number}", *(f"alert rule {rule}" for rule in rules)):
             trail.note("restore", thing)
@@ -86,11 +86,11 @@ def restore_need(engine: Engine, number: int, *, who: Actor, at: datetime) -> No
 
 def check_place(connection: Connection, commodity: str, destination: str) -> None:
     """Check that a destination of a commodity is forecast."""
-    known: tuple[str, ...] = FORECAST
+    forecast: tuple[str, ...] = FORECAST
     if commodity != COMMODITY:
-        known = _forecast_of(connection, commodity)
-    if destination not in known:
-        expected = ", ".join(known) if known is FORECAST else first_few(known)
+        forecast = _forecast_of(connection, commodity)
+    if destination not in forecast:
+        expected = ", ".join(forecast) if forecast is FORECAST else first_few(forecast)
         of = "" if commodity == COMMODITY else f" of commodity {commodity}"
         raise DataError(
             f"No destination {destination!r}{of} is forecast. Expected one of {expected}. "
@@ -99,35 +99,35 @@ def check_place(connection: Connection, commodity: str, destination: str) -> Non
 
 
 def _forecast_of(connection: Connection, commodity: str) -> tuple[str, ...]:
-    own = select(forecasts.c.destination).where(forecasts.c.commodity == commodity).distinct()
-    found = tuple(sorted(connection.scalars(own)))
-    if not found:
+    query = select(forecasts.c.destination).where(forecasts.c.commodity == commodity).distinct()
+    destinations = tuple(sorted(connection.scalars(query)))
+    if not destinations:
         published = first_few(read_commodities(connection, forecasts)) or "there is none"
         raise MissingError(
             f"No forecasts of commodity {commodity!r}. Expected one of those published: "
             f"{published}. See /api/v1/commodities."
         )
-    return found
+    return destinations
 
 
-def end_row(trail: AuditTrail, table: Table, number: int, what: str) -> None:
+def end_row(trail: AuditTrail, table: Table, number: int, thing: str) -> None:
     """End an active row, with its audit row."""
     live = table.c.ended_at.is_(None)
     ended = update(table).where(live & (table.c.id == number)).values(ended_at=trail.at)
     if not trail.connection.execute(ended).rowcount:
-        known = trail.connection.scalars(select(table.c.id).where(live).order_by(table.c.id))
-        raise MissingError(no_such(what.replace(" ", "-"), number, list(known)))
-    trail.note("end", f"{what} {number}")
+        numbers = trail.connection.scalars(select(table.c.id).where(live).order_by(table.c.id))
+        raise MissingError(no_such(thing.replace(" ", "-"), number, list(numbers)))
+    trail.note("end", f"{thing} {number}")
 
 
-def no_such(what: str, number: int, live: list[int]) -> Message:
+def no_such(thing: str, number: int, live: list[int]) -> Message:
     """Explain that there is no such active row."""
     return message(
         "No %(what)s %(number)s in force. Expected one of: %(known)s. See %(address)s.",
-        what=THINGS[what],
+        what=THINGS[thing],
         number=number,
         known=first_few(live) if live else message("there is none"),
-        address=f"/api/v1/{what}s",
+        address=f"/api/v1/{thing}s",
     )
 
 
@@ -194,7 +194,7 @@ class AlertFinding:
 
 
 def add_rule(
-    engine: Engine, rule: AlertRule, *, who: Actor, at: datetime, since: datetime | None
+    engine: Engine, rule: AlertRule, *, actor: Actor, at: datetime, since: datetime | None
 ) -> int:
     """Save a rule with its audit row and return its number.
 
@@ -203,23 +203,23 @@ def add_rule(
     """
     _check_alert_rules(rule)
     uid = uuid.uuid4().hex
-    with audited(engine, who, at=at) as trail:
+    with audited(engine, actor, at=at) as trail:
         row = {**asdict(rule), "name": rule.name.strip(), **_place(trail, rule)}
-        made = {
+        values = {
             **row,
             "uid": uid,
             "since": since,
             "author": trail.actor,
             "created_at": at,
         }
-        number = insert_row(trail.connection, alert_rules, made)
+        number = insert_row(trail.connection, alert_rules, values)
         trail.note("create", f"alert rule {number}", after=row)
     return number
 
 
-def end_rule(engine: Engine, number: int, *, who: Actor, at: datetime) -> None:
+def end_rule(engine: Engine, number: int, *, actor: Actor, at: datetime) -> None:
     """End a rule, with its audit row."""
-    with audited(engine, who, at=at) as trail:
+    with audited(engine, actor, at=at) as trail:
         end_row(trail, alert_rules, number, "alert rule")
 
 
@@ -229,13 +229,13 @@ def save_findings(
     """Save findings and return the new ones; each rule reports once per publication."""
     new = []
     with writing(engine) as connection:
-        known = {(row.rule_id, row.as_of) for row in connection.execute(select(alerts))}
-        for found in findings:
-            if (found.rule_id, found.as_of) in known:
+        saved = {(row.rule_id, row.as_of) for row in connection.execute(select(alerts))}
+        for finding in findings:
+            if (finding.rule_id, finding.as_of) in saved:
                 continue
-            values = {**asdict(found), "evaluated_at": at, "attempts": 0}
+            values = {**asdict(finding), "evaluated_at": at, "attempts": 0}
             connection.execute(insert(alerts).values(values))
-            new.append(found)
+            new.append(finding)
     return new
 
 
@@ -243,11 +243,11 @@ def note_delivery(
     engine: Engine, finding: tuple[int, datetime], *, tries: int, at: datetime, trouble: str
 ) -> None:
     """Record how the delivery of one finding went; no trouble means that it was accepted."""
-    own = (alerts.c.rule_id == finding[0]) & (alerts.c.as_of == finding[1])
+    is_finding = (alerts.c.rule_id == finding[0]) & (alerts.c.as_of == finding[1])
     status = {"attempts": alerts.c.attempts + tries, "trouble": trouble}
     delivered = {} if trouble else {"delivered_at": at}
     with writing(engine) as connection:
-        connection.execute(update(alerts).where(own).values(**status, **delivered))
+        connection.execute(update(alerts).where(is_finding).values(**status, **delivered))
 
 
 def _place(trail: AuditTrail, rule: AlertRule) -> dict[str, str]:
@@ -258,10 +258,10 @@ def _place(trail: AuditTrail, rule: AlertRule) -> dict[str, str]:
         return {"commodity": commodity, "destination": rule.destination}
     of = needs.c
     live = select(of.id, of.commodity, of.destination).where(of.ended_at.is_(None))
-    found = {row.id: row for row in trail.connection.execute(live)}
-    if rule.need_id not in found:
-        raise MissingError(no_such("need", rule.need_id, sorted(found)))
-    need = found[rule.need_id]
+    by_number = {row.id: row for row in trail.connection.execute(live)}
+    if rule.need_id not in by_number:
+        raise MissingError(no_such("need", rule.need_id, sorted(by_number)))
+    need = by_number[rule.need_id]
     if rule.commodity not in {"", need.commodity}:
         raise DataError(
             f"A rule on need {need.id} with commodity={rule.commodity!r}. Expected that of the "
@@ -305,7 +305,7 @@ class OverrideRow:
     commodity: str = COMMODITY
 
 
-def add_override(engine: Engine, override: OverrideRow, *, who: Actor, at: datetime) -> None:
+def add_override(engine: Engine, override: OverrideRow, *, actor: Actor, at: datetime) -> None:
     """Save an override with its audit row; the published median and earlier overrides stay."""
     _check_overrides(override)
     cell = {
@@ -314,11 +314,11 @@ def add_override(engine: Engine, override: OverrideRow, *, who: Actor, at: datet
         "period": override.period.date(),
         "as_of": override.as_of,
     }
-    stated = {"tonnes": override.tonnes, "reason": override.reason.strip()}
-    with audited(engine, who, at=at) as trail:
+    estimate = {"tonnes": override.tonnes, "reason": override.reason.strip()}
+    with audited(engine, actor, at=at) as trail:
         run = trail.connection
-        own = [forecasts.c[name] == value for name, value in cell.items()]
-        if not run.scalar(select(func.count()).select_from(forecasts).where(*own)):
+        is_forecast = [forecasts.c[name] == value for name, value in cell.items()]
+        if not run.scalar(select(func.count()).select_from(forecasts).where(*is_forecast)):
             raise MissingError(
                 f"No forecast of {override.destination} in {override.period:%Y-%m} as of "
                 f"{override.as_of:%Y-%m-%d}, commodity {override.commodity}. Expected a published "
@@ -328,12 +328,12 @@ def add_override(engine: Engine, override: OverrideRow, *, who: Actor, at: datet
         earlier = select(overrides.c.tonnes, overrides.c.reason).where(*same)
         last = run.execute(earlier.order_by(overrides.c.id.desc()).limit(1)).mappings().first()
         before = None if last is None else {**last}
-        insert_row(run, overrides, {**cell, **stated, "author": trail.actor, "available_at": at})
+        insert_row(run, overrides, {**cell, **estimate, "author": trail.actor, "available_at": at})
         thing = (
             f"forecast {override.commodity}|{override.destination}|{override.period:%Y-%m}|"
             f"{override.as_of:%Y-%m-%dT%H:%M:%SZ}"
         )
-        trail.note("override", thing, before=before, after=stated)
+        trail.note("override", thing, before=before, after=estimate)
 
 
 def _check_overrides(override: OverrideRow) -> None:

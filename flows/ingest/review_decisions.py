@@ -38,22 +38,22 @@ def accept(settings: Settings, number: int, event: Path, note: str = "") -> Writ
     The event is written first: if that is all that happened, accepting again does the rest.
 
     Args:
-        settings: Where things are kept.
+        settings: Where things are stored.
         event: YAML or CSV of the event, with columns as data/policy_events.csv.
     """
-    engine, now, who = store_of(settings), utc_now(), actor()
+    engine, moment, author = store_of(settings), utc_now(), actor()
     open_item(engine, number)
-    file = known_from(PolicyEvents(event).load(), now)
-    if reasons := objections(file, stored=typed_frame([], "observations"), ingested_at=now):
+    file = known_from(PolicyEvents(event).load(), moment)
+    if reasons := objections(file, stored=typed_frame([], "observations"), ingested_at=moment):
         raise DataError("\n".join(reasons))
-    report = write_batch(engine, Batch((file,)), ingested_at=now, actor=who, revises=True)
+    report = write_batch(engine, Batch((file,)), ingested_at=moment, actor=author, revises=True)
     names = ", ".join(sorted(set(file.tables[EVENTS]["event_id"])))
     decide(
         engine,
         number,
         decision="accepted",
-        at=now,
-        actor=who,
+        at=moment,
+        actor=author,
         note="; ".join(filter(None, (names, note))),
     )
     written = describe(report, f"in {event.name}", engine)
@@ -63,16 +63,16 @@ def accept(settings: Settings, number: int, event: Path, note: str = "") -> Writ
     return report
 
 
-def known_from(file: FileRows, now: pd.Timestamp) -> FileRows:
+def known_from(file: FileRows, moment: pd.Timestamp) -> FileRows:
     """Events as the store learns of them now: the version of today and those of days to come.
 
     What was announced today counts from the first moment of today.
     """
     frame = file.tables[EVENTS].sort_values("available_at", kind="stable", ignore_index=True)
-    is_later = frame["available_at"] > now
+    is_later = frame["available_at"] > moment
     newest = frame[~is_later].drop_duplicates("event_id", keep="last")
     announced = newest["announced_on"].dt.tz_localize("UTC")
-    moments = announced.where(announced == now.normalize(), now).astype(MOMENT_DTYPE)
+    moments = announced.where(announced == moment.normalize(), moment).astype(MOMENT_DTYPE)
     versions = pd.concat([newest.assign(available_at=moments), frame[is_later]], ignore_index=True)
     return replace(file, tables={EVENTS: versions})
 
@@ -80,14 +80,14 @@ def known_from(file: FileRows, now: pd.Timestamp) -> FileRows:
 def open_item(engine: Engine, number: int) -> pd.Series:
     """Return an item that waits."""
     waiting = read_reviews(engine)
-    found = waiting[waiting["id"] == number]
-    if found.empty:
+    item = waiting[waiting["id"] == number]
+    if item.empty:
         numbers = ", ".join(map(str, waiting["id"].head(5))) or "none waits"
         raise DataError(
             f"No open review item {number} in table reviews. Expected one of: {numbers}. "
             "See `magnetcast data review list`."
         )
-    return found.iloc[0]
+    return item.iloc[0]
 
 
 def template(item: pd.Series) -> str:

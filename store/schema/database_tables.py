@@ -490,14 +490,14 @@ tokens: Final = Table(
 )
 
 
-def schema_digest(made: MetaData) -> str:
+def schema_digest(schema: MetaData) -> str:
     """Return a digest of all tables, columns and keys, the same on every database."""
     parts = [
         f"{column} {type(column.type).__name__} {column.nullable}"
-        for table in made.tables.values()
+        for table in schema.tables.values()
         for column in table.columns
     ]
-    parts += [f"{table} {natural_key(table)}" for table in made.tables.values()]
+    parts += [f"{table} {natural_key(table)}" for table in schema.tables.values()]
     return hashlib.sha256("\n".join(sorted(parts)).encode()).hexdigest()[:12]
 
 

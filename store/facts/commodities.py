@@ -12,8 +12,8 @@ from sqlalchemy import ColumnElement, Connection, Engine, func, select
 
 from store.database import insert_row, reading, writing
 from store.facts.reading import known_by, read_commodities, read_table
-from store.schema import tables
-from store.schema.tables import labels, observations
+from store.schema import database_tables as tables
+from store.schema.database_tables import labels, observations
 from store.vocabulary import COMMODITY, ORIGIN
 
 _EVIDENCE: Final = (
@@ -45,10 +45,10 @@ def _is_evidence(engine: Engine) -> ColumnElement[bool]:
     Materials have names and no code. China's exports of 850511 hold other metal magnets too.
     """
     row, names = tables.observations.c, read_commodities(engine)
-    whole = [name for name in names if name == COMMODITY or not _CODE.fullmatch(name)]
+    own_figures = [name for name in names if name == COMMODITY or not _CODE.fullmatch(name)]
     partners = [name for name in names if MAGNETS.fullmatch(name) and name != COMMODITY]
     imports = row.commodity.in_(partners) & row.measure.startswith("mirror_")
-    return row.commodity.in_(whole) | imports
+    return row.commodity.in_(own_figures) | imports
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +66,10 @@ def evidence_digests(
 ) -> EvidenceDigests:
     """Return digests of the evidence on magnets that ``read_evidence`` would read."""
     digest, parts = hashlib.sha256(), {}
-    own = _is_evidence(engine)
+    is_evidence = _is_evidence(engine)
     with engine.begin() as connection:
         for table in _EVIDENCE:
-            wanted = [own] if table is tables.observations else []
+            wanted = [is_evidence] if table is tables.observations else []
             frame = read_table(connection, table, as_of=as_of, until=until, wanted=wanted)
             text = frame.to_csv(index=False, lineterminator="\n").encode()
             digest.update(table.name.encode())
@@ -131,5 +131,5 @@ def read_partner_counts(engine: Engine, *, as_of: datetime | None = None) -> pd.
         .order_by(of.commodity, of.source)
     )
     with engine.begin() as connection:
-        rows = [tuple(found) for found in connection.execute(query)]
+        rows = [tuple(line) for line in connection.execute(query)]
     return pd.DataFrame(rows, columns=["commodity", "source", "destinations"])
