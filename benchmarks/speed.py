@@ -92,15 +92,15 @@ def engine_round(task: Snapshot, cutoffs: Sequence[int]) -> Round:
     return Round(time.perf_counter() - started, FORECASTER.parameters.threads, cells)
 
 
-def experts_round(task: Snapshot, cutoffs: Sequence[int]) -> Round:
+def base_forecasts_round(task: Snapshot, cutoffs: Sequence[int]) -> Round:
     values = task.table.to_numpy(dtype=float)
     started = time.perf_counter()
     cells = 0
     for cutoff in cutoffs:
         known = values[:, : cutoff - task.first + 1]
         season = season_profiles(known)
-        for expert in BASE_FORECASTS.values():
-            predicted = expert(known, season, task.horizon)
+        for method in BASE_FORECASTS.values():
+            predicted = method(known, season, task.horizon)
         cells += int(np.isfinite(predicted).sum())
     return Round(time.perf_counter() - started, 1, cells)
 
@@ -142,7 +142,7 @@ def race(case: Case, folder: Path, python: str | None) -> tuple[dict[str, Timed]
         return found
 
     contestants: dict[str, Contestant] = {
-        ALONE: lambda: experts_round(task, case.months),
+        ALONE: lambda: base_forecasts_round(task, case.months),
         ENGINE: lambda: engine_round(task, case.months),
         SCORED: lambda: backtest_round(task, case.months),
     }
