@@ -21,7 +21,7 @@ from features.origin import Origin
 from features.track_record import RELAXATION, TRUCES
 from store.messages import Message, message
 from store.months import month_label, month_number
-from store.schema.scenario import ACT_DAYS, Act, Levers, TariffLever
+from store.schema.scenario import ACT_DAYS, Scenario, ScenarioAct, ScenarioTariff
 from store.vocabulary import HISTORY_START
 
 LAST_DAY: Final = pd.Timestamp("2099-12-31")
@@ -43,12 +43,12 @@ class ScenarioWarning:
     text: Message
 
 
-def announcement_months(levers: Levers, origin: Origin) -> list[int]:
+def announcement_months(scenario: Scenario, origin: Origin) -> list[int]:
     """Return the months in which parts of a scenario are announced, none before the origin's own.
 
     Ascending month numbers.
     """
-    return sorted({max(_touched_from(one), origin.today) for one in levers.all})
+    return sorted({max(_touched_from(one), origin.today) for one in scenario.levers})
 
 
 BOOKING_DAYS: Final = 14
@@ -56,17 +56,17 @@ BOOKING_DAYS: Final = 14
 before then was ordered without knowing of it."""
 
 
-def _touched_from(lever: Act | TariffLever) -> int:
-    if isinstance(lever, TariffLever):
+def _touched_from(lever: ScenarioAct | ScenarioTariff) -> int:
+    if isinstance(lever, ScenarioTariff):
         return month_number(_first_shipment(lever))
-    return month_number(lever.announced_on)
+    return month_number(lever.announced)
 
 
-def _first_shipment(lever: TariffLever) -> pd.Timestamp:
-    return lever.announced_on + pd.Timedelta(days=BOOKING_DAYS)
+def _first_shipment(lever: ScenarioTariff) -> pd.Timestamp:
+    return lever.announced + pd.Timedelta(days=BOOKING_DAYS)
 
 
-def with_levers(origin: Origin, levers: Levers, month: int | None = None) -> Origin:
+def with_levers(origin: Origin, scenario: Scenario, month: int | None = None) -> Origin:
     """Return the origin as if a scenario's acts had been announced.
 
     Rates outside the observed range are moved to its nearest end, see ``warnings_of``.
@@ -74,12 +74,12 @@ def with_levers(origin: Origin, levers: Levers, month: int | None = None) -> Ori
     Args:
         month: Only what is announced by the end of this month; all if None.
     """
-    acts = [one for one in levers.acts if month is None or _touched_from(one) <= month]
-    steps = [one for one in levers.tariffs if month is None or _touched_from(one) <= month]
+    acts = [one for one in scenario.events if month is None or _touched_from(one) <= month]
+    steps = [one for one in scenario.tariffs if month is None or _touched_from(one) <= month]
     return replace(origin, events=_with_acts(origin, acts), tariffs=_with_steps(origin, steps))
 
 
-def _with_acts(origin: Origin, acts: Sequence[Act]) -> pd.DataFrame | None:
+def _with_acts(origin: Origin, acts: Sequence[ScenarioAct]) -> pd.DataFrame | None:
     events = origin.events
     if events is None or not acts:
         return events
@@ -102,7 +102,7 @@ def _with_acts(origin: Origin, acts: Sequence[Act]) -> pd.DataFrame | None:
     return table.reset_index(drop=True)
 
 
-def _is_assumed(known: Mapping[Hashable, Any], act: Act) -> bool:
+def _is_assumed(known: Mapping[Hashable, Any], act: ScenarioAct) -> bool:
     """Return whether a scenario gives a known act other days and leaves open how probable it is."""
     if not pd.isna(act.given[PROBABILITY]):
         return False
@@ -115,7 +115,7 @@ ACT_DTYPES: Final = frozenset((*ACT_DAYS, KEPT_PCT, PROBABILITY, DIVERTED_PCT, "
 """Columns of acts that keep their type where a new act leaves them empty."""
 
 
-def _with_steps(origin: Origin, steps: Sequence[TariffLever]) -> pd.DataFrame | None:
+def _with_steps(origin: Origin, steps: Sequence[ScenarioTariff]) -> pd.DataFrame | None:
     tariffs = origin.tariffs
     if tariffs is None or not steps:
         return tariffs
@@ -130,7 +130,7 @@ def _with_steps(origin: Origin, steps: Sequence[TariffLever]) -> pd.DataFrame | 
 
 
 def _step_rows(
-    tariffs: pd.DataFrame, lever: TariffLever, place: int, highest: float
+    tariffs: pd.DataFrame, lever: ScenarioTariff, place: int, highest: float
 ) -> list[dict[str, object]]:
     """Return the steps of an added component that bring a rate to that of the lever.
 
@@ -139,11 +139,8 @@ def _step_rows(
     end = lever.effective_to or LAST_DAY
     days = np.arange((lever.effective_from - EPOCH).days, (end - EPOCH).days + 1)
     known = np.nan_to_num(importer_rate(tariffs, lever.importer, days))
-    asked = (
-        known + lever.add_points if lever.rate_pct is None else np.full(len(days), lever.rate_pct)
-    )
     # A rate announced for later may be above all rates charged so far.
-    added = np.round(np.clip(asked, 0.0, np.maximum(known, highest)) - known, 9)
+    added = np.round(np.clip(lever.rate_over(known), 0.0, np.maximum(known, highest)) - known, 9)
     if not added.any():
         return []
     starts = np.flatnonzero(np.diff(added, prepend=np.nan) != 0)
@@ -183,28 +180,28 @@ def charged_by(origin: Origin) -> dict[str, tuple[str, ...]]:
     return {name: tuple(hit) for name, hit in found.items()}
 
 
-def warnings_of(origin: Origin, levers: Levers) -> list[ScenarioWarning]:
+def warnings_of(origin: Origin, scenario: Scenario) -> list[ScenarioWarning]:
     """Return where a scenario goes beyond what the data can answer."""
     last = month_label(int(origin.targets[-1]))
-    found = [warned for lever in levers.tariffs for warned in _of_tariff(origin, lever)]
-    found += [warned for act in levers.acts for warned in _of_act(origin, act)]
+    found = [warned for lever in scenario.tariffs for warned in _of_tariff(origin, lever)]
+    found += [warned for act in scenario.events for warned in _of_act(origin, act)]
     # A known act moved beyond the last month does have an effect: it no longer falls within it.
-    new = [one for one in levers.all if isinstance(one, TariffLever) or one.is_new]
+    new = [one for one in scenario.levers if isinstance(one, ScenarioTariff) or one.is_new]
     late = [one for one in new if month_number(_start_of(one)) > origin.targets[-1]]
     found += [ScenarioWarning((), _starts_late(one, last)) for one in late]
     return found
 
 
-def _start_of(lever: Act | TariffLever) -> pd.Timestamp:
-    if isinstance(lever, TariffLever):
+def _start_of(lever: ScenarioAct | ScenarioTariff) -> pd.Timestamp:
+    if isinstance(lever, ScenarioTariff):
         return lever.effective_from
     given = lever.given.items()
     days = [day for name, day in given if name != "announced_on" and isinstance(day, pd.Timestamp)]
-    return min(days, default=lever.announced_on)
+    return min(days, default=lever.announced)
 
 
-def _starts_late(lever: Act | TariffLever, last: str) -> Message:
-    if isinstance(lever, TariffLever):
+def _starts_late(lever: ScenarioAct | ScenarioTariff, last: str) -> Message:
+    if isinstance(lever, ScenarioTariff):
         return message(
             "The tariff of %(importer)s starts after %(month)s, the last month forecast, and shows "
             "no effect.",
@@ -218,12 +215,12 @@ def _starts_late(lever: Act | TariffLever, last: str) -> Message:
     )
 
 
-def _of_tariff(origin: Origin, lever: TariffLever) -> list[ScenarioWarning]:
+def _of_tariff(origin: Origin, lever: ScenarioTariff) -> list[ScenarioWarning]:
     hit = charged_by(origin).get(lever.importer, ())
     assert origin.tariffs is not None  # noqa: S101 - a scenario needs tariffs
     day = np.array([(lever.effective_from - EPOCH).days])
     known = float(importer_rate(origin.tariffs, lever.importer, day)[0])
-    asked = np.nan_to_num(known) + lever.add_points if lever.rate_pct is None else lever.rate_pct
+    asked = lever.rate_over(np.nan_to_num(known))
     highest = highest_rate(origin)
     texts = []
     if asked > highest:
@@ -249,7 +246,7 @@ def _of_tariff(origin: Origin, lever: TariffLever) -> list[ScenarioWarning]:
     return [ScenarioWarning(hit, text) for text in texts]
 
 
-def _of_act(origin: Origin, act: Act) -> list[ScenarioWarning]:
+def _of_act(origin: Origin, act: ScenarioAct) -> list[ScenarioWarning]:
     changed = _with_acts(origin, [act])
     assert changed is not None  # noqa: S101 - a scenario needs events
     row = changed.loc[changed["event_id"] == act.event_id]
@@ -258,7 +255,7 @@ def _of_act(origin: Origin, act: Act) -> list[ScenarioWarning]:
     return [] if text is None else [ScenarioWarning(hit, text)]
 
 
-def _limit_of(then: Origin, act: Act, row: pd.DataFrame) -> Message | None:
+def _limit_of(then: Origin, act: ScenarioAct, row: pd.DataFrame) -> Message | None:
     """Return in what an act, as a row of the events then known, goes beyond the data, if at all."""
     instrument, direction = row["instrument"].iloc[0], row["direction"].iloc[0]
     is_control = instrument in INSTRUMENTS and direction == "restrictive"

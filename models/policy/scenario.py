@@ -38,7 +38,7 @@ from store.arrays import Floats
 from store.errors import DataError
 from store.messages import Message, Value, message
 from store.months import month_label, month_start
-from store.schema.scenario import Act, Levers, Scenario, ScenarioContext
+from store.schema.scenario import Scenario, ScenarioAct, ScenarioContext
 from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
 
 RATE: Final = "tariff_rate_pct"
@@ -131,7 +131,7 @@ class ScenarioSnapshot:
         importers = tuple(charged_by(self.origin))
         unknown = month_start(self.origin.cutoff + 1)
         return ScenarioContext(
-            self.as_of, events, self.origin.series, importers, felt_before=unknown
+            self.as_of, events, self.origin.series, importers, observed_before=unknown
         )
 
 
@@ -160,7 +160,7 @@ def notes_of(
 ) -> tuple[Message, ...]:
     """Return what the answer to each control of a scenario rests on, and how probable each is."""
     origin = snapshot.origin
-    then = with_levers(origin, scenario.levers)
+    then = with_levers(origin, scenario)
     known = controls_at(then)
     probable = tuple(_chances(one) for one in known if one.chances != CERTAIN)
     if is_same:
@@ -176,7 +176,7 @@ def notes_of(
             notes.append(_note_on_precedent(one, Precedents.at(origin, known, past)))
         elif one.passing is None:
             notes += _notes_on(one, past, origin)
-    if not all(one.hit.all() or one.event_id in _diverted_shares(scenario.levers) for one in new):
+    if not all(one.hit.all() or one.event_id in _diverted_shares(scenario) for one in new):
         notes.append(
             message(
                 "What is stopped is assumed to go to no other destination: no control on record "
@@ -196,13 +196,13 @@ def notes_of(
     return (*notes, *probable)
 
 
-def _diverted_shares(levers: Levers) -> dict[str, float]:
+def _diverted_shares(scenario: Scenario) -> dict[str, float]:
     """Return the share that others get of what each act stops, where one is assumed."""
-    found = {act.event_id: float(str(act.given[DIVERTED_PCT])) for act in levers.acts}
+    found = {act.event_id: float(str(act.given[DIVERTED_PCT])) for act in scenario.events}
     return {act: share / 100.0 for act, share in found.items() if not math.isnan(share)}
 
 
-def _is_stop(act: Act) -> bool:
+def _is_stop(act: ScenarioAct) -> bool:
     """Return whether an act is a new stop at the border, which the policy response answers."""
     given = act.given
     return act.is_new and given["instrument"] in INSTRUMENTS and given["direction"] == "restrictive"
@@ -333,7 +333,7 @@ def paired_with(view: "PublishedDraws", scenario: Scenario) -> PairedForecast:
     Means add up to those of their sums. No difference is exactly zero where nothing changes.
     """
     snapshot, published = view.snapshot, view.published
-    other = view.under(scenario.levers)
+    other = view.under(scenario)
     low, high = np.quantile(other.tonnes - published.tonnes, (0.1, 0.9), axis=0)
     numbers = {
         "base_p50": published.p50,
@@ -345,7 +345,7 @@ def paired_with(view: "PublishedDraws", scenario: Scenario) -> PairedForecast:
         "difference_p90": high,
     }
     flat = {name: values.reshape(-1) for name, values in numbers.items()}
-    warnings = warnings_by_series(snapshot.origin, warnings_of(snapshot.origin, scenario.levers))
+    warnings = warnings_by_series(snapshot.origin, warnings_of(snapshot.origin, scenario))
     texts = {name: " ".join(map(str, found)) for name, found in warnings.items()}
     table = _keys(snapshot.origin).assign(**flat)
     table["warning"] = table["destination"].map(texts)
@@ -401,11 +401,11 @@ class PublishedDraws:
         published = _Drawn(drawing.drawn(cells, drawing.ranks_of(ordinary)), cells, mean)
         return cls(snapshot, known, ranks, ordinary, published, exposure)
 
-    def under(self, levers: Levers) -> _Drawn:
-        """Return the distribution under levers; the published one exactly where they do nothing."""
+    def under(self, scenario: Scenario) -> _Drawn:
+        """Distribution under a scenario; exactly the published one where it does nothing."""
         origin, published = self.snapshot.origin, self.published
-        ordinary = drawing.summed(self._ordinary(levers), origin.groups)
-        tonnes = self._diverted(published.tonnes * _ratio(ordinary, self.ordinary), levers)
+        ordinary = drawing.summed(self._ordinary(scenario), origin.groups)
+        tonnes = self._diverted(published.tonnes * _ratio(ordinary, self.ordinary), scenario)
         growth = _ratio(tonnes.mean(axis=0), published.tonnes.mean(axis=0))
         added_up = growth.copy()
         for row in np.flatnonzero(origin.is_sum):
@@ -418,21 +418,23 @@ class PublishedDraws:
         )
         return _Drawn(tonnes, _ascending(levels), published.mean * added_up)
 
-    def _ordinary(self, levers: Levers) -> Floats:
-        """Return draws of destinations under levers, month by month as the news is out."""
+    def _ordinary(self, scenario: Scenario) -> Floats:
+        """Return draws of destinations under a scenario, month by month as the news is out."""
         origin = self.snapshot.origin
         plain = _cells(self.snapshot.ordinary, origin)
         found = self.ordinary.copy()
-        for month in announcement_months(levers, origin):
-            then = with_levers(origin, levers, month)
+        for month in announcement_months(scenario, origin):
+            then = with_levers(origin, scenario, month)
             # What a new stop does is the response's to answer, not the trees'.
-            others = replace(levers, acts=tuple(one for one in levers.acts if not _is_stop(one)))
+            others = scenario.model_copy(
+                update={"events": [act for act in scenario.events if not _is_stop(act)]}
+            )
             shift = self.snapshot.learned(origin, with_levers(origin, others, month))
             effect = effect_at(
                 then, self.snapshot.analogs, count=len(found), exposure=self.exposure
             )
             kept = effect.kept
-            if not others.acts:
+            if not others.events:
                 kept = np.minimum(kept, self.known.kept)
             charged = _bound_scenario(effect.charged, self.known.charged, origin, then)
             effect = replace(effect, kept=kept, charged=charged)
@@ -441,11 +443,11 @@ class PublishedDraws:
             found[:, :, reached] = drawn[:, :, reached]
         return found
 
-    def _diverted(self, tonnes: Floats, levers: Levers) -> Floats:
+    def _diverted(self, tonnes: Floats, scenario: Scenario) -> Floats:
         """Return draws in which others get a share of what new acts stop, by their trade."""
         found, origin = tonnes.copy(), self.snapshot.origin
-        shares = _diverted_shares(levers)
-        for control in controls_at(with_levers(origin, levers)):
+        shares = _diverted_shares(scenario)
+        for control in controls_at(with_levers(origin, scenario)):
             others = ~control.hit & ~origin.is_sum
             if not (shares.get(control.event_id, 0.0) > 0.0 and others.any()):
                 continue

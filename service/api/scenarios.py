@@ -14,9 +14,9 @@ from service.http.replies import PROBLEM, FormQuery, Shown, reply
 from service.queries.destination_months import known_destination
 from service.scenario_pool import WorkedScenario, scenario_answer
 from service.state import Current, Shared, api_router, may_read
-from store.schema.scenario import ScenarioText
+from store.schema.scenario import Scenario
 
-_SCENARIO: Final[dict[str, Any]] = ScenarioText.model_json_schema(
+_SCENARIO: Final[dict[str, Any]] = Scenario.model_json_schema(
     ref_template="#/components/schemas/{model}"
 )
 PARTS: Final[Mapping[str, Any]] = _SCENARIO.pop("$defs")

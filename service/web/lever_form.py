@@ -24,8 +24,8 @@ from store.schema.scenario import (
     ALL_MAGNETS,
     STRICTNESS,
     Place,
+    Scenario,
     ScenarioContext,
-    ScenarioText,
     checked_scenario,
 )
 from store.vocabulary import NOT_A_TARIFF, OTHER_SUFFIXES, WORLD
@@ -109,7 +109,7 @@ def choices_of(publication: Publication) -> LeverChoices:
         publication.snapshot.ledger.events,
         tuple(destinations),
         tuple(importers),
-        felt_before=pd.Timestamp(publication.snapshot.cutoff) + pd.DateOffset(months=1),
+        observed_before=pd.Timestamp(publication.snapshot.cutoff) + pd.DateOffset(months=1),
     )
     day = context.day
     explained = publication.published.explanation or StoredExplanation()
@@ -225,25 +225,24 @@ class CheckedForm:
         """Of each entry: the field that has each of its parts, and the one for all others."""
         self._build()
         named = {"name": "scenario", **self.top}
-        _, faults = ([], []) if form.is_empty else checked_scenario(named, choices.context)
+        scenario, faults = (None, []) if form.is_empty else checked_scenario(named, choices.context)
         for fault in faults:
             self.errors.setdefault(self._field_at(fault.place), rendered(fault.text))
-        is_sound = not (self.errors or form.is_empty)
-        self._asked = ScenarioText.model_validate(named) if is_sound else None
+        self._scenario = None if self.errors else scenario
 
     @property
     def title(self) -> str:
         """Scenario in words; empty without a sound one."""
-        title = gettext("; ").join(self._titles(self._asked) if self._asked else ())
+        title = gettext("; ").join(self._titles(self._scenario) if self._scenario else ())
         return Sentence(title[:1].upper() + title[1:])
 
     @property
     def text(self) -> str:
         """Scenario as YAML, the same in all languages; empty without a sound one."""
-        if self._asked is None:
+        if self._scenario is None:
             return ""
         with in_language(DEFAULT):
-            scenario = {**self._asked.model_dump(exclude_unset=True), "name": str(self.title)}
+            scenario = {**self._scenario.model_dump(exclude_unset=True), "name": str(self.title)}
         return yaml.safe_dump(
             scenario, sort_keys=False, allow_unicode=True, default_flow_style=None
         )
@@ -302,13 +301,15 @@ class CheckedForm:
         fields = self._fields.get((kind, number), {})
         return fields.get(str(name)) or fields.get("", ACTS)
 
-    def _titles(self, scenario: ScenarioText) -> Iterator[str]:
+    def _titles(self, scenario: Scenario) -> Iterator[str]:
         for step in scenario.tariffs:
             rate, sentence = (
                 (step.add_points, _POINTS) if step.rate_pct is None else (step.rate_pct, _RATE)
             )
             place = name_of(step.importer)
-            yield gettext(sentence, place=place, rate=f"{rate:g}", day=step.effective_from)
+            yield gettext(
+                sentence, place=place, rate=f"{rate:g}", day=f"{step.effective_from:%Y-%m-%d}"
+            )
         for act in scenario.events:
             if act.instrument:
                 measure = gettext(LICENCE_KINDS[act.strictness or act.instrument])
@@ -318,7 +319,7 @@ class CheckedForm:
                     "%(measure)s for %(place)s from %(day)s",
                     measure=measure,
                     place=listed([name_of(code) for code in act.destinations or ()]),
-                    day=act.effective_from,
+                    day=f"{act.effective_from:%Y-%m-%d}",
                 )
         changed = [act for act in scenario.events if act.event_id in self.form.acts]
         for act in changed[:1]:
@@ -326,7 +327,7 @@ class CheckedForm:
             yield gettext(
                 _SUSPENSIONS[end is not None, chance is not None],
                 acts=listed([self._named(act.event_id) for act in changed]),
-                day=end,
+                day="" if end is None else f"{end:%Y-%m-%d}",
                 chance=percentage(f"{100 * (chance or 0.0):g}"),
             )
         for name, typed in self.form.chances:

@@ -3,8 +3,9 @@
 Nothing of a scenario is ever stored.
 """
 
+import math
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Any, Final, Literal, Self, get_args
@@ -16,8 +17,12 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PlainSerializer,
+    PrivateAttr,
     StringConstraints,
     ValidationError,
+    ValidationInfo,
+    WithJsonSchema,
     model_validator,
 )
 from pydantic_core import ErrorDetails
@@ -74,17 +79,57 @@ class WrongFieldError(ValueError):
         self.text = text
 
 
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong with a part of a scenario."""
+
+    place: Place
+    text: Message
+
+
+class WrongPartError(ValueError):
+    """Fields of a part contradict each other or what the scenario is about."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        super().__init__("; ".join(str(fault.text) for fault in faults))
+        self.faults = faults
+
+
+@dataclass(frozen=True, slots=True)
+class ScenarioContext:
+    """What a scenario may refer to."""
+
+    as_of: pd.Timestamp
+    events: pd.DataFrame
+    """Policy events as known, one row per act (store contract)."""
+    destinations: Collection[str]
+    """Series that are forecast, sums among them."""
+    importers: Collection[str]
+    """Importers whose tariffs apply to them."""
+    observed_before: pd.Timestamp | None = None
+    """First day after the last known month: acts in force before it already show in the data."""
+
+    @property
+    def day(self) -> pd.Timestamp:
+        return self.as_of.tz_convert("UTC").tz_localize(None).normalize().as_unit("us")
+
+    def columns_of(self, event_id: str) -> dict[str, Any]:
+        """Columns of a known act; empty for any other."""
+        match = self.events.loc[self.events["event_id"] == event_id]
+        return {str(name): value for name, value in match.iloc[0].items()} if len(match) else {}
+
+
 def _printable(text: str) -> str:
     if not text.isprintable():
         raise WrongFieldError(message("Not printable text on one line. Write it as such."))
     return text
 
 
-def _day(value: object) -> date:
-    text = str(value)
+def _day(value: object) -> pd.Timestamp:
+    text = str(value.date() if isinstance(value, pd.Timestamp) else value)
     try:
         day = f"{text}-01" if len(text) == _MONTH_LENGTH else text
-        return date.fromisoformat(day if _DAY.fullmatch(text) else "")
+        return pd.Timestamp(date.fromisoformat(day if _DAY.fullmatch(text) else "")).as_unit("us")
     except ValueError as err:
         raise WrongFieldError(
             message(
@@ -109,25 +154,62 @@ def _covered(text: str) -> str:
     return text
 
 
+Cell = str | float | pd.Timestamp | None
 Text = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_printable)]
-Day = Annotated[date, BeforeValidator(_day)]
+Day = Annotated[
+    pd.Timestamp,
+    BeforeValidator(_day),
+    PlainSerializer(pd.Timestamp.date),
+    WithJsonSchema({"type": "string", "format": "date"}),
+]
 
 
 class _Part(BaseModel):
     """Part of a scenario; what is left empty is not given."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, allow_inf_nan=False, arbitrary_types_allowed=True
+    )
 
     @model_validator(mode="before")
     @classmethod
     def _without_empty(cls, data: Any) -> Any:  # noqa: ANN401 - as the file has it
         if not isinstance(data, dict):
             return data
-        given = {n: one.strip() if isinstance(one, str) else one for n, one in data.items()}
-        return {name: value for name, value in given.items() if value is not None and value != ""}
+        texts = {n: cell.strip() if isinstance(cell, str) else cell for n, cell in data.items()}
+        return {name: value for name, value in texts.items() if value is not None and value != ""}
 
 
-class ScenarioAct(_Part):
+class _Lever(_Part):
+    """Part that changes policy, checked against what the scenario may refer to."""
+
+    _known: Mapping[str, Any] = PrivateAttr(default_factory=dict)
+    _today: pd.Timestamp = PrivateAttr()
+
+    @model_validator(mode="after")
+    def _fits(self, info: ValidationInfo) -> Self:
+        if isinstance(context := info.context, ScenarioContext):
+            self._today = context.day
+            self._known = context.columns_of(getattr(self, "event_id", ""))
+            if faults := list(self._faults(context)):
+                raise WrongPartError(faults)
+        return self
+
+    def _faults(self, context: ScenarioContext) -> Iterator[Fault]:
+        raise NotImplementedError
+
+    @property
+    def announced(self) -> pd.Timestamp:
+        """Day traders learn of it: that of the forecast if none is given."""
+        day: pd.Timestamp | None = getattr(self, "announced_on", None)
+        return self._today if day is None else day
+
+    def _days(self, *names: str) -> dict[str, pd.Timestamp]:
+        """Days that are given, by field."""
+        return {name: day for name in names if (day := getattr(self, name)) is not None}
+
+
+class ScenarioAct(_Lever):
     """A new act, or other dates of a known one."""
 
     event_id: Text = Field(
@@ -164,8 +246,96 @@ class ScenarioAct(_Part):
         None, ge=0, le=1, description="That it comes as announced; estimated by default."
     )
 
+    @property
+    def is_new(self) -> bool:
+        return not self._known
 
-class ScenarioTariff(_Part):
+    @property
+    def given(self) -> dict[str, Cell]:
+        """Changed columns of a known act, or all columns of a new one; NaN for no assumption."""
+        fields = {name: getattr(self, name) for name in (*_ACT_WORDS, *ACT_DAYS)}
+        columns: dict[str, Cell] = {
+            name: ";".join(cell) if isinstance(cell, list) else cell
+            for name, cell in fields.items()
+            if cell is not None
+        }
+        for name in ("kept_pct", "probability", "diverted_pct"):
+            share = getattr(self, name)
+            columns[name] = math.nan if share is None else share
+        if self.strictness:
+            columns["strictness"] = self.strictness
+        if not self.is_new:
+            # The act keeps its own announcement; the given day is that of its new dates.
+            columns.pop("announced_on", None)
+            return columns
+        if self.instrument == "export_ban" and self.kept_pct is None:
+            columns["kept_pct"] = 0.0
+        direction = "easing" if self.instrument in _EASING else "restrictive"
+        return {"direction": direction, **columns, "announced_on": self.announced}
+
+    def _faults(self, context: ScenarioContext) -> Iterator[Fault]:
+        known, given = self._known, self.given
+        yield from _past_days(self._days(*ACT_DAYS), known, context)
+        if known:
+            for name, day in self._days(*ACT_DAYS[1:]).items():
+                if day != known.get(name):
+                    yield from _before_its_start(name, day, self.announced)
+            yield from _changed_past(given, known, context)
+        else:
+            yield from self._missing()
+        if self.destinations and given["destinations"] != known.get("destinations"):
+            yield from _not_in("destinations", self.destinations, context.destinations)
+        days = {name: cell for name, cell in given.items() if name in ACT_DAYS}
+        yield from _out_of_order(days, known)
+        yield from self._misplaced_shares({**known, **given}, context)
+
+    def _missing(self) -> Iterator[Fault]:
+        """What a new act lacks."""
+        if any(getattr(self, name) is None for name in _NEW_NEEDS):
+            text = message(
+                "%(act)s is not a known act. Choose one that is; a new one needs %(fields)s.",
+                act=repr(self.event_id),
+                fields=", ".join(_NEW_NEEDS),
+            )
+            yield Fault(("event_id",), text)
+        elif not _NEW_NAME.fullmatch(self.event_id):
+            text = message(
+                "%(value)s is not a name of up to 80 letters, digits, dots, hyphens and "
+                "underscores.",
+                value=repr(self.event_id),
+            )
+            yield Fault(("event_id",), text)
+
+    def _misplaced_shares(
+        self, columns: Mapping[str, object], context: ScenarioContext
+    ) -> Iterator[Fault]:
+        """Shares and chances of an act that can have none."""
+        is_restrictive = columns.get("direction") == "restrictive"
+        is_stop = is_restrictive and columns.get("instrument") in _STOPPING
+        if self.kept_pct is not None and not is_stop:
+            text = message(
+                "A relaxation blocks nothing. Leave this empty, or choose a licensing requirement "
+                "or a ban."
+            )
+            yield Fault(("kept_pct",), text)
+        days = [columns.get(name) for name in ("effective_from", "suspended_to")]
+        is_ahead = any(isinstance(day, pd.Timestamp) and day > context.day for day in days)
+        if self.probability is not None and not (is_ahead and is_restrictive):
+            text = message(
+                "Only a restriction that is still to begin, or to return, has a probability. Leave "
+                "this empty."
+            )
+            yield Fault(("probability",), text)
+        is_licence = self.is_new and self.instrument == "export_control" and self.kept_pct is None
+        if self.strictness and not is_licence:
+            text = message(
+                "Only a new licensing requirement without a share that passes is as strict as a "
+                "past one. Leave this empty."
+            )
+            yield Fault(("strictness",), text)
+
+
+class ScenarioTariff(_Lever):
     """A future rate of an importer on magnets from China."""
 
     importer: str = Field(examples=["USA"])
@@ -180,116 +350,71 @@ class ScenarioTariff(_Part):
     effective_from: Day
     effective_to: Day | None = None
 
+    def rate_over(self, rate: Any) -> Any:  # noqa: ANN401 - one rate or many
+        """Whole rate in percent where another one is charged."""
+        return (
+            rate + (self.add_points or 0.0) if self.rate_pct is None else 0 * rate + self.rate_pct
+        )
 
-class ScenarioText(_Part):
-    """A scenario as it is written."""
+    def _faults(self, context: ScenarioContext) -> Iterator[Fault]:
+        yield from _not_in("importer", [self.importer], context.importers)
+        if (self.rate_pct is None) == (self.add_points is None):
+            text = message("Give either the total rate or the points added.")
+            yield Fault(("rate_pct",), text)
+        days = self._days("announced_on", "effective_from", "effective_to")
+        yield from _past_days(days, {}, context)
+        yield from _out_of_order(days, {})
+
+
+class Scenario(_Part):
+    """A what-if question: hypothetical acts and tariff steps."""
 
     name: Text = Field(min_length=1)
     description: Text = ""
     events: list[ScenarioAct] = Field([], max_length=_MOST_ENTRIES)
     tariffs: list[ScenarioTariff] = Field([], max_length=_MOST_ENTRIES)
 
+    @property
+    def levers(self) -> tuple[ScenarioAct | ScenarioTariff, ...]:
+        return (*self.events, *self.tariffs)
+
     @model_validator(mode="after")
-    def _asks(self) -> Self:
+    def _changes_each_act_once(self) -> Self:
         if not {"events", "tariffs"} & self.model_fields_set:
             raise WrongFieldError(
                 message("Neither events nor tariffs are given. Write one of them.")
             )
+        names = [act.event_id for act in self.events]
+        twice = [number for number, name in enumerate(names) if name in names[:number]]
+        if twice:
+            text = message(
+                "%(act)s is changed twice. Give all its changes once.", act=names[twice[0]]
+            )
+            raise WrongPartError([Fault(("events", twice[0], "event_id"), text)])
         return self
-
-
-Cell = str | float | pd.Timestamp | None
-
-
-@dataclass(frozen=True, slots=True)
-class Act:
-    """A new act, or other dates of a known one."""
-
-    event_id: str
-    given: Mapping[str, Cell]
-    """Changed columns of a known act, or all columns of a new one."""
-    announced_on: pd.Timestamp
-    """The day traders learn of it."""
-    is_new: bool
-
-
-@dataclass(frozen=True, slots=True)
-class TariffLever:
-    """A future rate of an importer on magnets from China."""
-
-    importer: str
-    rate_pct: float | None
-    """The whole rate in percent, or None where points are added."""
-    add_points: float
-    announced_on: pd.Timestamp
-    effective_from: pd.Timestamp
-    effective_to: pd.Timestamp | None
-
-
-@dataclass(frozen=True, slots=True)
-class Levers:
-    """The hypothetical acts and tariff steps of a scenario."""
-
-    acts: tuple[Act, ...] = ()
-    tariffs: tuple[TariffLever, ...] = ()
-
-    @property
-    def all(self) -> tuple[Act | TariffLever, ...]:
-        return (*self.acts, *self.tariffs)
-
-
-@dataclass(frozen=True, slots=True)
-class Scenario:
-    """A what-if question."""
-
-    name: str
-    description: str
-    levers: Levers
-
-
-@dataclass(frozen=True, slots=True)
-class ScenarioContext:
-    """What a scenario may refer to."""
-
-    as_of: pd.Timestamp
-    events: pd.DataFrame
-    """Policy events as known, one row per act (store contract)."""
-    destinations: Collection[str]
-    """Series that are forecast, sums among them."""
-    importers: Collection[str]
-    """Importers whose tariffs apply to them."""
-    felt_before: pd.Timestamp | None = None
-    """First day after the last known month: acts in force before it already show in the data."""
-
-    @property
-    def day(self) -> pd.Timestamp:
-        return self.as_of.tz_convert("UTC").tz_localize(None).normalize().as_unit("us")
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """What is wrong with a part of a scenario."""
-
-    place: Place
-    text: Message
 
 
 def checked_scenario(
     top: Mapping[str, object], context: ScenarioContext
 ) -> tuple[Scenario, list[Fault]]:
-    """Return a scenario, of texts as written, and what is wrong with it.
+    """A scenario, of texts as written, and what is wrong with it.
 
     With faults the scenario is not to be used.
     """
     try:
-        asked = ScenarioText.model_validate(top)
+        return Scenario.model_validate(top, context=context), []
     except ValidationError as err:
-        return _NOTHING, [Fault(one["loc"], words_of(one)) for one in err.errors()]
-    faults: list[Fault] = []
-    return Scenario(asked.name, asked.description, _levers(asked, context, faults)), faults
+        return _NOTHING, [fault for error in err.errors() for fault in _faults_of(error)]
 
 
-_NOTHING: Final = Scenario("", "", Levers())
+def _faults_of(error: ErrorDetails) -> list[Fault]:
+    cause = error.get("ctx", {}).get("error")
+    if isinstance(cause, WrongPartError):
+        return [Fault((*error["loc"], *fault.place), fault.text) for fault in cause.faults]
+    return [Fault(error["loc"], words_of(error))]
+
+
+_NOTHING: Final = Scenario(name="none", events=[], tariffs=[])
 
 
 _TEXTS: Final = {
@@ -316,146 +441,25 @@ def words_of(error: ErrorDetails) -> Message:
     return Message(key, {"value": value, "other": error["msg"], **bounds})
 
 
-_Bad = Callable[[str, Message], None]
-"""Notes what is wrong with a field of an entry."""
-
-
-def _levers(asked: ScenarioText, context: ScenarioContext, faults: list[Fault]) -> Levers:
-    def noted(kind: str, number: int) -> _Bad:
-        return lambda name, text: faults.append(Fault((kind, number, name), text))
-
-    names = [act.event_id for act in asked.events]
-    for number, name in enumerate(names):
-        if name in names[:number]:
-            twice = message("%(act)s is changed twice. Give all its changes once.", act=name)
-            noted("events", number)("event_id", twice)
-    return Levers(
-        tuple(
-            _act(one, context, noted("events", number)) for number, one in enumerate(asked.events)
-        ),
-        tuple(
-            _tariff(one, context, noted("tariffs", number))
-            for number, one in enumerate(asked.tariffs)
-        ),
-    )
-
-
-def _act(act: ScenarioAct, context: ScenarioContext, bad: _Bad) -> Act:
-    match = context.events.loc[context.events["event_id"] == act.event_id]
-    known = {str(name): value for name, value in match.iloc[0].items()} if len(match) else {}
-    given = _days_of(act, ACT_DAYS, known, context, bad)
-    given_words = {name: getattr(act, name) for name in _ACT_WORDS}
-    words = {
-        name: ";".join(value) if isinstance(value, list) else value
-        for name, value in given_words.items()
-        if value is not None
-    }
-    announced = given.get("announced_on", context.day)
-    if known:
-        # The act keeps its own announcement; the given day is that of its new dates.
-        given.pop("announced_on", None)
-        for name, day in given.items():
-            if day != known.get(name):
-                _check_follows(name, day, announced, bad)
-        _check_past({**words, **given}, known, context, bad)
-    else:
-        _check_new(act, bad)
-        easing = words.get("instrument") in _EASING
-        direction = "easing" if easing else "restrictive"
-        words = {"direction": direction, **words}
-        given["announced_on"] = announced
-    whole: dict[str, object] = {**known, **words, **given}
-    if act.destinations and words["destinations"] != known.get("destinations"):
-        _check_in("destinations", act.destinations, context.destinations, bad)
-    _check_order(given, known, bad)
-    if act.kept_pct is not None and not (
-        whole.get("instrument") in _STOPPING and whole["direction"] == "restrictive"
-    ):
-        bad(
-            "kept_pct",
-            message(
-                "A relaxation blocks nothing. Leave this empty, or choose a licensing requirement "
-                "or a ban."
-            ),
-        )
-    days = [whole.get(name) for name in ("effective_from", "suspended_to")]
-    is_ahead = any(isinstance(day, pd.Timestamp) and day > context.day for day in days)
-    if act.probability is not None and not (is_ahead and whole["direction"] == "restrictive"):
-        bad(
-            "probability",
-            message(
-                "Only a restriction that is still to begin, or to return, has a probability. Leave "
-                "this empty."
-            ),
-        )
-    assumed = _assumed(act, bad, is_new=not known)
-    return Act(act.event_id, {**words, **given, **assumed}, announced, is_new=not known)
-
-
-def _assumed(act: ScenarioAct, bad: _Bad, *, is_new: bool) -> dict[str, Cell]:
-    """Return what is assumed of an act; a new ban lets nothing pass unless stated otherwise."""
-    is_licence = is_new and act.instrument == "export_control" and act.kept_pct is None
-    if act.strictness and not is_licence:
-        bad(
-            "strictness",
-            message(
-                "Only a new licensing requirement without a share that passes is as strict as a "
-                "past one. Leave this empty."
-            ),
-        )
-    is_ban = is_new and act.instrument == "export_ban"
-    kept = 0.0 if act.kept_pct is None and is_ban else act.kept_pct
-    shares = {"kept_pct": kept, "probability": act.probability, "diverted_pct": act.diverted_pct}
-    numbers = {name: float("nan") if share is None else share for name, share in shares.items()}
-    return {**numbers, "strictness": act.strictness} if act.strictness else {**numbers}
-
-
-def _tariff(step: ScenarioTariff, context: ScenarioContext, bad: _Bad) -> TariffLever:
-    _check_in("importer", [step.importer], context.importers, bad)
-    if (step.rate_pct is None) == (step.add_points is None):
-        bad("rate_pct", message("Give either the total rate or the points added."))
-    days = _days_of(step, ("announced_on", "effective_from", "effective_to"), {}, context, bad)
-    _check_order(days, {}, bad)
-    return TariffLever(
-        step.importer,
-        step.rate_pct,
-        step.add_points or 0.0,
-        days.get("announced_on", context.day),
-        days["effective_from"],
-        days.get("effective_to"),
-    )
-
-
-def _days_of(
-    part: BaseModel,
-    names: Sequence[str],
-    known: Mapping[str, object],
-    context: ScenarioContext,
-    bad: _Bad,
-) -> dict[str, pd.Timestamp]:
-    """Return the days that are given; those before the as_of are noted, unless the act has them."""
-    days = {}
-    for name in names:
-        if (value := getattr(part, name)) is None:
-            continue
-        days[name] = day = pd.Timestamp(value).as_unit("us")
+def _past_days(
+    days: Mapping[str, pd.Timestamp], known: Mapping[str, object], context: ScenarioContext
+) -> Iterator[Fault]:
+    """Days before the as_of, unless the act has them already."""
+    for name, day in days.items():
         if day < context.day and day != known.get(name):
-            bad(
-                name,
-                message(
-                    "%(day)s is before %(first)s, the date of the forecast. Enter that date or a "
-                    "later one.",
-                    day=f"{day:%Y-%m-%d}",
-                    first=f"{context.day:%Y-%m-%d}",
-                ),
+            text = message(
+                "%(day)s is before %(first)s, the date of the forecast. Enter that date or a "
+                "later one.",
+                day=f"{day:%Y-%m-%d}",
+                first=f"{context.day:%Y-%m-%d}",
             )
-    return days
+            yield Fault((name,), text)
 
 
-def _check_in(name: str, values: Sequence[str], allowed: Collection[str], bad: _Bad) -> None:
+def _not_in(name: str, values: Sequence[str], allowed: Collection[str]) -> Iterator[Fault]:
     for value in values:
         if value not in allowed:
-            bad(name, _not_listed(value, allowed))
+            yield Fault((name,), _not_listed(value, allowed))
 
 
 def _not_listed(value: object, allowed: Collection[str]) -> Message:
@@ -466,57 +470,40 @@ def _not_listed(value: object, allowed: Collection[str]) -> Message:
     )
 
 
-def _check_follows(name: str, day: object, first: object, bad: _Bad) -> None:
+def _before_its_start(name: str, day: object, first: object) -> Iterator[Fault]:
     if isinstance(day, pd.Timestamp) and isinstance(first, pd.Timestamp) and day < first:
-        bad(
-            name,
-            message(
-                "%(day)s is before %(first)s, the date it follows. Enter that date or a later one.",
-                day=f"{day:%Y-%m-%d}",
-                first=f"{first:%Y-%m-%d}",
-            ),
+        text = message(
+            "%(day)s is before %(first)s, the date it follows. Enter that date or a later one.",
+            day=f"{day:%Y-%m-%d}",
+            first=f"{first:%Y-%m-%d}",
         )
+        yield Fault((name,), text)
 
 
-def _check_past(
-    values: Mapping[str, object], known: Mapping[str, object], context: ScenarioContext, bad: _Bad
-) -> None:
-    """Note changes to an act that already shows in the data: it can only end or be suspended."""
-    begun, felt = known.get("effective_from"), context.felt_before
-    if felt is None or not isinstance(begun, pd.Timestamp) or begun >= felt:
+def _changed_past(
+    given: Mapping[str, object], known: Mapping[str, object], context: ScenarioContext
+) -> Iterator[Fault]:
+    """Changes to an act that already shows in the data: it can only end or be suspended."""
+    begun, observed = known.get("effective_from"), context.observed_before
+    if observed is None or not isinstance(begun, pd.Timestamp) or begun >= observed:
         return
     for name in ("effective_from", *_ACT_WORDS):
-        if name in values and values[name] != known.get(name):
+        if name in given and given[name] != known.get(name):
             text = message(
                 "Months have felt this act since %(day)s. End or suspend it instead.",
                 day=f"{begun:%Y-%m-%d}",
             )
-            bad(name, text)
+            yield Fault((name,), text)
 
 
-def _check_new(act: ScenarioAct, bad: _Bad) -> None:
-    if any(getattr(act, name) is None for name in _NEW_NEEDS):
-        text = message(
-            "%(act)s is not a known act. Choose one that is; a new one needs %(fields)s.",
-            act=repr(act.event_id),
-            fields=", ".join(_NEW_NEEDS),
-        )
-        bad("event_id", text)
-    elif not _NEW_NAME.fullmatch(act.event_id):
-        text = message(
-            "%(value)s is not a name of up to 80 letters, digits, dots, hyphens and underscores.",
-            value=repr(act.event_id),
-        )
-        bad("event_id", text)
-
-
-def _check_order(given: Mapping[str, object], known: Mapping[str, object], bad: _Bad) -> None:
-    """Note an end before its start, and an act in force before it is announced."""
+def _out_of_order(given: Mapping[str, object], known: Mapping[str, object]) -> Iterator[Fault]:
+    """An end before its start, and an act in force before it is announced."""
     days = {**known, **given}
     new = {name for name, day in given.items() if day != known.get(name)}
     pairs = (("effective_from", "effective_to"), ("suspended_from", "suspended_to"))
     for first, last in (*pairs, ("announced_on", "effective_from")):
         if new & {first, last}:
-            _check_follows(last, days.get(last), days.get(first), bad)
+            yield from _before_its_start(last, days.get(last), days.get(first))
     if "suspended_to" in new and not isinstance(days.get("suspended_from"), pd.Timestamp):
-        bad("suspended_to", message("No suspension is known. Give suspended_from as well."))
+        text = message("No suspension is known. Give suspended_from as well.")
+        yield Fault(("suspended_to",), text)

@@ -9,7 +9,7 @@ from features.controls.levers import (
 )
 from features.families.tariffs import monthly_rates
 from store.months import month_number
-from store.schema.scenario import Levers
+from store.schema.scenario import Scenario
 from tests.data.builders import make_events
 from tests.data.scenario_builders import make_scenario, make_standing
 
@@ -17,8 +17,8 @@ SNAPSHOT = make_standing()
 ORIGIN = SNAPSHOT.origin
 
 
-def levers(text: str) -> Levers:
-    return make_scenario(text, SNAPSHOT).levers
+def levers(text: str) -> Scenario:
+    return make_scenario(text, SNAPSHOT)
 
 
 def usa_rates(text: str) -> list[float]:
@@ -57,7 +57,7 @@ def test_a_known_act_gets_its_new_dates_alone() -> None:
     asked = make_standing(events=make_events({"event_id": "known"}))
     scenario = make_scenario("events: [{event_id: known, effective_to: 2020-12-31}]", asked)
 
-    then = with_levers(asked.origin, scenario.levers)
+    then = with_levers(asked.origin, scenario)
 
     assert asked.origin.events is not None
     assert then.events is not None

@@ -9,7 +9,7 @@ from features.origin import Origin
 from features.track_record import TrackRecord
 from flows.analysis.explain import announced_at
 from models.policy.policy_effect import kept_under_tariffs
-from store.schema.scenario import Levers, TariffLever
+from store.schema.scenario import Scenario, ScenarioTariff
 from tests.data.builders import at, make_events, make_origin, make_tariffs
 
 DAY = pd.Timestamp("2020-07-15")
@@ -43,8 +43,14 @@ def test_at_the_rate_before_a_rise_does_not_come_or_comes_later() -> None:
     (rise,) = announced_at(origin)
 
     def then(end: pd.Timestamp | None) -> np.ndarray:
-        lever = TariffLever(rise.importer, rise.rate_before_pct, 0.0, DAY, DUE, end)
-        return kept(with_levers(origin, Levers(tariffs=(lever,))))
+        step = ScenarioTariff(
+            importer=rise.importer,
+            rate_pct=rise.rate_before_pct,
+            announced_on=DAY,
+            effective_from=DUE,
+            effective_to=end,
+        )
+        return kept(with_levers(origin, Scenario(name="n", tariffs=[step])))
 
     never, late = then(None), then(pd.Timestamp("2020-10-31"))
 

@@ -12,7 +12,7 @@ EVENTS = make_events(
 )
 GROUND = ScenarioContext(
     at("2020-07-15"), EVENTS, ("USA", "JPN", "WLD", "EU27"), ("USA", "EU27", "JPN"),
-    felt_before=pd.Timestamp("2020-07-01"),
+    observed_before=pd.Timestamp("2020-07-01"),
 )  # fmt: skip
 
 ACT = (
@@ -35,10 +35,10 @@ def with_tariff(old: str, new: str) -> str:
 
 
 def test_a_new_act_gets_what_is_not_reported() -> None:
-    (act,) = read(f"name: ban\nevents: [{ACT}]").levers.acts
+    (act,) = read(f"name: ban\nevents: [{ACT}]").events
 
     assert act.is_new
-    assert act.announced_on == pd.Timestamp("2020-07-15")
+    assert act.announced == pd.Timestamp("2020-07-15")
     assert act.given["direction"] == "restrictive"
     assert (act.given["covers"], act.given["covered_share"]) == ("magnets;85051110", 0.9)
     assert act.given["destinations"] == "JPN"
@@ -46,14 +46,14 @@ def test_a_new_act_gets_what_is_not_reported() -> None:
 
 def test_spaces_around_the_names_of_a_list_do_not_count() -> None:
     for listed in ("['USA ', ' JPN']", "'USA ; JPN '"):
-        (act,) = read(f"name: n\nevents: [{ACT.replace('[JPN]', listed)}]").levers.acts
+        (act,) = read(f"name: n\nevents: [{ACT.replace('[JPN]', listed)}]").events
         assert act.given["destinations"] == "USA;JPN"
 
 
 def test_a_known_act_keeps_all_but_what_is_reported() -> None:
     text = "name: n\nevents: [{event_id: 2018-09-control, suspended_to: 2021-06-30}]"
 
-    (act,) = read(text).levers.acts
+    (act,) = read(text).events
 
     assert not act.is_new
     result = {name: value for name, value in act.given.items() if not pd.isna(value)}
@@ -65,11 +65,11 @@ def test_tariffs_tell_the_whole_rate_or_points_on_top() -> None:
         "{importer: EU27, add_points: -3, effective_from: 2020-10-01, announced_on: 2020-08-01}"
     )
 
-    whole, more = read(f"name: n\ntariffs: [{TARIFF}, {points}]").levers.tariffs
+    whole, more = read(f"name: n\ntariffs: [{TARIFF}, {points}]").tariffs
 
     assert (whole.importer, whole.rate_pct, whole.effective_to) == ("USA", 60.0, None)
     assert (more.rate_pct, more.add_points) == (None, -3.0)
-    assert more.announced_on == pd.Timestamp("2020-08-01")
+    assert more.announced == pd.Timestamp("2020-08-01")
 
 
 BEFORE = "is before 2020-07-15, the date of the forecast"

@@ -32,7 +32,7 @@ def kept_at(probability: float | None) -> np.ndarray:
     asked = snapshot()
     lever = "" if probability is None else f", probability: {probability}"
     scenario = make_scenario(f"events: [{{event_id: to-come{lever}}}]", asked)
-    then = with_levers(asked.origin, scenario.levers)
+    then = with_levers(asked.origin, scenario)
     return effect_at(then, asked.analogs, count=1000).kept[:, JPN, 3]
 
 
