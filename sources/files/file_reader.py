@@ -35,6 +35,8 @@ _SHEET: Final = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 _STRINGS: Final = "xl/sharedStrings.xml"
 _WORKBOOK: Final = b"PK\x03\x04"
 _MOST_COLUMNS: Final = 1_000
+_START: Final = 4_000
+"""Characters of a text that show what stands between its cells."""
 _NULL: Final = "tag:yaml.org,2002:null"
 
 
@@ -92,12 +94,7 @@ def content_of(path: Path) -> bytes:
 def texts_of(
     name: str, content: bytes, encodings: Sequence[str] = _UTF8
 ) -> Iterator[tuple[str, str]]:
-    """Yield the text of a file with its encoding, once in each encoding that its bytes allow.
-
-    Args:
-        name: Names the file in messages.
-        encodings: Those to try; UTF-16 is the only one tried where the bytes show it.
-    """
+    """Yield the text of a file with its encoding, once in each encoding that its bytes allow."""
     has_mark = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     wide = "utf-16" if has_mark else "utf-16-le"
     is_wide = wide in encodings and (has_mark or b"\0" in content)
@@ -115,9 +112,8 @@ def texts_of(
         line = content[:place].count(b"\n") + 1
         kinds = " or ".join(encoding.removesuffix("-sig").upper() for encoding in encodings)
         raise DataError(
-            f"{name} is not {kinds}: byte 0x{content[place]:02x} on line {line}. Expected text in "
-            f"{'that encoding' if len(encodings) == 1 else 'one of these'}. Save the file as "
-            "UTF-8; nothing was taken over."
+            f"{name} is not {kinds}: byte 0x{content[place]:02x} on line {line}. Expected text so "
+            "encoded. Save the file as UTF-8; nothing was taken over."
         )
 
 
@@ -161,8 +157,8 @@ def tables_of(
 ) -> Iterator[tuple[list[Line], str]]:
     """Yield the stripped cells of a downloaded table with its format.
 
-    CSV with commas, semicolons or tabs is read once in each encoding that its bytes allow; a
-    workbook, or records in JSON or XML, whose names become the first line, once.
+    CSV is read once in each encoding that its bytes allow; a workbook once, and so are records of
+    JSON or XML, whose names become the first line.
     """
     readings: Iterable[tuple[Iterable[Line], str]]
     if content.startswith(_WORKBOOK):
@@ -171,15 +167,11 @@ def tables_of(
         readings = [(enumerate(_records(name, content), start=1), "")]
     else:
         readings = (
-            (csv_lines(name, text, mark=max(",;\t", key=_start(text).count)), encoding)
+            (csv_lines(name, text, mark=max(",;\t", key=text[:_START].count)), encoding)
             for text, encoding in texts_of(name, content, encodings)
         )
     for lines, kind in readings:
         yield [(number, [cell.strip() for cell in cells]) for number, cells in lines], kind
-
-
-def _start(text: str) -> str:
-    return "\n".join(text.split("\n", 15)[:15])
 
 
 def _records(name: str, content: bytes) -> list[list[str]]:

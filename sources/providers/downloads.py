@@ -146,14 +146,10 @@ def download(path: Path, ingested_at: pd.Timestamp) -> FileRows | None:
 def lines_below(
     lines: Sequence[Line], start: int, problems: Problems, *, width: int, least: int
 ) -> pd.DataFrame:
-    """Cells below a line of headings as text, by line number, a column a place.
+    """Cells below the headings in line ``start`` as text, by line number, a column a place.
 
-    Args:
-        lines: All lines of a file.
-        start: Line of the headings.
-        problems: Where lines that are shorter or longer are noted, unless they hold one note.
-        width: Columns with a heading.
-        least: Columns that each line of amounts fills or leaves empty.
+    Lines of less than ``least`` or more than ``width`` cells are noted as problems; one cell alone
+    may be a note.
     """
     rows = {}
     for number, cells in lines:
@@ -161,10 +157,7 @@ def lines_below(
         if number <= start or not filled:
             continue
         if any(cells[width:]) or (len(cells) < least and filled > 1):
-            problems.add(
-                number,
-                f"row: {len(cells)} cells are not {width}, as in the headings: it may be cut",
-            )
+            problems.add(number, f"row: {len(cells)} cells for {width} headings: it may be cut")
         else:
             rows[number] = [*cells[:width], *[""] * (width - len(cells))]
     return pd.DataFrame.from_dict(rows, orient="index", columns=range(width), dtype="str")
