@@ -200,16 +200,6 @@ class TestTooLittleToLearn:
         assert (np.ptp(tonnes, axis=2) <= 0.1 * value).all()
 
 
-class TestHorizons:
-    @pytest.mark.slow
-    @pytest.mark.parametrize("horizon", [1, 70])
-    def test_may_be_short_or_beyond_the_history(self, horizon: int) -> None:
-        tonnes = said(make_values(), horizon=horizon).tonnes
-
-        assert tonnes.shape[1] == horizon
-        assert_sound(tonnes)
-
-
 HALF = [5.0, 8.0, 6.0] * 10
 ODD = {
     "constant": 7.0,

@@ -35,21 +35,17 @@ def errors(boosters: Boosters | None, known: TrainingSet) -> PastErrors:
     return past_errors(boosters, known, horizon=6, last=LAST, parameters=BRIEF)
 
 
-def test_the_window_is_as_long_as_its_choice_or_as_the_horizon() -> None:
+def test_the_window_is_as_long_as_its_parameter_or_the_horizon() -> None:
     assert validation_start(60, 6, replace(PANEL_PRESET, validation_months=12)) == 48
     assert validation_start(60, 24, replace(PANEL_PRESET, validation_months=12)) == 36
 
 
-def test_the_heads_of_the_window_know_no_outcome_within_it() -> None:
+def test_boosters_before_the_window_know_no_outcome_within_it() -> None:
     known = drawn()
 
     before = take(known, before_validation(known, 48))
 
     assert (before.origin + before.horizon).max() == 48
-
-
-def test_without_heads_there_are_no_errors() -> None:
-    assert len(errors(None, drawn()).distance) == 0
 
 
 def test_errors_are_those_of_the_window_alone() -> None:

@@ -55,12 +55,6 @@ class TestTrainingRows:
         assert found.base_forecasts["theta"][cell] == pytest.approx(distance)
         np.testing.assert_array_equal(found.features[cell], point.features[4, 2])
 
-    def test_know_no_outcome_after_the_last_month(self) -> None:
-        found = training_set(make_view(make_values(series=8)), 59, BRIEF)
-
-        assert (found.origin + found.horizon).max() == 59
-        assert found.horizon.min() == 1
-
     def test_poisoned_later_months_change_nothing(self) -> None:
         values = make_values(series=8)
         poisoned = values.copy()

@@ -92,25 +92,6 @@ def kept_champion(settings: Settings) -> RegisteredVersion | None:
         return read_champion(engine, MODEL)
 
 
-def test_a_model_without_one_of_its_heads_is_refused(
-    mlflow_settings: Settings,
-    mlflow_boosters: Mapping[str, str],
-    mlflow_metadata: Mapping[str, object],
-    mlflow_rows: pd.DataFrame,
-) -> None:
-    boosters = {name: text for name, text in mlflow_boosters.items() if name != "p90"}
-
-    with pytest.raises(ValueError, match=r"No booster of \['p90'\]\. Expected .* Train each\."):
-        model_registry.register(
-            mlflow_settings,
-            boosters=boosters,
-            metadata=mlflow_metadata,
-            example=mlflow_rows,
-            tags=TAGS,
-            script=SERVED_MODEL,
-        )
-
-
 def run_alone(arguments: list[str], folder: Path) -> None:
     done = subprocess.run(  # noqa: S603 - our own interpreter and script
         [sys.executable, *arguments],
@@ -208,7 +189,7 @@ def test_a_model_that_cannot_be_stored_becomes_no_version(
     assert list(client.search_registered_models()) == []
 
 
-def test_boosters_or_a_card_changed_after_training_are_refused(
+def test_boosters_or_metadata_changed_after_training_are_refused(
     register: Register, mlflow_settings: Settings
 ) -> None:
     version = register()
@@ -237,7 +218,7 @@ def test_boosters_or_a_card_changed_after_training_are_refused(
         ({"features": ["tonnes_lag_9m"]}, "features that are no more: tonnes_lag_9m"),
     ],
 )
-def test_a_card_of_other_rows_is_refused_before_lightgbm_is_loaded(
+def test_metadata_of_other_rows_are_refused_before_lightgbm_is_loaded(
     mlflow_metadata: Mapping[str, object], change: Mapping[str, object], message: str
 ) -> None:
     texts = {quantile_model.METADATA: json.dumps({**mlflow_metadata, **change})}
