@@ -20,7 +20,7 @@ from features.statistical.pretrained import NAME as PRETRAINED
 from models.evaluation.backtest import backtest_panel
 from models.evaluation.compare import differences
 from models.executor import Executor
-from models.forecasting.forecaster import BASE_MEDIAN, MODEL
+from models.forecasting.model_names import BASE_MEDIAN, MODEL
 from models.forecasting.panel_forecaster import PanelForecaster
 from models.forecasting.snapshot import Snapshot
 from models.learning.parameters import PANEL_PRESET, ModelParameters

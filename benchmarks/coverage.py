@@ -27,8 +27,8 @@ from models.evaluation.scores import (
     sum_cells,
 )
 from models.executor import Executor
-from models.forecasting.forecaster import MODEL
 from models.forecasting.joint_paths import ErrorCopula
+from models.forecasting.model_names import MODEL
 from models.forecasting.panel_forecaster import PanelForecaster
 from models.learning.parameters import MAGNETS_PRESET, PANEL_PRESET
 from service.words import in_reading_order

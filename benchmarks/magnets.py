@@ -16,8 +16,8 @@ from models.evaluation.scores import GROUPED_SCOPES, HORIZON_GROUPS, group_score
 from models.executor import Executor
 from models.forecasting.decomposition import stages_of
 from models.forecasting.evidence_forecaster import EvidenceForecaster
-from models.forecasting.forecaster import BASE_MEDIAN, MODEL, REFERENCE, UNANSWERED
 from models.forecasting.model_frame import rows_of
+from models.forecasting.model_names import BASE_MEDIAN, MODEL, REFERENCE, UNANSWERED
 from models.forecasting.residual_history import TREES
 from models.forecasting.snapshot import Snapshot
 from models.learning.parameters import MAGNETS_PRESET, ModelParameters

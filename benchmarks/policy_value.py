@@ -23,7 +23,7 @@ from features.origin import Origin
 from flows.cli.options import moment
 from models.evaluation.backtest import backtest_evidence
 from models.evaluation.compare import differences
-from models.forecasting.forecaster import MODEL, UNANSWERED
+from models.forecasting.model_names import MODEL, UNANSWERED
 from models.learning.parameters import MAGNETS_PRESET, PANEL_PRESET, ModelParameters
 from sources.bundled.all_tables import load_bundled
 from store.vocabulary import AGGREGATES, WORLD

@@ -15,7 +15,7 @@ from features.evidence_history import EvidenceHistory
 from flows.cli.options import moment
 from models.evaluation.backtest import backtest_evidence
 from models.executor import Executor
-from models.forecasting.forecaster import MODEL
+from models.forecasting.model_names import MODEL
 from models.learning.parameters import MAGNETS_PRESET
 from sources.bundled.all_tables import load_bundled
 from store.vocabulary import AGGREGATES, WORLD

@@ -31,7 +31,7 @@ from flows.ingest.sources import live, months_to_fetch
 from flows.monitoring.monitors import watch_if_possible
 from flows.monitoring.system_health import examine
 from flows.run import run
-from flows.training.backtest import backtest
+from flows.training.backtest_records import backtest
 from flows.training.train import train
 from models.learning.parameters import MAGNETS_PRESET, PANEL_PRESET
 from sources.http import KEY_PAGES

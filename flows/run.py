@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from flows.alert_delivery import alert_if_possible
-from flows.analysis.explain import explain_if_possible
+from flows.analysis.forecast_explanation import explain_if_possible
 from flows.clock import utc_now
 from flows.context.console import echo
 from flows.context.jobs import recorded_job
@@ -15,8 +15,8 @@ from flows.context.run_config import MAGNETS, RunConfig
 from flows.context.stores import made_store, single_writer, store_of
 from flows.context.workspace import Workspace
 from flows.monitoring.monitors import watch_if_possible
-from flows.publishing.pipeline import forecast, is_current, open_known
-from flows.publishing.publish import (
+from flows.publishing.pipeline import forecast, is_current, open_for_run
+from flows.publishing.publish_or_hold import (
     held_folder,
     objections,
     publish,
@@ -24,7 +24,7 @@ from flows.publishing.publish import (
     run_entry,
 )
 from flows.publishing.reporting import run_report, write_run_report
-from flows.training.backtest import verdict
+from flows.training.backtest_records import verdict
 from models.evaluation.backtest import Backtest
 from service.queries.unknowns import unknowns
 from store.facts.reading import read_publication
@@ -51,30 +51,32 @@ class RunOutcome:
     """Why the forecast waits for a person; the one before it still stands."""
 
 
-def unchanged(known: Workspace) -> RunOutcome | None:
+def unchanged(workspace: Workspace) -> RunOutcome | None:
     """Return the forecast, published or held, that the same facts, months and choices made already.
 
     None if something is new.
     """
-    key = known.config.published_as
-    listed = read_publications(known.engine, commodity=key).sort_values(["as_of", "id"])
-    listed = listed.loc[listed["as_of"] <= known.as_of]
+    key = workspace.config.published_as
+    listed = read_publications(workspace.engine, commodity=key).sort_values(["as_of", "id"])
+    listed = listed.loc[listed["as_of"] <= workspace.as_of]
     newest = [listed.loc[listed["state"] == "published"].tail(1), listed.tail(1)]
     for one in pd.concat(newest).to_dict("records"):
         is_published, number = one["state"] == "published", int(one["id"])
-        if one["data_vintage"] != known.data_vintage:
+        if one["data_vintage"] != workspace.data_vintage:
             continue
-        rows = (read_publication if is_published else held_forecasts)(known.engine, number)
-        if rows["period"].max() != known.last_period or not is_current(known, set(rows["model"])):
+        rows = (read_publication if is_published else held_forecasts)(workspace.engine, number)
+        if rows["period"].max() != workspace.last_period or not is_current(
+            workspace, set(rows["model"])
+        ):
             continue
-        folder = report_folder(known.settings, known.config, one["as_of"], number)
+        folder = report_folder(workspace.settings, workspace.config, one["as_of"], number)
         if is_published:
             held, day = "", f"{one['as_of']:%Y-%m-%d}"
             news = f"nothing new since the forecast of {day}; nothing was published"
         else:
             held = f"{one['state']}: {one['note'] or from_json(one['held_because'])}"
             folder, news = held_folder(folder), f"nothing new; publication {number} is {held}"
-        echo(f"run       {known.config.prefix}{news}")
+        echo(f"run       {workspace.config.prefix}{news}")
         page = folder / "index.html"
         return RunOutcome(commodity=key, forecasts=rows, report=page, held=held)
     return None
@@ -89,45 +91,45 @@ def run(settings: Settings, as_of: pd.Timestamp, config: RunConfig = MAGNETS) ->
         made_store(settings)
     with single_writer(settings):
         close_runs(store_of(settings), at=utc_now())
-        outcome = run_known(open_known(settings, as_of, config))
+        outcome = run_workspace(open_for_run(settings, as_of, config))
     _follow_up(settings, outcome)
     return outcome
 
 
-def run_known(known: Workspace) -> RunOutcome:
+def run_workspace(workspace: Workspace) -> RunOutcome:
     """Publish a forecast unless it was published already."""
-    if (outcome := unchanged(known)) is not None:
+    if (outcome := unchanged(workspace)) is not None:
         return outcome
     return in_prefect(
         "run",
-        lambda: _recorded(known),
-        home=known.settings.home,
-        as_of=known.as_of,
-        about=known.config.published_as,
+        lambda: _recorded(workspace),
+        home=workspace.settings.home,
+        as_of=workspace.as_of,
+        about=workspace.config.published_as,
     )
 
 
-def _recorded(known: Workspace) -> RunOutcome:
-    with recorded_job(known, known.config.flow), run_entry(known) as models:
-        table, seen = forecast(known)
-        if not known.is_always_trained:  # a run is named by the model that it trains
+def _recorded(workspace: Workspace) -> RunOutcome:
+    with recorded_job(workspace, workspace.config.flow), run_entry(workspace) as models:
+        table, seen = forecast(workspace)
+        if not workspace.is_always_trained:  # a run is named by the model that it trains
             models.append(table["model"].mode()[0])
-        return _publish(known, table, seen)
+        return _publish(workspace, table, seen)
 
 
-def _publish(known: Workspace, table: pd.DataFrame, seen: Backtest) -> RunOutcome:
+def _publish(workspace: Workspace, table: pd.DataFrame, seen: Backtest) -> RunOutcome:
     """Write the report, then publish: whoever reads the new numbers finds their report."""
-    held, key = objections(known, table), known.config.published_as
-    number = published_number(known.engine, table, known.as_of, known.data_vintage, key)
-    folder = report_folder(known.settings, known.config, known.as_of, number)
-    state, notes = run_report(known, table, seen)
+    held, key = objections(workspace, table), workspace.config.published_as
+    number = published_number(workspace.engine, table, workspace.as_of, workspace.data_vintage, key)
+    folder = report_folder(workspace.settings, workspace.config, workspace.as_of, number)
+    state, notes = run_report(workspace, table, seen)
     return RunOutcome(
         commodity=key,
         forecasts=table,
         report=write_run_report(
-            known.settings, state, notes, held_folder(folder) if held else folder
+            workspace.settings, state, notes, held_folder(folder) if held else folder
         ),
-        rows_published=publish(known, table, held),
+        rows_published=publish(workspace, table, held),
         verdict=verdict(seen) if len(seen.scores) else "no past origin could be scored",
         unknowns=[*unknowns(state), *map(str, notes)],
         is_new=True,

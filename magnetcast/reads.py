@@ -12,13 +12,13 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
-from flows.analysis.explain import changes, why
+from flows.analysis.forecast_explanation import changes, why
 from flows.analysis.scenarios import scenario_snapshot
 from flows.cli.options import moment
 from flows.context.run_config import config_of
 from flows.context.workspace import workspace_with
 from flows.ingest.ingest import ingest_if_empty
-from flows.publishing.published_forecasts import ExplainRequest
+from flows.publishing.publication_lookup import ExplainRequest
 from flows.training.predict import forecast as forecast_in
 from flows.training.predict import trial_forecast
 from magnetcast.model_inputs import Moment, opened

@@ -10,7 +10,7 @@ from typing import Final, Literal
 import numpy as np
 import pandas as pd
 
-from models.forecasting.forecaster import MODEL, REFERENCE
+from models.forecasting.model_names import MODEL, REFERENCE
 from store.arrays import Floats
 from store.messages import Message, message
 from store.vocabulary import AGGREGATES, QUANTILE_COLUMNS

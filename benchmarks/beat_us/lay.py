@@ -15,7 +15,7 @@ from benchmarks.page import DATA, ROOT, track
 from features.evidence_history import EvidenceHistory
 from models.evaluation.backtest import SCORED_HORIZONS, Backtest, backtest_evidence, scale_rows
 from models.executor import Executor
-from models.forecasting.forecaster import MODEL
+from models.forecasting.model_names import MODEL
 from models.learning.parameters import MAGNETS_PRESET, ModelParameters
 from sources.bundled.all_tables import load_bundled
 from store.months import month_label

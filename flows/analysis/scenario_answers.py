@@ -7,7 +7,7 @@ from functools import partial
 
 import pandas as pd
 
-from flows.publishing.published_forecasts import evidence_behind, in_order
+from flows.publishing.publication_lookup import evidence_behind, in_order
 from models.forecasting.decomposition import stages_of
 from models.forecasting.model_frame import rows_of
 from models.policy.policy_effect import effect_at

@@ -6,7 +6,7 @@ from flows.analysis.scenario_answers import published_scenario_snapshot
 from flows.context.console import echo
 from flows.context.stores import store_of
 from flows.context.workspace import open_evidence
-from flows.publishing.published_forecasts import name_of
+from flows.publishing.publication_lookup import name_of
 from flows.training.predict import made_at
 from models.policy.scenario import ScenarioSnapshot, learned_shift, nothing_learned
 from store.errors import DataError, StoreError

@@ -24,7 +24,7 @@ from store.vocabulary import (
 )
 
 if TYPE_CHECKING:
-    from flows.publishing.published_forecasts import Which
+    from flows.publishing.publication_lookup import Which
 
 _NUMBERS: Final = ["since_publication", "publication"]
 
@@ -54,9 +54,9 @@ def explain(
     The parts add up to the median, or to its change. Sentences go to stderr. --commodity explains
     the forecast of a partner table.
     """
-    from flows.analysis.explain import changes, why
+    from flows.analysis.forecast_explanation import changes, why
     from flows.context.run_config import config_of
-    from flows.publishing.published_forecasts import ExplainRequest
+    from flows.publishing.publication_lookup import ExplainRequest
 
     if as_of is not None and publication is not None:
         raise DataError("--as-of and --publication both select the publication. Use one of them.")

@@ -153,7 +153,7 @@ def backtest(
         values = parameters_for(settings, as_of_time, *changes, config=config).parameters
         from flows.context.workspace import workspace_of
         from flows.panels.backtest_files import write_files
-        from flows.training.backtest import backtest as flow
+        from flows.training.backtest_records import backtest as flow
 
         # Without data this fails before Prefect records a run.
         workspace = workspace_of(settings, as_of_time, config, parameters=values)

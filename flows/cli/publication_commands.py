@@ -49,7 +49,7 @@ def show(number: Number, /, *, out: Out = None, format: Form = "table") -> None:
 def approve(number: Number, /, *, reason: Reason) -> None:
     """Publish a held publication unchanged."""
     from flows.alert_delivery import alert_if_possible
-    from flows.publishing.publish import ahead_from, held_folder, report_folder
+    from flows.publishing.publish_or_hold import ahead_from, held_folder, report_folder
 
     settings = Settings()
     engine, approved_at = store_of(settings), utc_now()
@@ -65,7 +65,7 @@ def approve(number: Number, /, *, reason: Reason) -> None:
         if waits.exists() and not folder.exists():
             waits.rename(folder)
     echo(f"publish   publication {number} is approved: {rows} rows")
-    from flows.analysis.explain import explain_if_possible
+    from flows.analysis.forecast_explanation import explain_if_possible
 
     explain_if_possible(settings)
     alert_if_possible(settings, approved_at)
@@ -109,7 +109,7 @@ def replay(
     Select it by --publication or --as-of. The exit code is 0 if all numbers agree, else 1. The
     recomputed rows go to --out.
     """
-    from flows.publishing.published_forecasts import publication
+    from flows.publishing.publication_lookup import publication
     from flows.publishing.replay import replayed
 
     settings = Settings()

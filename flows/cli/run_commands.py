@@ -117,10 +117,10 @@ def run_and_tell(
 def run_tables_and_tell(settings: Settings, as_of: pd.Timestamp) -> None:
     """Run all full partner tables as one job, one line each; a failed table stops no other."""
     from flows.alert_delivery import alert_if_possible
+    from flows.context.partner_tables import full_commodities
     from flows.context.run_config import config_of
-    from flows.context.tables import full_commodities
-    from flows.publishing.pipeline import open_known
-    from flows.run import run_known
+    from flows.publishing.pipeline import open_for_run
+    from flows.run import run_workspace
     from models.forecasting.fallback import FAULTS
 
     made_store(settings)  # filled by the main job, which follows
@@ -131,7 +131,7 @@ def run_tables_and_tell(settings: Settings, as_of: pd.Timestamp) -> None:
         close_runs(store_of(settings), at=utc_now())
         for config in configs:
             try:
-                words = summary(run_known(open_known(settings, as_of, config)))
+                words = summary(run_workspace(open_for_run(settings, as_of, config)))
             except FAULTS as err:
                 words = f"not forecast. {err}"
             echo(f"table     {config.published_as}: {words}")

@@ -7,20 +7,20 @@ from flows.context.workspace import Workspace
 from models.registry.runs import JOB_TAG, open_job
 
 
-def made_tags(known: Workspace) -> dict[str, str]:
+def made_tags(workspace: Workspace) -> dict[str, str]:
     """Return the tags that every MLflow run about a model carries."""
     return {
-        "as_of": known.as_of.isoformat(),
-        "commodity": known.config.published_as,
+        "as_of": workspace.as_of.isoformat(),
+        "commodity": workspace.config.published_as,
         "git_commit": git_commit(),
-        "data_vintage": known.data_vintage,
-        "model_version": known.model_version,
+        "data_vintage": workspace.data_vintage,
+        "model_version": workspace.model_version,
     }
 
 
-def recorded_job(known: Workspace, job: str) -> AbstractContextManager[None]:
+def recorded_job(workspace: Workspace, job: str) -> AbstractContextManager[None]:
     """Make the MLflow runs opened meanwhile children of one; within another job, of that."""
-    tags = {JOB_TAG: job, "actor": actor(), **made_tags(known)}
-    config = known.config
-    parts = [job, config.table_key, f"{known.as_of:%Y-%m-%d}", known.parameters_digest]
-    return open_job(known.settings, name=" ".join(filter(None, parts)), tags=tags)
+    tags = {JOB_TAG: job, "actor": actor(), **made_tags(workspace)}
+    config = workspace.config
+    parts = [job, config.table_key, f"{workspace.as_of:%Y-%m-%d}", workspace.parameters_digest]
+    return open_job(workspace.settings, name=" ".join(filter(None, parts)), tags=tags)

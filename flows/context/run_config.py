@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Final
 
-from models.forecasting.forecaster import MODEL
+from models.forecasting.model_names import MODEL
 from models.learning.parameters import MAGNETS_PRESET, PANEL_PRESET, ModelParameters
 from store.vocabulary import BY_PARTNER, COMMODITY, figures_of
 

@@ -21,14 +21,14 @@ from features.panel.partner_table import PartnerHistory, PartnerTable, partner_t
 from features.panel.system import PRIOR, PanelPrior
 from flows.context.console import LOG, echo, track
 from flows.context.parameter_sources import parameters_for
+from flows.context.partner_tables import other_tables, table_panel
 from flows.context.run_config import MAGNETS, RunConfig, config_of
 from flows.context.stores import store_of
-from flows.context.tables import other_tables, table_panel
 from models.evaluation.backtest import Backtest, backtest_evidence, rolling_origin_backtest
 from models.executor import Executor
 from models.forecasting.evidence_forecaster import EvidenceForecaster
 from models.forecasting.fallback import remembered
-from models.forecasting.forecaster import MODEL
+from models.forecasting.model_names import MODEL
 from models.forecasting.panel_forecaster import PLAIN, PanelForecaster
 from models.forecasting.residual_history import ResidualHistory
 from models.forecasting.snapshot import Snapshot

@@ -11,7 +11,7 @@ import pandas as pd
 from flows.context.console import echo
 from flows.context.prefect_runs import prefect_step
 from flows.context.stores import store_of
-from flows.training.backtest import read_cells
+from flows.training.backtest_records import read_cells
 from models.monitoring import Reading, error_readings, published_cells
 from models.registry.runs import find_runs
 from store.facts.reading import read_forecasts

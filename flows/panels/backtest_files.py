@@ -12,10 +12,10 @@ from flows.context.console import echo, track
 from flows.context.output import write_result, write_text
 from flows.context.provenance import git_commit
 from flows.panels.panel_files import PanelFiles, panel_snapshot, say_left_out
-from flows.training.backtest import CELLS, comparison_tables, log_backtest, verdict
+from flows.training.backtest_records import CELLS, comparison_tables, log_backtest, verdict
 from models.evaluation.backtest import Backtest, backtest_panel
 from models.executor import Executor
-from models.forecasting.forecaster import MODEL
+from models.forecasting.model_names import MODEL
 from models.forecasting.panel_forecaster import PanelForecaster
 from models.forecasting.snapshot import Snapshot
 from models.learning.parameters import ModelParameters

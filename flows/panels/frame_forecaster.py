@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from features.statistical import pretrained
 from flows.panels.panel_files import Sums, months_ahead, opened, refusal
 from models.evaluation.backtest import backtest_panel, rolling_origin_backtest
-from models.forecasting.forecaster import MODEL
+from models.forecasting.model_names import MODEL
 from models.forecasting.panel_forecaster import PanelForecaster
 from models.forecasting.snapshot import Snapshot
 from models.learning.parameters import PANEL_PRESET, ModelParameters, with_changes

@@ -12,7 +12,7 @@ import pandas as pd
 
 from features.statistical.pretrained import marked
 from flows.context.console import echo
-from models.forecasting.forecaster import forecast_file
+from models.forecasting.model_names import forecast_file
 from models.forecasting.panel_forecaster import PanelForecaster
 from models.forecasting.snapshot import Snapshot
 from models.learning.parameters import ModelParameters

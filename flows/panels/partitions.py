@@ -18,7 +18,7 @@ from features.statistical.pretrained import marked
 from flows.context.console import echo
 from flows.panels.panel_files import PanelFiles, months_ahead
 from models.engine.training import training_series
-from models.forecasting.forecaster import forecast_file
+from models.forecasting.model_names import forecast_file
 from models.forecasting.panel_forecaster import FittedPanel, PanelForecaster
 from models.forecasting.snapshot import Snapshot
 from models.learning.parameters import ModelParameters

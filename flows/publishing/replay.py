@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 
 from flows.context.workspace import Workspace
-from flows.publishing.published_forecasts import in_order, model_of, workspace_behind
+from flows.publishing.publication_lookup import in_order, model_of, workspace_behind
 from models.forecasting.decomposition import stages_from
 from models.forecasting.fallback import NUMBERS, modelled, plain
-from models.forecasting.forecaster import NAIVE, STATISTICAL
 from models.forecasting.model_frame import rows_of
+from models.forecasting.model_names import NAIVE, STATISTICAL
 from models.forecasting.residual_history import ResidualHistory
 from models.quantile_model import TrainedModel
 from store.errors import DataError
@@ -53,13 +53,13 @@ def replayed(settings: Settings, rows: pd.DataFrame) -> Replay:
     Args:
         rows: All rows of one publication; not modified.
     """
-    known = workspace_behind(settings, rows)
-    snapshot = known.snapshot
+    workspace = workspace_behind(settings, rows)
+    snapshot = workspace.snapshot
     features = rows_of(snapshot.origin)
     in_order(rows, features)
     table = pd.DataFrame(np.nan, index=features.index, columns=NUMBERS)
     for name, own in rows.groupby("model"):
-        made = _answer(known, str(name), own, features)
+        made = _answer(workspace, str(name), own, features)
         is_own = features["destination"].isin(set(own["destination"])).to_numpy()
         table.loc[is_own, NUMBERS] = made[NUMBERS].to_numpy()[is_own]
     published = stages_from(table, snapshot.origin, snapshot.effect, snapshot.tree).published
@@ -69,17 +69,19 @@ def replayed(settings: Settings, rows: pd.DataFrame) -> Replay:
     return Replay(rows, rows.assign(**{name: numbers[name].to_numpy() for name in NUMBERS}))
 
 
-def _answer(known: Workspace, name: str, own: pd.DataFrame, features: pd.DataFrame) -> pd.DataFrame:
+def _answer(
+    workspace: Workspace, name: str, own: pd.DataFrame, features: pd.DataFrame
+) -> pd.DataFrame:
     """Return what a model says of each row; without one a table's rest on no past errors."""
     for prefix, status in (("statistical-", STATISTICAL), ("seasonal-naive-", NAIVE)):
-        if name.startswith(prefix) and not known.calibrates_fallback:
+        if name.startswith(prefix) and not workspace.calibrates_fallback:
             memory = ResidualHistory()
-            return plain(status, known.origin, features, memory, known.parameters).table
-    return modelled(_model(known, own), features).table
+            return plain(status, workspace.origin, features, memory, workspace.parameters).table
+    return modelled(_model(workspace, own), features).table
 
 
-def _model(known: Workspace, rows: pd.DataFrame) -> TrainedModel:
-    model = model_of(known.settings, rows)
+def _model(workspace: Workspace, rows: pd.DataFrame) -> TrainedModel:
+    model = model_of(workspace.settings, rows)
     if model is None:
         raise DataError(
             f"{rows['model'].iloc[0]} cannot be loaded, so what it forecast cannot be recomputed. "

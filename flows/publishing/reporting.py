@@ -12,8 +12,8 @@ from features.build import DRIVER_MEANINGS
 from flows.context.run_config import RunConfig
 from flows.context.stores import store_of
 from flows.context.workspace import Workspace, open_workspace
-from flows.publishing.publish import held_folder, report_folder
-from flows.training.backtest import kept_scores
+from flows.publishing.publish_or_hold import held_folder, report_folder
+from flows.training.backtest_records import kept_scores
 from models.evaluation.backtest import SCORE_COLUMNS, Backtest
 from service.language.choice import in_language
 from service.live.publication import Publication, newest_scores, of_one_forecast
@@ -32,11 +32,11 @@ from store.vocabulary import Language
 
 
 def run_report(
-    known: Workspace, table: pd.DataFrame, seen: Backtest
+    workspace: Workspace, table: pd.DataFrame, seen: Backtest
 ) -> tuple[Publication, list[Message]]:
     """Return what the report on a forecast just made shows, and what is odd about its figures."""
-    rows = table.assign(as_of=known.as_of, data_vintage=known.data_vintage)
-    return _state(known, rows, known.panel, kept_scores(seen)), known.notes
+    rows = table.assign(as_of=workspace.as_of, data_vintage=workspace.data_vintage)
+    return _state(workspace, rows, workspace.panel, kept_scores(seen)), workspace.notes
 
 
 def write_run_report(

@@ -12,7 +12,7 @@ from mlflow.entities import Run
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
 from flows.context.run_config import MAGNETS, RunConfig
-from flows.training.backtest import CELLS, read_cells
+from flows.training.backtest_records import CELLS, read_cells
 from models.evaluation.compare import A, B, model_cells, paired_cells, score_differences
 from models.registry import model_registry
 from models.registry.runs import find_runs

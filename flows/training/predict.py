@@ -30,8 +30,8 @@ from models.forecasting.fallback import (
     run_fallback_chain,
     status_of,
 )
-from models.forecasting.forecaster import NAIVE, STATISTICAL
 from models.forecasting.model_frame import rows_of
+from models.forecasting.model_names import NAIVE, STATISTICAL
 from models.forecasting.snapshot import Snapshot
 from models.policy.policy_effect import PolicyEffect, words_of
 from models.quantile_model import TrainedModel
@@ -49,9 +49,9 @@ def predict(settings: Settings, as_of: pd.Timestamp, config: RunConfig = MAGNETS
     Returns:
         ``FORECAST_COLUMNS`` and reason, of the magnets drivers and contributions: ready to publish.
     """
-    known = workspace_of(settings, as_of, config)
-    show(known)
-    return forecast(known)
+    workspace = workspace_of(settings, as_of, config)
+    show(workspace)
+    return forecast(workspace)
 
 
 def show(workspace: Workspace) -> None:
@@ -60,11 +60,11 @@ def show(workspace: Workspace) -> None:
         prefect_step(name)(step)()
 
 
-def trial_forecast(known: Workspace) -> pd.DataFrame:
+def trial_forecast(workspace: Workspace) -> pd.DataFrame:
     """Forecast of a model trained on what was known alone; nothing is registered."""
-    made, rows = known.train(), rows_of(known.origin)
-    steps = [FallbackStep(REPLAY, known.model_version, partial(modelled, made, rows))]
-    return forecast_of(known, made_on(known, steps))
+    made, rows = workspace.train(), rows_of(workspace.origin)
+    steps = [FallbackStep(REPLAY, workspace.model_version, partial(modelled, made, rows))]
+    return forecast_of(workspace, made_on(workspace, steps))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,23 +83,23 @@ class TrainedForecast:
 
 
 def made_at(
-    known: Workspace, result: Backtest | None = None, version: int | None = None
+    workspace: Workspace, result: Backtest | None = None, version: int | None = None
 ) -> TrainedForecast:
     """Return the forecast at an as_of and what it was made of; arguments as for ``forecast``."""
-    return made_on(known, fallback_chain(known, known.snapshot, result, version))
+    return made_on(workspace, fallback_chain(workspace, workspace.snapshot, result, version))
 
 
 def made_on(
-    known: Workspace, steps: Sequence[FallbackStep], snapshot: Snapshot | None = None
+    workspace: Workspace, steps: Sequence[FallbackStep], snapshot: Snapshot | None = None
 ) -> TrainedForecast:
     """Return the forecast of the first models of the chain that can.
 
     Args:
         snapshot: What is forecast, if not what was known.
     """
-    snapshot = snapshot or known.snapshot
+    snapshot = snapshot or workspace.snapshot
     origin, rows = snapshot.origin, rows_of(snapshot.origin)
-    LOG.info("features  %s%s rows of %s columns", known.config.prefix, *rows.shape)
+    LOG.info("features  %s%s rows of %s columns", workspace.config.prefix, *rows.shape)
     chain = run_fallback_chain(steps, rows["destination"].unique().tolist(), origin)
     effect = snapshot.effect
     stages = decomposition.stages_from(chain.table, origin, effect, snapshot.tree)
@@ -108,7 +108,7 @@ def made_on(
 
 @prefect_step("forecast")
 def forecast(
-    known: Workspace, result: Backtest | None = None, version: int | None = None
+    workspace: Workspace, result: Backtest | None = None, version: int | None = None
 ) -> pd.DataFrame:
     """Return quantiles of every destination and month, made coherent.
 
@@ -116,17 +116,19 @@ def forecast(
         result: A backtest of it; its errors set the bands of a model of magnets trained here.
         version: A registered model trained on it, used where the champion is younger.
     """
-    return forecast_of(known, made_at(known, result, version))
+    return forecast_of(workspace, made_at(workspace, result, version))
 
 
-def forecast_with(known: Workspace, model: TrainedModel) -> pd.DataFrame:
+def forecast_with(workspace: Workspace, model: TrainedModel) -> pd.DataFrame:
     """Return the forecast at an as_of by a model at hand, in the place of the champion."""
-    rows = rows_of(known.origin)
+    rows = rows_of(workspace.origin)
     own = FallbackStep(CHAMPION, "named", partial(modelled, model, rows))
-    return forecast_of(known, made_on(known, [own, *_without_model(known, known.snapshot)]))
+    return forecast_of(
+        workspace, made_on(workspace, [own, *_without_model(workspace, workspace.snapshot)])
+    )
 
 
-def forecast_of(known: Workspace, made: TrainedForecast) -> pd.DataFrame:
+def forecast_of(workspace: Workspace, made: TrainedForecast) -> pd.DataFrame:
     """Return a forecast ready to publish."""
     if made.effect is not None and (words := words_of(made.effect, made.analogs)):
         echo(f"predict   {words}")
@@ -141,10 +143,10 @@ def forecast_of(known: Workspace, made: TrainedForecast) -> pd.DataFrame:
     )
     published = pd.concat([labels, made.stages.published], axis=1)[list(FORECAST_COLUMNS)]
     published["reason"] = np.repeat(made.chain.reasons, count)
-    if known.is_explained:
+    if workspace.is_explained:
         published["drivers"], published["contributions"] = why_of(made)
     for line in _exceptions(made):
-        echo(f"predict   {known.config.prefix}{line}")
+        echo(f"predict   {workspace.config.prefix}{line}")
     return published
 
 
@@ -168,34 +170,34 @@ def why_of(made: TrainedForecast) -> tuple[list[str], list[str]]:
 
 
 def fallback_chain(
-    known: Workspace,
+    workspace: Workspace,
     snapshot: Snapshot,
     result: Backtest | None = None,
     version: int | None = None,
 ) -> list[FallbackStep]:
     """Return the fallback chain, best first: models that existed then, then steps without one."""
-    models = _models(known, rows_of(snapshot.origin), result, version)
-    return [*models, *_without_model(known, snapshot, result)]
+    models = _models(workspace, rows_of(snapshot.origin), result, version)
+    return [*models, *_without_model(workspace, snapshot, result)]
 
 
 def _without_model(
-    known: Workspace, snapshot: Snapshot, result: Backtest | None = None
+    workspace: Workspace, snapshot: Snapshot, result: Backtest | None = None
 ) -> list[FallbackStep]:
-    residuals = cache(partial(known.fallback_residuals, result))
+    residuals = cache(partial(workspace.fallback_residuals, result))
 
     def without_model(status: str, name: str) -> FallbackStep:
         origin = snapshot.origin
         return FallbackStep(
             status,
-            f"{name}-{known.parameters_digest}",
-            lambda: plain(status, origin, rows_of(origin), residuals(), known.parameters),
+            f"{name}-{workspace.parameters_digest}",
+            lambda: plain(status, origin, rows_of(origin), residuals(), workspace.parameters),
         )
 
     return [without_model(STATISTICAL, "statistical"), without_model(NAIVE, "seasonal-naive")]
 
 
 def _models(
-    known: Workspace, asked: pd.DataFrame, result: Backtest | None, version: int | None
+    workspace: Workspace, asked: pd.DataFrame, result: Backtest | None, version: int | None
 ) -> list[FallbackStep]:
     """Return the champion of then, else the model trained as of that day; then those before.
 
@@ -203,39 +205,43 @@ def _models(
     """
     try:
         holders = [
-            model_registry.champion(known.settings, known.config.model),
-            model_registry.by_alias(known.settings, model_registry.PREVIOUS, known.config.model),
+            model_registry.champion(workspace.settings, workspace.config.model),
+            model_registry.by_alias(
+                workspace.settings, model_registry.PREVIOUS, workspace.config.model
+            ),
         ]
     except StoreError as err:
         return [FallbackStep(CHAMPION, "none", partial(_raise, err))]
     champion, previous = (
-        one if one and pd.Timestamp(one.as_of) <= known.as_of else None for one in holders
+        one if one and pd.Timestamp(one.as_of) <= workspace.as_of else None for one in holders
     )
     steps = []
     if champion is not None:
-        steps.append(_stored(known, asked, CHAMPION, champion))
+        steps.append(_stored(workspace, asked, CHAMPION, champion))
     elif version is not None:
-        model = model_registry.at_version(known.settings, version, known.config.model)
-        steps.append(_stored(known, asked, REPLAY, model))
+        model = model_registry.at_version(workspace.settings, version, workspace.config.model)
+        steps.append(_stored(workspace, asked, REPLAY, model))
     else:
-        steps.append(_trained_now(known, asked, result))
+        steps.append(_trained_now(workspace, asked, result))
     if previous is not None and previous.version not in {version, champion and champion.version}:
-        steps.append(_stored(known, asked, PREVIOUS, previous))
+        steps.append(_stored(workspace, asked, PREVIOUS, previous))
     return steps
 
 
 def _stored(
-    known: Workspace, asked: pd.DataFrame, status: str, model: RegisteredVersion
+    workspace: Workspace, asked: pd.DataFrame, status: str, model: RegisteredVersion
 ) -> FallbackStep:
-    load = partial(model_registry.load, known.settings, model.version, known.config.model)
+    load = partial(model_registry.load, workspace.settings, model.version, workspace.config.model)
     return FallbackStep(status, model.model_version, lambda: modelled(load(), asked))
 
 
-def _trained_now(known: Workspace, asked: pd.DataFrame, result: Backtest | None) -> FallbackStep:
+def _trained_now(
+    workspace: Workspace, asked: pd.DataFrame, result: Backtest | None
+) -> FallbackStep:
     """Return a model trained as of that day as one that may answer."""
-    echo(f"predict   {known.config.prefix}training as of that day: no champion existed by then")
-    train = partial(known.train, result)
-    return FallbackStep(REPLAY, known.model_version, lambda: modelled(train(), asked))
+    echo(f"predict   {workspace.config.prefix}training as of that day: no champion existed by then")
+    train = partial(workspace.train, result)
+    return FallbackStep(REPLAY, workspace.model_version, lambda: modelled(train(), asked))
 
 
 def _raise(err: Exception) -> FallbackForecast:

@@ -12,7 +12,7 @@ from flows.context.prefect_runs import prefect_step
 from flows.context.provenance import actor, git_commit
 from flows.context.run_config import MAGNETS, RunConfig
 from flows.context.workspace import Workspace, workspace_of
-from flows.training.backtest import cells_of
+from flows.training.backtest_records import cells_of
 from models.evaluation.backtest import Backtest
 from models.evaluation.compare import CHALLENGER, model_cells, paired_cells
 from models.evaluation.compare import CHAMPION as PAST_CHAMPION
@@ -109,25 +109,25 @@ def rollback(
     return now, bad
 
 
-def check_forecasts(known: Workspace, model: RegisteredVersion) -> None:
+def check_forecasts(workspace: Workspace, model: RegisteredVersion) -> None:
     """Refuse a version that could not forecast if it were champion."""
-    if trouble := _trouble(known, model):
+    if trouble := _trouble(workspace, model):
         commit = model.git_commit or "not recorded"
         raise DataError(
             f"Version {model.version} ({model.model_version}) cannot forecast as of "
-            f"{known.as_of:%Y-%m-%d}: {trouble.rstrip('.')}. Expected a model that today's "
+            f"{workspace.as_of:%Y-%m-%d}: {trouble.rstrip('.')}. Expected a model that today's "
             f"code and files still run. Check out the code that trained it (commit {commit}), "
             "restore its files from a backup, or make another version champion: `magnetcast "
-            f'promote VERSION{known.config.option} --accept "why"`. Nothing was changed.'
+            f'promote VERSION{workspace.config.option} --accept "why"`. Nothing was changed.'
         )
 
 
-def _trouble(known: Workspace, model: RegisteredVersion) -> str:
+def _trouble(workspace: Workspace, model: RegisteredVersion) -> str:
     """Return why a version forecasts no destination of what was known, empty if it does."""
-    origin = known.origin
+    origin = workspace.origin
     rows = rows_of(origin)
     try:
-        loaded = model_registry.load(known.settings, model.version, known.config.model)
+        loaded = model_registry.load(workspace.settings, model.version, workspace.config.model)
         made = modelled(loaded, rows).table
     except FAULTS as err:
         return reason_of(err)

@@ -11,7 +11,7 @@ from flows.context.console import LOG, echo
 from flows.context.jobs import made_tags, recorded_job
 from flows.context.prefect_runs import prefect_step
 from flows.context.workspace import Workspace
-from flows.training.backtest import backtest, log_dataset, verdict
+from flows.training.backtest_records import backtest, log_dataset, verdict
 from flows.training.promote import promote, tell
 from models.evaluation.backtest import Backtest
 from models.forecasting.model_frame import rows_of
@@ -25,22 +25,22 @@ SERVED_MODEL: Final = Path(__file__).with_name("served_model.py")
 
 
 @prefect_step("train")
-def train(known: Workspace, result: Backtest | None = None) -> int:
+def train(workspace: Workspace, result: Backtest | None = None) -> int:
     """Return the registered version: champion if every rule held, else challenger.
 
     Args:
         result: A backtest of what was known, whose errors set the bands; made here if not given.
     """
-    with recorded_job(known, "train"):
-        return _trained(known, backtest(known) if result is None else result)
+    with recorded_job(workspace, "train"):
+        return _trained(workspace, backtest(workspace) if result is None else result)
 
 
-def _trained(known: Workspace, seen: Backtest) -> int:
-    settings, as_of, name = known.settings, known.as_of, known.config.model
-    trained, of = known.train(seen), known.config.prefix
+def _trained(workspace: Workspace, seen: Backtest) -> int:
+    settings, as_of, name = workspace.settings, workspace.as_of, workspace.config.model
+    trained, of = workspace.train(seen), workspace.config.prefix
     LOG.info("train     %s%s quantile models", of, len(trained.boosters))
     before = {one.version for one in model_registry.versions(settings, name)}
-    version = record(known, trained, seen)
+    version = record(workspace, trained, seen)
     champion = model_registry.champion(settings, name)
     if version in before:
         word = "champion" if champion is not None and champion.version == version else "registered"
@@ -48,43 +48,43 @@ def _trained(known: Workspace, seen: Backtest) -> int:
             f"train     {of}the same model from the same facts is {word} already: version {version}"
         )
         return version
-    LOG.info("train     %sversion %s is registered: %s", of, version, known.model_version)
+    LOG.info("train     %sversion %s is registered: %s", of, version, workspace.model_version)
     if champion is not None and as_of < pd.Timestamp(champion.as_of):
         echo(f"train     {of}version {version} is older than the champion; it is not on trial")
         return version
-    outcome = promote(settings, as_of, version, result=seen, config=known.config)
-    tell(outcome, known.model_version, known.config)
+    outcome = promote(settings, as_of, version, result=seen, config=workspace.config)
+    tell(outcome, workspace.model_version, workspace.config)
     if not outcome.is_champion:  # a new champion leaves another challenger on trial
         model_registry.nominate(settings, version, name)
     return version
 
 
-def record(known: Workspace, trained: TrainedModel, seen: Backtest) -> int:
+def record(workspace: Workspace, trained: TrainedModel, seen: Backtest) -> int:
     """Log and register a trained model and return its version."""
-    config, changed = known.config, json.dumps(known.parameters.changed, sort_keys=True)
-    tags = {"flow": "train", **made_tags(known)}
-    example = rows_of(known.origin)
+    config, changed = workspace.config, json.dumps(workspace.parameters.changed, sort_keys=True)
+    tags = {"flow": "train", **made_tags(workspace)}
+    example = rows_of(workspace.origin)
     until = example["period"].min() - pd.DateOffset(months=1)
     metadata = {
         **trained.metadata,
         **model_registry.stamp(trained.metadata),
         PUBLISHED_AS: config.published_as,
-        LEARNED_UNTIL: known.panel.frame["available_at"].max().isoformat(),
+        LEARNED_UNTIL: workspace.panel.frame["available_at"].max().isoformat(),
     }
-    with open_run(known.settings, name=f"train {config.prefix}".rstrip(": "), tags=tags):
-        mlflow.log_params(known.parameters.by_name)
-        log_dataset(known)
+    with open_run(workspace.settings, name=f"train {config.prefix}".rstrip(": "), tags=tags):
+        mlflow.log_params(workspace.parameters.by_name)
+        log_dataset(workspace)
         log_table(importances(trained.boosters), "importances.csv")
         return model_registry.register(
-            known.settings,
+            workspace.settings,
             config.model,
             boosters=texts_of(trained.boosters),
             metadata=metadata,
             example=example,
-            tags={**tags, "recipe": known.parameters_digest, "parameters": changed},
+            tags={**tags, "recipe": workspace.parameters_digest, "parameters": changed},
             script=SERVED_MODEL,
             description=f"{config.label or config.commodity} by destination, "
-            f"parameters {known.parameters_digest}, data to {until:%Y-%m} as known on "
-            f"{known.as_of:%Y-%m-%d}. "
+            f"parameters {workspace.parameters_digest}, data to {until:%Y-%m} as known on "
+            f"{workspace.as_of:%Y-%m-%d}. "
             f"Backtest: {verdict(seen) if len(seen.scores) else 'no month scored'}.",
         )

@@ -16,7 +16,7 @@ from features.series import seasonal_scale
 from models.evaluation.scores import cell_scores, summarise
 from models.executor import IN_TURN, Executor
 from models.forecasting.evidence_forecaster import EvidenceForecaster, past_moments
-from models.forecasting.forecaster import MODEL, forecast_file
+from models.forecasting.model_names import MODEL, forecast_file
 from models.forecasting.panel_forecaster import PanelForecaster
 from models.forecasting.residual_history import ResidualHistory
 from models.forecasting.snapshot import Snapshot, SnapshotForecaster

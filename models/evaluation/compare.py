@@ -13,7 +13,7 @@ from scipy import stats
 
 from models.evaluation.backtest import SCORED_HORIZONS
 from models.evaluation.scores import cell_scores
-from models.forecasting.forecaster import MODEL
+from models.forecasting.model_names import MODEL
 from sources.files.panel import read_month
 from store.arrays import Floats, Ints
 from store.vocabulary import AGGREGATES, ALL, QUANTILE_COLUMNS

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtri
 
-from models.forecasting.forecaster import FALLBACK_MODELS, MODEL, REFERENCE
 from models.forecasting.joint_paths import ErrorCopula, quantiles_of_sums
+from models.forecasting.model_names import FALLBACK_MODELS, MODEL, REFERENCE
 from models.policy.drawing import ranks_within
 from store.arrays import Floats
 from store.vocabulary import AGGREGATES, ALL, MAX_HORIZON, QUANTILE_COLUMNS, QUANTILES, WORLD

@@ -19,8 +19,8 @@ from models import quantile_model
 from models.executor import Executor
 from models.forecasting.conditioning import coherent
 from models.forecasting.decomposition import stages_from, stages_of
-from models.forecasting.forecaster import BASE_MEDIAN, MODEL, UNANSWERED
 from models.forecasting.model_frame import boosters_of, rows_of, training_set
+from models.forecasting.model_names import BASE_MEDIAN, MODEL, UNANSWERED
 from models.forecasting.residual_history import (
     TREES,
     RawPrediction,

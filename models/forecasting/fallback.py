@@ -17,8 +17,8 @@ import pandas as pd
 from features.evidence_history import EvidenceHistory
 from features.origin import Origin
 from models.forecasting.evidence_forecaster import past_moments
-from models.forecasting.forecaster import FALLBACK_MODELS
 from models.forecasting.model_frame import rows_of
+from models.forecasting.model_names import FALLBACK_MODELS
 from models.forecasting.plausibility import absurdities
 from models.forecasting.residual_history import (
     ANY_LEVEL,

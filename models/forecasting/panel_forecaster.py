@@ -16,7 +16,7 @@ from models import quantile_model
 from models.engine.training import trained
 from models.engine.training_set import PanelView
 from models.forecasting.conditioning import reconciled
-from models.forecasting.forecaster import BASE_MEDIAN, MODEL, REFERENCE
+from models.forecasting.model_names import BASE_MEDIAN, MODEL, REFERENCE
 from models.forecasting.residual_history import PLAIN_SIDE, plain_distances
 from models.forecasting.snapshot import Snapshot
 from models.learning.boosters import Boosters, TrainingSet, too_few

@@ -10,8 +10,8 @@ from features.origin import Origin
 from features.series import ratio
 from features.statistical.base_forecasts import BASELINES
 from models import quantile_model
-from models.forecasting.forecaster import BASE_MEDIAN
 from models.forecasting.model_frame import outcome
+from models.forecasting.model_names import BASE_MEDIAN
 from models.learning.calibration import PastErrors
 from models.quantile_model import Distances
 from store.arrays import Floats, join

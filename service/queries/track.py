@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from models.evaluation.scores import Coverage, coverage_of, coverage_scores
-from models.forecasting.forecaster import MODEL
+from models.forecasting.model_names import MODEL
 from service.charts.fan import SCHEDULED_PREFIX, Fan, touches
 from service.live.publication import Publication
 from service.queries.models import TrackCell, columns_of

@@ -15,8 +15,8 @@ from features.statistical.base_forecasts import BASELINES
 from models import quantile_model
 from models.evaluation.backtest import backtest_panel
 from models.forecasting.evidence_forecaster import EvidenceForecaster
-from models.forecasting.forecaster import BASE_MEDIAN, MODEL
 from models.forecasting.model_frame import rows_of
+from models.forecasting.model_names import BASE_MEDIAN, MODEL
 from models.forecasting.panel_forecaster import PanelForecaster
 from models.forecasting.residual_history import TREES
 from models.forecasting.snapshot import Snapshot

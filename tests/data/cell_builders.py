@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from models.evaluation.scores import cell_scores
-from models.forecasting.forecaster import MODEL
+from models.forecasting.model_names import MODEL
 from store.vocabulary import QUANTILE_COLUMNS
 
 WIDTH = (-0.33, -0.26, -0.13, 0.0, 0.13, 0.26, 0.33)

@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 
 from features.statistical.base_forecasts import BASE_FORECASTS
-from models.forecasting.forecaster import BASE_MEDIAN, MODEL
+from models.forecasting.model_names import BASE_MEDIAN, MODEL
 from tests.golden.rewrite import KEY, PANEL, SCORES, panel, scores
 
 

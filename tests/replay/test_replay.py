@@ -10,8 +10,8 @@ from features.evidence_history import release_moments
 from models.evaluation.backtest import backtest_evidence
 from models.forecasting.decomposition import stages_of
 from models.forecasting.evidence_forecaster import EvidenceForecaster
-from models.forecasting.forecaster import MODEL
 from models.forecasting.model_frame import rows_of
+from models.forecasting.model_names import MODEL
 from models.forecasting.residual_history import ResidualHistory
 from models.forecasting.snapshot import Snapshot
 from models.policy.policy_effect import effect_at

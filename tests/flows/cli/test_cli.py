@@ -13,7 +13,7 @@ from flows.cli.command_line import VERBS as BY_HEADING
 from flows.cli.options import moment
 from models.evaluation.compare import DIFFERENCE_COLUMNS
 from models.evaluation.scores import CUTS, SCOREBOARD_COLUMNS
-from models.forecasting.forecaster import MODEL
+from models.forecasting.model_names import MODEL
 from store.settings import PROJECT_ROOT
 from store.vocabulary import FORECAST_COLUMNS, PANEL_COLUMNS
 from tests.data.builders import make_table

@@ -8,7 +8,7 @@ from mlflow import MlflowClient
 
 from flows import tune
 from models.evaluation.backtest import Backtest
-from models.forecasting.forecaster import MODEL
+from models.forecasting.model_names import MODEL
 from models.forecasting.residual_history import ResidualHistory
 from models.learning.parameters import (
     MAGNETS_PRESET,

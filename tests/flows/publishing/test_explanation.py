@@ -2,7 +2,7 @@
 
 import pytest
 
-from flows.analysis import explain
+from flows.analysis import forecast_explanation as explain
 from flows.context.stores import store_of
 from store.facts.reading import read_publication
 from store.publications.explanations import read_explanation

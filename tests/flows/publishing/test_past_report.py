@@ -6,7 +6,7 @@ from typing import get_args
 
 import pytest
 
-from flows.publishing.publish import objections, publish
+from flows.publishing.publish_or_hold import objections, publish
 from flows.publishing.reporting import write_past_report
 from store.settings import Settings
 from store.vocabulary import COMMODITY, Language

@@ -13,12 +13,12 @@ import pytest
 from flows.context.stores import store_of
 from flows.context.workspace import Workspace, open_evidence
 from flows.monitoring.system_health import examine
-from flows.publishing.publish import (
+from flows.publishing.publication_lookup import publication
+from flows.publishing.publish_or_hold import (
     ahead_from,
     objections,
     publish,
 )
-from flows.publishing.published_forecasts import publication
 from flows.publishing.replay import Replay, replayed
 from flows.run import run
 from store.errors import DataError

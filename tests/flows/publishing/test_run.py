@@ -7,7 +7,7 @@ from mlflow.entities import Run
 
 from flows.context.stores import store_of
 from flows.context.workspace import open_evidence
-from flows.publishing.publish import run_entry
+from flows.publishing.publish_or_hold import run_entry
 from flows.run import run
 from models.registry import model_registry
 from models.registry import runs as mlflow_client

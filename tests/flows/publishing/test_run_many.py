@@ -13,7 +13,7 @@ from flows.context.run_config import config_of
 from flows.context.stores import made_store, single_writer, store_of
 from flows.context.workspace import open_workspace
 from flows.monitoring.system_health import examine
-from flows.run import RunOutcome, run_known
+from flows.run import RunOutcome, run_workspace
 from store.errors import StoreError
 from store.facts.batch import Batch, FileRows
 from store.facts.commodities import save_label
@@ -133,7 +133,7 @@ def test_where_no_model_can_be_trained_the_experts_answer_with_the_reason(
         own, parameters=replace(own.parameters, num_leaves=1)
     )  # LightGBM refuses a tree of one leaf
 
-    found = run_known(broken)
+    found = run_workspace(broken)
 
     assert isinstance(found, RunOutcome)
     rows = latest_forecast(store_of(settings), commodity="811292")

@@ -12,15 +12,15 @@ from lightgbm.basic import LightGBMError
 
 import magnetcast as mc
 from features.panel.partner_table import PartnerTable, hindsight
-from flows.analysis.explain import why
+from flows.analysis.forecast_explanation import why
 from flows.context.parameter_sources import parameters_for
 from flows.context.run_config import config_of
 from flows.context.stores import made_store, store_of
 from flows.context.workspace import PartnerTableWorkspace, open_table, open_workspace, workspace_of
 from flows.publishing import pipeline
-from flows.publishing.published_forecasts import ExplainRequest, publication
+from flows.publishing.publication_lookup import ExplainRequest, publication
 from flows.publishing.replay import replayed
-from flows.run import RunOutcome, run, run_known
+from flows.run import RunOutcome, run, run_workspace
 from flows.training.predict import forecast, predict
 from flows.training.promote import check_forecasts
 from flows.training.train import train
@@ -160,7 +160,7 @@ def test_what_experts_publish_with_parameters_of_their_own_after_a_failed_traini
 
     monkeypatch.setattr(PartnerTableWorkspace, "train", fails)
     parameters = replace(PANEL_PRESET, pairs=0, horizon_growth=0.5)
-    outcome = run_known(workspace_of(settings, at(NOW), TABLE, parameters=parameters))
+    outcome = run_workspace(workspace_of(settings, at(NOW), TABLE, parameters=parameters))
 
     assert isinstance(outcome, RunOutcome)
     assert set(outcome.forecasts["status"]) == {"statistical ensemble"}

@@ -7,12 +7,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from flows.analysis.explain import changes
+from flows.analysis.forecast_explanation import changes
 from flows.analysis.scenario_answers import published_scenario_snapshot
 from flows.analysis.scenarios import scenario_snapshot
 from flows.context.stores import store_of
 from flows.monitoring.system_health import examine
-from flows.publishing.published_forecasts import ExplainRequest, publication
+from flows.publishing.publication_lookup import ExplainRequest, publication
 from flows.publishing.replay import replayed
 from flows.run import run
 from models.registry import model_registry

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.forecasting.forecaster import MODEL, REFERENCE
+from models.forecasting.model_names import MODEL, REFERENCE
 from models.monitoring import (
     RECENT,
     coverage_drift,

@@ -5,7 +5,7 @@ import pytest
 
 from features.statistical.base_forecasts import BASELINES
 from models.evaluation.backtest import Backtest, backtest_evidence
-from models.forecasting.forecaster import BASE_MEDIAN, MODEL, UNANSWERED
+from models.forecasting.model_names import BASE_MEDIAN, MODEL, UNANSWERED
 from models.forecasting.residual_history import TREES
 from store.errors import DataError
 from tests.data.builders import QUICK, at, make_world

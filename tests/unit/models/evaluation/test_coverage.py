@@ -1,7 +1,7 @@
 import pandas as pd
 
 from models.evaluation.scores import BAND_COVERAGE, Coverage, coverage_of, coverage_scores
-from models.forecasting.forecaster import BASE_MEDIAN, MODEL, STATISTICAL
+from models.forecasting.model_names import BASE_MEDIAN, MODEL, STATISTICAL
 
 
 def cells_of(destination: str, model: str, horizons: list[int], held: list[bool]) -> pd.DataFrame:

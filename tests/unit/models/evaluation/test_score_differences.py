@@ -4,7 +4,7 @@ import pytest
 
 from models.evaluation.compare import model_cells, paired_cells, score_differences
 from models.evaluation.scores import cell_scores
-from models.forecasting.forecaster import MODEL
+from models.forecasting.model_names import MODEL
 from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
 
 ORIGINS = 16

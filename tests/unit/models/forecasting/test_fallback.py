@@ -19,8 +19,8 @@ from models.forecasting.fallback import (
     remembered,
     run_fallback_chain,
 )
-from models.forecasting.forecaster import NAIVE, STATISTICAL
 from models.forecasting.model_frame import rows_of
+from models.forecasting.model_names import NAIVE, STATISTICAL
 from models.forecasting.plausibility import absurdities, explained_series
 from models.forecasting.residual_history import ResidualHistory
 from models.forecasting.snapshot import Snapshot

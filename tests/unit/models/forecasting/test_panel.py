@@ -7,7 +7,7 @@ import pytest
 
 from features.statistical.base_forecasts import BASE_FORECASTS
 from models.evaluation.backtest import Backtest, backtest_panel
-from models.forecasting.forecaster import BASE_MEDIAN, MODEL
+from models.forecasting.model_names import BASE_MEDIAN, MODEL
 from models.forecasting.panel_forecaster import PanelForecaster
 from models.forecasting.snapshot import Snapshot
 from models.learning.parameters import PANEL_PRESET

@@ -10,8 +10,8 @@ from features.evidence_history import EvidenceHistory, release_moments
 from features.origin import LaterFigures, Origin
 from features.statistical.base_forecasts import BASELINES
 from models.forecasting.evidence_forecaster import EvidenceForecaster
-from models.forecasting.forecaster import BASE_MEDIAN, MODEL, UNANSWERED
 from models.forecasting.model_frame import rows_of
+from models.forecasting.model_names import BASE_MEDIAN, MODEL, UNANSWERED
 from models.forecasting.residual_history import TREES, ResidualHistory
 from models.forecasting.snapshot import Snapshot
 from models.quantile_model import TrainedModel, predict_quantiles

@@ -7,8 +7,8 @@ import pytest
 from features.panel.partner_table import PartnerTable, partner_table
 from models.evaluation.backtest import rolling_origin_backtest
 from models.forecasting.decomposition import stages_of
-from models.forecasting.forecaster import forecast_file
 from models.forecasting.model_frame import rows_of
+from models.forecasting.model_names import forecast_file
 from models.forecasting.panel_forecaster import (
     PLAIN,
     PanelForecaster,

@@ -46,7 +46,7 @@ from store.settings import Settings
 MONTH: Final = pd.DateOffset(months=1)
 
 
-def objections(known: Workspace, table: pd.DataFrame) -> Message | None:
+def objections(workspace: Workspace, table: pd.DataFrame) -> Message | None:
     """Return what a person must look at before a forecast is published; None if nothing.
 
     Args:
@@ -54,24 +54,24 @@ def objections(known: Workspace, table: pd.DataFrame) -> Message | None:
     """
     if wrong := broken_sums(table):
         raise DataError(
-            f"The forecast as of {known.as_of:%Y-%m-%d} does not add up: {first_few(wrong)}. "
+            f"The forecast as of {workspace.as_of:%Y-%m-%d} does not add up: {first_few(wrong)}. "
             "Expected means of members that add up to their sums; nothing was published. "
             "This is a fault of the program: keep its log, and report it."
         )
-    checks = (*_absurd(known, table), _moved(known, table), _doubts(known))
+    checks = (*_absurd(workspace, table), _moved(workspace, table), _doubts(workspace))
     found = tuple(one for one in checks if one)
     return sentences(*found) if found else None
 
 
-def publish(known: Workspace, table: pd.DataFrame, because: Message | None) -> int:
+def publish(workspace: Workspace, table: pd.DataFrame, because: Message | None) -> int:
     """Publish in one transaction, or hold where a check objects; return rows published."""
-    frozen, day, config = _freezing(known), f"{known.as_of:%Y-%m-%d}", known.config
+    frozen, day, config = _freezing(workspace), f"{workspace.as_of:%Y-%m-%d}", workspace.config
     if because:
         number = hold_forecasts(
-            known.engine,
+            workspace.engine,
             table,
-            as_of=known.as_of,
-            data_vintage=known.data_vintage,
+            as_of=workspace.as_of,
+            data_vintage=workspace.data_vintage,
             because=because,
             commodity=config.published_as,
             context=frozen,
@@ -81,10 +81,10 @@ def publish(known: Workspace, table: pd.DataFrame, because: Message | None) -> i
         echo(f"          `magnetcast publications approve {number} --reason ...`, or reject it")
         return 0
     rows = publish_forecasts(
-        known.engine,
+        workspace.engine,
         table,
-        as_of=known.as_of,
-        data_vintage=known.data_vintage,
+        as_of=workspace.as_of,
+        data_vintage=workspace.data_vintage,
         commodity=config.published_as,
         context=frozen,
     )
@@ -124,20 +124,20 @@ def held_folder(folder: Path) -> Path:
     return folder.with_name(f"{folder.name}-held")
 
 
-def _freezing(known: Workspace) -> PublicationContext:
+def _freezing(workspace: Workspace) -> PublicationContext:
     now = utc_now()
-    made_with = {**environment(), "ingest": newest_ingest(known.engine), **known.provenance}
+    made_with = {**environment(), "ingest": newest_ingest(workspace.engine), **workspace.provenance}
     return PublicationContext(
         at=now,
-        ahead_from=ahead_from(known.engine, figures=known.config.commodity, now=now),
+        ahead_from=ahead_from(workspace.engine, figures=workspace.config.commodity, now=now),
         made_with=json.dumps(made_with, sort_keys=True),
-        panel=known.panel,
+        panel=workspace.panel,
     )
 
 
-def _absurd(known: Workspace, table: pd.DataFrame) -> list[Message | None]:
+def _absurd(workspace: Workspace, table: pd.DataFrame) -> list[Message | None]:
     """Say which series are absurd as they would be published: sums and controls come in last."""
-    origin = known.origin
+    origin = workspace.origin
     months = [month_label(int(month)) for month in origin.targets]
     keys = pd.MultiIndex.from_product([origin.series, months])
     rows = table.set_index(["destination", "period"])[list(NUMBERS)].reindex(keys)
@@ -145,45 +145,45 @@ def _absurd(known: Workspace, table: pd.DataFrame) -> list[Message | None]:
     return absurdities(values, origin)
 
 
-def _moved(known: Workspace, table: pd.DataFrame) -> Message | None:
-    limit = known.settings.gate_pct
+def _moved(workspace: Workspace, table: pd.DataFrame) -> Message | None:
+    limit = workspace.settings.gate_pct
     if limit is None:
         return None
-    key = known.config.published_as
+    key = workspace.config.published_as
     return too_far(
-        moves(table, latest_forecast(known.engine, as_of=known.as_of, commodity=key)), limit
+        moves(table, latest_forecast(workspace.engine, as_of=workspace.as_of, commodity=key)), limit
     )
 
 
-def _doubts(known: Workspace) -> Message | None:
+def _doubts(workspace: Workspace) -> Message | None:
     """Doubts about the figures that came since the last publication."""
-    listed = read_publications(known.engine, commodity=known.config.published_as)
-    stands = listed["state"].eq("published") & listed["as_of"].le(known.as_of)
+    listed = read_publications(workspace.engine, commodity=workspace.config.published_as)
+    stands = listed["state"].eq("published") & listed["as_of"].le(workspace.as_of)
     record = json.loads(listed.loc[stands, "made_with"].iloc[-1] or "{}") if stands.any() else {}
     since = record.get("ingest")
     if not since or "evidence" not in record:
         return None
-    return doubts_about_ingests(known.engine, as_of=known.as_of, since=int(since))
+    return doubts_about_ingests(workspace.engine, as_of=workspace.as_of, since=int(since))
 
 
 @contextmanager
-def run_entry(known: Workspace) -> Iterator[list[str]]:
+def run_entry(workspace: Workspace) -> Iterator[list[str]]:
     """Keep in the store that a run began, and whether it failed; say whom it had made champion.
 
     Yields:
-        Where to put the name of the model that forecast, where ``known`` fell back to another.
+        Where to put the name of the model that forecast, where the workspace fell back to another.
     """
     run_id, models = uuid.uuid4().hex, list[str]()
     start_run(
-        known.engine,
+        workspace.engine,
         RunRecord(
             run_id=run_id,
-            flow=known.config.flow,
-            as_of=known.as_of,
-            data_vintage=known.data_vintage,
+            flow=workspace.config.flow,
+            as_of=workspace.as_of,
+            data_vintage=workspace.data_vintage,
             started_at=utc_now(),
-            model_version=known.model_version,
-            commodity=known.config.published_as,
+            model_version=workspace.model_version,
+            commodity=workspace.config.published_as,
         ),
     )
     status = "failed"
@@ -192,10 +192,12 @@ def run_entry(known: Workspace) -> Iterator[list[str]]:
         status = "finished"
     except Exception:
         with suppress(StoreError):
-            one = model_registry.champion(known.settings, known.config.model)
-            if one is not None and one.model_version == known.model_version:
+            one = model_registry.champion(workspace.settings, workspace.config.model)
+            if one is not None and one.model_version == workspace.model_version:
                 echo(f"run       version {one.version}, trained on these facts, is champion")
         raise
     finally:
         name = models[0] if models else None
-        finish_run(known.engine, run_id, status=status, finished_at=utc_now(), model_version=name)
+        finish_run(
+            workspace.engine, run_id, status=status, finished_at=utc_now(), model_version=name
+        )

@@ -27,7 +27,7 @@ from models.evaluation.scores import (
     scoreboard,
     sum_cells,
 )
-from models.forecasting.forecaster import MODEL, REFERENCE
+from models.forecasting.model_names import MODEL, REFERENCE
 from models.learning.parameters import ModelParameters
 from models.registry.runs import find_runs, log_months, log_table, open_run, read_text
 from store.errors import StoreError
@@ -45,35 +45,37 @@ CELLS: Final = "cells.csv"
 
 
 @prefect_step("backtest")
-def backtest(known: Workspace) -> Backtest:
+def backtest(workspace: Workspace) -> Backtest:
     """Forecasts from every past origin as it was then, with scores logged to MLflow.
 
     Args:
         workspace: At the moment whose levels are the truth.
     """
-    with recorded_job(known, "backtest"):
-        show(known)
-        result = known.backtest()
-        LOG.info("backtest  %s%s cells", known.config.prefix, len(result.cells))
+    with recorded_job(workspace, "backtest"):
+        show(workspace)
+        result = workspace.backtest()
+        LOG.info("backtest  %s%s cells", workspace.config.prefix, len(result.cells))
         if len(result.scores):
-            record(known, result)
-            echo(f"backtest  {known.config.prefix}{verdict(result)}")
+            record(workspace, result)
+            echo(f"backtest  {workspace.config.prefix}{verdict(result)}")
     return result
 
 
-def record(known: Workspace, result: Backtest) -> None:
+def record(workspace: Workspace, result: Backtest) -> None:
     """Keep what a backtest found in MLflow, and scores of the parameters in force in the store."""
-    in_force = parameters_for(known.settings, known.as_of, config=known.config).parameters
-    if known.parameters.digest == in_force.digest:
-        keep_scores(known, result)
-    tags = {"flow": "backtest", **made_tags(known)}
-    name = f"backtest {known.config.prefix}".rstrip(": ")
+    in_force = parameters_for(
+        workspace.settings, workspace.as_of, config=workspace.config
+    ).parameters
+    if workspace.parameters.digest == in_force.digest:
+        keep_scores(workspace, result)
+    tags = {"flow": "backtest", **made_tags(workspace)}
+    name = f"backtest {workspace.config.prefix}".rstrip(": ")
     try:
-        with open_run(known.settings, name=name, tags=tags):
-            log_dataset(known)
-            log_backtest(result, known.parameters)
+        with open_run(workspace.settings, name=name, tags=tags):
+            log_dataset(workspace)
+            log_backtest(result, workspace.parameters)
     except StoreError as err:
-        echo(f"backtest  {known.config.prefix}its record is incomplete: {err}")
+        echo(f"backtest  {workspace.config.prefix}its record is incomplete: {err}")
 
 
 def read_cells(settings: Settings, run_id: str) -> pd.DataFrame:
@@ -93,16 +95,16 @@ def cells_of(settings: Settings, model_version: str) -> pd.DataFrame:
     return read_cells(settings, runs[0].info.run_id) if runs else pd.DataFrame()
 
 
-def keep_scores(known: Workspace, result: Backtest) -> None:
+def keep_scores(workspace: Workspace, result: Backtest) -> None:
     """Keep the scores of a backtest in the store, under its model's name, and its cells."""
     kept = kept_scores(result)
-    named = kept["model"].where(kept["model"] != MODEL, known.model_version)
+    named = kept["model"].where(kept["model"] != MODEL, workspace.model_version)
     write_scores(
-        store_of(known.settings),
+        store_of(workspace.settings),
         kept.assign(model=named),
-        as_of=known.as_of,
-        data_vintage=known.data_vintage,
-        commodity=known.config.published_as,
+        as_of=workspace.as_of,
+        data_vintage=workspace.data_vintage,
+        commodity=workspace.config.published_as,
         cells=kept_cells(result),
     )
 
@@ -178,16 +180,16 @@ def _group_metrics(scores: pd.DataFrame, suffix: str) -> dict[str, float]:
     return {f"{what}_{scope}_{low}-{high}{suffix}": value for what, scope, low, high, value in rows}
 
 
-def log_dataset(known: Workspace) -> None:
+def log_dataset(workspace: Workspace) -> None:
     """Keep what was known of past months as the dataset of MLflow's active run."""
     log_months(
-        known.panel.months[["destination", "period", "tonnes", "kind"]],
-        known.dataset,
-        source=f"magnetcast data panel{known.config.option} --as-of {known.as_of:%Y-%m-%d}",
-        digest=known.panel.digest[:12],
-        as_of=known.as_of.isoformat(),
-        data_vintage=known.data_vintage,
-        sha256=known.panel.digest,
+        workspace.panel.months[["destination", "period", "tonnes", "kind"]],
+        workspace.dataset,
+        source=f"magnetcast data panel{workspace.config.option} --as-of {workspace.as_of:%Y-%m-%d}",
+        digest=workspace.panel.digest[:12],
+        as_of=workspace.as_of.isoformat(),
+        data_vintage=workspace.data_vintage,
+        sha256=workspace.panel.digest,
     )
 
 

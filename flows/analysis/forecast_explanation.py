@@ -16,7 +16,7 @@ from flows.context.console import echo
 from flows.context.run_config import MAGNETS, RunConfig
 from flows.context.stores import store_of
 from flows.context.workspace import known_facts, open_evidence
-from flows.publishing.published_forecasts import (
+from flows.publishing.publication_lookup import (
     ExplainRequest,
     Which,
     chosen,
