@@ -94,7 +94,7 @@ site: setup  ## Build the documentation's site into var/site
 docs-test: setup  ## Follow every command of the documentation on the bundled facts (minutes)
 	MAGNETCAST_DOCS=all $(PY) -m pytest -q -n auto --dist load tests/docs/test_commands.py
 
-lock: | $(filter .uv/bin/uv,$(UV))  ## Resolve the packages anew, with all extras but `pretrained`
+lock: | $(filter .uv/bin/uv,$(UV))  ## Resolve the packages anew
 	$(UV) pip compile --quiet pyproject.toml --extra ops --extra dask --extra dev --universal --python-version 3.11 --generate-hashes --no-header --output-file requirements.lock
 
 bench: bench-evidence bench-magnets bench-revisions bench-coverage bench-accuracy bench-mirror bench-policy-value  ## Re-measure accuracy (bench-speed, -run, -service, -store, -scale and -kills measure time and harm)

@@ -6,7 +6,7 @@ accuracy.md.
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,7 +16,6 @@ from cases import BAND_AIM, CASES, VARIABLE, Case, panels_folder
 from scoring import FORECAST, heaviest, measured, scores_of, shared
 
 from features.statistical.base_forecasts import BASE_FORECASTS
-from features.statistical.pretrained import NAME as PRETRAINED
 from models.evaluation.backtest import backtest_panel
 from models.evaluation.compare import differences
 from models.executor import Executor
@@ -28,7 +27,7 @@ from models.learning.parameters import PANEL_PRESET, ModelParameters
 Item = TypeVar("Item")
 Made = TypeVar("Made")
 DEFAULT = PANEL_PRESET
-OWN = {MODEL, BASE_MEDIAN, PRETRAINED, *BASE_FORECASTS}
+OWN = {MODEL, BASE_MEDIAN, *BASE_FORECASTS}
 """All that is ours; the others are peers."""
 
 RATIOS = {"mase": "MASE", "sql": "SQL"}
@@ -316,20 +315,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", help="one panel, by its name; printed, not written")
     parser.add_argument("--keep", type=Path, help="folder for the forecasts, as the peers' are")
-    parser.add_argument(
-        "--pretrained", action="store_true", help="with the pretrained network; printed"
-    )
     chosen = parser.parse_args()
-    parameters = replace(PANEL_PRESET, pretrained=int(chosen.pretrained))
     folder = panels_folder()
     if folder is None:
         return
     cases = [case for case in CASES if chosen.only in {None, case.panel}]
-    lines = lines_of(cases, folder, chosen.keep, parameters)
-    if chosen.only is not None or chosen.pretrained:
+    lines = lines_of(cases, folder, chosen.keep, PANEL_PRESET)
+    if chosen.only is not None:
         print("\n".join(lines))
         return
-    facts = f"Data: the panels named below. Parameters of the engine: {parameters.digest}."
+    facts = f"Data: the panels named below. Parameters of the engine: {PANEL_PRESET.digest}."
     head = page.heading("Accuracy on other panels", f"{VARIABLE}=FOLDER make bench-accuracy", facts)
     page.write("accuracy.md", [*head, *page.prose(INTRODUCTION), "", *lines])
 

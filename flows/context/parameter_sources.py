@@ -52,11 +52,9 @@ def parameters_for(
     """
     start = config.preset(settings.threads)
     if file is not None:
-        sourced = _changed(_of_file(file, start), changes)
-        _check_publishable(sourced.parameters)
-        return sourced
+        return _changed(_of_file(file, start), changes)
     # A slip is reported before the registry is read.
-    _check_publishable(_changed(SourcedParameters(start), changes).parameters)
+    _changed(SourcedParameters(start), changes)
     return _changed(_of_champion(settings, as_of, config.model, start), changes)
 
 
@@ -69,12 +67,7 @@ def panel_parameters(
     sourced = SourcedParameters(preset, {"threads": "MAGNETCAST_THREADS"})
     if file is not None or not is_given:
         sourced = _of_file(file or _DEFAULT, preset)
-    sourced = _changed(sourced, changes)
-    if sourced.parameters.pretrained:
-        from features.statistical import pretrained  # noqa: PLC0415 - needed then
-
-        echo(f"model     pretrained: {pretrained.notice()}")
-    return sourced
+    return _changed(sourced, changes)
 
 
 def _of_champion(
@@ -94,7 +87,6 @@ def _of_champion(
     where = f"champion, version {champion.version}"
     try:
         parameters = with_changes(start, json.loads(champion.parameters), where=where)
-        _check_publishable(parameters)
     except (DataError, ValueError) as err:
         echo(
             f"model     the default parameters are used, as those of the champion cannot be: {err}"
@@ -108,15 +100,6 @@ def _of_file(file: str, start: ModelParameters) -> SourcedParameters:
         return SourcedParameters(start)
     parameters = read_parameters(Path(file), start)
     return SourcedParameters(parameters, dict.fromkeys(parameters.differing(start), file))
-
-
-def _check_publishable(parameters: ModelParameters) -> None:
-    """Refuse the pretrained network, which no publication uses (ADR 63)."""
-    if parameters.pretrained:
-        raise DataError(
-            "pretrained=1 is for panel files only, because nothing that is published uses the "
-            "network. Expected 0. Leave it out."
-        )
 
 
 def _changed(sourced: SourcedParameters, changes: Sequence[str]) -> SourcedParameters:

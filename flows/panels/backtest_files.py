@@ -7,7 +7,6 @@ from typing import Final
 
 import pandas as pd
 
-from features.statistical import pretrained
 from flows.context.console import echo, track
 from flows.context.output import write_result, write_text
 from flows.context.provenance import git_commit
@@ -53,8 +52,7 @@ def replay_panel(
         echo(f"backtest  {verdict(result)}")
         _record(settings, files, snapshot, cutoffs=past, result=result, parameters=parameters)
     if out is not None:
-        status = pretrained.marked(REPLAYED, is_used=bool(parameters.pretrained))
-        write_files(result, out, status=status)
+        write_files(result, out)
 
 
 def published_months(files: PanelFiles, months: pd.DataFrame) -> pd.DataFrame:
@@ -88,14 +86,13 @@ def _record(
         "horizon": str(snapshot.horizon),
         "spec": parameters.digest,
         "git_commit": git_commit(),
-        **pretrained.tags(is_used=bool(parameters.pretrained)),
     }
     with open_run(settings, name=f"backtest {files.panel.name}", tags=tags):
         log_months(snapshot.published_months, files.panel.name, source=str(files.panel))
         log_backtest(result, parameters)
 
 
-def write_files(result: Backtest, folder: Path, *, status: str = REPLAYED) -> None:
+def write_files(result: Backtest, folder: Path) -> None:
     """Write the tables of a backtest; without scored months only forecasts and empty scores.
 
     Args:
@@ -104,7 +101,7 @@ def write_files(result: Backtest, folder: Path, *, status: str = REPLAYED) -> No
             ``differences.csv``; created if absent.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    tables = {"forecasts.csv": result.model_forecasts(status=status)}
+    tables = {"forecasts.csv": result.model_forecasts(status=REPLAYED)}
     if len(result.cells):
         tables[CELLS] = result.cells.loc[result.cells["model"].eq(MODEL)]
         tables |= comparison_tables(result)

@@ -11,7 +11,6 @@ import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from features.statistical import pretrained
 from flows.panels.panel_files import Sums, months_ahead, opened, refusal
 from models.evaluation.backtest import backtest_panel, rolling_origin_backtest
 from models.forecasting.model_names import MODEL
@@ -40,8 +39,6 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
         span: Months back to the earliest past origin, in addition to the horizon.
         step: Months between past origins.
         ensemble_weight: Weight of the trees, 0 to 1; the base forecasts have the rest.
-        pretrained: 1 adds a pretrained network to the base forecasts; it needs
-            ``magnetcast[pretrained]`` and warns that it may have been trained on public panels.
 
     Attributes:
         table_: The panel with its sums, series x month numbers.
@@ -60,7 +57,6 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
     span: int = PANEL_PRESET.span
     step: int = PANEL_PRESET.step
     ensemble_weight: float = PANEL_PRESET.ensemble_weight
-    pretrained: int = PANEL_PRESET.pretrained
     seed: int = PANEL_PRESET.seed
     threads: int = PANEL_PRESET.threads
     allow_negative: bool = False
@@ -91,8 +87,7 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
         options = PanelOptions(columns, self.allow_negative)
         _check_used(df, columns)
         contents = opened(df, covariates=covariates, tree=tree, options=options)
-        used = pretrained.tags(is_used=bool(parameters.pretrained)).values()
-        _warn([*contents.notes, refusal(contents.panel), *used])
+        _warn([*contents.notes, refusal(contents.panel)])
         self.freq_ = "ME" if _ends_months(df, columns) else "MS"
         self.columns_ = columns or (OURS if OURS[0] in df.columns else NIXTLA)
         self.parameters_, self.snapshot_, self.options_ = parameters, contents.snapshot, options

@@ -10,7 +10,6 @@ from typing import Final
 
 import pandas as pd
 
-from features.statistical.pretrained import marked
 from flows.context.console import echo
 from models.forecasting.model_names import forecast_file
 from models.forecasting.panel_forecaster import PanelForecaster
@@ -127,10 +126,9 @@ def forecast_panel(
     """Forecasts of the months after a panel, with the columns of a forecast file."""
     snapshot = panel_snapshot(files, horizon)
     fitted = PanelForecaster(parameters, shifts_negative=files.options.allow_negative).fit(snapshot)
-    status = marked("panel", is_used=bool(parameters.pretrained))
     forecasts = pd.concat(list(fitted.predict(track)) or [fitted.nothing()], ignore_index=True)
     say_left_out(set(snapshot.series) - set(forecasts["destination"]))
-    return forecast_file(forecasts, status=status)
+    return forecast_file(forecasts, status="panel")
 
 
 def months_ahead(months: int | None, option: str = "--horizon") -> int:

@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 import pyarrow.dataset as pads
 
-from features.statistical.pretrained import marked
 from flows.context.console import echo
 from flows.panels.panel_files import PanelFiles, months_ahead
 from models.engine.training import training_series
@@ -65,10 +64,9 @@ def predict_folder(
             fitted = _trained(
                 rows, partitions, files.options, horizon=horizon, parameters=parameters
             )
-            status = marked("panel", is_used=bool(parameters.pretrained))
-            meta = _texts(forecast_file(fitted.nothing(), status=status))
+            meta = _texts(forecast_file(fitted.nothing(), status="panel"))
             forecasts = rows.map_partitions(
-                forecast_rows, fitted.on_none(), files.options, status, meta=meta
+                forecast_rows, fitted.on_none(), files.options, meta=meta
             )
             forecasts.to_parquet(str(unfinished), write_index=False)
         count = pads.dataset(unfinished).count_rows()
@@ -78,14 +76,12 @@ def predict_folder(
     echo(f"wrote {count:,} rows to {target}")
 
 
-def forecast_rows(
-    rows: pd.DataFrame, fitted: FittedPanel, options: PanelOptions, status: str
-) -> pd.DataFrame:
+def forecast_rows(rows: pd.DataFrame, fitted: FittedPanel, options: PanelOptions) -> pd.DataFrame:
     """Forecasts of a partition, with the columns of a forecast file."""
     parts = [] if rows.empty else list(fitted.on(read_panel(rows, options).table).predict())
     if not parts:
-        return _texts(forecast_file(fitted.nothing(), status=status))
-    return _texts(forecast_file(pd.concat(parts, ignore_index=True), status=status))
+        return _texts(forecast_file(fitted.nothing(), status="panel"))
+    return _texts(forecast_file(pd.concat(parts, ignore_index=True), status="panel"))
 
 
 def _texts(rows: pd.DataFrame) -> pd.DataFrame:

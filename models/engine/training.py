@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from features.statistical.pretrained import NAME as PRETRAINED
 from models import quantile_model
 from models.engine.training_set import PanelView, training_set, validation_start
 from models.learning.boosters import Boosters, TrainingSet, fitted
@@ -37,8 +36,7 @@ def past_errors(
         return PastErrors.none()
     distances = quantile_model.in_order(quantile_model.predicted(boosters, window.features, 1))
     weight = ensemble_weight(window.horizon, parameters)
-    network = np.nan_to_num(window.base_forecasts.get(PRETRAINED, np.zeros(1)))
-    low, median, high = recentred(distances, weight, network / 2.0)
+    low, median, high = recentred(distances, weight, np.zeros(1))
     return PastErrors(
         horizon=window.horizon.astype(float),
         age=(last - window.origin).astype(float),

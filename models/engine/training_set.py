@@ -9,33 +9,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from features.build import OriginFeatures, features_of
-from features.families.dynamics import forecast_ceiling
 from features.origin import Origin, bare_origin
 from features.series import PanelStats, SeriesStats, panel_momentum, series_stats
-from features.statistical.pretrained import NAME as PRETRAINED
-from features.statistical.pretrained import medians
 from features.statistical.seasonality import common_profile
 from models import quantile_model
 from models.learning.boosters import TrainingSet
 from models.learning.parameters import ModelParameters
 from store.arrays import Floats, Ints, join, take
-
-
-def with_pretrained(point: OriginFeatures, values: Floats | None) -> OriginFeatures:
-    """Features with the pretrained network among the base forecasts; the columns stay.
-
-    Args:
-        values: Series x months up to the origin; series that are too short for the network get the
-            base. None skips it, and its forecasts are NaN.
-    """
-    if values is None:
-        forecasts = np.full_like(point.base, np.nan)
-    else:
-        forecasts = medians(values, point.base.shape[1])
-        forecasts = np.where(np.isfinite(forecasts), forecasts, point.base)
-        forecasts = np.clip(forecasts, 0.0, forecast_ceiling(values))
-    return replace(point, base_forecasts={**point.base_forecasts, PRETRAINED: forecasts})
-
 
 LEAST_SCALE: Final = 0.3
 """Scale of the errors of a series, in spreads, below which its sample weight grows no more."""
@@ -118,24 +98,14 @@ class PanelView:
             names=(*point.names, *self.extra_names),
         )
 
-    def prediction_rows(
-        self, rows: Ints, *, pretrained: bool
-    ) -> tuple[OriginFeatures, pd.DataFrame]:
-        """Features of some series at the cutoff, and the same as rows for ``predict_quantiles``.
-
-        Args:
-            pretrained: Whether the pretrained network is one of the base forecasts.
-        """
+    def prediction_rows(self, rows: Ints) -> tuple[OriginFeatures, pd.DataFrame]:
+        """Features of some series at the cutoff, and the same as rows for ``predict_quantiles``."""
         point = self.at(self.last, rows)
-        base = point.base
-        if pretrained:
-            point = with_pretrained(point, self.tonnes[rows])
-            base = (base + point.base_forecasts[PRETRAINED]) / 2.0
         columns = point.features.reshape(-1, len(point.names))
         scales: dict[str, Any] = {
             quantile_model.LEVEL: point.base.reshape(-1),
             quantile_model.OFFSET: 0.0,
-            quantile_model.BASE_TONNES: base.reshape(-1),
+            quantile_model.BASE_TONNES: point.base.reshape(-1),
             quantile_model.SCALE: np.repeat(point.stats.spread, self.horizon),
         }
         return point, pd.DataFrame(columns, columns=list(point.names)).assign(**scales)
@@ -167,12 +137,12 @@ def training_set(view: PanelView, last: int, parameters: ModelParameters) -> Tra
     """
     origins = past_origins(last, view.horizon, parameters)
     if not origins:
-        return _of_origin(view, last, np.empty(0, dtype=np.int64), last, parameters)
+        return _of_origin(view, last, np.empty(0, dtype=np.int64), last)
     draw = np.random.default_rng(parameters.seed)
     each = -(-parameters.pairs // len(origins))
     rows = [_drawn(view.stats(origin), each, draw) for origin in origins]
     pairs = zip(origins, rows, strict=True)
-    return join([_of_origin(view, origin, some, last, parameters) for origin, some in pairs])
+    return join([_of_origin(view, origin, some, last) for origin, some in pairs])
 
 
 def _drawn(stats: SeriesStats, count: int, draw: np.random.Generator) -> Ints:
@@ -182,20 +152,11 @@ def _drawn(stats: SeriesStats, count: int, draw: np.random.Generator) -> Ints:
     return np.sort(draw.choice(eligible, count, replace=False))
 
 
-def _of_origin(
-    view: PanelView, origin: int, rows: Ints, last: int, parameters: ModelParameters
-) -> TrainingSet:
-    """Training rows of some series at an origin, as known at column ``last``.
-
-    The pretrained network forecasts from the origins of the validation window only, whose errors
-    set the bands; before, its distance is NaN.
-    """
+def _of_origin(view: PanelView, origin: int, rows: Ints, last: int) -> TrainingSet:
+    """Training rows of some series at an origin, as known at column ``last``."""
     outcome = view.after(origin, rows, last)
     is_known = np.isfinite(outcome)
     point = view.at(origin, rows)
-    if parameters.pretrained:
-        is_asked = origin >= validation_start(last, view.horizon, parameters)
-        point = with_pretrained(point, view.tonnes[rows, : origin + 1] if is_asked else None)
     spread = point.stats.spread[:, None]
     weight = spread / np.maximum(point.stats.scale[:, None], LEAST_SCALE * spread)
 

@@ -31,7 +31,7 @@ def rows_of(origin: Origin) -> pd.DataFrame:
         return frame_of(origin).assign(**{BASE_TONNES: features_at(origin).base.reshape(-1)})
     view = PanelView.of(origin)
     names = np.array(origin.series, dtype=object)[view.current]
-    return view.prediction_rows(view.current, pretrained=False)[1].assign(
+    return view.prediction_rows(view.current)[1].assign(
         destination=np.repeat(names, view.horizon),
         period=np.tile(month_starts(origin.targets).to_numpy(), len(names)),
     )

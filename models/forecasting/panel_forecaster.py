@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from features.build import OriginFeatures
 from features.series import mean_known
 from features.statistical.base_forecasts import BASE_FORECASTS, BASELINES
-from features.statistical.pretrained import NAME as PRETRAINED
 from models import quantile_model
 from models.engine.training import trained
 from models.engine.training_set import PanelView
@@ -142,7 +141,6 @@ class PanelForecaster:
         names = () if planned is None else planned.names
         view = PanelView(values, snapshot.first, snapshot.horizon, planned, names)
         boosters, metadata, known = trained(view, self.parameters)
-        further = (PRETRAINED,) if self.parameters.pretrained else ()
         return FittedPanel(
             snapshot,
             view,
@@ -150,7 +148,7 @@ class PanelForecaster:
             boosters,
             metadata,
             known,
-            (*self.baselines, *further),
+            self.baselines,
             shift,
         )
 
@@ -196,7 +194,7 @@ class FittedPanel:
 
     def forecast(self, rows: Ints) -> pd.DataFrame:
         """Return quantiles and means of some series, by series, then month, before any sums."""
-        return self._model(*self._asked(rows))
+        return self._model(*self.view.prediction_rows(rows))
 
     def chunks(self) -> list[Ints]:
         """Return the series with a value in the last year, some at a time."""
@@ -219,7 +217,7 @@ class FittedPanel:
         }
         made: dict[str, list[pd.DataFrame]] = {name: [] for name in (MODEL, *metadata_by_model)}
         for rows in self._some():
-            point, asked = self._asked(rows)
+            point, asked = self.view.prediction_rows(rows)
             made[MODEL].append(self._model(point, asked))
             for name, metadata in metadata_by_model.items():
                 values = plain_distances(self._tonnes(name, rows, point).reshape(-1), asked)
@@ -255,9 +253,6 @@ class FittedPanel:
     def on_none(self) -> "FittedPanel":
         """Return the trained model without series and training rows, small enough to send."""
         return replace(self.on(self.snapshot.table.iloc[:0]), known=None)
-
-    def _asked(self, rows: Ints) -> tuple[OriginFeatures, pd.DataFrame]:
-        return self.view.prediction_rows(rows, pretrained=bool(self.parameters.pretrained))
 
     def _model(self, point: OriginFeatures, asked: pd.DataFrame) -> pd.DataFrame:
         """Return the quantiles and means of the product's own model."""

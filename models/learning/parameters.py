@@ -142,17 +142,6 @@ class ModelParameters:
     validation_months: Annotated[
         int, Bounds(1, 1_200, "months", "the validation window, at least the horizon", OF_PANELS)
     ] = 12
-    pretrained: Annotated[
-        int,
-        Bounds(
-            0,
-            1,
-            "",
-            "1 adds the forecasts of a pretrained network (magnetcast[pretrained])",
-            OF_PANELS,
-        ),
-    ] = 0
-    """Source: docs/adr/0063-a-pretrained-expert.md."""
     seed: Annotated[int, Bounds(0, 2**31 - 1, "", "of every random draw")] = 20250404
     threads: Annotated[int, Bounds(1, 64, "threads", "threads that fit trees")] = 2
     """The numbers are the same with any number of them."""

@@ -40,9 +40,9 @@ ops = {one.name for one in mine if one.marker and one.marker.evaluate({"extra": 
 plain = {one.name for one in mine if "extra" not in str(one.marker)}
 assert {"mlflow", "prefect", "fastapi", "pyarrow"} <= ops
 assert {"lightgbm", "numpy", "pandas", "scikit-learn", "scipy"} <= plain
-assert plain.isdisjoint(ops | {"dask", "torch", "pytest"}), plain
+assert plain.isdisjoint(ops | {"dask", "pytest"}), plain
 extras = distribution("magnetcast").metadata.get_all("Provides-Extra")
-assert sorted(extras) == ["dask", "dev", "ops", "pretrained"], extras
+assert sorted(extras) == ["dask", "dev", "ops"], extras
 sys.modules.update(dict.fromkeys(ops))
 import magnetcast as mc
 import pandas as pd

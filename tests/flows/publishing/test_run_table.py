@@ -13,7 +13,6 @@ from lightgbm.basic import LightGBMError
 import magnetcast as mc
 from features.panel.partner_table import PartnerTable, hindsight
 from flows.analysis.forecast_explanation import why
-from flows.context.parameter_sources import parameters_for
 from flows.context.run_config import config_of
 from flows.context.stores import made_store, store_of
 from flows.context.workspace import PartnerTableWorkspace, open_table, open_workspace, workspace_of
@@ -33,7 +32,6 @@ from store.errors import DataError
 from store.facts.batch import Batch, FileRows
 from store.facts.reading import read_forecasts
 from store.facts.writing import write_batch
-from store.publications.champions import write_champion
 from store.settings import Settings
 from store.vocabulary import CONTRIBUTIONS
 from tests.data.builders import at
@@ -165,27 +163,6 @@ def test_what_experts_publish_with_parameters_of_their_own_after_a_failed_traini
     assert isinstance(outcome, RunOutcome)
     assert set(outcome.forecasts["status"]) == {"statistical ensemble"}
     assert replayed(settings, publication(settings, at(NOW), commodity="850511")).difference == ""
-
-
-def test_nothing_that_is_published_takes_the_pretrained_network(
-    filled: Filled,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    settings, file = filled.settings, tmp_path / "network.toml"
-    file.write_text('format = 1\nmodel = "panel"\n[parameters]\npretrained = 1\n')
-    for asked in ((str(file), ()), (None, ("pretrained=1",))):
-        with pytest.raises(DataError, match="pretrained=1 is for panel files only"):
-            parameters_for(settings, at(NOW), *asked, config=TABLE)
-
-    champion = model_registry.champion(settings, TABLE.model)
-    assert champion is not None
-    by_network = replace(champion, parameters='{"pretrained": 1}')
-    write_champion(store_of(settings), TABLE.model, by_network)
-
-    assert parameters_for(settings, at(NOW), config=TABLE).parameters.changed == {}
-    write_champion(store_of(settings), TABLE.model, champion)
-    assert "pretrained=1 is for panel files only" in capsys.readouterr().err
 
 
 def test_mlflow_serves_a_table_as_it_is_forecast_before_its_sums(filled: Filled) -> None:
