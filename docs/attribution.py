@@ -56,7 +56,7 @@ def _totals(found: Attribution) -> str:
             f"{row['rank']} of {row['dates'] + 1}",
         )
         for _, row in found.totals.iterrows()
-        if row["part"] != "all" or row["destination"] in (found.whole, WORLD)
+        if row["part"] != "all" or row["destination"] in (found.touched, WORLD)
     ]
     head = (
         "exports to", "part", "months", "path without it, t", "exports, t", "missing, t (80% band)",

@@ -13,7 +13,7 @@ import pandas as pd
 import yaml
 
 from flows.analysis.forecast_explanation import changes, why
-from flows.analysis.scenarios import scenario_snapshot
+from flows.analysis.scenario_start import scenario_snapshot
 from flows.cli.options import moment
 from flows.context.run_config import config_of
 from flows.context.workspace import workspace_with
@@ -22,7 +22,7 @@ from flows.publishing.publication_lookup import ExplainRequest
 from flows.training.predict import forecast as forecast_in
 from flows.training.predict import trial_forecast
 from magnetcast.model_inputs import Moment, opened
-from models.policy.scenario import paired
+from models.policy.paired_forecast import paired
 from sources.files.file_reader import content_of
 from sources.files.handwritten import read_scenario
 from store.errors import DataError, first_few

@@ -58,8 +58,8 @@ class PlaceboWindow:
 class SeriesComparison:
     """One series against its path, from the event on and from each placebo date on."""
 
-    own: PlaceboWindow
-    fakes: list[PlaceboWindow]
+    event: PlaceboWindow
+    placebos: list[PlaceboWindow]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +77,10 @@ class EffectEstimate:
     """Fake dates."""
 
 
-def found(own: PlaceboWindow, fakes: list[PlaceboWindow], months: slice) -> EffectEstimate:
-    """Return what is missing over some months with its band and rank.
+def effect_over(
+    event: PlaceboWindow, placebos: list[PlaceboWindow], months: slice
+) -> EffectEstimate:
+    """Tonnes missing over some months, with their band and rank among placebo dates.
 
     The band holds the errors of the path at placebo dates and the doubt about actual months, both
     then and now; a window's months are taken to err the same way, which is the widest case.
@@ -87,33 +89,33 @@ def found(own: PlaceboWindow, fakes: list[PlaceboWindow], months: slice) -> Effe
         fakes: From each placebo date on, with at least as many months; ``FEWEST_DATES`` at least.
         months: Which months count, from the date on.
     """
-    ratio = _ratio_draws(fakes, months).reshape(-1)
-    path, actual = own.path[months].sum(), own.actual[months].sum()
-    now = actual * np.exp(DOUBTS * own.stderr[months].sum() / max(actual, _LEAST))
-    draws = path * ratio[:, None] - now[None, :]
-    low, high = np.quantile(draws, _outward(len(fakes)))
+    ratio = _ratio_draws(placebos, months).reshape(-1)
+    path, actual = event.path[months].sum(), event.actual[months].sum()
+    actual_draws = actual * np.exp(DOUBTS * event.stderr[months].sum() / max(actual, _LEAST))
+    draws = path * ratio[:, None] - actual_draws[None, :]
+    low, high = np.quantile(draws, _outward(len(placebos)))
     missing = path - actual
     share = missing / max(path, _LEAST)
-    others = np.array([_share(fake, months) for fake in fakes])
-    as_far = others >= share if share >= 0 else others <= share
+    placebo_shares = np.array([_share(placebo, months) for placebo in placebos])
+    as_far = placebo_shares >= share if share >= 0 else placebo_shares <= share
     return EffectEstimate(
-        float(missing), float(low), float(high), 1 + int(as_far.sum()), len(fakes)
+        float(missing), float(low), float(high), 1 + int(as_far.sum()), len(placebos)
     )
 
 
-def least_ratios(fakes: list[PlaceboWindow], months: int) -> Floats:
-    """Return the share of the path below which a single month falls out of the band, by month."""
-    level = _outward(len(fakes))[0]
-    singles = [_ratio_draws(fakes, slice(k, k + 1)) for k in range(months)]
+def least_ratios(placebos: list[PlaceboWindow], months: int) -> Floats:
+    """Share of the path below which a single month falls out of the band, by month."""
+    level = _outward(len(placebos))[0]
+    singles = [_ratio_draws(placebos, slice(k, k + 1)) for k in range(months)]
     return np.array([np.quantile(single, level) for single in singles])
 
 
-def fall_months(own: PlaceboWindow, least: Floats) -> int:
-    """Return how many months a fall lasts, from the date on to the last month below the band.
+def fall_months(window: PlaceboWindow, least: Floats) -> int:
+    """Length of a fall in months, from the date on to the last month below the band.
 
     It must begin within ``BEGINS_WITHIN``; 0 without one.
     """
-    below = own.actual < least * own.path
+    below = window.actual < least * window.path
     begins = np.flatnonzero(below[:BEGINS_WITHIN])
     if not len(begins):
         return 0
@@ -121,17 +123,17 @@ def fall_months(own: PlaceboWindow, least: Floats) -> int:
     return int(begins[0] + back[0]) if len(back) else len(below)
 
 
-def depth(own: PlaceboWindow, least: Floats) -> float:
-    """Return what a fall took, in months of the path; 0 without one."""
-    length = fall_months(own, least)
-    taken = (own.path - own.actual)[:length].sum()
-    return float(taken / max(own.path.mean(), _LEAST))
+def depth(window: PlaceboWindow, least: Floats) -> float:
+    """Size of a fall in months of the path; 0 without one."""
+    length = fall_months(window, least)
+    missing = (window.path - window.actual)[:length].sum()
+    return float(missing / max(window.path.mean(), _LEAST))
 
 
-def depth_rank(own: PlaceboWindow, fakes: list[PlaceboWindow], least: Floats) -> int:
-    """Return one and the number of placebo dates whose own fall, by the same rule, took as much."""
-    mine = depth(own, least)
-    return 1 + sum(depth(fake, least) >= mine for fake in fakes)
+def depth_rank(event: PlaceboWindow, placebos: list[PlaceboWindow], least: Floats) -> int:
+    """Rank of the event's fall among those of the placebo dates, 1 for the deepest."""
+    event_depth = depth(event, least)
+    return 1 + sum(depth(placebo, least) >= event_depth for placebo in placebos)
 
 
 def _share(window: PlaceboWindow, months: slice) -> float:
@@ -139,16 +141,18 @@ def _share(window: PlaceboWindow, months: slice) -> float:
     return float((path - window.actual[months].sum()) / max(path, _LEAST))
 
 
-def _ratio_draws(fakes: list[PlaceboWindow], months: slice) -> Floats:
-    path = np.array([fake.path[months].sum() for fake in fakes])
-    actual = np.array([fake.actual[months].sum() for fake in fakes])
-    doubt = np.array([fake.stderr[months].sum() for fake in fakes]) / np.maximum(actual, _LEAST)
+def _ratio_draws(placebos: list[PlaceboWindow], months: slice) -> Floats:
+    path = np.array([placebo.path[months].sum() for placebo in placebos])
+    actual = np.array([placebo.actual[months].sum() for placebo in placebos])
+    doubt = np.array([placebo.stderr[months].sum() for placebo in placebos]) / np.maximum(
+        actual, _LEAST
+    )
     ratio = actual / np.maximum(path, _LEAST)
     return np.asarray(ratio[:, None] * np.exp(doubt[:, None] * DOUBTS[None, :]))
 
 
 def _outward(dates: int) -> Floats:
-    """Return the band's levels moved outward for a finite number of dates."""
+    """Band's levels moved outward for a finite number of dates."""
     return np.clip(0.5 + (np.array(_BAND) - 0.5) * (1.0 + 1.0 / dates), 0.0, 1.0)
 
 
@@ -210,43 +214,47 @@ class CounterfactualForecast:
 
 
 def act_of(events: pd.DataFrame, event_id: str, *, as_of: pd.Timestamp) -> StudiedEvent:
-    """Return one event as known at ``as_of``.
+    """One event as known at ``as_of``.
 
     Args:
         events: Every version of the policy events (store contract); not modified.
     """
-    known = known_at(events, key=EVENT_KEY, as_of=as_of)
-    rows = known.loc[known["event_id"] == event_id]
+    known_events = known_at(events, key=EVENT_KEY, as_of=as_of)
+    rows = known_events.loc[known_events["event_id"] == event_id]
     if rows.empty:
-        raise DataError(_unknown(events, known, event_id, as_of))
+        raise DataError(_unknown(events, known_events, event_id, as_of))
     row = rows.iloc[0]
     if row["evidence"] == "scheduled":
         raise DataError(
             f"Event {event_id!r} is a scheduled date, not an act. Expected an event that happened. "
             "Ask `magnetcast predict` what is foreseen for it."
         )
-    happened = known.loc[(known["evidence"] != "scheduled") & (known["direction"] != "neutral")]
+    happened = known_events.loc[
+        (known_events["evidence"] != "scheduled") & (known_events["direction"] != "neutral")
+    ]
     strong = happened.loc[act_strength(happened) >= STRONG]
-    others = strong.loc[strong["event_id"] != event_id, ["event_id", "announced_on"]]
-    reach = strong.loc[others.index, "destinations"].map(lambda names: hit_by(str(names)))
+    shocks = strong.loc[strong["event_id"] != event_id, ["event_id", "announced_on"]]
+    reach = strong.loc[shocks.index, "destinations"].map(lambda names: hit_by(str(names)))
     return StudiedEvent(
         event_id,
         pd.Timestamp(row["announced_on"]).tz_localize("UTC"),
         str(row["summary"]),
         str(row["destinations"]),
         hit_by(str(row["destinations"])),
-        others.assign(hit=reach).sort_values(["announced_on", "event_id"], ignore_index=True),
+        shocks.assign(hit=reach).sort_values(["announced_on", "event_id"], ignore_index=True),
     )
 
 
-def _unknown(events: pd.DataFrame, known: pd.DataFrame, event_id: str, as_of: pd.Timestamp) -> str:
+def _unknown(
+    events: pd.DataFrame, known_events: pd.DataFrame, event_id: str, as_of: pd.Timestamp
+) -> str:
     later = events.loc[events["event_id"] == event_id, "announced_on"]
     if len(later):
         return (
             f"Event {event_id!r} lies in the future of {as_of:%Y-%m-%d}: it was announced on "
             f"{later.iloc[0]:%Y-%m-%d}. Expected a past event. Take a later --as-of."
         )
-    names = sorted(known["event_id"])
+    names = sorted(known_events["event_id"])
     near = get_close_matches(event_id, names, n=5)
     hint = f" Did you mean: {first_few(near)}?" if near else ""
     return (
@@ -257,7 +265,7 @@ def _unknown(events: pd.DataFrame, known: pd.DataFrame, event_id: str, as_of: pd
 
 
 def hit_by(names: str) -> tuple[str, ...]:
-    """Return the destinations of the panel that an act on ``A;B`` touches, in its order."""
+    """Destinations of the panel that an act on ``A;B`` touches, in its order."""
     named = [member for name in names.split(";") for member in AGGREGATES.get(name, (name,))]
     touched = {_holder(name) for name in named}
     return tuple(name for name in DESTINATIONS if name in touched)
@@ -270,7 +278,7 @@ def _holder(name: str) -> str:
 
 
 def fake_dates(announced: pd.Timestamp) -> list[pd.Timestamp]:
-    """Return the same day of every earlier month with a past to learn from, oldest first."""
+    """Same day of every earlier month with a past to learn from, oldest first."""
     start = pd.Timestamp(FIRST_REPLAY, tz="UTC")
     back = range(1, 12 * max(announced.year - start.year + 1, 0))
     dates = [announced - pd.DateOffset(months=months) for months in back]
@@ -278,7 +286,7 @@ def fake_dates(announced: pd.Timestamp) -> list[pd.Timestamp]:
 
 
 def months_known(act: StudiedEvent, cutoff: int, *, months: int) -> int:
-    """Return how many of the months from the announcement on are known and were foreseen.
+    """How many of the months from the announcement on are known and were foreseen.
 
     Args:
         cutoff: Last month known.
@@ -303,7 +311,7 @@ def is_calm(act: StudiedEvent, first: int, *, months: int) -> bool:
 def comparable_dates(
     history: EvidenceHistory, act: StudiedEvent, *, months: int
 ) -> list[pd.Timestamp]:
-    """Return the placebo dates whose window ends before the event and whose data were as late."""
+    """Placebo dates whose window ends before the event and whose data were as late."""
     dates = [date for date in fake_dates(act.announced) if month_number(date) + months <= act.first]
     if len(dates) >= FEWEST_DATES:
         late = _late(history, act.announced)
@@ -332,7 +340,7 @@ def paths_foreseen(
     parameters: ModelParameters,
     track: Progress = untracked,
 ) -> list[CounterfactualForecast]:
-    """Return what was foreseen the moment before each date.
+    """Forecast made the moment before each date.
 
     One walk along the past: each time the model is trained on what was known then, and its answer
     to controls knows only those announced by then.
@@ -355,8 +363,8 @@ def _foreseen(
     origin = snapshot.origin
     fitted = forecaster.fit(snapshot)
     fitted.compare()  # its errors calibrate the paths after it
-    own = fitted.published()[list(_QUANTILES)].to_numpy()
-    values = own.reshape(len(origin.series), len(origin.targets), len(_QUANTILES))
+    quantiles = fitted.published()[list(_QUANTILES)].to_numpy()
+    values = quantiles.reshape(len(origin.series), len(origin.targets), len(_QUANTILES))
     skipped = month_number(date) - origin.cutoff - 1
     low, middle, high = np.moveaxis(values[:, skipped : skipped + months], 2, 0)
     return CounterfactualForecast(
@@ -371,7 +379,7 @@ def _foreseen(
 
 
 def revision(path: CounterfactualForecast, panel: EvidencePanel) -> Floats:
-    """Return what a path must be multiplied by for what is known now of the year before it.
+    """Factor that restates a path by the year before it as known now.
 
     A figure published later can show that a destination was larger or smaller all along. That is
     no effect of any event, so a path is restated before it is compared; where the year was
@@ -397,7 +405,7 @@ class Attribution:
     """Months the data were late: before the event, least and most at the placebo dates."""
     depth: tuple[float, int, int]
     """What the fall took in months of the path; its rank among placebo dates; those and one."""
-    whole: str
+    touched: str
     """The series that is all it touches."""
     table: pd.DataFrame
     """One row a series and month."""
@@ -409,14 +417,14 @@ class Attribution:
     """Other strong acts on the same destinations, from a month before on, nearest first."""
 
     def total(self, destination: str, part: str) -> pd.Series | None:
-        """Return a row of the totals, None where there is none; ``fall`` is the first part."""
+        """Row of the totals, None where there is none; ``fall`` is the first part."""
         rows = self.totals
         wanted = rows["part"].isin(["fall", "first"]) if part == "fall" else rows["part"] == part
-        one = rows.loc[(rows["destination"] == destination) & wanted]
-        return None if one.empty else one.iloc[0]
+        row = rows.loc[(rows["destination"] == destination) & wanted]
+        return None if row.empty else row.iloc[0]
 
     def largest(self, role: str, count: int) -> list[str]:
-        """Return the destinations hit or other, without sums, furthest from their first path."""
+        """Destinations hit or other, without sums, furthest from their first path."""
         rows = self.totals.loc[
             (self.totals["role"] == role)
             & self.totals["part"].isin(["fall", "first"])
@@ -426,14 +434,14 @@ class Attribution:
         return [str(name) for name in rows.loc[order, "destination"][:count]]
 
     def main(self, count: int) -> list[str]:
-        """Return the series most worth a look: what was hit, the world, what was not."""
+        """Series most worth a look: what was hit, the world, what was not."""
         hit, other = (
             [name for name in self.largest(role, len(DESTINATIONS)) if name not in REMAINDERS]
             for role in ("hit", "other")
         )
-        names = [self.whole, WORLD, *hit]
+        names = [self.touched, WORLD, *hit]
         if (self.table["destination"] == OTHERS).any():
-            names = [self.whole, OTHERS, WORLD, *hit[:1], *other]
+            names = [self.touched, OTHERS, WORLD, *hit[:1], *other]
         return list(dict.fromkeys(names))[:count]
 
 
@@ -446,7 +454,7 @@ def attribute(
     months: int = MONTHS_AHEAD,
     track: Progress = untracked,
 ) -> Attribution:
-    """Return what an event did, as known at ``as_of``.
+    """Effect of an event, as known at ``as_of``.
 
     Args:
         as_of: The moment that the actual months are read at (UTC).
@@ -463,18 +471,19 @@ def attribute(
     *earlier, path = paths_foreseen(
         history, dates, months=count, parameters=parameters, track=track
     )
-    calm = [one for one in earlier if is_calm(act, one.first, months=count)]
-    whole, series = _series(act)
+    calm = [placebo for placebo in earlier if is_calm(act, placebo.first, months=count)]
+    touched, series = _series(act)
     compared = {
         name: SeriesComparison(
-            _window(path, panel, rows, count), [_window(one, panel, rows, count) for one in calm]
+            _window(path, panel, rows, count),
+            [_window(placebo, panel, rows, count) for placebo in calm],
         )
         for name, rows in series.items()
     }
-    own, fakes = compared[whole].own, compared[whole].fakes
-    least = least_ratios(fakes, count)
-    fall = fall_months(own, least)
-    lates = [one.late_months for one in calm]
+    event, placebos = compared[touched].event, compared[touched].placebos
+    least = least_ratios(placebos, count)
+    fall = fall_months(event, least)
+    lates = [placebo.late_months for placebo in calm]
     frame = panel.frame
     start, last = (month_start(act.first + shift) for shift in (-PAST_MONTHS, count - 1))
     return Attribution(
@@ -482,8 +491,8 @@ def attribute(
         as_of=as_of,
         fall=fall,
         late=(path.late_months, min(lates), max(lates)),
-        depth=(depth(own, least), depth_rank(own, fakes, least), len(fakes) + 1),
-        whole=whole,
+        depth=(depth(event, least), depth_rank(event, placebos, least), len(placebos) + 1),
+        touched=touched,
         table=_table(compared, panel, path, act, fall or BEGINS_WITHIN),
         totals=pd.DataFrame(_totals(compared, act, count, fall)),
         past=frame.loc[frame["period"].between(start, last)].reset_index(drop=True),
@@ -500,15 +509,15 @@ def _companions(act: StudiedEvent, months: int) -> tuple[str, ...]:
 
 
 def _series(act: StudiedEvent) -> tuple[str, dict[str, list[int]]]:
-    """Return the series that is all an event touches, and all series with their rows' numbers."""
+    """Series of all destinations that an event touches, and all series with their rows."""
     rows = {name: [row] for row, name in enumerate(PANEL_DESTINATIONS)}
     sums = {frozenset(members): total for total, members in AGGREGATES.items()}
-    whole = sums.get(frozenset(act.hit)) or (HIT if len(act.hit) > 1 else act.hit[0])
-    if whole == HIT:
+    touched = sums.get(frozenset(act.hit)) or (HIT if len(act.hit) > 1 else act.hit[0])
+    if touched == HIT:
         rows[HIT] = [DESTINATIONS.index(name) for name in act.hit]
     if rest := [row for row, name in enumerate(DESTINATIONS) if name not in act.hit]:
         rows[OTHERS] = rest
-    return whole, rows
+    return touched, rows
 
 
 def _window(
@@ -522,7 +531,7 @@ def _window(
 
 
 def _doubt(panel: EvidencePanel, rows: list[int], start: int, months: int) -> Floats:
-    """Return how far a sum of rows may be off, in tonnes.
+    """Standard error of a sum of rows, in tonnes.
 
     As far as its parts together, or the world and the rest together, whichever is less.
     """
@@ -536,7 +545,7 @@ def _doubt(panel: EvidencePanel, rows: list[int], start: int, months: int) -> Fl
 
 
 def role_of(name: str, act: StudiedEvent) -> str:
-    """Return whether a series is hit, left alone (other) or a sum of both."""
+    """Whether a series is hit, left alone (other) or a sum of both."""
     if name in (HIT, OTHERS):
         return "hit" if name == HIT else "other"
     inside = [member in act.hit for member in AGGREGATES.get(name, (name,))]
@@ -548,20 +557,20 @@ def _totals(
 ) -> Iterator[dict[str, object]]:
     length = fall or min(BEGINS_WITHIN, months)
     parts = {"fall" if fall else "first": (0, length), "after": (length, months)}
-    for name, one in compared.items():
+    for name, comparison in compared.items():
         for part, (start, stop) in {**parts, "all": (0, months)}.items():
             if stop <= start:
                 continue
             span = slice(start, stop)
-            effect = found(one.own, one.fakes, span)
+            effect = effect_over(comparison.event, comparison.placebos, span)
             yield {
                 "destination": name,
                 "role": role_of(name, act),
                 "part": part,
                 "first_period": month_label(act.first + start),
                 "last_period": month_label(act.first + stop - 1),
-                "path_t": one.own.path[span].sum(),
-                "exports_t": one.own.actual[span].sum(),
+                "path_t": comparison.event.path[span].sum(),
+                "exports_t": comparison.event.actual[span].sum(),
                 "missing_t": effect.missing,
                 "missing_p10": effect.low,
                 "missing_p90": effect.high,
@@ -578,10 +587,14 @@ def _table(
     fall: int,
 ) -> pd.DataFrame:
     frames = []
-    for name, one in compared.items():
-        months = np.arange(len(one.own.path))
-        singles = [found(one.own, one.fakes, slice(k, k + 1)) for k in months]
-        running = [found(one.own, one.fakes, slice(0, k + 1)) for k in months]
+    for name, comparison in compared.items():
+        months = np.arange(len(comparison.event.path))
+        singles = [
+            effect_over(comparison.event, comparison.placebos, slice(k, k + 1)) for k in months
+        ]
+        running = [
+            effect_over(comparison.event, comparison.placebos, slice(0, k + 1)) for k in months
+        ]
         missing = np.array([single.missing for single in singles])
         role, early = role_of(name, act), months < fall
         columns: dict[str, object] = {
@@ -589,19 +602,19 @@ def _table(
             "role": role,
             "period": [month_label(act.first + int(k)) for k in months],
             "part": np.where(early, "fall", "after"),
-            "exports_t": one.own.actual,
-            "exports_stderr_t": one.own.stderr,
+            "exports_t": comparison.event.actual,
+            "exports_stderr_t": comparison.event.stderr,
             **_published(name, panel, path, act.first, len(months)),
-            "without_p50": one.own.path,
+            "without_p50": comparison.event.path,
             "missing_t": missing,
             "missing_p10": [single.low for single in singles],
             "missing_p90": [single.high for single in singles],
             "lost_t": np.where(early & (role == "hit"), missing, np.nan),
             "recovered_t": np.where(~early & (role == "hit"), -missing, np.nan),
             "displaced_t": np.where(early & (role == "other"), -missing, np.nan),
-            "cumulated_t": [one.missing for one in running],
-            "cumulated_p10": [one.low for one in running],
-            "cumulated_p90": [one.high for one in running],
+            "cumulated_t": [comparison.missing for comparison in running],
+            "cumulated_p10": [comparison.low for comparison in running],
+            "cumulated_p90": [comparison.high for comparison in running],
         }
         frames.append(pd.DataFrame(columns))
     return pd.concat(frames, ignore_index=True)
@@ -610,7 +623,7 @@ def _table(
 def _published(
     name: str, panel: EvidencePanel, path: CounterfactualForecast, first: int, months: int
 ) -> dict[str, object]:
-    """Return what only a published series has: kind of each month and the forecast's band."""
+    """Columns of published series alone: kind of each month and the forecast's band."""
     if name not in PANEL_DESTINATIONS:
         return {"kind": "", **dict.fromkeys(("foreseen_p50", "without_p10", "without_p90"), np.nan)}
     row = PANEL_DESTINATIONS.index(name)

@@ -1,6 +1,6 @@
 """What-if: scenarios computed by one process beside the service, their results and documents.
 
-Not here: how a scenario is computed (``models.policy.scenario``).
+Not here: how a scenario is computed (``models.policy.paired_forecast``).
 """
 
 import asyncio

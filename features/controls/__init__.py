@@ -1,5 +1,5 @@
 """Export controls as known at an origin: on magnets, on other minerals, in scenarios.
 
-Here: acts, easings, analogs and scenario levers as arrays. Not here: the response to them
+Here: acts, relaxations, analogs and scenario levers as arrays. Not here: the response to them
 (``models.policy``).
 """

@@ -1,8 +1,8 @@
-"""Exports under controls that were felt: the share kept, by months since the control.
+"""Exports under past controls: the share retained, by months since the control.
 
 There is no control on magnets before April 2025, so the effect of one is estimated from those on
-gallium, germanium, graphite, antimony and others, as published by the as_of. Once months have felt
-a control on magnets, it is an analog of the next.
+gallium, germanium, graphite, antimony and others, as published by the as_of. Once months under
+a control on magnets are known, it is an analog of the next.
 """
 
 from collections.abc import Hashable, Mapping, Sequence
@@ -45,7 +45,7 @@ class Analog:
     instrument: str
     age: Floats
     """Months from its first day to the middle of each month used; above 0."""
-    kept: Floats
+    retained: Floats
     """Exports of that month as a share of the monthly level before the control was announced."""
     before_months: float
     """Published months in the reference level."""
@@ -54,7 +54,7 @@ class Analog:
 def analogs_at(
     events: pd.DataFrame, figures: pd.DataFrame, *, as_of: pd.Timestamp
 ) -> tuple[Analog, ...]:
-    """Return the controls on other minerals with at least one published month of effect.
+    """Controls on other minerals with at least one published month of effect.
 
     Args:
         events: Controls on other minerals, all versions (``analog_events`` contract); not modified.
@@ -68,7 +68,7 @@ def analogs_at(
     monthly = _monthly(known_at(figures, key=OBSERVATION_KEY, as_of=as_of))
     series = [(str(name), rows) for name, rows in monthly.groupby("commodity", sort=True)]
     acts = acts.loc[is_strong_control(acts)].sort_values(["effective_from", "event_id"])
-    found: list[Analog] = []
+    analogs: list[Analog] = []
     for act in acts.to_dict("records"):
         candidates = [
             analog
@@ -76,15 +76,17 @@ def analogs_at(
             if _is_about(act, name) and (analog := _analog(act, name, rows))
         ]
         if candidates and not _is_repeat(act, acts):
-            found.append(max(candidates, key=lambda one: (len(one.age), one.before_months)))
-    return tuple(found)
+            analogs.append(
+                max(candidates, key=lambda analog: (len(analog.age), analog.before_months))
+            )
+    return tuple(analogs)
 
 
 def is_strong_control(acts: pd.DataFrame) -> "pd.Series[bool]":
-    """Return which acts are strong controls on all destinations, not merely scheduled ones."""
-    whole = acts["destinations"].str.split(";").map(lambda names: WORLD in names)
+    """Which acts are strong controls on all destinations, not merely scheduled ones."""
+    is_worldwide = acts["destinations"].str.split(";").map(lambda names: WORLD in names)
     return (
-        whole
+        is_worldwide
         & acts["instrument"].isin(INSTRUMENTS)
         & acts["direction"].eq("restrictive")
         & (act_strength(acts) >= STRONG)
@@ -153,33 +155,37 @@ def _without_overlap(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.loc[clear]
 
 
-OWN: Final = "magnets"
+MAGNET_MATERIAL: Final = "magnets"
 
 
-def own_analogs(origin: Origin, controls: Sequence[Control]) -> tuple[Analog, ...]:
-    """Return an analog for each control that started an episode, from its observed months.
+def magnet_analogs(origin: Origin, controls: Sequence[Control]) -> tuple[Analog, ...]:
+    """Analog for each control that started an episode, from its observed months.
 
     The share kept is that of all affected series together.
     """
     members = np.flatnonzero(~origin.is_sum)
-    begun = {
-        one.event_id: one for row in members for one in control_episodes(controls, int(row), origin)
+    first_controls = {
+        control.event_id: control
+        for row in members
+        for control in control_episodes(controls, int(row), origin)
     }.values()
-    found = (_own_analog(one, origin) for one in begun)
-    return tuple(analog for analog in found if analog is not None)
+    analogs = (_magnet_analog(control, origin) for control in first_controls)
+    return tuple(analog for analog in analogs if analog is not None)
 
 
-def _own_analog(control: Control, origin: Origin) -> Analog | None:
+def _magnet_analog(control: Control, origin: Origin) -> Analog | None:
     rows = np.flatnonzero(control.hit & ~origin.is_sum)
-    seen = control.seen(origin)
-    months = origin.cutoff - seen + 1 + np.arange(seen)
-    before = tonnes_without(origin, control)[rows][:, :seen].sum(axis=0)
+    count = control.seen(origin)
+    months = origin.cutoff - count + 1 + np.arange(count)
+    before = tonnes_without(origin, control)[rows][:, :count].sum(axis=0)
     age = control.age(months)
-    counted = (age > 0) & (age <= AFTER_MONTHS) & (control.since_end(months) == 0) & (before > 0)
-    if not counted.any():
+    is_used = (age > 0) & (age <= AFTER_MONTHS) & (control.since_end(months) == 0) & (before > 0)
+    if not is_used.any():
         return None
-    kept = origin.tonnes[rows][:, -seen:].sum(axis=0)[counted] / before[counted]
-    return Analog(control.event_id, OWN, control.instrument, age[counted], kept, LEVEL_MONTHS)
+    retained = origin.tonnes[rows][:, -count:].sum(axis=0)[is_used] / before[is_used]
+    return Analog(
+        control.event_id, MAGNET_MATERIAL, control.instrument, age[is_used], retained, LEVEL_MONTHS
+    )
 
 
 MATERIAL: Final = "material"
@@ -194,33 +200,33 @@ PRIOR: Final = (0.1, 50.0)
 
 
 def first_control_rate(record: TrackRecord) -> float:
-    """Return the chance that a mineral without a strong control gets one in a month, 0 to 1.
+    """Chance that a mineral without a strong control gets one in a month, 0 to 1.
 
     Args:
         record: What is known of acts at a moment; 0 where it holds none on other minerals.
     """
-    tables = [one for one in record.acts if MATERIAL in one]
+    tables = [table for table in record.acts if MATERIAL in table]
     if not tables:
         return 0.0
-    known = pd.concat([known_at(one, key=EVENT_KEY, as_of=record.as_of) for one in tables])
-    known = known.loc[known["announced_on"] <= record.day]
-    if known.empty:
+    acts = pd.concat([known_at(table, key=EVENT_KEY, as_of=record.as_of) for table in tables])
+    acts = acts.loc[acts["announced_on"] <= record.day]
+    if acts.empty:
         return 0.0
-    today, first = month_number(record.day), int(month_numbers(known["announced_on"]).min())
-    strong = known.loc[is_strong_control(known)]
+    today, first = month_number(record.day), int(month_numbers(acts["announced_on"]).min())
+    strong = acts.loc[is_strong_control(acts)]
     hit = _first_months(strong)
     months = np.arange(first, today + 1)
-    counted = 0.5 ** ((today - months) / HALF_LIFE)
+    weights = 0.5 ** ((today - months) / HALF_LIFE)
     hits, at_risk = PRIOR
-    for material in _first_months(known):
+    for material in _first_months(acts):
         last = hit.get(material, today)
-        at_risk += float(counted[months <= last].sum())
-        hits += float(counted[last - first]) if material in hit else 0.0
+        at_risk += float(weights[months <= last].sum())
+        hits += float(weights[last - first]) if material in hit else 0.0
     return hits / at_risk
 
 
 def _first_months(acts: pd.DataFrame) -> dict[str, int]:
     named = acts[MATERIAL].str.split(r"\s*;\s*", regex=True)
     months = acts.assign(month=month_numbers(acts["announced_on"]), **{MATERIAL: named})
-    found = months.explode(MATERIAL).groupby(MATERIAL)["month"].min()
-    return {str(name): int(month) for name, month in found.items()}
+    firsts = months.explode(MATERIAL).groupby(MATERIAL)["month"].min()
+    return {str(name): int(month) for name, month in firsts.items()}

@@ -1,4 +1,4 @@
-"""Controls on magnets as known at an origin, and what eases them."""
+"""Controls on magnets as known at an origin, and their relaxations."""
 
 from collections.abc import Callable, Hashable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
@@ -38,39 +38,39 @@ PROBABILITY: Final = "probability"
 
 
 def _assumed(act: Mapping[Hashable, Any], name: str) -> float | None:
-    """Return a number that a scenario assumes of an act, or None."""
-    found = act.get(name)
-    return None if found is None or pd.isna(found) else float(found)
+    """Number that a scenario assumes of an act, or None."""
+    value = act.get(name)
+    return None if value is None or pd.isna(value) else float(value)
 
 
 def chances_of(act: Mapping[Hashable, Any], due: pd.Timestamp, origin: Origin) -> tuple[float, ...]:
-    """Return the chances of ``OUTCOMES`` of an act that is announced for a day.
+    """Chances of ``OUTCOMES`` of an act that is announced for a day.
 
     What a scenario assumes takes the place of the first; the others keep their proportions.
     """
     record, assumed = origin.record, _assumed(act, PROBABILITY)
     if record is not None and due <= record.day:
         return CERTAIN
-    known = CERTAIN if record is None else record.chances(announcement_of(act, due))
+    chances = CERTAIN if record is None else record.chances(announcement_of(act, due))
     if assumed is None:
-        return known
-    others = np.array(known[1:])
-    others = others / others.sum() if others.any() else np.array([0.0, 0.0, 1.0])
-    return (assumed, *((1.0 - assumed) * others).tolist())
+        return chances
+    remaining = np.array(chances[1:])
+    remaining = remaining / remaining.sum() if remaining.any() else np.array([0.0, 0.0, 1.0])
+    return (assumed, *((1.0 - assumed) * remaining).tolist())
 
 
 def chances_of_rises(tariffs: pd.DataFrame, record: TrackRecord) -> dict[str, tuple[float, ...]]:
-    """Return the chances of ``OUTCOMES`` of each importer's first rise that is still to come.
+    """Chances of ``OUTCOMES`` of each importer's first rise that is still to come.
 
     Those with a rate that a scenario assumes are left out: it is certain.
     """
     assumed = set(tariffs.loc[tariffs["product_scope"].eq(SCENARIO), "importer"])
-    found: dict[str, tuple[float, ...]] = {}
-    for one in sorted(announced_rises(tariffs), key=lambda rise: rise.due):
-        (importer,) = one.destinations
-        if one.due > record.day and importer not in assumed:
-            found.setdefault(importer, record.chances(one))
-    return found
+    chances: dict[str, tuple[float, ...]] = {}
+    for rise in sorted(announced_rises(tariffs), key=lambda rise: rise.due):
+        (importer,) = rise.destinations
+        if rise.due > record.day and importer not in assumed:
+            chances.setdefault(importer, record.chances(rise))
+    return chances
 
 
 BAN: Final = "export_ban"
@@ -88,7 +88,7 @@ months after which the ordinary model has learned its effect."""
 
 
 def _since(day: pd.Timestamp | None, months: Months) -> Floats:
-    """Return months from a day to the middle of each month, 0 before it or without one."""
+    """Months from a day to the middle of each month, 0 before it or without one."""
     return np.zeros(len(months)) if day is None else np.maximum(months_since(day, months), 0.0)
 
 
@@ -122,20 +122,20 @@ class Control:
         return month_number(self.bound)
 
     def age(self, months: Months) -> Floats:
-        """Return months from its first day to the middle of each month."""
+        """Months from its first day to the middle of each month."""
         return months_since(self.bound, months)
 
     def since_end(self, months: Months) -> Floats:
-        """Return months from its end to the middle of each month, 0 before it."""
+        """Months from its end to the middle of each month, 0 before it."""
         return _since(self.ends, months)
 
     def seen(self, origin: Origin) -> int:
-        """Return the number of months up to the cutoff in which it was in force."""
+        """Number of months up to the cutoff in which it was in force."""
         return max(origin.cutoff - self.month + 1, 0)
 
 
 def controls_at(origin: Origin) -> tuple[Control, ...]:
-    """Return the strong controls in force by an origin's last target, by first day.
+    """Strong controls in force by an origin's last target, by first day.
 
     Strength follows from instrument and wording (``features.families.policy``), never from the
     outcome.
@@ -150,51 +150,51 @@ def controls_at(origin: Origin) -> tuple[Control, ...]:
         & (act_strength(events) >= STRONG)
     )
     acts = events.assign(share=covered_share(events))
-    found = [
+    spells = [
         control
         for act in acts.loc[strong].to_dict("records")
         for control in _spells(act, acts, origin)
         if control.month <= origin.targets[-1]
     ]
-    return tuple(sorted(found, key=lambda one: (one.bound, one.event_id)))
+    return tuple(sorted(spells, key=lambda control: (control.bound, control.event_id)))
 
 
 def current_control(controls: Sequence[Control], series: int, origin: Origin) -> Control | None:
-    """Return the control whose episode one series is in at an origin, or None.
+    """Control whose episode one series is in at an origin, or None.
 
     A control starts an episode unless another of the last ``EPISODE_MONTHS`` is in force already; a
     ban starts one even after a licence. Only observed controls count, for a limited time.
     """
-    begun = control_episodes(controls, series, origin)
-    return begun[-1] if begun and begun[-1].seen(origin) <= EPISODE_MONTHS else None
+    episodes = control_episodes(controls, series, origin)
+    return episodes[-1] if episodes and episodes[-1].seen(origin) <= EPISODE_MONTHS else None
 
 
 def control_episodes(controls: Sequence[Control], series: int, origin: Origin) -> list[Control]:
-    """Return the observed controls that started an episode of one series."""
-    begun: list[Control] = []
+    """Observed controls that started an episode of one series."""
+    episodes: list[Control] = []
     for control in controls:
         if not control.hit[series] or control.seen(origin) == 0:
             continue
-        old = not begun or control.month - begun[-1].month > EPISODE_MONTHS
-        if old or control.instrument == BAN != begun[-1].instrument:
-            begun.append(control)
-    return begun
+        old = not episodes or control.month - episodes[-1].month > EPISODE_MONTHS
+        if old or control.instrument == BAN != episodes[-1].instrument:
+            episodes.append(control)
+    return episodes
 
 
 def rows_by_control(
     origin: Origin, control_of: Callable[[int], Control | None]
 ) -> list[tuple[Control, list[int]]]:
-    """Return the controls that series of destinations have, each with the rows of its series."""
-    found: dict[str, tuple[Control, list[int]]] = {}
+    """Controls by destination series, each with the rows of its series."""
+    rows_of: dict[str, tuple[Control, list[int]]] = {}
     for row in np.flatnonzero(~origin.is_sum).tolist():
         if (control := control_of(row)) is not None:
-            found.setdefault(control.event_id, (control, []))[1].append(row)
-    return list(found.values())
+            rows_of.setdefault(control.event_id, (control, []))[1].append(row)
+    return list(rows_of.values())
 
 
 def _spells(act: Mapping[Hashable, Any], events: pd.DataFrame, origin: Origin) -> list[Control]:
     names = origin.affected_by(str(act["destinations"]))
-    paused, resumed, kept = act["suspended_from"], act["suspended_to"], _assumed(act, KEPT_PCT)
+    paused, resumed, kept_pct = act["suspended_from"], act["suspended_to"], _assumed(act, KEPT_PCT)
     first = Control(
         event_id=str(act["event_id"]),
         instrument=str(act["instrument"]),
@@ -202,8 +202,8 @@ def _spells(act: Mapping[Hashable, Any], events: pd.DataFrame, origin: Origin) -
         ends=_first_of(act["effective_to"], paused),
         share=float(act["share"]),
         hit=hit_series(names, origin),
-        passing=None if kept is None else kept / 100.0,
-        strictness=found if isinstance(found := act.get(STRICT_AS), str) else "",
+        passing=None if kept_pct is None else kept_pct / 100.0,
+        strictness=strictness if isinstance(strictness := act.get(STRICT_AS), str) else "",
         package=f"{act['issuer']} {act['announced_on']:%Y-%m-%d}",
         delay=0.0 if origin.record is None else origin.record.delay,
     )
@@ -220,7 +220,7 @@ def _spells(act: Mapping[Hashable, Any], events: pd.DataFrame, origin: Origin) -
 def _after_truces(
     day: pd.Timestamp, hit: Set[str], events: pd.DataFrame, origin: Origin
 ) -> pd.Timestamp:
-    """Return the first day from ``day`` on not covered by a known truce for all affected."""
+    """First day from ``day`` on not covered by a known truce for all affected."""
     truces = events.loc[
         events["instrument"].isin(TRUCES)
         & events["direction"].eq("easing")
@@ -235,7 +235,7 @@ def _after_truces(
 
 
 def hit_series(names: Set[str], origin: Origin) -> Flags:
-    """Return which series an act affects; a sum only if it affects all members."""
+    """Which series an act affects; a sum only if it affects all members."""
     members = np.array([name in names for name in origin.series])
     return np.array([bool(members[group].all()) for group in origin.groups])
 
@@ -245,17 +245,17 @@ def _first_of(*days: pd.Timestamp) -> pd.Timestamp | None:
 
 
 def tonnes_without(origin: Origin, control: Control) -> Floats:
-    """Return the tonnes expected without a control, series x targets.
+    """Tonnes expected without a control, series x targets.
 
     That is the level of the year before the control in each target's season.
     """
-    kept = max(control.month - origin.first, 1)
+    months = max(control.month - origin.first, 1)
     before = replace(
         origin,
-        cutoff=origin.first + kept - 1,
-        tonnes=origin.tonnes[:, :kept],
-        stderr=origin.stderr[:, :kept],
-        is_observed=origin.is_observed[:, :kept],
+        cutoff=origin.first + months - 1,
+        tonnes=origin.tonnes[:, :months],
+        stderr=origin.stderr[:, :months],
+        is_observed=origin.is_observed[:, :months],
         targets=np.arange(control.month, origin.targets[-1] + 1),
     )
     return base_of(before)
@@ -266,8 +266,8 @@ _LONGEST_MONTHS: Final = 2 * EPISODE_MONTHS
 
 
 @dataclass(frozen=True, slots=True)
-class Easing:
-    """One act that eases a control."""
+class Relaxation:
+    """One act that relaxes a control."""
 
     event_id: str
     starts: pd.Timestamp
@@ -279,33 +279,33 @@ class Easing:
     """Its last day; None if open-ended."""
 
     def since_end(self, months: Months) -> Floats:
-        """Return months from its last day to the middle of each month, 0 before it."""
+        """Months from its last day to the middle of each month, 0 before it."""
         return _since(self.ends, months)
 
     def age(self, months: Months) -> Floats:
-        """Return months from its first day to the middle of each month, at least 0."""
+        """Months from its first day to the middle of each month, at least 0."""
         return _since(self.starts, months)
 
 
-def easings_at(origin: Origin, controls: Sequence[Control]) -> tuple[Easing, ...]:
-    """Return the easings of observed controls after the cutoff, by first day.
+def relaxations_at(origin: Origin, controls: Sequence[Control]) -> tuple[Relaxation, ...]:
+    """Relaxations of observed controls after the cutoff, by first day.
 
     A relaxation that only postpones another act is covered by that act's own dates.
     """
     ends = [
-        Easing(one.event_id, one.ends, 1.0, one.hit)
-        for one in controls
-        if one.ends is not None and one.seen(origin) > 0 and _is_ahead(one.ends, origin)
+        Relaxation(control.event_id, control.ends, 1.0, control.hit)
+        for control in controls
+        if control.ends is not None and control.seen(origin) > 0 and _is_ahead(control.ends, origin)
     ]
-    found = [*_relaxations(origin), *ends]
-    return tuple(sorted(found, key=lambda one: (one.starts, one.event_id)))
+    relaxations = [*_announced_relaxations(origin), *ends]
+    return tuple(sorted(relaxations, key=lambda control: (control.starts, control.event_id)))
 
 
-def _relaxations(origin: Origin) -> list[Easing]:
+def _announced_relaxations(origin: Origin) -> list[Relaxation]:
     events = origin.events
     if events is None or events.empty:
         return []
-    chosen = (
+    is_relaxation = (
         events["instrument"].eq(RELAXATION)
         & events["direction"].eq("easing")
         & events["effective_from"].notna()
@@ -313,14 +313,14 @@ def _relaxations(origin: Origin) -> list[Easing]:
     )
     strength = covered_share(events) * INSTRUMENT_STRENGTH[RELAXATION]
     return [
-        Easing(
+        Relaxation(
             str(act["event_id"]),
             act["effective_from"],
             float(act["strength"]),
             hit_series(origin.affected_by(str(act["destinations"])), origin),
             None if pd.isna(act["effective_to"]) else act["effective_to"],
         )
-        for act in events.assign(strength=strength).loc[chosen].to_dict("records")
+        for act in events.assign(strength=strength).loc[is_relaxation].to_dict("records")
         if _is_ahead(act["effective_from"], origin)
     ]
 
@@ -330,14 +330,14 @@ def _is_ahead(day: pd.Timestamp, origin: Origin) -> bool:
 
 
 def levels_without(origin: Origin, controls: Sequence[Control]) -> Floats:
-    """Return the level before the first observed control still in force on each series.
+    """Level before the first observed control still in force on each series.
 
     In tonnes and each target's season, series x targets; 0 where no observed control is in force.
     """
 
     def oldest(row: int) -> Control | None:
-        begun = control_episodes(controls, row, origin)
-        return next((one for one in begun if _is_in_force(one, origin)), None)
+        episodes = control_episodes(controls, row, origin)
+        return next((episode for episode in episodes if _is_in_force(episode, origin)), None)
 
     levels = np.zeros((len(origin.series), len(origin.targets)))
     for control, rows in rows_by_control(origin, oldest):

@@ -44,11 +44,11 @@ class ScenarioWarning:
 
 
 def announcement_months(scenario: Scenario, origin: Origin) -> list[int]:
-    """Return the months in which parts of a scenario are announced, none before the origin's own.
+    """Months in which parts of a scenario are announced, none before the origin's own.
 
     Ascending month numbers.
     """
-    return sorted({max(_touched_from(one), origin.today) for one in scenario.levers})
+    return sorted({max(_touched_from(lever), origin.today) for lever in scenario.levers})
 
 
 BOOKING_DAYS: Final = 14
@@ -67,15 +67,15 @@ def _first_shipment(lever: ScenarioTariff) -> pd.Timestamp:
 
 
 def with_levers(origin: Origin, scenario: Scenario, month: int | None = None) -> Origin:
-    """Return the origin as if a scenario's acts had been announced.
+    """Origin as if a scenario's acts had been announced.
 
     Rates outside the observed range are moved to its nearest end, see ``warnings_of``.
 
     Args:
         month: Only what is announced by the end of this month; all if None.
     """
-    acts = [one for one in scenario.events if month is None or _touched_from(one) <= month]
-    steps = [one for one in scenario.tariffs if month is None or _touched_from(one) <= month]
+    acts = [lever for lever in scenario.events if month is None or _touched_from(lever) <= month]
+    steps = [lever for lever in scenario.tariffs if month is None or _touched_from(lever) <= month]
     return replace(origin, events=_with_acts(origin, acts), tariffs=_with_steps(origin, steps))
 
 
@@ -102,12 +102,12 @@ def _with_acts(origin: Origin, acts: Sequence[ScenarioAct]) -> pd.DataFrame | No
     return table.reset_index(drop=True)
 
 
-def _is_assumed(known: Mapping[Hashable, Any], act: ScenarioAct) -> bool:
-    """Return whether a scenario gives a known act other days and leaves open how probable it is."""
+def _is_assumed(columns: Mapping[Hashable, Any], act: ScenarioAct) -> bool:
+    """Whether a scenario gives a known act other days and leaves open how probable it is."""
     if not pd.isna(act.given[PROBABILITY]):
         return False
     return any(
-        isinstance(day, pd.Timestamp) and day != known[name] for name, day in act.given.items()
+        isinstance(day, pd.Timestamp) and day != columns[name] for name, day in act.given.items()
     )
 
 
@@ -120,27 +120,27 @@ def _with_steps(origin: Origin, steps: Sequence[ScenarioTariff]) -> pd.DataFrame
     if tariffs is None or not steps:
         return tariffs
     highest = highest_rate(origin)
-    found = tariffs
+    table = tariffs
     # In order: a later rate replaces an earlier one and is not added to it.
-    for place, lever in enumerate(sorted(steps, key=lambda one: one.effective_from)):
-        if rows := _step_rows(found, lever, place, highest):
+    for place, lever in enumerate(sorted(steps, key=lambda step: step.effective_from)):
+        if rows := _step_rows(table, lever, place, highest):
             added = pd.DataFrame(rows).reindex(columns=tariffs.columns)
-            found = pd.concat([found, added.astype(tariffs.dtypes.to_dict())], ignore_index=True)
-    return found
+            table = pd.concat([table, added.astype(tariffs.dtypes.to_dict())], ignore_index=True)
+    return table
 
 
 def _step_rows(
     tariffs: pd.DataFrame, lever: ScenarioTariff, place: int, highest: float
 ) -> list[dict[str, object]]:
-    """Return the steps of an added component that bring a rate to that of the lever.
+    """Steps of an added component that bring a rate to that of the lever.
 
     None where the rate does not change: an importer with an unknown rate stays unknown then.
     """
     end = lever.effective_to or LAST_DAY
     days = np.arange((lever.effective_from - EPOCH).days, (end - EPOCH).days + 1)
-    known = np.nan_to_num(importer_rate(tariffs, lever.importer, days))
+    rates = np.nan_to_num(importer_rate(tariffs, lever.importer, days))
     # A rate announced for later may be above all rates charged so far.
-    added = np.round(np.clip(lever.rate_over(known), 0.0, np.maximum(known, highest)) - known, 9)
+    added = np.round(np.clip(lever.rate_over(rates), 0.0, np.maximum(rates, highest)) - rates, 9)
     if not added.any():
         return []
     starts = np.flatnonzero(np.diff(added, prepend=np.nan) != 0)
@@ -161,7 +161,7 @@ def _step_rows(
 
 
 def highest_rate(origin: Origin) -> float:
-    """Return the highest rate in percent any importer is known to have charged by then."""
+    """Highest rate in percent any importer is known to have charged by then."""
     tariffs = origin.tariffs
     if tariffs is None or tariffs.empty:
         return 0.0
@@ -172,31 +172,33 @@ def highest_rate(origin: Origin) -> float:
 
 
 def charged_by(origin: Origin) -> dict[str, tuple[str, ...]]:
-    """Return the series that each importer's tariff falls on."""
-    found: dict[str, list[str]] = {}
+    """Series that each importer's tariff falls on."""
+    series_of: dict[str, list[str]] = {}
     for name, is_sum in zip(origin.series, origin.is_sum, strict=True):
         if not is_sum:
-            found.setdefault(importer_of(name), []).append(name)
-    return {name: tuple(hit) for name, hit in found.items()}
+            series_of.setdefault(importer_of(name), []).append(name)
+    return {name: tuple(hit) for name, hit in series_of.items()}
 
 
 def warnings_of(origin: Origin, scenario: Scenario) -> list[ScenarioWarning]:
-    """Return where a scenario goes beyond what the data can answer."""
+    """Where a scenario goes beyond what the data can answer."""
     last = month_label(int(origin.targets[-1]))
-    found = [warned for lever in scenario.tariffs for warned in _of_tariff(origin, lever)]
-    found += [warned for act in scenario.events for warned in _of_act(origin, act)]
+    warnings = [warned for lever in scenario.tariffs for warned in _of_tariff(origin, lever)]
+    warnings += [warned for act in scenario.events for warned in _of_act(origin, act)]
     # A known act moved beyond the last month does have an effect: it no longer falls within it.
-    new = [one for one in scenario.levers if isinstance(one, ScenarioTariff) or one.is_new]
-    late = [one for one in new if month_number(_start_of(one)) > origin.targets[-1]]
-    found += [ScenarioWarning((), _starts_late(one, last)) for one in late]
-    return found
+    new = [lever for lever in scenario.levers if isinstance(lever, ScenarioTariff) or lever.is_new]
+    late = [lever for lever in new if month_number(_start_of(lever)) > origin.targets[-1]]
+    warnings += [ScenarioWarning((), _starts_late(lever, last)) for lever in late]
+    return warnings
 
 
 def _start_of(lever: ScenarioAct | ScenarioTariff) -> pd.Timestamp:
     if isinstance(lever, ScenarioTariff):
         return lever.effective_from
-    given = lever.given.items()
-    days = [day for name, day in given if name != "announced_on" and isinstance(day, pd.Timestamp)]
+    columns = lever.given.items()
+    days = [
+        day for name, day in columns if name != "announced_on" and isinstance(day, pd.Timestamp)
+    ]
     return min(days, default=lever.announced)
 
 
@@ -219,25 +221,25 @@ def _of_tariff(origin: Origin, lever: ScenarioTariff) -> list[ScenarioWarning]:
     hit = charged_by(origin).get(lever.importer, ())
     assert origin.tariffs is not None  # noqa: S101 - a scenario needs tariffs
     day = np.array([(lever.effective_from - EPOCH).days])
-    known = float(importer_rate(origin.tariffs, lever.importer, day)[0])
-    asked = lever.rate_over(np.nan_to_num(known))
+    rate = float(importer_rate(origin.tariffs, lever.importer, day)[0])
+    scenario_rate = lever.rate_over(np.nan_to_num(rate))
     highest = highest_rate(origin)
     texts = []
-    if asked > highest:
+    if scenario_rate > highest:
         texts.append(
             message(
                 "A rate of %(asked)s is above the highest on record, %(highest)s, and is computed "
                 "as that.",
-                asked=f"{asked:g}%",
+                asked=f"{scenario_rate:g}%",
                 highest=f"{highest:g}%",
             )
         )
-    if asked < 0:
+    if scenario_rate < 0:
         below = message(
-            "A rate of %(asked)s is below zero and is computed as 0%%.", asked=f"{asked:g}%"
+            "A rate of %(asked)s is below zero and is computed as 0%%.", asked=f"{scenario_rate:g}%"
         )
         texts.append(below)
-    if np.isnan(known):
+    if np.isnan(rate):
         unknown = message(
             "The present rate of %(importer)s is not known and counts as 0%%.",
             importer=lever.importer,
@@ -255,8 +257,8 @@ def _of_act(origin: Origin, act: ScenarioAct) -> list[ScenarioWarning]:
     return [] if text is None else [ScenarioWarning(hit, text)]
 
 
-def _limit_of(then: Origin, act: ScenarioAct, row: pd.DataFrame) -> Message | None:
-    """Return in what an act, as a row of the events then known, goes beyond the data, if at all."""
+def _limit_of(scenario_origin: Origin, act: ScenarioAct, row: pd.DataFrame) -> Message | None:
+    """Limitation of an act's result, given its row among the scenario's events, if any."""
     instrument, direction = row["instrument"].iloc[0], row["direction"].iloc[0]
     is_control = instrument in INSTRUMENTS and direction == "restrictive"
     if is_control and float(act_strength(row)[0]) < STRONG:
@@ -264,8 +266,10 @@ def _limit_of(then: Origin, act: ScenarioAct, row: pd.DataFrame) -> Message | No
             "%(act)s covers too little of the trade to count as a control.", act=act.event_id
         )
     if (passing := row[KEPT_PCT].iloc[0]) == passing:
-        spells = [one for one in controls_at(then) if one.event_id == act.event_id]
-        if spells and all(one.seen(then) for one in spells):
+        spells = [
+            control for control in controls_at(scenario_origin) if control.event_id == act.event_id
+        ]
+        if spells and all(control.seen(scenario_origin) for control in spells):
             return message(
                 "%(act)s shows in past months; the share assumed to pass is ignored.",
                 act=act.event_id,

@@ -38,13 +38,13 @@ NAMED: Final = 5
 
 
 def called(destination: str) -> str:
-    """Return a series in words, also those made for one event."""
-    made = {HIT: "the destinations hit", OTHERS: "the other destinations", WORLD: "the world"}
-    return made.get(destination) or name_of(destination)
+    """Series in words, also those made for one event."""
+    words = {HIT: "the destinations hit", OTHERS: "the other destinations", WORLD: "the world"}
+    return words.get(destination) or name_of(destination)
 
 
 def months_in_words(first: str, last: str) -> str:
-    """Return ``2025-04`` to ``2025-06`` as April-June 2025."""
+    """``2025-04`` to ``2025-06`` as April-June 2025."""
     start, end = pd.Timestamp(first), pd.Timestamp(last)
     if start == end:
         return f"{start:%B %Y}"
@@ -53,47 +53,55 @@ def months_in_words(first: str, last: str) -> str:
     return f"{start:%B %Y}-{end:%B %Y}"
 
 
-def sentences(found: Attribution) -> list[str]:
-    """Return what the event did: the fall, what followed, where it went, how sure it is."""
-    said = [_fall(found), _companions(found), _after(found), _by_destination(found)]
-    return [one for one in (*said, _displaced(found), _doubt(found)) if one]
+def sentences(attribution: Attribution) -> list[str]:
+    """Sentences on the fall, the months after it, displacement and uncertainty."""
+    texts = [
+        _fall(attribution),
+        _companions(attribution),
+        _after(attribution),
+        _by_destination(attribution),
+    ]
+    return [text for text in (*texts, _displaced(attribution), _doubt(attribution)) if text]
 
 
-def _fall(found: Attribution) -> str:
-    row = _row(found, "fall")
-    months, where = months_in_words(row["first_period"], row["last_period"]), called(found.whole)
-    eve = found.act.announced - pd.Timedelta(days=1)
+def _fall(attribution: Attribution) -> str:
+    row = _row(attribution, "fall")
+    months, where = (
+        months_in_words(row["first_period"], row["last_period"]),
+        called(attribution.touched),
+    )
+    eve = attribution.act.announced - pd.Timedelta(days=1)
     path = f"the path foreseen on {eve:%-d %B %Y}"
-    if not found.fall:
+    if not attribution.fall:
         side = "below" if row["missing_t"] >= 0 else "above"
         return (
             f"No fall stands out: no single month of {months} lies below the 80% band of placebo "
             f"dates. Exports to {where} were {tonnes(abs(row['missing_t']))} t {side} {path} in "
             f"these months ({_band(row)})."
         )
-    taken, rank, dates = found.depth
+    depth, rank, dates = attribution.depth
     as_deep = rank - 1 or "none"
     return (
         f"Exports to {where} lost {tonnes(row['missing_t'])} t in {months} against {path} "
-        f"({_band(row)}), {percent(row['missing_t'] / row['path_t'])} of it: {taken:.1f} months of "
+        f"({_band(row)}), {percent(row['missing_t'] / row['path_t'])} of it: {depth:.1f} months of "
         f"exports. Of {dates - 1} earlier placebo dates {as_deep} had as deep a fall; their "
         "windows overlap."
     )
 
 
-def _companions(found: Attribution) -> str:
-    if not found.companions:
+def _companions(attribution: Attribution) -> str:
+    if not attribution.companions:
         return ""
     return (
         "Other strong acts on the same destinations were announced within a month before the event "
-        f"or in the months shown: {first_few(found.companions)}. The path includes those announced "
-        "before it; the effect of the others cannot be separated from this event's."
+        f"or in the months shown: {first_few(attribution.companions)}. The path includes those "
+        "announced before it; the effect of the others cannot be separated from this event's."
     )
 
 
-def _after(found: Attribution) -> str:
-    row = found.total(found.whole, "after")
-    if row is None or not found.fall:
+def _after(attribution: Attribution) -> str:
+    row = attribution.total(attribution.touched, "after")
+    if row is None or not attribution.fall:
         return ""
     months, back = months_in_words(row["first_period"], row["last_period"]), -row["missing_t"]
     if back <= 0:
@@ -102,51 +110,51 @@ def _after(found: Attribution) -> str:
     return f"In {months} exports exceeded the path by {tonnes(back)} t ({_gain(row)}){sure}."
 
 
-def _by_destination(found: Attribution) -> str:
-    names = found.largest("hit", NAMED)
+def _by_destination(attribution: Attribution) -> str:
+    names = attribution.largest("hit", NAMED)
     if len(names) < 2:  # noqa: PLR2004 - one destination is the whole
         return ""
-    parts = (_named(found, name) for name in names)
+    parts = (_named(attribution, name) for name in names)
     return f"Largest differences from their own paths in these months: {', '.join(parts)}."
 
 
-def _displaced(found: Attribution) -> str:
-    row = found.total(OTHERS, "fall")
+def _displaced(attribution: Attribution) -> str:
+    row = attribution.total(OTHERS, "fall")
     if row is None:
         return "The event affects every destination, so nothing is counted as displaced."
     verdict = "beyond what placebo dates show"
     if row["missing_t"] >= 0 or _holds_zero(row):
         verdict = "no sure sign of displacement"
     side = "less" if row["missing_t"] >= 0 else "more"
-    top = ", ".join(_named(found, name) for name in found.largest("other", 3))
+    top = ", ".join(_named(attribution, name) for name in attribution.largest("other", 3))
     return (
         f"The destinations it left alone received {tonnes(abs(row['missing_t']))} t {side} than "
         f"their own paths in the same months ({_gain(row)}), {verdict}; largest: {top}."
     )
 
 
-def _doubt(found: Attribution) -> str:
-    rows = found.table.loc[found.table["destination"].isin(DESTINATIONS)]
+def _doubt(attribution: Attribution) -> str:
+    rows = attribution.table.loc[attribution.table["destination"].isin(DESTINATIONS)]
     counts = rows["kind"].value_counts()
-    own, least, most = found.late
+    late, least, most = attribution.late
     return (
         f"Of {len(rows)} months by destination {counts.get('observed', 0)} are observed, "
         f"{counts.get('derived', 0)} derived and {counts.get('estimated', 0)} estimated; the bands "
         "include the error of estimates, which are drawn towards the past, so a fall can hide in "
-        f"them. Before the event the data were {own} months late, at the placebo dates {least} to "
+        f"them. Before the event the data were {late} months late, at the placebo dates {least} to "
         f"{most}."
     )
 
 
-def _row(found: Attribution, part: str) -> pd.Series:
-    row = found.total(found.whole, part)
+def _row(attribution: Attribution, part: str) -> pd.Series:
+    row = attribution.total(attribution.touched, part)
     if row is None:
-        raise KeyError(f"totals hold no {found.whole} {part}")
+        raise KeyError(f"totals hold no {attribution.touched} {part}")
     return row
 
 
-def _named(found: Attribution, name: str) -> str:
-    row = found.total(name, "fall")
+def _named(attribution: Attribution, name: str) -> str:
+    row = attribution.total(name, "fall")
     return "" if row is None else f"{called(name)} {signed_tonnes(-row['missing_t'])} t"
 
 
@@ -167,27 +175,29 @@ def _holds_zero(row: pd.Series) -> bool:
 
 
 def titled(name: str) -> str:
-    """Return a series in words, as a title."""
+    """Series in words, as a title."""
     text = called(name)
     return text[0].upper() + text[1:]
 
 
-def attribution_png(found: Attribution) -> bytes:
+def attribution_png(attribution: Attribution) -> bytes:
     """Draw the months over the path without the event, and below what is missing, summed up."""
-    names = found.main(MOST_DRAWN)
-    firsts = pd.date_range(found.past["period"].min(), found.table["period"].max(), freq="MS")
+    names = attribution.main(MOST_DRAWN)
+    firsts = pd.date_range(
+        attribution.past["period"].min(), attribution.table["period"].max(), freq="MS"
+    )
     span = instant(firsts[0]), instant(firsts[-1] + pd.DateOffset(months=1))
     x = time_axis(6, domain=[{"expr": str(edge)} for edge in span])
-    paths = [_path(found, name, x) for name in names]
+    paths = [_path(attribution, name, x) for name in names]
     paths[0]["layer"].append(explained(_LEGEND))
     columns = [
-        {"vconcat": [path, _sum(found, name, x)], "spacing": 14}
+        {"vconcat": [path, _sum(attribution, name, x)], "spacing": 14}
         for name, path in zip(names, paths, strict=True)
     ]
     description = {
         "title": {
-            "text": f"With and without the act of {found.act.announced:%-d %B %Y}",
-            "subtitle": wrapped(found.act.summary, 48 * len(names)),
+            "text": f"With and without the act of {attribution.act.announced:%-d %B %Y}",
+            "subtitle": wrapped(attribution.act.summary, 48 * len(names)),
         },
         "hconcat": columns,
         "resolve": {"scale": {"color": "independent"}},
@@ -196,41 +206,41 @@ def attribution_png(found: Attribution) -> bytes:
     return still(json.dumps(description), "png", (COLOURS,))
 
 
-def _path(found: Attribution, name: str, x: Spec) -> Spec:
-    """Return past months, by how each is known, over the path without the event and its band."""
-    rows = rows_of(months_of(found, name), "without_p10", "without_p50", "without_p90")
-    past = found.past.loc[found.past["destination"] == name]
-    months = past if len(past) else _as_panel(months_of(found, name))
+def _path(attribution: Attribution, name: str, x: Spec) -> Spec:
+    """Past months, by how each is known, over the path without the event and its band."""
+    rows = rows_of(months_of(attribution, name), "without_p10", "without_p50", "without_p90")
+    past = attribution.past.loc[attribution.past["destination"] == name]
+    months = past if len(past) else _as_panel(months_of(attribution, name))
     layers = [
         band(rows, "without_p10", "without_p90", "band80"),
         line(rows, "without_p50", "median"),
         *month_layers(months),
         *dot_layers(months, 24),
     ]
-    return _panel(found, layers, x, titled(name), 200)
+    return _panel(attribution, layers, x, titled(name), 200)
 
 
-def _sum(found: Attribution, name: str, x: Spec) -> Spec:
-    """Return what is missing since the event, cumulated, with its placebo band."""
-    rows = rows_of(months_of(found, name), "cumulated_p10", "cumulated_t", "cumulated_p90")
+def _sum(attribution: Attribution, name: str, x: Spec) -> Spec:
+    """Chart of tonnes missing since the event, cumulated, with their placebo band."""
+    rows = rows_of(months_of(attribution, name), "cumulated_p10", "cumulated_t", "cumulated_p90")
     layers = [
         band(rows, "cumulated_p10", "cumulated_p90", "past"),
         *(line(rows, edge, "faint", 0.8) for edge in ("cumulated_p10", "cumulated_p90")),
         layer("rule", [{"y": 0}], x=None, y="y:Q", stroke="ink"),
         line(rows, "cumulated_t", "restrictive"),
     ]
-    return _panel(found, layers, x, "Missing since then, tonnes", 130)
+    return _panel(attribution, layers, x, "Missing since then, tonnes", 130)
 
 
-def _panel(found: Attribution, layers: list[Spec], x: Spec, title: str, height: int) -> Spec:
-    day = [{"t": instant(found.act.announced)}]
+def _panel(attribution: Attribution, layers: list[Spec], x: Spec, title: str, height: int) -> Spec:
+    day = [{"t": instant(attribution.act.announced)}]
     shown = [*layers, layer("rule", day, stroke="restrictive", strokeDash=(1, 2))]
     return {
         "title": {"text": title, "fontSize": 12},
         "width": 210,
         "height": height,
         "encoding": {"x": x, "y": tonnes_axis(4)},
-        "layer": [one for one in shown if one["data"]["values"]],
+        "layer": [spec for spec in shown if spec["data"]["values"]],
     }
 
 
@@ -245,9 +255,9 @@ _LEGEND: Final = (
 )
 
 
-def months_of(found: Attribution, name: str) -> pd.DataFrame:
-    """Return the months of one series."""
-    return found.table.loc[found.table["destination"] == name]
+def months_of(attribution: Attribution, name: str) -> pd.DataFrame:
+    """Months of one series."""
+    return attribution.table.loc[attribution.table["destination"] == name]
 
 
 def _as_panel(rows: pd.DataFrame) -> pd.DataFrame:
@@ -255,10 +265,10 @@ def _as_panel(rows: pd.DataFrame) -> pd.DataFrame:
     return renamed.assign(period=pd.to_datetime(renamed["period"]))
 
 
-def write_attribution(found: Attribution, folder: Path) -> list[str]:
+def write_attribution(attribution: Attribution, folder: Path) -> list[str]:
     """Write tables and chart into a folder; return the files' names."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, frame in (("attribution.csv", found.table), ("totals.csv", found.totals)):
+    for name, frame in (("attribution.csv", attribution.table), ("totals.csv", attribution.totals)):
         write_result(frame.round(3), out=folder / name, form="csv")
-    (folder / "attribution.png").write_bytes(attribution_png(found))
+    (folder / "attribution.png").write_bytes(attribution_png(attribution))
     return ["attribution.csv", "totals.csv", "attribution.png"]

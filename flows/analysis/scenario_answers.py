@@ -10,13 +10,13 @@ import pandas as pd
 from flows.publishing.publication_lookup import evidence_behind, in_order
 from models.forecasting.decomposition import stages_of
 from models.forecasting.model_frame import rows_of
-from models.policy.policy_effect import effect_at
-from models.policy.scenario import (
+from models.policy.paired_forecast import (
     PublishedDraws,
     ScenarioSnapshot,
     learned_shift,
     paired_with,
 )
+from models.policy.policy_effect import effect_at
 from models.registry import model_registry
 from service.scenario_pool import ANSWER_COLUMNS, Compute, ScenarioResult
 from sources.files.handwritten import read_scenario
@@ -25,7 +25,7 @@ from store.settings import Settings
 
 
 def published_scenario_snapshot(settings: Settings, rows: pd.DataFrame) -> ScenarioSnapshot:
-    """Return a publication with the model that made it, ready for scenarios.
+    """Publication with the model that made it, ready for scenarios.
 
     Args:
         rows: All rows of one publication (as ``store.facts.reading.read_forecasts``); not modified.
@@ -50,23 +50,25 @@ def published_scenario_snapshot(settings: Settings, rows: pd.DataFrame) -> Scena
 
 
 def answers_on(settings: Settings, rows: pd.DataFrame) -> Compute:
-    """Return who answers scenarios on a publication; arguments as above."""
+    """Function that computes scenarios on a publication; arguments as above."""
     return partial(answered, PublishedDraws.of(published_scenario_snapshot(settings, rows)))
 
 
 def answered(base: PublishedDraws, text: bytes) -> ScenarioResult:
-    """Return the answer to a scenario written as YAML or JSON, rounded to the kilogram.
+    """Answer to a scenario written as YAML or JSON, rounded to the kilogram.
 
     Args:
         base: Of a publication, drawn once for all scenarios.
     """
     scenario = read_scenario("the scenario", text, base.snapshot.context)
-    found = paired_with(base, scenario)
-    table = pd.concat([found.table, found.bands.drop(columns=["base_p50", "scenario_p50"])], axis=1)
+    forecast = paired_with(base, scenario)
+    table = pd.concat(
+        [forecast.table, forecast.bands.drop(columns=["base_p50", "scenario_p50"])], axis=1
+    )
     return ScenarioResult(
         name=scenario.name,
         description=scenario.description,
         table=table[list(ANSWER_COLUMNS)].round(3),
-        notes=found.notes,
-        warnings=found.warnings,
+        notes=forecast.notes,
+        warnings=forecast.warnings,
     )

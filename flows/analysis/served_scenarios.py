@@ -16,7 +16,7 @@ SCENARIOS: Final = PROJECT_ROOT / "scenarios"
 
 
 def what_if(settings: Settings) -> ScenarioEngine:
-    """Return all that the service needs to answer scenarios."""
+    """All that the service needs to answer scenarios."""
     return ScenarioEngine(
         opener=partial(open_published, settings),
         worked=worked_scenarios(SCENARIOS),
@@ -26,14 +26,14 @@ def what_if(settings: Settings) -> ScenarioEngine:
 
 
 def open_published(settings: Settings, rows: pd.DataFrame) -> Compute:
-    """Return who answers about a publication, in the process that calls this; takes seconds."""
+    """Function that computes scenarios on a publication in this process; takes seconds."""
     from flows.analysis.scenario_answers import answers_on  # noqa: PLC0415
 
     return answers_on(settings, rows)
 
 
 def worked_scenarios(folder: Path) -> tuple[WorkedScenario, ...]:
-    """Return the scenarios of a folder, by file name."""
+    """Scenarios of a folder, by file name."""
     return tuple(_worked(path) for path in sorted(folder.glob("*.yaml")))
 
 

@@ -30,9 +30,9 @@ def scenario(
 
     Nothing is stored.
     """
-    from flows.analysis.scenarios import scenario_snapshot
+    from flows.analysis.scenario_start import scenario_snapshot
     from flows.ingest.ingest import ingest_if_empty
-    from models.policy.scenario import paired
+    from models.policy.paired_forecast import paired
 
     settings, content, as_of_time = Settings(), content_of(file), moment(as_of)
     ingest_if_empty(settings)

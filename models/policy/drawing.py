@@ -22,7 +22,7 @@ SOFTENED: Final = 0.5
 
 
 def outcome_draws(chances: Sequence[float], seed: int, count: int) -> tuple[Flags, Flags, Flags]:
-    """Return in which draws an act comes as announced, late, or softened; in the others never.
+    """In which draws an act comes as announced, late, or softened; in the others never.
 
     The more probable an act, the more draws feel it, and those of before among them.
     """
@@ -34,7 +34,7 @@ def outcome_draws(chances: Sequence[float], seed: int, count: int) -> tuple[Flag
 
 
 def ranks(series: int, count: int, seed: int) -> Floats:
-    """Return draws of where each series lies in its distribution, in all its months.
+    """Ranks of each series in its distribution, the same in all its months.
 
     Draws x series, 0 to 1; destinations err together in part.
     """
@@ -46,20 +46,20 @@ def ranks(series: int, count: int, seed: int) -> Floats:
 
 
 def month_ranks(months: int, carry: float, count: int, seed: int) -> Floats:
-    """Return draws of where one series lies in its distribution, month after month.
+    """Ranks of one series in its distribution, month by month.
 
     Draws x months, 0 to 1; normal scores of months k apart correlate as ``carry`` to the power of
     k, from 0 (each month for itself) to 1 (all alike).
     """
     steps = np.random.default_rng(seed).standard_normal((count, months))
     for month in range(1, months):
-        fresh = np.sqrt(1.0 - carry**2) * steps[:, month]
-        steps[:, month] = carry * steps[:, month - 1] + fresh
+        innovation = np.sqrt(1.0 - carry**2) * steps[:, month]
+        steps[:, month] = carry * steps[:, month - 1] + innovation
     return np.asarray(ndtr(steps))
 
 
 def ranks_of(draws: Floats) -> Floats:
-    """Return where each draw lies among all of its cell, 0 to 1."""
+    """Rank of each draw within its cell, 0 to 1."""
     order = draws.argsort(axis=0, kind="stable")
     place = np.empty_like(order)
     np.put_along_axis(place, order, np.arange(len(draws)).reshape(-1, *[1] * (draws.ndim - 1)), 0)
@@ -67,7 +67,7 @@ def ranks_of(draws: Floats) -> Floats:
 
 
 def drawn(plain: Floats, at: Floats) -> Floats:
-    """Return what lies at ranks of quantiles.
+    """Tonnes at ranks of the distribution of each cell, draws x series x targets.
 
     The quantile function is linear between the published levels and runs on beyond the outer two.
 
@@ -83,7 +83,7 @@ def drawn(plain: Floats, at: Floats) -> Floats:
 
 
 def ranks_within(plain: Floats, tonnes: Floats) -> Floats:
-    """Return where tonnes lie within quantiles, 0 to 1; what ``drawn`` would draw them at.
+    """Ranks of tonnes within quantiles, 0 to 1; the inverse of ``drawn``.
 
     Args:
         plain: Cells x ``QUANTILES``, in tonnes.
@@ -95,21 +95,21 @@ def ranks_within(plain: Floats, tonnes: Floats) -> Floats:
 
 
 def _edges(plain: Floats) -> Floats:
-    """Return quantiles with where they run out at either end."""
+    """Quantiles extended by the ends of the distribution on either side."""
     low = plain[..., :1] ** 2 / np.maximum(plain[..., 1:2], LEAST)
     high = plain[..., -1:] ** 2 / np.maximum(plain[..., -2:-1], LEAST)
     return np.concatenate([low, plain, high], axis=-1)
 
 
 def summed(draws: Floats, groups: Sequence[Ints]) -> Floats:
-    """Return draws with those of sums made from their members'; draws x series x targets."""
-    found = draws.copy()
+    """Draws with those of sums made from their members'; draws x series x targets."""
+    totals = draws.copy()
     for row, members in enumerate(groups):
         if len(members) > 1:
-            found[:, row] = draws[:, members].sum(axis=1)
-    return found
+            totals[:, row] = draws[:, members].sum(axis=1)
+    return totals
 
 
 def quantiles_of_draws(draws: Floats) -> Floats:
-    """Return quantiles of draws, series x targets x ``QUANTILES``."""
+    """Quantiles of draws, series x targets x ``QUANTILES``."""
     return np.moveaxis(np.quantile(draws, QUANTILES, axis=0), 0, -1)

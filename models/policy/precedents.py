@@ -6,11 +6,11 @@ from typing import Final
 
 import numpy as np
 
-from features.controls.analogs import LICENCE, OWN, Analog
+from features.controls.analogs import LICENCE, MAGNET_MATERIAL, Analog
 from features.controls.controls import Control, tonnes_without
 from features.origin import Origin
 from models.policy.drawing import LEAST
-from models.policy.response import OwnMonths, Response
+from models.policy.response import ObservedMonths, Response
 from store.arrays import Floats
 from store.errors import DataError
 from store.messages import message
@@ -29,8 +29,8 @@ EXPOSURES: Final = (0.5, 1.5)
 class Precedents:
     """Past licences as known at an origin."""
 
-    felt: Control | None
-    """The first control that months of all destinations have felt."""
+    control: Control | None
+    """The first control observed in months of all destinations."""
     months: Floats
     """Months since it bound."""
     shares: Floats
@@ -41,16 +41,25 @@ class Precedents:
 
     @classmethod
     def at(
-        cls, origin: Origin, known: Sequence[Control], analogs: Sequence[Analog]
+        cls, origin: Origin, controls: Sequence[Control], analogs: Sequence[Analog]
     ) -> "Precedents":
-        """Return those among some controls and analogs."""
-        minerals = tuple(one for one in analogs if one.material != OWN)
+        """Past licences among some controls and analogs."""
+        minerals = tuple(
+            candidate for candidate in analogs if candidate.material != MAGNET_MATERIAL
+        )
         world = max(range(len(origin.series)), key=lambda row: len(origin.groups[row]))
-        felt = next((one for one in known if one.seen(origin) > 1 and one.hit.all()), None)
-        if felt is None:
+        control = next(
+            (
+                candidate
+                for candidate in controls
+                if candidate.seen(origin) > 1 and candidate.hit.all()
+            ),
+            None,
+        )
+        if control is None:
             return cls(None, np.zeros(0), np.ones((len(origin.series), 0)), world, minerals)
-        months, shares = _left_by(felt, origin)
-        return cls(felt, months, shares, world, minerals)
+        months, shares = _share_by_month(control, origin)
+        return cls(control, months, shares, world, minerals)
 
     @property
     def exposure(self) -> Floats:
@@ -60,8 +69,8 @@ class Precedents:
             return np.ones(len(lost))
         return np.asarray(np.clip(lost / lost[self.world], *EXPOSURES))
 
-    def kept(self, strictness: str, age: Floats, count: int, seed: int) -> Floats:
-        """Return draws of what a licence leaves when it is as strict as a past one.
+    def retained(self, strictness: str, age: Floats, count: int, seed: int) -> Floats:
+        """Draws of what a licence leaves when it is as strict as a past one.
 
         The stricter never leaves more than the milder, draw by draw.
 
@@ -73,30 +82,30 @@ class Precedents:
         """
         self._check(strictness)
         age, series = np.maximum(age, LEAST), len(self.shares)
-        found = np.ones((count, series, len(age)))
-        if self.felt is not None:
+        retained = np.ones((count, series, len(age)))
+        if self.control is not None:
             apart = np.random.default_rng([seed, 6]).standard_normal((count, 1, len(age)))
-            own = np.array([np.interp(age, self.months, row) for row in self.shares])
-            found = np.minimum(own * np.exp(Response(()).prior.own_month * apart), 1.0)
+            by_month = np.array([np.interp(age, self.months, row) for row in self.shares])
+            retained = np.minimum(by_month * np.exp(Response(()).prior.own_month * apart), 1.0)
         if strictness != APRIL_2025 and self.minerals:
-            left = Response(self.minerals).draws(
+            under_minerals = Response(self.minerals).draws(
                 age, instrument=LICENCE, destinations=series, count=count, seed=seed
             )
-            lost = self.exposure[:, None] * (1.0 - np.minimum(left, 1.0))
-            found = np.minimum(found, np.maximum(1.0 - lost, 0.0))
-        return np.minimum(found, self._lowest(age)) if strictness == HARDEST else found
+            lost = self.exposure[:, None] * (1.0 - np.minimum(under_minerals, 1.0))
+            retained = np.minimum(retained, np.maximum(1.0 - lost, 0.0))
+        return np.minimum(retained, self._lowest(age)) if strictness == HARDEST else retained
 
     def _lowest(self, age: Floats) -> Floats:
-        """Return the least that any licence on another mineral left at an age, 1 where unknown."""
-        found = np.ones(len(age))
-        for one in self.minerals:
-            covered = (age > one.age[0] - 1.0) & (age <= one.age[-1] + 0.5)
-            left = np.interp(age, one.age, one.kept)
-            found = np.where(covered, np.minimum(found, left), found)
-        return found
+        """Least that any licence on another mineral left at an age, 1 where unknown."""
+        lowest = np.ones(len(age))
+        for analog in self.minerals:
+            covered = (age > analog.age[0] - 1.0) & (age <= analog.age[-1] + 0.5)
+            share = np.interp(age, analog.age, analog.retained)
+            lowest = np.where(covered, np.minimum(lowest, share), lowest)
+        return lowest
 
     def _check(self, strictness: str) -> None:
-        if self.felt is None and (strictness == APRIL_2025 or not self.minerals):
+        if self.control is None and (strictness == APRIL_2025 or not self.minerals):
             raise DataError(
                 message(
                     "No month under such licences (%(strictness)s) is known by then. Expected one "
@@ -106,31 +115,31 @@ class Precedents:
             )
 
 
-def _left_by(felt: Control, origin: Origin) -> tuple[Floats, Floats]:
-    """Return months since a control bound and the share of each series left in them.
+def _share_by_month(control: Control, origin: Origin) -> tuple[Floats, Floats]:
+    """Months since a control bound and the share of each series left in them.
 
     Once trade is on its way back from its lowest month, a later fall is not the control's.
     """
-    rows = [int(row) for row in np.flatnonzero(felt.hit & ~origin.is_sum)]
-    own = own_months(origin, felt, rows)
-    shares = np.tile(own.world, (len(origin.series), 1))
-    shares[rows] = np.where(np.isfinite(own.kept), own.kept, own.world)
+    rows = [int(row) for row in np.flatnonzero(control.hit & ~origin.is_sum)]
+    observed = observed_months(origin, control, rows)
+    shares = np.tile(observed.world, (len(origin.series), 1))
+    shares[rows] = np.where(np.isfinite(observed.retained), observed.retained, observed.world)
     for row in shares:
         low = int(row.argmin())
         row[low:] = np.maximum.accumulate(row[low:])
-    return own.age, np.minimum(shares, 1.0)
+    return observed.age, np.minimum(shares, 1.0)
 
 
-def own_months(origin: Origin, control: Control, rows: Sequence[int]) -> OwnMonths:
-    """Return what the months that have felt a control kept of the level without it."""
-    seen, level = control.seen(origin), tonnes_without(origin, control)[rows]
-    age = control.age(origin.cutoff - seen + 1 + np.arange(seen))
-    is_felt = age > 0
-    before = np.maximum(level[:, :seen][:, is_felt], LEAST)
-    since = origin.tonnes[rows][:, -seen:][:, is_felt]
-    return OwnMonths(
-        age[is_felt],
+def observed_months(origin: Origin, control: Control, rows: Sequence[int]) -> ObservedMonths:
+    """Share of the level without a control in the months observed under it."""
+    count, level = control.seen(origin), tonnes_without(origin, control)[rows]
+    age = control.age(origin.cutoff - count + 1 + np.arange(count))
+    is_observed = age > 0
+    before = np.maximum(level[:, :count][:, is_observed], LEAST)
+    since = origin.tonnes[rows][:, -count:][:, is_observed]
+    return ObservedMonths(
+        age[is_observed],
         since.sum(axis=0) / before.sum(axis=0),
         since / before,
-        origin.stderr[rows][:, -seen:][:, is_felt],
+        origin.stderr[rows][:, -count:][:, is_observed],
     )

@@ -7,11 +7,11 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from features.controls.analogs import Analog, own_analogs
+from features.controls.analogs import Analog, magnet_analogs
 from features.controls.controls import Control, controls_at
 from features.origin import Origin
-from models.policy.precedents import own_months
-from models.policy.response import OwnMonths, Response
+from models.policy.precedents import observed_months
+from models.policy.response import ObservedMonths, Response
 from store.messages import Message, message
 
 BACK: Final = 0.8
@@ -54,15 +54,17 @@ def _months(*counts: float) -> list[str | Message]:
     return [f"{count:.0f}" if np.isfinite(count) else most for count in counts]
 
 
-def recovery_of(response: Response, *, instrument: str, own: OwnMonths | None = None) -> Recovery:
-    """Return when the curve of a control first comes back to ``BACK`` after its lowest month.
+def recovery_of(
+    response: Response, *, instrument: str, observed: ObservedMonths | None = None
+) -> Recovery:
+    """Month in which the curve of a control first comes back to ``BACK`` after its lowest month.
 
     Args:
         response: Curves given the analogs.
-        own: Months already seen of it; those that were back are counted as they were.
+        observed: Months already known of it; those that were back are counted as they were.
     """
     age = np.arange(LONGEST, dtype=np.float64) + 0.5
-    curve = response.level(age, instrument=instrument, own=own)
+    curve = response.level(age, instrument=instrument, observed=observed)
     lowest = curve.argmin(axis=1)
     back = (curve >= BACK) & (np.arange(LONGEST)[None, :] >= lowest[:, None])
     never_down = (curve >= BACK).all(axis=1)
@@ -73,7 +75,7 @@ def recovery_of(response: Response, *, instrument: str, own: OwnMonths | None = 
 
 
 def recoveries_at(origin: Origin, analogs: tuple[Analog, ...]) -> pd.DataFrame:
-    """Return how long the controls known at an origin keep trade below ``BACK``.
+    """How long the controls known at an origin keep trade below ``BACK``.
 
     Args:
         origin: Where the forecaster stands.
@@ -84,45 +86,48 @@ def recoveries_at(origin: Origin, analogs: tuple[Analog, ...]) -> pd.DataFrame:
         level before in the last month known, NaN where none is), months_p10, months_p50,
         months_p90 (infinite beyond ``LONGEST``) and chance_not. Of those whom it hits together.
     """
-    known = controls_at(origin)
-    own = own_analogs(origin, known)
-    return pd.DataFrame([_row(one, origin, analogs, own) for one in known], columns=list(_COLUMNS))
+    controls = controls_at(origin)
+    examples = magnet_analogs(origin, controls)
+    return pd.DataFrame(
+        [_row(control, origin, analogs, examples) for control in controls], columns=list(_COLUMNS)
+    )
 
 
 def _row(
-    control: Control, origin: Origin, analogs: tuple[Analog, ...], own: tuple[Analog, ...]
+    control: Control, origin: Origin, analogs: tuple[Analog, ...], magnets: tuple[Analog, ...]
 ) -> dict[str, object]:
-    examples = (*analogs, *(one for one in own if one.event_id != control.event_id))
+    others = (*analogs, *(analog for analog in magnets if analog.event_id != control.event_id))
     rows = np.flatnonzero(control.hit & ~origin.is_sum)
     months = None
     if control.seen(origin) > 0 and len(rows):
-        months = own_months(origin, control, list(rows))
-    found = recovery_of(Response(examples), instrument=control.instrument, own=months)
-    felt = months is not None and len(months.world) > 0
+        months = observed_months(origin, control, list(rows))
+    recovery = recovery_of(Response(others), instrument=control.instrument, observed=months)
+    is_observed = months is not None and len(months.world) > 0
     return {
         "event_id": control.event_id,
         "instrument": control.instrument,
         "bound": f"{control.bound:%Y-%m-%d}",
         "ends": "" if control.ends is None else f"{control.ends:%Y-%m-%d}",
         "months_seen": control.seen(origin),
-        "analogs": len(examples),
-        "kept_now": float(months.world[-1]) if felt and months is not None else np.nan,
-        "months_p10": found.p10,
-        "months_p50": found.p50,
-        "months_p90": found.p90,
-        "chance_not": found.chance_not,
+        "analogs": len(others),
+        "kept_now": float(months.world[-1]) if is_observed and months is not None else np.nan,
+        "months_p10": recovery.p10,
+        "months_p50": recovery.p50,
+        "months_p90": recovery.p90,
+        "chance_not": recovery.chance_not,
     }
 
 
 def recovery_words(row: Mapping[Hashable, Any]) -> str:
     """Say one row of ``recoveries_at`` in a sentence."""
     low, middle, high = _months(row["months_p10"], row["months_p50"], row["months_p90"])
-    seen = (
+    observed = (
         f"{row['months_seen']} months seen, {row['kept_now']:.0%} kept in the last"
         if row["months_seen"] and not pd.isna(row["kept_now"])
         else "no month seen"
     )
     return (
-        f"{row['event_id']} (from {row['bound']}, {seen}): back at {BACK:.0%} of the level before "
-        f"in month {middle} ({low} to {high}); {row['chance_not']:.0%} chance of over {LONGEST}"
+        f"{row['event_id']} (from {row['bound']}, {observed}): back at {BACK:.0%} of the level "
+        f"before in month {middle} ({low} to {high}); {row['chance_not']:.0%} chance of over "
+        f"{LONGEST}"
     )

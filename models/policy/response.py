@@ -1,4 +1,4 @@
-"""Policy response: what a control that no month has felt yet leaves of a forecast.
+"""Policy response: share of a forecast that a control not observed yet lets through.
 
 The level kept after a control is one curve over the months since it binds, drawn from those on
 other minerals: common to all, moved a little by instrument, and by each act. In logs
@@ -53,15 +53,15 @@ class ResponsePrior:
 
 
 @dataclass(frozen=True, slots=True)
-class OwnMonths:
-    """Months of the own trade since the control, as far as they are known."""
+class ObservedMonths:
+    """Known months of trade in magnets under a control."""
 
     age: Floats
     """Months since the control bound."""
     world: Floats
-    """Share kept by all destinations together, by month."""
-    kept: Floats
-    """Share kept, destinations x months; NaN where not known."""
+    """Share retained by all destinations together, by month."""
+    retained: Floats
+    """Share retained, destinations x months; NaN where not known."""
     stderr: Floats
     """Of its log, destinations x months."""
 
@@ -79,43 +79,47 @@ class Response:
         *,
         instrument: str,
         destinations: int,
-        own: OwnMonths | None = None,
+        observed: ObservedMonths | None = None,
         count: int = DRAWS,
         seed: int = SEED,
     ) -> Floats:
-        """Return draws of the share kept of what a control covers.
+        """Draws of the share kept of what a control covers.
 
         Args:
             age: Months since it bound, of the months asked for; where not above 0, all is kept.
-            own: Months already seen of it.
+            observed: Months already known of it.
 
         Returns:
             Draws x destinations x months, at least 0.
         """
-        seen = np.empty(0) if own is None else own.age
+        past_age = np.empty(0) if observed is None else observed.age
         random = np.random.default_rng(seed)
-        normal = random.standard_normal((count, len(seen) + len(age)))
+        normal = random.standard_normal((count, len(past_age) + len(age)))
         free, noise = random.standard_normal((2, count, destinations, len(age)))
-        curve = self._curve(np.concatenate([seen, np.maximum(age, 0.0)]), instrument, own, normal)
-        before, ahead = curve[:, : len(seen)], curve[:, len(seen) :]
-        apart = self._apart(age, before, own, free) + self.prior.own_month * noise
-        kept = _bounded(np.exp(ahead[:, None, :] + apart))
-        return np.where(age[None, None, :] > 0, kept, 1.0)
+        curve = self._curve(
+            np.concatenate([past_age, np.maximum(age, 0.0)]), instrument, observed, normal
+        )
+        before, ahead = curve[:, : len(past_age)], curve[:, len(past_age) :]
+        apart = self._apart(age, before, observed, free) + self.prior.own_month * noise
+        share = _bounded(np.exp(ahead[:, None, :] + apart))
+        return np.where(age[None, None, :] > 0, share, 1.0)
 
-    def level(self, age: Floats, *, instrument: str, own: OwnMonths | None = None) -> Floats:
-        """Return draws of the act's own curve without the noise of months, draws x months.
+    def level(
+        self, age: Floats, *, instrument: str, observed: ObservedMonths | None = None
+    ) -> Floats:
+        """Draws of the act's own curve without the noise of months, draws x months.
 
         Args:
             age: Months since it bound, above 0.
-            own: Months already seen of it.
+            observed: Months already known of it.
         """
-        seen = np.empty(0) if own is None else own.age
-        normal = np.random.default_rng(SEED).standard_normal((DRAWS, len(seen) + len(age)))
-        curve = self._curve(np.concatenate([seen, age]), instrument, own, normal)
-        return _bounded(np.exp(curve[:, len(seen) :]))
+        past_age = np.empty(0) if observed is None else observed.age
+        normal = np.random.default_rng(SEED).standard_normal((DRAWS, len(past_age) + len(age)))
+        curve = self._curve(np.concatenate([past_age, age]), instrument, observed, normal)
+        return _bounded(np.exp(curve[:, len(past_age) :]))
 
     def influence(self, age: Floats, *, instrument: str) -> dict[str, float]:
-        """Return what each act among the analogs counts in the curve, adding up to 1.
+        """Weight of each act among the analogs in the curve, adding up to 1.
 
         Args:
             age: Months since the control bound, of the months asked for.
@@ -123,73 +127,79 @@ class Response:
         if not self.analogs:
             return {}
         points, _, noise = self._evidence(instrument, None)
-        known = self._kernel(points, points) + np.diag(noise**2)
+        covariance = self._kernel(points, points) + np.diag(noise**2)
         across = self._kernel(points, _Points.of_act(np.maximum(age, 0.0), instrument))
-        share = np.abs(np.linalg.solve(known, across)).sum(axis=1)
+        share = np.abs(np.linalg.solve(covariance, across)).sum(axis=1)
         total = pd.Series(share).groupby(points.act).sum()
         return {str(act): float(part) for act, part in (total / total.sum()).items()}
 
-    def _curve(self, age: Floats, instrument: str, own: OwnMonths | None, normal: Floats) -> Floats:
-        """Return draws of the act's own curve, draws x months, given analogs and the own world."""
-        known, logs, noise = self._evidence(instrument, own)
-        asked = _Points.of_act(age, instrument)
+    def _curve(
+        self, age: Floats, instrument: str, observed: ObservedMonths | None, normal: Floats
+    ) -> Floats:
+        """Draws of the act's own curve, draws x months, given analogs and the own world."""
+        points, logs, noise = self._evidence(instrument, observed)
+        ahead = _Points.of_act(age, instrument)
         mean, spread = _posterior(
             logs,
-            self._kernel(known, known) + np.diag(noise**2),
-            self._kernel(known, asked),
-            self._kernel(asked, asked),
+            self._kernel(points, points) + np.diag(noise**2),
+            self._kernel(points, ahead),
+            self._kernel(ahead, ahead),
         )
         return np.asarray(mean + normal @ _root(spread).T)
 
-    def _evidence(self, instrument: str, own: OwnMonths | None) -> tuple["_Points", Floats, Floats]:
-        """Return what is known of the curve: points, logs kept, spread of each."""
+    def _evidence(
+        self, instrument: str, observed: ObservedMonths | None
+    ) -> tuple["_Points", Floats, Floats]:
+        """Observations of the curve: their points, log shares and standard deviations."""
         points = _Points.of_analogs(self.analogs)
-        logs = _logs(np.concatenate([a.kept for a in self.analogs] or [np.empty(0)]))
+        logs = _logs(np.concatenate([a.retained for a in self.analogs] or [np.empty(0)]))
         noise = np.full(len(logs), self.prior.month)
-        if own is None:
+        if observed is None:
             return points, logs, noise
         world = float(np.hypot(self.prior.own_month, self.prior.destination / 2.0))
         return (
-            join([points, _Points.of_act(own.age, instrument)]),
-            np.concatenate([logs, _logs(own.world)]),
-            np.concatenate([noise, np.full(len(own.age), world)]),
+            join([points, _Points.of_act(observed.age, instrument)]),
+            np.concatenate([logs, _logs(observed.world)]),
+            np.concatenate([noise, np.full(len(observed.age), world)]),
         )
 
-    def _apart(self, age: Floats, before: Floats, own: OwnMonths | None, free: Floats) -> Floats:
-        """Return how far each destination lies from the curve, given its own months.
+    def _apart(
+        self, age: Floats, before: Floats, observed: ObservedMonths | None, free: Floats
+    ) -> Floats:
+        """Deviation of each destination from the curve, given its own months.
 
         Args:
             age: Of the months asked for.
-            before: Draws of the curve at the own months, draws x months.
-            own: Own months.
+            before: Draws of the curve at the known months, draws x months.
+            observed: Months already known of it.
             free: Standard normal draws, draws x destinations x months asked for.
         """
         ahead = self._near(age, age)
-        if own is None:
+        if observed is None:
             return np.asarray(free @ _root(ahead).T)
-        found = np.empty_like(free)
+        deviations = np.empty_like(free)
         for row in range(free.shape[1]):
-            seen = np.isfinite(own.kept[row])
-            months = _logs(own.kept[row, seen])[None, :] - before[:, seen]
-            noise = self.prior.own_month**2 + own.stderr[row, seen] ** 2
+            is_known = np.isfinite(observed.retained[row])
+            months = _logs(observed.retained[row, is_known])[None, :] - before[:, is_known]
+            noise = self.prior.own_month**2 + observed.stderr[row, is_known] ** 2
             mean, spread = _posterior(
                 months.T,
-                self._near(own.age[seen], own.age[seen]) + np.diag(noise),
-                self._near(own.age[seen], age),
+                self._near(observed.age[is_known], observed.age[is_known]) + np.diag(noise),
+                self._near(observed.age[is_known], age),
                 ahead,
             )
-            found[:, row] = mean.T + free[:, row] @ _root(spread).T
-        return found
+            deviations[:, row] = mean.T + free[:, row] @ _root(spread).T
+        return deviations
 
-    def _near(self, one: Floats, other: Floats) -> Floats:
-        return np.asarray(self.prior.destination**2 * _likeness(one, other, self.prior.reach))
+    def _near(self, first: Floats, second: Floats) -> Floats:
+        return np.asarray(self.prior.destination**2 * _correlation(first, second, self.prior.reach))
 
-    def _kernel(self, one: "_Points", other: "_Points") -> Floats:
-        """Return the covariance of logs kept."""
+    def _kernel(self, first: "_Points", second: "_Points") -> Floats:
+        """Covariance of logs kept."""
         prior = self.prior
-        near = _likeness(one.age, other.age, prior.reach)
+        near = _correlation(first.age, second.age, prior.reach)
         same = {
-            name: (getattr(one, name)[:, None] == getattr(other, name)[None, :])
+            name: (getattr(first, name)[:, None] == getattr(second, name)[None, :])
             for name in ("instrument", "act")
         }
         return np.asarray(
@@ -218,37 +228,39 @@ class _Points:
 
     @classmethod
     def of_act(cls, age: Floats, instrument: str) -> "_Points":
-        """Return months of the act asked about."""
+        """Months of the act asked about."""
         return cls(age, np.repeat(instrument, len(age)), np.repeat("", len(age)))
 
 
-def _logs(kept: Floats) -> Floats:
-    return np.log(np.maximum(kept, FLOOR))
+def _logs(shares: Floats) -> Floats:
+    return np.log(np.maximum(shares, FLOOR))
 
 
-def _bounded(kept: Floats) -> Floats:
-    """Return shares bent towards ``MOST``; small ones stay as they are."""
-    bent: Floats = kept / (1.0 + (kept / MOST) ** BEND) ** (1.0 / BEND)
+def _bounded(shares: Floats) -> Floats:
+    """Shares bent towards ``MOST``; small ones stay as they are."""
+    bent: Floats = shares / (1.0 + (shares / MOST) ** BEND) ** (1.0 / BEND)
     return bent
 
 
-def _likeness(one: Floats, other: Floats, reach: float) -> Floats:
-    """Return how alike months since a control are, 0 to 1."""
-    first, second = (np.log1p(np.maximum(age, 0.0)) for age in (one, other))
-    gap = (first[:, None] - second[None, :]) / reach
+def _correlation(ages: Floats, other_ages: Floats, reach: float) -> Floats:
+    """Correlation of months since a control, first x other, 0 to 1."""
+    log_age, other_log_age = (np.log1p(np.maximum(age, 0.0)) for age in (ages, other_ages))
+    gap = (log_age[:, None] - other_log_age[None, :]) / reach
     return np.asarray(np.exp(-0.5 * gap**2))
 
 
-def _posterior(logs: Floats, known: Floats, across: Floats, asked: Floats) -> tuple[Floats, Floats]:
-    """Return mean and covariance of what is asked, given what is known."""
+def _posterior(
+    logs: Floats, covariance: Floats, across: Floats, target: Floats
+) -> tuple[Floats, Floats]:
+    """Posterior mean and covariance of the target points given observed logs."""
     if not len(logs):
-        return np.zeros((asked.shape[0], *logs.shape[1:])), asked
-    gain = np.linalg.solve(known, across).T
-    return gain @ logs, asked - gain @ across
+        return np.zeros((target.shape[0], *logs.shape[1:])), target
+    gain = np.linalg.solve(covariance, across).T
+    return gain @ logs, target - gain @ across
 
 
 def _root(covariance: Floats) -> Floats:
-    """Return a root of a covariance, whatever rounding made of its smallest eigenvalues."""
+    """Root of a covariance, whatever rounding made of its smallest eigenvalues."""
     values, vectors = np.linalg.eigh((covariance + covariance.T) / 2.0)
     root: Floats = vectors * np.sqrt(np.maximum(values, 0.0))
     return root

@@ -274,20 +274,20 @@ class ScenarioAct(_Lever):
         return {"direction": direction, **columns, "announced_on": self.announced}
 
     def _faults(self, context: ScenarioContext) -> Iterator[Fault]:
-        known, given = self._known, self.given
-        yield from _past_days(self._days(*ACT_DAYS), known, context)
-        if known:
+        stored, columns = self._known, self.given
+        yield from _past_days(self._days(*ACT_DAYS), stored, context)
+        if stored:
             for name, day in self._days(*ACT_DAYS[1:]).items():
-                if day != known.get(name):
+                if day != stored.get(name):
                     yield from _before_its_start(name, day, self.announced)
-            yield from _changed_past(given, known, context)
+            yield from _changed_past(columns, stored, context)
         else:
             yield from self._missing()
-        if self.destinations and given["destinations"] != known.get("destinations"):
+        if self.destinations and columns["destinations"] != stored.get("destinations"):
             yield from _not_in("destinations", self.destinations, context.destinations)
-        days = {name: cell for name, cell in given.items() if name in ACT_DAYS}
-        yield from _out_of_order(days, known)
-        yield from self._misplaced_shares({**known, **given}, context)
+        days = {name: cell for name, cell in columns.items() if name in ACT_DAYS}
+        yield from _out_of_order(days, stored)
+        yield from self._misplaced_shares({**stored, **columns}, context)
 
     def _missing(self) -> Iterator[Fault]:
         """What a new act lacks."""
@@ -429,7 +429,7 @@ _TEXTS: Final = {
 
 
 def words_of(error: ErrorDetails) -> Message:
-    """Return what pydantic found wrong."""
+    """Message of a pydantic error."""
     context = error.get("ctx", {})
     if isinstance(wrong := context.get("error"), WrongFieldError):
         return wrong.text
@@ -442,11 +442,11 @@ def words_of(error: ErrorDetails) -> Message:
 
 
 def _past_days(
-    days: Mapping[str, pd.Timestamp], known: Mapping[str, object], context: ScenarioContext
+    days: Mapping[str, pd.Timestamp], stored: Mapping[str, object], context: ScenarioContext
 ) -> Iterator[Fault]:
     """Days before the as_of, unless the act has them already."""
     for name, day in days.items():
-        if day < context.day and day != known.get(name):
+        if day < context.day and day != stored.get(name):
             text = message(
                 "%(day)s is before %(first)s, the date of the forecast. Enter that date or a "
                 "later one.",
@@ -481,25 +481,25 @@ def _before_its_start(name: str, day: object, first: object) -> Iterator[Fault]:
 
 
 def _changed_past(
-    given: Mapping[str, object], known: Mapping[str, object], context: ScenarioContext
+    columns: Mapping[str, object], stored: Mapping[str, object], context: ScenarioContext
 ) -> Iterator[Fault]:
     """Changes to an act that already shows in the data: it can only end or be suspended."""
-    begun, observed = known.get("effective_from"), context.observed_before
-    if observed is None or not isinstance(begun, pd.Timestamp) or begun >= observed:
+    begins, observed = stored.get("effective_from"), context.observed_before
+    if observed is None or not isinstance(begins, pd.Timestamp) or begins >= observed:
         return
     for name in ("effective_from", *_ACT_WORDS):
-        if name in given and given[name] != known.get(name):
+        if name in columns and columns[name] != stored.get(name):
             text = message(
-                "Months have felt this act since %(day)s. End or suspend it instead.",
-                day=f"{begun:%Y-%m-%d}",
+                "Trade data show this act since %(day)s. End or suspend it instead.",
+                day=f"{begins:%Y-%m-%d}",
             )
             yield Fault((name,), text)
 
 
-def _out_of_order(given: Mapping[str, object], known: Mapping[str, object]) -> Iterator[Fault]:
+def _out_of_order(columns: Mapping[str, object], stored: Mapping[str, object]) -> Iterator[Fault]:
     """An end before its start, and an act in force before it is announced."""
-    days = {**known, **given}
-    new = {name for name, day in given.items() if day != known.get(name)}
+    days = {**stored, **columns}
+    new = {name for name, day in columns.items() if day != stored.get(name)}
     pairs = (("effective_from", "effective_to"), ("suspended_from", "suspended_to"))
     for first, last in (*pairs, ("announced_on", "effective_from")):
         if new & {first, last}:

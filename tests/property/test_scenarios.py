@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.forecasting.model_frame import boosters_of, training_set
-from models.policy.scenario import ScenarioSnapshot, learned_shift, paired
+from models.policy.paired_forecast import ScenarioSnapshot, learned_shift, paired
 from models.quantile_model import ENSEMBLE_WEIGHT, TrainedModel
 from store.schema.scenario import STRICTNESS
 from tests.data.builders import QUICK, at, make_events, make_world

@@ -70,7 +70,7 @@ def test_a_year_ahead_a_recovered_trade_is_at_the_level_before_not_a_third_above
     effect = effect_at(origin, history().analogs(at(day)))
     usa, control = origin.series.index("USA"), effect.controls[0]
 
-    found = np.median(effect.instead[:, usa, -3:], axis=0)
+    found = np.median(effect.analog_path[:, usa, -3:], axis=0)
 
     before = tonnes_without(origin, control)[usa, -3:]
     assert (found > 0.7 * before).all()
@@ -82,7 +82,7 @@ def test_no_control_is_answered_in_calm_months(day: str) -> None:
     effect = effect_at(history().origin(at(day)), history().analogs(at(day)))
 
     assert effect.controls == ()
-    assert (effect.kept == 1.0).mean() > 0.85  # but for controls nobody has announced
+    assert (effect.retained == 1.0).mean() > 0.85  # but for controls nobody has announced
     assert not effect.weight.any()
 
 

@@ -188,7 +188,7 @@ def test_an_accepted_act_on_magnets_moves_the_forecast_that_is_known_next(
 
 def share_let_through() -> float:
     origin = open_evidence(Settings(), utc_now()).origin
-    return float(effect_at(origin, (halted("ga"),), rate=0.0).kept.mean())
+    return float(effect_at(origin, (halted("ga"),), rate=0.0).retained.mean())
 
 
 def test_an_act_of_unknown_coverage_is_taken_with_a_warning(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from models.policy.scenario import COLUMNS
+from models.policy.paired_forecast import COLUMNS
 from tests.flows.conftest import AS_OF, Published, environment
 
 Call = Callable[..., tuple[int, str, str]]

@@ -1,9 +1,9 @@
 import pytest
 
 from flows.analysis.scenario_answers import answered, published_scenario_snapshot
-from flows.analysis.scenarios import scenario_snapshot
+from flows.analysis.scenario_start import scenario_snapshot
 from flows.context.stores import store_of
-from models.policy.scenario import COLUMNS, PublishedDraws, paired
+from models.policy.paired_forecast import COLUMNS, PublishedDraws, paired
 from sources.files.handwritten import read_scenario
 from store.errors import DataError
 from store.facts.reading import latest_forecast

@@ -9,7 +9,7 @@ import pytest
 
 from flows.analysis.forecast_explanation import changes
 from flows.analysis.scenario_answers import published_scenario_snapshot
-from flows.analysis.scenarios import scenario_snapshot
+from flows.analysis.scenario_start import scenario_snapshot
 from flows.context.stores import store_of
 from flows.monitoring.system_health import examine
 from flows.publishing.publication_lookup import ExplainRequest, publication

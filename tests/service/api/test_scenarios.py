@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from flows.analysis.served_scenarios import what_if
-from models.policy.scenario import COLUMNS
+from models.policy.paired_forecast import COLUMNS
 from service.api import models
 from service.scenario_pool import ANSWER_COLUMNS, WorkedScenario
 from store.settings import Settings

@@ -14,7 +14,7 @@ def test_gallium_kept_nothing_for_two_months_after_its_licence_duty() -> None:
     gallium = found["2023-07-cn-no23-ga"]
     assert gallium.instrument == "export_control"
     np.testing.assert_allclose(gallium.age, [0.493, 1.511, 2.497, 3.515], atol=0.001)
-    np.testing.assert_allclose(gallium.kept, [0.0, 0.0, 0.055, 0.337], atol=0.001)
+    np.testing.assert_allclose(gallium.retained, [0.0, 0.0, 0.055, 0.337], atol=0.001)
 
 
 def test_months_published_later_do_not_count() -> None:
@@ -34,7 +34,7 @@ def test_facts_of_later_change_no_analog(day: str) -> None:
     expected = analogs_at(known[0], known[1], as_of=at(day))
     assert [a.event_id for a in result] == [a.event_id for a in expected]
     for one, other in zip(result, expected, strict=True):
-        np.testing.assert_array_equal(one.kept, other.kept)
+        np.testing.assert_array_equal(one.retained, other.retained)
 
 
 def facts(world: object) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -88,7 +88,7 @@ def make_attribution() -> Attribution:
         fall=3,
         late=(3, 1, 5),
         depth=(1.9, 1, 25),
-        whole="USA",
+        touched="USA",
         table=pd.concat(tables, ignore_index=True),
         totals=pd.DataFrame(totals),
         past=pd.concat(past, ignore_index=True),

@@ -8,7 +8,7 @@ from features.controls.levers import with_levers
 from features.origin import Origin
 from features.track_record import TrackRecord
 from flows.analysis.forecast_explanation import announced_at
-from models.policy.policy_effect import kept_under_tariffs
+from models.policy.policy_effect import share_under_tariffs
 from store.schema.scenario import Scenario, ScenarioTariff
 from tests.data.builders import at, make_events, make_origin, make_tariffs
 
@@ -27,7 +27,7 @@ def origin_with(**rise: object) -> Origin:
 
 def kept(origin: Origin) -> np.ndarray:
     """Return the median kept of the USA, July 2020 to June 2021."""
-    return np.median(kept_under_tariffs(origin, count=400), axis=0)[0]
+    return np.median(share_under_tariffs(origin, count=400), axis=0)[0]
 
 
 @pytest.mark.parametrize("until", ["", "2021-03-31"])

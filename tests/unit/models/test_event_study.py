@@ -100,7 +100,7 @@ def test_a_planted_fall_is_found_in_its_months_and_within_the_band() -> None:
 
     row = found.total("USA", "fall")
     assert row is not None
-    assert (found.whole, found.fall) == ("USA", 2)
+    assert (found.touched, found.fall) == ("USA", 2)
     assert (row["first_period"], row["last_period"]) == ("2021-06", "2021-07")
     assert row["missing_p10"] < sum(planted_loss("USA").values()) < row["missing_p90"]
     assert row["missing_p10"] > 0

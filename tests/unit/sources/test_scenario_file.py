@@ -125,9 +125,9 @@ UNKNOWN = "is not a known act"
           "suspended_to: 2020-11-30}]"),
          "suspended_to: 2020-11-30 is before 2020-12-01"),
         ("name: n\nevents: [{event_id: 2018-09-control, effective_from: 2020-09-01}]",
-         "effective_from: Months have felt this act since 2018-09-04"),
+         "effective_from: Trade data show this act since 2018-09-04"),
         ("name: n\nevents: [{event_id: 2018-09-control, destinations: [USA]}]",
-         "destinations: Months have felt this act"),
+         "destinations: Trade data show this act"),
     ],
 )  # fmt: skip
 def test_what_contradicts_itself_is_refused_with_its_line(text: str, said: str) -> None:

@@ -9,8 +9,8 @@ import pytest
 from features.controls.controls import controls_at
 from features.controls.levers import with_levers
 from features.track_record import BASE_RATES, TrackRecord
-from models.policy.policy_effect import effect_at, kept_under_tariffs
-from models.policy.scenario import ScenarioSnapshot, paired
+from models.policy.paired_forecast import ScenarioSnapshot, paired
+from models.policy.policy_effect import effect_at, share_under_tariffs
 from tests.data.builders import at, make_events, make_origin, make_tariffs
 from tests.data.scenario_builders import NEUTRAL, make_scenario, make_standing
 
@@ -33,7 +33,7 @@ def kept_at(probability: float | None) -> np.ndarray:
     lever = "" if probability is None else f", probability: {probability}"
     scenario = make_scenario(f"events: [{{event_id: to-come{lever}}}]", asked)
     then = with_levers(asked.origin, scenario)
-    return effect_at(then, asked.analogs, count=1000).kept[:, JPN, 3]
+    return effect_at(then, asked.analogs, count=1000).retained[:, JPN, 3]
 
 
 def test_the_chances_of_an_act_to_come_are_those_of_the_record() -> None:
@@ -76,7 +76,7 @@ def test_an_announced_rise_of_a_tariff_comes_in_as_many_draws_as_probable() -> N
     sure = make_origin(tariffs=make_tariffs({}, rise))
     likely = replace(sure, record=RECORD)
 
-    all_of_it, some = (kept_under_tariffs(one, count=1000)[:, 0, 6] for one in (sure, likely))
+    all_of_it, some = (share_under_tariffs(one, count=1000)[:, 0, 6] for one in (sure, likely))
 
     assert (some == all_of_it).mean() == pytest.approx(BASE_RATES[0], abs=0.02)
     assert (some >= all_of_it).all()

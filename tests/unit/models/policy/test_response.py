@@ -1,7 +1,7 @@
 import numpy as np
 
 from features.controls.analogs import Analog
-from models.policy.response import MOST, OwnMonths, Response
+from models.policy.response import MOST, ObservedMonths, Response
 
 AGES = np.array([0.5, 1.5, 2.5, 3.5, 6.5, 12.5])
 
@@ -36,12 +36,12 @@ def test_analogs_narrow_the_band() -> None:
 
 def test_own_months_pull_the_curve_to_themselves() -> None:
     response = Response((halted("a"), halted("b")))
-    own = OwnMonths(
+    own = ObservedMonths(
         AGES[:2], np.array([0.6, 0.6]), np.array([[0.6, 0.6], [0.1, 0.1]]), np.zeros((2, 2))
     )
 
     without = response.draws(AGES[2:4], instrument="export_control", destinations=2)
-    given = response.draws(AGES[2:4], instrument="export_control", destinations=2, own=own)
+    given = response.draws(AGES[2:4], instrument="export_control", destinations=2, observed=own)
 
     assert np.median(given[:, 0, 0]) > 2 * np.median(without[:, 0, 0])
     assert np.median(given[:, 1, 0]) < np.median(given[:, 0, 0])

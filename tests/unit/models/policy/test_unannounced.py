@@ -15,7 +15,7 @@ RATE = 0.04
 def test_as_many_paths_are_hit_by_each_month_as_the_rate_states() -> None:
     origin = make_origin()
 
-    kept = effect_at(origin, (halted_analog(),), rate=RATE, count=4000).kept[:, 0]
+    kept = effect_at(origin, (halted_analog(),), rate=RATE, count=4000).retained[:, 0]
 
     ahead = np.maximum(origin.targets - origin.today, 0)
     np.testing.assert_allclose((kept != 1.0).mean(axis=0), 1.0 - (1.0 - RATE) ** ahead, atol=0.002)

@@ -4,8 +4,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from features.controls.analogs import OWN, own_analogs
-from features.controls.controls import Easing, controls_at, easings_at, levels_without
+from features.controls.analogs import MAGNET_MATERIAL, magnet_analogs
+from features.controls.controls import Relaxation, controls_at, levels_without, relaxations_at
 from features.origin import Origin
 from tests.data.builders import make_events, make_origin
 
@@ -16,9 +16,9 @@ RELAXED = {
 }  # fmt: skip
 
 
-def easings(*acts: Mapping[str, object]) -> tuple[Easing, ...]:
+def relaxations(*acts: Mapping[str, object]) -> tuple[Relaxation, ...]:
     origin = make_origin(events=make_events(*acts))
-    return easings_at(origin, controls_at(origin))
+    return relaxations_at(origin, controls_at(origin))
 
 
 def fallen(*acts: Mapping[str, object]) -> Origin:
@@ -30,7 +30,7 @@ def fallen(*acts: Mapping[str, object]) -> Origin:
 
 
 def test_a_relaxation_to_come_frees_in_part() -> None:
-    (easing,) = easings(FELT, RELAXED)
+    (easing,) = relaxations(FELT, RELAXED)
 
     assert easing.event_id == "relaxed"
     assert 0 < easing.strength < 1
@@ -38,7 +38,7 @@ def test_a_relaxation_to_come_frees_in_part() -> None:
 
 
 def test_an_end_to_come_frees_wholly() -> None:
-    (easing,) = easings({**FELT, "effective_to": "2020-09-30"})
+    (easing,) = relaxations({**FELT, "effective_to": "2020-09-30"})
 
     assert (easing.event_id, easing.strength) == ("felt", 1.0)
 
@@ -53,7 +53,7 @@ def test_an_end_to_come_frees_wholly() -> None:
     ],
 )
 def test_what_eases_no_month_ahead_is_none(change: Mapping[str, object]) -> None:
-    assert easings(FELT, {**RELAXED, **change}) == ()
+    assert relaxations(FELT, {**RELAXED, **change}) == ()
 
 
 def test_the_level_without_is_that_before_the_control() -> None:
@@ -68,8 +68,12 @@ def test_the_level_without_is_that_before_the_control() -> None:
 def test_a_felt_control_is_an_analog_of_the_next() -> None:
     origin = fallen(FELT)
 
-    (analog,) = own_analogs(origin, controls_at(origin))
+    (analog,) = magnet_analogs(origin, controls_at(origin))
 
-    assert (analog.event_id, analog.material, analog.instrument) == ("felt", OWN, "export_control")
-    np.testing.assert_allclose(analog.kept, 0.3, rtol=0.05)
+    assert (analog.event_id, analog.material, analog.instrument) == (
+        "felt",
+        MAGNET_MATERIAL,
+        "export_control",
+    )
+    np.testing.assert_allclose(analog.retained, 0.3, rtol=0.05)
     assert len(analog.age) == 3

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from features.build import features_at
-from features.controls.analogs import Analog, own_analogs
+from features.controls.analogs import Analog, magnet_analogs
 from features.controls.controls import DIVERTED_PCT, INSTRUMENTS, Control, controls_at
 from features.controls.levers import (
     ScenarioWarning,
@@ -42,12 +42,12 @@ from store.schema.scenario import Scenario, ScenarioAct, ScenarioContext
 from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
 
 RATE: Final = "tariff_rate_pct"
-FALLING: Final = frozenset(one.name for one in tariffs.FEATURES if one.monotone < 0)
-FREE: Final = frozenset(one.name for one in tariffs.FEATURES if not one.monotone)
+FALLING: Final = frozenset(entry.name for entry in tariffs.FEATURES if entry.monotone < 0)
+FREE: Final = frozenset(entry.name for entry in tariffs.FEATURES if not entry.monotone)
 
 
 def learned_shift(model: TrainedModel) -> Callable[[Origin, Origin], Floats]:
-    """Return how a trained model's middle moves from one origin to another.
+    """Shift of a trained model's median from one origin to another.
 
     Both origins differ in policies alone. In months of a higher rate the shift is never up on that
     account, in months of a lower one never down: what is announced for later is then left out.
@@ -58,14 +58,17 @@ def learned_shift(model: TrainedModel) -> Callable[[Origin, Origin], Floats]:
     middle, metadata = model.boosters["p50"], model.metadata
     wanted = [name for name in needed_columns(metadata) if name in middle.feature_name()]
 
-    def shift(base: Origin, then: Origin) -> Floats:
-        found = features_at(base)
-        names, known = found.names, found.features
+    def shift(base: Origin, scenario_origin: Origin) -> Floats:
+        matrix = features_at(base)
+        names, features = matrix.names, matrix.features
         places = [names.index(name) for name in wanted]
-        changed = known.copy()
-        for name, values in {**tariffs.compute(then), **policy.compute(then)}.items():
+        changed = features.copy()
+        for name, values in {
+            **tariffs.compute(scenario_origin),
+            **policy.compute(scenario_origin),
+        }.items():
             changed[:, :, names.index(name)] = values
-        before, after = known[:, :, places], changed[:, :, places]
+        before, after = features[:, :, places], changed[:, :, places]
         after = _bound(before, after, wanted)
         shape = before.shape[:2]
         predictions = [
@@ -81,13 +84,13 @@ def learned_shift(model: TrainedModel) -> Callable[[Origin, Origin], Floats]:
     return shift
 
 
-def nothing_learned(base: Origin, then: Origin) -> Floats:  # noqa: ARG001 - the form of a shift
-    """Return no shift: of an engine that sees no policies."""
+def nothing_learned(base: Origin, scenario_origin: Origin) -> Floats:  # noqa: ARG001 - the form of a shift
+    """Shift of zero, of a model without policy features."""
     return np.zeros((len(base.series), len(base.targets)))
 
 
 def _bound(before: Floats, after: Floats, names: list[str]) -> Floats:
-    """Return features that in months of another rate hold nothing against its own effect."""
+    """Features bounded so that no other feature reverses the effect of a changed rate."""
     if RATE not in names:
         return after
     old, new = (block[..., names.index(RATE), None] for block in (before, after))
@@ -95,10 +98,10 @@ def _bound(before: Floats, after: Floats, names: list[str]) -> Floats:
     falling, free = (np.isin(names, list(kind)) for kind in (FALLING, FREE))
     bounded = np.where(higher, np.fmax(before, after), after)
     bounded = np.where(lower, np.fmin(before, after), bounded)
-    kept = np.where(higher | lower, before, after)
-    found = np.where(falling, bounded, np.where(free, kept, after))
+    unmoved = np.where(higher | lower, before, after)
+    limited = np.where(falling, bounded, np.where(free, unmoved, after))
     # Trees have seen no rate of such an importer: what they make of its first one is no answer.
-    return np.where((falling | free) & np.isnan(old), before, found)
+    return np.where((falling | free) & np.isnan(old), before, limited)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +120,7 @@ class ScenarioSnapshot:
 
     @property
     def context(self) -> ScenarioContext:
-        """Return what a scenario may speak of here.
+        """Acts, destinations and importers that a scenario may refer to.
 
         Raises:
             DataError: No policies are known here, as of a bare panel.
@@ -144,46 +147,54 @@ Warnings = Mapping[str, tuple[Message, ...]]
 
 
 def warnings_by_series(origin: Origin, warned: Sequence[ScenarioWarning]) -> Warnings:
-    """Return the warnings of every series, those of a sum among its members'."""
-    found = {}
+    """Warnings of every series, those of a sum among its members'."""
+    by_series = {}
     for row, name in enumerate(origin.series):
         concerned = {name, *(origin.series[member] for member in origin.groups[row])}
-        own = [
-            one.text for one in warned if not one.destinations or concerned & {*one.destinations}
+        texts = [
+            warning.text
+            for warning in warned
+            if not warning.destinations or concerned & {*warning.destinations}
         ]
-        found[name] = tuple(dict.fromkeys(own))
-    return found
+        by_series[name] = tuple(dict.fromkeys(texts))
+    return by_series
 
 
 def notes_of(
     snapshot: ScenarioSnapshot, scenario: Scenario, *, is_same: bool
 ) -> tuple[Message, ...]:
-    """Return what the answer to each control of a scenario rests on, and how probable each is."""
+    """Basis of the answer to each control of a scenario, and the chances of each."""
     origin = snapshot.origin
-    then = with_levers(origin, scenario)
-    known = controls_at(then)
-    probable = tuple(_chances(one) for one in known if one.chances != CERTAIN)
+    scenario_origin = with_levers(origin, scenario)
+    controls = controls_at(scenario_origin)
+    probable = tuple(_chances(control) for control in controls if control.chances != CERTAIN)
     if is_same:
         return (message("This scenario changes no month of the forecast."), *probable)
-    before = {(one.event_id, one.bound) for one in controls_at(origin)}
+    before = {(control.event_id, control.bound) for control in controls_at(origin)}
     new = [
-        one for one in known if (one.event_id, one.bound) not in before and one.seen(origin) == 0
+        control
+        for control in controls
+        if (control.event_id, control.bound) not in before and control.seen(origin) == 0
     ]
-    past = (*snapshot.analogs, *own_analogs(then, known)) if snapshot.analogs else ()
+    past = (
+        (*snapshot.analogs, *magnet_analogs(scenario_origin, controls)) if snapshot.analogs else ()
+    )
     notes: list[Message] = []
-    for one in new:
-        if one.strictness:
-            notes.append(_note_on_precedent(one, Precedents.at(origin, known, past)))
-        elif one.passing is None:
-            notes += _notes_on(one, past, origin)
-    if not all(one.hit.all() or one.event_id in _diverted_shares(scenario) for one in new):
+    for control in new:
+        if control.strictness:
+            notes.append(_note_on_precedent(control, Precedents.at(origin, controls, past)))
+        elif control.passing is None:
+            notes += _notes_on(control, past, origin)
+    if not all(
+        control.hit.all() or control.event_id in _diverted_shares(scenario) for control in new
+    ):
         notes.append(
             message(
                 "What is stopped is assumed to go to no other destination: no control on record "
                 "hit one alone and shows where its goods went."
             )
         )
-    exposure = Precedents.at(origin, known, ()).exposure[~origin.is_sum]
+    exposure = Precedents.at(origin, controls, ()).exposure[~origin.is_sum]
     if new and exposure.min() < exposure.max():
         notes.append(
             message(
@@ -197,32 +208,36 @@ def notes_of(
 
 
 def _diverted_shares(scenario: Scenario) -> dict[str, float]:
-    """Return the share that others get of what each act stops, where one is assumed."""
-    found = {act.event_id: float(str(act.given[DIVERTED_PCT])) for act in scenario.events}
-    return {act: share / 100.0 for act, share in found.items() if not math.isnan(share)}
+    """Share that others get of what each act stops, where one is assumed."""
+    percentages = {act.event_id: float(str(act.given[DIVERTED_PCT])) for act in scenario.events}
+    return {act: share / 100.0 for act, share in percentages.items() if not math.isnan(share)}
 
 
 def _is_stop(act: ScenarioAct) -> bool:
-    """Return whether an act is a new stop at the border, which the policy response answers."""
-    given = act.given
-    return act.is_new and given["instrument"] in INSTRUMENTS and given["direction"] == "restrictive"
+    """Whether an act is a new stop at the border, which the policy response answers."""
+    columns = act.given
+    return (
+        act.is_new
+        and columns["instrument"] in INSTRUMENTS
+        and columns["direction"] == "restrictive"
+    )
 
 
 def _note_on_precedent(control: Control, past: Precedents) -> Message:
     """Say what the licence is as strict as, and what that one left."""
     months = np.arange(MONTHS_SHOWN, dtype=np.float64) + 0.5
-    left = past.kept(control.strictness, months, _FEW_DRAWS, SEED)[:, past.world].mean(axis=0)
-    low = int(left.argmin())
-    back = np.flatnonzero(left[low:] >= BACK)
+    share = past.retained(control.strictness, months, _FEW_DRAWS, SEED)[:, past.world].mean(axis=0)
+    low = int(share.argmin())
+    back = np.flatnonzero(share[low:] >= BACK)
     words = {
         HARDEST: message("the lowest month of any licences on record"),
         MINERALS: message("the licences on %(count)s other minerals", count=len(past.minerals)),
         APRIL_2025: message(
             "the licences on magnets from %(day)s",
-            day="" if past.felt is None else f"{past.felt.bound:%Y-%m-%d}",
+            day="" if past.control is None else f"{past.control.bound:%Y-%m-%d}",
         ),
     }
-    numbers: dict[str, Value] = {"left": f"{left[low]:.0%}", "month": low + 1}
+    numbers: dict[str, Value] = {"left": f"{share[low]:.0%}", "month": low + 1}
     numbers |= {"act": control.event_id, "precedent": words[control.strictness]}
     if not len(back):
         return message(
@@ -271,12 +286,12 @@ def _notes_on(control: Control, past: tuple[Analog, ...], origin: Origin) -> lis
         ]
     response = Response(past)
     age = control.age(origin.targets)
-    counted = response.influence(age[age > 0], instrument=control.instrument)
-    most = max(counted, key=counted.__getitem__)
+    weights = response.influence(age[age > 0], instrument=control.instrument)
+    most = max(weights, key=weights.__getitem__)
     words = {
         "act": most,
-        "material": next(one.material for one in past if one.event_id == most),
-        "share": f"{counted[most]:.0%}",
+        "material": next(analog.material for analog in past if analog.event_id == most),
+        "share": f"{weights[most]:.0%}",
     }
     notes = [
         message(
@@ -286,11 +301,11 @@ def _notes_on(control: Control, past: tuple[Analog, ...], origin: Origin) -> lis
             count=len(past),
         )
     ]
-    if not any(one.instrument == control.instrument for one in past):
+    if not any(analog.instrument == control.instrument for analog in past):
         notes.append(message("None of them a %(instrument)s.", instrument=control.instrument))
     notes.append(
         message("%(share)s of the weight is on one of them, %(act)s (%(material)s).", **words)
-        if counted[most] >= CARRIES
+        if weights[most] >= CARRIES
         else message("%(act)s (%(material)s) has the most weight, %(share)s.", **words)
     )
     return [*notes, recovery_of(response, instrument=control.instrument).words]
@@ -323,12 +338,12 @@ class PairedForecast:
 
 
 def paired(snapshot: ScenarioSnapshot, scenario: Scenario, *, draws: int = DRAWS) -> PairedForecast:
-    """Return what ``paired_with`` returns, of draws made for this scenario alone."""
+    """Paired forecast from draws made for this scenario alone, as of ``paired_with``."""
     return paired_with(PublishedDraws.of(snapshot, draws), scenario)
 
 
 def paired_with(view: "PublishedDraws", scenario: Scenario) -> PairedForecast:
-    """Return forecasts with and without a scenario, and the difference with its own band.
+    """Forecasts with and without a scenario, and the difference with its own band.
 
     Means add up to those of their sums. No difference is exactly zero where nothing changes.
     """
@@ -346,7 +361,7 @@ def paired_with(view: "PublishedDraws", scenario: Scenario) -> PairedForecast:
     }
     flat = {name: values.reshape(-1) for name, values in numbers.items()}
     warnings = warnings_by_series(snapshot.origin, warnings_of(snapshot.origin, scenario))
-    texts = {name: " ".join(map(str, found)) for name, found in warnings.items()}
+    texts = {name: " ".join(map(str, messages)) for name, messages in warnings.items()}
     table = _keys(snapshot.origin).assign(**flat)
     table["warning"] = table["destination"].map(texts)
     is_same = not (low.any() or high.any())
@@ -379,7 +394,7 @@ class PublishedDraws:
     """A snapshot as draws of the published distribution, the same for all its scenarios."""
 
     snapshot: ScenarioSnapshot
-    known: PolicyEffect
+    policies: PolicyEffect
     ranks: Floats
     ordinary: Floats
     """Draws under what is known, sums added up: only their ratios to others matter."""
@@ -389,17 +404,17 @@ class PublishedDraws:
 
     @classmethod
     def of(cls, snapshot: ScenarioSnapshot, draws: int = DRAWS) -> "PublishedDraws":
-        """Return the draws of a snapshot."""
+        """Draws of a snapshot."""
         origin = snapshot.origin
         exposure = Precedents.at(origin, controls_at(origin), ()).exposure
-        known = effect_at(origin, snapshot.analogs, count=draws, exposure=exposure)
-        ranks = ranks_under(known)
+        policies = effect_at(origin, snapshot.analogs, count=draws, exposure=exposure)
+        ranks = ranks_under(policies)
         plain = _cells(snapshot.ordinary, origin)
-        ordinary = drawing.summed(drawn_tonnes(plain, known, ranks), origin.groups)
+        ordinary = drawing.summed(drawn_tonnes(plain, policies, ranks), origin.groups)
         cells = _cells(snapshot.published, origin)
         mean = snapshot.published["mean"].to_numpy(dtype=float).reshape(cells.shape[:2])
         published = _Drawn(drawing.drawn(cells, drawing.ranks_of(ordinary)), cells, mean)
-        return cls(snapshot, known, ranks, ordinary, published, exposure)
+        return cls(snapshot, policies, ranks, ordinary, published, exposure)
 
     def under(self, scenario: Scenario) -> _Drawn:
         """Distribution under a scenario; exactly the published one where it does nothing."""
@@ -419,73 +434,79 @@ class PublishedDraws:
         return _Drawn(tonnes, _ascending(levels), published.mean * added_up)
 
     def _ordinary(self, scenario: Scenario) -> Floats:
-        """Return draws of destinations under a scenario, month by month as the news is out."""
+        """Draws of destinations under a scenario, month by month as the news is out."""
         origin = self.snapshot.origin
         plain = _cells(self.snapshot.ordinary, origin)
-        found = self.ordinary.copy()
+        draws = self.ordinary.copy()
         for month in announcement_months(scenario, origin):
-            then = with_levers(origin, scenario, month)
+            scenario_origin = with_levers(origin, scenario, month)
             # What a new stop does is the response's to answer, not the trees'.
-            others = scenario.model_copy(
+            unstopped = scenario.model_copy(
                 update={"events": [act for act in scenario.events if not _is_stop(act)]}
             )
-            shift = self.snapshot.learned(origin, with_levers(origin, others, month))
+            shift = self.snapshot.learned(origin, with_levers(origin, unstopped, month))
             effect = effect_at(
-                then, self.snapshot.analogs, count=len(found), exposure=self.exposure
+                scenario_origin, self.snapshot.analogs, count=len(draws), exposure=self.exposure
             )
-            kept = effect.kept
-            if not others.events:
-                kept = np.minimum(kept, self.known.kept)
-            charged = _bound_scenario(effect.charged, self.known.charged, origin, then)
-            effect = replace(effect, kept=kept, charged=charged)
-            drawn = drawn_tonnes(plain * np.exp(shift)[:, :, None], effect, self.ranks)
+            retained = effect.retained
+            if not unstopped.events:
+                retained = np.minimum(retained, self.policies.retained)
+            charged = _bound_scenario(
+                effect.charged, self.policies.charged, origin, scenario_origin
+            )
+            effect = replace(effect, retained=retained, charged=charged)
+            scenario_draws = drawn_tonnes(plain * np.exp(shift)[:, :, None], effect, self.ranks)
             reached = origin.targets >= month
-            found[:, :, reached] = drawn[:, :, reached]
-        return found
+            draws[:, :, reached] = scenario_draws[:, :, reached]
+        return draws
 
     def _diverted(self, tonnes: Floats, scenario: Scenario) -> Floats:
-        """Return draws in which others get a share of what new acts stop, by their trade."""
-        found, origin = tonnes.copy(), self.snapshot.origin
+        """Draws in which others get a share of what new acts stop, by their trade."""
+        diverted, origin = tonnes.copy(), self.snapshot.origin
         shares = _diverted_shares(scenario)
         for control in controls_at(with_levers(origin, scenario)):
-            others = ~control.hit & ~origin.is_sum
-            if not (shares.get(control.event_id, 0.0) > 0.0 and others.any()):
+            receivers = ~control.hit & ~origin.is_sum
+            if not (shares.get(control.event_id, 0.0) > 0.0 and receivers.any()):
                 continue
             lost = (self.published.tonnes - tonnes)[:, control.hit & ~origin.is_sum].sum(axis=1)
-            weight = self.published.tonnes[:, others].mean(axis=0)
+            weight = self.published.tonnes[:, receivers].mean(axis=0)
             part = shares[control.event_id] * weight / weight.sum(axis=0)
-            found[:, others] += np.maximum(lost, 0.0)[:, None] * part
-        return found
+            diverted[:, receivers] += np.maximum(lost, 0.0)[:, None] * part
+        return diverted
 
 
-def _ratio(one: Floats, other: Floats) -> Floats:
-    """Return one over other, 1 where both are nothing."""
-    return np.asarray(np.maximum(one, LEAST) / np.maximum(other, LEAST))
+def _ratio(numerator: Floats, denominator: Floats) -> Floats:
+    """Ratio of two arrays, 1 where both are 0."""
+    return np.asarray(np.maximum(numerator, LEAST) / np.maximum(denominator, LEAST))
 
 
 def _ascending(levels: Floats) -> Floats:
-    """Return quantiles that do not cross; the median stays."""
-    found = levels.copy()
-    found[..., _MIDDLE:] = np.maximum.accumulate(levels[..., _MIDDLE:], axis=-1)
+    """Quantiles that do not cross; the median stays."""
+    ascending = levels.copy()
+    ascending[..., _MIDDLE:] = np.maximum.accumulate(levels[..., _MIDDLE:], axis=-1)
     lower = levels[..., _MIDDLE::-1]
-    found[..., _MIDDLE::-1] = np.minimum.accumulate(lower, axis=-1)
-    return found
+    ascending[..., _MIDDLE::-1] = np.minimum.accumulate(lower, axis=-1)
+    return ascending
 
 
-def _bound_scenario(charged: Floats, known: Floats, base: Origin, then: Origin) -> Floats:
-    """Return tariff factors that in months of a higher rate are never above the known ones.
+def _bound_scenario(
+    charged: Floats, published: Floats, base: Origin, scenario_origin: Origin
+) -> Floats:
+    """Tariff factors that in months of a higher rate are never above the known ones.
 
     Nor below them in months of a lower rate, whatever was shipped ahead of either.
     """
     # A rate nobody knew counts as none, as the tariff response takes it.
-    before, after = (np.nan_to_num(monthly_rates(one, one.targets)) for one in (base, then))
+    before, after = (
+        np.nan_to_num(monthly_rates(origin, origin.targets)) for origin in (base, scenario_origin)
+    )
     higher, lower = after > before + LEAST, after < before - LEAST
-    capped = np.where(higher[None], np.minimum(charged, known), charged)
-    return np.asarray(np.where(lower[None], np.maximum(capped, known), capped))
+    capped = np.where(higher[None], np.minimum(charged, published), charged)
+    return np.asarray(np.where(lower[None], np.maximum(capped, published), capped))
 
 
 def _cells(table: pd.DataFrame, origin: Origin) -> Floats:
-    """Return quantiles as series x targets x levels."""
+    """Quantiles as series x targets x levels."""
     shape = (len(origin.series), len(origin.targets), len(QUANTILES))
     return np.asarray(table[list(QUANTILE_COLUMNS)].to_numpy(dtype=float).reshape(shape))
 

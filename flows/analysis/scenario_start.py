@@ -8,14 +8,14 @@ from flows.context.stores import store_of
 from flows.context.workspace import open_evidence
 from flows.publishing.publication_lookup import name_of
 from flows.training.predict import made_at
-from models.policy.scenario import ScenarioSnapshot, learned_shift, nothing_learned
+from models.policy.paired_forecast import ScenarioSnapshot, learned_shift, nothing_learned
 from store.errors import DataError, StoreError
 from store.facts.reading import latest_forecast
 from store.settings import Settings
 
 
 def scenario_snapshot(settings: Settings, as_of: pd.Timestamp) -> ScenarioSnapshot:
-    """Return the forecast of an as_of, ready for scenarios.
+    """Forecast of an as_of, ready for scenarios.
 
     It is what was published as of that day, whatever was ingested since; without that, or its
     model, it is made as ``predict`` makes it.
@@ -24,17 +24,17 @@ def scenario_snapshot(settings: Settings, as_of: pd.Timestamp) -> ScenarioSnapsh
     if rows.empty or rows["as_of"].iloc[0].floor("D") != as_of.floor("D"):
         return _of_evidence(settings, as_of)
     try:
-        found = published_scenario_snapshot(settings, rows)
+        snapshot = published_scenario_snapshot(settings, rows)
     except (DataError, StoreError) as err:
         echo(f"scenario  {name_of(rows)} cannot answer, so the forecast is made anew: {err}")
         return _of_evidence(settings, as_of)
     echo(f"scenario  from the forecast of {name_of(rows)}, data to {rows['cutoff'].max()}")
-    return found
+    return snapshot
 
 
 def _of_evidence(settings: Settings, as_of: pd.Timestamp) -> ScenarioSnapshot:
-    made = made_at(open_evidence(settings, as_of))
-    model = made.chain.model
+    forecast = made_at(open_evidence(settings, as_of))
+    model = forecast.chain.model
     learned = nothing_learned if model is None else learned_shift(model)
-    published, ordinary = made.stages.published, made.stages.coherent
-    return ScenarioSnapshot(as_of, made.origin, made.analogs, published, ordinary, learned)
+    published, ordinary = forecast.stages.published, forecast.stages.coherent
+    return ScenarioSnapshot(as_of, forecast.origin, forecast.analogs, published, ordinary, learned)

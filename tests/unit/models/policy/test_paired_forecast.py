@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.policy.scenario import ScenarioSnapshot, paired
+from models.policy.paired_forecast import ScenarioSnapshot, paired
 from tests.data.builders import make_events
 from tests.data.scenario_builders import halted, make_scenario, make_standing
 
