@@ -1,6 +1,6 @@
 """Bring facts into the store: received, guarded, then written; what is refused waits in quarantine.
 
-Every source takes this way. A batch is one transaction: all of it is kept, or none.
+Every source takes this way. A batch is one transaction: all of it is stored, or none.
 """
 
 import time
@@ -63,24 +63,24 @@ def ingest_if_empty(settings: Settings) -> None:
 
 def _stored(settings: Settings, wanted: IngestRequest, *, is_shown: bool) -> WriteReport:
     """Receive, guard and write."""
-    engine, who = made_store(settings), actor()
+    engine, author = made_store(settings), actor()
     if utc_now() == read_vintages(engine)["ingested_at"].max():
         time.sleep(1.0)  # two versions of a row have two moments, in whole seconds
-    now = utc_now()
+    moment = utc_now()
     with engine.begin() as connection:
-        check_clock(connection, vintages.c.ingested_at, now)
-    received = wanted.receive(now)
-    fresh = [file for file in received if not is_known(engine, file, wanted)]
+        check_clock(connection, vintages.c.ingested_at, moment)
+    received = wanted.receive(moment)
+    new = [file for file in received if not is_known(engine, file, wanted)]
     if is_shown:
-        show_received(wanted.place, fresh)
-    found = [(file, objected(engine, file, wanted, now)) for file in fresh]
-    if refused := [(file, reasons) for file, reasons in found if reasons]:
-        raise _refusal(engine, refused, wanted, now=now, who=who)
+        show_received(wanted.place, new)
+    checked = [(file, objected(engine, file, wanted, moment)) for file in new]
+    if refused := [(file, reasons) for file, reasons in checked if reasons]:
+        raise _refusal(engine, refused, wanted, moment=moment, actor=author)
     return write_batch(
         engine,
         Batch(tuple(received)),
-        ingested_at=now,
-        actor=who,
+        ingested_at=moment,
+        actor=author,
         revises=wanted.revises,
     )
 
@@ -91,7 +91,7 @@ def ingest_exclusively(
     """Ingest one request while no other process writes.
 
     Args:
-        settings: Where things are kept.
+        settings: Where things are stored.
         request: What to take, the bundled tables if None.
         source: What comes again by itself and is recorded in Prefect; empty for what a person
             hands in and sees fail.
@@ -114,12 +114,14 @@ def describe(report: WriteReport, place: str, engine: Engine) -> str:
     if report.already_known:
         return f"nothing new {place}"
     written = ", ".join(f"{rows} {table}" for table, rows in report.rows_written.items() if rows)
-    what = f"{counted(report.total, 'new row')} ({written})" if written else f"0 new rows {place}"
-    made = read_vintages(engine)
-    own = made[made["id"].isin(report.vintage_ids)]
-    first, last = own["period_from"].min(), own["period_to"].max()
+    summary = (
+        f"{counted(report.total, 'new row')} ({written})" if written else f"0 new rows {place}"
+    )
+    ingests = read_vintages(engine)
+    written_now = ingests[ingests["id"].isin(report.vintage_ids)]
+    first, last = written_now["period_from"].min(), written_now["period_to"].max()
     months = "" if pd.isna(first) or pd.isna(last) else f", {first:%Y-%m} to {last:%Y-%m}"
-    return f"{what}, vintage {', '.join(map(str, report.vintage_ids))}{months}"
+    return f"{summary}, vintage {', '.join(map(str, report.vintage_ids))}{months}"
 
 
 def _refusal(
@@ -127,8 +129,8 @@ def _refusal(
     refused: Sequence[tuple[FileRows, tuple[str, ...]]],
     request: IngestRequest,
     *,
-    now: pd.Timestamp,
-    who: str,
+    moment: pd.Timestamp,
+    actor: str,
 ) -> DataError:
     """Quarantine refused files and return why."""
     messages = []
@@ -137,14 +139,14 @@ def _refusal(
             engine,
             file,
             reasons=reasons,
-            at=now,
-            actor=who,
+            at=moment,
+            actor=actor,
             revises=request.revises,
         )
-        listed = "\n".join(f"  - {reason}" for reason in reasons)
+        listing = "\n".join(f"  - {reason}" for reason in reasons)
         messages.append(
             f"{file.file_name} is refused and waits in quarantine as number {number}; nothing was "
-            f"written:\n{listed}\n  If it is right after all, `magnetcast data quarantine release "
+            f"written:\n{listing}\n  If it is right after all, `magnetcast data quarantine release "
             f"{number}`."
         )
     return DataError("\n".join(messages))

@@ -65,14 +65,14 @@ def read_observations(
 def read_commodities(where: Engine | Connection, table: Table = observations) -> list[str]:
     """Read which commodities and materials have rows in a table, sorted, without reading those."""
     column = table.c.commodity
-    found: list[str] = []
+    commodities: list[str] = []
     # One index lookup per commodity: DISTINCT would read every row.
     query = select(func.min(column))
     with reading(where) as connection:
         while (name := connection.scalar(query)) is not None:
-            found.append(str(name))
+            commodities.append(str(name))
             query = select(func.min(column)).where(column > name)
-    return sorted(found)
+    return sorted(commodities)
 
 
 def read_events(
@@ -171,15 +171,15 @@ def latest_forecast(
         columns: read only these beside those that name a publication and its months; all if empty.
     """
     table = tables.forecasts
-    own = table.c.commodity == commodity
-    newest = select(table.c.as_of).where(own).order_by(table.c.as_of.desc()).limit(1)
+    is_commodity = table.c.commodity == commodity
+    newest = select(table.c.as_of).where(is_commodity).order_by(table.c.as_of.desc()).limit(1)
     if as_of is not None:
         newest = newest.where(table.c.as_of <= as_of)
     named = ["commodity", "as_of", "publication", "cutoff", "period", *columns]
     rows = read_table(
         engine,
         table,
-        wanted=[own, table.c.as_of.in_(newest)],
+        wanted=[is_commodity, table.c.as_of.in_(newest)],
         columns=named if columns else None,
     )
     return published_columns(newest_publications(rows))
@@ -194,14 +194,14 @@ def newest_ingest(engine: Engine) -> int:
 def last_reported_month(engine: Engine, *, as_of: datetime, commodity: str) -> date | None:
     """Return the first day of the last month with a Chinese figure known at ``as_of``, or None."""
     table = tables.observations.c
-    own = (table.commodity == commodity, table.origin == ORIGIN)
+    is_series = (table.commodity == commodity, table.origin == ORIGIN)
     levels = table.measure.in_(("net_weight_t", "value_musd"))
-    known = known_by(tables.observations, as_of)
+    is_available = known_by(tables.observations, as_of)
     with engine.begin() as connection:
-        found: date | None = connection.scalar(
-            select(func.max(table.period_to)).where(*own, *known, levels)
+        month: date | None = connection.scalar(
+            select(func.max(table.period_to)).where(*is_series, *is_available, levels)
         )
-        return found
+        return month
 
 
 def known_by(table: Table, as_of: datetime | None) -> list[ColumnElement[bool]]:
@@ -235,13 +235,13 @@ def read_table(
         until: leave out rows of later ingests than this one; None reads all.
         columns: names of the columns to read; None reads all that a source fills.
     """
-    listed = source_columns(table) if columns is None else [table.columns[name] for name in columns]
+    read = source_columns(table) if columns is None else [table.columns[name] for name in columns]
     # Without a type the driver returns raw values, which are then typed column by column.
-    plain: list[ColumnElement[Any]] = [literal_column(column.name) for column in listed]
-    known = (*known_by(table, as_of), *ingested_until(table, until))
-    query = select(*plain).select_from(table).where(*wanted, *known)
+    plain: list[ColumnElement[Any]] = [literal_column(column.name) for column in read]
+    available = (*known_by(table, as_of), *ingested_until(table, until))
+    query = select(*plain).select_from(table).where(*wanted, *available)
     with reading(where) as connection:
-        frame = frame_of(connection.execute(query), listed)
+        frame = frame_of(connection.execute(query), read)
     order = [name for name in natural_key(table) if name in frame.columns]
     return frame.sort_values(order, ignore_index=True)
 
@@ -256,15 +256,15 @@ def published_columns(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _event_changes(before: pd.DataFrame, after: pd.DataFrame) -> Iterator[tuple[str, ...]]:
     """Yield the fields of events that differ, ``event`` for a new one; as in ``diff_vintages``."""
-    known = before.set_index("event_id")
-    for event_id, now in after.set_index("event_id").iterrows():
-        period, places = f"{now['announced_on']:%Y-%m-%d}", str(now["destinations"])
-        if event_id not in known.index:
-            yield str(event_id), "event", period, "", str(now["summary"]), "new", places
+    earlier = before.set_index("event_id")
+    for event_id, event in after.set_index("event_id").iterrows():
+        period, places = f"{event['announced_on']:%Y-%m-%d}", str(event["destinations"])
+        if event_id not in earlier.index:
+            yield str(event_id), "event", period, "", str(event["summary"]), "new", places
             continue
-        then = known.loc[str(event_id)]
+        previous = earlier.loc[str(event_id)]
         for name in version_columns(policy_events):
-            old, new = _text(then[name]), _text(now[name])
+            old, new = _text(previous[name]), _text(event[name])
             if old != new:
                 yield str(event_id), name, period, old, new, "revised", places
 
@@ -295,71 +295,73 @@ def diff_vintages(engine: Engine, first: int, second: int) -> pd.DataFrame:
     """
     low, high = sorted((first, second))
     with engine.begin() as connection:
-        one, other = _vintage(connection, low), _vintage(connection, high)
-        between = vintages.c.id.between(one.id + 1, other.id)
-        if one.source == other.source:
-            between &= vintages.c.source == one.source
+        earlier, later = _vintage(connection, low), _vintage(connection, high)
+        between = vintages.c.id.between(earlier.id + 1, later.id)
+        if earlier.source == later.source:
+            between &= vintages.c.source == earlier.source
         figures, events = (
             [_newest(versions, table, number) for number in (low, high)]
-            for table, stated in (
+            for table, values in (
                 (observations, ["value"]),
                 (policy_events, version_columns(policy_events)),
             )
-            for versions in [_versions(connection, table, between, stated)]
+            for versions in [_versions(connection, table, between, values)]
         )
-    listed = _listed(_changes(*figures))
+    figure_changes = _listed(_changes(*figures))
     names = ["origin", "measure", "period", "before", "after", "what", "destination"]
     changed = pd.DataFrame(_event_changes(*events), columns=names)
     if changed.empty:
-        return listed
-    return pd.concat([listed.astype(object), changed], ignore_index=True)[list(_COLUMNS)].fillna("")
+        return figure_changes
+    return pd.concat([figure_changes.astype(object), changed], ignore_index=True)[
+        list(_COLUMNS)
+    ].fillna("")
 
 
 def _vintage(connection: Connection, number: int) -> Row[Any]:
     row = connection.execute(select(vintages).where(vintages.c.id == number)).first()
     if row is None:
-        known = connection.scalars(select(vintages.c.id).order_by(vintages.c.id.desc())).all()
+        numbers = connection.scalars(select(vintages.c.id).order_by(vintages.c.id.desc())).all()
         raise DataError(
             f"No vintage {number} in table vintages. Expected one of "
-            f"{first_few(known) if known else 'those ingested, and there is none'}. "
+            f"{first_few(numbers) if numbers else 'those ingested, and there is none'}. "
             "See `magnetcast data vintages`."
         )
     return row
 
 
 def _versions(
-    connection: Connection, table: Table, between: ColumnElement[bool], stated: Sequence[str]
+    connection: Connection, table: Table, between: ColumnElement[bool], values: Sequence[str]
 ) -> pd.DataFrame:
     """Fetch all versions of the cells of which some ingests added one."""
     added = [table.c.vintage.in_(select(vintages.c.id).where(between))]
     cells = read_table(connection, table, wanted=added, columns=cell_of(table)).drop_duplicates()
-    wanted = [*cell_of(table), MOMENT, *stated, "vintage"]
+    wanted = [*cell_of(table), MOMENT, *values, "vintage"]
     return stored_like(connection, table, cells, wanted=wanted)
 
 
 def _newest(versions: pd.DataFrame, table: Table, vintage: int) -> pd.DataFrame:
     """Return, by cell, the newest version that was stored after an ingest."""
     # Rows stored before ingests were numbered have no vintage: they count as the first.
-    there = versions.loc[versions["vintage"].fillna(0) <= vintage]
-    ordered = there.sort_values([*cell_of(table), MOMENT])
+    stored = versions.loc[versions["vintage"].fillna(0) <= vintage]
+    ordered = stored.sort_values([*cell_of(table), MOMENT])
     newest = ordered.drop_duplicates(cell_of(table), keep="last")
     return newest.drop(columns=[MOMENT, "vintage"])
 
 
 def _changes(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
     cell = list(cell_of(observations))
-    both = after.merge(before, on=cell, how="left", suffixes=("_after", "_before"))
-    both = both.rename(columns={"value_before": "before", "value_after": "after"})
-    both["change"] = both["after"] - both["before"]
-    both["what"] = np.where(both["before"].isna(), "new", "revised")
-    size = both[["before", "after"]].abs().max(axis=1)
-    return both.loc[both["before"].isna() | (both["change"].abs() > SAME * size)]
+    pairs = after.merge(before, on=cell, how="left", suffixes=("_after", "_before"))
+    pairs = pairs.rename(columns={"value_before": "before", "value_after": "after"})
+    pairs["change"] = pairs["after"] - pairs["before"]
+    pairs["what"] = np.where(pairs["before"].isna(), "new", "revised")
+    size = pairs[["before", "after"]].abs().max(axis=1)
+    return pairs.loc[pairs["before"].isna() | (pairs["change"].abs() > SAME * size)]
 
 
 def _listed(changed: pd.DataFrame) -> pd.DataFrame:
     first, last = (changed[name].dt.strftime("%Y-%m") for name in ("period_from", "period_to"))
     period = first.where(first == last, first + ".." + last)
-    listed = changed.assign(period=period)[list(_COLUMNS)]
-    return listed.sort_values(
+    rows = changed.assign(period=period)[list(_COLUMNS)]
+    return rows.sort_values(
         ["commodity", "origin", "destination", "measure", "period", "source"], ignore_index=True
     )

@@ -38,7 +38,7 @@ def quarantine_file(
     Args:
         file: the refused file, whatever is wrong with its rows; not modified.
         reasons: why, one sentence each.
-        revises: as for ``write_batch``, kept for the release.
+        revises: as for ``write_batch``, stored for the release.
     """
     values = {"reasons": json.dumps(list(reasons), ensure_ascii=False)}
     table = quarantine.c
@@ -168,6 +168,6 @@ def _not_open(connection: Connection, number: int, decision: str | None) -> str:
     waiting = connection.scalars(
         select(reviews.c.id).where(reviews.c.decided_at.is_(None)).order_by(reviews.c.id)
     ).all()
-    what = f"Review item {number} is {decision}" if decision else f"No review item {number}"
+    subject = f"Review item {number} is {decision}" if decision else f"No review item {number}"
     expected = f"one of {first_few(waiting)}" if waiting else "an open item, and there is none"
-    return f"{what} in table reviews. Expected {expected}. See `magnetcast data review list`."
+    return f"{subject} in table reviews. Expected {expected}. See `magnetcast data review list`."
