@@ -59,5 +59,5 @@ def test_two_ingests_of_one_source_are_compared_without_other_sources(engine: En
 def test_an_unknown_vintage_is_named_with_the_known_ones(engine: Engine) -> None:
     ingest(engine, {})
 
-    with pytest.raises(DataError, match=r"No vintage 9 .* Expected one of 1\. See `magnetcast vin"):
+    with pytest.raises(DataError, match=r"No vintage 9 .* one of 1\. See `magnetcast data vin"):
         diff_vintages(engine, 1, 9)

@@ -1,9 +1,8 @@
 import json
-from datetime import UTC, datetime
 
 import pandas as pd
 import pytest
-from sqlalchemy import Engine, event, text
+from sqlalchemy import Engine, text
 
 from store.errors import DataError
 from store.facts.reading import (
@@ -14,7 +13,6 @@ from store.facts.reading import (
 )
 from store.publications.backtests import (
     CELL_COLUMNS,
-    read_backtests,
     read_scores,
     write_scores,
 )
@@ -23,12 +21,11 @@ from store.publications.publication_rows import read_published
 from store.publications.publication_writing import (
     RunRecord,
     close_runs,
-    finish_run,
     publish_forecasts,
     read_publications,
     start_run,
 )
-from store.vocabulary import COMMODITY, FORECAST_COLUMNS
+from store.vocabulary import FORECAST_COLUMNS
 from tests.data.store_builders import make_forecasts
 
 APRIL = pd.Timestamp("2025-04-10", tz="UTC")
@@ -157,23 +154,6 @@ def test_a_backtest_that_repeats_the_newest_to_nine_digits_is_not_written(engine
     assert set(read_scores(engine)["data_vintage"]) == {"beef"}
 
 
-def test_of_all_backtests_only_the_forecasts_of_the_newest_are_read(engine: Engine) -> None:
-    cell = ("USA", "2024-12", "2025-02", 10.25, 20.5, 30.125, 31.0)
-    cells = pd.DataFrame([cell], columns=list(CELL_COLUMNS))
-    score = pd.DataFrame([SCORE])
-    write_scores(engine, score, as_of=MAY, cells=cells)
-    keep(engine, score, cells=cells.assign(p50=21.0))
-    asked: list[str] = []
-    event.listen(engine, "before_cursor_execute", lambda *call: asked.append(call[2]))
-
-    scores, newest = read_backtests(engine, COMMODITY)
-
-    assert scores["as_of"].tolist() == [APRIL, MAY]
-    pd.testing.assert_frame_equal(newest, cells)
-    [of_cells] = [statement for statement in asked if "cells" in statement]
-    assert "backtests.id IN" in of_cells
-
-
 def test_scores_of_another_commodity_stay_beside_them(engine: Engine) -> None:
     score = pd.DataFrame([SCORE])
     keep(engine, score)
@@ -196,24 +176,6 @@ def test_forecasts_of_another_commodity_stay_beside_them(engine: Engine) -> None
     assert latest_forecast(engine, commodity="850511")["p95"].tolist() == [90.0]
     assert read_forecasts(engine)["p95"].tolist() == [70.0]
     assert read_forecasts(engine, commodity=None)["commodity"].tolist() == ["850511", "85051110"]
-
-
-def test_a_run_is_noted_and_finished(engine: Engine) -> None:
-    start_run(
-        engine,
-        RunRecord(
-            run_id="r1", flow="run", as_of=APRIL, data_vintage="f00d",
-            started_at=datetime(2025, 4, 10, 1, tzinfo=UTC),
-        ),
-    )  # fmt: skip
-
-    finish_run(
-        engine, "r1", status="ok", finished_at=datetime(2025, 4, 10, 2, tzinfo=UTC),
-    )  # fmt: skip
-
-    run = read_runs(engine).iloc[0]
-    assert run["status"] == "ok"
-    assert run["finished_at"] == pd.Timestamp("2025-04-10T02:00Z")
 
 
 def test_a_killed_run_is_settled_by_whether_its_forecast_stays(engine: Engine) -> None:

@@ -1,10 +1,8 @@
 from collections.abc import Mapping
 
 import pandas as pd
-import pytest
 from sqlalchemy import Engine
 
-from store.errors import DataError
 from store.facts.batch import Batch, FileRows, WriteReport
 from store.facts.reading import read_observations, read_tariffs, read_vintages
 from store.facts.writing import write_batch
@@ -92,13 +90,6 @@ def test_a_provider_that_goes_back_to_an_old_answer_is_believed(engine: Engine) 
     assert versions(engine) == [
         ("2025-07-20 00", 353.0), ("2025-10-01 12", 1.0), ("2025-10-02 12", 353.0),
     ]  # fmt: skip
-
-
-def test_a_fetch_that_claims_to_precede_what_is_known_is_refused(engine: Engine) -> None:
-    fetch(engine, {}, sha="a", moment=SEPTEMBER)
-
-    with pytest.raises(DataError, match="clock that only goes forward"):
-        fetch(engine, {"value": 1.0}, sha="b", moment=pd.Timestamp("2025-01-01", tz="UTC"))
 
 
 def test_tariffs_know_their_news_too(engine: Engine) -> None:

@@ -1,5 +1,3 @@
-"""Addresses and keys of providers in the environment."""
-
 import pytest
 from pydantic import ValidationError
 
@@ -40,3 +38,18 @@ def test_keys_are_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.comtrade_key is not None
     assert settings.comtrade_key.get_secret_value() == "s3cr3t"
     assert "s3cr3t" not in f"{settings!r} {settings} {settings.model_dump_json()}"
+
+
+@pytest.mark.parametrize("dask", ["local", "local:2", "tcp://10.0.0.5:8786", "tls://dask:8786"])
+def test_a_cluster_is_taken(dask: str) -> None:
+    assert Settings(dask=dask).dask == dask
+
+
+def test_an_empty_cluster_is_none() -> None:
+    assert Settings(dask="").dask is None
+
+
+@pytest.mark.parametrize("dask", ["local:0", "10.0.0.5:8786", "http://dask:8786", "tcp://dask"])
+def test_what_names_no_cluster_is_refused(dask: str) -> None:
+    with pytest.raises(ValidationError, match="Expected tcp://HOST:PORT, local or local:N"):
+        Settings(dask=dask)

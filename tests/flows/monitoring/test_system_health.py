@@ -9,7 +9,7 @@ import pytest
 from flows.context.stores import made_store, single_writer
 from flows.monitoring.system_health import HealthFacts, examine, report_of, status_lines
 from models.forecasting.plausibility import MedianShift, too_far
-from models.monitoring import Monitor, Reading, coverage_drift, score_drift
+from models.monitoring import AlarmName, Monitor, Reading, coverage_drift, score_drift
 from service.language.choice import in_language
 from service.words import rendered
 from sources.bundled.release_calendar import ReleaseCalendar
@@ -17,7 +17,7 @@ from store.database import open_store
 from store.facts.writing import write_batch
 from store.messages import message
 from store.publications.publication_writing import RunRecord, start_run
-from store.settings import Settings
+from store.settings import PROJECT_ROOT, Settings
 from store.vocabulary import COMMODITY
 from tests.data.builders import at
 from tests.data.store_builders import make_batch, make_observations
@@ -169,3 +169,9 @@ def test_a_run_that_was_killed_is_told_by_its_row_and_the_free_lock(tmp_path: Pa
         "The last run of 250410 failed.",
         "The last run, of 2026-11-25 00:00 UTC, was cut off.",
     ]
+
+
+def test_the_runbook_has_a_section_for_each_alarm() -> None:
+    runbook = (PROJECT_ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+
+    assert [name for name in get_args(AlarmName) if f"\n### {name}\n" not in runbook] == []

@@ -1,7 +1,8 @@
-from sqlalchemy import Engine
+from sqlalchemy import Engine, func, select
 
-from store.facts.commodities import read_partner_counts
+from store.facts.commodities import read_labels, read_partner_counts, save_label
 from store.facts.writing import write_batch
+from store.schema.database_tables import labels
 from tests.data.builders import at
 from tests.data.store_builders import make_batch, make_observations
 
@@ -24,3 +25,16 @@ def test_destinations_of_the_fullest_month_are_counted_by_commodity_and_source(
 
     assert found.to_numpy().tolist() == [["850511", "comtrade", 1], ["85051110", "Example News", 2]]
     assert read_partner_counts(engine)["destinations"].tolist() == [1, 3]
+
+
+def test_the_label_reported_last_counts_and_an_empty_one_states_nothing(engine: Engine) -> None:
+    result = [
+        save_label(engine, "811292", label, at=at("2026-11-25"))
+        for label in ("gallium", "gallium", "", "unwrought gallium")
+    ]
+
+    with engine.connect() as connection:
+        assert read_labels(connection) == {"811292": "unwrought gallium"}
+        assert connection.scalar(select(func.count()).select_from(labels)) == 2
+    assert result == [True, False, False, True]
+    assert read_labels(engine) == {"811292": "unwrought gallium"}
