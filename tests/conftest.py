@@ -49,7 +49,7 @@ LONGEST = (
     "faults/test_kills.py",
     "flows/test_up.py",
     "unit/models/registry/test_model_registry.py",
-    "flows/cli/test_cli.py",
+    "flows/cli/test_command_line.py",
     "flows/publishing/test_publications.py",
     "service/live/test_serve.py",
     "property/test_guards.py",

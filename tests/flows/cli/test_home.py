@@ -50,13 +50,11 @@ REFUSED = {
     "ingest events none.yaml": "Cannot read none.yaml",
     "ingest figure --period 2026-10 --destination JPN --tonnes many --source x": "'many' is not a",
     "ingest comtrade --since 2150-01": "--since 2150-01 lies in the future",
-    "predict --as-of 2200-01-01": "--as-of 2200-01-01 lies in the future",
     "predict --set fancy=1": "there is no parameter 'fancy'",
     "predict --set num_leaves=many": "num_leaves=many does not fit",
     "predict --parameters old.toml": "old.toml has format 0. Expected 1",
     "restore none.tar.gz": "none.tar.gz is refused: [Errno 2]",
     "restore old.toml": "old.toml is refused: not a gzip file",
-    "run --as-of soon": "--as-of 'soon' is no date",
     "scenario none.yaml": "Cannot read none.yaml",
     "scenario old.toml --as-of 2200-01-01": "lies in the future",
 }

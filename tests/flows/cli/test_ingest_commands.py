@@ -162,7 +162,7 @@ def test_an_accepted_act_on_magnets_moves_the_forecast_that_is_known_next(
     items = read_reviews(store_of(Settings()))
     number = str(items.loc[items["item_key"].str.endswith(key), "id"].item())
     draft = tmp_path / "draft.yaml"
-    magnetcast("review", "show", number, "--event", "--out", str(draft))
+    magnetcast("data", "review", "show", number, "--event", "--out", str(draft))
     filled_in = {
         "event_id": "2020-control", "effective_from": "2020-11-01", "severity": "3",
         "instrument": "export_control", "direction": "restrictive", "destinations": "WLD",
@@ -179,7 +179,7 @@ def test_an_accepted_act_on_magnets_moves_the_forecast_that_is_known_next(
     )
     before = share_let_through()
 
-    code, _, output = magnetcast("review", "accept", number, "--event", str(draft))
+    code, _, output = magnetcast("data", "review", "accept", number, "--event", str(draft))
 
     assert code == 0, output
     assert 'covers: "magnets;' in draft.read_text(encoding="utf-8")

@@ -160,35 +160,24 @@ def test_an_as_of_is_a_utc_moment(text: str, stamp: str) -> None:
 
 
 @pytest.mark.usefixtures("place")
-@pytest.mark.parametrize("verb", [("predict",), ("backtest", "--cutoffs", "2021-06")])
-def test_a_bad_panel_is_one_message_and_no_result(
-    magnetcast: Call, tmp_path: Path, verb: tuple[str, ...]
-) -> None:
-    path = tmp_path / "bad.csv"
-    path.write_text("destination,period,tonnes\nA,2020-01,-1\n", encoding="utf-8")
-
-    code, out, err = magnetcast(*verb, "--panel", str(path))
-
-    assert (code, out) == (1, "")
-    assert "A: row 2: -1.0 tonnes is negative" in err
-
-
-@pytest.mark.usefixtures("place")
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        pytest.param(
-            ["--horizon", "0", "--cutoffs", "2021-06"], "--horizon 0 is out of range", id="horizon"
-        ),
-        pytest.param([], "--cutoffs is missing", id="no cutoffs"),
-        pytest.param(["--cutoffs", "soon"], "has a month that cannot be read", id="no month"),
-        pytest.param(["--cutoffs", "2031-01"], "lies outside the panel", id="cutoff outside"),
+        ("predict --panel bad.csv", "A: row 2: -1.0 tonnes is negative"),
+        ("backtest --panel bad.csv --cutoffs 2021-06", "A: row 2: -1.0 tonnes is negative"),
+        ("backtest --panel panel.csv --horizon 0 --cutoffs 2021-06", "--horizon 0 is out of range"),
+        ("backtest --panel panel.csv", "--cutoffs is missing"),
+        ("backtest --panel panel.csv --cutoffs soon", "has a month that cannot be read"),
+        ("backtest --panel panel.csv --cutoffs 2031-01", "lies outside the panel"),
     ],
 )
-def test_bad_options_of_a_backtest_are_reported(
-    magnetcast: Call, panel: Path, words: list[str], message: str
+def test_a_bad_panel_or_option_is_one_message_and_no_result(
+    magnetcast: Call, panel: Path, monkeypatch: pytest.MonkeyPatch, words: str, message: str
 ) -> None:
-    code, out, err = magnetcast("backtest", "--panel", str(panel), *words)
+    monkeypatch.chdir(panel.parent)
+    Path("bad.csv").write_text("destination,period,tonnes\nA,2020-01,-1\n", encoding="utf-8")
+
+    code, out, err = magnetcast(*words.split())
 
     assert (code, out) == (1, "")
     assert message in err
@@ -225,19 +214,13 @@ def test_backtest_of_a_panel_writes_forecasts_scores_and_plots(
     assert tuple(table.columns) == FORECAST_COLUMNS
     assert sorted(table["cutoff"].unique()) == ["2021-12", "2022-06"]
     assert len(table) == 2 * 4 * 3
-    cells = pd.read_csv(folder / "cells.csv")
-    assert len(cells) == len(table)
-    assert {"tonnes", "p50", "cutoff", "absolute_error"} <= set(cells.columns)
+    assert len(pd.read_csv(folder / "cells.csv")) == len(table)
     scores = json.loads((folder / "scores.json").read_text(encoding="utf-8"))
-    keys = {"model", "scope", "cells", "metric", "value", "horizon_from", "horizon_to"}
-    assert all(set(row) == keys for row in scores)
-    assert {row["metric"] for row in scores} == {"wape", "mase", "sql", "coverage80", "value_added"}
     assert {row["model"] for row in scores} == {MODEL, "experts", *BASE_FORECASTS}
     board = pd.read_csv(folder / "scoreboard.csv")
     assert tuple(board.columns) == SCOREBOARD_COLUMNS
     assert set(board["kind"]) == {"all", *CUTS}
     every = board.loc[board["kind"] == "all"]
-    assert set(every["model"]) >= {MODEL, "seasonal_naive"}
     assert set(every["cells"]) == {2 * 4 * 3}
     found = pd.read_csv(folder / "differences.csv")
     assert tuple(found.columns) == DIFFERENCE_COLUMNS

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from sqlalchemy import Engine
 
+from features.panel.mirror import GAP_COLUMNS
 from flows.context.provenance import actor
 from flows.context.stores import made_store
 from store.facts.batch import Batch, FileRows
@@ -14,6 +15,8 @@ from store.facts.reading import read_observations, read_vintages
 from store.facts.reviews import quarantine_file, read_quarantine
 from store.facts.writing import write_batch
 from store.settings import Settings
+from tests.data.builders import make_levels
+from tests.data.mirror_builders import PARTNERS, changed, make_records, with_records
 from tests.data.store_builders import make_observations
 
 Call = Callable[..., tuple[int, str, str]]
@@ -80,18 +83,13 @@ def test_diff_tells_what_changed_in_tonnes(magnetcast: Call, tmp_path: Path) -> 
     ]  # fmt: skip
 
 
-@pytest.mark.usefixtures("refused")
-def test_the_quarantine_lists_what_waits(magnetcast: Call) -> None:
-    _, listed, _ = magnetcast("data", "quarantine", "list", "--format", "csv")
-
-    assert pd.read_csv(io.StringIO(listed))["reasons"].tolist() == ["1 of 652 rows."]
-
-
 def test_a_release_writes_the_file_and_takes_it_off_the_list(
     magnetcast: Call, engine: Engine, refused: int
 ) -> None:
+    _, listed, _ = magnetcast("data", "quarantine", "list", "--format", "csv")
     code, out, err = magnetcast("data", "quarantine", "release", str(refused))
 
+    assert pd.read_csv(io.StringIO(listed))["reasons"].tolist() == ["1 of 652 rows."]
     assert (code, out) == (0, "")
     assert err == "release   file 1: 1 new row, vintage 1\n"
     assert read_observations(engine)["value"].tolist() == [353.0]
@@ -100,3 +98,26 @@ def test_a_release_writes_the_file_and_takes_it_off_the_list(
     _, waiting, _ = magnetcast("data", "quarantine", "list", "--format", "csv")
     _, everything, _ = magnetcast("data", "quarantine", "list", "--all", "--format", "csv")
     assert (len(waiting.splitlines()), len(everything.splitlines())) == (1, 2)
+
+
+@pytest.mark.slow
+def test_gaps_are_written_with_limits_and_those_beyond_them_are_reported(
+    magnetcast: Call, engine: Engine, tmp_path: Path
+) -> None:
+    records = changed(make_records(PARTNERS[0], last="2020-10"), "2020-06-01", {"value": 2_000.0})
+    rows = with_records(make_levels(last="2020-10"), records)
+    file = FileRows("made", "made.csv", "0" * 64, {"observations": rows})
+    write_batch(engine, Batch((file,)))
+    out = tmp_path / "new" / "gaps.json"
+
+    code, text, err = magnetcast(
+        "data", "gaps", "--as-of", "2021-01-25", "--format", "json", "--out", str(out)
+    )
+
+    assert (code, text) == (0, "")
+    assert err.startswith("out of control: USA 2020-06 (census), log gap +1.")
+    assert err.count("\n") == 1
+    rows = json.loads(out.read_text(encoding="utf-8"))
+    assert list(rows[0]) == list(GAP_COLUMNS)
+    assert rows[0]["period"] == "2016-02"
+    assert [row["period"] for row in rows if row["state"] == "out"] == ["2020-06"]
