@@ -135,7 +135,7 @@ def test_a_job_goes_on_where_mlflow_is_away(mlflow_settings: Settings, tmp_path:
 
 def test_a_run_names_the_panel_it_was_made_from(mlflow_settings: Settings) -> None:
     months = pd.DataFrame({"destination": ["DEU", "USA"], "tonnes": [10.0, 20.0]})
-    command = "magnetcast panel --as-of 2020-04-22"
+    command = "magnetcast data panel --as-of 2020-04-22"
 
     with open_run(mlflow_settings, name="backtest", tags={}):
         log_months(months, "evidence panel", source=command, digest="abc", data_vintage="v1")
