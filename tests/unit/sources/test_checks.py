@@ -61,7 +61,7 @@ def test_a_page_delivered_twice_is_objected_to() -> None:
         pytest.param({"period_from": "1987-12-01", "period_to": "1987-12-01"}, "lie before 1988-01",
             id="before the Harmonized System"),
         pytest.param({"available_at": "2025-06-30T23:59:59Z"},
-            "are known before their month was over", id="known too early"),
+            "are dated before the end of their month", id="known too early"),
         pytest.param({"available_at": "2026-11-26T08:00:01Z"}, "are dated in the future",
             id="tomorrow"),
     ],
