@@ -77,7 +77,7 @@ def copy_sqlite(url: str, target: Path) -> None:
 
 
 def sqlite_damage(url: str) -> str:
-    """Return what is wrong with the file of a SQLite database; empty if nothing."""
+    """Damage of the file of a SQLite database; empty if nothing."""
     file = sqlite_file(url)
     if file is None or not file.exists():
         return ""

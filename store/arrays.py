@@ -20,7 +20,7 @@ Rows = NDArray[np.integer[Any]] | Flags | slice
 
 
 def take(record: _Record, rows: Rows) -> _Record:
-    """Return some rows of a dataclass of arrays, of dictionaries of arrays and of names."""
+    """Some rows of a dataclass of arrays, of dictionaries of arrays and of names."""
     return replace(
         record,
         **{member.name: _taken(getattr(record, member.name), rows) for member in fields(record)},
@@ -28,7 +28,7 @@ def take(record: _Record, rows: Rows) -> _Record:
 
 
 def join(records: Sequence[_Record]) -> _Record:
-    """Return the rows of all records, one after the other; there is at least one."""
+    """The rows of all records, one after the other; there is at least one."""
     first = records[0]
     joined = {
         member.name: _joined([getattr(r, member.name) for r in records]) for member in fields(first)

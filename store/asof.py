@@ -22,7 +22,7 @@ MOMENT: Final = (
 
 
 def until(text: str, *, now: pd.Timestamp, name: str = "as_of") -> pd.Timestamp:
-    """Return up to which moment things count as known; the one reading of an as-of.
+    """The moment up to which rows count as known; the one reading of an as-of.
 
     A bare day counts whole, and today until now.
 
@@ -57,7 +57,7 @@ def require_time_zone(as_of: pd.Timestamp) -> None:
 
 
 def known_at(rows: pd.DataFrame, *, key: Sequence[str], as_of: pd.Timestamp) -> pd.DataFrame:
-    """Return the newest version of each row that was known at ``as_of``.
+    """The newest version of each row that was known at ``as_of``.
 
     The only as-of filter of rows in memory: training, backtest, replay and live prediction all use
     it. Reading the store ``as_of`` only limits what is loaded.

@@ -45,7 +45,7 @@ LOGS: Final = ("-wal", "-shm", "-journal")
 
 
 def sqlite_file(url: str | URL) -> Path | None:
-    """Return the file of a SQLite address, None for any other or for one in memory."""
+    """The file of a SQLite address, None for any other or for one in memory."""
     address = make_url(url)
     name = address.database or ":memory:"
     if address.get_backend_name() != "sqlite" or name == ":memory:" or name.startswith("file:"):
@@ -166,7 +166,7 @@ def _reader(url: str, file: Path) -> Engine:
 
 
 def is_made(url: str) -> bool:
-    """Tell whether there is a database at an address to open; makes none.
+    """Whether there is a database at an address to open; makes none.
 
     True also where that cannot be determined: opening it raises the error.
     """
@@ -213,7 +213,7 @@ def insert_row(connection: Connection, table: Table, values: Mapping[str, object
 
 
 def mark_of(connection: Connection, counters: Sequence[ColumnElement[Any]]) -> Mark:
-    """Return the value of each expression, 0 where its table is empty.
+    """The value of each expression, 0 where its table is empty.
 
     Args:
         counted: Counts, sums or greatest ids of tables that only grow.
@@ -223,7 +223,7 @@ def mark_of(connection: Connection, counters: Sequence[ColumnElement[Any]]) -> M
 
 
 def shown_address(url: str) -> str:
-    """Return an address as it may be shown: without its password, wherever it stands."""
+    """An address as it may be shown: without its password, wherever it stands."""
     try:
         address = make_url(url)
     except ArgumentError:

@@ -31,7 +31,7 @@ class DigestCache:
         self._most_bytes = most_bytes
 
     def fetch(self, key: str, make: Callable[[], Values]) -> Values:
-        """Return the values of a key, computed only if they are not stored."""
+        """The values of a key, computed only if they are not stored."""
         value = None if self._folder is None else _read(self._folder / key)
         if value is None:
             value = make()
@@ -42,7 +42,7 @@ class DigestCache:
         return value
 
     def holds(self, key: str) -> bool:
-        """Tell whether there is a file of a key; only reading it tells whether it is sound."""
+        """Whether there is a file of a key; only reading it tells whether it is sound."""
         return self._folder is not None and (self._folder / key).exists()
 
     def _write(self, folder: Path, key: str, values: Values) -> None:

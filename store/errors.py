@@ -46,11 +46,11 @@ def first_few(items: Sequence[object], *, total: int | None = None) -> str:
 
 
 def shown(text: str) -> str:
-    """Return a cell for a message: on one line and not too long."""
+    """A cell for a message: on one line and not too long."""
     line = " ".join(text.split())
     return line if len(line) <= LONGEST_CELL else f"{line[:LONGEST_CELL]}..."
 
 
 def counted(number: int, noun: str) -> str:
-    """Return a number with its noun: ``1 row``, ``2 rows``."""
+    """A number with its noun: ``1 row``, ``2 rows``."""
     return f"{number:,} {noun if number == 1 or noun == 'series' else noun + 's'}"

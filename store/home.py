@@ -42,7 +42,7 @@ class Home:
 
 
 def find_home() -> Home:
-    """Return the home where nothing names one.
+    """The home where nothing names one.
 
     A folder of another user is passed over: a stored model is code, and whoever may write below
     ``/tmp`` could have put it there.
@@ -72,7 +72,7 @@ def chosen_home(folder: Path) -> Iterator[None]:
 
 
 def is_checkout(folder: Path) -> bool:
-    """Tell whether a folder is a checkout of magnetcast; one of another project is not."""
+    """Whether a folder is a checkout of magnetcast; one of another project is not."""
     file = folder / "pyproject.toml"
     if not _is_ours(file):
         return False

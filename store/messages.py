@@ -30,7 +30,7 @@ class Message:
 
 
 def message(key: str, /, **values: Value) -> Message:
-    """Return a message; ``make catalogues`` finds its English sentence here.
+    """A message; ``make catalogues`` finds its English sentence here.
 
     Args:
         key: As for gettext: ``%`` is written ``%%``, placeholders ``%(name)s``.
@@ -39,24 +39,24 @@ def message(key: str, /, **values: Value) -> Message:
 
 
 def sentences(*messages: Message) -> Message:
-    """Return messages as one, one after the other."""
+    """Messages as one, one after the other."""
     return Message(SENTENCES, {"sentences": messages})
 
 
 def few(items: Sequence[str]) -> Value:
-    """Return the first items, as ``store.errors.first_few`` joins them."""
+    """The first items, as ``store.errors.first_few`` joins them."""
     if len(items) <= SHOWN:
         return tuple(items)
     return message("%(few)s, ... (%(count)s in all)", few=tuple(items[:SHOWN]), count=len(items))
 
 
 def to_json(text: Message | str) -> str:
-    """Return what ``from_json`` reads."""
+    """JSON that ``from_json`` reads."""
     return json.dumps(_plain(text), ensure_ascii=False)
 
 
 def from_json(text: str) -> Message | str:
-    """Return a message, or a text that is none, from JSON."""
+    """A message, or a text that is none, from JSON."""
     try:
         data = json.loads(text)
     except ValueError:
@@ -66,7 +66,7 @@ def from_json(text: str) -> Message | str:
 
 
 def _english(name: str, value: Value) -> str:
-    """Return a value as text; a message within a sentence has no stop of its own."""
+    """A value as text; a message within a sentence has no stop of its own."""
     if isinstance(value, tuple):
         return (" " if name == "sentences" else "; ").join(_english(name, part) for part in value)
     is_clause = isinstance(value, Message) and name != "sentences"

@@ -19,39 +19,39 @@ _MID_MONTH_DAYS: Final = 15
 
 
 def month_starts(numbers: Ints) -> pd.DatetimeIndex:
-    """Return the first day of each numbered month."""
+    """The first day of each numbered month."""
     base = np.datetime64("0000-01", "M")
     return pd.DatetimeIndex((base + numbers.astype("timedelta64[M]")).astype("datetime64[s]"))
 
 
 def month_numbers(dates: "pd.Series[pd.Timestamp] | pd.DatetimeIndex") -> Ints:
-    """Return the number of the month of each date of a column without gaps."""
+    """The number of the month of each date of a column without gaps."""
     stamps = pd.DatetimeIndex(dates)
     return np.asarray(stamps.year * YEAR + stamps.month - 1, dtype=np.int64)
 
 
 def month_label(number: int) -> str:
-    """Return a numbered month as ``YYYY-MM``."""
+    """A numbered month as ``YYYY-MM``."""
     return f"{number // YEAR:04d}-{number % YEAR + 1:02d}"
 
 
 def month_number(moment: pd.Timestamp | str) -> int:
-    """Return the month as year * 12 + month - 1 (2025-04 is 24303)."""
+    """The month as year * 12 + month - 1 (2025-04 is 24303)."""
     stamp = pd.Timestamp(moment)
     return int(stamp.year * YEAR + stamp.month - 1)
 
 
 def month_start(number: int) -> pd.Timestamp:
-    """Return the first day of a numbered month."""
+    """The first day of a numbered month."""
     return pd.Timestamp(year=number // YEAR, month=number % YEAR + 1, day=1)
 
 
 def months_since(day: pd.Timestamp, numbers: Months) -> Floats:
-    """Return the months from a day to the middle of each numbered month, below 0 before it."""
+    """The months from a day to the middle of each numbered month, below 0 before it."""
     middle = month_starts(numbers) + pd.Timedelta(days=_MID_MONTH_DAYS)
     return np.asarray((middle - day) / pd.Timedelta(days=DAYS_A_MONTH), dtype=np.float64)
 
 
 def last_complete_month(as_of: pd.Timestamp) -> int:
-    """Return the month before the one ``as_of`` lies in."""
+    """The month before the one ``as_of`` lies in."""
     return month_number(as_of) - 1

@@ -11,7 +11,7 @@ HIDDEN: Final = re.compile(
 
 
 def visible(text: str) -> str:
-    r"""Return a text with hidden characters written out, such as ``\u202e``."""
+    r"""A text with hidden characters written out, such as ``\u202e``."""
     return HIDDEN.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
@@ -32,7 +32,7 @@ _PLAIN: Final = re.compile(r"([+-]?\d+)(?:[,.](\d+))?", re.ASCII)
 
 
 def plain_number(text: str, *, decimal: str = "") -> str:
-    """Return a number in plain digits: ``1,000.5``, ``1.000,5`` and ``1 000.5`` give ``1000.5``.
+    """A number in plain digits: ``1,000.5``, ``1.000,5`` and ``1 000.5`` give ``1000.5``.
 
     ``1,000`` is a thousand, as all pages write it; ``1.000`` may be a thousand or one and is
     refused. Digits are retained, so that their number still tells the precision.
@@ -71,5 +71,5 @@ def _by_sign(digits: str, decimal: str) -> str:
 
 
 def as_entered(value: float) -> str:
-    """Return a number that a person entered, with all decimals that were retained."""
+    """A number that a person entered, with all decimals that were retained."""
     return f"{value:,.6f}".rstrip("0").rstrip(".")

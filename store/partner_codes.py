@@ -25,12 +25,12 @@ class PartnerCode(NamedTuple):
 
 @cache
 def partner_codes() -> tuple[PartnerCode, ...]:
-    """Return every code, in order."""
+    """Every code, in order."""
     with _TABLE.open(encoding="utf-8", newline="") as file:
         return tuple(PartnerCode(**row) for row in csv.DictReader(file))
 
 
 @cache
 def residual_names() -> dict[str, str]:
-    """Return the English name of each residual place."""
+    """The English name of each residual place."""
     return {c.destination: c.name_en for c in partner_codes() if c.destination == f"C{c.code}"}

@@ -25,7 +25,7 @@ PLAIN_URLS = (
 
 
 def _mlflow_folder(values: dict[str, Any]) -> Path:
-    """Return MLflow's folder: below home; of a checkout, ``mlruns`` beside its ``var``."""
+    """MLflow's folder: below home; of a checkout, ``mlruns`` beside its ``var``."""
     home: Path = values["home"]
     beside = home.parent / "mlruns"
     is_beside = is_checkout(home.parent) or (beside / "mlflow.db").is_file()
@@ -220,7 +220,7 @@ class Settings(BaseSettings):
     @field_validator("home")
     @classmethod
     def _is_absolute(cls, home: Path) -> Path:
-        """Return the same folder whatever the current folder becomes; refuse what is none."""
+        """The same folder whatever the current folder becomes; a file is refused."""
         if home.exists() and not home.is_dir():
             raise ValueError("not a folder. Expected one, or a name that is free")
         return home.expanduser().resolve()

@@ -11,7 +11,7 @@ BY_PARTNER: Final = "-partners"
 
 
 def figures_of(published_as: str) -> str:
-    """Return the commodity whose figures the forecasts published under a key are made from."""
+    """The commodity whose figures the forecasts published under a key are made from."""
     return published_as.removesuffix(BY_PARTNER)
 
 

@@ -110,7 +110,7 @@ def ingest_exclusively(
 
 
 def describe(report: WriteReport, place: str, engine: Engine) -> str:
-    """Return in one line what was written."""
+    """New rows, vintages and months of an ingest, in one line."""
     if report.already_known:
         return f"nothing new {place}"
     written = ", ".join(f"{rows} {table}" for table, rows in report.rows_written.items() if rows)

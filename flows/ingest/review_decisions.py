@@ -78,7 +78,7 @@ def known_from(file: FileRows, moment: pd.Timestamp) -> FileRows:
 
 
 def open_item(engine: Engine, number: int) -> pd.Series:
-    """Return an item that waits."""
+    """An item that waits."""
     waiting = read_reviews(engine)
     item = waiting[waiting["id"] == number]
     if item.empty:

@@ -54,7 +54,7 @@ class IngestRequest:
 
 
 def bundled(settings: Settings) -> IngestRequest:
-    """Return the request for the bundled tables."""
+    """The request for the bundled tables."""
 
     def receive(_: pd.Timestamp) -> Sequence[FileRows]:
         return load_bundled(settings.data_dir).files
@@ -67,7 +67,7 @@ def bundled(settings: Settings) -> IngestRequest:
 def live(
     settings: Settings, name: str, span: MonthRange, *, codes: Sequence[str] = ()
 ) -> IngestRequest:
-    """Return the request for months of a provider.
+    """The request for months of a provider.
 
     Args:
         settings: Where the provider is.
@@ -88,7 +88,7 @@ def live(
 
 
 def by_hand(load: Callable[[pd.Timestamp], FileRows], place: str, *, past: Past) -> IngestRequest:
-    """Return the request for a file or a figure that a person enters.
+    """The request for a file or a figure that a person enters.
 
     Args:
         place: Where it comes from, as messages say.
@@ -104,7 +104,7 @@ def months_to_fetch(
     until: str | None,
     codes: Sequence[str] = (),
 ) -> MonthRange:
-    """Return the months to fetch; all of them where the store holds nothing of some code."""
+    """The months to fetch; all of them where the store holds nothing of some code."""
     current = pd.Period(utc_now().tz_localize(None), "M")
     last = current if until is None else _month("--until", until)
     first = (
@@ -171,7 +171,7 @@ def preview(settings: Settings, request: IngestRequest | None) -> None:
 
 
 def is_known(engine: Engine, file: FileRows, request: IngestRequest) -> bool:
-    """Tell whether these bytes were ingested before, so that they need no check."""
+    """Whether these bytes were ingested before, so that they need no check."""
     with engine.begin() as connection:
         return ingested_before(connection, file, revises=request.revises)
 
@@ -179,7 +179,7 @@ def is_known(engine: Engine, file: FileRows, request: IngestRequest) -> bool:
 def objected(
     engine: Engine | None, file: FileRows, request: IngestRequest, moment: pd.Timestamp
 ) -> tuple[str, ...]:
-    """Return what a check objects to in a file, beside what the store knows."""
+    """Objections to a file, held against the rows of the store."""
     stored = typed_frame([], "observations")
     if request.past != "nothing" and engine is not None:
         is_own = request.past == "source"
@@ -189,7 +189,7 @@ def objected(
 
 
 def _lines(place: str, file: FileRows, reasons: Sequence[str]) -> list[tuple[str, str]]:
-    """Return what was asked and received, then what was left out and refused, if anything."""
+    """Lines of the request and its rows, then of what was left out or refused."""
     named = file.file_name if file.file_name in place else f"{file.file_name} {place}"
     label = f"{file.source}: {file.asked}" if file.asked else named
     rest = [("  sums", _sums(file)), ("  left out", file.ignored), ("  refused", reasons)]
@@ -197,7 +197,7 @@ def _lines(place: str, file: FileRows, reasons: Sequence[str]) -> list[tuple[str
 
 
 def _sums(file: FileRows) -> list[str]:
-    """Return what the last two months of a table by partner add up to, to compare with the site."""
+    """Sums of the last two months of a table by partner, to compare with the site."""
     if (rows := file.tables.get("observations")) is None:
         return []
     is_part = rows["measure"].eq("net_weight_t") & ~rows["destination"].isin([WORLD, EU27])

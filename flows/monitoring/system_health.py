@@ -80,7 +80,7 @@ class HealthFacts:
 
 
 def report_of(facts: HealthFacts) -> HealthReport:
-    """Return what is known, in sentences, and an alarm for everything that is wrong."""
+    """The facts in sentences, and an alarm for each fault."""
     return HealthReport(facts.moment, tuple(_lines(facts)), tuple(_alarms(facts)))
 
 
@@ -235,12 +235,12 @@ def _releases(facts: HealthFacts, calendar: ReleaseCalendar) -> Iterator[Message
 
 
 def _day_and_time(moment: pd.Timestamp) -> dict[str, Value]:
-    """Return a moment as the values of a message."""
+    """A moment as the values of a message."""
     return {"day": f"{moment:%Y-%m-%d}", "time": f"{moment:%H:%M}"}
 
 
 def status_lines(report: HealthReport) -> list[str]:
-    """Return the status, then what is wrong, each with the page of its remedy."""
+    """The status, then what is wrong, each with the page of its remedy."""
     alarms = [
         f"{'BROKEN' if alarm.is_broken else 'WARNING'} {alarm.name}: {alarm.words} "
         f"(docs/operations.md#{alarm.name})"

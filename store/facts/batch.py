@@ -31,7 +31,7 @@ class Batch:
     files: tuple[FileRows, ...]
 
     def frame(self, table: str) -> pd.DataFrame:
-        """Return the rows of all files for ``table``, in file order."""
+        """The rows of all files for ``table``, in file order."""
         parts = [file.tables[table] for file in self.files if table in file.tables]
         if not parts:
             held = sorted({name for file in self.files for name in file.tables})

@@ -40,7 +40,7 @@ def read_evidence(
 
 
 def _is_evidence(engine: Engine) -> ColumnElement[bool]:
-    """Return the condition of these figures: on magnets, of partners' imports, on materials.
+    """The condition of these figures: on magnets, of partners' imports, on materials.
 
     Materials have names and no code. China's exports of 850511 hold other metal magnets too.
     """
@@ -64,7 +64,7 @@ class EvidenceDigests:
 def evidence_digests(
     engine: Engine, *, as_of: datetime | None = None, until: int | None = None
 ) -> EvidenceDigests:
-    """Return digests of the evidence on magnets that ``read_evidence`` would read."""
+    """Digests of the evidence on magnets that ``read_evidence`` would read."""
     digest, parts = hashlib.sha256(), {}
     is_evidence = _is_evidence(engine)
     with engine.begin() as connection:

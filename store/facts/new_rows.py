@@ -112,7 +112,7 @@ class IncomingRows:
     """File or step to name in an error."""
 
     def with_rows(self, rows: pd.DataFrame) -> "IncomingRows":
-        """Return the same with other rows."""
+        """The same with other rows."""
         return IncomingRows(self.table, rows, self.where)
 
 
@@ -130,7 +130,7 @@ def drop_duplicate_rows(incoming: IncomingRows) -> IncomingRows:
 
 
 def new_rows(incoming: IncomingRows, stored: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows whose key is not stored yet.
+    """The rows whose key is not stored yet.
 
     Args:
         incoming: rows, each key once.
@@ -144,7 +144,7 @@ def new_rows(incoming: IncomingRows, stored: pd.DataFrame) -> pd.DataFrame:
 
 
 def repeats(incoming: IncomingRows, stored: pd.DataFrame, *, on: Sequence[str]) -> bool:
-    """Tell whether rows, matched by ``on``, are the stored ones again, numbers within ``SAME``."""
+    """Whether rows, matched by ``on``, are the stored ones again, numbers within ``SAME``."""
     if len(incoming.rows) != len(stored):
         return False
     _, is_stored, differs = _matched(incoming, stored, on=on)
@@ -154,7 +154,7 @@ def repeats(incoming: IncomingRows, stored: pd.DataFrame, *, on: Sequence[str]) 
 def new_versions(
     incoming: IncomingRows, stored: pd.DataFrame, *, revised_at: datetime
 ) -> pd.DataFrame:
-    """Return the rows that change the value of their cell, or the wording of an event.
+    """The rows that change the value of their cell, or the wording of an event.
 
     A row is left out if it repeats the version before it, or if it repeats the newest stored
     version and is dated no later.

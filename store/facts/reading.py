@@ -144,7 +144,7 @@ def read_bands(engine: Engine, *, as_of: datetime, periods: Sequence[date]) -> p
 
 
 def newest_publications(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return of stored forecasts those of the newest publication of each commodity and moment."""
+    """Stored forecasts of the newest publication of each commodity and moment."""
     newest = rows.groupby(["commodity", "as_of"])["publication"].transform("max")
     return rows[rows["publication"] == newest]
 
@@ -186,13 +186,13 @@ def latest_forecast(
 
 
 def newest_ingest(engine: Engine) -> int:
-    """Return the number of the last ingest, 0 before the first."""
+    """The number of the last ingest, 0 before the first."""
     with engine.begin() as connection:
         return connection.scalar(select(func.max(tables.vintages.c.id))) or 0
 
 
 def last_reported_month(engine: Engine, *, as_of: datetime, commodity: str) -> date | None:
-    """Return the first day of the last month with a Chinese figure known at ``as_of``, or None."""
+    """The first day of the last month with a Chinese figure known at ``as_of``, or None."""
     table = tables.observations.c
     is_series = (table.commodity == commodity, table.origin == ORIGIN)
     levels = table.measure.in_(("net_weight_t", "value_musd"))
@@ -205,7 +205,7 @@ def last_reported_month(engine: Engine, *, as_of: datetime, commodity: str) -> d
 
 
 def known_by(table: Table, as_of: datetime | None) -> list[ColumnElement[bool]]:
-    """Return the condition for versions known at ``as_of``; none for None.
+    """The condition for versions known at ``as_of``; none for None.
 
     It limits what is loaded; ``store.asof.known_at`` picks the version in force.
     """
@@ -213,7 +213,7 @@ def known_by(table: Table, as_of: datetime | None) -> list[ColumnElement[bool]]:
 
 
 def ingested_until(table: Table, until: int | None) -> list[ColumnElement[bool]]:
-    """Return the condition for rows of an ingest or an earlier one; none for None."""
+    """The condition for rows of an ingest or an earlier one; none for None."""
     if until is None:
         return []
     return [or_(table.c.vintage.is_(None), table.c.vintage <= until)]
@@ -247,7 +247,7 @@ def read_table(
 
 
 def published_columns(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return stored forecasts with the columns of a forecast file, then the other columns."""
+    """Stored forecasts with the columns of a forecast file, then the other columns."""
     months = {name: rows[name].dt.strftime("%Y-%m") for name in ("cutoff", "period")}
     frame = rows.assign(**months).rename(columns={"model_version": "model"})
     extra = ["drivers", "contributions", "reason", "data_vintage", "commodity", "publication"]

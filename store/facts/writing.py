@@ -162,7 +162,7 @@ def _write_table(
 
 
 def is_known(connection: Connection, file: FileRows, *, revises: bool) -> bool:
-    """Return whether a file's bytes were ingested before.
+    """Whether a file's bytes were ingested before.
 
     Args:
         revises: Whether earlier bytes may return, so that only the newest version counts: of the

@@ -40,7 +40,7 @@ THINGS: Final = {
 
 
 def checked_name(text: str, thing: str, *, longest: int = LONGEST_NAME) -> str:
-    """Return a one-line text without surrounding blanks."""
+    """A one-line text without surrounding blanks."""
     name = text.strip()
     if not name or len(name) > longest or not name.isprintable():
         raise DataError(
@@ -113,7 +113,7 @@ def audited(engine: Engine, actor: Actor, *, at: datetime) -> Iterator[AuditTrai
 
 
 def _actor(connection: Connection, actor: Actor, at: datetime) -> tuple[str, int | None]:
-    """Return name and number of the writer; a token is checked within the transaction."""
+    """Name and number of the writer; a token is checked within the transaction."""
     if not actor.digest:
         return actor.name, None
     is_token = (tokens.c.sha256 == actor.digest) & _in_force(at)
@@ -127,7 +127,7 @@ def _actor(connection: Connection, actor: Actor, at: datetime) -> tuple[str, int
 
 
 def _in_force(at: datetime) -> ColumnElement[bool]:
-    """Return which tokens are neither revoked nor expired."""
+    """Which tokens are neither revoked nor expired."""
     return tokens.c.revoked_at.is_(None) & (tokens.c.expires_at > at)
 
 
@@ -198,12 +198,12 @@ def read_tokens(engine: Engine) -> pd.DataFrame:
 
 
 def scopes_in_force(engine: Engine, at: datetime) -> Mapping[str, frozenset[str]]:
-    """Return the scopes of each token in force at a moment by its digest."""
+    """The scopes of each token in force at a moment by its digest."""
     query = select(tokens.c.sha256, tokens.c.scopes).where(_in_force(at))
     with engine.begin() as connection:
         return {row.sha256: frozenset(row.scopes.split(";")) for row in connection.execute(query)}
 
 
 def digest_of(token: str) -> str:
-    """Return the digest a token is stored by."""
+    """The digest a token is stored by."""
     return hashlib.sha256(token.encode()).hexdigest()

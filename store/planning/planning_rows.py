@@ -251,7 +251,7 @@ def note_delivery(
 
 
 def _place(trail: AuditTrail, rule: AlertRule) -> dict[str, str]:
-    """Return the commodity and destination a rule watches: those of its need if it has one."""
+    """The commodity and destination a rule watches: those of its need if it has one."""
     if rule.need_id is None:
         commodity = rule.commodity or COMMODITY
         check_place(trail.connection, commodity, rule.destination)
@@ -383,6 +383,6 @@ def read_planning(engine: Engine) -> PlanningRows:
 
 
 def read_planning_mark(engine: Engine) -> Mark:
-    """Return a mark that changes with every planning write, finding and delivery."""
+    """A mark that changes with every planning write, finding and delivery."""
     with engine.begin() as connection:
         return mark_of(connection, _COUNTED)

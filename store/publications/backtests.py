@@ -59,7 +59,7 @@ def write_scores(
 
 
 def _compared(row: Mapping[str, Any]) -> tuple[object, ...]:
-    """Return what two backtests of one moment are compared by: values to nine digits."""
+    """Content by which two backtests of one moment are compared: values to nine digits."""
     scores = [(*key, f"{value:.9g}", cells) for *key, value, cells in json.loads(row["scores"])]
     return row["data_vintage"], row["cells"], scores
 

@@ -38,7 +38,7 @@ class Basis:
 
     @property
     def record(self) -> dict[str, object]:
-        """Return ``BASIS_COLUMNS``; what does not exist is None."""
+        """Values of ``BASIS_COLUMNS``; None if not applicable."""
         months = (self.published, self.derived, self.estimated)
         shares = [round(count / max(sum(months), 1), 4) for count in months]
         error = None if np.isnan(self.error) else round(self.error, 4)
@@ -46,7 +46,7 @@ class Basis:
 
 
 def bases_of(panel: pd.DataFrame, cutoff: str) -> Mapping[str, Basis]:
-    """Return the basis of every destination of a panel.
+    """The basis of every destination of a panel.
 
     Args:
         panel: ``PANEL_COLUMNS``; not modified.

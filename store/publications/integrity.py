@@ -25,7 +25,7 @@ HASHED: Final = (*FORECAST_KEY, "cutoff", "horizon", *NUMBERS, "status", "data_v
 
 
 def content_hash(rows: pd.DataFrame) -> str:
-    """Return the SHA-256 of rows of ``forecasts``, whatever their order.
+    """The SHA-256 of rows of ``forecasts``, whatever their order.
 
     Equal digests mean bit-identical numbers, except for the sign of zero, which SQLite drops.
 
@@ -80,7 +80,7 @@ def publication_before(engine: Engine, rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def made_with(engine: Engine, number: int) -> dict[str, Any]:
-    """Return what a publication was made with; empty where that was not recorded."""
+    """Packages, code and evidence behind a publication; empty if not recorded."""
     query = select(publications.c.made_with).where(publications.c.id == number)
     with engine.begin() as connection:
         record: dict[str, Any] = json.loads(connection.scalar(query) or "{}")

@@ -45,7 +45,7 @@ class StoredPanel:
 
     @property
     def content(self) -> bytes:
-        """Return all values to the last bit as JSON, months by destination and period."""
+        """All values to the last bit as JSON, months by destination and period."""
         months = self.months[list(_MONTHS)].astype(_MONTHS)
         tables = {
             "months": months.sort_values(["destination", "period"]),
@@ -55,7 +55,7 @@ class StoredPanel:
 
     @property
     def digest(self) -> str:
-        """Return the SHA-256 of the content, whatever the order of its months."""
+        """The SHA-256 of the content, whatever the order of its months."""
         return hashlib.sha256(self.content).hexdigest()
 
 
@@ -77,7 +77,7 @@ def save_panel(connection: Connection, panel: StoredPanel) -> str:
 
 
 def panel_behind(engine: Engine, *, as_of: datetime, data_vintage: str) -> StoredPanel | None:
-    """Return the panel behind the newest publication of the magnets at a moment, from a vintage."""
+    """The panel behind the newest publication of the magnets at a moment, from a vintage."""
     table = publications.c
     wanted = [
         table.commodity == COMMODITY, table.state == "published", table.panel != "",
@@ -90,7 +90,7 @@ def panel_behind(engine: Engine, *, as_of: datetime, data_vintage: str) -> Store
 
 
 def read_panels(engine: Engine, digests: Iterable[str]) -> dict[str, StoredPanel]:
-    """Return stored panels by digest; a digest that is not stored is left out."""
+    """Stored panels by digest; a digest that is not stored is left out."""
     query = select(panels.c.sha256, panels.c.content).where(panels.c.sha256.in_(list(digests)))
     with engine.begin() as connection:
         result = connection.execute(query).all()
@@ -101,7 +101,7 @@ def read_panels(engine: Engine, digests: Iterable[str]) -> dict[str, StoredPanel
 
 
 def is_intact(connection: Connection, digest: str) -> bool:
-    """Tell whether a panel is stored as it was written; no digest names none."""
+    """Whether a panel is stored as it was written; no digest names none."""
     packed = _packed(connection, digest)
     try:
         # Not of the packed bytes: those differ between builds of zlib.

@@ -47,7 +47,7 @@ def save_readings(
 
 
 def newest_readings() -> ColumnElement[bool]:
-    """Return the condition for rows of the newest measurement."""
+    """The condition for rows of the newest measurement."""
     newest = select(func.max(readings.c.measured_at)).scalar_subquery()
     return readings.c.measured_at == newest
 
@@ -179,6 +179,6 @@ def _own_rows(connection: Connection, commodity: str) -> dict[str, Any]:
 
 
 def read_mark(engine: Engine) -> Mark:
-    """Return a mark that changes with every publication, ingest, release and run."""
+    """A mark that changes with every publication, ingest, release and run."""
     with engine.begin() as connection:
         return mark_of(connection, _COUNTED)

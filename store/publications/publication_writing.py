@@ -86,7 +86,7 @@ def reject(engine: Engine, number: int, *, at: datetime, actor: str, reason: str
 
 
 def held_forecasts(engine: Engine, number: int) -> pd.DataFrame:
-    """Return the rows of a held publication, columns as ``store.facts.reading.read_forecasts``."""
+    """The rows of a held publication, columns as ``store.facts.reading.read_forecasts``."""
     with engine.begin() as connection:
         entry = _entry(connection, number)
     if not entry.payload:
@@ -213,7 +213,7 @@ def publish_forecasts(
 def published_number(
     engine: Engine, frame: pd.DataFrame, as_of: datetime, data_vintage: str, commodity: str
 ) -> int | None:
-    """Return the publication whose numbers ``publish_forecasts`` would repeat; None if new."""
+    """The publication whose numbers ``publish_forecasts`` would repeat; None if new."""
     rows = _prepared(frame, as_of, data_vintage, commodity)
     with engine.begin() as connection:
         return _repeated(connection, rows)
@@ -274,7 +274,7 @@ def _prepared(
 
 
 def _repeated(connection: Connection, rows: pd.DataFrame) -> int | None:
-    """Return the newest publication of a moment if rows say the same of the same facts."""
+    """The newest publication of a moment if rows say the same of the same facts."""
     first, of = rows.iloc[0], forecasts.c
     same_moment = (of.commodity == first["commodity"], of.as_of == first["as_of"].to_pydatetime())
     newest = connection.scalar(select(func.max(of.publication)).where(*same_moment))

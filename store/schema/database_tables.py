@@ -249,31 +249,31 @@ reviews: Final = Table(
 
 
 def natural_key(table: Table) -> tuple[str, ...]:
-    """Return the columns that identify a row of ``table``."""
+    """The columns that identify a row of ``table``."""
     unique = [c for c in table.constraints if isinstance(c, UniqueConstraint)]
     named = unique[0].columns if unique else table.primary_key.columns
     return tuple(column.name for column in named)
 
 
 def value_columns(table: Table) -> tuple[str, ...]:
-    """Return the columns in which two rows of one key must agree."""
+    """The columns in which two rows of one key must agree."""
     key = {*natural_key(table), "id"}
     return tuple(c.name for c in table.columns if c.name not in key and not c.info)
 
 
 def version_columns(table: Table) -> tuple[str, ...]:
-    """Return the columns in which two versions of one cell differ; of an event its wording too."""
+    """The columns in which two versions of one cell differ; of an event its wording too."""
     wording = [c.name for c in table.columns if c.info.get("wording") and "event_id" in table.c]
     return (*value_columns(table), *wording)
 
 
 def source_columns(table: Table) -> tuple[Column[Any], ...]:
-    """Return the columns a source fills and a reader sees: all but bookkeeping."""
+    """The columns a source fills and a reader sees: all but bookkeeping."""
     return tuple(c for c in table.columns if not c.info.get("bookkeeping"))
 
 
 def cell_of(table: Table) -> tuple[str, ...]:
-    """Return the columns that identify a fact regardless of its version."""
+    """The columns that identify a fact regardless of its version."""
     return tuple(name for name in natural_key(table) if name != MOMENT)
 
 
@@ -491,7 +491,7 @@ tokens: Final = Table(
 
 
 def schema_digest(schema: MetaData) -> str:
-    """Return a digest of all tables, columns and keys, the same on every database."""
+    """A digest of all tables, columns and keys, the same on every database."""
     parts = [
         f"{column} {type(column.type).__name__} {column.nullable}"
         for table in schema.tables.values()

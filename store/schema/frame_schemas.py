@@ -188,7 +188,7 @@ proposals (for the review queue), release_calendar, forecasts (published)."""
 
 
 def validate(frame: pd.DataFrame, name: str, *, where: str) -> pd.DataFrame:
-    """Return ``frame`` with its columns typed by the schema ``name``.
+    """The ``frame`` with its columns typed by the schema ``name``.
 
     Columns beyond the schema stay. The frame is not modified.
 

@@ -32,7 +32,7 @@ _TEXT_OF: Final = {MOMENT_DTYPE: TEXT_FORMAT, DATE_DTYPE: "%Y-%m-%d"}
 
 
 def dtype_of(column: Column[Any]) -> str:
-    """Return the pandas dtype of a table's column; text is ``str``."""
+    """The pandas dtype of a table's column; text is ``str``."""
     for sql_type, dtype in _DTYPES.items():
         if isinstance(column.type, sql_type):
             return "Int64" if dtype == "int64" and column.nullable else dtype
@@ -54,7 +54,7 @@ def frame_of(rows: CursorResult[Any] | None, columns: Sequence[Column[Any]]) -> 
 
 
 def typed_frame(rows: Sequence[Mapping[str, object]] | pd.DataFrame, table: str) -> pd.DataFrame:
-    """Return rows as a typed frame with all columns a source fills of a table, in its order."""
+    """Rows as a typed frame with all columns a source fills of a table, in its order."""
     columns = source_columns(metadata.tables[table])
     plain = rows if isinstance(rows, pd.DataFrame) else list(rows)
     frame = pd.DataFrame(plain, columns=[column.name for column in columns])
@@ -62,7 +62,7 @@ def typed_frame(rows: Sequence[Mapping[str, object]] | pd.DataFrame, table: str)
 
 
 def as_table(frame: pd.DataFrame, table: Table) -> pd.DataFrame:
-    """Return the columns of a frame that ``table`` has, in its order and with its types."""
+    """The columns of a frame that ``table`` has, in its order and with its types."""
     columns = [column for column in table.columns if column.name in frame.columns]
     picked = frame[[column.name for column in columns]]
     return picked.astype({column.name: dtype_of(column) for column in columns})
