@@ -15,7 +15,7 @@ from features.build import DRIVER_MEANINGS
 from flows.context.console import echo
 from flows.context.stores import store_of
 from service.http.responses import Record, records
-from service.live.live import PlanningState
+from service.live.live_publication import PlanningState
 from service.live.publication import Publication, make_publication, read_new_panels
 from service.planning.alerts import alert_id, finding_of
 from store.errors import DataError

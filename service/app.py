@@ -10,15 +10,15 @@ from typing import Any, Final
 from fastapi import FastAPI
 from starlette.middleware.gzip import GZipMiddleware
 
-from service.api.models import Problem
-from service.api.routes import api_routes
-from service.api.scenarios import PARTS
+from service.api.api_routes import api_routes
+from service.api.response_models import Problem
+from service.api.scenario_routes import PARTS
 from service.charts.drawer import Drawer
 from service.http.limits import RequestLimits, ServiceMetrics
 from service.http.replies import add_problem_handlers
 from service.language.addresses import LanguageOfRequests
 from service.live.health import Examine, HealthCache, StoreMetrics
-from service.live.live import LivePublication
+from service.live.live_publication import LivePublication
 from service.live.publication import Memo
 from service.request_errors import NothingPublishedError
 from service.scenario_pool import ScenarioEngine, ScenarioPool

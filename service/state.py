@@ -14,7 +14,7 @@ from service.http.access import demand
 from service.http.limits import ServiceMetrics
 from service.http.replies import PROBLEM
 from service.live.health import HealthCache
-from service.live.live import LivePublication, PlanningState
+from service.live.live_publication import LivePublication, PlanningState
 from service.live.publication import Memo, Publication
 from service.queries.destination_months import known_moment
 from service.queries.needs import SHIPPING_DAYS, Days

@@ -11,7 +11,11 @@ from flows.cli.options import AsOf, Commodity, Form, Out, moment
 from flows.clock import utc_now
 from flows.context.console import echo, track
 from flows.context.output import write_result
-from service.queries.explain import change_sentences, figure_sentence, forecast_sentences
+from service.queries.explanation_sentences import (
+    change_sentences,
+    figure_sentence,
+    forecast_sentences,
+)
 from store.errors import DataError
 from store.publications.explanations import NewFigure
 from store.settings import Settings

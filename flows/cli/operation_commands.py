@@ -130,7 +130,7 @@ def serve(
     from flows.up import listening_socket, shown
     from service.app import create_app
     from service.http.limits import server_config
-    from service.live.live import LivePublication
+    from service.live.live_publication import LivePublication
     from service.queries.needs import shipping_days
     from service.state import Rules
     from store.planning.audit import scopes_in_force

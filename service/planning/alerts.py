@@ -15,7 +15,7 @@ from service.language.addresses import PARAMETER
 from service.language.choice import DEFAULT, chosen, language
 from service.language.formats import dated, separated
 from service.language.phrases import gettext, marked
-from service.live.live import PlanningState
+from service.live.live_publication import PlanningState
 from service.live.publication import Publication
 from service.planning import entries
 from service.queries.destination_months import month_rows

@@ -9,10 +9,10 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from service.http.responses import Record, records
-from service.live.live import LivePublication, PlanningState
+from service.live.live_publication import LivePublication, PlanningState
 from service.live.publication import Publication
 from service.queries.destination_months import known_moment
-from service.queries.models import ResponseModel, columns_of
+from service.queries.row_models import ResponseModel, columns_of
 from service.queries.track import TRUTH
 from service.request_errors import NothingPublishedError
 from store.errors import DataError

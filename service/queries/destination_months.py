@@ -17,7 +17,7 @@ from service.language.formats import dated
 from service.language.phrases import gettext
 from service.live.documents import KILOGRAMS
 from service.live.publication import Publication
-from service.queries.models import HistoryMonth, columns_of
+from service.queries.row_models import HistoryMonth, columns_of
 from service.request_errors import UnknownError
 from service.words import chance_below, coverage_words, in_reading_order, name_of, query_of
 from store.arrays import Floats

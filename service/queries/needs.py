@@ -14,7 +14,7 @@ from service.language.choice import language
 from service.language.formats import dated
 from service.language.phrases import gettext
 from service.live.documents import KILOGRAMS
-from service.live.live import PlanningState
+from service.live.live_publication import PlanningState
 from service.live.publication import Publication
 from service.queries.destination_months import newest_score, normal_month
 from service.request_errors import UnknownError

@@ -11,7 +11,7 @@ from models.evaluation.scores import Coverage, coverage_of, coverage_scores
 from models.forecasting.model_names import MODEL
 from service.charts.fan import SCHEDULED_PREFIX, Fan, touches
 from service.live.publication import Publication
-from service.queries.models import TrackCell, columns_of
+from service.queries.row_models import TrackCell, columns_of
 from store.vocabulary import AGGREGATES, ALL, QUANTILE_COLUMNS, QUANTILES
 
 TRUTH: Final = "observed"

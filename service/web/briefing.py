@@ -17,7 +17,13 @@ from service.language.formats import dated, percentage
 from service.language.phrases import gettext, marked
 from service.live.publication import Publication
 from service.queries.destination_months import MonthRow, month_rows, normal_month
-from service.queries.explain import causes_of_change, figure_sentence, in_brief, moved_by, rounded
+from service.queries.explanation_sentences import (
+    causes_of_change,
+    figure_sentence,
+    in_brief,
+    moved_by,
+    rounded,
+)
 from service.queries.freshness import publication_words, releases_ahead
 from service.web.lever_form import CHANCE
 from service.words import chance_below, name_of, signed_percent, tonnes

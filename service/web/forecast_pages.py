@@ -9,11 +9,11 @@ from typing import Final
 import pandas as pd
 from sqlalchemy import Engine
 
-from service.api.forecasts import EXPLAINED_COLUMNS, document_of, flat_parts
+from service.api.forecast_routes import EXPLAINED_COLUMNS, document_of, flat_parts
 from service.charts.fan import Fan, fan_of
 from service.http.responses import TEXT, Answer, Record, answer_of
 from service.live.documents import FILE_COLUMNS, flat_rows
-from service.live.live import PlanningState
+from service.live.live_publication import PlanningState
 from service.live.publication import Publication
 from service.planning.alerts import digest_feed
 from service.queries.destination_months import (
@@ -24,10 +24,10 @@ from service.queries.destination_months import (
     sums_of,
     titles,
 )
-from service.queries.explain import explanation, forecast_sentences
+from service.queries.explanation_sentences import explanation, forecast_sentences
 from service.queries.freshness import basis_words
-from service.queries.models import HistoryMonth, columns_of
-from service.queries.tables import listing
+from service.queries.listings import listing
+from service.queries.row_models import HistoryMonth, columns_of
 from service.web.briefing import Briefing, briefing_of, slump_of
 from service.web.page_charts import PageChart, page_chart, small_charts
 from service.web.render import OTHERS, FormErrors, as_text, block_of, page

@@ -19,9 +19,9 @@ from service.language.formats import dated, percentage
 from service.language.phrases import gettext, marked, ngettext
 from service.live.publication import MOST_IN_ORDER, Publication
 from service.queries import track
-from service.queries.backtest import YARDSTICKS, ScoreRow, score_rows, without_components
-from service.queries.explain import steps_of
+from service.queries.explanation_sentences import steps_of
 from service.queries.track import TrackScore
+from service.queries.yardsticks import YARDSTICKS, ScoreRow, score_rows, without_components
 from service.words import home_of, name_of, scope_name
 
 Make = Callable[[Publication, str], Chart | None]

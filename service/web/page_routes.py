@@ -17,11 +17,11 @@ from service.http.replies import reply
 from service.http.responses import Answer, Record, answer_of, csv_answer, records
 from service.language.choice import DEFAULT, chosen, in_language, language
 from service.language.phrases import gettext
-from service.live.live import PlanningState
+from service.live.live_publication import PlanningState
 from service.live.publication import Publication
 from service.queries.destination_months import known_destination
 from service.queries.freshness import data_through
-from service.queries.tables import LedgerQuery
+from service.queries.listings import LedgerQuery
 from service.request_errors import NothingPublishedError, UnknownError
 from service.state import Current, Goods, Planning, Shared, State, may_read
 from service.web import chart_routes, forecast_pages, planning_pages, what_if

@@ -16,7 +16,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
 
-from service.api.planning import MOST
+from service.api.planning_routes import MOST
 from service.http.access import from_own_page
 from service.http.replies import refusal, reply
 from service.http.responses import Answer

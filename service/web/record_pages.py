@@ -11,16 +11,16 @@ import pandas as pd
 from models.monitoring import HealthReport
 from service.charts.fan import fan_of
 from service.http.responses import Answer, Record, records
-from service.live.live import PlanningState
+from service.live.live_publication import PlanningState
 from service.live.publication import Publication
 from service.planning import entries
 from service.planning.alerts import alerts_in_words
 from service.planning.entries import value_added
 from service.planning.firm import FirmAnswer
-from service.queries import tables, track
-from service.queries.backtest import losses
+from service.queries import listings, track
 from service.queries.destination_months import titles
 from service.queries.needs import Days, all_needs, arrival_months, carry_over_of
+from service.queries.yardsticks import losses
 from service.state import State
 from service.web.page_charts import OVER_ALL, counted_cells, page_chart, replay_rows
 from service.web.render import FormErrors, bare_page, page
@@ -45,7 +45,7 @@ def status_page(
     """
     if publication is None:
         return bare_page(TEMPLATE, address=_ADDRESS, **_of_installation(health), models=(), runs=())
-    rejected = tables.quarantine(publication)
+    rejected = listings.quarantine(publication)
     return page(
         TEMPLATE,
         publication,
@@ -54,7 +54,7 @@ def status_page(
         **_of_installation(health),
         models=models_in_use(publication),
         runs=recent_runs(publication),
-        vintages=tables.vintages(publication)[:ROWS],
+        vintages=listings.vintages(publication)[:ROWS],
         vintages_in_all=len(publication.published.vintages),
         waiting=[row for row in rejected if row["released_at"] is None],
         released=[row for row in rejected if row["released_at"] is not None][:ROWS],
@@ -204,7 +204,7 @@ def track_page(
         **backtest_values(publication, destination),
         calibration=page_chart(publication, "calibration", first),
         errors=track.largest_errors(publication, scored),
-        published=tables.publications(publication),
+        published=listings.publications(publication),
         overridden=len(planning.overrides_of(publication.commodity)),
         added=value_added(publication, planning),
     )
@@ -225,10 +225,10 @@ def backtest_values(publication: Publication, destination: str) -> dict[str, obj
 
 
 def policy_page(
-    publication: Publication, read_at: pd.Timestamp, search: tables.LedgerQuery, number: int
+    publication: Publication, read_at: pd.Timestamp, search: listings.LedgerQuery, number: int
 ) -> Answer:
     """Page ``number`` of the policy ledger, filtered by a search."""
-    events = tables.events(publication, search)
+    events = listings.events(publication, search)
     first = (number - 1) * ROWS
     return page(
         "policy.html.j2",
@@ -248,9 +248,9 @@ def policy_page(
         pages=max(1, -(-len(events) // ROWS)),
         tariffs=_tariffs(publication, search),
         destinations=titles(publication),
-        instruments=tables.instruments(publication),
-        newest=tables.newest_act(publication),
-        unreported=tables.unreported(publication, read_at),
+        instruments=listings.instruments(publication),
+        newest=listings.newest_act(publication),
+        unreported=listings.unreported(publication, read_at),
     )
 
 
@@ -261,14 +261,14 @@ def data_page(publication: Publication, read_at: pd.Timestamp) -> Answer:
         publication,
         read_at=read_at,
         address="/data",
-        suspicious=tables.suspicious(publication),
-        figures=tables.figures(publication)[:_FIGURES],
+        suspicious=listings.suspicious(publication),
+        figures=listings.figures(publication)[:_FIGURES],
     )
 
 
-def _tariffs(publication: Publication, search: tables.LedgerQuery) -> list[Record]:
+def _tariffs(publication: Publication, search: listings.LedgerQuery) -> list[Record]:
     """Tariff steps that match a search; none for instruments besides tariffs."""
     if search.instrument and not search.instrument.startswith("tariff"):
         return []
-    rows = tables.tariffs(publication, importer=search.destination, text=search.text)
+    rows = listings.tariffs(publication, importer=search.destination, text=search.text)
     return [{**row, "name": name_of(row["importer"])} for row in rows]

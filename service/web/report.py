@@ -16,7 +16,7 @@ from service.language.choice import chosen
 from service.language.formats import dated
 from service.language.phrases import gettext
 from service.live.publication import Publication
-from service.queries.tables import suspicious
+from service.queries.listings import suspicious
 from service.queries.unknowns import unknowns
 from service.web.forecast_pages import forecast_values
 from service.web.page_charts import PageChart, chart_of

@@ -23,7 +23,7 @@ from flows.publishing.publication_lookup import in_order
 from flows.up import listening_socket, shown
 from models.forecasting.model_frame import rows_of
 from models.policy.paired_forecast import PublishedDraws, ScenarioSnapshot, nothing_learned
-from service.live.live import LivePublication
+from service.live.live_publication import LivePublication
 from service.scenario_pool import Compute, ScenarioEngine, ScenarioPool
 from service.state import Rules
 from store.database import open_store

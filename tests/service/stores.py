@@ -17,7 +17,7 @@ from features.panel.estimation import evidence_panel
 from models.monitoring import Alarm, HealthReport
 from service.app import create_app
 from service.live.health import Examine
-from service.live.live import LivePublication
+from service.live.live_publication import LivePublication
 from service.scenario_pool import Compute, ScenarioEngine
 from service.state import Rules
 from sources.bundled.all_tables import load_bundled

@@ -7,27 +7,27 @@ import pytest
 from pydantic import BaseModel
 from starlette.testclient import TestClient
 
-from service.api import models
-from service.api.models import Page
+from service.api import response_models
+from service.api.response_models import Page
 from service.live.documents import OVERRIDE_COLUMNS
-from service.queries import models as lists
+from service.queries import row_models
 from store.publications.basis import BASIS_COLUMNS
 from store.vocabulary import FORECAST_COLUMNS
 from tests.service.builders import make_drivers, make_forecasts
 
 API = "/api/v1"
 LISTS: dict[str, type[BaseModel]] = {
-    "forecasts": Page[models.ForecastResponse],
-    "destinations": Page[lists.DestinationResponse],
-    "publications": Page[lists.PublicationResponse],
-    "history/USA": Page[lists.HistoryMonth],
-    "figures": Page[lists.FigureResponse],
-    "scores": Page[lists.ScoreResponse],
-    "track-record": Page[lists.TrackCell],
-    "events": Page[lists.Event],
-    "tariffs": Page[lists.Tariff],
-    "vintages": Page[lists.Vintage],
-    "quarantine": Page[lists.RefusedFileResponse],
+    "forecasts": Page[response_models.ForecastResponse],
+    "destinations": Page[row_models.DestinationResponse],
+    "publications": Page[row_models.PublicationResponse],
+    "history/USA": Page[row_models.HistoryMonth],
+    "figures": Page[row_models.FigureResponse],
+    "scores": Page[row_models.ScoreResponse],
+    "track-record": Page[row_models.TrackCell],
+    "events": Page[row_models.Event],
+    "tariffs": Page[row_models.Tariff],
+    "vintages": Page[row_models.Vintage],
+    "quarantine": Page[row_models.RefusedFileResponse],
 }
 
 
@@ -46,7 +46,7 @@ def test_a_forecast_is_what_was_published(client: TestClient) -> None:
         (1, 0.78, 220), (4, 0.78, 220), (7, 0.78, 220)
     ]  # fmt: skip
     assert answer["months"][0]["drivers"][0]["name"] == "level of the last three months"
-    models.ForecastResponse.model_validate(answer)
+    response_models.ForecastResponse.model_validate(answer)
 
 
 def test_months_and_quantiles_can_be_chosen(client: TestClient) -> None:
@@ -160,7 +160,7 @@ def test_an_error_is_a_problem_document(
 
     assert answer.status_code == status
     assert answer.headers["content-type"] == "application/problem+json"
-    result = models.Problem.model_validate(answer.json())
+    result = response_models.Problem.model_validate(answer.json())
     assert said in result.detail
     assert (result.status, result.instance) == (status, f"{API}/{path.split('?', maxsplit=1)[0]}")
 

@@ -12,10 +12,10 @@ import pytest
 from sqlalchemy import event
 from starlette.testclient import TestClient
 
-from service.api import models
-from service.api.models import Page
-from service.queries import models as lists
-from service.queries.tables import listing
+from service.api import response_models
+from service.api.response_models import Page
+from service.queries import row_models
+from service.queries.listings import listing
 from store.database import open_store
 from tests.service.second_commodity import GOODS, PARTNERS, add_commodity
 from tests.service.stores import NEWEST, copied, make_live
@@ -29,7 +29,7 @@ def test_the_list_names_each_commodity_with_its_newest_forecast(
 ) -> None:
     answer = commodity_client.get(f"{API}/commodities").json()
 
-    Page[lists.CommodityResponse].model_validate(answer)
+    Page[row_models.CommodityResponse].model_validate(answer)
     assert [row["commodity"] for row in answer["items"]] == ["85051110", GOODS]
     magnets, other = answer["items"]
     assert (magnets["label"], magnets["months"], magnets["destinations"]) == (
@@ -60,18 +60,18 @@ def test_the_list_reads_no_column_but_those_it_sums_up(two_goods: Path, tmp_path
 @pytest.mark.parametrize(
     ("path", "model"),
     [
-        ("forecasts", Page[models.ForecastResponse]),
-        ("forecasts/USA", models.ForecastResponse),
-        ("explain/USA", models.Explanation),
-        ("history/USA", Page[lists.HistoryMonth]),
-        ("figures", Page[lists.FigureResponse]),
-        ("scores", Page[lists.ScoreResponse]),
-        ("track-record", Page[lists.TrackCell]),
-        ("publications", Page[lists.PublicationResponse]),
+        ("forecasts", Page[response_models.ForecastResponse]),
+        ("forecasts/USA", response_models.ForecastResponse),
+        ("explain/USA", response_models.Explanation),
+        ("history/USA", Page[row_models.HistoryMonth]),
+        ("figures", Page[row_models.FigureResponse]),
+        ("scores", Page[row_models.ScoreResponse]),
+        ("track-record", Page[row_models.TrackCell]),
+        ("publications", Page[row_models.PublicationResponse]),
     ],
 )
 def test_another_commodity_is_answered_as_documented(
-    commodity_client: TestClient, path: str, model: type[models.ResponseModel]
+    commodity_client: TestClient, path: str, model: type[response_models.ResponseModel]
 ) -> None:
     magnets, other = (
         commodity_client.get(f"{API}/{path}"),

@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
 from models.forecasting.joint_paths import USUAL_CARRY
-from service.api.models import Page, Problem
+from service.api.response_models import Page, Problem
 from service.planning import entries
 from service.planning.entries import override_cells, value_added
 from service.web import planning_pages

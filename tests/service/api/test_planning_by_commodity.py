@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 
 from flows.alert_delivery import alert
 from flows.context.stores import store_of
-from service.api.models import Page
+from service.api.response_models import Page
 from service.planning import entries
 from store.database import open_store
 from store.facts.commodities import save_label

@@ -6,7 +6,7 @@ import pytest
 
 from flows.analysis.served_scenarios import what_if
 from models.policy.paired_forecast import COLUMNS
-from service.api import models
+from service.api import response_models
 from service.scenario_pool import ANSWER_COLUMNS, WorkedScenario
 from store.settings import Settings
 from tests.service.api.test_api import rows_of
@@ -30,7 +30,7 @@ def test_a_scenario_is_answered_as_the_command_answers_it(what_if: WhatIf) -> No
 
     expected = what_if.compute()(tariff(60).encode()).table
     assert set(COLUMNS) <= set(ANSWER_COLUMNS)
-    models.ScenarioAnswer.model_validate(answer)
+    response_models.ScenarioAnswer.model_validate(answer)
     found = {(row["destination"], row["period"]): row for row in answer["months"]}
     assert len(found) == len(expected) == 12 * 15
     for row in expected.to_dict("records"):
@@ -89,7 +89,7 @@ def test_what_is_no_scenario_is_refused_with_its_lines(
     answer = what_if.post(text)
 
     assert (answer.status_code, answer.headers["content-type"]) == (status, PROBLEM)
-    assert said in models.Problem.model_validate(answer.json()).detail
+    assert said in response_models.Problem.model_validate(answer.json()).detail
     assert "Traceback" not in answer.text
 
 
@@ -115,7 +115,7 @@ def test_worked_scenarios_are_listed_and_documented(what_if: WhatIf) -> None:
     answer = what_if.client.get("/api/v1/scenarios").json()
     document = what_if.client.get("/api/v1/openapi.json").json()
 
-    models.Page[WorkedScenario].model_validate(answer)
+    response_models.Page[WorkedScenario].model_validate(answer)
     keys = [row["key"] for row in answer["items"]]
     body = document["paths"]["/api/v1/scenarios"]["post"]["requestBody"]["content"]
     assert "us-tariff-60" in keys

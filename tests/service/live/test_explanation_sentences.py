@@ -1,6 +1,6 @@
 import pytest
 
-from service.queries.explain import (
+from service.queries.explanation_sentences import (
     CAUSES,
     CHANGE_CAUSES,
     change_sentences,

@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import Engine, text
 from starlette.testclient import TestClient
 
-from service.api.forecasts import document_of
-from service.live import live as module
+from service.api.forecast_routes import document_of
+from service.live import live_publication as module
 from service.live.publication import Memo, Panels
 from service.request_errors import NothingPublishedError
 from store.database import open_store, writing

@@ -10,7 +10,7 @@ from models.quantile_model import BASE_TONNES
 from service.charts.fan import pick_steps
 from service.http.responses import csv_answer, records
 from service.live.publication import Publication
-from service.queries import tables, track
+from service.queries import listings, track
 from service.queries.destination_months import months_of
 from service.queries.freshness import freshness_of
 from service.words import chance_below, chance_words
@@ -103,7 +103,7 @@ def test_data_on_time_by_the_champion_need_no_notice(publication: Publication) -
 
 
 def test_a_forecast_published_for_a_past_day_is_listed_as_such(publication: Publication) -> None:
-    assert [row["afterwards"] for row in tables.publications(publication)] == [False, True]
+    assert [row["afterwards"] for row in listings.publications(publication)] == [False, True]
 
 
 def test_forecasts_are_scored_on_observed_months_only(publication: Publication) -> None:
@@ -231,7 +231,7 @@ def test_scheduled_days_since_the_newest_act_have_no_outcome_in_the_data(
     )
     later = replace(publication, ledger=replace(publication.ledger, events=rows))
 
-    assert tables.newest_act(later) == pd.Timestamp("2026-10-06")
-    due = tables.unreported(later, pd.Timestamp("2026-11-27", tz="UTC"))
+    assert listings.newest_act(later) == pd.Timestamp("2026-10-06")
+    due = listings.unreported(later, pd.Timestamp("2026-11-27", tz="UTC"))
     assert [row["event_id"] for row in due] == ["sched-due"]
-    assert tables.unreported(later, pd.Timestamp("2026-11-01", tz="UTC")) == []
+    assert listings.unreported(later, pd.Timestamp("2026-11-01", tz="UTC")) == []

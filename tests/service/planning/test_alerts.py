@@ -17,7 +17,7 @@ from starlette.testclient import TestClient
 from flows.alert_delivery import alert, alert_if_possible
 from flows.context.stores import store_of
 from service.language.choice import in_language
-from service.live.live import PlanningState
+from service.live.live_publication import PlanningState
 from service.planning.alerts import alerts_in_words
 from store.planning.audit import Actor
 from store.planning.planning_rows import (

@@ -7,14 +7,14 @@ from fastapi import Path, Query, Request
 from pydantic import AfterValidator
 from starlette.responses import Response
 
-from service.api.models import Explanation, ForecastResponse, Page
+from service.api.response_models import Explanation, ForecastResponse, Page
 from service.http.replies import FormQuery, Shown, reply
 from service.http.responses import Record, csv_answer, json_answer
 from service.live.documents import FILE_COLUMNS, flat_rows, narrowed, with_overrides
-from service.live.live import PlanningState
+from service.live.live_publication import PlanningState
 from service.live.publication import Publication
 from service.queries.destination_months import known_destination
-from service.queries.explain import explanation
+from service.queries.explanation_sentences import explanation
 from service.state import Chosen, Moment, Planning, api_router, may_read
 from service.words import in_reading_order
 from store.vocabulary import CONTRIBUTIONS, MONTH_PATTERN, QUANTILE_COLUMNS

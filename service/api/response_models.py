@@ -5,7 +5,7 @@ from typing import Generic, TypeVar
 
 from pydantic import Field
 
-from service.queries.models import BasisResponse, ResponseModel
+from service.queries.row_models import BasisResponse, ResponseModel
 
 Item = TypeVar("Item")
 

@@ -9,13 +9,13 @@ from fastapi import Query
 from pydantic import AfterValidator
 from starlette.responses import Response
 
-from service.api.forecasts import CSV_TOO, Code, Month
-from service.api.models import Page
+from service.api.forecast_routes import CSV_TOO, Code, Month
+from service.api.response_models import Page
 from service.http.replies import Shown
 from service.http.responses import records
-from service.queries import destination_months, freshness, tables, track
+from service.queries import destination_months, freshness, listings, track
 from service.queries.destination_months import sums_of
-from service.queries.models import (
+from service.queries.row_models import (
     CommodityResponse,
     DestinationResponse,
     Event,
@@ -43,14 +43,14 @@ Place = Annotated[str, AfterValidator(str.upper)]
 @router.get("/publications", response_model=Page[PublicationResponse], tags=["forecasts"])
 def publications(current: Chosen, shown: Shown) -> Response:
     """Return the forecasts published so far, newest first."""
-    rows = tables.publications(current)
+    rows = listings.publications(current)
     return shown.reply(rows, columns_of(PublicationResponse))
 
 
 @router.get("/commodities", response_model=Page[CommodityResponse], tags=["forecasts"])
 def published_commodities(current: Current, shared: Shared, shown: Shown) -> Response:
     """Return the commodities with forecasts, the magnets first, each with its newest forecast."""
-    rows = tables.listing(current, shared.live.engine)
+    rows = listings.listing(current, shared.live.engine)
     return shown.reply(rows, columns_of(CommodityResponse))
 
 
@@ -81,7 +81,7 @@ def figures(
     period: Month = None,
 ) -> Response:
     """Return published figures, newest first; revisions of one figure are rows of their own."""
-    rows = tables.figures(current, destination=destination or None, period=period)
+    rows = listings.figures(current, destination=destination or None, period=period)
     return shown.reply(rows, columns_of(FigureResponse))
 
 
@@ -102,7 +102,7 @@ def sums(
 @router.get("/scores", response_model=Page[ScoreResponse], tags=["scores"])
 def scores(*, current: Chosen, shown: Shown, scope: Choice = "", metric: Choice = "") -> Response:
     """Return the scores of backtests, the newest first."""
-    rows = tables.scores(current, scope=scope, metric=metric)
+    rows = listings.scores(current, scope=scope, metric=metric)
     return shown.reply(rows, columns_of(ScoreResponse))
 
 
@@ -123,26 +123,26 @@ def events(
     instrument: Choice = "",
 ) -> Response:
     """Return policy events, latest announcement first."""
-    rows = tables.events(current, tables.LedgerQuery(q, destination, instrument))
+    rows = listings.events(current, listings.LedgerQuery(q, destination, instrument))
     return shown.reply(rows, columns_of(Event))
 
 
 @router.get("/tariffs", response_model=Page[Tariff], tags=["policy"])
 def tariffs(*, current: Current, shown: Shown, q: Words = "", importer: Choice = "") -> Response:
     """Return tariff steps, latest start first."""
-    rows = tables.tariffs(current, importer=importer, text=q)
+    rows = listings.tariffs(current, importer=importer, text=q)
     return shown.reply(rows, columns_of(Tariff))
 
 
 @router.get("/vintages", response_model=Page[Vintage], tags=["data"])
 def vintages(current: Current, shown: Shown) -> Response:
     """Return the ingests, newest first."""
-    rows = tables.vintages(current)
+    rows = listings.vintages(current)
     return shown.reply(rows, columns_of(Vintage))
 
 
 @router.get("/quarantine", response_model=Page[RefusedFileResponse], tags=["data"])
 def quarantine(current: Current, shown: Shown) -> Response:
     """Return the files that the data checks rejected, newest first, without their rows."""
-    rows = tables.quarantine(current)
+    rows = listings.quarantine(current)
     return shown.reply(rows, columns_of(RefusedFileResponse))

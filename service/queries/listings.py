@@ -11,7 +11,7 @@ from service.charts.fan import SCHEDULED_PREFIX, scheduled, touches
 from service.http.responses import Record, records
 from service.live.publication import Publication
 from service.queries.freshness import published_at
-from service.queries.models import (
+from service.queries.row_models import (
     CommodityResponse,
     Event,
     FigureResponse,

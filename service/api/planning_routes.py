@@ -10,14 +10,14 @@ import pandas as pd
 from fastapi import Path, Request
 from starlette.responses import Response
 
-from service.api.forecasts import CSV_TOO
-from service.api.models import Page
+from service.api.forecast_routes import CSV_TOO
+from service.api.response_models import Page
 from service.http.replies import Shown, reply
 from service.http.responses import Record, json_answer
 from service.planning import entries
 from service.planning.firm import PARAMETERS, FirmAnswer, firm_answer, question_in
-from service.queries.models import columns_of
 from service.queries.needs import NEED_COLUMNS, need_documents, need_of
+from service.queries.row_models import columns_of
 from service.state import Chosen, Named, Planning, Shared, Writer, api_router, may_audit, may_read
 from store.planning import planning_rows as stored
 from store.planning.planning_rows import AlertRule, NeedRow

@@ -8,8 +8,8 @@ from fastapi import HTTPException, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from service.api.forecasts import CSV_TOO
-from service.api.models import Page, ScenarioAnswer
+from service.api.forecast_routes import CSV_TOO
+from service.api.response_models import Page, ScenarioAnswer
 from service.http.replies import PROBLEM, FormQuery, Shown, reply
 from service.queries.destination_months import known_destination
 from service.scenario_pool import WorkedScenario, scenario_answer

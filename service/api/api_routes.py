@@ -6,8 +6,8 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute
 
-from service.api import forecasts, planning, scenarios, tables
-from service.api.models import AlarmResponse, Ready, Status
+from service.api import forecast_routes, list_routes, planning_routes, scenario_routes
+from service.api.response_models import AlarmResponse, Ready, Status
 from service.queries.freshness import freshness_of
 from service.state import Current, Shared, api_router, may_read
 
@@ -68,7 +68,7 @@ async def status(shared: Shared) -> Status:
 def api_routes() -> list[BaseRoute]:
     """Return the routes under ``/api/v1``; probes need no token."""
     parts = (
-        probes, forecasts.router, scenarios.router, status_router, tables.router,
-        planning.router, planning.trail, planning.writing,
+        probes, forecast_routes.router, scenario_routes.router, status_router, list_routes.router,
+        planning_routes.router, planning_routes.trail, planning_routes.writing,
     )  # fmt: skip
     return [route for part in parts for route in part.routes]
